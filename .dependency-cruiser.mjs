@@ -1,0 +1,45 @@
+// The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli.
+const src = (name) => `^packages/${name}/src`
+const TESTS = '\\.test\\.ts$'
+
+/** Packages each package may import besides itself. Anything not listed is forbidden. */
+const allowed = {
+  onnx: [],
+  core: ['onnx'],
+  'criterion-[^/]+': ['core'],
+  'structure-[^/]+': ['core'],
+  gate: [],
+  evaluate: ['onnx', 'gate'],
+  report: ['gate'],
+  testing: ['core', 'onnx'],
+  cli: ['onnx', 'core', 'criterion-[^/]+', 'structure-[^/]+', 'evaluate', 'gate', 'report'],
+  action: ['cli', 'report'],
+}
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...Object.entries(allowed).map(([from, to]) => ({
+      name: `imports-of-${from}`,
+      comment: `packages/${from} may import only: ${to.join(', ') || 'nothing of ours'}`,
+      severity: 'error',
+      from: { path: src(from), pathNot: TESTS },
+      to: { path: '^packages/', pathNot: [src(from), ...[from, ...to].map((name) => `^packages/${name}/`)] },
+    })),
+    {
+      name: 'no-undeclared',
+      comment: 'what is imported stands in package.json',
+      severity: 'error',
+      from: { pathNot: TESTS },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^packages/[^/]+/dist'] },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'default'] },
+  },
+}

@@ -1,0 +1,67 @@
+/** One metric of one model over one data set, with what is needed to compare it with another model's, sample by sample. */
+export interface Measurement {
+  /** 'accuracy', 'top-5', 'f1', 'perplexity', 'cross-entropy', 'mse', 'mae', 'agreement', 'kl'. */
+  readonly metric: string
+  readonly value: number
+  readonly better: 'higher' | 'lower'
+  /** True for metrics that lie between 0 and 1: only these take an absolute `maxDrop`. */
+  readonly bounded: boolean
+  readonly samples: PerSample
+}
+
+/** Per-sample results. Two measurements of the same metric over the same data have the same kind and length. */
+export type PerSample =
+  /** Each sample is right (1) or wrong (0); the metric is the mean. */
+  | { readonly kind: 'proportion'; readonly correct: readonly number[] }
+  /** The metric is the mean of the values. */
+  | { readonly kind: 'mean'; readonly values: readonly number[] }
+  /** The metric is exp(Σ sums ÷ Σ counts): perplexity, a sample being a window with its negative log-likelihood and token count. */
+  | { readonly kind: 'perplexity'; readonly sums: readonly number[]; readonly counts: readonly number[] }
+  /** The metric is macro F1 over classes. */
+  | { readonly kind: 'f1'; readonly predicted: readonly number[]; readonly label: readonly number[] }
+
+/** What the user demands. At least one limit must be set. */
+export interface Limits {
+  /** Largest drop allowed. A number is absolute and only for bounded metrics; relative is a fraction of the reference's value. */
+  readonly maxDrop?: number | { readonly relative: number }
+  /** Smallest value allowed of the pruned model's metric. */
+  readonly min?: number
+  /** Largest value allowed of the pruned model's metric. */
+  readonly max?: number
+  /** Confidence with which the drop must be below `maxDrop`, between 0.5 and 1 (exclusive). Default: unset, the point estimate decides. */
+  readonly certainty?: number
+}
+
+/** The drop from reference to pruned: positive is worse, whichever way the metric points. */
+export interface Drop {
+  readonly metric: string
+  readonly value: number
+  /** value ÷ |reference|; undefined where the reference is 0. */
+  readonly relative?: number
+  /** Two-sided 95 % confidence interval of `value`, paired over samples. */
+  readonly interval: readonly [low: number, high: number]
+  /** How the interval was made, for the report: 'exact', 'bootstrap', … */
+  readonly method: string
+  /** Exact McNemar test, classification only: samples only the reference got right, only the pruned got right, p-value. */
+  readonly mcnemar?: { readonly lost: number; readonly gained: number; readonly p: number }
+}
+
+/** A demand not met. */
+export interface Breach {
+  readonly limit: 'maxDrop' | 'min' | 'max'
+  readonly metric: string
+  readonly allowed: number
+  readonly measured: number
+  /** A sentence that names metric, measured value and limit. */
+  readonly message: string
+}
+
+export interface Verdict {
+  readonly verdict: 'pass' | 'fail' | 'incomplete'
+  /** Why, in sentences: each breach, or what is missing. Empty for a pass. */
+  readonly reasons: readonly string[]
+  readonly breaches: readonly Breach[]
+  readonly drop?: Drop
+  /** Whether the data set is large enough to tell the limit apart from no drop. */
+  readonly resolution?: { readonly resolves: boolean; readonly message: string }
+}

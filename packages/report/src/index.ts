@@ -1,0 +1,1 @@
+export { type ModelResult, modelResult, type RunResults, runResults } from './results.js'
