@@ -40,9 +40,9 @@ export interface Drop {
   readonly relative?: number
   /** Two-sided 95 % confidence interval of `value`, paired over samples. */
   readonly interval: readonly [low: number, high: number]
-  /** How the interval was made, for the report: 'exact', 'bootstrap', … */
-  readonly method: string
-  /** Exact McNemar test, classification only: samples only the reference got right, only the pruned got right, p-value. */
+  /** How the interval was made: 'exact' (Clopper-Pearson limits) for proportions, else 'bootstrap'. */
+  readonly method: 'exact' | 'bootstrap'
+  /** Exact McNemar test, classification only: samples only the reference got right, only the pruned model got right, two-sided p-value. */
   readonly mcnemar?: { readonly lost: number; readonly gained: number; readonly p: number }
 }
 
@@ -58,10 +58,23 @@ export interface Breach {
 
 export interface Verdict {
   readonly verdict: 'pass' | 'fail' | 'incomplete'
+  /** One or more sentences: how the metric went and what was allowed, or what is missing. Also for a pass. */
+  readonly summary: string
   /** Why, in sentences: each breach, or what is missing. Empty for a pass. */
   readonly reasons: readonly string[]
   readonly breaches: readonly Breach[]
   readonly drop?: Drop
-  /** Whether the data set is large enough to tell the limit apart from no drop. */
-  readonly resolution?: { readonly resolves: boolean; readonly message: string }
+  /** Only with a `maxDrop`. */
+  readonly resolution?: Resolution
+}
+
+/** Whether the data set is large enough to tell a drop of `maxDrop` from none. */
+export interface Resolution {
+  readonly resolves: boolean
+  /** The smallest drop that these samples resolve: the longer arm of the 95 % interval. */
+  readonly smallest: number
+  /** About how many samples would resolve `maxDrop`, where these do not. Undefined too where none would: a limit of 0. */
+  readonly samples?: number
+  /** A sentence with these numbers. */
+  readonly message: string
 }

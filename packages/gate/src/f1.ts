@@ -1,0 +1,99 @@
+import { type Bounds, quantile, random, resamples } from './bootstrap.js'
+
+/** True classes and what two models answered, as indices 0 … classes − 1. */
+interface Answers {
+  readonly label: Int32Array
+  readonly reference: Int32Array
+  readonly pruned: Int32Array
+  readonly classes: number
+}
+
+/** Mean over classes of 2·TP ÷ (2·TP + FP + FN); classes that occur neither as label nor as prediction do not count. */
+export function macroF1(label: readonly number[], predicted: readonly number[]): number {
+  const { label: labels, reference, classes } = indexed(label, predicted, predicted)
+  const counts = new Confusion(classes)
+  for (let i = 0; i < labels.length; i++) counts.add(labels[i]!, reference[i]!)
+  return counts.f1()
+}
+
+/**
+ * The drop of macro F1, and its interval by the percentile bootstrap over samples. Two imagined samples join what is drawn from: one that only
+ * the reference gets right, one that only the pruned model does, of random class. They are to F1 what the added ½ counts of Bonett and
+ * Price (2012) are to proportions: without them two models that never differ would have an interval of width 0.
+ */
+export function f1Bounds(
+  label: readonly number[],
+  reference: readonly number[],
+  pruned: readonly number[],
+  seed = 1,
+): { drop: number; bounds: Bounds } {
+  const answers = indexed(label, reference, pruned)
+  const drops = new Float64Array(resamples(label.length))
+  const next = random(seed)
+  for (let b = 0; b < drops.length; b++) drops[b] = resampledDrop(answers, next)
+  drops.sort()
+  const drop = macroF1(label, reference) - macroF1(label, pruned)
+  const bounds: Bounds = (level) => {
+    const tail = (1 - level) / 2
+    return [Math.min(drop, quantile(drops, tail)), Math.max(drop, quantile(drops, 1 - tail))]
+  }
+  return { drop, bounds }
+}
+
+function resampledDrop({ label, reference, pruned, classes }: Answers, next: () => number): number {
+  const n = label.length
+  const before = new Confusion(classes)
+  const after = new Confusion(classes)
+  for (let i = 0; i < n; i++) {
+    const at = Math.floor(next() * (n + 2))
+    if (at < n) {
+      before.add(label[at]!, reference[at]!)
+      after.add(label[at]!, pruned[at]!)
+    } else {
+      const truth = label[Math.floor(next() * n)]!
+      const wrong = (truth + 1 + Math.floor(next() * (classes - 1))) % classes
+      before.add(truth, at === n ? truth : wrong)
+      after.add(truth, at === n ? wrong : truth)
+    }
+  }
+  return before.f1() - after.f1()
+}
+
+/** Right answers, and how often each class was the label or the answer. 2·TP + FP + FN is the sum of the latter two. */
+class Confusion {
+  readonly #right: Float64Array
+  readonly #seen: Float64Array
+
+  constructor(classes: number) {
+    this.#right = new Float64Array(classes)
+    this.#seen = new Float64Array(classes)
+  }
+
+  add(label: number, predicted: number): void {
+    if (label === predicted) this.#right[label]!++
+    this.#seen[label]!++
+    this.#seen[predicted]!++
+  }
+
+  f1(): number {
+    let total = 0
+    let occurring = 0
+    for (let c = 0; c < this.#seen.length; c++) {
+      if (this.#seen[c] === 0) continue
+      total += (2 * this.#right[c]!) / this.#seen[c]!
+      occurring++
+    }
+    return total / occurring
+  }
+}
+
+function indexed(label: readonly number[], reference: readonly number[], pruned: readonly number[]): Answers {
+  const index = new Map<number, number>()
+  const of = (value: number) => {
+    if (!index.has(value)) index.set(value, index.size)
+    return index.get(value)!
+  }
+  const [labels, references, pruneds] = [label, reference, pruned].map((values) => Int32Array.from(values, of))
+  // At least two classes, so that there is a wrong answer to imagine.
+  return { label: labels!, reference: references!, pruned: pruneds!, classes: Math.max(2, index.size) }
+}

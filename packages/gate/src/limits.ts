@@ -1,0 +1,141 @@
+import type { Limits, Measurement } from './measurement.js'
+
+/** What is wrong with one limit, and the cure. */
+export interface Problem {
+  /** Which limit: 'maxDrop', 'min' … or '' for the whole. */
+  readonly at: string
+  readonly message: string
+  readonly hint: string
+}
+
+const KNOWN = ['maxDrop', 'min', 'max', 'certainty']
+
+/** Everything that is wrong with limits as a user wrote them. Empty: they are `Limits` and suit the metric, where that is known. */
+export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metric' | 'bounded'>): Problem[] {
+  if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) {
+    return [{ at: '', message: `the gate is ${show(limits)}, expected an object of limits`, hint: 'write { maxDrop: 0.01 }' }]
+  }
+  const given = limits as Record<string, unknown>
+  return [
+    ...unknownKeys(given),
+    ...maxDropProblems(given.maxDrop, metric),
+    ...boundProblems(given, metric),
+    ...certaintyProblems(given),
+  ]
+}
+
+function unknownKeys(given: Record<string, unknown>): Problem[] {
+  const unknown = Object.keys(given).filter((key) => !KNOWN.includes(key))
+  const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `the limits are ${KNOWN.join(', ')}` }))
+  const some = ['maxDrop', 'min', 'max'].some((key) => given[key] !== undefined)
+  return some
+    ? problems
+    : [
+        ...problems,
+        { at: '', message: 'no limit is set, so nothing could ever fail', hint: 'set maxDrop, min or max, e.g. maxDrop: 0.01' },
+      ]
+}
+
+function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): Problem[] {
+  const problem = (message: string, hint: string) => [{ at: 'maxDrop', message: `maxDrop is ${show(maxDrop)}${message}`, hint }]
+  if (maxDrop === undefined) return []
+  if (typeof maxDrop === 'string') return problem(', text', bothForms(maxDrop, metric))
+  if (typeof maxDrop === 'number') {
+    if (metric?.bounded === false) {
+      const hint = `write maxDrop: { relative: ${maxDrop > 0 && maxDrop < 1 ? maxDrop : 0.01} }, a fraction of the reference's ${metric.metric}`
+      return problem(`, absolute, but ${metric.metric} has no fixed range`, hint)
+    }
+    if (!(maxDrop >= 0))
+      return problem(
+        ', expected a drop of 0 or more',
+        'a drop is positive where the pruned model is worse: write e.g. maxDrop: 0.01',
+      )
+    if (maxDrop >= 1)
+      return problem(
+        ', which nothing between 0 and 1 can exceed',
+        `for ${maxDrop} percentage points write maxDrop: ${maxDrop / 100}`,
+      )
+    return []
+  }
+  const relative = typeof maxDrop === 'object' && maxDrop !== null ? (maxDrop as { relative?: unknown }).relative : undefined
+  const alone = typeof maxDrop === 'object' && maxDrop !== null && Object.keys(maxDrop).length === 1
+  if (!alone || typeof relative !== 'number' || !(relative >= 0) || !Number.isFinite(relative)) {
+    return problem(', expected a number or { relative: number }', bothForms(relative ?? '', metric))
+  }
+  if (relative >= 1)
+    return problem(`, ${relative * 100} % of the reference`, `for ${relative} % write maxDrop: { relative: ${relative / 100} }`)
+  if (metric?.metric === 'kl')
+    return problem(
+      ", but the reference's kl is 0 by definition, and so is any fraction of it",
+      'limit kl itself: write e.g. max: 0.05',
+    )
+  return []
+}
+
+/** How the user's text would be written as an absolute and as a relative limit. */
+function bothForms(text: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): string {
+  const match = /^\s*(\d*\.?\d+)\s*(%?)\s*$/.exec(String(text))
+  const value = match ? Number((Number(match[1]) / (match[2] ? 100 : 1)).toPrecision(12)) : 0.01
+  const relative = `maxDrop: { relative: ${value} } for ${Number((value * 100).toPrecision(12))} % of the reference's value`
+  return metric?.bounded === false
+    ? `write ${relative}`
+    : `write maxDrop: ${value} for an absolute drop (0.95 to ${Number((0.95 - value).toFixed(12))}), or ${relative}`
+}
+
+function boundProblems(given: Record<string, unknown>, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): Problem[] {
+  const problems: Problem[] = []
+  for (const at of ['min', 'max']) {
+    const value = given[at]
+    if (value === undefined) continue
+    if (typeof value !== 'number' || !Number.isFinite(value)) {
+      problems.push({ at, message: `${at} is ${show(value)}, expected a number`, hint: `write e.g. ${at}: 0.9` })
+    } else if (metric?.bounded && (value < 0 || value > 1)) {
+      problems.push({
+        at,
+        message: `${at} is ${value}, but ${metric.metric} lies between 0 and 1`,
+        hint: `for ${value} % write ${at}: ${value / 100}`,
+      })
+    }
+  }
+  const { min, max } = given
+  if (typeof min === 'number' && typeof max === 'number' && min > max) {
+    problems.push({
+      at: 'min',
+      message: `min is ${min}, above max, ${max}: nothing can pass`,
+      hint: 'swap them, or leave one out',
+    })
+  }
+  return problems
+}
+
+function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Problem[] {
+  if (certainty === undefined) return []
+  const problems: Problem[] = []
+  if (typeof certainty !== 'number' || !(certainty > 0.5 && certainty < 1)) {
+    const meant = typeof certainty === 'number' && certainty > 50 && certainty < 100 ? certainty / 100 : 0.95
+    problems.push({
+      at: 'certainty',
+      message: `certainty is ${show(certainty)}, expected a number above 0.5 and below 1`,
+      hint: `write certainty: ${meant}`,
+    })
+  }
+  if (maxDrop === undefined) {
+    const hint = 'add e.g. maxDrop: 0.01, or leave certainty out: min and max judge the measured value as it is'
+    problems.push({ at: 'certainty', message: 'certainty is set, but maxDrop is not', hint })
+  }
+  return problems
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value))
+}
+
+/** Whether any limit that can be broken is set. */
+export function isLimited(limits: Limits): boolean {
+  return limits.maxDrop !== undefined || limits.min !== undefined || limits.max !== undefined
+}
+
+/** The largest drop allowed, in the metric's own units. */
+export function allowedDrop(maxDrop: NonNullable<Limits['maxDrop']>, reference: number): number {
+  return typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(reference)
+}

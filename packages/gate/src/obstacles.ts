@@ -1,0 +1,93 @@
+import { macroF1 } from './f1.js'
+import { figure, samples } from './figure.js'
+import type { Measurement, PerSample } from './measurement.js'
+
+/** Why two measurements cannot be compared, in sentences. Empty: they can. */
+export function obstacles(reference: Measurement | undefined, pruned: Measurement | undefined): string[] {
+  const found = [...unusable('reference', reference), ...unusable('pruned', pruned)]
+  if (found.length > 0 || !reference || !pruned) return found
+  if (reference.metric !== pruned.metric) {
+    return [`The reference model has ${reference.metric}, the pruned model ${pruned.metric}: not the same metric.`]
+  }
+  const [before, after] = [reference.samples, pruned.samples]
+  if (before.kind !== after.kind) {
+    return [
+      `${reference.metric} has ${before.kind} samples for the reference model and ${after.kind} samples for the pruned model.`,
+    ]
+  }
+  const [n, m] = [sampleCount(before), sampleCount(after)]
+  if (n !== m)
+    return [`The reference model was measured on ${samples(n)} and the pruned model on ${samples(m)}: not the same data.`]
+  return mismatch(before, after)
+}
+
+export function sampleCount(perSample: PerSample): number {
+  return columns(perSample)[0]?.length ?? 0
+}
+
+/** What is wrong with one measurement: at most one sentence. */
+function unusable(name: string, one: Measurement | undefined): string[] {
+  if (!one) return [`The ${name} model was not measured.`]
+  const subject = `The ${name} model's ${one.metric}`
+  const lists = columns(one.samples)
+  const n = sampleCount(one.samples)
+  if (n === 0) return [`${subject} was measured on no samples.`]
+  if (lists.some((list) => list.length !== n))
+    return [`${subject} has lists of ${lists.map((l) => l.length).join(' and ')} samples.`]
+  const bad = Math.min(...lists.map((list) => list.findIndex((value) => !Number.isFinite(value))).filter((at) => at >= 0))
+  if (bad < n) return [`${subject} is not a finite number on sample ${bad} of ${n.toLocaleString('en-US')}.`]
+  if (!Number.isFinite(one.value)) return [`${subject} is ${one.value}, not a finite number.`]
+  if (n === 1 && one.samples.kind !== 'proportion') return [`${subject} was measured on 1 sample; an interval needs at least 2.`]
+  return contradiction(subject, one)
+}
+
+/** Samples that are impossible, or do not add up to the value: a mistake of whoever measured. Rounding to single precision is allowed. */
+function contradiction(subject: string, { value, samples: perSample }: Measurement): string[] {
+  if (perSample.kind === 'proportion') {
+    const odd = perSample.correct.findIndex((one) => one !== 0 && one !== 1)
+    if (odd >= 0) return [`${subject} is ${perSample.correct[odd]} on sample ${odd}, neither right (1) nor wrong (0).`]
+  }
+  const expected = metricOf(perSample)
+  if (Math.abs(value - expected) <= 1e-5 * Math.max(1, Math.abs(expected))) return []
+  return [`${subject} is given as ${figure(value)}, but its samples make ${figure(expected)}.`]
+}
+
+/** Where labels or token counts, which both models share, differ. */
+function mismatch(before: PerSample, after: PerSample): string[] {
+  const [first, second] = [shared(before), shared(after)]
+  const at = first.findIndex((value, i) => value !== second[i])
+  if (at < 0) return []
+  return [
+    `The two models saw different samples: sample ${at} has ${first[at]} for the reference model and ${second[at]} for the pruned model.`,
+  ]
+}
+
+function shared(perSample: PerSample): readonly number[] {
+  if (perSample.kind === 'f1') return perSample.label
+  return perSample.kind === 'perplexity' ? perSample.counts : []
+}
+
+/** The metric that the samples make. */
+function metricOf(perSample: PerSample): number {
+  switch (perSample.kind) {
+    case 'proportion':
+      return sum(perSample.correct) / perSample.correct.length
+    case 'mean':
+      return sum(perSample.values) / perSample.values.length
+    case 'perplexity':
+      return Math.exp(sum(perSample.sums) / sum(perSample.counts))
+    case 'f1':
+      return macroF1(perSample.label, perSample.predicted)
+    default:
+      return perSample satisfies never
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+function columns(perSample: PerSample): (readonly number[])[] {
+  const { kind: _, ...lists } = perSample
+  return Object.values(lists)
+}
