@@ -1,1 +1,3 @@
-export { type ModelResult, modelResult, type RunResults, runResults } from './results.js'
+export { renderHtml } from './html.js'
+export { commentMarker, renderComment, renderSummary } from './markdown.js'
+export { type ModelResult, modelResult, type RunResults, resultsJsonSchema, runResults } from './results.js'

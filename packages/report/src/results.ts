@@ -1,68 +1,78 @@
 import { z } from 'zod'
 
 const number = z.number()
-const bytes = z.number().int().nonnegative().describe('bytes')
-const metrics = z.record(z.string(), number).describe('value by metric name')
+const count = z.number().int().nonnegative()
+const bytes = count.describe('bytes')
+const verdict = z.enum(['pass', 'fail', 'incomplete'])
+const metrics = z.record(z.string(), number).describe('value by metric name; a metric that could not be measured is absent')
+const file = z.object({ path: z.string(), bytes, zippedBytes: bytes.optional(), sha256: z.string().optional() })
 
 const layer = z.object({
   name: z.string().describe('the weight tensor'),
   op: z.string().describe('operator that reads it, e.g. Conv'),
   shape: z.array(z.number().int()),
-  elements: z.number().int(),
-  sparsity: z.object({ before: number, after: number }),
+  elements: count,
+  sparsity: z.object({ before: number, after: number }).describe('zeros ÷ elements'),
 })
 
 const drop = z.object({
   metric: z.string(),
   value: number.describe('positive is worse, whichever way the metric points'),
-  relative: number.optional(),
-  interval: z.tuple([number, number]).describe('two-sided 95 % confidence interval, paired over samples'),
-  method: z.string(),
-  mcnemar: z.object({ lost: z.number().int(), gained: z.number().int(), p: number }).optional(),
+  relative: number.optional().describe("value ÷ the reference's metric"),
+  interval: z.tuple([number, number]).describe('two-sided 95 % confidence interval of value, paired over samples'),
+  method: z.string().describe('how the interval was made: exact or bootstrap'),
+  mcnemar: z
+    .object({ lost: count, gained: count, p: number })
+    .optional()
+    .describe('samples only the reference got right, samples only the pruned model got right, exact two-sided p'),
 })
 
-const file = z.object({ path: z.string(), bytes, zippedBytes: bytes.optional(), sha256: z.string().optional() })
+const resolution = z.object({
+  resolves: z.boolean().describe('whether the data set can tell a drop of maxDrop from none'),
+  smallest: number.optional().describe('the smallest drop that it can'),
+  samples: count.optional().describe('about how many samples could'),
+  message: z.string(),
+})
+
+const limits = z
+  .object({ maxDrop: z.union([number, z.object({ relative: number })]), min: number, max: number, certainty: number })
+  .partial()
 
 /** One model of a run. */
 export const modelResult = z.object({
   path: z.string(),
-  verdict: z.enum(['pass', 'fail', 'incomplete']),
-  reasons: z.array(z.string()),
-  data: z.object({ path: z.string(), samples: z.number().int(), sha256: z.string().optional() }).optional(),
+  verdict,
+  summary: z.string().optional().describe('how the metric went and what was allowed, in sentences, also for a pass'),
+  reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
+  data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
   metric: z.string().optional().describe('the metric the gate looks at'),
-  limits: z
-    .object({
-      maxDrop: z.union([number, z.object({ relative: number })]),
-      min: number,
-      max: number,
-      certainty: number,
-    })
-    .partial()
-    .optional(),
+  limits: limits.optional(),
   reference: file.extend({ metrics }),
   pruned: file.extend({ metrics }).optional(),
   drop: drop.optional(),
-  resolution: z.object({ resolves: z.boolean(), message: z.string() }).optional(),
+  resolution: resolution.optional(),
   sparsity: z
     .object({ before: number, after: number, target: number.optional(), model: number.optional() })
     .optional()
     .describe('over the eligible weights; model: over all parameters'),
-  parameters: z.object({ before: z.number(), after: z.number(), nonzero: z.number() }).optional(),
-  macs: z.object({ before: z.number(), after: z.number() }).nullable().optional(),
+  parameters: z.object({ before: count, after: count, nonzero: count }).optional(),
+  macs: z.object({ before: number, after: number }).nullable().optional(),
   layers: z.array(layer).optional(),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
-  steps: z.array(z.string()).optional().describe('what was done, one line a step, e.g. "magnitude on element, global, sparsity 0.5"'),
+  steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),
   warnings: z.array(z.string()).optional(),
   durationMs: number.optional(),
-  error: z.object({ message: z.string(), hint: z.string().optional(), kind: z.enum(['usage', 'infrastructure', 'untrusted']) }).optional(),
+  error: z
+    .object({ message: z.string(), hint: z.string().optional(), kind: z.enum(['usage', 'infrastructure', 'untrusted']) })
+    .optional(),
 })
 
 /** What `pare run --json` prints and `results.json` holds. */
 export const runResults = z.object({
   schemaVersion: z.literal(1),
   command: z.literal('run'),
-  verdict: z.enum(['pass', 'fail', 'incomplete']),
+  verdict,
   models: z.array(modelResult),
   environment: z
     .object({
@@ -80,3 +90,9 @@ export const runResults = z.object({
 
 export type ModelResult = z.infer<typeof modelResult>
 export type RunResults = z.infer<typeof runResults>
+
+/** The JSON Schema of `RunResults`, as published in `schema/results.schema.json`. Fields it does not know are allowed: later versions add some. */
+export function resultsJsonSchema(): object {
+  const { $schema, ...schema } = z.toJSONSchema(runResults, { io: 'input' })
+  return { $schema, title: 'Pare results', description: 'What `pare run --json` prints and results.json holds.', ...schema }
+}

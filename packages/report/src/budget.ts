@@ -1,0 +1,38 @@
+/** A part of a document that can be left out. */
+export interface Part {
+  readonly text: string
+  /** 0 is most important. What is left out first has the highest rank and, within a rank, comes last. */
+  readonly rank: number
+  /** What a reader misses when it is left out, for the note: 'layer table', 'model'. */
+  readonly what: string
+}
+
+/**
+ * The parts in their order, as many as fit into `maxBytes` of UTF-8, and a note about what was left out. Important parts are
+ * taken first, so a long table cannot push out a verdict.
+ */
+export function fit(parts: readonly Part[], maxBytes: number): string {
+  const whole = parts.map(({ text }) => text).join('')
+  if (byteLength(whole) <= maxBytes) return whole
+  const taken = new Set<Part>()
+  // The note's numbers are not known yet; no note is longer than this for the few kinds of part there are.
+  let left = maxBytes - 400
+  for (const part of [...parts].sort((a, b) => a.rank - b.rank)) {
+    const bytes = byteLength(part.text)
+    if (bytes > left) continue
+    taken.add(part)
+    left -= bytes
+  }
+  return parts.map((part) => (taken.has(part) ? part.text : '')).join('') + note(parts.filter((part) => !taken.has(part)))
+}
+
+function note(missing: readonly Part[]): string {
+  const counts = new Map<string, number>()
+  for (const { what } of missing) counts.set(what, (counts.get(what) ?? 0) + 1)
+  const list = [...counts].map(([what, count]) => `${count} ${what}${count === 1 ? '' : 's'}`).join(', ')
+  return `\n_Left out to fit: ${list}. The HTML report in the artifact has everything._\n`
+}
+
+function byteLength(text: string): number {
+  return Buffer.byteLength(text)
+}

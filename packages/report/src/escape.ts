@@ -1,0 +1,52 @@
+/** Text that is already markup. Everything else is escaped where it meets a template. */
+export class Markup {
+  constructor(readonly source: string) {}
+}
+
+type Value = string | number | Markup | readonly Markup[] | undefined | false
+
+/** HTML whose values are escaped; undefined and false become nothing. */
+export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
+  return new Markup(String.raw({ raw: strings }, ...values.map((value) => source(value))))
+}
+
+/** JSON for a script element of type application/json: no value in it can end the element or begin a comment. */
+export function scriptJson(value: unknown): Markup {
+  return new Markup(
+    JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029'),
+  )
+}
+
+/** A name in GitHub's markdown: monospaced, taken literally, no mention, no link, one line, at most 200 characters. */
+export function mdCode(name: string): string {
+  return `<code>${entities(oneLine(clip(name, 200)))}</code>`
+}
+
+/**
+ * A message in GitHub's markdown: literal text on one line, at most 600 characters. What would become a mention, an issue or a link
+ * is broken by a zero-width space, because GitHub looks for those after entities are decoded.
+ */
+export function mdText(message: string): string {
+  return entities(oneLine(clip(message, 600)).replace(/[@#]|:(?=\/\/)|www(?=\.)|\b[Gg][Hh](?=-\d)/g, '$&\u200b'))
+}
+
+function source(value: Value): string {
+  if (value instanceof Markup) return value.source
+  if (Array.isArray(value)) return value.map((one: Markup) => one.source).join('')
+  if (value === undefined || value === false) return ''
+  return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+/** Everything that markdown or HTML could take for syntax, as a character reference. */
+function entities(text: string): string {
+  return text.replace(/[&<>"'|`*_~[\]\\!(){}$]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
+  return text.replace(/[\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim()
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1).trimEnd()}…`
+}

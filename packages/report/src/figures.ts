@@ -1,0 +1,51 @@
+/** Four significant digits, thousands grouped, a true minus sign: 0.9841, 25.65, −0.003, 2,000. */
+export function figure(value: number): string {
+  const digits = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(4)))
+  return digits.replace('-', '−')
+}
+
+/** Two significant digits, for what is uncertain anyway. */
+export function rough(value: number): string {
+  return figure(Number(value.toPrecision(2)))
+}
+
+/** A fraction as a percentage with one decimal: 0.5 is '50.0 %'. */
+export function percent(fraction: number): string {
+  return `${(fraction * 100).toFixed(1).replace('-', '−')} %`
+}
+
+/** Bytes in decimal units: '1.09 MB'. */
+export function size(bytes: number): string {
+  return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB'])
+}
+
+/** A count in decimal units: '272 k', '41.2 M'. */
+export function amount(count: number): string {
+  return scaled(count, ['', 'k', 'M', 'G', 'T'])
+}
+
+/** The change from one amount to another: '−43.1 %', '±0 %'. Undefined where there is nothing to compare with. */
+export function change(before: number, after: number): string | undefined {
+  if (!(before > 0)) return undefined
+  const percentage = (after / before - 1) * 100
+  if (Math.abs(percentage) < 0.05) return '±0 %'
+  return `${percentage > 0 ? '+' : '−'}${Math.abs(percentage).toFixed(1)} %`
+}
+
+/** '850 ms', '12.3 s', '4 min 10 s'. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+}
+
+/** '1 model', '3 models'. */
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function scaled(value: number, units: readonly string[]): string {
+  const step = Math.min(units.length - 1, value < 1000 ? 0 : Math.floor(Math.log10(value) / 3))
+  const digits = value / 1000 ** step
+  return `${step === 0 ? digits : Number(digits.toPrecision(3))} ${units[step]}`.trim()
+}

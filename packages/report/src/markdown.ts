@@ -1,0 +1,169 @@
+import { fit, type Part } from './budget.js'
+import { mdCode, mdText } from './escape.js'
+import { amount, change, duration, figure, percent, plural, size } from './figures.js'
+import { sparsityChart } from './mermaid.js'
+import type { ModelResult, RunResults } from './results.js'
+import { byUrgency, demands, dropText, explanation, headline, intervalText, mcnemarText, URGENCY } from './statement.js'
+
+const ICON = { pass: '✅', fail: '❌', incomplete: '⚠️' } as const
+const STEP = 1024 * 1024
+
+/** Layers of one model in a table, and entries in its list of what was declined; the HTML report has all. */
+const MOST_ROWS = 250
+
+/** Markdown for the job summary: verdict, then one row a model, then charts and tables per layer. What does not fit is left out, and said so. */
+export function renderSummary(results: RunResults, { maxBytes = STEP }: { readonly maxBytes?: number } = {}): string {
+  return fit(parts(results), maxBytes)
+}
+
+/**
+ * Markdown for a comment on a pull request, which begins with the hidden `marker` it is found again by. GitHub's limit is 65,536
+ * characters; bytes are counted, which are never fewer.
+ */
+export function renderComment(
+  results: RunResults,
+  { maxBytes = 65_536, marker }: { readonly maxBytes?: number; readonly marker: string },
+): string {
+  return fit([{ text: `${marker}\n`, rank: 0, what: 'marker' }, ...parts(results)], maxBytes)
+}
+
+/** The hidden first line of the comment with this id: one for each workflow and pull request, say. */
+export function commentMarker(id: string): string {
+  // Percent-encoding leaves the hyphen alone, and '-->' would end the HTML comment.
+  return `<!-- pare-report: ${encodeURIComponent(id).replaceAll('-', '%2D')} -->`
+}
+
+function parts(results: RunResults): Part[] {
+  const models = byUrgency(results.models)
+  const title = `## ${ICON[results.verdict]} Pare: ${headline(results)}\n\n`
+  return [
+    { text: title, rank: 0, what: 'title' },
+    ...models.filter((model) => model.verdict !== 'pass').map((model) => reason(model)),
+    ...(models.length > 0 ? [tableHead(), ...models.map((model) => row(model))] : []),
+    ...models.flatMap((model) => remarks(model)),
+    ...models.flatMap((model) => chart(model)),
+    ...models.flatMap((model) => details(model)),
+    ...environment(results),
+  ]
+}
+
+/** What a blocked reviewer needs: which model, which metric, how much, allowed how much, what to do. */
+function reason(model: ModelResult): Part {
+  const hint = model.error?.hint ? ` ${mdText(`Hint: ${model.error.hint}`)}` : ''
+  const text = `${ICON[model.verdict]} **${mdCode(model.path)}**: ${mdText(explanation(model))}${hint}\n\n`
+  return { text, rank: model.verdict === 'fail' ? 1 : 2, what: 'reason' }
+}
+
+function tableHead(): Part {
+  const columns = ['', 'Model', 'Metric', 'Reference → pruned', 'Drop (95 % interval)', 'Allowed', 'Sparsity', 'Size', 'Zipped']
+  return { text: `| ${columns.join(' | ')} |\n|${' --- |'.repeat(columns.length)}\n`, rank: 3, what: 'table head' }
+}
+
+function row(model: ModelResult): Part {
+  const { path, verdict, metric, reference, pruned, sparsity } = model
+  const before = metric === undefined ? undefined : reference.metrics[metric]
+  const after = metric === undefined ? undefined : pruned?.metrics[metric]
+  const cells = [
+    ICON[verdict],
+    mdCode(path),
+    metric && mdText(metric),
+    (before !== undefined || after !== undefined) && `${known(before)} → ${known(after)}`,
+    model.drop && `**${dropText(model)}** (${intervalText(model)})`,
+    mdText(demands(model).join('; ')),
+    sparsity && percent(sparsity.after),
+    pruned && sizes(reference.bytes, pruned.bytes),
+    pruned && sizes(reference.zippedBytes, pruned.zippedBytes),
+  ]
+  return { text: `| ${cells.map((cell) => cell || '').join(' | ')} |\n`, rank: 3 + URGENCY.indexOf(verdict), what: 'model' }
+}
+
+function known(value: number | undefined): string {
+  return value === undefined ? 'not measured' : figure(value)
+}
+
+function sizes(before: number | undefined, after: number | undefined): string {
+  if (before === undefined || after === undefined) return ''
+  return `${size(before)} → ${size(after)} (${change(before, after) ?? 'new'})`
+}
+
+/** Whether the data can tell, McNemar's test, warnings. */
+function remarks(model: ModelResult): Part[] {
+  const sentences = [model.resolution?.message, mcnemarText(model), ...(model.warnings ?? [])].filter((one) => one !== undefined)
+  if (sentences.length === 0) return []
+  return [{ text: `\n${mdCode(model.path)}: ${sentences.map((one) => mdText(one)).join(' ')}\n`, rank: 6, what: 'remark' }]
+}
+
+function chart(model: ModelResult): Part[] {
+  if (!model.layers?.length) return []
+  const text = `\n${mdCode(model.path)}, sparsity of its ${plural(model.layers.length, 'layer')} in %:\n\n${sparsityChart(model.layers)}\n`
+  return [{ text, rank: 8, what: 'chart' }]
+}
+
+function details(model: ModelResult): Part[] {
+  const { layers = [], declined = [], steps = [] } = model
+  const found: Part[] = []
+  if (steps.length > 0) {
+    const list = steps.map((step) => `1. ${mdText(step)}\n`).join('')
+    found.push({ text: folded(`What was done to ${mdCode(model.path)}`, list + costs(model)), rank: 9, what: 'list of steps' })
+  }
+  if (layers.length > 0) {
+    const text = folded(`${plural(layers.length, 'layer')} of ${mdCode(model.path)}`, layerTable(layers))
+    found.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'layer table' })
+  }
+  if (declined.length > 0) {
+    const lines = declined.map(({ id, structure, reason }) => `- ${mdCode(id)} (${mdText(structure)}): ${mdText(reason)}\n`)
+    const text = folded(`Declined in ${mdCode(model.path)}: ${declined.length}`, capped(lines, declined.length))
+    found.push({ text, rank: 12, what: 'list of what was declined' })
+  }
+  return found
+}
+
+function costs({ parameters, macs, durationMs }: ModelResult): string {
+  const facts = [
+    parameters &&
+      `parameters ${amount(parameters.before)} → ${amount(parameters.after)}, ${amount(parameters.nonzero)} of them not zero`,
+    macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}`,
+    durationMs !== undefined && `took ${duration(durationMs)}`,
+  ].filter((fact) => fact)
+  return facts.length > 0 ? `\n${facts.join('; ')}.\n` : ''
+}
+
+function layerTable(layers: NonNullable<ModelResult['layers']>): string {
+  const rows = layers.map(({ name, op, shape, elements, sparsity }, i) => {
+    const cells = [
+      i + 1,
+      mdCode(name),
+      mdText(op),
+      shape.join(' × '),
+      elements.toLocaleString('en-US'),
+      percent(sparsity.before),
+      percent(sparsity.after),
+    ]
+    return `| ${cells.join(' | ')} |\n`
+  })
+  const head =
+    '| # | Weight | Operator | Shape | Elements | Sparsity before | after |\n| --: | --- | --- | --- | --: | --: | --: |\n'
+  return head + capped(rows, layers.length)
+}
+
+function capped(lines: readonly string[], count: number): string {
+  const rest = count > MOST_ROWS ? `\n… and ${(count - MOST_ROWS).toLocaleString('en-US')} more in the HTML report.\n` : ''
+  return lines.slice(0, MOST_ROWS).join('') + rest
+}
+
+function folded(title: string, body: string): string {
+  return `\n<details><summary>${title}</summary>\n\n${body}\n</details>\n`
+}
+
+function environment({ environment, durationMs }: RunResults): Part[] {
+  if (!environment) return []
+  const { pare, node, platform, arch, cpu, onnxruntime, executionProvider } = environment
+  const facts = [
+    `pare ${pare}`,
+    `Node ${node}`,
+    onnxruntime && `ONNX Runtime ${onnxruntime}${executionProvider ? ` (${executionProvider})` : ''}`,
+    `${platform} ${arch}, ${cpu}`,
+    durationMs !== undefined && duration(durationMs),
+  ].filter((fact) => fact)
+  return [{ text: `\n<sub>${mdText(facts.join(' · '))}</sub>\n`, rank: 7, what: 'environment' }]
+}

@@ -1,0 +1,76 @@
+import { figure, percent, plural, rough } from './figures.js'
+import type { ModelResult, RunResults } from './results.js'
+
+type Verdict = RunResults['verdict']
+
+/** The order in which a reader needs them. */
+export const URGENCY: readonly Verdict[] = ['fail', 'incomplete', 'pass']
+
+/** 'passed', 'failed', 'is incomplete'. */
+const PREDICATE: Record<Verdict, string> = { pass: 'passed', fail: 'failed', incomplete: 'incomplete' }
+
+/** The verdict of the run in a few words: '1 of 3 models failed', 'All 3 models passed'. */
+export function headline({ verdict, models }: RunResults): string {
+  const counts = (['fail', 'incomplete'] as const)
+    .map((kind) => ({ kind, count: models.filter((model) => model.verdict === kind).length }))
+    .filter(({ count }) => count > 0)
+  if (models.length === 0) return 'No model was run'
+  if (counts.length === 0) {
+    if (verdict !== 'pass') return 'The run is incomplete'
+    return models.length === 1 ? 'The model passed' : `All ${models.length} models passed`
+  }
+  if (models.length === 1) return verdict === 'fail' ? 'The model failed' : 'The model has no complete verdict'
+  return `${counts.map(({ kind, count }) => `${count} ${PREDICATE[kind]}`).join(', ')} of ${plural(models.length, 'model')}`
+}
+
+/** Why the model got its verdict: for a reviewer who reads nothing else. */
+export function explanation({ verdict, summary, reasons, error }: ModelResult): string {
+  if (error) return error.message
+  if (reasons.length > 0) return reasons.join(' ')
+  return summary ?? (verdict === 'pass' ? 'Every limit was met.' : 'No reason was recorded.')
+}
+
+/** The demands on a model: ['drop ≤ 0.002, 95 % certain', 'accuracy ≥ 0.97']. */
+export function demands({ limits = {}, metric = 'metric' }: ModelResult): string[] {
+  const { maxDrop, min, max, certainty } = limits
+  const sure = certainty === undefined ? '' : `, ${figure(certainty * 100)} % certain`
+  const found: string[] = []
+  if (typeof maxDrop === 'number') found.push(`drop ≤ ${figure(maxDrop)}${sure}`)
+  if (typeof maxDrop === 'object') found.push(`drop ≤ ${figure(maxDrop.relative * 100)} %${sure}`)
+  if (min !== undefined) found.push(`${metric} ≥ ${figure(min)}`)
+  if (max !== undefined) found.push(`${metric} ≤ ${figure(max)}`)
+  return found
+}
+
+/** The largest drop allowed in the metric's own units, where one is set and can be known. */
+export function allowedDrop(model: ModelResult): number | undefined {
+  const maxDrop = model.limits?.maxDrop
+  if (typeof maxDrop !== 'object') return maxDrop
+  const reference = model.metric === undefined ? undefined : model.reference.metrics[model.metric]
+  return reference === undefined ? undefined : maxDrop.relative * Math.abs(reference)
+}
+
+/** '0.003', or '1.2 (4.7 %)' where the limit is relative. */
+export function dropText({ drop, limits }: ModelResult): string | undefined {
+  if (!drop) return undefined
+  const relative = typeof limits?.maxDrop === 'object' && drop.relative !== undefined
+  return relative ? `${figure(drop.value)} (${percent(drop.relative!)})` : figure(drop.value)
+}
+
+/** '−0.0011 to 0.0074'. */
+export function intervalText({ drop }: ModelResult): string | undefined {
+  return drop && `${rough(drop.interval[0])} to ${rough(drop.interval[1])}`
+}
+
+/** What McNemar's test says, in a sentence. */
+export function mcnemarText({ drop }: ModelResult): string | undefined {
+  if (!drop?.mcnemar) return undefined
+  const { lost, gained, p } = drop.mcnemar
+  const chance = p < 0.0001 ? 'p < 0.0001' : `p = ${rough(p)}`
+  return `Only the reference got ${plural(lost, 'sample')} right, only the pruned model ${gained.toLocaleString('en-US')} (McNemar's exact test: ${chance}).`
+}
+
+/** Models that need attention first; the order of the config within a verdict. */
+export function byUrgency(models: readonly ModelResult[]): ModelResult[] {
+  return URGENCY.flatMap((verdict) => models.filter((model) => model.verdict === verdict))
+}
