@@ -1,1 +1,10 @@
-export {}
+export { type DataOptions, openData, UntrustedError } from './data.js'
+export { type Batch, type DataSet, inputsFor } from './dataset.js'
+export { describeModel, evaluate } from './evaluate.js'
+export type { ModelValue } from './match.js'
+export { findMetric, METRIC_NAMES, type Metric } from './metrics.js'
+export type { ElementType, NdArray } from './ndarray.js'
+export type { ChildOptions } from './process.js'
+export type { EvaluateRequest, Evaluation, ModelDescription, Progress, Scores } from './request.js'
+export type { Sample, SampleValue } from './sample.js'
+export type { TextOptions } from './text.js'

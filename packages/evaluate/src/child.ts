@@ -1,0 +1,45 @@
+import { PareError } from '@pare/onnx'
+import { UntrustedError } from './data.js'
+import { measure } from './measure.js'
+import type { Job, Reply } from './process.js'
+import type { Progress } from './request.js'
+import { loadRuntime, openSession } from './runtime.js'
+
+const PROGRESS_MS = 100
+
+// The entry of the child process: one job comes in, progress and one result or failure go out.
+process.once('message', async (job: Job) => {
+  const reply = (message: Reply) => new Promise<void>((done) => process.send?.(message, () => done()))
+  try {
+    await reply({ kind: 'result', result: await work(job, reply) })
+  } catch (error) {
+    await reply(failure(error))
+  }
+  process.disconnect()
+})
+// The parent is gone: nobody waits for the result.
+process.on('disconnect', () => process.exit())
+
+async function work(job: Job, reply: (message: Reply) => Promise<void>): Promise<unknown> {
+  if (job.loader !== undefined) await import(job.loader)
+  const runtime = loadRuntime(job.onnxruntime)
+  if (job.kind === 'describe') {
+    await using session = await openSession(runtime, job.model)
+    return { inputs: session.inputs, outputs: session.outputs }
+  }
+  let last = Number.NEGATIVE_INFINITY
+  const onProgress = (progress: Progress) => {
+    const now = performance.now()
+    if (now - last < PROGRESS_MS && progress.done !== progress.total) return
+    last = now
+    void reply({ kind: 'progress', progress })
+  }
+  return measure(runtime, job.request, { onProgress })
+}
+
+function failure(error: unknown): Reply {
+  if (error instanceof PareError) {
+    return { kind: 'failure', message: error.message, hint: error.hint, untrusted: error instanceof UntrustedError }
+  }
+  return { kind: 'bug', stack: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+}

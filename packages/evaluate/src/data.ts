@@ -1,0 +1,138 @@
+import { basename, extname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PareError } from '@pare/onnx'
+import { parseCsv } from './csv.js'
+import { arrayDataSet, type DataSet, sampleDataSet } from './dataset.js'
+import { checkFile, readWhole } from './file.js'
+import { canFill, tokenInput } from './fill.js'
+import { parseJsonLines } from './jsonl.js'
+import { type MatchOptions, type ModelValue, matchArrays } from './match.js'
+import type { NdArray } from './ndarray.js'
+import { parseNpy } from './npy.js'
+import { parseNpz } from './npz.js'
+import { type Sample, stackSamples } from './sample.js'
+import { readText, type TextOptions } from './text.js'
+
+export interface DataOptions extends MatchOptions {
+  /** The inputs of the model the data are for: name, type and shape. */
+  readonly inputs: readonly ModelValue[]
+  /** Whether a module may be run. Where it may not, naming one throws UntrustedError. */
+  readonly trusted: boolean
+  /** Reads the file as text for a language model. Without it .txt is refused and .jsonl holds numbers. */
+  readonly text?: TextOptions
+  /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
+  readonly importModule?: (path: string) => Promise<unknown>
+  /** Bytes a file may have, packed or unpacked. Default: 2 GiB. */
+  readonly maxBytes?: number
+}
+
+/** Something executable was asked for where the input is not trusted. The command line makes it exit code 4. */
+export class UntrustedError extends PareError {
+  readonly kind = 'untrusted'
+}
+
+const MAX_BYTES = 2 ** 31 - 1
+const MODULE = /^\.[cm]?[jt]s$/
+
+/**
+ * Opens evaluation, calibration or training data for a model.
+ * 1. `.npz`: arrays [samples, …] by name. 2. `.npy`: the array of a model's only input. 3. `.csv`: columns, see `parseCsv`.
+ * 4. `.jsonl`: a Sample each line. 5. `.txt`, or `.jsonl` with `text`: documents for a language model, see `readText`.
+ * 6. `.js`, `.mjs`, `.ts`: a module whose default export is an iterable of Samples, or a function that returns one.
+ * Throws PareError with everything that does not fit, UntrustedError for a module that may not be run.
+ */
+export async function openData(path: string, options: DataOptions): Promise<DataSet> {
+  const name = basename(path)
+  if (MODULE.test(extname(path))) return openModule(path, options)
+  const arrays = await readArrays(path, options)
+  const scored = arrays.get('scored')
+  if (!options.text || !scored) return arrayDataSet(matchArrays(arrays, name, options))
+  const wanted = new Set(options.inputs.map((input) => input.name))
+  const used = [...arrays].filter(([key]) => key !== 'scored' && (key !== 'attention_mask' || wanted.has(key)))
+  return arrayDataSet({ ...matchArrays(new Map(used), name, options), scored })
+}
+
+async function readArrays(path: string, options: DataOptions): Promise<Map<string, NdArray>> {
+  const { inputs, maxBytes = MAX_BYTES, label = 'label', text } = options
+  const name = basename(path)
+  const extension = extname(path).toLowerCase()
+  const known = ['.npz', '.npy', '.csv', '.jsonl', '.txt', '.md']
+  if (!known.includes(extension) && !text) {
+    throw new PareError(`${path}: data of kind '${extension}' are not read.`, {
+      hint: `expected one of ${known.join(', ')} or a module (.js, .mjs, .ts).`,
+    })
+  }
+  const bytes = await readWhole(path, maxBytes)
+  if (text) return readText(bytes, name, { ...text, ...textTarget(inputs, name), label })
+  if (extension === '.npz') return parseNpz(bytes, name, maxBytes)
+  if (extension === '.npy') return new Map([[onlyInput(inputs, name), parseNpy(bytes, name)]])
+  if (extension === '.csv')
+    return parseCsv(bytes.toString('utf8'), name, { inputs: inputs.filter((input) => !canFill(input)), label })
+  if (extension === '.jsonl') {
+    const samples = [...parseJsonLines(bytes.toString('utf8'), name)].map(({ value }) => value as Sample)
+    if (samples.some((sample) => typeof sample.text === 'string')) throw noTokenizer(name)
+    return stackSamples(samples, name)
+  }
+  throw noTokenizer(name)
+}
+
+async function openModule(path: string, options: DataOptions): Promise<DataSet> {
+  const name = basename(path)
+  if (!options.trusted) {
+    throw new UntrustedError(`${path}: a data module is not run on untrusted input.`, {
+      hint: 'give the data as .npz, .npy, .jsonl or .csv, or run where the code is trusted.',
+    })
+  }
+  await checkFile(path)
+  const load = options.importModule ?? ((file) => import(pathToFileURL(file).href) as Promise<unknown>)
+  const module = (await load(resolve(path)).catch((cause: Error) => {
+    throw new PareError(`${path}: the module does not load (${cause.message}).`, {
+      hint: 'run it with node to see where it fails.',
+      cause,
+    })
+  })) as { default?: unknown }
+  const source = module.default
+  const read = async function* (): AsyncGenerator<Sample> {
+    const iterable: unknown = typeof source === 'function' ? await source() : source
+    if (!isIterable(iterable)) {
+      throw new PareError(
+        `${path}: its default export is ${iterable === undefined ? 'missing' : `of type ${typeof iterable}`}, expected samples.`,
+        {
+          hint: 'export default an (async) iterable of { input: [0.1, 0.2], label: 3 }, or a function that returns one.',
+        },
+      )
+    }
+    yield* iterable
+  }
+  return sampleDataSet(read, name, options)
+}
+
+function isIterable(value: unknown): value is AsyncIterable<Sample> {
+  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
+}
+
+function onlyInput(inputs: readonly ModelValue[], name: string): string {
+  const needed = inputs.filter((input) => !canFill(input))
+  if (needed.length === 1) return needed[0]!.name
+  throw new PareError(`${name}: one array for a model with the inputs ${needed.map((input) => `'${input.name}'`).join(', ')}.`, {
+    hint: 'put the arrays into one .npz file under these names.',
+  })
+}
+
+function textTarget(inputs: readonly ModelValue[], name: string): { input: string; fixedLength?: number } {
+  const input = tokenInput(inputs)
+  const seq = inputs.find((one) => one.name === input)?.shape[1]
+  if (input === undefined) {
+    throw new PareError(
+      `${name}: text for a model without an input for token ids; it has ${inputs.map((one) => `'${one.name}'`).join(', ')}.`,
+      {
+        hint: 'text needs a model with an integer input [batch, sequence], input_ids for example.',
+      },
+    )
+  }
+  return { input, ...(typeof seq === 'number' && { fixedLength: seq }) }
+}
+
+function noTokenizer(name: string): PareError {
+  return new PareError(`${name}: text, but no tokenizer is named.`, { hint: 'name a tokenizer.json with the tokenizer option.' })
+}

@@ -1,0 +1,137 @@
+import { PareError } from '@pare/onnx'
+import { canFill, fillInput } from './fill.js'
+import { type Matched, type MatchOptions, type ModelValue, matchArrays } from './match.js'
+import { castElements, describe, type Elements, type ElementType, type NdArray, STORAGE, sizeOf } from './ndarray.js'
+import { type Sample, stackSamples } from './sample.js'
+
+/** Samples that fit the inputs of one model, read in batches and in order as often as asked. */
+export interface DataSet {
+  /** How many, where that is known before reading them: not for modules. */
+  readonly samples?: number
+  /** Arrays that are neither an input nor the label. */
+  readonly ignored: readonly string[]
+  /** Name of the input that holds token ids, where the model has one. */
+  readonly tokens?: string
+  /** Elements of the largest input of one sample: what a sensible batch size follows from. */
+  readonly sampleSize: number
+  /** Batches of `size` samples; the last may be smaller. */
+  batches(size: number): AsyncIterable<Batch>
+}
+
+export interface Batch {
+  /** Index of the first sample. */
+  readonly first: number
+  readonly size: number
+  /** The arrays of the data by name, in the inputs' types, [size, …]. `inputsFor` adds what follows from the token ids. */
+  readonly inputs: Readonly<Record<string, NdArray>>
+  /** Name of the input that holds token ids. */
+  readonly tokens?: string
+  /** [size, …]. */
+  readonly label?: NdArray
+  /** bool[size, seq]: 1 where a token counts as a prediction. Undefined: as the attention mask says. */
+  readonly scored?: NdArray
+}
+
+/** A data set of arrays in memory. */
+export function arrayDataSet(matched: Matched): DataSet {
+  return {
+    samples: matched.samples,
+    ignored: matched.ignored,
+    sampleSize: sampleSize(matched),
+    ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    async *batches(size) {
+      for (let first = 0; first < matched.samples; first += size) {
+        yield slice(matched, first, Math.min(size, matched.samples - first))
+      }
+    },
+  }
+}
+
+/** A data set of samples that come one by one. Reads the first sample to see what it holds. */
+export async function sampleDataSet(read: () => AsyncIterable<Sample>, source: string, options: MatchOptions): Promise<DataSet> {
+  const match = (samples: readonly Sample[], first: number) =>
+    matchArrays(
+      stackSamples(samples, source, first),
+      samples.length === 1 ? `${source}: sample ${first}` : `${source}: samples ${first} to ${first + samples.length - 1}`,
+      options,
+    )
+  // A generator can be read only once: what was peeked at is the first reading's.
+  let peeked: AsyncIterator<Sample> | undefined = read()[Symbol.asyncIterator]()
+  const head = await peeked.next()
+  const matched = match(head.done ? [] : [head.value], 0)
+  return {
+    ignored: matched.ignored,
+    sampleSize: sampleSize(matched),
+    ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    async *batches(size) {
+      const iterator = peeked ?? read()[Symbol.asyncIterator]()
+      const samples: Sample[] = peeked && !head.done ? [head.value] : []
+      peeked = undefined
+      for (let first = 0; ; ) {
+        const next = await iterator.next()
+        if (!next.done) samples.push(next.value)
+        if (samples.length === 0) return
+        if (next.done || samples.length >= size) {
+          const count = Math.min(size, samples.length)
+          yield { ...slice(match(samples.splice(0, count), first), 0, count), first }
+          first += count
+        }
+      }
+    },
+  }
+}
+
+/** The batch filled up to `size` by repeating its last sample. What is computed for the repeats is to be dropped. */
+export function padBatch(batch: Batch, size: number): Batch {
+  if (batch.size === size) return batch
+  const pad = (array: NdArray): NdArray => {
+    if (array.shape.length === 0) return array
+    const width = array.data.length / batch.size
+    const data: Elements = new STORAGE[array.type](width * size)
+    data.set(array.data as never)
+    for (let row = batch.size; row < size; row++) data.copyWithin(row * width, (batch.size - 1) * width, batch.size * width)
+    return { ...array, shape: [size, ...array.shape.slice(1)], data }
+  }
+  return { ...batch, size, inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, pad(array)])) }
+}
+
+/** The batch's values for all inputs of a model, in its order: arrays as they are, and what follows from the token ids filled in. */
+export function inputsFor(inputs: readonly ModelValue[], { inputs: arrays, size, tokens }: Batch): Record<string, NdArray> {
+  const ids = tokens === undefined ? undefined : arrays[tokens]
+  const mask = arrays.attention_mask
+  return Object.fromEntries(
+    inputs.map((input) => {
+      const array = arrays[input.name]
+      if (array) return [input.name, array]
+      if (ids && canFill(input)) return [input.name, fillInput(input, { size, seq: ids.shape[1]!, ...(mask && { mask }) })]
+      throw new PareError(`input '${input.name}' ${describe(input.type, input.shape)} is not in the data.`, {
+        hint: 'reference and pruned model must have the same inputs.',
+      })
+    }),
+  )
+}
+
+function slice(matched: Matched, first: number, size: number): Batch {
+  const rows = (array: NdArray, type: ElementType = array.type): NdArray => {
+    if (array.shape.length === 0) return { type, shape: [], data: castElements(array, type, [0, 1]) }
+    const width = sizeOf(array.shape.slice(1))
+    return {
+      type,
+      shape: [size, ...array.shape.slice(1)],
+      data: castElements(array, type, [first * width, (first + size) * width]),
+    }
+  }
+  const inputs = Object.fromEntries(matched.bound.map(({ input, array }) => [input.name, rows(array, input.type as ElementType)]))
+  return {
+    first,
+    size,
+    inputs,
+    ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.label && { label: rows(matched.label) }),
+    ...(matched.scored && { scored: rows(matched.scored) }),
+  }
+}
+
+function sampleSize({ bound }: Matched): number {
+  return Math.max(1, ...bound.map(({ array }) => sizeOf(array.shape.slice(1))))
+}

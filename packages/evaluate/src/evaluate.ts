@@ -1,0 +1,31 @@
+import { basename } from 'node:path'
+import { type ChildOptions, runChild } from './process.js'
+import type { EvaluateRequest, Evaluation, ModelDescription } from './request.js'
+
+/**
+ * Runs a model, and its reference where one is named, over the evaluation data in a child process, and measures it.
+ * Throws PareError for everything the user can act on, a native crash included; UntrustedError (exit code 4) for a data module without
+ * trust; the signal's reason when aborted. A metric that meets NaN is listed under `unmeasured`.
+ */
+export async function evaluate(request: EvaluateRequest, options: ChildOptions = {}): Promise<Evaluation> {
+  const { onnxruntime, loader } = options
+  const job = {
+    kind: 'evaluate',
+    request,
+    ...(onnxruntime !== undefined && { onnxruntime }),
+    ...(loader !== undefined && { loader }),
+  } as const
+  const { result, peakMemoryBytes } = await runChild(job, basename(request.model), options)
+  return { ...(result as Omit<Evaluation, 'peakMemoryBytes'>), peakMemoryBytes }
+}
+
+/** Inputs and outputs of a model as ONNX Runtime sees them, asked in a child process. Throws like `evaluate`. */
+export async function describeModel(model: string, options: ChildOptions = {}): Promise<ModelDescription> {
+  const { onnxruntime } = options
+  const { result } = await runChild(
+    { kind: 'describe', model, ...(onnxruntime !== undefined && { onnxruntime }) },
+    basename(model),
+    options,
+  )
+  return result as ModelDescription
+}

@@ -1,0 +1,45 @@
+import { open } from 'node:fs/promises'
+import { PareError } from '@pare/onnx'
+
+const LFS_POINTER = 'version https://git-lfs.github.com/spec/v1'
+
+/** The bytes of a file of at most `maxBytes`. Throws PareError where there is none, where it is larger, or where it is a Git LFS pointer. */
+export async function readWhole(path: string, maxBytes: number): Promise<Buffer> {
+  await using file = await openFile(path)
+  const { size } = await file.handle.stat()
+  if (size > maxBytes) {
+    throw new PareError(`${path}: ${size} bytes, more than the ${maxBytes} allowed.`, {
+      hint: 'evaluate on fewer samples, or split the file.',
+    })
+  }
+  return await file.handle.readFile()
+}
+
+/** Throws PareError unless the path is a readable regular file with contents of its own, which a Git LFS pointer has not. */
+export async function checkFile(path: string): Promise<void> {
+  await using _ = await openFile(path)
+}
+
+async function openFile(path: string) {
+  const handle = await open(path).catch((cause: NodeJS.ErrnoException) => {
+    const missing = cause.code === 'ENOENT'
+    throw new PareError(`${path}: ${missing ? 'no such file' : `cannot be opened (${cause.code})`}.`, {
+      hint: 'paths are relative to the folder the command runs in, or to that of the config file.',
+      cause,
+    })
+  })
+  const file = { handle, [Symbol.asyncDispose]: () => handle.close() }
+  try {
+    if (!(await handle.stat()).isFile()) throw new PareError(`${path}: not a regular file.`, { hint: 'name one file.' })
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(LFS_POINTER.length), 0, LFS_POINTER.length, 0)
+    if (buffer.toString('latin1', 0, bytesRead) === LFS_POINTER) {
+      throw new PareError(`${path}: a Git LFS pointer, not the file itself.`, {
+        hint: 'fetch it with git lfs pull, or in a workflow with actions/checkout and lfs: true.',
+      })
+    }
+    return file
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}

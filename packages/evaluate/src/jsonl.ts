@@ -1,0 +1,32 @@
+import { PareError } from '@pare/onnx'
+
+/** The objects of a JSON Lines text with their line numbers, from 1. Empty lines are passed over. */
+export function* parseJsonLines(
+  text: string,
+  name: string,
+): Generator<{ line: number; value: Readonly<Record<string, unknown>> }> {
+  let line = 0
+  for (let begin = 0; begin < text.length; ) {
+    const newline = text.indexOf('\n', begin)
+    const end = newline < 0 ? text.length : newline
+    const row = text.slice(begin, end).trim()
+    begin = end + 1
+    line++
+    if (row !== '') yield { line, value: parseObject(row, `${name}:${line}`) }
+  }
+}
+
+function parseObject(row: string, where: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(row)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch (cause) {
+    throw new PareError(`${where}: not JSON (${(cause as Error).message}).`, {
+      hint: 'expected one JSON object on each line.',
+      cause,
+    })
+  }
+  throw new PareError(`${where}: ${row.slice(0, 40)} is not an object.`, {
+    hint: 'expected one JSON object on each line: {"input": [0.1, 0.2], "label": 3}',
+  })
+}

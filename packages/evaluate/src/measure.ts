@@ -1,0 +1,135 @@
+import { availableParallelism } from 'node:os'
+import { PareError } from '@pare/onnx'
+import { type DataOptions, openData } from './data.js'
+import { type DataSet, padBatch } from './dataset.js'
+import { judgeBatch } from './judged.js'
+import type { ModelValue } from './match.js'
+import { findMetric, type Judged, type Metric, startTally } from './metrics.js'
+import { problemsError } from './problems.js'
+import type { EvaluateRequest, Evaluation, Progress, Scores } from './request.js'
+import { openSession, type Runtime, type Session } from './runtime.js'
+
+const DEFAULT_BATCH = 32
+/** What a default batch holds at most: tokens of text, elements of anything else. */
+const BATCH_TOKENS = 4096
+const BATCH_ELEMENTS = 2 ** 23
+
+export interface MeasureOptions {
+  readonly onProgress?: (progress: Progress) => void
+  readonly importModule?: DataOptions['importModule']
+}
+
+/** Runs the models over the data in this process and measures them. `evaluate` does so in a child. */
+export async function measure(
+  runtime: Runtime,
+  request: EvaluateRequest,
+  { onProgress, importModule }: MeasureOptions = {},
+): Promise<Omit<Evaluation, 'peakMemoryBytes'>> {
+  const started = performance.now()
+  const metrics = findMetrics(request.metrics)
+  const threads = request.threads ?? availableParallelism()
+  await using model = await openSession(runtime, request.model, threads)
+  await using reference = request.reference === undefined ? undefined : await openSession(runtime, request.reference, threads)
+  const data = await openData(request.data, {
+    inputs: model.inputs,
+    trusted: request.trusted ?? false,
+    ...(request.label !== undefined && { label: request.label }),
+    ...(request.text && { text: request.text }),
+    ...(importModule && { importModule }),
+  })
+  const output = chooseOutput(model, request.output)
+  const batch = chooseBatch(data, [...model.inputs, ...(reference?.inputs ?? [])], request.batch)
+  const scores = startScores(metrics)
+  const referenceScores = startScores(metrics)
+  let samples = 0
+  onProgress?.(progressOf(samples, data))
+  for await (const part of data.batches(batch.size)) {
+    const fed = batch.fixed ? padBatch(part, batch.size) : part
+    const own = await model.run(fed, output)
+    const other = await reference?.run(fed, output)
+    scores.add(judgeBatch({ batch: part, name: output, output: own, ...(other && { reference: other }) }, metrics), part.first)
+    if (other)
+      referenceScores.add(judgeBatch({ batch: part, name: output, output: other, reference: other }, metrics), part.first)
+    samples += part.size
+    onProgress?.(progressOf(samples, data))
+  }
+  return {
+    samples,
+    ...scores.finish(output),
+    ...(reference && { reference: referenceScores.finish(output) }),
+    ignored: data.ignored,
+    output,
+    batch: batch.size,
+    threads,
+    executionProvider: 'cpu',
+    onnxruntime: runtime.version,
+    durationMs: performance.now() - started,
+  }
+}
+
+function findMetrics(names: readonly string[]): Metric[] {
+  if (names.length > 0) return [...new Set(names)].map(findMetric)
+  throw new PareError('evaluation: no metric is named.', { hint: 'name at least one, accuracy or perplexity for example.' })
+}
+
+function progressOf(done: number, { samples }: DataSet): Progress {
+  return { done, ...(samples !== undefined && { total: samples }) }
+}
+
+function chooseOutput({ name, outputs }: Session, wanted: string | undefined): string {
+  const found =
+    wanted === undefined
+      ? (outputs.find((output) => output.name === 'logits') ?? outputs[0])
+      : outputs.find((output) => output.name === wanted)
+  if (found) return found.name
+  throw new PareError(`${name}: ${wanted === undefined ? 'no output is a tensor' : `no output '${wanted}'`}.`, {
+    hint: `outputs that can be measured: ${outputs.map((output) => output.name).join(', ') || 'none'}.`,
+  })
+}
+
+/** The fixed batch of the models, else the one asked for, else one that fits the size of the samples. */
+function chooseBatch(data: DataSet, inputs: readonly ModelValue[], wanted: number | undefined): { size: number; fixed: boolean } {
+  const fixed = [...new Set(inputs.filter(({ shape }) => shape.length > 1).map(({ shape }) => shape[0]))].filter(
+    (dim) => typeof dim === 'number',
+  )
+  const problems: string[] = []
+  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1))
+    problems.push(`a batch of ${wanted}, expected a whole number from 1.`)
+  if (fixed.length > 1) problems.push(`the inputs' first axes are fixed to different sizes: ${fixed.join(', ')}.`)
+  if (fixed.length === 1 && wanted !== undefined && wanted !== fixed[0])
+    problems.push(`a batch of ${wanted}, but the model's is fixed to ${fixed[0]}.`)
+  if (problems.length > 0) throw problemsError('evaluation', problems, 'leave the batch out to take what the model has.')
+  if (fixed.length === 1) return { size: fixed[0]!, fixed: true }
+  const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
+  return { size: wanted ?? Math.max(1, Math.min(DEFAULT_BATCH, most)), fixed: false }
+}
+
+/** All metrics of one model. One that meets a sample it cannot judge stops there and has no value. */
+function startScores(metrics: readonly Metric[]) {
+  const tallies = metrics.map((metric) => ({ metric: metric.name, tally: startTally(metric), failed: -1 }))
+  return {
+    add(samples: readonly Judged[], first: number) {
+      for (const one of tallies) {
+        for (let i = 0; i < samples.length && one.failed < 0; i++) if (!one.tally.add(samples[i]!)) one.failed = first + i
+      }
+    },
+    finish(output: string): Scores {
+      const unmeasured = tallies
+        .filter(({ failed }) => failed >= 0)
+        .map(({ metric, failed }) => ({
+          metric,
+          reason: `metric '${metric}' has no value: output '${output}' of sample ${failed} holds NaN or an infinite value.`,
+        }))
+      const measurements = tallies.filter(({ failed }) => failed < 0).map(({ tally }) => tally.measurement())
+      const finite = measurements.filter(({ value }) => Number.isFinite(value))
+      const infinite = measurements
+        .filter(({ value }) => !Number.isFinite(value))
+        .map(({ metric, value }) => ({ metric, reason: `metric '${metric}' has no value: it comes out as ${value}.` }))
+      return {
+        metrics: Object.fromEntries(finite.map(({ metric, value }) => [metric, value])),
+        measurements: finite,
+        unmeasured: [...unmeasured, ...infinite],
+      }
+    },
+  }
+}

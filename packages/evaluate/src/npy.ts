@@ -1,0 +1,109 @@
+import { PareError } from '@pare/onnx'
+import { type Elements, type ElementType, type NdArray, STORAGE, sizeOf } from './ndarray.js'
+
+const MAGIC = '\x93NUMPY'
+const MAX_RANK = 32
+
+/** NumPy's type codes without byte order. */
+const TYPES: Readonly<Record<string, ElementType>> = {
+  b1: 'bool',
+  i1: 'int8',
+  u1: 'uint8',
+  i2: 'int16',
+  u2: 'uint16',
+  i4: 'int32',
+  u4: 'uint32',
+  i8: 'int64',
+  u8: 'uint64',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
+}
+
+interface Header {
+  readonly type: ElementType
+  readonly bytes: number
+  readonly bigEndian: boolean
+  readonly fortran: boolean
+  readonly shape: readonly number[]
+  readonly offset: number
+}
+
+/** The array in a .npy file (NumPy format 1.0 to 3.0). `name` is for messages. Throws PareError for anything else, pickled objects included. */
+export function parseNpy(file: Uint8Array, name: string): NdArray {
+  const header = parseHeader(file, name)
+  const length = sizeOf(header.shape)
+  const available = file.byteLength - header.offset
+  if (length * header.bytes !== available) {
+    throw new PareError(
+      `${name}: ${available} bytes of data, but shape (${header.shape.join(', ')}) of ${header.type} needs ${length * header.bytes}.`,
+      { hint: 'the file is cut short or damaged: write it again with numpy.save.' },
+    )
+  }
+  // A copy: elements of several bytes must be aligned, and big-endian ones are turned in place.
+  const bytes = file.slice(header.offset)
+  if (header.bigEndian) reverseElements(bytes, header.bytes)
+  const data: Elements = new STORAGE[header.type](bytes.buffer, 0, length)
+  return { type: header.type, shape: header.shape, data: header.fortran ? toRowMajor(data, header.shape) : data }
+}
+
+function parseHeader(file: Uint8Array, name: string): Header {
+  const damaged = (what: string) =>
+    new PareError(`${name}: ${what}.`, { hint: 'expected an array of numbers as numpy.save writes it.' })
+  const text = (begin: number, end: number) => Buffer.from(file.subarray(begin, end)).toString('latin1')
+  if (text(0, 6) !== MAGIC || file.byteLength < 10)
+    throw damaged(`not a .npy array, it begins with ${JSON.stringify(text(0, 6))}`)
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const long = file[6]! >= 2
+  if (long && file.byteLength < 12) throw damaged('the header is cut short')
+  const start = long ? 12 : 10
+  const offset = start + (long ? view.getUint32(8, true) : view.getUint16(8, true))
+  if (offset > file.byteLength) throw damaged(`the header ends at byte ${offset} of ${file.byteLength}`)
+
+  const header = text(start, offset)
+  const descr = /'descr'\s*:\s*'([<>|=])?([a-zA-Z]\d+)[^']*'/.exec(header)
+  const order = /'fortran_order'\s*:\s*(True|False)/.exec(header)
+  const dims = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header)
+  if (!order || !dims) throw damaged(`the header ${JSON.stringify(header.trim())} has no order or shape`)
+  const type = descr ? TYPES[descr[2]!] : undefined
+  if (!descr || !type) throw damaged(`elements of type ${/'descr'\s*:\s*(.*?),\s*'/.exec(header)?.[1] ?? '?'} are not numbers`)
+  const shape = dims[1]!
+    .split(',')
+    .map((dim) => dim.trim())
+    .filter(Boolean)
+    .map((dim) => Number.parseInt(dim, 10))
+  if (shape.length > MAX_RANK || !Number.isSafeInteger(sizeOf(shape) * 8))
+    throw damaged(`shape (${shape.join(', ')}) is too large`)
+  return {
+    type,
+    bytes: STORAGE[type].BYTES_PER_ELEMENT,
+    bigEndian: descr[1] === '>',
+    fortran: order[1] === 'True',
+    shape,
+    offset,
+  }
+}
+
+function reverseElements(bytes: Uint8Array, size: number): void {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (size === 2) buffer.swap16()
+  if (size === 4) buffer.swap32()
+  if (size === 8) buffer.swap64()
+}
+
+/** Column-major to row-major: element (i, j, …) moves from i + j·rows + … to (i·columns + j)·… */
+function toRowMajor(data: Elements, shape: readonly number[]): Elements {
+  const result = new (data.constructor as new (length: number) => Elements)(data.length)
+  const strides = shape.map((_, axis) => sizeOf(shape.slice(0, axis)))
+  const index = new Array<number>(shape.length).fill(0)
+  for (let to = 0, from = 0; to < data.length; to++) {
+    result[to] = data[from]!
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!
+      if (++index[axis]! < shape[axis]!) break
+      from -= strides[axis]! * shape[axis]!
+      index[axis] = 0
+    }
+  }
+  return result
+}

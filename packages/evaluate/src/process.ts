@@ -1,0 +1,158 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { totalmem } from 'node:os'
+import { PareError } from '@pare/onnx'
+import pidusage from 'pidusage'
+import { UntrustedError } from './data.js'
+import { scrubEnvironment } from './environment.js'
+import type { EvaluateRequest, Progress } from './request.js'
+
+/** What the child is to do. */
+export type Job = { readonly onnxruntime?: string; readonly loader?: string } & (
+  | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
+  | { readonly kind: 'describe'; readonly model: string }
+)
+
+/** What the child says. */
+export type Reply =
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'result'; readonly result: unknown }
+  | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
+  | { readonly kind: 'bug'; readonly stack: string }
+
+export interface ChildOptions {
+  readonly onProgress?: (progress: Progress) => void
+  /** Ends the child; the promise is rejected with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Wall-clock limit. Default: an hour. */
+  readonly timeoutMs?: number
+  /** Limit of the child's resident memory, polled. Default: three quarters of the machine's. */
+  readonly memoryLimitBytes?: number
+  /** The child's entry, for bundles. Default: this package's. */
+  readonly child?: URL
+  /** Absolute path of an onnxruntime-node package to load instead of the installed one. */
+  readonly onnxruntime?: string
+  /** URL of a module imported first, which lets Node import TypeScript data modules: import.meta.resolve('jiti/register'). */
+  readonly loader?: string
+}
+
+const HOUR_MS = 3_600_000
+const POLL_MS = process.platform === 'win32' ? 1000 : 100
+const STDERR_TAIL = 4096
+
+/**
+ * Does the job in a child process of its own. `name` is what messages call it.
+ * Throws PareError for what the child reports, and when it crashes, runs too long or takes too much memory; the signal's reason when aborted.
+ */
+export async function runChild(
+  job: Job,
+  name: string,
+  options: ChildOptions,
+): Promise<{ result: unknown; peakMemoryBytes: number }> {
+  const { signal, timeoutMs = HOUR_MS, memoryLimitBytes = machineMemory() * 0.75 } = options
+  signal?.throwIfAborted()
+  const child = fork(options.child ?? new URL('../dist/child.js', import.meta.url), {
+    env: scrubEnvironment(process.env),
+    execArgv: [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  const ended = outcome(child, name, options)
+  const stops: (() => void)[] = []
+  const stopped = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal!.reason)
+    signal?.addEventListener('abort', abort)
+    const timer = setTimeout(() => reject(tooSlow(name, timeoutMs)), timeoutMs)
+    stops.push(
+      () => signal?.removeEventListener('abort', abort),
+      () => clearTimeout(timer),
+    )
+  })
+  const memory = watchMemory(child, memoryLimitBytes, name)
+  try {
+    child.send(job, () => {})
+    const result = await Promise.race([ended, stopped, memory.exceeded])
+    return { result, peakMemoryBytes: memory.peak() }
+  } finally {
+    for (const stop of [...stops, memory.stop]) stop()
+    // Native code does not notice other signals.
+    child.kill('SIGKILL')
+    await ended.catch(() => {})
+  }
+}
+
+/** The child's result once it has ended. */
+function outcome(child: ChildProcess, name: string, { onProgress }: ChildOptions): Promise<unknown> {
+  let last: Exclude<Reply, { kind: 'progress' }> | undefined
+  let stderr = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_TAIL)
+  })
+  child.on('message', (reply: Reply) => {
+    if (reply.kind === 'progress') onProgress?.(reply.progress)
+    else last = reply
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      if (last?.kind === 'result') return resolve(last.result)
+      if (last?.kind === 'bug') return reject(new Error(`in the child process for ${name}: ${last.stack}`))
+      if (last) return reject(new (last.untrusted ? UntrustedError : PareError)(last.message, { hint: last.hint }))
+      reject(crash(name, signal ?? `exit code ${code}`, stderr))
+    })
+  })
+}
+
+function crash(name: string, how: string, stderr: string): PareError {
+  const tail = stderr.trim() === '' ? '' : `\n${stderr.trim()}`
+  return new PareError(`${name}: the model crashed the run time (${how}).${tail}`, {
+    hint: 'other models are not affected; try the model with one thread or another version of onnxruntime-node.',
+  })
+}
+
+function tooSlow(name: string, timeoutMs: number): PareError {
+  return new PareError(`${name}: stopped after ${timeoutMs / 1000} s, its time limit.`, {
+    hint: 'evaluate on fewer samples, or raise the time limit.',
+  })
+}
+
+/** Polls the child's resident memory until stopped. */
+function watchMemory(child: ChildProcess, limit: number, name: string) {
+  let peak = 0
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  const exceeded = new Promise<never>((_, reject) => {
+    const poll = async () => {
+      // It may have ended between two polls.
+      const memory =
+        child.pid === undefined
+          ? 0
+          : await pidusage(child.pid).then(
+              (usage) => usage.memory,
+              () => 0,
+            )
+      peak = Math.max(peak, memory)
+      if (memory > limit) {
+        reject(
+          new PareError(`${name}: stopped at ${mebibytes(memory)} of resident memory; its limit is ${mebibytes(limit)}.`, {
+            hint: 'make the batch smaller, or raise the memory limit.',
+          }),
+        )
+      } else if (!stopped) timer = setTimeout(poll, POLL_MS)
+    }
+    void poll()
+  })
+  const stop = () => {
+    stopped = true
+    clearTimeout(timer)
+  }
+  return { exceeded, peak: () => peak, stop }
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`
+}
+
+function machineMemory(): number {
+  const constrained = process.constrainedMemory?.() ?? 0
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}

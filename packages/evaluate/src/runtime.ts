@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { basename, resolve } from 'node:path'
+import { PareError } from '@pare/onnx'
+import type * as Ort from 'onnxruntime-node'
+import { type Batch, inputsFor } from './dataset.js'
+import { checkFile } from './file.js'
+import type { ModelValue } from './match.js'
+import { type Elements, isElementType, type NdArray } from './ndarray.js'
+
+/** ONNX Runtime, loaded. */
+export interface Runtime {
+  readonly ort: typeof Ort
+  readonly version: string
+}
+
+/** A model ready to run. */
+export interface Session extends AsyncDisposable {
+  readonly name: string
+  readonly inputs: readonly ModelValue[]
+  readonly outputs: readonly ModelValue[]
+  /** One output for the batch, [size, …]. Blocks this thread while it runs. */
+  run(batch: Batch, output: string): Promise<NdArray>
+}
+
+/** Loads onnxruntime-node: from `folder`, an onnxruntime-node package, or from where this package finds it. */
+export function loadRuntime(folder?: string): Runtime {
+  const require = createRequire(import.meta.url)
+  // onnxruntime-node 1.30 passes Float16Array to native code that does not know it. Without it, halves are bits in a Uint16Array.
+  // It looks when its first tensor is made.
+  const half = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')
+  if (half) Reflect.deleteProperty(globalThis, 'Float16Array')
+  try {
+    const ort = require(folder === undefined ? 'onnxruntime-node' : resolve(folder)) as typeof Ort
+    new ort.Tensor('float16', new Uint16Array(1), [1])
+    return { ort, version: ort.env.versions.node ?? 'unknown' }
+  } catch (cause) {
+    throw new PareError(
+      `ONNX Runtime cannot be loaded${folder === undefined ? '' : ` from ${folder}`}: ${(cause as Error).message}`,
+      {
+        hint: 'install it with npm install onnxruntime-node, or name its folder.',
+        cause,
+      },
+    )
+  } finally {
+    if (half) Object.defineProperty(globalThis, 'Float16Array', half)
+  }
+}
+
+/** Opens the model from its path, so that external data beside it are found. */
+export async function openSession({ ort }: Runtime, path: string, threads = availableParallelism()): Promise<Session> {
+  await checkFile(path)
+  const session = await ort.InferenceSession.create(resolve(path), {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  }).catch((cause: Error) => {
+    throw new PareError(`${path}: ONNX Runtime cannot load the model: ${cause.message}`, {
+      hint: 'check the file; pare inspect MODEL shows what is in it.',
+      cause,
+    })
+  })
+  const inputs = session.inputMetadata.flatMap(toModelValue)
+  return {
+    name: basename(path),
+    inputs,
+    outputs: session.outputMetadata.flatMap(toModelValue),
+    async run(batch, output) {
+      const arrays = inputsFor(inputs, batch)
+      const feeds = Object.fromEntries(
+        Object.entries(arrays).map(([name, array]) => [name, new ort.Tensor(array.type, array.data as never, array.shape)]),
+      )
+      const results = await session.run(feeds, [output]).catch((cause: Error) => {
+        throw new PareError(
+          `${path}: ONNX Runtime fails on samples ${batch.first} to ${batch.first + batch.size - 1}: ${cause.message}`,
+          {
+            hint: 'check that the data are what the model expects: ranges of ids, sizes.',
+            cause,
+          },
+        )
+      })
+      return toArray(results[output]!, path)
+    },
+    [Symbol.asyncDispose]: () => session.release(),
+  }
+}
+
+function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {
+  return value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : []
+}
+
+function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
+  if (!isElementType(type))
+    throw new PareError(`${path}: an output of type ${type} cannot be measured.`, { hint: 'name another output.' })
+  return { type, shape: dims, data: data as Elements }
+}
