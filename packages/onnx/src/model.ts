@@ -1,4 +1,4 @@
-import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js'
+import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js'
 
 /** A model as read: plain immutable data. Editing makes a new model that shares everything unchanged. */
 export interface Model {
@@ -32,6 +32,11 @@ export interface LocalFunction {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly nodes: readonly Node[]
+  /** Opset version by domain: a function has its own. */
+  readonly opsets: ReadonlyMap<string, number>
+  /** Attributes that a call may leave out, with their values. */
+  readonly defaults: readonly Attribute[]
+  readonly proto: FunctionProto
 }
 
 export interface Node {
@@ -75,7 +80,7 @@ export interface Tensor {
   readonly name: string
   readonly type: DataType
   readonly shape: readonly number[]
-  /** The elements, row-major, little-endian, as in `raw_data` (4-bit types: two a byte, low nibble first). Empty for strings. */
+  /** The elements, row-major, little-endian, as in `raw_data` (4-bit types: two a byte, low nibble first; 2-bit types: four). Empty for strings. */
   readonly data: Payload
   /** Elements of a string tensor. */
   readonly strings?: readonly Uint8Array[]
@@ -87,7 +92,7 @@ export interface Tensor {
 /** The bytes of a tensor, wherever they are. Read in pieces: a model need not fit in memory. */
 export interface Payload {
   readonly byteLength: number
-  /** Fills `target` with the bytes from `offset` on. Throws when that reaches past the end. */
+  /** Fills `target` with the bytes from `offset` on. Throws when that reaches past the end. Calls may overlap in time. */
   read(target: Uint8Array, offset: number): Promise<void>
   /** Set where the bytes are a stretch of a file, unchanged: lets other threads read them on their own. */
   readonly file?: FileRange
@@ -123,3 +128,5 @@ export type DataType =
   | 'int4'
   | 'float4e2m1'
   | 'float8e8m0'
+  | 'uint2'
+  | 'int2'

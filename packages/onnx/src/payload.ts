@@ -1,0 +1,98 @@
+import type { FileHandle } from 'node:fs/promises'
+import { PareError } from './error.js'
+import type { FileRange, Payload } from './model.js'
+
+/** A payload in memory: reads copy out of `bytes`, which must not change afterwards. */
+export function makePayload(bytes: Uint8Array, file?: FileRange): Payload {
+  const payload = { byteLength: bytes.byteLength, read: readFrom }
+  return file === undefined ? payload : { ...payload, file }
+
+  function readFrom(target: Uint8Array, offset: number): Promise<void> {
+    checkRange(target.byteLength, offset, bytes.byteLength)
+    target.set(bytes.subarray(offset, offset + target.byteLength))
+    return Promise.resolve()
+  }
+}
+
+/** A stretch of a file, read through `handle` and no other way. `file.path` tells others where it is. */
+export function filePayload(handle: FileHandle, file: FileRange, length: number): Payload {
+  return { byteLength: length, file, read }
+
+  async function read(target: Uint8Array, offset: number): Promise<void> {
+    checkRange(target.byteLength, offset, length)
+    let filled = 0
+    while (filled < target.byteLength) {
+      const { bytesRead } = await handle.read(target, filled, target.byteLength - filled, file.offset + offset + filled)
+      if (bytesRead === 0) throw truncated(file.path, file.offset + offset + filled)
+      filled += bytesRead
+    }
+  }
+}
+
+/** A payload whose bytes are made on the first read, all at once, and kept. */
+export function lazyPayload(length: number, make: () => Promise<Uint8Array>): Payload {
+  let made: Promise<Payload> | undefined
+  return {
+    byteLength: length,
+    async read(target, offset) {
+      made ??= make().then((bytes) => makePayload(bytes))
+      await (await made).read(target, offset)
+    },
+  }
+}
+
+/** All bytes of a payload, in an array of their own whose offset is 0: any typed array can view it. */
+export async function readAll(payload: Payload): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(payload.byteLength)
+  await payload.read(bytes, 0)
+  return bytes
+}
+
+export interface Chunk {
+  /** Valid until the next chunk is asked for: the buffer is used again. */
+  readonly bytes: Uint8Array
+  /** Of the first byte within the payload. */
+  readonly offset: number
+}
+
+/**
+ * The bytes of a payload in order, `chunkBytes` at a time (the last one shorter). Default: 1 MiB. While the caller works on a
+ * chunk the next one is being read, into the other of two buffers. Each chunk starts at offset 0 of its buffer.
+ */
+export async function* chunks(payload: Payload, chunkBytes = 1 << 20): AsyncGenerator<Chunk, void, void> {
+  const size = Math.min(chunkBytes, payload.byteLength)
+  const buffers = [new Uint8Array(size), new Uint8Array(payload.byteLength > size ? size : 0)] as const
+  let ahead = start(0)
+  try {
+    for (let offset = 0; offset < payload.byteLength; offset += size) {
+      const bytes = await ahead
+      ahead = start(offset + size)
+      yield { bytes, offset }
+    }
+  } finally {
+    // The read in flight still writes into a buffer: wait for it, and let its error, if any, go with it.
+    await ahead.catch(() => undefined)
+  }
+
+  function start(offset: number): Promise<Uint8Array> {
+    const buffer = buffers[(offset / size) % 2 === 0 ? 0 : 1]
+    if (offset >= payload.byteLength) return Promise.resolve(buffer)
+    const bytes = buffer.subarray(0, Math.min(size, payload.byteLength - offset))
+    const reading = payload.read(bytes, offset).then(() => bytes)
+    // It may fail while the caller is still busy with the chunk before; the error is thrown where it is awaited.
+    reading.catch(() => undefined)
+    return reading
+  }
+}
+
+function checkRange(length: number, offset: number, available: number): void {
+  if (!(offset >= 0 && offset + length <= available)) {
+    throw new RangeError(`payload: ${length} bytes from ${offset} on were asked for, but it has ${available}`)
+  }
+}
+
+function truncated(path: string, offset: number): PareError {
+  return new PareError(`${path}: the file ends at byte ${offset}, in the middle of a tensor.`, {
+    hint: 'the file changed while it was open; run again when nothing writes to it.',
+  })
+}

@@ -1,0 +1,43 @@
+// ONNX's messages: the schema is onnx-buf's, the runtime protobuf-es.
+export { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+export type {
+  AttributeProto,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  SparseTensorProto,
+  TensorProto,
+  TypeProto,
+  ValueInfoProto,
+} from 'onnx-buf'
+export {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  FunctionProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  SparseTensorProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  ValueInfoProtoSchema,
+} from 'onnx-buf'
+
+/** A copy with the same fields, present and unknown ones, sharing their values; `changes` replaces some. */
+export function withFields<M extends object>(message: M, changes: Partial<M>): M {
+  return Object.assign(Object.create(Object.getPrototypeOf(message)), message, changes)
+}
+
+/** A copy without one field: reading it gives the default. */
+export function withoutField<M extends object>(message: M, field: keyof M): M {
+  const copy = withFields(message, {})
+  delete copy[field]
+  return copy
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { editTensor, withTensors } from './edit.js'
+import { PareError } from './error.js'
+import { layOut } from './layout.js'
+import type { Model } from './model.js'
+import { filesOf } from './origin.js'
+import { lengthOf, type Piece } from './splice.js'
+import { cursorOver, fillNext, type StreamOptions, writePieces } from './stream.js'
+
+export interface WriteOptions {
+  /** Ends the writing; nothing is left behind. */
+  readonly signal?: AbortSignal
+  /** Called after each chunk, with bytes over all files. */
+  readonly onProgress?: (bytesWritten: number, bytesTotal: number) => void
+  /** Default: 1 MiB. Three buffers of this size are used. */
+  readonly chunkBytes?: number
+}
+
+export interface WrittenFile {
+  readonly path: string
+  readonly bytes: number
+}
+
+/**
+ * Writes a model, and its external tensors to `<name>.data` beside it. The files appear complete or not at all: they are written
+ * under temporary names in the same folder, flushed to disk and renamed. Never onto a file that the model is read from.
+ * Returns the files, the model first.
+ */
+export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<WrittenFile[]> {
+  const dataPath = `${path}.data`
+  const layout = layOut(model, basename(dataPath))
+  checkSize(lengthOf(layout.model), path)
+  const targets = [target(path, layout.model), ...(layout.data.length > 0 ? [target(dataPath, layout.data)] : [])]
+  await refuseOwnFiles(model, targets)
+  const total = targets.reduce((sum, each) => sum + each.bytes, 0)
+  let before = 0
+  try {
+    for (const each of targets) {
+      const base = before
+      await writeOne(each, { ...options, onProgress: (done) => options.onProgress?.(base + done, total) })
+      before += each.bytes
+    }
+    options.signal?.throwIfAborted()
+    // The data first: a model never points to data that are not there.
+    for (const each of [...targets].reverse()) await rename(each.temporary, each.path)
+  } catch (error) {
+    await Promise.all(targets.map((each) => rm(each.temporary, { force: true })))
+    throw error
+  }
+  await flushFolder(dirname(path))
+  return targets.map((each) => ({ path: each.path, bytes: each.bytes }))
+}
+
+/** The bytes of a small model. External tensors are put inline. Throws PareError at 2 GiB. */
+export async function modelBytes(model: Model): Promise<Uint8Array<ArrayBuffer>> {
+  const layout = layOut(inlined(model), '')
+  const size = lengthOf(layout.model)
+  checkSize(size, 'the model')
+  const bytes = new Uint8Array(size)
+  await fillNext(cursorOver(layout.model), bytes)
+  return bytes
+}
+
+interface Target {
+  readonly path: string
+  readonly temporary: string
+  readonly pieces: readonly Piece[]
+  readonly bytes: number
+}
+
+function target(path: string, pieces: readonly Piece[]): Target {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
+  return { path, temporary, pieces, bytes: lengthOf(pieces) }
+}
+
+async function writeOne(each: Target, options: StreamOptions): Promise<void> {
+  const handle = await open(each.temporary, 'wx').catch((cause: unknown) => {
+    throw unwritable(each.path, cause)
+  })
+  try {
+    await writePieces(handle, each.pieces, options)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const LIMIT = 2 ** 31 - 1
+
+function checkSize(bytes: number, name: string): void {
+  if (bytes <= LIMIT) return
+  throw new PareError(`${name} would have ${bytes} bytes, but ONNX files end at ${LIMIT}.`, {
+    hint: "keep its tensors as external data: withTensors(model, (tensor) => editTensor(tensor, { storage: 'external' })).",
+  })
+}
+
+async function refuseOwnFiles(model: Model, targets: readonly Target[]): Promise<void> {
+  const own = filesOf(model.proto)
+  for (const { path } of targets) {
+    const real = await realpath(path).catch(() => resolve(path))
+    if (own.includes(real)) {
+      throw new PareError(`${path} is a file that the model is read from: it would be destroyed.`, {
+        hint: 'write to another name or folder.',
+      })
+    }
+    const found = await stat(path).catch(() => undefined)
+    if (found?.isDirectory())
+      throw new PareError(`${path} is a folder, expected the name of a file.`, { hint: 'add a file name.' })
+  }
+}
+
+/** So that the new names are on disk too. Some file systems, and Windows, cannot: then they come with the next flush. */
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
+  await handle?.sync().catch(() => undefined)
+  await handle?.close()
+}
+
+function unwritable(path: string, cause: unknown): PareError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+  const hint = code === 'ENOENT' ? `make the folder first: mkdir -p ${dirname(path)}` : 'check the permissions of its folder.'
+  return new PareError(`${path} cannot be written: ${code}.`, { hint, cause })
+}
+
+function inlined(model: Model): Model {
+  return withTensors(model, (tensor) => (tensor.storage === 'inline' ? tensor : editTensor(tensor, { storage: 'inline' })))
+}
