@@ -39,7 +39,7 @@ function source(value: Value): string {
 
 /** Everything that markdown or HTML could take for syntax, as a character reference. */
 function entities(text: string): string {
-  return text.replace(/[&<>"'|`*_~[\]\\!(){}$]/g, (character) => `&#${character.charCodeAt(0)};`)
+  return text.replace(/[&<>|`*_~[\]\\$]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 function oneLine(text: string): string {
