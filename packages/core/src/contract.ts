@@ -65,7 +65,7 @@ export interface Analysis {
   /** Weights of MatMul, Gemm, Conv and ConvTranspose, in the order of the graph, each tensor once. */
   readonly weights: readonly Weight[]
   /** Constant operands of those operators that are not pruned by default, with the reason. */
-  readonly notEligible: readonly Declined[]
+  readonly notEligible: readonly Omit<Declined, 'structure'>[]
 }
 
 export interface Weight {

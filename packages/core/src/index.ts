@@ -1,1 +1,29 @@
+export { PareError } from '@pare/onnx'
+export { type AnalyseOptions, analyse, weightsOf } from './analyse.js'
+export { applyPlan } from './apply.js'
+export type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyRange } from './backend.js'
 export type * from './contract.js'
+export { cpu } from './cpu.js'
+export { BUCKETS, notFinite, ZEROS } from './keys.js'
+export { type Layer, layersOf, sparsityOf } from './layers.js'
+export { operatorName } from './operators.js'
+export {
+  type MaskedWeight,
+  type MaskStep,
+  type ModelFacts,
+  makePlan,
+  type Plan,
+  type Planned,
+  type PlanOptions,
+  type PlanStep,
+  type Progress,
+  type PruneStep,
+  type Target,
+} from './plan.js'
+export { formatPlan, parsePlan, planOf } from './plan-file.js'
+export { type RandomStream, randomStream } from './random.js'
+export { reference } from './reference.js'
+export type { RowThresholds } from './rows.js'
+export type { Threshold } from './threshold.js'
+export { trace } from './trace.js'
+export { countParameters, countZeros, type Parameters } from './zeros.js'

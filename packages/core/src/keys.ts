@@ -1,0 +1,44 @@
+import type { Precision, SaliencyRange } from './backend.js'
+
+// Floats as unsigned integers that sort alike: positive ones get the sign bit set, negative ones have all bits flipped. Selection looks at
+// such a key 16 bits at a time, a *digit*; the upper one is called the bucket: sign, exponent and 7 (f32) or 4 (f64) bits of mantissa.
+
+export const BUCKETS = 65536
+export const DIGITS = { f32: 2, f64: 4 } as const satisfies Record<Precision, number>
+
+/** The bucket of −Infinity, which holds the elements that are zero already, and of nothing else that is allowed. */
+export const ZEROS = { f32: 0x007f, f64: 0x000f } as const satisfies Record<Precision, number>
+
+/** How many elements of a histogram over buckets have a saliency that is NaN or +Infinity. */
+export function notFinite(counts: Uint32Array, precision: Precision): number {
+  const edge = ZEROS[precision]
+  let total = counts[BUCKETS - 1 - edge]!
+  for (let b = 0; b < edge; b++) total += counts[b]! + counts[BUCKETS - 1 - b]!
+  return total
+}
+
+/** Digit `digit` of the key of x, 0 being the uppermost. */
+export function digitOf(x: number, digit: number, precision: Precision): number {
+  const view = new DataView(new ArrayBuffer(8))
+  if (precision === 'f32') view.setFloat32(0, x)
+  else view.setFloat64(0, x)
+  const bits = view.getUint16(2 * digit)
+  if (view.getInt8(0) < 0) return ~bits & 0xffff
+  return digit === 0 ? bits | 0x8000 : bits
+}
+
+/** Smallest and largest saliency whose key begins with these digits. */
+export function rangeOf(digits: readonly number[], precision: Precision): SaliencyRange {
+  return { low: fromKey(digits, 0, precision), high: fromKey(digits, 0xffff, precision) }
+}
+
+/** The float whose key has these digits, and `fill` in place of those left out. */
+function fromKey(digits: readonly number[], fill: number, precision: Precision): number {
+  const view = new DataView(new ArrayBuffer(8))
+  const negative = digits[0]! < 0x8000
+  for (let d = 0; d < DIGITS[precision]; d++) {
+    const digit = digits[d] ?? fill
+    view.setUint16(2 * d, negative ? ~digit : d === 0 ? digit & 0x7fff : digit)
+  }
+  return precision === 'f32' ? view.getFloat32(0) : view.getFloat64(0)
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import type { Expression } from './contract.js'
+import type { Plan } from './plan.js'
+
+const count = z.number().int().nonnegative()
+const share = z.number().min(0).max(1)
+const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'] as const
+
+const expression: z.ZodType<Expression> = z.lazy(() =>
+  z.discriminatedUnion('op', [
+    z.strictObject({ op: z.literal('weight') }),
+    z.strictObject({ op: z.literal('random') }),
+    z.strictObject({ op: z.literal('statistic'), key: z.string() }),
+    z.strictObject({ op: z.literal('constant'), value: z.number() }),
+    z.strictObject({ op: z.enum(['abs', 'square', 'sqrt', 'negate']), of: expression }),
+    z.strictObject({ op: z.enum(binary), left: expression, right: expression }),
+  ]),
+)
+
+const rule = z.union([
+  z.strictObject({ below: z.number().nullable(), until: count }),
+  z.strictObject({ below: z.array(z.number().nullable()), until: z.array(count) }),
+])
+
+const maskStep = z.strictObject({
+  kind: z.literal('mask'),
+  structure: z.string(),
+  criterion: z.string(),
+  scope: z.enum(['row', 'tensor', 'global']),
+  target: z.union([z.strictObject({ sparsity: share }), z.strictObject({ threshold: z.number().nonnegative() })]),
+  saliency: expression,
+  precision: z.enum(['f32', 'f64']),
+  weights: z.array(z.strictObject({ id: z.string(), elements: count, zeros: count, masked: count, rule })),
+})
+
+/** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
+export const planSchema: z.ZodType<Plan> = z.strictObject({
+  schemaVersion: z.literal(1),
+  kind: z.literal('plan'),
+  model: z.strictObject({ path: z.string(), bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  seed: count,
+  steps: z.array(maskStep),
+})

@@ -1,0 +1,97 @@
+import { PareError } from '@pare/onnx'
+import type { Backend, Precision } from './backend.js'
+import type { Expression, Scope, Weight } from './contract.js'
+import type { PlanOptions, Target } from './plan.js'
+import { type RowThresholds, selectInRows } from './rows.js'
+import { precisionOf, readChunks, type Source, sourceOf } from './stream.js'
+import { type Scoring, type Selection, selectLowest, type Threshold } from './threshold.js'
+
+export interface SelectRequest {
+  readonly weights: readonly Weight[]
+  readonly scope: Scope
+  readonly target: Target
+  readonly saliency: Expression
+}
+
+export type Selected = Omit<Selection, 'rule'> & { readonly rule: Threshold | RowThresholds }
+
+/** Decides for each weight which elements are masked. With a sparsity, exactly round(sparsity × elements of all weights) are zero afterwards. */
+export async function select(
+  { weights, scope, target, saliency }: SelectRequest,
+  options: PlanOptions & { readonly backend: Backend },
+): Promise<{ precision: Precision; selections: Selected[] }> {
+  const precision = precisionOf(weights)
+  const sources = weights.map((weight) => sourceOf(weight, options.seed))
+  const scoring = { kernel: options.backend.compile(saliency, precision), precision, progress: progressOf(sources, options) }
+  const selections =
+    'threshold' in target
+      ? await selectBelow(sources, checkThreshold(target.threshold), scoring)
+      : await selectShare(sources, { scope, sparsity: target.sparsity }, scoring)
+  return { precision, selections }
+}
+
+async function selectShare(
+  sources: readonly Source[],
+  { scope, sparsity }: { scope: Scope; sparsity: number },
+  scoring: Scoring,
+): Promise<Selected[]> {
+  if (!(sparsity >= 0 && sparsity <= 1)) {
+    throw new PareError(`sparsity is ${sparsity}; a number from 0 to 1 was expected.`, {
+      hint: 'half of the weights: --sparsity 0.5',
+    })
+  }
+  const elements = sources.reduce((total, source) => total + source.elements, 0)
+  if (scope === 'global') return selectLowest(sources, Math.round(sparsity * elements), scoring)
+  const shares = sharesOf(sources, sparsity)
+  const selections: Selected[] = []
+  for (const [i, source] of sources.entries()) {
+    if (scope === 'row') selections.push(await selectInRows(source, shares[i]!, scoring))
+    else selections.push(...(await selectLowest([source], shares[i]!, scoring)))
+  }
+  return selections
+}
+
+/** Whole numbers of elements, one for each weight, that add up to round(sparsity × all elements): each is at most one off its own share. */
+function sharesOf(sources: readonly Source[], sparsity: number): number[] {
+  let elements = 0
+  let given = 0
+  return sources.map((source) => {
+    elements += source.elements
+    const share = Math.round(sparsity * elements) - given
+    given += share
+    return share
+  })
+}
+
+/** Masks whatever lies below `below`. */
+async function selectBelow(sources: readonly Source[], below: number, scoring: Scoring): Promise<Selected[]> {
+  const untouched = await selectLowest(sources, 0, scoring)
+  const nothing = { saliency: new Float64Array(0), index: new Float64Array(0), length: 0 }
+  const selections: Selected[] = []
+  for (const [i, source] of sources.entries()) {
+    let masked = 0
+    for await (const chunk of readChunks(source, scoring.precision, scoring.progress)) {
+      masked += scoring.kernel.collect(chunk, { low: below, high: below }, nothing)
+    }
+    selections.push({ zeros: untouched[i]!.zeros, masked, rule: { below, until: 0 } })
+  }
+  return selections
+}
+
+function checkThreshold(threshold: number): number {
+  if (threshold >= 0 && threshold < Infinity) return threshold
+  throw new PareError(`threshold is ${threshold}; a finite number from 0 on was expected.`, {
+    hint: 'weights below a hundredth: --threshold 0.01',
+  })
+}
+
+/** Counts bytes read, for two passes, and stops when asked to. */
+function progressOf(sources: readonly Source[], { signal, onProgress }: PlanOptions): (bytes: number) => void {
+  const total = 2 * sources.reduce((bytes, { weight }) => bytes + weight.tensor.data.byteLength, 0)
+  let done = 0
+  return (bytes) => {
+    signal?.throwIfAborted()
+    done += bytes
+    onProgress?.({ done: Math.min(done, total), total })
+  }
+}

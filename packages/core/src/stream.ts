@@ -1,0 +1,85 @@
+import { bfloat16ToFloat32, chunks, type DataType, float16ToFloat32, type Tensor } from '@pare/onnx'
+import type { Bits, Chunk, Floats, Precision } from './backend.js'
+import type { Weight } from './contract.js'
+import { type RandomStream, randomStream } from './random.js'
+
+/** Element types that can be ranked and masked, with the width of an element in bytes. */
+const WIDTH = { float16: 2, bfloat16: 2, float32: 4, float64: 8 } as const satisfies Partial<Record<DataType, number>>
+
+export type FloatType = keyof typeof WIDTH
+
+export function isFloat(type: DataType): type is FloatType {
+  return type in WIDTH
+}
+
+/** A weight to be read, with what is needed to compute its saliencies. */
+export interface Source {
+  readonly weight: Weight
+  readonly elements: number
+  readonly stream: RandomStream
+}
+
+export function sourceOf(weight: Weight, seed: number): Source {
+  return { weight, elements: weight.tensor.data.byteLength / widthOf(weight.tensor), stream: randomStream(seed, weight.id) }
+}
+
+/** Precision in which the saliencies of all these weights are computed, so that they compare. */
+export function precisionOf(weights: readonly Weight[]): Precision {
+  return weights.some(({ tensor }) => tensor.type === 'float64') ? 'f64' : 'f32'
+}
+
+/** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for. */
+export async function* readChunks(
+  { weight, stream }: Source,
+  precision: Precision,
+  progress: (bytes: number) => void,
+): AsyncGenerator<Chunk> {
+  const { tensor } = weight
+  for await (const { bytes, offset } of chunks(tensor.data, CHUNK_BYTES)) {
+    yield { weights: floatsOf(bytes, floatType(tensor), precision), start: offset / widthOf(tensor), stream }
+    progress(bytes.byteLength)
+  }
+}
+
+/** Large enough to hide the cost of a read, small enough to stay in the cache until the loops have seen it. */
+export const CHUNK_BYTES = 1 << 20
+
+/** The elements as floats to compute with: a view where types agree, else a widened copy. */
+export function floatsOf(bytes: Uint8Array, type: FloatType, precision: Precision): Floats {
+  const floats = narrowest(bytes, type)
+  return precision === 'f64' && floats instanceof Float32Array ? Float64Array.from(floats) : floats
+}
+
+export function narrowest(bytes: Uint8Array, type: FloatType): Floats {
+  const { buffer, byteOffset, byteLength } = bytes
+  switch (type) {
+    case 'float32':
+      return new Float32Array(buffer, byteOffset, byteLength / 4)
+    case 'float64':
+      return new Float64Array(buffer, byteOffset, byteLength / 8)
+    case 'float16':
+      return float16ToFloat32(new Uint16Array(buffer, byteOffset, byteLength / 2))
+    case 'bfloat16':
+      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, byteLength / 2))
+    default:
+      return type satisfies never
+  }
+}
+
+/** The elements as integers to be masked. */
+export function bitsOf(bytes: Uint8Array, type: FloatType): Bits {
+  const { buffer, byteOffset, byteLength } = bytes
+  return WIDTH[type] === 2
+    ? new Uint16Array(buffer, byteOffset, byteLength / 2)
+    : new Uint32Array(buffer, byteOffset, byteLength / 4)
+}
+
+export function floatType({ name, type }: Tensor): FloatType {
+  if (isFloat(type)) return type
+  throw new Error(`'${name}' holds ${type}: analysis should not have made it a weight`)
+}
+
+/** Bytes of one element. */
+export function widthOf(tensor: Tensor): number {
+  return WIDTH[floatType(tensor)]
+}

@@ -1,0 +1,216 @@
+import { PareError } from '@pare/onnx'
+import type { Candidates, Kernel, Precision, SaliencyRange } from './backend.js'
+import { BUCKETS, DIGITS, digitOf, notFinite, rangeOf, ZEROS } from './keys.js'
+import { kth } from './kth.js'
+import { CHUNK_BYTES, readChunks, type Source } from './stream.js'
+
+/** Which elements of one weight are masked: those with a saliency below `below`, and of those equal to it the ones before element `until`. */
+export interface Threshold {
+  /** Null: nothing is masked. */
+  readonly below: number | null
+  readonly until: number
+}
+
+/** What selection decided for one weight. */
+export interface Selection {
+  /** Elements that are zero without us. They count as masked. */
+  readonly zeros: number
+  /** Elements that are zero afterwards. */
+  readonly masked: number
+  readonly rule: Threshold
+}
+
+/** How the elements of weights are valued. */
+export interface Scoring {
+  readonly kernel: Kernel
+  readonly precision: Precision
+  /** Called with the bytes read; may throw to stop. */
+  progress(bytes: number): void
+}
+
+export const NOTHING: Threshold = { below: null, until: 0 }
+
+/**
+ * Chooses exactly `count` elements of `sources` to be zero: those that are zero already, then the least salient, ties in order of position.
+ * Where more are zero already, nothing is masked.
+ *
+ * Two passes over the weights: one counts saliencies by the upper 16 bits of their keys, which leaves one bucket in which the threshold lies; one
+ * gathers that bucket. A bucket too large to be gathered (many equal saliencies) is narrowed by further passes. Needs 16 bytes × CAPACITY at most.
+ */
+export async function selectLowest(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[]> {
+  const { counts, zeros } = await histogram(sources, scoring)
+  if (count <= zeros.reduce((a, b) => a + b, 0)) return zeros.map((n) => ({ zeros: n, masked: n, rule: NOTHING }))
+  let bucket = find(counts, count)
+  const digits = [bucket.digit]
+  while (bucket.size > CAPACITY && digits.length < DIGITS[scoring.precision]) {
+    bucket = find(await narrow(sources, digits, scoring), bucket.rank)
+    digits.push(bucket.digit)
+  }
+  const range = rangeOf(digits, scoring.precision)
+  const border =
+    bucket.size > CAPACITY ? await tally(sources, range.low, scoring) : await gather(sources, { ...range, ...bucket }, scoring)
+  return settle(border, bucket.rank, zeros)
+}
+
+/** Most saliencies that are held in memory. */
+const CAPACITY = 1 << 22
+
+/** Counts saliencies by bucket, and the zeros of each weight. */
+async function histogram(sources: readonly Source[], { kernel, precision, progress }: Scoring) {
+  const counts = new Float64Array(BUCKETS)
+  const zeros: number[] = []
+  const own = new Uint32Array(BUCKETS)
+  let seen = 0
+  for (const source of sources) {
+    const zerosBefore = own[ZEROS[precision]]!
+    for await (const chunk of readChunks(source, precision, progress)) kernel.histogram(chunk, own)
+    zeros.push(own[ZEROS[precision]]! - zerosBefore)
+    if (notFinite(own, precision) > 0) throw await nameNotFinite(source, { kernel, precision, progress })
+    seen += source.elements
+    if (seen > 2 ** 31 || source === sources.at(-1)) {
+      for (let b = 0; b < BUCKETS; b++) counts[b]! += own[b]!
+      own.fill(0)
+      seen = 0
+    }
+  }
+  return { counts, zeros }
+}
+
+/** The digit under which the element of that rank lies, how many lie there, and its rank among them. */
+function find(counts: Float64Array, rank: number) {
+  let digit = 0
+  let left = rank
+  while (counts[digit]! < left) left -= counts[digit++]!
+  return { digit, size: counts[digit]!, rank: left }
+}
+
+/** Counts, by their next digit, the saliencies whose keys begin with `digits`. */
+async function narrow(sources: readonly Source[], digits: readonly number[], { kernel, precision, progress }: Scoring) {
+  const { low, high } = rangeOf(digits, precision)
+  const counts = new Float64Array(BUCKETS)
+  const buffer = precision === 'f32' ? new Float32Array(CHUNK_BYTES / 2) : new Float64Array(CHUNK_BYTES / 2)
+  for (const source of sources) {
+    for await (const chunk of readChunks(source, precision, progress)) {
+      kernel.saliency(chunk, buffer)
+      for (let i = 0; i < chunk.weights.length; i++) {
+        const s = buffer[i]!
+        if (s >= low && s <= high) counts[digitOf(s, digits.length, precision)]!++
+      }
+    }
+  }
+  return counts
+}
+
+/** The threshold's value, and what each weight has below and at it. */
+interface Border {
+  readonly value: number
+  readonly parts: readonly Part[]
+  /** How many elements of all weights lie below the range that the rank is counted in, but not below `value`: 0 where all are equal. */
+  readonly lower: number
+}
+
+interface Part {
+  readonly elements: number
+  readonly below: number
+  readonly ties: number
+  /** Index in the weight of its n-th tie, from 0. */
+  position(n: number): Promise<number>
+}
+
+/** Finds the border by holding all saliencies of the range in memory. */
+async function gather(
+  sources: readonly Source[],
+  range: SaliencyRange & { size: number; rank: number },
+  scoring: Scoring,
+): Promise<Border> {
+  const all: Candidates = { saliency: new Float64Array(range.size), index: new Float64Array(range.size), length: 0 }
+  const ends: { below: number; start: number; end: number }[] = []
+  for (const source of sources) {
+    const start = all.length
+    const below = await collect(source, range, { into: all, scoring })
+    ends.push({ below, start, end: all.length })
+  }
+  const value = kth(all.saliency, range.rank)
+  const parts = ends.map(({ below, start, end }, i): Part => {
+    const ties: number[] = []
+    let lower = 0
+    for (let c = start; c < end; c++) {
+      if (all.saliency[c]! < value) lower++
+      else if (all.saliency[c] === value) ties.push(all.index[c]!)
+    }
+    return { elements: sources[i]!.elements, below: below + lower, ties: ties.length, position: async (n) => ties[n]! }
+  })
+  const lower = parts.reduce((total, part, i) => total + part.below - ends[i]!.below, 0)
+  return { value, parts, lower }
+}
+
+/** The border where more saliencies than fit are equal to `value`: they are counted, and the weight in which the threshold ends is read again. */
+async function tally(sources: readonly Source[], value: number, scoring: Scoring): Promise<Border> {
+  const parts: Part[] = []
+  const only = { low: value, high: value }
+  for (const source of sources) {
+    const into = { ...noCandidates(), length: 0 }
+    const below = await collect(source, only, { into, scoring })
+    parts.push({ elements: source.elements, below, ties: into.length, position: (n) => nthTie(source, { value, n }, scoring) })
+  }
+  return { value, parts, lower: 0 }
+}
+
+/** Candidates that are counted and not kept: writing past the end of a typed array does nothing. */
+const noCandidates = () => ({ saliency: new Float64Array(0), index: new Float64Array(0) })
+
+async function collect(
+  source: Source,
+  range: SaliencyRange,
+  { into, scoring }: { into: Candidates; scoring: Scoring },
+): Promise<number> {
+  let below = 0
+  for await (const chunk of readChunks(source, scoring.precision, scoring.progress))
+    below += scoring.kernel.collect(chunk, range, into)
+  return below
+}
+
+async function nthTie(
+  source: Source,
+  { value, n }: { value: number; n: number },
+  { kernel, precision, progress }: Scoring,
+): Promise<number> {
+  let seen = 0
+  for await (const chunk of readChunks(source, precision, progress)) {
+    const { length } = chunk.weights
+    const into = { saliency: new Float64Array(length), index: new Float64Array(length), length: 0 }
+    kernel.collect(chunk, { low: value, high: value }, into)
+    if (seen + into.length > n) return into.index[n - seen]!
+    seen += into.length
+  }
+  throw new Error(`'${source.weight.id}' has ${seen} ties at ${value}, and tie ${n} was asked for`)
+}
+
+/** Hands out the ties in order until `rank` elements of the range are masked. */
+async function settle({ value, parts, lower }: Border, rank: number, zeros: readonly number[]): Promise<Selection[]> {
+  let left = rank - lower
+  const selections: Selection[] = []
+  for (const [i, part] of parts.entries()) {
+    const ties = Math.min(part.ties, left)
+    left -= ties
+    const until = ties === 0 ? 0 : ties === part.ties ? part.elements : (await part.position(ties - 1)) + 1
+    selections.push({ zeros: zeros[i]!, masked: part.below + ties, rule: { below: value, until } })
+  }
+  return selections
+}
+
+async function nameNotFinite(source: Source, { precision, progress }: Scoring): Promise<PareError> {
+  for await (const { weights, start } of readChunks(source, precision, progress)) {
+    const at = weights.findIndex((weight) => !Number.isFinite(weight))
+    if (at < 0) continue
+    return new PareError(
+      `'${source.weight.id}' holds ${weights[at]} at element ${start + at}; weights must be finite to be ranked.`,
+      {
+        hint: `repair the model, or leave this weight out with --exclude '${source.weight.tensor.name}'.`,
+      },
+    )
+  }
+  return new PareError(`the criterion gave '${source.weight.id}' saliencies that are not finite numbers.`, {
+    hint: 'this is a fault of the criterion: tell its author.',
+  })
+}

@@ -1,0 +1,54 @@
+import { chunks, type Model, type Tensor, withTensors } from '@pare/onnx'
+import { weightsOf } from './analyse.js'
+import { product } from './operators.js'
+import type { PlanStep } from './plan.js'
+import { CHUNK_BYTES, floatType, isFloat, narrowest } from './stream.js'
+
+export interface Parameters {
+  /** Elements of all floating-point tensors with at least one axis, each stored tensor once. */
+  readonly elements: number
+  /** Those that are zero before and after the steps. */
+  readonly zeros: { readonly before: number; readonly after: number }
+}
+
+/** Counts parameters. Tensors that `steps` looked at are not read again. */
+export async function countParameters(model: Model, steps: readonly PlanStep[] = []): Promise<Parameters> {
+  const ids = new Map(weightsOf(model).map(({ id, tensor }) => [tensor, id]))
+  const first = new Map(
+    steps
+      .flatMap(({ weights }) => weights)
+      .reverse()
+      .map((entry) => [entry.id, entry]),
+  )
+  const last = new Map(steps.flatMap(({ weights }) => weights).map((entry) => [entry.id, entry]))
+  let elements = 0
+  let before = 0
+  let after = 0
+  for (const tensor of parameterTensors(model)) {
+    const id = ids.get(tensor) ?? ''
+    const zeros = first.get(id)?.zeros ?? (await countZeros(tensor))
+    elements += product(tensor.shape)
+    before += zeros
+    after += last.get(id)?.masked ?? zeros
+  }
+  return { elements, zeros: { before, after } }
+}
+
+function parameterTensors(model: Model): Set<Tensor> {
+  const tensors = new Set<Tensor>()
+  withTensors(model, (tensor) => {
+    if (isFloat(tensor.type) && tensor.shape.length > 0) tensors.add(tensor)
+    return tensor
+  })
+  return tensors
+}
+
+/** Elements of a floating-point tensor that are zero. */
+export async function countZeros(tensor: Tensor): Promise<number> {
+  let zeros = 0
+  for await (const { bytes } of chunks(tensor.data, CHUNK_BYTES)) {
+    const values = narrowest(bytes, floatType(tensor))
+    for (let i = 0; i < values.length; i++) zeros += -(values[i] === 0) & 1
+  }
+  return zeros
+}

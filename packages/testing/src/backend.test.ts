@@ -1,0 +1,5 @@
+import { cpu, reference } from '@pare/core'
+import { testBackend } from './backend.js'
+
+testBackend(cpu)
+testBackend(reference)

@@ -1,0 +1,68 @@
+import { type Analysis, analyse, applyPlan, type Criterion, makePlan, type Structure } from '@pare/core'
+import { type Model, modelBytes, readAll, withTensors } from '@pare/onnx'
+import { describe, expect, test } from 'vitest'
+import { tinyModels } from './tiny-models.js'
+
+/** The laws every structure obeys, on every tiny model it finds something in. */
+export function testStructure(make: () => Structure): void {
+  const { name } = make()
+  describe.each(Object.entries(tinyModels))(`structure ${name} on %s`, (_, model) => {
+    const found = () => make().find(analyse(model()))
+
+    test('groups have ids of their own, the same every time', () => {
+      const ids = found().groups.map(({ id }) => id)
+      expect(new Set(ids).size).toBe(ids.length)
+      expect(found().groups.map(({ id }) => id)).toEqual(ids)
+    })
+
+    test('every weight that is not declined is in a group', () => {
+      const analysis: Analysis = analyse(model())
+      const { groups, declined } = make().find(analysis)
+      const covered = new Set([...groups.map(({ weight }) => weight.id), ...declined.map(({ id }) => id)])
+      for (const weight of analysis.weights) expect(covered).toContain(weight.id)
+    })
+
+    test('finding changes nothing', async () => {
+      const before = model()
+      const bytes = await modelBytes(before)
+      make().find(analyse(before))
+      expect(await modelBytes(before)).toEqual(bytes)
+    })
+
+    test('pruning nothing changes nothing', async () => {
+      const before = model()
+      if (found().groups.length === 0) return expect(found().groups).toEqual([])
+      const { steps } = await makePlan(before, [{ structure: make(), criterion, target: { sparsity: 0 } }], { seed: 1 })
+      expect(await modelBytes(applyPlan(before, { seed: 1, steps }))).toEqual(await modelBytes(before))
+    })
+
+    test.each([0.25, 0.5, 1])('at %s exactly the planned elements are zero and all others are untouched', async (sparsity) => {
+      const before = model()
+      if (found().groups.length === 0) return expect(found().groups).toEqual([])
+      const { steps } = await makePlan(before, [{ structure: make(), criterion, target: { sparsity } }], { seed: 1 })
+      const after = await values(applyPlan(before, { seed: 1, steps }))
+      for (const [i, tensor] of (await values(before)).entries()) {
+        const changed = tensor
+          .map((value, j) => ({ value, now: after[i]![j]! }))
+          .filter(({ value, now }) => !Object.is(value, now))
+        for (const { now } of changed) expect(now).toBe(0)
+      }
+      const planned = steps.flatMap(({ weights }) => weights)
+      const elements = planned.reduce((total, { elements }) => total + elements, 0)
+      const zeros = planned.reduce((total, { zeros }) => total + zeros, 0)
+      expect(planned.reduce((total, { masked }) => total + masked, 0)).toBe(Math.max(zeros, Math.round(sparsity * elements)))
+    })
+  })
+}
+
+const criterion: Criterion = { name: 'magnitude', needs: {}, saliency: ({ weight }, ops) => ops.abs(weight) }
+
+/** The elements of all f32 tensors, in order. */
+async function values(model: Model): Promise<number[][]> {
+  const payloads: Model['graph']['initializers'][number]['data'][] = []
+  withTensors(model, (tensor) => {
+    if (tensor.type === 'float32') payloads.push(tensor.data)
+    return tensor
+  })
+  return Promise.all(payloads.map(async (payload) => [...new Float32Array((await readAll(payload)).buffer)]))
+}

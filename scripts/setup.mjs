@@ -1,0 +1,29 @@
+// Installs what package-lock.json names, unless that is what is installed already.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const stamp = `${root}node_modules/.installed-lock`
+
+export function setup() {
+  const hash = createHash('sha256')
+    .update(readFileSync(`${root}package-lock.json`))
+    .digest('hex')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return
+  run('npm', ['ci', '--no-audit', '--no-fund'])
+  writeFileSync(stamp, hash)
+}
+
+/** Runs a command from the root, showing what it prints; ends this process with its exit code when that is not 0. */
+export function run(command, args) {
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1', ONNXRUNTIME_NODE_INSTALL: 'skip' },
+  })
+  if (error) throw error
+  if (status !== 0) process.exit(status ?? 1)
+}
