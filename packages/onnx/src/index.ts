@@ -8,14 +8,16 @@ export {
   type ModelChanges,
   type NodeChanges,
   type TensorChanges,
-  withTensors,
 } from './edit.js'
 export { PareError } from './error.js'
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './float16.js'
 export { sha256 } from './hash.js'
+export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './make.js'
 export type * from './model.js'
 export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './open.js'
 export { type Chunk, chunks, makePayload, readAll } from './payload.js'
 export { parseText, type TextValues } from './text.js'
 export { bytesOf, type Values, valuesOf } from './values.js'
+export { type Constant, type Scope, visitNodes } from './visit.js'
+export { withTensors } from './with-tensors.js'
 export { modelBytes, type WriteOptions, type WrittenFile, writeModel } from './write.js'

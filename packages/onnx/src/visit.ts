@@ -1,118 +1,167 @@
-import type { Graph, LocalFunction, Model, Node, Tensor } from './model.js'
+import { PareError } from './error.js'
+import { attributeTensorId, functionPath, graphPath, nodeId } from './ids.js'
+import type { Attribute, Graph, LocalFunction, Model, Node, Tensor } from './model.js'
 
-/** What names mean at a node: constants and producers, looked up in the graph around it, then in the graphs around that. */
+/** What names mean at one place: in a graph, a nested graph, or a function as called from one place. */
 export interface Scope {
-  /** The constant tensor behind a name: an initializer or the value of a Constant node, seen through Identity nodes. */
+  /** '' in the main graph; elsewhere it ends in '/'. */
+  readonly path: string
+  readonly opsets: ReadonlyMap<string, number>
+  /**
+   * The tensor a name stands for: an initializer or the value of a Constant node, also through Identity nodes, from outside a
+   * nested graph, or through the inputs of a function's call. Undefined for anything else.
+   */
   constant(name: string): Constant | undefined
-  /** The node that makes a value, seen through Identity nodes. Undefined for inputs and initializers. */
+  /**
+   * The node that makes a value, also through Identity nodes, in this graph or one around it: its inputs are names of this scope
+   * too. Undefined for inputs and initializers, and for the inputs of a function.
+   */
   producer(name: string): Node | undefined
 }
 
 export interface Constant {
-  /**
-   * Unique in the model and the same between runs: the tensor's name; in a subgraph `<node>.<attribute>/<name>`,
-   * in a model-local function `<domain>.<function>/<name>`. The value of a Constant node has the name of its output.
-   */
-  readonly id: string
   readonly tensor: Tensor
+  /** Unique in the model, the same wherever the tensor is used, and the one `withTensors` gives. */
+  readonly id: string
 }
 
+/** Functions that call each other can multiply: beyond this many visits a model is refused. */
+const MOST_VISITS = 4_000_000
+
 /**
- * Calls `visit` for every node of the main graph, of nested subgraphs and, at each call, of the model's own functions, with their
- * arguments bound. Recursive functions are entered once. Linear in the number of nodes, counting a function once per call.
+ * Calls `visit` with every node of a model in topological order: the graphs in its attributes after the node, and functions after
+ * the node that calls them, once for each call. `id` is the name of the node's first output with the way to it in front. Linear in visits.
+ * Throws PareError where functions call themselves.
  */
-export function visitNodes(model: Model, visit: (node: Node, scope: Scope) => void): void {
-  const functions = new Map(model.functions.map((one) => [`${one.domain}.${one.name}`, one]))
-  const walk: Walk = { functions, visit, inside: new Set() }
-  visitGraph(model.graph, { walk, prefix: '' })
+export function visitNodes(model: Model, visit: (node: Node, scope: Scope, id: string) => void): void {
+  const functions = new Map(model.functions.map((each) => [functionKey(each.domain, each.name), each]))
+  const scope = graphScope(model.graph, { path: '', opsets: model.opsets })
+  visitAll(model.graph.nodes, scope, { visit, functions, visits: 0, calls: [] })
 }
 
 interface Walk {
+  readonly visit: (node: Node, scope: Scope, id: string) => void
   readonly functions: ReadonlyMap<string, LocalFunction>
-  readonly visit: (node: Node, scope: Scope) => void
-  /** Functions being walked. */
-  readonly inside: Set<string>
+  visits: number
+  /** Functions whose nodes are being visited, the outermost first. */
+  readonly calls: string[]
 }
 
-interface Place {
-  readonly walk: Walk
-  /** What ids of constants here begin with. */
-  readonly prefix: string
-  /** The scope around this graph. */
+function visitAll(nodes: readonly Node[], scope: Scope, walk: Walk): void {
+  for (const node of nodes) {
+    if (++walk.visits > MOST_VISITS) throw tooManyVisits()
+    walk.visit(node, scope, nodeId(scope.path, node))
+    for (const attribute of node.attributes.values()) {
+      for (const { graph, name } of graphsOf(attribute)) {
+        const path = graphPath(scope.path, node, name)
+        visitAll(graph.nodes, graphScope(graph, { path, opsets: scope.opsets, outer: scope }), walk)
+      }
+    }
+    const called = walk.functions.get(functionKey(node.domain, node.op))
+    if (called !== undefined) visitCall(called, { node, scope }, walk)
+  }
+}
+
+function visitCall(called: LocalFunction, call: { readonly node: Node; readonly scope: Scope }, walk: Walk): void {
+  const key = functionKey(called.domain, called.name)
+  if (walk.calls.includes(key)) {
+    const circle = [...walk.calls, key].join(' → ')
+    throw new PareError(`function '${key}' calls itself: ${circle}.`, {
+      hint: 'ONNX does not allow that; export the model again.',
+    })
+  }
+  walk.calls.push(key)
+  visitAll(called.nodes, callScope(called, call.node, call.scope), walk)
+  walk.calls.pop()
+}
+
+function tooManyVisits(): PareError {
+  return new PareError(`the model has more than ${MOST_VISITS} nodes, counting those of its functions for each call.`, {
+    hint: 'check its functions: they call each other too often.',
+  })
+}
+
+/** The graphs in an attribute, with the name each goes by: that of the attribute, with a number where there are several. */
+export function graphsOf(attribute: Attribute): readonly { readonly graph: Graph; readonly name: string }[] {
+  if (attribute.kind === 'graph') return [{ graph: attribute.value, name: attribute.proto.name }]
+  if (attribute.kind !== 'graphs') return []
+  return attribute.value.map((graph, i) => ({ graph, name: `${attribute.proto.name}.${i}` }))
+}
+
+interface Surroundings {
+  readonly path: string
+  readonly opsets: ReadonlyMap<string, number>
+  /** The graph around this one. */
   readonly outer?: Scope
 }
 
-function visitGraph(graph: Graph, place: Place): void {
-  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]))
-  visitList(graph.nodes, scopeOf({ nodes: graph.nodes, tensors, place }), place)
+function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): Scope {
+  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, { tensor, id: `${path}${tensor.name}` }]))
+  const own = new Set(graph.inputs.map((value) => value.name))
+  const outside = (name: string): Scope | undefined => (own.has(name) ? undefined : outer)
+  return scopeOf({
+    path,
+    opsets,
+    nodes: graph.nodes,
+    constant: (name) => tensors.get(name) ?? outside(name)?.constant(name),
+    producer: (name) => (tensors.has(name) ? undefined : outside(name)?.producer(name)),
+  })
 }
 
-function visitList(nodes: readonly Node[], scope: Scope, { walk, prefix }: Place): void {
-  for (const node of nodes) {
-    walk.visit(node, scope)
-    for (const [name, attribute] of node.attributes) {
-      const graphs = attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? attribute.value : []
-      for (const [i, graph] of graphs.entries()) {
-        const at = `${prefix}${node.name || node.outputs[0]}.${name}${graphs.length > 1 ? i : ''}/`
-        visitGraph(graph, { walk, prefix: at, outer: scope })
-      }
-    }
-    const called = walk.functions.get(`${node.domain}.${node.op}`)
-    if (called !== undefined) visitCall(node, called, { walk, prefix, outer: scope })
-  }
-}
-
-/** The body of a function, its inputs standing for the arguments of the call. */
-function visitCall(call: Node, called: LocalFunction, { walk, outer }: Place): void {
-  const prefix = `${called.domain}.${called.name}/`
-  if (walk.inside.has(prefix)) return
-  const argument = new Map(called.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
-  const arguments_: Scope = {
-    constant: (name) => outer?.constant(argument.get(name) ?? ''),
-    producer: (name) => outer?.producer(argument.get(name) ?? ''),
-  }
-  const place = { walk, prefix, outer: arguments_ }
-  walk.inside.add(prefix)
-  visitList(called.nodes, scopeOf({ nodes: called.nodes, tensors: new Map(), place }), place)
-  walk.inside.delete(prefix)
+function callScope(called: LocalFunction, call: Node, caller: Scope): Scope {
+  const given = new Map(called.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
+  return scopeOf({
+    path: functionPath(called),
+    opsets: called.opsets,
+    nodes: called.nodes,
+    constant: (name) => caller.constant(given.get(name) ?? ''),
+    producer: () => undefined,
+  })
 }
 
 interface Names {
+  readonly path: string
+  readonly opsets: ReadonlyMap<string, number>
   readonly nodes: readonly Node[]
-  readonly tensors: ReadonlyMap<string, Tensor>
-  readonly place: Place
+  /** Names that no node here makes. */
+  readonly constant: (name: string) => Constant | undefined
+  readonly producer: (name: string) => Node | undefined
 }
 
-function scopeOf({ nodes, tensors, place: { prefix, outer } }: Names): Scope {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
-  return { constant, producer }
-
-  function constant(name: string): Constant | undefined {
-    const source = behindIdentity(name)
-    const tensor = tensors.get(source) ?? valueOf(producers.get(source))
-    if (tensor !== undefined) return { id: prefix + source, tensor }
-    return producers.has(source) ? undefined : outer?.constant(source)
+function scopeOf({ path, opsets, nodes, constant, producer }: Names): Scope {
+  const makers = new Map<string, Node>()
+  for (const node of nodes) for (const output of node.outputs) if (output !== '') makers.set(output, node)
+  return {
+    path,
+    opsets,
+    constant(name) {
+      const source = behindIdentity(name)
+      const node = makers.get(source)
+      return node === undefined ? constant(source) : constantOf(node, path)
+    },
+    producer(name) {
+      const source = behindIdentity(name)
+      return makers.get(source) ?? producer(source)
+    },
   }
 
-  function producer(name: string): Node | undefined {
-    const source = behindIdentity(name)
-    return producers.get(source) ?? (tensors.has(source) ? undefined : outer?.producer(source))
-  }
-
-  /** The name that a chain of Identity nodes copies. Nodes stand in topological order, so a well-formed chain ends; `seen` ends others. */
+  /** The name that a chain of Identity nodes copies. It has no more steps than there are nodes; in a damaged graph it is a circle. */
   function behindIdentity(name: string): string {
-    const seen = new Set<string>()
-    let current = name
-    for (let node = producers.get(current); node?.op === 'Identity' && node.domain === '' && !seen.has(current); node = producers.get(current)) {
-      seen.add(current)
-      current = node.inputs[0] ?? ''
+    let source = name
+    for (let step = 0; step < nodes.length; step++) {
+      const node = makers.get(source)
+      if (node?.op !== 'Identity' || node.domain !== '' || node.inputs[0] === undefined) return source
+      source = node.inputs[0]
     }
-    return current
+    return source
   }
 }
 
-function valueOf(node: Node | undefined): Tensor | undefined {
-  if (node?.op !== 'Constant') return undefined
-  const value = node.attributes.get('value')
-  return value?.kind === 'tensor' ? value.value : undefined
+function constantOf(node: Node, path: string): Constant | undefined {
+  const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
+  return value?.kind === 'tensor' ? { tensor: value.value, id: attributeTensorId(path, node, 'value') } : undefined
+}
+
+function functionKey(domain: string, name: string): string {
+  return `${domain}.${name}`
 }

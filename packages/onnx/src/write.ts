@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { open, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { editTensor, withTensors } from './edit.js'
+import { editTensor } from './edit.js'
 import { PareError } from './error.js'
 import { layOut } from './layout.js'
 import type { Model } from './model.js'
 import { filesOf } from './origin.js'
 import { lengthOf, type Piece } from './splice.js'
-import { cursorOver, fillNext, type StreamOptions, writePieces } from './stream.js'
+import { type StreamOptions, writePieces } from './stream.js'
+import { withTensors } from './with-tensors.js'
 
 export interface WriteOptions {
   /** Ends the writing; nothing is left behind. */
@@ -59,7 +60,12 @@ export async function modelBytes(model: Model): Promise<Uint8Array<ArrayBuffer>>
   const size = lengthOf(layout.model)
   checkSize(size, 'the model')
   const bytes = new Uint8Array(size)
-  await fillNext(cursorOver(layout.model), bytes)
+  let filled = 0
+  for (const piece of layout.model) {
+    if (piece instanceof Uint8Array) bytes.set(piece, filled)
+    else await piece.read(bytes.subarray(filled, filled + piece.byteLength), 0)
+    filled += piece.byteLength
+  }
   return bytes
 }
 
