@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { main } from './command-line.js'
+
+const abort = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // The second time nobody wants to wait for tidying up.
+    if (abort.signal.aborted) process.exit(130)
+    abort.abort()
+  })
+}
+// The reader of a pipe may leave early (`pare inspect model.onnx | head`).
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 3))
+
+const { stdout, stderr, env } = process
+process.exitCode = await main(process.argv.slice(2), {
+  stdout,
+  stderr,
+  env,
+  cwd: process.cwd(),
+  signal: abort.signal,
+  now: Date.now,
+})

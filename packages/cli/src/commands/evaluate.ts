@@ -1,0 +1,64 @@
+import { resolve } from 'node:path'
+import { formatProblems } from '../config-problems.js'
+import { answer, type Context, say } from '../context.js'
+import { readEvaluation } from '../evaluation.js'
+import { EXIT } from '../exit.js'
+import { Failure, type Problem } from '../failure.js'
+import { formatCount, formatMetric } from '../format.js'
+import { measure } from '../measure.js'
+import { showPath } from '../paths.js'
+import { present } from '../settings.js'
+
+export interface DataOptions {
+  readonly data: string
+  readonly metric?: string[]
+  readonly batch?: number
+  readonly tokenizer?: string
+  readonly length?: number
+  readonly stride?: number
+}
+
+export interface EvaluateOptions extends DataOptions {
+  readonly label?: string
+  readonly output?: string
+  readonly reference?: string
+}
+
+/** `pare evaluate MODEL --data FILE`: one model's measurements. */
+export async function evaluate(context: Context, model: string, options: EvaluateOptions): Promise<number> {
+  const { io, progress } = context
+  const { reference, ...fields } = options
+  const problems: Problem[] = []
+  const source = { cwd: io.cwd, folder: io.cwd, overrides: {}, trusted: true, problems }
+  const found = await readEvaluation(fields, '', source)
+  if (found === undefined) throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
+  const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
+  const measured = await measure(request, found.limits, { signal: io.signal, progress, label: model, engine: {} })
+  const [missing] = measured.unmeasured
+  if (missing !== undefined) {
+    throw new Failure('infrastructure', `pare evaluate: ${missing.metric} of ${model} could not be measured: ${missing.reason}`, {
+      hint: 'check the model and the data at that sample',
+    })
+  }
+  const { metrics, samples, durationMs, peakMemoryBytes, onnxruntime, executionProvider } = measured
+  const data = showPath(request.data, io.cwd)
+  answer(context, {
+    schemaVersion: 1,
+    command: 'evaluate',
+    model,
+    data,
+    samples,
+    metrics,
+    durationMs,
+    peakMemoryBytes,
+    onnxruntime,
+    executionProvider,
+  })
+  const lines = Object.entries(metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${formatMetric(value)}`)
+  say(context, [`${model} on ${formatCount(samples)} samples of ${data}`, ...lines].join('\n'))
+  return EXIT.pass
+}
+
+function absolute(path: string | undefined, cwd: string): string | undefined {
+  return path === undefined ? undefined : resolve(cwd, path)
+}

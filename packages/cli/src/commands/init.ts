@@ -1,0 +1,135 @@
+import { access, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { usage } from '../failure.js'
+
+export interface InitOptions {
+  readonly format?: string
+}
+
+const FORMATS = ['ts', 'json', 'yaml'] as const
+type Format = (typeof FORMATS)[number]
+
+/** Writes a config for the models and data found below the current folder. Never overwrites one. */
+export async function init(context: Context, options: InitOptions): Promise<number> {
+  const { cwd } = context.io
+  await refuseSecond(cwd)
+  const format = await chooseFormat(options.format, cwd)
+  const found = await look(cwd)
+  const name = `pare.config.${format}`
+  await writeFile(join(cwd, name), render(format, found), { flag: 'wx' })
+  answer(context, {
+    schemaVersion: 1,
+    command: 'init',
+    config: { path: name },
+    models: found.models,
+    data: found.data,
+    workflow: WORKFLOW,
+  })
+  say(context, summary(name, found))
+  return EXIT.pass
+}
+
+interface Found {
+  readonly models: readonly string[]
+  readonly data: string | undefined
+}
+
+async function refuseSecond(cwd: string): Promise<void> {
+  for (const extension of ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml']) {
+    const name = `pare.config.${extension}`
+    if (await exists(join(cwd, name))) {
+      throw usage(`pare init: ${name} is already here, in ${cwd}, and is not overwritten.`, 'edit it, or move it away first')
+    }
+  }
+}
+
+async function chooseFormat(wanted: string | undefined, cwd: string): Promise<Format> {
+  const format = FORMATS.find((known) => known === wanted)
+  if (format !== undefined) return format
+  if (wanted !== undefined)
+    throw usage(`pare init: --format is '${wanted}'; expected ${FORMATS.join(', ')}.`, 'try: pare init --format yaml')
+  return (await exists(join(cwd, 'tsconfig.json'))) ? 'ts' : 'yaml'
+}
+
+/** Models, and the data file whose name promises evaluation data most. */
+async function look(cwd: string): Promise<Found> {
+  const { glob } = await import('tinyglobby')
+  const options = { cwd, ignore: ['**/node_modules/**', '**/pare-out/**', '**/dist/**'], deep: 6 }
+  const models = (await glob(['**/*.onnx'], options)).sort().slice(0, 20)
+  const data = (await glob(['**/*.npz', '**/*.jsonl', '**/*.csv'], options)).sort()
+  const promising = [/eval/i, /val/i, /test/i].map((pattern) => data.find((path) => pattern.test(path)))
+  return { models, data: promising.find((path) => path !== undefined) ?? data[0] }
+}
+
+function render(format: Format, { models, data = 'data/evaluate.npz' }: Found): string {
+  const paths = models.length > 0 ? models : ['models/model.onnx']
+  const config = {
+    prune: [{ structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }],
+    evaluate: { data, metric: 'accuracy' },
+    gate: { maxDrop: 0.01 },
+    models: paths.map((path) => ({ path })),
+  }
+  switch (format) {
+    case 'json':
+      return `${JSON.stringify(config, null, 2)}\n`
+    case 'ts':
+      return `import { defineConfig } from '@pare/cli'\n\nexport default defineConfig(${JSON.stringify(config, null, 2).replace(/"(\w+)":/g, '$1:')})\n`
+    case 'yaml':
+      return yaml(paths, data)
+    default:
+      throw format satisfies never
+  }
+}
+
+function yaml(paths: readonly string[], data: string): string {
+  return `# What pare run does with each model.
+prune:
+  - { structure: element, criterion: magnitude, target: { sparsity: 0.5 } }
+# What it is measured with before and after: the arrays are named after the model's inputs, plus 'label'.
+evaluate: { data: ${JSON.stringify(data)}, metric: accuracy }
+# How much of the metric may be lost.
+gate: { maxDrop: 0.01 }
+models:
+${paths.map((path) => `  - path: ${JSON.stringify(path)}`).join('\n')}
+`
+}
+
+const WORKFLOW = `name: pare
+on: pull_request
+permissions:
+  contents: read
+jobs:
+  pare:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: OWNER/pare@v1
+`
+
+function summary(name: string, { models, data }: Found): string {
+  const seen =
+    models.length === 0 ? 'No .onnx file was found: put the path of yours into it.' : `Models in it: ${models.join(', ')}.`
+  const measured =
+    data === undefined
+      ? 'No data file was found: put the path of yours into it.'
+      : `Measured with: ${data} (check that this is evaluation data).`
+  return `Wrote ${name}.
+${seen}
+${measured}
+
+Run it here:
+  npx pare run
+
+Run it on each pull request, as .github/workflows/pare.yml (OWNER is where the action is published):
+
+${WORKFLOW.replace(/^(?=.)/gm, '  ')}`
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

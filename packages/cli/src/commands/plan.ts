@@ -1,0 +1,42 @@
+import { resolve } from 'node:path'
+import { formatPlan, planOf } from '@pare/core'
+import { openModel } from '@pare/onnx'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { factsOf } from '../facts.js'
+import { formatPercent } from '../format.js'
+import { hashFile } from '../hash.js'
+import { outputFiles, withFolder, writeWhole } from '../output.js'
+import { showPath } from '../paths.js'
+import { decide } from '../prune.js'
+import { type PruneOptions, stepOf } from './prune.js'
+
+/** `pare plan MODEL`: what prune would do, written down. */
+export async function plan(context: Context, model: string, options: PruneOptions): Promise<number> {
+  const { io, progress } = context
+  const path = resolve(io.cwd, model)
+  const steps = [await stepOf(options, io.cwd)]
+  const seed = options.seed ?? 1
+  const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
+  await using file = await openModel(path)
+  await using hashing = hashFile(path)
+  const planned = await decide(file.model, { steps, seed }, { signal: io.signal, progress, label: model })
+  const source = { path: showPath(path, io.cwd), bytes: file.bytes, sha256: await hashing.digest() }
+  await withFolder(output.folder, () => writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps))))
+  const { sparsity, groups } = await factsOf(file.model, planned)
+  const shown = showPath(output.plan, io.cwd)
+  answer(context, {
+    schemaVersion: 1,
+    command: 'plan',
+    model: source,
+    plan: { path: shown },
+    sparsity,
+    groups,
+    declined: planned.declined,
+  })
+  say(
+    context,
+    `${shown}\n  sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}\n  apply it: pare replay ${shown} ${model}`,
+  )
+  return EXIT.pass
+}

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { formatBytes, formatCount, formatPercent } from '../format.js'
+import { type StepOptions, targetOf } from '../options.js'
+import { outputFiles } from '../output.js'
+import { showPath } from '../paths.js'
+import { type Pruned, pruneModel } from '../prune.js'
+import { resolveStep } from '../prune-step.js'
+import { present } from '../settings.js'
+
+export interface PruneOptions extends StepOptions {
+  readonly out?: string
+}
+
+/** `pare prune MODEL`: one step, from the options. */
+export async function prune(context: Context, model: string, options: PruneOptions): Promise<number> {
+  const { io, progress } = context
+  const start = io.now()
+  const path = resolve(io.cwd, model)
+  const step = await stepOf(options, io.cwd)
+  const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
+  const pruned = await pruneModel(
+    { path, steps: [step], seed: options.seed ?? 1, output },
+    { signal: io.signal, progress, label: model },
+  )
+  const document = documentOf(pruned, io.cwd)
+  answer(context, {
+    schemaVersion: 1,
+    command: 'prune',
+    ...document,
+    durationMs: io.now() - start,
+    peakMemoryBytes: peakMemory(),
+  })
+  say(context, summary(pruned, io.cwd))
+  return EXIT.pass
+}
+
+/** The step that the options of a command describe. Plugins are resolved from the current folder. */
+export function stepOf(options: StepOptions, cwd: string) {
+  const { structure, criterion, scope, include, exclude } = options
+  return resolveStep(present({ structure, criterion, scope, include, exclude, target: targetOf(options) }), {
+    folder: cwd,
+    trusted: true,
+  })
+}
+
+/** What prune and replay print under --json. */
+export function documentOf(pruned: Pruned, cwd: string) {
+  const { model, output, plan, sparsity, parameters, groups, declined } = pruned
+  const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
+  const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
+  return {
+    model: shown(model),
+    output: shown(output),
+    plan: shown(plan),
+    sparsity,
+    parameters,
+    macs: null,
+    layers,
+    groups,
+    declined,
+  }
+}
+
+/** Most memory this process ever had, in bytes. */
+export function peakMemory(): number {
+  return process.resourceUsage().maxRSS * 1024
+}
+
+export function summary({ model, output, plan, sparsity, parameters, layers, declined }: Pruned, cwd: string): string {
+  const lines = [
+    `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
+    `  sparsity    ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)} of ${layers.length} weights`,
+    `  parameters  ${formatCount(parameters.nonzero)} of ${formatCount(parameters.after)} are not zero`,
+    `  plan        ${showPath(plan.path, cwd)}`,
+  ]
+  if (declined.length > 0)
+    lines.push(`  ${formatCount(declined.length)} tensors were left alone: pare inspect ${showPath(model.path, cwd)} says why`)
+  return lines.join('\n')
+}

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { applyPlan, type Plan, parsePlan } from '@pare/core'
+import { openModel } from '@pare/onnx'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { bytesOf } from '../facts.js'
+import { usage } from '../failure.js'
+import { formatBytes } from '../format.js'
+import { hashFile } from '../hash.js'
+import { outputFiles, withFolder } from '../output.js'
+import { showPath } from '../paths.js'
+import { writePruned } from '../prune.js'
+
+export interface ReplayOptions {
+  readonly out?: string
+}
+
+/** `pare replay PLAN MODEL`: the same bytes as when the plan was made. */
+export async function replay(context: Context, planPath: string, model: string, options: ReplayOptions): Promise<number> {
+  const { io, progress } = context
+  const start = io.now()
+  const path = resolve(io.cwd, model)
+  const plan = await readPlan(resolve(io.cwd, planPath), planPath)
+  const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
+  await using file = await openModel(path)
+  const sha256 = await refuseOther(path, plan, { model, planPath })
+  const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), sha256 }
+  const written = await withFolder(output.folder, async () => {
+    const facts = await writePruned(applyPlan(file.model, plan), output.model, { signal: io.signal, progress, label: model })
+    await using hashing = hashFile(facts.path)
+    return { path: showPath(facts.path, io.cwd), bytes: facts.bytes, sha256: await hashing.digest() }
+  })
+  answer(context, {
+    schemaVersion: 1,
+    command: 'replay',
+    model: source,
+    plan: { path: planPath },
+    output: written,
+    durationMs: io.now() - start,
+  })
+  say(context, `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}`)
+  return EXIT.pass
+}
+
+async function readPlan(path: string, shown: string): Promise<Plan> {
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw usage(
+      `pare replay: the plan ${shown} cannot be read (${cause.code}).`,
+      'make one with: pare plan MODEL --sparsity 0.5',
+      cause,
+    )
+  })
+  return parsePlan(text, shown)
+}
+
+async function refuseOther(path: string, plan: Plan, shown: { model: string; planPath: string }): Promise<string> {
+  await using hashing = hashFile(path)
+  const sha256 = await hashing.digest()
+  if (sha256 === plan.model.sha256) return sha256
+  throw usage(
+    `pare replay: ${shown.planPath} was made for ${plan.model.path} with SHA-256 ${plan.model.sha256.slice(0, 12)}…, and ${shown.model} has ${sha256.slice(0, 12)}….`,
+    `give the model that the plan was made for, or make a new plan: pare plan ${shown.model}`,
+  )
+}

@@ -1,0 +1,43 @@
+import type { Limits } from '@pare/gate'
+import { answer, type Context, say } from '../context.js'
+import { type StepOptions, targetOf } from '../options.js'
+import { run as runModels } from '../run.js'
+import { renderResults } from '../run-table.js'
+import { type Overrides, present } from '../settings.js'
+import type { DataOptions } from './evaluate.js'
+
+export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
+  readonly config?: string
+  readonly out?: string
+  readonly maxDrop?: NonNullable<Limits['maxDrop']>
+  readonly min?: number
+  readonly max?: number
+  readonly certainty?: number
+}
+
+/** `pare run [MODELS…]`: what the action runs. */
+export async function run(context: Context, models: readonly string[], options: RunCommandOptions): Promise<number> {
+  const { io, progress } = context
+  const { results, exitCode, files } = await runModels({
+    ...present({ config: options.config, outDir: options.out }),
+    overrides: overridesOf(models, options),
+    cwd: io.cwd,
+    signal: io.signal,
+    progress,
+  })
+  answer(context, results)
+  say(context, renderResults(results, files, context))
+  return exitCode
+}
+
+function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
+  const { criterion, structure, scope, include, exclude, seed, data, metric, batch, tokenizer, length, stride } = options
+  const { maxDrop, min, max, certainty } = options
+  const gate = present({ maxDrop, min, max, certainty })
+  return present({
+    models: models.length > 0 ? models : undefined,
+    gate: Object.keys(gate).length > 0 ? gate : undefined,
+    target: targetOf(options),
+    ...{ criterion, structure, scope, include, exclude, seed, data, metric, batch, tokenizer, length, stride },
+  })
+}

@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, extname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Failure, untrusted, usage } from './failure.js'
+import { isFile } from './paths.js'
+
+const NAMES = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map((extension) => `pare.config.${extension}`)
+
+export interface LoadedConfig {
+  /** Not validated yet. */
+  readonly value: unknown
+  readonly path: string
+}
+
+/** The config file named, or the nearest one from `cwd` upwards; undefined where there is none. */
+export async function findConfig(cwd: string, named?: string): Promise<string | undefined> {
+  if (named !== undefined) {
+    const path = resolve(cwd, named)
+    if (await isFile(path)) return path
+    throw usage(`pare: config '${named}' is not a file (looked for ${path}).`, 'check --config, or write one with: pare init')
+  }
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    for (const name of NAMES) {
+      if (await isFile(join(folder, name))) return join(folder, name)
+    }
+    if (folder === dirname(folder)) return undefined
+  }
+}
+
+/** Reads a config. TypeScript and JavaScript are run, so only where `trusted`. */
+export async function loadConfig(path: string, trusted: boolean): Promise<LoadedConfig> {
+  switch (extname(path)) {
+    case '.json':
+      return { path, value: parse(path, 'JSON', await readFile(path, 'utf8'), JSON.parse) }
+    case '.yaml':
+    case '.yml': {
+      const yaml = await import('yaml')
+      return { path, value: parse(path, 'YAML', await readFile(path, 'utf8'), (text) => yaml.parse(text)) }
+    }
+    case '.ts':
+    case '.mts':
+    case '.js':
+    case '.mjs':
+      if (!trusted) {
+        throw untrusted(
+          `pare: config ${path} would be run, and code of this checkout is not trusted.`,
+          'write it as pare.config.json or pare.config.yaml',
+        )
+      }
+      return { path, value: await runModule(path) }
+    default:
+      throw usage(`pare: config ${path} has the extension '${extname(path)}'.`, `expected one of ${NAMES.join(', ')}`)
+  }
+}
+
+function parse(path: string, format: string, text: string, parser: (text: string) => unknown): unknown {
+  try {
+    return parser(text)
+  } catch (cause) {
+    throw new Failure('usage', `pare: config ${path} is not ${format}: ${messageOf(cause)}`, {
+      hint: 'correct it at the place named',
+      cause,
+    })
+  }
+}
+
+async function runModule(path: string): Promise<unknown> {
+  const { createJiti } = await import('jiti')
+  const jiti = createJiti(path, { alias: ownPackages(), fsCache: false, moduleCache: false })
+  try {
+    return await jiti.import(path, { default: true })
+  } catch (cause) {
+    throw new Failure('usage', `pare: config ${path} could not be run: ${messageOf(cause)}`, {
+      hint: 'correct it, or install what it imports next to it',
+      cause,
+    })
+  }
+}
+
+/** What comes with the CLI can be imported by a config even where nothing is installed (`npx @pare/cli`). */
+function ownPackages(): Record<string, string> {
+  const names = ['@pare/criterion-magnitude', '@pare/criterion-random', '@pare/structure-element']
+  const found = names.flatMap((name) => {
+    try {
+      return [[name, fileURLToPath(import.meta.resolve(name))]]
+    } catch {
+      return []
+    }
+  })
+  return Object.fromEntries([['@pare/cli', fileURLToPath(new URL('./config.js', import.meta.url))], ...found])
+}
+
+/** The first line: the rest of a loader's message is its stack. */
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\nRequire stack:')[0]!.trim()
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { configSchema } from './config-schema.js'
+import type { Problem } from './failure.js'
+import { formatValue } from './format.js'
+import { suggest } from './suggest.js'
+
+type Path = readonly PropertyKey[]
+
+/** Everything about `input` that the schema does not allow, and `input` without those parts, so that the rest can be checked too. */
+export function checkShape(input: unknown): { readonly problems: readonly Problem[]; readonly rest: unknown } {
+  // What a gate may say, the gate itself knows best: limits are checked where they are put together.
+  const issues = (configSchema.safeParse(input).error?.issues ?? []).filter(({ path }) => !path.includes('gate'))
+  const problems = issues.flatMap((issue) => problemsOf(issue, input))
+  const wrong = issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
+  )
+  return { problems, rest: wrong.reduce<unknown>((rest, path) => without(rest, path), input) }
+}
+
+/** ['models', 0, 'gate', 'maxDrop'] → 'models[0].gate.maxDrop'. */
+export function formatPlace(path: Path): string {
+  return path.reduce<string>((place, key) => {
+    if (typeof key === 'number') return `${place}[${key}]`
+    return place === '' ? String(key) : `${place}.${String(key)}`
+  }, '')
+}
+
+/** Problems as a message shows them: one a line, with its cure. */
+export function formatProblems(problems: readonly Problem[]): string {
+  return problems
+    .map(
+      ({ place, message, hint }) =>
+        `  ${place === '' ? '' : `${place}: `}${message}${hint === undefined ? '' : `\n    hint: ${hint}`}`,
+    )
+    .join('\n')
+}
+
+function problemsOf(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key]))
+  const schema = schemaAt(issue.path)
+  const value = valueAt(input, issue.path)
+  const expected = schema?.description ?? issue.message
+  const message = value === undefined ? `is missing; expected ${expected}.` : `is ${formatValue(value)}; expected ${expected}.`
+  return [{ place: formatPlace(issue.path), message }]
+}
+
+/** Fields of the design whose engine does not exist yet: silence would look like success. */
+const LATER = new Set(['calibrate', 'train', 'loss', 'recover'])
+
+function unknownKey(path: Path): Problem {
+  const key = String(path.at(-1))
+  const place = formatPlace(path)
+  if (LATER.has(key)) {
+    return {
+      place,
+      message: `'${key}' is not available in this version of pare.`,
+      hint: 'remove it; criteria that look at weights only need no data',
+    }
+  }
+  const known = keysAt(path.slice(0, -1))
+  const meant = suggest(key, known)
+  return {
+    place,
+    message: `'${key}' is not an option.`,
+    hint:
+      meant === undefined ? `options here: ${known.join(', ')}` : `did you mean '${meant}'? Options here: ${known.join(', ')}`,
+  }
+}
+
+function keysAt(path: Path): readonly string[] {
+  const schema = schemaAt(path)
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+}
+
+/** The schema of a place, without its `optional`. */
+function schemaAt(path: Path): (z.core.$ZodType & { readonly description?: string }) | undefined {
+  let schema: z.core.$ZodType | undefined = configSchema
+  for (const key of path) {
+    const inner: z.core.$ZodType = unwrap(schema)
+    if (inner instanceof z.ZodObject) schema = inner.shape[String(key)]
+    else if (inner instanceof z.ZodArray) schema = inner.element
+    else return inner
+    if (schema === undefined) return undefined
+  }
+  return unwrap(schema)
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodOptional ? unwrap(schema.def.innerType) : schema
+}
+
+function valueAt(input: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    input,
+  )
+}
+
+/** A copy without the value at `path`. Places in lists become undefined, so that the others keep their index. */
+function without(value: unknown, path: Path): unknown {
+  const [key, ...rest] = path
+  if (key === undefined) return undefined
+  if (Array.isArray(value)) return value.map((entry, index) => (index === key ? without(entry, rest) : entry))
+  if (typeof value !== 'object' || value === null) return value
+  if (rest.length > 0) return { ...value, [key]: without(Reflect.get(value, key), rest) }
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== key))
+}

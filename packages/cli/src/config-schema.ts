@@ -1,0 +1,92 @@
+import { z } from 'zod'
+
+// The description of a field says what is expected there: editors show it from the JSON Schema, error messages quote it.
+
+const fraction = z.number().min(0).max(1)
+const path = z.string().min(1)
+const count = z.number().int().positive()
+
+const plugin = (example: string, options: string) =>
+  z
+    .union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+    .describe(`a plugin by name ('${example}', '${options}') or an imported one`)
+
+const target = z
+  .union([
+    z.strictObject({ sparsity: fraction }),
+    z.strictObject({ threshold: z.number().positive() }),
+    z.strictObject({ ratio: fraction }),
+  ])
+  .describe('one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }')
+
+const globs = z.array(z.string().min(1)).describe("a list of globs over names of nodes or tensors, such as ['/lm_head/*']")
+
+const prune = z
+  .strictObject({
+    structure: plugin('element', '{ name: "element" }').optional(),
+    criterion: plugin('magnitude', 'magnitude:p=2').optional(),
+    target: target.optional(),
+    scope: z.enum(['row', 'tensor', 'global']).describe("'row', 'tensor' or 'global': what is ranked together").optional(),
+    include: globs.optional(),
+    exclude: globs.optional(),
+  })
+  .describe("a step such as { structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }")
+
+const steps = z.array(prune).min(1).describe('a list of pruning steps, at least one')
+
+const evaluate = z
+  .strictObject({
+    data: path.describe("a data file such as 'data/val.npz'").optional(),
+    metric: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .describe("a metric such as 'accuracy', or a list of them; the gate looks at the first")
+      .optional(),
+    batch: count.describe('a whole number of samples run together, such as 32').optional(),
+    threads: count.describe('a whole number of threads, such as 2').optional(),
+    label: path.describe("the name of the array with the labels, such as 'label'").optional(),
+    output: path.describe("the name of the output to measure, such as 'logits'").optional(),
+    tokenizer: path.describe("a tokenizer file such as 'tokenizer.json'").optional(),
+    length: count.describe('a whole number of tokens in a window of text, such as 128').optional(),
+    stride: count.describe('a whole number of tokens from one window of text to the next, such as 64').optional(),
+    field: path.describe("the field of a JSONL line that holds the text, such as 'text'").optional(),
+    timeout: z.number().positive().describe('a number of seconds, such as 3600').optional(),
+    memory: z.number().positive().describe('a number of MiB, such as 4096').optional(),
+  })
+  .describe("what to measure with, such as { data: 'val.npz', metric: 'accuracy' }")
+
+const gate = z
+  .strictObject({
+    maxDrop: z
+      .union([z.number().min(0), z.strictObject({ relative: z.number().min(0) })])
+      .describe('0.01 (absolute, for metrics between 0 and 1) or { relative: 0.01 } (a fraction of the reference)')
+      .optional(),
+    min: z.number().describe('a number: the smallest value allowed of the metric').optional(),
+    max: z.number().describe('a number: the largest value allowed of the metric').optional(),
+    certainty: z.number().gt(0.5).lt(1).describe('a number between 0.5 and 1, such as 0.95').optional(),
+  })
+  .describe('limits such as { maxDrop: 0.01 }')
+
+const model = z
+  .strictObject({
+    path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
+    prune: steps.optional(),
+    evaluate: evaluate.optional(),
+    gate: gate.optional(),
+  })
+  .describe("a model such as { path: 'model.onnx' }")
+
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().describe('where the JSON Schema of this file is, for editors').optional(),
+    seed: z.number().int().min(0).max(0xffffffff).describe('a whole number from 0 to 4294967295').optional(),
+    models: z.array(model).describe("a list of models, each such as { path: 'model.onnx' }").optional(),
+    prune: steps.optional(),
+    evaluate: evaluate.optional(),
+    gate: gate.optional(),
+  })
+  .describe('a config of pare: models to prune, how to measure them, and what they may lose')
+
+/** The JSON Schema that `schema/config.schema.json` publishes. */
+export function configJsonSchema(): unknown {
+  return { ...z.toJSONSchema(configSchema, { target: 'draft-7', io: 'input' }), title: 'pare.config' }
+}

@@ -1,0 +1,77 @@
+import type { Criterion, Scope, Structure } from '@pare/core'
+import type { Limits } from '@pare/gate'
+
+/** What `pare.config.*` says. Paths are relative to the config file. */
+export interface Config {
+  /** For editors: the JSON Schema of this file. */
+  $schema?: string
+  /** Of everything random. Default: 1. */
+  seed?: number
+  models?: ModelConfig[]
+  /** For each model that has no `prune` of its own. */
+  prune?: PruneConfig[]
+  /** For each model; a model's own `evaluate` wins field by field. */
+  evaluate?: EvaluateConfig
+  /** For each model; a model's own `gate` wins field by field. */
+  gate?: Limits
+}
+
+export interface ModelConfig {
+  /** An ONNX file, or a glob of several. */
+  path: string
+  /** One after the other. Default: `[{}]`, half of all elements by magnitude. */
+  prune?: PruneConfig[]
+  evaluate?: EvaluateConfig
+  gate?: Limits
+}
+
+/** A plugin: imported, or by name ('magnitude', 'magnitude:p=2', { name: 'magnitude', p: 2 }). */
+export type PluginConfig<Plugin> = Plugin | string | { name: string; [option: string]: unknown }
+
+export interface PruneConfig {
+  /** Default: 'element'. */
+  structure?: PluginConfig<Structure>
+  /** Default: 'magnitude'. */
+  criterion?: PluginConfig<Criterion>
+  /** Default: { sparsity: 0.5 }. */
+  target?: TargetConfig
+  /** What is ranked together. Default: what the criterion says, else 'global'. */
+  scope?: Scope
+  /** Globs over names of nodes or tensors. Default: all eligible weights. */
+  include?: string[]
+  exclude?: string[]
+}
+
+export type TargetConfig = { sparsity: number } | { threshold: number } | { ratio: number }
+
+export interface EvaluateConfig {
+  /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
+  data?: string
+  /** The gate looks at the first one. Default: 'perplexity' for text, else 'accuracy'. */
+  metric?: string | string[]
+  /** Samples run together. Default: the model's own batch where it is fixed, else up to 32. */
+  batch?: number
+  /** Default: all cores. */
+  threads?: number
+  /** Array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  label?: string
+  /** Output that is measured. Default: 'logits', else the first. */
+  output?: string
+  /** tokenizer.json: reads the data as text. */
+  tokenizer?: string
+  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
+  length?: number
+  /** Tokens from one window of text to the next. Default: `length`. */
+  stride?: number
+  /** Field of a JSONL line that holds the text. Default: 'text'. */
+  field?: string
+  /** Seconds one evaluation may take. Default: 3600. */
+  timeout?: number
+  /** MiB of memory one evaluation may take. Default: three quarters of the machine's. */
+  memory?: number
+}
+
+/** Gives a TypeScript or JavaScript config its types. Returns it as it is. */
+export function defineConfig(config: Config): Config {
+  return config
+}

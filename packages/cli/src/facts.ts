@@ -1,0 +1,69 @@
+import { countParameters, type Layer, layersOf, type Planned, type PlanStep, sparsityOf } from '@pare/core'
+import { type Model, type ModelFile, withTensors } from '@pare/onnx'
+
+export interface GroupFacts {
+  readonly id: string
+  readonly structure: string
+  readonly units: number
+  /** Units that are zero or gone afterwards, those that were zero before included: removed ÷ units is the sparsity or ratio. */
+  readonly removed: number
+}
+
+export interface SparsityFacts {
+  readonly before: number
+  readonly after: number
+  /** What was asked for, where one number says it. */
+  readonly target?: number
+  /** Over all parameters, afterwards. */
+  readonly model: number
+}
+
+/** What a plan does to a model, in the numbers that reports give. */
+export interface PlanFacts {
+  readonly layers: readonly Layer[]
+  readonly groups: readonly GroupFacts[]
+  /** Over the eligible weights. */
+  readonly sparsity: SparsityFacts
+  /** Elements of all floating-point tensors; nonzero: afterwards. */
+  readonly parameters: { readonly before: number; readonly after: number; readonly nonzero: number }
+}
+
+export async function factsOf(model: Model, planned: Planned): Promise<PlanFacts> {
+  const { steps } = planned
+  const layers = layersOf(model, steps)
+  const { elements, zeros } = await countParameters(model, steps)
+  const share = elements === 0 ? 0 : zeros.after / elements
+  return {
+    layers,
+    groups: groupsOf(planned),
+    sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
+    parameters: { before: elements, after: elements, nonzero: elements - zeros.after },
+  }
+}
+
+/** Bytes of a model's own file and of its external data. */
+export function bytesOf({ model, bytes }: ModelFile): number {
+  let external = 0
+  withTensors(model, (tensor) => {
+    if (tensor.storage === 'external') external += tensor.data.byteLength
+    return tensor
+  })
+  return bytes + external
+}
+
+function groupsOf({ steps, groups }: Planned): readonly GroupFacts[] {
+  const masked = new Map(
+    steps.flatMap((step) => step.weights.map((weight) => [`${step.structure}\n${weight.id}`, weight] as const)),
+  )
+  const facts = new Map<string, GroupFacts>()
+  for (const { id, structure, weight } of groups) {
+    const found = masked.get(`${structure}\n${weight.id}`)
+    if (found !== undefined) facts.set(`${structure}\n${id}`, { id, structure, units: found.elements, removed: found.masked })
+  }
+  return [...facts.values()]
+}
+
+function targetOf(steps: readonly PlanStep[]): { target?: number } {
+  const [step, ...more] = steps
+  return step !== undefined && more.length === 0 && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
+}

@@ -1,0 +1,84 @@
+import { Worker } from 'node:worker_threads'
+
+/** The SHA-256 of a file, computed in a thread of its own, possibly while the file is still being written. */
+export interface Hashing extends AsyncDisposable {
+  /** So many bytes of the file are there now and will not change any more. */
+  grew(bytes: number): void
+  /** The file is complete: its SHA-256, in hex. Rejects where it cannot be read. */
+  digest(): Promise<string>
+}
+
+/** Hashes a file that is already complete. */
+export function hashFile(path: string): Hashing {
+  return startHash(path, COMPLETE)
+}
+
+/** Hashes a file that is still growing. It must exist. */
+export function hashGrowing(path: string): Hashing {
+  return startHash(path, 0)
+}
+
+const COMPLETE = Number.MAX_SAFE_INTEGER
+
+function startHash(path: string, available: number): Hashing {
+  // [0] bytes that are there, [1] whether that is all.
+  const state = new BigInt64Array(new SharedArrayBuffer(16))
+  if (available === COMPLETE) finish(state)
+  const worker = new Worker(`(${hashLoop.toString()})()`, { eval: true, workerData: { path, state }, env: {}, execArgv: [] })
+  const result = new Promise<string>((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+    worker.once('exit', (code) => reject(new Error(`the hashing thread of ${path} ended early (${code})`)))
+  })
+  // It may fail long before somebody asks.
+  result.catch(() => undefined)
+  // A command that fails elsewhere must not wait for it.
+  worker.unref()
+  return {
+    grew: (bytes) => advance(state, bytes),
+    digest() {
+      worker.ref()
+      finish(state)
+      return result
+    },
+    /** Ends the thread, also before it is done. */
+    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+  }
+}
+
+function advance(state: BigInt64Array, bytes: number): void {
+  Atomics.store(state, 0, BigInt(bytes))
+  Atomics.notify(state, 0)
+}
+
+function finish(state: BigInt64Array): void {
+  Atomics.store(state, 1, 1n)
+  advance(state, COMPLETE)
+}
+
+/** Runs in the thread, from its source text: uses nothing from outside, so that a bundle needs no second file. */
+function hashLoop(): void {
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  const { closeSync, openSync, readSync } = process.getBuiltinModule('node:fs')
+  const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
+  const { path, state } = workerData as { path: string; state: BigInt64Array }
+  const hash = createHash('sha256')
+  const buffer = new Uint8Array(1 << 20)
+  const file = openSync(path, 'r')
+  for (let offset = 0; ; ) {
+    // In this order: what is there when all is said to be there is all.
+    const complete = Atomics.load(state, 1) === 1n
+    const available = Atomics.load(state, 0)
+    const length = Math.min(buffer.length, Number(available) - offset)
+    if (length > 0) {
+      const read = readSync(file, buffer, 0, length, offset)
+      if (read === 0 && complete) break
+      hash.update(buffer.subarray(0, read))
+      offset += read
+      continue
+    }
+    Atomics.wait(state, 0, available, 1000)
+  }
+  closeSync(file)
+  parentPort?.postMessage(hash.digest('hex'))
+}

@@ -1,0 +1,138 @@
+import type { Scope } from '@pare/core'
+import type { Limits } from '@pare/gate'
+import type { Command } from 'commander'
+import type { TargetConfig } from './config.js'
+import { usage } from './failure.js'
+import { present } from './settings.js'
+
+/** What the options of a pruning step are parsed to. */
+export interface StepOptions {
+  readonly criterion?: string
+  readonly structure?: string
+  readonly scope?: Scope
+  readonly sparsity?: number
+  readonly threshold?: number
+  readonly ratio?: number
+  readonly include?: string[]
+  readonly exclude?: string[]
+  readonly seed?: number
+}
+
+/** The options that say what to prune, the same for prune, plan and run. */
+export function addStepOptions(command: Command): Command {
+  return command
+    .option(
+      '--criterion <name>',
+      "how important an element is: magnitude, magnitude:p=2, random, or a package (default: 'magnitude')",
+    )
+    .option('--structure <name>', "what may go: element, or a package (default: 'element')")
+    .option('--scope <scope>', "what is ranked together: row, tensor, global (default: the criterion's own, else global)", scope)
+    .option(
+      '--sparsity <fraction>',
+      'share of the eligible weights that is zero afterwards (default: 0.5)',
+      number('--sparsity', fraction),
+    )
+    .option(
+      '--threshold <saliency>',
+      'zero what is less important than this, instead of a sparsity',
+      number('--threshold', positive),
+    )
+    .option('--ratio <fraction>', 'share of the units to cut, for structures that cut', number('--ratio', fraction))
+    .option('--include <glob>', 'only nodes or tensors with such a name (repeatable)', repeatable)
+    .option('--exclude <glob>', 'not nodes or tensors with such a name (repeatable)', repeatable)
+    .option('--seed <number>', 'of everything random (default: 1)', number('--seed', seed))
+}
+
+/** Options of the design whose engine does not exist yet: refused, so that nobody believes they did something. */
+export function addLaterOptions(command: Command): Command {
+  for (const name of ['calibrate <data>', 'train <data>', 'recover <how>', 'target <target>']) {
+    const option = command
+      .createOption(`--${name}`)
+      .hideHelp()
+      .argParser(refuse(`--${name.split(' ')[0]}`))
+    command.addOption(option)
+  }
+  return command
+}
+
+function refuse(option: string): (value: string) => never {
+  return (value) => {
+    throw usage(
+      `pare: ${option} ${value}: not available in this version of pare.`,
+      'leave it out; today pare prunes by the weights alone, to a --sparsity or a --threshold',
+    )
+  }
+}
+
+/** The target that was asked for, if any. Two at once contradict each other. */
+export function targetOf({ sparsity, threshold, ratio }: StepOptions): TargetConfig | undefined {
+  const given = Object.entries(present({ sparsity, threshold, ratio }))
+  if (given.length > 1) {
+    throw usage(
+      `pare: ${given.map(([name, value]) => `--${name} ${value}`).join(' and ')} contradict each other.`,
+      'give one of them',
+    )
+  }
+  if (sparsity !== undefined) return { sparsity }
+  if (threshold !== undefined) return { threshold }
+  return ratio === undefined ? undefined : { ratio }
+}
+
+interface Rule {
+  readonly holds: (value: number) => boolean
+  readonly expected: string
+}
+
+export const fraction: Rule = { holds: (value) => value >= 0 && value <= 1, expected: 'a number from 0 to 1, such as 0.5' }
+export const positive: Rule = {
+  holds: (value) => value > 0 && Number.isFinite(value),
+  expected: 'a number above 0, such as 0.01',
+}
+export const finite: Rule = { holds: Number.isFinite, expected: 'a number, such as 0.9' }
+export const count: Rule = {
+  holds: (value) => Number.isSafeInteger(value) && value > 0,
+  expected: 'a whole number from 1 on, such as 32',
+}
+export const certainty: Rule = {
+  holds: (value) => value > 0.5 && value < 1,
+  expected: 'a number between 0.5 and 1, such as 0.95',
+}
+export const seed: Rule = {
+  holds: (value) => Number.isInteger(value) && value >= 0 && value <= 0xffffffff,
+  expected: 'a whole number from 0 to 4294967295',
+}
+
+/** A parser for commander: the number, or a usage error with the option, the value and what was expected. */
+export function number(option: string, rule: Rule): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (rule.holds(value)) return value
+    const percent = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)
+    throw usage(
+      `pare: ${option} is '${text}'; expected ${rule.expected}.`,
+      percent === null ? 'see the option in --help' : `${text} is ${Number(percent[1]) / 100}`,
+    )
+  }
+}
+
+/** '0.01' → 0.01; 'relative=0.01' → { relative: 0.01 }. */
+export function maxDrop(text: string): NonNullable<Limits['maxDrop']> {
+  const [, relative, digits] = /^(relative=)?(\d*\.?\d+(?:e-?\d+)?)$/i.exec(text.trim()) ?? []
+  if (digits !== undefined) return relative === undefined ? Number(digits) : { relative: Number(digits) }
+  throw usage(
+    `pare: --max-drop is '${text}'; expected a number such as 0.01.`,
+    'write --max-drop 0.01 (absolute, for metrics between 0 and 1) or --max-drop relative=0.01 (a fraction of the reference)',
+  )
+}
+
+function scope(text: string): Scope {
+  if (text === 'row' || text === 'tensor' || text === 'global') return text
+  throw usage(
+    `pare: --scope is '${text}'; expected row, tensor or global.`,
+    'row: one output unit; tensor: one weight; global: everything',
+  )
+}
+
+export function repeatable(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}

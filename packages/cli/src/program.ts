@@ -1,0 +1,182 @@
+import { Command } from 'commander'
+import type { Context } from './context.js'
+import { type Io, wantsColor } from './io.js'
+import * as option from './options.js'
+import { packageVersion } from './version.js'
+
+/** Makes the context of a command once its flags are known. */
+export type Start = (command: Command) => Promise<Context>
+
+/** Keeps the exit code of the command that ran. */
+export type Finish = (exitCode: number) => void
+
+/** The command line as commander sees it. Each command's module is loaded only when it runs. */
+export function makeProgram(io: Io, start: Start, finish: Finish): Command {
+  const program = new Command('pare')
+    .description('Prunes ONNX models, measures what it cost, and fails when it cost too much.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput(outputs(io))
+    .configureHelp({ showGlobalOptions: true, styleTitle: (title) => `\u001b[1m${title}\u001b[22m` })
+    .option('--json', 'print exactly one JSON document on stdout')
+    .option('-q, --quiet', 'no progress and no tables, only errors')
+    .option('--verbose', 'print stack traces of errors')
+    .addHelpText('after', INTRODUCTION)
+  const runs = <Args extends unknown[]>(load: () => Promise<(context: Context, ...args: Args) => Promise<number>>) => {
+    // Commander hands over the arguments, then the options, then the command.
+    return async (...given: [...Args, Command]) => {
+      const command = given.at(-1) as Command
+      const context = await start(command)
+      const execute = await load()
+      finish(await execute(context, ...(given.slice(0, -1) as Args)))
+    }
+  }
+  addPruning(program, runs)
+  addMeasuring(program, runs)
+  addLooking(program, runs)
+  return program
+}
+
+type Runs = <Args extends unknown[]>(
+  load: () => Promise<(context: Context, ...args: Args) => Promise<number>>,
+) => (...given: [...Args, Command]) => Promise<void>
+
+function addPruning(program: Command, runs: Runs): void {
+  const prune = program
+    .command('prune <model>')
+    .description('Prune one model by its weights, and write it to another folder.')
+    .action(runs(async () => (await import('./commands/prune.js')).prune))
+  addOut(option.addLaterOptions(option.addStepOptions(prune)), './pare-out/<model name>')
+  prune.addHelpText(
+    'after',
+    examples(
+      'pare prune model.onnx',
+      'pare prune model.onnx --sparsity 0.8 --scope tensor --exclude "/lm_head/*"',
+      'pare prune model.onnx --criterion magnitude:p=2 --out out --json',
+    ),
+  )
+
+  const plan = program
+    .command('plan <model>')
+    .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
+    .action(runs(async () => (await import('./commands/plan.js')).plan))
+  addOut(option.addLaterOptions(option.addStepOptions(plan)), './pare-out/<model name>')
+  plan.addHelpText(
+    'after',
+    examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
+  )
+
+  const replay = program
+    .command('replay <plan> <model>')
+    .description('Apply a plan that was written before: the same bytes on every machine.')
+    .action(runs(async () => (await import('./commands/replay.js')).replay))
+  addOut(replay, './pare-out/<model name>')
+  replay.addHelpText('after', examples('pare replay pare-out/model/model.plan.json model.onnx'))
+}
+
+function addMeasuring(program: Command, runs: Runs): void {
+  const evaluate = program
+    .command('evaluate <model>')
+    .description('Measure one model over a data set.')
+    .requiredOption('--data <file>', 'what to measure with: .npz, .npy, .jsonl, .csv, .txt or a module')
+    .action(runs(async () => (await import('./commands/evaluate.js')).evaluate))
+  addData(evaluate)
+    .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
+    .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
+    .option('--reference <model>', 'the model that agreement and kl compare with')
+  evaluate.addHelpText(
+    'after',
+    examples(
+      'pare evaluate model.onnx --data val.npz --metric accuracy',
+      'pare evaluate lm.onnx --data test.txt --tokenizer tokenizer.json --metric perplexity',
+    ),
+  )
+
+  const run = program
+    .command('run [models...]')
+    .description('Prune, measure and gate all models of the config. This is what the GitHub Action runs.')
+    .option('-c, --config <file>', 'the config (default: the nearest pare.config.* upwards)')
+    .option('--data <file>', 'evaluation data for all models')
+    .action(runs(async () => (await import('./commands/run.js')).run))
+  addOut(addGate(option.addLaterOptions(option.addStepOptions(addData(run)))), './pare-out')
+  run.addHelpText(
+    'after',
+    `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
+  )
+}
+
+function addLooking(program: Command, runs: Runs): void {
+  const inspect = program
+    .command('inspect <model>')
+    .description('Show layers, parameters and sparsity, what can be pruned, and what cannot and why.')
+    .option('--structure <name>', "what may go: element, or a package (default: 'element')")
+    .action(runs(async () => (await import('./commands/inspect.js')).inspect))
+  inspect.addHelpText('after', examples('pare inspect model.onnx', 'pare inspect model.onnx --json'))
+
+  const init = program
+    .command('init')
+    .description('Write a config to start from, and show the workflow to add.')
+    .option('--format <format>', 'ts, json or yaml (default: ts in a project with TypeScript, else yaml)')
+    .action(runs(async () => (await import('./commands/init.js')).init))
+  init.addHelpText('after', examples('pare init', 'pare init --format json'))
+}
+
+function addOut(command: Command, shown: string): Command {
+  return command.option('-o, --out <folder>', `where the results go (default: ${shown})`)
+}
+
+function addData(command: Command): Command {
+  return command
+    .option(
+      '--metric <name>',
+      'accuracy, top-5, f1, perplexity, cross-entropy, mse, mae, agreement, kl (repeatable)',
+      option.repeatable,
+    )
+    .option('--batch <count>', 'samples run together', option.number('--batch', option.count))
+    .option('--tokenizer <file>', 'tokenizer.json, for text')
+    .option('--length <count>', 'tokens in a window of text', option.number('--length', option.count))
+    .option('--stride <count>', 'tokens from one window of text to the next', option.number('--stride', option.count))
+}
+
+function addGate(command: Command): Command {
+  return command
+    .option('--max-drop <drop>', 'largest drop allowed: 0.01, or relative=0.01', option.maxDrop)
+    .option('--min <value>', 'smallest value allowed of the metric', option.number('--min', option.finite))
+    .option('--max <value>', 'largest value allowed of the metric', option.number('--max', option.finite))
+    .option(
+      '--certainty <level>',
+      'be so sure that the drop is small enough, e.g. 0.95',
+      option.number('--certainty', option.certainty),
+    )
+}
+
+function outputs(io: Io) {
+  return {
+    writeOut: (text: string) => void io.stdout.write(text),
+    writeErr: (text: string) => void io.stderr.write(text),
+    // Errors are told in one place, as JSON where that was asked for.
+    outputError: () => {},
+    getOutHelpWidth: () => io.stdout.columns ?? 100,
+    getErrHelpWidth: () => io.stderr.columns ?? 100,
+    getOutHasColors: () => wantsColor(io.stdout, io.env),
+    getErrHasColors: () => wantsColor(io.stderr, io.env),
+  }
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
+}
+
+const INTRODUCTION = `
+Start here:
+  $ pare inspect model.onnx                 what is in the model, and what can be pruned
+  $ pare prune model.onnx --sparsity 0.5    writes pare-out/model/model.onnx
+  $ pare init                               writes a config for pare run and the GitHub Action
+
+Help on a command: pare <command> --help`
+
+const EXIT_CODES = `
+Exit codes: 0 all models pass, 1 a gate failed, 2 wrong options or config, 3 incomplete (something could not
+be measured), 4 untrusted input refused, 130 interrupted.`

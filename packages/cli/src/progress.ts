@@ -1,0 +1,70 @@
+import type { SingleBar } from 'cli-progress'
+import { formatDuration } from './format.js'
+import { type Io, isInteractive } from './io.js'
+
+/** Tells what is going on, on stderr. */
+export interface Progress {
+  /** Work that takes a while begins. */
+  begin(label: string): Activity
+  /** A line that stays. */
+  note(text: string): void
+}
+
+export interface Activity {
+  /** `done` of `total`, in any unit. */
+  update(done: number, total: number): void
+  end(): void
+}
+
+/** Nothing is told. */
+export const silence: Progress = { begin: () => ({ update: () => {}, end: () => {} }), note: () => {} }
+
+/** Bars on a terminal, plain lines elsewhere, nothing when quiet. */
+export async function makeProgress(io: Io, quiet: boolean): Promise<Progress> {
+  if (quiet) return silence
+  if (!isInteractive(io.stderr, io.env)) return lines(io)
+  const { SingleBar } = await import('cli-progress')
+  return bars(
+    io,
+    (label) => new SingleBar({ ...BAR, stream: io.stderr as NodeJS.WritableStream, format: `${label} {bar} {percentage}%` }),
+  )
+}
+
+const BAR = { barCompleteChar: '█', barIncompleteChar: '░', barsize: 24, hideCursor: true, clearOnComplete: true, fps: 10 }
+
+/** A CI log: a line where work begins, and one every ten seconds while it lasts. */
+function lines({ stderr, now }: Io): Progress {
+  return {
+    note: (text) => void stderr.write(`${text}\n`),
+    begin(label) {
+      stderr.write(`${label}\n`)
+      let told = now()
+      return {
+        update(done, total) {
+          if (now() - told < 10_000 || !(total > 0)) return
+          told = now()
+          stderr.write(`${label}: ${Math.floor((100 * done) / total)} %\n`)
+        },
+        end: () => {},
+      }
+    },
+  }
+}
+
+function bars({ stderr, now }: Io, makeBar: (label: string) => SingleBar): Progress {
+  return {
+    note: (text) => void stderr.write(`${text}\n`),
+    begin(label) {
+      const bar = makeBar(label)
+      const start = now()
+      bar.start(1, 0)
+      return {
+        update: (done, total) => bar.update(total > 0 ? Math.min(1, done / total) : 0),
+        end() {
+          bar.stop()
+          stderr.write(`${label} ${formatDuration(now() - start)}\n`)
+        },
+      }
+    },
+  }
+}

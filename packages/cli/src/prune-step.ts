@@ -1,0 +1,41 @@
+import type { PruneStep, Target } from '@pare/core'
+import type { PruneConfig, TargetConfig } from './config.js'
+import { usage } from './failure.js'
+import { type PluginSource, resolveCriterion, resolveStructure } from './plugins.js'
+
+/** A step with its plugins loaded and its defaults filled in: half of all elements, by magnitude. */
+export async function resolveStep(step: PruneConfig, source: PluginSource): Promise<PruneStep> {
+  const structure = await resolveStructure(step.structure ?? 'element', source)
+  const criterion = await resolveCriterion(step.criterion ?? 'magnitude', source)
+  const needs = Object.keys(criterion.needs)
+  if (needs.length > 0) {
+    throw usage(
+      `criterion '${criterion.name}' needs ${needs.join(', ')} of calibration data, and this version of pare does not calibrate.`,
+      "use a criterion that looks at weights only, such as 'magnitude'",
+    )
+  }
+  return {
+    structure,
+    criterion,
+    target: readTarget(step.target ?? { sparsity: 0.5 }, structure.name),
+    ...(step.scope !== undefined && { scope: step.scope }),
+    ...(step.include !== undefined && { include: step.include }),
+    ...(step.exclude !== undefined && { exclude: step.exclude }),
+  }
+}
+
+function readTarget(target: TargetConfig, structure: string): Target {
+  if (!('ratio' in target)) return target
+  throw usage(
+    `structure '${structure}' masks elements and takes no ratio (${target.ratio}): a ratio is for structures that cut.`,
+    `say sparsity ${target.ratio} instead: --sparsity ${target.ratio}, or target: { sparsity: ${target.ratio} }`,
+  )
+}
+
+/** 'magnitude on element, global, sparsity 0.5' */
+export function describeStep({ structure, criterion, target, scope, include, exclude }: PruneStep): string {
+  const goal = 'sparsity' in target ? `sparsity ${target.sparsity}` : `threshold ${target.threshold}`
+  const only = include === undefined ? '' : `, only ${include.join(' ')}`
+  const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
+  return `${criterion.name} on ${structure.name}, ${scope ?? criterion.scope ?? 'global'}, ${goal}${only}${without}`
+}

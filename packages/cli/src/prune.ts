@@ -1,0 +1,89 @@
+import { applyPlan, formatPlan, makePlan, type Planned, type PruneStep, planOf } from '@pare/core'
+import { type Model, openModel, writeModel } from '@pare/onnx'
+import { bytesOf, factsOf, type PlanFacts } from './facts.js'
+import { hashFile } from './hash.js'
+import { type OutputFiles, withFolder, writeWhole } from './output.js'
+import type { Progress } from './progress.js'
+
+export interface PruneJob {
+  /** The model to prune. */
+  readonly path: string
+  readonly steps: readonly PruneStep[]
+  readonly seed: number
+  readonly output: OutputFiles
+}
+
+export interface Work {
+  readonly signal: AbortSignal
+  readonly progress: Progress
+  /** What progress calls the model. */
+  readonly label: string
+}
+
+export interface FileFacts {
+  readonly path: string
+  /** With external data, where there are any. */
+  readonly bytes: number
+  /** Of the model's own file. */
+  readonly sha256: string
+}
+
+/** A model that was pruned and written, and what is known of it. */
+export interface Pruned extends PlanFacts {
+  readonly model: FileFacts
+  readonly output: FileFacts
+  readonly plan: { readonly path: string }
+  readonly declined: Planned['declined']
+}
+
+/** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
+export async function pruneModel({ path, steps, seed, output }: PruneJob, work: Work): Promise<Pruned> {
+  await using file = await openModel(path)
+  await using inputHash = hashFile(path)
+  return withFolder(output.folder, async () => {
+    const planned = await decide(file.model, { steps, seed }, work)
+    const written = await writePruned(applyPlan(file.model, { seed, steps: planned.steps }), output.model, work)
+    await using outputHash = hashFile(output.model)
+    const facts = await factsOf(file.model, planned)
+    const source = { path, bytes: file.bytes, sha256: await inputHash.digest() }
+    await writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps)))
+    return {
+      ...facts,
+      model: { ...source, bytes: bytesOf(file) },
+      output: { ...written, sha256: await outputHash.digest() },
+      plan: { path: output.plan },
+      declined: planned.declined,
+    }
+  })
+}
+
+/** Decides what goes. */
+export async function decide(
+  model: Model,
+  { steps, seed }: Pick<PruneJob, 'steps' | 'seed'>,
+  { signal, progress, label }: Work,
+): Promise<Planned> {
+  const activity = progress.begin(`${label}: deciding what goes`)
+  const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
+  try {
+    return await makePlan(model, steps, { seed, signal, onProgress })
+  } finally {
+    activity.end()
+  }
+}
+
+/** Writes a model, whole or not at all. `bytes` counts external data too. */
+export async function writePruned(
+  model: Model,
+  path: string,
+  { signal, progress, label }: Work,
+): Promise<{ path: string; bytes: number }> {
+  const activity = progress.begin(`${label}: writing`)
+  const onProgress = (done: number, total: number) => activity.update(done, total)
+  try {
+    const files = await writeModel(model, path, { signal, onProgress })
+    return { path, bytes: files.reduce((sum, file) => sum + file.bytes, 0) }
+  } finally {
+    activity.end()
+  }
+}

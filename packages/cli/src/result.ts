@@ -1,0 +1,117 @@
+import { stat } from 'node:fs/promises'
+import type { Verdict } from '@pare/gate'
+import type { RunResults } from '@pare/report'
+import type { FailureReport } from './failure.js'
+import type { Comparison } from './measure.js'
+import { showPath } from './paths.js'
+import type { Pruned } from './prune.js'
+import { describeStep } from './prune-step.js'
+import type { Task } from './tasks.js'
+
+type ModelResult = RunResults['models'][number]
+
+/** What is known of a model when its run ends, however early. */
+export interface Found {
+  pruned?: Pruned
+  zipped?: { readonly reference: number; readonly pruned: number }
+  comparison?: Comparison
+  dataHash?: string
+  verdict?: Verdict
+  error?: FailureReport
+}
+
+/** A model's part of `results.json`. Without a verdict of the gate it is incomplete, with the reason. */
+export async function resultOf(task: Task, found: Found, cwd: string): Promise<ModelResult> {
+  const { pruned, comparison, verdict, error } = found
+  const reasons =
+    error !== undefined ? [error.message] : task.evaluation === undefined ? [NOT_MEASURED] : [...(verdict?.reasons ?? [])]
+  return {
+    path: task.name,
+    verdict: error === undefined ? (verdict?.verdict ?? 'incomplete') : 'incomplete',
+    ...(verdict !== undefined && { summary: verdict.summary }),
+    reasons: [...reasons, ...unmeasured(task, comparison)],
+    ...(task.evaluation !== undefined && { metric: task.evaluation.request.metrics[0]! }),
+    ...(task.limits !== undefined && { limits: { ...task.limits } }),
+    ...(await filesOf(task, found, cwd)),
+    ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
+    ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
+    ...(pruned !== undefined && pruningOf(pruned, cwd)),
+    steps: task.steps.map(describeStep),
+    warnings: warningsOf(task, comparison),
+    ...(error !== undefined && {
+      error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
+    }),
+  }
+}
+
+const NOT_MEASURED =
+  "There is no evaluation data: name some with evaluate: { data: 'val.npz', metric: 'accuracy' } in the config, or with --data."
+
+async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Found, cwd: string) {
+  const bytes =
+    pruned?.model.bytes ??
+    (await stat(task.path).then(
+      ({ size }) => size,
+      () => 0,
+    ))
+  const reference = { path: task.name, bytes, metrics: { ...comparison?.reference.metrics } }
+  const data = task.evaluation?.request.data
+  return {
+    ...(data !== undefined &&
+      comparison !== undefined && {
+        data: {
+          path: showPath(data, cwd),
+          samples: comparison.pruned.samples,
+          ...(dataHash !== undefined && { sha256: dataHash }),
+        },
+      }),
+    reference: {
+      ...reference,
+      ...(pruned !== undefined && { sha256: pruned.model.sha256 }),
+      ...(zipped !== undefined && { zippedBytes: zipped.reference }),
+    },
+    ...(pruned !== undefined && {
+      pruned: {
+        path: showPath(pruned.output.path, cwd),
+        bytes: pruned.output.bytes,
+        sha256: pruned.output.sha256,
+        metrics: { ...comparison?.pruned.metrics },
+        ...(zipped !== undefined && { zippedBytes: zipped.pruned }),
+      },
+    }),
+  }
+}
+
+function pruningOf({ sparsity, parameters, layers, declined, plan }: Pruned, cwd: string) {
+  return {
+    sparsity,
+    parameters,
+    macs: null,
+    layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })),
+    declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
+    plan: { path: showPath(plan.path, cwd) },
+  }
+}
+
+/** Why the gate's metric has no value. */
+function unmeasured({ evaluation }: Task, comparison: Comparison | undefined): readonly string[] {
+  const metric = evaluation?.request.metrics[0]
+  return missing(comparison).flatMap(({ model, metric: name, reason }) =>
+    name === metric ? [`${name} of the ${model} model: ${reason}`] : [],
+  )
+}
+
+function warningsOf({ evaluation }: Task, comparison: Comparison | undefined): string[] {
+  const gated = evaluation?.request.metrics[0]
+  const others = missing(comparison).flatMap(({ model, metric, reason }) =>
+    metric === gated ? [] : [`${metric} of the ${model} model could not be measured: ${reason}`],
+  )
+  const ignored = comparison?.pruned.ignored ?? []
+  return ignored.length === 0 ? others : [...others, `arrays of the data that no input takes: ${ignored.join(', ')}`]
+}
+
+function missing(comparison: Comparison | undefined) {
+  return (['reference', 'pruned'] as const).flatMap((model) =>
+    (comparison?.[model].unmeasured ?? []).map((entry) => ({ model, ...entry })),
+  )
+}

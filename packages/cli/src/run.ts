@@ -1,0 +1,104 @@
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { RunResults } from '@pare/report'
+import type { Config } from './config.js'
+import { environmentOf } from './environment.js'
+import { EXIT } from './exit.js'
+import type { Engine } from './measure.js'
+import { assignOutputs, writeWhole } from './output.js'
+import { type Progress, silence } from './progress.js'
+import { type ModelRun, runModel } from './run-model.js'
+import type { Overrides } from './settings.js'
+import { readTasks } from './tasks.js'
+
+export interface RunOptions {
+  /** A config file, or the config itself. Default: the nearest `pare.config.*` upwards from `cwd`; none is needed where `overrides` name a model. */
+  readonly config?: string | Config
+  /** Win over the config. */
+  readonly overrides?: Overrides
+  /** Where paths start. Default: the process's. */
+  readonly cwd?: string
+  /** Default: './pare-out'. */
+  readonly outDir?: string
+  /** Whether code of the checkout may be run: configs in TypeScript and JavaScript, third-party plugins, data modules. Default: true. */
+  readonly trusted?: boolean
+  readonly engine?: Engine
+  readonly progress?: Progress
+  readonly signal?: AbortSignal
+  /** Called with each model's result as soon as it is known. */
+  readonly onResult?: (result: RunResults['models'][number]) => void
+}
+
+export interface RunOutcome {
+  /** What `results.json` holds. */
+  readonly results: RunResults
+  /** 0 pass, 1 fail, 3 incomplete, 4 something untrusted was refused. */
+  readonly exitCode: number
+  /** Absolute paths. */
+  readonly files: { readonly results: string; readonly report: string; readonly summary: string }
+}
+
+/** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
+export async function run(options: RunOptions = {}): Promise<RunOutcome> {
+  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, engine = {}, onResult } = options
+  const signal = options.signal ?? new AbortController().signal
+  const start = Date.now()
+  const { tasks, seed } = await readTasks({
+    cwd,
+    overrides,
+    trusted,
+    ...(options.config !== undefined && { config: options.config }),
+  })
+  const folder = resolve(cwd, options.outDir ?? 'pare-out')
+  const outputs = await assignOutputs(tasks, folder)
+  const runs: ModelRun[] = []
+  const known = new Map()
+  for (const [index, task] of tasks.entries()) {
+    const done = await runModel(task, { seed, output: outputs[index]!, cwd, known, signal, progress, label: task.name, engine })
+    runs.push(done)
+    onResult?.(done.result)
+  }
+  const results: RunResults = {
+    schemaVersion: 1,
+    command: 'run',
+    verdict: worst(runs),
+    models: runs.map(({ result }) => result),
+    environment: environmentOf(runs),
+    durationMs: Date.now() - start,
+  }
+  return { results, exitCode: exitCodeOf(results), files: await writeReports(results, folder) }
+}
+
+function worst(runs: readonly ModelRun[]): RunResults['verdict'] {
+  const verdicts = new Set(runs.map(({ result }) => result.verdict))
+  if (verdicts.has('fail')) return 'fail'
+  return verdicts.has('incomplete') || runs.length === 0 ? 'incomplete' : 'pass'
+}
+
+function exitCodeOf({ verdict, models }: RunResults): number {
+  if (models.some(({ error }) => error?.kind === 'untrusted')) return EXIT.untrusted
+  switch (verdict) {
+    case 'pass':
+      return EXIT.pass
+    case 'fail':
+      return EXIT.fail
+    case 'incomplete':
+      return EXIT.infrastructure
+    default:
+      return verdict satisfies never
+  }
+}
+
+async function writeReports(results: RunResults, folder: string): Promise<RunOutcome['files']> {
+  const { renderHtml, renderSummary } = await import('@pare/report')
+  const files = {
+    results: join(folder, 'results.json'),
+    report: join(folder, 'report.html'),
+    summary: join(folder, 'summary.md'),
+  }
+  await mkdir(folder, { recursive: true })
+  await writeWhole(files.results, `${JSON.stringify(results, null, 2)}\n`)
+  await writeWhole(files.report, renderHtml(results))
+  await writeWhole(files.summary, renderSummary(results))
+  return files
+}

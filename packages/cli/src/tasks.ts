@@ -1,0 +1,162 @@
+import { dirname, resolve, sep } from 'node:path'
+import type { PruneStep } from '@pare/core'
+import type { Limits } from '@pare/gate'
+import type { Config, ModelConfig } from './config.js'
+import { findConfig, loadConfig } from './config-file.js'
+import { checkShape, formatProblems } from './config-problems.js'
+import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
+import { Failure, type Problem, reportOf } from './failure.js'
+import { isFile, showPath } from './paths.js'
+import { resolveStep } from './prune-step.js'
+import { ambiguousOverrides, type Overrides, settle } from './settings.js'
+
+/** Everything a run does for one model, with plugins loaded and paths absolute. */
+export interface Task {
+  readonly path: string
+  /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
+  readonly name: string
+  readonly steps: readonly PruneStep[]
+  /** Undefined: the model cannot pass. */
+  readonly evaluation?: Evaluation
+  readonly limits?: Limits
+}
+
+export interface TaskOptions {
+  readonly cwd: string
+  /** A file, or the config itself (its paths start at `cwd`). Default: the nearest `pare.config.*` upwards from `cwd`, if any. */
+  readonly config?: string | Config
+  readonly overrides: Overrides
+  /** False: nothing executable of the checkout is loaded. */
+  readonly trusted: boolean
+}
+
+export interface Tasks {
+  readonly tasks: readonly Task[]
+  readonly seed: number
+}
+
+/** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
+export async function readTasks(options: TaskOptions): Promise<Tasks> {
+  const { value, folder, shown } = await source(options)
+  const { problems: shape, rest } = checkShape(value)
+  const config = (rest ?? {}) as Config
+  const check: Check = { ...options, config, folder, problems: [...shape] }
+  const entries = await expandModels(check)
+  const tasks: Task[] = []
+  for (const entry of entries) tasks.push(await readTask(entry, check))
+  const problems = distinct(check.problems)
+  if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
+  if (problems.length > 0) throw invalid(problems, shown)
+  return { tasks, seed: options.overrides.seed ?? config.seed ?? 1 }
+}
+
+interface Check {
+  readonly cwd: string
+  readonly folder: string
+  readonly config: Config
+  readonly overrides: Overrides
+  readonly trusted: boolean
+  /** Collects. */
+  readonly problems: Problem[]
+}
+
+/** A model file with the config entry it belongs to. */
+interface Entry {
+  readonly path: string
+  readonly model: Partial<ModelConfig>
+  /** 'models[0]', or '' for a model that only the options name. */
+  readonly place: string
+}
+
+async function source({ cwd, config, trusted }: TaskOptions): Promise<{ value: unknown; folder: string; shown?: string }> {
+  if (typeof config === 'object') return { value: config, folder: cwd, shown: 'the config' }
+  const path = await findConfig(cwd, config)
+  if (path === undefined) return { value: {}, folder: cwd }
+  const { value } = await loadConfig(path, trusted)
+  return { value, folder: dirname(path), shown: showPath(path, cwd) }
+}
+
+async function expandModels(check: Check): Promise<readonly Entry[]> {
+  const entries: Entry[] = []
+  for (const [index, model] of (check.config.models ?? []).entries()) {
+    const place = `models[${index}]`
+    if (model?.path === undefined) continue
+    for (const path of await expand(model.path, { folder: check.folder, place: `${place}.path` }, check))
+      entries.push({ path, model, place })
+  }
+  if (check.overrides.models === undefined) return entries
+  const chosen: Entry[] = []
+  for (const pattern of check.overrides.models) {
+    for (const path of await expand(pattern, { folder: check.cwd, place: '' }, check)) {
+      const known = entries.filter((entry) => entry.path === path)
+      chosen.push(...(known.length > 0 ? known : [{ path, model: {}, place: '' }]))
+    }
+  }
+  return chosen
+}
+
+/** Files of a path or glob, absolute and in order. None is a problem. */
+async function expand(
+  pattern: string,
+  { folder, place }: { folder: string; place: string },
+  { problems }: Check,
+): Promise<readonly string[]> {
+  const literal = resolve(folder, pattern)
+  if (await isFile(literal)) return [literal]
+  const { glob, isDynamicPattern } = await import('tinyglobby')
+  if (!isDynamicPattern(pattern)) {
+    problems.push({ place, message: `model '${pattern}' is not a file (looked for ${literal}).`, hint: 'check the path' })
+    return []
+  }
+  const portable = pattern.split(sep).join('/')
+  const found = await glob([portable], {
+    cwd: folder,
+    absolute: true,
+    onlyFiles: true,
+    expandDirectories: false,
+    ignore: ['**/node_modules/**'],
+  })
+  if (found.length === 0) problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
+  return found.map((path) => resolve(path)).sort()
+}
+
+async function readTask({ path, model, place }: Entry, check: Check): Promise<Task> {
+  const { config, overrides, problems } = check
+  const settings = settle(config, model, overrides)
+  problems.push(...ambiguousOverrides(settings, overrides, place))
+  const steps = await readSteps(settings.prune, model.prune === undefined ? 'prune' : `${place}.prune`, check)
+  const own = (field: 'evaluate' | 'gate') => (model[field] === undefined ? field : `${place}.${field}`)
+  const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
+  const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), problems })
+  return { path, name: showPath(path, check.cwd), steps, ...(evaluation && { evaluation }), ...(limits && { limits }) }
+}
+
+async function readSteps(steps: ReturnType<typeof settle>['prune'], place: string, check: Check): Promise<readonly PruneStep[]> {
+  const found: PruneStep[] = []
+  for (const [index, step] of steps.entries()) {
+    try {
+      found.push(await resolveStep(step ?? {}, check))
+    } catch (error) {
+      const { kind, message, hint } = reportOf(error)
+      if (kind !== 'usage') throw error
+      check.problems.push({ place: `${place}[${index}]`, message, ...(hint !== undefined && { hint }) })
+    }
+  }
+  return found
+}
+
+/** A problem at the top level of a config shows with each model that inherits it, and is told once. */
+function distinct(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [`${problem.place}\n${problem.message}`, problem])).values()]
+}
+
+function noModels(shown: string | undefined): Problem {
+  return shown === undefined
+    ? { place: '', message: 'no model to run, and no pare.config.* here or above.', hint: 'write a config with: pare init' }
+    : { place: 'models', message: 'is missing or empty: nothing to run.', hint: "name a model: models: [{ path: 'model.onnx' }]" }
+}
+
+function invalid(problems: readonly Problem[], shown = 'the options'): Failure {
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  return new Failure('usage', `pare run: ${count} in ${shown}:\n${formatProblems(problems)}`, { problems })
+}
