@@ -17,6 +17,8 @@ process.once('message', async (job: Job) => {
   }
   process.disconnect()
 })
+// A terminal sends Ctrl-C to both; the parent decides.
+process.on('SIGINT', () => {})
 // The parent is gone: nobody waits for the result.
 process.on('disconnect', () => process.exit())
 

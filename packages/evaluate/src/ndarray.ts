@@ -117,8 +117,8 @@ export function firstNaN({ type, data }: NdArray): number {
 /** An array of numbers nested to any depth, as JSON has it, or undefined where the nesting is ragged or holds something else. */
 export function fromNested(value: unknown): NdArray | undefined {
   const shape = nestedShape(value)
+  if (!isEven(value, shape)) return undefined
   const flat: unknown[] = shape.length === 0 ? [value] : (value as unknown[]).flat(shape.length - 1)
-  if (flat.length !== sizeOf(shape)) return undefined
   if (flat.every((item) => typeof item === 'boolean')) return { type: 'bool', shape, data: Uint8Array.from(flat, Number) }
   if (!flat.every((item) => typeof item === 'number')) return undefined
   return fromNumbers(flat as number[], shape)
@@ -132,4 +132,9 @@ export function fromNumbers(values: readonly number[], shape: readonly number[])
 
 function nestedShape(value: unknown): number[] {
   return Array.isArray(value) ? [value.length, ...(value.length > 0 ? nestedShape(value[0]) : [])] : []
+}
+
+function isEven(value: unknown, [size, ...inner]: readonly number[]): boolean {
+  if (size === undefined) return !Array.isArray(value)
+  return Array.isArray(value) && value.length === size && value.every((item) => isEven(item, inner))
 }

@@ -41,7 +41,7 @@ export function parseNpy(file: Uint8Array, name: string): NdArray {
     )
   }
   // A copy: elements of several bytes must be aligned, and big-endian ones are turned in place.
-  const bytes = file.slice(header.offset)
+  const bytes = new Uint8Array(file.subarray(header.offset))
   if (header.bigEndian) reverseElements(bytes, header.bytes)
   const data: Elements = new STORAGE[header.type](bytes.buffer, 0, length)
   return { type: header.type, shape: header.shape, data: header.fortran ? toRowMajor(data, header.shape) : data }

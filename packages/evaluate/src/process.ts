@@ -36,6 +36,8 @@ export interface ChildOptions {
 }
 
 const HOUR_MS = 3_600_000
+/** Node fires longer timers at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 const POLL_MS = process.platform === 'win32' ? 1000 : 100
 const STDERR_TAIL = 4096
 
@@ -61,7 +63,7 @@ export async function runChild(
   const stopped = new Promise<never>((_, reject) => {
     const abort = () => reject(signal!.reason)
     signal?.addEventListener('abort', abort)
-    const timer = setTimeout(() => reject(tooSlow(name, timeoutMs)), timeoutMs)
+    const timer = setTimeout(() => reject(tooSlow(name, timeoutMs)), Math.min(timeoutMs, MAX_TIMER_MS))
     stops.push(
       () => signal?.removeEventListener('abort', abort),
       () => clearTimeout(timer),
@@ -105,7 +107,10 @@ function outcome(child: ChildProcess, name: string, { onProgress }: ChildOptions
 function crash(name: string, how: string, stderr: string): PareError {
   const tail = stderr.trim() === '' ? '' : `\n${stderr.trim()}`
   return new PareError(`${name}: the model crashed the run time (${how}).${tail}`, {
-    hint: 'other models are not affected; try the model with one thread or another version of onnxruntime-node.',
+    hint:
+      how === 'SIGKILL'
+        ? 'the system ended it, most likely because memory ran out: make the batch smaller.'
+        : 'try the model with one thread, or with another version of onnxruntime-node.',
   })
 }
 
