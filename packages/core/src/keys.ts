@@ -17,14 +17,17 @@ export function notFinite(counts: Uint32Array, precision: Precision): number {
   return total
 }
 
-/** Digit `digit` of the key of x, 0 being the uppermost. */
-export function digitOf(x: number, digit: number, precision: Precision): number {
-  const view = new DataView(new ArrayBuffer(8))
-  if (precision === 'f32') view.setFloat32(0, x)
-  else view.setFloat64(0, x)
-  const bits = view.getUint16(2 * digit)
-  if (view.getInt8(0) < 0) return ~bits & 0xffff
-  return digit === 0 ? bits | 0x8000 : bits
+/** Gives digit `digit` of the key of a number, 0 being the uppermost. Made once, called for each element. */
+export function digitReader(precision: Precision): (x: number, digit: number) => number {
+  const floats = precision === 'f32' ? new Float32Array(1) : new Float64Array(1)
+  const halves = new Uint16Array(floats.buffer)
+  const last = halves.length - 1
+  return (x, digit) => {
+    floats[0] = x
+    const bits = halves[last - digit]!
+    if (halves[last]! >= 0x8000) return ~bits & 0xffff
+    return digit === 0 ? bits | 0x8000 : bits
+  }
 }
 
 /** Smallest and largest saliency whose key begins with these digits. */

@@ -1,6 +1,6 @@
 import type { Backend, Chunk, Kernel } from './backend.js'
 import type { Expression } from './contract.js'
-import { digitOf } from './keys.js'
+import { digitReader } from './keys.js'
 import { type RandomStream, uniform } from './random.js'
 
 /** One element at a time, by walking the expression: slow and obvious, the oracle of every other backend. */
@@ -8,12 +8,13 @@ export const reference: Backend = {
   name: 'reference',
   compile(expression, precision): Kernel {
     const round = precision === 'f32' ? Math.fround : (x: number) => x
+    const digitOf = digitReader(precision)
     const saliencies = ({ weights, start, stream }: Chunk) =>
       Array.from(weights, (weight, i) => saliency(expression, { weight, index: start + i, stream, round }))
     return {
       saliency: (chunk, target) => target.set(saliencies(chunk)),
       histogram(chunk, counts) {
-        for (const s of saliencies(chunk)) counts[digitOf(s, 0, precision)]!++
+        for (const s of saliencies(chunk)) counts[digitOf(s, 0)]!++
       },
       collect(chunk, { low, high }, into) {
         const all = saliencies(chunk)

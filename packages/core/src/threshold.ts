@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import type { Candidates, Kernel, Precision, SaliencyRange } from './backend.js'
-import { BUCKETS, DIGITS, digitOf, notFinite, rangeOf, ZEROS } from './keys.js'
+import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
 import { CHUNK_BYTES, readChunks, type Source } from './stream.js'
 
@@ -88,13 +88,14 @@ function find(counts: Float64Array, rank: number) {
 async function narrow(sources: readonly Source[], digits: readonly number[], { kernel, precision, progress }: Scoring) {
   const { low, high } = rangeOf(digits, precision)
   const counts = new Float64Array(BUCKETS)
+  const digitOf = digitReader(precision)
   const buffer = precision === 'f32' ? new Float32Array(CHUNK_BYTES / 2) : new Float64Array(CHUNK_BYTES / 2)
   for (const source of sources) {
     for await (const chunk of readChunks(source, precision, progress)) {
       kernel.saliency(chunk, buffer)
       for (let i = 0; i < chunk.weights.length; i++) {
         const s = buffer[i]!
-        if (s >= low && s <= high) counts[digitOf(s, digits.length, precision)]!++
+        if (s >= low && s <= high) counts[digitOf(s, digits.length)]!++
       }
     }
   }
