@@ -92,7 +92,7 @@ function course({ metric, value, relative, reference, pruned, better }: Comparis
   if (value === 0) return `${metric} stayed at ${figure(pruned)}`
   const rose = value > 0 === (better === 'lower')
   const share = better === 'lower' && relative !== undefined ? ` (${percent(Math.abs(relative))})` : ''
-  return `${metric} ${rose ? 'rose' : 'fell'} by ${figure(Math.abs(value))}${share}, from ${figure(reference)} to ${figure(pruned)}`
+  return `${metric} ${rose ? 'rose' : 'fell'} by ${figure(Math.abs(value), 3)}${share}, from ${figure(reference)} to ${figure(pruned)}`
 }
 
 function demanded(maxDrop: NonNullable<Limits['maxDrop']>, allowed: number): string {

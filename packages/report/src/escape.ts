@@ -3,9 +3,9 @@ export class Markup {
   constructor(readonly source: string) {}
 }
 
-type Value = string | number | Markup | readonly Markup[] | undefined | false
+type Value = string | number | Markup | readonly Markup[] | undefined | null | false
 
-/** HTML whose values are escaped; undefined and false become nothing. */
+/** HTML whose values are escaped; undefined, null and false become nothing. */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
   return new Markup(String.raw({ raw: strings }, ...values.map((value) => source(value))))
 }
@@ -33,7 +33,7 @@ export function mdText(message: string): string {
 function source(value: Value): string {
   if (value instanceof Markup) return value.source
   if (Array.isArray(value)) return value.map((one: Markup) => one.source).join('')
-  if (value === undefined || value === false) return ''
+  if (value === undefined || value === null || value === false) return ''
   return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 

@@ -1,17 +1,20 @@
-/** Four significant digits, thousands grouped, a true minus sign: 0.9841, 25.65, −0.003, 2,000. */
-export function figure(value: number): string {
-  const digits = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(4)))
-  return digits.replace('-', '−')
+/** Four significant digits unless told otherwise, thousands grouped, a true minus sign: 0.9841, 25.65, −0.003, 2,000. */
+export function figure(value: number, digits = 4): string {
+  const rounded = Number(value.toPrecision(digits))
+  const text = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(rounded)
+  return text.replace('-', '−')
 }
 
 /** Two significant digits, for what is uncertain anyway. */
 export function rough(value: number): string {
-  return figure(Number(value.toPrecision(2)))
+  return figure(value, 2)
 }
+
+// Between a number and its unit stands a no-break space.
 
 /** A fraction as a percentage with one decimal: 0.5 is '50.0 %'. */
 export function percent(fraction: number): string {
-  return `${(fraction * 100).toFixed(1).replace('-', '−')} %`
+  return `${(fraction * 100).toFixed(1).replace('-', '−')}\u00a0%`
 }
 
 /** Bytes in decimal units: '1.09 MB'. */
@@ -28,15 +31,15 @@ export function amount(count: number): string {
 export function change(before: number, after: number): string | undefined {
   if (!(before > 0)) return undefined
   const percentage = (after / before - 1) * 100
-  if (Math.abs(percentage) < 0.05) return '±0 %'
-  return `${percentage > 0 ? '+' : '−'}${Math.abs(percentage).toFixed(1)} %`
+  if (Math.abs(percentage) < 0.05) return '±0\u00a0%'
+  return `${percentage > 0 ? '+' : '−'}${Math.abs(percentage).toFixed(1)}\u00a0%`
 }
 
 /** '850 ms', '12.3 s', '4 min 10 s'. */
 export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+  if (ms < 1000) return `${Math.round(ms)}\u00a0ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}\u00a0s`
+  return `${Math.floor(ms / 60_000)}\u00a0min ${Math.round((ms % 60_000) / 1000)}\u00a0s`
 }
 
 /** '1 model', '3 models'. */
@@ -47,5 +50,5 @@ export function plural(count: number, noun: string): string {
 function scaled(value: number, units: readonly string[]): string {
   const step = Math.min(units.length - 1, value < 1000 ? 0 : Math.floor(Math.log10(value) / 3))
   const digits = value / 1000 ** step
-  return `${step === 0 ? digits : Number(digits.toPrecision(3))} ${units[step]}`.trim()
+  return `${step === 0 ? digits : Number(digits.toPrecision(3))}\u00a0${units[step]}`.trim()
 }

@@ -6,8 +6,11 @@ import { modelSection } from './model-section.js'
 import { enhance } from './page-script.js'
 import { pageStyle } from './page-style.js'
 import type { ModelResult, RunResults } from './results.js'
-import { byUrgency, demands, dropText, explanation, headline, intervalText } from './statement.js'
+import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
 import { type Column, table } from './table.js'
+
+/** Models whose reasons stand at the top of the page. */
+const MOST_REASONS = 3
 
 /**
  * One self-contained page: verdict, metrics with their intervals, sizes, sparsity per layer, and everything that was declined. It loads nothing, and
@@ -33,7 +36,7 @@ export function renderHtml(results: RunResults): string {
 ${banner(results)}
 <main>
 ${models.length > 1 && overview(models)}
-${models.map((model) => modelSection(model, models.indexOf(model)))}
+${models.map(modelSection)}
 </main>
 ${footer(results)}
 <script type="application/json" id="results">${scriptJson(results)}</script>
@@ -43,22 +46,30 @@ ${footer(results)}
 `.source
 }
 
-function banner(results: RunResults): Markup {
-  const [only] = results.models
-  const why = results.models.length === 1 && only ? html`<p>${explanation(only)}</p>` : undefined
-  return html`<header class="banner ${results.verdict}">
+/** What a busy reader needs: how many failed, and why the first ones did. */
+function banner({ verdict, models, ...results }: RunResults): Markup {
+  const urgent = byUrgency(models).filter((model) => models.length === 1 || model.verdict !== 'pass')
+  const shown = urgent.slice(0, MOST_REASONS)
+  const more = urgent.length - shown.length
+  return html`<header class="banner ${verdict}">
 <div class="inner">
-${icon(results.verdict)}
+${icon(verdict)}
 <div><p class="eyebrow">Pare report</p>
-<h1>${headline(results)}</h1>
-${why}</div>
+<h1>${headline({ verdict, models, ...results })}</h1>
+${shown.map((model) => reason(model, models.length > 1))}
+${more > 0 && html`<p>And ${more} more.</p>`}</div>
 </div>
 </header>`
 }
 
+function reason(model: ModelResult, named: boolean): Markup {
+  if (!named) return html`<p class="${model.error ? '' : 'sentence'}">${explanation(model)}</p>`
+  return html`<p><b>${model.path}</b>: ${explanation(model)}</p>`
+}
+
 function overview(models: readonly ModelResult[]): Markup {
   const columns: Column<ModelResult>[] = [
-    { title: 'Verdict', cell: ({ verdict }) => html`<span class="chip ${verdict}">${icon(verdict)}${verdict}</span>` },
+    { title: 'Verdict', cell: ({ verdict }) => html`<span class="chip ${verdict}">${icon(verdict)}${STATE[verdict]}</span>` },
     {
       title: 'Model',
       cell: ({ path }) => html`<a href="#model-${models.findIndex((one) => one.path === path)}">${path}</a>`,

@@ -1,21 +1,22 @@
 import { html, type Markup } from './escape.js'
-import { amount, change, duration, figure, percent, plural, size } from './figures.js'
+import { duration, percent, plural } from './figures.js'
 import { icon } from './icon.js'
 import { intervalFigure } from './interval-figure.js'
 import type { ModelResult } from './results.js'
 import { sparsityFigure } from './sparsity-figure.js'
-import { demands, dropText, explanation } from './statement.js'
+import { explanation, STATE } from './statement.js'
 import { type Column, table } from './table.js'
+import { tiles } from './tiles.js'
 
 /** Everything the page says about one model. */
-export function modelSection(model: ModelResult, index: number): Markup {
+export function modelSection(model: ModelResult, index: number, models: readonly ModelResult[]): Markup {
   const { path, verdict, error, warnings = [] } = model
   return html`<article class="card model ${verdict}" id="model-${index}">
-<header><h2>${path}</h2><span class="chip ${verdict}">${icon(verdict)}${verdict}</span></header>
-<p class="why">${explanation(model)}</p>
+<header><h2>${path}</h2><span class="chip ${verdict}">${icon(verdict)}${STATE[verdict]}</span></header>
+${models.length > 1 && html`<p class="${error ? 'why' : 'why sentence'}">${explanation(model)}</p>`}
 ${error?.hint !== undefined && html`<p class="hint"><b>What to do:</b> ${error.hint}</p>`}
 ${warnings.map((warning) => html`<p class="hint"><b>Note:</b> ${warning}</p>`)}
-<dl class="tiles">${tiles(model)}</dl>
+${tiles(model)}
 ${intervalFigure(model)}
 ${sparsityFigure(model)}
 ${layers(model)}
@@ -23,72 +24,6 @@ ${declined(model)}
 ${record(model)}
 </article>
 `
-}
-
-/** A label, the value that counts, and where it comes from. */
-function tile(label: string, value: Markup | string, note: string): Markup {
-  return html`<div><dt>${label}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>`
-}
-
-function tiles(model: ModelResult): Markup[] {
-  const { metric, reference, pruned, sparsity, parameters, macs } = model
-  const found: Markup[] = []
-  for (const name of metricNames(model)) {
-    const before = reference.metrics[name]
-    const after = pruned?.metrics[name]
-    const judged = name === metric && [
-      model.drop && `drop ${dropText(model)}`,
-      ...demands(model).map((demand) => `allowed ${demand}`),
-    ]
-    const note = judged ? judged.filter((part) => part).join(', ') : 'not limited'
-    found.push(
-      tile(
-        name,
-        html`${before === undefined ? '–' : figure(before)} <i>→</i> ${after === undefined ? '–' : figure(after)}`,
-        note,
-      ),
-    )
-  }
-  if (sparsity) {
-    const parts = [
-      'of the eligible weights',
-      sparsity.target !== undefined && `target ${percent(sparsity.target)}`,
-      sparsity.model !== undefined && `whole model ${percent(sparsity.model)}`,
-    ]
-    found.push(tile('sparsity', percent(sparsity.after), parts.filter((part) => part).join(', ')))
-  }
-  found.push(...fileTiles(reference, pruned))
-  if (parameters) {
-    found.push(
-      tile(
-        'weights not zero',
-        amount(parameters.nonzero),
-        `of ${amount(parameters.before)}, ${change(parameters.before, parameters.nonzero) ?? ''}`,
-      ),
-    )
-  }
-  if (macs) found.push(tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`))
-  return found
-}
-
-function fileTiles(reference: ModelResult['reference'], pruned: ModelResult['pruned']): Markup[] {
-  if (!pruned) return [tile('size', size(reference.bytes), 'reference; there is no pruned model')]
-  const found = [tile('size', size(pruned.bytes), `${change(reference.bytes, pruned.bytes) ?? ''} from ${size(reference.bytes)}`)]
-  if (reference.zippedBytes !== undefined && pruned.zippedBytes !== undefined) {
-    const note = `${change(reference.zippedBytes, pruned.zippedBytes) ?? ''} from ${size(reference.zippedBytes)}`
-    found.push(tile('zipped', size(pruned.zippedBytes), note))
-  }
-  return found
-}
-
-/** The judged metric first. */
-function metricNames({ metric, reference, pruned }: ModelResult): string[] {
-  const names = new Set([
-    ...(metric === undefined ? [] : [metric]),
-    ...Object.keys(reference.metrics),
-    ...Object.keys(pruned?.metrics ?? {}),
-  ])
-  return [...names]
 }
 
 type Layer = NonNullable<ModelResult['layers']>[number]
@@ -134,7 +69,7 @@ function record({ steps = [], reference, pruned, data, plan, durationMs }: Model
     html`<div><dt>${name}</dt><dd><code>${one.path}</code>${one.sha256 !== undefined && html`<br><code class="hash">sha256 ${one.sha256}</code>`}</dd></div>`
   return html`<details><summary>How it was made</summary>
 ${steps.length > 0 && html`<ol class="steps">${steps.map((step) => html`<li>${step}</li>`)}</ol>`}
-<dl class="facts">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}
+<dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}
 ${data && html`<div><dt>Samples</dt><dd>${data.samples.toLocaleString('en-US')}</dd></div>`}
 ${durationMs !== undefined && html`<div><dt>Duration</dt><dd>${duration(durationMs)}</dd></div>`}</dl></details>`
 }

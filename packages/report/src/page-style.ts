@@ -40,7 +40,8 @@ code, .shape, .steps { font-family: var(--mono); font-size: .86em; overflow-wrap
 .banner .inner { display: flex; gap: clamp(14px, 2.4vw, 26px); padding-top: clamp(24px, 4vw, 44px); padding-bottom: clamp(24px, 4vw, 44px); align-items: flex-start; }
 .banner .icon { width: clamp(40px, 6vw, 60px); height: clamp(40px, 6vw, 60px); margin-top: 2px; }
 .banner .icon > :last-child { stroke: var(--tone-wash); stroke-width: 2.2; }
-.banner p { margin-top: 10px; max-width: 68ch; text-wrap: pretty; }
+.banner p { margin-top: 10px; max-width: 68ch; text-wrap: pretty; overflow-wrap: anywhere; }
+.banner .inner > div { min-width: 0; }
 .banner .eyebrow { margin: 0 0 4px; color: var(--tone); font-size: .82rem; font-weight: 620; letter-spacing: .02em; }
 
 main { padding-top: 28px; display: grid; gap: 24px; grid-template-columns: minmax(0, 1fr); }
@@ -51,9 +52,10 @@ main { padding-top: 28px; display: grid; gap: 24px; grid-template-columns: minma
 .model h2 { overflow-wrap: anywhere; unicode-bidi: isolate; }
 .chip { display: inline-flex; gap: 6px; align-items: center; padding: 2px 11px 2px 7px; border: 1px solid var(--tone-line); border-radius: 99px; background: var(--tone-wash); color: var(--tone); font-size: .82rem; font-weight: 620; white-space: nowrap; }
 .chip .icon > :last-child { stroke: var(--tone-wash); }
+.sentence::first-letter { text-transform: uppercase; }
 .why { margin-top: 8px; max-width: 72ch; text-wrap: pretty; overflow-wrap: anywhere; }
 .hint { margin-top: 12px; padding: 10px 14px; border-radius: 8px; background: var(--wash); max-width: 78ch; overflow-wrap: anywhere; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr)); gap: 20px 28px; margin-top: 24px; padding-top: 20px; border-top: 1px solid var(--line); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 240px), 1fr)); gap: 20px 28px; margin-top: 24px; padding-top: 20px; border-top: 1px solid var(--line); }
 .tiles dt { color: var(--soft); font-size: .86rem; }
 .tiles dd { font-size: 1.42rem; line-height: 1.3; font-weight: 620; letter-spacing: -.015em; }
 .tiles dd i { font-style: normal; font-weight: 400; color: var(--soft); }
@@ -90,17 +92,16 @@ figure p { margin-top: 6px; max-width: 78ch; text-wrap: pretty; }
 .after { fill: var(--bar); } .before { fill: var(--bar-before); fill-opacity: .45; }
 .selected .hit { fill: var(--track); } .selected .after { fill: var(--bar-strong); }
 line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4; pointer-events: none; }
-text.overall { fill: var(--overall); font-size: 13px; font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 5px; stroke-linejoin: round; pointer-events: none; }
 .readout { min-height: 1.55em; font-size: .9rem; color: var(--soft); overflow-wrap: anywhere; }
 
 details { margin-top: 18px; border-top: 1px solid var(--line); padding-top: 14px; }
 summary { cursor: pointer; font-weight: 600; font-size: .95rem; }
 details > :not(summary) { margin-top: 12px; }
-.scroll { overflow-x: auto; margin: 0 -6px; padding: 0 6px; }
+.scroll { overflow: auto; max-height: min(75vh, 46rem); margin: 0 -6px; padding: 0 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: 7px 12px; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); font-weight: 400; }
 th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
-thead th { color: var(--soft); white-space: nowrap; vertical-align: bottom; }
+thead th { position: sticky; top: 0; z-index: 1; background: var(--card); box-shadow: inset 0 -1px var(--line); color: var(--soft); white-space: nowrap; vertical-align: bottom; }
 tbody tr:last-child > * { border-bottom: 0; }
 .number { text-align: right; white-space: nowrap; }
 th.name { overflow-wrap: anywhere; min-width: 11rem; unicode-bidi: isolate; }
@@ -115,7 +116,8 @@ thead button:hover::after { opacity: 1; }
 .meter { width: 64px; height: 8px; margin-right: 10px; border-radius: 4px; overflow: hidden; }
 .track { fill: var(--track); }
 .steps { padding-left: 1.6em; margin-bottom: 0; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 220px), 1fr)); gap: 12px 28px; font-size: .9rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 140px), 1fr)); gap: 12px 28px; font-size: .9rem; }
+.files { grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); }
 .facts dt { color: var(--soft); } .facts dd { overflow-wrap: anywhere; }
 .hash { color: var(--soft); font-size: .74em; }
 footer { padding-top: 32px; padding-bottom: 48px; }
@@ -124,5 +126,5 @@ footer p { margin-top: 18px; }
 footer button { font: inherit; font-size: .9rem; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 7px 14px; cursor: pointer; }
 footer button:hover { border-color: var(--soft); }
 @media (max-width: 560px) { .banner .inner { gap: 14px; } .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 16px; } .tiles dd { font-size: 1.15rem; } }
-@media print { body { background: #fff; } .card { break-inside: avoid-page; } footer button { display: none; } }
+@media print { .scroll { max-height: none; } body { background: #fff; } .card { break-inside: avoid-page; } footer button { display: none; } }
 `

@@ -6,21 +6,29 @@ type Verdict = RunResults['verdict']
 /** The order in which a reader needs them. */
 export const URGENCY: readonly Verdict[] = ['fail', 'incomplete', 'pass']
 
-/** 'passed', 'failed', 'is incomplete'. */
-const PREDICATE: Record<Verdict, string> = { pass: 'passed', fail: 'failed', incomplete: 'incomplete' }
+/** What a model is said to be. */
+export const STATE: Record<Verdict, string> = { pass: 'passed', fail: 'failed', incomplete: 'incomplete' }
+
+const PREDICATE: Record<Verdict, string> = { ...STATE, incomplete: 'has no complete verdict' }
 
 /** The verdict of the run in a few words: '1 of 3 models failed', 'All 3 models passed'. */
 export function headline({ verdict, models }: RunResults): string {
   const counts = (['fail', 'incomplete'] as const)
     .map((kind) => ({ kind, count: models.filter((model) => model.verdict === kind).length }))
     .filter(({ count }) => count > 0)
-  if (models.length === 0) return 'No model was run'
+  const [first] = models
+  if (!first) return 'No model was run'
+  if (models.length === 1) return `${fileName(first.path)} ${PREDICATE[verdict]}`
   if (counts.length === 0) {
     if (verdict !== 'pass') return 'The run is incomplete'
-    return models.length === 1 ? 'The model passed' : `All ${models.length} models passed`
+    return `All ${models.length} models passed`
   }
-  if (models.length === 1) return verdict === 'fail' ? 'The model failed' : 'The model has no complete verdict'
-  return `${counts.map(({ kind, count }) => `${count} ${PREDICATE[kind]}`).join(', ')} of ${plural(models.length, 'model')}`
+  return `${counts.map(({ kind, count }) => `${count} ${STATE[kind]}`).join(', ')} of ${plural(models.length, 'model')}`
+}
+
+/** 'models/a.onnx' is 'a.onnx'. */
+function fileName(path: string): string {
+  return path.split(/[\\/]/).at(-1) || path
 }
 
 /** Why the model got its verdict: for a reviewer who reads nothing else. */
@@ -33,12 +41,12 @@ export function explanation({ verdict, summary, reasons, error }: ModelResult): 
 /** The demands on a model: ['drop ≤ 0.002, 95 % certain', 'accuracy ≥ 0.97']. */
 export function demands({ limits = {}, metric = 'metric' }: ModelResult): string[] {
   const { maxDrop, min, max, certainty } = limits
-  const sure = certainty === undefined ? '' : `, ${figure(certainty * 100)} % certain`
+  const sure = certainty === undefined ? '' : `, ${figure(certainty * 100)}\u00a0% certain`
   const found: string[] = []
-  if (typeof maxDrop === 'number') found.push(`drop ≤ ${figure(maxDrop)}${sure}`)
-  if (typeof maxDrop === 'object') found.push(`drop ≤ ${figure(maxDrop.relative * 100)} %${sure}`)
-  if (min !== undefined) found.push(`${metric} ≥ ${figure(min)}`)
-  if (max !== undefined) found.push(`${metric} ≤ ${figure(max)}`)
+  if (typeof maxDrop === 'number') found.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
+  if (typeof maxDrop === 'object') found.push(`drop\u00a0≤\u00a0${figure(maxDrop.relative * 100)}\u00a0%${sure}`)
+  if (min !== undefined) found.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
+  if (max !== undefined) found.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
   return found
 }
 
@@ -54,7 +62,7 @@ export function allowedDrop(model: ModelResult): number | undefined {
 export function dropText({ drop, limits }: ModelResult): string | undefined {
   if (!drop) return undefined
   const relative = typeof limits?.maxDrop === 'object' && drop.relative !== undefined
-  return relative ? `${figure(drop.value)} (${percent(drop.relative!)})` : figure(drop.value)
+  return relative ? `${figure(drop.value, 3)} (${percent(drop.relative!)})` : figure(drop.value, 3)
 }
 
 /** '−0.0011 to 0.0074'. */
@@ -66,7 +74,7 @@ export function intervalText({ drop }: ModelResult): string | undefined {
 export function mcnemarText({ drop }: ModelResult): string | undefined {
   if (!drop?.mcnemar) return undefined
   const { lost, gained, p } = drop.mcnemar
-  const chance = p < 0.0001 ? 'p < 0.0001' : `p = ${rough(p)}`
+  const chance = p < 0.0001 ? 'p\u00a0<\u00a00.0001' : `p\u00a0=\u00a0${rough(p)}`
   return `Only the reference got ${plural(lost, 'sample')} right, only the pruned model ${gained.toLocaleString('en-US')} (McNemar's exact test: ${chance}).`
 }
 

@@ -1,0 +1,59 @@
+import { html, type Markup } from './escape.js'
+import { amount, change, figure, percent, size } from './figures.js'
+import type { ModelResult } from './results.js'
+import { demands, dropText } from './statement.js'
+
+/** The numbers of a model that a reader looks for first: each a label, a value, and a note to judge it by. */
+export function tiles(model: ModelResult): Markup {
+  const { macs } = model
+  return html`<dl class="tiles">
+${metricNames(model).map((name) => metricTile(name, model))}
+${sparsityTile(model)}
+${sizeTile(model)}
+${zippedTile(model)}
+${weightsTile(model)}
+${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}
+</dl>`
+}
+
+function tile(label: string, value: Markup | string, note: string): Markup {
+  return html`<div><dt>${label}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>\n`
+}
+
+/** The judged metric first. */
+function metricNames({ metric, reference, pruned }: ModelResult): string[] {
+  const measured = [...Object.keys(reference.metrics), ...Object.keys(pruned?.metrics ?? {})]
+  return [...new Set(metric === undefined ? measured : [metric, ...measured])]
+}
+
+function metricTile(name: string, model: ModelResult): Markup {
+  const known = (value: number | undefined) => (value === undefined ? '–' : figure(value))
+  const value = html`${known(model.reference.metrics[name])} <i>→</i> ${known(model.pruned?.metrics[name])}`
+  const limit = demands(model).join('; ')
+  const note = [model.drop && `drop ${dropText(model)}`, limit && `limit: ${limit}`].filter((part) => part).join('; ')
+  return tile(name, value, name === model.metric ? note : 'not limited')
+}
+
+function sparsityTile({ sparsity }: ModelResult): Markup | undefined {
+  if (!sparsity) return undefined
+  const target = sparsity.target === undefined ? '' : `, target ${percent(sparsity.target)}`
+  const whole = sparsity.model === undefined ? '' : `, whole model ${percent(sparsity.model)}`
+  return tile('sparsity', percent(sparsity.after), `of the eligible weights${target}${whole}`)
+}
+
+function sizeTile({ reference, pruned }: ModelResult): Markup {
+  if (!pruned) return tile('size', size(reference.bytes), 'reference; there is no pruned model')
+  return tile('size', size(pruned.bytes), `${change(reference.bytes, pruned.bytes) ?? ''} from ${size(reference.bytes)}`)
+}
+
+function zippedTile({ reference, pruned }: ModelResult): Markup | undefined {
+  const [before, after] = [reference.zippedBytes, pruned?.zippedBytes]
+  if (before === undefined || after === undefined) return undefined
+  return tile('zipped', size(after), `${change(before, after) ?? ''} from ${size(before)}`)
+}
+
+function weightsTile({ parameters }: ModelResult): Markup | undefined {
+  if (!parameters) return undefined
+  const { before, nonzero } = parameters
+  return tile('weights not zero', amount(nonzero), `of ${amount(before)}, ${change(before, nonzero) ?? ''}`)
+}
