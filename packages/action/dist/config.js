@@ -1,0 +1,1 @@
+function defineConfig(config){return config}export{defineConfig};

@@ -1,0 +1,1 @@
+function random(){return{name:`random`,needs:{},saliency:(_,ops)=>ops.random()}}export{random as default,random};

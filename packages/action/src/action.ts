@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import * as core from '@actions/core'
+import { bundledEngine } from './bundled-engine.js'
+import type { Engine } from './engine.js'
+import { readEvent } from './event.js'
+import { asFailure } from './failure.js'
+import { type Inputs, readInputs } from './inputs.js'
+import { findOnnxRuntime } from './onnxruntime.js'
+import { exitCodeOf, type Outcome, stepExitCode } from './outcome.js'
+import { publish } from './publish.js'
+import { decideTrust } from './trust.js'
+import { findWorkspaceCli, runWorkspaceCli } from './workspace-engine.js'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** The step: inputs and event in; outputs, summary, annotations, artifact and comment out. Returns its exit code. */
+export async function runAction(env: Env, signal: AbortSignal): Promise<number> {
+  try {
+    const inputs = readInputs(env)
+    if (inputs.token !== undefined) core.setSecret(inputs.token)
+    const outcome = await measure(inputs, env, signal)
+    await publish(outcome, { inputs, env, signal })
+    return stepExitCode(exitCodeOf(outcome), inputs.failOn)
+  } catch (error) {
+    const outcome: Outcome = { kind: 'failure', failure: asFailure(error, signal) }
+    await publish(outcome, { inputs: undefined, env, signal })
+    return exitCodeOf(outcome)
+  }
+}
+
+/** Whatever goes wrong on the way to the results is an outcome too: it is reported in the same places. */
+async function measure(inputs: Inputs, env: Env, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const workspace = resolve(env.GITHUB_WORKSPACE ?? '.')
+    const workingDirectory = resolve(workspace, inputs.workingDirectory)
+    const event = readEvent(env)
+    const { trusted, reason } = decideTrust(inputs.trust, event)
+    core.info(`The workspace is ${trusted ? '' : 'not '}trusted: ${reason}.`)
+    const engine = await chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted })
+    const folder = outputFolder(env)
+    const request = { inputs: inputs.run, workingDirectory, folder, signal }
+    const { results, exitCode } = await core.group('Prune and measure', () => engine(request))
+    return signal.aborted
+      ? { kind: 'failure', failure: asFailure(signal.reason, signal) }
+      : { kind: 'results', results, exitCode, folder }
+  } catch (error) {
+    return { kind: 'failure', failure: asFailure(error, signal) }
+  }
+}
+
+interface Surroundings {
+  readonly inputs: Inputs
+  readonly env: Env
+  readonly signal: AbortSignal
+  readonly workspace: string
+  readonly workingDirectory: string
+  readonly trusted: boolean
+}
+
+/** A workspace with a command line of its own runs that one, so that versions and plugins follow its lockfile. */
+async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted }: Surroundings): Promise<Engine> {
+  const cli = trusted ? findWorkspaceCli(workingDirectory, workspace) : undefined
+  if (cli !== undefined) {
+    core.info(`Engine: @pare/cli ${cli.version} of the workspace (${cli.script}).`)
+    return (request) => runWorkspaceCli(cli, request)
+  }
+  const platform = { os: process.platform, arch: process.arch }
+  const runtime = await findOnnxRuntime({
+    env,
+    platform,
+    workspace,
+    workingDirectory,
+    path: inputs.onnxruntimePath,
+    trusted,
+    signal,
+  })
+  core.info(`Engine: built in. ONNX Runtime: ${runtime.from} (${runtime.folder}).`)
+  return bundledEngine({ onnxruntime: runtime.folder, trusted })
+}
+
+/** A folder of this step alone: another step of the job may run Pare too. */
+function outputFolder(env: Env): string {
+  const temporary = env.RUNNER_TEMP || tmpdir()
+  mkdirSync(temporary, { recursive: true })
+  return mkdtempSync(join(temporary, 'pare-'))
+}

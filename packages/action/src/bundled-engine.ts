@@ -1,0 +1,53 @@
+import * as core from '@actions/core'
+import { run } from '@pare/cli'
+import type { Engine } from './engine.js'
+import type { RunInputs } from './inputs.js'
+
+export interface BundledEngine {
+  /** Absolute path of an onnxruntime-node package. */
+  readonly onnxruntime: string
+  readonly trusted: boolean
+}
+
+const TOLD_EVERY_MS = 10_000
+
+/** The command line's own functions, with the plugins that come with it. Evaluation runs in `child.mjs` beside this bundle. */
+export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
+  const engine = { onnxruntime, evaluateChild: new URL('./child.mjs', import.meta.url) }
+  return ({ inputs, workingDirectory, folder, signal }) =>
+    run({
+      ...(inputs.config === undefined ? {} : { config: inputs.config }),
+      overrides: overridesOf(inputs),
+      cwd: workingDirectory,
+      outDir: folder,
+      trusted,
+      engine,
+      progress: { begin, note: core.info },
+      signal,
+    })
+}
+
+type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
+
+function overridesOf({ models, sparsity, maxDrop, config: _, ...same }: RunInputs): Overrides {
+  return {
+    ...same,
+    ...(models.length === 0 ? {} : { models }),
+    ...(sparsity === undefined ? {} : { target: { sparsity } }),
+    ...(maxDrop === undefined ? {} : { gate: { maxDrop } }),
+  }
+}
+
+/** A line in the log where work begins, and one every ten seconds while it lasts. */
+function begin(label: string): { update(done: number, total: number): void; end(): void } {
+  core.info(label)
+  const state = { told: Date.now() }
+  return {
+    update(done, total) {
+      if (Date.now() - state.told < TOLD_EVERY_MS || !(total > 0)) return
+      state.told = Date.now()
+      core.info(`${label}: ${Math.floor((100 * done) / total)} %`)
+    },
+    end: () => {},
+  }
+}

@@ -1,0 +1,43 @@
+import { getOctokit } from '@actions/github'
+import type { Comment, Comments } from './comment.js'
+
+export interface PullRequest {
+  /** `owner/name`. */
+  readonly repository: string
+  readonly number: number
+}
+
+/** The comments of a pull request through GitHub's REST API (GITHUB_API_URL). */
+export function githubComments(token: string, { repository, number }: PullRequest): Comments {
+  const { rest, paginate } = getOctokit(token)
+  const [owner = '', repo = ''] = repository.split('/')
+  return {
+    async *list() {
+      for await (const { data } of paginate.iterator(rest.issues.listComments, {
+        owner,
+        repo,
+        issue_number: number,
+        per_page: 100,
+      })) {
+        for (const { id, body, user } of data) {
+          yield { id, body: body ?? '', author: { login: user?.login ?? '', bot: user?.type === 'Bot' } } satisfies Comment
+        }
+      }
+    },
+    async create(body) {
+      await rest.issues.createComment({ owner, repo, issue_number: number, body })
+    },
+    async update(id, body) {
+      await rest.issues.updateComment({ owner, repo, comment_id: id, body })
+    },
+    async login() {
+      try {
+        const { data } = await rest.users.getAuthenticated()
+        return data.type === 'Bot' ? undefined : data.login
+      } catch {
+        // The token of a workflow may not ask who it is: it is github-actions[bot].
+        return undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest'
+import { Failure } from './failure.js'
+import { readInputs } from './inputs.js'
+import { inputVariables, readActionYml } from './testing/action-yml.js'
+
+const read = (given: Record<string, string>) =>
+  readInputs(Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])))
+
+function failure(given: Record<string, string>): Failure {
+  try {
+    read(given)
+  } catch (error) {
+    if (error instanceof Failure) return error
+    throw error
+  }
+  throw new Error('the inputs were accepted')
+}
+
+describe('inputs', () => {
+  it('hold what the workflow says', () => {
+    const { run, ...rest } = read({
+      config: 'ci/pare.config.json',
+      models: 'a.onnx\n\n  models/*.onnx\n',
+      data: 'val.npz',
+      metric: 'accuracy',
+      criterion: 'magnitude:p=2',
+      structure: 'element',
+      sparsity: '0.5',
+      'max-drop': '0.01',
+      'fail-on': 'error',
+      'retention-days': '5',
+      'onnxruntime-path': 'vendor/ort',
+      'github-token': 'secret',
+    })
+    expect(run).toEqual({
+      config: 'ci/pare.config.json',
+      models: ['a.onnx', 'models/*.onnx'],
+      data: 'val.npz',
+      metric: 'accuracy',
+      criterion: 'magnitude:p=2',
+      structure: 'element',
+      sparsity: 0.5,
+      maxDrop: 0.01,
+    })
+    expect(rest).toMatchObject({ failOn: 'error', retentionDays: 5, onnxruntimePath: 'vendor/ort', token: 'secret' })
+  })
+
+  it('that are left out leave the config alone', () => {
+    expect(read({}).run).toEqual({ models: [] })
+    expect(read({ sparsity: '', 'max-drop': ' ' }).run).toEqual({ models: [] })
+  })
+
+  it('have the same defaults in the code as in action.yml', () => {
+    const { artifactName: _, ...fromCode } = read({})
+    const { artifactName, ...fromYml } = readInputs(inputVariables({}, { 'github.job': 'prune', 'strategy.job-index': '3' }))
+    expect(fromYml).toEqual(fromCode)
+    expect(artifactName).toBe('pare-prune-3')
+  })
+
+  it('that the config also has, have no default in action.yml', () => {
+    const own = ['fail-on', 'trust', 'comment', 'upload', 'artifact-name', 'working-directory', 'mode', 'github-token']
+    const withDefault = Object.entries(readActionYml().inputs).filter(([, { default: text }]) => text !== undefined)
+    expect(withDefault.map(([name]) => name).sort()).toEqual(own.sort())
+  })
+})
+
+describe('max-drop', () => {
+  it.each([
+    ['0.01', 0.01],
+    ['.5', 0.5],
+    ['1e-3', 0.001],
+    ['relative=0.02', { relative: 0.02 }],
+    ['relative = 0.02', { relative: 0.02 }],
+  ])('%s is %j', (text, value) => {
+    expect(read({ 'max-drop': text }).run.maxDrop).toEqual(value)
+  })
+
+  it('in percent is refused with both ways to write it', () => {
+    expect(failure({ 'max-drop': '1%' }).message).toContain(
+      "'max-drop' is '1%', expected 0.01 (absolute, for metrics from 0 to 1) or relative=0.01 (a fraction of the reference): for 1 % write 0.01 or relative=0.01",
+    )
+  })
+})
+
+describe('wrong inputs', () => {
+  it('are all reported at once, as a usage error', () => {
+    const { kind, message, hint } = failure({
+      sparsity: '50%',
+      'fail-on': 'always',
+      'retention-days': '0',
+      'artifact-name': 'a/b',
+      'max-drop': '-1',
+    })
+    expect(kind).toBe('usage')
+    expect(message.split('\n')).toEqual([
+      'action: 5 inputs are wrong:',
+      expect.stringContaining("'sparsity' is '50%', expected a number from 0 to 1: for 50 % write 0.5"),
+      expect.stringContaining("'max-drop' is '-1'"),
+      expect.stringContaining("'fail-on' is 'always', expected regression, error, never"),
+      expect.stringContaining("'artifact-name' is 'a/b', which may not contain \"/\""),
+      expect.stringContaining("'retention-days' is '0'"),
+    ])
+    expect(hint).toContain("correct the 'with:'")
+  })
+
+  it.each([
+    ['sparsity', '1.5'],
+    ['sparsity', 'NaN'],
+    ['sparsity', '0x1'],
+    ['max-drop', 'Infinity'],
+    ['trust', 'yes'],
+    ['comment', 'true'],
+    ['upload', 'all'],
+    ['retention-days', '2.5'],
+  ])('%s: %s is refused with the value', (name, value) => {
+    expect(failure({ [name]: value }).message).toContain(`'${name}' is '${value}'`)
+  })
+
+  it.each([
+    ['calibrate', 'data.npz'],
+    ['train', 'data.npz'],
+    ['recover', 'repair'],
+    ['ratio', '0.3'],
+    ['target', 'macs=0.5'],
+    ['shard', '1/3'],
+    ['mode', 'merge'],
+    ['mode', 'report'],
+  ])('%s: %s is for a later version, and refused today', (name, value) => {
+    expect(failure({ [name]: value })).toMatchObject({
+      kind: 'usage',
+      message: expect.stringMatching(`'${name}' is '${value}', but this version`),
+    })
+  })
+
+  it('recover: none and mode: run are what happens anyway', () => {
+    expect(read({ recover: 'none', mode: 'run' }).run).toEqual({ models: [] })
+  })
+})

@@ -1,0 +1,192 @@
+import { Failure } from './failure.js'
+import { type TrustSetting, trustSettings } from './trust.js'
+
+export const failOnSettings = ['regression', 'error', 'never'] as const
+export const commentSettings = ['never', 'on-failure', 'on-change', 'always'] as const
+export const uploadSettings = ['none', 'report', 'models'] as const
+
+export type FailOn = (typeof failOnSettings)[number]
+export type CommentSetting = (typeof commentSettings)[number]
+export type UploadSetting = (typeof uploadSettings)[number]
+
+/** What a run may be told besides its config. Absent: the config decides, then the built-in default. */
+export interface RunInputs {
+  readonly config?: string
+  /** Paths from the working directory. Empty: those of the config. */
+  readonly models: readonly string[]
+  readonly data?: string
+  readonly metric?: string
+  readonly criterion?: string
+  readonly structure?: string
+  /** Zeros ÷ elements over the eligible weights, between 0 and 1. */
+  readonly sparsity?: number
+  /** Absolute, or a fraction of the reference's value. */
+  readonly maxDrop?: number | { readonly relative: number }
+}
+
+/** Everything the workflow says in `with:`. */
+export interface Inputs {
+  readonly run: RunInputs
+  /** From the workspace. Default: '.'. */
+  readonly workingDirectory: string
+  /** Default: 'regression'. */
+  readonly failOn: FailOn
+  /** Default: 'auto'. */
+  readonly trust: TrustSetting
+  /** Default: 'never'. */
+  readonly comment: CommentSetting
+  /** Default: 'report'. */
+  readonly upload: UploadSetting
+  readonly artifactName: string
+  /** Days. Default: what the repository says. */
+  readonly retentionDays?: number
+  /** Folder of an onnxruntime-node package. */
+  readonly onnxruntimePath?: string
+  readonly token?: string
+}
+
+/** Inputs that are declared and answer with an error until the engine can do what they ask. */
+const notYet: Readonly<Record<string, string>> = {
+  calibrate: 'criteria that need calibration data',
+  train: 'training data',
+  ratio: 'structures that cut units',
+  target: "targets other than 'sparsity'",
+  shard: 'runs spread over several jobs',
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** The inputs in `env` (`INPUT_MAX-DROP` …). Throws one usage Failure that lists everything wrong with them. */
+export function readInputs(env: Env): Inputs {
+  const problems: string[] = notYetProblems(env)
+  const note = (problem: string) => problems.push(problem)
+  const inputs: Inputs = {
+    run: readRunInputs(env, note),
+    workingDirectory: input(env, 'working-directory') ?? '.',
+    failOn: choice(env, 'fail-on', failOnSettings, 'regression', note),
+    trust: choice(env, 'trust', trustSettings, 'auto', note),
+    comment: choice(env, 'comment', commentSettings, 'never', note),
+    upload: choice(env, 'upload', uploadSettings, 'report', note),
+    artifactName: artifactName(env, note),
+    ...defined('retentionDays', retentionDays(env, note)),
+    ...defined('onnxruntimePath', input(env, 'onnxruntime-path')),
+    ...defined('token', input(env, 'github-token')),
+  }
+  if (problems.length === 0) return inputs
+  throw new Failure(
+    'usage',
+    `action: ${problems.length === 1 ? 'one input is' : `${problems.length} inputs are`} wrong:\n${bullets(problems)}`,
+    {
+      hint: "correct the 'with:' of this step; the inputs are described in packages/action/README.md",
+    },
+  )
+}
+
+function readRunInputs(env: Env, note: (problem: string) => void): RunInputs {
+  return {
+    models: (input(env, 'models') ?? '')
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== ''),
+    ...defined('config', input(env, 'config')),
+    ...defined('data', input(env, 'data')),
+    ...defined('metric', input(env, 'metric')),
+    ...defined('criterion', input(env, 'criterion')),
+    ...defined('structure', input(env, 'structure')),
+    ...defined('sparsity', fraction(env, 'sparsity', note)),
+    ...defined('maxDrop', maxDrop(env, note)),
+  }
+}
+
+/** GitHub's own rule: the name in upper case, spaces as underscores, hyphens kept. An input left out arrives as ''. */
+function input(env: Env, name: string): string | undefined {
+  return env[`INPUT_${name.toUpperCase()}`]?.trim() || undefined
+}
+
+function notYetProblems(env: Env): string[] {
+  const problems = Object.entries(notYet).flatMap(([name, what]) => {
+    const value = input(env, name)
+    return value === undefined ? [] : [`'${name}' is '${value}', but this version has no ${what} yet: remove the input`]
+  })
+  const mode = input(env, 'mode')
+  if (mode !== undefined && mode !== 'run')
+    problems.push(`'mode' is '${mode}', but this version can only run: write run, or remove the input`)
+  const recover = input(env, 'recover')
+  if (recover !== undefined && recover !== 'none') {
+    problems.push(`'recover' is '${recover}', but this version cannot recover yet: write none, or remove the input`)
+  }
+  return problems
+}
+
+function choice<Value extends string>(
+  env: Env,
+  name: string,
+  allowed: readonly [Value, ...Value[]],
+  fallback: Value,
+  note: (problem: string) => void,
+): Value {
+  const value = input(env, name)
+  const found = allowed.find((option) => option === value)
+  if (value !== undefined && found === undefined) note(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
+  return found ?? fallback
+}
+
+function fraction(env: Env, name: string, note: (problem: string) => void): number | undefined {
+  const value = input(env, name)
+  if (value === undefined) return undefined
+  const number = plainNumber(value)
+  if (number >= 0 && number <= 1) return number
+  note(`'${name}' is '${value}', expected a number from 0 to 1${percentHint(value, (share) => share)}`)
+  return undefined
+}
+
+/** `0.01`: absolute. `relative=0.01`: a fraction of the reference's value. */
+function maxDrop(env: Env, note: (problem: string) => void): RunInputs['maxDrop'] {
+  const value = input(env, 'max-drop')
+  if (value === undefined) return undefined
+  const [, relative, digits = ''] = /^(relative\s*=)?(.*)$/s.exec(value) ?? []
+  const number = plainNumber(digits)
+  if (Number.isFinite(number)) return relative === undefined ? number : { relative: number }
+  const hint = percentHint(value, (share) => `${share} or relative=${share}`)
+  note(
+    `'max-drop' is '${value}', expected 0.01 (absolute, for metrics from 0 to 1) or relative=0.01 (a fraction of the reference)${hint}`,
+  )
+  return undefined
+}
+
+/** NaN for anything but digits as people write them: '1e-3', '.5', '0.5'. */
+function plainNumber(text: string): number {
+  return /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
+}
+
+function percentHint(value: string, write: (share: number) => string | number): string {
+  const percent = /^(?:relative\s*=)?\s*([\d.]+)\s*%$/.exec(value)?.[1]
+  return percent === undefined ? '' : `: for ${percent} % write ${write(Number((Number(percent) / 100).toPrecision(12)))}`
+}
+
+/** What artifact storage refuses in a name: https://github.com/actions/toolkit, validateArtifactName. */
+function artifactName(env: Env, note: (problem: string) => void): string {
+  const name = input(env, 'artifact-name') ?? `pare-${env.GITHUB_JOB ?? 'run'}`
+  const bad = [...'":<>|*?\r\n\\/'].filter((character) => name.includes(character))
+  if (bad.length > 0)
+    note(`'artifact-name' is '${name}', which may not contain ${bad.map((character) => JSON.stringify(character)).join(' ')}`)
+  return name
+}
+
+function retentionDays(env: Env, note: (problem: string) => void): number | undefined {
+  const value = input(env, 'retention-days')
+  if (value === undefined) return undefined
+  const days = plainNumber(value)
+  if (Number.isInteger(days) && days >= 1 && days <= 400) return days
+  note(`'retention-days' is '${value}', expected a whole number of days from 1 to 400 (90 on most plans)`)
+  return undefined
+}
+
+function bullets(lines: readonly string[]): string {
+  return lines.map((line) => `  - ${line}`).join('\n')
+}
+
+/** `{ [key]: value }`, or nothing where the value is undefined. */
+function defined<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+  return (value === undefined ? {} : { [key]: value }) as { readonly [K in Key]?: Value }
+}

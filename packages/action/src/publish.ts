@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DefaultArtifactClient } from '@actions/artifact'
+import * as core from '@actions/core'
+import { artifactUrl, uploadArtifact } from './artifact.js'
+import { comment } from './comment.js'
+import { readEvent } from './event.js'
+import { messageOf } from './failure.js'
+import { githubComments } from './github-comments.js'
+import type { Inputs } from './inputs.js'
+import { annotationsOf, conclusionOf, measuredOutputs, type Outcome, verdictLines } from './outcome.js'
+import { appendSummary } from './summary.js'
+
+export interface Publication {
+  /** Undefined where the inputs themselves are wrong: then nothing is uploaded or commented. */
+  readonly inputs: Inputs | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+}
+
+/** Outputs, annotations, job summary, artifact, comment, in this order. None of them decides the verdict: what fails is a warning. */
+export async function publish(outcome: Outcome, { inputs, env, signal }: Publication): Promise<void> {
+  core.setOutput('conclusion', conclusionOf(outcome))
+  annotate(outcome)
+  if (outcome.kind === 'results') setOutputs(outcome)
+  await attempt('job summary', () => writeSummary(outcome, env))
+  if (outcome.kind === 'failure' || inputs === undefined || signal.aborted) return
+  await attempt('artifact', () => sendArtifact(outcome, inputs, env))
+  await attempt('comment', () => sendComment(outcome, inputs, env))
+}
+
+type WithResults = Extract<Outcome, { kind: 'results' }>
+
+function annotate(outcome: Outcome): void {
+  if (outcome.kind === 'results') {
+    for (const line of verdictLines(outcome.results)) core.info(line)
+    for (const { level, title, message } of annotationsOf(outcome.results)) {
+      if (level === 'error') core.error(message, { title })
+      else core.warning(message, { title })
+    }
+    return
+  }
+  const { kind, message, hint } = outcome.failure
+  if (kind === 'interrupted') core.warning(message, { title: 'Pare' })
+  else core.error(hint === undefined ? message : `${message}\nhint: ${hint}`, { title: 'Pare' })
+}
+
+function setOutputs({ results, folder }: WithResults): void {
+  for (const [name, value] of Object.entries(measuredOutputs(results))) core.setOutput(name, value)
+  for (const [name, file] of [
+    ['results-path', 'results.json'],
+    ['report-path', 'report.html'],
+  ] as const) {
+    if (existsSync(join(folder, file))) core.setOutput(name, join(folder, file))
+  }
+}
+
+function writeSummary(outcome: Outcome, env: Publication['env']): void {
+  const path = env.GITHUB_STEP_SUMMARY
+  if (!path) return
+  if (appendSummary(outcome, path) === 0)
+    core.warning('The job summary of this step has no room left; the report is in the artifact.', { title: 'Pare' })
+}
+
+async function sendArtifact({ folder }: WithResults, inputs: Inputs, env: Publication['env']): Promise<void> {
+  if (inputs.upload === 'none') return
+  core.startGroup('Upload')
+  try {
+    const { upload: what, artifactName: name, retentionDays } = inputs
+    const { id } = await uploadArtifact({ folder, what, name, retentionDays }, new DefaultArtifactClient())
+    core.setOutput('artifact-id', id)
+    core.setOutput('artifact-url', artifactUrl(id, env))
+  } finally {
+    core.endGroup()
+  }
+}
+
+async function sendComment(
+  { results }: WithResults,
+  { comment: setting, token, artifactName }: Inputs,
+  env: Publication['env'],
+): Promise<void> {
+  if (setting === 'never') return
+  const { pullRequest } = readEvent(env)
+  if (pullRequest === undefined) {
+    core.info(`No comment: the event ${env.GITHUB_EVENT_NAME} belongs to no pull request.`)
+    return
+  }
+  if (token === undefined) throw new Error("the input 'github-token' is empty")
+  const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
+  const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
+  core.info(`Comment: ${await comment({ setting, id, results }, comments)}.`)
+}
+
+/** GitHub answers 403 where the token may only read: in pull requests from forks, and without `permissions: pull-requests: write`. */
+async function attempt(what: string, work: () => void | Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
+    const cure =
+      status === 403
+        ? " The token may not write here: pull requests from forks get none that may, others need 'permissions: pull-requests: write'."
+        : ''
+    core.warning(`No ${what}: ${messageOf(error)}.${cure} The verdict is not touched by this.`, { title: 'Pare' })
+  }
+}

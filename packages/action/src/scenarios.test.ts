@@ -1,0 +1,169 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
+import { runResults } from '@pare/report'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { zipNames } from './testing/artifact-service.js'
+import { events } from './testing/events.js'
+import { skipReason } from './testing/node24.js'
+import { runStep, type Services, type StepResult, startServices } from './testing/runner.js'
+import { checkOut, type Machine, makeMachine } from './testing/workspace.js'
+
+// The bundle as GitHub runs it: under Node 24, outside of the repository, no node_modules, an empty tool cache, fakes on loopback.
+
+const skipped = skipReason()
+const digits = {
+  'models/digits.onnx': { testModel: 'mlp-digits.onnx' },
+  'data/val.npz': { testModel: 'data/digits-evaluate.npz' },
+}
+const green = { models: 'models/digits.onnx', data: 'data/val.npz', metric: 'accuracy', sparsity: '0.3', 'max-drop': '0.02' }
+const red = { ...green, sparsity: '0.98' }
+
+describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (skipped: ${skipped})`}`, () => {
+  let services: Services
+  let machine: Machine
+  beforeEach(async () => {
+    services = await startServices()
+    machine = makeMachine()
+    checkOut(machine, digits)
+  })
+  afterEach(async () => {
+    await services[Symbol.asyncDispose]()
+    machine[Symbol.dispose]()
+  })
+
+  it('on a push, with a gate that passes, is green', async () => {
+    const step = await runStep(machine, services, { event: events.push, with: green })
+    expect(step.exitCode, step.log).toBe(0)
+    expect(step.outputs).toMatchObject({
+      conclusion: 'pass',
+      'metric-reference': expect.stringMatching(/^0\.9777/),
+      'artifact-id': '4001',
+    })
+    expect(Number(step.outputs.sparsity)).toBeCloseTo(0.3, 4)
+    expect(Number(step.outputs['metric-drop'])).toBeCloseTo(
+      Number(step.outputs['metric-reference']) - Number(step.outputs['metric-pruned']),
+      12,
+    )
+    expect(Number(step.outputs['size-ratio'])).toBeCloseTo(1, 2)
+    expect(step.outputs['artifact-url']).toBe('https://github.com/octo/models/actions/runs/77/artifacts/4001')
+    expect(artifacts()).toEqual({ 'pare-prune-0': expect.arrayContaining(['report.html', 'results.json', 'summary.md']) })
+    expect(step.summary).toMatch(/^## .*Pare/)
+    expect(step.log).toContain('The workspace is trusted: the event is push.')
+    expect(step.log).toContain('ONNX Runtime: download')
+    expect(services.registry.requests).toEqual(['onnxruntime-common', 'onnxruntime-node'])
+    expect(services.api.comments).toEqual([])
+    // The workspace is left as it was checked out.
+    expect(readdirSync(machine.workspace).sort()).toEqual(['data', 'models'])
+  })
+
+  it('with a gate that fails is red, and outputs and artifact are there', async () => {
+    const step = await runStep(machine, services, {
+      event: events.pullRequest,
+      with: { ...red, upload: 'models', 'retention-days': '3' },
+    })
+    expect(step.exitCode, step.log).toBe(1)
+    expect(step.outputs.conclusion).toBe('fail')
+    expect(artifacts()['pare-prune-0']).toEqual(expect.arrayContaining(['results.json', expect.stringMatching(/digits\.onnx$/)]))
+    expectResults(step, 'fail')
+    const [error] = step.annotations.filter(({ level }) => level === 'error')
+    expect(error?.message).toMatch(/accuracy/)
+    expect(error?.message).toMatch(/0\.02/)
+    expect(step.summary).toContain('models/digits.onnx')
+  })
+
+  it('with fail-on: error is green where only the gate fails', async () => {
+    const step = await runStep(machine, services, { event: events.push, with: { ...red, 'fail-on': 'error', upload: 'none' } })
+    expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([0, 'fail'])
+    expect(services.store.artifacts.size).toBe(0)
+  })
+
+  it('comments once, and updates its comment', async () => {
+    const strangers = [1, 2, 3].map((id) => ({ id, body: 'nice', user: { login: 'octocat', type: 'User' as const } }))
+    services.api.comments.push(...strangers) // two pages
+    const pullRequest = { event: events.pullRequest, with: { ...red, comment: 'always', upload: 'none' } }
+    expect((await runStep(machine, services, pullRequest)).exitCode).toBe(1)
+    const [comment, ...more] = services.api.comments.slice(3)
+    expect(more).toEqual([])
+    expect(comment?.body).toContain('models/digits.onnx')
+    await runStep(machine, services, { ...pullRequest, with: { ...pullRequest.with, sparsity: '0.3' } })
+    expect(services.api.comments).toHaveLength(4)
+    expect(services.api.comments[3]?.body).toMatch(/30\.0\s%/)
+    // The second run found ONNX Runtime in the tool cache.
+    expect(services.registry.requests).toHaveLength(2)
+  })
+
+  it("in a fork's pull request warns that it may not comment, and the verdict stays", async () => {
+    services.api.mayWrite = false
+    const step = await runStep(machine, services, { event: events.forkPullRequest, with: { ...green, comment: 'always' } })
+    expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([0, 'pass'])
+    const warnings = step.annotations.filter(({ level }) => level === 'warning').map(({ message }) => message)
+    expect(warnings).toContainEqual(expect.stringMatching(/^No comment: .*pull requests from forks.*The verdict is not touched/s))
+    expect(services.api.comments).toEqual([])
+    expect(services.store.artifacts.size).toBe(1)
+  })
+
+  it('whose artifact name is taken uses another one', async () => {
+    services.store.taken.add('pare-prune-0')
+    const step = await runStep(machine, services, { event: events.push, with: green })
+    expect([step.exitCode, step.outputs['artifact-id']], step.log).toEqual([0, '4001'])
+    expect(Object.keys(artifacts())).toEqual(['pare-prune-0-2'])
+  })
+
+  it('on GitHub Enterprise Server, which has no such artifacts, warns', async () => {
+    const step = await runStep(machine, services, {
+      event: events.push,
+      with: green,
+      env: { GITHUB_SERVER_URL: 'https://git.example.com' },
+    })
+    expect([step.exitCode, step.outputs.conclusion, step.outputs['artifact-id']], step.log).toEqual([0, 'pass', undefined])
+    expect(step.annotations).toContainEqual({ level: 'warning', message: expect.stringMatching(/^No artifact: .*GHES/) })
+  })
+
+  it('reads a config, and inputs win over it', async () => {
+    const config = {
+      models: [
+        {
+          path: 'models/digits.onnx',
+          evaluate: { data: 'data/val.npz', metric: 'accuracy' },
+          prune: [{ target: { sparsity: 0.98 } }],
+          gate: { maxDrop: 0.02 },
+        },
+      ],
+    }
+    checkOut(machine, { 'pare.config.json': JSON.stringify(config) })
+    const asConfigured = await runStep(machine, services, { event: events.push, with: {} })
+    expect([asConfigured.exitCode, Number(asConfigured.outputs.sparsity).toFixed(2)], asConfigured.log).toEqual([1, '0.98'])
+    const overridden = await runStep(machine, services, { event: events.push, with: { sparsity: '0.3' } })
+    expect([overridden.exitCode, Number(overridden.outputs.sparsity).toFixed(2)], overridden.log).toEqual([0, '0.30'])
+  })
+
+  it('runs a config in TypeScript with plugins, without anything installed', async () => {
+    checkOut(machine, {
+      'pare.config.ts': `
+        import { defineConfig } from '@pare/cli'
+        import { magnitude } from '@pare/criterion-magnitude'
+        const sparsity: number = 0.3
+        export default defineConfig({
+          models: [{ path: 'models/digits.onnx', evaluate: { data: 'data/val.npz', metric: 'accuracy' },
+                     prune: [{ criterion: magnitude({ p: 2 }), target: { sparsity } }], gate: { maxDrop: 0.02 } }],
+        })`,
+    })
+    const step = await runStep(machine, services, { event: events.forkPullRequest, with: {} })
+    expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([0, 'pass'])
+  })
+
+  it('hides the token from the log', async () => {
+    const step = await runStep(machine, services, { event: events.push, with: { ...green, upload: 'none' } })
+    expect(step.log.replace('::add-mask::ghs_secret', '')).not.toContain('ghs_secret')
+  })
+
+  function artifacts(): Record<string, string[]> {
+    return Object.fromEntries([...services.store.artifacts].map(([name, zip]) => [name, zipNames(zip)]))
+  }
+})
+
+function expectResults(step: StepResult, verdict: string): void {
+  const { 'results-path': results = '', 'report-path': report = '' } = step.outputs
+  expect([isAbsolute(results), existsSync(report)]).toEqual([true, true])
+  expect(runResults.parse(JSON.parse(readFileSync(results, 'utf8'))).verdict).toBe(verdict)
+}

@@ -1,0 +1,31 @@
+import { appendFileSync, existsSync, statSync } from 'node:fs'
+import { renderSummary } from '@pare/report'
+import type { Failure } from './failure.js'
+import type { Outcome } from './outcome.js'
+
+/** GitHub's limit for one step. A longer summary is dropped as a whole, so what is written must fit. */
+const SUMMARY_BYTES = 1024 * 1024
+
+/** Appends the outcome to the job summary at `path`, within what the step has left. Returns the bytes written. */
+export function appendSummary(outcome: Outcome, path: string): number {
+  const left = SUMMARY_BYTES - (existsSync(path) ? statSync(path).size : 0)
+  const text = `${outcome.kind === 'results' ? renderSummary(outcome.results, { maxBytes: left - 1 }) : failureMarkdown(outcome.failure)}\n`
+  const bytes = Buffer.byteLength(text)
+  if (bytes > left) return 0
+  appendFileSync(path, text)
+  return bytes
+}
+
+/** The failure as markdown: message and hint are shown as they are, whatever they contain. */
+export function failureMarkdown({ kind, message, hint }: Failure): string {
+  const title = kind === 'interrupted' ? 'cancelled' : 'no verdict'
+  const advice = hint === undefined ? [] : ['', '**What to do**', '', fenced(hint)]
+  return [`## Pare: ${title}`, '', fenced(message), ...advice].join('\n')
+}
+
+/** A code block whose fence is longer than any run of backticks inside. */
+function fenced(text: string): string {
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(Math.max(3, longest + 1))
+  return `${fence}text\n${text}\n${fence}`
+}

@@ -1,0 +1,52 @@
+import { type Handler, json } from './server.js'
+
+export interface StoredComment {
+  readonly id: number
+  body: string
+  readonly user: { readonly login: string; readonly type: 'Bot' | 'User' }
+}
+
+/** The part of GitHub's REST API that has to do with comments, for a token of a workflow. */
+export interface GithubApi {
+  readonly comments: StoredComment[]
+  /** A token of a fork's pull request may only read. */
+  mayWrite: boolean
+  readonly handler: Handler
+}
+
+/** Comments come in pages of two, so that finding one's own needs the next page. */
+const PAGE = 2
+
+export function githubApi(origin: () => string): GithubApi {
+  const api: GithubApi = { comments: [], mayWrite: true, handler }
+  function handler({ method, url, body }: Parameters<Handler>[0]): ReturnType<Handler> {
+    if (url.pathname === '/user') return json(403, { message: 'Resource not accessible by integration' })
+    const one = /^\/repos\/octo\/models\/issues\/comments\/(\d+)$/.exec(url.pathname)?.[1]
+    const all = /^\/repos\/octo\/models\/issues\/(\d+)\/comments$/.test(url.pathname)
+    if (one === undefined && !all) return undefined
+    if (method === 'GET') return page(api.comments, url, origin())
+    if (!api.mayWrite) return json(403, { message: 'Resource not accessible by integration' })
+    const text = (JSON.parse(body.toString('utf8')) as { body: string }).body
+    const found = api.comments.find((comment) => String(comment.id) === one)
+    if (found !== undefined) {
+      found.body = text
+      return json(200, found)
+    }
+    const created: StoredComment = {
+      id: 100 + api.comments.length,
+      body: text,
+      user: { login: 'github-actions[bot]', type: 'Bot' },
+    }
+    api.comments.push(created)
+    return json(201, created)
+  }
+  return api
+}
+
+function page(comments: readonly StoredComment[], url: URL, origin: string): ReturnType<Handler> {
+  const number = Number(url.searchParams.get('page') ?? '1')
+  const next = new URL(url.pathname + url.search, origin)
+  next.searchParams.set('page', String(number + 1))
+  const link = comments.length > number * PAGE ? { link: `<${next.href}>; rel="next"` } : {}
+  return json(200, comments.slice((number - 1) * PAGE, number * PAGE), link)
+}

@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { runResults } from '@pare/report'
+import type { RunOutcome, RunRequest } from './engine.js'
+import { exitCodes, Failure, messageOf } from './failure.js'
+import type { RunInputs } from './inputs.js'
+import { findUpwards } from './onnxruntime.js'
+
+/** The command line that the workspace's lockfile chose. */
+export interface WorkspaceCli {
+  readonly version: string
+  /** The script behind the command `pare`. */
+  readonly script: string
+}
+
+/** How long a command may take to stop after it was told to, in milliseconds. GitHub kills the step after 10 s. */
+const STOP_MS = 5_000
+
+/** `node_modules/@pare/cli`, nearest to the working directory and not above the workspace. */
+export function findWorkspaceCli(workingDirectory: string, workspace: string): WorkspaceCli | undefined {
+  const folder = findUpwards(workingDirectory, workspace, join('@pare', 'cli'))
+  if (folder === undefined) return undefined
+  const manifest: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  if (typeof manifest !== 'object' || manifest === null || !('bin' in manifest)) return undefined
+  const { bin } = manifest
+  const script = typeof bin === 'string' ? bin : typeof bin === 'object' && bin !== null && 'pare' in bin ? bin.pare : undefined
+  if (typeof script !== 'string') return undefined
+  return { version: 'version' in manifest ? String(manifest.version) : 'unknown', script: resolve(folder, script) }
+}
+
+/** Runs `pare run --json` in a process of its own. Its JSON is all that is taken from it; its messages go to the log. */
+export async function runWorkspaceCli(cli: WorkspaceCli, request: RunRequest): Promise<RunOutcome> {
+  const { stdout, exitCode } = await runCommand([cli.script, ...argumentsOf(request.inputs, request.folder)], request)
+  request.signal.throwIfAborted()
+  const document = parseJson(stdout)
+  const results = runResults.safeParse(document)
+  if (results.success) return { results: results.data, exitCode }
+  throw failureOf(document, exitCode, cli)
+}
+
+/** Of `pare run`. Absent inputs are left out: the config decides. */
+export function argumentsOf(inputs: RunInputs, folder: string): readonly string[] {
+  const { maxDrop } = inputs
+  const options: readonly (readonly [string, string | number | undefined])[] = [
+    ['--config', inputs.config],
+    ['--data', inputs.data],
+    ['--metric', inputs.metric],
+    ['--criterion', inputs.criterion],
+    ['--structure', inputs.structure],
+    ['--sparsity', inputs.sparsity],
+    ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
+  ]
+  const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+  return ['run', '--json', `--out=${folder}`, ...given, ...(inputs.models.length > 0 ? ['--', ...inputs.models] : [])]
+}
+
+/** What belongs to the action alone: its inputs, its files, and tokens. */
+const PRIVATE = /^(INPUT_|ACTIONS_|GITHUB_(OUTPUT|ENV|PATH|STATE|STEP_SUMMARY|TOKEN)$)/i
+
+export function scrubbed(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !PRIVATE.test(name)))
+}
+
+function runCommand(argv: readonly string[], request: RunRequest): Promise<{ stdout: string; exitCode: number }> {
+  const { signal, workingDirectory } = request
+  return new Promise((resolvePromise, reject) => {
+    const child = spawn(process.execPath, argv, {
+      cwd: workingDirectory,
+      env: scrubbed(process.env),
+      stdio: ['ignore', 'pipe', 'inherit'],
+      windowsHide: true,
+    })
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const stop = () => {
+      child.kill('SIGINT')
+      setTimeout(() => child.kill('SIGKILL'), STOP_MS).unref()
+    }
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    child.on('error', reject)
+    child.on('close', (code, killedBy) => {
+      signal.removeEventListener('abort', stop)
+      if (killedBy !== null) process.stderr.write(`pare was ended by ${killedBy}\n`)
+      resolvePromise({ stdout: Buffer.concat(chunks).toString('utf8'), exitCode: code ?? exitCodes.infrastructure })
+    })
+  })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    return new Failure('infrastructure', `its output is not JSON: ${messageOf(error)}: '${text.slice(0, 80)}'`)
+  }
+}
+
+/** Why there are no results: the error the command reports in its JSON, a schema that is not ours, or no JSON at all. */
+function failureOf(document: unknown, exitCode: number, cli: WorkspaceCli): Failure {
+  const who = `action: the workspace's @pare/cli ${cli.version}`
+  const hint =
+    'see its messages in the log above; update @pare/cli in the workspace to the version of this action, or uninstall it to use the built-in one'
+  if (document instanceof Failure)
+    return new Failure(kindOf(exitCode), `${who} ended with exit code ${exitCode}; ${document.message}`, { hint })
+  const { error, schemaVersion } = fieldsOf(document)
+  if (isReport(error)) return new Failure(kindOf(exitCode), error.message, { hint: error.hint ?? hint })
+  return new Failure(
+    'infrastructure',
+    `${who} wrote results with schemaVersion ${JSON.stringify(schemaVersion)}, which this action cannot read (expected 1)`,
+    {
+      hint,
+    },
+  )
+}
+
+function kindOf(exitCode: number): Failure['kind'] {
+  if (exitCode === exitCodes.usage) return 'usage'
+  return exitCode === exitCodes.untrusted ? 'untrusted' : 'infrastructure'
+}
+
+function fieldsOf(document: unknown): { readonly error?: unknown; readonly schemaVersion?: unknown } {
+  return typeof document === 'object' && document !== null ? document : {}
+}
+
+function isReport(error: unknown): error is { readonly message: string; readonly hint?: string } {
+  return typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string'
+}
