@@ -55,6 +55,8 @@ export async function openSession({ ort }: Runtime, path: string, threads = avai
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    // Threads that wait for work must not keep other processes from theirs: runners are shared.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   }).catch((cause: Error) => {
     throw new PareError(`${path}: ONNX Runtime cannot load the model: ${cause.message}`, {
       hint: 'check the file; pare inspect MODEL shows what is in it.',
