@@ -72,17 +72,18 @@ function keysAt(path: Path): readonly string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
 }
 
-/** The schema of a place, without its `optional`. */
+/** The schema of a place, without its `optional`. Within a union it is that of the alternative which has such a field. */
 function schemaAt(path: Path): (z.core.$ZodType & { readonly description?: string }) | undefined {
-  let schema: z.core.$ZodType | undefined = configSchema
-  for (const key of path) {
-    const inner: z.core.$ZodType = unwrap(schema)
-    if (inner instanceof z.ZodObject) schema = inner.shape[String(key)]
-    else if (inner instanceof z.ZodArray) schema = inner.element
-    else return inner
-    if (schema === undefined) return undefined
-  }
-  return unwrap(schema)
+  return path.reduce<z.core.$ZodType | undefined>((schema, key) => {
+    const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
+    const inner = alternatives.map((alternative) => fieldOf(alternative, key)).find((found) => found !== undefined)
+    return inner === undefined ? schema : unwrap(inner)
+  }, configSchema)
+}
+
+function fieldOf(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodArray) return schema.element
+  return schema instanceof z.ZodObject ? schema.shape[String(key)] : undefined
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {

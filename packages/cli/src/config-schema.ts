@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 // The description of a field says what is expected there: editors show it from the JSON Schema, error messages quote it.
 
-const fraction = z.number().min(0).max(1)
+const fraction = z.number().min(0).max(1).describe('a number from 0 to 1, such as 0.5')
 const path = z.string().min(1)
 const count = z.number().int().positive()
 
@@ -14,7 +14,7 @@ const plugin = (example: string, options: string) =>
 const target = z
   .union([
     z.strictObject({ sparsity: fraction }),
-    z.strictObject({ threshold: z.number().positive() }),
+    z.strictObject({ threshold: z.number().positive().describe('a number above 0, such as 0.01') }),
     z.strictObject({ ratio: fraction }),
   ])
   .describe('one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }')

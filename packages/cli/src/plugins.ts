@@ -131,12 +131,37 @@ function exportName(kind: PluginKind, packageName: string): string {
 }
 
 function make(kind: PluginKind, { name, options }: PluginReference, found: unknown): Criterion | Structure {
-  const plugin = typeof found === 'function' ? call(kind, name, () => (found as Factory)(options)) : found
-  if (isPlugin(kind, plugin)) return plugin
+  const watched = watchReads(options)
+  const plugin = typeof found === 'function' ? call(kind, name, () => (found as Factory)(watched.options)) : found
+  if (!isPlugin(kind, plugin)) {
+    throw usage(
+      `pare: ${kind} '${name}' is not a ${kind}: ${formatValue(plugin)} lacks ${MEMBERS[kind].join(' or ')}.`,
+      `check that the package is a ${kind}, and that it is made for this version of pare`,
+    )
+  }
+  const unread = Object.keys(options).find((option) => !watched.read.has(option))
+  if (unread === undefined) return plugin
+  const known = [...watched.read]
+  const meant = suggest(unread, known)
   throw usage(
-    `pare: ${kind} '${name}' is not a ${kind}: ${formatValue(plugin)} lacks ${MEMBERS[kind].join(' or ')}.`,
-    `check that the package is a ${kind}, and that it is made for this version of pare`,
+    `pare: ${kind} '${name}' has no option '${unread}' (${formatValue(options[unread])}).`,
+    `${meant === undefined ? '' : `did you mean '${meant}'? `}Its options: ${known.join(', ') || 'none'}`,
   )
+}
+
+/** Options that remember which of them the factory looked at: one that nobody reads is a slip of the pen. */
+function watchReads(options: Readonly<Record<string, unknown>>): {
+  options: Readonly<Record<string, unknown>>
+  read: ReadonlySet<string>
+} {
+  const read = new Set<string>()
+  const watched = new Proxy(options, {
+    get(target, option) {
+      if (typeof option === 'string') read.add(option)
+      return Reflect.get(target, option)
+    },
+  })
+  return { options: watched, read }
 }
 
 function call<Result>(kind: PluginKind, name: string, factory: () => Result): Result {

@@ -40,7 +40,7 @@ export interface Pruned extends PlanFacts {
 export async function pruneModel({ path, steps, seed, output }: PruneJob, work: Work): Promise<Pruned> {
   await using file = await openModel(path)
   await using inputHash = hashFile(path)
-  return withFolder(output.folder, async () => {
+  return await withFolder(output.folder, async () => {
     const planned = await decide(file.model, { steps, seed }, work)
     const written = await writePruned(applyPlan(file.model, { seed, steps: planned.steps }), output.model, work)
     await using outputHash = hashFile(output.model)

@@ -47,7 +47,8 @@ export function stepOf(options: StepOptions, cwd: string) {
 
 /** What prune and replay print under --json. */
 export function documentOf(pruned: Pruned, cwd: string) {
-  const { model, output, plan, sparsity, parameters, groups, declined } = pruned
+  const { model, output, plan, parameters, groups, declined } = pruned
+  const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
   return {

@@ -1,0 +1,53 @@
+import { main } from '../command-line.js'
+import type { Io } from '../io.js'
+
+export interface Session {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+  /** What stdout holds, which must be one JSON document. */
+  json(): Document
+}
+
+export interface Document {
+  readonly [field: string]: unknown
+}
+
+export interface SessionOptions {
+  readonly cwd: string
+  readonly env?: Io['env']
+  readonly signal?: AbortSignal
+  /** A terminal somebody looks at. Default: false, a pipe. */
+  readonly isTTY?: boolean
+  /** Sees what goes to stderr as it comes. */
+  readonly onStderr?: (text: string) => void
+}
+
+/** Runs `pare …argv` in this process. */
+export async function pare(
+  argv: readonly string[],
+  { cwd, env = {}, signal, isTTY = false, onStderr }: SessionOptions,
+): Promise<Session> {
+  const out: string[] = []
+  const err: string[] = []
+  const record = (texts: string[], see?: (text: string) => void) => ({
+    isTTY,
+    columns: 100,
+    write(text: string) {
+      texts.push(text)
+      see?.(text)
+      return true
+    },
+  })
+  const io = {
+    stdout: record(out),
+    stderr: record(err, onStderr),
+    env,
+    cwd,
+    signal: signal ?? new AbortController().signal,
+    now: Date.now,
+  }
+  const exitCode = await main(argv, io)
+  const [stdout, stderr] = [out.join(''), err.join('')]
+  return { exitCode, stdout, stderr, json: () => JSON.parse(stdout) as Document }
+}
