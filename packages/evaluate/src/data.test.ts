@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type DataOptions, openData, UntrustedError } from './data.js'
 import { inputsFor, padBatch } from './dataset.js'
-import { array, input, npyBytes, npzBytes, put, temporaryFolder } from './fixture.test.files.js'
+import { array, input, npyBytes, npzBytes, put, temporaryFolder, testModel } from './fixture.test.files.js'
 
 const folder = temporaryFolder()
 const x = input('x', 'float32', ['batch', 2])
@@ -116,4 +116,14 @@ test('inputs that follow from the token ids are filled in for each model', async
     position_ids: array('int64', [1, 3], [0, 1, 2]),
   })
   expect(() => inputsFor([ids, x], batch!)).toThrow("input 'x' float32[batch, 2] is not in the data.")
+})
+
+test('a text and its tokenizer give the same windows as the stored token ids', async () => {
+  const inputs = [input('input_ids', 'int64', ['batch', 'seq'])]
+  const text = { tokenizer: testModel('lm-tokenizer.json'), length: 128 }
+  const [stored] = await all((await open(testModel('data/lm-evaluate.npz'), { inputs })).batches(1000))
+  const [read] = await all((await open(testModel('data/lm-evaluate.txt'), { inputs, text })).batches(1000))
+  expect(stored?.size).toBe(739)
+  expect(read?.inputs).toEqual(stored?.inputs)
+  expect([...read!.scored!.data].filter(Boolean)).toHaveLength(739 * 127)
 })
