@@ -1,5 +1,5 @@
 // Makes dist/: the action with everything it needs but ONNX Runtime, which is found or downloaded at run time.
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -13,25 +13,39 @@ const plugins = Object.keys(JSON.parse(readFileSync(join(cli, '../package.json')
   /^@pare\/(criterion|structure)-/.test(name),
 )
 
+/** Libraries in files of their own, which change only when the library does; `jiti` is loaded only for a config in TypeScript. */
+const apart = {
+  // The plain entry of jiti loads its Babel at run time from its own folder; this one has it inside.
+  './jiti.mjs': { packages: ['jiti'], code: "export * from 'jiti/static'" },
+  './toolkit.mjs': {
+    packages: ['@actions/core', '@actions/artifact', '@actions/github', '@actions/tool-cache', 'tar'],
+    code: `export * from '@actions/core'
+      export { DefaultArtifactClient } from '@actions/artifact'
+      export { getOctokit } from '@actions/github'
+      export { downloadTool } from '@actions/tool-cache'
+      export { x } from 'tar'`,
+  },
+}
+
 /** Source by file in dist/. A TypeScript config may import `config.js` (as '@pare/cli') and the plugins. */
 const files = {
   'main.mjs': join(here, 'src/main.ts'),
   'child.mjs': join(dirname(entryOf('@pare/evaluate')), 'child.js'),
+  ...Object.fromEntries(Object.keys(apart).map((file) => [file.slice(2), file])),
   'config.js': join(cli, 'config.js'),
   ...Object.fromEntries(plugins.map((name) => [`plugins/${name.slice('@pare/'.length)}.mjs`, entryOf(name)])),
 }
 
 /** Bundles into `folder` and returns the names of the files. The same sources and node_modules give the same bytes. */
 export async function bundle(folder) {
+  rmSync(folder, { recursive: true, force: true })
   for (const [file, input] of Object.entries(files)) {
     const build = await rolldown({
       input,
       cwd: here,
       platform: 'node',
       external: /^onnxruntime-/,
-      // jiti loads its Babel at run time from its own folder; this entry has it inside.
-      resolve: { alias: { jiti: 'jiti/static' } },
-      plugins: [inlineVersions, resolveInside],
+      plugins: [keepApart, inlineVersions, resolveInside],
       onLog: (level, log, handle) => log.code === 'EVAL' || log.code === 'INVALID_ANNOTATION' || handle(level, log),
     })
     await build.write({
@@ -45,6 +59,17 @@ export async function bundle(folder) {
     await build.close()
   }
   return Object.keys(files)
+}
+
+const keepApart = {
+  name: 'keep-apart',
+  resolveId(name, importer) {
+    if (importer === undefined) return name in apart ? join(here, name) : null
+    if (importer.includes('node_modules')) return null
+    const file = Object.keys(apart).find((key) => apart[key].packages.includes(name) && importer !== join(here, key))
+    return file === undefined ? null : { id: file, external: true }
+  },
+  load: (id) => Object.entries(apart).find(([file]) => join(here, file) === id)?.[1].code ?? null,
 }
 
 /** Our packages read their version from their package.json: in a bundle that file is another package's. */

@@ -64,6 +64,9 @@ async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, 
   const cli = trusted ? findWorkspaceCli(workingDirectory, workspace) : undefined
   if (cli !== undefined) {
     core.info(`Engine: @pare/cli ${cli.version} of the workspace (${cli.script}).`)
+    if (inputs.onnxruntimePath !== undefined) {
+      core.warning("The input 'onnxruntime-path' has no effect: the workspace's @pare/cli brings its own.", { title: 'Pare' })
+    }
     return (request) => runWorkspaceCli(cli, request)
   }
   const platform = { os: process.platform, arch: process.arch }

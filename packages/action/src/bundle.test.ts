@@ -26,7 +26,7 @@ describe('the bundle', () => {
     }
   })
 
-  it.skipIf(!inGit)('is committed as built (skipped outside of a git checkout)', () => {
+  it.skipIf(!inGit || !process.env.CI)('is committed as built (skipped outside of CI, where it may be under way)', () => {
     const changed = execFileSync('git', ['diff', '--name-only', '--', 'packages/action/dist'], {
       cwd: repository,
       encoding: 'utf8',
@@ -45,7 +45,7 @@ describe('the bundle', () => {
       const imports = [...text.matchAll(/(?:^|[;\n}])\s*import\s?(?:[^"'();]*?from\s?)?["']([^"']+)["']/g)].map(
         ([, name]) => name,
       )
-      expect(imports.filter((name) => !/^node:|^[a-z_/0-9]+$/.test(name ?? ''))).toEqual([])
+      expect(imports.filter((name) => !/^node:|^[a-z_/0-9]+$|^\.\/(jiti|toolkit)\.mjs$/.test(name ?? ''))).toEqual([])
     }
   })
 

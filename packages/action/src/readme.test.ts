@@ -9,7 +9,7 @@ const readme = readFileSync(join(repository, 'packages/action/README.md'), 'utf8
 /** The first column of the table under a heading: `name`. */
 function rows(heading: string): { name: string; default: string }[] {
   const section = readme.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
-  return [...section.matchAll(/^\| `([\w-]+)` \| ([^|]*) \|/gm)].map(([, name = '', second = '']) => ({
+  return [...section.matchAll(/^\| `([\w-]+)` *\| *(.*?) *\|/gm)].map(([, name = '', second = '']) => ({
     name,
     default: second.trim(),
   }))

@@ -68,6 +68,20 @@ describe.skipIf(skipped !== undefined)(
       expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([4, 'error'])
     })
 
+    it.each([
+      ['a data set that is a module', { data: 'data/val.mjs' }],
+      ['a third-party plugin', { criterion: 'pare-criterion-evil' }],
+    ])("%s in a stranger's workspace: exit 4, and it does not run", async (_, inputs) => {
+      checkOut(machine, {
+        'data/val.mjs': "import { writeFileSync } from 'node:fs'\nwriteFileSync('pwned', '')\nexport default []",
+        'node_modules/pare-criterion-evil/package.json': JSON.stringify({ name: 'pare-criterion-evil', main: 'index.js' }),
+        'node_modules/pare-criterion-evil/index.js': "require('node:fs').writeFileSync('pwned', '')",
+      })
+      const step = await runStep(machine, services, { event: events.forkPullRequestTarget, with: { ...green, ...inputs } })
+      expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([4, 'error'])
+      expect(existsSync(join(machine.workspace, 'pwned'))).toBe(false)
+    })
+
     it('bad config: exit 2, with every problem in one annotation', async () => {
       checkOut(machine, {
         'pare.config.json': JSON.stringify({ models: [{ path: 'models/digits.onnx', evalaute: {}, gate: { maxDrop: '1%' } }] }),

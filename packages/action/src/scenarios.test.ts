@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { isAbsolute } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { runResults } from '@pare/report'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { repository } from './testing/action-yml.js'
 import { zipNames } from './testing/artifact-service.js'
 import { events } from './testing/events.js'
 import { skipReason } from './testing/node24.js'
@@ -150,6 +151,31 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
     })
     const step = await runStep(machine, services, { event: events.forkPullRequest, with: {} })
     expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([0, 'pass'])
+  })
+
+  it('takes a data set that is a module in TypeScript', async () => {
+    const module = `
+      type Sample = { input: number[]; label: number }
+      export default async function* (): AsyncGenerator<Sample> {
+        for (let n = 0; n < 40; n++) yield { input: Array.from({ length: 64 }, (_, i) => (i * n) % 16), label: n % 10 }
+      }`
+    checkOut(machine, { 'data/generated.ts': module })
+    const step = await runStep(machine, services, {
+      event: events.push,
+      with: { ...green, data: 'data/generated.ts', 'max-drop': '0.5' },
+    })
+    expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([0, 'pass'])
+    expect(step.summary).toContain('40')
+  })
+
+  it("runs the workspace's own command line where it has one", async () => {
+    mkdirSync(join(machine.workspace, 'node_modules/@pare'), { recursive: true })
+    symlinkSync(join(repository, 'packages/cli'), join(machine.workspace, 'node_modules/@pare/cli'), 'junction')
+    const step = await runStep(machine, services, { event: events.pullRequest, with: red })
+    expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([1, 'fail'])
+    expect(step.log).toMatch(/Engine: @pare\/cli \d+\.\d+\.\d+ of the workspace/)
+    expectResults(step, 'fail')
+    expect(services.registry.requests).toEqual([])
   })
 
   it('hides the token from the log', async () => {

@@ -16,6 +16,11 @@ interface Workflow {
   readonly jobs: Readonly<Record<string, { readonly steps: readonly { readonly uses?: string; readonly with?: object }[] }>>
 }
 
+it('the linter sees a mistake', async () => {
+  const findings = await actionlint.runLint('on: push\njobs:\n  a:\n    steps:\n      - run: true\n', '.github/workflows/x.yml')
+  expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining('"runs-on" section is missing')])
+})
+
 describe.each(workflows)('%s', (name) => {
   const text = readFileSync(join(folder, name), 'utf8')
   const workflow = parse(text) as Workflow
