@@ -10,7 +10,7 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
   const needs = Object.keys(criterion.needs)
   if (needs.length > 0) {
     throw usage(
-      `criterion '${criterion.name}' needs ${needs.join(', ')} of calibration data, and this version of pare does not calibrate.`,
+      `pare: criterion '${criterion.name}' needs ${needs.join(', ')} of calibration data, and this version of pare does not calibrate.`,
       "use a criterion that looks at weights only, such as 'magnitude'",
     )
   }
@@ -27,7 +27,7 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
 function readTarget(target: TargetConfig, structure: string): Target {
   if (!('ratio' in target)) return target
   throw usage(
-    `structure '${structure}' masks elements and takes no ratio (${target.ratio}): a ratio is for structures that cut.`,
+    `pare: structure '${structure}' masks elements and takes no ratio (${target.ratio}): a ratio is for structures that cut.`,
     `say sparsity ${target.ratio} instead: --sparsity ${target.ratio}, or target: { sparsity: ${target.ratio} }`,
   )
 }
