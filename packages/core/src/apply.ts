@@ -1,9 +1,9 @@
 import { editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
-import type { Backend, Bits, Chunk, Kernel } from './backend.js'
+import type { Backend, Bits, Chunk, Kernel, Precision } from './backend.js'
 import type { Weight } from './contract.js'
 import { cpu } from './cpu.js'
-import type { MaskedWeight, MaskStep, Plan, PlanStep } from './plan.js'
+import type { MaskedWeight, Plan, PlanStep } from './plan.js'
 import { randomStream } from './random.js'
 import { type RowThresholds, rowOf } from './rows.js'
 import { bitsOf, floatsOf, floatType, widthOf } from './stream.js'
@@ -16,12 +16,14 @@ export function applyPlan(model: Model, plan: Pick<Plan, 'seed' | 'steps'>): Mod
 
 export function applyStep(model: Model, step: PlanStep, { seed, backend = cpu }: { seed: number; backend?: Backend }): Model {
   const weights = new Map(weightsOf(model).map((weight) => [weight.id, weight]))
+  const kernel = backend.compile(step.saliency, step.precision)
   const masked = new Map<Tensor, Payload>()
   for (const entry of step.weights) {
     const weight = weights.get(entry.id)
     if (weight === undefined || weight.tensor.shape.reduce((a, b) => a * b, 1) !== entry.elements)
       throw anotherModel(entry, weight)
-    if (entry.masked > entry.zeros) masked.set(weight.tensor, maskedPayload(weight, { step, entry, seed, backend }))
+    if (entry.masked > entry.zeros)
+      masked.set(weight.tensor, maskedPayload(weight, { entry, precision: step.precision, kernel, seed }))
   }
   if (masked.size === 0) return model
   return withTensors(model, (tensor) => {
@@ -31,15 +33,14 @@ export function applyStep(model: Model, step: PlanStep, { seed, backend = cpu }:
 }
 
 interface Masking {
-  readonly step: MaskStep
   readonly entry: MaskedWeight
+  readonly precision: Precision
+  readonly kernel: Kernel
   readonly seed: number
-  readonly backend: Backend
 }
 
 /** The payload of a weight with the rule applied to whatever stretch is read. */
-function maskedPayload({ id, tensor, rows }: Weight, { step, entry, seed, backend }: Masking): Payload {
-  const kernel = backend.compile(step.saliency, step.precision)
+function maskedPayload({ id, tensor, rows }: Weight, { entry, precision, kernel, seed }: Masking): Payload {
   const stream = randomStream(seed, id)
   const width = widthOf(tensor)
   const type = floatType(tensor)
@@ -51,7 +52,7 @@ function maskedPayload({ id, tensor, rows }: Weight, { step, entry, seed, backen
     const fits = first * width === offset && last * width === offset + target.byteLength && target.byteOffset % width === 0
     const bytes = fits ? target : new Uint8Array((last - first) * width)
     await tensor.data.read(bytes, first * width)
-    const chunk = { weights: floatsOf(bytes, type, step.precision), start: first, stream }
+    const chunk = { weights: floatsOf(bytes, type, precision), start: first, stream }
     const bits = bitsOf(bytes, type)
     if (isRows(entry.rule)) maskRows(chunk, (i) => rowOf(rows, i), { rule: entry.rule, kernel, bits })
     else maskChunk(chunk, entry.rule, { kernel, bits })

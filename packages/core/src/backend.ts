@@ -26,11 +26,13 @@ export interface Chunk {
 export interface Kernel {
   /** target[i] = saliency of weights[i]. */
   saliency(chunk: Chunk, target: Floats): void
-  /** counts[b] += elements whose saliency falls into bucket b (`keys.ts`). `counts` is u32[65536]. */
-  histogram(chunk: Chunk, counts: Uint32Array): void
-  /** Appends the elements with low ≤ saliency ≤ high to `into`, in order; returns how many lie below `low`. */
+  /** What `histogram` adds to: u32[65536], zero at first. It may be changed. */
+  readonly counts: Uint32Array
+  /** counts[b] += elements whose saliency falls into bucket b (`keys.ts`). */
+  histogram(chunk: Chunk): void
+  /** Appends the elements with low ≤ saliency ≤ high to `into`, in order; returns how many lie below `low`. Bounds are numbers of the precision. */
   collect(chunk: Chunk, range: SaliencyRange, into: Candidates): number
-  /** Zeroes target[i], the bits of weights[i], unless saliency ≥ below; with `ties`, unless saliency > below. */
+  /** Zeroes target[i], the bits of weights[i], unless saliency ≥ below; with `ties`, unless saliency > below. `below` is a number of the precision. */
   mask(chunk: Chunk, below: number, ties: boolean, target: Bits): void
 }
 

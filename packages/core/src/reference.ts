@@ -1,6 +1,6 @@
 import type { Backend, Chunk, Kernel } from './backend.js'
 import type { Expression } from './contract.js'
-import { digitReader } from './keys.js'
+import { BUCKETS, digitReader } from './keys.js'
 import { type RandomStream, uniform } from './random.js'
 
 /** One element at a time, by walking the expression: slow and obvious, the oracle of every other backend. */
@@ -9,11 +9,13 @@ export const reference: Backend = {
   compile(expression, precision): Kernel {
     const round = precision === 'f32' ? Math.fround : (x: number) => x
     const digitOf = digitReader(precision)
+    const counts = new Uint32Array(BUCKETS)
     const saliencies = ({ weights, start, stream }: Chunk) =>
       Array.from(weights, (weight, i) => saliency(expression, { weight, index: start + i, stream, round }))
     return {
       saliency: (chunk, target) => target.set(saliencies(chunk)),
-      histogram(chunk, counts) {
+      counts,
+      histogram(chunk) {
         for (const s of saliencies(chunk)) counts[digitOf(s, 0)]!++
       },
       collect(chunk, { low, high }, into) {

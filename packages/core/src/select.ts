@@ -25,7 +25,7 @@ export async function select(
   const scoring = { kernel: options.backend.compile(saliency, precision), precision, progress: progressOf(sources, options) }
   const selections =
     'threshold' in target
-      ? await selectBelow(sources, checkThreshold(target.threshold), scoring)
+      ? await selectBelow(sources, roundUp(checkThreshold(target.threshold), precision), scoring)
       : await selectShare(sources, { scope, sparsity: target.sparsity }, scoring)
   return { precision, selections }
 }
@@ -76,6 +76,15 @@ async function selectBelow(sources: readonly Source[], below: number, scoring: S
     selections.push({ zeros: untouched[i]!.zeros, masked, rule: { below, until: 0 } })
   }
   return selections
+}
+
+/** The smallest number of the precision that is not below x: the same elements lie below it. */
+function roundUp(x: number, precision: Precision): number {
+  const near = precision === 'f32' ? Math.fround(x) : x
+  if (near >= x) return near
+  const float = Float32Array.of(near)
+  new Uint32Array(float.buffer)[0]!++
+  return float[0]!
 }
 
 function checkThreshold(threshold: number): number {

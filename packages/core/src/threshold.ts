@@ -59,11 +59,11 @@ const CAPACITY = 1 << 22
 async function histogram(sources: readonly Source[], { kernel, precision, progress }: Scoring) {
   const counts = new Float64Array(BUCKETS)
   const zeros: number[] = []
-  const own = new Uint32Array(BUCKETS)
+  const own = kernel.counts.fill(0)
   let seen = 0
   for (const source of sources) {
     const zerosBefore = own[ZEROS[precision]]!
-    for await (const chunk of readChunks(source, precision, progress)) kernel.histogram(chunk, own)
+    for await (const chunk of readChunks(source, precision, progress)) kernel.histogram(chunk)
     zeros.push(own[ZEROS[precision]]! - zerosBefore)
     if (notFinite(own, precision) > 0) throw await nameNotFinite(source, { kernel, precision, progress })
     seen += source.elements

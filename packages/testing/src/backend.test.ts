@@ -1,5 +1,6 @@
-import { cpu, reference } from '@pare/core'
+import { cpu, javascript, reference } from '@pare/core'
 import { testBackend } from './backend.js'
 
 testBackend(cpu)
+testBackend(javascript)
 testBackend(reference)

@@ -27,10 +27,13 @@ export function testBackend(backend: Backend): void {
 
     test('histograms equal the reference', () => {
       check(precision, ({ expression, chunk }) => {
-        const [mine, theirs] = [new Uint32Array(65536), new Uint32Array(65536)]
-        backend.compile(expression, precision).histogram(chunk, mine)
-        reference.compile(expression, precision).histogram(chunk, theirs)
-        expect(filled(mine, precision)).toEqual(filled(theirs, precision))
+        const kernels = [backend, reference].map((one) => one.compile(expression, precision))
+        const [mine, theirs] = kernels.map((kernel) => {
+          kernel.counts.fill(0)
+          kernel.histogram(chunk)
+          return filled(kernel.counts, precision)
+        })
+        expect(mine).toEqual(theirs)
       })
     })
 

@@ -1,0 +1,112 @@
+// Just enough of the WebAssembly binary format to write loops over vectors of four f32. Instructions are lists of bytes, in stack order.
+
+export type Code = readonly number[]
+
+/** LEB128. */
+export function unsigned(value: number): Code {
+  const bytes: number[] = []
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return [...bytes, rest]
+    bytes.push((rest % 128) | 128)
+  }
+}
+
+function signed(value: number): Code {
+  const bytes: number[] = []
+  for (let rest = value | 0; ; rest >>= 7) {
+    const byte = rest & 127
+    if ((rest === 0 && (byte & 64) === 0) || (rest === -1 && (byte & 64) !== 0)) return [...bytes, byte]
+    bytes.push(byte | 128)
+  }
+}
+
+const vector = (opcode: number, ...immediate: number[]): Code => [0xfd, ...unsigned(opcode), ...immediate]
+const floats = (value: number) => [...new Uint8Array(Float32Array.of(value).buffer)]
+const four = <T>(items: readonly T[]) => [...items, ...items, ...items, ...items]
+
+export const get = (local: number): Code => [0x20, ...unsigned(local)]
+export const set = (local: number): Code => [0x21, ...unsigned(local)]
+export const tee = (local: number): Code => [0x22, ...unsigned(local)]
+
+export const i32 = {
+  const: (value: number): Code => [0x41, ...signed(value)],
+  load: (offset: number): Code => [0x28, 2, ...unsigned(offset)],
+  store: (offset: number): Code => [0x36, 2, ...unsigned(offset)],
+  lessUnsigned: [0x49] as Code,
+  add: [0x6a] as Code,
+  sub: [0x6b] as Code,
+  shl: [0x74] as Code,
+} as const
+
+export const f32x4 = {
+  load: (offset: number) => vector(0x00, 4, ...unsigned(offset)),
+  store: (offset: number) => vector(0x0b, 4, ...unsigned(offset)),
+  const: (value: number) => vector(0x0c, ...four(floats(value))),
+  splat: vector(0x13),
+  storeLane: (offset: number, lane: number) => vector(0x5a, 2, ...unsigned(offset), lane),
+  eq: vector(0x41),
+  lt: vector(0x43),
+  gt: vector(0x44),
+  le: vector(0x45),
+  ge: vector(0x46),
+  abs: vector(0xe0),
+  negate: vector(0xe1),
+  sqrt: vector(0xe3),
+  add: vector(0xe4),
+  subtract: vector(0xe5),
+  multiply: vector(0xe6),
+  divide: vector(0xe7),
+  min: vector(0xe8),
+  max: vector(0xe9),
+} as const
+
+export const i32x4 = {
+  const: (value: number) => vector(0x0c, ...four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])),
+  lane: (lane: number) => vector(0x1b, lane),
+  and: vector(0x4e),
+  or: vector(0x50),
+  xor: vector(0x51),
+  /** (a, b, mask): a where mask is set, else b. */
+  select: vector(0x52),
+  any: vector(0x53),
+  shiftLeft: vector(0xab),
+  shiftSigned: vector(0xac),
+  shiftUnsigned: vector(0xad),
+  add: vector(0xae),
+  sub: vector(0xb1),
+} as const
+
+/** Repeats `body` while the condition it leaves on the stack holds. */
+export const loop = (body: Code): Code => [0x03, 0x40, ...body, 0x0d, 0, 0x0b]
+/** Runs `body` if the condition on the stack holds. */
+export const when = (body: Code): Code => [0x04, 0x40, ...body, 0x0b]
+
+const TYPES = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const
+type Type = keyof typeof TYPES
+
+export interface Definition {
+  readonly name: string
+  readonly parameters: readonly Type[]
+  readonly locals: readonly Type[]
+  readonly body: Code
+}
+
+/** A module that imports `env.memory` and exports these functions. None returns anything. */
+export function moduleOf(functions: readonly Definition[]): Uint8Array<ArrayBuffer> {
+  const types = functions.map(({ parameters }) => [0x60, ...list(parameters.map((type) => [TYPES[type]])), 0])
+  const memory = [...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(1)]
+  const exports = functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)])
+  const bodies = functions.map(({ locals, body }) => sized([...list(locals.map((type) => [1, TYPES[type]])), ...body, 0x0b]))
+  const sections: [number, Code][] = [
+    [1, list(types)],
+    [2, list([memory])],
+    [3, list(functions.map((_, i) => unsigned(i)))],
+    [7, list(exports)],
+    [10, list(bodies)],
+  ]
+  return Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flatMap(([id, content]) => [id, ...sized(content)])])
+}
+
+const sized = (content: Code): Code => [...unsigned(content.length), ...content]
+const list = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()]
+const text = (string: string): Code => sized([...new TextEncoder().encode(string)])
