@@ -40,7 +40,7 @@ export function isFirst(index: Index, part: PartSpan): boolean {
 
 /** raw_data: a marker, with tag and length. */
 function markerField(tensor: number): Uint8Array {
-  return Uint8Array.of(RAW_DATA * 8 + 2, 4, ...marker(tensor))
+  return Uint8Array.of(RAW_DATA * 8 + 2, 4, tensor, tensor >>> 8, tensor >>> 16, tensor >>> 24)
 }
 
 export function marker(tensor: number): Uint8Array<ArrayBuffer> {

@@ -43,13 +43,15 @@ const LARGEST_BLOCK = 1 << 18
 export class Cursor {
   position = 0
   readonly #bytes: Bytes
+  readonly #buffer: Uint8Array
   #window: Uint8Array
   #base = 0
   #block = SMALLEST_BLOCK
 
   constructor(bytes: Bytes) {
     this.#bytes = bytes
-    this.#window = bytes.whole ?? new Uint8Array(0)
+    this.#buffer = new Uint8Array(bytes.whole === undefined ? Math.min(LARGEST_BLOCK, bytes.size) : 0)
+    this.#window = bytes.whole ?? this.#buffer.subarray(0, 0)
   }
 
   /** The next byte. The caller has checked that there is one. */
@@ -81,11 +83,10 @@ export class Cursor {
     const straight = at === this.#base + this.#window.length
     this.#block = straight ? Math.min(this.#block * 2, LARGEST_BLOCK) : SMALLEST_BLOCK
     const length = Math.min(this.#block, this.#bytes.size - at)
-    const buffer = new Uint8Array(length)
-    this.#bytes.read(buffer, at)
-    this.#window = buffer
+    this.#window = this.#buffer.subarray(0, length)
+    this.#bytes.read(this.#window, at)
     this.#base = at
-    return buffer[0]!
+    return this.#window[0]!
   }
 }
 
