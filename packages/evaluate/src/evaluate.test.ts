@@ -1,4 +1,6 @@
-import { modelBytes, parseText } from '@pare/onnx'
+import { linkSync } from 'node:fs'
+import { join } from 'node:path'
+import { editGraph, editModel, editTensor, modelBytes, parseText, writeModel } from '@pare/onnx'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { describeModel, evaluate } from './evaluate.js'
 import { array, npzBytes, put, temporaryFolder, testModel } from './fixture.test.files.js'
@@ -160,10 +162,25 @@ test('a file that is no model, and one that is a Git LFS pointer, are refused', 
   const request = { data: put(folder, 'x.npz', npzBytes(four)), metrics: ['accuracy'] }
   const pointer = put(folder, 'lfs.onnx', 'version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12345\n')
   await expect(evaluate({ ...request, model: pointer })).rejects.toThrow('a Git LFS pointer')
-  await expect(evaluate({ ...request, model: put(folder, 'bad.onnx', 'hello') })).rejects.toThrow(
-    /bad\.onnx: ONNX Runtime cannot load the model/,
+  await expect(evaluate({ ...request, model: put(folder, 'bad.onnx', 'hello') })).rejects.toThrow(/bad\.onnx: .* at byte 2/)
+  const unknown = await writeText('unknown.onnx', 'g (float[N, 3] x) => (float[N, 3] y) { y = Nonsense(x) }')
+  await expect(evaluate({ ...request, model: unknown })).rejects.toThrow(
+    /unknown\.onnx: ONNX Runtime cannot load the model: .*Nonsense/,
   )
-  await expect(evaluate({ ...request, model: `${folder}/none.onnx` })).rejects.toThrow('none.onnx: no such file')
+  await expect(evaluate({ ...request, model: `${folder}/none.onnx` })).rejects.toThrow('none.onnx does not exist')
+})
+
+test('external data beside the model are read; hard links only with trust', async () => {
+  const model = parseText(`scaled (float[N, 3] x) => (float[N, 3] y) <float[3] w = {1, -1, 1}> { y = Mul(x, w) }`)
+  const initializers = model.graph.initializers.map((tensor) => editTensor(tensor, { storage: 'external' }))
+  const path = join(folder, 'external.onnx')
+  await writeModel(editModel(model, { graph: editGraph(model.graph, { initializers }) }), path)
+  const request = { model: path, data: put(folder, 'external.npz', npzBytes(four)), metrics: ['accuracy'] }
+  // The best classes 2, 0, 1, 0 become 2, 0, 2, 0: of the labels 2, 1, 1, 2 only the first is right.
+  expect((await evaluate(request)).metrics).toEqual({ accuracy: 0.25 })
+  linkSync(`${path}.data`, join(folder, 'second.data'))
+  await expect(evaluate(request)).rejects.toThrow(/external\.onnx: external data .* hard link/)
+  expect((await evaluate({ ...request, trusted: true })).metrics).toEqual({ accuracy: 0.25 })
 })
 
 test('a data module runs only with trust, and says so in a way the exit code can follow', async () => {

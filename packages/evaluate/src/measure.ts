@@ -27,16 +27,11 @@ export async function measure(
 ): Promise<Omit<Evaluation, 'peakMemoryBytes'>> {
   const started = performance.now()
   const metrics = findMetrics(request.metrics)
-  const threads = request.threads ?? availableParallelism()
-  await using model = await openSession(runtime, request.model, threads)
-  await using reference = request.reference === undefined ? undefined : await openSession(runtime, request.reference, threads)
-  const data = await openData(request.data, {
-    inputs: model.inputs,
-    trusted: request.trusted ?? false,
-    ...(request.label !== undefined && { label: request.label }),
-    ...(request.text && { text: request.text }),
-    ...(importModule && { importModule }),
-  })
+  const { threads = availableParallelism(), trusted = false } = request
+  await using model = await openSession(runtime, request.model, { threads, trusted })
+  await using reference =
+    request.reference === undefined ? undefined : await openSession(runtime, request.reference, { threads, trusted })
+  const data = await openData(request.data, dataOptions(request, model, importModule))
   const output = chooseOutput(model, request.output)
   const batch = chooseBatch(data, [...model.inputs, ...(reference?.inputs ?? [])], request.batch)
   const scores = startScores(metrics)
@@ -47,9 +42,9 @@ export async function measure(
     const fed = batch.fixed ? padBatch(part, batch.size) : part
     const own = await model.run(fed, output)
     const other = await reference?.run(fed, output)
-    scores.add(judgeBatch({ batch: part, name: output, output: own, ...(other && { reference: other }) }, metrics), part.first)
-    if (other)
-      referenceScores.add(judgeBatch({ batch: part, name: output, output: other, reference: other }, metrics), part.first)
+    const outcome = { batch: part, name: output, ...(other && { reference: other }) }
+    scores.add(judgeBatch({ ...outcome, output: own }, metrics), part.first)
+    if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), part.first)
     samples += part.size
     onProgress?.(progressOf(samples, data))
   }
@@ -57,13 +52,20 @@ export async function measure(
     samples,
     ...scores.finish(output),
     ...(reference && { reference: referenceScores.finish(output) }),
-    ignored: data.ignored,
-    output,
-    batch: batch.size,
-    threads,
+    ...{ ignored: data.ignored, output, batch: batch.size, threads },
     executionProvider: 'cpu',
     onnxruntime: runtime.version,
     durationMs: performance.now() - started,
+  }
+}
+
+function dataOptions(request: EvaluateRequest, model: Session, importModule: MeasureOptions['importModule']): DataOptions {
+  return {
+    inputs: model.inputs,
+    trusted: request.trusted ?? false,
+    ...(request.label !== undefined && { label: request.label }),
+    ...(request.text && { text: request.text }),
+    ...(importModule && { importModule }),
   }
 }
 

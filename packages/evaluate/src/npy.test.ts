@@ -1,3 +1,5 @@
+import { PareError } from '@pare/onnx'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { npyBytes } from './fixture.test.files.js'
 import { numbersOf } from './ndarray.js'
@@ -63,5 +65,22 @@ test('what is no array of numbers is refused with what was found', () => {
   expect(() => parseNpy(npyBytes('<f4', [2 ** 40, 2 ** 40], new Uint8Array(8)), 'x.npy')).toThrow(/too large/)
   expect(() => parseNpy(npyBytes('<f4', [1], new Uint8Array(4)).subarray(0, 60), 'x.npy')).toThrow(
     /header ends at byte 128 of 60/,
+  )
+})
+
+test('damaged files are refused, never crashed on', () => {
+  const whole = npyBytes('<f4', [2, 2], bytesOf(Float32Array.of(1, 2, 3, 4)))
+  const damage = fc.record({ at: fc.nat(whole.length - 1), byte: fc.integer({ min: 0, max: 255 }), end: fc.nat(whole.length) })
+  fc.assert(
+    fc.property(damage, ({ at, byte, end }) => {
+      const file = Uint8Array.from(whole)
+      file[at] = byte
+      try {
+        parseNpy(file.subarray(0, end), 'x.npy')
+      } catch (error) {
+        expect(error).toBeInstanceOf(PareError)
+      }
+    }),
+    { numRuns: 2000 },
   )
 })

@@ -1,3 +1,5 @@
+import { PareError } from '@pare/onnx'
+import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { expect, test } from 'vitest'
 import { array, npyBytes, npzBytes } from './fixture.test.files.js'
@@ -30,4 +32,21 @@ test('something else with the name is refused', () => {
     /d\.npz: not a readable zip archive/,
   )
   expect(() => parseNpz(zipSync({ 'x.npy': Buffer.from('text') }), 'd.npz', LIMIT)).toThrow(/d\.npz\/x\.npy: not a \.npy array/)
+})
+
+test('damaged archives are refused, never crashed on', () => {
+  const whole = npzBytes({ x: array('float32', [2, 2], [1, 2, 3, 4]), label: array('uint8', [2], [0, 1]) })
+  const damage = fc.record({ at: fc.nat(whole.length - 1), byte: fc.integer({ min: 0, max: 255 }), end: fc.nat(whole.length) })
+  fc.assert(
+    fc.property(damage, ({ at, byte, end }) => {
+      const file = Uint8Array.from(whole)
+      file[at] = byte
+      try {
+        parseNpz(file.subarray(0, end), 'd.npz', LIMIT)
+      } catch (error) {
+        expect(error).toBeInstanceOf(PareError)
+      }
+    }),
+    { numRuns: 2000 },
+  )
 })

@@ -1,10 +1,9 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
-import { PareError } from '@pare/onnx'
+import { openModel, PareError } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
 import { type Batch, inputsFor } from './dataset.js'
-import { checkFile } from './file.js'
 import type { ModelValue } from './match.js'
 import { type Elements, isElementType, type NdArray } from './ndarray.js'
 
@@ -47,9 +46,18 @@ export function loadRuntime(folder?: string): Runtime {
   }
 }
 
+export interface SessionOptions {
+  /** Default: all cores. */
+  readonly threads?: number
+  /** Whether external data may be hard links, as in caches of model hubs. Default: false. */
+  readonly trusted?: boolean
+}
+
 /** Opens the model from its path, so that external data beside it are found. */
-export async function openSession({ ort }: Runtime, path: string, threads = availableParallelism()): Promise<Session> {
-  await checkFile(path)
+export async function openSession({ ort }: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
+  const { threads = availableParallelism(), trusted = false } = options
+  // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
+  await using _ = await openModel(path, { allowHardLinks: trusted })
   const session = await ort.InferenceSession.create(resolve(path), {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
