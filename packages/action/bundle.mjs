@@ -1,8 +1,9 @@
 // Makes dist/: the action with everything it needs but ONNX Runtime, which is found or downloaded at run time.
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
+import { licensesOf } from './licenses.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const entryOf = (name) => fileURLToPath(import.meta.resolve(name))
@@ -36,9 +37,10 @@ const files = {
   ...Object.fromEntries(plugins.map((name) => [`plugins/${name.slice('@pare/'.length)}.mjs`, entryOf(name)])),
 }
 
-/** Bundles into `folder` and returns the names of the files. The same sources and node_modules give the same bytes. */
+/** Bundles into `folder` and writes the licences of all that is in it. The same sources and node_modules give the same bytes. */
 export async function bundle(folder) {
   rmSync(folder, { recursive: true, force: true })
+  const modules = new Set()
   for (const [file, input] of Object.entries(files)) {
     const build = await rolldown({
       input,
@@ -48,7 +50,7 @@ export async function bundle(folder) {
       plugins: [keepApart, inlineVersions, resolveInside],
       onLog: (level, log, handle) => log.code === 'EVAL' || log.code === 'INVALID_ANNOTATION' || handle(level, log),
     })
-    await build.write({
+    const { output } = await build.write({
       file: join(folder, file),
       format: 'esm',
       codeSplitting: false,
@@ -57,8 +59,9 @@ export async function bundle(folder) {
       minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
     })
     await build.close()
+    for (const path of output.flatMap((chunk) => chunk.moduleIds ?? [])) modules.add(path)
   }
-  return Object.keys(files)
+  writeFileSync(join(folder, 'licenses.txt'), licensesOf(modules))
 }
 
 const keepApart = {

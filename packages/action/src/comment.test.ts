@@ -1,6 +1,7 @@
 import type { RunResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
-import { type Comment, type Comments, comment } from './comment.js'
+import { type Comment, type Comments, comment, contentOf } from './comment.js'
+import { Failure } from './failure.js'
 import type { CommentSetting } from './inputs.js'
 
 /** The comments of a pull request in memory. `login`: who the token belongs to; undefined for a workflow's. */
@@ -41,6 +42,7 @@ function results(verdict: 'pass' | 'fail', accuracy: number): RunResults {
   }
 }
 
+const of = (run: RunResults) => contentOf({ kind: 'results', results: run, exitCode: 0, folder: '' })
 const good = results('pass', 0.98)
 const bad = results('fail', 0.5)
 
@@ -53,26 +55,36 @@ describe('the comment', () => {
   ])('%s', async (setting, runs, expected) => {
     const comments = inMemory()
     const done: string[] = []
-    for (const run of runs) done.push(await comment({ setting, id: 'job', results: run }, comments))
+    for (const run of runs) done.push(await comment({ setting, id: 'job', content: of(run) }, comments))
     expect(done).toEqual(expected)
     expect(comments.stored).toHaveLength(setting === 'never' ? 0 : 1)
   })
 
   it('of another step is another comment', async () => {
     const comments = inMemory()
-    for (const id of ['a', 'b', 'a', 'b']) await comment({ setting: 'always', id, results: good }, comments)
+    for (const id of ['a', 'b', 'a', 'b']) await comment({ setting: 'always', id, content: of(good) }, comments)
     expect(comments.stored).toHaveLength(2)
   })
 
   it.each([['a user'], [undefined]])('is not that of a stranger who pasted the marker (token of %s)', async (login) => {
     const own = inMemory(login)
-    await comment({ setting: 'always', id: 'job', results: good }, own)
+    await comment({ setting: 'always', id: 'job', content: of(good) }, own)
     const pasted = { id: 99, body: own.stored[0]!.body, author: { login: 'mallory', bot: false } }
     const comments = inMemory(login)
     comments.stored.push(pasted)
-    await comment({ setting: 'always', id: 'job', results: bad }, comments)
+    await comment({ setting: 'always', id: 'job', content: of(bad) }, comments)
     expect(comments.stored).toHaveLength(2)
     expect(comments.stored[0]).toBe(pasted)
+  })
+
+  it('of an earlier commit does not stay green when there is no verdict any more', async () => {
+    const comments = inMemory()
+    await comment({ setting: 'on-change', id: 'job', content: of(good) }, comments)
+    const failure = new Failure('usage', `no model ${'é'.repeat(70_000)}`, { hint: 'name one' })
+    const content = contentOf({ kind: 'failure', failure })
+    await expect(comment({ setting: 'on-change', id: 'job', content }, comments)).resolves.toBe('updated')
+    expect(comments.stored[0]!.body).toMatch(/no verdict.*no model.*name one/s)
+    expect(Buffer.byteLength(comments.stored[0]!.body)).toBeLessThanOrEqual(65_536)
   })
 
   it('fits what GitHub takes', async () => {
@@ -81,7 +93,7 @@ describe('the comment', () => {
       ...bad,
       models: Array.from({ length: 2000 }, (_, index) => ({ ...bad.models[0]!, path: `models/number-${index}.onnx` })),
     }
-    await comment({ setting: 'always', id: 'job', results: many }, comments)
+    await comment({ setting: 'always', id: 'job', content: of(many) }, comments)
     expect(Buffer.byteLength(comments.stored[0]!.body)).toBeLessThanOrEqual(65_536)
   })
 })

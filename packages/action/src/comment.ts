@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
-import { commentMarker, type RunResults, renderComment } from '@pare/report'
+import { commentMarker, renderComment } from '@pare/report'
 import type { CommentSetting } from './inputs.js'
+import type { Outcome } from './outcome.js'
+import { failureMarkdown } from './summary.js'
 
 /** GitHub refuses more than 65,536 characters; a character is at most as many as its bytes. */
 const COMMENT_BYTES = 65_536
@@ -20,11 +22,46 @@ export interface Comments {
   login(): Promise<string | undefined>
 }
 
+/** What a comment says. */
+export interface CommentContent {
+  /** Whether all is well: `on-failure` starts a comment only when it is not. */
+  readonly passes: boolean
+  /** What `on-change` compares, as any JSON value. */
+  readonly facts: unknown
+  /** Markdown of at most `maxBytes` bytes that begins with `marker`. */
+  render(marker: string, maxBytes: number): string
+}
+
 export interface CommentRequest {
   readonly setting: CommentSetting
   /** The same for every run of this step, different from every other step that comments: the comment is found again by it. */
   readonly id: string
-  readonly results: RunResults
+  readonly content: CommentContent
+}
+
+/** Of results: the report's comment; of a failure: its message. A comment from an earlier commit must not stay green. */
+export function contentOf(outcome: Outcome): CommentContent {
+  if (outcome.kind === 'results') {
+    const { results } = outcome
+    const facts = results.models.map(({ path, verdict, metric, pruned, sparsity }) => [
+      path,
+      verdict,
+      metric === undefined ? null : (pruned?.metrics[metric]?.toPrecision(6) ?? null),
+      sparsity?.after.toPrecision(6) ?? null,
+    ])
+    return {
+      passes: results.verdict === 'pass',
+      facts,
+      render: (marker, maxBytes) => renderComment(results, { maxBytes, marker }),
+    }
+  }
+  const { failure } = outcome
+  return {
+    passes: false,
+    facts: failure.message,
+    // A character is at most four bytes.
+    render: (marker, maxBytes) => `${marker}\n${failureMarkdown(failure, Math.floor(maxBytes / 4) - marker.length - 200)}`,
+  }
 }
 
 /**
@@ -33,16 +70,16 @@ export interface CommentRequest {
  * verdict, a metric or a sparsity changed; always: every time.
  */
 export async function comment(
-  { setting, id, results }: CommentRequest,
+  { setting, id, content }: CommentRequest,
   comments: Comments,
 ): Promise<'created' | 'updated' | 'unchanged'> {
   if (setting === 'never') return 'unchanged'
   const marker = commentMarker(id)
-  const facts = factsMarker(results)
+  const facts = `<!-- pare-facts: ${createHash('sha256').update(JSON.stringify(content.facts)).digest('hex').slice(0, 16)} -->`
   const earlier = await findOwn(marker, comments)
-  if (earlier === undefined && setting === 'on-failure' && results.verdict === 'pass') return 'unchanged'
+  if (earlier === undefined && setting === 'on-failure' && content.passes) return 'unchanged'
   if (earlier !== undefined && setting === 'on-change' && earlier.body.includes(facts)) return 'unchanged'
-  const body = `${renderComment(results, { maxBytes: COMMENT_BYTES - facts.length - 1, marker })}\n${facts}`
+  const body = `${content.render(marker, COMMENT_BYTES - facts.length - 1)}\n${facts}`
   if (earlier === undefined) await comments.create(body)
   else await comments.update(earlier.id, body)
   return earlier === undefined ? 'created' : 'updated'
@@ -57,15 +94,4 @@ async function findOwn(marker: string, comments: Comments): Promise<Comment | un
   if (marked.length === 0) return undefined
   const login = await comments.login()
   return marked.find(({ author }) => (login === undefined ? author.bot : author.login === login))
-}
-
-/** What `on-change` compares: hidden in the comment, a hash of all verdicts and headline numbers. */
-function factsMarker({ models }: RunResults): string {
-  const facts = models.map(({ path, verdict, metric, pruned, sparsity }) => [
-    path,
-    verdict,
-    metric === undefined ? null : (pruned?.metrics[metric]?.toPrecision(6) ?? null),
-    sparsity?.after.toPrecision(6) ?? null,
-  ])
-  return `<!-- pare-facts: ${createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)} -->`
 }

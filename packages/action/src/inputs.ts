@@ -56,45 +56,48 @@ const notYet: Readonly<Record<string, string>> = {
 
 type Env = Readonly<Record<string, string | undefined>>
 
+/** Where inputs come from, and where what is wrong with them goes. */
+interface Reader {
+  readonly env: Env
+  readonly problems: string[]
+}
+
 /** The inputs in `env` (`INPUT_MAX-DROP` …). Throws one usage Failure that lists everything wrong with them. */
 export function readInputs(env: Env): Inputs {
-  const problems: string[] = notYetProblems(env)
-  const note = (problem: string) => problems.push(problem)
+  const from: Reader = { env, problems: notYetProblems(env) }
   const inputs: Inputs = {
-    run: readRunInputs(env, note),
+    run: readRunInputs(from),
     workingDirectory: input(env, 'working-directory') ?? '.',
-    failOn: choice(env, 'fail-on', failOnSettings, 'regression', note),
-    trust: choice(env, 'trust', trustSettings, 'auto', note),
-    comment: choice(env, 'comment', commentSettings, 'never', note),
-    upload: choice(env, 'upload', uploadSettings, 'report', note),
-    artifactName: artifactName(env, note),
-    ...defined('retentionDays', retentionDays(env, note)),
+    failOn: choice(from, 'fail-on', failOnSettings, 'regression'),
+    trust: choice(from, 'trust', trustSettings, 'auto'),
+    comment: choice(from, 'comment', commentSettings, 'never'),
+    upload: choice(from, 'upload', uploadSettings, 'report'),
+    artifactName: artifactName(from),
+    ...defined('retentionDays', retentionDays(from)),
     ...defined('onnxruntimePath', input(env, 'onnxruntime-path')),
     ...defined('token', input(env, 'github-token')),
   }
+  const { problems } = from
   if (problems.length === 0) return inputs
   throw new Failure(
     'usage',
     `action: ${problems.length === 1 ? 'one input is' : `${problems.length} inputs are`} wrong:\n${bullets(problems)}`,
-    {
-      hint: "correct the 'with:' of this step; the inputs are described in packages/action/README.md",
-    },
+    { hint: "correct the 'with:' of this step; the inputs are described in packages/action/README.md" },
   )
 }
 
-function readRunInputs(env: Env, note: (problem: string) => void): RunInputs {
+function readRunInputs(from: Reader): RunInputs {
+  const { env } = from
+  const lines = (input(env, 'models') ?? '').split('\n').map((line) => line.trim())
   return {
-    models: (input(env, 'models') ?? '')
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== ''),
+    models: lines.filter((line) => line !== ''),
     ...defined('config', input(env, 'config')),
     ...defined('data', input(env, 'data')),
     ...defined('metric', input(env, 'metric')),
     ...defined('criterion', input(env, 'criterion')),
     ...defined('structure', input(env, 'structure')),
-    ...defined('sparsity', fraction(env, 'sparsity', note)),
-    ...defined('maxDrop', maxDrop(env, note)),
+    ...defined('sparsity', fraction(from, 'sparsity')),
+    ...defined('maxDrop', maxDrop(from)),
   }
 }
 
@@ -119,36 +122,35 @@ function notYetProblems(env: Env): string[] {
 }
 
 function choice<Value extends string>(
-  env: Env,
+  { env, problems }: Reader,
   name: string,
   allowed: readonly [Value, ...Value[]],
   fallback: Value,
-  note: (problem: string) => void,
 ): Value {
   const value = input(env, name)
   const found = allowed.find((option) => option === value)
-  if (value !== undefined && found === undefined) note(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
+  if (value !== undefined && found === undefined) problems.push(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
   return found ?? fallback
 }
 
-function fraction(env: Env, name: string, note: (problem: string) => void): number | undefined {
+function fraction({ env, problems }: Reader, name: string): number | undefined {
   const value = input(env, name)
   if (value === undefined) return undefined
   const number = plainNumber(value)
   if (number >= 0 && number <= 1) return number
-  note(`'${name}' is '${value}', expected a number from 0 to 1${percentHint(value, (share) => share)}`)
+  problems.push(`'${name}' is '${value}', expected a number from 0 to 1${percentHint(value, (share) => share)}`)
   return undefined
 }
 
 /** `0.01`: absolute. `relative=0.01`: a fraction of the reference's value. */
-function maxDrop(env: Env, note: (problem: string) => void): RunInputs['maxDrop'] {
+function maxDrop({ env, problems }: Reader): RunInputs['maxDrop'] {
   const value = input(env, 'max-drop')
   if (value === undefined) return undefined
   const [, relative, digits = ''] = /^(relative\s*=)?(.*)$/s.exec(value) ?? []
   const number = plainNumber(digits)
   if (Number.isFinite(number)) return relative === undefined ? number : { relative: number }
   const hint = percentHint(value, (share) => `${share} or relative=${share}`)
-  note(
+  problems.push(
     `'max-drop' is '${value}', expected 0.01 (absolute, for metrics from 0 to 1) or relative=0.01 (a fraction of the reference)${hint}`,
   )
   return undefined
@@ -165,20 +167,22 @@ function percentHint(value: string, write: (share: number) => string | number): 
 }
 
 /** What artifact storage refuses in a name: https://github.com/actions/toolkit, validateArtifactName. */
-function artifactName(env: Env, note: (problem: string) => void): string {
+function artifactName({ env, problems }: Reader): string {
   const name = input(env, 'artifact-name') ?? `pare-${env.GITHUB_JOB ?? 'run'}`
   const bad = [...'":<>|*?\r\n\\/'].filter((character) => name.includes(character))
   if (bad.length > 0)
-    note(`'artifact-name' is '${name}', which may not contain ${bad.map((character) => JSON.stringify(character)).join(' ')}`)
+    problems.push(
+      `'artifact-name' is '${name}', which may not contain ${bad.map((character) => JSON.stringify(character)).join(' ')}`,
+    )
   return name
 }
 
-function retentionDays(env: Env, note: (problem: string) => void): number | undefined {
+function retentionDays({ env, problems }: Reader): number | undefined {
   const value = input(env, 'retention-days')
   if (value === undefined) return undefined
   const days = plainNumber(value)
   if (Number.isInteger(days) && days >= 1 && days <= 400) return days
-  note(`'retention-days' is '${value}', expected a whole number of days from 1 to 400 (90 on most plans)`)
+  problems.push(`'retention-days' is '${value}', expected a whole number of days from 1 to 400 (90 on most plans)`)
   return undefined
 }
 

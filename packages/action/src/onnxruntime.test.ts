@@ -106,6 +106,19 @@ describe('a download', () => {
     })
   })
 
+  it('goes to the folder of the job where the tool cache may not be written to', async () => {
+    packages.instead.set('onnxruntime-common', Buffer.from('wrong'))
+    const file = join(root, 'file')
+    writeFileSync(file, '')
+    const env = { RUNNER_TOOL_CACHE: join(file, 'inside'), RUNNER_TEMP: toolCache, npm_config_registry: server.url }
+    await expect(findOnnxRuntime(search({ env }))).rejects.toMatchObject({ message: expect.stringContaining('integrity') })
+    expect(readdirSync(toolCache)).toEqual(['pare-onnxruntime'])
+    await expect(findOnnxRuntime(search({ env: { RUNNER_TEMP: join(file, 'too') } }))).rejects.toMatchObject({
+      kind: 'infrastructure',
+      message: expect.stringContaining('no place for ONNX Runtime'),
+    })
+  })
+
   it('stops when the step is cancelled', async () => {
     packages.instead.set('onnxruntime-common', 'stall')
     const cancelled = new AbortController()

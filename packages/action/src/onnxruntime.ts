@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { downloadPackage, registryOf } from './download.js'
-import { Failure } from './failure.js'
+import { Failure, messageOf } from './failure.js'
 import { onnxruntimeCommon, onnxruntimeNode, supportedPlatforms } from './pinned.js'
 
 export interface Platform {
@@ -48,11 +48,10 @@ export async function findOnnxRuntime(search: Search): Promise<OnnxRuntime> {
       },
     )
   }
-  const cached = join(toolCache(search.env), 'pare-onnxruntime', onnxruntimeNode.version, `${os}-${arch}`)
-  const folder = join(cached, 'node_modules', onnxruntimeNode.name)
-  if (hasLibrary(folder, search.platform)) return { folder, from: 'tool cache' }
-  await fill(cached, search)
-  return { folder, from: 'download' }
+  const places = caches(search.env).map((cache) => join(cache, 'pare-onnxruntime', onnxruntimeNode.version, `${os}-${arch}`))
+  const cached = places.map(packageIn).find((folder) => hasLibrary(folder, search.platform))
+  if (cached !== undefined) return { folder: cached, from: 'tool cache' }
+  return { folder: packageIn(await fill(places, search)), from: 'download' }
 }
 
 /** The nearest `node_modules/<name>` from `start` up to `top`, both inclusive. */
@@ -100,18 +99,21 @@ function hasLibrary(folder: string, platform: Platform): boolean {
   return existsSync(join(folder, 'package.json')) && existsSync(library(folder, platform))
 }
 
-function toolCache(env: Search['env']): string {
-  const folder = env.RUNNER_TOOL_CACHE || env.RUNNER_TEMP
-  if (folder) return folder
-  throw new Failure('infrastructure', 'action: neither RUNNER_TOOL_CACHE nor RUNNER_TEMP is set', {
-    hint: 'a GitHub runner sets both; outside of one, set RUNNER_TOOL_CACHE to a folder that may be written to',
-  })
+function packageIn(place: string): string {
+  return join(place, 'node_modules', onnxruntimeNode.name)
 }
 
-/** Unpacks beside the final place and renames, so that a job that is killed or another one at the same time leaves no half library. */
-async function fill(cached: string, { env, platform, signal }: Search): Promise<void> {
-  mkdirSync(dirname(cached), { recursive: true })
-  const temporary = mkdtempSync(`${cached}.`)
+/** The tool cache, and the folder of this job for where the tool cache may not be written to. */
+function caches({ RUNNER_TOOL_CACHE, RUNNER_TEMP }: Search['env']): readonly string[] {
+  return [RUNNER_TOOL_CACHE, RUNNER_TEMP].flatMap((folder) => folder || [])
+}
+
+/**
+ * Fills the first place that can be written to, and returns it. Unpacks beside it and renames, so that a job that is killed or another
+ * one at the same time leaves no half library.
+ */
+async function fill(places: readonly string[], { env, platform, signal }: Search): Promise<string> {
+  const { place, temporary } = makeTemporary(places)
   const { os, arch } = platform
   const from = { registry: registryOf(env), temporary, signal }
   const unpacked = join(temporary, 'unpacked')
@@ -122,19 +124,39 @@ async function fill(cached: string, { env, platform, signal }: Search): Promise<
   try {
     await downloadPackage(onnxruntimeCommon, target(onnxruntimeCommon.name), common, from)
     await downloadPackage(onnxruntimeNode, target(onnxruntimeNode.name), native, from)
-    putInPlace(unpacked, cached, platform)
+    putInPlace(unpacked, place, platform)
+    return place
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
 }
 
+function makeTemporary(places: readonly string[]): { readonly place: string; readonly temporary: string } {
+  const refused: string[] = []
+  for (const place of places) {
+    try {
+      mkdirSync(dirname(place), { recursive: true })
+      return { place, temporary: mkdtempSync(`${place}.`) }
+    } catch (error) {
+      refused.push(messageOf(error))
+    }
+  }
+  throw new Failure(
+    'infrastructure',
+    `action: there is no place for ONNX Runtime: ${refused.join('; ') || 'no folder is named'}`,
+    {
+      hint: 'set RUNNER_TOOL_CACHE or RUNNER_TEMP to a folder that may be written to (a GitHub runner sets both)',
+    },
+  )
+}
+
 /** Whoever comes second keeps what the first one put there; a place without a library is replaced. */
-function putInPlace(unpacked: string, cached: string, platform: Platform): void {
-  if (hasLibrary(join(cached, 'node_modules', onnxruntimeNode.name), platform)) return
-  rmSync(cached, { recursive: true, force: true })
+function putInPlace(unpacked: string, place: string, platform: Platform): void {
+  if (hasLibrary(packageIn(place), platform)) return
+  rmSync(place, { recursive: true, force: true })
   try {
-    renameSync(unpacked, cached)
+    renameSync(unpacked, place)
   } catch (error) {
-    if (!hasLibrary(join(cached, 'node_modules', onnxruntimeNode.name), platform)) throw error
+    if (!hasLibrary(packageIn(place), platform)) throw error
   }
 }

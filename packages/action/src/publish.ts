@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DefaultArtifactClient } from '@actions/artifact'
 import * as core from '@actions/core'
 import { artifactUrl, uploadArtifact } from './artifact.js'
-import { comment } from './comment.js'
+import { comment, contentOf } from './comment.js'
 import { readEvent } from './event.js'
 import { messageOf } from './failure.js'
 import { githubComments } from './github-comments.js'
@@ -24,8 +24,8 @@ export async function publish(outcome: Outcome, { inputs, env, signal }: Publica
   annotate(outcome)
   if (outcome.kind === 'results') setOutputs(outcome)
   await attempt('job summary', () => writeSummary(outcome, env))
-  if (outcome.kind === 'failure' || inputs === undefined || signal.aborted) return
-  await attempt('artifact', () => sendArtifact(outcome, inputs, env))
+  if (inputs === undefined || signal.aborted) return
+  if (outcome.kind === 'results') await attempt('artifact', () => sendArtifact(outcome, inputs, env))
   await attempt('comment', () => sendComment(outcome, inputs, env))
 }
 
@@ -75,11 +75,8 @@ async function sendArtifact({ folder }: WithResults, inputs: Inputs, env: Public
   }
 }
 
-async function sendComment(
-  { results }: WithResults,
-  { comment: setting, token, artifactName }: Inputs,
-  env: Publication['env'],
-): Promise<void> {
+async function sendComment(outcome: Outcome, inputs: Inputs, env: Publication['env']): Promise<void> {
+  const { comment: setting, token, artifactName } = inputs
   if (setting === 'never') return
   const { pullRequest } = readEvent(env)
   if (pullRequest === undefined) {
@@ -89,7 +86,7 @@ async function sendComment(
   if (token === undefined) throw new Error("the input 'github-token' is empty")
   const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
   const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
-  core.info(`Comment: ${await comment({ setting, id, results }, comments)}.`)
+  core.info(`Comment: ${await comment({ setting, id, content: contentOf(outcome) }, comments)}.`)
 }
 
 /** GitHub answers 403 where the token may only read: in pull requests from forks, and without `permissions: pull-requests: write`. */

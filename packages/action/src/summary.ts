@@ -16,11 +16,12 @@ export function appendSummary(outcome: Outcome, path: string): number {
   return bytes
 }
 
-/** The failure as markdown: message and hint are shown as they are, whatever they contain. */
-export function failureMarkdown({ kind, message, hint }: Failure): string {
+/** The failure as markdown: message and hint are shown as they are, whatever they contain, the message up to `most` characters. */
+export function failureMarkdown({ kind, message, hint }: Failure, most = 100_000): string {
   const title = kind === 'interrupted' ? 'cancelled' : 'no verdict'
+  const shown = message.length > most ? `${message.slice(0, most)} …` : message
   const advice = hint === undefined ? [] : ['', '**What to do**', '', fenced(hint)]
-  return [`## Pare: ${title}`, '', fenced(message), ...advice].join('\n')
+  return [`## Pare: ${title}`, '', fenced(shown), ...advice].join('\n')
 }
 
 /** A code block whose fence is longer than any run of backticks inside. */
