@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { PareError } from './error.js'
 import { openModel, readModel } from './open.js'
 import { readAll } from './payload.js'
+import { inferShapes } from './shapes.js'
 import { parseText } from './text.js'
 import { visitNodes } from './visit.js'
 import { withTensors } from './with-tensors.js'
@@ -80,6 +81,31 @@ function varint(value: number): number[] {
   return value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))]
 }
 
+describe('functions', () => {
+  const chain = (length: number, calls: number): string => {
+    const body = (i: number): string =>
+      Array.from({ length: calls }, (_, k) => `q${k === 0 ? '' : k} = local.f${i + 1}(p)`).join('\n')
+    const functions = Array.from(
+      { length },
+      (_, i) =>
+        `<domain: "local", opset_import: ["local" : 1]> f${i} (p) => (q) { ${i + 1 < length ? body(i) : 'q = local.g(p)'} }`,
+    )
+    return `<opset_import: ["local" : 1]> m (float x) => (float y) { y = local.f0(x) } ${functions.join('\n')}`
+  }
+
+  test('that call each other ten thousand deep are refused', async () => {
+    const model = parseText(chain(10_000, 1))
+    expect(() => visitNodes(model, () => undefined)).toThrow('more than 100 deep')
+    expect((await inferShapes(model)).shapes.get('y')).toBeUndefined()
+  })
+
+  test('that double forty times are refused', async () => {
+    const model = parseText(chain(40, 2))
+    expect(() => visitNodes(model, () => undefined)).toThrow('more than 4000000 nodes')
+    await expect(inferShapes(model)).rejects.toThrow('more than 4000000 nodes')
+  })
+})
+
 describe('what is not a model', () => {
   const cases: [string, string | Uint8Array, string][] = [
     ['an empty file', '', 'is empty, expected an ONNX model'],
@@ -127,6 +153,7 @@ describe('damaged copies of a good model', () => {
       })
       const results = await Promise.allSettled(payloads)
       for (const result of results) if (result.status === 'rejected') throw result.reason
+      await inferShapes(model)
       expect(await modelBytes(model)).toEqual(bytes)
     } catch (error) {
       if (!(error instanceof PareError)) throw error

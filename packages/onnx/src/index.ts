@@ -16,6 +16,8 @@ export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo
 export type * from './model.js'
 export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './open.js'
 export { type Chunk, chunks, makePayload, readAll } from './payload.js'
+export type { Known } from './shape-rules/rule.js'
+export { inferShapes, type ShapeOptions, type Shapes } from './shapes.js'
 export { parseText, type TextValues } from './text.js'
 export { bytesOf, type Values, valuesOf } from './values.js'
 export { type Constant, type Scope, visitNodes } from './visit.js'

@@ -26,7 +26,10 @@ export interface Constant {
 }
 
 /** Functions that call each other can multiply: beyond this many visits a model is refused. */
-const MOST_VISITS = 4_000_000
+export const MOST_VISITS = 4_000_000
+
+/** Functions that call functions that call … */
+export const DEEPEST_CALL = 100
 
 /**
  * Calls `visit` with every node of a model in topological order: the graphs in its attributes after the node, and functions after
@@ -70,12 +73,19 @@ function visitCall(called: LocalFunction, call: { readonly node: Node; readonly 
       hint: 'ONNX does not allow that; export the model again.',
     })
   }
+  if (walk.calls.length >= DEEPEST_CALL) throw tooDeep()
   walk.calls.push(key)
   visitAll(called.nodes, callScope(called, call.node, call.scope), walk)
   walk.calls.pop()
 }
 
-function tooManyVisits(): PareError {
+function tooDeep(): PareError {
+  return new PareError(`functions of the model call each other more than ${DEEPEST_CALL} deep.`, {
+    hint: 'inline them, for example with onnx.inliner, and try again.',
+  })
+}
+
+export function tooManyVisits(): PareError {
   return new PareError(`the model has more than ${MOST_VISITS} nodes, counting those of its functions for each call.`, {
     hint: 'check its functions: they call each other too often.',
   })
