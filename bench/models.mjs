@@ -13,7 +13,14 @@ const shapes = {
 }
 
 function blocks(count, width) {
-  const block = [['q', width, width], ['k', width, width], ['v', width, width], ['o', width, width], ['up', 4 * width, width], ['down', width, 4 * width]]
+  const block = [
+    ['q', width, width],
+    ['k', width, width],
+    ['v', width, width],
+    ['o', width, width],
+    ['up', 4 * width, width],
+    ['down', width, 4 * width],
+  ]
   return Array.from({ length: count }, (_, i) => block.map(([name, out, inputs]) => [`enc_${i}_${name}`, out, inputs])).flat()
 }
 
@@ -26,13 +33,17 @@ export async function benchModel(size, storage) {
   let value = 'x'
   const branches = new Set(['embed', 'pooler', 'cls'])
   const nodes = weights.map(([name], i) => {
-    const node = branches.has(name) ? `y_${name} = Gemm<transB = 1>(${value}, ${name})` : `h${i} = Gemm<transB = 1>(${value}, ${name})`
+    const node = branches.has(name)
+      ? `y_${name} = Gemm<transB = 1>(${value}, ${name})`
+      : `h${i} = Gemm<transB = 1>(${value}, ${name})`
     if (!branches.has(name)) value = `h${i}`
     return node
   })
   const outputs = weights.filter(([name]) => branches.has(name)).map(([name, out]) => `float[N, ${out}] y_${name}`)
   const declared = weights.map(([name]) => `float[1, 1] ${name} = {0}`)
-  const model = parseText(`bench (float[N, ${weights[0][2]}] x) => (${outputs.join(', ')}) <${declared.join(', ')}> { ${nodes.join('\n')} }`)
+  const model = parseText(
+    `bench (float[N, ${weights[0][2]}] x) => (${outputs.join(', ')}) <${declared.join(', ')}> { ${nodes.join('\n')} }`,
+  )
   const initializers = model.graph.initializers.map((tensor, i) => {
     const [, out, inputs] = weights[i]
     return { ...editTensor(tensor, { shape: [out, inputs], data: normal(out * inputs, i + 1) }), storage }

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { benchModel } from './models.mjs'
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { runs: { type: 'string', default: '3' }, storage: { type: 'string' } } })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { runs: { type: 'string', default: '3' }, storage: { type: 'string' } },
+})
 const out = fileURLToPath(new URL('out/', import.meta.url))
 const cli = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
 
@@ -55,9 +58,13 @@ function seconds(work) {
 
 async function prune(model) {
   const start = performance.now()
-  const child = spawn(process.execPath, [cli, 'prune', model, '--sparsity', '0.5', '--out', `${out}pruned`, '--json', '--quiet'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    [cli, 'prune', model, '--sparsity', '0.5', '--out', `${out}pruned`, '--json', '--quiet'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
   let text = ''
   for await (const piece of child.stdout) text += piece
   const pare = (performance.now() - start) / 1000

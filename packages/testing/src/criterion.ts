@@ -33,14 +33,13 @@ export function testCriterion(make: () => Criterion, { backends = [cpu] }: Crite
       })
     })
 
-    test.each(backends.map((backend) => [backend.name, backend] as const))(
-      'is the same on %s as on the reference',
-      (_, backend) => {
-        each(({ weights }) => {
-          expect(saliency(make(), weights, backend)).toEqual(saliency(make(), weights))
-        })
-      },
-    )
+    test.each(
+      backends.map((backend) => [backend.name, backend] as const),
+    )('is the same on %s as on the reference', (_, backend) => {
+      each(({ weights }) => {
+        expect(saliency(make(), weights, backend)).toEqual(saliency(make(), weights))
+      })
+    })
 
     test('permuting elements permutes saliencies, unless it draws at random', () => {
       if (drawsAtRandom(trace(make()))) {
