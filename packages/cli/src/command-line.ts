@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { type Context, type OutputFlags, toJson } from './context.js'
 import { EXIT } from './exit.js'
-import { type FailureReport, isAbort, reportOf } from './failure.js'
+import { type FailureReport, isAbort, reportOf, stackOf } from './failure.js'
 import { type Io, wantsColor } from './io.js'
 import { makeProgram } from './program.js'
 import { makeProgress } from './progress.js'
@@ -61,11 +61,6 @@ function reportOfArguments(error: CommanderError, command: string): FailureRepor
     message: `pare: ${first.replace(/\.?$/, '.')}`,
     hint: meant === undefined ? help : `${meant} Otherwise ${help}`,
   }
-}
-
-function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return ''
-  return error.cause === undefined ? String(error.stack) : `${error.stack}\nCaused by: ${stackOf(error.cause)}`
 }
 
 const STYLES = { bold: (text: string) => `\u001b[1;31m${text}\u001b[0m`, dim: (text: string) => `\u001b[2m${text}\u001b[0m` }

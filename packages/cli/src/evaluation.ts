@@ -68,14 +68,18 @@ const MODULES = /\.[cm]?[jt]s$/
 /** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
   given: Limits | undefined,
-  { metric, place, problems }: { metric: string | undefined; place: string; problems: Problem[] },
+  { metric, place, source }: { metric: string | undefined; place: string; source: EvaluationSource },
 ): Promise<Limits | undefined> {
   const { validateLimits } = await import('@pare/gate')
   const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
   const limits = given ?? { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
   const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
-  for (const { at, message, hint } of wrong)
-    problems.push({ place: at === '' ? place : `${place}.${at}`, message: `${message}.`, hint })
+  for (const { at, message, hint } of wrong) {
+    // What came from an option is cured there.
+    const option = at === 'maxDrop' && typeof source.overrides.gate?.maxDrop === 'number'
+    const cure = option ? `${hint}; as an option: --max-drop relative=${limits.maxDrop}` : hint
+    source.problems.push({ place: at === '' ? place : `${place}.${at}`, message: `${message}.`, hint: cure })
+  }
   return wrong.length > 0 ? undefined : limits
 }
 

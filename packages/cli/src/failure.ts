@@ -65,6 +65,12 @@ export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || isAbort(error.cause))
 }
 
+/** The stack trace, and those of its causes: for --verbose. */
+export function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? String(error.stack) : `${error.stack}\nCaused by: ${stackOf(error.cause)}`
+}
+
 /** By name too: a plugin may bring a copy of `@pare/onnx` of its own. */
 export function isPareError(error: unknown): error is Error & { readonly hint?: string | undefined } {
   return error instanceof PareError || (error instanceof Error && error.name === 'PareError')

@@ -13,8 +13,8 @@ describe('pare inspect', () => {
     expect(exitCode).toBe(0)
     // 0.25 · 50,432 = 12,608 are zero.
     expect(stdout).toContain('parameters  50,826, of them 38,218 not zero')
-    expect(stdout).toMatch(/^weight +operator +shape +elements +sparsity$/m)
-    expect(stdout).toMatch(/^2\.weight +Gemm +128×256 +32,768 +25\.0 %$/m)
+    expect(stdout).toMatch(/^weight +read by +operator +shape +elements +sparsity$/m)
+    expect(stdout).toMatch(/^2\.weight +\/2\/Gemm +Gemm +128×256 +32,768 +25\.0 %$/m)
   })
 
   it('says what is left alone and why', async () => {

@@ -1,9 +1,11 @@
+import type { Limits } from '@pare/gate'
 import type { RunResults } from '@pare/report'
+import type { Evaluation } from './evaluation.js'
 import { reportOf } from './failure.js'
 import { hashFile } from './hash.js'
 import { type Engine, measurePair, type ReferenceScores } from './measure.js'
 import type { OutputFiles } from './output.js'
-import { pruneModel, type Work } from './prune.js'
+import { type Pruned, pruneModel, type Work } from './prune.js'
 import { type Found, resultOf } from './result.js'
 import type { Task } from './tasks.js'
 import { zippedSize } from './zipped.js'
@@ -21,6 +23,7 @@ export interface RunContext extends Work {
   /** Collects. */
   readonly known: ReferenceScores
   readonly engine: Engine
+  readonly onError?: ((model: string, error: unknown) => void) | undefined
 }
 
 /** One model of a run. A failure is this model's and told in its result; only an abort is thrown. */
@@ -32,6 +35,7 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
   } catch (error) {
     context.signal.throwIfAborted()
     found.error = reportOf(error)
+    context.onError?.(task.name, error)
   }
   const result = { ...(await resultOf(task, found, context.cwd)), durationMs: Date.now() - start }
   return found.comparison === undefined ? { result } : { result, runtime: found.comparison.pruned }
@@ -39,13 +43,25 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
 
 /** Prunes, measures both models, judges. What is found is kept in `found`, however far it gets. */
 async function examine({ path, steps, evaluation, limits = {} }: Task, context: RunContext, found: Found): Promise<void> {
-  const { seed, output, known } = context
+  const { seed, output } = context
   const pruned = await pruneModel({ path, steps, seed, output }, context)
   found.pruned = pruned
-  found.zipped = { reference: await zippedSize(path), pruned: await zippedSize(pruned.output.path) }
-  if (evaluation === undefined) return
+  const zipping = Promise.all([path, pruned.output.path].map((file) => zippedSize(file, context.signal)))
+  // It goes on while the models are measured, and may fail before somebody waits for it.
+  zipping.catch(() => undefined)
+  if (evaluation !== undefined) await measureAndJudge({ pruned, evaluation, limits }, context, found)
+  const [reference, candidate] = await zipping
+  found.zipped = { reference: reference!, pruned: candidate! }
+}
+
+async function measureAndJudge(
+  { pruned, evaluation, limits }: { pruned: Pruned; evaluation: Evaluation; limits: Limits },
+  context: RunContext,
+  found: Found,
+): Promise<void> {
   await using hashing = hashFile(evaluation.request.data)
-  const comparison = await measurePair({ reference: path, pruned: pruned.output.path, evaluation }, known, context)
+  const pair = { reference: pruned.model.path, pruned: pruned.output.path, evaluation }
+  const comparison = await measurePair(pair, context.known, context)
   found.comparison = comparison
   found.dataHash = await hashing.digest()
   const { judge } = await import('@pare/gate')

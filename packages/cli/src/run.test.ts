@@ -184,6 +184,25 @@ describe('pare run', () => {
     expect((await run({ cwd: module.path, overrides: { target: { sparsity: 0.1 } }, ...untrusted })).exitCode).toBe(0)
   })
 
+  it('refuses an absolute drop of a metric without a range, and shows the option that is right', async () => {
+    await using folder = await fixture()
+    const { exitCode, stderr } = await pare(
+      ['run', 'model.onnx', '--data', 'val.npz', '--metric', 'cross-entropy', '--max-drop', '0.1'],
+      { cwd: folder.path },
+    )
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('gate.maxDrop: maxDrop is 0.1, absolute, but cross-entropy has no fixed range.')
+    expect(stderr).toContain('--max-drop relative=0.1')
+  })
+
+  it('prints the stack of what stopped a model only under --verbose', async () => {
+    await using folder = await fixture('defaults', { 'broken.onnx': 'not a model, but text that goes on for a while' })
+    const plain = await pare(['run', 'broken.onnx'], { cwd: folder.path })
+    const verbose = await pare(['run', 'broken.onnx', '--verbose'], { cwd: folder.path })
+    expect(plain.stderr).not.toMatch(/^\s+at /m)
+    expect(verbose.stderr).toMatch(/^broken\.onnx: PareError[\s\S]*^\s+at /m)
+  })
+
   it('refuses to put results onto an input', async () => {
     await using folder = await fixture('defaults')
     const { exitCode, stderr } = await pare(['run', '--out', '.'], { cwd: folder.path })

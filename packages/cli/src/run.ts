@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Called with each model's result as soon as it is known. */
   readonly onResult?: (result: RunResults['models'][number]) => void
+  /** Called with what stopped a model, stack and all; the result has its message. */
+  readonly onError?: (model: string, error: unknown) => void
 }
 
 export interface RunOutcome {
@@ -40,7 +42,7 @@ export interface RunOutcome {
 
 /** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
 export async function run(options: RunOptions = {}): Promise<RunOutcome> {
-  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, engine = {}, onResult } = options
+  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, engine = {}, onResult, onError } = options
   const signal = options.signal ?? new AbortController().signal
   const start = Date.now()
   const { tasks, seed } = await readTasks({
@@ -54,7 +56,17 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const runs: ModelRun[] = []
   const known = new Map()
   for (const [index, task] of tasks.entries()) {
-    const done = await runModel(task, { seed, output: outputs[index]!, cwd, known, signal, progress, label: task.name, engine })
+    const done = await runModel(task, {
+      seed,
+      output: outputs[index]!,
+      cwd,
+      known,
+      signal,
+      progress,
+      label: task.name,
+      engine,
+      onError,
+    })
     runs.push(done)
     onResult?.(done.result)
   }

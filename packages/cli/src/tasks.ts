@@ -127,7 +127,7 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const steps = await readSteps(settings.prune, model.prune === undefined ? 'prune' : `${place}.prune`, check)
   const own = (field: 'evaluate' | 'gate') => (model[field] === undefined ? field : `${place}.${field}`)
   const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
-  const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), problems })
+  const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), source: check })
   return { path, name: showPath(path, check.cwd), steps, ...(evaluation && { evaluation }), ...(limits && { limits }) }
 }
 

@@ -3,14 +3,11 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
 /** Bytes of a file after gzip, level 6: what it takes in an artifact or a package. The work is done off the main thread. */
-export async function zippedSize(path: string): Promise<number> {
+export async function zippedSize(path: string, signal: AbortSignal): Promise<number> {
   let bytes = 0
-  await pipeline(
-    createReadStream(path, { highWaterMark: 1 << 20 }),
-    createGzip({ chunkSize: 1 << 18 }),
-    async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) bytes += chunk.length
-    },
-  )
+  const count = async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) bytes += chunk.length
+  }
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), createGzip({ chunkSize: 1 << 18 }), count, { signal })
   return bytes
 }

@@ -94,9 +94,10 @@ function render({ model, parameters, layers, declined }: View): string {
     `  eligible    ${formatCount(eligible)} in ${layers.length} weights (${formatPercent(parameters.total === 0 ? 0 : eligible / parameters.total)})`,
     '',
     renderTable(
-      ['weight', 'operator', 'shape', 'elements', 'sparsity'],
-      layers.map(({ name, op, shape, elements, sparsity }) => [
+      ['weight', 'read by', 'operator', 'shape', 'elements', 'sparsity'],
+      layers.map(({ name, node, op, shape, elements, sparsity }) => [
         name,
+        node,
         op,
         shape.join('×'),
         formatCount(elements),

@@ -1,5 +1,6 @@
 import type { Limits } from '@pare/gate'
 import { answer, type Context, say } from '../context.js'
+import { stackOf } from '../failure.js'
 import { type StepOptions, targetOf } from '../options.js'
 import { run as runModels } from '../run.js'
 import { renderResults } from '../run-table.js'
@@ -17,13 +18,16 @@ export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
 
 /** `pare run [MODELS…]`: what the action runs. */
 export async function run(context: Context, models: readonly string[], options: RunCommandOptions): Promise<number> {
-  const { io, progress } = context
+  const { io, progress, flags } = context
   const { results, exitCode, files } = await runModels({
     ...present({ config: options.config, outDir: options.out }),
     overrides: overridesOf(models, options),
     cwd: io.cwd,
     signal: io.signal,
     progress,
+    onError: (model, error) => {
+      if (flags.verbose) io.stderr.write(`${model}: ${stackOf(error)}\n`)
+    },
   })
   answer(context, results)
   say(context, renderResults(results, files, context))
