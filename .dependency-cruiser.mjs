@@ -37,6 +37,7 @@ export default {
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
+    exclude: { path: ['^packages/[^/]+/(dist|fixtures)/'] },
     doNotFollow: { path: ['node_modules', '^packages/[^/]+/dist'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },

@@ -7,19 +7,20 @@ export { cpu } from './cpu.js'
 export { javascript } from './javascript.js'
 export { BUCKETS, notFinite, ZEROS } from './keys.js'
 export { type Layer, layersOf, sparsityOf } from './layers.js'
+export { countMacs } from './macs.js'
+export { makePlan } from './make-plan.js'
 export { operatorName } from './operators.js'
-export {
-  type MaskedWeight,
-  type MaskStep,
-  type ModelFacts,
-  makePlan,
-  type Plan,
-  type Planned,
-  type PlanOptions,
-  type PlanStep,
-  type Progress,
-  type PruneStep,
-  type Target,
+export type {
+  MaskedWeight,
+  MaskStep,
+  ModelFacts,
+  Plan,
+  Planned,
+  PlanOptions,
+  PlanStep,
+  Progress,
+  PruneStep,
+  Target,
 } from './plan.js'
 export { formatPlan, parsePlan, planOf } from './plan-file.js'
 export { type RandomStream, randomStream } from './random.js'

@@ -1,11 +1,11 @@
-import { chunks, type Model, type Tensor, withTensors } from '@pare/onnx'
+import { chunks, type Model, type Tensor, visitNodes, withTensors } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
 import { product } from './operators.js'
 import type { PlanStep } from './plan.js'
 import { CHUNK_BYTES, floatType, isFloat, narrowest } from './stream.js'
 
 export interface Parameters {
-  /** Elements of all floating-point tensors with at least one axis, each stored tensor once. */
+  /** Elements of all floating-point tensors with at least one axis, each stored tensor once; not the statistics of BatchNormalization. */
   readonly elements: number
   /** Those that are zero before and after the steps. */
   readonly zeros: { readonly before: number; readonly after: number }
@@ -39,6 +39,14 @@ function parameterTensors(model: Model): Set<Tensor> {
   withTensors(model, (tensor) => {
     if (isFloat(tensor.type) && tensor.shape.length > 0) tensors.add(tensor)
     return tensor
+  })
+  // Inputs 3 and 4 of BatchNormalization are a mean and a variance: measured, not learnt.
+  visitNodes(model, (node, scope) => {
+    if (node.op !== 'BatchNormalization') return
+    for (const name of node.inputs.slice(3)) {
+      const statistic = scope.constant(name)
+      if (statistic !== undefined) tensors.delete(statistic.tensor)
+    }
   })
   return tensors
 }
