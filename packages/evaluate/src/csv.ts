@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import { parse } from 'csv-parse/sync'
-import type { ModelValue } from './match.js'
+import type { ModelValue } from './model-value.js'
 import { describe, fromNumbers, type NdArray } from './ndarray.js'
 
 /**

@@ -1,6 +1,7 @@
 import { PareError } from '@pare/onnx'
 import { canFill, fillInput } from './fill.js'
-import { type Matched, type MatchOptions, type ModelValue, matchArrays } from './match.js'
+import { type Matched, type MatchOptions, matchArrays } from './match.js'
+import type { ModelValue } from './model-value.js'
 import { castElements, describe, type Elements, type ElementType, type NdArray, STORAGE, sizeOf } from './ndarray.js'
 import { type Sample, stackSamples } from './sample.js'
 

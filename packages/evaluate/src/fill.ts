@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { ModelValue } from './match.js'
+import type { ModelValue } from './model-value.js'
 import { castElements, describe, type ElementType, isElementType, isInteger, type NdArray, STORAGE } from './ndarray.js'
 
 /** The token ids of one batch: what the other inputs of a language model follow from. */

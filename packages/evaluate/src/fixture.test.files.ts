@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { zipSync } from 'fflate'
-import { afterAll } from 'vitest'
-import type { ModelValue } from './match.js'
+import type { ModelValue } from './model-value.js'
 import type { Elements, ElementType, NdArray } from './ndarray.js'
 import { STORAGE } from './ndarray.js'
 
-/** A folder that is gone after the test file. */
+/** A folder that is gone when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'pare-evaluate-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 

@@ -1,15 +1,7 @@
 import { canFill, tokenInput } from './fill.js'
+import type { ModelValue } from './model-value.js'
 import { castProblem, describe, firstNaN, isElementType, type NdArray } from './ndarray.js'
 import { problemsError } from './problems.js'
-
-/** An input or output of a model. A dimension is a size, or the name of a size that is free ('' where it has no name). */
-export interface ModelValue {
-  readonly name: string
-  /** 'float32', 'int64', … as ONNX Runtime names them. */
-  readonly type: string
-  /** Empty for a scalar and where the rank is unknown. */
-  readonly shape: readonly (number | string)[]
-}
 
 /** Named arrays that cover the inputs of a model, sample by sample along axis 0. */
 export interface Matched {

@@ -105,20 +105,27 @@ test('KL divergence from the reference', () => {
   expect(measure('kl', [sample]).value).toBeCloseTo(0.143841, 6)
 })
 
-test.each(['accuracy', 'top-2', 'f1', 'cross-entropy', 'perplexity', 'mse', 'mae', 'agreement', 'kl'])(
-  '%s refuses a sample with NaN',
-  (name) => {
-    const bad = row(1, Number.NaN)
-    const sample = {
-      rows: [bad, bad],
-      reference: [row(1, 2), row(1, 2)],
-      label: row(0, 0, 0, 0),
-      tokens: row(0, 0),
-      scored: row(0, 1),
-    }
-    expect(startTally(findMetric(name)).add(sample)).toBe(false)
-  },
-)
+test.each([
+  'accuracy',
+  'top-2',
+  'f1',
+  'cross-entropy',
+  'perplexity',
+  'mse',
+  'mae',
+  'agreement',
+  'kl',
+])('%s refuses a sample with NaN', (name) => {
+  const bad = row(1, Number.NaN)
+  const sample = {
+    rows: [bad, bad],
+    reference: [row(1, 2), row(1, 2)],
+    label: row(0, 0, 0, 0),
+    tokens: row(0, 0),
+    scored: row(0, 1),
+  }
+  expect(startTally(findMetric(name)).add(sample)).toBe(false)
+})
 
 test('no samples have no value', () => {
   expect(valueFrom({ kind: 'proportion', correct: [] })).toBeNaN()

@@ -13,10 +13,9 @@ test('the first example runs and prints what it says', () => {
   expect(out).toBe(`${/console\.log\(metrics\) \/\/ (.*)/.exec(code)![1]}\n`)
 }, 300_000)
 
-test.each(METRIC_NAMES.map((name) => (name === 'top-k' ? 'top-5' : name)))(
-  'metric %s stands in the table with its formula',
-  (name) => {
-    const row = readme.split('\n').find((line) => line.startsWith('|') && line.split(' | ')[0]!.includes(`\`${name}\``))
-    expect(row?.replaceAll('\\|', '|').replace(/ +/g, ' ')).toContain(`| ${findMetric(name).formula} |`)
-  },
-)
+test.each(
+  METRIC_NAMES.map((name) => (name === 'top-k' ? 'top-5' : name)),
+)('metric %s stands in the table with its formula', (name) => {
+  const row = readme.split('\n').find((line) => line.startsWith('|') && line.split(' | ')[0]!.includes(`\`${name}\``))
+  expect(row?.replaceAll('\\|', '|').replace(/ +/g, ' ')).toContain(`| ${findMetric(name).formula} |`)
+})

@@ -1,5 +1,5 @@
 import type { Measurement } from '@pare/gate'
-import type { ModelValue } from './match.js'
+import type { ModelValue } from './model-value.js'
 import type { TextOptions } from './text.js'
 
 /** One model over one data set. */

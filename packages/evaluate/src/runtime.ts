@@ -4,7 +4,7 @@ import { basename, resolve } from 'node:path'
 import { openModel, PareError } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
 import { type Batch, inputsFor } from './dataset.js'
-import type { ModelValue } from './match.js'
+import type { ModelValue } from './model-value.js'
 import { type Elements, isElementType, type NdArray } from './ndarray.js'
 
 /** ONNX Runtime, loaded. */
@@ -77,23 +77,25 @@ export async function openSession({ ort }: Runtime, path: string, options: Sessi
     inputs,
     outputs: session.outputMetadata.flatMap(toModelValue),
     async run(batch, output) {
-      const arrays = inputsFor(inputs, batch)
-      const feeds = Object.fromEntries(
-        Object.entries(arrays).map(([name, array]) => [name, new ort.Tensor(array.type, array.data as never, array.shape)]),
-      )
-      const results = await session.run(feeds, [output]).catch((cause: Error) => {
-        throw new PareError(
-          `${path}: ONNX Runtime fails on samples ${batch.first} to ${batch.first + batch.size - 1}: ${cause.message}`,
-          {
-            hint: 'check that the data are what the model expects: ranges of ids, sizes.',
-            cause,
-          },
-        )
+      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
+      const results = await session.run(Object.fromEntries(feeds), [output]).catch((cause: Error) => {
+        throw runFailure(path, batch, cause)
       })
       return toArray(results[output]!, path)
     },
     [Symbol.asyncDispose]: () => session.release(),
   }
+}
+
+function runFailure(path: string, { first, size }: Batch, cause: Error): PareError {
+  return new PareError(`${path}: ONNX Runtime fails on samples ${first} to ${first + size - 1}: ${cause.message}`, {
+    hint: 'check that the data are what the model expects: ranges of ids, sizes.',
+    cause,
+  })
+}
+
+function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
+  return new ort.Tensor(type, data as never, shape)
 }
 
 function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {

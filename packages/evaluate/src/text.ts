@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { PareError } from '@pare/onnx'
@@ -147,13 +148,13 @@ function jsonDocuments(
 
 async function openTokenizer(path: string): Promise<Tokenizer> {
   const readJson = async (file: string) => JSON.parse((await readWhole(file, MAX_TOKENIZER_BYTES)).toString('utf8')) as object
-  const config = await readJson(join(dirname(path), 'tokenizer_config.json')).catch(() => ({}))
+  const config = join(dirname(path), 'tokenizer_config.json')
   try {
-    return new Tokenizer(await readJson(path), config)
+    return new Tokenizer(await readJson(path), existsSync(config) ? await readJson(config) : {})
   } catch (cause) {
     if (cause instanceof PareError) throw cause
     throw new PareError(`${path}: not a tokenizer this reads (${(cause as Error).message}).`, {
-      hint: 'expected a tokenizer.json as Hugging Face tokenizers write it.',
+      hint: 'expected a tokenizer.json as Hugging Face tokenizers write it, and a tokenizer_config.json beside it or none.',
       cause,
     })
   }
