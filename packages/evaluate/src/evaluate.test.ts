@@ -183,6 +183,22 @@ test('external data beside the model are read; hard links only with trust', asyn
   expect((await evaluate({ ...request, trusted: true })).metrics).toEqual({ accuracy: 0.25 })
 })
 
+test('a tiny model that unfolds to gigabytes is stopped at the memory limit', async () => {
+  // 30,000 × 30,000 f32 are 3.6 GB.
+  const model = await writeText(
+    'bomb.onnx',
+    `bomb (float[N, 3] x) => (float[N, 3] y) <int64[2] size = {30000, 30000}> {
+      many = ConstantOfShape<value: tensor = float[1] {1}>(size)
+      sum = ReduceSum<keepdims: int = 0>(many)
+      y = Add(x, sum)
+    }`,
+  )
+  const request = { model, data: put(folder, 'bomb.npz', npzBytes(four)), metrics: ['accuracy'] }
+  await expect(evaluate(request, { memoryLimitBytes: 500 * 2 ** 20 })).rejects.toThrow(
+    /bomb\.onnx: stopped at \d+ MiB of resident memory/,
+  )
+})
+
 test('a data module runs only with trust, and says so in a way the exit code can follow', async () => {
   const model = await writeText('module.onnx', identity('N'))
   const data = put(folder, 'data.mjs', 'export default [{ x: [1, 2, 3], label: 2 }]')
