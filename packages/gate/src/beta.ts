@@ -8,8 +8,9 @@ export function betaCdf(x: number, a: number, b: number): number {
   return front * fraction(x, a, b)
 }
 
-/** The x with P(X ≤ x) = p, X ~ Beta(a, b), by bisection to the last bit that a double near x holds. */
+/** The x with P(X ≤ x) = p, X ~ Beta(a, b), by bisection to the last bits of a double. NaN unless 0 ≤ p ≤ 1. */
 export function betaQuantile(p: number, a: number, b: number): number {
+  if (!(p >= 0 && p <= 1)) return Number.NaN
   let low = 0
   let high = 1
   while (high - low > 1e-15 * high) {

@@ -26,12 +26,18 @@ export function tally(reference: readonly number[], pruned: readonly number[]): 
  * (Zou and Donner 2008, doi 10.1002/sim.3095) with the correlation of multinomial counts. Coverage, computed by enumerating all
  * outcomes and not by approximation, stays at or above the level wherever it was tried (`bench/coverage.mjs`), one-sided too, which holds neither
  * for Tango's score interval nor for Bonett and Price's. With no discordant pair at all it is ±(1 − (α/2)^(1/n)), about ±3.7 ÷ n.
+ *
+ * `limitsOf` gives the limits of one proportion; a caller with many tallies of one n may hand in one that remembers.
  */
-export function proportionInterval({ lost, gained, n }: Tally, level: number): [low: number, high: number] {
+export function proportionInterval(
+  { lost, gained, n }: Tally,
+  level: number,
+  limitsOf = clopperPearson,
+): [low: number, high: number] {
   const p = lost / n
   const q = gained / n
-  const [pLow, pHigh] = clopperPearson(lost, n, level)
-  const [qLow, qHigh] = clopperPearson(gained, n, level)
+  const [pLow, pHigh] = limitsOf(lost, n, level)
+  const [qLow, qHigh] = limitsOf(gained, n, level)
   const correlation = p > 0 && q > 0 && p < 1 && q < 1 ? Math.sqrt((p * q) / ((1 - p) * (1 - q))) : 0
   const reach = (x: number, y: number) => Math.sqrt(x * x + 2 * correlation * x * y + y * y)
   return [Math.max(-1, p - q - reach(p - pLow, qHigh - q)), Math.min(1, p - q + reach(pHigh - p, q - qLow))]
@@ -48,7 +54,7 @@ export function mcnemar({ lost, gained }: Tally): { lost: number; gained: number
 }
 
 /** Exact interval of a binomial proportion: no true value is rejected that leaves the count a chance of more than half of 1 − level on its side. */
-function clopperPearson(count: number, n: number, level: number): [number, number] {
+export function clopperPearson(count: number, n: number, level: number): [number, number] {
   const tail = (1 - level) / 2
   return [count > 0 ? betaQuantile(tail, count, n - count + 1) : 0, count < n ? betaQuantile(1 - tail, count + 1, n - count) : 1]
 }
