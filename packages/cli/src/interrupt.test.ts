@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { type Folder, fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 
-const BINARY = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const BINARY = fileURLToPath(new URL('../bin/pare.js', import.meta.url))
 const LLAMA = join(TEST_MODELS, 'lm-llama.onnx')
 
 /** Runs the real command and sends it a signal when its messages say so. */

@@ -5,7 +5,7 @@ import { fixture } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 
 const README = await readFile(new URL('../README.md', import.meta.url), 'utf8')
-const blockOf = (language: string) => new RegExp(`\`\`\`${language}\n([sS]*?)\`\`\``).exec(README)?.[1] ?? ''
+const blockOf = (language: string) => README.split(`\`\`\`${language}\n`)[1]?.split('```')[0] ?? ''
 
 describe('the README', () => {
   const commands = blockOf('sh').trim().split('\n')

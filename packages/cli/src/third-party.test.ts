@@ -16,13 +16,7 @@ it('a third-party criterion works from packed packages, by name and by import', 
   const hashes = []
   for (const config of ['by-name/pare.config.json', 'by-import/pare.config.ts']) {
     await cp(join(FIXTURES, config), join(folder.path, config))
-    const args = [
-      join(folder.path, 'node_modules/@pare/cli/dist/main.js'),
-      'run',
-      '--json',
-      '--config',
-      join(folder.path, config),
-    ]
+    const args = [join(folder.path, 'node_modules/@pare/cli/bin/pare.js'), 'run', '--json', '--config', join(folder.path, config)]
     for (const file of ['model.onnx', 'val.npz']) await cp(join(folder.path, file), join(folder.path, config, '..', file))
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder.path })
     const { models } = runResults.parse(JSON.parse(stdout))
