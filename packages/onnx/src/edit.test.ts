@@ -74,6 +74,16 @@ test('nodes, outputs and initializers are added and taken away', async () => {
   ])
 })
 
+test('fields that are left out stay out', async () => {
+  // ir_version 8 and a graph with one node: input (field 1) 'x', op_type (4) 'A'.
+  const bytes = Uint8Array.of(0x08, 8, 0x3a, 8, 0x0a, 6, 0x0a, 1, 0x78, 0x22, 1, 0x41)
+  const before = await readModel(bytes)
+  const nodes = before.graph.nodes.map((node) => editNode(node, { op: 'B' }))
+  const expected = bytes.slice()
+  expected[11] = 0x42
+  expect(await modelBytes(editModel(before, { graph: editGraph(before.graph, { nodes }) }))).toEqual(expected)
+})
+
 test('unknown fields stay where they were', async () => {
   // Field 1000 of the model, a varint: tag 1000 * 8 = 8000 is 0xc0 0x3e. Field 900 of the graph: 7200 is 0xa0 0x38.
   const bytes = Uint8Array.of(0x08, 8, 0x3a, 6, 0x12, 1, 0x67, 0xa0, 0x38, 5, 0xc0, 0x3e, 9)

@@ -107,14 +107,11 @@ function encodeSparse(sparse: SparseTensorProto, sink: Sink): SparseTensorProto 
 /** The message of a tensor without elements. */
 export function describeTensor(proto: TensorProto, tensor: Pick<Tensor, 'name' | 'type' | 'shape' | 'storage'>): TensorProto {
   const external = tensor.storage === 'external'
-  const described = withFields(proto, {
+  return withFields(proto, {
     name: tensor.name,
     dataType: dataTypeCode(tensor.type),
     dims: tensor.shape.map(BigInt),
     externalData: external ? proto.externalData : [],
     dataLocation: external ? DataLocation.EXTERNAL : DataLocation.DEFAULT,
   })
-  // A location that was never stated stays unstated.
-  if (!external && !Object.hasOwn(proto, 'dataLocation')) delete (described as Partial<TensorProto>).dataLocation
-  return described
 }

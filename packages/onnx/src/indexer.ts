@@ -145,7 +145,7 @@ function skip(state: State, field: FieldFacts, here: Here): number {
     if (cursor.varint(inside.end) < 0) throw badVarint(state, field, here.at)
   } else if (wireType === FIXED32 || wireType === FIXED64) {
     cursor.position += wireType === FIXED32 ? 4 : 8
-    if (cursor.position > inside.end) throw pastEnd(state, field, here.at, inside.end)
+    if (cursor.position > inside.end) throw pastEnd(state, field, here)
   } else {
     throw wrongWireType(state, field, here)
   }
@@ -159,7 +159,7 @@ function lengthHere(state: State, field: FieldFacts, here: Here): number {
   if (wireType !== LENGTH_DELIMITED || !fits) throw wrongWireType(state, field, here)
   const length = state.cursor.varint(inside.end)
   if (length < 0) throw badVarint(state, field, at)
-  if (state.cursor.position + length > inside.end) throw pastEnd(state, field, at, inside.end, length)
+  if (state.cursor.position + length > inside.end) throw pastEnd(state, field, here, length)
   return length
 }
 
@@ -233,9 +233,9 @@ function badVarint(state: State, field: FieldFacts, at: number): PareError {
   return damaged(state, field, at, 'has a number that is cut off or longer than ten bytes')
 }
 
-function pastEnd(state: State, field: FieldFacts, at: number, end: number, length?: number): PareError {
+function pastEnd(state: State, field: FieldFacts, { at, inside }: Here, length?: number): PareError {
   const size = length === undefined ? '' : `has ${length} bytes and `
-  return damaged(state, field, at, `${size}runs past byte ${end}, the end of what it is in`)
+  return damaged(state, field, at, `${size}runs past byte ${inside.end}, the end of what it is in`)
 }
 
 function tooMuch(state: State, at: number, problem: string): PareError {

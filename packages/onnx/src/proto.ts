@@ -30,14 +30,14 @@ export {
   ValueInfoProtoSchema,
 } from 'onnx-buf'
 
-/** A copy with the same fields, present and unknown ones, sharing their values; `changes` replaces some. */
+/**
+ * A copy with the same fields, present and unknown ones, sharing their values; `changes` replaces some. A field that is left out
+ * stays out when its default is asked for.
+ */
 export function withFields<M extends object>(message: M, changes: Partial<M>): M {
-  return Object.assign(Object.create(Object.getPrototypeOf(message)), message, changes)
-}
-
-/** A copy without one field: reading it gives the default. */
-export function withoutField<M extends object>(message: M, field: keyof M): M {
-  const copy = withFields(message, {})
-  delete copy[field]
+  const copy: M = Object.assign(Object.create(Object.getPrototypeOf(message)), message)
+  for (const key of Object.keys(changes) as (keyof M)[]) {
+    if (changes[key] !== message[key]) copy[key] = changes[key]!
+  }
   return copy
 }
