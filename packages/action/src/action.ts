@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as core from '@actions/core'
 import { bundledEngine } from './bundled-engine.js'
 import type { Engine } from './engine.js'
 import { readEvent } from './event.js'
-import { asFailure } from './failure.js'
+import { asFailure, Failure } from './failure.js'
 import { type Inputs, readInputs } from './inputs.js'
 import { findOnnxRuntime } from './onnxruntime.js'
 import { exitCodeOf, type Outcome, stepExitCode } from './outcome.js'
@@ -34,7 +34,7 @@ export async function runAction(env: Env, signal: AbortSignal): Promise<number> 
 async function measure(inputs: Inputs, env: Env, signal: AbortSignal): Promise<Outcome> {
   try {
     const workspace = resolve(env.GITHUB_WORKSPACE ?? '.')
-    const workingDirectory = resolve(workspace, inputs.workingDirectory)
+    const workingDirectory = existingFolder(resolve(workspace, inputs.workingDirectory), inputs.workingDirectory)
     const event = readEvent(env)
     const { trusted, reason } = decideTrust(inputs.trust, event)
     core.info(`The workspace is ${trusted ? '' : 'not '}trusted: ${reason}.`)
@@ -81,6 +81,17 @@ async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, 
   })
   core.info(`Engine: built in. ONNX Runtime: ${runtime.from} (${runtime.folder}).`)
   return bundledEngine({ onnxruntime: runtime.folder, trusted })
+}
+
+function existingFolder(path: string, written: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path
+  throw new Failure(
+    'usage',
+    `action: 'working-directory' is '${written}', which is not a folder of the workspace (looked for ${path})`,
+    {
+      hint: 'name a folder that is checked out, relative to the root of the repository; is there an actions/checkout step before this one?',
+    },
+  )
 }
 
 /** A folder of this step alone: another step of the job may run Pare too. */

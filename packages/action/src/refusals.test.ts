@@ -104,6 +104,12 @@ describe.skipIf(skipped !== undefined)(
       expect(services.registry.requests).toEqual([])
     })
 
+    it('a working directory that is not there: exit 2', async () => {
+      const step = await runStep(machine, services, { event: events.push, with: { ...green, 'working-directory': 'nowhere' } })
+      expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([2, 'error'])
+      expect(step.annotations[0]?.message).toMatch(/'working-directory' is 'nowhere'.*hint: .*checkout/s)
+    })
+
     it('a download with the wrong hash: exit 3, and nothing is unpacked', async () => {
       services.registry.instead.set('onnxruntime-node', Buffer.from('not what was published'))
       const step = await runStep(machine, services, { event: events.push, with: green })

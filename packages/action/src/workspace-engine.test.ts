@@ -39,6 +39,12 @@ describe("the workspace's command line", () => {
     expect(findWorkspaceCli(workspace, workspace)).toBeUndefined()
   })
 
+  it('with a broken package.json is an error that names the file', () => {
+    install('')
+    writeFileSync(join(workspace, 'node_modules/@pare/cli/package.json'), '{')
+    expect(() => findWorkspaceCli(workspace, workspace)).toThrow(/@pare.cli.package\.json' cannot be read/)
+  })
+
   it('gives its results as JSON, and its exit code', async () => {
     install(`console.log(JSON.stringify(${JSON.stringify({ ...results, verdict: 'fail' })})); process.exitCode = 1`)
     await expect(run()).resolves.toEqual({ results: { ...results, verdict: 'fail' }, exitCode: 1 })

@@ -21,12 +21,23 @@ const STOP_MS = 5_000
 export function findWorkspaceCli(workingDirectory: string, workspace: string): WorkspaceCli | undefined {
   const folder = findUpwards(workingDirectory, workspace, join('@pare', 'cli'))
   if (folder === undefined) return undefined
-  const manifest: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const manifest = readManifest(join(folder, 'package.json'))
   if (typeof manifest !== 'object' || manifest === null || !('bin' in manifest)) return undefined
   const { bin } = manifest
   const script = typeof bin === 'string' ? bin : typeof bin === 'object' && bin !== null && 'pare' in bin ? bin.pare : undefined
   if (typeof script !== 'string') return undefined
   return { version: 'version' in manifest ? String(manifest.version) : 'unknown', script: resolve(folder, script) }
+}
+
+function readManifest(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new Failure('usage', `action: '${path}' cannot be read: ${messageOf(error)}`, {
+      hint: "install the workspace's packages again (npm ci), or remove @pare/cli from it to use the built-in one",
+      cause: error,
+    })
+  }
 }
 
 /** Runs `pare run --json` in a process of its own. Its JSON is all that is taken from it; its messages go to the log. */

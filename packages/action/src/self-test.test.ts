@@ -1,0 +1,63 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { repository } from './testing/action-yml.js'
+import { events } from './testing/events.js'
+import { skipReason } from './testing/node24.js'
+import { runStep, type StepResult, startServices } from './testing/runner.js'
+import { checkOut, makeMachine } from './testing/workspace.js'
+
+// A ResNet-20 with accuracy 0.9840 on 2,000 digits. One tool cache for all: the first step fills it, as on a machine that is kept.
+const skipped = skipReason()
+const toolCache = mkdtempSync(join(tmpdir(), 'pare-toolcache-'))
+afterAll(() => rmSync(toolCache, { recursive: true, force: true }))
+
+async function run(inputs: Readonly<Record<string, string>>): Promise<StepResult> {
+  await using services = await startServices()
+  using machine = makeMachine(toolCache)
+  const files = ['mnist-resnet20-bn.onnx', 'data/mnist-evaluate.npz']
+  checkOut(machine, Object.fromEntries(files.map((file) => [`test-models/${file}`, { testModel: file }])))
+  return await runStep(machine, services, { event: events.pullRequest, with: inputs })
+}
+
+interface Step {
+  readonly id?: string
+  readonly uses?: string
+  readonly with?: Readonly<Record<string, string | number>>
+}
+
+const workflow = parse(readFileSync(join(repository, '.github/workflows/self-test.yml'), 'utf8')) as {
+  jobs: { action: { steps: readonly Step[] } }
+}
+const inputsOf = (id: string) => {
+  const step = workflow.jobs.action.steps.find((one) => one.id === id)
+  return Object.fromEntries(Object.entries(step?.with ?? {}).map(([name, value]) => [name, String(value)]))
+}
+
+describe.skipIf(skipped !== undefined)('a ResNet-20 in a pull request', () => {
+  it('passes in the green step of self-test.yml', async () => {
+    const { exitCode, outputs, log } = await run(inputsOf('green'))
+    expect([exitCode, outputs.conclusion, Number(outputs['metric-reference'])], log).toEqual([0, 'pass', 0.984])
+  })
+
+  it('fails in the red one, and says which model, which metric, how much, and how much is allowed', async () => {
+    const { exitCode, outputs, log, annotations, summary } = await run(inputsOf('red'))
+    expect([exitCode, outputs.conclusion], log).toEqual([1, 'fail'])
+    const drop = Number(outputs['metric-drop']).toPrecision(3)
+    expect(log).toContain('Pare%3A test-models/mnist-resnet20-bn.onnx fails the gate')
+    for (const part of ['accuracy', drop, '0.984', '0.005']) expect(annotations[0]?.message).toContain(part)
+    for (const part of ['test-models/mnist-resnet20-bn.onnx', 'accuracy', drop, '0.005']) expect(summary).toContain(part)
+  })
+
+  // 0.981 at sparsity 0.5: a drop of 0.003.
+  it.each([
+    ['0.002', 1, 'fail'],
+    ['0.005', 0, 'pass'],
+  ])('pruned by half with max-drop %s: exit %i, and whether 2,000 samples can tell', async (maxDrop, code, conclusion) => {
+    const { exitCode, outputs, log, summary } = await run({ ...inputsOf('green'), sparsity: '0.5', 'max-drop': maxDrop })
+    expect([exitCode, outputs.conclusion, Number(outputs['metric-pruned'])], log).toEqual([code, conclusion, 0.981])
+    expect(summary).toMatch(/2,000 samples/)
+  })
+})
