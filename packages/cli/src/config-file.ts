@@ -20,9 +20,11 @@ export async function findConfig(cwd: string, named?: string): Promise<string | 
     throw usage(`pare: config '${named}' is not a file (looked for ${path}).`, 'check --config, or write one with: pare init')
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    for (const name of NAMES) {
-      if (await isFile(join(folder, name))) return join(folder, name)
-    }
+    const present = await Promise.all(NAMES.map((name) => isFile(join(folder, name))))
+    const [name, second] = NAMES.filter((_, index) => present[index])
+    if (second !== undefined)
+      throw usage(`pare: ${folder} has two configs, ${name} and ${second}.`, 'remove one, or choose with --config')
+    if (name !== undefined) return join(folder, name)
     if (folder === dirname(folder)) return undefined
   }
 }

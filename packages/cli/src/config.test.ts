@@ -122,6 +122,14 @@ describe('a config', () => {
     })
   })
 
+  it('is not chosen by luck where there are two', async () => {
+    await using folder = await fixture('json', { 'pare.config.yaml': 'seed: 2' })
+    const { exitCode, stderr } = await pare(['run'], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('has two configs, pare.config.json and pare.config.yaml.')
+    expect((await readTasks({ cwd: folder.path, config: 'pare.config.json', overrides: {}, trusted: true })).seed).toBe(7)
+  })
+
   it('that is missing is told with the way to write one', async () => {
     await using folder = await fixture()
     const { exitCode, stderr } = await pare(['run'], { cwd: folder.path })

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { RunResults } from '@pare/report'
 import type { Config } from './config.js'
+import { toJson } from './context.js'
 import { environmentOf } from './environment.js'
 import { EXIT } from './exit.js'
 import type { Engine } from './measure.js'
@@ -109,7 +110,7 @@ async function writeReports(results: RunResults, folder: string): Promise<RunOut
     summary: join(folder, 'summary.md'),
   }
   await mkdir(folder, { recursive: true })
-  await writeWhole(files.results, `${JSON.stringify(results, null, 2)}\n`)
+  await writeWhole(files.results, `${toJson(results)}\n`)
   await writeWhole(files.report, renderHtml(results))
   await writeWhole(files.summary, renderSummary(results))
   return files

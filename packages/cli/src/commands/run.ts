@@ -25,6 +25,7 @@ export async function run(context: Context, models: readonly string[], options: 
     cwd: io.cwd,
     signal: io.signal,
     progress,
+    onResult: ({ path, verdict }) => progress.note(`${path}: ${verdict}`),
     onError: (model, error) => {
       if (flags.verbose) io.stderr.write(`${model}: ${stackOf(error)}\n`)
     },

@@ -1,0 +1,80 @@
+import type { RunResults } from '@pare/report'
+import { expect, it } from 'vitest'
+import { renderResults } from './run-table.js'
+import { renderTable } from './table.js'
+
+const results: RunResults = {
+  schemaVersion: 1,
+  command: 'run',
+  verdict: 'fail',
+  models: [
+    {
+      path: 'a.onnx',
+      verdict: 'fail',
+      summary: 'accuracy fell.',
+      reasons: ['accuracy fell by 0.1.', 'And more.'],
+      metric: 'accuracy',
+      reference: { path: 'a.onnx', bytes: 2_000_000, zippedBytes: 1_900_000, metrics: { accuracy: 0.9 } },
+      pruned: { path: 'out/a.onnx', bytes: 2_000_000, zippedBytes: 500_000, metrics: { accuracy: 0.8 } },
+      drop: { metric: 'accuracy', value: 0.1, interval: [0.05, 0.15], method: 'exact' },
+      sparsity: { before: 0, after: 0.5 },
+      resolution: { resolves: true, message: '100 samples settle it.' },
+      warnings: ['an array is ignored'],
+    },
+    {
+      path: 'b.onnx',
+      verdict: 'incomplete',
+      reasons: ['b.onnx is empty.'],
+      reference: { path: 'b.onnx', bytes: 0, metrics: {} },
+      error: { message: 'b.onnx is empty.', hint: 'copy it again.', kind: 'usage' },
+    },
+    {
+      path: 'c.onnx',
+      verdict: 'pass',
+      summary: 'accuracy stayed at 0.9.',
+      reasons: [],
+      reference: { path: 'c.onnx', bytes: 5, metrics: {} },
+    },
+  ],
+}
+const files = { results: '/work/out/results.json', report: '/work/out/report.html', summary: '/work/out/summary.md' }
+const output = { write: () => true, isTTY: false }
+const context = {
+  io: { stdout: output, stderr: output, env: {}, cwd: '/work', signal: new AbortController().signal, now: () => 0 },
+  flags: { json: false, quiet: false, verbose: false },
+  progress: { begin: () => ({ update() {}, end() {} }), note() {} },
+}
+
+it('a run is a table, a sentence for each model, and the files', () => {
+  expect(
+    renderResults(results, files, context),
+  ).toBe(`model   metric    reference  pruned  drop    sparsity  size                    verdict
+a.onnx  accuracy  0.9000     0.8000  0.1000  50.0 %    1.9 MB → 500 kB zipped  fail
+b.onnx  –         –          –       –       –         0 bytes                 incomplete
+c.onnx  –         –          –       –       –         5 bytes                 pass
+
+fail a.onnx: accuracy fell by 0.1. And more.
+  100 samples settle it.
+  an array is ignored
+incomplete b.onnx: b.onnx is empty.
+  hint: copy it again.
+pass c.onnx: accuracy stayed at 0.9.
+
+fail 1 of 3 models passed, 1 failed, 1 incomplete
+  report   out/report.html
+  results  out/results.json
+  pruned   out/a.onnx`)
+})
+
+it('verdicts have colours where colours are wanted', () => {
+  const colored = { ...context, io: { ...context.io, env: { FORCE_COLOR: '1' } } }
+  expect(renderResults(results, files, colored)).toContain('\u001b[31mfail\u001b[39m 1 of 3')
+})
+
+it('columns of a table stand under each other, whatever is in them', () => {
+  const rows = [
+    ['é', 'wide 漢字'],
+    ['long one', '\u001b[31mred\u001b[39m'],
+  ]
+  expect(renderTable(['a', 'b'], rows)).toBe('a         b\né         wide 漢字\nlong one  \u001b[31mred\u001b[39m')
+})
