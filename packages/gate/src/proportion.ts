@@ -24,8 +24,8 @@ export function tally(reference: readonly number[], pruned: readonly number[]): 
  *
  * Exact (Clopper-Pearson 1934) limits of the two discordant proportions, combined by the method of variance estimates recovery
  * (Zou and Donner 2008, doi 10.1002/sim.3095) with the correlation of multinomial counts. Coverage, computed by enumerating all
- * outcomes and not by approximation, stays at or above the level wherever it was tried (`bench/coverage.mjs`), one-sided too, which holds neither
- * for Tango's score interval nor for Bonett and Price's. With no discordant pair at all it is ±(1 − (α/2)^(1/n)), about ±3.7 ÷ n.
+ * outcomes and not by approximation, stays at or above the level from 20 samples on wherever it was tried (`bench/coverage.mjs`), one-sided too;
+ * neither holds for Tango's score interval nor for Bonett and Price's. With no discordant pair at all it is ±(1 − (α/2)^(1/n)), about ±3.7 ÷ n.
  *
  * `limitsOf` gives the limits of one proportion; a caller with many tallies of one n may hand in one that remembers.
  */

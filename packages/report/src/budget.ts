@@ -9,7 +9,7 @@ export interface Part {
 
 /**
  * The parts in their order, as many as fit into `maxBytes` of UTF-8, and a note about what was left out. Important parts are
- * taken first, so a long table cannot push out a verdict.
+ * taken first, so a long table cannot push out a verdict. Where not even the note fits, what is returned is cut off.
  */
 export function fit(parts: readonly Part[], maxBytes: number): string {
   const whole = parts.map(({ text }) => text).join('')
@@ -23,7 +23,13 @@ export function fit(parts: readonly Part[], maxBytes: number): string {
     taken.add(part)
     left -= bytes
   }
-  return parts.map((part) => (taken.has(part) ? part.text : '')).join('') + note(parts.filter((part) => !taken.has(part)))
+  const text = parts.map((part) => (taken.has(part) ? part.text : '')).join('') + note(parts.filter((part) => !taken.has(part)))
+  return byteLength(text) <= maxBytes ? text : cutOff(whole, maxBytes)
+}
+
+/** The longest beginning of whole characters. */
+function cutOff(text: string, maxBytes: number): string {
+  return new TextDecoder('utf-8').decode(Buffer.from(text).subarray(0, Math.max(0, maxBytes)), { stream: true })
 }
 
 function note(missing: readonly Part[]): string {

@@ -17,17 +17,22 @@ export function scriptJson(value: unknown): Markup {
   )
 }
 
-/** A name in GitHub's markdown: monospaced, taken literally, no mention, no link, one line, at most 200 characters. */
+/** A name in GitHub's markdown: monospaced, taken literally, on one line, at most 200 characters. */
 export function mdCode(name: string): string {
-  return `<code>${entities(oneLine(clip(name, 200)))}</code>`
+  return `<code>${entities(harmless(oneLine(clip(name, 200))))}</code>`
+}
+
+/** A message in GitHub's markdown: literal text on one line, at most 600 characters. */
+export function mdText(message: string): string {
+  return entities(harmless(oneLine(clip(message, 600))))
 }
 
 /**
- * A message in GitHub's markdown: literal text on one line, at most 600 characters. What would become a mention, an issue or a link
- * is broken by a zero-width space, because GitHub looks for those after entities are decoded.
+ * What GitHub would make a mention, an issue or a link of, broken by a zero-width space: it looks for those after character references are
+ * decoded, and for links within `<code>` too.
  */
-export function mdText(message: string): string {
-  return entities(oneLine(clip(message, 600)).replace(/[@#]|:(?=\/\/)|www(?=\.)|\b[Gg][Hh](?=-\d)/g, '$&\u200b'))
+function harmless(text: string): string {
+  return text.replace(/@|#(?=\d)|:(?=\/\/)|www(?=\.)|\b[Gg][Hh](?=-\d)/g, '$&\u200b')
 }
 
 function source(value: Value): string {

@@ -35,7 +35,7 @@ export function commentMarker(id: string): string {
 
 function parts(results: RunResults): Part[] {
   const models = byUrgency(results.models)
-  const title = `## ${ICON[results.verdict]} Pare: ${headline(results)}\n\n`
+  const title = `## ${ICON[results.verdict]} Pare: ${mdText(headline(results))}\n\n`
   return [
     { text: title, rank: 0, what: 'title' },
     ...models.filter((model) => model.verdict !== 'pass').map((model) => reason(model)),

@@ -22,7 +22,7 @@ export const pageStyle = `
 html { -webkit-text-size-adjust: 100%; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 var(--sans); font-variant-numeric: tabular-nums; }
 h1, h2, h3, p, dl, dd, figure { margin: 0; }
-h1 { font-size: clamp(1.6rem, 1.2rem + 1.8vw, 2.25rem); line-height: 1.15; letter-spacing: -.02em; font-weight: 680; text-wrap: balance; }
+h1 { font-size: clamp(1.6rem, 1.2rem + 1.8vw, 2.25rem); line-height: 1.15; letter-spacing: -.02em; font-weight: 680; text-wrap: balance; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; line-height: 1.3; letter-spacing: -.01em; font-weight: 650; }
 h3 { font-size: .95rem; font-weight: 620; }
 a { color: var(--link); text-underline-offset: .18em; text-decoration-thickness: 1px; }
@@ -53,6 +53,7 @@ main { padding-top: 28px; display: grid; gap: 24px; grid-template-columns: minma
 .chip { display: inline-flex; gap: 6px; align-items: center; padding: 2px 11px 2px 7px; border: 1px solid var(--tone-line); border-radius: 99px; background: var(--tone-wash); color: var(--tone); font-size: .82rem; font-weight: 620; white-space: nowrap; }
 .chip .icon > :last-child { stroke: var(--tone-wash); }
 .sentence::first-letter { text-transform: uppercase; }
+.why, .hint, .banner p { white-space: pre-line; }
 .why { margin-top: 8px; max-width: 72ch; text-wrap: pretty; overflow-wrap: anywhere; }
 .hint { margin-top: 12px; padding: 10px 14px; border-radius: 8px; background: var(--wash); max-width: 78ch; overflow-wrap: anywhere; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 240px), 1fr)); gap: 20px 28px; margin-top: 24px; padding-top: 20px; border-top: 1px solid var(--line); }

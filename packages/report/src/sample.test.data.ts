@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { type ModelResult, type RunResults, runResults } from './results.js'
+
+/** A results file of the examples folder. */
+export function example(name: 'failing' | 'incomplete' | 'passing' | 'several-models'): RunResults {
+  return runResults.parse(JSON.parse(readFileSync(new URL(`../examples/${name}.json`, import.meta.url), 'utf8')))
+}
+
+/** The model of the failing example with `count` layers. */
+export function withLayers(count: number, change: Partial<ModelResult> = {}): ModelResult {
+  const [model] = example('failing').models
+  const layers = Array.from({ length: count }, (_, i) => ({
+    name: `model.layers.${i}.self_attn.q_proj.weight`,
+    op: 'MatMul',
+    shape: [64, 64 + i],
+    elements: 64 * (64 + i),
+    sparsity: { before: i % 5 === 0 ? 0.1 : 0, after: 0.3 + (0.6 * (i % 9)) / 8 },
+  }))
+  return { ...model!, layers, ...change }
+}
+
+/** Text that breaks HTML, markdown, tables, scripts and lines, and calls people. */
+export const HOSTILE =
+  '</script><img src=x onerror=alert(1)>|`@octocat` #1 https://evil.example\n\n# [a](javascript:b) \u202e &amp; <!--'
+
+/** A run whose every text is hostile. */
+export function hostile(): RunResults {
+  const model = withLayers(3, {
+    path: HOSTILE,
+    reasons: [HOSTILE],
+    summary: HOSTILE,
+    metric: HOSTILE,
+    warnings: [HOSTILE],
+    steps: [HOSTILE],
+    declined: [{ id: HOSTILE, structure: HOSTILE, reason: HOSTILE }],
+  })
+  const layers = model.layers!.map((layer) => ({ ...layer, name: HOSTILE, op: HOSTILE }))
+  const broken = { ...model, verdict: 'incomplete' as const, error: { message: HOSTILE, hint: HOSTILE, kind: 'usage' as const } }
+  return { ...example('failing'), models: [{ ...model, layers }, broken] }
+}
