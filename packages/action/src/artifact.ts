@@ -37,17 +37,19 @@ export async function uploadArtifact(upload: Upload, service: ArtifactService): 
   const files = filesOf(upload.folder, upload.what)
   if (files.length === 0) throw new Error(`there is nothing to upload in '${upload.folder}'`)
   const options = upload.retentionDays === undefined ? {} : { retentionDays: upload.retentionDays }
-  const names = [upload.name, `${upload.name}-2`, `${upload.name}-3`, `${upload.name}-${randomBytes(4).toString('hex')}`]
-  for (const [index, name] of names.entries()) {
+  const { name } = upload
+  return uploadAs([name, `${name}-2`, `${name}-3`, `${name}-${randomBytes(4).toString('hex')}`])
+
+  async function uploadAs([first = name, ...others]: readonly string[]): Promise<Artifact> {
     try {
-      const { id } = await service.uploadArtifact(name, files, upload.folder, options)
-      if (id === undefined) throw new Error(`the service took '${name}' without giving it an id`)
-      return { name, id }
+      const { id } = await service.uploadArtifact(first, files, upload.folder, options)
+      if (id === undefined) throw new Error(`the service took '${first}' without giving it an id`)
+      return { name: first, id }
     } catch (error) {
-      if (!isNameTaken(error) || index === names.length - 1) throw error
+      if (!isNameTaken(error) || others.length === 0) throw error
+      return uploadAs(others)
     }
   }
-  throw new Error('unreachable: the last name returns or throws')
 }
 
 /** Files below `folder` that go into the artifact, in a stable order. */

