@@ -3,8 +3,9 @@ import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { EvaluateConfig } from './config.js'
 import { type Problem, untrusted } from './failure.js'
+import { formatValue } from './format.js'
 import { isFile, showPath } from './paths.js'
-import { evaluateOverrides, type Overrides } from './settings.js'
+import { evaluateOverrides, type Overrides, present } from './settings.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface Evaluation {
@@ -31,15 +32,16 @@ export async function readEvaluation(
   const { overrides, cwd, trusted } = source
   if (config === undefined && overrides.data === undefined) return undefined
   const data = await readPath(
-    { own: config?.data, override: overrides.data, place: `${place}.data`, what: 'evaluation data' },
+    { own: config?.data, override: overrides.data, place: at(place, 'data'), what: 'evaluation data' },
     source,
   )
   const tokenizer = await readPath(
-    { own: config?.tokenizer, override: overrides.tokenizer, place: `${place}.tokenizer`, what: 'tokenizer' },
+    { own: config?.tokenizer, override: overrides.tokenizer, place: at(place, 'tokenizer'), what: 'tokenizer' },
     source,
   )
   const fields = { ...config, ...evaluateOverrides(overrides) }
-  const metrics = await readMetrics(fields.metric, `${place}.metric`, { tokenizer, data, problems: source.problems })
+  if (tokenizer === undefined) source.problems.push(...strayTextOptions(fields, place))
+  const metrics = await readMetrics(fields.metric, at(place, 'metric'), { tokenizer, data, problems: source.problems })
   if (data === undefined || metrics === undefined) return undefined
   if (!trusted && MODULES.test(data)) {
     throw untrusted(
@@ -47,19 +49,13 @@ export async function readEvaluation(
       'write it as .npz, .npy, .jsonl or .csv',
     )
   }
-  const { timeout, memory } = fields
+  const { batch, threads, label, output, timeout, memory } = fields
   return {
-    request: {
-      data,
-      metrics,
-      trusted,
-      ...requestOf(fields),
-      ...(tokenizer !== undefined && { text: textOf(tokenizer, fields) }),
-    },
-    limits: {
-      ...(timeout !== undefined && { timeoutMs: timeout * 1000 }),
-      ...(memory !== undefined && { memoryLimitBytes: memory * 2 ** 20 }),
-    },
+    request: { data, metrics, trusted, ...present({ batch, threads, label, output, text: textOf(tokenizer, fields) }) },
+    limits: present({
+      timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+      memoryLimitBytes: memory === undefined ? undefined : memory * 2 ** 20,
+    }),
   }
 }
 
@@ -74,11 +70,11 @@ export async function readLimits(
   const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
   const limits = given ?? { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
   const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
-  for (const { at, message, hint } of wrong) {
+  for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
-    const option = at === 'maxDrop' && typeof source.overrides.gate?.maxDrop === 'number'
+    const option = limit === 'maxDrop' && typeof source.overrides.gate?.maxDrop === 'number'
     const cure = option ? `${hint}; as an option: --max-drop relative=${limits.maxDrop}` : hint
-    source.problems.push({ place: at === '' ? place : `${place}.${at}`, message: `${message}.`, hint: cure })
+    source.problems.push({ place: limit === '' ? place : at(place, limit), message: `${message}.`, hint: cure })
   }
   return wrong.length > 0 ? undefined : limits
 }
@@ -111,22 +107,21 @@ async function readMetrics(
   return unknown.length > 0 ? undefined : metrics
 }
 
-function requestOf({ batch, threads, label, output }: EvaluateConfig): Partial<EvaluateRequest> {
-  return {
-    ...(batch !== undefined && { batch }),
-    ...(threads !== undefined && { threads }),
-    ...(label !== undefined && { label }),
-    ...(output !== undefined && { output }),
-  }
+function textOf(tokenizer: string | undefined, { length, stride, field }: EvaluateConfig): EvaluateRequest['text'] {
+  return tokenizer === undefined ? undefined : { tokenizer, ...present({ length, stride, field }) }
 }
 
-function textOf(tokenizer: string, { length, stride, field }: EvaluateConfig): NonNullable<EvaluateRequest['text']> {
-  return {
-    tokenizer,
-    ...(length !== undefined && { length }),
-    ...(stride !== undefined && { stride }),
-    ...(field !== undefined && { field }),
-  }
+/** Options of text without a tokenizer would do nothing. */
+function strayTextOptions({ length, stride, field }: EvaluateConfig, place: string): readonly Problem[] {
+  return Object.entries(present({ length, stride, field })).map(([key, value]) => ({
+    place: at(place, key),
+    message: `is ${formatValue(value)}, but the data are not read as text.`,
+    hint: "name a tokenizer: tokenizer: 'tokenizer.json'",
+  }))
+}
+
+function at(place: string, key: string): string {
+  return place === '' ? key : `${place}.${key}`
 }
 
 /** The absolute path of a file that the config or an override names, if either does. */

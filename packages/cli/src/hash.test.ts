@@ -16,6 +16,12 @@ it('hashes a file', async () => {
   expect(await empty.digest()).toBe(sha256(''))
 })
 
+it('hashes a large file in a thread', async () => {
+  await using folder = await fixture(undefined, { 'large.txt': 'x'.repeat(10_000_000) })
+  await using hashing = hashFile(join(folder.path, 'large.txt'))
+  expect(await hashing.digest()).toBe(sha256('x'.repeat(10_000_000)))
+})
+
 it('follows a file that is being written', async () => {
   await using folder = await fixture()
   const path = join(folder.path, 'growing')

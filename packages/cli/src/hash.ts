@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 
 /** The SHA-256 of a file, computed in a thread of its own, possibly while the file is still being written. */
@@ -10,8 +13,12 @@ export interface Hashing extends AsyncDisposable {
 
 /** Hashes a file that is already complete. */
 export function hashFile(path: string): Hashing {
-  return startHash(path, COMPLETE)
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  return size < SMALL ? hashHere(path) : startHash(path, COMPLETE)
 }
+
+/** Bytes below which a thread takes longer to start than to hash. */
+const SMALL = 1 << 23
 
 /** Hashes a file that is still growing. It must exist. */
 export function hashGrowing(path: string): Hashing {
@@ -19,6 +26,13 @@ export function hashGrowing(path: string): Hashing {
 }
 
 const COMPLETE = Number.MAX_SAFE_INTEGER
+
+function hashHere(path: string): Hashing {
+  const result = readFile(path).then((bytes) => createHash('sha256').update(bytes).digest('hex'))
+  // It may fail long before somebody asks.
+  result.catch(() => undefined)
+  return { grew: () => {}, digest: () => result, [Symbol.asyncDispose]: async () => {} }
+}
 
 function startHash(path: string, available: number): Hashing {
   // [0] bytes that are there, [1] whether that is all.
@@ -30,7 +44,6 @@ function startHash(path: string, available: number): Hashing {
     worker.once('error', reject)
     worker.once('exit', (code) => reject(new Error(`the hashing thread of ${path} ended early (${code})`)))
   })
-  // It may fail long before somebody asks.
   result.catch(() => undefined)
   // A command that fails elsewhere must not wait for it.
   worker.unref()

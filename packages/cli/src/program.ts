@@ -4,8 +4,8 @@ import { type Io, wantsColor } from './io.js'
 import * as option from './options.js'
 import { packageVersion } from './version.js'
 
-/** Makes the context of a command once its flags are known. */
-export type Start = (command: Command) => Promise<Context>
+/** Makes the context of the command that runs. */
+export type Start = () => Promise<Context>
 
 /** Keeps the exit code of the command that ran. */
 export type Finish = (exitCode: number) => void
@@ -24,19 +24,19 @@ export function makeProgram(io: Io, start: Start, finish: Finish): Command {
     .option('-q, --quiet', 'no progress and no tables, only errors')
     .option('--verbose', 'print stack traces of errors')
     .addHelpText('after', INTRODUCTION)
-  const runs = <Args extends unknown[]>(load: () => Promise<(context: Context, ...args: Args) => Promise<number>>) => {
-    // Commander hands over the arguments, then the options, then the command.
-    return async (...given: [...Args, Command]) => {
-      const command = given.at(-1) as Command
-      const context = await start(command)
-      const execute = await load()
-      finish(await execute(context, ...(given.slice(0, -1) as Args)))
-    }
-  }
   addPruning(program, runs)
   addMeasuring(program, runs)
   addLooking(program, runs)
   return program
+
+  function runs<Args extends unknown[]>(load: () => Promise<(context: Context, ...args: Args) => Promise<number>>) {
+    // Commander hands over the arguments, then the options, then the command.
+    return async (...given: [...Args, Command]) => {
+      const context = await start()
+      const execute = await load()
+      finish(await execute(context, ...(given.slice(0, -1) as Args)))
+    }
+  }
 }
 
 type Runs = <Args extends unknown[]>(

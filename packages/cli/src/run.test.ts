@@ -33,6 +33,11 @@ describe('pare evaluate', () => {
   it.each([
     ['data that are not there', ['--data', 'absent.npz'], "evaluation data 'absent.npz' is not a file"],
     ['data that do not fit', ['--data', MNIST], 'input'],
+    [
+      'options of text without a tokenizer',
+      ['--data', 'val.npz', '--length', '8'],
+      'length: is 8, but the data are not read as text.',
+    ],
     ['a metric nobody knows', ['--data', 'val.npz', '--metric', 'acuracy'], "did you mean 'accuracy'?"],
   ])('refuses %s', async (_, options, message) => {
     await using folder = await fixture()

@@ -31,7 +31,8 @@ export async function evaluate(context: Context, model: string, options: Evaluat
   const problems: Problem[] = []
   const source = { cwd: io.cwd, folder: io.cwd, overrides: {}, trusted: true, problems }
   const found = await readEvaluation(fields, '', source)
-  if (found === undefined) throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
+  if (found === undefined || problems.length > 0)
+    throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
   const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
   const measured = await measure(request, found.limits, { signal: io.signal, progress, label: model, engine: {} })
   const [missing] = measured.unmeasured

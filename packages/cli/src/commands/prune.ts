@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { PruneStep } from '@pare/core'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
@@ -37,7 +38,7 @@ export async function prune(context: Context, model: string, options: PruneOptio
 }
 
 /** The step that the options of a command describe. Plugins are resolved from the current folder. */
-export function stepOf(options: StepOptions, cwd: string) {
+export function stepOf(options: StepOptions, cwd: string): Promise<PruneStep> {
   const { structure, criterion, scope, include, exclude } = options
   return resolveStep(present({ structure, criterion, scope, include, exclude, target: targetOf(options) }), {
     folder: cwd,
@@ -45,8 +46,8 @@ export function stepOf(options: StepOptions, cwd: string) {
   })
 }
 
-/** What prune and replay print under --json. */
-export function documentOf(pruned: Pruned, cwd: string) {
+/** What --json prints of a pruned model. */
+function documentOf(pruned: Pruned, cwd: string) {
   const { model, output, plan, parameters, groups, declined } = pruned
   const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
@@ -65,11 +66,11 @@ export function documentOf(pruned: Pruned, cwd: string) {
 }
 
 /** Most memory this process ever had, in bytes. */
-export function peakMemory(): number {
+function peakMemory(): number {
   return process.resourceUsage().maxRSS * 1024
 }
 
-export function summary({ model, output, plan, sparsity, parameters, layers, declined }: Pruned, cwd: string): string {
+function summary({ model, output, plan, sparsity, parameters, layers, declined }: Pruned, cwd: string): string {
   const lines = [
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
     `  sparsity    ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)} of ${layers.length} weights`,
