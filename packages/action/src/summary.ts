@@ -6,9 +6,13 @@ import type { Outcome } from './outcome.js'
 /** GitHub's limit for one step. A longer summary is dropped as a whole, so what is written must fit. */
 const SUMMARY_BYTES = 1024 * 1024
 
+/** With less room than this not even the verdict can be told. */
+const LEAST_BYTES = 1024
+
 /** Appends the outcome to the job summary at `path`, within what the step has left. Returns the bytes written. */
 export function appendSummary(outcome: Outcome, path: string): number {
   const left = SUMMARY_BYTES - (existsSync(path) ? statSync(path).size : 0)
+  if (left < LEAST_BYTES) return 0
   const text = `${outcome.kind === 'results' ? renderSummary(outcome.results, { maxBytes: left - 1 }) : failureMarkdown(outcome.failure)}\n`
   const bytes = Buffer.byteLength(text)
   if (bytes > left) return 0
