@@ -1,5 +1,6 @@
 import { dataTypeOf } from './datatype.js'
 import { type Decoding, decodeTensor } from './decode-tensor.js'
+import { PareError } from './error.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } from './model.js'
 import { rememberSparse } from './origin.js'
 import type {
@@ -66,6 +67,7 @@ export function decodeNode(proto: NodeProto, decoding: Decoding): Node {
 }
 
 export function decodeAttribute(proto: AttributeProto, decoding: Decoding): Attribute {
+  checkHolds(proto, decoding)
   for (const each of proto.sparseTensors) decodeSparse(each, decoding)
   if (proto.sparseTensor !== undefined) decodeSparse(proto.sparseTensor, decoding)
   if (proto.refAttrName !== '') return { proto, kind: 'other' }
@@ -95,6 +97,30 @@ export function decodeAttribute(proto: AttributeProto, decoding: Decoding): Attr
   }
 }
 
+/** Tensors and graphs stand only in attributes of their type: elsewhere nothing would see them, and no reader expects them. */
+function checkHolds(proto: AttributeProto, { image }: Decoding): void {
+  const type = proto.refAttrName === '' ? typeOf(proto) : AttributeType.UNDEFINED
+  const held = [
+    proto.t !== undefined && AttributeType.TENSOR,
+    proto.g !== undefined && AttributeType.GRAPH,
+    proto.sparseTensor !== undefined && AttributeType.SPARSE_TENSOR,
+    proto.tensors.length > 0 && AttributeType.TENSORS,
+    proto.graphs.length > 0 && AttributeType.GRAPHS,
+    proto.sparseTensors.length > 0 && AttributeType.SPARSE_TENSORS,
+  ].find((holds) => holds !== false && holds !== type)
+  if (held === undefined || held === false) return
+  throw new PareError(
+    `${image.label}: attribute '${proto.name}' is of type ${nameOf(type)} and holds a value of type ${nameOf(held)}.`,
+    {
+      hint: 'the model is damaged: export, copy or download it again.',
+    },
+  )
+}
+
+function nameOf(type: AttributeType): string {
+  return AttributeType[type] ?? String(type)
+}
+
 /** The stated type; in files of IR version 1, which have none, the one whose field is set. */
 function typeOf(proto: AttributeProto): AttributeType {
   if (proto.type !== AttributeType.UNDEFINED) return proto.type
@@ -108,6 +134,8 @@ function typeOf(proto: AttributeProto): AttributeType {
   if (proto.strings.length > 0) return AttributeType.STRINGS
   if (proto.tensors.length > 0) return AttributeType.TENSORS
   if (proto.graphs.length > 0) return AttributeType.GRAPHS
+  if (proto.sparseTensor !== undefined) return AttributeType.SPARSE_TENSOR
+  if (proto.sparseTensors.length > 0) return AttributeType.SPARSE_TENSORS
   return AttributeType.UNDEFINED
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 // What tests compare with: Debian's python3-onnx and libonnx-testdata. On Linux under CI=true their absence is a failure.
 
@@ -38,7 +39,7 @@ export function corpusModels(): string[] {
     .map((path) => join(corpus, path))
 }
 
-const testModelsFolder = new URL('../../../test-models/', import.meta.url).pathname
+const testModelsFolder = fileURLToPath(new URL('../../../test-models/', import.meta.url))
 
 /** The project's own trained models. */
 export function testModels(): string[] {

@@ -49,6 +49,8 @@ describe('shapes worked out by hand', () => {
     ['y = Einsum<equation = "bij,bjk->bik">(x, w)', 'float[2, 3, 4] x, float[2, 4, 5] w', '', [2, 3, 5]],
     ['a, y = LSTM<hidden_size = 6>(x, w, r)', 'float[9, 2, 4] x, float[1, 24, 4] w, float[1, 24, 6] r', '', [1, 2, 6]],
     ['y = com.microsoft.FusedMatMul<transB = 1>(x, w)', 'float[2, 3, 4] x, float[5, 4] w', '', [2, 3, 5]],
+    ['y = ConstantOfShape(s)', 'float[2] x', 'int64[2] s = {2, 3}', [2, 3]],
+    ['y = ConstantOfShape(s)', 'float[2] x', 'int64[2] s = {2, -3}', undefined],
     ['y = Nonsense(x)', 'float[2] x', '', undefined],
     ['y = NonZero(x)', 'float[2] x', '', undefined],
   ])('%s of %s', async (nodes, inputs, values, expected) => {

@@ -199,12 +199,12 @@ function pad(call: Call): Facts {
 
 function constantOfShape(call: Call): Facts {
   const target = call.value(0)
-  if (target === undefined) return []
+  if (target === undefined || shaped(target.numbers).length === 0) return []
   const filled = call.node.attributes.has('value') ? call.tensor('value')?.value : { type: 'float32' as const, numbers: [0] }
   const count = product(target.numbers)
   const value =
     filled && count <= MOST_KNOWN ? { type: filled.type, numbers: Array<number>(count).fill(filled.numbers[0]!) } : undefined
-  return shaped(target.numbers).length === 0 ? [] : [{ shape: target.numbers, value }]
+  return [{ shape: target.numbers, value }]
 }
 
 function range(call: Call): Facts {
