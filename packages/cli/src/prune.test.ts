@@ -154,6 +154,11 @@ describe('pare plan and pare replay', () => {
       sparsity: { after: expect.closeTo(0.7, 4) },
     })
     expect(await folder.files()).not.toContain('planned/model.onnx')
+    // The plan says nothing of the machine it was made on.
+    expect(await readFile(join(folder.path, 'planned/model.plan.json'), 'utf8')).toBe(
+      await readFile(join(folder.path, 'pruned/model.plan.json'), 'utf8'),
+    )
+    expect(await readFile(join(folder.path, 'planned/model.plan.json'), 'utf8')).not.toContain(folder.path)
     const replay = await pare(['replay', 'planned/model.plan.json', 'model.onnx', '--out', 'replayed', '--json'], {
       cwd: folder.path,
     })

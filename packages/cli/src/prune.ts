@@ -16,7 +16,7 @@ export interface PruneJob {
 export interface Work {
   readonly signal: AbortSignal
   readonly progress: Progress
-  /** What progress calls the model. */
+  /** What progress and the plan call the model. */
   readonly label: string
 }
 
@@ -46,7 +46,7 @@ export async function pruneModel({ path, steps, seed, output }: PruneJob, work: 
     await using outputHash = hashFile(output.model)
     const facts = await factsOf(file.model, planned)
     const source = { path, bytes: file.bytes, sha256: await inputHash.digest() }
-    await writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps)))
+    await writeWhole(output.plan, formatPlan(planOf({ ...source, path: work.label }, seed, planned.steps)))
     return {
       ...facts,
       model: { ...source, bytes: bytesOf(file) },

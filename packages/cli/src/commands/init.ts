@@ -104,8 +104,8 @@ jobs:
   pare:
     runs-on: ubuntu-latest
     steps:
-      - uses: actions/checkout@v4
-      - uses: OWNER/pare@v1
+      - uses: actions/checkout@v5
+      - uses: pare-dev/pare@v1
 `
 
 function summary(name: string, { models, data }: Found): string {
@@ -122,7 +122,7 @@ ${measured}
 Run it here:
   npx pare run
 
-Run it on each pull request, as .github/workflows/pare.yml (OWNER is where the action is published):
+Run it on each pull request, as .github/workflows/pare.yml:
 
 ${WORKFLOW.replace(/^(?=.)/gm, '  ')}`
 }

@@ -21,7 +21,7 @@ export async function plan(context: Context, model: string, options: PruneOption
   await using file = await openModel(path)
   await using hashing = hashFile(path)
   const planned = await decide(file.model, { steps, seed }, { signal: io.signal, progress, label: model })
-  const source = { path: showPath(path, io.cwd), bytes: file.bytes, sha256: await hashing.digest() }
+  const source = { path: model, bytes: file.bytes, sha256: await hashing.digest() }
   await withFolder(output.folder, () => writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps))))
   const { sparsity, groups } = await factsOf(file.model, planned)
   const shown = showPath(output.plan, io.cwd)
