@@ -63,13 +63,21 @@ describe('broken bytes are refused with field and byte offset', () => {
     expect(await refusal(wrap(0x3a, nested))).toContain('nested deeper than 90')
   })
 
-  test('five million empty messages', async () => {
-    const count = 5_000_000
+  test.each([
+    // 0x6a: value_info (13), 0x2a: initializer (5), 0x0a: node (1); each with a length of 0.
+    ['messages', 0x6a, 4_000_001, 'more than 4000000 messages'],
+    ['tensors', 0x2a, 500_001, 'more than 500000 tensors'],
+    ['nodes', 0x0a, 1_000_001, 'more than 1000000 nodes'],
+  ])('%s of two bytes each, too many', async (_, tag, count, message) => {
     const bytes = new Uint8Array(count * 2 + 5)
-    // 0x6a 0: an empty value_info.
-    for (let i = 5; i < bytes.length; i += 2) bytes[i] = 0x6a
-    bytes.set([0x3a, ...varint(count * 2)])
-    await expect(readModel(bytes)).rejects.toThrow('more than 4000000 messages')
+    for (let i = 5; i < bytes.length; i += 2) bytes[i] = tag
+    // A length of five bytes, whatever it is.
+    bytes.set(
+      [0x3a, ...[0, 7, 14, 21].map((shift) => ((count * 2) >>> shift) & 0x7f)].map((byte, i) =>
+        i > 0 && i < 4 ? byte | 128 : byte,
+      ),
+    )
+    await expect(readModel(bytes)).rejects.toThrow(message)
   })
 })
 

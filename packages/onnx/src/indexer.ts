@@ -39,7 +39,14 @@ export interface PartSpan {
 }
 
 /** Far above any real model; they bound the memory that a small hostile file can ask for. */
-export const LIMITS = { depth: 90, messages: 4_000_000, nodes: 1_000_000, listElements: 16_000_000, skeleton: 1 << 29 } as const
+export const LIMITS = {
+  depth: 90,
+  messages: 4_000_000,
+  nodes: 1_000_000,
+  tensors: 500_000,
+  listElements: 16_000_000,
+  skeleton: 1 << 29,
+} as const
 
 interface State {
   readonly bytes: Bytes
@@ -84,6 +91,8 @@ function walk(state: State, table: MessageTable, inside: Inside): void {
   const { cursor } = state
   const parts: PartSpan[] | undefined = table.isTensor && inside.cut ? [] : undefined
   if (parts !== undefined) state.tensors.push(parts)
+  if (state.tensors.length > LIMITS.tensors)
+    throw tooMuch(state, cursor.position, `there are more than ${LIMITS.tensors} tensors`)
   count(state, cursor.position, 'messages', 1)
   if (table.isNode) count(state, cursor.position, 'nodes', 1)
   while (cursor.position < inside.end) {
