@@ -176,6 +176,75 @@ describe('trained models have the shapes that ONNX Runtime finds', () => {
   })
 })
 
+describe('fused operators have the shapes that ONNX Runtime finds', () => {
+  test.each<[string, string, string]>([
+    ['FusedMatMul', 'y = com.microsoft.FusedMatMul<transA = 1, transB = 1>(x, w)', 'float[2, 4, 3] x, float[5, 4] w'],
+    [
+      'FusedConv',
+      'y = com.microsoft.FusedConv<activation = "Relu", strides = [2, 2]>(x, w)',
+      'float[1, 3, 9, 9] x, float[4, 3, 3, 3] w',
+    ],
+    ['Gelu', 'y = com.microsoft.Gelu(x)', 'float[2, 3] x'],
+    ['BiasGelu', 'y = com.microsoft.BiasGelu(x, b)', 'float[2, 3] x, float[3] b'],
+    ['FastGelu', 'y = com.microsoft.FastGelu(x)', 'float[2, 3] x'],
+    ['QuickGelu', 'y = com.microsoft.QuickGelu(x)', 'float[2, 3] x'],
+    [
+      'SkipLayerNormalization',
+      'y, , , z = com.microsoft.SkipLayerNormalization(x, s, g, b)',
+      'float[2, 3, 8] x, float[2, 3, 8] s, float[8] g, float[8] b',
+    ],
+    [
+      'SkipSimplifiedLayerNormalization',
+      'y = com.microsoft.SkipSimplifiedLayerNormalization(x, s, g)',
+      'float[2, 3, 8] x, float[2, 3, 8] s, float[8] g',
+    ],
+    [
+      'MultiHeadAttention',
+      'y = com.microsoft.MultiHeadAttention<num_heads = 2>(q, k, v)',
+      'float[2, 3, 8] q, float[2, 5, 8] k, float[2, 5, 8] v',
+    ],
+    ['Attention', 'y = com.microsoft.Attention<num_heads = 2>(x, w, b)', 'float[2, 3, 8] x, float[8, 24] w, float[24] b'],
+    [
+      'DynamicQuantizeLinear and MatMulInteger',
+      'a, s, z = DynamicQuantizeLinear(x)\n b, t, u = DynamicQuantizeLinear(w)\n y = MatMulInteger(a, b, z, u)',
+      'float[2, 3, 4] x, float[4, 5] w',
+    ],
+    [
+      'Attention of ai.onnx',
+      'y = Attention<q_num_heads = 4, kv_num_heads = 2>(q, k, v)',
+      'float[2, 3, 16] q, float[2, 5, 8] k, float[2, 5, 8] v',
+    ],
+    ['RMSNormalization', 'y = RMSNormalization(x, g)', 'float[2, 3, 8] x, float[8] g'],
+    ['LayerNormalization', 'y, m, d = LayerNormalization<axis = 1>(x, g)', 'float[2, 3, 8] x, float[3, 8] g'],
+    [
+      'GRU',
+      'a, y = GRU<hidden_size = 6, direction = "bidirectional">(x, w, r)',
+      'float[9, 2, 4] x, float[2, 18, 4] w, float[2, 18, 6] r',
+    ],
+    [
+      'ConvTranspose',
+      'y = ConvTranspose<output_shape = [10, 10], strides = [3, 3]>(x, w)',
+      'float[1, 2, 3, 3] x, float[2, 4, 3, 3] w',
+    ],
+    [
+      'AveragePool',
+      'y = AveragePool<kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1, pads = [1, 1, 1, 1]>(x)',
+      'float[1, 2, 6, 6] x',
+    ],
+    ['GridSample', 'y = GridSample(x, g)', 'float[1, 2, 6, 6] x, float[1, 4, 5, 2] g'],
+    ['DepthToSpace', 'y = DepthToSpace<blocksize = 2>(x)', 'float[1, 8, 2, 3] x'],
+    ['TopK', 'k = Constant<value = int64[1] {2}>()\n y, i = TopK(x, k)', 'float[3, 5] x'],
+    ['Split', 'y, z = Split<axis = 1, num_outputs = 2>(x)', 'float[3, 5] x'],
+  ])('%s', async (_, nodes, inputs) => {
+    const model = parseText(`<ir_version: 10, opset_import: ["" : 23, "com.microsoft" : 1]> m (${inputs}) => (y) { ${nodes} }`)
+    const given = Object.fromEntries(model.graph.inputs.map(({ name, shape }) => [name, shape as number[]]))
+    const { shapes } = await inferShapes(model)
+    const run = await whenRun(model, given)
+    expect(run.size).toBeGreaterThan(0)
+    for (const [name, shape] of run) expect([name, shapes.get(name)]).toEqual([name, shape])
+  })
+})
+
 describe.skipIf(withoutCorpus || withoutPython)('models of libonnx-testdata', () => {
   test('have no shape that differs from what onnx infers, and most of those it infers', async () => {
     const script = `
