@@ -54,7 +54,7 @@ function allowedLine(allowed: number, x: number): Markup {
 function ticks(scale: Scale): Markup[] {
   const raw = (scale.high - scale.low) / 4
   const unit = 10 ** Math.floor(Math.log10(raw))
-  const step = unit * ([1, 2, 5].find((factor) => factor * unit >= raw * 0.75) ?? 10)
+  const step = unit * ([1, 2, 5].find((factor) => factor * unit >= raw * 0.65) ?? 10)
   const found: Markup[] = []
   for (let k = Math.ceil(scale.low / step); k * step <= scale.high; k++) {
     const x = scale(k * step)

@@ -67,7 +67,7 @@ function row(model: ModelResult): Part {
     ICON[verdict],
     mdCode(path),
     metric && mdText(metric),
-    (before !== undefined || after !== undefined) && `${known(before)} → ${known(after)}`,
+    before === after ? known(after) : `${known(before)} → ${known(after)}`,
     model.drop && `**${dropText(model)}** (${intervalText(model)})`,
     mdText(demands(model).join('; ')),
     sparsity && percent(sparsity.after),

@@ -33,15 +33,15 @@ function layers({ layers = [] }: ModelResult): Markup | undefined {
   const columns: Column<Layer>[] = [
     { title: '#', number: (_, i) => i + 1, cell: (_, i) => i + 1 },
     { title: 'Weight', cell: ({ name }) => name, heading: true },
-    { title: 'Operator', cell: ({ op }) => op },
-    { title: 'Shape', cell: ({ shape }) => html`<span class="shape">${shape.join(' × ')}</span>` },
-    { title: 'Elements', number: ({ elements }) => elements, cell: ({ elements }) => elements.toLocaleString('en-US') },
-    { title: 'Zeros before', number: ({ sparsity }) => sparsity.before, cell: ({ sparsity }) => percent(sparsity.before) },
     {
       title: 'Zeros after',
       number: ({ sparsity }) => sparsity.after,
       cell: ({ sparsity }) => html`${meter(sparsity.after)}${percent(sparsity.after)}`,
     },
+    { title: 'Zeros before', number: ({ sparsity }) => sparsity.before, cell: ({ sparsity }) => percent(sparsity.before) },
+    { title: 'Elements', number: ({ elements }) => elements, cell: ({ elements }) => elements.toLocaleString('en-US') },
+    { title: 'Shape', cell: ({ shape }) => html`<span class="shape">${shape.join(' × ')}</span>` },
+    { title: 'Operator', cell: ({ op }) => op },
   ]
   return html`<details><summary>${plural(layers.length, 'layer')} in numbers</summary>${table({ label: 'Layers', columns, rows: layers })}</details>`
 }

@@ -25,7 +25,7 @@ describe('headline', () => {
 })
 
 test('an error explains more than the missing measurement', () => {
-  expect(explanation(example('incomplete').models[0]!)).toContain('Git LFS pointer of 130 bytes')
+  expect(explanation(example('incomplete').models[0]!)).toContain('is a Git LFS pointer, not the file it stands for.')
   expect(explanation(withLayers(1))).toContain('accuracy fell by 0.003, from 0.984 to 0.981; allowed is at most 0.002.')
 })
 
