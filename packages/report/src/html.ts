@@ -3,7 +3,7 @@ import { html, Markup, scriptJson } from './escape.js'
 import { duration, percent, size } from './figures.js'
 import { icon, iconUrl } from './icon.js'
 import { modelSection } from './model-section.js'
-import { enhance } from './page-script.js'
+import { pageScript } from './page-script.js'
 import { pageStyle } from './page-style.js'
 import type { ModelResult, RunResults } from './results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
@@ -17,8 +17,7 @@ const MOST_REASONS = 3
  * its content security policy names the hashes of its own style and script, so that text from a model could not run if it got through escaping.
  */
 export function renderHtml(results: RunResults): string {
-  const script = `(${enhance})()`
-  const policy = `default-src 'none'; style-src '${hash(pageStyle)}'; script-src '${hash(script)}'; img-src data:; base-uri 'none'; form-action 'none'`
+  const policy = `default-src 'none'; style-src '${hash(pageStyle)}'; script-src '${hash(pageScript)}'; img-src data:; base-uri 'none'; form-action 'none'`
   const models = byUrgency(results.models)
   return html`<!doctype html>
 <html lang="en">
@@ -40,7 +39,7 @@ ${models.map(modelSection)}
 </main>
 ${footer(results)}
 <script type="application/json" id="results">${scriptJson(results)}</script>
-<script>${new Markup(script)}</script>
+<script>${new Markup(pageScript)}</script>
 </body>
 </html>
 `.source

@@ -26,14 +26,14 @@ describe('the summary', () => {
 
   test('draws the sparsity of every layer, and says what an error wants done', () => {
     const text = renderSummary(example('several-models'))
-    expect(text.match(/```mermaid\nxychart-beta\n/g)).toHaveLength(4)
+    expect(text.match(/```mermaid\n%%{init.*\nxychart-beta\n/g)).toHaveLength(4)
     expect(text).toContain('Hint: evaluate on fewer samples, or raise the time limit.')
     expect(text).toContain('It would take about 11,000 samples.')
   })
 
   test('averages neighbours where layers are many', () => {
     const text = renderSummary({ ...example('failing'), models: [withLayers(300)] })
-    expect(text).toContain('x-axis "layers, 3 a bar" 1 --> 300')
+    expect(text).toContain('x-axis "layers 1 to 300, 3 a bar" [1, 2, 3, ')
     expect(text.match(/ {2}bar \[(.*)\]/)?.[1]?.split(', ')).toHaveLength(100)
     expect(text).toContain('… and 50 more in the HTML report.')
   })

@@ -1,13 +1,11 @@
 /// <reference lib="dom" />
 
-/**
- * Runs in the page, which carries its source: nothing outside this function exists there. Sorts tables, names the layer under the pointer or the
- * keyboard, widens bars, offers the results for download.
- */
-export function enhance(): void {
+/** What runs in the page, which carries the source of these functions: nothing outside each of them exists there. */
+export const pageScript = [sortTables, nameLayers, offerDownload].map((one) => `(${one})()`).join('\n')
+
+/** Turns the headings of tables into buttons that sort. */
+function sortTables(): void {
   for (const table of document.querySelectorAll<HTMLTableElement>('table.sortable')) sortable(table)
-  for (const figure of document.querySelectorAll<HTMLElement>('figure.sparsity')) chart(figure)
-  download()
 
   function sortable(table: HTMLTableElement) {
     const heads = [...table.tHead!.rows[0]!.cells]
@@ -32,6 +30,11 @@ export function enhance(): void {
     if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined)
     return sign * (Number(x) - Number(y))
   }
+}
+
+/** Names the layer under the pointer or the keyboard, and makes bars as wide as their layer has weights. */
+function nameLayers(): void {
+  for (const figure of document.querySelectorAll<HTMLElement>('figure.sparsity')) chart(figure)
 
   function chart(figure: HTMLElement) {
     const bars = [...figure.querySelectorAll<SVGGElement>('g')]
@@ -76,18 +79,19 @@ export function enhance(): void {
     }
     figure.classList.toggle('by-weights', byWeights)
   }
+}
 
-  function download() {
-    const button = document.getElementById('download')
-    if (!button) return
-    button.hidden = false
-    button.addEventListener('click', () => {
-      const json = document.getElementById('results')!.textContent!
-      const link = document.createElement('a')
-      link.href = URL.createObjectURL(new Blob([json], { type: 'application/json' }))
-      link.download = 'results.json'
-      link.click()
-      URL.revokeObjectURL(link.href)
-    })
-  }
+/** Offers the results for download. */
+function offerDownload(): void {
+  const button = document.getElementById('download')
+  if (!button) return
+  button.hidden = false
+  button.addEventListener('click', () => {
+    const json = document.getElementById('results')!.textContent!
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(new Blob([json], { type: 'application/json' }))
+    link.download = 'results.json'
+    link.click()
+    URL.revokeObjectURL(link.href)
+  })
 }
