@@ -42,7 +42,8 @@ async function use(model: Model): Promise<number> {
   return performance.now() - start
 }
 
-test('ten times the nodes take about ten times as long, not a hundred', async () => {
+// Time is measured on a machine that others use too: a pause in the wrong place is not the law broken.
+test('ten times the nodes take about ten times as long, not a hundred', { retry: 2 }, async () => {
   await use(chain(2_000))
   const few = await use(chain(3_000))
   const many = await use(chain(30_000))
