@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 
 /** What runs in the page, which carries the source of these functions: nothing outside each of them exists there. */
-export const pageScript = [sortTables, nameLayers, offerDownload].map((one) => `(${one})()`).join('\n')
+export const pageScript = [sortTables, nameLayers, offerDownload].map((one) => `(${one})();`).join('\n')
 
 /** Turns the headings of tables into buttons that sort. */
 function sortTables(): void {
