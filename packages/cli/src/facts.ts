@@ -1,4 +1,4 @@
-import { countParameters, type Layer, layersOf, type Planned, type PlanStep, sparsityOf } from '@pare/core'
+import { countMacs, countParameters, type Layer, layersOf, type Planned, type PlanStep, sparsityOf } from '@pare/core'
 import { type Model, type ModelFile, withTensors } from '@pare/onnx'
 
 export interface GroupFacts {
@@ -26,10 +26,15 @@ export interface PlanFacts {
   readonly sparsity: SparsityFacts
   /** Elements of all floating-point tensors; nonzero: afterwards. */
   readonly parameters: { readonly before: number; readonly after: number; readonly nonzero: number }
+  /** Of products with weights, for one sample with all symbolic sizes 1; zeros count. Null where a shape does not follow from the model. */
+  readonly macs: { readonly before: number; readonly after: number } | null
 }
 
-export async function factsOf(model: Model, planned: Planned): Promise<PlanFacts> {
+/** What `planned` makes of `model`: `pruned`. */
+export async function factsOf({ model, pruned, planned }: { model: Model; pruned: Model; planned: Planned }): Promise<PlanFacts> {
   const { steps } = planned
+  const before = await countMacs(model)
+  const after = await countMacs(pruned)
   const layers = layersOf(model, steps)
   const { elements, zeros } = await countParameters(model, steps)
   const share = elements === 0 ? 0 : zeros.after / elements
@@ -38,6 +43,7 @@ export async function factsOf(model: Model, planned: Planned): Promise<PlanFacts
     groups: groupsOf(planned),
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
     parameters: { before: elements, after: elements, nonzero: elements - zeros.after },
+    macs: before === null || after === null ? null : { before, after },
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 
@@ -14,11 +14,11 @@ export interface Hashing extends AsyncDisposable {
 /** Hashes a file that is already complete. */
 export function hashFile(path: string): Hashing {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  return size < SMALL ? hashHere(path) : startHash(path, COMPLETE)
+  return size < LARGE ? hashHere(path) : startHash(path, COMPLETE)
 }
 
-/** Bytes below which a thread takes longer to start than to hash. */
-const SMALL = 1 << 23
+/** Bytes from which on a thread is worth its start. */
+export const LARGE = 1 << 23
 
 /** Hashes a file that is still growing. It must exist. */
 export function hashGrowing(path: string): Hashing {
@@ -38,7 +38,9 @@ function startHash(path: string, available: number): Hashing {
   // [0] bytes that are there, [1] whether that is all.
   const state = new BigInt64Array(new SharedArrayBuffer(16))
   if (available === COMPLETE) finish(state)
-  const worker = new Worker(`(${hashLoop.toString()})()`, { eval: true, workerData: { path, state }, env: {}, execArgv: [] })
+  // Opened here and now: under this name the file may be gone before the thread has started.
+  const file = openSync(path, 'r')
+  const worker = new Worker(`(${hashLoop.toString()})()`, { eval: true, workerData: { file, state }, env: {}, execArgv: [] })
   const result = new Promise<string>((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
@@ -47,6 +49,7 @@ function startHash(path: string, available: number): Hashing {
   result.catch(() => undefined)
   // A command that fails elsewhere must not wait for it.
   worker.unref()
+  let ended = false
   return {
     grew: (bytes) => advance(state, bytes),
     digest() {
@@ -55,7 +58,12 @@ function startHash(path: string, available: number): Hashing {
       return result
     },
     /** Ends the thread, also before it is done. */
-    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
+    async [Symbol.asyncDispose]() {
+      if (ended) return
+      ended = true
+      await worker.terminate()
+      closeSync(file)
+    },
   }
 }
 
@@ -72,12 +80,11 @@ function finish(state: BigInt64Array): void {
 /** Runs in the thread, from its source text: uses nothing from outside, so that a bundle needs no second file. */
 function hashLoop(): void {
   const { createHash } = process.getBuiltinModule('node:crypto')
-  const { closeSync, openSync, readSync } = process.getBuiltinModule('node:fs')
+  const { readSync } = process.getBuiltinModule('node:fs')
   const { parentPort, workerData } = process.getBuiltinModule('node:worker_threads')
-  const { path, state } = workerData as { path: string; state: BigInt64Array }
+  const { file, state } = workerData as { file: number; state: BigInt64Array }
   const hash = createHash('sha256')
   const buffer = new Uint8Array(1 << 20)
-  const file = openSync(path, 'r')
   for (let offset = 0; ; ) {
     // In this order: what is there when all is said to be there is all.
     const complete = Atomics.load(state, 1) === 1n
@@ -92,6 +99,5 @@ function hashLoop(): void {
     }
     Atomics.wait(state, 0, available, 1000)
   }
-  closeSync(file)
   parentPort?.postMessage(hash.digest('hex'))
 }

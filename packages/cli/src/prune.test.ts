@@ -45,6 +45,7 @@ describe('pare prune', () => {
       // 64·256 + 256·128 + 128·10 = 50,432 weights, half of them go; 394 biases stay.
       sparsity: { before: 0, after: 0.5, target: 0.5 },
       parameters: { before: 50_826, after: 50_826, nonzero: 25_610 },
+      macs: { before: 50_432, after: 50_432 },
     })
     expect(document.layers).toHaveLength(3)
     const removed = (document.groups as { units: number; removed: number }[]).reduce((sum, group) => sum + group.removed, 0)

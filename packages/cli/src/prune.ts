@@ -1,7 +1,7 @@
 import { applyPlan, formatPlan, makePlan, type Planned, type PruneStep, planOf } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
-import { hashFile } from './hash.js'
+import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { type OutputFiles, withFolder, writeWhole } from './output.js'
 import type { Progress } from './progress.js'
 
@@ -42,15 +42,15 @@ export async function pruneModel({ path, steps, seed, output }: PruneJob, work: 
   await using inputHash = hashFile(path)
   return await withFolder(output.folder, async () => {
     const planned = await decide(file.model, { steps, seed }, work)
-    const written = await writePruned(applyPlan(file.model, { seed, steps: planned.steps }), output.model, work)
-    await using outputHash = hashFile(output.model)
-    const facts = await factsOf(file.model, planned)
+    const pruned = applyPlan(file.model, { seed, steps: planned.steps })
+    const written = await writePruned(pruned, output.model, work)
+    const facts = await factsOf({ model: file.model, pruned, planned })
     const source = { path, bytes: file.bytes, sha256: await inputHash.digest() }
     await writeWhole(output.plan, formatPlan(planOf({ ...source, path: work.label }, seed, planned.steps)))
     return {
       ...facts,
       model: { ...source, bytes: bytesOf(file) },
-      output: { ...written, sha256: await outputHash.digest() },
+      output: written,
       plan: { path: output.plan },
       declined: planned.declined,
     }
@@ -72,18 +72,27 @@ export async function decide(
   }
 }
 
-/** Writes a model, whole or not at all. `bytes` counts external data too. */
-export async function writePruned(
-  model: Model,
-  path: string,
-  { signal, progress, label }: Work,
-): Promise<{ path: string; bytes: number }> {
+/** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */
+export async function writePruned(model: Model, path: string, { signal, progress, label }: Work): Promise<FileFacts> {
   const activity = progress.begin(`${label}: writing`)
-  const onProgress = (done: number, total: number) => activity.update(done, total)
+  const growing: { hash?: Hashing; bytes: number } = { bytes: 0 }
   try {
-    const files = await writeModel(model, path, { signal, onProgress })
-    return { path, bytes: files.reduce((sum, file) => sum + file.bytes, 0) }
+    const files = await writeModel(model, path, {
+      signal,
+      // The first file is the model's own.
+      onFile: ({ temporary, bytes }) => {
+        if (growing.bytes === 0 && bytes >= LARGE) growing.hash = hashGrowing(temporary)
+        growing.bytes ||= bytes
+      },
+      onProgress: (done, total) => {
+        activity.update(done, total)
+        growing.hash?.grew(Math.min(done, growing.bytes))
+      },
+    })
+    await using hash = growing.hash ?? hashFile(path)
+    return { path, bytes: files.reduce((sum, file) => sum + file.bytes, 0), sha256: await hash.digest() }
   } finally {
+    await growing.hash?.[Symbol.asyncDispose]()
     activity.end()
   }
 }

@@ -82,11 +82,11 @@ async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Fou
   }
 }
 
-function pruningOf({ sparsity, parameters, layers, declined, plan }: Pruned, cwd: string) {
+function pruningOf({ sparsity, parameters, macs, layers, declined, plan }: Pruned, cwd: string) {
   return {
     sparsity,
     parameters,
-    macs: null,
+    macs,
     layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })),
     declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
     plan: { path: showPath(plan.path, cwd) },

@@ -52,10 +52,10 @@ export async function selectInRows(source: Source, count: number, scoring: Scori
   return { zeros, masked, rule: { below, until } satisfies RowThresholds }
 }
 
-async function saliencies(source: Source, { kernel, precision, progress }: Scoring) {
-  const all = precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
-  for await (const chunk of readChunks(source, precision, progress)) {
-    kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
+async function saliencies(source: Source, scoring: Scoring) {
+  const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
+  for await (const chunk of readChunks(source, scoring)) {
+    scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
   }
   return all
 }

@@ -3,7 +3,7 @@ import type { Backend, Precision } from './backend.js'
 import type { Expression, Scope, Weight } from './contract.js'
 import type { PlanOptions, Target } from './plan.js'
 import { type RowThresholds, selectInRows } from './rows.js'
-import { precisionOf, readChunks, type Source, sourceOf } from './stream.js'
+import { newBuffers, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
 import { type Scoring, type Selection, selectLowest, type Threshold } from './threshold.js'
 
 export interface SelectRequest {
@@ -22,7 +22,12 @@ export async function select(
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   const precision = precisionOf(weights)
   const sources = weights.map((weight) => sourceOf(weight, options.seed))
-  const scoring = { kernel: options.backend.compile(saliency, precision), precision, progress: progressOf(sources, options) }
+  const scoring = {
+    kernel: options.backend.compile(saliency, precision),
+    precision,
+    buffers: newBuffers(),
+    progress: progressOf(sources, options),
+  }
   const selections =
     'threshold' in target
       ? await selectBelow(sources, roundUp(checkThreshold(target.threshold), precision), scoring)
@@ -70,7 +75,7 @@ async function selectBelow(sources: readonly Source[], below: number, scoring: S
   const selections: Selected[] = []
   for (const [i, source] of sources.entries()) {
     let masked = 0
-    for await (const chunk of readChunks(source, scoring.precision, scoring.progress)) {
+    for await (const chunk of readChunks(source, scoring)) {
       masked += scoring.kernel.collect(chunk, { low: below, high: below }, nothing)
     }
     selections.push({ zeros: untouched[i]!.zeros, masked, rule: { below, until: 0 } })

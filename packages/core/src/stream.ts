@@ -28,14 +28,21 @@ export function precisionOf(weights: readonly Weight[]): Precision {
   return weights.some(({ tensor }) => tensor.type === 'float64') ? 'f64' : 'f32'
 }
 
+/** How weights are read. */
+export interface Reading {
+  readonly precision: Precision
+  /** Two buffers of CHUNK_BYTES, for one weight after another. */
+  readonly buffers: readonly [Uint8Array, Uint8Array]
+  /** Called with the bytes read; may throw to stop. */
+  progress(bytes: number): void
+}
+
+export const newBuffers = (): Reading['buffers'] => [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)]
+
 /** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for. */
-export async function* readChunks(
-  { weight, stream }: Source,
-  precision: Precision,
-  progress: (bytes: number) => void,
-): AsyncGenerator<Chunk> {
+export async function* readChunks({ weight, stream }: Source, { precision, buffers, progress }: Reading): AsyncGenerator<Chunk> {
   const { tensor } = weight
-  for await (const { bytes, offset } of chunks(tensor.data, CHUNK_BYTES)) {
+  for await (const { bytes, offset } of chunks(tensor.data, CHUNK_BYTES, buffers)) {
     yield { weights: floatsOf(bytes, floatType(tensor), precision), start: offset / widthOf(tensor), stream }
     progress(bytes.byteLength)
   }

@@ -5,7 +5,7 @@ import { analyse } from './analyse.js'
 import type { Expression, Weight } from './contract.js'
 import { cpu } from './cpu.js'
 import { type SelectRequest, select } from './select.js'
-import { sourceOf } from './stream.js'
+import { newBuffers, sourceOf } from './stream.js'
 import { type Scoring, type Selection, selectLowest } from './threshold.js'
 
 const MAGNITUDE: Expression = { op: 'abs', of: { op: 'weight' } }
@@ -155,7 +155,12 @@ const choose = (request: SelectRequest) => select(request, { seed: 1, backend: c
 
 function lowest(weights: readonly Weight[], count: number): Promise<Selection[]> {
   const precision = weights.some(({ tensor }) => tensor.type === 'float64') ? 'f64' : 'f32'
-  const scoring: Scoring = { kernel: cpu.compile(MAGNITUDE, precision), precision, progress: () => undefined }
+  const scoring: Scoring = {
+    kernel: cpu.compile(MAGNITUDE, precision),
+    precision,
+    buffers: newBuffers(),
+    progress: () => undefined,
+  }
   return selectLowest(
     weights.map((weight) => sourceOf(weight, 1)),
     count,

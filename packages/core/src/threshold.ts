@@ -1,8 +1,8 @@
 import { PareError } from '@pare/onnx'
-import type { Candidates, Kernel, Precision, SaliencyRange } from './backend.js'
+import type { Candidates, Kernel, SaliencyRange } from './backend.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
-import { CHUNK_BYTES, readChunks, type Source } from './stream.js'
+import { CHUNK_BYTES, type Reading, readChunks, type Source } from './stream.js'
 
 /** Which elements of one weight are masked: those with a saliency below `below`, and of those equal to it the ones before element `until`. */
 export interface Threshold {
@@ -20,12 +20,9 @@ export interface Selection {
   readonly rule: Threshold
 }
 
-/** How the elements of weights are valued. */
-export interface Scoring {
+/** How the elements of weights are read and valued. */
+export interface Scoring extends Reading {
   readonly kernel: Kernel
-  readonly precision: Precision
-  /** Called with the bytes read; may throw to stop. */
-  progress(bytes: number): void
 }
 
 export const NOTHING: Threshold = { below: null, until: 0 }
@@ -56,16 +53,17 @@ export async function selectLowest(sources: readonly Source[], count: number, sc
 const CAPACITY = 1 << 22
 
 /** Counts saliencies by bucket, and the zeros of each weight. */
-async function histogram(sources: readonly Source[], { kernel, precision, progress }: Scoring) {
+async function histogram(sources: readonly Source[], scoring: Scoring) {
+  const { kernel, precision } = scoring
   const counts = new Float64Array(BUCKETS)
   const zeros: number[] = []
   const own = kernel.counts.fill(0)
   let seen = 0
   for (const source of sources) {
     const zerosBefore = own[ZEROS[precision]]!
-    for await (const chunk of readChunks(source, precision, progress)) kernel.histogram(chunk)
+    for await (const chunk of readChunks(source, scoring)) kernel.histogram(chunk)
     zeros.push(own[ZEROS[precision]]! - zerosBefore)
-    if (notFinite(own, precision) > 0) throw await nameNotFinite(source, { kernel, precision, progress })
+    if (notFinite(own, precision) > 0) throw await nameNotFinite(source, scoring)
     seen += source.elements
     if (seen > 2 ** 31 || source === sources.at(-1)) {
       for (let b = 0; b < BUCKETS; b++) counts[b]! += own[b]!
@@ -85,13 +83,14 @@ function find(counts: Float64Array, rank: number) {
 }
 
 /** Counts, by their next digit, the saliencies whose keys begin with `digits`. */
-async function narrow(sources: readonly Source[], digits: readonly number[], { kernel, precision, progress }: Scoring) {
+async function narrow(sources: readonly Source[], digits: readonly number[], scoring: Scoring) {
+  const { kernel, precision } = scoring
   const { low, high } = rangeOf(digits, precision)
   const counts = new Float64Array(BUCKETS)
   const digitOf = digitReader(precision)
   const buffer = precision === 'f32' ? new Float32Array(CHUNK_BYTES / 2) : new Float64Array(CHUNK_BYTES / 2)
   for (const source of sources) {
-    for await (const chunk of readChunks(source, precision, progress)) {
+    for await (const chunk of readChunks(source, scoring)) {
       kernel.saliency(chunk, buffer)
       for (let i = 0; i < chunk.weights.length; i++) {
         const s = buffer[i]!
@@ -166,21 +165,16 @@ async function collect(
   { into, scoring }: { into: Candidates; scoring: Scoring },
 ): Promise<number> {
   let below = 0
-  for await (const chunk of readChunks(source, scoring.precision, scoring.progress))
-    below += scoring.kernel.collect(chunk, range, into)
+  for await (const chunk of readChunks(source, scoring)) below += scoring.kernel.collect(chunk, range, into)
   return below
 }
 
-async function nthTie(
-  source: Source,
-  { value, n }: { value: number; n: number },
-  { kernel, precision, progress }: Scoring,
-): Promise<number> {
+async function nthTie(source: Source, { value, n }: { value: number; n: number }, scoring: Scoring): Promise<number> {
   let seen = 0
-  for await (const chunk of readChunks(source, precision, progress)) {
+  for await (const chunk of readChunks(source, scoring)) {
     const { length } = chunk.weights
     const into = { saliency: new Float64Array(length), index: new Float64Array(length), length: 0 }
-    kernel.collect(chunk, { low: value, high: value }, into)
+    scoring.kernel.collect(chunk, { low: value, high: value }, into)
     if (seen + into.length > n) return into.index[n - seen]!
     seen += into.length
   }
@@ -200,8 +194,8 @@ async function settle({ value, parts, lower }: Border, rank: number, zeros: read
   return selections
 }
 
-async function nameNotFinite(source: Source, { precision, progress }: Scoring): Promise<PareError> {
-  for await (const { weights, start } of readChunks(source, precision, progress)) {
+async function nameNotFinite(source: Source, scoring: Scoring): Promise<PareError> {
+  for await (const { weights, start } of readChunks(source, scoring)) {
     const at = weights.findIndex((weight) => !Number.isFinite(weight))
     if (at < 0) continue
     return new PareError(

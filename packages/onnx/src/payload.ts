@@ -58,10 +58,15 @@ export interface Chunk {
 /**
  * The bytes of a payload in order, `chunkBytes` at a time (the last one shorter). Default: 1 MiB. While the caller works on a
  * chunk the next one is being read, into the other of two buffers. Each chunk starts at offset 0 of its buffer.
+ * `own`: two buffers of `chunkBytes` to be used instead of new ones, for one payload after another.
  */
-export async function* chunks(payload: Payload, chunkBytes = 1 << 20): AsyncGenerator<Chunk, void, void> {
+export async function* chunks(
+  payload: Payload,
+  chunkBytes = 1 << 20,
+  own?: readonly [Uint8Array, Uint8Array],
+): AsyncGenerator<Chunk, void, void> {
   const size = Math.min(chunkBytes, payload.byteLength)
-  const buffers = [new Uint8Array(size), new Uint8Array(payload.byteLength > size ? size : 0)] as const
+  const buffers = own ?? [new Uint8Array(size), new Uint8Array(payload.byteLength > size ? size : 0)]
   let ahead = start(0)
   try {
     for (let offset = 0; offset < payload.byteLength; offset += size) {

@@ -15,6 +15,8 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
   /** Called after each chunk, with bytes over all files. */
   readonly onProgress?: (bytesWritten: number, bytesTotal: number) => void
+  /** Called before the first byte of each file, with the name that it has until all are complete. */
+  readonly onFile?: (file: WrittenFile & { readonly temporary: string }) => void
   /** Default: 1 MiB. Three buffers of this size are used. */
   readonly chunkBytes?: number
 }
@@ -81,11 +83,12 @@ function target(path: string, pieces: readonly Piece[]): Target {
   return { path, temporary, pieces, bytes: lengthOf(pieces) }
 }
 
-async function writeOne(each: Target, options: StreamOptions): Promise<void> {
+async function writeOne(each: Target, options: StreamOptions & Pick<WriteOptions, 'onFile'>): Promise<void> {
   const handle = await open(each.temporary, 'wx').catch((cause: unknown) => {
     throw unwritable(each.path, cause)
   })
   try {
+    options.onFile?.({ path: each.path, bytes: each.bytes, temporary: each.temporary })
     await writePieces(handle, each.pieces, options)
     await handle.sync()
   } finally {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { analyse, countParameters, countZeros, operatorName } from '@pare/core'
+import { analyse, countMacs, countParameters, countZeros, operatorName } from '@pare/core'
 import { type Model, openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -37,6 +37,7 @@ export async function inspect(context: Context, model: string, options: InspectO
   const view: View = {
     model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
     parameters: { total: elements, nonzero: elements - zeros.before },
+    macs: await countMacs(file.model),
     layers,
     groups: groups.map(({ id, weight }) => ({
       id,
@@ -62,6 +63,8 @@ interface LayerView {
 interface View {
   readonly model: { readonly path: string; readonly bytes: number } & ReturnType<typeof signatureOf>
   readonly parameters: { readonly total: number; readonly nonzero: number }
+  /** For one sample, all symbolic sizes 1. */
+  readonly macs: number | null
   readonly layers: readonly LayerView[]
   readonly groups: readonly { readonly id: string; readonly structure: string; readonly units: number }[]
   readonly declined: readonly { readonly id: string; readonly structure: string; readonly reason: string }[]
@@ -82,7 +85,7 @@ function signatureOf({ opsets, graph }: Model) {
   }
 }
 
-function render({ model, parameters, layers, declined }: View): string {
+function render({ model, parameters, macs, layers, declined }: View): string {
   const eligible = layers.reduce((sum, { elements }) => sum + elements, 0)
   const values = (list: View['model']['inputs']) =>
     list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
@@ -91,6 +94,7 @@ function render({ model, parameters, layers, declined }: View): string {
     `  inputs      ${values(model.inputs)}`,
     `  outputs     ${values(model.outputs)}`,
     `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
+    `  MACs        ${macs === null ? 'not known: the shape of an output does not follow from the model' : `${formatCount(macs)} for one sample, symbolic sizes 1`}`,
     `  eligible    ${formatCount(eligible)} in ${layers.length} weights (${formatPercent(parameters.total === 0 ? 0 : eligible / parameters.total)})`,
     '',
     renderTable(

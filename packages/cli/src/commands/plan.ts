@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { formatPlan, planOf } from '@pare/core'
+import { applyPlan, formatPlan, planOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -23,7 +23,11 @@ export async function plan(context: Context, model: string, options: PruneOption
   const planned = await decide(file.model, { steps, seed }, { signal: io.signal, progress, label: model })
   const source = { path: model, bytes: file.bytes, sha256: await hashing.digest() }
   await withFolder(output.folder, () => writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps))))
-  const { sparsity, groups } = await factsOf(file.model, planned)
+  const { sparsity, groups } = await factsOf({
+    model: file.model,
+    pruned: applyPlan(file.model, { seed, steps: planned.steps }),
+    planned,
+  })
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
     schemaVersion: 1,

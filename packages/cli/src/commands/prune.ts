@@ -48,7 +48,7 @@ export function stepOf(options: StepOptions, cwd: string): Promise<PruneStep> {
 
 /** What --json prints of a pruned model. */
 function documentOf(pruned: Pruned, cwd: string) {
-  const { model, output, plan, parameters, groups, declined } = pruned
+  const { model, output, plan, parameters, macs, groups, declined } = pruned
   const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
@@ -58,7 +58,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     plan: shown(plan),
     sparsity,
     parameters,
-    macs: null,
+    macs,
     layers,
     groups,
     declined,

@@ -28,8 +28,7 @@ export async function replay(context: Context, planPath: string, model: string, 
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), sha256 }
   const written = await withFolder(output.folder, async () => {
     const facts = await writePruned(applyPlan(file.model, plan), output.model, { signal: io.signal, progress, label: model })
-    await using hashing = hashFile(facts.path)
-    return { path: showPath(facts.path, io.cwd), bytes: facts.bytes, sha256: await hashing.digest() }
+    return { ...facts, path: showPath(facts.path, io.cwd) }
   })
   answer(context, {
     schemaVersion: 1,
