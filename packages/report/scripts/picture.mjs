@@ -8,7 +8,7 @@ import { renderHtml } from '../dist/index.js'
 const local = (path) => fileURLToPath(new URL(path, import.meta.url))
 const [results = local('../examples/failing.json'), picture = local('../../../docs/images/report.png')] = process.argv.slice(2)
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
   args: [
     '--no-sandbox',
     '--disable-gpu',
