@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat, symlink } from 'node:fs/promises'
+import { readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openModel, readAll } from '@pare/onnx'
+import { editTensor, openModel, readAll, withTensors, writeModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
@@ -141,6 +141,46 @@ describe('pare prune', () => {
     expect({ ...quiet, json: undefined }).toMatchObject({ exitCode: 0, stdout: '', stderr: '' })
     const json = await pare(['prune', 'model.onnx', '--json'], { cwd: folder.path })
     expect(json.stderr).toBe('model.onnx: deciding what goes\nmodel.onnx: writing\n')
+  })
+})
+
+describe('a model with external data', () => {
+  const external = async (folder: string) => {
+    await using file = await openModel(join(folder, 'model.onnx'))
+    const model = withTensors(file.model, (tensor) => editTensor(tensor, { storage: 'external' }))
+    await writeModel(model, join(folder, 'external.onnx'))
+  }
+
+  it('is pruned into a model with its data beside it, and the input keeps its own', async () => {
+    await using folder = await fixture()
+    await external(folder.path)
+    const data = await hashOf(join(folder.path, 'external.onnx.data'))
+    const { json, exitCode } = await pare(['prune', 'external.onnx', '--out', 'out', '--json'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(json()).toMatchObject({
+      model: { external: [{ name: 'external.onnx.data', sha256: data }] },
+      sparsity: { after: 0.5 },
+    })
+    expect(await hashOf(join(folder.path, 'external.onnx.data'))).toBe(data)
+    const measured = await pare(['evaluate', 'out/external.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--json'], {
+      cwd: folder.path,
+    })
+    expect(measured.json()).toMatchObject({ samples: 450 })
+  })
+
+  it('replays a plan, and not one made for other data', async () => {
+    await using folder = await fixture()
+    await external(folder.path)
+    await pare(['plan', 'external.onnx', '--out', 'planned'], { cwd: folder.path })
+    const replay = ['replay', 'planned/external.plan.json', 'external.onnx', '--out', 'replayed']
+    expect(await pare(replay, { cwd: folder.path })).toMatchObject({ exitCode: 0 })
+    const data = join(folder.path, 'external.onnx.data')
+    const bytes = await readFile(data)
+    bytes[1000]! ^= 1
+    await writeFile(data, bytes)
+    const refused = await pare(replay, { cwd: folder.path })
+    expect(refused.exitCode).toBe(2)
+    expect(refused.stderr).toContain('and external.onnx.data of external.onnx has')
   })
 })
 

@@ -2,6 +2,7 @@ import { applyPlan, formatPlan, makePlan, type Planned, type PruneStep, planOf }
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
+import { hashModel, type ModelHashes } from './hash-model.js'
 import { type OutputFiles, withFolder, writeWhole } from './output.js'
 import type { Progress } from './progress.js'
 
@@ -30,7 +31,7 @@ export interface FileFacts {
 
 /** A model that was pruned and written, and what is known of it. */
 export interface Pruned extends PlanFacts {
-  readonly model: FileFacts
+  readonly model: FileFacts & ModelHashes
   readonly output: FileFacts
   readonly plan: { readonly path: string }
   readonly declined: Planned['declined']
@@ -39,13 +40,13 @@ export interface Pruned extends PlanFacts {
 /** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
 export async function pruneModel({ path, steps, seed, output }: PruneJob, work: Work): Promise<Pruned> {
   await using file = await openModel(path)
-  await using inputHash = hashFile(path)
+  await using inputHash = hashModel(file)
   return await withFolder(output.folder, async () => {
     const planned = await decide(file.model, { steps, seed }, work)
     const pruned = applyPlan(file.model, { seed, steps: planned.steps })
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })
-    const source = { path, bytes: file.bytes, sha256: await inputHash.digest() }
+    const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
     await writeWhole(output.plan, formatPlan(planOf({ ...source, path: work.label }, seed, planned.steps)))
     return {
       ...facts,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Expression } from './contract.js'
 import type { Plan } from './plan.js'
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
 const share = z.number().min(0).max(1)
 const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'] as const
@@ -37,7 +38,12 @@ const maskStep = z.strictObject({
 export const planSchema: z.ZodType<Plan> = z.strictObject({
   schemaVersion: z.literal(1),
   kind: z.literal('plan'),
-  model: z.strictObject({ path: z.string(), bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+  model: z.strictObject({
+    path: z.string(),
+    bytes: count,
+    sha256,
+    external: z.array(z.strictObject({ name: z.string(), sha256 })).exactOptional(),
+  }),
   seed: count,
   steps: z.array(maskStep),
 })

@@ -18,6 +18,8 @@ export interface ModelFacts {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
+  /** Files of external data, by name, in order. Absent where there are none. */
+  readonly external?: readonly { readonly name: string; readonly sha256: string }[]
 }
 
 /** Steps of other kinds (cut, permute, update) join this union: docs/decisions/002-contract.md. */

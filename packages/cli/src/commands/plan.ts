@@ -5,7 +5,7 @@ import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { factsOf } from '../facts.js'
 import { formatPercent } from '../format.js'
-import { hashFile } from '../hash.js'
+import { hashModel } from '../hash-model.js'
 import { outputFiles, withFolder, writeWhole } from '../output.js'
 import { showPath } from '../paths.js'
 import { decide } from '../prune.js'
@@ -19,9 +19,9 @@ export async function plan(context: Context, model: string, options: PruneOption
   const seed = options.seed ?? 1
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
-  await using hashing = hashFile(path)
+  await using hashing = hashModel(file)
   const planned = await decide(file.model, { steps, seed }, { signal: io.signal, progress, label: model })
-  const source = { path: model, bytes: file.bytes, sha256: await hashing.digest() }
+  const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
   await withFolder(output.folder, () => writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps))))
   const { sparsity, groups } = await factsOf({
     model: file.model,

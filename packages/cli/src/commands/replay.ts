@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { applyPlan, type Plan, parsePlan } from '@pare/core'
-import { openModel } from '@pare/onnx'
+import { type ModelFile, openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { bytesOf } from '../facts.js'
 import { usage } from '../failure.js'
 import { formatBytes } from '../format.js'
-import { hashFile } from '../hash.js'
+import { hashModel, type ModelHashes } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
 import { writePruned } from '../prune.js'
@@ -24,8 +24,8 @@ export async function replay(context: Context, planPath: string, model: string, 
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
-  const sha256 = await refuseOther(path, plan, { model, planPath })
-  const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), sha256 }
+  const hashes = await refuseOther(file, plan, { model, planPath })
+  const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
   const written = await withFolder(output.folder, async () => {
     const facts = await writePruned(applyPlan(file.model, plan), output.model, { signal: io.signal, progress, label: model })
     return { ...facts, path: showPath(facts.path, io.cwd) }
@@ -53,12 +53,22 @@ async function readPlan(path: string, shown: string): Promise<Plan> {
   return parsePlan(text, shown)
 }
 
-async function refuseOther(path: string, plan: Plan, shown: { model: string; planPath: string }): Promise<string> {
-  await using hashing = hashFile(path)
-  const sha256 = await hashing.digest()
-  if (sha256 === plan.model.sha256) return sha256
+async function refuseOther(file: ModelFile, plan: Plan, shown: { model: string; planPath: string }): Promise<ModelHashes> {
+  await using hashing = hashModel(file)
+  const found = await hashing.digest()
+  const [expected, actual] = [plan.model, found].map(({ sha256, external = [] }) => [
+    sha256,
+    ...external.map((data) => data.sha256),
+  ])
+  const at = Array.from({ length: Math.max(expected!.length, actual!.length) }, (_, i) => i).find(
+    (i) => expected![i] !== actual![i],
+  )
+  if (at === undefined) return found
+  const what = at === 0 ? shown.model : `${found.external?.[at - 1]?.name ?? 'the external data'} of ${shown.model}`
   throw usage(
-    `pare replay: ${shown.planPath} was made for ${plan.model.path} with SHA-256 ${plan.model.sha256.slice(0, 12)}…, and ${shown.model} has ${sha256.slice(0, 12)}….`,
+    `pare replay: ${shown.planPath} was made for ${plan.model.path} with SHA-256 ${short(expected![at])}, and ${what} has ${short(actual![at])}.`,
     `give the model that the plan was made for, or make a new plan: pare plan ${shown.model}`,
   )
 }
+
+const short = (hash: string | undefined) => (hash === undefined ? 'none' : `${hash.slice(0, 12)}…`)

@@ -1,0 +1,19 @@
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { pare } from './testing/terminal.js'
+
+const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url))
+
+let out = ''
+beforeAll(async () => {
+  out = await realpath(await mkdtemp(join(tmpdir(), 'pare-examples-')))
+})
+afterAll(() => rm(out, { recursive: true }))
+
+it.each(await readdir(EXAMPLES))('examples/%s passes its gate', async (name) => {
+  const { exitCode, stderr } = await pare(['run', '--out', join(out, name)], { cwd: join(EXAMPLES, name) })
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+})
