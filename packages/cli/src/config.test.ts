@@ -13,7 +13,7 @@ describe('a config', () => {
     expect(exitCode).toBe(2)
     expect(stdout).toBe('')
     expect(stderr.split('\n').filter((line) => !line.includes('hint:'))).toEqual([
-      'pare run: 8 problems in pare.config.json:',
+      'pare run: 9 problems in pare.config.json:',
       '  models[0].prune[0].target.sparsity: is 1.5; expected a number from 0 to 1, such as 0.5.',
       "  models[1].calibrate: 'calibrate' is not available in this version of pare.",
       "  sede: 'sede' is not an option.",
@@ -24,6 +24,7 @@ describe('a config', () => {
       `  models[0].evaluate.data: evaluation data 'missing.npz' is not a file (looked for ${folder.path}/missing.npz).`,
       "  models[0].evaluate.metric: metric 'acuracy' is unknown.",
       "  models[0].gate.maxDrop: maxDrop is '1%', text.",
+      '  models[1].gate.maxDrop: maxDrop is 2, which nothing between 0 and 1 can exceed.',
       '',
     ])
     expect(stderr).toContain("hint: did you mean 'seed'?")
@@ -43,7 +44,7 @@ describe('a config', () => {
       command: string
       error: { problems: { place: string }[] }
     }
-    expect({ schemaVersion, command, problems: error.problems.length }).toEqual({ schemaVersion: 1, command: 'run', problems: 8 })
+    expect({ schemaVersion, command, problems: error.problems.length }).toEqual({ schemaVersion: 1, command: 'run', problems: 9 })
     expect(error.problems.map(({ place }) => place)).toContain('models[0].gate.maxDrop')
   })
 

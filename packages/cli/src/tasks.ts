@@ -95,7 +95,7 @@ async function expandModels(check: Check): Promise<readonly Entry[]> {
   return chosen
 }
 
-/** Files of a path or glob, absolute and in order. None is a problem. */
+/** Files of a path or glob, absolute and in order. None is a problem; the name itself stands in, so that the rest of its entry is checked too. */
 async function expand(
   pattern: string,
   { folder, place }: { folder: string; place: string },
@@ -106,7 +106,7 @@ async function expand(
   const { glob, isDynamicPattern } = await import('tinyglobby')
   if (!isDynamicPattern(pattern)) {
     problems.push({ place, message: `model '${pattern}' is not a file (looked for ${literal}).`, hint: 'check the path' })
-    return []
+    return [literal]
   }
   const portable = pattern.split(sep).join('/')
   const found = await glob([portable], {
@@ -116,7 +116,10 @@ async function expand(
     expandDirectories: false,
     ignore: ['**/node_modules/**'],
   })
-  if (found.length === 0) problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
+  if (found.length === 0) {
+    problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
+    return [literal]
+  }
   return found.map((path) => resolve(path)).sort()
 }
 

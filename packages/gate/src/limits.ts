@@ -41,6 +41,7 @@ function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 
   if (maxDrop === undefined) return []
   if (typeof maxDrop === 'string') return problem(', text', bothForms(maxDrop, metric))
   if (typeof maxDrop === 'number') {
+    if (metric?.metric === 'kl') return problem(KL_IS_ZERO, LIMIT_KL)
     if (metric?.bounded === false) {
       const hint = `write maxDrop: { relative: ${maxDrop > 0 && maxDrop < 1 ? maxDrop : 0.01} }, a fraction of the reference's ${metric.metric}`
       return problem(`, absolute, but ${metric.metric} has no fixed range`, hint)
@@ -64,13 +65,11 @@ function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 
   }
   if (relative >= 1)
     return problem(`, ${relative * 100} % of the reference`, `for ${relative} % write maxDrop: { relative: ${relative / 100} }`)
-  if (metric?.metric === 'kl')
-    return problem(
-      ", but the reference's kl is 0 by definition, and so is any fraction of it",
-      'limit kl itself: write e.g. max: 0.05',
-    )
-  return []
+  return metric?.metric === 'kl' ? problem(KL_IS_ZERO, LIMIT_KL) : []
 }
+
+const KL_IS_ZERO = ", but the reference's kl is 0 by definition: it is the distance from the reference"
+const LIMIT_KL = 'limit kl itself: write e.g. max: 0.05'
 
 /** How the user's text would be written as an absolute and as a relative limit. */
 function bothForms(text: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): string {
