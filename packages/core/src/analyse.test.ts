@@ -50,6 +50,21 @@ describe('which weights are eligible', () => {
     ])
   })
 
+  test('recurrent weights are left out with the reason, unless they are named', () => {
+    const model = parseText(
+      `g (float[T, N, 2] x) => (float[T, D, N, 3] y) <float[1, 12, 2] w, float[1, 12, 3] r> { y = LSTM<hidden_size = 3>(x, w, r) }`,
+      { w: new Float32Array(24).fill(1), r: new Float32Array(36).fill(1) },
+    )
+    const reason = 'it is a weight of a recurrent layer (LSTM)'
+    expect(analyse(model).notEligible).toEqual([
+      { id: 'w', reason },
+      { id: 'r', reason },
+    ])
+    expect(analyse(model, { include: ['w'] }).weights.map(({ id, rows }) => [id, rows])).toEqual([
+      ['w', { batch: 1, before: 1, out: 12, after: 2 }],
+    ])
+  })
+
   test('one tensor that several nodes read is one weight, also through Identity', () => {
     const model = parseText(`g (float[N, 2] x) => (float[N, 2] y) <float[2, 2] w = {1, 2, 3, 4}>
     { copy = Identity(w)

@@ -38,7 +38,7 @@ interface Candidate {
 }
 
 function findCandidates(model: Model): Candidate[] {
-  const found = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[] }>()
+  const found = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
   const embeddings = new Set<string>()
   visitNodes(model, (node, scope) => {
     const operator = WEIGHT_OPERATORS.get(operatorName(node))
@@ -53,6 +53,7 @@ function findCandidates(model: Model): Candidate[] {
           tensor: operand.tensor,
           rows: layout(operator!.rows(node, input, operand.shape), operand),
           uses: [use],
+          reason: operator!.reason,
         })
     }
     if (node.op === 'Gather' || node.op === 'EmbedLayerNormalization') {
@@ -60,11 +61,11 @@ function findCandidates(model: Model): Candidate[] {
     }
   })
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
-  return [...found].map(([id, { tensor, rows, uses }]) => {
+  return [...found].map(([id, { tensor, rows, uses, reason }]) => {
     const weight = { id, tensor, rows, uses }
     if (embeddings.has(id)) return { weight, reason: 'it is an embedding too (tied)' }
     if (outputs.has(tensor.name)) return { weight, reason: 'it is an output of the model' }
-    return { weight }
+    return reason === undefined ? { weight } : { weight, reason }
   })
 }
 

@@ -14,10 +14,15 @@ export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
     { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: product(rest) }) },
   ],
   ['com.microsoft.Attention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
+  ['LSTM', recurrent('LSTM')],
+  ['GRU', recurrent('GRU')],
+  ['RNN', recurrent('RNN')],
 ] satisfies [string, WeightOperator][])
 
 export interface WeightOperator {
   readonly inputs: readonly number[]
+  /** Why such a weight is not pruned unless it is named. Absent: it is. */
+  readonly reason?: string
   rows(node: Node, input: number, shape: readonly number[]): Rows
 }
 
@@ -46,6 +51,11 @@ function gemm(node: Node, input: number, shape: readonly number[]): Rows {
 function convTranspose(node: Node, _: number, [inputs = 1, out = 1, ...kernel]: readonly number[]): Rows {
   const group = integer(node, 'group') ?? 1
   return { batch: group, before: inputs / group, out, after: product(kernel) }
+}
+
+/** W and R [direction, gates · out, in]. */
+function recurrent(op: string): WeightOperator {
+  return { inputs: [1, 2], reason: `it is a weight of a recurrent layer (${op})`, rows: (_, _input, shape) => firstAxis(shape) }
 }
 
 function integer(node: Node, name: string): number | undefined {
