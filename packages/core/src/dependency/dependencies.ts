@@ -12,6 +12,12 @@ export interface Dependencies {
   readonly values: ReadonlyMap<string, readonly Axis[]>
   /** Where values are summed over an axis. */
   readonly contractions: readonly Contraction[]
+  /** Axes of an input of the node with this first output. Undefined where it is left out. */
+  axesAt(output: string, input: number): readonly Axis[] | undefined
+  /** Elements of small integer values that are the same whatever the sizes of the inputs. */
+  readonly numbers: ReadonlyMap<string, readonly number[] | undefined>
+  /** Whether the size of an axis of a value is the same whatever the sizes of the inputs. */
+  isFixed(value: string, axis: number): boolean
 }
 
 /**
@@ -44,14 +50,22 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
       name,
       (shapes.shapes.get(name) ?? []).map((size) => atom(size, `it is an axis of the input '${name}'`)),
     )
-  const state: State = { shapes, others, constants, values, contractions }
+  const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
+  const state: State = { shapes, others, constants, values, inputs, contractions }
   visitNodes(model, (node, scope) => {
     if (scope.path === '') visit(node, scope, state)
     else for (const name of node.inputs) for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
   })
   for (const { name } of model.graph.outputs)
     for (const axis of values.get(name) ?? []) pin(axis, `it is an axis of the output '${name}'`)
-  return { constants: [...constants.values()], values, contractions }
+  return {
+    constants: [...constants.values()],
+    values,
+    contractions,
+    axesAt: (output, input) => inputs.get(output)?.[input],
+    numbers: new Map([...shapes.values.keys()].map((name) => [name, numbersOf(state, name)])),
+    isFixed: (value, axis) => isFixed(state, value, axis),
+  }
 }
 
 // Sizes that symbols are given: primes, so that no product of them is mistaken for another axis; and 32 times as much for networks that
@@ -88,14 +102,24 @@ interface State {
   readonly others: Shapes
   readonly constants: Map<string, ConstantAxes>
   readonly values: Map<string, readonly Axis[]>
+  /** Axes of the inputs of a node, by its first output. */
+  readonly inputs: Map<string, readonly (readonly Axis[] | undefined)[]>
   readonly contractions: Contraction[]
 }
 
+function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
+  return shapes.shapes.get(value)?.[axis] === others.shapes.get(value)?.[axis]
+}
+
 function visit(node: Node, scope: Scope, state: State): void {
-  const { shapes, others, values, contractions } = state
+  const { shapes, values, contractions } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
   if (node.op === 'Constant' || scope.constant(node.outputs[0] ?? '') !== undefined) return
   const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
+  state.inputs.set(
+    node.outputs[0] ?? '',
+    operands.map(({ axes }) => axes),
+  )
   const outputs = node.outputs.map((name) => (name === '' ? undefined : shapes.shapes.get(name)?.map((size) => atom(size))))
   for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
   const known =
@@ -108,8 +132,7 @@ function visit(node: Node, scope: Scope, state: State): void {
     outputs,
     values: operands.map(({ numbers }) => numbers),
     constants: operands.map(({ constant }) => constant),
-    isFixed: (output, axis) =>
-      shapes.shapes.get(node.outputs[output]!)?.[axis] === others.shapes.get(node.outputs[output]!)?.[axis],
+    isFixed: (output, axis) => isFixed(state, node.outputs[output]!, axis),
     contractions,
   })
 }
@@ -125,6 +148,11 @@ function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly 
   }
 }
 
+function numbersOf({ shapes, others }: State, name: string): readonly number[] | undefined {
+  const [first, second] = [shapes, others].map(({ values }) => values.get(name)?.numbers)
+  return first?.length === second?.length && first?.every((number, i) => number === second![i]) ? first : undefined
+}
+
 interface Operand {
   readonly axes: readonly Axis[] | undefined
   readonly numbers: readonly number[] | undefined
@@ -132,9 +160,9 @@ interface Operand {
 }
 
 function operand(name: string, { scope, reader, state }: { scope: Scope; reader: Reader; state: State }): Operand {
-  const { shapes, constants, values } = state
+  const { constants, values } = state
   if (name === '') return { axes: undefined, numbers: undefined, constant: false }
-  const numbers = shapes.values.get(name)?.numbers
+  const numbers = numbersOf(state, name)
   const found = scope.constant(name)
   if (found === undefined) return { axes: values.get(name), numbers, constant: false }
   const { id, tensor } = found

@@ -1,0 +1,107 @@
+import {
+  editGraph,
+  editModel,
+  editNode,
+  editTensor,
+  type Model,
+  makeTensor,
+  type Node,
+  type Tensor,
+  withTensors,
+} from '@pare/onnx'
+import { operatorName } from '../operators.js'
+import type { ConstantAxes, Dependencies } from './dependencies.js'
+import { keptPositions, type Removals } from './kept.js'
+import { RESIZE } from './sizes.js'
+import { slicedPayload } from './sliced.js'
+
+/** The model without the units that go: every constant sliced, every size that a node holds rewritten. The model itself is not changed. */
+export function cut(model: Model, dependencies: Dependencies, removals: Removals): Model {
+  const { own, shared, inputs } = sliceConstants(dependencies, removals)
+  const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
+  const added: Tensor[] = [...shared]
+  const nodes = sliced.graph.nodes.map((node) => resize(rename(node, inputs), { dependencies, removals, added }))
+  const { graph } = sliced
+  const values = graph.values.filter(
+    ({ name }) => !(dependencies.values.get(name) ?? []).some((axis) => keptPositions(axis, removals).length !== axis.size),
+  )
+  return editModel(sliced, { graph: editGraph(graph, { nodes, values, initializers: [...graph.initializers, ...added] }) })
+}
+
+/** Slices by id, slices under new names for readers that need others, and what those readers read: by output of the node, input and name. */
+interface Slices {
+  readonly own: ReadonlyMap<string, Tensor>
+  readonly shared: readonly Tensor[]
+  readonly inputs: ReadonlyMap<string, ReadonlyMap<number, string>>
+}
+
+function sliceConstants({ constants }: Dependencies, removals: Removals): Slices {
+  const own = new Map<string, Tensor>()
+  const shared: Tensor[] = []
+  const inputs = new Map<string, Map<number, string>>()
+  for (const same of groupBy(constants, ({ id }) => id).values()) {
+    const variants = groupBy(same, ({ axes }) => axes.map((axis) => keptPositions(axis, removals).join()).join(';'))
+    for (const [i, readers] of [...variants.values()].entries()) {
+      const slice = sliceOf(readers[0]!, removals)
+      if (i === 0) {
+        if (slice !== undefined) own.set(readers[0]!.id, slice)
+        continue
+      }
+      const name = `${readers[0]!.tensor.name}/slice${i}`
+      shared.push(editTensor(slice ?? readers[0]!.tensor, { name }))
+      for (const { node, input } of readers.flatMap((each) => each.readers)) {
+        const key = node.outputs[0]!
+        inputs.set(key, (inputs.get(key) ?? new Map<number, string>()).set(input, name))
+      }
+    }
+  }
+  return { own, shared, inputs }
+}
+
+function sliceOf({ tensor, axes }: ConstantAxes, removals: Removals): Tensor | undefined {
+  const kept = axes.map((axis) => keptPositions(axis, removals))
+  if (kept.every(({ length }, i) => length === axes[i]!.size)) return undefined
+  return editTensor(tensor, { shape: kept.map(({ length }) => length), data: slicedPayload(tensor, kept) })
+}
+
+function rename(node: Node, inputs: Slices['inputs']): Node {
+  const renamed = inputs.get(node.outputs[0] ?? '')
+  return renamed === undefined ? node : editNode(node, { inputs: node.inputs.map((name, i) => renamed.get(i) ?? name) })
+}
+
+interface Resized {
+  readonly dependencies: Dependencies
+  readonly removals: Removals
+  /** Collects. */
+  readonly added: Tensor[]
+}
+
+function resize(node: Node, { dependencies, removals, added }: Resized): Node {
+  const rewrite = RESIZE.get(operatorName(node))
+  if (rewrite === undefined) return node
+  const { axesAt, values, numbers, isFixed } = dependencies
+  return rewrite({
+    node,
+    removals,
+    input: (index) => axesAt(node.outputs[0]!, index),
+    output: (index) => values.get(node.outputs[index]!),
+    value: (index) => numbers.get(node.inputs[index]!),
+    isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
+    constant(list) {
+      const name = `${node.outputs[0]}/sizes${added.length}`
+      added.push(makeTensor({ name, type: 'int64', values: list }))
+      return name
+    },
+  })
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
+  }
+  return groups
+}
