@@ -1,4 +1,5 @@
-import { type Axis, atom, productOf, sumOf } from './axis.js'
+import { type Axis, atom, find, productOf, sumOf } from './axis.js'
+import { fromFront } from './rules-broadcast.js'
 import type { AxisRule, Site } from './site.js'
 
 /** Operators that move elements about without computing with them. */
@@ -10,9 +11,6 @@ export const arrange: readonly [string, AxisRule][] = [
   ['Slice', slice],
   ['Gather', gather],
   ['Expand', expand],
-  ['Pad', sameSize],
-  ['Resize', sameSize],
-  ['Upsample', sameSize],
   ['Shape', (site) => site.free(...(site.input(0) ?? []), ...(site.output(0) ?? []))],
   ['Size', (site) => site.free(...(site.input(0) ?? []))],
   ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []))],
@@ -29,7 +27,7 @@ function transpose(site: Site): void {
 function reshape(site: Site): void {
   const [x, out] = [site.input(0), site.output(0)]
   site.free(...(site.input(1) ?? []))
-  if (x === undefined || out === undefined) return
+  if (x === undefined || out === undefined || [...x, ...out].some(({ size }) => size === 0)) return
   for (const { from, to } of runs(x, out)) tieRun(site, from, to)
 }
 
@@ -73,8 +71,7 @@ function tieRun(site: Site, from: readonly Axis[], to: readonly Axis[]): void {
 function concat(site: Site): void {
   const out = site.output(0)
   if (out === undefined) return
-  const axis = site.int('axis', 0)
-  const at = axis < 0 ? axis + out.length : axis
+  const at = fromFront(site.int('axis', 0), out.length)
   const inputs = site.node.inputs.map((_, i) => site.input(i))
   if (inputs.some((input) => input?.length !== out.length)) return
   for (const input of inputs) for (const i of out.keys()) if (i !== at) site.tie(input![i], out[i])
@@ -86,8 +83,7 @@ function concat(site: Site): void {
 function split(site: Site): void {
   const x = site.input(0)
   if (x === undefined) return
-  const axis = site.int('axis', 0)
-  const at = axis < 0 ? axis + x.length : axis
+  const at = fromFront(site.int('axis', 0), x.length)
   const outputs = site.node.outputs.map((_, i) => site.output(i))
   if (outputs.some((output) => output === undefined)) return
   for (const output of outputs) for (const i of x.keys()) if (i !== at) site.tie(x[i], output![i])
@@ -99,22 +95,30 @@ function split(site: Site): void {
 /** Whole axes pass; a stretch with step 1 is a part of the axis; anything else holds it fast. */
 function slice(site: Site): void {
   const [x, out] = [site.input(0), site.output(0)]
-  if (x === undefined || out === undefined) return
   const starts = site.ints('starts') ?? site.value(1)
-  const steps = site.value(4)
-  const axes = site.ints('axes') ?? site.value(3) ?? starts?.map((_, i) => i)
-  if (axes === undefined) return
-  const cut = new Map(axes.map((axis, i) => [axis < 0 ? axis + x.length : axis, i]))
+  const axes = slicedAxes(site, starts?.length)
+  if (x === undefined || out === undefined || axes === undefined) return
+  const cut = new Map(axes.map((axis, i) => [fromFront(axis, x.length), i]))
+  const steps = site.input(4) === undefined ? axes.map(() => 1) : site.value(4)
   for (const [i, axis] of x.entries()) {
     const which = cut.get(i)
-    if (which === undefined || (axis.size === out[i]!.size && axis.pin === undefined)) site.tie(axis, out[i])
-    else if (starts !== undefined && (steps?.[which] ?? 1) === 1) tiePart(site, axis, { part: out[i]!, start: starts[which]! })
+    if (which === undefined) site.tie(axis, out[i])
+    else if (steps?.[which] !== 1) continue
+    else if (axis.size === out[i]!.size && find(axis).pin === undefined) site.tie(axis, out[i])
+    else if (starts !== undefined && site.isFixed(0, i)) tiePart(site, axis, { part: out[i]!, start: starts[which]! })
   }
   for (const parameter of [1, 2, 3, 4]) site.free(...(site.input(parameter) ?? []))
 }
 
+/** The axes that are sliced: all from the first on where none are listed. Undefined: not known. */
+function slicedAxes(site: Site, count: number | undefined): readonly number[] | undefined {
+  const listed = site.ints('axes') ?? site.value(3)
+  if (listed !== undefined || site.input(3) !== undefined || count === undefined) return listed
+  return [...Array(count).keys()]
+}
+
 function tiePart(site: Site, axis: Axis, { part, start }: { part: Axis; start: number }): void {
-  const from = start < 0 ? start + axis.size : Math.min(start, axis.size)
+  const from = Math.min(Math.max(start < 0 ? start + axis.size : start, 0), axis.size)
   const rest = axis.size - from - part.size
   if (rest < 0) return
   site.tie(axis, sumOf([atom(from), part, atom(rest)]))
@@ -125,8 +129,7 @@ function tiePart(site: Site, axis: Axis, { part, start }: { part: Axis; start: n
 function gather(site: Site): void {
   const [data, indices, out] = [site.input(0), site.input(1), site.output(0)]
   if (data === undefined || indices === undefined || out === undefined) return
-  const axis = site.int('axis', 0)
-  const at = axis < 0 ? axis + data.length : axis
+  const at = fromFront(site.int('axis', 0), data.length)
   for (let i = 0; i < at; i++) site.tie(data[i], out[i])
   for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
   for (let i = at + 1; i < data.length; i++) site.tie(data[i], out[i + indices.length - 1])
@@ -147,16 +150,4 @@ function expand(site: Site): void {
       site.role('repeat', to)
     }
   }
-}
-
-/** Axes whose size stays pass: a Pad of nothing, a Resize by 1. */
-function sameSize(site: Site): void {
-  const [x, out] = [site.input(0), site.output(0)]
-  if (x === undefined || out === undefined) return
-  const pads = site.ints('pads') ?? (site.node.op === 'Pad' ? site.value(1) : undefined)
-  for (const [i, axis] of x.entries()) {
-    const moved = pads !== undefined && (pads[i] !== 0 || pads[i + x.length] !== 0)
-    if (axis.size === out[i]!.size && !moved && i < 2) site.tie(axis, out[i])
-  }
-  for (const parameter of [1, 2, 3]) site.free(...(site.input(parameter) ?? []))
 }

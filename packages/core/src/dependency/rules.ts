@@ -1,5 +1,12 @@
-import { type Axis, productOf } from './axis.js'
+import { type Axis, atom, productOf } from './axis.js'
 import { arrange } from './rules-arrange.js'
+import { attention } from './rules-attention.js'
+import { each, elementwise, fromFront, tieAll, tieBroadcast } from './rules-broadcast.js'
+import { image } from './rules-image.js'
+import { index } from './rules-index.js'
+import { matrix } from './rules-matrix.js'
+import { normalize } from './rules-normalize.js'
+import { quantize } from './rules-quantize.js'
 import type { AxisRule, Site } from './site.js'
 
 /**
@@ -8,7 +15,7 @@ import type { AxisRule, Site } from './site.js'
  */
 export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRule>([
   ...each(
-    'Abs Acos Add And Asin Atan BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor',
+    'Abs Acos Add And Asin Atan BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Acosh Asinh Atanh Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor',
     elementwise,
   ),
   ...each(
@@ -19,86 +26,37 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
     'Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor com.microsoft.BiasGelu com.microsoft.FastGelu com.microsoft.Gelu com.microsoft.QuickGelu',
     elementwise,
   ),
-  ['MatMul', matmul],
-  ['Gemm', gemm],
+  ['CastLike', castLike],
+  ['com.microsoft.BiasSplitGelu', biasSplitGelu],
   ['Conv', conv],
+  ['com.microsoft.FusedConv', fusedConv],
   ['ConvTranspose', convTranspose],
-  ['BatchNormalization', perChannel([1, 2, 3, 4])],
-  ['InstanceNormalization', perChannel([1, 2])],
-  ...each('LayerNormalization RMSNormalization SimplifiedLayerNormalization', normalization),
-  ...each('Softmax LogSoftmax', along),
   ...each('AveragePool MaxPool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool', pool),
-  ...each(
-    'ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceProd ReduceLogSum ReduceLogSumExp ReduceSumSquare',
-    reduce('norm'),
-  ),
-  ['ReduceSum', reduce('sum')],
+  ...each('ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp', reduce('norm')),
+  ...each('ReduceSum ReduceSumSquare ReduceL1 ReduceL2 ReduceLogSum', reduce('sum')),
+  ...matrix,
+  ...normalize,
+  ...attention,
   ...arrange,
+  ...image,
+  ...index,
+  ...quantize,
 ])
 
-function each(names: string, rule: AxisRule): [string, AxisRule][] {
-  return names.split(' ').map((name) => [name, rule])
+/** Only the type of the second input counts. */
+function castLike(site: Site): void {
+  tieAll(site, site.input(0), site.output(0))
+  site.free(...(site.input(1) ?? []))
 }
 
-/** Axes are matched from the last one on; an axis of size 1 is stretched and says nothing. */
-function elementwise(site: Site): void {
-  const out = site.output(0) ?? []
-  for (const input of inputsOf(site)) tieBroadcast(site, input, out)
-  site.free(...out, ...inputsOf(site).flat())
-  site.free(...(site.output(1) ?? []))
-  for (const [i, axis] of (site.output(1) ?? []).entries()) site.tie(axis, out[i])
-}
-
-export function inputsOf(site: Site): (readonly Axis[])[] {
-  return site.node.inputs.flatMap((_, i) => {
-    const axes = site.input(i)
-    return axes === undefined ? [] : [axes]
-  })
-}
-
-export function tieBroadcast(site: Site, input: readonly Axis[], out: readonly Axis[]): void {
-  for (let i = 1; i <= input.length; i++) {
-    const [from, to] = [input.at(-i)!, out.at(-i)]
-    if (to !== undefined && (from.size !== 1 || to.size === 1)) site.tie(from, to)
-  }
-}
-
-/** [… m, k] × [… k, n] → [… m, n] */
-function matmul(site: Site): void {
-  const [a, b, out] = [site.input(0), site.input(1), site.output(0)]
-  if (a === undefined || b === undefined || out === undefined || a.length < 2 || b.length < 2) return
-  tieBroadcast(site, a.slice(0, -2), out.slice(0, -2))
-  tieBroadcast(site, b.slice(0, -2), out.slice(0, -2))
-  site.free(...out.slice(0, -2), ...a.slice(0, -2), ...b.slice(0, -2))
-  const weight = site.isConstant(1) ? 1 : site.isConstant(0) ? 0 : undefined
-  site.tie(a.at(-2), out.at(-2))
-  site.tie(b.at(-1), out.at(-1))
-  site.tie(a.at(-1), b.at(-2))
-  site.contract(weight === 0 ? 1 : 0, weight === 0 ? b.length - 2 : a.length - 1)
-  if (weight === undefined) {
-    site.role('batch', ...out.slice(0, -2))
-    site.role('inner', a.at(-1))
-  } else {
-    site.role('matmul-in', a.at(-1))
-    site.role('matmul-out', weight === 1 ? out.at(-1) : out.at(-2))
-  }
-}
-
-function gemm(site: Site): void {
-  const [a, b, c, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
-  if (a === undefined || b === undefined || out === undefined) return
-  const [m, k] = site.int('transA', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
-  const [inner, n] = site.int('transB', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
-  site.tie(a[m], out[0])
-  site.tie(b[n], out[1])
-  site.tie(a[k], b[inner])
-  site.contract(0, k)
-  site.role('matmul-in', a[k])
-  site.role('matmul-out', out[1])
-  if (c !== undefined) {
-    tieBroadcast(site, c, out)
-    site.free(...c)
-  }
+/** One half of the last axis times the Gelu of the other: 2 × units become units. */
+function biasSplitGelu(site: Site): void {
+  const [x, bias, out] = [site.input(0), site.input(1), site.output(0)]
+  if (x === undefined || bias === undefined || out === undefined || x.at(-1)!.size !== 2 * out.at(-1)!.size) return
+  tieAll(site, x, out, (axis) => axis === out.length - 1)
+  site.tie(x.at(-1), productOf([atom(2, `BiasSplitGelu '${site.name}' halves it`), out.at(-1)!]))
+  site.tie(bias[0], x.at(-1))
+  site.free(out.at(-1))
 }
 
 /** X [n, in, …] with W [out, in ÷ group, …]: channels are group × (in ÷ group) and group × (out ÷ group). */
@@ -114,6 +72,13 @@ function conv(site: Site): void {
   if (w[1]!.size > 1 || count === 1) site.contract(0, 1)
   site.role('conv-in', w[1])
   site.role('conv-out', w[0])
+}
+
+/** Conv(x, w) + z, then an elementwise activation. */
+function fusedConv(site: Site): void {
+  conv(site)
+  const [z, out] = [site.input(3), site.output(0)]
+  if (z !== undefined && out !== undefined) tieBroadcast(site, z, out)
 }
 
 /** W [in, out ÷ group, …] */
@@ -137,8 +102,8 @@ function tieGroups(
   count: number,
   { outer, inner }: { outer: [Axis, 'rest']; inner: [whole: Axis, each: Axis] },
 ): void {
-  const group = newAtom(count)
-  const rest = newAtom(outer[0].size / count)
+  const group = atom(count)
+  const rest = atom(outer[0].size / count)
   site.tie(outer[0], productOf([group, rest]))
   const [whole, part] = inner
   site.tie(whole, productOf([group, part]))
@@ -146,64 +111,18 @@ function tieGroups(
   site.role('group', group)
 }
 
-function newAtom(size: number): Axis {
-  return { size, roles: new Set() }
-}
-
-/** Axis 1 is worked on channel by channel, with a vector of parameters for each of these inputs. */
-function perChannel(parameters: readonly number[]): AxisRule {
-  return (site) => {
-    const [x, out] = [site.input(0), site.output(0)]
-    if (x === undefined || out === undefined) return
-    for (const [i, axis] of out.entries()) site.tie(x[i], axis)
-    for (const parameter of parameters) site.tie(site.input(parameter)?.[0], out[1])
-    // Training outputs of BatchNormalization: running statistics.
-    for (const extra of [1, 2, 3, 4]) site.tie(site.output(extra)?.[0], out[1])
-  }
-}
-
-/** Statistics over the axes from `axis` on. */
-function normalization(site: Site): void {
-  const [x, out] = [site.input(0), site.output(0)]
-  if (x === undefined || out === undefined) return
-  for (const [i, axis] of out.entries()) site.tie(x[i], axis)
-  const first = site.int('axis', -1)
-  const over = x.slice(first < 0 ? first + x.length : first)
-  for (const parameter of [1, 2]) {
-    const axes = site.input(parameter)
-    if (axes !== undefined) tieBroadcast(site, axes, out)
-  }
-  site.role('norm', ...over)
-  for (const extra of [1, 2]) {
-    for (const [i, axis] of (site.output(extra) ?? []).entries()) if (axis.size !== 1) site.tie(x[i], axis)
-  }
-}
-
-/** All axes but one pass. */
-function along(site: Site): void {
-  const [x, out] = [site.input(0), site.output(0)]
-  if (x === undefined || out === undefined) return
-  const axis = site.int('axis', -1)
-  const at = axis < 0 ? axis + x.length : axis
-  for (const i of x.keys()) if (i !== at) site.tie(x[i], out[i])
-}
-
-/** Batch and channels pass, windows slide over the others. */
+/** Batch and channels pass, windows slide over the others. The indices of MaxPool count through the whole tensor: they hold everything. */
 function pool(site: Site): void {
-  for (const output of [0, 1]) {
-    site.tie(site.input(0)?.[0], site.output(output)?.[0])
-    site.tie(site.input(0)?.[1], site.output(output)?.[1])
-  }
+  if (site.output(1) !== undefined) return
+  tieAll(site, site.input(0), site.output(0), (axis) => axis > 1)
 }
 
-/** A sum without a removed position is the sum with a zero there; any other statistic is not. */
+/** A sum without a removed position is the sum with a zero there, and so are these norms; any other statistic is not. */
 function reduce(kind: 'sum' | 'norm'): AxisRule {
   return (site) => {
     const [x, out] = [site.input(0), site.output(0)]
-    if (x === undefined || out === undefined) return
-    const given = site.ints('axes') ?? site.value(1)
-    if (given === undefined && (site.input(1) !== undefined || site.int('noop_with_empty_axes', 0) === 1)) return
-    const over = new Set((given ?? [...x.keys()]).map((axis) => (axis < 0 ? axis + x.length : axis)))
+    const over = x && reducedAxes(site, x.length)
+    if (x === undefined || out === undefined || over === undefined) return
     const kept = [...x.keys()].filter((i) => !over.has(i))
     const keepdims = site.int('keepdims', 1) === 1
     for (const [i, axis] of kept.entries()) site.tie(x[axis], out[keepdims ? axis : i])
@@ -217,4 +136,12 @@ function reduce(kind: 'sum' | 'norm'): AxisRule {
     }
     site.free(...(site.input(1) ?? []))
   }
+}
+
+/** All where no axes are given, unless the node says that means none. Undefined: not known. */
+function reducedAxes(site: Site, rank: number): Set<number> | undefined {
+  const given = site.ints('axes') ?? site.value(1)
+  if (given === undefined && site.input(1) !== undefined) return undefined
+  if (given !== undefined && given.length > 0) return new Set(given.map((axis) => fromFront(axis, rank)))
+  return new Set(site.int('noop_with_empty_axes', 0) === 1 ? [] : Array(rank).keys())
 }
