@@ -7,7 +7,7 @@ export const index: readonly [string, AxisRule][] = [
   ['Tile', tile],
   ...each('ArgMax ArgMin', arg),
   ['TopK', topK],
-  ...each('CumSum CumProd', cumulate),
+  ['CumSum', cumulate],
   ...each('Trilu com.microsoft.Trilu', (site) => {
     const rank = site.input(0)?.length ?? 0
     tieAll(site, site.input(0), site.output(0), (axis) => axis >= rank - 2)

@@ -19,3 +19,21 @@ export function tinyModel({ inputs, constants, nodes, opset = 18 }: Tiny): Model
   const header = `<ir_version: 10, opset_import: ["" : ${opset}, "com.microsoft" : 1]>`
   return parseText(`${header} g (${inputs}) => (y) <${constants}> { ${nodes} }`, values)
 }
+
+/** Between two matrices, h is f32[3, 8]: `nodes` make k of it, which has `last` units. */
+export function between(nodes: string, constants = '', last = 8): Tiny {
+  return {
+    inputs: 'float[N, 5] x',
+    constants: `float[5, 8] w, float[${last}, 2] v${constants && `, ${constants}`}`,
+    nodes: `h = MatMul(x, w)\n ${nodes}\n y = MatMul(k, v)`,
+  }
+}
+
+/** Between two convolutions, h is f32[3, 8, 4, 4]: `nodes` make k of it, which has `last` channels. */
+export function image(nodes: string, constants = '', last = 8): Tiny {
+  return {
+    inputs: 'float[N, 5, 4, 4] x',
+    constants: `float[8, 5, 1, 1] w, float[2, ${last}, 1, 1] v${constants && `, ${constants}`}`,
+    nodes: `h = Conv(x, w)\n ${nodes}\n y = Conv(k, v)`,
+  }
+}
