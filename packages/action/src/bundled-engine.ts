@@ -29,11 +29,12 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
 
 type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
 
-function overridesOf({ models, sparsity, maxDrop, config: _, ...same }: RunInputs): Overrides {
+function overridesOf({ models, sparsity, ratio, maxDrop, config: _, ...same }: RunInputs): Overrides {
   return {
     ...same,
     ...(models.length === 0 ? {} : { models }),
     ...(sparsity === undefined ? {} : { target: { sparsity } }),
+    ...(ratio === undefined ? {} : { target: { ratio } }),
     ...(maxDrop === undefined ? {} : { gate: { maxDrop } }),
   }
 }

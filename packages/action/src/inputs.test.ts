@@ -107,6 +107,7 @@ describe('wrong inputs', () => {
     ['sparsity', '1.5'],
     ['sparsity', 'NaN'],
     ['sparsity', '0x1'],
+    ['ratio', '2'],
     ['max-drop', 'Infinity'],
     ['trust', 'yes'],
     ['comment', 'true'],
@@ -120,7 +121,6 @@ describe('wrong inputs', () => {
     ['calibrate', 'data.npz'],
     ['train', 'data.npz'],
     ['recover', 'repair'],
-    ['ratio', '0.3'],
     ['target', 'macs=0.5'],
     ['shard', '1/3'],
     ['mode', 'merge'],
@@ -130,6 +130,10 @@ describe('wrong inputs', () => {
       kind: 'usage',
       message: expect.stringMatching(`'${name}' is '${value}', but this version`),
     })
+  })
+
+  it('ratio: 0.3 is for structures that cut', () => {
+    expect(read({ structure: 'channel', ratio: '0.3' }).run).toEqual({ models: [], structure: 'channel', ratio: 0.3 })
   })
 
   it('recover: none and mode: run are what happens anyway', () => {

@@ -20,6 +20,8 @@ export interface RunInputs {
   readonly structure?: string
   /** Zeros ÷ elements over the eligible weights, between 0 and 1. */
   readonly sparsity?: number
+  /** Removed units ÷ all units, between 0 and 1, for structures that cut. */
+  readonly ratio?: number
   /** Absolute, or a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
 }
@@ -49,8 +51,7 @@ export interface Inputs {
 const notYet: Readonly<Record<string, string>> = {
   calibrate: 'criteria that need calibration data',
   train: 'training data',
-  ratio: 'structures that cut units',
-  target: "targets other than 'sparsity'",
+  target: "targets other than 'sparsity' and 'ratio'",
   shard: 'runs spread over several jobs',
 }
 
@@ -97,6 +98,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('criterion', input(env, 'criterion')),
     ...defined('structure', input(env, 'structure')),
     ...defined('sparsity', fraction(from, 'sparsity')),
+    ...defined('ratio', fraction(from, 'ratio')),
     ...defined('maxDrop', maxDrop(from)),
   }
 }

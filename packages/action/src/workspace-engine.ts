@@ -60,6 +60,7 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--criterion', inputs.criterion],
     ['--structure', inputs.structure],
     ['--sparsity', inputs.sparsity],
+    ['--ratio', inputs.ratio],
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
   ]
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))

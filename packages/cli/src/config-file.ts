@@ -81,7 +81,14 @@ async function runModule(path: string): Promise<unknown> {
 
 /** What comes with the CLI can be imported by a config even where nothing is installed (`npx @pare/cli`). */
 function ownPackages(): Record<string, string> {
-  const names = ['@pare/criterion-magnitude', '@pare/criterion-random', '@pare/structure-element']
+  const names = [
+    '@pare/criterion-magnitude',
+    '@pare/criterion-random',
+    '@pare/structure-channel',
+    '@pare/structure-element',
+    '@pare/structure-head',
+    '@pare/structure-neuron',
+  ]
   const found = names.flatMap((name) => {
     try {
       return [[name, fileURLToPath(import.meta.resolve(name))]]

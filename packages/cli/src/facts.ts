@@ -1,5 +1,5 @@
 import { countMacs, countParameters, type Layer, layersOf, type Planned, type PlanStep, sparsityOf } from '@pare/core'
-import { type Model, type ModelFile, withTensors } from '@pare/onnx'
+import { elementCount, type Model, type ModelFile, withTensors } from '@pare/onnx'
 
 export interface GroupFacts {
   readonly id: string
@@ -37,12 +37,16 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
   const after = await countMacs(pruned)
   const layers = layersOf(model, steps)
   const { elements, zeros } = await countParameters(model, steps)
-  const share = elements === 0 ? 0 : zeros.after / elements
+  // What is cut changes the number of parameters, and which of them are zero: the smaller model is counted itself.
+  const left = steps.some(({ kind }) => kind === 'cut')
+    ? await countParameters(pruned)
+    : { elements, zeros: { before: zeros.after } }
+  const share = elements === 0 ? 0 : left.zeros.before / left.elements
   return {
     layers,
     groups: groupsOf(planned),
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
-    parameters: { before: elements, after: elements, nonzero: elements - zeros.after },
+    parameters: { before: elements, after: left.elements, nonzero: left.elements - left.zeros.before },
     macs: before === null || after === null ? null : { before, after },
   }
 }
@@ -58,15 +62,20 @@ export function bytesOf({ model, bytes }: ModelFile): number {
 }
 
 function groupsOf({ steps, groups }: Planned): readonly GroupFacts[] {
-  const masked = new Map(
-    steps.flatMap((step) => step.weights.map((weight) => [`${step.structure}\n${weight.id}`, weight] as const)),
+  const removed = new Map(
+    steps.flatMap((step) =>
+      step.kind === 'mask'
+        ? step.weights.map(({ id, masked }) => [`${step.structure}\n${id}`, masked] as const)
+        : step.groups.map((group) => [`${step.structure}\n${group.id}`, group.removed.length] as const),
+    ),
   )
-  const facts = new Map<string, GroupFacts>()
-  for (const { id, structure, weight } of groups) {
-    const found = masked.get(`${structure}\n${weight.id}`)
-    if (found !== undefined) facts.set(`${structure}\n${id}`, { id, structure, units: found.elements, removed: found.masked })
-  }
-  return [...facts.values()]
+  const facts = groups.flatMap((group) => {
+    const { id, structure } = group
+    const count = removed.get(`${structure}\n${group.kind === 'mask' ? group.weight.id : id}`)
+    const units = group.kind === 'mask' ? elementCount(group.weight.tensor.shape) : group.units
+    return count === undefined ? [] : [{ id, structure, units, removed: count }]
+  })
+  return [...new Map(facts.map((fact) => [`${fact.structure}\n${fact.id}`, fact])).values()]
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {

@@ -25,7 +25,7 @@ export function addStepOptions(command: Command): Command {
       '--criterion <name>',
       "how important an element is: magnitude, magnitude:p=2, random, or a package (default: 'magnitude')",
     )
-    .option('--structure <name>', "what may go: element, or a package (default: 'element')")
+    .option('--structure <name>', "what may go: element, channel, neuron, head, or a package (default: 'element')")
     .option('--scope <scope>', "what is ranked together: row, tensor, global (default: the criterion's own, else global)", scope)
     .option(
       '--sparsity <fraction>',
@@ -37,7 +37,11 @@ export function addStepOptions(command: Command): Command {
       'zero what is less important than this, instead of a sparsity',
       number('--threshold', positive),
     )
-    .option('--ratio <fraction>', 'share of the units to cut, for structures that cut', number('--ratio', fraction))
+    .option(
+      '--ratio <fraction>',
+      'share of the units to remove, for structures that cut (default: 0.25)',
+      number('--ratio', fraction),
+    )
     .option('--include <glob>', 'only nodes or tensors with such a name (repeatable)', repeatable)
     .option('--exclude <glob>', 'not nodes or tensors with such a name (repeatable)', repeatable)
     .option('--seed <number>', 'of everything random (default: 1)', number('--seed', seed))

@@ -45,7 +45,10 @@ const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () =
     random: async () => (await import('@pare/criterion-random')).random,
   },
   structure: {
+    channel: async () => (await import('@pare/structure-channel')).channel,
     element: async () => (await import('@pare/structure-element')).element,
+    head: async () => (await import('@pare/structure-head')).head,
+    neuron: async () => (await import('@pare/structure-neuron')).neuron,
   },
 }
 

@@ -111,7 +111,7 @@ function addLooking(program: Command, runs: Runs): void {
   const inspect = program
     .command('inspect <model>')
     .description('Show layers, parameters and sparsity, what can be pruned, and what cannot and why.')
-    .option('--structure <name>', "what may go: element, or a package (default: 'element')")
+    .option('--structure <name>', "what may go: element, channel, neuron, head, or a package (default: 'element')")
     .action(runs(async () => (await import('./commands/inspect.js')).inspect))
   inspect.addHelpText('after', examples('pare inspect model.onnx', 'pare inspect model.onnx --json'))
 

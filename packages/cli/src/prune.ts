@@ -3,8 +3,10 @@ import { type Model, openModel, writeModel } from '@pare/onnx'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
+import type { Engine } from './measure.js'
 import { type OutputFiles, withFolder, writeWhole } from './output.js'
 import type { Progress } from './progress.js'
+import { type Proof, prove } from './prove.js'
 
 export interface PruneJob {
   /** The model to prune. */
@@ -12,6 +14,8 @@ export interface PruneJob {
   readonly steps: readonly PruneStep[]
   readonly seed: number
   readonly output: OutputFiles
+  /** Where proofs of cuts run. Default: the installed packages. */
+  readonly engine?: Engine
 }
 
 export interface Work {
@@ -35,15 +39,18 @@ export interface Pruned extends PlanFacts {
   readonly output: FileFacts
   readonly plan: { readonly path: string }
   readonly declined: Planned['declined']
+  /** One for each step that cuts. */
+  readonly proofs: readonly Proof[]
 }
 
 /** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
-export async function pruneModel({ path, steps, seed, output }: PruneJob, work: Work): Promise<Pruned> {
+export async function pruneModel({ path, steps, seed, output, engine = {} }: PruneJob, work: Work): Promise<Pruned> {
   await using file = await openModel(path)
   await using inputHash = hashModel(file)
   return await withFolder(output.folder, async () => {
     const planned = await decide(file.model, { steps, seed }, work)
-    const pruned = applyPlan(file.model, { seed, steps: planned.steps })
+    const proofs = await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine })
+    const pruned = await applyPlan(file.model, { seed, steps: planned.steps })
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })
     const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
@@ -54,6 +61,7 @@ export async function pruneModel({ path, steps, seed, output }: PruneJob, work: 
       output: written,
       plan: { path: output.plan },
       declined: planned.declined,
+      proofs,
     }
   })
 }

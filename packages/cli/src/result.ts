@@ -4,6 +4,7 @@ import type { RunResults } from '@pare/report'
 import type { FailureReport } from './failure.js'
 import type { Comparison } from './measure.js'
 import { showPath } from './paths.js'
+import type { Proof } from './prove.js'
 import type { Pruned } from './prune.js'
 import { describeStep } from './prune-step.js'
 import type { Task } from './tasks.js'
@@ -36,12 +37,16 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
-    steps: task.steps.map(describeStep),
+    steps: [...task.steps.map(describeStep), ...(pruned?.proofs ?? []).map(describeProof)],
     warnings: warningsOf(task, comparison),
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
     }),
   }
+}
+
+function describeProof({ structure, difference, tolerance }: Proof): string {
+  return `proved: what ${structure} cut is what it masked, outputs within ${difference.toExponential(1)} on random inputs (allowed ${tolerance})`
 }
 
 const NOT_MEASURED =

@@ -33,7 +33,7 @@ describe('which weights are eligible', () => {
 
   test('a head tied to the embedding is left out with the reason, unless it is named', () => {
     expect(analyse(tied()).weights.map(({ id }) => id)).toEqual(['w'])
-    expect(analyse(tied()).notEligible).toEqual([{ id: 'table', reason: 'it is an embedding too (tied)' }])
+    expect(analyse(tied()).notEligible).toEqual([{ id: 'table', reason: 'it is an embedding too (tied)', byUser: false }])
     expect(analyse(tied(), { include: ['table'] }).weights.map(({ id }) => id)).toEqual(['table'])
   })
 
@@ -45,8 +45,8 @@ describe('which weights are eligible', () => {
       z = MatMul(x, v) }`)
     expect(analyse(model).weights.map(({ id }) => id)).toEqual(['w'])
     expect(analyse(model).notEligible).toEqual([
-      { id: 'seen', reason: 'it is an output of the model' },
-      { id: 'v', reason: 'it has 1 axes: a vector, not a matrix' },
+      { id: 'seen', reason: 'it is an output of the model', byUser: false },
+      { id: 'v', reason: 'it has 1 axes: a vector, not a matrix', byUser: false },
     ])
   })
 
@@ -57,8 +57,8 @@ describe('which weights are eligible', () => {
     )
     const reason = 'it is a weight of a recurrent layer (LSTM)'
     expect(analyse(model).notEligible).toEqual([
-      { id: 'w', reason },
-      { id: 'r', reason },
+      { id: 'w', reason, byUser: false },
+      { id: 'r', reason, byUser: false },
     ])
     expect(analyse(model, { include: ['w'] }).weights.map(({ id, rows }) => [id, rows])).toEqual([
       ['w', { batch: 1, before: 1, out: 12, after: 2 }],

@@ -1,6 +1,6 @@
 import { type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
 import picomatch from 'picomatch'
-import type { Analysis, Declined, Rows, Weight, WeightUse } from './contract.js'
+import type { Analysis, NotEligible, Rows, Weight, WeightUse } from './contract.js'
 import { operatorName, WEIGHT_OPERATORS } from './operators.js'
 import { isFloat } from './stream.js'
 
@@ -17,13 +17,15 @@ export function analyse(model: Model, { include = [], exclude = [] }: AnalyseOpt
   const included = include.map((glob) => matcher(glob, candidates, 'include'))
   const excluded = exclude.map((glob) => matcher(glob, candidates, 'exclude'))
   const weights: Weight[] = []
-  const notEligible: Omit<Declined, 'structure'>[] = []
+  const notEligible: NotEligible[] = []
   for (const { weight, reason } of candidates) {
-    const why = impossible(weight) ?? chosen(weight, { included, excluded }) ?? (include.length === 0 ? reason : undefined)
+    const own = impossible(weight)
+    const users = chosen(weight, { included, excluded })
+    const why = own ?? users ?? (include.length === 0 ? reason : undefined)
     if (why === undefined) weights.push(weight)
-    else notEligible.push({ id: weight.id, reason: why })
+    else notEligible.push({ id: weight.id, reason: why, byUser: own === undefined && users !== undefined })
   }
-  return { weights, notEligible }
+  return { weights, notEligible, coupled: [] }
 }
 
 /** Every weight, whether eligible or not: what a plan may name. */

@@ -3,18 +3,61 @@ import { weightsOf } from './analyse.js'
 import type { Backend, Bits, Chunk, Kernel, Precision } from './backend.js'
 import type { Weight } from './contract.js'
 import { cpu } from './cpu.js'
-import type { MaskedWeight, Plan, PlanStep } from './plan.js'
+import type { Axis } from './dependency/axis.js'
+import { cut } from './dependency/cut.js'
+import { type Coupling, findCoupling } from './dependency/groups.js'
+import type { Removals } from './dependency/kept.js'
+import type { CutStep, MaskedWeight, MaskStep, Plan, PlanStep } from './plan.js'
 import { randomStream } from './random.js'
 import { type RowThresholds, rowOf } from './rows.js'
 import { bitsOf, floatsOf, floatType, widthOf } from './stream.js'
 import type { Threshold } from './threshold.js'
 
-/** The model as the plan leaves it. Nothing is read yet: weights are masked piece by piece as their bytes are asked for. */
-export function applyPlan(model: Model, plan: Pick<Plan, 'seed' | 'steps'>): Model {
-  return plan.steps.reduce((current, step) => applyStep(current, step, plan), model)
+/** The model as the plan leaves it. No weight is read yet: they are masked and sliced piece by piece as their bytes are asked for. */
+export async function applyPlan(model: Model, { seed, steps }: Pick<Plan, 'seed' | 'steps'>): Promise<Model> {
+  let current = model
+  for (const step of steps) current = await applyStep(current, step, { seed })
+  return current
 }
 
-export function applyStep(model: Model, step: PlanStep, { seed, backend = cpu }: { seed: number; backend?: Backend }): Model {
+export async function applyStep(model: Model, step: PlanStep, options: { seed: number; backend?: Backend }): Promise<Model> {
+  switch (step.kind) {
+    case 'mask':
+      return applyMask(model, step, options)
+    case 'cut':
+      return applyCut(model, step)
+    default:
+      return step satisfies never
+  }
+}
+
+async function applyCut(model: Model, step: CutStep): Promise<Model> {
+  const coupling = await findCoupling(model)
+  return cut(model, coupling.dependencies, removalsOf(step, coupling))
+}
+
+/** Units that a step removes, by atom. Throws PareError where the model has other groups. */
+export function removalsOf({ groups }: CutStep, { atoms }: Coupling): Removals {
+  const removals = new Map<Axis, Uint8Array>()
+  for (const { id, units, removed } of groups) {
+    const atom = atoms.get(id)
+    if (atom === undefined || atom.size !== units || removed.some((unit) => unit >= units)) {
+      throw new PareError(
+        `the plan cuts '${id}' with ${units} units, and this model ${atom === undefined ? 'has no such group' : `has it with ${atom.size}`}.`,
+        ANOTHER,
+      )
+    }
+    if (atom.pin !== undefined) throw new PareError(`the plan cuts '${id}', which is held: ${atom.pin}.`, ANOTHER)
+    const mask = new Uint8Array(units)
+    for (const unit of removed) mask[unit] = 1
+    removals.set(atom, mask)
+  }
+  return removals
+}
+
+const ANOTHER = { hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.' }
+
+function applyMask(model: Model, step: MaskStep, { seed, backend = cpu }: { seed: number; backend?: Backend }): Model {
   const weights = new Map(weightsOf(model).map((weight) => [weight.id, weight]))
   const kernel = backend.compile(step.saliency, step.precision)
   const masked = new Map<Tensor, Payload>()
@@ -96,7 +139,5 @@ function maskRows(
 
 function anotherModel({ id, elements }: MaskedWeight, weight: Weight | undefined): PareError {
   const found = weight === undefined ? 'has no such weight' : `has it with shape [${weight.tensor.shape}]`
-  return new PareError(`the plan masks '${id}' with ${elements} elements, and this model ${found}.`, {
-    hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
-  })
+  return new PareError(`the plan masks '${id}' with ${elements} elements, and this model ${found}.`, ANOTHER)
 }

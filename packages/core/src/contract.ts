@@ -27,6 +27,8 @@ export interface Statistic {
 /** Where the model may be cut. Only finds; masking, cutting, proving and replay are core's. */
 export interface Structure {
   readonly name: string
+  /** 'mask': elements become zero, and the target is a sparsity. 'cut': units are removed, and the target is a ratio. Default: 'mask'. */
+  readonly kind?: 'mask' | 'cut'
   find(analysis: Analysis): Found
 }
 
@@ -35,8 +37,51 @@ export interface Found {
   readonly declined: readonly Declined[]
 }
 
-/** What is kept or removed unit by unit. Later kinds (coupled slices, graph blocks) join this union: docs/decisions/002-contract.md. */
-export type Group = MaskGroup
+/** What is kept or removed unit by unit. Stretches of the graph (layers, experts) join this union later: docs/decisions/002-contract.md. */
+export type Group = MaskGroup | CoupledGroup
+
+/** Units that exist across several tensors: a unit that goes, goes from all of them. */
+export interface CoupledGroup {
+  readonly kind: 'coupled'
+  /** Stable between runs: the first weight that is sliced, and its axis. */
+  readonly id: string
+  readonly units: number
+  /** What the units are to the operators they run through. */
+  readonly roles: ReadonlySet<Role>
+  readonly slices: readonly Slice[]
+  /** Why nothing may be removed; such a group can only be declined. */
+  readonly held?: string
+}
+
+/**
+ * conv-out, conv-in, matmul-out, matmul-in: a weight makes them, or sums over them. batch: multiplied apart in a product of activations, as attention
+ * heads are. inner: summed over in one. norm: a normalisation takes statistics over them, so removing one changes the others. embedding: columns of a
+ * table. group: groups of a convolution. repeat: copies made by broadcasting.
+ */
+export type Role =
+  | 'conv-out'
+  | 'conv-in'
+  | 'matmul-out'
+  | 'matmul-in'
+  | 'batch'
+  | 'inner'
+  | 'outer'
+  | 'norm'
+  | 'embedding'
+  | 'group'
+  | 'repeat'
+
+/** The part of one tensor that belongs to the units of a group. */
+export interface Slice {
+  /** Of the tensor, unique in the model. */
+  readonly id: string
+  readonly tensor: Tensor
+  readonly axis: number
+  /** i32[size of the axis]: the unit of each position, or −1. */
+  readonly units: Int32Array
+  /** Whether its elements count towards the scores of units. */
+  readonly scored: boolean
+}
 
 /** Elements of one tensor that are masked, never cut. */
 export interface MaskGroup {
@@ -58,14 +103,23 @@ export interface Declined {
 }
 
 /** What is ranked together: one output unit, one tensor, one group of coupled tensors, everything. */
-export type Scope = 'row' | 'tensor' | 'global'
+export type Scope = 'row' | 'tensor' | 'group' | 'global'
 
 /** What core knows of a graph, computed once and shared by all structures. */
 export interface Analysis {
   /** Weights of MatMul, Gemm, Conv and ConvTranspose, in the order of the graph, each tensor once. */
   readonly weights: readonly Weight[]
   /** Constant operands of those operators that are not pruned by default, with the reason. */
-  readonly notEligible: readonly Omit<Declined, 'structure'>[]
+  readonly notEligible: readonly NotEligible[]
+  /** What can only go together. Found for structures that cut, else empty. */
+  readonly coupled: readonly CoupledGroup[]
+}
+
+export interface NotEligible {
+  readonly id: string
+  readonly reason: string
+  /** Left out by include or exclude, not by itself. */
+  readonly byUser: boolean
 }
 
 export interface Weight {

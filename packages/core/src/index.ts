@@ -4,6 +4,7 @@ export { applyPlan } from './apply.js'
 export type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyRange } from './backend.js'
 export type * from './contract.js'
 export { cpu } from './cpu.js'
+export { coupledGroups, gatePlan } from './gate-plan.js'
 export { javascript } from './javascript.js'
 export { BUCKETS, notFinite, ZEROS } from './keys.js'
 export { type Layer, layersOf, sparsityOf } from './layers.js'
@@ -11,6 +12,7 @@ export { countMacs } from './macs.js'
 export { makePlan } from './make-plan.js'
 export { operatorName } from './operators.js'
 export type {
+  CutStep,
   MaskedWeight,
   MaskStep,
   ModelFacts,

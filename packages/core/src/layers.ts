@@ -1,7 +1,7 @@
 import type { Model } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
 import { operatorName, product } from './operators.js'
-import type { PlanStep } from './plan.js'
+import { maskedBy, type PlanStep } from './plan.js'
 
 /** One weight and what became of it. */
 export interface Layer {
@@ -15,7 +15,7 @@ export interface Layer {
 
 /** The weights that the steps look at, in the order of the graph, with their sparsity before the first and after the last step. */
 export function layersOf(model: Model, steps: readonly PlanStep[]): Layer[] {
-  const entries = steps.flatMap(({ weights }) => weights)
+  const entries = maskedBy(steps)
   const first = new Map([...entries].reverse().map((entry) => [entry.id, entry]))
   const last = new Map(entries.map((entry) => [entry.id, entry]))
   return weightsOf(model).flatMap(({ id, tensor, uses }) => {

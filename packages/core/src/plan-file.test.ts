@@ -39,19 +39,23 @@ describe('a plan', () => {
     const made = await plan(criterion, step)
     const read = await parsePlan(formatPlan(made), 'p.json')
     expect(read).toEqual(made)
-    expect(await modelBytes(applyPlan(model(), read))).toEqual(await modelBytes(applyPlan(model(), made)))
+    expect(await modelBytes(await applyPlan(model(), read))).toEqual(await modelBytes(await applyPlan(model(), made)))
   })
 
   test('another seed masks other elements', async () => {
     const made = await plan('random', { target: { sparsity: 0.5 } })
-    const [one, two] = await Promise.all([made, { ...made, seed: 6 }].map((each) => modelBytes(applyPlan(model(), each))))
+    const [one, two] = await Promise.all(
+      [made, { ...made, seed: 6 }].map(async (each) => modelBytes(await applyPlan(model(), each))),
+    )
     expect(one).not.toEqual(two)
   })
 
   test('for another model is refused, naming the weight', async () => {
     const made = await plan('magnitude', { target: { sparsity: 0.5 } })
     const other = parseText('g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {1, 2}> { y = MatMul(x, w) }')
-    expect(() => applyPlan(other, made)).toThrow("the plan masks 'w' with 12 elements, and this model has it with shape [2,1].")
+    await expect(applyPlan(other, made)).rejects.toThrow(
+      "the plan masks 'w' with 12 elements, and this model has it with shape [2,1].",
+    )
   })
 })
 

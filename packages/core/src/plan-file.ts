@@ -8,10 +8,13 @@ export function formatPlan(plan: Plan): string {
   return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "steps": [\n${steps}\n  ]\n}\n`
 }
 
-function formatStep({ weights, ...step }: PlanStep): string {
-  const head = Object.entries(step).map(([key, value]) => `      ${JSON.stringify(key)}: ${JSON.stringify(value)}`)
-  const lines = weights.map((weight) => `        ${JSON.stringify(weight)}`)
-  return `    {\n${head.join(',\n')},\n      "weights": [\n${lines.join(',\n')}\n      ]\n    }`
+function formatStep(step: PlanStep): string {
+  const list = step.kind === 'mask' ? 'weights' : 'groups'
+  const lines = (step.kind === 'mask' ? step.weights : step.groups).map((entry) => `        ${JSON.stringify(entry)}`)
+  const head = Object.entries(step).flatMap(([key, value]) =>
+    key === list ? [] : [`      ${JSON.stringify(key)}: ${JSON.stringify(value)}`],
+  )
+  return `    {\n${head.join(',\n')},\n      "${list}": [\n${lines.join(',\n')}\n      ]\n    }`
 }
 
 /** Puts a plan together for the model it was made for. */

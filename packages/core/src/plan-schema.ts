@@ -23,12 +23,28 @@ const rule = z.union([
   z.strictObject({ below: z.array(z.number().nullable()), until: z.array(count) }),
 ])
 
+const scope = z.enum(['row', 'tensor', 'group', 'global'])
+const target = z.union([
+  z.strictObject({ sparsity: share }),
+  z.strictObject({ threshold: z.number().nonnegative() }),
+  z.strictObject({ ratio: share }),
+])
+
+const cutStep = z.strictObject({
+  kind: z.literal('cut'),
+  structure: z.string(),
+  criterion: z.string(),
+  scope,
+  target,
+  groups: z.array(z.strictObject({ id: z.string(), units: count, removed: z.array(count) })),
+})
+
 const maskStep = z.strictObject({
   kind: z.literal('mask'),
   structure: z.string(),
   criterion: z.string(),
-  scope: z.enum(['row', 'tensor', 'global']),
-  target: z.union([z.strictObject({ sparsity: share }), z.strictObject({ threshold: z.number().nonnegative() })]),
+  scope,
+  target,
   saliency: expression,
   precision: z.enum(['f32', 'f64']),
   weights: z.array(z.strictObject({ id: z.string(), elements: count, zeros: count, masked: count, rule })),
@@ -45,5 +61,5 @@ export const planSchema: z.ZodType<Plan> = z.strictObject({
     external: z.array(z.strictObject({ name: z.string(), sha256 })).exactOptional(),
   }),
   seed: count,
-  steps: z.array(maskStep),
+  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep])),
 })

@@ -22,8 +22,18 @@ export interface ModelFacts {
   readonly external?: readonly { readonly name: string; readonly sha256: string }[]
 }
 
-/** Steps of other kinds (cut, permute, update) join this union: docs/decisions/002-contract.md. */
-export type PlanStep = MaskStep
+/** Steps of other kinds (permute, update) join this union: docs/decisions/002-contract.md. */
+export type PlanStep = MaskStep | CutStep
+
+/** Units of some groups are removed. */
+export interface CutStep {
+  readonly kind: 'cut'
+  readonly structure: string
+  readonly criterion: string
+  readonly scope: Scope
+  readonly target: Target
+  readonly groups: readonly { readonly id: string; readonly units: number; readonly removed: readonly number[] }[]
+}
 
 /** Elements of some weights are zeroed. What a criterion thinks stands here as an expression, so that replay needs no plugin. */
 export interface MaskStep {
@@ -47,16 +57,21 @@ export interface MaskedWeight {
   readonly rule: Threshold | RowThresholds
 }
 
-/** How much goes. Sparsity = zeros ÷ elements over the eligible weights, those that are zero already included; threshold: |saliency| below it goes. */
-export type Target = { readonly sparsity: number } | { readonly threshold: number }
+/**
+ * How much goes. Sparsity = zeros ÷ elements over the eligible weights, those that are zero already included; threshold: |saliency| below it goes;
+ * ratio = removed units ÷ all units, for structures that cut.
+ */
+export type Target = { readonly sparsity: number } | { readonly threshold: number } | { readonly ratio: number }
 
 /** One thing to do, as the user says it. */
 export interface PruneStep extends AnalyseOptions {
   readonly structure: Structure
   readonly criterion: Criterion
   readonly target: Target
-  /** What is ranked together. Default: the criterion's, else 'global'. */
+  /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
   readonly scope?: Scope
+  /** What is kept of a group is a multiple of this, where the group is. Default: 1 */
+  readonly multipleOf?: number
 }
 
 export interface PlanOptions {
@@ -80,4 +95,9 @@ export interface Planned {
   readonly steps: readonly PlanStep[]
   readonly groups: readonly (Group & { readonly structure: string })[]
   readonly declined: readonly Declined[]
+}
+
+/** What the steps that mask say of weights, in order. */
+export function maskedBy(steps: readonly PlanStep[]): MaskedWeight[] {
+  return steps.flatMap((step) => (step.kind === 'mask' ? step.weights : []))
 }

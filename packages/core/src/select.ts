@@ -9,7 +9,7 @@ import { type Scoring, type Selection, selectLowest, type Threshold } from './th
 export interface SelectRequest {
   readonly weights: readonly Weight[]
   readonly scope: Scope
-  readonly target: Target
+  readonly target: Exclude<Target, { readonly ratio: number }>
   readonly saliency: Expression
 }
 

@@ -20,11 +20,16 @@ export interface Source {
 }
 
 export function sourceOf(weight: Weight, seed: number): Source {
-  return { weight, elements: weight.tensor.data.byteLength / widthOf(weight.tensor), stream: randomStream(seed, weight.id) }
+  return { weight, elements: elementsOf(weight.tensor), stream: randomStream(seed, weight.id) }
+}
+
+/** Elements of a floating-point tensor. */
+export function elementsOf(tensor: Tensor): number {
+  return tensor.data.byteLength / widthOf(tensor)
 }
 
 /** Precision in which the saliencies of all these weights are computed, so that they compare. */
-export function precisionOf(weights: readonly Weight[]): Precision {
+export function precisionOf(weights: readonly { readonly tensor: Tensor }[]): Precision {
   return weights.some(({ tensor }) => tensor.type === 'float64') ? 'f64' : 'f32'
 }
 

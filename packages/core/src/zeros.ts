@@ -1,7 +1,7 @@
 import { chunks, type Model, type Tensor, visitNodes, withTensors } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
 import { product } from './operators.js'
-import type { PlanStep } from './plan.js'
+import { maskedBy, type PlanStep } from './plan.js'
 import { CHUNK_BYTES, floatType, isFloat, narrowest } from './stream.js'
 
 export interface Parameters {
@@ -15,12 +15,11 @@ export interface Parameters {
 export async function countParameters(model: Model, steps: readonly PlanStep[] = []): Promise<Parameters> {
   const ids = new Map(weightsOf(model).map(({ id, tensor }) => [tensor, id]))
   const first = new Map(
-    steps
-      .flatMap(({ weights }) => weights)
+    maskedBy(steps)
       .reverse()
       .map((entry) => [entry.id, entry]),
   )
-  const last = new Map(steps.flatMap(({ weights }) => weights).map((entry) => [entry.id, entry]))
+  const last = new Map(maskedBy(steps).map((entry) => [entry.id, entry]))
   let elements = 0
   let before = 0
   let after = 0

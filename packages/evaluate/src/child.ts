@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import { compare } from './compare.js'
 import { UntrustedError } from './data.js'
 import { measure } from './measure.js'
 import type { Job, Reply } from './process.js'
@@ -29,6 +30,7 @@ async function work(job: Job, reply: (message: Reply) => Promise<void>): Promise
     await using session = await openSession(runtime, job.model)
     return { inputs: session.inputs, outputs: session.outputs }
   }
+  if (job.kind === 'compare') return compare(runtime, job.request)
   let last = Number.NEGATIVE_INFINITY
   const onProgress = (progress: Progress) => {
     const now = performance.now()

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import type { CompareRequest, Difference } from './compare.js'
 import { type ChildOptions, runChild } from './process.js'
 import type { EvaluateRequest, Evaluation, ModelDescription } from './request.js'
 
@@ -28,4 +29,12 @@ export async function describeModel(model: string, options: ChildOptions = {}): 
     options,
   )
   return result as ModelDescription
+}
+
+/** How far two models are apart on random inputs, with two sizes of each axis that is not fixed, in a child process. Throws like `evaluate`. */
+export async function compareModels(request: CompareRequest, options: ChildOptions = {}): Promise<Difference> {
+  const { onnxruntime } = options
+  const job = { kind: 'compare', request, ...(onnxruntime !== undefined && { onnxruntime }) } as const
+  const { result } = await runChild(job, basename(request.other), options)
+  return result as Difference
 }

@@ -1,6 +1,7 @@
+export type { CompareRequest, Difference } from './compare.js'
 export { type DataOptions, openData, UntrustedError } from './data.js'
 export { type Batch, type DataSet, inputsFor } from './dataset.js'
-export { describeModel, evaluate } from './evaluate.js'
+export { compareModels, describeModel, evaluate } from './evaluate.js'
 export { findMetric, METRIC_NAMES, type Metric } from './metrics.js'
 export type { ModelValue } from './model-value.js'
 export type { ElementType, NdArray } from './ndarray.js'

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { totalmem } from 'node:os'
 import { PareError } from '@pare/onnx'
 import pidusage from 'pidusage'
+import type { CompareRequest } from './compare.js'
 import { UntrustedError } from './data.js'
 import { scrubEnvironment } from './environment.js'
 import type { EvaluateRequest, Progress } from './request.js'
@@ -10,6 +11,7 @@ import type { EvaluateRequest, Progress } from './request.js'
 export type Job = { readonly onnxruntime?: string; readonly loader?: string } & (
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
   | { readonly kind: 'describe'; readonly model: string }
+  | { readonly kind: 'compare'; readonly request: CompareRequest }
 )
 
 /** What the child says. */

@@ -20,6 +20,8 @@ export interface Session extends AsyncDisposable {
   readonly outputs: readonly ModelValue[]
   /** One output for the batch, [size, …]. Blocks this thread while it runs. */
   run(batch: Batch, output: string): Promise<NdArray>
+  /** All outputs for these inputs, in the order of `outputs`. Blocks this thread while it runs. */
+  runAll(inputs: Readonly<Record<string, NdArray>>): Promise<NdArray[]>
 }
 
 /** Loads onnxruntime-node: from `folder`, an onnxruntime-node package, or from where this package finds it. */
@@ -82,6 +84,11 @@ export async function openSession({ ort }: Runtime, path: string, options: Sessi
         throw runFailure(path, batch, cause)
       })
       return toArray(results[output]!, path)
+    },
+    async runAll(arrays) {
+      const feeds = Object.entries(arrays).map(([name, array]) => [name, toTensor(ort, array)])
+      const results = await session.run(Object.fromEntries(feeds))
+      return session.outputNames.map((name) => toArray(results[name]!, path))
     },
     [Symbol.asyncDispose]: () => session.release(),
   }

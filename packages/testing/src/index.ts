@@ -1,4 +1,5 @@
 export { testBackend } from './backend.js'
 export { type CriterionTestOptions, testCriterion } from './criterion.js'
+export { type CutStructureOptions, testCutStructure } from './cut-structure.js'
 export { testStructure } from './structure.js'
 export { tinyModels } from './tiny-models.js'

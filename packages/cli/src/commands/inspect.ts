@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { analyse, countMacs, countParameters, countZeros, operatorName } from '@pare/core'
-import { type Model, openModel } from '@pare/onnx'
+import { analyse, countMacs, countParameters, countZeros, coupledGroups, operatorName } from '@pare/core'
+import { elementCount, type Model, openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { bytesOf } from '../facts.js'
@@ -17,7 +17,7 @@ export async function inspect(context: Context, model: string, options: InspectO
   const { io } = context
   const structure = await resolveStructure(options.structure ?? 'element', { folder: io.cwd, trusted: true })
   await using file = await openModel(resolve(io.cwd, model))
-  const analysis = analyse(file.model)
+  const analysis = { ...analyse(file.model), ...(structure.kind === 'cut' && { coupled: await coupledGroups(file.model) }) }
   const { groups, declined } = structure.find(analysis)
   const layers: LayerView[] = []
   for (const { id, tensor, uses } of analysis.weights) {
@@ -39,12 +39,12 @@ export async function inspect(context: Context, model: string, options: InspectO
     parameters: { total: elements, nonzero: elements - zeros.before },
     macs: await countMacs(file.model),
     layers,
-    groups: groups.map(({ id, weight }) => ({
-      id,
+    groups: groups.map((group) => ({
+      id: group.id,
       structure: structure.name,
-      units: weight.tensor.shape.reduce((product, size) => product * size, 1),
+      units: group.kind === 'mask' ? elementCount(group.weight.tensor.shape) : group.units,
     })),
-    declined: [...declined, ...analysis.notEligible.map((entry) => ({ ...entry, structure: structure.name }))],
+    declined: [...declined, ...analysis.notEligible.map(({ id, reason }) => ({ id, reason, structure: structure.name }))],
   }
   answer(context, { schemaVersion: 1, command: 'inspect', ...view })
   say(context, render(view))
@@ -85,7 +85,7 @@ function signatureOf({ opsets, graph }: Model) {
   }
 }
 
-function render({ model, parameters, macs, layers, declined }: View): string {
+function render({ model, parameters, macs, layers, groups, declined }: View): string {
   const eligible = layers.reduce((sum, { elements }) => sum + elements, 0)
   const values = (list: View['model']['inputs']) =>
     list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
@@ -109,6 +109,14 @@ function render({ model, parameters, macs, layers, declined }: View): string {
       ]),
     ),
   ]
+  const cut = groups.filter(
+    ({ structure, id, units }) =>
+      structure !== 'element' && !layers.some(({ name, elements }) => name === id && elements === units),
+  )
+  if (cut.length > 0) {
+    const rows = cut.map(({ id, structure, units }) => [id, structure, formatCount(units)])
+    lines.push('', renderTable(['group', 'structure', 'units'], rows))
+  }
   if (declined.length > 0) lines.push('', 'Left alone:', ...declined.map(({ id, reason }) => `  ${id}: ${reason}`))
   return lines.join('\n')
 }

@@ -25,7 +25,7 @@ export async function plan(context: Context, model: string, options: PruneOption
   await withFolder(output.folder, () => writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps))))
   const { sparsity, groups } = await factsOf({
     model: file.model,
-    pruned: applyPlan(file.model, { seed, steps: planned.steps }),
+    pruned: await applyPlan(file.model, { seed, steps: planned.steps }),
     planned,
   })
   const shown = showPath(output.plan, io.cwd)

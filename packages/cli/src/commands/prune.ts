@@ -48,7 +48,7 @@ export function stepOf(options: StepOptions, cwd: string): Promise<PruneStep> {
 
 /** What --json prints of a pruned model. */
 function documentOf(pruned: Pruned, cwd: string) {
-  const { model, output, plan, parameters, macs, groups, declined } = pruned
+  const { model, output, plan, parameters, macs, groups, declined, proofs } = pruned
   const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
@@ -62,6 +62,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     layers,
     groups,
     declined,
+    ...(proofs.length > 0 && { proofs }),
   }
 }
 
@@ -70,14 +71,34 @@ function peakMemory(): number {
   return process.resourceUsage().maxRSS * 1024
 }
 
-function summary({ model, output, plan, sparsity, parameters, layers, declined }: Pruned, cwd: string): string {
+function summary(pruned: Pruned, cwd: string): string {
+  const { model, output, plan, declined } = pruned
   const lines = [
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
-    `  sparsity    ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)} of ${layers.length} weights`,
-    `  parameters  ${formatCount(parameters.nonzero)} of ${formatCount(parameters.after)} are not zero`,
+    ...(pruned.proofs.length > 0 ? cutLines(pruned) : maskedLines(pruned)),
     `  plan        ${showPath(plan.path, cwd)}`,
   ]
   if (declined.length > 0)
-    lines.push(`  ${formatCount(declined.length)} tensors were left alone: pare inspect ${showPath(model.path, cwd)} says why`)
+    lines.push(`  ${formatCount(declined.length)} were left alone: pare inspect ${showPath(model.path, cwd)} says why`)
   return lines.join('\n')
+}
+
+function maskedLines({ sparsity, parameters, layers }: Pruned): string[] {
+  return [
+    `  sparsity    ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)} of ${layers.length} weights`,
+    `  parameters  ${formatCount(parameters.nonzero)} of ${formatCount(parameters.after)} are not zero`,
+  ]
+}
+
+function cutLines({ groups, parameters, macs, proofs }: Pruned): string[] {
+  const [removed, units] = [groups.map((group) => group.removed), groups.map((group) => group.units)].map((list) =>
+    list.reduce((a, b) => a + b, 0),
+  )
+  const difference = Math.max(...proofs.map((proof) => proof.difference))
+  return [
+    `  units       ${formatCount(removed!)} of ${formatCount(units!)} removed, in ${formatCount(groups.length)} groups`,
+    `  parameters  ${formatCount(parameters.before)} → ${formatCount(parameters.after)}`,
+    ...(macs === null ? [] : [`  MACs        ${formatCount(macs.before)} → ${formatCount(macs.after)}`]),
+    `  proof       what was cut is what was masked: outputs within ${difference.toExponential(1)} on random inputs (allowed ${proofs[0]!.tolerance})`,
+  ]
 }

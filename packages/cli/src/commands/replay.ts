@@ -27,7 +27,11 @@ export async function replay(context: Context, planPath: string, model: string, 
   const hashes = await refuseOther(file, plan, { model, planPath })
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
   const written = await withFolder(output.folder, async () => {
-    const facts = await writePruned(applyPlan(file.model, plan), output.model, { signal: io.signal, progress, label: model })
+    const facts = await writePruned(await applyPlan(file.model, plan), output.model, {
+      signal: io.signal,
+      progress,
+      label: model,
+    })
     return { ...facts, path: showPath(facts.path, io.cwd) }
   })
   answer(context, {

@@ -1,3 +1,5 @@
+import type { Role } from '../contract.js'
+
 /**
  * A dimension of a tensor, as far as it is known: one atom, or what an atom turned out to be made of. Several dimensions that must keep the same
  * positions are one axis: `unify` makes them so. Reshape splits an axis into a product, Concat and Split into a sum; both split every
@@ -16,22 +18,6 @@ export interface Axis {
   /** What happens along it, from operators that treat its positions in a way of their own. */
   readonly roles: Set<Role>
 }
-
-/**
- * out, in: of a product with a weight, by the kind of operator. batch: positions are multiplied apart in a product of activations (heads);
- * inner: summed over in one. norm: a normalisation takes statistics over it, so removing a position changes the others.
- */
-export type Role =
-  | 'conv-out'
-  | 'conv-in'
-  | 'matmul-out'
-  | 'matmul-in'
-  | 'batch'
-  | 'inner'
-  | 'norm'
-  | 'embedding'
-  | 'group'
-  | 'repeat'
 
 export function atom(size: number, pin?: string): Axis {
   return { size, roles: new Set(), ...(pin !== undefined && { pin }) }

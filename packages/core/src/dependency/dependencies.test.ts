@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { openModel, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import { type Axis, atomsOf, type Role } from './axis.js'
+import type { Role } from '../contract.js'
+import { type Axis, atomsOf } from './axis.js'
 import { type Dependencies, findDependencies } from './dependencies.js'
 
 const models = fileURLToPath(new URL('../../../../test-models/', import.meta.url))

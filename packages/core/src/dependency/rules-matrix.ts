@@ -40,6 +40,7 @@ function multiply(site: Site, transA: boolean, transB: boolean): void {
   if (weight === undefined) {
     site.role('batch', ...batch)
     site.role('inner', a[k!])
+    site.role('outer', out.at(-2), out.at(-1))
   } else {
     site.role('matmul-in', a[k!])
     site.role('matmul-out', weight === 1 ? out.at(-1) : out.at(-2))
@@ -103,6 +104,6 @@ function sumLetters(site: Site, terms: readonly string[], letters: ReadonlyMap<s
       site.contract(at, inputs[at]!.indexOf(letter))
       site.role(weight >= 0 ? 'matmul-in' : 'inner', axis)
     } else if (within.length === 1 && within[0] === weight) site.role('matmul-out', axis)
-    else if (within.length > 1 && weight < 0) site.role('batch', axis)
+    else if (weight < 0) site.role(within.length > 1 ? 'batch' : 'outer', axis)
   }
 }

@@ -1,5 +1,6 @@
 import type { Node } from '@pare/onnx'
-import { type Axis, addRole, pin, type Role, unify } from './axis.js'
+import type { Role } from '../contract.js'
+import { type Axis, addRole, pin, unify } from './axis.js'
 
 /** A node as its rule sees it. What a rule says nothing of is pinned afterwards: forgetting something makes less prunable, never wrong. */
 export interface Site {

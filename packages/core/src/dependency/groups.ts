@@ -1,0 +1,50 @@
+import type { Model } from '@pare/onnx'
+import type { CoupledGroup, Slice } from '../contract.js'
+import { isFloat } from '../stream.js'
+import { type Axis, atomsOf, unitsAlong } from './axis.js'
+import { type Dependencies, findDependencies } from './dependencies.js'
+
+/** Everything in a model that can only go together, and how to find it again in the graph. */
+export interface Coupling {
+  readonly groups: readonly CoupledGroup[]
+  readonly dependencies: Dependencies
+  /** The atom of a group, by its id. */
+  readonly atoms: ReadonlyMap<string, Axis>
+}
+
+/**
+ * The groups of a model, in the order of the graph: one for each atom along which a weight is sliced. Held ones are listed too, with the reason.
+ * Linear in the sizes of axes; a tensor that several groups slice is listed in each.
+ */
+export async function findCoupling(model: Model): Promise<Coupling> {
+  const dependencies = await findDependencies(model)
+  const slices = new Map<Axis, Slice[]>()
+  for (const { id, tensor, axes } of dependencies.constants) {
+    if (!isFloat(tensor.type)) continue
+    for (const [axis, along] of axes.entries()) {
+      for (const unit of atomsOf(along)) {
+        if (unit.size === 1) continue
+        const slice = { id, tensor, axis, units: unitsAlong(along, unit), scored: tensor.shape.length > 1 }
+        slices.set(unit, [...(slices.get(unit) ?? []), slice])
+      }
+    }
+  }
+  const groups: CoupledGroup[] = []
+  const atoms = new Map<string, Axis>()
+  for (const [atom, list] of slices) {
+    // What no weight is sliced along has nothing to be judged by.
+    if (!list.some(({ scored }) => scored)) continue
+    const id = freeId(list.find(({ scored }) => scored)!, atoms)
+    atoms.set(id, atom)
+    const held = atom.pin === undefined ? {} : { held: atom.pin }
+    groups.push({ kind: 'coupled', id, units: atom.size, roles: new Set(atom.roles), slices: list, ...held })
+  }
+  return { groups, dependencies, atoms }
+}
+
+/** The first weight that is sliced, and its axis; a number behind where one axis holds several groups, as a fused QKV does. */
+function freeId({ id, axis }: Slice, taken: ReadonlyMap<string, unknown>): string {
+  const name = `${id}:${axis}`
+  if (!taken.has(name)) return name
+  for (let n = 2; ; n++) if (!taken.has(`${name}#${n}`)) return `${name}#${n}`
+}
