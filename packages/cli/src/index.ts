@@ -15,10 +15,10 @@ export {
 export { EXIT } from './exit.js'
 export type { FailureKind, Problem } from './failure.js'
 export type { Io, Output } from './io.js'
-export type { Engine } from './measure.js'
 export type { Activity, Progress } from './progress.js'
 export type { RunOptions, RunOutcome } from './run.js'
 export type { Overrides } from './settings.js'
+export type { Engine } from './work.js'
 
 /** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
 export async function run(options?: RunOptions): Promise<RunOutcome> {

@@ -1,14 +1,6 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
 import type { Evaluation } from './evaluation.js'
-import type { Work } from './prune.js'
-
-/** Where evaluation runs. Both are for bundles and actions; the installed packages need neither. */
-export interface Engine {
-  /** Entry of the child process. */
-  readonly evaluateChild?: URL
-  /** Absolute path of an onnxruntime-node package. */
-  readonly onnxruntime?: string
-}
+import type { Engine, Work } from './work.js'
 
 /** A reference and its pruned model over the same samples. */
 export interface Comparison {

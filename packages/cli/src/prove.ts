@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { applyPlan, gatePlan, type PlanStep } from '@pare/core'
 import { type Model, writeModel } from '@pare/onnx'
 import { Failure } from './failure.js'
-import type { Engine } from './measure.js'
-import type { Work } from './prune.js'
+import type { Engine, Work } from './work.js'
 
 /** How far a cut model was from the model whose units were gated instead. */
 export interface Proof {

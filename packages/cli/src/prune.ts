@@ -3,10 +3,9 @@ import { type Model, openModel, writeModel } from '@pare/onnx'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
-import type { Engine } from './measure.js'
 import { type OutputFiles, withFolder, writeWhole } from './output.js'
-import type { Progress } from './progress.js'
 import { type Proof, prove } from './prove.js'
+import type { Engine, Work } from './work.js'
 
 export interface PruneJob {
   /** The model to prune. */
@@ -16,13 +15,6 @@ export interface PruneJob {
   readonly output: OutputFiles
   /** Where proofs of cuts run. Default: the installed packages. */
   readonly engine?: Engine
-}
-
-export interface Work {
-  readonly signal: AbortSignal
-  readonly progress: Progress
-  /** What progress and the plan call the model. */
-  readonly label: string
 }
 
 export interface FileFacts {

@@ -5,12 +5,12 @@ import type { Config } from './config.js'
 import { toJson } from './context.js'
 import { environmentOf } from './environment.js'
 import { EXIT } from './exit.js'
-import type { Engine } from './measure.js'
 import { assignOutputs, writeWhole } from './output.js'
 import { type Progress, silence } from './progress.js'
 import { type ModelRun, runModel } from './run-model.js'
 import type { Overrides } from './settings.js'
 import { readTasks } from './tasks.js'
+import type { Engine } from './work.js'
 
 export interface RunOptions {
   /** A config file, or the config itself. Default: the nearest `pare.config.*` upwards from `cwd`; none is needed where `overrides` name a model. */

@@ -1,0 +1,1 @@
+function head(){return{name:`head`,kind:`cut`,find({coupled}){let heads=coupled.filter(isHead);return{groups:heads.filter(({held})=>held===void 0),declined:heads.flatMap(({id,held})=>held===void 0?[]:[{id,structure:`head`,reason:held}])}}}}function isHead({roles}){return roles.has(`batch`)&&roles.has(`matmul-out`)&&!roles.has(`repeat`)}export{head as default,head};
