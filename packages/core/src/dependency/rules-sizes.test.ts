@@ -7,14 +7,8 @@ import { cut } from './cut.js'
 import { type Dependencies, findDependencies } from './dependencies.js'
 import { gated } from './gated.js'
 import { between, image, type Tiny, tinyModel } from './rules.test.support.js'
-import { RULE_SIZES } from './rules-sizes.js'
-import { RESIZE } from './sizes.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
-
-// `cut` looks here; what is there already stays the same.
-const table = RESIZE as Map<string, (typeof RULE_SIZES)[number][1]>
-for (const [operator, resize] of RULE_SIZES) table.set(operator, resize)
 
 /** headDim 8 for 4 heads, or 16 for grouped ones: ONNX Runtime wants a multiple of 8. */
 const attention = (nodes: string, constants: string): Tiny => ({ inputs: 'float[N, S, 5] x', constants, nodes, opset: 23 })

@@ -1,7 +1,7 @@
 import { editNode, makeAttribute, type Node } from '@pare/onnx'
 import type { Axis } from './axis.js'
 import { sizeAfter } from './kept.js'
-import type { Resizing } from './sizes.js'
+import type { Resizing } from './resizing.js'
 
 /** How the sizes that these operators hold themselves change, when heads, groups, repeats or channels go. */
 export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [

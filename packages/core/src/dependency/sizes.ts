@@ -1,40 +1,26 @@
 import { editNode, makeAttribute, type Node, PareError } from '@pare/onnx'
 import { type Axis, find } from './axis.js'
 import { keptMask, type Removals, sizeAfter } from './kept.js'
-
-/** A node and its axes, when something is cut. */
-export interface Resizing {
-  readonly node: Node
-  readonly removals: Removals
-  input(index: number): readonly Axis[] | undefined
-  output(index: number): readonly Axis[] | undefined
-  /** Elements of a small integer input. */
-  value(index: number): readonly number[] | undefined
-  /** Whether the size of an output's axis follows from the model alone. */
-  isFixed(output: number, axis: number): boolean
-  /** Makes an int64 constant and returns its name. */
-  constant(numbers: readonly number[]): string
-}
+import type { Resizing } from './resizing.js'
+import { RULE_SIZES } from './rules-sizes.js'
 
 /** Operators that hold sizes of their own, in attributes or constants, and how these change. All others follow from the shapes of their inputs. */
 export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map([
   ['Conv', group],
-  ['ConvTranspose', group],
   ['com.microsoft.FusedConv', group],
   ['Reshape', reshape],
   ['Expand', expand],
   ['Split', split],
   ['Slice', slice],
+  ...RULE_SIZES,
 ])
 
 /** Channels ÷ channels of one group. */
 function group({ node, removals, input }: Resizing): Node {
   const [x, w] = [input(0), input(1)]
-  if (integer(node, 'group') === undefined || x === undefined || w === undefined) return node
-  const [channels, each] = node.op === 'ConvTranspose' ? [w[0]!, undefined] : [x[1]!, w[1]!]
-  const before = integer(node, 'group')!
-  const per = each === undefined ? sizeAfter(channels, removals) / before : sizeAfter(each, removals)
-  const count = sizeAfter(channels, removals) / per
+  const before = integer(node, 'group')
+  if (before === undefined || x === undefined || w === undefined) return node
+  const count = sizeAfter(x[1]!, removals) / sizeAfter(w[1]!, removals)
   return count === before ? node : withAttribute(node, 'group', BigInt(count))
 }
 

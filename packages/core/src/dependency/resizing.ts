@@ -1,0 +1,17 @@
+import type { Node } from '@pare/onnx'
+import type { Axis } from './axis.js'
+import type { Removals } from './kept.js'
+
+/** A node and its axes, when something is cut. */
+export interface Resizing {
+  readonly node: Node
+  readonly removals: Removals
+  input(index: number): readonly Axis[] | undefined
+  output(index: number): readonly Axis[] | undefined
+  /** Elements of a small integer input. */
+  value(index: number): readonly number[] | undefined
+  /** Whether the size of an output's axis follows from the model alone. */
+  isFixed(output: number, axis: number): boolean
+  /** Makes an int64 constant and returns its name. */
+  constant(numbers: readonly number[]): string
+}
