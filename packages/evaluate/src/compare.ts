@@ -93,7 +93,7 @@ function apart(a: NdArray, b: NdArray): number {
   let worst = 0
   for (let i = 0; i < a.data.length; i++) {
     const [x, y] = [Number(a.data[i]), Number(b.data[i])]
-    scale = Math.max(scale, Math.abs(x))
+    if (Number.isFinite(x)) scale = Math.max(scale, Math.abs(x))
     const difference = Math.abs(x - y)
     // Where one is not a number, both must be so.
     if (!(difference <= worst) && !Object.is(x, y)) worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference
