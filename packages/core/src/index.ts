@@ -12,10 +12,13 @@ export { countMacs } from './macs.js'
 export { makePlan } from './make-plan.js'
 export { operatorName } from './operators.js'
 export type {
+  Budget,
   CutStep,
+  ElementTarget,
   MaskedWeight,
   MaskStep,
   ModelFacts,
+  Norm,
   Plan,
   Planned,
   PlanOptions,
@@ -23,6 +26,7 @@ export type {
   Progress,
   PruneStep,
   Target,
+  UnitTarget,
 } from './plan.js'
 export { formatPlan, parsePlan, planOf } from './plan-file.js'
 export { type RandomStream, randomStream } from './random.js'

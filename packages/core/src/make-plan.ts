@@ -94,7 +94,8 @@ function wrongTarget({ structure, target }: PruneStep, takes: string, instead: s
 
 async function planMask(step: PruneStep, weights: readonly Weight[], options: PlanOptions): Promise<MaskStep> {
   checkNeeds(step.criterion)
-  if ('ratio' in step.target) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
+  if (!('sparsity' in step.target || 'threshold' in step.target))
+    throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
   const scope = step.scope ?? step.criterion.scope ?? 'global'
   const traced = trace(step.criterion)
   const saliency: Expression = 'threshold' in step.target ? { op: 'abs', of: traced } : traced

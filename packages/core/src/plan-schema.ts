@@ -5,6 +5,7 @@ import type { Plan } from './plan.js'
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
 const share = z.number().min(0).max(1)
+const budget = z.number().gt(0).max(1)
 const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'] as const
 
 const expression: z.ZodType<Expression> = z.lazy(() =>
@@ -28,6 +29,9 @@ const target = z.union([
   z.strictObject({ sparsity: share }),
   z.strictObject({ threshold: z.number().nonnegative() }),
   z.strictObject({ ratio: share }),
+  z.strictObject({ parameters: budget }),
+  z.strictObject({ macs: budget }),
+  z.strictObject({ bytes: budget }),
 ])
 
 const cutStep = z.strictObject({

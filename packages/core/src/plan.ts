@@ -57,11 +57,23 @@ export interface MaskedWeight {
   readonly rule: Threshold | RowThresholds
 }
 
+/** How much goes: of elements, for structures that mask; of units, for structures that cut. */
+export type Target = ElementTarget | UnitTarget
+
+/** Sparsity = zeros ÷ elements over the eligible weights, those that are zero already included; threshold: |saliency| below it goes. */
+export type ElementTarget = { readonly sparsity: number } | { readonly threshold: number }
+
+/** Ratio = removed units ÷ all units. */
+export type UnitTarget = { readonly ratio: number } | Budget
+
+/** The fraction of the model's parameters, multiply-accumulates or bytes that may remain after the step, above 0 up to 1. The fewest units that meet it go. */
+export type Budget = { readonly parameters: number } | { readonly macs: number } | { readonly bytes: number }
+
 /**
- * How much goes. Sparsity = zeros ÷ elements over the eligible weights, those that are zero already included; threshold: |saliency| below it goes;
- * ratio = removed units ÷ all units, for structures that cut.
+ * How the saliencies of a unit's elements become its score. l1: their sum; l2: √ of the sum of their squares; mean: their sum ÷ the number of elements;
+ * max: the largest.
  */
-export type Target = { readonly sparsity: number } | { readonly threshold: number } | { readonly ratio: number }
+export type Norm = 'l1' | 'l2' | 'mean' | 'max'
 
 /** One thing to do, as the user says it. */
 export interface PruneStep extends AnalyseOptions {
@@ -70,8 +82,14 @@ export interface PruneStep extends AnalyseOptions {
   readonly target: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
   readonly scope?: Scope
-  /** What is kept of a group is a multiple of this, where the group is. Default: 1 */
+  /** How elements are put together to the score of a unit. Default: 'l1' */
+  readonly norm?: Norm
+  /** Units of a group that always stay. Default: 1 */
+  readonly minUnits?: number
+  /** What is kept of a group is a multiple of this, or all of it. Groups with fewer units are not bound. Default: 1 */
   readonly multipleOf?: number
+  /** Groups with as many units lose as many, for run times that read one number for all layers. Default: false */
+  readonly uniform?: boolean
 }
 
 export interface PlanOptions {

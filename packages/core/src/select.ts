@@ -1,7 +1,7 @@
 import { PareError } from '@pare/onnx'
 import type { Backend, Precision } from './backend.js'
 import type { Expression, Scope, Weight } from './contract.js'
-import type { PlanOptions, Target } from './plan.js'
+import type { ElementTarget, PlanOptions } from './plan.js'
 import { type RowThresholds, selectInRows } from './rows.js'
 import { newBuffers, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
 import { type Scoring, type Selection, selectLowest, type Threshold } from './threshold.js'
@@ -9,7 +9,7 @@ import { type Scoring, type Selection, selectLowest, type Threshold } from './th
 export interface SelectRequest {
   readonly weights: readonly Weight[]
   readonly scope: Scope
-  readonly target: Exclude<Target, { readonly ratio: number }>
+  readonly target: ElementTarget
   readonly saliency: Expression
 }
 
