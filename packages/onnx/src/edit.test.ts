@@ -93,3 +93,11 @@ test('unknown fields stay where they were', async () => {
   expected[6] = 0x68
   expect(await modelBytes(edited)).toEqual(expected)
 })
+
+test('a node that is made has the name and domain it is read back with', async () => {
+  const made = makeNode({ op: 'Relu', inputs: ['x'], outputs: ['r'] })
+  const graph = editGraph(model.graph, { nodes: [...model.graph.nodes, made] })
+  const read = (await readModel(await modelBytes(editModel(model, { graph })))).graph.nodes.at(-1)!
+  expect([made.name, made.domain]).toEqual(['', ''])
+  expect([read.name, read.domain]).toEqual(['', ''])
+})

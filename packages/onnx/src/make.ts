@@ -59,12 +59,10 @@ export function makeNode(given: {
     ...(given.domain && { domain: given.domain }),
     ...(given.name && { name: given.name }),
   })
+  // Decoded as it is: a copy of the message would lose the defaults of its fields, the domain among them.
+  const node = decodeNode(proto, NOTHING)
   proto.attribute = attributes.map((each) => each.proto)
-  return {
-    ...decodeNode({ ...proto, attribute: [] }, NOTHING),
-    attributes: new Map(attributes.map((each) => [each.proto.name, each])),
-    proto,
-  }
+  return { ...node, attributes: new Map(attributes.map((each) => [each.proto.name, each])) }
 }
 
 /** An attribute. An empty list is one of ints. */
