@@ -25,7 +25,7 @@ export function analyse(model: Model, { include = [], exclude = [] }: AnalyseOpt
     if (why === undefined) weights.push(weight)
     else notEligible.push({ id: weight.id, reason: why, byUser: own === undefined && users !== undefined })
   }
-  return { weights, notEligible, coupled: [] }
+  return { weights, notEligible, coupled: [], blocks: [] }
 }
 
 /** Every weight, whether eligible or not: what a plan may name. */

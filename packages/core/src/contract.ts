@@ -37,20 +37,46 @@ export interface Found {
   readonly declined: readonly Declined[]
 }
 
-/** What is kept or removed unit by unit. Stretches of the graph (layers, experts) join this union later: docs/decisions/002-contract.md. */
-export type Group = MaskGroup | CoupledGroup
+/** What is kept or removed unit by unit. */
+export type Group = MaskGroup | UnitGroup
 
-/** Units that exist across several tensors: a unit that goes, goes from all of them. */
-export interface CoupledGroup {
-  readonly kind: 'coupled'
-  /** Stable between runs: the first weight that is sliced, and its axis. */
+/** What is cut unit by unit: positions of axes, or stretches of the graph. */
+export type UnitGroup = CoupledGroup | BlockGroup
+
+interface Units {
+  /** Stable between runs. */
   readonly id: string
   readonly units: number
-  /** What the units are to the operators they run through. */
-  readonly roles: ReadonlySet<Role>
+  /** What of each tensor belongs to which unit. */
   readonly slices: readonly Slice[]
   /** Why nothing may be removed; such a group can only be declined. */
   readonly held?: string
+}
+
+/** Units that exist across several tensors: a unit that goes, goes from all of them. Its id: the first weight that is sliced, and its axis. */
+export interface CoupledGroup extends Units {
+  readonly kind: 'coupled'
+  /** What the units are to the operators they run through. */
+  readonly roles: ReadonlySet<Role>
+}
+
+/** Units that are stretches of the graph, one after another: a unit that goes is passed by. Its id: the value that enters the first. */
+export interface BlockGroup extends Units {
+  readonly kind: 'block'
+  /** One for each unit, in the order of the graph. */
+  readonly blocks: readonly Block[]
+}
+
+/** A stretch of the graph between two values of one shape, of which nothing else is read outside. */
+export interface Block {
+  /** The value that enters, and is read instead of `to` when the block goes. */
+  readonly from: string
+  readonly to: string
+  /** First outputs of the nodes that go with it. */
+  readonly nodes: readonly string[]
+  /** Inputs and outputs of the model that go with it: its part of a cache. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
 }
 
 /**
@@ -113,6 +139,8 @@ export interface Analysis {
   readonly notEligible: readonly NotEligible[]
   /** What can only go together. Found for structures that cut, else empty. */
   readonly coupled: readonly CoupledGroup[]
+  /** Residual blocks, one group for each stretch of blocks that follow one another. Found for structures that cut, else empty. */
+  readonly blocks: readonly BlockGroup[]
 }
 
 export interface NotEligible {

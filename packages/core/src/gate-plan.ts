@@ -1,6 +1,5 @@
 import type { Model } from '@pare/onnx'
 import { removalsOf } from './apply.js'
-import type { CoupledGroup } from './contract.js'
 import { gated } from './dependency/gated.js'
 import { findCoupling } from './dependency/groups.js'
 import type { CutStep } from './plan.js'
@@ -9,9 +8,4 @@ import type { CutStep } from './plan.js'
 export async function gatePlan(model: Model, step: CutStep): Promise<Model> {
   const coupling = await findCoupling(model)
   return gated(model, coupling.dependencies, removalsOf(step, coupling))
-}
-
-/** Everything in a model that can only go together: what `Analysis.coupled` holds for structures that cut. */
-export async function coupledGroups(model: Model): Promise<readonly CoupledGroup[]> {
-  return (await findCoupling(model)).groups
 }

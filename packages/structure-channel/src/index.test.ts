@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { analyse, type CoupledGroup, coupledGroups } from '@pare/core'
+import { analyseUnits, type CoupledGroup } from '@pare/core'
 import { openModel } from '@pare/onnx'
 import { testCutStructure } from '@pare/testing'
 import { expect, test } from 'vitest'
@@ -16,6 +16,6 @@ test.each(['mnist-resnet20-bn', 'mnist-resnet20-folded'])('%s: 12 groups with 44
 /** The groups in a trained model. */
 async function found(name: string): Promise<readonly CoupledGroup[]> {
   await using file = await openModel(fileURLToPath(new URL(`../../../test-models/${name}.onnx`, import.meta.url)))
-  const { groups } = channel().find({ ...analyse(file.model), coupled: await coupledGroups(file.model) })
+  const { groups } = channel().find(await analyseUnits(file.model))
   return groups as readonly CoupledGroup[]
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { analyse, type CoupledGroup, coupledGroups } from '@pare/core'
+import { analyseUnits, type CoupledGroup } from '@pare/core'
 import { openModel } from '@pare/onnx'
 import { testCutStructure } from '@pare/testing'
 import { expect, test } from 'vitest'
@@ -15,6 +15,6 @@ test('lm-llama: 688 neurons in each of 6 layers; kjv-bert: 512 in each of 4, and
 /** The groups in a trained model. */
 async function found(name: string): Promise<readonly CoupledGroup[]> {
   await using file = await openModel(fileURLToPath(new URL(`../../../test-models/${name}.onnx`, import.meta.url)))
-  const { groups } = neuron().find({ ...analyse(file.model), coupled: await coupledGroups(file.model) })
+  const { groups } = neuron().find(await analyseUnits(file.model))
   return groups as readonly CoupledGroup[]
 }

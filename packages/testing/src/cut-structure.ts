@@ -1,4 +1,4 @@
-import { analyse, applyPlan, type Criterion, type CutStep, coupledGroups, gatePlan, makePlan, type Structure } from '@pare/core'
+import { analyseUnits, applyPlan, type Criterion, type CutStep, gatePlan, makePlan, type Structure } from '@pare/core'
 import { type Model, modelBytes } from '@pare/onnx'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ export function testCutStructure(
 ): void {
   const { name } = make()
   describe.each(Object.entries(models))(`structure ${name} on %s`, (_, load) => {
-    const find = async (model: Model) => make().find({ ...analyse(model), coupled: await coupledGroups(model) })
+    const find = async (model: Model) => make().find(await analyseUnits(model))
 
     test('finds the same groups every time, changing nothing', async () => {
       const model = await load()

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { analyse, countMacs, countParameters, countZeros, coupledGroups, operatorName } from '@pare/core'
+import { analyse, analyseUnits, countMacs, countParameters, countZeros, operatorName } from '@pare/core'
 import { elementCount, type Model, openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -17,7 +17,7 @@ export async function inspect(context: Context, model: string, options: InspectO
   const { io } = context
   const structure = await resolveStructure(options.structure ?? 'element', { folder: io.cwd, trusted: true })
   await using file = await openModel(resolve(io.cwd, model))
-  const analysis = { ...analyse(file.model), ...(structure.kind === 'cut' && { coupled: await coupledGroups(file.model) }) }
+  const analysis = structure.kind === 'cut' ? await analyseUnits(file.model) : analyse(file.model)
   const { groups, declined } = structure.find(analysis)
   const layers: LayerView[] = []
   for (const { id, tensor, uses } of analysis.weights) {
