@@ -1,98 +1,69 @@
-import { PareError } from '@pare/onnx'
-import type { Backend } from './backend.js'
-import type { CoupledGroup, Expression, Scope } from './contract.js'
-import { randomStream } from './random.js'
-import { elementsOf, type Reading, readChunks } from './stream.js'
+import type { UnitLimits } from './unit-options.js'
 
-export interface UnitRequest {
-  readonly groups: readonly CoupledGroup[]
-  readonly scope: Scope
-  readonly ratio: number
-  /** What is kept of a group is a multiple of this, if the group is. Default: 1 */
-  readonly multipleOf: number
-  readonly saliency: Expression
-}
-
-/** Which units of a group go, in order. */
-export interface UnitSelection {
-  readonly group: CoupledGroup
-  readonly removed: readonly number[]
-}
-
-/** f64[units]: the saliencies of all elements of a unit's scored slices, added up. Zeros add nothing. */
-export async function scoreUnits(
-  group: CoupledGroup,
-  saliency: Expression,
-  { seed, backend, ...reading }: Reading & { seed: number; backend: Backend },
-): Promise<Float64Array> {
-  const scores = new Float64Array(group.units)
-  const kernel = backend.compile(saliency, reading.precision)
-  for (const { id, tensor, axis, units, scored } of group.slices) {
-    if (!scored) continue
-    const inner = tensor.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
-    const source = {
-      weight: { id, tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: 1 } },
-      elements: elementsOf(tensor),
-      stream: randomStream(seed, id),
-    }
-    for await (const chunk of readChunks(source, reading)) {
-      const values = chunk.weights.slice()
-      kernel.saliency(chunk, values)
-      for (let i = 0; i < values.length; i++) {
-        const unit = units[Math.floor((chunk.start + i) / inner) % units.length]!
-        if (unit >= 0 && values[i] !== -Infinity) scores[unit]! += values[i]!
-      }
-    }
-  }
-  return scores
+/** Units that are ranked together, whatever they are. */
+export interface Ranked {
+  readonly units: number
+  /** f64[units] */
+  readonly scores: Float64Array
 }
 
 /**
- * Chooses the units that go: of each group round(ratio × units), or, with scope 'global', round(ratio × all units) over all groups by scores
- * divided by their group's mean. One unit of a group always stays. Ties go in order of position.
+ * Which units of each group go, in order, when a share of all units shall go: of each group round(share × its units), or, with scope 'global',
+ * round(share × all units) over all groups by scores divided by their group's mean; then what stays is rounded up to the limits. The lowest scores go
+ * first, ties in order of position. Ranks once; what goes for one share goes for every larger one.
  */
-export function selectUnits(
-  scored: readonly { group: CoupledGroup; scores: Float64Array }[],
-  { scope, ratio, multipleOf }: Omit<UnitRequest, 'groups' | 'saliency'>,
-): UnitSelection[] {
-  if (!(ratio >= 0 && ratio < 1))
-    throw new PareError(`ratio is ${ratio}; a number from 0 to below 1 was expected.`, {
-      hint: 'a third of the units: --ratio 0.33',
-    })
-  if (scope === 'row' || scope === 'tensor') {
-    throw new PareError(`scope '${scope}' ranks elements, and units are ranked by 'group' or 'global'.`, {
-      hint: 'leave --scope out, or say --scope global.',
-    })
+export function rankUnits(groups: readonly Ranked[], limits: UnitLimits): (share: number) => number[][] {
+  const orders = groups.map(({ scores }) => ascending(scores))
+  const countsOf = limits.scope === 'global' ? globalCounts(groups, orders, limits) : groupCounts(groups)
+  return (share) => {
+    const counts = limits.uniform ? evened(groups, countsOf(share)) : countsOf(share)
+    return groups.map(({ units }, i) =>
+      orders[i]!.slice(0, units - keptOf(units, units - counts[i]!, limits)).sort((a, b) => a - b),
+    )
   }
-  const counts = scope === 'global' ? globalCounts(scored, ratio) : scored.map(({ group }) => Math.round(ratio * group.units))
-  return scored.map(({ group, scores }, i) => {
-    const count = group.units - keptCount(group.units, counts[i]!, multipleOf)
-    return {
-      group,
-      removed: ascending(scores)
-        .slice(0, count)
-        .sort((a, b) => a - b),
-    }
-  })
 }
 
-function keptCount(units: number, removed: number, multipleOf: number): number {
-  const kept = Math.max(units - removed, 1)
-  return units % multipleOf === 0 ? Math.ceil(kept / multipleOf) * multipleOf : kept
+function keptOf(units: number, kept: number, { minUnits, multipleOf }: UnitLimits): number {
+  const least = Math.min(units, Math.max(kept, minUnits))
+  return units < multipleOf ? least : Math.min(units, Math.ceil(least / multipleOf) * multipleOf)
 }
 
-function globalCounts(scored: readonly { group: CoupledGroup; scores: Float64Array }[], ratio: number): number[] {
-  const all = scored.flatMap(({ scores }, group) => {
+type Counts = (share: number) => readonly number[]
+
+function groupCounts(groups: readonly Ranked[]): Counts {
+  return (share) => groups.map(({ units }) => Math.round(share * units))
+}
+
+function globalCounts(groups: readonly Ranked[], orders: readonly (readonly number[])[], { minUnits }: UnitLimits): Counts {
+  const candidates = groups.flatMap(({ scores }, group) => {
     const mean = scores.reduce((a, b) => a + b, 0) / scores.length
-    // The last unit of a group stays, whatever its score.
-    const order = ascending(scores).slice(0, -1)
+    // The last units of a group stay, whatever their scores.
+    const order = orders[group]!.slice(0, -minUnits)
     return order.map((unit) => ({ group, score: mean === 0 ? 0 : scores[unit]! / mean }))
   })
-  const total = scored.reduce((units, { group }) => units + group.units, 0)
-  const gone = [...all.keys()].sort((a, b) => all[a]!.score - all[b]!.score || a - b).slice(0, Math.round(ratio * total))
-  const counts = scored.map(() => 0)
-  for (const index of gone) counts[all[index]!.group]!++
-  return counts
+  const ranking = ascending(candidates.map(({ score }) => score)).map((index) => candidates[index]!.group)
+  const total = unitsOf(groups)
+  return (share) => {
+    const counts = groups.map(() => 0)
+    for (const group of ranking.slice(0, Math.round(share * total))) counts[group]!++
+    return counts
+  }
 }
 
-const ascending = (scores: Float64Array) => [...scores.keys()].sort((a, b) => scores[a]! - scores[b]! || a - b)
+/** Groups with as many units lose as many: the mean of what each would lose, rounded. */
+function evened(groups: readonly Ranked[], counts: readonly number[]): number[] {
+  const means = new Map<number, number>()
+  for (const { units } of groups) {
+    const alike = counts.filter((_, i) => groups[i]!.units === units)
+    means.set(units, Math.round(alike.reduce((a, b) => a + b, 0) / alike.length))
+  }
+  return groups.map(({ units }) => means.get(units)!)
+}
+
+export function unitsOf(groups: readonly { readonly units: number }[]): number {
+  return groups.reduce((total, { units }) => total + units, 0)
+}
+
+function ascending(scores: ArrayLike<number>): number[] {
+  return Array.from(scores, (_, i) => i).sort((a, b) => scores[a]! - scores[b]! || a - b)
+}

@@ -33,6 +33,11 @@ export async function countParameters(model: Model, steps: readonly PlanStep[] =
   return { elements, zeros: { before, after } }
 }
 
+/** How many parameters a model has. Reads none of them. */
+export function countElements(model: Model): number {
+  return [...parameterTensors(model)].reduce((elements, { shape }) => elements + product(shape), 0)
+}
+
 function parameterTensors(model: Model): Set<Tensor> {
   const tensors = new Set<Tensor>()
   withTensors(model, (tensor) => {

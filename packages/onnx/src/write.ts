@@ -56,6 +56,12 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
   return targets.map((each) => ({ path: each.path, bytes: each.bytes }))
 }
 
+/** How many bytes `writeModel` writes, external data included. Reads no tensor. */
+export function writtenBytes(model: Model): number {
+  const layout = layOut(model, 'model.onnx.data')
+  return lengthOf(layout.model) + lengthOf(layout.data)
+}
+
 /** The bytes of a small model. External tensors are put inline. Throws PareError at 2 GiB. */
 export async function modelBytes(model: Model): Promise<Uint8Array<ArrayBuffer>> {
   const layout = layOut(inlined(model), '')

@@ -1,0 +1,82 @@
+import { type Model, PareError } from '@pare/onnx'
+import { applyStep } from './apply.js'
+import { cpu } from './cpu.js'
+import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
+import { newBuffers, precisionOf } from './stream.js'
+import { shareFor, triesFor } from './targets.js'
+import { trace } from './trace.js'
+import { limitsOf } from './unit-options.js'
+import { type Sliced, scoreUnits } from './unit-scores.js'
+import { type Ranked, rankUnits, unitsOf } from './units.js'
+
+/** Units that the step may remove. */
+export interface CutGroup extends Sliced {
+  readonly id: string
+}
+
+export interface CutRequest {
+  readonly step: PruneStep & { readonly target: UnitTarget }
+  readonly groups: readonly CutGroup[]
+  /** The model that is cut. */
+  readonly model: Model
+  /** The model as it was before all steps: budgets are fractions of it. */
+  readonly original: Model
+}
+
+/** Scores units, ranks them, and takes as many as the target asks for. */
+export async function planCut(request: CutRequest, options: PlanOptions): Promise<CutStep> {
+  const { step, groups } = request
+  const limits = limitsOf(step)
+  const units = unitsOf(groups)
+  const progress = counted(groups.length + ('ratio' in step.target ? 0 : triesFor(units)), options)
+  const removedAt = rankUnits(await scoresOf(request, options, progress), limits)
+  const stepAt = (share: number): CutStep => {
+    const removed = removedAt(share)
+    return {
+      kind: 'cut',
+      structure: step.structure.name,
+      criterion: step.criterion.name,
+      scope: limits.scope,
+      target: step.target,
+      groups: groups.map(({ id, units }, i) => ({ id, units, removed: removed[i]! })),
+    }
+  }
+  if ('ratio' in step.target) return stepAt(checkRatio(step.target.ratio))
+  const without = (share: number) => applyStep(request.model, stepAt(share), options)
+  const search = { budget: step.target, model: request.original, structure: step.structure.name, units, without, progress }
+  return stepAt(await shareFor(search))
+}
+
+/** Tells of one thing more each time it is called, and stops the work where that was asked for. */
+function counted(total: number, { signal, onProgress }: PlanOptions): () => void {
+  let done = 0
+  return () => {
+    signal?.throwIfAborted()
+    onProgress?.({ done: ++done, total })
+  }
+}
+
+async function scoresOf({ step, groups }: CutRequest, options: PlanOptions, progress: () => void): Promise<Ranked[]> {
+  const scoring = {
+    precision: precisionOf(groups.flatMap(({ slices }) => slices)),
+    buffers: newBuffers(),
+    progress: () => options.signal?.throwIfAborted(),
+    saliency: trace(step.criterion),
+    norm: step.norm ?? 'l1',
+    seed: options.seed,
+    backend: options.backend ?? cpu,
+  }
+  const ranked: Ranked[] = []
+  for (const group of groups) {
+    ranked.push({ units: group.units, scores: await scoreUnits(group, scoring) })
+    progress()
+  }
+  return ranked
+}
+
+function checkRatio(ratio: number): number {
+  if (ratio >= 0 && ratio < 1) return ratio
+  throw new PareError(`ratio is ${ratio}; a number from 0 to below 1 was expected.`, {
+    hint: 'a third of the units: --ratio 0.33',
+  })
+}

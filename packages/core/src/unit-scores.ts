@@ -1,0 +1,84 @@
+import type { Backend } from './backend.js'
+import type { Expression, Slice } from './contract.js'
+import type { Norm } from './plan.js'
+import { randomStream } from './random.js'
+import { elementsOf, type Reading, readChunks } from './stream.js'
+
+export interface UnitScoring extends Reading {
+  readonly saliency: Expression
+  readonly norm: Norm
+  readonly seed: number
+  readonly backend: Backend
+}
+
+/** Units with the slices they own. */
+export interface Sliced {
+  readonly units: number
+  readonly slices: readonly Slice[]
+}
+
+/** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
+export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring): Promise<Float64Array> {
+  const { norm, saliency, seed, backend, ...reading } = scoring
+  const scored = slices.filter((slice) => slice.scored)
+  const scores = new Float64Array(units).fill(norm === 'max' ? -Infinity : 0)
+  const kernel = backend.compile(saliency, reading.precision)
+  for (const slice of scored) {
+    const { id, tensor } = slice
+    const source = {
+      weight: { id, tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: 1 } },
+      elements: elementsOf(tensor),
+      stream: randomStream(seed, id),
+    }
+    for await (const chunk of readChunks(source, reading)) {
+      const values = chunk.weights.slice()
+      kernel.saliency(chunk, values)
+      addChunk(scores, { values, start: chunk.start }, slice, norm)
+    }
+  }
+  return finished(scores, scored, norm)
+}
+
+/** Adds the saliencies of some consecutive elements of a slice to the scores of their units. A saliency of −∞ is that of a zero. */
+function addChunk(
+  scores: Float64Array,
+  { values, start }: { values: Float32Array | Float64Array; start: number },
+  { tensor, axis, units }: Slice,
+  norm: Norm,
+): void {
+  const inner = tensor.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
+  const [squares, max] = [norm === 'l2', norm === 'max']
+  for (let i = 0; i < values.length; i++) {
+    const unit = units[Math.floor((start + i) / inner) % units.length]!
+    const value = values[i]!
+    if (unit < 0 || value === -Infinity) continue
+    if (max) scores[unit] = Math.max(scores[unit]!, value)
+    else scores[unit]! += squares ? value * value : value
+  }
+}
+
+function finished(scores: Float64Array, slices: readonly Slice[], norm: Norm): Float64Array {
+  switch (norm) {
+    case 'l1':
+      return scores
+    case 'l2':
+      return scores.map(Math.sqrt)
+    case 'max':
+      // A unit of zeros only.
+      return scores.map((score) => (score === -Infinity ? 0 : score))
+    case 'mean': {
+      const elements = elementsOfUnits(scores.length, slices)
+      return scores.map((score, unit) => score / Math.max(elements[unit]!, 1))
+    }
+    default:
+      return norm satisfies never
+  }
+}
+
+/** f64[units]: how many elements of the slices belong to each. */
+function elementsOfUnits(count: number, slices: readonly Slice[]): Float64Array {
+  const elements = new Float64Array(count)
+  for (const { tensor, units } of slices)
+    for (const unit of units) if (unit >= 0) elements[unit]! += elementsOf(tensor) / units.length
+  return elements
+}
