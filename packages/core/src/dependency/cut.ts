@@ -10,7 +10,7 @@ import {
   withTensors,
 } from '@pare/onnx'
 import { operatorName } from '../operators.js'
-import type { ConstantAxes, Dependencies } from './dependencies.js'
+import { type ConstantAxes, type Dependencies, opsetOf } from './dependencies.js'
 import { keptPositions, type Removals } from './kept.js'
 import { RESIZE } from './sizes.js'
 import { slicedPayload } from './sliced.js'
@@ -20,7 +20,9 @@ export function cut(model: Model, dependencies: Dependencies, removals: Removals
   const { own, shared, inputs } = sliceConstants(dependencies, removals)
   const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
   const added: Tensor[] = [...shared]
-  const nodes = sliced.graph.nodes.map((node) => resize(rename(node, inputs), { dependencies, removals, added }))
+  const nodes = sliced.graph.nodes.map((node) =>
+    resize(rename(node, inputs), { opsets: model.opsets, dependencies, removals, added }),
+  )
   const { graph } = sliced
   const values = graph.values.filter(
     ({ name }) => !(dependencies.values.get(name) ?? []).some((axis) => keptPositions(axis, removals).length !== axis.size),
@@ -70,23 +72,26 @@ function rename(node: Node, inputs: Slices['inputs']): Node {
 }
 
 interface Resized {
+  readonly opsets: Model['opsets']
   readonly dependencies: Dependencies
   readonly removals: Removals
   /** Collects. */
   readonly added: Tensor[]
 }
 
-function resize(node: Node, { dependencies, removals, added }: Resized): Node {
+function resize(node: Node, { opsets, dependencies, removals, added }: Resized): Node {
   const rewrite = RESIZE.get(operatorName(node))
   if (rewrite === undefined) return node
-  const { axesAt, values, numbers, isFixed } = dependencies
+  const { axesAt, values, numbers, isFixed, sizesRead } = dependencies
   return rewrite({
     node,
+    opset: opsetOf(opsets, node),
     removals,
     input: (index) => axesAt(node.outputs[0]!, index),
     output: (index) => values.get(node.outputs[index]!),
     value: (index) => numbers.get(node.inputs[index]!),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
+    sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
     constant(list) {
       const name = `${node.outputs[0]}/sizes${added.length}`
       added.push(makeTensor({ name, type: 'int64', values: list }))

@@ -2,7 +2,9 @@ import { inferShapes, type Model, type Node, type Scope, type Shapes, type Tenso
 import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
 import { AXIS_RULES } from './rules.js'
+import { settle } from './settle.js'
 import { applyRule, type Contraction } from './site.js'
+import { findSizesRead } from './sizes-read.js'
 
 /** Which axes of which tensors keep the same positions. */
 export interface Dependencies {
@@ -18,6 +20,8 @@ export interface Dependencies {
   readonly numbers: ReadonlyMap<string, readonly number[] | undefined>
   /** Whether the size of an axis of a value is the same whatever the sizes of the inputs. */
   isFixed(value: string, axis: number): boolean
+  /** Axes whose sizes a value is computed from at run time. */
+  readonly sizesRead: ReadonlyMap<string, readonly Axis[]>
 }
 
 /**
@@ -37,35 +41,84 @@ export interface Reader {
 }
 
 /**
- * Walks the main graph once, applying the rule of each operator. Shapes are inferred with two sets of sizes: an axis whose size differs between
+ * Walks the main graph once, applying the rule of each operator. Shapes are inferred with several sets of sizes: an axis whose size differs between
  * them is not fixed. Linear in nodes and axes; the depth to which axes are split is that of the Reshapes in the model.
  */
 export async function findDependencies(model: Model): Promise<Dependencies> {
-  const [shapes, others] = await inferTwice(model)
+  const [shapes, ...others] = await inferOften(model)
   const constants = new Map<string, ConstantAxes>()
   const values = new Map<string, readonly Axis[]>()
   const contractions: Contraction[] = []
   for (const { name } of model.graph.inputs)
     values.set(
       name,
-      (shapes.shapes.get(name) ?? []).map((size) => atom(size, `it is an axis of the input '${name}'`)),
+      (shapes!.shapes.get(name) ?? []).map((size) => atom(size, `it is an axis of the input '${name}'`)),
     )
   const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
-  const state: State = { shapes, others, constants, values, inputs, contractions }
+  const state: State = { shapes: shapes!, others, constants, values, inputs, contractions }
+  const elsewhere = new Map<string, string>()
   visitNodes(model, (node, scope) => {
-    if (scope.path === '') visit(node, scope, state)
-    else for (const name of node.inputs) for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
+    if (scope.path === '') {
+      visit(node, scope, state)
+      for (const { name } of model.graph.outputs) if (node.outputs.includes(name)) note(scope.constant(name)?.id, OUTPUT)
+    } else for (const name of node.inputs) heldBySubgraph(name, scope)
   })
-  for (const { name } of model.graph.outputs)
+  for (const { name } of model.graph.outputs) {
+    note(name, OUTPUT)
     for (const axis of values.get(name) ?? []) pin(axis, `it is an axis of the output '${name}'`)
-  return {
+  }
+  for (const { id, axes } of constants.values()) for (const axis of elsewhere.has(id) ? axes : []) pin(axis, elsewhere.get(id)!)
+  const found: Omit<Dependencies, 'sizesRead'> = {
     constants: [...constants.values()],
     values,
     contractions,
     axesAt: (output, input) => inputs.get(output)?.[input],
-    numbers: new Map([...shapes.values.keys()].map((name) => [name, numbersOf(state, name)])),
+    numbers: new Map([...shapes!.values.keys()].map((name) => [name, numbersOf(state, name)])),
     isFixed: (value, axis) => isFixed(state, value, axis),
   }
+  return { ...found, sizesRead: settleAll(model, found, state) }
+
+  /** Slicing a constant changes it for whoever reads it, here or there. */
+  function heldBySubgraph(name: string, scope: Scope): void {
+    for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
+    note(scope.constant(name)?.id, 'it is read in a subgraph')
+  }
+
+  function note(id: string | undefined, reason: string): void {
+    if (id !== undefined && !elsewhere.has(id)) elsewhere.set(id, reason)
+  }
+}
+
+const OUTPUT = 'it is an output of the model'
+
+/** Pins what could be found but not cut. Returns the sizes that are read at run time. */
+function settleAll(model: Model, found: Omit<Dependencies, 'sizesRead'>, { shapes }: State): Dependencies['sizesRead'] {
+  const { axesAt, values, numbers, isFixed } = found
+  const { nodes } = model.graph
+  const read = findSizesRead({
+    nodes,
+    axesAt,
+    shapeOf: (name) => shapes.shapes.get(name),
+    numbers: (name) => numbers.get(name),
+  })
+  const sites = nodes.map((node) => ({
+    node,
+    opset: opsetOf(model.opsets, node),
+    input: (index: number) => axesAt(node.outputs[0]!, index),
+    output: (index: number) => values.get(node.outputs[index] ?? ''),
+    value: (index: number) => numbers.get(node.inputs[index] ?? ''),
+    isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
+    sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
+  }))
+  settle(sites, read)
+  for (const { name } of model.graph.outputs)
+    for (const axis of read.of.get(name) ?? []) pin(axis, `the output '${name}' tells its size`)
+  return read.of
+}
+
+/** The version of the operator set of a node's domain. */
+export function opsetOf(opsets: ReadonlyMap<string, number>, { domain }: Node): number {
+  return opsets.get(domain) ?? (domain === 'ai.onnx' ? opsets.get('') : undefined) ?? 1
 }
 
 // Sizes that symbols are given: primes, so that no product of them is mistaken for another axis; and 32 times as much for networks that
@@ -74,32 +127,44 @@ const FIRST = [3, 7, 11, 13, 17, 19, 23, 29]
 const SECOND = [5, 13, 17, 19, 23, 29, 31, 37]
 const SCALES = [1, 32]
 
-/** Shapes for two sets of sizes, at the scale at which most of them follow. */
-async function inferTwice(model: Model): Promise<readonly [Shapes, Shapes]> {
-  const tried: (readonly [Shapes, Shapes])[] = []
+/**
+ * Shapes for two sets of sizes at each scale, those first that tell most: small images shrink to nothing, and long texts run out of positions. What
+ * is the same at every scale is fixed.
+ */
+async function inferOften(model: Model): Promise<readonly Shapes[]> {
+  const tried: Shapes[][] = []
   for (const scale of SCALES) {
-    const [first, second] = [FIRST, SECOND].map((primes) => inferShapes(model, { dims: sizesOf(model, primes, scale) }))
-    tried.push([await first!, await second!])
-    if (tried[0]![0].shapes.size === countValues(model)) break
+    const pair: Shapes[] = []
+    for (const primes of [FIRST, SECOND]) pair.push(await inferShapes(model, sizesOf(model, primes, scale)))
+    tried.push(pair)
   }
-  return tried.reduce((best, next) => (next[0].shapes.size > best[0].shapes.size ? next : best))
+  return tried.sort((a, b) => told(b[0]!) - told(a[0]!)).flat()
 }
 
-function sizesOf(model: Model, primes: readonly number[], scale: number): Record<string, number> {
-  const symbols = new Set(model.graph.inputs.flatMap(({ shape }) => shape ?? []).filter((size) => typeof size === 'string'))
-  return Object.fromEntries([...symbols].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+/** How many values have a shape, and, where that is equal, how many axes are more than one position. */
+function told({ shapes }: Shapes): number {
+  const axes = [...shapes.values()].flat()
+  return shapes.size + axes.filter((size) => size > 1).length / (axes.length + 1)
 }
 
-function countValues({ graph }: Model): number {
-  return (
-    new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name)).size +
-    graph.nodes.reduce((total, { outputs }) => total + outputs.length, 0)
+/** An axis of an input that has no name is taken to be the same as that of other inputs at the same place. */
+function sizesOf({ graph }: Model, primes: readonly number[], scale: number): Parameters<typeof inferShapes>[1] {
+  const nameOf = (size: number | string | undefined, axis: number) => size ?? `\n${axis}`
+  const symbols = new Set(
+    graph.inputs.flatMap(({ shape }) => shape?.map(nameOf) ?? []).filter((size) => typeof size === 'string'),
   )
+  const dims = Object.fromEntries([...symbols].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+  const unnamed = graph.inputs.filter(({ shape }) => shape?.includes(undefined))
+  const inputs = unnamed.map(({ name, shape }) => [
+    name,
+    shape!.map(nameOf).map((size) => (typeof size === 'number' ? size : dims[size]!)),
+  ])
+  return { dims, inputs: Object.fromEntries(inputs) as Record<string, number[]> }
 }
 
 interface State {
   readonly shapes: Shapes
-  readonly others: Shapes
+  readonly others: readonly Shapes[]
   readonly constants: Map<string, ConstantAxes>
   readonly values: Map<string, readonly Axis[]>
   /** Axes of the inputs of a node, by its first output. */
@@ -108,7 +173,8 @@ interface State {
 }
 
 function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
-  return shapes.shapes.get(value)?.[axis] === others.shapes.get(value)?.[axis]
+  const size = shapes.shapes.get(value)?.[axis]
+  return others.every((other) => !other.shapes.has(value) || other.shapes.get(value)![axis] === size)
 }
 
 function visit(node: Node, scope: Scope, state: State): void {
@@ -128,6 +194,7 @@ function visit(node: Node, scope: Scope, state: State): void {
   if (!known) return pinUnknown(node, operands, outputs)
   applyRule(AXIS_RULES.get(operatorName(node)), {
     node,
+    opset: opsetOf(scope.opsets, node),
     inputs: operands.map(({ axes }) => axes),
     outputs,
     values: operands.map(({ numbers }) => numbers),
@@ -149,8 +216,12 @@ function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly 
 }
 
 function numbersOf({ shapes, others }: State, name: string): readonly number[] | undefined {
-  const [first, second] = [shapes, others].map(({ values }) => values.get(name)?.numbers)
-  return first?.length === second?.length && first?.every((number, i) => number === second![i]) ? first : undefined
+  const first = shapes.values.get(name)?.numbers
+  const isSame = (other: Shapes) => {
+    const numbers = other.values.get(name)?.numbers
+    return numbers?.length === first?.length && numbers?.every((number, i) => number === first![i])
+  }
+  return others.every((other) => !other.shapes.has(name) || isSame(other)) ? first : undefined
 }
 
 interface Operand {

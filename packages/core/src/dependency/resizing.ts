@@ -5,6 +5,8 @@ import type { Removals } from './kept.js'
 /** A node and its axes, when something is cut. */
 export interface Resizing {
   readonly node: Node
+  /** Version of the operator set of the node's domain. */
+  readonly opset: number
   readonly removals: Removals
   input(index: number): readonly Axis[] | undefined
   output(index: number): readonly Axis[] | undefined
@@ -12,6 +14,11 @@ export interface Resizing {
   value(index: number): readonly number[] | undefined
   /** Whether the size of an output's axis follows from the model alone. */
   isFixed(output: number, axis: number): boolean
+  /** Axes whose sizes an input is computed from at run time. */
+  sizesRead(index: number): readonly Axis[]
   /** Makes an int64 constant and returns its name. */
   constant(numbers: readonly number[]): string
 }
+
+/** What is known of a node before anything is removed. */
+export type Unresized = Omit<Resizing, 'removals' | 'constant'>

@@ -11,6 +11,7 @@ export const arrange: readonly [string, AxisRule][] = [
   ['Slice', slice],
   ['Gather', gather],
   ['Expand', expand],
+  // What is computed from the sizes that these read is followed in sizes-read.ts.
   ['Shape', (site) => site.free(...(site.input(0) ?? []), ...(site.output(0) ?? []))],
   ['Size', (site) => site.free(...(site.input(0) ?? []))],
   ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []))],
@@ -71,7 +72,7 @@ function tieRun(site: Site, from: readonly Axis[], to: readonly Axis[]): void {
 function concat(site: Site): void {
   const out = site.output(0)
   if (out === undefined) return
-  const at = fromFront(site.int('axis', 0), out.length)
+  const at = fromFront(site.int('axis', 1), out.length)
   const inputs = site.node.inputs.map((_, i) => site.input(i))
   if (inputs.some((input) => input?.length !== out.length)) return
   for (const input of inputs) for (const i of out.keys()) if (i !== at) site.tie(input![i], out[i])

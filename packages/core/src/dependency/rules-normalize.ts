@@ -119,13 +119,11 @@ function meanVarianceNormalization(site: Site): void {
   site.role('norm', ...(site.ints('axes') ?? [0, 2, 3]).map((axis) => x[fromFront(axis, x.length)]))
 }
 
-/**
- * The axes before `axis` pass. Before opset 13 those from `axis` on (default: 1) are one; since then only `axis` is summed over (default: the
- * last). What holds for both: nothing but the axes before passes, and where no axis is given only the first.
- */
+/** Since opset 13 all axes but `axis` (default: the last) pass. Before, those from `axis` (default: 1) on are one axis, and those before it pass. */
 function softmax(site: Site): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
-  const first = site.node.attributes.has('axis') ? fromFront(site.int('axis', -1), x.length) : Math.min(1, x.length - 1)
-  tieAll(site, x, out, (axis) => axis >= first)
+  const isOld = site.opset < 13
+  const over = fromFront(site.int('axis', isOld ? 1 : -1), x.length)
+  tieAll(site, x, out, (axis) => (isOld ? axis >= over : axis === over))
 }

@@ -101,7 +101,8 @@ describe('normalisations', () => {
     ],
     ['LpNormalization', between('k = LpNormalization(h)'), FREE],
     ['Softmax over them', between('k = Softmax(h)'), HELD],
-    ['Softmax over the others', between('k = Softmax<axis = 0>(h)'), HELD],
+    ['Softmax over the others', between('k = Softmax<axis = 0>(h)'), FREE],
+    ['Softmax over the others and them', { ...between('k = Softmax<axis = 0>(h)'), opset: 12 }, HELD],
     ['BatchNormalization', image('k = BatchNormalization(h, s, s, s, s)', 'float[8] s'), 'w 8a 5! 1 1, v 2! 8a 1 1, s 8a'],
     ['InstanceNormalization', image('k = InstanceNormalization(h, s, s)', 'float[8] s'), 'w 8a 5! 1 1, v 2! 8a 1 1, s 8a'],
     [

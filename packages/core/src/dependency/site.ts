@@ -7,6 +7,8 @@ export interface Site {
   readonly node: Node
   /** How messages call it. */
   readonly name: string
+  /** Version of the operator set of the node's domain: what is left out means different things in different versions. */
+  readonly opset: number
   /** Axes of an input. Undefined where it is left out. */
   input(index: number): readonly Axis[] | undefined
   /** Axes of an output. Undefined where it is left out. */
@@ -41,6 +43,7 @@ export interface Contraction {
 
 export interface SiteFacts {
   readonly node: Node
+  readonly opset: number
   readonly inputs: readonly (readonly Axis[] | undefined)[]
   readonly outputs: readonly (readonly Axis[] | undefined)[]
   readonly values: readonly (readonly number[] | undefined)[]
@@ -71,6 +74,7 @@ const pinAll = (axes: readonly Axis[], reason: string) => {
 function siteOf({
   node,
   name,
+  opset,
   inputs,
   outputs,
   values,
@@ -84,6 +88,7 @@ function siteOf({
   return {
     node,
     name,
+    opset,
     input: (index) => inputs[index],
     output: (index) => outputs[index],
     value: (index) => values[index],

@@ -1,7 +1,8 @@
-import { editNode, makeAttribute, type Node, PareError } from '@pare/onnx'
+import { editNode, makeAttribute, type Node } from '@pare/onnx'
+import { operatorName } from '../operators.js'
 import { type Axis, find } from './axis.js'
 import { keptMask, type Removals, sizeAfter } from './kept.js'
-import type { Resizing } from './resizing.js'
+import type { Resizing, Unresized } from './resizing.js'
 import { RULE_SIZES } from './rules-sizes.js'
 
 /** Operators that hold sizes of their own, in attributes or constants, and how these change. All others follow from the shapes of their inputs. */
@@ -12,8 +13,33 @@ export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map([
   ['Expand', expand],
   ['Split', split],
   ['Slice', slice],
+  ['Squeeze', squeeze],
   ...RULE_SIZES,
 ])
+
+/** Axes of a node that must keep their sizes, since it could not be told others: settle.ts pins them, so that a cut never meets them. */
+export function unwritable(site: Unresized): readonly Axis[] {
+  const all = [site.input(0), site.output(0), site.sizesRead(1), site.sizesRead(2)].flatMap((axes) => axes ?? [])
+  switch (operatorName(site.node)) {
+    case 'Reshape':
+      return reshapeTarget(site, NOTHING) === undefined ? all : []
+    case 'Expand':
+      return expandTarget(site, NOTHING) === undefined ? all : []
+    case 'Split':
+      return splitAxis(site) === undefined ? all : []
+    case 'Slice':
+      return sliceBounds(site) === undefined ? slicedAlong(site) : []
+    default:
+      return []
+  }
+}
+
+function slicedAlong(site: Unresized): readonly Axis[] {
+  const [x, axes] = [site.input(0) ?? [], slicedAxes(site)]
+  return [...(axes?.map((axis) => x[axis]!) ?? x), ...site.sizesRead(1), ...site.sizesRead(2)]
+}
+
+const NOTHING: Removals = new Map()
 
 /** Channels ÷ channels of one group. */
 function group({ node, removals, input }: Resizing): Node {
@@ -26,69 +52,97 @@ function group({ node, removals, input }: Resizing): Node {
 
 /** New sizes where they are fixed; 0 (as before) or one −1 (whatever is left) where they are not. */
 function reshape(site: Resizing): Node {
-  const { node, removals, input, output } = site
-  const [x, out] = [input(0), output(0)]
-  if (x === undefined || out === undefined || !changes(out, removals)) return node
-  let inferred = false
-  const target = out.map((axis, i) => {
-    if (site.isFixed(0, i)) return sizeAfter(axis, removals)
-    if (x[i] !== undefined && find(x[i]) === find(axis)) return 0
-    if (inferred)
-      throw new PareError(`Reshape '${node.name}' has two sizes that are known only at run time.`, {
-        hint: 'leave this group out with --exclude.',
-      })
-    inferred = true
-    return -1
-  })
+  const { node, removals, output } = site
+  if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
+  const target = reshapeTarget(site, removals)!
   const { allowzero: _, ...attributes } = Object.fromEntries(node.attributes)
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(target)], attributes: new Map(Object.entries(attributes)) })
 }
 
-/** 1 leaves an axis as it is. */
+/** Undefined where two sizes are known only at run time, or the target is an attribute, as before opset 5. */
+function reshapeTarget(site: Unresized, removals: Removals): readonly number[] | undefined {
+  const [x, out] = [site.input(0), site.output(0)]
+  if (x === undefined || out === undefined || site.opset < 5) return undefined
+  const target = out.map((axis, i) => {
+    if (site.isFixed(0, i)) return sizeAfter(axis, removals)
+    return x[i] !== undefined && find(x[i]) === find(axis) ? 0 : -1
+  })
+  return target.indexOf(-1) === target.lastIndexOf(-1) ? target : undefined
+}
+
 function expand(site: Resizing): Node {
-  const { node, removals, input, output } = site
-  const [x, out] = [input(0), output(0)]
-  if (x === undefined || out === undefined || !changes(out, removals)) return node
+  const { node, removals, output } = site
+  if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
+  return editNode(node, { inputs: [node.inputs[0]!, site.constant(expandTarget(site, removals)!)] })
+}
+
+/** 1 leaves an axis as it is. Undefined where an axis is stretched to a size that is known only at run time. */
+function expandTarget(site: Unresized, removals: Removals): readonly number[] | undefined {
+  const [x, out] = [site.input(0), site.output(0)]
+  if (x === undefined || out === undefined) return undefined
   const target = out.map((axis, i) => {
     const from = x[i - out.length + x.length]
     if (from !== undefined && from.size === axis.size) return 1
-    if (site.isFixed(0, i)) return sizeAfter(axis, removals)
-    throw new PareError(`Expand '${node.name}' has a size that is known only at run time.`, {
-      hint: 'leave this group out with --exclude.',
-    })
+    return site.isFixed(0, i) ? sizeAfter(axis, removals) : undefined
   })
-  return editNode(node, { inputs: [node.inputs[0]!, site.constant(target)] })
+  return target.every((size) => size !== undefined) ? target : undefined
 }
 
+/** Sizes of the parts stand in an attribute before opset 13, and in an input since. */
 function split(site: Resizing): Node {
-  const { node, removals, input } = site
-  const x = input(0)
-  if (x === undefined) return node
-  const at = axisOf(integer(node, 'axis') ?? 0, x.length)
-  if (!changes([x[at]!], removals)) return node
+  const { node, removals } = site
+  const at = splitAxis(site)
+  if (at === undefined || !changes([site.input(0)![at]!, ...site.sizesRead(1)], removals)) return node
   const parts = node.outputs.map((_, i) => sizeAfter(site.output(i)![at]!, removals))
-  const { split: old, num_outputs: __, ...attributes } = Object.fromEntries(node.attributes)
-  if (old !== undefined) return withAttribute(node, 'split', parts.map(BigInt))
+  if (site.opset < 13) return withAttribute(node, 'split', parts.map(BigInt))
+  const { num_outputs: _, ...attributes } = Object.fromEntries(node.attributes)
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(parts)], attributes: new Map(Object.entries(attributes)) })
+}
+
+/** Undefined where an output is left out, whose size nothing tells. */
+function splitAxis({ node, input, output }: Unresized): number | undefined {
+  const x = input(0)
+  if (x === undefined || node.outputs.some((_, i) => output(i) === undefined)) return undefined
+  return axisOf(integer(node, 'axis') ?? 0, x.length)
 }
 
 /** Starts and ends count what is kept before them. */
 function slice(site: Resizing): Node {
-  const { node, removals, input, value } = site
-  const x = input(0)
-  const starts = list(node, 'starts') ?? value(1)
-  const ends = list(node, 'ends') ?? value(2)
-  const axes = (list(node, 'axes') ?? value(3) ?? x?.map((_, i) => i))?.map((axis) => axisOf(axis, x?.length ?? 0))
-  if (x === undefined || !changes(axes?.map((axis) => x[axis]!) ?? x, removals)) return node
-  if (starts === undefined || ends === undefined || axes === undefined) {
-    throw new PareError(`Slice '${node.name}' has bounds that are known only at run time.`, {
-      hint: 'leave this group out with --exclude.',
-    })
-  }
-  const moved = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x[axes[i]!]!, bound, removals))
+  const { node, removals } = site
+  const x = site.input(0)
+  const axes = slicedAxes(site)
+  const cut = axes?.map((axis) => x![axis]!) ?? x ?? []
+  if (!changes([...cut, ...site.sizesRead(1), ...site.sizesRead(2)], removals)) return node
+  const { starts, ends } = sliceBounds(site)!
+  const moved = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
   const [from, to] = [moved(starts), moved(ends)]
-  if (node.attributes.has('starts')) return withAttribute(withAttribute(node, 'starts', from.map(BigInt)), 'ends', to.map(BigInt))
+  if (site.opset < 10) return withAttribute(withAttribute(node, 'starts', from.map(BigInt)), 'ends', to.map(BigInt))
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(from), site.constant(to), ...node.inputs.slice(3)] })
+}
+
+/** Undefined where they are known only at run time. */
+function sliceBounds(site: Unresized): { starts: readonly number[]; ends: readonly number[] } | undefined {
+  const starts = list(site.node, 'starts') ?? site.value(1)
+  const ends = list(site.node, 'ends') ?? site.value(2)
+  return starts === undefined || ends === undefined || slicedAxes(site) === undefined ? undefined : { starts, ends }
+}
+
+/** All from the first on where none are given. */
+function slicedAxes(site: Unresized): readonly number[] | undefined {
+  const x = site.input(0)
+  const isGiven = site.input(3) !== undefined
+  const axes = list(site.node, 'axes') ?? (isGiven ? site.value(3) : x?.map((_, i) => i))
+  return x === undefined ? undefined : axes?.map((axis) => axisOf(axis, x.length))
+}
+
+/** Without axes, all of size 1 go: an axis that is cut to one unit would go too. */
+function squeeze(site: Resizing): Node {
+  const [x, out] = [site.input(0), site.output(0)]
+  const isGiven = site.node.attributes.has('axes') || site.input(1) !== undefined
+  if (x === undefined || isGiven || !changes(out ?? [], site.removals)) return site.node
+  const axes = [...x.keys()].filter((i) => x[i]!.size === 1)
+  if (site.opset < 13) return withAttribute(site.node, 'axes', axes.map(BigInt))
+  return editNode(site.node, { inputs: [site.node.inputs[0]!, site.constant(axes)] })
 }
 
 function keptBefore(axis: Axis, bound: number, removals: Removals): number {

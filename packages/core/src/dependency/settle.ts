@@ -1,0 +1,17 @@
+import type { Node } from '@pare/onnx'
+import { operatorName } from '../operators.js'
+import { pin } from './axis.js'
+import type { Unresized } from './resizing.js'
+import { unwritable } from './sizes.js'
+import type { SizesRead } from './sizes-read.js'
+
+/** Pins the axes at nodes that could not be given their new sizes: what is offered can be cut. */
+export function settle(sites: readonly Unresized[], { held }: SizesRead): void {
+  for (const site of sites) {
+    const reason = `${named(site.node)} has sizes that are known only at run time`
+    for (const axis of unwritable(site)) pin(axis, reason)
+  }
+  for (const [node, axes] of held) for (const axis of axes) pin(axis, `${named(node)} computes with its size`)
+}
+
+const named = (node: Node) => `${operatorName(node)} '${node.name || node.outputs[0]}'`
