@@ -57,14 +57,14 @@ function counted(total: number, { signal, onProgress }: PlanOptions): () => void
 }
 
 async function scoresOf({ step, groups }: CutRequest, options: PlanOptions, progress: () => void): Promise<Ranked[]> {
+  const precision = precisionOf(groups.flatMap(({ slices }) => slices))
   const scoring = {
-    precision: precisionOf(groups.flatMap(({ slices }) => slices)),
+    precision,
     buffers: newBuffers(),
     progress: () => options.signal?.throwIfAborted(),
-    saliency: trace(step.criterion),
+    kernel: (options.backend ?? cpu).compile(trace(step.criterion), precision),
     norm: step.norm ?? 'l1',
     seed: options.seed,
-    backend: options.backend ?? cpu,
   }
   const ranked: Ranked[] = []
   for (const group of groups) {

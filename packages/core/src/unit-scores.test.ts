@@ -17,10 +17,9 @@ const scores = async (group: Sliced, norm: Norm, criterion = magnitude) =>
       precision: 'f32',
       buffers: newBuffers(),
       progress: () => {},
-      saliency: trace(criterion),
+      kernel: cpu.compile(trace(criterion), 'f32'),
       norm,
       seed: 1,
-      backend: cpu,
     }),
   )
 

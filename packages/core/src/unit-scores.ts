@@ -1,14 +1,14 @@
-import type { Backend } from './backend.js'
-import type { Expression, Slice } from './contract.js'
+import type { Kernel } from './backend.js'
+import type { Slice } from './contract.js'
 import type { Norm } from './plan.js'
 import { randomStream } from './random.js'
 import { elementsOf, type Reading, readChunks } from './stream.js'
 
 export interface UnitScoring extends Reading {
-  readonly saliency: Expression
+  /** Of the criterion, compiled once for all groups. */
+  readonly kernel: Kernel
   readonly norm: Norm
   readonly seed: number
-  readonly backend: Backend
 }
 
 /** Units with the slices they own. */
@@ -19,10 +19,9 @@ export interface Sliced {
 
 /** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
 export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring): Promise<Float64Array> {
-  const { norm, saliency, seed, backend, ...reading } = scoring
+  const { norm, kernel, seed, ...reading } = scoring
   const scored = slices.filter((slice) => slice.scored)
   const scores = new Float64Array(units).fill(norm === 'max' ? -Infinity : 0)
-  const kernel = backend.compile(saliency, reading.precision)
   for (const slice of scored) {
     const { id, tensor } = slice
     const source = {
@@ -48,12 +47,24 @@ function addChunk(
 ): void {
   const inner = tensor.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
   const [squares, max] = [norm === 'l2', norm === 'max']
-  for (let i = 0; i < values.length; i++) {
-    const unit = units[Math.floor((start + i) / inner) % units.length]!
-    const value = values[i]!
-    if (unit < 0 || value === -Infinity) continue
-    if (max) scores[unit] = Math.max(scores[unit]!, value)
-    else scores[unit]! += squares ? value * value : value
+  const { length } = values
+  let position = Math.floor(start / inner) % units.length
+  let end = inner - (start % inner)
+  for (let i = 0; i < length; end += inner) {
+    const stop = Math.min(end, length)
+    const unit = units[position]!
+    if (unit >= 0) {
+      let score = scores[unit]!
+      for (; i < stop; i++) {
+        const value = values[i]!
+        if (value === -Infinity) continue
+        if (max) score = Math.max(score, value)
+        else score += squares ? value * value : value
+      }
+      scores[unit] = score
+    }
+    i = stop
+    if (++position === units.length) position = 0
   }
 }
 

@@ -25,14 +25,22 @@ export interface Shapes {
 
 /**
  * Shapes of all values for given sizes of the inputs, by one rule an operator, with small constants computed. A value that no rule
- * reaches has none: nothing is guessed. Reads constants of up to 4,096 elements. Linear in nodes, counting calls of functions.
+ * reaches has none: nothing is guessed. Reads integer constants of up to 4,096 elements, others of up to 64. Linear in nodes, counting calls of functions.
  * Throws PareError when the inputs contradict the model or each other.
  */
 export async function inferShapes(model: Model, options: ShapeOptions = {}): Promise<Shapes> {
-  const inference = new Inference(model, await smallConstants(model))
-  const given = inputShapes(model.graph, options)
-  inference.graph(model.graph, { names: new Map(given), path: '', opsets: model.opsets })
-  return inference
+  return (await shapesOf(model))(options)
+}
+
+/** `inferShapes` for one model and any sizes: constants are read once. */
+export async function shapesOf(model: Model): Promise<(options?: ShapeOptions) => Shapes> {
+  const constants = await smallConstants(model)
+  return (options = {}) => {
+    const inference = new Inference(model, constants)
+    const given = inputShapes(model.graph, options)
+    inference.graph(model.graph, { names: new Map(given), path: '', opsets: model.opsets })
+    return inference
+  }
 }
 
 /** Shapes of the inputs that the caller must feed. */
@@ -76,7 +84,7 @@ function bind({ name, shape: declared }: ValueInfo, shape: readonly number[], si
 async function smallConstants(model: Model): Promise<ReadonlyMap<Tensor, Known>> {
   const tensors: Tensor[] = []
   withTensors(model, (tensor) => {
-    if (COMPUTABLE.test(tensor.type) && elementCount(tensor.shape) <= MOST_KNOWN) tensors.push(tensor)
+    if (elementCount(tensor.shape) <= mostKnown(tensor)) tensors.push(tensor)
     return tensor
   })
   const known = new Map<Tensor, Known>()
@@ -87,7 +95,14 @@ async function smallConstants(model: Model): Promise<ReadonlyMap<Tensor, Known>>
   return known
 }
 
-const COMPUTABLE = /^(?:u?int(?:8|16|32|64)|bool|float(?:16|32|64))$/
+/** Elements beyond which a constant is not read. */
+function mostKnown({ type }: Tensor): number {
+  if (/^(?:u?int(?:8|16|32|64)|bool)$/.test(type)) return MOST_KNOWN
+  return /^float(?:16|32|64)$/.test(type) ? MOST_FLOATS : -1
+}
+
+/** Scales, and sizes on their way through a division. Larger ones are weights, and there are many. */
+const MOST_FLOATS = 64
 
 /** Where names are looked up. */
 interface Place {

@@ -1,4 +1,4 @@
-import { inferShapes, type Model, type Node, type Scope, type Shapes, type Tensor, visitNodes } from '@pare/onnx'
+import { type Model, type Node, type Scope, type ShapeOptions, type Shapes, shapesOf, type Tensor, visitNodes } from '@pare/onnx'
 import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
 import { AXIS_RULES } from './rules.js'
@@ -132,12 +132,8 @@ const SCALES = [1, 32]
  * is the same at every scale is fixed.
  */
 async function inferOften(model: Model): Promise<readonly Shapes[]> {
-  const tried: Shapes[][] = []
-  for (const scale of SCALES) {
-    const pair: Shapes[] = []
-    for (const primes of [FIRST, SECOND]) pair.push(await inferShapes(model, sizesOf(model, primes, scale)))
-    tried.push(pair)
-  }
+  const infer = await shapesOf(model)
+  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, primes, scale))))
   return tried.sort((a, b) => told(b[0]!) - told(a[0]!)).flat()
 }
 
@@ -148,7 +144,7 @@ function told({ shapes }: Shapes): number {
 }
 
 /** An axis of an input that has no name is taken to be the same as that of other inputs at the same place. */
-function sizesOf({ graph }: Model, primes: readonly number[], scale: number): Parameters<typeof inferShapes>[1] {
+function sizesOf({ graph }: Model, primes: readonly number[], scale: number): ShapeOptions {
   const nameOf = (size: number | string | undefined, axis: number) => size ?? `\n${axis}`
   const symbols = new Set(
     graph.inputs.flatMap(({ shape }) => shape?.map(nameOf) ?? []).filter((size) => typeof size === 'string'),

@@ -14,9 +14,21 @@ export interface Coupling {
 
 /**
  * The groups of a model, in the order of the graph: one for each atom along which a weight is sliced. Held ones are listed too, with the reason.
- * Linear in the sizes of axes; a tensor that several groups slice is listed in each.
+ * Linear in the sizes of axes; a tensor that several groups slice is listed in each. What was found is remembered as long as the model is held:
+ * planning, cutting and proving ask for the same.
  */
-export async function findCoupling(model: Model): Promise<Coupling> {
+export function findCoupling(model: Model): Promise<Coupling> {
+  const known = remembered.get(model)
+  if (known !== undefined) return known
+  const found = groupsOf(model)
+  remembered.set(model, found)
+  found.catch(() => remembered.delete(model))
+  return found
+}
+
+const remembered = new WeakMap<Model, Promise<Coupling>>()
+
+async function groupsOf(model: Model): Promise<Coupling> {
   const dependencies = await findDependencies(model)
   const slices = new Map<Axis, Slice[]>()
   for (const { id, tensor, axes } of dependencies.constants) {
@@ -25,16 +37,19 @@ export async function findCoupling(model: Model): Promise<Coupling> {
       for (const unit of atomsOf(along)) {
         if (unit.size === 1) continue
         const slice = { id, tensor, axis, units: unitsAlong(along, unit), scored: tensor.shape.length > 1 }
-        slices.set(unit, [...(slices.get(unit) ?? []), slice])
+        const others = slices.get(unit)
+        if (others === undefined) slices.set(unit, [slice])
+        else others.push(slice)
       }
     }
   }
   const groups: CoupledGroup[] = []
   const atoms = new Map<string, Axis>()
+  const times = new Map<string, number>()
   for (const [atom, list] of slices) {
     // What no weight is sliced along has nothing to be judged by.
     if (!list.some(({ scored }) => scored)) continue
-    const id = freeId(list.find(({ scored }) => scored)!, atoms)
+    const id = freeId(list.find(({ scored }) => scored)!, times)
     atoms.set(id, atom)
     const held = atom.pin === undefined ? {} : { held: atom.pin }
     groups.push({ kind: 'coupled', id, units: atom.size, roles: new Set(atom.roles), slices: list, ...held })
@@ -43,8 +58,9 @@ export async function findCoupling(model: Model): Promise<Coupling> {
 }
 
 /** The first weight that is sliced, and its axis; a number behind where one axis holds several groups, as a fused QKV does. */
-function freeId({ id, axis }: Slice, taken: ReadonlyMap<string, unknown>): string {
+function freeId({ id, axis }: Slice, times: Map<string, number>): string {
   const name = `${id}:${axis}`
-  if (!taken.has(name)) return name
-  for (let n = 2; ; n++) if (!taken.has(`${name}#${n}`)) return `${name}#${n}`
+  const n = (times.get(name) ?? 0) + 1
+  times.set(name, n)
+  return n === 1 ? name : `${name}#${n}`
 }
