@@ -84,9 +84,13 @@ function ownPackages(): Record<string, string> {
   const names = [
     '@pare/criterion-magnitude',
     '@pare/criterion-random',
+    '@pare/preset-cnn',
+    '@pare/preset-transformer',
     '@pare/structure-channel',
     '@pare/structure-element',
     '@pare/structure-head',
+    '@pare/structure-hidden',
+    '@pare/structure-layer',
     '@pare/structure-neuron',
   ]
   const found = names.flatMap((name) => {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Criterion, Structure } from '@pare/core'
+import type { Criterion, PruneStep, Structure } from '@pare/core'
 import { Failure, isPareError, untrusted, usage } from './failure.js'
 import { formatValue } from './format.js'
 import { type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
@@ -25,11 +25,17 @@ export function resolveStructure(written: Written<Structure>, source: PluginSour
   return resolve('structure', written, source) as Promise<Structure>
 }
 
-async function resolve(
-  kind: PluginKind,
-  written: Written<Criterion | Structure>,
-  source: PluginSource,
-): Promise<Criterion | Structure> {
+/** The steps of a preset. */
+export function resolvePreset(written: Written<Preset>, source: PluginSource): Promise<Preset> {
+  return resolve('preset', written, source) as Promise<Preset>
+}
+
+/** What the factory of a preset gives. */
+export type Preset = readonly PruneStep[]
+
+type Plugin = Criterion | Structure | Preset
+
+async function resolve(kind: PluginKind, written: Written<Plugin>, source: PluginSource): Promise<Plugin> {
   if (isPlugin(kind, written)) return written
   const reference = readReference(kind, written)
   const found = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))
@@ -44,10 +50,16 @@ const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () =
     magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
     random: async () => (await import('@pare/criterion-random')).random,
   },
+  preset: {
+    cnn: async () => (await import('@pare/preset-cnn')).cnn,
+    transformer: async () => (await import('@pare/preset-transformer')).transformer,
+  },
   structure: {
     channel: async () => (await import('@pare/structure-channel')).channel,
     element: async () => (await import('@pare/structure-element')).element,
     head: async () => (await import('@pare/structure-head')).head,
+    hidden: async () => (await import('@pare/structure-hidden')).hidden,
+    layer: async () => (await import('@pare/structure-layer')).layer,
     neuron: async () => (await import('@pare/structure-neuron')).neuron,
   },
 }
@@ -133,7 +145,7 @@ function exportName(kind: PluginKind, packageName: string): string {
   return short.replace(/[-_.]+(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function make(kind: PluginKind, { name, options }: PluginReference, found: unknown): Criterion | Structure {
+function make(kind: PluginKind, { name, options }: PluginReference, found: unknown): Plugin {
   const watched = watchReads(options)
   const plugin = typeof found === 'function' ? call(kind, name, () => (found as Factory)(watched.options)) : found
   if (!isPlugin(kind, plugin)) {
@@ -182,9 +194,16 @@ function call<Result>(kind: PluginKind, name: string, factory: () => Result): Re
 
 const MEMBERS: { readonly [Kind in PluginKind]: readonly string[] } = {
   criterion: ['name', 'needs', 'saliency'],
+  preset: ['a list of steps with structure, criterion and target'],
   structure: ['name', 'find'],
 }
 
-export function isPlugin(kind: PluginKind, value: unknown): value is Criterion & Structure {
+export function isPlugin(kind: PluginKind, value: unknown): value is Criterion & Structure & Preset {
+  if (kind === 'preset') return Array.isArray(value) && value.length > 0 && value.every(isStep)
   return typeof value === 'object' && value !== null && MEMBERS[kind].every((member) => member in value)
+}
+
+function isStep(value: unknown): value is PruneStep {
+  const { structure, criterion, target } = (value ?? {}) as Partial<PruneStep>
+  return isPlugin('structure', structure) && isPlugin('criterion', criterion) && typeof target === 'object'
 }

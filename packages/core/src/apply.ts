@@ -1,14 +1,13 @@
 import { editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
 import type { Backend, Bits, Chunk, Kernel, Precision } from './backend.js'
+import { cutBlocks } from './blocks/cut-blocks.js'
 import type { Weight } from './contract.js'
 import { cpu } from './cpu.js'
-import type { Axis } from './dependency/axis.js'
 import { cut } from './dependency/cut.js'
-import { type Coupling, findCoupling } from './dependency/groups.js'
-import type { Removals } from './dependency/kept.js'
 import type { CutStep, MaskedWeight, MaskStep, Plan, PlanStep } from './plan.js'
 import { randomStream } from './random.js'
+import { ANOTHER, removedUnits } from './removed-units.js'
 import { type RowThresholds, rowOf } from './rows.js'
 import { bitsOf, floatsOf, floatType, widthOf } from './stream.js'
 import type { Threshold } from './threshold.js'
@@ -32,30 +31,9 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
 }
 
 async function applyCut(model: Model, step: CutStep): Promise<Model> {
-  const coupling = await findCoupling(model)
-  return cut(model, coupling.dependencies, removalsOf(step, coupling))
+  const { dependencies, removals, blocks } = await removedUnits(model, step)
+  return cutBlocks(cut(model, dependencies, removals), blocks)
 }
-
-/** Units that a step removes, by atom. Throws PareError where the model has other groups. */
-export function removalsOf({ groups }: CutStep, { atoms }: Coupling): Removals {
-  const removals = new Map<Axis, Uint8Array>()
-  for (const { id, units, removed } of groups) {
-    const atom = atoms.get(id)
-    if (atom === undefined || atom.size !== units || removed.some((unit) => unit >= units)) {
-      throw new PareError(
-        `the plan cuts '${id}' with ${units} units, and this model ${atom === undefined ? 'has no such group' : `has it with ${atom.size}`}.`,
-        ANOTHER,
-      )
-    }
-    if (atom.pin !== undefined) throw new PareError(`the plan cuts '${id}', which is held: ${atom.pin}.`, ANOTHER)
-    const mask = new Uint8Array(units)
-    for (const unit of removed) mask[unit] = 1
-    removals.set(atom, mask)
-  }
-  return removals
-}
-
-const ANOTHER = { hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.' }
 
 function applyMask(model: Model, step: MaskStep, { seed, backend = cpu }: { seed: number; backend?: Backend }): Model {
   const weights = new Map(weightsOf(model).map((weight) => [weight.id, weight]))

@@ -60,7 +60,7 @@ export interface CoupledGroup extends Units {
   readonly roles: ReadonlySet<Role>
 }
 
-/** Units that are stretches of the graph, one after another: a unit that goes is passed by. Its id: the value that enters the first. */
+/** Units that are stretches of the graph, one after another: a unit that goes is passed by. Its id: 'blocks:' and the value that enters the first. */
 export interface BlockGroup extends Units {
   readonly kind: 'block'
   /** One for each unit, in the order of the graph. */

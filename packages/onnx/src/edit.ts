@@ -1,6 +1,7 @@
 import { byteLength, elementCount } from './datatype.js'
 import { describeTensor } from './encode.js'
-import type { Graph, Model, Node, Tensor } from './model.js'
+import { makeValueInfo } from './make.js'
+import type { Graph, Model, Node, Tensor, ValueInfo } from './model.js'
 import { filesOf, rememberFiles } from './origin.js'
 import { create, OperatorSetIdProtoSchema, withFields } from './proto.js'
 
@@ -40,6 +41,16 @@ export function editNode(node: Node, changes: NodeChanges): Node {
     attribute: [...edited.attributes.values()].map((each) => each.proto),
   })
   return { ...edited, inputs: input, outputs: output, proto }
+}
+
+export type ValueInfoChanges = Partial<Pick<ValueInfo, 'name' | 'shape'>>
+
+/** Only a tensor has a shape to change. */
+export function editValueInfo(value: ValueInfo, changes: ValueInfoChanges): ValueInfo {
+  const edited = { ...value, ...changes }
+  const described = changes.shape !== undefined && makeValueInfo(edited).proto.type
+  const proto = withFields(value.proto, { name: edited.name, ...(described && { type: described }) })
+  return { ...edited, proto }
 }
 
 export type GraphChanges = Partial<Omit<Graph, 'proto'>>

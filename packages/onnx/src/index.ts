@@ -4,10 +4,12 @@ export {
   editModel,
   editNode,
   editTensor,
+  editValueInfo,
   type GraphChanges,
   type ModelChanges,
   type NodeChanges,
   type TensorChanges,
+  type ValueInfoChanges,
 } from './edit.js'
 export { PareError } from './error.js'
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './float16.js'

@@ -76,7 +76,7 @@ function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGrou
   const whole = found.filter(({ held }) => held === undefined)
   const group = (units: typeof found): BlockGroup => ({
     kind: 'block',
-    id: units[0]!.from,
+    id: `blocks:${units[0]!.from}`,
     units: units.length,
     slices: units.flatMap(({ region }, unit) => (region === undefined ? [] : slicesOf(flow, region, unit))),
     blocks: units.map(({ block }) => block),

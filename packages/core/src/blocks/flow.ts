@@ -81,7 +81,15 @@ function stepsOf(node: Node, nested: readonly string[], constant: (name: string)
   const norm = split(node.inputs.slice(2, skip.bias))
   return [
     { node, part: 'sum', reads: added.reads, makes: [sum], addends: added.reads, constants: added.constants, weighs: false },
-    { node, part: 'norm', reads: [sum], makes: makes.filter((name) => name !== sum), addends: [], constants: norm.constants, weighs: false },
+    {
+      node,
+      part: 'norm',
+      reads: [sum],
+      makes: makes.filter((name) => name !== sum),
+      addends: [],
+      constants: norm.constants,
+      weighs: false,
+    },
   ]
 }
 

@@ -3,14 +3,20 @@ import {
   editModel,
   editNode,
   editTensor,
+  editValueInfo,
   type Model,
+  makeNode,
   makeTensor,
   type Node,
   type Tensor,
+  type ValueInfo,
   withTensors,
 } from '@pare/onnx'
 import { operatorName } from '../operators.js'
+import { withoutDead } from '../tidy.js'
+import type { Axis } from './axis.js'
 import { type ConstantAxes, type Dependencies, opsetOf } from './dependencies.js'
+import { resized } from './gated.js'
 import { keptPositions, type Removals } from './kept.js'
 import { RESIZE } from './sizes.js'
 import { slicedPayload } from './sliced.js'
@@ -20,14 +26,30 @@ export function cut(model: Model, dependencies: Dependencies, removals: Removals
   const { own, shared, inputs } = sliceConstants(dependencies, removals)
   const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
   const added: Tensor[] = [...shared]
-  const nodes = sliced.graph.nodes.map((node) =>
+  const nodes = sliced.graph.nodes.flatMap((node) =>
     resize(rename(node, inputs), { opsets: model.opsets, dependencies, removals, added }),
   )
   const { graph } = sliced
   const values = graph.values.filter(
     ({ name }) => !(dependencies.values.get(name) ?? []).some((axis) => keptPositions(axis, removals).length !== axis.size),
   )
-  return editModel(sliced, { graph: editGraph(graph, { nodes, values, initializers: [...graph.initializers, ...added] }) })
+  // An initializer may stand among the inputs too.
+  const axes = new Map([...dependencies.constants.map(({ id, axes }) => [id, axes] as const), ...dependencies.values])
+  const after = (value: ValueInfo) => declared(value, axes.get(value.name) ?? [], removals)
+  const edited = editGraph(graph, {
+    inputs: graph.inputs.map(after),
+    outputs: graph.outputs.map(after),
+    nodes,
+    values,
+    initializers: [...graph.initializers, ...added],
+  })
+  return withoutDead(model, editModel(sliced, { graph: edited }))
+}
+
+/** What the model says of an input or output: its part of a cache may be smaller. */
+function declared(value: ValueInfo, axes: readonly Axis[], removals: Removals): ValueInfo {
+  const shape = resized(value, axes, removals)
+  return shape?.some((size, i) => size !== value.shape![i]) ? editValueInfo(value, { shape }) : value
 }
 
 /** Slices by id, slices under new names for readers that need others, and what those readers read: by output of the node, input and name. */
@@ -49,7 +71,7 @@ function sliceConstants({ constants }: Dependencies, removals: Removals): Slices
         if (slice !== undefined) own.set(readers[0]!.id, slice)
         continue
       }
-      const name = `${readers[0]!.tensor.name}/slice${i}`
+      const name = `${readers[0]!.id}/slice${i}`
       shared.push(editTensor(slice ?? readers[0]!.tensor, { name }))
       for (const { node, input } of readers.flatMap((each) => each.readers)) {
         const key = node.outputs[0]!
@@ -79,11 +101,23 @@ interface Resized {
   readonly added: Tensor[]
 }
 
-function resize(node: Node, { opsets, dependencies, removals, added }: Resized): Node {
+/** The node with its new sizes, behind the nodes that compute them. */
+function resize(node: Node, { opsets, dependencies, removals, added }: Resized): Node[] {
   const rewrite = RESIZE.get(operatorName(node))
-  if (rewrite === undefined) return node
+  if (rewrite === undefined) return [node]
   const { axesAt, values, numbers, isFixed, sizesRead } = dependencies
-  return rewrite({
+  const before: Node[] = []
+  const constant = (list: readonly number[]) => {
+    const name = `${node.outputs[0]}/sizes${added.length}`
+    added.push(makeTensor({ name, type: 'int64', values: list }))
+    return name
+  }
+  const compute = (op: string, inputs: readonly string[]) => {
+    const output = `${node.outputs[0]}/computed${before.length}`
+    before.push(makeNode({ op, inputs, outputs: [output] }))
+    return output
+  }
+  const resized = rewrite({
     node,
     opset: opsetOf(opsets, node),
     removals,
@@ -92,12 +126,15 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     value: (index) => numbers.get(node.inputs[index]!),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
-    constant(list) {
-      const name = `${node.outputs[0]}/sizes${added.length}`
-      added.push(makeTensor({ name, type: 'int64', values: list }))
-      return name
+    constant,
+    sizes(input, list) {
+      if (list.every((size) => size !== undefined)) return constant(list)
+      const given = list.slice(-axesAt(node.outputs[0]!, input)![0]!.size)
+      const kept = compute('Mul', [node.inputs[input]!, constant(given.map((size) => (size === undefined ? 1 : 0)))])
+      return compute('Add', [kept, constant(given.map((size) => size ?? 0))])
     },
   })
+  return [...before, resized]
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -1,6 +1,7 @@
 import { type Model, type Node, type Scope, type ShapeOptions, type Shapes, shapesOf, type Tensor, visitNodes } from '@pare/onnx'
 import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
+import { holdEdges } from './edges.js'
 import { AXIS_RULES } from './rules.js'
 import { settle } from './settle.js'
 import { applyRule, type Contraction } from './site.js'
@@ -14,6 +15,8 @@ export interface Dependencies {
   readonly values: ReadonlyMap<string, readonly Axis[]>
   /** Where values are summed over an axis. */
   readonly contractions: readonly Contraction[]
+  /** Nodes that take statistics over an axis. */
+  readonly statistics: ReadonlySet<Node>
   /** Axes of an input of the node with this first output. Undefined where it is left out. */
   axesAt(output: string, input: number): readonly Axis[] | undefined
   /** Elements of small integer values that are the same whatever the sizes of the inputs. */
@@ -49,13 +52,14 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
   const constants = new Map<string, ConstantAxes>()
   const values = new Map<string, readonly Axis[]>()
   const contractions: Contraction[] = []
+  const statistics = new Set<Node>()
   for (const { name } of model.graph.inputs)
     values.set(
       name,
-      (shapes!.shapes.get(name) ?? []).map((size) => atom(size, `it is an axis of the input '${name}'`)),
+      (shapes!.shapes.get(name) ?? []).map((size) => atom(size)),
     )
   const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
-  const state: State = { shapes: shapes!, others, constants, values, inputs, contractions }
+  const state: State = { shapes: shapes!, others, constants, values, inputs, contractions, statistics }
   const elsewhere = new Map<string, string>()
   visitNodes(model, (node, scope) => {
     if (scope.path === '') {
@@ -63,15 +67,14 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
       for (const { name } of model.graph.outputs) if (node.outputs.includes(name)) note(scope.constant(name)?.id, OUTPUT)
     } else for (const name of node.inputs) heldBySubgraph(name, scope)
   })
-  for (const { name } of model.graph.outputs) {
-    note(name, OUTPUT)
-    for (const axis of values.get(name) ?? []) pin(axis, `it is an axis of the output '${name}'`)
-  }
+  for (const { name } of model.graph.outputs) note(name, OUTPUT)
+  holdEdges(model, values)
   for (const { id, axes } of constants.values()) for (const axis of elsewhere.has(id) ? axes : []) pin(axis, elsewhere.get(id)!)
   const found: Omit<Dependencies, 'sizesRead'> = {
     constants: [...constants.values()],
     values,
     contractions,
+    statistics,
     axesAt: (output, input) => inputs.get(output)?.[input],
     numbers: new Map([...shapes!.values.keys()].map((name) => [name, numbersOf(state, name)])),
     isFixed: (value, axis) => isFixed(state, value, axis),
@@ -166,6 +169,7 @@ interface State {
   /** Axes of the inputs of a node, by its first output. */
   readonly inputs: Map<string, readonly (readonly Axis[] | undefined)[]>
   readonly contractions: Contraction[]
+  readonly statistics: Set<Node>
 }
 
 function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
@@ -174,7 +178,7 @@ function isFixed({ shapes, others }: State, value: string, axis: number): boolea
 }
 
 function visit(node: Node, scope: Scope, state: State): void {
-  const { shapes, values, contractions } = state
+  const { shapes, values, contractions, statistics } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
   if (node.op === 'Constant' || scope.constant(node.outputs[0] ?? '') !== undefined) return
   const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
@@ -197,6 +201,7 @@ function visit(node: Node, scope: Scope, state: State): void {
     constants: operands.map(({ constant }) => constant),
     isFixed: (output, axis) => isFixed(state, node.outputs[output]!, axis),
     contractions,
+    statistics,
   })
 }
 

@@ -18,7 +18,9 @@ export interface Resizing {
   sizesRead(index: number): readonly Axis[]
   /** Makes an int64 constant and returns its name. */
   constant(numbers: readonly number[]): string
+  /** Sizes in place of those an input holds; undefined: as it holds them. Returns the name. */
+  sizes(input: number, sizes: readonly (number | undefined)[]): string
 }
 
 /** What is known of a node before anything is removed. */
-export type Unresized = Omit<Resizing, 'removals' | 'constant'>
+export type Unresized = Omit<Resizing, 'removals' | 'constant' | 'sizes'>

@@ -51,6 +51,8 @@ export interface SiteFacts {
   readonly isFixed: Site['isFixed']
   /** Collects. */
   readonly contractions: Contraction[]
+  /** Collects nodes with role 'norm'. */
+  readonly statistics: Set<Node>
 }
 
 /** Applies a rule to a node; without one, or where a shape is not known, everything at the node is pinned. */
@@ -81,6 +83,7 @@ function siteOf({
   constants,
   isFixed,
   contractions,
+  statistics,
   claimed,
 }: SiteFacts & { name: string; claimed: Set<Axis> }): Site {
   const reason = `${node.op} '${name}'`
@@ -110,6 +113,7 @@ function siteOf({
     free: (...axes) => axes.forEach(claim),
     role(role, ...axes) {
       for (const axis of axes) if (axis !== undefined) addRole(axis, role)
+      if (role === 'norm') statistics.add(node)
     },
     contract(input, axis) {
       const along = inputs[input]?.[axis]

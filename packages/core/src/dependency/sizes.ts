@@ -22,9 +22,9 @@ export function unwritable(site: Unresized): readonly Axis[] {
   const all = [site.input(0), site.output(0), site.sizesRead(1), site.sizesRead(2)].flatMap((axes) => axes ?? [])
   switch (operatorName(site.node)) {
     case 'Reshape':
-      return reshapeTarget(site, NOTHING) === undefined ? all : []
+      return untold(site, reshapeTarget(site, NOTHING)) ?? all
     case 'Expand':
-      return expandTarget(site, NOTHING) === undefined ? all : []
+      return untold(site, expandTarget(site, NOTHING)) ?? all
     case 'Split':
       return splitAxis(site) === undefined ? all : []
     case 'Slice':
@@ -32,6 +32,12 @@ export function unwritable(site: Unresized): readonly Axis[] {
     default:
       return []
   }
+}
+
+/** Where some sizes stay as they were computed: the axes that they are of, and those they were computed from. */
+function untold(site: Unresized, target: readonly (number | undefined)[] | undefined): readonly Axis[] | undefined {
+  if (target === undefined || target.every((size) => size !== undefined)) return target && []
+  return [...site.output(0)!.filter((_, i) => target[i] === undefined), ...site.sizesRead(1)]
 }
 
 function slicedAlong(site: Unresized): readonly Axis[] {
@@ -50,42 +56,43 @@ function group({ node, removals, input }: Resizing): Node {
   return count === before ? node : withAttribute(node, 'group', BigInt(count))
 }
 
-/** New sizes where they are fixed; 0 (as before) or one −1 (whatever is left) where they are not. */
 function reshape(site: Resizing): Node {
   const { node, removals, output } = site
   if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
-  const target = reshapeTarget(site, removals)!
+  const target = site.sizes(1, reshapeTarget(site, removals)!)
   const { allowzero: _, ...attributes } = Object.fromEntries(node.attributes)
-  return editNode(node, { inputs: [node.inputs[0]!, site.constant(target)], attributes: new Map(Object.entries(attributes)) })
+  return editNode(node, { inputs: [node.inputs[0]!, target], attributes: new Map(Object.entries(attributes)) })
 }
 
-/** Undefined where two sizes are known only at run time, or the target is an attribute, as before opset 5. */
-function reshapeTarget(site: Unresized, removals: Removals): readonly number[] | undefined {
+/**
+ * New sizes where they are fixed; 0 (as before) or one −1 (whatever is left) where they are not; undefined for those that stay as they are computed.
+ * None where the target is an attribute, as before opset 5.
+ */
+function reshapeTarget(site: Unresized, removals: Removals): readonly (number | undefined)[] | undefined {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined || site.opset < 5) return undefined
   const target = out.map((axis, i) => {
     if (site.isFixed(0, i)) return sizeAfter(axis, removals)
     return x[i] !== undefined && find(x[i]) === find(axis) ? 0 : -1
   })
-  return target.indexOf(-1) === target.lastIndexOf(-1) ? target : undefined
+  return target.indexOf(-1) === target.lastIndexOf(-1) ? target : target.map((size) => (size === -1 ? undefined : size))
 }
 
 function expand(site: Resizing): Node {
   const { node, removals, output } = site
   if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
-  return editNode(node, { inputs: [node.inputs[0]!, site.constant(expandTarget(site, removals)!)] })
+  return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, expandTarget(site, removals)!)] })
 }
 
-/** 1 leaves an axis as it is. Undefined where an axis is stretched to a size that is known only at run time. */
-function expandTarget(site: Unresized, removals: Removals): readonly number[] | undefined {
+/** 1 leaves an axis as it is; undefined for sizes that stay as they are computed. */
+function expandTarget(site: Unresized, removals: Removals): readonly (number | undefined)[] | undefined {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return undefined
-  const target = out.map((axis, i) => {
+  return out.map((axis, i) => {
     const from = x[i - out.length + x.length]
     if (from !== undefined && from.size === axis.size) return 1
     return site.isFixed(0, i) ? sizeAfter(axis, removals) : undefined
   })
-  return target.every((size) => size !== undefined) ? target : undefined
 }
 
 /** Sizes of the parts stand in an attribute before opset 13, and in an input since. */

@@ -1,0 +1,45 @@
+import { editGraph, editModel, type Model } from '@pare/onnx'
+import { capturedBy } from './blocks/flow.js'
+
+/** `after` without the nodes and constants that only what is gone needed. What nothing needed in `before` either stays: it is not ours to judge. */
+export function withoutDead(before: Model, after: Model): Model {
+  const needed = namesNeeded(before)
+  const stillNeeded = namesNeeded(after)
+  const isDead = (names: readonly string[]) => {
+    const given = names.filter((name) => name !== '')
+    return (
+      given.length > 0 &&
+      given.every((name) => !stillNeeded.has(name)) &&
+      (given.some((name) => needed.has(name)) || !wasThere.has(given[0]!))
+    )
+  }
+  const wasThere = new Set([
+    ...before.graph.initializers.map(({ name }) => name),
+    ...before.graph.nodes.flatMap(({ outputs }) => outputs),
+  ])
+  const { graph } = after
+  const nodes = graph.nodes.filter(({ outputs }) => !isDead(outputs))
+  const initializers = graph.initializers.filter(({ name }) => !isDead([name]))
+  if (nodes.length === graph.nodes.length && initializers.length === graph.initializers.length) return after
+  const gone = new Set(graph.initializers.filter((each) => !initializers.includes(each)).map(({ name }) => name))
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs))
+  return editModel(after, {
+    graph: editGraph(graph, {
+      nodes,
+      initializers,
+      inputs: graph.inputs.filter(({ name }) => !gone.has(name)),
+      values: graph.values.filter(({ name }) => made.has(name)),
+    }),
+  })
+}
+
+/** Names of values that the outputs of a model are made of. */
+function namesNeeded({ graph }: Model): ReadonlySet<string> {
+  const needed = new Set(graph.outputs.map(({ name }) => name))
+  // In topological order, as the format demands: a reader stands after what it reads.
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue
+    for (const name of [...node.inputs, ...capturedBy(node)]) needed.add(name)
+  }
+  return needed
+}
