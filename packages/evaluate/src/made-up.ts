@@ -1,0 +1,96 @@
+import { PareError } from '@pare/onnx'
+import { toHalves } from './float16.js'
+import type { ModelValue } from './model-value.js'
+import { type NdArray, sizeOf } from './ndarray.js'
+
+/** What sizes that are not fixed are given: the batch, and all others (a sequence, an image's sides). */
+export type Sizes = readonly [batch: number, others: number]
+
+export interface Making {
+  readonly sizes: Sizes
+  /** Another number makes other values. */
+  readonly run: number
+  /** Rows of the tables that integer inputs index: their values stay below. */
+  readonly rows: ReadonlyMap<string, number>
+}
+
+/**
+ * Values for all inputs, the same ones each time: waves for floats, true for bool, and for integers numbers that are in range, whatever they are: ids
+ * below the rows of the table they index, 0 for token types, else 0 and 1. Throws PareError for types without numbers.
+ */
+export function makeUp(inputs: readonly ModelValue[], making: Making): Record<string, NdArray> {
+  const sizeFor = sizesOf(inputs, making.sizes)
+  return Object.fromEntries(
+    inputs.map((input, i) => [input.name, madeUp(input, input.shape.map(sizeFor), { ...making, run: making.run + 3 * i })]),
+  )
+}
+
+/** Whether any size is free: else all sizes that are tried are the same. */
+export function hasFreeSizes(inputs: readonly ModelValue[]): boolean {
+  return inputs.some(({ shape }) => shape.some(isFree))
+}
+
+function madeUp({ name, type }: ModelValue, shape: readonly number[], { run, rows }: Making): NdArray {
+  const length = sizeOf(shape)
+  const wave = (_: unknown, i: number) => Math.sin(i * 1.7 + run) + Math.cos(i * 0.31)
+  const below = rows.get(name) ?? (/^token_type_ids$/.test(name) ? 1 : 2)
+  const id = (_: unknown, i: number) => ((i + 1) * (7 + 2 * run)) % below
+  // Pixels and other small integers that hold a quantity.
+  const amount = (_: unknown, i: number) => (i * 37 + run) % 128
+  switch (type) {
+    case 'float32':
+      return { type, shape, data: Float32Array.from({ length }, wave) }
+    case 'float64':
+      return { type, shape, data: Float64Array.from({ length }, wave) }
+    case 'float16':
+      return { type, shape, data: toHalves(Float32Array.from({ length }, wave)) }
+    case 'int64':
+      return { type, shape, data: BigInt64Array.from({ length }, (_, i) => BigInt(id(_, i))) }
+    case 'uint64':
+      return { type, shape, data: BigUint64Array.from({ length }, (_, i) => BigInt(id(_, i))) }
+    case 'int32':
+      return { type, shape, data: Int32Array.from({ length }, id) }
+    case 'uint32':
+      return { type, shape, data: Uint32Array.from({ length }, id) }
+    case 'uint8':
+      return { type, shape, data: Uint8Array.from({ length }, amount) }
+    case 'int8':
+      return { type, shape, data: Int8Array.from({ length }, amount) }
+    case 'uint16':
+      return { type, shape, data: Uint16Array.from({ length }, amount) }
+    case 'int16':
+      return { type, shape, data: Int16Array.from({ length }, amount) }
+    case 'bool':
+      return { type, shape, data: new Uint8Array(length).fill(1) }
+    default:
+      throw new PareError(`no values can be made up for input '${name}' of type ${type}.`, {
+        hint: 'evaluate both models on data of your own.',
+      })
+  }
+}
+
+/** Tokens that a cache holds already. */
+const PAST = 3
+
+/**
+ * A name that stands nowhere but on first axes is the batch; 'past…' is what a cache holds, 'total…' that and the sequence; 'a + b' is the sum. The
+ * same name is the same size everywhere.
+ */
+function sizesOf(inputs: readonly ModelValue[], [batch, others]: Sizes): (dim: number | string, axis: number) => number {
+  const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
+  const named = (name: string): number => {
+    if (name.includes('+')) return name.split('+').reduce((sum, part) => sum + named(part.trim()), 0)
+    if (/^\d+$/.test(name)) return Number(name)
+    if (/^past/i.test(name)) return PAST
+    if (/^total/i.test(name)) return PAST + others
+    return inner.has(name) ? others : batch
+  }
+  return (dim, axis) => {
+    if (!isFree(dim)) return dim
+    return typeof dim === 'number' || dim === '' ? (axis === 0 ? batch : others) : named(dim)
+  }
+}
+
+function isFree(dim: number | string): dim is string {
+  return typeof dim === 'string' || dim < 0
+}
