@@ -8,11 +8,12 @@ const allowed = {
   core: ['onnx'],
   'criterion-[^/]+': ['core'],
   'structure-[^/]+': ['core'],
+  'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],
   gate: [],
   evaluate: ['onnx', 'gate'],
   report: ['gate'],
   testing: ['core', 'onnx'],
-  cli: ['onnx', 'core', 'criterion-[^/]+', 'structure-[^/]+', 'evaluate', 'gate', 'report'],
+  cli: ['onnx', 'core', 'criterion-[^/]+', 'structure-[^/]+', 'preset-[^/]+', 'evaluate', 'gate', 'report'],
   action: ['cli', 'report'],
 }
 

@@ -29,13 +29,27 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
 
 type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
 
-function overridesOf({ models, sparsity, ratio, maxDrop, config: _, ...same }: RunInputs): Overrides {
+function overridesOf({ models, sparsity, ratio, target, maxDrop, config: _, ...same }: RunInputs): Overrides {
   return {
     ...same,
     ...(models.length === 0 ? {} : { models }),
     ...(sparsity === undefined ? {} : { target: { sparsity } }),
     ...(ratio === undefined ? {} : { target: { ratio } }),
+    ...(target === undefined ? {} : { target: budgetOf(target) }),
     ...(maxDrop === undefined ? {} : { gate: { maxDrop } }),
+  }
+}
+
+function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNullable<Overrides['target']> {
+  switch (kind) {
+    case 'macs':
+      return { macs: fraction }
+    case 'parameters':
+      return { parameters: fraction }
+    case 'bytes':
+      return { bytes: fraction }
+    default:
+      return kind satisfies never
   }
 }
 

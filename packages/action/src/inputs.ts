@@ -5,6 +5,9 @@ export const failOnSettings = ['regression', 'error', 'never'] as const
 export const commentSettings = ['never', 'on-failure', 'on-change', 'always'] as const
 export const uploadSettings = ['none', 'report', 'models'] as const
 
+const targetKinds = ['macs', 'parameters', 'bytes'] as const
+
+export type TargetKind = (typeof targetKinds)[number]
 export type FailOn = (typeof failOnSettings)[number]
 export type CommentSetting = (typeof commentSettings)[number]
 export type UploadSetting = (typeof uploadSettings)[number]
@@ -22,6 +25,8 @@ export interface RunInputs {
   readonly sparsity?: number
   /** Removed units ÷ all units, between 0 and 1, for structures that cut. */
   readonly ratio?: number
+  /** The fraction that may remain of one of these, above 0 and up to 1, for structures that cut. */
+  readonly target?: { readonly kind: TargetKind; readonly fraction: number }
   /** Absolute, or a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
 }
@@ -51,7 +56,6 @@ export interface Inputs {
 const notYet: Readonly<Record<string, string>> = {
   calibrate: 'criteria that need calibration data',
   train: 'training data',
-  target: "targets other than 'sparsity' and 'ratio'",
   shard: 'runs spread over several jobs',
 }
 
@@ -89,6 +93,7 @@ export function readInputs(env: Env): Inputs {
 
 function readRunInputs(from: Reader): RunInputs {
   const { env } = from
+  refuseTwoTargets(from)
   const lines = (input(env, 'models') ?? '').split('\n').map((line) => line.trim())
   return {
     models: lines.filter((line) => line !== ''),
@@ -99,6 +104,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('structure', input(env, 'structure')),
     ...defined('sparsity', fraction(from, 'sparsity')),
     ...defined('ratio', fraction(from, 'ratio')),
+    ...defined('target', target(from)),
     ...defined('maxDrop', maxDrop(from)),
   }
 }
@@ -142,6 +148,25 @@ function fraction({ env, problems }: Reader, name: string): number | undefined {
   if (number >= 0 && number <= 1) return number
   problems.push(`'${name}' is '${value}', expected a number from 0 to 1${percentHint(value, (share) => share)}`)
   return undefined
+}
+
+/** `macs=0.5`: at most half of the multiply-accumulates remain. */
+function target({ env, problems }: Reader): RunInputs['target'] {
+  const value = input(env, 'target')
+  if (value === undefined) return undefined
+  const [, name, digits = ''] = /^(\w+)\s*=(.*)$/s.exec(value) ?? []
+  const kind = targetKinds.find((each) => each === name)
+  const fraction = plainNumber(digits)
+  if (kind !== undefined && fraction > 0 && fraction <= 1) return { kind, fraction }
+  problems.push(
+    `'target' is '${value}', expected macs=0.5, parameters=0.5 or bytes=0.5: the fraction that may remain, above 0 and up to 1`,
+  )
+  return undefined
+}
+
+function refuseTwoTargets({ env, problems }: Reader): void {
+  const given = ['sparsity', 'ratio', 'target'].filter((name) => input(env, name) !== undefined)
+  if (given.length > 1) problems.push(`${given.map((name) => `'${name}'`).join(' and ')} contradict each other: give one of them`)
 }
 
 /** `0.01`: absolute. `relative=0.01`: a fraction of the reference's value. */

@@ -52,7 +52,7 @@ export async function runWorkspaceCli(cli: WorkspaceCli, request: RunRequest): P
 
 /** Of `pare run`. Absent inputs are left out: the config decides. */
 export function argumentsOf(inputs: RunInputs, folder: string): readonly string[] {
-  const { maxDrop } = inputs
+  const { maxDrop, target } = inputs
   const options: readonly (readonly [string, string | number | undefined])[] = [
     ['--config', inputs.config],
     ['--data', inputs.data],
@@ -61,6 +61,7 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--structure', inputs.structure],
     ['--sparsity', inputs.sparsity],
     ['--ratio', inputs.ratio],
+    ['--target', target && `${target.kind}=${target.fraction}`],
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
   ]
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))

@@ -69,7 +69,10 @@ describe('the shape of a config', () => {
           ],
         },
       ],
-      prune: [{ criterion: { name: 'magnitude', p: 2 }, target: { ratio: 0.1 } }],
+      prune: [
+        { criterion: { name: 'magnitude', p: 2 }, target: { ratio: 0.1 } },
+        { target: { macs: 0.5 }, scope: 'group', norm: 'l2', minUnits: 2, multipleOf: 8, uniform: true },
+      ],
       evaluate: {
         ...{ data: 'a', metric: ['f1'], batch: 1, threads: 2, label: 'y', output: 'o' },
         ...{ tokenizer: 't', length: 8, stride: 4, field: 'f', timeout: 1.5, memory: 100 },
@@ -78,7 +81,8 @@ describe('the shape of a config', () => {
     }
     expect(checkShape(config)).toEqual({ problems: [], rest: config })
     // A plugin object must come through unharmed: it has functions.
-    expect((checkShape(config).rest as Config).models?.[0]?.prune?.[0]?.criterion).toBe(plugin)
+    const steps = (checkShape(config).rest as Config).models?.[0]?.prune
+    expect(Array.isArray(steps) && steps[0]?.criterion).toBe(plugin)
   })
 
   it('keeps what is right, in its place, when something else is wrong', () => {

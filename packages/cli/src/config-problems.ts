@@ -9,12 +9,21 @@ type Path = readonly PropertyKey[]
 /** Everything about `input` that the schema does not allow, and `input` without those parts, so that the rest can be checked too. */
 export function checkShape(input: unknown): { readonly problems: readonly Problem[]; readonly rest: unknown } {
   // What a gate may say, the gate itself knows best: limits are checked where they are put together.
-  const issues = (configSchema.safeParse(input).error?.issues ?? []).filter(({ path }) => !path.includes('gate'))
+  const all = (configSchema.safeParse(input).error?.issues ?? []).flatMap(narrowed)
+  const issues = all.filter(({ path }) => !path.includes('gate'))
   const problems = issues.flatMap((issue) => problemsOf(issue, input))
   const wrong = issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
   )
   return { problems, rest: wrong.reduce<unknown>((rest, path) => without(rest, path), input) }
+}
+
+/** Of alternatives of which one alone has the right type, such as a list or an object: what is wrong within that one. */
+function narrowed(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const fitting = issue.errors.filter((errors) => !errors.some(({ code, path }) => code === 'invalid_type' && path.length === 0))
+  if (fitting.length !== 1) return [issue]
+  return fitting[0]!.flatMap((inner) => narrowed({ ...inner, path: [...issue.path, ...inner.path] }))
 }
 
 /** ['models', 0, 'gate', 'maxDrop'] → 'models[0].gate.maxDrop'. */
@@ -69,7 +78,8 @@ function unknownKey(path: Path): Problem {
 
 function keysAt(path: Path): readonly string[] {
   const schema = schemaAt(path)
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+  const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
+  return alternatives.flatMap((alternative) => (alternative instanceof z.ZodObject ? Object.keys(alternative.shape) : []))
 }
 
 /** The schema of a place, without its `optional`. Within a union it is that of the alternative which has such a field. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 
 const fraction = z.number().min(0).max(1).describe('a number from 0 to 1, such as 0.5')
 const path = z.string().min(1)
+const budget = z.number().gt(0).max(1).describe('a fraction above 0 and up to 1, such as 0.5')
 const count = z.number().int().positive()
 
 const plugin = (example: string, options: string) =>
@@ -16,8 +17,13 @@ const target = z
     z.strictObject({ sparsity: fraction }),
     z.strictObject({ threshold: z.number().positive().describe('a number above 0, such as 0.01') }),
     z.strictObject({ ratio: fraction }),
+    z.strictObject({ parameters: budget }),
+    z.strictObject({ macs: budget }),
+    z.strictObject({ bytes: budget }),
   ])
-  .describe('one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }')
+  .describe(
+    'one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }',
+  )
 
 const globs = z.array(z.string().min(1)).describe("a list of globs over names of nodes or tensors, such as ['/lm_head/*']")
 
@@ -26,13 +32,32 @@ const prune = z
     structure: plugin('element', '{ name: "element" }').optional(),
     criterion: plugin('magnitude', 'magnitude:p=2').optional(),
     target: target.optional(),
-    scope: z.enum(['row', 'tensor', 'global']).describe("'row', 'tensor' or 'global': what is ranked together").optional(),
+    scope: z
+      .enum(['row', 'tensor', 'group', 'global'])
+      .describe("'row', 'tensor' or 'global', for structures that cut 'group' or 'global': what is ranked together")
+      .optional(),
+    norm: z
+      .enum(['l1', 'l2', 'mean', 'max'])
+      .describe("'l1', 'l2', 'mean' or 'max': how elements make the score of a unit")
+      .optional(),
+    minUnits: count.describe('a whole number of units of a group that always stay, such as 1').optional(),
+    multipleOf: count.describe('a whole number of which the units kept of a group are a multiple, such as 8').optional(),
+    uniform: z.boolean().describe('true: groups with as many units lose as many').optional(),
     include: globs.optional(),
     exclude: globs.optional(),
   })
   .describe("a step such as { structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }")
 
-const steps = z.array(prune).min(1).describe('a list of pruning steps, at least one')
+const preset = z
+  .strictObject({
+    preset: plugin('cnn', '{ name: "cnn" }'),
+    ratio: fraction.optional(),
+  })
+  .describe("a preset such as { preset: 'cnn', ratio: 0.3 }")
+
+const steps = z
+  .union([z.array(prune).min(1), preset])
+  .describe("a list of pruning steps, at least one, or a preset such as { preset: 'cnn' }")
 
 const evaluate = z
   .strictObject({

@@ -1,4 +1,4 @@
-import type { Criterion, Scope, Structure } from '@pare/core'
+import type { Criterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
 import type { Limits } from '@pare/gate'
 
 /** What `pare.config.*` says. Paths are relative to the config file. */
@@ -9,7 +9,7 @@ export interface Config {
   seed?: number
   models?: ModelConfig[]
   /** For each model that has no `prune` of its own. */
-  prune?: PruneConfig[]
+  prune?: PruneConfig[] | PresetConfig
   /** For each model; a model's own `evaluate` wins field by field. */
   evaluate?: EvaluateConfig
   /** For each model; a model's own `gate` wins field by field. */
@@ -20,7 +20,7 @@ export interface ModelConfig {
   /** An ONNX file, or a glob of several. */
   path: string
   /** One after the other. Default: `[{}]`, half of all elements by magnitude. */
-  prune?: PruneConfig[]
+  prune?: PruneConfig[] | PresetConfig
   evaluate?: EvaluateConfig
   gate?: Limits
 }
@@ -33,16 +33,32 @@ export interface PruneConfig {
   structure?: PluginConfig<Structure>
   /** Default: 'magnitude'. */
   criterion?: PluginConfig<Criterion>
-  /** Default: { sparsity: 0.5 }. */
+  /** Default: { sparsity: 0.5 }, for structures that cut { ratio: 0.25 }. */
   target?: TargetConfig
-  /** What is ranked together. Default: what the criterion says, else 'global'. */
+  /** What is ranked together. Default: what the criterion says, else 'global'; for structures that cut 'group'. */
   scope?: Scope
+  /** How elements are put together to the score of a unit. Default: 'l1', their sum. */
+  norm?: Norm
+  /** Units of a group that always stay. Default: 1. */
+  minUnits?: number
+  /** What is kept of a group is a multiple of this, or all of it. Default: 1. */
+  multipleOf?: number
+  /** Groups with as many units lose as many. Default: false. */
+  uniform?: boolean
   /** Globs over names of nodes or tensors. Default: all eligible weights. */
-  include?: string[]
-  exclude?: string[]
+  include?: readonly string[]
+  exclude?: readonly string[]
 }
 
-export type TargetConfig = { sparsity: number } | { threshold: number } | { ratio: number }
+/** Steps for a kind of model, by name. */
+export interface PresetConfig {
+  /** 'cnn', 'transformer', or a package; imported, it is a list of steps and stands in the place of `prune`. */
+  preset: string | { name: string; [option: string]: unknown }
+  /** Share of the units that goes. Default: the preset's own. */
+  ratio?: number
+}
+
+export type TargetConfig = ElementTarget | UnitTarget
 
 export interface EvaluateConfig {
   /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */

@@ -9,6 +9,7 @@ export {
   type EvaluateConfig,
   type ModelConfig,
   type PluginConfig,
+  type PresetConfig,
   type PruneConfig,
   type TargetConfig,
 } from './config.js'

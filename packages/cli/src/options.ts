@@ -1,18 +1,19 @@
-import type { Scope } from '@pare/core'
+import type { Norm, Scope } from '@pare/core'
 import type { Limits } from '@pare/gate'
 import type { Command } from 'commander'
-import type { TargetConfig } from './config.js'
 import { usage } from './failure.js'
-import { present } from './settings.js'
+import { budget, type TargetOptions } from './target-options.js'
 
 /** What the options of a pruning step are parsed to. */
-export interface StepOptions {
+export interface StepOptions extends TargetOptions {
+  readonly preset?: string
   readonly criterion?: string
   readonly structure?: string
   readonly scope?: Scope
-  readonly sparsity?: number
-  readonly threshold?: number
-  readonly ratio?: number
+  readonly norm?: Norm
+  readonly minUnits?: number
+  readonly multipleOf?: number
+  readonly uniform?: boolean
   readonly include?: string[]
   readonly exclude?: string[]
   readonly seed?: number
@@ -20,13 +21,18 @@ export interface StepOptions {
 
 /** The options that say what to prune, the same for prune, plan and run. */
 export function addStepOptions(command: Command): Command {
-  return command
+  return addUnitOptions(command)
+    .option('--preset <name>', 'steps for a kind of model: cnn, transformer, or a package; takes --ratio and --seed only')
     .option(
       '--criterion <name>',
       "how important an element is: magnitude, magnitude:p=2, random, or a package (default: 'magnitude')",
     )
     .option('--structure <name>', "what may go: element, channel, neuron, head, or a package (default: 'element')")
-    .option('--scope <scope>', "what is ranked together: row, tensor, global (default: the criterion's own, else global)", scope)
+    .option(
+      '--scope <scope>',
+      "what is ranked together: row, tensor, global; units: group, global (default: the criterion's, else global; units: group)",
+      scope,
+    )
     .option(
       '--sparsity <fraction>',
       'share of the eligible weights that is zero afterwards (default: 0.5)',
@@ -47,9 +53,23 @@ export function addStepOptions(command: Command): Command {
     .option('--seed <number>', 'of everything random (default: 1)', number('--seed', seed))
 }
 
+/** What structures that cut can be told besides. */
+function addUnitOptions(command: Command): Command {
+  return command
+    .option(
+      '--target <kind=fraction>',
+      'instead of a ratio: the fraction that may remain of macs, parameters or bytes, e.g. macs=0.5',
+      budget,
+    )
+    .option('--norm <norm>', "how elements make the score of a unit: l1, l2, mean, max (default: 'l1')", norm)
+    .option('--min-units <count>', 'units of a group that always stay (default: 1)', number('--min-units', count))
+    .option('--multiple-of <count>', 'what is kept of a group is a multiple of this (default: 1)', number('--multiple-of', count))
+    .option('--uniform', 'groups with as many units lose as many')
+}
+
 /** Options of the design whose engine does not exist yet: refused, so that nobody believes they did something. */
 export function addLaterOptions(command: Command): Command {
-  for (const name of ['calibrate <data>', 'train <data>', 'recover <how>', 'target <target>']) {
+  for (const name of ['calibrate <data>', 'train <data>', 'recover <how>']) {
     const option = command
       .createOption(`--${name}`)
       .hideHelp()
@@ -63,23 +83,9 @@ function refuse(option: string): (value: string) => never {
   return (value) => {
     throw usage(
       `pare: ${option} ${value}: not available in this version of pare.`,
-      'leave it out; today pare prunes by the weights alone, to a --sparsity or a --threshold',
+      'leave it out; today pare prunes by the weights alone, to a --sparsity, a --ratio or a --target',
     )
   }
-}
-
-/** The target that was asked for, if any. Two at once contradict each other. */
-export function targetOf({ sparsity, threshold, ratio }: StepOptions): TargetConfig | undefined {
-  const given = Object.entries(present({ sparsity, threshold, ratio }))
-  if (given.length > 1) {
-    throw usage(
-      `pare: ${given.map(([name, value]) => `--${name} ${value}`).join(' and ')} contradict each other.`,
-      'give one of them',
-    )
-  }
-  if (sparsity !== undefined) return { sparsity }
-  if (threshold !== undefined) return { threshold }
-  return ratio === undefined ? undefined : { ratio }
 }
 
 interface Rule {
@@ -130,10 +136,18 @@ export function maxDrop(text: string): NonNullable<Limits['maxDrop']> {
 }
 
 function scope(text: string): Scope {
-  if (text === 'row' || text === 'tensor' || text === 'global') return text
+  if (text === 'row' || text === 'tensor' || text === 'group' || text === 'global') return text
   throw usage(
-    `pare: --scope is '${text}'; expected row, tensor or global.`,
-    'row: one output unit; tensor: one weight; global: everything',
+    `pare: --scope is '${text}'; expected row, tensor, group or global.`,
+    'row: one output unit; tensor: one weight; group: units that are cut from the same tensors; global: everything',
+  )
+}
+
+function norm(text: string): Norm {
+  if (text === 'l1' || text === 'l2' || text === 'mean' || text === 'max') return text
+  throw usage(
+    `pare: --norm is '${text}'; expected l1, l2, mean or max.`,
+    'l1: the sum over the elements of a unit; l2: the root of the sum of squares',
   )
 }
 

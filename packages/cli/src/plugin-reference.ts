@@ -6,7 +6,7 @@ export interface PluginReference {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-export type PluginKind = 'criterion' | 'structure'
+export type PluginKind = 'criterion' | 'structure' | 'preset'
 
 /** 'magnitude' or { name: 'magnitude', p: 2 } or 'magnitude:p=2,abs=true'. */
 export function readReference(kind: PluginKind, written: string | { readonly name: string }): PluginReference {
@@ -45,6 +45,8 @@ function example(kind: PluginKind): string {
       return "'magnitude' or 'magnitude:p=2'"
     case 'structure':
       return "'element'"
+    case 'preset':
+      return "'cnn' or 'cnn:ratio=0.3'"
     default:
       throw kind satisfies never
   }

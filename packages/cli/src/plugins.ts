@@ -198,7 +198,7 @@ const MEMBERS: { readonly [Kind in PluginKind]: readonly string[] } = {
   structure: ['name', 'find'],
 }
 
-export function isPlugin(kind: PluginKind, value: unknown): value is Criterion & Structure & Preset {
+export function isPlugin(kind: PluginKind, value: unknown): value is Plugin {
   if (kind === 'preset') return Array.isArray(value) && value.length > 0 && value.every(isStep)
   return typeof value === 'object' && value !== null && MEMBERS[kind].every((member) => member in value)
 }

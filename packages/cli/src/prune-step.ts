@@ -1,7 +1,8 @@
-import type { PruneStep, Structure, Target } from '@pare/core'
+import { checkUnitOptions, type PruneStep, type Structure, type Target } from '@pare/core'
 import type { PruneConfig, TargetConfig } from './config.js'
 import { usage } from './failure.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from './plugins.js'
+import { present } from './settings.js'
 
 /** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
 export async function resolveStep(step: PruneConfig, source: PluginSource): Promise<PruneStep> {
@@ -14,20 +15,17 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
       "use a criterion that looks at weights only, such as 'magnitude'",
     )
   }
-  return {
-    structure,
-    criterion,
-    target: readTarget(step.target, structure),
-    ...(step.scope !== undefined && { scope: step.scope }),
-    ...(step.include !== undefined && { include: step.include }),
-    ...(step.exclude !== undefined && { exclude: step.exclude }),
-  }
+  const { scope, norm, minUnits, multipleOf, uniform, include, exclude } = step
+  const options = present({ scope, norm, minUnits, multipleOf, uniform, include, exclude })
+  const resolved = { structure, criterion, target: readTarget(step.target, structure), ...options }
+  checkUnitOptions(resolved)
+  return resolved
 }
 
 function readTarget(target: TargetConfig | undefined, { name, kind = 'mask' }: Structure): Target {
   if (kind === 'cut') {
     if (target === undefined) return { ratio: 0.25 }
-    if ('ratio' in target) return target
+    if (!('sparsity' in target || 'threshold' in target)) return target
     const [[given, amount]] = Object.entries(target) as [[string, number]]
     throw usage(
       `pare: structure '${name}' cuts units and takes no ${given} (${amount}): that is for structures that mask.`,
@@ -35,18 +33,33 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask' }: S
     )
   }
   if (target === undefined) return { sparsity: 0.5 }
-  if (!('ratio' in target)) return target
+  if ('sparsity' in target || 'threshold' in target) return target
+  if ('ratio' in target) {
+    throw usage(
+      `pare: structure '${name}' masks elements and takes no ratio (${target.ratio}): a ratio is for structures that cut.`,
+      `say sparsity ${target.ratio} instead: --sparsity ${target.ratio}, or target: { sparsity: ${target.ratio} }`,
+    )
+  }
+  const [[given, amount]] = Object.entries(target) as [[string, number]]
   throw usage(
-    `pare: structure '${name}' masks elements and takes no ratio (${target.ratio}): a ratio is for structures that cut.`,
-    `say sparsity ${target.ratio} instead: --sparsity ${target.ratio}, or target: { sparsity: ${target.ratio} }`,
+    `pare: structure '${name}' masks elements and takes no target of ${given} (${amount}): zeros take as much room and work as other numbers.`,
+    'say a sparsity, or choose a structure that cuts, such as --structure channel',
   )
 }
 
 /** 'magnitude on element, global, sparsity 0.5' */
-export function describeStep({ structure, criterion, target, scope, include, exclude }: PruneStep): string {
+export function describeStep({ structure, criterion, target, scope, include, exclude, ...limits }: PruneStep): string {
   const [[name, amount]] = Object.entries(target) as [[string, number]]
-  const goal = `${name} ${amount}`
+  const goal = ['parameters', 'macs', 'bytes'].includes(name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   const only = include === undefined ? '' : `, only ${include.join(' ')}`
   const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
-  return `${criterion.name} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (criterion.scope ?? 'global'))}, ${goal}${only}${without}`
+  return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (criterion.scope ?? 'global'))}, ${goal}${describeLimits(limits)}${only}${without}`
+}
+
+function describeLimits({ minUnits, multipleOf, uniform }: Pick<PruneStep, 'minUnits' | 'multipleOf' | 'uniform'>): string {
+  return [
+    minUnits === undefined ? '' : `, at least ${minUnits} kept`,
+    multipleOf === undefined ? '' : `, kept in multiples of ${multipleOf}`,
+    uniform === true ? ', uniform' : '',
+  ].join('')
 }

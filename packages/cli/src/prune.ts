@@ -5,6 +5,7 @@ import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
 import { type OutputFiles, withFolder, writeWhole } from './output.js'
 import { type Proof, prove } from './prove.js'
+import { sideCarWarnings } from './side-cars.js'
 import type { Engine, Work } from './work.js'
 
 export interface PruneJob {
@@ -33,6 +34,8 @@ export interface Pruned extends PlanFacts {
   readonly declined: Planned['declined']
   /** One for each step that cuts. */
   readonly proofs: readonly Proof[]
+  /** What the user should look at. */
+  readonly warnings: readonly string[]
 }
 
 /** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
@@ -54,8 +57,14 @@ export async function pruneModel({ path, steps, seed, output, engine = {} }: Pru
       plan: { path: output.plan },
       declined: planned.declined,
       proofs,
+      warnings: warn(await sideCarWarnings(path, planned.steps), work),
     }
   })
+}
+
+function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {
+  for (const warning of warnings) progress.note(`warning: ${label}: ${warning}`)
+  return warnings
 }
 
 /** Decides what goes. */

@@ -38,7 +38,7 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     steps: [...task.steps.map(describeStep), ...(pruned?.proofs ?? []).map(describeProof)],
-    warnings: warningsOf(task, comparison),
+    warnings: [...(pruned?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
     }),

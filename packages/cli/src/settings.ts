@@ -1,6 +1,6 @@
-import type { Scope } from '@pare/core'
+import type { Norm, Scope } from '@pare/core'
 import type { Limits } from '@pare/gate'
-import type { Config, EvaluateConfig, ModelConfig, PruneConfig } from './config.js'
+import type { Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
 import type { Problem } from './failure.js'
 
 /** What options of the command line and inputs of the action change about a config: they win over it, paths start at `cwd`. */
@@ -14,11 +14,17 @@ export interface Overrides {
   readonly tokenizer?: string
   readonly length?: number
   readonly stride?: number
+  /** Instead of the steps of each model; of the rest below it takes a ratio. */
+  readonly preset?: PresetConfig['preset']
   /** Of the only step of each model. */
   readonly criterion?: PruneConfig['criterion']
   readonly structure?: PruneConfig['structure']
   readonly target?: PruneConfig['target']
   readonly scope?: Scope
+  readonly norm?: Norm
+  readonly minUnits?: number
+  readonly multipleOf?: number
+  readonly uniform?: boolean
   readonly include?: readonly string[]
   readonly exclude?: readonly string[]
   readonly seed?: number
@@ -28,35 +34,55 @@ export interface Overrides {
 
 /** What holds for one model after config and overrides are put together. Paths are not resolved yet. */
 export interface Settings {
-  readonly prune: readonly PruneConfig[]
+  readonly prune: readonly PruneConfig[] | PresetConfig
   readonly evaluate?: EvaluateConfig
   readonly gate?: Limits
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
 export function settle(config: Config, model: Partial<ModelConfig>, overrides: Overrides): Settings {
-  const prune = model.prune ?? config.prune ?? [{}]
+  const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   const evaluate = joined(config.evaluate, model.evaluate)
   const gate = joined(joined(config.gate, model.gate), overrides.gate)
   return {
-    prune: prune.length === 1 ? [{ ...prune[0], ...stepOverrides(overrides) }] : prune,
+    prune: overridden(prune, overrides),
     ...(evaluate === undefined ? {} : { evaluate }),
     ...(gate === undefined ? {} : { gate }),
   }
 }
 
-/** Options of a step cannot say which of several steps they mean. */
-export function ambiguousOverrides(settings: Settings, overrides: Overrides, place: string): readonly Problem[] {
-  if (settings.prune.length < 2) return []
+function overridden(prune: Settings['prune'], overrides: Overrides): Settings['prune'] {
+  if ('preset' in prune) return { ...prune, ...ratioOf(overrides) }
+  return prune.length === 1 ? [{ ...prune[0], ...stepOverrides(overrides) }] : prune
+}
+
+/** Options of a step cannot say which of several steps they mean, and a preset makes its own. */
+export function ambiguousOverrides({ prune }: Settings, overrides: Overrides, place: string): readonly Problem[] {
+  if ('preset' in prune) {
+    const taken = Object.keys(ratioOf(overrides)).length > 0 ? ['target'] : []
+    const others = Object.keys(stepOverrides(overrides)).filter((option) => !taken.includes(option))
+    const name = typeof prune.preset === 'string' ? prune.preset : prune.preset.name
+    return others.map((option) => ({
+      place,
+      message: `preset '${name}' makes its own steps, and '${option}' given from outside does not say which one it changes.`,
+      hint: `leave '${option}' out, give a ratio, or write the steps out: the README of the preset shows them`,
+    }))
+  }
+  if (prune.length < 2) return []
   return Object.keys(stepOverrides(overrides)).map((option) => ({
     place,
-    message: `has ${settings.prune.length} pruning steps, and '${option}' given from outside does not say which one it changes.`,
+    message: `has ${prune.length} pruning steps, and '${option}' given from outside does not say which one it changes.`,
     hint: `set '${option}' in the steps of the config`,
   }))
 }
 
-function stepOverrides({ criterion, structure, target, scope, include, exclude }: Overrides): PruneConfig {
-  return present({ criterion, structure, target, scope, include: copy(include), exclude: copy(exclude) })
+function stepOverrides(overrides: Overrides): PruneConfig {
+  const { criterion, structure, target, scope, norm, minUnits, multipleOf, uniform, include, exclude } = overrides
+  return present({ criterion, structure, target, scope, norm, minUnits, multipleOf, uniform, include, exclude })
+}
+
+function ratioOf({ target }: Overrides): { ratio?: number } {
+  return target !== undefined && 'ratio' in target ? { ratio: target.ratio } : {}
 }
 
 /** All but paths, which are resolved against another folder. */

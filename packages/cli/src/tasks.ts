@@ -7,8 +7,9 @@ import { checkShape, formatProblems } from './config-problems.js'
 import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
 import { Failure, type Problem, reportOf } from './failure.js'
 import { isFile, showPath } from './paths.js'
+import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
-import { ambiguousOverrides, type Overrides, settle } from './settings.js'
+import { ambiguousOverrides, type Overrides, type Settings, settle } from './settings.js'
 
 /** Everything a run does for one model, with plugins loaded and paths absolute. */
 export interface Task {
@@ -134,18 +135,26 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   return { path, name: showPath(path, check.cwd), steps, ...(evaluation && { evaluation }), ...(limits && { limits }) }
 }
 
-async function readSteps(steps: ReturnType<typeof settle>['prune'], place: string, check: Check): Promise<readonly PruneStep[]> {
+async function readSteps(steps: Settings['prune'], place: string, check: Check): Promise<readonly PruneStep[]> {
+  if ('preset' in steps) return (await orProblem(() => presetSteps(steps, check), place, check)) ?? []
   const found: PruneStep[] = []
   for (const [index, step] of steps.entries()) {
-    try {
-      found.push(await resolveStep(step ?? {}, check))
-    } catch (error) {
-      const { kind, message, hint } = reportOf(error)
-      if (kind !== 'usage') throw error
-      check.problems.push({ place: `${place}[${index}]`, message, ...(hint !== undefined && { hint }) })
-    }
+    const resolved = await orProblem(() => resolveStep(step ?? {}, check), `${place}[${index}]`, check)
+    if (resolved !== undefined) found.push(resolved)
   }
   return found
+}
+
+/** What `read` gives; where the user said something wrong that is noted, and undefined. */
+async function orProblem<Result>(read: () => Promise<Result>, place: string, { problems }: Check): Promise<Result | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    const { kind, message, hint } = reportOf(error)
+    if (kind !== 'usage') throw error
+    problems.push({ place, message, ...(hint !== undefined && { hint }) })
+    return undefined
+  }
 }
 
 /** A problem at the top level of a config shows with each model that inherits it, and is told once. */

@@ -9,13 +9,14 @@ import { hashModel } from '../hash-model.js'
 import { outputFiles, withFolder, writeWhole } from '../output.js'
 import { showPath } from '../paths.js'
 import { decide } from '../prune.js'
-import { type PruneOptions, stepOf } from './prune.js'
+import { readSteps } from '../step-options.js'
+import type { PruneOptions } from './prune.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
 export async function plan(context: Context, model: string, options: PruneOptions): Promise<number> {
   const { io, progress } = context
   const path = resolve(io.cwd, model)
-  const steps = [await stepOf(options, io.cwd)]
+  const steps = await readSteps(options, io.cwd)
   const seed = options.seed ?? 1
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)

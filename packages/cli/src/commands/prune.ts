@@ -1,30 +1,25 @@
 import { resolve } from 'node:path'
-import type { PruneStep } from '@pare/core'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
-import { type StepOptions, targetOf } from '../options.js'
+import type { StepOptions } from '../options.js'
 import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { type Pruned, pruneModel } from '../prune.js'
-import { resolveStep } from '../prune-step.js'
-import { present } from '../settings.js'
+import { readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
   readonly out?: string
 }
 
-/** `pare prune MODEL`: one step, from the options. */
+/** `pare prune MODEL`: one step, from the options, or those of a preset. */
 export async function prune(context: Context, model: string, options: PruneOptions): Promise<number> {
   const { io, progress } = context
   const start = io.now()
   const path = resolve(io.cwd, model)
-  const step = await stepOf(options, io.cwd)
+  const steps = await readSteps(options, io.cwd)
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const pruned = await pruneModel(
-    { path, steps: [step], seed: options.seed ?? 1, output },
-    { signal: io.signal, progress, label: model },
-  )
+  const pruned = await pruneModel({ path, steps, seed: options.seed ?? 1, output }, { signal: io.signal, progress, label: model })
   const document = documentOf(pruned, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -37,18 +32,9 @@ export async function prune(context: Context, model: string, options: PruneOptio
   return EXIT.pass
 }
 
-/** The step that the options of a command describe. Plugins are resolved from the current folder. */
-export function stepOf(options: StepOptions, cwd: string): Promise<PruneStep> {
-  const { structure, criterion, scope, include, exclude } = options
-  return resolveStep(present({ structure, criterion, scope, include, exclude, target: targetOf(options) }), {
-    folder: cwd,
-    trusted: true,
-  })
-}
-
 /** What --json prints of a pruned model. */
 function documentOf(pruned: Pruned, cwd: string) {
-  const { model, output, plan, parameters, macs, groups, declined, proofs } = pruned
+  const { model, output, plan, parameters, macs, groups, declined, proofs, warnings } = pruned
   const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
@@ -63,6 +49,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     groups,
     declined,
     ...(proofs.length > 0 && { proofs }),
+    ...(warnings.length > 0 && { warnings }),
   }
 }
 

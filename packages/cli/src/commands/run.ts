@@ -1,10 +1,11 @@
 import type { Limits } from '@pare/gate'
 import { answer, type Context, say } from '../context.js'
 import { stackOf } from '../failure.js'
-import { type StepOptions, targetOf } from '../options.js'
+import type { StepOptions } from '../options.js'
 import { run as runModels } from '../run.js'
 import { renderResults } from '../run-table.js'
 import { type Overrides, present } from '../settings.js'
+import { stepOverridesOf } from '../step-options.js'
 import type { DataOptions } from './evaluate.js'
 
 export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
@@ -36,13 +37,13 @@ export async function run(context: Context, models: readonly string[], options: 
 }
 
 function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
-  const { criterion, structure, scope, include, exclude, seed, data, metric, batch, tokenizer, length, stride } = options
+  const { data, metric, batch, tokenizer, length, stride } = options
   const { maxDrop, min, max, certainty } = options
   const gate = present({ maxDrop, min, max, certainty })
   return present({
     models: models.length > 0 ? models : undefined,
     gate: Object.keys(gate).length > 0 ? gate : undefined,
-    target: targetOf(options),
-    ...{ criterion, structure, scope, include, exclude, seed, data, metric, batch, tokenizer, length, stride },
+    ...stepOverridesOf(options),
+    ...{ data, metric, batch, tokenizer, length, stride },
   })
 }
