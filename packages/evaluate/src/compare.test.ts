@@ -37,6 +37,15 @@ describe('how far two models are apart', () => {
     expect(await apart(reference, await model('not zeros', 'k = Mul(x, zero)\n y = Add(k, one)'))).toBe(1)
   })
 
+  it('is infinite, with the reason, where only the reference runs', async () => {
+    const reference = await model('reference', 'y = Identity(x)')
+    const broken = await model('broken', 'y = Reshape(x, s)').catch(() => undefined)
+    expect(broken).toBeDefined()
+    const found = await compareModels({ reference, other: broken! })
+    expect(found.relative).toBe(Number.POSITIVE_INFINITY)
+    expect(found.failure).toContain('ONNX Runtime cannot load the model')
+  })
+
   it('is not found from outputs without a finite number', async () => {
     const nan = await model('nan', 'n = Div(zero, zero)\n y = Add(x, n)')
     await expect(compareModels({ reference: nan, other: nan })).rejects.toThrow('its outputs hold no finite number')
@@ -62,7 +71,14 @@ describe('made-up inputs', () => {
 
   it('have two sets of sizes', async () => {
     const path = testModel('kjv-bert.onnx')
-    expect(await compareModels({ reference: path, other: path })).toEqual({ sizes: [[1, 8], [3, 20]], free: true, relative: 0 })
+    expect(await compareModels({ reference: path, other: path })).toEqual({
+      sizes: [
+        [1, 8],
+        [3, 20],
+      ],
+      free: true,
+      relative: 0,
+    })
   })
 
   it('have other values where all sizes are fixed', async () => {
@@ -76,19 +92,26 @@ describe('made-up inputs', () => {
   })
 
   it('stay within a short table of positions', async () => {
-    const nodes = 's = Shape(ids)\n n = Slice(s, i, two)\n p = Slice(places, zero, n)\n w = Unsqueeze(f, two)\n f = Cast<to = 1>(ids)\n y = Add(w, p)'
+    const nodes =
+      's = Shape(ids)\n n = Slice(s, i, two)\n p = Slice(places, zero, n)\n w = Unsqueeze(f, two)\n f = Cast<to = 1>(ids)\n y = Add(w, p)'
     const sorted = nodes.replace('w = Unsqueeze(f, two)\n f = Cast<to = 1>(ids)', 'f = Cast<to = 1>(ids)\n w = Unsqueeze(f, two)')
     const values = Array.from({ length: 12 }, (_, i) => i).join(', ')
     const source = `g (int64[N, S] ids) => (float[N, S, 1] y) <int64[1] i = {1}, int64[1] two = {2}, int64[1] zero = {0}, float[12, 1] places = {${values}}> { ${sorted} }`
     // Eight positions are known, twenty are not, five are.
-    expect((await runs(source)).sizes).toEqual([[1, 8], [2, 5]])
+    expect((await runs(source)).sizes).toEqual([
+      [1, 8],
+      [2, 5],
+    ])
   })
 
   it('hold a cache that fits the mask', async () => {
-    const inputs = 'float[batch, 2, past_sequence_length, 4] past, float[batch, 2, sequence_length, 4] now, float[batch, past_sequence_length + sequence_length] mask'
+    const inputs =
+      'float[batch, 2, past_sequence_length, 4] past, float[batch, 2, sequence_length, 4] now, float[batch, past_sequence_length + sequence_length] mask'
     const quoted = inputs.replace('past_sequence_length + sequence_length', '"past_sequence_length + sequence_length"')
     await expect(
-      runs(`g (${quoted}) => (float[B, S] y) <int64[2] axes = {1, 3}> { c = Concat<axis = 2>(past, now)\n r = ReduceSum<keepdims = 0>(c, axes)\n y = Add(r, mask) }`),
+      runs(
+        `g (${quoted}) => (float[B, S] y) <int64[2] axes = {1, 3}> { c = Concat<axis = 2>(past, now)\n r = ReduceSum<keepdims = 0>(c, axes)\n y = Add(r, mask) }`,
+      ),
     ).resolves.toMatchObject({ relative: 0 })
   })
 

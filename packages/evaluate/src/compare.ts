@@ -18,6 +18,8 @@ export interface Difference {
   readonly free: boolean
   /** Largest difference of any output element, relative to the largest element of that output. Infinite where integers differ at all. */
   readonly relative: number
+  /** Why the other model does not run where the reference does. */
+  readonly failure?: string
 }
 
 /**
@@ -26,24 +28,45 @@ export interface Difference {
  */
 export async function compare(runtime: Runtime, { reference, other }: CompareRequest): Promise<Difference> {
   await using one = await openSession(runtime, reference)
-  await using two = await openSession(runtime, other)
-  await using file = await openModel(reference)
+  const expected = await runTwice(one, reference)
+  const sizes = expected.map((each) => each.sizes)
+  const free = hasFreeSizes(one.inputs)
+  try {
+    await using two = await openSession(runtime, other)
+    const differences: number[] = []
+    for (const { inputs, outputs } of expected) {
+      const found = await runNamed(two, inputs)
+      differences.push(...[...outputs].map(([name, output]) => apart(output, found.get(name))))
+    }
+    return { sizes, free, relative: Math.max(...differences) }
+  } catch (error) {
+    return { sizes, free, relative: Number.POSITIVE_INFINITY, failure: (error as Error).message }
+  }
+}
+
+type Named = Readonly<Record<string, NdArray>>
+
+interface Run {
+  readonly sizes: Sizes
+  readonly inputs: Named
+  readonly outputs: ReadonlyMap<string, NdArray>
+}
+
+/** With the first sizes that work. */
+async function runTwice(session: Session, path: string): Promise<readonly Run[]> {
+  await using file = await openModel(path)
   const rows = tableRows(file.model)
-  const runs: { readonly sizes: Sizes; readonly relative: number }[] = []
+  const runs: Run[] = []
   const failures: string[] = []
   for (const [run, sizes] of CANDIDATES.entries()) {
-    const inputs = makeUp(one.inputs, { sizes, run, rows })
-    const expected = await runNamed(one, inputs).catch((error: Error) => void failures.push(error.message))
-    if (expected === undefined) continue
-    if (!holdsNumbers(expected)) {
-      failures.push('its outputs hold no finite number')
-      continue
-    }
-    const found = await runNamed(two, inputs)
-    runs.push({ sizes, relative: Math.max(...[...expected].map(([name, output]) => apart(output, found.get(name)))) })
-    if (runs.length === RUNS) return { sizes: runs.map((each) => each.sizes), free: hasFreeSizes(one.inputs), relative: largest(runs) }
+    const inputs = makeUp(session.inputs, { sizes, run, rows })
+    const outputs = await runNamed(session, inputs).catch((error: Error) => void failures.push(error.message))
+    if (outputs === undefined) continue
+    if (holdsNumbers(outputs)) runs.push({ sizes, inputs, outputs })
+    else failures.push('its outputs hold no finite number')
+    if (runs.length === RUNS) return runs
   }
-  throw new PareError(`${one.name} gives ${RUNS} results on no inputs that can be made up: ${failures[0]}`, {
+  throw new PareError(`${session.name} gives ${RUNS} results on no inputs that can be made up: ${failures[0]}`, {
     hint: 'the models cannot be compared; evaluate both on data of your own.',
   })
 }
@@ -64,7 +87,7 @@ const CANDIDATES: readonly Sizes[] = [
 ]
 
 /** Outputs by name. A model that has lost an input is not given it. */
-async function runNamed(session: Session, inputs: Readonly<Record<string, NdArray>>): Promise<Map<string, NdArray>> {
+async function runNamed(session: Session, inputs: Named): Promise<Map<string, NdArray>> {
   const wanted = session.inputs.map(({ name }) => [name, inputs[name]!] as const)
   const results = await session.runAll(Object.fromEntries(wanted))
   return new Map(session.outputs.map(({ name }, i) => [name, results[i]!]))
@@ -72,10 +95,6 @@ async function runNamed(session: Session, inputs: Readonly<Record<string, NdArra
 
 function holdsNumbers(outputs: ReadonlyMap<string, NdArray>): boolean {
   return [...outputs.values()].some((output) => numbersOf(output).some(Number.isFinite))
-}
-
-function largest(runs: readonly { readonly relative: number }[]): number {
-  return Math.max(...runs.map(({ relative }) => relative))
 }
 
 /**

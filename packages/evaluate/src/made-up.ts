@@ -21,7 +21,10 @@ export interface Making {
 export function makeUp(inputs: readonly ModelValue[], making: Making): Record<string, NdArray> {
   const sizeFor = sizesOf(inputs, making.sizes)
   return Object.fromEntries(
-    inputs.map((input, i) => [input.name, madeUp(input, input.shape.map(sizeFor), { ...making, run: making.run + 3 * i })]),
+    inputs.map((input, i) => {
+      const shape = input.shape.map(sizeFor)
+      return [input.name, makeUpValue({ ...input, shape }, { run: making.run + 3 * i, below: making.rows.get(input.name) })]
+    }),
   )
 }
 
@@ -30,10 +33,13 @@ export function hasFreeSizes(inputs: readonly ModelValue[]): boolean {
   return inputs.some(({ shape }) => shape.some(isFree))
 }
 
-function madeUp({ name, type }: ModelValue, shape: readonly number[], { run, rows }: Making): NdArray {
+/** Values for one input of known size. Integers stay below `below`. Default: 2. */
+export function makeUpValue(
+  { name, type, shape }: Omit<ModelValue, 'shape'> & { readonly shape: readonly number[] },
+  { run, below = /^token_type_ids$/.test(name) ? 1 : 2 }: { readonly run: number; readonly below?: number | undefined },
+): NdArray {
   const length = sizeOf(shape)
   const wave = (_: unknown, i: number) => Math.sin(i * 1.7 + run) + Math.cos(i * 0.31)
-  const below = rows.get(name) ?? (/^token_type_ids$/.test(name) ? 1 : 2)
   const id = (_: unknown, i: number) => ((i + 1) * (7 + 2 * run)) % below
   // Pixels and other small integers that hold a quantity.
   const amount = (_: unknown, i: number) => (i * 37 + run) % 128
