@@ -1,6 +1,7 @@
 import { PareError } from '@pare/onnx'
 import { compare } from './compare.js'
 import { UntrustedError } from './data.js'
+import { measureLatency } from './latency.js'
 import { measure } from './measure.js'
 import type { Job, Reply } from './process.js'
 import type { Progress } from './request.js'
@@ -38,7 +39,7 @@ async function work(job: Job, reply: (message: Reply) => Promise<void>): Promise
     last = now
     void reply({ kind: 'progress', progress })
   }
-  return measure(runtime, job.request, { onProgress })
+  return job.kind === 'latency' ? measureLatency(runtime, job.request, onProgress) : measure(runtime, job.request, { onProgress })
 }
 
 function failure(error: unknown): Reply {

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { CompareRequest, Difference } from './compare.js'
+import type { Latency, LatencyRequest } from './latency.js'
 import { type ChildOptions, runChild } from './process.js'
 import type { EvaluateRequest, Evaluation, ModelDescription } from './request.js'
 
@@ -37,4 +38,12 @@ export async function compareModels(request: CompareRequest, options: ChildOptio
   const job = { kind: 'compare', request, ...(onnxruntime !== undefined && { onnxruntime }) } as const
   const { result } = await runChild(job, basename(request.other), options)
   return result as Difference
+}
+
+/** Latency of two models that take the same inputs, timed in turn in a child process. Throws like `evaluate`. */
+export async function benchModels(request: LatencyRequest, options: ChildOptions = {}): Promise<Latency> {
+  const { onnxruntime } = options
+  const job = { kind: 'latency', request, ...(onnxruntime !== undefined && { onnxruntime }) } as const
+  const { result } = await runChild(job, basename(request.pruned), options)
+  return result as Latency
 }

@@ -5,6 +5,7 @@ import pidusage from 'pidusage'
 import type { CompareRequest } from './compare.js'
 import { UntrustedError } from './data.js'
 import { scrubEnvironment } from './environment.js'
+import type { LatencyRequest } from './latency.js'
 import type { EvaluateRequest, Progress } from './request.js'
 
 /** What the child is to do. */
@@ -12,6 +13,7 @@ export type Job = { readonly onnxruntime?: string; readonly loader?: string } & 
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
   | { readonly kind: 'describe'; readonly model: string }
   | { readonly kind: 'compare'; readonly request: CompareRequest }
+  | { readonly kind: 'latency'; readonly request: LatencyRequest }
 )
 
 /** What the child says. */

@@ -53,11 +53,16 @@ export interface SessionOptions {
   readonly threads?: number
   /** Whether external data may be hard links, as in caches of model hubs. Default: false. */
   readonly trusted?: boolean
+  /**
+   * Whether threads wait for work busily while the model runs, as they do unless told otherwise, and not between runs. It is faster, and takes
+   * the processor from others. Default: false.
+   */
+  readonly spinning?: boolean
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
 export async function openSession({ ort }: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
-  const { threads = availableParallelism(), trusted = false } = options
+  const { threads = availableParallelism(), trusted = false, spinning = false } = options
   // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
   await using _ = await openModel(path, { allowHardLinks: trusted })
   const session = await ort.InferenceSession.create(resolve(path), {
@@ -66,7 +71,7 @@ export async function openSession({ ort }: Runtime, path: string, options: Sessi
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     // Threads that wait for work must not keep other processes from theirs: runners are shared.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
   }).catch((cause: Error) => {
     throw new PareError(`${path}: ONNX Runtime cannot load the model: ${cause.message}`, {
       hint: 'check the file; pare inspect MODEL shows what is in it.',
