@@ -3,20 +3,9 @@ import { capturedBy } from './blocks/flow.js'
 
 /** `after` without the nodes and constants that only what is gone needed. What nothing needed in `before` either stays: it is not ours to judge. */
 export function withoutDead(before: Model, after: Model): Model {
-  const needed = namesNeeded(before)
-  const stillNeeded = namesNeeded(after)
-  const isDead = (names: readonly string[]) => {
-    const given = names.filter((name) => name !== '')
-    return (
-      given.length > 0 &&
-      given.every((name) => !stillNeeded.has(name)) &&
-      (given.some((name) => needed.has(name)) || !wasThere.has(given[0]!))
-    )
-  }
-  const wasThere = new Set([
-    ...before.graph.initializers.map(({ name }) => name),
-    ...before.graph.nodes.flatMap(({ outputs }) => outputs),
-  ])
+  const unused = unusedIn(before)
+  const needed = namesNeeded(after, unused)
+  const isDead = (names: readonly string[]) => names.some((name) => name !== '') && !names.some((name) => needed.has(name))
   const { graph } = after
   const nodes = graph.nodes.filter(({ outputs }) => !isDead(outputs))
   const initializers = graph.initializers.filter(({ name }) => !isDead([name]))
@@ -33,13 +22,23 @@ export function withoutDead(before: Model, after: Model): Model {
   })
 }
 
-/** Names of values that the outputs of a model are made of. */
-function namesNeeded({ graph }: Model): ReadonlySet<string> {
-  const needed = new Set(graph.outputs.map(({ name }) => name))
+/** Names of values that the outputs of a model, and `others`, are made of. */
+function namesNeeded({ graph }: Model, others: readonly string[] = []): ReadonlySet<string> {
+  const needed = new Set([...graph.outputs.map(({ name }) => name), ...others])
   // In topological order, as the format demands: a reader stands after what it reads.
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => needed.has(name))) continue
     for (const name of [...node.inputs, ...capturedBy(node)]) needed.add(name)
   }
   return needed
+}
+
+/** Outputs of nodes, and constants, that nothing needs. */
+function unusedIn(model: Model): string[] {
+  const needed = namesNeeded(model)
+  const made = [...model.graph.nodes.map(({ outputs }) => outputs), ...model.graph.initializers.map(({ name }) => [name])]
+  return made
+    .filter((names) => !names.some((name) => needed.has(name)))
+    .flat()
+    .filter((name) => name !== '')
 }

@@ -3,7 +3,7 @@ import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
 import { AXIS_RULES } from './rules.js'
-import { settle } from './settle.js'
+import { settle, settleConstant } from './settle.js'
 import { applyRule, type Contraction } from './site.js'
 import { findSizesRead } from './sizes-read.js'
 
@@ -53,11 +53,13 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
   const values = new Map<string, readonly Axis[]>()
   const contractions: Contraction[] = []
   const statistics = new Set<Node>()
+  const stored = new Set(model.graph.initializers.map(({ name }) => name))
   for (const { name } of model.graph.inputs)
-    values.set(
-      name,
-      (shapes!.shapes.get(name) ?? []).map((size) => atom(size)),
-    )
+    if (!stored.has(name))
+      values.set(
+        name,
+        (shapes!.shapes.get(name) ?? []).map((size) => atom(size)),
+      )
   const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
   const state: State = { shapes: shapes!, others, constants, values, inputs, contractions, statistics }
   const elsewhere = new Map<string, string>()
@@ -101,6 +103,7 @@ function settleAll(model: Model, found: Omit<Dependencies, 'sizesRead'>, { shape
   const read = findSizesRead({
     nodes,
     axesAt,
+    axesOf: (name) => values.get(name),
     shapeOf: (name) => shapes.shapes.get(name),
     numbers: (name) => numbers.get(name),
   })
@@ -114,6 +117,7 @@ function settleAll(model: Model, found: Omit<Dependencies, 'sizesRead'>, { shape
     sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
   }))
   settle(sites, read)
+  for (const constant of found.constants) settleConstant(constant)
   for (const { name } of model.graph.outputs)
     for (const axis of read.of.get(name) ?? []) pin(axis, `the output '${name}' tells its size`)
   return read.of
@@ -180,7 +184,7 @@ function isFixed({ shapes, others }: State, value: string, axis: number): boolea
 function visit(node: Node, scope: Scope, state: State): void {
   const { shapes, values, contractions, statistics } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
-  if (node.op === 'Constant' || scope.constant(node.outputs[0] ?? '') !== undefined) return
+  if (scope.constant(node.outputs[0] ?? '') !== undefined) return
   const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
   state.inputs.set(
     node.outputs[0] ?? '',

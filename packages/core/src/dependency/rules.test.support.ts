@@ -8,16 +8,22 @@ export interface Tiny {
   readonly nodes: string
   /** Default: 18. */
   readonly opset?: number
+  /** Default: 10. */
+  readonly irVersion?: number
+  /** Names. Default: y. */
+  readonly outputs?: string
+  /** Local functions. */
+  readonly functions?: string
 }
 
-export function tinyModel({ inputs, constants, nodes, opset = 18 }: Tiny): Model {
-  const values: Record<string, Float32Array> = {}
-  for (const [, sizes, name] of constants.matchAll(/float\[([\d, ]+)\] (\w+)(?! *=|\w)/g)) {
+export function tinyModel({ inputs, constants, nodes, opset = 18, irVersion = 10, outputs = 'y', functions = '' }: Tiny): Model {
+  const values: Record<string, Float64Array> = {}
+  for (const [, sizes, name] of constants.matchAll(/(?:float|float16|double)\[([\d, ]+)\] (\w+)(?! *=|\w)/g)) {
     const count = sizes!.split(',').reduce((all, size) => all * Number(size), 1)
-    values[name!] = Float32Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1) + name!.length) * 0.9 + 0.05)
+    values[name!] = Float64Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1) + name!.length) * 0.9 + 0.05)
   }
-  const header = `<ir_version: 10, opset_import: ["" : ${opset}, "com.microsoft" : 1]>`
-  return parseText(`${header} g (${inputs}) => (y) <${constants}> { ${nodes} }`, values)
+  const header = `<ir_version: ${irVersion}, opset_import: ["" : ${opset}, "com.microsoft" : 1${functions && ', "local" : 1'}]>`
+  return parseText(`${header} g (${inputs}) => (${outputs}) <${constants}> { ${nodes} } ${functions}`, values)
 }
 
 /** Between two matrices, h is f32[3, 8]: `nodes` make k of it, which has `last` units. */

@@ -1,15 +1,21 @@
 import type { Node } from '@pare/onnx'
 import { operatorName } from '../operators.js'
-import type { Axis } from './axis.js'
+import { type Axis, find } from './axis.js'
 
-/** For each element of a value that holds sizes, the axes whose sizes it is computed from. */
-type Elements = readonly (readonly Axis[])[]
+/** An element of a value that holds sizes. */
+interface Size {
+  /** The axes whose sizes it is computed from. */
+  readonly from: readonly Axis[]
+  /** The axis whose size it is, where nothing is computed. */
+  readonly is?: Axis
+}
 
 /** What following sizes needs to know of a model. */
 export interface SizesAsked {
   /** Of the main graph, in order. */
   readonly nodes: readonly Node[]
   axesAt(output: string, input: number): readonly Axis[] | undefined
+  axesOf(name: string): readonly Axis[] | undefined
   /** Shape of a value or constant of the main graph. */
   shapeOf(name: string): readonly number[] | undefined
   numbers(name: string): readonly number[] | undefined
@@ -27,19 +33,18 @@ export interface SizesRead {
  * the axis is cut; one that ends elsewhere, as √headDim does in a scale, would change what is computed.
  */
 export function findSizesRead(asked: SizesAsked): SizesRead {
-  const elements = new Map<string, Elements>()
+  const sizes = new Map<string, readonly Size[]>()
   const held = new Map<Node, readonly Axis[]>()
   for (const node of asked.nodes) {
-    const made = madeBy(node, elements, asked)
+    const made = madeBy(node, sizes, asked)
     if (made !== undefined) {
-      if (made.some((axes) => axes.length > 0)) elements.set(node.outputs[0]!, made)
+      if (made.some(({ from }) => from.length > 0)) sizes.set(node.outputs[0]!, made)
       continue
     }
-    const rewritten = WRITTEN.get(operatorName(node)) ?? []
-    const taken = node.inputs.flatMap((name, i) => (rewritten.includes(i) ? [] : (elements.get(name) ?? []).flat()))
+    const taken = node.inputs.flatMap((name, i) => takenBy(node, i, { list: sizes.get(name) ?? [], asked }))
     if (taken.length > 0) held.set(node, taken)
   }
-  return { of: new Map([...elements].map(([name, list]) => [name, [...new Set(list.flat())]])), held }
+  return { of: new Map([...sizes].map(([name, list]) => [name, [...new Set(list.flatMap(({ from }) => from))]])), held }
 }
 
 /** Inputs that a cut writes anew. */
@@ -50,30 +55,44 @@ const WRITTEN: ReadonlyMap<string, readonly number[]> = new Map([
   ['Slice', [1, 2]],
 ])
 
+/** Axes whose sizes a node takes from an input and computes with. A Resize to the sizes that its output's axes have anyway takes none. */
+function takenBy(node: Node, input: number, { list, asked }: { list: readonly Size[]; asked: SizesAsked }): readonly Axis[] {
+  const name = operatorName(node)
+  if (WRITTEN.get(name)?.includes(input)) return []
+  const out = name === 'Resize' && input === 3 && !node.attributes.has('axes') ? asked.axesOf(node.outputs[0]!) : undefined
+  return list
+    .filter(({ is }, i) => is === undefined || out?.[i] === undefined || find(is) !== find(out[i]))
+    .flatMap(({ from }) => from)
+}
+
 /** The sizes in the output of a node that reads, moves or computes with sizes; undefined for any other node. */
-function madeBy(node: Node, elements: ReadonlyMap<string, Elements>, asked: SizesAsked): Elements | undefined {
+function madeBy(node: Node, sizes: ReadonlyMap<string, readonly Size[]>, asked: SizesAsked): readonly Size[] | undefined {
   const name = operatorName(node)
   const axes = asked.axesAt(node.outputs[0]!, 0) ?? []
-  if (name === 'Shape') return axes.slice(...bounds(node)).map((axis) => [axis])
-  if (name === 'Size') return [axes]
-  const inputs = node.inputs.map((input) => elements.get(input))
+  if (name === 'Shape') return axes.slice(...bounds(node)).map((axis) => ({ from: [axis], is: axis }))
+  if (name === 'Size') return [{ from: axes }]
+  const inputs = node.inputs.map((input) => sizes.get(input))
   if (inputs.every((each) => each === undefined)) return undefined
   const count = asked.shapeOf(node.outputs[0]!)?.reduce((all, size) => all * size, 1)
   if (count === undefined) return undefined
   if (SAME.has(name)) return inputs[0]
-  if (name === 'Concat') return node.inputs.flatMap((input, i) => inputs[i] ?? blanks(asked.shapeOf(input)))
+  if (name === 'Concat') return node.inputs.flatMap((input, i) => inputs[i] ?? constants(asked.shapeOf(input)))
   const picked = name === 'Gather' || name === 'Slice' ? picks(node, asked, count) : undefined
-  if (picked !== undefined) return picked.map((at) => inputs[0]?.[at] ?? [])
+  if (picked !== undefined) return picked.map((at) => inputs[0]?.[at] ?? CONSTANT)
   if (!COMPUTED.has(name)) return undefined
-  const lists = inputs.map((each) => each ?? [])
-  return Array.from({ length: count }, (_, i) => lists.flatMap((list) => (list.length === count ? list[i]! : list.flat())))
+  return Array.from({ length: count }, (_, i) => ({
+    from: inputs.flatMap((list) => (list?.length === count ? list[i]!.from : (list ?? []).flatMap(({ from }) => from))),
+  }))
 }
 
 const SAME: ReadonlySet<string> = new Set('Identity Cast Squeeze Unsqueeze Reshape Flatten'.split(' '))
 const COMPUTED: ReadonlySet<string> = new Set('Add Sub Mul Div Mod Min Max Equal Where Not Neg Floor Ceil'.split(' '))
 
-const blanks = (shape: readonly number[] | undefined): Elements =>
-  Array.from({ length: shape?.reduce((all, size) => all * size, 1) ?? 1 }, () => [])
+const CONSTANT: Size = { from: [] }
+
+function constants(shape: readonly number[] | undefined): Size[] {
+  return Array.from({ length: shape?.reduce((all, size) => all * size, 1) ?? 1 }, () => CONSTANT)
+}
 
 function bounds({ attributes }: Node): [number, number | undefined] {
   const [start, end] = ['start', 'end'].map((name) => attributes.get(name))
