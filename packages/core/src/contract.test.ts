@@ -2,7 +2,7 @@ import { expectTypeOf, test } from 'vitest'
 import type { Criterion, Statistic, Value } from './contract.js'
 import { trace } from './trace.js'
 
-const squares: Statistic = { key: 'squares', at: 'input', reduce: (value, ops) => ops.square(value), merge: 'sum' }
+const squares: Statistic = { at: 'input', of: (value, ops) => ops.square(value), reduce: 'mean' }
 
 test('a criterion is given exactly the statistics that it needs', () => {
   const wanda: Criterion<{ squares: Statistic }> = {

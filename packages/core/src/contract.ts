@@ -9,20 +9,79 @@ export interface Criterion<Needs extends Record<string, Statistic> = Record<stri
   readonly needs: Needs
   /** What is ranked together unless the user says otherwise. Default: 'global'. */
   readonly scope?: Scope
+  /** Units are judged only by weights that sum over them, not by those that make them. Default: false */
+  readonly readersOnly?: boolean
   /** Saliency of each element of `weight`, in its shape. Statistics arrive in a shape that broadcasts against it. */
   saliency(input: { readonly weight: Value; readonly stats: { readonly [Key in keyof Needs]: Value } }, ops: Ops): Value
 }
 
-/** What is measured while data flow through the model. Open: a plugin brings its own. */
+/**
+ * What is measured while calibration data flow through the model: each element of a value is changed by `of`, and reduced over samples and positions
+ * to one number for each position of the axis that the weight sums over ('input') or makes ('output'). Open: a plugin brings its own.
+ */
 export interface Statistic {
-  readonly key: string
-  /** Which value: what the weight is multiplied with, or what comes out. */
+  /** Which value: what the weight is multiplied with, for a Conv each position of the kernel on its own, or what comes out. */
   readonly at: 'input' | 'output'
-  /** Reduces one batch of the value to the statistic. */
-  reduce(value: Value, ops: Ops): Value
-  /** How results of several batches become one. */
-  readonly merge: 'sum' | 'max' | 'moments'
+  /** What each element becomes first. Default: itself. */
+  of?(value: Value, ops: Ops): Value
+  /** 'gram': the mean of the products of each two positions, a matrix, for solvers only. */
+  readonly reduce: 'mean' | 'max' | 'variance' | 'gram'
 }
+
+/** Chooses what goes and changes what stays, together. Selected like a criterion; refuses structures that cut. */
+export interface Solver {
+  readonly kind: 'solver'
+  readonly name: string
+  readonly needs: Record<string, Statistic>
+  /** Default: 'tensor'. 'row' or 'tensor'. */
+  readonly scope?: Scope
+  solve(problem: Problem): Promise<Solution>
+}
+
+/** One weight as a matrix: a row for each output, the columns what it sums over. A grouped convolution is one problem for each group. */
+export interface Problem {
+  readonly id: string
+  /** f32[rows × columns], row by row. May be changed. */
+  readonly weight: Float32Array
+  readonly rows: number
+  readonly columns: number
+  /** By key of `needs`: f64[columns], of a 'gram' f64[columns × columns]. */
+  readonly stats: Readonly<Record<string, Float64Array>>
+  readonly pattern: Pattern
+  /** Elements that are to be zero, where the pattern is free. */
+  readonly zeros: number
+  readonly scope: Scope
+  readonly signal?: AbortSignal
+}
+
+export interface Solution {
+  /** f32[rows × columns], zero where masked. */
+  readonly weight: Float32Array
+  /** What the user should know: a fallback that was taken, with the reason. */
+  readonly notes: readonly string[]
+}
+
+/** Judges whole units by trying or comparing them. Refuses structures that mask. */
+export interface UnitCriterion {
+  readonly kind: 'units'
+  readonly name: string
+  /** f64[units] for each group; higher is kept. */
+  score(groups: readonly UnitGroup[], probe: Probe): Promise<readonly Float64Array[]>
+}
+
+/** What the pipeline hands to those who try things out: the model runs on calibration data. */
+export interface Probe {
+  /**
+   * The mean loss with units gated: against labels where the data have them and `against` is 'labels', else the KL divergence from the model's own
+   * outputs. One entry for each setting; a gate is f32[units] by group id, 1 where a unit counts; groups that are not named stay as they are.
+   */
+  losses(groups: readonly UnitGroup[], settings: readonly Gates[], against: 'labels' | 'outputs'): Promise<readonly number[]>
+  /** Mean over all rows of the cosine between two values of the model: f64, one for each pair of names. */
+  cosines(pairs: readonly (readonly [string, string])[]): Promise<readonly number[]>
+  readonly signal?: AbortSignal
+}
+
+export type Gates = ReadonlyMap<string, Float32Array>
 
 /** Where the model may be cut. Only finds; masking, cutting, proving and replay are core's. */
 export interface Structure {
@@ -118,8 +177,14 @@ export interface MaskGroup {
   readonly pattern: Pattern
 }
 
-/** Which masks are allowed. 'free': any element may go. */
-export type Pattern = { readonly kind: 'free' }
+/**
+ * Which masks are allowed, of a weight as a matrix with a row for each output and the columns that it sums over. 'free': any element may go. 'nm': of
+ * each m columns that follow one another, a row keeps n. 'tile': blocks of so many rows and columns go as a whole.
+ */
+export type Pattern =
+  | { readonly kind: 'free' }
+  | { readonly kind: 'nm'; readonly n: number; readonly m: number }
+  | { readonly kind: 'tile'; readonly rows: number; readonly columns: number }
 
 /** Something that looks prunable and is not, with the reason. */
 export interface Declined {
