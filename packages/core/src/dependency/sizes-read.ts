@@ -99,13 +99,19 @@ function bounds({ attributes }: Node): [number, number | undefined] {
   return [start?.kind === 'int' ? Number(start.value) : 0, end?.kind === 'int' ? Number(end.value) : undefined]
 }
 
-/** Positions that a Gather or Slice takes out of a list of sizes. */
+/** Positions that a Gather or Slice takes out of a list of sizes. Undefined: not known. */
 function picks(node: Node, { shapeOf, numbers }: SizesAsked, count: number): readonly number[] | undefined {
-  const length = shapeOf(node.inputs[0]!)?.[0]
-  const at = numbers(node.inputs[1] ?? '')
-  if (length === undefined || shapeOf(node.inputs[0]!)!.length !== 1 || at === undefined) return undefined
-  const first = at[0]! < 0 ? Math.max(at[0]! + length, 0) : at[0]!
+  const [length, ...more] = shapeOf(node.inputs[0]!) ?? []
+  const at = starts(node) ?? numbers(node.inputs[1] ?? '')
+  if (length === undefined || more.length > 0 || at === undefined) return undefined
   if (node.op === 'Gather') return at.map((index) => (index < 0 ? index + length : index))
-  const steps = node.inputs[4] === undefined || node.inputs[4] === '' ? [1] : numbers(node.inputs[4])
+  const first = at[0]! < 0 ? Math.max(at[0]! + length, 0) : at[0]!
+  const steps = (node.inputs[4] ?? '') === '' ? [1] : numbers(node.inputs[4]!)
   return steps?.[0] === 1 ? Array.from({ length: count }, (_, i) => first + i) : undefined
+}
+
+/** Where a Slice begins, before opset 10. */
+function starts({ attributes }: Node): readonly number[] | undefined {
+  const found = attributes.get('starts')
+  return found?.kind === 'ints' ? found.value.map(Number) : undefined
 }
