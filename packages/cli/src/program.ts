@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import * as benchOption from './bench-options.js'
 import type { Context } from './context.js'
 import { type Io, wantsColor } from './io.js'
 import * as option from './options.js'
@@ -94,6 +95,8 @@ function addMeasuring(program: Command, runs: Runs): void {
     ),
   )
 
+  addBench(program, runs)
+
   const run = program
     .command('run [models...]')
     .description('Prune, measure and gate all models of the config. This is what the GitHub Action runs.')
@@ -104,6 +107,26 @@ function addMeasuring(program: Command, runs: Runs): void {
   run.addHelpText(
     'after',
     `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
+  )
+}
+
+function addBench(program: Command, runs: Runs): void {
+  const bench = program
+    .command('bench <reference> <pruned>')
+    .description('Time two models that take the same inputs, in turn, and say how much faster and smaller the second is.')
+    .option('--threads <counts>', 'numbers of threads to try (default: 1,all)', benchOption.threads)
+    .option('--batch <counts>', 'batches to try (default: 1,8, or what the model has for good)', benchOption.batches)
+    .option('--dims <sizes>', 'sizes of other open axes: sequence=32,width=64 (default: 16; images 224)', benchOption.dims)
+    .option('--runs <count>', 'runs of each model in each case', option.number('--runs', benchOption.runs))
+    .option('--seconds <time>', 'time for each case, without --runs (default: 2)', option.number('--seconds', option.positive))
+    .option('--seed <number>', 'of the order of runs (default: 1)', option.number('--seed', option.seed))
+    .action(runs(async () => (await import('./commands/bench.js')).bench))
+  bench.addHelpText(
+    'after',
+    examples(
+      'pare bench model.onnx pare-out/model/model.onnx',
+      'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
+    ),
   )
 }
 

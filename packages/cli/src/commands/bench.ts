@@ -1,0 +1,126 @@
+import { resolve } from 'node:path'
+import { countMacs, countParameters } from '@pare/core'
+import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
+import { openModel } from '@pare/onnx'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { bytesOf } from '../facts.js'
+import { formatBytes, formatCount } from '../format.js'
+import { present } from '../settings.js'
+import { renderTable } from '../table.js'
+
+export interface BenchOptions {
+  readonly threads?: number[]
+  readonly batch?: number[]
+  readonly dims?: Record<string, number>
+  readonly runs?: number
+  readonly seconds?: number
+  readonly seed?: number
+}
+
+/** What `--json` prints. */
+export interface BenchResult extends Latency {
+  readonly schemaVersion: 1
+  readonly command: 'bench'
+  readonly reference: ModelSize
+  readonly pruned: ModelSize
+}
+
+export interface ModelSize {
+  readonly path: string
+  /** With external data. */
+  readonly bytes: number
+  readonly parameters: number
+  /** For one sample, all symbolic sizes 1. Null where a shape does not follow from the model. */
+  readonly macs: number | null
+}
+
+/** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
+export async function bench(context: Context, reference: string, pruned: string, options: BenchOptions): Promise<number> {
+  const { cwd } = context.io
+  const { batch, ...more } = options
+  const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
+  const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
+  const latency = await time({ ...paths, ...more, ...present({ batches: batch }) }, context)
+  const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
+  answer(context, result)
+  say(context, render(result))
+  return EXIT.pass
+}
+
+async function sizeOf(path: string, cwd: string): Promise<ModelSize> {
+  await using file = await openModel(resolve(cwd, path))
+  const { elements } = await countParameters(file.model)
+  return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(file.model) }
+}
+
+async function time(request: LatencyRequest, { io, progress }: Context): Promise<Latency> {
+  const { benchModels } = await import('@pare/evaluate')
+  const activity = progress.begin('timing both models in turn')
+  try {
+    return await benchModels(request, { signal: io.signal, onProgress: ({ done, total }) => activity.update(done, total ?? 0) })
+  } finally {
+    activity.end()
+  }
+}
+
+function render(result: BenchResult): string {
+  const { reference, pruned, cases, onnxruntime } = result
+  const size = (name: string, one: number | null, other: number | null, format: (value: number) => string) =>
+    one === null || other === null ? [name, '?', '?', ''] : [name, format(one), format(other), `${ratio(other / one)}×`]
+  const sizes = renderTable(
+    ['', reference.path, pruned.path, ''],
+    [
+      size('file', reference.bytes, pruned.bytes, formatBytes),
+      size('parameters', reference.parameters, pruned.parameters, formatCount),
+      size('MACs', reference.macs, pruned.macs, formatCount),
+    ],
+  )
+  const head = ['threads', 'batch', 'reference', 'pruned', '95 % interval in brackets']
+  const rows = cases.map((each) => [
+    String(each.threads),
+    String(each.batch),
+    formatMs(each.referenceMs),
+    formatMs(each.prunedMs),
+    describeSpeed(each),
+  ])
+  return [
+    sizes,
+    '',
+    renderTable(head, rows),
+    '',
+    `Medians of a run on ONNX Runtime ${onnxruntime}, CPU.${describeSizes(cases)}`,
+  ].join('\n')
+}
+
+/** '1.8× faster (1.7–1.9)'. */
+export function describeSpeed({ verdict, speedup: { value, interval } }: Pick<LatencyCase, 'verdict' | 'speedup'>): string {
+  const [low, high] = interval
+  switch (verdict) {
+    case 'faster':
+      return `${ratio(value)}× faster (${ratio(low)}–${ratio(high)})`
+    case 'slower':
+      return `${ratio(1 / value)}× slower (${ratio(1 / high)}–${ratio(1 / low)})`
+    case 'no difference':
+      return `no difference beyond noise (${ratio(low)}–${ratio(high)})`
+    default:
+      return verdict satisfies never
+  }
+}
+
+/** Sizes that are the same in all cases. */
+function describeSizes(cases: readonly LatencyCase[]): string {
+  const all = Object.entries(cases[0]?.sizes ?? {})
+  const same = all.filter(([name, size]) => cases.every(({ sizes }) => sizes[name] === size))
+  return same.length === 0
+    ? ''
+    : ` Open sizes are ${same.map(([name, size]) => `${name}=${size}`).join(', ')}; change them with --dims.`
+}
+
+function ratio(value: number): string {
+  return value.toFixed(value < 9.95 ? 2 : 1)
+}
+
+function formatMs(milliseconds: number): string {
+  return `${milliseconds.toPrecision(3)} ms`
+}
