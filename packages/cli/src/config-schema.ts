@@ -91,11 +91,14 @@ const gate = z
   })
   .describe('limits such as { maxDrop: 0.01 }')
 
+const prove = z.boolean().describe('false: what is cut is not proved, for models that ONNX Runtime cannot run')
+
 const model = z
   .strictObject({
     path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
     prune: steps.optional(),
     evaluate: evaluate.optional(),
+    prove: prove.optional(),
     gate: gate.optional(),
   })
   .describe("a model such as { path: 'model.onnx' }")
@@ -107,6 +110,7 @@ export const configSchema = z
     models: z.array(model).describe("a list of models, each such as { path: 'model.onnx' }").optional(),
     prune: steps.optional(),
     evaluate: evaluate.optional(),
+    prove: prove.optional(),
     gate: gate.optional(),
   })
   .describe('a config of pare: models to prune, how to measure them, and what they may lose')

@@ -12,6 +12,8 @@ export interface Config {
   prune?: PruneConfig[] | PresetConfig
   /** For each model; a model's own `evaluate` wins field by field. */
   evaluate?: EvaluateConfig
+  /** For each model without its own: whether what is cut is proved before it is written. Default: true. */
+  prove?: boolean
   /** For each model; a model's own `gate` wins field by field. */
   gate?: Limits
 }
@@ -22,6 +24,7 @@ export interface ModelConfig {
   /** One after the other. Default: `[{}]`, half of all elements by magnitude. */
   prune?: PruneConfig[] | PresetConfig
   evaluate?: EvaluateConfig
+  prove?: boolean
   gate?: Limits
 }
 

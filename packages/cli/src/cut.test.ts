@@ -50,7 +50,7 @@ describe('structures that cut', () => {
     expect(exitCode).toBe(0)
     const { models } = json() as { models: { steps: string[]; parameters: { before: number; after: number } }[] }
     expect(models[0]!.steps[0]).toBe('magnitude on neuron, group, ratio 0.1')
-    expect(models[0]!.steps[1]).toMatch(/^proved: what neuron cut is what it masked/)
+    expect(models[0]!.steps[1]).toMatch(/^proved neuron: cut = masked: largest difference .*, tolerance 1e-4, two sizes$/)
     expect(models[0]!.parameters.after).toBeLessThan(models[0]!.parameters.before)
   })
 

@@ -21,7 +21,10 @@ export interface SparsityFacts {
 /** What a plan does to a model, in the numbers that reports give. */
 export interface PlanFacts {
   readonly layers: readonly Layer[]
+  /** Masked and cut. */
   readonly groups: readonly GroupFacts[]
+  /** Those of them whose units are gone. */
+  readonly cut: readonly GroupFacts[]
   /** Over the eligible weights. */
   readonly sparsity: SparsityFacts
   /** Elements of all floating-point tensors; nonzero: afterwards. */
@@ -36,6 +39,7 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
   const before = await countMacs(model)
   const after = await countMacs(pruned)
   const layers = layersOf(model, steps)
+  const cut = cutGroups(steps)
   const { elements, zeros } = await countParameters(model, steps)
   // What is cut changes the number of parameters, and which of them are zero: the smaller model is counted itself.
   const left = steps.some(({ kind }) => kind === 'cut')
@@ -44,7 +48,8 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
   const share = elements === 0 ? 0 : left.zeros.before / left.elements
   return {
     layers,
-    groups: groupsOf(planned),
+    groups: [...maskedGroups(steps, planned.groups), ...cut],
+    cut,
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
     parameters: { before: elements, after: left.elements, nonzero: left.elements - left.zeros.before },
     macs: before === null || after === null ? null : { before, after },
@@ -61,21 +66,35 @@ export function bytesOf({ model, bytes }: ModelFile): number {
   return bytes + external
 }
 
-function groupsOf({ steps, groups }: Planned): readonly GroupFacts[] {
-  const removed = new Map(
+function maskedGroups(steps: readonly PlanStep[], groups: Planned['groups']): readonly GroupFacts[] {
+  const masked = new Map(
     steps.flatMap((step) =>
-      step.kind === 'mask'
-        ? step.weights.map(({ id, masked }) => [`${step.structure}\n${id}`, masked] as const)
-        : step.groups.map((group) => [`${step.structure}\n${group.id}`, group.removed.length] as const),
+      step.kind === 'mask' ? step.weights.map(({ id, masked }) => [`${step.structure}\n${id}`, masked] as const) : [],
     ),
   )
   const facts = groups.flatMap((group) => {
     const { id, structure } = group
-    const count = removed.get(`${structure}\n${group.kind === 'mask' ? group.weight.id : id}`)
-    const units = group.kind === 'mask' ? elementCount(group.weight.tensor.shape) : group.units
-    return count === undefined ? [] : [{ id, structure, units, removed: count }]
+    const removed = group.kind === 'mask' ? masked.get(`${structure}\n${group.weight.id}`) : undefined
+    return group.kind !== 'mask' || removed === undefined
+      ? []
+      : [{ id, structure, units: elementCount(group.weight.tensor.shape), removed }]
   })
   return [...new Map(facts.map((fact) => [`${fact.structure}\n${fact.id}`, fact])).values()]
+}
+
+/** What later steps remove is added to what earlier ones did. */
+function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
+  const facts = new Map<string, GroupFacts>()
+  for (const step of steps) {
+    if (step.kind === 'mask') continue
+    const { structure } = step
+    for (const { id, units, removed } of step.groups) {
+      const key = `${structure}\n${id}`
+      const before = facts.get(key) ?? { id, structure, units, removed: 0 }
+      facts.set(key, { ...before, removed: before.removed + removed.length })
+    }
+  }
+  return [...facts.values()]
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {

@@ -49,7 +49,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('prune <model>')
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
-  addOut(option.addLaterOptions(option.addStepOptions(prune)), './pare-out/<model name>')
+  addOut(addProve(option.addLaterOptions(option.addStepOptions(prune))), './pare-out/<model name>')
   prune.addHelpText(
     'after',
     examples(
@@ -103,7 +103,7 @@ function addMeasuring(program: Command, runs: Runs): void {
     .option('-c, --config <file>', 'the config (default: the nearest pare.config.* upwards)')
     .option('--data <file>', 'evaluation data for all models')
     .action(runs(async () => (await import('./commands/run.js')).run))
-  addOut(addGate(option.addLaterOptions(option.addStepOptions(addData(run)))), './pare-out')
+  addOut(addGate(addProve(option.addLaterOptions(option.addStepOptions(addData(run))))), './pare-out')
   run.addHelpText(
     'after',
     `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
@@ -144,6 +144,10 @@ function addLooking(program: Command, runs: Runs): void {
     .option('--format <format>', 'ts, json or yaml (default: ts in a project with TypeScript, else yaml)')
     .action(runs(async () => (await import('./commands/init.js')).init))
   init.addHelpText('after', examples('pare init', 'pare init --format json'))
+}
+
+function addProve(command: Command): Command {
+  return command.option('--no-prove', 'write what was cut without proving it, for models that ONNX Runtime cannot run')
 }
 
 function addOut(command: Command, shown: string): Command {

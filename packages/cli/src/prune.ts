@@ -14,6 +14,8 @@ export interface PruneJob {
   readonly steps: readonly PruneStep[]
   readonly seed: number
   readonly output: OutputFiles
+  /** Whether what is cut must be proved before it is written. Default: true. */
+  readonly prove?: boolean
   /** Where proofs of cuts run. Default: the installed packages. */
   readonly engine?: Engine
 }
@@ -32,19 +34,21 @@ export interface Pruned extends PlanFacts {
   readonly output: FileFacts
   readonly plan: { readonly path: string }
   readonly declined: Planned['declined']
-  /** One for each step that cuts. */
+  /** One for each step that cuts; none where that was not wanted. */
   readonly proofs: readonly Proof[]
   /** What the user should look at. */
   readonly warnings: readonly string[]
 }
 
 /** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
-export async function pruneModel({ path, steps, seed, output, engine = {} }: PruneJob, work: Work): Promise<Pruned> {
+export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
+  const { path, steps, seed, output, engine = {} } = job
   await using file = await openModel(path)
   await using inputHash = hashModel(file)
   return await withFolder(output.folder, async () => {
     const planned = await decide(file.model, { steps, seed }, work)
-    const proofs = await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine })
+    const wanted = job.prove ?? true
+    const proofs = wanted ? await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine }) : []
     const pruned = await applyPlan(file.model, { seed, steps: planned.steps })
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })

@@ -4,7 +4,8 @@ import type { RunResults } from '@pare/report'
 import type { FailureReport } from './failure.js'
 import type { Comparison } from './measure.js'
 import { showPath } from './paths.js'
-import type { Proof } from './prove.js'
+import { proofOf } from './proof-of.js'
+import { describeProof } from './prove.js'
 import type { Pruned } from './prune.js'
 import { describeStep } from './prune-step.js'
 import type { Task } from './tasks.js'
@@ -37,16 +38,15 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
-    steps: [...task.steps.map(describeStep), ...(pruned?.proofs ?? []).map(describeProof)],
+    steps: [
+      ...task.steps.map(describeStep),
+      ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
+    ],
     warnings: [...(pruned?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
     }),
   }
-}
-
-function describeProof({ structure, difference, tolerance }: Proof): string {
-  return `proved: what ${structure} cut is what it masked, outputs within ${difference.toExponential(1)} on random inputs (allowed ${tolerance})`
 }
 
 const NOT_MEASURED =
@@ -87,12 +87,16 @@ async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Fou
   }
 }
 
-function pruningOf({ sparsity, parameters, macs, layers, declined, plan }: Pruned, cwd: string) {
+function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
+  const { sparsity, parameters, macs, layers, cut, declined, plan } = pruned
+  const proof = proofOf(pruned)
   return {
-    sparsity,
+    // Of what is only cut, no zeros are counted.
+    ...(layers.length > 0 && { sparsity, layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })) }),
+    ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
+    ...(proof !== undefined && { proof }),
     parameters,
     macs,
-    layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })),
     declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
     plan: { path: showPath(plan.path, cwd) },
   }

@@ -43,9 +43,13 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
 }
 
 /** Prunes, measures both models, judges. What is found is kept in `found`, however far it gets. */
-async function examine({ path, steps, evaluation, limits = {} }: Task, context: RunContext, found: Found): Promise<void> {
+async function examine(
+  { path, steps, evaluation, limits = {}, prove = true }: Task,
+  context: RunContext,
+  found: Found,
+): Promise<void> {
   const { seed, output } = context
-  const pruned = await pruneModel({ path, steps, seed, output, engine: context.engine }, context)
+  const pruned = await pruneModel({ path, steps, seed, output, prove, engine: context.engine }, context)
   found.pruned = pruned
   const zipping = Promise.all([path, pruned.output.path].map((file) => zippedSize(file, context.signal)))
   // It goes on while the models are measured, and may fail before somebody waits for it.

@@ -28,6 +28,7 @@ export interface Overrides {
   readonly include?: readonly string[]
   readonly exclude?: readonly string[]
   readonly seed?: number
+  readonly prove?: boolean
   /** Field by field over the model's gate. */
   readonly gate?: Limits
 }
@@ -37,6 +38,7 @@ export interface Settings {
   readonly prune: readonly PruneConfig[] | PresetConfig
   readonly evaluate?: EvaluateConfig
   readonly gate?: Limits
+  readonly prove?: boolean
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
@@ -44,10 +46,12 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
   const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   const evaluate = joined(config.evaluate, model.evaluate)
   const gate = joined(joined(config.gate, model.gate), overrides.gate)
+  const prove = overrides.prove ?? model.prove ?? config.prove
   return {
     prune: overridden(prune, overrides),
     ...(evaluate === undefined ? {} : { evaluate }),
     ...(gate === undefined ? {} : { gate }),
+    ...(prove === undefined ? {} : { prove }),
   }
 }
 

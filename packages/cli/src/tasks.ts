@@ -20,6 +20,8 @@ export interface Task {
   /** Undefined: the model cannot pass. */
   readonly evaluation?: Evaluation
   readonly limits?: Limits
+  /** Default: true. */
+  readonly prove?: boolean
 }
 
 export interface TaskOptions {
@@ -132,7 +134,14 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const own = (field: 'evaluate' | 'gate') => (model[field] === undefined ? field : `${place}.${field}`)
   const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
   const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), source: check })
-  return { path, name: showPath(path, check.cwd), steps, ...(evaluation && { evaluation }), ...(limits && { limits }) }
+  return {
+    path,
+    name: showPath(path, check.cwd),
+    steps,
+    ...(evaluation && { evaluation }),
+    ...(limits && { limits }),
+    ...(settings.prove !== undefined && { prove: settings.prove }),
+  }
 }
 
 async function readSteps(steps: Settings['prune'], place: string, check: Check): Promise<readonly PruneStep[]> {

@@ -15,6 +15,26 @@ const layer = z.object({
   sparsity: z.object({ before: number, after: number }).describe('zeros ÷ elements'),
 })
 
+const group = z
+  .object({
+    id: z.string().describe('the first weight that is sliced, and its axis'),
+    structure: z.string(),
+    units: count.describe('before'),
+    removed: count.describe('units that are gone'),
+  })
+  .describe('units that go together from all tensors they are in')
+
+const proof = z.union([
+  z.object({ proved: z.literal(false) }),
+  z.object({
+    proved: z.literal(true),
+    difference: number.describe('largest difference of an output, relative to the largest element of that output'),
+    tolerance: number.describe('the largest that is allowed'),
+    runs: count.describe('made-up inputs that were compared'),
+    sizesDiffer: z.boolean().describe('whether these had different sizes; else the model fixes all sizes'),
+  }),
+])
+
 const drop = z.object({
   metric: z.string(),
   value: number.describe('positive is worse, whichever way the metric points'),
@@ -57,7 +77,11 @@ export const modelResult = z.object({
     .describe('over the eligible weights; model: over all parameters'),
   parameters: z.object({ before: count, after: count, nonzero: count }).optional(),
   macs: z.object({ before: number, after: number }).nullable().optional(),
-  layers: z.array(layer).optional(),
+  layers: z.array(layer).optional().describe('weights that a step masked'),
+  groups: z.array(group).optional().describe('what a step cut'),
+  proof: proof
+    .optional()
+    .describe('whether what was cut computes what it would with the same units multiplied by 0; for cut models'),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),

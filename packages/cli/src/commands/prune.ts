@@ -5,11 +5,14 @@ import { formatBytes, formatCount, formatPercent } from '../format.js'
 import type { StepOptions } from '../options.js'
 import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
+import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
+import { removedUnits } from '../removed.js'
 import { readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
   readonly out?: string
+  readonly prove?: boolean
 }
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
@@ -19,7 +22,10 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const pruned = await pruneModel({ path, steps, seed: options.seed ?? 1, output }, { signal: io.signal, progress, label: model })
+  const pruned = await pruneModel(
+    { path, steps, seed: options.seed ?? 1, output, prove: options.prove ?? true },
+    { signal: io.signal, progress, label: model },
+  )
   const document = documentOf(pruned, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -62,11 +68,16 @@ function summary(pruned: Pruned, cwd: string): string {
   const { model, output, plan, declined } = pruned
   const lines = [
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
-    ...(pruned.proofs.length > 0 ? cutLines(pruned) : maskedLines(pruned)),
+    ...(pruned.layers.length > 0 ? maskedLines(pruned) : []),
+    ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
     `  plan        ${showPath(plan.path, cwd)}`,
   ]
-  if (declined.length > 0)
-    lines.push(`  ${formatCount(declined.length)} were left alone: pare inspect ${showPath(model.path, cwd)} says why`)
+  if (declined.length > 0) {
+    const structures = [...new Set(declined.map(({ structure }) => structure))].join(', ')
+    lines.push(
+      `  ${formatCount(declined.length)} of ${structures} were left alone: pare inspect ${showPath(model.path, cwd)} says why`,
+    )
+  }
   return lines.join('\n')
 }
 
@@ -77,15 +88,18 @@ function maskedLines({ sparsity, parameters, layers }: Pruned): string[] {
   ]
 }
 
-function cutLines({ groups, parameters, macs, proofs }: Pruned): string[] {
-  const [removed, units] = [groups.map((group) => group.removed), groups.map((group) => group.units)].map((list) =>
-    list.reduce((a, b) => a + b, 0),
-  )
-  const difference = Math.max(...proofs.map((proof) => proof.difference))
+function cutLines({ cut, parameters, macs, proofs }: Pruned): string[] {
   return [
-    `  units       ${formatCount(removed!)} of ${formatCount(units!)} removed, in ${formatCount(groups.length)} groups`,
-    `  parameters  ${formatCount(parameters.before)} → ${formatCount(parameters.after)}`,
-    ...(macs === null ? [] : [`  MACs        ${formatCount(macs.before)} → ${formatCount(macs.after)}`]),
-    `  proof       what was cut is what was masked: outputs within ${difference.toExponential(1)} on random inputs (allowed ${proofs[0]!.tolerance})`,
+    `  removed     ${removedUnits(cut)}`,
+    `  parameters  ${fromTo(parameters)}`,
+    ...(macs === null ? [] : [`  MACs        ${fromTo(macs)}`]),
+    ...(proofs.length === 0
+      ? ['  proof       none: it was not wanted']
+      : proofs.map((proof) => `  proof       ${describeProof(proof)}`)),
   ]
+}
+
+function fromTo({ before, after }: { readonly before: number; readonly after: number }): string {
+  const change = before === 0 ? '' : ` (−${formatPercent(1 - after / before)})`
+  return `${formatCount(before)} → ${formatCount(after)}${change}`
 }

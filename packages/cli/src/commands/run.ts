@@ -11,6 +11,7 @@ import type { DataOptions } from './evaluate.js'
 export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
   readonly config?: string
   readonly out?: string
+  readonly prove?: boolean
   readonly maxDrop?: NonNullable<Limits['maxDrop']>
   readonly min?: number
   readonly max?: number
@@ -38,12 +39,14 @@ export async function run(context: Context, models: readonly string[], options: 
 
 function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
   const { data, metric, batch, tokenizer, length, stride } = options
-  const { maxDrop, min, max, certainty } = options
+  const { maxDrop, min, max, certainty, prove } = options
   const gate = present({ maxDrop, min, max, certainty })
   return present({
     models: models.length > 0 ? models : undefined,
     gate: Object.keys(gate).length > 0 ? gate : undefined,
     ...stepOverridesOf(options),
+    // Commander says true where nothing was said: then the config decides.
+    prove: prove === false ? false : undefined,
     ...{ data, metric, batch, tokenizer, length, stride },
   })
 }

@@ -1,0 +1,61 @@
+import { dataTypeOf, editGraph, editModel, type Model, makeValueInfo, type Node } from '@pare/onnx'
+
+/**
+ * The model with outputs by which it can be compared with another that rounds otherwise: in the place of an integer or bool that was chosen by floats
+ * (ArgMax, TopK, a comparison …), what it was chosen by. Integers that no such operator made stay. The model itself where there are none.
+ */
+export function withComparedOutputs(model: Model): Model {
+  const { graph } = model
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
+  const given = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
+  const outputs = new Map(graph.outputs.filter(({ type }) => isFloat(type)).map((output) => [output.name, output]))
+  for (const output of graph.outputs) {
+    if (isFloat(output.type)) continue
+    const sources = sourcesOf(output.name, producers).filter((name) => !given.has(name))
+    if (sources.length === 0) outputs.set(output.name, output)
+    for (const name of sources) if (!outputs.has(name)) outputs.set(name, makeValueInfo({ name }))
+  }
+  const same = outputs.size === graph.outputs.length && graph.outputs.every(({ name }) => outputs.has(name))
+  return same ? model : editModel(model, { graph: editGraph(graph, { outputs: [...outputs.values()] }) })
+}
+
+/** Operators that make integers of floats by choosing: of numbers that are nearly equal come integers that are not. */
+const CHOOSES = new Set([
+  ...['ArgMax', 'ArgMin', 'TopK', 'NonMaxSuppression', 'Unique', 'QuantizeLinear', 'DynamicQuantizeLinear'],
+  ...['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Equal'],
+])
+
+/** Operators that make integers or bools without looking at the size of floats. */
+const COUNTS = new Set(['Shape', 'Size', 'NonZero', 'Not', 'And', 'Or', 'Xor', 'OneHot', 'IsNaN', 'IsInf'])
+
+/** Inputs of the nearest operators before a value that choose. */
+function sourcesOf(name: string, producers: ReadonlyMap<string, Node>): readonly string[] {
+  const sources = new Set<string>()
+  const seen = new Set<string>()
+  const open = [name]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const node = producers.get(next)
+    if (node === undefined || seen.has(next)) continue
+    seen.add(next)
+    if (chooses(node, producers)) sources.add(node.inputs[0]!)
+    else open.push(...node.inputs)
+  }
+  return [...sources]
+}
+
+/** A Cast chooses where it makes an integer of a float. */
+function chooses(node: Node, producers: ReadonlyMap<string, Node>): boolean {
+  if (node.op !== 'Cast') return CHOOSES.has(node.op)
+  const before = producers.get(node.inputs[0]!)
+  if (before === undefined || makesFloat(node)) return false
+  return before.op === 'Cast' ? makesFloat(before) : !CHOOSES.has(before.op) && !COUNTS.has(before.op)
+}
+
+function makesFloat({ attributes }: Node): boolean {
+  const to = attributes.get('to')
+  return to?.kind === 'int' && isFloat(dataTypeOf(Number(to.value)))
+}
+
+function isFloat(type: string | undefined): boolean {
+  return type === undefined || /^b?float/.test(type)
+}
