@@ -2,7 +2,7 @@
 import { tryRandomGraph } from '../packages/core/dist/dependency/random-graph.test.support.js'
 
 const [count = 1000, first = 1] = process.argv.slice(2).map(Number)
-const total = { graphs: 0, cut: 0, held: 0, broken: 0 }
+const total = { graphs: 0, cut: 0, held: 0, refused: 0, broken: 0 }
 const started = performance.now()
 for (let seed = first; seed < first + count; seed++) {
   for (const kind of ['cnn', 'transformer']) {
@@ -11,6 +11,7 @@ for (let seed = first; seed < first + count; seed++) {
       const tried = await tryRandomGraph(kind, seed, steps)
       total.graphs++
       for (const key of ['cut', 'held']) total[key] += tried[key]
+      if (tried.isRefused) total.refused++
       for (const problem of tried.broken) report(kind, seed, steps, problem)
     } catch (error) {
       report(kind, seed, steps, error.message.split('\n')[0])

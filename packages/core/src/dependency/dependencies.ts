@@ -178,7 +178,9 @@ interface State {
 
 function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
   const size = shapes.shapes.get(value)?.[axis]
-  return others.every((other) => !other.shapes.has(value) || other.shapes.get(value)![axis] === size)
+  // Where only one set of sizes gives a shape at all, as when positions run out, nothing is known to be fixed.
+  const known = others.filter((other) => other.shapes.has(value))
+  return known.length > 0 && known.every((other) => other.shapes.get(value)![axis] === size)
 }
 
 function visit(node: Node, scope: Scope, state: State): void {
@@ -226,7 +228,8 @@ function numbersOf({ shapes, others }: State, name: string): readonly number[] |
     const numbers = other.values.get(name)?.numbers
     return numbers?.length === first?.length && numbers?.every((number, i) => number === first![i])
   }
-  return others.every((other) => !other.shapes.has(name) || isSame(other)) ? first : undefined
+  const known = others.filter((other) => other.shapes.has(name))
+  return known.length > 0 && known.every(isSame) ? first : undefined
 }
 
 interface Operand {
