@@ -47,7 +47,7 @@ function findCandidates(model: Model): Candidate[] {
     for (const input of operator?.inputs ?? []) {
       const operand = operandOf(node.inputs[input], scope)
       if (operand === undefined) continue
-      const use = { node, name: node.name || (node.outputs[0] ?? '') }
+      const use = { node, input, name: node.name || (node.outputs[0] ?? '') }
       const known = found.get(operand.id)
       if (known !== undefined) known.uses.push(use)
       else

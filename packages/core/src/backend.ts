@@ -17,6 +17,8 @@ export interface Chunk {
   /** Index in the weight of weights[0]. */
   readonly start: number
   readonly stream: RandomStream
+  /** By key: the statistic that each weight meets. Given where the expression has statistics. */
+  readonly stats?: Readonly<Record<string, Floats>>
 }
 
 /**

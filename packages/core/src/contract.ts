@@ -226,6 +226,8 @@ export interface Weight {
 
 export interface WeightUse {
   readonly node: Node
+  /** Which of its inputs is the weight. */
+  readonly input: number
   /** Name of the node, or of its first output where it has none. */
   readonly name: string
 }
@@ -257,6 +259,8 @@ export interface Ops {
   divide(left: Value, right: Value): Value
   min(left: Value, right: Value): Value
   max(left: Value, right: Value): Value
+  /** 1 where left < right, else 0. */
+  less(left: Value, right: Value): Value
   /** Uniform in [0, 1), a function of (seed, weight, element) alone. */
   random(): Value
 }
@@ -270,4 +274,4 @@ export type Expression =
   | { readonly op: Binary; readonly left: Expression; readonly right: Expression }
 
 export type Unary = 'abs' | 'square' | 'sqrt' | 'negate'
-export type Binary = 'add' | 'subtract' | 'multiply' | 'divide' | 'min' | 'max'
+export type Binary = 'add' | 'subtract' | 'multiply' | 'divide' | 'min' | 'max' | 'less'

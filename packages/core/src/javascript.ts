@@ -36,13 +36,16 @@ interface Loops {
 type MaskLoop = (chunk: Chunk, below: number, target: Bits) => void
 
 /**
- * The loops as text. It is put together from the closed set of operators and numbers: nothing of a user's gets into it.
+ * The loops as text. It is put together from the closed set of operators and numbers: of a user's nothing gets into it but strings.
  * Conditions are turned into integers by arithmetic, since a branch on random data costs more than the whole rest of a loop.
  */
 function build(expression: Expression, precision: Precision): Loops {
-  const loop = (body: string) => `for (let i = 0, n = weights.length; i < n; i++) { const w = weights[i]; ${body} }`
-  const saliency = `(w === 0 ? -Infinity : ${text(expression, precision)} + (w - w))`
-  const open = 'weights, start, stream: { key0, key1 }'
+  const keys = [...new Set(statisticsOf(expression))]
+  // A key is a plugin's: as a string literal it is nothing but a string.
+  const stats = keys.map((key, i) => `const stat${i} = stats[${JSON.stringify(key)}];`).join(' ')
+  const loop = (body: string) => `${stats} for (let i = 0, n = weights.length; i < n; i++) { const w = weights[i]; ${body} }`
+  const saliency = `(w === 0 ? -Infinity : ${text(expression, { precision, keys })} + (w - w))`
+  const open = 'weights, start, stream: { key0, key1 }, stats'
   const mask = (keep: string, zero: string) =>
     `({ ${open} }, below, target) { ${loop(`const keep = -(${saliency} ${keep} below); ${zero}`)} }`
   const narrow = 'target[i] &= keep'
@@ -73,8 +76,13 @@ function build(expression: Expression, precision: Precision): Loops {
   )(mix) as Loops
 }
 
-function text(e: Expression, precision: Precision): string {
-  const of = (inner: Expression) => text(inner, precision)
+interface Names {
+  readonly precision: Precision
+  readonly keys: readonly string[]
+}
+
+function text(e: Expression, { precision, keys }: Names): string {
+  const of = (inner: Expression) => text(inner, { precision, keys })
   const round = (inner: string) => (precision === 'f32' ? `fround(${inner})` : `(${inner})`)
   switch (e.op) {
     case 'weight':
@@ -84,7 +92,7 @@ function text(e: Expression, precision: Precision): string {
     case 'random':
       return `((mix(mix((start + i >>> 0) ^ key0) ^ mix(((start + i) / 4294967296 >>> 0) + key1)) >>> 8) * ${2 ** -24})`
     case 'statistic':
-      throw new Error(`statistic '${e.key}' has not been measured`)
+      return `stat${keys.indexOf(e.key)}[i]`
     case 'abs':
       return `abs(${of(e.of)})`
     case 'negate':
@@ -100,9 +108,18 @@ function text(e: Expression, precision: Precision): string {
     case 'min':
     case 'max':
       return `${e.op}(${of(e.left)}, ${of(e.right)})`
+    case 'less':
+      return `+(${of(e.left)} < ${of(e.right)})`
     default:
       return e satisfies never
   }
+}
+
+/** Keys of the statistics in an expression. */
+export function statisticsOf(e: Expression): string[] {
+  if (e.op === 'statistic') return [e.key]
+  if ('left' in e) return [...statisticsOf(e.left), ...statisticsOf(e.right)]
+  return 'of' in e ? statisticsOf(e.of) : []
 }
 
 const SIGNS = { add: '+', subtract: '-', multiply: '*', divide: '/' } as const

@@ -6,7 +6,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
 const share = z.number().min(0).max(1)
 const budget = z.number().gt(0).max(1)
-const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max'] as const
+const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max', 'less'] as const
 
 const expression: z.ZodType<Expression> = z.lazy(() =>
   z.discriminatedUnion('op', [

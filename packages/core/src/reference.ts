@@ -10,8 +10,11 @@ export const reference: Backend = {
     const round = precision === 'f32' ? Math.fround : (x: number) => x
     const digitOf = digitReader(precision)
     const counts = new Uint32Array(BUCKETS)
-    const saliencies = ({ weights, start, stream }: Chunk) =>
-      Array.from(weights, (weight, i) => saliency(expression, { weight, index: start + i, stream, round }))
+    const saliencies = ({ weights, start, stream, stats }: Chunk) =>
+      Array.from(weights, (weight, i) => {
+        const stat = (key: string) => stats?.[key]?.[i]
+        return saliency(expression, { weight, index: start + i, stream, round, stat })
+      })
     return {
       saliency: (chunk, target) => target.set(saliencies(chunk)),
       counts,
@@ -42,6 +45,7 @@ interface Element {
   readonly index: number
   readonly stream: RandomStream
   readonly round: (x: number) => number
+  readonly stat: (key: string) => number | undefined
 }
 
 function saliency(expression: Expression, element: Element): number {
@@ -60,8 +64,11 @@ function evaluate(e: Expression, element: Element): number {
       return round(e.value)
     case 'random':
       return uniform(element.stream, element.index)
-    case 'statistic':
-      throw new Error(`statistic '${e.key}' has not been measured`)
+    case 'statistic': {
+      const value = element.stat(e.key)
+      if (value === undefined) throw new Error(`statistic '${e.key}' has not been measured`)
+      return value
+    }
     case 'abs':
       return Math.abs(of(e.of))
     case 'negate':
@@ -82,6 +89,8 @@ function evaluate(e: Expression, element: Element): number {
       return Math.min(of(e.left), of(e.right))
     case 'max':
       return Math.max(of(e.left), of(e.right))
+    case 'less':
+      return of(e.left) < of(e.right) ? 1 : 0
     default:
       return e satisfies never
   }

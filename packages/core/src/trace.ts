@@ -1,9 +1,15 @@
-import type { Criterion, Expression, Ops, Value } from './contract.js'
+import type { Criterion, Expression, Ops, Statistic, Value } from './contract.js'
 
 /** The saliency of a criterion as an expression over weight, statistics and constants. */
 export function trace(criterion: Criterion): Expression {
   const stats = Object.fromEntries(Object.keys(criterion.needs).map((key) => [key, value({ op: 'statistic', key })]))
   return criterion.saliency({ weight: value({ op: 'weight' }), stats }, ops).expression
+}
+
+/** What a statistic makes of each element, as an expression in which 'weight' stands for the element. */
+export function traceStatistic({ of }: Statistic): Expression {
+  const element = value({ op: 'weight' })
+  return (of === undefined ? element : of(element, ops)).expression
 }
 
 const value = (expression: Expression): Value => ({ expression })
@@ -24,4 +30,5 @@ const ops: Ops = {
   divide: binary('divide'),
   min: binary('min'),
   max: binary('max'),
+  less: binary('less'),
 }

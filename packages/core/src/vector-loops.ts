@@ -1,4 +1,5 @@
 import type { Expression } from './contract.js'
+import { statisticsOf } from './javascript.js'
 import { BUCKETS } from './keys.js'
 import { type Code, type Definition, f32x4, get, i32, i32x4, loop, moduleOf, set, tee, when } from './wasm-module.js'
 
@@ -19,12 +20,13 @@ export interface VectorLoops {
 /** Most weights at a time. */
 export const CAPACITY = 1 << 18
 
-// Memory: header · counts · weights · results · positions.
+// Memory: header · counts · weights · results · positions · statistics.
 const COUNTS = 65536
 const WEIGHTS = COUNTS + 4 * BUCKETS
 const RESULTS = WEIGHTS + 4 * CAPACITY
 const POSITIONS = RESULTS + 4 * CAPACITY
-const PAGES = (POSITIONS + 4 * CAPACITY) / 65536
+// Statistics, one after another.
+const STATISTICS = POSITIONS + 4 * CAPACITY
 
 /** Index of the weight that stands at an address of the area `positions`. */
 export function positionOf(address: number): number {
@@ -32,8 +34,9 @@ export function positionOf(address: number): number {
 }
 
 export function instantiate(expression: Expression) {
-  const memory = new WebAssembly.Memory({ initial: PAGES })
-  const module = new WebAssembly.Module(moduleOf(definitions(expression)))
+  const keys = [...new Set(statisticsOf(expression))]
+  const memory = new WebAssembly.Memory({ initial: (STATISTICS + 4 * CAPACITY * keys.length) / 65536 })
+  const module = new WebAssembly.Module(moduleOf(definitions(expression, keys)))
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   const areas = {
     header: new Uint32Array(memory.buffer, 0, 2),
@@ -42,6 +45,7 @@ export function instantiate(expression: Expression) {
     results: new Float32Array(memory.buffer, RESULTS, CAPACITY),
     bits: new Uint32Array(memory.buffer, RESULTS, CAPACITY),
     positions: new Uint32Array(memory.buffer, POSITIONS, CAPACITY),
+    statistics: keys.map((key, i) => ({ key, values: new Float32Array(memory.buffer, STATISTICS + 4 * CAPACITY * i, CAPACITY) })),
   }
   return { loops: exports as unknown as VectorLoops, areas }
 }
@@ -52,8 +56,8 @@ const PARAMETERS = ['i32', 'f32', 'f32'] as const
 const LOCALS = ['i32', 'v128', 'v128', 'v128', 'v128', 'v128', 'i32', 'i32'] as const
 const LANES = [0, 1, 2, 3] as const
 
-function definitions(expression: Expression): Definition[] {
-  const saliency = [...saliencyOf(expression), ...set(SALIENCY)]
+function definitions(expression: Expression, keys: readonly string[]): Definition[] {
+  const saliency = [...saliencyOf(expression, keys), ...set(SALIENCY)]
   const bodies = {
     saliency: forEach([...saliency, ...get(ADDRESS), ...get(SALIENCY), ...f32x4.store(RESULTS - WEIGHTS)]),
     histogram: forEach([...saliency, ...count()]),
@@ -74,17 +78,21 @@ function forEach(body: Code): Code {
 const splat = (from: number, to: number): Code => [...get(from), ...f32x4.splat, ...set(to)]
 
 /** weight = 0 ? −∞ : expression + (weight − weight), the latter to carry NaN and to turn −0 into 0. */
-function saliencyOf(expression: Expression): Code {
+function saliencyOf(expression: Expression, keys: readonly string[]): Code {
   const finite = [...get(WEIGHT), ...get(WEIGHT), ...f32x4.subtract]
-  const value = [...vectors(expression), ...finite, ...f32x4.add]
+  const value = [...vectors(expression, keys), ...finite, ...f32x4.add]
   return [...f32x4.const(-Infinity), ...value, ...get(WEIGHT), ...f32x4.const(0), ...f32x4.eq, ...i32x4.select]
 }
 
-function vectors(e: Expression): Code {
-  if ('of' in e) return [...vectors(e.of), ...(e.op === 'square' ? [...vectors(e.of), ...f32x4.multiply] : f32x4[e.op])]
-  if ('left' in e) return [...vectors(e.left), ...vectors(e.right), ...f32x4[e.op]]
+function vectors(e: Expression, keys: readonly string[]): Code {
+  const of = (inner: Expression) => vectors(inner, keys)
+  if ('of' in e) return [...of(e.of), ...(e.op === 'square' ? [...of(e.of), ...f32x4.multiply] : f32x4[e.op])]
+  // A comparison that holds has all bits set: of 1 it leaves 1.
+  if (e.op === 'less') return [...of(e.left), ...of(e.right), ...f32x4.lt, ...f32x4.const(1), ...i32x4.and]
+  if ('left' in e) return [...of(e.left), ...of(e.right), ...f32x4[e.op]]
   if (e.op === 'weight') return get(WEIGHT)
   if (e.op === 'constant') return f32x4.const(e.value)
+  if (e.op === 'statistic') return [...get(ADDRESS), ...f32x4.load(STATISTICS + 4 * CAPACITY * keys.indexOf(e.key) - WEIGHTS)]
   throw new Error(`'${e.op}' has no vector form`)
 }
 

@@ -6,7 +6,7 @@ import { CAPACITY, instantiate, positionOf } from './vector-loops.js'
 /** The f32 loops with four elements at a time, compiled for one expression. `compiles` says which expressions have a vector form. */
 export function webassembly(expression: Expression): Kernel {
   const { loops, areas } = instantiate(expression)
-  const { counts, header, weights, results, bits, positions } = areas
+  const { counts, header, weights, results, bits, positions, statistics } = areas
   return {
     counts,
     saliency: (chunk, target) => forPieces(chunk, (piece, at) => saliency(piece, target.subarray(at))),
@@ -58,19 +58,23 @@ export function webassembly(expression: Expression): Kernel {
     const padding = -length & 3
     weights.set(piece.weights)
     weights.fill(0, length, length + padding)
+    for (const { key, values } of statistics) values.set(piece.stats![key]!)
     return { count: length + padding, padding }
   }
 }
 
 /** Whether an expression has a vector form. */
 export function compiles(e: Expression): boolean {
-  if (e.op === 'random' || e.op === 'statistic') return false
+  if (e.op === 'random') return false
   if ('left' in e) return compiles(e.left) && compiles(e.right)
   return 'of' in e ? compiles(e.of) : true
 }
 
 /** A chunk in pieces that fit into memory, each with its place in the chunk. */
-function forPieces({ weights, start, stream }: Chunk, visit: (piece: Chunk, at: number) => void): void {
-  for (let at = 0; at < weights.length; at += CAPACITY)
-    visit({ weights: weights.subarray(at, at + CAPACITY), start: start + at, stream }, at)
+function forPieces({ weights, start, stream, stats }: Chunk, visit: (piece: Chunk, at: number) => void): void {
+  for (let at = 0; at < weights.length; at += CAPACITY) {
+    const of = (list: Floats) => list.subarray(at, at + CAPACITY)
+    const own = stats && Object.fromEntries(Object.entries(stats).map(([key, list]) => [key, of(list)]))
+    visit({ weights: of(weights), start: start + at, stream, ...(own && { stats: own }) }, at)
+  }
 }

@@ -1,6 +1,7 @@
 import { PareError } from '@pare/onnx'
 import { compare } from './compare.js'
 import { UntrustedError } from './data.js'
+import { forward } from './forward.js'
 import { measureLatency } from './latency.js'
 import { measure } from './measure.js'
 import type { Job, Reply } from './process.js'
@@ -39,6 +40,8 @@ async function work(job: Job, reply: (message: Reply) => Promise<void>): Promise
     last = now
     void reply({ kind: 'progress', progress })
   }
+  if (job.kind === 'forward')
+    return forward(runtime, job.request, { onPart: (part) => reply({ kind: 'part', part }), onProgress })
   return job.kind === 'latency' ? measureLatency(runtime, job.request, onProgress) : measure(runtime, job.request, { onProgress })
 }
 

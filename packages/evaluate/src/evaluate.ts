@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { CompareRequest, Difference } from './compare.js'
+import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
 import type { Latency, LatencyRequest } from './latency.js'
 import { type ChildOptions, runChild } from './process.js'
 import type { EvaluateRequest, Evaluation, ModelDescription } from './request.js'
@@ -46,4 +47,52 @@ export async function benchModels(request: LatencyRequest, options: ChildOptions
   const job = { kind: 'latency', request, ...(onnxruntime !== undefined && { onnxruntime }) } as const
   const { result } = await runChild(job, basename(request.pruned), options)
   return result as Latency
+}
+
+/**
+ * What a model gives for data, batch by batch as it runs in a child process. Throws like `evaluate`. Whoever stops early ends the child.
+ */
+export async function* forwardModel(
+  request: ForwardRequest,
+  options: ChildOptions & { onEnd?: (ran: Forwarded) => void } = {},
+): AsyncGenerator<ForwardPart> {
+  const { onnxruntime, loader, signal } = options
+  const job = {
+    kind: 'forward',
+    request,
+    ...(onnxruntime !== undefined && { onnxruntime }),
+    ...(loader !== undefined && { loader }),
+  } as const
+  const stop = new AbortController()
+  const waiting: ForwardPart[] = []
+  let wake = () => {}
+  const ended = runChild(job, basename(request.model), {
+    ...options,
+    signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
+    onPart: (part) => {
+      waiting.push(part)
+      wake()
+    },
+  })
+  let done = false
+  const settle = () => {
+    done = true
+    wake()
+  }
+  const settled = ended.then(settle, settle)
+  try {
+    for (;;) {
+      while (waiting.length > 0) yield waiting.shift()!
+      if (done) break
+      await new Promise<void>((resolve) => {
+        wake = resolve
+        if (waiting.length > 0 || done) resolve()
+      })
+    }
+    const { result } = await ended
+    options.onEnd?.(result as Forwarded)
+  } finally {
+    stop.abort()
+    await settled
+  }
 }

@@ -5,6 +5,7 @@ import pidusage from 'pidusage'
 import type { CompareRequest } from './compare.js'
 import { UntrustedError } from './data.js'
 import { scrubEnvironment } from './environment.js'
+import type { ForwardPart, ForwardRequest } from './forward.js'
 import type { LatencyRequest } from './latency.js'
 import type { EvaluateRequest, Progress } from './request.js'
 
@@ -14,17 +15,21 @@ export type Job = { readonly onnxruntime?: string; readonly loader?: string } & 
   | { readonly kind: 'describe'; readonly model: string }
   | { readonly kind: 'compare'; readonly request: CompareRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
+  | { readonly kind: 'forward'; readonly request: ForwardRequest }
 )
 
 /** What the child says. */
 export type Reply =
   | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'part'; readonly part: ForwardPart }
   | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
   | { readonly kind: 'bug'; readonly stack: string }
 
 export interface ChildOptions {
   readonly onProgress?: (progress: Progress) => void
+  /** Called with what a model gives, batch by batch. */
+  readonly onPart?: (part: ForwardPart) => void
   /** Ends the child; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Wall-clock limit. Default: an hour. */
@@ -87,14 +92,15 @@ export async function runChild(
 }
 
 /** The child's result once it has ended. */
-function outcome(child: ChildProcess, name: string, { onProgress }: ChildOptions): Promise<unknown> {
-  let last: Exclude<Reply, { kind: 'progress' }> | undefined
+function outcome(child: ChildProcess, name: string, { onProgress, onPart }: ChildOptions): Promise<unknown> {
+  let last: Exclude<Reply, { kind: 'progress' | 'part' }> | undefined
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_TAIL)
   })
   child.on('message', (reply: Reply) => {
     if (reply.kind === 'progress') onProgress?.(reply.progress)
+    else if (reply.kind === 'part') onPart?.(reply.part)
     else last = reply
   })
   return new Promise((resolve, reject) => {

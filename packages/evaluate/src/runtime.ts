@@ -20,6 +20,8 @@ export interface Session extends AsyncDisposable {
   readonly outputs: readonly ModelValue[]
   /** One output for the batch, [size, …]. Blocks this thread while it runs. */
   run(batch: Batch, output: string): Promise<NdArray>
+  /** All outputs for the batch, by name. Blocks this thread while it runs. */
+  runBatch(batch: Batch): Promise<Record<string, NdArray>>
   /** All outputs for these inputs, in the order of `outputs`. Blocks this thread while it runs. */
   runAll(inputs: Readonly<Record<string, NdArray>>): Promise<NdArray[]>
 }
@@ -89,6 +91,13 @@ export async function openSession({ ort }: Runtime, path: string, options: Sessi
         throw runFailure(path, batch, cause)
       })
       return toArray(results[output]!, path)
+    },
+    async runBatch(batch) {
+      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
+      const results = await session.run(Object.fromEntries(feeds)).catch((cause: Error) => {
+        throw runFailure(path, batch, cause)
+      })
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toArray(tensor, path)]))
     },
     async runAll(arrays) {
       const feeds = Object.entries(arrays).map(([name, array]) => [name, toTensor(ort, array)])

@@ -60,7 +60,12 @@ export function testBackend(backend: Backend): void {
 
 interface Case {
   readonly expression: Expression
-  readonly chunk: { readonly weights: Floats; readonly start: number; readonly stream: ReturnType<typeof randomStream> }
+  readonly chunk: {
+    readonly weights: Floats
+    readonly start: number
+    readonly stream: ReturnType<typeof randomStream>
+    readonly stats: Record<string, Floats>
+  }
   readonly range: { readonly low: number; readonly high: number }
 }
 
@@ -75,15 +80,20 @@ function cases(precision: Precision): fc.Arbitrary<Case> {
     { weight: 8, arbitrary: number },
     { weight: 1, arbitrary: fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 1, -1) },
   )
+  const floatsOf = (list: readonly number[]) => (precision === 'f32' ? Float32Array.from(list) : Float64Array.from(list))
   return fc.record({
     expression: expressions(),
-    chunk: fc.record({
-      weights: fc
-        .array(weight, { maxLength: 40 })
-        .map((list) => (precision === 'f32' ? Float32Array.from(list) : Float64Array.from(list))),
-      start: fc.constantFrom(0, 17, 2 ** 32 - 3),
-      stream: fc.nat().map((seed) => randomStream(seed, 'w')),
-    }),
+    chunk: fc
+      .record({
+        weights: fc.array(weight, { maxLength: 40 }).map(floatsOf),
+        start: fc.constantFrom(0, 17, 2 ** 32 - 3),
+        stream: fc.nat().map((seed) => randomStream(seed, 'w')),
+        more: fc.array(number, { minLength: 80, maxLength: 80 }),
+      })
+      .map(({ more, ...chunk }) => {
+        const { length } = chunk.weights
+        return { ...chunk, stats: { a: floatsOf(more.slice(0, length)), "b'\n": floatsOf(more.slice(40, 40 + length)) } }
+      }),
     range: fc.tuple(number, number).map(([a, b]) => ({ low: Math.min(a, b) + 0, high: Math.max(a, b) + 0 })),
   })
 }
@@ -92,6 +102,7 @@ function expressions(): fc.Arbitrary<Expression> {
   const leaf = fc.oneof(
     fc.constant<Expression>({ op: 'weight' }),
     fc.constant<Expression>({ op: 'random' }),
+    fc.constantFrom<Expression>({ op: 'statistic', key: 'a' }, { op: 'statistic', key: "b'\n" }),
     fc
       .double({ noNaN: true, noDefaultInfinity: true, min: -1e3, max: 1e3 })
       .map<Expression>((value) => ({ op: 'constant', value })),
@@ -106,7 +117,7 @@ function expressions(): fc.Arbitrary<Expression> {
           leaf,
           fc.record({ op: fc.constantFrom('abs', 'square', 'sqrt', 'negate'), of: tie('node') }),
           fc.record({
-            op: fc.constantFrom('add', 'subtract', 'multiply', 'divide', 'min', 'max'),
+            op: fc.constantFrom('add', 'subtract', 'multiply', 'divide', 'min', 'max', 'less'),
             left: tie('node'),
             right: tie('node'),
           }),

@@ -1,0 +1,234 @@
+import {
+  type AttributeValue,
+  editGraph,
+  editModel,
+  inferShapes,
+  type Model,
+  makeNode,
+  makeTensor,
+  makeValueInfo,
+  type Node,
+  PareError,
+  type Tensor,
+} from '@pare/onnx'
+import type { Expression, Statistic } from '../contract.js'
+import { product } from '../operators.js'
+import { withoutDead } from '../tidy.js'
+import { traceStatistic } from '../trace.js'
+import { type Patches, type Site, siteKey } from './site.js'
+
+/** One thing to measure: a statistic of a site. */
+export interface Request {
+  readonly site: Site
+  readonly statistic: Statistic
+}
+
+/** A model that only measures, and what its outputs are. */
+export interface Instrumented {
+  readonly model: Model
+  readonly probes: readonly Probed[]
+}
+
+/** Where the reductions of a request come out. A batch gives them for its own rows. */
+export interface Probed {
+  readonly id: string
+  readonly reduce: Statistic['reduce']
+  /** i64[2]: rows, positions. */
+  readonly rows: string
+  /** f32[positions]: sum or max; of a 'gram' f32[groups, columns, columns]. */
+  readonly result: string
+  /** f32[positions]: sum of squared differences from the batch's own mean, for 'variance'. */
+  readonly squares?: string
+}
+
+/** Tells requests apart: sites and statistics that are the same are measured once. */
+export function requestId({ site, statistic }: Request): string {
+  return `${siteKey(site)} ${statistic.reduce} ${JSON.stringify(traceStatistic(statistic))}`
+}
+
+/** The part of a model that leads to the requested values, with reductions as its only outputs. Nothing that is measured leaves the run time whole. */
+export async function instrument(model: Model, requests: readonly Request[]): Promise<Instrumented> {
+  const { shapes } = await inferShapes(model)
+  const writer = new Writer(model.opsets.get('') ?? 1)
+  const probes: Probed[] = []
+  for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
+    const { site, statistic } = request
+    const rank = shapes.get(site.value)?.length
+    if (rank === undefined) throw unknownShape(site.value)
+    const rows = writer.rows(site, rank)
+    const of = writer.changed(rows, traceStatistic(statistic))
+    probes.push({ id: requestId(request), reduce: statistic.reduce, ...writer.reduced(of, request) })
+  }
+  const outputs = probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])])
+  const { graph } = model
+  const instrumented = editGraph(graph, {
+    nodes: [...graph.nodes, ...writer.nodes],
+    initializers: [...graph.initializers, ...writer.constants],
+    outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
+  })
+  return { model: withoutDead(model, editModel(model, { graph: instrumented })), probes }
+}
+
+function unknownShape(value: string): PareError {
+  return new PareError(`the number of axes of '${value}' does not follow from the model, so it cannot be measured.`, {
+    hint: 'leave the weights that read it out with --exclude, or export the model with shapes.',
+  })
+}
+
+/** Nodes that reduce values, appended to a graph. */
+class Writer {
+  readonly nodes: Node[] = []
+  readonly constants: Tensor[] = []
+  readonly #rows = new Map<string, string>()
+  readonly #changed = new Map<string, string>()
+
+  constructor(private readonly opset: number) {}
+
+  /** f32[rows, positions] of a site. */
+  rows(site: Site, rank: number): string {
+    return once(this.#rows, siteKey(site), () => {
+      const value = this.#node('Cast', [site.value], { to: 1n })
+      return this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+    })
+  }
+
+  /** What an expression makes of each element. */
+  changed(rows: string, expression: Expression): string {
+    if (expression.op === 'weight') return rows
+    return once(this.#changed, `${rows} ${JSON.stringify(expression)}`, () => this.#expression(rows, expression))
+  }
+
+  reduced(rows: string, { statistic, site }: Request): Omit<Probed, 'id' | 'reduce'> {
+    const shape = this.#node('Shape', [rows])
+    switch (statistic.reduce) {
+      case 'mean':
+        return { rows: shape, result: this.#sum(rows) }
+      case 'max':
+        return {
+          rows: shape,
+          result: this.#node('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
+        }
+      case 'variance':
+        return { rows: shape, ...this.#moments(rows, shape) }
+      case 'gram':
+        return { rows: shape, result: this.#gram(rows, site.patches?.groups ?? 1) }
+      default:
+        return statistic.reduce satisfies never
+    }
+  }
+
+  /** [rows, positions]: the axis last, all others one. */
+  #flat(value: string, axis: number, rank: number): string {
+    const at = axis < 0 ? axis + rank : axis
+    const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at)
+    const last = at === rank - 1 ? value : this.#node('Transpose', [value], { perm: [...others, at].map(BigInt) })
+    return this.#node('Flatten', [last], { axis: BigInt(rank - 1) })
+  }
+
+  /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */
+  #patches(value: string, { kernel: [channels = 1, ...kernel], groups, node }: Patches): string {
+    const size = product(kernel)
+    const all = channels * groups
+    const weight = new Float32Array(all * size * size)
+    for (let c = 0; c < all; c++) for (let k = 0; k < size; k++) weight[(c * size + k) * size + k] = 1
+    const name = this.#constant(
+      makeTensor({ name: this.#name(), type: 'float32', shape: [all * size, 1, ...kernel], values: weight }),
+    )
+    const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].flatMap((key) => {
+      const attribute = node.attributes.get(key)
+      if (attribute?.kind === 'ints' || attribute?.kind === 'string') return [[key, attribute.value] as const]
+      return []
+    })
+    return this.#node('Conv', [value, name], { ...Object.fromEntries(geometry), group: BigInt(all) })
+  }
+
+  #expression(rows: string, e: Expression): string {
+    const of = (inner: Expression) => this.changed(rows, inner)
+    switch (e.op) {
+      case 'weight':
+        return rows
+      case 'constant':
+        return this.#constant(makeTensor({ name: this.#name(), type: 'float32', shape: [], values: [e.value] }))
+      case 'square':
+        return this.#node('Mul', [of(e.of), of(e.of)])
+      case 'abs':
+      case 'sqrt':
+      case 'negate':
+        return this.#node(UNARY[e.op], [of(e.of)])
+      case 'random':
+      case 'statistic':
+        throw new Error(`a statistic cannot be made of '${e.op}'`)
+      case 'less':
+        return this.#node('Cast', [this.#node('Less', [of(e.left), of(e.right)])], { to: 1n })
+      default:
+        return this.#node(BINARY[e.op], [of(e.left), of(e.right)])
+    }
+  }
+
+  #sum(rows: string): string {
+    return this.#node('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
+  }
+
+  #moments(rows: string, shape: string): { result: string; squares: string } {
+    const result = this.#sum(rows)
+    const count = this.#node('Cast', [this.#node('Gather', [shape, this.#ints(0)], { axis: 0n })], { to: 1n })
+    const away = this.#node('Sub', [rows, this.#node('Div', [result, count])])
+    return { result, squares: this.#sum(this.#node('Mul', [away, away])) }
+  }
+
+  #gram(rows: string, groups: number): string {
+    if (groups === 1) return this.#node('MatMul', [this.#node('Transpose', [rows], { perm: [1n, 0n] }), rows])
+    const parts = this.#node('Reshape', [rows, this.#split(rows, groups)])
+    const left = this.#node('Transpose', [parts], { perm: [1n, 2n, 0n] })
+    return this.#node('MatMul', [left, this.#node('Transpose', [parts], { perm: [1n, 0n, 2n] })])
+  }
+
+  /** [rows, groups, positions of a group], computed: only the rows change from batch to batch. */
+  #split(rows: string, groups: number): string {
+    const count = this.#node('Slice', [this.#node('Shape', [rows]), this.#ints([0]), this.#ints([1]), this.#ints([0])])
+    return this.#node('Concat', [count, this.#ints([groups, -1])], { axis: 0n })
+  }
+
+  /** Axes of a reduction stand in an attribute before this opset, and in an input since. */
+  #axes(since: number): string[] {
+    return this.opset >= since ? [this.#ints([0])] : []
+  }
+
+  #axesBefore(since: number): { axes?: readonly bigint[] } {
+    return this.opset >= since ? {} : { axes: [0n] }
+  }
+
+  #node(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
+    const output = this.#name()
+    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
+    return output
+  }
+
+  #ints(values: number | readonly number[]): string {
+    const shape = typeof values === 'number' ? [] : [values.length]
+    return this.#constant(
+      makeTensor({ name: this.#name(), type: 'int64', shape, values: typeof values === 'number' ? [values] : values }),
+    )
+  }
+
+  #constant(tensor: Tensor): string {
+    this.constants.push(tensor)
+    return tensor.name
+  }
+
+  #name(): string {
+    return `measure/${this.#next++}`
+  }
+  #next = 0
+}
+
+const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
+const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const
+
+function once(made: Map<string, string>, key: string, make: () => string): string {
+  const known = made.get(key)
+  if (known !== undefined) return known
+  const name = make()
+  made.set(key, name)
+  return name
+}

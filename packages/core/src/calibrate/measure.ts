@@ -1,0 +1,169 @@
+import { type Model, PareError } from '@pare/onnx'
+import type { Statistic, Weight } from '../contract.js'
+import { product } from '../operators.js'
+import { rowCount } from '../rows.js'
+import { instrument, type Probed, type Request, requestId } from './instrument.js'
+import { inputSite, outputSite } from './site.js'
+import type { Met } from './spread.js'
+import { type Block, combined, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
+
+/** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
+export type Forward = (
+  model: Model,
+  options: {
+    /** Outputs of which only the sum over the batches of a chunk is wanted. */
+    readonly sums: ReadonlySet<string>
+    readonly signal?: AbortSignal
+    readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
+  },
+) => AsyncIterable<Part>
+
+/** Outputs of one batch, or sums of those of a chunk, in order. */
+export interface Part {
+  /** Samples ÷ CHUNK_SAMPLES, rounded down. A batch lies in one chunk. */
+  readonly chunk: number
+  readonly outputs: Readonly<Record<string, ArrayLike<number | bigint>>>
+}
+
+export interface MeasureOptions {
+  readonly forward: Forward
+  /** What the reductions of one pass may hold; more are measured in several passes. Default: 1 GiB */
+  readonly budgetBytes?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
+}
+
+/** Statistics of some weights, as they are merged and stored: by id of the request. */
+export interface Measured {
+  readonly reductions: Reductions
+  readonly blocks: readonly Block[]
+}
+
+/** What is to be measured for a weight: each statistic wherever the weight is used. Throws PareError where that cannot be. */
+export function requestsFor(weight: Weight, needs: Readonly<Record<string, Statistic>>): Request[] {
+  return Object.values(needs).flatMap((statistic) =>
+    weight.uses.map((use) => {
+      const site = statistic.at === 'input' ? inputSite(weight, use) : outputSite(use)
+      if (typeof site === 'string') throw notMeasured(weight, site)
+      return { site, statistic }
+    }),
+  )
+}
+
+function notMeasured({ id }: Weight, reason: string): PareError {
+  return new PareError(`'${id}' cannot be judged by calibration data: ${reason}.`, {
+    hint: `leave it out with --exclude '${id}', or choose a criterion that looks at weights only.`,
+  })
+}
+
+/** Measures all requests of all weights, in as few passes over the data as the budget allows. */
+export async function measure(
+  model: Model,
+  weights: readonly Weight[],
+  needs: Readonly<Record<string, Statistic>>,
+  options: MeasureOptions,
+): Promise<Measured> {
+  const requests = new Map<string, Request & { bytes: number }>()
+  for (const weight of weights) {
+    for (const request of requestsFor(weight, needs))
+      requests.set(requestId(request), { ...request, bytes: bytesOf(weight, request) })
+  }
+  const reductions = new Map([...requests].map(([id, { statistic }]) => [id, statistic.reduce]))
+  const blocks = new Map<string, Block>()
+  for (const pass of passes([...requests.values()], options.budgetBytes ?? 2 ** 30)) {
+    for (const block of await measureOnce(model, pass, { ...options, reductions })) {
+      const key = `${block.level}:${block.index}`
+      blocks.set(key, { ...block, totals: new Map([...(blocks.get(key)?.totals ?? []), ...block.totals]) })
+    }
+  }
+  return { reductions, blocks: [...blocks.values()] }
+}
+
+/** Of a reduction, with room for the sums of earlier chunks. */
+function bytesOf({ rows, tensor: { shape } }: Weight, { statistic, site }: Request): number {
+  const positions = statistic.at === 'output' ? rowCount(rows) : product(shape) / rows.out
+  return 16 * (statistic.reduce === 'gram' ? positions ** 2 / (site.patches?.groups ?? 1) : positions)
+}
+
+function passes<T extends { bytes: number }>(requests: readonly T[], budget: number): T[][] {
+  const groups: T[][] = []
+  let left = 0
+  for (const request of requests) {
+    if (groups.length === 0 || request.bytes > left) {
+      groups.push([])
+      left = budget
+    }
+    groups.at(-1)!.push(request)
+    left -= request.bytes
+  }
+  return groups
+}
+
+async function measureOnce(
+  model: Model,
+  requests: readonly Request[],
+  { forward, reductions, ...options }: MeasureOptions & { reductions: Reductions },
+): Promise<Block[]> {
+  const instrumented = await instrument(model, requests)
+  const sums = new Set(instrumented.probes.flatMap(({ reduce, rows, result }) => (reduce === 'gram' ? [rows, result] : [])))
+  let blocks: Block[] = []
+  for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...options })) {
+    const totals = new Map(instrumented.probes.flatMap((probe) => readTotals(probe, outputs)))
+    const last = blocks.at(-1)
+    // Batches of one chunk, one after another.
+    if (last?.level === 0 && last.index === chunk)
+      blocks[blocks.length - 1] = { ...last, totals: withBatch(last.totals, totals, reductions) }
+    else blocks = [...joined(blocks, reductions), { level: 0, index: chunk, totals }]
+  }
+  if (blocks.length === 0) throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
+  return joined(blocks, reductions)
+}
+
+function withBatch(before: Block['totals'], batch: Block['totals'], reductions: Reductions): Block['totals'] {
+  const after = new Map(before)
+  for (const [id, totals] of batch) {
+    const known = before.get(id)
+    after.set(id, known === undefined ? totals : combined(reductions.get(id)!, known, totals))
+  }
+  return after
+}
+
+function readTotals({ id, reduce, rows, result, squares }: Probed, outputs: Part['outputs']): [string, Totals][] {
+  const values = outputs[result]
+  if (values === undefined) return []
+  const count = Number(outputs[rows]![0])
+  const floats = Float64Array.from(values as ArrayLike<number>)
+  if (floats.some(Number.isNaN)) throw notFinite()
+  if (reduce !== 'variance') return [[id, { rows: count, values: floats }]]
+  const means = floats.map((sum) => (count === 0 ? 0 : sum / count))
+  return [[id, { rows: count, values: means, squares: Float64Array.from(outputs[squares!] as ArrayLike<number>) }]]
+}
+
+function notFinite(): PareError {
+  return new PareError('the model gives NaN on the calibration data.', {
+    hint: 'check the data for NaN, and the model with pare evaluate: it must run on them.',
+  })
+}
+
+/** Reads the statistics of a weight out of what was measured. A weight that is used several times met all of it. */
+export function statisticsOf(
+  weight: Weight,
+  needs: Readonly<Record<string, Statistic>>,
+  totals: ReadonlyMap<string, Totals>,
+): Record<string, Met> {
+  return Object.fromEntries(
+    Object.entries(needs).map(([key, statistic]) => {
+      const ids = [...new Set(requestsFor(weight, { [key]: statistic }).map(requestId))]
+      const found = ids.map((id) => {
+        const each = totals.get(id)
+        if (each === undefined)
+          throw new PareError(`statistic '${key}' of '${weight.id}' was not measured.`, { hint: 'calibrate for this criterion.' })
+        return each
+      })
+      const all = found.reduce((a, b) => combined(statistic.reduce, a, b))
+      return [key, { at: statistic.at, values: finished(statistic.reduce, all) }]
+    }),
+  )
+}
+
+export { totalOf }

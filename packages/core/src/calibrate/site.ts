@@ -1,0 +1,91 @@
+import type { Node } from '@pare/onnx'
+import type { Weight, WeightUse } from '../contract.js'
+import { operatorName } from '../operators.js'
+
+/** Where the numbers that one weight meets stand in the graph. */
+export interface Site {
+  /** The value that is measured. */
+  readonly value: string
+  /** The axis whose positions are told apart, counted from the end where it is negative. */
+  readonly axis: number
+  /** Set for a convolution: each position of the kernel is told apart too. */
+  readonly patches?: Patches
+}
+
+/** How a convolution looks at its input. */
+export interface Patches {
+  /** [in ÷ groups, …kernel] */
+  readonly kernel: readonly number[]
+  readonly groups: number
+  readonly node: Node
+}
+
+/** What is multiplied with a weight where it is used, or why that is not measured. */
+export function inputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): Site | string {
+  const [first = '', second = ''] = node.inputs
+  const isSecond = input === 1
+  switch (operatorName(node)) {
+    case 'MatMul':
+      if (shape.length !== 2) return 'a stack of matrices has inputs of its own for each'
+      return isSecond ? { value: first, axis: -1 } : { value: second, axis: -2 }
+    case 'Gemm':
+    case 'com.microsoft.FusedGemm':
+      return isSecond
+        ? { value: first, axis: flag(node, 'transA') ? -2 : -1 }
+        : { value: second, axis: flag(node, 'transB') ? -1 : -2 }
+    case 'com.microsoft.Attention':
+      return { value: first, axis: -1 }
+    case 'ConvTranspose':
+      return { value: first, axis: 1 }
+    case 'Conv':
+    case 'com.microsoft.FusedConv': {
+      const [, ...kernel] = shape
+      const groups = integer(node, 'group') ?? 1
+      const isPoint = kernel.slice(1).every((size) => size === 1) && all(node, 'strides', 1) && all(node, 'pads', 0)
+      return isPoint && groups === 1 ? { value: first, axis: 1 } : { value: first, axis: 1, patches: { kernel, groups, node } }
+    }
+    default:
+      return `what ${operatorName(node)} multiplies it with is not measured`
+  }
+}
+
+/** What comes out where the weight is used, or why that is not measured. */
+export function outputSite({ node, input }: WeightUse): Site | string {
+  const value = node.outputs[0]!
+  switch (operatorName(node)) {
+    case 'MatMul':
+    case 'Gemm':
+    case 'com.microsoft.FusedGemm':
+      return { value, axis: input === 1 ? -1 : -2 }
+    case 'Conv':
+    case 'ConvTranspose':
+      return { value, axis: 1 }
+    default:
+      return `what ${operatorName(node)} makes of it is not measured`
+  }
+}
+
+/** Sites that are the same are measured once: the key tells them apart. */
+export function siteKey({ value, axis, patches }: Site): string {
+  if (patches === undefined) return `${value} ${axis}`
+  const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].map((name) => attributeText(patches.node, name))
+  return [value, patches.kernel, patches.groups, ...geometry].join(' ')
+}
+
+const flag = (node: Node, name: string) => integer(node, name) === 1
+
+function integer(node: Node, name: string): number | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'int' ? Number(attribute.value) : undefined
+}
+
+function all(node: Node, name: string, value: number): boolean {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind !== 'ints' || attribute.value.every((each) => Number(each) === value)
+}
+
+function attributeText(node: Node, name: string): string {
+  const attribute = node.attributes.get(name)
+  if (attribute?.kind === 'ints') return attribute.value.join()
+  return attribute?.kind === 'string' ? attribute.value : ''
+}

@@ -1,0 +1,43 @@
+import type { Floats } from '../backend.js'
+import type { Rows, Statistic } from '../contract.js'
+
+/** A statistic that a weight meets: one number for each thing that it sums over, or for each output. */
+export interface Met {
+  readonly at: Statistic['at']
+  readonly values: Float64Array
+}
+
+/**
+ * target[i] = what element `start + i` of a weight meets. Values of an input are told apart by column of the weight as a matrix, of a grouped
+ * convolution by group and column, of a ConvTranspose by input channel; values of an output by row.
+ */
+export function spread(rows: Rows, met: Met, start: number, target: Floats): void {
+  const { before, out, after } = rows
+  const indexOf = indexing(rows, met)
+  let a = start % after
+  let r = Math.floor(start / after) % out
+  let i = Math.floor(start / (after * out)) % before
+  let b = Math.floor(start / (after * out * before))
+  for (let e = 0; e < target.length; e++) {
+    target[e] = met.values[indexOf(b, i, r, a)]!
+    if (++a < after) continue
+    a = 0
+    if (++r < out) continue
+    r = 0
+    if (++i < before) continue
+    i = 0
+    b++
+  }
+}
+
+type Indexing = (batch: number, before: number, row: number, after: number) => number
+
+function indexing({ batch, before, out, after }: Rows, { at, values: { length } }: Met): Indexing {
+  if (at === 'output') return length === batch * out ? (b, _i, r) => b * out + r : (_b, _i, r) => r
+  const columns = before * after
+  if (batch > 1 && length === batch * before) return (b, i) => b * before + i
+  const groups = length / columns
+  if (groups === 1) return (_b, i, _r, a) => i * after + a
+  const rowsOfGroup = out / groups
+  return (_b, i, r, a) => Math.floor(r / rowsOfGroup) * columns + i * after + a
+}
