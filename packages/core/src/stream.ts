@@ -1,5 +1,6 @@
 import { bfloat16ToFloat32, chunks, type DataType, float16ToFloat32, type Tensor } from '@pare/onnx'
 import type { Bits, Chunk, Floats, Precision } from './backend.js'
+import { type Met, spread } from './calibrate/spread.js'
 import type { Weight } from './contract.js'
 import { type RandomStream, randomStream } from './random.js'
 
@@ -17,10 +18,12 @@ export interface Source {
   readonly weight: Weight
   readonly elements: number
   readonly stream: RandomStream
+  /** What the weight meets, by key of the criterion's needs. */
+  readonly stats?: Readonly<Record<string, Met>>
 }
 
-export function sourceOf(weight: Weight, seed: number): Source {
-  return { weight, elements: elementsOf(weight.tensor), stream: randomStream(seed, weight.id) }
+export function sourceOf(weight: Weight, seed: number, stats?: Readonly<Record<string, Met>>): Source {
+  return { weight, elements: elementsOf(weight.tensor), stream: randomStream(seed, weight.id), ...(stats && { stats }) }
 }
 
 /** Elements of a floating-point tensor. */
@@ -45,12 +48,30 @@ export interface Reading {
 export const newBuffers = (): Reading['buffers'] => [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)]
 
 /** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for. */
-export async function* readChunks({ weight, stream }: Source, { precision, buffers, progress }: Reading): AsyncGenerator<Chunk> {
+export async function* readChunks(source: Source, { precision, buffers, progress }: Reading): AsyncGenerator<Chunk> {
+  const { weight, stream, stats } = source
   const { tensor } = weight
   for await (const { bytes, offset } of chunks(tensor.data, CHUNK_BYTES, buffers)) {
-    yield { weights: floatsOf(bytes, floatType(tensor), precision), start: offset / widthOf(tensor), stream }
+    const weights = floatsOf(bytes, floatType(tensor), precision)
+    const start = offset / widthOf(tensor)
+    yield { weights, start, stream, ...(stats && { stats: statsOf(source, start, weights) }) }
     progress(bytes.byteLength)
   }
+}
+
+/** What each of some elements meets. */
+export function statsOf(
+  { weight: { rows }, stats = {} }: Source,
+  start: number,
+  { length, constructor }: Floats,
+): Record<string, Floats> {
+  return Object.fromEntries(
+    Object.entries(stats).map(([key, met]) => {
+      const values = constructor === Float32Array ? new Float32Array(length) : new Float64Array(length)
+      spread(rows, met, start, values)
+      return [key, values]
+    }),
+  )
 }
 
 /** Large enough to hide the cost of a read, small enough to stay in the cache until the loops have seen it. */

@@ -5,7 +5,7 @@ import { rowCount } from '../rows.js'
 import { instrument, type Probed, type Request, requestId } from './instrument.js'
 import { inputSite, outputSite } from './site.js'
 import type { Met } from './spread.js'
-import { type Block, combined, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
+import { type Block, combined, finished, joined, type Reductions, type Totals } from './totals.js'
 
 /** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
 export type Forward = (
@@ -146,13 +146,13 @@ function notFinite(): PareError {
 }
 
 /** Reads the statistics of a weight out of what was measured. A weight that is used several times met all of it. */
-export function statisticsOf(
+export function statisticsOf<Key extends string>(
   weight: Weight,
-  needs: Readonly<Record<string, Statistic>>,
+  needs: Readonly<Record<Key, Statistic>>,
   totals: ReadonlyMap<string, Totals>,
-): Record<string, Met> {
+): Record<Key, Met> {
   return Object.fromEntries(
-    Object.entries(needs).map(([key, statistic]) => {
+    Object.entries<Statistic>(needs).map(([key, statistic]) => {
       const ids = [...new Set(requestsFor(weight, { [key]: statistic }).map(requestId))]
       const found = ids.map((id) => {
         const each = totals.get(id)
@@ -163,7 +163,5 @@ export function statisticsOf(
       const all = found.reduce((a, b) => combined(statistic.reduce, a, b))
       return [key, { at: statistic.at, values: finished(statistic.reduce, all) }]
     }),
-  )
+  ) as Record<Key, Met>
 }
-
-export { totalOf }
