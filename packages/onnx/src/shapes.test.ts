@@ -49,6 +49,8 @@ describe('shapes worked out by hand', () => {
     ['y = Einsum<equation = "bij,bjk->bik">(x, w)', 'float[2, 3, 4] x, float[2, 4, 5] w', '', [2, 3, 5]],
     ['a, y = LSTM<hidden_size = 6>(x, w, r)', 'float[9, 2, 4] x, float[1, 24, 4] w, float[1, 24, 6] r', '', [1, 2, 6]],
     ['y = com.microsoft.FusedMatMul<transB = 1>(x, w)', 'float[2, 3, 4] x, float[5, 4] w', '', [2, 3, 5]],
+    // No kernel on the CPU: 8 ÷ 2 = 4
+    ['y = com.microsoft.BiasSplitGelu(x, b)', 'float[2, 3, 8] x, float[8] b', '', [2, 3, 4]],
     ['y = ConstantOfShape(s)', 'float[2] x', 'int64[2] s = {2, 3}', [2, 3]],
     ['y = ConstantOfShape(s)', 'float[2] x', 'int64[2] s = {2, -3}', undefined],
     ['y = Nonsense(x)', 'float[2] x', '', undefined],
@@ -152,6 +154,7 @@ async function whenRun(
 function zeros(type: string, shape: readonly number[]): OrtTensor {
   const count = shape.reduce((product, size) => product * size, 1)
   if (type === 'int64') return new OrtTensor('int64', new BigInt64Array(count).fill(1n), shape)
+  if (type === 'int32') return new OrtTensor('int32', new Int32Array(count).fill(1), shape)
   if (type === 'bool') return new OrtTensor('bool', new Uint8Array(count).fill(1), shape)
   return new OrtTensor('float32', new Float32Array(count), shape)
 }
@@ -214,6 +217,60 @@ describe('fused operators have the shapes that ONNX Runtime finds', () => {
       'y = Attention<q_num_heads = 4, kv_num_heads = 2>(q, k, v)',
       'float[2, 3, 16] q, float[2, 5, 8] k, float[2, 5, 8] v',
     ],
+    [
+      'Attention of ai.onnx with a past',
+      'y, pk, pv, qk = Attention<q_num_heads = 4, kv_num_heads = 2>(q, k, v, , a, b)',
+      'float[2, 3, 16] q, float[2, 3, 8] k, float[2, 3, 8] v, float[2, 2, 5, 4] a, float[2, 2, 5, 4] b',
+    ],
+    [
+      'Attention of ai.onnx with axes for heads',
+      'y, pk, pv, qk = Attention(q, k, v)',
+      'float[2, 4, 3, 8] q, float[2, 2, 5, 8] k, float[2, 2, 5, 6] v',
+    ],
+    [
+      'MultiHeadAttention with a past',
+      'y, pk, pv = com.microsoft.MultiHeadAttention<num_heads = 2>(q, k, v, , , , a, b)',
+      'float[2, 3, 8] q, float[2, 3, 8] k, float[2, 3, 8] v, float[2, 2, 5, 4] a, float[2, 2, 5, 4] b',
+    ],
+    [
+      'MultiHeadAttention over another text',
+      'y = com.microsoft.MultiHeadAttention<num_heads = 2>(q, k, v)',
+      'float[2, 3, 8] q, float[2, 2, 5, 4] k, float[2, 2, 5, 4] v',
+    ],
+    [
+      'Attention of com.microsoft with a past',
+      'y, p = com.microsoft.Attention<num_heads = 2>(x, w, b, , a)',
+      'float[2, 3, 8] x, float[8, 24] w, float[24] b, float[2, 2, 2, 5, 4] a',
+    ],
+    [
+      'GroupQueryAttention with a past',
+      'l = Constant<value = int32[1] {5}>()\n t = Constant<value = int32 {6}>()\n y, pk, pv = com.microsoft.GroupQueryAttention<num_heads = 4, kv_num_heads = 2>(q, k, v, a, b, l, t)',
+      'float[1, 1, 32] q, float[1, 1, 16] k, float[1, 1, 16] v, float[1, 2, 5, 8] a, float[1, 2, 5, 8] b',
+    ],
+    [
+      'GroupQueryAttention, packed, in a longer buffer',
+      'l = Constant<value = int32[1] {5}>()\n t = Constant<value = int32 {6}>()\n y, pk, pv = com.microsoft.GroupQueryAttention<num_heads = 4, kv_num_heads = 2>(q, , , a, b, l, t)',
+      'float[1, 1, 64] q, float[1, 2, 9, 8] a, float[1, 2, 9, 8] b',
+    ],
+    [
+      'FusedMatMul of batches behind',
+      'y = com.microsoft.FusedMatMul<transBatchA = 1>(x, w)',
+      'float[3, 2, 5, 4] x, float[2, 5, 4, 6] w',
+    ],
+    [
+      'FusedMatMul of batches behind, transposed',
+      'y = com.microsoft.FusedMatMul<transBatchA = 1, transA = 1, transBatchB = 1>(x, w)',
+      'float[4, 2, 5, 3] x, float[4, 2, 5, 6] w',
+    ],
+    ['Einsum without an arrow', 'y = Einsum<equation = "ba,bc">(x, w)', 'float[3, 4] x, float[3, 5] w'],
+    ['Einsum with an ellipsis', 'y = Einsum<equation = "...k,km->m...">(x, w)', 'float[2, 3, 4] x, float[4, 5] w'],
+    ['Einsum with an ellipsis and no arrow', 'y = Einsum<equation = "i...,j...">(x, w)', 'float[2, 3, 4] x, float[5, 1, 4] w'],
+    [
+      'EmbedLayerNormalization',
+      'y, m, e = com.microsoft.EmbedLayerNormalization(i, j, a, b, c, g, h)',
+      'int32[2, 3] i, int32[2, 3] j, float[9, 4] a, float[9, 4] b, float[9, 4] c, float[4] g, float[4] h',
+    ],
+    ['Resize of some axes', 'n = Constant<value = int64[1] {7}>()\n y = Resize<axes = [-1]>(x, , , n)', 'float[1, 2, 4, 5] x'],
     ['RMSNormalization', 'y = RMSNormalization(x, g)', 'float[2, 3, 8] x, float[8] g'],
     ['LayerNormalization', 'y, m, d = LayerNormalization<axis = 1>(x, g)', 'float[2, 3, 8] x, float[3, 8] g'],
     [

@@ -78,7 +78,7 @@ const globalPool: Rule = (call) => {
 function resize(call: Call): Facts {
   const from = call.shape(0)
   if (from === undefined) return []
-  const axes = call.ints('axes') ?? [...from.keys()]
+  const axes = (call.ints('axes') ?? [...from.keys()]).map((axis) => (axis < 0 ? axis + from.length : axis))
   if (call.int('antialias', 0) === 1 && call.string('keep_aspect_ratio_policy', 'stretch') !== 'stretch') return []
   const isOld = call.node.op === 'Upsample' || call.opset < 11
   const scales = floats(call, 'scales') ?? call.value(isOld ? 1 : 2)?.numbers
