@@ -1,12 +1,15 @@
 import { type Model, PareError } from '@pare/onnx'
+import { weightsOf } from './analyse.js'
 import { applyStep } from './apply.js'
+import { statisticsFor } from './calibrate/statistics.js'
+import type { Criterion } from './contract.js'
 import { cpu } from './cpu.js'
 import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
 import { newBuffers, precisionOf } from './stream.js'
 import { shareFor, triesFor } from './targets.js'
 import { trace } from './trace.js'
 import { limitsOf } from './unit-options.js'
-import { type Sliced, scoreUnits } from './unit-scores.js'
+import { type Sliced, scoreUnits, type UnitScoring } from './unit-scores.js'
 import { type Ranked, rankUnits, unitsOf } from './units.js'
 
 /** Units that the step may remove. */
@@ -56,7 +59,8 @@ function counted(total: number, { signal, onProgress }: PlanOptions): () => void
   }
 }
 
-async function scoresOf({ step, groups }: CutRequest, options: PlanOptions, progress: () => void): Promise<Ranked[]> {
+async function scoresOf({ step, groups, model }: CutRequest, options: PlanOptions, progress: () => void): Promise<Ranked[]> {
+  const met = await metBy(step.criterion, { groups, model }, options)
   const precision = precisionOf(groups.flatMap(({ slices }) => slices))
   const scoring = {
     precision,
@@ -65,6 +69,8 @@ async function scoresOf({ step, groups }: CutRequest, options: PlanOptions, prog
     kernel: (options.backend ?? cpu).compile(trace(step.criterion), precision),
     norm: step.norm ?? 'l1',
     seed: options.seed,
+    readersOnly: step.criterion.readersOnly ?? false,
+    ...(met && { met }),
   }
   const ranked: Ranked[] = []
   for (const group of groups) {
@@ -72,6 +78,18 @@ async function scoresOf({ step, groups }: CutRequest, options: PlanOptions, prog
     progress()
   }
   return ranked
+}
+
+/** What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. */
+async function metBy(
+  criterion: Criterion,
+  { groups, model }: Pick<CutRequest, 'groups' | 'model'>,
+  options: PlanOptions,
+): Promise<UnitScoring['met']> {
+  const ids = new Set(groups.flatMap(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id)))
+  const weights = weightsOf(model).filter(({ id }) => ids.has(id))
+  const statistics = await statisticsFor(criterion, { model, weights }, options)
+  return statistics && new Map(weights.map((weight) => [weight.id, { weight, stats: statistics.of(weight) }]))
 }
 
 function checkRatio(ratio: number): number {

@@ -1,6 +1,8 @@
 import type { AnalyseOptions } from './analyse.js'
 import type { Backend, Precision } from './backend.js'
+import type { Forward, Measured } from './calibrate/measure.js'
 import type { Criterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
+import type { MaskBits } from './mask-bits.js'
 import type { RowThresholds } from './rows.js'
 import type { Threshold } from './threshold.js'
 
@@ -54,8 +56,11 @@ export interface MaskedWeight {
   readonly zeros: number
   /** Elements that are zero after. */
   readonly masked: number
-  readonly rule: Threshold | RowThresholds
+  readonly rule: MaskRule
 }
+
+/** Which elements of a weight are masked. */
+export type MaskRule = Threshold | RowThresholds | MaskBits
 
 /** How much goes: of elements, for structures that mask; of units, for structures that cut. */
 export type Target = ElementTarget | UnitTarget
@@ -100,6 +105,10 @@ export interface PlanOptions {
   readonly onProgress?: (progress: Progress) => void
   /** Default: the fused CPU backend. */
   readonly backend?: Backend
+  /** Runs models over calibration data, for criteria that look at them. */
+  readonly forward?: Forward
+  /** Statistics that were measured before, for criteria that look at them. */
+  readonly measured?: Measured
 }
 
 export interface Progress {

@@ -60,14 +60,10 @@ export async function* readChunks(source: Source, { precision, buffers, progress
 }
 
 /** What each of some elements meets. */
-export function statsOf(
-  { weight: { rows }, stats = {} }: Source,
-  start: number,
-  { length, constructor }: Floats,
-): Record<string, Floats> {
+export function statsOf({ weight: { rows }, stats = {} }: Source, start: number, floats: Floats): Record<string, Floats> {
   return Object.fromEntries(
     Object.entries(stats).map(([key, met]) => {
-      const values = constructor === Float32Array ? new Float32Array(length) : new Float64Array(length)
+      const values = floats instanceof Float32Array ? new Float32Array(floats.length) : new Float64Array(floats.length)
       spread(rows, met, start, values)
       return [key, values]
     }),

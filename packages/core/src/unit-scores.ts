@@ -1,5 +1,6 @@
 import type { Kernel } from './backend.js'
-import type { Slice } from './contract.js'
+import type { Met } from './calibrate/spread.js'
+import type { Slice, Weight } from './contract.js'
 import type { Norm } from './plan.js'
 import { randomStream } from './random.js'
 import { elementsOf, type Reading, readChunks } from './stream.js'
@@ -9,6 +10,10 @@ export interface UnitScoring extends Reading {
   readonly kernel: Kernel
   readonly norm: Norm
   readonly seed: number
+  /** Where the criterion looks at data: what weights meet, by id. Slices of other tensors are not scored then. */
+  readonly met?: ReadonlyMap<string, { readonly weight: Weight; readonly stats: Readonly<Record<string, Met>> }>
+  /** Only slices that a weight sums over are scored. Default: false */
+  readonly readersOnly?: boolean
 }
 
 /** Units with the slices they own. */
@@ -19,8 +24,11 @@ export interface Sliced {
 
 /** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
 export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring): Promise<Float64Array> {
-  const { norm, kernel, seed, ...reading } = scoring
-  const scored = slices.filter((slice) => slice.scored)
+  const { norm, kernel, seed, met, readersOnly = false, ...reading } = scoring
+  const scored = slices.filter(
+    (slice) =>
+      slice.scored && (met === undefined || met.has(slice.id)) && !(readersOnly && isMade(slice, met?.get(slice.id)?.weight)),
+  )
   const scores = new Float64Array(units).fill(norm === 'max' ? -Infinity : 0)
   for (const slice of scored) {
     const { id, tensor } = slice
@@ -28,6 +36,7 @@ export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring
       weight: { id, tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: 1 } },
       elements: elementsOf(tensor),
       stream: randomStream(seed, id),
+      ...met?.get(id),
     }
     for await (const chunk of readChunks(source, reading)) {
       const values = chunk.weights.slice()
@@ -36,6 +45,12 @@ export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring
     }
   }
   return finished(scores, scored, norm)
+}
+
+/** Whether the axis of a slice is that of a weight's outputs. */
+function isMade({ tensor: { shape }, axis }: Slice, weight: Weight | undefined): boolean {
+  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1)
+  return weight !== undefined && shape[axis] === weight.rows.out && inner === weight.rows.after
 }
 
 /** Adds the saliencies of some consecutive elements of a slice to the scores of their units. A saliency of −∞ is that of a zero. */

@@ -1,0 +1,46 @@
+import { type Model, PareError } from '@pare/onnx'
+import type { Statistic, Weight } from '../contract.js'
+import type { PlanOptions } from '../plan.js'
+import { type Measured, measure, statisticsOf } from './measure.js'
+import type { Met } from './spread.js'
+import { totalOf } from './totals.js'
+
+/** What weights meet in calibration data, for one criterion. */
+export interface WeightStatistics {
+  /** By key of the criterion's needs. Throws PareError for a weight that was not measured. */
+  of(weight: Weight): Readonly<Record<string, Met>>
+}
+
+export type Needs = Readonly<Record<string, Statistic>>
+
+/** Whoever looks at data. */
+export interface Needing {
+  readonly name: string
+  readonly needs: Needs
+}
+
+/** What a criterion needs of these weights: as it was measured before, or measured now on the model as it is. Undefined where it needs nothing. */
+export async function statisticsFor(
+  { name, needs }: Needing,
+  { model, weights }: { model: Model; weights: readonly Weight[] },
+  { measured, forward, signal, onProgress }: PlanOptions,
+): Promise<WeightStatistics | undefined> {
+  if (Object.keys(needs).length === 0) return undefined
+  if (measured !== undefined) return statisticsFrom(measured, needs)
+  if (forward === undefined) throw needsData(name, needs)
+  const options = { forward, ...(signal && { signal }) }
+  const progress = onProgress && (({ done, total = done }: { done: number; total?: number }) => onProgress({ done, total }))
+  return statisticsFrom(await measure(model, weights, needs, { ...options, ...(progress && { onProgress: progress }) }), needs)
+}
+
+/** Reads what was measured before. */
+export function statisticsFrom({ blocks, reductions }: Measured, needs: Needs): WeightStatistics {
+  const totals = totalOf(blocks, reductions)
+  return { of: (weight) => statisticsOf(weight, needs, totals) }
+}
+
+function needsData(name: string, needs: Needs): PareError {
+  return new PareError(`criterion '${name}' needs ${Object.keys(needs).join(', ')} of calibration data, and there are none.`, {
+    hint: 'name inputs that are like those the model will meet: --calibrate data.npz, or calibrate in the config.',
+  })
+}
