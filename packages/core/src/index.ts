@@ -9,14 +9,16 @@ export { gatePlan } from './gate-plan.js'
 export { javascript } from './javascript.js'
 export { BUCKETS, notFinite, ZEROS } from './keys.js'
 export { type Layer, layersOf, sparsityOf } from './layers.js'
-export { countMacs } from './macs.js'
+export { countMacs, macsOfWeights } from './macs.js'
 export { makePlan } from './make-plan.js'
+export type { MaskBits } from './mask-bits.js'
 export { operatorName } from './operators.js'
 export type {
   Budget,
   CutStep,
   ElementTarget,
   MaskedWeight,
+  MaskRule,
   MaskStep,
   ModelFacts,
   Norm,

@@ -22,6 +22,7 @@ const expression: z.ZodType<Expression> = z.lazy(() =>
 const rule = z.union([
   z.strictObject({ below: z.number().nullable(), until: count }),
   z.strictObject({ below: z.array(z.number().nullable()), until: z.array(count) }),
+  z.strictObject({ bits: z.string() }),
 ])
 
 const scope = z.enum(['row', 'tensor', 'group', 'global'])
