@@ -75,7 +75,7 @@ describe('element by element', () => {
         constants: 'float[5, 8] w, float[8] b, float[4, 2] v',
         nodes: 'h = MatMul(x, w)\n k = com.microsoft.BiasSplitGelu(h, b)\n y = MatMul(k, v)',
       },
-      'w 5! 8!, v 4! 2!',
+      'w 5! 2!*4a, b 2!*4a, v 4a 2!',
     ],
     ['CastLike', between('k = CastLike(h, s)', 'float[3, 3, 3] s'), FREE],
     ['the mask of Dropout', between('k, m = Dropout(h)'), `${FREE}, m 3! 8a`],
