@@ -29,6 +29,11 @@ export interface Value {
   readonly shape: readonly number[]
 }
 
+/** Operators that make floats wherever they stand in these graphs. */
+const FLOATS: ReadonlySet<string> = new Set(
+  'Conv ConvTranspose MatMul Gemm Relu Add Softmax Transpose BatchNormalization Sigmoid Split Reshape'.split(' '),
+)
+
 /** Writes a graph as ONNX text, node by node. Constants are initializers or, now and then, Constant nodes. */
 export class GraphText {
   readonly #nodes: string[] = []
@@ -37,6 +42,8 @@ export class GraphText {
   readonly #floats = new Map<string, string[]>()
   readonly #lists = new Map<string, string>()
   readonly #choices: Choices
+  /** Values whose shapes the model states. */
+  readonly #declared: Value[] = []
   readonly opset: number
   #names = 0
 
@@ -61,6 +68,7 @@ export class GraphText {
     while (given.at(-1) === '') given.pop()
     const brackets = attributes === '' ? '' : `<${attributes}>`
     this.#nodes.push(`${outputs.map(({ name }) => name).join(', ')} = ${op}${brackets}(${given.join(', ')})`)
+    if (FLOATS.has(op)) this.#declared.push(...outputs)
     return outputs
   }
 
@@ -105,12 +113,11 @@ export class GraphText {
   }
 
   text(inputs: string, outputs: readonly Value[]): string {
-    // Constant nodes may be made after their first reader is written: a list that is found again is always earlier.
-    const finals = outputs.map(
-      ({ name, shape }) => `float[${shape.map((size, i) => (size < 0 ? `${name}_${i}` : size))}] ${name}`,
-    )
+    const typed = ({ name, shape }: Value) => `float[${shape.map((size, i) => (size < 0 ? `${name}_${i}` : size))}] ${name}`
+    const names = new Set(outputs.map(({ name }) => name))
+    const stated = [...this.#constants, ...this.#declared.filter(({ name }) => !names.has(name)).map(typed)]
     const header = `<ir_version: 10, opset_import: ["" : ${this.opset}, "com.microsoft" : 1]>`
-    return `${header} g (${inputs}) => (${finals.join(', ')}) <${this.#constants.join(', ')}> {\n${this.#nodes.join('\n')}\n}`
+    return `${header} g (${inputs}) => (${outputs.map(typed).join(', ')}) <${stated.join(', ')}> {\n${this.#nodes.join('\n')}\n}`
   }
 
   model(inputs: string, outputs: readonly Value[]): Model {

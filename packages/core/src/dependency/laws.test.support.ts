@@ -102,8 +102,14 @@ export async function difference(
   return worst
 }
 
+/** On one thread; a shape that a model states and that does not follow from it is an error, not a warning. */
 const sessionOf = async (model: Model): Promise<InferenceSession> =>
-  runtime.InferenceSession.create(await modelBytes(model), { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 })
+  runtime.InferenceSession.create(await modelBytes(model), {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+    extra: { session: { strict_shape_type_inference: '1' } },
+  })
 
 function feedsFor({ graph }: Model, symbols: Readonly<Record<string, number>>): Record<string, Tensor> {
   const stored = new Set(graph.initializers.map(({ name }) => name))
