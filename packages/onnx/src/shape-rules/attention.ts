@@ -60,7 +60,7 @@ function packedAttention(call: Call): Facts {
   return [out, ...shaped([2, from[0]!, heads, total, key! / heads])]
 }
 
-/** com.microsoft: keys and values are kept as long as the past's buffer, or as all tokens if these are more; their number is input 6. */
+/** com.microsoft: keys and values are kept as long as the past's buffer, or as all tokens if these are more; their number is input 6, else past and new. */
 function groupQueryAttention(call: Call): Facts {
   const [query, key] = [call.shape(0), call.shape(1)]
   const [heads, shared] = [call.int('num_heads', Number.NaN), call.int('kv_num_heads', Number.NaN)]
@@ -69,8 +69,8 @@ function groupQueryAttention(call: Call): Facts {
   const headDim = query[2]! / (isPacked ? heads + 2 * shared : heads)
   const [out] = shaped([query[0]!, query[1]!, heads * headDim])
   const past = call.has(3) ? call.shape(3)?.[2] : 0
-  const tokens = call.value(6)?.numbers[0]
-  if (past === undefined || tokens === undefined) return [out]
+  if (past === undefined) return [out]
+  const tokens = call.value(6)?.numbers[0] ?? past + query[1]!
   const [present] = shaped([query[0]!, shared, Math.max(past, tokens), headDim])
   return [out, present, present]
 }

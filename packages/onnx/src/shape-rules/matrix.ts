@@ -97,7 +97,12 @@ export const matrix: Rules = {
 }
 
 /** The sum of input and skip is output 3. */
-const skipNormalization: Rule = (call) => [{ shape: call.shape(0) }, undefined, undefined, { shape: call.shape(0) }]
+/** The norm, mean and deviation of each row, and the sum. */
+function skipNormalization(call: Call): Facts {
+  const shape = call.shape(0)
+  const each = { shape: shape && [...shape.slice(0, -1), 1] }
+  return [{ shape }, each, each, { shape }]
+}
 
 function embedLayerNormalization(call: Call): Facts {
   const [ids, words] = [call.shape(0), call.shape(2)]
