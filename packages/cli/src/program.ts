@@ -134,9 +134,13 @@ function addLooking(program: Command, runs: Runs): void {
   const inspect = program
     .command('inspect <model>')
     .description('Show layers, parameters and sparsity, what can be pruned, and what cannot and why.')
-    .option('--structure <name>', "what may go: element, channel, neuron, head, or a package (default: 'element')")
+    .option('--structure <name>', 'what one structure finds, also one from a package (default: all that come with pare)')
+    .option('--all', 'list everything, also what is alike')
     .action(runs(async () => (await import('./commands/inspect.js')).inspect))
-  inspect.addHelpText('after', examples('pare inspect model.onnx', 'pare inspect model.onnx --json'))
+  inspect.addHelpText(
+    'after',
+    examples('pare inspect model.onnx', 'pare inspect model.onnx --structure channel --all', 'pare inspect model.onnx --json'),
+  )
 
   const init = program
     .command('init')

@@ -100,6 +100,6 @@ function nothingToPrune({ structure, include, exclude }: PruneStep, declined: re
   const why = declined.slice(0, 5).map(({ id, reason }) => `'${id}' (${reason})`)
   return new PareError(
     `structure '${structure.name}' finds nothing to prune${limits.length > 0 ? ` under ${limits.join(' ')}` : ''}${why.length > 0 ? `: left out are ${why.join(', ')}` : ''}.`,
-    { hint: 'pare inspect MODEL lists the weights and why each is left out.' },
+    { hint: 'pare inspect MODEL lists what each structure finds, and why the rest is left alone.' },
   )
 }

@@ -38,7 +38,8 @@ export function countElements(model: Model): number {
   return [...parameterTensors(model)].reduce((elements, { shape }) => elements + product(shape), 0)
 }
 
-function parameterTensors(model: Model): Set<Tensor> {
+/** The tensors that count as parameters. */
+export function parameterTensors(model: Model): ReadonlySet<Tensor> {
   const tensors = new Set<Tensor>()
   withTensors(model, (tensor) => {
     if (isFloat(tensor.type) && tensor.shape.length > 0) tensors.add(tensor)

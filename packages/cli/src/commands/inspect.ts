@@ -1,73 +1,139 @@
 import { resolve } from 'node:path'
-import { analyse, analyseUnits, countMacs, countParameters, countZeros, operatorName } from '@pare/core'
-import { elementCount, type Model, openModel } from '@pare/onnx'
+import {
+  type Analysis,
+  analyseUnits,
+  countParameters,
+  countZeros,
+  macsOfWeights,
+  operatorName,
+  parameterTensors,
+  type Structure,
+  type UnitGroup,
+} from '@pare/core'
+import { elementCount, type Model, openModel, type Tensor } from '@pare/onnx'
+import { carriedBy, carriedByAll, rangeOf } from '../carried.js'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { bytesOf } from '../facts.js'
-import { formatBytes, formatCount, formatPercent } from '../format.js'
-import { resolveStructure } from '../plugins.js'
-import { renderTable } from '../table.js'
+import { renderInspection } from '../inspect-text.js'
+import type { GroupView, InspectView, StructureView, WeightView } from '../inspect-view.js'
+import { firstPartyNames, resolveStructure } from '../plugins.js'
 
 export interface InspectOptions {
+  /** Default: all that come with pare. */
   readonly structure?: string
+  readonly all?: boolean
 }
 
-/** `pare inspect MODEL`: what is in it, what can be pruned, and what cannot and why. */
+/** `pare inspect MODEL`: what is in it, what each structure can take away, and what it cannot and why. */
 export async function inspect(context: Context, model: string, options: InspectOptions): Promise<number> {
   const { io } = context
-  const structure = await resolveStructure(options.structure ?? 'element', { folder: io.cwd, trusted: true })
+  const source = { folder: io.cwd, trusted: true }
+  const names = options.structure === undefined ? firstPartyNames('structure') : [options.structure]
+  const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))
   await using file = await openModel(resolve(io.cwd, model))
-  const analysis = structure.kind === 'cut' ? await analyseUnits(file.model) : analyse(file.model)
-  const { groups, declined } = structure.find(analysis)
-  const layers: LayerView[] = []
-  for (const { id, tensor, uses } of analysis.weights) {
-    io.signal.throwIfAborted()
-    const elements = tensor.shape.reduce((product, size) => product * size, 1)
-    const sparsity = elements === 0 ? 0 : (await countZeros(tensor)) / elements
-    layers.push({
+  const analysis = await analyseUnits(file.model)
+  const macs = await macsOfWeights(file.model)
+  const { elements, zeros } = await countParameters(file.model)
+  const found = structures.map((structure) =>
+    findIn(structure, analysis, { macs, elements, tensors: parameterTensors(file.model) }),
+  )
+  const view: InspectView = {
+    model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
+    parameters: { total: elements, nonzero: elements - zeros.before },
+    macs: macs && [...macs.values()].reduce((a, b) => a + b, 0),
+    layers: await weightsIn(analysis, io.signal),
+    structures: found.map(({ structure }) => structure),
+    groups: found.flatMap(({ groups }) => groups),
+    declined: found.flatMap(({ declined }) => declined),
+  }
+  answer(context, { schemaVersion: 1, command: 'inspect', ...view })
+  say(context, renderInspection(view, { all: options.all ?? false }))
+  return EXIT.pass
+}
+
+interface FoundView {
+  readonly structure: StructureView
+  readonly groups: readonly GroupView[]
+  readonly declined: InspectView['declined']
+}
+
+interface Totals {
+  /** By the id of a weight. */
+  readonly macs: ReadonlyMap<string, number> | null
+  /** Of all parameters. */
+  readonly elements: number
+  readonly tensors: ReadonlySet<Tensor>
+}
+
+function findIn(structure: Structure, analysis: Analysis, totals: Totals): FoundView {
+  const { name, kind = 'mask' } = structure
+  const found = structure.find(analysis)
+  const cut = found.groups.filter((group) => group.kind !== 'mask')
+  const groups = found.groups.map((group) => {
+    if (group.kind !== 'mask') return { id: group.id, structure: name, ...readerOf(group, analysis), ...unitsIn(group, totals) }
+    return { id: group.id, structure: name, units: elementCount(group.weight.tensor.shape) }
+  })
+  const parameters = kind === 'cut' ? carriedByAll(cut, totals.tensors) : groups.reduce((sum, { units }) => sum + units, 0)
+  const left = kind === 'cut' ? [] : analysis.notEligible.map(({ id, reason }) => ({ id, structure: name, reason }))
+  const declined = [...found.declined, ...left]
+  return {
+    structure: {
+      name,
+      kind,
+      groups: groups.length,
+      units: groups.reduce((sum, { units }) => sum + units, 0),
+      parameters,
+      share: totals.elements === 0 ? 0 : parameters / totals.elements,
+      declined: declined.length,
+    },
+    groups,
+    declined,
+  }
+}
+
+function readerOf(group: UnitGroup, { weights }: Analysis): { node?: string } {
+  const first = group.kind === 'coupled' ? group.slices.find(({ scored }) => scored)?.id : undefined
+  const node = weights.find(({ id }) => id === first)?.uses[0]?.name
+  return node === undefined ? {} : { node }
+}
+
+/**
+ * What one unit carries. Its MACs are those of each weight × the unit's share of the elements. As with parameters, units of two groups share where both
+ * slice a weight (one its outputs, the other its inputs), so that removing both saves less than the sum.
+ */
+function unitsIn(group: UnitGroup, { macs, tensors }: Totals): Omit<GroupView, 'id' | 'structure' | 'node'> {
+  const { units } = group
+  const carried = carriedBy(group, tensors)
+  const shares = carried.map(({ id, tensor, elements }) => {
+    const perElement = (macs?.get(id) ?? 0) / Math.max(1, elementCount(tensor.shape))
+    return elements.map((count) => Math.round(count * perElement))
+  })
+  return {
+    units,
+    unitParameters: rangeOf(
+      units,
+      carried.map(({ elements }) => elements),
+    ),
+    unitMacs: macs && rangeOf(units, shares),
+  }
+}
+
+async function weightsIn({ weights }: Analysis, signal: AbortSignal): Promise<readonly WeightView[]> {
+  const views: WeightView[] = []
+  for (const { id, tensor, uses } of weights) {
+    signal.throwIfAborted()
+    const elements = elementCount(tensor.shape)
+    views.push({
       name: id,
       node: uses[0]?.name ?? '',
       op: uses[0] === undefined ? '' : operatorName(uses[0].node),
       shape: tensor.shape,
       elements,
-      sparsity,
+      sparsity: elements === 0 ? 0 : (await countZeros(tensor)) / elements,
     })
   }
-  const { elements, zeros } = await countParameters(file.model)
-  const view: View = {
-    model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
-    parameters: { total: elements, nonzero: elements - zeros.before },
-    macs: await countMacs(file.model),
-    layers,
-    groups: groups.map((group) => ({
-      id: group.id,
-      structure: structure.name,
-      units: group.kind === 'mask' ? elementCount(group.weight.tensor.shape) : group.units,
-    })),
-    declined: [...declined, ...analysis.notEligible.map(({ id, reason }) => ({ id, reason, structure: structure.name }))],
-  }
-  answer(context, { schemaVersion: 1, command: 'inspect', ...view })
-  say(context, render(view))
-  return EXIT.pass
-}
-
-interface LayerView {
-  readonly name: string
-  readonly node: string
-  readonly op: string
-  readonly shape: readonly number[]
-  readonly elements: number
-  readonly sparsity: number
-}
-
-interface View {
-  readonly model: { readonly path: string; readonly bytes: number } & ReturnType<typeof signatureOf>
-  readonly parameters: { readonly total: number; readonly nonzero: number }
-  /** For one sample, all symbolic sizes 1. */
-  readonly macs: number | null
-  readonly layers: readonly LayerView[]
-  readonly groups: readonly { readonly id: string; readonly structure: string; readonly units: number }[]
-  readonly declined: readonly { readonly id: string; readonly structure: string; readonly reason: string }[]
+  return views
 }
 
 function signatureOf({ opsets, graph }: Model) {
@@ -75,7 +141,7 @@ function signatureOf({ opsets, graph }: Model) {
   const show = ({ name, type, shape }: Model['graph']['inputs'][number]) => ({
     name,
     type: type ?? 'not a tensor',
-    shape: shape === undefined ? undefined : shape.map((size) => size ?? '?'),
+    shape: shape?.map((size) => size ?? '?'),
   })
   return {
     opset: opsets.get('') ?? null,
@@ -83,40 +149,4 @@ function signatureOf({ opsets, graph }: Model) {
     inputs: graph.inputs.filter(({ name }) => !initializers.has(name)).map(show),
     outputs: graph.outputs.map(show),
   }
-}
-
-function render({ model, parameters, macs, layers, groups, declined }: View): string {
-  const eligible = layers.reduce((sum, { elements }) => sum + elements, 0)
-  const values = (list: View['model']['inputs']) =>
-    list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
-  const lines = [
-    `${model.path}  (${formatBytes(model.bytes)}, opset ${model.opset}, ${formatCount(model.nodes)} nodes)`,
-    `  inputs      ${values(model.inputs)}`,
-    `  outputs     ${values(model.outputs)}`,
-    `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
-    `  MACs        ${macs === null ? 'not known: the shape of an output does not follow from the model' : `${formatCount(macs)} for one sample, symbolic sizes 1`}`,
-    `  eligible    ${formatCount(eligible)} in ${layers.length} weights (${formatPercent(parameters.total === 0 ? 0 : eligible / parameters.total)})`,
-    '',
-    renderTable(
-      ['weight', 'read by', 'operator', 'shape', 'elements', 'sparsity'],
-      layers.map(({ name, node, op, shape, elements, sparsity }) => [
-        name,
-        node,
-        op,
-        shape.join('×'),
-        formatCount(elements),
-        formatPercent(sparsity),
-      ]),
-    ),
-  ]
-  const cut = groups.filter(
-    ({ structure, id, units }) =>
-      structure !== 'element' && !layers.some(({ name, elements }) => name === id && elements === units),
-  )
-  if (cut.length > 0) {
-    const rows = cut.map(({ id, structure, units }) => [id, structure, formatCount(units)])
-    lines.push('', renderTable(['group', 'structure', 'units'], rows))
-  }
-  if (declined.length > 0) lines.push('', 'Left alone:', ...declined.map(({ id, reason }) => `  ${id}: ${reason}`))
-  return lines.join('\n')
 }
