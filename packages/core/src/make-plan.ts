@@ -2,12 +2,10 @@ import { type Model, PareError } from '@pare/onnx'
 import { analyse } from './analyse.js'
 import { analyseUnits } from './analyse-units.js'
 import { applyStep } from './apply.js'
-import type { Criterion, Declined, Expression, Group, Weight } from './contract.js'
-import { cpu } from './cpu.js'
-import type { MaskStep, Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
+import type { Declined, Group } from './contract.js'
+import type { Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
 import { planCut } from './plan-cut.js'
-import { select } from './select.js'
-import { trace } from './trace.js'
+import { planMask } from './plan-mask.js'
 import { refuseUnitOptions } from './unit-options.js'
 
 /** Decides what goes, step by step, each on the model that the steps before leave. Reads weights, changes nothing. */
@@ -40,17 +38,15 @@ async function planStepOf(step: PruneStep, { groups, ...models }: Given, options
   const masked = groups.filter((group) => group.kind === 'mask')
   if (units.length > 0 && masked.length > 0)
     throw new Error(`structure '${step.structure.name}' mixes groups that are masked with groups that are cut`)
-  checkNeeds(step.criterion)
   if (units.length > 0) {
     const { target } = step
     if (!isForUnits(target)) throw wrongTarget(step, 'cuts units and takes a ratio or a budget', '--ratio 0.3')
     return planCut({ step: { ...step, target }, groups: units, ...models }, options)
   }
-  return planMask(
-    step,
-    masked.map(({ weight }) => weight),
-    options,
-  )
+  const { target } = step
+  if (isForUnits(target)) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
+  refuseUnitOptions(step)
+  return planMask({ step: { ...step, target }, weights: masked.map(({ weight }) => weight), model: models.model }, options)
 }
 
 function isForUnits(target: Target): target is UnitTarget {
@@ -59,37 +55,6 @@ function isForUnits(target: Target): target is UnitTarget {
 
 function wrongTarget({ structure, target }: PruneStep, takes: string, instead: string): PareError {
   return new PareError(`structure '${structure.name}' ${takes}, not ${JSON.stringify(target)}.`, { hint: `say ${instead}` })
-}
-
-async function planMask(step: PruneStep, weights: readonly Weight[], options: PlanOptions): Promise<MaskStep> {
-  const { target } = step
-  if (isForUnits(target)) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
-  refuseUnitOptions(step)
-  const scope = step.scope ?? step.criterion.scope ?? 'global'
-  const traced = trace(step.criterion)
-  const saliency: Expression = 'threshold' in target ? { op: 'abs', of: traced } : traced
-  const { precision, selections } = await select({ weights, scope, target, saliency }, { backend: cpu, ...options })
-  return {
-    kind: 'mask',
-    structure: step.structure.name,
-    criterion: step.criterion.name,
-    scope,
-    target,
-    saliency,
-    precision,
-    weights: weights.map(({ id, tensor }, i) => ({ id, elements: tensor.shape.reduce((a, b) => a * b, 1), ...selections[i]! })),
-  }
-}
-
-function checkNeeds({ name, needs }: Criterion): void {
-  const keys = Object.keys(needs)
-  if (keys.length === 0) return
-  throw new PareError(
-    `criterion '${name}' needs statistics (${keys.join(', ')}) measured on calibration data, and this version measures none yet.`,
-    {
-      hint: 'choose a criterion that looks at weights only: magnitude or random.',
-    },
-  )
 }
 
 function nothingToPrune({ structure, include, exclude }: PruneStep, declined: readonly Declined[]): PareError {

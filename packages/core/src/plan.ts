@@ -87,6 +87,8 @@ export interface PruneStep extends AnalyseOptions {
   readonly target: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
   readonly scope?: Scope
+  /** Block by block, each judged by what it meets once the blocks before it are pruned. For criteria that look at data. Default: false */
+  readonly sequential?: boolean
   /** How elements are put together to the score of a unit. Default: 'l1' */
   readonly norm?: Norm
   /** Units of a group that always stay. Default: 1 */

@@ -1,5 +1,6 @@
 import { PareError } from '@pare/onnx'
 import type { Backend, Precision } from './backend.js'
+import type { WeightStatistics } from './calibrate/statistics.js'
 import type { Expression, Scope, Weight } from './contract.js'
 import type { ElementTarget, PlanOptions } from './plan.js'
 import { type RowThresholds, selectInRows } from './rows.js'
@@ -11,17 +12,19 @@ export interface SelectRequest {
   readonly scope: Scope
   readonly target: ElementTarget
   readonly saliency: Expression
+  /** What the weights meet, where the saliency says so. */
+  readonly statistics?: WeightStatistics
 }
 
 export type Selected = Omit<Selection, 'rule'> & { readonly rule: Threshold | RowThresholds }
 
 /** Decides for each weight which elements are masked. With a sparsity, exactly round(sparsity × elements of all weights) are zero afterwards. */
 export async function select(
-  { weights, scope, target, saliency }: SelectRequest,
+  { weights, scope, target, saliency, statistics }: SelectRequest,
   options: PlanOptions & { readonly backend: Backend },
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   const precision = precisionOf(weights)
-  const sources = weights.map((weight) => sourceOf(weight, options.seed))
+  const sources = weights.map((weight) => sourceOf(weight, options.seed, statistics?.of(weight)))
   const scoring = {
     kernel: options.backend.compile(saliency, precision),
     precision,
