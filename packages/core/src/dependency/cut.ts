@@ -30,9 +30,7 @@ export function cut(model: Model, dependencies: Dependencies, removals: Removals
     resize(rename(node, inputs), { opsets: model.opsets, dependencies, removals, added }),
   )
   const { graph } = sliced
-  const values = graph.values.filter(
-    ({ name }) => !(dependencies.values.get(name) ?? []).some((axis) => keptPositions(axis, removals).length !== axis.size),
-  )
+  const values = graph.values.flatMap((value) => stated(value, dependencies.values.get(value.name) ?? [], removals))
   // An initializer may stand among the inputs too.
   const axes = new Map([...dependencies.constants.map(({ id, axes }) => [id, axes] as const), ...dependencies.values])
   const after = (value: ValueInfo) => declared(value, axes.get(value.name) ?? [], removals)
@@ -50,6 +48,18 @@ export function cut(model: Model, dependencies: Dependencies, removals: Removals
 function declared(value: ValueInfo, axes: readonly Axis[], removals: Removals): ValueInfo {
   const shape = resized(value, axes, removals)
   return shape?.some((size, i) => size !== value.shape![i]) ? editValueInfo(value, { shape }) : value
+}
+
+/** What the model says of a value within, where that can be said anew: without it, inference ends where sizes are computed. */
+function stated(value: ValueInfo, axes: readonly Axis[], removals: Removals): ValueInfo[] {
+  const after = axes.map((axis) => keptPositions(axis, removals).length)
+  const isCut = (i: number) => after[i] !== axes[i]?.size
+  if (!axes.some((_, i) => isCut(i))) return [value]
+  const { shape = [] } = value
+  if (shape.length !== axes.length || shape.some((size, i) => isCut(i) && typeof size === 'number' && size !== axes[i]!.size))
+    return []
+  const now = shape.map((size, i) => (isCut(i) ? (typeof size === 'number' ? after[i] : undefined) : size))
+  return [editValueInfo(value, { shape: now })]
 }
 
 /** Slices by id, slices under new names for readers that need others, and what those readers read: by output of the node, input and name. */
