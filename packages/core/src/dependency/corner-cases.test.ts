@@ -375,6 +375,39 @@ describe('feed-forward networks', () => {
   })
 })
 
+describe('norms', () => {
+  testCases({
+    'LpNormalization: what is 0 adds nothing to the norm': {
+      model: between('k = LpNormalization<axis = 1, p = 2>(h)'),
+      found: 'w:1 8',
+    },
+    'GroupNormalization keeps equally many channels in each group': {
+      model: {
+        ...image('k = GroupNormalization<num_groups = 2, epsilon = 0.1>(h, s, b)', 'float[8] s, float[8] b'),
+        opset: 21,
+      },
+      found: 'w:0#2 4',
+    },
+    'SkipLayerNormalization, whose fourth output is the sum': {
+      model: {
+        inputs: 'float[N, S, 5] x',
+        constants: 'float[5, 8] w, float[8, 6] a, float[6, 8] b, float[8] g, float[8] e, float[8, 2] v',
+        nodes: `h = MatMul(x, w)\n i = MatMul(h, a)\n r = Relu(i)\n j = MatMul(r, b)
+          n, , , s = com.microsoft.SkipLayerNormalization(h, j, g, e)\n k = Add(n, s)\n y = MatMul(k, v)`,
+      },
+      found: 'w:1 8, a:1 6',
+    },
+    'EmbedLayerNormalization and its sum': {
+      model: {
+        inputs: 'int32[N, S] i, int32[N, S] j',
+        constants: 'float[7, 4] w, float[7, 4] p, float[7, 4] s, float[4] g, float[4] b, float[4, 2] v',
+        nodes: 'h, m, e = com.microsoft.EmbedLayerNormalization(i, j, w, p, s, g, b)\n k = Add(h, e)\n y = MatMul(k, v)',
+      },
+      found: 'w:1 4',
+    },
+  })
+})
+
 describe('graphs within graphs', () => {
   testCases({
     'a value that a branch reads': {
@@ -398,6 +431,20 @@ describe('graphs within graphs', () => {
       },
       found: '',
       held: { 'w:1': 'it is read in a subgraph' },
+    },
+    'a size that a branch reads': {
+      model: {
+        inputs: 'float[N, 5] x, bool c',
+        constants: 'float[5, 8] w, float[8, 2] v',
+        nodes: `h = MatMul(x, w)
+          s = Shape<start = 1>(h)
+          f = Cast<to = 1>(s)
+          r = Relu(h)
+          m = MatMul(r, v)
+          y = If(c) <then_branch = a () => (float[N, 2] p) { p = Div(m, f) }, else_branch = b () => (float[N, 2] q) { q = Neg(m) }>`,
+      },
+      found: '',
+      held: { 'w:1': "its size, 'f', is read in a subgraph" },
     },
     'a loop beside what is cut': {
       model: {

@@ -63,6 +63,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
   const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
   const state: State = { shapes: shapes!, others, constants, values, inputs, contractions, statistics }
   const elsewhere = new Map<string, string>()
+  const captured = new Set<string>()
   visitNodes(model, (node, scope) => {
     if (scope.path === '') {
       visit(node, scope, state)
@@ -81,12 +82,13 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     numbers: new Map([...shapes!.values.keys()].map((name) => [name, numbersOf(state, name)])),
     isFixed: (value, axis) => isFixed(state, value, axis),
   }
-  return { ...found, sizesRead: settleAll(model, found, state) }
+  return { ...found, sizesRead: settleAll(model, found, { ...state, captured }) }
 
   /** Slicing a constant changes it for whoever reads it, here or there. */
   function heldBySubgraph(name: string, scope: Scope): void {
     for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
     note(scope.constant(name)?.id, 'it is read in a subgraph')
+    captured.add(name)
   }
 
   function note(id: string | undefined, reason: string): void {
@@ -97,7 +99,11 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
 const OUTPUT = 'it is an output of the model'
 
 /** Pins what could be found but not cut. Returns the sizes that are read at run time. */
-function settleAll(model: Model, found: Omit<Dependencies, 'sizesRead'>, { shapes }: State): Dependencies['sizesRead'] {
+function settleAll(
+  model: Model,
+  found: Omit<Dependencies, 'sizesRead'>,
+  { shapes, captured }: State & { captured: ReadonlySet<string> },
+): Dependencies['sizesRead'] {
   const { axesAt, values, numbers, isFixed } = found
   const { nodes } = model.graph
   const read = findSizesRead({
@@ -120,6 +126,7 @@ function settleAll(model: Model, found: Omit<Dependencies, 'sizesRead'>, { shape
   for (const constant of found.constants) settleConstant(constant)
   for (const { name } of model.graph.outputs)
     for (const axis of read.of.get(name) ?? []) pin(axis, `the output '${name}' tells its size`)
+  for (const name of captured) for (const axis of read.of.get(name) ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
   return read.of
 }
 
