@@ -1,6 +1,6 @@
 // The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli.
 const src = (name) => `^packages/${name}/src`
-const TESTS = '\\.test\\.ts$'
+const TESTS = '\\.test(\\.support)?\\.ts$'
 
 /** Packages each package may import besides itself. Anything not listed is forbidden. */
 const allowed = {
