@@ -60,6 +60,14 @@ export const f32x4 = {
   max: vector(0xe9),
 } as const
 
+/** Loads and stores are `f32x4`'s, whatever the lanes are. */
+export const f64x2 = {
+  loadSplat: (offset: number) => vector(0x0a, 3, ...unsigned(offset)),
+  add: vector(0xf0),
+  subtract: vector(0xf1),
+  multiply: vector(0xf2),
+} as const
+
 export const i32x4 = {
   const: (value: number) => vector(0x0c, ...four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])),
   lane: (lane: number) => vector(0x1b, lane),
@@ -91,10 +99,11 @@ export interface Definition {
   readonly body: Code
 }
 
-/** A module that imports `env.memory` and exports these functions. None returns anything. */
-export function moduleOf(functions: readonly Definition[]): Uint8Array<ArrayBuffer> {
+/** A module that imports `env.memory`, shared between threads or not, and exports these functions. None returns anything. */
+export function moduleOf(functions: readonly Definition[], kind: 'plain' | 'shared' = 'plain'): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [0x60, ...list(parameters.map((type) => [TYPES[type]])), 0])
-  const memory = [...text('env'), ...text('memory'), 0x02, 0x00, ...unsigned(1)]
+  const limits = kind === 'shared' ? [0x03, ...unsigned(1), ...unsigned(65536)] : [0x00, ...unsigned(1)]
+  const memory = [...text('env'), ...text('memory'), 0x02, ...limits]
   const exports = functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)])
   const bodies = functions.map(({ locals, body }) => sized([...list(locals.map((type) => [1, TYPES[type]])), ...body, 0x0b]))
   const sections: [number, Code][] = [

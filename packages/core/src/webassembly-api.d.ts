@@ -1,7 +1,7 @@
 // The part of the WebAssembly API that is used here: TypeScript has it only among the types of browsers.
 declare namespace WebAssembly {
   class Memory {
-    constructor(descriptor: { initial: number })
+    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean })
     readonly buffer: ArrayBuffer
   }
   class Module {
