@@ -22,7 +22,7 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
   return resolved
 }
 
-function readTarget(target: TargetConfig | undefined, { name, kind = 'mask' }: Structure): Target {
+function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', sparsity = 0.5 }: Structure): Target {
   if (kind === 'cut') {
     if (target === undefined) return { ratio: 0.25 }
     if (!('sparsity' in target || 'threshold' in target)) return target
@@ -32,7 +32,7 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask' }: S
       `say which share of the units goes: --ratio ${amount < 1 ? amount : 0.25}, or target: { ratio: ${amount < 1 ? amount : 0.25} }`,
     )
   }
-  if (target === undefined) return { sparsity: 0.5 }
+  if (target === undefined) return { sparsity }
   if ('sparsity' in target || 'threshold' in target) return target
   if ('ratio' in target) {
     throw usage(
@@ -49,7 +49,7 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask' }: S
 
 /** 'magnitude on element, global, sparsity 0.5' */
 export function describeStep({ structure, criterion, target, scope, include, exclude, ...limits }: PruneStep): string {
-  const [[name, amount]] = Object.entries(target) as [[string, number]]
+  const [[name, amount]] = Object.entries(target ?? { sparsity: structure.sparsity }) as [[string, number]]
   const goal = ['parameters', 'macs', 'bytes'].includes(name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   const only = include === undefined ? '' : `, only ${include.join(' ')}`
   const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`

@@ -88,6 +88,8 @@ export interface Structure {
   readonly name: string
   /** 'mask': elements become zero, and the target is a sparsity. 'cut': units are removed, and the target is a ratio. Default: 'mask'. */
   readonly kind?: 'mask' | 'cut'
+  /** The sparsity that its pattern makes, where that leaves no choice: the target may be left out, and another is refused. */
+  readonly sparsity?: number
   find(analysis: Analysis): Found
 }
 

@@ -2,8 +2,8 @@ import { type Model, PareError } from '@pare/onnx'
 import { analyse } from './analyse.js'
 import { analyseUnits } from './analyse-units.js'
 import { applyStep } from './apply.js'
-import type { Declined, Group } from './contract.js'
-import type { Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
+import type { Declined, Group, MaskGroup, Pattern } from './contract.js'
+import type { ElementTarget, Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
 import { refuseUnitOptions } from './unit-options.js'
@@ -40,13 +40,34 @@ async function planStepOf(step: PruneStep, { groups, ...models }: Given, options
     throw new Error(`structure '${step.structure.name}' mixes groups that are masked with groups that are cut`)
   if (units.length > 0) {
     const { target } = step
-    if (!isForUnits(target)) throw wrongTarget(step, 'cuts units and takes a ratio or a budget', '--ratio 0.3')
+    if (target === undefined || !isForUnits(target))
+      throw wrongTarget(step, 'cuts units and takes a ratio or a budget', '--ratio 0.3')
     return planCut({ step: { ...step, target }, groups: units, ...models }, options)
   }
-  const { target } = step
-  if (isForUnits(target)) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
+  const target = elementTarget(step)
   refuseUnitOptions(step)
-  return planMask({ step: { ...step, target }, weights: masked.map(({ weight }) => weight), model: models.model }, options)
+  const weights = masked.map(({ weight }) => weight)
+  return planMask({ step: { ...step, target }, weights, pattern: patternOf(step, masked), model: models.model }, options)
+}
+
+function elementTarget(step: PruneStep): ElementTarget {
+  const { structure, target } = step
+  const fixed = structure.sparsity
+  const given = target ?? (fixed === undefined ? undefined : { sparsity: fixed })
+  if (given === undefined || isForUnits(given)) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
+  if (fixed === undefined || ('sparsity' in given && Math.abs(given.sparsity - fixed) < 1e-6)) return given
+  throw wrongTarget(
+    step,
+    `always masks ${fixed} of the elements, and takes no other target`,
+    `--sparsity ${fixed}, or leave the target out`,
+  )
+}
+
+function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {
+  const { pattern } = groups[0]!
+  const other = groups.find((group) => JSON.stringify(group.pattern) !== JSON.stringify(pattern))
+  if (other === undefined) return pattern
+  throw new Error(`structure '${structure.name}' gives '${groups[0]!.id}' one pattern and '${other.id}' another`)
 }
 
 function isForUnits(target: Target): target is UnitTarget {
@@ -54,7 +75,9 @@ function isForUnits(target: Target): target is UnitTarget {
 }
 
 function wrongTarget({ structure, target }: PruneStep, takes: string, instead: string): PareError {
-  return new PareError(`structure '${structure.name}' ${takes}, not ${JSON.stringify(target)}.`, { hint: `say ${instead}` })
+  return new PareError(`structure '${structure.name}' ${takes}, not ${target === undefined ? 'none' : JSON.stringify(target)}.`, {
+    hint: `say ${instead}`,
+  })
 }
 
 function nothingToPrune({ structure, include, exclude }: PruneStep, declined: readonly Declined[]): PareError {

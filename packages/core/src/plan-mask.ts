@@ -2,47 +2,52 @@ import { type Model, PareError } from '@pare/onnx'
 import { applyStep } from './apply.js'
 import { stagesOf } from './calibrate/stages.js'
 import { statisticsFor, type WeightStatistics } from './calibrate/statistics.js'
-import type { Expression, Scope, Weight } from './contract.js'
+import type { Expression, Pattern, Scope, Weight } from './contract.js'
 import { cpu } from './cpu.js'
 import { type MaskBits, noBits, packBits, setBit } from './mask-bits.js'
 import { product } from './operators.js'
+import { maskedIn, stripesFor } from './patterns/masked-in.js'
+import { readStripes } from './patterns/stripes.js'
 import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
-import { rowOf } from './rows.js'
+import { saliencyOf } from './saliency.js'
 import { type Selected, select } from './select.js'
-import { newBuffers, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
+import { newBuffers, precisionOf, type Source, sourceOf } from './stream.js'
 import type { Scoring } from './threshold.js'
 import { trace } from './trace.js'
 
 export interface MaskRequest {
   readonly step: PruneStep & { readonly target: ElementTarget }
   readonly weights: readonly Weight[]
+  /** Of all of them. */
+  readonly pattern: Pattern
   readonly model: Model
 }
 
 /** Decides which elements of weights go. */
-export async function planMask({ step, weights, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
+export async function planMask({ step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
   const { criterion, target, structure } = step
-  const scope = step.scope ?? criterion.scope ?? 'global'
+  // N:M compares within blocks of a row.
+  const scope = pattern.kind === 'nm' ? 'row' : (step.scope ?? criterion.scope ?? 'global')
   const traced = trace(criterion)
   const saliency: Expression = 'threshold' in target ? { op: 'abs', of: traced } : traced
   const head = { kind: 'mask', structure: structure.name, criterion: criterion.name, scope, target, saliency } as const
   const whole = { ...head, precision: precisionOf(weights), weights: [] as readonly MaskedWeight[] }
-  if (step.sequential !== true) return masked(whole, { step, weights, model }, options)
+  if (step.sequential !== true) return masked(whole, { step, weights, pattern, model }, options)
   checkSequential(scope)
   let current = model
   let all = whole
   for (const stage of await stagesOf(model, weights)) {
-    const part = await masked(whole, { step, weights: stage, model: current }, options)
+    const part = await masked(whole, { step, weights: stage, pattern, model: current }, options)
     current = await applyStep(current, part, options)
     all = { ...all, weights: [...all.weights, ...part.weights] }
   }
   return all
 }
 
-async function masked(head: MaskStep, { step, weights, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
+async function masked(head: MaskStep, { step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
   const { scope, saliency } = head
   const statistics = await statisticsFor(step.criterion, { model, weights }, options)
-  const request = { weights, scope, target: step.target, saliency, ...(statistics && { statistics }) }
+  const request = { weights, pattern, scope, target: step.target, saliency, ...(statistics && { statistics }) }
   const { precision, selections } = await select(request, { backend: cpu, ...options })
   const entries: MaskedWeight[] = []
   for (const [i, weight] of weights.entries()) {
@@ -73,21 +78,11 @@ async function asBits(
   return packBits(await maskOf(source, rule, { kernel, precision, buffers: newBuffers(), progress }))
 }
 
-async function maskOf(source: Source, { below, until }: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {
+async function maskOf(source: Source, rule: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {
   const mask = noBits(source.elements)
-  const { rows } = source.weight
-  for await (const chunk of readChunks(source, scoring)) {
-    const saliencies = chunk.weights.slice()
-    scoring.kernel.saliency(chunk, saliencies)
-    for (let i = 0; i < saliencies.length; i++) {
-      const element = chunk.start + i
-      const row = Array.isArray(below) ? rowOf(rows, element) : 0
-      const threshold = Array.isArray(below) ? below[row] : (below as number | null)
-      const last = Array.isArray(until) ? until[row] : (until as number)
-      if (threshold === null) continue
-      const saliency = saliencies[i]!
-      if (saliency < threshold || (saliency === threshold && element < last)) setBit(mask, element)
-    }
+  for await (const chunk of readStripes(source, stripesFor(rule, source.weight), scoring)) {
+    const goes = maskedIn(rule, { saliency: saliencyOf(scoring.kernel, chunk), start: chunk.start }, source.weight)
+    for (let i = 0; i < goes.length; i++) if (goes[i] === 1) setBit(mask, chunk.start + i)
   }
   return mask
 }

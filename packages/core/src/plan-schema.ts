@@ -4,6 +4,7 @@ import type { Plan } from './plan.js'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
+const size = z.number().int().positive()
 const share = z.number().min(0).max(1)
 const budget = z.number().gt(0).max(1)
 const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max', 'less'] as const
@@ -22,6 +23,12 @@ const expression: z.ZodType<Expression> = z.lazy(() =>
 const rule = z.union([
   z.strictObject({ below: z.number().nullable(), until: count }),
   z.strictObject({ below: z.array(z.number().nullable()), until: z.array(count) }),
+  z.strictObject({ n: count, m: size.max(1024) }),
+  z.strictObject({
+    tile: z.strictObject({ rows: size, columns: size }),
+    below: z.union([z.number().nullable(), z.array(z.number().nullable())]),
+    until: z.union([count, z.array(count)]),
+  }),
   z.strictObject({ bits: z.string() }),
 ])
 

@@ -3,6 +3,8 @@ import type { Backend, Precision } from './backend.js'
 import type { Forward, Measured } from './calibrate/measure.js'
 import type { Criterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
 import type { MaskBits } from './mask-bits.js'
+import type { NmRule } from './patterns/nm.js'
+import type { TileRule } from './patterns/tiles.js'
 import type { RowThresholds } from './rows.js'
 import type { Threshold } from './threshold.js'
 
@@ -60,7 +62,7 @@ export interface MaskedWeight {
 }
 
 /** Which elements of a weight are masked. */
-export type MaskRule = Threshold | RowThresholds | MaskBits
+export type MaskRule = Threshold | RowThresholds | NmRule | TileRule | MaskBits
 
 /** How much goes: of elements, for structures that mask; of units, for structures that cut. */
 export type Target = ElementTarget | UnitTarget
@@ -84,7 +86,8 @@ export type Norm = 'l1' | 'l2' | 'mean' | 'max'
 export interface PruneStep extends AnalyseOptions {
   readonly structure: Structure
   readonly criterion: Criterion
-  readonly target: Target
+  /** Default: what the structure's pattern makes; to be given where it leaves the choice. */
+  readonly target?: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
   readonly scope?: Scope
   /** Block by block, each judged by what it meets once the blocks before it are pruned. For criteria that look at data. Default: false */

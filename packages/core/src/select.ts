@@ -1,14 +1,20 @@
 import { PareError } from '@pare/onnx'
 import type { Backend, Precision } from './backend.js'
 import type { WeightStatistics } from './calibrate/statistics.js'
-import type { Expression, Scope, Weight } from './contract.js'
+import type { Expression, Pattern, Scope, Weight } from './contract.js'
+import type { SaliencyRule } from './patterns/masked-in.js'
+import { selectNm } from './patterns/nm.js'
+import { selectTiles, selectTilesBelow } from './patterns/tiles.js'
+import type { TileSize } from './patterns/tiling.js'
 import type { ElementTarget, PlanOptions } from './plan.js'
-import { type RowThresholds, selectInRows } from './rows.js'
+import { selectInRows } from './rows.js'
 import { newBuffers, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
-import { type Scoring, type Selection, selectLowest, type Threshold } from './threshold.js'
+import { type Scoring, type Selection, selectLowest } from './threshold.js'
 
 export interface SelectRequest {
   readonly weights: readonly Weight[]
+  /** Default: free. */
+  readonly pattern?: Pattern
   readonly scope: Scope
   readonly target: ElementTarget
   readonly saliency: Expression
@@ -16,11 +22,14 @@ export interface SelectRequest {
   readonly statistics?: WeightStatistics
 }
 
-export type Selected = Omit<Selection, 'rule'> & { readonly rule: Threshold | RowThresholds }
+export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
 
-/** Decides for each weight which elements are masked. With a sparsity, exactly round(sparsity × elements of all weights) are zero afterwards. */
+/**
+ * Decides for each weight which elements are masked. With a sparsity, exactly round(sparsity × elements of all weights) are zero afterwards; with tiles
+ * as many fewer as the next tile is too large.
+ */
 export async function select(
-  { weights, scope, target, saliency, statistics }: SelectRequest,
+  { weights, pattern = { kind: 'free' }, scope, target, saliency, statistics }: SelectRequest,
   options: PlanOptions & { readonly backend: Backend },
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   const precision = precisionOf(weights)
@@ -31,11 +40,38 @@ export async function select(
     buffers: newBuffers(),
     progress: progressOf(sources, options),
   }
-  const selections =
-    'threshold' in target
-      ? await selectBelow(sources, roundUp(checkThreshold(target.threshold), precision), scoring)
-      : await selectShare(sources, { scope, sparsity: target.sparsity }, scoring)
-  return { precision, selections }
+  return { precision, selections: await selectBy(pattern, sources, { scope, target }, scoring) }
+}
+
+async function selectBy(
+  pattern: Pattern,
+  sources: readonly Source[],
+  { scope, target }: Pick<SelectRequest, 'scope' | 'target'>,
+  scoring: Scoring,
+): Promise<Selected[]> {
+  if (pattern.kind === 'nm') return selectNm(sources, pattern, scoring)
+  if ('threshold' in target) {
+    const below = checkThreshold(target.threshold)
+    if (pattern.kind === 'tile') return selectTilesBelow(sources, { tile: sizeOf(pattern), below }, scoring)
+    return selectBelow(sources, roundUp(below, scoring.precision), scoring)
+  }
+  const sparsity = checkSparsity(target.sparsity)
+  if (pattern.kind === 'free') return selectShare(sources, { scope, sparsity }, scoring)
+  const request = {
+    scope: scope === 'group' ? 'tensor' : scope,
+    tile: sizeOf(pattern),
+    shares: sharesOf(sources, sparsity),
+  } as const
+  return selectTiles(sources, request, scoring)
+}
+
+const sizeOf = ({ rows, columns }: TileSize): TileSize => ({ rows, columns })
+
+function checkSparsity(sparsity: number): number {
+  if (sparsity >= 0 && sparsity <= 1) return sparsity
+  throw new PareError(`sparsity is ${sparsity}; a number from 0 to 1 was expected.`, {
+    hint: 'half of the weights: --sparsity 0.5',
+  })
 }
 
 async function selectShare(
@@ -43,11 +79,6 @@ async function selectShare(
   { scope, sparsity }: { scope: Scope; sparsity: number },
   scoring: Scoring,
 ): Promise<Selected[]> {
-  if (!(sparsity >= 0 && sparsity <= 1)) {
-    throw new PareError(`sparsity is ${sparsity}; a number from 0 to 1 was expected.`, {
-      hint: 'half of the weights: --sparsity 0.5',
-    })
-  }
   const elements = sources.reduce((total, source) => total + source.elements, 0)
   if (scope === 'global') return selectLowest(sources, Math.round(sparsity * elements), scoring)
   const shares = sharesOf(sources, sparsity)
