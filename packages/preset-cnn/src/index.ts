@@ -7,9 +7,12 @@ export interface CnnOptions {
   readonly ratio?: number
 }
 
-/** Channels of convolutions, by the L2 norm of what belongs to them. */
+/**
+ * Channels of convolutions, ranked over the whole network by the sum of the absolute weights that belong to them, relative to their group. What stays is a
+ * multiple of 8, which is what run times are fast at.
+ */
 export function cnn({ ratio = 0.3 }: CnnOptions = {}): PruneStep[] {
-  return [{ structure: channel(), criterion: magnitude(), target: { ratio }, scope: 'group', norm: 'l2', multipleOf: 8 }]
+  return [{ structure: channel(), criterion: magnitude(), target: { ratio }, scope: 'global', norm: 'l1', multipleOf: 8 }]
 }
 
 export default cnn
