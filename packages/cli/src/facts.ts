@@ -38,7 +38,7 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
   const { steps } = planned
   const before = await countMacs(model)
   const after = await countMacs(pruned)
-  const layers = layersOf(model, steps)
+  const layers = layersOf(pruned, steps)
   const cut = cutGroups(steps)
   const { elements, zeros } = await countParameters(model, steps)
   // What is cut changes the number of parameters, and which of them are zero: the smaller model is counted itself.

@@ -21,9 +21,9 @@ export interface Proof {
   readonly sizesDiffer: boolean
 }
 
-/** 'cut = masked: largest difference 3.0e-7, tolerance 1e-4, two sizes' */
+/** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes' */
 export function describeProof({ difference, tolerance, sizesDiffer }: Omit<Proof, 'structure'>): string {
-  return `cut = masked: largest difference ${difference === 0 ? 0 : difference.toExponential(1)}, tolerance ${tolerance.toExponential(0)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
+  return `cut = masked: largest difference ${difference === 0 ? 0 : difference.toExponential(0)}, tolerance ${tolerance.toExponential(0)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
 }
 
 /** Runs, for each step that cuts, the cut model and the gated one on made-up inputs, before anything else changes weights. Throws where they differ. */

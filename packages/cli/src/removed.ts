@@ -1,19 +1,43 @@
-import { formatCount } from './format.js'
+import { formatCount, formatPercent } from './format.js'
+
+/** What was cut of a group. */
+interface Cut {
+  readonly structure: string
+  readonly units: number
+  readonly removed: number
+}
 
 /** '128 of 384 neuron units in 2 groups, 4 of 8 head units in 1 group' */
-export function removedUnits(
-  groups: readonly { readonly structure: string; readonly units: number; readonly removed: number }[],
-): string {
-  const structures = [...new Set(groups.map(({ structure }) => structure))]
-  return structures
-    .map((structure) => {
-      const own = groups.filter((group) => group.structure === structure)
-      const [removed, units] = [sum(own.map((group) => group.removed)), sum(own.map((group) => group.units))]
-      return `${formatCount(removed)} of ${formatCount(units)} ${structure} units in ${formatCount(own.length)} ${own.length === 1 ? 'group' : 'groups'}`
+export function removedUnits(groups: readonly Cut[]): string {
+  return byStructure(groups)
+    .map(({ structure, units, removed, groups }) => {
+      const count = `${formatCount(groups)} ${groups === 1 ? 'group' : 'groups'}`
+      return `${formatCount(removed)} of ${formatCount(units)} ${structure} units in ${count}`
     })
     .join(', ')
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => a + b, 0)
+/** ['33.3 % neuron', '50.0 % head'] */
+export function removedShare(groups: readonly Cut[]): readonly string[] {
+  return byStructure(groups).map(({ structure, units, removed }) => `${formatPercent(removed / units)} ${structure}`)
+}
+
+/** '272,090 → 68,594 (−74.8 %)' */
+export function changed({ before, after }: { readonly before: number; readonly after: number }): string {
+  const change = before === 0 ? '' : ` (−${formatPercent(1 - after / before)})`
+  return `${formatCount(before)} → ${formatCount(after)}${change}`
+}
+
+function byStructure(groups: readonly Cut[]): readonly (Cut & { readonly groups: number })[] {
+  const structures = new Map<string, Cut & { readonly groups: number }>()
+  for (const { structure, units, removed } of groups) {
+    const before = structures.get(structure) ?? { structure, units: 0, removed: 0, groups: 0 }
+    structures.set(structure, {
+      structure,
+      units: before.units + units,
+      removed: before.removed + removed,
+      groups: before.groups + 1,
+    })
+  }
+  return [...structures.values()]
 }

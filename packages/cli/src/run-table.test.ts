@@ -48,10 +48,10 @@ const context = {
 it('a run is a table, a sentence for each model, and the files', () => {
   expect(
     renderResults(results, files, context),
-  ).toBe(`model   metric    reference  pruned  drop    sparsity  size                    verdict
-a.onnx  accuracy  0.9000     0.8000  0.1000  50.0 %    1.9 MB → 500 kB zipped  fail
-b.onnx  –         –          –       –       –         0 bytes                 incomplete
-c.onnx  –         –          –       –       –         5 bytes                 pass
+  ).toBe(`model   metric    reference  pruned  drop    removed       size                    verdict
+a.onnx  accuracy  0.9000     0.8000  0.1000  50.0 % zeros  1.9 MB → 500 kB zipped  fail
+b.onnx  –         –          –       –       –             0 bytes                 incomplete
+c.onnx  –         –          –       –       –             5 bytes                 pass
 
 fail a.onnx: accuracy fell by 0.1. And more.
   100 samples settle it.
@@ -64,6 +64,35 @@ fail 1 of 3 models passed, 1 failed, 1 incomplete
   report   out/report.html
   results  out/results.json
   pruned   out/a.onnx`)
+})
+
+it('a cut model says what is gone, what that saves, and whether it is proved', () => {
+  const cut: RunResults['models'][number] = {
+    path: 'a.onnx',
+    verdict: 'pass',
+    summary: 'accuracy stayed.',
+    reasons: [],
+    reference: { path: 'a.onnx', bytes: 2_000_000, metrics: {} },
+    pruned: { path: 'out/a.onnx', bytes: 1_000_000, metrics: {} },
+    groups: [
+      { id: 'w:0', structure: 'neuron', units: 256, removed: 64 },
+      { id: 'v:0', structure: 'neuron', units: 128, removed: 32 },
+      { id: 'q:0', structure: 'head', units: 4, removed: 2 },
+    ],
+    parameters: { before: 1000, after: 600, nonzero: 600 },
+    macs: { before: 2000, after: 1000 },
+    proof: { proved: true, difference: 3.04e-7, tolerance: 1e-4, runs: 2, sizesDiffer: true },
+  }
+  const text = renderResults({ ...results, models: [cut] }, files, context)
+  expect(text).toContain('25.0 % neuron, 50.0 % head  2.0 MB → 1.0 MB  pass')
+  expect(text).toContain(`pass a.onnx: accuracy stayed.
+  removed 96 of 384 neuron units in 2 groups, 2 of 4 head units in 1 group
+  parameters 1,000 → 600 (−40.0 %)
+  MACs 2,000 → 1,000 (−50.0 %)
+  cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes
+`)
+  const unproved = renderResults({ ...results, models: [{ ...cut, proof: { proved: false } }] }, files, context)
+  expect(unproved).toContain('what was cut is not proved')
 })
 
 it('verdicts have colours where colours are wanted', () => {

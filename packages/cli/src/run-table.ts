@@ -4,12 +4,14 @@ import type { Context } from './context.js'
 import { formatBytes, formatMetric, formatPercent } from './format.js'
 import { wantsColor } from './io.js'
 import { showPath } from './paths.js'
+import { describeProof } from './prove.js'
+import { changed, removedShare, removedUnits } from './removed.js'
 import { renderTable } from './table.js'
 
 type ModelResult = RunResults['models'][number]
 type Colors = ReturnType<typeof createColors>
 
-const HEAD = ['model', 'metric', 'reference', 'pruned', 'drop', 'sparsity', 'size', 'verdict']
+const HEAD = ['model', 'metric', 'reference', 'pruned', 'drop', 'removed', 'size', 'verdict']
 
 /** A run as the terminal shows it: a table, a sentence for each model, and where the files are. */
 export function renderResults(
@@ -35,7 +37,8 @@ export function renderResults(
   ].join('\n')
 }
 
-function rowOf({ path, metric, reference, pruned, drop, sparsity, verdict }: ModelResult, colors: Colors): string[] {
+function rowOf(model: ModelResult, colors: Colors): string[] {
+  const { path, metric, reference, pruned, drop, verdict } = model
   const value = (metrics: Readonly<Record<string, number>> | undefined) => {
     const found = metric === undefined ? undefined : metrics?.[metric]
     return found === undefined ? '–' : formatMetric(found)
@@ -46,16 +49,25 @@ function rowOf({ path, metric, reference, pruned, drop, sparsity, verdict }: Mod
     value(reference.metrics),
     value(pruned?.metrics),
     drop === undefined ? '–' : formatMetric(drop.value),
-    sparsity === undefined ? '–' : formatPercent(sparsity.after),
+    removedText(model),
     pruned === undefined ? formatBytes(reference.bytes) : sizes(reference, pruned),
     colored(verdict, colors),
   ]
 }
 
+/** '50.0 % zeros', '25.0 % channel'. */
+function removedText({ groups = [], sparsity }: ModelResult): string {
+  const zeros = sparsity === undefined ? [] : [`${formatPercent(sparsity.after)} zeros`]
+  return [...removedShare(groups), ...zeros].join(', ') || '–'
+}
+
 /** Masked models have the size they had: what shrinks is the zipped file. */
 function sizes(reference: ModelResult['reference'], pruned: NonNullable<ModelResult['pruned']>): string {
-  if (reference.zippedBytes === undefined || pruned.zippedBytes === undefined) return formatBytes(pruned.bytes)
-  return `${formatBytes(reference.zippedBytes)} → ${formatBytes(pruned.zippedBytes)} zipped`
+  if (reference.zippedBytes !== undefined && pruned.zippedBytes !== undefined)
+    return `${formatBytes(reference.zippedBytes)} → ${formatBytes(pruned.zippedBytes)} zipped`
+  return reference.bytes === pruned.bytes
+    ? formatBytes(pruned.bytes)
+    : `${formatBytes(reference.bytes)} → ${formatBytes(pruned.bytes)}`
 }
 
 function sentencesOf(model: ModelResult, colors: Colors): string[] {
@@ -67,7 +79,21 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     `${colored(verdict, colors)} ${path}: ${said.join(' ')}`,
     ...hint,
     ...size,
+    ...cutLines(model),
     ...warnings.map((warning) => `  ${warning}`),
+  ]
+}
+
+/** What a cut took away, and its proof. */
+function cutLines({ groups = [], parameters, macs, proof }: ModelResult): string[] {
+  if (groups.length === 0) return []
+  return [
+    `  removed ${removedUnits(groups)}`,
+    ...(parameters === undefined ? [] : [`  parameters ${changed(parameters)}`]),
+    ...(macs === undefined || macs === null ? [] : [`  MACs ${changed(macs)}`]),
+    ...(proof === undefined
+      ? []
+      : [`  ${proof.proved ? describeProof(proof) : 'what was cut is not proved: that was not wanted'}`]),
   ]
 }
 

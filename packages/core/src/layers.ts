@@ -1,6 +1,6 @@
 import type { Model } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
-import { operatorName, product } from './operators.js'
+import { operatorName } from './operators.js'
 import { maskedBy, type PlanStep } from './plan.js'
 
 /** One weight and what became of it. */
@@ -13,7 +13,7 @@ export interface Layer {
   readonly sparsity: { readonly before: number; readonly after: number }
 }
 
-/** The weights that the steps look at, in the order of the graph, with their sparsity before the first and after the last step. */
+/** The weights of a model that the steps masked, in the order of the graph, with their sparsity before the first and after the last step. */
 export function layersOf(model: Model, steps: readonly PlanStep[]): Layer[] {
   const entries = maskedBy(steps)
   const first = new Map([...entries].reverse().map((entry) => [entry.id, entry]))
@@ -22,9 +22,9 @@ export function layersOf(model: Model, steps: readonly PlanStep[]): Layer[] {
     const before = first.get(id)
     const after = last.get(id)
     if (before === undefined || after === undefined) return []
-    const elements = product(tensor.shape)
-    const sparsity = { before: before.zeros / elements, after: after.masked / elements }
-    return [{ name: id, op: operatorName(uses[0]!.node), shape: tensor.shape, elements, sparsity }]
+    // A step that cuts may stand between two that mask: each says how many elements it saw.
+    const sparsity = { before: before.zeros / before.elements, after: after.masked / after.elements }
+    return [{ name: id, op: operatorName(uses[0]!.node), shape: tensor.shape, elements: after.elements, sparsity }]
   })
 }
 

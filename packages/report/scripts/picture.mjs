@@ -22,7 +22,7 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, colorScheme: 'light' })
   await page.setContent(renderHtml(JSON.parse(readFileSync(results, 'utf8'))))
-  const box = await page.locator('figure.sparsity').first().boundingBox()
+  const box = await page.locator('figure.shares').first().boundingBox()
   await page.screenshot({
     path: picture,
     fullPage: true,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { html, Markup, scriptJson } from './escape.js'
-import { duration, percent, size } from './figures.js'
+import { duration, size } from './figures.js'
 import { icon, iconUrl } from './icon.js'
 import { modelSection } from './model-section.js'
 import { pageScript } from './page-script.js'
 import { pageStyle } from './page-style.js'
+import { prunedShare, prunedText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
 import { type Column, table } from './table.js'
@@ -78,11 +79,7 @@ function overview(models: readonly ModelResult[]): Markup {
     { title: 'Drop', number: ({ drop }) => drop?.value, cell: (model) => dropText(model) ?? '–' },
     { title: '95 % interval', number: ({ drop }) => drop?.interval[0], cell: (model) => intervalText(model) ?? '–' },
     { title: 'Allowed', cell: (model) => demands(model).join('; ') || '–' },
-    {
-      title: 'Sparsity',
-      number: ({ sparsity }) => sparsity?.after,
-      cell: ({ sparsity }) => (sparsity ? percent(sparsity.after) : '–'),
-    },
+    { title: 'Pruned', number: prunedShare, cell: (model) => prunedText(model) ?? '–' },
     {
       title: 'Zipped',
       number: ({ pruned }) => pruned?.zippedBytes,

@@ -19,7 +19,7 @@ describe('the summary', () => {
       .filter((line) => /^\| [✅❌⚠]/u.test(line))
     expect(rows).toHaveLength(4)
     expect(rows[0]).toBe(
-      '| ❌ | <code>models/mnist-resnet20-bn.onnx</code> | accuracy | 0.984 → 0.981 | **0.003** (−0.0018 to 0.0081) | drop ≤ 0.002 | 50.0 % | 1.11 MB → 1.11 MB (±0 %) | 1.02 MB → 591 kB (−42.0 %) |',
+      '| ❌ | <code>models/mnist-resnet20-bn.onnx</code> | accuracy | 0.984 → 0.981 | **0.003** (−0.0018 to 0.0081) | drop ≤ 0.002 | 50.0 % zeros | 1.11 MB → 1.11 MB (±0 %) | 1.02 MB → 591 kB (−42.0 %) |',
     )
     expect(rows[1]).toContain('| accuracy | not measured |  | drop ≤ 0.01 |')
   })
@@ -29,6 +29,17 @@ describe('the summary', () => {
     expect(text.match(/```mermaid\n%%{init.*\nxychart-beta\n/g)).toHaveLength(4)
     expect(text).toContain('Hint: evaluate on fewer samples, or raise the time limit.')
     expect(text).toContain('It would take about 11,000 samples.')
+  })
+
+  test('says of a cut model what is gone, what that saves, and whether it is proved', () => {
+    const text = plain(renderSummary(example('cut')))
+    expect(text).toContain('| 25.0 % head; 20.0 % neuron | 4.38 MB → 3.67 MB (−16.2 %) |')
+    expect(text).toMatch(
+      /removed 4 of 16 head units in 4 groups, 435 of 2,176 neuron units in 5 groups; parameters 1\.09 M → 911 k \(−16\.0 %\); MACs 804 k → 631 k \(−21\.5 %\); cut = masked: largest difference \de-7, tolerance 1e-4, two sizes\./,
+    )
+    expect(text).toMatch(/\| 1 \| <code>.*MatMul.*<\/code> \| head \| 4 \| 3 \|/)
+    expect(text).toContain('y-axis "removed in %" 0 --> 100')
+    expect(text).toContain('not proved: nobody has checked')
   })
 
   test('averages neighbours where layers are many', () => {

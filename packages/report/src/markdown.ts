@@ -1,7 +1,8 @@
 import { fit, type Part } from './budget.js'
 import { mdCode, mdText } from './escape.js'
 import { amount, change, duration, figure, percent, plural, size } from './figures.js'
-import { sparsityChart } from './mermaid.js'
+import { removalChart, sparsityChart } from './mermaid.js'
+import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, mcnemarText, URGENCY } from './statement.js'
 
@@ -55,12 +56,12 @@ function reason(model: ModelResult): Part {
 }
 
 function tableHead(): Part {
-  const columns = ['', 'Model', 'Metric', 'Reference → pruned', 'Drop (95 % interval)', 'Allowed', 'Sparsity', 'Size', 'Zipped']
+  const columns = ['', 'Model', 'Metric', 'Reference → pruned', 'Drop (95 % interval)', 'Allowed', 'Pruned', 'Size', 'Zipped']
   return { text: `| ${columns.join(' | ')} |\n|${' --- |'.repeat(columns.length)}\n`, rank: 3, what: 'table head' }
 }
 
 function row(model: ModelResult): Part {
-  const { path, verdict, metric, reference, pruned, sparsity } = model
+  const { path, verdict, metric, reference, pruned } = model
   const before = metric === undefined ? undefined : reference.metrics[metric]
   const after = metric === undefined ? undefined : pruned?.metrics[metric]
   const cells = [
@@ -70,7 +71,7 @@ function row(model: ModelResult): Part {
     before === after ? known(after) : `${known(before)} → ${known(after)}`,
     model.drop && `**${dropText(model)}** (${intervalText(model)})`,
     mdText(demands(model).join('; ')),
-    sparsity && percent(sparsity.after),
+    mdText(prunedText(model) ?? ''),
     pruned && sizes(reference.bytes, pruned.bytes),
     pruned && sizes(reference.zippedBytes, pruned.zippedBytes),
   ]
@@ -88,23 +89,46 @@ function sizes(before: number | undefined, after: number | undefined): string {
 
 /** Whether the data can tell, McNemar's test, warnings. */
 function remarks(model: ModelResult): Part[] {
-  const sentences = [model.resolution?.message, mcnemarText(model), ...(model.warnings ?? [])].filter((one) => one !== undefined)
+  const sentences = [cutText(model), model.resolution?.message, mcnemarText(model), ...(model.warnings ?? [])].filter(
+    (one) => one !== undefined,
+  )
   if (sentences.length === 0) return []
   return [{ text: `\n${mdCode(model.path)}: ${sentences.map((one) => mdText(one)).join(' ')}\n`, rank: 6, what: 'remark' }]
 }
 
-function chart(model: ModelResult): Part[] {
-  if (!model.layers?.length) return []
-  const text = `\n${mdCode(model.path)}, sparsity of its ${plural(model.layers.length, 'layer')} in %:\n\n${sparsityChart(model.layers)}\n`
-  return [{ text, rank: 8, what: 'chart' }]
+/** What a cut took away, and its proof. */
+function cutText(model: ModelResult): string | undefined {
+  const { parameters, macs } = model
+  const removals = removalsOf(model)
+  if (removals.length === 0) return undefined
+  const facts = [
+    `removed ${removals.map(removalText).join(', ')}`,
+    parameters && `parameters ${fromTo(parameters)}`,
+    macs && `MACs ${fromTo(macs)}`,
+    proofText(model),
+  ].filter((fact) => fact)
+  return `${facts.join('; ')}.`
+}
+
+function chart({ path, groups = [], layers = [] }: ModelResult): Part[] {
+  const charts: Part[] = []
+  const add = (title: string, drawn: string) =>
+    charts.push({ text: `\n${mdCode(path)}, ${title} in %:\n\n${drawn}\n`, rank: 8, what: 'chart' })
+  if (groups.length > 0) add(`units removed of its ${plural(groups.length, 'group')}`, removalChart(groups))
+  if (layers.length > 0) add(`sparsity of its ${plural(layers.length, 'layer')}`, sparsityChart(layers))
+  return charts
 }
 
 function details(model: ModelResult): Part[] {
-  const { layers = [], declined = [], steps = [] } = model
+  const { groups = [], layers = [], declined = [], steps = [] } = model
   const found: Part[] = []
   if (steps.length > 0) {
     const list = steps.map((step) => `1. ${mdText(step)}\n`).join('')
     found.push({ text: folded(`What was done to ${mdCode(model.path)}`, list + costs(model)), rank: 9, what: 'list of steps' })
+  }
+  if (groups.length > 0) {
+    const text = folded(`${plural(groups.length, 'group')} of ${mdCode(model.path)}`, groupTable(groups))
+    found.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'group table' })
   }
   if (layers.length > 0) {
     const text = folded(`${plural(layers.length, 'layer')} of ${mdCode(model.path)}`, layerTable(layers))
@@ -126,6 +150,14 @@ function costs({ parameters, macs, durationMs }: ModelResult): string {
     durationMs !== undefined && `took ${duration(durationMs)}`,
   ].filter((fact) => fact)
   return facts.length > 0 ? `\n${facts.join('; ')}.\n` : ''
+}
+
+function groupTable(groups: NonNullable<ModelResult['groups']>): string {
+  const rows = groups.map(({ id, structure, units, removed }, i) => {
+    const counts = [units, units - removed].map((count) => count.toLocaleString('en-US'))
+    return `| ${[i + 1, mdCode(id), mdText(structure), ...counts].join(' | ')} |\n`
+  })
+  return `| # | Group | Structure | Units before | after |\n| --: | --- | --- | --: | --: |\n${capped(rows, groups.length)}`
 }
 
 function layerTable(layers: NonNullable<ModelResult['layers']>): string {

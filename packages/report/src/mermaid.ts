@@ -6,23 +6,43 @@ const MOST_BARS = 120
 /** More bars than this leave no room for a number below each. */
 const MOST_NUMBERED = 36
 
-/**
- * A Mermaid chart of the sparsity of each layer, in the order of the table. Layers are numbered, not named: names would overlap, and nothing of a
- * model's text gets into the chart's syntax. GitHub renders `xychart-beta`; it renders no images of ours.
- */
+/** What went of one thing, and how much it counts when neighbours are averaged. */
+interface Bar {
+  readonly gone: number
+  readonly of: number
+}
+
+/** Zeros of each layer, in the order of the table. */
 export function sparsityChart(layers: NonNullable<ModelResult['layers']>): string {
-  const width = Math.ceil(layers.length / MOST_BARS)
+  const bars = layers.map(({ elements, sparsity }) => ({ gone: elements * sparsity.after, of: elements }))
+  return barChart(bars, { thing: 'layer', axis: 'zeros in %' })
+}
+
+/** Units that are gone of each group, in the order of the table. */
+export function removalChart(groups: NonNullable<ModelResult['groups']>): string {
+  return barChart(
+    groups.map(({ units, removed }) => ({ gone: removed, of: units })),
+    { thing: 'group', axis: 'removed in %' },
+  )
+}
+
+/**
+ * A Mermaid chart. Its bars are numbered, not named: names would overlap, and nothing of a model's text gets into the chart's syntax. GitHub renders
+ * `xychart-beta`; it renders no images of ours.
+ */
+function barChart(all: readonly Bar[], { thing, axis }: { readonly thing: string; readonly axis: string }): string {
+  const width = Math.ceil(all.length / MOST_BARS)
   const bars: number[] = []
-  for (let at = 0; at < layers.length; at += width) bars.push(percentage(layers.slice(at, at + width)))
+  for (let at = 0; at < all.length; at += width) bars.push(percentage(all.slice(at, at + width)))
   const numbered = bars.length <= MOST_NUMBERED
-  const title = numbered ? 'layer' : `layers 1 to ${layers.length}${width > 1 ? `, ${width} a bar` : ''}`
+  const title = numbered ? thing : `${thing}s 1 to ${all.length}${width > 1 ? `, ${width} a bar` : ''}`
   return [
     '```mermaid',
     look(numbered),
     'xychart-beta',
     // Categories even where no number is shown: on a scale of numbers Mermaid's bars overlap and hide the low ones.
     `  x-axis "${title}" [${bars.map((_, i) => i + 1).join(', ')}]`,
-    '  y-axis "zeros in %" 0 --> 100',
+    `  y-axis "${axis}" 0 --> 100`,
     `  bar [${bars.join(', ')}]`,
     '```',
   ].join('\n')
@@ -34,9 +54,9 @@ function look(numbered: boolean): string {
   return `%%${JSON.stringify({ init: { xyChart, themeVariables: { xyChart: { plotColorPalette: '#5b7fe8' } } } }).replace('{"init":', '{init: ')}%%`
 }
 
-/** Zeros ÷ elements of some layers together, in percent with one decimal. */
-function percentage(layers: NonNullable<ModelResult['layers']>): number {
-  const zeros = layers.reduce((total, { elements, sparsity }) => total + elements * sparsity.after, 0)
-  const elements = layers.reduce((total, layer) => total + layer.elements, 0)
-  return elements > 0 ? Math.round((zeros / elements) * 1000) / 10 : 0
+/** What went of some things together, in percent with one decimal. */
+function percentage(bars: readonly Bar[]): number {
+  const gone = bars.reduce((total, bar) => total + bar.gone, 0)
+  const of = bars.reduce((total, bar) => total + bar.of, 0)
+  return of > 0 ? Math.round((gone / of) * 1000) / 10 : 0
 }

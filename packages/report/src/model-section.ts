@@ -2,8 +2,9 @@ import { html, type Markup } from './escape.js'
 import { duration, percent, plural } from './figures.js'
 import { icon } from './icon.js'
 import { intervalFigure } from './interval-figure.js'
+import { proofText } from './pruning.js'
 import type { ModelResult } from './results.js'
-import { sparsityFigure } from './sparsity-figure.js'
+import { removalFigure, sparsityFigure } from './share-figure.js'
 import { explanation, STATE } from './statement.js'
 import { type Column, table } from './table.js'
 import { tiles } from './tiles.js'
@@ -15,15 +16,42 @@ export function modelSection(model: ModelResult, index: number, models: readonly
 <header><h2>${path}</h2><span class="chip ${verdict}">${icon(verdict)}${STATE[verdict]}</span></header>
 ${models.length > 1 && html`<p class="${error ? 'why' : 'why sentence'}">${explanation(model)}</p>`}
 ${error?.hint !== undefined && html`<p class="hint"><b>What to do:</b> ${error.hint}</p>`}
+${model.proof?.proved === false && html`<p class="hint"><b>Note:</b> What was cut is ${proofText(model)}.</p>`}
 ${warnings.map((warning) => html`<p class="hint"><b>Note:</b> ${warning}</p>`)}
 ${tiles(model)}
 ${intervalFigure(model)}
+${removalFigure(model)}
+${groups(model)}
 ${sparsityFigure(model)}
 ${layers(model)}
 ${declined(model)}
 ${record(model)}
 </article>
 `
+}
+
+type Group = NonNullable<ModelResult['groups']>[number]
+
+function groups({ groups = [] }: ModelResult): Markup | undefined {
+  if (groups.length === 0) return undefined
+  const share = ({ units, removed }: Group) => (units === 0 ? 0 : removed / units)
+  const columns: Column<Group>[] = [
+    { title: '#', number: (_, i) => i + 1, cell: (_, i) => i + 1 },
+    { title: 'Group', cell: ({ id }) => id, heading: true },
+    { title: 'Structure', cell: ({ structure }) => structure },
+    {
+      title: 'Removed',
+      number: share,
+      cell: (group) => html`${meter(share(group))}<span class="share">${percent(share(group))}</span>`,
+    },
+    { title: 'Units before', number: ({ units }) => units, cell: ({ units }) => units.toLocaleString('en-US') },
+    {
+      title: 'Units after',
+      number: ({ units, removed }) => units - removed,
+      cell: ({ units, removed }) => (units - removed).toLocaleString('en-US'),
+    },
+  ]
+  return html`<details><summary>${plural(groups.length, 'group')} in numbers</summary>${table({ label: 'Groups', columns, rows: groups })}</details>`
 }
 
 type Layer = NonNullable<ModelResult['layers']>[number]
@@ -36,7 +64,7 @@ function layers({ layers = [] }: ModelResult): Markup | undefined {
     {
       title: 'Zeros after',
       number: ({ sparsity }) => sparsity.after,
-      cell: ({ sparsity }) => html`${meter(sparsity.after)}${percent(sparsity.after)}`,
+      cell: ({ sparsity }) => html`${meter(sparsity.after)}<span class="share">${percent(sparsity.after)}</span>`,
     },
     { title: 'Zeros before', number: ({ sparsity }) => sparsity.before, cell: ({ sparsity }) => percent(sparsity.before) },
     { title: 'Elements', number: ({ elements }) => elements, cell: ({ elements }) => elements.toLocaleString('en-US') },

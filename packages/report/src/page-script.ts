@@ -34,7 +34,7 @@ function sortTables(): void {
 
 /** Names the layer under the pointer or the keyboard, and makes bars as wide as their layer has weights. */
 function nameLayers(): void {
-  for (const figure of document.querySelectorAll<HTMLElement>('figure.sparsity')) chart(figure)
+  for (const figure of document.querySelectorAll<HTMLElement>('figure.shares')) chart(figure)
 
   function chart(figure: HTMLElement) {
     const bars = [...figure.querySelectorAll<SVGGElement>('g')]

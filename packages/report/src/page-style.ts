@@ -79,9 +79,9 @@ figure p { margin-top: 6px; max-width: 78ch; text-wrap: pretty; }
 .key { width: 20px; height: 14px; flex: none; }
 .unresolved { border-left: 3px solid var(--incomplete); padding-left: 12px; }
 
-.sparsity .title { display: flex; gap: 4px 20px; justify-content: space-between; flex-wrap: wrap; align-items: baseline; }
-.sparsity label { font-size: .88rem; color: var(--soft); cursor: pointer; }
-.sparsity input { accent-color: var(--bar); vertical-align: -1px; margin: 0 4px 0 0; }
+.shares .title { display: flex; gap: 4px 20px; justify-content: space-between; flex-wrap: wrap; align-items: baseline; }
+.shares label { font-size: .88rem; color: var(--soft); cursor: pointer; }
+.shares input { accent-color: var(--bar); vertical-align: -1px; margin: 0 4px 0 0; }
 .plot { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 10px; margin-top: 14px; }
 .axis { height: 180px; display: flex; flex-direction: column; justify-content: space-between; text-align: right; font-size: 13px; line-height: 0; color: var(--soft); }
 .canvas { display: block; width: 100%; height: 180px; overflow: visible; }
@@ -115,6 +115,7 @@ thead button:hover::after { opacity: 1; }
 [aria-sort=ascending] button::after { content: "↑"; opacity: 1; }
 [aria-sort=descending] button::after { content: "↓"; opacity: 1; }
 .meter { width: 64px; height: 8px; margin-right: 10px; border-radius: 4px; overflow: hidden; }
+.share { display: inline-block; min-width: 4.2em; }
 .track { fill: var(--track); }
 .steps { padding-left: 1.6em; margin-bottom: 0; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 140px), 1fr)); gap: 12px 28px; font-size: .9rem; }

@@ -18,6 +18,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
   }
   const runs = {
     one: example('failing'),
+    cut: example('cut'),
     several: example('several-models'),
     long,
     hostile: hostile(),
@@ -62,7 +63,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
   test('the chart names the layer under the pointer and the arrow keys', async () => {
     const page = await browser.show(renderHtml(example('failing')), { width: 1280 })
     const readout = page.locator('.readout')
-    await page.locator('figure.sparsity g').nth(3).hover()
+    await page.locator('figure.shares g').nth(3).hover()
     expect(await readout.textContent()).toMatch(/^4\. .*Conv 16 × 16 × 3 × 3, 26\.6\u00a0% zeros$/)
     await page.locator('.bars').focus()
     await page.keyboard.press('End')
@@ -74,10 +75,25 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
     await page.close()
   })
 
+  test('what was cut has bars of its own, with the group under the pointer', async () => {
+    const page = await browser.show(renderHtml(example('cut')), { width: 1280 })
+    const article = page.locator('article').first()
+    await article.locator('figure.shares g').first().hover()
+    expect(await article.locator('.readout').textContent()).toMatch(/^1\. .*: head, 1 of 4 units gone \(25\.0\u00a0%\)$/)
+    expect(await article.locator('figure.shares').count()).toBe(1)
+    expect(await article.locator('.tiles').textContent()).toMatch(
+      /cut = masked\s*proved\s*largest difference \de-7, tolerance 1e-4, two sizes/,
+    )
+    const second = page.locator('article').nth(1)
+    expect(await second.locator('figure.shares').count()).toBe(2)
+    expect(await second.locator('.hint').first().textContent()).toContain('What was cut is not proved')
+    await page.close()
+  })
+
   test('bars can be as wide as their layer has weights', async () => {
     const page = await browser.show(renderHtml(example('failing')), { width: 1280 })
     const widths = () =>
-      page.locator('figure.sparsity g').evaluateAll((bars) => bars.map((bar) => bar.getBoundingClientRect().width))
+      page.locator('figure.shares g').evaluateAll((bars) => bars.map((bar) => bar.getBoundingClientRect().width))
     const equal = await widths()
     expect(Math.max(...equal) - Math.min(...equal)).toBeLessThan(0.1)
     await page.getByLabel('width by number of weights').check()
@@ -99,7 +115,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
 
   test('everything is readable without scripts', async () => {
     const page = await browser.show(renderHtml(example('failing')).replace(/<script>.*<\/script>/s, ''), { width: 1280 })
-    expect(await page.locator('figure.sparsity rect.after').count()).toBe(22 + 1)
+    expect(await page.locator('figure.shares rect.after').count()).toBe(22 + 1)
     expect(await page.locator('#download').isVisible()).toBe(false)
     await page.close()
   })

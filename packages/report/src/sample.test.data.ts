@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type ModelResult, type RunResults, runResults } from './results.js'
 
 /** A results file of the examples folder. */
-export function example(name: 'failing' | 'incomplete' | 'passing' | 'several-models'): RunResults {
+export function example(name: 'cut' | 'failing' | 'incomplete' | 'passing' | 'several-models'): RunResults {
   return runResults.parse(JSON.parse(readFileSync(new URL(`../examples/${name}.json`, import.meta.url), 'utf8')))
 }
 
@@ -32,6 +32,8 @@ export function hostile(): RunResults {
     metric: HOSTILE,
     warnings: [HOSTILE],
     steps: [HOSTILE],
+    groups: [{ id: HOSTILE, structure: HOSTILE, units: 4, removed: 1 }],
+    proof: { proved: false },
     declined: [{ id: HOSTILE, structure: HOSTILE, reason: HOSTILE }],
   })
   const layers = model.layers!.map((layer) => ({ ...layer, name: HOSTILE, op: HOSTILE }))

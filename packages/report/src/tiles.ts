@@ -1,5 +1,6 @@
 import { html, type Markup } from './escape.js'
 import { amount, change, figure, percent, size } from './figures.js'
+import { proofText, type Removal, removalsOf, removalText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { demands, dropText } from './statement.js'
 
@@ -8,11 +9,14 @@ export function tiles(model: ModelResult): Markup {
   const { macs } = model
   return html`<dl class="tiles">
 ${metricNames(model).map((name) => metricTile(name, model))}
+${removalsOf(model).map(removalTile)}
 ${sparsityTile(model)}
+${parametersTile(model)}
+${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}
 ${sizeTile(model)}
 ${zippedTile(model)}
 ${weightsTile(model)}
-${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}
+${proofTile(model)}
 </dl>`
 }
 
@@ -52,8 +56,30 @@ function zippedTile({ reference, pruned }: ModelResult): Markup | undefined {
   return tile('zipped', size(after), `${change(before, after) ?? ''} from ${size(before)}`)
 }
 
-function weightsTile({ parameters }: ModelResult): Markup | undefined {
-  if (!parameters) return undefined
-  const { before, nonzero } = parameters
-  return tile('weights not zero', amount(nonzero), `of ${amount(before)}, ${change(before, nonzero) ?? ''}`)
+function removalTile(removal: Removal): Markup {
+  const { structure, units, removed } = removal
+  return tile(`${structure} units removed`, percent(units === 0 ? 0 : removed / units), removalText(removal))
+}
+
+function parametersTile({ parameters, groups }: ModelResult): Markup | undefined {
+  if (!parameters || !groups) return undefined
+  const { before, after } = parameters
+  return tile('parameters', amount(after), `${change(before, after) ?? ''} from ${amount(before)}`)
+}
+
+/** Only where zeros are what was wanted. */
+function weightsTile({ parameters, sparsity }: ModelResult): Markup | undefined {
+  if (!parameters || !sparsity) return undefined
+  const { after, nonzero } = parameters
+  return tile('weights not zero', amount(nonzero), `of ${amount(after)}, ${change(after, nonzero) ?? ''}`)
+}
+
+function proofTile(model: ModelResult): Markup | undefined {
+  const { proof } = model
+  if (!proof) return undefined
+  return tile(
+    'cut = masked',
+    proof.proved ? 'proved' : 'not proved',
+    proof.proved ? (proofText(model) ?? '').replace('cut = masked: ', '') : 'that was not wanted',
+  )
 }

@@ -7,7 +7,7 @@ import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
-import { removedUnits } from '../removed.js'
+import { changed, removedUnits } from '../removed.js'
 import { readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
@@ -91,15 +91,10 @@ function maskedLines({ sparsity, parameters, layers }: Pruned): string[] {
 function cutLines({ cut, parameters, macs, proofs }: Pruned): string[] {
   return [
     `  removed     ${removedUnits(cut)}`,
-    `  parameters  ${fromTo(parameters)}`,
-    ...(macs === null ? [] : [`  MACs        ${fromTo(macs)}`]),
+    `  parameters  ${changed(parameters)}`,
+    ...(macs === null ? [] : [`  MACs        ${changed(macs)}`]),
     ...(proofs.length === 0
       ? ['  proof       none: it was not wanted']
       : proofs.map((proof) => `  proof       ${describeProof(proof)}`)),
   ]
-}
-
-function fromTo({ before, after }: { readonly before: number; readonly after: number }): string {
-  const change = before === 0 ? '' : ` (−${formatPercent(1 - after / before)})`
-  return `${formatCount(before)} → ${formatCount(after)}${change}`
 }
