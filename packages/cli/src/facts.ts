@@ -86,7 +86,7 @@ function maskedGroups(steps: readonly PlanStep[], groups: Planned['groups']): re
 function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
   const facts = new Map<string, GroupFacts>()
   for (const step of steps) {
-    if (step.kind === 'mask') continue
+    if (step.kind !== 'cut') continue
     const { structure } = step
     for (const { id, units, removed } of step.groups) {
       const key = `${structure}\n${id}`
@@ -98,6 +98,6 @@ function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {
-  const [step, ...more] = steps
+  const [step, ...more] = steps.filter((each) => each.kind !== 'update')
   return step !== undefined && more.length === 0 && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
 }

@@ -1,9 +1,10 @@
-import { applyPlan, formatPlan, makePlan, type Planned, type PruneStep, planOf } from '@pare/core'
+import { applyPlan, makePlan, type Planned, type PruneStep, planOf } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
-import { type OutputFiles, withFolder, writeWhole } from './output.js'
+import { type OutputFiles, withFolder } from './output.js'
+import { writePlan } from './plan-files.js'
 import { type Proof, prove } from './prove.js'
 import { sideCarWarnings } from './side-cars.js'
 import type { Engine, Work } from './work.js'
@@ -53,7 +54,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })
     const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
-    await writeWhole(output.plan, formatPlan(planOf({ ...source, path: work.label }, seed, planned.steps)))
+    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, planned.steps))
     return {
       ...facts,
       model: { ...source, bytes: bytesOf(file) },

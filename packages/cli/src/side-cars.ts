@@ -45,7 +45,7 @@ interface Change {
 function changesOf(steps: readonly PlanStep[]): Change[] {
   const changes = new Map<string, Change>()
   for (const step of steps) {
-    if (step.kind === 'mask') continue
+    if (step.kind !== 'cut') continue
     for (const { id, units, removed } of step.groups) {
       const key = `${step.structure}\n${id}`
       const before = changes.get(key)?.before ?? units

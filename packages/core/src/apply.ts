@@ -9,6 +9,7 @@ import { type MaskBits, unpackBits } from './mask-bits.js'
 import { maskedPayload } from './masked-payload.js'
 import type { CutStep, MaskedWeight, MaskStep, Plan, PlanStep } from './plan.js'
 import { ANOTHER, removedUnits } from './removed-units.js'
+import { applyUpdate } from './update.js'
 
 /** The model as the plan leaves it. No weight is read yet: they are masked and sliced piece by piece as their bytes are asked for. */
 export async function applyPlan(model: Model, { seed, steps }: Pick<Plan, 'seed' | 'steps'>): Promise<Model> {
@@ -23,6 +24,8 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
       return applyMask(model, step, options)
     case 'cut':
       return applyCut(model, step)
+    case 'update':
+      return applyUpdate(model, step)
     default:
       return step satisfies never
   }

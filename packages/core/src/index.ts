@@ -37,11 +37,12 @@ export type {
   Target,
   UnitTarget,
 } from './plan.js'
-export { formatPlan, parsePlan, planOf } from './plan-file.js'
+export { formatPlan, parsePlan, planOf, planPayloads } from './plan-file.js'
 export { type RandomStream, randomStream } from './random.js'
 export { reference } from './reference.js'
 export type { RowThresholds } from './rows.js'
 export type { Threshold } from './threshold.js'
 export { trace } from './trace.js'
 export { checkUnitOptions } from './unit-options.js'
+export type { UpdatedTensor, UpdateStep } from './update.js'
 export { countParameters, countZeros, type Parameters, parameterTensors } from './zeros.js'

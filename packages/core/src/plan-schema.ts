@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Expression } from './contract.js'
-import type { Plan } from './plan.js'
+import type { StoredPlan } from './plan-file.js'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
@@ -62,8 +62,23 @@ const maskStep = z.strictObject({
   weights: z.array(z.strictObject({ id: z.string(), elements: count, zeros: count, masked: count, rule })),
 })
 
+const updateStep = z.strictObject({
+  kind: z.literal('update'),
+  by: z.string(),
+  tensors: z.array(
+    z.strictObject({
+      id: z.string(),
+      type: z.enum(['float16', 'bfloat16', 'float32', 'float64']),
+      shape: z.array(count),
+      readers: z.array(z.tuple([z.string(), count])).exactOptional(),
+      sha256,
+      offset: count,
+    }),
+  ),
+})
+
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
-export const planSchema: z.ZodType<Plan> = z.strictObject({
+export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   schemaVersion: z.literal(1),
   kind: z.literal('plan'),
   model: z.strictObject({
@@ -73,5 +88,5 @@ export const planSchema: z.ZodType<Plan> = z.strictObject({
     external: z.array(z.strictObject({ name: z.string(), sha256 })).exactOptional(),
   }),
   seed: count,
-  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep])),
+  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep])),
 })

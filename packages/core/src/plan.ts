@@ -7,6 +7,7 @@ import type { NmRule } from './patterns/nm.js'
 import type { TileRule } from './patterns/tiles.js'
 import type { RowThresholds } from './rows.js'
 import type { Threshold } from './threshold.js'
+import type { UpdateStep } from './update.js'
 
 /** Everything that is done to a model, in order: printable, diffable, and replayed to the same bytes anywhere. */
 export interface Plan {
@@ -27,7 +28,7 @@ export interface ModelFacts {
 }
 
 /** Steps of other kinds (permute, update) join this union: docs/decisions/002-contract.md. */
-export type PlanStep = MaskStep | CutStep
+export type PlanStep = MaskStep | CutStep | UpdateStep
 
 /** Units of some groups are removed. */
 export interface CutStep {

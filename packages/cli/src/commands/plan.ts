@@ -1,13 +1,14 @@
 import { resolve } from 'node:path'
-import { applyPlan, formatPlan, planOf } from '@pare/core'
+import { applyPlan, planOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { factsOf } from '../facts.js'
 import { formatPercent } from '../format.js'
 import { hashModel } from '../hash-model.js'
-import { outputFiles, withFolder, writeWhole } from '../output.js'
+import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
+import { writePlan } from '../plan-files.js'
 import { decide } from '../prune.js'
 import { readSteps } from '../step-options.js'
 import type { PruneOptions } from './prune.js'
@@ -23,7 +24,7 @@ export async function plan(context: Context, model: string, options: PruneOption
   await using hashing = hashModel(file)
   const planned = await decide(file.model, { steps, seed }, { signal: io.signal, progress, label: model })
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  await withFolder(output.folder, () => writeWhole(output.plan, formatPlan(planOf(source, seed, planned.steps))))
+  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, planned.steps)))
   const { sparsity, groups } = await factsOf({
     model: file.model,
     pruned: await applyPlan(file.model, { seed, steps: planned.steps }),

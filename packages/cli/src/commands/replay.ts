@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { applyPlan, type Plan, parsePlan } from '@pare/core'
+import { applyPlan, type Plan } from '@pare/core'
 import { type ModelFile, openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -10,6 +9,7 @@ import { formatBytes } from '../format.js'
 import { hashModel, type ModelHashes } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
+import { readPlan } from '../plan-files.js'
 import { writePruned } from '../prune.js'
 
 export interface ReplayOptions {
@@ -44,17 +44,6 @@ export async function replay(context: Context, planPath: string, model: string, 
   })
   say(context, `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}`)
   return EXIT.pass
-}
-
-async function readPlan(path: string, shown: string): Promise<Plan> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw usage(
-      `pare replay: the plan ${shown} cannot be read (${cause.code}).`,
-      'make one with: pare plan MODEL --sparsity 0.5',
-      cause,
-    )
-  })
-  return parsePlan(text, shown)
 }
 
 async function refuseOther(file: ModelFile, plan: Plan, shown: { model: string; planPath: string }): Promise<ModelHashes> {
