@@ -92,6 +92,8 @@ function ownPackages(): Record<string, string> {
     '@pare/structure-hidden',
     '@pare/structure-layer',
     '@pare/structure-neuron',
+    '@pare/structure-nm',
+    '@pare/structure-tile',
   ]
   const found = names.flatMap((name) => {
     try {

@@ -8,11 +8,16 @@ export interface PluginReference {
 
 export type PluginKind = 'criterion' | 'structure' | 'preset'
 
-/** 'magnitude' or { name: 'magnitude', p: 2 } or 'magnitude:p=2,abs=true'. */
+/** 'magnitude' or { name: 'magnitude', p: 2 } or 'magnitude:p=2,abs=true'. A structure '2:4' is 'nm:n=2,m=4'. */
 export function readReference(kind: PluginKind, written: string | { readonly name: string }): PluginReference {
-  if (typeof written === 'string') return parseReference(kind, written)
+  if (typeof written === 'string') return parseReference(kind, kind === 'structure' ? spelledOut(written) : written)
   const { name, ...options } = written
   return { name, options }
+}
+
+/** '2:4', as everyone writes n of m. */
+function spelledOut(text: string): string {
+  return text.trim().replace(/^(\d+):(\d+)$/, 'nm:n=$1,m=$2')
 }
 
 function parseReference(kind: PluginKind, text: string): PluginReference {

@@ -31,6 +31,8 @@ describe('plugins that come with the CLI', () => {
   it('are found by short and by full name', async () => {
     expect((await resolveCriterion('magnitude', here)).name).toBe('magnitude')
     expect((await resolveCriterion('@pare/criterion-random', here)).name).toBe('random')
+    expect(await resolveStructure('2:4', here)).toMatchObject({ name: 'nm', sparsity: 0.5 })
+    expect((await resolveStructure('tile:rows=2,columns=8', here)).name).toBe('tile')
     expect((await resolveStructure({ name: 'element' }, here)).name).toBe('element')
   })
 

@@ -61,6 +61,8 @@ const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () =
     hidden: async () => (await import('@pare/structure-hidden')).hidden,
     layer: async () => (await import('@pare/structure-layer')).layer,
     neuron: async () => (await import('@pare/structure-neuron')).neuron,
+    nm: async () => (await import('@pare/structure-nm')).nm,
+    tile: async () => (await import('@pare/structure-tile')).tile,
   },
 }
 
