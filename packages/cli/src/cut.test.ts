@@ -62,6 +62,15 @@ describe('structures that cut', () => {
     expect(mask).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--sparsity 0.5') })
   })
 
+  it('says so when a share rounds to no unit, and when it is all of them', async () => {
+    await using folder = await fixture()
+    const none = await pare(['prune', 'model.onnx', '--structure', 'neuron', '--ratio', '0.0001'], { cwd: folder.path })
+    expect(none).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('no neuron unit was removed') })
+    expect(none.stdout).toContain('parameters  50,826, as before')
+    const all = await pare(['prune', 'model.onnx', '--structure', 'neuron', '--ratio', '1'], { cwd: folder.path })
+    expect(all).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('something of each group must remain') })
+  })
+
   it('says so when there is nothing to cut', async () => {
     await using folder = await fixture()
     const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--structure', 'channel'], { cwd: folder.path })

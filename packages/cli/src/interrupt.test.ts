@@ -48,6 +48,17 @@ describe('an interrupt', () => {
     expect(await folder.files()).toEqual(['model.onnx', 'val.npz'])
   })
 
+  it('while a cut is proved leaves nothing behind', async () => {
+    await using folder = await fixture()
+    const argv = ['prune', LLAMA, '--structure', 'neuron', '--ratio', '0.5', '--out', 'out']
+    const { exitCode, stderr } = await interrupted(argv, folder, { text: 'proving the cut', signal: 'SIGINT' })
+    expect({ exitCode, last: stderr.trimEnd().split('\n').at(-1) }).toEqual({
+      exitCode: 130,
+      last: 'pare: interrupted. Nothing half written is left behind.',
+    })
+    expect(await folder.files()).toEqual(['model.onnx', 'val.npz'])
+  })
+
   it('keeps an earlier result as it was', async () => {
     await using folder = await fixture()
     await pare(['prune', LLAMA, '--out', 'out'], { cwd: folder.path })

@@ -6,6 +6,7 @@ import { hashModel, type ModelHashes } from './hash-model.js'
 import { type OutputFiles, withFolder } from './output.js'
 import { writePlan } from './plan-files.js'
 import { type Proof, prove } from './prove.js'
+import { nothingRemoved } from './removed.js'
 import { sideCarWarnings } from './side-cars.js'
 import type { Engine, Work } from './work.js'
 
@@ -62,7 +63,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
       plan: { path: output.plan },
       declined: planned.declined,
       proofs,
-      warnings: warn(await sideCarWarnings(path, planned.steps), work),
+      warnings: warn([...nothingRemoved(facts.cut), ...(await sideCarWarnings(path, planned.steps))], work),
     }
   })
 }

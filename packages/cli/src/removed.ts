@@ -17,6 +17,17 @@ export function removedUnits(groups: readonly Cut[]): string {
     .join(', ')
 }
 
+/** What a user should know where a step cut nothing at all: a share of few units rounds to none. */
+export function nothingRemoved(groups: readonly Cut[]): readonly string[] {
+  return byStructure(groups).flatMap(({ structure, units, removed }) =>
+    removed > 0
+      ? []
+      : [
+          `no ${structure} unit was removed: of ${formatCount(units)} units, the share that was asked for rounds to none in every group.`,
+        ],
+  )
+}
+
 /** ['33.3 % neuron', '50.0 % head'] */
 export function removedShare(groups: readonly Cut[]): readonly string[] {
   return byStructure(groups).map(({ structure, units, removed }) => `${formatPercent(removed / units)} ${structure}`)
@@ -24,6 +35,7 @@ export function removedShare(groups: readonly Cut[]): readonly string[] {
 
 /** '272,090 → 68,594 (−74.8 %)' */
 export function changed({ before, after }: { readonly before: number; readonly after: number }): string {
+  if (before === after) return `${formatCount(after)}, as before`
   const change = before === 0 ? '' : ` (−${formatPercent(1 - after / before)})`
   return `${formatCount(before)} → ${formatCount(after)}${change}`
 }

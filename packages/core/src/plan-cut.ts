@@ -95,6 +95,6 @@ async function metBy(
 function checkRatio(ratio: number): number {
   if (ratio >= 0 && ratio < 1) return ratio
   throw new PareError(`ratio is ${ratio}; a number from 0 to below 1 was expected.`, {
-    hint: 'a third of the units: --ratio 0.33',
+    hint: 'something of each group must remain; for a third of the units: --ratio 0.33',
   })
 }
