@@ -11,8 +11,11 @@ export function head(): Structure {
     find({ coupled }) {
       const heads = coupled.filter(isHead)
       return {
-        groups: heads.filter(({ held }) => held === undefined),
-        declined: heads.flatMap(({ id, held }) => (held === undefined ? [] : [{ id, structure: 'head', reason: held }])),
+        groups: heads.filter((group) => refusal(group) === undefined),
+        declined: heads.flatMap((group) => {
+          const reason = refusal(group)
+          return reason === undefined ? [] : [{ id: group.id, structure: 'head', reason }]
+        }),
       }
     },
   }
@@ -21,6 +24,11 @@ export function head(): Structure {
 /** Made by a weight, and multiplied apart in a product of activations. Copies of a key-value head are no heads of their own. */
 function isHead({ roles }: CoupledGroup): boolean {
   return roles.has('batch') && roles.has('matmul-out') && !roles.has('repeat')
+}
+
+function refusal({ held, roles }: CoupledGroup): string | undefined {
+  if (held !== undefined) return held
+  return roles.has('norm') ? 'a normalisation takes statistics over all heads: removing one would change the others' : undefined
 }
 
 export default head
