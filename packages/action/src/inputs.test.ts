@@ -108,6 +108,10 @@ describe('wrong inputs', () => {
     ['sparsity', 'NaN'],
     ['sparsity', '0x1'],
     ['ratio', '2'],
+    ['target', 'macs'],
+    ['target', 'macs=0'],
+    ['target', 'bytes=1.5'],
+    ['target', 'latency=0.5'],
     ['max-drop', 'Infinity'],
     ['trust', 'yes'],
     ['comment', 'true'],
@@ -121,7 +125,6 @@ describe('wrong inputs', () => {
     ['calibrate', 'data.npz'],
     ['train', 'data.npz'],
     ['recover', 'repair'],
-    ['target', 'macs=0.5'],
     ['shard', '1/3'],
     ['mode', 'merge'],
     ['mode', 'report'],
@@ -134,6 +137,18 @@ describe('wrong inputs', () => {
 
   it('ratio: 0.3 is for structures that cut', () => {
     expect(read({ structure: 'channel', ratio: '0.3' }).run).toEqual({ models: [], structure: 'channel', ratio: 0.3 })
+  })
+
+  it('target: macs=0.5 is what may remain, for structures that cut', () => {
+    expect(read({ structure: 'channel', target: 'macs = 0.5' }).run).toEqual({
+      models: [],
+      structure: 'channel',
+      target: { kind: 'macs', fraction: 0.5 },
+    })
+  })
+
+  it('one target is enough', () => {
+    expect(failure({ ratio: '0.3', target: 'bytes=0.5' }).message).toContain("'ratio' and 'target' contradict each other")
   })
 
   it('recover: none and mode: run are what happens anyway', () => {

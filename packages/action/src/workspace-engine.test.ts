@@ -125,5 +125,6 @@ describe('its arguments', () => {
       ],
       ...['--sparsity=0.5', '--max-drop=relative=0.01', '--', '-a.onnx', 'b.onnx'],
     ])
+    expect(argumentsOf({ models: [], target: { kind: 'macs', fraction: 0.5 } }, 'out')).toContain('--target=macs=0.5')
   })
 })

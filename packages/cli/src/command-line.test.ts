@@ -61,7 +61,7 @@ describe('wrong arguments', () => {
     [['prune', 'm.onnx', '--seed', '1.5'], "pare: --seed is '1.5'; expected a whole number", '--help'],
     [
       ['prune', 'm.onnx', '--scope', 'layer'],
-      "pare: --scope is 'layer'; expected row, tensor or global.",
+      "pare: --scope is 'layer'; expected row, tensor, group or global.",
       'row: one output unit',
     ],
     [

@@ -20,11 +20,15 @@ describe('the shape of a config', () => {
       { models: [{}] },
       "models[0].path: is missing; expected an ONNX file such as 'models/classifier.onnx', or a glob of several.",
     ],
-    ['no step', { prune: [] }, 'prune: is []; expected a list of pruning steps, at least one.'],
+    [
+      'no step',
+      { prune: [] },
+      "prune: is []; expected a list of pruning steps, at least one, or a preset such as { preset: 'cnn' }.",
+    ],
     [
       'a scope nobody knows',
       { prune: [{ scope: 'layer' }] },
-      "prune[0].scope: is \"layer\"; expected 'row', 'tensor' or 'global': what is ranked together.",
+      "prune[0].scope: is \"layer\"; expected 'row', 'tensor' or 'global', for structures that cut 'group' or 'global': what is ranked together.",
     ],
     [
       'a criterion that is a number',
@@ -44,7 +48,22 @@ describe('the shape of a config', () => {
     [
       'NaN',
       { prune: [{ target: { sparsity: Number.NaN } }] },
-      'prune[0].target: is {"sparsity":"NaN"}; expected one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }.',
+      'prune[0].target: is {"sparsity":"NaN"}; expected one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }.',
+    ],
+    [
+      'a budget of nothing',
+      { prune: [{ target: { macs: 0 } }] },
+      'prune[0].target.macs: is 0; expected a fraction above 0 and up to 1, such as 0.5.',
+    ],
+    [
+      'a preset with an option that is none',
+      { prune: { preset: 'cnn', sparsity: 0.3 } },
+      "prune.sparsity: 'sparsity' is not an option.",
+    ],
+    [
+      'a preset with a wrong ratio',
+      { prune: { preset: 'cnn', ratio: 2 } },
+      'prune.ratio: is 2; expected a number from 0 to 1, such as 0.5.',
     ],
     ['a slip of the pen deep inside', { evaluate: { metrics: 'f1' } }, "evaluate.metrics: 'metrics' is not an option."],
     [

@@ -92,7 +92,7 @@ function schemaAt(path: Path): (z.core.$ZodType & { readonly description?: strin
 }
 
 function fieldOf(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
-  if (schema instanceof z.ZodArray) return schema.element
+  if (schema instanceof z.ZodArray) return typeof key === 'number' ? schema.element : undefined
   return schema instanceof z.ZodObject ? schema.shape[String(key)] : undefined
 }
 
