@@ -1,0 +1,52 @@
+import { PareError, type Problem, type Solution, type Solver } from '@pare/core'
+import { checkProblem } from './check.js'
+import { factorOfInverse } from './inverse.js'
+import { keepLargest } from './keep-largest.js'
+import { update } from './update.js'
+
+export interface SparsegptOptions {
+  /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. More is safer, less is closer to the data. Default: 0.01 */
+  readonly damping?: number
+  /** Columns whose mask is chosen at a time, a multiple of four. Default: 128 */
+  readonly block?: number
+  /** Default: one for each core, and one for small weights. */
+  readonly threads?: number
+}
+
+/**
+ * SparseGPT (Frantar & Alistarh 2023, arXiv 2301.00774, algorithm 1): column by column, what is removed is made up for by the columns that follow, in the
+ * least-squares sense of the calibration data. For f32[rows × columns] columns³ + rows · columns² operations, and 8 bytes for each element of the Gram
+ * matrix and of the weight (of the latter at most 1 GiB at a time).
+ */
+export function sparsegpt({ damping = 0.01, block = 128, threads }: SparsegptOptions = {}): Solver {
+  if (!(damping >= 0 && damping <= 1))
+    throw new PareError(`sparsegpt: damping is ${damping}; a number from 0 to 1 was expected.`, { hint: 'sparsegpt:damping=0.01 is usual.' })
+  if (!(Number.isInteger(block) && block > 0 && block % 4 === 0))
+    throw new PareError(`sparsegpt: block is ${block}; a multiple of four was expected.`, { hint: 'sparsegpt:block=128 is usual.' })
+  return {
+    kind: 'solver',
+    name: 'sparsegpt',
+    needs: { gram: { at: 'input', reduce: 'gram' } },
+    scope: 'tensor',
+    solve: (problem) => solve(problem, { damping, block, threads }),
+  }
+}
+
+export default sparsegpt
+
+export interface Settings {
+  readonly damping: number
+  readonly block: number
+  readonly threads: number | undefined
+}
+
+async function solve(problem: Problem, settings: Settings): Promise<Solution> {
+  checkProblem(problem)
+  if (problem.pattern.kind === 'free' && problem.zeros === 0) return { weight: problem.weight, notes: [] }
+  await using factored = await factorOfInverse(problem, settings)
+  if (!factored.factor) return { weight: keepLargest(problem), notes: factored.notes }
+  const weight = await update(problem, settings, factored.factor)
+  if (weight) return { weight, notes: factored.notes }
+  const note = 'the updated weights exceed f32: masked by |w|·√(mean x²) instead, without an update'
+  return { weight: keepLargest(problem), notes: [...factored.notes, note] }
+}

@@ -1,0 +1,73 @@
+import { cholesky, invertLower, type Matrix, meanOfDiagonal, openWorkspace, type Problem, raisedDampings, type Workspace } from '@pare/core'
+import type { Settings } from './index.js'
+
+/**
+ * The upper triangular U with UᵀU = (G + λI)⁻¹. U[i, j] = data[origin − i · stride − j] for j ≥ i; elsewhere data mean nothing.
+ * U[j, j]² is what is left of the variance of input j that inputs after it do not explain, inverted.
+ */
+export interface Factor {
+  readonly data: Float64Array
+  readonly origin: number
+  readonly stride: number
+  /** Where weights may be updated: f64[updated rows × columns]. */
+  readonly rows: Matrix
+  readonly workspace: Workspace
+}
+
+export interface Factored extends AsyncDisposable {
+  /** Absent where no damping up to 1 makes the matrix positive definite. */
+  readonly factor?: Factor
+  readonly notes: readonly string[]
+}
+
+/** Rows of a weight that are updated together: as many as fit into 1 GiB of f64. */
+export const rowsAtATime = ({ rows, columns }: Problem) => Math.max(4, Math.min(rows, Math.floor(2 ** 27 / columns)))
+
+/**
+ * With J for the order reversed: J(G + λI)J = L·Lᵀ, so G + λI = R·Rᵀ for the upper triangular R = J·L·J, and U = R⁻¹ = J·L⁻¹·J. One factorisation and
+ * one inverse of a triangle; L⁻¹ stays where it is and is read backwards.
+ */
+export async function factorOfInverse(problem: Problem, { damping, threads }: Settings): Promise<Factored> {
+  const { columns, signal } = problem
+  const shapes = [columns, rowsAtATime(problem)].map((rows) => ({ rows, columns }))
+  const workspace = await openWorkspace({ matrices: shapes, threads })
+  const close = { [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose]() }
+  try {
+    const [matrix, rows] = workspace.matrices as [Matrix, Matrix]
+    for (const tried of [damping, ...raisedDampings(damping)]) {
+      loadReversed(matrix, problem, tried)
+      if (!(await cholesky(workspace, matrix, signal))) continue
+      await invertLower(workspace, matrix, signal)
+      const { data, stride } = matrix
+      const factor = { data, origin: (columns - 1) * (stride + 1), stride, rows, workspace }
+      return { factor, notes: notesOf(problem, damping, tried), ...close }
+    }
+  } catch (error) {
+    await workspace[Symbol.asyncDispose]()
+    throw error
+  }
+  const note = 'the Gram matrix is not positive definite even with a damping of 1: masked by |w|·√(mean x²), without an update'
+  return { notes: [note], ...close }
+}
+
+/** An input that is always zero costs nothing to lose: so small is its share of the mean of the diagonal, so that it goes first, by |w|. */
+const DEAD = 1e-12
+
+/** The last row first, each row from its end. What is beyond the size of the matrix becomes the identity. */
+function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Problem, damping: number): void {
+  const gram = stats['gram']!
+  const mean = meanOfDiagonal(gram, columns) || 1
+  data.fill(0)
+  for (let i = 0; i < rows; i++) {
+    const from = (columns - 1 - i) * columns
+    if (i < columns) data.set(gram.slice(from, from + columns).reverse(), i * stride)
+    const diagonal = i < columns ? gram[from + columns - 1 - i]! : mean
+    data[i * stride + i] = diagonal === 0 ? DEAD * mean : diagonal + damping * mean
+  }
+}
+
+function notesOf({ stats }: Problem, asked: number, damping: number): string[] {
+  if (stats['gram']!.every((value) => value === 0)) return ['every input was zero in the calibration data: masked by |w|, without an update']
+  if (damping === asked) return []
+  return [`damping was raised from ${asked} to ${Number(damping.toPrecision(6))}: with less the Gram matrix is not positive definite`]
+}
