@@ -4,6 +4,7 @@ import type { Node, Tensor } from '@pare/onnx'
 
 /** How much each element of a weight matters: an expression, traced once and compiled by each backend. Higher is kept. */
 export interface Criterion<Needs extends Record<string, Statistic> = Record<string, Statistic>> {
+  readonly kind?: 'elements'
   readonly name: string
   /** What must be measured on calibration data first. Empty: nothing. `saliency` is given exactly these. */
   readonly needs: Needs
@@ -37,6 +38,9 @@ export interface Solver {
   readonly scope?: Scope
   solve(problem: Problem): Promise<Solution>
 }
+
+/** Whatever may be named as the criterion of a step. */
+export type AnyCriterion = Criterion | Solver | UnitCriterion
 
 /** One weight as a matrix: a row for each output, the columns what it sums over. A grouped convolution is one problem for each group. */
 export interface Problem {

@@ -6,6 +6,7 @@ import type { Declined, Group, MaskGroup, Pattern } from './contract.js'
 import type { ElementTarget, Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
+import { planSolve } from './plan-solve.js'
 import { refuseUnitOptions } from './unit-options.js'
 
 /** Decides what goes, step by step, each on the model that the steps before leave. Reads weights, changes nothing. */
@@ -17,9 +18,10 @@ export async function makePlan(model: Model, steps: readonly PruneStep[], option
     const { groups, declined } = step.structure.find(analysis)
     const notEligible = analysis.notEligible.map(({ id, reason }) => ({ id, reason, structure: step.structure.name }))
     if (groups.length === 0) throw nothingToPrune(step, [...declined, ...notEligible])
-    const planStep = await planStepOf(step, { groups, model: current, original: model }, options)
-    current = await applyStep(current, planStep, options)
-    planned.steps.push(planStep)
+    for (const planStep of await planStepsOf(step, { groups, model: current, original: model }, options)) {
+      current = await applyStep(current, planStep, options)
+      planned.steps.push(planStep)
+    }
     planned.groups.push(...groups.map((group) => ({ ...group, structure: step.structure.name })))
     planned.declined.push(...declined, ...notEligible)
   }
@@ -33,7 +35,7 @@ interface Given {
   readonly original: Model
 }
 
-async function planStepOf(step: PruneStep, { groups, ...models }: Given, options: PlanOptions): Promise<PlanStep> {
+async function planStepsOf(step: PruneStep, { groups, ...models }: Given, options: PlanOptions): Promise<readonly PlanStep[]> {
   const units = groups.filter((group) => group.kind !== 'mask')
   const masked = groups.filter((group) => group.kind === 'mask')
   if (units.length > 0 && masked.length > 0)
@@ -42,12 +44,19 @@ async function planStepOf(step: PruneStep, { groups, ...models }: Given, options
     const { target } = step
     if (target === undefined || !isForUnits(target))
       throw wrongTarget(step, 'cuts units and takes a ratio or a budget', '--ratio 0.3')
-    return planCut({ step: { ...step, target }, groups: units, ...models }, options)
+    const { criterion } = step
+    if (criterion.kind === 'solver') throw wrongCriterion(step, 'changes single weights, and cannot judge units')
+    if (criterion.kind === 'units') throw wrongCriterion(step, 'tries units out, which is not wired up yet')
+    return [await planCut({ step: { ...step, target, criterion }, groups: units, ...models }, options)]
   }
   const target = elementTarget(step)
   refuseUnitOptions(step)
   const weights = masked.map(({ weight }) => weight)
-  return planMask({ step: { ...step, target }, weights, pattern: patternOf(step, masked), model: models.model }, options)
+  const { criterion } = step
+  const request = { weights, pattern: patternOf(step, masked), model: models.model }
+  if (criterion.kind === 'solver') return planSolve({ step: { ...step, target, criterion }, ...request }, options)
+  if (criterion.kind === 'units') throw wrongCriterion(step, 'judges whole units, and cannot judge single elements')
+  return [await planMask({ step: { ...step, target, criterion }, ...request }, options)]
 }
 
 function elementTarget(step: PruneStep): ElementTarget {
@@ -77,6 +86,12 @@ function isForUnits(target: Target): target is UnitTarget {
 function wrongTarget({ structure, target }: PruneStep, takes: string, instead: string): PareError {
   return new PareError(`structure '${structure.name}' ${takes}, not ${target === undefined ? 'none' : JSON.stringify(target)}.`, {
     hint: `say ${instead}`,
+  })
+}
+
+function wrongCriterion({ structure, criterion }: PruneStep, what: string): PareError {
+  return new PareError(`criterion '${criterion.name}' ${what}; structure '${structure.name}' does not go with it.`, {
+    hint: 'choose another criterion or structure; the README of each says what it goes with.',
   })
 }
 

@@ -18,7 +18,7 @@ export interface CutGroup extends Sliced {
 }
 
 export interface CutRequest {
-  readonly step: PruneStep & { readonly target: UnitTarget }
+  readonly step: PruneStep & { readonly target: UnitTarget; readonly criterion: Criterion }
   readonly groups: readonly CutGroup[]
   /** The model that is cut. */
   readonly model: Model

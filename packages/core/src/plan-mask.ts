@@ -2,7 +2,7 @@ import { type Model, PareError } from '@pare/onnx'
 import { applyStep } from './apply.js'
 import { stagesOf } from './calibrate/stages.js'
 import { statisticsFor, type WeightStatistics } from './calibrate/statistics.js'
-import type { Expression, Pattern, Scope, Weight } from './contract.js'
+import type { Criterion, Expression, Pattern, Scope, Weight } from './contract.js'
 import { cpu } from './cpu.js'
 import { type MaskBits, noBits, packBits, setBit } from './mask-bits.js'
 import { product } from './operators.js'
@@ -16,7 +16,7 @@ import type { Scoring } from './threshold.js'
 import { trace } from './trace.js'
 
 export interface MaskRequest {
-  readonly step: PruneStep & { readonly target: ElementTarget }
+  readonly step: PruneStep & { readonly target: ElementTarget; readonly criterion: Criterion }
   readonly weights: readonly Weight[]
   /** Of all of them. */
   readonly pattern: Pattern

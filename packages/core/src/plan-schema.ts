@@ -65,6 +65,7 @@ const maskStep = z.strictObject({
 const updateStep = z.strictObject({
   kind: z.literal('update'),
   by: z.string(),
+  notes: z.array(z.string()),
   tensors: z.array(
     z.strictObject({
       id: z.string(),

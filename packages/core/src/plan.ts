@@ -1,7 +1,7 @@
 import type { AnalyseOptions } from './analyse.js'
 import type { Backend, Precision } from './backend.js'
 import type { Forward, Measured } from './calibrate/measure.js'
-import type { Criterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
+import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
 import type { MaskBits } from './mask-bits.js'
 import type { NmRule } from './patterns/nm.js'
 import type { TileRule } from './patterns/tiles.js'
@@ -86,7 +86,7 @@ export type Norm = 'l1' | 'l2' | 'mean' | 'max'
 /** One thing to do, as the user says it. */
 export interface PruneStep extends AnalyseOptions {
   readonly structure: Structure
-  readonly criterion: Criterion
+  readonly criterion: AnyCriterion
   /** Default: what the structure's pattern makes; to be given where it leaves the choice. */
   readonly target?: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */

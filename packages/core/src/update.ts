@@ -19,6 +19,8 @@ export interface UpdateStep {
   /** Who computed them: a solver's name, or 'repair'. */
   readonly by: string
   readonly tensors: readonly UpdatedTensor[]
+  /** What the user should know: a fallback that was taken, with the reason. */
+  readonly notes: readonly string[]
 }
 
 export interface UpdatedTensor {
