@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { type Model, modelBytes, openModel, parseText } from '@pare/onnx'
+import { editTensor, type Model, modelBytes, openModel, parseText, withTensors } from '@pare/onnx'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { applyPlan } from './apply.js'
@@ -7,6 +7,7 @@ import type { Criterion, Structure } from './contract.js'
 import { countMacs } from './macs.js'
 import { makePlan } from './make-plan.js'
 import type { Budget, CutStep, PruneStep } from './plan.js'
+import { shareFor } from './targets.js'
 import { countParameters } from './zeros.js'
 
 const magnitude: Criterion = { name: 'magnitude', needs: {}, saliency: ({ weight }, ops) => ops.abs(weight) }
@@ -70,6 +71,33 @@ describe('a budget removes the fewest units that meet it', () => {
     expect(steps.map((step) => countRemoved(step as CutStep))).toEqual([2, 2])
   })
 })
+
+test('no weight is read to count what is left', async () => {
+  const unread = withTensors(small, (tensor) => editTensor(tensor, { data: unreadable(tensor.data.byteLength) }))
+  const { step } = await cut(small, { ratio: 0.5 })
+  const id = step.groups[0]!.id
+  for (const budget of [{ macs: 0.5 }, { parameters: 0.52 }]) {
+    const share = await shareFor({
+      budget,
+      model: unread,
+      structure: 'unit',
+      units: 8,
+      progress: () => {},
+      without: (share) => {
+        const removed = Array.from({ length: Math.min(7, Math.round(8 * share)) }, (_, unit) => unit)
+        return applyPlan(unread, { seed: 1, steps: [{ ...step, groups: [{ id, units: 8, removed }] }] })
+      },
+    })
+    expect(share).toBe(0.5)
+  }
+})
+
+function unreadable(byteLength: number) {
+  return {
+    byteLength,
+    read: () => Promise.reject(new Error('a weight was read')),
+  }
+}
 
 const sizes = {
   macs: async (model: Model) => (await countMacs(model))!,
