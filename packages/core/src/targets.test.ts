@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { editTensor, type Model, modelBytes, openModel, parseText, withTensors } from '@pare/onnx'
+import { editTensor, type Model, modelBytes, openModel, type Payload, parseText, type Tensor, withTensors } from '@pare/onnx'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { applyPlan } from './apply.js'
@@ -73,30 +73,34 @@ describe('a budget removes the fewest units that meet it', () => {
 })
 
 test('no weight is read to count what is left', async () => {
-  const unread = withTensors(small, (tensor) => editTensor(tensor, { data: unreadable(tensor.data.byteLength) }))
-  const { step } = await cut(small, { ratio: 0.5 })
-  const id = step.groups[0]!.id
-  for (const budget of [{ macs: 0.5 }, { parameters: 0.52 }]) {
-    const share = await shareFor({
-      budget,
-      model: unread,
-      structure: 'unit',
-      units: 8,
-      progress: () => {},
-      without: (share) => {
-        const removed = Array.from({ length: Math.min(7, Math.round(8 * share)) }, (_, unit) => unit)
-        return applyPlan(unread, { seed: 1, steps: [{ ...step, groups: [{ id, units: 8, removed }] }] })
-      },
-    })
-    expect(share).toBe(0.5)
-  }
+  // 4 inputs, 512 hidden units, 2 outputs, of which only the two biases can be read. 112 units stay: what is tiny may be a size, and is looked at.
+  const wide = parseText(
+    `g (float[N, 4] x) => (float[N, 2] y) <float[4, 512] a = {${values(2048)}}, float[512, 2] c = {${values(1024)}}, float[2] d = {1, 2}>
+     { h = MatMul(x, a)
+       r = Relu(h)
+       y = Gemm(r, c, d) }`,
+  )
+  const { step } = await cut(wide, { ratio: 0.5 })
+  const unread = withTensors(wide, (tensor) =>
+    tensor.shape.length === 1 ? tensor : editTensor(tensor, { data: unreadable(tensor) }),
+  )
+  const [{ id, units }] = step.groups as [CutStep['groups'][number]]
+  const share = await shareFor({
+    budget: { macs: 0.5 },
+    model: unread,
+    structure: 'unit',
+    units,
+    progress: () => {},
+    without: (share) => {
+      const removed = Array.from({ length: Math.min(400, Math.round(units * share)) }, (_, unit) => unit)
+      return applyPlan(unread, { seed: 1, steps: [{ ...step, groups: [{ id, units, removed }] }] })
+    },
+  })
+  expect(share).toBe(0.5)
 })
 
-function unreadable(byteLength: number) {
-  return {
-    byteLength,
-    read: () => Promise.reject(new Error('a weight was read')),
-  }
+function unreadable({ name, data: { byteLength } }: Tensor): Payload {
+  return { byteLength, read: () => Promise.reject(new Error(`'${name}' was read`)) }
 }
 
 const sizes = {
