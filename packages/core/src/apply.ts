@@ -7,6 +7,7 @@ import { cpu } from './cpu.js'
 import { cut } from './dependency/cut.js'
 import { type MaskBits, unpackBits } from './mask-bits.js'
 import { maskedPayload } from './masked-payload.js'
+import { applyPermutation } from './permute/step.js'
 import type { CutStep, MaskedWeight, MaskStep, Plan, PlanStep } from './plan.js'
 import { ANOTHER, removedUnits } from './removed-units.js'
 import { applyUpdate } from './update.js'
@@ -26,6 +27,8 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
       return applyCut(model, step)
     case 'update':
       return applyUpdate(model, step)
+    case 'permute':
+      return applyPermutation(model, step)
     default:
       return step satisfies never
   }

@@ -94,7 +94,17 @@ export interface Structure {
   readonly kind?: 'mask' | 'cut'
   /** The sparsity that its pattern makes, where that leaves no choice: the target may be left out, and another is refused. */
   readonly sparsity?: number
+  /** Channels change places first, so that an n:m pattern keeps more. Default: they stay where they are. */
+  readonly permute?: Permuting
   find(analysis: Analysis): Found
+}
+
+/** How long the order of the channels of one group is searched. */
+export interface Permuting {
+  /** Additions and comparisons, at most: the same on every machine. Default: 2e9, two to three seconds. */
+  readonly operations?: number
+  /** After which the search ends where it is, and the plan says so: another run may find another order. Default: 60 */
+  readonly seconds?: number
 }
 
 export interface Found {

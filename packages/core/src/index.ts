@@ -24,6 +24,7 @@ export { operatorName } from './operators.js'
 export { type Channels, channelsOf } from './patterns/channels.js'
 export type { NmRule } from './patterns/nm.js'
 export type { TileRule } from './patterns/tiles.js'
+export type { PermutedGroup, PermuteStep } from './permute/step.js'
 export type {
   Budget,
   CutStep,

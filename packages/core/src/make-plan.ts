@@ -3,6 +3,7 @@ import { analyse } from './analyse.js'
 import { analyseUnits } from './analyse-units.js'
 import { applyStep } from './apply.js'
 import type { Declined, Group, MaskGroup, Pattern } from './contract.js'
+import { planPermutation } from './permute/plan-permute.js'
 import type { ElementTarget, Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
@@ -14,6 +15,11 @@ export async function makePlan(model: Model, steps: readonly PruneStep[], option
   const planned = { steps: [] as PlanStep[], groups: [] as Planned['groups'][number][], declined: [] as Declined[] }
   let current = model
   for (const step of steps) {
+    const permuted = await planPermutation(current, step, options)
+    if (permuted !== undefined) {
+      current = await applyStep(current, permuted, options)
+      planned.steps.push(permuted)
+    }
     const analysis = step.structure.kind === 'cut' ? await analyseUnits(current, step) : analyse(current, step)
     const { groups, declined } = step.structure.find(analysis)
     const notEligible = analysis.notEligible.map(({ id, reason }) => ({ id, reason, structure: step.structure.name }))

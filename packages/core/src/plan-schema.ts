@@ -78,6 +78,21 @@ const updateStep = z.strictObject({
   ),
 })
 
+const permuteStep = z.strictObject({
+  kind: z.literal('permute'),
+  structure: z.string(),
+  criterion: z.string(),
+  groups: z.array(
+    z.strictObject({
+      id: z.string(),
+      units: count,
+      order: z.array(count),
+      kept: z.strictObject({ before: z.number(), after: z.number() }),
+      ended: z.enum(['settled', 'tries', 'time']),
+    }),
+  ),
+})
+
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
 export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   schemaVersion: z.literal(1),
@@ -89,5 +104,5 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
     external: z.array(z.strictObject({ name: z.string(), sha256 })).exactOptional(),
   }),
   seed: count,
-  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep])),
+  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep])),
 })

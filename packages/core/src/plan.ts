@@ -5,6 +5,7 @@ import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from
 import type { MaskBits } from './mask-bits.js'
 import type { NmRule } from './patterns/nm.js'
 import type { TileRule } from './patterns/tiles.js'
+import type { PermuteStep } from './permute/step.js'
 import type { RowThresholds } from './rows.js'
 import type { Threshold } from './threshold.js'
 import type { UpdateStep } from './update.js'
@@ -27,8 +28,7 @@ export interface ModelFacts {
   readonly external?: readonly { readonly name: string; readonly sha256: string }[]
 }
 
-/** Steps of other kinds (permute, update) join this union: docs/decisions/002-contract.md. */
-export type PlanStep = MaskStep | CutStep | UpdateStep
+export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep
 
 /** Units of some groups are removed. */
 export interface CutStep {

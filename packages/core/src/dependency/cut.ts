@@ -1,8 +1,6 @@
 import {
   editGraph,
   editModel,
-  editNode,
-  editTensor,
   editValueInfo,
   type Model,
   makeNode,
@@ -15,15 +13,15 @@ import {
 import { operatorName } from '../operators.js'
 import { withoutDead } from '../tidy.js'
 import type { Axis } from './axis.js'
-import { type ConstantAxes, type Dependencies, opsetOf } from './dependencies.js'
+import { type Dependencies, opsetOf } from './dependencies.js'
 import { resized } from './gated.js'
 import { keptPositions, type Removals } from './kept.js'
 import { RESIZE } from './sizes.js'
-import { slicedPayload } from './sliced.js'
+import { rename, sliceConstants } from './slice-constants.js'
 
 /** The model without the units that go: every constant sliced, every size that a node holds rewritten. The model itself is not changed. */
 export function cut(model: Model, dependencies: Dependencies, removals: Removals): Model {
-  const { own, shared, inputs } = sliceConstants(dependencies, removals)
+  const { own, shared, inputs } = sliceConstants(dependencies.constants, (axis) => keptPositions(axis, removals))
   const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
   const added: Tensor[] = [...shared]
   const nodes = sliced.graph.nodes.flatMap((node) =>
@@ -60,47 +58,6 @@ function stated(value: ValueInfo, axes: readonly Axis[], removals: Removals): Va
     return []
   const now = shape.map((size, i) => (isCut(i) ? (typeof size === 'number' ? after[i] : undefined) : size))
   return [editValueInfo(value, { shape: now })]
-}
-
-/** Slices by id, slices under new names for readers that need others, and what those readers read: by output of the node, input and name. */
-interface Slices {
-  readonly own: ReadonlyMap<string, Tensor>
-  readonly shared: readonly Tensor[]
-  readonly inputs: ReadonlyMap<string, ReadonlyMap<number, string>>
-}
-
-function sliceConstants({ constants }: Dependencies, removals: Removals): Slices {
-  const own = new Map<string, Tensor>()
-  const shared: Tensor[] = []
-  const inputs = new Map<string, Map<number, string>>()
-  for (const same of groupBy(constants, ({ id }) => id).values()) {
-    const variants = groupBy(same, ({ axes }) => axes.map((axis) => keptPositions(axis, removals).join()).join(';'))
-    for (const [i, readers] of [...variants.values()].entries()) {
-      const slice = sliceOf(readers[0]!, removals)
-      if (i === 0) {
-        if (slice !== undefined) own.set(readers[0]!.id, slice)
-        continue
-      }
-      const name = `${readers[0]!.id}/slice${i}`
-      shared.push(editTensor(slice ?? readers[0]!.tensor, { name }))
-      for (const { node, input } of readers.flatMap((each) => each.readers)) {
-        const key = node.outputs[0]!
-        inputs.set(key, (inputs.get(key) ?? new Map<number, string>()).set(input, name))
-      }
-    }
-  }
-  return { own, shared, inputs }
-}
-
-function sliceOf({ tensor, axes }: ConstantAxes, removals: Removals): Tensor | undefined {
-  const kept = axes.map((axis) => keptPositions(axis, removals))
-  if (kept.every(({ length }, i) => length === axes[i]!.size)) return undefined
-  return editTensor(tensor, { shape: kept.map(({ length }) => length), data: slicedPayload(tensor, kept) })
-}
-
-function rename(node: Node, inputs: Slices['inputs']): Node {
-  const renamed = inputs.get(node.outputs[0] ?? '')
-  return renamed === undefined ? node : editNode(node, { inputs: node.inputs.map((name, i) => renamed.get(i) ?? name) })
 }
 
 interface Resized {
@@ -145,15 +102,4 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     },
   })
   return [...before, resized]
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return groups
 }

@@ -1,0 +1,196 @@
+import { type RandomStream, uniform } from '../random.js'
+
+/** Saliencies of what sums over some units, column by column: f32[units × rows]. */
+export interface Columns {
+  readonly values: Float32Array
+  readonly units: number
+  readonly rows: number
+}
+
+export interface SearchOptions {
+  readonly n: number
+  readonly m: number
+  /** Pairs of units whose exchange is tried, at most. */
+  readonly tries: number
+  readonly stream: RandomStream
+  /** Called now and then; true ends the search. */
+  timeUp(): boolean
+}
+
+export interface FoundOrder {
+  /** Unit order[i] comes to place i. */
+  readonly order: Int32Array
+  /** Saliency kept in the order that was found, no less than in the first one. */
+  readonly kept: number
+  readonly ended: 'settled' | 'tries' | 'time'
+}
+
+/**
+ * An order of units in which n of each m, chosen row by row, keep as much saliency as can be found by exchanging units of two blocks: of each pair of
+ * blocks the best exchange is made while there is one (a greedy form of the search of Pool & Yu 2021, "Channel Permutations for N:M Sparsity"). When none
+ * is left, a few units are exchanged at random, and the search goes on from there as long as tries are left; the best order is kept.
+ * Each try costs 2 · rows operations.
+ */
+export function searchOrder(columns: Columns, options: SearchOptions): FoundOrder {
+  const random = randomIndex(options.stream)
+  const state = startOf(columns, options)
+  let best = { order: state.order.slice(), kept: state.total() }
+  let tries = 0
+  let ended: FoundOrder['ended'] = 'settled'
+  for (let escapes = 0; escapes <= ESCAPES; escapes++) {
+    if (escapes > 0) {
+      state.restore(best.order)
+      for (let i = 0; i < SHAKEN; i++) state.exchange(random(columns.units), random(columns.units))
+    }
+    const descent = descend(state, { ...options, tries: options.tries - tries }, random)
+    tries += descent.tries
+    ended = descent.ended
+    const kept = state.total()
+    if (kept > best.kept) best = { order: state.order.slice(), kept }
+    if (ended !== 'settled') break
+  }
+  return { ...best, ended }
+}
+
+/** Times that a settled order is shaken. */
+const ESCAPES = 8
+/** Exchanges at random of each. */
+const SHAKEN = 4
+
+/** Exchanges units until no pair of blocks has an exchange that gains. */
+function descend(state: State, { tries: limit, timeUp }: SearchOptions, random: (n: number) => number) {
+  let tries = 0
+  for (let gained = true; gained; ) {
+    gained = false
+    const blocks = shuffled(state.blocks, random)
+    for (let a = 0; a < blocks.length; a++) {
+      if (timeUp()) return { tries, ended: 'time' as const }
+      for (let b = 0; b < a; b++) {
+        const pairs = state.size(blocks[a]!) * state.size(blocks[b]!)
+        if (tries + pairs > limit) return { tries, ended: 'tries' as const }
+        tries += pairs
+        if (state.improve(blocks[a]!, blocks[b]!)) gained = true
+      }
+    }
+  }
+  return { tries, ended: 'settled' as const }
+}
+
+interface State {
+  readonly order: Int32Array
+  readonly blocks: number
+  size(block: number): number
+  /** Makes the best exchange between two blocks, if one gains. */
+  improve(a: number, b: number): boolean
+  exchange(i: number, j: number): void
+  restore(order: Int32Array): void
+  total(): number
+}
+
+/**
+ * What a block keeps of a row once unit i left it and x came is base + max(threshold, x): the sum of the n − 1 largest of those that stayed, and the
+ * n-th. So bases are summed over rows once, thresholds are kept for each unit, and trying an exchange is one pass over two columns each way.
+ */
+function startOf({ values, units, rows }: Columns, { n, m }: SearchOptions): State {
+  const blocks = Math.ceil(units / m)
+  const order = Int32Array.from({ length: units }, (_, i) => i)
+  const bases = new Float64Array(units)
+  const thresholds = new Float32Array(units * rows)
+  const kept = new Float64Array(blocks)
+  const sizes = Int32Array.from({ length: blocks }, (_, b) => Math.min(m, units - b * m))
+  const size = (block: number) => sizes[block]!
+  for (let b = 0; b < blocks; b++) refresh(b)
+  return { order, blocks, size, improve, exchange, restore, total: () => kept.reduce((sum, each) => sum + each, 0) }
+
+  /** Bases and thresholds of the units of a block, and what it keeps. */
+  function refresh(block: number): void {
+    const count = sizes[block]!
+    const stay = Math.ceil((count * n) / m)
+    const rest = new Float64Array(count)
+    kept[block] = 0
+    for (let i = 0; i < count; i++) {
+      const unit = order[block * m + i]!
+      let base = 0
+      for (let row = 0; row < rows; row++) {
+        let held = 0
+        for (let j = 0; j < count; j++) if (j !== i) insert(rest, held++, values[order[block * m + j]! * rows + row]!)
+        for (let j = 0; j < stay - 1; j++) base += rest[j]!
+        const threshold = held < stay ? -Infinity : rest[stay - 1]!
+        thresholds[unit * rows + row] = threshold
+        if (i === 0) kept[block]! += Math.max(threshold, values[unit * rows + row]!)
+      }
+      bases[unit] = base
+      if (i === 0) kept[block]! += base
+    }
+  }
+
+  function improve(a: number, b: number): boolean {
+    const before = kept[a]! + kept[b]!
+    let best = before + Math.abs(before) * 1e-9
+    let at: readonly [number, number] | undefined
+    for (let i = a * m; i < a * m + sizes[a]!; i++) {
+      for (let j = b * m; j < b * m + sizes[b]!; j++) {
+        const after = keptWith(order[i]!, order[j]!) + keptWith(order[j]!, order[i]!)
+        if (after > best) {
+          best = after
+          at = [i, j]
+        }
+      }
+    }
+    if (at === undefined) return false
+    exchange(...at)
+    return true
+  }
+
+  /** What the block of unit `left` keeps once `came` stands in its place. */
+  function keptWith(left: number, came: number): number {
+    let sum = bases[left]!
+    const [t, x] = [left * rows, came * rows]
+    for (let row = 0; row < rows; row++) {
+      const threshold = thresholds[t + row]!
+      const value = values[x + row]!
+      sum += value > threshold ? value : threshold
+    }
+    return sum
+  }
+
+  function exchange(i: number, j: number): void {
+    const unit = order[i]!
+    order[i] = order[j]!
+    order[j] = unit
+    refresh(Math.floor(i / m))
+    refresh(Math.floor(j / m))
+  }
+
+  function restore(to: Int32Array): void {
+    for (let b = 0; b < blocks; b++) {
+      const same = to.subarray(b * m, b * m + sizes[b]!).every((unit, i) => unit === order[b * m + i])
+      if (same) continue
+      order.set(to.subarray(b * m, b * m + sizes[b]!), b * m)
+      refresh(b)
+    }
+  }
+}
+
+/** Puts x among the first `count` numbers of a list that falls. */
+function insert(list: Float64Array, count: number, x: number): void {
+  let at = count
+  for (; at > 0 && list[at - 1]! < x; at--) list[at] = list[at - 1]!
+  list[at] = x
+}
+
+function shuffled(count: number, random: (n: number) => number): Int32Array {
+  const list = Int32Array.from({ length: count }, (_, i) => i)
+  for (let i = count - 1; i > 0; i--) {
+    const j = random(i + 1)
+    const other = list[i]!
+    list[i] = list[j]!
+    list[j] = other
+  }
+  return list
+}
+
+function randomIndex(stream: RandomStream): (n: number) => number {
+  let drawn = 0
+  return (n) => Math.floor(uniform(stream, drawn++) * n)
+}
