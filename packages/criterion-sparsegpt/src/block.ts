@@ -53,7 +53,12 @@ function triangleOf({ data, origin, stride }: Factor, at: number, size: number):
 }
 
 /** Puts the weights into `result` and updates the columns after the block: W −= errors · U. False where a weight is not finite in f32. */
-export function closeBlock({ from, rows, at, size, values, errors }: Block, factor: Factor, result: Float32Array, columns: number): boolean {
+export function closeBlock(
+  { from, rows, at, size, values, errors }: Block,
+  factor: Factor,
+  result: Float32Array,
+  columns: number,
+): boolean {
   let finite = 0
   for (let i = 0; i < rows; i++) {
     const target = result.subarray((from + i) * columns + at, (from + i) * columns + at + size)
@@ -64,7 +69,14 @@ export function closeBlock({ from, rows, at, size, values, errors }: Block, fact
   factor.workspace.subtractProduct(
     { matrix: factor.rows, start: next },
     { data: errors, start: 0, across: size, along: 1, count: rows, depth: size },
-    { data: factor.data, start: factor.origin - at * factor.stride - next, across: -1, along: -factor.stride, count: columns - next, depth: size },
+    {
+      data: factor.data,
+      start: factor.origin - at * factor.stride - next,
+      across: -1,
+      along: -factor.stride,
+      count: columns - next,
+      depth: size,
+    },
   )
   return finite === 0
 }

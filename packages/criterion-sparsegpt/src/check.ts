@@ -2,14 +2,20 @@ import { firstNotFinite, PareError, type Problem } from '@pare/core'
 
 /** Refuses what cannot be solved, before anything is computed. */
 export function checkProblem({ id, weight, rows, columns, stats, pattern, zeros, scope }: Problem): void {
-  const gram = stats['gram']
+  const gram = stats.gram
   if (weight.length !== rows * columns || gram?.length !== columns * columns)
-    throw new Error(`sparsegpt: '${id}' is ${rows} × ${columns}, with ${weight.length} weights and a Gram matrix of ${gram?.length}`)
-  if (!(Number.isInteger(zeros) && zeros >= 0 && zeros <= weight.length)) throw new Error(`sparsegpt: '${id}' cannot have ${zeros} zeros`)
+    throw new Error(
+      `sparsegpt: '${id}' is ${rows} × ${columns}, with ${weight.length} weights and a Gram matrix of ${gram?.length}`,
+    )
+  if (!(Number.isInteger(zeros) && zeros >= 0 && zeros <= weight.length))
+    throw new Error(`sparsegpt: '${id}' cannot have ${zeros} zeros`)
   if (pattern.kind === 'tile')
-    throw new PareError(`sparsegpt: '${id}' is to lose tiles of ${pattern.rows} × ${pattern.columns}; single elements or N:M were expected.`, {
-      hint: 'choose the structure element or nm, or for tiles a criterion such as wanda.',
-    })
+    throw new PareError(
+      `sparsegpt: '${id}' is to lose tiles of ${pattern.rows} × ${pattern.columns}; single elements or N:M were expected.`,
+      {
+        hint: 'choose the structure element or nm, or for tiles a criterion such as wanda.',
+      },
+    )
   if (scope !== 'row' && scope !== 'tensor')
     throw new PareError(`sparsegpt: '${id}' is to be ranked with scope ${scope}; row or tensor was expected.`, {
       hint: 'a solver sees one weight at a time: set scope to tensor.',

@@ -1,7 +1,8 @@
 import { PareError, type Problem, type Solution, type Solver } from '@pare/core'
 import { checkProblem } from './check.js'
-import { factorOfInverse } from './inverse.js'
+import { factorOfInverse, openRoom } from './inverse.js'
 import { keepLargest } from './keep-largest.js'
+import type { Settings } from './settings.js'
 import { update } from './update.js'
 
 export interface SparsegptOptions {
@@ -20,33 +21,35 @@ export interface SparsegptOptions {
  */
 export function sparsegpt({ damping = 0.01, block = 128, threads }: SparsegptOptions = {}): Solver {
   if (!(damping >= 0 && damping <= 1))
-    throw new PareError(`sparsegpt: damping is ${damping}; a number from 0 to 1 was expected.`, { hint: 'sparsegpt:damping=0.01 is usual.' })
+    throw new PareError(`sparsegpt: damping is ${damping}; a number from 0 to 1 was expected.`, {
+      hint: 'sparsegpt:damping=0.01 is usual.',
+    })
   if (!(Number.isInteger(block) && block > 0 && block % 4 === 0))
-    throw new PareError(`sparsegpt: block is ${block}; a multiple of four was expected.`, { hint: 'sparsegpt:block=128 is usual.' })
+    throw new PareError(`sparsegpt: block is ${block}; a multiple of four was expected.`, {
+      hint: 'sparsegpt:block=128 is usual.',
+    })
   return {
     kind: 'solver',
     name: 'sparsegpt',
     needs: { gram: { at: 'input', reduce: 'gram' } },
     scope: 'tensor',
-    solve: (problem) => solve(problem, { damping, block, threads }),
+    solve: (problem) => solve(problem, { damping, block, threads, elements: GIBIBYTE }),
   }
 }
 
 export default sparsegpt
 
-export interface Settings {
-  readonly damping: number
-  readonly block: number
-  readonly threads: number | undefined
-}
+/** In elements of f64. */
+const GIBIBYTE = 2 ** 27
 
 async function solve(problem: Problem, settings: Settings): Promise<Solution> {
   checkProblem(problem)
   if (problem.pattern.kind === 'free' && problem.zeros === 0) return { weight: problem.weight, notes: [] }
-  await using factored = await factorOfInverse(problem, settings)
-  if (!factored.factor) return { weight: keepLargest(problem), notes: factored.notes }
-  const weight = await update(problem, settings, factored.factor)
-  if (weight) return { weight, notes: factored.notes }
-  const note = 'the updated weights exceed f32: masked by |w|·√(mean x²) instead, without an update'
-  return { weight: keepLargest(problem), notes: [...factored.notes, note] }
+  await using workspace = await openRoom(problem, settings)
+  const { factor, notes } = await factorOfInverse(problem, settings, workspace)
+  if (!factor) return { weight: keepLargest(problem), notes }
+  const weight = await update(problem, settings, factor)
+  if (weight) return { weight, notes }
+  const note = 'the updated weights exceed f32: masked by |w|·√(mean x²), without an update'
+  return { weight: keepLargest(problem), notes: [...notes, note] }
 }

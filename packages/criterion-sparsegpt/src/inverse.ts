@@ -1,5 +1,14 @@
-import { cholesky, invertLower, type Matrix, meanOfDiagonal, openWorkspace, type Problem, raisedDampings, type Workspace } from '@pare/core'
-import type { Settings } from './index.js'
+import {
+  cholesky,
+  invertLower,
+  type Matrix,
+  meanOfDiagonal,
+  openWorkspace,
+  type Problem,
+  raisedDampings,
+  type Workspace,
+} from '@pare/core'
+import type { Settings } from './settings.js'
 
 /**
  * The upper triangular U with UᵀU = (G + λI)⁻¹. U[i, j] = data[origin − i · stride − j] for j ≥ i; elsewhere data mean nothing.
@@ -14,40 +23,41 @@ export interface Factor {
   readonly workspace: Workspace
 }
 
-export interface Factored extends AsyncDisposable {
+export interface Factored {
   /** Absent where no damping up to 1 makes the matrix positive definite. */
   readonly factor?: Factor
   readonly notes: readonly string[]
 }
 
-/** Rows of a weight that are updated together: as many as fit into 1 GiB of f64. */
-export const rowsAtATime = ({ rows, columns }: Problem) => Math.max(4, Math.min(rows, Math.floor(2 ** 27 / columns)))
+/** Rows of a weight that are updated together. */
+export const rowsAtATime = ({ rows, columns }: Problem, { elements }: Settings) =>
+  Math.max(1, Math.min(rows, Math.floor(elements / columns)))
+
+/** Room for the Gram matrix, and for the rows that are updated together. */
+export function openRoom(problem: Problem, settings: Settings): Promise<Workspace> {
+  const { columns } = problem
+  const matrices = [columns, rowsAtATime(problem, settings)].map((rows) => ({ rows, columns }))
+  return openWorkspace({ matrices, threads: settings.threads })
+}
 
 /**
  * With J for the order reversed: J(G + λI)J = L·Lᵀ, so G + λI = R·Rᵀ for the upper triangular R = J·L·J, and U = R⁻¹ = J·L⁻¹·J. One factorisation and
  * one inverse of a triangle; L⁻¹ stays where it is and is read backwards.
  */
-export async function factorOfInverse(problem: Problem, { damping, threads }: Settings): Promise<Factored> {
+export async function factorOfInverse(problem: Problem, { damping }: Settings, workspace: Workspace): Promise<Factored> {
   const { columns, signal } = problem
-  const shapes = [columns, rowsAtATime(problem)].map((rows) => ({ rows, columns }))
-  const workspace = await openWorkspace({ matrices: shapes, threads })
-  const close = { [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose]() }
-  try {
-    const [matrix, rows] = workspace.matrices as [Matrix, Matrix]
-    for (const tried of [damping, ...raisedDampings(damping)]) {
-      loadReversed(matrix, problem, tried)
-      if (!(await cholesky(workspace, matrix, signal))) continue
-      await invertLower(workspace, matrix, signal)
-      const { data, stride } = matrix
-      const factor = { data, origin: (columns - 1) * (stride + 1), stride, rows, workspace }
-      return { factor, notes: notesOf(problem, damping, tried), ...close }
-    }
-  } catch (error) {
-    await workspace[Symbol.asyncDispose]()
-    throw error
+  const [matrix, rows] = workspace.matrices as [Matrix, Matrix]
+  for (const tried of [damping, ...raisedDampings(damping)]) {
+    loadReversed(matrix, problem, tried)
+    if (!(await cholesky(workspace, matrix, signal))) continue
+    await invertLower(workspace, matrix, signal)
+    const { data, stride } = matrix
+    const factor = { data, origin: (columns - 1) * (stride + 1), stride, rows, workspace }
+    return { factor, notes: notesOf(problem, damping, tried) }
   }
-  const note = 'the Gram matrix is not positive definite even with a damping of 1: masked by |w|·√(mean x²), without an update'
-  return { notes: [note], ...close }
+  return {
+    notes: ['the Gram matrix is not positive definite even with a damping of 1: masked by |w|·√(mean x²), without an update'],
+  }
 }
 
 /** An input that is always zero costs nothing to lose: so small is its share of the mean of the diagonal, so that it goes first, by |w|. */
@@ -55,7 +65,7 @@ const DEAD = 1e-12
 
 /** The last row first, each row from its end. What is beyond the size of the matrix becomes the identity. */
 function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Problem, damping: number): void {
-  const gram = stats['gram']!
+  const gram = stats.gram!
   const mean = meanOfDiagonal(gram, columns) || 1
   data.fill(0)
   for (let i = 0; i < rows; i++) {
@@ -67,7 +77,10 @@ function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Proble
 }
 
 function notesOf({ stats }: Problem, asked: number, damping: number): string[] {
-  if (stats['gram']!.every((value) => value === 0)) return ['every input was zero in the calibration data: masked by |w|, without an update']
+  if (stats.gram!.every((value) => value === 0))
+    return ['every input was zero in the calibration data: masked by |w|, without an update']
   if (damping === asked) return []
-  return [`damping was raised from ${asked} to ${Number(damping.toPrecision(6))}: with less the Gram matrix is not positive definite`]
+  return [
+    `damping was raised from ${asked} to ${Number(damping.toPrecision(6))}: with less the Gram matrix is not positive definite`,
+  ]
 }

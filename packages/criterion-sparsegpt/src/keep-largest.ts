@@ -5,7 +5,7 @@ import { maskGroup } from './sweep.js'
 /** The weight masked by Wanda's |w|·√(mean x²) (Sun et al. 2023, arXiv 2306.11695), without an update. What was zero stays zero and counts. */
 export function keepLargest(problem: Problem): Float32Array {
   const { weight, columns, stats } = problem
-  const squares = Float64Array.from({ length: columns }, (_, j) => Math.max(0, stats['gram']![j * columns + j]!))
+  const squares = Float64Array.from({ length: columns }, (_, j) => Math.max(0, stats.gram![j * columns + j]!))
   const gone = Uint8Array.from(weight, (w) => (w === 0 ? 1 : 0))
   const scores = Float64Array.from(weight, (w, i) => (w === 0 ? -1 : w * w * squares[i % columns]!))
   mask(problem, scores, gone)

@@ -1,22 +1,26 @@
 import type { Problem } from '@pare/core'
 import { closeBlock, loadRows, openBlock } from './block.js'
-import type { Settings } from './index.js'
 import { type Factor, rowsAtATime } from './inverse.js'
 import { masker } from './mask.js'
 import { ranksOf } from './ranks.js'
+import type { Settings } from './settings.js'
 import { sweep } from './sweep.js'
 
 /** The weight with zeros, and what makes up for them: f32[rows × columns]. Undefined where that is not finite in f32. */
 export async function update(problem: Problem, settings: Settings, factor: Factor): Promise<Float32Array | undefined> {
   const { rows, columns, pattern, signal } = problem
   const result = new Float32Array(rows * columns)
-  const most = rowsAtATime(problem)
+  const most = rowsAtATime(problem, settings)
   const ranks = ranksOf(problem, most)
   const block = blockSize(problem, settings)
   for (let from = 0; from < rows; from += most) {
     const stripe = { from, to: Math.min(rows, from + most) }
     loadRows(problem, factor, stripe)
-    const mask = masker(problem, ranks.filter((rank) => rank.from >= from && rank.to <= stripe.to), stripe)
+    const mask = masker(
+      problem,
+      ranks.filter((rank) => rank.from >= from && rank.to <= stripe.to),
+      stripe,
+    )
     for (let at = 0; at < columns; at += block) {
       const opened = openBlock(problem, factor, stripe, at, Math.min(block, columns - at))
       if (pattern.kind === 'free') mask(opened)

@@ -13,7 +13,7 @@ test('the Cholesky factor of [[4, 2], [2, 5]] is [[2, 0], [1, 2]] and its invers
 })
 
 test.each([1, 2, 3])('with %i threads L·Lᵀ is the matrix and L⁻¹·L is I, at sizes on either side of a block', async (threads) => {
-  for (const size of [1, 3, 4, 127, 128, 129, 255, 258, 515]) {
+  for (const size of [1, 3, 4, 127, 128, 129, 258, 385]) {
     const matrix = randomGram(size, size + 3, size)
     const { factor, inverse } = await factorAndInverse(matrix, size, threads)
     expect(worst(product(factor, transposed(factor, size), size), matrix), `L·Lᵀ at ${size}`).toBeLessThan(1e-13 * size)

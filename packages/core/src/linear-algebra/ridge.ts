@@ -56,7 +56,9 @@ function checkSizes({ gram, cross, lambda }: RidgeProblem): { inputs: number; si
   const fits = inputs > 0 && Number.isInteger(inputs) && Number.isInteger(sides)
   if (!fits) throw new Error(`ridgeSolve: ${gram.length} and ${cross.length} numbers are no [n × n] and [n × sides]`)
   if (!(lambda >= 0 && lambda < Infinity))
-    throw new PareError(`ridgeSolve: lambda is ${lambda}; 0 or more was expected.`, { hint: 'a hundredth of the mean of the diagonal is usual.' })
+    throw new PareError(`ridgeSolve: lambda is ${lambda}; 0 or more was expected.`, {
+      hint: 'a hundredth of the mean of the diagonal is usual.',
+    })
   for (const [name, values] of Object.entries({ gram, cross })) {
     const at = firstNotFinite(values)
     if (at >= 0)

@@ -32,7 +32,7 @@ const [COUNT, NEXT, DONE] = [0, 1, 2] as const
 export async function startThreads(count: number, module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Threads> {
   const words = new Int32Array(memory.buffer, 0, JOB_BYTES / 4)
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-  const kernel = exports['subtractProduct'] as ProductKernel
+  const kernel = exports.subtractProduct as ProductKernel
   const source = `(${serve.toString()})(${claimStrips.toString()})`
   const workers = Array.from(
     { length: count },
@@ -87,7 +87,7 @@ function serve(claim: typeof claimStrips): void {
   parentPort?.postMessage('ready')
   for (let count = 0; ; count++) {
     while (Atomics.load(words, 0) === count) Atomics.wait(words, 0, count)
-    claim(words, exports['subtractProduct'] as ProductKernel)
+    claim(words, exports.subtractProduct as ProductKernel)
     Atomics.add(words, 2, 1)
     Atomics.notify(words, 2)
   }

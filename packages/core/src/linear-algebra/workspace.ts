@@ -30,7 +30,7 @@ export interface Target {
 export interface WorkspaceOptions {
   /** Sizes of the matrices. */
   readonly matrices: readonly { readonly rows: number; readonly columns: number }[]
-  /** This one counted. Where no memory can be shared it is one. Default: one for each core, and one for small matrices. */
+  /** This one counted. Where no memory can be shared it is one. Default: one for each core, at most 16, and one for small matrices. */
   readonly threads?: number | undefined
 }
 
@@ -41,7 +41,7 @@ export const BLOCK = 128
 export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptions): Promise<Workspace> {
   const shapes = sizes.map(({ rows, columns }) => ({ rows: roundUp(rows), stride: roundUp(columns) }))
   const elements = shapes.reduce((sum, { rows, stride }) => sum + rows * stride, 0)
-  const wanted = threads ?? (elements < WORTH_THREADS ? 1 : availableParallelism())
+  const wanted = threads ?? (elements < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS))
   const packed = PACKED_ROWS * BLOCK + BLOCK * Math.max(...shapes.map(({ stride }) => stride))
   const { memory, kind } = allocate(JOB_BYTES + 8 * (packed + elements), wanted > 1 ? 'shared' : 'plain')
   const pool = await startThreads(kind === 'shared' ? wanted - 1 : 0, productModule(kind), memory)
@@ -79,6 +79,8 @@ export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptio
 
 /** Elements from which on threads are worth their start of some 40 ms. */
 const WORTH_THREADS = 1 << 20
+/** Beyond, packing and the blocks of the diagonal, which one thread works on, are most of the time. */
+const MOST_THREADS = 16
 const PACKED_ROWS = 4096
 const PAGE = 65536
 
@@ -95,9 +97,12 @@ function allocate(bytes: number, kind: 'plain' | 'shared'): { memory: WebAssembl
     return { memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }), kind }
   } catch (cause) {
     if (kind === 'shared') return allocate(bytes, 'plain')
-    throw new PareError(`linear-algebra: matrices of ${Math.ceil(bytes / 2 ** 20)} MiB were asked for; 4096 MiB, as far as they are free, is the most.`, {
-      hint: 'leave the layer out with exclude, or choose a criterion that needs no matrix of all pairs of inputs.',
-      cause,
-    })
+    throw new PareError(
+      `linear-algebra: matrices of ${Math.ceil(bytes / 2 ** 20)} MiB were asked for; 4096 MiB, as far as they are free, is the most.`,
+      {
+        hint: 'leave the layer out with exclude, or choose a criterion that needs no matrix of all pairs of inputs.',
+        cause,
+      },
+    )
   }
 }
