@@ -69,20 +69,39 @@ export interface Solution {
 export interface UnitCriterion {
   readonly kind: 'units'
   readonly name: string
-  /** f64[units] for each group; higher is kept. */
+  /** f64[units] for each group; the lowest go first, ties in order of position. Compared between groups as they are where the scope is 'global'. */
   score(groups: readonly UnitGroup[], probe: Probe): Promise<readonly Float64Array[]>
 }
 
 /** What the pipeline hands to those who try things out: the model runs on calibration data. */
 export interface Probe {
   /**
-   * The mean loss with units gated: against labels where the data have them and `against` is 'labels', else the KL divergence from the model's own
-   * outputs. One entry for each setting; a gate is f32[units] by group id, 1 where a unit counts; groups that are not named stay as they are.
+   * The mean loss with units gated, one for each setting: a gate is f32[units] by group id, 1 where a unit counts; groups that are not named stay as
+   * they are. Throws PareError for groups along which statistics are taken: there a factor 0 is not removal.
    */
-  losses(groups: readonly UnitGroup[], settings: readonly Gates[], against: 'labels' | 'outputs'): Promise<readonly number[]>
-  /** Mean over all rows of the cosine between two values of the model: f64, one for each pair of names. */
-  cosines(pairs: readonly (readonly [string, string])[]): Promise<readonly number[]>
+  losses(groups: readonly UnitGroup[], settings: readonly Gates[], loss: Loss): Promise<readonly number[]>
+  /** How alike two values of the model are, f64, one for each pair of names: a mean over rows of calibration data. */
+  likeness(pairs: readonly (readonly [string, string])[], likeness: Likeness): Promise<readonly number[]>
+  /** By group id how many units are to go, where that is known before they are judged: not for a budget, nor where groups are ranked together. */
+  readonly removals?: ReadonlyMap<string, number>
   readonly signal?: AbortSignal
+}
+
+export interface Loss {
+  /**
+   * 'labels': mean −log p(label), of text of the tokens, of numbers the mean squared error. 'outputs': KL divergence from what the model gives with
+   * nothing gated; needs no labels.
+   */
+  readonly against: 'labels' | 'outputs'
+  /** Only the first so many samples. Default: all */
+  readonly samples?: number
+}
+
+export interface Likeness {
+  /** 'cosine' of two rows, or their 'angle' ÷ π: 0 where they point the same way, 1 where the opposite. */
+  readonly of: 'cosine' | 'angle'
+  /** A row lies along the last axis, of images [batch, channels, …] along the channels. 'last': only that of the last position of [batch, seq, width]. */
+  readonly rows: 'all' | 'last'
 }
 
 export type Gates = ReadonlyMap<string, Float32Array>
@@ -101,7 +120,7 @@ export interface Structure {
 
 /** How long the order of the channels of one group is searched. */
 export interface Permuting {
-  /** Additions and comparisons, at most: the same on every machine. Default: 2e9, two to three seconds. */
+  /** Additions and comparisons, at most: the same on every machine. Default: 4e8, some seconds. */
   readonly operations?: number
   /** After which the search ends where it is, and the plan says so: another run may find another order. Default: 60 */
   readonly seconds?: number

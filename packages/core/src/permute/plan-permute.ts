@@ -91,8 +91,8 @@ async function searchGroup(
   return { id, units, order: [...order], kept: { before: kept[0]! / all, after: kept[1]! / all }, ended }
 }
 
-/** Operations of the search of one group: two to three seconds on one core. */
-const OPERATIONS = 2e9
+/** Operations of the search of one group: some seconds on one core. */
+const OPERATIONS = 4e8
 
 function limitsFor(permute: NonNullable<PruneStep['structure']['permute']>, { seed, signal }: PlanOptions, id: string) {
   const end = performance.now() + (permute.seconds ?? 60) * 1000
