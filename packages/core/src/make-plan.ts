@@ -1,4 +1,5 @@
 import { type Model, PareError } from '@pare/onnx'
+import { checkAllocation } from './allocation-options.js'
 import { analyse } from './analyse.js'
 import { analyseUnits } from './analyse-units.js'
 import { applyStep } from './apply.js'
@@ -46,13 +47,13 @@ async function planStepsOf(step: PruneStep, { groups, ...models }: Given, option
   const masked = groups.filter((group) => group.kind === 'mask')
   if (units.length > 0 && masked.length > 0)
     throw new Error(`structure '${step.structure.name}' mixes groups that are masked with groups that are cut`)
+  checkAllocation(step, masked[0]?.pattern)
   if (units.length > 0) {
     const { target } = step
     if (target === undefined || !isForUnits(target))
       throw wrongTarget(step, 'cuts units and takes a ratio or a budget', '--ratio 0.3')
     const { criterion } = step
     if (criterion.kind === 'solver') throw wrongCriterion(step, 'changes single weights, and cannot judge units')
-    if (criterion.kind === 'units') throw wrongCriterion(step, 'tries units out, which is not wired up yet')
     return [await planCut({ step: { ...step, target, criterion }, groups: units, ...models }, options)]
   }
   const target = elementTarget(step)

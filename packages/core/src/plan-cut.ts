@@ -2,24 +2,21 @@ import { type Model, PareError } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
 import { applyStep } from './apply.js'
 import { statisticsFor } from './calibrate/statistics.js'
-import type { Criterion } from './contract.js'
+import type { Criterion, UnitCriterion, UnitGroup } from './contract.js'
 import { cpu } from './cpu.js'
 import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
+import { openProbe } from './probe/probe.js'
 import { newBuffers, precisionOf } from './stream.js'
 import { shareFor, triesFor } from './targets.js'
 import { trace } from './trace.js'
-import { limitsOf } from './unit-options.js'
-import { type Sliced, scoreUnits, type UnitScoring } from './unit-scores.js'
+import { limitsOf, type UnitLimits } from './unit-options.js'
+import { scoreUnits, type UnitScoring } from './unit-scores.js'
 import { type Ranked, rankUnits, unitsOf } from './units.js'
 
-/** Units that the step may remove. */
-export interface CutGroup extends Sliced {
-  readonly id: string
-}
-
 export interface CutRequest {
-  readonly step: PruneStep & { readonly target: UnitTarget; readonly criterion: Criterion }
-  readonly groups: readonly CutGroup[]
+  readonly step: PruneStep & { readonly target: UnitTarget; readonly criterion: Criterion | UnitCriterion }
+  /** Units that the step may remove. */
+  readonly groups: readonly UnitGroup[]
   /** The model that is cut. */
   readonly model: Model
   /** The model as it was before all steps: budgets are fractions of it. */
@@ -29,10 +26,15 @@ export interface CutRequest {
 /** Scores units, ranks them, and takes as many as the target asks for. */
 export async function planCut(request: CutRequest, options: PlanOptions): Promise<CutStep> {
   const { step, groups } = request
+  const { criterion } = step
   const limits = limitsOf(step)
   const units = unitsOf(groups)
-  const progress = counted(groups.length + ('ratio' in step.target ? 0 : triesFor(units)), options)
-  const removedAt = rankUnits(await scoresOf(request, options, progress), limits)
+  const scored = criterion.kind === 'units' ? 0 : groups.length
+  const progress = counted(scored + ('ratio' in step.target ? 0 : triesFor(units)), options)
+  const removedAt =
+    criterion.kind === 'units'
+      ? rankUnits(await triedScores({ ...request, criterion, limits }, options), { ...limits, comparable: true })
+      : rankUnits(await scoresOf({ ...request, criterion }, options, progress), limits)
   const stepAt = (share: number): CutStep => {
     const removed = removedAt(share)
     return {
@@ -59,17 +61,59 @@ function counted(total: number, { signal, onProgress }: PlanOptions): () => void
   }
 }
 
-async function scoresOf({ step, groups, model }: CutRequest, options: PlanOptions, progress: () => void): Promise<Ranked[]> {
-  const met = await metBy(step.criterion, { groups, model }, options)
+/** Scores of a criterion that tries or compares units. */
+async function triedScores(
+  { step, criterion, groups, model, limits }: CutRequest & { readonly criterion: UnitCriterion; readonly limits: UnitLimits },
+  options: PlanOptions,
+): Promise<Ranked[]> {
+  refuseNorm(step)
+  const removals = removalsKnown({ step, groups, limits })
+  await using probe = openProbe(model, { ...options, criterion: criterion.name, ...(removals && { removals }) })
+  const scores = await criterion.score(groups, probe)
+  return groups.map(({ id, units }, i) => {
+    const own = scores[i]
+    if (own?.length === units && !own.some(Number.isNaN)) return { units, scores: own }
+    throw new Error(
+      `criterion '${criterion.name}' gives ${own?.length ?? 'no'} scores, or NaN, for the ${units} units of '${id}'`,
+    )
+  })
+}
+
+function refuseNorm({ criterion, norm }: PruneStep): void {
+  if (norm === undefined) return
+  throw new PareError(
+    `criterion '${criterion.name}' judges whole units, and norm ${norm} puts saliencies of elements together.`,
+    {
+      hint: 'leave --norm out.',
+    },
+  )
+}
+
+/** How many units of each group go, where that follows from the target alone. */
+function removalsKnown({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
+  if (!('ratio' in step.target) || limits.scope !== 'group') return undefined
+  const alike = groups.map(({ units }) => ({ units, scores: new Float64Array(units) }))
+  const removed = rankUnits(alike, limits)(checkRatio(step.target.ratio))
+  return new Map(groups.map(({ id }, i) => [id, removed[i]!.length]))
+}
+
+type Scoring = Omit<CutRequest, 'original'> & { readonly criterion: Criterion }
+
+async function scoresOf(
+  { step, criterion, groups, model }: Scoring,
+  options: PlanOptions,
+  progress: () => void,
+): Promise<Ranked[]> {
+  const met = await metBy(criterion, { groups, model }, options)
   const precision = precisionOf(groups.flatMap(({ slices }) => slices))
   const scoring = {
     precision,
     buffers: newBuffers(),
     progress: () => options.signal?.throwIfAborted(),
-    kernel: (options.backend ?? cpu).compile(trace(step.criterion), precision),
+    kernel: (options.backend ?? cpu).compile(trace(criterion), precision),
     norm: step.norm ?? 'l1',
     seed: options.seed,
-    readersOnly: step.criterion.readersOnly ?? false,
+    readersOnly: criterion.readersOnly ?? false,
     ...(met && { met }),
   }
   const ranked: Ranked[] = []

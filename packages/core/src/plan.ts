@@ -1,3 +1,4 @@
+import type { Allocation } from './allocation.js'
 import type { AnalyseOptions } from './analyse.js'
 import type { Backend, Precision } from './backend.js'
 import type { Forward, Measured } from './calibrate/measure.js'
@@ -6,6 +7,7 @@ import type { MaskBits } from './mask-bits.js'
 import type { NmRule } from './patterns/nm.js'
 import type { TileRule } from './patterns/tiles.js'
 import type { PermuteStep } from './permute/step.js'
+import type { OpenTrials } from './probe/trials.js'
 import type { RowThresholds } from './rows.js'
 import type { Threshold } from './threshold.js'
 import type { UpdateStep } from './update.js'
@@ -91,6 +93,10 @@ export interface PruneStep extends AnalyseOptions {
   readonly target?: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
   readonly scope?: Scope
+  /** How a sparsity is spread over weights that are ranked each on its own; scope is then 'tensor' unless it is 'row'. Default: 'uniform' */
+  readonly allocation?: Allocation
+  /** How saliencies are made comparable between weights that are ranked together. Default: they are taken as they are. */
+  readonly normalize?: 'lamp'
   /** Block by block, each judged by what it meets once the blocks before it are pruned. For criteria that look at data. Default: false */
   readonly sequential?: boolean
   /** How elements are put together to the score of a unit. Default: 'l1' */
@@ -113,6 +119,8 @@ export interface PlanOptions {
   readonly backend?: Backend
   /** Runs models over calibration data, for criteria that look at them. */
   readonly forward?: Forward
+  /** Tries models out on calibration data, for criteria that judge whole units. */
+  readonly trials?: OpenTrials
   /** Statistics that were measured before, for criteria that look at them. */
   readonly measured?: Measured
 }

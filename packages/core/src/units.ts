@@ -7,12 +7,15 @@ export interface Ranked {
   readonly scores: Float64Array
 }
 
+/** `comparable`: scores of different groups are on one scale, as losses are, and not divided by anything. Default: false */
+type RankLimits = UnitLimits & { readonly comparable?: boolean }
+
 /**
  * Which units of each group go, in order, when a share of all units shall go: of each group round(share × its units), or, with scope 'global',
  * round(share × all units) over all groups by scores divided by their group's mean; then what stays is rounded up to the limits. The lowest scores go
  * first, ties in order of position. Ranks once; what goes for one share goes for every larger one.
  */
-export function rankUnits(groups: readonly Ranked[], limits: UnitLimits): (share: number) => number[][] {
+export function rankUnits(groups: readonly Ranked[], limits: RankLimits): (share: number) => number[][] {
   const orders = groups.map(({ scores }) => ascending(scores))
   const countsOf = limits.scope === 'global' ? globalCounts(groups, orders, limits) : groupCounts(groups)
   return (share) => {
@@ -34,9 +37,10 @@ function groupCounts(groups: readonly Ranked[]): Counts {
   return (share) => groups.map(({ units }) => Math.round(share * units))
 }
 
-function globalCounts(groups: readonly Ranked[], orders: readonly (readonly number[])[], { minUnits }: UnitLimits): Counts {
+function globalCounts(groups: readonly Ranked[], orders: readonly (readonly number[])[], limits: RankLimits): Counts {
+  const { minUnits, comparable = false } = limits
   const candidates = groups.flatMap(({ scores }, group) => {
-    const mean = scores.reduce((a, b) => a + b, 0) / scores.length
+    const mean = comparable ? 1 : scores.reduce((a, b) => a + b, 0) / scores.length
     // The last units of a group stay, whatever their scores.
     const order = orders[group]!.slice(0, -minUnits)
     return order.map((unit) => ({ group, score: mean === 0 ? 0 : scores[unit]! / mean }))

@@ -7,6 +7,7 @@ import { measure } from './measure.js'
 import type { Job, Reply } from './process.js'
 import type { Progress } from './request.js'
 import { loadRuntime, openSession } from './runtime.js'
+import { type Round, runTrials } from './trials.js'
 
 const PROGRESS_MS = 100
 
@@ -42,6 +43,14 @@ async function work(job: Job, reply: (message: Reply) => Promise<void>): Promise
   }
   if (job.kind === 'forward')
     return forward(runtime, job.request, { onPart: (part) => reply({ kind: 'part', part }), onProgress })
+  if (job.kind === 'trials') {
+    const ask = async (told?: readonly number[]) => {
+      const answered = new Promise<{ answer?: Round }>((resolve) => process.once('message', resolve))
+      await reply({ kind: 'ask', told })
+      return (await answered).answer
+    }
+    return runTrials(runtime, job.request, { ask, onProgress })
+  }
   return job.kind === 'latency' ? measureLatency(runtime, job.request, onProgress) : measure(runtime, job.request, { onProgress })
 }
 

@@ -78,7 +78,8 @@ function progressOf(done: number, { samples }: DataSet): Progress {
   return { done, ...(samples !== undefined && { total: samples }) }
 }
 
-function chooseOutput({ name, outputs }: Session, wanted: string | undefined): string {
+/** The output that is measured. */
+export function chooseOutput({ name, outputs }: Session, wanted: string | undefined): string {
   const found =
     wanted === undefined
       ? (outputs.find((output) => output.name === 'logits') ?? outputs[0])
@@ -90,7 +91,11 @@ function chooseOutput({ name, outputs }: Session, wanted: string | undefined): s
 }
 
 /** The fixed batch of the models, else the one asked for, else one that fits the size of the samples. */
-function chooseBatch(data: DataSet, inputs: readonly ModelValue[], wanted: number | undefined): { size: number; fixed: boolean } {
+export function chooseBatch(
+  data: DataSet,
+  inputs: readonly ModelValue[],
+  wanted: number | undefined,
+): { size: number; fixed: boolean } {
   const fixed = [...new Set(inputs.filter(({ shape }) => shape.length > 1).map(({ shape }) => shape[0]))].filter(
     (dim) => typeof dim === 'number',
   )

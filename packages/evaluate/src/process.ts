@@ -8,6 +8,7 @@ import { scrubEnvironment } from './environment.js'
 import type { ForwardPart, ForwardRequest } from './forward.js'
 import type { LatencyRequest } from './latency.js'
 import type { EvaluateRequest, Progress } from './request.js'
+import type { TrialRequest } from './trials.js'
 
 /** What the child is to do. */
 export type Job = { readonly onnxruntime?: string; readonly loader?: string } & (
@@ -16,12 +17,14 @@ export type Job = { readonly onnxruntime?: string; readonly loader?: string } & 
   | { readonly kind: 'compare'; readonly request: CompareRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }
+  | { readonly kind: 'trials'; readonly request: TrialRequest }
 )
 
 /** What the child says. */
 export type Reply =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'part'; readonly part: ForwardPart }
+  | { readonly kind: 'ask'; readonly told: unknown }
   | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
   | { readonly kind: 'bug'; readonly stack: string }
@@ -30,6 +33,8 @@ export interface ChildOptions {
   readonly onProgress?: (progress: Progress) => void
   /** Called with what a model gives, batch by batch. */
   readonly onPart?: (part: ForwardPart) => void
+  /** Called when the child wants to know what to do next, with what came out so far; what it gives is sent to the child. */
+  readonly onAsk?: (told: unknown) => Promise<unknown>
   /** Ends the child; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Wall-clock limit. Default: an hour. */
@@ -92,8 +97,8 @@ export async function runChild(
 }
 
 /** The child's result once it has ended. */
-function outcome(child: ChildProcess, name: string, { onProgress, onPart }: ChildOptions): Promise<unknown> {
-  let last: Exclude<Reply, { kind: 'progress' | 'part' }> | undefined
+function outcome(child: ChildProcess, name: string, { onProgress, onPart, onAsk }: ChildOptions): Promise<unknown> {
+  let last: Exclude<Reply, { kind: 'progress' | 'part' | 'ask' }> | undefined
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_TAIL)
@@ -101,6 +106,7 @@ function outcome(child: ChildProcess, name: string, { onProgress, onPart }: Chil
   child.on('message', (reply: Reply) => {
     if (reply.kind === 'progress') onProgress?.(reply.progress)
     else if (reply.kind === 'part') onPart?.(reply.part)
+    else if (reply.kind === 'ask') void onAsk?.(reply.told).then((answer) => child.send({ answer }, () => {}))
     else last = reply
   })
   return new Promise((resolve, reject) => {

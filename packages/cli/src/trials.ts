@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { OpenTrials } from '@pare/core'
+import { writeModel } from '@pare/onnx'
+import type { Calibration } from './forward.js'
+import type { Engine } from './work.js'
+
+/** What losses against labels need besides calibration data. */
+export interface TrialData extends Calibration {
+  /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  readonly label?: string
+  /** Name of the output that is judged. Default: 'logits', else the first. */
+  readonly output?: string
+}
+
+/** Tries models out on calibration data in a child process, which stays as long as it is asked for more. */
+export function trialsOver(
+  { data, text, samples, batch, threads, trusted, label, output }: TrialData,
+  engine: Engine = {},
+): OpenTrials {
+  return async (model, { given, signal }) => {
+    const { openTrials } = await import('@pare/evaluate')
+    const folder = await mkdtemp(join(tmpdir(), 'pare-trials-'))
+    const remove = () => rm(folder, { recursive: true, force: true })
+    const path = join(folder, 'trials.onnx')
+    try {
+      await writeModel(model, path, signal === undefined ? {} : { signal })
+    } catch (error) {
+      await remove()
+      throw error
+    }
+    const request = {
+      ...{ model: path, data, given },
+      ...(text && { text }),
+      ...(batch !== undefined && { batch }),
+      ...(threads !== undefined && { threads }),
+      ...(trusted !== undefined && { trusted }),
+      ...(label !== undefined && { label }),
+      ...(output !== undefined && { output }),
+    }
+    const trials = openTrials(request, {
+      // As long as it takes: progress shows, and it can be stopped.
+      timeoutMs: Number.MAX_SAFE_INTEGER,
+      ...(signal && { signal }),
+      ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
+      ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
+    })
+    return {
+      losses: (settings, { against, samples: most = samples, onProgress }) =>
+        trials.losses({ settings, against, ...(most !== undefined && { samples: Math.min(most, samples ?? most) }) }, onProgress),
+      async [Symbol.asyncDispose]() {
+        await trials[Symbol.asyncDispose]()
+        await remove()
+      },
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import {
+  type AttributeValue,
+  dataTypeCode,
+  editGraph,
+  editModel,
+  editNode,
+  type Model,
+  makeNode,
+  makeTensor,
+  makeValueInfo,
+  type Node,
+  PareError,
+  type Tensor,
+} from '@pare/onnx'
+import { withGatedEnds } from '../blocks/gated-ends.js'
+import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract.js'
+import { type Axis, atomsOf, unitsAlong } from '../dependency/axis.js'
+import { type Coupling, findCoupling } from '../dependency/groups.js'
+import type { Contraction } from '../dependency/site.js'
+import { ANOTHER } from '../removed-units.js'
+import type { Setting } from './trials.js'
+
+/** A model whose units have factors, and the factors that leave it as it is. */
+export interface GatedModel {
+  readonly model: Model
+  readonly given: Setting
+}
+
+/** Name of the input that holds the factors of a group's units, f32[units]. */
+export const gateOf = (id: string) => `gate/${id}`
+
+/**
+ * The model with the units of some groups multiplied by inputs: wherever values are summed over them, and of a block g · end + (1 − g) · beginning.
+ * With factors of 0 it computes what the cut model does, with factors of 1 what it did. Throws PareError for groups along which statistics are taken.
+ */
+export async function withGates(model: Model, groups: readonly UnitGroup[]): Promise<GatedModel> {
+  const coupling = await findCoupling(model)
+  const writer = new GateWriter(model.opsets.get('') ?? 1)
+  const coupled = groups.filter((group) => group.kind === 'coupled')
+  const blocks = groups.filter((group) => group.kind === 'block')
+  const sitesOf = contractionsOf(coupled, coupling)
+  for (const node of model.graph.nodes) writer.gated(node, sitesOf.get(node) ?? [])
+  const { graph } = model
+  const within = editModel(model, {
+    graph: editGraph(graph, {
+      nodes: writer.nodes,
+      initializers: [...graph.initializers, ...writer.constants],
+      inputs: [
+        ...graph.inputs,
+        ...groups.map(({ id, units }) => makeValueInfo({ name: gateOf(id), type: 'float32', shape: [units] })),
+      ],
+    }),
+  })
+  const given = groups.map(({ id, units }) => {
+    return [gateOf(id), { type: 'float32', shape: [units], data: new Float32Array(units).fill(1) }] as const
+  })
+  return { model: withGatedEnds(within, blocks.map(factorsOf)), given: Object.fromEntries(given) }
+}
+
+const factorsOf = (group: BlockGroup) => ({ group, input: gateOf(group.id) })
+
+/** A contraction, and the groups whose units are summed over there. */
+interface GateSite extends Contraction {
+  readonly rank: number
+  readonly gates: readonly { readonly group: CoupledGroup; readonly atom: Axis }[]
+}
+
+function contractionsOf(groups: readonly CoupledGroup[], { atoms, dependencies }: Coupling): Map<Node, GateSite[]> {
+  const gates = groups.map((group) => {
+    const atom = atoms.get(group.id)
+    if (atom?.size !== group.units) throw new PareError(`the model has no group '${group.id}' of ${group.units} units.`, ANOTHER)
+    if (group.roles.has('norm')) throw seenByNorm(group)
+    return { group, atom }
+  })
+  const found = new Map<Node, GateSite[]>()
+  for (const site of dependencies.contractions) {
+    const within = atomsOf(site.along)
+    const own = gates.filter(({ atom }) => within.has(atom))
+    const rank = dependencies.axesAt(site.node.outputs[0]!, site.input)?.length
+    if (own.length === 0 || rank === undefined) continue
+    found.set(site.node, [...(found.get(site.node) ?? []), { ...site, rank, gates: own }])
+  }
+  return found
+}
+
+function seenByNorm({ id }: CoupledGroup): PareError {
+  return new PareError(
+    `the units of '${id}' cannot be tried one by one: a normalisation takes statistics over them, so a factor 0 is not removal.`,
+    { hint: 'judge them by their weights or by activations: --criterion magnitude or activation.' },
+  )
+}
+
+/** Nodes of a gated model, as they are put together. */
+class GateWriter {
+  readonly nodes: Node[] = []
+  readonly constants: Tensor[] = []
+
+  constructor(private readonly opset: number) {}
+
+  /** A node that sums over units reads them multiplied by their factors. */
+  gated(node: Node, sites: readonly GateSite[]): void {
+    let now = node
+    for (const site of sites) {
+      let name = now.inputs[site.input]!
+      for (const { group, atom } of site.gates) name = this.#add('Mul', [name, this.#factor(name, { ...site, group, atom })])
+      now = editNode(now, { inputs: now.inputs.map((each, i) => (i === site.input ? name : each)) })
+    }
+    this.nodes.push(now)
+  }
+
+  /** [size of the axis, 1, …]: of each position the factor of its unit, 1 where it belongs to none. */
+  #factor(value: string, { group, atom, along, axis, rank }: GateSite & { group: CoupledGroup; atom: Axis }): string {
+    const units = unitsAlong(along, atom).map((unit) => (unit < 0 ? group.units : unit))
+    const one = this.#constant(makeTensor({ name: this.#name(), type: 'float32', values: [1] }))
+    const factors = this.#add('Concat', [gateOf(group.id), one], { axis: 0n })
+    const spread = this.#add('Gather', [factors, this.#ints([...units])], { axis: 0n })
+    const shaped = this.#add('Reshape', [spread, this.#ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
+    if (this.opset >= 15) return this.#add('CastLike', [shaped, value])
+    const type = group.slices[0]!.tensor.type
+    return type === 'float32' ? shaped : this.#add('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
+  }
+
+  #add(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
+    const output = this.#name()
+    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
+    return output
+  }
+
+  #ints(values: readonly number[]): string {
+    return this.#constant(makeTensor({ name: this.#name(), type: 'int64', values }))
+  }
+
+  #constant(tensor: Tensor): string {
+    this.constants.push(tensor)
+    return tensor.name
+  }
+
+  #name(): string {
+    return `gates/${this.#next++}`
+  }
+  #next = 0
+}

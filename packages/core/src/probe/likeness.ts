@@ -1,0 +1,151 @@
+import {
+  type AttributeValue,
+  editGraph,
+  editModel,
+  inferShapes,
+  type Model,
+  makeNode,
+  makeTensor,
+  makeValueInfo,
+  type Node,
+  PareError,
+  type Tensor,
+} from '@pare/onnx'
+import { sumOf } from '../blocks/flow.js'
+import { withSumsGiven } from '../blocks/skip-norms.js'
+import type { Forward } from '../calibrate/measure.js'
+import type { Likeness } from '../contract.js'
+import { withoutDead } from '../tidy.js'
+
+export type Pair = readonly [string, string]
+
+/** Runs the part of a model that leads to some values over the data, and compares them row by row within the graph: only sums come back. */
+export async function meanLikeness(
+  model: Model,
+  {
+    pairs,
+    likeness,
+    ...run
+  }: { readonly pairs: readonly Pair[]; readonly likeness: Likeness } & Omit<Parameters<Forward>[1], 'sums'>,
+  forward: Forward,
+): Promise<number[]> {
+  if (pairs.length === 0) return []
+  const measuring = await measuringModel(model, pairs, likeness)
+  const names = pairs.flatMap((_, i) => [sumName(i), countName(i)])
+  const totals = new Map(names.map((name) => [name, 0]))
+  for await (const { outputs } of forward(measuring, { ...run, sums: new Set(names) }))
+    for (const name of names) totals.set(name, totals.get(name)! + Number(outputs[name]?.[0] ?? 0))
+  return pairs.map(([from, to], i) => {
+    const mean = totals.get(sumName(i))! / totals.get(countName(i))!
+    if (!Number.isNaN(mean)) return mean
+    throw new PareError(`'${from}' and '${to}' cannot be compared on the calibration data: they hold NaN, or there are none.`, {
+      hint: 'check the data for NaN, and the model with pare evaluate: it must run on them.',
+    })
+  })
+}
+
+const sumName = (pair: number) => `likeness/${pair}/sum`
+const countName = (pair: number) => `likeness/${pair}/rows`
+
+async function measuringModel(model: Model, pairs: readonly Pair[], likeness: Likeness): Promise<Model> {
+  const { shapes } = await inferShapes(model)
+  const sums = new Map(model.graph.nodes.map((node) => [sumOf(node), node.outputs[0] ?? '']))
+  const writer = new Writer(model.opsets.get('') ?? 1)
+  for (const [i, pair] of pairs.entries()) {
+    const [a, b] = pair.map((name) => {
+      const rank = (shapes.get(name) ?? shapes.get(sums.get(name) ?? ''))?.length
+      return writer.rows(name, { rank, rows: likeness.rows })
+    })
+    writer.compared([a!, b!], { of: likeness.of, sum: sumName(i), count: countName(i) })
+  }
+  const outputs = pairs.flatMap((_, i) => [sumName(i), countName(i)]).map((name) => makeValueInfo({ name }))
+  const { graph } = model
+  const edited = editGraph(graph, {
+    nodes: withSumsGiven([...graph.nodes, ...writer.nodes]),
+    initializers: [...graph.initializers, ...writer.constants],
+    outputs,
+  })
+  return withoutDead(model, editModel(model, { graph: edited }))
+}
+
+class Writer {
+  readonly nodes: Node[] = []
+  readonly constants: Tensor[] = []
+  readonly #rows = new Map<string, string>()
+  #next = 0
+
+  constructor(private readonly opset: number) {}
+
+  /** f32[rows, width] of a value. */
+  rows(value: string, { rank, rows }: { rank: number | undefined; rows: Likeness['rows'] }): string {
+    const known = this.#rows.get(value)
+    if (known !== undefined) return known
+    if (rank === undefined || rank < 2 || (rows === 'last' && rank !== 3)) throw notRows(value, rank, rows)
+    const floats = this.#node('Cast', [value], { to: 1n })
+    const made = rows === 'last' ? this.#node('Gather', [floats, this.#ints(-1)], { axis: 1n }) : this.#flat(floats, rank)
+    this.#rows.set(value, made)
+    return made
+  }
+
+  /** Rows of 2 and 3 axes lie along the last one, of images along the channels. */
+  #flat(value: string, rank: number): string {
+    const others = Array.from({ length: rank - 2 }, (_, i) => BigInt(i + 2))
+    const last = rank > 3 ? this.#node('Transpose', [value], { perm: [0n, ...others, 1n] }) : value
+    return this.#node('Flatten', [last], { axis: BigInt(rank - 1) })
+  }
+
+  /** a · b ÷ (‖a‖ ‖b‖), or its arccosine ÷ π, summed over the rows; and their number. */
+  compared([a, b]: readonly [string, string], { of, sum, count }: { of: Likeness['of']; sum: string; count: string }): void {
+    const dot = (x: string, y: string) => this.#sum(this.#node('Mul', [x, y]), 1)
+    // Root by root: the product of two squares may leave the range of f32.
+    const norms = this.#node('Mul', [this.#node('Sqrt', [dot(a, a)]), this.#node('Sqrt', [dot(b, b)])])
+    const cosine = this.#node('Div', [dot(a, b), this.#node('Max', [norms, this.#float(TINY)])])
+    const within = this.#node('Max', [this.#node('Min', [cosine, this.#float(1)]), this.#float(-1)])
+    const each = of === 'cosine' ? within : this.#node('Div', [this.#node('Acos', [within]), this.#float(Math.PI)])
+    this.#sum(each, 0, sum)
+    this.#node('Shape', [each], {}, `${count}/shape`)
+    this.#node('Cast', [`${count}/shape`], { to: 1n }, count)
+  }
+
+  #sum(of: string, axis: number, as?: string): string {
+    const isInput = this.opset >= 13
+    const inputs = isInput ? [of, this.#ints([axis])] : [of]
+    return this.#node('ReduceSum', inputs, { ...(!isInput && { axes: [BigInt(axis)] }), keepdims: 0n }, as)
+  }
+
+  #node(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}, output = this.#name()): string {
+    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
+    return output
+  }
+
+  #float(value: number): string {
+    return this.#constant(makeTensor({ name: this.#name(), type: 'float32', shape: [], values: [value] }))
+  }
+
+  #ints(values: number | readonly number[]): string {
+    const list = typeof values === 'number' ? [values] : values
+    const shape = typeof values === 'number' ? [] : [list.length]
+    return this.#constant(makeTensor({ name: this.#name(), type: 'int64', shape, values: list }))
+  }
+
+  #constant(tensor: Tensor): string {
+    this.constants.push(tensor)
+    return tensor.name
+  }
+
+  #name(): string {
+    return `likeness/node${this.#next++}`
+  }
+}
+
+/** A row of zeros is at a right angle to everything. */
+const TINY = 1e-30
+
+function notRows(value: string, rank: number | undefined, rows: Likeness['rows']): PareError {
+  const found = rank === undefined ? 'its number of axes does not follow from the model' : `it has ${rank} axes`
+  return rows === 'last'
+    ? new PareError(`'${value}' has no last position: ${found}, and [batch, seq, width] was expected.`, {
+        hint: 'compare all rows: --criterion block-influence:by=cosine.',
+      })
+    : new PareError(`'${value}' cannot be compared row by row: ${found}.`, { hint: 'export the model with shapes.' })
+}

@@ -1,0 +1,36 @@
+import type { Model } from '@pare/onnx'
+import type { Loss } from '../contract.js'
+
+/** Values of inputs of a model, by name. */
+export type Setting = Readonly<Record<string, InputValue>>
+
+export interface InputValue {
+  readonly type: 'float32' | 'float64' | 'float16'
+  readonly shape: readonly number[]
+  /** float16: the bits of the halves. */
+  readonly data: Float32Array | Float64Array | Uint16Array
+}
+
+/** Opens a model to be run over calibration data again and again, each time with other values of some inputs. Handed in: core has no run time. */
+export type OpenTrials = (
+  model: Model,
+  options: {
+    /** Inputs that do not come from the data, and what they hold unless a setting says otherwise. */
+    readonly given: Setting
+    readonly signal?: AbortSignal
+  },
+) => Promise<Trials>
+
+/** A model that is loaded, and the data it runs on. */
+export interface Trials extends AsyncDisposable {
+  /** The loss with each setting, NaN where an output holds NaN. All settings see the same samples. One call at a time. */
+  losses(
+    settings: readonly Setting[],
+    options: TrialLoss & { readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void },
+  ): Promise<readonly number[]>
+}
+
+/** A loss, or a metric by its name, then its value. */
+export interface TrialLoss extends Omit<Loss, 'against'> {
+  readonly against: Loss['against'] | { readonly metric: string }
+}
