@@ -26,8 +26,7 @@ export interface MaskRequest {
 /** Decides which elements of weights go. */
 export async function planMask({ step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
   const { criterion, target, structure } = step
-  // N:M compares within blocks of a row.
-  const scope = pattern.kind === 'nm' ? 'row' : (step.scope ?? criterion.scope ?? 'global')
+  const scope = scopeOf(step, pattern)
   const traced = trace(criterion)
   const saliency: Expression = 'threshold' in target ? { op: 'abs', of: traced } : traced
   const head = { kind: 'mask', structure: structure.name, criterion: criterion.name, scope, target, saliency } as const
@@ -44,10 +43,21 @@ export async function planMask({ step, weights, pattern, model }: MaskRequest, o
   return all
 }
 
+function scopeOf({ scope, criterion, allocation, normalize }: MaskRequest['step'], pattern: Pattern): Scope {
+  // N:M compares within blocks of a row.
+  if (pattern.kind === 'nm') return 'row'
+  if (scope !== undefined) return scope
+  if (normalize !== undefined) return 'global'
+  if (allocation !== undefined) return criterion.scope === 'row' ? 'row' : 'tensor'
+  return criterion.scope ?? 'global'
+}
+
 async function masked(head: MaskStep, { step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
   const { scope, saliency } = head
   const statistics = await statisticsFor(step.criterion, { model, weights }, options)
-  const request = { weights, pattern, scope, target: step.target, saliency, ...(statistics && { statistics }) }
+  const { target, allocation, normalize } = step
+  const spread = { ...(allocation && { allocation }), ...(normalize && { normalize }) }
+  const request = { weights, pattern, scope, target, saliency, ...spread, ...(statistics && { statistics }) }
   const { precision, selections } = await select(request, { backend: cpu, ...options })
   const entries: MaskedWeight[] = []
   for (const [i, weight] of weights.entries()) {

@@ -1,13 +1,16 @@
 import { PareError } from '@pare/onnx'
+import type { Allocation } from './allocation.js'
 import type { Backend, Precision } from './backend.js'
 import type { WeightStatistics } from './calibrate/statistics.js'
 import type { Expression, Pattern, Scope, Weight } from './contract.js'
+import { lampCounts } from './lamp.js'
 import type { SaliencyRule } from './patterns/masked-in.js'
 import { selectNm } from './patterns/nm.js'
 import { selectTiles, selectTilesBelow } from './patterns/tiles.js'
 import type { TileSize } from './patterns/tiling.js'
 import type { ElementTarget, PlanOptions } from './plan.js'
 import { selectInRows } from './rows.js'
+import { sharesOf } from './shares.js'
 import { newBuffers, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
 import { type Scoring, type Selection, selectLowest } from './threshold.js'
 
@@ -20,6 +23,10 @@ export interface SelectRequest {
   readonly saliency: Expression
   /** What the weights meet, where the saliency says so. */
   readonly statistics?: WeightStatistics
+  /** How a sparsity is spread over weights, where scope is 'row' or 'tensor'. Default: 'uniform' */
+  readonly allocation?: Allocation
+  /** How saliencies are made comparable between weights, where scope is 'global'. Default: they are taken as they are. */
+  readonly normalize?: 'lamp'
 }
 
 export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
@@ -29,7 +36,7 @@ export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
  * as many fewer as the next tile is too large.
  */
 export async function select(
-  { weights, pattern = { kind: 'free' }, scope, target, saliency, statistics }: SelectRequest,
+  { weights, pattern = { kind: 'free' }, saliency, statistics, ...ranking }: SelectRequest,
   options: PlanOptions & { readonly backend: Backend },
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   const precision = precisionOf(weights)
@@ -40,13 +47,13 @@ export async function select(
     buffers: newBuffers(),
     progress: progressOf(sources, options),
   }
-  return { precision, selections: await selectBy(pattern, sources, { scope, target }, scoring) }
+  return { precision, selections: await selectBy(pattern, sources, ranking, scoring) }
 }
 
 async function selectBy(
   pattern: Pattern,
   sources: readonly Source[],
-  { scope, target }: Pick<SelectRequest, 'scope' | 'target'>,
+  { scope, target, allocation, normalize }: Pick<SelectRequest, 'scope' | 'target' | 'allocation' | 'normalize'>,
   scoring: Scoring,
 ): Promise<Selected[]> {
   if (pattern.kind === 'nm') return selectNm(sources, pattern, scoring)
@@ -56,11 +63,12 @@ async function selectBy(
     return selectBelow(sources, roundUp(below, scoring.precision), scoring)
   }
   const sparsity = checkSparsity(target.sparsity)
-  if (pattern.kind === 'free') return selectShare(sources, { scope, sparsity }, scoring)
+  const shares = await sharesOf(sources, { sparsity, allocation }, scoring)
+  if (pattern.kind === 'free') return selectShare(sources, { scope, shares, normalize }, scoring)
   const request = {
     scope: scope === 'group' ? 'tensor' : scope,
     tile: sizeOf(pattern),
-    shares: sharesOf(sources, sparsity),
+    shares,
   } as const
   return selectTiles(sources, request, scoring)
 }
@@ -76,30 +84,18 @@ function checkSparsity(sparsity: number): number {
 
 async function selectShare(
   sources: readonly Source[],
-  { scope, sparsity }: { scope: Scope; sparsity: number },
+  { scope, shares: own, normalize }: { scope: Scope; shares: readonly number[]; normalize: 'lamp' | undefined },
   scoring: Scoring,
 ): Promise<Selected[]> {
-  const elements = sources.reduce((total, source) => total + source.elements, 0)
-  if (scope === 'global') return selectLowest(sources, Math.round(sparsity * elements), scoring)
-  const shares = sharesOf(sources, sparsity)
+  const all = own.reduce((a, b) => a + b, 0)
+  if (scope === 'global' && normalize === undefined) return selectLowest(sources, all, scoring)
+  const shares = scope === 'global' ? await lampCounts(sources, all, scoring) : own
   const selections: Selected[] = []
   for (const [i, source] of sources.entries()) {
     if (scope === 'row') selections.push(await selectInRows(source, shares[i]!, scoring))
     else selections.push(...(await selectLowest([source], shares[i]!, scoring)))
   }
   return selections
-}
-
-/** Whole numbers of elements, one for each weight, that add up to round(sparsity × all elements): each is at most one off its own share. */
-function sharesOf(sources: readonly Source[], sparsity: number): number[] {
-  let elements = 0
-  let given = 0
-  return sources.map((source) => {
-    elements += source.elements
-    const share = Math.round(sparsity * elements) - given
-    given += share
-    return share
-  })
 }
 
 /** Masks whatever lies below `below`. */

@@ -1,8 +1,8 @@
 import type { Floats } from '../backend.js'
-import { BUCKETS, digitReader, rangeOf } from '../keys.js'
 import { saliencyOf } from '../saliency.js'
 import type { Source } from '../stream.js'
 import { type Scoring, selectLowest } from '../threshold.js'
+import { type Border, borderAmong, type Candidate, findBorder } from './border.js'
 import { readStripes } from './stripes.js'
 import { scoreTiles, type TileSize, type Tiles, type Tiling, tilingOf } from './tiling.js'
 
@@ -41,7 +41,7 @@ export async function selectTiles(
   const tiled = sources.map((source, i) => ({ source, tiling: tilingOf(source.weight.rows, tile), zeros: zeros[i]! }))
   if (scope === 'global') {
     const all = shares.reduce((a, b) => a + b, 0) - zeros.reduce((a, b) => a + b, 0)
-    return rulesOf(tiled, { border: await findBorder(tiled, all, scoring), tile }, scoring)
+    return rulesOf(tiled, { border: await findBorder(streamsOf(tiled, scoring), all), tile }, scoring)
   }
   const selections: TileSelection[] = []
   let over = 0
@@ -93,98 +93,12 @@ interface Tiled {
   readonly zeros: number
 }
 
+const streamsOf = (tiled: readonly Tiled[], scoring: Scoring) => tiled.map((each) => () => readTiles(each, scoring))
+
 async function* readTiles({ source, tiling }: Tiled, scoring: Scoring): AsyncGenerator<Tiles> {
   for await (const chunk of readStripes(source, tiling.stripes, scoring)) {
     yield scoreTiles(saliencyOf(scoring.kernel, chunk), chunk.start, tiling).tiles
   }
-}
-
-/** The first tile that stays, in the order of scores, weights and numbers. Undefined: all go. */
-interface Border {
-  readonly score: number
-  readonly weight: number
-  readonly tile: number
-}
-
-/** Narrows down by digits of the score, as for elements, until what is left fits into memory or is all equal. */
-async function findBorder(tiled: readonly Tiled[], budget: number, scoring: Scoring): Promise<Border | undefined> {
-  const digitOf = digitReader('f64')
-  const digits: number[] = []
-  let range = { low: -Infinity, high: Infinity }
-  let left = Math.max(budget, 0)
-  do {
-    const added = new Float64Array(BUCKETS)
-    const sizes = new Float64Array(BUCKETS)
-    for (const each of tiled) {
-      for await (const { scores, added: elements } of readTiles(each, scoring)) {
-        for (let t = 0; t < scores.length; t++) {
-          if (!(scores[t]! >= range.low && scores[t]! <= range.high)) continue
-          const digit = digitOf(scores[t]!, digits.length)
-          added[digit]! += elements[t]!
-          sizes[digit]!++
-        }
-      }
-    }
-    let digit = 0
-    while (digit < BUCKETS && added[digit]! <= left) left -= added[digit++]!
-    if (digit === BUCKETS) return undefined
-    digits.push(digit)
-    range = rangeOf(digits, 'f64')
-    if (sizes[digit]! <= CAPACITY) return borderAmong(await gather(tiled, range, scoring), left)
-  } while (digits.length < 4)
-  return borderOfEqual(tiled, { score: range.low, left }, scoring)
-}
-
-/** Most tiles that are held in memory. */
-const CAPACITY = 1 << 20
-
-interface Candidate extends Border {
-  readonly added: number
-}
-
-async function gather(
-  tiled: readonly Tiled[],
-  { low, high }: { low: number; high: number },
-  scoring: Scoring,
-): Promise<Candidate[]> {
-  const all: Candidate[] = []
-  for (const [weight, each] of tiled.entries()) {
-    for await (const { first, scores, added } of readTiles(each, scoring)) {
-      for (let t = 0; t < scores.length; t++) {
-        const score = scores[t]!
-        if (score >= low && score <= high) all.push({ score, weight, tile: first + t, added: added[t]! })
-      }
-    }
-  }
-  return all
-}
-
-function borderAmong(candidates: Candidate[], budget: number): Border | undefined {
-  let left = Math.max(budget, 0)
-  candidates.sort((a, b) => a.score - b.score || a.weight - b.weight || a.tile - b.tile)
-  return candidates.find(({ added }) => {
-    left -= added
-    return left < 0
-  })
-}
-
-/** The border among more equal tiles than are held in memory: they are counted off in order. */
-async function borderOfEqual(
-  tiled: readonly Tiled[],
-  { score, left }: { score: number; left: number },
-  scoring: Scoring,
-): Promise<Border | undefined> {
-  let rest = left
-  for (const [weight, each] of tiled.entries()) {
-    for await (const { first, scores, added } of readTiles(each, scoring)) {
-      for (let t = 0; t < scores.length; t++) {
-        if (scores[t] !== score) continue
-        rest -= added[t]!
-        if (rest < 0) return { score, weight, tile: first + t }
-      }
-    }
-  }
-  return undefined
 }
 
 async function rulesOf(
@@ -220,7 +134,7 @@ async function selectInWeight(
   { share, tile }: { share: number; tile: TileSize },
   scoring: Scoring,
 ): Promise<TileSelection> {
-  const border = await findBorder([each], share - each.zeros, scoring)
+  const border = await findBorder(streamsOf([each], scoring), share - each.zeros)
   return (await rulesOf([each], { border, tile }, scoring))[0]!
 }
 
