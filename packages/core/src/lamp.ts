@@ -1,7 +1,7 @@
 import type { Floats } from './backend.js'
 import { type Border, findBorder, type Scored, type ScoredStream } from './patterns/border.js'
 import { readChunks, type Source } from './stream.js'
-import type { Scoring } from './threshold.js'
+import { type Scoring, selectLowest } from './threshold.js'
 
 /**
  * How many elements of each weight go when `count` of all go, ranked by LAMP: score(u) = s_u² / Σ_{v: s_v ≥ s_u} s_v² within the weight of u, s being the
@@ -14,7 +14,9 @@ export async function lampCounts(sources: readonly Source[], count: number, scor
       () =>
         sortedScores(source, scoring),
   )
-  const border = await findBorder(streams, count)
+  // Also refuses weights that are not finite.
+  const zeros = (await selectLowest(sources, 0, scoring)).reduce((total, each) => total + each.zeros, 0)
+  const border = await findBorder(streams, count - zeros)
   if (border === undefined) return sources.map(({ elements }) => elements)
   const counts: number[] = []
   for (const [weight, stream] of streams.entries()) counts.push(await countBefore(weight, stream, border))
@@ -35,7 +37,8 @@ async function countBefore(weight: number, stream: ScoredStream, border: Border)
 
 async function* sortedScores(source: Source, scoring: Scoring): AsyncGenerator<Scored> {
   const saliency = await saliencies(source, scoring)
-  yield { first: 0, scores: lampScores(saliency), added: new Float64Array(saliency.length).fill(1) }
+  const scores = lampScores(saliency)
+  yield { first: 0, scores, added: scores.map((score) => (score === -Infinity ? 0 : 1)) }
 }
 
 /** Scores of one weight in ascending order. −Infinity for what is zero already. Sorts `saliency`. */
