@@ -21,6 +21,8 @@ import { type Patches, type Site, siteKey } from './site.js'
 export interface Request {
   readonly site: Site
   readonly statistic: Statistic
+  /** For 'gram': what the site is multiplied with, row by row, instead of itself. As many rows, and groups in the same order. */
+  readonly other?: Site
 }
 
 /** A model that only measures, and what its outputs are. */
@@ -35,15 +37,16 @@ export interface Probed {
   readonly reduce: Statistic['reduce']
   /** i64[2]: rows, positions. */
   readonly rows: string
-  /** f32[positions]: sum or max; of a 'gram' f32[groups, columns, columns]. */
+  /** f32[positions]: sum or max; of a 'gram' f32[groups, columns, columns of the other site]. */
   readonly result: string
   /** f32[positions]: sum of squared differences from the batch's own mean, for 'variance'. */
   readonly squares?: string
 }
 
 /** Tells requests apart: sites and statistics that are the same are measured once. */
-export function requestId({ site, statistic }: Request): string {
-  return `${siteKey(site)} ${statistic.reduce} ${JSON.stringify(traceStatistic(statistic))}`
+export function requestId({ site, statistic, other }: Request): string {
+  const key = other === undefined ? siteKey(site) : `${siteKey(site)} with ${siteKey(other)}`
+  return `${key} ${statistic.reduce} ${JSON.stringify(traceStatistic(statistic))}`
 }
 
 /** The part of a model that leads to the requested values, with reductions as its only outputs. Nothing that is measured leaves the run time whole. */
@@ -52,12 +55,10 @@ export async function instrument(model: Model, requests: readonly Request[]): Pr
   const writer = new Writer(model.opsets.get('') ?? 1)
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
-    const { site, statistic } = request
-    const rank = shapes.get(site.value)?.length
-    if (rank === undefined) throw unknownShape(site.value)
-    const rows = writer.rows(site, rank)
-    const of = writer.changed(rows, traceStatistic(statistic))
-    probes.push({ id: requestId(request), reduce: statistic.reduce, ...writer.reduced(of, request) })
+    const { site, statistic, other } = request
+    const of = writer.changed(rowsOf(site), traceStatistic(statistic))
+    const reduced = writer.reduced(of, request, other && rowsOf(other))
+    probes.push({ id: requestId(request), reduce: statistic.reduce, ...reduced })
   }
   const outputs = probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])])
   const { graph } = model
@@ -67,6 +68,12 @@ export async function instrument(model: Model, requests: readonly Request[]): Pr
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
   return { model: withoutDead(model, editModel(model, { graph: instrumented })), probes }
+
+  function rowsOf(site: Site): string {
+    const rank = shapes.get(site.value)?.length
+    if (rank === undefined) throw unknownShape(site.value)
+    return writer.rows(site, rank)
+  }
 }
 
 function unknownShape(value: string): PareError {
@@ -98,7 +105,7 @@ class Writer {
     return once(this.#changed, `${rows} ${JSON.stringify(expression)}`, () => this.#expression(rows, expression))
   }
 
-  reduced(rows: string, { statistic, site }: Request): Omit<Probed, 'id' | 'reduce'> {
+  reduced(rows: string, { statistic, site }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
     const shape = this.#node('Shape', [rows])
     switch (statistic.reduce) {
       case 'mean':
@@ -111,7 +118,7 @@ class Writer {
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
       case 'gram':
-        return { rows: shape, result: this.#gram(rows, site.patches?.groups ?? 1) }
+        return { rows: shape, result: this.#gram(rows, other, site.patches?.groups ?? 1) }
       default:
         return statistic.reduce satisfies never
     }
@@ -176,11 +183,11 @@ class Writer {
     return { result, squares: this.#sum(this.#node('Mul', [away, away])) }
   }
 
-  #gram(rows: string, groups: number): string {
-    if (groups === 1) return this.#node('MatMul', [this.#node('Transpose', [rows], { perm: [1n, 0n] }), rows])
-    const parts = this.#node('Reshape', [rows, this.#split(rows, groups)])
-    const left = this.#node('Transpose', [parts], { perm: [1n, 2n, 0n] })
-    return this.#node('MatMul', [left, this.#node('Transpose', [parts], { perm: [1n, 0n, 2n] })])
+  #gram(rows: string, other: string, groups: number): string {
+    if (groups === 1) return this.#node('MatMul', [this.#node('Transpose', [rows], { perm: [1n, 0n] }), other])
+    const parts = (of: string) => this.#node('Reshape', [of, this.#split(of, groups)])
+    const left = this.#node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
+    return this.#node('MatMul', [left, this.#node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
   }
 
   /** [rows, groups, positions of a group], computed: only the rows change from batch to batch. */

@@ -5,7 +5,7 @@ import { rowCount } from '../rows.js'
 import { instrument, type Probed, type Request, requestId } from './instrument.js'
 import { inputSite, outputSite } from './site.js'
 import type { Met } from './spread.js'
-import { type Block, combined, finished, joined, type Reductions, type Totals } from './totals.js'
+import { type Block, combined, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
 
 /** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
 export type Forward = (
@@ -97,6 +97,16 @@ function passes<T extends { bytes: number }>(requests: readonly T[], budget: num
     left -= request.bytes
   }
   return groups
+}
+
+/** Statistics of sites, by id of the request, measured in one pass. */
+export async function measureSites(
+  model: Model,
+  requests: readonly Request[],
+  options: MeasureOptions,
+): Promise<ReadonlyMap<string, Totals>> {
+  const reductions = new Map(requests.map((request) => [requestId(request), request.statistic.reduce]))
+  return totalOf(await measureOnce(model, requests, { ...options, reductions }), reductions)
 }
 
 async function measureOnce(

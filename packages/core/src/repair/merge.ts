@@ -1,0 +1,95 @@
+import {
+  type Attribute,
+  editGraph,
+  editModel,
+  editNode,
+  editTensor,
+  editValueInfo,
+  type Graph,
+  type Model,
+  makeAttribute,
+  makeNode,
+  makeTensor,
+  makeValueInfo,
+  type Node,
+} from '@pare/onnx'
+import { capturedBy } from '../blocks/flow.js'
+
+/** The reference and the pruned model as one graph over the same inputs. */
+export interface Merged {
+  readonly model: Model
+  /** What the reference's value is called in it: the same name, where pruning changed nothing before it. */
+  nameOf(value: string): string
+}
+
+const PREFIX = 'reference/'
+
+/** Values of the pruned model keep their names; what the reference computes otherwise gets a prefix. What both compute alike is there once. */
+export function merge(reference: Model, pruned: Model): Merged {
+  const stored = new Map(pruned.graph.initializers.map((tensor) => [tensor.name, tensor]))
+  const made = new Map(pruned.graph.nodes.map((node) => [node.outputs[0], node]))
+  const names = new Map<string, string>()
+  const rename = (name: string) => names.get(name) ?? name
+  const other = reference.graph.initializers.filter((tensor) => stored.get(tensor.name) !== tensor)
+  for (const { name } of other) names.set(name, `${PREFIX}${name}`)
+  const nodes: Node[] = []
+  for (const node of reference.graph.nodes) {
+    const isSame = made.get(node.outputs[0]) === node && ![...node.inputs, ...capturedBy(node)].some((name) => names.has(name))
+    if (isSame) continue
+    const read = renamedReads(node, names)
+    for (const name of node.outputs) if (name !== '') names.set(name, `${PREFIX}${name}`)
+    nodes.push(editNode(read, { name: node.name && `${PREFIX}${node.name}`, outputs: node.outputs.map(rename) }))
+  }
+  const { graph } = pruned
+  const values = reference.graph.values.filter(({ name }) => names.has(name))
+  const merged = editGraph(graph, {
+    nodes: [...graph.nodes, ...nodes],
+    inputs: [...new Map([...reference.graph.inputs, ...graph.inputs].map((input) => [input.name, input])).values()],
+    values: [...graph.values, ...values.map((value) => editValueInfo(value, { name: rename(value.name) }))],
+    initializers: [...graph.initializers, ...other.map((tensor) => editTensor(tensor, { name: rename(tensor.name) }))],
+  })
+  return { model: editModel(pruned, { graph: merged }), nameOf: rename }
+}
+
+/** Why two models cannot run as one, if so. */
+export function cannotMerge(reference: Model, pruned: Model): string | undefined {
+  if (reference.functions !== pruned.functions) return 'weights inside functions of the model were pruned'
+  const shapes = new Map(reference.graph.inputs.map(({ name, shape }) => [name, String(shape)]))
+  const changed = pruned.graph.inputs.find(({ name, shape }) => shapes.get(name) !== String(shape))
+  return changed && `the input '${changed.name}' has another shape than before`
+}
+
+/** The model with one value more: some positions of an axis of a value, in this order. */
+export function withPositions(
+  model: Model,
+  { value, axis, positions }: { readonly value: string; readonly axis: number; readonly positions: Int32Array },
+): { readonly model: Model; readonly name: string } {
+  const name = `${value}/positions`
+  const { graph } = model
+  const index = makeTensor({ name: `${name}/index`, type: 'int64', values: [...positions].map(BigInt) })
+  const node = makeNode({ op: 'Gather', inputs: [value, index.name], outputs: [name], attributes: { axis: BigInt(axis) } })
+  const edited = editGraph(graph, { nodes: [...graph.nodes, node], initializers: [...graph.initializers, index] })
+  return { model: editModel(model, { graph: edited }), name }
+}
+
+/** The node, reading under other names, in nested graphs too. */
+function renamedReads(node: Node, names: ReadonlyMap<string, string>): Node {
+  const inputs = node.inputs.map((name) => names.get(name) ?? name)
+  if (capturedBy(node).length === 0) return editNode(node, { inputs })
+  const attributes = new Map([...node.attributes].map(([key, value]) => [key, renamedGraphs(key, value, names)]))
+  return editNode(node, { inputs, attributes })
+}
+
+function renamedGraphs(key: string, attribute: Attribute, names: ReadonlyMap<string, string>): Attribute {
+  return attribute.kind === 'graph' ? makeAttribute(key, renamedGraph(attribute.value, names)) : attribute
+}
+
+function renamedGraph(graph: Graph, outer: ReadonlyMap<string, string>): Graph {
+  const own = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
+  for (const { outputs } of graph.nodes) for (const name of outputs) own.add(name)
+  const names = new Map([...outer].filter(([name]) => !own.has(name)))
+  return editGraph(graph, {
+    nodes: graph.nodes.map((node) => renamedReads(node, names)),
+    outputs: graph.outputs.map((value) => (names.has(value.name) ? makeValueInfo({ name: names.get(value.name)! }) : value)),
+  })
+}

@@ -1,0 +1,22 @@
+import type { Request } from '../calibrate/instrument.js'
+import type { Done, Measurements, RepairContext } from './level.js'
+import { isConstant } from './match.js'
+import type { Normalization } from './repairable.js'
+import { readFloats, updatedVector } from './updates.js'
+
+/** Mean and population variance of a normalisation's input, as the pruned model has it. The variance of a channel that is constant stays. */
+export async function repairNormalization(
+  { of, found }: { readonly of: Normalization; readonly found: Request },
+  measured: Measurements,
+  { readers }: RepairContext,
+): Promise<Done> {
+  const moments = measured.moments(found)
+  const before = await readFloats(of.variance.constant)
+  const variance = before.map((value, c) => (isConstant(moments, c) ? value : moments.variance[c]!))
+  const { type } = of.mean.constant.tensor
+  const tensors = [
+    await updatedVector(of.mean, moments.mean, { type, readers }),
+    await updatedVector(of.variance, variance, { type, readers }),
+  ]
+  return { how: 'normalization', tensors, notes: [] }
+}

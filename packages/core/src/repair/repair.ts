@@ -1,0 +1,83 @@
+import type { Model } from '@pare/onnx'
+import { weightsOf } from '../analyse.js'
+import type { Forward } from '../calibrate/measure.js'
+import { maskedBy, type PlanStep, type Progress } from '../plan.js'
+import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../update.js'
+import { cannotMerge, merge } from './merge.js'
+import { originsOf } from './origins.js'
+import { type Done, repairLevel } from './level.js'
+import { findRepairable, type Repairable } from './repairable.js'
+import { countReaders } from './updates.js'
+
+export interface RepairOptions {
+  /** What was done to the reference, with the plan's seed. */
+  readonly steps: readonly PlanStep[]
+  readonly seed: number
+  /** Runs models over calibration data. */
+  readonly forward: Forward
+  readonly signal?: AbortSignal
+  /** Counts layers. */
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface Repaired {
+  /** To be applied after the steps. */
+  readonly step: UpdateStep
+  /** Normalisations with statistics measured anew. */
+  readonly batchNormalizations: number
+  /** Layers whose outputs got the reference's mean, and deviation, channel by channel. */
+  readonly matched: number
+  /** Layers whose weights were fitted to the reference's outputs. */
+  readonly refit: number
+}
+
+/**
+ * What a pruned model computes is brought near to the reference again, in closed form, from calibration data. From the inputs on, level by level:
+ * later layers are repaired by what they meet once the earlier ones are. Each level costs a pass over the data, through both models up to it.
+ */
+export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<Repaired> {
+  const { steps, seed, signal, onProgress } = options
+  const reason = cannotMerge(reference, pruned)
+  if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
+  const { nameOf } = merge(reference, pruned)
+  const { found, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
+  const context = {
+    ...options,
+    reference,
+    origins: await originsOf(reference, steps, seed),
+    masked: new Set(maskedBy(steps).map(({ id }) => id)),
+    weights: new Map(weightsOf(reference).map((weight) => [weight.uses[0]!.node.outputs[0]!, weight])),
+    readers: countReaders(pruned),
+  }
+  const all: Done[] = []
+  let current = pruned
+  for (const level of levelsOf(found)) {
+    signal?.throwIfAborted()
+    const done = await repairLevel(level, current, context)
+    current = applyUpdate(current, stepOf(done))
+    all.push(...done)
+    onProgress?.({ done: all.length, total: found.length })
+  }
+  return repaired({ done: all, notes })
+}
+
+function levelsOf(found: readonly Repairable[]): Repairable[][] {
+  const levels = new Map<number, Repairable[]>()
+  for (const one of found) levels.set(one.level, [...(levels.get(one.level) ?? []), one])
+  return [...levels].sort(([a], [b]) => a - b).map(([, level]) => level)
+}
+
+function repaired({ done = [], notes }: { done?: readonly Done[]; notes: readonly string[] }): Repaired {
+  const count = (how: Done['how']) => done.filter((each) => each.how === how).length
+  const step = stepOf(done)
+  return {
+    step: { ...step, notes: [...notes, ...step.notes] },
+    batchNormalizations: count('normalization'),
+    matched: count('match'),
+    refit: count('refit'),
+  }
+}
+
+function stepOf(done: readonly { readonly tensors: readonly UpdatedTensor[]; readonly notes: readonly string[] }[]): UpdateStep {
+  return { kind: 'update', by: 'repair', tensors: done.flatMap(({ tensors }) => tensors), notes: done.flatMap(({ notes }) => notes) }
+}

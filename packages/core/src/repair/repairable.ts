@@ -1,0 +1,146 @@
+import { type Constant, type Model, type Scope as NameScope, type Node, visitNodes } from '@pare/onnx'
+import { weightsOf } from '../analyse.js'
+import { inputSite, outputSite, type Site } from '../calibrate/site.js'
+import type { Weight } from '../contract.js'
+import { operatorName } from '../operators.js'
+import { isFloat } from '../stream.js'
+
+/** A constant that a node reads as one of its inputs, or would read there. */
+export interface Operand {
+  readonly node: Node
+  readonly input: number
+  readonly constant?: Constant
+}
+
+/** A normalisation with stored statistics. */
+export interface Normalization {
+  readonly kind: 'normalization'
+  /** First output of the node. */
+  readonly id: string
+  readonly level: number
+  readonly site: Site
+  readonly mean: Required<Operand>
+  readonly variance: Required<Operand>
+}
+
+/** A weight that one node multiplies its input with, and the vector that is added. */
+export interface Layer {
+  readonly kind: 'layer'
+  readonly id: string
+  readonly level: number
+  readonly weight: Weight
+  readonly input: Site
+  readonly output: Site
+  /** Undefined: there is no place for one. */
+  readonly bias?: Operand
+  /** Whether the bias is in the output already, or added behind it. */
+  readonly biasInside: boolean
+  /** Set where nothing but a normalisation with stored statistics reads the output: it takes up any scale and shift. */
+  readonly normalized: boolean
+}
+
+export type Repairable = Normalization | Layer
+
+/**
+ * What can be repaired among the nodes whose output pruning changed. The inputs of one level are settled when all levels before it are repaired.
+ */
+export function findRepairable(
+  model: Model,
+  isChanged: (output: string) => boolean,
+): { readonly found: Repairable[]; readonly notes: string[] } {
+  const weights = new Map(weightsOf(model).map((weight) => [weight.uses[0]!.node, weight]))
+  const readers = readersOf(model)
+  const levels = new Map<string, number>()
+  const found: Repairable[] = []
+  const notes: string[] = []
+  visitNodes(model, (node, scope) => {
+    if (scope.path !== '' || !isChanged(node.outputs[0] ?? '')) return
+    const level = Math.max(0, ...node.inputs.map((name) => levels.get(name) ?? 0))
+    const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), readers })
+    if (typeof one === 'string') notes.push(one)
+    else if (one !== undefined) found.push(one)
+    const after = typeof one === 'object' ? level + 1 : level
+    for (const name of node.outputs) levels.set(name, after)
+  })
+  return { found, notes }
+}
+
+function normalizationOf(node: Node, scope: NameScope, level: number): Normalization | string | undefined {
+  if (operatorName(node) !== 'BatchNormalization') return undefined
+  const id = node.outputs[0]!
+  const training = node.attributes.get('training_mode')
+  if (training?.kind === 'int' && training.value === 1n) return `${id}: normalises with statistics of its own`
+  const [mean, variance] = [3, 4].map((input) => operandOf(node, input, scope))
+  if (mean?.constant === undefined || variance?.constant === undefined) return `${id}: its statistics are not constants`
+  const operands = { mean: mean as Required<Operand>, variance: variance as Required<Operand> }
+  return { kind: 'normalization', id, level, site: { value: node.inputs[0]!, axis: 1 }, ...operands }
+}
+
+interface Place {
+  readonly scope: NameScope
+  readonly level: number
+  readonly weight: Weight | undefined
+  readonly readers: ReadonlyMap<string, readonly Node[]>
+}
+
+function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | string | undefined {
+  const use = weight?.uses[0]
+  if (weight === undefined || use === undefined || !isFloat(weight.tensor.type) || weight.tensor.shape.length < 2) return undefined
+  const id = node.outputs[0]!
+  const name = operatorName(node)
+  if (name !== 'Conv' && name !== 'MatMul' && name !== 'Gemm') return `${id}: weights of ${name} are not repaired`
+  if (weight.uses.length > 1) return `${id}: its weight is used ${weight.uses.length} times`
+  if (use.input !== 1) return `${id}: its weight comes first`
+  if (name === 'Gemm' && ['alpha', 'beta'].some((key) => scaled(node, key))) return `${id}: its sums are scaled`
+  const [input, output] = [inputSite(weight, use), outputSite(use)]
+  if (typeof input === 'string') return `${id}: ${input}`
+  if (typeof output === 'string') return `${id}: ${output}`
+  const next = readers.get(id) ?? []
+  const normalized = next.length === 1 && operatorName(next[0]!) === 'BatchNormalization'
+  const bias = biasOf(node, { scope, next, width: weight.rows.out })
+  return { kind: 'layer', id, level, weight, input, output, normalized, biasInside: name !== 'MatMul', ...(bias && { bias }) }
+}
+
+function biasOf(
+  node: Node,
+  { scope, next, width }: { scope: NameScope; next: readonly Node[]; width: number },
+): Operand | undefined {
+  if (operatorName(node) !== 'MatMul') {
+    const own = operandOf(node, 2, scope)
+    return own === undefined || isVector(own, width) ? (own ?? { node, input: 2 }) : undefined
+  }
+  const [add] = next
+  if (next.length !== 1 || add === undefined || operatorName(add) !== 'Add') return undefined
+  const other = operandOf(add, add.inputs[0] === node.outputs[0] ? 1 : 0, scope)
+  return other !== undefined && isVector(other, width) ? other : undefined
+}
+
+/** A constant that holds one number for each output, whatever axes of one position stand before. */
+function isVector({ constant }: Operand, width: number): boolean {
+  const shape = constant?.tensor.shape
+  return shape !== undefined && isFloat(constant!.tensor.type) && shape.at(-1) === width && shape.slice(0, -1).every((n) => n === 1)
+}
+
+/** Undefined where the input is left out. */
+function operandOf(node: Node, input: number, scope: NameScope): Operand | undefined {
+  const name = node.inputs[input] ?? ''
+  if (name === '') return undefined
+  const constant = scope.constant(name)
+  return { node, input, ...(constant && { constant }) }
+}
+
+function scaled(node: Node, key: string): boolean {
+  const attribute = node.attributes.get(key)
+  return attribute?.kind === 'float' && attribute.value !== 1
+}
+
+/** Nodes that read a value; outputs of the model and nested graphs count as readers that are nothing in particular. */
+function readersOf(model: Model): ReadonlyMap<string, readonly Node[]> {
+  const readers = new Map<string, Node[]>()
+  const outputs = new Set(model.graph.outputs.map(({ name }) => name))
+  visitNodes(model, (node) => {
+    for (const name of new Set(node.inputs)) readers.set(name, [...(readers.get(name) ?? []), node])
+  })
+  for (const name of outputs) readers.set(name, [])
+  return readers
+}
