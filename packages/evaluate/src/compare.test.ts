@@ -124,3 +124,17 @@ describe('made-up inputs', () => {
     await expect(runs('g (string[N] x) => (string[N] y) { y = Identity(x) }')).rejects.toThrow("input 'x' of type string")
   })
 })
+
+it('gives grouped-query attention counts that fit the tokens', async () => {
+  const attends = parseText(
+    `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+     attends (int64[B, S] ids, int32[B] last, int32 total, float[B, 1, P, 16] past_key, float[B, 1, P, 16] past_value) => (float[B, S, 16] y, float[B, 1, T, 16] key, float[B, 1, T, 16] value)
+     <float[50, 16] embed>
+     { q = Gather(embed, ids)
+       y, key, value = com.microsoft.GroupQueryAttention<num_heads = 1, kv_num_heads = 1>(q, q, q, past_key, past_value, last, total) }`,
+    { embed: Float32Array.from({ length: 800 }, (_, i) => Math.sin(i)) },
+  )
+  const path = put(folder, 'attends.onnx', await modelBytes(attends))
+  const { relative, sizes } = await compareModels({ reference: await path, other: await path })
+  expect({ relative, runs: sizes.length }).toEqual({ relative: 0, runs: 2 })
+})

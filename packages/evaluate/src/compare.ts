@@ -1,8 +1,8 @@
 import { openModel, PareError } from '@pare/onnx'
+import { integersOf } from './counted.js'
 import { hasFreeSizes, makeUp, type Sizes } from './made-up.js'
 import { isInteger, type NdArray, numbersOf } from './ndarray.js'
 import { openSession, type Runtime, type Session } from './runtime.js'
-import { tableRows } from './table-rows.js'
 
 /** Two models that should compute the same. */
 export interface CompareRequest {
@@ -55,11 +55,11 @@ interface Run {
 /** With the first sizes that work. */
 async function runTwice(session: Session, path: string): Promise<readonly Run[]> {
   await using file = await openModel(path)
-  const rows = tableRows(file.model)
+  const integers = integersOf(file.model)
   const runs: Run[] = []
   const failures: string[] = []
   for (const [run, sizes] of CANDIDATES.entries()) {
-    const inputs = makeUp(session.inputs, { sizes, run, rows })
+    const inputs = makeUp(session.inputs, { sizes, run, integers })
     const outputs = await runNamed(session, inputs).catch((error: Error) => void failures.push(error.message))
     if (outputs === undefined) continue
     if (holdsNumbers(outputs)) runs.push({ sizes, inputs, outputs })

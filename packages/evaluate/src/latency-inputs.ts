@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import type { Integers } from './counted.js'
 import { canFill } from './fill.js'
 import { makeUp } from './made-up.js'
 import type { ModelValue } from './model-value.js'
@@ -83,15 +84,15 @@ export function sizesFor({ name, inputs }: Inputs, batch: number, dims: Sizes): 
   })
 }
 
-/** Values for all inputs, with these sizes. `rows`: of the tables that integer inputs index. */
-export function inputsOf({ inputs }: Inputs, sizes: Sizes, rows: ReadonlyMap<string, number>): Record<string, NdArray> {
+/** Values for all inputs, with these sizes. */
+export function inputsOf({ inputs }: Inputs, sizes: Sizes, integers: Integers): Record<string, NdArray> {
   const sizeOf = (key: string): number =>
     /^\d+$/.test(key) ? Number(key) : (sizes[key] ?? key.split('+').reduce((sum, part) => sum + sizeOf(part.trim()), 0))
   const sized = inputs.map((input) => ({
     ...input,
     shape: input.shape.map((size, axis) => (isFixed(size) ? size : sizeOf(keyOf(input, axis)))),
   }))
-  return makeUp(sized, { sizes: [1, 1], run: 0, rows })
+  return makeUp(sized, { sizes: [1, 1], run: 0, integers })
 }
 
 function isFixed(size: number | string): size is number {

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { openModel, PareError } from '@pare/onnx'
+import { type Integers, integersOf } from './counted.js'
 import { checkSameInputs, fixedBatch, inputsOf, type Sizes, sizesFor } from './latency-inputs.js'
 import { type Estimate, FEWEST_RUNS, medianOf, type SpeedVerdict, speedupOf, verdictOf } from './latency-statistics.js'
 import type { Progress } from './request.js'
 import { openSession, type Runtime, type Session } from './runtime.js'
-import { tableRows } from './table-rows.js'
 
 /** Two models that take the same inputs, and how to time them. */
 export interface LatencyRequest {
@@ -66,7 +66,7 @@ export async function measureLatency(
   onProgress: (progress: Progress) => void = () => {},
 ): Promise<Latency> {
   const threads = [...new Set(request.threads ?? [1, availableParallelism()])]
-  const rows = await rowsOf(request.reference)
+  const integers = await integersIn(request.reference)
   const cases: LatencyCase[] = []
   for (const [turn, count] of threads.entries()) {
     await using reference = await openSession(runtime, request.reference, { threads: count, spinning: true })
@@ -76,7 +76,7 @@ export async function measureLatency(
     for (const [i, batch] of batches.entries()) {
       const share = (done: number) =>
         onProgress({ done: turn * batches.length + i + done, total: threads.length * batches.length })
-      cases.push({ threads: count, batch, ...(await timeBoth([reference, pruned], { batch, request, rows, share })) })
+      cases.push({ threads: count, batch, ...(await timeBoth([reference, pruned], { batch, request, integers, share })) })
     }
   }
   return { cases, executionProvider: 'cpu', onnxruntime: runtime.version }
@@ -92,25 +92,25 @@ function batchesFor(model: Session, wanted: readonly number[] | undefined): read
   })
 }
 
-async function rowsOf(path: string): Promise<ReadonlyMap<string, number>> {
+async function integersIn(path: string): Promise<Integers> {
   await using file = await openModel(path)
-  return tableRows(file.model)
+  return integersOf(file.model)
 }
 
 interface Timing {
   readonly batch: number
   readonly request: LatencyRequest
   /** Of the tables that integer inputs index. */
-  readonly rows: ReadonlyMap<string, number>
+  readonly integers: Integers
   /** Told which part of the case is done. */
   readonly share: (done: number) => void
 }
 
-async function timeBoth(models: readonly [Session, Session], { batch, request, rows, share }: Timing) {
+async function timeBoth(models: readonly [Session, Session], { batch, request, integers, share }: Timing) {
   const { dims = {}, runs, seconds = SECONDS, seed = 1 } = request
   const sizes = sizesFor(models[0], batch, dims)
   const run = models.map((model) => {
-    const inputs = inputsOf(model, sizes, rows)
+    const inputs = inputsOf(model, sizes, integers)
     return () => timed(model, inputs, sizes)
   })
   for (let i = 0; i < WARM_UP_RUNS; i++) for (const once of run) await once()

@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import type { Counted, Integers } from './counted.js'
 import { toHalves } from './float16.js'
 import type { ModelValue } from './model-value.js'
 import { type NdArray, sizeOf } from './ndarray.js'
@@ -10,8 +11,7 @@ export interface Making {
   readonly sizes: Sizes
   /** Another number makes other values. */
   readonly run: number
-  /** Rows of the tables that integer inputs index: their values stay below. */
-  readonly rows: ReadonlyMap<string, number>
+  readonly integers: Integers
 }
 
 /**
@@ -20,12 +20,26 @@ export interface Making {
  */
 export function makeUp(inputs: readonly ModelValue[], making: Making): Record<string, NdArray> {
   const sizeFor = sizesOf(inputs, making.sizes)
+  const shaped = inputs.map((input) => ({ ...input, shape: input.shape.map(sizeFor) }))
   return Object.fromEntries(
-    inputs.map((input, i) => {
-      const shape = input.shape.map(sizeFor)
-      return [input.name, makeUpValue({ ...input, shape }, { run: making.run + 3 * i, below: making.rows.get(input.name) })]
+    shaped.map((input, i) => {
+      const counted = making.integers.counted.get(input.name)
+      const value = counted && countOf(counted, shaped)
+      const below = making.integers.rows.get(input.name)
+      return [input.name, makeUpValue(input, { run: making.run + 3 * i, below, ...(value !== undefined && { value }) })]
     }),
   )
+}
+
+type Shaped = Omit<ModelValue, 'shape'> & { readonly shape: readonly number[] }
+
+/** Tokens of the past and new ones. New ones: of the first integer input [batch, tokens]. */
+function countOf({ kind, past }: Counted, inputs: readonly Shaped[]): number {
+  if (kind === 'ones') return 1
+  const before = inputs.find(({ name }) => name === past)?.shape[2] ?? 0
+  const ids = inputs.find(({ type, shape, name }) => shape.length === 2 && /^u?int/.test(type) && !/mask/i.test(name))
+  const total = before + (ids?.shape[1] ?? 1)
+  return kind === 'total' ? total : total - 1
 }
 
 /** Whether any size is free: else all sizes that are tried are the same. */
@@ -33,14 +47,18 @@ export function hasFreeSizes(inputs: readonly ModelValue[]): boolean {
   return inputs.some(({ shape }) => shape.some(isFree))
 }
 
-/** Values for one input of known size. Integers stay below `below`. Default: 2. */
+/** Values for one input of known size. Integers are `value`, or stay below `below`. Default: 2. */
 export function makeUpValue(
-  { name, type, shape }: Omit<ModelValue, 'shape'> & { readonly shape: readonly number[] },
-  { run, below = /^token_type_ids$/.test(name) ? 1 : 2 }: { readonly run: number; readonly below?: number | undefined },
+  { name, type, shape }: Shaped,
+  {
+    run,
+    value,
+    below = /^token_type_ids$/.test(name) ? 1 : 2,
+  }: { readonly run: number; readonly value?: number; readonly below?: number | undefined },
 ): NdArray {
   const length = sizeOf(shape)
   const wave = (_: unknown, i: number) => Math.sin(i * 1.7 + run) + Math.cos(i * 0.31)
-  const id = (_: unknown, i: number) => ((i + 1) * (7 + 2 * run)) % below
+  const id = (_: unknown, i: number) => value ?? ((i + 1) * (7 + 2 * run)) % below
   // Pixels and other small integers that hold a quantity.
   const amount = (_: unknown, i: number) => (i * 37 + run) % 128
   switch (type) {
