@@ -25,6 +25,23 @@ const target = z
     'one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }',
   )
 
+const point = z.strictObject({ sparsity: fraction, loss: z.number().describe('a number: what is lost there') })
+
+const allocation = z
+  .union([
+    z.enum(['uniform', 'erk', 'owl']),
+    z.strictObject({
+      owl: z.strictObject({
+        lambda: z.number().min(0).describe('a number from 0 on, such as 0.08').optional(),
+        outlier: z.number().min(0).describe('a number from 0 on, such as 5').optional(),
+      }),
+    }),
+    z.strictObject({ curves: z.record(z.string(), z.array(point).min(2)) }),
+  ])
+  .describe(
+    "'uniform', 'erk', 'owl', { owl: { lambda: 0.08, outlier: 5 } } or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
+  )
+
 const globs = z.array(z.string().min(1)).describe("a list of globs over names of nodes or tensors, such as ['/lm_head/*']")
 
 const prune = z
@@ -36,6 +53,8 @@ const prune = z
       .enum(['row', 'tensor', 'group', 'global'])
       .describe("'row', 'tensor' or 'global', for structures that cut 'group' or 'global': what is ranked together")
       .optional(),
+    allocation: allocation.optional(),
+    normalize: z.enum(['lamp']).describe("'lamp': how weights that are ranked together are made comparable").optional(),
     norm: z
       .enum(['l1', 'l2', 'mean', 'max'])
       .describe("'l1', 'l2', 'mean' or 'max': how elements make the score of a unit")

@@ -1,4 +1,4 @@
-import type { Criterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
+import type { Allocation, AnyCriterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
 import type { Limits } from '@pare/gate'
 
 /** What `pare.config.*` says. Paths are relative to the config file. */
@@ -35,11 +35,15 @@ export interface PruneConfig {
   /** Default: 'element'. */
   structure?: PluginConfig<Structure>
   /** Default: 'magnitude'. */
-  criterion?: PluginConfig<Criterion>
+  criterion?: PluginConfig<AnyCriterion>
   /** Default: { sparsity: 0.5 }, for structures that cut { ratio: 0.25 }. */
   target?: TargetConfig
   /** What is ranked together. Default: what the criterion says, else 'global'; for structures that cut 'group'. */
   scope?: Scope
+  /** How a sparsity is spread over weights, each ranked on its own: 'uniform', 'erk', 'owl', { owl: { lambda, outlier } } or { curves }. Default: 'uniform'. */
+  allocation?: Allocation
+  /** How saliencies are made comparable between weights that are ranked together. Default: they are taken as they are. */
+  normalize?: 'lamp'
   /** How elements are put together to the score of a unit. Default: 'l1', their sum. */
   norm?: Norm
   /** Units of a group that always stay. Default: 1. */

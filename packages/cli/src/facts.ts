@@ -98,6 +98,6 @@ function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {
-  const [step, ...more] = steps.filter((each) => each.kind !== 'update')
+  const [step, ...more] = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
   return step !== undefined && more.length === 0 && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
 }

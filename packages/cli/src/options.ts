@@ -1,4 +1,4 @@
-import type { Norm, Scope } from '@pare/core'
+import type { Allocation, Norm, Scope } from '@pare/core'
 import type { Limits } from '@pare/gate'
 import type { Command } from 'commander'
 import { usage } from './failure.js'
@@ -10,6 +10,8 @@ export interface StepOptions extends TargetOptions {
   readonly criterion?: string
   readonly structure?: string
   readonly scope?: Scope
+  readonly allocation?: Allocation
+  readonly normalize?: 'lamp'
   readonly norm?: Norm
   readonly minUnits?: number
   readonly multipleOf?: number
@@ -27,12 +29,18 @@ export function addStepOptions(command: Command): Command {
       '--criterion <name>',
       "how important an element is: magnitude, magnitude:p=2, random, or a package (default: 'magnitude')",
     )
-    .option('--structure <name>', "what may go: element, channel, neuron, head, or a package (default: 'element')")
+    .option('--structure <name>', "what may go: element, 2:4, tile, channel, neuron, head, or a package (default: 'element')")
     .option(
       '--scope <scope>',
       "what is ranked together: row, tensor, global; units: group, global (default: the criterion's, else global; units: group)",
       scope,
     )
+    .option(
+      '--allocation <how>',
+      'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl (default: uniform)',
+      allocation,
+    )
+    .option('--normalize <how>', 'how weights are made comparable that are ranked together: lamp', normalize)
     .option(
       '--sparsity <fraction>',
       'share of the eligible weights that is zero afterwards (default: 0.5)',
@@ -141,6 +149,19 @@ function scope(text: string): Scope {
     `pare: --scope is '${text}'; expected row, tensor, group or global.`,
     'row: one output unit; tensor: one weight; group: units that are cut from the same tensors; global: everything',
   )
+}
+
+function allocation(text: string): Allocation {
+  if (text === 'uniform' || text === 'erk' || text === 'owl') return text
+  throw usage(
+    `pare: --allocation is '${text}'; expected uniform, erk or owl.`,
+    'erk: more of large weights; owl: less of weights with many outliers; numbers and measured curves go into the config',
+  )
+}
+
+function normalize(text: string): 'lamp' {
+  if (text === 'lamp') return text
+  throw usage(`pare: --normalize is '${text}'; expected lamp.`, 'leave it out, and saliencies are compared as they are')
 }
 
 function norm(text: string): Norm {

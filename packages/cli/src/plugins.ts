@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Criterion, PruneStep, Structure } from '@pare/core'
+import type { AnyCriterion, PruneStep, Structure } from '@pare/core'
 import { Failure, isPareError, untrusted, usage } from './failure.js'
 import { formatValue } from './format.js'
 import { type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
@@ -17,8 +17,8 @@ export interface PluginSource {
 /** A plugin as a config may give it: the object itself, or how to find it. */
 export type Written<Plugin> = Plugin | string | { readonly name: string; readonly [option: string]: unknown }
 
-export function resolveCriterion(written: Written<Criterion>, source: PluginSource): Promise<Criterion> {
-  return resolve('criterion', written, source) as Promise<Criterion>
+export function resolveCriterion(written: Written<AnyCriterion>, source: PluginSource): Promise<AnyCriterion> {
+  return resolve('criterion', written, source) as Promise<AnyCriterion>
 }
 
 export function resolveStructure(written: Written<Structure>, source: PluginSource): Promise<Structure> {
@@ -33,7 +33,7 @@ export function resolvePreset(written: Written<Preset>, source: PluginSource): P
 /** What the factory of a preset gives. */
 export type Preset = readonly PruneStep[]
 
-type Plugin = Criterion | Structure | Preset
+type Plugin = AnyCriterion | Structure | Preset
 
 async function resolve(kind: PluginKind, written: Written<Plugin>, source: PluginSource): Promise<Plugin> {
   if (isPlugin(kind, written)) return written

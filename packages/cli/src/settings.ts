@@ -21,6 +21,8 @@ export interface Overrides {
   readonly structure?: PruneConfig['structure']
   readonly target?: PruneConfig['target']
   readonly scope?: Scope
+  readonly allocation?: PruneConfig['allocation']
+  readonly normalize?: PruneConfig['normalize']
   readonly norm?: Norm
   readonly minUnits?: number
   readonly multipleOf?: number
@@ -81,8 +83,22 @@ export function ambiguousOverrides({ prune }: Settings, overrides: Overrides, pl
 }
 
 function stepOverrides(overrides: Overrides): PruneConfig {
-  const { criterion, structure, target, scope, norm, minUnits, multipleOf, uniform, include, exclude } = overrides
-  return present({ criterion, structure, target, scope, norm, minUnits, multipleOf, uniform, include, exclude })
+  const { criterion, structure, target, scope, allocation, normalize, norm, minUnits, multipleOf, uniform, include, exclude } =
+    overrides
+  return present({
+    criterion,
+    structure,
+    target,
+    scope,
+    allocation,
+    normalize,
+    norm,
+    minUnits,
+    multipleOf,
+    uniform,
+    include,
+    exclude,
+  })
 }
 
 function ratioOf({ target }: Overrides): { ratio?: number } {

@@ -19,7 +19,36 @@ export async function readSteps(options: StepOptions, cwd: string): Promise<read
 
 /** What the options say of steps. */
 export function stepOverridesOf(options: StepOptions): Overrides {
-  const { preset, structure, criterion, scope, norm, minUnits, multipleOf, uniform, include, exclude, seed } = options
+  const {
+    preset,
+    structure,
+    criterion,
+    scope,
+    allocation,
+    normalize,
+    norm,
+    minUnits,
+    multipleOf,
+    uniform,
+    include,
+    exclude,
+    seed,
+  } = options
   const target = targetOf(options)
-  return present({ preset, structure, criterion, target, scope, norm, minUnits, multipleOf, uniform, include, exclude, seed })
+  return present({
+    preset,
+    structure,
+    criterion,
+    target,
+    scope,
+    allocation,
+    normalize,
+    norm,
+    minUnits,
+    multipleOf,
+    uniform,
+    include,
+    exclude,
+    seed,
+  })
 }
