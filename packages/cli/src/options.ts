@@ -102,6 +102,10 @@ interface Rule {
 }
 
 export const fraction: Rule = { holds: (value) => value >= 0 && value <= 1, expected: 'a number from 0 to 1, such as 0.5' }
+export const between: Rule = {
+  holds: (value) => value > 0 && value < 1,
+  expected: 'numbers between 0 and 1, such as 0.3,0.5,0.7',
+}
 export const positive: Rule = {
   holds: (value) => value > 0 && Number.isFinite(value),
   expected: 'a number above 0, such as 0.01',
@@ -133,6 +137,12 @@ export function number(option: string, rule: Rule): (text: string) => number {
   }
 }
 
+/** '0.5,0.3' → [0.3, 0.5]: each once, ascending. */
+export function numbers(option: string, rule: Rule): (text: string) => number[] {
+  const one = number(option, rule)
+  return (text) => [...new Set(text.split(',').map(one))].sort((a, b) => a - b)
+}
+
 /** '0.01' → 0.01; 'relative=0.01' → { relative: 0.01 }. */
 export function maxDrop(text: string): NonNullable<Limits['maxDrop']> {
   const [, relative, digits] = /^(relative=)?(\d*\.?\d+(?:e-?\d+)?)$/i.exec(text.trim()) ?? []
@@ -143,7 +153,7 @@ export function maxDrop(text: string): NonNullable<Limits['maxDrop']> {
   )
 }
 
-function scope(text: string): Scope {
+export function scope(text: string): Scope {
   if (text === 'row' || text === 'tensor' || text === 'group' || text === 'global') return text
   throw usage(
     `pare: --scope is '${text}'; expected row, tensor, group or global.`,

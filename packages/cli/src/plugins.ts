@@ -47,8 +47,10 @@ type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
 /** The plugins that come with the CLI: from these names nothing outside is ever loaded. */
 const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () => Promise<unknown>>> } = {
   criterion: {
+    'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
     magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
     random: async () => (await import('@pare/criterion-random')).random,
+    sensitivity: async () => (await import('@pare/criterion-sensitivity')).sensitivity,
   },
   preset: {
     cnn: async () => (await import('@pare/preset-cnn')).cnn,
@@ -195,14 +197,21 @@ function call<Result>(kind: PluginKind, name: string, factory: () => Result): Re
 }
 
 const MEMBERS: { readonly [Kind in PluginKind]: readonly string[] } = {
-  criterion: ['name', 'needs', 'saliency'],
+  criterion: ['name', 'needs', 'saliency (or solve, or score)'],
   preset: ['a list of steps with structure, criterion and target'],
   structure: ['name', 'find'],
 }
 
 export function isPlugin(kind: PluginKind, value: unknown): value is Plugin {
   if (kind === 'preset') return Array.isArray(value) && value.length > 0 && value.every(isStep)
-  return typeof value === 'object' && value !== null && MEMBERS[kind].every((member) => member in value)
+  if (typeof value !== 'object' || value === null) return false
+  return kind === 'criterion' ? isCriterion(value) : MEMBERS[kind].every((member) => member in value)
+}
+
+/** By saliency, by solving, or by trying whole units. */
+function isCriterion(value: object): boolean {
+  if (!('name' in value)) return false
+  return 'score' in value || ('needs' in value && ('saliency' in value || 'solve' in value))
 }
 
 function isStep(value: unknown): value is PruneStep {

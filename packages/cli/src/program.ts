@@ -96,6 +96,7 @@ function addMeasuring(program: Command, runs: Runs): void {
   )
 
   addBench(program, runs)
+  addSensitivity(program, runs)
 
   const run = program
     .command('run [models...]')
@@ -130,6 +131,36 @@ function addBench(program: Command, runs: Runs): void {
   )
 }
 
+function addSensitivity(program: Command, runs: Runs): void {
+  const list = option.numbers
+  const sensitivity = program
+    .command('sensitivity <model>')
+    .description('Measure what pruning costs by weight: loss against sparsity, each weight (or group of units) pruned alone.')
+    .requiredOption('--data <file>', 'what to measure with: .npz, .npy, .jsonl, .csv, .txt or a module')
+    .option('--metric <name>', 'accuracy, perplexity, … (default: KL divergence from the whole model, which needs no labels)')
+    .option('--criterion <name>', "how important an element is (default: 'magnitude')")
+    .option('--structure <name>', "what may go (default: 'element')")
+    .option('--scope <scope>', 'what is ranked together within one weight', option.scope)
+    .option('--sparsities <list>', 'for structures that mask (default: 0.3,0.5,0.7,0.9)', list('--sparsities', option.between))
+    .option('--ratios <list>', 'for structures that cut (default: 0.3,0.5,0.7,0.9)', list('--ratios', option.between))
+    .option('--samples <count>', 'only the first so many samples (default: 128)', option.number('--samples', option.count))
+    .option('--include <glob>', 'only nodes or tensors with such a name (repeatable)', option.repeatable)
+    .option('--exclude <glob>', 'not nodes or tensors with such a name (repeatable)', option.repeatable)
+    .option('--seed <number>', 'of everything random (default: 1)', option.number('--seed', option.seed))
+    .option('-o, --out <file>', 'write the curves as a page: curves.html')
+    .action(runs(async () => (await import('./commands/sensitivity.js')).sensitivity))
+  addText(sensitivity)
+    .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
+    .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
+  sensitivity.addHelpText(
+    'after',
+    examples(
+      'pare sensitivity model.onnx --data val.npz --out curves.html',
+      'pare sensitivity model.onnx --data val.npz --structure channel --ratios 0.25,0.5 --metric accuracy',
+    ),
+  )
+}
+
 function addLooking(program: Command, runs: Runs): void {
   const inspect = program
     .command('inspect <model>')
@@ -159,12 +190,17 @@ function addOut(command: Command, shown: string): Command {
 }
 
 function addData(command: Command): Command {
-  return command
-    .option(
+  return addText(
+    command.option(
       '--metric <name>',
       'accuracy, top-5, f1, perplexity, cross-entropy, mse, mae, agreement, kl (repeatable)',
       option.repeatable,
-    )
+    ),
+  )
+}
+
+function addText(command: Command): Command {
+  return command
     .option('--batch <count>', 'samples run together', option.number('--batch', option.count))
     .option('--tokenizer <file>', 'tokenizer.json, for text')
     .option('--length <count>', 'tokens in a window of text', option.number('--length', option.count))

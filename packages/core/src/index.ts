@@ -46,6 +46,7 @@ export type {
   UnitTarget,
 } from './plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan-file.js'
+export { type CurveRequest, type Curves, type GroupCurve, lossCurves, type WeightCurve } from './probe/curves.js'
 export type { InputValue, OpenTrials, Setting, TrialLoss, Trials } from './probe/trials.js'
 export { type RandomStream, randomStream } from './random.js'
 export { reference } from './reference.js'

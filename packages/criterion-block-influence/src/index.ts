@@ -19,7 +19,8 @@ export interface BlockInfluenceOptions {
 export function blockInfluence({ by = 'cosine', against = 'labels', samples = 64 }: BlockInfluenceOptions = {}): UnitCriterion {
   if (against !== 'outputs' && against !== 'labels')
     throw new RangeError(`against is '${against as string}'; expected 'labels' or 'outputs'`)
-  if (!(Number.isSafeInteger(samples) && samples > 0)) throw new RangeError(`samples is ${samples}; expected a whole number from 1 on`)
+  if (!(Number.isSafeInteger(samples) && samples > 0))
+    throw new RangeError(`samples is ${samples}; expected a whole number from 1 on`)
   const named = (score: UnitCriterion['score']): UnitCriterion => ({ kind: 'units', name: 'block-influence', score })
   switch (by) {
     case 'cosine':

@@ -14,7 +14,8 @@ export interface SensitivityOptions {
 export function sensitivity({ against = 'outputs', samples = 64 }: SensitivityOptions = {}): UnitCriterion {
   if (against !== 'outputs' && against !== 'labels')
     throw new RangeError(`against is '${against as string}'; expected 'outputs' or 'labels'`)
-  if (!(Number.isSafeInteger(samples) && samples > 0)) throw new RangeError(`samples is ${samples}; expected a whole number from 1 on`)
+  if (!(Number.isSafeInteger(samples) && samples > 0))
+    throw new RangeError(`samples is ${samples}; expected a whole number from 1 on`)
   return {
     kind: 'units',
     name: 'sensitivity',

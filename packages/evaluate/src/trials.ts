@@ -101,7 +101,8 @@ async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }:
       const trial = tallies[i]!
       const judged = judgeBatch({ batch: part, name: output, output: await run(part, setting), ...reference }, [metric])
       for (const sample of judged) trial.holds &&= trial.tally.add(sample)
-      onProgress({ done: (done += part.size), ...total })
+      done += part.size
+      onProgress({ done, ...total })
     }
   }
   if (tallies.length === 0) throw new PareError('there are no data to try settings on.', { hint: 'give at least one sample.' })
