@@ -10,7 +10,7 @@ export interface SparsegptOptions {
   readonly damping?: number
   /** Columns whose mask is chosen at a time, a multiple of four. Default: 128 */
   readonly block?: number
-  /** Default: one for each core, and one for small weights. */
+  /** Default: one for each core, at most 16, and one for small weights. */
   readonly threads?: number
 }
 

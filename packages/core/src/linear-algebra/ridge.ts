@@ -11,7 +11,7 @@ export interface RidgeProblem {
   readonly cross: Float64Array
   /** What is added to each element of the diagonal, in units of the Gram matrix. */
   readonly lambda: number
-  /** Default: one for each core, and one for small matrices. */
+  /** Default: one for each core, at most 16, and one for small matrices. */
   readonly threads?: number
   readonly signal?: AbortSignal | undefined
 }
