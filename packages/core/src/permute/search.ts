@@ -97,30 +97,35 @@ function startOf({ values, units, rows }: Columns, { n, m }: SearchOptions): Sta
   const bases = new Float64Array(units)
   const thresholds = new Float32Array(units * rows)
   const kept = new Float64Array(blocks)
+  const sorted = new Float64Array(m)
   const sizes = Int32Array.from({ length: blocks }, (_, b) => Math.min(m, units - b * m))
   const size = (block: number) => sizes[block]!
   for (let b = 0; b < blocks; b++) refresh(b)
   return { order, blocks, size, improve, exchange, restore, total: () => kept.reduce((sum, each) => sum + each, 0) }
 
-  /** Bases and thresholds of the units of a block, and what it keeps. */
+  /**
+   * Bases and thresholds of the units of a block, and what it keeps. Of a row with the n largest x₁ ≥ … ≥ xₙ, one of these leaves the sum of the others
+   * and makes room down to xₙ₊₁; any other leaves x₁ + … + xₙ₋₁, and xₙ.
+   */
   function refresh(block: number): void {
     const count = sizes[block]!
     const stay = Math.ceil((count * n) / m)
-    const rest = new Float64Array(count)
+    const first = block * m
     kept[block] = 0
-    for (let i = 0; i < count; i++) {
-      const unit = order[block * m + i]!
-      let base = 0
-      for (let row = 0; row < rows; row++) {
-        let held = 0
-        for (let j = 0; j < count; j++) if (j !== i) insert(rest, held++, values[order[block * m + j]! * rows + row]!)
-        for (let j = 0; j < stay - 1; j++) base += rest[j]!
-        const threshold = held < stay ? -Infinity : rest[stay - 1]!
-        thresholds[unit * rows + row] = threshold
-        if (i === 0) kept[block]! += Math.max(threshold, values[unit * rows + row]!)
+    for (let i = first; i < first + count; i++) bases[order[i]!] = 0
+    for (let row = 0; row < rows; row++) {
+      for (let i = 0; i < count; i++) insert(sorted, i, values[order[first + i]! * rows + row]!)
+      let top = 0
+      for (let i = 0; i < stay; i++) top += sorted[i]!
+      const last = sorted[stay - 1]!
+      const next = stay < count ? sorted[stay]! : -Infinity
+      kept[block]! += top
+      for (let i = first; i < first + count; i++) {
+        const unit = order[i]!
+        const value = values[unit * rows + row]!
+        bases[unit]! += top - (value >= last ? value : last)
+        thresholds[unit * rows + row] = value >= last ? next : last
       }
-      bases[unit] = base
-      if (i === 0) kept[block]! += base
     }
   }
 
