@@ -1,0 +1,30 @@
+import { type Model, PareError } from '@pare/onnx'
+import type { Axis } from '../dependency/axis.js'
+import { findCoupling } from '../dependency/groups.js'
+import { heldInPlace, permute } from '../dependency/permute.js'
+import { ANOTHER } from '../removed-units.js'
+import type { PermuteStep } from './step.js'
+
+/** The model with units in the orders of the step. Throws PareError where it has other groups. */
+export async function applyPermutation(model: Model, { groups }: PermuteStep): Promise<Model> {
+  const { dependencies, atoms } = await findCoupling(model)
+  const held = heldInPlace(model, dependencies)
+  const orders = new Map<Axis, Int32Array>()
+  for (const { id, units, order } of groups) {
+    const atom = atoms.get(id)
+    if (atom?.size !== units) {
+      const has = atom === undefined ? 'has no such group' : `has it with ${atom.size}`
+      throw new PareError(`the plan permutes '${id}' with ${units} units, and this model ${has}.`, ANOTHER)
+    }
+    const why = held(atom)
+    if (why !== undefined) throw new PareError(`the plan permutes '${id}', which is held: ${why}.`, ANOTHER)
+    if (!isPermutation(order, units))
+      throw new PareError(`the plan's order of '${id}' does not name each of its ${units} units once.`, ANOTHER)
+    orders.set(atom, Int32Array.from(order))
+  }
+  return permute(model, dependencies, orders)
+}
+
+function isPermutation(order: readonly number[], units: number): boolean {
+  return order.length === units && new Set(order).size === units && order.every((unit) => unit < units)
+}
