@@ -37,7 +37,7 @@ export interface WorkspaceOptions {
 /** Terms that the kernel sums at a time, and the size of the blocks that the algorithms here work with. */
 export const BLOCK = 128
 
-/** Throws where 4 GiB do not hold the matrices, or less memory is there. Products keep the event loop waiting, a second at most for 32,768 rows and columns. */
+/** Throws where 4 GiB do not hold the matrices, or less memory is there. A product keeps the event loop waiting, some 0.2 s for 4,096 × 4,096. */
 export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptions): Promise<Workspace> {
   const shapes = sizes.map(({ rows, columns }) => ({ rows: roundUp(rows), stride: roundUp(columns) }))
   const elements = shapes.reduce((sum, { rows, stride }) => sum + rows * stride, 0)
