@@ -60,6 +60,16 @@ describe('wrong arguments', () => {
     [['prune', 'm.onnx', '--sparsity', ''], "pare: --sparsity is ''; expected a number from 0 to 1", '--help'],
     [['prune', 'm.onnx', '--seed', '1.5'], "pare: --seed is '1.5'; expected a whole number", '--help'],
     [
+      ['prune', 'm.onnx', '--allocation', 'even'],
+      "pare: --allocation is 'even'; expected uniform, erk or owl.",
+      'erk: more of large weights; owl: less of weights with many outliers; numbers and measured curves go into the config',
+    ],
+    [
+      ['prune', 'm.onnx', '--normalize', 'l2'],
+      "pare: --normalize is 'l2'; expected lamp.",
+      'leave it out, and saliencies are compared as they are',
+    ],
+    [
       ['prune', 'm.onnx', '--scope', 'layer'],
       "pare: --scope is 'layer'; expected row, tensor, group or global.",
       'row: one output unit',
