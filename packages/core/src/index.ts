@@ -5,6 +5,10 @@ export { analyseUnits } from './analyse-units.js'
 export { applyPlan } from './apply.js'
 export type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyRange } from './backend.js'
 export type { Forward, Measured, MeasureOptions, Part } from './calibrate/measure.js'
+export { type MeasuredAll, measureAll } from './calibrate/measure-all.js'
+export { checkWhole, mergeStatistics, type NamedStatistics } from './calibrate/merge.js'
+export type { Needing } from './calibrate/statistics.js'
+export { type CalibrationData, formatStatistics, isStatistics, parseStatistics, type StatisticsFile } from './calibrate/statistics-file.js'
 export { CHUNK_SAMPLES } from './calibrate/totals.js'
 export type * from './contract.js'
 export { cpu } from './cpu.js'
@@ -29,6 +33,7 @@ export type { TileRule } from './patterns/tiles.js'
 export type { PermutedGroup, PermuteStep } from './permute/step.js'
 export type {
   Budget,
+  CalibrationFacts,
   CutStep,
   ElementTarget,
   MaskedWeight,

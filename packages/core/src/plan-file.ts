@@ -1,5 +1,5 @@
 import { byteLength, elementCount, PareError, type Payload, sha256 } from '@pare/onnx'
-import type { ModelFacts, Plan, PlanStep } from './plan.js'
+import type { CalibrationFacts, ModelFacts, Plan, PlanStep } from './plan.js'
 import type { UpdatedTensor, UpdateStep } from './update.js'
 
 /** A plan as its text has it: numbers that were computed stand in a file beside it, one tensor after another. */
@@ -42,8 +42,8 @@ function formatStep(step: StoredPlan['steps'][number]): string {
 }
 
 /** Puts a plan together for the model it was made for. */
-export function planOf(model: ModelFacts, seed: number, steps: readonly PlanStep[]): Plan {
-  return { schemaVersion: 1, kind: 'plan', model, seed, steps }
+export function planOf(model: ModelFacts, seed: number, steps: readonly PlanStep[], calibration?: CalibrationFacts): Plan {
+  return { schemaVersion: 1, kind: 'plan', model, seed, ...(calibration && { calibration }), steps }
 }
 
 /** Reads a plan back. `name` is what errors call it; `payloads` is the file beside it, needed where something was computed. */

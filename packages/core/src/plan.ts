@@ -19,7 +19,16 @@ export interface Plan {
   /** The model it was made for. */
   readonly model: ModelFacts
   readonly seed: number
+  /** The data that criteria looked at. Absent where none did. */
+  readonly calibration?: CalibrationFacts
   readonly steps: readonly PlanStep[]
+}
+
+export interface CalibrationFacts {
+  /** Of the data, or of a file of statistics. */
+  readonly path: string
+  readonly sha256: string
+  readonly samples: number
 }
 
 export interface ModelFacts {

@@ -5,7 +5,7 @@ import { rowCount } from '../rows.js'
 import { instrument, type Probed, type Request, requestId } from './instrument.js'
 import { inputSite, outputSite } from './site.js'
 import type { Met } from './spread.js'
-import { type Block, combined, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
+import { type Block, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
 
 /** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
 export type Forward = (
@@ -13,6 +13,8 @@ export type Forward = (
   options: {
     /** Outputs of which only the sum over the batches of a chunk is wanted. */
     readonly sums: ReadonlySet<string>
+    /** Chunks before this one are left out. Default: 0 */
+    readonly from?: number
     readonly signal?: AbortSignal
     readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
   },
@@ -29,6 +31,10 @@ export interface MeasureOptions {
   readonly forward: Forward
   /** What the reductions of one pass may hold; more are measured in several passes. Default: 1 GiB */
   readonly budgetBytes?: number
+  /** What an earlier run measured before it was stopped: this one goes on behind it. */
+  readonly before?: Measured
+  /** Called each time a chunk is complete, with everything measured so far. */
+  readonly onChunk?: (measured: Measured) => void | Promise<void>
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -61,7 +67,7 @@ export async function measure(
   model: Model,
   weights: readonly Weight[],
   needs: Readonly<Record<string, Statistic>>,
-  options: MeasureOptions,
+  { before, onChunk, ...options }: MeasureOptions,
 ): Promise<Measured> {
   const requests = new Map<string, Request & { bytes: number }>()
   for (const weight of weights) {
@@ -69,14 +75,41 @@ export async function measure(
       requests.set(requestId(request), { ...request, bytes: bytesOf(weight, request) })
   }
   const reductions = new Map([...requests].map(([id, { statistic }]) => [id, statistic.reduce]))
-  const blocks = new Map<string, Block>()
-  for (const pass of passes([...requests.values()], options.budgetBytes ?? 2 ** 30)) {
-    for (const block of await measureOnce(model, pass, { ...options, reductions })) {
-      const key = `${block.level}:${block.index}`
-      blocks.set(key, { ...block, totals: new Map([...(blocks.get(key)?.totals ?? []), ...block.totals]) })
-    }
+  const all = passes([...requests.values()], options.budgetBytes ?? 2 ** 30)
+  const begun = all.findLastIndex((pass) => blocksOf(before, pass).length > 0)
+  let parts: (readonly Block[])[] = []
+  for (const [i, pass] of all.entries()) {
+    const start = blocksOf(before, pass)
+    // The next pass begins when this one is complete.
+    const blocks =
+      i < begun
+        ? start
+        : await measureOnce(model, pass, {
+            ...{ ...options, reductions, start },
+            ...(onChunk && { onChunk: (blocks) => onChunk({ reductions, blocks: together([...parts, blocks]) }) }),
+          })
+    parts = [...parts, blocks]
   }
-  return { reductions, blocks: [...blocks.values()] }
+  return { reductions, blocks: together(parts) }
+}
+
+/** Blocks of several passes: those of the same chunks are one. */
+function together(parts: readonly (readonly Block[])[]): Block[] {
+  const blocks = new Map<string, Block>()
+  for (const block of parts.flat()) {
+    const key = `${block.level}:${block.index}`
+    blocks.set(key, { ...block, totals: new Map([...(blocks.get(key)?.totals ?? []), ...block.totals]) })
+  }
+  return [...blocks.values()]
+}
+
+/** What was measured of the requests of one pass. */
+function blocksOf(measured: Measured | undefined, pass: readonly Request[]): Block[] {
+  const ids = new Set(pass.map(requestId))
+  return (measured?.blocks ?? []).flatMap((block) => {
+    const totals = new Map([...block.totals].filter(([id]) => ids.has(id)))
+    return totals.size === 0 ? [] : [{ ...block, totals }]
+  })
 }
 
 /** Of a reduction, with room for the sums of earlier chunks. */
@@ -103,30 +136,44 @@ function passes<T extends { bytes: number }>(requests: readonly T[], budget: num
 export async function measureSites(
   model: Model,
   requests: readonly Request[],
-  options: MeasureOptions,
+  options: Omit<MeasureOptions, 'before' | 'onChunk'>,
 ): Promise<ReadonlyMap<string, Totals>> {
   const reductions = new Map(requests.map((request) => [requestId(request), request.statistic.reduce]))
   return totalOf(await measureOnce(model, requests, { ...options, reductions }), reductions)
 }
 
+interface Pass extends Omit<MeasureOptions, 'before' | 'onChunk'> {
+  readonly reductions: Reductions
+  /** What is there already, from the first chunk on. Default: nothing */
+  readonly start?: readonly Block[]
+  readonly onChunk?: (blocks: readonly Block[]) => void | Promise<void>
+}
+
 async function measureOnce(
   model: Model,
   requests: readonly Request[],
-  { forward, reductions, ...options }: MeasureOptions & { reductions: Reductions },
+  { forward, reductions, start = [], onChunk, ...options }: Pass,
 ): Promise<Block[]> {
   const instrumented = await instrument(model, requests)
   const sums = new Set(instrumented.probes.flatMap(({ reduce, rows, result }) => (reduce === 'gram' ? [rows, result] : [])))
-  let blocks: Block[] = []
-  for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...options })) {
+  const from = Math.max(0, ...start.map(endOf))
+  let done = joined(start, reductions)
+  let open: Block | undefined
+  for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...(from > 0 && { from }), ...options })) {
     const totals = new Map(instrumented.probes.flatMap((probe) => readTotals(probe, outputs)))
-    const last = blocks.at(-1)
     // Batches of one chunk, one after another.
-    if (last?.level === 0 && last.index === chunk)
-      blocks[blocks.length - 1] = { ...last, totals: withBatch(last.totals, totals, reductions) }
-    else blocks = [...joined(blocks, reductions), { level: 0, index: chunk, totals }]
+    if (open?.index === chunk) open = { ...open, totals: withBatch(open.totals, totals, reductions) }
+    else {
+      if (open !== undefined) {
+        done = joined([...done, open], reductions)
+        await onChunk?.(done)
+      }
+      open = { level: 0, index: chunk, totals }
+    }
   }
-  if (blocks.length === 0) throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
-  return joined(blocks, reductions)
+  if (open === undefined && done.length === 0)
+    throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
+  return open === undefined ? done : joined([...done, open], reductions)
 }
 
 function withBatch(before: Block['totals'], batch: Block['totals'], reductions: Reductions): Block['totals'] {
@@ -167,7 +214,9 @@ export function statisticsOf<Key extends string>(
       const found = ids.map((id) => {
         const each = totals.get(id)
         if (each === undefined)
-          throw new PareError(`statistic '${key}' of '${weight.id}' was not measured.`, { hint: 'calibrate for this criterion.' })
+          throw new PareError(`statistic '${key}' of '${weight.id}' was not measured.`, {
+            hint: 'measure it: pare calibrate MODEL --data DATA --criterion NAME --out FILE',
+          })
         return each
       })
       const all = found.reduce((a, b) => combined(statistic.reduce, a, b))

@@ -1,3 +1,4 @@
+import { PareError } from '@pare/onnx'
 import type { Floats } from '../backend.js'
 import type { Rows, Statistic } from '../contract.js'
 
@@ -13,6 +14,7 @@ export interface Met {
  */
 export function spread(rows: Rows, met: Met, start: number, target: Floats): void {
   const { before, out, after } = rows
+  checkLength(rows, met)
   const indexOf = indexing(rows, met)
   let a = start % after
   let r = Math.floor(start / after) % out
@@ -28,6 +30,22 @@ export function spread(rows: Rows, met: Met, start: number, target: Floats): voi
     i = 0
     b++
   }
+}
+
+/** Statistics may come from a file, made by a stranger or for another model. */
+function checkLength({ batch, before, out, after }: Rows, { at, values: { length } }: Met): void {
+  const groups = length / (before * after)
+  const fits =
+    at === 'output'
+      ? length === out || length === batch * out
+      : (batch > 1 && length === batch * before) || (Number.isInteger(groups) && groups > 0 && out % groups === 0)
+  if (fits) return
+  throw new PareError(
+    `a weight with ${out} outputs of ${before * after} elements each meets ${length} numbers, which does not fit.`,
+    {
+      hint: 'the statistics are of another model: measure them again with pare calibrate.',
+    },
+  )
 }
 
 type Indexing = (batch: number, before: number, row: number, after: number) => number
