@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { forwardOver } from '../packages/cli/dist/forward.js'
 import { applyPlan, makePlan, repair } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
 import { evaluate } from '@pare/evaluate'
@@ -12,6 +11,7 @@ import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
 import { head } from '@pare/structure-head'
 import { neuron } from '@pare/structure-neuron'
+import { forwardOver } from '../packages/cli/dist/forward.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`

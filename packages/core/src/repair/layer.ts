@@ -41,6 +41,9 @@ async function matched(
   return { how: 'match', tensors: await tensorsOf(layer, { ...before, parts: [weight] }, shifted, context), notes: [] }
 }
 
+/** λ as a fraction of the mean variance of the inputs: see bench/README.md. */
+const RIDGE = 0.001
+
 /** Fits the weight to what the reference gives, all outputs of a group together. */
 async function fitted(
   { of: layer, ...requests }: Extract<LayerTask, { how: 'refit' }>,
@@ -50,16 +53,14 @@ async function fitted(
   const { id, weight, input, bias, normalized } = layer
   const groups = input.patches?.groups ?? 1
   const before = await readMatrices(weight.tensor, weight.rows, groups)
-  const [gram, cross, x, y] = [requests.gram, requests.cross, requests.x, requests.y].map((request) => measured.values(request)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ]
-  const part = (values: Float64Array, g: number) => values.subarray((g * values.length) / groups, ((g + 1) * values.length) / groups)
+  const [gram, cross, x, y] = [requests.gram, requests.cross, requests.x, requests.y].map((request) =>
+    measured.values(request),
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array]
+  const part = (values: Float64Array, g: number) =>
+    values.subarray((g * values.length) / groups, ((g + 1) * values.length) / groups)
   const parts: Float32Array[] = []
   const notes: string[] = []
-  const ridge = Number(process.env.RIDGE ?? 0.01)
+  const ridge = Number(process.env.RIDGE ?? RIDGE)
   for (const [g, rows] of before.parts.entries()) {
     const means = bias !== undefined || normalized ? { means: { x: part(x, g), y: part(y, g) } } : {}
     const fit = await refit({ weight: rows, gram: part(gram, g), cross: part(cross, g), ...means, ridge, signal: context.signal })
@@ -70,7 +71,11 @@ async function fitted(
   const after = { ...before, parts }
   const own = await biasOf(layer)
   const shifted = own.map((b, c) => (layer.biasInside ? 0 : b) + y[c]! - rowDot(after, c, x))
-  return { how: 'refit', tensors: await tensorsOf(layer, after, normalized && bias?.constant === undefined ? undefined : shifted, context), notes }
+  return {
+    how: 'refit',
+    tensors: await tensorsOf(layer, after, normalized && bias?.constant === undefined ? undefined : shifted, context),
+    notes,
+  }
 }
 
 /** Σ over columns of row `row` times `x`, f64[groups · columns]. */

@@ -61,7 +61,10 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
   const done: Done[] = []
   const tasks: Task[] = []
   for (const one of level) {
-    const task = one.kind === 'normalization' ? ({ how: 'normalization', of: one, found: { site: one.site, statistic: VARIANCE } } as const) : taskOf(one)
+    const task =
+      one.kind === 'normalization'
+        ? ({ how: 'normalization', of: one, found: { site: one.site, statistic: VARIANCE } } as const)
+        : taskOf(one)
     if ('notes' in task) done.push(task)
     else tasks.push(task)
   }
@@ -69,7 +72,11 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
   const totals = await measureSites(model, tasks.flatMap(requestsOf), { forward, ...(signal && { signal }) })
   const measured = measurements(totals)
   for (const task of tasks) {
-    done.push(task.how === 'normalization' ? await repairNormalization(task, measured, context) : await repairLayer(task, measured, context))
+    done.push(
+      task.how === 'normalization'
+        ? await repairNormalization(task, measured, context)
+        : await repairLayer(task, measured, context),
+    )
   }
   return done
 
@@ -83,7 +90,13 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
     if (normalized && !fits) return nothing()
     const wanted = targetOf(output, before.rows.out, weight.rows.out)
     if (wanted === undefined) return nothing(`${id}: it is not known which of its outputs are left`)
-    if (!fits) return { how: 'match', of: layer, found: { site: output, statistic: VARIANCE }, wanted: { site: wanted, statistic: VARIANCE } }
+    if (!fits)
+      return {
+        how: 'match',
+        of: layer,
+        found: { site: output, statistic: VARIANCE },
+        wanted: { site: wanted, statistic: VARIANCE },
+      }
     return {
       ...({ how: 'refit', of: layer } as const),
       gram: { site: input, statistic: GRAM },

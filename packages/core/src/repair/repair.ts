@@ -3,9 +3,9 @@ import { weightsOf } from '../analyse.js'
 import type { Forward } from '../calibrate/measure.js'
 import { maskedBy, type PlanStep, type Progress } from '../plan.js'
 import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../update.js'
+import { type Done, repairLevel } from './level.js'
 import { cannotMerge, merge } from './merge.js'
 import { originsOf } from './origins.js'
-import { type Done, repairLevel } from './level.js'
 import { findRepairable, type Repairable } from './repairable.js'
 import { countReaders } from './updates.js'
 
@@ -79,5 +79,10 @@ function repaired({ done = [], notes }: { done?: readonly Done[]; notes: readonl
 }
 
 function stepOf(done: readonly { readonly tensors: readonly UpdatedTensor[]; readonly notes: readonly string[] }[]): UpdateStep {
-  return { kind: 'update', by: 'repair', tensors: done.flatMap(({ tensors }) => tensors), notes: done.flatMap(({ notes }) => notes) }
+  return {
+    kind: 'update',
+    by: 'repair',
+    tensors: done.flatMap(({ tensors }) => tensors),
+    notes: done.flatMap(({ notes }) => notes),
+  }
 }

@@ -85,7 +85,8 @@ interface Place {
 
 function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | string | undefined {
   const use = weight?.uses[0]
-  if (weight === undefined || use === undefined || !isFloat(weight.tensor.type) || weight.tensor.shape.length < 2) return undefined
+  if (weight === undefined || use === undefined || !isFloat(weight.tensor.type) || weight.tensor.shape.length < 2)
+    return undefined
   const id = node.outputs[0]!
   const name = operatorName(node)
   if (name !== 'Conv' && name !== 'MatMul' && name !== 'Gemm') return `${id}: weights of ${name} are not repaired`
@@ -118,7 +119,9 @@ function biasOf(
 /** A constant that holds one number for each output, whatever axes of one position stand before. */
 function isVector({ constant }: Operand, width: number): boolean {
   const shape = constant?.tensor.shape
-  return shape !== undefined && isFloat(constant!.tensor.type) && shape.at(-1) === width && shape.slice(0, -1).every((n) => n === 1)
+  return (
+    shape !== undefined && isFloat(constant!.tensor.type) && shape.at(-1) === width && shape.slice(0, -1).every((n) => n === 1)
+  )
 }
 
 /** Undefined where the input is left out. */

@@ -1,4 +1,4 @@
-import { bytesOf, type Constant, makePayload, type Model, readAll, sha256, type Tensor, visitNodes } from '@pare/onnx'
+import { bytesOf, type Constant, type Model, makePayload, readAll, sha256, type Tensor, visitNodes } from '@pare/onnx'
 import { floatsOf, floatType } from '../stream.js'
 import type { UpdatedTensor } from '../update.js'
 import type { Operand } from './repairable.js'
