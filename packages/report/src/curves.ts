@@ -70,14 +70,18 @@ function plot({ curves, loss, amount }: CurvesView): Markup {
   const x = (value: number) => LEFT + (value / (most || 1)) * (WIDTH - LEFT)
   const y = (value: number) => HEIGHT * Math.min(1, value > 0 ? (top - Math.log10(value)) / DECADES : 1)
   const drawn = ranked.map(({ id, points }, rank) => {
-    const path = points.map((point) => `${x(point.amount).toFixed(1)},${y(point.loss).toFixed(1)}`).join(' ')
+    // Nothing pruned costs nothing, which a logarithmic scale does not show.
+    const path = points
+      .filter(({ amount }) => amount > 0)
+      .map((point) => `${x(point.amount).toFixed(1)},${y(point.loss).toFixed(1)}`)
+      .join(' ')
     return html`<polyline class="${kindOf(rank)}" points="${path}"><title>${id}</title></polyline>\n`
   })
   const ticks = Array.from({ length: DECADES + 1 }, (_, i) => top - i)
   const amounts = [...new Set(curves.flatMap(({ points }) => points.map((point) => point.amount)))].sort((a, b) => a - b)
   const few = `the ${Math.min(NAMED, ranked.length)} costliest in colour, the others grey`
   return html`<figure class="curves"><p>${loss}, on a logarithmic scale; ${few}. What costs less than the lowest line lies on it.</p>
-<svg viewBox="0 -8 ${WIDTH + 8} ${HEIGHT + BOTTOM + 8}" role="img" aria-label="${loss} against ${amount}, one line for each; the table below holds the numbers.">
+<svg viewBox="0 -8 ${WIDTH + 28} ${HEIGHT + BOTTOM + 8}" role="img" aria-label="${loss} against ${amount}, one line for each; the table below holds the numbers.">
 ${ticks.map((power) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(10 ** power).toFixed(1)}" y2="${y(10 ** power).toFixed(1)}"/><text class="value" x="${LEFT - 10}" y="${(y(10 ** power) + 4).toFixed(1)}">${tick(power)}</text>`)}
 ${amounts.map((value) => html`<text class="amount" x="${x(value).toFixed(1)}" y="${HEIGHT + 20}">${percent(value)}</text>`)}
 ${[...drawn].reverse()}</svg>

@@ -136,8 +136,8 @@ function viewOf({ weights, groups, reference }: Curves, { model, structure, crit
           size: units,
           points: points.map(({ ratio, loss }) => ({ amount: ratio, loss })),
         }))
-      : weights.map(({ id, elements, points }) => ({
-          ...{ id, size: elements },
+      : weights.map(({ id, node, elements, points }) => ({
+          ...{ id: node || id, size: elements },
           points: points.map(({ sparsity, loss }) => ({ amount: sparsity, loss })),
         })),
   }

@@ -8,7 +8,7 @@ import { planStepsOf } from '../make-plan.js'
 import { product } from '../operators.js'
 import type { PlanOptions, PruneStep } from '../plan.js'
 import { gateOf, withGates } from './gates.js'
-import { bytesToSet, notSettable, valueOf, withSettable } from './settable.js'
+import { bytesToSet, inputValueOf, notSettable, withSettable } from './settable.js'
 import type { OpenTrials, Setting, TrialLoss, Trials } from './trials.js'
 
 /** What is pruned, each weight or group on its own, and how much of it. */
@@ -33,6 +33,8 @@ export interface Curves {
 /** What pruning this alone costs, from nothing on: the loss above that of the whole model. Below 0 where it helps. */
 export interface WeightCurve {
   readonly id: string
+  /** Name of the operator that reads it first. */
+  readonly node: string
   readonly elements: number
   readonly points: readonly { readonly sparsity: number; readonly loss: number }[]
 }
@@ -100,7 +102,7 @@ async function weightCurves(groups: readonly MaskGroup[], trying: Trying): Promi
       for (const amount of amounts) settings.push({ [group.id]: await prunedAlone(group, amount, measuring) })
       const losses = await lossesOf(trials, { id: group.id, settings, reference, from: curves.length, of: groups.length }, trying)
       const points = [{ sparsity: 0, loss: 0 }, ...amounts.map((sparsity, i) => ({ sparsity, loss: losses[i]! }))]
-      curves.push({ id: group.id, elements: product(group.weight.tensor.shape), points })
+      curves.push({ id: group.id, node: group.weight.uses[0]?.name ?? '', elements: product(group.weight.tensor.shape), points })
     }
   }
   return { weights: curves, reference: reference! }
@@ -130,7 +132,7 @@ async function prunedAlone(group: MaskGroup, sparsity: number, { model, request,
     current = await applyStep(current, step, options)
   const weight = weightsOf(current).find(({ id }) => id === group.id)
   if (weight === undefined) throw new Error(`weight '${group.id}' is gone after it was masked`)
-  return valueOf(weight.tensor)
+  return inputValueOf(weight.tensor)
 }
 
 function stepsFor(groups: readonly Group[], amount: number, { model, request, options }: Omit<Trying, 'openTrials'>) {

@@ -39,7 +39,7 @@ export async function withSettable(model: Model, weights: readonly Weight[]): Pr
     inputs: [...graph.inputs.filter(({ name }) => !ids.has(name)), ...inputs],
   })
   const given: Record<string, InputValue> = {}
-  for (const { id, tensor } of weights) given[id] = await valueOf(tensor)
+  for (const { id, tensor } of weights) given[id] = await inputValueOf(tensor)
   return { model: withoutDead(model, editModel(model, { graph: edited })), given }
 }
 
@@ -54,7 +54,7 @@ const ARRAYS: Record<InputValue['type'], typeof Float32Array | typeof Float64Arr
   float16: Uint16Array,
 }
 
-export async function valueOf({ name, type, shape, data }: Tensor): Promise<InputValue> {
+export async function inputValueOf({ name, type, shape, data }: Tensor): Promise<InputValue> {
   const array = ARRAYS[type as InputValue['type']]
   if (array === undefined) throw notFloat(name, type)
   const bytes = await readAll(data)
