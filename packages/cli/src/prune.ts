@@ -1,12 +1,14 @@
-import { applyPlan, makePlan, type Planned, type PruneStep, planOf } from '@pare/core'
+import { applyPlan, makePlan, type Planned, type PruneStep, planOf, type Repaired } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
+import type { Calibration } from './forward.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
 import { type OutputFiles, withFolder } from './output.js'
 import { writePlan } from './plan-files.js'
 import { type Proof, prove } from './prove.js'
 import { nothingRemoved } from './removed.js'
+import { type RepairFacts, repairModel } from './repair.js'
 import { sideCarWarnings } from './side-cars.js'
 import type { Engine, Work } from './work.js'
 
@@ -18,6 +20,8 @@ export interface PruneJob {
   readonly output: OutputFiles
   /** Whether what is cut must be proved before it is written. Default: true. */
   readonly prove?: boolean
+  /** Repairs the pruned model over these data, once it is proved. Default: it is left as it was pruned. */
+  readonly repair?: Calibration
   /** Where proofs of cuts run. Default: the installed packages. */
   readonly engine?: Engine
 }
@@ -38,6 +42,8 @@ export interface Pruned extends PlanFacts {
   readonly declined: Planned['declined']
   /** One for each step that cuts; none where that was not wanted. */
   readonly proofs: readonly Proof[]
+  /** Where that was wanted. */
+  readonly repair?: RepairFacts
   /** What the user should look at. */
   readonly warnings: readonly string[]
 }
@@ -51,11 +57,15 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
     const planned = await decide(file.model, { steps, seed }, work)
     const wanted = job.prove ?? true
     const proofs = wanted ? await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine }) : []
-    const pruned = await applyPlan(file.model, { seed, steps: planned.steps })
+    const cut = await applyPlan(file.model, { seed, steps: planned.steps })
+    const given = { reference: file.model, pruned: cut, steps: planned.steps, seed, engine }
+    const repaired = job.repair && (await repairModel({ ...given, calibration: job.repair }, work))
+    const repairs = repaired === undefined ? [] : [repaired.step]
+    const pruned = await applyPlan(cut, { seed, steps: repairs })
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })
     const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
-    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, planned.steps))
+    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, [...planned.steps, ...repairs]))
     return {
       ...facts,
       model: { ...source, bytes: bytesOf(file) },
@@ -63,9 +73,14 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
       plan: { path: output.plan },
       declined: planned.declined,
       proofs,
+      ...(repaired && { repair: factsOfRepair(repaired) }),
       warnings: warn([...nothingRemoved(facts.cut), ...(await sideCarWarnings(path, planned.steps))], work),
     }
   })
+}
+
+function factsOfRepair({ step: { notes }, batchNormalizations, matched, refit }: Repaired): RepairFacts {
+  return { batchNormalizations, matched, refit, notes }
 }
 
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {

@@ -8,6 +8,7 @@ import { proofOf } from './proof-of.js'
 import { describeProof } from './prove.js'
 import type { Pruned } from './prune.js'
 import { describeStep } from './prune-step.js'
+import { describeRepair } from './repair.js'
 import type { Task } from './tasks.js'
 
 type ModelResult = RunResults['models'][number]
@@ -41,6 +42,7 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     steps: [
       ...task.steps.map(describeStep),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
+      ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
     ],
     warnings: [...(pruned?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
@@ -95,6 +97,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     ...(layers.length > 0 && { sparsity, layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })) }),
     ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
     ...(proof !== undefined && { proof }),
+    ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
     parameters,
     macs,
     declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),

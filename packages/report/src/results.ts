@@ -82,6 +82,12 @@ export const modelResult = z.object({
   proof: proof
     .optional()
     .describe('whether what was cut computes what it would with the same units multiplied by 0; for cut models'),
+  repair: z
+    .object({ batchNormalizations: count, matched: count, refit: count, notes: z.array(z.string()) })
+    .optional()
+    .describe(
+      'normalisations measured anew, layers whose outputs got the mean and deviation they had, layers fitted to what they gave',
+    ),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),

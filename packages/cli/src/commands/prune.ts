@@ -8,6 +8,7 @@ import { showPath } from '../paths.js'
 import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
 import { changed, removedUnits } from '../removed.js'
+import { describeRepair } from '../repair.js'
 import { readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
@@ -55,6 +56,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     groups,
     declined,
     ...(proofs.length > 0 && { proofs }),
+    ...(pruned.repair && { repair: pruned.repair }),
     ...(warnings.length > 0 && { warnings }),
   }
 }
@@ -70,6 +72,7 @@ function summary(pruned: Pruned, cwd: string): string {
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
     ...(pruned.layers.length > 0 ? maskedLines(pruned) : []),
     ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
+    ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
   ]
   if (declined.length > 0) {
