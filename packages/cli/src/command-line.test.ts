@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { fixture } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 
-const COMMANDS = ['prune', 'plan', 'replay', 'evaluate', 'run', 'inspect', 'init']
+const COMMANDS = ['prune', 'plan', 'replay', 'evaluate', 'sensitivity', 'run', 'inspect', 'init']
 
 describe('help', () => {
   it('lists the commands and where to start', async () => {

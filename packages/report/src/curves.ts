@@ -128,6 +128,7 @@ main > header { padding-top: 20px; } main > header p { margin-top: 10px; color: 
 .curves { margin-top: 8px; --c0: #b3261e; --c1: #a35200; --c2: #3f63d8; --c3: #7b3fc4; --c4: #0f766e; }
 @media (prefers-color-scheme: dark) { .curves { --c0: #ff938a; --c1: #efa04e; --c2: #6f93ff; --c3: #c79bff; --c4: #4fd1c0; } }
 .curves > svg { display: block; width: 100%; margin: 14px 0 4px; font-size: 13px; }
+.curves .legend span { min-width: 0; overflow-wrap: anywhere; }
 .curves text { fill: var(--soft); } .curves .value { text-anchor: end; } .curves .amount { text-anchor: middle; }
 .curve { fill: none; stroke: var(--soft); stroke-opacity: .4; stroke-width: 1.25; }
 .c0, .c1, .c2, .c3, .c4 { stroke-opacity: 1; stroke-width: 2.5; }

@@ -65,6 +65,10 @@ export const modelResult = z.object({
   summary: z.string().optional().describe('how the metric went and what was allowed, in sentences, also for a pass'),
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
+  calibration: z
+    .object({ path: z.string(), sha256: z.string(), samples: count.optional() })
+    .optional()
+    .describe('the data, or the file of statistics, that criteria looked at'),
   metric: z.string().optional().describe('the metric the gate looks at'),
   limits: limits.optional(),
   reference: file.extend({ metrics }),
