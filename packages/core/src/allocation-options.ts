@@ -21,7 +21,12 @@ function allocationProblem(
     return [`allocation spreads zeros over weights, and structure '${structure.name}' cuts units`, leave]
   if (pattern?.kind === 'nm')
     return [`allocation spreads zeros over weights, and structure '${structure.name}' takes as many of each`, leave]
-  if (criterion.kind === 'solver') return [`allocation is not yet wired up for solvers such as '${criterion.name}'`, leave]
+  if (criterion.kind === 'solver') {
+    const isTold = allocation === 'uniform' || allocation === 'erk' || (typeof allocation === 'object' && 'curves' in allocation)
+    return isTold
+      ? undefined
+      : [`allocation owl looks at saliencies, and '${criterion.name}' is a solver`, 'say --allocation erk, or measured curves']
+  }
   if (scope === 'global' || scope === 'group')
     return [
       `scope '${scope}' ranks weights together, and allocation tells how much of each goes`,

@@ -8,6 +8,7 @@ import { noBits, packBits, setBit } from './mask-bits.js'
 import { matricesPayload, readMatrices } from './matrix.js'
 import { product } from './operators.js'
 import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
+import { sharesWithoutData } from './shares.js'
 import type { UpdatedTensor, UpdateStep } from './update.js'
 
 export interface SolveRequest {
@@ -27,6 +28,7 @@ export async function planSolve(request: SolveRequest, options: PlanOptions): Pr
   const { criterion, target, structure } = step
   if (!('sparsity' in target)) throw noThreshold(criterion)
   const scope = step.scope ?? criterion.scope ?? 'tensor'
+  const counts = countsOf(weights, step)
   const stages = step.sequential === false ? [[...weights]] : await stagesOf(model, weights)
   const head = { kind: 'mask', structure: structure.name, criterion: criterion.name, scope, target } as const
   const mask: MaskStep = { ...head, saliency: { op: 'abs', of: { op: 'weight' } }, precision: 'f32', weights: [] }
@@ -39,7 +41,10 @@ export async function planSolve(request: SolveRequest, options: PlanOptions): Pr
     const [entries, tensors, notes]: [MaskedWeight[], UpdatedTensor[], string[]] = [[], [], []]
     for (const weight of stage) {
       options.signal?.throwIfAborted()
-      const solved = await solveOne(weight, { request, scope, stats: statistics.of(weight), zeros: target.sparsity, ...options })
+      const solved = await solveOne(weight, {
+        ...{ request, scope, stats: statistics.of(weight), zeros: counts.get(weight.id)! },
+        ...options,
+      })
       entries.push(solved.entry)
       tensors.push(solved.tensor)
       notes.push(...solved.notes)
@@ -56,7 +61,7 @@ interface Given {
   readonly request: SolveRequest
   readonly scope: Scope
   readonly stats: Readonly<Record<string, Met>>
-  /** Share of the elements. */
+  /** Elements that shall be zero. */
   readonly zeros: number
   readonly signal?: AbortSignal
 }
@@ -67,10 +72,9 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   const before = await readMatrices(tensor, rows, groups)
   const elements = product(tensor.shape)
   const existing = before.parts.reduce((sum, part) => sum + part.reduce((n, w) => n + Number(w === 0), 0), 0)
-  const total = Math.round(zeros * elements)
   const solutions = []
   for (const [g, weight] of before.parts.entries()) {
-    const own = Math.floor(((g + 1) * total) / groups) - Math.floor((g * total) / groups)
+    const own = Math.floor(((g + 1) * zeros) / groups) - Math.floor((g * zeros) / groups)
     const problem = { id, weight, rows: before.rows, columns: before.columns, pattern: request.pattern, zeros: own, scope }
     solutions.push(await criterion.solve({ ...problem, stats: partOf(stats, g, groups), ...(signal && { signal }) }))
   }
@@ -85,6 +89,17 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   const updated: UpdatedTensor = { id, type: tensor.type, shape: tensor.shape, sha256: await sha256(data), data }
   const entry: MaskedWeight = { id, elements, zeros: existing, masked, rule: packBits(bits) }
   return { entry, tensor: updated, notes: solutions.flatMap(({ notes }) => notes.map((note) => `${id}: ${note}`)) }
+}
+
+/** How many elements of each weight shall be zero. */
+function countsOf(
+  weights: readonly Weight[],
+  { target, allocation = 'uniform' }: SolveRequest['step'],
+): ReadonlyMap<string, number> {
+  const { sparsity } = target as { sparsity: number }
+  const layers = weights.map(({ id, tensor: { shape } }) => ({ id, elements: product(shape), axes: shape }))
+  const counts = sharesWithoutData(layers, sparsity, allocation)!
+  return new Map(layers.map(({ id }, i) => [id, counts[i]!]))
 }
 
 /** Independent problems: as many Gram matrices as were measured. */

@@ -11,13 +11,24 @@ export async function sharesOf(
 ): Promise<readonly number[]> {
   const layers = sources.map(({ weight, elements }): Layer => ({ id: weight.id, elements, axes: weight.tensor.shape }))
   const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
-  if (allocation === 'uniform') return uniformCounts(layers, sparsity)
-  if (allocation === 'erk') return erkCounts(layers, zeros)
-  if (typeof allocation === 'object' && 'curves' in allocation) return curveCounts(layers, allocation.curves, zeros)
-  const { lambda = 0.08, outlier = 5 } = allocation === 'owl' ? {} : allocation.owl
+  const told = sharesWithoutData(layers, sparsity, allocation)
+  if (told !== undefined) return told
+  const { lambda = 0.08, outlier = 5 } = typeof allocation === 'object' && 'owl' in allocation ? allocation.owl : {}
   const outliers: number[] = []
   for (const source of sources) outliers.push(await outlierShare(source, outlier, scoring))
   return owlCounts(layers, outliers, { zeros, lambda })
+}
+
+/** The same where it takes no look at the weights. Undefined for 'owl', which does. */
+export function sharesWithoutData(
+  layers: readonly Layer[],
+  sparsity: number,
+  allocation: Allocation,
+): readonly number[] | undefined {
+  const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
+  if (allocation === 'uniform') return uniformCounts(layers, sparsity)
+  if (allocation === 'erk') return erkCounts(layers, zeros)
+  return typeof allocation === 'object' && 'curves' in allocation ? curveCounts(layers, allocation.curves, zeros) : undefined
 }
 
 /** Each is at most one off its own share. */
