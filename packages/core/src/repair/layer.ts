@@ -1,34 +1,23 @@
 import { sha256 } from '@pare/onnx'
-import type { Request } from '../calibrate/instrument.js'
 import { type Matrices, matricesPayload, readMatrices } from '../matrix.js'
 import type { UpdatedTensor } from '../update.js'
-import type { Done, Measurements, RepairContext } from './level.js'
 import { scalesTo } from './match.js'
 import { refit } from './refit.js'
 import type { Layer } from './repairable.js'
+import type { Done, Fit, Match, Measurements } from './treatment.js'
 import { readFloats, updatedVector } from './updates.js'
 
-export type LayerTask =
-  | { readonly how: 'match'; readonly of: Layer; readonly found: Request; readonly wanted: Request }
-  | {
-      readonly how: 'refit'
-      readonly of: Layer
-      readonly gram: Request
-      readonly cross: Request
-      readonly x: Request
-      readonly y: Request
-    }
+/** λ as a fraction of the mean variance of the inputs. From 0.0001 to 0.01 it makes no difference on our models; 0.1 is worse (bench/README.md). */
+const RIDGE = 0.001
 
-export async function repairLayer(task: LayerTask, measured: Measurements, context: RepairContext): Promise<Done> {
-  return task.how === 'match' ? matched(task, measured, context) : fitted(task, measured, context)
+interface Given {
+  /** How often constants are read, by id. */
+  readonly readers: ReadonlyMap<string, number>
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Scales rows of the weight and shifts the bias, so that each output has the reference's mean and deviation. Zeros stay zero. */
-async function matched(
-  { of: layer, found, wanted }: Extract<LayerTask, { how: 'match' }>,
-  measured: Measurements,
-  context: RepairContext,
-): Promise<Done> {
+export async function matchLayer({ of: layer, found, wanted }: Match, measured: Measurements, given: Given): Promise<Done> {
   const [now, then] = [measured.moments(found), measured.moments(wanted)]
   const scales = scalesTo(then, now)
   const before = await readMatrices(layer.weight.tensor, layer.weight.rows, 1)
@@ -38,48 +27,38 @@ async function matched(
   const shifted = bias.map((b, c) =>
     layer.biasInside ? scales[c]! * (b - now.mean[c]!) + then.mean[c]! : b - scales[c]! * now.mean[c]! + then.mean[c]!,
   )
-  return { how: 'match', tensors: await tensorsOf(layer, { ...before, parts: [weight] }, shifted, context), notes: [] }
+  return { how: 'match', tensors: await tensorsOf(layer, { ...before, parts: [weight] }, shifted, given), notes: [] }
 }
 
-/** λ as a fraction of the mean variance of the inputs: see bench/README.md. */
-const RIDGE = 0.001
-
-/** Fits the weight to what the reference gives, all outputs of a group together. */
-async function fitted(
-  { of: layer, ...requests }: Extract<LayerTask, { how: 'refit' }>,
-  measured: Measurements,
-  context: RepairContext,
-): Promise<Done> {
+/** Fits the weight to what the reference gives, all outputs of a group together, and the bias where there is a place for one. */
+export async function fitLayer({ of: layer, ...requests }: Fit, measured: Measurements, given: Given): Promise<Done> {
   const { id, weight, input, bias, normalized } = layer
   const groups = input.patches?.groups ?? 1
   const before = await readMatrices(weight.tensor, weight.rows, groups)
-  const [gram, cross, x, y] = [requests.gram, requests.cross, requests.x, requests.y].map((request) =>
-    measured.values(request),
-  ) as [Float64Array, Float64Array, Float64Array, Float64Array]
+  const [gram, cross] = [measured.values(requests.gram), measured.values(requests.cross)]
+  const [x, y] = [measured.values(requests.x), measured.values(requests.y)]
   const part = (values: Float64Array, g: number) =>
     values.subarray((g * values.length) / groups, ((g + 1) * values.length) / groups)
   const parts: Float32Array[] = []
   const notes: string[] = []
-  const ridge = Number(process.env.RIDGE ?? RIDGE)
   for (const [g, rows] of before.parts.entries()) {
     const means = bias !== undefined || normalized ? { means: { x: part(x, g), y: part(y, g) } } : {}
-    const fit = await refit({ weight: rows, gram: part(gram, g), cross: part(cross, g), ...means, ridge, signal: context.signal })
+    const problem = { weight: rows, gram: part(gram, g), cross: part(cross, g), ...means, ridge: RIDGE, signal: given.signal }
+    const fit = await refit(problem)
     if (fit === undefined) notes.push(`${id}: its inputs are constant, so only its means were matched`)
-    else if (fit.ridge > 1.001 * ridge) notes.push(`${id}: fitted with λ raised to ${fit.ridge} of the mean square of its inputs`)
+    else if (fit.ridge > 1.001 * RIDGE) notes.push(`${id}: fitted with λ raised to ${fit.ridge} of the variance of its inputs`)
     parts.push(fit?.weight ?? rows)
   }
   const after = { ...before, parts }
   const own = await biasOf(layer)
-  const shifted = own.map((b, c) => (layer.biasInside ? 0 : b) + y[c]! - rowDot(after, c, x))
-  return {
-    how: 'refit',
-    tensors: await tensorsOf(layer, after, normalized && bias?.constant === undefined ? undefined : shifted, context),
-    notes,
-  }
+  const shifted = own.map((b, c) => (layer.biasInside ? 0 : b) + y[c]! - rowTimes(after, c, x))
+  // A normalisation takes its own mean off: no bias is made for it.
+  const needsBias = !(normalized && bias?.constant === undefined)
+  return { how: 'refit', tensors: await tensorsOf(layer, after, needsBias ? shifted : undefined, given), notes }
 }
 
-/** Σ over columns of row `row` times `x`, f64[groups · columns]. */
-function rowDot({ rows, columns, parts }: Matrices, row: number, x: Float64Array): number {
+/** Row `row` of a weight times x, f64[groups · columns]. */
+function rowTimes({ rows, columns, parts }: Matrices, row: number, x: Float64Array): number {
   const g = Math.floor(row / rows)
   let sum = 0
   for (let j = 0; j < columns; j++) sum += parts[g]![(row % rows) * columns + j]! * x[g * columns + j]!
@@ -94,7 +73,7 @@ async function tensorsOf(
   { weight: { id, tensor, rows }, bias }: Layer,
   matrices: Matrices,
   shifted: Float64Array | undefined,
-  { readers }: RepairContext,
+  { readers }: Given,
 ): Promise<UpdatedTensor[]> {
   const { data } = matricesPayload(tensor, rows, matrices)
   const weight = { id, type: tensor.type, shape: tensor.shape, sha256: await sha256(data), data }

@@ -1,6 +1,5 @@
-/** Mean and population variance of each channel, and of how many rows. */
+/** Mean and population variance of each channel. */
 export interface Moments {
-  readonly rows: number
   readonly mean: Float64Array
   readonly variance: Float64Array
 }

@@ -1,14 +1,12 @@
-import type { Request } from '../calibrate/instrument.js'
-import type { Done, Measurements, RepairContext } from './level.js'
 import { isConstant } from './match.js'
-import type { Normalization } from './repairable.js'
+import type { Done, Measurements, Renewal } from './treatment.js'
 import { readFloats, updatedVector } from './updates.js'
 
 /** Mean and population variance of a normalisation's input, as the pruned model has it. The variance of a channel that is constant stays. */
-export async function repairNormalization(
-  { of, found }: { readonly of: Normalization; readonly found: Request },
+export async function renewNormalization(
+  { of, found }: Renewal,
   measured: Measurements,
-  { readers }: RepairContext,
+  { readers }: { readonly readers: ReadonlyMap<string, number> },
 ): Promise<Done> {
   const moments = measured.moments(found)
   const before = await readFloats(of.variance.constant)

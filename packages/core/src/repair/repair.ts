@@ -3,10 +3,11 @@ import { weightsOf } from '../analyse.js'
 import type { Forward } from '../calibrate/measure.js'
 import { maskedBy, type PlanStep, type Progress } from '../plan.js'
 import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../update.js'
-import { type Done, repairLevel } from './level.js'
+import { repairLevel } from './level.js'
 import { cannotMerge, merge } from './merge.js'
 import { originsOf } from './origins.js'
 import { findRepairable, type Repairable } from './repairable.js'
+import type { Done } from './treatment.js'
 import { countReaders } from './updates.js'
 
 export interface RepairOptions {
@@ -36,14 +37,13 @@ export interface Repaired {
  * later layers are repaired by what they meet once the earlier ones are. Each level costs a pass over the data, through both models up to it.
  */
 export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<Repaired> {
-  const { steps, seed, signal, onProgress } = options
+  const { steps, seed, forward, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
   const { nameOf } = merge(reference, pruned)
   const { found, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
-  const context = {
-    ...options,
-    reference,
+  const given = {
+    ...{ reference, forward, signal },
     origins: await originsOf(reference, steps, seed),
     masked: new Set(maskedBy(steps).map(({ id }) => id)),
     weights: new Map(weightsOf(reference).map((weight) => [weight.uses[0]!.node.outputs[0]!, weight])),
@@ -53,7 +53,7 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
   let current = pruned
   for (const level of levelsOf(found)) {
     signal?.throwIfAborted()
-    const done = await repairLevel(level, current, context)
+    const done = await repairLevel(level, current, given)
     current = applyUpdate(current, stepOf(done))
     all.push(...done)
     onProgress?.({ done: all.length, total: found.length })

@@ -1,0 +1,70 @@
+import { type Request, requestId } from '../calibrate/instrument.js'
+import { finished, type Totals } from '../calibrate/totals.js'
+import type { UpdatedTensor } from '../update.js'
+import type { Moments } from './match.js'
+import type { Layer, Normalization } from './repairable.js'
+
+/** What is to be done about a layer, and what has to be measured for it. */
+export type Treatment = Renewal | Match | Fit
+
+/** Statistics of a normalisation, measured anew. */
+export interface Renewal {
+  readonly how: 'normalization'
+  readonly of: Normalization
+  /** Variance of its input. */
+  readonly found: Request
+}
+
+/** Outputs with the reference's mean and deviation. */
+export interface Match {
+  readonly how: 'match'
+  readonly of: Layer
+  /** Variance of the output. */
+  readonly found: Request
+  /** Of the reference's. */
+  readonly wanted: Request
+}
+
+/** A weight fitted to what the reference gives. */
+export interface Fit {
+  readonly how: 'refit'
+  readonly of: Layer
+  /** Means of x·xᵀ and x·yᵀ, x the input of the pruned model, y the output of the reference. */
+  readonly gram: Request
+  readonly cross: Request
+  /** Means of x and y. */
+  readonly x: Request
+  readonly y: Request
+}
+
+/** What was done about a layer. */
+export interface Done {
+  readonly how: Treatment['how'] | 'nothing'
+  readonly tensors: readonly UpdatedTensor[]
+  readonly notes: readonly string[]
+}
+
+/** What one pass over the data found. */
+export interface Measurements {
+  values(request: Request): Float64Array
+  moments(request: Request): Moments
+}
+
+export function requestsOf(treatment: Treatment): readonly Request[] {
+  switch (treatment.how) {
+    case 'normalization':
+      return [treatment.found]
+    case 'match':
+      return [treatment.found, treatment.wanted]
+    case 'refit':
+      return [treatment.gram, treatment.cross, treatment.x, treatment.y]
+    default:
+      return treatment satisfies never
+  }
+}
+
+export function measurementsOf(totals: ReadonlyMap<string, Totals>): Measurements {
+  const of = (request: Request) => totals.get(requestId(request))!
+  const values = (request: Request) => finished(request.statistic.reduce, of(request))
+  return { values, moments: (request) => ({ mean: of(request).values, variance: values(request) }) }
+}
