@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module'
-import { type Model, modelBytes, parseText } from '@pare/onnx'
+import { editGraph, editModel, type Model, makeNode, makeValueInfo, modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
+import { analyseUnits } from '../analyse-units.js'
+import { fused } from '../blocks/decoders.test.data.js'
+import { withSumsGiven } from '../blocks/skip-norms.js'
 import type { Forward } from '../calibrate/measure.js'
 import { meanLikeness } from './likeness.js'
 
@@ -72,6 +75,53 @@ test('images are compared along the channels', async () => {
   const last = meanLikeness(model, { pairs: [['x', 'y']], likeness: { of: 'angle', rows: 'last' } }, forward)
   await expect(last).rejects.toThrow("'x' has no last position: it has 4 axes")
 })
+
+test('the sum inside a fused normalisation is compared as any other value', async () => {
+  const model = fused()
+  const { blocks } = await analyseUnits(model)
+  const pairs = blocks[0]!.blocks.map(({ from, to }) => [from, to] as const)
+  expect(pairs.flat().some((name) => !model.graph.nodes.some(({ outputs }) => outputs.includes(name)))).toBe(true)
+  const names = [...new Set(pairs.flat())]
+  const feeds = {
+    ids: new runtime.Tensor('int64', BigInt64Array.from([3n, 10n, 17n]), [1, 3]),
+    lengths: new runtime.Tensor('int32', Int32Array.of(2), [1]),
+    total: new runtime.Tensor('int32', Int32Array.of(3), [1]),
+  }
+  const run = async (each: Model) => {
+    const session = await runtime.InferenceSession.create(await modelBytes(each), { logSeverityLevel: 3 })
+    const past = each.graph.inputs.flatMap(({ name, shape }) =>
+      name.startsWith('past')
+        ? [[name, new runtime.Tensor('float32', [], [1, Number(shape![1]), 0, Number(shape![3])])] as const]
+        : [],
+    )
+    const given = { ...feeds, ...Object.fromEntries(past) }
+    const results = await session.run(
+      Object.fromEntries(Object.entries(given).filter(([name]) => session.inputNames.includes(name))),
+    )
+    return Object.fromEntries(Object.entries(results).map(([name, each]) => [name, each.data as Float32Array]))
+  }
+  // The sums given as outputs, and the cosines of their rows by the formula.
+  const shown = editGraph(model.graph, {
+    nodes: withSumsGiven([...model.graph.nodes, ...names.map(copied)]),
+    outputs: names.map(shownAs),
+  })
+  const values = await run(editModel(model, { graph: shown }))
+  const expected = pairs.map(([from, to]) => {
+    const [a, b] = [values[`${from}/shown`]!, values[`${to}/shown`]!]
+    const width = a.length / 3
+    const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, value, i) => sum + value * y[i]!, 0)
+    const rows = [0, 1, 2].map((r) => [a.subarray(r * width, (r + 1) * width), b.subarray(r * width, (r + 1) * width)] as const)
+    return rows.reduce((sum, [x, y]) => sum + dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)), 0) / 3
+  })
+  const forward: Forward = async function* (each) {
+    yield { chunk: 0, outputs: await run(each) }
+  }
+  const found = await meanLikeness(model, { pairs, likeness: { of: 'cosine', rows: 'all' } }, forward)
+  for (const [i, cosine] of expected.entries()) expect(found[i]).toBeCloseTo(cosine, 5)
+})
+
+const copied = (name: string) => makeNode({ op: 'Identity', inputs: [name], outputs: [`${name}/shown`] })
+const shownAs = (name: string) => makeValueInfo({ name: `${name}/shown` })
 
 test('NaN is told', async () => {
   const forward = over([{ data: [Number.NaN, 0], shape: [1, 1, 2] }])
