@@ -1,4 +1,14 @@
-import { editGraph, editModel, editNode, type Model, makeNode, makeTensor, type Node } from '@pare/onnx'
+import {
+  type DataType,
+  dataTypeCode,
+  editGraph,
+  editModel,
+  editNode,
+  type Model,
+  makeNode,
+  makeTensor,
+  type Node,
+} from '@pare/onnx'
 import type { BlockGroup } from '../contract.js'
 import { operatorName } from '../operators.js'
 import { SKIP_NORMS, sumOf } from './flow.js'
@@ -15,7 +25,9 @@ export function withGatedEnds(model: Model, factors: readonly BlockFactors[]): M
   if (factors.length === 0) return model
   const opset = model.opsets.get('') ?? 1
   const ends = new Map(
-    factors.flatMap(({ group, input }) => group.blocks.map(({ from, to }, unit) => [to, { from, to, input, unit }])),
+    factors.flatMap(({ group, input }) =>
+      group.blocks.map(({ from, to }, unit) => [to, { from, to, input, unit, type: typeOf(group) }]),
+    ),
   )
   const nodes = model.graph.nodes.flatMap((node) => gatedAt(node, ends, opset))
   const units = Math.max(...factors.map(({ group }) => group.units))
@@ -27,11 +39,15 @@ export function withGatedEnds(model: Model, factors: readonly BlockFactors[]): M
   return editModel(model, { graph })
 }
 
+const typeOf = ({ slices }: BlockGroup): DataType => slices.find(({ scored }) => scored)?.tensor.type ?? 'float32'
+
 const ONE = 'gates/one'
 const at = (unit: number) => `gates/unit${unit}`
 
 /** The end of a block: where it begins, and its factor. */
 interface End {
+  /** Type of the block's weights, and so of what flows through it. */
+  readonly type: DataType
   readonly from: string
   readonly to: string
   readonly input: string
@@ -67,15 +83,19 @@ function gatedSum(node: Node, end: End, opset: number): Node[] {
 }
 
 /** g · end + (1 − g) · beginning. */
-function blended({ from, to, input, unit }: End, { whole, as, opset }: { whole: string; as: string; opset: number }): Node[] {
+function blended(
+  { from, to, input, unit, type }: End,
+  { whole, as, opset }: { whole: string; as: string; opset: number },
+): Node[] {
   const name = (what: string) => `${to}/gate/${what}`
-  // Before opset 15 there is no CastLike, and only f32 is gated.
-  const cast = opset >= 15 ? { op: 'CastLike', inputs: [name('unit'), whole] } : { op: 'Identity', inputs: [name('unit')] }
-  const castOne = opset >= 15 ? { op: 'CastLike', inputs: [ONE, whole] } : { op: 'Identity', inputs: [ONE] }
+  const cast = (of: string, output: string) =>
+    opset >= 15
+      ? makeNode({ op: 'CastLike', inputs: [of, whole], outputs: [output] })
+      : makeNode({ op: 'Cast', inputs: [of], outputs: [output], attributes: { to: BigInt(dataTypeCode(type)) } })
   return [
     makeNode({ op: 'Gather', inputs: [input, at(unit)], outputs: [name('unit')], attributes: { axis: 0n } }),
-    makeNode({ ...cast, outputs: [name('g')] }),
-    makeNode({ ...castOne, outputs: [name('one')] }),
+    cast(name('unit'), name('g')),
+    cast(ONE, name('one')),
     makeNode({ op: 'Sub', inputs: [name('one'), name('g')], outputs: [name('rest')] }),
     makeNode({ op: 'Mul', inputs: [whole, name('g')], outputs: [name('end')] }),
     makeNode({ op: 'Mul', inputs: [from, name('rest')], outputs: [name('beginning')] }),

@@ -84,6 +84,26 @@ test('a gate between 0 and 1 scales a unit', async () => {
   expect([...((await session.run(feeds)).y!.data as Float32Array)]).toEqual([18])
 })
 
+test.each([13, 17])('halves are multiplied by halves, opset %i', async (opset) => {
+  const model = parseText(
+    `<ir_version: 7, opset_import: ["" : ${opset}]> g (float[N, 4] x) => (float[N, 4] y)
+     <float16[4, 6] a, float16[6, 4] b, float16[4, 6] c, float16[6, 4] d>
+     { v = Cast<to = 10>(x) m = MatMul(v, a) r = Relu(m) n = MatMul(r, b) s = Add(v, n) k = MatMul(s, c) l = Relu(k) o = MatMul(l, d) t = Add(s, o) y = Cast<to = 1>(t) }`,
+    { a: wave(24), b: wave(24), c: wave(24), d: wave(24) },
+  )
+  const groups = await gateable(model)
+  expect(new Set(groups.map(({ kind }) => kind))).toEqual(new Set(['coupled', 'block']))
+  const { model: gated, given } = await withGates(model, groups)
+  const whole = await outputsOf(model)
+  expect(await outputsOf(gated, given)).toEqual(whole)
+  const none = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, { ...value, data: value.data.slice().fill(0) }]),
+  )
+  // Without its blocks it passes on what comes in, rounded to halves.
+  const [y] = Object.values(await outputsOf(gated, none))
+  expect(apart(y!, feedsFor(model, new Set()).x!.data as Float32Array)).toBeLessThan(1e-3)
+})
+
 test('groups that a normalisation looks at are refused', async () => {
   const model = fused()
   const width = (await analyseUnits(model)).coupled.find(({ roles, held }) => roles.has('norm') && held === undefined)!
