@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander'
 import { type Context, type OutputFlags, toJson } from './context.js'
 import { EXIT } from './exit.js'
-import { type FailureReport, isAbort, reportOf, stackOf } from './failure.js'
+import { Failure, type FailureReport, isAbort, reportOf, stackOf } from './failure.js'
 import { type Io, wantsColor } from './io.js'
 import { makeProgram } from './program.js'
 import { makeProgress } from './progress.js'
@@ -40,7 +40,14 @@ function isHelp(error: CommanderError): boolean {
 /** Tells what went wrong, on stderr or as the one JSON document, and returns the exit code. */
 function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFlags; command: string }): number {
   const interrupted = io.signal.aborted || isAbort(error)
-  const report = interrupted ? INTERRUPTED : error instanceof CommanderError ? reportOfArguments(error, command) : reportOf(error)
+  // A command that keeps what it did so far says so itself.
+  const report = interrupted
+    ? error instanceof Failure
+      ? reportOf(error)
+      : INTERRUPTED
+    : error instanceof CommanderError
+      ? reportOfArguments(error, command)
+      : reportOf(error)
   const { message, hint, problems } = report
   if (flags.json) io.stdout.write(`${toJson({ schemaVersion: 1, command, error: { message, hint, problems } })}\n`)
   const { bold, dim } = wantsColor(io.stderr, io.env) ? STYLES : PLAIN

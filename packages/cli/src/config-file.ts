@@ -82,10 +82,13 @@ async function runModule(path: string): Promise<unknown> {
 /** What comes with the CLI can be imported by a config even where nothing is installed (`npx @pare/cli`). */
 function ownPackages(): Record<string, string> {
   const names = [
+    '@pare/criterion-activation',
     '@pare/criterion-block-influence',
     '@pare/criterion-magnitude',
     '@pare/criterion-random',
     '@pare/criterion-sensitivity',
+    '@pare/criterion-sparsegpt',
+    '@pare/criterion-wanda',
     '@pare/preset-cnn',
     '@pare/preset-transformer',
     '@pare/structure-channel',

@@ -54,7 +54,7 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): readonly Problem[]
 }
 
 /** Fields of the design whose engine does not exist yet: silence would look like success. */
-const LATER = new Set(['calibrate', 'train', 'loss', 'recover'])
+const LATER = new Set(['train', 'loss'])
 
 function unknownKey(path: Path): Problem {
   const key = String(path.at(-1))
@@ -63,7 +63,7 @@ function unknownKey(path: Path): Problem {
     return {
       place,
       message: `'${key}' is not available in this version of pare.`,
-      hint: 'remove it; criteria that look at weights only need no data',
+      hint: 'remove it; today pare prunes without retraining',
     }
   }
   const known = keysAt(path.slice(0, -1))

@@ -55,6 +55,10 @@ const prune = z
       .optional(),
     allocation: allocation.optional(),
     normalize: z.enum(['lamp']).describe("'lamp': how weights that are ranked together are made comparable").optional(),
+    sequential: z
+      .boolean()
+      .describe('true: block by block, each judged by what it meets once those before it are pruned')
+      .optional(),
     norm: z
       .enum(['l1', 'l2', 'mean', 'max'])
       .describe("'l1', 'l2', 'mean' or 'max': how elements make the score of a unit")
@@ -77,6 +81,22 @@ const preset = z
 const steps = z
   .union([z.array(prune).min(1), preset])
   .describe("a list of pruning steps, at least one, or a preset such as { preset: 'cnn' }")
+
+const calibrate = z
+  .union([
+    path,
+    z.strictObject({
+      data: path.describe("a data file such as 'data/calibrate.npz'").optional(),
+      samples: count.describe('a whole number of samples, such as 256: only the first so many').optional(),
+      batch: count.describe('a whole number of samples run together, such as 32').optional(),
+      threads: count.describe('a whole number of threads, such as 2').optional(),
+      tokenizer: path.describe("a tokenizer file such as 'tokenizer.json'").optional(),
+      length: count.describe('a whole number of tokens in a window of text, such as 128').optional(),
+      stride: count.describe('a whole number of tokens from one window of text to the next, such as 64').optional(),
+      field: path.describe("the field of a JSONL line that holds the text, such as 'text'").optional(),
+    }),
+  ])
+  .describe("calibration data such as 'calibrate.npz' or { data: 'calibrate.npz', samples: 256 }")
 
 const evaluate = z
   .strictObject({
@@ -112,12 +132,18 @@ const gate = z
 
 const prove = z.boolean().describe('false: what is cut is not proved, for models that ONNX Runtime cannot run')
 
+const recover = z
+  .enum(['none', 'repair'])
+  .describe("'repair' or 'none': whether what is left of a model is fitted to calibration data")
+
 const model = z
   .strictObject({
     path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
     prune: steps.optional(),
+    calibrate: calibrate.optional(),
     evaluate: evaluate.optional(),
     prove: prove.optional(),
+    recover: recover.optional(),
     gate: gate.optional(),
   })
   .describe("a model such as { path: 'model.onnx' }")
@@ -128,8 +154,10 @@ export const configSchema = z
     seed: z.number().int().min(0).max(0xffffffff).describe('a whole number from 0 to 4294967295').optional(),
     models: z.array(model).describe("a list of models, each such as { path: 'model.onnx' }").optional(),
     prune: steps.optional(),
+    calibrate: calibrate.optional(),
     evaluate: evaluate.optional(),
     prove: prove.optional(),
+    recover: recover.optional(),
     gate: gate.optional(),
   })
   .describe('a config of pare: models to prune, how to measure them, and what they may lose')

@@ -1,5 +1,6 @@
 import type { Allocation, AnyCriterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
 import type { Limits } from '@pare/gate'
+import type { Recover } from './recover.js'
 
 /** What `pare.config.*` says. Paths are relative to the config file. */
 export interface Config {
@@ -10,10 +11,14 @@ export interface Config {
   models?: ModelConfig[]
   /** For each model that has no `prune` of its own. */
   prune?: PruneConfig[] | PresetConfig
+  /** For each model without its own: data that criteria look at, or a file of statistics. */
+  calibrate?: string | CalibrateConfig
   /** For each model; a model's own `evaluate` wins field by field. */
   evaluate?: EvaluateConfig
   /** For each model without its own: whether what is cut is proved before it is written. Default: true. */
   prove?: boolean
+  /** For each model without its own: 'repair' fits what is left to calibration data. Default: 'none'; with a preset and calibration data 'repair'. */
+  recover?: Recover
   /** For each model; a model's own `gate` wins field by field. */
   gate?: Limits
 }
@@ -23,8 +28,10 @@ export interface ModelConfig {
   path: string
   /** One after the other. Default: `[{}]`, half of all elements by magnitude. */
   prune?: PruneConfig[] | PresetConfig
+  calibrate?: string | CalibrateConfig
   evaluate?: EvaluateConfig
   prove?: boolean
+  recover?: Recover
   gate?: Limits
 }
 
@@ -44,6 +51,8 @@ export interface PruneConfig {
   allocation?: Allocation
   /** How saliencies are made comparable between weights that are ranked together. Default: they are taken as they are. */
   normalize?: 'lamp'
+  /** Block by block, each judged by what it meets once the blocks before it are pruned. For criteria that look at data. Default: false; of solvers true. */
+  sequential?: boolean
   /** How elements are put together to the score of a unit. Default: 'l1', their sum. */
   norm?: Norm
   /** Units of a group that always stay. Default: 1. */
@@ -66,6 +75,26 @@ export interface PresetConfig {
 }
 
 export type TargetConfig = ElementTarget | UnitTarget
+
+/** Inputs like those the model will meet; labels in them are not looked at. */
+export interface CalibrateConfig {
+  /** .npz, .npy, .jsonl, .csv, .txt, a module that exports an iterable of samples, or a file that `pare calibrate` wrote. */
+  data?: string
+  /** Only the first so many. Default: all. */
+  samples?: number
+  /** Samples run together. Default: the model's own batch where it is fixed, else up to 32. */
+  batch?: number
+  /** Default: all cores. */
+  threads?: number
+  /** tokenizer.json: reads the data as text. Default: that of `evaluate`, where its data are text too. */
+  tokenizer?: string
+  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
+  length?: number
+  /** Tokens from one window of text to the next. Default: `length`. */
+  stride?: number
+  /** Field of a JSONL line that holds the text. Default: 'text'. */
+  field?: string
+}
 
 export interface EvaluateConfig {
   /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */

@@ -59,7 +59,8 @@ export async function readEvaluation(
   }
 }
 
-const MODULES = /\.[cm]?[jt]s$/
+/** Data that are run. */
+export const MODULES = /\.[cm]?[jt]s$/
 
 /** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
@@ -107,12 +108,18 @@ async function readMetrics(
   return unknown.length > 0 ? undefined : metrics
 }
 
-function textOf(tokenizer: string | undefined, { length, stride, field }: EvaluateConfig): EvaluateRequest['text'] {
+export function textOf(
+  tokenizer: string | undefined,
+  { length, stride, field }: Pick<EvaluateConfig, 'length' | 'stride' | 'field'>,
+): EvaluateRequest['text'] {
   return tokenizer === undefined ? undefined : { tokenizer, ...present({ length, stride, field }) }
 }
 
 /** Options of text without a tokenizer would do nothing. */
-function strayTextOptions({ length, stride, field }: EvaluateConfig, place: string): readonly Problem[] {
+export function strayTextOptions(
+  { length, stride, field }: Pick<EvaluateConfig, 'length' | 'stride' | 'field'>,
+  place: string,
+): readonly Problem[] {
   return Object.entries(present({ length, stride, field })).map(([key, value]) => ({
     place: at(place, key),
     message: `is ${formatValue(value)}, but the data are not read as text.`,
@@ -125,14 +132,14 @@ function at(place: string, key: string): string {
 }
 
 /** The absolute path of a file that the config or an override names, if either does. */
-async function readPath(
+export async function readPath(
   { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
   { problems, cwd, folder }: EvaluationSource,
 ): Promise<string | undefined> {
   const written = override ?? own
   if (written === undefined) {
     if (what !== 'tokenizer')
-      problems.push({ place, message: 'is missing: nothing to measure with.', hint: "name a data file: data: 'val.npz'" })
+      problems.push({ place, message: `is missing: no ${what}.`, hint: "name a data file: data: 'val.npz'" })
     return undefined
   }
   const path = override === undefined ? resolve(folder, written) : resolve(cwd, written)

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHUNK_SAMPLES, type Forward } from '@pare/core'
-import type { TextOptions } from '@pare/evaluate'
+import type { Forwarded, Shard, TextOptions } from '@pare/evaluate'
 import { writeModel } from '@pare/onnx'
 import type { Engine } from './work.js'
 
@@ -16,11 +16,20 @@ export interface Calibration {
   readonly threads?: number
   /** Whether a data module may be run. Default: false */
   readonly trusted?: boolean
+  /** Only one of several shards. Default: all data */
+  readonly shard?: Shard
 }
 
-/** Runs models over calibration data in a child process, as core asks for it. */
-export function forwardOver({ data, text, samples, batch, threads, trusted }: Calibration, engine: Engine = {}): Forward {
-  return async function* (model, { sums, signal, onProgress }) {
+/** What ran, as far as it is known. */
+export type Ran = Pick<Forwarded, 'samples' | 'leftOut'>
+
+/** Runs models over calibration data in a child process, as core asks for it. `onEnd` is told what ran. */
+export function forwardOver(
+  { data, text, samples, batch, threads, trusted, shard }: Calibration,
+  engine: Engine = {},
+  onEnd?: (ran: Forwarded) => void,
+): Forward {
+  return async function* (model, { sums, from = 0, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
     const folder = await mkdtemp(join(tmpdir(), 'pare-calibrate-'))
     try {
@@ -29,6 +38,8 @@ export function forwardOver({ data, text, samples, batch, threads, trusted }: Ca
       const request = {
         ...{ model: path, data, sums: [...sums], chunk: CHUNK_SAMPLES },
         ...(text && { text }),
+        ...(from > 0 && { from: from * CHUNK_SAMPLES }),
+        ...(shard && { shard }),
         ...(samples !== undefined && { to: samples }),
         ...(batch !== undefined && { batch }),
         ...(threads !== undefined && { threads }),
@@ -37,6 +48,9 @@ export function forwardOver({ data, text, samples, batch, threads, trusted }: Ca
       yield* forwardModel(request, {
         ...(signal && { signal }),
         ...(onProgress && { onProgress }),
+        ...(onEnd && { onEnd }),
+        // As long as it takes: progress shows, and it can be stopped.
+        timeoutMs: Number.MAX_SAFE_INTEGER,
         ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
         ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
       }) as AsyncGenerator<never>

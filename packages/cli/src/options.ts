@@ -2,6 +2,7 @@ import type { Allocation, Norm, Scope } from '@pare/core'
 import type { Limits } from '@pare/gate'
 import type { Command } from 'commander'
 import { usage } from './failure.js'
+import { type Recover, recover } from './recover.js'
 import { budget, type TargetOptions } from './target-options.js'
 
 /** What the options of a pruning step are parsed to. */
@@ -19,6 +20,14 @@ export interface StepOptions extends TargetOptions {
   readonly include?: string[]
   readonly exclude?: string[]
   readonly seed?: number
+  readonly sequential?: boolean
+  readonly calibrate?: string
+  readonly recover?: Recover
+  readonly samples?: number
+  readonly batch?: number
+  readonly tokenizer?: string
+  readonly length?: number
+  readonly stride?: number
 }
 
 /** The options that say what to prune, the same for prune, plan and run. */
@@ -27,7 +36,7 @@ export function addStepOptions(command: Command): Command {
     .option('--preset <name>', 'steps for a kind of model: cnn, transformer, or a package; takes --ratio and --seed only')
     .option(
       '--criterion <name>',
-      "how important an element is: magnitude, magnitude:p=2, random, or a package (default: 'magnitude')",
+      "how important an element is: magnitude, magnitude:p=2, random, or with --calibrate wanda, activation, sparsegpt; or a package (default: 'magnitude')",
     )
     .option('--structure <name>', "what may go: element, 2:4, tile, channel, neuron, head, or a package (default: 'element')")
     .option(
@@ -61,6 +70,26 @@ export function addStepOptions(command: Command): Command {
     .option('--seed <number>', 'of everything random (default: 1)', number('--seed', seed))
 }
 
+/** Data that criteria look at, and how. */
+export function addCalibration(command: Command): Command {
+  return command
+    .option(
+      '--calibrate <data>',
+      'inputs for criteria that look at data: .npz, .npy, .jsonl, .csv, .txt, a module, or a file of pare calibrate',
+    )
+    .option('--samples <count>', 'only the first so many of the calibration data (default: all)', number('--samples', count))
+    .option('--sequential', 'block by block, each judged by what it meets once the blocks before it are pruned')
+}
+
+/** What is done about what is left. */
+export function addRecover(command: Command): Command {
+  return command.option(
+    '--recover <how>',
+    'repair: fit what is left to the calibration data; none (default: none; with --preset and --calibrate repair)',
+    recover,
+  )
+}
+
 /** What structures that cut can be told besides. */
 function addUnitOptions(command: Command): Command {
   return command
@@ -77,7 +106,7 @@ function addUnitOptions(command: Command): Command {
 
 /** Options of the design whose engine does not exist yet: refused, so that nobody believes they did something. */
 export function addLaterOptions(command: Command): Command {
-  for (const name of ['calibrate <data>', 'train <data>', 'recover <how>']) {
+  for (const name of ['train <data>']) {
     const option = command
       .createOption(`--${name}`)
       .hideHelp()
@@ -91,7 +120,7 @@ function refuse(option: string): (value: string) => never {
   return (value) => {
     throw usage(
       `pare: ${option} ${value}: not available in this version of pare.`,
-      'leave it out; today pare prunes by the weights alone, to a --sparsity, a --ratio or a --target',
+      'leave it out; today pare prunes without retraining, to a --sparsity, a --ratio or a --target',
     )
   }
 }
@@ -179,6 +208,17 @@ function norm(text: string): Norm {
   throw usage(
     `pare: --norm is '${text}'; expected l1, l2, mean or max.`,
     'l1: the sum over the elements of a unit; l2: the root of the sum of squares',
+  )
+}
+
+/** '1/3' → the first of three. */
+export function shard(text: string): { readonly index: number; readonly count: number } {
+  const [, first = '', second = ''] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? []
+  const [index, count] = [Number(first), Number(second)]
+  if (index >= 1 && index <= count && Number.isSafeInteger(count)) return { index, count }
+  throw usage(
+    `pare: --shard is '${text}'; expected index/count, from 1/3 to 3/3.`,
+    'run each of 1/3, 2/3 and 3/3, then pare merge',
   )
 }
 

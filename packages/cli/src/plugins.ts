@@ -47,10 +47,13 @@ type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
 /** The plugins that come with the CLI: from these names nothing outside is ever loaded. */
 const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () => Promise<unknown>>> } = {
   criterion: {
+    activation: async () => (await import('@pare/criterion-activation')).activation,
     'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
     magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
     random: async () => (await import('@pare/criterion-random')).random,
     sensitivity: async () => (await import('@pare/criterion-sensitivity')).sensitivity,
+    sparsegpt: async () => (await import('@pare/criterion-sparsegpt')).sparsegpt,
+    wanda: async () => (await import('@pare/criterion-wanda')).wanda,
   },
   preset: {
     cnn: async () => (await import('@pare/preset-cnn')).cnn,

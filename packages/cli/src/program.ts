@@ -49,12 +49,16 @@ function addPruning(program: Command, runs: Runs): void {
     .command('prune <model>')
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
-  addOut(addProve(option.addLaterOptions(option.addStepOptions(prune))), './pare-out/<model name>')
+  addOut(
+    addProve(addText(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune)))))),
+    './pare-out/<model name>',
+  )
   prune.addHelpText(
     'after',
     examples(
       'pare prune model.onnx',
       'pare prune model.onnx --sparsity 0.8 --scope tensor --exclude "/lm_head/*"',
+      'pare prune model.onnx --criterion wanda --calibrate calibrate.npz --samples 256',
       'pare prune model.onnx --criterion magnitude:p=2 --out out --json',
     ),
   )
@@ -63,7 +67,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('plan <model>')
     .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
     .action(runs(async () => (await import('./commands/plan.js')).plan))
-  addOut(option.addLaterOptions(option.addStepOptions(plan)), './pare-out/<model name>')
+  addOut(addText(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan)))), './pare-out/<model name>')
   plan.addHelpText(
     'after',
     examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
@@ -95,6 +99,7 @@ function addMeasuring(program: Command, runs: Runs): void {
     ),
   )
 
+  addCalibrating(program, runs)
   addBench(program, runs)
   addSensitivity(program, runs)
 
@@ -104,11 +109,46 @@ function addMeasuring(program: Command, runs: Runs): void {
     .option('-c, --config <file>', 'the config (default: the nearest pare.config.* upwards)')
     .option('--data <file>', 'evaluation data for all models')
     .action(runs(async () => (await import('./commands/run.js')).run))
-  addOut(addGate(addProve(option.addLaterOptions(option.addStepOptions(addData(run))))), './pare-out')
+  addOut(
+    addGate(addProve(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(addData(run))))))),
+    './pare-out',
+  )
   run.addHelpText(
     'after',
     `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
   )
+}
+
+function addCalibrating(program: Command, runs: Runs): void {
+  const calibrate = program
+    .command('calibrate <model>')
+    .description(
+      'Measure what criteria need of calibration data, for all weights, and write it to a file that prune, plan and run take.',
+    )
+    .requiredOption('--data <file>', 'inputs like those the model will meet: .npz, .npy, .jsonl, .csv, .txt or a module')
+    .requiredOption('-o, --out <file>', 'the file of statistics, such as stats.pare')
+    .option('--criterion <name>', 'measure what this one needs (repeatable; default: wanda)', option.repeatable)
+    .option('--shard <index/count>', 'only one of several shards, such as 1/3: pare merge puts them together', option.shard)
+    .option(
+      '--samples <count>',
+      'only the first so many samples, of all shards together (default: all)',
+      option.number('--samples', option.count),
+    )
+    .action(runs(async () => (await import('./commands/calibrate.js')).calibrate))
+  addText(calibrate).addHelpText(
+    'after',
+    examples(
+      'pare calibrate model.onnx --data calibrate.npz --criterion wanda --out stats.pare',
+      'pare prune model.onnx --criterion wanda --calibrate stats.pare',
+    ),
+  )
+
+  const merge = program
+    .command('merge <files...>')
+    .description('Put the statistics of shards together: the same bytes as of one run on the same machine.')
+    .requiredOption('-o, --out <file>', 'the file of statistics, such as stats.pare')
+    .action(runs(async () => (await import('./commands/merge.js')).merge))
+  merge.addHelpText('after', examples('pare merge stats-1.pare stats-2.pare stats-3.pare --out stats.pare'))
 }
 
 function addBench(program: Command, runs: Runs): void {

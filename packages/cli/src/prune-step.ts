@@ -8,15 +8,8 @@ import { present } from './settings.js'
 export async function resolveStep(step: PruneConfig, source: PluginSource): Promise<PruneStep> {
   const structure = await resolveStructure(step.structure ?? 'element', source)
   const criterion = await resolveCriterion(step.criterion ?? 'magnitude', source)
-  const needs = Object.keys('needs' in criterion ? criterion.needs : {})
-  if (needs.length > 0) {
-    throw usage(
-      `pare: criterion '${criterion.name}' needs ${needs.join(', ')} of calibration data, and this version of pare does not calibrate.`,
-      "use a criterion that looks at weights only, such as 'magnitude'",
-    )
-  }
-  const { scope, allocation, normalize, norm, minUnits, multipleOf, uniform, include, exclude } = step
-  const options = present({ scope, allocation, normalize, norm, minUnits, multipleOf, uniform, include, exclude })
+  const { scope, allocation, normalize, sequential, norm, minUnits, multipleOf, uniform, include, exclude } = step
+  const options = present({ scope, allocation, normalize, sequential, norm, minUnits, multipleOf, uniform, include, exclude })
   const resolved = { structure, criterion, target: readTarget(step.target, structure), ...options }
   checkUnitOptions(resolved)
   return resolved
@@ -53,7 +46,7 @@ export function describeStep({ structure, criterion, target, scope, include, exc
   const goal = ['parameters', 'macs', 'bytes'].includes(name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   const only = include === undefined ? '' : `, only ${include.join(' ')}`
   const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
-  return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (('scope' in criterion ? criterion.scope : undefined) ?? 'global'))}, ${goal}${describeSpread(limits)}${describeLimits(limits)}${only}${without}`
+  return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (('scope' in criterion ? criterion.scope : undefined) ?? 'global'))}, ${goal}${describeSpread(limits)}${limits.sequential === true ? ', sequential' : ''}${describeLimits(limits)}${only}${without}`
 }
 
 function describeSpread({ allocation, normalize }: Pick<PruneStep, 'allocation' | 'normalize'>): string {

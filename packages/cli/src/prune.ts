@@ -1,12 +1,16 @@
-import { applyPlan, makePlan, type Planned, type PruneStep, planOf, type Repaired } from '@pare/core'
+import { applyPlan, type CalibrationFacts, makePlan, type Planned, type PruneStep, planOf, type Repaired } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
+import { openCalibration } from './calibrate.js'
+import type { CalibrationSource } from './calibration.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
-import type { Calibration } from './forward.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
 import { type OutputFiles, withFolder } from './output.js'
+import { showPath } from './paths.js'
+import { phasesOf } from './phases.js'
 import { writePlan } from './plan-files.js'
 import { type Proof, prove } from './prove.js'
+import type { Recover } from './recover.js'
 import { nothingRemoved } from './removed.js'
 import { type RepairFacts, repairModel } from './repair.js'
 import { sideCarWarnings } from './side-cars.js'
@@ -20,9 +24,13 @@ export interface PruneJob {
   readonly output: OutputFiles
   /** Whether what is cut must be proved before it is written. Default: true. */
   readonly prove?: boolean
-  /** Repairs the pruned model over these data, once it is proved. Default: it is left as it was pruned. */
-  readonly repair?: Calibration
-  /** Where proofs of cuts run. Default: the installed packages. */
+  /** What is done once the model is pruned, and its cuts are proved. 'repair' runs calibration data. Default: 'none' */
+  readonly recover?: Recover
+  /** What criteria look at, and repair. */
+  readonly calibration?: CalibrationSource
+  /** Paths in messages and plans start here. */
+  readonly cwd: string
+  /** Where proofs of cuts and calibration data run. Default: the installed packages. */
   readonly engine?: Engine
 }
 
@@ -39,6 +47,8 @@ export interface Pruned extends PlanFacts {
   readonly model: FileFacts & ModelHashes
   readonly output: FileFacts
   readonly plan: { readonly path: string }
+  /** The data that criteria looked at, where one did. */
+  readonly calibration?: CalibrationFacts
   readonly declined: Planned['declined']
   /** One for each step that cuts; none where that was not wanted. */
   readonly proofs: readonly Proof[]
@@ -50,31 +60,33 @@ export interface Pruned extends PlanFacts {
 
 /** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
 export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
-  const { path, steps, seed, output, engine = {} } = job
+  const { path, seed, output, engine = {} } = job
   await using file = await openModel(path)
   await using inputHash = hashModel(file)
   return await withFolder(output.folder, async () => {
-    const planned = await decide(file.model, { steps, seed }, work)
+    const { planned, calibration, warnings } = await decide(file.model, { ...job, hashes: () => inputHash.digest() }, work)
     const wanted = job.prove ?? true
     const proofs = wanted ? await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine }) : []
     const cut = await applyPlan(file.model, { seed, steps: planned.steps })
     const given = { reference: file.model, pruned: cut, steps: planned.steps, seed, engine }
-    const repaired = job.repair && (await repairModel({ ...given, calibration: job.repair }, work))
+    const data = job.recover === 'repair' ? job.calibration?.run : undefined
+    const repaired = data && (await repairModel({ ...given, calibration: data }, work))
     const repairs = repaired === undefined ? [] : [repaired.step]
     const pruned = await applyPlan(cut, { seed, steps: repairs })
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })
     const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
-    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, [...planned.steps, ...repairs]))
+    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, [...planned.steps, ...repairs], calibration))
     return {
       ...facts,
       model: { ...source, bytes: bytesOf(file) },
       output: written,
       plan: { path: output.plan },
+      ...(calibration && { calibration }),
       declined: planned.declined,
       proofs,
       ...(repaired && { repair: factsOfRepair(repaired) }),
-      warnings: warn([...nothingRemoved(facts.cut), ...(await sideCarWarnings(path, planned.steps))], work),
+      warnings: warn([...warnings, ...nothingRemoved(facts.cut), ...(await sideCarWarnings(path, planned.steps))], work),
     }
   })
 }
@@ -88,19 +100,30 @@ function warn(warnings: readonly string[], { progress, label }: Work): readonly 
   return warnings
 }
 
+/** What deciding needs of a job. */
+export type Decision = Pick<PruneJob, 'steps' | 'seed' | 'recover' | 'calibration' | 'cwd' | 'engine'> & {
+  /** Of the model. */
+  readonly hashes: () => Promise<ModelHashes>
+}
+
+export interface Decided {
+  readonly planned: Planned
+  readonly calibration?: CalibrationFacts
+  readonly warnings: readonly string[]
+}
+
 /** Decides what goes. */
-export async function decide(
-  model: Model,
-  { steps, seed }: Pick<PruneJob, 'steps' | 'seed'>,
-  { signal, progress, label }: Work,
-): Promise<Planned> {
-  const activity = progress.begin(`${label}: deciding what goes`)
-  const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
-  try {
-    return await makePlan(model, steps, { seed, signal, onProgress })
-  } finally {
-    activity.end()
-  }
+export async function decide(model: Model, decision: Decision, work: Work): Promise<Decided> {
+  const { steps, seed, calibration: source, cwd, engine = {}, hashes } = decision
+  using phases = phasesOf(work.progress, work.label)
+  const shown = source === undefined ? '' : showPath(source.run.data, cwd)
+  await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
+  const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
+  if (opened === undefined) onProgress({ done: 0, total: 1 })
+  const planned = await makePlan(model, steps, { seed, signal: work.signal, onProgress, ...opened?.options })
+  const unused = source !== undefined && opened === undefined && decision.recover !== 'repair'
+  const warnings = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
+  return { planned, warnings, ...(opened && { calibration: await opened.facts() }) }
 }
 
 /** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */

@@ -19,6 +19,8 @@ export interface Found {
   zipped?: { readonly reference: number; readonly pruned: number }
   comparison?: Comparison
   dataHash?: string
+  /** Hash of the calibration data, also where they were measured before. */
+  calibratedOn?: string | undefined
   verdict?: Verdict
   error?: FailureReport
 }
@@ -38,13 +40,14 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     ...(await filesOf(task, found, cwd)),
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
+    ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     steps: [
       ...task.steps.map(describeStep),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
     ],
-    warnings: [...(pruned?.warnings ?? []), ...warningsOf(task, comparison)],
+    warnings: [...(pruned?.warnings ?? []), ...mixedUp(found), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
     }),
@@ -111,6 +114,12 @@ function unmeasured({ evaluation }: Task, comparison: Comparison | undefined): r
   return missing(comparison).flatMap(({ model, metric: name, reason }) =>
     name === metric ? [`${name} of the ${model} model: ${reason}`] : [],
   )
+}
+
+/** Calibrated on what it is judged by: the drop looks smaller than it is. */
+export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.sha256 }: Found): string[] {
+  if (dataHash === undefined || calibratedOn !== dataHash) return []
+  return ['the calibration data are the evaluation data: what is measured may look better than it is. Calibrate on other samples']
 }
 
 function warningsOf({ evaluation }: Task, comparison: Comparison | undefined): string[] {

@@ -6,7 +6,7 @@ import { hashFile } from './hash.js'
 import { measurePair, type ReferenceScores } from './measure.js'
 import type { OutputFiles } from './output.js'
 import { type Pruned, pruneModel } from './prune.js'
-import { type Found, resultOf } from './result.js'
+import { type Found, mixedUp, resultOf } from './result.js'
 import type { Task } from './tasks.js'
 import type { Engine, Work } from './work.js'
 import { zippedSize } from './zipped.js'
@@ -44,16 +44,18 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
 
 /** Prunes, measures both models, judges. What is found is kept in `found`, however far it gets. */
 async function examine(
-  { path, steps, evaluation, limits = {}, prove = true }: Task,
+  { path, steps, recover = 'none', calibration, evaluation, limits = {}, prove = true }: Task,
   context: RunContext,
   found: Found,
 ): Promise<void> {
-  const { seed, output } = context
-  const pruned = await pruneModel({ path, steps, seed, output, prove, engine: context.engine }, context)
+  const { seed, output, cwd, engine } = context
+  const job = { path, steps, seed, output, prove, recover, engine, cwd, ...(calibration && { calibration }) }
+  const pruned = await pruneModel(job, context)
   found.pruned = pruned
   const zipping = Promise.all([path, pruned.output.path].map((file) => zippedSize(file, context.signal)))
   // It goes on while the models are measured, and may fail before somebody waits for it.
   zipping.catch(() => undefined)
+  found.calibratedOn = calibration?.statistics?.data.sha256
   if (evaluation !== undefined) await measureAndJudge({ pruned, evaluation, limits }, context, found)
   const [reference, candidate] = await zipping
   found.zipped = { reference: reference!, pruned: candidate! }
@@ -69,6 +71,8 @@ async function measureAndJudge(
   const comparison = await measurePair(pair, context.known, context)
   found.comparison = comparison
   found.dataHash = await hashing.digest()
+  const [warning] = mixedUp(found)
+  if (warning !== undefined) context.progress.note(`warning: ${context.label}: ${warning}`)
   const { judge } = await import('@pare/gate')
   const [metric] = evaluation.request.metrics
   const [reference, candidate] = [comparison.reference, comparison.pruned].map(({ measurements }) =>

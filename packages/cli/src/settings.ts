@@ -1,13 +1,18 @@
 import type { Norm, Scope } from '@pare/core'
 import type { Limits } from '@pare/gate'
-import type { Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
+import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
 import type { Problem } from './failure.js'
+import type { Recover } from './recover.js'
 
 /** What options of the command line and inputs of the action change about a config: they win over it, paths start at `cwd`. */
 export interface Overrides {
   /** Files or globs. Where the config has an entry for a file, its settings stay. */
   readonly models?: readonly string[]
   readonly data?: string
+  /** Calibration data, or a file of statistics. */
+  readonly calibrate?: string
+  /** Of the calibration data, only the first so many. */
+  readonly samples?: number
   /** The gate looks at the first one. */
   readonly metric?: string | readonly string[]
   readonly batch?: number
@@ -23,6 +28,7 @@ export interface Overrides {
   readonly scope?: Scope
   readonly allocation?: PruneConfig['allocation']
   readonly normalize?: PruneConfig['normalize']
+  readonly sequential?: boolean
   readonly norm?: Norm
   readonly minUnits?: number
   readonly multipleOf?: number
@@ -31,6 +37,7 @@ export interface Overrides {
   readonly exclude?: readonly string[]
   readonly seed?: number
   readonly prove?: boolean
+  readonly recover?: Recover
   /** Field by field over the model's gate. */
   readonly gate?: Limits
 }
@@ -38,9 +45,11 @@ export interface Overrides {
 /** What holds for one model after config and overrides are put together. Paths are not resolved yet. */
 export interface Settings {
   readonly prune: readonly PruneConfig[] | PresetConfig
+  readonly calibrate?: string | CalibrateConfig
   readonly evaluate?: EvaluateConfig
   readonly gate?: Limits
   readonly prove?: boolean
+  readonly recover?: Recover
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
@@ -48,12 +57,16 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
   const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   const evaluate = joined(config.evaluate, model.evaluate)
   const gate = joined(joined(config.gate, model.gate), overrides.gate)
+  const calibrate = model.calibrate ?? config.calibrate
   const prove = overrides.prove ?? model.prove ?? config.prove
+  const recover = overrides.recover ?? model.recover ?? config.recover
   return {
     prune: overridden(prune, overrides),
+    ...(calibrate === undefined ? {} : { calibrate }),
     ...(evaluate === undefined ? {} : { evaluate }),
     ...(gate === undefined ? {} : { gate }),
     ...(prove === undefined ? {} : { prove }),
+    ...(recover === undefined ? {} : { recover }),
   }
 }
 
@@ -83,8 +96,21 @@ export function ambiguousOverrides({ prune }: Settings, overrides: Overrides, pl
 }
 
 function stepOverrides(overrides: Overrides): PruneConfig {
-  const { criterion, structure, target, scope, allocation, normalize, norm, minUnits, multipleOf, uniform, include, exclude } =
-    overrides
+  const {
+    criterion,
+    structure,
+    target,
+    scope,
+    allocation,
+    normalize,
+    sequential,
+    norm,
+    minUnits,
+    multipleOf,
+    uniform,
+    include,
+    exclude,
+  } = overrides
   return present({
     criterion,
     structure,
@@ -92,6 +118,7 @@ function stepOverrides(overrides: Overrides): PruneConfig {
     scope,
     allocation,
     normalize,
+    sequential,
     norm,
     minUnits,
     multipleOf,

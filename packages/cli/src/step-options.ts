@@ -1,5 +1,7 @@
 import type { PruneStep } from '@pare/core'
-import { usage } from './failure.js'
+import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
+import { formatProblems } from './config-problems.js'
+import { Failure, type Problem, usage } from './failure.js'
 import type { StepOptions } from './options.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -17,6 +19,23 @@ export async function readSteps(options: StepOptions, cwd: string): Promise<read
   return Promise.all(settings.prune.map((step) => resolveStep(step, source)))
 }
 
+/** The calibration data that the options name, and whether the steps can do with them. Throws one `Failure` with everything wrong. */
+export async function readStepData(
+  options: StepOptions,
+  { steps, cwd, command }: { readonly steps: readonly PruneStep[]; readonly cwd: string; readonly command: string },
+): Promise<CalibrationSource | undefined> {
+  const { calibrate, samples, batch, tokenizer, length, stride } = options
+  const problems: Problem[] = []
+  const overrides = present({ calibrate, samples, batch, tokenizer, length, stride })
+  const source = { cwd, folder: cwd, overrides, trusted: true, problems }
+  const calibration = await readCalibration(undefined, { place: '' }, source)
+  if (problems.length === 0) problems.push(...calibrationProblems(steps, calibration, () => ''))
+  const [first] = problems
+  if (first === undefined) return calibration
+  if (problems.length === 1) throw usage(`pare ${command}: ${first.message}`, first.hint)
+  throw new Failure('usage', `pare ${command}: ${problems.length} problems:\n${formatProblems(problems)}`, { problems })
+}
+
 /** What the options say of steps. */
 export function stepOverridesOf(options: StepOptions): Overrides {
   const {
@@ -26,6 +45,7 @@ export function stepOverridesOf(options: StepOptions): Overrides {
     scope,
     allocation,
     normalize,
+    sequential,
     norm,
     minUnits,
     multipleOf,
@@ -43,6 +63,7 @@ export function stepOverridesOf(options: StepOptions): Overrides {
     scope,
     allocation,
     normalize,
+    sequential,
     norm,
     minUnits,
     multipleOf,

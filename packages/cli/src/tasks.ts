@@ -1,6 +1,7 @@
 import { dirname, resolve, sep } from 'node:path'
 import type { PruneStep } from '@pare/core'
 import type { Limits } from '@pare/gate'
+import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import type { Config, ModelConfig } from './config.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
@@ -9,6 +10,7 @@ import { Failure, type Problem, reportOf } from './failure.js'
 import { isFile, showPath } from './paths.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
+import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { ambiguousOverrides, type Overrides, type Settings, settle } from './settings.js'
 
 /** Everything a run does for one model, with plugins loaded and paths absolute. */
@@ -17,6 +19,10 @@ export interface Task {
   /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
   readonly name: string
   readonly steps: readonly PruneStep[]
+  /** Default: 'none'. */
+  readonly recover?: Recover
+  /** What criteria look at, and repair. */
+  readonly calibration?: CalibrationSource
   /** Undefined: the model cannot pass. */
   readonly evaluation?: Evaluation
   readonly limits?: Limits
@@ -130,14 +136,24 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const { config, overrides, problems } = check
   const settings = settle(config, model, overrides)
   problems.push(...ambiguousOverrides(settings, overrides, place))
-  const steps = await readSteps(settings.prune, model.prune === undefined ? 'prune' : `${place}.prune`, check)
-  const own = (field: 'evaluate' | 'gate') => (model[field] === undefined ? field : `${place}.${field}`)
+  const stepsPlace = model.prune === undefined ? 'prune' : `${place}.prune`
+  const stepPlace = (index: number) => ('preset' in settings.prune ? stepsPlace : `${stepsPlace}[${index}]`)
+  const steps = await readSteps(settings.prune, stepsPlace, check)
+  const own = (field: 'evaluate' | 'gate' | 'calibrate' | 'recover') => (model[field] === undefined ? field : `${place}.${field}`)
   const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
   const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), source: check })
+  const calibration = await readCalibration(settings.calibrate, { place: own('calibrate'), evaluation }, check)
+  // Where data are named that are not there, that is said already.
+  if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
+    problems.push(...calibrationProblems(steps, calibration, stepPlace))
+  const recover = recoverOf(settings.recover, { isPreset: 'preset' in settings.prune, data: calibration })
+  problems.push(...recoverProblems(recover, calibration, own('recover')))
   return {
     path,
     name: showPath(path, check.cwd),
     steps,
+    recover,
+    ...(calibration && { calibration }),
     ...(evaluation && { evaluation }),
     ...(limits && { limits }),
     ...(settings.prove !== undefined && { prove: settings.prove }),

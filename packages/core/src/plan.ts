@@ -28,7 +28,8 @@ export interface CalibrationFacts {
   /** Of the data, or of a file of statistics. */
   readonly path: string
   readonly sha256: string
-  readonly samples: number
+  /** That were run. Absent where a criterion only tried units out: it decides itself on how many. */
+  readonly samples?: number
 }
 
 export interface ModelFacts {

@@ -96,6 +96,16 @@ export function padBatch(batch: Batch, size: number): Batch {
   return { ...batch, size, inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, pad(array)])) }
 }
 
+/** The inputs of the first `size` samples of a batch. */
+export function firstOf({ label: _, scored: __, ...batch }: Batch, size: number): Batch {
+  if (batch.size === size) return batch
+  const cut = ({ type, shape, data }: NdArray): NdArray =>
+    shape.length === 0
+      ? { type, shape, data }
+      : { type, shape: [size, ...shape.slice(1)], data: data.slice(0, (data.length / batch.size) * size) as Elements }
+  return { ...batch, size, inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, cut(array)])) }
+}
+
 /** The batch's values for all inputs of a model, in its order: arrays as they are, and what follows from the token ids filled in. */
 export function inputsFor(inputs: readonly ModelValue[], { inputs: arrays, size, tokens }: Batch): Record<string, NdArray> {
   const ids = tokens === undefined ? undefined : arrays[tokens]

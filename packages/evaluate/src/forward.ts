@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { PareError } from '@pare/onnx'
 import { openData } from './data.js'
-import type { DataSet } from './dataset.js'
+import { type DataSet, firstOf } from './dataset.js'
 import type { ModelValue } from './model-value.js'
 import type { NdArray } from './ndarray.js'
 import type { Progress } from './request.js'
@@ -23,11 +23,18 @@ export interface ForwardRequest {
   /** Samples from `from` up to `to`. Default: all. `from` is a multiple of `chunk`. */
   readonly from?: number
   readonly to?: number
+  /** Only one of so many shards, from 1 on, that all end where a chunk ends. For data whose number of samples is known. */
+  readonly shard?: Shard
   /** Samples that run at once, a power of two. Default: the model's own where it is fixed, else up to 32, fewer where samples are large. */
   readonly batch?: number
   /** Default: all cores. */
   readonly threads?: number
   readonly trusted?: boolean
+}
+
+export interface Shard {
+  readonly index: number
+  readonly count: number
 }
 
 /** Outputs of one batch, by name; those that are summed come with the last batch of a chunk. */
@@ -38,7 +45,10 @@ export interface ForwardPart {
 }
 
 export interface Forwarded {
+  /** That have run. */
   readonly samples: number
+  /** Of all shards together, those before `from` too. */
+  readonly all: number
   /** Samples at the end that do not fill the model's fixed batch: they were left out. */
   readonly leftOut: number
   readonly batch: number
@@ -50,31 +60,34 @@ export async function forward(
   request: ForwardRequest,
   { onPart, onProgress }: { onPart: (part: ForwardPart) => Promise<void>; onProgress: (progress: Progress) => void },
 ): Promise<Forwarded> {
-  const { chunk, threads = availableParallelism(), trusted = false, from = 0 } = request
+  const { chunk, threads = availableParallelism(), trusted = false } = request
   await using session = await openSession(runtime, request.model, { threads, trusted })
   const data = await openData(request.data, { inputs: session.inputs, trusted, ...(request.text && { text: request.text }) })
   const batch = batchOf(data, session.inputs, request)
-  const to = Math.min(request.to ?? Number.POSITIVE_INFINITY, data.samples ?? Number.POSITIVE_INFINITY)
+  const end = Math.min(request.to ?? Number.POSITIVE_INFINITY, data.samples ?? Number.POSITIVE_INFINITY)
+  const usable = batch.fixed && Number.isFinite(end) ? end - (end % batch.size) : end
+  const { from, to } = stretchOf(request, usable)
   const total = Number.isFinite(to) ? { total: to - from } : {}
   let samples = 0
   let leftOut = 0
   let sums = new Map<string, Float64Array>()
-  for await (const part of data.batches(batch.size)) {
-    if (part.first < from) continue
-    if (part.first >= to) break
+  for await (const whole of data.batches(batch.size)) {
+    if (whole.first < from) continue
+    if (whole.first >= to) break
+    const part = firstOf(whole, Math.min(whole.size, to - whole.first))
     if (batch.fixed && part.size < batch.size) {
       leftOut += part.size
       continue
     }
     const outputs = await session.runBatch(part)
-    const whole = Math.floor(part.first / chunk)
+    const at = Math.floor(part.first / chunk)
     const own = Object.entries(outputs).filter(([name]) => !request.sums.includes(name))
     for (const name of request.sums) sums.set(name, added(sums.get(name), outputs[name]!.data))
     samples += part.size
     const next = part.first + part.size
-    const isLast = Math.floor(next / chunk) > whole || next >= to
+    const isLast = Math.floor(next / chunk) > at || next >= to
     await onPart({
-      chunk: whole,
+      chunk: at,
       outputs: {
         ...Object.fromEntries(own.map(([name, { data: values }]) => [name, values])),
         ...(isLast && Object.fromEntries(sums)),
@@ -85,7 +98,28 @@ export async function forward(
   }
   // The data ended in the middle of a chunk, and it was not known before where.
   if (sums.size > 0) await onPart({ chunk: Math.floor((from + samples - 1) / chunk), outputs: Object.fromEntries(sums) })
-  return { samples, leftOut, batch: batch.size }
+  // A module may hold fewer samples than were asked for.
+  const all = data.samples === undefined && from + samples < to ? from + samples : usable
+  return { samples, all, leftOut: data.samples === undefined ? leftOut : end - usable, batch: batch.size }
+}
+
+/** Samples of a shard, behind those that an earlier run did. */
+function stretchOf({ from = 0, shard, chunk, data }: ForwardRequest, samples: number): { from: number; to: number } {
+  if (shard === undefined) return { from, to: samples }
+  if (!Number.isFinite(samples)) {
+    throw new PareError(`${data}: how many samples there are is not known before they are read, so shards cannot be made.`, {
+      hint: 'say how many: --samples 1024, or write the data as .npz.',
+    })
+  }
+  const chunks = Math.ceil(samples / chunk)
+  if (shard.count > chunks) {
+    throw new PareError(
+      `${data}: ${samples} samples are ${chunks} ${chunks === 1 ? 'chunk' : 'chunks'} of ${chunk}, too few for ${shard.count} shards.`,
+      { hint: chunks <= 1 ? 'measure them in one run, without --shard.' : `make ${chunks} shards, or fewer.` },
+    )
+  }
+  const border = (index: number) => Math.min(samples, Math.floor((index * chunks) / shard.count) * chunk)
+  return { from: Math.max(from, border(shard.index - 1)), to: border(shard.index) }
 }
 
 function added(sum: Float64Array | undefined, values: NdArray['data']): Float64Array {

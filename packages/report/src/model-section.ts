@@ -91,13 +91,13 @@ function declined({ declined = [] }: ModelResult): Markup | undefined {
 }
 
 /** What was done, with which files. */
-function record({ steps = [], reference, pruned, data, plan, durationMs }: ModelResult): Markup {
+function record({ steps = [], reference, pruned, data, calibration, plan, durationMs }: ModelResult): Markup {
   const file = (name: string, one: { path: string; sha256?: string | undefined } | undefined) =>
     one &&
     html`<div><dt>${name}</dt><dd><code>${one.path}</code>${one.sha256 !== undefined && html`<br><code class="hash">sha256 ${one.sha256}</code>`}</dd></div>`
   return html`<details><summary>How it was made</summary>
 ${steps.length > 0 && html`<ol class="steps">${steps.map((step) => html`<li>${step}</li>`)}</ol>`}
-<dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}
+<dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}${file('Calibration data', calibration)}
 ${data && html`<div><dt>Samples</dt><dd>${data.samples.toLocaleString('en-US')}</dd></div>`}
 ${durationMs !== undefined && html`<div><dt>Duration</dt><dd>${duration(durationMs)}</dd></div>`}</dl></details>`
 }

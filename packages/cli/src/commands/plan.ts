@@ -10,7 +10,7 @@ import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
 import { writePlan } from '../plan-files.js'
 import { decide } from '../prune.js'
-import { readSteps } from '../step-options.js'
+import { readStepData, readSteps } from '../step-options.js'
 import type { PruneOptions } from './prune.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
@@ -18,13 +18,16 @@ export async function plan(context: Context, model: string, options: PruneOption
   const { io, progress } = context
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
+  const data = await readStepData(options, { steps, cwd: io.cwd, command: 'plan' })
   const seed = options.seed ?? 1
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
   await using hashing = hashModel(file)
-  const planned = await decide(file.model, { steps, seed }, { signal: io.signal, progress, label: model })
+  const decision = { steps, seed, cwd: io.cwd, hashes: () => hashing.digest(), ...(data && { calibration: data }) }
+  const { planned, calibration, warnings } = await decide(file.model, decision, { signal: io.signal, progress, label: model })
+  for (const warning of warnings) progress.note(`warning: ${model}: ${warning}`)
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, planned.steps)))
+  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, planned.steps, calibration)))
   const { sparsity, groups } = await factsOf({
     model: file.model,
     pruned: await applyPlan(file.model, { seed, steps: planned.steps }),
@@ -36,9 +39,11 @@ export async function plan(context: Context, model: string, options: PruneOption
     command: 'plan',
     model: source,
     plan: { path: shown },
+    ...(calibration && { calibration }),
     sparsity,
     groups,
     declined: planned.declined,
+    ...(warnings.length > 0 && { warnings }),
   })
   say(
     context,

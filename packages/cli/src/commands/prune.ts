@@ -1,15 +1,18 @@
 import { resolve } from 'node:path'
+import { describeCalibration } from '../calibrate.js'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
+import { usage } from '../failure.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
 import type { StepOptions } from '../options.js'
 import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
+import { recoverOf, recoverProblems } from '../recover.js'
 import { changed, removedUnits } from '../removed.js'
 import { describeRepair } from '../repair.js'
-import { readSteps } from '../step-options.js'
+import { readStepData, readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
   readonly out?: string
@@ -22,11 +25,13 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const start = io.now()
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
+  const calibration = await readStepData(options, { steps, cwd: io.cwd, command: 'prune' })
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const pruned = await pruneModel(
-    { path, steps, seed: options.seed ?? 1, output, prove: options.prove ?? true },
-    { signal: io.signal, progress, label: model },
-  )
+  const recover = recoverOf(options.recover, { isPreset: options.preset !== undefined, data: calibration })
+  const [problem] = recoverProblems(recover, calibration, '')
+  if (problem !== undefined) throw usage(`pare: ${problem.message}`, problem.hint)
+  const how = { seed: options.seed ?? 1, prove: options.prove ?? true, recover, ...(calibration && { calibration }) }
+  const pruned = await pruneModel({ path, steps, output, cwd: io.cwd, ...how }, { signal: io.signal, progress, label: model })
   const document = documentOf(pruned, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -49,6 +54,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     model: shown(model),
     output: shown(output),
     plan: shown(plan),
+    ...(pruned.calibration && { calibration: pruned.calibration }),
     sparsity,
     parameters,
     macs,
@@ -73,6 +79,7 @@ function summary(pruned: Pruned, cwd: string): string {
     ...(pruned.layers.length > 0 ? maskedLines(pruned) : []),
     ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
     ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
+    ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
   ]
   if (declined.length > 0) {

@@ -38,7 +38,7 @@ export async function run(context: Context, models: readonly string[], options: 
 }
 
 function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
-  const { data, metric, batch, tokenizer, length, stride } = options
+  const { data, metric, batch, tokenizer, length, stride, calibrate, samples } = options
   const { maxDrop, min, max, certainty, prove } = options
   const gate = present({ maxDrop, min, max, certainty })
   return present({
@@ -47,6 +47,7 @@ function overridesOf(models: readonly string[], options: RunCommandOptions): Ove
     ...stepOverridesOf(options),
     // Commander says true where nothing was said: then the config decides.
     prove: prove === false ? false : undefined,
-    ...{ data, metric, batch, tokenizer, length, stride },
+    recover: options.recover,
+    ...{ data, metric, batch, tokenizer, length, stride, calibrate, samples },
   })
 }

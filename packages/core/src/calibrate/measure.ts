@@ -75,6 +75,7 @@ export async function measure(
       requests.set(requestId(request), { ...request, bytes: bytesOf(weight, request) })
   }
   const reductions = new Map([...requests].map(([id, { statistic }]) => [id, statistic.reduce]))
+  refuseOther(before?.reductions ?? reductions, reductions)
   const all = passes([...requests.values()], options.budgetBytes ?? 2 ** 30)
   const begun = all.findLastIndex((pass) => blocksOf(before, pass).length > 0)
   let parts: (readonly Block[])[] = []
@@ -91,6 +92,13 @@ export async function measure(
     parts = [...parts, blocks]
   }
   return { reductions, blocks: together(parts) }
+}
+
+function refuseOther(before: Reductions, reductions: Reductions): void {
+  if (JSON.stringify([...before]) === JSON.stringify([...reductions])) return
+  throw new PareError('what was measured before is not what is to be measured now.', {
+    hint: 'remove the .partial file, and the measurement starts anew.',
+  })
 }
 
 /** Blocks of several passes: those of the same chunks are one. */
@@ -207,6 +215,7 @@ export function statisticsOf<Key extends string>(
   weight: Weight,
   needs: Readonly<Record<Key, Statistic>>,
   totals: ReadonlyMap<string, Totals>,
+  criterion = 'NAME',
 ): Record<Key, Met> {
   return Object.fromEntries(
     Object.entries<Statistic>(needs).map(([key, statistic]) => {
@@ -214,8 +223,8 @@ export function statisticsOf<Key extends string>(
       const found = ids.map((id) => {
         const each = totals.get(id)
         if (each === undefined)
-          throw new PareError(`statistic '${key}' of '${weight.id}' was not measured.`, {
-            hint: 'measure it: pare calibrate MODEL --data DATA --criterion NAME --out FILE',
+          throw new PareError(`statistic '${key}' of '${weight.id}', which criterion '${criterion}' needs, was not measured.`, {
+            hint: `measure it: pare calibrate MODEL --data DATA --criterion ${criterion} --out FILE`,
           })
         return each
       })

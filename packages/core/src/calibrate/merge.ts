@@ -25,8 +25,8 @@ export function mergeStatistics(shards: readonly NamedStatistics[]): StatisticsF
 }
 
 /** Throws PareError where not all chunks of the data are there, each with all statistics. */
-export function checkWhole({ name, file: { data, measured } }: NamedStatistics): void {
-  if (data.samples === undefined) throw interrupted(name)
+export function checkWhole({ name, file: { data, measured, partial } }: NamedStatistics): void {
+  if (data.samples === undefined || partial !== undefined) throw interrupted(name)
   const chunks = Math.ceil(data.samples / CHUNK_SAMPLES)
   const missing: string[] = []
   let next = 0
@@ -91,7 +91,7 @@ function refuseOverlap(shards: readonly NamedStatistics[]): void {
   for (const [i, right] of stretches.entries()) {
     const left = stretches[i - 1]
     if (left === undefined || right.from >= left.to) continue
-    const files = left.name === right.name ? `${left.name} holds` : `${left.name} and ${right.name} both hold`
-    throw new PareError(`${files} chunk ${right.from} of the data.`, { hint: 'name each shard once.' })
+    const files = left.name === right.name ? `${left.name} holds twice` : `${left.name} and ${right.name} both hold`
+    throw new PareError(`${files} what was measured on chunk ${right.from} of the data.`, { hint: 'name each shard once.' })
   }
 }

@@ -58,7 +58,10 @@ describe('a statistics file', () => {
           }),
         )
         const file = fileOf(0, 1, { measured: { reductions, blocks: [{ level: 2, index: 3, totals }] } })
-        expect(await parseStatistics(bytesOf(file), 'f')).toEqual(file)
+        const bytes = bytesOf(file)
+        expect(await parseStatistics(bytes, 'f')).toEqual(file)
+        // As Node reads small files: a stretch of a larger buffer.
+        expect(await parseStatistics(Buffer.from(bytes), 'f')).toEqual(file)
       }),
     )
   })
@@ -131,8 +134,8 @@ describe('merging', () => {
   test.each<[string, Record<string, StatisticsFile>, RegExp]>([
     ['a missing shard', { a: fileOf(0, 2), c: fileOf(4, 7) }, /a, c: chunks 2 to 3 of the data's 7 chunks are missing/],
     ['a missing end', { a: fileOf(0, 6) }, /a: chunk 6 of the data's 7/],
-    ['the same shard twice', { a: fileOf(0, 4), b: fileOf(0, 4) }, /a and b both hold chunk 0/],
-    ['shards that overlap', { a: fileOf(0, 5), b: fileOf(4, 7) }, /a and b both hold chunk 4/],
+    ['the same shard twice', { a: fileOf(0, 4), b: fileOf(0, 4) }, /a and b both hold .* chunk 0/],
+    ['shards that overlap', { a: fileOf(0, 5), b: fileOf(4, 7) }, /a and b both hold .* chunk 4/],
     ['too many chunks', { a: fileOf(0, 9) }, /a: it holds chunk 8, and its data have 7/],
     ['another model', { a: fileOf(0, 4), b: fileOf(4, 7, { model: { sha256: 'b'.repeat(64) } }) }, /a and b .* models/],
     ['other data', { a: fileOf(0, 4), b: fileOf(4, 7, { data: { ...whole.data, sha256: 'b'.repeat(64) } }) }, /a and b .* data/],

@@ -11,7 +11,16 @@ export interface StatisticsFile {
   readonly pare: string
   readonly model: { readonly sha256: string; readonly external?: readonly { readonly name: string; readonly sha256: string }[] }
   readonly data: CalibrationData
+  /** Set in what an interrupted run leaves: what it was to measure. */
+  readonly partial?: Unfinished
   readonly measured: Measured
+}
+
+export interface Unfinished {
+  /** As they were named. */
+  readonly criteria: readonly string[]
+  readonly samples?: number
+  readonly shard?: { readonly index: number; readonly count: number }
 }
 
 /** What was run, and how: everything that the numbers depend on. */
@@ -68,8 +77,8 @@ export function formatStatistics({ measured, ...facts }: StatisticsFile): Uint8A
     totals: ids.flatMap((id) => (totals.has(id) ? [stored(id, totals.get(id)!)] : [])),
   }))
   const requests = ids.map((id) => ({ id, reduce: measured.reductions.get(id)! }))
-  const { schemaVersion, kind, pare, model, data } = facts
-  const header: StoredStatistics = { schemaVersion, kind, pare, model, data, requests, blocks }
+  const { schemaVersion, kind, pare, model, data, partial } = facts
+  const header: StoredStatistics = { schemaVersion, kind, pare, model, data, ...(partial && { partial }), requests, blocks }
   return [head(header), ...floats.map((values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength))]
 }
 
@@ -98,7 +107,8 @@ export async function parseStatistics(bytes: Uint8Array, name: string): Promise<
   const floats = (length: number): Float64Array => {
     const end = start + next + 8 * length
     if (end > bytes.length) throw broken(name, `${length} numbers behind byte ${start + next} of its ${bytes.length}`)
-    const values = new Float64Array(bytes.slice(start + next, end).buffer)
+    const values = new Float64Array(length)
+    new Uint8Array(values.buffer).set(bytes.subarray(start + next, end))
     if (values.some(Number.isNaN)) throw broken(name, 'NaN')
     next += 8 * length
     return values

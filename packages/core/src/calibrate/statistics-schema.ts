@@ -28,6 +28,13 @@ export const statisticsSchema: z.ZodType<StoredStatistics> = z.strictObject({
       })
       .exactOptional(),
   }),
+  partial: z
+    .strictObject({
+      criteria: z.array(z.string()),
+      samples: size.exactOptional(),
+      shard: z.strictObject({ index: size, count: size }).exactOptional(),
+    })
+    .exactOptional(),
   requests: z.array(z.strictObject({ id: z.string(), reduce: z.enum(['mean', 'max', 'variance', 'gram']) })),
   blocks: z.array(z.strictObject({ level: count.max(40), index: position, totals: z.array(totals) })),
 })

@@ -26,17 +26,20 @@ export async function statisticsFor(
   { measured, forward, signal, onProgress }: PlanOptions,
 ): Promise<WeightStatistics | undefined> {
   if (Object.keys(needs).length === 0) return undefined
-  if (measured !== undefined) return statisticsFrom(measured, needs)
+  if (measured !== undefined) return statisticsFrom(measured, { name, needs })
   if (forward === undefined) throw needsData(name, needs)
   const options = { forward, ...(signal && { signal }) }
   const progress = onProgress && (({ done, total = done }: { done: number; total?: number }) => onProgress({ done, total }))
-  return statisticsFrom(await measure(model, weights, needs, { ...options, ...(progress && { onProgress: progress }) }), needs)
+  return statisticsFrom(await measure(model, weights, needs, { ...options, ...(progress && { onProgress: progress }) }), {
+    name,
+    needs,
+  })
 }
 
 /** Reads what was measured before. */
-export function statisticsFrom({ blocks, reductions }: Measured, needs: Needs): WeightStatistics {
+export function statisticsFrom({ blocks, reductions }: Measured, { name, needs }: Needing): WeightStatistics {
   const totals = totalOf(blocks, reductions)
-  return { of: (weight) => statisticsOf(weight, needs, totals) }
+  return { of: (weight) => statisticsOf(weight, needs, totals, name) }
 }
 
 function needsData(name: string, needs: Needs): PareError {

@@ -1,0 +1,139 @@
+import { open, readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
+import type { CalibrateConfig } from './config.js'
+import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
+import { type Problem, untrusted } from './failure.js'
+import type { Calibration } from './forward.js'
+import { showPath } from './paths.js'
+import { present } from './settings.js'
+
+/** Calibration data as the user names them. The file is there. */
+export interface CalibrationSource {
+  /** How data are run. Paths are absolute. */
+  readonly run: Calibration
+  /** Set where the file holds statistics that were measured before: then nothing is run. */
+  readonly statistics?: StatisticsFile
+}
+
+/** What reading calibration settings needs besides them. */
+export interface CalibrationPlace {
+  /** Of the settings, in the config. */
+  readonly place: string
+  /** Of the same model: text is read with its tokenizer unless another is named. */
+  readonly evaluation?: Evaluation | undefined
+}
+
+/** Undefined where nothing names calibration data, or after a problem that is noted. */
+export async function readCalibration(
+  config: CalibrateConfig | string | undefined,
+  { place, evaluation }: CalibrationPlace,
+  source: EvaluationSource,
+): Promise<CalibrationSource | undefined> {
+  const { overrides, problems, cwd, trusted } = source
+  if (config === undefined && overrides.calibrate === undefined) {
+    if (overrides.samples !== undefined) problems.push(strayCount(overrides.samples))
+    return undefined
+  }
+  const own: CalibrateConfig = typeof config === 'string' ? { data: config } : { ...config }
+  const { samples, batch, length, stride } = overrides
+  const fields = { ...own, ...present({ samples, batch, length, stride }) }
+  const path = await readPath({ own: own.data, override: overrides.calibrate, place, what: 'calibration data' }, source)
+  const tokenizer = await readPath(
+    { own: own.tokenizer, override: overrides.tokenizer, place: `${place}.tokenizer`, what: 'tokenizer' },
+    source,
+  )
+  if (path === undefined) return undefined
+  const shown = showPath(path, cwd)
+  if (!trusted && MODULES.test(path)) {
+    throw untrusted(
+      `pare: data set ${shown} would be run, and code of this checkout is not trusted.`,
+      'write it as .npz, .npy, .jsonl or .csv',
+    )
+  }
+  const statistics = await readStatistics(path, shown)
+  const text = isText(path, evaluation) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
+  const run = { data: path, trusted, ...present({ text, samples: fields.samples, batch: fields.batch, threads: own.threads }) }
+  return { run, ...(statistics && { statistics }) }
+}
+
+/** The statistics that a file holds; undefined where it holds something else. */
+export async function readStatistics(path: string, shown: string): Promise<StatisticsFile | undefined> {
+  const first = new Uint8Array(8)
+  await using file = await open(path)
+  await file.read(first, 0, first.length, 0)
+  return isStatistics(first) ? parseStatistics(await readFile(path), shown) : undefined
+}
+
+/** .npz and the like hold numbers also where evaluation reads text. */
+function isText(path: string, evaluation: Evaluation | undefined): boolean {
+  const kinds = ['.txt', '.md', '.jsonl']
+  const extension = extname(path).toLowerCase()
+  return kinds.includes(extension) || evaluation === undefined || extname(evaluation.request.data).toLowerCase() === extension
+}
+
+function strayCount(samples: number): Problem {
+  return {
+    place: '',
+    message: `--samples ${samples} counts calibration data, and there are none.`,
+    hint: 'name them with --calibrate, or leave --samples out',
+  }
+}
+
+/** What a step needs of calibration data, in words; undefined where it looks at weights only. */
+export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | undefined {
+  if (criterion.kind === 'units') return 'to try units out on calibration data'
+  const keys = Object.keys(criterion.needs)
+  return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
+}
+
+/** Why steps cannot do with the calibration data they have; `at` is the place of a step. */
+export function calibrationProblems(
+  steps: readonly PruneStep[],
+  source: CalibrationSource | undefined,
+  at: (step: number) => string,
+): Problem[] {
+  return steps.flatMap((step, i) => {
+    const problem = problemOf(step, i, source)
+    return problem === undefined ? [] : [{ place: at(i), ...problem }]
+  })
+}
+
+type Told = Omit<Problem, 'place'>
+
+function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Told | undefined {
+  const { criterion, sequential } = step
+  const needs = needsOf(step)
+  if (needs === undefined) return sequential === true ? sequentialForNothing(criterion.name) : undefined
+  if (source === undefined) {
+    return {
+      message: `criterion '${criterion.name}' needs ${needs}, and there are none.`,
+      hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
+    }
+  }
+  return source.statistics === undefined ? undefined : statisticsProblem(step, index, needs)
+}
+
+/** What was measured before is of the whole model, as it was. */
+function statisticsProblem({ criterion, sequential }: PruneStep, index: number, needs: string): Told | undefined {
+  const who = `criterion '${criterion.name}'`
+  const data = 'give the data themselves: --calibrate data.npz'
+  if (criterion.kind === 'units') return { message: `${who} needs ${needs}, and a file of statistics has none.`, hint: data }
+  const isSolver = criterion.kind === 'solver'
+  if (isSolver ? sequential !== false : sequential === true) {
+    return {
+      message: `${who} goes block by block and measures in between, which a file of statistics cannot.`,
+      hint: `${data}, or ${isSolver ? 'say sequential: false in the config' : 'leave --sequential out'}`,
+    }
+  }
+  if (index === 0) return undefined
+  return { message: `${who} judges what the steps before leave, and a file of statistics is of the whole model.`, hint: data }
+}
+
+function sequentialForNothing(name: string): Told {
+  return {
+    message: `criterion '${name}' looks at weights only, and sequential pruning changes nothing about it.`,
+    hint: 'leave --sequential out, or choose a criterion that looks at data, such as wanda',
+  }
+}

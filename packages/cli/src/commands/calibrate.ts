@@ -1,0 +1,166 @@
+import { rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import {
+  type CalibrationData,
+  CHUNK_SAMPLES,
+  endOf,
+  type Measured,
+  type MeasuredAll,
+  measureAll,
+  type Needing,
+  startOf,
+} from '@pare/core'
+import type { Shard } from '@pare/evaluate'
+import { type Model, openModel } from '@pare/onnx'
+import { readCalibration } from '../calibration.js'
+import { formatProblems } from '../config-problems.js'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { Failure, isAbort, type Problem, usage } from '../failure.js'
+import { formatBytes, formatCount } from '../format.js'
+import { type Calibration, forwardOver } from '../forward.js'
+import { hashFile } from '../hash.js'
+import { hashModel } from '../hash-model.js'
+import { refuseInput } from '../output.js'
+import { showPath } from '../paths.js'
+import { phasesOf } from '../phases.js'
+import { resolveCriterion } from '../plugins.js'
+import { present } from '../settings.js'
+import { type Facts, Keeper, partialPath, readPartial, writeStatistics } from '../statistics-files.js'
+import { packageVersion } from '../version.js'
+
+export interface CalibrateOptions {
+  readonly data: string
+  readonly out: string
+  readonly criterion?: readonly string[]
+  readonly shard?: Shard
+  readonly samples?: number
+  readonly batch?: number
+  readonly tokenizer?: string
+  readonly length?: number
+  readonly stride?: number
+}
+
+/** `pare calibrate MODEL --data FILE --out FILE`: what criteria need, measured once and kept. Goes on where an interrupted run was stopped. */
+export async function calibrate(context: Context, model: string, options: CalibrateOptions): Promise<number> {
+  const { io, progress } = context
+  const start = io.now()
+  const names = options.criterion ?? ['wanda']
+  const criteria = await needingOf(names, io.cwd)
+  const run = await dataOf(options, io.cwd)
+  const out = resolve(io.cwd, options.out)
+  for (const input of [run.data, resolve(io.cwd, model)]) await refuseInput(input, out)
+  await using file = await openModel(resolve(io.cwd, model))
+  await using hashing = hashModel(file)
+  const partial = { criteria: names, ...present({ samples: options.samples, shard: options.shard }) }
+  const facts: Facts = { pare: packageVersion(), model: await hashing.digest(), data: await dataFacts(run), partial }
+  const { measured, left, samples } = await measureKept({ model: file.model, label: model, criteria, run, out, facts }, context)
+  const data = { ...facts.data, samples }
+  const bytes = await writeStatistics(out, { pare: facts.pare, model: facts.model, data, measured })
+  await rm(partialPath(out), { force: true })
+  for (const { reason } of left) progress.note(`warning: ${model}: ${reason}`)
+  const shown = { path: showPath(out, io.cwd), bytes }
+  const chunks = stretchOf(measured)
+  answer(context, {
+    ...{ schemaVersion: 1, command: 'calibrate', model, data: { path: showPath(run.data, io.cwd), sha256: facts.data.sha256 } },
+    ...{ samples, chunks, criteria: names, statistics: shown, left, durationMs: io.now() - start },
+  })
+  const part = options.shard === undefined ? '' : `; this is shard ${options.shard.index} of ${options.shard.count}`
+  say(context, `${shown.path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${part}`)
+  return EXIT.pass
+}
+
+interface Measuring {
+  readonly model: Model
+  readonly label: string
+  readonly criteria: readonly Needing[]
+  readonly run: Calibration
+  readonly out: string
+  readonly facts: Facts
+}
+
+/** Measures, and keeps what is complete when it is stopped. `samples`: of all shards. */
+async function measureKept(
+  { model, label, criteria, run, out, facts }: Measuring,
+  { io, progress }: Context,
+): Promise<MeasuredAll & { samples: number }> {
+  const before = await readPartial(out, { facts, note: progress.note })
+  const shown = showPath(partialPath(out), io.cwd)
+  if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${shown}`)
+  const keeper = new Keeper(out, facts, io.now)
+  let samples = 0
+  const forward = forwardOver(run, {}, ({ all }) => {
+    samples = all
+  })
+  using phases = phasesOf(progress, label)
+  const onProgress = (told: { done: number; total?: number }) => phases.at('running calibration data', told)
+  onProgress({ done: 0 })
+  try {
+    const onChunk = (measured: Measured) => keeper.add(measured)
+    const options = { forward, signal: io.signal, onProgress, onChunk, ...(before && { before }) }
+    return { ...(await measureAll(model, criteria, options)), samples }
+  } catch (error) {
+    const kept = (await keeper.flush()) ?? before
+    if (!io.signal.aborted && !isAbort(error)) throw error
+    throw interrupted(kept, shown, error)
+  }
+}
+
+function interrupted(kept: Measured | undefined, path: string, cause: unknown): Failure {
+  const what =
+    kept === undefined
+      ? `interrupted before the first chunk of ${CHUNK_SAMPLES} samples was complete. Nothing is left behind.`
+      : `interrupted. ${path} keeps ${count(kept)} that are complete.`
+  const hint = kept === undefined ? 'run the same command again' : 'run the same command again: it goes on behind them'
+  return new Failure('infrastructure', `pare calibrate: ${what}`, { hint, cause })
+}
+
+/** Chunks of 256 samples: the first, and the one behind the last. */
+function stretchOf({ blocks }: Measured): { first: number; end: number } {
+  return { first: Math.min(...blocks.map(startOf)), end: Math.max(...blocks.map(endOf)) }
+}
+
+/** '1 chunk', '12 chunks' */
+function count(measured: Measured): string {
+  const { first, end } = stretchOf(measured)
+  return `${end - first} ${end - first === 1 ? 'chunk' : 'chunks'}`
+}
+
+async function needingOf(names: readonly string[], cwd: string): Promise<readonly Needing[]> {
+  const criteria = await Promise.all(names.map((name) => resolveCriterion(name, { folder: cwd, trusted: true })))
+  return criteria.map((criterion) => {
+    if (criterion.kind === 'units') {
+      throw usage(
+        `pare calibrate: criterion '${criterion.name}' tries units out, and has no statistics that could be kept.`,
+        'give it the data themselves: pare prune MODEL --calibrate DATA',
+      )
+    }
+    if (Object.keys(criterion.needs).length > 0) return criterion
+    throw usage(
+      `pare calibrate: criterion '${criterion.name}' looks at weights only: there is nothing to measure.`,
+      'name one that looks at data, such as wanda',
+    )
+  })
+}
+
+async function dataOf({ data, shard, ...options }: CalibrateOptions, cwd: string): Promise<Calibration> {
+  const problems: Problem[] = []
+  const { samples, batch, tokenizer, length, stride } = options
+  const overrides = present({ calibrate: data, samples, batch, tokenizer, length, stride })
+  const source = await readCalibration(undefined, { place: 'data' }, { cwd, folder: cwd, overrides, trusted: true, problems })
+  if (source === undefined || problems.length > 0)
+    throw new Failure('usage', `pare calibrate: wrong options:\n${formatProblems(problems)}`, { problems })
+  if (source.statistics !== undefined)
+    throw usage(`pare calibrate: ${data} holds statistics, not data.`, `use them: pare prune MODEL --calibrate ${data}`)
+  return { ...source.run, ...(shard && { shard }) }
+}
+
+/** Everything about the data that the numbers depend on. */
+async function dataFacts({ data, batch, text }: Calibration): Promise<CalibrationData> {
+  const hashOf = async (path: string) => {
+    await using hashing = hashFile(path)
+    return hashing.digest()
+  }
+  const reading = text && { ...text, tokenizer: await hashOf(text.tokenizer) }
+  return { sha256: await hashOf(data), ...present({ batch, text: reading }) }
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } from '@pare/core'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { usage } from '../failure.js'
+import { formatBytes, formatCount } from '../format.js'
+import { refuseInput } from '../output.js'
+import { showPath } from '../paths.js'
+import { writeStatistics } from '../statistics-files.js'
+
+/** `pare merge FILES… --out FILE`: the statistics of shards, put together exactly. */
+export async function merge(context: Context, files: readonly string[], { out }: { readonly out: string }): Promise<number> {
+  const { io } = context
+  const target = resolve(io.cwd, out)
+  for (const file of files) await refuseInput(resolve(io.cwd, file), target)
+  const shards: NamedStatistics[] = []
+  for (const name of files) shards.push({ name, file: await readShard(resolve(io.cwd, name), name) })
+  const merged = mergeStatistics(shards)
+  const bytes = await writeStatistics(target, merged)
+  const { samples } = merged.data
+  const shown = { path: showPath(target, io.cwd), bytes }
+  answer(context, { schemaVersion: 1, command: 'merge', files, samples, statistics: shown })
+  say(context, `${shown.path}  (${formatBytes(bytes)})\n  ${formatCount(samples!)} samples of ${files.length} files`)
+  return EXIT.pass
+}
+
+async function readShard(path: string, name: string): Promise<NamedStatistics['file']> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw usage(`pare merge: ${name} cannot be read (${cause.code}).`, 'name the files that pare calibrate --shard wrote', cause)
+  })
+  if (isStatistics(bytes)) return parseStatistics(bytes, name)
+  if (isRun(bytes)) {
+    throw usage(
+      `pare merge: ${name} holds results of pare run, and this version puts statistics together only.`,
+      'run all models in one pare run; shards of runs are not available yet',
+    )
+  }
+  throw usage(`pare merge: ${name} is not a file of statistics.`, 'name the files that pare calibrate --shard wrote')
+}
+
+/** Whether these are the results of a run. */
+function isRun(bytes: Uint8Array): boolean {
+  try {
+    return (JSON.parse(new TextDecoder().decode(bytes)) as { command?: unknown } | null)?.command === 'run'
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { formatStatistics, type Measured, parseStatistics, type StatisticsFile } from '@pare/core'
+
+/** What tells one measurement from another, before its samples are counted. */
+export type Facts = Pick<StatisticsFile, 'pare' | 'model' | 'data'> & { readonly partial: NonNullable<StatisticsFile['partial']> }
+
+/** Where an interrupted run keeps what it measured: 'stats.pare.partial'. */
+export function partialPath(out: string): string {
+  return `${out}.partial`
+}
+
+/** Writes a statistics file, whole or not at all. Gives its bytes. */
+export async function writeStatistics(path: string, file: Omit<StatisticsFile, 'schemaVersion' | 'kind'>): Promise<number> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const pieces = formatStatistics({ schemaVersion: 1, kind: 'statistics', ...file })
+  try {
+    const target = await open(temporary, 'wx')
+    try {
+      for (const piece of pieces) await target.writeFile(piece)
+    } finally {
+      await target.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+}
+
+/** What an interrupted run of the same measurement left; undefined where there is nothing, or something else, which is told. */
+export async function readPartial(
+  out: string,
+  { facts, note }: { facts: Facts; note: (text: string) => void },
+): Promise<Measured | undefined> {
+  const path = partialPath(out)
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (bytes === undefined) return undefined
+  const found = await parseStatistics(bytes, path)
+  if (isDeepStrictEqual(factsOf(found), factsOf(facts))) return found.measured
+  note(`warning: ${path} is of another model, of other data or criteria, and is replaced`)
+  return undefined
+}
+
+const factsOf = ({ pare, model, data, partial }: Pick<StatisticsFile, keyof Facts>) => ({ pare, model, data, partial })
+
+/** Keeps what is measured, from time to time and when asked to. */
+export class Keeper {
+  #latest: Measured | undefined
+  #written: Measured | undefined
+  #last: number
+
+  constructor(
+    private readonly out: string,
+    private readonly facts: Facts,
+    private readonly now: () => number,
+  ) {
+    this.#last = now()
+  }
+
+  /** A chunk is complete. */
+  async add(measured: Measured): Promise<void> {
+    this.#latest = measured
+    if (this.now() - this.#last >= KEEP_MS) await this.flush()
+  }
+
+  /** Writes what is not written yet. Gives what is kept, if anything. */
+  async flush(): Promise<Measured | undefined> {
+    this.#last = this.now()
+    if (this.#latest === undefined || this.#latest === this.#written) return this.#written
+    await writeStatistics(partialPath(this.out), { ...this.facts, measured: this.#latest })
+    this.#written = this.#latest
+    return this.#written
+  }
+}
+
+/** Often enough that little is lost to a crash, seldom enough that writing costs nothing. */
+const KEEP_MS = 30_000
