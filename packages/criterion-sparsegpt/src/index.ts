@@ -6,9 +6,9 @@ import type { Settings } from './settings.js'
 import { update } from './update.js'
 
 export interface SparsegptOptions {
-  /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. More is safer, less is closer to the data. Default: 0.01 */
+  /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. More is safer, less is closer to the data. The paper has 0.01. Default: 0.1 */
   readonly damping?: number
-  /** Columns whose mask is chosen at a time, a multiple of four. Default: 128 */
+  /** Columns whose mask is chosen at a time, a multiple of four. The paper has 128. Default: 16 */
   readonly block?: number
   /** Default: one for each core, at most 16, and one for small weights. */
   readonly threads?: number
@@ -19,14 +19,14 @@ export interface SparsegptOptions {
  * least-squares sense of the calibration data. For f32[rows × columns] columns³ + rows · columns² operations, and 8 bytes for each element of the Gram
  * matrix and of the weight (of the latter at most 1 GiB at a time).
  */
-export function sparsegpt({ damping = 0.01, block = 128, threads }: SparsegptOptions = {}): Solver {
+export function sparsegpt({ damping = 0.1, block = 16, threads }: SparsegptOptions = {}): Solver {
   if (!(damping >= 0 && damping <= 1))
     throw new PareError(`sparsegpt: damping is ${damping}; a number from 0 to 1 was expected.`, {
-      hint: 'sparsegpt:damping=0.01 is usual.',
+      hint: 'sparsegpt:damping=0.1 is the default.',
     })
   if (!(Number.isInteger(block) && block > 0 && block % 4 === 0))
     throw new PareError(`sparsegpt: block is ${block}; a multiple of four was expected.`, {
-      hint: 'sparsegpt:block=128 is usual.',
+      hint: 'sparsegpt:block=16 is the default.',
     })
   return {
     kind: 'solver',
