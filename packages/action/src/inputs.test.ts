@@ -113,6 +113,7 @@ describe('wrong inputs', () => {
     ['target', 'bytes=1.5'],
     ['target', 'latency=0.5'],
     ['max-drop', 'Infinity'],
+    ['recover', 'retrain'],
     ['trust', 'yes'],
     ['comment', 'true'],
     ['upload', 'all'],
@@ -122,9 +123,7 @@ describe('wrong inputs', () => {
   })
 
   it.each([
-    ['calibrate', 'data.npz'],
     ['train', 'data.npz'],
-    ['recover', 'repair'],
     ['shard', '1/3'],
     ['mode', 'merge'],
     ['mode', 'report'],
@@ -151,7 +150,12 @@ describe('wrong inputs', () => {
     expect(failure({ ratio: '0.3', target: 'bytes=0.5' }).message).toContain("'ratio' and 'target' contradict each other")
   })
 
-  it('recover: none and mode: run are what happens anyway', () => {
-    expect(read({ recover: 'none', mode: 'run' }).run).toEqual({ models: [] })
+  it('mode: run is what happens anyway', () => {
+    expect(read({ mode: 'run' }).run).toEqual({ models: [] })
+  })
+
+  it('recover: repair goes with calibration data', () => {
+    const run = { models: [], recover: 'repair', calibrate: 'data.npz' }
+    expect(read({ recover: 'repair', calibrate: 'data.npz' }).run).toEqual(run)
   })
 })

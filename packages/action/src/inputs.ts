@@ -5,6 +5,8 @@ export const failOnSettings = ['regression', 'error', 'never'] as const
 export const commentSettings = ['never', 'on-failure', 'on-change', 'always'] as const
 export const uploadSettings = ['none', 'report', 'models'] as const
 
+export const recoverSettings = ['none', 'repair'] as const
+
 const targetKinds = ['macs', 'parameters', 'bytes'] as const
 
 export type TargetKind = (typeof targetKinds)[number]
@@ -27,6 +29,10 @@ export interface RunInputs {
   readonly ratio?: number
   /** The fraction that may remain of one of these, above 0 and up to 1, for structures that cut. */
   readonly target?: { readonly kind: TargetKind; readonly fraction: number }
+  /** Path of calibration data. */
+  readonly calibrate?: string
+  /** What is done about what is left of a model. */
+  readonly recover?: (typeof recoverSettings)[number]
   /** Absolute, or a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
 }
@@ -54,7 +60,6 @@ export interface Inputs {
 
 /** Inputs that are declared and answer with an error until the engine can do what they ask. */
 const notYet: Readonly<Record<string, string>> = {
-  calibrate: 'criteria that need calibration data',
   train: 'training data',
   shard: 'runs spread over several jobs',
 }
@@ -105,6 +110,8 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('sparsity', fraction(from, 'sparsity')),
     ...defined('ratio', fraction(from, 'ratio')),
     ...defined('target', target(from)),
+    ...defined('calibrate', input(env, 'calibrate')),
+    ...defined('recover', input(env, 'recover') === undefined ? undefined : choice(from, 'recover', recoverSettings, 'none')),
     ...defined('maxDrop', maxDrop(from)),
   }
 }
@@ -122,10 +129,6 @@ function notYetProblems(env: Env): string[] {
   const mode = input(env, 'mode')
   if (mode !== undefined && mode !== 'run')
     problems.push(`'mode' is '${mode}', but this version can only run: write run, or remove the input`)
-  const recover = input(env, 'recover')
-  if (recover !== undefined && recover !== 'none') {
-    problems.push(`'recover' is '${recover}', but this version cannot recover yet: write none, or remove the input`)
-  }
   return problems
 }
 

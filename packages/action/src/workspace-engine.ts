@@ -62,6 +62,8 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--sparsity', inputs.sparsity],
     ['--ratio', inputs.ratio],
     ['--target', target && `${target.kind}=${target.fraction}`],
+    ['--calibrate', inputs.calibrate],
+    ['--recover', inputs.recover],
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
   ]
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
