@@ -81,10 +81,14 @@ describe('wrong arguments', () => {
     ],
     [
       ['prune', 'm.onnx', '--calibrate', 'c.npz'],
-      'pare: --calibrate c.npz: not available in this version of pare.',
-      'leave it out',
+      "pare prune: calibration data 'c.npz' is not a file",
+      'check the path',
     ],
-    [['run', '--recover', 'repair'], 'pare: --recover repair: not available in this version of pare.', 'leave it out'],
+    [
+      ['run', '--recover', 'retrain'],
+      "pare: --recover is 'retrain'; expected repair or none.",
+      '--recover repair --calibrate data.npz',
+    ],
     [
       ['prune', 'm.onnx', '--ratio', '0.3'],
       "pare: structure 'element' masks elements and takes no ratio (0.3)",
