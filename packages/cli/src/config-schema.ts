@@ -37,9 +37,10 @@ const allocation = z
       }),
     }),
     z.strictObject({ curves: z.record(z.string(), z.array(point).min(2)) }),
+    z.string().endsWith('.json'),
   ])
   .describe(
-    "'uniform', 'erk', 'owl', { owl: { lambda: 0.08, outlier: 5 } } or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
+    "'uniform', 'erk', 'owl', { owl: { lambda: 0.08, outlier: 5 } }, 'curves.json' from pare sensitivity --json, or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
   )
 
 const globs = z.array(z.string().min(1)).describe("a list of globs over names of nodes or tensors, such as ['/lm_head/*']")

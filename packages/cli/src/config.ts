@@ -1,5 +1,6 @@
-import type { Allocation, AnyCriterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
+import type { AnyCriterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
 import type { Limits } from '@pare/gate'
+import type { WrittenAllocation } from './curves-file.js'
 import type { Recover } from './recover.js'
 
 /** What `pare.config.*` says. Paths are relative to the config file. */
@@ -47,8 +48,8 @@ export interface PruneConfig {
   target?: TargetConfig
   /** What is ranked together. Default: what the criterion says, else 'global'; for structures that cut 'group'. */
   scope?: Scope
-  /** How a sparsity is spread over weights, each ranked on its own: 'uniform', 'erk', 'owl', { owl: { lambda, outlier } } or { curves }. Default: 'uniform'. */
-  allocation?: Allocation
+  /** How a sparsity is spread over weights, each ranked on its own: 'uniform', 'erk', 'owl', { owl: { lambda, outlier } }, { curves }, or 'curves.json' from pare sensitivity --json. Default: 'uniform'. */
+  allocation?: WrittenAllocation
   /** How saliencies are made comparable between weights that are ranked together. Default: they are taken as they are. */
   normalize?: 'lamp'
   /** Block by block, each judged by what it meets once the blocks before it are pruned. For criteria that look at data. Default: false; of solvers true. */

@@ -1,6 +1,7 @@
-import type { Allocation, Norm, Scope } from '@pare/core'
+import type { Norm, Scope } from '@pare/core'
 import type { Limits } from '@pare/gate'
 import type { Command } from 'commander'
+import type { WrittenAllocation } from './curves-file.js'
 import { usage } from './failure.js'
 import { type Recover, recover } from './recover.js'
 import { budget, type TargetOptions } from './target-options.js'
@@ -11,7 +12,7 @@ export interface StepOptions extends TargetOptions {
   readonly criterion?: string
   readonly structure?: string
   readonly scope?: Scope
-  readonly allocation?: Allocation
+  readonly allocation?: WrittenAllocation
   readonly normalize?: 'lamp'
   readonly norm?: Norm
   readonly minUnits?: number
@@ -46,7 +47,7 @@ export function addStepOptions(command: Command): Command {
     )
     .option(
       '--allocation <how>',
-      'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl (default: uniform)',
+      'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl, or curves.json from pare sensitivity (default: uniform)',
       allocation,
     )
     .option('--normalize <how>', 'how weights are made comparable that are ranked together: lamp', normalize)
@@ -190,11 +191,12 @@ export function scope(text: string): Scope {
   )
 }
 
-function allocation(text: string): Allocation {
+function allocation(text: string): WrittenAllocation {
   if (text === 'uniform' || text === 'erk' || text === 'owl') return text
+  if (text.endsWith('.json')) return text as `${string}.json`
   throw usage(
-    `pare: --allocation is '${text}'; expected uniform, erk or owl.`,
-    'erk: more of large weights; owl: less of weights with many outliers; numbers and measured curves go into the config',
+    `pare: --allocation is '${text}'; expected uniform, erk, owl, or a .json file of measured curves.`,
+    'erk: more of large weights; owl: less of weights with many outliers; curves.json: what pare sensitivity --json printed',
   )
 }
 

@@ -1,5 +1,6 @@
 import { checkUnitOptions, type PruneStep, type Structure, type Target } from '@pare/core'
 import type { PruneConfig, TargetConfig } from './config.js'
+import { resolveAllocation } from './curves-file.js'
 import { usage } from './failure.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from './plugins.js'
 import { present } from './settings.js'
@@ -9,7 +10,19 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
   const structure = await resolveStructure(step.structure ?? 'element', source)
   const criterion = await resolveCriterion(step.criterion ?? 'magnitude', source)
   const { scope, allocation, normalize, sequential, norm, minUnits, multipleOf, uniform, include, exclude } = step
-  const options = present({ scope, allocation, normalize, sequential, norm, minUnits, multipleOf, uniform, include, exclude })
+  const spread = allocation && (await resolveAllocation(allocation, source.folder))
+  const options = present({
+    scope,
+    allocation: spread,
+    normalize,
+    sequential,
+    norm,
+    minUnits,
+    multipleOf,
+    uniform,
+    include,
+    exclude,
+  })
   const resolved = { structure, criterion, target: readTarget(step.target, structure), ...options }
   checkUnitOptions(resolved)
   return resolved

@@ -148,3 +148,32 @@ async function removedBy(
 
 const wave = (length: number, seed: number, scale = 1) =>
   Float32Array.from({ length }, (_, i) => scale * (Math.sin(1.7 * i + 2.3 * seed) + Math.cos(0.7 * i * seed)) * 0.4)
+
+describe('curves in a file', () => {
+  it('tell how much of each weight goes', async () => {
+    await using folder = await fixture()
+    const measure = ['sensitivity', DIGITS, '--data', DATA, '--samples', '100', '--sparsities', '0.5,0.9', '--json']
+    await writeFile(join(folder.path, 'curves.json'), (await pare(measure, { cwd: folder.path })).stdout)
+    const prune = ['prune', DIGITS, '--sparsity', '0.7', '--scope', 'tensor', '--allocation', 'curves.json', '--json']
+    const { exitCode, json } = await pare(prune, { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    const { layers } = json() as unknown as { layers: { shape: number[]; sparsity: { after: number } }[] }
+    const sizes = layers.map(({ shape }) => shape.reduce((a, b) => a * b, 1))
+    const zeros = layers.reduce((sum, { sparsity }, i) => sum + Math.round(sparsity.after * sizes[i]!), 0)
+    expect(zeros).toBe(Math.round(0.7 * sizes.reduce((a, b) => a + b, 0)))
+    expect(new Set(layers.map(({ sparsity }) => sparsity.after.toFixed(3))).size).toBeGreaterThan(1)
+  })
+
+  it.each([
+    ['missing.json', undefined, 'cannot be read (ENOENT)'],
+    ['broken.json', '{', 'is not JSON'],
+    ['other.json', '{"command":"prune","weights":[]}', 'holds no curves of weights'],
+  ])('%s is an error that says how to make them', async (name, text, message) => {
+    await using folder = await fixture()
+    if (text !== undefined) await writeFile(join(folder.path, name), text)
+    const { exitCode, stderr } = await pare(['prune', DIGITS, '--scope', 'tensor', '--allocation', name], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain(message)
+    expect(stderr).toContain('pare sensitivity MODEL --data DATA --json > curves.json')
+  })
+})

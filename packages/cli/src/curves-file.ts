@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Allocation } from '@pare/core'
+import { z } from 'zod'
+import { usage } from './failure.js'
+
+/** What `pare sensitivity --json` prints, as far as an allocation needs it. */
+const measured = z.object({
+  command: z.literal('sensitivity'),
+  weights: z
+    .array(z.object({ id: z.string(), points: z.array(z.object({ sparsity: z.number(), loss: z.number() })).min(2) }))
+    .min(1),
+})
+
+/** How an allocation is written: as core takes it, or the path of a file with measured curves. */
+export type WrittenAllocation = Allocation | `${string}.json`
+
+/** Reads measured curves where they stand in a file. A path is relative to `folder`. */
+export async function resolveAllocation(written: WrittenAllocation, folder: string): Promise<Allocation> {
+  if (typeof written !== 'string' || !written.endsWith('.json')) return written as Allocation
+  const text = await readFile(resolve(folder, written), 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw usage(`pare: the curves ${written} cannot be read (${cause.code}).`, HINT, cause)
+  })
+  const { data, error } = measured.safeParse(parsed(text, written))
+  if (data === undefined) throw usage(`pare: ${written} holds no curves of weights: ${error.issues[0]!.message}.`, HINT)
+  // A measured loss may fall a little below that of the whole model: nothing is gained by that.
+  return {
+    curves: Object.fromEntries(
+      data.weights.map(({ id, points }) => [id, points.map(({ sparsity, loss }) => ({ sparsity, loss: Math.max(loss, 0) }))]),
+    ),
+  }
+}
+
+const HINT = 'make them with: pare sensitivity MODEL --data DATA --json > curves.json'
+
+function parsed(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw usage(`pare: ${name} is not JSON: ${(cause as Error).message}.`, HINT, cause)
+  }
+}
