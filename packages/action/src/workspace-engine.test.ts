@@ -108,6 +108,7 @@ describe('its arguments', () => {
       models: ['-a.onnx', 'b.onnx'],
       data: 'd',
       metric: 'm',
+      calibrate: 'k',
       criterion: 'magnitude:p=2',
       structure: 'element',
       sparsity: 0.5,
@@ -123,7 +124,7 @@ describe('its arguments', () => {
         '--criterion=magnitude:p=2',
         '--structure=element',
       ],
-      ...['--sparsity=0.5', '--max-drop=relative=0.01', '--', '-a.onnx', 'b.onnx'],
+      ...['--sparsity=0.5', '--calibrate=k', '--max-drop=relative=0.01', '--', '-a.onnx', 'b.onnx'],
     ])
     expect(argumentsOf({ models: [], target: { kind: 'macs', fraction: 0.5 } }, 'out')).toContain('--target=macs=0.5')
   })

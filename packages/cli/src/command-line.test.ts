@@ -79,11 +79,7 @@ describe('wrong arguments', () => {
       'pare: --sparsity 0.5 and --threshold 1 contradict each other.',
       'give one of them',
     ],
-    [
-      ['prune', 'm.onnx', '--calibrate', 'c.npz'],
-      "pare prune: calibration data 'c.npz' is not a file",
-      'check the path',
-    ],
+    [['prune', 'm.onnx', '--calibrate', 'c.npz'], "pare prune: calibration data 'c.npz' is not a file", 'check the path'],
     [
       ['run', '--recover', 'retrain'],
       "pare: --recover is 'retrain'; expected repair or none.",

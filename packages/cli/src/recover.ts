@@ -1,4 +1,3 @@
-import type { CalibrationSource } from './calibration.js'
 import { type Problem, usage } from './failure.js'
 
 /** What is done about a model once it is pruned. */
@@ -20,11 +19,16 @@ export function recoverOf(said: Recover | undefined, { isPreset, data }: Recover
 
 export interface Recovering {
   readonly isPreset: boolean
-  readonly data: CalibrationSource | undefined
+  readonly data: Data | undefined
+}
+
+/** Calibration data; with statistics set it is a file of those, which cannot be run. */
+interface Data {
+  readonly statistics?: object
 }
 
 /** Why that cannot be done, if so. */
-export function recoverProblems(wanted: Recover, data: CalibrationSource | undefined, place: string): Problem[] {
+export function recoverProblems(wanted: Recover, data: Data | undefined, place: string): Problem[] {
   if (wanted === 'none' || (data !== undefined && data.statistics === undefined)) return []
   const found = data === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
   return [
