@@ -24,6 +24,7 @@ export interface Recovering {
 
 /** Calibration data; with statistics set it is a file of those, which cannot be run. */
 interface Data {
+  readonly run: object
   readonly statistics?: object
 }
 
