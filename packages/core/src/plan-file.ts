@@ -1,13 +1,6 @@
 import { byteLength, elementCount, PareError, type Payload, sha256 } from '@pare/onnx'
 import type { CalibrationFacts, ModelFacts, Plan, PlanStep } from './plan.js'
-import type { UpdatedTensor, UpdateStep } from './update.js'
-
-/** A plan as its text has it: numbers that were computed stand in a file beside it, one tensor after another. */
-export type StoredPlan = Omit<Plan, 'steps'> & { readonly steps: readonly (Exclude<PlanStep, UpdateStep> | StoredUpdate)[] }
-
-type StoredUpdate = Omit<UpdateStep, 'tensors'> & {
-  readonly tensors: readonly (Omit<UpdatedTensor, 'data'> & { readonly offset: number })[]
-}
+import type { StoredPlan } from './stored-plan.js'
 
 /** The plan as text: one line a weight, so that two plans can be compared line by line. Without the numbers that `planPayloads` gives. */
 export function formatPlan(plan: Plan): string {

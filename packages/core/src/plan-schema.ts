@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Expression } from './contract.js'
-import type { StoredPlan } from './plan-file.js'
+import type { StoredPlan } from './stored-plan.js'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
