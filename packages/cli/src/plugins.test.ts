@@ -73,15 +73,15 @@ describe('a third-party plugin', () => {
   })
 
   it('that is not installed is told with what was tried and the command that installs it', async () => {
-    await expect(resolveCriterion('wanda', { folder: '/', trusted: true })).rejects.toMatchObject({
+    await expect(resolveCriterion('hessian', { folder: '/', trusted: true })).rejects.toMatchObject({
       message:
-        "pare: criterion 'wanda' not found. Tried @pare/criterion-wanda, pare-criterion-wanda, wanda from /, and what comes with pare: magnitude, random.",
-      hint: 'install it: npm install --save-dev pare-criterion-wanda',
+        "pare: criterion 'hessian' not found. Tried @pare/criterion-hessian, pare-criterion-hessian, hessian from /, and what comes with pare: activation, block-influence, magnitude, random, sensitivity, sparsegpt, wanda.",
+      hint: 'install it: npm install --save-dev pare-criterion-hessian',
     })
   })
 
   it('is refused where the checkout is not trusted', async () => {
-    await expect(resolveCriterion('wanda', { folder: '/', trusted: false })).rejects.toMatchObject({ kind: 'untrusted' })
+    await expect(resolveCriterion('hessian', { folder: '/', trusted: false })).rejects.toMatchObject({ kind: 'untrusted' })
   })
 
   it('that is broken or something else is told so', async () => {

@@ -183,7 +183,7 @@ describe('pare run', () => {
     await expect(run({ cwd: module.path, overrides: { data: 'data.mjs' }, ...untrusted })).rejects.toMatchObject({
       kind: 'untrusted',
     })
-    await expect(run({ cwd: module.path, overrides: { criterion: 'wanda' }, ...untrusted })).rejects.toMatchObject({
+    await expect(run({ cwd: module.path, overrides: { criterion: 'hessian' }, ...untrusted })).rejects.toMatchObject({
       kind: 'untrusted',
     })
     expect((await run({ cwd: module.path, overrides: { target: { sparsity: 0.1 } }, ...untrusted })).exitCode).toBe(0)
