@@ -234,6 +234,21 @@ test('nothing that pruning did not reach changes', async () => {
   expect(await sha256(update.tensors[0]!.data)).toBe(update.tensors[0]!.sha256)
 })
 
+test('what nested graphs read of the reference is the reference’s', async () => {
+  const model = parseText(
+    `g (float[N, 2] x) => (float[N, 1] y)
+     <float[2, 2] v = {2, 0.5, 1, 3}, float[1, 2] w = {1, 1}, float[1] b = {0}, bool yes = {1}>
+     { h = MatMul(x, v)
+       i = If(yes) <then_branch = a () => (float[N, 2] p) { p = Relu(h) }, else_branch = c () => (float[N, 2] q) { q = Neg(h) }>
+       y = Gemm<transB = 1>(i, w, b) }`,
+  )
+  const x = { data: Float32Array.of(1, 2, 3, 2, 5, 8), shape: [3, 2] }
+  const { model: after, counts } = await repairedBy(model, masking('v', 4, 0.6), { x })
+  const [before, now] = await Promise.all([outputsOf(model, { x }), outputsOf(after, { x })])
+  expect(counts.matched).toBe(2)
+  expect(momentsOf(now.y!)).toEqual(momentsOf(before.y!).map((value) => expect.closeTo(value, 3)))
+})
+
 test('no data are an error', async () => {
   const model = parseText('g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {2, 0.5}> { y = MatMul(x, w) }')
   const none = { x: { data: new Float32Array(0), shape: [0, 2] } }

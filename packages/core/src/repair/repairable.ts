@@ -1,5 +1,6 @@
 import { type Constant, type Model, type Scope as NameScope, type Node, visitNodes } from '@pare/onnx'
 import { weightsOf } from '../analyse.js'
+import { capturedBy } from '../blocks/flow.js'
 import { inputSite, outputSite, type Site } from '../calibrate/site.js'
 import type { Weight } from '../contract.js'
 import { operatorName } from '../operators.js'
@@ -55,7 +56,7 @@ export function findRepairable(
   const notes: string[] = []
   visitNodes(model, (node, scope) => {
     if (scope.path !== '' || !isChanged(node.outputs[0] ?? '')) return
-    const level = Math.max(0, ...node.inputs.map((name) => levels.get(name) ?? 0))
+    const level = Math.max(0, ...[...node.inputs, ...capturedBy(node)].map((name) => levels.get(name) ?? 0))
     const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), readers })
     if (typeof one === 'string') notes.push(one)
     else if (one !== undefined) found.push(one)
