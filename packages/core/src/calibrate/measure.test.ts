@@ -5,7 +5,7 @@ import type { Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { weightsOf } from '../analyse.js'
 import type { Statistic } from '../contract.js'
-import { type Forward, measure, type Part, statisticsOf } from './measure.js'
+import { type Forward, type Measured, measure, type Part, statisticsOf } from './measure.js'
 import { CHUNK_SAMPLES, joined, totalOf } from './totals.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
@@ -176,6 +176,25 @@ test('what does not fit the budget is measured in several passes', async () => {
   const small = await measure(file.model, weights, needs, { forward, budgetBytes: 1 })
   expect(passes).toBe(weights.length)
   expect(small.blocks).toEqual((await measure(file.model, weights, needs, { forward })).blocks)
+})
+
+test('what was stopped in the middle of a pass is gone on with, to the same numbers', async () => {
+  await using file = await openModel(fileURLToPath(new URL('../../../../test-models/mlp-digits.onnx', import.meta.url)))
+  const [input] = file.model.graph.inputs
+  const x = { data: wave(64 * 700, 3), shape: [700, ...input!.shape!.slice(1)] as number[] }
+  const forward: Forward = (model, options) =>
+    forwardOf({ [input!.name]: x }, 64, (options.from ?? 0) * CHUNK_SAMPLES)(model, options)
+  const weights = weightsOf(file.model)
+  const needs = { squares: NEEDS.squares, spread: NEEDS.spread }
+  const kept: Measured[] = []
+  const onChunk = (measured: Measured) => void kept.push(measured)
+  const whole = await measure(file.model, weights, needs, { forward, budgetBytes: 1, onChunk })
+  // Six passes over three chunks, of which the last is told with the pass.
+  expect(kept.length).toBe(12)
+  for (const before of kept) expect(await measure(file.model, weights, needs, { forward, budgetBytes: 1, before })).toEqual(whole)
+  await expect(measure(file.model, weights, { squares: NEEDS.squares }, { forward, before: kept[0]! })).rejects.toThrow(
+    'not what is to be measured now',
+  )
 })
 
 test('NaN in what flows through the model is an error', async () => {

@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { StatisticsFile } from './statistics-file.js'
+import type { StatisticsFile } from './stored-statistics.js'
 import { type Block, CHUNK_SAMPLES, endOf, joined, startOf } from './totals.js'
 
 /** A statistics file, and what errors call it. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { mergeStatistics } from './merge.js'
-import { formatStatistics, parseStatistics, type StatisticsFile } from './statistics-file.js'
+import { formatStatistics, parseStatistics } from './statistics-file.js'
+import type { StatisticsFile } from './stored-statistics.js'
 import { type Block, joined, type Totals } from './totals.js'
 
 const HASH = 'a'.repeat(64)

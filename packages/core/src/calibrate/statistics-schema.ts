@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { StoredStatistics } from './statistics-file.js'
+import type { StoredStatistics } from './stored-statistics.js'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const count = z.number().int().nonnegative()
