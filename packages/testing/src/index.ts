@@ -1,3 +1,4 @@
+export { type ArrayInput, arrayForward } from './array-forward.js'
 export { testBackend } from './backend.js'
 export { type CriterionTestOptions, testCriterion } from './criterion.js'
 export { type CutStructureOptions, testCutStructure } from './cut-structure.js'
