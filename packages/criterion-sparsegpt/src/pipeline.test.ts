@@ -80,7 +80,7 @@ async function squaredError(a: Model, b: Model, x: { data: Float32Array; shape: 
   const [one, two] = await Promise.all(
     [a, b].map(async (each) => {
       const session = await runtime.InferenceSession.create(await modelBytes(each), { logSeverityLevel: 3 })
-      return (await session.run({ x: new runtime.Tensor('float32', x.data, x.shape) }))['y']!.data as Float32Array
+      return (await session.run({ x: new runtime.Tensor('float32', x.data, x.shape) })).y!.data as Float32Array
     }),
   )
   return one!.reduce((sum, value, i) => sum + (value - two![i]!) ** 2, 0)

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { weightsOf } from '../analyse.js'
 import type { Statistic } from '../contract.js'
 import { type Forward, type Measured, measure, type Part, statisticsOf } from './measure.js'
+import { spread } from './spread.js'
 import { CHUNK_SAMPLES, joined, totalOf } from './totals.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
@@ -202,5 +203,24 @@ test('NaN in what flows through the model is an error', async () => {
   const x = { data: Float32Array.of(1, NaN), shape: [1, 2] }
   await expect(measure(model, weightsOf(model), { squares: NEEDS.squares }, { forward: forwardOf({ x }, 1) })).rejects.toThrow(
     'NaN',
+  )
+})
+
+test.each([1, 2])('a ConvTranspose with %i groups meets its input channels, each with all its kernel', async (group) => {
+  const model = parseText(
+    `g (float[N, 4, 3, 3] x) => (float[N, 6, 5, 5] y) <float[4, ${6 / group}, 3, 3] w> { y = ConvTranspose<group = ${group}>(x, w) }`,
+    { w: wave(4 * (6 / group) * 9, 1) },
+  )
+  const x = { data: wave(5 * 36, 2), shape: [5, 4, 3, 3] }
+  const [weight] = weightsOf(model)
+  const measured = await measure(model, [weight!], { squares: NEEDS.squares }, { forward: forwardOf({ x }, 5) })
+  const { squares } = statisticsOf(weight!, { squares: NEEDS.squares }, totalOf(measured.blocks, measured.reductions))
+  const met = new Float32Array(4 * (6 / group) * 9)
+  spread(weight!.rows, squares, 0, met)
+  const channel = (c: number) =>
+    Array.from({ length: 45 }, (_, i) => x.data[Math.floor(i / 9) * 36 + c * 9 + (i % 9)]! ** 2).reduce((a, b) => a + b) / 45
+  expectClose(
+    met,
+    Array.from(met, (_, i) => channel(Math.floor(i / ((6 / group) * 9)))),
   )
 })

@@ -38,7 +38,7 @@ function checkLength({ batch, before, out, after }: Rows, { at, values: { length
   const fits =
     at === 'output'
       ? length === out || length === batch * out
-      : (batch > 1 && length === batch * before) || (Number.isInteger(groups) && groups > 0 && out % groups === 0)
+      : length === batch * before || (Number.isInteger(groups) && groups > 0 && out % groups === 0)
   if (fits) return
   throw new PareError(
     `a weight with ${out} outputs of ${before * after} elements each meets ${length} numbers, which does not fit.`,
@@ -53,7 +53,7 @@ type Indexing = (batch: number, before: number, row: number, after: number) => n
 function indexing({ batch, before, out, after }: Rows, { at, values: { length } }: Met): Indexing {
   if (at === 'output') return length === batch * out ? (b, _i, r) => b * out + r : (_b, _i, r) => r
   const columns = before * after
-  if (batch > 1 && length === batch * before) return (b, i) => b * before + i
+  if (length === batch * before) return (b, i) => b * before + i
   const groups = length / columns
   if (groups === 1) return (_b, i, _r, a) => i * after + a
   const rowsOfGroup = out / groups
