@@ -10,7 +10,7 @@ const shared = `${root}../shared/models/`
 const models = existsSync(shared) ? shared : `${root}test-models/`
 const model = `${models}lm-llama.onnx`
 const calibrate = ['--calibrate', `${models}data/lm-calibrate.npz`]
-const first = [...calibrate, '--calibrate-samples', '128']
+const first = [...calibrate, '--samples', '128']
 const sparsities = ['0.5', '0.6', '0.7', '0.8']
 mkdirSync(out, { recursive: true })
 

@@ -31,16 +31,21 @@ async function prove(name, model, structure) {
   const found = []
   let units = 0
   for (const ratio of RATIOS) {
-    const planned = await makePlan(model, [{ structure, criterion: magnitude(), target: { ratio } }], { seed: 1 }).catch((error) => {
-      if (!/finds nothing/.test(error.message)) throw error
-    })
+    const planned = await makePlan(model, [{ structure, criterion: magnitude(), target: { ratio } }], { seed: 1 }).catch(
+      (error) => {
+        if (!/finds nothing/.test(error.message)) throw error
+      },
+    )
     if (planned === undefined) return
     const [step] = planned.steps
     units = step.groups.reduce((total, group) => total + group.units, 0)
     const [reference, other] = [join(folder, 'gated.onnx'), join(folder, 'cut.onnx')]
     await writeModel(await gatePlan(model, step), reference)
     await writeModel(await applyPlan(model, { seed: 1, steps: planned.steps }), other)
-    const difference = await compareModels({ reference, other }).then(({ relative }) => relative, (error) => error.message)
+    const difference = await compareModels({ reference, other }).then(
+      ({ relative }) => relative,
+      (error) => error.message,
+    )
     if (!(difference < 1e-4)) failed = true
     found.push(typeof difference === 'number' ? difference.toExponential(1) : `FAILED: ${difference}`)
   }

@@ -14,11 +14,15 @@ test.each<[ActivationKind, number[]]>([
 ])('%s, by hand', (kind, expected) => {
   const target = new Float32Array(2)
   const chunk = { weights: Float32Array.of(-2, 3), start: 0, stream: randomStream(1, 'w') }
-  reference.compile(trace(activation({ kind })), 'f32').saliency({ ...chunk, stats: { active: Float32Array.of(4, 0.25) } }, target)
+  reference
+    .compile(trace(activation({ kind })), 'f32')
+    .saliency({ ...chunk, stats: { active: Float32Array.of(4, 0.25) } }, target)
   expect([...target]).toEqual(expected)
 })
 
 test('refuses another kind, and an ε that is not above 0, with the value', () => {
-  expect(() => activation({ kind: 'toString' as ActivationKind })).toThrow('activation: kind is "toString"; one of mean, l2, apoz, fluctuation')
+  expect(() => activation({ kind: 'toString' as ActivationKind })).toThrow(
+    'activation: kind is "toString"; one of mean, l2, apoz, fluctuation',
+  )
   expect(() => activation({ kind: 'apoz', epsilon: 0 })).toThrow('activation: epsilon is 0')
 })

@@ -18,9 +18,12 @@ type Needs = { active: Statistic }
 /** Judges what is computed by how active it is on calibration data, where it is read. Made for units: neurons, channels, heads. */
 export function activation({ kind = 'l2', epsilon = 0.01 }: ActivationOptions = {}): Criterion<Needs> {
   if (!Object.hasOwn(STATISTICS, kind)) {
-    throw new PareError(`activation: kind is ${JSON.stringify(kind)}; one of ${Object.keys(STATISTICS).join(', ')} was expected.`, {
-      hint: 'activation:kind=l2 for the size of activations.',
-    })
+    throw new PareError(
+      `activation: kind is ${JSON.stringify(kind)}; one of ${Object.keys(STATISTICS).join(', ')} was expected.`,
+      {
+        hint: 'activation:kind=l2 for the size of activations.',
+      },
+    )
   }
   if (!(epsilon > 0)) {
     throw new PareError(`activation: epsilon is ${JSON.stringify(epsilon)}; a number above 0 was expected.`, {
