@@ -43,7 +43,11 @@ interface Given {
 }
 
 /** What one step does to the groups it found. */
-export async function planStepsOf(step: PruneStep, { groups, ...models }: Given, options: PlanOptions): Promise<readonly PlanStep[]> {
+export async function planStepsOf(
+  step: PruneStep,
+  { groups, ...models }: Given,
+  options: PlanOptions,
+): Promise<readonly PlanStep[]> {
   const units = groups.filter((group) => group.kind !== 'mask')
   const masked = groups.filter((group) => group.kind === 'mask')
   if (units.length > 0 && masked.length > 0)

@@ -45,5 +45,7 @@ test('heads under one norm are declined: removing one would change the others', 
   )
   const { groups, declined } = head().find(await analyseUnits(model))
   expect(groups).toEqual([])
-  expect(declined.map(({ reason }) => reason)).toEqual([expect.stringContaining('a normalisation takes statistics over all heads')])
+  expect(declined.map(({ reason }) => reason)).toEqual([
+    expect.stringContaining('a normalisation takes statistics over all heads'),
+  ])
 })

@@ -36,7 +36,9 @@ function network(columns: readonly number[]): Model {
   const along = (rows: number, seed: number) =>
     Float32Array.from({ length: rows * width }, (_, i) => Math.sin(Math.floor(i / width) * 7 + columns[i % width]! * 3 + seed))
   const across = (others: number, seed: number) =>
-    Float32Array.from({ length: width * others }, (_, i) => Math.sin(columns[Math.floor(i / others)]! * 3 + (i % others) * 5 + seed))
+    Float32Array.from({ length: width * others }, (_, i) =>
+      Math.sin(columns[Math.floor(i / others)]! * 3 + (i % others) * 5 + seed),
+    )
   return parseText(
     `<ir_version: 8, opset_import: ["" : 17]>
      network (int64[N, T] ids) => (float[N, T, 7] y)
@@ -49,7 +51,15 @@ function network(columns: readonly number[]): Model {
        r = Add(h, d)
        l = LayerNormalization<axis = -1>(r, m)
        y = MatMul(l, head) }`,
-    { embed: along(9, 1), n: along(1, 2), b: along(1, 3), up: across(4, 4), down: along(4, 5), m: along(1, 6), head: across(7, 7) },
+    {
+      embed: along(9, 1),
+      n: along(1, 2),
+      b: along(1, 3),
+      up: across(4, 4),
+      down: along(4, 5),
+      m: along(1, 6),
+      head: across(7, 7),
+    },
   )
 }
 
@@ -58,5 +68,5 @@ const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof imp
 async function run(model: Model): Promise<unknown> {
   const session = await runtime.InferenceSession.create(await modelBytes(model), { logSeverityLevel: 3 })
   const ids = new runtime.Tensor('int64', BigInt64Array.from([0n, 4n, 8n, 2n, 7n, 1n]), [2, 3])
-  return (await session.run({ ids }))['y']!.data
+  return (await session.run({ ids })).y!.data
 }

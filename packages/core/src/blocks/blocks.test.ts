@@ -16,7 +16,14 @@ describe.each([
   ['fused', fused],
   ['postNorm', postNorm],
 ])('%s', (_, make) => {
-  test.each([[[0]], [[1]], [[2]], [[0, 1]], [[1, 2]], [[0, 2]]])('without layers %j it computes what it computes with them passed by', async (removed) => {
+  test.each([
+    [[0]],
+    [[1]],
+    [[2]],
+    [[0, 1]],
+    [[1, 2]],
+    [[0, 2]],
+  ])('without layers %j it computes what it computes with them passed by', async (removed) => {
     const model = make()
     const { blocks } = await analyseUnits(model)
     expect(blocks.map(({ units, held }) => [units, held])).toEqual([[3, undefined]])
@@ -46,12 +53,11 @@ test.each([
   ['fused', fused],
 ])('%s: a key-value head goes from the cache too', async (_, make) => {
   const model = make()
-  const heads = (await analyseUnits(model)).coupled.filter(({ roles, held }) => roles.has('batch') && !roles.has('repeat') && held === undefined)
-  expect(heads.map(({ units }) => units)).toEqual([2, 2, 2])
-  const smaller = await compare(
-    model,
-    stepOf(heads.map((group, layer) => [group, layer === 1 ? [] : [layer === 0 ? 0 : 1]])),
+  const heads = (await analyseUnits(model)).coupled.filter(
+    ({ roles, held }) => roles.has('batch') && !roles.has('repeat') && held === undefined,
   )
+  expect(heads.map(({ units }) => units)).toEqual([2, 2, 2])
+  const smaller = await compare(model, stepOf(heads.map((group, layer) => [group, layer === 1 ? [] : [layer === 0 ? 0 : 1]])))
   const sizes = new Map([...smaller.graph.inputs, ...smaller.graph.outputs].map(({ name, shape }) => [name, shape]))
   expect(sizes.get('past.0.key')).toEqual(['B', 1, 'P', 16])
   expect(sizes.get('present.0.value')).toEqual(['B', 1, 'T', 16])
@@ -115,10 +121,24 @@ function feedsFor({ graph }: Model, sizes: { batch: number; length: number; past
     graph.inputs.map(({ name, shape }) => {
       const dims = shape!.map((size) => (typeof size === 'number' ? size : free[size!]!))
       const length = dims.reduce((a, b) => a * b, 1)
-      if (name === 'ids') return [name, new runtime.Tensor('int64', BigInt64Array.from({ length }, (_, i) => BigInt((i * 7 + 3) % 50)), dims)]
+      if (name === 'ids')
+        return [
+          name,
+          new runtime.Tensor(
+            'int64',
+            BigInt64Array.from({ length }, (_, i) => BigInt((i * 7 + 3) % 50)),
+            dims,
+          ),
+        ]
       if (name === 'lengths') return [name, new runtime.Tensor('int32', new Int32Array(length).fill(total - 1), dims)]
       if (name === 'total') return [name, new runtime.Tensor('int32', Int32Array.of(total), dims)]
-      return [name, new runtime.Tensor(Float32Array.from({ length }, (_, i) => Math.sin(i * 1.3 + name.length)), dims)]
+      return [
+        name,
+        new runtime.Tensor(
+          Float32Array.from({ length }, (_, i) => Math.sin(i * 1.3 + name.length)),
+          dims,
+        ),
+      ]
     }),
   )
 }

@@ -9,7 +9,9 @@ const all = (line: (layer: number) => string) => LAYERS.map(line).join('\n')
 /** Attention written out, a norm before each block, key-value heads repeated. */
 export function decomposed(): Model {
   const weights = all(
-    (l) => `float[16, 64] q${l}, float[16, 32] k${l}, float[16, 32] v${l}, float[64, 16] o${l}, float[16, 24] up${l}, float[24, 16] down${l},
+    (
+      l,
+    ) => `float[16, 64] q${l}, float[16, 32] k${l}, float[16, 32] v${l}, float[64, 16] o${l}, float[16, 24] up${l}, float[24, 16] down${l},
             float[16] n${l}, float[16] m${l},`,
   )
   const nodes = all(
@@ -50,7 +52,9 @@ const repeated = (name: string, from: string) => `${name}_u = Unsqueeze(${from},
 /** As the builder for onnxruntime-genai writes it: the residual sum runs through the fourth output of fused normalisations. */
 export function fused(): Model {
   const weights = all(
-    (l) => `float[16, 64] q${l}, float[16, 32] k${l}, float[16, 32] v${l}, float[64, 16] o${l}, float[16, 24] up${l}, float[24, 16] down${l},
+    (
+      l,
+    ) => `float[16, 64] q${l}, float[16, 32] k${l}, float[16, 32] v${l}, float[64, 16] o${l}, float[16, 24] up${l}, float[24, 16] down${l},
             float[16] n${l}, float[16] m${l},`,
   )
   const norm = (l: number) =>
@@ -82,17 +86,23 @@ export function fused(): Model {
 
 /** A norm behind each block, fused with the sum before it, and no cache. */
 export function postNorm(): Model {
-  const weights = all((l) => `float[16, 24] up${l}, float[24, 16] down${l}, float[16] n${l}, float[16] beta${l}, float[16] bias${l},`)
+  const weights = all(
+    (l) => `float[16, 24] up${l}, float[24, 16] down${l}, float[16] n${l}, float[16] beta${l}, float[16] bias${l},`,
+  )
   const nodes = all(
     (l) => `u${l} = MatMul(h${l}, up${l})
       g${l} = Relu(u${l})
       d${l} = MatMul(g${l}, down${l})
       h${l + 1} = com.microsoft.SkipLayerNormalization<epsilon = 0.00001>(d${l}, h${l}, n${l}, beta${l}, bias${l})`,
   )
-  return made(`<${weights} float[50, 16] embed, float[16, 50] head>
+  return made(
+    `<${weights} float[50, 16] embed, float[16, 50] head>
     { h0 = Gather(embed, ids)
       ${nodes}
-      logits = MatMul(h3, head) }`, '', false)
+      logits = MatMul(h3, head) }`,
+    '',
+    false,
+  )
 }
 
 function made(body: string, more = '', cached = true): Model {
