@@ -103,13 +103,11 @@ describe('curves', () => {
   })
 
   test('convex curves: no other choice of their points loses less at the same total', () => {
-    const convex = fc
-      .array(fc.double({ min: 0, max: 10, noNaN: true }), { minLength: 4, maxLength: 4 })
-      .map((steps) => {
-        const sums = [0]
-        for (const step of steps.sort((a, b) => a - b)) sums.push(sums.at(-1)! + step)
-        return sums
-      })
+    const convex = fc.array(fc.double({ min: 0, max: 10, noNaN: true }), { minLength: 4, maxLength: 4 }).map((steps) => {
+      const sums = [0]
+      for (const step of steps.sort((a, b) => a - b)) sums.push(sums.at(-1)! + step)
+      return sums
+    })
     fc.assert(
       fc.property(fc.array(convex, { minLength: 3, maxLength: 3 }), fc.integer({ min: 0, max: 12 }), (losses, quarters) => {
         const list = losses.map((_, i) => layer(`w${i}`, 4, 5))

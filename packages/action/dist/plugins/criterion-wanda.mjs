@@ -1,0 +1,1 @@
+function wanda(){return{name:`wanda`,needs:{squares:{at:`input`,of:(x,ops)=>ops.square(x),reduce:`mean`}},scope:`row`,readersOnly:!0,saliency:({weight,stats},ops)=>ops.multiply(ops.abs(weight),ops.sqrt(stats.squares))}}export{wanda as default,wanda};

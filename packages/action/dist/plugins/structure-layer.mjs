@@ -1,0 +1,1 @@
+function layer(){return{name:`layer`,kind:`cut`,find({blocks}){return{groups:blocks.filter(({held})=>held===void 0),declined:blocks.flatMap(({id,held})=>held===void 0?[]:[{id,structure:`layer`,reason:held}])}}}}export{layer as default,layer};
