@@ -62,7 +62,7 @@ describe('wrong arguments', () => {
     [
       ['prune', 'm.onnx', '--allocation', 'even'],
       "pare: --allocation is 'even'; expected uniform, erk, owl, or a .json file of measured curves.",
-      'erk: more of large weights; owl: less of weights with many outliers; numbers and measured curves go into the config',
+      'erk: more of large weights; owl: less of weights with many outliers; curves.json: what pare sensitivity --json printed',
     ],
     [
       ['prune', 'm.onnx', '--normalize', 'l2'],

@@ -89,7 +89,10 @@ describe('pare inspect', () => {
       schemaVersion: 1,
       command: 'inspect',
       model: { opset: 17 },
-      declined: [{ id: 'conv_proj.weight:0', structure: 'channel', reason: expect.stringContaining('normalisation') }],
+      declined: [
+        { id: 'conv_proj.weight:0', structure: 'channel', reason: expect.stringContaining('normalisation') },
+        { id: 'conv_proj.weight', structure: 'nm', reason: expect.stringContaining('fewer than 4') },
+      ],
     })
   })
 })
