@@ -15,6 +15,8 @@ const sparsities = ['0.5', '0.6', '0.7', '0.8']
 mkdirSync(out, { recursive: true })
 
 console.log(`${''.padEnd(44)}${[...sparsities, '2:4'].map((s) => s.padStart(8)).join('')}`)
+row('magnitude in each row, published', [27.181, 29.191, 35.126, 56.27])
+row('magnitude in each row, the same counts', sparsities.map(magnitudeInRows))
 row('Wanda, published (59.79, 69.92, 79.75 %)', [26.812, 28.438, 33.054, 49.577, 28.631])
 row('Wanda, one pass, exact counts', measured(['--criterion', 'wanda', ...first], true))
 row('Wanda, block by block', measured(['--criterion', 'wanda', '--sequential', ...first], true))
@@ -35,8 +37,34 @@ function measured(options, pattern) {
   return pattern ? [...found, perplexity([...options, '--structure', '2:4'])] : found
 }
 
+/** floor(in × sparsity) elements of each row: projections down have 688 inputs, all others 256. */
+function magnitudeInRows(sparsity) {
+  const share = (inputs) => String(Math.floor(inputs * Number(sparsity)) / inputs)
+  const down = '/layers.*/mlp/down_proj/**'
+  pare(['prune', model, '--scope', 'row', '--sparsity', share(688), '--include', down, '--out', `${out}/down`])
+  pare([
+    'prune',
+    `${out}/down/lm-llama.onnx`,
+    '--scope',
+    'row',
+    '--sparsity',
+    share(256),
+    '--exclude',
+    '/lm_head/*',
+    '--exclude',
+    down,
+    '--out',
+    out,
+  ])
+  return evaluated()
+}
+
 function perplexity(options) {
   pare(['prune', model, '--exclude', '/lm_head/*', ...options, '--out', out])
+  return evaluated()
+}
+
+function evaluated() {
   const data = ['--data', `${models}data/lm-evaluate.npz`, '--metric', 'perplexity']
   return pare(['evaluate', `${out}/lm-llama.onnx`, ...data]).metrics.perplexity
 }
