@@ -27,8 +27,8 @@ export function openTrials(request: TrialRequest, options: Omit<ChildOptions, 'o
     ...options,
     onProgress: (progress) => waiting?.onProgress?.(progress),
     onAsk: (losses) => {
-      // It asks for the first round with nothing to tell.
-      if (losses !== undefined) waiting?.resolve(losses as readonly number[])
+      // It asks for the first round with nothing to tell; what an aborted child still tells is not waited for.
+      if (losses !== undefined && !options.signal?.aborted) waiting?.resolve(losses as readonly number[])
       return rounds.taken()
     },
   })
