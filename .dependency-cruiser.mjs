@@ -1,4 +1,4 @@
-// The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli.
+// The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; sparse, gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -10,10 +10,27 @@ const allowed = {
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],
   gate: [],
+  autograd: ['onnx'],
+  retrain: ['onnx', 'autograd', 'evaluate'],
+  sparse: ['onnx'],
+  gpu: ['core'],
   evaluate: ['onnx', 'gate'],
   report: ['gate'],
   testing: ['core', 'onnx'],
-  cli: ['onnx', 'core', 'criterion-[^/]+', 'structure-[^/]+', 'preset-[^/]+', 'evaluate', 'gate', 'report'],
+  cli: [
+    'onnx',
+    'core',
+    'criterion-[^/]+',
+    'structure-[^/]+',
+    'preset-[^/]+',
+    'evaluate',
+    'gate',
+    'report',
+    'autograd',
+    'retrain',
+    'sparse',
+    'gpu',
+  ],
   action: ['cli', 'report'],
 }
 
