@@ -30,6 +30,8 @@ export interface CalibrationFacts {
   readonly sha256: string
   /** That were run. Absent where a criterion only tried units out: it decides itself on how many. */
   readonly samples?: number
+  /** Where the run time computed: cpu, webgpu … */
+  readonly executionProvider: string
 }
 
 export interface ModelFacts {
