@@ -30,6 +30,8 @@ export interface CalibrationFacts {
   readonly sha256: string
   /** That were run. Absent where a criterion only tried units out: it decides itself on how many. */
   readonly samples?: number
+  /** Where the run time computed: cpu, webgpu … */
+  readonly executionProvider: string
 }
 
 export interface ModelFacts {
@@ -131,6 +133,8 @@ export interface PlanOptions {
   readonly forward?: Forward
   /** Tries models out on calibration data, for criteria that judge whole units. */
   readonly trials?: OpenTrials
+  /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
+  readonly onUntold?: (values: readonly string[]) => void
   /** Statistics that were measured before, for criteria that look at them. */
   readonly measured?: Measured
 }

@@ -8,17 +8,20 @@ import type { Met } from './spread.js'
 import { type Block, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
 
 /** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
-export type Forward = (
-  model: Model,
-  options: {
-    /** Outputs of which only the sum over the batches of a chunk is wanted. */
-    readonly sums: ReadonlySet<string>
-    /** Chunks before this one are left out. Default: 0 */
-    readonly from?: number
-    readonly signal?: AbortSignal
-    readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
-  },
-) => AsyncIterable<Part>
+export interface Forward {
+  (model: Model, options: ForwardOptions): AsyncIterable<Part>
+  /** Whether it fills in an input attention_mask i64[batch, seq] beside token ids, 0 where a token only fills a sample up. Default: false */
+  readonly fillsMask?: boolean
+}
+
+export interface ForwardOptions {
+  /** Outputs of which only the sum over the batches of a chunk is wanted. */
+  readonly sums: ReadonlySet<string>
+  /** Chunks before this one are left out. Default: 0 */
+  readonly from?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
+}
 
 /** Outputs of one batch, or sums of those of a chunk, in order. */
 export interface Part {
@@ -35,6 +38,8 @@ export interface MeasureOptions {
   readonly before?: Measured
   /** Called each time a chunk is complete, with everything measured so far. */
   readonly onChunk?: (measured: Measured) => void | Promise<void>
+  /** Called with values of which padding counts too: which of their positions it is does not follow from the model. */
+  readonly onUntold?: ((values: readonly string[]) => void) | undefined
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -160,15 +165,18 @@ interface Pass extends Omit<MeasureOptions, 'before' | 'onChunk'> {
 async function measureOnce(
   model: Model,
   requests: readonly Request[],
-  { forward, reductions, start = [], onChunk, ...options }: Pass,
+  { forward, reductions, start = [], onChunk, onUntold, ...options }: Pass,
 ): Promise<Block[]> {
-  const instrumented = await instrument(model, requests)
-  const sums = new Set(instrumented.probes.flatMap(({ reduce, rows, result }) => (reduce === 'gram' ? [rows, result] : [])))
+  const instrumented = await instrument(model, requests, { fillsMask: forward.fillsMask })
+  const { probes, untold } = instrumented
+  const sums = new Set(probes.flatMap(({ reduce, rows, result }) => (reduce === 'gram' ? [rows, result] : [])))
+  let isPadded = false
   const from = Math.max(0, ...start.map(endOf))
   let done = joined(start, reductions)
   let open: Block | undefined
   for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...(from > 0 && { from }), ...options })) {
-    const totals = new Map(instrumented.probes.flatMap((probe) => readTotals(probe, outputs)))
+    const totals = new Map(probes.flatMap((probe) => readTotals(probe, outputs)))
+    isPadded ||= untold?.padded.some((name) => Number(outputs[name]![0]) > 0) ?? false
     // Batches of one chunk, one after another.
     if (open?.index === chunk) open = { ...open, totals: withBatch(open.totals, totals, reductions) }
     else {
@@ -179,6 +187,7 @@ async function measureOnce(
       open = { level: 0, index: chunk, totals }
     }
   }
+  if (isPadded) onUntold?.(untold!.values)
   if (open === undefined && done.length === 0)
     throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
   return open === undefined ? done : joined([...done, open], reductions)

@@ -23,12 +23,12 @@ export interface Needing {
 export async function statisticsFor(
   { name, needs }: Needing,
   { model, weights }: { model: Model; weights: readonly Weight[] },
-  { measured, forward, signal, onProgress }: PlanOptions,
+  { measured, forward, signal, onProgress, onUntold }: PlanOptions,
 ): Promise<WeightStatistics | undefined> {
   if (Object.keys(needs).length === 0) return undefined
   if (measured !== undefined) return statisticsFrom(measured, { name, needs })
   if (forward === undefined) throw needsData(name, needs)
-  const options = { forward, ...(signal && { signal }) }
+  const options = { forward, onUntold, ...(signal && { signal }) }
   const progress = onProgress && (({ done, total = done }: { done: number; total?: number }) => onProgress({ done, total }))
   return statisticsFrom(await measure(model, weights, needs, { ...options, ...(progress && { onProgress: progress }) }), {
     name,
