@@ -4,7 +4,7 @@ import { UntrustedError } from './data.js'
 import { forward } from './forward.js'
 import { measureLatency } from './latency.js'
 import { measure } from './measure.js'
-import type { Job, Reply } from './process.js'
+import type { Job, Reply, Setup } from './process.js'
 import type { Progress } from './request.js'
 import { loadRuntime, openSession } from './runtime.js'
 import { type Round, runTrials } from './trials.js'
@@ -12,7 +12,7 @@ import { type Round, runTrials } from './trials.js'
 const PROGRESS_MS = 100
 
 // The entry of the child process: one job comes in, progress and one result or failure go out.
-process.once('message', async (job: Job) => {
+process.once('message', async (job: Job & Setup) => {
   const reply = (message: Reply) => new Promise<void>((done) => process.send?.(message, () => done()))
   try {
     await reply({ kind: 'result', result: await work(job, reply) })
@@ -26,9 +26,9 @@ process.on('SIGINT', () => {})
 // The parent is gone: nobody waits for the result.
 process.on('disconnect', () => process.exit())
 
-async function work(job: Job, reply: (message: Reply) => Promise<void>): Promise<unknown> {
+async function work(job: Job & Setup, reply: (message: Reply) => Promise<void>): Promise<unknown> {
   if (job.loader !== undefined) await import(job.loader)
-  const runtime = loadRuntime(job.onnxruntime)
+  const runtime = loadRuntime({ folder: job.onnxruntime, provider: job.provider })
   if (job.kind === 'describe') {
     await using session = await openSession(runtime, job.model)
     return { inputs: session.inputs, outputs: session.outputs }

@@ -7,18 +7,28 @@ import { UntrustedError } from './data.js'
 import { scrubEnvironment } from './environment.js'
 import type { ForwardPart, ForwardRequest } from './forward.js'
 import type { LatencyRequest } from './latency.js'
+import type { Provider } from './provider.js'
 import type { EvaluateRequest, Progress } from './request.js'
 import type { TrialRequest } from './trials.js'
 
 /** What the child is to do. */
-export type Job = { readonly onnxruntime?: string; readonly loader?: string } & (
+export type Job =
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
   | { readonly kind: 'describe'; readonly model: string }
   | { readonly kind: 'compare'; readonly request: CompareRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }
   | { readonly kind: 'trials'; readonly request: TrialRequest }
-)
+
+/** What the child does it with. */
+export interface Setup {
+  /** Absolute path of an onnxruntime-node package to load instead of the installed one. */
+  readonly onnxruntime?: string
+  /** Where ONNX Runtime computes. Default: 'cpu' */
+  readonly provider?: Provider
+  /** URL of a module imported first, which lets Node import TypeScript data modules: import.meta.resolve('jiti/register'). */
+  readonly loader?: string
+}
 
 /** What the child says. */
 export type Reply =
@@ -29,7 +39,7 @@ export type Reply =
   | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
   | { readonly kind: 'bug'; readonly stack: string }
 
-export interface ChildOptions {
+export interface ChildOptions extends Setup {
   readonly onProgress?: (progress: Progress) => void
   /** Called with what a model gives, batch by batch. */
   readonly onPart?: (part: ForwardPart) => void
@@ -43,10 +53,6 @@ export interface ChildOptions {
   readonly memoryLimitBytes?: number
   /** The child's entry, for bundles. Default: this package's. */
   readonly child?: URL
-  /** Absolute path of an onnxruntime-node package to load instead of the installed one. */
-  readonly onnxruntime?: string
-  /** URL of a module imported first, which lets Node import TypeScript data modules: import.meta.resolve('jiti/register'). */
-  readonly loader?: string
 }
 
 const HOUR_MS = 3_600_000
@@ -85,7 +91,8 @@ export async function runChild(
   })
   const memory = watchMemory(child, memoryLimitBytes, name)
   try {
-    child.send(job, () => {})
+    const { onnxruntime, provider, loader } = options
+    child.send({ ...job, onnxruntime, provider, loader }, () => {})
     const result = await Promise.race([ended, stopped, memory.exceeded])
     return { result, peakMemoryBytes: memory.peak() }
   } finally {
