@@ -73,20 +73,11 @@ export interface SessionOptions {
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
-export async function openSession({ ort, provider }: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
-  const { threads = availableParallelism(), trusted = false, spinning = false } = options
+export async function openSession(runtime: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
+  const { ort } = runtime
   // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
-  await using _ = await openModel(path, { allowHardLinks: trusted })
-  const session = await ort.InferenceSession.create(resolve(path), {
-    ...providerOptions(ort, provider),
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    // Threads that wait for work must not keep other processes from theirs: runners are shared.
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
-  }).catch((cause: Error) => {
-    throw loadFailure(path, provider, cause)
-  })
+  await using _ = await openModel(path, { allowHardLinks: options.trusted ?? false })
+  const session = await createSession(runtime, path, options)
   const inputs = session.inputMetadata.flatMap(toModelValue)
   return {
     name: basename(path),
@@ -123,6 +114,25 @@ function loadFailure(path: string, provider: Provider, cause: Error): PareError 
   })
 }
 
+/** ONNX Runtime's own session, for what `Session` does not do. The model is taken as it is. */
+export async function createSession(
+  { ort, provider }: Runtime,
+  path: string,
+  { threads = availableParallelism(), spinning = false }: SessionOptions = {},
+): Promise<Ort.InferenceSession> {
+  const options = {
+    ...providerOptions(ort, provider),
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    // Threads that wait for work must not keep other processes from theirs: runners are shared.
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
+  } as const
+  return ort.InferenceSession.create(resolve(path), options).catch((cause: Error) => {
+    throw loadFailure(path, provider, cause)
+  })
+}
+
 function runFailure(path: string, { first, size }: Batch, cause: Error): PareError {
   return new PareError(`${path}: ONNX Runtime fails on samples ${first} to ${first + size - 1}: ${cause.message}`, {
     hint: 'check that the data are what the model expects: ranges of ids, sizes.',
@@ -134,7 +144,8 @@ function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
   return new ort.Tensor(type, data as never, shape)
 }
 
-function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {
+/** An input or output of a session, in a list; none where it is not a tensor. */
+export function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {
   return value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : []
 }
 
