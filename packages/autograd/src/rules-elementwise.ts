@@ -148,6 +148,7 @@ export const elementwise: Rules = {
     if (![1, 10, 11, 16].includes(site.int('to', 1))) throw new Error('a cast to integers is flat')
     return [site.gradient]
   },
+  CastLike: only([0], (site) => [site.gradient]),
   Add: binary((_, g) => [() => g, () => g]),
   Sub: binary((site, g) => [() => g, () => site.neg(g)]),
   // y = a b  ⇒  ā = ȳ b, b̄ = ȳ a

@@ -1,6 +1,7 @@
 import type { Allocation } from './allocation.js'
 import type { AnalyseOptions } from './analyse.js'
 import type { Backend, Precision } from './backend.js'
+import type { Differentiation } from './calibrate/gradients.js'
 import type { Forward, Measured } from './calibrate/measure.js'
 import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
 import type { MaskBits } from './mask-bits.js'
@@ -131,6 +132,8 @@ export interface PlanOptions {
   readonly backend?: Backend
   /** Runs models over calibration data, for criteria that look at them. */
   readonly forward?: Forward
+  /** Gradients of a loss over training data, for criteria that look at them. */
+  readonly gradients?: Differentiation
   /** Tries models out on calibration data, for criteria that judge whole units. */
   readonly trials?: OpenTrials
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */

@@ -121,7 +121,7 @@ function unknownShape(value: string): PareError {
 }
 
 /** Nodes that reduce values, appended to a graph. */
-class Writer {
+export class Writer {
   readonly nodes: Node[] = []
   readonly constants: Tensor[] = []
   readonly #rows = new Map<string, string>()
