@@ -6,7 +6,7 @@ import type { Added } from './separate.js'
 import type { Trainable } from './trainable.js'
 
 export interface WeightsRequest {
-  readonly graphs: Pick<Graphs, 'gradients' | 'statistics'>
+  readonly graphs: Pick<Graphs, 'gradients' | 'statistics' | 'frozen'>
   readonly areas: readonly Area[]
   /** Bits of what is kept, by name. Default: of tensors with two axes or more, what is not zero */
   readonly masks: ReadonlyMap<string, Uint8Array> | undefined
@@ -48,11 +48,7 @@ export async function openWeights(model: Model, trainable: readonly Trainable[],
     const mask = masks === undefined ? (tensor.shape.length > 1 ? maskOf(values) : undefined) : masks.get(id)
     read.push({ tensor: { name: id, shape: tensor.shape, decays: tensor.shape.length > 1, ...(mask && { mask }) }, values })
   }
-  if (read.length === 0) {
-    throw new PareError('retrain: the model has no parameter that can be trained.', {
-      hint: 'pare inspect MODEL lists its weights; what include and exclude name must leave some.',
-    })
-  }
+  if (read.length === 0) throw nothingToTrain([...graphs.frozen][0])
   const arena = openArena(
     read.map(({ tensor }) => tensor),
     areas,
@@ -63,6 +59,13 @@ export async function openWeights(model: Model, trainable: readonly Trainable[],
     if (tensor.mask !== undefined) for (let at = 0; at < target.length; at++) if (!hasBit(tensor.mask, at)) target[at] = 0
   }
   return weightsIn(arena, await statisticsOf(model, graphs))
+}
+
+function nothingToTrain(frozen: readonly [name: string, reason: string] | undefined): PareError {
+  const why = frozen === undefined ? '' : `: '${frozen[0]}' not, since ${frozen[1]}`
+  return new PareError(`retrain: the model has no parameter that can be trained${why}.`, {
+    hint: 'pare inspect MODEL lists its weights; what include and exclude name must leave some.',
+  })
 }
 
 function weightsIn(arena: Arena, statistics: readonly RunningStatistics[]): Weights {
@@ -112,7 +115,7 @@ export function joined(parts: readonly Float32Array[]): Uint8Array {
   return bytesOf(all)
 }
 
-async function statisticsOf(model: Model, { statistics }: WeightsRequest['graphs']): Promise<RunningStatistics[]> {
+async function statisticsOf(model: Model, { statistics }: Pick<Graphs, 'statistics'>): Promise<RunningStatistics[]> {
   const constants = new Map(model.graph.initializers.map((tensor) => [tensor.name, tensor]))
   for (const node of model.graph.nodes) {
     const value = node.op === 'Constant' ? node.attributes.get('value') : undefined
