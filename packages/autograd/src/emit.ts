@@ -55,6 +55,17 @@ export class Emit {
     })
   }
 
+  /** Under names that are given. */
+  write(
+    op: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+    domain: string,
+  ): void {
+    this.nodes.push(makeNode({ op, inputs, outputs, attributes, domain }))
+  }
+
   /** A constant i64, or list of them. */
   ints(values: number | readonly number[]): string {
     const scalar = typeof values === 'number'

@@ -40,10 +40,11 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   if (statistics !== undefined) {
     const { checkWhole } = await import('@pare/core')
     checkWhole({ name: shown, file: statistics })
+    const { executionProvider } = statistics
     refuseOtherModel(statistics.model, await opening.hashes(), { shown, model: work.label })
     return {
       options: { measured: statistics.measured },
-      facts: async () => ({ path: shown, sha256: await hashing.digest(), samples: statistics.data.samples! }),
+      facts: async () => ({ path: shown, sha256: await hashing.digest(), samples: statistics.data.samples!, executionProvider }),
       warnings: () => [],
       [Symbol.asyncDispose]: close,
     }
@@ -57,7 +58,9 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
       trials: trialsOver(run, opening.engine),
     },
     async facts() {
-      const facts = { path: shown, sha256: await hashing.digest(), ...(ran.samples > 0 && { samples: ran.samples }) }
+      const { provider: executionProvider = 'cpu' } = opening.engine
+      const samples = ran.samples > 0 ? { samples: ran.samples } : {}
+      const facts = { path: shown, sha256: await hashing.digest(), ...samples, executionProvider }
       work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
       return facts
     },
@@ -69,9 +72,10 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   }
 }
 
-/** '256 samples of calibrate.npz' */
-export function describeCalibration({ path, samples }: Omit<CalibrationFacts, 'sha256'>): string {
-  return samples === undefined ? path : `${formatCount(samples)} ${samples === 1 ? 'sample' : 'samples'} of ${path}`
+/** '256 samples of calibrate.npz', 'calibrate.npz, on webgpu' */
+export function describeCalibration({ path, samples, executionProvider }: Omit<CalibrationFacts, 'sha256'>): string {
+  const counted = samples === undefined ? '' : `${formatCount(samples)} ${samples === 1 ? 'sample' : 'samples'} of `
+  return `${counted}${path}${executionProvider === 'cpu' ? '' : `, on ${executionProvider}`}`
 }
 
 /** Throws where statistics are of other files than those of the model. */

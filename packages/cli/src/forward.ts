@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { CHUNK_SAMPLES, type Forward } from '@pare/core'
 import type { Forwarded, Shard, TextOptions } from '@pare/evaluate'
 import { writeModel } from '@pare/onnx'
-import type { Engine } from './work.js'
+import { childOf, type Engine } from './work.js'
 
 /** Calibration data: inputs only. */
 export interface Calibration {
@@ -51,8 +51,7 @@ export function forwardOver(
         ...(onEnd && { onEnd }),
         // As long as it takes: progress shows, and it can be stopped.
         timeoutMs: Number.MAX_SAFE_INTEGER,
-        ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
-        ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
+        ...childOf(engine),
       }) as AsyncGenerator<never>
     } finally {
       await rm(folder, { recursive: true, force: true })

@@ -1,1 +1,1 @@
-export {}
+export type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from './formats.js'

@@ -2,6 +2,7 @@ import {
   type AttributeValue,
   editGraph,
   editModel,
+  type Graph,
   inferShapes,
   type Model,
   makeNode,
@@ -10,11 +11,13 @@ import {
   type Node,
   PareError,
   type Tensor,
+  type ValueInfo,
 } from '@pare/onnx'
 import type { Expression, Statistic } from '../contract.js'
 import { product } from '../operators.js'
 import { withoutDead } from '../tidy.js'
 import { traceStatistic } from '../trace.js'
+import { findPadding, type Layout, type Mask } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -29,6 +32,15 @@ export interface Request {
 export interface Instrumented {
   readonly model: Model
   readonly probes: readonly Probed[]
+  /** Where padding may count, if anywhere. */
+  readonly untold?: Untold
+}
+
+/** Values of which all positions count, since it is not known which of them a mask leaves out. */
+export interface Untold {
+  readonly values: readonly string[]
+  /** i64[]: how many positions a batch leaves out, one output for each mask. */
+  readonly padded: readonly string[]
 }
 
 /** Where the reductions of a request come out. A batch gives them for its own rows. */
@@ -49,10 +61,20 @@ export function requestId({ site, statistic, other }: Request): string {
   return `${key} ${statistic.reduce} ${JSON.stringify(traceStatistic(statistic))}`
 }
 
-/** The part of a model that leads to the requested values, with reductions as its only outputs. Nothing that is measured leaves the run time whole. */
-export async function instrument(model: Model, requests: readonly Request[]): Promise<Instrumented> {
+/**
+ * The part of a model that leads to the requested values, with reductions as its only outputs. Nothing that is measured leaves the run time whole.
+ * Positions that a mask leaves out do not count. Where `fillsMask`, a model that takes token ids and no mask gets an input for one.
+ */
+export async function instrument(
+  model: Model,
+  requests: readonly Request[],
+  { fillsMask = false }: { readonly fillsMask?: boolean | undefined } = {},
+): Promise<Instrumented> {
   const { shapes } = await inferShapes(model)
-  const writer = new Writer(model.opsets.get('') ?? 1)
+  const padding = await findPadding(model, { fillsMask })
+  const opset = model.opsets.get('') ?? 1
+  const writer = new Writer(opset)
+  const untold = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
@@ -60,20 +82,36 @@ export async function instrument(model: Model, requests: readonly Request[]): Pr
     const reduced = writer.reduced(of, request, other && rowsOf(other))
     probes.push({ id: requestId(request), reduce: statistic.reduce, ...reduced })
   }
-  const outputs = probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])])
+  const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.padded(mask))
+  const outputs = [
+    ...probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])]),
+    ...padded,
+  ]
   const { graph } = model
   const instrumented = editGraph(graph, {
     nodes: [...graph.nodes, ...writer.nodes],
     initializers: [...graph.initializers, ...writer.constants],
+    inputs: [...graph.inputs, ...(padding?.masks ?? []).flatMap((mask) => maskInput(mask, graph))],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
-  return { model: withoutDead(model, editModel(model, { graph: instrumented })), probes }
+  const measuring = withoutDead(model, editModel(model, { graph: instrumented }))
+  return { model: measuring, probes, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
 
   function rowsOf(site: Site): string {
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
-    return writer.rows(site, rank)
+    const layout = padding?.layoutOf(site.value, site.axis) ?? 'none'
+    // Windows of a kernel are no positions of the input; and before opset 10 rows cannot be left out.
+    const told = layout !== 'none' && (site.patches !== undefined || opset < 10) ? 'untold' : layout
+    if (told === 'untold') untold.add(site.value)
+    return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
   }
+}
+
+/** A mask that the model lacks, for the same samples and positions as its tokens. */
+function maskInput({ name, tokens, added }: Mask, { inputs }: Graph): ValueInfo[] {
+  const shape = inputs.find((input) => input.name === tokens)?.shape
+  return added && shape !== undefined ? [makeValueInfo({ name, type: 'int64', shape })] : []
 }
 
 function unknownShape(value: string): PareError {
@@ -83,20 +121,57 @@ function unknownShape(value: string): PareError {
 }
 
 /** Nodes that reduce values, appended to a graph. */
-class Writer {
+export class Writer {
   readonly nodes: Node[] = []
   readonly constants: Tensor[] = []
   readonly #rows = new Map<string, string>()
   readonly #changed = new Map<string, string>()
+  readonly #masks = new Map<string, string>()
 
   constructor(private readonly opset: number) {}
 
-  /** f32[rows, positions] of a site. */
-  rows(site: Site, rank: number): string {
+  /** f32[rows, positions] of a site, without rows that are padding. */
+  rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
     return once(this.#rows, siteKey(site), () => {
       const value = this.#node('Cast', [site.value], { to: 1n })
-      return this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+      const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+      return layout === undefined ? rows : this.#node('Compress', [rows, this.#kept(layout)], { axis: 0n })
     })
+  }
+
+  /** i64[]: how many positions a mask leaves out. */
+  padded(mask: Mask): string {
+    const out = this.#node('Cast', [this.#node('Not', [this.#positions(mask)])], { to: 7n })
+    const flat = this.#node('Reshape', [out, this.#ints([-1])])
+    return this.#node('ReduceSum', [flat, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
+  }
+
+  /** bool[rows]: 1 where a row counts. */
+  #kept({ mask, factors }: Layout): string {
+    return once(this.#masks, `${mask.name} ${factors}`, () => {
+      const positions = this.#positions(mask)
+      const inOrder = factors.indexOf('batch') < factors.indexOf('seq')
+      const turned = inOrder ? positions : this.#node('Transpose', [positions], { perm: [1n, 0n] })
+      const others = [...factors.keys()].filter((i) => typeof factors[i] === 'number')
+      const sizes = factors.map((factor) => (typeof factor === 'number' ? factor : 1))
+      const wide = others.length === 0 ? turned : this.#node('Expand', [this.#unsqueezed(turned, others), this.#ints(sizes)])
+      return this.#node('Reshape', [wide, this.#ints([-1])])
+    })
+  }
+
+  /** bool[batch, seq] of a mask: of one that covers a cache too, the last positions. */
+  #positions({ name, tokens, added }: Mask): string {
+    return once(this.#masks, name, () => {
+      const mask = this.#node('Cast', [name], { to: 9n })
+      if (tokens === undefined || added || this.opset < 10) return mask
+      const count = this.#node('Slice', [this.#node('Shape', [tokens]), this.#ints([1]), this.#ints([2])])
+      return this.#node('Slice', [mask, this.#node('Neg', [count]), this.#ints([FAR]), this.#ints([1])])
+    })
+  }
+
+  #unsqueezed(value: string, axes: readonly number[]): string {
+    if (this.opset >= 13) return this.#node('Unsqueeze', [value, this.#ints(axes)])
+    return this.#node('Unsqueeze', [value], { axes: axes.map(BigInt) })
   }
 
   /** What an expression makes of each element. */
@@ -228,6 +303,9 @@ class Writer {
   }
   #next = 0
 }
+
+/** Beyond the end of any axis. */
+const FAR = 2 ** 31 - 1
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const

@@ -1,6 +1,8 @@
 import { type Model, PareError } from '@pare/onnx'
+import { needsTraining } from '../calibrate/gradients.js'
 import type { Gates, Loss, Probe, UnitGroup } from '../contract.js'
 import type { PlanOptions } from '../plan.js'
+import { gateGradients } from './gate-gradients.js'
 import { gateOf, withGates } from './gates.js'
 import { meanLikeness } from './likeness.js'
 import type { Setting, Trials } from './trials.js'
@@ -43,6 +45,10 @@ export function openProbe(
     async likeness(pairs, likeness) {
       if (forward === undefined) throw needsData(criterion)
       return meanLikeness(model, { pairs, likeness, ...run }, forward)
+    },
+    async gradients(groups, of) {
+      if (options.gradients === undefined) throw needsTraining(criterion)
+      return gateGradients(model, { groups, of }, { gradients: options.gradients, ...run })
     },
     [Symbol.asyncDispose]: close,
   }
