@@ -73,6 +73,24 @@ export function packTiles(weight: DenseWeight, { rows, columns }: TileSize, prec
   }
 }
 
+/** Tiles of one output as single elements, with their zeros. */
+export function singleElements({ out, in: inputs, tileColumns, starts, columns, values }: PackedTiles): PackedRows {
+  const make = (length: number) => (inputs <= 65536 ? new Uint16Array(length) : new Uint32Array(length))
+  const all = make(values.length)
+  const kept = values instanceof Float32Array ? new Float32Array(values.length) : new Uint16Array(values.length)
+  const rowStarts = new Uint32Array(out + 1)
+  let at = 0
+  for (let row = 0; row < out; row++) {
+    for (let t = starts[row]!; t < starts[row + 1]!; t++)
+      for (let c = 0, column = columns[t]! * tileColumns; c < tileColumns && column < inputs; c++, column++) {
+        all[at] = column
+        kept[at++] = values[t * tileColumns + c]!
+      }
+    rowStarts[row + 1] = at
+  }
+  return { kind: 'rows', out, in: inputs, starts: rowStarts, columns: all.subarray(0, at), values: kept.subarray(0, at) }
+}
+
 /** In the order of storage. NaN counts as an element. */
 function forEachNonZero(
   { data, out, in: inputs, transposed }: DenseWeight,

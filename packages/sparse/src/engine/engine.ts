@@ -30,8 +30,10 @@ export interface Setting {
   readonly count: number
   readonly numbers: ReadonlyMap<string, number>
   readonly threads: Threads
-  /** f32 zeros, `MOST_ROWS_ZERO` of them: the bias of what has none. */
+  /** The address of the area for packed samples, at least this large. */
   readonly area: (bytes: number) => number
+  /** What lies in that area. */
+  readonly packed: { is: string }
 }
 
 const MOST_THREADS = 16
@@ -42,17 +44,22 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
   const count = Math.max(1, Math.min(threads ?? availableParallelism(), MOST_THREADS))
   const kind = count > 1 ? 'shared' : 'plain'
   const memory = openMemory(kind)
-  const { bytes, numbers } = kernelSet(kinds, { relaxed, memory: kind })
+  const { bytes, numbers } = kernelSet(withElements(kinds), { relaxed, memory: kind })
   const module = new WebAssembly.Module(bytes)
   const pool = await startThreads({ count, module, kernels: [...numbers.keys()], memory, scratch: SCRATCH_BYTES })
-  const shared = sharedArea(memory)
-  const setting: Setting = { memory, relaxed, count, numbers, threads: pool, area: shared }
+  const setting: Setting = { memory, relaxed, count, numbers, threads: pool, area: sharedArea(memory), packed: { is: '' } }
   return {
     memory,
     threads: count,
     load: (matrix, epilogue = {}) => loadProduct(setting, matrix, epilogue),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   }
+}
+
+/** Tiles of one output may be taken as single elements. */
+function withElements(kinds: readonly TileKind[]): TileKind[] {
+  const elements = kinds.map(({ half }) => ({ rows: 1, columns: 1, half }))
+  return [...new Map([...elements, ...kinds].map((kind) => [Object.values(kind).join(), kind])).values()]
 }
 
 /** One area for the packed samples of all products, which run one after another. It grows. */

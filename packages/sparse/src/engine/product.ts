@@ -1,6 +1,7 @@
 import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { panelName, type TileKind, vectorKindOf, vectorName, widestPanel, WIDTHS } from '../kernels/modules.js'
+import { singleElements } from '../pack.js'
 import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
@@ -12,7 +13,14 @@ export interface Product {
   readonly out: number
   readonly in: number
   /** f32[samples, out] at `y` = activation(f32[samples, in] at `x` · Wᵀ + bias). Blocks this thread. */
-  run(x: number, y: number, samples: number): void
+  run(x: number, y: number, samples: number, how?: How): void
+}
+
+export interface How {
+  /** How samples lie in memory: [samples, in] and [samples, out], or [in, samples] and [out, samples]. Default: 'rows' */
+  readonly samples?: 'rows' | 'columns'
+  /** Whether x is what the product before this one had, unchanged, at the same place. Default: false */
+  readonly same?: boolean
 }
 
 export interface Epilogue {
@@ -38,10 +46,10 @@ export function loadProduct(setting: Setting, matrix: PackedRows | PackedTiles, 
   return {
     out,
     in: inputs,
-    run(x, y, samples) {
+    run(x, y, samples, how = {}) {
       if (samples === 0 || out === 0) return
       const run = samples === 1 ? vector() : panels()
-      run(x, y, samples)
+      run(x, y, samples, how)
     },
   }
 }
@@ -55,12 +63,13 @@ interface Weight {
   readonly activation: Activation | undefined
 }
 
-type Run = Product['run']
+type Run = (x: number, y: number, samples: number, how: How) => void
 
 /** Bytes of a block of x: the first-level cache of what is common. */
 const BLOCK_BYTES = 32768
 
-function panelProduct({ setting, matrix, kind, chunks, biasAddress, activation }: Weight): Run {
+function panelProduct(weight: Weight): Run {
+  const { setting, matrix, kind, chunks, biasAddress, activation } = asElements(weight)
   const { numbers, threads, relaxed } = setting
   const { out, in: inputs } = matrix
   const widest = widestPanel(kind, relaxed)
@@ -70,21 +79,27 @@ function panelProduct({ setting, matrix, kind, chunks, biasAddress, activation }
   // Tiles at the edge read inputs that there are not, which must be numbers.
   const padded = Math.ceil(Math.ceil(inputs / kind.columns) * kind.columns / 4) * 4
 
-  return (x, y, samples) => {
+  return (x, y, samples, { samples: layout = 'rows', same = false }) => {
     const panels = panelsOf(samples, widest)
     const xs = setting.area(4 * padded * panels.reduce((sum, { vectors }) => sum + 4 * vectors, 0))
-    const packed = panels.map((panel) => ({ ...panel, address: xs + 16 * padded * panel.before }))
-    threads.run(packed.flatMap((panel) => packItems(panel, x)))
+    const packed = panels.map((panel) => ({ ...panel, address: xs + 16 * padded * panel.before, all: samples, layout }))
+    const packing = [xs, x, samples, layout, widest, padded].join()
+    if (!same || setting.packed.is !== packing) threads.run(packed.flatMap((panel) => packItems(panel, x)))
+    setting.packed.is = packing
     threads.run(packed.flatMap((panel) => parts.map((part) => productItem(panel, part, y))))
   }
 
-  function packItems({ first, count, vectors, address }: Panel & { address: number }, x: number): Item[] {
-    const stretch = threads === undefined || setting.count === 1 ? inputs : PACK_STRETCH
+  function packItems({ first, count, vectors, address, all, layout }: PackedPanel, x: number): Item[] {
+    const stretch = setting.count === 1 ? inputs : PACK_STRETCH
     const items: Call[][] = []
     for (let from = 0; from < inputs; from += stretch) {
       const size = Math.min(stretch, inputs - from)
-      const source = x + 4 * (first * inputs + from)
-      items.push([[number(`pack ${vectors}`), source, address + 16 * vectors * from, count, size, 4 * inputs]])
+      const target = address + 16 * vectors * from
+      items.push([
+        layout === 'rows'
+          ? [number(`pack ${vectors}`), x + 4 * (first * inputs + from), target, count, size, 4 * inputs]
+          : [number(`packColumns ${vectors}`), x + 4 * (first + from * all), target, size, 4 * all],
+      ])
     }
     if (padded > inputs && kind.columns > 1) {
       items.at(-1)?.push([number('zero'), address + 16 * vectors * inputs, 16 * vectors * (padded - inputs)])
@@ -92,17 +107,28 @@ function panelProduct({ setting, matrix, kind, chunks, biasAddress, activation }
     return items
   }
 
-  function productItem({ first, count, vectors, address }: Panel & { address: number }, part: Stored, y: number): Item {
+  function productItem({ first, count, vectors, address, all, layout: samples }: PackedPanel, part: Stored, y: number): Item {
     const { firstRow, rows } = part
     const step = 16 * vectors * layout.blockInputs
     return [
       [number(`fill ${vectors}`), SCRATCH, biasAddress + 4 * firstRow, rows],
       [number(panelName(kind, vectors)), address, SCRATCH, part.headers, part.indices, part.values, step, layout.blocks],
       ...(activation === undefined ? [] : [[number(activation), SCRATCH, 4 * vectors * rows] as const]),
-      [number(`unpack ${vectors}`), SCRATCH, y + 4 * (first * out + firstRow), count, rows, 4 * out],
+      samples === 'rows'
+        ? [number(`unpack ${vectors}`), SCRATCH, y + 4 * (first * out + firstRow), count, rows, 4 * out]
+        : [number(`unpackColumns ${vectors}`), SCRATCH, y + 4 * (first + firstRow * all), count, rows, 4 * all],
     ]
   }
 }
+
+/** Engines without relaxed SIMD run out of registers with several inputs at a time. */
+function asElements(weight: Weight): Weight {
+  const { matrix, kind, setting } = weight
+  if (setting.relaxed || matrix.kind !== 'tiles' || kind.rows > 1) return weight
+  return { ...weight, matrix: singleElements(matrix), kind: { ...kind, columns: 1 } }
+}
+
+type PackedPanel = Panel & { readonly address: number; readonly all: number; readonly layout: 'rows' | 'columns' }
 
 /** Inputs that a thread packs at a time. */
 const PACK_STRETCH = 1024

@@ -28,9 +28,11 @@ export interface ThreadsOptions {
   readonly scratch: number
 }
 
-// Words of a job: how many there were, the next item that nobody has, how many threads are done; then where the items are and how many.
-const [COUNT, NEXT, DONE, TABLE, ITEMS] = [0, 1, 2, 32, 33] as const
-const WORDS = 64
+// Words of a job: how many there were; its number · 2^16 + the next item that nobody has; how many items are done; where the items are; its number · 2^16 + how
+// many they are. The number tells a thread that wakes late that what it claims belongs to a job that is over.
+const [COUNT, NEXT, DONE, TABLE, ITEMS] = [0, 1, 2, 3, 4] as const
+const WORDS = 16
+const MOST_ITEMS = 60000
 /** Words of a call in memory: kernel and arguments. */
 const CALL = 8
 /** Looks at the memory before a thread goes to sleep, some 20 µs: the next product of a chain comes sooner than a thread wakes. */
@@ -68,14 +70,21 @@ export async function startThreads({ count, module, kernels, memory, scratch }: 
 
   function runShared(items: readonly Item[]): void {
     if (items.length < 2) return runHere(items)
+    if (items.length > MOST_ITEMS) {
+      runShared(items.slice(0, MOST_ITEMS))
+      return runShared(items.slice(MOST_ITEMS))
+    }
     write(items)
     const job = new Int32Array(memory.memory.buffer, words, WORDS)
-    Atomics.store(job, NEXT, 0)
+    const number = ((Atomics.load(job, COUNT) + 1) & 0xffff) << 16
     Atomics.store(job, DONE, 0)
+    Atomics.store(job, ITEMS, number | items.length)
+    Atomics.store(job, NEXT, number)
     Atomics.add(job, COUNT, 1)
     Atomics.notify(job, COUNT)
     claim(memory.memory, words, functions, own[0]!)
-    for (let done = Atomics.load(job, DONE), spins = 0; done < workers.length; done = Atomics.load(job, DONE)) {
+    // A thread that has not woken yet is not waited for.
+    for (let done = Atomics.load(job, DONE), spins = 0; done < items.length; done = Atomics.load(job, DONE)) {
       if (spins++ >= SPINS) Atomics.wait(job, DONE, done)
     }
   }
@@ -95,9 +104,7 @@ export async function startThreads({ count, module, kernels, memory, scratch }: 
         at += CALL
       }
     }
-    const job = memory.words(words, WORDS)
-    job[TABLE] = table.address
-    job[ITEMS] = items.length
+    memory.words(words, WORDS)[TABLE] = table.address
   }
 }
 
@@ -105,13 +112,15 @@ type Kernel = (...parameters: (number | undefined)[]) => void
 
 /** Does items until nobody has one left. Runs in the threads too, from its source text: uses nothing from outside. */
 function claim(memory: WebAssembly.Memory, words: number, functions: readonly Kernel[], own: number): void {
-  const job = new Int32Array(memory.buffer, words, 64)
-  const address = job[32]! >>> 0
-  const items = job[33]!
-  const table = new Uint32Array(memory.buffer, address)
-  const argument = (at: number) => (table[at] === 0xffffffff ? own : table[at])
-  for (let i = Atomics.add(job, 1, 1); i < items; i = Atomics.add(job, 1, 1)) {
-    for (let c = 0, at = table[2 * i + 1]!; c < table[2 * i]!; c++, at += 8) {
+  const job = new Int32Array(memory.buffer, words, 16)
+  for (;;) {
+    const claimed = Atomics.add(job, 1, 1)
+    const items = Atomics.load(job, 4)
+    if (claimed >>> 16 !== items >>> 16 || (claimed & 0xffff) >= (items & 0xffff)) return
+    const table = new Uint32Array(memory.buffer, job[3]! >>> 0)
+    const argument = (at: number) => (table[at] === 0xffffffff ? own : table[at])
+    const item = claimed & 0xffff
+    for (let c = 0, at = table[2 * item + 1]!; c < table[2 * item]!; c++, at += 8) {
       functions[table[at]!]!(
         argument(at + 1),
         argument(at + 2),
@@ -122,6 +131,7 @@ function claim(memory: WebAssembly.Memory, words: number, functions: readonly Ke
         argument(at + 7),
       )
     }
+    if (Atomics.add(job, 2, 1) + 1 === (items & 0xffff)) Atomics.notify(job, 2)
   }
 }
 
@@ -138,12 +148,11 @@ function serve(work: typeof claim): void {
   }
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   const functions = kernels.map((name) => exports[name] as Kernel)
-  const job = new Int32Array(memory.buffer, words, 64)
+  const job = new Int32Array(memory.buffer, words, 16)
   parentPort?.postMessage('ready')
-  for (let count = 0; ; count++) {
+  for (let count = 0; ; ) {
     for (let spun = 0; Atomics.load(job, 0) === count; spun++) if (spun >= spins) Atomics.wait(job, 0, count)
+    count = Atomics.load(job, 0)
     work(memory, words, functions, address)
-    Atomics.add(job, 2, 1)
-    Atomics.notify(job, 2)
   }
 }

@@ -1,6 +1,6 @@
 import { ACTIVATIONS, activationKernel } from './activations.js'
 import { panelKernel } from './panel-kernel.js'
-import { fillKernel, packKernel, unpackKernel } from './transpose-kernels.js'
+import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
 import type { Variant } from './values.js'
 import { slicedKernel, sumLanesKernel, tileVectorKernel } from './vector-kernels.js'
 import { type Definition, define, f32x4, type Local, moduleOf, copy, zero } from './wasm.js'
@@ -30,9 +30,9 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(moduleOf([probe], 'plain'))
 }
 
-/** The most vectors a panel of this tile can have with all sums in registers. */
-export function widestPanel({ rows, columns }: { rows: number; columns: number }, relaxed: boolean): number {
-  const sums = relaxed ? 8 : rows > 1 ? 8 : columns > 1 ? 2 : 4
+/** The most vectors a panel of this tile can have with all sums, and what is loaded beside them, in registers. */
+export function widestPanel({ rows }: { rows: number }, relaxed: boolean): number {
+  const sums = relaxed || rows > 1 ? 8 : 4
   return WIDTHS.findLast((vectors) => vectors * rows <= sums) ?? 1
 }
 
@@ -55,6 +55,8 @@ export function kernelSet(kinds: readonly TileKind[], { relaxed, memory }: { rel
     ...WIDTHS.flatMap((vectors) => [
       packKernel(`pack ${vectors}`, vectors),
       unpackKernel(`unpack ${vectors}`, vectors),
+      packColumnsKernel(`packColumns ${vectors}`, vectors),
+      unpackColumnsKernel(`unpackColumns ${vectors}`, vectors),
       fillKernel(`fill ${vectors}`, vectors),
     ]),
     ...ACTIVATIONS.map(activationKernel),

@@ -1,4 +1,4 @@
-import { type Code, type Definition, define, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when, type Writer } from './wasm.js'
+import { type Code, type Definition, define, either, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when, type Writer } from './wasm.js'
 
 /** Inputs, or rows, that are transposed before the next four samples are: what is written stays in the first-level cache meanwhile. */
 const STRETCH = 64
@@ -133,6 +133,45 @@ export function fillKernel(name: string, vectors: number): Definition {
       Array.from({ length: vectors }, (_, v) => v128.store(y.get, splat.get, 16 * v)),
       y.set(plus(y.get, 16 * vectors)),
       bias.set(plus(bias.get, 4)),
+      count.set(i32.sub(count.get, i32.const(1))),
+    ])
+  })
+}
+
+/** target f32[inputs, 4 · vectors] = a stretch of samples of x, which has the samples of an input one after another, inputs `stride` bytes apart. */
+export function packColumnsKernel(name: string, vectors: number): Definition {
+  return define(name, ['i32', 'i32', 'i32', 'i32'], (writer) => {
+    const [x, target, inputs, stride] = writer.parameters as [Local, Local, Local, Local]
+    return loopWhile(inputs.get, [
+      Array.from({ length: vectors }, (_, v) => v128.store(target.get, v128.load(x.get, 16 * v), 16 * v)),
+      x.set(plus(x.get, stride.get)),
+      target.set(plus(target.get, 16 * vectors)),
+      inputs.set(i32.sub(inputs.get, i32.const(1))),
+    ])
+  })
+}
+
+/** The way back: `samples` numbers of each of `count` rows of y f32[count, 4 · vectors], to rows `stride` bytes apart. */
+export function unpackColumnsKernel(name: string, vectors: number): Definition {
+  return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
+    const [y, target, samples, count, stride] = writer.parameters as [Local, Local, Local, Local, Local]
+    const whole = Array.from({ length: vectors }, (_, v) => v128.store(target.get, v128.load(y.get, 16 * v), 16 * v))
+    const [from, to, left] = writer.locals('i32', 3) as [Local, Local, Local]
+    const some = [
+      from.set(y.get),
+      to.set(target.get),
+      left.set(samples.get),
+      loopWhile(left.get, [
+        f32.store(to.get, f32.load(from.get)),
+        from.set(plus(from.get, 4)),
+        to.set(plus(to.get, 4)),
+        left.set(i32.sub(left.get, i32.const(1))),
+      ]),
+    ]
+    return loopWhile(count.get, [
+      either(i32.eq(samples.get, i32.const(4 * vectors)), whole, some),
+      y.set(plus(y.get, 16 * vectors)),
+      target.set(plus(target.get, stride.get)),
       count.set(i32.sub(count.get, i32.const(1))),
     ])
   })

@@ -81,8 +81,7 @@ export const i32 = {
   load16: from([0x2f], 1),
   load16Signed: from([0x2e], 1),
   store: to([0x36], 2),
-  isZero: simple(0x45),
-  ne: simple(0x47),
+  eq: simple(0x46),
   lt: simple(0x49),
   add: simple(0x6a),
   sub: simple(0x6b),
@@ -165,6 +164,7 @@ export const zero = (address: Code, bytes: Code): Code => [address, i32.const(0)
 /** Runs `body` while the condition after it holds, once at least. */
 export const repeat = (body: Code, condition: Code): Code => [0x03, 0x40, body, condition, 0x0d, 0, 0x0b]
 export const when = (condition: Code, then: Code): Code => [condition, 0x04, 0x40, then, 0x0b]
+export const either = (condition: Code, then: Code, otherwise: Code): Code => [condition, 0x04, 0x40, then, 0x05, otherwise, 0x0b]
 /** Runs `body` while the condition before it holds. */
 export const loopWhile = (condition: Code, body: Code): Code => when(condition, repeat(body, condition))
 
