@@ -6,7 +6,7 @@ import type { Rule, Site } from './site.js'
  * y[n, o, p] = Σ_c Σ_k w[o, c, k] x[n, c, s p + d k − pad] + b[o]. The three gradients: of x a convolution of ȳ with the kernels turned around, of w a
  * product over all samples and positions, of b a sum.
  */
-const conv: Rule = (site) => {
+export const conv: Rule = (site) => {
   const geometry = geometryOf(site, { x: site.input(0), y: site.output(0), w: site.input(1) })
   const rank = site.rank(site.input(0))
   const bias = () => site.sum(site.gradient, [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)], false)

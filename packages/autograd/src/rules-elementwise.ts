@@ -190,6 +190,13 @@ export const elementwise: Rules = {
   ThresholdedRelu: (site) => [
     site.keep(site.emit.node('Greater', [site.input(0), site.emit.float(alphaOf(site, 1))]), site.gradient),
   ],
+  // x + β below −λ, x − β above λ, 0 between
+  Shrink: (site) => [
+    site.keep(
+      site.emit.node('Greater', [site.emit.node('Abs', [site.input(0)]), site.emit.float(site.float('lambd', 0.5))]),
+      site.gradient,
+    ),
+  ],
   PRelu: prelu,
   // α (eˣ − 1) has the slope y + α
   Elu: pieces((site, _, y) => site.add(y, site.emit.float(alphaOf(site, 1)))),

@@ -54,10 +54,10 @@ function normalized(site: Site, { normal, r, scale, axes, centred }: Normalized)
 const batchNormalization: Rule = (site) => {
   const [x, scale, mean, variance] = [site.input(0), site.input(1), site.input(3), site.input(4)]
   const ofBatch = site.int('training_mode', 0) !== 0
-  const [mu, sigma2] = ofBatch ? [site.output(1), site.output(2)] : [mean, variance]
   const g = site.gradient
   const rank = site.rank(x)
   const others = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== 1)
+  const [mu, sigma2] = ofBatch ? batchStatistics(site, x, others) : [mean, variance]
   const channel = (value: string) =>
     rank === 2
       ? value
@@ -87,6 +87,13 @@ const batchNormalization: Rule = (site) => {
     return site.add(direct, affine(normal, site.mul(per, stretch), site.mul(per, shift), [constant(0), constant(1)], 0))
   }
   return [site.wants(0) ? through() : undefined, site.wants(1) ? stretch : undefined, site.wants(2) ? shift : undefined]
+}
+
+/** Mean and variance of each channel. With momentum 0 they are what the operator gives as new statistics. */
+function batchStatistics(site: Site, x: string, axes: readonly number[]): [string, string] {
+  if (site.float('momentum', 0.9) === 0) return [site.output(1), site.output(2)]
+  const centred = site.sub(x, site.mean(x, axes))
+  return [site.mean(x, axes, false), site.mean(site.mul(centred, centred), axes, false)]
 }
 
 export const normalization: Rules = {

@@ -2,14 +2,21 @@ import type { Node } from '@pare/onnx'
 import type { Entry, Rules } from './rule.js'
 import { arranging } from './rules-arrange.js'
 import { convolution } from './rules-convolution.js'
+import { convolutionTransposed } from './rules-convolution-transposed.js'
+import { declined } from './rules-declined.js'
+import { einsums } from './rules-einsum.js'
 import { elementwise } from './rules-elementwise.js'
 import { flat } from './rules-flat.js'
 import { indexing } from './rules-index.js'
+import { layout } from './rules-layout.js'
 import { loss } from './rules-loss.js'
 import { matrix } from './rules-matrix.js'
 import { normalization } from './rules-normalize.js'
+import { groupNormalizations } from './rules-normalize-groups.js'
 import { pooling } from './rules-pool.js'
 import { reduction } from './rules-reduce.js'
+import { resizing } from './rules-resize.js'
+import { scattering } from './rules-scatter.js'
 import { softmax } from './rules-softmax.js'
 import type { Rule } from './site.js'
 
@@ -17,14 +24,21 @@ import type { Rule } from './site.js'
 const RULES: Rules = {
   ...arranging,
   ...convolution,
+  ...convolutionTransposed,
+  ...declined,
+  ...einsums,
   ...elementwise,
   ...flat,
+  ...groupNormalizations,
   ...indexing,
+  ...layout,
   ...loss,
   ...matrix,
   ...normalization,
   ...pooling,
   ...reduction,
+  ...resizing,
+  ...scattering,
   ...softmax,
 }
 

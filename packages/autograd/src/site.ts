@@ -8,6 +8,12 @@ export type Gradients = readonly (string | undefined)[]
 /** The gradients of a node's inputs from those of its outputs, as nodes that `site` writes. Its equation stands beside it. */
 export type Rule = (site: Site) => Gradients
 
+interface StandIn {
+  readonly gradient: string
+  readonly wanted: readonly boolean[]
+  readonly shapes: ReadonlyMap<string, string>
+}
+
 /** A node whose gradient is written, and what its rule may ask. */
 export class Site {
   constructor(
@@ -21,6 +27,13 @@ export class Site {
       readonly outputOf: (node: Node, output: number) => string
     },
   ) {}
+
+  /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
+  of(node: Node, { gradient, wanted, shapes }: StandIn): Site {
+    const { facts } = this
+    const like: Facts = { dims: (value) => facts.dims(shapes.get(value) ?? value), constant: (value) => facts.constant(value) }
+    return new Site(node, this.emit, like, { gradients: [gradient], wanted, outputOf: ({ outputs }, i) => outputs[i]! })
+  }
 
   /** '' where it is left out. */
   input(i: number): string {

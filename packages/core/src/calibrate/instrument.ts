@@ -2,7 +2,6 @@ import {
   type AttributeValue,
   editGraph,
   editModel,
-  type Graph,
   inferShapes,
   type Model,
   makeNode,
@@ -11,12 +10,12 @@ import {
   type Node,
   PareError,
   type Tensor,
-  type ValueInfo,
 } from '@pare/onnx'
 import type { Expression, Statistic } from '../contract.js'
 import { product } from '../operators.js'
 import { withoutDead } from '../tidy.js'
 import { traceStatistic } from '../trace.js'
+import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Layout, type Mask } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'
 
@@ -91,7 +90,7 @@ export async function instrument(
   const instrumented = editGraph(graph, {
     nodes: [...graph.nodes, ...writer.nodes],
     initializers: [...graph.initializers, ...writer.constants],
-    inputs: [...graph.inputs, ...(padding?.masks ?? []).flatMap((mask) => maskInput(mask, graph))],
+    inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
   const measuring = withoutDead(model, editModel(model, { graph: instrumented }))
@@ -101,17 +100,11 @@ export async function instrument(
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
     const layout = padding?.layoutOf(site.value, site.axis) ?? 'none'
-    // Windows of a kernel are no positions of the input; and before opset 10 rows cannot be left out.
-    const told = layout !== 'none' && (site.patches !== undefined || opset < 10) ? 'untold' : layout
+    // Windows of a kernel are no positions of the input.
+    const told = layout !== 'none' && (site.patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'untold' : layout
     if (told === 'untold') untold.add(site.value)
     return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
   }
-}
-
-/** A mask that the model lacks, for the same samples and positions as its tokens. */
-function maskInput({ name, tokens, added }: Mask, { inputs }: Graph): ValueInfo[] {
-  const shape = inputs.find((input) => input.name === tokens)?.shape
-  return added && shape !== undefined ? [makeValueInfo({ name, type: 'int64', shape })] : []
 }
 
 function unknownShape(value: string): PareError {
@@ -126,52 +119,29 @@ export class Writer {
   readonly constants: Tensor[] = []
   readonly #rows = new Map<string, string>()
   readonly #changed = new Map<string, string>()
-  readonly #masks = new Map<string, string>()
 
-  constructor(private readonly opset: number) {}
+  readonly #masked: MaskedRows
+
+  constructor(private readonly opset: number) {
+    this.#masked = maskedRows({
+      opset,
+      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
+      ints: (values) => this.#ints(values),
+    })
+  }
 
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
     return once(this.#rows, siteKey(site), () => {
       const value = this.#node('Cast', [site.value], { to: 1n })
       const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-      return layout === undefined ? rows : this.#node('Compress', [rows, this.#kept(layout)], { axis: 0n })
+      return layout === undefined ? rows : this.#node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
     })
   }
 
   /** i64[]: how many positions a mask leaves out. */
   padded(mask: Mask): string {
-    const out = this.#node('Cast', [this.#node('Not', [this.#positions(mask)])], { to: 7n })
-    const flat = this.#node('Reshape', [out, this.#ints([-1])])
-    return this.#node('ReduceSum', [flat, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
-  }
-
-  /** bool[rows]: 1 where a row counts. */
-  #kept({ mask, factors }: Layout): string {
-    return once(this.#masks, `${mask.name} ${factors}`, () => {
-      const positions = this.#positions(mask)
-      const inOrder = factors.indexOf('batch') < factors.indexOf('seq')
-      const turned = inOrder ? positions : this.#node('Transpose', [positions], { perm: [1n, 0n] })
-      const others = [...factors.keys()].filter((i) => typeof factors[i] === 'number')
-      const sizes = factors.map((factor) => (typeof factor === 'number' ? factor : 1))
-      const wide = others.length === 0 ? turned : this.#node('Expand', [this.#unsqueezed(turned, others), this.#ints(sizes)])
-      return this.#node('Reshape', [wide, this.#ints([-1])])
-    })
-  }
-
-  /** bool[batch, seq] of a mask: of one that covers a cache too, the last positions. */
-  #positions({ name, tokens, added }: Mask): string {
-    return once(this.#masks, name, () => {
-      const mask = this.#node('Cast', [name], { to: 9n })
-      if (tokens === undefined || added || this.opset < 10) return mask
-      const count = this.#node('Slice', [this.#node('Shape', [tokens]), this.#ints([1]), this.#ints([2])])
-      return this.#node('Slice', [mask, this.#node('Neg', [count]), this.#ints([FAR]), this.#ints([1])])
-    })
-  }
-
-  #unsqueezed(value: string, axes: readonly number[]): string {
-    if (this.opset >= 13) return this.#node('Unsqueeze', [value, this.#ints(axes)])
-    return this.#node('Unsqueeze', [value], { axes: axes.map(BigInt) })
+    return this.#masked.padded(mask)
   }
 
   /** What an expression makes of each element. */
@@ -303,9 +273,6 @@ export class Writer {
   }
   #next = 0
 }
-
-/** Beyond the end of any axis. */
-const FAR = 2 ** 31 - 1
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const
