@@ -35,7 +35,11 @@ export const buildGraphs: BuildGraphs = async (model, { losses, output, weights,
   const { model: training, gradients, statistics, frozen } = await gradient(judged, options)
   const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
   const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...stored]))
-  const outputs = [loss, ...gradients.values(), ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance])]
+  const outputs = [
+    loss,
+    ...gradients.values(),
+    ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
+  ]
   return { training: withOnly(training, outputs), judging, loss, parts, gradients, statistics, frozen }
 }
 
@@ -52,10 +56,17 @@ export function withInputs(model: Model, names: ReadonlySet<string>): Model {
   const there = new Set(graph.inputs.map(({ name }) => name))
   const constants = graph.nodes.flatMap((node) => {
     const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    return value?.kind === 'tensor' && names.has(node.outputs[0]!) ? [{ node, tensor: { ...value.value, name: node.outputs[0]! } }] : []
+    return value?.kind === 'tensor' && names.has(node.outputs[0]!)
+      ? [{ node, tensor: { ...value.value, name: node.outputs[0]! } }]
+      : []
   })
-  const tensors: Tensor[] = [...graph.initializers.filter(({ name }) => names.has(name)), ...constants.map(({ tensor }) => tensor)]
-  const inputs = tensors.filter(({ name }) => !there.has(name)).map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
+  const tensors: Tensor[] = [
+    ...graph.initializers.filter(({ name }) => names.has(name)),
+    ...constants.map(({ tensor }) => tensor),
+  ]
+  const inputs = tensors
+    .filter(({ name }) => !there.has(name))
+    .map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
   const gone = new Set(constants.map(({ node }) => node))
   return editModel(model, {
     graph: editGraph(graph, {
@@ -73,7 +84,8 @@ export function onlyFor(model: Model, names: readonly string[]): Model {
   const nodes = [...graph.nodes].reverse().filter((node) => {
     if (!node.outputs.some((output) => needed.has(output))) return false
     for (const input of node.inputs) needed.add(input)
-    for (const attribute of node.attributes.values()) if (attribute.kind === 'graph') for (const each of attribute.value.nodes) for (const input of each.inputs) needed.add(input)
+    for (const attribute of node.attributes.values())
+      if (attribute.kind === 'graph') for (const each of attribute.value.nodes) for (const input of each.inputs) needed.add(input)
     return true
   })
   return editModel(model, { graph: editGraph(graph, { nodes: nodes.reverse() }) })

@@ -8,7 +8,8 @@ const ids = (shape: number[], data: number[]): NdArray => ({ type: 'int64', shap
 const image: Batch = { first: 0, size: 2, inputs: { x: floats([2, 1], [0, 1]) } }
 const labelled: Batch = { ...image, label: bytes([2], [3, 1]) }
 const text: Batch = { first: 0, size: 1, inputs: { ids: ids([1, 4], [5, 6, 7, 8]) }, tokens: 'ids' }
-const ask = (sample: Batch, more: object = {}) => chooseLoss({ said: undefined, output: 'logits', sample, distill: undefined, ...more })
+const ask = (sample: Batch, more: object = {}) =>
+  chooseLoss({ said: undefined, output: 'logits', sample, distill: undefined, ...more })
 
 describe('the loss is chosen by model and data', () => {
   test.each([
@@ -23,7 +24,9 @@ describe('the loss is chosen by model and data', () => {
   })
 
   test('with a teacher, both count', () => {
-    const { parts, teacher } = ask(labelled, { distill: { temperature: 4, weight: 0.75, hidden: [['h', 'h2']], hiddenWeight: 2 } })
+    const { parts, teacher } = ask(labelled, {
+      distill: { temperature: 4, weight: 0.75, hidden: [['h', 'h2']], hiddenWeight: 2 },
+    })
     expect(parts).toEqual([
       { kind: 'cross-entropy', output: 'logits', target: 'pare/target', ignore: -100, weight: 0.25 },
       { kind: 'kl', output: 'logits', target: 'pare/teacher', temperature: 4, weight: 0.75 },

@@ -66,7 +66,9 @@ function chosen(said: Loss | undefined, { label, tokens }: Batch, hasTeacher: bo
   if (said !== undefined) return { kind: said, why: 'as was said' }
   if (label !== undefined) {
     const isFloat = /^float/.test(label.type)
-    return isFloat ? { kind: 'mse', why: 'the labels are fractions' } : { kind: 'cross-entropy', why: 'the labels are whole numbers' }
+    return isFloat
+      ? { kind: 'mse', why: 'the labels are fractions' }
+      : { kind: 'cross-entropy', why: 'the labels are whole numbers' }
   }
   if (tokens !== undefined) return { kind: 'next-token', why: 'the data are text without labels' }
   if (hasTeacher) return { kind: 'kl', why: 'there is a teacher, and there are no labels' }
@@ -91,9 +93,12 @@ function checkAgainst(kind: Loss, { label, tokens }: Batch, distill: DistillWeig
   }
   const isFloat = label !== undefined && /^float/.test(label.type)
   if (kind === 'cross-entropy' && isFloat)
-    throw new PareError(`retrain: the loss 'cross-entropy' needs classes, and the labels are ${describe(label.type, label.shape)}.`, {
-      hint: "say loss: 'mse', or number the classes from 0.",
-    })
+    throw new PareError(
+      `retrain: the loss 'cross-entropy' needs classes, and the labels are ${describe(label.type, label.shape)}.`,
+      {
+        hint: "say loss: 'mse', or number the classes from 0.",
+      },
+    )
 }
 
 /** What the model's outputs are judged against, and how many judgements that are. */
@@ -102,7 +107,10 @@ export function targetOf(kind: Loss, batch: Batch): { target?: NdArray; count: n
     case 'cross-entropy': {
       const label = batch.label!
       const data = castElements(label, 'int64', [0, label.data.length]) as BigInt64Array
-      return { target: { type: 'int64', shape: label.shape, data }, count: data.reduce((sum, id) => sum + Number(id !== -100n), 0) }
+      return {
+        target: { type: 'int64', shape: label.shape, data },
+        count: data.reduce((sum, id) => sum + Number(id !== -100n), 0),
+      }
     }
     case 'next-token':
       return nextTokens(batch)
@@ -135,7 +143,11 @@ function nextTokens({ inputs, tokens, scored }: Batch): { target: NdArray; count
 }
 
 /** Throws PareError for the first label, or token, that is none of the classes. ONNX Runtime would read beyond its memory. */
-export function checkClasses(kind: Loss, batch: Batch, { classes, numbers }: { classes: number; numbers: ArrayLike<number> }): void {
+export function checkClasses(
+  kind: Loss,
+  batch: Batch,
+  { classes, numbers }: { classes: number; numbers: ArrayLike<number> },
+): void {
   if (kind !== 'cross-entropy' && kind !== 'next-token') return
   const { target } = targetOf(kind, batch)
   const width = target!.data.length / batch.size
@@ -143,7 +155,13 @@ export function checkClasses(kind: Loss, batch: Batch, { classes, numbers }: { c
   if (wrong < 0) return
   const sample = numbers[Math.floor(wrong / width)]
   const what = kind === 'cross-entropy' ? 'label' : 'token'
-  throw new PareError(`retrain: sample ${sample} has the ${what} ${target!.data[wrong]}, and the model's ${classes} classes are 0 to ${classes - 1}.`, {
-    hint: kind === 'cross-entropy' ? 'number the classes from 0; −100 is a label that does not count.' : 'take the tokenizer that the model was made with.',
-  })
+  throw new PareError(
+    `retrain: sample ${sample} has the ${what} ${target!.data[wrong]}, and the model's ${classes} classes are 0 to ${classes - 1}.`,
+    {
+      hint:
+        kind === 'cross-entropy'
+          ? 'number the classes from 0; −100 is a label that does not count.'
+          : 'take the tokenizer that the model was made with.',
+    },
+  )
 }

@@ -34,7 +34,8 @@ export function openMovement(arena: Arena, tensors: readonly Placed[], options: 
     return { tensor, weights, gradients, scores, hidden }
   })
   // What was masked before stays so.
-  for (const { weights, scores } of own) for (let i = 0; i < scores.length; i++) if (weights[i] === 0) scores[i] = Number.NEGATIVE_INFINITY
+  for (const { weights, scores } of own)
+    for (let i = 0; i < scores.length; i++) if (weights[i] === 0) scores[i] = Number.NEGATIVE_INFINITY
   const elements = tensors.reduce((sum, { elements: each }) => sum + each, 0)
   const from = own.reduce((sum, { weights }) => sum + zerosOf(weights), 0) / Math.max(1, elements)
   return {

@@ -69,12 +69,17 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
       ]),
     ),
   }
-  const run = async (session: Ort.InferenceSession, fed: Fed, wanted: Ort.InferenceSession.OnnxValueMapType | readonly string[]) => {
+  const run = async (
+    session: Ort.InferenceSession,
+    fed: Fed,
+    wanted: Ort.InferenceSession.OnnxValueMapType | readonly string[],
+  ) => {
     const inputs = session.inputMetadata.flatMap(toModelValue).filter(({ name }) => !Object.hasOwn(constant, name))
     const feeds: Record<string, Ort.Tensor> = Object.fromEntries(
       session.inputNames.flatMap((name) => (constant[name] === undefined ? [] : [[name, constant[name]]])),
     )
-    for (const [name, { type, data, shape }] of Object.entries(fedInputs(inputs, fed))) feeds[name] = new ort.Tensor(type, data as never, shape)
+    for (const [name, { type, data, shape }] of Object.entries(fedInputs(inputs, fed)))
+      feeds[name] = new ort.Tensor(type, data as never, shape)
     return await session.run(feeds, wanted as never).catch((cause: Error) => {
       throw runFailure(fed.batch, cause)
     })

@@ -91,10 +91,12 @@ export function defaultLearningRate(optimizer: OptimizerOptions['name'], removed
 export function checkRecipe(options: RecipeOptions): void {
   const wrong: string[] = []
   const whole = (what: string, value: number | undefined) => {
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) wrong.push(`${what} is ${value}, expected a whole number from 1 on`)
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
+      wrong.push(`${what} is ${value}, expected a whole number from 1 on`)
   }
   const above = (what: string, value: number | undefined, least: 'above 0' | 'from 0 on') => {
-    if (value !== undefined && !(least === 'above 0' ? value > 0 : value >= 0)) wrong.push(`${what} is ${value}, expected a number ${least}`)
+    if (value !== undefined && !(least === 'above 0' ? value > 0 : value >= 0))
+      wrong.push(`${what} is ${value}, expected a number ${least}`)
   }
   for (const key of ['steps', 'batch', 'accumulate', 'evaluateEvery'] as const) whole(key, options[key])
   above('epochs', options.epochs, 'above 0')
@@ -104,11 +106,14 @@ export function checkRecipe(options: RecipeOptions): void {
   above('warmup', options.warmup, 'from 0 on')
   if (options.steps !== undefined && options.epochs !== undefined)
     wrong.push(`steps (${options.steps}) and epochs (${options.epochs}) both say how long`)
-  if (options.learningRate !== undefined && options.learningRate === Number.POSITIVE_INFINITY) wrong.push('learningRate is infinite')
+  if (options.learningRate !== undefined && options.learningRate === Number.POSITIVE_INFINITY)
+    wrong.push('learningRate is infinite')
   if (options.schedule !== undefined && !['cosine', 'linear', 'constant'].includes(options.schedule))
     wrong.push(`schedule is '${options.schedule}', expected cosine, linear or constant`)
   if (wrong.length > 0) {
-    throw new PareError(`retrain: ${wrong.join('; ')}.`, { hint: 'leave it out to take the default: the README of @pare/retrain has them.' })
+    throw new PareError(`retrain: ${wrong.join('; ')}.`, {
+      hint: 'leave it out to take the default: the README of @pare/retrain has them.',
+    })
   }
   checkOptimizer(optimizerOf(options))
 }

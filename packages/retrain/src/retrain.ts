@@ -154,7 +154,12 @@ async function resultOf(reply: RunReply, folder: string, peakMemoryBytes: number
     ...rest,
     ...(start && { start }),
     steps: step,
-    tensors: tensors.map(({ id, shape, added }, i) => ({ id, shape, values: trained[i]!, ...(added && { readers: [added.reader] }) })),
+    tensors: tensors.map(({ id, shape, added }, i) => ({
+      id,
+      shape,
+      values: trained[i]!,
+      ...(added && { readers: [added.reader] }),
+    })),
     scores: new Map(scores.map(({ id }, i) => [id, scored[i]!])),
     frozen: new Map(frozen),
     peakMemoryBytes,

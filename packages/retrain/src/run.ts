@@ -7,7 +7,7 @@ import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
-import { checkLabels, openFeed } from './feed.js'
+import { checkDeclared, checkLabels, openFeed } from './feed.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
 import { type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
 import { type MovementOptions, openMovement } from './movement.js'
@@ -17,7 +17,16 @@ import { optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
 import { separateVectors } from './separate.js'
 import { readState, writeState } from './state.js'
 import { openTeacher, type Teacher } from './teacher.js'
-import { type CurvePoint, type Ended, median, newStanding, type Recipe, type Standing, type StepProgress, train } from './train.js'
+import {
+  type CurvePoint,
+  type Ended,
+  median,
+  newStanding,
+  type Recipe,
+  type Standing,
+  type StepProgress,
+  train,
+} from './train.js'
 import { type TrainableOptions, trainableTensors } from './trainable.js'
 import { fixedBatchOf, openTrainingData, type TrainingDataOptions } from './training-data.js'
 import { joined, openWeights, type StoredTensor, type Weights } from './weights.js'
@@ -74,19 +83,29 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   const data = await openTrainingData(model, request)
   const { samples, source, output } = data
   const chosen = chooseLoss({ said: request.loss, output, sample: samples.pick([0]), distill: request.distill })
+  checkDeclared(model, { chosen, data })
   const trainable = await trainableTensors(model, request)
   const graphs = await (talking.build ?? buildGraphs)(model, {
     ...{ losses: chosen.parts, output, weights: trainable.map(({ id }) => id) },
     batchStatistics: request.statistics !== 'keep',
   })
-  const areas = areasOf(optimizerOf(request), { accumulates: (request.accumulate ?? 1) > 1, movement: request.movement !== undefined })
+  const areas = areasOf(optimizerOf(request), {
+    accumulates: (request.accumulate ?? 1) > 1,
+    movement: request.movement !== undefined,
+  })
   const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
   const { arena, statistics } = weights
   const before = weights.zeros()
   const fixedBatch = fixedBatchOf(data.inputs)
   const removed = Math.max(before / Math.max(1, weights.elements), request.removed ?? 0)
   const recipe = recipeOf(request, { samples: source.count, isText: data.isText, fixedBatch, removed })
-  await using passes = await openPasses(runtime, { ...graphs, ...(await writeGraphs(graphs, folder)), arena, statistics, threads })
+  await using passes = await openPasses(runtime, {
+    ...graphs,
+    ...(await writeGraphs(graphs, folder)),
+    arena,
+    statistics,
+    threads,
+  })
   await using teacher = await teacherFor(runtime, chosen, { request, threads })
   const feed = openFeed({ source, batch: recipe.batch, fixed: fixedBatch !== undefined, chosen, teacher: teacher?.teacher })
   const scores = await checkLabels(passes, await feed.draw(0), { chosen, data })
@@ -112,7 +131,14 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
     tensors: weights.tensors.map((tensor) => ({ ...tensor, ...(added.has(tensor.id) && { added: added.get(tensor.id)! }) })),
     ...(moving && { scores: moving.map(({ name, shape }) => ({ id: name, shape })) }),
     loss: { kind: chosen.kind, why: chosen.why, output },
-    ...{ recipe, ended, ...(reason !== undefined && { reason }), step: standing.step, best: standing.best, curve: standing.curve },
+    ...{
+      recipe,
+      ended,
+      ...(reason !== undefined && { reason }),
+      step: standing.step,
+      best: standing.best,
+      curve: standing.curve,
+    },
     msPerStep: median(standing.times),
     frozen: [...graphs.frozen],
     samples: { trained: source.count, heldOut: source.held },
@@ -129,11 +155,18 @@ async function writeGraphs({ training, judging }: Graphs, folder: string): Promi
 }
 
 /** Only what is compared is computed. */
-async function teacherFor(runtime: Runtime, { teacher: outputs }: ChosenLoss, { request, threads }: { request: RunRequest; threads: number }) {
+async function teacherFor(
+  runtime: Runtime,
+  { teacher: outputs }: ChosenLoss,
+  { request, threads }: { request: RunRequest; threads: number },
+) {
   if (request.distill === undefined || outputs.size === 0) return undefined
   const { distill, folder, trusted = false } = request
   await using file = await openModel(distill.teacher, { allowHardLinks: trusted })
-  const values = new Set([...file.model.graph.outputs.map(({ name }) => name), ...file.model.graph.nodes.flatMap((node) => node.outputs)])
+  const values = new Set([
+    ...file.model.graph.outputs.map(({ name }) => name),
+    ...file.model.graph.nodes.flatMap((node) => node.outputs),
+  ])
   const missing = [...outputs.keys()].filter((name) => !values.has(name))
   if (missing.length > 0) {
     throw new PareError(`retrain: the teacher has no value ${missing.map((name) => `'${name}'`).join(', ')}.`, {
@@ -150,7 +183,9 @@ async function movingTensors(model: Model, arena: Arena, { include }: MovementOp
   const wanted = new Set((await trainableTensors(model, { ...(include && { include }) })).map(({ id }) => id))
   const found = arena.tensors.filter(({ name, shape }) => shape.length > 1 && wanted.has(name))
   if (found.length > 0) return found
-  throw new PareError('retrain: movement pruning finds no tensor with two axes or more that is trained.', { hint: 'name others with include.' })
+  throw new PareError('retrain: movement pruning finds no tensor with two axes or more that is trained.', {
+    hint: 'name others with include.',
+  })
 }
 
 /** Where the training stood, and how it is written down. */
@@ -168,9 +203,14 @@ async function openStored(request: RunRequest, recipe: Recipe, { numbers }: Weig
 async function identityOf(request: RunRequest, recipe: Recipe, numbers: Weights['numbers']): Promise<string> {
   const { model: _, folder: __, state: ___, data, distill, masks: ____, ...rest } = request
   const hash = createHash('sha256')
-  hash.update(JSON.stringify([rest, recipe, distill && { ...distill, teacher: '' }], (___, value) => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value)))
+  hash.update(
+    JSON.stringify([rest, recipe, distill && { ...distill, teacher: '' }], (___, value) =>
+      value === Number.POSITIVE_INFINITY ? 'Infinity' : value,
+    ),
+  )
   for (const [name, bytes] of numbers) hash.update(name).update(bytes)
-  for (const path of [data, ...(distill === undefined ? [] : [distill.teacher])]) for await (const piece of createReadStream(path)) hash.update(piece)
+  for (const path of [data, ...(distill === undefined ? [] : [distill.teacher])])
+    for await (const piece of createReadStream(path)) hash.update(piece)
   return hash.digest('hex')
 }
 

@@ -33,7 +33,10 @@ function text(lengths: readonly number[]): Samples {
       tokens: 'ids',
       inputs: {
         ids: array(BigInt64Array.from(own.flat(), BigInt), 'int64'),
-        attention_mask: array(BigInt64Array.from(own.flat(), (id) => BigInt(Number(id > 0))), 'int64'),
+        attention_mask: array(
+          BigInt64Array.from(own.flat(), (id) => BigInt(Number(id > 0))),
+          'int64',
+        ),
       },
       scored: array(Uint8Array.from(own.flatMap((row) => row.map((id, i) => Number(id > 0 && i > 0)))), 'bool'),
     }
@@ -42,10 +45,19 @@ function text(lengths: readonly number[]): Samples {
 }
 
 function dataSet(samples: number, pick: Samples['pick']): Samples {
-  return { samples, pick, ignored: [], sampleSize: 1, batches: () => { throw new Error('not read in order') } }
+  return {
+    samples,
+    pick,
+    ignored: [],
+    sampleSize: 1,
+    batches: () => {
+      throw new Error('not read in order')
+    },
+  }
 }
 
-const idsOf = ({ inputs, size }: Batch) => Array.from({ length: size }, (_, i) => Array.from(inputs.ids!.data.subarray(4 * i, 4 * i + 4), Number))
+const idsOf = ({ inputs, size }: Batch) =>
+  Array.from({ length: size }, (_, i) => Array.from(inputs.ids!.data.subarray(4 * i, 4 * i + 4), Number))
 
 describe('rows', () => {
   test('each epoch has each sample once, in an order of its own, and none that is held out', () => {

@@ -40,7 +40,10 @@ export function openSource(data: Samples, options: SourceOptions): Source {
 }
 
 function heldOf(samples: number, most: number, wanted: number): number {
-  if (!(wanted >= 0)) throw new PareError(`retrain: ${wanted} samples held out, expected a number from 0 on.`, { hint: 'say holdOut: 0.1 for a tenth.' })
+  if (!(wanted >= 0))
+    throw new PareError(`retrain: ${wanted} samples held out, expected a number from 0 on.`, {
+      hint: 'say holdOut: 0.1 for a tenth.',
+    })
   const held = wanted < 1 ? Math.min(most, Math.round(wanted * samples)) : wanted
   if (held < samples) return held
   throw new PareError(`retrain: ${held} of ${samples} samples are held out, and none is left to train on.`, {
@@ -78,7 +81,8 @@ function windowSource(data: Samples, held: number, seed: number): Source {
   const order = lastOf((epoch) => shuffled(streamOf(seed, ORDER, epoch), texts.windows))
   const cut = (epoch: number, window: number) => {
     const text = texts.of(window)
-    const start = text.start + randomBelow(streamOf(seed, BEGIN, epoch), text.index, text.slack + 1) + (window - text.first) * length
+    const start =
+      text.start + randomBelow(streamOf(seed, BEGIN, epoch), text.index, text.slack + 1) + (window - text.first) * length
     return { start, size: Math.min(length, text.end - start) }
   }
   return {
@@ -92,7 +96,10 @@ function windowSource(data: Samples, held: number, seed: number): Source {
       return { batch: texts.batch(cuts), numbers }
     },
     heldOut: (size) =>
-      parts(Uint32Array.from({ length: held }, (_, i) => rows + i), size).map((numbers) => ({ batch: data.pick(numbers), numbers })),
+      parts(
+        Uint32Array.from({ length: held }, (_, i) => rows + i),
+        size,
+      ).map((numbers) => ({ batch: data.pick(numbers), numbers })),
   }
 }
 
@@ -162,7 +169,9 @@ function usedOf(scored: ArrayLike<number>): number {
 
 function likeMask({ type, data }: NdArray, mask: NdArray): NdArray {
   const isBig = data instanceof BigInt64Array || data instanceof BigUint64Array
-  const own = isBig ? BigInt64Array.from(mask.data as Uint8Array, BigInt) : new (data.constructor as Uint8ArrayConstructor)(mask.data as Uint8Array)
+  const own = isBig
+    ? BigInt64Array.from(mask.data as Uint8Array, BigInt)
+    : new (data.constructor as Uint8ArrayConstructor)(mask.data as Uint8Array)
   return { type, shape: mask.shape, data: own }
 }
 

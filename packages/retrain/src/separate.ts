@@ -39,7 +39,10 @@ export function separateVectors(model: Model): Separated {
     const own = inputs.get(node)
     return own === undefined ? node : editNode(node, { inputs: own })
   })
-  return { model: editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...tensors] }) }), added }
+  return {
+    model: editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...tensors] }) }),
+    added,
+  }
 }
 
 function vectorsOf({ graph }: Model): { id: string; tensor: Tensor }[] {

@@ -20,7 +20,8 @@ export async function writeState<Progress>(path: string, { identity, progress, n
   try {
     await using file = await open(temporary, 'wx')
     await file.write(`${MAGIC}${JSON.stringify(head)}\n`)
-    for (const bytes of numbers.values()) for (let at = 0; at < bytes.length; at += PIECE) await file.write(bytes.subarray(at, at + PIECE))
+    for (const bytes of numbers.values())
+      for (let at = 0; at < bytes.length; at += PIECE) await file.write(bytes.subarray(at, at + PIECE))
     await file.close()
     await rename(temporary, path)
   } catch (error) {
@@ -40,7 +41,9 @@ export async function readState<Progress>(path: string, identity: string): Promi
   if (bytes === undefined) return undefined
   const end = bytes.indexOf('\n', MAGIC.length)
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC || end < 0) throw noState(path)
-  const head = parsed<{ identity: string; progress: Progress; numbers: [string, number][] }>(bytes.toString('utf8', MAGIC.length, end))
+  const head = parsed<{ identity: string; progress: Progress; numbers: [string, number][] }>(
+    bytes.toString('utf8', MAGIC.length, end),
+  )
   const size = head?.numbers.reduce((sum, [, length]) => sum + length, 0)
   if (head === undefined || end + 1 + size! !== bytes.length) throw noState(path)
   if (head.identity !== identity) return undefined

@@ -116,7 +116,14 @@ export async function train(parts: TrainingParts, standing: Standing): Promise<T
     else if (standing.step % spacing === 0) addPoint(standing, {})
     const point = standing.curve.at(-1)
     const heldOut = isLook ? point?.heldOut : undefined
-    onProgress({ step: standing.step, steps: recipe.steps, loss, learningRate, msPerStep: median(standing.times), ...(heldOut && { heldOut }) })
+    onProgress({
+      step: standing.step,
+      steps: recipe.steps,
+      loss,
+      learningRate,
+      msPerStep: median(standing.times),
+      ...(heldOut && { heldOut }),
+    })
     if (!isLook) continue
     await parts.save(standing)
     if (standing.worse >= WORSE_LOOKS) return diverged(standing, farWorse(standing, learningRate))
@@ -198,7 +205,8 @@ function notFinite(step: number, loss: number, learningRate: number): string {
 }
 
 function farWorse({ step, curve }: Standing, learningRate: number): string {
-  const loss = (point: CurvePoint | undefined) => (point?.heldOut === undefined ? 'no number' : Number(point.heldOut.loss.toPrecision(4)))
+  const loss = (point: CurvePoint | undefined) =>
+    point?.heldOut === undefined ? 'no number' : Number(point.heldOut.loss.toPrecision(4))
   return `the loss on held-out samples went from ${loss(curve[0])} to ${loss(curve.at(-1))} by step ${step}, at a learning rate of ${Number(learningRate.toPrecision(3))}`
 }
 

@@ -43,7 +43,8 @@ function inputsOf({ graph }: Model): ModelValue[] {
 
 function outputOf({ graph }: Model, wanted: string | undefined): string {
   const names = graph.outputs.map(({ name }) => name)
-  const found = wanted === undefined ? (names.find((name) => name === 'logits') ?? names[0]) : names.find((name) => name === wanted)
+  const found =
+    wanted === undefined ? (names.find((name) => name === 'logits') ?? names[0]) : names.find((name) => name === wanted)
   if (found !== undefined) return found
   throw new PareError(`retrain: the model has ${wanted === undefined ? 'no output' : `no output '${wanted}'`}.`, {
     hint: `outputs that can be judged: ${names.join(', ') || 'none'}.`,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadRuntime } from '@pare/evaluate'
-import { editTensor, type Model, makePayload, openModel, writeModel, withTensors } from '@pare/onnx'
+import { editTensor, type Model, makePayload, openModel, withTensors, writeModel } from '@pare/onnx'
 import { afterAll } from 'vitest'
 import { type RunRequest, runTraining, type Talking } from './run.js'
 
@@ -41,7 +41,9 @@ export async function loaded(name: string): Promise<Model> {
 export function withNumbers(model: Model, numbers: (id: string, shape: readonly number[]) => Float32Array | undefined): Model {
   return withTensors(model, (tensor, id) => {
     const values = numbers(id, tensor.shape)
-    return values === undefined ? tensor : editTensor(tensor, { data: makePayload(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)) })
+    return values === undefined
+      ? tensor
+      : editTensor(tensor, { data: makePayload(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)) })
   })
 }
 
@@ -60,7 +62,12 @@ export function untrained(model: Model): Model {
 }
 
 /** Trains in this process, and gives tensors by name. */
-export async function trainHere(model: Model, folder: string, request: Partial<RunRequest> & { data: string }, talking: Partial<Talking> = {}) {
+export async function trainHere(
+  model: Model,
+  folder: string,
+  request: Partial<RunRequest> & { data: string },
+  talking: Partial<Talking> = {},
+) {
   const path = join(folder, 'model.onnx')
   await writeModel(model, path)
   const { readFile } = await import('node:fs/promises')

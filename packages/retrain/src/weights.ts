@@ -77,7 +77,8 @@ function weightsIn(arena: Arena, statistics: readonly RunningStatistics[]): Weig
   const best = { weights: weights.slice(), statistics: stored.map(({ values }) => values.slice()) }
   const matrices = arena.tensors.filter(({ shape }) => shape.length > 1)
   const numbers = new Map<string, Uint8Array>()
-  for (const area of AREAS) if (arena.starts[area] !== undefined && area !== 'gradients') numbers.set(area, bytesOf(arena.area(area)))
+  for (const area of AREAS)
+    if (arena.starts[area] !== undefined && area !== 'gradients') numbers.set(area, bytesOf(arena.area(area)))
   numbers.set('mask', arena.maskBytes)
   for (const { id, values } of stored) numbers.set(`statistic ${id}`, bytesOf(values))
   numbers.set('best weights', bytesOf(best.weights))
@@ -89,7 +90,8 @@ function weightsIn(arena: Arena, statistics: readonly RunningStatistics[]): Weig
       ...stored.map(({ id, values }) => ({ id, shape: [values.length] })),
     ],
     elements: matrices.reduce((sum, { elements }) => sum + elements, 0),
-    zeros: () => matrices.reduce((sum, tensor) => sum + zerosOf(best.weights.subarray(tensor.first, tensor.first + tensor.elements)), 0),
+    zeros: () =>
+      matrices.reduce((sum, tensor) => sum + zerosOf(best.weights.subarray(tensor.first, tensor.first + tensor.elements)), 0),
     keep() {
       best.weights.set(weights)
       for (const [i, { values }] of stored.entries()) best.statistics[i]!.set(values)
@@ -137,9 +139,12 @@ async function statisticsOf(model: Model, { statistics }: Pick<Graphs, 'statisti
 
 function noStatistic(name: string, tensor: Tensor | undefined): PareError {
   const found = tensor === undefined ? 'is computed' : `is ${tensor.type}`
-  return new PareError(`retrain: '${name}', a statistic of a BatchNormalization, ${found}, and only stored f32 numbers can follow the batches.`, {
-    hint: "say statistics: 'keep', and normalisations stay as they are.",
-  })
+  return new PareError(
+    `retrain: '${name}', a statistic of a BatchNormalization, ${found}, and only stored f32 numbers can follow the batches.`,
+    {
+      hint: "say statistics: 'keep', and normalisations stay as they are.",
+    },
+  )
 }
 
 /** Bits of what is not zero; none where nothing is. */
@@ -169,8 +174,11 @@ function checkMasks(masks: ReadonlyMap<string, Uint8Array> | undefined, trainabl
     const mask = masks?.get(id)
     const expected = Math.ceil(elementCount(tensor.shape) / 8)
     if (mask !== undefined && mask.length !== expected)
-      throw new PareError(`retrain: the mask of '${id}' has ${mask.length} bytes, expected ${expected}: one bit for each of [${tensor.shape}].`, {
-        hint: 'make the mask for this model.',
-      })
+      throw new PareError(
+        `retrain: the mask of '${id}' has ${mask.length} bytes, expected ${expected}: one bit for each of [${tensor.shape}].`,
+        {
+          hint: 'make the mask for this model.',
+        },
+      )
   }
 }
