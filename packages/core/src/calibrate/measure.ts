@@ -3,6 +3,7 @@ import type { Statistic, Weight } from '../contract.js'
 import { product } from '../operators.js'
 import { rowCount } from '../rows.js'
 import { instrument, type Probed, type Request, requestId } from './instrument.js'
+import type { Padding } from './padding.js'
 import { inputSite, outputSite } from './site.js'
 import type { Met } from './spread.js'
 import { type Block, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
@@ -40,6 +41,8 @@ export interface MeasureOptions {
   readonly onChunk?: (measured: Measured) => void | Promise<void>
   /** Called with values of which padding counts too: which of their positions it is does not follow from the model. */
   readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  /** Where padding is, as far as that is known. Default: as follows from the model */
+  readonly padding?: Padding | undefined
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -165,9 +168,9 @@ interface Pass extends Omit<MeasureOptions, 'before' | 'onChunk'> {
 async function measureOnce(
   model: Model,
   requests: readonly Request[],
-  { forward, reductions, start = [], onChunk, onUntold, ...options }: Pass,
+  { forward, reductions, start = [], onChunk, onUntold, padding, ...options }: Pass,
 ): Promise<Block[]> {
-  const instrumented = await instrument(model, requests, { fillsMask: forward.fillsMask })
+  const instrumented = await instrument(model, requests, { fillsMask: forward.fillsMask, padding })
   const { probes, untold } = instrumented
   const sums = new Set(probes.flatMap(({ reduce, rows, result }) => (reduce === 'gram' ? [rows, result] : [])))
   let isPadded = false
