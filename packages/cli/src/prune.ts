@@ -20,7 +20,7 @@ import { phasesOf } from './phases.js'
 import { writePlan } from './plan-files.js'
 import { type Proof, prove } from './prove.js'
 import type { Recover } from './recover.js'
-import { nothingRemoved } from './removed.js'
+import { emptiedLayers, nothingRemoved } from './removed.js'
 import { type RepairFacts, repairModel } from './repair.js'
 import { sideCarWarnings } from './side-cars.js'
 import type { Engine, Work } from './work.js'
@@ -149,7 +149,8 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const planned = await makePlan(model, steps, { seed, signal: work.signal, onProgress, ...opened?.options })
   const unused = source !== undefined && opened === undefined && decision.recover !== 'repair'
-  const warnings = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
+  const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
+  const warnings = [...told, ...emptiedLayers(planned.steps)]
   return { planned, warnings, ...(opened && { calibration: await opened.facts() }) }
 }
 
