@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PROVIDERS } from './provider.js'
 
 // The description of a field says what is expected there: editors show it from the JSON Schema, error messages quote it.
 
@@ -137,6 +138,8 @@ const recover = z
   .enum(['none', 'repair'])
   .describe("'repair' or 'none': whether what is left of a model is fitted to calibration data")
 
+const provider = z.enum(PROVIDERS).describe(`${PROVIDERS.map((name) => `'${name}'`).join(', ')}: where ONNX Runtime computes`)
+
 const model = z
   .strictObject({
     path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
@@ -160,6 +163,7 @@ export const configSchema = z
     prove: prove.optional(),
     recover: recover.optional(),
     gate: gate.optional(),
+    provider: provider.optional(),
   })
   .describe('a config of pare: models to prune, how to measure them, and what they may lose')
 

@@ -1,4 +1,5 @@
 import type { AnyCriterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { WrittenAllocation } from './curves-file.js'
 import type { Recover } from './recover.js'
@@ -22,6 +23,8 @@ export interface Config {
   recover?: Recover
   /** For each model; a model's own `gate` wins field by field. */
   gate?: Limits
+  /** Where ONNX Runtime computes all of this. Default: 'cpu'. */
+  provider?: Provider
 }
 
 export interface ModelConfig {

@@ -25,6 +25,8 @@ export interface PlanFacts {
   readonly groups: readonly GroupFacts[]
   /** Those of them whose units are gone. */
   readonly cut: readonly GroupFacts[]
+  /** Groups whose units changed places. */
+  readonly permuted: number
   /** Over the eligible weights. */
   readonly sparsity: SparsityFacts
   /** Elements of all floating-point tensors; nonzero: afterwards. */
@@ -50,6 +52,7 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
     layers,
     groups: [...maskedGroups(steps, planned.groups), ...cut],
     cut,
+    permuted: steps.reduce((sum, step) => sum + (step.kind === 'permute' ? step.groups.length : 0), 0),
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
     parameters: { before: elements, after: left.elements, nonzero: left.elements - left.zeros.before },
     macs: before === null || after === null ? null : { before, after },

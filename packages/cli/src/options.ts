@@ -1,27 +1,19 @@
 import type { Norm, Scope } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { Command } from 'commander'
+import type { PruneConfig } from './config.js'
 import type { WrittenAllocation } from './curves-file.js'
 import { usage } from './failure.js'
+import { provider } from './provider.js'
 import { type Recover, recover } from './recover.js'
+import type { StepOption } from './settings.js'
 import { budget, type TargetOptions } from './target-options.js'
 
 /** What the options of a pruning step are parsed to. */
-export interface StepOptions extends TargetOptions {
+export interface StepOptions extends TargetOptions, Readonly<Pick<PruneConfig, StepOption>> {
   readonly preset?: string
-  readonly criterion?: string
-  readonly structure?: string
-  readonly scope?: Scope
-  readonly allocation?: WrittenAllocation
-  readonly normalize?: 'lamp'
-  readonly norm?: Norm
-  readonly minUnits?: number
-  readonly multipleOf?: number
-  readonly uniform?: boolean
-  readonly include?: string[]
-  readonly exclude?: string[]
   readonly seed?: number
-  readonly sequential?: boolean
   readonly calibrate?: string
   readonly recover?: Recover
   readonly samples?: number
@@ -29,6 +21,7 @@ export interface StepOptions extends TargetOptions {
   readonly tokenizer?: string
   readonly length?: number
   readonly stride?: number
+  readonly provider?: Provider
 }
 
 /** The options that say what to prune, the same for prune, plan and run. */
@@ -69,6 +62,15 @@ export function addStepOptions(command: Command): Command {
     .option('--include <glob>', 'only nodes or tensors with such a name (repeatable)', repeatable)
     .option('--exclude <glob>', 'not nodes or tensors with such a name (repeatable)', repeatable)
     .option('--seed <number>', 'of everything random (default: 1)', number('--seed', seed))
+}
+
+/** Where models run, for all that runs one. */
+export function addProvider(command: Command): Command {
+  return command.option(
+    '--provider <name>',
+    'where ONNX Runtime computes: cpu, cuda, webgpu, dml, coreml (default: cpu)',
+    provider,
+  )
 }
 
 /** Data that criteria look at, and how. */

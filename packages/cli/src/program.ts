@@ -50,7 +50,7 @@ function addPruning(program: Command, runs: Runs): void {
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
   addOut(
-    addProve(addText(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune)))))),
+    addProve(addRunning(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune)))))),
     './pare-out/<model name>',
   )
   prune.addHelpText(
@@ -67,7 +67,10 @@ function addPruning(program: Command, runs: Runs): void {
     .command('plan <model>')
     .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
     .action(runs(async () => (await import('./commands/plan.js')).plan))
-  addOut(addText(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan)))), './pare-out/<model name>')
+  addOut(
+    addRunning(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan))))),
+    './pare-out/<model name>',
+  )
   plan.addHelpText(
     'after',
     examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
@@ -77,7 +80,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('replay <plan> <model>')
     .description('Apply a plan that was written before: the same bytes on every machine.')
     .action(runs(async () => (await import('./commands/replay.js')).replay))
-  addOut(replay, './pare-out/<model name>')
+  addOut(addProve(option.addProvider(replay)), './pare-out/<model name>')
   replay.addHelpText('after', examples('pare replay pare-out/model/model.plan.json model.onnx'))
 }
 
@@ -135,7 +138,7 @@ function addCalibrating(program: Command, runs: Runs): void {
       option.number('--samples', option.count),
     )
     .action(runs(async () => (await import('./commands/calibrate.js')).calibrate))
-  addText(calibrate).addHelpText(
+  addRunning(calibrate).addHelpText(
     'after',
     examples(
       'pare calibrate model.onnx --data calibrate.npz --criterion wanda --out stats.pare',
@@ -162,13 +165,15 @@ function addBench(program: Command, runs: Runs): void {
     .option('--seconds <time>', 'time for each case, without --runs (default: 2)', option.number('--seconds', option.positive))
     .option('--seed <number>', 'of the order of runs (default: 1)', option.number('--seed', option.seed))
     .action(runs(async () => (await import('./commands/bench.js')).bench))
-  bench.addHelpText(
-    'after',
-    examples(
-      'pare bench model.onnx pare-out/model/model.onnx',
-      'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
-    ),
-  )
+  option
+    .addProvider(bench)
+    .addHelpText(
+      'after',
+      examples(
+        'pare bench model.onnx pare-out/model/model.onnx',
+        'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
+      ),
+    )
 }
 
 function addSensitivity(program: Command, runs: Runs): void {
@@ -189,7 +194,7 @@ function addSensitivity(program: Command, runs: Runs): void {
     .option('--seed <number>', 'of everything random (default: 1)', option.number('--seed', option.seed))
     .option('-o, --out <file>', 'write the curves as a page: curves.html')
     .action(runs(async () => (await import('./commands/sensitivity.js')).sensitivity))
-  addText(sensitivity)
+  addRunning(sensitivity)
     .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
     .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
   sensitivity.addHelpText(
@@ -222,7 +227,10 @@ function addLooking(program: Command, runs: Runs): void {
 }
 
 function addProve(command: Command): Command {
-  return command.option('--no-prove', 'write what was cut without proving it, for models that ONNX Runtime cannot run')
+  return command.option(
+    '--no-prove',
+    'write what was cut or permuted without proving it, for models that ONNX Runtime cannot run',
+  )
 }
 
 function addOut(command: Command, shown: string): Command {
@@ -230,7 +238,7 @@ function addOut(command: Command, shown: string): Command {
 }
 
 function addData(command: Command): Command {
-  return addText(
+  return addRunning(
     command.option(
       '--metric <name>',
       'accuracy, top-5, f1, perplexity, cross-entropy, mse, mae, agreement, kl (repeatable)',
@@ -239,8 +247,10 @@ function addData(command: Command): Command {
   )
 }
 
-function addText(command: Command): Command {
-  return command
+/** How data are run through a model. */
+function addRunning(command: Command): Command {
+  return option
+    .addProvider(command)
     .option('--batch <count>', 'samples run together', option.number('--batch', option.count))
     .option('--tokenizer <file>', 'tokenizer.json, for text')
     .option('--length <count>', 'tokens in a window of text', option.number('--length', option.count))

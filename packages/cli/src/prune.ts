@@ -1,4 +1,13 @@
-import { applyPlan, type CalibrationFacts, makePlan, type Planned, type PruneStep, planOf, type Repaired } from '@pare/core'
+import {
+  applyPlan,
+  type CalibrationFacts,
+  makePlan,
+  type Planned,
+  type PlanStep,
+  type PruneStep,
+  planOf,
+  type Repaired,
+} from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import { openCalibration } from './calibrate.js'
 import type { CalibrationSource } from './calibration.js'
@@ -22,7 +31,7 @@ export interface PruneJob {
   readonly steps: readonly PruneStep[]
   readonly seed: number
   readonly output: OutputFiles
-  /** Whether what is cut must be proved before it is written. Default: true. */
+  /** Whether what is cut or permuted must be proved before it is written. Default: true. */
   readonly prove?: boolean
   /** What is done once the model is pruned, and its cuts are proved. 'repair' runs calibration data. Default: 'none' */
   readonly recover?: Recover
@@ -50,7 +59,7 @@ export interface Pruned extends PlanFacts {
   /** The data that criteria looked at, where one did. */
   readonly calibration?: CalibrationFacts
   readonly declined: Planned['declined']
-  /** One for each step that cuts; none where that was not wanted. */
+  /** One for each step that cuts or permutes; none where that was not wanted. */
   readonly proofs: readonly Proof[]
   /** Where that was wanted. */
   readonly repair?: RepairFacts
@@ -67,12 +76,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
     const { planned, calibration, warnings } = await decide(file.model, { ...job, hashes: () => inputHash.digest() }, work)
     const wanted = job.prove ?? true
     const proofs = wanted ? await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine }) : []
-    const cut = await applyPlan(file.model, { seed, steps: planned.steps })
-    const given = { reference: file.model, pruned: cut, steps: planned.steps, seed, engine }
-    const data = job.recover === 'repair' ? job.calibration?.run : undefined
-    const repaired = data && (await repairModel({ ...given, calibration: data }, work))
-    const repairs = repaired === undefined ? [] : [repaired.step]
-    const pruned = await applyPlan(cut, { seed, steps: repairs })
+    const { pruned, repairs, repair } = await recovered(file.model, planned.steps, job, work)
     const written = await writePruned(pruned, output.model, work)
     const facts = await factsOf({ model: file.model, pruned, planned })
     const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
@@ -85,10 +89,33 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
       ...(calibration && { calibration }),
       declined: planned.declined,
       proofs,
-      ...(repaired && { repair: factsOfRepair(repaired) }),
+      ...(repair && { repair }),
       warnings: warn([...warnings, ...nothingRemoved(facts.cut), ...(await sideCarWarnings(path, planned.steps))], work),
     }
   })
+}
+
+/** A model once the steps are applied, and repaired where that is wanted. */
+export interface Recovered {
+  readonly pruned: Model
+  /** What is appended to the steps. */
+  readonly repairs: readonly PlanStep[]
+  /** Where that was wanted. */
+  readonly repair?: RepairFacts
+}
+
+/** Applies steps that are decided, and proved where that was wanted, and repairs what they leave. */
+export async function recovered(
+  reference: Model,
+  steps: readonly PlanStep[],
+  { seed, recover, calibration, engine = {} }: Pick<PruneJob, 'seed' | 'recover' | 'calibration' | 'engine'>,
+  work: Work,
+): Promise<Recovered> {
+  const pruned = await applyPlan(reference, { seed, steps })
+  if (recover !== 'repair' || calibration === undefined) return { pruned, repairs: [] }
+  const repaired = await repairModel({ reference, pruned, steps, seed, calibration: calibration.run, engine }, work)
+  const repairs = [repaired.step]
+  return { pruned: await applyPlan(pruned, { seed, steps: repairs }), repairs, repair: factsOfRepair(repaired) }
 }
 
 function factsOfRepair({ step: { notes }, batchNormalizations, matched, refit }: Repaired): RepairFacts {

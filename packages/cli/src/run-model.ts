@@ -13,8 +13,8 @@ import { zippedSize } from './zipped.js'
 
 export interface ModelRun {
   readonly result: RunResults['models'][number]
-  /** What ran the model, where it got so far. */
-  readonly runtime?: { readonly onnxruntime: string; readonly executionProvider: string }
+  /** Version of what ran the model, where it got so far. */
+  readonly onnxruntime?: string
 }
 
 export interface RunContext extends Work {
@@ -39,7 +39,7 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
     context.onError?.(task.name, error)
   }
   const result = { ...(await resultOf(task, found, context.cwd)), durationMs: Date.now() - start }
-  return found.comparison === undefined ? { result } : { result, runtime: found.comparison.pruned }
+  return found.comparison === undefined ? { result } : { result, onnxruntime: found.comparison.pruned.onnxruntime }
 }
 
 /** Prunes, measures both models, judges. What is found is kept in `found`, however far it gets. */

@@ -1,11 +1,19 @@
-import type { Norm, Scope } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
 import type { Problem } from './failure.js'
 import type { Recover } from './recover.js'
 
-/** What options of the command line and inputs of the action change about a config: they win over it, paths start at `cwd`. */
-export interface Overrides {
+/** Options of a step, named alike in a config, on the command line and among overrides. Its target is written in other ways there. */
+export const STEP_OPTIONS = [
+  ...(['criterion', 'structure', 'scope', 'allocation', 'normalize', 'sequential'] as const),
+  ...(['norm', 'minUnits', 'multipleOf', 'uniform', 'include', 'exclude'] as const),
+] satisfies (keyof PruneConfig)[]
+
+export type StepOption = (typeof STEP_OPTIONS)[number]
+
+/** What options of the command line and inputs of the action change about a config: they win over it, paths start at `cwd`. Those of a step are for the only step of each model. */
+export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'target'>> {
   /** Files or globs. Where the config has an entry for a file, its settings stay. */
   readonly models?: readonly string[]
   readonly data?: string
@@ -21,21 +29,9 @@ export interface Overrides {
   readonly stride?: number
   /** Instead of the steps of each model; of the rest below it takes a ratio. */
   readonly preset?: PresetConfig['preset']
-  /** Of the only step of each model. */
-  readonly criterion?: PruneConfig['criterion']
-  readonly structure?: PruneConfig['structure']
-  readonly target?: PruneConfig['target']
-  readonly scope?: Scope
-  readonly allocation?: PruneConfig['allocation']
-  readonly normalize?: PruneConfig['normalize']
-  readonly sequential?: boolean
-  readonly norm?: Norm
-  readonly minUnits?: number
-  readonly multipleOf?: number
-  readonly uniform?: boolean
-  readonly include?: readonly string[]
-  readonly exclude?: readonly string[]
   readonly seed?: number
+  /** Where ONNX Runtime computes. */
+  readonly provider?: Provider
   readonly prove?: boolean
   readonly recover?: Recover
   /** Field by field over the model's gate. */
@@ -96,36 +92,7 @@ export function ambiguousOverrides({ prune }: Settings, overrides: Overrides, pl
 }
 
 function stepOverrides(overrides: Overrides): PruneConfig {
-  const {
-    criterion,
-    structure,
-    target,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-  } = overrides
-  return present({
-    criterion,
-    structure,
-    target,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-  })
+  return picked(overrides, [...STEP_OPTIONS, 'target'])
 }
 
 function ratioOf({ target }: Overrides): { ratio?: number } {
@@ -143,6 +110,14 @@ function joined<Fields extends object>(base: Fields | undefined, over: Fields | 
 
 function copy<Item>(list: readonly Item[] | undefined): Item[] | undefined {
   return list === undefined ? undefined : [...list]
+}
+
+/** Some fields, of those that are there. */
+export function picked<Fields extends object, Key extends keyof Fields>(
+  fields: Fields,
+  keys: readonly Key[],
+): Present<Pick<Fields, Key>> {
+  return present(Object.fromEntries(keys.map((key) => [key, fields[key]])) as Pick<Fields, Key>)
 }
 
 /** Without the fields that are undefined: they must not hide what the config says. */

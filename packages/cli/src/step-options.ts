@@ -5,7 +5,8 @@ import { Failure, type Problem, usage } from './failure.js'
 import type { StepOptions } from './options.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
-import { ambiguousOverrides, type Overrides, present, settle } from './settings.js'
+import { type Recover, recoverOf, recoverProblems } from './recover.js'
+import { ambiguousOverrides, type Overrides, picked, present, STEP_OPTIONS, settle } from './settings.js'
 import { targetOf } from './target-options.js'
 
 /** The steps that the options of a command describe: one, or those of a preset. Plugins are resolved from the current folder. */
@@ -36,40 +37,15 @@ export async function readStepData(
   throw new Failure('usage', `pare ${command}: ${problems.length} problems:\n${formatProblems(problems)}`, { problems })
 }
 
+/** What is to be done once a model is pruned. Throws where the data do not do for it. */
+export function readRecover({ recover, preset }: StepOptions, data: CalibrationSource | undefined): Recover {
+  const wanted = recoverOf(recover, { isPreset: preset !== undefined, data })
+  const [problem] = recoverProblems(wanted, data, '')
+  if (problem === undefined) return wanted
+  throw usage(`pare: ${problem.message}`, problem.hint)
+}
+
 /** What the options say of steps. */
 export function stepOverridesOf(options: StepOptions): Overrides {
-  const {
-    preset,
-    structure,
-    criterion,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-    seed,
-  } = options
-  const target = targetOf(options)
-  return present({
-    preset,
-    structure,
-    criterion,
-    target,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-    seed,
-  })
+  return { ...picked(options, [...STEP_OPTIONS, 'preset', 'seed']), ...present({ target: targetOf(options) }) }
 }

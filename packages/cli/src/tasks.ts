@@ -1,5 +1,6 @@
 import { dirname, resolve, sep } from 'node:path'
 import type { PruneStep } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import type { Config, ModelConfig } from './config.js'
@@ -42,6 +43,8 @@ export interface TaskOptions {
 export interface Tasks {
   readonly tasks: readonly Task[]
   readonly seed: number
+  /** Default: 'cpu' */
+  readonly provider?: Provider
 }
 
 /** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
@@ -56,7 +59,8 @@ export async function readTasks(options: TaskOptions): Promise<Tasks> {
   const problems = distinct(check.problems)
   if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
   if (problems.length > 0) throw invalid(problems, shown)
-  return { tasks, seed: options.overrides.seed ?? config.seed ?? 1 }
+  const provider = options.overrides.provider ?? config.provider
+  return { tasks, seed: options.overrides.seed ?? config.seed ?? 1, ...(provider && { provider }) }
 }
 
 interface Check {

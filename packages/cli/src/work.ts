@@ -1,4 +1,6 @@
+import type { ChildOptions, Provider } from '@pare/evaluate'
 import type { Progress } from './progress.js'
+import { present } from './settings.js'
 
 /** How work is told of and stopped. */
 export interface Work {
@@ -8,10 +10,21 @@ export interface Work {
   readonly label: string
 }
 
-/** Where evaluation runs. Both are for bundles and actions; the installed packages need neither. */
+/** What runs models. Paths are for bundles and actions; the installed packages need none. */
 export interface Engine {
   /** Entry of the child process. */
   readonly evaluateChild?: URL
   /** Absolute path of an onnxruntime-node package. */
   readonly onnxruntime?: string
+  /** Where ONNX Runtime computes. Default: 'cpu' */
+  readonly provider?: Provider
+}
+
+/** The engine as `@pare/evaluate` takes it. */
+export function childOf({
+  evaluateChild,
+  onnxruntime,
+  provider,
+}: Engine): Pick<ChildOptions, 'child' | 'onnxruntime' | 'provider'> {
+  return present({ child: evaluateChild, onnxruntime, provider })
 }

@@ -1,11 +1,19 @@
 import type { Expression } from './contract.js'
 import type { RandomStream } from './random.js'
 
-/** Evaluates saliency expressions and everything that is done per element. All backends agree with `reference` bit for bit. */
+/**
+ * Evaluates saliency expressions and everything that is done per element. All backends agree with `reference` bit for bit, sums of `addScores` apart:
+ * those within 1e-6 of the sum of their terms' sizes.
+ */
 export interface Backend {
   readonly name: string
+  /** How much of a weight it wants at a time. Default: CHUNK_BYTES */
+  readonly chunkBytes?: number
   compile(expression: Expression, precision: Precision): Kernel
 }
+
+/** What a device answers later, and this thread at once. Callers wait for it, and then ask for the next. */
+export type Awaitable<T> = T | Promise<T>
 
 /** Weights of f16, bf16 and f32 are computed in f32, weights of f64 in f64. */
 export type Precision = 'f32' | 'f64'
@@ -27,15 +35,28 @@ export interface Chunk {
  */
 export interface Kernel {
   /** target[i] = saliency of weights[i]. */
-  saliency(chunk: Chunk, target: Floats): void
-  /** What `histogram` adds to: u32[65536], zero at first. It may be changed. */
-  readonly counts: Uint32Array
-  /** counts[b] += elements whose saliency falls into bucket b (`keys.ts`). */
-  histogram(chunk: Chunk): void
+  saliency(chunk: Chunk, target: Floats): Awaitable<void>
+  /** Begins to count anew. To be called before the first `histogram`. */
+  clear(): void
+  /** Counts the elements whose saliency falls into each bucket (`keys.ts`). */
+  histogram(chunk: Chunk): Awaitable<void>
+  /** u32[65536]: what was counted since `clear`. Valid until the next call. */
+  counts(): Awaitable<Uint32Array>
   /** Appends the elements with low ≤ saliency ≤ high to `into`, in order; returns how many lie below `low`. Bounds are numbers of the precision. */
-  collect(chunk: Chunk, range: SaliencyRange, into: Candidates): number
+  collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Awaitable<number>
   /** Zeroes target[i], the bits of weights[i], unless saliency ≥ below; with `ties`, unless saliency > below. `below` is a number of the precision. */
-  mask(chunk: Chunk, below: number, ties: boolean, target: Bits): void
+  mask(chunk: Chunk, below: number, ties: boolean, target: Bits): Awaitable<void>
+  /** Adds the saliencies of a stretch of a slice to the scores of its units, f64[units]. Elements that are zero already add nothing. */
+  addScores(chunk: Chunk, layout: UnitLayout, scores: Float64Array): Awaitable<void>
+}
+
+/** To which unit each element of a tensor belongs: element e to unit units[⌊e ÷ inner⌋ mod units.length]. */
+export interface UnitLayout {
+  readonly inner: number
+  /** −1: to none. */
+  readonly units: Int32Array
+  /** What is added up, or of what the largest is kept. */
+  readonly put: 'sum' | 'squares' | 'max'
 }
 
 export interface SaliencyRange {

@@ -3,8 +3,20 @@ export type { Allocation, OwlOptions } from './allocation.js'
 export { type AnalyseOptions, analyse, weightsOf } from './analyse.js'
 export { analyseUnits } from './analyse-units.js'
 export { applyPlan } from './apply.js'
-export type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyRange } from './backend.js'
-export type { Forward, Measured, MeasureOptions, Part } from './calibrate/measure.js'
+export type {
+  Awaitable,
+  Backend,
+  Bits,
+  Candidates,
+  Chunk,
+  Floats,
+  Kernel,
+  Precision,
+  SaliencyRange,
+  UnitLayout,
+} from './backend.js'
+export type { Differentiation } from './calibrate/gradients.js'
+export type { Forward, ForwardOptions, Measured, MeasureOptions, Part } from './calibrate/measure.js'
 export { type MeasuredAll, measureAll } from './calibrate/measure-all.js'
 export { checkWhole, mergeStatistics, type NamedStatistics } from './calibrate/merge.js'
 export type { Needing } from './calibrate/statistics.js'

@@ -2,6 +2,7 @@ import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision } from
 import type { Expression } from './contract.js'
 import { BUCKETS } from './keys.js'
 import { mix } from './random.js'
+import { putTogether } from './unit-layout.js'
 
 /** Fuses the expression into every loop, in JavaScript: each weight is read once, nothing is allocated, no saliency is stored in between. */
 export const javascript: Backend = {
@@ -10,13 +11,19 @@ export const javascript: Backend = {
     const loops = build(expression, precision)
     const counts = new Uint32Array(BUCKETS)
     return {
-      counts,
+      clear: () => void counts.fill(0),
+      counts: () => counts,
       saliency: loops.saliency,
       histogram: (chunk) => loops.histogram(chunk, counts),
       collect: (chunk, { low, high }, into) => loops.collect(chunk, low, high, into),
       mask(chunk, below, ties, target) {
         const wide = target.length > chunk.weights.length
         loops[wide ? (ties ? 'maskTiesWide' : 'maskWide') : ties ? 'maskTies' : 'mask'](chunk, below, target)
+      },
+      addScores(chunk, layout, scores) {
+        const values = precision === 'f32' ? new Float32Array(chunk.weights.length) : new Float64Array(chunk.weights.length)
+        loops.saliency(chunk, values)
+        putTogether(values, chunk.start, layout, scores)
       },
     }
   },

@@ -61,7 +61,7 @@ export function lampScores(saliency: Floats): Float64Array {
 async function saliencies(source: Source, scoring: Scoring): Promise<Floats> {
   const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
   for await (const chunk of readChunks(source, scoring)) {
-    scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
+    await scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
   }
   return all
 }

@@ -37,7 +37,7 @@ export function maskedPayload(weight: Weight, masking: Masking): Payload {
     const bytes = fits ? target : new Uint8Array((last - first) * width)
     await tensor.data.read(bytes, first * width)
     const chunk = { weights: floatsOf(bytes, type, precision), start: first, stream }
-    maskBy(entry.rule, chunk, { weight, masking, bits: bitsOf(bytes, type) })
+    await maskBy(entry.rule, chunk, { weight, masking, bits: bitsOf(bytes, type) })
     if (!fits) target.set(bytes.subarray(offset - first * width).subarray(0, target.byteLength))
   }
 }
@@ -49,10 +49,10 @@ interface Stretch {
   readonly bits: Bits
 }
 
-function maskBy(rule: MaskRule, chunk: Chunk, { weight, masking: { kernel, unpack }, bits }: Stretch): void {
+async function maskBy(rule: MaskRule, chunk: Chunk, { weight, masking: { kernel, unpack }, bits }: Stretch): Promise<void> {
   if ('bits' in rule) return maskBits(chunk, unpack(rule), bits)
   if (isThreshold(rule)) return maskChunk(chunk, rule, { kernel, bits })
-  const mask = maskedIn(rule, { saliency: saliencyOf(kernel, chunk), start: chunk.start }, weight)
+  const mask = maskedIn(rule, { saliency: await saliencyOf(kernel, chunk), start: chunk.start }, weight)
   const width = bits.length / mask.length
   for (let i = 0; i < bits.length; i++) if (mask[Math.floor(i / width)] === 1) bits[i] = 0
 }
@@ -67,14 +67,19 @@ function maskBits({ weights: { length }, start }: Chunk, mask: Uint8Array, bits:
 }
 
 /** Ties are masked before element `until` only, so the chunk is split there. The kernel compares and zeroes in one loop. */
-function maskChunk(
+async function maskChunk(
   { weights, start, stream }: Chunk,
   { below, until }: Threshold,
   { kernel, bits }: { kernel: Kernel; bits: Bits },
-): void {
+): Promise<void> {
   if (below === null) return
   const split = Math.min(Math.max(until - start, 0), weights.length)
   const width = bits.length / weights.length
-  kernel.mask({ weights: weights.subarray(0, split), start, stream }, below, true, bits.subarray(0, split * width))
-  kernel.mask({ weights: weights.subarray(split), start: start + split, stream }, below, false, bits.subarray(split * width))
+  await kernel.mask({ weights: weights.subarray(0, split), start, stream }, below, true, bits.subarray(0, split * width))
+  await kernel.mask(
+    { weights: weights.subarray(split), start: start + split, stream },
+    below,
+    false,
+    bits.subarray(split * width),
+  )
 }

@@ -106,11 +106,12 @@ async function scoresOf(
 ): Promise<Ranked[]> {
   const met = await metBy(criterion, { groups, model }, options)
   const precision = precisionOf(groups.flatMap(({ slices }) => slices))
+  const backend = options.backend ?? cpu
   const scoring = {
     precision,
-    buffers: newBuffers(),
+    buffers: newBuffers(backend),
     progress: () => options.signal?.throwIfAborted(),
-    kernel: (options.backend ?? cpu).compile(trace(criterion), precision),
+    kernel: backend.compile(trace(criterion), precision),
     norm: step.norm ?? 'l1',
     seed: options.seed,
     readersOnly: criterion.readersOnly ?? false,

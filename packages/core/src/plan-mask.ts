@@ -83,15 +83,16 @@ async function asBits(
   { head, precision, statistics, options }: Measuring,
 ): Promise<MaskBits> {
   const source = sourceOf(weight, options.seed, statistics.of(weight))
-  const kernel = (options.backend ?? cpu).compile(head.saliency, precision)
+  const backend = options.backend ?? cpu
+  const kernel = backend.compile(head.saliency, precision)
   const progress = () => options.signal?.throwIfAborted()
-  return packBits(await maskOf(source, rule, { kernel, precision, buffers: newBuffers(), progress }))
+  return packBits(await maskOf(source, rule, { kernel, precision, buffers: newBuffers(backend), progress }))
 }
 
 async function maskOf(source: Source, rule: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {
   const mask = noBits(source.elements)
   for await (const chunk of readStripes(source, stripesFor(rule, source.weight), scoring)) {
-    const goes = maskedIn(rule, { saliency: saliencyOf(scoring.kernel, chunk), start: chunk.start }, source.weight)
+    const goes = maskedIn(rule, { saliency: await saliencyOf(scoring.kernel, chunk), start: chunk.start }, source.weight)
     for (let i = 0; i < goes.length; i++) if (goes[i] === 1) setBit(mask, chunk.start + i)
   }
   return mask

@@ -2,6 +2,7 @@ import type { Backend, Chunk, Kernel } from './backend.js'
 import type { Expression } from './contract.js'
 import { BUCKETS, digitReader } from './keys.js'
 import { type RandomStream, uniform } from './random.js'
+import { putTogether } from './unit-layout.js'
 
 /** One element at a time, by walking the expression: slow and obvious, the oracle of every other backend. */
 export const reference: Backend = {
@@ -17,7 +18,8 @@ export const reference: Backend = {
       })
     return {
       saliency: (chunk, target) => target.set(saliencies(chunk)),
-      counts,
+      clear: () => void counts.fill(0),
+      counts: () => counts,
       histogram(chunk) {
         for (const s of saliencies(chunk)) counts[digitOf(s, 0)]!++
       },
@@ -35,6 +37,9 @@ export const reference: Backend = {
         for (const [i, s] of saliencies(chunk).entries()) {
           if (!(ties ? s > below : s >= below)) target.fill(0, i * width, (i + 1) * width)
         }
+      },
+      addScores(chunk, layout, scores) {
+        putTogether(saliencies(chunk), chunk.start, layout, scores)
       },
     }
   },

@@ -55,7 +55,7 @@ export async function selectInRows(source: Source, count: number, scoring: Scori
 async function saliencies(source: Source, scoring: Scoring) {
   const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
   for await (const chunk of readChunks(source, scoring)) {
-    scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
+    await scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
   }
   return all
 }

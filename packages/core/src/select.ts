@@ -44,7 +44,7 @@ export async function select(
   const scoring = {
     kernel: options.backend.compile(saliency, precision),
     precision,
-    buffers: newBuffers(),
+    buffers: newBuffers(options.backend),
     progress: progressOf(sources, options),
   }
   return { precision, selections: await selectBy(pattern, sources, ranking, scoring) }
@@ -106,7 +106,7 @@ async function selectBelow(sources: readonly Source[], below: number, scoring: S
   for (const [i, source] of sources.entries()) {
     let masked = 0
     for await (const chunk of readChunks(source, scoring)) {
-      masked += scoring.kernel.collect(chunk, { low: below, high: below }, nothing)
+      masked += await scoring.kernel.collect(chunk, { low: below, high: below }, nothing)
     }
     selections.push({ zeros: untouched[i]!.zeros, masked, rule: { below, until: 0 } })
   }

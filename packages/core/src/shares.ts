@@ -47,13 +47,13 @@ function uniformCounts(layers: readonly Layer[], sparsity: number): number[] {
 export async function outlierShare(source: Source, outlier: number, scoring: Scoring): Promise<number> {
   let sum = 0
   for await (const chunk of readChunks(source, scoring)) {
-    const saliency = saliencyOf(scoring.kernel, chunk)
+    const saliency = await saliencyOf(scoring.kernel, chunk)
     for (let i = 0; i < saliency.length; i++) if (saliency[i] !== -Infinity) sum += saliency[i]!
   }
   const limit = (outlier * sum) / source.elements
   let over = 0
   for await (const chunk of readChunks(source, scoring)) {
-    const saliency = saliencyOf(scoring.kernel, chunk)
+    const saliency = await saliencyOf(scoring.kernel, chunk)
     for (let i = 0; i < saliency.length; i++) over += -(saliency[i]! > limit) & 1
   }
   return over / source.elements

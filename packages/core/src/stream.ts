@@ -1,5 +1,5 @@
 import { bfloat16ToFloat32, chunks, type DataType, float16ToFloat32, type Tensor } from '@pare/onnx'
-import type { Bits, Chunk, Floats, Precision } from './backend.js'
+import type { Backend, Bits, Chunk, Floats, Precision } from './backend.js'
 import { type Met, spread } from './calibrate/spread.js'
 import type { Weight } from './contract.js'
 import { type RandomStream, randomStream } from './random.js'
@@ -39,19 +39,25 @@ export function precisionOf(weights: readonly { readonly tensor: Tensor }[]): Pr
 /** How weights are read. */
 export interface Reading {
   readonly precision: Precision
-  /** Two buffers of CHUNK_BYTES, for one weight after another. */
+  /** Two buffers as large as a chunk, for one weight after another. */
   readonly buffers: readonly [Uint8Array, Uint8Array]
   /** Called with the bytes read; may throw to stop. */
   progress(bytes: number): void
 }
 
-export const newBuffers = (): Reading['buffers'] => [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)]
+/** Large enough to hide the cost of a read, small enough to stay in the cache until the loops have seen it. */
+export const CHUNK_BYTES = 1 << 20
+
+export const newBuffers = ({ chunkBytes = CHUNK_BYTES }: Partial<Backend> = {}): Reading['buffers'] => [
+  new Uint8Array(chunkBytes),
+  new Uint8Array(chunkBytes),
+]
 
 /** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for. */
 export async function* readChunks(source: Source, { precision, buffers, progress }: Reading): AsyncGenerator<Chunk> {
   const { weight, stream, stats } = source
   const { tensor } = weight
-  for await (const { bytes, offset } of chunks(tensor.data, CHUNK_BYTES, buffers)) {
+  for await (const { bytes, offset } of chunks(tensor.data, buffers[0].byteLength, buffers)) {
     const weights = floatsOf(bytes, floatType(tensor), precision)
     const start = offset / widthOf(tensor)
     yield { weights, start, stream, ...(stats && { stats: statsOf(source, start, weights) }) }
@@ -69,9 +75,6 @@ export function statsOf({ weight: { rows }, stats = {} }: Source, start: number,
     }),
   )
 }
-
-/** Large enough to hide the cost of a read, small enough to stay in the cache until the loops have seen it. */
-export const CHUNK_BYTES = 1 << 20
 
 /** The elements as floats to compute with: a view where types agree, else a widened copy. */
 export function floatsOf(bytes: Uint8Array, type: FloatType, precision: Precision): Floats {

@@ -2,7 +2,8 @@ import { PareError } from '@pare/onnx'
 import type { Candidates, Kernel, SaliencyRange } from './backend.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
-import { CHUNK_BYTES, type Reading, readChunks, type Source } from './stream.js'
+import { saliencyOf } from './saliency.js'
+import { type Reading, readChunks, type Source } from './stream.js'
 
 /** Which elements of one weight are masked: those with a saliency below `below`, and of those equal to it the ones before element `until`. */
 export interface Threshold {
@@ -57,18 +58,21 @@ async function histogram(sources: readonly Source[], scoring: Scoring) {
   const { kernel, precision } = scoring
   const counts = new Float64Array(BUCKETS)
   const zeros: number[] = []
-  const own = kernel.counts.fill(0)
+  kernel.clear()
   let seen = 0
+  let zerosBefore = 0
   for (const source of sources) {
-    const zerosBefore = own[ZEROS[precision]]!
-    for await (const chunk of readChunks(source, scoring)) kernel.histogram(chunk)
+    for await (const chunk of readChunks(source, scoring)) await kernel.histogram(chunk)
+    const own = await kernel.counts()
     zeros.push(own[ZEROS[precision]]! - zerosBefore)
+    zerosBefore = own[ZEROS[precision]]!
     if (notFinite(own, precision) > 0) throw await nameNotFinite(source, scoring)
     seen += source.elements
     if (seen > 2 ** 31 || source === sources.at(-1)) {
       for (let b = 0; b < BUCKETS; b++) counts[b]! += own[b]!
-      own.fill(0)
+      kernel.clear()
       seen = 0
+      zerosBefore = 0
     }
   }
   return { counts, zeros }
@@ -88,12 +92,11 @@ async function narrow(sources: readonly Source[], digits: readonly number[], sco
   const { low, high } = rangeOf(digits, precision)
   const counts = new Float64Array(BUCKETS)
   const digitOf = digitReader(precision)
-  const buffer = precision === 'f32' ? new Float32Array(CHUNK_BYTES / 2) : new Float64Array(CHUNK_BYTES / 2)
   for (const source of sources) {
     for await (const chunk of readChunks(source, scoring)) {
-      kernel.saliency(chunk, buffer)
-      for (let i = 0; i < chunk.weights.length; i++) {
-        const s = buffer[i]!
+      const saliency = await saliencyOf(kernel, chunk)
+      for (let i = 0; i < saliency.length; i++) {
+        const s = saliency[i]!
         if (s >= low && s <= high) counts[digitOf(s, digits.length)]!++
       }
     }
@@ -165,7 +168,7 @@ async function collect(
   { into, scoring }: { into: Candidates; scoring: Scoring },
 ): Promise<number> {
   let below = 0
-  for await (const chunk of readChunks(source, scoring)) below += scoring.kernel.collect(chunk, range, into)
+  for await (const chunk of readChunks(source, scoring)) below += await scoring.kernel.collect(chunk, range, into)
   return below
 }
 
@@ -174,7 +177,7 @@ async function nthTie(source: Source, { value, n }: { value: number; n: number }
   for await (const chunk of readChunks(source, scoring)) {
     const { length } = chunk.weights
     const into = { saliency: new Float64Array(length), index: new Float64Array(length), length: 0 }
-    scoring.kernel.collect(chunk, { low: value, high: value }, into)
+    await scoring.kernel.collect(chunk, { low: value, high: value }, into)
     if (seen + into.length > n) return into.index[n - seen]!
     seen += into.length
   }

@@ -1,6 +1,7 @@
-import type { Kernel } from './backend.js'
+import type { Kernel, UnitLayout } from './backend.js'
 import type { Met } from './calibrate/spread.js'
 import type { Slice, Weight } from './contract.js'
+import { product } from './operators.js'
 import type { Norm } from './plan.js'
 import { randomStream } from './random.js'
 import { elementsOf, type Reading, readChunks } from './stream.js'
@@ -38,49 +39,21 @@ export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring
       stream: randomStream(seed, id),
       ...met?.get(id),
     }
-    for await (const chunk of readChunks(source, reading)) {
-      const values = chunk.weights.slice()
-      kernel.saliency(chunk, values)
-      addChunk(scores, { values, start: chunk.start }, slice, norm)
-    }
+    const layout = { inner: innerOf(slice), units: slice.units, put: PUT[norm] }
+    for await (const chunk of readChunks(source, reading)) await kernel.addScores(chunk, layout, scores)
   }
   return finished(scores, scored, norm)
 }
 
-/** Whether the axis of a slice is that of a weight's outputs. */
-function isMade({ tensor: { shape }, axis }: Slice, weight: Weight | undefined): boolean {
-  const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1)
-  return weight !== undefined && shape[axis] === weight.rows.out && inner === weight.rows.after
-}
+const PUT = { l1: 'sum', mean: 'sum', l2: 'squares', max: 'max' } as const satisfies Record<Norm, UnitLayout['put']>
 
-/** Adds the saliencies of some consecutive elements of a slice to the scores of their units. A saliency of −∞ is that of a zero. */
-function addChunk(
-  scores: Float64Array,
-  { values, start }: { values: Float32Array | Float64Array; start: number },
-  { tensor, axis, units }: Slice,
-  norm: Norm,
-): void {
-  const inner = tensor.shape.slice(axis + 1).reduce((a, b) => a * b, 1)
-  const [squares, max] = [norm === 'l2', norm === 'max']
-  const { length } = values
-  let position = Math.floor(start / inner) % units.length
-  let end = inner - (start % inner)
-  for (let i = 0; i < length; end += inner) {
-    const stop = Math.min(end, length)
-    const unit = units[position]!
-    if (unit >= 0) {
-      let score = scores[unit]!
-      for (; i < stop; i++) {
-        const value = values[i]!
-        if (value === -Infinity) continue
-        if (max) score = Math.max(score, value)
-        else score += squares ? value * value : value
-      }
-      scores[unit] = score
-    }
-    i = stop
-    if (++position === units.length) position = 0
-  }
+/** Elements from one position of a slice's axis to the next. */
+const innerOf = ({ tensor: { shape }, axis }: Slice) => product(shape.slice(axis + 1))
+
+/** Whether the axis of a slice is that of a weight's outputs. */
+function isMade(slice: Slice, weight: Weight | undefined): boolean {
+  const { tensor, axis } = slice
+  return weight !== undefined && tensor.shape[axis] === weight.rows.out && innerOf(slice) === weight.rows.after
 }
 
 function finished(scores: Float64Array, slices: readonly Slice[], norm: Norm): Float64Array {

@@ -1,6 +1,7 @@
-import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange } from './backend.js'
+import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange, UnitLayout } from './backend.js'
 import type { Expression } from './contract.js'
 import { ZEROS } from './keys.js'
+import { putTogether } from './unit-layout.js'
 import { CAPACITY, instantiate, positionOf } from './vector-loops.js'
 
 /** The f32 loops with four elements at a time, compiled for one expression. `compiles` says which expressions have a vector form. */
@@ -8,7 +9,8 @@ export function webassembly(expression: Expression): Kernel {
   const { loops, areas } = instantiate(expression)
   const { counts, header, weights, results, bits, positions, statistics } = areas
   return {
-    counts,
+    clear: () => void counts.fill(0),
+    counts: () => counts,
     saliency: (chunk, target) => forPieces(chunk, (piece, at) => saliency(piece, target.subarray(at))),
     histogram: (chunk) => forPieces(chunk, histogram),
     collect(chunk, range, into) {
@@ -19,6 +21,7 @@ export function webassembly(expression: Expression): Kernel {
       return below
     },
     mask: (chunk, below, ties, target) => forPieces(chunk, (piece, at) => mask(piece, { below, ties }, target.subarray(at))),
+    addScores: (chunk, layout, scores) => forPieces(chunk, (piece) => addScores(piece, layout, scores)),
   }
 
   function saliency(piece: Chunk, target: Floats): void {
@@ -50,6 +53,11 @@ export function webassembly(expression: Expression): Kernel {
     if (target instanceof Uint32Array) target.set(bits.subarray(0, length))
     // Half-width elements were widened: what is zero now was zero or is masked.
     else for (let i = 0; i < length; i++) target[i]! &= -(bits[i] !== 0)
+  }
+
+  function addScores(piece: Chunk, layout: UnitLayout, scores: Float64Array): void {
+    loops.saliency(load(piece).count)
+    putTogether(results.subarray(0, piece.weights.length), piece.start, layout, scores)
   }
 
   /** Puts weights into memory, followed by zeros up to a multiple of four: they are counted as zeros, and taken off again. */

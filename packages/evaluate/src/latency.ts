@@ -3,6 +3,7 @@ import { openModel, PareError } from '@pare/onnx'
 import { type Integers, integersOf } from './counted.js'
 import { checkSameInputs, fixedBatch, inputsOf, type Sizes, sizesFor } from './latency-inputs.js'
 import { type Estimate, FEWEST_RUNS, medianOf, type SpeedVerdict, speedupOf, verdictOf } from './latency-statistics.js'
+import type { Provider } from './provider.js'
 import type { Progress } from './request.js'
 import { openSession, type Runtime, type Session } from './runtime.js'
 
@@ -10,7 +11,7 @@ import { openSession, type Runtime, type Session } from './runtime.js'
 export interface LatencyRequest {
   readonly reference: string
   readonly pruned: string
-  /** Numbers of threads to try. Default: 1 and all cores. */
+  /** Numbers of threads to try. Default: 1 and all cores; of a provider other than 'cpu' all cores, which only help it. */
   readonly threads?: readonly number[]
   /** Batches to try. Default: 1 and 8, or the one that the model has for good. */
   readonly batches?: readonly number[]
@@ -26,7 +27,7 @@ export interface LatencyRequest {
 
 export interface Latency {
   readonly cases: readonly LatencyCase[]
-  readonly executionProvider: string
+  readonly executionProvider: Provider
   /** Version of ONNX Runtime. */
   readonly onnxruntime: string
 }
@@ -65,7 +66,8 @@ export async function measureLatency(
   request: LatencyRequest,
   onProgress: (progress: Progress) => void = () => {},
 ): Promise<Latency> {
-  const threads = [...new Set(request.threads ?? [1, availableParallelism()])]
+  const usual = runtime.provider === 'cpu' ? [1, availableParallelism()] : [availableParallelism()]
+  const threads = [...new Set(request.threads ?? usual)]
   const integers = await integersIn(request.reference)
   const cases: LatencyCase[] = []
   for (const [turn, count] of threads.entries()) {
@@ -79,7 +81,7 @@ export async function measureLatency(
       cases.push({ threads: count, batch, ...(await timeBoth([reference, pruned], { batch, request, integers, share })) })
     }
   }
-  return { cases, executionProvider: 'cpu', onnxruntime: runtime.version }
+  return { cases, executionProvider: runtime.provider, onnxruntime: runtime.version }
 }
 
 function batchesFor(model: Session, wanted: readonly number[] | undefined): readonly number[] {

@@ -24,10 +24,17 @@ const group = z
   })
   .describe('units that go together from all tensors they are in')
 
+const provedStep = z
+  .enum(['cut', 'permute'])
+  .describe(
+    'cut: the smaller model computes what the masked one does; permute: units changed places, and nothing else. Default: cut',
+  )
+
 const proof = z.union([
-  z.object({ proved: z.literal(false) }),
+  z.object({ proved: z.literal(false), step: provedStep.optional() }),
   z.object({
     proved: z.literal(true),
+    step: provedStep.optional(),
     difference: number.describe('largest difference of an output, relative to the largest element of that output'),
     tolerance: number.describe('the largest that is allowed'),
     runs: count.describe('made-up inputs that were compared'),
@@ -66,7 +73,7 @@ export const modelResult = z.object({
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
   calibration: z
-    .object({ path: z.string(), sha256: z.string(), samples: count.optional() })
+    .object({ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() })
     .optional()
     .describe('the data, or the file of statistics, that criteria looked at'),
   metric: z.string().optional().describe('the metric the gate looks at'),

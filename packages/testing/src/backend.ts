@@ -4,6 +4,7 @@ import {
   type Candidates,
   type Expression,
   type Floats,
+  type Kernel,
   notFinite,
   type Precision,
   randomStream,
@@ -13,50 +14,97 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-/** Holds a backend to the reference: every expression, every loop, bit for bit. */
-export function testBackend(backend: Backend): void {
-  describe.each(['f32', 'f64'] as const)(`backend ${backend.name}, %s`, (precision) => {
-    test('saliencies equal the reference', () => {
-      check(precision, ({ expression, chunk }) => {
-        const [mine, theirs] = [floats(precision, chunk.weights.length), floats(precision, chunk.weights.length)]
-        backend.compile(expression, precision).saliency(chunk, mine)
-        reference.compile(expression, precision).saliency(chunk, theirs)
-        expect(mine).toEqual(theirs)
-      })
-    })
+export interface BackendTestOptions {
+  /** Random cases for each law. Default: 200 */
+  readonly runs?: number
+}
 
-    test('histograms equal the reference', () => {
-      check(precision, ({ expression, chunk }) => {
-        const kernels = [backend, reference].map((one) => one.compile(expression, precision))
-        const [mine, theirs] = kernels.map((kernel) => {
-          kernel.counts.fill(0)
-          kernel.histogram(chunk)
-          return filled(kernel.counts, precision)
+/** Holds a backend to the reference: every expression, every loop, bit for bit. */
+export function testBackend(backend: Backend, { runs = 200 }: BackendTestOptions = {}): void {
+  describe.each(['f32', 'f64'] as const)(`backend ${backend.name}, %s`, (precision) => {
+    const check = (law: (one: Case) => Promise<void>) => fc.assert(fc.asyncProperty(cases(precision), law), { numRuns: runs })
+    const both = <T>({ expression }: Case, work: (kernel: Kernel) => Promise<T>) =>
+      Promise.all([backend, reference].map((one) => work(one.compile(expression, precision))))
+
+    test('saliencies equal the reference', () =>
+      check(async (one) => {
+        const [mine, theirs] = await both(one, async (kernel) => {
+          const target = floats(precision, one.chunk.weights.length)
+          await kernel.saliency(one.chunk, target)
+          return target
         })
         expect(mine).toEqual(theirs)
-      })
-    })
+      }))
 
-    test('what is collected equals the reference', () => {
-      check(precision, ({ expression, chunk, range }) => {
-        const [mine, theirs] = [candidates(chunk.weights.length), candidates(chunk.weights.length)]
-        const below = backend.compile(expression, precision).collect(chunk, range, mine)
-        expect(below).toBe(reference.compile(expression, precision).collect(chunk, range, theirs))
+    test('histograms equal the reference, chunk after chunk until they are cleared', () =>
+      check(async (one) => {
+        const [mine, theirs] = await both(one, async (kernel) => {
+          const seen: unknown[] = []
+          for (const times of [2, 1]) {
+            kernel.clear()
+            for (let i = 0; i < times; i++) await kernel.histogram(one.chunk)
+            seen.push(filled(await kernel.counts(), precision))
+          }
+          return seen
+        })
         expect(mine).toEqual(theirs)
-      })
-    })
+      }))
 
-    test.each([true, false])('masks equal the reference, ties included: %s', (ties) => {
-      check(precision, ({ expression, chunk, range }) => {
-        const bits = () => new Uint32Array(chunk.weights.slice().buffer)
-        const [mine, theirs] = [bits(), bits()]
-        backend.compile(expression, precision).mask(chunk, range.low, ties, mine)
-        reference.compile(expression, precision).mask(chunk, range.low, ties, theirs)
+    test('what is collected equals the reference', () =>
+      check(async (one) => {
+        const [mine, theirs] = await both(one, async (kernel) => {
+          const into = candidates(one.chunk.weights.length)
+          const below = await kernel.collect(one.chunk, one.range, into)
+          return { below, into }
+        })
         expect(mine).toEqual(theirs)
-      })
-    })
+      }))
+
+    test('what does not fit is counted, not kept', () =>
+      check(async (one) => {
+        const [mine, theirs] = await both(one, async (kernel) => {
+          const into = candidates(3)
+          await kernel.collect(one.chunk, { low: -3e38, high: 3e38 }, into)
+          return into
+        })
+        expect(mine).toEqual(theirs)
+      }))
+
+    test.each([true, false])('masks equal the reference, ties included: %s', (ties) =>
+      check(async (one) => {
+        const [mine, theirs] = await both(one, async (kernel) => {
+          const bits = new Uint32Array(one.chunk.weights.slice().buffer)
+          await kernel.mask(one.chunk, one.range.low, ties, bits)
+          return bits
+        })
+        expect(mine).toEqual(theirs)
+      }))
+
+    test.each(['sum', 'squares', 'max'] as const)('scores of units, put together by %s, are those of the reference', (put) =>
+      check(async (one) => {
+        const layout = { ...one.layout, put }
+        // Sizes whose squares and sums are numbers of f32, and neither 0 nor subnormal.
+        const weights = one.chunk.weights.map((weight) => Math.sign(weight) * (0.1 + (Math.abs(weight) % 1000)))
+        const chunk = { ...one.chunk, weights }
+        const [mine, theirs, sizes] = await Promise.all(
+          [backend, reference, reference].map(async (from, i) => {
+            const scores = new Float64Array(3)
+            const expression: Expression = i < 2 ? PLAIN : { op: 'abs', of: PLAIN }
+            await from.compile(expression, precision).addScores(chunk, layout, scores)
+            return scores
+          }),
+        )
+        for (let unit = 0; unit < 3; unit++) {
+          const [score, expected] = [mine![unit]!, theirs![unit]!]
+          if (Number.isNaN(expected)) expect(score).toBeNaN()
+          else expect(Math.abs(score - expected)).toBeLessThanOrEqual(1e-6 * sizes![unit]!)
+        }
+      }))
   })
 }
+
+/** Positive and negative terms. */
+const PLAIN: Expression = { op: 'subtract', left: { op: 'weight' }, right: { op: 'constant', value: 1 } }
 
 interface Case {
   readonly expression: Expression
@@ -67,10 +115,7 @@ interface Case {
     readonly stats: Record<string, Floats>
   }
   readonly range: { readonly low: number; readonly high: number }
-}
-
-function check(precision: Precision, law: (one: Case) => void): void {
-  fc.assert(fc.property(cases(precision), law), { numRuns: 200 })
+  readonly layout: { readonly inner: number; readonly units: Int32Array }
 }
 
 function cases(precision: Precision): fc.Arbitrary<Case> {
@@ -95,6 +140,10 @@ function cases(precision: Precision): fc.Arbitrary<Case> {
         return { ...chunk, stats: { a: floatsOf(more.slice(0, length)), "b'\n": floatsOf(more.slice(40, 40 + length)) } }
       }),
     range: fc.tuple(number, number).map(([a, b]) => ({ low: Math.min(a, b) + 0, high: Math.max(a, b) + 0 })),
+    layout: fc.record({
+      inner: fc.constantFrom(1, 3, 40),
+      units: fc.array(fc.integer({ min: -1, max: 2 }), { minLength: 1, maxLength: 7 }).map((list) => Int32Array.from(list)),
+    }),
   })
 }
 
@@ -139,6 +188,7 @@ const candidates = (length: number): Candidates => ({
 function filled(counts: Uint32Array, precision: Precision): [number, number][] {
   const outermost = notFinite(counts, precision)
   const edge = ZEROS[precision]
-  const inner = [...counts.entries()].filter(([bucket, count]) => count > 0 && bucket >= edge && bucket < BUCKETS - 1 - edge)
+  const inner: [number, number][] = []
+  for (let bucket = edge; bucket < BUCKETS - 1 - edge; bucket++) if (counts[bucket]! > 0) inner.push([bucket, counts[bucket]!])
   return [...inner, [BUCKETS, outermost]]
 }

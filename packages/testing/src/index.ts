@@ -1,5 +1,5 @@
 export { type ArrayInput, arrayForward } from './array-forward.js'
-export { testBackend } from './backend.js'
+export { type BackendTestOptions, testBackend } from './backend.js'
 export { type CriterionTestOptions, testCriterion } from './criterion.js'
 export { type CutStructureOptions, testCutStructure } from './cut-structure.js'
 export { testStructure } from './structure.js'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { countMacs, countParameters } from '@pare/core'
-import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
+import type { Latency, LatencyCase, LatencyRequest, Provider } from '@pare/evaluate'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -8,6 +8,7 @@ import { bytesOf } from '../facts.js'
 import { formatBytes, formatCount } from '../format.js'
 import { present } from '../settings.js'
 import { renderTable } from '../table.js'
+import { childOf, type Engine } from '../work.js'
 
 export interface BenchOptions {
   readonly threads?: number[]
@@ -16,6 +17,7 @@ export interface BenchOptions {
   readonly runs?: number
   readonly seconds?: number
   readonly seed?: number
+  readonly provider?: Provider
 }
 
 /** What `--json` prints. */
@@ -38,10 +40,11 @@ export interface ModelSize {
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
 export async function bench(context: Context, reference: string, pruned: string, options: BenchOptions): Promise<number> {
   const { cwd } = context.io
-  const { batch, ...more } = options
+  const { batch, provider, ...more } = options
   const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
-  const latency = await time({ ...paths, ...more, ...present({ batches: batch }) }, context)
+  const request = { ...paths, ...more, ...present({ batches: batch }) }
+  const latency = await time(request, present({ provider }), context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
   say(context, render(result))
@@ -54,18 +57,22 @@ async function sizeOf(path: string, cwd: string): Promise<ModelSize> {
   return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(file.model) }
 }
 
-async function time(request: LatencyRequest, { io, progress }: Context): Promise<Latency> {
+async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {
   const { benchModels } = await import('@pare/evaluate')
   const activity = progress.begin('timing both models in turn')
   try {
-    return await benchModels(request, { signal: io.signal, onProgress: ({ done, total }) => activity.update(done, total ?? 0) })
+    return await benchModels(request, {
+      ...childOf(engine),
+      signal: io.signal,
+      onProgress: ({ done, total }) => activity.update(done, total ?? 0),
+    })
   } finally {
     activity.end()
   }
 }
 
 function render(result: BenchResult): string {
-  const { reference, pruned, cases, onnxruntime } = result
+  const { reference, pruned, cases, onnxruntime, executionProvider } = result
   const size = (name: string, one: number | null, other: number | null, format: (value: number) => string) =>
     one === null || other === null ? [name, '?', '?', ''] : [name, format(one), format(other), `${ratio(other / one)}×`]
   const sizes = renderTable(
@@ -89,7 +96,7 @@ function render(result: BenchResult): string {
     '',
     renderTable(head, rows),
     '',
-    `Medians of a run on ONNX Runtime ${onnxruntime}, CPU.${describeSizes(cases)}`,
+    `Medians of a run on ONNX Runtime ${onnxruntime}, ${executionProvider}.${describeSizes(cases)}`,
   ].join('\n')
 }
 

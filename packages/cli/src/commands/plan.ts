@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { applyPlan, planOf } from '@pare/core'
+import { planOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -9,8 +9,8 @@ import { hashModel } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
 import { writePlan } from '../plan-files.js'
-import { decide } from '../prune.js'
-import { readStepData, readSteps } from '../step-options.js'
+import { decide, recovered } from '../prune.js'
+import { readRecover, readStepData, readSteps } from '../step-options.js'
 import type { PruneOptions } from './prune.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
@@ -19,20 +19,20 @@ export async function plan(context: Context, model: string, options: PruneOption
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
   const data = await readStepData(options, { steps, cwd: io.cwd, command: 'plan' })
-  const seed = options.seed ?? 1
+  const { seed = 1, provider = 'cpu' } = options
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
   await using hashing = hashModel(file)
-  const decision = { steps, seed, cwd: io.cwd, hashes: () => hashing.digest(), ...(data && { calibration: data }) }
-  const { planned, calibration, warnings } = await decide(file.model, decision, { signal: io.signal, progress, label: model })
+  const how = { steps, seed, recover: readRecover(options, data), engine: { provider }, ...(data && { calibration: data }) }
+  const work = { signal: io.signal, progress, label: model }
+  const decision = { ...how, cwd: io.cwd, hashes: () => hashing.digest() }
+  const { planned, calibration, warnings } = await decide(file.model, decision, work)
   for (const warning of warnings) progress.note(`warning: ${model}: ${warning}`)
+  const { pruned, repairs, repair } = await recovered(file.model, planned.steps, how, work)
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, planned.steps, calibration)))
-  const { sparsity, groups } = await factsOf({
-    model: file.model,
-    pruned: await applyPlan(file.model, { seed, steps: planned.steps }),
-    planned,
-  })
+  const all = [...planned.steps, ...repairs]
+  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, all, calibration)))
+  const { sparsity, groups } = await factsOf({ model: file.model, pruned, planned })
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -42,7 +42,9 @@ export async function plan(context: Context, model: string, options: PruneOption
     ...(calibration && { calibration }),
     sparsity,
     groups,
+    ...(repair && { repair }),
     declined: planned.declined,
+    executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),
   })
   say(

@@ -47,7 +47,7 @@ function overridesOf(models: readonly string[], options: RunCommandOptions): Ove
     ...stepOverridesOf(options),
     // Commander says true where nothing was said: then the config decides.
     prove: prove === false ? false : undefined,
-    recover: options.recover,
+    ...{ recover: options.recover, provider: options.provider },
     ...{ data, metric, batch, tokenizer, length, stride, calibrate, samples },
   })
 }

@@ -29,7 +29,7 @@ export async function selectNm(sources: readonly Source[], { n, m }: NmRule, sco
     const channels = channelsOf(source.weight)
     let masked = 0
     for await (const chunk of readStripes(source, nmStripes(source.weight, { n, m }), scoring)) {
-      const saliency = saliencyOf(scoring.kernel, chunk)
+      const saliency = await saliencyOf(scoring.kernel, chunk)
       const mask = maskNm(saliency, chunk.start, { channels, rule: { n, m } })
       for (let e = 0; e < mask.length; e++) masked += mask[e]! | (-(saliency[e] === -Infinity) & 1)
     }

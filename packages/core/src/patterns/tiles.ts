@@ -97,7 +97,7 @@ const streamsOf = (tiled: readonly Tiled[], scoring: Scoring) => tiled.map((each
 
 async function* readTiles({ source, tiling }: Tiled, scoring: Scoring): AsyncGenerator<Tiles> {
   for await (const chunk of readStripes(source, tiling.stripes, scoring)) {
-    yield scoreTiles(saliencyOf(scoring.kernel, chunk), chunk.start, tiling).tiles
+    yield scoreTiles(await saliencyOf(scoring.kernel, chunk), chunk.start, tiling).tiles
   }
 }
 

@@ -79,7 +79,7 @@ async function eachRow(
     const { channels, inner } = channelsOf(weight)
     const source = judging.sourceOf(weight)
     for await (const chunk of readStripes(source, { period: channels * inner, step: channels * inner }, judging)) {
-      const saliency = saliencyOf(judging.kernel, chunk)
+      const saliency = await saliencyOf(judging.kernel, chunk)
       for (let o = 0; o < saliency.length; o += channels * inner) {
         for (let lane = 0; lane < inner; lane++) {
           for (const start of runs) {

@@ -13,6 +13,7 @@ import { type Done, type Measurements, measurementsOf, requestsOf, type Treatmen
 export interface Repairing {
   readonly reference: Model
   readonly forward: Forward
+  readonly onUntold?: ((values: readonly string[]) => void) | undefined
   readonly origins: Origins
   /** Ids of weights whose zeros stay. */
   readonly masked: ReadonlySet<string>
@@ -41,8 +42,8 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, g
     }
   }
   if (treatments.length === 0) return done
-  const { forward, signal } = given
-  const totals = await measureSites(model, treatments.flatMap(requestsOf), { forward, ...(signal && { signal }) })
+  const { forward, onUntold, signal } = given
+  const totals = await measureSites(model, treatments.flatMap(requestsOf), { forward, onUntold, ...(signal && { signal }) })
   for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), given))
   return done
 }
