@@ -1,4 +1,4 @@
-import { type BatchStatistics, gradient, inBlocks, type LossOptions, withLoss } from '@pare/autograd'
+import { type BatchStatistics, gradient, type LossOptions, withLoss } from '@pare/autograd'
 import { editGraph, editModel, type Model, makeValueInfo, type Tensor } from '@pare/onnx'
 
 /** The two models of a training. Weights are inputs of both. */
@@ -25,13 +25,11 @@ export interface GraphRequest {
   readonly weights: readonly string[]
   /** Whether BatchNormalization uses the statistics of the batch, and its own follow. */
   readonly batchStatistics: boolean
-  /** Channels in a block of the layout that is fastest here, see `blockSizeOf`. Default: 1, no blocks */
-  readonly blockSize?: number
 }
 
 export type BuildGraphs = (model: Model, request: GraphRequest) => Promise<Graphs>
 
-export const buildGraphs: BuildGraphs = async (model, { losses, output, weights, batchStatistics, blockSize = 1 }) => {
+export const buildGraphs: BuildGraphs = async (model, { losses, output, weights, batchStatistics }) => {
   const { model: judged, loss, parts } = withLoss(model, losses)
   const options = { of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze' } as const
   const { model: training, gradients, statistics, frozen } = await gradient(judged, options)
@@ -42,7 +40,7 @@ export const buildGraphs: BuildGraphs = async (model, { losses, output, weights,
     ...gradients.values(),
     ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
   ]
-  return { training: await inBlocks(withOnly(training, outputs), blockSize), judging, loss, parts, gradients, statistics, frozen }
+  return { training: withOnly(training, outputs), judging, loss, parts, gradients, statistics, frozen }
 }
 
 /** The model with these outputs and no others. */

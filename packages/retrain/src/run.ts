@@ -7,7 +7,6 @@ import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
-import { blockSizeOf } from './block-size.js'
 import { checkDeclared, checkLabels, openFeed } from './feed.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
 import { type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
@@ -89,7 +88,6 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   const graphs = await (talking.build ?? buildGraphs)(model, {
     ...{ losses: chosen.parts, output, weights: trainable.map(({ id }) => id) },
     batchStatistics: request.statistics !== 'keep',
-    blockSize: await blockSizeOf(runtime),
   })
   const areas = areasOf(optimizerOf(request), {
     accumulates: (request.accumulate ?? 1) > 1,
