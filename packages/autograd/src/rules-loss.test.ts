@@ -9,7 +9,7 @@ describe('losses', () => {
       const rest = pick<number[]>(draw, [], [3], [2, 2])
       const labels = (shape: readonly number[]) => filled(shape, (index) => index.reduce((a, b) => a + b, 1) % classes, 'int64')
       return {
-        nodes: `y = SoftmaxCrossEntropyLoss<reduction = "${pick(draw, 'mean', 'sum', 'none')}"${pick(draw, '', ', ignore_index = 1')}>(x, labels)`,
+        nodes: `y = SoftmaxCrossEntropyLoss<reduction = "${pick(draw, 'mean', 'sum', 'none')}"${pick(draw, '', ', ignore_index = 0')}>(x, labels)`,
         inputs: { x: ['N', classes, ...rest], labels: { shape: ['N', ...rest], fixed: labels } },
       }
     },

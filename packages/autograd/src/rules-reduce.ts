@@ -33,8 +33,8 @@ const mean: Rule = (site) => {
 /** A reduction over some axes whose gradient is written from x, and from y and ȳ with those axes as axes of size 1. */
 function over(rule: (site: Site, x: string, y: string, g: string, axes: readonly number[]) => string): Rule {
   return (site) => {
-    const axes = reducedAxes(site)
-    if (axes === undefined) return [site.gradient]
+    // Over no axes it is done for each element by itself.
+    const axes = reducedAxes(site) ?? []
     const [y, g] = [kept(site, site.output(0), axes), kept(site, site.gradient, axes)]
     return [rule(site, site.input(0), y, g, axes)]
   }
@@ -48,6 +48,7 @@ export function toExtremes(site: Site, x: string, y: string, g: string, axes: re
 
 /** y = Π x  ⇒  x̄ᵢ = ȳ Π of the others: y / xᵢ, where one is 0 the product of the rest there and 0 elsewhere, where several are 0 nothing. */
 function ofProduct(site: Site, x: string, _y: string, g: string, axes: readonly number[]): string {
+  if (axes.length === 0) return g
   const [zero, one] = [site.emit.float(0), site.emit.float(1)]
   const isZero = site.emit.node('Equal', [x, zero])
   const zeros = site.sum(site.emit.node('Cast', [isZero], { to: 1n }), axes)

@@ -6,6 +6,7 @@ import type { ModelHashes } from './hash-model.js'
 import { showPath } from './paths.js'
 import { phasesOf } from './phases.js'
 import type { Recover } from './recover.js'
+import { emptiedLayers } from './removed.js'
 import type { Engine, Work } from './work.js'
 
 export interface Decision {
@@ -35,6 +36,7 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const planned = await makePlan(model, steps, { seed, signal: work.signal, onProgress, ...opened?.options })
   const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
-  const warnings = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
+  const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
+  const warnings = [...told, ...emptiedLayers(planned.steps)]
   return { planned, warnings, ...(opened && { calibration: await opened.facts() }) }
 }

@@ -1,4 +1,5 @@
 export type { Loss } from '@pare/autograd'
+export { type DataLoss, type LossDataOptions, lossOver } from './differentiate.js'
 export type { HeldOut } from './held-out.js'
 export { chooseLoss, type DistillWeights } from './losses.js'
 export type { MovementOptions } from './movement.js'

@@ -27,7 +27,7 @@ export interface ChosenLoss {
 /** Inputs that the losses add to the model. */
 export const TARGET = 'pare/target'
 const TEACHER = 'pare/teacher'
-const IGNORED = -100
+export const IGNORED = -100
 
 export interface LossQuestion {
   /** What the user says. Default: what model and data suggest. */

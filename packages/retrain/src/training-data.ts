@@ -34,14 +34,14 @@ export async function openTrainingData(model: Model, options: TrainingDataOption
   return { samples, inputs, output, source: openSource(samples, options), isText: samples.tokens !== undefined }
 }
 
-function inputsOf({ graph }: Model): ModelValue[] {
+export function inputsOf({ graph }: Model): ModelValue[] {
   const stored = new Set(graph.initializers.map(({ name }) => name))
   return graph.inputs.flatMap(({ name, type, shape = [] }) =>
     type === undefined || stored.has(name) ? [] : [{ name, type, shape: shape.map((dim) => dim ?? '') }],
   )
 }
 
-function outputOf({ graph }: Model, wanted: string | undefined): string {
+export function outputOf({ graph }: Model, wanted: string | undefined): string {
   const names = graph.outputs.map(({ name }) => name)
   const found =
     wanted === undefined ? (names.find((name) => name === 'logits') ?? names[0]) : names.find((name) => name === wanted)

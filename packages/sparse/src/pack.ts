@@ -107,3 +107,35 @@ function forEachNonZero(
 function stored(values: Float32Array, precision: Precision): StoredValues {
   return precision === 'f16' ? float32ToFloat16(values) : values
 }
+
+/** Share of the elements of stored tiles that must not be zero for tiles to pay: they are about 1.2 times as fast for an element, and take less memory. */
+const FULL = 0.8
+const TILES: readonly TileSize[] = [
+  { rows: 4, columns: 1 },
+  { rows: 1, columns: 4 },
+]
+
+/** Tiles of four outputs or four inputs where the zeros lie in such, else single elements. Larger tiles along an axis consist of these. */
+export function chooseFormat(weight: DenseWeight, precision: Precision = 'f32'): PackedRows | PackedTiles {
+  const rows = packRows(weight, precision)
+  const entries = rows.values.length
+  for (const size of entries === 0 ? [] : TILES) {
+    if (entries >= FULL * size.rows * size.columns * countTiles(rows, size)) return packTiles(weight, size, precision)
+  }
+  return rows
+}
+
+function countTiles({ out, in: inputs, starts, columns }: PackedRows, size: TileSize): number {
+  const seen = new Int32Array(Math.ceil(inputs / size.columns)).fill(-1)
+  let count = 0
+  for (let row = 0; row < out; row++) {
+    const band = Math.floor(row / size.rows)
+    for (let t = starts[row]!; t < starts[row + 1]!; t++) {
+      const tile = Math.floor(columns[t]! / size.columns)
+      if (seen[tile] === band) continue
+      seen[tile] = band
+      count++
+    }
+  }
+  return count
+}

@@ -49,9 +49,8 @@ function reduced(of: Reduce): Operator {
   return (call) => {
     const x = call.input(0)
     const given = listed(call, 'axes', 1)
-    if ((given === undefined || given.length === 0) && call.int('noop_with_empty_axes', 0) === 1) return [x]
-    const all = x.shape.map((_, axis) => axis)
-    const axes = given === undefined || given.length === 0 ? all : given.map((axis) => axisOf(axis, x.shape.length))
+    const none = call.int('noop_with_empty_axes', 0) === 1 ? [] : x.shape.map((_, axis) => axis)
+    const axes = given === undefined || given.length === 0 ? none : given.map((axis) => axisOf(axis, x.shape.length))
     const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
     const rows: number[][] = Array.from({ length: count(kept) }, () => [])
     for (const [i, row] of broadcastOffsets(kept, x.shape).entries()) rows[row]!.push(x.data[i]!)

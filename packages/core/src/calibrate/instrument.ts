@@ -16,7 +16,7 @@ import { product } from '../operators.js'
 import { withoutDead } from '../tidy.js'
 import { traceStatistic } from '../trace.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
-import { findPadding, type Layout, type Mask } from './padding.js'
+import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -67,18 +67,21 @@ export function requestId({ site, statistic, other }: Request): string {
 export async function instrument(
   model: Model,
   requests: readonly Request[],
-  { fillsMask = false }: { readonly fillsMask?: boolean | undefined } = {},
+  { fillsMask = false, ...found }: Instrumenting = {},
 ): Promise<Instrumented> {
   const { shapes } = await inferShapes(model)
-  const padding = await findPadding(model, { fillsMask })
+  const padding = found.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
   const writer = new Writer(opset)
   const untold = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
-    const of = writer.changed(rowsOf(site), traceStatistic(statistic))
-    const reduced = writer.reduced(of, request, other && rowsOf(other))
+    // Rows of two sites are multiplied with each other: those that count must be the same.
+    const [own, others] = [toldOf(site), other && toldOf(other)]
+    const isTold = others === undefined || (typeof own === 'object') === (typeof others === 'object')
+    const of = writer.changed(rowsOf(site, isTold ? own : 'untold'), traceStatistic(statistic))
+    const reduced = writer.reduced(of, request, other && rowsOf(other, isTold ? others! : 'untold'))
     probes.push({ id: requestId(request), reduce: statistic.reduce, ...reduced })
   }
   const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.padded(mask))
@@ -96,15 +99,26 @@ export async function instrument(
   const measuring = withoutDead(model, editModel(model, { graph: instrumented }))
   return { model: measuring, probes, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
 
-  function rowsOf(site: Site): string {
+  /** How padding lies in the rows of a site. */
+  function toldOf({ value, axis, patches }: Site): Layout | 'none' | 'untold' {
+    const layout = padding?.layoutOf(value, axis) ?? 'none'
+    // Windows of a kernel are no positions of the input.
+    return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'untold' : layout
+  }
+
+  function rowsOf(site: Site, told: Layout | 'none' | 'untold'): string {
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
-    const layout = padding?.layoutOf(site.value, site.axis) ?? 'none'
-    // Windows of a kernel are no positions of the input.
-    const told = layout !== 'none' && (site.patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'untold' : layout
     if (told === 'untold') untold.add(site.value)
     return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
   }
+}
+
+export interface Instrumenting {
+  /** Whether an input attention_mask that is added is filled in. Default: false */
+  readonly fillsMask?: boolean | undefined
+  /** Where padding is, as far as that is known. Default: as follows from the model */
+  readonly padding?: Padding | undefined
 }
 
 function unknownShape(value: string): PareError {
@@ -132,7 +146,8 @@ export class Writer {
 
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
-    return once(this.#rows, siteKey(site), () => {
+    const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
+    return once(this.#rows, key, () => {
       const value = this.#node('Cast', [site.value], { to: 1n })
       const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
       return layout === undefined ? rows : this.#node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })

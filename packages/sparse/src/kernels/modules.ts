@@ -59,7 +59,7 @@ export function kernelSet(kinds: readonly TileKind[], { relaxed, memory }: { rel
       unpackColumnsKernel(`unpackColumns ${vectors}`, vectors),
       fillKernel(`fill ${vectors}`, vectors),
     ]),
-    ...ACTIVATIONS.map(activationKernel),
+    ...ACTIVATIONS.map((activation) => activationKernel(activation, { relaxed, half: false })),
     ...kinds.flatMap((kind) => kernelsOf(kind, relaxed)),
   ]
   return {
