@@ -3,10 +3,11 @@ import { createReadStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import type { Loss } from '@pare/autograd'
+import { inBlocks, type Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
+import { blockSize, hasConvolution } from './blocks.js'
 import { checkDeclared, checkLabels, openFeed } from './feed.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
 import { type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
@@ -101,7 +102,7 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   const recipe = recipeOf(request, { samples: source.count, isText: data.isText, fixedBatch, removed })
   await using passes = await openPasses(runtime, {
     ...graphs,
-    ...(await writeGraphs(graphs, folder)),
+    ...(await writeGraphs(runtime, graphs, folder)),
     arena,
     statistics,
     threads,
@@ -147,7 +148,9 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   }
 }
 
-async function writeGraphs({ training, judging }: Graphs, folder: string): Promise<{ training: string; judging: string }> {
+async function writeGraphs(runtime: Runtime, graphs: Graphs, folder: string): Promise<{ training: string; judging: string }> {
+  const size = hasConvolution(graphs.training) ? await blockSize(runtime, folder) : 0
+  const [training, judging] = [await inBlocks(graphs.training, size), await inBlocks(graphs.judging, size)]
   const paths = { training: join(folder, 'training.onnx'), judging: join(folder, 'judging.onnx') }
   await writeModel(training, paths.training)
   await writeModel(judging, paths.judging)
