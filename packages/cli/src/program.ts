@@ -156,6 +156,7 @@ function addBench(program: Command, runs: Runs): void {
     .option('--runs <count>', 'runs of each model in each case', option.number('--runs', benchOption.runs))
     .option('--seconds <time>', 'time for each case, without --runs (default: 2)', option.number('--seconds', option.positive))
     .option('--seed <number>', 'of the order of runs (default: 1)', option.number('--seed', option.seed))
+    .option('--no-sparse', 'do not try sparse weights on sparse kernels')
     .action(runs(async () => (await import('./commands/bench.js')).bench))
   option
     .addProvider(bench)
