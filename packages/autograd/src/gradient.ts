@@ -1,10 +1,11 @@
 import { editGraph, editModel, editNode, type Model, makeValueInfo, type Node, PareError, type Tensor } from '@pare/onnx'
+import { after } from './after.js'
 import { decompose } from './decompose.js'
 import { Emit } from './emit.js'
 import { type Facts, factsOf } from './facts.js'
 import { capturedBy, flowOf } from './flow.js'
 import { lift } from './lift.js'
-import { recompute } from './recompute.js'
+import { type RecomputeOptions, recompute } from './recompute.js'
 import { ruleOf } from './rules.js'
 import { type Gradients, Site } from './site.js'
 import { type BatchStatistics, withBatchStatistics } from './statistics.js'
@@ -65,7 +66,13 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
       const off = wrt
         .filter((name) => !flow.flows.has(name))
         .map((name) => [name, `'${options.of}' does not depend on it`] as const)
-      const written = write(forward, { of: options.of, wrt: reachable, flows: flow.flows, facts })
+      const written = write(forward, {
+        of: options.of,
+        wrt: reachable,
+        flows: flow.flows,
+        facts,
+        inOrder: options.memory !== undefined,
+      })
       const complete = {
         model: withOutputs(written.model, [
           ...written.gradients.values(),
@@ -78,7 +85,7 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
       }
       return options.memory === undefined
         ? complete
-        : { ...complete, model: await recompute(complete.model, { ...options.memory, forward }) }
+        : { ...complete, model: await recompute(complete.model, { ...options.memory, ...written.backward }) }
     } catch (error) {
       if (options.noRule !== 'freeze' || !(error instanceof NoGradient)) throw error
       frozen = new Map([...frozen, ...behind(forward, wrt, error.node).map((name) => [name, error.message] as const)])
@@ -95,6 +102,20 @@ export class NoGradient extends PareError {
   ) {
     super(message, hint === undefined ? {} : { hint })
   }
+}
+
+/** Left to itself ONNX Runtime computes the gradients of all weights at the end, and keeps what they need until then. */
+function weightsFirst(
+  emit: Emit,
+  { inputs }: Node,
+  { given, wrt }: { readonly given: Gradients; readonly wrt: readonly string[] },
+): Gradients {
+  const weights = given.filter((each, i) => each !== undefined && wrt.includes(inputs[i]!))
+  return given.map((each, i) =>
+    each === undefined || wrt.includes(inputs[i]!)
+      ? each
+      : weights.reduce<string>((value, weight) => after(emit, value, weight!), each),
+  )
 }
 
 function noGradient(node: Node, { message, hint }: PareError): NoGradient {
@@ -116,9 +137,17 @@ interface Writing {
   /** Values that depend on `wrt` and that the loss depends on. */
   readonly flows: ReadonlySet<string>
   readonly facts: Facts
+  /** Whether the gradient of a weight is computed before what lies behind its node, so that activations can go. */
+  readonly inOrder: boolean
 }
 
-function write(model: Model, { of, wrt, flows, facts }: Writing): { model: Model; gradients: ReadonlyMap<string, string> } {
+interface Written {
+  readonly model: Model
+  readonly gradients: ReadonlyMap<string, string>
+  readonly backward: Pick<RecomputeOptions, 'forward' | 'gradients'>
+}
+
+function write(model: Model, { of, wrt, flows, facts, inOrder }: Writing): Written {
   const { graph } = model
   const emit = new Emit(model, 'gradient')
   const arrived = new Map<string, string[]>([[of, [one(emit, facts, of)]]])
@@ -137,7 +166,7 @@ function write(model: Model, { of, wrt, flows, facts }: Writing): { model: Model
     const site = new Site(node, emit, facts, { gradients, wanted, outputOf })
     if (capturedBy(node).some((name) => flows.has(name))) throw noGradient(node, site.refuse('it computes in a nested graph'))
     if (!wanted.includes(true)) continue
-    const given = gradientsOf(node, site)
+    const given = inOrder ? weightsFirst(emit, node, { given: gradientsOf(node, site), wrt }) : gradientsOf(node, site)
     for (const [i, name] of node.inputs.entries()) {
       const each = given[i]
       if (each !== undefined && wanted[i]) arrived.set(name, [...(arrived.get(name) ?? []), each])
@@ -151,7 +180,8 @@ function write(model: Model, { of, wrt, flows, facts }: Writing): { model: Model
   const opsets = new Map(model.opsets)
   if (emit.nodes.some(({ domain }) => domain === 'com.microsoft') && !opsets.has('com.microsoft')) opsets.set('com.microsoft', 1)
   const written = editGraph(graph, { nodes: [...nodes, ...emit.nodes], initializers: [...graph.initializers, ...emit.constants] })
-  return { model: editModel(model, { graph: written, opsets }), gradients }
+  const backward = { forward: nodes.length, gradients: new Set([...arrived.values()].flat()) }
+  return { model: editModel(model, { graph: written, opsets }), gradients, backward }
 }
 
 /** ∂loss/∂loss, in the loss's shape: [] or [1]. */

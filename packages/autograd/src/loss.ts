@@ -84,7 +84,7 @@ function lossOf(emit: Emit, { kind, output, ignore = -100, temperature = 1 }: Lo
       return crossEntropy(emit, output, emit.node('Pad', [ids, pads, emit.ints(ignore)]), ignore)
     }
     case 'mse': {
-      const away = emit.node('Sub', [output, target])
+      const away = emit.node('Sub', [output, shapedLike(emit, target, output)])
       return emit.node('ReduceMean', [emit.node('Mul', [away, away])], { keepdims: 0n })
     }
     case 'kl':
@@ -104,13 +104,17 @@ function crossEntropy(emit: Emit, logits: string, labels: string, ignore: number
   return emit.node('SoftmaxCrossEntropyLoss', [rows, flat], { ignore_index: BigInt(ignore), reduction: 'mean' })
 }
 
+/** A target's shape is that of what it is compared with, whatever is declared. */
+function shapedLike(emit: Emit, target: string, value: string): string {
+  return emit.node('Reshape', [target, emit.node('Shape', [value])])
+}
+
 /** T² Σ p (log p − log q) / rows, p = softmax(teacher / T), q = softmax(model / T). */
 function divergence(emit: Emit, logits: string, teacher: string, temperature: number): string {
   const cooled = (value: string) => (temperature === 1 ? value : emit.node('Mul', [value, emit.float(1 / temperature)]))
-  const [logP, logQ] = [teacher, logits].map((value) => emit.node('LogSoftmax', [cooled(value)], { axis: -1n })) as [
-    string,
-    string,
-  ]
+  const [logP, logQ] = [shapedLike(emit, teacher, logits), logits].map((value) =>
+    emit.node('LogSoftmax', [cooled(value)], { axis: -1n }),
+  ) as [string, string]
   const terms = emit.node('Mul', [emit.node('Exp', [logP]), emit.node('Sub', [logP, logQ])])
   const each = emit.node('ReduceSum', [terms, emit.ints([-1])], { keepdims: 0n })
   const mean = emit.node('ReduceMean', [each], { keepdims: 0n })

@@ -2,17 +2,18 @@ import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
 import { type CalibrationSource, needsOf } from './calibration.js'
 import { usage } from './failure.js'
 import { formatCount } from './format.js'
-import { forwardOver, type Ran } from './forward.js'
+import { forwardOver, type Ran, withProgress } from './forward.js'
 import { hashFile } from './hash.js'
 import type { ModelHashes } from './hash-model.js'
 import type { Phases } from './phases.js'
 import { trialsOver } from './trials.js'
+import { collectUntold } from './untold.js'
 import type { Engine, Work } from './work.js'
 
 /** Calibration data in use for one model. */
 export interface OpenCalibration extends AsyncDisposable {
   /** What deciding is given of them. */
-  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured'>
+  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured' | 'onUntold'>
   /** What the plan says of them, once everything is decided. */
   facts(): Promise<CalibrationFacts>
   /** What the user should look at. */
@@ -50,11 +51,12 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
     }
   }
   const ran: Ran = { samples: 0, leftOut: 0 }
+  const untold = collectUntold()
   const forward = forwardOver(run, opening.engine, (result) => Object.assign(ran, result))
   return {
     options: {
-      forward: (model, options) =>
-        forward(model, { ...options, onProgress: (told) => opening.phases.at('running calibration data', told) }),
+      forward: withProgress(forward, (told) => opening.phases.at('running calibration data', told)),
+      onUntold: untold.add,
       trials: trialsOver(run, opening.engine),
     },
     async facts() {
@@ -64,10 +66,12 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
       work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
       return facts
     },
-    warnings: () =>
-      ran.leftOut === 0
+    warnings: () => [
+      ...untold.warnings(),
+      ...(ran.leftOut === 0
         ? []
-        : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`],
+        : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),
+    ],
     [Symbol.asyncDispose]: close,
   }
 }

@@ -35,8 +35,16 @@ export interface PlanFacts {
   readonly macs: { readonly before: number; readonly after: number } | null
 }
 
+export interface Facts {
+  readonly model: Model
+  readonly pruned: Model
+  readonly planned: Planned
+  /** Whether weights that no step masked have changed too. Default: false */
+  readonly retrained?: boolean
+}
+
 /** What `planned` makes of `model`: `pruned`. */
-export async function factsOf({ model, pruned, planned }: { model: Model; pruned: Model; planned: Planned }): Promise<PlanFacts> {
+export async function factsOf({ model, pruned, planned, retrained = false }: Facts): Promise<PlanFacts> {
   const { steps } = planned
   const before = await countMacs(model)
   const after = await countMacs(pruned)
@@ -44,9 +52,10 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
   const cut = cutGroups(steps)
   const { elements, zeros } = await countParameters(model, steps)
   // What is cut changes the number of parameters, and which of them are zero: the smaller model is counted itself.
-  const left = steps.some(({ kind }) => kind === 'cut')
-    ? await countParameters(pruned)
-    : { elements, zeros: { before: zeros.after } }
+  const left =
+    retrained || steps.some(({ kind }) => kind === 'cut')
+      ? await countParameters(pruned)
+      : { elements, zeros: { before: zeros.after } }
   const share = elements === 0 ? 0 : left.zeros.before / left.elements
   return {
     layers,
@@ -101,6 +110,11 @@ function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {
-  const [step, ...more] = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
-  return step !== undefined && more.length === 0 && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
+  const found = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
+  const [step] = found.slice(-1)
+  // Stages of a schedule are one step, taken again and again.
+  const isOne = found.every(
+    ({ kind, structure, criterion }) => kind === 'mask' && structure === step?.structure && criterion === step.criterion,
+  )
+  return step !== undefined && isOne && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
 }

@@ -49,16 +49,14 @@ function addPruning(program: Command, runs: Runs): void {
     .command('prune <model>')
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
-  addOut(
-    addProve(addRunning(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune)))))),
-    './pare-out/<model name>',
-  )
+  addOut(addProve(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(prune))))), './pare-out/<model name>')
   prune.addHelpText(
     'after',
     examples(
       'pare prune model.onnx',
       'pare prune model.onnx --sparsity 0.8 --scope tensor --exclude "/lm_head/*"',
       'pare prune model.onnx --criterion wanda --calibrate calibrate.npz --samples 256',
+      'pare prune model.onnx --sparsity 0.9 --recover retrain --train train.npz --schedule cubic:5',
       'pare prune model.onnx --criterion magnitude:p=2 --out out --json',
     ),
   )
@@ -67,10 +65,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('plan <model>')
     .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
     .action(runs(async () => (await import('./commands/plan.js')).plan))
-  addOut(
-    addRunning(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan))))),
-    './pare-out/<model name>',
-  )
+  addOut(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(plan)))), './pare-out/<model name>')
   plan.addHelpText(
     'after',
     examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
@@ -112,10 +107,7 @@ function addMeasuring(program: Command, runs: Runs): void {
     .option('-c, --config <file>', 'the config (default: the nearest pare.config.* upwards)')
     .option('--data <file>', 'evaluation data for all models')
     .action(runs(async () => (await import('./commands/run.js')).run))
-  addOut(
-    addGate(addProve(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(addData(run))))))),
-    './pare-out',
-  )
+  addOut(addGate(addProve(option.addRecover(option.addCalibration(option.addStepOptions(addData(run)))))), './pare-out')
   run.addHelpText(
     'after',
     `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
@@ -164,6 +156,7 @@ function addBench(program: Command, runs: Runs): void {
     .option('--runs <count>', 'runs of each model in each case', option.number('--runs', benchOption.runs))
     .option('--seconds <time>', 'time for each case, without --runs (default: 2)', option.number('--seconds', option.positive))
     .option('--seed <number>', 'of the order of runs (default: 1)', option.number('--seed', option.seed))
+    .option('--no-sparse', 'do not try sparse weights on sparse kernels')
     .action(runs(async () => (await import('./commands/bench.js')).bench))
   option
     .addProvider(bench)

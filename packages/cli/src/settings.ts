@@ -1,8 +1,11 @@
 import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
+import type { Loss } from '@pare/retrain'
 import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
 import type { Problem } from './failure.js'
-import type { Recover } from './recover.js'
+import type { RecoverConfig, RetrainOverrides } from './recover.js'
+import type { ScheduleConfig } from './schedule.js'
+import type { TrainConfig } from './training.js'
 
 /** Options of a step, named alike in a config, on the command line and among overrides. Its target is written in other ways there. */
 export const STEP_OPTIONS = [
@@ -21,6 +24,12 @@ export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'targ
   readonly calibrate?: string
   /** Of the calibration data, only the first so many. */
   readonly samples?: number
+  /** Training data. */
+  readonly train?: string
+  readonly loss?: Loss
+  /** Field by field over what the config says of retraining. */
+  readonly retrain?: RetrainOverrides
+  readonly schedule?: ScheduleConfig
   /** The gate looks at the first one. */
   readonly metric?: string | readonly string[]
   readonly batch?: number
@@ -33,7 +42,7 @@ export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'targ
   /** Where ONNX Runtime computes. */
   readonly provider?: Provider
   readonly prove?: boolean
-  readonly recover?: Recover
+  readonly recover?: RecoverConfig
   /** Field by field over the model's gate. */
   readonly gate?: Limits
 }
@@ -42,10 +51,13 @@ export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'targ
 export interface Settings {
   readonly prune: readonly PruneConfig[] | PresetConfig
   readonly calibrate?: string | CalibrateConfig
+  readonly train?: string | TrainConfig
+  readonly loss?: Loss
+  readonly schedule?: ScheduleConfig
   readonly evaluate?: EvaluateConfig
   readonly gate?: Limits
   readonly prove?: boolean
-  readonly recover?: Recover
+  readonly recover?: RecoverConfig
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
@@ -53,16 +65,15 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
   const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   const evaluate = joined(config.evaluate, model.evaluate)
   const gate = joined(joined(config.gate, model.gate), overrides.gate)
-  const calibrate = model.calibrate ?? config.calibrate
-  const prove = overrides.prove ?? model.prove ?? config.prove
-  const recover = overrides.recover ?? model.recover ?? config.recover
   return {
     prune: overridden(prune, overrides),
-    ...(calibrate === undefined ? {} : { calibrate }),
-    ...(evaluate === undefined ? {} : { evaluate }),
-    ...(gate === undefined ? {} : { gate }),
-    ...(prove === undefined ? {} : { prove }),
-    ...(recover === undefined ? {} : { recover }),
+    ...present({
+      ...{ evaluate, gate, calibrate: model.calibrate ?? config.calibrate, train: model.train ?? config.train },
+      loss: overrides.loss ?? model.loss ?? config.loss,
+      prove: overrides.prove ?? model.prove ?? config.prove,
+      recover: overrides.recover ?? model.recover ?? config.recover,
+      schedule: overrides.schedule ?? model.schedule ?? config.schedule,
+    }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ChildOptions, Provider } from '@pare/evaluate'
+import type { RetrainChildOptions } from '@pare/retrain'
 import type { Progress } from './progress.js'
 import { present } from './settings.js'
 
@@ -12,8 +13,9 @@ export interface Work {
 
 /** What runs models. Paths are for bundles and actions; the installed packages need none. */
 export interface Engine {
-  /** Entry of the child process. */
+  /** Entries of the child processes. */
   readonly evaluateChild?: URL
+  readonly retrainChild?: URL
   /** Absolute path of an onnxruntime-node package. */
   readonly onnxruntime?: string
   /** Where ONNX Runtime computes. Default: 'cpu' */
@@ -27,4 +29,13 @@ export function childOf({
   provider,
 }: Engine): Pick<ChildOptions, 'child' | 'onnxruntime' | 'provider'> {
   return present({ child: evaluateChild, onnxruntime, provider })
+}
+
+/** The engine as `@pare/retrain` takes it. */
+export function trainerOf({
+  retrainChild,
+  onnxruntime,
+  provider,
+}: Engine): Pick<RetrainChildOptions, 'child' | 'onnxruntime' | 'provider'> {
+  return present({ child: retrainChild, onnxruntime, provider })
 }

@@ -13,6 +13,8 @@ export interface DataSet {
   readonly ignored: readonly string[]
   /** Name of the input that holds token ids, where the model has one. */
   readonly tokens?: string
+  /** Name of the array that holds the labels, where there is one. */
+  readonly labelName?: string
   /** Elements of the largest input of one sample: what a sensible batch size follows from. */
   readonly sampleSize: number
   /** Batches of `size` samples; the last may be smaller. */
@@ -45,6 +47,7 @@ export function arrayDataSet(matched: Matched): DataSet {
     ignored: matched.ignored,
     sampleSize: sampleSize(matched),
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     async *batches(size) {
       for (let first = 0; first < matched.samples; first += size) {
         yield slice(matched, first, Math.min(size, matched.samples - first))
@@ -101,6 +104,7 @@ export async function sampleDataSet(read: () => AsyncIterable<Sample>, source: s
     ignored: matched.ignored,
     sampleSize: sampleSize(matched),
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     async *batches(size) {
       const iterator = peeked ?? read()[Symbol.asyncIterator]()
       const samples: Sample[] = peeked && !head.done ? [head.value] : []
@@ -190,6 +194,7 @@ function batchOf(matched: Matched, { first, size }: { first: number; size: numbe
     size,
     inputs,
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     ...(matched.label && { label: rows(matched.label) }),
     ...(matched.scored && { scored: rows(matched.scored) }),
   }

@@ -5,7 +5,7 @@ export { type Batch, type DataSet, inMemory, inputsFor, padBatch, type Samples }
 export { benchModels, compareModels, describeModel, evaluate, forwardModel } from './evaluate.js'
 export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './forward.js'
 export { judgeBatch } from './judged.js'
-export type { Latency, LatencyCase, LatencyRequest } from './latency.js'
+export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './latency.js'
 export type { Estimate, SpeedVerdict } from './latency-statistics.js'
 export { findMetric, METRIC_NAMES, type Metric, startTally, type Tally } from './metrics.js'
 export type { ModelValue } from './model-value.js'

@@ -112,7 +112,8 @@ test('a bug of ours is no PareError', async () => {
 })
 
 test('a child can be told to come to an end by itself, and is told also where that was decided before', async () => {
-  const code = "process.on('message', ({ stop }) => stop && process.send({ kind: 'result', result: 'half' }, () => process.disconnect()))"
+  const code =
+    "process.on('message', ({ stop }) => stop && process.send({ kind: 'result', result: 'half' }, () => process.disconnect()))"
   const started = child('ends', `${code}; process.send({ kind: 'progress', progress: { told: 1 } })`)
   const stop = new AbortController()
   const told: unknown[] = []
@@ -122,5 +123,7 @@ test('a child can be told to come to an end by itself, and is told also where th
   }
   expect(await runChild(job, 'm.onnx', { child: started, stop: stop.signal, onProgress })).toMatchObject({ result: 'half' })
   expect(told).toEqual([{ told: 1 }])
-  expect(await runChild(job, 'm.onnx', { child: child('ends at once', code), stop: stop.signal })).toMatchObject({ result: 'half' })
+  expect(await runChild(job, 'm.onnx', { child: child('ends at once', code), stop: stop.signal })).toMatchObject({
+    result: 'half',
+  })
 })

@@ -140,7 +140,7 @@ function runFailure(path: string, { first, size }: Batch, cause: Error): PareErr
   })
 }
 
-function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
+export function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
   return new ort.Tensor(type, data as never, shape)
 }
 
@@ -149,7 +149,7 @@ export function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelVa
   return value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : []
 }
 
-function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
+export function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
   if (!isElementType(type))
     throw new PareError(`${path}: an output of type ${type} cannot be measured.`, { hint: 'name another output.' })
   return { type, shape: dims, data: data as Elements }

@@ -42,9 +42,13 @@ export interface Optimizer {
 }
 
 /** What the optimiser needs room for. */
-export function areasOf({ name }: OptimizerOptions, { accumulates }: { readonly accumulates: boolean }): Area[] {
+export function areasOf(
+  { name }: OptimizerOptions,
+  { accumulates, movement = false }: { readonly accumulates: boolean; readonly movement?: boolean },
+): Area[] {
   const wanted = new Set<Area>(['weights', 'gradients', 'first', ...(name === 'adamw' ? (['second'] as const) : [])])
   if (accumulates) wanted.add('sums')
+  if (movement) for (const area of ['scores', 'hidden'] as const) wanted.add(area)
   return AREAS.filter((area) => wanted.has(area))
 }
 

@@ -10,7 +10,8 @@ test('an order holds each number once, is the same each time, and another for an
 
 test('each number comes to each place about equally often', () => {
   const counts = Array.from({ length: 4 }, () => [0, 0, 0, 0])
-  for (let epoch = 0; epoch < 4000; epoch++) for (const [place, number] of shuffled(streamOf(7, epoch), 4).entries()) counts[place]![number]!++
+  for (let epoch = 0; epoch < 4000; epoch++)
+    for (const [place, number] of shuffled(streamOf(7, epoch), 4).entries()) counts[place]![number]!++
   // 1000 expected, deviation √(4000 · ¼ · ¾) = 27.
   for (const row of counts) for (const count of row) expect(Math.abs(count - 1000)).toBeLessThan(120)
 })

@@ -37,7 +37,11 @@ test('cubic: 0.8 · (1 − (1 − t)³)', () => {
 })
 
 test('linear, and from what is zero already', () => {
-  expect(sparsities({ from: 0.2, to: 0.8, steps: 3, curve: 'linear' })).toEqual([expect.closeTo(0.4, 12), expect.closeTo(0.6, 12), 0.8])
+  expect(sparsities({ from: 0.2, to: 0.8, steps: 3, curve: 'linear' })).toEqual([
+    expect.closeTo(0.4, 12),
+    expect.closeTo(0.6, 12),
+    0.8,
+  ])
 })
 
 test('exponential: the same share of what is left stays at each step', () => {

@@ -72,12 +72,17 @@ export function sparsityAt({ from = 0, to, steps, curve = 'cubic' }: SparsityOpt
 export function sparsities(options: SparsityOptions): number[] {
   const { from = 0, to, steps } = options
   if (!(Number.isInteger(steps) && steps >= 1)) {
-    throw new PareError(`schedule: ${steps} steps, expected a whole number from 1 on.`, { hint: "say { kind: 'iterative', steps: 5 }." })
+    throw new PareError(`schedule: ${steps} steps, expected a whole number from 1 on.`, {
+      hint: "say { kind: 'iterative', steps: 5 }.",
+    })
   }
   if (!(from >= 0 && to <= 1 && from <= to)) {
-    throw new PareError(`schedule: from a sparsity of ${from} to ${to}, expected two numbers from 0 to 1, the second not below the first.`, {
-      hint: 'a model does not become denser by pruning: raise the target.',
-    })
+    throw new PareError(
+      `schedule: from a sparsity of ${from} to ${to}, expected two numbers from 0 to 1, the second not below the first.`,
+      {
+        hint: 'a model does not become denser by pruning: raise the target.',
+      },
+    )
   }
   return Array.from({ length: steps }, (_, i) => sparsityAt(options, i + 1))
 }

@@ -25,7 +25,13 @@ test('each reader of a vector gets its own, through Identity too; a matrix stays
     ['b/2', { of: 'b', reader: ['i', 2] }],
     ['b/3', { of: 'b', reader: ['y', 1] }],
   ])
-  expect(separated.graph.initializers.map(({ name, shape }) => `${name}[${shape}]`)).toEqual(['w[2,2]', 'b[2]', 'one[1]', 'b/2[2]', 'b/3[2]'])
+  expect(separated.graph.initializers.map(({ name, shape }) => `${name}[${shape}]`)).toEqual([
+    'w[2,2]',
+    'b[2]',
+    'one[1]',
+    'b/2[2]',
+    'b/3[2]',
+  ])
 })
 
 test('a model without such vectors is left as it is', () => {

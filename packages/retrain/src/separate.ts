@@ -15,7 +15,7 @@ export interface Added {
 
 /**
  * Exporters store equal vectors once, for several nodes, often through Identity: biases and normalisations that begin alike. Training would keep them equal, so that each reader but
- * the first gets a copy. A matrix that several nodes read stays one matrix.
+ * the first gets a copy, and none reads through Identity any more. A matrix that several nodes read stays one matrix.
  */
 export function separateVectors(model: Model): Separated {
   const { graph } = model
@@ -24,21 +24,25 @@ export function separateVectors(model: Model): Separated {
   const inputs = new Map<Node, string[]>()
   for (const { id, tensor } of vectorsOf(model)) {
     for (const [i, { node, input }] of readersOf(id, graph.nodes).entries()) {
-      if (i === 0) continue
-      const name = `${id}/${i + 1}`
+      const name = i === 0 ? id : `${id}/${i + 1}`
+      if (node.inputs[input] === name) continue
       const own = inputs.get(node) ?? [...node.inputs]
       own[input] = name
       inputs.set(node, own)
+      if (i === 0) continue
       tensors.push(makeTensor({ name, type: tensor.type, shape: tensor.shape, data: tensor.data }))
       added.set(name, { of: id, reader: [node.outputs.find((output) => output !== '')!, input] })
     }
   }
-  if (added.size === 0) return { model, added }
+  if (inputs.size === 0) return { model, added }
   const nodes = graph.nodes.map((node) => {
     const own = inputs.get(node)
     return own === undefined ? node : editNode(node, { inputs: own })
   })
-  return { model: editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...tensors] }) }), added }
+  return {
+    model: editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...tensors] }) }),
+    added,
+  }
 }
 
 function vectorsOf({ graph }: Model): { id: string; tensor: Tensor }[] {

@@ -21,7 +21,10 @@ export interface Trainable {
  * rotary angles; tables with huge or infinite numbers, such as attention masks; what is combined with an input of the model directly, such as a mean image.
  * Throws PareError where a glob matches nothing.
  */
-export async function trainableTensors(model: Model, { include = [], exclude = [] }: TrainableOptions = {}): Promise<Trainable[]> {
+export async function trainableTensors(
+  model: Model,
+  { include = [], exclude = [] }: TrainableOptions = {},
+): Promise<Trainable[]> {
   const found = await candidates(model)
   const named = ({ id, readers }: Candidate) => [id, ...readers]
   const matchers = (globs: readonly string[], option: string) =>

@@ -6,7 +6,9 @@ import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { bytesOf } from '../facts.js'
 import { formatBytes, formatCount } from '../format.js'
+import { renderSparse } from '../bench-sparse-text.js'
 import { present } from '../settings.js'
+import { describeSpeed, formatMs, ratio } from '../speed-text.js'
 import { renderTable } from '../table.js'
 import { childOf, type Engine } from '../work.js'
 
@@ -18,6 +20,8 @@ export interface BenchOptions {
   readonly seconds?: number
   readonly seed?: number
   readonly provider?: Provider
+  /** False: the pruned model is not tried on sparse kernels. */
+  readonly sparse?: boolean
 }
 
 /** What `--json` prints. */
@@ -40,10 +44,10 @@ export interface ModelSize {
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
 export async function bench(context: Context, reference: string, pruned: string, options: BenchOptions): Promise<number> {
   const { cwd } = context.io
-  const { batch, provider, ...more } = options
+  const { batch, provider, sparse, ...more } = options
   const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
-  const request = { ...paths, ...more, ...present({ batches: batch }) }
+  const request = { ...paths, ...more, ...present({ batches: batch }), ...(sparse === false && { sparse: 'never' as const }) }
   const latency = await time(request, present({ provider }), context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
@@ -83,36 +87,35 @@ function render(result: BenchResult): string {
       size('MACs', reference.macs, pruned.macs, formatCount),
     ],
   )
-  const head = ['threads', 'batch', 'reference', 'pruned', '95 % interval in brackets']
-  const rows = cases.map((each) => [
-    String(each.threads),
-    String(each.batch),
-    formatMs(each.referenceMs),
-    formatMs(each.prunedMs),
-    describeSpeed(each),
-  ])
   return [
     sizes,
     '',
-    renderTable(head, rows),
+    renderCases(cases),
     '',
     `Medians of a run on ONNX Runtime ${onnxruntime}, ${executionProvider}.${describeSizes(cases)}`,
+    ...[renderSparse(cases)].flatMap((text) => (text === undefined ? [] : ['', text])),
   ].join('\n')
 }
 
-/** '1.8× faster (1.7–1.9)'. */
-export function describeSpeed({ verdict, speedup: { value, interval } }: Pick<LatencyCase, 'verdict' | 'speedup'>): string {
-  const [low, high] = interval
-  switch (verdict) {
-    case 'faster':
-      return `${ratio(value)}× faster (${ratio(low)}–${ratio(high)})`
-    case 'slower':
-      return `${ratio(1 / value)}× slower (${ratio(1 / high)}–${ratio(1 / low)})`
-    case 'no difference':
-      return `no difference beyond noise (${ratio(low)}–${ratio(high)})`
-    default:
-      return verdict satisfies never
-  }
+function renderCases(cases: readonly LatencyCase[]): string {
+  const sparse = cases.some((each) => each.sparse?.timed != null)
+  const head = sparse
+    ? ['threads', 'batch', 'reference', 'pruned', 'sparse', 'pruned to reference', 'sparse to reference (95 % interval)']
+    : ['threads', 'batch', 'reference', 'pruned', '95 % interval in brackets']
+  const rows = cases.map((each) => {
+    const timed = each.sparse?.timed
+    const more = timed == null ? ['dense', 'as dense'] : [formatMs(timed.ms), describeSpeed(timed.overReference)]
+    return [
+      String(each.threads),
+      String(each.batch),
+      formatMs(each.referenceMs),
+      formatMs(each.prunedMs),
+      ...(sparse ? [more[0]!] : []),
+      describeSpeed(each),
+      ...(sparse ? [more[1]!] : []),
+    ]
+  })
+  return renderTable(head, rows)
 }
 
 /** Sizes that are the same in all cases. */
@@ -122,12 +125,4 @@ function describeSizes(cases: readonly LatencyCase[]): string {
   return same.length === 0
     ? ''
     : ` Open sizes are ${same.map(([name, size]) => `${name}=${size}`).join(', ')}; change them with --dims.`
-}
-
-function ratio(value: number): string {
-  return value.toFixed(value < 9.95 ? 2 : 1)
-}
-
-function formatMs(milliseconds: number): string {
-  return `${milliseconds.toPrecision(3)} ms`
 }

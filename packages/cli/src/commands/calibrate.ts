@@ -27,6 +27,7 @@ import { phasesOf } from '../phases.js'
 import { resolveCriterion } from '../plugins.js'
 import { present } from '../settings.js'
 import { type Facts, Keeper, partialPath, readPartial, writeStatistics } from '../statistics-files.js'
+import { collectUntold } from '../untold.js'
 import { packageVersion } from '../version.js'
 
 export interface CalibrateOptions {
@@ -103,8 +104,11 @@ async function measureKept(
   onProgress({ done: 0 })
   try {
     const onChunk = (measured: Measured) => keeper.add(measured)
-    const options = { forward, signal: io.signal, onProgress, onChunk, ...(before && { before }) }
-    return { ...(await measureAll(model, criteria, options)), samples }
+    const untold = collectUntold()
+    const options = { forward, signal: io.signal, onProgress, onChunk, onUntold: untold.add, ...(before && { before }) }
+    const all = await measureAll(model, criteria, options)
+    for (const warning of untold.warnings()) progress.note(`warning: ${label}: ${warning}`)
+    return { ...all, samples }
   } catch (error) {
     const kept = (await keeper.flush()) ?? before
     if (!io.signal.aborted && !isAbort(error)) throw error

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { planOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
@@ -9,8 +10,8 @@ import { hashModel } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
 import { writePlan } from '../plan-files.js'
-import { decide, recovered } from '../prune.js'
-import { readRecover, readStepData, readSteps } from '../step-options.js'
+import { pruneInStages } from '../stages.js'
+import { readJob, readSteps } from '../step-options.js'
 import type { PruneOptions } from './prune.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
@@ -18,21 +19,25 @@ export async function plan(context: Context, model: string, options: PruneOption
   const { io, progress } = context
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
-  const data = await readStepData(options, { steps, cwd: io.cwd, command: 'plan' })
+  const parts = await readJob(options, { steps, cwd: io.cwd, command: 'plan' })
   const { seed = 1, provider = 'cpu' } = options
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
   await using hashing = hashModel(file)
-  const how = { steps, seed, recover: readRecover(options, data), engine: { provider }, ...(data && { calibration: data }) }
   const work = { signal: io.signal, progress, label: model }
-  const decision = { ...how, cwd: io.cwd, hashes: () => hashing.digest() }
-  const { planned, calibration, warnings } = await decide(file.model, decision, work)
-  for (const warning of warnings) progress.note(`warning: ${model}: ${warning}`)
-  const { pruned, repairs, repair } = await recovered(file.model, planned.steps, how, work)
+  const job = {
+    ...{ ...parts, steps, seed, prove: false, cwd: io.cwd, engine: { provider }, hashes: () => hashing.digest() },
+    state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
+  }
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  const all = [...planned.steps, ...repairs]
-  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, all, calibration)))
-  const { sparsity, groups } = await factsOf({ model: file.model, pruned, planned })
+  const { pruned, planned, calibration, repair, trainings, warnings } = await withFolder(output.folder, async () => {
+    const staged = await pruneInStages(file.model, job, work)
+    for (const warning of staged.warnings) progress.note(`warning: ${model}: ${warning}`)
+    await writePlan(output.plan, planOf(source, seed, staged.steps, staged.calibration))
+    for (const state of staged.states) await rm(state, { force: true })
+    return staged
+  })
+  const { sparsity, groups } = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -43,6 +48,7 @@ export async function plan(context: Context, model: string, options: PruneOption
     sparsity,
     groups,
     ...(repair && { repair }),
+    ...(trainings.length > 0 && { trainings }),
     declined: planned.declined,
     executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),

@@ -10,7 +10,8 @@ import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
 import { changed, removedUnits } from '../removed.js'
 import { describeRepair } from '../repair.js'
-import { readRecover, readStepData, readSteps } from '../step-options.js'
+import { describeTraining } from '../retrain.js'
+import { readJob, readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
   readonly out?: string
@@ -23,11 +24,10 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const start = io.now()
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
-  const calibration = await readStepData(options, { steps, cwd: io.cwd, command: 'prune' })
+  const parts = await readJob(options, { steps, cwd: io.cwd, command: 'prune' })
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const recover = readRecover(options, calibration)
   const { seed = 1, prove = true, provider = 'cpu' } = options
-  const how = { seed, prove, recover, engine: { provider }, ...(calibration && { calibration }) }
+  const how = { ...parts, seed, prove, engine: { provider } }
   const pruned = await pruneModel({ path, steps, output, cwd: io.cwd, ...how }, { signal: io.signal, progress, label: model })
   const document = documentOf(pruned, io.cwd)
   answer(context, {
@@ -61,6 +61,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     declined,
     ...(proofs.length > 0 && { proofs }),
     ...(pruned.repair && { repair: pruned.repair }),
+    ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
   }
 }
@@ -78,6 +79,7 @@ function summary(pruned: Pruned, cwd: string): string {
     ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
     ...proofLines(pruned),
     ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
+    ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
     ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
   ]

@@ -13,6 +13,7 @@ import { showPath } from '../paths.js'
 import { resolveCriterion, resolveStructure } from '../plugins.js'
 import { present } from '../settings.js'
 import { type TrialData, trialsOver } from '../trials.js'
+import { collectUntold } from '../untold.js'
 
 export interface SensitivityOptions {
   readonly data: string
@@ -111,14 +112,17 @@ async function measured(
     ...present({ text, samples, batch, label, output }),
   }
   const engine = present({ provider })
+  const untold = collectUntold()
   const activity = progress.begin(`${model}: pruning one after another`)
   try {
     return await run({
       ...{ seed, signal: io.signal, forward: forwardOver(source, engine), trials: trialsOver(source, engine) },
+      onUntold: untold.add,
       onProgress: ({ done, total }) => activity.update(done, total),
     })
   } finally {
     activity.end()
+    for (const warning of untold.warnings()) progress.note(`warning: ${model}: ${warning}`)
   }
 }
 

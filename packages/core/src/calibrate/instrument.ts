@@ -2,7 +2,6 @@ import {
   type AttributeValue,
   editGraph,
   editModel,
-  type Graph,
   inferShapes,
   type Model,
   makeNode,
@@ -11,13 +10,13 @@ import {
   type Node,
   PareError,
   type Tensor,
-  type ValueInfo,
 } from '@pare/onnx'
 import type { Expression, Statistic } from '../contract.js'
 import { product } from '../operators.js'
 import { withoutDead } from '../tidy.js'
 import { traceStatistic } from '../trace.js'
-import { findPadding, type Layout, type Mask } from './padding.js'
+import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
+import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -68,18 +67,21 @@ export function requestId({ site, statistic, other }: Request): string {
 export async function instrument(
   model: Model,
   requests: readonly Request[],
-  { fillsMask = false }: { readonly fillsMask?: boolean | undefined } = {},
+  { fillsMask = false, ...found }: Instrumenting = {},
 ): Promise<Instrumented> {
   const { shapes } = await inferShapes(model)
-  const padding = await findPadding(model, { fillsMask })
+  const padding = found.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
   const writer = new Writer(opset)
   const untold = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
-    const of = writer.changed(rowsOf(site), traceStatistic(statistic))
-    const reduced = writer.reduced(of, request, other && rowsOf(other))
+    // Rows of two sites are multiplied with each other: those that count must be the same.
+    const [own, others] = [toldOf(site), other && toldOf(other)]
+    const isTold = others === undefined || (typeof own === 'object') === (typeof others === 'object')
+    const of = writer.changed(rowsOf(site, isTold ? own : 'untold'), traceStatistic(statistic))
+    const reduced = writer.reduced(of, request, other && rowsOf(other, isTold ? others! : 'untold'))
     probes.push({ id: requestId(request), reduce: statistic.reduce, ...reduced })
   }
   const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.padded(mask))
@@ -91,27 +93,32 @@ export async function instrument(
   const instrumented = editGraph(graph, {
     nodes: [...graph.nodes, ...writer.nodes],
     initializers: [...graph.initializers, ...writer.constants],
-    inputs: [...graph.inputs, ...(padding?.masks ?? []).flatMap((mask) => maskInput(mask, graph))],
+    inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
   const measuring = withoutDead(model, editModel(model, { graph: instrumented }))
   return { model: measuring, probes, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
 
-  function rowsOf(site: Site): string {
+  /** How padding lies in the rows of a site. */
+  function toldOf({ value, axis, patches }: Site): Layout | 'none' | 'untold' {
+    const layout = padding?.layoutOf(value, axis) ?? 'none'
+    // Windows of a kernel are no positions of the input.
+    return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'untold' : layout
+  }
+
+  function rowsOf(site: Site, told: Layout | 'none' | 'untold'): string {
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
-    const layout = padding?.layoutOf(site.value, site.axis) ?? 'none'
-    // Windows of a kernel are no positions of the input; and before opset 10 rows cannot be left out.
-    const told = layout !== 'none' && (site.patches !== undefined || opset < 10) ? 'untold' : layout
     if (told === 'untold') untold.add(site.value)
     return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
   }
 }
 
-/** A mask that the model lacks, for the same samples and positions as its tokens. */
-function maskInput({ name, tokens, added }: Mask, { inputs }: Graph): ValueInfo[] {
-  const shape = inputs.find((input) => input.name === tokens)?.shape
-  return added && shape !== undefined ? [makeValueInfo({ name, type: 'int64', shape })] : []
+export interface Instrumenting {
+  /** Whether an input attention_mask that is added is filled in. Default: false */
+  readonly fillsMask?: boolean | undefined
+  /** Where padding is, as far as that is known. Default: as follows from the model */
+  readonly padding?: Padding | undefined
 }
 
 function unknownShape(value: string): PareError {
@@ -126,52 +133,30 @@ export class Writer {
   readonly constants: Tensor[] = []
   readonly #rows = new Map<string, string>()
   readonly #changed = new Map<string, string>()
-  readonly #masks = new Map<string, string>()
 
-  constructor(private readonly opset: number) {}
+  readonly #masked: MaskedRows
+
+  constructor(private readonly opset: number) {
+    this.#masked = maskedRows({
+      opset,
+      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
+      ints: (values) => this.#ints(values),
+    })
+  }
 
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
-    return once(this.#rows, siteKey(site), () => {
+    const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
+    return once(this.#rows, key, () => {
       const value = this.#node('Cast', [site.value], { to: 1n })
       const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-      return layout === undefined ? rows : this.#node('Compress', [rows, this.#kept(layout)], { axis: 0n })
+      return layout === undefined ? rows : this.#node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
     })
   }
 
   /** i64[]: how many positions a mask leaves out. */
   padded(mask: Mask): string {
-    const out = this.#node('Cast', [this.#node('Not', [this.#positions(mask)])], { to: 7n })
-    const flat = this.#node('Reshape', [out, this.#ints([-1])])
-    return this.#node('ReduceSum', [flat, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
-  }
-
-  /** bool[rows]: 1 where a row counts. */
-  #kept({ mask, factors }: Layout): string {
-    return once(this.#masks, `${mask.name} ${factors}`, () => {
-      const positions = this.#positions(mask)
-      const inOrder = factors.indexOf('batch') < factors.indexOf('seq')
-      const turned = inOrder ? positions : this.#node('Transpose', [positions], { perm: [1n, 0n] })
-      const others = [...factors.keys()].filter((i) => typeof factors[i] === 'number')
-      const sizes = factors.map((factor) => (typeof factor === 'number' ? factor : 1))
-      const wide = others.length === 0 ? turned : this.#node('Expand', [this.#unsqueezed(turned, others), this.#ints(sizes)])
-      return this.#node('Reshape', [wide, this.#ints([-1])])
-    })
-  }
-
-  /** bool[batch, seq] of a mask: of one that covers a cache too, the last positions. */
-  #positions({ name, tokens, added }: Mask): string {
-    return once(this.#masks, name, () => {
-      const mask = this.#node('Cast', [name], { to: 9n })
-      if (tokens === undefined || added || this.opset < 10) return mask
-      const count = this.#node('Slice', [this.#node('Shape', [tokens]), this.#ints([1]), this.#ints([2])])
-      return this.#node('Slice', [mask, this.#node('Neg', [count]), this.#ints([FAR]), this.#ints([1])])
-    })
-  }
-
-  #unsqueezed(value: string, axes: readonly number[]): string {
-    if (this.opset >= 13) return this.#node('Unsqueeze', [value, this.#ints(axes)])
-    return this.#node('Unsqueeze', [value], { axes: axes.map(BigInt) })
+    return this.#masked.padded(mask)
   }
 
   /** What an expression makes of each element. */
@@ -303,9 +288,6 @@ export class Writer {
   }
   #next = 0
 }
-
-/** Beyond the end of any axis. */
-const FAR = 2 ** 31 - 1
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const

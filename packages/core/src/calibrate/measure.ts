@@ -4,6 +4,7 @@ import { product } from '../operators.js'
 import { rowCount } from '../rows.js'
 import { type Differentiation, gradientRequest, instrumentGradients, isOfBatch, needsTraining } from './gradients.js'
 import { type Instrumented, instrument, type Probed, type Request, requestId } from './instrument.js'
+import type { Padding } from './padding.js'
 import { inputSite, outputSite } from './site.js'
 import type { Met } from './spread.js'
 import { type Block, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
@@ -46,6 +47,8 @@ export interface MeasureOptions {
   readonly onChunk?: (measured: Measured) => void | Promise<void>
   /** Called with values of which padding counts too: which of their positions it is does not follow from the model. */
   readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  /** Where padding is, as far as that is known. Default: as follows from the model */
+  readonly padding?: Padding | undefined
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -219,13 +222,13 @@ async function measureOnce(
 async function instrumentedFor(
   model: Model,
   requests: readonly Request[],
-  { forward, gradients, signal, onProgress }: Pick<Pass, 'forward' | 'gradients' | 'signal' | 'onProgress'>,
+  { forward, gradients, padding, signal, onProgress }: Pick<Pass, 'forward' | 'gradients' | 'padding' | 'signal' | 'onProgress'>,
 ): Promise<{ instrumented: Instrumented; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
   const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
   const kind = kindOf(requests[0]!)
   if (kind === 'data') {
     if (forward === undefined) throw new Error('statistics of values need calibration data')
-    return { instrumented: await instrument(model, requests, { fillsMask: forward.fillsMask }), forward, ...run }
+    return { instrumented: await instrument(model, requests, { fillsMask: forward.fillsMask, padding }), forward, ...run }
   }
   if (gradients === undefined) throw needsTraining()
   const instrumented = await instrumentGradients(model, requests, gradients)

@@ -1,10 +1,13 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type Model, modelBytes, openModel, parseText } from '@pare/onnx'
+import { type Model, modelBytes, openModel, parseText, readAll, valuesOf } from '@pare/onnx'
 import type { Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { weightsOf } from '../analyse.js'
+import { analyseUnits } from '../analyse-units.js'
+import { applyPlan } from '../apply.js'
 import type { Statistic } from '../contract.js'
+import { repair } from '../repair/repair.js'
 import { type Forward, measure, statisticsOf } from './measure.js'
 import { findPadding } from './padding.js'
 import { totalOf } from './totals.js'
@@ -90,6 +93,15 @@ function network(body: string, { weight = 'float[8, 3] u', inputs = 'int64[B, S]
   )
 }
 
+/** Without three of the channels between w and u. */
+async function cutChannels(model: Model) {
+  const { coupled } = await analyseUnits(model)
+  const { id, units } = coupled.find(({ slices }) => slices.some((slice) => slice.id === 'u'))!
+  const step = { kind: 'cut', structure: 'channel', criterion: 'magnitude', scope: 'group', target: { ratio: 0.25 } } as const
+  const steps = [{ ...step, groups: [{ id, units, removed: [1, 4, 6] }] }]
+  return { steps, pruned: await applyPlan(model, { seed: 1, steps }) }
+}
+
 describe('statistics of a padded batch are those of its samples alone', () => {
   test('kjv-bert, whose attention looks at the mask', async () => {
     await using file = await openModel(fileURLToPath(new URL('../../../../test-models/kjv-bert.onnx', import.meta.url)))
@@ -141,6 +153,26 @@ describe('statistics of a padded batch are those of its samples alone', () => {
     expectSame(await statistics(model, forwardOf(PADDED, { fillsMask: true })), alone)
     const counted = await statistics(model, forwardOf(PADDED))
     expect(counted.w!.squares.values[0]).not.toBeCloseTo(alone.w!.squares.values[0]!, 5)
+  })
+
+  test('in repair', async () => {
+    const model = network('r = Relu(y) z = MatMul(r, u)')
+    const cut = await cutChannels(model)
+    const fitted = async (batches: readonly Feeds[]) => {
+      const untold: string[] = []
+      const options = {
+        ...cut,
+        seed: 1,
+        forward: forwardOf(batches),
+        onUntold: (names: readonly string[]) => untold.push(...names),
+      }
+      const { step, refit } = await repair(model, cut.pruned, options)
+      expect([refit, untold]).toEqual([1, []])
+      const { type, data } = step.tensors[0]!
+      return Float64Array.from(valuesOf(type, await readAll(data)), Number)
+    }
+    const [padded, alone] = [await fitted(PADDED), await fitted(ALONE)]
+    for (const [i, value] of alone.entries()) expect(padded[i]).toBeCloseTo(value, 4)
   })
 
   test('one row for each sample counts as it is', async () => {

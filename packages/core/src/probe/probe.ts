@@ -15,7 +15,7 @@ export function openProbe(
   model: Model,
   { criterion, removals, ...options }: PlanOptions & { readonly criterion: string; readonly removals?: Probe['removals'] },
 ): OpenProbe {
-  const { signal, forward, trials: openTrials } = options
+  const { signal, forward, onUntold, trials: openTrials } = options
   const onProgress = options.onProgress && (({ done, total = done }: Told) => options.onProgress?.({ done, total }))
   const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
   let open: { readonly key: string; readonly trials: Trials } | undefined
@@ -44,7 +44,7 @@ export function openProbe(
     },
     async likeness(pairs, likeness) {
       if (forward === undefined) throw needsData(criterion)
-      return meanLikeness(model, { pairs, likeness, ...run }, forward)
+      return meanLikeness(model, { pairs, likeness, onUntold, ...run }, forward)
     },
     async gradients(groups, of) {
       if (options.gradients === undefined) throw needsTraining(criterion)

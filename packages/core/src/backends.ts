@@ -1,0 +1,22 @@
+// What backends are made of, without anything of Node: `@pare/core/backends` runs in browsers too.
+
+export { PareError } from '@pare/onnx/error'
+export type {
+  Awaitable,
+  Backend,
+  Bits,
+  Candidates,
+  Chunk,
+  Floats,
+  Kernel,
+  Precision,
+  SaliencyRange,
+  UnitLayout,
+} from './backend.js'
+export type { Expression } from './contract.js'
+export { cpu } from './cpu.js'
+export { statisticsOf } from './javascript.js'
+export { BUCKETS } from './keys.js'
+export { randomStream } from './random.js'
+export { reference } from './reference.js'
+export { putTogether } from './unit-layout.js'

@@ -1,0 +1,183 @@
+import {
+  type Backend,
+  type Bits,
+  BUCKETS,
+  type Candidates,
+  type Chunk,
+  cpu,
+  type Expression,
+  type Floats,
+  type Kernel,
+  putTogether,
+  type SaliencyRange,
+  type UnitLayout,
+} from '@pare/core/backends'
+import type { Gpu } from './gpu.js'
+import { BLOCK, GATHER, GROUP, HISTOGRAM, MASK, OFFSETS, SALIENCY, TALLY } from './loops.js'
+import { keysOf, saliencyShader } from './saliency-shader.js'
+import { openTiles, type Tiles } from './tiles.js'
+import { partsOf } from './unit-loops.js'
+
+export interface GpuBackendOptions {
+  /** Most weights at a time. Default: 4,194,304, which is the most, or what the device can bind */
+  readonly tile?: number
+}
+
+/**
+ * The backend on a GPU. Saliencies are computed with integers (`exact-floats.ts`), so that it selects exactly what the CPU selects. WGSL has no f64: weights
+ * of that type stay on the CPU. Throws GpuLost where the device is lost.
+ */
+export function gpuBackend(gpu: Gpu, { tile = TILE }: GpuBackendOptions = {}): Backend {
+  const most = Math.min(tile, TILE, Math.floor(gpu.adapter.limits.maxStorageBufferBindingSize / 8))
+  const turns = inTurn()
+  const tiles = onFirstUse(() => openTiles(gpu, most))
+  return {
+    name: 'gpu',
+    chunkBytes: 4 * most,
+    compile: (expression, precision) =>
+      precision === 'f64' ? cpu.compile(expression, precision) : compile(gpu, { expression, most, turns, tiles }),
+  }
+}
+
+/** 16 MiB: enough to hide the cost of a submission, little enough to be there twice. */
+const TILE = 1 << 22
+
+function onFirstUse<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/** Work of which each begins when the one before is done: buffers are used again. */
+type Turns = <T>(work: () => Promise<T>) => Promise<T>
+
+function inTurn(): Turns {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const next = last.then(work)
+    last = next.catch(() => undefined)
+    return next
+  }
+}
+
+interface Compiling {
+  readonly expression: Expression
+  readonly most: number
+  readonly turns: Turns
+  readonly tiles: () => Tiles
+}
+
+function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kernel {
+  const keys = keysOf(expression)
+  const shader = saliencyShader(expression)
+  const counts = onFirstUse(() => gpu.buffer(4 * BUCKETS))
+  let submitted: Promise<void> = Promise.resolve()
+  return {
+    saliency: (chunk, target) => turns(() => forTiles(chunk, most, (piece, at) => saliency(piece, target.subarray(at)))),
+    clear: () => void gpu.device.queue.writeBuffer(counts(), 0, new Uint32Array(BUCKETS)),
+    histogram: (chunk) => turns(() => forTiles(chunk, most, histogram)),
+    counts: () => turns(async () => new Uint32Array(await gpu.read(counts(), 4 * BUCKETS))),
+    collect: (chunk, range, into) =>
+      turns(async () => {
+        let below = 0
+        await forTiles(chunk, most, async (piece) => {
+          below += await collect(piece, range, into)
+        })
+        return below
+      }),
+    mask: (chunk, below, ties, target) =>
+      turns(() => forTiles(chunk, most, (piece, at) => mask(piece, { below, ties }, target.subarray(at)))),
+    addScores: (chunk, layout, scores) => turns(() => forTiles(chunk, most, (piece) => addScores(piece, layout, scores))),
+  }
+
+  async function saliency(piece: Chunk, target: Floats): Promise<void> {
+    target.set(new Float32Array(await results(piece, SALIENCY)))
+  }
+
+  async function results(piece: Chunk, loop: string, words = {}): Promise<ArrayBuffer> {
+    const { length } = piece.weights
+    const { load, run, results } = tiles()
+    load(piece, keys, words)
+    await run(shader + loop, { groups: length / GROUP })
+    return gpu.read(results, 4 * length)
+  }
+
+  async function histogram(piece: Chunk): Promise<void> {
+    const { load, run } = tiles()
+    load(piece, keys)
+    await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: counts() })
+    // What is submitted holds a copy of the weights until it has run: one is copied while another runs, and no more.
+    await submitted
+    submitted = gpu.idle()
+    // It is thrown where it is awaited, or by whoever reads the counts.
+    submitted.catch(() => undefined)
+  }
+
+  async function collect(piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<number> {
+    const blocks = Math.ceil(piece.weights.length / BLOCK)
+    const { load, run, results, tallies, candidates } = tiles()
+    load(piece, keys, { low: keyOf(low), high: keyOf(high) })
+    await run(shader + SALIENCY, { groups: piece.weights.length / GROUP })
+    await run(TALLY, { groups: blocks, from: results, into: tallies })
+    await run(OFFSETS, { groups: 1, from: results, into: tallies })
+    await run(GATHER, { groups: blocks, from: results, into: tallies })
+    const tallied = new Uint32Array(await gpu.read(tallies, 8 * (blocks + 1)))
+    const [found, below] = [tallied[2 * blocks]!, tallied[2 * blocks + 1]!]
+    // What does not fit is only counted.
+    const kept = Math.min(found, Math.max(into.saliency.length - into.length, 0))
+    const bytes = await gpu.read(candidates, 8 * kept)
+    const [values, words] = [new Float32Array(bytes), new Uint32Array(bytes)]
+    for (let i = 0; i < kept; i++) {
+      into.saliency[into.length + i] = values[2 * i]!
+      into.index[into.length + i] = piece.start + words[2 * i + 1]!
+    }
+    into.length += found
+    return below
+  }
+
+  async function mask(piece: Chunk, { below, ties }: { below: number; ties: boolean }, target: Bits): Promise<void> {
+    const { length } = piece.weights
+    const bits = new Uint32Array(await results(piece, MASK, { low: keyOf(below), ties: ties ? 1 : 0 }))
+    if (target instanceof Uint32Array) target.set(bits)
+    // Half-width elements were widened: what is zero now was zero or is masked.
+    else for (let i = 0; i < length; i++) target[i]! &= -(bits[i] !== 0)
+  }
+
+  async function addScores(piece: Chunk, layout: UnitLayout, scores: Float64Array): Promise<void> {
+    const { start, weights } = piece
+    const { units, put } = layout
+    const parts = partsOf({ start, count: weights.length }, layout)
+    if (parts === undefined) return putTogether(new Float32Array(await results(piece, SALIENCY)), start, layout, scores)
+    const { load, run, results: saliencies, parts: target } = tiles()
+    load(piece, keys, { ...parts.words, parts: parts.count })
+    await run(shader + SALIENCY, { groups: weights.length / GROUP })
+    await run(parts.shader(put), { groups: parts.groups, from: saliencies, into: target })
+    const values = new Float32Array(await gpu.read(target, 4 * parts.count))
+    for (let part = 0; part < parts.count; part++) {
+      const unit = units[parts.position(part) % units.length]!
+      if (unit < 0) continue
+      scores[unit] = put === 'max' ? Math.max(scores[unit]!, values[part]!) : scores[unit]! + values[part]!
+    }
+  }
+}
+
+/** The bits of a number of f32, changed so that they sort as the numbers do. −0 is 0. */
+function keyOf(x: number): number {
+  const bits = new Uint32Array(Float32Array.of(x + 0).buffer)[0]!
+  return (bits ^ (bits >= 0x80000000 ? 0xffffffff : 0x80000000)) >>> 0
+}
+
+/** A chunk in tiles, one after another, each with its place in the chunk. */
+async function forTiles(
+  { weights, start, stream, stats }: Chunk,
+  most: number,
+  visit: (piece: Chunk, at: number) => Promise<void>,
+): Promise<void> {
+  for (let at = 0; at < weights.length; at += most) {
+    const of = (list: Floats) => list.subarray(at, at + most)
+    const own = stats && Object.fromEntries(Object.entries(stats).map(([key, list]) => [key, of(list)]))
+    await visit({ weights: of(weights), start: start + at, stream, ...(own && { stats: own }) }, at)
+  }
+}

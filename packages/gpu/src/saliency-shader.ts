@@ -1,0 +1,89 @@
+import { type Expression, statisticsOf } from '@pare/core/backends'
+import { EXACT_FLOATS } from './exact-floats.js'
+
+/** What all loops begin with: arithmetic, and what they are told of the tile. */
+const TILE = `${EXACT_FLOATS}
+struct Tile {
+  count: u32,
+  // Index in the weight of the first element, as two words.
+  start: vec2u,
+  keys: vec2u,
+  // Of the range that is collected, and of the border that is masked below.
+  low: u32,
+  high: u32,
+  ties: u32,
+  // How elements belong to units.
+  inner: u32,
+  period: u32,
+  phase: u32,
+  skip: u32,
+  parts: u32,
+  // From the values of one statistic to those of the next.
+  stride: u32,
+}
+@group(0) @binding(0) var<uniform> tile: Tile;
+`
+
+/** For loops over weights: `fn saliencyAt(i)`, the bits of the saliency of weight i of the tile. */
+export function saliencyShader(expression: Expression): string {
+  return `${TILE}
+@group(0) @binding(1) var<storage, read> weights: array<u32>;
+@group(0) @binding(2) var<storage, read> statistics: array<u32>;
+
+fn statistic(key: u32, i: u32) -> u32 { return statistics[key * tile.stride + i]; }
+
+fn indexOf(i: u32) -> vec2u {
+  let low = tile.start.x + i;
+  return vec2u(low, tile.start.y + select(0u, 1u, low < i));
+}
+
+fn saliencyAt(i: u32) -> u32 {
+  let weight = weights[i];
+  if (size(weight) == 0u) { return SIGN | INFINITE; }
+  if (size(weight) >= INFINITE) { return NAN; }
+  return withoutMinus(${text(expression, keysOf(expression))});
+}`
+}
+
+/** For loops over saliencies that were computed before. */
+export const SALIENCIES = `${TILE}
+@group(0) @binding(1) var<storage, read> saliencies: array<u32>;
+
+fn saliencyAt(i: u32) -> u32 { return saliencies[i]; }
+`
+
+/** Keys of the statistics of an expression, in the order in which a tile holds them. */
+export function keysOf(expression: Expression): string[] {
+  return [...new Set(statisticsOf(expression))]
+}
+
+function text(e: Expression, keys: readonly string[]): string {
+  const of = (inner: Expression) => text(inner, keys)
+  switch (e.op) {
+    case 'weight':
+      return 'weight'
+    case 'constant':
+      return `${new Uint32Array(Float32Array.of(e.value).buffer)[0]}u`
+    case 'random':
+      return 'uniformAt(indexOf(i), tile.keys)'
+    case 'statistic':
+      return `statistic(${keys.indexOf(e.key)}u, i)`
+    case 'abs':
+      return `size(${of(e.of)})`
+    case 'negate':
+    case 'square':
+    case 'sqrt':
+      return `${e.op === 'sqrt' ? 'squareRoot' : e.op}(${of(e.of)})`
+    case 'add':
+    case 'subtract':
+    case 'multiply':
+    case 'divide':
+    case 'less':
+      return `${e.op}(${of(e.left)}, ${of(e.right)})`
+    case 'min':
+    case 'max':
+      return `${e.op === 'min' ? 'least' : 'most'}(${of(e.left)}, ${of(e.right)})`
+    default:
+      return e satisfies never
+  }
+}
