@@ -24,7 +24,7 @@ export interface GradientCheck {
   readonly wrt: readonly string[]
   /** Elements of each tensor that are compared, spread over it. Default: 24 */
   readonly elements?: number
-  /** What the float64 evaluator runs, where that is another model than the one differentiated. */
+  /** What the float64 evaluator runs, where that is another model than the one differentiated: outputs of both must be the same. */
   readonly oracle?: Model
 }
 
@@ -39,10 +39,13 @@ export async function checkGradient({ model, inputs, wrt, elements = 24, oracle 
   const written = await gradient(loss, { of: 'test/loss', wrt })
   const run = await runtime(written.model)
   const evaluate = await evaluator(oracle === undefined ? loss : await withTestLoss(oracle, wrt))
+  const runOriginal = oracle === undefined ? undefined : await runtime(given)
   let compared = 0
   for (const feeds of Array.isArray(inputs) ? (inputs as readonly Feeds[]) : [inputs as Feeds]) {
     const outputs = await run(feeds)
     const exact = evaluate(feeds)
+    const original = await runOriginal?.(feeds)
+    for (const [name, value] of original ?? []) expectSame(`${name} of the model itself`, value, exact.get(name)!)
     for (const { name } of [...given.graph.outputs, { name: 'test/loss' }]) expectSame(name, outputs.get(name)!, exact.get(name)!)
     for (const name of wrt) {
       const found = outputs.get(written.gradients.get(name) ?? '')

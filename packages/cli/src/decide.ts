@@ -2,11 +2,13 @@ import { type CalibrationFacts, makePlan, type Planned, type PruneStep } from '@
 import type { Model } from '@pare/onnx'
 import { openCalibration } from './calibrate.js'
 import type { CalibrationSource } from './calibration.js'
+import { gradientsFor } from './gradients.js'
 import type { ModelHashes } from './hash-model.js'
 import { showPath } from './paths.js'
 import { phasesOf } from './phases.js'
 import type { Recover } from './recover.js'
 import { emptiedLayers } from './removed.js'
+import type { TrainingSource } from './training.js'
 import type { Engine, Work } from './work.js'
 
 export interface Decision {
@@ -14,6 +16,8 @@ export interface Decision {
   readonly seed: number
   readonly recover?: Recover
   readonly calibration?: CalibrationSource
+  /** What criteria that look at gradients take them of. */
+  readonly training?: TrainingSource
   readonly cwd: string
   readonly engine?: Engine
   /** Of the model. */
@@ -34,7 +38,9 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
   const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
-  const planned = await makePlan(model, steps, { seed, signal: work.signal, onProgress, ...opened?.options })
+  const gradients = await gradientsFor(model, { ...decision, engine, phases }, work)
+  const options = { seed, signal: work.signal, onProgress, ...opened?.options, ...(gradients && { gradients }) }
+  const planned = await makePlan(model, steps, options)
   const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
   const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
   const warnings = [...told, ...emptiedLayers(planned.steps)]

@@ -30,8 +30,7 @@ export interface GpuBackendOptions {
 export function gpuBackend(gpu: Gpu, { tile = TILE }: GpuBackendOptions = {}): Backend {
   const most = Math.min(tile, TILE, Math.floor(gpu.adapter.limits.maxStorageBufferBindingSize / 8))
   const turns = inTurn()
-  let opened: Tiles | undefined
-  const tiles = () => (opened ??= openTiles(gpu, most))
+  const tiles = onFirstUse(() => openTiles(gpu, most))
   return {
     name: 'gpu',
     chunkBytes: 4 * most,
@@ -42,6 +41,14 @@ export function gpuBackend(gpu: Gpu, { tile = TILE }: GpuBackendOptions = {}): B
 
 /** 16 MiB: enough to hide the cost of a submission, little enough to be there twice. */
 const TILE = 1 << 22
+
+function onFirstUse<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
 
 /** Work of which each begins when the one before is done: buffers are used again. */
 type Turns = <T>(work: () => Promise<T>) => Promise<T>
@@ -65,13 +72,13 @@ interface Compiling {
 function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kernel {
   const keys = keysOf(expression)
   const shader = saliencyShader(expression)
-  let counts: GPUBuffer | undefined
+  const counts = onFirstUse(() => gpu.buffer(4 * BUCKETS))
   let submitted: Promise<void> = Promise.resolve()
   return {
     saliency: (chunk, target) => turns(() => forTiles(chunk, most, (piece, at) => saliency(piece, target.subarray(at)))),
-    clear: () => void gpu.device.queue.writeBuffer((counts ??= gpu.buffer(4 * BUCKETS)), 0, new Uint32Array(BUCKETS)),
+    clear: () => void gpu.device.queue.writeBuffer(counts(), 0, new Uint32Array(BUCKETS)),
     histogram: (chunk) => turns(() => forTiles(chunk, most, histogram)),
-    counts: () => turns(async () => new Uint32Array(await gpu.read((counts ??= gpu.buffer(4 * BUCKETS)), 4 * BUCKETS))),
+    counts: () => turns(async () => new Uint32Array(await gpu.read(counts(), 4 * BUCKETS))),
     collect: (chunk, range, into) =>
       turns(async () => {
         let below = 0
@@ -100,7 +107,7 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
   async function histogram(piece: Chunk): Promise<void> {
     const { load, run } = tiles()
     load(piece, keys)
-    await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: (counts ??= gpu.buffer(4 * BUCKETS)) })
+    await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: counts() })
     // What is submitted holds a copy of the weights until it has run: one is copied while another runs, and no more.
     await submitted
     submitted = gpu.idle()

@@ -18,8 +18,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   ${body}
 }`
 
-const words = (binding: number, name: string) =>
-  `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<u32>;`
+const words = (binding: number, name: string) => `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<u32>;`
 
 /** results[i] = bits of the saliency. */
 export const SALIENCY = each(words(3, 'results'), 'results[i] = saliencyAt(i);')

@@ -94,6 +94,9 @@ export function openTiles(gpu: Gpu, most: number): Tiles {
 
   function bindings(from: GPUBuffer, into: GPUBuffer): GPUBindGroup {
     const buffers = [tile, from, statistics, into, candidates]
-    return device.createBindGroup({ layout: group, entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })) })
+    return device.createBindGroup({
+      layout: group,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    })
   }
 }
