@@ -119,7 +119,7 @@ describe('the shape of a config', () => {
             exclude: ['b'],
             movement: { sparsity: 0.9, curve: 'cubic', until: 0.5, times: 4 },
           },
-          distill: { temperature: 2, weight: 0.5, hidden: [['a', 'b']], hiddenWeight: 1 },
+          distill: { temperature: 2, weight: 0.5, hidden: [['a', 'b']], hiddenWeight: 1, blocks: false },
         },
       },
       schedule: { kind: 'iterative', steps: 5, curve: 'exponential' },

@@ -185,6 +185,7 @@ const distill = z
         .describe("values that are to be alike, such as [['/layer.3/Add_1_output_0', '/layer.3/Add_1_output_0']]")
         .optional(),
       hiddenWeight: z.number().min(0).describe('a number from 0 on, such as 1').optional(),
+      blocks: z.boolean().describe('true: one hidden value after another instead of all at once').optional(),
     }),
   ])
   .describe('true, or how much the model before pruning is learnt from: { temperature: 2, weight: 0.5 }')
