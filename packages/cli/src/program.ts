@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import * as benchOption from './bench-options.js'
 import type { Context } from './context.js'
+import { addDevice } from './device.js'
 import { type Io, wantsColor } from './io.js'
 import * as option from './options.js'
 import { packageVersion } from './version.js'
@@ -50,7 +51,7 @@ function addPruning(program: Command, runs: Runs): void {
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
   addOut(
-    addProve(addText(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune)))))),
+    addDevice(addProve(addText(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune))))))),
     './pare-out/<model name>',
   )
   prune.addHelpText(
@@ -67,7 +68,10 @@ function addPruning(program: Command, runs: Runs): void {
     .command('plan <model>')
     .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
     .action(runs(async () => (await import('./commands/plan.js')).plan))
-  addOut(addText(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan)))), './pare-out/<model name>')
+  addOut(
+    addDevice(addText(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan))))),
+    './pare-out/<model name>',
+  )
   plan.addHelpText(
     'after',
     examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
@@ -212,6 +216,12 @@ function addLooking(program: Command, runs: Runs): void {
     'after',
     examples('pare inspect model.onnx', 'pare inspect model.onnx --structure channel --all', 'pare inspect model.onnx --json'),
   )
+
+  const devices = program
+    .command('devices')
+    .description('List what can compute here: GPUs that WebGPU finds, and what ONNX Runtime runs models on.')
+    .action(runs(async () => (await import('./commands/devices.js')).devices))
+  devices.addHelpText('after', examples('pare devices', 'pare devices --json'))
 
   const init = program
     .command('init')

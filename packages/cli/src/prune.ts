@@ -2,6 +2,7 @@ import { applyPlan, type CalibrationFacts, makePlan, type Planned, type PruneSte
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import { openCalibration } from './calibrate.js'
 import type { CalibrationSource } from './calibration.js'
+import { type DeviceChoice, type DeviceFacts, onDevice } from './device.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
@@ -30,6 +31,8 @@ export interface PruneJob {
   readonly calibration?: CalibrationSource
   /** Paths in messages and plans start here. */
   readonly cwd: string
+  /** Where it is decided what goes. Default: 'cpu' */
+  readonly device?: DeviceChoice
   /** Where proofs of cuts and calibration data run. Default: the installed packages. */
   readonly engine?: Engine
 }
@@ -44,6 +47,7 @@ export interface FileFacts {
 
 /** A model that was pruned and written, and what is known of it. */
 export interface Pruned extends PlanFacts {
+  readonly device: DeviceFacts
   readonly model: FileFacts & ModelHashes
   readonly output: FileFacts
   readonly plan: { readonly path: string }
@@ -64,7 +68,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
   await using file = await openModel(path)
   await using inputHash = hashModel(file)
   return await withFolder(output.folder, async () => {
-    const { planned, calibration, warnings } = await decide(file.model, { ...job, hashes: () => inputHash.digest() }, work)
+    const { planned, device, calibration, warnings } = await decide(file.model, { ...job, hashes: () => inputHash.digest() }, work)
     const wanted = job.prove ?? true
     const proofs = wanted ? await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine }) : []
     const cut = await applyPlan(file.model, { seed, steps: planned.steps })
@@ -79,6 +83,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
     await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, [...planned.steps, ...repairs], calibration))
     return {
       ...facts,
+      device,
       model: { ...source, bytes: bytesOf(file) },
       output: written,
       plan: { path: output.plan },
@@ -101,13 +106,14 @@ function warn(warnings: readonly string[], { progress, label }: Work): readonly 
 }
 
 /** What deciding needs of a job. */
-export type Decision = Pick<PruneJob, 'steps' | 'seed' | 'recover' | 'calibration' | 'cwd' | 'engine'> & {
+export type Decision = Pick<PruneJob, 'steps' | 'seed' | 'recover' | 'calibration' | 'cwd' | 'device' | 'engine'> & {
   /** Of the model. */
   readonly hashes: () => Promise<ModelHashes>
 }
 
 export interface Decided {
   readonly planned: Planned
+  readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
   readonly warnings: readonly string[]
 }
@@ -120,10 +126,13 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
   const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
-  const planned = await makePlan(model, steps, { seed, signal: work.signal, onProgress, ...opened?.options })
+  const options = { seed, signal: work.signal, onProgress, ...opened?.options }
+  const { value: planned, device } = await onDevice({ choice: decision.device ?? 'cpu', model }, work, (backend) =>
+    makePlan(model, steps, { ...options, ...(backend && { backend }) }),
+  )
   const unused = source !== undefined && opened === undefined && decision.recover !== 'repair'
   const warnings = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
-  return { planned, warnings, ...(opened && { calibration: await opened.facts() }) }
+  return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
 }
 
 /** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */

@@ -23,8 +23,9 @@ export async function plan(context: Context, model: string, options: PruneOption
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
   await using hashing = hashModel(file)
-  const decision = { steps, seed, cwd: io.cwd, hashes: () => hashing.digest(), ...(data && { calibration: data }) }
-  const { planned, calibration, warnings } = await decide(file.model, decision, { signal: io.signal, progress, label: model })
+  const device = options.device ?? 'auto'
+  const decision = { steps, seed, device, cwd: io.cwd, hashes: () => hashing.digest(), ...(data && { calibration: data }) }
+  const { planned, device: used, calibration, warnings } = await decide(file.model, decision, { signal: io.signal, progress, label: model })
   for (const warning of warnings) progress.note(`warning: ${model}: ${warning}`)
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
   await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, planned.steps, calibration)))
@@ -37,6 +38,7 @@ export async function plan(context: Context, model: string, options: PruneOption
   answer(context, {
     schemaVersion: 1,
     command: 'plan',
+    device: used,
     model: source,
     plan: { path: shown },
     ...(calibration && { calibration }),

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { describeCalibration } from '../calibrate.js'
 import { answer, type Context, say } from '../context.js'
+import type { DeviceChoice } from '../device.js'
 import { EXIT } from '../exit.js'
 import { usage } from '../failure.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
@@ -17,6 +18,8 @@ import { readStepData, readSteps } from '../step-options.js'
 export interface PruneOptions extends StepOptions {
   readonly out?: string
   readonly prove?: boolean
+  /** Default: 'auto' */
+  readonly device?: DeviceChoice
 }
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
@@ -51,6 +54,7 @@ function documentOf(pruned: Pruned, cwd: string) {
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
   return {
+    device: pruned.device,
     model: shown(model),
     output: shown(output),
     plan: shown(plan),
