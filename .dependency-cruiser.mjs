@@ -1,4 +1,4 @@
-// The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; sparse, gpu <- cli.
+// The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -14,7 +14,7 @@ const allowed = {
   retrain: ['onnx', 'autograd', 'evaluate'],
   sparse: ['onnx'],
   gpu: ['core', 'sparse'],
-  evaluate: ['onnx', 'gate'],
+  evaluate: ['onnx', 'gate', 'sparse'],
   report: ['gate'],
   testing: ['core', 'onnx'],
   cli: [

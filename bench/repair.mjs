@@ -27,6 +27,7 @@ const rows = [
   ['mnist-resnet20-folded', '70 % of the weights', global(0.7)],
   ['mnist-resnet20-folded', '80 % of the weights', global(0.8)],
   ['mnist-resnet20-folded', '90 % of the weights', global(0.9)],
+  ['mnist-resnet20-folded', '70 % of the weights, lamp', { ...global(0.7), normalize: 'lamp' }],
   ['mnist-resnet20-folded', '80 % of the weights, lamp', { ...global(0.8), normalize: 'lamp' }],
   ['mnist-resnet20-folded', '90 % of the weights, lamp', { ...global(0.9), normalize: 'lamp' }],
   ['mnist-mobilenet-bn', '50 % of the weights', global(0.5)],

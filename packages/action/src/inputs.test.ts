@@ -116,6 +116,7 @@ describe('wrong inputs', () => {
     ['target', 'latency=0.5'],
     ['max-drop', 'Infinity'],
     ['recover', 'retrain'],
+    ['provider', 'gpu'],
     ['trust', 'yes'],
     ['comment', 'true'],
     ['upload', 'all'],
@@ -154,6 +155,10 @@ describe('wrong inputs', () => {
 
   it('mode: run is what happens anyway', () => {
     expect(read({ mode: 'run' }).run).toEqual({ models: [] })
+  })
+
+  it('provider: where ONNX Runtime computes', () => {
+    expect(read({ provider: 'webgpu' }).run).toEqual({ models: [], provider: 'webgpu' })
   })
 
   it('recover: repair goes with calibration data', () => {

@@ -7,6 +7,8 @@ export const uploadSettings = ['none', 'report', 'models'] as const
 
 export const recoverSettings = ['none', 'repair'] as const
 
+export const providerSettings = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const
+
 const targetKinds = ['macs', 'parameters', 'bytes'] as const
 
 export type TargetKind = (typeof targetKinds)[number]
@@ -33,6 +35,8 @@ export interface RunInputs {
   readonly calibrate?: string
   /** What is done about what is left of a model. */
   readonly recover?: (typeof recoverSettings)[number]
+  /** Where ONNX Runtime computes. */
+  readonly provider?: (typeof providerSettings)[number]
   /** Absolute, or a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
 }
@@ -112,6 +116,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('target', target(from)),
     ...defined('calibrate', input(env, 'calibrate')),
     ...defined('recover', input(env, 'recover') === undefined ? undefined : choice(from, 'recover', recoverSettings, 'none')),
+    ...defined('provider', input(env, 'provider') === undefined ? undefined : choice(from, 'provider', providerSettings, 'cpu')),
     ...defined('maxDrop', maxDrop(from)),
   }
 }

@@ -64,6 +64,7 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--target', target && `${target.kind}=${target.fraction}`],
     ['--calibrate', inputs.calibrate],
     ['--recover', inputs.recover],
+    ['--provider', inputs.provider],
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
   ]
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))

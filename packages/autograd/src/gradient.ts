@@ -1,48 +1,267 @@
-import { type Model, PareError } from '@pare/onnx'
+import { editGraph, editModel, editNode, type Model, makeValueInfo, type Node, PareError, type Tensor } from '@pare/onnx'
+import { after } from './after.js'
+import { decompose } from './decompose.js'
+import { Emit } from './emit.js'
+import { type Facts, factsOf } from './facts.js'
+import { capturedBy, flowOf } from './flow.js'
+import { lift } from './lift.js'
+import { type RecomputeOptions, recompute } from './recompute.js'
+import { ruleOf } from './rules.js'
+import { type Gradients, Site } from './site.js'
+import { type BatchStatistics, withBatchStatistics } from './statistics.js'
 
 export interface GradientOptions {
   /** Name of the value whose gradient is taken: one number. */
   readonly of: string
   /**
-   * Names of what is differentiated by: initializers (they become inputs of the same name), tensors of Constant nodes by the name of the node's output, inputs, or any value
-   * in between.
+   * Names of what is differentiated by: initializers and Constant nodes (they become inputs of the same name), inputs, or any value in between.
    */
   readonly wrt: readonly string[]
   /**
-   * 'inference': BatchNormalization uses the statistics it stores, Dropout does nothing. 'training': BatchNormalization uses those of the batch, and `statistics` says where they come
-   * out. Default: 'inference'
+   * 'inference': BatchNormalization uses the statistics it stores. 'training': it uses those of the batch, and `statistics` says where they come
+   * out. Dropout does nothing in either. Default: 'inference'
    */
   readonly mode?: 'inference' | 'training'
-  /** What activations that are kept for the backward pass may take, in bytes, for the sizes in `sizes`: more is computed again. Default: no limit */
-  readonly memory?: { readonly bytes: number; readonly sizes: Readonly<Record<string, readonly number[]>> }
-  /** 'refuse': a value of `wrt` behind an operator without a rule is an error that names the node. 'freeze': it is left out, and named in `frozen`. Default: 'refuse' */
+  /**
+   * What activations that are kept for the backward pass may take, in bytes, where inputs have these shapes: what is more is computed again from fewer of
+   * them. Default: no limit
+   */
+  readonly memory?: { readonly bytes: number; readonly inputs: Readonly<Record<string, readonly number[]>> }
+  /**
+   * 'refuse': a value of `wrt` before an operator without a rule is an error that names the node. 'freeze': it is left out, and named in `frozen`.
+   * Default: 'refuse'
+   */
   readonly noRule?: 'refuse' | 'freeze'
 }
 
 /** A model that computes a loss and its gradients. */
 export interface Gradient {
-  /** Its outputs: the loss, the gradients, the outputs that the model had, and batch statistics. */
+  /** Its outputs: those that the model had, the loss among them, gradients, and statistics of the batch. Its operator set is 18 at least. */
   readonly model: Model
   readonly loss: string
   /** Output that holds the gradient, in the shape of what it belongs to, by name of `wrt`. */
   readonly gradients: ReadonlyMap<string, string>
-  /** What of `wrt` has no gradient, with the reason: not on the way to the loss, or, where frozen, behind an operator without a rule. */
+  /** What of `wrt` has no gradient, with the reason. */
   readonly frozen: ReadonlyMap<string, string>
-  /** With mode 'training': for each BatchNormalization the stored statistics and the outputs that hold those of this batch. */
+  /** With mode 'training': where the statistics of each batch come out. */
   readonly statistics: readonly BatchStatistics[]
 }
 
-export interface BatchStatistics {
-  /** Initializers: what is stored. They become inputs where they are fed. */
-  readonly mean: string
-  readonly variance: string
-  /** Outputs, f32[channels]: of this batch; the variance divides by n. */
-  readonly batchMean: string
-  readonly batchVariance: string
-  /** The part of the old value that stays: stored = momentum · stored + (1 − momentum) · batch. */
-  readonly momentum: number
+/**
+ * The graph of a loss and its gradients, made of the operators of inference alone: the model's nodes, and behind them, from the last to the first, what
+ * the rule of each node writes. Nodes that `of` does not depend on, or that depend on nothing of `wrt`, have no part in it. Linear in nodes.
+ * Throws PareError where an operator on the way has no rule, naming the node.
+ */
+export async function gradient(model: Model, options: GradientOptions): Promise<Gradient> {
+  const prepared = decompose(lift(withInputs(model, new Set(options.wrt))))
+  const { model: forward, statistics } =
+    options.mode === 'training' ? withBatchStatistics(prepared) : { model: prepared, statistics: [] }
+  const facts = await factsOf(forward)
+  let frozen = new Map<string, string>()
+  for (;;) {
+    const wrt = options.wrt.filter((name) => !frozen.has(name))
+    try {
+      const flow = flowOf(forward, { of: options.of, wrt })
+      const reachable = wrt.filter((name) => flow.flows.has(name))
+      const off = wrt
+        .filter((name) => !flow.flows.has(name))
+        .map((name) => [name, `'${options.of}' does not depend on it`] as const)
+      const written = write(forward, {
+        of: options.of,
+        wrt: reachable,
+        flows: flow.flows,
+        facts,
+        inOrder: options.memory !== undefined,
+      })
+      const complete = {
+        model: withOutputs(written.model, [
+          ...written.gradients.values(),
+          ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
+        ]),
+        loss: options.of,
+        gradients: written.gradients,
+        frozen: new Map([...frozen, ...off]),
+        statistics,
+      }
+      return options.memory === undefined
+        ? complete
+        : { ...complete, model: await recompute(complete.model, { ...options.memory, ...written.backward }) }
+    } catch (error) {
+      if (options.noRule !== 'freeze' || !(error instanceof NoGradient)) throw error
+      frozen = new Map([...frozen, ...behind(forward, wrt, error.node).map((name) => [name, error.message] as const)])
+    }
+  }
 }
 
-export async function gradient(_model: Model, _options: GradientOptions): Promise<Gradient> {
-  throw new PareError('gradients are not there yet.')
+/** A node on the way has no gradient. */
+export class NoGradient extends PareError {
+  constructor(
+    readonly node: Node,
+    message: string,
+    hint: string | undefined,
+  ) {
+    super(message, hint === undefined ? {} : { hint })
+  }
+}
+
+/** Left to itself ONNX Runtime computes the gradients of all weights at the end, and keeps what they need until then. */
+function weightsFirst(
+  emit: Emit,
+  { inputs }: Node,
+  { given, wrt }: { readonly given: Gradients; readonly wrt: readonly string[] },
+): Gradients {
+  const weights = given.filter((each, i) => each !== undefined && wrt.includes(inputs[i]!))
+  return given.map((each, i) =>
+    each === undefined || wrt.includes(inputs[i]!)
+      ? each
+      : weights.reduce<string>((value, weight) => after(emit, value, weight!), each),
+  )
+}
+
+function noGradient(node: Node, { message, hint }: PareError): NoGradient {
+  return new NoGradient(node, message, hint)
+}
+
+/** What of `wrt` a node depends on. */
+function behind(model: Model, wrt: readonly string[], node: Node): string[] {
+  const found = wrt.filter((name) =>
+    flowOf(model, { of: node.outputs.find((output) => output !== '')!, wrt: [name], through: node }).flows.has(name),
+  )
+  if (found.length === 0) throw new Error(`'${node.outputs[0]}' was on the way to nothing`)
+  return found
+}
+
+interface Writing {
+  readonly of: string
+  readonly wrt: readonly string[]
+  /** Values that depend on `wrt` and that the loss depends on. */
+  readonly flows: ReadonlySet<string>
+  readonly facts: Facts
+  /** Whether the gradient of a weight is computed before what lies behind its node, so that activations can go. */
+  readonly inOrder: boolean
+}
+
+interface Written {
+  readonly model: Model
+  readonly gradients: ReadonlyMap<string, string>
+  readonly backward: Pick<RecomputeOptions, 'forward' | 'gradients'>
+}
+
+function write(model: Model, { of, wrt, flows, facts, inOrder }: Writing): Written {
+  const { graph } = model
+  const emit = new Emit(model, 'gradient')
+  const arrived = new Map<string, string[]>([[of, [one(emit, facts, of)]]])
+  const made = new Map<Node, readonly string[]>()
+  const outputOf = (node: Node, output: number): string => {
+    const outputs = [...(made.get(node) ?? node.outputs)]
+    while (outputs.length <= output) outputs.push('')
+    outputs[output] ||= emit.name()
+    made.set(node, outputs)
+    return outputs[output]
+  }
+  for (const node of [...graph.nodes].reverse()) {
+    const gradients = node.outputs.map((name) => sumOf(emit, arrived, name))
+    const wanted = node.inputs.map((name) => flows.has(name))
+    if (!gradients.some((each) => each !== undefined)) continue
+    const site = new Site(node, emit, facts, { gradients, wanted, outputOf })
+    if (capturedBy(node).some((name) => flows.has(name))) throw noGradient(node, site.refuse('it computes in a nested graph'))
+    if (!wanted.includes(true)) continue
+    const given = inOrder ? weightsFirst(emit, node, { given: gradientsOf(node, site), wrt }) : gradientsOf(node, site)
+    for (const [i, name] of node.inputs.entries()) {
+      const each = given[i]
+      if (each !== undefined && wanted[i]) arrived.set(name, [...(arrived.get(name) ?? []), each])
+    }
+  }
+  const gradients = new Map(wrt.map((name) => [name, emit.node('Identity', [sumOf(emit, arrived, name) ?? zeros(emit, name)])]))
+  const nodes = graph.nodes.map((node) => {
+    const outputs = made.get(node)
+    return outputs === undefined ? node : editNode(node, { outputs })
+  })
+  const opsets = new Map(model.opsets)
+  if (emit.nodes.some(({ domain }) => domain === 'com.microsoft') && !opsets.has('com.microsoft')) opsets.set('com.microsoft', 1)
+  const written = editGraph(graph, { nodes: [...nodes, ...emit.nodes], initializers: [...graph.initializers, ...emit.constants] })
+  const backward = { forward: nodes.length, gradients: new Set([...arrived.values()].flat()) }
+  return { model: editModel(model, { graph: written, opsets }), gradients, backward }
+}
+
+/** ∂loss/∂loss, in the loss's shape: [] or [1]. */
+function one(emit: Emit, facts: Facts, of: string): string {
+  const dims = facts.dims(of)
+  if (dims?.some((size) => size !== 1)) {
+    throw new PareError(`autograd: '${of}' has the shape [${dims}], and a gradient is that of one number.`, {
+      hint: 'reduce it to its sum or mean first.',
+    })
+  }
+  return dims === undefined || dims.length === 0 ? emit.float(1) : emit.floats(dims.map(Number), [1])
+}
+
+function zeros(emit: Emit, name: string): string {
+  return emit.node('Mul', [name, emit.float(0)])
+}
+
+/** All that arrived at a value, added up. */
+function sumOf(emit: Emit, arrived: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
+  const parts = name === '' ? [] : (arrived.get(name) ?? [])
+  return parts.length > 1 ? emit.node('Sum', parts) : parts[0]
+}
+
+function gradientsOf(node: Node, site: Site): Gradients {
+  const rule = ruleOf(node)
+  if (typeof rule === 'string') throw noGradient(node, site.refuse(rule))
+  try {
+    return rule(site)
+  } catch (error) {
+    if (error instanceof PareError) throw noGradient(node, error)
+    throw error
+  }
+}
+
+/** The same model with some constants as inputs. */
+function withInputs(model: Model, wrt: ReadonlySet<string>): Model {
+  const { graph } = model
+  const initializers = graph.initializers.filter(({ name }) => wrt.has(name))
+  const constants = graph.nodes.flatMap((node) => {
+    const value = node.attributes.get('value')
+    const name = node.outputs[0] ?? ''
+    if (node.op !== 'Constant' || value?.kind !== 'tensor' || !wrt.has(name)) return []
+    return [{ node, tensor: { ...value.value, name } }]
+  })
+  const there = new Set(graph.inputs.map(({ name }) => name))
+  const tensors: Tensor[] = [...initializers, ...constants.map(({ tensor }) => tensor)]
+  for (const { name, type } of tensors) {
+    if (type === 'float32') continue
+    throw new PareError(`autograd: '${name}' is ${type}, and gradients are computed in float32.`, {
+      hint: 'convert the model to float32 first.',
+    })
+  }
+  const inputs = tensors
+    .filter(({ name }) => !there.has(name))
+    .map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
+  const known = new Set([
+    ...there,
+    ...graph.initializers.map(({ name }) => name),
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+  ])
+  for (const name of wrt) {
+    if (known.has(name)) continue
+    throw new PareError(`autograd: the model has no value '${name}'.`, {
+      hint: 'name an initializer, an input or the output of a node.',
+    })
+  }
+  return editModel(model, {
+    graph: editGraph(graph, {
+      inputs: [...graph.inputs, ...inputs],
+      initializers: graph.initializers.filter(({ name }) => !wrt.has(name)),
+      nodes: graph.nodes.filter((node) => !constants.some((each) => each.node === node)),
+    }),
+  })
+}
+
+function withOutputs(model: Model, names: readonly string[]): Model {
+  const { graph } = model
+  const there = new Set(graph.outputs.map(({ name }) => name))
+  const more = [...new Set(names)].filter((name) => !there.has(name))
+  return editModel(model, {
+    graph: editGraph(graph, { outputs: [...graph.outputs, ...more.map((name) => makeValueInfo({ name }))] }),
+  })
 }

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { hashFile } from './hash.js'
 import { type Folder, fixture, TEST_MODELS } from './testing/folder.js'
 import { pare, type Session } from './testing/terminal.js'
+import { collectUntold } from './untold.js'
 
 /** The MLP on digits, val.npz, and beside them calibrate.npz: 1,347 samples, 6 chunks of 256. */
 async function folderWith(files: Readonly<Record<string, string>> = {}): Promise<Folder> {
@@ -272,3 +273,33 @@ async function interrupted(folder: Folder, argv: readonly string[]): Promise<Ses
   abort.abort()
   return session
 }
+
+describe('padding', () => {
+  // lm-llama takes no mask: what the data say of padding counts for it too.
+  it.each(['kjv-bert', 'lm-llama'])('%s: what stands where the mask is 0 makes no difference', async (model) => {
+    const sample = (filler: number) => ({
+      input_ids: [...Array.from({ length: 12 }, (_, i) => 20 + 7 * i), ...Array(8).fill(filler)],
+      attention_mask: [...Array(12).fill(1), ...Array(8).fill(0)],
+    })
+    const lines = (filler: number) =>
+      Array(4)
+        .fill(JSON.stringify(sample(filler)))
+        .join('\n')
+    await using folder = await fixture(undefined, { 'a.jsonl': lines(3), 'b.jsonl': lines(200) })
+    await copyFile(join(TEST_MODELS, `${model}.onnx`), join(folder.path, 'lm.onnx'))
+    for (const data of ['a', 'b']) {
+      const { exitCode, stderr } = await run(folder, `prune lm.onnx --criterion wanda --calibrate ${data}.jsonl --out ${data}`)
+      expect([exitCode, stderr]).toEqual([0, expect.not.stringContaining('padded')])
+    }
+    const [a, b] = await Promise.all(['a', 'b'].map((out) => bytesOf(folder, `${out}/lm.onnx`)))
+    expect(a!.equals(b!)).toBe(true)
+  })
+
+  it('is warned of where it is not known which positions it is', () => {
+    const untold = collectUntold()
+    expect(untold.warnings()).toEqual([])
+    untold.add(['a', 'b'])
+    untold.add(['a', 'c', 'd', 'e'])
+    expect(untold.warnings()).toEqual([expect.stringContaining("positions of 'a', 'b', 'c', 2 more that is does not follow")])
+  })
+})

@@ -2,17 +2,18 @@ import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
 import { type CalibrationSource, needsOf } from './calibration.js'
 import { usage } from './failure.js'
 import { formatCount } from './format.js'
-import { forwardOver, type Ran } from './forward.js'
+import { forwardOver, type Ran, withProgress } from './forward.js'
 import { hashFile } from './hash.js'
 import type { ModelHashes } from './hash-model.js'
 import type { Phases } from './phases.js'
 import { trialsOver } from './trials.js'
+import { collectUntold } from './untold.js'
 import type { Engine, Work } from './work.js'
 
 /** Calibration data in use for one model. */
 export interface OpenCalibration extends AsyncDisposable {
   /** What deciding is given of them. */
-  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured'>
+  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured' | 'onUntold'>
   /** What the plan says of them, once everything is decided. */
   facts(): Promise<CalibrationFacts>
   /** What the user should look at. */
@@ -40,38 +41,45 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   if (statistics !== undefined) {
     const { checkWhole } = await import('@pare/core')
     checkWhole({ name: shown, file: statistics })
+    const { executionProvider } = statistics
     refuseOtherModel(statistics.model, await opening.hashes(), { shown, model: work.label })
     return {
       options: { measured: statistics.measured },
-      facts: async () => ({ path: shown, sha256: await hashing.digest(), samples: statistics.data.samples! }),
+      facts: async () => ({ path: shown, sha256: await hashing.digest(), samples: statistics.data.samples!, executionProvider }),
       warnings: () => [],
       [Symbol.asyncDispose]: close,
     }
   }
   const ran: Ran = { samples: 0, leftOut: 0 }
+  const untold = collectUntold()
   const forward = forwardOver(run, opening.engine, (result) => Object.assign(ran, result))
   return {
     options: {
-      forward: (model, options) =>
-        forward(model, { ...options, onProgress: (told) => opening.phases.at('running calibration data', told) }),
+      forward: withProgress(forward, (told) => opening.phases.at('running calibration data', told)),
+      onUntold: untold.add,
       trials: trialsOver(run, opening.engine),
     },
     async facts() {
-      const facts = { path: shown, sha256: await hashing.digest(), ...(ran.samples > 0 && { samples: ran.samples }) }
+      const { provider: executionProvider = 'cpu' } = opening.engine
+      const samples = ran.samples > 0 ? { samples: ran.samples } : {}
+      const facts = { path: shown, sha256: await hashing.digest(), ...samples, executionProvider }
       work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
       return facts
     },
-    warnings: () =>
-      ran.leftOut === 0
+    warnings: () => [
+      ...untold.warnings(),
+      ...(ran.leftOut === 0
         ? []
-        : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`],
+        : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),
+    ],
     [Symbol.asyncDispose]: close,
   }
 }
 
-/** '256 samples of calibrate.npz' */
-export function describeCalibration({ path, samples }: Omit<CalibrationFacts, 'sha256'>): string {
-  return samples === undefined ? path : `${formatCount(samples)} ${samples === 1 ? 'sample' : 'samples'} of ${path}`
+/** '256 samples of calibrate.npz', 'calibrate.npz, on webgpu' */
+export function describeCalibration({ path, samples, executionProvider }: Omit<CalibrationFacts, 'sha256'>): string {
+  const counted = samples === undefined ? '' : `${formatCount(samples)} ${samples === 1 ? 'sample' : 'samples'} of `
+  return `${counted}${path}${executionProvider === 'cpu' ? '' : `, on ${executionProvider}`}`
 }
 
 /** Throws where statistics are of other files than those of the model. */

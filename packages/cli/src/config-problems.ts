@@ -53,19 +53,9 @@ function problemsOf(issue: z.core.$ZodIssue, input: unknown): readonly Problem[]
   return [{ place: formatPlace(issue.path), message }]
 }
 
-/** Fields of the design whose engine does not exist yet: silence would look like success. */
-const LATER = new Set(['train', 'loss'])
-
 function unknownKey(path: Path): Problem {
   const key = String(path.at(-1))
   const place = formatPlace(path)
-  if (LATER.has(key)) {
-    return {
-      place,
-      message: `'${key}' is not available in this version of pare.`,
-      hint: 'remove it; today pare prunes without retraining',
-    }
-  }
   const known = keysAt(path.slice(0, -1))
   const meant = suggest(key, known)
   return {

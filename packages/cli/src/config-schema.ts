@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PROVIDERS } from './provider.js'
 
 // The description of a field says what is expected there: editors show it from the JSON Schema, error messages quote it.
 
@@ -133,18 +134,127 @@ const gate = z
 
 const prove = z.boolean().describe('false: what is cut is not proved, for models that ONNX Runtime cannot run')
 
+const train = z
+  .union([
+    path,
+    z.strictObject({
+      data: path.describe("a data file such as 'data/train.npz'").optional(),
+      label: path.describe("the name of the array with the labels, such as 'label'").optional(),
+      output: path.describe("the name of the output to judge, such as 'logits'").optional(),
+      threads: count.describe('a whole number of threads, such as 2').optional(),
+      tokenizer: path.describe("a tokenizer file such as 'tokenizer.json'").optional(),
+      length: count.describe('a whole number of tokens in a window of text, such as 128').optional(),
+      field: path.describe("the field of a JSONL line that holds the text, such as 'text'").optional(),
+    }),
+  ])
+  .describe("training data such as 'train.npz' or { data: 'train.npz', label: 'label' }; never the evaluation data")
+
+const loss = z
+  .enum(['cross-entropy', 'next-token', 'mse', 'kl', 'output'])
+  .describe("'cross-entropy', 'next-token', 'mse', 'kl' or 'output': what retraining minimises")
+
+const above = z.number().positive()
+
+const optimizer = z
+  .union([
+    z.enum(['adamw', 'sgd']),
+    z.strictObject({
+      name: z.literal('adamw'),
+      beta1: z.number().optional(),
+      beta2: z.number().optional(),
+      epsilon: above.optional(),
+      weightDecay: z.number().min(0).optional(),
+    }),
+    z.strictObject({
+      name: z.literal('sgd'),
+      momentum: z.number().optional(),
+      nesterov: z.boolean().optional(),
+      weightDecay: z.number().min(0).optional(),
+    }),
+  ])
+  .describe("'adamw', 'sgd', or with their numbers: { name: 'sgd', momentum: 0.9 }")
+
+const distill = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      temperature: above.describe('a number above 0, such as 2').optional(),
+      weight: fraction.describe("a number from 0 to 1, such as 0.5: the teacher's share of the loss").optional(),
+      hidden: z
+        .array(z.tuple([z.string().min(1), z.string().min(1)]))
+        .describe("values that are to be alike, such as [['/layer.3/Add_1_output_0', '/layer.3/Add_1_output_0']]")
+        .optional(),
+      hiddenWeight: z.number().min(0).describe('a number from 0 on, such as 1').optional(),
+    }),
+  ])
+  .describe('true, or how much the model before pruning is learnt from: { temperature: 2, weight: 0.5 }')
+
+const movement = z
+  .strictObject({
+    sparsity: fraction.optional(),
+    curve: z.enum(['cubic', 'linear', 'exponential']).optional(),
+    until: fraction.optional(),
+    times: count.optional(),
+    include: globs.optional(),
+  })
+  .describe('movement pruning while it trains, such as { sparsity: 0.9 }')
+
+const retrain = z
+  .strictObject({
+    epochs: above.describe('a number above 0, such as 3: how often each sample is seen').optional(),
+    steps: count.describe('a whole number, such as 400, instead of epochs: how often weights change').optional(),
+    batch: count.describe('a whole number of samples run together, such as 64').optional(),
+    accumulate: count.describe('a whole number of batches that make one step, such as 4').optional(),
+    optimizer: optimizer.optional(),
+    learningRate: above.describe('a number above 0, such as 0.001: the largest').optional(),
+    schedule: z.enum(['cosine', 'linear', 'constant']).describe("'cosine', 'linear' or 'constant': how it goes down").optional(),
+    warmup: z.number().min(0).describe('steps until it is largest, or below 1 a share of all, such as 0.05').optional(),
+    clip: above.describe('a number above 0, such as 1: the largest norm of the gradients').optional(),
+    evaluateEvery: count.describe('a whole number of steps from one look at held-out samples to the next').optional(),
+    patience: count.describe('a whole number of looks without a lower loss after which it ends').optional(),
+    holdOut: z.number().min(0).describe('samples that are not trained on, or below 1 a share of all, such as 0.05').optional(),
+    statistics: z.enum(['follow', 'keep']).describe("'follow' or 'keep': what normalisations do with each batch").optional(),
+    include: globs.optional(),
+    exclude: globs.optional(),
+    distill: distill.optional(),
+    movement: movement.optional(),
+  })
+  .describe('how it is retrained, such as { epochs: 3, distill: true }; all of it has a default')
+
 const recover = z
-  .enum(['none', 'repair'])
-  .describe("'repair' or 'none': whether what is left of a model is fitted to calibration data")
+  .union([
+    z.enum(['none', 'repair', 'retrain']),
+    z.strictObject({
+      repair: z.boolean().describe('true: fit what is left to calibration data, before it is retrained').optional(),
+      retrain: retrain.optional(),
+    }),
+  ])
+  .describe("'repair', 'retrain', 'none' or { repair: true, retrain: { epochs: 3 } }: what is done about what is left of a model")
+
+const schedule = z
+  .union([
+    z.literal('one-shot'),
+    z.strictObject({
+      kind: z.literal('iterative').describe("'iterative'"),
+      steps: count.describe('a whole number of steps, such as 5').optional(),
+      curve: z.enum(['cubic', 'linear', 'exponential']).describe("'cubic', 'linear' or 'exponential'").optional(),
+    }),
+  ])
+  .describe("'one-shot', or { kind: 'iterative', steps: 5, curve: 'cubic' }: how the target is reached")
+
+const provider = z.enum(PROVIDERS).describe(`${PROVIDERS.map((name) => `'${name}'`).join(', ')}: where ONNX Runtime computes`)
 
 const model = z
   .strictObject({
     path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
     prune: steps.optional(),
     calibrate: calibrate.optional(),
+    train: train.optional(),
+    loss: loss.optional(),
     evaluate: evaluate.optional(),
     prove: prove.optional(),
     recover: recover.optional(),
+    schedule: schedule.optional(),
     gate: gate.optional(),
   })
   .describe("a model such as { path: 'model.onnx' }")
@@ -156,10 +266,14 @@ export const configSchema = z
     models: z.array(model).describe("a list of models, each such as { path: 'model.onnx' }").optional(),
     prune: steps.optional(),
     calibrate: calibrate.optional(),
+    train: train.optional(),
+    loss: loss.optional(),
     evaluate: evaluate.optional(),
     prove: prove.optional(),
     recover: recover.optional(),
+    schedule: schedule.optional(),
     gate: gate.optional(),
+    provider: provider.optional(),
   })
   .describe('a config of pare: models to prune, how to measure them, and what they may lose')
 

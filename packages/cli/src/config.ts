@@ -1,7 +1,11 @@
 import type { AnyCriterion, ElementTarget, Norm, Scope, Structure, UnitTarget } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
+import type { Loss } from '@pare/retrain'
 import type { WrittenAllocation } from './curves-file.js'
-import type { Recover } from './recover.js'
+import type { RecoverConfig } from './recover.js'
+import type { ScheduleConfig } from './schedule.js'
+import type { TrainConfig } from './training.js'
 
 /** What `pare.config.*` says. Paths are relative to the config file. */
 export interface Config {
@@ -14,14 +18,25 @@ export interface Config {
   prune?: PruneConfig[] | PresetConfig
   /** For each model without its own: data that criteria look at, or a file of statistics. */
   calibrate?: string | CalibrateConfig
+  /** For each model without its own: data with labels, or for a teacher, that it is retrained on. Never evaluation data. */
+  train?: string | TrainConfig
+  /** For each model without its own: what retraining minimises. Default: what model and labels suggest. */
+  loss?: Loss
   /** For each model; a model's own `evaluate` wins field by field. */
   evaluate?: EvaluateConfig
   /** For each model without its own: whether what is cut is proved before it is written. Default: true. */
   prove?: boolean
-  /** For each model without its own: 'repair' fits what is left to calibration data. Default: 'none'; with a preset and calibration data 'repair'. */
-  recover?: Recover
+  /**
+   * For each model without its own: 'repair' fits what is left to calibration data, 'retrain' trains it on training data, { repair, retrain } does both, each as it says.
+   * Default: 'none'; with a preset and calibration data 'repair'.
+   */
+  recover?: RecoverConfig
+  /** For each model without its own: whether the target is reached at once, or in steps with recovery in between. Default: 'one-shot'. */
+  schedule?: ScheduleConfig
   /** For each model; a model's own `gate` wins field by field. */
   gate?: Limits
+  /** Where ONNX Runtime computes all of this. Default: 'cpu'. */
+  provider?: Provider
 }
 
 export interface ModelConfig {
@@ -30,9 +45,12 @@ export interface ModelConfig {
   /** One after the other. Default: `[{}]`, half of all elements by magnitude. */
   prune?: PruneConfig[] | PresetConfig
   calibrate?: string | CalibrateConfig
+  train?: string | TrainConfig
+  loss?: Loss
   evaluate?: EvaluateConfig
   prove?: boolean
-  recover?: Recover
+  recover?: RecoverConfig
+  schedule?: ScheduleConfig
   gate?: Limits
 }
 

@@ -3,7 +3,7 @@ import { type Backend, PareError, parameterTensors } from '@pare/core'
 import { elementCount, type Model } from '@pare/onnx'
 import type { Command } from 'commander'
 import { usage } from './failure.js'
-import type { Work } from './work.js'
+import type { Progress } from './progress.js'
 
 /** Where it is decided what goes. 'auto': on a GPU where there is one and the weights are many, else on the CPU. */
 export type DeviceChoice = 'auto' | 'cpu' | 'gpu'
@@ -37,7 +37,7 @@ interface Asked {
 /** Does the work on the device that was asked for. Where a GPU is lost meanwhile, it is done again on the CPU, and said so. */
 export async function onDevice<T>(
   { choice, model }: Asked,
-  { progress, label }: Pick<Work, 'progress' | 'label'>,
+  { progress, label }: { readonly progress: Progress; readonly label: string },
   work: (backend?: Backend) => Promise<T>,
 ): Promise<{ readonly value: T; readonly device: DeviceFacts }> {
   const onCpu = async (reason?: string) => ({ value: await work(), device: { ...CPU, ...(reason && { reason }) } })

@@ -2,16 +2,18 @@ import { cpus } from 'node:os'
 import type { RunResults } from '@pare/report'
 import type { ModelRun } from './run-model.js'
 import { packageVersion } from './version.js'
+import type { Engine } from './work.js'
 
 /** Where the results come from: numbers of other machines and run times may differ. */
-export function environmentOf(runs: readonly ModelRun[]): NonNullable<RunResults['environment']> {
-  const runtime = runs.find((run) => run.runtime !== undefined)?.runtime
+export function environmentOf(runs: readonly ModelRun[], { provider = 'cpu' }: Engine): NonNullable<RunResults['environment']> {
+  const onnxruntime = runs.find((run) => run.onnxruntime !== undefined)?.onnxruntime
   return {
     pare: packageVersion(),
     node: process.version,
     platform: process.platform,
     arch: process.arch,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    ...(runtime !== undefined && { onnxruntime: runtime.onnxruntime, executionProvider: runtime.executionProvider }),
+    ...(onnxruntime !== undefined && { onnxruntime }),
+    executionProvider: provider,
   }
 }

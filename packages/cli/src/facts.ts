@@ -25,6 +25,8 @@ export interface PlanFacts {
   readonly groups: readonly GroupFacts[]
   /** Those of them whose units are gone. */
   readonly cut: readonly GroupFacts[]
+  /** Groups whose units changed places. */
+  readonly permuted: number
   /** Over the eligible weights. */
   readonly sparsity: SparsityFacts
   /** Elements of all floating-point tensors; nonzero: afterwards. */
@@ -33,8 +35,16 @@ export interface PlanFacts {
   readonly macs: { readonly before: number; readonly after: number } | null
 }
 
+export interface Facts {
+  readonly model: Model
+  readonly pruned: Model
+  readonly planned: Planned
+  /** Whether weights that no step masked have changed too. Default: false */
+  readonly retrained?: boolean
+}
+
 /** What `planned` makes of `model`: `pruned`. */
-export async function factsOf({ model, pruned, planned }: { model: Model; pruned: Model; planned: Planned }): Promise<PlanFacts> {
+export async function factsOf({ model, pruned, planned, retrained = false }: Facts): Promise<PlanFacts> {
   const { steps } = planned
   const before = await countMacs(model)
   const after = await countMacs(pruned)
@@ -42,14 +52,16 @@ export async function factsOf({ model, pruned, planned }: { model: Model; pruned
   const cut = cutGroups(steps)
   const { elements, zeros } = await countParameters(model, steps)
   // What is cut changes the number of parameters, and which of them are zero: the smaller model is counted itself.
-  const left = steps.some(({ kind }) => kind === 'cut')
-    ? await countParameters(pruned)
-    : { elements, zeros: { before: zeros.after } }
+  const left =
+    retrained || steps.some(({ kind }) => kind === 'cut')
+      ? await countParameters(pruned)
+      : { elements, zeros: { before: zeros.after } }
   const share = elements === 0 ? 0 : left.zeros.before / left.elements
   return {
     layers,
     groups: [...maskedGroups(steps, planned.groups), ...cut],
     cut,
+    permuted: steps.reduce((sum, step) => sum + (step.kind === 'permute' ? step.groups.length : 0), 0),
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
     parameters: { before: elements, after: left.elements, nonzero: left.elements - left.zeros.before },
     macs: before === null || after === null ? null : { before, after },
@@ -98,6 +110,11 @@ function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {
-  const [step, ...more] = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
-  return step !== undefined && more.length === 0 && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
+  const found = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
+  const [step] = found.slice(-1)
+  // Stages of a schedule are one step, taken again and again.
+  const isOne = found.every(
+    ({ kind, structure, criterion }) => kind === 'mask' && structure === step?.structure && criterion === step.criterion,
+  )
+  return step !== undefined && isOne && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
 }

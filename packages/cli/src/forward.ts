@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { CHUNK_SAMPLES, type Forward } from '@pare/core'
 import type { Forwarded, Shard, TextOptions } from '@pare/evaluate'
 import { writeModel } from '@pare/onnx'
-import type { Engine } from './work.js'
+import { childOf, type Engine } from './work.js'
 
 /** Calibration data: inputs only. */
 export interface Calibration {
@@ -23,13 +23,13 @@ export interface Calibration {
 /** What ran, as far as it is known. */
 export type Ran = Pick<Forwarded, 'samples' | 'leftOut'>
 
-/** Runs models over calibration data in a child process, as core asks for it. `onEnd` is told what ran. */
+/** Runs models over calibration data in a child process, as core asks for it. Masks are those of the data, else ones. `onEnd` is told what ran. */
 export function forwardOver(
   { data, text, samples, batch, threads, trusted, shard }: Calibration,
   engine: Engine = {},
   onEnd?: (ran: Forwarded) => void,
 ): Forward {
-  return async function* (model, { sums, from = 0, signal, onProgress }) {
+  const forward: Forward = async function* (model, { sums, from = 0, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
     const folder = await mkdtemp(join(tmpdir(), 'pare-calibrate-'))
     try {
@@ -51,11 +51,17 @@ export function forwardOver(
         ...(onEnd && { onEnd }),
         // As long as it takes: progress shows, and it can be stopped.
         timeoutMs: Number.MAX_SAFE_INTEGER,
-        ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
-        ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
+        ...childOf(engine),
       }) as AsyncGenerator<never>
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
   }
+  return Object.assign(forward, { fillsMask: true })
+}
+
+/** The same, told of elsewhere. */
+export function withProgress(forward: Forward, onProgress: NonNullable<Parameters<Forward>[1]['onProgress']>): Forward {
+  const told: Forward = (model, options) => forward(model, { ...options, onProgress })
+  return Object.assign(told, { fillsMask: forward.fillsMask ?? false })
 }

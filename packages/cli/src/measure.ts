@@ -1,6 +1,6 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
 import type { Evaluation } from './evaluation.js'
-import type { Engine, Work } from './work.js'
+import { childOf, type Engine, type Work } from './work.js'
 
 /** A reference and its pruned model over the same samples. */
 export interface Comparison {
@@ -46,8 +46,7 @@ export async function measure(
     ...limits,
     signal,
     onProgress: ({ done, total }) => activity.update(done, total ?? 0),
-    ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
-    ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
+    ...childOf(engine),
     ...(/\.[cm]?ts$/.test(request.data) && { loader: import.meta.resolve('jiti/register') }),
   }
   try {

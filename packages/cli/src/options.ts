@@ -1,34 +1,32 @@
 import type { Norm, Scope } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
+import type { Loss } from '@pare/retrain'
 import type { Command } from 'commander'
+import type { PruneConfig } from './config.js'
 import type { WrittenAllocation } from './curves-file.js'
 import { usage } from './failure.js'
-import { type Recover, recover } from './recover.js'
+import { provider } from './provider.js'
+import { type RecoverConfig, type RetrainOverrides, recover } from './recover.js'
+import { type ScheduleConfig, schedule } from './schedule.js'
+import type { StepOption } from './settings.js'
 import { budget, type TargetOptions } from './target-options.js'
 
 /** What the options of a pruning step are parsed to. */
-export interface StepOptions extends TargetOptions {
+export interface StepOptions extends TargetOptions, Readonly<Pick<PruneConfig, StepOption>>, RetrainOverrides {
   readonly preset?: string
-  readonly criterion?: string
-  readonly structure?: string
-  readonly scope?: Scope
-  readonly allocation?: WrittenAllocation
-  readonly normalize?: 'lamp'
-  readonly norm?: Norm
-  readonly minUnits?: number
-  readonly multipleOf?: number
-  readonly uniform?: boolean
-  readonly include?: string[]
-  readonly exclude?: string[]
   readonly seed?: number
-  readonly sequential?: boolean
   readonly calibrate?: string
-  readonly recover?: Recover
+  readonly train?: string
+  readonly loss?: Loss
+  readonly recover?: RecoverConfig
+  readonly schedule?: ScheduleConfig
   readonly samples?: number
   readonly batch?: number
   readonly tokenizer?: string
   readonly length?: number
   readonly stride?: number
+  readonly provider?: Provider
 }
 
 /** The options that say what to prune, the same for prune, plan and run. */
@@ -71,6 +69,15 @@ export function addStepOptions(command: Command): Command {
     .option('--seed <number>', 'of everything random (default: 1)', number('--seed', seed))
 }
 
+/** Where models run, for all that runs one. */
+export function addProvider(command: Command): Command {
+  return command.option(
+    '--provider <name>',
+    'where ONNX Runtime computes: cpu, cuda, webgpu, dml, coreml (default: cpu)',
+    provider,
+  )
+}
+
 /** Data that criteria look at, and how. */
 export function addCalibration(command: Command): Command {
   return command
@@ -84,11 +91,38 @@ export function addCalibration(command: Command): Command {
 
 /** What is done about what is left. */
 export function addRecover(command: Command): Command {
-  return command.option(
-    '--recover <how>',
-    'repair: fit what is left to the calibration data; none (default: none; with --preset and --calibrate repair)',
-    recover,
-  )
+  return command
+    .option(
+      '--recover <how>',
+      'repair: fit what is left to the calibration data; retrain: train it; repair,retrain; none (default: none; with --preset and --calibrate repair)',
+      recover,
+    )
+    .option(
+      '--train <data>',
+      'what to retrain on, with labels unless it is distilled: .npz, .npy, .jsonl, .csv, .txt or a module',
+    )
+    .option('--loss <name>', 'what retraining minimises: cross-entropy, next-token, mse, kl (default: by the labels)', loss)
+    .option('--epochs <count>', 'how often retraining sees each sample (default: 3)', number('--epochs', positive))
+    .option('--steps <count>', 'instead of --epochs: how often weights change', number('--steps', count))
+    .option(
+      '--learning-rate <rate>',
+      'of retraining, at its largest (default: by what is left)',
+      number('--learning-rate', positive),
+    )
+    .option('--distill', 'learn from the model before it was pruned, too')
+    .option(
+      '--schedule <curve:steps>',
+      'one-shot, or some at a time with recovery in between: cubic:5, linear:3, exponential:4 (default: one-shot)',
+      schedule,
+    )
+}
+
+const LOSSES = ['cross-entropy', 'next-token', 'mse', 'kl', 'output'] as const
+
+function loss(text: string): Loss {
+  const found = LOSSES.find((name) => name === text)
+  if (found !== undefined) return found
+  throw usage(`pare: --loss is '${text}'; expected ${LOSSES.join(', ')}.`, 'leave it out, and it is chosen by model and labels')
 }
 
 /** What structures that cut can be told besides. */
@@ -103,27 +137,6 @@ function addUnitOptions(command: Command): Command {
     .option('--min-units <count>', 'units of a group that always stay (default: 1)', number('--min-units', count))
     .option('--multiple-of <count>', 'what is kept of a group is a multiple of this (default: 1)', number('--multiple-of', count))
     .option('--uniform', 'groups with as many units lose as many')
-}
-
-/** Options of the design whose engine does not exist yet: refused, so that nobody believes they did something. */
-export function addLaterOptions(command: Command): Command {
-  for (const name of ['train <data>']) {
-    const option = command
-      .createOption(`--${name}`)
-      .hideHelp()
-      .argParser(refuse(`--${name.split(' ')[0]}`))
-    command.addOption(option)
-  }
-  return command
-}
-
-function refuse(option: string): (value: string) => never {
-  return (value) => {
-    throw usage(
-      `pare: ${option} ${value}: not available in this version of pare.`,
-      'leave it out; today pare prunes without retraining, to a --sparsity, a --ratio or a --target',
-    )
-  }
 }
 
 interface Rule {

@@ -51,7 +51,7 @@ function addPruning(program: Command, runs: Runs): void {
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
   addOut(
-    addDevice(addProve(addText(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(prune))))))),
+    addDevice(addProve(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(prune)))))),
     './pare-out/<model name>',
   )
   prune.addHelpText(
@@ -60,6 +60,7 @@ function addPruning(program: Command, runs: Runs): void {
       'pare prune model.onnx',
       'pare prune model.onnx --sparsity 0.8 --scope tensor --exclude "/lm_head/*"',
       'pare prune model.onnx --criterion wanda --calibrate calibrate.npz --samples 256',
+      'pare prune model.onnx --sparsity 0.9 --recover retrain --train train.npz --schedule cubic:5',
       'pare prune model.onnx --criterion magnitude:p=2 --out out --json',
     ),
   )
@@ -68,10 +69,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('plan <model>')
     .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
     .action(runs(async () => (await import('./commands/plan.js')).plan))
-  addOut(
-    addDevice(addText(option.addCalibration(option.addLaterOptions(option.addStepOptions(plan))))),
-    './pare-out/<model name>',
-  )
+  addOut(addDevice(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(plan))))), './pare-out/<model name>')
   plan.addHelpText(
     'after',
     examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
@@ -81,7 +79,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('replay <plan> <model>')
     .description('Apply a plan that was written before: the same bytes on every machine.')
     .action(runs(async () => (await import('./commands/replay.js')).replay))
-  addOut(replay, './pare-out/<model name>')
+  addOut(addProve(option.addProvider(replay)), './pare-out/<model name>')
   replay.addHelpText('after', examples('pare replay pare-out/model/model.plan.json model.onnx'))
 }
 
@@ -113,10 +111,7 @@ function addMeasuring(program: Command, runs: Runs): void {
     .option('-c, --config <file>', 'the config (default: the nearest pare.config.* upwards)')
     .option('--data <file>', 'evaluation data for all models')
     .action(runs(async () => (await import('./commands/run.js')).run))
-  addOut(
-    addGate(addProve(option.addRecover(option.addCalibration(option.addLaterOptions(option.addStepOptions(addData(run))))))),
-    './pare-out',
-  )
+  addOut(addGate(addProve(option.addRecover(option.addCalibration(option.addStepOptions(addData(run)))))), './pare-out')
   run.addHelpText(
     'after',
     `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
@@ -139,7 +134,7 @@ function addCalibrating(program: Command, runs: Runs): void {
       option.number('--samples', option.count),
     )
     .action(runs(async () => (await import('./commands/calibrate.js')).calibrate))
-  addText(calibrate).addHelpText(
+  addRunning(calibrate).addHelpText(
     'after',
     examples(
       'pare calibrate model.onnx --data calibrate.npz --criterion wanda --out stats.pare',
@@ -165,14 +160,17 @@ function addBench(program: Command, runs: Runs): void {
     .option('--runs <count>', 'runs of each model in each case', option.number('--runs', benchOption.runs))
     .option('--seconds <time>', 'time for each case, without --runs (default: 2)', option.number('--seconds', option.positive))
     .option('--seed <number>', 'of the order of runs (default: 1)', option.number('--seed', option.seed))
+    .option('--no-sparse', 'do not try sparse weights on sparse kernels')
     .action(runs(async () => (await import('./commands/bench.js')).bench))
-  bench.addHelpText(
-    'after',
-    examples(
-      'pare bench model.onnx pare-out/model/model.onnx',
-      'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
-    ),
-  )
+  option
+    .addProvider(bench)
+    .addHelpText(
+      'after',
+      examples(
+        'pare bench model.onnx pare-out/model/model.onnx',
+        'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
+      ),
+    )
 }
 
 function addSensitivity(program: Command, runs: Runs): void {
@@ -193,7 +191,7 @@ function addSensitivity(program: Command, runs: Runs): void {
     .option('--seed <number>', 'of everything random (default: 1)', option.number('--seed', option.seed))
     .option('-o, --out <file>', 'write the curves as a page: curves.html')
     .action(runs(async () => (await import('./commands/sensitivity.js')).sensitivity))
-  addText(sensitivity)
+  addRunning(sensitivity)
     .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
     .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
   sensitivity.addHelpText(
@@ -232,7 +230,10 @@ function addLooking(program: Command, runs: Runs): void {
 }
 
 function addProve(command: Command): Command {
-  return command.option('--no-prove', 'write what was cut without proving it, for models that ONNX Runtime cannot run')
+  return command.option(
+    '--no-prove',
+    'write what was cut or permuted without proving it, for models that ONNX Runtime cannot run',
+  )
 }
 
 function addOut(command: Command, shown: string): Command {
@@ -240,7 +241,7 @@ function addOut(command: Command, shown: string): Command {
 }
 
 function addData(command: Command): Command {
-  return addText(
+  return addRunning(
     command.option(
       '--metric <name>',
       'accuracy, top-5, f1, perplexity, cross-entropy, mse, mae, agreement, kl (repeatable)',
@@ -249,8 +250,10 @@ function addData(command: Command): Command {
   )
 }
 
-function addText(command: Command): Command {
-  return command
+/** How data are run through a model. */
+function addRunning(command: Command): Command {
+  return option
+    .addProvider(command)
     .option('--batch <count>', 'samples run together', option.number('--batch', option.count))
     .option('--tokenizer <file>', 'tokenizer.json, for text')
     .option('--length <count>', 'tokens in a window of text', option.number('--length', option.count))

@@ -11,8 +11,8 @@ export interface Progress {
 }
 
 export interface Activity {
-  /** `done` of `total`, in any unit. */
-  update(done: number, total: number): void
+  /** `done` of `total`, in any unit. `told` says more than a percentage, where there are no bars. */
+  update(done: number, total: number, told?: string): void
   end(): void
 }
 
@@ -40,10 +40,10 @@ function lines({ stderr, now }: Io): Progress {
       stderr.write(`${label}\n`)
       let told = now()
       return {
-        update(done, total) {
+        update(done, total, more) {
           if (now() - told < 10_000 || !(total > 0)) return
           told = now()
-          stderr.write(`${label}: ${Math.floor((100 * done) / total)} %\n`)
+          stderr.write(`${label}: ${more ?? `${Math.floor((100 * done) / total)} %`}\n`)
         },
         end: () => {},
       }

@@ -10,9 +10,9 @@ import { toleranceOf } from './tolerance.js'
 const weights = (elements: number) => Array.from({ length: elements }, (_, i) => Math.sin(i * i + 1).toFixed(3)).join(', ')
 
 /** Two layers, 4-8-3, in the element type. */
-function network(type: string, outputs = `${type}[N, 3] y`, after = '') {
+function network(type: string, outputs = `${type}[N, 3] y`, after = '', last = weights(24)) {
   return parseText(
-    `g (${type}[N, 4] x) => (${outputs}) <${type}[4, 8] w = {${weights(32)}}, ${type}[8] b = {${weights(8)}}, ${type}[8, 3] v = {${weights(24)}}>
+    `g (${type}[N, 4] x) => (${outputs}) <${type}[4, 8] w = {${weights(32)}}, ${type}[8] b = {${weights(8)}}, ${type}[8, 3] v = {${last}}>
      { h = MatMul(x, w)\n a = Add(h, b)\n r = Relu(a)\n y = MatMul(r, v)\n ${after} }`,
   )
 }
@@ -87,6 +87,41 @@ describe('the proof of a cut', () => {
     expect(json()).toMatchObject({
       models: [{ proof: { proved: false }, groups: [{ units: 256, removed: 26 }, { units: 128 }] }],
     })
+  })
+})
+
+describe('the proof of a permutation', () => {
+  // Four neurons that weigh much in a row, then four that weigh little: 2:4 keeps more where they are mixed.
+  const uneven = Array.from({ length: 24 }, (_, i) => (i < 12 ? 5 + i : 0.01 * i).toFixed(2)).join(', ')
+  const PERMUTED = ['prune', 'tiny.onnx', '--structure', 'nm:permute=true', '--out', 'out']
+
+  it('compares with the original, and stands among the proofs', async () => {
+    await using folder = await fixture()
+    await put(folder, network('float', undefined, undefined, uneven))
+    const { exitCode, json } = await pare([...PERMUTED, '--json'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(json()).toMatchObject({ proofs: [{ step: 'permute', structure: 'nm', tolerance: 1e-4, sizesDiffer: true }] })
+    expect((json() as Document).proofs![0]!.difference).toBeLessThan(1e-5)
+    const { stdout } = await pare(PERMUTED, { cwd: folder.path })
+    expect(stdout).toMatch(/proof +permuted = original: largest difference/)
+  })
+
+  it('is asked for, and left out, as that of a cut', async () => {
+    await using folder = await fixture()
+    await put(folder, network('float', undefined, 'z = Unheard(y)', uneven))
+    const refused = await pare(PERMUTED, { cwd: folder.path })
+    expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('the permutation cannot be proved') })
+    const written = await pare([...PERMUTED, '--no-prove'], { cwd: folder.path })
+    expect(written).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('proof       none') })
+  })
+
+  it('is told in the results of a run', async () => {
+    const model = { path: 'model.onnx', prune: [{ structure: { name: 'nm', permute: { operations: 1e6 } } }] }
+    const config = { models: [model], evaluate: { data: 'val.npz' } }
+    await using folder = await fixture(undefined, { 'pare.config.json': JSON.stringify(config) })
+    const { json } = await pare(['run', '--json'], { cwd: folder.path })
+    expect(json()).toMatchObject({ models: [{ proof: { proved: true, step: 'permute' } }] })
+    expect(json()).toHaveProperty('models.0.steps.1', expect.stringMatching(/^proved nm: permuted = original/))
   })
 })
 

@@ -8,10 +8,11 @@ import { withComparedOutputs } from './compared-outputs.js'
 import { Failure, isPareError } from './failure.js'
 import { toleranceOf } from './tolerance.js'
 import { widen } from './widen.js'
-import type { Engine, Work } from './work.js'
+import { childOf, type Engine, type Work } from './work.js'
 
-/** How far a cut model was from the model whose units were gated instead. */
+/** How far a changed model was from what it must equal: where units were cut, the model with those units gated; where they were permuted, the one before. */
 export interface Proof {
+  readonly step: 'cut' | 'permute'
   readonly structure: string
   /** Largest difference of an output, relative to the largest element of that output. */
   readonly difference: number
@@ -22,11 +23,21 @@ export interface Proof {
 }
 
 /** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes' */
-export function describeProof({ difference, tolerance, sizesDiffer }: Omit<Proof, 'structure'>): string {
-  return `cut = masked: largest difference ${difference === 0 ? 0 : difference.toExponential(0)}, tolerance ${tolerance.toExponential(0)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
+export function describeProof({
+  step = 'cut',
+  difference,
+  tolerance,
+  sizesDiffer,
+}: Pick<Proof, 'difference' | 'tolerance' | 'sizesDiffer'> & { readonly step?: Proof['step'] | undefined }): string {
+  return `${EQUATION[step]}: largest difference ${difference === 0 ? 0 : difference.toExponential(0)}, tolerance ${tolerance.toExponential(0)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
 }
 
-/** Runs, for each step that cuts, the cut model and the gated one on made-up inputs, before anything else changes weights. Throws where they differ. */
+const EQUATION = { cut: 'cut = masked', permute: 'permuted = original' } as const
+
+/**
+ * Runs, for each step that cuts or permutes, the model after it and what that must equal on made-up inputs, before anything else changes weights. Throws
+ * where they differ.
+ */
 export async function prove(
   { model, steps, seed }: { model: Model; steps: readonly PlanStep[]; seed: number },
   work: Work & { readonly engine: Engine },
@@ -35,9 +46,11 @@ export async function prove(
   let current = model
   for (const step of steps) {
     const next = await applyPlan(current, { seed, steps: [step] })
-    if (step.kind === 'cut') {
-      const { relative, sizes, free, failure } = await compared(await gatePlan(current, step), next, work)
+    if (step.kind === 'cut' || step.kind === 'permute') {
+      const expected = step.kind === 'cut' ? await gatePlan(current, step) : current
+      const { relative, sizes, free, failure } = await compared(expected, next, { ...work, step: step.kind })
       const proof = {
+        step: step.kind,
         structure: step.structure,
         difference: relative,
         tolerance: toleranceOf(current),
@@ -53,26 +66,21 @@ export async function prove(
 }
 
 async function compared(
-  gated: Model,
-  cut: Model,
-  { signal, progress, label, engine }: Work & { readonly engine: Engine },
+  expected: Model,
+  found: Model,
+  { signal, progress, label, engine, step }: Work & { readonly engine: Engine; readonly step: Proof['step'] },
 ): Promise<Difference> {
   const { compareModels } = await import('@pare/evaluate')
-  const activity = progress.begin(`${label}: proving the cut`)
+  const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
   const folder = await mkdtemp(join(tmpdir(), 'pare-proof-'))
   try {
-    const [reference, other] = [join(folder, 'gated.onnx'), join(folder, 'cut.onnx')]
-    await writeModel(comparable(gated), reference, { signal })
-    await writeModel(comparable(cut), other, { signal })
-    const options = {
-      signal,
-      ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
-      ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
-    }
-    return await compareModels({ reference, other }, options)
+    const [reference, other] = [join(folder, 'expected.onnx'), join(folder, 'found.onnx')]
+    await writeModel(comparable(expected), reference, { signal })
+    await writeModel(comparable(found), other, { signal })
+    return await compareModels({ reference, other }, { signal, ...childOf(engine) })
   } catch (error) {
     signal.throwIfAborted()
-    throw isPareError(error) ? unproved(label, error) : error
+    throw isPareError(error) ? unproved(label, step, error) : error
   } finally {
     activity.end()
     await rm(folder, { recursive: true, force: true })
@@ -83,10 +91,12 @@ function comparable(model: Model): Model {
   return withComparedOutputs(widen(model))
 }
 
-function unproved(label: string, cause: Error): Failure {
+const NOUN = { cut: 'cut', permute: 'permutation' } as const
+
+function unproved(label: string, step: Proof['step'], cause: Error): Failure {
   return new Failure(
     'infrastructure',
-    `${label}: the cut cannot be proved, since the model does not run here: ${cause.message}`,
+    `${label}: the ${NOUN[step]} cannot be proved, since the model does not run here: ${cause.message}`,
     {
       hint: 'nothing was written. To prune it unproved: --no-prove, or prove: false in the config; then evaluate the result yourself.',
       cause,
@@ -94,11 +104,12 @@ function unproved(label: string, cause: Error): Failure {
   )
 }
 
-function refuted(label: string, { structure, difference, tolerance }: Proof, failure: string | undefined): Failure {
+function refuted(label: string, { step, structure, difference, tolerance }: Proof, failure: string | undefined): Failure {
   const by = Number.isFinite(difference)
     ? `outputs differ by ${difference.toExponential(1)} relative, allowed is ${tolerance}.`
     : (failure ?? 'outputs have another shape, or NaN and infinities at other places.')
-  return new Failure('infrastructure', `${label}: what structure '${structure}' cut is not what it masked: ${by}`, {
+  const what = { cut: 'cut is not what it masked', permute: 'permuted is not what it was' }[step]
+  return new Failure('infrastructure', `${label}: what structure '${structure}' ${what}: ${by}`, {
     hint: 'nothing was written. This is a fault of pare: please report it with the model.',
   })
 }

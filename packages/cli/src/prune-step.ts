@@ -7,23 +7,12 @@ import { present } from './settings.js'
 
 /** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
 export async function resolveStep(step: PruneConfig, source: PluginSource): Promise<PruneStep> {
-  const structure = await resolveStructure(step.structure ?? 'element', source)
-  const criterion = await resolveCriterion(step.criterion ?? 'magnitude', source)
-  const { scope, allocation, normalize, sequential, norm, minUnits, multipleOf, uniform, include, exclude } = step
+  const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, ...options } = step
+  const structure = await resolveStructure(shape, source)
+  const criterion = await resolveCriterion(rule, source)
   const spread = allocation && (await resolveAllocation(allocation, source.folder))
-  const options = present({
-    scope,
-    allocation: spread,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-  })
-  const resolved = { structure, criterion, target: readTarget(step.target, structure), ...options }
+  const chosen = { structure, criterion, target: readTarget(target, structure) }
+  const resolved = { ...chosen, ...present({ ...options, allocation: spread }) }
   checkUnitOptions(resolved)
   return resolved
 }

@@ -23,6 +23,7 @@ describe('pare prune', () => {
       ...[
         'schemaVersion',
         'command',
+        'device',
         'model',
         'output',
         'plan',
@@ -33,7 +34,7 @@ describe('pare prune', () => {
         'groups',
         'declined',
       ],
-      ...['durationMs', 'peakMemoryBytes'],
+      ...['executionProvider', 'durationMs', 'peakMemoryBytes'],
     ])
     const [model, output] = [join(folder.path, 'model.onnx'), join(folder.path, 'out/model.onnx')]
     expect(document).toMatchObject({

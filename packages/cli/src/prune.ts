@@ -1,20 +1,22 @@
-import { applyPlan, type CalibrationFacts, makePlan, type Planned, type PruneStep, planOf, type Repaired } from '@pare/core'
+import { rm } from 'node:fs/promises'
+import { type CalibrationFacts, type Planned, type PruneStep, planOf } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
-import { openCalibration } from './calibrate.js'
 import type { CalibrationSource } from './calibration.js'
-import { type DeviceChoice, type DeviceFacts, onDevice } from './device.js'
+import type { DeviceFacts } from './device.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
 import { type OutputFiles, withFolder } from './output.js'
-import { showPath } from './paths.js'
-import { phasesOf } from './phases.js'
 import { writePlan } from './plan-files.js'
-import { type Proof, prove } from './prove.js'
+import type { Proof } from './prove.js'
 import type { Recover } from './recover.js'
 import { nothingRemoved } from './removed.js'
-import { type RepairFacts, repairModel } from './repair.js'
+import type { RepairFacts } from './repair.js'
+import type { TrainingFacts } from './retrain.js'
+import type { ScheduleConfig } from './schedule.js'
 import { sideCarWarnings } from './side-cars.js'
+import { pruneInStages } from './stages.js'
+import type { TrainingSource } from './training.js'
 import type { Engine, Work } from './work.js'
 
 export interface PruneJob {
@@ -23,18 +25,22 @@ export interface PruneJob {
   readonly steps: readonly PruneStep[]
   readonly seed: number
   readonly output: OutputFiles
-  /** Whether what is cut must be proved before it is written. Default: true. */
+  /** Whether what is cut or permuted must be proved before it is written. Default: true. */
   readonly prove?: boolean
-  /** What is done once the model is pruned, and its cuts are proved. 'repair' runs calibration data. Default: 'none' */
+  /** How it comes to its targets. Default: 'one-shot' */
+  readonly schedule?: ScheduleConfig
+  /** What is done once the model is pruned, and its cuts are proved. Default: nothing */
   readonly recover?: Recover
   /** What criteria look at, and repair. */
   readonly calibration?: CalibrationSource
+  /** What it is retrained on. */
+  readonly training?: TrainingSource
   /** Paths in messages and plans start here. */
   readonly cwd: string
-  /** Where it is decided what goes. Default: 'cpu' */
-  readonly device?: DeviceChoice
-  /** Where proofs of cuts and calibration data run. Default: the installed packages. */
+  /** What models run on. Default: the installed packages. */
   readonly engine?: Engine
+  /** Where the model is written before it is recovered, so that it can be measured. Default: it is not */
+  readonly unrecovered?: string
 }
 
 export interface FileFacts {
@@ -54,85 +60,76 @@ export interface Pruned extends PlanFacts {
   /** The data that criteria looked at, where one did. */
   readonly calibration?: CalibrationFacts
   readonly declined: Planned['declined']
-  /** One for each step that cuts; none where that was not wanted. */
+  /** One for each step that cuts or permutes; none where that was not wanted. */
   readonly proofs: readonly Proof[]
   /** Where that was wanted. */
   readonly repair?: RepairFacts
+  /** One for each stage, where that was wanted. */
+  readonly trainings: readonly TrainingFacts[]
+  /** The data of these. */
+  readonly training?: { readonly path: string; readonly sha256: string }
+  /** Whether it was written to the path that was given for it. */
+  readonly unrecovered: boolean
   /** What the user should look at. */
   readonly warnings: readonly string[]
 }
 
-/** Prunes a model: plan, apply, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
+/** Prunes a model: plan, apply, recover, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
 export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
-  const { path, seed, output, engine = {} } = job
+  const { path, seed, output, training, recover } = job
   await using file = await openModel(path)
   await using inputHash = hashModel(file)
+  await using dataHash = training && recover?.retrain && hashFile(training.data)
   return await withFolder(output.folder, async () => {
-    const { planned, device, calibration, warnings } = await decide(file.model, { ...job, hashes: () => inputHash.digest() }, work)
-    const wanted = job.prove ?? true
-    const proofs = wanted ? await prove({ model: file.model, steps: planned.steps, seed }, { ...work, engine }) : []
-    const cut = await applyPlan(file.model, { seed, steps: planned.steps })
-    const given = { reference: file.model, pruned: cut, steps: planned.steps, seed, engine }
-    const data = job.recover === 'repair' ? job.calibration?.run : undefined
-    const repaired = data && (await repairModel({ ...given, calibration: data }, work))
-    const repairs = repaired === undefined ? [] : [repaired.step]
-    const pruned = await applyPlan(cut, { seed, steps: repairs })
+    const kept = { unrecovered: false }
+    const staged = await pruneInStages(
+      file.model,
+      {
+        ...job,
+        prove: job.prove ?? true,
+        hashes: () => inputHash.digest(),
+        state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
+        onPruned: async (pruned) => {
+          if (job.unrecovered === undefined || recover?.retrain === undefined) return
+          await writeModel(pruned, job.unrecovered, { signal: work.signal })
+          kept.unrecovered = true
+        },
+      },
+      work,
+    )
+    const { pruned, planned, calibration, repair, proofs, trainings } = staged
     const written = await writePruned(pruned, output.model, work)
-    const facts = await factsOf({ model: file.model, pruned, planned })
+    const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
     const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
-    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, [...planned.steps, ...repairs], calibration))
+    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, staged.steps, calibration))
+    for (const state of staged.states) await rm(state, { force: true })
     return {
       ...facts,
-      device,
+      device: staged.device,
       model: { ...source, bytes: bytesOf(file) },
       output: written,
       plan: { path: output.plan },
       ...(calibration && { calibration }),
+      ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
       declined: planned.declined,
-      proofs,
-      ...(repaired && { repair: factsOfRepair(repaired) }),
-      warnings: warn([...warnings, ...nothingRemoved(facts.cut), ...(await sideCarWarnings(path, planned.steps))], work),
+      ...{ proofs, trainings, ...kept },
+      ...(repair && { repair }),
+      warnings: warn(
+        [
+          ...staged.warnings,
+          ...trainings.flatMap(({ notes }) => notes),
+          ...nothingRemoved(facts.cut),
+          ...(await sideCarWarnings(path, planned.steps)),
+        ],
+        work,
+      ),
     }
   })
-}
-
-function factsOfRepair({ step: { notes }, batchNormalizations, matched, refit }: Repaired): RepairFacts {
-  return { batchNormalizations, matched, refit, notes }
 }
 
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {
   for (const warning of warnings) progress.note(`warning: ${label}: ${warning}`)
   return warnings
-}
-
-/** What deciding needs of a job. */
-export type Decision = Pick<PruneJob, 'steps' | 'seed' | 'recover' | 'calibration' | 'cwd' | 'device' | 'engine'> & {
-  /** Of the model. */
-  readonly hashes: () => Promise<ModelHashes>
-}
-
-export interface Decided {
-  readonly planned: Planned
-  readonly device: DeviceFacts
-  readonly calibration?: CalibrationFacts
-  readonly warnings: readonly string[]
-}
-
-/** Decides what goes. */
-export async function decide(model: Model, decision: Decision, work: Work): Promise<Decided> {
-  const { steps, seed, calibration: source, cwd, engine = {}, hashes } = decision
-  using phases = phasesOf(work.progress, work.label)
-  const shown = source === undefined ? '' : showPath(source.run.data, cwd)
-  await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
-  const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
-  if (opened === undefined) onProgress({ done: 0, total: 1 })
-  const options = { seed, signal: work.signal, onProgress, ...opened?.options }
-  const { value: planned, device } = await onDevice({ choice: decision.device ?? 'cpu', model }, work, (backend) =>
-    makePlan(model, steps, { ...options, ...(backend && { backend }) }),
-  )
-  const unused = source !== undefined && opened === undefined && decision.recover !== 'repair'
-  const warnings = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
-  return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
 }
 
 /** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */

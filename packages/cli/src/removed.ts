@@ -1,3 +1,4 @@
+import type { PlanStep } from '@pare/core'
 import { formatCount, formatPercent } from './format.js'
 
 /** What was cut of a group. */
@@ -27,6 +28,21 @@ export function nothingRemoved(groups: readonly Cut[]): readonly string[] {
         ],
   )
 }
+
+/** What a user should know where steps leave nothing of a layer. */
+export function emptiedLayers(steps: readonly PlanStep[]): readonly string[] {
+  const weights = steps.flatMap((step) => (step.kind === 'mask' ? step.weights : []))
+  const emptied = weights.filter(({ elements, zeros, masked }) => masked === elements && zeros < elements)
+  const ids = [...new Set(emptied.map(({ id }) => `'${id}'`))]
+  if (ids.length === 0) return []
+  const shown = ids.slice(0, SHOWN).join(', ')
+  const more = ids.length > SHOWN ? ` and ${ids.length - SHOWN} more` : ''
+  return [
+    `nothing is left of ${shown}${more}: all elements are zero. Weights of such different size are made comparable with --normalize lamp (normalize: 'lamp'), or ranked each on its own with --scope tensor`,
+  ]
+}
+
+const SHOWN = 3
 
 /** ['33.3 % neuron', '50.0 % head'] */
 export function removedShare(groups: readonly Cut[]): readonly string[] {

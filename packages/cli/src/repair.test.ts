@@ -41,6 +41,21 @@ describe('--recover repair', () => {
     expect(await bytes('replayed')).toEqual(await bytes('repaired'))
   })
 
+  it('is in what plan writes, and replay proves the cut and writes the same bytes', async () => {
+    await using folder = await folderWith()
+    await run(folder, `${CUT} ${REPAIR} --out repaired`)
+    const planned = await run(folder, `plan ${CUT.slice('prune '.length)} ${REPAIR} --out planned --json`)
+    expect(planned.json()).toMatchObject({ command: 'plan', repair: { refit: 2 } })
+    const replay = 'replay planned/model.plan.json model.onnx'
+    const proved = (await run(folder, `${replay} --out replayed --json`)).json()
+    expect(proved).toMatchObject({ proofs: [{ step: 'cut', structure: 'neuron', tolerance: 1e-4 }] })
+    const bytes = (path: string) => readFile(join(folder.path, path, 'model.onnx'))
+    expect(await bytes('replayed')).toEqual(await bytes('repaired'))
+    const unproved = (await run(folder, `${replay} --out unproved --no-prove --json`)).json()
+    expect(unproved).not.toHaveProperty('proofs')
+    expect(await bytes('unproved')).toEqual(await bytes('repaired'))
+  })
+
   it('keeps the zeros of a masked model, and says what it did', async () => {
     await using folder = await folderWith()
     const masked = await run(folder, `prune model.onnx --sparsity 0.8 ${REPAIR}`)

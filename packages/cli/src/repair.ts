@@ -1,6 +1,7 @@
 import { type PlanStep, type Repaired, repair } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { type Calibration, forwardOver } from './forward.js'
+import { collectUntold } from './untold.js'
 import type { Engine, Work } from './work.js'
 
 /** What repairing changed. */
@@ -27,10 +28,13 @@ export interface RepairJob {
 /** Repairs a pruned model over calibration data: the step that is appended to the plan, and what it changed. */
 export async function repairModel(job: RepairJob, { signal, progress, label }: Work): Promise<Repaired> {
   const { reference, pruned, steps, seed, calibration, engine } = job
+  const untold = collectUntold()
   const activity = progress.begin(`${label}: repairing`)
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
-    return await repair(reference, pruned, { steps, seed, forward: forwardOver(calibration, engine), signal, onProgress })
+    const forward = forwardOver(calibration, engine)
+    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onUntold: untold.add })
+    return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...untold.warnings()] } }
   } finally {
     activity.end()
   }

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import type { Scores } from '@pare/evaluate'
 import type { Verdict } from '@pare/gate'
 import type { RunResults } from '@pare/report'
 import type { FailureReport } from './failure.js'
@@ -9,6 +10,7 @@ import { describeProof } from './prove.js'
 import type { Pruned } from './prune.js'
 import { describeStep } from './prune-step.js'
 import { describeRepair } from './repair.js'
+import { describeTraining } from './retrain.js'
 import type { Task } from './tasks.js'
 
 type ModelResult = RunResults['models'][number]
@@ -18,6 +20,8 @@ export interface Found {
   pruned?: Pruned
   zipped?: { readonly reference: number; readonly pruned: number }
   comparison?: Comparison
+  /** Of the pruned model before it was recovered. */
+  unrecovered?: Scores
   dataHash?: string
   /** Hash of the calibration data, also where they were measured before. */
   calibratedOn?: string | undefined
@@ -42,10 +46,12 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
+    ...(found.unrecovered !== undefined && { unrecovered: { metrics: { ...found.unrecovered.metrics } } }),
     steps: [
       ...task.steps.map(describeStep),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
+      ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
     ],
     warnings: [...(pruned?.warnings ?? []), ...mixedUp(found), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
@@ -101,6 +107,8 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
     ...(proof !== undefined && { proof }),
     ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
+    ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
+    ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),
     parameters,
     macs,
     declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
@@ -116,10 +124,17 @@ function unmeasured({ evaluation }: Task, comparison: Comparison | undefined): r
   )
 }
 
-/** Calibrated on what it is judged by: the drop looks smaller than it is. */
+/** Calibrated or trained on what it is judged by: the drop looks smaller than it is. */
 export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.sha256 }: Found): string[] {
-  if (dataHash === undefined || calibratedOn !== dataHash) return []
-  return ['the calibration data are the evaluation data: what is measured may look better than it is. Calibrate on other samples']
+  if (dataHash === undefined) return []
+  const same = [
+    ...(calibratedOn === dataHash ? [['calibration', 'Calibrate'] as const] : []),
+    ...(pruned?.training?.sha256 === dataHash ? [['training', 'Train'] as const] : []),
+  ]
+  return same.map(
+    ([kind, verb]) =>
+      `the ${kind} data are the evaluation data: what is measured may look better than it is. ${verb} on other samples`,
+  )
 }
 
 function warningsOf({ evaluation }: Task, comparison: Comparison | undefined): string[] {

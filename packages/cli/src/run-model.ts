@@ -1,20 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Scores } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { RunResults } from '@pare/report'
 import type { Evaluation } from './evaluation.js'
 import { reportOf } from './failure.js'
 import { hashFile } from './hash.js'
-import { measurePair, type ReferenceScores } from './measure.js'
+import { measure, measurePair, type ReferenceScores } from './measure.js'
 import type { OutputFiles } from './output.js'
 import { type Pruned, pruneModel } from './prune.js'
 import { type Found, mixedUp, resultOf } from './result.js'
+import { present } from './settings.js'
 import type { Task } from './tasks.js'
 import type { Engine, Work } from './work.js'
 import { zippedSize } from './zipped.js'
 
 export interface ModelRun {
   readonly result: RunResults['models'][number]
-  /** What ran the model, where it got so far. */
-  readonly runtime?: { readonly onnxruntime: string; readonly executionProvider: string }
+  /** Version of what ran the model, where it got so far. */
+  readonly onnxruntime?: string
 }
 
 export interface RunContext extends Work {
@@ -39,26 +44,45 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
     context.onError?.(task.name, error)
   }
   const result = { ...(await resultOf(task, found, context.cwd)), durationMs: Date.now() - start }
-  return found.comparison === undefined ? { result } : { result, runtime: found.comparison.pruned }
+  return found.comparison === undefined ? { result } : { result, onnxruntime: found.comparison.pruned.onnxruntime }
 }
 
 /** Prunes, measures both models, judges. What is found is kept in `found`, however far it gets. */
-async function examine(
-  { path, steps, recover = 'none', calibration, evaluation, limits = {}, prove = true }: Task,
-  context: RunContext,
-  found: Found,
-): Promise<void> {
+async function examine(task: Task, context: RunContext, found: Found): Promise<void> {
+  const { path, steps, evaluation, limits = {}, prove = true } = task
   const { seed, output, cwd, engine } = context
-  const job = { path, steps, seed, output, prove, recover, engine, cwd, ...(calibration && { calibration }) }
-  const pruned = await pruneModel(job, context)
+  const given = present({
+    schedule: task.schedule,
+    recover: task.recover,
+    calibration: task.calibration,
+    training: task.training,
+  })
+  await using folder = await temporaryFolder()
+  const unrecovered = evaluation === undefined ? {} : { unrecovered: join(folder.path, 'unrecovered.onnx') }
+  const pruned = await pruneModel({ path, steps, seed, output, prove, engine, cwd, ...given, ...unrecovered }, context)
   found.pruned = pruned
   const zipping = Promise.all([path, pruned.output.path].map((file) => zippedSize(file, context.signal)))
   // It goes on while the models are measured, and may fail before somebody waits for it.
   zipping.catch(() => undefined)
-  found.calibratedOn = calibration?.statistics?.data.sha256
-  if (evaluation !== undefined) await measureAndJudge({ pruned, evaluation, limits }, context, found)
+  found.calibratedOn = task.calibration?.statistics?.data.sha256
+  if (evaluation !== undefined) {
+    if (pruned.unrecovered) found.unrecovered = await metricBefore(unrecovered.unrecovered!, evaluation, context)
+    await measureAndJudge({ pruned, evaluation, limits }, context, found)
+  }
   const [reference, candidate] = await zipping
   found.zipped = { reference: reference!, pruned: candidate! }
+}
+
+/** What the gate's metric was before the model was recovered: what recovery bought. */
+async function metricBefore(model: string, { request, limits }: Evaluation, context: RunContext): Promise<Scores> {
+  const metrics = request.metrics.slice(0, 1)
+  const label = `${context.label}, before recovery`
+  return await measure({ ...request, metrics, model }, limits, { ...context, label })
+}
+
+async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'pare-run-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 async function measureAndJudge(
@@ -71,8 +95,7 @@ async function measureAndJudge(
   const comparison = await measurePair(pair, context.known, context)
   found.comparison = comparison
   found.dataHash = await hashing.digest()
-  const [warning] = mixedUp(found)
-  if (warning !== undefined) context.progress.note(`warning: ${context.label}: ${warning}`)
+  for (const warning of mixedUp(found)) context.progress.note(`warning: ${context.label}: ${warning}`)
   const { judge } = await import('@pare/gate')
   const [metric] = evaluation.request.metrics
   const [reference, candidate] = [comparison.reference, comparison.pruned].map(({ measurements }) =>

@@ -80,21 +80,25 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     ...hint,
     ...size,
     ...cutLines(model),
+    ...proofLines(model),
     ...warnings.map((warning) => `  ${warning}`),
   ]
 }
 
-/** What a cut took away, and its proof. */
-function cutLines({ groups = [], parameters, macs, proof }: ModelResult): string[] {
+/** What a cut took away. */
+function cutLines({ groups = [], parameters, macs }: ModelResult): string[] {
   if (groups.length === 0) return []
   return [
     `  removed ${removedUnits(groups)}`,
     ...(parameters === undefined ? [] : [`  parameters ${changed(parameters)}`]),
     ...(macs === undefined || macs === null ? [] : [`  MACs ${changed(macs)}`]),
-    ...(proof === undefined
-      ? []
-      : [`  ${proof.proved ? describeProof(proof) : 'what was cut is not proved: that was not wanted'}`]),
   ]
+}
+
+function proofLines({ proof }: ModelResult): string[] {
+  if (proof === undefined) return []
+  if (proof.proved) return [`  ${describeProof(proof)}`]
+  return [`  what was ${proof.step === 'permute' ? 'permuted' : 'cut'} is not proved: that was not wanted`]
 }
 
 function headline({ models }: RunResults): string {

@@ -43,15 +43,16 @@ export interface RunOutcome {
 
 /** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
 export async function run(options: RunOptions = {}): Promise<RunOutcome> {
-  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, engine = {}, onResult, onError } = options
+  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
   const signal = options.signal ?? new AbortController().signal
   const start = Date.now()
-  const { tasks, seed } = await readTasks({
+  const { tasks, seed, provider } = await readTasks({
     cwd,
     overrides,
     trusted,
     ...(options.config !== undefined && { config: options.config }),
   })
+  const engine = { ...options.engine, ...(provider && { provider }) }
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
   const runs: ModelRun[] = []
@@ -76,7 +77,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     command: 'run',
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
-    environment: environmentOf(runs),
+    environment: environmentOf(runs, engine),
     durationMs: Date.now() - start,
   }
   return { results, exitCode: exitCodeOf(results), files: await writeReports(results, folder) }

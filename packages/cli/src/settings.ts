@@ -1,11 +1,22 @@
-import type { Norm, Scope } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
+import type { Loss } from '@pare/retrain'
 import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
 import type { Problem } from './failure.js'
-import type { Recover } from './recover.js'
+import type { RecoverConfig, RetrainOverrides } from './recover.js'
+import type { ScheduleConfig } from './schedule.js'
+import type { TrainConfig } from './training.js'
 
-/** What options of the command line and inputs of the action change about a config: they win over it, paths start at `cwd`. */
-export interface Overrides {
+/** Options of a step, named alike in a config, on the command line and among overrides. Its target is written in other ways there. */
+export const STEP_OPTIONS = [
+  ...(['criterion', 'structure', 'scope', 'allocation', 'normalize', 'sequential'] as const),
+  ...(['norm', 'minUnits', 'multipleOf', 'uniform', 'include', 'exclude'] as const),
+] satisfies (keyof PruneConfig)[]
+
+export type StepOption = (typeof STEP_OPTIONS)[number]
+
+/** What options of the command line and inputs of the action change about a config: they win over it, paths start at `cwd`. Those of a step are for the only step of each model. */
+export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'target'>> {
   /** Files or globs. Where the config has an entry for a file, its settings stay. */
   readonly models?: readonly string[]
   readonly data?: string
@@ -13,6 +24,12 @@ export interface Overrides {
   readonly calibrate?: string
   /** Of the calibration data, only the first so many. */
   readonly samples?: number
+  /** Training data. */
+  readonly train?: string
+  readonly loss?: Loss
+  /** Field by field over what the config says of retraining. */
+  readonly retrain?: RetrainOverrides
+  readonly schedule?: ScheduleConfig
   /** The gate looks at the first one. */
   readonly metric?: string | readonly string[]
   readonly batch?: number
@@ -21,23 +38,11 @@ export interface Overrides {
   readonly stride?: number
   /** Instead of the steps of each model; of the rest below it takes a ratio. */
   readonly preset?: PresetConfig['preset']
-  /** Of the only step of each model. */
-  readonly criterion?: PruneConfig['criterion']
-  readonly structure?: PruneConfig['structure']
-  readonly target?: PruneConfig['target']
-  readonly scope?: Scope
-  readonly allocation?: PruneConfig['allocation']
-  readonly normalize?: PruneConfig['normalize']
-  readonly sequential?: boolean
-  readonly norm?: Norm
-  readonly minUnits?: number
-  readonly multipleOf?: number
-  readonly uniform?: boolean
-  readonly include?: readonly string[]
-  readonly exclude?: readonly string[]
   readonly seed?: number
+  /** Where ONNX Runtime computes. */
+  readonly provider?: Provider
   readonly prove?: boolean
-  readonly recover?: Recover
+  readonly recover?: RecoverConfig
   /** Field by field over the model's gate. */
   readonly gate?: Limits
 }
@@ -46,10 +51,13 @@ export interface Overrides {
 export interface Settings {
   readonly prune: readonly PruneConfig[] | PresetConfig
   readonly calibrate?: string | CalibrateConfig
+  readonly train?: string | TrainConfig
+  readonly loss?: Loss
+  readonly schedule?: ScheduleConfig
   readonly evaluate?: EvaluateConfig
   readonly gate?: Limits
   readonly prove?: boolean
-  readonly recover?: Recover
+  readonly recover?: RecoverConfig
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
@@ -57,16 +65,15 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
   const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   const evaluate = joined(config.evaluate, model.evaluate)
   const gate = joined(joined(config.gate, model.gate), overrides.gate)
-  const calibrate = model.calibrate ?? config.calibrate
-  const prove = overrides.prove ?? model.prove ?? config.prove
-  const recover = overrides.recover ?? model.recover ?? config.recover
   return {
     prune: overridden(prune, overrides),
-    ...(calibrate === undefined ? {} : { calibrate }),
-    ...(evaluate === undefined ? {} : { evaluate }),
-    ...(gate === undefined ? {} : { gate }),
-    ...(prove === undefined ? {} : { prove }),
-    ...(recover === undefined ? {} : { recover }),
+    ...present({
+      ...{ evaluate, gate, calibrate: model.calibrate ?? config.calibrate, train: model.train ?? config.train },
+      loss: overrides.loss ?? model.loss ?? config.loss,
+      prove: overrides.prove ?? model.prove ?? config.prove,
+      recover: overrides.recover ?? model.recover ?? config.recover,
+      schedule: overrides.schedule ?? model.schedule ?? config.schedule,
+    }),
   }
 }
 
@@ -96,36 +103,7 @@ export function ambiguousOverrides({ prune }: Settings, overrides: Overrides, pl
 }
 
 function stepOverrides(overrides: Overrides): PruneConfig {
-  const {
-    criterion,
-    structure,
-    target,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-  } = overrides
-  return present({
-    criterion,
-    structure,
-    target,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-  })
+  return picked(overrides, [...STEP_OPTIONS, 'target'])
 }
 
 function ratioOf({ target }: Overrides): { ratio?: number } {
@@ -143,6 +121,14 @@ function joined<Fields extends object>(base: Fields | undefined, over: Fields | 
 
 function copy<Item>(list: readonly Item[] | undefined): Item[] | undefined {
   return list === undefined ? undefined : [...list]
+}
+
+/** Some fields, of those that are there. */
+export function picked<Fields extends object, Key extends keyof Fields>(
+  fields: Fields,
+  keys: readonly Key[],
+): Present<Pick<Fields, Key>> {
+  return present(Object.fromEntries(keys.map((key) => [key, fields[key]])) as Pick<Fields, Key>)
 }
 
 /** Without the fields that are undefined: they must not hide what the config says. */

@@ -5,7 +5,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { formatStatistics, type Measured, parseStatistics, type StatisticsFile } from '@pare/core'
 
 /** What tells one measurement from another, before its samples are counted. */
-export type Facts = Pick<StatisticsFile, 'pare' | 'model' | 'data'> & { readonly partial: NonNullable<StatisticsFile['partial']> }
+export type Facts = Pick<StatisticsFile, 'pare' | 'executionProvider' | 'model' | 'data'> & {
+  readonly partial: NonNullable<StatisticsFile['partial']>
+}
 
 /** Where an interrupted run keeps what it measured: 'stats.pare.partial'. */
 export function partialPath(out: string): string {
@@ -48,7 +50,9 @@ export async function readPartial(
   return undefined
 }
 
-const factsOf = ({ pare, model, data, partial }: Pick<StatisticsFile, keyof Facts>) => ({ pare, model, data, partial })
+const factsOf = ({ pare, executionProvider, model, data, partial }: Pick<StatisticsFile, keyof Facts>) => ({
+  ...{ pare, executionProvider, model, data, partial },
+})
 
 /** Keeps what is measured, from time to time and when asked to. */
 export class Keeper {

@@ -5,8 +5,11 @@ import { Failure, type Problem, usage } from './failure.js'
 import type { StepOptions } from './options.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
-import { ambiguousOverrides, type Overrides, present, settle } from './settings.js'
+import { type Recover, type RetrainOverrides, recoverOf, recoverProblems } from './recover.js'
+import { type ScheduleConfig, scheduleProblems } from './schedule.js'
+import { ambiguousOverrides, type Overrides, picked, present, STEP_OPTIONS, settle } from './settings.js'
 import { targetOf } from './target-options.js'
+import { readTraining, type TrainingSource } from './training.js'
 
 /** The steps that the options of a command describe: one, or those of a preset. Plugins are resolved from the current folder. */
 export async function readSteps(options: StepOptions, cwd: string): Promise<readonly PruneStep[]> {
@@ -19,57 +22,43 @@ export async function readSteps(options: StepOptions, cwd: string): Promise<read
   return Promise.all(settings.prune.map((step) => resolveStep(step, source)))
 }
 
-/** The calibration data that the options name, and whether the steps can do with them. Throws one `Failure` with everything wrong. */
-export async function readStepData(
+/** What a pruning job is given besides its steps. */
+export interface JobParts {
+  readonly calibration?: CalibrationSource
+  readonly training?: TrainingSource
+  readonly recover: Recover
+  readonly schedule?: ScheduleConfig
+}
+
+/** The data that the options name, what is to be recovered with them, and whether all of it goes together. Throws one `Failure` with everything wrong. */
+export async function readJob(
   options: StepOptions,
   { steps, cwd, command }: { readonly steps: readonly PruneStep[]; readonly cwd: string; readonly command: string },
-): Promise<CalibrationSource | undefined> {
-  const { calibrate, samples, batch, tokenizer, length, stride } = options
+): Promise<JobParts> {
+  const { calibrate, train, samples, batch, tokenizer, length, stride, schedule, loss } = options
   const problems: Problem[] = []
-  const overrides = present({ calibrate, samples, batch, tokenizer, length, stride })
+  const overrides = present({ calibrate, train, samples, batch, tokenizer, length, stride })
   const source = { cwd, folder: cwd, overrides, trusted: true, problems }
   const calibration = await readCalibration(undefined, { place: '' }, source)
+  const training = await readTraining(undefined, { place: '', loss }, source)
   if (problems.length === 0) problems.push(...calibrationProblems(steps, calibration, () => ''))
+  problems.push(...scheduleProblems(steps, schedule, () => ''))
+  const retrain = retrainOverridesOf(options)
+  const recover = recoverOf(options.recover, { isPreset: options.preset !== undefined, data: calibration, overrides: retrain })
+  if (calibration !== undefined || calibrate === undefined)
+    problems.push(...recoverProblems(recover, { calibration, training: training ?? train, overrides: retrain }, ''))
   const [first] = problems
-  if (first === undefined) return calibration
+  if (first === undefined) return { recover, ...present({ calibration, training, schedule }) }
   if (problems.length === 1) throw usage(`pare ${command}: ${first.message}`, first.hint)
   throw new Failure('usage', `pare ${command}: ${problems.length} problems:\n${formatProblems(problems)}`, { problems })
 }
 
+/** What the options say of retraining. */
+export function retrainOverridesOf(options: StepOptions): RetrainOverrides {
+  return picked(options, ['steps', 'epochs', 'learningRate', 'distill'])
+}
+
 /** What the options say of steps. */
 export function stepOverridesOf(options: StepOptions): Overrides {
-  const {
-    preset,
-    structure,
-    criterion,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-    seed,
-  } = options
-  const target = targetOf(options)
-  return present({
-    preset,
-    structure,
-    criterion,
-    target,
-    scope,
-    allocation,
-    normalize,
-    sequential,
-    norm,
-    minUnits,
-    multipleOf,
-    uniform,
-    include,
-    exclude,
-    seed,
-  })
+  return { ...picked(options, [...STEP_OPTIONS, 'preset', 'seed']), ...present({ target: targetOf(options) }) }
 }

@@ -1,5 +1,6 @@
 import { dirname, resolve, sep } from 'node:path'
 import type { PruneStep } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import type { Config, ModelConfig } from './config.js'
@@ -11,7 +12,9 @@ import { isFile, showPath } from './paths.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
+import { type ScheduleConfig, scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type Overrides, type Settings, settle } from './settings.js'
+import { readTraining, type TrainingSource } from './training.js'
 
 /** Everything a run does for one model, with plugins loaded and paths absolute. */
 export interface Task {
@@ -19,10 +22,14 @@ export interface Task {
   /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
   readonly name: string
   readonly steps: readonly PruneStep[]
-  /** Default: 'none'. */
+  /** Default: 'one-shot'. */
+  readonly schedule?: ScheduleConfig
+  /** Default: nothing. */
   readonly recover?: Recover
   /** What criteria look at, and repair. */
   readonly calibration?: CalibrationSource
+  /** What it is retrained on. */
+  readonly training?: TrainingSource
   /** Undefined: the model cannot pass. */
   readonly evaluation?: Evaluation
   readonly limits?: Limits
@@ -42,6 +49,8 @@ export interface TaskOptions {
 export interface Tasks {
   readonly tasks: readonly Task[]
   readonly seed: number
+  /** Default: 'cpu' */
+  readonly provider?: Provider
 }
 
 /** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
@@ -56,7 +65,8 @@ export async function readTasks(options: TaskOptions): Promise<Tasks> {
   const problems = distinct(check.problems)
   if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
   if (problems.length > 0) throw invalid(problems, shown)
-  return { tasks, seed: options.overrides.seed ?? config.seed ?? 1 }
+  const provider = options.overrides.provider ?? config.provider
+  return { tasks, seed: options.overrides.seed ?? config.seed ?? 1, ...(provider && { provider }) }
 }
 
 interface Check {
@@ -139,24 +149,50 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const stepsPlace = model.prune === undefined ? 'prune' : `${place}.prune`
   const stepPlace = (index: number) => ('preset' in settings.prune ? stepsPlace : `${stepsPlace}[${index}]`)
   const steps = await readSteps(settings.prune, stepsPlace, check)
-  const own = (field: 'evaluate' | 'gate' | 'calibrate' | 'recover') => (model[field] === undefined ? field : `${place}.${field}`)
+  const own = (field: 'evaluate' | 'gate' | 'calibrate' | 'train' | 'recover') =>
+    model[field] === undefined ? field : `${place}.${field}`
   const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
   const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), source: check })
   const calibration = await readCalibration(settings.calibrate, { place: own('calibrate'), evaluation }, check)
   // Where data are named that are not there, that is said already.
   if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
     problems.push(...calibrationProblems(steps, calibration, stepPlace))
-  const recover = recoverOf(settings.recover, { isPreset: 'preset' in settings.prune, data: calibration })
-  problems.push(...recoverProblems(recover, calibration, own('recover')))
+  const training = await readTraining(settings.train, { place: own('train'), loss: settings.loss, evaluation }, check)
+  problems.push(...scheduleProblems(steps, settings.schedule, stepPlace))
+  const { retrain } = overrides
+  const recover = recoverOf(settings.recover, {
+    ...{ isPreset: 'preset' in settings.prune, data: calibration },
+    ...(retrain && { overrides: retrain }),
+  })
+  const named = { training: training ?? settings.train ?? overrides.train, ...(retrain && { overrides: retrain }) }
+  problems.push(
+    ...recoverProblems(recover, { calibration, ...named }, own('recover')),
+    ...(await recipeProblems(recover, own('recover'))),
+  )
   return {
     path,
     name: showPath(path, check.cwd),
     steps,
     recover,
+    ...(settings.schedule !== undefined && { schedule: settings.schedule }),
+    ...(training && { training }),
     ...(calibration && { calibration }),
     ...(evaluation && { evaluation }),
     ...(limits && { limits }),
     ...(settings.prove !== undefined && { prove: settings.prove }),
+  }
+}
+
+/** What is out of range in how a model is retrained. */
+async function recipeProblems({ retrain }: Recover, place: string): Promise<readonly Problem[]> {
+  if (retrain === undefined) return []
+  const { checkRecipe } = await import('@pare/retrain')
+  try {
+    checkRecipe(retrain)
+    return []
+  } catch (error) {
+    const { message, hint } = reportOf(error)
+    return [{ place, message, ...(hint !== undefined && { hint }) }]
   }
 }
 

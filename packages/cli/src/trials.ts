@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { OpenTrials } from '@pare/core'
 import { writeModel } from '@pare/onnx'
 import type { Calibration } from './forward.js'
-import type { Engine } from './work.js'
+import { childOf, type Engine } from './work.js'
 
 /** What losses against labels need besides calibration data. */
 export interface TrialData extends Calibration {
@@ -43,8 +43,7 @@ export function trialsOver(
       // As long as it takes: progress shows, and it can be stopped.
       timeoutMs: Number.MAX_SAFE_INTEGER,
       ...(signal && { signal }),
-      ...(engine.evaluateChild !== undefined && { child: engine.evaluateChild }),
-      ...(engine.onnxruntime !== undefined && { onnxruntime: engine.onnxruntime }),
+      ...childOf(engine),
     })
     return {
       losses: (settings, { against, samples: most = samples, onProgress }) =>

@@ -21,8 +21,11 @@ export interface Criterion<Needs extends Record<string, Statistic> = Record<stri
  * to one number for each position of the axis that the weight sums over ('input') or makes ('output'). Open: a plugin brings its own.
  */
 export interface Statistic {
-  /** Which value: what the weight is multiplied with, for a Conv each position of the kernel on its own, or what comes out. */
-  readonly at: 'input' | 'output'
+  /**
+   * Which value: what the weight is multiplied with, for a Conv each position of the kernel on its own, or what comes out. 'gradient': the derivative of the
+   * loss with respect to the weight, in the weight's shape, on training data; where `of` changes it, sample by sample.
+   */
+  readonly at: 'input' | 'output' | 'gradient'
   /** What each element becomes first. Default: itself. */
   of?(value: Value, ops: Ops): Value
   /** 'gram': the mean of the products of each two positions, a matrix, for solvers only. */
@@ -82,6 +85,11 @@ export interface Probe {
   losses(groups: readonly UnitGroup[], settings: readonly Gates[], loss: Loss): Promise<readonly number[]>
   /** How alike two values of the model are, f64, one for each pair of names: a mean over rows of calibration data. */
   likeness(pairs: readonly (readonly [string, string])[], likeness: Likeness): Promise<readonly number[]>
+  /**
+   * f64[units] for each group: the mean over training data, sample by sample, of the size of the derivative of the loss with respect to each unit's gate at 1,
+   * or of its square. Throws PareError where `losses` does.
+   */
+  gradients(groups: readonly UnitGroup[], of: 'size' | 'square'): Promise<readonly Float64Array[]>
   /** By group id how many units are to go, where that is known before they are judged: not for a budget, nor where groups are ranked together. */
   readonly removals?: ReadonlyMap<string, number>
   readonly signal?: AbortSignal

@@ -104,6 +104,8 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
     external: z.array(z.strictObject({ name: z.string(), sha256 })).exactOptional(),
   }),
   seed: count,
-  calibration: z.strictObject({ path: z.string(), sha256, samples: count.exactOptional() }).exactOptional(),
+  calibration: z
+    .strictObject({ path: z.string(), sha256, samples: count.exactOptional(), executionProvider: z.string() })
+    .exactOptional(),
   steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep])),
 })

@@ -1,6 +1,7 @@
 import type { Allocation } from './allocation.js'
 import type { AnalyseOptions } from './analyse.js'
 import type { Backend, Precision } from './backend.js'
+import type { Differentiation } from './calibrate/gradients.js'
 import type { Forward, Measured } from './calibrate/measure.js'
 import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
 import type { MaskBits } from './mask-bits.js'
@@ -30,6 +31,8 @@ export interface CalibrationFacts {
   readonly sha256: string
   /** That were run. Absent where a criterion only tried units out: it decides itself on how many. */
   readonly samples?: number
+  /** Where the run time computed: cpu, webgpu … */
+  readonly executionProvider: string
 }
 
 export interface ModelFacts {
@@ -129,8 +132,12 @@ export interface PlanOptions {
   readonly backend?: Backend
   /** Runs models over calibration data, for criteria that look at them. */
   readonly forward?: Forward
+  /** Gradients of a loss over training data, for criteria that look at them. */
+  readonly gradients?: Differentiation
   /** Tries models out on calibration data, for criteria that judge whole units. */
   readonly trials?: OpenTrials
+  /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
+  readonly onUntold?: (values: readonly string[]) => void
   /** Statistics that were measured before, for criteria that look at them. */
   readonly measured?: Measured
 }

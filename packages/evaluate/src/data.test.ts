@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type DataOptions, openData, UntrustedError } from './data.js'
-import { inputsFor, padBatch } from './dataset.js'
+import { inMemory, inputsFor, padBatch } from './dataset.js'
 import { array, input, npyBytes, npzBytes, put, temporaryFolder, testModel } from './fixture.test.files.js'
 
 const folder = temporaryFolder()
@@ -49,6 +49,23 @@ test.each(Object.entries(files))('%s: can be read again', async (_, path) => {
   const first = await all(data.batches(5))
   expect(await all(data.batches(5))).toEqual(first)
   expect(first).toHaveLength(1)
+})
+
+test.each(Object.entries(files))('%s: samples in any order, once they are in memory', async (_, path) => {
+  const data = await inMemory(await open(path, { trusted: true }), [x])
+  expect(data.samples).toBe(5)
+  const { first, size, inputs, label } = data.pick([4, 0, 4])
+  expect([first, size]).toEqual([4, 3])
+  expect(inputs.x).toEqual(array('float32', [3, 2], [8, 9, 0, 1, 8, 9]))
+  expect([...label!.data].map(Number)).toEqual([4, 0, 4])
+  expect(data.pick(Uint32Array.of(1)).inputs.x).toEqual(array('float32', [1, 2], [2, 3]))
+})
+
+test('a module without samples is an error', async () => {
+  const path = put(folder, 'later.mjs', 'let read = 0; export default () => (read++ === 0 ? [{ x: [1, 2] }] : [])')
+  const data = await open(path, { trusted: true })
+  await all(data.batches(1))
+  await expect(inMemory(data, [x])).rejects.toThrow('there are no samples')
 })
 
 test('a .npy file is the only input', async () => {

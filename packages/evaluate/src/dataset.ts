@@ -13,11 +13,18 @@ export interface DataSet {
   readonly ignored: readonly string[]
   /** Name of the input that holds token ids, where the model has one. */
   readonly tokens?: string
+  /** Name of the array that holds the labels, where there is one. */
+  readonly labelName?: string
   /** Elements of the largest input of one sample: what a sensible batch size follows from. */
   readonly sampleSize: number
   /** Batches of `size` samples; the last may be smaller. */
   batches(size: number): AsyncIterable<Batch>
+  /** Samples by number, in this order, as a batch; `first` is the first of them. Absent where samples come one by one: see `inMemory`. */
+  pick?(samples: ArrayLike<number>): Batch
 }
+
+/** Samples in memory, which can be had in any order. */
+export type Samples = Required<Pick<DataSet, 'samples' | 'pick'>> & DataSet
 
 export interface Batch {
   /** Index of the first sample. */
@@ -40,12 +47,45 @@ export function arrayDataSet(matched: Matched): DataSet {
     ignored: matched.ignored,
     sampleSize: sampleSize(matched),
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     async *batches(size) {
       for (let first = 0; first < matched.samples; first += size) {
         yield slice(matched, first, Math.min(size, matched.samples - first))
       }
     },
+    pick: (samples) => gather(matched, samples),
   }
+}
+
+/** A data set as it is, where its samples are in memory, else with all of them read. Throws PareError where there are none. */
+export async function inMemory(data: DataSet, inputs: readonly ModelValue[]): Promise<Samples> {
+  if (data.pick !== undefined) return data as Samples
+  const batches: Batch[] = []
+  for await (const batch of data.batches(READ_AT_ONCE)) batches.push(batch)
+  const [head] = batches
+  if (head === undefined) throw new PareError('there are no samples.', { hint: 'give at least one.' })
+  const bound = inputs.flatMap((input) => {
+    const parts = batches.map((batch) => batch.inputs[input.name])
+    return parts[0] === undefined ? [] : [{ input, array: joined(parts as NdArray[]) }]
+  })
+  const samples = batches.reduce((sum, { size }) => sum + size, 0)
+  const label = head.label && joined(batches.map((batch) => batch.label!))
+  const { ignored, tokens } = data
+  return arrayDataSet({ samples, bound, ignored, ...(tokens !== undefined && { tokens }), ...(label && { label }) }) as Samples
+}
+
+const READ_AT_ONCE = 256
+
+function joined(parts: readonly NdArray[]): NdArray {
+  const [head] = parts as [NdArray]
+  if (head.shape.length === 0) return head
+  const data: Elements = new STORAGE[head.type](parts.reduce((sum, part) => sum + part.data.length, 0))
+  let at = 0
+  for (const part of parts) {
+    data.set(part.data as never, at)
+    at += part.data.length
+  }
+  return { ...head, shape: [parts.reduce((sum, { shape }) => sum + shape[0]!, 0), ...head.shape.slice(1)], data }
 }
 
 /** A data set of samples that come one by one. Reads the first sample to see what it holds. */
@@ -64,6 +104,7 @@ export async function sampleDataSet(read: () => AsyncIterable<Sample>, source: s
     ignored: matched.ignored,
     sampleSize: sampleSize(matched),
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     async *batches(size) {
       const iterator = peeked ?? read()[Symbol.asyncIterator]()
       const samples: Sample[] = peeked && !head.done ? [head.value] : []
@@ -123,14 +164,29 @@ export function inputsFor(inputs: readonly ModelValue[], { inputs: arrays, size,
 }
 
 function slice(matched: Matched, first: number, size: number): Batch {
+  return batchOf(matched, { first, size }, (array, width) => ({ array, range: [first * width, (first + size) * width] }))
+}
+
+function gather(matched: Matched, samples: ArrayLike<number>): Batch {
+  const size = samples.length
+  return batchOf(matched, { first: samples[0] ?? 0, size }, (array, width) => {
+    const data: Elements = new STORAGE[array.type](size * width)
+    for (let row = 0; row < size; row++) {
+      const start = samples[row]! * width
+      data.set(array.data.subarray(start, start + width) as never, row * width)
+    }
+    return { array: { ...array, data }, range: [0, size * width] }
+  })
+}
+
+/** What of an array belongs to a batch: a stretch of it, or of another one with the same type. */
+type Rows = (array: NdArray, width: number) => { readonly array: NdArray; readonly range: readonly [number, number] }
+
+function batchOf(matched: Matched, { first, size }: { first: number; size: number }, rowsOf: Rows): Batch {
   const rows = (array: NdArray, type: ElementType = array.type): NdArray => {
     if (array.shape.length === 0) return { type, shape: [], data: castElements(array, type, [0, 1]) }
-    const width = sizeOf(array.shape.slice(1))
-    return {
-      type,
-      shape: [size, ...array.shape.slice(1)],
-      data: castElements(array, type, [first * width, (first + size) * width]),
-    }
+    const found = rowsOf(array, sizeOf(array.shape.slice(1)))
+    return { type, shape: [size, ...array.shape.slice(1)], data: castElements(found.array, type, found.range) }
   }
   const inputs = Object.fromEntries(matched.bound.map(({ input, array }) => [input.name, rows(array, input.type as ElementType)]))
   return {
@@ -138,6 +194,7 @@ function slice(matched: Matched, first: number, size: number): Batch {
     size,
     inputs,
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
+    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     ...(matched.label && { label: rows(matched.label) }),
     ...(matched.scored && { scored: rows(matched.scored) }),
   }

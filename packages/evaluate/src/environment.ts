@@ -13,6 +13,9 @@ const ALLOWED = new Set([
   'LD_LIBRARY_PATH',
   'DYLD_LIBRARY_PATH',
   'CUDA_VISIBLE_DEVICES',
+  // Drivers of Vulkan, where WebGPU looks for them.
+  'VK_DRIVER_FILES',
+  'VK_ICD_FILENAMES',
   'SYSTEMROOT',
   'SYSTEMDRIVE',
   'WINDIR',

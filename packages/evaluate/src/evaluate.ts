@@ -11,41 +11,26 @@ import type { EvaluateRequest, Evaluation, ModelDescription } from './request.js
  * trust; the signal's reason when aborted. A metric that meets NaN is listed under `unmeasured`.
  */
 export async function evaluate(request: EvaluateRequest, options: ChildOptions = {}): Promise<Evaluation> {
-  const { onnxruntime, loader } = options
-  const job = {
-    kind: 'evaluate',
-    request,
-    ...(onnxruntime !== undefined && { onnxruntime }),
-    ...(loader !== undefined && { loader }),
-  } as const
+  const job = { kind: 'evaluate', request } as const
   const { result, peakMemoryBytes } = await runChild(job, basename(request.model), options)
   return { ...(result as Omit<Evaluation, 'peakMemoryBytes'>), peakMemoryBytes }
 }
 
 /** Inputs and outputs of a model as ONNX Runtime sees them, asked in a child process. Throws like `evaluate`. */
 export async function describeModel(model: string, options: ChildOptions = {}): Promise<ModelDescription> {
-  const { onnxruntime } = options
-  const { result } = await runChild(
-    { kind: 'describe', model, ...(onnxruntime !== undefined && { onnxruntime }) },
-    basename(model),
-    options,
-  )
+  const { result } = await runChild({ kind: 'describe', model }, basename(model), options)
   return result as ModelDescription
 }
 
 /** How far two models are apart on random inputs, with two sizes of each axis that is not fixed, in a child process. Throws like `evaluate`. */
 export async function compareModels(request: CompareRequest, options: ChildOptions = {}): Promise<Difference> {
-  const { onnxruntime } = options
-  const job = { kind: 'compare', request, ...(onnxruntime !== undefined && { onnxruntime }) } as const
-  const { result } = await runChild(job, basename(request.other), options)
+  const { result } = await runChild({ kind: 'compare', request }, basename(request.other), options)
   return result as Difference
 }
 
 /** Latency of two models that take the same inputs, timed in turn in a child process. Throws like `evaluate`. */
 export async function benchModels(request: LatencyRequest, options: ChildOptions = {}): Promise<Latency> {
-  const { onnxruntime } = options
-  const job = { kind: 'latency', request, ...(onnxruntime !== undefined && { onnxruntime }) } as const
-  const { result } = await runChild(job, basename(request.pruned), options)
+  const { result } = await runChild({ kind: 'latency', request }, basename(request.pruned), options)
   return result as Latency
 }
 
@@ -56,17 +41,11 @@ export async function* forwardModel(
   request: ForwardRequest,
   options: ChildOptions & { onEnd?: (ran: Forwarded) => void } = {},
 ): AsyncGenerator<ForwardPart> {
-  const { onnxruntime, loader, signal } = options
-  const job = {
-    kind: 'forward',
-    request,
-    ...(onnxruntime !== undefined && { onnxruntime }),
-    ...(loader !== undefined && { loader }),
-  } as const
+  const { signal } = options
   const stop = new AbortController()
   const waiting: ForwardPart[] = []
   let wake = () => {}
-  const ended = runChild(job, basename(request.model), {
+  const ended = runChild({ kind: 'forward', request }, basename(request.model), {
     ...options,
     signal: signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]),
     onPart: (part) => {

@@ -4,6 +4,7 @@ import { openData } from './data.js'
 import { type DataSet, firstOf } from './dataset.js'
 import type { ModelValue } from './model-value.js'
 import type { NdArray } from './ndarray.js'
+import type { Provider } from './provider.js'
 import type { Progress } from './request.js'
 import { openSession, type Runtime } from './runtime.js'
 import type { TextOptions } from './text.js'
@@ -52,6 +53,7 @@ export interface Forwarded {
   /** Samples at the end that do not fill the model's fixed batch: they were left out. */
   readonly leftOut: number
   readonly batch: number
+  readonly executionProvider: Provider
 }
 
 /** Runs the model over the data in this process. `forwardModel` does so in a child. */
@@ -100,7 +102,8 @@ export async function forward(
   if (sums.size > 0) await onPart({ chunk: Math.floor((from + samples - 1) / chunk), outputs: Object.fromEntries(sums) })
   // A module may hold fewer samples than were asked for.
   const all = data.samples === undefined && from + samples < to ? from + samples : usable
-  return { samples, all, leftOut: data.samples === undefined ? leftOut : end - usable, batch: batch.size }
+  const left = data.samples === undefined ? leftOut : end - usable
+  return { samples, all, leftOut: left, batch: batch.size, executionProvider: runtime.provider }
 }
 
 /** Samples of a shard, behind those that an earlier run did. */

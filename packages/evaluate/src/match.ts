@@ -11,6 +11,8 @@ export interface Matched {
   readonly tokens?: string
   /** [samples, …]. */
   readonly label?: NdArray
+  /** Name of the array that holds it. */
+  readonly labelName?: string
   /** bool[samples, seq]: 1 where a token counts as a prediction. Only text has it. */
   readonly scored?: NdArray
   /** Arrays that are neither an input nor the label. */
@@ -57,7 +59,7 @@ export function matchArrays(arrays: ReadonlyMap<string, NdArray>, source: string
     throw problemsError(source, problems, 'arrays are matched to the inputs by name; pare inspect MODEL lists the inputs.')
   }
   const samples = [...perSample.values()][0]?.shape[0] ?? 1
-  return { samples, bound, ignored, ...(tokens !== undefined && { tokens }), ...(label && { label }) }
+  return { samples, bound, ignored, ...(tokens !== undefined && { tokens }), ...(label && { label, labelName: labelName! }) }
 }
 
 /** Everything that keeps the array from being fed to the input. */

@@ -53,7 +53,7 @@ export async function measure(
     ...scores.finish(output),
     ...(reference && { reference: referenceScores.finish(output) }),
     ...{ ignored: data.ignored, output, batch: batch.size, threads },
-    executionProvider: 'cpu',
+    executionProvider: runtime.provider,
     onnxruntime: runtime.version,
     durationMs: performance.now() - started,
   }

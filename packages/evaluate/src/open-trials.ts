@@ -14,16 +14,9 @@ export interface Trials extends AsyncDisposable {
 
 /** Loads a model in a child process, to be tried with many settings. Outputs stay there; only losses come back. */
 export function openTrials(request: TrialRequest, options: Omit<ChildOptions, 'onProgress' | 'onPart' | 'onAsk'> = {}): Trials {
-  const { onnxruntime, loader } = options
-  const job = {
-    kind: 'trials',
-    request,
-    ...(onnxruntime !== undefined && { onnxruntime }),
-    ...(loader !== undefined && { loader }),
-  } as const
   const rounds = meeting<Round | undefined>()
   let waiting: Waiting | undefined
-  const ended = runChild(job, basename(request.model), {
+  const ended = runChild({ kind: 'trials', request }, basename(request.model), {
     ...options,
     onProgress: (progress) => waiting?.onProgress?.(progress),
     onAsk: (losses) => {

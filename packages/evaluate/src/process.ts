@@ -7,46 +7,54 @@ import { UntrustedError } from './data.js'
 import { scrubEnvironment } from './environment.js'
 import type { ForwardPart, ForwardRequest } from './forward.js'
 import type { LatencyRequest } from './latency.js'
+import type { Provider } from './provider.js'
 import type { EvaluateRequest, Progress } from './request.js'
 import type { TrialRequest } from './trials.js'
 
 /** What the child is to do. */
-export type Job = { readonly onnxruntime?: string; readonly loader?: string } & (
+export type Job =
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
   | { readonly kind: 'describe'; readonly model: string }
   | { readonly kind: 'compare'; readonly request: CompareRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }
   | { readonly kind: 'trials'; readonly request: TrialRequest }
-)
+
+/** What the child does it with. */
+export interface Setup {
+  /** Absolute path of an onnxruntime-node package to load instead of the installed one. */
+  readonly onnxruntime?: string
+  /** Where ONNX Runtime computes. Default: 'cpu' */
+  readonly provider?: Provider
+  /** URL of a module imported first, which lets Node import TypeScript data modules: import.meta.resolve('jiti/register'). */
+  readonly loader?: string
+}
 
 /** What the child says. */
 export type Reply =
-  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'progress'; readonly progress: unknown }
   | { readonly kind: 'part'; readonly part: ForwardPart }
   | { readonly kind: 'ask'; readonly told: unknown }
   | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
   | { readonly kind: 'bug'; readonly stack: string }
 
-export interface ChildOptions {
-  readonly onProgress?: (progress: Progress) => void
+export interface ChildOptions<Told = Progress> extends Setup {
+  readonly onProgress?: (progress: Told) => void
   /** Called with what a model gives, batch by batch. */
   readonly onPart?: (part: ForwardPart) => void
   /** Called when the child wants to know what to do next, with what came out so far; what it gives is sent to the child. */
   readonly onAsk?: (told: unknown) => Promise<unknown>
   /** Ends the child; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Once aborted, the child is told to come to an end by itself: it is sent `{ stop: true }`. Default: it never is. */
+  readonly stop?: AbortSignal
   /** Wall-clock limit. Default: an hour. */
   readonly timeoutMs?: number
   /** Limit of the child's resident memory, polled. Default: three quarters of the machine's. */
   readonly memoryLimitBytes?: number
   /** The child's entry, for bundles. Default: this package's. */
   readonly child?: URL
-  /** Absolute path of an onnxruntime-node package to load instead of the installed one. */
-  readonly onnxruntime?: string
-  /** URL of a module imported first, which lets Node import TypeScript data modules: import.meta.resolve('jiti/register'). */
-  readonly loader?: string
 }
 
 const HOUR_MS = 3_600_000
@@ -56,15 +64,16 @@ const POLL_MS = process.platform === 'win32' ? 1000 : 100
 const STDERR_TAIL = 4096
 
 /**
- * Does the job in a child process of its own. `name` is what messages call it.
+ * Does the job in a child process of its own: one of those that this package's child does, or another where `child` names an entry that does it (see
+ * `answerJob`). `name` is what messages call it.
  * Throws PareError for what the child reports, and when it crashes, runs too long or takes too much memory; the signal's reason when aborted.
  */
-export async function runChild(
-  job: Job,
+export async function runChild<Told = Progress>(
+  job: Job | { readonly kind: 'other'; readonly request: unknown },
   name: string,
-  options: ChildOptions,
+  options: ChildOptions<Told>,
 ): Promise<{ result: unknown; peakMemoryBytes: number }> {
-  const { signal, timeoutMs = HOUR_MS, memoryLimitBytes = machineMemory() * 0.75 } = options
+  const { signal, stop, timeoutMs = HOUR_MS, memoryLimitBytes = machineMemory() * 0.75 } = options
   signal?.throwIfAborted()
   const child = fork(options.child ?? new URL('../dist/child.js', import.meta.url), {
     env: scrubEnvironment(process.env),
@@ -76,16 +85,21 @@ export async function runChild(
   const stops: (() => void)[] = []
   const stopped = new Promise<never>((_, reject) => {
     const abort = () => reject(signal!.reason)
+    const end = () => child.send({ stop: true }, () => {})
     signal?.addEventListener('abort', abort)
+    stop?.addEventListener('abort', end)
     const timer = setTimeout(() => reject(tooSlow(name, timeoutMs)), Math.min(timeoutMs, MAX_TIMER_MS))
     stops.push(
       () => signal?.removeEventListener('abort', abort),
+      () => stop?.removeEventListener('abort', end),
       () => clearTimeout(timer),
     )
   })
   const memory = watchMemory(child, memoryLimitBytes, name)
   try {
-    child.send(job, () => {})
+    const { onnxruntime, provider, loader } = options
+    child.send({ ...job, onnxruntime, provider, loader }, () => {})
+    if (stop?.aborted === true) child.send({ stop: true }, () => {})
     const result = await Promise.race([ended, stopped, memory.exceeded])
     return { result, peakMemoryBytes: memory.peak() }
   } finally {
@@ -97,14 +111,14 @@ export async function runChild(
 }
 
 /** The child's result once it has ended. */
-function outcome(child: ChildProcess, name: string, { onProgress, onPart, onAsk }: ChildOptions): Promise<unknown> {
+function outcome<Told>(child: ChildProcess, name: string, { onProgress, onPart, onAsk }: ChildOptions<Told>): Promise<unknown> {
   let last: Exclude<Reply, { kind: 'progress' | 'part' | 'ask' }> | undefined
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_TAIL)
   })
   child.on('message', (reply: Reply) => {
-    if (reply.kind === 'progress') onProgress?.(reply.progress)
+    if (reply.kind === 'progress') onProgress?.(reply.progress as Told)
     else if (reply.kind === 'part') onPart?.(reply.part)
     else if (reply.kind === 'ask') void onAsk?.(reply.told).then((answer) => child.send({ answer }, () => {}))
     else last = reply

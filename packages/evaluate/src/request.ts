@@ -1,5 +1,6 @@
 import type { Measurement } from '@pare/gate'
 import type { ModelValue } from './model-value.js'
+import type { Provider } from './provider.js'
 import type { TextOptions } from './text.js'
 
 /** One model over one data set. */
@@ -45,7 +46,7 @@ export interface Evaluation extends Scores {
   readonly output: string
   readonly batch: number
   readonly threads: number
-  readonly executionProvider: string
+  readonly executionProvider: Provider
   /** Version of ONNX Runtime. */
   readonly onnxruntime: string
   readonly durationMs: number

@@ -6,11 +6,21 @@ import type * as Ort from 'onnxruntime-node'
 import { type Batch, inputsFor } from './dataset.js'
 import type { ModelValue } from './model-value.js'
 import { type Elements, isElementType, type NdArray } from './ndarray.js'
+import { type Provider, providerHint, providerOptions } from './provider.js'
 
 /** ONNX Runtime, loaded. */
 export interface Runtime {
   readonly ort: typeof Ort
   readonly version: string
+  /** On which all sessions run. */
+  readonly provider: Provider
+}
+
+export interface RuntimeOptions {
+  /** An onnxruntime-node package. Default: the one that this package finds. */
+  readonly folder?: string | undefined
+  /** Default: 'cpu' */
+  readonly provider?: Provider | undefined
 }
 
 /** A model ready to run. */
@@ -26,8 +36,8 @@ export interface Session extends AsyncDisposable {
   runAll(inputs: Readonly<Record<string, NdArray>>): Promise<NdArray[]>
 }
 
-/** Loads onnxruntime-node: from `folder`, an onnxruntime-node package, or from where this package finds it. */
-export function loadRuntime(folder?: string): Runtime {
+/** Loads onnxruntime-node. Throws PareError where that fails. */
+export function loadRuntime({ folder, provider = 'cpu' }: RuntimeOptions = {}): Runtime {
   const require = createRequire(import.meta.url)
   // onnxruntime-node 1.30 passes Float16Array to native code that does not know it. Without it, halves are bits in a Uint16Array.
   // It looks when its first tensor is made.
@@ -36,7 +46,7 @@ export function loadRuntime(folder?: string): Runtime {
   try {
     const ort = require(folder === undefined ? 'onnxruntime-node' : resolve(folder)) as typeof Ort
     new ort.Tensor('float16', new Uint16Array(1), [1])
-    return { ort, version: ort.env.versions.node ?? 'unknown' }
+    return { ort, version: ort.env.versions.node ?? 'unknown', provider }
   } catch (cause) {
     throw new PareError(
       `ONNX Runtime cannot be loaded${folder === undefined ? '' : ` from ${folder}`}: ${(cause as Error).message}`,
@@ -63,23 +73,11 @@ export interface SessionOptions {
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
-export async function openSession({ ort }: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
-  const { threads = availableParallelism(), trusted = false, spinning = false } = options
+export async function openSession(runtime: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
+  const { ort } = runtime
   // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
-  await using _ = await openModel(path, { allowHardLinks: trusted })
-  const session = await ort.InferenceSession.create(resolve(path), {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    // Threads that wait for work must not keep other processes from theirs: runners are shared.
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
-  }).catch((cause: Error) => {
-    throw new PareError(`${path}: ONNX Runtime cannot load the model: ${cause.message}`, {
-      hint: 'check the file; pare inspect MODEL shows what is in it.',
-      cause,
-    })
-  })
+  await using _ = await openModel(path, { allowHardLinks: options.trusted ?? false })
+  const session = await createSession(runtime, path, options)
   const inputs = session.inputMetadata.flatMap(toModelValue)
   return {
     name: basename(path),
@@ -108,6 +106,33 @@ export async function openSession({ ort }: Runtime, path: string, options: Sessi
   }
 }
 
+function loadFailure(path: string, provider: Provider, cause: Error): PareError {
+  const on = provider === 'cpu' ? '' : ` on provider '${provider}'`
+  return new PareError(`${path}: ONNX Runtime cannot load the model${on}: ${cause.message}`, {
+    hint: provider === 'cpu' ? 'check the file; pare inspect MODEL shows what is in it.' : providerHint(provider),
+    cause,
+  })
+}
+
+/** ONNX Runtime's own session, for what `Session` does not do. The model is taken as it is. */
+export async function createSession(
+  { ort, provider }: Runtime,
+  path: string,
+  { threads = availableParallelism(), spinning = false }: SessionOptions = {},
+): Promise<Ort.InferenceSession> {
+  const options = {
+    ...providerOptions(ort, provider),
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    // Threads that wait for work must not keep other processes from theirs: runners are shared.
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
+  } as const
+  return ort.InferenceSession.create(resolve(path), options).catch((cause: Error) => {
+    throw loadFailure(path, provider, cause)
+  })
+}
+
 function runFailure(path: string, { first, size }: Batch, cause: Error): PareError {
   return new PareError(`${path}: ONNX Runtime fails on samples ${first} to ${first + size - 1}: ${cause.message}`, {
     hint: 'check that the data are what the model expects: ranges of ids, sizes.',
@@ -115,15 +140,16 @@ function runFailure(path: string, { first, size }: Batch, cause: Error): PareErr
   })
 }
 
-function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
+export function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
   return new ort.Tensor(type, data as never, shape)
 }
 
-function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {
+/** An input or output of a session, in a list; none where it is not a tensor. */
+export function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {
   return value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : []
 }
 
-function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
+export function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
   if (!isElementType(type))
     throw new PareError(`${path}: an output of type ${type} cannot be measured.`, { hint: 'name another output.' })
   return { type, shape: dims, data: data as Elements }

@@ -96,11 +96,11 @@ function remarks(model: ModelResult): Part[] {
   return [{ text: `\n${mdCode(model.path)}: ${sentences.map((one) => mdText(one)).join(' ')}\n`, rank: 6, what: 'remark' }]
 }
 
-/** What a cut took away, and its proof. */
+/** What a cut took away, and its proof; of what only changed places the proof. */
 function cutText(model: ModelResult): string | undefined {
   const { parameters, macs } = model
   const removals = removalsOf(model)
-  if (removals.length === 0) return undefined
+  if (removals.length === 0) return model.proof && `${proofText(model)}.`
   const facts = [
     `removed ${removals.map(removalText).join(', ')}`,
     parameters && `parameters ${fromTo(parameters)}`,

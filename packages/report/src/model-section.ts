@@ -16,7 +16,7 @@ export function modelSection(model: ModelResult, index: number, models: readonly
 <header><h2>${path}</h2><span class="chip ${verdict}">${icon(verdict)}${STATE[verdict]}</span></header>
 ${models.length > 1 && html`<p class="${error ? 'why' : 'why sentence'}">${explanation(model)}</p>`}
 ${error?.hint !== undefined && html`<p class="hint"><b>What to do:</b> ${error.hint}</p>`}
-${model.proof?.proved === false && html`<p class="hint"><b>Note:</b> What was cut is ${proofText(model)}.</p>`}
+${model.proof?.proved === false && html`<p class="hint"><b>Note:</b> What was ${model.proof.step === 'permute' ? 'permuted' : 'cut'} is ${proofText(model)}.</p>`}
 ${warnings.map((warning) => html`<p class="hint"><b>Note:</b> ${warning}</p>`)}
 ${tiles(model)}
 ${intervalFigure(model)}
@@ -98,6 +98,7 @@ function record({ steps = [], reference, pruned, data, calibration, plan, durati
   return html`<details><summary>How it was made</summary>
 ${steps.length > 0 && html`<ol class="steps">${steps.map((step) => html`<li>${step}</li>`)}</ol>`}
 <dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}${file('Calibration data', calibration)}
+${calibration?.executionProvider !== undefined && html`<div><dt>Calibrated on</dt><dd>${calibration.executionProvider}</dd></div>`}
 ${data && html`<div><dt>Samples</dt><dd>${data.samples.toLocaleString('en-US')}</dd></div>`}
 ${durationMs !== undefined && html`<div><dt>Duration</dt><dd>${duration(durationMs)}</dd></div>`}</dl></details>`
 }

@@ -52,12 +52,19 @@ export function fromTo({ before, after }: { readonly before: number; readonly af
   return `${amount(before)} → ${amount(after)} (${change(before, after) ?? 'new'})`
 }
 
-/** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes'. Undefined where nothing was cut. */
+/** What a proof shows. */
+export function equationOf({ step = 'cut' }: NonNullable<ModelResult['proof']>): string {
+  return { cut: 'cut = masked', permute: 'permuted = original' }[step]
+}
+
+/** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes'. Undefined where nothing was cut or permuted. */
 export function proofText({ proof }: ModelResult): string | undefined {
   if (proof === undefined) return undefined
-  if (!proof.proved) return 'not proved: nobody has checked that the cut model computes what the masked one does'
+  const { step = 'cut' } = proof
+  const models = { cut: 'the cut model computes what the masked one does', permute: 'the permuted model computes what it did' }
+  if (!proof.proved) return `not proved: nobody has checked that ${models[step]}`
   const { difference, tolerance, sizesDiffer } = proof
-  return `cut = masked: largest difference ${scientific(difference)}, tolerance ${scientific(tolerance)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
+  return `${equationOf(proof)}: largest difference ${scientific(difference)}, tolerance ${scientific(tolerance)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
 }
 
 /** 3.04e-7 is '3e-7'; 0 is '0'. */

@@ -24,16 +24,51 @@ const group = z
   })
   .describe('units that go together from all tensors they are in')
 
+const provedStep = z
+  .enum(['cut', 'permute'])
+  .describe(
+    'cut: the smaller model computes what the masked one does; permute: units changed places, and nothing else. Default: cut',
+  )
+
 const proof = z.union([
-  z.object({ proved: z.literal(false) }),
+  z.object({ proved: z.literal(false), step: provedStep.optional() }),
   z.object({
     proved: z.literal(true),
+    step: provedStep.optional(),
     difference: number.describe('largest difference of an output, relative to the largest element of that output'),
     tolerance: number.describe('the largest that is allowed'),
     runs: count.describe('made-up inputs that were compared'),
     sizesDiffer: z.boolean().describe('whether these had different sizes; else the model fixes all sizes'),
   }),
 ])
+
+const heldOut = z
+  .object({ loss: number, metric: z.object({ name: z.string(), value: number }).optional() })
+  .describe('on training samples that were held out')
+
+const training = z.object({
+  loss: z.string().describe('what was minimised'),
+  why: z.string().describe('why that one'),
+  distilled: z.boolean().describe('whether the model before pruning was learnt from, too'),
+  optimizer: z.string(),
+  learningRate: number.describe('the largest'),
+  batch: count,
+  steps: count.describe('that were done'),
+  bestStep: count.describe('the one whose weights were kept; 0: training did not help'),
+  msPerStep: number.describe('median, milliseconds'),
+  ended: z.enum(['finished', 'early', 'stopped', 'diverged']),
+  samples: z.object({ trained: count, heldOut: count }),
+  before: heldOut.optional(),
+  after: heldOut.optional(),
+  curve: z.array(
+    z.object({
+      step: count,
+      loss: number.optional().describe('mean since the point before'),
+      heldOut: heldOut.optional(),
+    }),
+  ),
+  notes: z.array(z.string()),
+})
 
 const drop = z.object({
   metric: z.string(),
@@ -66,7 +101,7 @@ export const modelResult = z.object({
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
   calibration: z
-    .object({ path: z.string(), sha256: z.string(), samples: count.optional() })
+    .object({ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() })
     .optional()
     .describe('the data, or the file of statistics, that criteria looked at'),
   metric: z.string().optional().describe('the metric the gate looks at'),
@@ -92,6 +127,12 @@ export const modelResult = z.object({
     .describe(
       'normalisations measured anew, layers whose outputs got the mean and deviation they had, layers fitted to what they gave',
     ),
+  trainings: z.array(training).optional().describe('one for each stage of the schedule, where it was retrained'),
+  training: z.object({ path: z.string(), sha256: z.string() }).optional().describe('the data of these'),
+  unrecovered: z
+    .object({ metrics })
+    .optional()
+    .describe('the pruned model before it was repaired and retrained; absent where it was pruned in several stages'),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),

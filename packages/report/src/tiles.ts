@@ -1,6 +1,6 @@
 import { html, type Markup } from './escape.js'
 import { amount, change, figure, percent, size } from './figures.js'
-import { proofText, type Removal, removalsOf, removalText } from './pruning.js'
+import { equationOf, proofText, type Removal, removalsOf, removalText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { demands, dropText } from './statement.js'
 
@@ -78,8 +78,8 @@ function proofTile(model: ModelResult): Markup | undefined {
   const { proof } = model
   if (!proof) return undefined
   return tile(
-    'cut = masked',
+    equationOf(proof),
     proof.proved ? 'proved' : 'not proved',
-    proof.proved ? (proofText(model) ?? '').replace('cut = masked: ', '') : 'that was not wanted',
+    proof.proved ? (proofText(model) ?? '').replace(`${equationOf(proof)}: `, '') : 'that was not wanted',
   )
 }

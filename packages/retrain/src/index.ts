@@ -1,1 +1,10 @@
-export {}
+export type { Loss } from '@pare/autograd'
+export { type DataLoss, type LossDataOptions, lossOver } from './differentiate.js'
+export type { HeldOut } from './held-out.js'
+export { chooseLoss, type DistillWeights } from './losses.js'
+export type { MovementOptions } from './movement.js'
+export type { AdamWOptions, OptimizerOptions, SgdOptions } from './optimizer.js'
+export { checkRecipe, defaultLearningRate, type RecipeOptions } from './recipe.js'
+export { type RetrainChildOptions, type Retrained, type RetrainOptions, retrain, type TrainedTensor } from './retrain.js'
+export { type Curve, learningRateAt, type Schedule, type SparsityOptions, sparsities, sparsityAt } from './schedule.js'
+export type { CurvePoint, Ended, Recipe, StepProgress } from './train.js'

@@ -1,13 +1,16 @@
 import { resolve } from 'node:path'
 import { countMacs, countParameters } from '@pare/core'
-import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
+import type { Latency, LatencyCase, LatencyRequest, Provider } from '@pare/evaluate'
 import { openModel } from '@pare/onnx'
+import { renderSparse } from '../bench-sparse-text.js'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { bytesOf } from '../facts.js'
 import { formatBytes, formatCount } from '../format.js'
 import { present } from '../settings.js'
+import { describeSpeed, formatMs, ratio } from '../speed-text.js'
 import { renderTable } from '../table.js'
+import { childOf, type Engine } from '../work.js'
 
 export interface BenchOptions {
   readonly threads?: number[]
@@ -16,6 +19,9 @@ export interface BenchOptions {
   readonly runs?: number
   readonly seconds?: number
   readonly seed?: number
+  readonly provider?: Provider
+  /** False: the pruned model is not tried on sparse kernels. */
+  readonly sparse?: boolean
 }
 
 /** What `--json` prints. */
@@ -38,10 +44,11 @@ export interface ModelSize {
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
 export async function bench(context: Context, reference: string, pruned: string, options: BenchOptions): Promise<number> {
   const { cwd } = context.io
-  const { batch, ...more } = options
+  const { batch, provider, sparse, ...more } = options
   const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
-  const latency = await time({ ...paths, ...more, ...present({ batches: batch }) }, context)
+  const request = { ...paths, ...more, ...present({ batches: batch }), ...(sparse === false && { sparse: 'never' as const }) }
+  const latency = await time(request, present({ provider }), context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
   say(context, render(result))
@@ -54,18 +61,22 @@ async function sizeOf(path: string, cwd: string): Promise<ModelSize> {
   return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(file.model) }
 }
 
-async function time(request: LatencyRequest, { io, progress }: Context): Promise<Latency> {
+async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {
   const { benchModels } = await import('@pare/evaluate')
   const activity = progress.begin('timing both models in turn')
   try {
-    return await benchModels(request, { signal: io.signal, onProgress: ({ done, total }) => activity.update(done, total ?? 0) })
+    return await benchModels(request, {
+      ...childOf(engine),
+      signal: io.signal,
+      onProgress: ({ done, total }) => activity.update(done, total ?? 0),
+    })
   } finally {
     activity.end()
   }
 }
 
 function render(result: BenchResult): string {
-  const { reference, pruned, cases, onnxruntime } = result
+  const { reference, pruned, cases, onnxruntime, executionProvider } = result
   const size = (name: string, one: number | null, other: number | null, format: (value: number) => string) =>
     one === null || other === null ? [name, '?', '?', ''] : [name, format(one), format(other), `${ratio(other / one)}×`]
   const sizes = renderTable(
@@ -76,36 +87,35 @@ function render(result: BenchResult): string {
       size('MACs', reference.macs, pruned.macs, formatCount),
     ],
   )
-  const head = ['threads', 'batch', 'reference', 'pruned', '95 % interval in brackets']
-  const rows = cases.map((each) => [
-    String(each.threads),
-    String(each.batch),
-    formatMs(each.referenceMs),
-    formatMs(each.prunedMs),
-    describeSpeed(each),
-  ])
   return [
     sizes,
     '',
-    renderTable(head, rows),
+    renderCases(cases),
     '',
-    `Medians of a run on ONNX Runtime ${onnxruntime}, CPU.${describeSizes(cases)}`,
+    `Medians of a run on ONNX Runtime ${onnxruntime}, ${executionProvider}.${describeSizes(cases)}`,
+    ...[renderSparse(cases)].flatMap((text) => (text === undefined ? [] : ['', text])),
   ].join('\n')
 }
 
-/** '1.8× faster (1.7–1.9)'. */
-export function describeSpeed({ verdict, speedup: { value, interval } }: Pick<LatencyCase, 'verdict' | 'speedup'>): string {
-  const [low, high] = interval
-  switch (verdict) {
-    case 'faster':
-      return `${ratio(value)}× faster (${ratio(low)}–${ratio(high)})`
-    case 'slower':
-      return `${ratio(1 / value)}× slower (${ratio(1 / high)}–${ratio(1 / low)})`
-    case 'no difference':
-      return `no difference beyond noise (${ratio(low)}–${ratio(high)})`
-    default:
-      return verdict satisfies never
-  }
+function renderCases(cases: readonly LatencyCase[]): string {
+  const sparse = cases.some((each) => each.sparse?.timed != null)
+  const head = sparse
+    ? ['threads', 'batch', 'reference', 'pruned', 'sparse', 'pruned to reference', 'sparse to reference (95 % interval)']
+    : ['threads', 'batch', 'reference', 'pruned', '95 % interval in brackets']
+  const rows = cases.map((each) => {
+    const timed = each.sparse?.timed
+    const more = timed == null ? ['dense', 'as dense'] : [formatMs(timed.ms), describeSpeed(timed.overReference)]
+    return [
+      String(each.threads),
+      String(each.batch),
+      formatMs(each.referenceMs),
+      formatMs(each.prunedMs),
+      ...(sparse ? [more[0]!] : []),
+      describeSpeed(each),
+      ...(sparse ? [more[1]!] : []),
+    ]
+  })
+  return renderTable(head, rows)
 }
 
 /** Sizes that are the same in all cases. */
@@ -115,12 +125,4 @@ function describeSizes(cases: readonly LatencyCase[]): string {
   return same.length === 0
     ? ''
     : ` Open sizes are ${same.map(([name, size]) => `${name}=${size}`).join(', ')}; change them with --dims.`
-}
-
-function ratio(value: number): string {
-  return value.toFixed(value < 9.95 ? 2 : 1)
-}
-
-function formatMs(milliseconds: number): string {
-  return `${milliseconds.toPrecision(3)} ms`
 }

@@ -10,7 +10,7 @@ import {
   type Needing,
   startOf,
 } from '@pare/core'
-import type { Shard } from '@pare/evaluate'
+import type { Provider, Shard } from '@pare/evaluate'
 import { type Model, openModel } from '@pare/onnx'
 import { readCalibration } from '../calibration.js'
 import { formatProblems } from '../config-problems.js'
@@ -27,6 +27,7 @@ import { phasesOf } from '../phases.js'
 import { resolveCriterion } from '../plugins.js'
 import { present } from '../settings.js'
 import { type Facts, Keeper, partialPath, readPartial, writeStatistics } from '../statistics-files.js'
+import { collectUntold } from '../untold.js'
 import { packageVersion } from '../version.js'
 
 export interface CalibrateOptions {
@@ -39,6 +40,7 @@ export interface CalibrateOptions {
   readonly tokenizer?: string
   readonly length?: number
   readonly stride?: number
+  readonly provider?: Provider
 }
 
 /** `pare calibrate MODEL --data FILE --out FILE`: what criteria need, measured once and kept. Goes on where an interrupted run was stopped. */
@@ -52,18 +54,22 @@ export async function calibrate(context: Context, model: string, options: Calibr
   for (const input of [run.data, resolve(io.cwd, model)]) await refuseInput(input, out)
   await using file = await openModel(resolve(io.cwd, model))
   await using hashing = hashModel(file)
+  const { provider = 'cpu' } = options
   const partial = { criteria: names, ...present({ samples: options.samples, shard: options.shard }) }
-  const facts: Facts = { pare: packageVersion(), model: await hashing.digest(), data: await dataFacts(run), partial }
-  const { measured, left, samples } = await measureKept({ model: file.model, label: model, criteria, run, out, facts }, context)
+  const ran = { pare: packageVersion(), executionProvider: provider }
+  const facts: Facts = { ...ran, model: await hashing.digest(), data: await dataFacts(run), partial }
+  const measuring = { model: file.model, label: model, criteria, run, out, facts, provider }
+  const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
-  const bytes = await writeStatistics(out, { pare: facts.pare, model: facts.model, data, measured })
+  const bytes = await writeStatistics(out, { ...ran, model: facts.model, data, measured })
   await rm(partialPath(out), { force: true })
   for (const { reason } of left) progress.note(`warning: ${model}: ${reason}`)
   const shown = { path: showPath(out, io.cwd), bytes }
   const chunks = stretchOf(measured)
   answer(context, {
     ...{ schemaVersion: 1, command: 'calibrate', model, data: { path: showPath(run.data, io.cwd), sha256: facts.data.sha256 } },
-    ...{ samples, chunks, criteria: names, statistics: shown, left, durationMs: io.now() - start },
+    ...{ samples, chunks, criteria: names, executionProvider: provider, statistics: shown, left },
+    durationMs: io.now() - start,
   })
   const part = options.shard === undefined ? '' : `; this is shard ${options.shard.index} of ${options.shard.count}`
   say(context, `${shown.path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${part}`)
@@ -77,11 +83,12 @@ interface Measuring {
   readonly run: Calibration
   readonly out: string
   readonly facts: Facts
+  readonly provider: Provider
 }
 
 /** Measures, and keeps what is complete when it is stopped. `samples`: of all shards. */
 async function measureKept(
-  { model, label, criteria, run, out, facts }: Measuring,
+  { model, label, criteria, run, out, facts, provider }: Measuring,
   { io, progress }: Context,
 ): Promise<MeasuredAll & { samples: number }> {
   const before = await readPartial(out, { facts, note: progress.note })
@@ -89,7 +96,7 @@ async function measureKept(
   if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${shown}`)
   const keeper = new Keeper(out, facts, io.now)
   let samples = 0
-  const forward = forwardOver(run, {}, ({ all }) => {
+  const forward = forwardOver(run, { provider }, ({ all }) => {
     samples = all
   })
   using phases = phasesOf(progress, label)
@@ -97,8 +104,11 @@ async function measureKept(
   onProgress({ done: 0 })
   try {
     const onChunk = (measured: Measured) => keeper.add(measured)
-    const options = { forward, signal: io.signal, onProgress, onChunk, ...(before && { before }) }
-    return { ...(await measureAll(model, criteria, options)), samples }
+    const untold = collectUntold()
+    const options = { forward, signal: io.signal, onProgress, onChunk, onUntold: untold.add, ...(before && { before }) }
+    const all = await measureAll(model, criteria, options)
+    for (const warning of untold.warnings()) progress.note(`warning: ${label}: ${warning}`)
+    return { ...all, samples }
   } catch (error) {
     const kept = (await keeper.flush()) ?? before
     if (!io.signal.aborted && !isAbort(error)) throw error

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Provider } from '@pare/evaluate'
 import { formatProblems } from '../config-problems.js'
 import { answer, type Context, say } from '../context.js'
 import { readEvaluation } from '../evaluation.js'
@@ -16,6 +17,7 @@ export interface DataOptions {
   readonly tokenizer?: string
   readonly length?: number
   readonly stride?: number
+  readonly provider?: Provider
 }
 
 export interface EvaluateOptions extends DataOptions {
@@ -27,14 +29,15 @@ export interface EvaluateOptions extends DataOptions {
 /** `pare evaluate MODEL --data FILE`: one model's measurements. */
 export async function evaluate(context: Context, model: string, options: EvaluateOptions): Promise<number> {
   const { io, progress } = context
-  const { reference, ...fields } = options
+  const { reference, provider, ...fields } = options
   const problems: Problem[] = []
   const source = { cwd: io.cwd, folder: io.cwd, overrides: {}, trusted: true, problems }
   const found = await readEvaluation(fields, '', source)
   if (found === undefined || problems.length > 0)
     throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
   const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
-  const measured = await measure(request, found.limits, { signal: io.signal, progress, label: model, engine: {} })
+  const work = { signal: io.signal, progress, label: model, engine: present({ provider }) }
+  const measured = await measure(request, found.limits, work)
   const [missing] = measured.unmeasured
   if (missing !== undefined) {
     throw new Failure('infrastructure', `pare evaluate: ${missing.metric} of ${model} could not be measured: ${missing.reason}`, {

@@ -1,5 +1,6 @@
+import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { applyPlan, planOf } from '@pare/core'
+import { planOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -9,8 +10,8 @@ import { hashModel } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
 import { writePlan } from '../plan-files.js'
-import { decide } from '../prune.js'
-import { readStepData, readSteps } from '../step-options.js'
+import { pruneInStages } from '../stages.js'
+import { readJob, readSteps } from '../step-options.js'
 import type { PruneOptions } from './prune.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
@@ -18,33 +19,47 @@ export async function plan(context: Context, model: string, options: PruneOption
   const { io, progress } = context
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
-  const data = await readStepData(options, { steps, cwd: io.cwd, command: 'plan' })
-  const seed = options.seed ?? 1
+  const parts = await readJob(options, { steps, cwd: io.cwd, command: 'plan' })
+  const { seed = 1, provider = 'cpu', device = 'auto' } = options
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
   await using hashing = hashModel(file)
-  const device = options.device ?? 'auto'
-  const decision = { steps, seed, device, cwd: io.cwd, hashes: () => hashing.digest(), ...(data && { calibration: data }) }
-  const { planned, device: used, calibration, warnings } = await decide(file.model, decision, { signal: io.signal, progress, label: model })
-  for (const warning of warnings) progress.note(`warning: ${model}: ${warning}`)
+  const work = { signal: io.signal, progress, label: model }
+  const job = {
+    ...{ ...parts, steps, seed, prove: false, cwd: io.cwd, engine: { provider, device }, hashes: () => hashing.digest() },
+    state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
+  }
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  await withFolder(output.folder, () => writePlan(output.plan, planOf(source, seed, planned.steps, calibration)))
-  const { sparsity, groups } = await factsOf({
-    model: file.model,
-    pruned: await applyPlan(file.model, { seed, steps: planned.steps }),
+  const {
+    pruned,
     planned,
+    device: used,
+    calibration,
+    repair,
+    trainings,
+    warnings,
+  } = await withFolder(output.folder, async () => {
+    const staged = await pruneInStages(file.model, job, work)
+    for (const warning of staged.warnings) progress.note(`warning: ${model}: ${warning}`)
+    await writePlan(output.plan, planOf(source, seed, staged.steps, staged.calibration))
+    for (const state of staged.states) await rm(state, { force: true })
+    return staged
   })
+  const { sparsity, groups } = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
     schemaVersion: 1,
     command: 'plan',
-    device: used,
     model: source,
     plan: { path: shown },
     ...(calibration && { calibration }),
     sparsity,
     groups,
+    ...(repair && { repair }),
+    ...(trainings.length > 0 && { trainings }),
     declined: planned.declined,
+    device: used,
+    executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),
   })
   say(

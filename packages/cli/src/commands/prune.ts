@@ -3,17 +3,16 @@ import { describeCalibration } from '../calibrate.js'
 import { answer, type Context, say } from '../context.js'
 import type { DeviceChoice } from '../device.js'
 import { EXIT } from '../exit.js'
-import { usage } from '../failure.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
 import type { StepOptions } from '../options.js'
 import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
-import { recoverOf, recoverProblems } from '../recover.js'
 import { changed, removedUnits } from '../removed.js'
 import { describeRepair } from '../repair.js'
-import { readStepData, readSteps } from '../step-options.js'
+import { describeTraining } from '../retrain.js'
+import { readJob, readSteps } from '../step-options.js'
 
 export interface PruneOptions extends StepOptions {
   readonly out?: string
@@ -28,18 +27,17 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const start = io.now()
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
-  const calibration = await readStepData(options, { steps, cwd: io.cwd, command: 'prune' })
+  const parts = await readJob(options, { steps, cwd: io.cwd, command: 'prune' })
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const recover = recoverOf(options.recover, { isPreset: options.preset !== undefined, data: calibration })
-  const [problem] = recoverProblems(recover, calibration, '')
-  if (problem !== undefined) throw usage(`pare: ${problem.message}`, problem.hint)
-  const how = { seed: options.seed ?? 1, prove: options.prove ?? true, recover, ...(calibration && { calibration }) }
+  const { seed = 1, prove = true, provider = 'cpu', device = 'auto' } = options
+  const how = { ...parts, seed, prove, engine: { provider, device } }
   const pruned = await pruneModel({ path, steps, output, cwd: io.cwd, ...how }, { signal: io.signal, progress, label: model })
   const document = documentOf(pruned, io.cwd)
   answer(context, {
     schemaVersion: 1,
     command: 'prune',
     ...document,
+    executionProvider: provider,
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
@@ -67,6 +65,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     declined,
     ...(proofs.length > 0 && { proofs }),
     ...(pruned.repair && { repair: pruned.repair }),
+    ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
   }
 }
@@ -82,7 +81,9 @@ function summary(pruned: Pruned, cwd: string): string {
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
     ...(pruned.layers.length > 0 ? maskedLines(pruned) : []),
     ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
+    ...proofLines(pruned),
     ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
+    ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
     ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
   ]
@@ -102,13 +103,16 @@ function maskedLines({ sparsity, parameters, layers }: Pruned): string[] {
   ]
 }
 
-function cutLines({ cut, parameters, macs, proofs }: Pruned): string[] {
+function cutLines({ cut, parameters, macs }: Pruned): string[] {
   return [
     `  removed     ${removedUnits(cut)}`,
     `  parameters  ${changed(parameters)}`,
     ...(macs === null ? [] : [`  MACs        ${changed(macs)}`]),
-    ...(proofs.length === 0
-      ? ['  proof       none: it was not wanted']
-      : proofs.map((proof) => `  proof       ${describeProof(proof)}`)),
   ]
+}
+
+function proofLines({ cut, permuted, proofs }: Pruned): string[] {
+  if (cut.length === 0 && permuted === 0) return []
+  if (proofs.length === 0) return ['  proof       none: it was not wanted']
+  return proofs.map((proof) => `  proof       ${describeProof(proof)}`)
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { applyPlan, type Plan } from '@pare/core'
+import type { Provider } from '@pare/evaluate'
 import { type ModelFile, openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
@@ -10,10 +11,14 @@ import { hashModel, type ModelHashes } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
 import { readPlan } from '../plan-files.js'
+import { describeProof, prove } from '../prove.js'
 import { writePruned } from '../prune.js'
 
 export interface ReplayOptions {
   readonly out?: string
+  /** Default: true */
+  readonly prove?: boolean
+  readonly provider?: Provider
 }
 
 /** `pare replay PLAN MODEL`: the same bytes as when the plan was made. */
@@ -26,13 +31,12 @@ export async function replay(context: Context, planPath: string, model: string, 
   await using file = await openModel(path)
   const hashes = await refuseOther(file, plan, { model, planPath })
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
-  const written = await withFolder(output.folder, async () => {
-    const facts = await writePruned(await applyPlan(file.model, plan), output.model, {
-      signal: io.signal,
-      progress,
-      label: model,
-    })
-    return { ...facts, path: showPath(facts.path, io.cwd) }
+  const { prove: wanted = true, provider = 'cpu' } = options
+  const work = { signal: io.signal, progress, label: model, engine: { provider } }
+  const { written, proofs } = await withFolder(output.folder, async () => {
+    const proofs = wanted ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
+    const facts = await writePruned(await applyPlan(file.model, plan), output.model, work)
+    return { written: { ...facts, path: showPath(facts.path, io.cwd) }, proofs }
   })
   answer(context, {
     schemaVersion: 1,
@@ -40,9 +44,12 @@ export async function replay(context: Context, planPath: string, model: string, 
     model: source,
     plan: { path: planPath },
     output: written,
+    ...(proofs.length > 0 && { proofs }),
+    executionProvider: provider,
     durationMs: io.now() - start,
   })
-  say(context, `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}`)
+  const proved = proofs.map((proof) => `\n  proof  ${describeProof(proof)}`)
+  say(context, `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}`)
   return EXIT.pass
 }
 

@@ -5,7 +5,7 @@ import type { StepOptions } from '../options.js'
 import { run as runModels } from '../run.js'
 import { renderResults } from '../run-table.js'
 import { type Overrides, present } from '../settings.js'
-import { stepOverridesOf } from '../step-options.js'
+import { retrainOverridesOf, stepOverridesOf } from '../step-options.js'
 import type { DataOptions } from './evaluate.js'
 
 export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
@@ -41,13 +41,15 @@ function overridesOf(models: readonly string[], options: RunCommandOptions): Ove
   const { data, metric, batch, tokenizer, length, stride, calibrate, samples } = options
   const { maxDrop, min, max, certainty, prove } = options
   const gate = present({ maxDrop, min, max, certainty })
+  const retrain = retrainOverridesOf(options)
   return present({
     models: models.length > 0 ? models : undefined,
     gate: Object.keys(gate).length > 0 ? gate : undefined,
     ...stepOverridesOf(options),
     // Commander says true where nothing was said: then the config decides.
     prove: prove === false ? false : undefined,
-    recover: options.recover,
+    ...{ recover: options.recover, provider: options.provider, schedule: options.schedule },
+    ...{ train: options.train, loss: options.loss, retrain: Object.keys(retrain).length > 0 ? retrain : undefined },
     ...{ data, metric, batch, tokenizer, length, stride, calibrate, samples },
   })
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { type AnyCriterion, type Curves, lossCurves, type PlanOptions, type Scope, type Structure } from '@pare/core'
-import type { TextOptions } from '@pare/evaluate'
+import type { Provider, TextOptions } from '@pare/evaluate'
 import { openModel } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
 import { answer, type Context, say } from '../context.js'
@@ -13,6 +13,7 @@ import { showPath } from '../paths.js'
 import { resolveCriterion, resolveStructure } from '../plugins.js'
 import { present } from '../settings.js'
 import { type TrialData, trialsOver } from '../trials.js'
+import { collectUntold } from '../untold.js'
 
 export interface SensitivityOptions {
   readonly data: string
@@ -33,6 +34,7 @@ export interface SensitivityOptions {
   readonly include?: string[]
   readonly exclude?: string[]
   readonly seed?: number
+  readonly provider?: Provider
   readonly out?: string
 }
 
@@ -45,7 +47,7 @@ export async function sensitivity(context: Context, model: string, options: Sens
   const amounts = amountsFor(structure, options)
   const better = options.metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(options.metric).better
   const against = options.metric === undefined ? ('outputs' as const) : { metric: options.metric }
-  const { samples = DEFAULT_SAMPLES } = options
+  const { samples = DEFAULT_SAMPLES, provider = 'cpu' } = options
   await using file = await openModel(resolve(io.cwd, model))
   const step = { structure, criterion, ...present({ scope: options.scope, include: options.include, exclude: options.exclude }) }
   const curves = await measured(
@@ -54,7 +56,13 @@ export async function sensitivity(context: Context, model: string, options: Sens
     context,
   )
   const { weights, groups, declined, reference } = curves
-  const named = { structure: structure.name, criterion: criterion.name, metric: options.metric ?? 'kl', samples }
+  const named = {
+    structure: structure.name,
+    criterion: criterion.name,
+    metric: options.metric ?? 'kl',
+    samples,
+    executionProvider: provider,
+  }
   const shown = { data: showPath(resolve(io.cwd, options.data), io.cwd), ...named, reference }
   answer(context, {
     ...{ schemaVersion: 1, command: 'sensitivity', model, ...shown },
@@ -96,21 +104,25 @@ async function measured(
   { model, options }: { model: string; options: SensitivityOptions },
   { io, progress }: Context,
 ): Promise<Curves> {
-  const { data, tokenizer, length, stride, samples, batch, label, output, seed = 1 } = options
+  const { data, tokenizer, length, stride, samples, batch, label, output, seed = 1, provider } = options
   const text: TextOptions | undefined =
     tokenizer === undefined ? undefined : { tokenizer: resolve(io.cwd, tokenizer), ...present({ length, stride }) }
   const source: TrialData = {
     ...{ data: resolve(io.cwd, data), trusted: true },
     ...present({ text, samples, batch, label, output }),
   }
+  const engine = present({ provider })
+  const untold = collectUntold()
   const activity = progress.begin(`${model}: pruning one after another`)
   try {
     return await run({
-      ...{ seed, signal: io.signal, forward: forwardOver(source), trials: trialsOver(source) },
+      ...{ seed, signal: io.signal, forward: forwardOver(source, engine), trials: trialsOver(source, engine) },
+      onUntold: untold.add,
       onProgress: ({ done, total }) => activity.update(done, total),
     })
   } finally {
     activity.end()
+    for (const warning of untold.warnings()) progress.note(`warning: ${model}: ${warning}`)
   }
 }
 

@@ -15,6 +15,8 @@ import type { Expression, Statistic } from '../contract.js'
 import { product } from '../operators.js'
 import { withoutDead } from '../tidy.js'
 import { traceStatistic } from '../trace.js'
+import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
+import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -29,6 +31,15 @@ export interface Request {
 export interface Instrumented {
   readonly model: Model
   readonly probes: readonly Probed[]
+  /** Where padding may count, if anywhere. */
+  readonly untold?: Untold
+}
+
+/** Values of which all positions count, since it is not known which of them a mask leaves out. */
+export interface Untold {
+  readonly values: readonly string[]
+  /** i64[]: how many positions a batch leaves out, one output for each mask. */
+  readonly padded: readonly string[]
 }
 
 /** Where the reductions of a request come out. A batch gives them for its own rows. */
@@ -49,31 +60,65 @@ export function requestId({ site, statistic, other }: Request): string {
   return `${key} ${statistic.reduce} ${JSON.stringify(traceStatistic(statistic))}`
 }
 
-/** The part of a model that leads to the requested values, with reductions as its only outputs. Nothing that is measured leaves the run time whole. */
-export async function instrument(model: Model, requests: readonly Request[]): Promise<Instrumented> {
+/**
+ * The part of a model that leads to the requested values, with reductions as its only outputs. Nothing that is measured leaves the run time whole.
+ * Positions that a mask leaves out do not count. Where `fillsMask`, a model that takes token ids and no mask gets an input for one.
+ */
+export async function instrument(
+  model: Model,
+  requests: readonly Request[],
+  { fillsMask = false, ...found }: Instrumenting = {},
+): Promise<Instrumented> {
   const { shapes } = await inferShapes(model)
-  const writer = new Writer(model.opsets.get('') ?? 1)
+  const padding = found.padding ?? (await findPadding(model, { fillsMask }))
+  const opset = model.opsets.get('') ?? 1
+  const writer = new Writer(opset)
+  const untold = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
-    const of = writer.changed(rowsOf(site), traceStatistic(statistic))
-    const reduced = writer.reduced(of, request, other && rowsOf(other))
+    // Rows of two sites are multiplied with each other: those that count must be the same.
+    const [own, others] = [toldOf(site), other && toldOf(other)]
+    const isTold = others === undefined || (typeof own === 'object') === (typeof others === 'object')
+    const of = writer.changed(rowsOf(site, isTold ? own : 'untold'), traceStatistic(statistic))
+    const reduced = writer.reduced(of, request, other && rowsOf(other, isTold ? others! : 'untold'))
     probes.push({ id: requestId(request), reduce: statistic.reduce, ...reduced })
   }
-  const outputs = probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])])
+  const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.padded(mask))
+  const outputs = [
+    ...probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])]),
+    ...padded,
+  ]
   const { graph } = model
   const instrumented = editGraph(graph, {
     nodes: [...graph.nodes, ...writer.nodes],
     initializers: [...graph.initializers, ...writer.constants],
+    inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
-  return { model: withoutDead(model, editModel(model, { graph: instrumented })), probes }
+  const measuring = withoutDead(model, editModel(model, { graph: instrumented }))
+  return { model: measuring, probes, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
 
-  function rowsOf(site: Site): string {
+  /** How padding lies in the rows of a site. */
+  function toldOf({ value, axis, patches }: Site): Layout | 'none' | 'untold' {
+    const layout = padding?.layoutOf(value, axis) ?? 'none'
+    // Windows of a kernel are no positions of the input.
+    return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'untold' : layout
+  }
+
+  function rowsOf(site: Site, told: Layout | 'none' | 'untold'): string {
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
-    return writer.rows(site, rank)
+    if (told === 'untold') untold.add(site.value)
+    return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
   }
+}
+
+export interface Instrumenting {
+  /** Whether an input attention_mask that is added is filled in. Default: false */
+  readonly fillsMask?: boolean | undefined
+  /** Where padding is, as far as that is known. Default: as follows from the model */
+  readonly padding?: Padding | undefined
 }
 
 function unknownShape(value: string): PareError {
@@ -83,20 +128,35 @@ function unknownShape(value: string): PareError {
 }
 
 /** Nodes that reduce values, appended to a graph. */
-class Writer {
+export class Writer {
   readonly nodes: Node[] = []
   readonly constants: Tensor[] = []
   readonly #rows = new Map<string, string>()
   readonly #changed = new Map<string, string>()
 
-  constructor(private readonly opset: number) {}
+  readonly #masked: MaskedRows
 
-  /** f32[rows, positions] of a site. */
-  rows(site: Site, rank: number): string {
-    return once(this.#rows, siteKey(site), () => {
-      const value = this.#node('Cast', [site.value], { to: 1n })
-      return this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+  constructor(private readonly opset: number) {
+    this.#masked = maskedRows({
+      opset,
+      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
+      ints: (values) => this.#ints(values),
     })
+  }
+
+  /** f32[rows, positions] of a site, without rows that are padding. */
+  rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
+    const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
+    return once(this.#rows, key, () => {
+      const value = this.#node('Cast', [site.value], { to: 1n })
+      const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+      return layout === undefined ? rows : this.#node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
+    })
+  }
+
+  /** i64[]: how many positions a mask leaves out. */
+  padded(mask: Mask): string {
+    return this.#masked.padded(mask)
   }
 
   /** What an expression makes of each element. */

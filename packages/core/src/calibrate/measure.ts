@@ -2,23 +2,30 @@ import { type Model, PareError } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract.js'
 import { product } from '../operators.js'
 import { rowCount } from '../rows.js'
-import { instrument, type Probed, type Request, requestId } from './instrument.js'
+import { type Differentiation, gradientRequest, instrumentGradients, isOfBatch, needsTraining } from './gradients.js'
+import { type Instrumented, instrument, type Probed, type Request, requestId } from './instrument.js'
+import type { Padding } from './padding.js'
 import { inputSite, outputSite } from './site.js'
 import type { Met } from './spread.js'
 import { type Block, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
 
 /** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
-export type Forward = (
-  model: Model,
-  options: {
-    /** Outputs of which only the sum over the batches of a chunk is wanted. */
-    readonly sums: ReadonlySet<string>
-    /** Chunks before this one are left out. Default: 0 */
-    readonly from?: number
-    readonly signal?: AbortSignal
-    readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
-  },
-) => AsyncIterable<Part>
+export interface Forward {
+  (model: Model, options: ForwardOptions): AsyncIterable<Part>
+  /** Whether it fills in an input attention_mask i64[batch, seq] beside token ids, 0 where a token only fills a sample up. Default: false */
+  readonly fillsMask?: boolean
+}
+
+export interface ForwardOptions {
+  /** Outputs of which only the sum over the batches of a chunk is wanted. */
+  readonly sums: ReadonlySet<string>
+  /** Chunks before this one are left out. Default: 0 */
+  readonly from?: number
+  /** How many samples run together, at most. Default: as the data and the model say */
+  readonly batch?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
+}
 
 /** Outputs of one batch, or sums of those of a chunk, in order. */
 export interface Part {
@@ -28,13 +35,20 @@ export interface Part {
 }
 
 export interface MeasureOptions {
-  readonly forward: Forward
+  /** Runs calibration data. Needed unless only gradients are measured. */
+  readonly forward?: Forward
+  /** Runs training data, for gradients. */
+  readonly gradients?: Differentiation
   /** What the reductions of one pass may hold; more are measured in several passes. Default: 1 GiB */
   readonly budgetBytes?: number
   /** What an earlier run measured before it was stopped: this one goes on behind it. */
   readonly before?: Measured
   /** Called each time a chunk is complete, with everything measured so far. */
   readonly onChunk?: (measured: Measured) => void | Promise<void>
+  /** Called with values of which padding counts too: which of their positions it is does not follow from the model. */
+  readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  /** Where padding is, as far as that is known. Default: as follows from the model */
+  readonly padding?: Padding | undefined
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -47,13 +61,14 @@ export interface Measured {
 
 /** What is to be measured for a weight: each statistic wherever the weight is used. Throws PareError where that cannot be. */
 export function requestsFor(weight: Weight, needs: Readonly<Record<string, Statistic>>): Request[] {
-  return Object.values(needs).flatMap((statistic) =>
-    weight.uses.map((use) => {
+  return Object.values(needs).flatMap((statistic) => {
+    if (statistic.at === 'gradient') return [gradientRequest(weight, statistic)]
+    return weight.uses.map((use) => {
       const site = statistic.at === 'input' ? inputSite(weight, use) : outputSite(use)
       if (typeof site === 'string') throw notMeasured(weight, site)
       return { site, statistic }
-    }),
-  )
+    })
+  })
 }
 
 function notMeasured({ id }: Weight, reason: string): PareError {
@@ -76,7 +91,12 @@ export async function measure(
   }
   const reductions = new Map([...requests].map(([id, { statistic }]) => [id, statistic.reduce]))
   refuseOther(before?.reductions ?? reductions, reductions)
-  const all = passes([...requests.values()], options.budgetBytes ?? 2 ** 30)
+  const all = KINDS.flatMap((kind) =>
+    passes(
+      [...requests.values()].filter((request) => kindOf(request) === kind),
+      options.budgetBytes ?? 2 ** 30,
+    ),
+  )
   const begun = all.findLastIndex((pass) => blocksOf(before, pass).length > 0)
   let parts: (readonly Block[])[] = []
   for (const [i, pass] of all.entries()) {
@@ -120,9 +140,18 @@ function blocksOf(measured: Measured | undefined, pass: readonly Request[]): Blo
   })
 }
 
+/** What is measured in passes of its own: with other data, or sample by sample. */
+const KINDS = ['data', 'gradient', 'gradient of samples'] as const
+
+function kindOf({ statistic }: Request): (typeof KINDS)[number] {
+  if (statistic.at !== 'gradient') return 'data'
+  return isOfBatch(statistic) ? 'gradient' : 'gradient of samples'
+}
+
 /** Of a reduction, with room for the sums of earlier chunks. */
 function bytesOf({ rows, tensor: { shape } }: Weight, { statistic, site }: Request): number {
-  const positions = statistic.at === 'output' ? rowCount(rows) : product(shape) / rows.out
+  const positions =
+    statistic.at === 'gradient' ? product(shape) : statistic.at === 'output' ? rowCount(rows) : product(shape) / rows.out
   return 16 * (statistic.reduce === 'gram' ? positions ** 2 / (site.patches?.groups ?? 1) : positions)
 }
 
@@ -160,15 +189,19 @@ interface Pass extends Omit<MeasureOptions, 'before' | 'onChunk'> {
 async function measureOnce(
   model: Model,
   requests: readonly Request[],
-  { forward, reductions, start = [], onChunk, ...options }: Pass,
+  { reductions, start = [], onChunk, onUntold, ...options }: Pass,
 ): Promise<Block[]> {
-  const instrumented = await instrument(model, requests)
-  const sums = new Set(instrumented.probes.flatMap(({ reduce, rows, result }) => (reduce === 'gram' ? [rows, result] : [])))
+  const { instrumented, forward, ...how } = await instrumentedFor(model, requests, options)
+  const { probes, untold } = instrumented
+  const isLarge = (probe: Probed) => probe.reduce === 'gram' || (probe.reduce === 'mean' && kindOf(requests[0]!) !== 'data')
+  const sums = new Set(probes.flatMap((probe) => (isLarge(probe) ? [probe.rows, probe.result] : [])))
+  let isPadded = false
   const from = Math.max(0, ...start.map(endOf))
   let done = joined(start, reductions)
   let open: Block | undefined
-  for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...(from > 0 && { from }), ...options })) {
-    const totals = new Map(instrumented.probes.flatMap((probe) => readTotals(probe, outputs)))
+  for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...(from > 0 && { from }), ...how })) {
+    const totals = new Map(probes.flatMap((probe) => readTotals(probe, outputs)))
+    isPadded ||= untold?.padded.some((name) => Number(outputs[name]![0]) > 0) ?? false
     // Batches of one chunk, one after another.
     if (open?.index === chunk) open = { ...open, totals: withBatch(open.totals, totals, reductions) }
     else {
@@ -179,9 +212,27 @@ async function measureOnce(
       open = { level: 0, index: chunk, totals }
     }
   }
+  if (isPadded) onUntold?.(untold!.values)
   if (open === undefined && done.length === 0)
     throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
   return open === undefined ? done : joined([...done, open], reductions)
+}
+
+/** The model that measures, and what runs it. All requests are of one kind. */
+async function instrumentedFor(
+  model: Model,
+  requests: readonly Request[],
+  { forward, gradients, padding, signal, onProgress }: Pick<Pass, 'forward' | 'gradients' | 'padding' | 'signal' | 'onProgress'>,
+): Promise<{ instrumented: Instrumented; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
+  const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
+  const kind = kindOf(requests[0]!)
+  if (kind === 'data') {
+    if (forward === undefined) throw new Error('statistics of values need calibration data')
+    return { instrumented: await instrument(model, requests, { fillsMask: forward.fillsMask, padding }), forward, ...run }
+  }
+  if (gradients === undefined) throw needsTraining()
+  const instrumented = await instrumentGradients(model, requests, gradients)
+  return { instrumented, forward: gradients.forward, ...run, ...(kind === 'gradient of samples' && { batch: 1 }) }
 }
 
 function withBatch(before: Block['totals'], batch: Block['totals'], reductions: Reductions): Block['totals'] {

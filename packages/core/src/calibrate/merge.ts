@@ -78,6 +78,11 @@ const FACTS: readonly { readonly what: string; readonly hint: string; readonly o
     of: ({ pare }) => pare,
   },
   {
+    what: 'the execution providers they were measured on',
+    hint: 'measure all shards with the same --provider.',
+    of: ({ executionProvider }) => executionProvider,
+  },
+  {
     what: 'the statistics they hold',
     hint: 'give all shards the same --criterion.',
     of: ({ measured }) => [...measured.reductions],

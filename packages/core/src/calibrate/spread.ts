@@ -2,7 +2,7 @@ import { PareError } from '@pare/onnx'
 import type { Floats } from '../backend.js'
 import type { Rows, Statistic } from '../contract.js'
 
-/** A statistic that a weight meets: one number for each thing that it sums over, or for each output. */
+/** A statistic that a weight meets: one number for each thing that it sums over, for each output, or of a gradient for each element. */
 export interface Met {
   readonly at: Statistic['at']
   readonly values: Float64Array
@@ -15,6 +15,7 @@ export interface Met {
 export function spread(rows: Rows, met: Met, start: number, target: Floats): void {
   const { before, out, after } = rows
   checkLength(rows, met)
+  if (met.at === 'gradient') return target.set(met.values.subarray(start, start + target.length))
   const indexOf = indexing(rows, met)
   let a = start % after
   let r = Math.floor(start / after) % out
@@ -36,9 +37,11 @@ export function spread(rows: Rows, met: Met, start: number, target: Floats): voi
 function checkLength({ batch, before, out, after }: Rows, { at, values: { length } }: Met): void {
   const groups = length / (before * after)
   const fits =
-    at === 'output'
-      ? length === out || length === batch * out
-      : length === batch * before || (Number.isInteger(groups) && groups > 0 && out % groups === 0)
+    at === 'gradient'
+      ? length === batch * before * out * after
+      : at === 'output'
+        ? length === out || length === batch * out
+        : length === batch * before || (Number.isInteger(groups) && groups > 0 && out % groups === 0)
   if (fits) return
   throw new PareError(
     `a weight with ${out} outputs of ${before * after} elements each meets ${length} numbers, which does not fit.`,

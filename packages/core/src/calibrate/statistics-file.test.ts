@@ -25,7 +25,7 @@ function fileOf(from: number, to: number, facts: Partial<StatisticsFile> = {}): 
     blocks.push({ level: 0, index, totals })
   }
   return {
-    ...{ schemaVersion: 1, kind: 'statistics', pare: '0.1.0', model: { sha256: HASH } },
+    ...{ schemaVersion: 1, kind: 'statistics', pare: '0.1.0', executionProvider: 'cpu', model: { sha256: HASH } },
     data: { sha256: HASH, samples: 7 * 256 - 5 },
     measured: { reductions, blocks: joined(blocks, reductions) },
     ...facts,

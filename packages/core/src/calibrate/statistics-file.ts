@@ -30,8 +30,12 @@ export function formatStatistics({ measured, ...facts }: StatisticsFile): Uint8A
     totals: ids.flatMap((id) => (totals.has(id) ? [stored(id, totals.get(id)!)] : [])),
   }))
   const requests = ids.map((id) => ({ id, reduce: measured.reductions.get(id)! }))
-  const { schemaVersion, kind, pare, model, data, partial } = facts
-  const header: StoredStatistics = { schemaVersion, kind, pare, model, data, ...(partial && { partial }), requests, blocks }
+  const { schemaVersion, kind, pare, executionProvider, model, data, partial } = facts
+  const header: StoredStatistics = {
+    ...{ schemaVersion, kind, pare, executionProvider, model, data },
+    ...(partial && { partial }),
+    ...{ requests, blocks },
+  }
   return [head(header), ...floats.map((values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength))]
 }
 

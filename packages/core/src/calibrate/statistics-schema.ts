@@ -14,6 +14,7 @@ export const statisticsSchema: z.ZodType<StoredStatistics> = z.strictObject({
   schemaVersion: z.literal(1),
   kind: z.literal('statistics'),
   pare: z.string(),
+  executionProvider: z.string(),
   model: z.strictObject({ sha256, external: z.array(z.strictObject({ name: z.string(), sha256 })).exactOptional() }),
   data: z.strictObject({
     sha256,

@@ -1,6 +1,7 @@
 import { type Model, PareError } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract.js'
 import type { PlanOptions } from '../plan.js'
+import { needsTraining } from './gradients.js'
 import { type Measured, measure, statisticsOf } from './measure.js'
 import type { Met } from './spread.js'
 import { totalOf } from './totals.js'
@@ -23,12 +24,14 @@ export interface Needing {
 export async function statisticsFor(
   { name, needs }: Needing,
   { model, weights }: { model: Model; weights: readonly Weight[] },
-  { measured, forward, signal, onProgress }: PlanOptions,
+  { measured, forward, gradients, signal, onProgress, onUntold }: PlanOptions,
 ): Promise<WeightStatistics | undefined> {
   if (Object.keys(needs).length === 0) return undefined
   if (measured !== undefined) return statisticsFrom(measured, { name, needs })
-  if (forward === undefined) throw needsData(name, needs)
-  const options = { forward, ...(signal && { signal }) }
+  const isOfGradients = Object.values(needs).map(({ at }) => at === 'gradient')
+  if (forward === undefined && isOfGradients.includes(false)) throw needsData(name, needs)
+  if (gradients === undefined && isOfGradients.includes(true)) throw needsTraining(name)
+  const options = { ...(forward && { forward }), ...(gradients && { gradients }), onUntold, ...(signal && { signal }) }
   const progress = onProgress && (({ done, total = done }: { done: number; total?: number }) => onProgress({ done, total }))
   return statisticsFrom(await measure(model, weights, needs, { ...options, ...(progress && { onProgress: progress }) }), {
     name,

@@ -7,6 +7,8 @@ export interface StatisticsFile {
   readonly kind: 'statistics'
   /** Version of pare that measured: another may measure a little differently. */
   readonly pare: string
+  /** Where the run time computed: another adds in another order. */
+  readonly executionProvider: string
   readonly model: { readonly sha256: string; readonly external?: readonly { readonly name: string; readonly sha256: string }[] }
   readonly data: CalibrationData
   /** Set in what an interrupted run leaves: what it was to measure. */

@@ -117,11 +117,11 @@ async function measuredFor(
   { model, request, options }: Trying,
 ): Promise<Pick<PlanOptions, 'measured'>> {
   const { criterion } = request.step
-  const { forward, signal, measured } = options
+  const { forward, onUntold, signal, measured } = options
   if (criterion.kind === 'units' || Object.keys(criterion.needs).length === 0 || measured !== undefined || forward === undefined)
     return {}
   const weights = groups.map(({ weight }) => weight)
-  return { measured: await measure(model, weights, criterion.needs, { forward, ...(signal && { signal }) }) }
+  return { measured: await measure(model, weights, criterion.needs, { forward, onUntold, ...(signal && { signal }) }) }
 }
 
 /** A weight as it is where nothing else is pruned. */

@@ -128,3 +128,28 @@ test('NaN is told', async () => {
   const likeness = { of: 'cosine', rows: 'all' } as const
   await expect(meanLikeness(turning(18), { pairs: [['x', 'y']], likeness }, forward)).rejects.toThrow('they hold NaN')
 })
+
+test('padding is not compared, and the last position is the last one that counts', async () => {
+  // Embeddings (1, 0), (0, 1), (1, 1); y turns them by nothing, a right angle and half of one.
+  const model = parseText(
+    `g (int64[N, S] input_ids, int64[N, S] attention_mask) => (float[N, S, 2] y, float n) <float[3, 2] e = {1, 0, 0, 1, 1, 1}, float[3, 2] f = {1, 0, 1, 0, 1, 0}>
+     { x = Gather(e, input_ids) y = Gather(f, input_ids) m = Cast<to = 1>(attention_mask) n = ReduceSum(m) }`,
+  )
+  const forward: Forward = async function* (measuring) {
+    const session = await runtime.InferenceSession.create(await modelBytes(measuring), { logSeverityLevel: 3 })
+    const given = {
+      input_ids: new runtime.Tensor('int64', BigInt64Array.of(0n, 1n, 2n, 0n, 1n, 1n), [2, 3]),
+      attention_mask: new runtime.Tensor('int64', BigInt64Array.of(1n, 1n, 0n, 1n, 0n, 0n), [2, 3]),
+    }
+    const results = await session.run(given)
+    yield {
+      chunk: 0,
+      outputs: Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array])),
+    }
+  }
+  const pairs = [['x', 'y']] as const
+  const mean = (rows: 'all' | 'last') => meanLikeness(model, { pairs, likeness: { of: 'cosine', rows } }, forward)
+  // Of the first sample 1 and 0, of the second 1.
+  expect((await mean('all'))[0]).toBeCloseTo(2 / 3, 6)
+  expect((await mean('last'))[0]).toBeCloseTo(1 / 2, 6)
+})

@@ -13,28 +13,39 @@ import {
 } from '@pare/onnx'
 import { sumOf } from '../blocks/flow.js'
 import { withSumsGiven } from '../blocks/skip-norms.js'
-import type { Forward } from '../calibrate/measure.js'
+import type { Untold } from '../calibrate/instrument.js'
+import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from '../calibrate/masked-rows.js'
+import type { Forward, ForwardOptions } from '../calibrate/measure.js'
+import { findPadding, type Layout, type Padding } from '../calibrate/padding.js'
 import type { Likeness } from '../contract.js'
 import { withoutDead } from '../tidy.js'
 
 export type Pair = readonly [string, string]
 
-/** Runs the part of a model that leads to some values over the data, and compares them row by row within the graph: only sums come back. */
+export interface Comparing extends Omit<ForwardOptions, 'sums'> {
+  readonly pairs: readonly Pair[]
+  readonly likeness: Likeness
+  /** Called with values of which padding is compared too: which of their rows it is does not follow from the model. */
+  readonly onUntold?: ((values: readonly string[]) => void) | undefined
+}
+
+/**
+ * Runs the part of a model that leads to some values over the data, and compares them row by row within the graph, padding apart: only sums come
+ * back.
+ */
 export async function meanLikeness(
   model: Model,
-  {
-    pairs,
-    likeness,
-    ...run
-  }: { readonly pairs: readonly Pair[]; readonly likeness: Likeness } & Omit<Parameters<Forward>[1], 'sums'>,
+  { pairs, likeness, onUntold, ...run }: Comparing,
   forward: Forward,
 ): Promise<number[]> {
   if (pairs.length === 0) return []
-  const measuring = await measuringModel(model, pairs, likeness)
-  const names = pairs.flatMap((_, i) => [sumName(i), countName(i)])
+  const padding = await findPadding(model, { fillsMask: forward.fillsMask ?? false })
+  const { model: measuring, untold } = await measuringModel(model, { pairs, likeness, padding })
+  const names = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...(untold?.padded ?? [])]
   const totals = new Map(names.map((name) => [name, 0]))
   for await (const { outputs } of forward(measuring, { ...run, sums: new Set(names) }))
     for (const name of names) totals.set(name, totals.get(name)! + Number(outputs[name]?.[0] ?? 0))
+  if (untold?.padded.some((name) => totals.get(name)! > 0)) onUntold?.(untold.values)
   return pairs.map(([from, to], i) => {
     const mean = totals.get(sumName(i))! / totals.get(countName(i))!
     if (!Number.isNaN(mean)) return mean
@@ -47,25 +58,42 @@ export async function meanLikeness(
 const sumName = (pair: number) => `likeness/${pair}/sum`
 const countName = (pair: number) => `likeness/${pair}/rows`
 
-async function measuringModel(model: Model, pairs: readonly Pair[], likeness: Likeness): Promise<Model> {
+interface Measuring {
+  readonly model: Model
+  readonly untold?: Untold
+}
+
+async function measuringModel(
+  model: Model,
+  { pairs, likeness, padding }: Pick<Comparing, 'pairs' | 'likeness'> & { readonly padding: Padding | undefined },
+): Promise<Measuring> {
   const { shapes } = await inferShapes(model)
   const sums = new Map(model.graph.nodes.map((node) => [sumOf(node), node.outputs[0] ?? '']))
-  const writer = new Writer(model.opsets.get('') ?? 1)
+  const opset = model.opsets.get('') ?? 1
+  const writer = new Writer(opset)
+  const untold = new Set<string>()
   for (const [i, pair] of pairs.entries()) {
     const [a, b] = pair.map((name) => {
-      const rank = (shapes.get(name) ?? shapes.get(sums.get(name) ?? ''))?.length
-      return writer.rows(name, { rank, rows: likeness.rows })
+      const known = shapes.has(name) ? name : (sums.get(name) ?? '')
+      const rank = shapes.get(known)?.length
+      const layout = padding?.layoutOf(known, rank === undefined || rank < 4 ? -1 : 1) ?? 'none'
+      const told = layout !== 'none' && opset < LEAVES_ROWS_OUT ? 'untold' : layout
+      if (told === 'untold') untold.add(name)
+      return writer.rows(name, { rank, rows: likeness.rows, ...(typeof told === 'object' && { layout: told }) })
     })
     writer.compared([a!, b!], { of: likeness.of, sum: sumName(i), count: countName(i) })
   }
-  const outputs = pairs.flatMap((_, i) => [sumName(i), countName(i)]).map((name) => makeValueInfo({ name }))
+  const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.masked.padded(mask))
+  const outputs = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...padded].map((name) => makeValueInfo({ name }))
   const { graph } = model
   const edited = editGraph(graph, {
     nodes: withSumsGiven([...graph.nodes, ...writer.nodes]),
     initializers: [...graph.initializers, ...writer.constants],
+    inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs,
   })
-  return withoutDead(model, editModel(model, { graph: edited }))
+  const measuring = withoutDead(model, editModel(model, { graph: edited }))
+  return { model: measuring, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
 }
 
 class Writer {
@@ -74,17 +102,34 @@ class Writer {
   readonly #rows = new Map<string, string>()
   #next = 0
 
-  constructor(private readonly opset: number) {}
+  readonly masked: MaskedRows
 
-  /** f32[rows, width] of a value. */
-  rows(value: string, { rank, rows }: { rank: number | undefined; rows: Likeness['rows'] }): string {
+  constructor(private readonly opset: number) {
+    this.masked = maskedRows({
+      opset,
+      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
+      ints: (values) => this.#ints(values),
+    })
+  }
+
+  /** f32[rows, width] of a value, without rows that are padding. */
+  rows(value: string, { rank, rows, layout }: { rank: number | undefined; rows: Likeness['rows']; layout?: Layout }): string {
     const known = this.#rows.get(value)
     if (known !== undefined) return known
     if (rank === undefined || rank < 2 || (rows === 'last' && rank !== 3)) throw notRows(value, rank, rows)
     const floats = this.#node('Cast', [value], { to: 1n })
-    const made = rows === 'last' ? this.#node('Gather', [floats, this.#ints(-1)], { axis: 1n }) : this.#flat(floats, rank)
+    const made =
+      layout !== undefined
+        ? this.#kept(this.#flat(floats, rank), rows === 'last' ? this.masked.last(layout) : this.masked.kept(layout))
+        : rows === 'last'
+          ? this.#node('Gather', [floats, this.#ints(-1)], { axis: 1n })
+          : this.#flat(floats, rank)
     this.#rows.set(value, made)
     return made
+  }
+
+  #kept(rows: string, which: string): string {
+    return this.#node('Compress', [rows, which], { axis: 0n })
   }
 
   /** Rows of 2 and 3 axes lie along the last one, of images along the channels. */

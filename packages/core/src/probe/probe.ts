@@ -1,6 +1,8 @@
 import { type Model, PareError } from '@pare/onnx'
+import { needsTraining } from '../calibrate/gradients.js'
 import type { Gates, Loss, Probe, UnitGroup } from '../contract.js'
 import type { PlanOptions } from '../plan.js'
+import { gateGradients } from './gate-gradients.js'
 import { gateOf, withGates } from './gates.js'
 import { meanLikeness } from './likeness.js'
 import type { Setting, Trials } from './trials.js'
@@ -13,7 +15,7 @@ export function openProbe(
   model: Model,
   { criterion, removals, ...options }: PlanOptions & { readonly criterion: string; readonly removals?: Probe['removals'] },
 ): OpenProbe {
-  const { signal, forward, trials: openTrials } = options
+  const { signal, forward, onUntold, trials: openTrials } = options
   const onProgress = options.onProgress && (({ done, total = done }: Told) => options.onProgress?.({ done, total }))
   const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
   let open: { readonly key: string; readonly trials: Trials } | undefined
@@ -42,7 +44,11 @@ export function openProbe(
     },
     async likeness(pairs, likeness) {
       if (forward === undefined) throw needsData(criterion)
-      return meanLikeness(model, { pairs, likeness, ...run }, forward)
+      return meanLikeness(model, { pairs, likeness, onUntold, ...run }, forward)
+    },
+    async gradients(groups, of) {
+      if (options.gradients === undefined) throw needsTraining(criterion)
+      return gateGradients(model, { groups, of }, { gradients: options.gradients, ...run })
     },
     [Symbol.asyncDispose]: close,
   }

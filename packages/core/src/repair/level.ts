@@ -1,5 +1,6 @@
 import type { Model } from '@pare/onnx'
 import { type Forward, measureSites } from '../calibrate/measure.js'
+import type { Padding } from '../calibrate/padding.js'
 import type { Site } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract.js'
 import { fitLayer, matchLayer } from './layer.js'
@@ -13,6 +14,9 @@ import { type Done, type Measurements, measurementsOf, requestsOf, type Treatmen
 export interface Repairing {
   readonly reference: Model
   readonly forward: Forward
+  readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  /** In the reference and the pruned model as one graph. */
+  readonly padding?: Padding | undefined
   readonly origins: Origins
   /** Ids of weights whose zeros stay. */
   readonly masked: ReadonlySet<string>
@@ -29,6 +33,7 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, g
   let { model } = merged
   const done: Done[] = []
   const treatments: Treatment[] = []
+  const aliases = new Map<string, string>()
   for (const one of level) {
     const found = one.kind === 'layer' ? treatmentOf(one, merged, given) : undefined
     if (one.kind === 'normalization')
@@ -37,12 +42,15 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, g
     else {
       const target = targetIn(model, found!)
       model = target.model
+      if (target.alias !== undefined) aliases.set(...target.alias)
       treatments.push(target.treatment)
     }
   }
   if (treatments.length === 0) return done
-  const { forward, signal } = given
-  const totals = await measureSites(model, treatments.flatMap(requestsOf), { forward, ...(signal && { signal }) })
+  const { forward, onUntold, signal } = given
+  const padding = given.padding && withAliases(given.padding, aliases)
+  const options = { forward, onUntold, padding, ...(signal && { signal }) }
+  const totals = await measureSites(model, treatments.flatMap(requestsOf), options)
   for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), given))
   return done
 }
@@ -90,7 +98,10 @@ function treatmentOf(layer: Layer, merged: Merged, { masked, weights, origins }:
 }
 
 /** The requests of a treatment, and the model in which the reference's outputs stand as the pruned model has them. */
-function targetIn(model: Model, { how, layer, value, positions }: Wanted): { model: Model; treatment: Treatment } {
+function targetIn(
+  model: Model,
+  { how, layer, value, positions }: Wanted,
+): { model: Model; treatment: Treatment; alias?: readonly [name: string, value: string] } {
   const { input, output } = layer
   const aligned = positions && withPositions(model, { value, axis: output.axis, positions })
   const wanted: Site = { ...output, value: aligned?.name ?? value }
@@ -104,7 +115,12 @@ function targetIn(model: Model, { how, layer, value, positions }: Wanted): { mod
           x: { site: input, statistic: MEAN },
           y: { site: wanted, statistic: MEAN },
         }
-  return { model: aligned?.model ?? model, treatment }
+  return { model: aligned?.model ?? model, treatment, ...(aligned && { alias: [aligned.name, value] as const }) }
+}
+
+/** Some positions of a value have the rows that the value has. */
+function withAliases(padding: Padding, aliases: ReadonlyMap<string, string>): Padding {
+  return { ...padding, layoutOf: (value, axis) => padding.layoutOf(aliases.get(value) ?? value, axis) }
 }
 
 const VARIANCE: Statistic = { at: 'output', reduce: 'variance' }

@@ -1,6 +1,7 @@
 import type { Model } from '@pare/onnx'
 import { weightsOf } from '../analyse.js'
 import type { Forward } from '../calibrate/measure.js'
+import { findPadding } from '../calibrate/padding.js'
 import { maskedBy, type PlanStep, type Progress } from '../plan.js'
 import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../update.js'
 import { repairLevel } from './level.js'
@@ -16,6 +17,8 @@ export interface RepairOptions {
   readonly seed: number
   /** Runs models over calibration data. */
   readonly forward: Forward
+  /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
+  readonly onUntold?: (values: readonly string[]) => void
   readonly signal?: AbortSignal
   /** Counts layers. */
   readonly onProgress?: (progress: Progress) => void
@@ -37,13 +40,15 @@ export interface Repaired {
  * later layers are repaired by what they meet once the earlier ones are. Each level costs a pass over the data, through both models up to it.
  */
 export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<Repaired> {
-  const { steps, seed, forward, signal, onProgress } = options
+  const { steps, seed, forward, onUntold, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
-  const { nameOf } = merge(reference, pruned)
+  const { model: merged, nameOf } = merge(reference, pruned)
   const { found, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
   const given = {
-    ...{ reference, forward, signal },
+    ...{ reference, forward, onUntold, signal },
+    // Values keep their names, and axes their meaning, whatever is repaired.
+    padding: await findPadding(merged, { fillsMask: forward.fillsMask ?? false }),
     origins: await originsOf(reference, steps, seed),
     masked: new Set(maskedBy(steps).map(({ id }) => id)),
     weights: new Map(weightsOf(reference).map((weight) => [weight.uses[0]!.node.outputs[0]!, weight])),

@@ -35,7 +35,9 @@ function reordered(call: Call, shape: readonly number[] | undefined): Facts {
 function reshape(call: Call): Facts {
   const from = call.shape(0)
   const target = listed(call, 'shape', 1)
-  if (from === undefined || target === undefined) return []
+  if (target === undefined) return []
+  // A target without placeholders says it all.
+  if (from === undefined) return target.every((size) => size > 0) ? shaped(target) : []
   const keepsZero = call.int('allowzero', 0) === 1
   const shape = target.map((size, axis) => (size === 0 && !keepsZero ? (from[axis] ?? Number.NaN) : size))
   const open = shape.indexOf(-1)

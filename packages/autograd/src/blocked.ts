@@ -1,0 +1,67 @@
+import { type AttributeValue, editGraph, editModel, type Model, type Node } from '@pare/onnx'
+import { Emit } from './emit.js'
+import { type Facts, factsOf } from './facts.js'
+
+/**
+ * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do
+ * so where weights are inputs, as they are in training, and is half as fast then. `size` is that of the machine: what ReorderInput makes of one channel. Below 8 nothing is
+ * changed. Results differ by rounding.
+ */
+export async function inBlocks(model: Model, size: number): Promise<Model> {
+  if (size < 8) return model
+  const facts = await factsOf(model)
+  const emit = new Emit(model, 'blocked')
+  const { graph } = model
+  const nodes = graph.nodes.flatMap((node) => {
+    const shape = convolved(node, facts)
+    if (shape === undefined || shape.out % size !== 0 || shape.inside % size !== 0) return [node]
+    const before = emit.nodes.length
+    blockedConv(emit, node, shape, size)
+    return emit.nodes.splice(before)
+  })
+  if (nodes.length === graph.nodes.length) return model
+  const opsets = new Map([...model.opsets, ['com.microsoft.nchwc', 1] as const])
+  return editModel(model, {
+    graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...emit.constants] }),
+    opsets,
+  })
+}
+
+interface Convolved {
+  readonly out: number
+  readonly inside: number
+  readonly kernel: readonly [number, number]
+}
+
+/** Sizes of a plain convolution over two axes; undefined for any other node. */
+function convolved(node: Node, facts: Facts): Convolved | undefined {
+  if (node.op !== 'Conv' || node.domain !== '') return undefined
+  const group = node.attributes.get('group')
+  const auto = node.attributes.get('auto_pad')
+  const [out, inside, kH, kW, ...more] = facts.dims(node.inputs[1]!) ?? []
+  const known = [out, inside, kH, kW].every((each) => typeof each === 'number')
+  const plain = (group?.kind !== 'int' || group.value === 1n) && (auto?.kind !== 'string' || auto.value === 'NOTSET')
+  return known && plain && more.length === 0
+    ? { out: out as number, inside: inside as number, kernel: [kH as number, kW as number] }
+    : undefined
+}
+
+/** Weights [out, in, kH, kW] as [out / size, in / size, kH, kW, size of in, size of out]. */
+function blockedConv(emit: Emit, node: Node, { out, inside, kernel }: Convolved, size: number): void {
+  const domain = 'com.microsoft.nchwc'
+  const [x, w, bias = ''] = node.inputs as readonly [string, string, string?]
+  const apart = emit.node('Reshape', [w, emit.ints([out / size, size, inside / size, size, ...kernel])])
+  const turned = emit.node('Transpose', [apart], { perm: [0n, 2n, 4n, 5n, 3n, 1n] })
+  const weight = emit.node('Reshape', [turned, emit.ints([out, inside, ...kernel])])
+  const ints = (name: string, otherwise: readonly bigint[]): readonly bigint[] => {
+    const attribute = node.attributes.get(name)
+    return attribute?.kind === 'ints' ? attribute.value : otherwise
+  }
+  const attributes: Record<string, AttributeValue> = {
+    ...{ pads: ints('pads', [0n, 0n, 0n, 0n]), strides: ints('strides', [1n, 1n]), dilations: ints('dilations', [1n, 1n]) },
+    ...{ kernel_shape: kernel.map(BigInt), group: 1n },
+  }
+  const blocks = emit.node('ReorderInput', [x], {}, { domain })
+  const made = emit.node('Conv', [blocks, weight, ...(bias === '' ? [] : [bias])], attributes, { domain })
+  emit.write('ReorderOutput', [made], [node.outputs[0]!], { channels: BigInt(out) }, domain)
+}

@@ -1,0 +1,23 @@
+import type { Rule } from './site.js'
+
+/** How gradients pass an operator. */
+export interface Passage {
+  readonly rule: Rule
+  /** Inputs that have a derivative. */
+  readonly through: 'all' | readonly number[]
+}
+
+/** What stands in a table of rules: the rule of an operator all of whose inputs have derivatives, a passage, 'flat', or why there is none. */
+export type Entry = Rule | Passage | 'flat' | { readonly declined: string }
+
+export type Rules = Readonly<Record<string, Entry>>
+
+/** Only these inputs have a derivative: the others are indices, sizes, conditions. */
+export function only(through: readonly number[], rule: Rule): Passage {
+  return { rule, through }
+}
+
+/** The same entry under several names. */
+export function each(names: string, entry: Entry): Rules {
+  return Object.fromEntries(names.split(/\s+/).map((name) => [name, entry]))
+}

@@ -1,0 +1,15 @@
+import { each, type Rules } from './rule.js'
+
+/** What has no rule on purpose, and why. */
+export const declined: Rules = {
+  ...each('LSTM GRU RNN', {
+    declined:
+      'recurrent layers do not give the states of their gates, from which gradients would be computed step by step backwards',
+  }),
+  ...each('Scan Loop', { declined: 'it repeats a nested graph' }),
+  ...each(
+    'QLinearConv QLinearMatMul ConvInteger MatMulInteger DynamicQuantizeLinear QuantizeLinear DequantizeLinear com.microsoft.MatMulNBits ' +
+      'com.microsoft.DynamicQuantizeMatMul com.microsoft.QGemm com.microsoft.QAttention com.microsoft.MatMulIntegerToFloat',
+    { declined: 'it computes with quantised numbers; prune and retrain first, quantise afterwards' },
+  ),
+}

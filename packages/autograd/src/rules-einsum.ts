@@ -1,0 +1,49 @@
+import type { Rules } from './rule.js'
+import type { Rule, Site } from './site.js'
+
+/** y = einsum(…, x, …)  ⇒  x̄ = einsum of ȳ and the other terms, with the letters of x as the output's; repeated along letters that only x has. */
+const einsum: Rule = (site) => {
+  const { inputs, output } = labelled(site)
+  return site.node.inputs.map((_, i) => (site.wants(i) ? ofTerm(site, { inputs, output, i }) : undefined))
+}
+
+interface Term {
+  /** Letters of the axes of each input. */
+  readonly inputs: readonly string[]
+  readonly output: string
+  readonly i: number
+}
+
+function ofTerm(site: Site, { inputs, output, i }: Term): string {
+  const [x, own] = [site.input(i), [...inputs[i]!]]
+  if (new Set(own).size < own.length) throw site.refuse('it takes a diagonal')
+  const others = inputs.filter((_, k) => k !== i)
+  const there = new Set([output, ...others].join(''))
+  const shared = own.filter((label) => there.has(label)).join('')
+  const values = site.node.inputs.filter((_, k) => k !== i)
+  const equation = `${[output, ...others].join()}->${shared}`
+  const product = site.emit.node('Einsum', [site.gradient, ...values], { equation })
+  const alone = [...own.keys()].filter((axis) => !there.has(own[axis]!))
+  const whole = site.unsqueeze(product, alone)
+  // Where x has size 1 and the others more, it was repeated.
+  const repeated = [...own.keys()].filter((axis) => there.has(own[axis]!) && site.dims(x)[axis] === 1)
+  const summed = site.sum(whole, repeated)
+  return alone.length === 0 ? summed : site.emit.node('Expand', [summed, site.shape(x)])
+}
+
+/** The equation with a letter for each axis that an ellipsis stands for, the last of them being the same in all terms. */
+function labelled(site: Site): { inputs: readonly string[]; output: string } {
+  const [left, right] = site.string('equation', '').replaceAll(' ', '').split('->') as [string, string | undefined]
+  const terms = left.split(',')
+  const free = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].filter((letter) => !left.includes(letter))
+  const hidden = terms.map((term, i) => (term.includes('...') ? site.rank(site.input(i)) - (term.length - 3) : 0))
+  const most = Math.max(...hidden)
+  const spelt = (term: string, count: number) => term.replace('...', free.slice(most - count, most).join(''))
+  const inputs = terms.map((term, i) => spelt(term, hidden[i]!))
+  if (right !== undefined) return { inputs, output: spelt(right, most) }
+  const all = inputs.join('')
+  const once = [...new Set(left.replace(/[.,]/g, ''))].filter((label) => all.indexOf(label) === all.lastIndexOf(label))
+  return { inputs, output: free.slice(0, most).join('') + once.sort().join('') }
+}
+
+export const einsums: Rules = { Einsum: einsum }

@@ -1,0 +1,47 @@
+import { type CalibrationFacts, makePlan, type Planned, type PruneStep } from '@pare/core'
+import type { Model } from '@pare/onnx'
+import { openCalibration } from './calibrate.js'
+import type { CalibrationSource } from './calibration.js'
+import { type DeviceFacts, onDevice } from './device.js'
+import type { ModelHashes } from './hash-model.js'
+import { showPath } from './paths.js'
+import { phasesOf } from './phases.js'
+import type { Recover } from './recover.js'
+import { emptiedLayers } from './removed.js'
+import type { Engine, Work } from './work.js'
+
+export interface Decision {
+  readonly steps: readonly PruneStep[]
+  readonly seed: number
+  readonly recover?: Recover
+  readonly calibration?: CalibrationSource
+  readonly cwd: string
+  readonly engine?: Engine
+  /** Of the model. */
+  readonly hashes: () => Promise<ModelHashes>
+}
+
+export interface Decided {
+  readonly planned: Planned
+  readonly device: DeviceFacts
+  readonly calibration?: CalibrationFacts
+  readonly warnings: readonly string[]
+}
+
+/** Decides what goes. */
+export async function decide(model: Model, decision: Decision, work: Work): Promise<Decided> {
+  const { steps, seed, calibration: source, cwd, engine = {}, hashes } = decision
+  using phases = phasesOf(work.progress, work.label)
+  const shown = source === undefined ? '' : showPath(source.run.data, cwd)
+  await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
+  const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
+  if (opened === undefined) onProgress({ done: 0, total: 1 })
+  const options = { seed, signal: work.signal, onProgress, ...opened?.options }
+  const { value: planned, device } = await onDevice({ choice: engine.device ?? 'cpu', model }, work, (backend) =>
+    makePlan(model, steps, { ...options, ...(backend && { backend }) }),
+  )
+  const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
+  const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
+  const warnings = [...told, ...emptiedLayers(planned.steps)]
+  return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
+}

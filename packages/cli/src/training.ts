@@ -1,0 +1,97 @@
+import { extname } from 'node:path'
+import type { TextOptions } from '@pare/evaluate'
+import type { Loss } from '@pare/retrain'
+import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
+import { untrusted } from './failure.js'
+import { showPath } from './paths.js'
+import { present } from './settings.js'
+
+/** Inputs with labels, or without where a teacher has them. Never evaluation data. */
+export interface TrainConfig {
+  /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
+  data?: string
+  /** Array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  label?: string
+  /** Output that is judged. Default: 'logits', else the first. */
+  output?: string
+  /** Default: all cores. */
+  threads?: number
+  /** tokenizer.json: reads the data as text. Default: that of `evaluate`, where its data are text too. */
+  tokenizer?: string
+  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
+  length?: number
+  /** Field of a JSONL line that holds the text. Default: 'text'. */
+  field?: string
+}
+
+/** Training data as the user names them. The file is there. */
+export interface TrainingSource {
+  /** Absolute. */
+  readonly data: string
+  readonly trusted: boolean
+  readonly text?: TextOptions
+  readonly label?: string
+  readonly output?: string
+  readonly threads?: number
+  /** Default: what model and labels suggest. */
+  readonly loss?: Loss
+}
+
+export interface TrainingPlace {
+  /** Of the settings, in the config. */
+  readonly place: string
+  readonly loss: Loss | undefined
+  /** Of the same model: text is read with its tokenizer unless another is named, and labels and output are the same. */
+  readonly evaluation?: Evaluation | undefined
+}
+
+/** Undefined where nothing names training data, or after a problem that is noted. The evaluation data are a problem. */
+export async function readTraining(
+  config: TrainConfig | string | undefined,
+  { place, loss, evaluation }: TrainingPlace,
+  source: EvaluationSource,
+): Promise<TrainingSource | undefined> {
+  const { overrides, problems, cwd, trusted } = source
+  if (config === undefined && overrides.train === undefined) {
+    if (loss !== undefined) problems.push(strayLoss(loss))
+    return undefined
+  }
+  const own: TrainConfig = typeof config === 'string' ? { data: config } : { ...config }
+  const fields = { ...own, ...present({ length: overrides.length }) }
+  const path = await readPath({ own: own.data, override: overrides.train, place, what: 'training data' }, source)
+  const tokenizer = await readPath(
+    { own: own.tokenizer, override: overrides.tokenizer, place: `${place}.tokenizer`, what: 'tokenizer' },
+    source,
+  )
+  if (path === undefined) return undefined
+  const shown = showPath(path, cwd)
+  if (!trusted && MODULES.test(path)) {
+    throw untrusted(
+      `pare: data set ${shown} would be run, and code of this checkout is not trusted.`,
+      'write it as .npz, .npy, .jsonl or .csv',
+    )
+  }
+  if (path === evaluation?.request.data) {
+    problems.push({
+      place,
+      message: `the training data ${shown} are the evaluation data: a model that was trained on them is not measured by them.`,
+      hint: 'train on other samples',
+    })
+  }
+  const text = isText(path) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
+  const { label = evaluation?.request.label, output = evaluation?.request.output, threads } = own
+  return { data: path, trusted, ...present({ text, label, output, threads, loss }) }
+}
+
+function isText(path: string): boolean {
+  return ['.txt', '.md', '.jsonl'].includes(extname(path).toLowerCase())
+}
+
+function strayLoss(loss: Loss) {
+  return {
+    place: 'loss',
+    message: `is '${loss}', and there are no training data.`,
+    hint: "name them: train: 'train.npz', or --train train.npz",
+  }
+}

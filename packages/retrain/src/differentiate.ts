@@ -1,0 +1,69 @@
+import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
+import { openData, type TextOptions } from '@pare/evaluate'
+import { editGraph, editModel, editTensor, type Model } from '@pare/onnx'
+import { chooseLoss, IGNORED } from './losses.js'
+import { inputsOf, outputOf } from './training-data.js'
+
+export interface LossDataOptions {
+  /** Path of the training data. */
+  readonly data: string
+  readonly text?: TextOptions
+  /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target' */
+  readonly label?: string
+  /** Name of the output that is judged. Default: 'logits', else the first */
+  readonly output?: string
+  /** Default: what model and data suggest, see `chooseLoss` */
+  readonly loss?: Loss
+  readonly trusted?: boolean
+}
+
+/** A loss over training data, whose labels are an input of the array's own name. */
+export interface DataLoss {
+  readonly kind: Loss
+  /** For people: 'the labels are whole numbers'. */
+  readonly why: string
+  /** Appends it, and its gradients with respect to constants: names of the gradients by theirs. Constants stay constants. */
+  differentiate(model: Model, tensors: readonly string[]): Promise<{ model: Model; gradients: ReadonlyMap<string, string> }>
+}
+
+/** The loss that training data suggest for a model. Reads one sample. Throws PareError where there is nothing to learn from. */
+export async function lossOver(model: Model, options: LossDataOptions): Promise<DataLoss> {
+  const { text, label, trusted = false, loss: said } = options
+  const output = outputOf(model, options.output)
+  const inputs = inputsOf(model)
+  const data = await openData(options.data, { inputs, trusted, ...(text && { text }), ...(label !== undefined && { label }) })
+  let sample: Parameters<typeof chooseLoss>[0]['sample'] = { first: 0, size: 0, inputs: {} }
+  for await (const batch of data.batches(1)) {
+    sample = batch
+    break
+  }
+  const { kind, why } = chooseLoss({ said, output, sample, distill: undefined })
+  const target = kind === 'next-token' ? data.tokens : data.labelName
+  const part: LossOptions = { kind, output, ignore: IGNORED, ...(target !== undefined && { target }) }
+  return {
+    kind,
+    why,
+    async differentiate(model, tensors) {
+      const { model: judged, loss } = withLoss(model, [part])
+      const made = await gradient(judged, { of: loss, wrt: tensors })
+      return { model: withConstants(made.model, judged), gradients: made.gradients }
+    },
+  }
+}
+
+/** What gradients made inputs, as the constants they were. */
+function withConstants(derived: Model, { graph }: Model): Model {
+  const inputs = new Set(derived.graph.inputs.map(({ name }) => name))
+  const inNodes = graph.nodes.flatMap(({ op, outputs, attributes }) => {
+    const value = op === 'Constant' ? attributes.get('value') : undefined
+    return value?.kind === 'tensor' ? [editTensor(value.value, { name: outputs[0]! })] : []
+  })
+  const back = [...graph.initializers, ...inNodes].filter(({ name }) => inputs.has(name))
+  const names = new Set(back.map(({ name }) => name))
+  return editModel(derived, {
+    graph: editGraph(derived.graph, {
+      inputs: derived.graph.inputs.filter(({ name }) => !names.has(name)),
+      initializers: [...derived.graph.initializers.filter(({ name }) => !names.has(name)), ...back],
+    }),
+  })
+}

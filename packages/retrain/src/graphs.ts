@@ -1,0 +1,92 @@
+import { type BatchStatistics, gradient, type LossOptions, withLoss } from '@pare/autograd'
+import { editGraph, editModel, type Model, makeValueInfo, type Tensor } from '@pare/onnx'
+
+/** The two models of a training. Weights are inputs of both. */
+export interface Graphs {
+  /** Gives the loss of a batch and its gradients, in training mode. */
+  readonly training: Model
+  /** Gives the loss, its parts and the judged output, in the mode in which the model is used. */
+  readonly judging: Model
+  readonly loss: string
+  /** In the order of the losses, each before it is weighted. */
+  readonly parts: readonly string[]
+  /** Output of `training` that holds the gradient, by name of the weight. */
+  readonly gradients: ReadonlyMap<string, string>
+  readonly statistics: readonly BatchStatistics[]
+  /** What cannot be trained, with the reason. */
+  readonly frozen: ReadonlyMap<string, string>
+}
+
+export interface GraphRequest {
+  readonly losses: readonly LossOptions[]
+  /** Value that metrics look at. */
+  readonly output: string
+  /** Names of what is trained. */
+  readonly weights: readonly string[]
+  /** Whether BatchNormalization uses the statistics of the batch, and its own follow. */
+  readonly batchStatistics: boolean
+}
+
+export type BuildGraphs = (model: Model, request: GraphRequest) => Promise<Graphs>
+
+export const buildGraphs: BuildGraphs = async (model, { losses, output, weights, batchStatistics }) => {
+  const { model: judged, loss, parts } = withLoss(model, losses)
+  const options = { of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze' } as const
+  const { model: training, gradients, statistics, frozen } = await gradient(judged, options)
+  const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
+  const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...stored]))
+  const outputs = [
+    loss,
+    ...gradients.values(),
+    ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
+  ]
+  return { training: withOnly(training, outputs), judging, loss, parts, gradients, statistics, frozen }
+}
+
+/** The model with these outputs and no others. */
+function withOnly(model: Model, names: readonly string[]): Model {
+  const there = new Map(model.graph.outputs.map((value) => [value.name, value]))
+  const outputs = names.map((name) => there.get(name) ?? makeValueInfo({ name }))
+  return editModel(model, { graph: editGraph(model.graph, { outputs }) })
+}
+
+/** The model with some constants as inputs of the same name. */
+export function withInputs(model: Model, names: ReadonlySet<string>): Model {
+  const { graph } = model
+  const there = new Set(graph.inputs.map(({ name }) => name))
+  const constants = graph.nodes.flatMap((node) => {
+    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
+    return value?.kind === 'tensor' && names.has(node.outputs[0]!)
+      ? [{ node, tensor: { ...value.value, name: node.outputs[0]! } }]
+      : []
+  })
+  const tensors: Tensor[] = [
+    ...graph.initializers.filter(({ name }) => names.has(name)),
+    ...constants.map(({ tensor }) => tensor),
+  ]
+  const inputs = tensors
+    .filter(({ name }) => !there.has(name))
+    .map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
+  const gone = new Set(constants.map(({ node }) => node))
+  return editModel(model, {
+    graph: editGraph(graph, {
+      inputs: [...graph.inputs, ...inputs],
+      initializers: graph.initializers.filter(({ name }) => !names.has(name)),
+      nodes: graph.nodes.filter((node) => !gone.has(node)),
+    }),
+  })
+}
+
+/** The model with these values as its outputs, and without what does not lead to them: what a teacher has to compute. */
+export function onlyFor(model: Model, names: readonly string[]): Model {
+  const { graph } = withOnly(model, names)
+  const needed = new Set(names)
+  const nodes = [...graph.nodes].reverse().filter((node) => {
+    if (!node.outputs.some((output) => needed.has(output))) return false
+    for (const input of node.inputs) needed.add(input)
+    for (const attribute of node.attributes.values())
+      if (attribute.kind === 'graph') for (const each of attribute.value.nodes) for (const input of each.inputs) needed.add(input)
+    return true
+  })
+  return editModel(model, { graph: editGraph(graph, { nodes: nodes.reverse() }) })
+}

@@ -1,0 +1,119 @@
+import { PareError } from '@pare/onnx'
+import { checkOptimizer, type OptimizerOptions } from './optimizer.js'
+import type { Schedule } from './schedule.js'
+import type { Recipe } from './train.js'
+
+/** How a model is trained. All of it has a default. */
+export interface RecipeOptions {
+  /** How often each sample is seen. Default: 3, unless `steps` is said */
+  readonly epochs?: number
+  /** Instead of epochs: how often weights change. */
+  readonly steps?: number
+  /** Samples that run at once. Default: the model's own batch where that is fixed, else 16 windows of text or 64 samples, fewer where there are few */
+  readonly batch?: number
+  /** Batches whose gradients make one step. Default: 1 */
+  readonly accumulate?: number
+  /** Default: 'adamw' */
+  readonly optimizer?: OptimizerOptions | OptimizerOptions['name']
+  /** At its largest. Default: see `defaultLearningRate` */
+  readonly learningRate?: number
+  /** How it goes down. Default: 'cosine' */
+  readonly schedule?: Schedule
+  /** Steps until it is at its largest; below 1 a share of all. Default: 0.05 */
+  readonly warmup?: number
+  /** Largest norm of the gradients of a step; Infinity for none. Default: 1 */
+  readonly clip?: number
+  /** Steps from one look at the held-out samples to the next. Default: a tenth of the steps */
+  readonly evaluateEvery?: number
+  /** Looks without a lower loss after which training ends. Default: it never ends early */
+  readonly patience?: number
+}
+
+/** What is known once data and model are there. */
+export interface Known {
+  /** Samples of an epoch. */
+  readonly samples: number
+  readonly isText: boolean
+  /** Of the model, where it has one. */
+  readonly fixedBatch: number | undefined
+  /** Share of the weights that is zero or gone. */
+  readonly removed: number
+}
+
+const DEFAULT_EPOCHS = 3
+const DEFAULT_LOOKS = 10
+const FEWEST_STEPS = 20
+
+/** All of it, with defaults. */
+export function recipeOf(options: RecipeOptions, known: Known): Recipe {
+  const { accumulate = 1, schedule = 'cosine', warmup = 0.05, clip = 1, patience = Number.POSITIVE_INFINITY } = options
+  const optimizer = optimizerOf(options)
+  const batch = batchOf(options, known)
+  const perEpoch = known.samples / (batch * accumulate)
+  const steps = options.steps ?? Math.max(1, Math.round((options.epochs ?? DEFAULT_EPOCHS) * perEpoch))
+  return {
+    ...{ steps, batch, accumulate, optimizer, schedule, warmup, clip, patience },
+    learningRate: options.learningRate ?? defaultLearningRate(optimizer.name, known.removed),
+    evaluateEvery: options.evaluateEvery ?? Math.max(1, Math.ceil(steps / DEFAULT_LOOKS)),
+  }
+}
+
+/** With its name only, where that is all that was said. */
+export function optimizerOf({ optimizer = 'adamw' }: RecipeOptions): OptimizerOptions {
+  return typeof optimizer === 'string' ? { name: optimizer } : optimizer
+}
+
+function batchOf({ batch }: RecipeOptions, { samples, isText, fixedBatch }: Known): number {
+  if (fixedBatch !== undefined && batch !== undefined && batch !== fixedBatch) {
+    throw new PareError(`retrain: a batch of ${batch}, and the model's is fixed to ${fixedBatch}.`, {
+      hint: 'leave the batch out, and accumulate gradients over several with accumulate; or export the model with a dynamic batch.',
+    })
+  }
+  if (fixedBatch !== undefined) return fixedBatch
+  if (batch !== undefined) return Math.min(batch, samples)
+  const usual = isText ? 16 : 64
+  // Of few samples small batches, so that an epoch has some steps.
+  const few = 2 ** Math.floor(Math.log2(Math.max(1, samples / FEWEST_STEPS)))
+  return Math.max(1, Math.min(usual, Math.max(8, few), samples))
+}
+
+/**
+ * AdamW: 1e-3 where half of the weights or more are gone, 2e-3 from 90 % on, 3e-4 below half: the more is gone, the further what is left has to go, and on a model that is nearly whole a large rate does
+ * harm (bench/README.md has the measurements). SGD with momentum: thirty times as much, 0.03, 0.06 and 0.01.
+ */
+export function defaultLearningRate(optimizer: OptimizerOptions['name'], removed: number): number {
+  const [few, half, most] = optimizer === 'adamw' ? [3e-4, 1e-3, 2e-3] : [0.01, 0.03, 0.06]
+  if (removed < 0.5) return few
+  return removed < 0.9 ? half : most
+}
+
+/** Throws PareError with everything that is out of range. */
+export function checkRecipe(options: RecipeOptions): void {
+  const wrong: string[] = []
+  const whole = (what: string, value: number | undefined) => {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1))
+      wrong.push(`${what} is ${value}, expected a whole number from 1 on`)
+  }
+  const above = (what: string, value: number | undefined, least: 'above 0' | 'from 0 on') => {
+    if (value !== undefined && !(least === 'above 0' ? value > 0 : value >= 0))
+      wrong.push(`${what} is ${value}, expected a number ${least}`)
+  }
+  for (const key of ['steps', 'batch', 'accumulate', 'evaluateEvery'] as const) whole(key, options[key])
+  above('epochs', options.epochs, 'above 0')
+  above('learningRate', options.learningRate, 'above 0')
+  above('clip', options.clip, 'above 0')
+  above('patience', options.patience, 'above 0')
+  above('warmup', options.warmup, 'from 0 on')
+  if (options.steps !== undefined && options.epochs !== undefined)
+    wrong.push(`steps (${options.steps}) and epochs (${options.epochs}) both say how long`)
+  if (options.learningRate !== undefined && options.learningRate === Number.POSITIVE_INFINITY)
+    wrong.push('learningRate is infinite')
+  if (options.schedule !== undefined && !['cosine', 'linear', 'constant'].includes(options.schedule))
+    wrong.push(`schedule is '${options.schedule}', expected cosine, linear or constant`)
+  if (wrong.length > 0) {
+    throw new PareError(`retrain: ${wrong.join('; ')}.`, {
+      hint: 'leave it out to take the default: the README of @pare/retrain has them.',
+    })
+  }
+  checkOptimizer(optimizerOf(options))
+}

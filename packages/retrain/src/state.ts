@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { PareError } from '@pare/onnx'
+
+/** A training as it stands after a step: what it is of, how far it is, and all its numbers. */
+export interface Saved<Progress> {
+  /** Hash of all that decides how it goes on. */
+  readonly identity: string
+  readonly progress: Progress
+  /** By name. */
+  readonly numbers: ReadonlyMap<string, Uint8Array>
+}
+
+const MAGIC = 'pare-retrain 1\n'
+
+/** Writes it under a temporary name first: the file is there whole or not at all. */
+export async function writeState<Progress>(path: string, { identity, progress, numbers }: Saved<Progress>): Promise<void> {
+  const head = { identity, progress, numbers: [...numbers].map(([name, bytes]) => [name, bytes.byteLength]) }
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    await using file = await open(temporary, 'wx')
+    await file.write(`${MAGIC}${JSON.stringify(head)}\n`)
+    for (const bytes of numbers.values())
+      for (let at = 0; at < bytes.length; at += PIECE) await file.write(bytes.subarray(at, at + PIECE))
+    await file.close()
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+const PIECE = 2 ** 26
+
+/** Reads it back. Undefined where there is no such file, or where it is of another training. Throws PareError for a file that is something else. */
+export async function readState<Progress>(path: string, identity: string): Promise<Saved<Progress> | undefined> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return undefined
+    throw new PareError(`retrain: the state ${path} cannot be read (${cause.code}).`, { hint: 'name another file.', cause })
+  })
+  if (bytes === undefined) return undefined
+  const end = bytes.indexOf('\n', MAGIC.length)
+  if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC || end < 0) throw noState(path)
+  const head = parsed<{ identity: string; progress: Progress; numbers: [string, number][] }>(
+    bytes.toString('utf8', MAGIC.length, end),
+  )
+  const size = head?.numbers.reduce((sum, [, length]) => sum + length, 0)
+  if (head === undefined || end + 1 + size! !== bytes.length) throw noState(path)
+  if (head.identity !== identity) return undefined
+  let at = end + 1
+  const numbers = new Map<string, Uint8Array>()
+  for (const [name, length] of head.numbers) {
+    numbers.set(name, new Uint8Array(bytes.subarray(at, at + length)))
+    at += length
+  }
+  return { identity, progress: head.progress, numbers }
+}
+
+function parsed<Head>(text: string): Head | undefined {
+  try {
+    return JSON.parse(text) as Head
+  } catch {
+    return undefined
+  }
+}
+
+function noState(path: string): PareError {
+  return new PareError(`retrain: ${path} is not the state of a training.`, { hint: 'name another file, or remove this one.' })
+}

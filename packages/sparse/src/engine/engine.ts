@@ -1,0 +1,72 @@
+import { availableParallelism } from 'node:os'
+import type { PackedRows, PackedTiles } from '../formats.js'
+import type { Activation } from '../kernels/activations.js'
+import { hasRelaxedSimd, kernelSet, type TileKind } from '../kernels/modules.js'
+import { type Memory, openMemory } from './memory.js'
+import { loadProduct, type Product } from './product.js'
+import { startThreads, type Threads } from './threads.js'
+
+export interface EngineOptions {
+  /** Sparse weights may have these tiles. */
+  readonly kinds: readonly TileKind[]
+  /** This one counted. Default: one for each core, at most 16. */
+  readonly threads?: number
+  /** Whether to use relaxed SIMD. Default: where the engine has it. */
+  readonly relaxed?: boolean
+}
+
+/** Kernels in a memory of their own, with threads. */
+export interface Engine extends AsyncDisposable {
+  readonly memory: Memory
+  readonly threads: number
+  /** Loads a weight. Its kind must be among the engine's. */
+  load(matrix: PackedRows | PackedTiles, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): Product
+}
+
+/** What kernels and layouts have in common while an engine is open. */
+export interface Setting {
+  readonly memory: Memory
+  readonly relaxed: boolean
+  readonly count: number
+  readonly numbers: ReadonlyMap<string, number>
+  readonly threads: Threads
+  /** The address of the area for packed samples, at least this large. */
+  readonly area: (bytes: number) => number
+  /** What lies in that area. */
+  readonly packed: { is: string }
+}
+
+const MOST_THREADS = 16
+/** A panel of 512 rows and 32 samples. */
+const SCRATCH_BYTES = 65536
+
+export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }: EngineOptions): Promise<Engine> {
+  const count = Math.max(1, Math.min(threads ?? availableParallelism(), MOST_THREADS))
+  const kind = count > 1 ? 'shared' : 'plain'
+  const memory = openMemory(kind)
+  const { bytes, numbers } = kernelSet(withElements(kinds), { relaxed, memory: kind })
+  const module = new WebAssembly.Module(bytes)
+  const pool = await startThreads({ count, module, kernels: [...numbers.keys()], memory, scratch: SCRATCH_BYTES })
+  const setting: Setting = { memory, relaxed, count, numbers, threads: pool, area: sharedArea(memory), packed: { is: '' } }
+  return {
+    memory,
+    threads: count,
+    load: (matrix, epilogue = {}) => loadProduct(setting, matrix, epilogue),
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+  }
+}
+
+/** Tiles of one output may be taken as single elements. */
+function withElements(kinds: readonly TileKind[]): TileKind[] {
+  const elements = kinds.map(({ half }) => ({ rows: 1, columns: 1, half }))
+  return [...new Map([...elements, ...kinds].map((kind) => [Object.values(kind).join(), kind])).values()]
+}
+
+/** One area for the packed samples of all products, which run one after another. It grows. */
+function sharedArea(memory: Memory): (bytes: number) => number {
+  let area = { address: 0, bytes: 0 }
+  return (bytes) => {
+    if (bytes > area.bytes) area = { address: memory.allocate(bytes, 'the packed input'), bytes }
+    return area.address
+  }
+}

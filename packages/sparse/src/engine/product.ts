@@ -1,0 +1,263 @@
+import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
+import type { Activation } from '../kernels/activations.js'
+import { panelName, type TileKind, vectorKindOf, vectorName, widestPanel, WIDTHS } from '../kernels/modules.js'
+import { singleElements } from '../pack.js'
+import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
+import { type ChunkOf, chunksOf } from '../layout/chunks.js'
+import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
+import type { Setting } from './engine.js'
+import { type Call, type Item, SCRATCH } from './threads.js'
+
+/** A sparse weight in memory, ready to be multiplied with. */
+export interface Product {
+  readonly out: number
+  readonly in: number
+  /** f32[samples, out] at `y` = activation(f32[samples, in] at `x` · Wᵀ + bias). Blocks this thread. */
+  run(x: number, y: number, samples: number, how?: How): void
+}
+
+export interface How {
+  /** How samples lie in memory: [samples, in] and [samples, out], or [in, samples] and [out, samples]. Default: 'rows' */
+  readonly samples?: 'rows' | 'columns'
+  /** Whether x is what the product before this one had, unchanged, at the same place. Default: false */
+  readonly same?: boolean
+}
+
+export interface Epilogue {
+  /** f32[out] */
+  readonly bias?: Float32Array
+  readonly activation?: Activation
+}
+
+export const kindOf = (matrix: PackedRows | PackedTiles): TileKind => ({
+  rows: matrix.kind === 'tiles' ? matrix.tileRows : 1,
+  columns: matrix.kind === 'tiles' ? matrix.tileColumns : 1,
+  half: matrix.values instanceof Uint16Array,
+})
+
+export function loadProduct(setting: Setting, matrix: PackedRows | PackedTiles, { bias, activation }: Epilogue): Product {
+  const { out, in: inputs } = matrix
+  const chunks = chunksOf(matrix, setting.count)
+  const biasAddress = setting.memory.allocate(4 * out, 'a bias')
+  if (bias !== undefined) setting.memory.floats(biasAddress, out).set(bias)
+  const weight: Weight = { setting, matrix, kind: kindOf(matrix), chunks, biasAddress, activation }
+  const panels = lazily(() => panelProduct(weight))
+  const vector = lazily(() => vectorProduct(weight) ?? panels())
+  return {
+    out,
+    in: inputs,
+    run(x, y, samples, how = {}) {
+      if (samples === 0 || out === 0) return
+      const run = samples === 1 ? vector() : panels()
+      run(x, y, samples, how)
+    },
+  }
+}
+
+interface Weight {
+  readonly setting: Setting
+  readonly matrix: PackedRows | PackedTiles
+  readonly kind: TileKind
+  readonly chunks: readonly ChunkOf[]
+  readonly biasAddress: number
+  readonly activation: Activation | undefined
+}
+
+type Run = (x: number, y: number, samples: number, how: How) => void
+
+/** Bytes of a block of x: the first-level cache of what is common. */
+const BLOCK_BYTES = 32768
+
+function panelProduct(weight: Weight): Run {
+  const { setting, matrix, kind, chunks, biasAddress, activation } = asElements(weight)
+  const { numbers, threads, relaxed } = setting
+  const { out, in: inputs } = matrix
+  const widest = widestPanel(kind, relaxed)
+  const layout = blocked(matrix, chunks, BLOCK_BYTES / 16 / widest)
+  const parts = layout.chunks.map((chunk) => ({ ...chunk, ...store(setting, chunk) }))
+  const number = (name: string) => numbers.get(name)!
+  // Tiles at the edge read inputs that there are not, which must be numbers.
+  const padded = Math.ceil(Math.ceil(inputs / kind.columns) * kind.columns / 4) * 4
+
+  return (x, y, samples, { samples: layout = 'rows', same = false }) => {
+    const panels = panelsOf(samples, widest)
+    const xs = setting.area(4 * padded * panels.reduce((sum, { vectors }) => sum + 4 * vectors, 0))
+    const packed = panels.map((panel) => ({ ...panel, address: xs + 16 * padded * panel.before, all: samples, layout }))
+    const packing = [xs, x, samples, layout, widest, padded].join()
+    if (!same || setting.packed.is !== packing) threads.run(packed.flatMap((panel) => packItems(panel, x)))
+    setting.packed.is = packing
+    threads.run(packed.flatMap((panel) => parts.map((part) => productItem(panel, part, y))))
+  }
+
+  function packItems({ first, count, vectors, address, all, layout }: PackedPanel, x: number): Item[] {
+    const stretch = setting.count === 1 ? inputs : PACK_STRETCH
+    const items: Call[][] = []
+    for (let from = 0; from < inputs; from += stretch) {
+      const size = Math.min(stretch, inputs - from)
+      const target = address + 16 * vectors * from
+      items.push([
+        layout === 'rows'
+          ? [number(`pack ${vectors}`), x + 4 * (first * inputs + from), target, count, size, 4 * inputs]
+          : [number(`packColumns ${vectors}`), x + 4 * (first + from * all), target, size, 4 * all],
+      ])
+    }
+    if (padded > inputs && kind.columns > 1) {
+      items.at(-1)?.push([number('zero'), address + 16 * vectors * inputs, 16 * vectors * (padded - inputs)])
+    }
+    return items
+  }
+
+  function productItem({ first, count, vectors, address, all, layout: samples }: PackedPanel, part: Stored, y: number): Item {
+    const { firstRow, rows } = part
+    const step = 16 * vectors * layout.blockInputs
+    return [
+      [number(`fill ${vectors}`), SCRATCH, biasAddress + 4 * firstRow, rows],
+      [number(panelName(kind, vectors)), address, SCRATCH, part.headers, part.indices, part.values, step, layout.blocks],
+      ...(activation === undefined ? [] : [[number(activation), SCRATCH, 4 * vectors * rows] as const]),
+      samples === 'rows'
+        ? [number(`unpack ${vectors}`), SCRATCH, y + 4 * (first * out + firstRow), count, rows, 4 * out]
+        : [number(`unpackColumns ${vectors}`), SCRATCH, y + 4 * (first + firstRow * all), count, rows, 4 * all],
+    ]
+  }
+}
+
+/** Engines without relaxed SIMD run out of registers with several inputs at a time. */
+function asElements(weight: Weight): Weight {
+  const { matrix, kind, setting } = weight
+  if (setting.relaxed || matrix.kind !== 'tiles' || kind.rows > 1) return weight
+  return { ...weight, matrix: singleElements(matrix), kind: { ...kind, columns: 1 } }
+}
+
+type PackedPanel = Panel & { readonly address: number; readonly all: number; readonly layout: 'rows' | 'columns' }
+
+/** Inputs that a thread packs at a time. */
+const PACK_STRETCH = 1024
+
+interface Panel {
+  /** The first sample. */
+  readonly first: number
+  /** Samples, at most 4 · vectors. */
+  readonly count: number
+  readonly vectors: number
+  /** Vectors of the panels before. */
+  readonly before: number
+}
+
+/** As many of the widest as fill up, and the narrowest that holds the rest. */
+function panelsOf(samples: number, widest: number): Panel[] {
+  const panels: Panel[] = []
+  for (let first = 0, before = 0; first < samples; ) {
+    const left = samples - first
+    const vectors = left >= 4 * widest ? widest : WIDTHS.find((width) => 4 * width >= left)!
+    panels.push({ first, count: Math.min(left, 4 * vectors), vectors, before })
+    first += 4 * vectors
+    before += vectors
+  }
+  return panels
+}
+
+type Stored = ChunkOf & { readonly headers: number; readonly indices: number; readonly values: number }
+
+function store({ memory }: Setting, chunk: BlockedChunk) {
+  const headers = memory.allocate(chunk.headers.byteLength, 'a weight')
+  memory.words(headers, chunk.headers.length).set(chunk.headers)
+  return { headers, ...storeEntries({ memory }, chunk) }
+}
+
+function storeEntries(
+  { memory }: Pick<Setting, 'memory'>,
+  { indices, values }: { readonly indices: Uint16Array; readonly values: StoredValues },
+) {
+  const indexAt = memory.allocate(indices.byteLength, 'a weight')
+  memory.bytes(indexAt, indices.byteLength).set(bytesOf(indices))
+  const valueAt = memory.allocate(values.byteLength, 'a weight')
+  memory.bytes(valueAt, values.byteLength).set(bytesOf(values))
+  return { indices: indexAt, values: valueAt }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Float32Array) => new Uint8Array(buffer, byteOffset, byteLength)
+
+/** The kernel for one sample, where there is one. */
+function vectorProduct(weight: Weight): Run | undefined {
+  switch (vectorKindOf(weight.kind)) {
+    case 'sliced':
+      return slicedProduct(weight, weight.matrix as PackedRows)
+    case 'tall':
+    case 'wide':
+      return tileProduct(weight)
+    case undefined:
+      return undefined
+  }
+}
+
+function slicedProduct({ setting, kind, chunks, biasAddress, activation }: Weight, matrix: PackedRows): Run {
+  const { memory, numbers, threads } = setting
+  const layout: Sliced = sliced(matrix, chunks)
+  const parts = layout.chunks.map(({ firstRow, rows, blocks }) => ({
+    firstRow,
+    rows,
+    blocks: blocks.map((block) => ({ slices: block.slices, ...storeEntries(setting, block) })),
+  }))
+  const number = (name: string) => numbers.get(name)!
+  // Each block of x with a zero behind it.
+  const xs = memory.allocate(4 * (matrix.in + layout.blocks), 'an input')
+  const startOf = (block: number) => xs + 4 * block * (SLICED_INPUTS + 1)
+  return (x, y) => {
+    const target = memory.floats(xs, matrix.in + layout.blocks)
+    for (let block = 0; block < layout.blocks; block++) {
+      const from = block * SLICED_INPUTS
+      target.set(memory.floats(x + 4 * from, Math.min(SLICED_INPUTS, matrix.in - from)), from + block)
+    }
+    threads.run(
+      parts.map(({ firstRow, rows, blocks }) => {
+        const at = y + 4 * firstRow
+        return [
+          [number('copy'), at, biasAddress + 4 * firstRow, 4 * rows],
+          ...blocks.flatMap(({ slices, indices, values }, block) =>
+            slices === 0 ? [] : [[number(vectorName(kind)), startOf(block), at, indices, values, slices] as const],
+          ),
+          ...(activation === undefined ? [] : [[number(activation), at, rows] as const]),
+        ]
+      }),
+    )
+  }
+}
+
+/** Inputs of a block where tiles meet one sample: all that 16 bits number, as x is small. */
+const VECTOR_BLOCK = 16384
+
+function tileProduct({ setting, matrix, kind, chunks, biasAddress, activation }: Weight): Run {
+  const { memory, numbers, threads } = setting
+  const layout: Blocked = blocked(matrix, chunks, VECTOR_BLOCK)
+  const parts = layout.chunks.map((chunk) => ({ ...chunk, ...store(setting, chunk) }))
+  const number = (name: string) => numbers.get(name)!
+  const tall = kind.rows > 1
+  const padded = Math.ceil(matrix.in / kind.columns) * kind.columns
+  const xs = memory.allocate(4 * padded, 'an input')
+  const step = 4 * layout.blockInputs
+  return (x, y) => {
+    memory.floats(xs, matrix.in).set(memory.floats(x, matrix.in))
+    threads.run(
+      parts.map(({ firstRow, rows, headers, indices, values }) => {
+        const at = y + 4 * firstRow
+        // Sums of tall tiles may reach past the last row, so they are made in the thread's own area.
+        const bias = (to: number): Call => [number('copy'), to, biasAddress + 4 * firstRow, 4 * rows]
+        const product = [number(vectorName(kind)), xs, SCRATCH, headers, indices, values, step, layout.blocks] as const
+        return [
+          ...(tall
+            ? [bias(SCRATCH), product, [number('copy'), at, SCRATCH, 4 * rows] as const]
+            : [bias(at), [number('zero'), SCRATCH, 16 * rows] as const, product, [number('sumLanes'), SCRATCH, at, rows] as const]),
+          ...(activation === undefined ? [] : [[number(activation), at, rows] as const]),
+        ]
+      }),
+    )
+  }
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}

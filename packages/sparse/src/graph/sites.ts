@@ -1,0 +1,180 @@
+import { type Model, type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import type { PackedRows, PackedTiles } from '../formats.js'
+import type { Activation } from '../kernels/activations.js'
+import { chooseFormat, type DenseWeight } from '../pack.js'
+import { activationAfter } from './scalar-functions.js'
+import { type Uses, usesOf } from './uses.js'
+
+/** A product with a sparse constant weight, with what follows it and can be done with it. */
+export interface Site {
+  /** The name of the product's own output: one for each place. */
+  readonly id: string
+  readonly op: 'MatMul' | 'Gemm' | 'Conv'
+  /** The product, its bias and activation. */
+  readonly nodes: readonly Node[]
+  readonly input: string
+  readonly output: string
+  readonly weight: string
+  readonly matrix: PackedRows | PackedTiles
+  readonly sparsity: number
+  readonly bias?: Float32Array
+  readonly activation?: Activation
+}
+
+export interface SiteOptions {
+  /** Weights with fewer zeros, as a share, are left to ONNX Runtime. */
+  readonly leastSparsity: number
+  /** Weights with fewer elements are left to ONNX Runtime: handing over takes longer than the product. */
+  readonly fewestElements: number
+}
+
+/** All products with sparse weights of the main graph, in its order. Reads the weights one by one; one that two products share is packed once. */
+export async function sparseSites(model: Model, options: SiteOptions): Promise<Site[]> {
+  const uses = usesOf(model.graph)
+  const packed = new Map<string, Packed | undefined>()
+  const sites: Site[] = []
+  for (const node of model.graph.nodes) {
+    const product = productOf(node, uses)
+    if (product === undefined) continue
+    const key = `${product.tensor.name === '' ? node.inputs[1] : product.tensor.name} ${product.transposed}`
+    if (!packed.has(key)) packed.set(key, await pack(product, options))
+    const weight = packed.get(key)
+    if (weight === undefined) continue
+    sites.push(await fused({ node, product, weight }, uses))
+  }
+  return sites
+}
+
+interface Product {
+  readonly op: Site['op']
+  readonly tensor: Tensor
+  readonly out: number
+  readonly in: number
+  readonly transposed: boolean
+  /** Factor of the weight. */
+  readonly alpha: number
+  /** Name of a constant to add, and a factor. */
+  readonly bias?: string
+  readonly beta: number
+}
+
+/** The product that a node is; undefined where it is none, or not with a constant matrix. */
+function productOf(node: Node, uses: Uses): Product | undefined {
+  const tensor = uses.constants.get(node.inputs[1] ?? '')
+  if (node.domain !== '' || tensor === undefined || tensor.type !== 'float32' || uses.constants.has(node.inputs[0]!)) return undefined
+  const [rows = 0, columns = 0] = tensor.shape
+  const bias = node.inputs[2] === undefined || node.inputs[2] === '' ? {} : { bias: node.inputs[2] }
+  const plain = { tensor, alpha: 1, beta: 1 }
+  switch (node.op) {
+    case 'MatMul':
+      return tensor.shape.length === 2 ? { ...plain, op: 'MatMul', out: columns, in: rows, transposed: true } : undefined
+    case 'Gemm': {
+      const transposed = int(node, 'transB') === 0
+      if (int(node, 'transA') !== 0 || tensor.shape.length !== 2 || !isVector(bias.bias, transposed ? columns : rows, uses)) return undefined
+      const [out, inputs] = transposed ? [columns, rows] : [rows, columns]
+      return { ...plain, ...bias, op: 'Gemm', out, in: inputs, transposed, alpha: float(node, 'alpha'), beta: float(node, 'beta') }
+    }
+    case 'Conv':
+      if (!isPointwise(node, tensor) || !isVector(bias.bias, rows, uses)) return undefined
+      return { ...plain, ...bias, op: 'Conv', out: rows, in: columns, transposed: false }
+    default:
+      return undefined
+  }
+}
+
+/** Whether a name is left out, or a constant with one number for each output, or one for all. */
+function isVector(name: string | undefined, out: number, { constants }: Uses): boolean {
+  if (name === undefined) return true
+  const tensor = constants.get(name)
+  if (tensor === undefined || tensor.type !== 'float32') return false
+  const size = tensor.shape.at(-1) ?? 1
+  return tensor.shape.slice(0, -1).every((axis) => axis === 1) && (size === out || size === 1)
+}
+
+function isPointwise(node: Node, { shape }: Tensor): boolean {
+  const all = (name: string, value: bigint) => {
+    const attribute = node.attributes.get(name)
+    return attribute === undefined || (attribute.kind === 'ints' && attribute.value.every((each) => each === value))
+  }
+  const pad = node.attributes.get('auto_pad')
+  const unpadded = pad === undefined || (pad.kind === 'string' && pad.value !== 'SAME_UPPER' && pad.value !== 'SAME_LOWER')
+  return (
+    shape.length >= 3 && shape.slice(2).every((size) => size === 1) && unpadded && int(node, 'group', 1) === 1 && all('strides', 1n) && all('pads', 0n)
+  )
+}
+
+function int(node: Node, name: string, usual = 0): number {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'int' ? Number(attribute.value) : usual
+}
+
+function float(node: Node, name: string): number {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'float' ? attribute.value : 1
+}
+
+interface Packed {
+  readonly matrix: PackedRows | PackedTiles
+  readonly sparsity: number
+}
+
+async function pack(product: Product, { leastSparsity, fewestElements }: SiteOptions): Promise<Packed | undefined> {
+  const { tensor, out, in: inputs, transposed, alpha } = product
+  const elements = out * inputs
+  if (elements < fewestElements || elements === 0) return undefined
+  const data = valuesOf('float32', await readAll(tensor.data)) as Float32Array
+  let zeros = 0
+  for (let i = 0; i < data.length; i++) if (data[i] === 0) zeros++
+  const sparsity = zeros / elements
+  if (!(sparsity >= leastSparsity)) return undefined
+  const weight: DenseWeight = { data: alpha === 1 ? data : data.map((value) => value * alpha), out, in: inputs, transposed }
+  return { matrix: chooseFormat(weight), sparsity }
+}
+
+/** The site of a product, with bias and activation where the graph has them right behind it. */
+async function fused(
+  { node, product, weight }: { node: Node; product: Product; weight: Packed },
+  uses: Uses,
+): Promise<Site> {
+  const nodes = [node]
+  let output = node.outputs[0]!
+  let bias = product.bias === undefined ? undefined : await vectorOf(product.bias, product, uses)
+  const added = bias === undefined ? biasAfter(output, product, uses) : undefined
+  if (added !== undefined) {
+    nodes.push(added.node)
+    output = added.node.outputs[0]!
+    bias = await vectorOf(added.name, { ...product, beta: 1 }, uses)
+  }
+  const applied = await activationAfter(output, uses)
+  if (applied !== undefined) {
+    nodes.push(...applied.nodes)
+    output = applied.result
+  }
+  return {
+    id: node.outputs[0]!,
+    op: product.op,
+    nodes,
+    input: node.inputs[0]!,
+    output,
+    weight: node.inputs[1]!,
+    ...weight,
+    ...(bias && { bias }),
+    ...(applied && { activation: applied.activation }),
+  }
+}
+
+/** An Add of a constant vector that alone reads a product's output. */
+function biasAfter(value: string, { op, out }: Product, uses: Uses): { node: Node; name: string } | undefined {
+  const [node, ...others] = uses.consumers.get(value) ?? []
+  if (op === 'Conv' || node === undefined || others.length > 0 || uses.outputs.has(value) || node.op !== 'Add' || node.domain !== '') return undefined
+  const name = node.inputs.find((each) => each !== value)
+  // More axes than the product has would add to its shape: a bias of one axis adds none.
+  const plain = name !== undefined && (uses.constants.get(name)?.shape.length ?? 2) <= 1
+  return plain && isVector(name, out, uses) ? { node, name } : undefined
+}
+
+async function vectorOf(name: string, { out, beta }: Product, { constants }: Uses): Promise<Float32Array> {
+  const tensor = constants.get(name)!
+  const values = valuesOf(tensor.type, await readAll(tensor.data)) as Float32Array
+  return Float32Array.from({ length: out }, (_, i) => beta * (values.length === 1 ? values[0]! : values[i]!))
+}

@@ -1,0 +1,97 @@
+import { madd, type Variant } from './values.js'
+import { type Code, type Definition, define, f32x4, i32, type Local, loopWhile, plus, v128, type Writer } from './wasm.js'
+
+/** Functions of one number that kernels apply to their sums. */
+export type Activation = 'relu' | 'sigmoid' | 'tanh' | 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu'
+
+export const ACTIVATIONS: readonly Activation[] = ['relu', 'sigmoid', 'tanh', 'silu', 'gelu', 'gelu-tanh', 'quick-gelu']
+
+/** f32[count] in place; `count` is rounded up to a multiple of four. */
+export function activationKernel(activation: Activation, variant: Variant): Definition {
+  return define(activation, ['i32', 'i32'], (writer) => {
+    const [address, count] = writer.parameters as [Local, Local]
+    const x = writer.local('v128')
+    const end = writer.local('i32')
+    return [
+      end.set(plus(address.get, i32.shl(count.get, i32.const(2)))),
+      loopWhile(i32.lt(address.get, end.get), [
+        x.set(v128.load(address.get)),
+        v128.store(address.get, valueOf(activation, x, { writer, variant })),
+        address.set(plus(address.get, 16)),
+      ]),
+    ]
+  })
+}
+
+interface Place {
+  readonly writer: Writer
+  readonly variant: Variant
+}
+
+function valueOf(activation: Activation, x: Local, place: Place): Code {
+  const scaled = (factor: number) => f32x4.mul(x.get, f32x4.const(factor))
+  switch (activation) {
+    case 'relu':
+      return f32x4.max(x.get, f32x4.const(0))
+    case 'sigmoid':
+      return sigmoid(x.get, place)
+    case 'tanh':
+      return tanh(x.get, place)
+    case 'silu':
+      return f32x4.mul(x.get, sigmoid(x.get, place))
+    case 'quick-gelu':
+      return f32x4.mul(x.get, sigmoid(scaled(1.702), place))
+    case 'gelu':
+      // x/2 · (1 + erf(x/√2))
+      return f32x4.mul(scaled(0.5), f32x4.add(f32x4.const(1), erf(scaled(Math.SQRT1_2), place)))
+    case 'gelu-tanh': {
+      // x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³)))
+      const cubic = f32x4.add(f32x4.const(1), f32x4.mul(f32x4.const(0.044715), f32x4.mul(x.get, x.get)))
+      return f32x4.mul(scaled(0.5), f32x4.add(f32x4.const(1), tanh(f32x4.mul(scaled(Math.sqrt(2 / Math.PI)), cubic), place)))
+    }
+    default:
+      return activation satisfies never
+  }
+}
+
+/** 1 / (1 + e^−x) = ½ + ½ tanh(x/2) */
+function sigmoid(x: Code, place: Place): Code {
+  const half = f32x4.const(0.5)
+  return f32x4.add(half, f32x4.mul(half, tanh(f32x4.mul(x, half), place)))
+}
+
+// Rational approximations x · P(x²) / Q(x²) within 2e-7, the minimax coefficients of Eigen's generic_fast_tanh_float and of XLA's erf. Beyond the limit the
+// function is ±1.
+
+const tanh = rational({
+  limit: 7.9053111076354980,
+  above: [-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5, 6.37261928875436e-4, 4.89352455891786e-3],
+  below: [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3],
+})
+
+const erf = rational({
+  limit: 4,
+  above: [-2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5, -7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2],
+  below: [-1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3, -1.42647390514189e-2],
+})
+
+/** Coefficients from the highest power down. */
+interface Rational {
+  readonly limit: number
+  readonly above: readonly number[]
+  readonly below: readonly number[]
+}
+
+function rational({ limit, above, below }: Rational): (x: Code, place: Place) => Code {
+  return (code, { writer, variant }) => {
+    const [x, square] = writer.locals('v128', 2) as [Local, Local]
+    const horner = ([first, ...rest]: readonly number[]) =>
+      rest.reduce<Code>((sum, coefficient) => madd(variant, sum, square.get, f32x4.const(coefficient)), f32x4.const(first!))
+    return [
+      // In this order NaN stays NaN.
+      x.set(f32x4.max(f32x4.min(code, f32x4.const(limit)), f32x4.const(-limit))),
+      square.set(f32x4.mul(x.get, x.get)),
+      f32x4.div(f32x4.mul(x.get, horner(above)), horner(below)),
+    ]
+  }
+}

@@ -1,0 +1,85 @@
+import { ACTIVATIONS, activationKernel } from './activations.js'
+import { panelKernel } from './panel-kernel.js'
+import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
+import type { Variant } from './values.js'
+import { slicedKernel, sumLanesKernel, tileVectorKernel } from './vector-kernels.js'
+import { type Definition, define, f32x4, type Local, moduleOf, copy, zero } from './wasm.js'
+
+/** A tile's size, and whether its values are halves. */
+export interface TileKind {
+  readonly rows: number
+  readonly columns: number
+  readonly half: boolean
+}
+
+/** Functions of a module, in the order of their numbers. All parameters are whole numbers, most of them addresses. */
+export interface KernelSet {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly numbers: ReadonlyMap<string, number>
+}
+
+/** Vectors of four samples that a panel may have. */
+export const WIDTHS = [1, 2, 4, 8] as const
+
+/** Whether the engine knows relaxed SIMD: V8 from 11.4 on, Node 22. */
+export function hasRelaxedSimd(): boolean {
+  const probe = define('probe', ['v128'], ({ parameters, local }) => {
+    const [a] = parameters as [Local]
+    return local('v128').set(f32x4.relaxedMadd(a.get, a.get, a.get))
+  })
+  return WebAssembly.validate(moduleOf([probe], 'plain'))
+}
+
+/** The most vectors a panel of this tile can have with all sums, and what is loaded beside them, in registers. */
+export function widestPanel({ rows }: { rows: number }, relaxed: boolean): number {
+  const sums = relaxed || rows > 1 ? 8 : 4
+  return WIDTHS.findLast((vectors) => vectors * rows <= sums) ?? 1
+}
+
+/** Whether one sample has a kernel of its own, and of which kind. */
+export function vectorKindOf({ rows, columns }: { rows: number; columns: number }): 'sliced' | 'tall' | 'wide' | undefined {
+  if (rows === 1 && columns === 1) return 'sliced'
+  if (columns === 1 && rows % 4 === 0) return 'tall'
+  return rows === 1 && columns % 4 === 0 ? 'wide' : undefined
+}
+
+export const panelName = ({ rows, columns, half }: TileKind, vectors: number) =>
+  `panel ${rows}×${columns}${half ? ' half' : ''} ${vectors}`
+export const vectorName = ({ rows, columns, half }: TileKind) => `vector ${rows}×${columns}${half ? ' half' : ''}`
+
+export function kernelSet(kinds: readonly TileKind[], { relaxed, memory }: { relaxed: boolean; memory: 'plain' | 'shared' }): KernelSet {
+  const functions = [
+    define('copy', ['i32', 'i32', 'i32'], ({ parameters: [to, from, bytes] }) => copy(to!.get, from!.get, bytes!.get)),
+    define('zero', ['i32', 'i32'], ({ parameters: [address, bytes] }) => zero(address!.get, bytes!.get)),
+    sumLanesKernel('sumLanes'),
+    ...WIDTHS.flatMap((vectors) => [
+      packKernel(`pack ${vectors}`, vectors),
+      unpackKernel(`unpack ${vectors}`, vectors),
+      packColumnsKernel(`packColumns ${vectors}`, vectors),
+      unpackColumnsKernel(`unpackColumns ${vectors}`, vectors),
+      fillKernel(`fill ${vectors}`, vectors),
+    ]),
+    ...ACTIVATIONS.map((activation) => activationKernel(activation, { relaxed, half: false })),
+    ...kinds.flatMap((kind) => kernelsOf(kind, relaxed)),
+  ]
+  return {
+    bytes: moduleOf(functions, memory),
+    numbers: new Map(functions.map(({ name }, i) => [name, i])),
+  }
+}
+
+function kernelsOf(kind: TileKind, relaxed: boolean): Definition[] {
+  const variant: Variant = { relaxed, half: kind.half }
+  const panels = WIDTHS.filter((vectors) => vectors <= widestPanel(kind, relaxed)).map((vectors) =>
+    panelKernel(panelName(kind, vectors), { ...kind, vectors }, variant),
+  )
+  switch (vectorKindOf(kind)) {
+    case 'sliced':
+      return [...panels, slicedKernel(vectorName(kind), variant)]
+    case 'tall':
+    case 'wide':
+      return [...panels, tileVectorKernel(vectorName(kind), kind, variant)]
+    case undefined:
+      return panels
+  }
+}

@@ -1,0 +1,141 @@
+import { float32ToFloat16 } from '@pare/onnx'
+import type { PackedRows, PackedTiles, StoredValues } from './formats.js'
+
+/** A weight W[out, in] as its file has it: W[o, i] is `data[o · in + i]`, or where it is transposed `data[i · out + o]`. */
+export interface DenseWeight {
+  readonly data: Float32Array
+  readonly out: number
+  readonly in: number
+  readonly transposed: boolean
+}
+
+export interface TileSize {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** Values as f32, or rounded to halves: exact where the model stores halves. */
+export type Precision = 'f32' | 'f16'
+
+/** Reads the weight twice, in the order in which it is stored. */
+export function packRows(weight: DenseWeight, precision: Precision = 'f32'): PackedRows {
+  const { out, in: inputs } = weight
+  const starts = new Uint32Array(out + 1)
+  forEachNonZero(weight, (row) => starts[row + 1]!++)
+  for (let row = 0; row < out; row++) starts[row + 1]! += starts[row]!
+  const columns = inputs <= 65536 ? new Uint16Array(starts[out]!) : new Uint32Array(starts[out]!)
+  const values = new Float32Array(starts[out]!)
+  const next = starts.slice(0, out)
+  forEachNonZero(weight, (row, column, value) => {
+    const at = next[row]!++
+    columns[at] = column
+    values[at] = value
+  })
+  return { kind: 'rows', out, in: inputs, starts, columns, values: stored(values, precision) }
+}
+
+/** Keeps each tile that has an element other than zero. Memory for one bit a tile beside the result. */
+export function packTiles(weight: DenseWeight, { rows, columns }: TileSize, precision: Precision = 'f32'): PackedTiles {
+  const { out, in: inputs } = weight
+  const [bands, across] = [Math.ceil(out / rows), Math.ceil(inputs / columns)]
+  const present = new Uint8Array(bands * across)
+  forEachNonZero(weight, (row, column) => {
+    present[Math.floor(row / rows) * across + Math.floor(column / columns)] = 1
+  })
+  const starts = new Uint32Array(bands + 1)
+  for (let band = 0; band < bands; band++) {
+    let count = 0
+    for (let t = band * across; t < (band + 1) * across; t++) count += present[t]!
+    starts[band + 1] = starts[band]! + count
+  }
+  const numbers = new Uint32Array(present.length)
+  const tiles = starts[bands]!
+  const tileColumns = across <= 65536 ? new Uint16Array(tiles) : new Uint32Array(tiles)
+  for (let t = 0, at = 0; t < present.length; t++) {
+    if (present[t] === 0) continue
+    tileColumns[at] = t % across
+    numbers[t] = at++
+  }
+  const values = new Float32Array(tiles * rows * columns)
+  forEachNonZero(weight, (row, column, value) => {
+    const tile = numbers[Math.floor(row / rows) * across + Math.floor(column / columns)]!
+    values[(tile * rows + (row % rows)) * columns + (column % columns)] = value
+  })
+  return {
+    kind: 'tiles',
+    out,
+    in: inputs,
+    tileRows: rows,
+    tileColumns: columns,
+    starts,
+    columns: tileColumns,
+    values: stored(values, precision),
+  }
+}
+
+/** Tiles of one output as single elements, with their zeros. */
+export function singleElements({ out, in: inputs, tileColumns, starts, columns, values }: PackedTiles): PackedRows {
+  const make = (length: number) => (inputs <= 65536 ? new Uint16Array(length) : new Uint32Array(length))
+  const all = make(values.length)
+  const kept = values instanceof Float32Array ? new Float32Array(values.length) : new Uint16Array(values.length)
+  const rowStarts = new Uint32Array(out + 1)
+  let at = 0
+  for (let row = 0; row < out; row++) {
+    for (let t = starts[row]!; t < starts[row + 1]!; t++)
+      for (let c = 0, column = columns[t]! * tileColumns; c < tileColumns && column < inputs; c++, column++) {
+        all[at] = column
+        kept[at++] = values[t * tileColumns + c]!
+      }
+    rowStarts[row + 1] = at
+  }
+  return { kind: 'rows', out, in: inputs, starts: rowStarts, columns: all.subarray(0, at), values: kept.subarray(0, at) }
+}
+
+/** In the order of storage. NaN counts as an element. */
+function forEachNonZero(
+  { data, out, in: inputs, transposed }: DenseWeight,
+  use: (row: number, column: number, value: number) => void,
+): void {
+  const [outer, inner] = transposed ? [inputs, out] : [out, inputs]
+  for (let a = 0, at = 0; a < outer; a++)
+    for (let b = 0; b < inner; b++, at++) {
+      const value = data[at]!
+      if (value !== 0) transposed ? use(b, a, value) : use(a, b, value)
+    }
+}
+
+function stored(values: Float32Array, precision: Precision): StoredValues {
+  return precision === 'f16' ? float32ToFloat16(values) : values
+}
+
+/** Share of the elements of stored tiles that must not be zero for tiles to pay: they are about 1.2 times as fast for an element, and take less memory. */
+const FULL = 0.8
+const TILES: readonly TileSize[] = [
+  { rows: 4, columns: 1 },
+  { rows: 1, columns: 4 },
+]
+
+/** Tiles of four outputs or four inputs where the zeros lie in such, else single elements. Larger tiles along an axis consist of these. */
+export function chooseFormat(weight: DenseWeight, precision: Precision = 'f32'): PackedRows | PackedTiles {
+  const rows = packRows(weight, precision)
+  const entries = rows.values.length
+  for (const size of entries === 0 ? [] : TILES) {
+    if (entries >= FULL * size.rows * size.columns * countTiles(rows, size)) return packTiles(weight, size, precision)
+  }
+  return rows
+}
+
+function countTiles({ out, in: inputs, starts, columns }: PackedRows, size: TileSize): number {
+  const seen = new Int32Array(Math.ceil(inputs / size.columns)).fill(-1)
+  let count = 0
+  for (let row = 0; row < out; row++) {
+    const band = Math.floor(row / size.rows)
+    for (let t = starts[row]!; t < starts[row + 1]!; t++) {
+      const tile = Math.floor(columns[t]! / size.columns)
+      if (seen[tile] === band) continue
+      seen[tile] = band
+      count++
+    }
+  }
+  return count
+}

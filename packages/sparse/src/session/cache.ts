@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import type { Plan } from './plan.js'
+
+/** Plans of earlier sessions: one file for a model on a machine. */
+export interface Cache {
+  find(shapes: string): Plan | undefined
+  keep(plan: Plan): Promise<void>
+}
+
+export interface CacheKey {
+  /** SHA-256 of the model. */
+  readonly model: string
+  readonly threads: number
+  readonly onnxruntime: string
+  /** What else changes which way is faster. */
+  readonly settings: string
+}
+
+const VERSION = 1
+
+/** What a cached plan says is trusted as a choice between two ways that give the same results. A file that cannot be read counts as none. */
+export async function openCache(folder: string, key: CacheKey): Promise<Cache> {
+  const [cpu] = cpus()
+  const machine = [cpu?.model, cpus().length, process.arch, process.platform, process.version]
+  const name = createHash('sha256')
+    .update(JSON.stringify([VERSION, key, machine]))
+    .digest('hex')
+  const path = join(folder, `${name.slice(0, 32)}.json`)
+  const plans = new Map<string, Plan>((await readPlans(path)).map((plan) => [plan.shapes, plan]))
+  return {
+    find: (shapes) => plans.get(shapes),
+    async keep(plan) {
+      plans.set(plan.shapes, plan)
+      await mkdir(folder, { recursive: true })
+      const temporary = `${path}.${process.pid}`
+      await writeFile(temporary, JSON.stringify([...plans.values()], null, 1))
+      await rename(temporary, path)
+    },
+  }
+}
+
+async function readPlans(path: string): Promise<Plan[]> {
+  try {
+    const plans: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return Array.isArray(plans) && plans.every(isPlan) ? plans : []
+  } catch {
+    return []
+  }
+}
+
+function isPlan(plan: unknown): plan is Plan {
+  const { kind, shapes, sparse, layers } = plan as Plan
+  return (kind === 'sparse' || kind === 'dense') && typeof shapes === 'string' && Array.isArray(sparse) && Array.isArray(layers)
+}

@@ -1,0 +1,34 @@
+/** What a session does with inputs of one size, and why. */
+export interface Plan {
+  readonly kind: 'sparse' | 'dense'
+  /** A sentence. */
+  readonly reason: string
+  /** Shapes of the inputs, each size rounded up to a power of two: 'input_ids 1×128'. */
+  readonly shapes: string
+  /** Ids of the products that run sparse; none where the plan is dense. */
+  readonly sparse: readonly string[]
+  readonly layers: readonly LayerPlan[]
+  /** Milliseconds of a run of all of the model, medians of runs in turn. Undefined where it was not measured. */
+  readonly denseMs?: number
+  readonly sparseMs?: number
+  /** Sessions of ONNX Runtime that the sparse run consists of. */
+  readonly segments?: number
+}
+
+/** A product with a sparse weight, by itself: without handing over between the run times. */
+export interface LayerPlan {
+  /** Name of the product's output. */
+  readonly id: string
+  readonly weight: string
+  readonly op: string
+  readonly out: number
+  readonly in: number
+  readonly sparsity: number
+  /** 'rows', or 'tiles 4×1'. */
+  readonly format: string
+  readonly samples: number
+  /** Medians, in microseconds. */
+  readonly denseUs: number
+  readonly sparseUs: number
+  readonly chosen: 'sparse' | 'dense'
+}

@@ -1,0 +1,125 @@
+import { editGraph, editModel, makeTensor, modelBytes, parseText } from '@pare/onnx'
+import type * as Ort from 'onnxruntime-node'
+import type { Site } from '../graph/sites.js'
+import { gainUs, inTurn, OF_LAYER, OF_SESSION, pays, type Both } from './measure.js'
+import type { LayerPlan, Plan } from './plan.js'
+import type { Feeds, Parts, Split } from './split.js'
+
+export interface Planning {
+  readonly parts: Parts
+  readonly sites: readonly Site[]
+  readonly dense: Ort.InferenceSession
+  /** The split for these sites, made once for each set. */
+  readonly splitFor: (ids: readonly string[]) => Promise<Split>
+}
+
+/**
+ * Which products to run sparse for inputs like these: each is timed by itself, dense and sparse, then the whole model both ways. Where handing over between the
+ * run times costs more than the products gain, those that gain least go back to ONNX Runtime, and where nothing pays, all do. Takes a second or two.
+ */
+export async function makePlan({ parts, sites, dense, splitFor }: Planning, feeds: Feeds, shapes: string): Promise<Plan> {
+  const all = sites.map(({ id }) => id)
+  const split = await splitFor(all)
+  const samples = new Map<Site, number>()
+  await split.run(feeds, (site, count) => void samples.set(site, count))
+  const layers = await timeLayers(parts, samples)
+  const faster = layers.filter((layer) => gainUs(layer) > 0)
+  const none = { shapes, layers: layers.map((layer) => ({ ...layer, chosen: 'dense' as const })), sparse: [], kind: 'dense' as const }
+  if (faster.length === 0) return { ...none, reason: 'no product is faster sparse than dense.' }
+
+  const tried = [await trySparse(faster)]
+  // What handing over costs a product, on average, beyond what was gained.
+  const { both, chosen } = tried[0]!
+  const expected = chosen.reduce((sum, layer) => sum + gainUs(layer), 0)
+  const overhead = Math.max(0, expected - 1000 * (both.first - both.second)) / chosen.length
+  const worthwhile = faster.filter((layer) => gainUs(layer) > 1.2 * overhead)
+  if (worthwhile.length > 0 && worthwhile.length < faster.length) tried.push(await trySparse(worthwhile))
+  const best = tried.reduce((a, b) => (b.both.ratio > a.both.ratio ? b : a))
+  const measured = { denseMs: best.both.first, sparseMs: best.both.second, segments: best.segments }
+  if (!pays(best.both)) {
+    const reason = `handing over between the run times costs more than the products gain: ${best.both.ratio.toFixed(2)}× as fast as dense at best.`
+    return { ...none, ...measured, reason }
+  }
+  const sparse = best.chosen.map(({ id }) => id)
+  return {
+    kind: 'sparse',
+    reason: `${best.both.ratio.toFixed(2)}× as fast as dense.`,
+    shapes,
+    sparse,
+    layers: layers.map((layer) => ({ ...layer, chosen: sparse.includes(layer.id) ? 'sparse' : 'dense' })),
+    ...measured,
+  }
+
+  async function trySparse(chosen: readonly LayerPlan[]): Promise<{ chosen: readonly LayerPlan[]; both: Both; segments: number }> {
+    const candidate = await splitFor(chosen.map(({ id }) => id))
+    const both = await inTurn(
+      () => dense.run(feeds),
+      () => candidate.run(feeds),
+      OF_SESSION,
+    )
+    return { chosen, both, segments: candidate.segments }
+  }
+}
+
+export const formatOf = ({ matrix }: Site) =>
+  matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`
+
+type Times = Pick<LayerPlan, 'denseUs' | 'sparseUs'>
+
+/** Layers of the same size and format with about equally many zeros are timed once. */
+async function timeLayers(parts: Parts, samples: ReadonlyMap<Site, number>): Promise<LayerPlan[]> {
+  const sessions = new Map<string, Ort.InferenceSession>()
+  const times = new Map<string, Times>()
+  try {
+    const layers: LayerPlan[] = []
+    for (const [site, count] of samples) {
+      const { out, in: inputs } = site.matrix
+      const size = `${inputs} ${out}`
+      const alike = [size, count, formatOf(site), Math.round(50 * site.sparsity), site.activation].join()
+      if (!sessions.has(size)) sessions.set(size, await denseProduct(parts, inputs, out))
+      if (!times.has(alike)) times.set(alike, await timeLayer(parts, site, { count, session: sessions.get(size)! }))
+      layers.push({ ...describe(site), samples: count, ...times.get(alike)!, chosen: 'dense' })
+    }
+    return layers
+  } finally {
+    for (const session of sessions.values()) await session.release()
+  }
+}
+
+const describe = (site: Site) => ({
+  id: site.id,
+  weight: site.weight,
+  op: site.op,
+  out: site.matrix.out,
+  in: site.matrix.in,
+  sparsity: site.sparsity,
+  format: formatOf(site),
+})
+
+/** A dense product of the same size: its time does not depend on the numbers. */
+async function denseProduct({ createSession }: Parts, inputs: number, out: number): Promise<Ort.InferenceSession> {
+  const model = parseText(`g (float[M, ${inputs}] x) => (float[M, ${out}] y) <float[1] w = {0}> { y = MatMul(x, w) }`)
+  const values = new Float32Array(inputs * out).map((_, i) => ((i * 7919) % 1013) / 1013 - 0.5)
+  const weight = makeTensor({ name: 'w', type: 'float32', shape: [inputs, out], values })
+  return createSession(await modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) })))
+}
+
+async function timeLayer(
+  { ort, engine, buffers, productOf }: Parts,
+  site: Site,
+  { count, session }: { count: number; session: Ort.InferenceSession },
+): Promise<Times> {
+  const product = productOf(site)
+  const [x, y] = [buffers.take(4 * count * product.in), buffers.take(4 * count * product.out)]
+  const values = new Float32Array(count * product.in).map((_, i) => ((i * 104729) % 1009) / 1009 - 0.5)
+  engine.memory.floats(x.address, values.length).set(values)
+  const feeds = { x: new ort.Tensor('float32', values, [count, product.in]) }
+  const both = await inTurn(
+    () => session.run(feeds),
+    () => product.run(x.address, y.address, count),
+    OF_LAYER,
+  )
+  buffers.giveBack(x)
+  buffers.giveBack(y)
+  return { denseUs: 1000 * both.first, sparseUs: 1000 * both.second }
+}

@@ -1,0 +1,47 @@
+import { editGraph, editModel, elementCount, type Model, makeValueInfo, modelBytes, type ValueInfo } from '@pare/onnx'
+import type * as Ort from 'onnxruntime-node'
+
+/** Constants with more elements become inputs while types are asked for: ONNX Runtime need not load them. */
+const FEW = 4096
+
+/**
+ * Types and shapes of values of the main graph as ONNX Runtime infers them: in a session of a model that has them as outputs, and its large weights as inputs.
+ */
+export async function inferValues(
+  ort: typeof Ort,
+  model: Model,
+  names: readonly string[],
+): Promise<(name: string) => ValueInfo> {
+  const { graph } = model
+  const known = new Map([...graph.inputs, ...graph.outputs].map((info) => [info.name, info]))
+  const unknown = names.filter((name) => !known.has(name))
+  if (unknown.length > 0) {
+    const large = graph.initializers.filter(({ type, shape }) => type === 'float32' && elementCount(shape) > FEW)
+    const asked = editModel(model, {
+      graph: editGraph(graph, {
+        inputs: [...graph.inputs, ...large.map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))],
+        initializers: graph.initializers.filter((tensor) => !large.includes(tensor)),
+        outputs: unknown.map((name) => makeValueInfo({ name })),
+      }),
+    })
+    const session = await ort.InferenceSession.create(await modelBytes(asked), {
+      graphOptimizationLevel: 'disabled',
+      executionProviders: ['cpu'],
+      intraOpNumThreads: 1,
+      logSeverityLevel: 3,
+    })
+    for (const meta of session.outputMetadata) {
+      if (!meta.isTensor) continue
+      const shape = meta.shape.map((size) => (size === '' || (typeof size === 'number' && size < 0) ? undefined : size))
+      // Without shape information ONNX Runtime reports no axes, which would mean a number.
+      const stated = shape.length > 0 ? { shape } : {}
+      known.set(meta.name, makeValueInfo({ name: meta.name, type: meta.type as never, ...stated }))
+    }
+    await session.release()
+  }
+  return (name) => {
+    const info = known.get(name)
+    if (info === undefined) throw new RangeError(`value '${name}' has no type that can cross between run times`)
+    return info
+  }
+}
