@@ -1,7 +1,7 @@
 import { type CalibrationFacts, makePlan, type Planned, type PruneStep } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { openCalibration } from './calibrate.js'
-import type { CalibrationSource } from './calibration.js'
+import { type CalibrationSource, looksAtGradients } from './calibration.js'
 import { type DeviceFacts, onDevice } from './device.js'
 import { gradientsFor } from './gradients.js'
 import type { ModelHashes } from './hash-model.js'
@@ -47,6 +47,11 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   )
   const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
   const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
-  const warnings = [...told, ...emptiedLayers(planned.steps)]
+  const { training, recover } = decision
+  const idle = training !== undefined && recover?.retrain === undefined && !steps.some(looksAtGradients)
+  const untrained = idle
+    ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
+    : []
+  const warnings = [...told, ...untrained, ...emptiedLayers(planned.steps)]
   return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
 }

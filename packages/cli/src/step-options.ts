@@ -42,7 +42,7 @@ export async function readJob(
   const calibration = await readCalibration(undefined, { place: '' }, source)
   const training = await readTraining(undefined, { place: '', loss }, source)
   if (problems.length === 0) problems.push(...calibrationProblems(steps, { calibration, training: training ?? train }, () => ''))
-  problems.push(...scheduleProblems(steps, schedule, () => ''))
+  problems.push(...scheduleProblems(steps, { schedule, isMeasured: calibration?.statistics !== undefined, at: () => '' }))
   const retrain = retrainOverridesOf(options)
   const recover = recoverOf(options.recover, { isPreset: options.preset !== undefined, data: calibration, overrides: retrain })
   if (calibration !== undefined || calibrate === undefined)

@@ -159,7 +159,9 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const there = { calibration, training: training ?? settings.train ?? overrides.train }
   if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
     problems.push(...calibrationProblems(steps, there, stepPlace))
-  problems.push(...scheduleProblems(steps, settings.schedule, stepPlace))
+  problems.push(
+    ...scheduleProblems(steps, { schedule: settings.schedule, isMeasured: calibration?.statistics !== undefined, at: stepPlace }),
+  )
   const { retrain } = overrides
   const recover = recoverOf(settings.recover, {
     ...{ isPreset: 'preset' in settings.prune, data: calibration },

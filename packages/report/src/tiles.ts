@@ -3,6 +3,7 @@ import { amount, change, figure, percent, size } from './figures.js'
 import { equationOf, proofText, type Removal, removalsOf, removalText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { demands, dropText } from './statement.js'
+import { boughtText } from './training.js'
 
 /** The numbers of a model that a reader looks for first: each a label, a value, and a note to judge it by. */
 export function tiles(model: ModelResult): Markup {
@@ -16,6 +17,7 @@ ${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ??
 ${sizeTile(model)}
 ${zippedTile(model)}
 ${weightsTile(model)}
+${recoveryTile(model)}
 ${proofTile(model)}
 </dl>`
 }
@@ -72,6 +74,14 @@ function weightsTile({ parameters, sparsity }: ModelResult): Markup | undefined 
   if (!parameters || !sparsity) return undefined
   const { after, nonzero } = parameters
   return tile('weights not zero', amount(nonzero), `of ${amount(after)}, ${change(after, nonzero) ?? ''}`)
+}
+
+/** What recovery bought: the metric before and after it. */
+function recoveryTile(model: ModelResult): Markup | undefined {
+  const { metric, unrecovered, pruned } = model
+  if (boughtText(model) === undefined) return undefined
+  const value = html`${figure(unrecovered!.metrics[metric!]!)} <i>→</i> ${figure(pruned!.metrics[metric!]!)}`
+  return tile(`${metric}, pruned`, value, 'before and after recovery')
 }
 
 function proofTile(model: ModelResult): Markup | undefined {
