@@ -34,7 +34,7 @@ describe('fused products', () => {
     },
     FusedGemm: (draw) =>
       fused({
-        nodes: `y = com.microsoft.FusedGemm<transB = 1, activation = "${pick(draw, 'Relu', 'LeakyRelu', 'Tanh', 'Sigmoid')}"${pick(draw, '', ', alpha = 0.5')}>(a, b${pick(draw, '', ', c')})`,
+        nodes: `y = com.microsoft.FusedGemm<transB = 1, activation = ${pick(draw, '"Relu"', '"LeakyRelu", activation_alpha = 0.3', '"Tanh"', '"Sigmoid"')}${pick(draw, '', ', alpha = 0.5')}>(a, b${pick(draw, '', ', c')})`,
         inputs: { a: ['N', 3], b: [4, 3], c: [4] },
       }),
     FusedConv: (draw) =>
@@ -266,7 +266,10 @@ describe('what is not taken apart', () => {
       'y = com.microsoft.FusedGemm<activation = "Nonsense">(x, w)',
       /'y' \(FusedGemm\) has no gradient: its activation 'Nonsense' has no rule/,
     ],
-    ['s = Unsqueeze(x, zero) v = Unsqueeze(w, zero) y, h = GRU<hidden_size = 4>(s, v, v)', /'y' \(GRU\) has no gradient: recurrent layers do not give/],
+    [
+      's = Unsqueeze(x, zero) v = Unsqueeze(w, zero) y, h = GRU<hidden_size = 4>(s, v, v)',
+      /'y' \(GRU\) has no gradient: recurrent layers do not give/,
+    ],
     ['y = MatMulInteger(x, w)', /'y' \(MatMulInteger\) has no gradient: it computes with quantised numbers/],
   ])('says why: %s', async (nodes, reason) => {
     const model = of(`${nodes} z = ReduceSum<keepdims = 0>(y)`)
