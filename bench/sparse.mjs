@@ -1,9 +1,10 @@
 // Sparse products against ONNX Runtime's dense ones, interleaved in one process: bench/README.md, "Sparse against dense".
+
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { editGraph, editModel, makeTensor, modelBytes, parseText } from '../packages/onnx/dist/index.js'
 import { openEngine } from '../packages/sparse/dist/engine/engine.js'
 import { packRows, packTiles } from '../packages/sparse/dist/pack.js'
-import { createRequire } from 'node:module'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node')
 const args = process.argv.slice(2)
@@ -16,7 +17,9 @@ const FORMATS = {
   '4×1': { rows: 4, columns: 1 },
 }
 const threads = numbers('threads', '1,2').filter((count) => count <= availableParallelism())
-const sizes = option('sizes', '4096x4096').split(',').map((size) => size.split('x').map(Number))
+const sizes = option('sizes', '4096x4096')
+  .split(',')
+  .map((size) => size.split('x').map(Number))
 const samples = numbers('samples', '1,128')
 const sparsities = numbers('sparsity', '0.5,0.8,0.9,0.95')
 const formats = option('formats', 'rows,1×4,4×1').split(',')
@@ -71,7 +74,7 @@ async function interleaved(first, second) {
       if (i >= 5) times[which].push(performance.now() - start)
     }
   }
-  return times.map((each) => each.sort((p, q) => p - q)[process.env.MIN ? 0 : Math.floor(each.length / 2)])
+  return times.map((each) => each.sort((p, q) => p - q)[Math.floor(each.length / 2)])
 }
 
 function randomWeight(out, inputs, sparsity, { rows, columns }) {

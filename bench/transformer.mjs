@@ -3,7 +3,12 @@ import { parseText } from '../packages/onnx/dist/index.js'
 
 /** A model with inputs `ids` i64[batch, seq] and output `y` f32[batch, seq, width]. */
 export function transformer({ width, layers, sparsity, vocabulary = 512, heads = width / 64, hidden = 4 * width }) {
-  const values = { table: random(vocabulary * width, 0, 0), ones: new Float32Array(width).fill(1), zeros: new Float32Array(width), zeros4: new Float32Array(hidden) }
+  const values = {
+    table: random(vocabulary * width, 0, 0),
+    ones: new Float32Array(width).fill(1),
+    zeros: new Float32Array(width),
+    zeros4: new Float32Array(hidden),
+  }
   const declared = [
     `float[${vocabulary}, ${width}] table, float[${width}] ones, float[${width}] zeros, float[${hidden}] zeros4`,
     `int64[4] split = {0, 0, ${heads}, 64}, int64[3] merge = {0, 0, ${width}}, float scale = {0.125}`,

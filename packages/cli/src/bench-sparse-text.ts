@@ -18,8 +18,15 @@ function renderCase({ threads, batch, sparse }: LatencyCase): string {
   const { plan } = sparse!
   const title = `${threads} ${threads === 1 ? 'thread' : 'threads'}, batch ${batch}: ${plan.kind}; ${plan.reason}`
   const head = ['layers', 'inputs × outputs', 'zeros', 'format', 'samples', 'dense', 'sparse', 'runs']
-  return `${title}\n${renderTable(head, alike(plan.layers).map(rowOf))}`
+  const groups = alike(plan.layers).sort((a, b) => timeOf(b) - timeOf(a))
+  const more =
+    groups.length > MOST_ROWS ? `\nand ${groups.length - MOST_ROWS} kinds of layers that take less time; --json has all.` : ''
+  return `${title}\n${renderTable(head, groups.slice(0, MOST_ROWS).map(rowOf))}${more}`
 }
+
+const MOST_ROWS = 12
+
+const timeOf = (layers: readonly Layer[]) => layers.length * layers[0]!.denseUs
 
 /** Layers of one size, format and number of zeros were timed as one. */
 function alike(layers: readonly Layer[]): Layer[][] {
@@ -40,8 +47,12 @@ function rowOf(layers: readonly Layer[]): string[] {
     `${(100 * zeros).toFixed(1)} %`,
     first.format,
     String(first.samples),
-    `${first.denseUs.toPrecision(3)} µs`,
-    `${first.sparseUs.toPrecision(3)} µs`,
+    formatUs(first.denseUs),
+    formatUs(first.sparseUs),
     first.chosen,
   ]
+}
+
+function formatUs(microseconds: number): string {
+  return microseconds < 9995 ? `${Number(microseconds.toPrecision(3))} µs` : `${(microseconds / 1000).toPrecision(3)} ms`
 }

@@ -103,7 +103,9 @@ export async function measureLatency(
     await using pruned = await openSession(runtime, request.pruned, { threads: count, spinning: true })
     checkSameInputs(reference, pruned)
     const trySparse = request.sparse !== 'never' && runtime.provider === 'cpu'
-    await using sparse = trySparse ? await openSparse(runtime, request.pruned, { threads: count, inputs: pruned.inputs }) : undefined
+    await using sparse = trySparse
+      ? await openSparse(runtime, request.pruned, { threads: count, inputs: pruned.inputs })
+      : undefined
     const batches = batchesFor(reference, request.batches)
     for (const [i, batch] of batches.entries()) {
       const share = (done: number) =>
@@ -177,7 +179,8 @@ async function timeAll({ reference, pruned, sparse }: Models, { batch, request, 
     referenceMs: medianOf(ofReference),
     prunedMs: medianOf(ofPruned),
     ...speedOf(ofReference, ofPruned),
-    sparse: plan === undefined ? null : { plan, timed: ofSparse === undefined ? null : sparseTimes(ofReference, ofPruned, ofSparse) },
+    sparse:
+      plan === undefined ? null : { plan, timed: ofSparse === undefined ? null : sparseTimes(ofReference, ofPruned, ofSparse) },
   }
 }
 

@@ -134,7 +134,9 @@ describe('a product', () => {
     // The identity: what comes out is the activation of the samples.
     const weight = { data: Float32Array.of(1), out: 1, in: 1, transposed: false }
     const x = Float32Array.from({ length: 801 }, (_, i) => (i - 400) / 20)
-    const [y, one] = [x.length, 1].map((samples) => run(engines[0]!, { weight, size: SIZES[0]!, half: false, samples, activation }, x))
+    const [y, one] = [x.length, 1].map((samples) =>
+      run(engines[0]!, { weight, size: SIZES[0]!, half: false, samples, activation }, x),
+    )
     expect(one![0]).toBeCloseTo(of(-20), 6)
     for (let i = 0; i < x.length; i++) {
       expect(Math.abs(y![i]! - of(x[i]!)), `${x[i]}`).toBeLessThan(4e-7 * Math.max(1, Math.abs(x[i]!)))

@@ -4,6 +4,7 @@ import type { Activation } from '../kernels/activations.js'
 import { hasRelaxedSimd, kernelSet, type TileKind } from '../kernels/modules.js'
 import { type Memory, openMemory } from './memory.js'
 import { loadProduct, type Product } from './product.js'
+import { loadNorm, type Norm, type RowFunction, runPair } from './rows.js'
 import { startThreads, type Threads } from './threads.js'
 
 export interface EngineOptions {
@@ -21,6 +22,10 @@ export interface Engine extends AsyncDisposable {
   readonly threads: number
   /** Loads a weight. Its kind must be among the engine's. */
   load(matrix: PackedRows | PackedTiles, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): Product
+  /** f32[count] at `y` = that at `a` + or · that at `b`. */
+  pair(op: 'add' | 'mul', y: number, operands: readonly [a: number, b: number], count: number): void
+  /** Loads a normalisation of rows. */
+  loadNorm(norm: Norm): RowFunction
 }
 
 /** What kernels and layouts have in common while an engine is open. */
@@ -52,6 +57,8 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
     memory,
     threads: count,
     load: (matrix, epilogue = {}) => loadProduct(setting, matrix, epilogue),
+    pair: (op, y, operands, count) => runPair(setting, { op, y, operands, count }),
+    loadNorm: (norm) => loadNorm(setting, norm),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   }
 }

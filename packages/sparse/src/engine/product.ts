@@ -1,10 +1,10 @@
 import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
-import { panelName, type TileKind, vectorKindOf, vectorName, widestPanel, WIDTHS } from '../kernels/modules.js'
-import { singleElements } from '../pack.js'
+import { panelName, type TileKind, vectorKindOf, vectorName, WIDTHS, widestPanel } from '../kernels/modules.js'
 import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
+import { singleElements } from '../pack.js'
 import type { Setting } from './engine.js'
 import { type Call, type Item, SCRATCH } from './threads.js'
 
@@ -77,7 +77,7 @@ function panelProduct(weight: Weight): Run {
   const parts = layout.chunks.map((chunk) => ({ ...chunk, ...store(setting, chunk) }))
   const number = (name: string) => numbers.get(name)!
   // Tiles at the edge read inputs that there are not, which must be numbers.
-  const padded = Math.ceil(Math.ceil(inputs / kind.columns) * kind.columns / 4) * 4
+  const padded = Math.ceil((Math.ceil(inputs / kind.columns) * kind.columns) / 4) * 4
 
   return (x, y, samples, { samples: layout = 'rows', same = false }) => {
     const panels = panelsOf(samples, widest)
@@ -246,7 +246,12 @@ function tileProduct({ setting, matrix, kind, chunks, biasAddress, activation }:
         return [
           ...(tall
             ? [bias(SCRATCH), product, [number('copy'), at, SCRATCH, 4 * rows] as const]
-            : [bias(at), [number('zero'), SCRATCH, 16 * rows] as const, product, [number('sumLanes'), SCRATCH, at, rows] as const]),
+            : [
+                bias(at),
+                [number('zero'), SCRATCH, 16 * rows] as const,
+                product,
+                [number('sumLanes'), SCRATCH, at, rows] as const,
+              ]),
           ...(activation === undefined ? [] : [[number(activation), at, rows] as const]),
         ]
       }),

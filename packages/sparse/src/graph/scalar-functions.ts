@@ -125,7 +125,8 @@ async function computed(
 /** A constant of one element, which must not add axes. */
 async function scalar(name: string, { constants }: Uses): Promise<Numbers | undefined> {
   const tensor = constants.get(name)
-  if (tensor === undefined || tensor.type !== 'float32' || tensor.shape.length > 1 || (tensor.shape[0] ?? 1) !== 1) return undefined
+  if (tensor === undefined || tensor.type !== 'float32' || tensor.shape.length > 1 || (tensor.shape[0] ?? 1) !== 1)
+    return undefined
   const [value] = valuesOf(tensor.type, await readAll(tensor.data))
   return SAMPLES.map(() => Number(value))
 }

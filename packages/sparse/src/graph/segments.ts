@@ -1,9 +1,17 @@
 import { editGraph, editModel, type Model, type Node, type ValueInfo } from '@pare/onnx'
+import type { Between } from './between.js'
 import type { Site } from './sites.js'
 import { namesRead, type Uses, usesOf } from './uses.js'
 
 /** What runs one after another. */
-export type Step = { readonly kind: 'sparse'; readonly site: Site } | DenseStep
+export type Step = OwnStep | DenseStep
+
+/** Ours: a sparse product, or what lies between two. */
+export type OwnStep = { readonly kind: 'sparse'; readonly site: Site } | { readonly kind: 'between'; readonly between: Between }
+
+export const inputsOf = (step: OwnStep): readonly string[] => (step.kind === 'sparse' ? [step.site.input] : step.between.inputs)
+export const outputOf = (step: OwnStep): string => (step.kind === 'sparse' ? step.site.output : step.between.output)
+const nodesOf = (step: OwnStep): readonly Node[] => (step.kind === 'sparse' ? step.site.nodes : step.between.nodes)
 
 /** Nodes that ONNX Runtime runs as one session. */
 export interface DenseStep {
@@ -19,52 +27,50 @@ export interface DenseStep {
  * A model as sparse products and as few dense stretches as their order allows: stretch k has the nodes that k crossings lead to, counted along the way with
  * most, so nothing waits for a stretch it could run beside. Nodes of constants alone stand in every stretch that reads them. Linear in nodes and edges.
  */
-export function stepsOf(model: Model, sites: readonly Site[]): Step[] {
+export function stepsOf(model: Model, own: readonly OwnStep[]): Step[] {
   const { graph } = model
   const uses = usesOf(graph)
-  const siteOf = new Map(sites.flatMap((site) => site.nodes.map((node) => [node, site] as const)))
-  const levels = levelsOf(graph.nodes, { uses, siteOf })
-  const last = Math.max(-1, ...levels.dense.values(), ...levels.sparse.values())
+  const owners = new Map(own.flatMap((step) => nodesOf(step).map((node) => [node, step] as const)))
+  const levels = levelsOf(graph.nodes, { uses, owners })
+  const inOrder = [...levels.own.keys()]
+  const last = Math.max(-1, ...levels.dense.values(), ...levels.own.values())
   const steps: Step[] = []
   for (let level = 0; level <= last; level++) {
     const nodes = withFree(
       graph.nodes.filter((node) => levels.dense.get(node) === level),
       { uses, free: levels.free },
     )
-    if (nodes.length > 0) steps.push(denseStep(nodes, { siteOf, uses, levels }))
-    for (const site of sites) if (levels.sparse.get(site) === level) steps.push({ kind: 'sparse', site })
+    if (nodes.length > 0) steps.push(denseStep(nodes, { owners, uses, levels }))
+    for (const step of inOrder) if (levels.own.get(step) === level) steps.push(step)
   }
   return steps
 }
 
 interface Levels {
   readonly dense: ReadonlyMap<Node, number>
-  readonly sparse: ReadonlyMap<Site, number>
+  /** In the order in which the graph has their results. */
+  readonly own: ReadonlyMap<OwnStep, number>
   /** Nodes that depend on constants alone. */
   readonly free: ReadonlySet<Node>
 }
 
-function levelsOf(
-  nodes: readonly Node[],
-  { uses, siteOf }: { uses: Uses; siteOf: ReadonlyMap<Node, Site> },
-): Levels {
+function levelsOf(nodes: readonly Node[], { uses, owners }: { uses: Uses; owners: ReadonlyMap<Node, OwnStep> }): Levels {
   const dense = new Map<Node, number>()
-  const sparse = new Map<Site, number>()
+  const own = new Map<OwnStep, number>()
   const free = new Set<Node>()
-  /** The stretch after which a value is there, seen from a stretch. */
-  const readyFor = (name: string): number => {
+  /** The stretch in or after which a value is there: ours can go on in the same, ONNX Runtime in the next. */
+  const readyFor = (name: string, reader: 'ours' | 'dense'): number => {
     const producer = uses.producers.get(name)
     if (producer === undefined) return 0
-    const site = siteOf.get(producer)
-    return site === undefined ? (dense.get(producer) ?? 0) : sparse.get(site)! + 1
+    const owner = owners.get(producer)
+    return owner === undefined ? (dense.get(producer) ?? 0) : own.get(owner)! + (reader === 'ours' ? 0 : 1)
   }
   for (const node of nodes) {
-    const site = siteOf.get(node)
-    if (site !== undefined) {
-      // What a sparse product reads from another is ready in its own stretch.
-      const producer = uses.producers.get(site.input)
-      const before = producer === undefined ? undefined : siteOf.get(producer)
-      sparse.set(site, before === undefined ? readyFor(site.input) : sparse.get(before)!)
+    const owner = owners.get(node)
+    if (owner !== undefined) {
+      // Where the node stands that makes the result, all that the step reads is there.
+      if (node.outputs.includes(outputOf(owner)))
+        own.set(owner, Math.max(...inputsOf(owner).map((name) => readyFor(name, 'ours'))))
       continue
     }
     const reads = uses.readsOf(node).filter((name) => !uses.constants.has(name))
@@ -74,9 +80,9 @@ function levelsOf(
       return producer !== undefined && free.has(producer)
     })
     if (fromConstants && !isOutput && !RANDOM.test(node.op)) free.add(node)
-    else dense.set(node, Math.max(0, ...reads.map(readyFor)))
+    else dense.set(node, Math.max(0, ...reads.map((name) => readyFor(name, 'dense'))))
   }
-  return { dense, sparse, free }
+  return { dense, own, free }
 }
 
 /** Twice is not the same twice. */
@@ -96,15 +102,15 @@ function withFree(nodes: readonly Node[], { uses, free }: { uses: Uses; free: Re
 
 function denseStep(
   nodes: readonly Node[],
-  { siteOf, uses, levels }: { siteOf: ReadonlyMap<Node, Site>; uses: Uses; levels: Levels },
+  { owners, uses, levels }: { owners: ReadonlyMap<Node, OwnStep>; uses: Uses; levels: Levels },
 ): DenseStep {
   const own = new Set(nodes)
   const made = new Set(nodes.flatMap((node) => node.outputs).filter((name) => name !== ''))
   const inputs = new Set(nodes.flatMap((node) => uses.readsOf(node)).filter((name) => !made.has(name) && isDynamic(name)))
   const readElsewhere = (name: string) =>
     (uses.consumers.get(name) ?? []).some((node) => {
-      const site = siteOf.get(node)
-      return site === undefined ? !own.has(node) && !levels.free.has(node) : site.input === name
+      const owner = owners.get(node)
+      return owner === undefined ? !own.has(node) && !levels.free.has(node) : inputsOf(owner).includes(name)
     })
   const outputs = [...made].filter((name) => {
     const producer = uses.producers.get(name)!
@@ -119,7 +125,7 @@ function denseStep(
   }
 }
 
-/** The model of a stretch. `infoOf` has types and shapes of the values that it reads. */
+/** The model of a stretch. `infoOf` has types and shapes of the values that it reads and gives. */
 export function modelOfStep(model: Model, { nodes, inputs, outputs }: DenseStep, infoOf: (name: string) => ValueInfo): Model {
   const read = new Set(nodes.flatMap((node) => [...namesRead(node)]))
   const { graph } = model

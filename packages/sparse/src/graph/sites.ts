@@ -61,7 +61,8 @@ interface Product {
 /** The product that a node is; undefined where it is none, or not with a constant matrix. */
 function productOf(node: Node, uses: Uses): Product | undefined {
   const tensor = uses.constants.get(node.inputs[1] ?? '')
-  if (node.domain !== '' || tensor === undefined || tensor.type !== 'float32' || uses.constants.has(node.inputs[0]!)) return undefined
+  if (node.domain !== '' || tensor === undefined || tensor.type !== 'float32' || uses.constants.has(node.inputs[0]!))
+    return undefined
   const [rows = 0, columns = 0] = tensor.shape
   const bias = node.inputs[2] === undefined || node.inputs[2] === '' ? {} : { bias: node.inputs[2] }
   const plain = { tensor, alpha: 1, beta: 1 }
@@ -70,9 +71,19 @@ function productOf(node: Node, uses: Uses): Product | undefined {
       return tensor.shape.length === 2 ? { ...plain, op: 'MatMul', out: columns, in: rows, transposed: true } : undefined
     case 'Gemm': {
       const transposed = int(node, 'transB') === 0
-      if (int(node, 'transA') !== 0 || tensor.shape.length !== 2 || !isVector(bias.bias, transposed ? columns : rows, uses)) return undefined
+      if (int(node, 'transA') !== 0 || tensor.shape.length !== 2 || !isVector(bias.bias, transposed ? columns : rows, uses))
+        return undefined
       const [out, inputs] = transposed ? [columns, rows] : [rows, columns]
-      return { ...plain, ...bias, op: 'Gemm', out, in: inputs, transposed, alpha: float(node, 'alpha'), beta: float(node, 'beta') }
+      return {
+        ...plain,
+        ...bias,
+        op: 'Gemm',
+        out,
+        in: inputs,
+        transposed,
+        alpha: float(node, 'alpha'),
+        beta: float(node, 'beta'),
+      }
     }
     case 'Conv':
       if (!isPointwise(node, tensor) || !isVector(bias.bias, rows, uses)) return undefined
@@ -99,7 +110,12 @@ function isPointwise(node: Node, { shape }: Tensor): boolean {
   const pad = node.attributes.get('auto_pad')
   const unpadded = pad === undefined || (pad.kind === 'string' && pad.value !== 'SAME_UPPER' && pad.value !== 'SAME_LOWER')
   return (
-    shape.length >= 3 && shape.slice(2).every((size) => size === 1) && unpadded && int(node, 'group', 1) === 1 && all('strides', 1n) && all('pads', 0n)
+    shape.length >= 3 &&
+    shape.slice(2).every((size) => size === 1) &&
+    unpadded &&
+    int(node, 'group', 1) === 1 &&
+    all('strides', 1n) &&
+    all('pads', 0n)
   )
 }
 
@@ -132,10 +148,7 @@ async function pack(product: Product, { leastSparsity, fewestElements }: SiteOpt
 }
 
 /** The site of a product, with bias and activation where the graph has them right behind it. */
-async function fused(
-  { node, product, weight }: { node: Node; product: Product; weight: Packed },
-  uses: Uses,
-): Promise<Site> {
+async function fused({ node, product, weight }: { node: Node; product: Product; weight: Packed }, uses: Uses): Promise<Site> {
   const nodes = [node]
   let output = node.outputs[0]!
   let bias = product.bias === undefined ? undefined : await vectorOf(product.bias, product, uses)
@@ -166,7 +179,15 @@ async function fused(
 /** An Add of a constant vector that alone reads a product's output. */
 function biasAfter(value: string, { op, out }: Product, uses: Uses): { node: Node; name: string } | undefined {
   const [node, ...others] = uses.consumers.get(value) ?? []
-  if (op === 'Conv' || node === undefined || others.length > 0 || uses.outputs.has(value) || node.op !== 'Add' || node.domain !== '') return undefined
+  if (
+    op === 'Conv' ||
+    node === undefined ||
+    others.length > 0 ||
+    uses.outputs.has(value) ||
+    node.op !== 'Add' ||
+    node.domain !== ''
+  )
+    return undefined
   const name = node.inputs.find((each) => each !== value)
   // More axes than the product has would add to its shape: a bias of one axis adds none.
   const plain = name !== undefined && (uses.constants.get(name)?.shape.length ?? 2) <= 1

@@ -16,7 +16,7 @@ export function activationKernel(activation: Activation, variant: Variant): Defi
       end.set(plus(address.get, i32.shl(count.get, i32.const(2)))),
       loopWhile(i32.lt(address.get, end.get), [
         x.set(v128.load(address.get)),
-        v128.store(address.get, valueOf(activation, x, { writer, variant })),
+        v128.store(address.get, resultOf(activation, x, { writer, variant })),
         address.set(plus(address.get, 16)),
       ]),
     ]
@@ -28,7 +28,7 @@ interface Place {
   readonly variant: Variant
 }
 
-function valueOf(activation: Activation, x: Local, place: Place): Code {
+function resultOf(activation: Activation, x: Local, place: Place): Code {
   const scaled = (factor: number) => f32x4.mul(x.get, f32x4.const(factor))
   switch (activation) {
     case 'relu':
@@ -64,14 +64,20 @@ function sigmoid(x: Code, place: Place): Code {
 // function is ±1.
 
 const tanh = rational({
-  limit: 7.9053111076354980,
-  above: [-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5, 6.37261928875436e-4, 4.89352455891786e-3],
+  limit: 7.905311107635498,
+  above: [
+    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
+    6.37261928875436e-4, 4.89352455891786e-3,
+  ],
   below: [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3],
 })
 
 const erf = rational({
   limit: 4,
-  above: [-2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5, -7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2],
+  above: [
+    -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5, -7.34990630326855e-4,
+    -2.95459980854025e-3, -1.60960333262415e-2,
+  ],
   below: [-1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3, -1.42647390514189e-2],
 })
 

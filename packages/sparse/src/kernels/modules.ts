@@ -1,9 +1,10 @@
 import { ACTIVATIONS, activationKernel } from './activations.js'
 import { panelKernel } from './panel-kernel.js'
+import { normKernel, pairKernel } from './row-kernels.js'
 import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
 import type { Variant } from './values.js'
 import { slicedKernel, sumLanesKernel, tileVectorKernel } from './vector-kernels.js'
-import { type Definition, define, f32x4, type Local, moduleOf, copy, zero } from './wasm.js'
+import { copy, type Definition, define, f32x4, type Local, moduleOf, zero } from './wasm.js'
 
 /** A tile's size, and whether its values are halves. */
 export interface TileKind {
@@ -47,11 +48,18 @@ export const panelName = ({ rows, columns, half }: TileKind, vectors: number) =>
   `panel ${rows}×${columns}${half ? ' half' : ''} ${vectors}`
 export const vectorName = ({ rows, columns, half }: TileKind) => `vector ${rows}×${columns}${half ? ' half' : ''}`
 
-export function kernelSet(kinds: readonly TileKind[], { relaxed, memory }: { relaxed: boolean; memory: 'plain' | 'shared' }): KernelSet {
+export function kernelSet(
+  kinds: readonly TileKind[],
+  { relaxed, memory }: { relaxed: boolean; memory: 'plain' | 'shared' },
+): KernelSet {
   const functions = [
     define('copy', ['i32', 'i32', 'i32'], ({ parameters: [to, from, bytes] }) => copy(to!.get, from!.get, bytes!.get)),
     define('zero', ['i32', 'i32'], ({ parameters: [address, bytes] }) => zero(address!.get, bytes!.get)),
     sumLanesKernel('sumLanes'),
+    pairKernel('add'),
+    pairKernel('mul'),
+    normKernel('layer', 'layer'),
+    normKernel('rms', 'rms'),
     ...WIDTHS.flatMap((vectors) => [
       packKernel(`pack ${vectors}`, vectors),
       unpackKernel(`unpack ${vectors}`, vectors),

@@ -1,4 +1,19 @@
-import { type Code, type Definition, define, either, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when, type Writer } from './wasm.js'
+import {
+  type Code,
+  type Definition,
+  define,
+  either,
+  f32,
+  f32x4,
+  i32,
+  type Local,
+  loopWhile,
+  plus,
+  repeat,
+  v128,
+  type Writer,
+  when,
+} from './wasm.js'
 
 /** Inputs, or rows, that are transposed before the next four samples are: what is written stays in the first-level cache meanwhile. */
 const STRETCH = 64
@@ -25,7 +40,11 @@ export function packKernel(name: string, vectors: number): Definition {
         to.set(plus(target.get, 16 * g)),
         repeat(
           [
-            transpose(writer, (i) => v128.load(plus(four[i]!.get, from.get)), (i, value) => v128.store(to.get, value, i * width)),
+            transpose(
+              writer,
+              (i) => v128.load(plus(four[i]!.get, from.get)),
+              (i, value) => v128.store(to.get, value, i * width),
+            ),
             from.set(plus(from.get, 16)),
             to.set(plus(to.get, 4 * width)),
           ],
@@ -78,10 +97,7 @@ export function unpackKernel(name: string, vectors: number): Definition {
     const lastRow = [
       to.set(target.get),
       Array.from({ length: 4 * vectors }, (_, m) =>
-        when(i32.lt(i32.const(m), samples.get), [
-          f32.store(to.get, f32.load(y.get, 4 * m)),
-          to.set(plus(to.get, stride.get)),
-        ]),
+        when(i32.lt(i32.const(m), samples.get), [f32.store(to.get, f32.load(y.get, 4 * m)), to.set(plus(to.get, stride.get))]),
       ),
       y.set(plus(y.get, width)),
       target.set(plus(target.get, 4)),

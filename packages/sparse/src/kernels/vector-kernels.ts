@@ -29,12 +29,7 @@ export function slicedKernel(name: string, variant: Variant): Definition {
         row.set(indices.get),
         indices.set(plus(indices.get, 10)),
         repeat(
-          [
-            step(0, sums[0]),
-            step(1, sums[1]),
-            indices.set(plus(indices.get, 16)),
-            values.set(plus(values.get, 2 * bytes)),
-          ],
+          [step(0, sums[0]), step(1, sums[1]), indices.set(plus(indices.get, 16)), values.set(plus(values.get, 2 * bytes))],
           left.tee(i32.sub(left.get, i32.const(1))),
         ),
         word.set(f32x4.add(sums[0].get, sums[1].get)),
@@ -78,10 +73,7 @@ export function tileVectorKernel(
         }),
       ]
     }
-    const advance = (number: number) => [
-      indices.set(plus(indices.get, 2 * number)),
-      values.set(plus(values.get, bytes * number)),
-    ]
+    const advance = (number: number) => [indices.set(plus(indices.get, 2 * number)), values.set(plus(values.get, bytes * number))]
     const oneBand = [
       band.set(plus(y.get, i32.mul(i32.load16(indices.get), i32.const(bandBytes)))),
       indices.set(plus(indices.get, 2)),

@@ -33,7 +33,15 @@ export function blocked(matrix: PackedRows | PackedTiles, chunks: readonly Chunk
   const size = blockInputs - (blockInputs % tileColumns)
   const blocks = Math.max(1, Math.ceil(inputs / size))
   const source = { matrix, tileRows, tileColumns, size, blocks }
-  return { out, in: inputs, tileRows, tileColumns, blockInputs: size, blocks, chunks: chunks.map((chunk) => blockChunk(source, chunk)) }
+  return {
+    out,
+    in: inputs,
+    tileRows,
+    tileColumns,
+    blockInputs: size,
+    blocks,
+    chunks: chunks.map((chunk) => blockChunk(source, chunk)),
+  }
 }
 
 interface Source {

@@ -20,7 +20,10 @@ export function chunksOf(matrix: PackedRows | PackedTiles, threads: number): Chu
   const { out, starts } = matrix
   const tileRows = matrix.kind === 'tiles' ? matrix.tileRows : 1
   const step = leastCommonMultiple(ROWS_STEP, tileRows)
-  const wanted = Math.max(Math.ceil(out / MOST_ROWS), threads > 1 ? Math.min(PER_THREAD * threads, Math.floor(out / FEWEST_ROWS)) : 1)
+  const wanted = Math.max(
+    Math.ceil(out / MOST_ROWS),
+    threads > 1 ? Math.min(PER_THREAD * threads, Math.floor(out / FEWEST_ROWS)) : 1,
+  )
   const total = starts.at(-1)!
   // A row counts for something even without entries.
   const weightUpTo = (row: number) => starts[Math.ceil(row / tileRows)]! + (row / out) * (total * 0.05 + 1)

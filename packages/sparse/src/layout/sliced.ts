@@ -35,7 +35,10 @@ export function sliced(matrix: PackedRows, chunks: readonly ChunkOf[]): Sliced {
     out: matrix.out,
     in: matrix.in,
     blocks,
-    chunks: chunks.map((chunk) => ({ ...chunk, blocks: Array.from({ length: blocks }, (_, block) => slice(matrix, chunk, block)) })),
+    chunks: chunks.map((chunk) => ({
+      ...chunk,
+      blocks: Array.from({ length: blocks }, (_, block) => slice(matrix, chunk, block)),
+    })),
   }
 }
 

@@ -15,7 +15,7 @@ export interface Plan {
   readonly segments?: number
 }
 
-/** A product with a sparse weight, by itself: without handing over between the run times. */
+/** A product with a sparse weight, by itself: without handing values over between the run times. */
 export interface LayerPlan {
   /** Name of the product's output. */
   readonly id: string
@@ -27,7 +27,7 @@ export interface LayerPlan {
   /** 'rows', or 'tiles 4×1'. */
   readonly format: string
   readonly samples: number
-  /** Medians, in microseconds. */
+  /** With bias and activation, the fastest of several runs, in microseconds. */
   readonly denseUs: number
   readonly sparseUs: number
   readonly chosen: 'sparse' | 'dense'

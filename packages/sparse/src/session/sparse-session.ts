@@ -4,7 +4,9 @@ import { editGraph, editModel, type Model, makePayload, openModel, PareError, re
 import type * as Ort from 'onnxruntime-node'
 import { type Engine, openEngine } from '../engine/engine.js'
 import { kindOf, type Product } from '../engine/product.js'
+import { type Between, couldBeOurs, mayBeBetween } from '../graph/between.js'
 import { type Site, sparseSites } from '../graph/sites.js'
+import { usesOf } from '../graph/uses.js'
 import { buffersIn } from './buffers.js'
 import { type Cache, openCache } from './cache.js'
 import type { Plan } from './plan.js'
@@ -187,6 +189,8 @@ async function openParts(
   const parts: Parts = {
     ort,
     model,
+    uses: usesOf(model.graph),
+    candidates: candidatesIn(ort, model),
     engine,
     buffers: buffersIn(engine.memory),
     productOf: productsIn(engine),
@@ -194,7 +198,8 @@ async function openParts(
     createSession: (bytes) => ort.InferenceSession.create(bytes, settings),
   }
   const found = { dense, sites, defaults, parts }
-  if (plan === 'sparse') return { ...found, fixed: { ...NOTHING, kind: 'sparse', reason: ASKED, sparse: sites.map(({ id }) => id) } }
+  if (plan === 'sparse')
+    return { ...found, fixed: { ...NOTHING, kind: 'sparse', reason: ASKED, sparse: sites.map(({ id }) => id) } }
   if (options.cache === undefined) return found
   return { ...found, cache: await openCache(options.cache, await keyOf(source, { ort, threads, options })) }
 }
@@ -246,12 +251,16 @@ async function findSites(model: Model, options: SparseSessionOptions): Promise<{
   const { plan = 'measured', leastSparsity = 0.5, fewestElements = 16384 } = options
   const nothing = (without: string) => ({ sites: [], without })
   if (plan === 'dense') return nothing(ASKED)
-  if (model.graph.sparseInitializers.length > 0) return nothing('the model has sparse initializers, which ONNX Runtime makes dense.')
+  if (model.graph.sparseInitializers.length > 0)
+    return nothing('the model has sparse initializers, which ONNX Runtime makes dense.')
   const made = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs))
   const odd = model.graph.outputs.find(({ name }) => !made.has(name))
   if (odd !== undefined) return nothing(`the output '${odd.name}' is an input or a constant.`)
   const sites = await sparseSites(model, { leastSparsity, fewestElements })
-  return { sites, without: `no weight of ${fewestElements} elements or more that is multiplied has ${100 * leastSparsity} % zeros.` }
+  return {
+    sites,
+    without: `no weight of ${fewestElements} elements or more that is multiplied has ${100 * leastSparsity} % zeros.`,
+  }
 }
 
 /** Inputs that have a value if none is given become constants. */
@@ -262,6 +271,24 @@ function withoutDefaults(model: Model): { model: Model; defaults: ReadonlySet<st
   if (defaults.size === 0) return { model, defaults }
   const inputs = graph.inputs.filter(({ name }) => !defaults.has(name))
   return { model: editModel(model, { graph: editGraph(graph, { inputs }) }), defaults }
+}
+
+/** Found when first asked for, and once. */
+function candidatesIn(ort: typeof Ort, model: Model): () => Promise<readonly Between[]> {
+  let found: Promise<readonly Between[]> | undefined
+  return () => {
+    found ??= find()
+    return found
+  }
+
+  async function find(): Promise<readonly Between[]> {
+    const { nodes } = model.graph
+    const uses = usesOf(model.graph)
+    const names = nodes
+      .filter(mayBeBetween)
+      .flatMap(({ inputs }) => inputs.filter((name) => name !== '' && !uses.constants.has(name)))
+    return couldBeOurs(nodes, { uses, infoOf: await inferValues(ort, model, [...new Set(names)]) })
+  }
 }
 
 /** Each weight is loaded once for each bias and activation that follow it. */

@@ -2,9 +2,12 @@ import { type Model, modelBytes, type ValueInfo } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
 import type { Engine } from '../engine/engine.js'
 import type { Product } from '../engine/product.js'
-import { type DenseStep, modelOfStep, type Step, stepsOf } from '../graph/segments.js'
+import { type Between, betweenOurs } from '../graph/between.js'
+import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type Step, stepsOf } from '../graph/segments.js'
 import type { Site } from '../graph/sites.js'
-import type { Buffer, Buffers } from './buffers.js'
+import type { Uses } from '../graph/uses.js'
+import type { Buffers } from './buffers.js'
+import { countOf, prepare, type Value } from './own-steps.js'
 
 export type Feeds = Readonly<Record<string, Ort.Tensor>>
 export type Results = Record<string, Ort.Tensor>
@@ -24,56 +27,80 @@ export interface Parts {
   readonly engine: Engine
   readonly buffers: Buffers
   readonly productOf: (site: Site) => Product
-  /** Types and shapes of values between parts. */
-  readonly infoOf: (names: readonly string[]) => Promise<(name: string) => ValueInfo>
+  readonly uses: Uses
+  /** What lies between products and could be ours. */
+  readonly candidates: () => Promise<readonly Between[]>
+  /** Types and shapes of values between parts, as far as they are tensors. */
+  readonly infoOf: (names: readonly string[]) => Promise<(name: string) => ValueInfo | undefined>
   readonly createSession: (bytes: Uint8Array) => Promise<Ort.InferenceSession>
 }
 
-type Runnable = { readonly step: DenseStep; readonly session: Ort.InferenceSession } | { readonly site: Site; readonly product: Product }
+type Runnable =
+  | { readonly step: DenseStep; readonly session: Ort.InferenceSession }
+  | { readonly step: OwnStep; readonly run: Run }
+type Run = (inputs: readonly Value[], same: boolean) => Value
 
 export async function openSplit(parts: Parts, sites: readonly Site[]): Promise<Split> {
-  const { model, infoOf, createSession, productOf } = parts
-  const steps = stepsOf(model, sites)
-  const crossing = new Set(steps.flatMap((step) => (step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [])))
-  const info = await infoOf([...crossing])
+  const { model, uses, candidates, createSession } = parts
+  const between = betweenOurs(await candidates(), sites, uses)
+  const own: OwnStep[] = [
+    ...sites.map((site) => ({ kind: 'sparse' as const, site })),
+    ...between.map((each) => ({ kind: 'between' as const, between: each })),
+  ]
+  const steps = stepsOf(model, own)
+  const info = await infoOfCrossing(parts, steps)
+  let onProduct: (site: Site, samples: number) => void = () => {}
   const runnables: Runnable[] = []
   const release = async () => {
     for (const each of runnables) if ('session' in each) await each.session.release()
   }
   try {
     for (const step of steps) {
-      if (step.kind === 'sparse') runnables.push({ site: step.site, product: productOf(step.site) })
+      if (step.kind !== 'dense') runnables.push({ step, run: prepare(parts, step, (site, samples) => onProduct(site, samples)) })
       else runnables.push({ step, session: await createSession(await modelBytes(modelOfStep(model, step, info))) })
     }
   } catch (error) {
     await release()
     throw error
   }
-  const lastUses = lastUsesOf(steps)
-  const outputs = model.graph.outputs.map(({ name }) => name)
+  const plan = { parts, runnables, lastUses: lastUsesOf(steps), outputs: model.graph.outputs.map(({ name }) => name) }
   return {
     segments: runnables.filter((each) => 'session' in each).length,
     sites,
-    run: (feeds, onProduct = () => {}) => runAll({ parts, runnables, lastUses, outputs }, { feeds, onProduct }),
+    run(feeds, told = () => {}) {
+      onProduct = told
+      return runAll(plan, feeds)
+    },
     [Symbol.asyncDispose]: release,
   }
 }
 
-/** Names that no step after this one reads, by step. */
+async function infoOfCrossing({ infoOf }: Parts, steps: readonly Step[]): Promise<(name: string) => ValueInfo> {
+  const crossing = new Set(steps.flatMap((step) => (step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [])))
+  const info = await infoOf([...crossing])
+  return (name) => {
+    const found = info(name)
+    if (found === undefined) throw new RangeError(`value '${name}' is no tensor, so it cannot cross between run times`)
+    return found
+  }
+}
+
+/** For each step the names that no later one reads. */
 function lastUsesOf(steps: readonly Step[]): readonly (readonly string[])[] {
   const last = new Map<string, number>()
   for (const [i, step] of steps.entries()) {
-    const made = step.kind === 'dense' ? step.outputs : [step.site.output]
-    const read = step.kind === 'dense' ? step.inputs : [step.site.input]
-    for (const name of [...made, ...read]) last.set(name, i)
+    const names = step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [...inputsOf(step), outputOf(step)]
+    for (const name of names) last.set(name, i)
   }
-  return steps.map((_, i) => [...last].filter(([, step]) => step === i).map(([name]) => name))
+  const lists = steps.map((): string[] => [])
+  for (const [name, step] of last) lists[step]!.push(name)
+  return lists
 }
 
 /** A value: as ONNX Runtime has it, in our memory, or both. */
 interface Held {
   tensor?: Ort.Tensor
-  own?: { readonly buffer: Buffer; readonly dims: readonly number[] }
+  own?: Value
 }
 
 interface Plan {
@@ -83,90 +110,59 @@ interface Plan {
   readonly outputs: readonly string[]
 }
 
-async function runAll(
-  { parts, runnables, lastUses, outputs }: Plan,
-  { feeds, onProduct }: { feeds: Feeds; onProduct: (site: Site, samples: number) => void },
-): Promise<Results> {
-  const { buffers } = parts
+async function runAll({ parts, runnables, lastUses, outputs }: Plan, feeds: Feeds): Promise<Results> {
   const held = new Map<string, Held>(Object.entries(feeds).map(([name, tensor]) => [name, { tensor }]))
-  /** The value that the product just before read, if nothing else ran since. */
+  /** The value that the product just before read. */
   let packed: string | undefined
-  const results: Results = {}
   try {
     for (const [i, runnable] of runnables.entries()) {
       if ('session' in runnable) {
-        packed = undefined
         const { step, session } = runnable
         const inputs = Object.fromEntries(step.inputs.map((name) => [name, asTensor(parts, held.get(name)!)]))
         const made = await session.run(inputs)
         for (const name of step.outputs) held.set(name, { tensor: made[name]! })
       } else {
-        const { site, product } = runnable
-        const shape = runProduct({ parts, site, product, same: packed === site.input }, held)
-        packed = site.input
-        onProduct(site, shape)
+        const names = inputsOf(runnable.step)
+        const values = names.map((name) => ownValue(parts, held.get(name)!))
+        held.set(outputOf(runnable.step), { own: runnable.run(values, packed === names[0]) })
+        // What lies between may have written over the value that was packed.
+        packed = runnable.step.kind === 'sparse' ? names[0] : undefined
       }
       for (const name of lastUses[i]!) if (!outputs.includes(name)) drop(name)
     }
-    for (const name of outputs) results[name] = copyOut(parts, held.get(name)!)
-    return results
+    return Object.fromEntries(outputs.map((name) => [name, copyOut(parts, held.get(name)!)]))
   } finally {
     for (const name of [...held.keys()]) drop(name)
   }
 
   function drop(name: string): void {
     const value = held.get(name)
-    if (value?.own !== undefined) buffers.giveBack(value.own.buffer)
+    if (value?.own !== undefined) parts.buffers.giveBack(value.own.buffer)
     held.delete(name)
   }
 }
 
-/** Runs a product and returns the number of samples. */
-function runProduct(
-  { parts, site, product, same }: { parts: Parts; site: Site; product: Product; same: boolean },
-  held: Map<string, Held>,
-): number {
-  const { buffers } = parts
-  const input = held.get(site.input)!
-  const { dims, buffer } = (input.own ??= copyIn(parts, input.tensor!))
-  if (site.op !== 'Conv') {
-    const samples = dims.slice(0, -1).reduce((a, b) => a * b, 1)
-    const own = { buffer: buffers.take(4 * samples * product.out), dims: [...dims.slice(0, -1), product.out] }
-    product.run(buffer.address, own.buffer.address, samples, { same })
-    held.set(site.output, { own })
-    return samples
-  }
-  const [batch = 0, , ...places] = dims
-  const size = places.reduce((a, b) => a * b, 1)
-  const own = { buffer: buffers.take(4 * batch * size * product.out), dims: [batch, product.out, ...places] }
-  // One place for each sample: channels lie one after another, as in a matrix.
-  if (size === 1) product.run(buffer.address, own.buffer.address, batch, { same })
-  else
-    for (let n = 0; n < batch; n++) {
-      const from = buffer.address + 4 * n * product.in * size
-      const to = own.buffer.address + 4 * n * product.out * size
-      product.run(from, to, size, { samples: 'columns', same: same && batch === 1 })
-    }
-  held.set(site.output, { own })
-  return batch * size
-}
-
-function copyIn({ engine, buffers }: Parts, { data, dims }: Ort.Tensor) {
+/** The value in our memory: it is copied there once. */
+function ownValue({ engine, buffers }: Parts, value: Held): Value {
+  if (value.own !== undefined) return value.own
+  const { data, dims } = value.tensor!
   const values = data as Float32Array
   const buffer = buffers.take(values.byteLength)
   engine.memory.floats(buffer.address, values.length).set(values)
-  return { buffer, dims }
+  value.own = { buffer, dims }
+  return value.own
 }
 
 function asTensor(parts: Parts, value: Held): Ort.Tensor {
   if (value.tensor !== undefined) return value.tensor
   const view = viewOf(parts, value)
   // ONNX Runtime takes no shared memory.
-  const data = parts.engine.memory.kind === 'shared' ? view.slice() : view
-  const tensor = new parts.ort.Tensor('float32', data, value.own!.dims)
-  // A view is good for this run of this stretch only: memory that grows leaves it behind.
-  if (parts.engine.memory.kind === 'shared') value.tensor = tensor
-  return tensor
+  if (parts.engine.memory.kind === 'shared') {
+    value.tensor = new parts.ort.Tensor('float32', view.slice(), value.own!.dims)
+    return value.tensor
+  }
+  // A view is good for one run of one stretch: memory that grows leaves it behind.
+  return new parts.ort.Tensor('float32', view, value.own!.dims)
 }
 
 function copyOut(parts: Parts, value: Held): Ort.Tensor {
@@ -174,9 +170,5 @@ function copyOut(parts: Parts, value: Held): Ort.Tensor {
 }
 
 function viewOf({ engine }: Parts, { own }: Held): Float32Array {
-  const { buffer, dims } = own!
-  return engine.memory.floats(
-    buffer.address,
-    dims.reduce((a, b) => a * b, 1),
-  )
+  return engine.memory.floats(own!.buffer.address, countOf(own!.dims))
 }

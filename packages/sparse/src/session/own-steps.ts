@@ -1,0 +1,81 @@
+import type { Product } from '../engine/product.js'
+import type { OwnStep } from '../graph/segments.js'
+import type { Site } from '../graph/sites.js'
+import type { Buffer } from './buffers.js'
+import type { Parts } from './split.js'
+
+/** A value in our memory. */
+export interface Value {
+  readonly buffer: Buffer
+  readonly dims: readonly number[]
+}
+
+export const countOf = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1)
+
+/**
+ * A step with its weights loaded: takes the values that it reads and gives the one that it makes, in a buffer of its own. `same`: the step just before was a
+ * product that read the same value. `onProduct` is told the samples of a product.
+ */
+export function prepare(
+  parts: Parts,
+  step: OwnStep,
+  onProduct: (site: Site, samples: number) => void,
+): (inputs: readonly Value[], same: boolean) => Value {
+  if (step.kind === 'sparse') {
+    const product = parts.productOf(step.site)
+    const run = step.site.op === 'Conv' ? runConv : runMatrix
+    return ([input], same) => {
+      const { value, samples } = run(parts, product, input!, same)
+      onProduct(step.site, samples)
+      return value
+    }
+  }
+  const { between } = step
+  const { engine, buffers } = parts
+  const make = ({ dims }: Value): Value => ({ buffer: buffers.take(4 * countOf(dims)), dims })
+  if (between.kind === 'norm') {
+    const norm = engine.loadNorm(between.norm)
+    const width = between.norm.scale.length
+    return ([input]) => {
+      const value = make(input!)
+      norm(input!.buffer.address, value.buffer.address, countOf(value.dims) / width)
+      return value
+    }
+  }
+  return ([a, b]) => {
+    if (a!.dims.join() !== b!.dims.join())
+      throw new RangeError(`shapes [${a!.dims}] and [${b!.dims}] were inferred to be the same`)
+    const value = make(a!)
+    engine.pair(between.op, value.buffer.address, [a!.buffer.address, b!.buffer.address], countOf(value.dims))
+    return value
+  }
+}
+
+interface Made {
+  readonly value: Value
+  readonly samples: number
+}
+
+function runMatrix({ buffers }: Parts, product: Product, { buffer, dims }: Value, same: boolean): Made {
+  const samples = countOf(dims.slice(0, -1))
+  const value = { buffer: buffers.take(4 * samples * product.out), dims: [...dims.slice(0, -1), product.out] }
+  product.run(buffer.address, value.buffer.address, samples, { same })
+  return { value, samples }
+}
+
+function runConv({ buffers }: Parts, product: Product, { buffer, dims }: Value, same: boolean): Made {
+  const [batch = 0, , ...places] = dims
+  const size = countOf(places)
+  const value = { buffer: buffers.take(4 * batch * size * product.out), dims: [batch, product.out, ...places] }
+  // One place for each sample: channels lie one after another, as in a matrix.
+  if (size === 1) product.run(buffer.address, value.buffer.address, batch, { same })
+  else
+    for (let n = 0; n < batch; n++) {
+      const from = buffer.address + 4 * n * product.in * size
+      product.run(from, value.buffer.address + 4 * n * product.out * size, size, {
+        samples: 'columns',
+        same: same && batch === 1,
+      })
+    }
+  return { value, samples: batch * size }
+}
