@@ -122,6 +122,14 @@ describe('a product', () => {
       }
   })
 
+  it('refuses what 32-bit addresses do not reach, with the sizes', async () => {
+    await using engine = await openEngine({ kinds: [], threads: 1 })
+    expect(() => engine.memory.allocate(2 ** 32, 'a value')).toThrow(
+      /a value takes 4096 MiB.*4096 MiB, as far as they are free, is the most/,
+    )
+    expect(() => engine.memory.allocate(2 ** 40, 'a weight')).toThrow('1048576 MiB')
+  })
+
   it.each<[Activation, (x: number) => number]>([
     ['relu', (x) => Math.max(x, 0)],
     ['sigmoid', (x) => 1 / (1 + Math.exp(-x))],
