@@ -9,6 +9,6 @@ export {
   rowsOfGroups,
   type TileSize,
 } from './pack.js'
+export type { Feeds, Results } from './session/parts.js'
 export type { LayerPlan, Plan } from './session/plan.js'
 export { SparseSession, type SparseSessionOptions } from './session/sparse-session.js'
-export type { Feeds, Results } from './session/split.js'

@@ -6,7 +6,8 @@ import { rowsOfGroups } from '../pack.js'
 import { type Memory, openMemory } from './memory.js'
 import { loadProduct, type Product } from './product.js'
 import { loadNorm, type Norm, type RowFunction, runPair } from './rows.js'
-import { startThreads, type Threads } from './threads.js'
+import type { Setting } from './setting.js'
+import { startThreads } from './threads.js'
 
 export interface EngineOptions {
   /** Sparse weights may have these tiles. */
@@ -29,19 +30,6 @@ export interface Engine extends AsyncDisposable {
   loadNorm(norm: Norm): RowFunction
 }
 
-/** What kernels and layouts have in common while an engine is open. */
-export interface Setting {
-  readonly memory: Memory
-  readonly relaxed: boolean
-  readonly count: number
-  readonly numbers: ReadonlyMap<string, number>
-  readonly threads: Threads
-  /** The address of the area for packed samples, at least this large. */
-  readonly area: (bytes: number) => number
-  /** What lies in that area. */
-  readonly packed: { is: string }
-}
-
 const MOST_THREADS = 16
 /** A panel of 512 rows and 32 samples. */
 const SCRATCH_BYTES = 65536
@@ -57,8 +45,7 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
   return {
     memory,
     threads: count,
-    load: (matrix, epilogue = {}) =>
-      loadProduct(setting, matrix.kind === 'groups' ? rowsOfGroups(matrix) : matrix, epilogue),
+    load: (matrix, epilogue = {}) => loadProduct(setting, matrix.kind === 'groups' ? rowsOfGroups(matrix) : matrix, epilogue),
     pair: (op, y, operands, count) => runPair(setting, { op, y, operands, count }),
     loadNorm: (norm) => loadNorm(setting, norm),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),

@@ -5,7 +5,7 @@ import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
 import { singleElements } from '../pack.js'
-import type { Setting } from './engine.js'
+import type { Setting } from './setting.js'
 import { type Call, type Item, SCRATCH } from './threads.js'
 
 /** A sparse weight in memory, ready to be multiplied with. */

@@ -3,7 +3,7 @@ import type { Product } from '../engine/product.js'
 import type { OwnStep } from '../graph/segments.js'
 import type { Site } from '../graph/sites.js'
 import type { Buffer } from './buffers.js'
-import type { Parts } from './split.js'
+import type { Parts } from './parts.js'
 
 /** A value in our memory. */
 export interface Value {

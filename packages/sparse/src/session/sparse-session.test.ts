@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
+import type { Feeds } from './parts.js'
 import { models, pruned, prunedBytes } from './pruned.test.support.js'
 import { SparseSession } from './sparse-session.js'
-import type { Feeds } from './split.js'
 
 const float = (dims: readonly number[], scale = 1) =>
   new ort.Tensor(

@@ -9,9 +9,10 @@ import { type Site, sparseSites } from '../graph/sites.js'
 import { usesOf } from '../graph/uses.js'
 import { buffersIn } from './buffers.js'
 import { type Cache, openCache } from './cache.js'
+import type { Feeds, Parts, Results } from './parts.js'
 import type { Plan } from './plan.js'
 import { makePlan } from './planner.js'
-import { type Feeds, openSplit, type Parts, type Results, type Split } from './split.js'
+import { openSplit, type Split } from './split.js'
 import { inferValues } from './values-between.js'
 
 export interface SparseSessionOptions {
