@@ -1,5 +1,19 @@
 import { copyFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import {
+  bytesOf,
+  editGraph,
+  editModel,
+  editTensor,
+  type Model,
+  makePayload,
+  makeValueInfo,
+  openModel,
+  readAll,
+  type Tensor,
+  type ValueInfo,
+  writeModel,
+} from '@pare/onnx'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { recover, recoverOf } from './recover.js'
@@ -11,6 +25,20 @@ async function folderWith(files: Readonly<Record<string, string>> = {}): Promise
   const folder = await fixture(undefined, files)
   await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'train.npz'))
   return folder
+}
+
+/** The model with f16 in the place of f32. */
+async function halved(path: string): Promise<Model> {
+  await using file = await openModel(path)
+  const { graph } = file.model
+  const half = (value: ValueInfo) => makeValueInfo({ ...value, type: 'float16' })
+  const initializers: Tensor[] = []
+  for (const tensor of graph.initializers) {
+    const values = new Float32Array((await readAll(tensor.data)).buffer)
+    initializers.push(editTensor(tensor, { type: 'float16', data: makePayload(bytesOf('float16', values)) }))
+  }
+  const changed = { initializers, inputs: graph.inputs.map(half), outputs: graph.outputs.map(half) }
+  return editModel(file.model, { graph: editGraph(graph, changed) })
 }
 
 const run = (folder: Folder, command: string) => pare(command.split(' '), { cwd: folder.path })
@@ -74,6 +102,17 @@ describe('--recover retrain', () => {
     expect(stdout).toContain('repair')
     expect(stdout).toContain('proof       cut = masked')
     expect(await accuracyOf(folder, 'out/model.onnx')).toBeGreaterThan(0.95)
+  })
+
+  it('trains halves as f32, and gives halves back', async () => {
+    await using folder = await folderWith()
+    await writeModel(await halved(join(folder.path, 'model.onnx')), join(folder.path, 'half.onnx'))
+    const { exitCode, json } = await run(folder, `prune half.onnx --sparsity 0.9 ${RETRAIN} --distill --out out --json`)
+    expect(exitCode).toBe(0)
+    expect((json().sparsity as { after: number }).after).toBeCloseTo(0.9, 3)
+    expect(await accuracyOf(folder, 'out/half.onnx')).toBeGreaterThan(0.95)
+    const replayed = await run(folder, 'replay out/half.plan.json half.onnx --out replayed --json')
+    expect(replayed.json().output).toMatchObject({ sha256: (json().output as { sha256: string }).sha256 })
   })
 
   it('interrupted, it keeps where it stands, and goes on from there', async () => {

@@ -67,6 +67,7 @@ const training = z.object({
       heldOut: heldOut.optional(),
     }),
   ),
+  peakMemoryBytes: bytes.optional().describe('of the process that trained'),
   notes: z.array(z.string()),
 })
 

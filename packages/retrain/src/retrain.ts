@@ -85,7 +85,9 @@ export interface TrainedTensor {
   readonly id: string
   readonly shape: readonly number[]
   readonly values: Float32Array
-  /** Set where it is one reader's copy of a vector that several nodes read: first output of that node, and which input. */
+  /** Set where it is one reader's copy of a vector that several nodes read: that vector. */
+  readonly of?: string
+  /** And the reader: first output of the node, and which input. */
   readonly readers?: readonly (readonly [node: string, input: number])[]
 }
 
@@ -158,7 +160,7 @@ async function resultOf(reply: RunReply, folder: string, peakMemoryBytes: number
       id,
       shape,
       values: trained[i]!,
-      ...(added && { readers: [added.reader] }),
+      ...(added && { of: added.of, readers: [added.reader] }),
     })),
     scores: new Map(scores.map(({ id }, i) => [id, scored[i]!])),
     frozen: new Map(frozen),
