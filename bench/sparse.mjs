@@ -1,80 +1,151 @@
-// Sparse products against ONNX Runtime's dense ones, interleaved in one process: bench/README.md, "Sparse against dense".
+// Sparse products and whole models against ONNX Runtime's dense ones, in turn in one process: bench/README.md, "Sparse against dense".
+//   node bench/sparse.mjs kernels --sizes 4096x4096,768x3072 --samples 1,128 --sparsity 0.9 --formats rows,1×4,4×1 --threads 1,2
+//   node bench/sparse.mjs models --threads 1,2
 
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { editGraph, editModel, makeTensor, modelBytes, parseText } from '../packages/onnx/dist/index.js'
+import { editGraph, editModel, editTensor, makePayload, makeTensor, modelBytes, parseText, readAll, readModel } from '@pare/onnx'
+import { SparseSession } from '@pare/sparse'
 import { openEngine } from '../packages/sparse/dist/engine/engine.js'
 import { packRows, packTiles } from '../packages/sparse/dist/pack.js'
+import { transformer } from './transformer.mjs'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node')
-const args = process.argv.slice(2)
+const [command = 'kernels', ...args] = process.argv.slice(2)
 const option = (name, usual) => (args.includes(`--${name}`) ? args[args.indexOf(`--${name}`) + 1] : usual)
-const numbers = (name, usual) => option(name, usual).split(',').map(Number)
+const list = (name, usual) => option(name, usual).split(',')
+const threads = list('threads', '1,2')
+  .map(Number)
+  .filter((count) => count <= availableParallelism())
+const seconds = Number(option('seconds', '1'))
 
 const FORMATS = {
   rows: { rows: 1, columns: 1 },
   '1×4': { rows: 1, columns: 4 },
   '4×1': { rows: 4, columns: 1 },
 }
-const threads = numbers('threads', '1,2').filter((count) => count <= availableParallelism())
-const sizes = option('sizes', '4096x4096')
-  .split(',')
-  .map((size) => size.split('x').map(Number))
-const samples = numbers('samples', '1,128')
-const sparsities = numbers('sparsity', '0.5,0.8,0.9,0.95')
-const formats = option('formats', 'rows,1×4,4×1').split(',')
-const precisions = option('precision', 'f32').split(',')
-const seconds = Number(option('seconds', '1'))
 
-console.log(`Node ${process.version}, ONNX Runtime ${ort.env.versions.node}, ${threads.join(' and ')} threads`)
-for (const count of threads) {
-  for (const [inputs, out] of sizes) {
-    const dense = await denseSession(inputs, out, count)
-    for (const sparsity of sparsities)
-      for (const format of formats)
-        for (const precision of precisions) {
-          const size = FORMATS[format]
-          const data = randomWeight(out, inputs, sparsity, size)
-          const weight = { data, out, in: inputs, transposed: false }
-          const matrix = size.rows * size.columns === 1 ? packRows(weight, precision) : packTiles(weight, size, precision)
-          await using engine = await openEngine({ kinds: [{ ...size, half: precision === 'f16' }], threads: count })
-          const product = engine.load(matrix)
-          for (const m of samples) {
-            const x = Float32Array.from({ length: m * inputs }, (_, i) => Math.sin(i * 0.37))
-            const from = engine.memory.allocate(4 * m * inputs, 'x')
-            const to = engine.memory.allocate(4 * m * out, 'y')
-            engine.memory.floats(from, x.length).set(x)
-            const feeds = { x: new ort.Tensor('float32', x, [m, inputs]) }
-            const [a, b] = await interleaved(
-              () => dense.run(feeds),
-              () => product.run(from, to, m),
-            )
-            const flops = (2 * m * matrix.values.length) / b / 1e6
-            console.log(
-              `${count} thread(s) ${inputs}×${out} M=${m} ${sparsity * 100} % ${format} ${precision}: dense ${us(a)}, sparse ${us(b)}, ${(a / b).toFixed(2)}×, ${flops.toFixed(1)} GFLOP/s`,
-            )
-          }
-        }
-    await dense.release()
+console.log(`Node ${process.version}, ONNX Runtime ${ort.env.versions.node}`)
+if (command === 'kernels') await kernels()
+else await models()
+
+async function kernels() {
+  console.log(
+    'threads | in × out | samples | zeros | format | dense | sparse | ratio in turn | ratio in a row | GFLOP/s on non-zeros',
+  )
+  for (const count of threads)
+    for (const size of list('sizes', '4096x4096')) {
+      const [inputs, out] = size.split('x').map(Number)
+      const dense = await denseSession(inputs, out, count)
+      for (const sparsity of list('sparsity', '0.5,0.8,0.9,0.95').map(Number))
+        for (const format of list('formats', 'rows,1×4,4×1'))
+          for (const precision of list('precision', 'f32'))
+            await timeProduct({ dense, inputs, out, sparsity, format, precision, count })
+      await dense.release()
+    }
+}
+
+async function timeProduct({ dense, inputs, out, sparsity, format, precision, count }) {
+  const tile = FORMATS[format]
+  const weight = { data: randomWeight(out, inputs, sparsity, tile), out, in: inputs, transposed: false }
+  const matrix = format === 'rows' ? packRows(weight, precision) : packTiles(weight, tile, precision)
+  const engine = await openEngine({ kinds: [{ ...tile, half: precision === 'f16' }], threads: count })
+  const product = engine.load(matrix)
+  for (const samples of list('samples', '1,128').map(Number)) {
+    const x = Float32Array.from({ length: samples * inputs }, (_, i) => Math.sin(i * 0.37))
+    const from = engine.memory.allocate(4 * samples * inputs, 'x')
+    const to = engine.memory.allocate(4 * samples * out, 'y')
+    engine.memory.floats(from, x.length).set(x)
+    const feeds = { x: new ort.Tensor('float32', x, [samples, inputs]) }
+    const ways = [() => dense.run(feeds), () => product.run(from, to, samples)]
+    const [a, b] = await fastest(ways, { row: 1, count })
+    const [c, d] = await fastest(ways, { row: 10, count })
+    const speed = (2 * samples * matrix.values.length) / b / 1e6
+    const cells = [count, `${inputs} × ${out}`, samples, `${100 * sparsity} %`, `${format} ${precision}`, ms(a), ms(b)]
+    console.log([...cells, `${(a / b).toFixed(2)}×`, `${(c / d).toFixed(2)}×`, speed.toFixed(1)].join(' | '))
   }
+  await engine[Symbol.asyncDispose]()
 }
 
-function us(ms) {
-  return ms < 10 ? `${(ms * 1000).toFixed(0)} µs` : `${ms.toFixed(1)} ms`
-}
-
-/** Medians of both in turn, the first runs left out. */
-async function interleaved(first, second) {
-  const times = [[], []]
-  const end = performance.now() + 1000 * seconds
-  for (let i = 0; i < 12 || performance.now() < end; i++) {
-    for (const [which, once] of [first, second].entries()) {
-      const start = performance.now()
-      await once()
-      if (i >= 5) times[which].push(performance.now() - start)
+async function models() {
+  console.log('threads | model | input | dense | sparse | ratio | parts on ONNX Runtime')
+  const made = {
+    'lm-llama, 90 %': async () => [prunedLlama, 'input_ids', ['16x128', '1x128', '1x1']],
+    'width 768, 6 layers, 90 %': async () => [
+      () => modelBytes(transformer({ width: 768, layers: 6, sparsity: 0.9 })),
+      'ids',
+      ['1x128', '1x1'],
+    ],
+    'width 2048, 6 layers, 90 %': async () => [
+      () => modelBytes(transformer({ width: 2048, layers: 6, sparsity: 0.9 })),
+      'ids',
+      ['1x128', '1x1'],
+    ],
+  }
+  for (const [name, make] of Object.entries(made)) {
+    if (!name.includes(option('only', ''))) continue
+    const [bytesOf, input, sizes] = await make()
+    const bytes = await bytesOf()
+    for (const count of threads) {
+      const sparse = await SparseSession.create(bytes, { ort, threads: count, plan: 'sparse' })
+      const dense = await ort.InferenceSession.create(bytes, {
+        intraOpNumThreads: count,
+        interOpNumThreads: 1,
+        logSeverityLevel: 3,
+      })
+      for (const size of sizes) {
+        const dims = size.split('x').map(Number)
+        const ids = BigInt64Array.from({ length: dims[0] * dims[1] }, (_, i) => BigInt((i * 7919) % 512))
+        const feeds = { [input]: new ort.Tensor('int64', ids, dims) }
+        const [a, b] = await fastest([() => dense.run(feeds), () => sparse.run(feeds)], { row: 1, count })
+        console.log([count, name, size, ms(a), ms(b), `${(a / b).toFixed(2)}×`, sparse.plan.segments].join(' | '))
+      }
+      await dense.release()
+      await sparse.release()
     }
   }
-  return times.map((each) => each.sort((p, q) => p - q)[Math.floor(each.length / 2)])
+}
+
+/** Every matrix that is multiplied with: quality does not matter here. */
+async function prunedLlama() {
+  const model = await readModel(await readFile(new URL('../test-models/lm-llama.onnx', import.meta.url)))
+  const initializers = await Promise.all(
+    model.graph.initializers.map(async (tensor) => {
+      if (tensor.type !== 'float32' || tensor.shape.length !== 2 || tensor.name.includes('embed')) return tensor
+      const values = new Float32Array((await readAll(tensor.data)).buffer)
+      const border = values.map(Math.abs).sort()[Math.round(0.9 * values.length)]
+      const kept = values.map((value) => (Math.abs(value) < border ? 0 : value))
+      return editTensor(tensor, { data: makePayload(new Uint8Array(kept.buffer)) })
+    }),
+  )
+  return modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers }) }))
+}
+
+function ms(milliseconds) {
+  return `${milliseconds.toPrecision(3)} ms`
+}
+
+/**
+ * The fastest run of each in milliseconds, `row` runs of one before the other has its turn: what else runs on the machine only adds. With one thread it is
+ * processor time, which does not count waiting for a core.
+ */
+async function fastest(ways, { row, count }) {
+  const now = count === 1 ? () => totalOf(process.cpuUsage()) : () => performance.now()
+  const best = ways.map(() => Number.POSITIVE_INFINITY)
+  const end = performance.now() + 1000 * seconds
+  for (let i = 0; i * row < 12 || performance.now() < end; i++)
+    for (const [which, once] of ways.entries())
+      for (let j = 0; j < row; j++) {
+        const start = now()
+        await once()
+        best[which] = Math.min(best[which], now() - start)
+      }
+  return best
+}
+
+function totalOf({ user, system }) {
+  return (user + system) / 1000
 }
 
 function randomWeight(out, inputs, sparsity, { rows, columns }) {
@@ -93,8 +164,7 @@ function randomWeight(out, inputs, sparsity, { rows, columns }) {
 }
 
 async function denseSession(inputs, out, count) {
-  const text = `g (float[M, ${inputs}] x) => (float[M, ${out}] y) <float[1] w = {0}> { y = MatMul(x, w) }`
-  const model = parseText(text)
+  const model = parseText(`g (float[M, ${inputs}] x) => (float[M, ${out}] y) <float[1] w = {0}> { y = MatMul(x, w) }`)
   const values = randomWeight(out, inputs, 0, FORMATS.rows)
   const weight = makeTensor({ name: 'w', type: 'float32', shape: [inputs, out], values })
   const bytes = await modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) }))

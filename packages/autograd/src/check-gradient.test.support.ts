@@ -22,7 +22,7 @@ export interface GradientCheck {
   readonly inputs: Feeds | readonly Feeds[]
   /** Names of inputs. */
   readonly wrt: readonly string[]
-  /** Elements of each tensor that are compared, spread over it. Default: 24 */
+  /** Elements of each tensor that are compared, spread over it. Default: 12 */
   readonly elements?: number
   /** What the float64 evaluator runs, where that is another model than the one differentiated: outputs of both must be the same. */
   readonly oracle?: Model
@@ -33,7 +33,7 @@ export interface GradientCheck {
  * compares with central differences of the forward graph in float64. The square is a second use of each x. Returns how many elements were compared. Throws
  * where one is off by more than 2e-4 of itself and 2e-5 of the largest, and where outputs of the two differ.
  */
-export async function checkGradient({ model, inputs, wrt, elements = 24, oracle }: GradientCheck): Promise<number> {
+export async function checkGradient({ model, inputs, wrt, elements = 12, oracle }: GradientCheck): Promise<number> {
   const given = typeof model === 'string' ? parseText(model) : model
   const loss = await withTestLoss(given, wrt)
   const written = await gradient(loss, { of: 'test/loss', wrt })

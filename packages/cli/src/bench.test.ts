@@ -41,6 +41,21 @@ describe('pare bench', () => {
     expect((await pare(argv, { cwd: '/' })).stdout).toContain('Open sizes are batch=1, seq=7; change them with --dims.')
   })
 
+  it('says what sparse weights gain on sparse kernels, layer by layer', async () => {
+    await using folder = await fixture()
+    const size = 256
+    const source = `g (float[N, ${size}] x) => (float[N, ${size}] y) <float[${size}, ${size}] w> { h = MatMul(x, w) r = Relu(h) y = MatMul(r, w) }`
+    const values = Float32Array.from({ length: size * size }, (_, i) => ((i * 7919) % 20 === 0 ? Math.sin(i) : 0))
+    await writeFile(join(folder.path, 'sparse.onnx'), await modelBytes(parseText(source, { w: values })))
+    const argv = ['bench', 'sparse.onnx', 'sparse.onnx', '--threads', '1', '--batch', '32', '--runs', '6']
+    const { stdout } = await pare(argv, { cwd: folder.path })
+    expect(stdout).toMatch(/^1 thread, batch 32: (sparse|dense); .+\.$/m)
+    expect(stdout).toMatch(/^layers +inputs × outputs +zeros +format +samples +dense +sparse +runs$/m)
+    expect(stdout).toMatch(/^h +256 × 256 +95\.0 % +rows +32 +\S+ µs +\S+ µs +(sparse|dense)$/m)
+    expect(stdout).toMatch(/The zeros do not pay on this run time|Sparse weights run on kernels/)
+    expect((await pare([...argv, '--no-sparse'], { cwd: folder.path })).stdout).not.toContain('zeros')
+  })
+
   it('refuses models with other inputs', async () => {
     await using folder = await fixture()
     await writeFile(

@@ -163,3 +163,21 @@ export interface EvaluateConfig {
 export function defineConfig(config: Config): Config {
   return config
 }
+
+/** Inputs with labels, or without where a teacher has them. Never evaluation data. */
+export interface TrainConfig {
+  /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
+  data?: string
+  /** Array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  label?: string
+  /** Output that is judged. Default: 'logits', else the first. */
+  output?: string
+  /** Default: all cores. */
+  threads?: number
+  /** tokenizer.json: reads the data as text. Default: that of `evaluate`, where its data are text too. */
+  tokenizer?: string
+  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
+  length?: number
+  /** Field of a JSONL line that holds the text. Default: 'text'. */
+  field?: string
+}

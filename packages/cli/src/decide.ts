@@ -2,6 +2,7 @@ import { type CalibrationFacts, makePlan, type Planned, type PruneStep } from '@
 import type { Model } from '@pare/onnx'
 import { openCalibration } from './calibrate.js'
 import { type CalibrationSource, looksAtGradients } from './calibration.js'
+import { type DeviceFacts, onDevice } from './device.js'
 import { gradientsFor } from './gradients.js'
 import type { ModelHashes } from './hash-model.js'
 import { showPath } from './paths.js'
@@ -26,6 +27,7 @@ export interface Decision {
 
 export interface Decided {
   readonly planned: Planned
+  readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
   readonly warnings: readonly string[]
 }
@@ -40,7 +42,9 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const gradients = await gradientsFor(model, { ...decision, engine, phases }, work)
   const options = { seed, signal: work.signal, onProgress, ...opened?.options, ...(gradients && { gradients }) }
-  const planned = await makePlan(model, steps, options)
+  const { value: planned, device } = await onDevice({ choice: engine.device ?? 'cpu', model }, work, (backend) =>
+    makePlan(model, steps, { ...options, ...(backend && { backend }) }),
+  )
   const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
   const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
   const { training, recover } = decision
@@ -49,5 +53,5 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
     ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
     : []
   const warnings = [...told, ...untrained, ...emptiedLayers(planned.steps)]
-  return { planned, warnings, ...(opened && { calibration: await opened.facts() }) }
+  return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
 }

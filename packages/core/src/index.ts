@@ -15,8 +15,9 @@ export type {
   SaliencyRange,
   UnitLayout,
 } from './backend.js'
+export type { Forward, ForwardOptions, Part } from './calibrate/forward.js'
 export type { Differentiation } from './calibrate/gradients.js'
-export type { Forward, ForwardOptions, Measured, MeasureOptions, Part } from './calibrate/measure.js'
+export type { Measured, MeasureOptions } from './calibrate/measure.js'
 export { type MeasuredAll, measureAll } from './calibrate/measure-all.js'
 export { checkWhole, mergeStatistics, type NamedStatistics } from './calibrate/merge.js'
 export type { Needing } from './calibrate/statistics.js'

@@ -64,4 +64,33 @@ describe('benchModels', () => {
       'half.onnx does not run with N=1, K=16',
     )
   })
+
+  it('times the pruned model on sparse kernels too, where it has sparse weights', async () => {
+    const size = 512
+    const source = `g (float[N, ${size}] x) => (float[N, ${size}] y) <float[${size}, ${size}] w> { h = MatMul(x, w) r = Relu(h) y = MatMul(r, w) }`
+    // One of fifty is not zero.
+    const values = Float32Array.from({ length: size * size }, (_, i) => ((i * 7919) % 50 === 0 ? Math.sin(i) : 0))
+    const path = await put(folder, 'sparse.onnx', await modelBytes(parseText(source, { w: values })))
+    const request = { reference: path, pruned: path, threads: [1], batches: [64], runs: 8 } as const
+    const [timed] = (await benchModels(request)).cases
+    const { plan, timed: times } = timed!.sparse!
+    expect(plan.layers.map(({ in: inputs, out, samples, format }) => [inputs, out, samples, format])).toEqual([
+      [size, size, 64, 'rows'],
+      [size, size, 64, 'rows'],
+    ])
+    expect(plan.layers[0]!.sparsity).toBeCloseTo(0.98, 3)
+    // Which is faster is up to the machine; what was chosen was timed.
+    expect(times !== null).toBe(plan.kind === 'sparse')
+    if (times !== null) expect(times.overPruned.speedup.value).toBeGreaterThan(0)
+    expect((await benchModels({ ...request, sparse: 'never' })).cases[0]!.sparse).toBeNull()
+  })
+
+  it('says why a model without sparse weights has no sparse run', async () => {
+    const path = await model('plain', 'float[N, 4] x')
+    const { cases } = await benchModels({ reference: path, pruned: path, threads: [1], batches: [1], runs: 6 })
+    expect(cases[0]!.sparse).toMatchObject({
+      timed: null,
+      plan: { kind: 'dense', layers: [], reason: expect.stringContaining('50 % zeros') },
+    })
+  })
 })

@@ -12,8 +12,8 @@ export const BLOCK = 16 * GROUP
 const each = (outputs: string, body: string) => `
 ${outputs}
 @compute @workgroup_size(${GROUP})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let i = id.x;
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * ${GROUP}u;
   if (i >= tile.count) { return; }
   ${body}
 }`
@@ -42,8 +42,14 @@ export const HISTOGRAM = each(
 const blocks = (body: string) => `
 fn inRange(s: u32) -> bool { return !isNan(s) && keyOf(s) >= tile.low && keyOf(s) <= tile.high; }
 @compute @workgroup_size(${GROUP})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let first = group.x * ${BLOCK}u + thread * ${BLOCK / GROUP}u;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let block = group.x + group.y * groups.x;
+  if (block * ${BLOCK}u >= tile.count) { return; }
+  let first = block * ${BLOCK}u + thread * ${BLOCK / GROUP}u;
   let end = min(first + ${BLOCK / GROUP}u, tile.count);
   ${body}
 }`
@@ -61,26 +67,50 @@ ${blocks(`
   }
   workgroupBarrier();
   if (thread == 0u) {
-    tallies[2u * group.x] = atomicLoad(&found);
-    tallies[2u * group.x + 1u] = atomicLoad(&below);
+    tallies[2u * block] = atomicLoad(&found);
+    tallies[2u * block + 1u] = atomicLoad(&below);
   }`)}`
+
+/** WGSL: sums[thread] = the sum of `own` of this thread and of those before it. */
+const scan = (own: string) => `
+  sums[thread] = ${own};
+  workgroupBarrier();
+  for (var step = 1u; step < ${GROUP}u; step *= 2u) {
+    let before = select(0u, sums[max(thread, step) - step], thread >= step);
+    workgroupBarrier();
+    sums[thread] += before;
+    workgroupBarrier();
+  }`
 
 /** tallies[2 · block] = how many of the range stand before the block; the two words after the last block = all in the range, all below it. */
 export const OFFSETS = `${SALIENCIES}
 ${words(3, 'tallies')}
-@compute @workgroup_size(1)
-fn main() {
+var<workgroup> sums: array<u32, ${GROUP}>;
+var<workgroup> lower: atomic<u32>;
+@compute @workgroup_size(${GROUP})
+fn main(@builtin(local_invocation_index) thread: u32) {
   let blocks = (tile.count + ${BLOCK - 1}u) / ${BLOCK}u;
-  var found = 0u;
+  let each = (blocks + ${GROUP - 1}u) / ${GROUP}u;
+  let first = min(thread * each, blocks);
+  let end = min(first + each, blocks);
+  var own = 0u;
   var below = 0u;
-  for (var b = 0u; b < blocks; b++) {
-    let own = tallies[2u * b];
-    tallies[2u * b] = found;
-    found += own;
+  for (var b = first; b < end; b++) {
+    own += tallies[2u * b];
     below += tallies[2u * b + 1u];
   }
-  tallies[2u * blocks] = found;
-  tallies[2u * blocks + 1u] = below;
+  atomicAdd(&lower, below);
+  ${scan('own')}
+  var before = sums[thread] - own;
+  for (var b = first; b < end; b++) {
+    let found = tallies[2u * b];
+    tallies[2u * b] = before;
+    before += found;
+  }
+  if (thread == 0u) {
+    tallies[2u * blocks] = sums[${GROUP - 1}];
+    tallies[2u * blocks + 1u] = atomicLoad(&lower);
+  }
 }`
 
 /** candidates[2 n], [2 n + 1] = bits of the saliency and place in the tile of the n-th element of the range. */
@@ -91,16 +121,9 @@ var<workgroup> sums: array<u32, ${GROUP}>;
 ${blocks(`
   var own = 0u;
   for (var i = first; i < end; i++) { own += select(0u, 1u, inRange(saliencyAt(i))); }
-  sums[thread] = own;
-  workgroupBarrier();
-  for (var step = 1u; step < ${GROUP}u; step *= 2u) {
-    let before = select(0u, sums[max(thread, step) - step], thread >= step);
-    workgroupBarrier();
-    sums[thread] += before;
-    workgroupBarrier();
-  }
+  ${scan('own')}
   if (own == 0u) { return; }
-  var n = tallies[2u * group.x] + sums[thread] - own;
+  var n = tallies[2u * block] + sums[thread] - own;
   for (var i = first; i < end; i++) {
     let s = saliencyAt(i);
     if (!inRange(s)) { continue; }

@@ -1,5 +1,14 @@
 export type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from './formats.js'
-export { chooseFormat, type DenseWeight, type Precision, packRows, packTiles, type TileSize } from './pack.js'
+export {
+  chooseFormat,
+  type DenseWeight,
+  type Precision,
+  packGroups,
+  packRows,
+  packTiles,
+  rowsOfGroups,
+  type TileSize,
+} from './pack.js'
+export type { Feeds, Results } from './session/parts.js'
 export type { LayerPlan, Plan } from './session/plan.js'
 export { SparseSession, type SparseSessionOptions } from './session/sparse-session.js'
-export type { Feeds, Results } from './session/split.js'

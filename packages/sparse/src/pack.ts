@@ -1,5 +1,5 @@
-import { float32ToFloat16 } from '@pare/onnx'
-import type { PackedRows, PackedTiles, StoredValues } from './formats.js'
+import { float32ToFloat16, PareError } from '@pare/onnx'
+import type { PackedGroups, PackedRows, PackedTiles, StoredValues } from './formats.js'
 
 /** A weight W[out, in] as its file has it: W[o, i] is `data[o · in + i]`, or where it is transposed `data[i · out + o]`. */
 export interface DenseWeight {
@@ -71,6 +71,71 @@ export function packTiles(weight: DenseWeight, { rows, columns }: TileSize, prec
     columns: tileColumns,
     values: stored(values, precision),
   }
+}
+
+/** Throws PareError where a group of `of` inputs has more than `keep` non-zeros, and RangeError for `of` above 16. */
+export function packGroups(
+  weight: DenseWeight,
+  { keep, of }: { readonly keep: number; readonly of: number },
+  precision: Precision = 'f32',
+): PackedGroups {
+  const { out, in: inputs } = weight
+  if (!(keep >= 1 && keep <= of && of <= 16))
+    throw new RangeError(`groups of ${keep} of ${of}: at most 16, and 1 to all of them kept`)
+  const groups = Math.ceil(inputs / of)
+  const counts = new Uint8Array(out * groups)
+  const places = new Uint8Array(out * groups * keep)
+  const values = new Float32Array(places.length)
+  forEachNonZero(weight, (row, column, value) => {
+    const group = row * groups + Math.floor(column / of)
+    const at = group * keep + counts[group]!
+    if (counts[group]!++ === keep) {
+      throw new PareError(
+        `sparse: row ${row} has more than ${keep} non-zeros in inputs ${column - (column % of)} to ${column - (column % of) + of - 1}.`,
+        {
+          hint: `prune the weight with nm:n=${keep},m=${of}, or pack it as rows.`,
+        },
+      )
+    }
+    places[at] = column % of
+    values[at] = value
+  })
+  const positions = new Uint32Array(Math.ceil(places.length / 8))
+  for (let group = 0; group < counts.length; group++) {
+    fillUp(places.subarray(group * keep, (group + 1) * keep), values.subarray(group * keep, (group + 1) * keep), counts[group]!)
+  }
+  for (let e = 0; e < places.length; e++) positions[e >> 3]! |= places[e]! << (4 * (e & 7))
+  return { kind: 'groups', out, in: inputs, keep, of, positions, values: stored(values, precision) }
+}
+
+/** Gives what is missing in a group the lowest free positions, and puts all in order. */
+function fillUp(places: Uint8Array, values: Float32Array, count: number): void {
+  if (count === places.length) return
+  const used = new Map(Array.from(places.subarray(0, count), (place, i) => [place, values[i]!]))
+  for (let free = 0; used.size < places.length; free++) if (!used.has(free)) used.set(free, 0)
+  for (const [i, [place, value]] of [...used].sort(([a], [b]) => a - b).entries()) {
+    places[i] = place
+    values[i] = value
+  }
+}
+
+/** The entries of groups as compressed rows, for kernels that know no groups: without those that only fill up. */
+export function rowsOfGroups({ out, in: inputs, keep, of, positions, values }: PackedGroups): PackedRows {
+  const perRow = Math.ceil(inputs / of) * keep
+  const starts = new Uint32Array(out + 1)
+  const columns = inputs <= 65536 ? new Uint16Array(values.length) : new Uint32Array(values.length)
+  const kept = values.slice()
+  let at = 0
+  for (let row = 0; row < out; row++) {
+    for (let e = row * perRow; e < (row + 1) * perRow; e++) {
+      // A half that is −0 has a bit set, and is as good as none.
+      if (values[e] === 0 || (values instanceof Uint16Array && values[e] === 0x8000)) continue
+      columns[at] = Math.floor((e - row * perRow) / keep) * of + ((positions[e >> 3]! >>> (4 * (e & 7))) & 15)
+      kept[at++] = values[e]!
+    }
+    starts[row + 1] = at
+  }
+  return { kind: 'rows', out, in: inputs, starts, columns: columns.subarray(0, at), values: kept.subarray(0, at) }
 }
 
 /** Tiles of one output as single elements, with their zeros. */

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Activation } from '../kernels/activations.js'
 import type { TileKind } from '../kernels/modules.js'
-import { type DenseWeight, packRows, packTiles, type TileSize } from '../pack.js'
+import { type DenseWeight, packGroups, packRows, packTiles, type TileSize } from '../pack.js'
 import { type Engine, openEngine } from './engine.js'
 
 const SIZES: readonly TileSize[] = [
@@ -120,6 +120,25 @@ describe('a product', () => {
         // 1·0 + 2·40,000 + 3·69,999 and 4·65,536.
         expect([...y.subarray(0, 2)]).toEqual([289_997, 262_144])
       }
+  })
+
+  it('takes two of four inputs as single elements', () => {
+    // [1, 0, 2, 0] · [5, 6, 7, 8] = 19
+    const weight = { data: Float32Array.of(1, 0, 2, 0), out: 1, in: 4, transposed: false }
+    const [engine] = engines
+    const product = engine!.load(packGroups(weight, { keep: 2, of: 4 }))
+    const [x, y] = [16, 4].map((bytes) => engine!.memory.allocate(bytes, 'values')) as [number, number]
+    engine!.memory.floats(x, 4).set([5, 6, 7, 8])
+    product.run(x, y, 1)
+    expect(engine!.memory.floats(y, 1)[0]).toBe(19)
+  })
+
+  it('refuses what 32-bit addresses do not reach, with the sizes', async () => {
+    await using engine = await openEngine({ kinds: [], threads: 1 })
+    expect(() => engine.memory.allocate(2 ** 32, 'a value')).toThrow(
+      /a value takes 4096 MiB.*4096 MiB, as far as they are free, is the most/,
+    )
+    expect(() => engine.memory.allocate(2 ** 40, 'a weight')).toThrow('1048576 MiB')
   })
 
   it.each<[Activation, (x: number) => number]>([

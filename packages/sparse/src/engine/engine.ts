@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os'
-import type { PackedRows, PackedTiles } from '../formats.js'
+import type { SparseMatrix } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { hasRelaxedSimd, kernelSet, type TileKind } from '../kernels/modules.js'
+import { rowsOfGroups } from '../pack.js'
 import { type Memory, openMemory } from './memory.js'
 import { loadProduct, type Product } from './product.js'
 import { loadNorm, type Norm, type RowFunction, runPair } from './rows.js'
-import { startThreads, type Threads } from './threads.js'
+import type { Setting } from './setting.js'
+import { startThreads } from './threads.js'
 
 export interface EngineOptions {
   /** Sparse weights may have these tiles. */
@@ -20,25 +22,12 @@ export interface EngineOptions {
 export interface Engine extends AsyncDisposable {
   readonly memory: Memory
   readonly threads: number
-  /** Loads a weight. Its kind must be among the engine's. */
-  load(matrix: PackedRows | PackedTiles, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): Product
+  /** Loads a weight. Its kind must be among the engine's; N:M is taken as rows: two of four cannot win on a CPU. */
+  load(matrix: SparseMatrix, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): Product
   /** f32[count] at `y` = that at `a` + or · that at `b`. */
   pair(op: 'add' | 'mul', y: number, operands: readonly [a: number, b: number], count: number): void
   /** Loads a normalisation of rows. */
   loadNorm(norm: Norm): RowFunction
-}
-
-/** What kernels and layouts have in common while an engine is open. */
-export interface Setting {
-  readonly memory: Memory
-  readonly relaxed: boolean
-  readonly count: number
-  readonly numbers: ReadonlyMap<string, number>
-  readonly threads: Threads
-  /** The address of the area for packed samples, at least this large. */
-  readonly area: (bytes: number) => number
-  /** What lies in that area. */
-  readonly packed: { is: string }
 }
 
 const MOST_THREADS = 16
@@ -56,7 +45,7 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
   return {
     memory,
     threads: count,
-    load: (matrix, epilogue = {}) => loadProduct(setting, matrix, epilogue),
+    load: (matrix, epilogue = {}) => loadProduct(setting, matrix.kind === 'groups' ? rowsOfGroups(matrix) : matrix, epilogue),
     pair: (op, y, operands, count) => runPair(setting, { op, y, operands, count }),
     loadNorm: (norm) => loadNorm(setting, norm),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),

@@ -5,7 +5,7 @@ import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
 import { singleElements } from '../pack.js'
-import type { Setting } from './engine.js'
+import type { Setting } from './setting.js'
 import { type Call, type Item, SCRATCH } from './threads.js'
 
 /** A sparse weight in memory, ready to be multiplied with. */
@@ -86,7 +86,8 @@ function panelProduct(weight: Weight): Run {
     const packing = [xs, x, samples, layout, widest, padded].join()
     if (!same || setting.packed.is !== packing) threads.run(packed.flatMap((panel) => packItems(panel, x)))
     setting.packed.is = packing
-    threads.run(packed.flatMap((panel) => parts.map((part) => productItem(panel, part, y))))
+    // Panel by panel for each chunk: the chunk, which is larger, is read from memory once.
+    threads.run(parts.flatMap((part) => packed.map((panel) => productItem(panel, part, y))))
   }
 
   function packItems({ first, count, vectors, address, all, layout }: PackedPanel, x: number): Item[] {

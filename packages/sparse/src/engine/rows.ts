@@ -1,5 +1,5 @@
 import type { NormKind } from '../kernels/row-kernels.js'
-import type { Setting } from './engine.js'
+import type { Setting } from './setting.js'
 
 /** (x − mean) / √(variance + ε) · scale + bias of each row; 'rms' takes 0 for the mean, and has no bias. */
 export interface Norm {

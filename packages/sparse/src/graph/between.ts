@@ -17,7 +17,7 @@ export type Between =
 /** Whether what a node reads must be known to tell if it could be ours. */
 export const mayBeBetween = ({ op }: Node) => /^(Add|Mul|Pow|ReduceMean|\w*Normalization)$/.test(op)
 
-/** Nodes that could be ours: sums and products of two values of one shape, and normalisations of rows. `infoOf`: types and shapes, as far as known. */
+/** Nodes that could be ours: sums and products of two values that may have one shape, and normalisations of rows. `infoOf`: types and shapes, as far as known. */
 export async function couldBeOurs(
   nodes: readonly Node[],
   { uses, infoOf }: { uses: Uses; infoOf: (name: string) => ValueInfo | undefined },
@@ -47,22 +47,21 @@ function pairOf(node: Node, infoOf: (name: string) => ValueInfo | undefined): Be
   const op = node.domain === '' ? ({ Add: 'add', Mul: 'mul' } as const)[node.op] : undefined
   const [a, b] = node.inputs
   if (op === undefined || a === undefined || b === undefined || a === b) return undefined
-  return isFloat(infoOf(a)) && isFloat(infoOf(b)) && sameShape(infoOf(a), infoOf(b))
+  return isFloat(infoOf(a)) && isFloat(infoOf(b)) && maybeSame(infoOf(a), infoOf(b))
     ? { kind: 'pair', op, nodes: [node], inputs: [a, b], output: node.outputs[0]! }
     : undefined
 }
 
 const isFloat = (info: ValueInfo | undefined) => info?.type === 'float32'
 
-/** Known to be the same whatever the sizes of inputs. */
-function sameShape(a: ValueInfo | undefined, b: ValueInfo | undefined): boolean {
+/** Whether shapes may be the same, as far as they are known: symbols that differ may stand for one size. */
+function maybeSame(a: ValueInfo | undefined, b: ValueInfo | undefined): boolean {
   const [one, other] = [a?.shape, b?.shape]
-  return (
-    one !== undefined &&
-    one.length > 0 &&
-    one.length === other?.length &&
-    one.every((size, axis) => size !== undefined && size === other[axis])
-  )
+  if (one === undefined || other === undefined) return true
+  const differ = (size: unknown, axis: number) =>
+    typeof size === 'number' && typeof other[axis] === 'number' && size !== other[axis]
+  const oneOnly = (size: unknown, axis: number) => (size === 1) !== (other[axis] === 1)
+  return one.length > 0 && one.length === other.length && !one.some(differ) && !one.some(oneOnly)
 }
 
 /** Those that lie between our products: what they read comes from ours, and what they give goes to ours, directly or by way of each other. */

@@ -1,8 +1,9 @@
+import { PareError } from '@pare/onnx'
 import type { Product } from '../engine/product.js'
 import type { OwnStep } from '../graph/segments.js'
 import type { Site } from '../graph/sites.js'
 import type { Buffer } from './buffers.js'
-import type { Parts } from './split.js'
+import type { Parts } from './parts.js'
 
 /** A value in our memory. */
 export interface Value {
@@ -43,8 +44,7 @@ export function prepare(
     }
   }
   return ([a, b]) => {
-    if (a!.dims.join() !== b!.dims.join())
-      throw new RangeError(`shapes [${a!.dims}] and [${b!.dims}] were inferred to be the same`)
+    if (a!.dims.join() !== b!.dims.join()) return broadcast(parts, between.op, [a!, b!])
     const value = make(a!)
     engine.pair(between.op, value.buffer.address, [a!.buffer.address, b!.buffer.address], countOf(value.dims))
     return value
@@ -78,4 +78,35 @@ function runConv({ buffers }: Parts, product: Product, { buffer, dims }: Value, 
       })
     }
   return { value, samples: batch * size }
+}
+
+/** The pair where shapes turn out to differ: element by element, as it was not expected. */
+function broadcast({ engine, buffers }: Parts, op: 'add' | 'mul', [a, b]: readonly [Value, Value]): Value {
+  const rank = Math.max(a.dims.length, b.dims.length)
+  const sizes = [a, b].map(({ dims }) => [...Array<number>(rank - dims.length).fill(1), ...dims]) as [number[], number[]]
+  const dims = sizes[0].map((size, axis) => (size === 1 ? sizes[1][axis]! : size))
+  const clash = dims.some((size, axis) => sizes[1][axis] !== size && sizes[1][axis] !== 1)
+  if (clash)
+    throw new PareError(`sparse: shapes [${a.dims}] and [${b.dims}] do not fit each other.`, {
+      hint: 'check the sizes of the inputs.',
+    })
+  const value = { buffer: buffers.take(4 * countOf(dims)), dims }
+  const [one, other] = [a, b].map((each) => engine.memory.floats(each.buffer.address, countOf(each.dims))) as [
+    Float32Array,
+    Float32Array,
+  ]
+  const target = engine.memory.floats(value.buffer.address, countOf(dims))
+  for (let i = 0; i < target.length; i++) {
+    let [rest, atOne, atOther, strideOne, strideOther] = [i, 0, 0, 1, 1]
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      const place = rest % dims[axis]!
+      rest = (rest - place) / dims[axis]!
+      if (sizes[0][axis] !== 1) atOne += place * strideOne
+      if (sizes[1][axis] !== 1) atOther += place * strideOther
+      strideOne *= sizes[0][axis]!
+      strideOther *= sizes[1][axis]!
+    }
+    target[i] = op === 'add' ? one[atOne]! + other[atOther]! : one[atOne]! * other[atOther]!
+  }
+  return value
 }

@@ -3,8 +3,9 @@ import type * as Ort from 'onnxruntime-node'
 import type { Site } from '../graph/sites.js'
 import type { Activation } from '../kernels/activations.js'
 import { type Both, gainUs, inTurn, OF_LAYER, OF_SESSION, pays } from './measure.js'
+import type { Feeds, Parts } from './parts.js'
 import type { LayerPlan, Plan } from './plan.js'
-import type { Feeds, Parts, Split } from './split.js'
+import type { Split } from './split.js'
 
 export interface Planning {
   readonly parts: Parts

@@ -57,8 +57,6 @@ function prune(
     Math.floor(Math.floor(i / columns) / tile.rows) * across + Math.floor((i % columns) / tile.columns)
   const scores = new Float64Array(Math.ceil(rows / tile.rows) * across)
   for (let i = 0; i < values.length; i++) scores[tileOf(i)]! += Math.abs(values[i]!)
-  const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]!)
-  const gone = new Uint8Array(scores.length)
-  for (const t of order.subarray(0, Math.round(sparsity * order.length))) gone[t] = 1
-  for (let i = 0; i < values.length; i++) if (gone[tileOf(i)] === 1) values[i] = 0
+  const border = scores.slice().sort()[Math.round(sparsity * scores.length)] ?? Number.POSITIVE_INFINITY
+  for (let i = 0; i < values.length; i++) if (scores[tileOf(i)]! < border) values[i] = 0
 }

@@ -9,9 +9,10 @@ import { type Site, sparseSites } from '../graph/sites.js'
 import { usesOf } from '../graph/uses.js'
 import { buffersIn } from './buffers.js'
 import { type Cache, openCache } from './cache.js'
+import type { Feeds, Parts, Results } from './parts.js'
 import type { Plan } from './plan.js'
 import { makePlan } from './planner.js'
-import { type Feeds, openSplit, type Parts, type Results, type Split } from './split.js'
+import { openSplit, type Split } from './split.js'
 import { inferValues } from './values-between.js'
 
 export interface SparseSessionOptions {
@@ -71,7 +72,10 @@ export class SparseSession implements AsyncDisposable {
     const parts = await open(model, options)
     const session = new SparseSession(parts)
     try {
-      for (const feeds of options.samples ?? []) await session.#planFor(feeds)
+      if (parts.fixed?.kind === 'sparse') {
+        const { segments } = await session.#splitFor(parts.fixed.sparse)
+        session.#plan = { ...parts.fixed, segments }
+      } else for (const feeds of options.samples ?? []) await session.#planFor(feeds)
     } catch (error) {
       await session.release()
       throw error
@@ -122,9 +126,15 @@ export class SparseSession implements AsyncDisposable {
 
   async #measure(feeds: Feeds, shapes: string): Promise<Plan> {
     const { parts, sites, dense, cache } = this.#parts
-    const plan = await makePlan({ parts: parts!, sites, dense, splitFor: (ids) => this.#splitFor(ids) }, feeds, shapes)
-    await cache?.keep(plan)
-    return plan
+    const planning = { parts: parts!, sites, dense, splitFor: (ids: readonly string[]) => this.#splitFor(ids) }
+    try {
+      const plan = await makePlan(planning, feeds, shapes)
+      await cache?.keep(plan)
+      return plan
+    } catch (error) {
+      // Whatever stands in the way of sparse, dense still works, or says what is wrong with the inputs.
+      return { ...NOTHING, shapes, kind: 'dense', reason: `it cannot run in parts: ${(error as Error).message}` }
+    }
   }
 
   #splitFor(ids: readonly string[]): Promise<Split> {
@@ -138,6 +148,7 @@ export class SparseSession implements AsyncDisposable {
       sites.filter(({ id }) => chosen.has(id)),
     )
     this.#splits.set(key, split)
+    split.catch(() => this.#splits.delete(key))
     return split
   }
 }

@@ -1,16 +1,10 @@
-import { type Model, modelBytes, type ValueInfo } from '@pare/onnx'
+import { modelBytes, type ValueInfo } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
-import type { Engine } from '../engine/engine.js'
-import type { Product } from '../engine/product.js'
-import { type Between, betweenOurs } from '../graph/between.js'
+import { betweenOurs } from '../graph/between.js'
 import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type Step, stepsOf } from '../graph/segments.js'
 import type { Site } from '../graph/sites.js'
-import type { Uses } from '../graph/uses.js'
-import type { Buffers } from './buffers.js'
 import { countOf, prepare, type Value } from './own-steps.js'
-
-export type Feeds = Readonly<Record<string, Ort.Tensor>>
-export type Results = Record<string, Ort.Tensor>
+import type { Feeds, Parts, Results } from './parts.js'
 
 /** A model in parts: sparse products on our kernels, the rest in sessions of ONNX Runtime. */
 export interface Split extends AsyncDisposable {
@@ -19,20 +13,6 @@ export interface Split extends AsyncDisposable {
   readonly sites: readonly Site[]
   /** All outputs. `onProduct` is told the samples of each product. */
   run(feeds: Feeds, onProduct?: (site: Site, samples: number) => void): Promise<Results>
-}
-
-export interface Parts {
-  readonly ort: typeof Ort
-  readonly model: Model
-  readonly engine: Engine
-  readonly buffers: Buffers
-  readonly productOf: (site: Site) => Product
-  readonly uses: Uses
-  /** What lies between products and could be ours. */
-  readonly candidates: () => Promise<readonly Between[]>
-  /** Types and shapes of values between parts, as far as they are tensors. */
-  readonly infoOf: (names: readonly string[]) => Promise<(name: string) => ValueInfo | undefined>
-  readonly createSession: (bytes: Uint8Array) => Promise<Ort.InferenceSession>
 }
 
 type Runnable =

@@ -1,0 +1,15 @@
+import type { Memory } from './memory.js'
+import type { Threads } from './threads.js'
+
+/** What kernels and layouts have in common while an engine is open. */
+export interface Setting {
+  readonly memory: Memory
+  readonly relaxed: boolean
+  readonly count: number
+  readonly numbers: ReadonlyMap<string, number>
+  readonly threads: Threads
+  /** The address of the area for packed samples, at least this large. */
+  readonly area: (bytes: number) => number
+  /** What lies in that area. */
+  readonly packed: { is: string }
+}
