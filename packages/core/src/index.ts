@@ -13,6 +13,7 @@ export type {
   Kernel,
   Precision,
   SaliencyRange,
+  Tally,
   UnitLayout,
 } from './backend.js'
 export type { Differentiation } from './calibrate/gradients.js'
