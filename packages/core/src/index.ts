@@ -13,6 +13,7 @@ export type {
   Kernel,
   Precision,
   SaliencyRange,
+  Tally,
   UnitLayout,
 } from './backend.js'
 export type { Forward, ForwardOptions, Part } from './calibrate/forward.js'

@@ -6,7 +6,7 @@ import type { Criterion, UnitCriterion, UnitGroup } from './contract.js'
 import { cpu } from './cpu.js'
 import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
 import { openProbe } from './probe/probe.js'
-import { newBuffers, precisionOf } from './stream.js'
+import { buffersOf, precisionOf } from './stream.js'
 import { shareFor, triesFor } from './targets.js'
 import { trace } from './trace.js'
 import { limitsOf, type UnitLimits } from './unit-options.js'
@@ -107,11 +107,12 @@ async function scoresOf(
   const met = await metBy(criterion, { groups, model }, options)
   const precision = precisionOf(groups.flatMap(({ slices }) => slices))
   const backend = options.backend ?? cpu
+  const kernel = backend.compile(trace(criterion), precision)
   const scoring = {
     precision,
-    buffers: newBuffers(backend),
+    buffers: buffersOf(kernel, backend),
     progress: () => options.signal?.throwIfAborted(),
-    kernel: backend.compile(trace(criterion), precision),
+    kernel,
     norm: step.norm ?? 'l1',
     seed: options.seed,
     readersOnly: criterion.readersOnly ?? false,

@@ -10,6 +10,7 @@ import {
   type Kernel,
   putTogether,
   type SaliencyRange,
+  type Tally,
   type UnitLayout,
 } from '@pare/core/backends'
 import type { Gpu } from './gpu.js'
@@ -81,11 +82,14 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
     counts: () => turns(async () => new Uint32Array(await gpu.read(counts(), 4 * BUCKETS))),
     collect: (chunk, range, into) =>
       turns(async () => {
-        let below = 0
+        const all = { below: 0, zeros: 0, finite: true }
         await forTiles(chunk, most, async (piece) => {
-          below += await collect(piece, range, into)
+          const tally = await collect(piece, range, into)
+          all.below += tally.below
+          all.zeros += tally.zeros
+          all.finite &&= tally.finite
         })
-        return below
+        return all
       }),
     mask: (chunk, below, ties, target) =>
       turns(() => forTiles(chunk, most, (piece, at) => mask(piece, { below, ties }, target.subarray(at)))),
@@ -115,7 +119,7 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
     submitted.catch(() => undefined)
   }
 
-  async function collect(piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<number> {
+  async function collect(piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<Tally> {
     const blocks = Math.ceil(piece.weights.length / BLOCK)
     const { load, run, results, tallies, candidates } = tiles()
     load(piece, keys, { low: keyOf(low), high: keyOf(high) })
@@ -123,18 +127,18 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
     await run(TALLY, { groups: blocks, from: results, into: tallies })
     await run(OFFSETS, { groups: 1, from: results, into: tallies })
     await run(GATHER, { groups: blocks, from: results, into: tallies })
-    const tallied = new Uint32Array(await gpu.read(tallies, 8 * (blocks + 1)))
-    const [found, below] = [tallied[2 * blocks]!, tallied[2 * blocks + 1]!]
+    const words = new Uint32Array(await gpu.read(tallies, 16 * (blocks + 1)))
+    const [found = 0, below = 0, zeros = 0, notFinite = 0] = words.subarray(4 * blocks)
     // What does not fit is only counted.
     const kept = Math.min(found, Math.max(into.saliency.length - into.length, 0))
     const bytes = await gpu.read(candidates, 8 * kept)
-    const [values, words] = [new Float32Array(bytes), new Uint32Array(bytes)]
+    const [values, places] = [new Float32Array(bytes), new Uint32Array(bytes)]
     for (let i = 0; i < kept; i++) {
       into.saliency[into.length + i] = values[2 * i]!
-      into.index[into.length + i] = piece.start + words[2 * i + 1]!
+      into.index[into.length + i] = piece.start + places[2 * i + 1]!
     }
     into.length += found
-    return below
+    return { below, zeros, finite: notFinite === 0 }
   }
 
   async function mask(piece: Chunk, { below, ties }: { below: number; ties: boolean }, target: Bits): Promise<void> {

@@ -22,16 +22,16 @@ export async function selections() {
       kernel.clear()
       await kernel.histogram(chunk)
       const into = { saliency: new Float64Array(5000), index: new Float64Array(5000), length: 0 }
-      const below = await kernel.collect(chunk, { low: 1, high: 1e6 }, into)
+      const tally = await kernel.collect(chunk, { low: 1, high: 1e6 }, into)
       const mask = new Uint32Array(weights.slice().buffer)
       await kernel.mask(chunk, 1, false, mask)
-      return { lists: [saliency, await kernel.counts(), into.index, mask], below, found: into.length }
+      return { lists: [saliency, await kernel.counts(), into.index, mask], tally, found: into.length }
     }),
   )
   const [mine, theirs] = [results[0]!, results[1]!]
   const same = mine.lists.map((list, n) => Array.from<number>(list).every((x, i) => Object.is(x, theirs.lists[n]![i])))
   await gpu[Symbol.asyncDispose]()
-  return { same: same.map((equal) => equal && mine.below === theirs.below), candidates: mine.found }
+  return { same: same.map((equal) => equal && mine.tally.below === theirs.tally.below), candidates: mine.found }
 }
 
 export async function products() {

@@ -54,22 +54,22 @@ fn main(
   ${body}
 }`
 
-/** tallies[2 · block] = how many saliencies of the block lie in the range, [2 · block + 1] = how many below it. */
+/**
+ * tallies[4 · block …] = how many saliencies of the block lie in the range, how many below it, how many are that of a zero, and how many are not finite.
+ */
 export const TALLY = `${SALIENCIES}
 ${words(3, 'tallies')}
-var<workgroup> found: atomic<u32>;
-var<workgroup> below: atomic<u32>;
+var<workgroup> own: array<atomic<u32>, 4>;
 ${blocks(`
   for (var i = first; i < end; i++) {
     let s = saliencyAt(i);
-    if (inRange(s)) { atomicAdd(&found, 1u); }
-    if (!isNan(s) && keyOf(s) < tile.low) { atomicAdd(&below, 1u); }
+    if (inRange(s)) { atomicAdd(&own[0], 1u); }
+    if (!isNan(s) && keyOf(s) < tile.low) { atomicAdd(&own[1], 1u); }
+    if (s == (SIGN | INFINITE)) { atomicAdd(&own[2], 1u); }
+    if (isNan(s) || s == INFINITE) { atomicAdd(&own[3], 1u); }
   }
   workgroupBarrier();
-  if (thread == 0u) {
-    tallies[2u * block] = atomicLoad(&found);
-    tallies[2u * block + 1u] = atomicLoad(&below);
-  }`)}`
+  if (thread < 4u) { tallies[4u * block + thread] = atomicLoad(&own[thread]); }`)}`
 
 /** WGSL: sums[thread] = the sum of `own` of this thread and of those before it. */
 const scan = (own: string) => `
@@ -82,35 +82,30 @@ const scan = (own: string) => `
     workgroupBarrier();
   }`
 
-/** tallies[2 · block] = how many of the range stand before the block; the two words after the last block = all in the range, all below it. */
+/** tallies[4 · block] = how many of the range stand before the block; the four words after the last block = the sums over all. */
 export const OFFSETS = `${SALIENCIES}
 ${words(3, 'tallies')}
 var<workgroup> sums: array<u32, ${GROUP}>;
-var<workgroup> lower: atomic<u32>;
+var<workgroup> all: array<atomic<u32>, 4>;
 @compute @workgroup_size(${GROUP})
 fn main(@builtin(local_invocation_index) thread: u32) {
   let blocks = (tile.count + ${BLOCK - 1}u) / ${BLOCK}u;
   let each = (blocks + ${GROUP - 1}u) / ${GROUP}u;
   let first = min(thread * each, blocks);
   let end = min(first + each, blocks);
-  var own = 0u;
-  var below = 0u;
+  var own = vec4u();
   for (var b = first; b < end; b++) {
-    own += tallies[2u * b];
-    below += tallies[2u * b + 1u];
+    own += vec4u(tallies[4u * b], tallies[4u * b + 1u], tallies[4u * b + 2u], tallies[4u * b + 3u]);
   }
-  atomicAdd(&lower, below);
-  ${scan('own')}
-  var before = sums[thread] - own;
+  for (var word = 0u; word < 4u; word++) { atomicAdd(&all[word], own[word]); }
+  ${scan('own[0]')}
+  var before = sums[thread] - own[0];
   for (var b = first; b < end; b++) {
-    let found = tallies[2u * b];
-    tallies[2u * b] = before;
+    let found = tallies[4u * b];
+    tallies[4u * b] = before;
     before += found;
   }
-  if (thread == 0u) {
-    tallies[2u * blocks] = sums[${GROUP - 1}];
-    tallies[2u * blocks + 1u] = atomicLoad(&lower);
-  }
+  if (thread < 4u) { tallies[4u * blocks + thread] = atomicLoad(&all[thread]); }
 }`
 
 /** candidates[2 n], [2 n + 1] = bits of the saliency and place in the tile of the n-th element of the range. */
@@ -123,7 +118,7 @@ ${blocks(`
   for (var i = first; i < end; i++) { own += select(0u, 1u, inRange(saliencyAt(i))); }
   ${scan('own')}
   if (own == 0u) { return; }
-  var n = tallies[2u * block] + sums[thread] - own;
+  var n = tallies[4u * block] + sums[thread] - own;
   for (var i = first; i < end; i++) {
     let s = saliencyAt(i);
     if (!inRange(s)) { continue; }
