@@ -155,6 +155,8 @@ export interface EvaluateConfig {
   field?: string
   /** Seconds one evaluation may take. Default: 3600. */
   timeout?: number
+  /** Both models are timed in turn, also where the gate does not limit it. Default: false. */
+  latency?: boolean
   /** MiB of memory one evaluation may take. Default: three quarters of the machine's. */
   memory?: number
 }

@@ -5,6 +5,7 @@ import { type CalibrationSource, looksAtGradients } from './calibration.js'
 import { type DeviceFacts, onDevice } from './device.js'
 import { gradientsFor } from './gradients.js'
 import type { ModelHashes } from './hash-model.js'
+import { timeModels } from './latency.js'
 import { showPath } from './paths.js'
 import { phasesOf } from './phases.js'
 import type { Recover } from './recover.js'
@@ -41,7 +42,14 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const gradients = await gradientsFor(model, { ...decision, engine, phases }, work)
-  const options = { seed, signal: work.signal, onProgress, ...opened?.options, ...(gradients && { gradients }) }
+  const options = {
+    seed,
+    signal: work.signal,
+    onProgress,
+    ...opened?.options,
+    ...(gradients && { gradients }),
+    latency: timeModels({ ...work, engine }),
+  }
   const { value: planned, device } = await onDevice({ choice: engine.device ?? 'cpu', model }, work, (backend) =>
     makePlan(model, steps, { ...options, ...(backend && { backend }) }),
   )

@@ -63,6 +63,7 @@ export type {
   Progress,
   PruneStep,
   Target,
+  TimeModel,
   UnitTarget,
 } from './plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan-file.js'

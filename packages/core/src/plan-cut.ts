@@ -48,7 +48,16 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
   }
   if ('ratio' in step.target) return stepAt(checkRatio(step.target.ratio))
   const without = (share: number) => applyStep(request.model, stepAt(share), options)
-  const search = { budget: step.target, model: request.original, structure: step.structure.name, units, without, progress }
+  const { latency } = options
+  const search = {
+    budget: step.target,
+    model: request.original,
+    structure: step.structure.name,
+    units,
+    without,
+    latency,
+    progress,
+  }
   return stepAt(await shareFor(search))
 }
 

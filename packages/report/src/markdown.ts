@@ -4,7 +4,17 @@ import { amount, change, duration, figure, percent, plural, size } from './figur
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
-import { byUrgency, demands, dropText, explanation, headline, intervalText, mcnemarText, URGENCY } from './statement.js'
+import {
+  byUrgency,
+  demands,
+  dropText,
+  explanation,
+  headline,
+  intervalText,
+  latencyText,
+  mcnemarText,
+  URGENCY,
+} from './statement.js'
 import { boughtText, looksOf, metricName, trainingText } from './training.js'
 
 const ICON = { pass: '✅', fail: '❌', incomplete: '⚠️' } as const
@@ -175,11 +185,13 @@ function details(model: ModelResult): Part[] {
   return found
 }
 
-function costs({ parameters, macs, durationMs }: ModelResult): string {
+function costs(model: ModelResult): string {
+  const { parameters, macs, latency, durationMs } = model
   const facts = [
     parameters &&
       `parameters ${amount(parameters.before)} → ${amount(parameters.after)}, ${amount(parameters.nonzero)} of them not zero`,
     macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}`,
+    latency && `a run takes ${latencyText(model)}, batch ${latency.batch}, ${plural(latency.threads, 'thread')}`,
     durationMs !== undefined && `took ${duration(durationMs)}`,
   ].filter((fact) => fact)
   return facts.length > 0 ? `\n${facts.join('; ')}.\n` : ''

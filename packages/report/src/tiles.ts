@@ -14,6 +14,7 @@ ${removalsOf(model).map(removalTile)}
 ${sparsityTile(model)}
 ${parametersTile(model)}
 ${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}
+${latencyTile(model)}
 ${sizeTile(model)}
 ${zippedTile(model)}
 ${weightsTile(model)}
@@ -45,6 +46,17 @@ function sparsityTile({ sparsity }: ModelResult): Markup | undefined {
   const target = sparsity.target === undefined ? '' : `, target ${percent(sparsity.target)}`
   const whole = sparsity.model === undefined ? '' : `, whole model ${percent(sparsity.model)}`
   return tile('sparsity', percent(sparsity.after), `of the eligible weights${target}${whole}`)
+}
+
+function latencyTile({ latency }: ModelResult): Markup | undefined {
+  if (!latency) return undefined
+  const [low, high] = latency.interval
+  const value = `${figure(latency.relative, 3)}×`
+  return tile(
+    'time of a run',
+    value,
+    `the reference's; 95 % interval ${figure(low, 3)} to ${figure(high, 3)}, batch ${latency.batch}, threads ${latency.threads}`,
+  )
 }
 
 function sizeTile({ reference, pruned }: ModelResult): Markup {
