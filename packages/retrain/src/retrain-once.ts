@@ -44,6 +44,8 @@ export interface RetrainOptions extends RecipeOptions, TrainableOptions {
   readonly holdOut?: number
   /** Default: all cores */
   readonly threads?: number
+  /** What activations of a batch may take that are kept for the backward pass: what is more is computed again. Default: no limit */
+  readonly activationBytes?: number
   /** File in which the training stands after each look at held-out samples; where it is there, the training goes on from it. Default: none */
   readonly state?: string
 }

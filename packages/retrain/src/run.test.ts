@@ -178,6 +178,15 @@ describe('mlp-digits', () => {
     await expect(trainHere(await mlp, folder, { data, steps: 3, state })).rejects.toThrow('is not the state of a training')
   })
 
+  test('with little room for activations they are computed again, to the same weights', async () => {
+    const request = { data, steps: 5 }
+    const plainly = await trainHere(await mlp, folder, request)
+    const sparely = await trainHere(await mlp, folder, { ...request, activationBytes: 20_000 })
+    for (const [id, values] of plainly.tensors) {
+      for (const [i, value] of values.entries()) expect(Math.abs(sparely.tensors.get(id)![i]! - value)).toBeLessThan(1e-5)
+    }
+  })
+
   test('a learning rate that diverges is named, or the best weights before that are kept', async () => {
     await expect(
       trainHere(await mlp, folder, { data, steps: 40, holdOut: 0.1, learningRate: 1e20, optimizer: { name: 'sgd' }, clip: 1e30 }),

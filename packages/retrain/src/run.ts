@@ -4,17 +4,17 @@ import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { inBlocks, type Loss } from '@pare/autograd'
-import type { Runtime } from '@pare/evaluate'
+import { inputsFor, type Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
 import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkDeclared, checkLabels, openFeed } from './feed.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
-import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
+import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights, TARGET, targetOf } from './losses.js'
 import { type MovementOptions, openMovement } from './movement.js'
 import { areasOf } from './optimizer.js'
 import { openPasses } from './passes.js'
-import { optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
+import { batchOf, optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
 import { separateVectors } from './separate.js'
 import { readState, writeState } from './state.js'
 import { openTeacher, type Teacher } from './teacher.js'
@@ -29,7 +29,7 @@ import {
   train,
 } from './train.js'
 import { type TrainableOptions, trainableTensors } from './trainable.js'
-import { fixedBatchOf, openTrainingData, type TrainingDataOptions } from './training-data.js'
+import { fixedBatchOf, openTrainingData, type TrainingData, type TrainingDataOptions } from './training-data.js'
 import { joined, openWeights, type StoredTensor, type Weights } from './weights.js'
 
 /** What the child process is asked for: paths instead of models, and no functions. */
@@ -46,6 +46,7 @@ export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDat
   readonly statistics?: 'follow' | 'keep'
   readonly removed?: number
   readonly threads?: number
+  readonly activationBytes?: number
   /** File in which the training stands after each look at held-out samples, and from which it goes on. */
   readonly state?: string
   /** For files that are not needed afterwards. */
@@ -89,9 +90,14 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   const chosen = chooseLoss({ said, output, sample: samples.pick([0]), distill, block })
   checkDeclared(model, { chosen, data })
   const trainable = await trainableTensors(model, request)
+  const fixedBatch = fixedBatchOf(data.inputs)
+  const known = { samples: source.count, isText: data.isText, fixedBatch }
   const graphs = await (talking.build ?? buildGraphs)(model, {
     ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
     batchStatistics: request.statistics !== 'keep',
+    ...(request.activationBytes !== undefined && {
+      memory: { bytes: request.activationBytes, inputs: shapesOf(data, chosen, batchOf(request, known)) },
+    }),
   })
   const areas = areasOf(optimizerOf(request), {
     accumulates: (request.accumulate ?? 1) > 1,
@@ -100,9 +106,8 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
   const { arena, statistics } = weights
   const before = weights.zeros()
-  const fixedBatch = fixedBatchOf(data.inputs)
   const removed = Math.max(before / Math.max(1, weights.elements), request.removed ?? 0)
-  const recipe = recipeOf(request, { samples: source.count, isText: data.isText, fixedBatch, removed })
+  const recipe = recipeOf(request, { ...known, removed })
   await using passes = await openPasses(runtime, {
     ...graphs,
     ...(await writeGraphs(runtime, graphs, folder)),
@@ -149,6 +154,14 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
     zeros: { before, after: weights.zeros(), elements: weights.elements },
     ...(resumedAt !== undefined && { resumedAt }),
   }
+}
+
+/** Of a batch of so many samples: the inputs of the model, and what their labels are compared with. */
+function shapesOf({ source, inputs }: TrainingData, { kind }: ChosenLoss, size: number): Record<string, readonly number[]> {
+  const { batch } = source.at(0, size)
+  const { target } = targetOf(kind, batch)
+  const fed = { ...inputsFor(inputs, batch), ...(target && { [TARGET]: target }) }
+  return Object.fromEntries(Object.entries(fed).map(([name, { shape }]) => [name, shape]))
 }
 
 async function writeGraphs(runtime: Runtime, graphs: Graphs, folder: string): Promise<{ training: string; judging: string }> {
