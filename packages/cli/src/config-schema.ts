@@ -226,6 +226,7 @@ const retrain = z
     exclude: globs.optional(),
     distill: distill.optional(),
     movement: movement.optional(),
+    activationBytes: count.describe('a whole number of bytes, such as 200000000, for activations of a batch').optional(),
   })
   .describe('how it is retrained, such as { epochs: 3, distill: true }; all of it has a default')
 

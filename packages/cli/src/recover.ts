@@ -20,6 +20,8 @@ export interface RetrainConfig extends Readonly<RecipeOptions> {
   readonly exclude?: readonly string[]
   /** 'follow': normalisations are trained with the statistics of each batch. 'keep': with those that they have. Default: 'follow'. */
   readonly statistics?: 'follow' | 'keep'
+  /** Bytes that activations of a batch may take: what is more is computed again. Default: no limit. */
+  readonly activationBytes?: number
   /** Movement pruning while it trains: what moves away from zero is kept. Default: masks stay as they are. */
   readonly movement?: MovementOptions
   /** Learns from the model before it was pruned, too. Default: false. */

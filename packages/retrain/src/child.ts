@@ -1,5 +1,6 @@
 import { answerJob, loadRuntime, type Setup } from '@pare/evaluate'
-import { type RunRequest, runTraining } from './run.js'
+import type { RunRequest } from './prepare.js'
+import { runTraining } from './run.js'
 import type { StepProgress } from './train.js'
 
 const PROGRESS_MS = 100

@@ -1,11 +1,11 @@
 import type { Loss } from '@pare/autograd'
-import { type Batch, describe, type NdArray, type Samples, sizeOf } from '@pare/evaluate'
+import { describe, type NdArray, type Samples, sizeOf } from '@pare/evaluate'
 import { type Model, PareError, type ValueInfo } from '@pare/onnx'
 import type { Counted } from './held-out.js'
 import { type ChosenLoss, checkClasses, TARGET, targetOf } from './losses.js'
 import type { Passes } from './passes.js'
-import type { Source } from './samples.js'
-import type { Teacher } from './teacher.js'
+import type { Drawn, Source } from './samples.js'
+import { remembering, type Teacher } from './teacher.js'
 import type { TrainingData } from './training-data.js'
 
 /** Batches with what their losses compare with. */
@@ -25,16 +25,17 @@ export interface FeedOptions {
 }
 
 export function openFeed({ source, batch: size, fixed, chosen, teacher }: FeedOptions): Feed {
-  const fed = async (batch: Batch): Promise<Counted> => {
+  const remembered = teacher && (source.isFixed ? remembering(teacher) : teacher)
+  const fed = async ({ batch, numbers }: Drawn): Promise<Counted> => {
     const { target, count } = targetOf(chosen.kind, batch)
-    const taught = teacher === undefined ? {} : await teacher.ask(batch)
+    const taught = remembered === undefined ? {} : await remembered.ask(batch, numbers)
     const counted = chosen.parts[0]!.kind === 'kl' ? batch.size : count
     return { batch, count: counted, targets: { ...(target && { [TARGET]: target }), ...taught } }
   }
   return {
-    draw: (index) => fed(source.at(index * size, size).batch),
+    draw: (index) => fed(source.at(index * size, size)),
     async *heldOut() {
-      for (const { batch } of source.heldOut(size)) if (!fixed || batch.size === size) yield await fed(batch)
+      for (const drawn of source.heldOut(size)) if (!fixed || drawn.batch.size === size) yield await fed(drawn)
     },
   }
 }

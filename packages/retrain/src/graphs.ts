@@ -25,14 +25,16 @@ export interface GraphRequest {
   readonly weights: readonly string[]
   /** Whether BatchNormalization uses the statistics of the batch, and its own follow. */
   readonly batchStatistics: boolean
+  /** What activations may take that are kept for the backward pass, where inputs have these shapes. Default: no limit */
+  readonly memory?: { readonly bytes: number; readonly inputs: Readonly<Record<string, readonly number[]>> }
 }
 
 export type BuildGraphs = (model: Model, request: GraphRequest) => Promise<Graphs>
 
-export const buildGraphs: BuildGraphs = async (model, { losses, output, weights, batchStatistics }) => {
+export const buildGraphs: BuildGraphs = async (model, { losses, output, weights, batchStatistics, memory }) => {
   const { model: judged, loss, parts } = withLoss(model, losses)
   const options = { of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze' } as const
-  const { model: training, gradients, statistics, frozen } = await gradient(judged, options)
+  const { model: training, gradients, statistics, frozen } = await gradient(judged, { ...options, ...(memory && { memory }) })
   const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
   const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...stored]))
   const outputs = [

@@ -63,7 +63,8 @@ export function optimizerOf({ optimizer = 'adamw' }: RecipeOptions): OptimizerOp
   return typeof optimizer === 'string' ? { name: optimizer } : optimizer
 }
 
-function batchOf({ batch }: RecipeOptions, { samples, isText, fixedBatch }: Known): number {
+/** Samples that run at once. Throws PareError where the model's own number is another one. */
+export function batchOf({ batch }: RecipeOptions, { samples, isText, fixedBatch }: Omit<Known, 'removed'>): number {
   if (fixedBatch !== undefined && batch !== undefined && batch !== fixedBatch) {
     throw new PareError(`retrain: a batch of ${batch}, and the model's is fixed to ${fixedBatch}.`, {
       hint: 'leave the batch out, and accumulate gradients over several with accumulate; or export the model with a dynamic batch.',

@@ -7,8 +7,9 @@ import { elementCount, type Model, writeModel } from '@pare/onnx'
 import type { HeldOut } from './held-out.js'
 import type { BlockLoss, DistillWeights } from './losses.js'
 import type { MovementOptions } from './movement.js'
+import type { RunRequest } from './prepare.js'
 import type { RecipeOptions } from './recipe.js'
-import type { RunReply, RunRequest } from './run.js'
+import type { RunReply } from './run.js'
 import type { CurvePoint, Ended, Recipe, StepProgress } from './train.js'
 import type { TrainableOptions } from './trainable.js'
 
@@ -44,6 +45,8 @@ export interface RetrainOptions extends RecipeOptions, TrainableOptions {
   readonly holdOut?: number
   /** Default: all cores */
   readonly threads?: number
+  /** What activations of a batch may take that are kept for the backward pass: what is more is computed again. Default: no limit */
+  readonly activationBytes?: number
   /** File in which the training stands after each look at held-out samples; where it is there, the training goes on from it. Default: none */
   readonly state?: string
 }

@@ -8,14 +8,12 @@ import type { Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
 import { blockSize, hasConvolution } from './channel-blocks.js'
-import { checkDeclared, checkLabels, openFeed } from './feed.js'
+import { checkLabels, openFeed } from './feed.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
-import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
+import type { ChosenLoss } from './losses.js'
 import { type MovementOptions, openMovement } from './movement.js'
-import { areasOf } from './optimizer.js'
 import { openPasses } from './passes.js'
-import { optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
-import { separateVectors } from './separate.js'
+import { type Prepared, prepare, type RunRequest } from './prepare.js'
 import { readState, writeState } from './state.js'
 import { openTeacher, type Teacher } from './teacher.js'
 import {
@@ -26,31 +24,11 @@ import {
   type Recipe,
   type Standing,
   type StepProgress,
+  type Trained,
   train,
 } from './train.js'
-import { type TrainableOptions, trainableTensors } from './trainable.js'
-import { fixedBatchOf, openTrainingData, type TrainingDataOptions } from './training-data.js'
-import { joined, openWeights, type StoredTensor, type Weights } from './weights.js'
-
-/** What the child process is asked for: paths instead of models, and no functions. */
-export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDataOptions {
-  /** Path of the model. */
-  readonly model: string
-  readonly loss?: Loss
-  /** `teacher`: path of the model that is learnt from. */
-  readonly distill?: DistillWeights & { readonly teacher: string }
-  /** Instead of the whole loss. */
-  readonly block?: BlockLoss
-  readonly masks?: ReadonlyMap<string, Uint8Array>
-  readonly movement?: MovementOptions
-  readonly statistics?: 'follow' | 'keep'
-  readonly removed?: number
-  readonly threads?: number
-  /** File in which the training stands after each look at held-out samples, and from which it goes on. */
-  readonly state?: string
-  /** For files that are not needed afterwards. */
-  readonly folder: string
-}
+import { trainableTensors } from './trainable.js'
+import { joined, type StoredTensor, type Weights } from './weights.js'
 
 /** What comes back. Numbers stand in the files 'trained' and 'scores' of the folder, one tensor after another. */
 export interface RunReply {
@@ -79,75 +57,53 @@ export interface Talking {
 
 /** Trains in this process. `retrain` does so in a child. */
 export async function runTraining(runtime: Runtime, request: RunRequest, talking: Talking): Promise<RunReply> {
-  const { folder } = request
-  const threads = request.threads ?? availableParallelism()
+  const { folder, movement: wanted } = request
   await using file = await openModel(request.model, { allowHardLinks: request.trusted ?? false })
-  const { model, added } = separateVectors(file.model)
-  const data = await openTrainingData(model, request)
-  const { samples, source, output } = data
-  const { loss: said, distill, block } = request
-  const chosen = chooseLoss({ said, output, sample: samples.pick([0]), distill, block })
-  checkDeclared(model, { chosen, data })
-  const trainable = await trainableTensors(model, request)
-  const graphs = await (talking.build ?? buildGraphs)(model, {
-    ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
-    batchStatistics: request.statistics !== 'keep',
-  })
-  const areas = areasOf(optimizerOf(request), {
-    accumulates: (request.accumulate ?? 1) > 1,
-    movement: request.movement !== undefined,
-  })
-  const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
+  const prepared = await prepare(file.model, request, talking.build ?? buildGraphs)
+  const { model, data, chosen, graphs, weights, recipe } = prepared
   const { arena, statistics } = weights
   const before = weights.zeros()
-  const fixedBatch = fixedBatchOf(data.inputs)
-  const removed = Math.max(before / Math.max(1, weights.elements), request.removed ?? 0)
-  const recipe = recipeOf(request, { samples: source.count, isText: data.isText, fixedBatch, removed })
-  await using passes = await openPasses(runtime, {
-    ...graphs,
-    ...(await writeGraphs(runtime, graphs, folder)),
-    arena,
-    statistics,
-    threads,
-  })
+  const threads = request.threads ?? availableParallelism()
+  const paths = await writeGraphs(runtime, graphs, folder)
+  await using passes = await openPasses(runtime, { ...graphs, ...paths, arena, statistics, threads })
   await using teacher = await teacherFor(runtime, chosen, { request, threads })
-  const feed = openFeed({ source, batch: recipe.batch, fixed: fixedBatch !== undefined, chosen, teacher: teacher?.teacher })
+  const feed = openFeed({ ...prepared, source: data.source, batch: recipe.batch, teacher: teacher?.teacher })
   const scores = await checkLabels(passes, await feed.draw(0), { chosen, data })
-  const moving = request.movement && (await movingTensors(model, arena, request.movement))
-  const movement = moving && openMovement(arena, moving, request.movement)
+  const moving = wanted && (await movingTensors(model, arena, wanted))
+  const movement = moving && openMovement(arena, moving, wanted)
   const stored = await openStored(request, recipe, weights)
   const standing = stored.standing ?? newStanding()
-  const resumedAt = stored.standing?.step
-  const { ended, reason } = await train(
+  const resumed = stored.standing === undefined ? {} : { resumedAt: stored.standing.step }
+  const trained = await train(
     {
       ...{ recipe, arena, statistics, passes, ...feed, ...talking },
       judged: { kind: chosen.parts[0]!.kind, scores },
       ...(movement && { movement }),
-      keep: weights.keep,
-      save: stored.save,
+      ...{ keep: weights.keep, save: stored.save },
     },
     standing,
   )
-  if (ended === 'diverged' && standing.best.step === 0) throw ruined(reason!, recipe)
+  if (trained.ended === 'diverged' && standing.best.step === 0) throw ruined(trained.reason!, recipe)
   await writeFile(join(folder, 'trained'), weights.kept())
   if (moving) await writeFile(join(folder, 'scores'), joined(moving.map((tensor) => arena.view(tensor, 'scores'))))
+  const scored = moving && { scores: moving.map(({ name, shape }) => ({ id: name, shape })) }
+  return {
+    ...replyOf(prepared, trained),
+    zeros: { before, after: weights.zeros(), elements: weights.elements },
+    ...scored,
+    ...resumed,
+  }
+}
+
+function replyOf({ added, data, chosen, graphs, weights, recipe }: Prepared, trained: Trained): Omit<RunReply, 'zeros'> {
+  const { ended, reason, standing } = trained
+  const { step, best, curve, times } = standing
   return {
     tensors: weights.tensors.map((tensor) => ({ ...tensor, ...(added.has(tensor.id) && { added: added.get(tensor.id)! }) })),
-    ...(moving && { scores: moving.map(({ name, shape }) => ({ id: name, shape })) }),
-    loss: { kind: chosen.kind, why: chosen.why, output },
-    ...{
-      recipe,
-      ended,
-      ...(reason !== undefined && { reason }),
-      step: standing.step,
-      best: standing.best,
-      curve: standing.curve,
-    },
-    msPerStep: median(standing.times),
+    loss: { kind: chosen.kind, why: chosen.why, output: data.output },
+    ...{ recipe, ended, ...(reason !== undefined && { reason }), step, best, curve, msPerStep: median(times) },
     frozen: [...graphs.frozen],
-    samples: { trained: source.count, heldOut: source.held },
-    zeros: { before, after: weights.zeros(), elements: weights.elements },
-    ...(resumedAt !== undefined && { resumedAt }),
+    samples: { trained: data.source.count, heldOut: data.source.held },
   }
 }
 

@@ -6,6 +6,8 @@ import { randomBelow, shuffled, streamOf } from './random.js'
 export interface Source {
   /** Samples of an epoch. */
   readonly count: number
+  /** Whether a number stands for the same sample in each epoch. */
+  readonly isFixed: boolean
   /** `size` samples from `position` on, of the endless row of epochs. The numbers are those of samples in the data, of text those of windows. */
   at(position: number, size: number): Drawn
   /** What is not trained on, in batches of at most `size`. */
@@ -57,7 +59,7 @@ function rowSource(data: Samples, held: number, seed: number): Source {
   const rows = mixed.slice(held).sort()
   const order = lastOf((epoch) => shuffled(streamOf(seed, ORDER, epoch), rows.length))
   return {
-    ...{ count: rows.length, held },
+    ...{ count: rows.length, isFixed: true, held },
     at(position, size) {
       const numbers = Uint32Array.from({ length: size }, (_, i) => {
         const epoch = Math.floor((position + i) / rows.length)
@@ -86,7 +88,7 @@ function windowSource(data: Samples, held: number, seed: number): Source {
     return { start, size: Math.min(length, text.end - start) }
   }
   return {
-    ...{ count: texts.windows, held },
+    ...{ count: texts.windows, isFixed: false, held },
     at(position, size) {
       const numbers = Uint32Array.from({ length: size }, (_, i) => {
         const epoch = Math.floor((position + i) / texts.windows)

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { loadRuntime } from '@pare/evaluate'
 import { editTensor, type Model, makePayload, openModel, withTensors, writeModel } from '@pare/onnx'
 import { afterAll } from 'vitest'
-import { type RunRequest, runTraining, type Talking } from './run.js'
+import type { RunRequest } from './prepare.js'
+import { runTraining, type Talking } from './run.js'
 
 export const testModel = (name: string) => fileURLToPath(new URL(`../../../test-models/${name}`, import.meta.url))
 

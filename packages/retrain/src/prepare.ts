@@ -1,0 +1,78 @@
+import type { Loss } from '@pare/autograd'
+import { inputsFor } from '@pare/evaluate'
+import type { Model } from '@pare/onnx'
+import { checkDeclared } from './feed.js'
+import type { BuildGraphs, Graphs } from './graphs.js'
+import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights, TARGET, targetOf } from './losses.js'
+import type { MovementOptions } from './movement.js'
+import { areasOf } from './optimizer.js'
+import { batchOf, optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
+import { type Separated, separateVectors } from './separate.js'
+import type { Recipe } from './train.js'
+import { type TrainableOptions, trainableTensors } from './trainable.js'
+import { fixedBatchOf, openTrainingData, type TrainingData, type TrainingDataOptions } from './training-data.js'
+import { openWeights, type Weights } from './weights.js'
+
+/** What the child process is asked for: paths instead of models, and no functions. */
+export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDataOptions {
+  /** Path of the model. */
+  readonly model: string
+  readonly loss?: Loss
+  /** `teacher`: path of the model that is learnt from. */
+  readonly distill?: DistillWeights & { readonly teacher: string }
+  /** Instead of the whole loss. */
+  readonly block?: BlockLoss
+  readonly masks?: ReadonlyMap<string, Uint8Array>
+  readonly movement?: MovementOptions
+  readonly statistics?: 'follow' | 'keep'
+  readonly removed?: number
+  readonly threads?: number
+  readonly activationBytes?: number
+  /** File in which the training stands after each look at held-out samples, and from which it goes on. */
+  readonly state?: string
+  /** For files that are not needed afterwards. */
+  readonly folder: string
+}
+
+/** A training, all of it decided, before anything has run. */
+export interface Prepared extends Separated {
+  readonly data: TrainingData
+  readonly chosen: ChosenLoss
+  readonly graphs: Graphs
+  readonly weights: Weights
+  readonly recipe: Recipe
+  /** Whether the model takes batches of one size only. */
+  readonly fixed: boolean
+}
+
+/** Reads model and data, chooses the loss and what is trained, and makes the graphs. */
+export async function prepare(whole: Model, request: RunRequest, build: BuildGraphs): Promise<Prepared> {
+  const { loss: said, distill, block, movement, accumulate = 1 } = request
+  const { model, added } = separateVectors(whole)
+  const data = await openTrainingData(model, request)
+  const { samples, source, output, isText } = data
+  const chosen = chooseLoss({ said, output, sample: samples.pick([0]), distill, block })
+  checkDeclared(model, { chosen, data })
+  const trainable = await trainableTensors(model, request)
+  const fixedBatch = fixedBatchOf(data.inputs)
+  const known = { samples: source.count, isText, fixedBatch }
+  const { activationBytes: bytes } = request
+  const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesOf(data, chosen, batchOf(request, known)) } }
+  const graphs = await build(model, {
+    ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
+    ...{ batchStatistics: request.statistics !== 'keep', ...memory },
+  })
+  const areas = areasOf(optimizerOf(request), { accumulates: accumulate > 1, movement: movement !== undefined })
+  const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
+  const removed = Math.max(weights.zeros() / Math.max(1, weights.elements), request.removed ?? 0)
+  const recipe = recipeOf(request, { ...known, removed })
+  return { model, added, data, chosen, graphs, weights, recipe, fixed: fixedBatch !== undefined }
+}
+
+/** Of a batch of so many samples: the inputs of the model, and what their labels are compared with. */
+function shapesOf({ source, inputs }: TrainingData, { kind }: ChosenLoss, size: number): Record<string, readonly number[]> {
+  const { batch } = source.at(0, size)
+  const { target } = targetOf(kind, batch)
+  const fed = { ...inputsFor(inputs, batch), ...(target && { [TARGET]: target }) }
+  return Object.fromEntries(Object.entries(fed).map(([name, { shape }]) => [name, shape]))
+}
