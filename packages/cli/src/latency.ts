@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TimeModel } from '@pare/core'
 import { writeModel } from '@pare/onnx'
-import type { ModelLatency } from './result.js'
+import type { RunResults } from '@pare/report'
 import { childOf, type Engine, type Work } from './work.js'
+
+export type ModelLatency = NonNullable<RunResults['models'][number]['latency']>
 
 type Timing = Work & { readonly engine: Engine }
 

@@ -3,6 +3,7 @@ import type { Scores } from '@pare/evaluate'
 import type { Verdict } from '@pare/gate'
 import type { RunResults } from '@pare/report'
 import type { FailureReport } from './failure.js'
+import type { ModelLatency } from './latency.js'
 import type { Comparison } from './measure.js'
 import { showPath } from './paths.js'
 import { proofOf } from './proof-of.js'
@@ -14,7 +15,6 @@ import { describeTraining } from './retrain.js'
 import type { Task } from './tasks.js'
 
 type ModelResult = RunResults['models'][number]
-export type ModelLatency = NonNullable<ModelResult['latency']>
 
 /** What is known of a model when its run ends, however early. */
 export interface Found {

@@ -1,8 +1,8 @@
 import type { Floats, SaliencyRange } from './backend.js'
 import { kth } from './kth.js'
 import { saliencyOf } from './saliency.js'
+import type { Scoring } from './scoring.js'
 import { floatsOf, floatType, type Source, statsOf, widthOf } from './stream.js'
-import type { Scoring } from './threshold.js'
 
 /** Where the saliency of some rank lies, very probably, and how many saliencies lie there, about. */
 export interface Guess extends SaliencyRange {

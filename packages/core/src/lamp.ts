@@ -1,7 +1,8 @@
 import type { Floats } from './backend.js'
 import { type Border, findBorder, type Scored, type ScoredStream } from './patterns/border.js'
+import type { Scoring } from './scoring.js'
 import { readChunks, type Source } from './stream.js'
-import { type Scoring, selectLowest } from './threshold.js'
+import { selectLowest } from './threshold.js'
 
 /**
  * How many elements of each weight go when `count` of all go, ranked by LAMP: score(u) = s_u² / Σ_{v: s_v ≥ s_u} s_v² within the weight of u, s being the

@@ -10,9 +10,9 @@ import { maskedIn, stripesFor } from './patterns/masked-in.js'
 import { readStripes } from './patterns/stripes.js'
 import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
 import { saliencyOf } from './saliency.js'
+import type { Scoring } from './scoring.js'
 import { type Selected, select } from './select.js'
 import { buffersOf, precisionOf, type Source, sourceOf } from './stream.js'
-import type { Scoring } from './threshold.js'
 import { trace } from './trace.js'
 
 export interface MaskRequest {

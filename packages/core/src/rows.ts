@@ -1,7 +1,8 @@
 import type { Rows } from './contract.js'
 import { kth } from './kth.js'
+import type { Scoring } from './scoring.js'
 import { readChunks, type Source } from './stream.js'
-import { type Scoring, selectLowest } from './threshold.js'
+import { selectLowest } from './threshold.js'
 
 /** One threshold for each row of a weight. `until` counts elements of the weight, not of the row. */
 export interface RowThresholds {

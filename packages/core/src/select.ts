@@ -10,9 +10,10 @@ import { selectTiles, selectTilesBelow } from './patterns/tiles.js'
 import type { TileSize } from './patterns/tiling.js'
 import type { ElementTarget, PlanOptions } from './plan.js'
 import { selectInRows } from './rows.js'
+import type { Scoring } from './scoring.js'
 import { sharesOf } from './shares.js'
 import { buffersOf, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
-import { type Scoring, type Selection, selectLowest } from './threshold.js'
+import { type Selection, selectLowest } from './threshold.js'
 
 export interface SelectRequest {
   readonly weights: readonly Weight[]

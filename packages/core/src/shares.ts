@@ -1,7 +1,7 @@
 import { type Allocation, curveCounts, erkCounts, type Layer, owlCounts } from './allocation.js'
 import { saliencyOf } from './saliency.js'
+import type { Scoring } from './scoring.js'
 import { readChunks, type Source } from './stream.js'
-import type { Scoring } from './threshold.js'
 
 /** How many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
 export async function sharesOf(

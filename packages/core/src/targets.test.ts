@@ -115,7 +115,9 @@ test('a target of latency asks for times, and takes the fewest units with which 
   const { steps } = await makePlan(small, [step], { seed: 1, latency })
   // 0.2 + 0.8 · 10 ÷ 16 = 0.7
   expect(countRemoved(steps[0] as CutStep)).toBe(6)
-  await expect(makePlan(small, [step], { seed: 1 })).rejects.toThrow("structure 'unit' has a target of latency, and nothing here runs models.")
+  await expect(makePlan(small, [step], { seed: 1 })).rejects.toThrow(
+    "structure 'unit' has a target of latency, and nothing here runs models.",
+  )
 })
 
 function unreadable({ name, data: { byteLength } }: Tensor): Payload {

@@ -4,9 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { analyse } from './analyse.js'
 import type { Expression, Weight } from './contract.js'
 import { cpu } from './cpu.js'
+import type { Scoring } from './scoring.js'
 import { type SelectRequest, select } from './select.js'
 import { buffersOf, sourceOf } from './stream.js'
-import { type Scoring, type Selection, selectLowest } from './threshold.js'
+import { type Selection, selectLowest } from './threshold.js'
 
 const MAGNITUDE: Expression = { op: 'abs', of: { op: 'weight' } }
 

@@ -4,6 +4,7 @@ import { guessRange } from './guess.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
 import { saliencyOf } from './saliency.js'
+import type { Scoring } from './scoring.js'
 import { type Reading, readChunks, type Source } from './stream.js'
 
 /** Which elements of one weight are masked: those with a saliency below `below`, and of those equal to it the ones before element `until`. */
@@ -20,11 +21,6 @@ export interface Selection {
   /** Elements that are zero afterwards. */
   readonly masked: number
   readonly rule: Threshold
-}
-
-/** How the elements of weights are read and valued. */
-export interface Scoring extends Reading {
-  readonly kernel: Kernel
 }
 
 export const NOTHING: Threshold = { below: null, until: 0 }

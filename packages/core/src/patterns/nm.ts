@@ -1,8 +1,9 @@
 import type { Floats } from '../backend.js'
 import type { Weight } from '../contract.js'
 import { saliencyOf } from '../saliency.js'
+import type { Scoring } from '../scoring.js'
 import type { Source } from '../stream.js'
-import { type Scoring, selectLowest } from '../threshold.js'
+import { selectLowest } from '../threshold.js'
 import { type Channels, channelsOf } from './channels.js'
 import { readStripes, type Stripes } from './stripes.js'
 
