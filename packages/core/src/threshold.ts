@@ -1,11 +1,11 @@
 import { PareError } from '@pare/onnx'
-import type { Candidates, Kernel, SaliencyRange, Tally } from './backend.js'
+import type { Candidates, SaliencyRange, Tally } from './backend.js'
 import { guessRange } from './guess.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
-import { type Reading, readChunks, type Source } from './stream.js'
+import { readChunks, type Source } from './stream.js'
 
 /** Which elements of one weight are masked: those with a saliency below `below`, and of those equal to it the ones before element `until`. */
 export interface Threshold {
