@@ -13,7 +13,7 @@ const allowed = {
   autograd: ['onnx'],
   retrain: ['onnx', 'autograd', 'evaluate'],
   sparse: ['onnx'],
-  gpu: ['core'],
+  gpu: ['core', 'sparse'],
   evaluate: ['onnx', 'gate', 'sparse'],
   report: ['gate'],
   testing: ['core', 'onnx'],

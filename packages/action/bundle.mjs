@@ -32,6 +32,7 @@ const apart = {
 const files = {
   'main.mjs': join(here, 'src/main.ts'),
   'child.mjs': join(dirname(entryOf('@pare/evaluate')), 'child.js'),
+  'retrain-child.mjs': join(dirname(entryOf('@pare/retrain')), 'child.js'),
   ...Object.fromEntries(Object.keys(apart).map((file) => [file.slice(2), file])),
   'config.js': join(cli, 'config.js'),
   ...Object.fromEntries(plugins.map((name) => [`plugins/${name.slice('@pare/'.length)}.mjs`, entryOf(name)])),

@@ -11,9 +11,10 @@ export interface BundledEngine {
 
 const TOLD_EVERY_MS = 10_000
 
-/** The command line's own functions, with the plugins that come with it. Evaluation runs in `child.mjs` beside this bundle. */
+/** The command line's own functions, with the plugins that come with it. What runs models runs in `child.mjs` and `retrain-child.mjs` beside this bundle. */
 export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
-  const engine = { onnxruntime, evaluateChild: new URL('./child.mjs', import.meta.url) }
+  const beside = (file: string) => new URL(file, import.meta.url)
+  const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
   return ({ inputs, workingDirectory, folder, signal }) =>
     run({
       ...(inputs.config === undefined ? {} : { config: inputs.config }),
@@ -54,14 +55,14 @@ function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNull
 }
 
 /** A line in the log where work begins, and one every ten seconds while it lasts. */
-function begin(label: string): { update(done: number, total: number): void; end(): void } {
+function begin(label: string): { update(done: number, total: number, told?: string): void; end(): void } {
   core.info(label)
   const state = { told: Date.now() }
   return {
-    update(done, total) {
+    update(done, total, told) {
       if (Date.now() - state.told < TOLD_EVERY_MS || !(total > 0)) return
       state.told = Date.now()
-      core.info(`${label}: ${Math.floor((100 * done) / total)} %`)
+      core.info(`${label}: ${told ?? `${Math.floor((100 * done) / total)} %`}`)
     },
     end: () => {},
   }

@@ -115,7 +115,7 @@ describe('wrong inputs', () => {
     ['target', 'bytes=1.5'],
     ['target', 'latency=0.5'],
     ['max-drop', 'Infinity'],
-    ['recover', 'retrain'],
+    ['recover', 'distil'],
     ['provider', 'gpu'],
     ['trust', 'yes'],
     ['comment', 'true'],
@@ -126,7 +126,6 @@ describe('wrong inputs', () => {
   })
 
   it.each([
-    ['train', 'data.npz'],
     ['shard', '1/3'],
     ['mode', 'merge'],
     ['mode', 'report'],
@@ -159,6 +158,11 @@ describe('wrong inputs', () => {
 
   it('provider: where ONNX Runtime computes', () => {
     expect(read({ provider: 'webgpu' }).run).toEqual({ models: [], provider: 'webgpu' })
+  })
+
+  it('recover: retrain goes with training data', () => {
+    const run = { models: [], recover: 'retrain', train: 'train.npz' }
+    expect(read({ recover: 'retrain', train: 'train.npz' }).run).toEqual(run)
   })
 
   it('recover: repair goes with calibration data', () => {

@@ -5,7 +5,7 @@ export const failOnSettings = ['regression', 'error', 'never'] as const
 export const commentSettings = ['never', 'on-failure', 'on-change', 'always'] as const
 export const uploadSettings = ['none', 'report', 'models'] as const
 
-export const recoverSettings = ['none', 'repair'] as const
+export const recoverSettings = ['none', 'repair', 'retrain'] as const
 
 export const providerSettings = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const
 
@@ -33,6 +33,8 @@ export interface RunInputs {
   readonly target?: { readonly kind: TargetKind; readonly fraction: number }
   /** Path of calibration data. */
   readonly calibrate?: string
+  /** Path of training data, for retraining. */
+  readonly train?: string
   /** What is done about what is left of a model. */
   readonly recover?: (typeof recoverSettings)[number]
   /** Where ONNX Runtime computes. */
@@ -64,7 +66,6 @@ export interface Inputs {
 
 /** Inputs that are declared and answer with an error until the engine can do what they ask. */
 const notYet: Readonly<Record<string, string>> = {
-  train: 'training data',
   shard: 'runs spread over several jobs',
 }
 
@@ -115,6 +116,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('ratio', fraction(from, 'ratio')),
     ...defined('target', target(from)),
     ...defined('calibrate', input(env, 'calibrate')),
+    ...defined('train', input(env, 'train')),
     ...defined('recover', input(env, 'recover') === undefined ? undefined : choice(from, 'recover', recoverSettings, 'none')),
     ...defined('provider', input(env, 'provider') === undefined ? undefined : choice(from, 'provider', providerSettings, 'cpu')),
     ...defined('maxDrop', maxDrop(from)),

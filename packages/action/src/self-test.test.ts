@@ -61,3 +61,34 @@ describe.skipIf(skipped !== undefined)('a ResNet-20 in a pull request', () => {
     expect(summary).toMatch(/2,000 samples/)
   })
 })
+
+describe.skipIf(skipped !== undefined)('an MLP of which 5 % of the weights are left', () => {
+  const config = readFileSync(join(repository, 'examples/retrain/pare.config.json'), 'utf8')
+  const oneShot = JSON.stringify({
+    models: [{ ...JSON.parse(config).models[0], train: undefined, recover: undefined, schedule: undefined }],
+  })
+
+  it.each([
+    ['fails as it was pruned', oneShot, 1, 'fail'],
+    ['passes retrained in stages', config, 0, 'pass'],
+  ])(
+    '%s',
+    async (_, text, code, conclusion) => {
+      await using services = await startServices()
+      using machine = makeMachine(toolCache)
+      const files = ['mlp-digits.onnx', 'data/digits-calibrate.npz', 'data/digits-evaluate.npz']
+      checkOut(machine, {
+        ...Object.fromEntries(files.map((file) => [`test-models/${file}`, { testModel: file }])),
+        'examples/retrain/pare.config.json': text,
+      })
+      const { exitCode, outputs, log, summary } = await runStep(machine, services, {
+        event: events.pullRequest,
+        with: inputsOf('retrained'),
+      })
+      expect([exitCode, outputs.conclusion], log).toEqual([code, conclusion])
+      if (code === 0) expect(log).toContain('mlp-digits.onnx: retraining, stage 4 of 4')
+      expect(summary.includes('loss while it was retrained')).toBe(code === 0)
+    },
+    300_000,
+  )
+})

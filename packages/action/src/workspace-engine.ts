@@ -63,6 +63,7 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--ratio', inputs.ratio],
     ['--target', target && `${target.kind}=${target.fraction}`],
     ['--calibrate', inputs.calibrate],
+    ['--train', inputs.train],
     ['--recover', inputs.recover],
     ['--provider', inputs.provider],
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],

@@ -66,6 +66,12 @@ export class Emit {
     this.nodes.push(makeNode({ op, inputs, outputs, attributes, domain }))
   }
 
+  /** Takes back what was written behind the first `count` nodes. */
+  forget(count: number): void {
+    const gone = new Set(this.nodes.splice(count).flatMap(({ outputs }) => outputs))
+    for (const [key, outputs] of this.#made) if (outputs.some((name) => gone.has(name))) this.#made.delete(key)
+  }
+
   /** A constant i64, or list of them. */
   ints(values: number | readonly number[]): string {
     const scalar = typeof values === 'number'

@@ -1,4 +1,4 @@
-import { type Known, type Model, PareError, type Shapes, shapesOf } from '@pare/onnx'
+import { type DataType, dataTypeOf, type Known, type Model, PareError, type Shapes, shapesOf } from '@pare/onnx'
 
 /** A size of an axis: a number where it is always the same, else a name that tells it from other sizes. */
 export type Dim = number | string
@@ -10,6 +10,8 @@ export interface Facts {
   dims(value: string): Dims | undefined
   /** Elements of a small value that are always the same. */
   constant(value: string): Known | undefined
+  /** Of inputs and initializers, and bool where a node decides; undefined: not known. */
+  type(value: string): DataType | undefined
 }
 
 /**
@@ -36,11 +38,35 @@ export async function factsOf(model: Model): Promise<Facts> {
     undefined,
   )
   if (best === undefined) throw contradiction
+  const types = typesOf(model)
   return {
     dims: (value) => dimsOf(best[0].shapes.get(value), best[1].shapes.get(value)),
     constant: (value) => constantOf(best[0].values.get(value), best[1].values.get(value)),
+    type: (value) => types.get(value),
   }
 }
+
+function typesOf({ graph }: Model): ReadonlyMap<string, DataType> {
+  const types = new Map<string, DataType>()
+  for (const { name, type } of [...graph.inputs, ...graph.values, ...graph.initializers])
+    if (type !== undefined) types.set(name, type)
+  for (const node of graph.nodes) {
+    const to = node.attributes.get('to')
+    const type =
+      node.op === 'Cast' && to?.kind === 'int' ? dataTypeOf(Number(to.value)) : DECIDES.has(node.op) ? 'bool' : undefined
+    // What rearranges values keeps their type.
+    const kept = type ?? (KEEPS.has(node.op) ? types.get(node.inputs[0] ?? '') : undefined)
+    if (kept !== undefined) for (const name of node.outputs) types.set(name, kept)
+  }
+  return types
+}
+
+const DECIDES: ReadonlySet<string> = new Set(
+  'Equal Greater GreaterOrEqual Less LessOrEqual And Or Not Xor IsNaN IsInf'.split(' '),
+)
+const KEEPS: ReadonlySet<string> = new Set(
+  'Identity Reshape Unsqueeze Squeeze Transpose Expand Slice Gather Concat Tile Flatten Trilu Pad'.split(' '),
+)
 
 const SCALES = [1, 32]
 const PRIMES = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53]

@@ -53,7 +53,7 @@ export interface Gradient {
  * Throws PareError where an operator on the way has no rule, naming the node.
  */
 export async function gradient(model: Model, options: GradientOptions): Promise<Gradient> {
-  const prepared = decompose(lift(withInputs(model, new Set(options.wrt))))
+  const prepared = await decompose(lift(withInputs(model, new Set(options.wrt))))
   const { model: forward, statistics } =
     options.mode === 'training' ? withBatchStatistics(prepared) : { model: prepared, statistics: [] }
   const facts = await factsOf(forward)

@@ -1,4 +1,4 @@
-import type { Rule } from './site.js'
+import type { Rule, Site } from './site.js'
 
 /** How gradients pass an operator. */
 export interface Passage {
@@ -21,3 +21,6 @@ export function only(through: readonly number[], rule: Rule): Passage {
 export function each(names: string, entry: Entry): Rules {
   return Object.fromEntries(names.split(/\s+/).map((name) => [name, entry]))
 }
+
+/** The outputs of a node, written with plain operators; undefined for one that nothing reads. Throws PareError for a form that it does not know. */
+export type Decomposition = (site: Site) => readonly (string | undefined)[]

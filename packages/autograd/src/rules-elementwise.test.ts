@@ -106,6 +106,7 @@ describe('of several inputs', () => {
     Min: binary('Min'),
     Sum: binary('Sum'),
     Mean: binary('Mean'),
+    CastLike: (draw) => ({ nodes: 'y = CastLike(x, like)', inputs: { x: ['N', size(draw)], like: [1] } }),
     'x · x': (draw) => ({ nodes: 'y = Mul(x, x)', inputs: { x: ['N', size(draw)] } }),
     'Mod with fmod': (draw) => ({
       nodes: 'y = Mod<fmod = 1>(a, b)',

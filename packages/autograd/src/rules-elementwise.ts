@@ -35,14 +35,14 @@ function siluSlope(site: Site, x: string): string {
 }
 
 /** Φ(x) + x φ(x): the derivative of x Φ(x). */
-function geluSlope(site: Site, x: string): string {
+export function geluSlope(site: Site, x: string): string {
   const phi = site.mul(onePlus(site, site.emit.node('Erf', [site.mul(x, Math.SQRT1_2)])), 0.5)
   const density = site.mul(site.emit.node('Exp', [site.mul(squared(site, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI))
   return site.add(phi, site.mul(x, density))
 }
 
 /** y = ½ x (1 + tanh u), u = √(2/π) (x + 0.044715 x³)  ⇒  y′ = ½ (1 + tanh u) + ½ x (1 − tanh² u) u′. */
-function tanhGeluSlope(site: Site, x: string): string {
+export function tanhGeluSlope(site: Site, x: string): string {
   const [c, k] = [Math.sqrt(2 / Math.PI), 0.044715]
   const x2 = squared(site, x)
   const t = site.emit.node('Tanh', [site.mul(site.mul(x, onePlus(site, site.mul(x2, k))), c)])

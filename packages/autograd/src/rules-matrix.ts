@@ -38,7 +38,7 @@ function rowsShape(site: Site, value: string): string {
 }
 
 /** Sums a product of batched matrices over the batch axes along which one of them was repeated. */
-function reduceBatch(site: Site, product: string, { of, other }: { of: string; other: string }): string {
+export function reduceBatch(site: Site, product: string, { of, other }: { of: string; other: string }): string {
   const [own, made] = [site.dims(of).slice(0, -2), site.dims(other).slice(0, -2)]
   const rank = Math.max(own.length, made.length)
   const more = rank - own.length

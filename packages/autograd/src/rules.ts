@@ -1,4 +1,5 @@
 import type { Node } from '@pare/onnx'
+import { decomposed } from './decompose.js'
 import type { Entry, Rules } from './rule.js'
 import { arranging } from './rules-arrange.js'
 import { convolution } from './rules-convolution.js'
@@ -7,6 +8,7 @@ import { declined } from './rules-declined.js'
 import { einsums } from './rules-einsum.js'
 import { elementwise } from './rules-elementwise.js'
 import { flat } from './rules-flat.js'
+import { fused } from './rules-fused.js'
 import { indexing } from './rules-index.js'
 import { layout } from './rules-layout.js'
 import { loss } from './rules-loss.js'
@@ -26,9 +28,11 @@ const RULES: Rules = {
   ...convolution,
   ...convolutionTransposed,
   ...declined,
+  ...decomposed,
   ...einsums,
   ...elementwise,
   ...flat,
+  ...fused,
   ...groupNormalizations,
   ...indexing,
   ...layout,

@@ -1,4 +1,4 @@
-import { type Attribute, type Node, PareError } from '@pare/onnx'
+import { type Attribute, type AttributeValue, type DataType, type Node, PareError } from '@pare/onnx'
 import type { Emit } from './emit.js'
 import type { Dim, Dims, Facts } from './facts.js'
 
@@ -31,7 +31,11 @@ export class Site {
   /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
   of(node: Node, { gradient, wanted, shapes }: StandIn): Site {
     const { facts } = this
-    const like: Facts = { dims: (value) => facts.dims(shapes.get(value) ?? value), constant: (value) => facts.constant(value) }
+    const like: Facts = {
+      dims: (value) => facts.dims(shapes.get(value) ?? value),
+      constant: (value) => facts.constant(value),
+      type: (value) => facts.type(shapes.get(value) ?? value),
+    }
     return new Site(node, this.emit, like, { gradients: [gradient], wanted, outputOf: ({ outputs }, i) => outputs[i]! })
   }
 
@@ -73,6 +77,11 @@ export class Site {
     throw this.refuse(`the shape of '${value}' does not follow from the model`)
   }
 
+  /** Where the model states it: of inputs, initializers and comparisons. */
+  type(value: string): DataType | undefined {
+    return this.facts.type(value)
+  }
+
   rank(value: string): number {
     return this.dims(value).length
   }
@@ -102,6 +111,19 @@ export class Site {
   ints(name: string): readonly number[] | undefined {
     const attribute = this.attribute(name)
     return attribute?.kind === 'ints' ? attribute.value.map(Number) : undefined
+  }
+
+  floats(name: string): readonly number[] | undefined {
+    const attribute = this.attribute(name)
+    return attribute?.kind === 'floats' ? attribute.value : undefined
+  }
+
+  /** Those of one number or text, and lists of numbers. */
+  attributes(): Record<string, AttributeValue> {
+    const plain = [...this.node.attributes].flatMap(([name, attribute]): [string, AttributeValue][] =>
+      /^(?:float|int|string|floats|ints)$/.test(attribute.kind) ? [[name, (attribute as { value: AttributeValue }).value]] : [],
+    )
+    return Object.fromEntries(plain)
   }
 
   string(name: string, otherwise: string): string {

@@ -1,5 +1,5 @@
 import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
-import { type CalibrationSource, needsOf } from './calibration.js'
+import { type CalibrationSource, looksAtGradients, needsOf } from './calibration.js'
 import { usage } from './failure.js'
 import { formatCount } from './format.js'
 import { forwardOver, type Ran, withProgress } from './forward.js'
@@ -34,8 +34,11 @@ export interface Opening {
 /** Undefined where no step looks at data. Throws PareError for statistics of another model. */
 export async function openCalibration(opening: Opening, work: Work): Promise<OpenCalibration | undefined> {
   const { source, steps, shown } = opening
-  if (source === undefined || !steps.some((step) => needsOf(step) !== undefined)) return undefined
+  if (source === undefined) return undefined
   const { run, statistics } = source
+  // A file of statistics may hold those of gradients.
+  const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && looksAtGradients(step))
+  if (!steps.some(looks)) return undefined
   const hashing = hashFile(run.data)
   const close = () => hashing[Symbol.asyncDispose]()
   if (statistics !== undefined) {

@@ -83,21 +83,43 @@ function strayCount(samples: number): Problem {
 
 /** What a step needs of calibration data, in words; undefined where it looks at weights only. */
 export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | undefined {
-  if (criterion.kind === 'units') return 'to try units out on calibration data'
-  const keys = Object.keys(criterion.needs)
+  if (criterion.kind === 'units') return criterion.data === 'training' ? undefined : 'to try units out on calibration data'
+  const keys = Object.entries(criterion.needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
   return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
 }
 
-/** Why steps cannot do with the calibration data they have; `at` is the place of a step. */
+/** Whether a step looks at gradients of a loss over training data. */
+export function looksAtGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
+  if (criterion.kind === 'units') return criterion.data === 'training'
+  return Object.values(criterion.needs).some(({ at }) => at === 'gradient')
+}
+
+/** Data as they are there for one model. */
+export interface DataThere {
+  readonly calibration: CalibrationSource | undefined
+  /** Undefined: there are none. */
+  readonly training: object | string | undefined
+}
+
+/** Why steps cannot do with the data they have; `at` is the place of a step. */
 export function calibrationProblems(
   steps: readonly PruneStep[],
-  source: CalibrationSource | undefined,
+  { calibration, training }: DataThere,
   at: (step: number) => string,
 ): Problem[] {
   return steps.flatMap((step, i) => {
-    const problem = problemOf(step, i, source)
-    return problem === undefined ? [] : [{ place: at(i), ...problem }]
+    const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
+    const lacks = looksAtGradients(step) && training === undefined && !isMeasured
+    const problems = [problemOf(step, i, calibration), lacks && noTraining(step)]
+    return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
   })
+}
+
+function noTraining({ criterion }: PruneStep): Told {
+  return {
+    message: `criterion '${criterion.name}' looks at gradients of the loss over training data, and there are none.`,
+    hint: "name inputs with labels: --train train.npz, or train: 'train.npz' in the config",
+  }
 }
 
 type Told = Omit<Problem, 'place'>
@@ -105,7 +127,8 @@ type Told = Omit<Problem, 'place'>
 function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Told | undefined {
   const { criterion, sequential } = step
   const needs = needsOf(step)
-  if (needs === undefined) return sequential === true ? sequentialForNothing(criterion.name) : undefined
+  if (needs === undefined)
+    return sequential === true && !looksAtGradients(step) ? sequentialForNothing(criterion.name) : undefined
   if (source === undefined) {
     return {
       message: `criterion '${criterion.name}' needs ${needs}, and there are none.`,

@@ -81,10 +81,33 @@ describe('wrong arguments', () => {
     ],
     [['prune', 'm.onnx', '--calibrate', 'c.npz'], "pare prune: calibration data 'c.npz' is not a file", 'check the path'],
     [
-      ['run', '--recover', 'retrain'],
-      "pare: --recover is 'retrain'; expected repair or none.",
-      '--recover repair --calibrate data.npz',
+      ['run', '--recover', 'distil'],
+      "pare: --recover is 'distil'; expected repair, retrain, both (repair,retrain) or none.",
+      '--recover retrain --train data.npz',
     ],
+    [
+      ['prune', 'm.onnx', '--recover', 'retrain'],
+      'pare prune: recover: retrain needs training data, and there are none.',
+      '--train data.npz',
+    ],
+    [['prune', 'm.onnx', '--train', 't.npz'], "pare prune: training data 't.npz' is not a file", 'check the path'],
+    [['prune', 'm.onnx', '--steps', '10'], 'pare prune: steps is how a model is retrained, and it is not.', '--recover retrain'],
+    [
+      ['prune', 'm.onnx', '--schedule', 'cubic:0'],
+      "pare: --schedule is 'cubic:0'; expected one-shot, or a curve and a number of steps such as cubic:5",
+      'in each step some more is pruned, recovered, and judged anew',
+    ],
+    [
+      ['prune', 'm.onnx', '--threshold', '0.1', '--schedule', 'linear:2'],
+      'pare prune: a threshold (0.1) cannot be approached in steps.',
+      'give a sparsity',
+    ],
+    [
+      ['prune', 'm.onnx', '--structure', '2:4', '--schedule', 'cubic'],
+      "pare prune: structure 'nm' always masks 0.5 of the elements, and cannot be approached in steps.",
+      'leave the schedule out',
+    ],
+    [['prune', 'm.onnx', '--loss', 'hinge'], "pare: --loss is 'hinge'; expected cross-entropy, next-token", 'leave it out'],
     [
       ['prune', 'm.onnx', '--ratio', '0.3'],
       "pare: structure 'element' masks elements and takes no ratio (0.3)",

@@ -67,9 +67,19 @@ describe('the shape of a config', () => {
     ],
     ['a slip of the pen deep inside', { evaluate: { metrics: 'f1' } }, "evaluate.metrics: 'metrics' is not an option."],
     [
-      'data for recovery',
-      { models: [{ path: 'm', train: 't' }] },
-      "models[0].train: 'train' is not available in this version of pare.",
+      'how a model is retrained',
+      { recover: { retrain: { learningRate: 0 } } },
+      'recover.retrain.learningRate: is 0; expected a number above 0, such as 0.001: the largest.',
+    ],
+    [
+      'a field of retraining that is none',
+      { recover: { retrain: { lerningRate: 1 } } },
+      "recover.retrain.lerningRate: 'lerningRate' is not an option.",
+    ],
+    [
+      'a schedule',
+      { schedule: { kind: 'iterative', steps: 0 } },
+      'schedule.steps: is 0; expected a whole number of steps, such as 5.',
     ],
   ])('%s is told with place, value and what was expected', (_, config, expected) => {
     expect(problemsOf(config)).toEqual([expected])
@@ -96,6 +106,23 @@ describe('the shape of a config', () => {
         ...{ data: 'a', metric: ['f1'], batch: 1, threads: 2, label: 'y', output: 'o' },
         ...{ tokenizer: 't', length: 8, stride: 4, field: 'f', timeout: 1.5, memory: 100 },
       },
+      train: { data: 't', label: 'y', output: 'o', threads: 2, tokenizer: 't', length: 8, field: 'f' },
+      loss: 'kl',
+      recover: {
+        repair: true,
+        retrain: {
+          ...{ steps: 100, batch: 8, accumulate: 2, optimizer: { name: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 } },
+          ...{ learningRate: 0.1, schedule: 'linear', warmup: 10, clip: 1, evaluateEvery: 10, patience: 3, holdOut: 0.1 },
+          ...{
+            statistics: 'keep',
+            include: ['a'],
+            exclude: ['b'],
+            movement: { sparsity: 0.9, curve: 'cubic', until: 0.5, times: 4 },
+          },
+          distill: { temperature: 2, weight: 0.5, hidden: [['a', 'b']], hiddenWeight: 1, blocks: false },
+        },
+      },
+      schedule: { kind: 'iterative', steps: 5, curve: 'exponential' },
       gate: { maxDrop: { relative: 0.1 }, min: 0, max: 1, certainty: 0.9 },
     }
     expect(checkShape(config)).toEqual({ problems: [], rest: config })

@@ -20,10 +20,11 @@ const target = z
     z.strictObject({ ratio: fraction }),
     z.strictObject({ parameters: budget }),
     z.strictObject({ macs: budget }),
+    z.strictObject({ latency: budget }),
     z.strictObject({ bytes: budget }),
   ])
   .describe(
-    'one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }',
+    'one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }, { latency: 0.5 }',
   )
 
 const point = z.strictObject({ sparsity: fraction, loss: z.number().describe('a number: what is lost there') })
@@ -115,6 +116,7 @@ const evaluate = z
     length: count.describe('a whole number of tokens in a window of text, such as 128').optional(),
     stride: count.describe('a whole number of tokens from one window of text to the next, such as 64').optional(),
     field: path.describe("the field of a JSONL line that holds the text, such as 'text'").optional(),
+    latency: z.boolean().describe('true: both models are timed in turn, also where the gate does not limit it').optional(),
     timeout: z.number().positive().describe('a number of seconds, such as 3600').optional(),
     memory: z.number().positive().describe('a number of MiB, such as 4096').optional(),
   })
@@ -128,6 +130,11 @@ const gate = z
       .optional(),
     min: z.number().describe('a number: the smallest value allowed of the metric').optional(),
     max: z.number().describe('a number: the largest value allowed of the metric').optional(),
+    maxLatency: z
+      .number()
+      .positive()
+      .describe('0.8: a run takes at most 80 % of the time that it takes with the reference')
+      .optional(),
     certainty: z.number().gt(0.5).lt(1).describe('a number between 0.5 and 1, such as 0.95').optional(),
   })
   .describe('limits such as { maxDrop: 0.01 }')
@@ -185,6 +192,7 @@ const distill = z
         .describe("values that are to be alike, such as [['/layer.3/Add_1_output_0', '/layer.3/Add_1_output_0']]")
         .optional(),
       hiddenWeight: z.number().min(0).describe('a number from 0 on, such as 1').optional(),
+      blocks: z.boolean().describe('true: one hidden value after another instead of all at once').optional(),
     }),
   ])
   .describe('true, or how much the model before pruning is learnt from: { temperature: 2, weight: 0.5 }')

@@ -15,7 +15,6 @@ describe('a config', () => {
     expect(stderr.split('\n').filter((line) => !line.includes('hint:'))).toEqual([
       'pare run: 9 problems in pare.config.json:',
       '  models[0].prune[0].target.sparsity: is 1.5; expected a number from 0 to 1, such as 0.5.',
-      "  models[1].train: 'train' is not available in this version of pare.",
       "  sede: 'sede' is not an option.",
       `  models[1].path: model 'absent.onnx' is not a file (looked for ${folder.path}/absent.onnx).`,
       expect.stringContaining(
@@ -25,6 +24,7 @@ describe('a config', () => {
       "  models[0].evaluate.metric: metric 'acuracy' is unknown.",
       "  models[0].gate.maxDrop: maxDrop is '1%', text.",
       '  models[1].gate.maxDrop: maxDrop is 2, which nothing between 0 and 1 can exceed.',
+      `  models[1].train: training data 'train.npz' is not a file (looked for ${folder.path}/train.npz).`,
       '',
     ])
     expect(stderr).toContain("hint: did you mean 'seed'?")

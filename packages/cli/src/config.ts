@@ -5,7 +5,6 @@ import type { Loss } from '@pare/retrain'
 import type { WrittenAllocation } from './curves-file.js'
 import type { RecoverConfig } from './recover.js'
 import type { ScheduleConfig } from './schedule.js'
-import type { TrainConfig } from './training.js'
 
 /** What `pare.config.*` says. Paths are relative to the config file. */
 export interface Config {
@@ -115,6 +114,24 @@ export interface CalibrateConfig {
   field?: string
 }
 
+/** Inputs with labels, or without where a teacher has them. Never evaluation data. */
+export interface TrainConfig {
+  /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
+  data?: string
+  /** Array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  label?: string
+  /** Output that is judged. Default: 'logits', else the first. */
+  output?: string
+  /** Default: all cores. */
+  threads?: number
+  /** tokenizer.json: reads the data as text. Default: that of `evaluate`, where its data are text too. */
+  tokenizer?: string
+  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
+  length?: number
+  /** Field of a JSONL line that holds the text. Default: 'text'. */
+  field?: string
+}
+
 export interface EvaluateConfig {
   /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
   data?: string
@@ -138,6 +155,8 @@ export interface EvaluateConfig {
   field?: string
   /** Seconds one evaluation may take. Default: 3600. */
   timeout?: number
+  /** Both models are timed in turn, also where the gate does not limit it. Default: false. */
+  latency?: boolean
   /** MiB of memory one evaluation may take. Default: three quarters of the machine's. */
   memory?: number
 }
@@ -145,4 +164,22 @@ export interface EvaluateConfig {
 /** Gives a TypeScript or JavaScript config its types. Returns it as it is. */
 export function defineConfig(config: Config): Config {
   return config
+}
+
+/** Inputs with labels, or without where a teacher has them. Never evaluation data. */
+export interface TrainConfig {
+  /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
+  data?: string
+  /** Array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  label?: string
+  /** Output that is judged. Default: 'logits', else the first. */
+  output?: string
+  /** Default: all cores. */
+  threads?: number
+  /** tokenizer.json: reads the data as text. Default: that of `evaluate`, where its data are text too. */
+  tokenizer?: string
+  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
+  length?: number
+  /** Field of a JSONL line that holds the text. Default: 'text'. */
+  field?: string
 }

@@ -1,12 +1,16 @@
 import { type CalibrationFacts, makePlan, type Planned, type PruneStep } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { openCalibration } from './calibrate.js'
-import type { CalibrationSource } from './calibration.js'
+import { type CalibrationSource, looksAtGradients } from './calibration.js'
+import { type DeviceFacts, onDevice } from './device.js'
+import { gradientsFor } from './gradients.js'
 import type { ModelHashes } from './hash-model.js'
+import { timeModels } from './latency.js'
 import { showPath } from './paths.js'
 import { phasesOf } from './phases.js'
 import type { Recover } from './recover.js'
 import { emptiedLayers } from './removed.js'
+import type { TrainingSource } from './training.js'
 import type { Engine, Work } from './work.js'
 
 export interface Decision {
@@ -14,6 +18,8 @@ export interface Decision {
   readonly seed: number
   readonly recover?: Recover
   readonly calibration?: CalibrationSource
+  /** What criteria that look at gradients take them of. */
+  readonly training?: TrainingSource
   readonly cwd: string
   readonly engine?: Engine
   /** Of the model. */
@@ -22,6 +28,7 @@ export interface Decision {
 
 export interface Decided {
   readonly planned: Planned
+  readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
   readonly warnings: readonly string[]
 }
@@ -34,9 +41,25 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
   await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
   const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
-  const planned = await makePlan(model, steps, { seed, signal: work.signal, onProgress, ...opened?.options })
+  const gradients = await gradientsFor(model, { ...decision, engine, phases }, work)
+  const options = {
+    seed,
+    signal: work.signal,
+    onProgress,
+    ...opened?.options,
+    ...(gradients && { gradients }),
+    latency: timeModels({ ...work, engine }),
+  }
+  const { value: planned, device } = await onDevice({ choice: engine.device ?? 'cpu', model }, work, (backend) =>
+    makePlan(model, steps, { ...options, ...(backend && { backend }) }),
+  )
   const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
   const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
-  const warnings = [...told, ...emptiedLayers(planned.steps)]
-  return { planned, warnings, ...(opened && { calibration: await opened.facts() }) }
+  const { training, recover } = decision
+  const idle = training !== undefined && recover?.retrain === undefined && !steps.some(looksAtGradients)
+  const untrained = idle
+    ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
+    : []
+  const warnings = [...told, ...untrained, ...emptiedLayers(planned.steps)]
+  return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
 }

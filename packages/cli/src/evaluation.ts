@@ -11,6 +11,8 @@ import { evaluateOverrides, type Overrides, present } from './settings.js'
 export interface Evaluation {
   readonly request: Omit<EvaluateRequest, 'model' | 'reference'>
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
+  /** Whether both models are timed, also where that is not limited. */
+  readonly latency: boolean
 }
 
 export interface EvaluationSource {
@@ -49,13 +51,14 @@ export async function readEvaluation(
       'write it as .npz, .npy, .jsonl or .csv',
     )
   }
-  const { batch, threads, label, output, timeout, memory } = fields
+  const { batch, threads, label, output, timeout, memory, latency = false } = fields
   return {
     request: { data, metrics, trusted, ...present({ batch, threads, label, output, text: textOf(tokenizer, fields) }) },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
       memoryLimitBytes: memory === undefined ? undefined : memory * 2 ** 20,
     }),
+    latency,
   }
 }
 

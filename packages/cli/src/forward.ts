@@ -29,7 +29,7 @@ export function forwardOver(
   engine: Engine = {},
   onEnd?: (ran: Forwarded) => void,
 ): Forward {
-  const forward: Forward = async function* (model, { sums, from = 0, signal, onProgress }) {
+  const forward: Forward = async function* (model, { sums, from = 0, batch: most = batch, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
     const folder = await mkdtemp(join(tmpdir(), 'pare-calibrate-'))
     try {
@@ -41,7 +41,7 @@ export function forwardOver(
         ...(from > 0 && { from: from * CHUNK_SAMPLES }),
         ...(shard && { shard }),
         ...(samples !== undefined && { to: samples }),
-        ...(batch !== undefined && { batch }),
+        ...(most !== undefined && { batch: most }),
         ...(threads !== undefined && { threads }),
         ...(trusted !== undefined && { trusted }),
       }

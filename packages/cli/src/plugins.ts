@@ -49,6 +49,7 @@ const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () =
   criterion: {
     activation: async () => (await import('@pare/criterion-activation')).activation,
     'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
+    gradient: async () => (await import('@pare/criterion-gradient')).gradient,
     magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
     random: async () => (await import('@pare/criterion-random')).random,
     sensitivity: async () => (await import('@pare/criterion-sensitivity')).sensitivity,

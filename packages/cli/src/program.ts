@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import * as benchOption from './bench-options.js'
 import type { Context } from './context.js'
+import { addDevice } from './device.js'
 import { type Io, wantsColor } from './io.js'
 import * as option from './options.js'
 import { packageVersion } from './version.js'
@@ -49,7 +50,10 @@ function addPruning(program: Command, runs: Runs): void {
     .command('prune <model>')
     .description('Prune one model by its weights, and write it to another folder.')
     .action(runs(async () => (await import('./commands/prune.js')).prune))
-  addOut(addProve(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(prune))))), './pare-out/<model name>')
+  addOut(
+    addDevice(addProve(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(prune)))))),
+    './pare-out/<model name>',
+  )
   prune.addHelpText(
     'after',
     examples(
@@ -65,7 +69,7 @@ function addPruning(program: Command, runs: Runs): void {
     .command('plan <model>')
     .description('Make the same decisions as prune and write them down as a plan; nothing is applied.')
     .action(runs(async () => (await import('./commands/plan.js')).plan))
-  addOut(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(plan)))), './pare-out/<model name>')
+  addOut(addDevice(addRunning(option.addRecover(option.addCalibration(option.addStepOptions(plan))))), './pare-out/<model name>')
   plan.addHelpText(
     'after',
     examples('pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'),
@@ -210,6 +214,12 @@ function addLooking(program: Command, runs: Runs): void {
     'after',
     examples('pare inspect model.onnx', 'pare inspect model.onnx --structure channel --all', 'pare inspect model.onnx --json'),
   )
+
+  const devices = program
+    .command('devices')
+    .description('List what can compute here: GPUs that WebGPU finds, and what ONNX Runtime runs models on.')
+    .action(runs(async () => (await import('./commands/devices.js')).devices))
+  devices.addHelpText('after', examples('pare devices', 'pare devices --json'))
 
   const init = program
     .command('init')

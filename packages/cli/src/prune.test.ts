@@ -23,6 +23,7 @@ describe('pare prune', () => {
       ...[
         'schemaVersion',
         'command',
+        'device',
         'model',
         'output',
         'plan',

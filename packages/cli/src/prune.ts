@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { type CalibrationFacts, type Planned, type PruneStep, planOf } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import type { CalibrationSource } from './calibration.js'
+import type { DeviceFacts } from './device.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
 import { hashModel, type ModelHashes } from './hash-model.js'
@@ -52,6 +53,7 @@ export interface FileFacts {
 
 /** A model that was pruned and written, and what is known of it. */
 export interface Pruned extends PlanFacts {
+  readonly device: DeviceFacts
   readonly model: FileFacts & ModelHashes
   readonly output: FileFacts
   readonly plan: { readonly path: string }
@@ -103,6 +105,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
     for (const state of staged.states) await rm(state, { force: true })
     return {
       ...facts,
+      device: staged.device,
       model: { ...source, bytes: bytesOf(file) },
       output: written,
       plan: { path: output.plan },

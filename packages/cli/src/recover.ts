@@ -1,4 +1,4 @@
-import type { DistillWeights, RecipeOptions } from '@pare/retrain'
+import type { DistillWeights, MovementOptions, RecipeOptions } from '@pare/retrain'
 import { type Problem, usage } from './failure.js'
 
 /** What is done about a model once it is pruned, as a config says it. 'retrain' is { retrain: {} }. */
@@ -20,6 +20,8 @@ export interface RetrainConfig extends Readonly<RecipeOptions> {
   readonly exclude?: readonly string[]
   /** 'follow': normalisations are trained with the statistics of each batch. 'keep': with those that they have. Default: 'follow'. */
   readonly statistics?: 'follow' | 'keep'
+  /** Movement pruning while it trains: what moves away from zero is kept. Default: masks stay as they are. */
+  readonly movement?: MovementOptions
   /** Learns from the model before it was pruned, too. Default: false. */
   readonly distill?: boolean | DistillWeights
 }

@@ -14,6 +14,7 @@ import { describeTraining } from './retrain.js'
 import type { Task } from './tasks.js'
 
 type ModelResult = RunResults['models'][number]
+export type ModelLatency = NonNullable<ModelResult['latency']>
 
 /** What is known of a model when its run ends, however early. */
 export interface Found {
@@ -25,6 +26,7 @@ export interface Found {
   dataHash?: string
   /** Hash of the calibration data, also where they were measured before. */
   calibratedOn?: string | undefined
+  latency?: ModelLatency
   verdict?: Verdict
   error?: FailureReport
 }
@@ -44,6 +46,7 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     ...(await filesOf(task, found, cwd)),
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
+    ...(found.latency !== undefined && { latency: found.latency }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(found.unrecovered !== undefined && { unrecovered: { metrics: { ...found.unrecovered.metrics } } }),

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { UpdateStep } from '@pare/core'
-import { type Model, makePayload } from '@pare/onnx'
+import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { formatCount } from './format.js'
 import type { RetrainConfig } from './recover.js'
 import type { TrainingSource } from './training.js'
+import { widen } from './widen.js'
 import { type Engine, trainerOf, type Work } from './work.js'
 
 /** How one training went. */
@@ -29,6 +30,8 @@ export interface TrainingFacts {
   readonly before?: HeldOut
   readonly after?: HeldOut
   readonly curve: readonly CurvePoint[]
+  /** Of the process that trained. */
+  readonly peakMemoryBytes: number
   readonly notes: readonly string[]
 }
 
@@ -60,10 +63,10 @@ export async function retrainModel(
   const taught = distill !== undefined && distill !== false
   try {
     const trained = await retrain(
-      pruned,
+      widen(pruned),
       {
         ...{ ...training, ...recipe, seed, removed, state },
-        ...(taught && { distill: { ...(distill === true ? {} : distill), teacher: reference } }),
+        ...(taught && { distill: { ...(distill === true ? {} : distill), teacher: widen(reference) } }),
       },
       {
         ...trainerOf(engine),
@@ -81,7 +84,7 @@ export async function retrainModel(
       signal.throwIfAborted()
     }
     const facts = factsOfTraining(trained, taught)
-    return { step: await updateOf(trained, facts), facts }
+    return { step: updateOf(trained, facts, pruned), facts }
   } finally {
     activity.end()
   }
@@ -92,10 +95,10 @@ function short(value: number): string {
 }
 
 function factsOfTraining(trained: Retrained, distilled: boolean): TrainingFacts {
-  const { loss, recipe, steps, best, msPerStep, ended, samples, start, curve } = trained
+  const { loss, recipe, steps, best, msPerStep, ended, samples, start, curve, peakMemoryBytes } = trained
   return {
     ...{ loss: loss.kind, why: loss.why, distilled, optimizer: recipe.optimizer.name, learningRate: recipe.learningRate },
-    ...{ batch: recipe.batch * recipe.accumulate, steps, bestStep: best.step, msPerStep, ended, samples, curve },
+    ...{ batch: recipe.batch * recipe.accumulate, steps, bestStep: best.step, msPerStep, ended, samples, curve, peakMemoryBytes },
     ...(start && { before: start }),
     ...(best.heldOut && { after: best.heldOut }),
     notes: notesOf(trained, recipe),
@@ -120,17 +123,22 @@ function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: Retra
   ]
 }
 
-async function updateOf(
-  { tensors }: Retrained,
-  { loss, why, optimizer, steps, learningRate, notes }: TrainingFacts,
-): Promise<UpdateStep> {
+/** Halves are trained as f32, and what comes out is rounded to halves again. */
+function updateOf({ tensors }: Retrained, facts: TrainingFacts, pruned: Model): UpdateStep {
+  const { loss, why, optimizer, steps, learningRate, notes } = facts
+  const types = new Map<string, DataType>()
+  withTensors(pruned, (tensor, id) => {
+    types.set(id, tensor.type)
+    return tensor
+  })
   return {
     kind: 'update',
     by: 'retrain',
-    tensors: tensors.map(({ id, shape, values, readers }) => {
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+    tensors: tensors.map(({ id, shape, values, of, readers }) => {
+      const type = types.get(of ?? id) ?? 'float32'
+      const bytes = bytesOf(type, values)
       const sha256 = createHash('sha256').update(bytes).digest('hex')
-      return { id, type: 'float32', shape, ...(readers && { readers }), sha256, data: makePayload(bytes) }
+      return { id, type, shape, ...(readers && { readers }), sha256, data: makePayload(bytes) }
     }),
     notes: [`${loss}, since ${why}; ${steps} steps of ${optimizer}, learning rate ${learningRate}`, ...notes],
   }

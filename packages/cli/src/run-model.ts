@@ -7,6 +7,7 @@ import type { RunResults } from '@pare/report'
 import type { Evaluation } from './evaluation.js'
 import { reportOf } from './failure.js'
 import { hashFile } from './hash.js'
+import { relativeLatency } from './latency.js'
 import { measure, measurePair, type ReferenceScores } from './measure.js'
 import type { OutputFiles } from './output.js'
 import { type Pruned, pruneModel } from './prune.js'
@@ -96,10 +97,12 @@ async function measureAndJudge(
   found.comparison = comparison
   found.dataHash = await hashing.digest()
   for (const warning of mixedUp(found)) context.progress.note(`warning: ${context.label}: ${warning}`)
+  if (evaluation.latency || limits.maxLatency !== undefined) found.latency = await relativeLatency(pair, context)
   const { judge } = await import('@pare/gate')
   const [metric] = evaluation.request.metrics
   const [reference, candidate] = [comparison.reference, comparison.pruned].map(({ measurements }) =>
     measurements.find((measurement) => measurement.metric === metric),
   )
-  found.verdict = judge({ reference, pruned: candidate, limits })
+  const latency = found.latency && { value: found.latency.relative, interval: found.latency.interval }
+  found.verdict = judge({ reference, pruned: candidate, limits, latency })
 }

@@ -9,6 +9,38 @@ import { pare } from './testing/terminal.js'
 const RESNET = join(TEST_MODELS, 'mnist-resnet20-bn.onnx')
 const MNIST = join(TEST_MODELS, 'data/mnist-evaluate.npz')
 
+describe('the time of a run', () => {
+  it('is measured where the config asks for it, told, and limited where the gate does', async () => {
+    const config = (gate: object) =>
+      JSON.stringify({
+        models: [
+          {
+            path: 'model.onnx',
+            prune: [{ structure: 'neuron', target: { ratio: 0.5 } }],
+            evaluate: { data: 'val.npz', metric: 'accuracy', latency: true },
+            gate,
+          },
+        ],
+      })
+    await using folder = await fixture(undefined, {
+      'told.json': config({ maxDrop: 0.9 }),
+      // Nothing runs in a billionth of the time.
+      'limited.json': config({ maxDrop: 0.9, maxLatency: 1e-9 }),
+    })
+    const told = await pare(['run', '--config', 'told.json', '--json'], { cwd: folder.path })
+    expect(told).toMatchObject({ exitCode: 0 })
+    const { models } = runResults.parse(told.json())
+    const { relative, interval, referenceMs, prunedMs } = models[0]!.latency!
+    expect(relative).toBeGreaterThan(0)
+    expect(interval[0]).toBeLessThanOrEqual(relative)
+    expect(interval[1]).toBeGreaterThanOrEqual(relative)
+    expect(Math.min(referenceMs, prunedMs)).toBeGreaterThan(0)
+    const limited = await pare(['run', '--config', 'limited.json', '--json'], { cwd: folder.path })
+    expect(limited).toMatchObject({ exitCode: 1 })
+    expect(runResults.parse(limited.json()).models[0]!.reasons[0]).toContain('times as long as the reference')
+  })
+})
+
 describe('pare evaluate', () => {
   it('prints the fields that others rely on', async () => {
     await using folder = await fixture()

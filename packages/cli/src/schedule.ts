@@ -66,15 +66,23 @@ function goalOf({ target, structure }: PruneStep): Target {
   return target ?? { sparsity: structure.sparsity ?? 0.5 }
 }
 
-/** Why steps cannot be taken in stages, if so; `at` is the place of a step. */
-export function scheduleProblems(
-  steps: readonly PruneStep[],
-  config: ScheduleConfig | undefined,
-  at: (step: number) => string,
-): Problem[] {
-  if (config === undefined || config === 'one-shot') return []
+export interface ScheduleQuestion {
+  readonly schedule: ScheduleConfig | undefined
+  /** Whether calibration data are a file of statistics. */
+  readonly isMeasured: boolean
+  /** The place of a step. */
+  readonly at: (step: number) => string
+}
+
+/** Why steps cannot be taken in stages, if so. */
+export function scheduleProblems(steps: readonly PruneStep[], { schedule, isMeasured, at }: ScheduleQuestion): Problem[] {
+  if (schedule === undefined || schedule === 'one-shot') return []
   return steps.flatMap((step, i) => {
-    const { structure, target } = step
+    const { structure, target, criterion } = step
+    if (isMeasured && criterion.kind !== 'units' && Object.keys(criterion.needs).length > 0) {
+      const message = `criterion '${criterion.name}' judges what the stages before leave, and a file of statistics is of the whole model.`
+      return [{ place: at(i), message, hint: 'give the data themselves: --calibrate data.npz' }]
+    }
     if (structure.sparsity !== undefined) {
       const message = `structure '${structure.name}' always masks ${structure.sparsity} of the elements, and cannot be approached in steps.`
       return [{ place: at(i), message, hint: 'leave the schedule out, or choose a structure that takes a sparsity' }]

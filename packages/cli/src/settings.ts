@@ -1,11 +1,10 @@
 import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { Loss } from '@pare/retrain'
-import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig } from './config.js'
+import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig, TrainConfig } from './config.js'
 import type { Problem } from './failure.js'
 import type { RecoverConfig, RetrainOverrides } from './recover.js'
 import type { ScheduleConfig } from './schedule.js'
-import type { TrainConfig } from './training.js'
 
 /** Options of a step, named alike in a config, on the command line and among overrides. Its target is written in other ways there. */
 export const STEP_OPTIONS = [

@@ -2,6 +2,7 @@ import { applyPlan, type CalibrationFacts, countParameters, type Planned, type P
 import type { Model } from '@pare/onnx'
 import type { CalibrationSource } from './calibration.js'
 import { decide } from './decide.js'
+import type { DeviceFacts } from './device.js'
 import type { ModelHashes } from './hash-model.js'
 import { type Proof, prove } from './prove.js'
 import { NO_RECOVERY, type Recover, type RetrainConfig } from './recover.js'
@@ -41,6 +42,8 @@ export interface Staged {
   readonly steps: readonly PlanStep[]
   /** Without what recovery changed. */
   readonly planned: Planned
+  /** Where it was decided what goes, in the last stage. */
+  readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
   readonly proofs: readonly Proof[]
   readonly repair?: RepairFacts
@@ -67,7 +70,7 @@ export async function pruneInStages(reference: Model, job: StageJob, work: Work)
     found.push(stage)
     states.push(state)
   }
-  const { calibration } = found.at(-1)!
+  const { calibration, device } = found.at(-1)!
   const repair = sumOf(found.flatMap((stage) => stage.repair ?? []))
   return {
     pruned: current,
@@ -77,6 +80,7 @@ export async function pruneInStages(reference: Model, job: StageJob, work: Work)
       groups: found.flatMap(({ planned }) => planned.groups),
       declined: found[0]!.planned.declined,
     },
+    device,
     ...(calibration && { calibration }),
     proofs: found.flatMap(({ proofs }) => proofs),
     ...(repair && { repair }),
@@ -86,7 +90,8 @@ export async function pruneInStages(reference: Model, job: StageJob, work: Work)
   }
 }
 
-interface Stage extends Pick<Staged, 'pruned' | 'steps' | 'planned' | 'calibration' | 'proofs' | 'repair' | 'warnings'> {
+interface Stage
+  extends Pick<Staged, 'pruned' | 'steps' | 'planned' | 'device' | 'calibration' | 'proofs' | 'repair' | 'warnings'> {
   readonly training?: TrainingFacts
 }
 
@@ -105,7 +110,7 @@ async function pruneStage(
   work: Work,
 ): Promise<Stage> {
   const { seed, engine = {}, recover } = job
-  const { planned, calibration, warnings } = await decide(model, job, work)
+  const { planned, device, calibration, warnings } = await decide(model, job, work)
   const { steps } = planned
   const proofs = job.prove ? await prove({ model, steps, seed }, { ...work, engine }) : []
   let pruned = await applyPlan(model, { seed, steps })
@@ -136,7 +141,7 @@ async function pruneStage(
     await add(step)
     done.training = facts
   }
-  return { pruned, steps: [...steps, ...more], planned, ...(calibration && { calibration }), proofs, ...done, warnings }
+  return { pruned, steps: [...steps, ...more], planned, device, ...(calibration && { calibration }), proofs, ...done, warnings }
 }
 
 /** Share of the parameters that is gone. */

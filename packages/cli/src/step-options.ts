@@ -41,8 +41,8 @@ export async function readJob(
   const source = { cwd, folder: cwd, overrides, trusted: true, problems }
   const calibration = await readCalibration(undefined, { place: '' }, source)
   const training = await readTraining(undefined, { place: '', loss }, source)
-  if (problems.length === 0) problems.push(...calibrationProblems(steps, calibration, () => ''))
-  problems.push(...scheduleProblems(steps, schedule, () => ''))
+  if (problems.length === 0) problems.push(...calibrationProblems(steps, { calibration, training: training ?? train }, () => ''))
+  problems.push(...scheduleProblems(steps, { schedule, isMeasured: calibration?.statistics !== undefined, at: () => '' }))
   const retrain = retrainOverridesOf(options)
   const recover = recoverOf(options.recover, { isPreset: options.preset !== undefined, data: calibration, overrides: retrain })
   if (calibration !== undefined || calibrate === undefined)

@@ -23,15 +23,16 @@ export function targetOf({ sparsity, threshold, ratio, target }: TargetOptions):
 
 /** 'macs=0.5' → { macs: 0.5 }: the fraction that may remain. */
 export function budget(text: string): Budget {
-  const [, kind, amount = ''] = /^\s*(parameters|macs|bytes)\s*=(.*)$/s.exec(text) ?? []
+  const [, kind, amount = ''] = /^\s*(parameters|macs|bytes|latency)\s*=(.*)$/s.exec(text) ?? []
   const value = amount.trim() === '' ? Number.NaN : Number(amount)
   if (value > 0 && value <= 1) {
     if (kind === 'macs') return { macs: value }
+    if (kind === 'latency') return { latency: value }
     return kind === 'bytes' ? { bytes: value } : { parameters: value }
   }
   const other = /^\s*(sparsity|threshold|ratio)\s*=(.*)$/s.exec(text)
   throw usage(
-    `pare: --target is '${text}'; expected macs=, parameters= or bytes= with the fraction that may remain, above 0 and up to 1.`,
+    `pare: --target is '${text}'; expected macs=, parameters=, bytes= or latency= with the fraction that may remain, above 0 and up to 1.`,
     other === null ? 'half of the multiply-accumulates: --target macs=0.5' : `say --${other[1]} ${other[2]}`,
   )
 }

@@ -154,11 +154,14 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
   const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), source: check })
   const calibration = await readCalibration(settings.calibrate, { place: own('calibrate'), evaluation }, check)
-  // Where data are named that are not there, that is said already.
-  if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
-    problems.push(...calibrationProblems(steps, calibration, stepPlace))
   const training = await readTraining(settings.train, { place: own('train'), loss: settings.loss, evaluation }, check)
-  problems.push(...scheduleProblems(steps, settings.schedule, stepPlace))
+  // Where data are named that are not there, that is said already.
+  const there = { calibration, training: training ?? settings.train ?? overrides.train }
+  if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
+    problems.push(...calibrationProblems(steps, there, stepPlace))
+  problems.push(
+    ...scheduleProblems(steps, { schedule: settings.schedule, isMeasured: calibration?.statistics !== undefined, at: stepPlace }),
+  )
   const { retrain } = overrides
   const recover = recoverOf(settings.recover, {
     ...{ isPreset: 'preset' in settings.prune, data: calibration },

@@ -1,28 +1,11 @@
 import { extname } from 'node:path'
 import type { TextOptions } from '@pare/evaluate'
 import type { Loss } from '@pare/retrain'
+import type { TrainConfig } from './config.js'
 import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
 import { untrusted } from './failure.js'
 import { showPath } from './paths.js'
 import { present } from './settings.js'
-
-/** Inputs with labels, or without where a teacher has them. Never evaluation data. */
-export interface TrainConfig {
-  /** .npz, .npy, .jsonl, .csv, .txt, or a module that exports an iterable of samples. */
-  data?: string
-  /** Array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
-  label?: string
-  /** Output that is judged. Default: 'logits', else the first. */
-  output?: string
-  /** Default: all cores. */
-  threads?: number
-  /** tokenizer.json: reads the data as text. Default: that of `evaluate`, where its data are text too. */
-  tokenizer?: string
-  /** Tokens in a window of text. Default: the model's sequence length where it is fixed, else 256. */
-  length?: number
-  /** Field of a JSONL line that holds the text. Default: 'text'. */
-  field?: string
-}
 
 /** Training data as the user names them. The file is there. */
 export interface TrainingSource {

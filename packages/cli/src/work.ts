@@ -1,5 +1,6 @@
 import type { ChildOptions, Provider } from '@pare/evaluate'
 import type { RetrainChildOptions } from '@pare/retrain'
+import type { DeviceChoice } from './device.js'
 import type { Progress } from './progress.js'
 import { present } from './settings.js'
 
@@ -20,6 +21,8 @@ export interface Engine {
   readonly onnxruntime?: string
   /** Where ONNX Runtime computes. Default: 'cpu' */
   readonly provider?: Provider
+  /** Where it is decided what goes. Default: 'cpu' */
+  readonly device?: DeviceChoice
 }
 
 /** The engine as `@pare/evaluate` takes it. */

@@ -42,8 +42,10 @@ export interface Kernel {
   histogram(chunk: Chunk): Awaitable<void>
   /** u32[65536]: what was counted since `clear`. Valid until the next call. */
   counts(): Awaitable<Uint32Array>
-  /** Appends the elements with low ≤ saliency ≤ high to `into`, in order; returns how many lie below `low`. Bounds are numbers of the precision. */
-  collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Awaitable<number>
+  /** Appends the elements with low ≤ saliency ≤ high to `into`, in order, and tells of all. Bounds are numbers of the precision. */
+  collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Awaitable<Tally>
+  /** Where it reads weights without a copy: a chunk is to be read into one of these while it works on the other. Default: anywhere */
+  readonly buffers?: readonly [Uint8Array, Uint8Array]
   /** Zeroes target[i], the bits of weights[i], unless saliency ≥ below; with `ties`, unless saliency > below. `below` is a number of the precision. */
   mask(chunk: Chunk, below: number, ties: boolean, target: Bits): Awaitable<void>
   /** Adds the saliencies of a stretch of a slice to the scores of its units, f64[units]. Elements that are zero already add nothing. */
@@ -57,6 +59,15 @@ export interface UnitLayout {
   readonly units: Int32Array
   /** What is added up, or of what the largest is kept. */
   readonly put: 'sum' | 'squares' | 'max'
+}
+
+export interface Tally {
+  /** Elements whose saliency lies below the range. */
+  readonly below: number
+  /** Elements whose saliency is −Infinity: those that are zero. */
+  readonly zeros: number
+  /** Whether no saliency is NaN or Infinity. */
+  readonly finite: boolean
 }
 
 export interface SaliencyRange {

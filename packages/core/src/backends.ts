@@ -11,6 +11,7 @@ export type {
   Kernel,
   Precision,
   SaliencyRange,
+  Tally,
   UnitLayout,
 } from './backend.js'
 export type { Expression } from './contract.js'

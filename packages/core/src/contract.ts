@@ -72,6 +72,8 @@ export interface Solution {
 export interface UnitCriterion {
   readonly kind: 'units'
   readonly name: string
+  /** What it asks its probe about. Default: 'calibration' */
+  readonly data?: 'calibration' | 'training'
   /** f64[units] for each group; the lowest go first, ties in order of position. Compared between groups as they are where the scope is 'global'. */
   score(groups: readonly UnitGroup[], probe: Probe): Promise<readonly Float64Array[]>
 }

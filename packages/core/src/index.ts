@@ -13,10 +13,12 @@ export type {
   Kernel,
   Precision,
   SaliencyRange,
+  Tally,
   UnitLayout,
 } from './backend.js'
+export type { Forward, ForwardOptions, Part } from './calibrate/forward.js'
 export type { Differentiation } from './calibrate/gradients.js'
-export type { Forward, ForwardOptions, Measured, MeasureOptions, Part } from './calibrate/measure.js'
+export type { Measured, MeasureOptions } from './calibrate/measure.js'
 export { type MeasuredAll, measureAll } from './calibrate/measure-all.js'
 export { checkWhole, mergeStatistics, type NamedStatistics } from './calibrate/merge.js'
 export type { Needing } from './calibrate/statistics.js'
@@ -61,6 +63,7 @@ export type {
   Progress,
   PruneStep,
   Target,
+  TimeModel,
   UnitTarget,
 } from './plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan-file.js'

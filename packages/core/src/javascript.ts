@@ -1,4 +1,4 @@
-import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision } from './backend.js'
+import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, Tally } from './backend.js'
 import type { Expression } from './contract.js'
 import { BUCKETS } from './keys.js'
 import { mix } from './random.js'
@@ -32,7 +32,7 @@ export const javascript: Backend = {
 interface Loops {
   saliency(chunk: Chunk, target: Floats): void
   histogram(chunk: Chunk, counts: Uint32Array): void
-  collect(chunk: Chunk, low: number, high: number, into: Candidates): number
+  collect(chunk: Chunk, low: number, high: number, into: Candidates): Tally
   mask: MaskLoop
   maskTies: MaskLoop
   /** Two words of target for each weight. */
@@ -72,12 +72,14 @@ function build(expression: Expression, precision: Precision): Loops {
        maskTiesWide${mask('>', wide)},
        collect({ ${open} }, low, high, into) {
          const { saliency, index } = into
-         let below = 0, length = into.length
+         let below = 0, zeros = 0, others = 0, length = into.length
          ${loop(`const s = ${saliency}
            below += -(s < low) & 1
+           zeros += -(s === -Infinity) & 1
+           others += -!(s < Infinity) & 1
            if (-(s >= low) & -(s <= high)) { saliency[length] = s; index[length++] = start + i }`)}
          into.length = length
-         return below
+         return { below, zeros, finite: others === 0 }
        },
      }`,
   )(mix) as Loops

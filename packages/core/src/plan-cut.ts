@@ -6,7 +6,7 @@ import type { Criterion, UnitCriterion, UnitGroup } from './contract.js'
 import { cpu } from './cpu.js'
 import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
 import { openProbe } from './probe/probe.js'
-import { newBuffers, precisionOf } from './stream.js'
+import { buffersOf, precisionOf } from './stream.js'
 import { shareFor, triesFor } from './targets.js'
 import { trace } from './trace.js'
 import { limitsOf, type UnitLimits } from './unit-options.js'
@@ -48,7 +48,16 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
   }
   if ('ratio' in step.target) return stepAt(checkRatio(step.target.ratio))
   const without = (share: number) => applyStep(request.model, stepAt(share), options)
-  const search = { budget: step.target, model: request.original, structure: step.structure.name, units, without, progress }
+  const { latency } = options
+  const search = {
+    budget: step.target,
+    model: request.original,
+    structure: step.structure.name,
+    units,
+    without,
+    latency,
+    progress,
+  }
   return stepAt(await shareFor(search))
 }
 
@@ -107,11 +116,12 @@ async function scoresOf(
   const met = await metBy(criterion, { groups, model }, options)
   const precision = precisionOf(groups.flatMap(({ slices }) => slices))
   const backend = options.backend ?? cpu
+  const kernel = backend.compile(trace(criterion), precision)
   const scoring = {
     precision,
-    buffers: newBuffers(backend),
+    buffers: buffersOf(kernel, backend),
     progress: () => options.signal?.throwIfAborted(),
-    kernel: backend.compile(trace(criterion), precision),
+    kernel,
     norm: step.norm ?? 'l1',
     seed: options.seed,
     readersOnly: criterion.readersOnly ?? false,

@@ -11,7 +11,7 @@ import { readStripes } from './patterns/stripes.js'
 import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
 import { saliencyOf } from './saliency.js'
 import { type Selected, select } from './select.js'
-import { newBuffers, precisionOf, type Source, sourceOf } from './stream.js'
+import { buffersOf, precisionOf, type Source, sourceOf } from './stream.js'
 import type { Scoring } from './threshold.js'
 import { trace } from './trace.js'
 
@@ -86,7 +86,7 @@ async function asBits(
   const backend = options.backend ?? cpu
   const kernel = backend.compile(head.saliency, precision)
   const progress = () => options.signal?.throwIfAborted()
-  return packBits(await maskOf(source, rule, { kernel, precision, buffers: newBuffers(backend), progress }))
+  return packBits(await maskOf(source, rule, { kernel, precision, buffers: buffersOf(kernel, backend), progress }))
 }
 
 async function maskOf(source: Source, rule: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {

@@ -39,6 +39,7 @@ const target = z.union([
   z.strictObject({ ratio: share }),
   z.strictObject({ parameters: budget }),
   z.strictObject({ macs: budget }),
+  z.strictObject({ latency: budget }),
   z.strictObject({ bytes: budget }),
 ])
 

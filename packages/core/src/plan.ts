@@ -1,8 +1,10 @@
+import type { Model } from '@pare/onnx'
 import type { Allocation } from './allocation.js'
 import type { AnalyseOptions } from './analyse.js'
 import type { Backend, Precision } from './backend.js'
+import type { Forward } from './calibrate/forward.js'
 import type { Differentiation } from './calibrate/gradients.js'
-import type { Forward, Measured } from './calibrate/measure.js'
+import type { Measured } from './calibrate/measure.js'
 import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from './contract.js'
 import type { MaskBits } from './mask-bits.js'
 import type { NmRule } from './patterns/nm.js'
@@ -80,6 +82,9 @@ export interface MaskedWeight {
 /** Which elements of a weight are masked. */
 export type MaskRule = Threshold | RowThresholds | NmRule | TileRule | MaskBits
 
+/** Runs both models in turn, and gives the ratio of their times. */
+export type TimeModel = (model: Model, reference: Model) => Promise<number>
+
 /** How much goes: of elements, for structures that mask; of units, for structures that cut. */
 export type Target = ElementTarget | UnitTarget
 
@@ -89,8 +94,15 @@ export type ElementTarget = { readonly sparsity: number } | { readonly threshold
 /** Ratio = removed units ÷ all units. */
 export type UnitTarget = { readonly ratio: number } | Budget
 
-/** The fraction of the model's parameters, multiply-accumulates or bytes that may remain after the step, above 0 up to 1. The fewest units that meet it go. */
-export type Budget = { readonly parameters: number } | { readonly macs: number } | { readonly bytes: number }
+/**
+ * The fraction of the model's parameters, multiply-accumulates or bytes, or of the time of a run, that may remain after the step, above 0 up to 1. The fewest
+ * units that meet it go. A time is measured: another run may find a few units more or less.
+ */
+export type Budget =
+  | { readonly parameters: number }
+  | { readonly macs: number }
+  | { readonly bytes: number }
+  | { readonly latency: number }
 
 /**
  * How the saliencies of a unit's elements become its score. l1: their sum; l2: √ of the sum of their squares; mean: their sum ÷ the number of elements;
@@ -134,6 +146,8 @@ export interface PlanOptions {
   readonly forward?: Forward
   /** Gradients of a loss over training data, for criteria that look at them. */
   readonly gradients?: Differentiation
+  /** Time of a run of a model ÷ that of the reference, for targets of latency. Handed in: core has no run time. */
+  readonly latency?: TimeModel
   /** Tries models out on calibration data, for criteria that judge whole units. */
   readonly trials?: OpenTrials
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */

@@ -30,7 +30,11 @@ export const reference: Backend = {
           into.saliency[into.length] = s
           into.index[into.length++] = chunk.start + i
         }
-        return all.filter((s) => s < low).length
+        return {
+          below: all.filter((s) => s < low).length,
+          zeros: all.filter((s) => s === -Infinity).length,
+          finite: all.every((s) => s < Infinity),
+        }
       },
       mask(chunk, below, ties, target) {
         const width = target.length / chunk.weights.length

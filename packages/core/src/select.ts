@@ -11,7 +11,7 @@ import type { TileSize } from './patterns/tiling.js'
 import type { ElementTarget, PlanOptions } from './plan.js'
 import { selectInRows } from './rows.js'
 import { sharesOf } from './shares.js'
-import { newBuffers, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
+import { buffersOf, precisionOf, readChunks, type Source, sourceOf } from './stream.js'
 import { type Scoring, type Selection, selectLowest } from './threshold.js'
 
 export interface SelectRequest {
@@ -41,10 +41,11 @@ export async function select(
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   const precision = precisionOf(weights)
   const sources = weights.map((weight) => sourceOf(weight, options.seed, statistics?.of(weight)))
+  const kernel = options.backend.compile(saliency, precision)
   const scoring = {
-    kernel: options.backend.compile(saliency, precision),
+    kernel,
     precision,
-    buffers: newBuffers(options.backend),
+    buffers: buffersOf(kernel, options.backend),
     progress: progressOf(sources, options),
   }
   return { precision, selections: await selectBy(pattern, sources, ranking, scoring) }
@@ -106,7 +107,7 @@ async function selectBelow(sources: readonly Source[], below: number, scoring: S
   for (const [i, source] of sources.entries()) {
     let masked = 0
     for await (const chunk of readChunks(source, scoring)) {
-      masked += await scoring.kernel.collect(chunk, { low: below, high: below }, nothing)
+      masked += (await scoring.kernel.collect(chunk, { low: below, high: below }, nothing)).below
     }
     selections.push({ zeros: untouched[i]!.zeros, masked, rule: { below, until: 0 } })
   }

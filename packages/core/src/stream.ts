@@ -1,5 +1,5 @@
 import { bfloat16ToFloat32, chunks, type DataType, float16ToFloat32, type Tensor } from '@pare/onnx'
-import type { Backend, Bits, Chunk, Floats, Precision } from './backend.js'
+import type { Backend, Bits, Chunk, Floats, Kernel, Precision } from './backend.js'
 import { type Met, spread } from './calibrate/spread.js'
 import type { Weight } from './contract.js'
 import { type RandomStream, randomStream } from './random.js'
@@ -48,10 +48,13 @@ export interface Reading {
 /** Large enough to hide the cost of a read, small enough to stay in the cache until the loops have seen it. */
 export const CHUNK_BYTES = 1 << 20
 
-export const newBuffers = ({ chunkBytes = CHUNK_BYTES }: Partial<Backend> = {}): Reading['buffers'] => [
-  new Uint8Array(chunkBytes),
-  new Uint8Array(chunkBytes),
-]
+/** Two buffers to read into: the kernel's own, where it has some. */
+export function buffersOf(
+  { buffers }: Partial<Kernel> = {},
+  { chunkBytes = CHUNK_BYTES }: Partial<Backend> = {},
+): Reading['buffers'] {
+  return buffers ?? [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)]
+}
 
 /** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for. */
 export async function* readChunks(source: Source, { precision, buffers, progress }: Reading): AsyncGenerator<Chunk> {

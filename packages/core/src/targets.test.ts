@@ -99,6 +99,25 @@ test('no weight is read to count what is left', async () => {
   expect(share).toBe(0.5)
 })
 
+test('a target of latency asks for times, and takes the fewest units with which the time is met', async () => {
+  const small = parseText(
+    `g (float[N, 4] x) => (float[N, 2] y) <float[4, 16] a = {${values(64)}}, float[16, 2] c = {${values(32)}}>
+     { h = MatMul(x, a)
+       r = Relu(h)
+       y = MatMul(r, c) }`,
+  )
+  const step = { structure: unit, criterion: magnitude, target: { latency: 0.7 } }
+  // A run takes 0.2 of the time whatever the width, and the rest in proportion to it.
+  const latency = async (model: Model, original: Model) => {
+    const width = ({ graph }: Model) => graph.initializers[0]!.shape[1]!
+    return 0.2 + (0.8 * width(model)) / width(original)
+  }
+  const { steps } = await makePlan(small, [step], { seed: 1, latency })
+  // 0.2 + 0.8 · 10 ÷ 16 = 0.7
+  expect(countRemoved(steps[0] as CutStep)).toBe(6)
+  await expect(makePlan(small, [step], { seed: 1 })).rejects.toThrow("structure 'unit' has a target of latency, and nothing here runs models.")
+})
+
 function unreadable({ name, data: { byteLength } }: Tensor): Payload {
   return { byteLength, read: () => Promise.reject(new Error(`'${name}' was read`)) }
 }

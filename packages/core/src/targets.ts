@@ -1,6 +1,6 @@
 import { type Model, PareError, writtenBytes } from '@pare/onnx'
 import { countMacs } from './macs.js'
-import type { Budget } from './plan.js'
+import type { Budget, TimeModel } from './plan.js'
 import { countElements } from './zeros.js'
 
 /** What a step shall bring down, and how to try. */
@@ -13,6 +13,8 @@ export interface BudgetSearch {
   readonly units: number
   /** The model without a share of the units. What goes for one share goes for every larger one. */
   without(share: number): Promise<Model>
+  /** For a target of latency. */
+  readonly latency?: TimeModel | undefined
   /** Called after each try. */
   progress(): void
 }
@@ -26,16 +28,18 @@ export function triesFor(units: number): number {
  * The smallest share of the units, in steps of one unit, without which the model meets the budget. By halving: what is left falls as the share grows.
  * No weight is read. Throws PareError where even the largest share leaves too much.
  */
-export async function shareFor({ budget, model, structure, units, without, progress }: BudgetSearch): Promise<number> {
+export async function shareFor(search: BudgetSearch): Promise<number> {
+  const { budget, model, structure, units, without, progress } = search
   const [[kind, limit]] = Object.entries(budget) as [[Kind, number]]
   if (!(limit > 0 && limit <= 1)) {
     throw new PareError(`${kind} is ${limit}; a fraction above 0 and up to 1 was expected.`, {
       hint: `half of them may remain: --target ${kind}=0.5`,
     })
   }
-  const all = await countOf(model, kind, structure)
+  const all = kind === 'latency' ? 1 : await countOf(model, kind, structure)
   const left = async (removed: number) => {
-    const count = await countOf(await without(removed / units), kind, structure)
+    const smaller = await without(removed / units)
+    const count = kind === 'latency' ? await timeOf(smaller, search) : await countOf(smaller, kind, structure)
     progress()
     return count / all
   }
@@ -52,9 +56,16 @@ export async function shareFor({ budget, model, structure, units, without, progr
   return enough / units
 }
 
-type Kind = 'parameters' | 'macs' | 'bytes'
+type Kind = 'parameters' | 'macs' | 'bytes' | 'latency'
 
-async function countOf(model: Model, kind: Kind, structure: string): Promise<number> {
+function timeOf(smaller: Model, { latency, model, structure }: BudgetSearch): Promise<number> {
+  if (latency !== undefined) return latency(smaller, model)
+  throw new PareError(`structure '${structure}' has a target of latency, and nothing here runs models.`, {
+    hint: 'say --target macs=0.5 instead.',
+  })
+}
+
+async function countOf(model: Model, kind: Exclude<Kind, 'latency'>, structure: string): Promise<number> {
   switch (kind) {
     case 'parameters':
       return countElements(model)

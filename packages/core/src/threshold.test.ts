@@ -5,7 +5,7 @@ import { analyse } from './analyse.js'
 import type { Expression, Weight } from './contract.js'
 import { cpu } from './cpu.js'
 import { type SelectRequest, select } from './select.js'
-import { newBuffers, sourceOf } from './stream.js'
+import { buffersOf, sourceOf } from './stream.js'
 import { type Scoring, type Selection, selectLowest } from './threshold.js'
 
 const MAGNITUDE: Expression = { op: 'abs', of: { op: 'weight' } }
@@ -95,6 +95,29 @@ describe('which elements go', () => {
     expect({ rule, count }).toEqual({ rule: { below: 1 + 26_666 * 2 ** -23, until: 26_666 + 49 * 60_000 + 1 }, count: 2_000_000 })
   })
 
+  const wave = (i: number) => Math.sin(i * i) + 2
+  test.each<[string, (i: number) => number]>([
+    ['without any order', wave],
+    ['in ascending order', (i) => 1 + i * 1e-7],
+    ['in blocks of very different size', (i) => wave(i) * 10 ** (Math.floor(i / 70_000) % 9)],
+    ['a third of them zero', (i) => (i % 3 === 0 ? 0 : wave(i))],
+    // The sample sees 512 stretches of 512, each 8,984 after the one before.
+    ['small exactly where nobody looks', (i) => (i % 8_984 < 700 ? 10 + wave(i) : wave(i) - 0.9)],
+    ['few different ones', (i) => 1 + (i % 1_000)],
+  ])('4.6 million weights %s: those that sorting them all says', async (_, of) => {
+    const values = Float32Array.from({ length: 4_600_001 }, (_, i) => of(i))
+    const sizes = Float32Array.from(values, (x) => (x === 0 ? -1 : Math.abs(x))).sort()
+    const weights = [constant('a', values.slice(0, 4_000_001)), constant('b', values.slice(4_000_001))]
+    for (const share of [0.01, 0.5, 0.999, 1]) {
+      const count = Math.floor(share * values.length)
+      const selections = await lowest(weights, count)
+      const zeros = sizes.lastIndexOf(-1) + 1
+      expect(selections.reduce((total, { masked }) => total + masked, 0)).toBe(Math.max(count, zeros))
+      const below = count <= zeros ? null : sizes[count - 1]!
+      for (const { rule } of selections) expect(rule.below).toBe(below)
+    }
+  })
+
   test('f64 weights are told apart beyond f32', async () => {
     const weight = constant('w', Float64Array.of(1 + 2 ** -50, 1, 1 + 2 ** -51, 2))
     const [{ rule }] = (await lowest([weight], 2)) as [Selection]
@@ -155,10 +178,11 @@ const choose = (request: SelectRequest) => select(request, { seed: 1, backend: c
 
 function lowest(weights: readonly Weight[], count: number): Promise<Selection[]> {
   const precision = weights.some(({ tensor }) => tensor.type === 'float64') ? 'f64' : 'f32'
+  const kernel = cpu.compile(MAGNITUDE, precision)
   const scoring: Scoring = {
-    kernel: cpu.compile(MAGNITUDE, precision),
+    kernel,
     precision,
-    buffers: newBuffers(),
+    buffers: buffersOf(kernel),
     progress: () => undefined,
   }
   return selectLowest(

@@ -1,5 +1,6 @@
 import { PareError } from '@pare/onnx'
-import type { Candidates, Kernel, SaliencyRange } from './backend.js'
+import type { Candidates, Kernel, SaliencyRange, Tally } from './backend.js'
+import { guessRange } from './guess.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
 import { saliencyOf } from './saliency.js'
@@ -32,12 +33,34 @@ export const NOTHING: Threshold = { below: null, until: 0 }
  * Chooses exactly `count` elements of `sources` to be zero: those that are zero already, then the least salient, ties in order of position.
  * Where more are zero already, nothing is masked.
  *
- * Two passes over the weights: one counts saliencies by the upper 16 bits of their keys, which leaves one bucket in which the threshold lies; one
- * gathers that bucket. A bucket too large to be gathered (many equal saliencies) is narrowed by further passes. Needs 16 bytes × CAPACITY at most.
+ * Of many elements a sample tells where the threshold lies, in one of some fifty ranges; one pass over the weights counts what lies below the range, and
+ * gathers it. Where the sample was wrong, and of few elements, it takes two passes: one counts saliencies by the upper 16 bits of their keys, which
+ * leaves one bucket in which the threshold lies; one gathers that bucket. A bucket too large to be gathered (many equal saliencies) is narrowed by further
+ * passes. Needs 16 bytes × CAPACITY at most.
  */
 export async function selectLowest(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[]> {
+  return (await selectBySample(sources, count, scoring)) ?? (await selectByHistogram(sources, count, scoring))
+}
+
+/** Most saliencies that are held in memory. */
+const CAPACITY = 1 << 22
+
+/** Undefined where no small range is likely to hold the threshold, or the likely one did not. */
+async function selectBySample(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[] | undefined> {
+  const guess = await guessRange(sources, count, scoring)
+  if (guess === undefined || guess.size > CAPACITY / 2) return undefined
+  const gathered = await gather(sources, { ...guess, size: Math.ceil(1.25 * guess.size) }, scoring)
+  const zeros = gathered.parts.map((part) => part.zeros)
+  if (count <= sum(zeros)) return nothingMore(zeros)
+  const rank = count - sum(gathered.parts.map(({ below }) => below))
+  const { length, saliency } = gathered.all
+  if (length > saliency.length || rank < 1 || rank > length) return undefined
+  return settle(borderIn(gathered, rank, sources), rank, zeros)
+}
+
+async function selectByHistogram(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[]> {
   const { counts, zeros } = await histogram(sources, scoring)
-  if (count <= zeros.reduce((a, b) => a + b, 0)) return zeros.map((n) => ({ zeros: n, masked: n, rule: NOTHING }))
+  if (count <= sum(zeros)) return nothingMore(zeros)
   let bucket = find(counts, count)
   const digits = [bucket.digit]
   while (bucket.size > CAPACITY && digits.length < DIGITS[scoring.precision]) {
@@ -46,12 +69,14 @@ export async function selectLowest(sources: readonly Source[], count: number, sc
   }
   const range = rangeOf(digits, scoring.precision)
   const border =
-    bucket.size > CAPACITY ? await tally(sources, range.low, scoring) : await gather(sources, { ...range, ...bucket }, scoring)
+    bucket.size > CAPACITY
+      ? await tally(sources, range.low, scoring)
+      : borderIn(await gather(sources, { ...range, ...bucket }, scoring), bucket.rank, sources)
   return settle(border, bucket.rank, zeros)
 }
 
-/** Most saliencies that are held in memory. */
-const CAPACITY = 1 << 22
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)
+const nothingMore = (zeros: readonly number[]) => zeros.map((n) => ({ zeros: n, masked: n, rule: NOTHING }))
 
 /** Counts saliencies by bucket, and the zeros of each weight. */
 async function histogram(sources: readonly Source[], scoring: Scoring) {
@@ -120,31 +145,40 @@ interface Part {
   position(n: number): Promise<number>
 }
 
-/** Finds the border by holding all saliencies of the range in memory. */
-async function gather(
-  sources: readonly Source[],
-  range: SaliencyRange & { size: number; rank: number },
-  scoring: Scoring,
-): Promise<Border> {
+/** The saliencies of a range, and what each weight has of them. */
+interface Gathered {
+  readonly all: Candidates
+  readonly parts: readonly (Tally & { readonly start: number; readonly end: number })[]
+}
+
+/** Of at most `size` saliencies; more are only counted. Throws PareError where one is not finite. */
+async function gather(sources: readonly Source[], range: SaliencyRange & { size: number }, scoring: Scoring): Promise<Gathered> {
   const all: Candidates = { saliency: new Float64Array(range.size), index: new Float64Array(range.size), length: 0 }
-  const ends: { below: number; start: number; end: number }[] = []
+  const parts: (Tally & { start: number; end: number })[] = []
   for (const source of sources) {
     const start = all.length
-    const below = await collect(source, range, { into: all, scoring })
-    ends.push({ below, start, end: all.length })
+    const tally = await collect(source, range, { into: all, scoring })
+    if (!tally.finite) throw await nameNotFinite(source, scoring)
+    parts.push({ ...tally, start, end: all.length })
   }
-  const value = kth(all.saliency, range.rank)
-  const parts = ends.map(({ below, start, end }, i): Part => {
+  return { all, parts }
+}
+
+/** The border at one of the saliencies that were gathered, counted from 1. */
+function borderIn({ all, parts }: Gathered, rank: number, sources: readonly Source[]): Border {
+  const value = kth(all.saliency.subarray(0, all.length), rank)
+  let lower = 0
+  const told = parts.map(({ below, start, end }, i): Part => {
     const ties: number[] = []
-    let lower = 0
+    let own = 0
     for (let c = start; c < end; c++) {
-      if (all.saliency[c]! < value) lower++
+      if (all.saliency[c]! < value) own++
       else if (all.saliency[c] === value) ties.push(all.index[c]!)
     }
-    return { elements: sources[i]!.elements, below: below + lower, ties: ties.length, position: async (n) => ties[n]! }
+    lower += own
+    return { elements: sources[i]!.elements, below: below + own, ties: ties.length, position: async (n) => ties[n]! }
   })
-  const lower = parts.reduce((total, part, i) => total + part.below - ends[i]!.below, 0)
-  return { value, parts, lower }
+  return { value, parts: told, lower }
 }
 
 /** The border where more saliencies than fit are equal to `value`: they are counted, and the weight in which the threshold ends is read again. */
@@ -153,7 +187,7 @@ async function tally(sources: readonly Source[], value: number, scoring: Scoring
   const only = { low: value, high: value }
   for (const source of sources) {
     const into = { ...noCandidates(), length: 0 }
-    const below = await collect(source, only, { into, scoring })
+    const { below } = await collect(source, only, { into, scoring })
     parts.push({ elements: source.elements, below, ties: into.length, position: (n) => nthTie(source, { value, n }, scoring) })
   }
   return { value, parts, lower: 0 }
@@ -166,10 +200,15 @@ async function collect(
   source: Source,
   range: SaliencyRange,
   { into, scoring }: { into: Candidates; scoring: Scoring },
-): Promise<number> {
-  let below = 0
-  for await (const chunk of readChunks(source, scoring)) below += await scoring.kernel.collect(chunk, range, into)
-  return below
+): Promise<Tally> {
+  const all = { below: 0, zeros: 0, finite: true }
+  for await (const chunk of readChunks(source, scoring)) {
+    const { below, zeros, finite } = await scoring.kernel.collect(chunk, range, into)
+    all.below += below
+    all.zeros += zeros
+    all.finite &&= finite
+  }
+  return all
 }
 
 async function nthTie(source: Source, { value, n }: { value: number; n: number }, scoring: Scoring): Promise<number> {

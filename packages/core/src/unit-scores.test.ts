@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Criterion } from './contract.js'
 import { cpu } from './cpu.js'
 import type { Norm } from './plan.js'
-import { newBuffers } from './stream.js'
+import { buffersOf } from './stream.js'
 import { trace } from './trace.js'
 import { type Sliced, scoreUnits } from './unit-scores.js'
 
@@ -15,7 +15,7 @@ const scores = async (group: Sliced, norm: Norm, criterion = magnitude) =>
   Array.from(
     await scoreUnits(group, {
       precision: 'f32',
-      buffers: newBuffers(),
+      buffers: buffersOf(),
       progress: () => {},
       kernel: cpu.compile(trace(criterion), 'f32'),
       norm,

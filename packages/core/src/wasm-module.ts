@@ -72,6 +72,8 @@ export const i32x4 = {
   const: (value: number) => vector(0x0c, ...four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])),
   lane: (lane: number) => vector(0x1b, lane),
   and: vector(0x4e),
+  /** (a, b): a and not b. */
+  andnot: vector(0x4f),
   or: vector(0x50),
   xor: vector(0x51),
   /** (a, b, mask): a where mask is set, else b. */

@@ -14,6 +14,7 @@ function comparing(values: Record<string, number>, removals?: number) {
   const asked: Likeness[] = []
   const probe: Probe = {
     losses: never,
+    gradients: never,
     likeness: async (pairs, likeness) => {
       asked.push(likeness)
       return pairs.map((pair) => values[pair.join()]!)
@@ -51,6 +52,7 @@ function twins() {
   }
   const probe: Probe = {
     likeness: never,
+    gradients: never,
     losses: async (_, settings) => {
       rounds.push(settings.length)
       return settings.map(lossOf)

@@ -56,6 +56,7 @@ function second(weight: Value, square: Value, ops: Ops): Value {
 const gates: UnitCriterion = {
   kind: 'units',
   name: 'gradient',
+  data: 'training',
   async score(groups, probe) {
     const sizes = await probe.gradients(groups, 'size')
     return sizes.map((scores) => {

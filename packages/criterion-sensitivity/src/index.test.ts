@@ -21,6 +21,7 @@ function probeOf(
       return settings.map(costOf)
     },
     likeness: () => Promise.reject(new Error('not asked for')),
+    gradients: () => Promise.reject(new Error('not asked for')),
   }
 }
 

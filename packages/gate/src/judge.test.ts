@@ -94,6 +94,25 @@ describe('a limit', () => {
     expect(summary).toContain('required is at least 0.99.')
   })
 
+  describe('on the time of a run', () => {
+    const timed = (value: number) =>
+      judge({ reference, pruned, limits: { maxLatency: 0.8 }, latency: { value, interval: [value - 0.02, value + 0.02] } })
+
+    test('is met by what is faster, and broken by what is not, or was not timed', () => {
+      expect(timed(0.79)).toMatchObject({ verdict: 'pass', breaches: [] })
+      expect(timed(0.9)).toMatchObject({
+        verdict: 'fail',
+        reasons: ["a run takes 0.9 times as long as the reference's (95 % interval 0.88 to 0.92); allowed is at most 0.8."],
+        breaches: [{ limit: 'maxLatency', metric: 'latency', allowed: 0.8, measured: 0.9 }],
+      })
+      expect(timed(Number.NaN).verdict).toBe('fail')
+      expect(judge({ reference, pruned, limits: { maxLatency: 0.8 } })).toMatchObject({
+        verdict: 'incomplete',
+        reasons: ['The latency was not measured, and it is limited.'],
+      })
+    })
+  })
+
   test('that is NaN fails', () => {
     for (const limits of [
       { maxDrop: Number.NaN },

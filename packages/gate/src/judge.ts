@@ -1,7 +1,7 @@
 import { type Comparison, compare, dropOf } from './compare.js'
 import { figure, percent, rough, samples } from './figure.js'
 import { allowedDrop, isLimited } from './limits.js'
-import type { Breach, Limits, Measurement, Verdict } from './measurement.js'
+import type { Breach, Limits, Measurement, RelativeLatency, Verdict } from './measurement.js'
 import { obstacles } from './obstacles.js'
 import { resolve } from './resolution.js'
 
@@ -10,20 +10,27 @@ export interface Case {
   readonly reference: Measurement | undefined
   readonly pruned: Measurement | undefined
   readonly limits: Limits
+  /** Needed where it is limited. */
+  readonly latency?: RelativeLatency | undefined
 }
 
 /**
  * Passes or fails a pruned model. What is missing, empty, NaN or measured on other samples makes the verdict incomplete, and so does the
  * absence of any limit: only a met demand is a pass. `limits` are those that `validateLimits` found no fault with; a NaN among them fails.
  */
-export function judge({ reference, pruned, limits }: Case): Verdict {
-  const missing = isLimited(limits) ? [] : ['No limit is set: maxDrop, min and max are all absent.']
+export function judge({ reference, pruned, limits, latency }: Case): Verdict {
+  const missing = isLimited(limits) ? [] : ['No limit is set: maxDrop, min, max and maxLatency are all absent.']
+  if (limits.maxLatency !== undefined && latency === undefined) missing.push('The latency was not measured, and it is limited.')
   missing.push(...obstacles(reference, pruned))
   if (missing.length > 0 || !reference || !pruned) {
     return { verdict: 'incomplete', summary: missing.join(' '), reasons: missing, breaches: [] }
   }
   const comparison = compare(reference, pruned)
-  const breaches = [...dropBreaches(comparison, limits), ...valueBreaches(comparison, limits)]
+  const breaches = [
+    ...dropBreaches(comparison, limits),
+    ...valueBreaches(comparison, limits),
+    ...latencyBreaches(latency, limits),
+  ]
   const reasons = breaches.map((breach) => breach.message)
   return {
     verdict: breaches.length > 0 ? 'fail' : 'pass',
@@ -75,6 +82,14 @@ function valueBreaches({ metric, pruned }: Comparison, { min, max }: Limits): Br
     })
   }
   return breaches
+}
+
+/** The point estimate decides, as for drops. */
+function latencyBreaches(latency: RelativeLatency | undefined, { maxLatency }: Limits): Breach[] {
+  if (maxLatency === undefined || latency === undefined || latency.value <= maxLatency) return []
+  const [low, high] = latency.interval
+  const message = `a run takes ${figure(latency.value, 3)} times as long as the reference's (95 % interval ${rough(low)} to ${rough(high)}); allowed is at most ${figure(maxLatency)}.`
+  return [{ limit: 'maxLatency', metric: 'latency', allowed: maxLatency, measured: latency.value, message }]
 }
 
 function passed(comparison: Comparison, { maxDrop, min, max, certainty }: Limits): string {

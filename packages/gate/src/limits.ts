@@ -8,7 +8,7 @@ export interface Problem {
   readonly hint: string
 }
 
-const KNOWN = ['maxDrop', 'min', 'max', 'certainty']
+const KNOWN = ['maxDrop', 'min', 'max', 'maxLatency', 'certainty']
 
 /** Everything that is wrong with limits as a user wrote them. Empty: they are `Limits` and suit the metric, where that is known. */
 export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metric' | 'bounded'>): Problem[] {
@@ -20,6 +20,7 @@ export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metr
     ...unknownKeys(given),
     ...maxDropProblems(given.maxDrop, metric),
     ...boundProblems(given, metric),
+    ...latencyProblems(given.maxLatency),
     ...certaintyProblems(given),
   ]
 }
@@ -27,7 +28,7 @@ export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metr
 function unknownKeys(given: Record<string, unknown>): Problem[] {
   const unknown = Object.keys(given).filter((key) => !KNOWN.includes(key))
   const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `the limits are ${KNOWN.join(', ')}` }))
-  const some = ['maxDrop', 'min', 'max'].some((key) => given[key] !== undefined)
+  const some = ['maxDrop', 'min', 'max', 'maxLatency'].some((key) => given[key] !== undefined)
   return some
     ? problems
     : [
@@ -107,6 +108,14 @@ function boundProblems(given: Record<string, unknown>, metric: Pick<Measurement,
   return problems
 }
 
+function latencyProblems(maxLatency: unknown): Problem[] {
+  if (maxLatency === undefined || (typeof maxLatency === 'number' && maxLatency > 0 && Number.isFinite(maxLatency))) return []
+  const message = `maxLatency is ${show(maxLatency)}, expected a fraction of the reference's time, above 0`
+  return [
+    { at: 'maxLatency', message, hint: 'write maxLatency: 0.8 for at most 80 % of the time, or 1.02 for no slower than it was' },
+  ]
+}
+
 function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Problem[] {
   if (certainty === undefined) return []
   const problems: Problem[] = []
@@ -131,7 +140,8 @@ function show(value: unknown): string {
 
 /** Whether any limit that can be broken is set. */
 export function isLimited(limits: Limits): boolean {
-  return limits.maxDrop !== undefined || limits.min !== undefined || limits.max !== undefined
+  const { maxDrop, min, max, maxLatency } = limits
+  return [maxDrop, min, max, maxLatency].some((limit) => limit !== undefined)
 }
 
 /** The largest drop allowed, in the metric's own units. */

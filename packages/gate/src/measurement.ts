@@ -28,8 +28,17 @@ export interface Limits {
   readonly min?: number
   /** Largest value allowed of the pruned model's metric. */
   readonly max?: number
+  /** Largest time of a run allowed, as a fraction of the reference's: 0.8 is a quarter faster. */
+  readonly maxLatency?: number
   /** Confidence with which the drop must be below `maxDrop`, between 0.5 and 1 (exclusive). Default: unset, the point estimate decides. */
   readonly certainty?: number
+}
+
+/** The time of a run of the pruned model ÷ that of the reference, run in turn on one machine. */
+export interface RelativeLatency {
+  readonly value: number
+  /** 95 % confidence interval. */
+  readonly interval: readonly [low: number, high: number]
 }
 
 /** The drop from reference to pruned: positive is worse, whichever way the metric points. */
@@ -48,7 +57,7 @@ export interface Drop {
 
 /** A demand not met. */
 export interface Breach {
-  readonly limit: 'maxDrop' | 'min' | 'max'
+  readonly limit: 'maxDrop' | 'min' | 'max' | 'maxLatency'
   readonly metric: string
   readonly allowed: number
   readonly measured: number

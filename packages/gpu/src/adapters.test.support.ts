@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe } from 'vitest'
-import { type Gpu, openGpu } from './gpu.js'
+import { type Gpu, type GpuOptions, openGpu } from './gpu.js'
 
 // Debian: SwiftShader comes with chromium, lavapipe with mesa-vulkan-drivers (25 or later, from backports). Vulkan finds a driver by this variable.
 const DRIVERS = {
@@ -16,9 +16,9 @@ export const ADAPTERS = Object.entries(DRIVERS).map(([name, paths]) => {
 })
 
 /** Opens a software adapter. */
-export async function openSoftware({ driver }: { readonly driver: string }): Promise<Gpu> {
+export async function openSoftware({ driver }: { readonly driver: string }, options: GpuOptions = {}): Promise<Gpu> {
   process.env.VK_ICD_FILENAMES = driver
-  return openGpu()
+  return openGpu(options)
 }
 
 /** The same tests on each software adapter. Those that are not here are skipped, visibly. */

@@ -77,7 +77,8 @@ export function factsOf(adapter: GPUAdapter): AdapterFacts {
     vendor,
     architecture,
     name: description || device || vendor,
-    software: info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`),
+    software:
+      info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`),
     ...(features.has('subgroups') && min !== undefined && max !== undefined && { subgroups: { min, max } }),
     features: [...features].sort(),
     limits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])) as Record<Limit, number>,

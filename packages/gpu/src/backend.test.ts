@@ -45,5 +45,11 @@ onEachAdapter((gpu) => {
 /** Tests are listed before their adapter is open. */
 function lazily(gpu: () => Gpu, name: string, options: { tile?: number }): Backend {
   let backend: Backend | undefined
-  return { name, compile: (expression, precision) => (backend ??= gpuBackend(gpu(), options)).compile(expression, precision) }
+  return {
+    name,
+    compile(expression, precision) {
+      backend ??= gpuBackend(gpu(), options)
+      return backend.compile(expression, precision)
+    },
+  }
 }

@@ -10,6 +10,7 @@ import {
   type Kernel,
   putTogether,
   type SaliencyRange,
+  type Tally,
   type UnitLayout,
 } from '@pare/core/backends'
 import type { Gpu } from './gpu.js'
@@ -30,8 +31,7 @@ export interface GpuBackendOptions {
 export function gpuBackend(gpu: Gpu, { tile = TILE }: GpuBackendOptions = {}): Backend {
   const most = Math.min(tile, TILE, Math.floor(gpu.adapter.limits.maxStorageBufferBindingSize / 8))
   const turns = inTurn()
-  let opened: Tiles | undefined
-  const tiles = () => (opened ??= openTiles(gpu, most))
+  const tiles = onFirstUse(() => openTiles(gpu, most))
   return {
     name: 'gpu',
     chunkBytes: 4 * most,
@@ -42,6 +42,14 @@ export function gpuBackend(gpu: Gpu, { tile = TILE }: GpuBackendOptions = {}): B
 
 /** 16 MiB: enough to hide the cost of a submission, little enough to be there twice. */
 const TILE = 1 << 22
+
+function onFirstUse<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
 
 /** Work of which each begins when the one before is done: buffers are used again. */
 type Turns = <T>(work: () => Promise<T>) => Promise<T>
@@ -65,20 +73,23 @@ interface Compiling {
 function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kernel {
   const keys = keysOf(expression)
   const shader = saliencyShader(expression)
-  let counts: GPUBuffer | undefined
+  const counts = onFirstUse(() => gpu.buffer(4 * BUCKETS))
   let submitted: Promise<void> = Promise.resolve()
   return {
     saliency: (chunk, target) => turns(() => forTiles(chunk, most, (piece, at) => saliency(piece, target.subarray(at)))),
-    clear: () => void gpu.device.queue.writeBuffer((counts ??= gpu.buffer(4 * BUCKETS)), 0, new Uint32Array(BUCKETS)),
+    clear: () => void gpu.device.queue.writeBuffer(counts(), 0, new Uint32Array(BUCKETS)),
     histogram: (chunk) => turns(() => forTiles(chunk, most, histogram)),
-    counts: () => turns(async () => new Uint32Array(await gpu.read((counts ??= gpu.buffer(4 * BUCKETS)), 4 * BUCKETS))),
+    counts: () => turns(async () => new Uint32Array(await gpu.read(counts(), 4 * BUCKETS))),
     collect: (chunk, range, into) =>
       turns(async () => {
-        let below = 0
+        const all = { below: 0, zeros: 0, finite: true }
         await forTiles(chunk, most, async (piece) => {
-          below += await collect(piece, range, into)
+          const tally = await collect(piece, range, into)
+          all.below += tally.below
+          all.zeros += tally.zeros
+          all.finite &&= tally.finite
         })
-        return below
+        return all
       }),
     mask: (chunk, below, ties, target) =>
       turns(() => forTiles(chunk, most, (piece, at) => mask(piece, { below, ties }, target.subarray(at)))),
@@ -100,7 +111,7 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
   async function histogram(piece: Chunk): Promise<void> {
     const { load, run } = tiles()
     load(piece, keys)
-    await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: (counts ??= gpu.buffer(4 * BUCKETS)) })
+    await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: counts() })
     // What is submitted holds a copy of the weights until it has run: one is copied while another runs, and no more.
     await submitted
     submitted = gpu.idle()
@@ -108,7 +119,7 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
     submitted.catch(() => undefined)
   }
 
-  async function collect(piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<number> {
+  async function collect(piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<Tally> {
     const blocks = Math.ceil(piece.weights.length / BLOCK)
     const { load, run, results, tallies, candidates } = tiles()
     load(piece, keys, { low: keyOf(low), high: keyOf(high) })
@@ -116,18 +127,18 @@ function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kerne
     await run(TALLY, { groups: blocks, from: results, into: tallies })
     await run(OFFSETS, { groups: 1, from: results, into: tallies })
     await run(GATHER, { groups: blocks, from: results, into: tallies })
-    const tallied = new Uint32Array(await gpu.read(tallies, 8 * (blocks + 1)))
-    const [found, below] = [tallied[2 * blocks]!, tallied[2 * blocks + 1]!]
+    const words = new Uint32Array(await gpu.read(tallies, 16 * (blocks + 1)))
+    const [found = 0, below = 0, zeros = 0, notFinite = 0] = words.subarray(4 * blocks)
     // What does not fit is only counted.
     const kept = Math.min(found, Math.max(into.saliency.length - into.length, 0))
     const bytes = await gpu.read(candidates, 8 * kept)
-    const [values, words] = [new Float32Array(bytes), new Uint32Array(bytes)]
+    const [values, places] = [new Float32Array(bytes), new Uint32Array(bytes)]
     for (let i = 0; i < kept; i++) {
       into.saliency[into.length + i] = values[2 * i]!
-      into.index[into.length + i] = piece.start + words[2 * i + 1]!
+      into.index[into.length + i] = piece.start + places[2 * i + 1]!
     }
     into.length += found
-    return below
+    return { below, zeros, finite: notFinite === 0 }
   }
 
   async function mask(piece: Chunk, { below, ties }: { below: number; ties: boolean }, target: Bits): Promise<void> {

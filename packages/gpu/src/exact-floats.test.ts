@@ -5,7 +5,9 @@ import { gpuBackend } from './backend.js'
 
 // Around every power of two that matters: the smallest and largest subnormal, the smallest normal, 1, 2^24, the largest; odd and even last bits.
 const BORDERS = [0x1, 0x2, 0x3, 0x7fffff, 0x800000, 0x800001, 0xffffff, 0x1000000, 0x3f7fffff, 0x3f800000, 0x3f800001, 0x3fb504f3]
-const MORE = [0x40490fdb, 0x4b7fffff, 0x4b800000, 0x5f000000, 0x7e967699, 0x7f000000, 0x7f7ffffe, 0x7f7fffff, 0x00400001, 0x3a83126f]
+const MORE = [
+  0x40490fdb, 0x4b7fffff, 0x4b800000, 0x5f000000, 0x7e967699, 0x7f000000, 0x7f7ffffe, 0x7f7fffff, 0x00400001, 0x3a83126f,
+]
 const POSITIVE = [...BORDERS, ...MORE]
 // The weight is never 0, infinite or NaN: those have saliencies of their own.
 const LEFT = POSITIVE.flatMap((bits) => [bits, bits + 2 ** 31])
@@ -17,13 +19,18 @@ const weights = floatsOf(LEFT.flatMap((bits) => RIGHT.map(() => bits)))
 const chunk = { weights, start: 0, stream: randomStream(1, 'w'), stats: { right: floatsOf(LEFT.flatMap(() => RIGHT)) } }
 
 onEachAdapter((gpu) => {
-  test.each(['add', 'subtract', 'multiply', 'divide', 'min', 'max', 'less'] as const)(
-    '%s rounds as IEEE 754 has it, for all pairs of numbers at the borders',
-    async (op) => {
-      await expectReference({ op, left: weight, right })
-      await expectReference({ op, left: right, right: weight })
-    },
-  )
+  test.each([
+    'add',
+    'subtract',
+    'multiply',
+    'divide',
+    'min',
+    'max',
+    'less',
+  ] as const)('%s rounds as IEEE 754 has it, for all pairs of numbers at the borders', async (op) => {
+    await expectReference({ op, left: weight, right })
+    await expectReference({ op, left: right, right: weight })
+  })
 
   test.each(['sqrt', 'square', 'abs', 'negate'] as const)('%s rounds as IEEE 754 has it', async (op) => {
     await expectReference({ op, of: right })

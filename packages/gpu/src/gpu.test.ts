@@ -61,7 +61,9 @@ for (const adapter of ADAPTERS) {
 
     test('that does not please is not opened', async () => {
       process.env.VK_ICD_FILENAMES = adapter.driver
-      await expect(openGpu({ accepts: ({ software }) => !software })).rejects.toThrow(/none of the adapters will do: '.*' \(software\)/)
+      await expect(openGpu({ accepts: ({ software }) => !software })).rejects.toThrow(
+        /none of the adapters will do: '.*' \(software\)/,
+      )
     })
   })
 }

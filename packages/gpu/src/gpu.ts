@@ -15,6 +15,8 @@ export interface GpuOptions {
   readonly entry?: GPU
   /** Which of the adapters is taken. Default: the first, the fastest */
   readonly accepts?: (adapter: AdapterFacts) => boolean
+  /** What kernels do without, though the adapter has it. Default: nothing */
+  readonly without?: 'subgroups'
 }
 
 /** A device that computes. */
@@ -38,13 +40,13 @@ export interface Gpu extends AsyncDisposable {
 }
 
 /** Opens the fastest adapter. Throws PareError where there is none. Close it, or the process does not end. */
-export async function openGpu({ entry, accepts = () => true }: GpuOptions = {}): Promise<Gpu> {
+export async function openGpu({ entry, accepts = () => true, without }: GpuOptions = {}): Promise<Gpu> {
   const from = entry ?? (await openEntry())
   const adapters = await adaptersOf(from)
   const adapter = adapters.find((each) => accepts(factsOf(each)))
   if (adapter === undefined) throw noAdapter(adapters.map(factsOf))
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits
-  const features = (['subgroups'] as const).filter((feature) => adapter.features.has(feature))
+  const features = (['subgroups'] as const).filter((feature) => feature !== without && adapter.features.has(feature))
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize }
   const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits })
   return new OpenGpu({ entry: from, adapter, device })
@@ -84,11 +86,13 @@ class OpenGpu implements Gpu {
     this.adapter = factsOf(adapter)
     this.device = device
     const { subgroups } = this.adapter
-    if (device.features.has('subgroups') && subgroups?.min === subgroups?.max && subgroups !== undefined) this.subgroup = subgroups.min
+    if (device.features.has('subgroups') && subgroups?.min === subgroups?.max && subgroups !== undefined)
+      this.subgroup = subgroups.min
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault()
       const { message } = event.error
-      this.#failure ??= event.error.constructor.name === 'GPUValidationError' ? new Error(`gpu: ${message}`) : new GpuLost(message)
+      this.#failure ??=
+        event.error.constructor.name === 'GPUValidationError' ? new Error(`gpu: ${message}`) : new GpuLost(message)
     })
     device.lost.then(({ message, reason }) => {
       this.#failure ??= new GpuLost(`the device was lost: ${message || reason}`)
@@ -106,7 +110,8 @@ class OpenGpu implements Gpu {
   }
 
   buffer(bytes: number): GPUBuffer {
-    const size = Math.max(4, 4 * Math.ceil(bytes / 4))
+    // A shader may declare it as vectors, of which it has one at least.
+    const size = Math.max(16, 4 * Math.ceil(bytes / 4))
     const { maxStorageBufferBindingSize: most } = this.adapter.limits
     if (size > most) throw new GpuLost(`a buffer of ${size} bytes is more than the ${most} that '${this.adapter.name}' can bind`)
     return this.device.createBuffer({ size, usage: BUFFER.storage | BUFFER.copySource | BUFFER.copyTarget })
@@ -115,7 +120,8 @@ class OpenGpu implements Gpu {
   upload(data: Uint32Array | Float32Array | Uint16Array): GPUBuffer {
     const buffer = this.buffer(data.byteLength)
     // Writes come in whole words.
-    const even = data.byteLength % 4 === 0 ? data : Uint16Array.from([...data, 0])
+    const even = data.byteLength % 4 === 0 ? data : new Uint16Array(data.length + 1)
+    if (even !== data) even.set(data)
     this.device.queue.writeBuffer(buffer, 0, even.buffer, even.byteOffset, even.byteLength)
     return buffer
   }
@@ -124,7 +130,8 @@ class OpenGpu implements Gpu {
     if (bytes === 0) return new ArrayBuffer(0)
     // Sizes are rounded up, so that few different ones are kept.
     const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, 256)))
-    const staging = this.#staging.get(size)?.pop() ?? this.device.createBuffer({ size, usage: BUFFER.mapRead | BUFFER.copyTarget })
+    const staging =
+      this.#staging.get(size)?.pop() ?? this.device.createBuffer({ size, usage: BUFFER.mapRead | BUFFER.copyTarget })
     const encoder = this.device.createCommandEncoder()
     encoder.copyBufferToBuffer(buffer, 0, staging, 0, 4 * Math.ceil(bytes / 4))
     this.device.queue.submit([encoder.finish()])

@@ -1,3 +1,5 @@
 export { type AdapterFacts, adaptersOf, factsOf, openEntry } from './adapters.js'
-export { gpuBackend, type GpuBackendOptions } from './backend.js'
+export { type GpuBackendOptions, gpuBackend } from './backend.js'
+export type { DenseMatrix, Matrix } from './entries.js'
 export { type Gpu, GpuLost, type GpuOptions, openGpu } from './gpu.js'
+export { openProduct, type Prepared, type Product, type ProductOptions } from './product.js'

@@ -12,14 +12,13 @@ export const BLOCK = 16 * GROUP
 const each = (outputs: string, body: string) => `
 ${outputs}
 @compute @workgroup_size(${GROUP})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let i = id.x;
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * ${GROUP}u;
   if (i >= tile.count) { return; }
   ${body}
 }`
 
-const words = (binding: number, name: string) =>
-  `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<u32>;`
+const words = (binding: number, name: string) => `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<u32>;`
 
 /** results[i] = bits of the saliency. */
 export const SALIENCY = each(words(3, 'results'), 'results[i] = saliencyAt(i);')
@@ -43,45 +42,70 @@ export const HISTOGRAM = each(
 const blocks = (body: string) => `
 fn inRange(s: u32) -> bool { return !isNan(s) && keyOf(s) >= tile.low && keyOf(s) <= tile.high; }
 @compute @workgroup_size(${GROUP})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let first = group.x * ${BLOCK}u + thread * ${BLOCK / GROUP}u;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let block = group.x + group.y * groups.x;
+  if (block * ${BLOCK}u >= tile.count) { return; }
+  let first = block * ${BLOCK}u + thread * ${BLOCK / GROUP}u;
   let end = min(first + ${BLOCK / GROUP}u, tile.count);
   ${body}
 }`
 
-/** tallies[2 · block] = how many saliencies of the block lie in the range, [2 · block + 1] = how many below it. */
+/**
+ * tallies[4 · block …] = how many saliencies of the block lie in the range, how many below it, how many are that of a zero, and how many are not finite.
+ */
 export const TALLY = `${SALIENCIES}
 ${words(3, 'tallies')}
-var<workgroup> found: atomic<u32>;
-var<workgroup> below: atomic<u32>;
+var<workgroup> own: array<atomic<u32>, 4>;
 ${blocks(`
   for (var i = first; i < end; i++) {
     let s = saliencyAt(i);
-    if (inRange(s)) { atomicAdd(&found, 1u); }
-    if (!isNan(s) && keyOf(s) < tile.low) { atomicAdd(&below, 1u); }
+    if (inRange(s)) { atomicAdd(&own[0], 1u); }
+    if (!isNan(s) && keyOf(s) < tile.low) { atomicAdd(&own[1], 1u); }
+    if (s == (SIGN | INFINITE)) { atomicAdd(&own[2], 1u); }
+    if (isNan(s) || s == INFINITE) { atomicAdd(&own[3], 1u); }
   }
   workgroupBarrier();
-  if (thread == 0u) {
-    tallies[2u * group.x] = atomicLoad(&found);
-    tallies[2u * group.x + 1u] = atomicLoad(&below);
-  }`)}`
+  if (thread < 4u) { tallies[4u * block + thread] = atomicLoad(&own[thread]); }`)}`
 
-/** tallies[2 · block] = how many of the range stand before the block; the two words after the last block = all in the range, all below it. */
+/** WGSL: sums[thread] = the sum of `own` of this thread and of those before it. */
+const scan = (own: string) => `
+  sums[thread] = ${own};
+  workgroupBarrier();
+  for (var step = 1u; step < ${GROUP}u; step *= 2u) {
+    let before = select(0u, sums[max(thread, step) - step], thread >= step);
+    workgroupBarrier();
+    sums[thread] += before;
+    workgroupBarrier();
+  }`
+
+/** tallies[4 · block] = how many of the range stand before the block; the four words after the last block = the sums over all. */
 export const OFFSETS = `${SALIENCIES}
 ${words(3, 'tallies')}
-@compute @workgroup_size(1)
-fn main() {
+var<workgroup> sums: array<u32, ${GROUP}>;
+var<workgroup> all: array<atomic<u32>, 4>;
+@compute @workgroup_size(${GROUP})
+fn main(@builtin(local_invocation_index) thread: u32) {
   let blocks = (tile.count + ${BLOCK - 1}u) / ${BLOCK}u;
-  var found = 0u;
-  var below = 0u;
-  for (var b = 0u; b < blocks; b++) {
-    let own = tallies[2u * b];
-    tallies[2u * b] = found;
-    found += own;
-    below += tallies[2u * b + 1u];
+  let each = (blocks + ${GROUP - 1}u) / ${GROUP}u;
+  let first = min(thread * each, blocks);
+  let end = min(first + each, blocks);
+  var own = vec4u();
+  for (var b = first; b < end; b++) {
+    own += vec4u(tallies[4u * b], tallies[4u * b + 1u], tallies[4u * b + 2u], tallies[4u * b + 3u]);
   }
-  tallies[2u * blocks] = found;
-  tallies[2u * blocks + 1u] = below;
+  for (var word = 0u; word < 4u; word++) { atomicAdd(&all[word], own[word]); }
+  ${scan('own[0]')}
+  var before = sums[thread] - own[0];
+  for (var b = first; b < end; b++) {
+    let found = tallies[4u * b];
+    tallies[4u * b] = before;
+    before += found;
+  }
+  if (thread < 4u) { tallies[4u * blocks + thread] = atomicLoad(&all[thread]); }
 }`
 
 /** candidates[2 n], [2 n + 1] = bits of the saliency and place in the tile of the n-th element of the range. */
@@ -92,16 +116,9 @@ var<workgroup> sums: array<u32, ${GROUP}>;
 ${blocks(`
   var own = 0u;
   for (var i = first; i < end; i++) { own += select(0u, 1u, inRange(saliencyAt(i))); }
-  sums[thread] = own;
-  workgroupBarrier();
-  for (var step = 1u; step < ${GROUP}u; step *= 2u) {
-    let before = select(0u, sums[max(thread, step) - step], thread >= step);
-    workgroupBarrier();
-    sums[thread] += before;
-    workgroupBarrier();
-  }
+  ${scan('own')}
   if (own == 0u) { return; }
-  var n = tallies[2u * group.x] + sums[thread] - own;
+  var n = tallies[4u * block] + sums[thread] - own;
   for (var i = first; i < end; i++) {
     let s = saliencyAt(i);
     if (!inRange(s)) { continue; }

@@ -47,7 +47,7 @@ export function openTiles(gpu: Gpu, most: number): Tiles {
   const results = gpu.buffer(4 * most)
   const parts = gpu.buffer(4 * most)
   const candidates = gpu.buffer(8 * most)
-  const tallies = gpu.buffer(8 * (Math.ceil(most / BLOCK) + 1))
+  const tallies = gpu.buffer(16 * (Math.ceil(most / BLOCK) + 1))
   const storage = (binding: number, type: GPUBufferBindingType) => ({ binding, visibility: STAGE_COMPUTE, buffer: { type } })
   const group = device.createBindGroupLayout({
     entries: [
@@ -94,6 +94,9 @@ export function openTiles(gpu: Gpu, most: number): Tiles {
 
   function bindings(from: GPUBuffer, into: GPUBuffer): GPUBindGroup {
     const buffers = [tile, from, statistics, into, candidates]
-    return device.createBindGroup({ layout: group, entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })) })
+    return device.createBindGroup({
+      layout: group,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    })
   }
 }

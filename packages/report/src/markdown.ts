@@ -1,10 +1,21 @@
 import { fit, type Part } from './budget.js'
 import { mdCode, mdText } from './escape.js'
 import { amount, change, duration, figure, percent, plural, size } from './figures.js'
-import { removalChart, sparsityChart } from './mermaid.js'
+import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
-import { byUrgency, demands, dropText, explanation, headline, intervalText, mcnemarText, URGENCY } from './statement.js'
+import {
+  byUrgency,
+  demands,
+  dropText,
+  explanation,
+  headline,
+  intervalText,
+  latencyText,
+  mcnemarText,
+  URGENCY,
+} from './statement.js'
+import { boughtText, looksOf, metricName, trainingText } from './training.js'
 
 const ICON = { pass: '✅', fail: '❌', incomplete: '⚠️' } as const
 const STEP = 1024 * 1024
@@ -89,11 +100,20 @@ function sizes(before: number | undefined, after: number | undefined): string {
 
 /** Whether the data can tell, McNemar's test, warnings. */
 function remarks(model: ModelResult): Part[] {
-  const sentences = [cutText(model), model.resolution?.message, mcnemarText(model), ...(model.warnings ?? [])].filter(
-    (one) => one !== undefined,
-  )
+  const sentences = [
+    cutText(model),
+    sentence(boughtText(model)),
+    sentence(trainingText(model)),
+    model.resolution?.message,
+    mcnemarText(model),
+    ...(model.warnings ?? []),
+  ].filter((one) => one !== undefined)
   if (sentences.length === 0) return []
   return [{ text: `\n${mdCode(model.path)}: ${sentences.map((one) => mdText(one)).join(' ')}\n`, rank: 6, what: 'remark' }]
+}
+
+function sentence(text: string | undefined): string | undefined {
+  return text && `${text}.`
 }
 
 /** What a cut took away, and its proof; of what only changed places the proof. */
@@ -110,13 +130,36 @@ function cutText(model: ModelResult): string | undefined {
   return `${facts.join('; ')}.`
 }
 
-function chart({ path, groups = [], layers = [] }: ModelResult): Part[] {
+function chart(model: ModelResult): Part[] {
+  const { path, groups = [], layers = [] } = model
   const charts: Part[] = []
   const add = (title: string, drawn: string) =>
     charts.push({ text: `\n${mdCode(path)}, ${title} in %:\n\n${drawn}\n`, rank: 8, what: 'chart' })
   if (groups.length > 0) add(`units removed of its ${plural(groups.length, 'group')}`, removalChart(groups))
   if (layers.length > 0) add(`sparsity of its ${plural(layers.length, 'layer')}`, sparsityChart(layers))
-  return charts
+  return [...trainingCharts(model), ...charts]
+}
+
+/** Loss and metric over the steps of retraining. */
+function trainingCharts({ path, trainings = [] }: ModelResult): Part[] {
+  const looks = looksOf(trainings)
+  if (looks.length < 2) return []
+  const steps = looks.map(({ step }) => step)
+  const held = looks.map(({ heldOut }) => heldOut)
+  const isHeld = held.some((value) => value !== undefined)
+  const lines = [looks.map(({ loss }) => loss), ...(isHeld ? [held] : [])]
+  const what = isHeld
+    ? 'loss while it was retrained: on training samples (blue) and on held-out ones (orange)'
+    : 'loss while it was retrained'
+  const drawn = [{ what, chart: lineChart(steps, { axis: 'loss', lines }) }]
+  const metric = metricName(trainings)
+  const measured = looks.map((look) => look.metric)
+  if (metric !== undefined)
+    drawn.push({
+      what: `${metric} on held-out training samples`,
+      chart: lineChart(steps, { axis: metric.replaceAll(/[^\w-]/g, ''), lines: [measured] }),
+    })
+  return drawn.map(({ what, chart }) => ({ text: `\n${mdCode(path)}, ${mdText(what)}:\n\n${chart}\n`, rank: 8, what: 'chart' }))
 }
 
 function details(model: ModelResult): Part[] {
@@ -142,11 +185,13 @@ function details(model: ModelResult): Part[] {
   return found
 }
 
-function costs({ parameters, macs, durationMs }: ModelResult): string {
+function costs(model: ModelResult): string {
+  const { parameters, macs, latency, durationMs } = model
   const facts = [
     parameters &&
       `parameters ${amount(parameters.before)} → ${amount(parameters.after)}, ${amount(parameters.nonzero)} of them not zero`,
     macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}`,
+    latency && `a run takes ${latencyText(model)}, batch ${latency.batch}, ${plural(latency.threads, 'thread')}`,
     durationMs !== undefined && `took ${duration(durationMs)}`,
   ].filter((fact) => fact)
   return facts.length > 0 ? `\n${facts.join('; ')}.\n` : ''

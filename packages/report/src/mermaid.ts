@@ -48,10 +48,45 @@ function barChart(all: readonly Bar[], { thing, axis }: { readonly thing: string
   ].join('\n')
 }
 
+/** Values over the steps of a training: a line for each, in the order of `lines`. */
+export function lineChart(
+  steps: readonly number[],
+  { axis, lines }: { readonly axis: string; readonly lines: readonly (readonly (number | undefined)[])[] },
+): string {
+  const drawn = lines.map((values) => filled(values))
+  const all = drawn.flat()
+  const [low, high] = [Math.min(...all), Math.max(...all)]
+  const room = (high - low || Math.abs(high) || 1) * 0.05
+  const numbered = steps.length <= MOST_NUMBERED / 2
+  return [
+    '```mermaid',
+    look(numbered, '#5b7fe8, #d97a1f'),
+    'xychart-beta',
+    `  x-axis "${numbered ? 'step' : `steps 0 to ${steps.at(-1)}`}" [${steps.join(', ')}]`,
+    `  y-axis "${axis}" ${rounded(low >= 0 ? Math.max(0, low - room) : low - room)} --> ${rounded(high + room)}`,
+    ...drawn.map((values) => `  line [${values.map(rounded).join(', ')}]`),
+    '```',
+  ].join('\n')
+}
+
+/** Mermaid's lines have no gaps: where there is no value, that of the nearest place before, else after it. */
+function filled(values: readonly (number | undefined)[]): number[] {
+  const first = values.find((value) => value !== undefined) ?? 0
+  let last = first
+  return values.map((value) => {
+    last = value ?? last
+    return last
+  })
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(4))
+}
+
 /** Mermaid's own bars are too pale to read on white, its charts too high. */
-function look(numbered: boolean): string {
+function look(numbered: boolean, plotColorPalette = '#5b7fe8'): string {
   const xyChart = { width: 820, height: 280, xAxis: { showLabel: numbered, showTick: numbered } }
-  return `%%${JSON.stringify({ init: { xyChart, themeVariables: { xyChart: { plotColorPalette: '#5b7fe8' } } } }).replace('{"init":', '{init: ')}%%`
+  return `%%${JSON.stringify({ init: { xyChart, themeVariables: { xyChart: { plotColorPalette } } } }).replace('{"init":', '{init: ')}%%`
 }
 
 /** What went of some things together, in percent with one decimal. */

@@ -8,6 +8,7 @@ import { removalFigure, sparsityFigure } from './share-figure.js'
 import { explanation, STATE } from './statement.js'
 import { type Column, table } from './table.js'
 import { tiles } from './tiles.js'
+import { trainingFigure } from './training-figure.js'
 
 /** Everything the page says about one model. */
 export function modelSection(model: ModelResult, index: number, models: readonly ModelResult[]): Markup {
@@ -20,6 +21,7 @@ ${model.proof?.proved === false && html`<p class="hint"><b>Note:</b> What was ${
 ${warnings.map((warning) => html`<p class="hint"><b>Note:</b> ${warning}</p>`)}
 ${tiles(model)}
 ${intervalFigure(model)}
+${trainingFigure(model)}
 ${removalFigure(model)}
 ${groups(model)}
 ${sparsityFigure(model)}
@@ -91,13 +93,13 @@ function declined({ declined = [] }: ModelResult): Markup | undefined {
 }
 
 /** What was done, with which files. */
-function record({ steps = [], reference, pruned, data, calibration, plan, durationMs }: ModelResult): Markup {
+function record({ steps = [], reference, pruned, data, calibration, training, plan, durationMs }: ModelResult): Markup {
   const file = (name: string, one: { path: string; sha256?: string | undefined } | undefined) =>
     one &&
     html`<div><dt>${name}</dt><dd><code>${one.path}</code>${one.sha256 !== undefined && html`<br><code class="hash">sha256 ${one.sha256}</code>`}</dd></div>`
   return html`<details><summary>How it was made</summary>
 ${steps.length > 0 && html`<ol class="steps">${steps.map((step) => html`<li>${step}</li>`)}</ol>`}
-<dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}${file('Calibration data', calibration)}
+<dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}${file('Calibration data', calibration)}${file('Training data', training)}
 ${calibration?.executionProvider !== undefined && html`<div><dt>Calibrated on</dt><dd>${calibration.executionProvider}</dd></div>`}
 ${data && html`<div><dt>Samples</dt><dd>${data.samples.toLocaleString('en-US')}</dd></div>`}
 ${durationMs !== undefined && html`<div><dt>Duration</dt><dd>${duration(durationMs)}</dd></div>`}</dl></details>`

@@ -95,6 +95,13 @@ figure p { margin-top: 6px; max-width: 78ch; text-wrap: pretty; }
 line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4; pointer-events: none; }
 .readout { min-height: 1.55em; font-size: .9rem; color: var(--soft); overflow-wrap: anywhere; }
 
+.training { --c0: #3f63d8; --c1: #a35200; } @media (prefers-color-scheme: dark) { .training { --c0: #6f93ff; --c1: #efa04e; } }
+.training > p { margin-top: 8px; color: var(--soft); font-size: .9rem; } .training > .name { margin-top: 16px; color: var(--ink); }
+.training > svg { display: block; width: 100%; margin-top: 6px; font-size: 13px; }
+.training text { fill: var(--soft); } .training .value, .training .last { text-anchor: end; }
+.training .curve { fill: none; stroke-width: 2; } .training .c0 { stroke: var(--c0); } .training .c1 { stroke: var(--c1); }
+.stage { stroke: var(--soft); stroke-opacity: .5; stroke-dasharray: 2 3; }
+
 details { margin-top: 18px; border-top: 1px solid var(--line); padding-top: 14px; }
 summary { cursor: pointer; font-weight: 600; font-size: .95rem; }
 details > :not(summary) { margin-top: 12px; }

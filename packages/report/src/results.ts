@@ -67,6 +67,7 @@ const training = z.object({
       heldOut: heldOut.optional(),
     }),
   ),
+  peakMemoryBytes: bytes.optional().describe('of the process that trained'),
   notes: z.array(z.string()),
 })
 
@@ -90,7 +91,13 @@ const resolution = z.object({
 })
 
 const limits = z
-  .object({ maxDrop: z.union([number, z.object({ relative: number })]), min: number, max: number, certainty: number })
+  .object({
+    maxDrop: z.union([number, z.object({ relative: number })]),
+    min: number,
+    max: number,
+    maxLatency: number,
+    certainty: number,
+  })
   .partial()
 
 /** One model of a run. */
@@ -116,6 +123,18 @@ export const modelResult = z.object({
     .describe('over the eligible weights; model: over all parameters'),
   parameters: z.object({ before: count, after: count, nonzero: count }).optional(),
   macs: z.object({ before: number, after: number }).nullable().optional(),
+  latency: z
+    .object({
+      relative: number.describe('time of a run of the pruned model ÷ that of the reference'),
+      interval: z.tuple([number, number]).describe('95 % confidence interval'),
+      referenceMs: number,
+      prunedMs: number,
+      threads: count,
+      batch: count,
+      executionProvider: z.string(),
+    })
+    .optional()
+    .describe('both models run in turn on one machine; absent where it was not measured'),
   layers: z.array(layer).optional().describe('weights that a step masked'),
   groups: z.array(group).optional().describe('what a step cut'),
   proof: proof

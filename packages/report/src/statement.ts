@@ -40,13 +40,14 @@ export function explanation({ verdict, summary, reasons, error }: ModelResult): 
 
 /** The demands on a model: ['drop ≤ 0.002, 95 % certain', 'accuracy ≥ 0.97']. */
 export function demands({ limits = {}, metric = 'metric' }: ModelResult): string[] {
-  const { maxDrop, min, max, certainty } = limits
+  const { maxDrop, min, max, maxLatency, certainty } = limits
   const sure = certainty === undefined ? '' : `, ${figure(certainty * 100)}\u00a0% certain`
   const found: string[] = []
   if (typeof maxDrop === 'number') found.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
   if (typeof maxDrop === 'object') found.push(`drop\u00a0≤\u00a0${figure(maxDrop.relative * 100)}\u00a0%${sure}`)
   if (min !== undefined) found.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
   if (max !== undefined) found.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
+  if (maxLatency !== undefined) found.push(`time\u00a0≤\u00a0${figure(maxLatency)}×`)
   return found
 }
 
@@ -81,4 +82,11 @@ export function mcnemarText({ drop }: ModelResult): string | undefined {
 /** Models that need attention first; the order of the config within a verdict. */
 export function byUrgency(models: readonly ModelResult[]): ModelResult[] {
   return URGENCY.flatMap((verdict) => models.filter((model) => model.verdict === verdict))
+}
+
+/** '0.52× the time of the reference (0.50 to 0.54)'. */
+export function latencyText({ latency }: ModelResult): string | undefined {
+  if (!latency) return undefined
+  const [low, high] = latency.interval
+  return `${figure(latency.relative, 3)}× the time of the reference (${figure(low, 3)} to ${figure(high, 3)})`
 }

@@ -3,6 +3,7 @@ import { amount, change, figure, percent, size } from './figures.js'
 import { equationOf, proofText, type Removal, removalsOf, removalText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { demands, dropText } from './statement.js'
+import { boughtText } from './training.js'
 
 /** The numbers of a model that a reader looks for first: each a label, a value, and a note to judge it by. */
 export function tiles(model: ModelResult): Markup {
@@ -13,9 +14,11 @@ ${removalsOf(model).map(removalTile)}
 ${sparsityTile(model)}
 ${parametersTile(model)}
 ${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}
+${latencyTile(model)}
 ${sizeTile(model)}
 ${zippedTile(model)}
 ${weightsTile(model)}
+${recoveryTile(model)}
 ${proofTile(model)}
 </dl>`
 }
@@ -45,6 +48,17 @@ function sparsityTile({ sparsity }: ModelResult): Markup | undefined {
   return tile('sparsity', percent(sparsity.after), `of the eligible weights${target}${whole}`)
 }
 
+function latencyTile({ latency }: ModelResult): Markup | undefined {
+  if (!latency) return undefined
+  const [low, high] = latency.interval
+  const value = `${figure(latency.relative, 3)}×`
+  return tile(
+    'time of a run',
+    value,
+    `the reference's; 95 % interval ${figure(low, 3)} to ${figure(high, 3)}, batch ${latency.batch}, threads ${latency.threads}`,
+  )
+}
+
 function sizeTile({ reference, pruned }: ModelResult): Markup {
   if (!pruned) return tile('size', size(reference.bytes), 'reference; there is no pruned model')
   return tile('size', size(pruned.bytes), `${change(reference.bytes, pruned.bytes) ?? ''} from ${size(reference.bytes)}`)
@@ -72,6 +86,14 @@ function weightsTile({ parameters, sparsity }: ModelResult): Markup | undefined 
   if (!parameters || !sparsity) return undefined
   const { after, nonzero } = parameters
   return tile('weights not zero', amount(nonzero), `of ${amount(after)}, ${change(after, nonzero) ?? ''}`)
+}
+
+/** What recovery bought: the metric before and after it. */
+function recoveryTile(model: ModelResult): Markup | undefined {
+  const { metric, unrecovered, pruned } = model
+  if (boughtText(model) === undefined) return undefined
+  const value = html`${figure(unrecovered!.metrics[metric!]!)} <i>→</i> ${figure(pruned!.metrics[metric!]!)}`
+  return tile(`${metric}, pruned`, value, 'before and after recovery')
 }
 
 function proofTile(model: ModelResult): Markup | undefined {

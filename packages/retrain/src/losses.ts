@@ -12,6 +12,13 @@ export interface DistillWeights {
   readonly hidden?: readonly (readonly [teacher: string, student: string])[]
   /** Of the mean squared error of each of them. Default: 1 */
   readonly hiddenWeight?: number
+  /** One hidden value after another instead of all at once: only what lies between two of them is trained, to give the second as the teacher does. Default: false */
+  readonly blocks?: boolean
+}
+
+/** Only one value inside both models is compared: what leads to it is trained, block by block. */
+export interface BlockLoss {
+  readonly hidden: readonly [teacher: string, student: string]
 }
 
 /** The loss of a training: its parts, and what it was chosen by. */
@@ -36,13 +43,15 @@ export interface LossQuestion {
   /** One batch of the data. */
   readonly sample: Batch
   readonly distill: DistillWeights | undefined
+  readonly block?: BlockLoss | undefined
 }
 
 /**
  * What is minimised. Whole-numbered labels: cross-entropy; fractions: mean squared error; token ids without labels: the next token; a teacher without either: KL divergence from it. With a
  * teacher and labels, both. Throws PareError where there is nothing to learn from, or what was said does not go with the data.
  */
-export function chooseLoss({ said, output, sample, distill }: LossQuestion): ChosenLoss {
+export function chooseLoss({ said, output, sample, distill, block }: LossQuestion): ChosenLoss {
+  if (block !== undefined) return blockLoss(block)
   const { kind, why } = chosen(said, sample, distill !== undefined)
   checkAgainst(kind, sample, distill)
   const { temperature = 2, weight = 0.5, hidden = [], hiddenWeight = 1 } = distill ?? {}
@@ -60,6 +69,12 @@ export function chooseLoss({ said, output, sample, distill }: LossQuestion): Cho
     teacher.set(theirs, target)
   }
   return { kind, why, parts, teacher }
+}
+
+function blockLoss({ hidden: [theirs, own] }: BlockLoss): ChosenLoss {
+  const target = `${TEACHER}/${theirs}`
+  const parts = [{ kind: 'mse', output: own, target, weight: 1 }] as const
+  return { kind: 'kl', why: 'it is distilled block by block', parts, teacher: new Map([[theirs, target]]) }
 }
 
 function chosen(said: Loss | undefined, { label, tokens }: Batch, hasTeacher: boolean): { kind: Loss; why: string } {

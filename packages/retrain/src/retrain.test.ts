@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { evaluate } from '@pare/evaluate'
 import { editTensor, type Model, makePayload, withTensors, writeModel } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import { type Retrained, retrain } from './retrain.js'
+import { retrain } from './retrain.js'
+import type { Retrained } from './retrain-once.js'
 import type { StepProgress } from './train.js'
 import { loaded, temporaryFolder, testModel, untrained } from './training.test.support.js'
 
@@ -64,6 +65,27 @@ describe('in a process of its own', () => {
   test('aborted before it begins, it does not', async () => {
     const signal = AbortSignal.abort(new Error('enough'))
     await expect(retrain(await mlp, { data, steps: 1 }, { signal })).rejects.toThrow('enough')
+  })
+
+  test('block by block, each layer comes near to what it gave before it was pruned', async () => {
+    const whole = await mlp
+    const noisy = untrained(whole)
+    const hidden = ['/1/Relu_output_0', '/3/Relu_output_0', 'logits'].map((name) => [name, name] as const)
+    const distill = { teacher: whole, hidden, blocks: true }
+    const trained = await retrain(noisy, { data, epochs: 30, learningRate: 3e-3, distill })
+    expect(trained.tensors.map(({ id }) => id)).toEqual(['0.weight', '0.bias', '2.weight', '2.bias', '4.weight', '4.bias'])
+    expect(trained.steps).toBe(3 * 200)
+    expect(trained.best.heldOut!.metric!.name).toBe('mse')
+    const path = join(folder, 'blocks.onnx')
+    await writeModel(applied(noisy, trained), path)
+    const { metrics } = await evaluate({ model: path, data: testModel('data/digits-evaluate.npz'), metrics: ['accuracy'] })
+    expect(metrics.accuracy).toBeGreaterThan(0.9)
+    await expect(retrain(whole, { data, distill: { ...distill, hidden: [] } })).rejects.toThrow(
+      'no hidden values say where blocks end',
+    )
+    await expect(retrain(whole, { data, distill: { ...distill, hidden: [hidden[1]!, hidden[0]!] } })).rejects.toThrow(
+      "'/1/Relu_output_0' depends on no parameter",
+    )
   })
 
   test('what is wrong is told, with what to do', async () => {

@@ -7,10 +7,10 @@ import { inBlocks, type Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
-import { blockSize, hasConvolution } from './blocks.js'
+import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkDeclared, checkLabels, openFeed } from './feed.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
-import { type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
+import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights } from './losses.js'
 import { type MovementOptions, openMovement } from './movement.js'
 import { areasOf } from './optimizer.js'
 import { openPasses } from './passes.js'
@@ -39,6 +39,8 @@ export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDat
   readonly loss?: Loss
   /** `teacher`: path of the model that is learnt from. */
   readonly distill?: DistillWeights & { readonly teacher: string }
+  /** Instead of the whole loss. */
+  readonly block?: BlockLoss
   readonly masks?: ReadonlyMap<string, Uint8Array>
   readonly movement?: MovementOptions
   readonly statistics?: 'follow' | 'keep'
@@ -83,11 +85,12 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   const { model, added } = separateVectors(file.model)
   const data = await openTrainingData(model, request)
   const { samples, source, output } = data
-  const chosen = chooseLoss({ said: request.loss, output, sample: samples.pick([0]), distill: request.distill })
+  const { loss: said, distill, block } = request
+  const chosen = chooseLoss({ said, output, sample: samples.pick([0]), distill, block })
   checkDeclared(model, { chosen, data })
   const trainable = await trainableTensors(model, request)
   const graphs = await (talking.build ?? buildGraphs)(model, {
-    ...{ losses: chosen.parts, output, weights: trainable.map(({ id }) => id) },
+    ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
     batchStatistics: request.statistics !== 'keep',
   })
   const areas = areasOf(optimizerOf(request), {

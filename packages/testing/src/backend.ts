@@ -54,8 +54,8 @@ export function testBackend(backend: Backend, { runs = 200 }: BackendTestOptions
       check(async (one) => {
         const [mine, theirs] = await both(one, async (kernel) => {
           const into = candidates(one.chunk.weights.length)
-          const below = await kernel.collect(one.chunk, one.range, into)
-          return { below, into }
+          const tally = await kernel.collect(one.chunk, one.range, into)
+          return { tally, into }
         })
         expect(mine).toEqual(theirs)
       }))

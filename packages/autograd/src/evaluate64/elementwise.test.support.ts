@@ -199,6 +199,8 @@ export const elementwise: Operators = {
     const x = call.input(0)
     return [x, array(x.shape, new Float64Array(x.data.length).fill(1), 'bool')]
   },
+  BiasGelu: (call) => [withBias(call, gelu)],
+  FastGelu: (call) => [withBias(call, geluTanh)],
   QuickGelu: (call) => {
     const x = call.input(0)
     const alpha = call.float('alpha', 1.702)
@@ -209,6 +211,11 @@ export const elementwise: Operators = {
       ),
     ]
   },
+}
+
+function withBias(call: Call, of: Unary): Array64 {
+  const sum = call.inputs[1] === undefined ? call.input(0) : combined(call.input(0), call.input(1), (a, b) => a + b)
+  return array(sum.shape, sum.data.map(of))
 }
 
 function cast(x: Array64, type: DataType | undefined): Array64 {

@@ -105,7 +105,12 @@ async function measureKept(
   try {
     const onChunk = (measured: Measured) => keeper.add(measured)
     const untold = collectUntold()
-    const options = { forward, signal: io.signal, onProgress, onChunk, onUntold: untold.add, ...(before && { before }) }
+    const options = {
+      ...{ forward, signal: io.signal, onProgress, onChunk, onUntold: untold.add, ...(before && { before }) },
+      ...(criteria.some(ofGradients) && {
+        gradients: { forward, differentiate: (await (await import('@pare/retrain')).lossOver(model, run)).differentiate },
+      }),
+    }
     const all = await measureAll(model, criteria, options)
     for (const warning of untold.warnings()) progress.note(`warning: ${label}: ${warning}`)
     return { ...all, samples }
@@ -114,6 +119,10 @@ async function measureKept(
     if (!io.signal.aborted && !isAbort(error)) throw error
     throw interrupted(kept, shown, error)
   }
+}
+
+function ofGradients({ needs }: Needing): boolean {
+  return Object.values(needs).some(({ at }) => at === 'gradient')
 }
 
 function interrupted(kept: Measured | undefined, path: string, cause: unknown): Failure {

@@ -20,17 +20,25 @@ export async function plan(context: Context, model: string, options: PruneOption
   const path = resolve(io.cwd, model)
   const steps = await readSteps(options, io.cwd)
   const parts = await readJob(options, { steps, cwd: io.cwd, command: 'plan' })
-  const { seed = 1, provider = 'cpu' } = options
+  const { seed = 1, provider = 'cpu', device = 'auto' } = options
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   await using file = await openModel(path)
   await using hashing = hashModel(file)
   const work = { signal: io.signal, progress, label: model }
   const job = {
-    ...{ ...parts, steps, seed, prove: false, cwd: io.cwd, engine: { provider }, hashes: () => hashing.digest() },
+    ...{ ...parts, steps, seed, prove: false, cwd: io.cwd, engine: { provider, device }, hashes: () => hashing.digest() },
     state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
   }
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  const { pruned, planned, calibration, repair, trainings, warnings } = await withFolder(output.folder, async () => {
+  const {
+    pruned,
+    planned,
+    device: used,
+    calibration,
+    repair,
+    trainings,
+    warnings,
+  } = await withFolder(output.folder, async () => {
     const staged = await pruneInStages(file.model, job, work)
     for (const warning of staged.warnings) progress.note(`warning: ${model}: ${warning}`)
     await writePlan(output.plan, planOf(source, seed, staged.steps, staged.calibration))
@@ -50,6 +58,7 @@ export async function plan(context: Context, model: string, options: PruneOption
     ...(repair && { repair }),
     ...(trainings.length > 0 && { trainings }),
     declined: planned.declined,
+    device: used,
     executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),
   })

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { describeCalibration } from '../calibrate.js'
 import { answer, type Context, say } from '../context.js'
+import type { DeviceChoice } from '../device.js'
 import { EXIT } from '../exit.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
 import type { StepOptions } from '../options.js'
@@ -16,6 +17,8 @@ import { readJob, readSteps } from '../step-options.js'
 export interface PruneOptions extends StepOptions {
   readonly out?: string
   readonly prove?: boolean
+  /** Default: 'auto' */
+  readonly device?: DeviceChoice
 }
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
@@ -26,8 +29,8 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const steps = await readSteps(options, io.cwd)
   const parts = await readJob(options, { steps, cwd: io.cwd, command: 'prune' })
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const { seed = 1, prove = true, provider = 'cpu' } = options
-  const how = { ...parts, seed, prove, engine: { provider } }
+  const { seed = 1, prove = true, provider = 'cpu', device = 'auto' } = options
+  const how = { ...parts, seed, prove, engine: { provider, device } }
   const pruned = await pruneModel({ path, steps, output, cwd: io.cwd, ...how }, { signal: io.signal, progress, label: model })
   const document = documentOf(pruned, io.cwd)
   answer(context, {
@@ -49,6 +52,7 @@ function documentOf(pruned: Pruned, cwd: string) {
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
   return {
+    device: pruned.device,
     model: shown(model),
     output: shown(output),
     plan: shown(plan),

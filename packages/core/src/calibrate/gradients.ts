@@ -2,8 +2,8 @@ import { editGraph, editModel, type Model, makeNode, makeValueInfo, PareError } 
 import type { Statistic, Weight } from '../contract.js'
 import { withoutDead } from '../tidy.js'
 import { traceStatistic } from '../trace.js'
+import type { Forward } from './forward.js'
 import { type Instrumented, type Probed, type Request, requestId, Writer } from './instrument.js'
-import type { Forward } from './measure.js'
 
 /** How gradients of a loss are computed. Handed in: core knows no derivatives. */
 export interface Differentiation {

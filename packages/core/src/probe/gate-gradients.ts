@@ -1,6 +1,6 @@
 import { editGraph, editModel, type Model, makeTensor, PareError } from '@pare/onnx'
+import type { ForwardOptions } from '../calibrate/forward.js'
 import { type Differentiation, instrumentGradients } from '../calibrate/gradients.js'
-import type { ForwardOptions } from '../calibrate/measure.js'
 import type { Statistic, UnitGroup } from '../contract.js'
 import { gateOf, withGates } from './gates.js'
 

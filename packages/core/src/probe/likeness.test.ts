@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { analyseUnits } from '../analyse-units.js'
 import { fused } from '../blocks/decoders.test.data.js'
 import { withSumsGiven } from '../blocks/skip-norms.js'
-import type { Forward } from '../calibrate/measure.js'
+import type { Forward } from '../calibrate/forward.js'
 import { meanLikeness } from './likeness.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')

@@ -1,5 +1,6 @@
 import type { Model } from '@pare/onnx'
-import { type Forward, measureSites } from '../calibrate/measure.js'
+import type { Forward } from '../calibrate/forward.js'
+import { measureSites } from '../calibrate/measure.js'
 import type { Padding } from '../calibrate/padding.js'
 import type { Site } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract.js'

@@ -1,6 +1,6 @@
 import type { Model } from '@pare/onnx'
 import { weightsOf } from '../analyse.js'
-import type { Forward } from '../calibrate/measure.js'
+import type { Forward } from '../calibrate/forward.js'
 import { findPadding } from '../calibrate/padding.js'
 import { maskedBy, type PlanStep, type Progress } from '../plan.js'
 import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../update.js'

@@ -1,0 +1,63 @@
+import { availableParallelism, cpus } from 'node:os'
+import { PareError } from '@pare/core'
+import type { AdapterFacts } from '@pare/gpu'
+import { answer, type Context, say } from '../context.js'
+import { EXIT } from '../exit.js'
+import { formatBytes } from '../format.js'
+import { renderTable } from '../table.js'
+
+/** What can compute here. */
+interface Devices {
+  readonly cpu: { readonly name: string; readonly threads: number }
+  readonly adapters: readonly AdapterFacts[]
+  /** Why there are no adapters. */
+  readonly problem?: { readonly message: string; readonly hint?: string }
+  /** Execution providers of ONNX Runtime. */
+  readonly providers: readonly { readonly name: string; readonly bundled: boolean }[]
+}
+
+/** `pare devices`: GPUs that WebGPU finds, and what ONNX Runtime can run models on. */
+export async function devices(context: Context): Promise<number> {
+  const found: Devices = {
+    cpu: { name: cpus()[0]?.model.trim() ?? 'unknown', threads: availableParallelism() },
+    ...(await findAdapters()),
+    providers: await findProviders(),
+  }
+  answer(context, { schemaVersion: 1, command: 'devices', ...found })
+  say(context, render(found))
+  return EXIT.pass
+}
+
+async function findAdapters(): Promise<Pick<Devices, 'adapters' | 'problem'>> {
+  const { adaptersOf, factsOf, openEntry } = await import('@pare/gpu')
+  try {
+    const adapters = (await adaptersOf(await openEntry())).map(factsOf)
+    if (adapters.length > 0) return { adapters }
+    return { adapters, problem: { message: 'WebGPU finds no adapter on this machine.', hint: 'install the driver of the GPU.' } }
+  } catch (error) {
+    if (!(error instanceof PareError)) throw error
+    const { message, hint } = error
+    return { adapters: [], problem: { message, ...(hint && { hint }) } }
+  }
+}
+
+async function findProviders(): Promise<Devices['providers']> {
+  const { listSupportedBackends } = await import('onnxruntime-node')
+  return listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }))
+}
+
+function render({ cpu, adapters, problem, providers }: Devices): string {
+  const rows = adapters.map(({ name, software, subgroups, features, limits }) => [
+    name,
+    software ? 'software' : 'gpu',
+    subgroups === undefined ? 'none' : subgroups.min === subgroups.max ? `${subgroups.min}` : `${subgroups.min}–${subgroups.max}`,
+    features.includes('shader-f16') ? 'yes' : 'no',
+    formatBytes(limits.maxStorageBufferBindingSize),
+  ])
+  const gpu =
+    problem === undefined
+      ? renderTable(['adapter', 'kind', 'subgroups', 'f16', 'largest buffer'], rows)
+      : [`gpu  ${problem.message}`, ...(problem.hint === undefined ? [] : [`  hint: ${problem.hint}`])].join('\n')
+  const runs = providers.map(({ name, bundled }) => (bundled ? name : `${name} (needs libraries of its own)`)).join(', ')
+  return `cpu  ${cpu.name}, ${cpu.threads} threads\n\n${gpu}\n\nONNX Runtime runs on: ${runs}`
+}

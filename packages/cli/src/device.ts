@@ -1,0 +1,66 @@
+import { availableParallelism } from 'node:os'
+import { type Backend, PareError, parameterTensors } from '@pare/core'
+import { elementCount, type Model } from '@pare/onnx'
+import type { Command } from 'commander'
+import { usage } from './failure.js'
+import type { Progress } from './progress.js'
+
+/** Where it is decided what goes. 'auto': on a GPU where there is one and the weights are many, else on the CPU. */
+export type DeviceChoice = 'auto' | 'cpu' | 'gpu'
+
+/** Where it was decided. Every device decides the same. */
+export interface DeviceFacts {
+  readonly kind: 'cpu' | 'gpu'
+  /** The adapter, or the threads of the CPU. */
+  readonly name: string
+  /** Why it is not the one that was asked for, or would have been taken. */
+  readonly reason?: string
+}
+
+export function addDevice(command: Command): Command {
+  return command.option('--device <device>', 'where saliencies are computed: auto, cpu, gpu (default: auto)', device)
+}
+
+function device(text: string): DeviceChoice {
+  if (text === 'auto' || text === 'cpu' || text === 'gpu') return text
+  throw usage(`pare: --device is '${text}'; expected auto, cpu or gpu.`, 'pare devices lists what is here')
+}
+
+/** Weights from which on a GPU is worth the time it takes to open. */
+const MANY = 1e8
+
+interface Asked {
+  readonly choice: DeviceChoice
+  readonly model: Model
+}
+
+/** Does the work on the device that was asked for. Where a GPU is lost meanwhile, it is done again on the CPU, and said so. */
+export async function onDevice<T>(
+  { choice, model }: Asked,
+  { progress, label }: { readonly progress: Progress; readonly label: string },
+  work: (backend?: Backend) => Promise<T>,
+): Promise<{ readonly value: T; readonly device: DeviceFacts }> {
+  const onCpu = async (reason?: string) => ({ value: await work(), device: { ...CPU, ...(reason && { reason }) } })
+  if (choice === 'cpu' || (choice === 'auto' && countOf(model) < MANY)) return onCpu()
+  const { GpuLost, gpuBackend, openGpu } = await import('@pare/gpu')
+  const opened = await openGpu(choice === 'auto' ? { accepts: ({ software }) => !software } : {}).catch((error: unknown) => {
+    if (choice === 'auto' && error instanceof PareError) return error
+    throw error
+  })
+  if (opened instanceof PareError) return onCpu(opened.message)
+  await using gpu = opened
+  const { name, software } = gpu.adapter
+  if (software) progress.note(`warning: ${label}: '${name}' computes on the CPU, slower than --device cpu`)
+  try {
+    return { value: await work(gpuBackend(gpu)), device: { kind: 'gpu', name } }
+  } catch (error) {
+    if (!(error instanceof GpuLost)) throw error
+    const reason = `fell back to the CPU: ${error.message}`
+    progress.note(`warning: ${label}: ${reason}`)
+    return onCpu(reason)
+  }
+}
+
+const CPU = { kind: 'cpu', name: `${availableParallelism()} threads` } as const
+
+const countOf = (model: Model) => [...parameterTensors(model)].reduce((sum, { shape }) => sum + elementCount(shape), 0)

@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TimeModel } from '@pare/core'
+import { writeModel } from '@pare/onnx'
+import type { ModelLatency } from './result.js'
+import { childOf, type Engine, type Work } from './work.js'
+
+type Timing = Work & { readonly engine: Engine }
+
+/** Time of a run of the pruned model ÷ that of the reference, with all cores: both run in turn, as `pare bench` does it. Dense, as users of the file run it. */
+export async function relativeLatency(
+  models: { readonly reference: string; readonly pruned: string },
+  { engine, signal, progress, label }: Timing,
+): Promise<ModelLatency> {
+  const { benchModels } = await import('@pare/evaluate')
+  const { availableParallelism } = await import('node:os')
+  const activity = progress.begin(`${label}: timing both models in turn`)
+  try {
+    const { reference, pruned } = models
+    const { cases, executionProvider } = await benchModels(
+      { reference, pruned, threads: [availableParallelism()], sparse: 'never' },
+      { ...childOf(engine), signal, onProgress: ({ done, total }) => activity.update(done, total ?? 0) },
+    )
+    const { speedup, referenceMs, prunedMs, threads, batch } = cases[0]!
+    const [low, high] = speedup.interval
+    return {
+      relative: 1 / speedup.value,
+      interval: [1 / high, 1 / low],
+      referenceMs,
+      prunedMs,
+      threads,
+      batch,
+      executionProvider,
+    }
+  } finally {
+    activity.end()
+  }
+}
+
+/** Times models that are not written yet, for targets of latency. */
+export function timeModels(timing: Timing): TimeModel {
+  return async (model, original) => {
+    const folder = await mkdtemp(join(tmpdir(), 'pare-latency-'))
+    try {
+      const [reference, pruned] = [join(folder, 'reference.onnx'), join(folder, 'pruned.onnx')]
+      await writeModel(original, reference)
+      await writeModel(model, pruned)
+      return (await relativeLatency({ reference, pruned }, timing)).relative
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
