@@ -157,6 +157,10 @@ describe('a product', () => {
       run(engines[0]!, { weight, size: SIZES[0]!, half: false, samples, activation }, x),
     )
     expect(one![0]).toBeCloseTo(of(-20), 6)
+    // Far out nothing is left of it, or all.
+    const far = Float32Array.of(-30_000, 30_000)
+    const ends = run(engines[0]!, { weight, size: SIZES[0]!, half: false, samples: 2, activation }, far)
+    expect([...ends].map((each) => each + 0)).toEqual([...far].map((each) => of(each) + 0))
     for (let i = 0; i < x.length; i++) {
       expect(Math.abs(y![i]! - of(x[i]!)), `${x[i]}`).toBeLessThan(4e-7 * Math.max(1, Math.abs(x[i]!)))
     }

@@ -1,5 +1,5 @@
 import { madd, type Variant } from './values.js'
-import { type Code, type Definition, define, f32x4, i32, type Local, loopWhile, plus, v128, type Writer } from './wasm.js'
+import { type Code, type Definition, define, f32x4, i32, i32x4, type Local, loopWhile, plus, v128, type Writer } from './wasm.js'
 
 /** Functions of one number that kernels apply to their sums. */
 export type Activation = 'relu' | 'sigmoid' | 'tanh' | 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu'
@@ -84,11 +84,12 @@ function sigmoid(x: Code, place: Place): Code {
   return f32x4.add(half, f32x4.mul(half, tanh(f32x4.mul(x, half), place)))
 }
 
-// Rational approximations x · P(x²) / Q(x²) within 2e-7, the minimax coefficients of Eigen's generic_fast_tanh_float and of XLA's erf. Beyond the limit the
-// function is ±1.
+// Rational approximations x · P(x²) / Q(x²) within 2e-7, the minimax coefficients of Eigen's generic_fast_tanh_float and of XLA's erf. Beyond the limit x counts
+// as the limit; from `one` on the function is ±1 in f32, exactly, since what multiplies it may be large.
 
 const tanh = rational({
   limit: 7.905311107635498,
+  one: 9,
   above: [
     -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
     6.37261928875436e-4, 4.89352455891786e-3,
@@ -98,6 +99,7 @@ const tanh = rational({
 
 const erf = rational({
   limit: 4,
+  one: 4,
   above: [
     -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5, -7.34990630326855e-4,
     -2.95459980854025e-3, -1.60960333262415e-2,
@@ -108,20 +110,26 @@ const erf = rational({
 /** Coefficients from the highest power down. */
 interface Rational {
   readonly limit: number
+  readonly one: number
   readonly above: readonly number[]
   readonly below: readonly number[]
 }
 
-function rational({ limit, above, below }: Rational): (x: Code, place: Place) => Code {
+function rational({ limit, one, above, below }: Rational): (x: Code, place: Place) => Code {
   return (code, { writer, variant, constant }) => {
-    const [x, square] = writer.locals('v128', 2) as [Local, Local]
+    const [given, x, square] = writer.locals('v128', 3) as [Local, Local, Local]
     const horner = ([first, ...rest]: readonly number[]) =>
       rest.reduce<Code>((sum, coefficient) => madd(variant, sum, square.get, constant(coefficient)), constant(first!))
+    const unit = v128.or(constant(1), v128.and(given.get, i32x4.const(0x80000000)))
     return [
+      given.set(code),
       // In this order NaN stays NaN.
-      x.set(f32x4.max(f32x4.min(code, constant(limit)), constant(-limit))),
+      x.set(f32x4.max(f32x4.min(given.get, constant(limit)), constant(-limit))),
       square.set(f32x4.mul(x.get, x.get)),
+      unit,
       f32x4.div(f32x4.mul(x.get, horner(above)), horner(below)),
+      f32x4.ge(f32x4.abs(given.get), constant(one)),
+      v128.select(),
     ]
   }
 }

@@ -177,6 +177,7 @@ export const f32x4 = {
   eq: simd(0x41),
   lt: simd(0x43),
   gt: simd(0x44),
+  ge: simd(0x46),
   nearest: simd(0x6a),
   abs: simd(0xe0),
   neg: simd(0xe1),
