@@ -75,7 +75,7 @@ async function measure(label, { model, step, target, how, peer, stages }) {
       },
       { signal: new AbortController().signal, progress: told(label), label },
     )
-    current = await applyPlan(current, { seed, steps: [trained.step] })
+    current = await applyPlan(current, { seed, steps: trained.steps })
     trainings.push(trained.facts)
   }
   const found = [await quality(file.model, data), await quality(pruned, data), await quality(current, data)]

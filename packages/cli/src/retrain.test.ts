@@ -185,6 +185,18 @@ describe('pare run', () => {
     expect(await readFile(join(folder.path, 'pare-out/summary.md'), 'utf8')).toContain('recovery: accuracy 0.')
   })
 
+  it('prunes by movement while it trains, and reports that sparsity', async () => {
+    const movement = { recover: { retrain: { epochs: 60, learningRate: 0.002, movement: { sparsity: 0.8 } } } }
+    await using folder = await folderWith(config({ train: 'train.npz', ...movement }, 0.1))
+    const { exitCode, json } = await run(folder, 'run --quiet --json')
+    expect(exitCode).toBe(0)
+    const [model] = runResults.parse(json()).models
+    expect(model!.sparsity).toMatchObject({ before: 0, after: expect.closeTo(0.8, 4) })
+    expect(model!.parameters!.nonzero / model!.parameters!.after).toBeCloseTo(0.2, 1)
+    const replayed = await run(folder, 'replay pare-out/model.plan.json model.onnx --out replayed --json')
+    expect((replayed.json().output as { sha256: string }).sha256).toBe(model!.pruned!.sha256)
+  })
+
   it('refuses evaluation data for training, and warns of the same in another file', async () => {
     await using same = await folderWith(config({ train: 'val.npz', recover: 'retrain' }))
     const { exitCode, stderr } = await run(same, 'run')

@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { UpdateStep } from '@pare/core'
+import {
+  countZeros,
+  type MaskedWeight,
+  type MaskStep,
+  noBits,
+  type PlanStep,
+  packBits,
+  setBit,
+  type UpdateStep,
+  weightsOf,
+} from '@pare/core'
 import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { formatCount } from './format.js'
@@ -50,11 +60,11 @@ export interface RetrainJob {
   readonly stage: string
 }
 
-/** Retrains a pruned model: the step that is appended to the plan, and how it went. Throws the signal's reason once it has stopped. */
+/** Retrains a pruned model: the steps that are appended to the plan, and how it went. Throws the signal's reason once it has stopped. */
 export async function retrainModel(
   job: RetrainJob,
   { signal, progress, label }: Work,
-): Promise<{ step: UpdateStep; facts: TrainingFacts }> {
+): Promise<{ steps: readonly PlanStep[]; facts: TrainingFacts }> {
   const { reference, pruned, training, seed, removed, engine, state } = job
   const { distill, ...recipe } = job.retrain
   const { retrain } = await import('@pare/retrain')
@@ -84,7 +94,8 @@ export async function retrainModel(
       signal.throwIfAborted()
     }
     const facts = factsOfTraining(trained, taught)
-    return { step: updateOf(trained, facts, pruned), facts }
+    const masks = recipe.movement?.sparsity === undefined ? [] : [await movedMask(trained, recipe.movement.sparsity, pruned)]
+    return { steps: [...masks, updateOf(trained, facts, pruned)], facts }
   } finally {
     activity.end()
   }
@@ -142,6 +153,26 @@ function updateOf({ tensors }: Retrained, facts: TrainingFacts, pruned: Model): 
     }),
     notes: [`${loss}, since ${why}; ${steps} steps of ${optimizer}, learning rate ${learningRate}`, ...notes],
   }
+}
+
+/** What movement pruning masked, so that all that reports sparsity sees it. */
+async function movedMask({ tensors, scores }: Retrained, sparsity: number, pruned: Model): Promise<MaskStep> {
+  const before = new Map(weightsOf(pruned).map(({ id, tensor }) => [id, tensor]))
+  const weights: MaskedWeight[] = []
+  for (const { id, values } of tensors) {
+    const tensor = before.get(id)
+    if (!scores.has(id) || tensor === undefined) continue
+    const bits = noBits(values.length)
+    let masked = 0
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] !== 0) continue
+      setBit(bits, i)
+      masked++
+    }
+    weights.push({ id, elements: values.length, zeros: await countZeros(tensor), masked, rule: packBits(bits) })
+  }
+  const head = { kind: 'mask', structure: 'element', criterion: 'movement', scope: 'global', target: { sparsity } } as const
+  return { ...head, saliency: { op: 'weight' }, precision: 'f32', weights }
 }
 
 /** '400 steps of adamw, 0.9 ms each: held-out accuracy 0.9 → 0.97' */

@@ -40,7 +40,7 @@ export interface Staged {
   readonly pruned: Model
   /** All that was done, in order: what a plan holds. */
   readonly steps: readonly PlanStep[]
-  /** Without what recovery changed. */
+  /** With the groups that were found, and what was declined. */
   readonly planned: Planned
   /** Where it was decided what goes, in the last stage. */
   readonly device: DeviceFacts
@@ -76,7 +76,7 @@ export async function pruneInStages(reference: Model, job: StageJob, work: Work)
     pruned: current,
     steps: all,
     planned: {
-      steps: found.flatMap(({ planned }) => planned.steps),
+      steps: all,
       groups: found.flatMap(({ planned }) => planned.groups),
       declined: found[0]!.planned.declined,
     },
@@ -134,11 +134,11 @@ async function pruneStage(
     const retrain = partOf(recover.retrain, { index, count })
     const removed = await removedOf(reference, pruned)
     const stage = count === 1 ? '' : `, stage ${index + 1} of ${count}`
-    const { step, facts } = await retrainModel(
+    const { steps: trained, facts } = await retrainModel(
       { reference, pruned, training, retrain, seed, removed, engine, state, stage },
       work,
     )
-    await add(step)
+    for (const step of trained) await add(step)
     done.training = facts
   }
   return { pruned, steps: [...steps, ...more], planned, device, ...(calibration && { calibration }), proofs, ...done, warnings }

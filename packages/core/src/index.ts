@@ -40,7 +40,7 @@ export { type Matrix, openWorkspace, type Workspace } from './linear-algebra/wor
 export type { LossCurve } from './loss-curves.js'
 export { countMacs, macsOfWeights } from './macs.js'
 export { makePlan } from './make-plan.js'
-export type { MaskBits } from './mask-bits.js'
+export { type MaskBits, noBits, packBits, setBit } from './mask-bits.js'
 export { operatorName } from './operators.js'
 export { type Channels, channelsOf } from './patterns/channels.js'
 export type { NmRule } from './patterns/nm.js'

@@ -67,6 +67,12 @@ test('what was zero before goes first', () => {
   expect([...of('weights')]).toEqual([0, -2, 0, 0])
 })
 
+test('weights are worth keeping once the mask stays', () => {
+  const { arena, movement } = opened()
+  expect([1, 3, 4].map((step) => movement.isSettled(step, 4))).toEqual([false, false, true])
+  expect(openMovement(arena, arena.tensors, {}).isSettled(1, 4)).toBe(true)
+})
+
 test('without a sparsity nothing is masked', () => {
   const { arena, of } = opened()
   const measuring = openMovement(arena, arena.tensors, {})

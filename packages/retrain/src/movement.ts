@@ -22,6 +22,8 @@ export interface Movement {
   score(): void
   /** After `step` of `steps`: chooses the mask where it is time to. */
   select(step: number, steps: number): void
+  /** Whether the mask stays as it is after `step` of `steps`: until then no weights are worth keeping. */
+  isSettled(step: number, steps: number): boolean
 }
 
 /** The arena has the areas 'scores' and 'hidden'; the latter holds the values of weights that are masked for now. */
@@ -38,7 +40,9 @@ export function openMovement(arena: Arena, tensors: readonly Placed[], options: 
     for (let i = 0; i < scores.length; i++) if (weights[i] === 0) scores[i] = Number.NEGATIVE_INFINITY
   const elements = tensors.reduce((sum, { elements: each }) => sum + each, 0)
   const from = own.reduce((sum, { weights }) => sum + zerosOf(weights), 0) / Math.max(1, elements)
+  const lastOf = (steps: number) => Math.max(1, Math.round(until * steps))
   return {
+    isSettled: (step, steps) => sparsity === undefined || step >= lastOf(steps),
     score() {
       for (const { weights, gradients, scores, hidden } of own) {
         for (let i = 0; i < scores.length; i++) scores[i]! -= (weights[i]! + hidden[i]!) * gradients[i]!
@@ -46,7 +50,7 @@ export function openMovement(arena: Arena, tensors: readonly Placed[], options: 
     },
     select(step, steps) {
       if (sparsity === undefined) return
-      const last = Math.max(1, Math.round(until * steps))
+      const last = lastOf(steps)
       const every = Math.max(1, Math.round(last / times))
       if (step > last || (step % every !== 0 && step !== last)) return
       const target = sparsityAt({ from: Math.min(from, sparsity), to: sparsity, steps: last, curve }, step)

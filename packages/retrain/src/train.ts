@@ -166,16 +166,18 @@ async function look(parts: TrainingParts, standing: Standing): Promise<void> {
   // A state is written as JSON, which has no NaN.
   const isNumber = heldOut !== undefined && Number.isFinite(heldOut.loss)
   addPoint(standing, { ...(isNumber && { heldOut }) })
+  const isSettled = parts.movement?.isSettled(standing.step, parts.recipe.steps) ?? true
   const isBetter = heldOut === undefined || best.heldOut === undefined || heldOut.loss < best.heldOut.loss
   // A loss that is no number is below nothing; where the start has none, whatever has one is better.
   const isFirst = curve.length === 1
-  if (isFirst || (isBetter && (heldOut === undefined || isNumber))) {
-    standing.best = { step: standing.step, ...(isNumber && { heldOut }) }
+  if (isFirst || (isSettled && isBetter && (heldOut === undefined || isNumber))) {
+    standing.best = { step: standing.step, ...(isNumber && isSettled && { heldOut }) }
     standing.idle = 0
     parts.keep()
-  } else standing.idle++
-  const isFar = heldOut !== undefined && start !== undefined && !(heldOut.loss <= FAR_TIMES * start + FAR_MORE)
-  standing.worse = isFar ? standing.worse + 1 : 0
+  } else if (isSettled) standing.idle++
+  // Each element that is masked may cost something.
+  const isFar = isSettled && heldOut !== undefined && start !== undefined && !(heldOut.loss <= FAR_TIMES * start + FAR_MORE)
+  standing.worse = isFar && parts.movement === undefined ? standing.worse + 1 : 0
 }
 
 function addPoint(standing: Standing, point: Pick<CurvePoint, 'heldOut'>): void {
