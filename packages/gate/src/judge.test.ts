@@ -191,7 +191,10 @@ describe('never a pass', () => {
   }
 
   test('no limit at all', () => {
-    expect(given({})).toMatchObject({ verdict: 'incomplete', reasons: ['No limit is set: maxDrop, min, max and maxLatency are all absent.'] })
+    expect(given({})).toMatchObject({
+      verdict: 'incomplete',
+      reasons: ['No limit is set: maxDrop, min, max and maxLatency are all absent.'],
+    })
   })
 
   test('lists of different lengths within one measurement', () => {
