@@ -1,8 +1,9 @@
-// node bench/retrain.mjs [text …]: quality of test models pruned, and retrained, beside what PyTorch code gave with as many steps; only rows whose label holds a text that is given. Needs the models and
+// node bench/retrain.mjs [--threads N] [text …]: quality of test models pruned, and retrained, beside what PyTorch code gave with as many steps; only rows whose label holds a text that is given. Needs the models and
 // data of ../shared/models, or takes test-models (lm-llama then trains on its 256 calibration windows).
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { applyPlan, makePlan } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
 import { evaluate } from '@pare/evaluate'
@@ -37,7 +38,7 @@ const rows = [
 
 await rm(out, { recursive: true, force: true })
 await mkdir(out, { recursive: true })
-const wanted = process.argv.slice(2)
+const { values, positionals: wanted } = parseArgs({ options: { threads: { type: 'string' } }, allowPositionals: true })
 console.log(
   '| model, what goes, how | whole | pruned | retrained | PyTorch | steps | ms a step | peak MB |\n|---|---|---|---|---|---|---|---|',
 )
@@ -69,7 +70,11 @@ async function measure(label, { model, step, target, how, peer, stages }) {
     const trained = await retrainModel(
       {
         ...{ reference: file.model, pruned: current, seed, engine: {}, state: `${out}/state`, stage: '' },
-        training: { data: `${folder}/data/${data.train}.npz`, trusted: true },
+        training: {
+          data: `${folder}/data/${data.train}.npz`,
+          trusted: true,
+          ...(values.threads && { threads: Number(values.threads) }),
+        },
         retrain: shareOf(how, i, stages),
         removed: step === cut ? 1 - (1 - goal) ** 2 : goal,
       },

@@ -65,7 +65,7 @@ export async function prepare(whole: Model, request: RunRequest, build: BuildGra
   const areas = areasOf(optimizerOf(request), { accumulates: accumulate > 1, movement: movement !== undefined })
   const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
   const removed = Math.max(weights.zeros() / Math.max(1, weights.elements), request.removed ?? 0)
-  const recipe = recipeOf(request, { ...known, removed })
+  const recipe = recipeOf(request, { ...known, removed, normalized: graphs.statistics.length > 0 })
   return { model, added, data, chosen, graphs, weights, recipe, fixed: fixedBatch !== undefined }
 }
 

@@ -38,6 +38,8 @@ export interface Known {
   readonly fixedBatch: number | undefined
   /** Share of the weights that is zero or gone. */
   readonly removed: number
+  /** Whether it has BatchNormalization whose statistics follow. */
+  readonly normalized: boolean
 }
 
 const DEFAULT_EPOCHS = 3
@@ -53,7 +55,7 @@ export function recipeOf(options: RecipeOptions, known: Known): Recipe {
   const steps = options.steps ?? Math.max(1, Math.round((options.epochs ?? DEFAULT_EPOCHS) * perEpoch))
   return {
     ...{ steps, batch, accumulate, optimizer, schedule, warmup, clip, patience },
-    learningRate: options.learningRate ?? defaultLearningRate(optimizer.name, known.removed),
+    learningRate: options.learningRate ?? defaultLearningRate(optimizer.name, known),
     evaluateEvery: options.evaluateEvery ?? Math.max(1, Math.ceil(steps / DEFAULT_LOOKS)),
   }
 }
@@ -64,7 +66,10 @@ export function optimizerOf({ optimizer = 'adamw' }: RecipeOptions): OptimizerOp
 }
 
 /** Samples that run at once. Throws PareError where the model's own number is another one. */
-export function batchOf({ batch }: RecipeOptions, { samples, isText, fixedBatch }: Omit<Known, 'removed'>): number {
+export function batchOf(
+  { batch }: RecipeOptions,
+  { samples, isText, fixedBatch }: Omit<Known, 'removed' | 'normalized'>,
+): number {
   if (fixedBatch !== undefined && batch !== undefined && batch !== fixedBatch) {
     throw new PareError(`retrain: a batch of ${batch}, and the model's is fixed to ${fixedBatch}.`, {
       hint: 'leave the batch out, and accumulate gradients over several with accumulate; or export the model with a dynamic batch.',
@@ -79,14 +84,20 @@ export function batchOf({ batch }: RecipeOptions, { samples, isText, fixedBatch 
 }
 
 /**
- * AdamW: 1e-3 where half of the weights or more are gone, 2e-3 from 90 % on, 3e-4 below half: the more is gone, the further what is left has to go, and on a model that is nearly whole a large rate does
- * harm (bench/README.md has the measurements). SGD with momentum: thirty times as much, 0.03, 0.06 and 0.01.
+ * AdamW: 3e-4 where less than half of the weights are gone, 1e-3 below nine tenths, 2e-3 from there on: the more is gone, the further what is left has to go, and on a model that is nearly whole a large rate does
+ * harm. With BatchNormalization 1e-3, 2.5e-3 and 5e-3, since normalised layers bear more. SGD with momentum: thirty times as much. bench/README.md has the measurements.
  */
-export function defaultLearningRate(optimizer: OptimizerOptions['name'], removed: number): number {
-  const [few, half, most] = optimizer === 'adamw' ? [3e-4, 1e-3, 2e-3] : [0.01, 0.03, 0.06]
-  if (removed < 0.5) return few
-  return removed < 0.9 ? half : most
+export function defaultLearningRate(
+  optimizer: OptimizerOptions['name'],
+  { removed, normalized }: Pick<Known, 'removed' | 'normalized'>,
+): number {
+  const [few, half, most] = normalized ? [1e-3, 2.5e-3, 5e-3] : [3e-4, 1e-3, 2e-3]
+  const rate = removed < 0.5 ? few : removed < MOST_GONE ? half : most
+  return optimizer === 'adamw' ? rate : 30 * rate
 }
+
+/** A little below 0.9, so that nine tenths of the eligible weights are: some are never pruned. */
+const MOST_GONE = 0.88
 
 /** Throws PareError with everything that is out of range. */
 export function checkRecipe(options: RecipeOptions): void {
