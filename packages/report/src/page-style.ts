@@ -97,7 +97,7 @@ line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4;
 
 .training { --c0: #3f63d8; --c1: #a35200; } @media (prefers-color-scheme: dark) { .training { --c0: #6f93ff; --c1: #efa04e; } }
 .training > p { margin-top: 8px; color: var(--soft); font-size: .9rem; } .training > .name { margin-top: 16px; color: var(--ink); }
-.training > svg { display: block; width: 100%; margin-top: 6px; font-size: 13px; }
+.training > svg { display: block; width: 100%; margin-top: 6px; font-size: 9px; }
 .training text { fill: var(--soft); } .training .value, .training .last { text-anchor: end; }
 .training .curve { fill: none; stroke-width: 2; } .training .c0 { stroke: var(--c0); } .training .c1 { stroke: var(--c1); }
 .stage { stroke: var(--soft); stroke-opacity: .5; stroke-dasharray: 2 3; }
