@@ -332,3 +332,24 @@ test('text: the next token is learnt', async () => {
     "sample 0 has the token 5, and the model's 4 classes",
   )
 })
+
+test.each([
+  ['mnist-resnet20-bn.onnx', 'mnist', 'cross-entropy', 65 + 2 * 21],
+  ['mnist-resnet20-folded.onnx', 'mnist', 'cross-entropy', undefined],
+  ['mnist-mobilenet-bn.onnx', 'mnist', 'cross-entropy', undefined],
+  ['kjv-bert.onnx', 'kjv', 'cross-entropy', undefined],
+  ['lm-llama.onnx', 'lm', 'next-token', 57],
+])('%s takes steps, and is not worse for it', async (name, set, kind, count) => {
+  const data = testModel(`data/${set}-calibrate.npz`)
+  const { reply, tensors } = await trainHere(await loaded(name), folder, {
+    data,
+    steps: 2,
+    batch: 4,
+    holdOut: 4,
+    evaluateEvery: 1,
+  })
+  expect(reply).toMatchObject({ ended: 'finished', step: 2, frozen: [], loss: { kind } })
+  for (const { loss } of reply.curve.slice(1)) expect(loss).toBeLessThan(8)
+  expect(reply.best.heldOut!.loss).toBeLessThanOrEqual(reply.curve[0]!.heldOut!.loss)
+  if (count !== undefined) expect(tensors.size).toBe(count)
+})
