@@ -84,10 +84,10 @@ describe('a target', () => {
   })
 
   it.each([
-    [['--target', 'macs'], "--target is 'macs'; expected macs=, parameters= or bytes="],
+    [['--target', 'macs'], "--target is 'macs'; expected macs=, parameters=, bytes= or latency="],
     [['--target', 'macs=0'], "--target is 'macs=0'"],
     [['--target', 'bytes=50%'], "--target is 'bytes=50%'"],
-    [['--target', 'latency=0.5'], "--target is 'latency=0.5'"],
+    [['--target', 'energy=0.5'], "--target is 'energy=0.5'"],
     [['--target', 'ratio=0.5'], 'say --ratio 0.5'],
     [['--target', 'macs=0.5', '--ratio', '0.5'], '--ratio 0.5 and --target macs=0.5 contradict each other'],
     [['--target', 'macs=0.001'], "structure 'neuron' cannot bring the model to 0.001 of its macs"],
