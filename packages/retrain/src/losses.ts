@@ -4,7 +4,7 @@ import { PareError } from '@pare/onnx'
 
 /** What a teacher's outputs are worth. */
 export interface DistillWeights {
-  /** Of the softmax on both sides. Default: 2 */
+  /** Of the softmax on both sides. Default: 1 */
   readonly temperature?: number
   /** The teacher's share of the loss, the labels have the rest. Without labels it is 1. Default: 0.5 */
   readonly weight?: number
@@ -54,7 +54,7 @@ export function chooseLoss({ said, output, sample, distill, block }: LossQuestio
   if (block !== undefined) return blockLoss(block)
   const { kind, why } = chosen(said, sample, distill !== undefined)
   checkAgainst(kind, sample, distill)
-  const { temperature = 2, weight = 0.5, hidden = [], hiddenWeight = 1 } = distill ?? {}
+  const { temperature = 1, weight = 0.5, hidden = [], hiddenWeight = 1 } = distill ?? {}
   const share = distill === undefined ? 0 : kind === 'kl' ? 1 : weight
   const teacher = new Map<string, string>()
   const parts: LossOptions[] = []
