@@ -66,7 +66,7 @@ async function measure(label, { model, step, target, how, peer, stages }) {
     const share = step === cut && i > 0 ? 1 - (1 - goal) / (1 - targets[i - 1]) : goal
     const { steps } = await makePlan(current, [step(share)], { seed })
     current = await applyPlan(current, { seed, steps })
-    pruned ??= current
+    if (stages === 1) pruned = current
     const trained = await retrainModel(
       {
         ...{ reference: file.model, pruned: current, seed, engine: {}, state: `${out}/state`, stage: '' },
@@ -83,7 +83,7 @@ async function measure(label, { model, step, target, how, peer, stages }) {
     current = await applyPlan(current, { seed, steps: trained.steps })
     trainings.push(trained.facts)
   }
-  const found = [await quality(file.model, data), await quality(pruned, data), await quality(current, data)]
+  const found = [await quality(file.model, data), pruned && (await quality(pruned, data)), await quality(current, data)]
   await file[Symbol.asyncDispose]()
   const last = trainings.at(-1)
   const all = trainings.reduce((sum, { steps }) => sum + steps, 0)
