@@ -14,7 +14,7 @@ import {
   LEAST,
   LIST,
   LOW,
-  LOW_KEYS,
+  LOW_BITS,
   LOWS,
   MORE_KEYS,
   MOST,
@@ -44,7 +44,7 @@ export function collectCode(saliency: SaliencyCode): Code {
     ]),
     ...add(HEADER.below, sumOf(SUM)),
     ...raise(HEADER.odd, [...get(ODD), ...i32x4.any]),
-    ...forEachListed(saliency, []),
+    ...forEachListed(saliency),
   ]
 }
 
@@ -58,71 +58,53 @@ function tally(): Code {
 }
 
 /**
- * The same for an expression that `tracksWeight`, and a `low` above 0: a zero lies below it like any other. Looks at the upper 16 bits of saliencies,
- * eight at a time, which sort like them from 0 on. header.unfit is set where one is negative or not finite: then the rest is void. header.odd is set where one may
- * be zero.
+ * The same for an expression that `tracksWeight`, 0 < low, and a range of less than QUICK_SPAN. A zero lies below it like any other. From 0 on, floats sort
+ * like their bits: what those are above the bits of `low` is judged eight at a time, in sixteen bits. header.unfit is set where a saliency is negative or not
+ * finite: then the rest is void.
  */
 export function quickCollectCode(saliency: SaliencyCode): Code {
   const keys = [...keysOf(saliency, 0, KEYS), ...keysOf(saliency, 32, MORE_KEYS)]
-  const judged = [KEYS, MORE_KEYS].flatMap((half) => [
-    ...[...get(SUM), ...get(LOW_KEYS), ...get(half), ...i16x8.gt, ...i16x8.sub, ...set(SUM)],
-    ...[...get(MOST), ...get(half), ...i16x8.max, ...set(MOST)],
-    ...[...get(LEAST), ...get(half), ...i16x8.min, ...set(LEAST)],
+  const below = [KEYS, MORE_KEYS].flatMap((half) => [
+    ...[...get(SUM), ...i32x4.const(0), ...get(half), ...i16x8.gt, ...i16x8.sub, ...set(SUM)],
   ])
-  const least = [KEYS, MORE_KEYS].flatMap((half) => [...get(half), ...get(LOW_KEYS), ...i16x8.sub])
-  const inside = [...least, ...i16x8.minUnsigned, ...tee(ANY), ...get(SPANS), ...i16x8.minUnsigned, ...get(ANY), ...i16x8.eq]
-  const unfit = [
-    ...get(MOST),
-    ...i32.const(INFINITE - 1),
-    ...i16x8.splat,
-    ...i16x8.gt,
-    ...i32x4.any,
-    ...get(LEAST),
-    ...i16x8.signs,
-    ...i32.or,
-  ]
+  const nearest = [...get(KEYS), ...get(MORE_KEYS), ...i16x8.minUnsigned, ...tee(ANY)]
+  const inside = [...nearest, ...get(SPANS), ...i16x8.minUnsigned, ...get(ANY), ...i16x8.eq]
+  const infinite = [...get(MOST), ...i32x4.const(INFINITE - 1), ...i32x4.gt, ...i32x4.any]
   return [
     ...bounds(),
-    ...keyBounds(),
-    ...forEachStep([...keys, ...judged, ...list(inside)]),
+    ...[...get(LOW), ...i32.bitsOf, ...i32x4.splat, ...set(LOW_BITS)],
+    ...[...get(HIGH), ...i32.bitsOf, ...get(LOW), ...i32.bitsOf, ...i32.sub],
+    ...[...i32.const(DROPPED), ...i32.shiftUnsigned, ...i16x8.splat, ...set(SPANS)],
+    ...[...i32x4.const(0x7fffffff), ...set(LEAST)],
+    ...forEachStep([...keys, ...below, ...list(inside)]),
     ...[...get(SUM), ...i32x4.addPairs, ...set(SUM)],
     ...add(HEADER.below, sumOf(SUM)),
-    ...raise(HEADER.unfit, unfit),
-    ...raise(HEADER.odd, [...get(LEAST), ...i32x4.const(0), ...i16x8.eq, ...i32x4.any]),
-    ...[...i32x4.const(0), ...set(SUM)],
-    ...forEachListed(saliency, belowInBucket()),
-    ...add(HEADER.below, sumOf(SUM)),
+    ...raise(HEADER.unfit, [...infinite, ...get(LEAST), ...i32x4.signs, ...i32.or]),
+    ...raise(HEADER.odd, [...get(LEAST), ...i32x4.const(0), ...i32x4.eq, ...i32x4.any]),
+    ...forEachListed(saliency),
   ]
 }
 
-/** Upper 16 bits of ∞. What is above is NaN. */
-const INFINITE = 0x7f80
+/** Bits of a difference that do not count: what looks inside may lie above by less than so many. */
+const DROPPED = 8
+/** How far the bits of `high` may be above those of `low`: a factor of two at least. */
+export const QUICK_SPAN = 2 ** (15 + DROPPED)
+/** Bits of ∞. What is above is NaN. */
+const INFINITE = 0x7f800000
 
-/** keys = the upper halves of eight saliencies. */
+/** keys = (bits of eight saliencies − bits of low) >> DROPPED, brought into the range of sixteen bits; most and least of the bits. */
 function keysOf(saliency: SaliencyCode, at: number, keys: number): Code {
-  const upper = (offset: number) => [...saliency(offset), ...get(SALIENCY), ...i32.const(16), ...i32x4.shiftUnsigned]
-  return [...upper(at), ...upper(at + 16), ...i16x8.narrowUnsigned, ...set(keys)]
+  const key = (offset: number) => [
+    ...saliency(offset),
+    ...[...get(MOST), ...get(SALIENCY), ...i32x4.max, ...set(MOST)],
+    ...[...get(LEAST), ...get(SALIENCY), ...i32x4.min, ...set(LEAST)],
+    ...[...get(SALIENCY), ...get(LOW_BITS), ...i32x4.sub, ...i32.const(DROPPED), ...i32x4.shiftSigned],
+  ]
+  return [...key(at), ...key(at + 16), ...i16x8.narrow, ...set(keys)]
 }
 
 function bounds(): Code {
   return [...get(LOW), ...f32x4.splat, ...set(LOWS), ...get(HIGH), ...f32x4.splat, ...set(HIGHS)]
-}
-
-/** Keys of the range are those from lowKeys on, `spans` more at most. */
-function keyBounds(): Code {
-  const key = (bound: number) => [...get(bound), ...i32.bitsOf, ...i32.const(16), ...i32.shiftUnsigned]
-  return [
-    ...[...key(LOW), ...i16x8.splat, ...set(LOW_KEYS)],
-    ...[...key(HIGH), ...key(LOW), ...i32.sub, ...i16x8.splat, ...set(SPANS)],
-    ...[...i32x4.const(0x7fff7fff), ...set(LEAST)],
-  ]
-}
-
-/** sum −= (saliency < low) − (saliency < the least one with low's key): those were counted by their key. */
-function belowInBucket(): Code {
-  const floor = [...get(LOWS), ...i32x4.const(0xffff0000), ...i32x4.and]
-  const below = [...get(SALIENCY), ...get(LOWS), ...f32x4.lt, ...get(SALIENCY), ...floor, ...f32x4.lt, ...i32x4.sub]
-  return [...get(SUM), ...below, ...i32x4.sub, ...set(SUM)]
 }
 
 /** Appends the step to the list if any lane of a vector is set: writes it behind the last entry, and takes the place only then. */
@@ -131,17 +113,10 @@ function list(lanes: Code): Code {
   return [...write, ...get(LIST), ...lanes, ...i32x4.any, ...i32.const(2), ...i32.shl, ...i32.add, ...set(LIST)]
 }
 
-/** Computes the listed steps again, does `more` with each vector, and appends what lies in the range to results and positions. */
-function forEachListed(saliency: SaliencyCode, more: Code): Code {
+/** Computes the listed steps again, and appends what lies in the range to results and positions. */
+function forEachListed(saliency: SaliencyCode): Code {
   const inside = [...get(SALIENCY), ...get(LOWS), ...f32x4.ge, ...get(SALIENCY), ...get(HIGHS), ...f32x4.le, ...i32x4.and]
-  const vector = (at: number) => [
-    ...saliency(at),
-    ...more,
-    ...i32.const(0),
-    ...get(SALIENCY),
-    ...f32x4.store(SCRATCH + at),
-    ...inside,
-  ]
+  const vector = (at: number) => [...saliency(at), ...i32.const(0), ...get(SALIENCY), ...f32x4.store(SCRATCH + at), ...inside]
   const pair = (at: number) => [...vector(at), ...vector(at + 16), ...i16x8.narrow]
   const bits = [...pair(0), ...pair(32), ...i8x16.narrow, ...i8x16.signs, ...set(BITS)]
   const step = [...get(ENTRY), ...i32.load(LISTED), ...set(ADDRESS), ...bits, ...loop([...append(), ...get(BITS)])]

@@ -13,9 +13,9 @@ export interface Guess extends SaliencyRange {
 /** Elements from which on a sample is worth its reads, of some milliseconds. */
 const WORTH = 1 << 22
 /** Of a kernel that reads in place: stretches that are looked at, the share of all elements that they are, and the most that one has. */
-const IN_PLACE = { stretches: 256, share: 1 / 32, most: 1 << 15 }
+const IN_PLACE = { stretches: 512, share: 1 / 32, most: 1 << 15 }
 /** Elements of each that are ranked first, to find the range that the others are looked through for. */
-const FIRST = 256
+const FIRST = 128
 /** Of other kernels, which count what is below a range no faster than they rank. */
 const OTHERS = { count: 512, length: 512 }
 
@@ -61,13 +61,19 @@ function rangeOf({ saliency, parts }: Sample, bounds: SaliencyRange, { rank, tot
 const ERRORS = 4
 
 /**
- * Of the share of saliencies below `value`. Stretches may differ, so each counts as one observation; but what layers differ by is no error, since
- * stretches at even distances see each in due proportion. So it is estimated from neighbours: √(Σ (xᵢ₊₁ − xᵢ)² ÷ 2) ÷ n (successive differences, Wolter 1985).
+ * Of the share of saliencies below `value`. Each stretch counts as one observation x. What weights differ by is no error but at their ends, since stretches at
+ * even distances see each weight in due proportion, and half a stretch more or less. So neighbours tell: √(Σ (xᵢ₊₁ − xᵢ)² ÷ (2 within a weight, 12 between
+ * two)) ÷ n (successive differences, Wolter 1985; the variance of a remainder that is anything from −½ to ½).
  */
 function standardError({ saliency, parts }: Sample, value: number): number {
-  const shares = parts.map(({ seen, below, start, end }) => (below + countBelow(saliency.subarray(start, end), value)) / seen)
-  const squares = shares.slice(1).reduce((sum, share, i) => sum + (share - shares[i]!) ** 2, 0)
-  return Math.sqrt(squares / 2) / shares.length
+  let squares = 0
+  let before: { readonly source: Source; readonly share: number } | undefined
+  for (const { source, seen, below, start, end } of parts) {
+    const share = (below + countBelow(saliency.subarray(start, end), value)) / seen
+    if (before !== undefined) squares += (share - before.share) ** 2 / (source === before.source ? 2 : 12)
+    before = { source, share }
+  }
+  return Math.sqrt(squares) / parts.length
 }
 
 function countBelow(saliency: Floats, value: number): number {

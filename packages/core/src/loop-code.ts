@@ -9,8 +9,8 @@ export const [COUNT, SHIFT, LOW, HIGH, FIRST] = [0, 1, 2, 3, 4] as const
 export const LOCALS = [...Array<'i32'>(6).fill('i32'), ...Array<'v128'>(18).fill('v128')] as const
 export const [ADDRESS, SLOT, FOUND, LIST, ENTRY, BITS] = [5, 6, 7, 8, 9, 10] as const
 export const [WEIGHT, SALIENCY, LOWS, HIGHS, SUM, ODD, ANY, BELOW] = [11, 12, 13, 14, 15, 16, 17, 18] as const
-/** Upper halves of the saliencies of a step, eight in each, and of bounds. */
-export const [KEYS, MORE_KEYS, LOW_KEYS, SPANS, LEAST, MOST] = [19, 20, 21, 22, 23, 24] as const
+/** Of `quickCollect`. */
+export const [KEYS, MORE_KEYS, LOW_BITS, SPANS, LEAST, MOST] = [19, 20, 21, 22, 23, 24] as const
 /** Constants. Some engines make a constant that stands in a loop anew each time round. */
 export const [SIZE_BITS, NOUGHT, MINUS_INFINITY] = [25, 26, 27] as const
 
@@ -43,9 +43,9 @@ export function saliencyOf(expression: Expression, keys: readonly string[]): Sal
   }
 }
 
-/** expression + 0, to turn −0 into 0: the saliency of all weights but zeros, where the expression `tracksWeight`. */
+/** The expression alone: the saliency of all weights but zeros, for which it may be −0, where the expression `tracksWeight`. */
 export function plainSaliencyOf(expression: Expression): SaliencyCode {
-  return (at) => [...load(at), ...vectors(expression, { keys: [], at }), ...get(NOUGHT), ...f32x4.add, ...set(SALIENCY)]
+  return (at) => [...load(at), ...vectors(expression, { keys: [], at }), ...set(SALIENCY)]
 }
 
 /** Whether an expression is 0 where the weight is, and not finite where the weight is not, whatever the other weights are. */

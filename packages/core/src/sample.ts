@@ -11,6 +11,7 @@ export interface Sample {
 
 /** What a sample has of one stretch. */
 interface Part {
+  readonly source: Source
   /** Elements seen. */
   readonly seen: number
   /** How many of them lie below the range. */
@@ -20,14 +21,18 @@ interface Part {
   readonly end: number
 }
 
+export interface Stretch extends Chunk {
+  readonly source: Source
+}
+
 /** At even distances over all weights, `count` stretches of `length` elements, or of a weight that has fewer. All are asked for at once. */
 export function readStretches(
   sources: readonly Source[],
   { count, length }: { readonly count: number; readonly length: number },
   precision: Scoring['precision'],
-): Promise<Chunk[]> {
+): Promise<Stretch[]> {
   const total = sources.reduce((sum, { elements }) => sum + elements, 0)
-  const reads: Promise<Chunk>[] = []
+  const reads: Promise<Stretch>[] = []
   let before = 0
   for (const source of sources) {
     const { elements } = source
@@ -46,34 +51,34 @@ async function readStretch(
   source: Source,
   [start, end]: readonly [number, number],
   precision: Scoring['precision'],
-): Promise<Chunk> {
+): Promise<Stretch> {
   const { tensor } = source.weight
   const width = widthOf(tensor)
   const there = viewOf(tensor)?.subarray(start * width, end * width)
   const bytes = there ?? new Uint8Array((end - start) * width)
   if (there === undefined) await tensor.data.read(bytes, start * width)
   const weights = floatsOf(bytes, floatType(tensor), precision)
-  return { weights, start, stream: source.stream, ...(source.stats && { stats: statsOf(source, start, weights) }) }
+  return { source, weights, start, stream: source.stream, ...(source.stats && { stats: statsOf(source, start, weights) }) }
 }
 
 /** All saliencies, computed in one call. Random numbers are those of other elements, which for a sample are as good. */
-export async function sampleAll(stretches: readonly Chunk[], { kernel }: Scoring): Promise<Sample> {
+export async function sampleAll(stretches: readonly Stretch[], { kernel }: Scoring): Promise<Sample> {
   const weights = join(stretches.map((chunk) => chunk.weights))
   const { stream, stats } = stretches[0]!
   const keys = Object.keys(stats ?? {})
   const joined = Object.fromEntries(keys.map((key) => [key, join(stretches.map((own) => own.stats![key]!))]))
   const saliency = await saliencyOf(kernel, { weights, start: 0, stream, ...(stats && { stats: joined }) })
   let end = 0
-  const parts = stretches.map(({ weights: { length: seen } }) => {
+  const parts = stretches.map(({ source, weights: { length: seen } }) => {
     end += seen
-    return { seen, below: 0, start: end - seen, end }
+    return { source, seen, below: 0, start: end - seen, end }
   })
   return { saliency, parts }
 }
 
 /** Saliencies in the range. Undefined where they are more than `most`, or one is not finite. */
 export async function sampleRange(
-  stretches: readonly Chunk[],
+  stretches: readonly Stretch[],
   { most, ...range }: SaliencyRange & { readonly most: number },
   { kernel, precision }: Scoring,
 ): Promise<Sample | undefined> {
@@ -84,15 +89,15 @@ export async function sampleRange(
     const start = into.length
     const { below, finite } = await kernel.collect(chunk, range, into)
     if (!finite || into.length > most) return undefined
-    parts.push({ seen: chunk.weights.length, below, start, end: into.length })
+    parts.push({ source: chunk.source, seen: chunk.weights.length, below, start, end: into.length })
   }
   return { saliency: saliency.subarray(0, into.length), parts }
 }
 
 /** The first elements of a stretch. */
-export function firstOf({ weights, start, stream, stats }: Chunk, length: number): Chunk {
+export function firstOf({ weights, stats, ...stretch }: Stretch, length: number): Stretch {
   const own = stats && Object.fromEntries(Object.entries(stats).map(([key, values]) => [key, values.subarray(0, length)]))
-  return { weights: weights.subarray(0, length), start, stream, ...(own && { stats: own }) }
+  return { ...stretch, weights: weights.subarray(0, length), ...(own && { stats: own }) }
 }
 
 function join(parts: readonly Floats[]): Floats {

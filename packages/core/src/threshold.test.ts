@@ -102,8 +102,8 @@ describe('which elements go', () => {
     ['in ascending order', (i) => 1 + i * 1e-7],
     ['in blocks of very different size', (i) => wave(i) * 10 ** (Math.floor(i / 70_000) % 9)],
     ['a third of them zero', (i) => (i % 3 === 0 ? 0 : wave(i))],
-    // The sample sees 256 stretches of 576, each 17,968 or 17,969 after the one before.
-    ['small exactly where nobody looks', (i) => (i % 17_968 < 800 ? 10 + wave(i) : wave(i) - 0.9)],
+    // The sample sees 512 stretches of 288, each 8,984 or 8,985 after the one before.
+    ['small exactly where nobody looks', (i) => (i % 8_984 < 700 ? 10 + wave(i) : wave(i) - 0.9)],
     ['few different ones', (i) => 1 + (i % 1_000)],
   ])('4.6 million weights %s: those that sorting them all says', async (_, of) => {
     const values = Float32Array.from({ length: 4_600_001 }, (_, i) => of(i))
@@ -117,6 +117,22 @@ describe('which elements go', () => {
       const below = count <= zeros ? null : sizes[count - 1]!
       for (const { rule } of selections) expect(rule.below).toBe(below)
     }
+  })
+
+  test('the same are chosen of weights in memory, in memory where no float may begin, and read', async () => {
+    const values = Float32Array.from({ length: 4_600_001 }, (_, i) => wave(i))
+    const { data, ...tensor } = constant('w', values).tensor
+    const moved = new Uint8Array(data.byteLength + 1)
+    moved.set(data.bytes!, 1)
+    const payloads = [data, makePayload(moved.subarray(1)), { byteLength: data.byteLength, read: data.read }]
+    const selections = await Promise.all(
+      payloads.map((own) => lowest([{ ...constant('w', values), tensor: { ...tensor, data: own } }], 1_234_567)),
+    )
+    const below = Float32Array.from(values).sort()[1_234_566]!
+    for (const [{ rule, masked: count } = { rule: undefined, masked: 0 }] of selections)
+      expect({ below: rule?.below, count }).toEqual({ below, count: 1_234_567 })
+    expect(selections[1]).toEqual(selections[0])
+    expect(selections[2]).toEqual(selections[0])
   })
 
   test('f64 weights are told apart beyond f32', async () => {

@@ -87,9 +87,15 @@ export const i32x4 = {
   /** (a, b, mask): a where mask is set, else b. */
   select: vector(0x52),
   any: vector(0x53),
-  shiftUnsigned: vector(0xad),
+  /** Bit i: the sign of lane i. */
+  signs: vector(0xa4),
+  eq: vector(0x37),
+  gt: vector(0x3b),
+  shiftSigned: vector(0xac),
   add: vector(0xae),
   sub: vector(0xb1),
+  min: vector(0xb6),
+  max: vector(0xb8),
   /** Of an i16x8: lane i = lane 2i + lane 2i + 1, taken as unsigned. */
   addPairs: vector(0x7f),
 } as const
@@ -98,15 +104,10 @@ export const i16x8 = {
   splat: vector(0x10),
   eq: vector(0x2d),
   gt: vector(0x31),
-  /** Bit i: the sign of lane i. */
-  signs: vector(0x84),
   /** Of two i32x4, each lane brought into the range of its type. */
   narrow: vector(0x85),
-  narrowUnsigned: vector(0x86),
   sub: vector(0x91),
-  min: vector(0x96),
   minUnsigned: vector(0x97),
-  max: vector(0x98),
 } as const
 
 export const i8x16 = {

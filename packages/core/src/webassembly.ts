@@ -1,4 +1,5 @@
 import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange, Tally } from './backend.js'
+import { QUICK_SPAN } from './collect-loops.js'
 import type { Expression } from './contract.js'
 import { BUCKETS } from './keys.js'
 import { CAPACITY, HEADER, PIECE, STEP } from './loop-memory.js'
@@ -41,7 +42,7 @@ export function webassembly(expression: Expression): Kernel {
 
   function collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Tally {
     const { length } = into
-    const fits = tracks && range.low > 0
+    const fits = tracks && isQuick(range)
     if (fits) collectBy(loops.quickCollect!, chunk, range, into)
     if (!fits || header[HEADER.unfit] !== 0) {
       into.length = length
@@ -115,6 +116,12 @@ interface Piece {
 
 /** Zeros that were counted behind a chunk. */
 const paddingOf = ({ weights: { length } }: Chunk) => -length & (STEP - 1)
+
+/** Whether the bounds are bits that `quickCollect` can tell apart. */
+function isQuick({ low, high }: SaliencyRange): boolean {
+  const [from = 0, to = 0] = new Int32Array(Float32Array.of(low, high).buffer)
+  return low > 0 && to - from < QUICK_SPAN
+}
 
 /** Upper half of −∞. */
 const MINUS_INFINITY = 0xff80

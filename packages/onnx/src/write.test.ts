@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { editGraph, editModel } from './edit.js'
@@ -126,6 +127,40 @@ test('chunks give the payload in order, through buffers that are used again', as
   }
   expect(Uint8Array.from(collected)).toEqual(counting(10_000))
   expect(buffers.size).toBe(2)
+})
+
+test.each([2, 3, 5])('a chunk stays as it is while %s buffers are read into, in whatever order reads end', async (count) => {
+  const source = makePayload(counting(10_000))
+  const payload = {
+    byteLength: 10_000,
+    async read(target: Uint8Array, offset: number) {
+      for (let tick = (offset * 7) % 5; tick >= 0; tick--) await setTimeout(0)
+      await source.read(target, offset)
+    },
+  }
+  const buffers = Array.from({ length: count }, () => new Uint8Array(1000))
+  const collected: number[] = []
+  for await (const { bytes, offset } of chunks(payload, 1000, buffers)) {
+    await setTimeout(2)
+    expect([offset, bytes.length]).toEqual([collected.length, 1000])
+    collected.push(...bytes)
+  }
+  expect(Uint8Array.from(collected)).toEqual(counting(10_000))
+})
+
+test('of several reads in flight, the first that fails in order is what is thrown, when its chunk is asked for', async () => {
+  const read = (_: Uint8Array, offset: number) => (offset < 2000 ? Promise.resolve() : Promise.reject(new Error(`at ${offset}`)))
+  const offsets: number[] = []
+  const reading = async () => {
+    for await (const { offset } of chunks(
+      { byteLength: 9000, read },
+      1000,
+      [1, 2, 3].map(() => new Uint8Array(1000)),
+    ))
+      offsets.push(offset)
+  }
+  await expect(reading()).rejects.toThrow('at 2000')
+  expect(offsets).toEqual([0, 1000])
 })
 
 test('the hash is that of the bytes', async () => {
