@@ -12,10 +12,10 @@ export interface Guess extends SaliencyRange {
 
 /** Elements from which on a sample is worth its reads, of some milliseconds. */
 const WORTH = 1 << 22
-/** Of a kernel that reads in place: stretches that are looked at, the share of all elements that they are, and the most that one has. */
-const IN_PLACE = { stretches: 512, share: 1 / 32, most: 1 << 15 }
-/** Elements of each that are ranked first, to find the range that the others are looked through for. */
-const FIRST = 128
+/** Of a kernel that reads in place: how many stretches are looked at, more where weights are many, the share of all elements that they are, and the most that one has. */
+const IN_PLACE = { least: 128, perWeight: 32, most: 512, share: 1 / 64, longest: 1 << 15 }
+/** How many elements are ranked first, to find the range that the others are looked through for. */
+const FIRST = 1 << 16
 /** Of other kernels, which count what is below a range no faster than they rank. */
 const OTHERS = { count: 512, length: 512 }
 
@@ -28,22 +28,24 @@ export async function guessRange(sources: readonly Source[], rank: number, scori
   if (rank === 0) return { low: -most, high: -most, size: 0 }
   const total = sources.reduce((sum, { elements }) => sum + elements, 0)
   if (total < WORTH) return undefined
-  const sizes = scoring.kernel.buffers === undefined ? OTHERS : sizesInPlace(total)
+  const sizes = scoring.kernel.buffers === undefined ? OTHERS : sizesInPlace(sources.length, total)
   const stretches = await readStretches(sources, sizes, scoring.precision)
-  const isShort = sizes === OTHERS || sizes.length <= FIRST
-  const sample = await sampleAll(isShort ? stretches : stretches.map((stretch) => firstOf(stretch, FIRST)), scoring)
+  const first = FIRST / sizes.count
+  const isShort = sizes === OTHERS || sizes.length <= first
+  const sample = await sampleAll(isShort ? stretches : stretches.map((stretch) => firstOf(stretch, first)), scoring)
   // NaN and Infinity are refused by whoever reads all.
   if (countBelow(sample.saliency, Infinity) < sample.saliency.length) return undefined
-  const first = rangeOf(sample, { low: -most, high: most }, { rank, total })
-  if (isShort) return first
+  const range = rangeOf(sample, { low: -most, high: most }, { rank, total })
+  if (isShort) return range
   const seen = sizes.count * sizes.length
-  const second = await sampleRange(stretches, { ...first, most: Math.ceil(2 * first.size * (seen / total)) }, scoring)
-  return second === undefined ? first : rangeOf(second, first, { rank, total })
+  const second = await sampleRange(stretches, { ...range, most: Math.ceil(2 * range.size * (seen / total)) }, scoring)
+  return second === undefined ? range : rangeOf(second, range, { rank, total })
 }
 
-function sizesInPlace(total: number) {
-  const { stretches, share, most } = IN_PLACE
-  return { count: stretches, length: Math.min(STEP * Math.ceil(((total / stretches) * share) / STEP), most) }
+function sizesInPlace(weights: number, total: number) {
+  const { least, perWeight, most, share, longest } = IN_PLACE
+  const count = Math.min(Math.max(least, perWeight * weights), most)
+  return { count, length: Math.min(STEP * Math.ceil(((total / count) * share) / STEP), longest) }
 }
 
 /** Within `bounds`, which the saliencies of the sample are in. */

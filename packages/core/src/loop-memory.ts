@@ -20,7 +20,8 @@ const PAGE = 65536
 export const COUNTS = PAGE
 export const WEIGHTS = COUNTS + 4 * BUCKETS
 const READ = WEIGHTS + 4 * PIECE
-export const RESULTS = READ + 4 * CAPACITY * READ_AHEAD
+const BUFFER_BYTES = 4 * CAPACITY
+export const RESULTS = READ + BUFFER_BYTES * READ_AHEAD
 export const POSITIONS = RESULTS + 4 * CAPACITY
 export const LISTED = POSITIONS + 4 * CAPACITY
 const STATISTICS = LISTED + (4 * CAPACITY) / STEP
@@ -36,7 +37,7 @@ export function openMemory(keys: readonly string[]) {
     header: new Uint32Array(buffer, 0, Object.keys(HEADER).length),
     counts: new Uint32Array(buffer, COUNTS, BUCKETS),
     weights: new Float32Array(buffer, WEIGHTS, PIECE),
-    buffers: Array.from({ length: READ_AHEAD }, (_, i) => new Uint8Array(buffer, READ + 4 * CAPACITY * i, 4 * CAPACITY)),
+    buffers: Array.from({ length: READ_AHEAD }, (_, i) => new Uint8Array(buffer, READ + BUFFER_BYTES * i, BUFFER_BYTES)),
     results: new Float32Array(buffer, RESULTS, CAPACITY),
     bits: new Uint32Array(buffer, RESULTS, CAPACITY),
     positions: new Uint32Array(buffer, POSITIONS, CAPACITY),

@@ -58,8 +58,8 @@ export function webassembly(expression: Expression): Kernel {
   function collectBy(loop: typeof loops.collect, chunk: Chunk, { low, high }: SaliencyRange, into: Candidates): void {
     header.fill(0)
     forEachPiece(chunk, CAPACITY, ({ count, shift, at }) => {
+      if (header[HEADER.found]! / 4 + count > CAPACITY) append(chunk.start, into)
       loop(count, shift, low, high, at)
-      if (header[HEADER.found]! > 4 * (CAPACITY - PIECE)) append(chunk.start, into)
     })
     append(chunk.start, into)
   }
