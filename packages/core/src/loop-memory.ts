@@ -9,8 +9,8 @@ export const CAPACITY = 1 << 18
 export const PIECE = 1 << 10
 /** Weights of a step: their number is rounded up to a multiple of it. */
 export const STEP = 16
-/** One is worked on, two are being filled. */
-const READ_AHEAD = 3
+/** One is worked on, three are filled or being filled: one fewer, and the loops wait for reads. */
+const READ_AHEAD = 4
 
 /** Words of the header. */
 export const HEADER = { below: 0, found: 1, zeros: 2, odd: 3, notFinite: 4, unfit: 5 } as const

@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { Candidates, SaliencyRange, Tally } from './backend.js'
+import type { Candidates, Floats, SaliencyRange, Tally } from './backend.js'
 import { guessRange } from './guess.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from './keys.js'
 import { kth } from './kth.js'
@@ -162,20 +162,29 @@ async function gather(sources: readonly Source[], range: SaliencyRange & { size:
 }
 
 /** The border at one of the saliencies that were gathered, counted from 1. */
-function borderIn({ all, parts }: Gathered, rank: number, sources: readonly Source[]): Border {
-  const value = kth(all.saliency.subarray(0, all.length), rank)
+function borderIn({ all: { saliency, index, length }, parts }: Gathered, rank: number, sources: readonly Source[]): Border {
+  const value = kth(saliency.subarray(0, length), rank)
   let lower = 0
   const told = parts.map(({ below, start, end }, i): Part => {
-    const ties: number[] = []
-    let own = 0
-    for (let c = start; c < end; c++) {
-      own += -(all.saliency[c]! < value) & 1
-      if (all.saliency[c] === value) ties.push(all.index[c]!)
-    }
+    const { own, ties } = split(saliency.subarray(start, end), value)
     lower += own
-    return { elements: sources[i]!.elements, below: below + own, ties: ties.length, position: async (n) => ties[n]! }
+    return {
+      ...{ elements: sources[i]!.elements, below: below + own, ties: ties.length },
+      position: async (n) => index[start + ties[n]!]!,
+    }
   })
   return { value, parts: told, lower }
+}
+
+/** How many lie below a value, and the places of those that are equal to it. */
+function split(saliency: Floats, value: number): { readonly own: number; readonly ties: readonly number[] } {
+  const ties: number[] = []
+  let own = 0
+  for (let i = 0; i < saliency.length; i++) {
+    own += -(saliency[i]! < value) & 1
+    if (saliency[i] === value) ties.push(i)
+  }
+  return { own, ties }
 }
 
 /** The border where more saliencies than fit are equal to `value`: they are counted, and the weight in which the threshold ends is read again. */
