@@ -110,6 +110,14 @@ describe.skipIf(blocks === 4)('convolutions in blocks of channels', () => {
         inputs: { x: [2, 1, 7, 8], w: [blocks, 1, 2, 2] },
         blocks,
       }),
+      'Conv of each channel by itself': (draw) => {
+        const [samples, channels] = pick(draw, [1, blocks], [blocks, 3], [2, blocks / 2], [3, 5]) as [number, number]
+        return {
+          nodes: `y = Conv<${window(draw)}, group = ${channels}>(x, w)`,
+          inputs: { x: [samples, channels, 6, 5], w: [channels, 1, ...pick(draw, [3, 2], [3, 3])] },
+          blocks,
+        }
+      },
       'Conv whose batch is open': () => ({
         nodes: 'y = Conv(x, w)',
         inputs: { x: ['N', 2, 4, 4], w: [blocks, 2, 3, 3] },
