@@ -4,6 +4,7 @@ const TESTS = '\\.test(\\.support)?\\.ts$'
 
 /** Packages each package may import besides itself. Anything not listed is forbidden. */
 const allowed = {
+  wasm: [],
   onnx: [],
   core: ['onnx'],
   'criterion-[^/]+': ['core'],
@@ -11,8 +12,8 @@ const allowed = {
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],
   gate: [],
   autograd: ['onnx'],
-  retrain: ['onnx', 'autograd', 'evaluate'],
-  sparse: ['onnx'],
+  retrain: ['wasm', 'onnx', 'autograd', 'evaluate'],
+  sparse: ['wasm', 'onnx'],
   gpu: ['core', 'sparse'],
   evaluate: ['onnx', 'gate', 'sparse'],
   report: ['gate'],

@@ -1,10 +1,10 @@
+import { copy, type Definition, define, f32x4, type Local, moduleOf, zero } from '@pare/wasm'
 import { ACTIVATIONS, activationKernel } from './activations.js'
 import { panelKernel } from './panel-kernel.js'
 import { normKernel, pairKernel } from './row-kernels.js'
 import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
 import type { Variant } from './values.js'
 import { slicedKernel, sumLanesKernel, tileVectorKernel } from './vector-kernels.js'
-import { copy, type Definition, define, f32x4, type Local, moduleOf, zero } from './wasm.js'
 
 /** A tile's size, and whether its values are halves. */
 export interface TileKind {

@@ -1,5 +1,5 @@
+import { type Code, type Definition, define, i32, type Local, loopWhile, plus, repeat, v128, when } from '@pare/wasm'
 import { madd, splats, type Variant, valueBytes } from './values.js'
-import { type Code, type Definition, define, i32, type Local, loopWhile, plus, repeat, v128, when } from './wasm.js'
 
 /** What a kernel works on: tiles of `rows` outputs × `columns` inputs, `vectors` · 4 samples at a time. Single elements are tiles of 1 × 1. */
 export interface PanelShape {

@@ -1,4 +1,4 @@
-import { type Code, f32x4, i32, i32x4, type Local, v128, type Writer } from './wasm.js'
+import { type Code, f32x4, i32, i32x4, type Local, v128, type Writer } from '@pare/wasm'
 
 /** What the engine can do and what is stored, as far as it changes the code of kernels. */
 export interface Variant {

@@ -1,5 +1,5 @@
+import { type Code, type Definition, define, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when } from '@pare/wasm'
 import { loadFour, madd, type Variant, valueBytes } from './values.js'
-import { type Code, type Definition, define, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when } from './wasm.js'
 
 // Products for one sample: x is f32[inputs] as it stands.
 
