@@ -1,16 +1,27 @@
-// node bench/saliency.mjs [--weights 110e6] [--runs 15]: how fast weights are judged on the CPU, against a loop that only reads them.
-// On one core, then on two at once, each with weights of its own. The least time of each MiB, added up: what other programs take is left out.
-// Then the whole selection of half of the weights from memory, its sample and its copies included.
+// node bench/saliency.mjs [--weights 110e6] [--runs 15] [--folder DIR]: how fast weights are judged on the CPU, against a loop that only reads them.
+// Loops on one core, then on two at once, each with weights of its own: the least time of each MiB, added up; what other programs take is left out.
+// Then the whole selection of half of the weights, its sample, its reads or copies and the rest included, the least of several runs: from memory, and from a
+// file that the page cache holds, written into DIR (default: the folder for temporary files). The first uses one core, the second also those that read.
 
+import { open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 const { values } = parseArgs({
-  options: { weights: { type: 'string', default: '110e6' }, runs: { type: 'string', default: '15' } },
+  options: {
+    weights: { type: 'string', default: '110e6' },
+    runs: { type: 'string', default: '15' },
+    folder: { type: 'string', default: tmpdir() },
+  },
 })
 const [WEIGHTS, RUNS] = [Number(values.weights), Number(values.runs)]
-const dist = (name) => import(new URL(`../packages/core/dist/${name}.js`, import.meta.url).href)
+const dist = (name, of = 'core') => import(new URL(`../packages/${of}/dist/${name}.js`, import.meta.url).href)
 const CHUNK = 1 << 18
+const MAGNITUDE = { op: 'abs', of: { op: 'weight' } }
+// About a hundredth of the weights lies in it.
+const RANGE = { low: 0.5, high: 0.51 }
 
 if (isMainThread) await report()
 else parentPort.postMessage(await measure(workerData.elements, workerData.runs))
@@ -21,15 +32,15 @@ async function report() {
     Object.fromEntries(Object.keys(a).map((name) => [name, a[name] + b[name]])),
   )
   console.log(`${WEIGHTS / 1e6} M weights of f32, Node ${process.version}; GB/s, and share of reading`)
+  const share = (rate, of) => `${rate.toFixed(1).padStart(6)} ${((100 * rate) / of).toFixed(0).padStart(4)} %`
   for (const name of Object.keys(one)) {
-    const share = (rates) =>
-      `${rates[name].toFixed(1).padStart(6)} ${((100 * rates[name]) / rates.read).toFixed(0).padStart(4)} %`
-    console.log(`${name.padEnd(22)} one core ${share(one)}   two ${share(two)}`)
+    console.log(`${name.padEnd(30)} one core ${share(one[name], one.read)}   two ${share(two[name], two.read)}`)
   }
-  const seconds = await wholeSelection()
-  console.log(
-    `selecting half of them, from memory: ${(1000 * seconds).toFixed(0)} ms, ${((4e-9 * WEIGHTS) / seconds).toFixed(1)} GB/s of weights`,
-  )
+  const whole = await wholeSelections()
+  for (const [name, seconds] of Object.entries(whole)) {
+    const [rate, read] = [seconds, whole.reading].map((time) => (4e-9 * WEIGHTS) / time)
+    console.log(`${name.padEnd(30)} ${(1000 * seconds).toFixed(1).padStart(6)} ms ${share(rate, read)}`)
+  }
 }
 
 function inThread(elements, runs) {
@@ -41,27 +52,37 @@ function inThread(elements, runs) {
 /** GB/s of each loop. */
 async function measure(elements, runs) {
   const { instantiate } = await dist('vector-loops')
+  const { cpu } = await dist('cpu')
   const chunks = Math.floor(elements / CHUNK)
   const bytes = 4 * CHUNK * chunks
   const memory = new WebAssembly.Memory({ initial: bytes / 65536 + 1 })
   const weights = new Float32Array(memory.buffer, 65536, chunks * CHUNK)
   fill(weights)
   const { read } = await readLoop(memory)
-  const { loops, areas } = instantiate({ op: 'abs', of: { op: 'weight' } })
-  const [buffer] = areas.buffers.map(({ buffer, byteOffset }) => new Float32Array(buffer, byteOffset, CHUNK))
-  const shift = buffer.byteOffset - areas.weights.byteOffset
-  const load = (c) => buffer.set(weights.subarray(c * CHUNK, (c + 1) * CHUNK))
-  load(0)
+  const kernel = cpu.compile(MAGNITUDE, 'f32')
+  const [buffer] = kernel.buffers.map(({ buffer, byteOffset }) => new Float32Array(buffer, byteOffset, CHUNK))
+  const { loops, areas } = instantiate(MAGNITUDE)
+  const own = areas.buffers[0]
+  const shift = own.byteOffset - areas.weights.byteOffset
+  const chunk = (c) => weights.subarray(c * CHUNK, (c + 1) * CHUNK)
+  buffer.set(chunk(0))
+  own.set(new Uint8Array(weights.buffer, weights.byteOffset, own.length))
+  const found = { saliency: new Float32Array(CHUNK), index: new Float64Array(CHUNK), length: 0 }
+  const loop = (name, { low, high } = {}) => {
+    areas.header.fill(0)
+    loops[name](CHUNK, shift, low, high, 0)
+  }
   const works = {
     read: (c) => read(65536 + 4 * c * CHUNK, 65536 + 4 * (c + 1) * CHUNK),
-    copy: load,
-    histogram: () => loops.histogram(CHUNK, shift),
-    // About a hundredth of the weights lies in the range.
-    collect: () => loops.collect(CHUNK, shift, 0.5, 0.51),
-    mask: () => loops.mask(CHUNK, shift, 0.5),
+    copy: (c) => buffer.set(chunk(c)),
+    saliency: () => loop('saliency'),
+    histogram: () => kernel.histogram({ weights: buffer, start: 0 }),
+    collect: () => loop('quickCollect', RANGE),
+    'collect, whatever the criterion': () => loop('collect', RANGE),
+    mask: () => loop('mask', RANGE),
     'copy and collect': (c) => {
-      load(c)
-      loops.collect(CHUNK, shift, 0.5, 0.51)
+      found.length = 0
+      kernel.collect({ weights: chunk(c), start: 0 }, RANGE, found)
     },
   }
   const least = Object.fromEntries(Object.keys(works).map((name) => [name, new Float64Array(chunks).fill(Infinity)]))
@@ -96,23 +117,49 @@ function fill(weights) {
   }
 }
 
-/** Seconds, the least of several. */
-async function wholeSelection() {
-  const [{ cpu }, { selectLowest }, { buffersOf }] = await Promise.all(['cpu', 'threshold', 'stream'].map(dist))
-  const weights = new Float32Array(WEIGHTS)
+/** Seconds, each the least of many runs in turns. */
+async function wholeSelections() {
+  const { chunks, makePayload, filePayload } = await dist('payload', 'onnx')
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(WEIGHTS / 16384) + 1 })
+  const weights = new Float32Array(memory.buffer, 65536, WEIGHTS)
   fill(weights)
-  const bytes = new Uint8Array(weights.buffer)
-  const read = async (target, offset) => target.set(bytes.subarray(offset, offset + target.byteLength))
-  const tensor = { name: 'w', type: 'float32', shape: [WEIGHTS], data: { byteLength: bytes.byteLength, read } }
+  const bytes = new Uint8Array(weights.buffer, 65536, 4 * WEIGHTS)
+  const { read } = await readLoop(memory)
+  const path = join(values.folder, `pare-bench-${process.pid}.bin`)
+  await writeFile(path, bytes)
+  const file = await open(path)
+  try {
+    const payload = filePayload(file, { path, offset: 0 }, bytes.byteLength)
+    const buffers = [0, 1, 2].map(() => new Uint8Array(1 << 20))
+    const works = {
+      reading: () => read(65536, 65536 + 128 * Math.floor(bytes.byteLength / 128)),
+      'reading the file': async () => {
+        for await (const _ of chunks(payload, 1 << 20, buffers));
+      },
+      'selecting half, from memory': await selection(makePayload(bytes)),
+      'selecting half, from the file': await selection(payload),
+    }
+    const least = Object.fromEntries(Object.keys(works).map((name) => [name, Infinity]))
+    for (let run = 0; run < 4 * RUNS; run++) {
+      for (const [name, work] of Object.entries(works)) {
+        const start = performance.now()
+        await work()
+        least[name] = Math.min(least[name], (performance.now() - start) / 1000)
+      }
+    }
+    return least
+  } finally {
+    await file.close()
+    await rm(path)
+  }
+}
+
+async function selection(data) {
+  const [{ cpu }, { selectLowest }, { buffersOf }] = await Promise.all(['cpu', 'threshold', 'stream'].map((name) => dist(name)))
+  const tensor = { name: 'w', type: 'float32', shape: [WEIGHTS], data }
   const weight = { id: 'w', tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: WEIGHTS } }
   const source = { weight, elements: WEIGHTS, stream: { key0: 1, key1: 2 } }
-  const kernel = cpu.compile({ op: 'abs', of: { op: 'weight' } }, 'f32')
+  const kernel = cpu.compile(MAGNITUDE, 'f32')
   const scoring = { kernel, precision: 'f32', buffers: buffersOf(kernel), progress() {} }
-  let best = Infinity
-  for (let run = 0; run < 5; run++) {
-    const start = performance.now()
-    await selectLowest([source], WEIGHTS / 2, scoring)
-    best = Math.min(best, performance.now() - start)
-  }
-  return best / 1000
+  return () => selectLowest([source], WEIGHTS / 2, scoring)
 }

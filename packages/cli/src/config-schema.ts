@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DEVICES } from './device.js'
 import { PROVIDERS } from './provider.js'
 
 // The description of a field says what is expected there: editors show it from the JSON Schema, error messages quote it.
@@ -253,6 +254,8 @@ const schedule = z
 
 const provider = z.enum(PROVIDERS).describe(`${PROVIDERS.map((name) => `'${name}'`).join(', ')}: where ONNX Runtime computes`)
 
+const device = z.enum(DEVICES).describe(`${DEVICES.map((name) => `'${name}'`).join(', ')}: where saliencies are computed`)
+
 const model = z
   .strictObject({
     path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
@@ -283,6 +286,7 @@ export const configSchema = z
     schedule: schedule.optional(),
     gate: gate.optional(),
     provider: provider.optional(),
+    device: device.optional(),
   })
   .describe('a config of pare: models to prune, how to measure them, and what they may lose')
 

@@ -3,6 +3,7 @@ import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { Loss } from '@pare/retrain'
 import type { WrittenAllocation } from './curves-file.js'
+import type { DeviceChoice } from './device.js'
 import type { RecoverConfig } from './recover.js'
 import type { ScheduleConfig } from './schedule.js'
 
@@ -36,6 +37,8 @@ export interface Config {
   gate?: Limits
   /** Where ONNX Runtime computes all of this. Default: 'cpu'. */
   provider?: Provider
+  /** Where saliencies are computed: 'auto' is a GPU where there is one and the weights are many. Default: 'auto' for `pare run`, else 'cpu'. */
+  device?: DeviceChoice
 }
 
 export interface ModelConfig {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Backend, weightsOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
@@ -69,6 +69,28 @@ describe('--device', () => {
     const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--device', 'tpu'], { cwd: folder.path })
     expect(exitCode).toBe(2)
     expect(stderr).toContain("--device is 'tpu'; expected auto, cpu or gpu")
+  })
+
+  it('of a run stands in the config, which an option wins over, and in its results', async () => {
+    drivers('/nothing')
+    await using folder = await fixture(undefined, {
+      'pare.config.json': '{ "device": "gpu", "models": [{ "path": "model.onnx" }] }',
+    })
+    const refused = (await pare(['run', '--json'], { cwd: folder.path })).json()
+    expect(refused).toHaveProperty('models.0.reasons.0', expect.stringContaining('WebGPU finds no adapter on this machine'))
+    const told = (await pare(['run', '--json', '--device', 'cpu'], { cwd: folder.path })).json()
+    expect(told).toHaveProperty('models.0.device', { kind: 'cpu', name: expect.stringMatching(/^\d+ threads$/) })
+  })
+
+  it('of a run is auto where nothing is said, and another word in the config is a problem of it', async () => {
+    await using folder = await fixture()
+    expect((await pare(['run', 'model.onnx', '--json'], { cwd: folder.path })).json()).toHaveProperty(
+      'models.0.device.kind',
+      'cpu',
+    )
+    await writeFile(join(folder.path, 'pare.config.json'), '{ "device": "tpu" }')
+    const { exitCode, stderr } = await pare(['run', 'model.onnx'], { cwd: folder.path })
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("'auto', 'cpu', 'gpu': where saliencies are computed")])
   })
 
   it('a GPU that is lost is told once, and the CPU does it again', async () => {

@@ -5,8 +5,11 @@ import type { Command } from 'commander'
 import { usage } from './failure.js'
 import type { Progress } from './progress.js'
 
+/** Where it may be told to be decided. */
+export const DEVICES = ['auto', 'cpu', 'gpu'] as const
+
 /** Where it is decided what goes. 'auto': on a GPU where there is one and the weights are many, else on the CPU. */
-export type DeviceChoice = 'auto' | 'cpu' | 'gpu'
+export type DeviceChoice = (typeof DEVICES)[number]
 
 /** Where it was decided. Every device decides the same. */
 export interface DeviceFacts {
@@ -22,7 +25,8 @@ export function addDevice(command: Command): Command {
 }
 
 function device(text: string): DeviceChoice {
-  if (text === 'auto' || text === 'cpu' || text === 'gpu') return text
+  const known = DEVICES.find((name) => name === text)
+  if (known !== undefined) return known
   throw usage(`pare: --device is '${text}'; expected auto, cpu or gpu.`, 'pare devices lists what is here')
 }
 

@@ -111,10 +111,13 @@ function addMeasuring(program: Command, runs: Runs): void {
     .option('-c, --config <file>', 'the config (default: the nearest pare.config.* upwards)')
     .option('--data <file>', 'evaluation data for all models')
     .action(runs(async () => (await import('./commands/run.js')).run))
-  addOut(addGate(addProve(option.addRecover(option.addCalibration(option.addStepOptions(addData(run)))))), './pare-out')
+  addOut(
+    addGate(addDevice(addProve(option.addRecover(option.addCalibration(option.addStepOptions(addData(run))))))),
+    './pare-out',
+  )
   run.addHelpText(
     'after',
-    `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01')}\n${EXIT_CODES}`,
+    `${examples('pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01', 'pare run --device gpu')}\n${EXIT_CODES}`,
   )
 }
 

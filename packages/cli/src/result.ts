@@ -109,6 +109,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     ...(layers.length > 0 && { sparsity, layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })) }),
     ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
     ...(proof !== undefined && { proof }),
+    device: { ...pruned.device },
     ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
     ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),

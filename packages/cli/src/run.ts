@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly outDir?: string
   /** Whether code of the checkout may be run: configs in TypeScript and JavaScript, third-party plugins, data modules. Default: true. */
   readonly trusted?: boolean
+  /** Options and config win over where it computes. */
   readonly engine?: Engine
   readonly progress?: Progress
   readonly signal?: AbortSignal
@@ -46,13 +47,13 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
   const signal = options.signal ?? new AbortController().signal
   const start = Date.now()
-  const { tasks, seed, provider } = await readTasks({
+  const { tasks, seed, ...told } = await readTasks({
     cwd,
     overrides,
     trusted,
     ...(options.config !== undefined && { config: options.config }),
   })
-  const engine = { ...options.engine, ...(provider && { provider }) }
+  const engine = { ...options.engine, ...told }
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
   const runs: ModelRun[] = []

@@ -2,6 +2,7 @@ import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { Loss } from '@pare/retrain'
 import type { CalibrateConfig, Config, EvaluateConfig, ModelConfig, PresetConfig, PruneConfig, TrainConfig } from './config.js'
+import type { DeviceChoice } from './device.js'
 import type { Problem } from './failure.js'
 import type { RecoverConfig, RetrainOverrides } from './recover.js'
 import type { ScheduleConfig } from './schedule.js'
@@ -40,6 +41,8 @@ export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'targ
   readonly seed?: number
   /** Where ONNX Runtime computes. */
   readonly provider?: Provider
+  /** Where saliencies are computed. */
+  readonly device?: DeviceChoice
   readonly prove?: boolean
   readonly recover?: RecoverConfig
   /** Field by field over the model's gate. */

@@ -6,6 +6,7 @@ import { type CalibrationSource, calibrationProblems, readCalibration } from './
 import type { Config, ModelConfig } from './config.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
+import type { DeviceChoice } from './device.js'
 import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
 import { Failure, type Problem, reportOf } from './failure.js'
 import { isFile, showPath } from './paths.js'
@@ -13,7 +14,7 @@ import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { type ScheduleConfig, scheduleProblems } from './schedule.js'
-import { ambiguousOverrides, type Overrides, type Settings, settle } from './settings.js'
+import { ambiguousOverrides, type Overrides, picked, present, type Settings, settle } from './settings.js'
 import { readTraining, type TrainingSource } from './training.js'
 
 /** Everything a run does for one model, with plugins loaded and paths absolute. */
@@ -49,8 +50,9 @@ export interface TaskOptions {
 export interface Tasks {
   readonly tasks: readonly Task[]
   readonly seed: number
-  /** Default: 'cpu' */
+  /** As the options or the config have it. */
   readonly provider?: Provider
+  readonly device?: DeviceChoice
 }
 
 /** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
@@ -65,8 +67,8 @@ export async function readTasks(options: TaskOptions): Promise<Tasks> {
   const problems = distinct(check.problems)
   if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
   if (problems.length > 0) throw invalid(problems, shown)
-  const provider = options.overrides.provider ?? config.provider
-  return { tasks, seed: options.overrides.seed ?? config.seed ?? 1, ...(provider && { provider }) }
+  const { seed, provider, device } = { ...config, ...picked(options.overrides, ['seed', 'provider', 'device']) }
+  return { tasks, seed: seed ?? 1, ...present({ provider, device }) }
 }
 
 interface Check {

@@ -44,8 +44,8 @@ export interface Kernel {
   counts(): Awaitable<Uint32Array>
   /** Appends the elements with low ≤ saliency ≤ high to `into`, in order, and tells of all. Bounds are numbers of the precision. */
   collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Awaitable<Tally>
-  /** Where it reads weights without a copy: a chunk is to be read into one of these while it works on the other. Default: anywhere */
-  readonly buffers?: readonly [Uint8Array, Uint8Array]
+  /** Where it reads weights without a copy, two at least of one size: chunks are to be read into some while it works on another. Default: anywhere */
+  readonly buffers?: readonly Uint8Array[]
   /** Zeroes target[i], the bits of weights[i], unless saliency ≥ below; with `ties`, unless saliency > below. `below` is a number of the precision. */
   mask(chunk: Chunk, below: number, ties: boolean, target: Bits): Awaitable<void>
   /** Adds the saliencies of a stretch of a slice to the scores of its units, f64[units]. Elements that are zero already add nothing. */
@@ -75,9 +75,9 @@ export interface SaliencyRange {
   readonly high: number
 }
 
-/** A list filled by `collect`; its capacity is known from the histogram. */
+/** A list filled by `collect`; its capacity is known beforehand, and what comes beyond it is only counted. Saliencies have at least the kernel's precision. */
 export interface Candidates {
-  readonly saliency: Float64Array
+  readonly saliency: Floats
   readonly index: Float64Array
   length: number
 }

@@ -1,8 +1,9 @@
 import type { Floats, SaliencyRange } from './backend.js'
 import { kth } from './kth.js'
-import { saliencyOf } from './saliency.js'
+import { STEP } from './loop-memory.js'
+import { firstOf, readStretches, type Sample, sampleAll, sampleRange } from './sample.js'
 import type { Scoring } from './scoring.js'
-import { floatsOf, floatType, type Source, statsOf, widthOf } from './stream.js'
+import type { Source } from './stream.js'
 
 /** Where the saliency of some rank lies, very probably, and how many saliencies lie there, about. */
 export interface Guess extends SaliencyRange {
@@ -11,98 +12,72 @@ export interface Guess extends SaliencyRange {
 
 /** Elements from which on a sample is worth its reads, of some milliseconds. */
 const WORTH = 1 << 22
-/** Stretches that are looked at, and elements of each. */
-const [STRETCHES, STRETCH] = [512, 512]
-/** Standard errors on either side: one guess in some thousands is wrong, and costs a pass. */
-const ERRORS = 4
+/** Of a kernel that reads in place: stretches that are looked at, the share of all elements that they are, and the most that one has. */
+const IN_PLACE = { stretches: 256, share: 1 / 32, most: 1 << 15 }
+/** Elements of each that are ranked first, to find the range that the others are looked through for. */
+const FIRST = 256
+/** Of other kernels, which count what is below a range no faster than they rank. */
+const OTHERS = { count: 512, length: 512 }
 
 const LARGEST = { f32: 2 ** 128 - 2 ** 104, f64: Number.MAX_VALUE } as const
 
-/** From stretches spread evenly over all weights. Undefined where there are few elements, or where no small range would do. */
+/** From a sample, and where it is large and soon had a second one. Undefined where there are few elements, or where no small range would do. */
 export async function guessRange(sources: readonly Source[], rank: number, scoring: Scoring): Promise<Guess | undefined> {
   const most = LARGEST[scoring.precision]
   // Zeros are −∞, below every range.
   if (rank === 0) return { low: -most, high: -most, size: 0 }
   const total = sources.reduce((sum, { elements }) => sum + elements, 0)
   if (total < WORTH) return undefined
-  const stretches = await readStretches(sources, total, scoring)
-  const saliency = Float64Array.from(await sampleOf(stretches, scoring))
+  const sizes = scoring.kernel.buffers === undefined ? OTHERS : sizesInPlace(total)
+  const stretches = await readStretches(sources, sizes, scoring.precision)
+  const isShort = sizes === OTHERS || sizes.length <= FIRST
+  const sample = await sampleAll(isShort ? stretches : stretches.map((stretch) => firstOf(stretch, FIRST)), scoring)
   // NaN and Infinity are refused by whoever reads all.
-  if (countOf(saliency, (s) => !(s < Infinity)) > 0) return undefined
-  const { length } = saliency
-  const at = (place: number) => (place < 1 ? -most : place > length ? most : Math.max(kth(saliency, place), -most))
-  const place = (rank / total) * length
-  const margin = ERRORS * standardError(saliency, at(Math.ceil(place)), stretches.length) * length + 2
+  if (countBelow(sample.saliency, Infinity) < sample.saliency.length) return undefined
+  const first = rangeOf(sample, { low: -most, high: most }, { rank, total })
+  if (isShort) return first
+  const seen = sizes.count * sizes.length
+  const second = await sampleRange(stretches, { ...first, most: Math.ceil(2 * first.size * (seen / total)) }, scoring)
+  return second === undefined ? first : rangeOf(second, first, { rank, total })
+}
+
+function sizesInPlace(total: number) {
+  const { stretches, share, most } = IN_PLACE
+  return { count: stretches, length: Math.min(STEP * Math.ceil(((total / stretches) * share) / STEP), most) }
+}
+
+/** Within `bounds`, which the saliencies of the sample are in. */
+function rangeOf({ saliency, parts }: Sample, bounds: SaliencyRange, { rank, total }: { rank: number; total: number }): Guess {
+  const seen = parts.reduce((sum, part) => sum + part.seen, 0)
+  const place = (rank / total) * seen - parts.reduce((sum, part) => sum + part.below, 0)
+  const at = (n: number) => (n < 1 ? bounds.low : n > saliency.length ? bounds.high : Math.max(kth(saliency, n), bounds.low))
+  const margin = ERRORS * standardError({ saliency, parts }, at(Math.ceil(place))) * seen + 2
   const [low, high] = [at(Math.floor(place - margin)), at(Math.ceil(place + margin))]
-  const inside = countOf(saliency, (s) => s >= low && s <= high)
-  return { low, high, size: Math.ceil((inside / length) * total) }
+  const inside = saliency.length - countBelow(saliency, low) - countAbove(saliency, high)
+  return { low, high, size: Math.ceil((inside / seen) * total) }
 }
 
-interface Stretch {
-  readonly source: Source
-  readonly start: number
-  readonly weights: Floats
+/** Standard errors on either side: one guess in some thousands is wrong, and costs two passes. */
+const ERRORS = 4
+
+/**
+ * Of the share of saliencies below `value`. Stretches may differ, so each counts as one observation; but what layers differ by is no error, since
+ * stretches at even distances see each in due proportion. So it is estimated from neighbours: √(Σ (xᵢ₊₁ − xᵢ)² ÷ 2) ÷ n (successive differences, Wolter 1985).
+ */
+function standardError({ saliency, parts }: Sample, value: number): number {
+  const shares = parts.map(({ seen, below, start, end }) => (below + countBelow(saliency.subarray(start, end), value)) / seen)
+  const squares = shares.slice(1).reduce((sum, share, i) => sum + (share - shares[i]!) ** 2, 0)
+  return Math.sqrt(squares / 2) / shares.length
 }
 
-async function readStretches(sources: readonly Source[], total: number, { precision }: Scoring): Promise<Stretch[]> {
-  const stretches: Stretch[] = []
-  let before = 0
-  for (const source of sources) {
-    const { elements, weight } = source
-    const width = widthOf(weight.tensor)
-    const first = Math.ceil((before / total) * STRETCHES)
-    const last = Math.ceil(((before + elements) / total) * STRETCHES)
-    for (let n = first; n < last; n++) {
-      const start = Math.max(0, Math.min(Math.floor((n / STRETCHES) * total) - before, elements - STRETCH))
-      const bytes = new Uint8Array(Math.min(STRETCH, elements - start) * width)
-      await weight.tensor.data.read(bytes, start * width)
-      stretches.push({ source, start, weights: floatsOf(bytes, floatType(weight.tensor), precision) })
-    }
-    before += elements
-  }
-  return stretches
-}
-
-/** The saliencies of all stretches in one call. Random numbers are those of other elements, which for a guess are as good. */
-async function sampleOf(stretches: readonly Stretch[], { kernel, precision }: Scoring): Promise<Floats> {
-  const join = (parts: readonly Floats[]) => {
-    const length = parts.reduce((sum, part) => sum + part.length, 0)
-    const joined = precision === 'f32' ? new Float32Array(length) : new Float64Array(length)
-    let at = 0
-    for (const part of parts) {
-      joined.set(part, at)
-      at += part.length
-    }
-    return joined
-  }
-  const [first] = stretches
-  const { stream, stats } = first!.source
-  const met = stretches.map(({ source, start, weights }) => statsOf(source, start, weights))
-  const joined = stats && Object.fromEntries(Object.keys(stats).map((key) => [key, join(met.map((own) => own[key]!))]))
-  return saliencyOf(kernel, {
-    weights: join(stretches.map(({ weights }) => weights)),
-    start: 0,
-    stream,
-    ...(joined && { stats: joined }),
-  })
-}
-
-/** Of the share of saliencies below `value`: stretches may differ, so each counts as one observation. */
-function standardError(saliency: Float64Array, value: number, stretches: number): number {
-  const size = Math.ceil(saliency.length / stretches)
-  let [sum, squares] = [0, 0]
-  for (let n = 0; n < stretches; n++) {
-    const own = saliency.subarray(n * size, (n + 1) * size)
-    const share = countOf(own, (s) => s < value) / Math.max(own.length, 1)
-    sum += share
-    squares += share * share
-  }
-  const mean = sum / stretches
-  return Math.sqrt(Math.max(squares / stretches - mean * mean, 0) / stretches)
-}
-
-function countOf(saliency: Float64Array, holds: (s: number) => boolean): number {
+function countBelow(saliency: Floats, value: number): number {
   let count = 0
-  for (let i = 0; i < saliency.length; i++) if (holds(saliency[i]!)) count++
+  for (let i = 0; i < saliency.length; i++) count += -(saliency[i]! < value) & 1
+  return count
+}
+
+function countAbove(saliency: Floats, value: number): number {
+  let count = 0
+  for (let i = 0; i < saliency.length; i++) count += -(saliency[i]! > value) & 1
   return count
 }

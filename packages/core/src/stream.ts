@@ -39,8 +39,8 @@ export function precisionOf(weights: readonly { readonly tensor: Tensor }[]): Pr
 /** How weights are read. */
 export interface Reading {
   readonly precision: Precision
-  /** Two buffers as large as a chunk, for one weight after another. */
-  readonly buffers: readonly [Uint8Array, Uint8Array]
+  /** Buffers as large as a chunk, two or more, for one weight after another. */
+  readonly buffers: readonly Uint8Array[]
   /** Called with the bytes read; may throw to stop. */
   progress(bytes: number): void
 }
@@ -48,7 +48,7 @@ export interface Reading {
 /** Large enough to hide the cost of a read, small enough to stay in the cache until the loops have seen it. */
 export const CHUNK_BYTES = 1 << 20
 
-/** Two buffers to read into: the kernel's own, where it has some. */
+/** Buffers to read into: the kernel's own, where it has some. */
 export function buffersOf(
   { buffers }: Partial<Kernel> = {},
   { chunkBytes = CHUNK_BYTES }: Partial<Backend> = {},
@@ -56,16 +56,30 @@ export function buffersOf(
   return buffers ?? [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)]
 }
 
-/** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for. */
-export async function* readChunks(source: Source, { precision, buffers, progress }: Reading): AsyncGenerator<Chunk> {
+/** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for, and not to be changed. */
+export async function* readChunks(source: Source, reading: Reading): AsyncGenerator<Chunk> {
   const { weight, stream, stats } = source
   const { tensor } = weight
-  for await (const { bytes, offset } of chunks(tensor.data, buffers[0].byteLength, buffers)) {
-    const weights = floatsOf(bytes, floatType(tensor), precision)
+  for await (const { bytes, offset } of stretches(tensor, reading.buffers)) {
+    const weights = floatsOf(bytes, floatType(tensor), reading.precision)
     const start = offset / widthOf(tensor)
     yield { weights, start, stream, ...(stats && { stats: statsOf(source, start, weights) }) }
-    progress(bytes.byteLength)
+    reading.progress(bytes.byteLength)
   }
+}
+
+/** The bytes of a tensor in order: those in memory where they can be seen as elements, else read into buffers. */
+async function* stretches(tensor: Tensor, buffers: Reading['buffers']): AsyncGenerator<{ bytes: Uint8Array; offset: number }> {
+  const size = buffers[0]!.byteLength
+  const bytes = viewOf(tensor)
+  if (bytes === undefined) return yield* chunks(tensor.data, size, buffers)
+  for (let offset = 0; offset < bytes.byteLength; offset += size) yield { bytes: bytes.subarray(offset, offset + size), offset }
+}
+
+/** The bytes of a tensor where they are in memory and can be seen as elements. */
+export function viewOf(tensor: Tensor): Uint8Array | undefined {
+  const { bytes } = tensor.data
+  return bytes !== undefined && bytes.byteOffset % widthOf(tensor) === 0 ? bytes : undefined
 }
 
 /** What each of some elements meets. */

@@ -149,7 +149,8 @@ interface Gathered {
 
 /** Of at most `size` saliencies; more are only counted. Throws PareError where one is not finite. */
 async function gather(sources: readonly Source[], range: SaliencyRange & { size: number }, scoring: Scoring): Promise<Gathered> {
-  const all: Candidates = { saliency: new Float64Array(range.size), index: new Float64Array(range.size), length: 0 }
+  const saliency = scoring.precision === 'f32' ? new Float32Array(range.size) : new Float64Array(range.size)
+  const all: Candidates = { saliency, index: new Float64Array(range.size), length: 0 }
   const parts: (Tally & { start: number; end: number })[] = []
   for (const source of sources) {
     const start = all.length
@@ -168,8 +169,8 @@ function borderIn({ all, parts }: Gathered, rank: number, sources: readonly Sour
     const ties: number[] = []
     let own = 0
     for (let c = start; c < end; c++) {
-      if (all.saliency[c]! < value) own++
-      else if (all.saliency[c] === value) ties.push(all.index[c]!)
+      own += -(all.saliency[c]! < value) & 1
+      if (all.saliency[c] === value) ties.push(all.index[c]!)
     }
     lower += own
     return { elements: sources[i]!.elements, below: below + own, ties: ties.length, position: async (n) => ties[n]! }

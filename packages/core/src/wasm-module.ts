@@ -31,11 +31,20 @@ export const tee = (local: number): Code => [0x22, ...unsigned(local)]
 export const i32 = {
   const: (value: number): Code => [0x41, ...signed(value)],
   load: (offset: number): Code => [0x28, 2, ...unsigned(offset)],
+  load16: (offset: number): Code => [0x2f, 1, ...unsigned(offset)],
   store: (offset: number): Code => [0x36, 2, ...unsigned(offset)],
+  ne: [0x47] as Code,
   lessUnsigned: [0x49] as Code,
+  /** Of the lowest bit that is set; 32 where none is. */
+  trailingZeros: [0x68] as Code,
   add: [0x6a] as Code,
   sub: [0x6b] as Code,
+  and: [0x71] as Code,
+  or: [0x72] as Code,
   shl: [0x74] as Code,
+  shiftUnsigned: [0x76] as Code,
+  /** The bits of an f32. */
+  bitsOf: [0xbc] as Code,
 } as const
 
 export const f32x4 = {
@@ -43,13 +52,11 @@ export const f32x4 = {
   store: (offset: number) => vector(0x0b, 4, ...unsigned(offset)),
   const: (value: number) => vector(0x0c, ...four(floats(value))),
   splat: vector(0x13),
-  storeLane: (offset: number, lane: number) => vector(0x5a, 2, ...unsigned(offset), lane),
   eq: vector(0x41),
   lt: vector(0x43),
   gt: vector(0x44),
   le: vector(0x45),
   ge: vector(0x46),
-  abs: vector(0xe0),
   negate: vector(0xe1),
   sqrt: vector(0xe3),
   add: vector(0xe4),
@@ -70,6 +77,7 @@ export const f64x2 = {
 
 export const i32x4 = {
   const: (value: number) => vector(0x0c, ...four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])),
+  splat: vector(0x11),
   lane: (lane: number) => vector(0x1b, lane),
   and: vector(0x4e),
   /** (a, b): a and not b. */
@@ -79,11 +87,33 @@ export const i32x4 = {
   /** (a, b, mask): a where mask is set, else b. */
   select: vector(0x52),
   any: vector(0x53),
-  shiftLeft: vector(0xab),
-  shiftSigned: vector(0xac),
   shiftUnsigned: vector(0xad),
   add: vector(0xae),
   sub: vector(0xb1),
+  /** Of an i16x8: lane i = lane 2i + lane 2i + 1, taken as unsigned. */
+  addPairs: vector(0x7f),
+} as const
+
+export const i16x8 = {
+  splat: vector(0x10),
+  eq: vector(0x2d),
+  gt: vector(0x31),
+  /** Bit i: the sign of lane i. */
+  signs: vector(0x84),
+  /** Of two i32x4, each lane brought into the range of its type. */
+  narrow: vector(0x85),
+  narrowUnsigned: vector(0x86),
+  sub: vector(0x91),
+  min: vector(0x96),
+  minUnsigned: vector(0x97),
+  max: vector(0x98),
+} as const
+
+export const i8x16 = {
+  /** Bit i: the sign of lane i. */
+  signs: vector(0x64),
+  /** Of two i16x8, each lane brought into the range of its type. */
+  narrow: vector(0x65),
 } as const
 
 /** Repeats `body` while the condition it leaves on the stack holds. */

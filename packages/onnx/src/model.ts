@@ -94,6 +94,8 @@ export interface Payload {
   readonly byteLength: number
   /** Fills `target` with the bytes from `offset` on. Throws when that reaches past the end. Calls may overlap in time. */
   read(target: Uint8Array, offset: number): Promise<void>
+  /** The bytes themselves where they are in memory already, not to be changed: they need not be read. */
+  readonly bytes?: Uint8Array
   /** Set where the bytes are a stretch of a file, unchanged: lets other threads read them on their own. */
   readonly file?: FileRange
 }

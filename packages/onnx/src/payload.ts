@@ -4,7 +4,7 @@ import type { FileRange, Payload } from './model.js'
 
 /** A payload in memory: reads copy out of `bytes`, which must not change afterwards. */
 export function makePayload(bytes: Uint8Array, file?: FileRange): Payload {
-  const payload = { byteLength: bytes.byteLength, read: readFrom }
+  const payload = { byteLength: bytes.byteLength, bytes, read: readFrom }
   return file === undefined ? payload : { ...payload, file }
 
   function readFrom(target: Uint8Array, offset: number): Promise<void> {
@@ -57,34 +57,34 @@ export interface Chunk {
 
 /**
  * The bytes of a payload in order, `chunkBytes` at a time (the last one shorter). Default: 1 MiB. While the caller works on a
- * chunk the next one is being read, into the other of two buffers. Each chunk starts at offset 0 of its buffer.
- * `own`: two buffers of `chunkBytes` to be used instead of new ones, for one payload after another.
+ * chunk the next ones are being read, into the other buffers. Each chunk starts at offset 0 of its buffer.
+ * `own`: two or more buffers of `chunkBytes` to be used instead of two new ones, for one payload after another.
  */
 export async function* chunks(
   payload: Payload,
   chunkBytes = 1 << 20,
-  own?: readonly [Uint8Array, Uint8Array],
+  own?: readonly Uint8Array[],
 ): AsyncGenerator<Chunk, void, void> {
   const size = Math.min(chunkBytes, payload.byteLength)
   const buffers = own ?? [new Uint8Array(size), new Uint8Array(payload.byteLength > size ? size : 0)]
-  let ahead = start(0)
+  const count = Math.ceil(payload.byteLength / size)
+  const ahead: Promise<Uint8Array>[] = []
   try {
-    for (let offset = 0; offset < payload.byteLength; offset += size) {
-      const bytes = await ahead
-      ahead = start(offset + size)
-      yield { bytes, offset }
+    for (let n = 0; n < count; n++) {
+      while (ahead.length < Math.min(buffers.length, count - n)) ahead.push(start(n + ahead.length))
+      const bytes = await ahead.shift()!
+      yield { bytes, offset: n * size }
     }
   } finally {
-    // The read in flight still writes into a buffer: wait for it, and let its error, if any, go with it.
-    await ahead.catch(() => undefined)
+    // The reads in flight still write into buffers: wait for them, and let their errors, if any, go with them.
+    await Promise.allSettled(ahead)
   }
 
-  function start(offset: number): Promise<Uint8Array> {
-    const buffer = buffers[(offset / size) % 2 === 0 ? 0 : 1]
-    if (offset >= payload.byteLength) return Promise.resolve(buffer)
-    const bytes = buffer.subarray(0, Math.min(size, payload.byteLength - offset))
+  function start(n: number): Promise<Uint8Array> {
+    const offset = n * size
+    const bytes = buffers[n % buffers.length]!.subarray(0, Math.min(size, payload.byteLength - offset))
     const reading = payload.read(bytes, offset).then(() => bytes)
-    // It may fail while the caller is still busy with the chunk before; the error is thrown where it is awaited.
+    // It may fail while the caller is still busy with a chunk before; the error is thrown where it is awaited.
     reading.catch(() => undefined)
     return reading
   }

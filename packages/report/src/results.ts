@@ -111,6 +111,10 @@ export const modelResult = z.object({
     .object({ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() })
     .optional()
     .describe('the data, or the file of statistics, that criteria looked at'),
+  device: z
+    .object({ kind: z.enum(['cpu', 'gpu']), name: z.string(), reason: z.string().optional() })
+    .optional()
+    .describe('where it was decided what goes; reason: why it is not the one that was asked for, or would have been taken'),
   metric: z.string().optional().describe('the metric the gate looks at'),
   limits: limits.optional(),
   reference: file.extend({ metrics }),

@@ -1,5 +1,6 @@
 import type { Limits } from '@pare/gate'
 import { answer, type Context, say } from '../context.js'
+import type { DeviceChoice } from '../device.js'
 import { stackOf } from '../failure.js'
 import type { StepOptions } from '../options.js'
 import { run as runModels } from '../run.js'
@@ -12,6 +13,7 @@ export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
   readonly config?: string
   readonly out?: string
   readonly prove?: boolean
+  readonly device?: DeviceChoice
   readonly maxDrop?: NonNullable<Limits['maxDrop']>
   readonly min?: number
   readonly max?: number
@@ -24,6 +26,7 @@ export async function run(context: Context, models: readonly string[], options: 
   const { results, exitCode, files } = await runModels({
     ...present({ config: options.config, outDir: options.out }),
     overrides: overridesOf(models, options),
+    engine: { device: 'auto' },
     cwd: io.cwd,
     signal: io.signal,
     progress,
@@ -48,7 +51,7 @@ function overridesOf(models: readonly string[], options: RunCommandOptions): Ove
     ...stepOverridesOf(options),
     // Commander says true where nothing was said: then the config decides.
     prove: prove === false ? false : undefined,
-    ...{ recover: options.recover, provider: options.provider, schedule: options.schedule },
+    ...{ recover: options.recover, provider: options.provider, device: options.device, schedule: options.schedule },
     ...{ train: options.train, loss: options.loss, retrain: Object.keys(retrain).length > 0 ? retrain : undefined },
     ...{ data, metric, batch, tokenizer, length, stride, calibrate, samples },
   })
