@@ -1,4 +1,4 @@
-// The direction of imports: onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -6,7 +6,7 @@ const TESTS = '\\.test(\\.support)?\\.ts$'
 const allowed = {
   wasm: [],
   onnx: [],
-  core: ['onnx'],
+  core: ['wasm', 'onnx'],
   'criterion-[^/]+': ['core'],
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],

@@ -1,8 +1,8 @@
 /** Bytes of WebAssembly's binary format, nested as they come together. */
 export type Code = readonly (number | Code)[]
 
-/** LEB128. */
-export function unsigned(value: number): Code {
+/** LEB128 of a whole number from 0 on. */
+export function unsigned(value: number): number[] {
   const bytes: number[] = []
   for (let rest = value; ; rest = Math.floor(rest / 128)) {
     if (rest < 128) return [...bytes, rest]
@@ -10,7 +10,8 @@ export function unsigned(value: number): Code {
   }
 }
 
-export function signed(value: number): Code {
+/** LEB128 of an i32. */
+export function signed(value: number): number[] {
   const bytes: number[] = []
   for (let rest = value | 0; ; ) {
     const byte = rest & 127
