@@ -1,4 +1,4 @@
-import { editGraph, editModel, makeTensor, modelBytes, parseText } from '@pare/onnx'
+import { editGraph, editModel, makeTensor, parseText } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
 import type { Site } from '../graph/sites.js'
 import type { Activation } from '../kernels/activations.js'
@@ -116,7 +116,7 @@ async function denseProduct(
   )
   const values = new Float32Array(inputs * out).map((_, i) => ((i * 7919) % 1013) / 1013 - 0.5)
   const weight = makeTensor({ name: 'w', type: 'float32', shape: [inputs, out], values })
-  return createSession(await modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) })))
+  return createSession(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) }))
 }
 
 const ACTIVATION_NODES: Readonly<Record<Activation, string>> = {

@@ -1,13 +1,22 @@
 import {
+  type AttributeValue,
   bytesOf,
   editGraph,
   editModel,
+  editNode,
   editTensor,
   type Model,
+  makeAttribute,
+  makeNode,
   makePayload,
+  makeTensor,
+  makeValueInfo,
   modelBytes,
+  type Node,
   openModel,
   readAll,
+  type Tensor,
+  type ValueInfo,
   valuesOf,
 } from '@pare/onnx'
 import type { TileSize } from '../pack.js'
@@ -45,6 +54,50 @@ export async function pruned(model: Model, sparsity: number, tile: TileSize = { 
     }),
   )
   return editModel(model, { graph: editGraph(model.graph, { initializers }) })
+}
+
+/** The model with its f32 weights of two axes and more, and biases, as halves (or bfloat16) behind a Cast each. */
+export async function withStoredHalves(model: Model, type: 'float16' | 'bfloat16' = 'float16'): Promise<Model> {
+  const { initializers, nodes } = model.graph
+  const isChosen = ({ type, shape }: Tensor) => type === 'float32' && shape.length > 0
+  const casts = initializers
+    .filter(isChosen)
+    .map(({ name }) => makeNode({ op: 'Cast', inputs: [`${name} stored`], outputs: [name], attributes: { to: 1n } }))
+  const stored = initializers.map(async (tensor) =>
+    isChosen(tensor) ? editTensor(await halved(tensor, type), { name: `${tensor.name} stored` }) : tensor,
+  )
+  return editModel(model, {
+    graph: editGraph(model.graph, { nodes: [...casts, ...nodes], initializers: await Promise.all(stored) }),
+  })
+}
+
+/** The model with halves wherever it has f32, inputs and outputs too. */
+export async function inHalves(model: Model): Promise<Model> {
+  const { graph } = model
+  const initializers = await Promise.all(graph.initializers.map((tensor) => halved(tensor, 'float16')))
+  const nodes = await Promise.all(
+    graph.nodes.map(async (node) => {
+      const [to, value] = [node.attributes.get('to'), node.attributes.get('value')]
+      if (node.op === 'Cast' && to?.kind === 'int' && to.value === 1n) return withAttribute(node, 'to', 10n)
+      return value?.kind === 'tensor' ? withAttribute(node, 'value', await halved(value.value, 'float16')) : node
+    }),
+  )
+  const retyped = (infos: readonly ValueInfo[]) =>
+    infos.map((info) => (info.type === 'float32' ? makeValueInfo({ ...info, type: 'float16' }) : info))
+  const [inputs, outputs] = [retyped(graph.inputs), retyped(graph.outputs)]
+  return editModel(model, { graph: editGraph(graph, { nodes, initializers, inputs, outputs, values: [] }) })
+}
+
+function withAttribute(node: Node, name: string, value: AttributeValue): Node {
+  return editNode(node, { attributes: new Map([...node.attributes, [name, makeAttribute(name, value)]]) })
+}
+
+async function halved(tensor: Tensor, type: 'float16' | 'bfloat16'): Promise<Tensor> {
+  if (tensor.type !== 'float32') return tensor
+  const values = (valuesOf('float32', await readAll(tensor.data)) as Float32Array).map((value) =>
+    Math.min(65504, Math.max(-65504, value)),
+  )
+  return makeTensor({ name: tensor.name, type, shape: tensor.shape, values })
 }
 
 function prune(
