@@ -5,6 +5,7 @@ import {
   editModel,
   editNode,
   editTensor,
+  float16ToFloat32,
   type Model,
   makeAttribute,
   makeNode,
@@ -19,9 +20,80 @@ import {
   type ValueInfo,
   valuesOf,
 } from '@pare/onnx'
+import * as ort from 'onnxruntime-node'
 import type { TileSize } from '../pack.js'
+import type { Feeds, Results } from './parts.js'
+import { SparseSession } from './sparse-session.js'
 
 export const models = new URL('../../../../test-models/', import.meta.url).pathname
+
+/** Largest difference between a sparse session and ONNX Runtime, relative to the largest absolute value of the latter's result. */
+export async function difference(bytes: Uint8Array, all: readonly Feeds[]): Promise<number> {
+  await using session = await SparseSession.create(bytes, { ort, plan: 'sparse', fewestElements: 0, threads: 2 })
+  if (session.plan.kind !== 'sparse') throw new Error(`the plan is ${session.plan.kind}: ${session.plan.reason}`)
+  const dense = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 })
+  let worst = 0
+  for (const feeds of all) worst = Math.max(worst, differenceOf(await dense.run(feeds), await session.run(feeds)))
+  await dense.release()
+  return worst
+}
+
+/** Throws where names, types or shapes differ, or nothing but zeros comes out. */
+export function differenceOf(expected: Results, results: Results): number {
+  let worst = 0
+  for (const [name, tensor] of Object.entries(expected)) {
+    const result = results[name]
+    if (result?.type !== tensor.type || result.dims.join() !== tensor.dims.join())
+      throw new Error(`'${name}' is ${result?.type} [${result?.dims}]`)
+    const [values, others] = [numbersOf(tensor), numbersOf(result)]
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    if (values.length > 0 && !(largest > 0)) throw new Error(`'${name}' has no number but 0`)
+    for (let i = 0; i < values.length; i++) worst = Math.max(worst, Math.abs(values[i]! - others[i]!) / largest)
+  }
+  return worst
+}
+
+/** Halves widened. */
+export function inFloats(results: Results): Results {
+  return Object.fromEntries(
+    Object.entries(results).map(([name, tensor]) => [name, new ort.Tensor('float32', numbersOf(tensor), tensor.dims)]),
+  )
+}
+
+/** Engines that know halves have them as numbers, others as bits. */
+function numbersOf({ type, data }: ort.Tensor): Float32Array {
+  if (type !== 'float16') return data as Float32Array
+  return data instanceof Uint16Array ? float16ToFloat32(data) : Float32Array.from(data as unknown as ArrayLike<number>)
+}
+
+/** Inputs for the models. */
+export const FEEDS: Readonly<Record<string, readonly Feeds[]>> = {
+  'lm-llama': [{ input_ids: ids([2, 17], 2048) }, { input_ids: ids([1, 1], 2048) }],
+  'kjv-bert': [{ input_ids: ids([3, 20], 1000), attention_mask: ones([3, 20]) }],
+  'mlp-digits': [{ input: float([5, 64], 8) }, { input: float([1, 64], 8) }],
+  'mnist-mobilenet-folded': [{ input: float([2, 1, 28, 28]) }],
+  'mnist-mobilenet-bn': [{ input: float([1, 1, 28, 28]) }],
+  'mnist-resnet20-folded': [{ input: float([3, 1, 28, 28]) }],
+  'untrained/vit': [{ x: float([1, 3, 64, 64]) }],
+  'untrained/densenet': [{ x: float([2, 3, 64, 64]) }],
+}
+
+export function float(dims: readonly number[], scale = 1): ort.Tensor {
+  const values = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => scale * Math.sin(i * 1.37))
+  return new ort.Tensor('float32', values, dims)
+}
+
+export function ids(dims: readonly number[], most: number): ort.Tensor {
+  return new ort.Tensor(
+    'int64',
+    BigInt64Array.from({ length: dims[0]! * dims[1]! }, (_, i) => BigInt((i * 7919) % most)),
+    dims,
+  )
+}
+
+function ones(dims: readonly number[]): ort.Tensor {
+  return new ort.Tensor('int64', new BigInt64Array(dims[0]! * dims[1]!).fill(1n), dims)
+}
 
 /** The bytes of a model with a share of each of its large weights set to zero: the smallest elements, or tiles by the sum of their absolute values. */
 export async function prunedBytes(path: string, sparsity: number, tile: TileSize = { rows: 1, columns: 1 }): Promise<Uint8Array> {
@@ -44,6 +116,8 @@ export async function pruned(model: Model, sparsity: number, tile: TileSize = { 
       )
         return tensor
       const values = (valuesOf('float32', await readAll(tensor.data)) as Float32Array).slice()
+      // A head that was never trained would hide what comes before it.
+      if (values.every((value) => value === 0)) values.set(values.map((_, i) => Math.sin(i)))
       const stored = node.op === 'MatMul' || (node.op === 'Gemm' && node.attributes.get('transB') === undefined)
       // Down the file lie inputs where the weight is [in, out].
       prune(values, tensor.shape as [number, number], {

@@ -27,8 +27,13 @@ export async function findSites(whole: Model, options: SparseSessionOptions, cre
   const made = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs))
   const odd = model.graph.outputs.find(({ name }) => !made.has(name))
   if (odd !== undefined) return nothing(`the output '${odd.name}' is an input or a constant.`)
-  const names = namesToKnow(model)
-  const inFloats = names.length === 0 ? model : computeInFloats(model, await inferValues(createSession, model, names))
+  let inFloats = model
+  try {
+    const names = namesToKnow(model)
+    if (names.length > 0) inFloats = computeInFloats(model, await inferValues(createSession, model, names))
+  } catch (error) {
+    return nothing(`which of its values are halves cannot be told: ${(error as Error).message}`)
+  }
   const sites = await sparseSites(inFloats, { leastSparsity, fewestElements, halvesFrom: HALVES_FROM })
   return {
     model: inFloats,
