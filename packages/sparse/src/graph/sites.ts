@@ -1,4 +1,4 @@
-import { type Model, type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { type Model, type Node, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
 import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { asHalves, chooseFormat, type DenseWeight } from '../pack.js'
@@ -147,7 +147,7 @@ async function pack(product: Product, { leastSparsity, fewestElements }: SiteOpt
   const { tensor, out, in: inputs, transposed, alpha } = product
   const elements = out * inputs
   if (elements < fewestElements || elements === 0) return undefined
-  const data = valuesOf('float32', await readAll(tensor.data)) as Float32Array
+  const data = await floatsOf(tensor.data)
   let zeros = 0
   for (let i = 0; i < data.length; i++) if (data[i] === 0) zeros++
   const sparsity = zeros / elements
@@ -155,6 +155,17 @@ async function pack(product: Product, { leastSparsity, fewestElements }: SiteOpt
   const weight: DenseWeight = { data: alpha === 1 ? data : data.map((value) => value * alpha), out, in: inputs, transposed }
   return { matrix: chooseFormat(weight), sparsity }
 }
+
+/** All elements, read straight into place: an array of bytes ends at 4 GiB in Node 20, one of floats does not. */
+async function floatsOf(data: Payload): Promise<Float32Array> {
+  const floats = new Float32Array(data.byteLength / 4)
+  for (let offset = 0; offset < data.byteLength; offset += STRETCH) {
+    await data.read(new Uint8Array(floats.buffer, offset, Math.min(STRETCH, data.byteLength - offset)), offset)
+  }
+  return floats
+}
+
+const STRETCH = 1 << 26
 
 /** The site of a product, with bias and activation where the graph has them right behind it. */
 async function fused({ node, product, weight }: { node: Node; product: Product; weight: Packed }, uses: Uses): Promise<Site> {
