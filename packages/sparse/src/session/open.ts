@@ -50,7 +50,7 @@ async function openParts(
   const { threads = availableParallelism(), plan = 'measured' } = options
   const ort = options.ort ?? (await loadOrt())
   const whole = await readWhole(source, options, closers)
-  const settings = sessionSettings(threads, options)
+  const settings = sessionSettings(threads, options.session)
   const dense = await createDense(ort, source, settings)
   closers.push(async () => dense.release())
   const createSession = sessionsOf(ort, source, settings)

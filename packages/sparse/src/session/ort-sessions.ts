@@ -1,12 +1,15 @@
 import { dirname, resolve } from 'node:path'
 import { type Model, modelBytes, PareError } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
-import type { SparseSessionOptions } from './options.js'
 
 /** A session of a model that shares tensors with the one that was opened. `options` stand in for those that all have. */
 export type CreateSession = (model: Model, options?: Ort.InferenceSession.SessionOptions) => Promise<Ort.InferenceSession>
 
-export function sessionSettings(threads: number, { session }: SparseSessionOptions): Ort.InferenceSession.SessionOptions {
+/** `given` stands in for what is usual. */
+export function sessionSettings(
+  threads: number,
+  given: Ort.InferenceSession.SessionOptions | undefined,
+): Ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -14,7 +17,7 @@ export function sessionSettings(threads: number, { session }: SparseSessionOptio
     logSeverityLevel: 3,
     // Threads of ONNX Runtime that wait busily between its parts would take the cores from ours.
     extra: { session: { force_spinning_stop: '1' } },
-    ...session,
+    ...given,
   }
 }
 
