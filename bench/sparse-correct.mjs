@@ -1,4 +1,4 @@
-// node bench/sparse.mjs correct [--only lm]: bench/README.md, "Sparse equals dense".
+// node bench/sparse.mjs correct [--only lm], node bench/sparse.mjs huge: bench/README.md, "Sparse equals dense".
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -68,6 +68,31 @@ async function checkWeights({ model, weights, feeds }, how, { values, gpu }) {
   const bytes = await modelBytes(withWeights(model, zeroed, { halves: values === 'f16' }))
   const { difference, taken } = await compareSessions(bytes, feeds)
   return { taken, differences: [difference, ...(await compareProducts(zeroed, how, { values, gpu }))] }
+}
+
+/** A weight of 2³¹ elements and some, packed and multiplied with: 1 at its first element, 3 and 2 near its last. Its zeros take no memory. */
+export async function huge() {
+  const [out, inputs] = [65537, 32772]
+  for (const transposed of [false, true]) {
+    const data = new Float32Array(out * inputs)
+    const put = (o, k, value) => {
+      data[transposed ? k * out + o : o * inputs + k] = value
+    }
+    put(0, 0, 1)
+    put(out - 2, inputs - 2, 3)
+    put(out - 1, inputs - 1, 2)
+    const start = performance.now()
+    const engine = await openEngine({ kinds: [{ rows: 1, columns: 1, half: false }], threads: 1 })
+    const product = engine.load(packRows({ data, out, in: inputs, transposed }))
+    const y = runOnCpu(engine, product, new Float32Array(2 * inputs).fill(1), 2)
+    const found = [0, out - 2, out - 1, out, 2 * out - 1].map((i) => y[i])
+    const isOk = found.join() === '1,3,2,1,2' && y.reduce((sum, value) => sum + value, 0) === 12
+    console.log(
+      `${out} × ${inputs}${transposed ? ', transposed' : ''}: ${found} ${isOk ? 'ok' : 'WRONG'}, ${Math.round(performance.now() - start)} ms`,
+    )
+    if (!isOk) process.exitCode = 1
+    await engine[Symbol.asyncDispose]()
+  }
 }
 
 /** SwiftShader, which computes on the CPU, where there is no other. */

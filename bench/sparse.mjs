@@ -2,6 +2,7 @@
 //   node bench/sparse.mjs kernels --sizes 4096x4096,768x3072 --samples 1,128 --sparsity 0.9 --formats rows,1×4,4×1 --threads 1,2
 //   node bench/sparse.mjs models --threads 1,2
 //   node bench/sparse.mjs correct --only lm
+//   node bench/sparse.mjs huge
 
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -10,7 +11,7 @@ import { editGraph, editModel, editTensor, makePayload, makeTensor, modelBytes, 
 import { SparseSession } from '@pare/sparse'
 import { openEngine } from '../packages/sparse/dist/engine/engine.js'
 import { packRows, packTiles } from '../packages/sparse/dist/pack.js'
-import { correct } from './sparse-correct.mjs'
+import { correct, huge } from './sparse-correct.mjs'
 import { transformer } from './transformer.mjs'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node')
@@ -39,8 +40,11 @@ switch (command) {
   case 'correct':
     await correct(option('only', ''))
     break
+  case 'huge':
+    await huge()
+    break
   default:
-    console.error(`'${command}' is none of kernels, models and correct.`)
+    console.error(`'${command}' is none of kernels, models, correct and huge.`)
     process.exitCode = 2
 }
 
