@@ -20,7 +20,6 @@ export const i32 = {
   load: from([0x28], 2),
   load8: from([0x2d], 0),
   load16: from([0x2f], 1),
-  load16Signed: from([0x2e], 1),
   store: to([0x36], 2),
   eq: simple(0x46),
   lt: simple(0x49),
@@ -94,7 +93,6 @@ export const v128 = {
 
 export const i32x4 = {
   const: (value: number): Code => [0xfd, 0x0c, four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])],
-  splat: simd(0x11),
   shl: (vector: Code, bits: number): Code => [vector, i32.const(bits), 0xfd, unsigned(0xab)],
   add: simd(0xae),
   sub: simd(0xb1),
