@@ -88,7 +88,7 @@ async function measure(label, { model, step, target, how, peer, stages }) {
   const last = trainings.at(-1)
   const all = trainings.reduce((sum, { steps }) => sum + steps, 0)
   const numbers = [
-    ...found.map((value) => value.toFixed(4)),
+    ...found.map((value) => value?.toFixed(4) ?? ''),
     peer,
     all,
     last.msPerStep.toFixed(1),

@@ -100,12 +100,13 @@ async function measure(elements, runs) {
 
 /** read(from, to): reads all bytes, 128 at a time, and does next to nothing with them. */
 async function readLoop(memory) {
-  const { f32x4, get, i32, i32x4, loop, moduleOf, set, tee } = await dist('wasm-module')
+  const { f32x4, get, i32, i32x4, loop, set, tee } = await dist('wasm-module')
+  const { moduleOf } = await dist('index', 'wasm')
   const [ADDRESS, END, ALL] = [0, 1, 2]
   const vectors = Array.from({ length: 8 }, (_, i) => [...get(ADDRESS), ...f32x4.load(16 * i), ...i32x4.or]).flat()
   const next = [...get(ADDRESS), ...i32.const(128), ...i32.add, ...tee(ADDRESS), ...get(END), ...i32.lessUnsigned]
   const body = [...loop([...get(ALL), ...vectors, ...set(ALL), ...next]), ...i32.const(0), ...get(ALL), ...f32x4.store(0)]
-  const module = new WebAssembly.Module(moduleOf([{ name: 'read', parameters: ['i32', 'i32'], locals: ['v128'], body }]))
+  const module = new WebAssembly.Module(moduleOf([{ name: 'read', parameters: ['i32', 'i32'], locals: ['v128'], body }], 'plain'))
   return new WebAssembly.Instance(module, { env: { memory } }).exports
 }
 
@@ -130,7 +131,7 @@ async function wholeSelections() {
   const file = await open(path)
   try {
     const payload = filePayload(file, { path, offset: 0 }, bytes.byteLength)
-    const buffers = [0, 1, 2].map(() => new Uint8Array(1 << 20))
+    const buffers = [0, 1, 2, 3].map(() => new Uint8Array(1 << 20))
     const works = {
       reading: () => read(65536, 65536 + 128 * Math.floor(bytes.byteLength / 128)),
       'reading the file': async () => {

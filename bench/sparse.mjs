@@ -1,6 +1,8 @@
 // Sparse products and whole models against ONNX Runtime's dense ones, in turn in one process: bench/README.md, "Sparse against dense".
 //   node bench/sparse.mjs kernels --sizes 4096x4096,768x3072 --samples 1,128 --sparsity 0.9 --formats rows,1×4,4×1 --threads 1,2
 //   node bench/sparse.mjs models --threads 1,2
+//   node bench/sparse.mjs correct --only lm
+//   node bench/sparse.mjs huge
 
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -9,6 +11,7 @@ import { editGraph, editModel, editTensor, makePayload, makeTensor, modelBytes, 
 import { SparseSession } from '@pare/sparse'
 import { openEngine } from '../packages/sparse/dist/engine/engine.js'
 import { packRows, packTiles } from '../packages/sparse/dist/pack.js'
+import { correct, huge } from './sparse-correct.mjs'
 import { transformer } from './transformer.mjs'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node')
@@ -27,8 +30,23 @@ const FORMATS = {
 }
 
 console.log(`Node ${process.version}, ONNX Runtime ${ort.env.versions.node}`)
-if (command === 'kernels') await kernels()
-else await models()
+switch (command) {
+  case 'kernels':
+    await kernels()
+    break
+  case 'models':
+    await models()
+    break
+  case 'correct':
+    await correct(option('only', ''))
+    break
+  case 'huge':
+    await huge()
+    break
+  default:
+    console.error(`'${command}' is none of kernels, models, correct and huge.`)
+    process.exitCode = 2
+}
 
 async function kernels() {
   console.log(
@@ -69,7 +87,7 @@ async function timeProduct({ dense, inputs, out, sparsity, format, precision, co
 }
 
 async function models() {
-  console.log('threads | model | input | dense | sparse | ratio | parts on ONNX Runtime')
+  console.log('threads | model | input | dense | sparse | ratio | parts on ONNX Runtime | what the planner does')
   const made = {
     'lm-llama, 90 %': async () => [prunedLlama, 'input_ids', ['16x128', '1x128', '1x1']],
     'width 768, 6 layers, 90 %': async () => [
@@ -89,6 +107,7 @@ async function models() {
     const bytes = await bytesOf()
     for (const count of threads) {
       const sparse = await SparseSession.create(bytes, { ort, threads: count, plan: 'sparse' })
+      const planned = await SparseSession.create(bytes, { ort, threads: count })
       const dense = await ort.InferenceSession.create(bytes, {
         intraOpNumThreads: count,
         interOpNumThreads: 1,
@@ -99,10 +118,14 @@ async function models() {
         const ids = BigInt64Array.from({ length: dims[0] * dims[1] }, (_, i) => BigInt((i * 7919) % 512))
         const feeds = { [input]: new ort.Tensor('int64', ids, dims) }
         const [a, b] = await fastest([() => dense.run(feeds), () => sparse.run(feeds)], { row: 1, count })
-        console.log([count, name, size, ms(a), ms(b), `${(a / b).toFixed(2)}×`, sparse.plan.segments].join(' | '))
+        await planned.run(feeds)
+        const { kind, reason } = planned.plan
+        const cells = [count, name, size, ms(a), ms(b), `${(a / b).toFixed(2)}×`, sparse.plan.segments, `${kind}: ${reason}`]
+        console.log(cells.join(' | '))
       }
       await dense.release()
       await sparse.release()
+      await planned.release()
     }
   }
 }

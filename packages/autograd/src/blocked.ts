@@ -14,7 +14,8 @@ export async function inBlocks(model: Model, size: number): Promise<Model> {
   const { graph } = model
   const nodes = graph.nodes.flatMap((node) => {
     const shape = convolved(node, facts)
-    if (shape === undefined || shape.out % size !== 0 || shape.inside % size !== 0) return [node]
+    const fills = shape !== undefined && shape.out % size === 0 && (shape.isDepthwise || shape.inside % size === 0)
+    if (!fills) return [node]
     const before = emit.nodes.length
     blockedConv(emit, node, shape, size)
     return emit.nodes.splice(before)
@@ -28,30 +29,35 @@ export async function inBlocks(model: Model, size: number): Promise<Model> {
 }
 
 interface Convolved {
+  /** Each channel by itself. */
+  readonly isDepthwise: boolean
   readonly out: number
   readonly inside: number
   readonly kernel: readonly [number, number]
 }
 
-/** Sizes of a plain convolution over two axes; undefined for any other node. */
+/** Sizes of a convolution over two axes, of all channels together or of each by itself; undefined for any other node. */
 function convolved(node: Node, facts: Facts): Convolved | undefined {
   if (node.op !== 'Conv' || node.domain !== '') return undefined
-  const group = node.attributes.get('group')
+  const groups = node.attributes.get('group')
+  const group = groups?.kind === 'int' ? Number(groups.value) : 1
   const auto = node.attributes.get('auto_pad')
   const [out, inside, kH, kW, ...more] = facts.dims(node.inputs[1]!) ?? []
   const known = [out, inside, kH, kW].every((each) => typeof each === 'number')
-  const plain = (group?.kind !== 'int' || group.value === 1n) && (auto?.kind !== 'string' || auto.value === 'NOTSET')
+  const isDepthwise = group > 1 && group === out && inside === 1
+  const plain = (group === 1 || isDepthwise) && (auto?.kind !== 'string' || auto.value === 'NOTSET')
   return known && plain && more.length === 0
-    ? { out: out as number, inside: inside as number, kernel: [kH as number, kW as number] }
+    ? { isDepthwise, out: out as number, inside: inside as number, kernel: [kH as number, kW as number] }
     : undefined
 }
 
-/** Weights [out, in, kH, kW] as [out / size, in / size, kH, kW, size of in, size of out]. */
-function blockedConv(emit: Emit, node: Node, { out, inside, kernel }: Convolved, size: number): void {
+/** Weights [out, in, kH, kW] as [out / size, in / size, kH, kW, size of in, size of out]; of each channel by itself as [out / size, kH, kW, size]. */
+function blockedConv(emit: Emit, node: Node, { isDepthwise, out, inside, kernel }: Convolved, size: number): void {
   const domain = 'com.microsoft.nchwc'
   const [x, w, bias = ''] = node.inputs as readonly [string, string, string?]
-  const apart = emit.node('Reshape', [w, emit.ints([out / size, size, inside / size, size, ...kernel])])
-  const turned = emit.node('Transpose', [apart], { perm: [0n, 2n, 4n, 5n, 3n, 1n] })
+  const sizes = isDepthwise ? [out / size, size, ...kernel] : [out / size, size, inside / size, size, ...kernel]
+  const apart = emit.node('Reshape', [w, emit.ints(sizes)])
+  const turned = emit.node('Transpose', [apart], { perm: isDepthwise ? [0n, 2n, 3n, 1n] : [0n, 2n, 4n, 5n, 3n, 1n] })
   const weight = emit.node('Reshape', [turned, emit.ints([out, inside, ...kernel])])
   const ints = (name: string, otherwise: readonly bigint[]): readonly bigint[] => {
     const attribute = node.attributes.get(name)
@@ -59,7 +65,7 @@ function blockedConv(emit: Emit, node: Node, { out, inside, kernel }: Convolved,
   }
   const attributes: Record<string, AttributeValue> = {
     ...{ pads: ints('pads', [0n, 0n, 0n, 0n]), strides: ints('strides', [1n, 1n]), dilations: ints('dilations', [1n, 1n]) },
-    ...{ kernel_shape: kernel.map(BigInt), group: 1n },
+    ...{ kernel_shape: kernel.map(BigInt), group: BigInt(isDepthwise ? out : 1) },
   }
   const blocks = emit.node('ReorderInput', [x], {}, { domain })
   const made = emit.node('Conv', [blocks, weight, ...(bias === '' ? [] : [bias])], attributes, { domain })

@@ -1,5 +1,6 @@
 import { editGraph, editModel, editNode, type Model, makeValueInfo, type Node, PareError, type Tensor } from '@pare/onnx'
 import { after } from './after.js'
+import { inBlocks } from './blocked.js'
 import { decompose } from './decompose.js'
 import { Emit } from './emit.js'
 import { type Facts, factsOf } from './facts.js'
@@ -32,6 +33,11 @@ export interface GradientOptions {
    * Default: 'refuse'
    */
   readonly noRule?: 'refuse' | 'freeze'
+  /**
+   * Channels in a block of the layout in which ONNX Runtime computes convolutions on this machine: convolutions and the gradients of their weights are written in it, and no
+   * other run time takes the model. Weights' gradients only where sizes are stated, that of the batch too. Default: 0, no such layout
+   */
+  readonly blocks?: number
 }
 
 /** A model that computes a loss and its gradients. */
@@ -53,6 +59,7 @@ export interface Gradient {
  * Throws PareError where an operator on the way has no rule, naming the node.
  */
 export async function gradient(model: Model, options: GradientOptions): Promise<Gradient> {
+  const { blocks = 0 } = options
   const prepared = await decompose(lift(withInputs(model, new Set(options.wrt))))
   const { model: forward, statistics } =
     options.mode === 'training' ? withBatchStatistics(prepared) : { model: prepared, statistics: [] }
@@ -72,6 +79,7 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
         flows: flow.flows,
         facts,
         inOrder: options.memory !== undefined,
+        blocks,
       })
       const complete = {
         model: withOutputs(written.model, [
@@ -83,9 +91,11 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
         frozen: new Map([...frozen, ...off]),
         statistics,
       }
-      return options.memory === undefined
-        ? complete
-        : { ...complete, model: await recompute(complete.model, { ...options.memory, ...written.backward }) }
+      const bounded =
+        options.memory === undefined
+          ? complete.model
+          : await recompute(complete.model, { ...options.memory, ...written.backward })
+      return { ...complete, model: await inBlocks(bounded, blocks) }
     } catch (error) {
       if (options.noRule !== 'freeze' || !(error instanceof NoGradient)) throw error
       frozen = new Map([...frozen, ...behind(forward, wrt, error.node).map((name) => [name, error.message] as const)])
@@ -139,6 +149,7 @@ interface Writing {
   readonly facts: Facts
   /** Whether the gradient of a weight is computed before what lies behind its node, so that activations can go. */
   readonly inOrder: boolean
+  readonly blocks: number
 }
 
 interface Written {
@@ -147,7 +158,7 @@ interface Written {
   readonly backward: Pick<RecomputeOptions, 'forward' | 'gradients'>
 }
 
-function write(model: Model, { of, wrt, flows, facts, inOrder }: Writing): Written {
+function write(model: Model, { of, wrt, flows, facts, inOrder, blocks }: Writing): Written {
   const { graph } = model
   const emit = new Emit(model, 'gradient')
   const arrived = new Map<string, string[]>([[of, [one(emit, facts, of)]]])
@@ -163,7 +174,7 @@ function write(model: Model, { of, wrt, flows, facts, inOrder }: Writing): Writt
     const gradients = node.outputs.map((name) => sumOf(emit, arrived, name))
     const wanted = node.inputs.map((name) => flows.has(name))
     if (!gradients.some((each) => each !== undefined)) continue
-    const site = new Site(node, emit, facts, { gradients, wanted, outputOf })
+    const site = new Site(node, emit, facts, { gradients, wanted, outputOf, blocks })
     if (capturedBy(node).some((name) => flows.has(name))) throw noGradient(node, site.refuse('it computes in a nested graph'))
     if (!wanted.includes(true)) continue
     const given = inOrder ? weightsFirst(emit, node, { given: gradientsOf(node, site), wrt }) : gradientsOf(node, site)
@@ -177,8 +188,10 @@ function write(model: Model, { of, wrt, flows, facts, inOrder }: Writing): Writt
     const outputs = made.get(node)
     return outputs === undefined ? node : editNode(node, { outputs })
   })
-  const opsets = new Map(model.opsets)
-  if (emit.nodes.some(({ domain }) => domain === 'com.microsoft') && !opsets.has('com.microsoft')) opsets.set('com.microsoft', 1)
+  const opsets = new Map([
+    ...emit.nodes.filter(({ domain }) => domain !== '').map(({ domain }) => [domain, 1] as const),
+    ...model.opsets,
+  ])
   const written = editGraph(graph, { nodes: [...nodes, ...emit.nodes], initializers: [...graph.initializers, ...emit.constants] })
   const backward = { forward: nodes.length, gradients: new Set([...arrived.values()].flat()) }
   return { model: editModel(model, { graph: written, opsets }), gradients, backward }

@@ -1,6 +1,7 @@
 import { type Geometry, geometryOf } from './geometry.js'
 import { only, type Rules } from './rule.js'
 import type { Rule, Site } from './site.js'
+import { ofWeightInBlocks } from './weights-in-blocks.js'
 
 /**
  * y[n, o, p] = Σ_c Σ_k w[o, c, k] x[n, c, s p + d k − pad] + b[o]. The three gradients: of x a convolution of ȳ with the kernels turned around, of w a
@@ -81,8 +82,10 @@ function turnedAround(site: Site, w: string, { kernel, group }: Geometry): strin
   return site.reshape(swapped, site.emit.ints([group * inside!, out! / group, ...kernel]))
 }
 
-/** w̄[o, c, k] = Σ_n Σ_p ȳ[n, o, p] x[n, c, s p + d k − pad]: in one of two ways, whichever moves less. */
+/** w̄[o, c, k] = Σ_n Σ_p ȳ[n, o, p] x[n, c, s p + d k − pad]: in one of three ways, whichever moves less. */
 function ofWeight(site: Site, geometry: Geometry): string {
+  const inBlocks = ofWeightInBlocks(site, geometry, site.blocks)
+  if (inBlocks !== undefined) return inBlocks
   const positions = site.dims(site.output(0)).slice(2).map(Number)
   const few = geometry.group === 1 && positions.reduce((a, b) => a * b, 1) <= FEW
   return few ? ofWeightByPosition(site, geometry) : ofWeightBySample(site, geometry)

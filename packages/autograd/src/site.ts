@@ -25,18 +25,20 @@ export class Site {
       readonly wanted: readonly boolean[]
       /** Gives an output a name that the node left out. */
       readonly outputOf: (node: Node, output: number) => string
+      /** Channels in a block of the machine's layout for convolutions, 0 where none is asked for. */
+      readonly blocks: number
     },
   ) {}
 
   /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
   of(node: Node, { gradient, wanted, shapes }: StandIn): Site {
-    const { facts } = this
+    const { facts, blocks } = this
     const like: Facts = {
       dims: (value) => facts.dims(shapes.get(value) ?? value),
       constant: (value) => facts.constant(value),
       type: (value) => facts.type(shapes.get(value) ?? value),
     }
-    return new Site(node, this.emit, like, { gradients: [gradient], wanted, outputOf: ({ outputs }, i) => outputs[i]! })
+    return new Site(node, this.emit, like, { gradients: [gradient], wanted, outputOf: ({ outputs }, i) => outputs[i]!, blocks })
   }
 
   /** '' where it is left out. */
@@ -51,6 +53,10 @@ export class Site {
   /** The node gives this output from now on, if it did not. */
   output(i: number): string {
     return this.context.outputOf(this.node, i)
+  }
+
+  get blocks(): number {
+    return this.context.blocks
   }
 
   /** Of an output; undefined where the loss does not depend on it. */

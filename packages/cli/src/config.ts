@@ -37,7 +37,7 @@ export interface Config {
   gate?: Limits
   /** Where ONNX Runtime computes all of this. Default: 'cpu'. */
   provider?: Provider
-  /** Where saliencies are computed: 'auto' is a GPU where there is one and the weights are many. Default: 'auto' for `pare run`, else 'cpu'. */
+  /** Where saliencies are computed: 'auto' is the CPU. Default: 'auto'. */
   device?: DeviceChoice
 }
 

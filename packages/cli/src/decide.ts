@@ -50,7 +50,7 @@ export async function decide(model: Model, decision: Decision, work: Work): Prom
     ...(gradients && { gradients }),
     latency: timeModels({ ...work, engine }),
   }
-  const { value: planned, device } = await onDevice({ choice: engine.device ?? 'cpu', model }, work, (backend) =>
+  const { value: planned, device } = await onDevice(engine.device ?? 'auto', work, (backend) =>
     makePlan(model, steps, { ...options, ...(backend && { backend }) }),
   )
   const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true

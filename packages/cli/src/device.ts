@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { type Backend, PareError, parameterTensors } from '@pare/core'
-import { elementCount, type Model } from '@pare/onnx'
+import type { Backend } from '@pare/core'
 import type { Command } from 'commander'
 import { usage } from './failure.js'
 import type { Progress } from './progress.js'
@@ -8,7 +7,7 @@ import type { Progress } from './progress.js'
 /** Where it may be told to be decided. */
 export const DEVICES = ['auto', 'cpu', 'gpu'] as const
 
-/** Where it is decided what goes. 'auto': on a GPU where there is one and the weights are many, else on the CPU. */
+/** Where it is decided what goes. 'auto' is the CPU: it judges weights in less time than a GPU takes to be sent them (bench/README.md). */
 export type DeviceChoice = (typeof DEVICES)[number]
 
 /** Where it was decided. Every device decides the same. */
@@ -16,7 +15,7 @@ export interface DeviceFacts {
   readonly kind: 'cpu' | 'gpu'
   /** The adapter, or the threads of the CPU. */
   readonly name: string
-  /** Why it is not the one that was asked for, or would have been taken. */
+  /** Why it is not the one that was asked for. */
   readonly reason?: string
 }
 
@@ -30,29 +29,15 @@ function device(text: string): DeviceChoice {
   throw usage(`pare: --device is '${text}'; expected auto, cpu or gpu.`, 'pare devices lists what is here')
 }
 
-/** Weights from which on a GPU is worth the time it takes to open. */
-const MANY = 1e8
-
-interface Asked {
-  readonly choice: DeviceChoice
-  readonly model: Model
-}
-
 /** Does the work on the device that was asked for. Where a GPU is lost meanwhile, it is done again on the CPU, and said so. */
 export async function onDevice<T>(
-  { choice, model }: Asked,
+  choice: DeviceChoice,
   { progress, label }: { readonly progress: Progress; readonly label: string },
   work: (backend?: Backend) => Promise<T>,
 ): Promise<{ readonly value: T; readonly device: DeviceFacts }> {
-  const onCpu = async (reason?: string) => ({ value: await work(), device: { ...CPU, ...(reason && { reason }) } })
-  if (choice === 'cpu' || (choice === 'auto' && countOf(model) < MANY)) return onCpu()
+  if (choice !== 'gpu') return { value: await work(), device: CPU }
   const { GpuLost, gpuBackend, openGpu } = await import('@pare/gpu')
-  const opened = await openGpu(choice === 'auto' ? { accepts: ({ software }) => !software } : {}).catch((error: unknown) => {
-    if (choice === 'auto' && error instanceof PareError) return error
-    throw error
-  })
-  if (opened instanceof PareError) return onCpu(opened.message)
-  await using gpu = opened
+  await using gpu = await openGpu()
   const { name, software } = gpu.adapter
   if (software) progress.note(`warning: ${label}: '${name}' computes on the CPU, slower than --device cpu`)
   try {
@@ -61,10 +46,8 @@ export async function onDevice<T>(
     if (!(error instanceof GpuLost)) throw error
     const reason = `fell back to the CPU: ${error.message}`
     progress.note(`warning: ${label}: ${reason}`)
-    return onCpu(reason)
+    return { value: await work(), device: { ...CPU, reason } }
   }
 }
 
 const CPU = { kind: 'cpu', name: `${availableParallelism()} threads` } as const
-
-const countOf = (model: Model) => [...parameterTensors(model)].reduce((sum, { shape }) => sum + elementCount(shape), 0)

@@ -1,3 +1,4 @@
+import { moduleOf } from '@pare/wasm'
 import { add, collectCode, quickCollectCode, raise, sumOf } from './collect-loops.js'
 import type { Expression } from './contract.js'
 import { statisticsOf } from './javascript.js'
@@ -21,7 +22,7 @@ import {
   WEIGHT,
 } from './loop-code.js'
 import { COUNTS, HEADER, openMemory, RESULTS, STEP, WEIGHTS } from './loop-memory.js'
-import { type Code, f32x4, get, i32, i32x4, moduleOf, set, tee } from './wasm-module.js'
+import { type Code, f32x4, get, i32, i32x4, set, tee } from './wasm-module.js'
 
 /** Each works on `count` weights, a multiple of STEP above 0, in the area `weights`, or `shift` bytes behind it. */
 export interface VectorLoops {
@@ -58,7 +59,7 @@ export function instantiate(expression: Expression) {
   const tracks = tracksWeight(expression)
   if (tracks) codes.quickCollect = quickCollectCode(plainSaliencyOf(expression))
   const definitions = Object.entries(codes).map(([name, body]) => ({ name, parameters: PARAMETERS, locals: LOCALS, body }))
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(definitions)), { env: { memory } })
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(definitions, 'plain')), { env: { memory } })
   return { loops: exports as unknown as VectorLoops, areas, tracks }
 }
 

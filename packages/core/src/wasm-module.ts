@@ -1,24 +1,8 @@
-// Just enough of the WebAssembly binary format to write loops over vectors of four f32. Instructions are lists of bytes, in stack order.
+import { signed, unsigned } from '@pare/wasm'
+
+// Instructions as lists of bytes in stack order, for loops over vectors of four f32.
 
 export type Code = readonly number[]
-
-/** LEB128. */
-export function unsigned(value: number): Code {
-  const bytes: number[] = []
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest]
-    bytes.push((rest % 128) | 128)
-  }
-}
-
-function signed(value: number): Code {
-  const bytes: number[] = []
-  for (let rest = value | 0; ; rest >>= 7) {
-    const byte = rest & 127
-    if ((rest === 0 && (byte & 64) === 0) || (rest === -1 && (byte & 64) !== 0)) return [...bytes, byte]
-    bytes.push(byte | 128)
-  }
-}
 
 const vector = (opcode: number, ...immediate: number[]): Code => [0xfd, ...unsigned(opcode), ...immediate]
 const floats = (value: number) => [...new Uint8Array(Float32Array.of(value).buffer)]
@@ -121,34 +105,3 @@ export const i8x16 = {
 export const loop = (body: Code): Code => [0x03, 0x40, ...body, 0x0d, 0, 0x0b]
 /** Runs `body` if the condition on the stack holds. */
 export const when = (body: Code): Code => [0x04, 0x40, ...body, 0x0b]
-
-const TYPES = { i32: 0x7f, f32: 0x7d, v128: 0x7b } as const
-type Type = keyof typeof TYPES
-
-export interface Definition {
-  readonly name: string
-  readonly parameters: readonly Type[]
-  readonly locals: readonly Type[]
-  readonly body: Code
-}
-
-/** A module that imports `env.memory`, shared between threads or not, and exports these functions. None returns anything. */
-export function moduleOf(functions: readonly Definition[], kind: 'plain' | 'shared' = 'plain'): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ parameters }) => [0x60, ...list(parameters.map((type) => [TYPES[type]])), 0])
-  const limits = kind === 'shared' ? [0x03, ...unsigned(1), ...unsigned(65536)] : [0x00, ...unsigned(1)]
-  const memory = [...text('env'), ...text('memory'), 0x02, ...limits]
-  const exports = functions.map(({ name }, i) => [...text(name), 0x00, ...unsigned(i)])
-  const bodies = functions.map(({ locals, body }) => sized([...list(locals.map((type) => [1, TYPES[type]])), ...body, 0x0b]))
-  const sections: [number, Code][] = [
-    [1, list(types)],
-    [2, list([memory])],
-    [3, list(functions.map((_, i) => unsigned(i)))],
-    [7, list(exports)],
-    [10, list(bodies)],
-  ]
-  return Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flatMap(([id, content]) => [id, ...sized(content)])])
-}
-
-const sized = (content: Code): Code => [...unsigned(content.length), ...content]
-const list = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()]
-const text = (string: string): Code => sized([...new TextEncoder().encode(string)])

@@ -10,6 +10,7 @@ import { openModel, readModel } from './open.js'
 import { readAll } from './payload.js'
 import {
   create,
+  fromBinary,
   ModelProtoSchema,
   StringStringEntryProtoSchema,
   type TensorProto,
@@ -20,7 +21,7 @@ import { python, withoutPython } from './python.test.support.js'
 import { parseText } from './text.js'
 import { valuesOf } from './values.js'
 import { withTensors } from './with-tensors.js'
-import { writeModel } from './write.js'
+import { modelBytes, writeModel } from './write.js'
 
 const root = mkdtempSync(join(tmpdir(), 'onnx-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -198,4 +199,50 @@ test('an inline file of 2 GiB is refused with the way out', async () => {
   )
   expect(error).toBeInstanceOf(PareError)
   expect(error.hint).toContain("storage: 'external'")
+})
+
+describe('bytes of a model with external data', () => {
+  const twoWeights = async (folder: string) => {
+    const source = parseText(
+      'm (float[2] x) => (float[2] y) <float[2] v = {5, 6}, float[2] w = {0, 0}> { a = Add(x, v) y = Add(a, w) }',
+    )
+    const initializers = source.graph.initializers.map((tensor) => ({ ...tensor, storage: 'external' as const }))
+    await writeModel(editModel(source, { graph: editGraph(source.graph, { initializers }) }), join(folder, 'two.onnx'))
+    return openModel(join(folder, 'two.onnx'))
+  }
+  const placesOf = (bytes: Uint8Array) =>
+    fromBinary(ModelProtoSchema, bytes).graph!.initializer.map(({ name, externalData, rawData }) => [
+      name,
+      Object.fromEntries(externalData.map(({ key, value }) => [key, value])),
+      rawData?.byteLength ?? 0,
+    ])
+
+  test('refer to the files in the folder that is named, and hold what is not there', async () => {
+    const folder = newFolder()
+    await using file = await twoWeights(folder)
+    const { model } = file
+    const changed = model.graph.initializers.map((tensor) =>
+      tensor.name === 'v' ? editTensor(tensor, { data: makeTensor({ name: '', type: 'float32', values: [7, 8] }).data }) : tensor,
+    )
+    const bytes = await modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers: changed }) }), {
+      externalFrom: folder,
+    })
+    expect(placesOf(bytes)).toEqual([
+      ['v', {}, 8],
+      ['w', { location: 'two.onnx.data', offset: '4096', length: '8' }, 0],
+    ])
+    const again = await readModel(bytes, { externalFrom: folder })
+    expect(valuesOf('float32', await readAll(again.graph.initializers[0]!.data))).toEqual(Float32Array.of(7, 8))
+  })
+
+  test('hold everything where no folder is named, or another', async () => {
+    const folder = newFolder()
+    await using file = await twoWeights(folder)
+    const all = [
+      ['v', {}, 8],
+      ['w', {}, 8],
+    ]
+    expect(placesOf(await modelBytes(file.model))).toEqual(all)
+    expect(placesOf(await modelBytes(file.model, { externalFrom: newFolder() }))).toEqual(all)
+  })
 })

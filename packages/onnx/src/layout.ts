@@ -21,17 +21,24 @@ export interface Layout {
 /** Offsets of external tensors are multiples of this, so that a run time can map them into memory. */
 export const PAGE = 4096
 
+/** Where the elements of an external tensor are: `location` is relative to the folder of the model. */
+export interface Place {
+  readonly location: string
+  readonly offset: number
+}
+
 /**
  * The bytes of a model, as pieces. Where nothing but elements changed since it was read, every other byte is the one that was
- * read; otherwise the message is encoded anew, in the order of the schema. `dataName`: location of external tensors.
+ * read; otherwise the message is encoded anew, in the order of the schema. `dataName`: location of external tensors, but for those
+ * that `placeOf` knows a place of.
  */
-export function layOut(model: Model, dataName: string): Layout {
+export function layOut(model: Model, dataName: string, placeOf: (data: Payload) => Place | undefined = () => undefined): Layout {
   const origin = originOf(model.proto)
   const tensors = origin === undefined ? undefined : tensorsIfUnchanged(model)
   if (origin !== undefined && tensors !== undefined && ![...tensors.values()].some((tensor) => tensor.storage === 'external')) {
     return { model: asRead(origin, tensors), data: [] }
   }
-  return anew(model, dataName)
+  return anew(model, dataName, placeOf)
 }
 
 function asRead(origin: Origin, tensors: ReadonlyMap<object, Tensor>): Piece[] {
@@ -51,10 +58,13 @@ function asRead(origin: Origin, tensors: ReadonlyMap<object, Tensor>): Piece[] {
   })
 }
 
-function anew(model: Model, dataName: string): Layout {
+function anew(model: Model, dataName: string, placeOf: (data: Payload) => Place | undefined): Layout {
   const inline: Payload[] = []
   const external = new ExternalLayout(dataName)
-  const proto = encodeModel(model, { inline: (data) => inline.push(data) - 1, external: (data) => external.add(data) })
+  const proto = encodeModel(model, {
+    inline: (data) => inline.push(data) - 1,
+    external: (data) => placeOf(data) ?? external.add(data),
+  })
   const bytes = toBinary(ModelProtoSchema, proto)
   const source = { ...memoryBytes(bytes, 'the encoded model'), whole: bytes }
   const index = indexModel(source)
@@ -80,7 +90,7 @@ class ExternalLayout {
     this.#location = location
   }
 
-  add(data: Payload): { location: string; offset: number } {
+  add(data: Payload): Place {
     const offset = Math.ceil(this.#end / PAGE) * PAGE
     if (offset > this.#end) this.pieces.push(new Uint8Array(offset - this.#end))
     this.pieces.push(data)

@@ -14,6 +14,9 @@ export function makePayload(bytes: Uint8Array, file?: FileRange): Payload {
   }
 }
 
+/** What Node reads at once ends at 2 GiB. */
+const MOST_BYTES = 2 ** 30
+
 /** A stretch of a file, read through `handle` and no other way. `file.path` tells others where it is. */
 export function filePayload(handle: FileHandle, file: FileRange, length: number): Payload {
   return { byteLength: length, file, read }
@@ -22,7 +25,8 @@ export function filePayload(handle: FileHandle, file: FileRange, length: number)
     checkRange(target.byteLength, offset, length)
     let filled = 0
     while (filled < target.byteLength) {
-      const { bytesRead } = await handle.read(target, filled, target.byteLength - filled, file.offset + offset + filled)
+      const wanted = Math.min(target.byteLength - filled, MOST_BYTES)
+      const { bytesRead } = await handle.read(target, filled, wanted, file.offset + offset + filled)
       if (bytesRead === 0) throw truncated(file.path, file.offset + offset + filled)
       filled += bytesRead
     }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { editTensor } from './edit.js'
 import { PareError } from './error.js'
-import { layOut } from './layout.js'
-import type { Model } from './model.js'
+import { layOut, type Place } from './layout.js'
+import type { Model, Payload } from './model.js'
 import { filesOf } from './origin.js'
 import { lengthOf, type Piece } from './splice.js'
 import { type StreamOptions, writePieces } from './stream.js'
@@ -62,9 +62,15 @@ export function writtenBytes(model: Model): number {
   return lengthOf(layout.model) + lengthOf(layout.data)
 }
 
-/** The bytes of a small model. External tensors are put inline. Throws PareError at 2 GiB. */
-export async function modelBytes(model: Model): Promise<Uint8Array<ArrayBuffer>> {
-  const layout = layOut(inlined(model), '')
+export interface BytesOptions {
+  /** Folder of the model's external data, as for `readModel`: unchanged external tensors in its files stay there. Default: all are put inline. */
+  readonly externalFrom?: string
+}
+
+/** The bytes of a small model. Throws PareError at 2 GiB. */
+export async function modelBytes(model: Model, { externalFrom }: BytesOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const placeOf = externalFrom === undefined ? () => undefined : placesIn(await realpath(externalFrom))
+  const layout = layOut(inlined(model, placeOf), '', placeOf)
   const size = lengthOf(layout.model)
   checkSize(size, 'the model')
   const bytes = new Uint8Array(size)
@@ -139,6 +145,17 @@ function unwritable(path: string, cause: unknown): PareError {
   return new PareError(`${path} cannot be written: ${code}.`, { hint, cause })
 }
 
-function inlined(model: Model): Model {
-  return withTensors(model, (tensor) => (tensor.storage === 'inline' ? tensor : editTensor(tensor, { storage: 'inline' })))
+function inlined(model: Model, placeOf: (data: Payload) => Place | undefined): Model {
+  return withTensors(model, (tensor) =>
+    tensor.storage === 'inline' || placeOf(tensor.data) !== undefined ? tensor : editTensor(tensor, { storage: 'inline' }),
+  )
+}
+
+function placesIn(folder: string): (data: Payload) => Place | undefined {
+  return ({ file }) => {
+    if (file === undefined) return undefined
+    const location = relative(folder, file.path)
+    const isInside = !isAbsolute(location) && !location.startsWith('..')
+    return isInside ? { location: location.replaceAll('\\', '/'), offset: file.offset } : undefined
+  }
 }

@@ -1,5 +1,5 @@
-import { type BatchStatistics, gradient, type LossOptions, withLoss } from '@pare/autograd'
-import { editGraph, editModel, type Model, makeValueInfo, type Tensor } from '@pare/onnx'
+import { type BatchStatistics, gradient, inBlocks, type LossOptions, withLoss } from '@pare/autograd'
+import { editGraph, editModel, editValueInfo, type Model, makeValueInfo, type Tensor } from '@pare/onnx'
 
 /** The two models of a training. Weights are inputs of both. */
 export interface Graphs {
@@ -27,14 +27,21 @@ export interface GraphRequest {
   readonly batchStatistics: boolean
   /** What activations may take that are kept for the backward pass, where inputs have these shapes. Default: no limit */
   readonly memory?: { readonly bytes: number; readonly inputs: Readonly<Record<string, readonly number[]>> }
+  /** Samples in each batch that is trained on. */
+  readonly batch: number
+  /** Channels in a block of this machine's layout for convolutions, 0 where it has none. */
+  readonly blocks: number
 }
 
 export type BuildGraphs = (model: Model, request: GraphRequest) => Promise<Graphs>
 
-export const buildGraphs: BuildGraphs = async (model, { losses, output, weights, batchStatistics, memory }) => {
+export const buildGraphs: BuildGraphs = async (model, request) => {
+  const { losses, output, weights, batchStatistics, memory, batch, blocks } = request
   const { model: judged, loss, parts } = withLoss(model, losses)
-  const options = { of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze' } as const
-  const { model: training, gradients, statistics, frozen } = await gradient(judged, { ...options, ...(memory && { memory }) })
+  const { gradients, statistics, frozen, ...written } = await gradient(ofSamples(judged, batch), {
+    ...{ of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze', blocks },
+    ...(memory && { memory }),
+  })
   const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
   const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...stored]))
   const outputs = [
@@ -42,7 +49,19 @@ export const buildGraphs: BuildGraphs = async (model, { losses, output, weights,
     ...gradients.values(),
     ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
   ]
-  return { training: withOnly(training, outputs), judging, loss, parts, gradients, statistics, frozen }
+  return {
+    ...{ training: withOnly(written.model, outputs), judging: await inBlocks(judging, blocks) },
+    ...{ loss, parts, gradients, statistics, frozen },
+  }
+}
+
+/** With so many samples in each batch, where the model leaves that open: what has one size can be written better. */
+function ofSamples(model: Model, batch: number): Model {
+  const inputs = model.graph.inputs.map((input) => {
+    const [first, ...rest] = input.shape ?? []
+    return !input.shape?.length || typeof first === 'number' ? input : editValueInfo(input, { shape: [batch, ...rest] })
+  })
+  return editModel(model, { graph: editGraph(model.graph, { inputs }) })
 }
 
 /** The model with these outputs and no others. */

@@ -1,5 +1,5 @@
+import { type Code, define, f32x4, f64x2, i32, type Local, moduleOf, repeat, v128, type Writer } from '@pare/wasm'
 import { type Area, type Arena, LANES, SUM } from './arena.js'
-import { type Code, define, f32x4, f64x2, i32, type Local, moduleOf, repeat, v128 } from './wasm.js'
 
 /** Each works on the weights from byte `begin` to byte `end` of their area, multiples of 32, at least one. What the mask leaves out becomes 0. */
 export interface OptimizerLoops {
@@ -34,12 +34,12 @@ export function optimizerLoops(arena: Arena): OptimizerLoops {
     ...(has('first') ? [sgd(arena)] : []),
     ...(has('first', 'second') ? [adamw(arena)] : []),
   ]
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(functions)), { env: { memory } })
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(functions, 'plain')), { env: { memory } })
   return exports as unknown as OptimizerLoops
 }
 
 function squares(arena: Arena) {
-  return define('squares', RANGE, ([begin, end], local) => {
+  return define('squares', RANGE, ({ parameters: [begin, end], local }) => {
     const g = local('v128')
     const sum = local('v128')
     const square = (half: Code): Code => sum.set(f64x2.add(sum.get, f64x2.mul(half, half)))
@@ -49,27 +49,27 @@ function squares(arena: Arena) {
       square(f64x2.promoteHigh(g.get)),
     ])
     const at = i32.const(SUM)
-    return [body, v128.store(at, 0, f64x2.add(v128.load(at, 0), sum.get))]
+    return [body, v128.store(at, f64x2.add(v128.load(at), sum.get))]
   })
 }
 
 function accumulate(arena: Arena) {
-  return define('accumulate', RANGE, ([begin, end]) =>
+  return define('accumulate', RANGE, ({ parameters: [begin, end] }) =>
     forEach(arena, { begin: begin!, end: end! }, ({ load, store }) => store('sums', f32x4.add(load('sums'), load('gradients')))),
   )
 }
 
 function collect(arena: Arena) {
-  return define('collect', RANGE, ([begin, end]) =>
+  return define('collect', RANGE, ({ parameters: [begin, end] }) =>
     forEach(arena, { begin: begin!, end: end! }, ({ load, store }) => [
       store('gradients', f32x4.add(load('gradients'), load('sums'))),
-      store('sums', f32x4.zero),
+      store('sums', f32x4.const(0)),
     ]),
   )
 }
 
 function sgd(arena: Arena) {
-  return define('sgd', [...RANGE, ...floats(6)], ([begin, end, ...numbers], local) => {
+  return define('sgd', [...RANGE, ...floats(6)], ({ parameters: [begin, end, ...numbers], local }) => {
     const { before, get } = splatted(numbers, local)
     const [scale, decay, momentum, ofGradient, ofMomentum, rate] = get as [Code, Code, Code, Code, Code, Code]
     const [w, g, first] = [local('v128'), local('v128'), local('v128')]
@@ -86,7 +86,7 @@ function sgd(arena: Arena) {
 }
 
 function adamw(arena: Arena) {
-  return define('adamw', [...RANGE, ...floats(9)], ([begin, end, ...numbers], local) => {
+  return define('adamw', [...RANGE, ...floats(9)], ({ parameters: [begin, end, ...numbers], local }) => {
     const { before, get } = splatted(numbers, local)
     const [scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon] = get as readonly Code[] & { length: 9 }
     const [g, first, second] = [local('v128'), local('v128'), local('v128')]
@@ -107,7 +107,7 @@ const RANGE = ['i32', 'i32'] as const
 const floats = (count: number): 'f32'[] => Array.from({ length: count }, () => 'f32')
 
 /** Parameters, each in all four lanes. */
-function splatted(numbers: readonly Local[], local: (type: 'v128') => Local): { before: Code; get: readonly Code[] } {
+function splatted(numbers: readonly Local[], local: Writer['local']): { before: Code; get: readonly Code[] } {
   const lanes = numbers.map(() => local('v128'))
   return { before: lanes.map((lane, i) => lane.set(f32x4.splat(numbers[i]!.get))), get: lanes.map(({ get }) => get) }
 }
@@ -122,15 +122,12 @@ interface Four {
 /** for (at = begin; at < end; at += 32) { body of elements 0 to 3; body of elements 4 to 7 } */
 function forEach({ starts, mask }: Arena, { begin, end }: { begin: Local; end: Local }, body: (four: Four) => Code): Code {
   const at = begin
-  const bits = i32.load8(i32.shrUnsigned(at.get, i32.const(5)), mask)
+  const bits = i32.load8(i32.shr(at.get, i32.const(5)), mask)
   const four = (half: 0 | 1): Four => ({
     load: (area) => v128.load(at.get, starts[area]! + 16 * half),
-    store: (area, value) => v128.store(at.get, starts[area]! + 16 * half, value),
-    kept: v128.load(
-      i32.shl(half === 0 ? i32.and(bits, i32.const(15)) : i32.shrUnsigned(bits, i32.const(4)), i32.const(4)),
-      LANES,
-    ),
+    store: (area, value) => v128.store(at.get, value, starts[area]! + 16 * half),
+    kept: v128.load(i32.shl(half === 0 ? i32.and(bits, i32.const(15)) : i32.shr(bits, i32.const(4)), i32.const(4)), LANES),
   })
   const next = at.set(i32.add(at.get, i32.const(32)))
-  return repeat([body(four(0)), body(four(1)), next], i32.lessUnsigned(at.get, end.get))
+  return repeat([body(four(0)), body(four(1)), next], i32.lt(at.get, end.get))
 }

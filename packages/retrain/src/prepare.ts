@@ -45,8 +45,14 @@ export interface Prepared extends Separated {
   readonly fixed: boolean
 }
 
+export interface GraphSettings {
+  readonly build: BuildGraphs
+  /** Channels in a block of this machine's layout for convolutions, 0 where it has none. */
+  readonly blocks: number
+}
+
 /** Reads model and data, chooses the loss and what is trained, and makes the graphs. */
-export async function prepare(whole: Model, request: RunRequest, build: BuildGraphs): Promise<Prepared> {
+export async function prepare(whole: Model, request: RunRequest, { build, blocks }: GraphSettings): Promise<Prepared> {
   const { loss: said, distill, block, movement, accumulate = 1 } = request
   const { model, added } = separateVectors(whole)
   const data = await openTrainingData(model, request)
@@ -56,11 +62,12 @@ export async function prepare(whole: Model, request: RunRequest, build: BuildGra
   const trainable = await trainableTensors(model, request)
   const fixedBatch = fixedBatchOf(data.inputs)
   const known = { samples: source.count, isText, fixedBatch }
+  const batch = batchOf(request, known)
   const { activationBytes: bytes } = request
-  const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesOf(data, chosen, batchOf(request, known)) } }
+  const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesOf(data, chosen, batch) } }
   const graphs = await build(model, {
     ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
-    ...{ batchStatistics: request.statistics !== 'keep', ...memory },
+    ...{ batchStatistics: request.statistics !== 'keep', batch, blocks, ...memory },
   })
   const areas = areasOf(optimizerOf(request), { accumulates: accumulate > 1, movement: movement !== undefined })
   const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })

@@ -22,12 +22,12 @@ describe('without a word', () => {
   })
 
   test('the learning rate goes by how much is gone, and whether layers are normalised', () => {
-    const rates = [0, 0.49, 0.5, 0.8, 0.895, 0.98]
+    const rates = [0, 0.49, 0.5, 0.7, 0.8, 0.9, 0.98]
     expect(rates.map((removed) => defaultLearningRate('adamw', { removed, normalized: false }))).toEqual([
-      ...[3e-4, 3e-4, 1e-3, 1e-3, 2e-3, 2e-3],
+      ...[3e-4, 3e-4, 1e-3, 1e-3, 1.4e-3, 2e-3, 2e-3],
     ])
     expect(rates.map((removed) => defaultLearningRate('adamw', { removed, normalized: true }))).toEqual([
-      ...[1e-3, 1e-3, 2.5e-3, 2.5e-3, 5e-3, 5e-3],
+      ...[1e-3, 1e-3, 2.5e-3, 2.5e-3, 3.5e-3, 5e-3, 5e-3],
     ])
     expect(defaultLearningRate('sgd', { removed: 0.5, normalized: false })).toBeCloseTo(0.03, 12)
   })

@@ -84,20 +84,17 @@ export function batchOf(
 }
 
 /**
- * AdamW: 3e-4 where less than half of the weights are gone, 1e-3 below nine tenths, 2e-3 from there on: the more is gone, the further what is left has to go, and on a model that is nearly whole a large rate does
- * harm. With BatchNormalization 1e-3, 2.5e-3 and 5e-3, since normalised layers bear more. SGD with momentum: thirty times as much. bench/README.md has the measurements.
+ * AdamW: 3e-4 where less than half of the weights are gone, 1e-3 up to 0.7, and from there on rising to 2e-3 at 0.9: the more is gone, the further what is left has to go, and on a model that is nearly whole a large
+ * rate does harm. With BatchNormalization 1e-3, 2.5e-3 and 5e-3, since normalised layers bear more. SGD with momentum: thirty times as much. bench/README.md has the measurements.
  */
 export function defaultLearningRate(
   optimizer: OptimizerOptions['name'],
   { removed, normalized }: Pick<Known, 'removed' | 'normalized'>,
 ): number {
-  const [few, half, most] = normalized ? [1e-3, 2.5e-3, 5e-3] : [3e-4, 1e-3, 2e-3]
-  const rate = removed < 0.5 ? few : removed < MOST_GONE ? half : most
-  return optimizer === 'adamw' ? rate : 30 * rate
+  const [few, half] = normalized ? [1e-3, 2.5e-3] : [3e-4, 1e-3]
+  const rate = removed < 0.5 ? few : half * 2 ** Math.min(1, Math.max(0, (removed - 0.7) / 0.2))
+  return Number((optimizer === 'adamw' ? rate : 30 * rate).toPrecision(2))
 }
-
-/** A little below 0.9, so that nine tenths of the eligible weights are: some are never pruned. */
-const MOST_GONE = 0.88
 
 /** Throws PareError with everything that is out of range. */
 export function checkRecipe(options: RecipeOptions): void {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { inBlocks, type Loss } from '@pare/autograd'
+import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
 import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
 import type { Arena } from './arena.js'
@@ -59,12 +59,13 @@ export interface Talking {
 export async function runTraining(runtime: Runtime, request: RunRequest, talking: Talking): Promise<RunReply> {
   const { folder, movement: wanted } = request
   await using file = await openModel(request.model, { allowHardLinks: request.trusted ?? false })
-  const prepared = await prepare(file.model, request, talking.build ?? buildGraphs)
+  const blocks = hasConvolution(file.model) ? await blockSize(runtime, folder) : 0
+  const prepared = await prepare(file.model, request, { build: talking.build ?? buildGraphs, blocks })
   const { model, data, chosen, graphs, weights, recipe } = prepared
   const { arena, statistics } = weights
   const before = weights.zeros()
   const threads = request.threads ?? availableParallelism()
-  const paths = await writeGraphs(runtime, graphs, folder)
+  const paths = await writeGraphs(graphs, folder)
   await using passes = await openPasses(runtime, { ...graphs, ...paths, arena, statistics, threads })
   await using teacher = await teacherFor(runtime, chosen, { request, threads })
   const feed = openFeed({ ...prepared, source: data.source, batch: recipe.batch, teacher: teacher?.teacher })
@@ -107,9 +108,7 @@ function replyOf({ added, data, chosen, graphs, weights, recipe }: Prepared, tra
   }
 }
 
-async function writeGraphs(runtime: Runtime, graphs: Graphs, folder: string): Promise<{ training: string; judging: string }> {
-  const size = hasConvolution(graphs.training) ? await blockSize(runtime, folder) : 0
-  const [training, judging] = [await inBlocks(graphs.training, size), await inBlocks(graphs.judging, size)]
+async function writeGraphs({ training, judging }: Graphs, folder: string): Promise<{ training: string; judging: string }> {
   const paths = { training: join(folder, 'training.onnx'), judging: join(folder, 'judging.onnx') }
   await writeModel(training, paths.training)
   await writeModel(judging, paths.judging)

@@ -9,6 +9,7 @@ export {
   rowsOfGroups,
   type TileSize,
 } from './pack.js'
+export type { SparseSessionOptions } from './session/options.js'
 export type { Feeds, Results } from './session/parts.js'
 export type { LayerPlan, Plan } from './session/plan.js'
-export { SparseSession, type SparseSessionOptions } from './session/sparse-session.js'
+export { SparseSession } from './session/sparse-session.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { chooseFormat, packGroups, packRows, packTiles, rowsOfGroups } from './pack.js'
+import { asHalves, chooseFormat, packGroups, packRows, packTiles, rowsOfGroups, widened } from './pack.js'
 
 // W[2, 6], and the same stored as [in, out].
 const rows = [
@@ -55,6 +55,18 @@ describe('packing', () => {
     // 1 + 2⁻¹¹ lies between 1 and 1 + 2⁻¹⁰, and goes to the even one.
     const weight = { data: Float32Array.of(1 + 2 ** -11, -2), out: 1, in: 2, transposed: false }
     expect([...packRows(weight, 'f16').values]).toEqual([0x3c00, 0xc000])
+  })
+
+  it('has halves where all values are finite ones, and gives them back', () => {
+    const of = (...values: number[]) =>
+      packRows({ data: Float32Array.from(values), out: 1, in: values.length, transposed: false })
+    // 65504 is the largest half, 2⁻²⁴ the smallest.
+    const halves = asHalves(of(1, -65504, 2 ** -24))
+    expect([...halves.values]).toEqual([0x3c00, 0xfbff, 1])
+    expect(widened(halves)).toEqual(of(1, -65504, 2 ** -24))
+    for (const other of [65536, 2 ** -25, 1 + 2 ** -11, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(asHalves(of(1, other))).toEqual(of(1, other))
+    }
   })
 
   it('keeps NaN, and is empty where all is zero', () => {

@@ -1,5 +1,5 @@
-import { float32ToFloat16, PareError } from '@pare/onnx'
-import type { PackedGroups, PackedRows, PackedTiles, StoredValues } from './formats.js'
+import { float16ToFloat32, float32ToFloat16, PareError } from '@pare/onnx'
+import type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from './formats.js'
 
 /** A weight W[out, in] as its file has it: W[o, i] is `data[o · in + i]`, or where it is transposed `data[i · out + o]`. */
 export interface DenseWeight {
@@ -167,6 +167,22 @@ function forEachNonZero(
       const value = data[at]!
       if (value !== 0) transposed ? use(b, a, value) : use(a, b, value)
     }
+}
+
+/** The same with values as f32. */
+export function widened<M extends SparseMatrix>(matrix: M): M {
+  return matrix.values instanceof Float32Array ? matrix : { ...matrix, values: float16ToFloat32(matrix.values) }
+}
+
+/** The same with values as halves, where every one of them is a finite half; else the matrix itself. */
+export function asHalves<M extends SparseMatrix>(matrix: M): M {
+  const { values } = matrix
+  if (!(values instanceof Float32Array)) return matrix
+  const halves = float32ToFloat16(values)
+  const widened = float16ToFloat32(halves)
+  // A difference is NaN where either is infinite or NaN.
+  for (let i = 0; i < values.length; i++) if (values[i]! - widened[i]! !== 0) return matrix
+  return { ...matrix, values: halves }
 }
 
 function stored(values: Float32Array, precision: Precision): StoredValues {

@@ -54,8 +54,7 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
 
 /** Tiles of one output may be taken as single elements. */
 function withElements(kinds: readonly TileKind[]): TileKind[] {
-  const elements = kinds.map(({ half }) => ({ rows: 1, columns: 1, half }))
-  return [...new Map([...elements, ...kinds].map((kind) => [Object.values(kind).join(), kind])).values()]
+  return [...kinds.map(({ half }) => ({ rows: 1, columns: 1, half })), ...kinds]
 }
 
 /** One area for the packed samples of all products, which run one after another. It grows. */

@@ -4,7 +4,7 @@ import { panelName, type TileKind, vectorKindOf, vectorName, WIDTHS, widestPanel
 import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
-import { singleElements } from '../pack.js'
+import { singleElements, widened } from '../pack.js'
 import type { Setting } from './setting.js'
 import { type Call, type Item, SCRATCH } from './threads.js'
 
@@ -69,7 +69,7 @@ type Run = (x: number, y: number, samples: number, how: How) => void
 const BLOCK_BYTES = 32768
 
 function panelProduct(weight: Weight): Run {
-  const { setting, matrix, kind, chunks, biasAddress, activation } = asElements(weight)
+  const { setting, matrix, kind, chunks, biasAddress, activation } = asElements(inFloats(weight))
   const { numbers, threads, relaxed } = setting
   const { out, in: inputs } = matrix
   const widest = widestPanel(kind, relaxed)
@@ -120,6 +120,12 @@ function panelProduct(weight: Weight): Run {
         : [number(`unpackColumns ${vectors}`), SCRATCH, y + 4 * (first + firstRow * all), count, rows, 4 * all],
     ]
   }
+}
+
+/** Many samples share the reading of a value: widening it each time would only cost. */
+function inFloats(weight: Weight): Weight {
+  const { matrix } = weight
+  return matrix.values instanceof Float32Array ? weight : { ...weight, matrix: widened(matrix) }
 }
 
 /** Engines without relaxed SIMD run out of registers with several inputs at a time. */

@@ -1,7 +1,7 @@
-import { type Model, type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { type Model, type Node, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
 import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
-import { chooseFormat, type DenseWeight } from '../pack.js'
+import { asHalves, chooseFormat, type DenseWeight } from '../pack.js'
 import { activationAfter } from './scalar-functions.js'
 import { type Uses, usesOf } from './uses.js'
 
@@ -26,6 +26,8 @@ export interface SiteOptions {
   readonly leastSparsity: number
   /** Weights with fewer elements are left to ONNX Runtime: handing over takes longer than the product. */
   readonly fewestElements: number
+  /** Values are stored as halves, where that is exact, once all of them together have as many bytes in f32. */
+  readonly halvesFrom: number
 }
 
 /** All products with sparse weights of the main graph, in its order. Reads the weights one by one; one that two products share is packed once. */
@@ -42,7 +44,14 @@ export async function sparseSites(model: Model, options: SiteOptions): Promise<S
     if (weight === undefined) continue
     sites.push(await fused({ node, product, weight }, uses))
   }
-  return sites
+  const matrices = new Set(sites.map(({ matrix }) => matrix))
+  const bytes = [...matrices].reduce((sum, { values }) => sum + values.byteLength, 0)
+  return bytes < options.halvesFrom ? sites : inHalves(sites, matrices)
+}
+
+function inHalves(sites: readonly Site[], matrices: ReadonlySet<Site['matrix']>): Site[] {
+  const stored = new Map([...matrices].map((matrix) => [matrix, asHalves(matrix)]))
+  return sites.map((site) => ({ ...site, matrix: stored.get(site.matrix)! }))
 }
 
 interface Product {
@@ -138,7 +147,7 @@ async function pack(product: Product, { leastSparsity, fewestElements }: SiteOpt
   const { tensor, out, in: inputs, transposed, alpha } = product
   const elements = out * inputs
   if (elements < fewestElements || elements === 0) return undefined
-  const data = valuesOf('float32', await readAll(tensor.data)) as Float32Array
+  const data = await floatsOf(tensor.data)
   let zeros = 0
   for (let i = 0; i < data.length; i++) if (data[i] === 0) zeros++
   const sparsity = zeros / elements
@@ -146,6 +155,17 @@ async function pack(product: Product, { leastSparsity, fewestElements }: SiteOpt
   const weight: DenseWeight = { data: alpha === 1 ? data : data.map((value) => value * alpha), out, in: inputs, transposed }
   return { matrix: chooseFormat(weight), sparsity }
 }
+
+/** All elements, read straight into place: an array of bytes ends at 4 GiB in Node 20, one of floats does not. */
+async function floatsOf(data: Payload): Promise<Float32Array> {
+  const floats = new Float32Array(data.byteLength / 4)
+  for (let offset = 0; offset < data.byteLength; offset += STRETCH) {
+    await data.read(new Uint8Array(floats.buffer, offset, Math.min(STRETCH, data.byteLength - offset)), offset)
+  }
+  return floats
+}
+
+const STRETCH = 1 << 26
 
 /** The site of a product, with bias and activation where the graph has them right behind it. */
 async function fused({ node, product, weight }: { node: Node; product: Product; weight: Packed }, uses: Uses): Promise<Site> {
@@ -169,7 +189,7 @@ async function fused({ node, product, weight }: { node: Node; product: Product; 
     nodes,
     input: node.inputs[0]!,
     output,
-    weight: node.inputs[1]!,
+    weight: product.tensor.name || node.inputs[1]!,
     ...weight,
     ...(bias && { bias }),
     ...(applied && { activation: applied.activation }),

@@ -1,8 +1,9 @@
 import type { Attribute, Graph, Node, Tensor } from '@pare/onnx'
+import { widenedTensor } from './widened-tensor.js'
 
 /** Who makes and who reads the values of a main graph. */
 export interface Uses {
-  /** Initializers and values of Constant nodes. */
+  /** Initializers, values of Constant nodes, and halves behind a Cast, as the f32 that it makes of them. */
   readonly constants: ReadonlyMap<string, Tensor>
   readonly producers: ReadonlyMap<string, Node>
   readonly consumers: ReadonlyMap<string, readonly Node[]>
@@ -22,8 +23,8 @@ export function usesOf(graph: Graph): Uses {
   const consumers = new Map<string, Node[]>()
   const reads = new Map(graph.nodes.map((node) => [node, [...namesRead(node)]]))
   for (const node of graph.nodes) {
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    if (value?.kind === 'tensor') constants.set(node.outputs[0]!, value.value)
+    const constant = constantOf(node, constants)
+    if (constant !== undefined) constants.set(node.outputs[0]!, constant)
     for (const name of node.outputs) producers.set(name, node)
     for (const name of reads.get(node)!) {
       const readers = consumers.get(name)
@@ -40,6 +41,20 @@ export function usesOf(graph: Graph): Uses {
     readsOf: (node) => reads.get(node) ?? [...namesRead(node)],
   }
 }
+
+function constantOf({ op, domain, attributes, inputs }: Node, constants: ReadonlyMap<string, Tensor>): Tensor | undefined {
+  if (domain !== '') return undefined
+  if (op === 'Constant') {
+    const value = attributes.get('value')
+    return value?.kind === 'tensor' ? value.value : undefined
+  }
+  const to = attributes.get('to')
+  const tensor = op === 'Cast' && to?.kind === 'int' && to.value === FLOAT ? constants.get(inputs[0]!) : undefined
+  return tensor?.type === 'float16' || tensor?.type === 'bfloat16' ? widenedTensor(tensor) : undefined
+}
+
+/** TensorProto.DataType */
+const FLOAT = 1n
 
 /** Names of a nested graph's own values are among them too, which may hide ones from outside: reading more than needed is harmless. */
 export function namesRead(node: Node, names = new Set<string>()): Set<string> {

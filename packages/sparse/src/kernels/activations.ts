@@ -1,5 +1,5 @@
+import { type Code, type Definition, define, f32x4, i32, i32x4, type Local, loopWhile, plus, v128, type Writer } from '@pare/wasm'
 import { madd, type Variant } from './values.js'
-import { type Code, type Definition, define, f32x4, i32, i32x4, type Local, loopWhile, plus, v128, type Writer } from './wasm.js'
 
 /** Functions of one number that kernels apply to their sums. */
 export type Activation = 'relu' | 'sigmoid' | 'tanh' | 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu'

@@ -1,12 +1,12 @@
+import { copy, type Definition, define, f32x4, type Local, moduleOf, zero } from '@pare/wasm'
 import { ACTIVATIONS, activationKernel } from './activations.js'
 import { panelKernel } from './panel-kernel.js'
 import { normKernel, pairKernel } from './row-kernels.js'
 import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
 import type { Variant } from './values.js'
 import { slicedKernel, sumLanesKernel, tileVectorKernel } from './vector-kernels.js'
-import { copy, type Definition, define, f32x4, type Local, moduleOf, zero } from './wasm.js'
 
-/** A tile's size, and whether its values are halves. */
+/** A tile's size, and whether its values are halves where they meet one sample. */
 export interface TileKind {
   readonly rows: number
   readonly columns: number
@@ -44,8 +44,7 @@ export function vectorKindOf({ rows, columns }: { rows: number; columns: number 
   return rows === 1 && columns % 4 === 0 ? 'wide' : undefined
 }
 
-export const panelName = ({ rows, columns, half }: TileKind, vectors: number) =>
-  `panel ${rows}×${columns}${half ? ' half' : ''} ${vectors}`
+export const panelName = ({ rows, columns }: TileKind, vectors: number) => `panel ${rows}×${columns} ${vectors}`
 export const vectorName = ({ rows, columns, half }: TileKind) => `vector ${rows}×${columns}${half ? ' half' : ''}`
 
 export function kernelSet(
@@ -67,8 +66,9 @@ export function kernelSet(
       unpackColumnsKernel(`unpackColumns ${vectors}`, vectors),
       fillKernel(`fill ${vectors}`, vectors),
     ]),
-    ...ACTIVATIONS.map((activation) => activationKernel(activation, { relaxed, half: false })),
-    ...kinds.flatMap((kind) => kernelsOf(kind, relaxed)),
+    ...ACTIVATIONS.map((activation) => activationKernel(activation, { relaxed })),
+    ...distinct(kinds, (kind) => panelName(kind, 0)).flatMap((kind) => panelKernels(kind, { relaxed })),
+    ...distinct(kinds, vectorName).flatMap((kind) => vectorKernels(kind, { relaxed })),
   ]
   return {
     bytes: moduleOf(functions, memory),
@@ -76,18 +76,24 @@ export function kernelSet(
   }
 }
 
-function kernelsOf(kind: TileKind, relaxed: boolean): Definition[] {
-  const variant: Variant = { relaxed, half: kind.half }
-  const panels = WIDTHS.filter((vectors) => vectors <= widestPanel(kind, relaxed)).map((vectors) =>
+const distinct = (kinds: readonly TileKind[], nameOf: (kind: TileKind) => string) => [
+  ...new Map(kinds.map((kind) => [nameOf(kind), kind])).values(),
+]
+
+function panelKernels(kind: TileKind, variant: Variant): Definition[] {
+  return WIDTHS.filter((vectors) => vectors <= widestPanel(kind, variant.relaxed)).map((vectors) =>
     panelKernel(panelName(kind, vectors), { ...kind, vectors }, variant),
   )
+}
+
+function vectorKernels(kind: TileKind, variant: Variant): Definition[] {
   switch (vectorKindOf(kind)) {
     case 'sliced':
-      return [...panels, slicedKernel(vectorName(kind), variant)]
+      return [slicedKernel(vectorName(kind), kind.half, variant)]
     case 'tall':
     case 'wide':
-      return [...panels, tileVectorKernel(vectorName(kind), kind, variant)]
+      return [tileVectorKernel(vectorName(kind), kind, variant)]
     case undefined:
-      return panels
+      return []
   }
 }

@@ -1,5 +1,5 @@
-import { madd, splats, type Variant, valueBytes } from './values.js'
-import { type Code, type Definition, define, i32, type Local, loopWhile, plus, repeat, v128, when } from './wasm.js'
+import { type Code, type Definition, define, i32, type Local, loopWhile, plus, repeat, v128, when } from '@pare/wasm'
+import { madd, splats, type Variant } from './values.js'
 
 /** What a kernel works on: tiles of `rows` outputs × `columns` inputs, `vectors` · 4 samples at a time. Single elements are tiles of 1 × 1. */
 export interface PanelShape {
@@ -22,7 +22,7 @@ export function panelKernel(name: string, { rows, columns, vectors }: PanelShape
     const sums = Array.from({ length: rows }, () => writer.locals('v128', vectors))
     const inputs = writer.locals('v128', rows > 1 ? vectors : 0)
     const width = 16 * vectors
-    const tileBytes = valueBytes(variant) * rows * columns
+    const tileBytes = 4 * rows * columns
     // Tiles of a stretch of code: enough for a vector of values.
     const unroll = variant.relaxed && rows * columns < 4 ? Math.ceil(4 / (rows * columns)) : 1
 

@@ -11,7 +11,7 @@ import {
   repeat,
   v128,
   type Writer,
-} from './wasm.js'
+} from '@pare/wasm'
 
 // What lies between products and works on rows of numbers.
 

@@ -13,7 +13,7 @@ import {
   v128,
   type Writer,
   when,
-} from './wasm.js'
+} from '@pare/wasm'
 
 /** Inputs, or rows, that are transposed before the next four samples are: what is written stays in the first-level cache meanwhile. */
 const STRETCH = 64

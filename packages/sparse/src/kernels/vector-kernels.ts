@@ -1,18 +1,19 @@
-import { loadFour, madd, type Variant, valueBytes } from './values.js'
-import { type Code, type Definition, define, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when } from './wasm.js'
+import { type Code, type Definition, define, f32, f32x4, i32, type Local, loopWhile, plus, repeat, v128, when } from '@pare/wasm'
+import { madd, type Variant, valuesOf } from './values.js'
 
 // Products for one sample: x is f32[inputs] as it stands.
 
 /**
  * y += x · Wᵀ, four rows at a time (`SlicedChunk` has the layout). `slices`: how many, at least 1. Indices are bytes.
  */
-export function slicedKernel(name: string, variant: Variant): Definition {
+export function slicedKernel(name: string, half: boolean, variant: Variant): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
     const [x, y, indices, values, slices] = writer.parameters as [Local, Local, Local, Local, Local]
     const [left, row] = writer.locals('i32', 2) as [Local, Local]
     const sums = writer.locals('v128', 2) as [Local, Local]
     const word = writer.local('v128')
-    const bytes = 4 * valueBytes(variant)
+    const stored = valuesOf(half, writer)
+    const bytes = 4 * stored.bytes
     const gather = (offset: number): Code =>
       [0, 1, 2, 3].reduce<Code>((vector, lane) => {
         const at = plus(x.get, i32.load16(indices.get, offset + 2 * lane))
@@ -20,26 +21,29 @@ export function slicedKernel(name: string, variant: Variant): Definition {
       }, [])
     const step = (i: number, sum: Local): Code => [
       word.set(gather(8 * i)),
-      sum.set(madd(variant, word.get, loadFour(variant, values.get, bytes * i), sum.get)),
+      sum.set(madd(variant, word.get, stored.four(values.get, bytes * i), sum.get)),
     ]
-    return repeat(
-      [
-        sums.map((sum) => sum.set(f32x4.const(0))),
-        left.set(i32.load16(indices.get, 8)),
-        row.set(indices.get),
-        indices.set(plus(indices.get, 10)),
-        repeat(
-          [step(0, sums[0]), step(1, sums[1]), indices.set(plus(indices.get, 16)), values.set(plus(values.get, 2 * bytes))],
-          left.tee(i32.sub(left.get, i32.const(1))),
-        ),
-        word.set(f32x4.add(sums[0].get, sums[1].get)),
-        [0, 1, 2, 3].map((lane) => {
-          const at = plus(y.get, i32.shl(i32.load16(row.get, 2 * lane), i32.const(2)))
-          return f32.store(at, f32.add(f32.load(at), f32x4.lane(word.get, lane)))
-        }),
-      ],
-      slices.tee(i32.sub(slices.get, i32.const(1))),
-    )
+    return [
+      stored.begin,
+      repeat(
+        [
+          sums.map((sum) => sum.set(f32x4.const(0))),
+          left.set(i32.load16(indices.get, 8)),
+          row.set(indices.get),
+          indices.set(plus(indices.get, 10)),
+          repeat(
+            [step(0, sums[0]), step(1, sums[1]), indices.set(plus(indices.get, 16)), values.set(plus(values.get, 2 * bytes))],
+            left.tee(i32.sub(left.get, i32.const(1))),
+          ),
+          word.set(f32x4.add(sums[0].get, sums[1].get)),
+          [0, 1, 2, 3].map((lane) => {
+            const at = plus(y.get, i32.shl(i32.load16(row.get, 2 * lane), i32.const(2)))
+            return f32.store(at, f32.add(f32.load(at), f32x4.lane(word.get, lane)))
+          }),
+        ],
+        slices.tee(i32.sub(slices.get, i32.const(1))),
+      ),
+    ]
   })
 }
 
@@ -49,7 +53,7 @@ export function slicedKernel(name: string, variant: Variant): Definition {
  */
 export function tileVectorKernel(
   name: string,
-  { rows, columns }: { readonly rows: number; readonly columns: number },
+  { rows, columns, half }: { readonly rows: number; readonly columns: number; readonly half: boolean },
   variant: Variant,
 ): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
@@ -60,7 +64,8 @@ export function tileVectorKernel(
     // Two sums for each vector, or a sum would wait for the one before it.
     const sums = [writer.locals('v128', tall ? vectors : 1), writer.locals('v128', tall ? vectors : 1)] as const
     const input = writer.local('v128')
-    const bytes = valueBytes(variant) * rows * columns
+    const stored = valuesOf(half, writer)
+    const bytes = stored.bytes * rows * columns
     const bandBytes = tall ? 4 * rows : 16
     const tile = (i: number): Code => {
       const source = plus(x.get, i32.shl(i32.load16(indices.get, 2 * i), i32.const(2)))
@@ -69,7 +74,7 @@ export function tileVectorKernel(
         Array.from({ length: vectors }, (_, v) => {
           const sum = sums[i % 2]![tall ? v : 0]!
           const factor = tall ? input.get : v128.load(at.get, 16 * v)
-          return sum.set(madd(variant, loadFour(variant, values.get, i * bytes + 4 * v * valueBytes(variant)), factor, sum.get))
+          return sum.set(madd(variant, stored.four(values.get, i * bytes + 4 * v * stored.bytes), factor, sum.get))
         }),
       ]
     }
@@ -84,21 +89,24 @@ export function tileVectorKernel(
       when(i32.and(count.get, i32.const(1)), [tile(0), advance(1)]),
       sums[0].map((sum, v) => v128.store(band.get, f32x4.add(sum.get, sums[1][v]!.get), 16 * v)),
     ]
-    return repeat(
-      [
-        classes.set(i32.load(headers.get)),
-        headers.set(plus(headers.get, 4)),
-        loopWhile(classes.get, [
-          count.set(i32.load16(headers.get)),
-          bands.set(i32.load16(headers.get, 2)),
+    return [
+      stored.begin,
+      repeat(
+        [
+          classes.set(i32.load(headers.get)),
           headers.set(plus(headers.get, 4)),
-          repeat(oneBand, bands.tee(i32.sub(bands.get, i32.const(1)))),
-          classes.set(i32.sub(classes.get, i32.const(1))),
-        ]),
-        x.set(plus(x.get, step.get)),
-      ],
-      blocks.tee(i32.sub(blocks.get, i32.const(1))),
-    )
+          loopWhile(classes.get, [
+            count.set(i32.load16(headers.get)),
+            bands.set(i32.load16(headers.get, 2)),
+            headers.set(plus(headers.get, 4)),
+            repeat(oneBand, bands.tee(i32.sub(bands.get, i32.const(1)))),
+            classes.set(i32.sub(classes.get, i32.const(1))),
+          ]),
+          x.set(plus(x.get, step.get)),
+        ],
+        blocks.tee(i32.sub(blocks.get, i32.const(1))),
+      ),
+    ]
   })
 }
 

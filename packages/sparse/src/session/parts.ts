@@ -6,6 +6,7 @@ import type { Between } from '../graph/between.js'
 import type { Site } from '../graph/sites.js'
 import type { Uses } from '../graph/uses.js'
 import type { Buffers } from './buffers.js'
+import type { CreateSession } from './ort-sessions.js'
 
 export type Feeds = Readonly<Record<string, Ort.Tensor>>
 export type Results = Record<string, Ort.Tensor>
@@ -22,5 +23,5 @@ export interface Parts {
   readonly candidates: () => Promise<readonly Between[]>
   /** Types and shapes of values between parts, as far as they are tensors. */
   readonly infoOf: (names: readonly string[]) => Promise<(name: string) => ValueInfo | undefined>
-  readonly createSession: (bytes: Uint8Array) => Promise<Ort.InferenceSession>
+  readonly createSession: CreateSession
 }

@@ -32,3 +32,6 @@ export interface LayerPlan {
   readonly sparseUs: number
   readonly chosen: 'sparse' | 'dense'
 }
+
+export const NOTHING = { shapes: 'all', sparse: [], layers: [] } as const
+export const ASKED = 'it was asked for.'

@@ -1,4 +1,4 @@
-import { editGraph, editModel, makeTensor, modelBytes, parseText } from '@pare/onnx'
+import { editGraph, editModel, makeTensor, parseText } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
 import type { Site } from '../graph/sites.js'
 import type { Activation } from '../kernels/activations.js'
@@ -44,13 +44,14 @@ export async function makePlan({ parts, sites, dense, splitFor }: Planning, feed
   const best = tried.reduce((a, b) => (b.both.ratio > a.both.ratio ? b : a))
   const measured = { denseMs: best.both.first, sparseMs: best.both.second, segments: best.segments }
   if (!pays(best.both)) {
-    const reason = `handing over between the run times costs more than the products gain: ${best.both.ratio.toFixed(2)}× as fast as dense at best.`
+    const problem = best.both.ratio > 1 ? 'leaves too little of what the products gain' : 'costs more than the products gain'
+    const reason = `handing over between the run times ${problem}: at best ${timesOf(best.both)}`
     return { ...none, ...measured, reason }
   }
   const sparse = best.chosen.map(({ id }) => id)
   return {
     kind: 'sparse',
-    reason: `${best.both.ratio.toFixed(2)}× as fast as dense.`,
+    reason: timesOf(best.both),
     shapes,
     sparse,
     layers: layers.map((layer) => ({ ...layer, chosen: sparse.includes(layer.id) ? 'sparse' : 'dense' })),
@@ -69,6 +70,9 @@ export async function makePlan({ parts, sites, dense, splitFor }: Planning, feed
     return { chosen, both, segments: candidate.segments }
   }
 }
+
+const timesOf = ({ ratio, wins }: Both) =>
+  `${ratio.toFixed(2)}× as fast as dense, and faster in ${Math.round(100 * wins)} % of the runs.`
 
 export const formatOf = ({ matrix }: Site) => (matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`)
 
@@ -116,7 +120,7 @@ async function denseProduct(
   )
   const values = new Float32Array(inputs * out).map((_, i) => ((i * 7919) % 1013) / 1013 - 0.5)
   const weight = makeTensor({ name: 'w', type: 'float32', shape: [inputs, out], values })
-  return createSession(await modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) })))
+  return createSession(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) }))
 }
 
 const ACTIVATION_NODES: Readonly<Record<Activation, string>> = {

@@ -4,54 +4,8 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
-import type { Feeds } from './parts.js'
-import { models, pruned, prunedBytes } from './pruned.test.support.js'
+import { difference, FEEDS, float, ids, models, pruned, prunedBytes } from './pruned.test.support.js'
 import { SparseSession } from './sparse-session.js'
-
-const float = (dims: readonly number[], scale = 1) =>
-  new ort.Tensor(
-    'float32',
-    Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => scale * Math.sin(i * 1.37)),
-    dims,
-  )
-const ids = (dims: readonly number[], most: number) =>
-  new ort.Tensor(
-    'int64',
-    BigInt64Array.from({ length: dims[0]! * dims[1]! }, (_, i) => BigInt((i * 7919) % most)),
-    dims,
-  )
-const ones = (dims: readonly number[]) => new ort.Tensor('int64', new BigInt64Array(dims[0]! * dims[1]!).fill(1n), dims)
-
-const FEEDS: Record<string, readonly Feeds[]> = {
-  'lm-llama': [{ input_ids: ids([2, 17], 2048) }, { input_ids: ids([1, 1], 2048) }],
-  'kjv-bert': [{ input_ids: ids([3, 20], 1000), attention_mask: ones([3, 20]) }],
-  'mlp-digits': [{ input: float([5, 64], 8) }, { input: float([1, 64], 8) }],
-  'mnist-mobilenet-folded': [{ input: float([2, 1, 28, 28]) }],
-  'mnist-mobilenet-bn': [{ input: float([1, 1, 28, 28]) }],
-  'mnist-resnet20-folded': [{ input: float([3, 1, 28, 28]) }],
-  'untrained/vit': [{ x: float([1, 3, 64, 64]) }],
-  'untrained/densenet': [{ x: float([2, 3, 64, 64]) }],
-}
-
-/** Largest difference, relative to the largest absolute value of the dense result. */
-async function difference(bytes: Uint8Array, all: readonly Feeds[]): Promise<number> {
-  await using session = await SparseSession.create(bytes, { ort, plan: 'sparse', fewestElements: 0, threads: 2 })
-  expect(session.plan.kind).toBe('sparse')
-  const dense = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 })
-  let worst = 0
-  for (const feeds of all) {
-    const [expected, results] = [await dense.run(feeds), await session.run(feeds)]
-    expect(Object.keys(results)).toEqual(dense.outputNames)
-    for (const [name, tensor] of Object.entries(expected)) {
-      expect(results[name]!.dims).toEqual(tensor.dims)
-      const [values, others] = [tensor.data, results[name]!.data] as [Float32Array, Float32Array]
-      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-      for (let i = 0; i < values.length; i++) worst = Math.max(worst, Math.abs(values[i]! - others[i]!) / largest)
-    }
-  }
-  await dense.release()
-  return worst
-}
 
 describe('a sparse session', () => {
   it.each(Object.keys(FEEDS))('of %s gives what the dense model gives, at 50, 90 and 98 %%', async (name) => {

@@ -1,4 +1,4 @@
-import { modelBytes, type ValueInfo } from '@pare/onnx'
+import type { ValueInfo } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
 import { betweenOurs } from '../graph/between.js'
 import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type Step, stepsOf } from '../graph/segments.js'
@@ -37,7 +37,7 @@ export async function openSplit(parts: Parts, sites: readonly Site[]): Promise<S
   try {
     for (const step of steps) {
       if (step.kind !== 'dense') runnables.push({ step, run: prepare(parts, step, (site, samples) => onProduct(site, samples)) })
-      else runnables.push({ step, session: await createSession(await modelBytes(modelOfStep(model, step, info))) })
+      else runnables.push({ step, session: await createSession(modelOfStep(model, step, info)) })
     }
   } catch (error) {
     await release()

@@ -1,7 +1,7 @@
-import { editGraph, editModel, elementCount, type Model, makeValueInfo, modelBytes, type ValueInfo } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import { editGraph, editModel, elementCount, type Model, makeValueInfo, type ValueInfo } from '@pare/onnx'
+import type { CreateSession } from './ort-sessions.js'
 
-/** Constants with more elements become inputs while types are asked for: ONNX Runtime need not load them. */
+/** Floats with more elements become inputs while types are asked for: ONNX Runtime need not load them. (Its binding to Node knows no bfloat16.) */
 const FEW = 4096
 
 /**
@@ -9,7 +9,7 @@ const FEW = 4096
  * Undefined for what is no tensor.
  */
 export async function inferValues(
-  ort: typeof Ort,
+  createSession: CreateSession,
   model: Model,
   names: readonly string[],
 ): Promise<(name: string) => ValueInfo | undefined> {
@@ -17,7 +17,7 @@ export async function inferValues(
   const known = new Map([...graph.inputs, ...graph.outputs].map((info) => [info.name, info]))
   const unknown = names.filter((name) => !known.has(name))
   if (unknown.length > 0) {
-    const large = graph.initializers.filter(({ type, shape }) => type === 'float32' && elementCount(shape) > FEW)
+    const large = graph.initializers.filter(({ type, shape }) => /^float(16|32)$/.test(type) && elementCount(shape) > FEW)
     const asked = editModel(model, {
       graph: editGraph(graph, {
         inputs: [...graph.inputs, ...large.map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))],
@@ -25,12 +25,7 @@ export async function inferValues(
         outputs: unknown.map((name) => makeValueInfo({ name })),
       }),
     })
-    const session = await ort.InferenceSession.create(await modelBytes(asked), {
-      graphOptimizationLevel: 'disabled',
-      executionProviders: ['cpu'],
-      intraOpNumThreads: 1,
-      logSeverityLevel: 3,
-    })
+    const session = await createSession(asked, { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1 })
     for (const meta of session.outputMetadata) {
       if (!meta.isTensor) continue
       const shape = meta.shape.map((size) => (size === '' || (typeof size === 'number' && size < 0) ? undefined : size))

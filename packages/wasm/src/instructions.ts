@@ -1,65 +1,6 @@
-// Just enough of WebAssembly's binary format to write kernels as nested expressions: each instruction takes its operands' code and gives its own.
+import { type Code, signed, unsigned } from './encoding.js'
 
-export type Code = readonly (number | Code)[]
-export type Type = keyof typeof TYPES
-const TYPES = { i32: 0x7f, i64: 0x7e, f32: 0x7d, v128: 0x7b } as const
-
-/** A local variable or parameter of a function being written. */
-export interface Local {
-  readonly get: Code
-  set(value: Code): Code
-  tee(value: Code): Code
-}
-
-export interface Writer {
-  readonly parameters: readonly Local[]
-  local(type: Type): Local
-  locals(type: Type, count: number): Local[]
-}
-
-export interface Definition {
-  readonly name: string
-  readonly parameters: readonly Type[]
-  readonly locals: readonly Type[]
-  readonly body: Code
-}
-
-/** A function that returns nothing. `write` gets a handle of each parameter, in order. */
-export function define(name: string, parameters: readonly Type[], write: (writer: Writer) => Code): Definition {
-  const locals: Type[] = []
-  const local = (type: Type) => handle(parameters.length + locals.push(type) - 1)
-  const body = write({
-    parameters: parameters.map((_, i) => handle(i)),
-    local,
-    locals: (type, count) => Array.from({ length: count }, () => local(type)),
-  })
-  return { name, parameters, locals, body }
-}
-
-function handle(index: number): Local {
-  return {
-    get: [0x20, unsigned(index)],
-    set: (value) => [value, 0x21, unsigned(index)],
-    tee: (value) => [value, 0x22, unsigned(index)],
-  }
-}
-
-/** A module that imports `env.memory` and exports these functions. */
-export function moduleOf(functions: readonly Definition[], memory: 'plain' | 'shared'): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ parameters }) => [0x60, list(parameters.map((type) => [TYPES[type]])), 0])
-  const limits = memory === 'shared' ? [0x03, 1, unsigned(65536)] : [0x00, 1]
-  const imported = [text('env'), text('memory'), 0x02, limits]
-  const exported = functions.map(({ name }, i) => [text(name), 0x00, unsigned(i)])
-  const bodies = functions.map(({ locals, body }) => sized([list(locals.map((type) => [1, TYPES[type]])), body, 0x0b]))
-  const sections: [number, Code][] = [
-    [1, list(types)],
-    [2, list([imported])],
-    [3, list(functions.map((_, i) => unsigned(i)))],
-    [7, list(exported)],
-    [10, list(bodies)],
-  ]
-  return Uint8Array.from(flat([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, sections.map(([id, content]) => [id, sized(content)])]))
-}
+// Just enough of WebAssembly to write kernels as nested expressions: each instruction takes its operands' code and gives its own.
 
 const simple =
   (opcode: number) =>
@@ -79,7 +20,6 @@ export const i32 = {
   load: from([0x28], 2),
   load8: from([0x2d], 0),
   load16: from([0x2f], 1),
-  load16Signed: from([0x2e], 1),
   store: to([0x36], 2),
   eq: simple(0x46),
   lt: simple(0x49),
@@ -153,7 +93,6 @@ export const v128 = {
 
 export const i32x4 = {
   const: (value: number): Code => [0xfd, 0x0c, four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])],
-  splat: simd(0x11),
   shl: (vector: Code, bits: number): Code => [vector, i32.const(bits), 0xfd, unsigned(0xab)],
   add: simd(0xae),
   sub: simd(0xb1),
@@ -195,6 +134,15 @@ export const f32x4 = {
   relaxedMadd: simd(0x105),
 } as const
 
+export const f64x2 = {
+  /** Of the two lower lanes of four f32. */
+  promoteLow: simd(0x5f),
+  /** Of the two upper lanes. */
+  promoteHigh: (four: Code): Code => f64x2.promoteLow(f32x4.shuffle(four, four, [2, 3, 0, 0])),
+  add: simd(0xf0),
+  mul: simd(0xf2),
+} as const
+
 /** Bytes from one address to another. */
 export const copy = (to: Code, from: Code, bytes: Code): Code => [to, from, bytes, 0xfc, 0x0a, 0, 0]
 /** Bytes from an address on = 0. */
@@ -208,32 +156,3 @@ export const either = (condition: Code, then: Code, otherwise: Code): Code => [c
 export const loopWhile = (condition: Code, body: Code): Code => when(condition, repeat(body, condition))
 
 const four = (bytes: readonly number[]): Code => [bytes, bytes, bytes, bytes]
-const sized = (content: Code): Code => {
-  const bytes = flat(content)
-  return [unsigned(bytes.length), bytes]
-}
-const list = (items: readonly Code[]): Code => [unsigned(items.length), items]
-const text = (string: string): Code => sized([...new TextEncoder().encode(string)])
-
-function flat(code: Code, bytes: number[] = []): number[] {
-  for (const item of code) typeof item === 'number' ? bytes.push(item) : flat(item, bytes)
-  return bytes
-}
-
-/** LEB128. */
-function unsigned(value: number): Code {
-  const bytes: number[] = []
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest]
-    bytes.push((rest % 128) | 128)
-  }
-}
-
-function signed(value: number): Code {
-  const bytes: number[] = []
-  for (let rest = value | 0; ; rest >>= 7) {
-    const byte = rest & 127
-    if ((rest === 0 && (byte & 64) === 0) || (rest === -1 && (byte & 64) !== 0)) return [...bytes, byte]
-    bytes.push(byte | 128)
-  }
-}

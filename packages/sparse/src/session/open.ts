@@ -1,0 +1,133 @@
+import { availableParallelism } from 'node:os'
+import { type Model, makePayload, openModel, readModel, sha256 } from '@pare/onnx'
+import type * as Ort from 'onnxruntime-node'
+import { type Engine, openEngine } from '../engine/engine.js'
+import { kindOf, type Product } from '../engine/product.js'
+import { type Between, couldBeOurs, mayBeBetween } from '../graph/between.js'
+import type { Site } from '../graph/sites.js'
+import { usesOf } from '../graph/uses.js'
+import { buffersIn } from './buffers.js'
+import { type Cache, openCache } from './cache.js'
+import type { SparseSessionOptions } from './options.js'
+import { type CreateSession, createDense, loadOrt, sessionSettings, sessionsOf } from './ort-sessions.js'
+import type { Parts } from './parts.js'
+import { ASKED, NOTHING, type Plan } from './plan.js'
+import { findSites } from './sites-of-model.js'
+import { inferValues } from './values-between.js'
+
+/** What a session consists of. */
+export interface SessionParts {
+  readonly dense: Ort.InferenceSession
+  readonly sites: readonly Site[]
+  /** Inputs that have a value if none is given: with one given, the model runs dense. */
+  readonly defaults: ReadonlySet<string>
+  readonly close: () => Promise<void>
+  /** Set where there is nothing to measure. */
+  readonly fixed?: Plan
+  readonly parts?: Parts
+  readonly cache?: Cache
+}
+
+/** Throws PareError for what is no model, and leaves nothing open then. */
+export async function openSession(source: string | Uint8Array, options: SparseSessionOptions): Promise<SessionParts> {
+  const closers: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const each of closers.splice(0).reverse()) await each()
+  }
+  try {
+    return { ...(await openParts(source, options, closers)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openParts(
+  source: string | Uint8Array,
+  options: SparseSessionOptions,
+  closers: (() => Promise<unknown>)[],
+): Promise<Omit<SessionParts, 'close'>> {
+  const { threads = availableParallelism(), plan = 'measured' } = options
+  const ort = options.ort ?? (await loadOrt())
+  const whole = await readWhole(source, options, closers)
+  const settings = sessionSettings(threads, options.session)
+  const dense = await createDense(ort, source, settings)
+  closers.push(async () => dense.release())
+  const createSession = sessionsOf(ort, source, settings)
+  const { model, defaults, sites, without } = await findSites(whole, options, createSession)
+  if (sites.length === 0) return { dense, sites, defaults, fixed: { ...NOTHING, kind: 'dense', reason: without } }
+
+  const engine = await openEngine({ kinds: sites.map(({ matrix }) => kindOf(matrix)), threads })
+  closers.push(async () => engine[Symbol.asyncDispose]())
+  const parts: Parts = {
+    ort,
+    model,
+    uses: usesOf(model.graph),
+    candidates: candidatesIn(model, createSession),
+    engine,
+    buffers: buffersIn(engine.memory),
+    productOf: productsIn(engine),
+    infoOf: (names) => inferValues(createSession, model, names),
+    createSession,
+  }
+  const found = { dense, sites, defaults, parts }
+  if (plan === 'sparse')
+    return { ...found, fixed: { ...NOTHING, kind: 'sparse', reason: ASKED, sparse: sites.map(({ id }) => id) } }
+  if (options.cache === undefined) return found
+  return { ...found, cache: await openCache(options.cache, await keyOf(source, { ort, threads, options })) }
+}
+
+async function readWhole(
+  source: string | Uint8Array,
+  { trusted = false }: SparseSessionOptions,
+  closers: (() => Promise<unknown>)[],
+): Promise<Model> {
+  if (typeof source !== 'string') return readModel(source)
+  const file = await openModel(source, { allowHardLinks: trusted })
+  closers.push(() => file[Symbol.asyncDispose]())
+  return file.model
+}
+
+/** Found when first asked for, and once. */
+function candidatesIn(model: Model, createSession: CreateSession): () => Promise<readonly Between[]> {
+  let found: Promise<readonly Between[]> | undefined
+  return () => {
+    found ??= find()
+    return found
+  }
+
+  async function find(): Promise<readonly Between[]> {
+    const { nodes } = model.graph
+    const uses = usesOf(model.graph)
+    const names = nodes
+      .filter(mayBeBetween)
+      .flatMap(({ inputs }) => inputs.filter((name) => name !== '' && !uses.constants.has(name)))
+    return couldBeOurs(nodes, { uses, infoOf: await inferValues(createSession, model, [...new Set(names)]) })
+  }
+}
+
+/** Each weight is loaded once for each bias and activation that follow it. */
+function productsIn(engine: Engine): (site: Site) => Product {
+  const products = new Map<string, Product>()
+  return (site) => {
+    const known = products.get(site.id)
+    if (known !== undefined) return known
+    const { matrix, bias, activation } = site
+    const product = engine.load(matrix, { ...(bias && { bias }), ...(activation && { activation }) })
+    products.set(site.id, product)
+    return product
+  }
+}
+
+async function keyOf(
+  source: string | Uint8Array,
+  { ort, threads, options }: { ort: typeof Ort; threads: number; options: SparseSessionOptions },
+) {
+  const { leastSparsity, fewestElements, session } = options
+  return {
+    model: await sha256(typeof source === 'string' ? source : makePayload(source)),
+    threads,
+    onnxruntime: ort.env.versions.node ?? 'unknown',
+    settings: JSON.stringify({ leastSparsity, fewestElements, session }),
+  }
+}
