@@ -1,6 +1,3 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import * as ort from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
@@ -151,54 +148,3 @@ async function segmentsOf(bytes: Uint8Array): Promise<number | undefined> {
   await using session = await SparseSession.create(bytes, { ort, plan: 'sparse', fewestElements: 0 })
   return session.plan.segments
 }
-
-describe('the planner', () => {
-  it('stays dense where nothing pays, and says so', async () => {
-    const bytes = await prunedBytes(`${models}mlp-digits.onnx`, 0.5)
-    await using session = await SparseSession.create(bytes, { ort, fewestElements: 0, samples: [{ input: float([1, 64]) }] })
-    expect(session.plan.kind).toBe('dense')
-    expect(session.plan.layers.every(({ chosen }) => chosen === 'dense')).toBe(true)
-    expect(session.plan.reason).toMatch(/faster|costs/)
-  })
-
-  it('says why a model without sparse weights is dense', async () => {
-    await using session = await SparseSession.create(`${models}mlp-digits.onnx`, { ort })
-    expect(session.plan).toMatchObject({ kind: 'dense', reason: expect.stringContaining('50 % zeros') })
-    expect(Object.keys(await session.run({ input: float([1, 64]) }))).toEqual([...session.outputNames])
-  })
-
-  it('runs large sparse products sparse', async () => {
-    const source =
-      'g (float[N, 1024] x) => (float[N, 1024] y) <float[1024, 1024] w> { a = MatMul(x, w) r = Relu(a) y = MatMul(r, w) }'
-    const bytes = await modelBytes(await pruned(text(source, { w: some(1 << 20) }), 0.98))
-    const folder = await mkdtemp(join(tmpdir(), 'pare-sparse-'))
-    try {
-      const create = () => SparseSession.create(bytes, { ort, threads: 1, cache: folder, samples: [{ x: float([64, 1024]) }] })
-      await using session = await create()
-      expect(session.plan).toMatchObject({ kind: 'sparse', shapes: 'x 64×1024' })
-      expect(session.plan.sparseMs).toBeLessThan(session.plan.denseMs!)
-      const [file] = await readdir(folder)
-      expect(JSON.parse(await readFile(join(folder, file!), 'utf8'))).toEqual([session.plan])
-      await using again = await create()
-      expect(again.plan).toEqual(session.plan)
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  })
-
-  it('stays dense where the parts could not hand over what they make, and says so', async () => {
-    const source = `<ir_version: 8, opset_import: ["" : 17]> g (float[N, 32] x) => (float[N, 32] y) <float[32, 32] w>
-      { s = SequenceConstruct(x) a = MatMul(x, w) i = Shape(a) l = Size(i) two = Constant <value = int64 {2}> () k = Sub(l, two) e = SequenceAt(s, k) y = Add(e, a) }`
-    const bytes = await modelBytes(await pruned(text(source, { w: some(1024) }), 0.9))
-    await using session = await SparseSession.create(bytes, { ort, fewestElements: 0 })
-    expect((await session.run({ x: float([2, 32]) })).y!.dims).toEqual([2, 32])
-    expect(session.plan).toMatchObject({ kind: 'dense', reason: expect.stringContaining("'s' is no tensor") })
-  })
-
-  it('plans for each size of inputs', async () => {
-    const bytes = await prunedBytes(`${models}mlp-digits.onnx`, 0.9)
-    await using session = await SparseSession.create(bytes, { ort, fewestElements: 0 })
-    for (const n of [1, 2, 3, 4]) await session.run({ input: float([n, 64]) })
-    expect(session.plans.map(({ shapes }) => shapes)).toEqual(['input 1×64', 'input 2×64', 'input 4×64'])
-  })
-})
