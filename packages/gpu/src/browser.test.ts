@@ -11,6 +11,7 @@ const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 const IMPORTS = {
   '@pare/core/backends': '/core/dist/backends.js',
   '@pare/onnx/error': '/onnx/dist/error.js',
+  '@pare/wasm': '/wasm/dist/index.js',
 }
 const PAGE = `<!doctype html><script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>`
 // WebGPU is for pages that come over a safe way, and localhost is one.
