@@ -4,7 +4,7 @@ import { type Facts, factsOf } from './facts.js'
 
 /**
  * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do
- * so where weights are inputs, as they are in training, and is half as fast then. `size` is that of the machine: what ReorderInput makes of one channel. Below 8 nothing is
+ * so where weights are inputs, as they are in training, and is half as fast then. `size` is that of the machine: what ReorderInput makes of four channels. Below 8 nothing is
  * changed. Results differ by rounding.
  */
 export async function inBlocks(model: Model, size: number): Promise<Model> {

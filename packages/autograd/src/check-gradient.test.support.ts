@@ -27,7 +27,7 @@ export interface GradientCheck {
   /** What the float64 evaluator runs, where that is another model than the one differentiated: outputs of both must be the same. */
   readonly oracle?: Model
   /** As in GradientOptions. */
-  readonly blocks?: number
+  readonly channelBlock?: number
 }
 
 /**
@@ -35,10 +35,17 @@ export interface GradientCheck {
  * compares with central differences of the forward graph in float64. The square is a second use of each x. Returns how many elements were compared. Throws
  * where one is off by more than 2e-4 of itself and 2e-5 of the largest, and where outputs of the two differ.
  */
-export async function checkGradient({ model, inputs, wrt, elements = 12, oracle, blocks = 0 }: GradientCheck): Promise<number> {
+export async function checkGradient({
+  model,
+  inputs,
+  wrt,
+  elements = 12,
+  oracle,
+  channelBlock = 0,
+}: GradientCheck): Promise<number> {
   const given = typeof model === 'string' ? parseText(model) : model
   const loss = await withTestLoss(given, wrt)
-  const written = await gradient(loss, { of: 'test/loss', wrt, blocks })
+  const written = await gradient(loss, { of: 'test/loss', wrt, channelBlock })
   const run = await runtime(written.model)
   const evaluate = await evaluator(oracle === undefined ? loss : await withTestLoss(oracle, wrt))
   const runOriginal = oracle === undefined ? undefined : await runtime(given)

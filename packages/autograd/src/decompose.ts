@@ -68,7 +68,12 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
 }
 
 function siteOf(node: Node, emit: Emit, facts: Facts): Site {
-  return new Site(node, emit, facts, { gradients: [], wanted: [], outputOf: ({ outputs }, i) => outputs[i] ?? '', blocks: 0 })
+  return new Site(node, emit, facts, {
+    gradients: [],
+    wanted: [],
+    outputOf: ({ outputs }, i) => outputs[i] ?? '',
+    channelBlock: 0,
+  })
 }
 
 function decompositionOf({ domain, op }: Node): Decomposition | undefined {

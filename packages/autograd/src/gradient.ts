@@ -37,7 +37,7 @@ export interface GradientOptions {
    * Channels in a block of the layout in which ONNX Runtime computes convolutions on this machine: convolutions and the gradients of their weights are written in it, and no
    * other run time takes the model. Weights' gradients only where sizes are stated, that of the batch too. Default: 0, no such layout
    */
-  readonly blocks?: number
+  readonly channelBlock?: number
 }
 
 /** A model that computes a loss and its gradients. */
@@ -59,7 +59,7 @@ export interface Gradient {
  * Throws PareError where an operator on the way has no rule, naming the node.
  */
 export async function gradient(model: Model, options: GradientOptions): Promise<Gradient> {
-  const { blocks = 0 } = options
+  const { channelBlock = 0 } = options
   const prepared = await decompose(lift(withInputs(model, new Set(options.wrt))))
   const { model: forward, statistics } =
     options.mode === 'training' ? withBatchStatistics(prepared) : { model: prepared, statistics: [] }
@@ -79,7 +79,7 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
         flows: flow.flows,
         facts,
         inOrder: options.memory !== undefined,
-        blocks,
+        channelBlock,
       })
       const complete = {
         model: withOutputs(written.model, [
@@ -95,7 +95,7 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
         options.memory === undefined
           ? complete.model
           : await recompute(complete.model, { ...options.memory, ...written.backward })
-      return { ...complete, model: await inBlocks(bounded, blocks) }
+      return { ...complete, model: await inBlocks(bounded, channelBlock) }
     } catch (error) {
       if (options.noRule !== 'freeze' || !(error instanceof NoGradient)) throw error
       frozen = new Map([...frozen, ...behind(forward, wrt, error.node).map((name) => [name, error.message] as const)])
@@ -149,7 +149,7 @@ interface Writing {
   readonly facts: Facts
   /** Whether the gradient of a weight is computed before what lies behind its node, so that activations can go. */
   readonly inOrder: boolean
-  readonly blocks: number
+  readonly channelBlock: number
 }
 
 interface Written {
@@ -158,7 +158,7 @@ interface Written {
   readonly backward: Pick<RecomputeOptions, 'forward' | 'gradients'>
 }
 
-function write(model: Model, { of, wrt, flows, facts, inOrder, blocks }: Writing): Written {
+function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: Writing): Written {
   const { graph } = model
   const emit = new Emit(model, 'gradient')
   const arrived = new Map<string, string[]>([[of, [one(emit, facts, of)]]])
@@ -174,7 +174,7 @@ function write(model: Model, { of, wrt, flows, facts, inOrder, blocks }: Writing
     const gradients = node.outputs.map((name) => sumOf(emit, arrived, name))
     const wanted = node.inputs.map((name) => flows.has(name))
     if (!gradients.some((each) => each !== undefined)) continue
-    const site = new Site(node, emit, facts, { gradients, wanted, outputOf, blocks })
+    const site = new Site(node, emit, facts, { gradients, wanted, outputOf, channelBlock })
     if (capturedBy(node).some((name) => flows.has(name))) throw noGradient(node, site.refuse('it computes in a nested graph'))
     if (!wanted.includes(true)) continue
     const given = inOrder ? weightsFirst(emit, node, { given: gradientsOf(node, site), wrt }) : gradientsOf(node, site)

@@ -33,7 +33,7 @@ export interface GradientCase {
   /** Operators that the evaluator does not have: it evaluates what they are decomposed to, and ONNX Runtime's outputs of the operators themselves are compared with that. */
   readonly fused?: boolean
   /** As in GradientOptions. */
-  readonly blocks?: number
+  readonly channelBlock?: number
 }
 
 /** Several sizes are tried for what is dynamic, with the same graph of gradients. */
@@ -71,9 +71,9 @@ export async function checkCase(given: GradientCase, seed = 1): Promise<number> 
     Object.fromEntries(specs.map(([name, spec], i) => [name, valuesOf(spec, chosen, seed + 10 * i + k)])),
   )
   const wrt = specs.filter(([, { fixed }]) => fixed === undefined).map(([name]) => name)
-  const { blocks = 0 } = given
+  const { channelBlock = 0 } = given
   const model = parseText(textOf(given, specs, inputs[0]!))
-  return await checkGradient({ model, inputs, wrt, blocks, ...(given.fused && { oracle: await decompose(model) }) })
+  return await checkGradient({ model, inputs, wrt, channelBlock, ...(given.fused && { oracle: await decompose(model) }) })
 }
 
 function valuesOf({ shape, low = -2, high = 2, fixed }: InputSpec, sizes: Record<string, number>, seed: number): Array64 {

@@ -81,19 +81,19 @@ describe('convolutions', () => {
 // What ONNX Runtime's own layout makes of four channels on this machine: no more of them where it has none, and then nothing is written in it.
 const ARRANGED =
   '<ir_version: 9, opset_import: ["": 17, "com.microsoft.nchwc": 1]> g (float[1, 4, 1, 1] x) => (float[N, C, H, W] y) { y = com.microsoft.nchwc.ReorderInput(x) }'
-const blocks = await runtimeOutputs(parseText(ARRANGED), { x: filled([1, 4, 1, 1], () => 1) }).then(
+const channelBlock = await runtimeOutputs(parseText(ARRANGED), { x: filled([1, 4, 1, 1], () => 1) }).then(
   (outputs) => outputs.get('y')!.shape[1]!,
   () => 4,
 )
 
-describe.skipIf(blocks === 4)('convolutions in blocks of channels', () => {
+describe.skipIf(channelBlock === 4)('convolutions in blocks of channels', () => {
   testGradients(
     {
       Conv: (draw) => {
         const [samples, inside, outside] = [
-          pick(draw, 1, 3, blocks, blocks + 1),
-          pick(draw, 1, 3, blocks),
-          pick(draw, 1, 2) * blocks,
+          pick(draw, 1, 3, channelBlock, channelBlock + 1),
+          pick(draw, 1, 3, channelBlock),
+          pick(draw, 1, 2) * channelBlock,
         ]
         return {
           nodes: `y = Conv<${window(draw)}>(x, w, b)`,
@@ -102,36 +102,39 @@ describe.skipIf(blocks === 4)('convolutions in blocks of channels', () => {
             w: [outside, inside, ...pick(draw, [3, 2], [1, 3], [3, 3])],
             b: [outside],
           },
-          blocks,
+          channelBlock,
         }
       },
       'Conv that skips places of its input': (draw) => ({
         nodes: `y = Conv<strides = [${size(draw, 2, 3)}, 3]>(x, w)`,
-        inputs: { x: [2, 1, 7, 8], w: [blocks, 1, 2, 2] },
-        blocks,
+        inputs: { x: [2, 1, 7, 8], w: [channelBlock, 1, 2, 2] },
+        channelBlock,
       }),
       'Conv of each channel by itself': (draw) => {
-        const [samples, channels] = pick(draw, [1, blocks], [blocks, 3], [2, blocks / 2], [3, 5]) as [number, number]
+        const [samples, channels] = pick(draw, [1, channelBlock], [channelBlock, 3], [2, channelBlock / 2], [3, 5]) as [
+          number,
+          number,
+        ]
         return {
           nodes: `y = Conv<${window(draw)}, group = ${channels}>(x, w)`,
           inputs: { x: [samples, channels, 6, 5], w: [channels, 1, ...pick(draw, [3, 2], [3, 3])] },
-          blocks,
+          channelBlock,
         }
       },
       'Conv whose batch is open': () => ({
         nodes: 'y = Conv(x, w)',
-        inputs: { x: ['N', 2, 4, 4], w: [blocks, 2, 3, 3] },
-        blocks,
+        inputs: { x: ['N', 2, 4, 4], w: [channelBlock, 2, 3, 3] },
+        channelBlock,
       }),
     },
     { runs: 8 },
   )
   test('the gradient of weights is a convolution', async () => {
     const model =
-      parseText(`<ir_version: 9, opset_import: ["": 18]> m (float[2, 3, 5, 5] x, float[${blocks}, 3, 3, 3] w) => (float[1] l) {
+      parseText(`<ir_version: 9, opset_import: ["": 18]> m (float[2, 3, 5, 5] x, float[${channelBlock}, 3, 3, 3] w) => (float[1] l) {
       y = Conv<pads = [1, 1, 1, 1]>(x, w) l = ReduceSum<keepdims = 0>(y)
     }`)
-    const { graph } = (await gradient(model, { of: 'l', wrt: ['w'], blocks })).model
+    const { graph } = (await gradient(model, { of: 'l', wrt: ['w'], channelBlock })).model
     expect(graph.nodes.filter(({ op }) => op === 'Conv').map(({ domain }) => domain)).toEqual(['', 'com.microsoft.nchwc'])
   })
 })

@@ -84,7 +84,7 @@ function turnedAround(site: Site, w: string, { kernel, group }: Geometry): strin
 
 /** w̄[o, c, k] = Σ_n Σ_p ȳ[n, o, p] x[n, c, s p + d k − pad]: in one of three ways, whichever moves less. */
 function ofWeight(site: Site, geometry: Geometry): string {
-  const inBlocks = ofWeightInBlocks(site, geometry, site.blocks)
+  const inBlocks = ofWeightInBlocks(site, geometry, site.channelBlock)
   if (inBlocks !== undefined) return inBlocks
   const positions = site.dims(site.output(0)).slice(2).map(Number)
   const few = geometry.group === 1 && positions.reduce((a, b) => a * b, 1) <= FEW

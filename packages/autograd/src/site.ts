@@ -26,19 +26,24 @@ export class Site {
       /** Gives an output a name that the node left out. */
       readonly outputOf: (node: Node, output: number) => string
       /** Channels in a block of the machine's layout for convolutions, 0 where none is asked for. */
-      readonly blocks: number
+      readonly channelBlock: number
     },
   ) {}
 
   /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
   of(node: Node, { gradient, wanted, shapes }: StandIn): Site {
-    const { facts, blocks } = this
+    const { facts, channelBlock } = this
     const like: Facts = {
       dims: (value) => facts.dims(shapes.get(value) ?? value),
       constant: (value) => facts.constant(value),
       type: (value) => facts.type(shapes.get(value) ?? value),
     }
-    return new Site(node, this.emit, like, { gradients: [gradient], wanted, outputOf: ({ outputs }, i) => outputs[i]!, blocks })
+    return new Site(node, this.emit, like, {
+      gradients: [gradient],
+      wanted,
+      outputOf: ({ outputs }, i) => outputs[i]!,
+      channelBlock,
+    })
   }
 
   /** '' where it is left out. */
@@ -55,8 +60,8 @@ export class Site {
     return this.context.outputOf(this.node, i)
   }
 
-  get blocks(): number {
-    return this.context.blocks
+  get channelBlock(): number {
+    return this.context.channelBlock
   }
 
   /** Of an output; undefined where the loss does not depend on it. */

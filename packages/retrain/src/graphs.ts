@@ -30,16 +30,16 @@ export interface GraphRequest {
   /** Samples in each batch that is trained on. */
   readonly batch: number
   /** Channels in a block of this machine's layout for convolutions, 0 where it has none. */
-  readonly blocks: number
+  readonly channelBlock: number
 }
 
 export type BuildGraphs = (model: Model, request: GraphRequest) => Promise<Graphs>
 
 export const buildGraphs: BuildGraphs = async (model, request) => {
-  const { losses, output, weights, batchStatistics, memory, batch, blocks } = request
+  const { losses, output, weights, batchStatistics, memory, batch, channelBlock } = request
   const { model: judged, loss, parts } = withLoss(model, losses)
   const { gradients, statistics, frozen, ...written } = await gradient(ofSamples(judged, batch), {
-    ...{ of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze', blocks },
+    ...{ of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze', channelBlock },
     ...(memory && { memory }),
   })
   const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
@@ -50,7 +50,7 @@ export const buildGraphs: BuildGraphs = async (model, request) => {
     ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
   ]
   return {
-    ...{ training: withOnly(written.model, outputs), judging: await inBlocks(judging, blocks) },
+    ...{ training: withOnly(written.model, outputs), judging: await inBlocks(judging, channelBlock) },
     ...{ loss, parts, gradients, statistics, frozen },
   }
 }

@@ -48,11 +48,11 @@ export interface Prepared extends Separated {
 export interface GraphSettings {
   readonly build: BuildGraphs
   /** Channels in a block of this machine's layout for convolutions, 0 where it has none. */
-  readonly blocks: number
+  readonly channelBlock: number
 }
 
 /** Reads model and data, chooses the loss and what is trained, and makes the graphs. */
-export async function prepare(whole: Model, request: RunRequest, { build, blocks }: GraphSettings): Promise<Prepared> {
+export async function prepare(whole: Model, request: RunRequest, { build, channelBlock }: GraphSettings): Promise<Prepared> {
   const { loss: said, distill, block, movement, accumulate = 1 } = request
   const { model, added } = separateVectors(whole)
   const data = await openTrainingData(model, request)
@@ -67,7 +67,7 @@ export async function prepare(whole: Model, request: RunRequest, { build, blocks
   const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesOf(data, chosen, batch) } }
   const graphs = await build(model, {
     ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
-    ...{ batchStatistics: request.statistics !== 'keep', batch, blocks, ...memory },
+    ...{ batchStatistics: request.statistics !== 'keep', batch, channelBlock, ...memory },
   })
   const areas = areasOf(optimizerOf(request), { accumulates: accumulate > 1, movement: movement !== undefined })
   const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })

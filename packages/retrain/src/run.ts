@@ -59,8 +59,8 @@ export interface Talking {
 export async function runTraining(runtime: Runtime, request: RunRequest, talking: Talking): Promise<RunReply> {
   const { folder, movement: wanted } = request
   await using file = await openModel(request.model, { allowHardLinks: request.trusted ?? false })
-  const blocks = hasConvolution(file.model) ? await blockSize(runtime, folder) : 0
-  const prepared = await prepare(file.model, request, { build: talking.build ?? buildGraphs, blocks })
+  const channelBlock = hasConvolution(file.model) ? await blockSize(runtime, folder) : 0
+  const prepared = await prepare(file.model, request, { build: talking.build ?? buildGraphs, channelBlock })
   const { model, data, chosen, graphs, weights, recipe } = prepared
   const { arena, statistics } = weights
   const before = weights.zeros()
