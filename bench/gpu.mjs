@@ -278,7 +278,7 @@ function manyWeights() {
   return weights
 }
 
-/** Both passes of a selection, through the backends, as core runs them: weights are uploaded each time. */
+/** Both passes of a selection without a sample, through the backends: weights are uploaded each time. */
 async function selection() {
   const weights = manyWeights()
   const given = { bytes: 2 * weights.byteLength }
