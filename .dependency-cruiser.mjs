@@ -6,6 +6,7 @@ const TESTS = '\\.test(\\.support)?\\.ts$'
 const allowed = {
   wasm: [],
   onnx: [],
+  onnxruntime: ['onnx'],
   core: ['wasm', 'onnx'],
   'criterion-[^/]+': ['core'],
   'structure-[^/]+': ['core'],
@@ -13,13 +14,14 @@ const allowed = {
   gate: [],
   autograd: ['onnx'],
   retrain: ['wasm', 'onnx', 'autograd', 'evaluate'],
-  sparse: ['wasm', 'onnx'],
+  sparse: ['wasm', 'onnx', 'onnxruntime'],
   gpu: ['core', 'sparse'],
-  evaluate: ['onnx', 'gate', 'sparse'],
+  evaluate: ['onnx', 'onnxruntime', 'gate', 'sparse'],
   report: ['gate'],
-  testing: ['core', 'onnx'],
+  testing: ['core', 'onnx', 'onnxruntime'],
   cli: [
     'onnx',
+    'onnxruntime',
     'core',
     'criterion-[^/]+',
     'structure-[^/]+',
@@ -32,7 +34,7 @@ const allowed = {
     'sparse',
     'gpu',
   ],
-  action: ['cli', 'report'],
+  action: ['cli', 'report', 'onnxruntime'],
 }
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -1,75 +1,34 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, mkdirSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { downloadTool } from '@actions/tool-cache'
-import { x as extract } from 'tar'
+import type { FetchTarball } from '@pare/onnxruntime'
 import { Failure, messageOf } from './failure.js'
-import type { PinnedPackage } from './pinned.js'
 
 /** The public registry. Another one is named by npm's own variable, `npm_config_registry`; the integrity check is the same. */
 const PUBLIC_REGISTRY = 'https://registry.npmjs.org'
 
-export interface Download {
-  /** Base URL of an npm registry. */
-  readonly registry: string
-  /** Folder for the tarball while it is checked; it exists. */
-  readonly temporary: string
-  readonly signal: AbortSignal
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Fetches tarballs over the runner's network: a runner need not have npm. Throws an infrastructure Failure. */
+export function downloadFrom({ env, signal }: { readonly env: Env; readonly signal: AbortSignal }): FetchTarball {
+  return async ({ name, version }, folder) => {
+    const url = `${registryOf(env)}/${name}/-/${name}-${version}.tgz`
+    const file = join(folder, `${randomUUID()}.tgz`)
+    try {
+      await unlessAborted(downloadTool(url, file), signal)
+      return file
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new Failure('infrastructure', `action: ${url} could not be downloaded: ${messageOf(error)}`, {
+        hint: "check the runner's network and proxy, set npm_config_registry to a mirror, or give the input 'onnxruntime-path' a folder with onnxruntime-node",
+        cause: error,
+      })
+    }
+  }
 }
 
-export function registryOf(env: Readonly<Record<string, string | undefined>>): string {
+function registryOf(env: Env): string {
   return (env.npm_config_registry || env.NPM_CONFIG_REGISTRY || PUBLIC_REGISTRY).replace(/\/+$/, '')
-}
-
-/**
- * Fetches the tarball of `pinned`, checks its hash, and only then unpacks the files that `keep` accepts into `folder`.
- * `keep` sees paths inside the package: 'dist/index.js'. Throws an infrastructure Failure.
- */
-export async function downloadPackage(
-  pinned: PinnedPackage,
-  folder: string,
-  keep: (path: string) => boolean,
-  from: Download,
-): Promise<void> {
-  const url = `${from.registry}/${pinned.name}/-/${pinned.name}-${pinned.version}.tgz`
-  const tarball = join(from.temporary, `${randomUUID()}.tgz`)
-  try {
-    await fetchTo(url, tarball, from.signal)
-    await checkIntegrity(tarball, pinned, url)
-    mkdirSync(folder, { recursive: true })
-    await extract({
-      file: tarball,
-      cwd: folder,
-      strip: 1,
-      strict: true,
-      filter: (path) => keep(path.split('/').slice(1).join('/')),
-    })
-  } finally {
-    rmSync(tarball, { force: true })
-  }
-}
-
-async function fetchTo(url: string, file: string, signal: AbortSignal): Promise<void> {
-  try {
-    await unlessAborted(downloadTool(url, file), signal)
-  } catch (error) {
-    signal.throwIfAborted()
-    throw new Failure('infrastructure', `action: ${url} could not be downloaded: ${messageOf(error)}`, {
-      hint: "check the runner's network and proxy, set npm_config_registry to a mirror, or give the input 'onnxruntime-path' a folder with onnxruntime-node",
-      cause: error,
-    })
-  }
-}
-
-async function checkIntegrity(file: string, pinned: PinnedPackage, url: string): Promise<void> {
-  const hash = createHash('sha512')
-  await pipeline(createReadStream(file), hash)
-  const found = `sha512-${hash.digest('base64')}`
-  if (found === pinned.integrity) return
-  throw new Failure('infrastructure', `action: ${url} has the integrity\n  ${found}\nexpected\n  ${pinned.integrity}`, {
-    hint: 'nothing was unpacked; the registry or a proxy served other bytes than were published: run again, and ask who runs the mirror if it stays',
-  })
 }
 
 /** Rejects with the signal's reason as soon as it is aborted; what `work` still does is left to the end of the process. */

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onnxruntimeCommon, onnxruntimeNode } from '@pare/onnxruntime'
 import { create } from 'tar'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { findOnnxRuntime, findUpwards, isInside, type Search } from './onnxruntime.js'
-import { onnxruntimeCommon, onnxruntimeNode } from './pinned.js'
 import { repository } from './testing/action-yml.js'
 import { type Registry, registry } from './testing/registry.js'
 import { type Server, serve } from './testing/server.js'
@@ -115,7 +115,7 @@ describe('a download', () => {
     expect(readdirSync(toolCache)).toEqual(['pare-onnxruntime'])
     await expect(findOnnxRuntime(search({ env: { RUNNER_TEMP: join(file, 'too') } }))).rejects.toMatchObject({
       kind: 'infrastructure',
-      message: expect.stringContaining('no place for ONNX Runtime'),
+      message: expect.stringContaining('no place to be unpacked to'),
     })
   })
 
@@ -133,7 +133,7 @@ describe('refused is', () => {
   it('a platform without a library, with what to run on instead', async () => {
     await expect(findOnnxRuntime(search({ platform: { os: 'darwin', arch: 'x64' } }))).rejects.toMatchObject({
       message: expect.stringContaining('no library for darwin/x64, only for linux/x64, linux/arm64, darwin/arm64'),
-      hint: expect.stringContaining('Apple-silicon'),
+      hint: expect.stringContaining('Apple silicon'),
     })
   })
 

@@ -1,15 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { downloadPackage, registryOf } from './download.js'
-import { Failure, messageOf } from './failure.js'
-import { onnxruntimeCommon, onnxruntimeNode, supportedPlatforms } from './pinned.js'
-
-export interface Platform {
-  /** As `process.platform`. */
-  readonly os: string
-  /** As `process.arch`. */
-  readonly arch: string
-}
+import { fill, hasLibrary, libraryOf, onnxruntimeNode, type Platform, packageIn, unsupportedPlatform } from '@pare/onnxruntime'
+import { downloadFrom } from './download.js'
+import { Failure } from './failure.js'
 
 export interface Search {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -35,23 +28,13 @@ export async function findOnnxRuntime(search: Search): Promise<OnnxRuntime> {
   if (search.path !== undefined) return { folder: fromInput(search.path, search), from: 'input' }
   const workspace = search.trusted ? findUpwards(search.workingDirectory, search.workspace, 'onnxruntime-node') : undefined
   if (workspace !== undefined && hasLibrary(workspace, search.platform)) return { folder: workspace, from: 'workspace' }
+  const unsupported = unsupportedPlatform(search.platform, "give the input 'onnxruntime-path' a build of your own")
+  if (unsupported !== undefined) throw unsupported
   const { os, arch } = search.platform
-  if (!supportedPlatforms.includes(`${os}/${arch}`)) {
-    throw new Failure(
-      'infrastructure',
-      `action: ONNX Runtime has no library for ${os}/${arch}, only for ${supportedPlatforms.join(', ')}`,
-      {
-        hint:
-          os === 'darwin'
-            ? "run on an Apple-silicon runner, e.g. 'runs-on: macos-latest'"
-            : "run on 'ubuntu-latest', or give the input 'onnxruntime-path' a build of your own",
-      },
-    )
-  }
   const places = caches(search.env).map((cache) => join(cache, 'pare-onnxruntime', onnxruntimeNode.version, `${os}-${arch}`))
   const cached = places.map(packageIn).find((folder) => hasLibrary(folder, search.platform))
   if (cached !== undefined) return { folder: cached, from: 'tool cache' }
-  return { folder: packageIn(await fill(places, search)), from: 'download' }
+  return { folder: await fill({ places, platform: search.platform, fetch: downloadFrom(search) }), from: 'download' }
 }
 
 /** The nearest `node_modules/<name>` from `start` up to `top`, both inclusive. */
@@ -73,7 +56,7 @@ function fromInput(path: string, search: Search): string {
   if (!hasLibrary(folder, search.platform)) {
     throw new Failure(
       'usage',
-      `action: 'onnxruntime-path' is '${path}', but '${library(folder, search.platform)}' does not exist`,
+      `action: 'onnxruntime-path' is '${path}', but '${libraryOf(folder, search.platform)}' does not exist`,
       {
         hint: 'name the folder of an onnxruntime-node package (the one with package.json in it), relative to working-directory or absolute',
       },
@@ -91,72 +74,7 @@ function fromInput(path: string, search: Search): string {
   return folder
 }
 
-function library(folder: string, { os, arch }: Platform): string {
-  return join(folder, 'bin', 'napi-v6', os, arch, 'onnxruntime_binding.node')
-}
-
-function hasLibrary(folder: string, platform: Platform): boolean {
-  return existsSync(join(folder, 'package.json')) && existsSync(library(folder, platform))
-}
-
-function packageIn(place: string): string {
-  return join(place, 'node_modules', onnxruntimeNode.name)
-}
-
 /** The tool cache, and the folder of this job for where the tool cache may not be written to. */
 function caches({ RUNNER_TOOL_CACHE, RUNNER_TEMP }: Search['env']): readonly string[] {
   return [RUNNER_TOOL_CACHE, RUNNER_TEMP].flatMap((folder) => folder || [])
-}
-
-/**
- * Fills the first place that can be written to, and returns it. Unpacks beside it and renames, so that a job that is killed or another
- * one at the same time leaves no half library.
- */
-async function fill(places: readonly string[], { env, platform, signal }: Search): Promise<string> {
-  const { place, temporary } = makeTemporary(places)
-  const { os, arch } = platform
-  const from = { registry: registryOf(env), temporary, signal }
-  const unpacked = join(temporary, 'unpacked')
-  const target = (name: string) => join(unpacked, 'node_modules', name)
-  const native = (path: string) =>
-    path === 'package.json' || /^dist\/.*\.js$/.test(path) || path.startsWith(`bin/napi-v6/${os}/${arch}/`)
-  const common = (path: string) => path.endsWith('package.json') || /^dist\/(cjs|esm)\/.*\.js$/.test(path)
-  try {
-    await downloadPackage(onnxruntimeCommon, target(onnxruntimeCommon.name), common, from)
-    await downloadPackage(onnxruntimeNode, target(onnxruntimeNode.name), native, from)
-    putInPlace(unpacked, place, platform)
-    return place
-  } finally {
-    rmSync(temporary, { recursive: true, force: true })
-  }
-}
-
-function makeTemporary(places: readonly string[]): { readonly place: string; readonly temporary: string } {
-  const refused: string[] = []
-  for (const place of places) {
-    try {
-      mkdirSync(dirname(place), { recursive: true })
-      return { place, temporary: mkdtempSync(`${place}.`) }
-    } catch (error) {
-      refused.push(messageOf(error))
-    }
-  }
-  throw new Failure(
-    'infrastructure',
-    `action: there is no place for ONNX Runtime: ${refused.join('; ') || 'no folder is named'}`,
-    {
-      hint: 'set RUNNER_TOOL_CACHE or RUNNER_TEMP to a folder that may be written to (a GitHub runner sets both)',
-    },
-  )
-}
-
-/** Whoever comes second keeps what the first one put there; a place without a library is replaced. */
-function putInPlace(unpacked: string, place: string, platform: Platform): void {
-  if (hasLibrary(packageIn(place), platform)) return
-  rmSync(place, { recursive: true, force: true })
-  try {
-    renameSync(unpacked, place)
-  } catch (error) {
-    if (!hasLibrary(packageIn(place), platform)) throw error
-  }
 }

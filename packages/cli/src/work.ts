@@ -19,26 +19,41 @@ export interface Engine {
   readonly retrainChild?: URL
   /** Absolute path of an onnxruntime-node package. */
   readonly onnxruntime?: string
+  /** Called with a sentence for the user where ONNX Runtime must be fetched first. Default: nobody is told. */
+  readonly onFetch?: (what: string) => void
   /** Where ONNX Runtime computes. Default: 'cpu' */
   readonly provider?: Provider
   /** Where it is decided what goes. Default: 'cpu' */
   readonly device?: DeviceChoice
 }
 
+/** The engine of a command, as its options choose it: what it must fetch, the user is told. */
+export function engineOf(
+  { progress }: { readonly progress: Progress },
+  chosen: Pick<Loose<Engine>, 'provider' | 'device'>,
+): Engine {
+  return { onFetch: progress.note, ...present(chosen) }
+}
+
+/** Options that were not given are undefined. */
+type Loose<Fields> = { readonly [Key in keyof Fields]?: Fields[Key] | undefined }
+
 /** The engine as `@pare/evaluate` takes it. */
 export function childOf({
   evaluateChild,
   onnxruntime,
+  onFetch,
   provider,
-}: Engine): Pick<ChildOptions, 'child' | 'onnxruntime' | 'provider'> {
-  return present({ child: evaluateChild, onnxruntime, provider })
+}: Engine): Pick<ChildOptions, 'child' | 'onnxruntime' | 'onFetch' | 'provider'> {
+  return present({ child: evaluateChild, onnxruntime, onFetch, provider })
 }
 
 /** The engine as `@pare/retrain` takes it. */
 export function trainerOf({
   retrainChild,
   onnxruntime,
+  onFetch,
   provider,
-}: Engine): Pick<RetrainChildOptions, 'child' | 'onnxruntime' | 'provider'> {
-  return present({ child: retrainChild, onnxruntime, provider })
+}: Engine): Pick<RetrainChildOptions, 'child' | 'onnxruntime' | 'onFetch' | 'provider'> {
+  return present({ child: retrainChild, onnxruntime, onFetch, provider })
 }

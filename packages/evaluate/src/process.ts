@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { totalmem } from 'node:os'
 import { PareError } from '@pare/onnx'
+import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
 import type { CompareRequest } from './compare.js'
 import { UntrustedError } from './data.js'
@@ -22,7 +23,7 @@ export type Job =
 
 /** What the child does it with. */
 export interface Setup {
-  /** Absolute path of an onnxruntime-node package to load instead of the installed one. */
+  /** Absolute path of an onnxruntime-node package. Default: the one that the project has, else one that is fetched once on this machine. */
   readonly onnxruntime?: string
   /** Where ONNX Runtime computes. Default: 'cpu' */
   readonly provider?: Provider
@@ -51,6 +52,8 @@ export interface ChildOptions<Told = Progress> extends Setup {
   readonly stop?: AbortSignal
   /** Wall-clock limit. Default: an hour. */
   readonly timeoutMs?: number
+  /** Called with a sentence for the user where ONNX Runtime must be fetched first. Default: nobody is told. */
+  readonly onFetch?: (what: string) => void
   /** Limit of the child's resident memory, polled. Default: three quarters of the machine's. */
   readonly memoryLimitBytes?: number
   /** The child's entry, for bundles. Default: this package's. */
@@ -75,6 +78,8 @@ export async function runChild<Told = Progress>(
 ): Promise<{ result: unknown; peakMemoryBytes: number }> {
   const { signal, stop, timeoutMs = HOUR_MS, memoryLimitBytes = machineMemory() * 0.75 } = options
   signal?.throwIfAborted()
+  const { provider, loader } = options
+  const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
   const child = fork(options.child ?? new URL('../dist/child.js', import.meta.url), {
     env: scrubEnvironment(process.env),
     execArgv: [],
@@ -97,7 +102,6 @@ export async function runChild<Told = Progress>(
   })
   const memory = watchMemory(child, memoryLimitBytes, name)
   try {
-    const { onnxruntime, provider, loader } = options
     child.send({ ...job, onnxruntime, provider, loader }, () => {})
     if (stop?.aborted === true) child.send({ stop: true }, () => {})
     const result = await Promise.race([ended, stopped, memory.exceeded])

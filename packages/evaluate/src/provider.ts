@@ -1,5 +1,6 @@
 import { PareError } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import type { OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
 
 /** Where ONNX Runtime computes: its execution providers, by the names that it has for them. */
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const
@@ -11,7 +12,7 @@ export type Provider = (typeof PROVIDERS)[number]
  * where this build of ONNX Runtime lacks the provider.
  */
 export function providerOptions(
-  ort: Pick<typeof Ort, 'listSupportedBackends'>,
+  ort: Pick<OnnxRuntime, 'listSupportedBackends'>,
   provider: Provider,
 ): Pick<Ort.InferenceSession.SessionOptions, 'executionProviders'> {
   const there = ort.listSupportedBackends().map(({ name }) => name)

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { openModel, PareError } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import { loadOnnxRuntime, type OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
 import { type Batch, inputsFor } from './dataset.js'
 import type { ModelValue } from './model-value.js'
 import { type Elements, isElementType, type NdArray } from './ndarray.js'
@@ -10,14 +10,14 @@ import { type Provider, providerHint, providerOptions } from './provider.js'
 
 /** ONNX Runtime, loaded. */
 export interface Runtime {
-  readonly ort: typeof Ort
+  readonly ort: OnnxRuntime
   readonly version: string
   /** On which all sessions run. */
   readonly provider: Provider
 }
 
 export interface RuntimeOptions {
-  /** An onnxruntime-node package. Default: the one that this package finds. */
+  /** An onnxruntime-node package. Default: the one that the project has, or that was fetched before. */
   readonly folder?: string | undefined
   /** Default: 'cpu' */
   readonly provider?: Provider | undefined
@@ -36,28 +36,10 @@ export interface Session extends AsyncDisposable {
   runAll(inputs: Readonly<Record<string, NdArray>>): Promise<NdArray[]>
 }
 
-/** Loads onnxruntime-node. Throws PareError where that fails. */
+/** Loads ONNX Runtime. Throws PareError where that fails. */
 export function loadRuntime({ folder, provider = 'cpu' }: RuntimeOptions = {}): Runtime {
-  const require = createRequire(import.meta.url)
-  // onnxruntime-node 1.30 passes Float16Array to native code that does not know it. Without it, halves are bits in a Uint16Array.
-  // It looks when its first tensor is made.
-  const half = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')
-  if (half) Reflect.deleteProperty(globalThis, 'Float16Array')
-  try {
-    const ort = require(folder === undefined ? 'onnxruntime-node' : resolve(folder)) as typeof Ort
-    new ort.Tensor('float16', new Uint16Array(1), [1])
-    return { ort, version: ort.env.versions.node ?? 'unknown', provider }
-  } catch (cause) {
-    throw new PareError(
-      `ONNX Runtime cannot be loaded${folder === undefined ? '' : ` from ${folder}`}: ${(cause as Error).message}`,
-      {
-        hint: 'install it with npm install onnxruntime-node, or name its folder.',
-        cause,
-      },
-    )
-  } finally {
-    if (half) Object.defineProperty(globalThis, 'Float16Array', half)
-  }
+  const ort = loadOnnxRuntime(folder)
+  return { ort, version: ort.env.versions.node ?? 'unknown', provider }
 }
 
 export interface SessionOptions {
@@ -140,7 +122,7 @@ function runFailure(path: string, { first, size }: Batch, cause: Error): PareErr
   })
 }
 
-export function toTensor(ort: typeof Ort, { type, data, shape }: NdArray): Ort.Tensor {
+export function toTensor(ort: OnnxRuntime, { type, data, shape }: NdArray): Ort.Tensor {
   return new ort.Tensor(type, data as never, shape)
 }
 

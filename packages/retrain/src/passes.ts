@@ -1,7 +1,7 @@
 import type { BatchStatistics } from '@pare/autograd'
 import { type Batch, createSession, inputsFor, type ModelValue, type NdArray, type Runtime, toModelValue } from '@pare/evaluate'
 import { PareError } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import type * as Ort from 'onnxruntime-common'
 import type { Arena } from './arena.js'
 
 /** Forward and backward runs of the two models, with weights and gradients where the arena has them. */

@@ -1,6 +1,7 @@
 import { CHUNK_SAMPLES, type Forward, type Part } from '@pare/core'
 import { modelBytes } from '@pare/onnx'
-import type { Tensor } from 'onnxruntime-node'
+import { loadOnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
+import type { Tensor } from 'onnxruntime-common'
 
 /** Samples of f32 for one input, [samples, …]. */
 export interface ArrayInput {
@@ -11,7 +12,7 @@ export interface ArrayInput {
 /** Runs models over arrays in this process, `batch` samples at a time: calibration data for tests of criteria. */
 export function arrayForward(inputs: Readonly<Record<string, ArrayInput>>, batch = 32): Forward {
   return async function* (model, { sums }) {
-    const runtime = await import('onnxruntime-node')
+    const runtime = loadOnnxRuntime(await provideOnnxRuntime())
     const session = await runtime.InferenceSession.create(await modelBytes(model), { logSeverityLevel: 3 })
     const samples = Object.values(inputs)[0]?.shape[0] ?? 0
     let added: Record<string, Float64Array> = {}

@@ -1,6 +1,7 @@
 import { analyseUnits, applyPlan, type Criterion, type CutStep, gatePlan, makePlan, type Structure } from '@pare/core'
 import { type Model, modelBytes } from '@pare/onnx'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { loadOnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import { describe, expect, test } from 'vitest'
 import { tinyModels } from './tiny-models.js'
 
@@ -53,7 +54,7 @@ const plan = (model: Model, structure: Structure, ratio: number) =>
 
 /** Largest difference of the outputs of two models, relative to the largest output, over two sizes of the axes that are not fixed. */
 async function difference(a: Model, b: Model): Promise<number> {
-  const runtime = await import('onnxruntime-node')
+  const runtime = loadOnnxRuntime(await provideOnnxRuntime())
   const sessions = await Promise.all(
     [a, b].map(async (model) => runtime.InferenceSession.create(await modelBytes(model), { logSeverityLevel: 3 })),
   )

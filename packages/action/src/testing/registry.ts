@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from '../pinned.js'
+import { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from '@pare/onnxruntime'
 import type { Handler } from './server.js'
 
 /** An npm registry that serves tarballs, by default those that were really published. */

@@ -10,7 +10,7 @@ import { formatBytes, formatCount } from '../format.js'
 import { present } from '../settings.js'
 import { describeSpeed, formatMs, ratio } from '../speed-text.js'
 import { renderTable } from '../table.js'
-import { childOf, type Engine } from '../work.js'
+import { childOf, type Engine, engineOf } from '../work.js'
 
 export interface BenchOptions {
   readonly threads?: number[]
@@ -48,7 +48,7 @@ export async function bench(context: Context, reference: string, pruned: string,
   const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
   const request = { ...paths, ...more, ...present({ batches: batch }), ...(sparse === false && { sparse: 'never' as const }) }
-  const latency = await time(request, present({ provider }), context)
+  const latency = await time(request, engineOf(context, { provider }), context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
   say(context, render(result))

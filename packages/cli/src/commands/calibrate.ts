@@ -29,6 +29,7 @@ import { present } from '../settings.js'
 import { type Facts, Keeper, partialPath, readPartial, writeStatistics } from '../statistics-files.js'
 import { collectUntold } from '../untold.js'
 import { packageVersion } from '../version.js'
+import { engineOf } from '../work.js'
 
 export interface CalibrateOptions {
   readonly data: string
@@ -89,14 +90,15 @@ interface Measuring {
 /** Measures, and keeps what is complete when it is stopped. `samples`: of all shards. */
 async function measureKept(
   { model, label, criteria, run, out, facts, provider }: Measuring,
-  { io, progress }: Context,
+  context: Context,
 ): Promise<MeasuredAll & { samples: number }> {
+  const { io, progress } = context
   const before = await readPartial(out, { facts, note: progress.note })
   const shown = showPath(partialPath(out), io.cwd)
   if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${shown}`)
   const keeper = new Keeper(out, facts, io.now)
   let samples = 0
-  const forward = forwardOver(run, { provider }, ({ all }) => {
+  const forward = forwardOver(run, engineOf(context, { provider }), ({ all }) => {
     samples = all
   })
   using phases = phasesOf(progress, label)

@@ -21,7 +21,7 @@ export async function devices(context: Context): Promise<number> {
   const found: Devices = {
     cpu: { name: cpus()[0]?.model.trim() ?? 'unknown', threads: availableParallelism() },
     ...(await findAdapters()),
-    providers: await findProviders(),
+    providers: await findProviders(context),
   }
   answer(context, { schemaVersion: 1, command: 'devices', ...found })
   say(context, render(found))
@@ -41,9 +41,10 @@ async function findAdapters(): Promise<Pick<Devices, 'adapters' | 'problem'>> {
   }
 }
 
-async function findProviders(): Promise<Devices['providers']> {
-  const { listSupportedBackends } = await import('onnxruntime-node')
-  return listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }))
+async function findProviders({ io, progress }: Context): Promise<Devices['providers']> {
+  const { loadOnnxRuntime, provideOnnxRuntime } = await import('@pare/onnxruntime')
+  const ort = loadOnnxRuntime(await provideOnnxRuntime({ onFetch: progress.note, signal: io.signal }))
+  return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }))
 }
 
 function render({ cpu, adapters, problem, providers }: Devices): string {

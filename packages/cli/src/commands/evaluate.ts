@@ -9,6 +9,7 @@ import { formatCount, formatMetric } from '../format.js'
 import { measure } from '../measure.js'
 import { showPath } from '../paths.js'
 import { present } from '../settings.js'
+import { engineOf } from '../work.js'
 
 export interface DataOptions {
   readonly data: string
@@ -36,7 +37,7 @@ export async function evaluate(context: Context, model: string, options: Evaluat
   if (found === undefined || problems.length > 0)
     throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
   const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
-  const work = { signal: io.signal, progress, label: model, engine: present({ provider }) }
+  const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   const measured = await measure(request, found.limits, work)
   const [missing] = measured.unmeasured
   if (missing !== undefined) {

@@ -12,6 +12,7 @@ import { showPath } from '../paths.js'
 import { writePlan } from '../plan-files.js'
 import { pruneInStages } from '../stages.js'
 import { readJob, readSteps } from '../step-options.js'
+import { engineOf } from '../work.js'
 import type { PruneOptions } from './prune.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
@@ -26,7 +27,15 @@ export async function plan(context: Context, model: string, options: PruneOption
   await using hashing = hashModel(file)
   const work = { signal: io.signal, progress, label: model }
   const job = {
-    ...{ ...parts, steps, seed, prove: false, cwd: io.cwd, engine: { provider, device }, hashes: () => hashing.digest() },
+    ...{
+      ...parts,
+      steps,
+      seed,
+      prove: false,
+      cwd: io.cwd,
+      engine: engineOf(context, { provider, device }),
+      hashes: () => hashing.digest(),
+    },
     state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
   }
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }

@@ -13,6 +13,7 @@ import { changed, removedUnits } from '../removed.js'
 import { describeRepair } from '../repair.js'
 import { describeTraining } from '../retrain.js'
 import { readJob, readSteps } from '../step-options.js'
+import { engineOf } from '../work.js'
 
 export interface PruneOptions extends StepOptions {
   readonly out?: string
@@ -30,7 +31,7 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const parts = await readJob(options, { steps, cwd: io.cwd, command: 'prune' })
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   const { seed = 1, prove = true, provider = 'cpu', device = 'auto' } = options
-  const how = { ...parts, seed, prove, engine: { provider, device } }
+  const how = { ...parts, seed, prove, engine: engineOf(context, { provider, device }) }
   const pruned = await pruneModel({ path, steps, output, cwd: io.cwd, ...how }, { signal: io.signal, progress, label: model })
   const document = documentOf(pruned, io.cwd)
   answer(context, {

@@ -13,6 +13,7 @@ import { showPath } from '../paths.js'
 import { readPlan } from '../plan-files.js'
 import { describeProof, prove } from '../prove.js'
 import { writePruned } from '../prune.js'
+import { engineOf } from '../work.js'
 
 export interface ReplayOptions {
   readonly out?: string
@@ -32,7 +33,7 @@ export async function replay(context: Context, planPath: string, model: string, 
   const hashes = await refuseOther(file, plan, { model, planPath })
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
   const { prove: wanted = true, provider = 'cpu' } = options
-  const work = { signal: io.signal, progress, label: model, engine: { provider } }
+  const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   const { written, proofs } = await withFolder(output.folder, async () => {
     const proofs = wanted ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
     const facts = await writePruned(await applyPlan(file.model, plan), output.model, work)

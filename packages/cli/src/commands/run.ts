@@ -7,6 +7,7 @@ import { run as runModels } from '../run.js'
 import { renderResults } from '../run-table.js'
 import { type Overrides, present } from '../settings.js'
 import { retrainOverridesOf, stepOverridesOf } from '../step-options.js'
+import { engineOf } from '../work.js'
 import type { DataOptions } from './evaluate.js'
 
 export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
@@ -26,7 +27,7 @@ export async function run(context: Context, models: readonly string[], options: 
   const { results, exitCode, files } = await runModels({
     ...present({ config: options.config, outDir: options.out }),
     overrides: overridesOf(models, options),
-    engine: { device: 'auto' },
+    engine: engineOf(context, { device: 'auto' }),
     cwd: io.cwd,
     signal: io.signal,
     progress,

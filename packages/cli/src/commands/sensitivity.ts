@@ -14,6 +14,7 @@ import { resolveCriterion, resolveStructure } from '../plugins.js'
 import { present } from '../settings.js'
 import { type TrialData, trialsOver } from '../trials.js'
 import { collectUntold } from '../untold.js'
+import { engineOf } from '../work.js'
 
 export interface SensitivityOptions {
   readonly data: string
@@ -102,8 +103,9 @@ function amountsFor({ name, kind = 'mask' }: Structure, { sparsities, ratios }: 
 async function measured(
   run: (options: PlanOptions) => Promise<Curves>,
   { model, options }: { model: string; options: SensitivityOptions },
-  { io, progress }: Context,
+  context: Context,
 ): Promise<Curves> {
+  const { io, progress } = context
   const { data, tokenizer, length, stride, samples, batch, label, output, seed = 1, provider } = options
   const text: TextOptions | undefined =
     tokenizer === undefined ? undefined : { tokenizer: resolve(io.cwd, tokenizer), ...present({ length, stride }) }
@@ -111,7 +113,7 @@ async function measured(
     ...{ data: resolve(io.cwd, data), trusted: true },
     ...present({ text, samples, batch, label, output }),
   }
-  const engine = present({ provider })
+  const engine = engineOf(context, { provider })
   const untold = collectUntold()
   const activity = progress.begin(`${model}: pruning one after another`)
   try {

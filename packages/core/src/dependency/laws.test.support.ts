@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { type Model, modelBytes } from '@pare/onnx'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession, Tensor } from 'onnxruntime-common'
 import type { Axis } from './axis.js'
 import { cut } from './cut.js'
 import { gated } from './gated.js'

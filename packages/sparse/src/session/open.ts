@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { type Model, makePayload, openModel, readModel, sha256 } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import { loadOnnxRuntime, type OnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
 import { type Engine, openEngine } from '../engine/engine.js'
 import { kindOf, type Product } from '../engine/product.js'
 import { type Between, couldBeOurs, mayBeBetween } from '../graph/between.js'
@@ -9,7 +10,7 @@ import { usesOf } from '../graph/uses.js'
 import { buffersIn } from './buffers.js'
 import { type Cache, openCache } from './cache.js'
 import type { SparseSessionOptions } from './options.js'
-import { type CreateSession, createDense, loadOrt, sessionSettings, sessionsOf } from './ort-sessions.js'
+import { type CreateSession, createDense, sessionSettings, sessionsOf } from './ort-sessions.js'
 import type { Parts } from './parts.js'
 import { ASKED, NOTHING, type Plan } from './plan.js'
 import { findSites } from './sites-of-model.js'
@@ -48,7 +49,7 @@ async function openParts(
   closers: (() => Promise<unknown>)[],
 ): Promise<Omit<SessionParts, 'close'>> {
   const { threads = availableParallelism(), plan = 'measured' } = options
-  const ort = options.ort ?? (await loadOrt())
+  const ort = options.ort ?? loadOnnxRuntime(await provideOnnxRuntime())
   const whole = await readWhole(source, options, closers)
   const settings = sessionSettings(threads, options.session)
   const dense = await createDense(ort, source, settings)
@@ -121,7 +122,7 @@ function productsIn(engine: Engine): (site: Site) => Product {
 
 async function keyOf(
   source: string | Uint8Array,
-  { ort, threads, options }: { ort: typeof Ort; threads: number; options: SparseSessionOptions },
+  { ort, threads, options }: { ort: OnnxRuntime; threads: number; options: SparseSessionOptions },
 ) {
   const { leastSparsity, fewestElements, session } = options
   return {

@@ -1,9 +1,10 @@
-import type * as Ort from 'onnxruntime-node'
+import type { OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
 import type { Feeds } from './parts.js'
 
 export interface SparseSessionOptions {
-  /** ONNX Runtime. Default: the onnxruntime-node that this package finds. */
-  readonly ort?: typeof Ort
+  /** ONNX Runtime. Default: the onnxruntime-node that the project has, else one that is fetched once on this machine. */
+  readonly ort?: OnnxRuntime
   /** Default: all cores. */
   readonly threads?: number
   /**

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { type Model, modelBytes, PareError } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import type { OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
 
 /** A session of a model that shares tensors with the one that was opened. `options` stand in for those that all have. */
 export type CreateSession = (model: Model, options?: Ort.InferenceSession.SessionOptions) => Promise<Ort.InferenceSession>
@@ -26,7 +27,7 @@ export function sessionSettings(
  * that bytes may have.
  */
 export function sessionsOf(
-  ort: typeof Ort,
+  ort: OnnxRuntime,
   source: string | Uint8Array,
   settings: Ort.InferenceSession.SessionOptions,
 ): CreateSession {
@@ -46,7 +47,7 @@ function withFolder(settings: Ort.InferenceSession.SessionOptions, folder: strin
 }
 
 export async function createDense(
-  ort: typeof Ort,
+  ort: OnnxRuntime,
   source: string | Uint8Array,
   settings: Ort.InferenceSession.SessionOptions,
 ): Promise<Ort.InferenceSession> {
@@ -57,17 +58,6 @@ export async function createDense(
   } catch (cause) {
     throw new PareError(`sparse: ONNX Runtime cannot load the model: ${(cause as Error).message}`, {
       hint: 'check the file; pare inspect MODEL shows what is in it.',
-      cause,
-    })
-  }
-}
-
-export async function loadOrt(): Promise<typeof Ort> {
-  try {
-    return await import('onnxruntime-node')
-  } catch (cause) {
-    throw new PareError(`sparse: ONNX Runtime cannot be loaded: ${(cause as Error).message}`, {
-      hint: 'install it with npm install onnxruntime-node, or hand it in as the option ort.',
       cause,
     })
   }

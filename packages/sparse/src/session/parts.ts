@@ -1,5 +1,6 @@
 import type { Model, ValueInfo } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import type { OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
 import type { Engine } from '../engine/engine.js'
 import type { Product } from '../engine/product.js'
 import type { Between } from '../graph/between.js'
@@ -13,7 +14,7 @@ export type Results = Record<string, Ort.Tensor>
 
 /** What all ways to run a model have in common. */
 export interface Parts {
-  readonly ort: typeof Ort
+  readonly ort: OnnxRuntime
   readonly model: Model
   readonly engine: Engine
   readonly buffers: Buffers

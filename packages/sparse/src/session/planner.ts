@@ -1,5 +1,5 @@
 import { editGraph, editModel, makeTensor, parseText } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import type * as Ort from 'onnxruntime-common'
 import type { Site } from '../graph/sites.js'
 import type { Activation } from '../kernels/activations.js'
 import { type Both, gainUs, inTurn, OF_LAYER, OF_SESSION, pays } from './measure.js'

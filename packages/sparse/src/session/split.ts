@@ -1,5 +1,5 @@
 import type { ValueInfo } from '@pare/onnx'
-import type * as Ort from 'onnxruntime-node'
+import type * as Ort from 'onnxruntime-common'
 import { betweenOurs } from '../graph/between.js'
 import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type Step, stepsOf } from '../graph/segments.js'
 import type { Site } from '../graph/sites.js'

@@ -19,6 +19,3 @@ export const onnxruntimeCommon: PinnedPackage = {
   version: '1.30.0',
   integrity: 'sha512-7fdVWjAID1dVhH/G8qK3APARunV4VkBFoCQAP7qp4Wkab0mrorvmc+sqiT+mKXOzDqdjN5j+/Z9nb4gzNPWcyA==',
 }
-
-/** Platforms in the tarball as `process.platform`/`process.arch`. */
-export const supportedPlatforms: readonly string[] = ['linux/x64', 'linux/arm64', 'darwin/arm64', 'win32/x64', 'win32/arm64']

@@ -1,0 +1,7 @@
+export { OnnxRuntimeError } from './error.js'
+export { findInstalled, packageIn } from './find.js'
+export { hasLibrary, libraryOf, type Platform, supportedPlatforms, thisPlatform, unsupportedPlatform } from './library.js'
+export { loadOnnxRuntime, type OnnxRuntime } from './load.js'
+export { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from './pinned.js'
+export { type Providing, provideOnnxRuntime } from './provide.js'
+export { type FetchTarball, type Filling, fill } from './unpack.js'
