@@ -1,22 +1,39 @@
-import { dataTypeOf, editGraph, editModel, type Model, makeValueInfo, type Node } from '@pare/onnx'
+import { dataTypeOf, editGraph, editModel, type Model, makeValueInfo, type Node, type ValueInfo } from '@pare/onnx'
 
 /**
  * The model with outputs by which it can be compared with another that rounds otherwise: in the place of an integer or bool that was chosen by floats
- * (ArgMax, TopK, a comparison …), what it was chosen by. Integers that no such operator made stay. The model itself where there are none.
+ * (ArgMax, TopK, a comparison …), what it was chosen by; in the place of a float that a function without weights made of another (Softmax, Clip …), the float
+ * before it, whose size says what rounding may do. Integers that no such operator made stay. The model itself where there are none.
  */
 export function withComparedOutputs(model: Model): Model {
   const { graph } = model
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   const given = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
-  const outputs = new Map(graph.outputs.filter(({ type }) => isFloat(type)).map((output) => [output.name, output]))
+  const outputs = new Map<string, ValueInfo>()
   for (const output of graph.outputs) {
-    if (isFloat(output.type)) continue
+    if (isFloat(output.type)) {
+      const before = beforeFlattening(output.name, producers)
+      outputs.set(before, before === output.name || given.has(before) ? output : makeValueInfo({ name: before }))
+      continue
+    }
     const sources = sourcesOf(output.name, producers).filter((name) => !given.has(name))
     if (sources.length === 0) outputs.set(output.name, output)
     for (const name of sources) if (!outputs.has(name)) outputs.set(name, makeValueInfo({ name }))
   }
   const same = outputs.size === graph.outputs.length && graph.outputs.every(({ name }) => outputs.has(name))
   return same ? model : editModel(model, { graph: editGraph(graph, { outputs: [...outputs.values()] }) })
+}
+
+/** Functions without weights that map many numbers to nearly the same. */
+const FLATTENS = new Set([
+  ...['Softmax', 'LogSoftmax', 'Relu', 'Clip', 'HardSigmoid', 'Elu', 'Selu', 'Celu', 'Softplus', 'ThresholdedRelu', 'Erf'],
+])
+
+/** The value that came before such functions, or the value itself. */
+function beforeFlattening(name: string, producers: ReadonlyMap<string, Node>): string {
+  const node = producers.get(name)
+  const [input = ''] = node?.inputs ?? []
+  return node !== undefined && FLATTENS.has(node.op) && producers.has(input) ? beforeFlattening(input, producers) : name
 }
 
 /** Operators that make integers of floats by choosing: of numbers that are nearly equal come integers that are not. */

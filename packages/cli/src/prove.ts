@@ -5,7 +5,9 @@ import { applyPlan, gatePlan, type PlanStep } from '@pare/core'
 import type { Difference } from '@pare/evaluate'
 import { type Model, writeModel } from '@pare/onnx'
 import { withComparedOutputs } from './compared-outputs.js'
+import { type Decision, decisionsOf, givenDecisions, withDecisions } from './decisions.js'
 import { Failure, isPareError } from './failure.js'
+import { withoutSaturation } from './saturation.js'
 import { toleranceOf } from './tolerance.js'
 import { widen } from './widen.js'
 import { childOf, type Engine, type Work } from './work.js'
@@ -48,12 +50,13 @@ export async function prove(
     const next = await applyPlan(current, { seed, steps: [step] })
     if (step.kind === 'cut' || step.kind === 'permute') {
       const expected = step.kind === 'cut' ? await gatePlan(current, step) : current
-      const { relative, sizes, free, failure } = await compared(expected, next, { ...work, step: step.kind })
+      const tolerance = toleranceOf(current)
+      const { relative, sizes, free, failure } = await compared(expected, next, tolerance, { ...work, step: step.kind })
       const proof = {
         step: step.kind,
         structure: step.structure,
         difference: relative,
-        tolerance: toleranceOf(current),
+        tolerance,
         runs: sizes.length,
         sizesDiffer: free,
       }
@@ -65,19 +68,45 @@ export async function prove(
   return proofs
 }
 
-async function compared(
+/**
+ * How far a model is from what it must equal. Where it is too far as it comes, and floats decide something on the way, it is compared once more with the same
+ * decisions in both: a choice between numbers that are equal but for rounding falls to either side.
+ */
+export async function compared(
   expected: Model,
   found: Model,
+  tolerance: number,
   { signal, progress, label, engine, step }: Work & { readonly engine: Engine; readonly step: Proof['step'] },
 ): Promise<Difference> {
   const { compareModels } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
   const folder = await mkdtemp(join(tmpdir(), 'pare-proof-'))
+  const written = async (name: string, model: Model) => {
+    const path = join(folder, `${name}.onnx`)
+    await writeModel(model, path, { signal })
+    return path
+  }
+  const options = { signal, ...childOf(engine) }
+  const compareOnce = async ([one, two]: readonly [Model, Model]) => {
+    const models = { reference: await written('expected', one), other: await written('found', two) }
+    const difference = await compareModels(models, options)
+    const decisions = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
+    if (decisions.length === 0) return difference
+    const names = decisions.map(({ name }) => name)
+    const counted = decisions.filter((each) => each.counted).map(({ name }) => name)
+    const model = await written('given', givenDecisions(two, decisions))
+    const reference = await written('expected', withDecisions(one, decisions))
+    const other = await written('found', withDecisions(two, decisions))
+    return await compareModels({ reference, other, decisions: { model, names, counted } }, options)
+  }
   try {
-    const [reference, other] = [join(folder, 'expected.onnx'), join(folder, 'found.onnx')]
-    await writeModel(comparable(expected), reference, { signal })
-    await writeModel(comparable(found), other, { signal })
-    return await compareModels({ reference, other }, { signal, ...childOf(engine) })
+    const [one, two] = [expected, found].map((model) => withComparedOutputs(widen(model))) as [Model, Model]
+    const slower = async (model: Model) => withComparedOutputs(await withoutSaturation(widen(model)))
+    // Slower functions let numbers grow, in some models beyond all limits.
+    return await compareOnce([await slower(expected), await slower(found)]).catch((error) => {
+      if (!isPareError(error)) throw error
+      return compareOnce([one, two])
+    })
   } catch (error) {
     signal.throwIfAborted()
     throw isPareError(error) ? unproved(label, step, error) : error
@@ -87,8 +116,9 @@ async function compared(
   }
 }
 
-function comparable(model: Model): Model {
-  return withComparedOutputs(widen(model))
+function decisionsOfBoth(expected: Model, found: Model): readonly Decision[] {
+  const there = new Set(decisionsOf(found).map(({ name }) => name))
+  return decisionsOf(expected).filter(({ name }) => there.has(name))
 }
 
 const NOUN = { cut: 'cut', permute: 'permutation' } as const
@@ -110,6 +140,6 @@ function refuted(label: string, { step, structure, difference, tolerance }: Proo
     : (failure ?? 'outputs have another shape, or NaN and infinities at other places.')
   const what = { cut: 'cut is not what it masked', permute: 'permuted is not what it was' }[step]
   return new Failure('infrastructure', `${label}: what structure '${structure}' ${what}: ${by}`, {
-    hint: 'nothing was written. This is a fault of pare: please report it with the model.',
+    hint: 'nothing was written. Either pare cut the model wrongly, or the model multiplies rounding so much that two right answers differ. To look yourself, write it with --no-prove and compare it with pare evaluate; a report with the model helps us to find out.',
   })
 }

@@ -9,6 +9,12 @@ export interface CompareRequest {
   /** Whose outputs count as right. Sizes are chosen so that it runs. */
   readonly reference: string
   readonly other: string
+  /**
+   * Compares given equal decisions. Both models have the values of `names` among their outputs; `model` is `other` with these as inputs instead, and is given
+   * the reference's, so that what a decision leads to is compared apart from which side it fell to. One whose shape differs stays the other model's own, but
+   * not those of `counted`, whose size is decided too. Default: as it comes.
+   */
+  readonly decisions?: { readonly model: string; readonly names: readonly string[]; readonly counted: readonly string[] }
 }
 
 export interface Difference {
@@ -26,17 +32,19 @@ export interface Difference {
  * Runs both on the same made-up inputs, twice: with two sets of sizes, or other values where all sizes are fixed. Throws PareError where the reference
  * runs with no sizes that are tried, or gives no number to compare.
  */
-export async function compare(runtime: Runtime, { reference, other }: CompareRequest): Promise<Difference> {
+export async function compare(runtime: Runtime, { reference, other, decisions }: CompareRequest): Promise<Difference> {
   await using one = await openSession(runtime, reference)
   const expected = await runTwice(one, reference)
   const sizes = expected.map((each) => each.sizes)
   const free = hasFreeSizes(one.inputs)
   try {
     await using two = await openSession(runtime, other)
+    await using given = decisions && (await openSession(runtime, decisions.model))
     const differences: number[] = []
     for (const { inputs, outputs } of expected) {
-      const found = await runNamed(two, inputs)
-      differences.push(...[...outputs].map(([name, output]) => apart(output, found.get(name))))
+      const own = await runNamed(two, inputs)
+      const found = given ? await runNamed(given, { ...inputs, ...decided(decisions!, outputs, own) }) : own
+      for (const [name, output] of outputs) if (!decisions?.names.includes(name)) differences.push(apart(output, found.get(name)))
     }
     return { sizes, free, relative: Math.max(...differences) }
   } catch (error) {
@@ -91,6 +99,16 @@ async function runNamed(session: Session, inputs: Named): Promise<Map<string, Nd
   const wanted = session.inputs.map(({ name }) => [name, inputs[name]!] as const)
   const results = await session.runAll(Object.fromEntries(wanted))
   return new Map(session.outputs.map(({ name }, i) => [name, results[i]!]))
+}
+
+/** The reference's decisions, where the other model makes such ones too. */
+function decided(
+  { names, counted }: NonNullable<CompareRequest['decisions']>,
+  expected: ReadonlyMap<string, NdArray>,
+  own: ReadonlyMap<string, NdArray>,
+): Named {
+  const same = (name: string) => counted.includes(name) || expected.get(name)!.shape.join() === own.get(name)!.shape.join()
+  return Object.fromEntries(names.map((name) => [name, (same(name) ? expected : own).get(name)!]))
 }
 
 function holdsNumbers(outputs: ReadonlyMap<string, NdArray>): boolean {
