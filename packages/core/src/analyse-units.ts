@@ -8,7 +8,13 @@ import { findCoupling } from './dependency/groups.js'
 export async function analyseUnits(model: Model, options: AnalyseOptions = {}): Promise<Analysis> {
   const analysis = analyse(model, options)
   const { groups, dependencies } = await findCoupling(model)
-  return { ...analysis, coupled: eligible(groups, analysis), blocks: eligible(findBlocks(model, dependencies), analysis) }
+  const { obstacles } = dependencies
+  return {
+    ...analysis,
+    coupled: eligible(groups, analysis),
+    blocks: eligible(findBlocks(model, dependencies), analysis),
+    obstacles,
+  }
 }
 
 /** Groups with a weight that the user has left out are held. */

@@ -1,5 +1,6 @@
 import { type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
 import picomatch from 'picomatch'
+import { type Behind, behindNodes } from './behind.js'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from './contract.js'
 import { operatorName, WEIGHT_OPERATORS } from './operators.js'
 import { isFloat } from './stream.js'
@@ -13,7 +14,7 @@ export interface AnalyseOptions {
 
 /** Which weights may be pruned. Throws when a glob matches nothing: it is a slip of the pen. */
 export function analyse(model: Model, { include = [], exclude = [] }: AnalyseOptions = {}): Analysis {
-  const candidates = findCandidates(model)
+  const { candidates, hidden } = findCandidates(model)
   const included = include.map((glob) => matcher(glob, candidates, 'include'))
   const excluded = exclude.map((glob) => matcher(glob, candidates, 'exclude'))
   const weights: Weight[] = []
@@ -25,12 +26,12 @@ export function analyse(model: Model, { include = [], exclude = [] }: AnalyseOpt
     if (why === undefined) weights.push(weight)
     else notEligible.push({ id: weight.id, reason: why, byUser: own === undefined && users !== undefined })
   }
-  return { weights, notEligible, coupled: [], blocks: [] }
+  return { weights, notEligible: [...notEligible, ...hidden], coupled: [], blocks: [], obstacles: [] }
 }
 
 /** Every weight, whether eligible or not: what a plan may name. */
 export function weightsOf(model: Model): Weight[] {
-  return findCandidates(model).map(({ weight }) => weight)
+  return findCandidates(model).candidates.map(({ weight }) => weight)
 }
 
 /** A constant that is multiplied with activations, and why it is not pruned by default, if so. */
@@ -39,14 +40,25 @@ interface Candidate {
   readonly reason?: string
 }
 
-function findCandidates(model: Model): Candidate[] {
+interface Candidates {
+  readonly candidates: readonly Candidate[]
+  /** Tensors that weights are computed from in the graph, in a way that masks cannot go. */
+  readonly hidden: readonly NotEligible[]
+}
+
+function findCandidates(model: Model): Candidates {
   const found = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
   const embeddings = new Set<string>()
+  const hidden = new Map<string, NotEligible>()
   visitNodes(model, (node, scope) => {
     const operator = WEIGHT_OPERATORS.get(operatorName(node))
     for (const input of operator?.inputs ?? []) {
       const operand = operandOf(node.inputs[input], scope)
-      if (operand === undefined) continue
+      if (operand === undefined) {
+        const behind = behindNodes(node.inputs[input] ?? '', scope)
+        if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
+        continue
+      }
       const use = { node, input, name: node.name || (node.outputs[0] ?? '') }
       const known = found.get(operand.id)
       if (known !== undefined) known.uses.push(use)
@@ -63,12 +75,19 @@ function findCandidates(model: Model): Candidate[] {
     }
   })
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
-  return [...found].map(([id, { tensor, rows, uses, reason }]) => {
+  const candidates = [...found].map(([id, { tensor, rows, uses, reason }]) => {
     const weight = { id, tensor, rows, uses }
     if (embeddings.has(id)) return { weight, reason: 'it is an embedding too (tied)' }
     if (outputs.has(tensor.name)) return { weight, reason: 'it is an output of the model' }
     return reason === undefined ? { weight } : { weight, reason }
   })
+  return { candidates, hidden: [...hidden.values()].filter(({ id }) => !found.has(id)) }
+}
+
+function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {
+  const label = ({ op, name, outputs }: Node) => `${op} '${name || outputs[0]}'`
+  const stored = isFloat(tensor.type) ? '' : `, which makes floats of ${tensor.type}`
+  return { id, reason: `it stands behind ${label(node)}${stored}, where ${label(reader)} reads it`, byUser: false }
 }
 
 /** A constant as an operator sees it: perhaps through a Transpose of its two axes. */
@@ -84,10 +103,16 @@ function operandOf(name: string | undefined, scope: NameScope): Operand | undefi
   const constant = scope.constant(name)
   if (constant !== undefined) return { ...constant, shape: constant.tensor.shape, transposed: false }
   const producer = scope.producer(name)
+  // Zero is zero in every type of floats.
+  if (producer?.op === 'Cast' && producer.domain === '') return floatsOnly(operandOf(producer.inputs[0], scope))
   if (producer?.op !== 'Transpose' || producer.inputs[0] === undefined) return undefined
-  const behind = scope.constant(producer.inputs[0])
-  if (behind === undefined || behind.tensor.shape.length !== 2 || !swaps(producer)) return undefined
-  return { ...behind, shape: [...behind.tensor.shape].reverse(), transposed: true }
+  const behind = operandOf(producer.inputs[0], scope)
+  if (behind === undefined || behind.shape.length !== 2 || !swaps(producer)) return undefined
+  return { ...behind, shape: [...behind.shape].reverse(), transposed: !behind.transposed }
+}
+
+function floatsOnly(operand: Operand | undefined): Operand | undefined {
+  return operand !== undefined && isFloat(operand.tensor.type) ? operand : undefined
 }
 
 /** Whether a Transpose of a matrix turns it over: not when its `perm` is [0, 1]. */

@@ -251,6 +251,15 @@ export interface Analysis {
   readonly coupled: readonly CoupledGroup[]
   /** Residual blocks, one group for each stretch of blocks that follow one another. Found for structures that cut, else empty. */
   readonly blocks: readonly BlockGroup[]
+  /** Nodes that end the search for what goes together, with the reason. Found for structures that cut, else empty. */
+  readonly obstacles: readonly Obstacle[]
+}
+
+/** Where the analysis of a model stops. */
+export interface Obstacle {
+  /** Operator and name of the node: "Pad '/Pad'". */
+  readonly id: string
+  readonly reason: string
 }
 
 export interface NotEligible {

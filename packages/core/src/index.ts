@@ -27,6 +27,7 @@ export type { CalibrationData, StatisticsFile } from './calibrate/stored-statist
 export { CHUNK_SAMPLES, endOf, startOf } from './calibrate/totals.js'
 export type * from './contract.js'
 export { cpu } from './cpu.js'
+export { type FoundGroups, findGroups } from './found-groups.js'
 export { gatePlan } from './gate-plan.js'
 export { javascript } from './javascript.js'
 export { BUCKETS, notFinite, ZEROS } from './keys.js'

@@ -4,6 +4,7 @@ import { analyse } from './analyse.js'
 import { analyseUnits } from './analyse-units.js'
 import { applyStep } from './apply.js'
 import type { Declined, Group, MaskGroup, Pattern } from './contract.js'
+import { findGroups } from './found-groups.js'
 import { planPermutation } from './permute/plan-permute.js'
 import type { ElementTarget, Planned, PlanOptions, PlanStep, PruneStep, Target, UnitTarget } from './plan.js'
 import { planCut } from './plan-cut.js'
@@ -22,15 +23,14 @@ export async function makePlan(model: Model, steps: readonly PruneStep[], option
       planned.steps.push(permuted)
     }
     const analysis = step.structure.kind === 'cut' ? await analyseUnits(current, step) : analyse(current, step)
-    const { groups, declined } = step.structure.find(analysis)
-    const notEligible = analysis.notEligible.map(({ id, reason }) => ({ id, reason, structure: step.structure.name }))
-    if (groups.length === 0) throw nothingToPrune(step, [...declined, ...notEligible])
+    const { groups, declined } = findGroups(step.structure, analysis)
+    if (groups.length === 0) throw nothingToPrune(step, declined)
     for (const planStep of await planStepsOf(step, { groups, model: current, original: model }, options)) {
       current = await applyStep(current, planStep, options)
       planned.steps.push(planStep)
     }
     planned.groups.push(...groups.map((group) => ({ ...group, structure: step.structure.name })))
-    planned.declined.push(...declined, ...notEligible)
+    planned.declined.push(...declined)
   }
   return planned
 }
@@ -112,7 +112,7 @@ function nothingToPrune({ structure, include, exclude }: PruneStep, declined: re
     ...(include ?? []).map((glob) => `--include '${glob}'`),
     ...(exclude ?? []).map((glob) => `--exclude '${glob}'`),
   ]
-  const why = declined.slice(0, 5).map(({ id, reason }) => `'${id}' (${reason})`)
+  const why = declined.slice(0, 5).map(({ id, reason }) => `${id} (${reason})`)
   return new PareError(
     `structure '${structure.name}' finds nothing to prune${limits.length > 0 ? ` under ${limits.join(' ')}` : ''}${why.length > 0 ? `: left out are ${why.join(', ')}` : ''}.`,
     { hint: 'pare inspect MODEL lists what each structure finds, and why the rest is left alone.' },

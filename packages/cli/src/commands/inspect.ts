@@ -4,6 +4,7 @@ import {
   analyseUnits,
   countParameters,
   countZeros,
+  findGroups,
   macsOfWeights,
   operatorName,
   parameterTensors,
@@ -68,15 +69,14 @@ interface Totals {
 
 function findIn(structure: Structure, analysis: Analysis, totals: Totals): FoundView {
   const { name, kind = 'mask' } = structure
-  const found = structure.find(analysis)
+  const found = findGroups(structure, analysis)
   const cut = found.groups.filter((group) => group.kind !== 'mask')
   const groups = found.groups.map((group) => {
     if (group.kind !== 'mask') return { id: group.id, structure: name, ...readerOf(group, analysis), ...unitsIn(group, totals) }
     return { id: group.id, structure: name, units: elementCount(group.weight.tensor.shape) }
   })
   const parameters = kind === 'cut' ? carriedByAll(cut, totals.tensors) : groups.reduce((sum, { units }) => sum + units, 0)
-  const left = kind === 'cut' ? [] : analysis.notEligible.map(({ id, reason }) => ({ id, structure: name, reason }))
-  const declined = [...found.declined, ...left]
+  const { declined } = found
   return {
     structure: {
       name,

@@ -1,4 +1,5 @@
 import { type Model, type Node, type Scope, type ShapeOptions, type Shapes, shapesOf, type Tensor, visitNodes } from '@pare/onnx'
+import type { Obstacle } from '../contract.js'
 import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
@@ -25,6 +26,8 @@ export interface Dependencies {
   isFixed(value: string, axis: number): boolean
   /** Axes whose sizes a value is computed from at run time. */
   readonly sizesRead: ReadonlyMap<string, readonly Axis[]>
+  /** Nodes beyond which nothing is known of axes, with the reason. */
+  readonly obstacles: readonly Obstacle[]
 }
 
 /**
@@ -61,7 +64,17 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
         (shapes!.shapes.get(name) ?? []).map((size) => atom(size)),
       )
   const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
-  const state: State = { shapes: shapes!, others, constants, values, inputs, contractions, statistics }
+  const state: State = {
+    shapes: shapes!,
+    others,
+    constants,
+    values,
+    inputs,
+    contractions,
+    statistics,
+    arranged: new Set(),
+    obstacles: [],
+  }
   const elsewhere = new Map<string, string>()
   const captured = new Set<string>()
   visitNodes(model, (node, scope) => {
@@ -78,6 +91,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     values,
     contractions,
     statistics,
+    obstacles: state.obstacles,
     axesAt: (output, input) => inputs.get(output)?.[input],
     numbers: new Map([...shapes!.values.keys()].map((name) => [name, numbersOf(state, name)])),
     isFixed: (value, axis) => isFixed(state, value, axis),
@@ -181,6 +195,9 @@ interface State {
   readonly inputs: Map<string, readonly (readonly Axis[] | undefined)[]>
   readonly contractions: Contraction[]
   readonly statistics: Set<Node>
+  /** Values that are constants in another arrangement: a weight behind a Transpose or a Cast. */
+  readonly arranged: Set<string>
+  readonly obstacles: Obstacle[]
 }
 
 function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
@@ -199,11 +216,18 @@ function visit(node: Node, scope: Scope, state: State): void {
     node.outputs[0] ?? '',
     operands.map(({ axes }) => axes),
   )
+  if (
+    ARRANGES.has(operatorName(node)) &&
+    operands[0]?.constant &&
+    operands.slice(1).every(({ constant }, i) => constant || node.inputs[i + 1] === '')
+  )
+    for (const name of node.outputs) state.arranged.add(name)
   const outputs = node.outputs.map((name) => (name === '' ? undefined : shapes.shapes.get(name)?.map((size) => atom(size))))
   for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
   const known =
     node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
     operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')
+  noteObstacle(node, { operands, outputs }, state)
   if (!known) return pinUnknown(node, operands, outputs)
   applyRule(AXIS_RULES.get(operatorName(node)), {
     node,
@@ -216,6 +240,44 @@ function visit(node: Node, scope: Scope, state: State): void {
     contractions,
     statistics,
   })
+}
+
+/** Operators that give the numbers of their input in another arrangement or type. */
+const ARRANGES = new Set([
+  'Transpose',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+  'Slice',
+  'Split',
+  'Concat',
+  'Expand',
+  'Tile',
+  'Cast',
+  'Identity',
+  'DequantizeLinear',
+])
+
+/** Only where the trouble begins: what follows from a value that is not known is not known either. */
+function noteObstacle(
+  node: Node,
+  { operands, outputs }: { readonly operands: readonly Operand[]; readonly outputs: readonly (readonly Axis[] | undefined)[] },
+  { obstacles }: State,
+): void {
+  const id = `${node.op} '${node.name || node.outputs[0]}'`
+  const nested = [...node.attributes.values()].some(({ kind }) => kind === 'graph' || kind === 'graphs')
+  if (nested) obstacles.push({ id, reason: 'it holds a graph of its own, and pare does not cut across its border' })
+  else if (!AXIS_RULES.has(operatorName(node)))
+    obstacles.push({ id, reason: `pare does not know what operator ${operatorName(node)} does to the axes of its inputs` })
+  else if (operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')) {
+    const unknown = node.outputs.find((name, i) => name !== '' && outputs[i] === undefined)
+    if (unknown !== undefined)
+      obstacles.push({
+        id,
+        reason: `the shape of its output '${unknown}' does not follow from the model: the sizes it takes are computed in a way that pare does not follow; exporting with constant folding may help`,
+      })
+  }
 }
 
 function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): void {
@@ -250,7 +312,7 @@ function operand(name: string, { scope, reader, state }: { scope: Scope; reader:
   if (name === '') return { axes: undefined, numbers: undefined, constant: false }
   const numbers = numbersOf(state, name)
   const found = scope.constant(name)
-  if (found === undefined) return { axes: values.get(name), numbers, constant: false }
+  if (found === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
   const { id, tensor } = found
   const key = tensor.shape.length > 1 ? id : `${id}\n${reader.node.outputs[0]}\n${reader.input}`
   const known = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }

@@ -4,6 +4,7 @@ import { analyseUnits } from '../analyse-units.js'
 import { applyStep } from '../apply.js'
 import { measure } from '../calibrate/measure.js'
 import type { Declined, Group, MaskGroup, UnitGroup } from '../contract.js'
+import { findGroups } from '../found-groups.js'
 import { planStepsOf } from '../make-plan.js'
 import { product } from '../operators.js'
 import type { PlanOptions, PruneStep } from '../plan.js'
@@ -55,7 +56,7 @@ export async function lossCurves(model: Model, request: CurveRequest, options: P
   if (trials === undefined)
     throw new PareError('loss curves need data to run on, and there are none.', { hint: 'name them: --data data.npz' })
   const analysis = step.structure.kind === 'cut' ? await analyseUnits(model, step) : analyse(model, step)
-  const { groups, declined } = step.structure.find(analysis)
+  const { groups, declined } = findGroups(step.structure, analysis)
   if (groups.length === 0) throw nothing(step)
   const tried = { model, request, options, openTrials: trials }
   const masked = groups.filter((group) => group.kind === 'mask')
