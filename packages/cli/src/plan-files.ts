@@ -1,8 +1,7 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { formatPlan, type Plan, parsePlan, planPayloads } from '@pare/core'
-import { chunks, makePayload } from '@pare/onnx'
+import { chunks, makePayload, type Payload, writeWhole } from '@pare/onnx'
 import { usage } from './failure.js'
-import { writeWhole } from './output.js'
 
 /** The file beside a plan with the numbers that were computed for it: 'resnet.plan.json' → 'resnet.plan.bin'. */
 export function payloadPath(plan: string): string {
@@ -12,18 +11,12 @@ export function payloadPath(plan: string): string {
 /** Writes a plan, and the file beside it where it needs one. */
 export async function writePlan(path: string, plan: Plan): Promise<void> {
   const payloads = planPayloads(plan)
-  if (payloads.length > 0) {
-    const temporary = `${payloadPath(path)}.tmp`
-    try {
-      await using file = await open(temporary, 'w')
-      for (const payload of payloads) for await (const { bytes } of chunks(payload)) await file.write(bytes)
-      await rename(temporary, payloadPath(path))
-    } catch (error) {
-      await rm(temporary, { force: true })
-      throw error
-    }
-  }
+  if (payloads.length > 0) await writeWhole(payloadPath(path), bytesIn(payloads))
   await writeWhole(path, formatPlan(plan))
+}
+
+async function* bytesIn(payloads: readonly Payload[]): AsyncGenerator<Uint8Array> {
+  for (const payload of payloads) for await (const { bytes } of chunks(payload)) yield bytes
 }
 
 /** Reads a plan back. `shown` is what messages call it. */

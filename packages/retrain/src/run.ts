@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
-import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
+import { type Model, openModel, PareError, writeModel, writeWhole } from '@pare/onnx'
 import type { Arena } from './arena.js'
 import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkLabels, openFeed } from './feed.js'
@@ -85,8 +84,8 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
     standing,
   )
   if (trained.ended === 'diverged' && standing.best.step === 0) throw ruined(trained.reason!, recipe)
-  await writeFile(join(folder, 'trained'), weights.kept())
-  if (moving) await writeFile(join(folder, 'scores'), joined(moving.map((tensor) => arena.view(tensor, 'scores'))))
+  await writeWhole(join(folder, 'trained'), [weights.kept()])
+  if (moving) await writeWhole(join(folder, 'scores'), [joined(moving.map((tensor) => arena.view(tensor, 'scores')))])
   const scored = moving && { scores: moving.map(({ name, shape }) => ({ id: name, shape })) }
   return {
     ...replyOf(prepared, trained),

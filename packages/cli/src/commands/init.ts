@@ -1,5 +1,6 @@
-import { access, writeFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWhole } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { usage } from '../failure.js'
@@ -18,7 +19,7 @@ export async function init(context: Context, options: InitOptions): Promise<numb
   const format = await chooseFormat(options.format, cwd)
   const found = await look(cwd)
   const name = `pare.config.${format}`
-  await writeFile(join(cwd, name), render(format, found), { flag: 'wx' })
+  await writeWhole(join(cwd, name), render(format, found))
   answer(context, {
     schemaVersion: 1,
     command: 'init',
@@ -127,8 +128,9 @@ Run it on each pull request, as .github/workflows/pare.yml:
 ${WORKFLOW.replace(/^(?=.)/gm, '  ')}`
 }
 
+/** A link that leads nowhere is there too. */
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   )
