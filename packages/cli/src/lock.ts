@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openRegular } from '@pare/onnx'
+import { openRegular, systemCode } from '@pare/onnx'
 import { z } from 'zod'
 
 /** The process that something belongs to, as it is written into a file. */
@@ -50,7 +50,7 @@ export async function holderOf(path: string): Promise<Owner | 'somebody' | 'nobo
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) return 'nobody'
   const opened = await openRegular(path, 'a lock').catch((error: Error) => {
-    if ((error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return undefined
+    if (systemCode(error) === 'ENOENT') return undefined
     throw error
   })
   // It was given back meanwhile.

@@ -1,6 +1,6 @@
 import { lstat, mkdir, mkdtemp, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
-import { openRegular, writeWhole } from '@pare/onnx'
+import { openRegular, parseJson, writeWhole } from '@pare/onnx'
 import { Failure, usage } from './failure.js'
 import { holderOf, isLock, type Lock, type Owner, ownMark, takeLock } from './lock.js'
 import { isVerdict, VERDICT_FILES } from './output.js'
@@ -210,7 +210,7 @@ async function prunedIn(path: string): Promise<readonly string[]> {
   try {
     const { handle } = await openRegular(path)
     await using file = handle
-    const { command, models } = JSON.parse(await file.readFile('utf8')) as { command?: unknown; models?: unknown }
+    const { command, models } = parseJson(await file.readFile('utf8')) as { command?: unknown; models?: unknown }
     if (command !== 'run' || !Array.isArray(models)) return []
     return (models as { pruned?: { path?: unknown }; plan?: { path?: unknown } }[]).flatMap(({ pruned, plan }) =>
       [pruned?.path, plan?.path].filter((name) => typeof name === 'string'),

@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { PlanStep } from '@pare/core'
+import { parseJson, readRegular } from '@pare/onnx'
 
 /** Files beside a model that tell run times its sizes. */
 const NAMES = ['config.json', 'genai_config.json']
@@ -61,8 +61,8 @@ async function sideCars(folder: string): Promise<{ name: string; text: string }[
   for (const [shown, place] of [['', folder], ...(basename(folder) === 'onnx' ? [['../', dirname(folder)]] : [])]) {
     for (const name of NAMES) {
       const path = join(place!, name)
-      const facts = await stat(path).catch(() => undefined)
-      if (facts?.isFile() && facts.size <= LIMIT) found.push({ name: `${shown}${name}`, text: await readFile(path, 'utf8') })
+      const bytes = await readRegular(path, { maxBytes: LIMIT }).catch(() => undefined)
+      if (bytes !== undefined) found.push({ name: `${shown}${name}`, text: bytes.toString('utf8') })
     }
   }
   return found
@@ -70,7 +70,7 @@ async function sideCars(folder: string): Promise<{ name: string; text: string }[
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { formatStatistics, type Measured, parseStatistics, type StatisticsFile } from '@pare/core'
-import { writeWhole } from '@pare/onnx'
+import { readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** What tells one measurement from another, before its samples are counted. */
 export type Facts = Pick<StatisticsFile, 'pare' | 'executionProvider' | 'model' | 'data'> & {
@@ -24,8 +23,8 @@ export async function readPartial(
   { facts, note }: { facts: Facts; note: (text: string) => void },
 ): Promise<Measured | undefined> {
   const path = partialPath(out)
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
+  const bytes = await readRegular(path, { what: 'a file of statistics' }).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
     throw error
   })
   if (bytes === undefined) return undefined

@@ -1,7 +1,8 @@
-import { dirname, resolve, sep } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
 import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
+import { isGlob } from '@pare/onnx'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import type { Config, ModelConfig } from './config.js'
 import { findConfig, loadConfig } from './config-file.js'
@@ -9,6 +10,7 @@ import { checkShape, formatProblems } from './config-problems.js'
 import type { DeviceChoice } from './device.js'
 import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
 import { Failure, type Problem, reportOf } from './failure.js'
+import { globFiles } from './model-files.js'
 import { isFile, showPath } from './paths.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -124,24 +126,16 @@ async function expand(
 ): Promise<readonly string[]> {
   const literal = resolve(folder, pattern)
   if (await isFile(literal)) return [literal]
-  const { glob, isDynamicPattern } = await import('tinyglobby')
-  if (!isDynamicPattern(pattern)) {
+  if (!isGlob(pattern)) {
     problems.push({ place, message: `model '${pattern}' is not a file (looked for ${literal}).`, hint: 'check the path' })
     return [literal]
   }
-  const portable = pattern.split(sep).join('/')
-  const found = await glob([portable], {
-    cwd: folder,
-    absolute: true,
-    onlyFiles: true,
-    expandDirectories: false,
-    ignore: ['**/node_modules/**'],
-  })
+  const found = await globFiles(pattern, folder)
   if (found.length === 0) {
     problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
     return [literal]
   }
-  return found.map((path) => resolve(path)).sort()
+  return found
 }
 
 async function readTask({ path, model, place }: Entry, check: Check): Promise<Task> {

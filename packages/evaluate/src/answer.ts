@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs'
 import { PareError } from '@pare/onnx'
 import { UntrustedError } from './data.js'
+import { ownFolder } from './environment.js'
 import type { Reply } from './process.js'
 
 /** How a child tells whoever started it what it does. */
@@ -22,7 +24,11 @@ export function answerJob<Job>(work: (job: Job, talk: Talk) => Promise<unknown>)
   // A terminal sends Ctrl-C to both; the parent decides.
   process.on('SIGINT', () => {})
   // The parent is gone: nobody waits for the result.
-  process.on('disconnect', () => process.exit())
+  process.on('disconnect', () => {
+    const folder = ownFolder(process.env)
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    process.exit()
+  })
 }
 
 function failure(error: unknown): Reply {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { openModel, PareError } from '@pare/onnx'
+import { switchOffTelemetry } from '@pare/sparse'
 import type * as Ort from 'onnxruntime-node'
 import { type Batch, inputsFor } from './dataset.js'
 import type { ModelValue } from './model-value.js'
@@ -38,6 +39,7 @@ export interface Session extends AsyncDisposable {
 
 /** Loads onnxruntime-node. Throws PareError where that fails. */
 export function loadRuntime({ folder, provider = 'cpu' }: RuntimeOptions = {}): Runtime {
+  switchOffTelemetry()
   const require = createRequire(import.meta.url)
   // onnxruntime-node 1.30 passes Float16Array to native code that does not know it. Without it, halves are bits in a Uint16Array.
   // It looks when its first tensor is made.

@@ -51,6 +51,12 @@ function kindOf(file: Stats): string {
   return 'a device'
 }
 
+/** The system's own word for why a file could not be opened, such as ENOENT, where that is what an error of this file says. */
+export function systemCode(error: unknown): string | undefined {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+}
+
 export function unreadable(path: string, cause: unknown): PareError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
   if (code === 'ENOENT' || code === 'ENOTDIR') {

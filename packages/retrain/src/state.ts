@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { PareError, writeWhole } from '@pare/onnx'
+import { PareError, readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** A training as it stands after a step: what it is of, how far it is, and all its numbers. */
 export interface Saved<Progress> {
@@ -18,11 +17,13 @@ export async function writeState<Progress>(path: string, { identity, progress, n
   await writeWhole(path, [`${MAGIC}${JSON.stringify(head)}\n`, ...numbers.values()])
 }
 
+const MOST_BYTES = Number.MAX_SAFE_INTEGER
+
 /** Reads it back. Undefined where there is no such file, or where it is of another training. Throws PareError for a file that is something else. */
 export async function readState<Progress>(path: string, identity: string): Promise<Saved<Progress> | undefined> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined
-    throw new PareError(`retrain: the state ${path} cannot be read (${cause.code}).`, { hint: 'name another file.', cause })
+  const bytes = await readRegular(path, { what: 'the state of a training', maxBytes: MOST_BYTES }).catch((cause: unknown) => {
+    if (systemCode(cause) === 'ENOENT') return undefined
+    throw new PareError(`retrain: the state cannot be read: ${(cause as Error).message}`, { hint: 'name another file.', cause })
   })
   if (bytes === undefined) return undefined
   const end = bytes.indexOf('\n', MAGIC.length)

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus } from 'node:os'
 import { PareError } from '@pare/core'
 import type { AdapterFacts } from '@pare/gpu'
+import { switchOffTelemetry } from '@pare/sparse'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { formatBytes } from '../format.js'
@@ -42,6 +43,7 @@ async function findAdapters(): Promise<Pick<Devices, 'adapters' | 'problem'>> {
 }
 
 async function findProviders(): Promise<Devices['providers']> {
+  switchOffTelemetry()
   const { listSupportedBackends } = await import('onnxruntime-node')
   return listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }))
 }

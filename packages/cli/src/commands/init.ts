@@ -4,6 +4,8 @@ import { writeWhole } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { usage } from '../failure.js'
+import { globFiles } from '../model-files.js'
+import { showPath } from '../paths.js'
 
 export interface InitOptions {
   readonly format?: string
@@ -56,10 +58,10 @@ async function chooseFormat(wanted: string | undefined, cwd: string): Promise<Fo
 
 /** Models, and the data file whose name promises evaluation data most. */
 async function look(cwd: string): Promise<Found> {
-  const { glob } = await import('tinyglobby')
-  const options = { cwd, ignore: ['**/node_modules/**', '**/pare-out/**', '**/dist/**'], deep: 6 }
-  const models = (await glob(['**/*.onnx'], options)).sort().slice(0, 20)
-  const data = (await glob(['**/*.npz', '**/*.jsonl', '**/*.csv'], options)).sort()
+  const options = { skip: ['pare-out', 'dist'], depth: 6 }
+  const find = async (glob: string) => (await globFiles(glob, cwd, options)).map((path) => showPath(path, cwd))
+  const models = (await find('**/*.onnx')).slice(0, 20)
+  const data = await find('**/*.{npz,jsonl,csv}')
   const promising = [/eval/i, /val/i, /test/i].map((pattern) => data.find((path) => pattern.test(path)))
   return { models, data: promising.find((path) => path !== undefined) ?? data[0] }
 }

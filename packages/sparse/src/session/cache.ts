@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { writeWhole } from '@pare/onnx'
+import { readRegular, writeWhole } from '@pare/onnx'
 import type { Plan } from './plan.js'
 
 /** Plans of earlier sessions: one file for a model on a machine. */
@@ -43,7 +43,7 @@ export async function openCache(folder: string, key: CacheKey): Promise<Cache> {
 
 async function readPlans(path: string): Promise<Plan[]> {
   try {
-    const plans: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const plans: unknown = JSON.parse((await readRegular(path)).toString('utf8'))
     return Array.isArray(plans) && plans.every(isPlan) ? plans : []
   } catch {
     return []

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { type Model, modelBytes, PareError } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-node'
+import { switchOffTelemetry } from './telemetry.js'
 
 /** A session of a model that shares tensors with the one that was opened. `options` stand in for those that all have. */
 export type CreateSession = (model: Model, options?: Ort.InferenceSession.SessionOptions) => Promise<Ort.InferenceSession>
@@ -63,6 +64,7 @@ export async function createDense(
 }
 
 export async function loadOrt(): Promise<typeof Ort> {
+  switchOffTelemetry()
   try {
     return await import('onnxruntime-node')
   } catch (cause) {
