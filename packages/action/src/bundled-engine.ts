@@ -1,7 +1,7 @@
-import * as core from '@actions/core'
 import { run } from '@pare/cli'
 import type { Engine } from './engine.js'
 import type { RunInputs } from './inputs.js'
+import * as log from './log.js'
 
 export interface BundledEngine {
   /** Absolute path of an onnxruntime-node package. */
@@ -23,7 +23,7 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
       outDir: folder,
       trusted,
       engine,
-      progress: { begin, note: core.info },
+      progress: { begin, note: log.info },
       signal,
     })
 }
@@ -56,13 +56,13 @@ function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNull
 
 /** A line in the log where work begins, and one every ten seconds while it lasts. */
 function begin(label: string): { update(done: number, total: number, told?: string): void; end(): void } {
-  core.info(label)
+  log.info(label)
   const state = { told: Date.now() }
   return {
     update(done, total, told) {
       if (Date.now() - state.told < TOLD_EVERY_MS || !(total > 0)) return
       state.told = Date.now()
-      core.info(`${label}: ${told ?? `${Math.floor((100 * done) / total)} %`}`)
+      log.info(`${label}: ${told ?? `${Math.floor((100 * done) / total)} %`}`)
     },
     end: () => {},
   }

@@ -130,5 +130,5 @@ function ownPackages(): Record<string, string> {
 
 /** The first line: the rest of a loader's message is its stack. */
 function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\nRequire stack:')[0]!.trim()
+  return (error instanceof Error ? error.message : String(error)).split('\nRequire stack:')[0]!.trim().replaceAll('\n', '\n  ')
 }

@@ -152,7 +152,7 @@ export class RunError extends PareError {
 }
 
 function crash(name: string, how: string, stderr: string): RunError {
-  const tail = stderr.trim() === '' ? '' : `\n${stderr.trim()}`
+  const tail = stderr.trim() === '' ? '' : `\n  ${stderr.trim().replaceAll('\n', '\n  ')}`
   return new RunError(`${name}: the model crashed the run time (${how}).${tail}`, {
     hint:
       how === 'SIGKILL'

@@ -30,7 +30,7 @@ export async function init(context: Context, options: InitOptions): Promise<numb
     data: found.data,
     workflow: WORKFLOW,
   })
-  say(context, summary(name, found))
+  say(context, found, (shown) => summary(name, shown))
   return EXIT.pass
 }
 

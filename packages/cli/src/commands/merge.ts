@@ -21,7 +21,11 @@ export async function merge(context: Context, files: readonly string[], { out }:
   const { samples } = merged.data
   const shown = { path: showPath(target, io.cwd), bytes }
   answer(context, { schemaVersion: 1, command: 'merge', files, samples, statistics: shown })
-  say(context, `${shown.path}  (${formatBytes(bytes)})\n  ${formatCount(samples!)} samples of ${files.length} files`)
+  say(
+    context,
+    shown.path,
+    (path) => `${path}  (${formatBytes(bytes)})\n  ${formatCount(samples!)} samples of ${files.length} files`,
+  )
   return EXIT.pass
 }
 

@@ -57,9 +57,7 @@ export async function plan(context: Context, model: string, options: PruneOption
     executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),
   })
-  say(
-    context,
-    `${shown}\n  sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}\n  apply it: pare replay ${shown} ${model}`,
-  )
+  const went = `sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}`
+  say(context, { plan: shown, model }, ({ plan, model }) => `${plan}\n  ${went}\n  apply it: pare replay ${plan} ${model}`)
   return EXIT.pass
 }

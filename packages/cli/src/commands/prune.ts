@@ -46,7 +46,7 @@ export async function prune(context: Context, model: string, options: PruneOptio
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
-  say(context, summary(pruned, io.cwd))
+  say(context, pruned, (shown) => summary(shown, io.cwd))
   return EXIT.pass
 }
 

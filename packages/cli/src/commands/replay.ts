@@ -52,8 +52,10 @@ export async function replay(context: Context, planPath: string, model: string, 
     executionProvider: provider,
     durationMs: io.now() - start,
   })
-  const proved = proofs.map((proof) => `\n  proof  ${describeProof(proof)}`)
-  say(context, `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}`)
+  say(context, { written, proofs }, ({ written, proofs }) => {
+    const proved = proofs.map((proof) => `\n  proof  ${describeProof(proof)}`)
+    return `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}`
+  })
   return EXIT.pass
 }
 

@@ -69,12 +69,12 @@ export async function sensitivity(context: Context, model: string, options: Sens
     declined,
   })
   const view = viewOf(curves, { model, structure, criterion, options: { ...options, samples } })
-  say(context, renderCurvesText(view))
+  say(context, view, renderCurvesText)
   if (options.out !== undefined) {
     const { renderCurves } = await import('@pare/report')
     const path = resolve(io.cwd, options.out)
     await writeWhole(path, renderCurves(view))
-    say(context, `\n${showPath(path, io.cwd)}`)
+    say(context, showPath(path, io.cwd), (shown) => `\n${shown}`)
   }
   return EXIT.pass
 }
