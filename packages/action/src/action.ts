@@ -81,7 +81,7 @@ async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, 
     signal,
   })
   log.info(`Engine: built in. ONNX Runtime: ${runtime.from} (${runtime.folder}).`)
-  return bundledEngine({ onnxruntime: runtime.folder, trusted })
+  return bundledEngine({ onnxruntime: runtime.folder, trusted, workspace })
 }
 
 function existingFolder(path: string, written: string): string {

@@ -7,12 +7,14 @@ export interface BundledEngine {
   /** Absolute path of an onnxruntime-node package. */
   readonly onnxruntime: string
   readonly trusted: boolean
+  /** The checkout: where it is not trusted, nothing outside of it is read for it. */
+  readonly workspace: string
 }
 
 const TOLD_EVERY_MS = 10_000
 
 /** The command line's own functions, with the plugins that come with it. What runs models runs in `child.mjs` and `retrain-child.mjs` beside this bundle. */
-export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
+export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): Engine {
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
   return ({ inputs, workingDirectory, folder, signal }) =>
@@ -22,6 +24,7 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
       cwd: workingDirectory,
       outDir: folder,
       trusted,
+      workspace,
       engine,
       progress: { begin, note: log.info },
       signal,

@@ -3,6 +3,7 @@ import type { Allocation } from '@pare/core'
 import { parseJson, readRegular, systemCode } from '@pare/onnx'
 import { z } from 'zod'
 import { usage } from './failure.js'
+import { refuseOutside } from './workspace.js'
 
 /** What `pare sensitivity --json` prints, as far as an allocation needs it. */
 const measured = z.object({
@@ -15,11 +16,20 @@ const measured = z.object({
 /** How an allocation is written: as core takes it, or the path of a file with measured curves. */
 export type WrittenAllocation = Allocation | `${string}.json`
 
-/** Reads measured curves where they stand in a file. A path is relative to `folder`. */
-export async function resolveAllocation(written: WrittenAllocation, folder: string): Promise<Allocation> {
+export interface CurvesSource {
+  /** Paths start here. */
+  readonly folder: string
+  /** Of a checkout that is not trusted: the file must lie in it. */
+  readonly workspace?: string | undefined
+}
+
+/** Reads measured curves where they stand in a file. */
+export async function resolveAllocation(written: WrittenAllocation, source: CurvesSource): Promise<Allocation> {
   if (typeof written !== 'string' || !written.endsWith('.json')) return written as Allocation
+  const path = resolve(source.folder, written)
+  await refuseOutside(path, `the curves ${written}`, source.workspace)
   const what = { what: 'curves', maxBytes: MOST_BYTES }
-  const bytes = await readRegular(resolve(folder, written), what).catch((cause: unknown) => {
+  const bytes = await readRegular(path, what).catch((cause: unknown) => {
     if (systemCode(cause) === undefined) throw cause
     throw usage(`pare: the curves ${written} cannot be read (${systemCode(cause)}).`, HINT, cause)
   })

@@ -41,6 +41,8 @@ export interface PruneJob {
   readonly cwd: string
   /** What models run on. Default: the installed packages. */
   readonly engine?: Engine
+  /** Of a checkout that is not trusted: nothing outside of it is read for it. Default: files may be anywhere */
+  readonly workspace?: string | undefined
   /** Where the model is written before it is recovered, so that it can be measured. Default: it is not */
   readonly unrecovered?: string
 }
@@ -125,7 +127,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
         ...staged.warnings,
         ...trainings.flatMap(({ notes }) => notes),
         ...nothingRemoved(facts.cut),
-        ...(await sideCarWarnings(path, planned.steps)),
+        ...(await sideCarWarnings(path, planned.steps, { workspace: job.workspace })),
       ],
       work,
     ),

@@ -29,6 +29,8 @@ export interface RunContext extends Work {
   readonly output: OutputFiles
   readonly publication: Publication
   readonly cwd: string
+  /** Of a checkout that is not trusted. */
+  readonly workspace: string | undefined
   /** Collects. */
   readonly known: ReferenceScores
   readonly engine: Engine
@@ -63,7 +65,7 @@ async function examine(task: Task, context: RunContext, found: Found): Promise<v
   })
   await using folder = await temporaryFolder()
   const unrecovered = evaluation === undefined ? {} : { unrecovered: join(folder.path, 'unrecovered.onnx') }
-  const where = { output, publication, cwd }
+  const where = { output, publication, cwd, workspace: context.workspace }
   const pruned = await pruneModel({ path, steps, seed, ...where, prove, engine, ...given, ...unrecovered }, context)
   found.pruned = pruned
   const zipping = Promise.all([path, pruned.staged].map((file) => zippedSize(file, context.signal)))

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly outDir?: string
   /** Whether code of the checkout may be run: configs in TypeScript and JavaScript, third-party plugins, data modules. Default: true. */
   readonly trusted?: boolean
+  /** The checkout: where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
+  readonly workspace?: string
   /** Options and config win over where it computes. */
   readonly engine?: Engine
   readonly progress?: Progress
@@ -57,6 +59,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     overrides,
     trusted,
     ...(options.config !== undefined && { config: options.config }),
+    ...(options.workspace !== undefined && { workspace: options.workspace }),
   })
   const engine = { ...options.engine, ...told }
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
@@ -71,6 +74,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
       output: outputs[index]!,
       publication,
       cwd,
+      workspace: trusted ? undefined : (options.workspace ?? cwd),
       known,
       signal,
       progress,

@@ -18,6 +18,7 @@ import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { type ScheduleConfig, scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type Overrides, picked, present, type Settings, settle } from './settings.js'
 import { readTraining, type TrainingSource } from './training.js'
+import { isWrittenInside, refuseOutside } from './workspace.js'
 
 /** Everything a run does for one model, with plugins loaded and paths absolute. */
 export interface Task {
@@ -47,6 +48,8 @@ export interface TaskOptions {
   readonly overrides: Overrides
   /** False: nothing executable of the checkout is loaded. */
   readonly trusted: boolean
+  /** The checkout. Where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
+  readonly workspace?: string
 }
 
 export interface Tasks {
@@ -59,10 +62,11 @@ export interface Tasks {
 
 /** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
 export async function readTasks(options: TaskOptions): Promise<Tasks> {
-  const { value, folder, shown } = await source(options)
+  const workspace = options.trusted ? undefined : (options.workspace ?? options.cwd)
+  const { value, folder, shown } = await source({ ...options, workspace })
   const { problems: shape, rest } = checkShape(value)
   const config = (rest ?? {}) as Config
-  const check: Check = { ...options, config, folder, problems: [...shape] }
+  const check: Check = { ...options, config, folder, workspace, problems: [...shape] }
   const entries = await expandModels(check)
   const tasks: Task[] = []
   for (const entry of entries) tasks.push(await readTask(entry, check))
@@ -79,6 +83,7 @@ interface Check {
   readonly config: Config
   readonly overrides: Overrides
   readonly trusted: boolean
+  readonly workspace: string | undefined
   /** Collects. */
   readonly problems: Problem[]
 }
@@ -91,10 +96,16 @@ interface Entry {
   readonly place: string
 }
 
-async function source({ cwd, config, trusted }: TaskOptions): Promise<{ value: unknown; folder: string; shown?: string }> {
+async function source({
+  cwd,
+  config,
+  trusted,
+  workspace,
+}: Omit<TaskOptions, 'workspace'> & Pick<Check, 'workspace'>): Promise<{ value: unknown; folder: string; shown?: string }> {
   if (typeof config === 'object') return { value: config, folder: cwd, shown: 'the config' }
   const path = await findConfig(cwd, config)
   if (path === undefined) return { value: {}, folder: cwd }
+  await refuseOutside(path, `config ${showPath(path, cwd)}`, workspace)
   const { value } = await loadConfig(path, trusted)
   return { value, folder: dirname(path), shown: showPath(path, cwd) }
 }
@@ -104,13 +115,20 @@ async function expandModels(check: Check): Promise<readonly Entry[]> {
   for (const [index, model] of (check.config.models ?? []).entries()) {
     const place = `models[${index}]`
     if (model?.path === undefined) continue
-    for (const path of await expand(model.path, { folder: check.folder, place: `${place}.path` }, check))
+    // Before anything is looked for there.
+    await refuseOutside(resolve(check.folder, model.path), `model ${model.path}`, check.workspace)
+    for (const path of await expand(model.path, { folder: check.folder, place: `${place}.path` }, check)) {
+      await refuseOutside(path, `model ${showPath(path, check.cwd)}`, check.workspace)
       entries.push({ path, model, place })
+    }
   }
   if (check.overrides.models === undefined) return entries
   const chosen: Entry[] = []
   for (const pattern of check.overrides.models) {
     for (const path of await expand(pattern, { folder: check.cwd, place: '' }, check)) {
+      const { workspace } = check
+      if (workspace !== undefined && isWrittenInside(path, workspace))
+        await refuseOutside(path, `model ${showPath(path, check.cwd)}`, workspace)
       const known = entries.filter((entry) => entry.path === path)
       chosen.push(...(known.length > 0 ? known : [{ path, model: {}, place: '' }]))
     }
