@@ -24,11 +24,14 @@ export function answerJob<Job>(work: (job: Job, talk: Talk) => Promise<unknown>)
   // A terminal sends Ctrl-C to both; the parent decides.
   process.on('SIGINT', () => {})
   // The parent is gone: nobody waits for the result.
-  process.on('disconnect', () => {
+  const leave = () => {
     const folder = ownFolder(process.env)
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
     process.exit()
-  })
+  }
+  process.on('disconnect', leave)
+  // It may have gone while this was being loaded.
+  if (!process.connected) leave()
 }
 
 function failure(error: unknown): Reply {

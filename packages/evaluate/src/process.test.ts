@@ -36,7 +36,7 @@ test('a native crash is the failure of that model, with the end of what it said'
   const entry = child('crashes', "process.stderr.write('bad tensor\\n', () => process.abort())")
   const failure = runChild(job, 'm.onnx', { child: entry })
   await expect(failure).rejects.toMatchObject({ name: 'PareError', hint: expect.any(String) })
-  await expect(failure).rejects.toThrow(/^m\.onnx: the model crashed the run time \((SIGABRT|exit code \d+)\)\.\nbad tensor/)
+  await expect(failure).rejects.toThrow(/^m\.onnx: the model crashed the run time \((SIGABRT|exit code \d+)\)\.\n {2}bad tensor/)
 })
 
 test('an end without a word is a crash too', async () => {
