@@ -7,6 +7,7 @@ import type { Engine } from './engine.js'
 import { readEvent } from './event.js'
 import { asFailure, Failure } from './failure.js'
 import { type Inputs, readInputs } from './inputs.js'
+import * as log from './log.js'
 import { findOnnxRuntime } from './onnxruntime.js'
 import { exitCodeOf, type Outcome, stepExitCode } from './outcome.js'
 import { publish } from './publish.js'
@@ -37,7 +38,7 @@ async function measure(inputs: Inputs, env: Env, signal: AbortSignal): Promise<O
     const workingDirectory = existingFolder(resolve(workspace, inputs.workingDirectory), inputs.workingDirectory)
     const event = readEvent(env)
     const { trusted, reason } = decideTrust(inputs.trust, event)
-    core.info(`The workspace is ${trusted ? '' : 'not '}trusted: ${reason}.`)
+    log.info(`The workspace is ${trusted ? '' : 'not '}trusted: ${reason}.`)
     const engine = await chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted })
     const folder = outputFolder(env)
     const request = { inputs: inputs.run, workingDirectory, folder, signal }
@@ -63,9 +64,9 @@ interface Surroundings {
 async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted }: Surroundings): Promise<Engine> {
   const cli = trusted ? findWorkspaceCli(workingDirectory, workspace) : undefined
   if (cli !== undefined) {
-    core.info(`Engine: @pare/cli ${cli.version} of the workspace (${cli.script}).`)
+    log.info(`Engine: @pare/cli ${cli.version} of the workspace (${cli.script}).`)
     if (inputs.onnxruntimePath !== undefined) {
-      core.warning("The input 'onnxruntime-path' has no effect: the workspace's @pare/cli brings its own.", { title: 'Pare' })
+      log.warning("The input 'onnxruntime-path' has no effect: the workspace's @pare/cli brings its own.")
     }
     return (request) => runWorkspaceCli(cli, request)
   }
@@ -79,8 +80,8 @@ async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, 
     trusted,
     signal,
   })
-  core.info(`Engine: built in. ONNX Runtime: ${runtime.from} (${runtime.folder}).`)
-  return bundledEngine({ onnxruntime: runtime.folder, trusted })
+  log.info(`Engine: built in. ONNX Runtime: ${runtime.from} (${runtime.folder}).`)
+  return bundledEngine({ onnxruntime: runtime.folder, trusted, workspace })
 }
 
 function existingFolder(path: string, written: string): string {

@@ -1,18 +1,20 @@
-import * as core from '@actions/core'
 import { run } from '@pare/cli'
 import type { Engine } from './engine.js'
 import type { RunInputs } from './inputs.js'
+import * as log from './log.js'
 
 export interface BundledEngine {
   /** Absolute path of an onnxruntime-node package. */
   readonly onnxruntime: string
   readonly trusted: boolean
+  /** The checkout: where it is not trusted, nothing outside of it is read for it. */
+  readonly workspace: string
 }
 
 const TOLD_EVERY_MS = 10_000
 
 /** The command line's own functions, with the plugins that come with it. What runs models runs in `child.mjs` and `retrain-child.mjs` beside this bundle. */
-export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
+export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): Engine {
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
   return ({ inputs, workingDirectory, folder, signal }) =>
@@ -22,8 +24,9 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
       cwd: workingDirectory,
       outDir: folder,
       trusted,
+      workspace,
       engine,
-      progress: { begin, note: core.info },
+      progress: { begin, note: log.info },
       signal,
     })
 }
@@ -56,13 +59,13 @@ function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNull
 
 /** A line in the log where work begins, and one every ten seconds while it lasts. */
 function begin(label: string): { update(done: number, total: number, told?: string): void; end(): void } {
-  core.info(label)
+  log.info(label)
   const state = { told: Date.now() }
   return {
     update(done, total, told) {
       if (Date.now() - state.told < TOLD_EVERY_MS || !(total > 0)) return
       state.told = Date.now()
-      core.info(`${label}: ${told ?? `${Math.floor((100 * done) / total)} %`}`)
+      log.info(`${label}: ${told ?? `${Math.floor((100 * done) / total)} %`}`)
     },
     end: () => {},
   }

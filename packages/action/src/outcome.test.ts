@@ -103,7 +103,7 @@ describe('annotations', () => {
       reasons: [],
       error: { kind: 'usage', message: 'is a pointer', hint: 'git lfs pull' },
     }
-    expect(annotationsOf(run(broken))[0]?.message).toBe('is a pointer\nhint: git lfs pull')
+    expect(annotationsOf(run(broken))[0]?.message).toBe('is a pointer\n  hint: git lfs pull')
   })
 
   it('warn of data that cannot resolve the limit', () => {

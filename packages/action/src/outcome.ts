@@ -98,7 +98,10 @@ function whyOf(model: ModelResult): string {
     model.error === undefined
       ? []
       : [model.error.message, ...(model.error.hint === undefined ? [] : [`hint: ${model.error.hint}`])]
-  return [...new Set([...model.reasons, ...error])].join('\n') || `the verdict is ${model.verdict}, without a reason`
+  return (
+    [...new Set([...model.reasons, ...error])].map((line) => line.replaceAll('\n', ' ')).join('\n  ') ||
+    `the verdict is ${model.verdict}, without a reason`
+  )
 }
 
 function warningsOf(model: ModelResult): readonly string[] {

@@ -8,6 +8,7 @@ import { readEvent } from './event.js'
 import { messageOf } from './failure.js'
 import { githubComments } from './github-comments.js'
 import type { Inputs } from './inputs.js'
+import * as log from './log.js'
 import { annotationsOf, conclusionOf, measuredOutputs, type Outcome, verdictLines } from './outcome.js'
 import { appendSummary } from './summary.js'
 
@@ -33,16 +34,16 @@ type WithResults = Extract<Outcome, { kind: 'results' }>
 
 function annotate(outcome: Outcome): void {
   if (outcome.kind === 'results') {
-    for (const line of verdictLines(outcome.results)) core.info(line)
+    for (const line of verdictLines(outcome.results)) log.info(line)
     for (const { level, title, message } of annotationsOf(outcome.results)) {
-      if (level === 'error') core.error(message, { title })
-      else core.warning(message, { title })
+      if (level === 'error') log.error(message, title)
+      else log.warning(message, title)
     }
     return
   }
   const { kind, message, hint } = outcome.failure
-  if (kind === 'interrupted') core.warning(message, { title: 'Pare' })
-  else core.error(hint === undefined ? message : `${message}\nhint: ${hint}`, { title: 'Pare' })
+  if (kind === 'interrupted') log.warning(message)
+  else log.error(hint === undefined ? message : `${message}\n  hint: ${hint}`)
 }
 
 function setOutputs({ results, folder }: WithResults): void {
@@ -59,7 +60,7 @@ function writeSummary(outcome: Outcome, env: Publication['env']): void {
   const path = env.GITHUB_STEP_SUMMARY
   if (!path) return
   if (appendSummary(outcome, path) === 0)
-    core.warning('The job summary of this step has no room left; the report is in the artifact.', { title: 'Pare' })
+    log.warning('The job summary of this step has no room left; the report is in the artifact.')
 }
 
 async function sendArtifact({ folder }: WithResults, inputs: Inputs, env: Publication['env']): Promise<void> {
@@ -80,13 +81,13 @@ async function sendComment(outcome: Outcome, inputs: Inputs, env: Publication['e
   if (setting === 'never') return
   const { pullRequest } = readEvent(env)
   if (pullRequest === undefined) {
-    core.info(`No comment: the event ${env.GITHUB_EVENT_NAME} belongs to no pull request.`)
+    log.info(`No comment: the event ${env.GITHUB_EVENT_NAME} belongs to no pull request.`)
     return
   }
   if (token === undefined) throw new Error("the input 'github-token' is empty")
   const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
   const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
-  core.info(`Comment: ${await comment({ setting, id, content: contentOf(outcome) }, comments)}.`)
+  log.info(`Comment: ${await comment({ setting, id, content: contentOf(outcome) }, comments)}.`)
 }
 
 /** GitHub answers 403 where the token may only read: in pull requests from forks, and without `permissions: pull-requests: write`. */
@@ -99,6 +100,6 @@ async function attempt(what: string, work: () => void | Promise<void>): Promise<
       status === 403
         ? " The token may not write here: pull requests from forks get none that may, others need 'permissions: pull-requests: write'."
         : ''
-    core.warning(`No ${what}: ${messageOf(error)}.${cure} The verdict is not touched by this.`, { title: 'Pare' })
+    log.warning(`No ${what}: ${messageOf(error)}.${cure} The verdict is not touched by this.`)
   }
 }

@@ -1,6 +1,6 @@
-import { open, readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
+import { openRegular, readRegular } from '@pare/onnx'
 import type { CalibrateConfig } from './config.js'
 import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
 import { type Problem, untrusted } from './failure.js'
@@ -61,9 +61,10 @@ export async function readCalibration(
 /** The statistics that a file holds; undefined where it holds something else. */
 export async function readStatistics(path: string, shown: string): Promise<StatisticsFile | undefined> {
   const first = new Uint8Array(8)
-  await using file = await open(path)
+  const { handle } = await openRegular(path, 'calibration data')
+  await using file = handle
   await file.read(first, 0, first.length, 0)
-  return isStatistics(first) ? parseStatistics(await readFile(path), shown) : undefined
+  return isStatistics(first) ? parseStatistics(await readRegular(path), shown) : undefined
 }
 
 /** .npz and the like hold numbers also where evaluation reads text. */

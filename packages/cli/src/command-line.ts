@@ -5,6 +5,7 @@ import { Failure, type FailureReport, isAbort, reportOf, stackOf } from './failu
 import { type Io, wantsColor } from './io.js'
 import { makeProgram } from './program.js'
 import { makeProgress } from './progress.js'
+import { visible, visibleMessage } from './visible.js'
 
 /** Runs one command and returns its exit code. Touches nothing of the process but `io` and files. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
@@ -51,8 +52,8 @@ function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFla
   const { message, hint, problems } = report
   if (flags.json) io.stdout.write(`${toJson({ schemaVersion: 1, command, error: { message, hint, problems } })}\n`)
   const { bold, dim } = wantsColor(io.stderr, io.env) ? STYLES : PLAIN
-  io.stderr.write(`${bold(message)}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`)
-  if (flags.verbose && !interrupted) io.stderr.write(`${dim(stackOf(error))}\n`)
+  io.stderr.write(`${bold(visibleMessage(message))}\n${hint === undefined ? '' : `  hint: ${visible(hint)}\n`}`)
+  if (flags.verbose && !interrupted) io.stderr.write(`${dim(visibleMessage(stackOf(error)))}\n`)
   return interrupted ? EXIT.interrupted : EXIT[report.kind]
 }
 

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { PareError, parseJson, readRegular, refuseDeep } from '@pare/onnx'
 import { Failure, untrusted, usage } from './failure.js'
 import { isFile } from './paths.js'
 
@@ -33,11 +33,11 @@ export async function findConfig(cwd: string, named?: string): Promise<string | 
 export async function loadConfig(path: string, trusted: boolean): Promise<LoadedConfig> {
   switch (extname(path)) {
     case '.json':
-      return { path, value: parse(path, 'JSON', await readFile(path, 'utf8'), JSON.parse) }
+      return { path, value: parse(path, 'JSON', await readText(path), { trusted, parser: parseJson }) }
     case '.yaml':
     case '.yml': {
       const yaml = await import('yaml')
-      return { path, value: parse(path, 'YAML', await readFile(path, 'utf8'), (text) => yaml.parse(text)) }
+      return { path, value: parse(path, 'YAML', await readText(path), { trusted, parser: yaml.parse }) }
     }
     case '.ts':
     case '.mts':
@@ -55,15 +55,33 @@ export async function loadConfig(path: string, trusted: boolean): Promise<Loaded
   }
 }
 
-function parse(path: string, format: string, text: string, parser: (text: string) => unknown): unknown {
+async function readText(path: string): Promise<string> {
+  return (await readRegular(path, { what: 'a config', maxBytes: MOST_BYTES })).toString('utf8')
+}
+
+/** Nobody writes more by hand. */
+const MOST_BYTES = 2 ** 22
+
+function parse(
+  path: string,
+  format: string,
+  text: string,
+  { trusted, parser }: { trusted: boolean; parser: (text: string) => unknown },
+): unknown {
   try {
-    return parser(text)
+    const value = parser(text)
+    refuseDeep(value)
+    return value
   } catch (cause) {
-    throw new Failure('usage', `pare: config ${path} is not ${format}: ${messageOf(cause)}`, {
-      hint: 'correct it at the place named',
-      cause,
-    })
+    const why = trusted || cause instanceof PareError ? messageOf(cause) : whereOnly(cause)
+    throw new Failure('usage', `pare: config ${path} is not ${format}: ${why}`, { hint: 'correct it at the place named', cause })
   }
+}
+
+/** Where it is wrong, without a word of what is written there: who may see the message is not known. */
+function whereOnly(error: unknown): string {
+  const [place] = / at (?:line \d+, column \d+|position \d+)/.exec(messageOf(error)) ?? []
+  return `it cannot be parsed${place ?? ''}.`
 }
 
 async function runModule(path: string): Promise<unknown> {
@@ -112,5 +130,5 @@ function ownPackages(): Record<string, string> {
 
 /** The first line: the rest of a loader's message is its stack. */
 function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\nRequire stack:')[0]!.trim()
+  return (error instanceof Error ? error.message : String(error)).split('\nRequire stack:')[0]!.trim().replaceAll('\n', '\n  ')
 }

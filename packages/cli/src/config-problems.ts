@@ -3,6 +3,7 @@ import { configSchema } from './config-schema.js'
 import type { Problem } from './failure.js'
 import { formatValue } from './format.js'
 import { suggest } from './suggest.js'
+import { visible, visibleMessage } from './visible.js'
 
 type Path = readonly PropertyKey[]
 
@@ -39,7 +40,7 @@ export function formatProblems(problems: readonly Problem[]): string {
   return problems
     .map(
       ({ place, message, hint }) =>
-        `  ${place === '' ? '' : `${place}: `}${message}${hint === undefined ? '' : `\n    hint: ${hint}`}`,
+        `  ${place === '' ? '' : `${place}: `}${visibleMessage(message)}${hint === undefined ? '' : `\n    hint: ${visible(hint)}`}`,
     )
     .join('\n')
 }

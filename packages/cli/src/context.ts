@@ -1,5 +1,6 @@
 import type { Io } from './io.js'
 import type { Progress } from './progress.js'
+import { guarded, visibleData, visibleJson } from './visible.js'
 
 /** What every command is given besides its own arguments. */
 export interface Context {
@@ -17,9 +18,11 @@ export interface OutputFlags {
   readonly verbose: boolean
 }
 
-/** For people; nothing under --json and --quiet. */
-export function say({ io, flags }: Context, text: string): void {
-  if (!flags.json && !flags.quiet) io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
+/** For people; nothing under --json and --quiet. `render` is given the data with every text in them on one line and free of controls. */
+export function say<Data>({ io, flags }: Context, data: Data, render: (data: Data) => string): void {
+  if (flags.json || flags.quiet) return
+  const text = guarded(render(visibleData(data)))
+  io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 }
 
 /** The one document of --json. JSON has no NaN: a number that is none is left out. */
@@ -28,9 +31,6 @@ export function answer({ io, flags }: Context, document: object): void {
 }
 
 export function toJson(document: object): string {
-  return JSON.stringify(
-    document,
-    (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? undefined : value),
-    2,
-  )
+  const withoutNaN = (_: string, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? undefined : value)
+  return visibleJson(JSON.stringify(document, withoutNaN, 2))
 }

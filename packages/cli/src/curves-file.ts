@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Allocation } from '@pare/core'
+import { parseJson, readRegular, systemCode } from '@pare/onnx'
 import { z } from 'zod'
 import { usage } from './failure.js'
+import { refuseOutside } from './workspace.js'
 
 /** What `pare sensitivity --json` prints, as far as an allocation needs it. */
 const measured = z.object({
@@ -15,13 +16,24 @@ const measured = z.object({
 /** How an allocation is written: as core takes it, or the path of a file with measured curves. */
 export type WrittenAllocation = Allocation | `${string}.json`
 
-/** Reads measured curves where they stand in a file. A path is relative to `folder`. */
-export async function resolveAllocation(written: WrittenAllocation, folder: string): Promise<Allocation> {
+export interface CurvesSource {
+  /** Paths start here. */
+  readonly folder: string
+  /** Of a checkout that is not trusted: the file must lie in it. */
+  readonly workspace?: string | undefined
+}
+
+/** Reads measured curves where they stand in a file. */
+export async function resolveAllocation(written: WrittenAllocation, source: CurvesSource): Promise<Allocation> {
   if (typeof written !== 'string' || !written.endsWith('.json')) return written as Allocation
-  const text = await readFile(resolve(folder, written), 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw usage(`pare: the curves ${written} cannot be read (${cause.code}).`, HINT, cause)
+  const path = resolve(source.folder, written)
+  await refuseOutside(path, `the curves ${written}`, source.workspace)
+  const what = { what: 'curves', maxBytes: MOST_BYTES }
+  const bytes = await readRegular(path, what).catch((cause: unknown) => {
+    if (systemCode(cause) === undefined) throw cause
+    throw usage(`pare: the curves ${written} cannot be read (${systemCode(cause)}).`, HINT, cause)
   })
-  const { data, error } = measured.safeParse(parsed(text, written))
+  const { data, error } = measured.safeParse(parsed(bytes.toString('utf8'), written))
   if (data === undefined) throw usage(`pare: ${written} holds no curves of weights: ${error.issues[0]!.message}.`, HINT)
   // A measured loss may fall a little below that of the whole model: nothing is gained by that.
   return {
@@ -31,11 +43,13 @@ export async function resolveAllocation(written: WrittenAllocation, folder: stri
   }
 }
 
+const MOST_BYTES = 2 ** 28
+
 const HINT = 'make them with: pare sensitivity MODEL --data DATA --json > curves.json'
 
 function parsed(text: string, name: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
     throw usage(`pare: ${name} is not JSON: ${(cause as Error).message}.`, HINT, cause)
   }

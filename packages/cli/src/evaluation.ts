@@ -1,4 +1,4 @@
-import { extname, resolve } from 'node:path'
+import { dirname, extname, join, resolve } from 'node:path'
 import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { EvaluateConfig } from './config.js'
@@ -6,6 +6,7 @@ import { type Problem, untrusted } from './failure.js'
 import { formatValue } from './format.js'
 import { isFile, showPath } from './paths.js'
 import { evaluateOverrides, type Overrides, present } from './settings.js'
+import { isWrittenInside, refuseOutside } from './workspace.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface Evaluation {
@@ -21,6 +22,8 @@ export interface EvaluationSource {
   readonly folder: string
   readonly overrides: Overrides
   readonly trusted: boolean
+  /** Of a checkout that is not trusted: files must lie in it, behind all links. Default: files may be anywhere */
+  readonly workspace?: string | undefined
   /** Collects. */
   readonly problems: Problem[]
 }
@@ -137,7 +140,7 @@ function at(place: string, key: string): string {
 /** The absolute path of a file that the config or an override names, if either does. */
 export async function readPath(
   { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
-  { problems, cwd, folder }: EvaluationSource,
+  { problems, cwd, folder, workspace }: EvaluationSource,
 ): Promise<string | undefined> {
   const written = override ?? own
   if (written === undefined) {
@@ -146,6 +149,12 @@ export async function readPath(
     return undefined
   }
   const path = override === undefined ? resolve(folder, written) : resolve(cwd, written)
+  // Whoever gives options or inputs may name files elsewhere; the checkout may not put a link in the place of one of its own.
+  if (workspace !== undefined && (override === undefined || isWrittenInside(path, workspace))) {
+    await refuseOutside(path, `${what} '${written}'`, workspace)
+    if (what === 'tokenizer')
+      await refuseOutside(join(dirname(path), 'tokenizer_config.json'), `what is beside ${what} '${written}'`, workspace)
+  }
   if (await isFile(path)) return path
   problems.push({
     place,

@@ -31,6 +31,11 @@ export function hashModel(file: ModelFile): ModelHashing {
   }
 }
 
+/** Every file that a model is read from. */
+export function filesOf(file: ModelFile): readonly string[] {
+  return [file.path, ...externalFiles(file)]
+}
+
 /** The files that external tensors lie in, in order. */
 function externalFiles({ model }: ModelFile): readonly string[] {
   const paths = new Set<string>()

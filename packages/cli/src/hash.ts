@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
+import { PareError, readRegular } from '@pare/onnx'
 
 /** The SHA-256 of a file, computed in a thread of its own, possibly while the file is still being written. */
 export interface Hashing extends AsyncDisposable {
@@ -28,7 +28,7 @@ export function hashGrowing(path: string): Hashing {
 const COMPLETE = Number.MAX_SAFE_INTEGER
 
 function hashHere(path: string): Hashing {
-  const result = readFile(path).then((bytes) => createHash('sha256').update(bytes).digest('hex'))
+  const result = readRegular(path).then((bytes) => createHash('sha256').update(bytes).digest('hex'))
   // It may fail long before somebody asks.
   result.catch(() => undefined)
   return { grew: () => {}, digest: () => result, [Symbol.asyncDispose]: async () => {} }
@@ -39,7 +39,11 @@ function startHash(path: string, available: number): Hashing {
   const state = new BigInt64Array(new SharedArrayBuffer(16))
   if (available === COMPLETE) finish(state)
   // Opened here and now: under this name the file may be gone before the thread has started.
-  const file = openSync(path, 'r')
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  if (!fstatSync(file).isFile()) {
+    closeSync(file)
+    throw new PareError(`${path} is not a regular file.`, { hint: 'copy it to a regular file first.' })
+  }
   const worker = new Worker(`(${hashLoop.toString()})()`, { eval: true, workerData: { file, state }, env: {}, execArgv: [] })
   const result = new Promise<string>((resolve, reject) => {
     worker.once('message', resolve)

@@ -19,6 +19,7 @@ export type { Io, Output } from './io.js'
 export type { Activity, Progress } from './progress.js'
 export type { RunOptions, RunOutcome } from './run.js'
 export type { Overrides } from './settings.js'
+export { guarded, visible, visibleMessage } from './visible.js'
 export type { Engine } from './work.js'
 
 /** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */

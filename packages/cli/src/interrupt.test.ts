@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -77,12 +78,38 @@ describe('an interrupt', () => {
       exitCode: 130,
       last: 'pare: interrupted. Nothing half written is left behind.',
     })
-    // What was finished before stays.
-    expect(await folder.files()).toEqual([
-      ...['model.onnx', 'pare-out/mnist-resnet20-bn.onnx', 'pare-out/mnist-resnet20-bn.plan.json', 'val.npz'],
-    ])
+    expect(await folder.files()).toEqual(['model.onnx', 'val.npz'])
+  })
+
+  it('of a run leaves the results of an earlier run as they were, the verdict included', async () => {
+    await using folder = await fixture()
+    const argv = ['run', 'model.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--max-drop', '0.02']
+    expect(await pare([...argv, '--sparsity', '0.3'], { cwd: folder.path })).toMatchObject({ exitCode: 0 })
+    const before = await contentOf(folder)
+    const { exitCode } = await interrupted([...argv, '--sparsity', '0.95'], folder, { text: 'measuring', signal: 'SIGINT' })
+    expect(exitCode).toBe(130)
+    expect(await contentOf(folder)).toEqual(before)
+  })
+
+  it('by SIGKILL too, and the next run cleans up and takes over', async () => {
+    await using folder = await fixture()
+    const argv = ['run', 'model.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--max-drop', '0.02']
+    expect(await pare([...argv, '--sparsity', '0.3'], { cwd: folder.path })).toMatchObject({ exitCode: 0 })
+    const before = await contentOf(folder)
+    const { exitCode } = await interrupted([...argv, '--sparsity', '0.95'], folder, { text: 'measuring', signal: 'SIGKILL' })
+    expect(exitCode).toBe(null)
+    expect(await contentOf(folder)).toMatchObject(before)
+    expect(await pare([...argv, '--sparsity', '0.3'], { cwd: folder.path })).toMatchObject({ exitCode: 0 })
+    expect((await folder.files()).filter((name) => name.includes('.lock'))).toEqual([])
   })
 })
+
+async function contentOf(folder: Folder): Promise<Readonly<Record<string, string>>> {
+  const names = await folder.files()
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(folder.path, name), 'latin1')])),
+  )
+}
 
 describe('the installed command', () => {
   it('works as a process, and ends when its reader leaves', async () => {

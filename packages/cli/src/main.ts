@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 import { main } from './command-line.js'
 
+/** Time to tidy up after an interrupt. */
+const TIDY_MS = 10_000
+
 const abort = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     // The second time nobody wants to wait for tidying up.
     if (abort.signal.aborted) process.exit(130)
     abort.abort()
+    // Whatever does not come to an end by itself: nothing that it leaves behind is mistaken for a result.
+    setTimeout(() => process.exit(130), TIDY_MS).unref()
   })
 }
 // The reader of a pipe may leave early (`pare inspect model.onnx | head`).

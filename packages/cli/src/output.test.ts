@@ -1,7 +1,7 @@
-import { mkdir, readdir, symlink } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { assignOutputs, modelName, outputFiles, withFolder, writeWhole } from './output.js'
+import { assignOutputs, companionsOf, modelName, outputFiles } from './output.js'
 import { fixture } from './testing/folder.js'
 
 const assigned = async (...paths: string[]) => {
@@ -34,6 +34,40 @@ describe('the files of a run', () => {
     ])
   })
 
+  it('are never the results of the run itself', async () => {
+    expect((await assigned('/a/results.json', '/a/report.html', '/a/summary.md')).map(([model]) => model)).toEqual([
+      '/out/results-2.json',
+      '/out/report-2.html',
+      '/out/summary-2.md',
+    ])
+  })
+
+  it('do not meet, whatever models are called', async () => {
+    const models = [
+      '/a/a.onnx',
+      '/a/a.onnx',
+      '/a/a-2.onnx',
+      '/a/A.onnx',
+      '/a/a.onnx.data',
+      '/a/a.plan.json',
+      '/a/a.plan.bin',
+      '/a/a',
+    ]
+    const outputs = await assignOutputs(
+      models.map((path) => ({ path })),
+      '/out',
+    )
+    const names = outputs.flatMap(companionsOf).map((name) => name.toLowerCase())
+    expect(new Set(names).size).toBe(names.length)
+    // What has a name of its own keeps it.
+    expect(outputs[2]!.model.split(sep).join('/')).toBe('/out/a-2.onnx')
+  })
+
+  it('do not meet on a disk that writes letters in one way only', async () => {
+    const [one, other] = await assigned('/a/\u00e9.onnx', '/a/e\u0301.onnx')
+    expect(one![0]!.normalize('NFC')).not.toBe(other![0]!.normalize('NFC'))
+  })
+
   it('are never the input of another model', async () => {
     await using folder = await fixture(undefined, { 'out/model.onnx': 'another model' })
     const models = [{ path: join(folder.path, 'model.onnx') }, { path: join(folder.path, 'out/model.onnx') }]
@@ -57,31 +91,4 @@ describe('the files of one command', () => {
       hint: 'choose another folder with --out',
     })
   })
-})
-
-describe('a folder for results', () => {
-  it('goes again when the work fails, as far as it was made for it', async () => {
-    await using folder = await fixture(undefined, { 'kept/note.txt': '' })
-    const fail = () => Promise.reject(new Error('stop'))
-    await expect(withFolder(join(folder.path, 'kept/a/b/c'), fail)).rejects.toThrow('stop')
-    expect(await readdir(join(folder.path, 'kept'))).toEqual(['note.txt'])
-    await expect(withFolder(join(folder.path, 'kept'), fail)).rejects.toThrow('stop')
-    expect(await readdir(join(folder.path, 'kept'))).toEqual(['note.txt'])
-  })
-
-  it('stays where something is in it', async () => {
-    await using folder = await fixture()
-    const work = async () => {
-      await writeWhole(join(folder.path, 'a/b/done.txt'), 'done')
-      throw new Error('stop')
-    }
-    await expect(withFolder(join(folder.path, 'a/b'), work)).rejects.toThrow('stop')
-    expect(await readdir(join(folder.path, 'a/b'))).toEqual(['done.txt'])
-  })
-})
-
-it('a text that cannot be written leaves no temporary file', async () => {
-  await using folder = await fixture(undefined, { 'taken/note.txt': '' })
-  await expect(writeWhole(join(folder.path, 'taken'), 'text')).rejects.toThrow()
-  expect(await readdir(folder.path)).toEqual(['model.onnx', 'taken', 'val.npz'])
 })

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { usage } from './failure.js'
+import { payloadPath } from './plan-files.js'
 
 /** Where the results for one model go. */
 export interface OutputFiles {
@@ -11,6 +11,18 @@ export interface OutputFiles {
   readonly plan: string
 }
 
+/** What a run says of all its models, in the order in which it is put in place. */
+export const VERDICT_FILES = ['report.html', 'summary.md', 'results.json']
+
+export function isVerdict(path: string, folder: string): boolean {
+  return dirname(path) === folder && VERDICT_FILES.includes(basename(path))
+}
+
+/** Every file that may be written for one model. */
+export function companionsOf({ model, plan }: OutputFiles): readonly string[] {
+  return [model, `${model}.data`, plan, payloadPath(plan)]
+}
+
 /** 'models/resnet.onnx' → 'resnet'. */
 export function modelName(path: string): string {
   return basename(path, extname(path))
@@ -18,29 +30,44 @@ export function modelName(path: string): string {
 
 /** `folder` defaults to ./pare-out/<model name>. Refuses a folder where the input itself would be overwritten. */
 export async function outputFiles(input: string, { cwd, out }: { cwd: string; out: string | undefined }): Promise<OutputFiles> {
-  const folder = resolve(cwd, out ?? join('pare-out', modelName(input)))
-  const files = { folder, model: join(folder, basename(input)), plan: join(folder, `${modelName(input)}.plan.json`) }
-  await refuseInput(input, files.model)
-  return files
+  const [files] = await assignOutputs([{ path: input }], resolve(cwd, out ?? join('pare-out', modelName(input))))
+  return files!
 }
 
-/** Output files for each model of a run: by file name, below their common folder where names meet, numbered where paths meet. */
+/**
+ * Output files for each model of a run: by file name, below their common folder where names meet, numbered where paths meet, or would on a
+ * disk that does not tell capitals from small letters.
+ */
 export async function assignOutputs(
   models: readonly { readonly path: string }[],
   folder: string,
 ): Promise<readonly OutputFiles[]> {
   const common = commonFolder(models.map(({ path }) => dirname(path)))
-  const taken = new Map<string, number>()
-  const outputs = models.map(({ path }) => {
+  const taken = new Set(VERDICT_FILES.map((name) => onDisk(join(folder, name))))
+  const outputs = new Map<number, OutputFiles>()
+  const isFirst = (index: number) => models.findIndex(({ path }) => path === models[index]!.path) === index
+  const inTurn = [...models.keys()].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
+  for (const index of inTurn) {
+    const { path } = models[index]!
     const below = join(folder, relative(common, dirname(path)))
-    const count = (taken.get(path) ?? 0) + 1
-    taken.set(path, count)
-    const name = count === 1 ? modelName(path) : `${modelName(path)}-${count}`
-    return { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
-  })
+    for (let count = 1; !outputs.has(index); count++) {
+      const name = count === 1 ? modelName(path) : `${modelName(path)}-${count}`
+      const files = { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
+      const names = companionsOf(files).map(onDisk)
+      if (names.some((name) => taken.has(name))) continue
+      for (const name of names) taken.add(name)
+      outputs.set(index, files)
+    }
+  }
+  const assigned = [...models.keys()].map((index) => outputs.get(index)!)
   // Inputs are protected from all outputs: one model's output may be another's input.
-  for (const { model } of outputs) await Promise.all(models.map(({ path }) => refuseInput(path, model)))
-  return outputs
+  for (const { model } of assigned) await Promise.all(models.map(({ path }) => refuseInput(path, model)))
+  return assigned
+}
+
+/** What tells one name from another on every disk: some do not know capitals, some write letters with marks in one way only. */
+function onDisk(path: string): string {
+  return path.normalize('NFKC').toLowerCase()
 }
 
 /** The deepest folder that all of these are in. */
@@ -63,40 +90,4 @@ export async function refuseInput(input: string, output: string): Promise<void> 
 /** A file's own path, behind symbolic links; where there is no file yet, the path it will have. */
 function identity(path: string): Promise<string> {
   return realpath(path).catch(() => resolve(path))
-}
-
-/** Makes a folder for results, and takes it away again (as far as it is empty and was made here) when the work is not finished. */
-export async function withFolder<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
-  const made = await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw usage(`pare: the folder ${folder} cannot be made: ${cause.message}`, 'choose another folder with --out', cause)
-  })
-  try {
-    return await work()
-  } catch (error) {
-    if (made !== undefined) await removeEmpty(folder, made)
-    throw error
-  }
-}
-
-/** From `folder` up to `top`, for as long as they are empty. */
-async function removeEmpty(folder: string, top: string): Promise<void> {
-  for (let current = folder; ; current = dirname(current)) {
-    const removed = await rmdir(current).then(
-      () => true,
-      () => false,
-    )
-    if (!removed || current === top) return
-  }
-}
-
-/** Writes a text under a temporary name first: the file is there whole or not at all. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
-  try {
-    await writeFile(temporary, text, { flag: 'wx' })
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
 }

@@ -12,6 +12,8 @@ export interface PluginSource {
   readonly folder: string
   /** False: only the plugins that come with the CLI. */
   readonly trusted: boolean
+  /** Of a checkout that is not trusted: files must lie in it. Default: files may be anywhere */
+  readonly workspace?: string | undefined
 }
 
 /** A plugin as a config may give it: the object itself, or how to find it. */

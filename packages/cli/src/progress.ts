@@ -1,6 +1,7 @@
 import type { SingleBar } from 'cli-progress'
 import { formatDuration } from './format.js'
 import { type Io, isInteractive } from './io.js'
+import { guarded, visible } from './visible.js'
 
 /** Tells what is going on, on stderr. */
 export interface Progress {
@@ -35,15 +36,15 @@ const BAR = { barCompleteChar: '█', barIncompleteChar: '░', barsize: 24, hid
 /** A CI log: a line where work begins, and one every ten seconds while it lasts. */
 function lines({ stderr, now }: Io): Progress {
   return {
-    note: (text) => void stderr.write(`${text}\n`),
+    note: (text) => void stderr.write(`${lineOf(text)}\n`),
     begin(label) {
-      stderr.write(`${label}\n`)
+      stderr.write(`${lineOf(label)}\n`)
       let told = now()
       return {
         update(done, total, more) {
           if (now() - told < 10_000 || !(total > 0)) return
           told = now()
-          stderr.write(`${label}: ${more ?? `${Math.floor((100 * done) / total)} %`}\n`)
+          stderr.write(`${lineOf(`${label}: ${more ?? `${Math.floor((100 * done) / total)} %`}`)}\n`)
         },
         end: () => {},
       }
@@ -53,18 +54,24 @@ function lines({ stderr, now }: Io): Progress {
 
 function bars({ stderr, now }: Io, makeBar: (label: string) => SingleBar): Progress {
   return {
-    note: (text) => void stderr.write(`${text}\n`),
+    note: (text) => void stderr.write(`${lineOf(text)}\n`),
     begin(label) {
-      const bar = makeBar(label)
+      // Braces have a meaning in the format of a bar.
+      const bar = makeBar(lineOf(label).replace(/[{}]/g, '_'))
       const start = now()
       bar.start(1, 0)
       return {
         update: (done, total) => bar.update(total > 0 ? Math.min(1, done / total) : 0),
         end() {
           bar.stop()
-          stderr.write(`${label} ${formatDuration(now() - start)}\n`)
+          stderr.write(`${lineOf(`${label} ${formatDuration(now() - start)}`)}\n`)
         },
       }
     },
   }
+}
+
+/** What is told has names of others in it: it is one line, whatever they hold. */
+function lineOf(text: string): string {
+  return guarded(visible(text))
 }

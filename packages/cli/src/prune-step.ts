@@ -10,7 +10,7 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
   const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, ...options } = step
   const structure = await resolveStructure(shape, source)
   const criterion = await resolveCriterion(rule, source)
-  const spread = allocation && (await resolveAllocation(allocation, source.folder))
+  const spread = allocation && (await resolveAllocation(allocation, source))
   const chosen = { structure, criterion, target: readTarget(target, structure) }
   const resolved = { ...chosen, ...present({ ...options, allocation: spread }) }
   checkUnitOptions(resolved)

@@ -1,14 +1,14 @@
-import { rm } from 'node:fs/promises'
 import { type CalibrationFacts, type Planned, type PruneStep, planOf } from '@pare/core'
 import { type Model, openModel, writeModel } from '@pare/onnx'
 import type { CalibrationSource } from './calibration.js'
 import type { DeviceFacts } from './device.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from './hash.js'
-import { hashModel, type ModelHashes } from './hash-model.js'
-import { type OutputFiles, withFolder } from './output.js'
+import { filesOf, hashModel, type ModelHashes } from './hash-model.js'
+import type { OutputFiles } from './output.js'
 import { writePlan } from './plan-files.js'
 import type { Proof } from './prove.js'
+import type { Publication } from './publication.js'
 import type { Recover } from './recover.js'
 import { nothingRemoved } from './removed.js'
 import type { RepairFacts } from './repair.js'
@@ -25,6 +25,8 @@ export interface PruneJob {
   readonly steps: readonly PruneStep[]
   readonly seed: number
   readonly output: OutputFiles
+  /** Holds what is written until all that belongs together is. */
+  readonly publication: Publication
   /** Whether what is cut or permuted must be proved before it is written. Default: true. */
   readonly prove?: boolean
   /** How it comes to its targets. Default: 'one-shot' */
@@ -39,6 +41,8 @@ export interface PruneJob {
   readonly cwd: string
   /** What models run on. Default: the installed packages. */
   readonly engine?: Engine
+  /** Of a checkout that is not trusted: nothing outside of it is read for it. Default: files may be anywhere */
+  readonly workspace?: string | undefined
   /** Where the model is written before it is recovered, so that it can be measured. Default: it is not */
   readonly unrecovered?: string
 }
@@ -56,6 +60,8 @@ export interface Pruned extends PlanFacts {
   readonly device: DeviceFacts
   readonly model: FileFacts & ModelHashes
   readonly output: FileFacts
+  /** Where the output is until it is published. */
+  readonly staged: string
   readonly plan: { readonly path: string }
   /** The data that criteria looked at, where one did. */
   readonly calibration?: CalibrationFacts
@@ -74,57 +80,58 @@ export interface Pruned extends PlanFacts {
   readonly warnings: readonly string[]
 }
 
-/** Prunes a model: plan, apply, recover, write. Whatever stops it, nothing half written stays behind, and the input is only read. */
+/** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
 export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
-  const { path, seed, output, training, recover } = job
+  const { path, seed, output, publication, training, recover } = job
   await using file = await openModel(path)
+  await publication.protect(filesOf(file))
   await using inputHash = hashModel(file)
   await using dataHash = training && recover?.retrain && hashFile(training.data)
-  return await withFolder(output.folder, async () => {
-    const kept = { unrecovered: false }
-    const staged = await pruneInStages(
-      file.model,
-      {
-        ...job,
-        prove: job.prove ?? true,
-        hashes: () => inputHash.digest(),
-        state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
-        onPruned: async (pruned) => {
-          if (job.unrecovered === undefined || recover?.retrain === undefined) return
-          await writeModel(pruned, job.unrecovered, { signal: work.signal })
-          kept.unrecovered = true
-        },
+  const kept = { unrecovered: false }
+  const staged = await pruneInStages(
+    file.model,
+    {
+      ...job,
+      prove: job.prove ?? true,
+      hashes: () => inputHash.digest(),
+      state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
+      onPruned: async (pruned) => {
+        if (job.unrecovered === undefined || recover?.retrain === undefined) return
+        await writeModel(pruned, job.unrecovered, { signal: work.signal })
+        kept.unrecovered = true
       },
+    },
+    work,
+  )
+  const { pruned, planned, calibration, repair, proofs, trainings } = staged
+  const place = await publication.staged(output.model)
+  const written = await writePruned(pruned, place, work)
+  const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
+  const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
+  await writePlan(await publication.staged(output.plan), planOf({ ...source, path: work.label }, seed, staged.steps, calibration))
+  publication.spend(staged.states)
+  return {
+    ...facts,
+    device: staged.device,
+    model: { ...source, bytes: bytesOf(file) },
+    output: { ...written, path: output.model },
+    staged: place,
+    plan: { path: output.plan },
+    ...(calibration && { calibration }),
+    ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
+    declined: planned.declined,
+    ...{ proofs, trainings, ...kept },
+    ...(repair && { repair }),
+    warnings: warn(
+      [
+        ...staged.warnings,
+        ...trainings.flatMap(({ notes }) => notes),
+        ...nothingRemoved(facts.cut),
+        ...(await sideCarWarnings(path, planned.steps, { workspace: job.workspace })),
+      ],
       work,
-    )
-    const { pruned, planned, calibration, repair, proofs, trainings } = staged
-    const written = await writePruned(pruned, output.model, work)
-    const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
-    const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
-    await writePlan(output.plan, planOf({ ...source, path: work.label }, seed, staged.steps, calibration))
-    for (const state of staged.states) await rm(state, { force: true })
-    return {
-      ...facts,
-      device: staged.device,
-      model: { ...source, bytes: bytesOf(file) },
-      output: written,
-      plan: { path: output.plan },
-      ...(calibration && { calibration }),
-      ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
-      declined: planned.declined,
-      ...{ proofs, trainings, ...kept },
-      ...(repair && { repair }),
-      warnings: warn(
-        [
-          ...staged.warnings,
-          ...trainings.flatMap(({ notes }) => notes),
-          ...nothingRemoved(facts.cut),
-          ...(await sideCarWarnings(path, planned.steps)),
-        ],
-        work,
-      ),
-    }
-  })
+    ),
+  }
 }
 
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {

@@ -5,12 +5,13 @@ import type { Scores } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import type { RunResults } from '@pare/report'
 import type { Evaluation } from './evaluation.js'
-import { reportOf } from './failure.js'
+import { Failure, reportOf } from './failure.js'
 import { hashFile } from './hash.js'
 import { relativeLatency } from './latency.js'
 import { measure, measurePair, type ReferenceScores } from './measure.js'
 import type { OutputFiles } from './output.js'
 import { type Pruned, pruneModel } from './prune.js'
+import type { Publication } from './publication.js'
 import { type Found, mixedUp, resultOf } from './result.js'
 import { present } from './settings.js'
 import type { Task } from './tasks.js'
@@ -26,7 +27,10 @@ export interface ModelRun {
 export interface RunContext extends Work {
   readonly seed: number
   readonly output: OutputFiles
+  readonly publication: Publication
   readonly cwd: string
+  /** Of a checkout that is not trusted. */
+  readonly workspace: string | undefined
   /** Collects. */
   readonly known: ReferenceScores
   readonly engine: Engine
@@ -41,7 +45,8 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
     await examine(task, context, found)
   } catch (error) {
     context.signal.throwIfAborted()
-    found.error = reportOf(error)
+    const report = reportOf(error)
+    found.error = { ...report, message: context.publication.named(report.message) }
     context.onError?.(task.name, error)
   }
   const result = { ...(await resultOf(task, found, context.cwd)), durationMs: Date.now() - start }
@@ -51,7 +56,7 @@ export async function runModel(task: Task, context: RunContext): Promise<ModelRu
 /** Prunes, measures both models, judges. What is found is kept in `found`, however far it gets. */
 async function examine(task: Task, context: RunContext, found: Found): Promise<void> {
   const { path, steps, evaluation, limits = {}, prove = true } = task
-  const { seed, output, cwd, engine } = context
+  const { seed, output, publication, cwd, engine } = context
   const given = present({
     schedule: task.schedule,
     recover: task.recover,
@@ -60,9 +65,10 @@ async function examine(task: Task, context: RunContext, found: Found): Promise<v
   })
   await using folder = await temporaryFolder()
   const unrecovered = evaluation === undefined ? {} : { unrecovered: join(folder.path, 'unrecovered.onnx') }
-  const pruned = await pruneModel({ path, steps, seed, output, prove, engine, cwd, ...given, ...unrecovered }, context)
+  const where = { output, publication, cwd, workspace: context.workspace }
+  const pruned = await pruneModel({ path, steps, seed, ...where, prove, engine, ...given, ...unrecovered }, context)
   found.pruned = pruned
-  const zipping = Promise.all([path, pruned.output.path].map((file) => zippedSize(file, context.signal)))
+  const zipping = Promise.all([path, pruned.staged].map((file) => zippedSize(file, context.signal)))
   // It goes on while the models are measured, and may fail before somebody waits for it.
   zipping.catch(() => undefined)
   found.calibratedOn = task.calibration?.statistics?.data.sha256
@@ -92,7 +98,7 @@ async function measureAndJudge(
   found: Found,
 ): Promise<void> {
   await using hashing = hashFile(evaluation.request.data)
-  const pair = { reference: pruned.model.path, pruned: pruned.output.path, evaluation }
+  const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
   const comparison = await measurePair(pair, context.known, context)
   found.comparison = comparison
   found.dataHash = await hashing.digest()
@@ -103,6 +109,21 @@ async function measureAndJudge(
   const [reference, candidate] = [comparison.reference, comparison.pruned].map(({ measurements }) =>
     measurements.find((measurement) => measurement.metric === metric),
   )
+  await refuseReplaced(pruned)
   const latency = found.latency && { value: found.latency.relative, interval: found.latency.interval }
   found.verdict = judge({ reference, pruned: candidate, limits, latency })
+}
+
+/** What was measured must be what was written. */
+async function refuseReplaced({ staged, output }: Pruned): Promise<void> {
+  await using hashing = hashFile(staged)
+  const sha256 = await hashing.digest()
+  if (sha256 === output.sha256) return
+  throw new Failure(
+    'infrastructure',
+    `pare run: ${output.path} changed while it was measured: it had SHA-256 ${output.sha256}, and has ${sha256}.`,
+    {
+      hint: 'find out what writes to the output folder, and run again',
+    },
+  )
 }

@@ -1,12 +1,13 @@
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Config } from './config.js'
 import { toJson } from './context.js'
 import { environmentOf } from './environment.js'
 import { EXIT } from './exit.js'
-import { assignOutputs, writeWhole } from './output.js'
+import { assignOutputs, companionsOf } from './output.js'
 import { type Progress, silence } from './progress.js'
+import { Publication } from './publication.js'
 import { type ModelRun, runModel } from './run-model.js'
 import type { Overrides } from './settings.js'
 import { readTasks } from './tasks.js'
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly outDir?: string
   /** Whether code of the checkout may be run: configs in TypeScript and JavaScript, third-party plugins, data modules. Default: true. */
   readonly trusted?: boolean
+  /** The checkout: where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
+  readonly workspace?: string
   /** Options and config win over where it computes. */
   readonly engine?: Engine
   readonly progress?: Progress
@@ -42,7 +45,11 @@ export interface RunOutcome {
   readonly files: { readonly results: string; readonly report: string; readonly summary: string }
 }
 
-/** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
+/**
+ * All models of a config: prune, measure, gate, report. What is in the folder is replaced once all is known, together: until then, and when
+ * it is stopped, the results of an earlier run stay as they are. Throws one error for a wrong config, and where another run is writing to
+ * the same folder; the signal's reason when aborted.
+ */
 export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
   const signal = options.signal ?? new AbortController().signal
@@ -52,17 +59,22 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     overrides,
     trusted,
     ...(options.config !== undefined && { config: options.config }),
+    ...(options.workspace !== undefined && { workspace: options.workspace }),
   })
   const engine = { ...options.engine, ...told }
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
+  await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf), exclusive: true })
+  await publication.protect(tasks.map(({ path }) => path))
   const runs: ModelRun[] = []
   const known = new Map()
   for (const [index, task] of tasks.entries()) {
     const done = await runModel(task, {
       seed,
       output: outputs[index]!,
+      publication,
       cwd,
+      workspace: trusted ? undefined : (options.workspace ?? cwd),
       known,
       signal,
       progress,
@@ -81,7 +93,10 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     environment: environmentOf(runs, engine),
     durationMs: Date.now() - start,
   }
-  return { results, exitCode: exitCodeOf(results), files: await writeReports(results, folder) }
+  const files = await writeReports(results, publication)
+  signal.throwIfAborted()
+  await publication.publish()
+  return { results, exitCode: exitCodeOf(results), files }
 }
 
 function worst(runs: readonly ModelRun[]): RunResults['verdict'] {
@@ -104,16 +119,15 @@ function exitCodeOf({ verdict, models }: RunResults): number {
   }
 }
 
-async function writeReports(results: RunResults, folder: string): Promise<RunOutcome['files']> {
+async function writeReports(results: RunResults, publication: Publication): Promise<RunOutcome['files']> {
   const { renderHtml, renderSummary } = await import('@pare/report')
   const files = {
-    results: join(folder, 'results.json'),
-    report: join(folder, 'report.html'),
-    summary: join(folder, 'summary.md'),
+    results: join(publication.folder, 'results.json'),
+    report: join(publication.folder, 'report.html'),
+    summary: join(publication.folder, 'summary.md'),
   }
-  await mkdir(folder, { recursive: true })
-  await writeWhole(files.results, `${toJson(results)}\n`)
-  await writeWhole(files.report, renderHtml(results))
-  await writeWhole(files.summary, renderSummary(results))
+  await writeWhole(await publication.staged(files.results), `${toJson(results)}\n`)
+  await writeWhole(await publication.staged(files.report), renderHtml(results))
+  await writeWhole(await publication.staged(files.summary), renderSummary(results))
   return files
 }

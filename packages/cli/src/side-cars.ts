@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { PlanStep } from '@pare/core'
+import { parseJson, readRegular } from '@pare/onnx'
+import { refuseOutside } from './workspace.js'
 
 /** Files beside a model that tell run times its sizes. */
 const NAMES = ['config.json', 'genai_config.json']
@@ -23,11 +24,15 @@ const LIMIT = 1 << 20
  * What files beside a model say of sizes that a plan changes. They are only read: which of them run times look at, and for which layers, the user
  * knows.
  */
-export async function sideCarWarnings(model: string, steps: readonly PlanStep[]): Promise<string[]> {
+export async function sideCarWarnings(
+  model: string,
+  steps: readonly PlanStep[],
+  { workspace }: { readonly workspace?: string | undefined } = {},
+): Promise<string[]> {
   const changes = changesOf(steps)
   if (changes.every(({ before, after }) => before === after)) return []
   const warnings: string[] = []
-  for (const { name, text } of await sideCars(dirname(model))) {
+  for (const { name, text } of await sideCars(dirname(model), workspace)) {
     const json = parse(text)
     warnings.push(...(json === undefined ? [notJson(name)] : disagreements(name, countsIn(json), changes)))
   }
@@ -56,13 +61,18 @@ function changesOf(steps: readonly PlanStep[]): Change[] {
 }
 
 /** Beside the model, or above a folder named onnx, where Hugging Face keeps it. */
-async function sideCars(folder: string): Promise<{ name: string; text: string }[]> {
+async function sideCars(folder: string, workspace: string | undefined): Promise<{ name: string; text: string }[]> {
   const found: { name: string; text: string }[] = []
   for (const [shown, place] of [['', folder], ...(basename(folder) === 'onnx' ? [['../', dirname(folder)]] : [])]) {
     for (const name of NAMES) {
       const path = join(place!, name)
-      const facts = await stat(path).catch(() => undefined)
-      if (facts?.isFile() && facts.size <= LIMIT) found.push({ name: `${shown}${name}`, text: await readFile(path, 'utf8') })
+      const isOurs = await refuseOutside(path, name, workspace).then(
+        () => true,
+        () => false,
+      )
+      if (!isOurs) continue
+      const bytes = await readRegular(path, { maxBytes: LIMIT }).catch(() => undefined)
+      if (bytes !== undefined) found.push({ name: `${shown}${name}`, text: bytes.toString('utf8') })
     }
   }
   return found
@@ -70,7 +80,7 @@ async function sideCars(folder: string): Promise<{ name: string; text: string }[
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { formatStatistics, type Measured, parseStatistics, type StatisticsFile } from '@pare/core'
+import { readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** What tells one measurement from another, before its samples are counted. */
 export type Facts = Pick<StatisticsFile, 'pare' | 'executionProvider' | 'model' | 'data'> & {
@@ -15,22 +13,8 @@ export function partialPath(out: string): string {
 }
 
 /** Writes a statistics file, whole or not at all. Gives its bytes. */
-export async function writeStatistics(path: string, file: Omit<StatisticsFile, 'schemaVersion' | 'kind'>): Promise<number> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
-  const pieces = formatStatistics({ schemaVersion: 1, kind: 'statistics', ...file })
-  try {
-    const target = await open(temporary, 'wx')
-    try {
-      for (const piece of pieces) await target.writeFile(piece)
-    } finally {
-      await target.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+export function writeStatistics(path: string, file: Omit<StatisticsFile, 'schemaVersion' | 'kind'>): Promise<number> {
+  return writeWhole(path, formatStatistics({ schemaVersion: 1, kind: 'statistics', ...file }))
 }
 
 /** What an interrupted run of the same measurement left; undefined where there is nothing, or something else, which is told. */
@@ -39,8 +23,8 @@ export async function readPartial(
   { facts, note }: { facts: Facts; note: (text: string) => void },
 ): Promise<Measured | undefined> {
   const path = partialPath(out)
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
+  const bytes = await readRegular(path, { what: 'a file of statistics' }).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
     throw error
   })
   if (bytes === undefined) return undefined

@@ -1,7 +1,8 @@
-import { dirname, resolve, sep } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
 import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
+import { isGlob } from '@pare/onnx'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import type { Config, ModelConfig } from './config.js'
 import { findConfig, loadConfig } from './config-file.js'
@@ -9,6 +10,7 @@ import { checkShape, formatProblems } from './config-problems.js'
 import type { DeviceChoice } from './device.js'
 import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
 import { Failure, type Problem, reportOf } from './failure.js'
+import { globFiles } from './model-files.js'
 import { isFile, showPath } from './paths.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -16,6 +18,7 @@ import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { type ScheduleConfig, scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type Overrides, picked, present, type Settings, settle } from './settings.js'
 import { readTraining, type TrainingSource } from './training.js'
+import { isWrittenInside, refuseOutside } from './workspace.js'
 
 /** Everything a run does for one model, with plugins loaded and paths absolute. */
 export interface Task {
@@ -45,6 +48,8 @@ export interface TaskOptions {
   readonly overrides: Overrides
   /** False: nothing executable of the checkout is loaded. */
   readonly trusted: boolean
+  /** The checkout. Where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
+  readonly workspace?: string
 }
 
 export interface Tasks {
@@ -57,10 +62,11 @@ export interface Tasks {
 
 /** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
 export async function readTasks(options: TaskOptions): Promise<Tasks> {
-  const { value, folder, shown } = await source(options)
+  const workspace = options.trusted ? undefined : (options.workspace ?? options.cwd)
+  const { value, folder, shown } = await source({ ...options, workspace })
   const { problems: shape, rest } = checkShape(value)
   const config = (rest ?? {}) as Config
-  const check: Check = { ...options, config, folder, problems: [...shape] }
+  const check: Check = { ...options, config, folder, workspace, problems: [...shape] }
   const entries = await expandModels(check)
   const tasks: Task[] = []
   for (const entry of entries) tasks.push(await readTask(entry, check))
@@ -77,6 +83,7 @@ interface Check {
   readonly config: Config
   readonly overrides: Overrides
   readonly trusted: boolean
+  readonly workspace: string | undefined
   /** Collects. */
   readonly problems: Problem[]
 }
@@ -89,10 +96,16 @@ interface Entry {
   readonly place: string
 }
 
-async function source({ cwd, config, trusted }: TaskOptions): Promise<{ value: unknown; folder: string; shown?: string }> {
+async function source({
+  cwd,
+  config,
+  trusted,
+  workspace,
+}: Omit<TaskOptions, 'workspace'> & Pick<Check, 'workspace'>): Promise<{ value: unknown; folder: string; shown?: string }> {
   if (typeof config === 'object') return { value: config, folder: cwd, shown: 'the config' }
   const path = await findConfig(cwd, config)
   if (path === undefined) return { value: {}, folder: cwd }
+  await refuseOutside(path, `config ${showPath(path, cwd)}`, workspace)
   const { value } = await loadConfig(path, trusted)
   return { value, folder: dirname(path), shown: showPath(path, cwd) }
 }
@@ -102,13 +115,20 @@ async function expandModels(check: Check): Promise<readonly Entry[]> {
   for (const [index, model] of (check.config.models ?? []).entries()) {
     const place = `models[${index}]`
     if (model?.path === undefined) continue
-    for (const path of await expand(model.path, { folder: check.folder, place: `${place}.path` }, check))
+    // Before anything is looked for there.
+    await refuseOutside(resolve(check.folder, model.path), `model ${model.path}`, check.workspace)
+    for (const path of await expand(model.path, { folder: check.folder, place: `${place}.path` }, check)) {
+      await refuseOutside(path, `model ${showPath(path, check.cwd)}`, check.workspace)
       entries.push({ path, model, place })
+    }
   }
   if (check.overrides.models === undefined) return entries
   const chosen: Entry[] = []
   for (const pattern of check.overrides.models) {
     for (const path of await expand(pattern, { folder: check.cwd, place: '' }, check)) {
+      const { workspace } = check
+      if (workspace !== undefined && isWrittenInside(path, workspace))
+        await refuseOutside(path, `model ${showPath(path, check.cwd)}`, workspace)
       const known = entries.filter((entry) => entry.path === path)
       chosen.push(...(known.length > 0 ? known : [{ path, model: {}, place: '' }]))
     }
@@ -124,24 +144,16 @@ async function expand(
 ): Promise<readonly string[]> {
   const literal = resolve(folder, pattern)
   if (await isFile(literal)) return [literal]
-  const { glob, isDynamicPattern } = await import('tinyglobby')
-  if (!isDynamicPattern(pattern)) {
+  if (!isGlob(pattern)) {
     problems.push({ place, message: `model '${pattern}' is not a file (looked for ${literal}).`, hint: 'check the path' })
     return [literal]
   }
-  const portable = pattern.split(sep).join('/')
-  const found = await glob([portable], {
-    cwd: folder,
-    absolute: true,
-    onlyFiles: true,
-    expandDirectories: false,
-    ignore: ['**/node_modules/**'],
-  })
+  const found = await globFiles(pattern, folder)
   if (found.length === 0) {
     problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
     return [literal]
   }
-  return found.map((path) => resolve(path)).sort()
+  return found
 }
 
 async function readTask({ path, model, place }: Entry, check: Check): Promise<Task> {

@@ -1,5 +1,4 @@
-import { type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
-import picomatch from 'picomatch'
+import { globMatcher, type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
 import { type Behind, behindNodes } from './behind.js'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from './contract.js'
 import { operatorName, WEIGHT_OPERATORS } from './operators.js'
@@ -149,7 +148,7 @@ function chosen(
 type Matcher = (weight: Weight) => boolean
 
 function matcher(glob: string, candidates: readonly Candidate[], option: 'include' | 'exclude'): Matcher {
-  const like = picomatch(glob, { dot: true, nonegate: true })
+  const like = globMatcher(glob)
   const matches: Matcher = (weight) => names(weight).some((name) => name === glob || like(name))
   if (candidates.some(({ weight }) => matches(weight))) return matches
   const some = candidates.slice(0, 3).map(({ weight }) => `'${names(weight).at(-1)}'`)

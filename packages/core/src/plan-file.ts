@@ -1,4 +1,4 @@
-import { byteLength, elementCount, PareError, type Payload, sha256 } from '@pare/onnx'
+import { byteLength, elementCount, PareError, type Payload, parseJson, sha256 } from '@pare/onnx'
 import type { CalibrationFacts, ModelFacts, Plan, PlanStep } from './plan.js'
 import type { StoredPlan } from './stored-plan.js'
 
@@ -41,8 +41,7 @@ export function planOf(model: ModelFacts, seed: number, steps: readonly PlanStep
 
 /** Reads a plan back. `name` is what errors call it; `payloads` is the file beside it, needed where something was computed. */
 export async function parsePlan(text: string, name: string, payloads?: Payload): Promise<Plan> {
-  const json = parseJson(text, name)
-  if (depthOf(json) > MAX_DEPTH) throw new PareError(`${name}: nested more than ${MAX_DEPTH} deep; no plan is.`, HINT)
+  const json = jsonOf(text, name)
   const { planSchema } = await import('./plan-schema.js')
   const { success, data, error } = planSchema.safeParse(json)
   if (success) return { ...data, steps: await Promise.all(data.steps.map((step) => withPayloads(step, name, payloads))) }
@@ -69,22 +68,15 @@ function stretch(payload: Payload, offset: number, byteLength: number): Payload 
 }
 
 const HINT = { hint: 'make one with: pare plan MODEL --sparsity 0.5' }
-const MAX_DEPTH = 64
 
-function parseJson(text: string, name: string): unknown {
+function jsonOf(text: string, name: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
-    throw new PareError(`${name} is not JSON: ${(cause as Error).message}.`, { ...HINT, cause })
+    const { message } = cause as Error
+    throw new PareError(cause instanceof PareError ? `${name}: ${message}` : `${name} is not JSON: ${message}.`, {
+      ...HINT,
+      cause,
+    })
   }
-}
-
-/** How deep a JSON value is nested, without recursion: a hostile plan may be nested as deep as it is long. */
-function depthOf(json: unknown): number {
-  let level: unknown[] = [json]
-  let depth = 0
-  for (; level.length > 0; depth++) {
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []))
-  }
-  return depth
 }

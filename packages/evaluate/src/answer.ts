@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs'
 import { PareError } from '@pare/onnx'
 import { UntrustedError } from './data.js'
+import { ownFolder } from './environment.js'
 import type { Reply } from './process.js'
 
 /** How a child tells whoever started it what it does. */
@@ -22,7 +24,14 @@ export function answerJob<Job>(work: (job: Job, talk: Talk) => Promise<unknown>)
   // A terminal sends Ctrl-C to both; the parent decides.
   process.on('SIGINT', () => {})
   // The parent is gone: nobody waits for the result.
-  process.on('disconnect', () => process.exit())
+  const leave = () => {
+    const folder = ownFolder(process.env)
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    process.exit()
+  }
+  process.on('disconnect', leave)
+  // It may have gone while this was being loaded.
+  if (!process.connected) leave()
 }
 
 function failure(error: unknown): Reply {

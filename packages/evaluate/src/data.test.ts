@@ -144,3 +144,13 @@ test('a text and its tokenizer give the same windows as the stored token ids', a
   expect(read?.inputs).toEqual(stored?.inputs)
   expect([...read!.scored!.data].filter(Boolean)).toHaveLength(739 * 127)
 })
+
+test.each([1000, 200_000])('JSON nested %d deep is an error, not a crash', async (depth) => {
+  const line = `{"pixels": ${'['.repeat(depth)}1${']'.repeat(depth)}}`
+  await expect(open(put(folder, 'deep.jsonl', line))).rejects.toThrow('deep.jsonl:1: nested more than 64 deep.')
+})
+
+test('arrays of more axes than any tensor has are no arrays', async () => {
+  const line = `{"pixels": ${'['.repeat(40)}1${']'.repeat(40)}}`
+  await expect(open(put(folder, 'deep.jsonl', line))).rejects.toThrow('is not a number, an evenly nested array of numbers')
+})

@@ -1,3 +1,5 @@
+import { NO_TELEMETRY } from '@pare/onnxruntime'
+
 /** What the child may know of the parent's environment. Tokens and secrets have no name here. */
 const ALLOWED = new Set([
   'PATH',
@@ -20,6 +22,21 @@ const ALLOWED = new Set([
   'SYSTEMDRIVE',
   'WINDIR',
 ])
+
+/**
+ * What a child takes for the folder of temporary files: one of its own, which is removed with everything in it. ONNX Runtime's telemetry is
+ * off, which otherwise leaves a log and a session file there and sends what it notes to Microsoft.
+ */
+export function temporaryIn(folder: string): NodeJS.ProcessEnv {
+  return { TMPDIR: folder, TMP: folder, TEMP: folder, [FOLDER]: folder, ...NO_TELEMETRY }
+}
+
+/** In a child: the folder that its parent removes, and it itself where the parent is gone. */
+export function ownFolder(environment: NodeJS.ProcessEnv): string | undefined {
+  return environment[FOLDER]
+}
+
+const FOLDER = 'PARE_CHILD_FOLDER'
 
 /** The variables that a program needs to run, and no others. Names are compared without case, as Windows does. */
 export function scrubEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

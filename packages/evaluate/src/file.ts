@@ -1,5 +1,4 @@
-import { open } from 'node:fs/promises'
-import { PareError } from '@pare/onnx'
+import { openRegular, PareError, systemCode } from '@pare/onnx'
 
 const LFS_POINTER = 'version https://git-lfs.github.com/spec/v1'
 
@@ -21,16 +20,16 @@ export async function checkFile(path: string): Promise<void> {
 }
 
 async function openFile(path: string) {
-  const handle = await open(path).catch((cause: NodeJS.ErrnoException) => {
-    const missing = cause.code === 'ENOENT'
-    throw new PareError(`${path}: ${missing ? 'no such file' : `cannot be opened (${cause.code})`}.`, {
+  const { handle } = await openRegular(path, 'a file of data').catch((cause: unknown) => {
+    const code = systemCode(cause)
+    if (code === undefined) throw cause
+    throw new PareError(`${path}: ${code === 'ENOENT' ? 'no such file' : `cannot be opened (${code})`}.`, {
       hint: 'paths are relative to the folder the command runs in, or to that of the config file.',
       cause,
     })
   })
   const file = { handle, [Symbol.asyncDispose]: () => handle.close() }
   try {
-    if (!(await handle.stat()).isFile()) throw new PareError(`${path}: not a regular file.`, { hint: 'name one file.' })
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(LFS_POINTER.length), 0, LFS_POINTER.length, 0)
     if (buffer.toString('latin1', 0, bytesRead) === LFS_POINTER) {
       throw new PareError(`${path}: a Git LFS pointer, not the file itself.`, {

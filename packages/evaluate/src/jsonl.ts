@@ -1,4 +1,4 @@
-import { PareError } from '@pare/onnx'
+import { PareError, parseJson } from '@pare/onnx'
 
 /** The objects of a JSON Lines text with their line numbers, from 1. Empty lines are passed over. */
 export function* parseJsonLines(
@@ -18,10 +18,11 @@ export function* parseJsonLines(
 
 function parseObject(row: string, where: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(row)
+    const value = parseJson(row)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch (cause) {
-    throw new PareError(`${where}: not JSON (${(cause as Error).message}).`, {
+    const { message } = cause as Error
+    throw new PareError(cause instanceof PareError ? `${where}: ${message}` : `${where}: not JSON (${message}).`, {
       hint: 'expected one JSON object on each line.',
       cause,
     })

@@ -114,9 +114,13 @@ export function firstNaN({ type, data }: NdArray): number {
   return -1
 }
 
-/** An array of numbers nested to any depth, as JSON has it, or undefined where the nesting is ragged or holds something else. */
+/** No tensor has more axes. */
+export const MAX_RANK = 32
+
+/** An array of numbers nested as JSON has it, or undefined where the nesting is ragged, deeper than 32, or holds something else. */
 export function fromNested(value: unknown): NdArray | undefined {
   const shape = nestedShape(value)
+  if (shape.length > MAX_RANK) return undefined
   if (!isEven(value, shape)) return undefined
   const flat: unknown[] = shape.length === 0 ? [value] : (value as unknown[]).flat(shape.length - 1)
   if (flat.every((item) => typeof item === 'boolean')) return { type: 'bool', shape, data: Uint8Array.from(flat, Number) }
@@ -131,7 +135,9 @@ export function fromNumbers(values: readonly number[], shape: readonly number[])
 }
 
 function nestedShape(value: unknown): number[] {
-  return Array.isArray(value) ? [value.length, ...(value.length > 0 ? nestedShape(value[0]) : [])] : []
+  const shape: number[] = []
+  for (let inner = value; Array.isArray(inner) && shape.length <= MAX_RANK; inner = inner[0] as unknown) shape.push(inner.length)
+  return shape
 }
 
 function isEven(value: unknown, [size, ...inner]: readonly number[]): boolean {

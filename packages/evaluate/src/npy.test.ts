@@ -84,3 +84,13 @@ test('damaged files are refused, never crashed on', () => {
     { numRuns: 2000 },
   )
 })
+
+test('a header longer than NumPy reads is refused before anything is looked for in it', () => {
+  const header = `{'fortran_order': False, 'shape': (1,), 'descr': ${' '.repeat(60_000)}`
+  const file = Uint8Array.from([
+    ...Buffer.from('\x93NUMPY\x02\x00', 'latin1'),
+    ...new Uint8Array(Uint32Array.of(header.length).buffer),
+    ...Buffer.from(header),
+  ])
+  expect(() => parseNpy(file, 'x.npy')).toThrow('bytes, more than the 10000 that NumPy reads')
+})

@@ -1,8 +1,7 @@
 import { PareError } from '@pare/onnx'
-import { type Elements, type ElementType, type NdArray, STORAGE, sizeOf } from './ndarray.js'
+import { type Elements, type ElementType, MAX_RANK, type NdArray, STORAGE, sizeOf } from './ndarray.js'
 
 const MAGIC = '\x93NUMPY'
-const MAX_RANK = 32
 
 /** NumPy's type codes without byte order. */
 const TYPES: Readonly<Record<string, ElementType>> = {
@@ -19,6 +18,9 @@ const TYPES: Readonly<Record<string, ElementType>> = {
   f4: 'float32',
   f8: 'float64',
 }
+
+/** As NumPy has it: a longer one is no array of numbers. */
+const MAX_HEADER_BYTES = 10_000
 
 interface Header {
   readonly type: ElementType
@@ -60,13 +62,15 @@ function parseHeader(file: Uint8Array, name: string): Header {
   const offset = start + (long ? view.getUint32(8, true) : view.getUint16(8, true))
   if (offset > file.byteLength) throw damaged(`the header ends at byte ${offset} of ${file.byteLength}`)
 
+  if (offset - start > MAX_HEADER_BYTES)
+    throw damaged(`the header has ${offset - start} bytes, more than the ${MAX_HEADER_BYTES} that NumPy reads`)
   const header = text(start, offset)
   const descr = /'descr'\s*:\s*'([<>|=])?([a-zA-Z]\d+)[^']*'/.exec(header)
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(header)
   const dims = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header)
   if (!order || !dims) throw damaged(`the header ${JSON.stringify(header.trim())} has no order or shape`)
   const type = descr ? TYPES[descr[2]!] : undefined
-  if (!descr || !type) throw damaged(`elements of type ${/'descr'\s*:\s*(.*?),\s*'/.exec(header)?.[1] ?? '?'} are not numbers`)
+  if (!descr || !type) throw damaged(`elements of type ${/'descr'\s*:\s*(\S[^,]*),/.exec(header)?.[1] ?? '?'} are not numbers`)
   const shape = dims[1]!
     .split(',')
     .map((dim) => dim.trim())

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, expect, test, vi } from 'vitest'
 import { put, temporaryFolder } from './fixture.test.files.js'
 import { runChild } from './process.js'
@@ -35,7 +36,7 @@ test('a native crash is the failure of that model, with the end of what it said'
   const entry = child('crashes', "process.stderr.write('bad tensor\\n', () => process.abort())")
   const failure = runChild(job, 'm.onnx', { child: entry })
   await expect(failure).rejects.toMatchObject({ name: 'PareError', hint: expect.any(String) })
-  await expect(failure).rejects.toThrow(/^m\.onnx: the model crashed the run time \((SIGABRT|exit code \d+)\)\.\nbad tensor/)
+  await expect(failure).rejects.toThrow(/^m\.onnx: the model crashed the run time \((SIGABRT|exit code \d+)\)\.\n {2}bad tensor/)
 })
 
 test('an end without a word is a crash too', async () => {
@@ -126,4 +127,39 @@ test('a child can be told to come to an end by itself, and is told also where th
   expect(await runChild(job, 'm.onnx', { child: child('ends at once', code), stop: stop.signal })).toMatchObject({
     result: 'half',
   })
+})
+
+test('a child has a folder for temporary files of its own, which is gone afterwards, also when it was ended', async () => {
+  const folders: string[] = []
+  const tells =
+    "const { tmpdir } = await import('node:os'); const { writeFileSync } = await import('node:fs'); writeFileSync(tmpdir() + '/left.txt', ''); process.send({ kind: 'progress', progress: { done: tmpdir() } });"
+  const onProgress = ({ done }: { done: unknown }) => folders.push(String(done))
+  const ends = child('ends well', `${tells} process.send({ kind: 'result', result: 1 }, () => process.disconnect())`)
+  await runChild(job, 'm.onnx', { child: ends, onProgress })
+  await expect(
+    runChild(job, 'm.onnx', { child: child('crashes', `${tells} setTimeout(() => process.abort(), 200)`), onProgress }),
+  ).rejects.toThrow()
+  await expect(
+    runChild(job, 'm.onnx', { child: child('hangs', `${tells} setInterval(() => {}, 1000)`), onProgress, timeoutMs: 1500 }),
+  ).rejects.toThrow('its time limit')
+  expect(new Set(folders).size).toBe(3)
+  for (const each of folders) {
+    expect(each).toMatch(/pare-child-/)
+    expect(existsSync(each)).toBe(false)
+  }
+})
+
+test('ONNX Runtime leaves nothing in the folder for temporary files, and its telemetry is off', async () => {
+  const here = mkdtempSync(join(tmpdir(), 'pare-telemetry-'))
+  vi.stubEnv('TMPDIR', here)
+  const entry = child(
+    'runs',
+    `const { readdirSync } = await import('node:fs'); const { createRequire } = await import('node:module'); const { tmpdir } = await import('node:os')
+     const { InferenceSession } = createRequire(${JSON.stringify(import.meta.url)})('onnxruntime-node')
+     await InferenceSession.create(${JSON.stringify(fileURLToPath(new URL('../../../test-models/mlp-digits.onnx', import.meta.url)))})
+     process.send({ kind: 'result', result: [readdirSync(tmpdir()), process.env.ORT_DISABLE_TELEMETRY] }, () => process.disconnect())`,
+  )
+  expect((await runChild(job, 'm.onnx', { child: entry })).result).toEqual([[], '1'])
+  expect(readdirSync(here)).toEqual([])
+  rmSync(here, { recursive: true })
 })

@@ -1,11 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { totalmem } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
 import { PareError } from '@pare/onnx'
 import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
 import type { CompareRequest } from './compare.js'
 import { UntrustedError } from './data.js'
-import { scrubEnvironment } from './environment.js'
+import { scrubEnvironment, temporaryIn } from './environment.js'
 import type { ForwardPart, ForwardRequest } from './forward.js'
 import type { LatencyRequest } from './latency.js'
 import type { Provider } from './provider.js'
@@ -80,23 +83,30 @@ export async function runChild<Told = Progress>(
   signal?.throwIfAborted()
   const { provider, loader } = options
   const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
+  const folder = mkdtempSync(join(tmpdir(), 'pare-child-'))
   const child = fork(options.child ?? new URL('../dist/child.js', import.meta.url), {
-    env: scrubEnvironment(process.env),
+    env: { ...scrubEnvironment(process.env), ...temporaryIn(folder) },
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   const ended = outcome(child, name, options)
+  // A process that ends at once waits for nothing, and its children would go on.
+  const end = () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+  process.on('exit', end)
   const stops: (() => void)[] = []
   const stopped = new Promise<never>((_, reject) => {
     const abort = () => reject(signal!.reason)
-    const end = () => child.send({ stop: true }, () => {})
+    const stopChild = () => child.send({ stop: true }, () => {})
     signal?.addEventListener('abort', abort)
-    stop?.addEventListener('abort', end)
+    stop?.addEventListener('abort', stopChild)
     const timer = setTimeout(() => reject(tooSlow(name, timeoutMs)), Math.min(timeoutMs, MAX_TIMER_MS))
     stops.push(
       () => signal?.removeEventListener('abort', abort),
-      () => stop?.removeEventListener('abort', end),
+      () => stop?.removeEventListener('abort', stopChild),
       () => clearTimeout(timer),
     )
   })
@@ -111,6 +121,8 @@ export async function runChild<Told = Progress>(
     // Native code does not notice other signals.
     child.kill('SIGKILL')
     await ended.catch(() => {})
+    process.off('exit', end)
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -144,7 +156,7 @@ export class RunError extends PareError {
 }
 
 function crash(name: string, how: string, stderr: string): RunError {
-  const tail = stderr.trim() === '' ? '' : `\n${stderr.trim()}`
+  const tail = stderr.trim() === '' ? '' : `\n  ${stderr.trim().replaceAll('\n', '\n  ')}`
   return new RunError(`${name}: the model crashed the run time (${how}).${tail}`, {
     hint:
       how === 'SIGKILL'

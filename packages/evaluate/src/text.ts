@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
-import { PareError } from '@pare/onnx'
+import { PareError, parseJson } from '@pare/onnx'
 import { readWhole } from './file.js'
 import { parseJsonLines } from './jsonl.js'
 import { fromNumbers, type NdArray } from './ndarray.js'
@@ -147,7 +147,7 @@ function jsonDocuments(
 }
 
 async function openTokenizer(path: string): Promise<Tokenizer> {
-  const readJson = async (file: string) => JSON.parse((await readWhole(file, MAX_TOKENIZER_BYTES)).toString('utf8')) as object
+  const readJson = async (file: string) => parseJson((await readWhole(file, MAX_TOKENIZER_BYTES)).toString('utf8')) as object
   const config = join(dirname(path), 'tokenizer_config.json')
   try {
     return new Tokenizer(await readJson(path), existsSync(config) ? await readJson(config) : {})

@@ -55,6 +55,7 @@ function decodeFunction(proto: FunctionProto, decoding: Decoding): LocalFunction
 }
 
 export function decodeNode(proto: NodeProto, decoding: Decoding): Node {
+  refuseTwins(proto, decoding)
   return {
     name: proto.name,
     op: proto.opType,
@@ -63,6 +64,19 @@ export function decodeNode(proto: NodeProto, decoding: Decoding): Node {
     outputs: proto.output,
     attributes: new Map(proto.attribute.map((each) => [each.name, decodeAttribute(each, decoding)])),
     proto,
+  }
+}
+
+/** Which of two attributes of one name holds, readers do not agree on. */
+function refuseTwins({ attribute, name, opType, output }: NodeProto, { image }: Decoding): void {
+  const names = new Set<string>()
+  for (const each of attribute) {
+    if (names.has(each.name)) {
+      throw new PareError(`${image.label}: ${opType} '${name || (output[0] ?? '')}' has the attribute '${each.name}' twice.`, {
+        hint: 'the model is damaged: export, copy or download it again.',
+      })
+    }
+    names.add(each.name)
   }
 }
 

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import type { Payload } from './model.js'
 import { chunks, filePayload } from './payload.js'
+import { openRegular } from './regular-file.js'
 
 /** SHA-256 of a file or of the elements of a tensor, in hexadecimal. Reads in pieces of 1 MiB. */
 export async function sha256(source: string | Payload): Promise<string> {
   if (typeof source !== 'string') return digest(source)
-  const handle = await open(source, 'r')
+  const { handle, size } = await openRegular(source, 'a file')
   try {
-    const { size } = await handle.stat()
     return await digest(filePayload(handle, { path: source, offset: 0 }, size))
   } finally {
     await handle.close()

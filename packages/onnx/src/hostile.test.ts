@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { PareError } from './error.js'
 import { openModel, readModel } from './open.js'
 import { readAll } from './payload.js'
+import { fromBinary, ModelProtoSchema, toBinary } from './proto.js'
 import { inferShapes } from './shapes.js'
 import { parseText } from './text.js'
 import { visitNodes } from './visit.js'
@@ -187,4 +188,14 @@ describe('damaged copies of a good model', () => {
   test('random bytes', async () => {
     await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), use), { numRuns: 3000, seed: 1 })
   })
+})
+
+test('a node with two attributes of one name is refused: readers do not agree on which of them holds', async () => {
+  const model = parseText(
+    '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = LeakyRelu <alpha: float = 0.1> (x) }',
+  )
+  const proto = fromBinary(ModelProtoSchema, await modelBytes(model))
+  const { attribute } = proto.graph!.node[0]!
+  attribute.push(attribute[0]!)
+  await expect(readModel(toBinary(ModelProtoSchema, proto))).rejects.toThrow("LeakyRelu 'y' has the attribute 'alpha' twice.")
 })

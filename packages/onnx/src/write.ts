@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { open, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path'
 import { editTensor } from './edit.js'
 import { PareError } from './error.js'
 import { layOut, type Place } from './layout.js'
 import type { Model, Payload } from './model.js'
+import { NewFile } from './new-file.js'
 import { filesOf } from './origin.js'
 import { lengthOf, type Piece } from './splice.js'
-import { type StreamOptions, writePieces } from './stream.js'
+import { writePieces } from './stream.js'
 import { withTensors } from './with-tensors.js'
 
 export interface WriteOptions {
@@ -38,19 +38,23 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
   const targets = [target(path, layout.model), ...(layout.data.length > 0 ? [target(dataPath, layout.data)] : [])]
   await refuseOwnFiles(model, targets)
   const total = targets.reduce((sum, each) => sum + each.bytes, 0)
+  const files: NewFile[] = []
   let before = 0
   try {
     for (const each of targets) {
       const base = before
-      await writeOne(each, { ...options, onProgress: (done) => options.onProgress?.(base + done, total) })
+      const file = await NewFile.create(each.path)
+      files.push(file)
+      options.onFile?.({ path: each.path, bytes: each.bytes, temporary: file.temporary })
+      await writePieces(file.handle, each.pieces, { ...options, onProgress: (done) => options.onProgress?.(base + done, total) })
+      await file.complete()
       before += each.bytes
     }
     options.signal?.throwIfAborted()
     // The data first: a model never points to data that are not there.
-    for (const each of [...targets].reverse()) await rename(each.temporary, each.path)
-  } catch (error) {
-    await Promise.all(targets.map((each) => rm(each.temporary, { force: true })))
-    throw error
+    for (const file of [...files].reverse()) await file.publish()
+  } finally {
+    for (const file of files) await file[Symbol.asyncDispose]()
   }
   await flushFolder(dirname(path))
   return targets.map((each) => ({ path: each.path, bytes: each.bytes }))
@@ -85,27 +89,12 @@ export async function modelBytes(model: Model, { externalFrom }: BytesOptions = 
 
 interface Target {
   readonly path: string
-  readonly temporary: string
   readonly pieces: readonly Piece[]
   readonly bytes: number
 }
 
 function target(path: string, pieces: readonly Piece[]): Target {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`)
-  return { path, temporary, pieces, bytes: lengthOf(pieces) }
-}
-
-async function writeOne(each: Target, options: StreamOptions & Pick<WriteOptions, 'onFile'>): Promise<void> {
-  const handle = await open(each.temporary, 'wx').catch((cause: unknown) => {
-    throw unwritable(each.path, cause)
-  })
-  try {
-    options.onFile?.({ path: each.path, bytes: each.bytes, temporary: each.temporary })
-    await writePieces(handle, each.pieces, options)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  return { path, pieces, bytes: lengthOf(pieces) }
 }
 
 const LIMIT = 2 ** 31 - 1
@@ -137,12 +126,6 @@ async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined)
   await handle?.sync().catch(() => undefined)
   await handle?.close()
-}
-
-function unwritable(path: string, cause: unknown): PareError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-  const hint = code === 'ENOENT' ? `make the folder first: mkdir -p ${dirname(path)}` : 'check the permissions of its folder.'
-  return new PareError(`${path} cannot be written: ${code}.`, { hint, cause })
 }
 
 function inlined(model: Model, placeOf: (data: Payload) => Place | undefined): Model {

@@ -4,4 +4,5 @@ export { hasLibrary, libraryOf, type Platform, supportedPlatforms, thisPlatform,
 export { loadOnnxRuntime, type OnnxRuntime } from './load.js'
 export { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from './pinned.js'
 export { type Providing, provideOnnxRuntime } from './provide.js'
+export { NO_TELEMETRY, switchOffTelemetry } from './telemetry.js'
 export { type FetchTarball, type Filling, fill } from './unpack.js'

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type * as Common from 'onnxruntime-common'
 import { OnnxRuntimeError } from './error.js'
 import { findInstalled } from './find.js'
+import { switchOffTelemetry } from './telemetry.js'
 
 /** What the package onnxruntime-node exports. */
 export type OnnxRuntime = typeof Common & {
@@ -11,11 +12,12 @@ export type OnnxRuntime = typeof Common & {
 }
 
 /**
- * Loads ONNX Runtime from the folder of an onnxruntime-node package. Default: the one that the project has, or that was fetched before.
+ * Loads ONNX Runtime, its telemetry switched off, from the folder of an onnxruntime-node package. Default: the one that the project has, or that was fetched before.
  * Throws OnnxRuntimeError where there is none or it cannot be loaded.
  */
 export function loadOnnxRuntime(folder: string | undefined = findInstalled()): OnnxRuntime {
   if (folder === undefined) throw new OnnxRuntimeError('ONNX Runtime is not installed.', { hint: INSTALL })
+  switchOffTelemetry()
   // onnxruntime-node 1.30 passes Float16Array to native code that does not know it. Without it, halves are bits in a Uint16Array.
   // It looks when its first tensor is made.
   const half = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')

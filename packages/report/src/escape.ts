@@ -35,11 +35,16 @@ function harmless(text: string): string {
   return text.replace(/@|#(?=\d)|:(?=\/\/)|www(?=\.)|\b[Gg][Hh](?=-\d)/g, '$&\u200b')
 }
 
+/** What would make a name read otherwise than it is: controls but line breaks, marks of direction, what takes no room. */
+const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
 function source(value: Value): string {
   if (value instanceof Markup) return value.source
   if (Array.isArray(value)) return value.map((one: Markup) => one.source).join('')
   if (value === undefined || value === null || value === false) return ''
-  return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+  return String(value)
+    .replace(UNSEEN, '\ufffd')
+    .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 /** Everything that markdown or HTML could take for syntax, as a character reference. */
@@ -48,8 +53,7 @@ function entities(text: string): string {
 }
 
 function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
-  return text.replace(/[\s\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+/g, ' ').trim()
+  return text.replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ').trim()
 }
 
 function clip(text: string, length: number): string {

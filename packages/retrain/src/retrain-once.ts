@@ -96,7 +96,7 @@ export interface TrainedTensor {
 
 const HOLD_OUT = 0.05
 /** What a step may take after it was asked to be the last. */
-const GRACE_MS = 60_000
+const GRACE_MS = 8_000
 
 /** Trains in a child process, all that is trained at once. */
 export async function retrainOnce(

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
-import { type Model, openModel, PareError, writeModel } from '@pare/onnx'
+import { type Model, openModel, openRegular, PareError, writeModel, writeWhole } from '@pare/onnx'
 import type { Arena } from './arena.js'
 import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkLabels, openFeed } from './feed.js'
@@ -85,8 +83,8 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
     standing,
   )
   if (trained.ended === 'diverged' && standing.best.step === 0) throw ruined(trained.reason!, recipe)
-  await writeFile(join(folder, 'trained'), weights.kept())
-  if (moving) await writeFile(join(folder, 'scores'), joined(moving.map((tensor) => arena.view(tensor, 'scores'))))
+  await writeWhole(join(folder, 'trained'), [weights.kept()])
+  if (moving) await writeWhole(join(folder, 'scores'), [joined(moving.map((tensor) => arena.view(tensor, 'scores')))])
   const scored = moving && { scores: moving.map(({ name, shape }) => ({ id: name, shape })) }
   return {
     ...replyOf(prepared, trained),
@@ -171,7 +169,7 @@ async function identityOf(request: RunRequest, recipe: Recipe, numbers: Weights[
   )
   for (const [name, bytes] of numbers) hash.update(name).update(bytes)
   for (const path of [data, ...(distill === undefined ? [] : [distill.teacher])])
-    for await (const piece of createReadStream(path)) hash.update(piece)
+    for await (const piece of (await openRegular(path, 'training data')).handle.createReadStream()) hash.update(piece)
   return hash.digest('hex')
 }
 

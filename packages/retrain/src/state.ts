@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { PareError } from '@pare/onnx'
+import { PareError, readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** A training as it stands after a step: what it is of, how far it is, and all its numbers. */
 export interface Saved<Progress> {
@@ -13,30 +11,19 @@ export interface Saved<Progress> {
 
 const MAGIC = 'pare-retrain 1\n'
 
-/** Writes it under a temporary name first: the file is there whole or not at all. */
+/** Writes it: the file is there whole or not at all. */
 export async function writeState<Progress>(path: string, { identity, progress, numbers }: Saved<Progress>): Promise<void> {
   const head = { identity, progress, numbers: [...numbers].map(([name, bytes]) => [name, bytes.byteLength]) }
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  try {
-    await using file = await open(temporary, 'wx')
-    await file.write(`${MAGIC}${JSON.stringify(head)}\n`)
-    for (const bytes of numbers.values())
-      for (let at = 0; at < bytes.length; at += PIECE) await file.write(bytes.subarray(at, at + PIECE))
-    await file.close()
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+  await writeWhole(path, [`${MAGIC}${JSON.stringify(head)}\n`, ...numbers.values()])
 }
 
-const PIECE = 2 ** 26
+const MOST_BYTES = Number.MAX_SAFE_INTEGER
 
 /** Reads it back. Undefined where there is no such file, or where it is of another training. Throws PareError for a file that is something else. */
 export async function readState<Progress>(path: string, identity: string): Promise<Saved<Progress> | undefined> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined
-    throw new PareError(`retrain: the state ${path} cannot be read (${cause.code}).`, { hint: 'name another file.', cause })
+  const bytes = await readRegular(path, { what: 'the state of a training', maxBytes: MOST_BYTES }).catch((cause: unknown) => {
+    if (systemCode(cause) === 'ENOENT') return undefined
+    throw new PareError(`retrain: the state cannot be read: ${(cause as Error).message}`, { hint: 'name another file.', cause })
   })
   if (bytes === undefined) return undefined
   const end = bytes.indexOf('\n', MAGIC.length)

@@ -1,5 +1,4 @@
-import { elementCount, type Model, type Node, PareError, readAll, type Tensor } from '@pare/onnx'
-import picomatch from 'picomatch'
+import { elementCount, globMatcher, type Model, type Node, PareError, readAll, type Tensor } from '@pare/onnx'
 
 export interface TrainableOptions {
   /** Globs over names of tensors, or of nodes that read them. Only what matches is trained. Default: everything */
@@ -29,7 +28,7 @@ export async function trainableTensors(
   const named = ({ id, readers }: Candidate) => [id, ...readers]
   const matchers = (globs: readonly string[], option: string) =>
     globs.map((glob) => {
-      const like = picomatch(glob, { dot: true, nonegate: true })
+      const like = globMatcher(glob)
       const matches = (each: Candidate) => named(each).some((name) => name === glob || like(name))
       if (found.some(matches)) return matches
       throw new PareError(

@@ -51,7 +51,7 @@ export async function bench(context: Context, reference: string, pruned: string,
   const latency = await time(request, engineOf(context, { provider }), context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
-  say(context, render(result))
+  say(context, result, render)
   return EXIT.pass
 }
 

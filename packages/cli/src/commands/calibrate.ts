@@ -73,7 +73,11 @@ export async function calibrate(context: Context, model: string, options: Calibr
     durationMs: io.now() - start,
   })
   const part = options.shard === undefined ? '' : `; this is shard ${options.shard.index} of ${options.shard.count}`
-  say(context, `${shown.path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${part}`)
+  say(
+    context,
+    { path: shown.path, names },
+    ({ path, names }) => `${path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${part}`,
+  )
   return EXIT.pass
 }
 

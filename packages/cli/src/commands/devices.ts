@@ -24,7 +24,7 @@ export async function devices(context: Context): Promise<number> {
     providers: await findProviders(context),
   }
   answer(context, { schemaVersion: 1, command: 'devices', ...found })
-  say(context, render(found))
+  say(context, found, render)
   return EXIT.pass
 }
 

@@ -59,8 +59,10 @@ export async function evaluate(context: Context, model: string, options: Evaluat
     onnxruntime,
     executionProvider,
   })
-  const lines = Object.entries(metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${formatMetric(value)}`)
-  say(context, [`${model} on ${formatCount(samples)} samples of ${data}`, ...lines].join('\n'))
+  say(context, { model, data, metrics }, (shown) => {
+    const lines = Object.entries(shown.metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${formatMetric(value)}`)
+    return [`${shown.model} on ${formatCount(samples)} samples of ${shown.data}`, ...lines].join('\n')
+  })
   return EXIT.pass
 }
 

@@ -1,8 +1,11 @@
-import { access, writeFile } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWhole } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { usage } from '../failure.js'
+import { globFiles } from '../model-files.js'
+import { showPath } from '../paths.js'
 
 export interface InitOptions {
   readonly format?: string
@@ -18,7 +21,7 @@ export async function init(context: Context, options: InitOptions): Promise<numb
   const format = await chooseFormat(options.format, cwd)
   const found = await look(cwd)
   const name = `pare.config.${format}`
-  await writeFile(join(cwd, name), render(format, found), { flag: 'wx' })
+  await writeWhole(join(cwd, name), render(format, found))
   answer(context, {
     schemaVersion: 1,
     command: 'init',
@@ -27,7 +30,7 @@ export async function init(context: Context, options: InitOptions): Promise<numb
     data: found.data,
     workflow: WORKFLOW,
   })
-  say(context, summary(name, found))
+  say(context, found, (shown) => summary(name, shown))
   return EXIT.pass
 }
 
@@ -55,10 +58,10 @@ async function chooseFormat(wanted: string | undefined, cwd: string): Promise<Fo
 
 /** Models, and the data file whose name promises evaluation data most. */
 async function look(cwd: string): Promise<Found> {
-  const { glob } = await import('tinyglobby')
-  const options = { cwd, ignore: ['**/node_modules/**', '**/pare-out/**', '**/dist/**'], deep: 6 }
-  const models = (await glob(['**/*.onnx'], options)).sort().slice(0, 20)
-  const data = (await glob(['**/*.npz', '**/*.jsonl', '**/*.csv'], options)).sort()
+  const options = { skip: ['pare-out', 'dist'], depth: 6 }
+  const find = async (glob: string) => (await globFiles(glob, cwd, options)).map((path) => showPath(path, cwd))
+  const models = (await find('**/*.onnx')).slice(0, 20)
+  const data = await find('**/*.{npz,jsonl,csv}')
   const promising = [/eval/i, /val/i, /test/i].map((pattern) => data.find((path) => pattern.test(path)))
   return { models, data: promising.find((path) => path !== undefined) ?? data[0] }
 }
@@ -127,8 +130,9 @@ Run it on each pull request, as .github/workflows/pare.yml:
 ${WORKFLOW.replace(/^(?=.)/gm, '  ')}`
 }
 
+/** A link that leads nowhere is there too. */
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   )

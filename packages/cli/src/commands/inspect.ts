@@ -49,7 +49,7 @@ export async function inspect(context: Context, model: string, options: InspectO
     declined: found.flatMap(({ declined }) => declined),
   }
   answer(context, { schemaVersion: 1, command: 'inspect', ...view })
-  say(context, renderInspection(view, { all: options.all ?? false }))
+  say(context, view, (shown) => renderInspection(shown, { all: options.all ?? false }))
   return EXIT.pass
 }
 

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } from '@pare/core'
+import { readRegular, systemCode } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { usage } from '../failure.js'
@@ -21,13 +21,22 @@ export async function merge(context: Context, files: readonly string[], { out }:
   const { samples } = merged.data
   const shown = { path: showPath(target, io.cwd), bytes }
   answer(context, { schemaVersion: 1, command: 'merge', files, samples, statistics: shown })
-  say(context, `${shown.path}  (${formatBytes(bytes)})\n  ${formatCount(samples!)} samples of ${files.length} files`)
+  say(
+    context,
+    shown.path,
+    (path) => `${path}  (${formatBytes(bytes)})\n  ${formatCount(samples!)} samples of ${files.length} files`,
+  )
   return EXIT.pass
 }
 
 async function readShard(path: string, name: string): Promise<NamedStatistics['file']> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw usage(`pare merge: ${name} cannot be read (${cause.code}).`, 'name the files that pare calibrate --shard wrote', cause)
+  const bytes = await readRegular(path, { what: 'a file of statistics' }).catch((cause: unknown) => {
+    if (systemCode(cause) === undefined) throw cause
+    throw usage(
+      `pare merge: ${name} cannot be read (${systemCode(cause)}).`,
+      'name the files that pare calibrate --shard wrote',
+      cause,
+    )
   })
   if (isStatistics(bytes)) return parseStatistics(bytes, name)
   if (isRun(bytes)) {

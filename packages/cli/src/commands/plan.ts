@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { planOf } from '@pare/core'
 import { openModel } from '@pare/onnx'
@@ -6,10 +5,12 @@ import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { factsOf } from '../facts.js'
 import { formatPercent } from '../format.js'
-import { hashModel } from '../hash-model.js'
-import { outputFiles, withFolder } from '../output.js'
+import { filesOf, hashModel } from '../hash-model.js'
+import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
-import { writePlan } from '../plan-files.js'
+import { payloadPath, writePlan } from '../plan-files.js'
+import { Publication } from '../publication.js'
+import { publishAll } from '../publish.js'
 import { pruneInStages } from '../stages.js'
 import { readJob, readSteps } from '../step-options.js'
 import { engineOf } from '../work.js'
@@ -39,21 +40,15 @@ export async function plan(context: Context, model: string, options: PruneOption
     state: output.plan.replace(/(\.plan\.json)?$/, '.training'),
   }
   const source = { path: model, bytes: file.bytes, ...(await hashing.digest()) }
-  const {
-    pruned,
-    planned,
-    device: used,
-    calibration,
-    repair,
-    trainings,
-    warnings,
-  } = await withFolder(output.folder, async () => {
-    const staged = await pruneInStages(file.model, job, work)
-    for (const warning of staged.warnings) progress.note(`warning: ${model}: ${warning}`)
-    await writePlan(output.plan, planOf(source, seed, staged.steps, staged.calibration))
-    for (const state of staged.states) await rm(state, { force: true })
-    return staged
-  })
+  await using publication = await Publication.open(output.folder, { owned: [output.plan, payloadPath(output.plan)] })
+  await publication.protect(filesOf(file))
+  const staged = await pruneInStages(file.model, job, work)
+  const { pruned, planned, device: used, calibration, repair, trainings, warnings } = staged
+  for (const warning of warnings) progress.note(`warning: ${model}: ${warning}`)
+  await writePlan(await publication.staged(output.plan), planOf(source, seed, staged.steps, calibration))
+  io.signal.throwIfAborted()
+  publication.spend(staged.states)
+  await publishAll(publication, context)
   const { sparsity, groups } = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
@@ -71,9 +66,7 @@ export async function plan(context: Context, model: string, options: PruneOption
     executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),
   })
-  say(
-    context,
-    `${shown}\n  sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}\n  apply it: pare replay ${shown} ${model}`,
-  )
+  const went = `sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}`
+  say(context, { plan: shown, model }, ({ plan, model }) => `${plan}\n  ${went}\n  apply it: pare replay ${plan} ${model}`)
   return EXIT.pass
 }

@@ -5,10 +5,12 @@ import type { DeviceChoice } from '../device.js'
 import { EXIT } from '../exit.js'
 import { formatBytes, formatCount, formatPercent } from '../format.js'
 import type { StepOptions } from '../options.js'
-import { outputFiles } from '../output.js'
+import { companionsOf, outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { describeProof } from '../prove.js'
 import { type Pruned, pruneModel } from '../prune.js'
+import { Publication } from '../publication.js'
+import { publishAll } from '../publish.js'
 import { changed, removedUnits } from '../removed.js'
 import { describeRepair } from '../repair.js'
 import { describeTraining } from '../retrain.js'
@@ -32,7 +34,10 @@ export async function prune(context: Context, model: string, options: PruneOptio
   const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
   const { seed = 1, prove = true, provider = 'cpu', device = 'auto' } = options
   const how = { ...parts, seed, prove, engine: engineOf(context, { provider, device }) }
-  const pruned = await pruneModel({ path, steps, output, cwd: io.cwd, ...how }, { signal: io.signal, progress, label: model })
+  await using publication = await Publication.open(output.folder, { owned: companionsOf(output) })
+  const where = { output, publication, cwd: io.cwd }
+  const pruned = await pruneModel({ path, steps, ...where, ...how }, { signal: io.signal, progress, label: model })
+  await publishAll(publication, context)
   const document = documentOf(pruned, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -42,7 +47,7 @@ export async function prune(context: Context, model: string, options: PruneOptio
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
-  say(context, summary(pruned, io.cwd))
+  say(context, pruned, (shown) => summary(shown, io.cwd))
   return EXIT.pass
 }
 

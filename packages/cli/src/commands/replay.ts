@@ -7,12 +7,14 @@ import { EXIT } from '../exit.js'
 import { bytesOf } from '../facts.js'
 import { usage } from '../failure.js'
 import { formatBytes } from '../format.js'
-import { hashModel, type ModelHashes } from '../hash-model.js'
-import { outputFiles, withFolder } from '../output.js'
+import { filesOf, hashModel, type ModelHashes } from '../hash-model.js'
+import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { readPlan } from '../plan-files.js'
 import { describeProof, prove } from '../prove.js'
 import { writePruned } from '../prune.js'
+import { Publication } from '../publication.js'
+import { publishAll } from '../publish.js'
 import { engineOf } from '../work.js'
 
 export interface ReplayOptions {
@@ -34,11 +36,13 @@ export async function replay(context: Context, planPath: string, model: string, 
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
   const { prove: wanted = true, provider = 'cpu' } = options
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
-  const { written, proofs } = await withFolder(output.folder, async () => {
-    const proofs = wanted ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
-    const facts = await writePruned(await applyPlan(file.model, plan), output.model, work)
-    return { written: { ...facts, path: showPath(facts.path, io.cwd) }, proofs }
-  })
+  await using publication = await Publication.open(output.folder, { owned: [output.model, `${output.model}.data`] })
+  await publication.protect([...filesOf(file), resolve(io.cwd, planPath)])
+  const proofs = wanted ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
+  const facts = await writePruned(await applyPlan(file.model, plan), await publication.staged(output.model), work)
+  io.signal.throwIfAborted()
+  await publishAll(publication, context)
+  const written = { ...facts, path: showPath(output.model, io.cwd) }
   answer(context, {
     schemaVersion: 1,
     command: 'replay',
@@ -49,8 +53,10 @@ export async function replay(context: Context, planPath: string, model: string, 
     executionProvider: provider,
     durationMs: io.now() - start,
   })
-  const proved = proofs.map((proof) => `\n  proof  ${describeProof(proof)}`)
-  say(context, `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}`)
+  say(context, { written, proofs }, ({ written, proofs }) => {
+    const proved = proofs.map((proof) => `\n  proof  ${describeProof(proof)}`)
+    return `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}`
+  })
   return EXIT.pass
 }
 

@@ -7,6 +7,7 @@ import { run as runModels } from '../run.js'
 import { renderResults } from '../run-table.js'
 import { type Overrides, present } from '../settings.js'
 import { retrainOverridesOf, stepOverridesOf } from '../step-options.js'
+import { visibleMessage } from '../visible.js'
 import { engineOf } from '../work.js'
 import type { DataOptions } from './evaluate.js'
 
@@ -33,11 +34,11 @@ export async function run(context: Context, models: readonly string[], options: 
     progress,
     onResult: ({ path, verdict }) => progress.note(`${path}: ${verdict}`),
     onError: (model, error) => {
-      if (flags.verbose) io.stderr.write(`${model}: ${stackOf(error)}\n`)
+      if (flags.verbose) io.stderr.write(`${visibleMessage(`${model}: ${stackOf(error)}`)}\n`)
     },
   })
   answer(context, results)
-  say(context, renderResults(results, files, context))
+  say(context, { results, files }, (shown) => renderResults(shown.results, shown.files, context))
   return exitCode
 }
 

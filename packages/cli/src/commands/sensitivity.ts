@@ -1,14 +1,13 @@
 import { resolve } from 'node:path'
 import { type AnyCriterion, type Curves, lossCurves, type PlanOptions, type Scope, type Structure } from '@pare/core'
 import type { Provider, TextOptions } from '@pare/evaluate'
-import { openModel } from '@pare/onnx'
+import { openModel, writeWhole } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
 import { answer, type Context, say } from '../context.js'
 import { renderCurvesText } from '../curves-text.js'
 import { EXIT } from '../exit.js'
 import { usage } from '../failure.js'
 import { forwardOver } from '../forward.js'
-import { writeWhole } from '../output.js'
 import { showPath } from '../paths.js'
 import { resolveCriterion, resolveStructure } from '../plugins.js'
 import { present } from '../settings.js'
@@ -71,12 +70,12 @@ export async function sensitivity(context: Context, model: string, options: Sens
     declined,
   })
   const view = viewOf(curves, { model, structure, criterion, options: { ...options, samples } })
-  say(context, renderCurvesText(view))
+  say(context, view, renderCurvesText)
   if (options.out !== undefined) {
     const { renderCurves } = await import('@pare/report')
     const path = resolve(io.cwd, options.out)
     await writeWhole(path, renderCurves(view))
-    say(context, `\n${showPath(path, io.cwd)}`)
+    say(context, showPath(path, io.cwd), (shown) => `\n${shown}`)
   }
   return EXIT.pass
 }

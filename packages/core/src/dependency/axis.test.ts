@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Axis, atom, atomsOf, find, pin, productOf, sumOf, unify, unitsAlong } from './axis.js'
+import { type Axis, atom, atomsOf, factor, find, pin, productOf, sumOf, unify, unitsAlong } from './axis.js'
 
 const sizes = (axis: Axis) => [...atomsOf(axis)].map(({ size }) => size)
 
@@ -81,4 +81,11 @@ test('whatever is tied in whatever order: sizes add up, and tied axes have the s
     }),
     { numRuns: 500 },
   )
+})
+
+test('counts that cannot divide an axis leave no axis of a negative size behind', () => {
+  expect(factor(atom(6), -2)).toBeUndefined()
+  expect(factor(atom(6), 0)).toBeUndefined()
+  expect(() => atom(-3)).toThrow('-3 positions are left, expected a whole number from 0 on')
+  expect(() => atom(1.5)).toThrow('1.5 positions are left')
 })

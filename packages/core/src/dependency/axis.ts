@@ -1,3 +1,4 @@
+import { PareError } from '@pare/onnx'
 import type { Role } from '../contract.js'
 
 /**
@@ -20,6 +21,14 @@ export interface Axis {
 }
 
 export function atom(size: number, pin?: string): Axis {
+  if (!(Number.isSafeInteger(size) && size >= 0)) {
+    throw new PareError(
+      `a node of the model divides an axis so that ${size} positions are left, expected a whole number from 0 on.`,
+      {
+        hint: 'counts in its attributes, such as group and num_heads, must be whole, above 0, and divide the axis: export the model again.',
+      },
+    )
+  }
   return { size, roles: new Set(), ...(pin !== undefined && { pin }) }
 }
 
@@ -112,7 +121,7 @@ function unifyProducts(x: Axis, y: Axis, reason: string): void {
 /** Splits an atom into outer × inner. Undefined where that does not come out, or the axis is a sum. */
 export function factor(axis: Axis, inner: number): { outer: Axis; inner: Axis } | undefined {
   const root = find(axis)
-  if (!isAtom(root) || root.size % inner !== 0) return undefined
+  if (!isAtom(root) || !(inner > 0) || root.size % inner !== 0) return undefined
   const parts = [atom(root.size / inner, root.pin), atom(inner, root.pin)] as const
   for (const part of parts) for (const role of root.roles) part.roles.add(role)
   root.product = parts

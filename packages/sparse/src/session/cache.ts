@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { readRegular, writeWhole } from '@pare/onnx'
 import type { Plan } from './plan.js'
 
 /** Plans of earlier sessions: one file for a model on a machine. */
@@ -35,16 +36,14 @@ export async function openCache(folder: string, key: CacheKey): Promise<Cache> {
     async keep(plan) {
       plans.set(plan.shapes, plan)
       await mkdir(folder, { recursive: true })
-      const temporary = `${path}.${process.pid}`
-      await writeFile(temporary, JSON.stringify([...plans.values()], null, 1))
-      await rename(temporary, path)
+      await writeWhole(path, JSON.stringify([...plans.values()], null, 1))
     },
   }
 }
 
 async function readPlans(path: string): Promise<Plan[]> {
   try {
-    const plans: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const plans: unknown = JSON.parse((await readRegular(path)).toString('utf8'))
     return Array.isArray(plans) && plans.every(isPlan) ? plans : []
   } catch {
     return []
