@@ -30,14 +30,19 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
 
 type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
 
-function overridesOf({ models, sparsity, ratio, target, maxDrop, config: _, ...same }: RunInputs): Overrides {
+function overridesOf(inputs: RunInputs): Overrides {
+  const { models, sparsity, ratio, target, maxDrop, allowWorthlessReference, config: _, ...same } = inputs
+  const gate = {
+    ...(maxDrop === undefined ? {} : { maxDrop }),
+    ...(allowWorthlessReference === undefined ? {} : { allowWorthlessReference }),
+  }
   return {
     ...same,
     ...(models.length === 0 ? {} : { models }),
     ...(sparsity === undefined ? {} : { target: { sparsity } }),
     ...(ratio === undefined ? {} : { target: { ratio } }),
     ...(target === undefined ? {} : { target: budgetOf(target) }),
-    ...(maxDrop === undefined ? {} : { gate: { maxDrop } }),
+    ...(Object.keys(gate).length === 0 ? {} : { gate }),
   }
 }
 

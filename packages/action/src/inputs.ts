@@ -41,6 +41,8 @@ export interface RunInputs {
   readonly provider?: (typeof providerSettings)[number]
   /** Absolute, or a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
+  /** Whether a model passes whose reference is no better than an answer that ignores the input. */
+  readonly allowWorthlessReference?: boolean
 }
 
 /** Everything the workflow says in `with:`. */
@@ -120,6 +122,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('recover', input(env, 'recover') === undefined ? undefined : choice(from, 'recover', recoverSettings, 'none')),
     ...defined('provider', input(env, 'provider') === undefined ? undefined : choice(from, 'provider', providerSettings, 'cpu')),
     ...defined('maxDrop', maxDrop(from)),
+    ...defined('allowWorthlessReference', yesOrNo(from, 'allow-worthless-reference')),
   }
 }
 
@@ -149,6 +152,15 @@ function choice<Value extends string>(
   const found = allowed.find((option) => option === value)
   if (value !== undefined && found === undefined) problems.push(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
   return found ?? fallback
+}
+
+function yesOrNo({ env, problems }: Reader, name: string): boolean | undefined {
+  const value = input(env, name)
+  if (value === undefined) return undefined
+  if (/^true$/i.test(value)) return true
+  if (/^false$/i.test(value)) return false
+  problems.push(`'${name}' is '${value}', expected true or false`)
+  return undefined
 }
 
 function fraction({ env, problems }: Reader, name: string): number | undefined {

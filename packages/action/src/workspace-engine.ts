@@ -69,7 +69,9 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
   ]
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
-  return ['run', '--json', `--out=${folder}`, ...given, ...(inputs.models.length > 0 ? ['--', ...inputs.models] : [])]
+  const { allowWorthlessReference: allowed } = inputs
+  const flags = allowed === undefined ? [] : [`--${allowed ? '' : 'no-'}allow-worthless-reference`]
+  return ['run', '--json', `--out=${folder}`, ...given, ...flags, ...(inputs.models.length > 0 ? ['--', ...inputs.models] : [])]
 }
 
 /** What belongs to the action alone: its inputs, its files, and tokens. */

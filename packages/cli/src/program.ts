@@ -273,6 +273,8 @@ function addGate(command: Command): Command {
       'be so sure that the drop is small enough, e.g. 0.95',
       option.number('--certainty', option.certainty),
     )
+    .option('--allow-worthless-reference', 'pass also where the reference is no better than an answer that ignores the input')
+    .option('--no-allow-worthless-reference', 'not so, also where the config allows it')
 }
 
 function outputs(io: Io) {

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
-import type { Provider } from '@pare/evaluate'
+import type { Evaluation, Provider } from '@pare/evaluate'
 import { formatProblems } from '../config-problems.js'
 import { answer, type Context, say } from '../context.js'
 import { readEvaluation } from '../evaluation.js'
 import { EXIT } from '../exit.js'
 import { Failure, type Problem } from '../failure.js'
 import { formatCount, formatMetric } from '../format.js'
-import { measure } from '../measure.js'
+import { comparesModels, measure } from '../measure.js'
 import { showPath } from '../paths.js'
 import { present } from '../settings.js'
 
@@ -46,6 +46,7 @@ export async function evaluate(context: Context, model: string, options: Evaluat
   }
   const { metrics, samples, durationMs, peakMemoryBytes, onnxruntime, executionProvider } = measured
   const data = showPath(request.data, io.cwd)
+  const warnings = await doubtsOf(measured)
   answer(context, {
     schemaVersion: 1,
     command: 'evaluate',
@@ -57,10 +58,22 @@ export async function evaluate(context: Context, model: string, options: Evaluat
     peakMemoryBytes,
     onnxruntime,
     executionProvider,
+    ...(warnings.length > 0 && { warnings }),
   })
   const lines = Object.entries(metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${formatMetric(value)}`)
   say(context, [`${model} on ${formatCount(samples)} samples of ${data}`, ...lines].join('\n'))
+  for (const warning of warnings) progress.note(`warning: ${warning}`)
   return EXIT.pass
+}
+
+/** Why figures say nothing of the model. Of those that compare it with a reference, why they say nothing of that. */
+async function doubtsOf({ measurements, reference }: Evaluation): Promise<readonly string[]> {
+  const { worthless } = await import('@pare/gate')
+  const doubts = measurements.flatMap((own) => {
+    const judged = comparesModels(own.metric) ? reference?.measurements.find(({ metric }) => metric === own.metric) : own
+    return judged === undefined ? [] : worthless(judged)
+  })
+  return [...new Set(doubts)]
 }
 
 function absolute(path: string | undefined, cwd: string): string | undefined {

@@ -18,6 +18,7 @@ export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
   readonly min?: number
   readonly max?: number
   readonly certainty?: number
+  readonly allowWorthlessReference?: boolean
 }
 
 /** `pare run [MODELS…]`: what the action runs. */
@@ -42,8 +43,8 @@ export async function run(context: Context, models: readonly string[], options: 
 
 function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
   const { data, metric, batch, tokenizer, length, stride, calibrate, samples } = options
-  const { maxDrop, min, max, certainty, prove } = options
-  const gate = present({ maxDrop, min, max, certainty })
+  const { maxDrop, min, max, certainty, allowWorthlessReference, prove } = options
+  const gate = present({ maxDrop, min, max, certainty, allowWorthlessReference })
   const retrain = retrainOverridesOf(options)
   return present({
     models: models.length > 0 ? models : undefined,
