@@ -1,6 +1,5 @@
 import { betaCdf } from './beta.js'
-import { random } from './bootstrap.js'
-import { macroF1 } from './f1.js'
+import { chanceOfF1 } from './f1.js'
 import { figure, rough, samples } from './figure.js'
 import type { Blind, Measurement } from './measurement.js'
 import { sampleCount } from './obstacles.js'
@@ -50,25 +49,6 @@ function chanceOfProportion(own: readonly number[], blind: readonly number[]): n
   // P(X ≥ k) of a binomial X is the distribution function of Beta(k, n − k + 1) at its rate.
   const binomial = betaCdf((right - lost + gained) / n, right, n - right + 1)
   return Math.min(binomial, lost === 0 ? 1 : betaCdf(0.5, lost, gained + 1))
-}
-
-/** Shuffles of the answers that are tried: the smallest chance they can show is 1 in 200. */
-const SHUFFLES = 199
-
-/** How often the same answers, given to other samples, make as large an F1: a blind guess among many classes already beats a constant answer. */
-function chanceOfF1(label: readonly number[], predicted: readonly number[]): number {
-  const own = macroF1(label, predicted)
-  const next = random(1)
-  const shuffled = [...predicted]
-  let asLarge = 1
-  for (let round = 0; round < SHUFFLES; round++) {
-    for (let i = shuffled.length - 1; i > 0; i--) {
-      const j = Math.floor(next() * (i + 1))
-      ;[shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!]
-    }
-    if (macroF1(label, shuffled) >= own) asLarge++
-  }
-  return asLarge / (SHUFFLES + 1)
 }
 
 /** By how much each sample is better than with the blind answer. */
