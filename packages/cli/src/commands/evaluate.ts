@@ -4,7 +4,7 @@ import { formatProblems } from '../config-problems.js'
 import { answer, type Context, say } from '../context.js'
 import { readEvaluation } from '../evaluation.js'
 import { EXIT } from '../exit.js'
-import { Failure, type Problem } from '../failure.js'
+import { Failure, type Problem, usage } from '../failure.js'
 import { formatCount, formatMetric } from '../format.js'
 import { comparesModels, measure } from '../measure.js'
 import { showPath } from '../paths.js'
@@ -35,6 +35,13 @@ export async function evaluate(context: Context, model: string, options: Evaluat
   const found = await readEvaluation(fields, '', source)
   if (found === undefined || problems.length > 0)
     throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
+  const comparing = found.request.metrics.find(comparesModels)
+  if (comparing !== undefined && reference === undefined) {
+    throw usage(
+      `pare evaluate: metric '${comparing}' compares with a reference model, and none is named.`,
+      'name the model before it was pruned: --reference model.onnx',
+    )
+  }
   const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
   const work = { signal: io.signal, progress, label: model, engine: present({ provider }) }
   const measured = await measure(request, found.limits, work)
