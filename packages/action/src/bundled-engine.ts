@@ -31,7 +31,7 @@ export function bundledEngine({ onnxruntime, trusted }: BundledEngine): Engine {
 type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
 
 function overridesOf(inputs: RunInputs): Overrides {
-  const { models, sparsity, ratio, target, maxDrop, allowWorthlessReference, config: _, ...same } = inputs
+  const { models, sparsity, threshold, ratio, target, recover, maxDrop, allowWorthlessReference, config: _, ...same } = inputs
   const gate = {
     ...(maxDrop === undefined ? {} : { maxDrop }),
     ...(allowWorthlessReference === undefined ? {} : { allowWorthlessReference }),
@@ -40,8 +40,10 @@ function overridesOf(inputs: RunInputs): Overrides {
     ...same,
     ...(models.length === 0 ? {} : { models }),
     ...(sparsity === undefined ? {} : { target: { sparsity } }),
+    ...(threshold === undefined ? {} : { target: { threshold } }),
     ...(ratio === undefined ? {} : { target: { ratio } }),
     ...(target === undefined ? {} : { target: budgetOf(target) }),
+    ...(recover === undefined ? {} : { recover: recover === 'repair,retrain' ? { repair: true, retrain: {} } : recover }),
     ...(Object.keys(gate).length === 0 ? {} : { gate }),
   }
 }
@@ -54,6 +56,8 @@ function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNull
       return { parameters: fraction }
     case 'bytes':
       return { bytes: fraction }
+    case 'latency':
+      return { latency: fraction }
     default:
       return kind satisfies never
   }

@@ -60,6 +60,7 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--criterion', inputs.criterion],
     ['--structure', inputs.structure],
     ['--sparsity', inputs.sparsity],
+    ['--threshold', inputs.threshold],
     ['--ratio', inputs.ratio],
     ['--target', target && `${target.kind}=${target.fraction}`],
     ['--calibrate', inputs.calibrate],
