@@ -12,6 +12,7 @@ import {
   type UpdateStep,
   weightsOf,
 } from '@pare/core'
+import { figure } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { formatCount } from './format.js'
@@ -82,7 +83,7 @@ export async function retrainModel(
         ...trainerOf(engine),
         signal,
         onProgress: ({ step, steps, loss, learningRate, msPerStep, heldOut }) => {
-          const held = heldOut?.metric === undefined ? '' : `, held out ${heldOut.metric.name} ${short(heldOut.metric.value)}`
+          const held = heldOut?.metric === undefined ? '' : `, held out ${heldOut.metric.name} ${figure(heldOut.metric.value)}`
           const told = `step ${step} of ${steps}, loss ${short(loss)}, learning rate ${short(learningRate)}, ${short(msPerStep)} ms a step${held}`
           activity.update(step, steps, told)
         },
@@ -187,6 +188,6 @@ export function describeTraining({
   const metric = after?.metric
   const what = metric === undefined ? 'loss' : metric.name
   const [from, to] = [before, after].map((each) => (metric === undefined ? each?.loss : each?.metric?.value))
-  const bought = from === undefined || to === undefined ? '' : `: held-out ${what} ${short(from)} → ${short(to)}`
+  const bought = from === undefined || to === undefined ? '' : `: held-out ${what} ${figure(from)} → ${figure(to)}`
   return `${formatCount(steps)} steps of ${optimizer}${distilled ? ', distilled' : ''}, ${short(msPerStep)} ms each${bought}`
 }

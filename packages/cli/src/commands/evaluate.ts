@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import type { Evaluation, Provider } from '@pare/evaluate'
+import { figure } from '@pare/gate'
 import { formatProblems } from '../config-problems.js'
 import { answer, type Context, say } from '../context.js'
 import { readEvaluation } from '../evaluation.js'
 import { EXIT } from '../exit.js'
 import { Failure, type Problem, usage } from '../failure.js'
-import { formatCount, formatMetric } from '../format.js'
+import { formatCount } from '../format.js'
 import { comparesModels, measure } from '../measure.js'
 import { showPath } from '../paths.js'
 import { present } from '../settings.js'
@@ -67,7 +68,7 @@ export async function evaluate(context: Context, model: string, options: Evaluat
     executionProvider,
     ...(warnings.length > 0 && { warnings }),
   })
-  const lines = Object.entries(metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${formatMetric(value)}`)
+  const lines = Object.entries(metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${figure(value)}`)
   say(context, [`${model} on ${formatCount(samples)} samples of ${data}`, ...lines].join('\n'))
   for (const warning of warnings) progress.note(`warning: ${warning}`)
   return EXIT.pass

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { planOf } from '@pare/core'
+import { share } from '@pare/gate'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { factsOf } from '../facts.js'
-import { formatPercent } from '../format.js'
+
 import { hashModel } from '../hash-model.js'
 import { outputFiles, withFolder } from '../output.js'
 import { showPath } from '../paths.js'
@@ -64,7 +65,7 @@ export async function plan(context: Context, model: string, options: PruneOption
   })
   say(
     context,
-    `${shown}\n  sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}\n  apply it: pare replay ${shown} ${model}`,
+    `${shown}\n  sparsity ${share(sparsity.before)} → ${share(sparsity.after)}\n  apply it: pare replay ${shown} ${model}`,
   )
   return EXIT.pass
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type AnyCriterion, type Curves, checkStep, lossCurves, type PlanOptions, type Scope, type Structure } from '@pare/core'
 import type { Provider, TextOptions } from '@pare/evaluate'
+import { figure } from '@pare/gate'
 import { openModel } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
 import { answer, type Context, say } from '../context.js'
@@ -140,7 +141,7 @@ interface Ran {
 function viewOf({ weights, groups, reference }: Curves, { model, structure, criterion, options }: Ran): CurvesView {
   const { metric, data, samples } = options
   const isCut = structure.kind === 'cut'
-  const whole = metric === undefined ? '' : ` The whole model has ${metric} ${Number(reference.toPrecision(4))}.`
+  const whole = metric === undefined ? '' : ` The whole model has ${metric} ${figure(reference)}.`
   return {
     path: model,
     loss: metric === undefined ? 'KL divergence from the whole model' : `drop of ${metric}`,
