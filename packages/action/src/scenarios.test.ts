@@ -117,6 +117,17 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
     expect(services.registry.requests).toHaveLength(2)
   })
 
+  it('with comment: on-change says nothing of a pull request that changes only texts, and something of one that changes the model', async () => {
+    const onChange = { event: events.pullRequest, with: { ...green, comment: 'on-change', upload: 'none' } }
+    services.api.files = ['README.md', 'docs/a.md', 'docs/b.md'] // two pages
+    const silent = await runStep(machine, services, onChange)
+    expect(silent.log).toContain('No comment: the gate passes, and the pull request changes no file that the results depend on.')
+    expect(services.api.comments).toEqual([])
+    services.api.files = ['README.md', 'docs/a.md', 'models/digits.onnx']
+    await runStep(machine, services, onChange)
+    expect(services.api.comments).toHaveLength(1)
+  })
+
   it("in a fork's pull request warns that it may not comment, and the verdict stays", async () => {
     services.api.mayWrite = false
     const step = await runStep(machine, services, { event: events.forkPullRequest, with: { ...green, comment: 'always' } })

@@ -1,5 +1,5 @@
 import type { Blind, PerSample, Renumbered } from '@pare/gate'
-import type { Judged } from './metrics.js'
+import type { Judged } from './judged-sample.js'
 import type { Numbers } from './ndarray.js'
 import { renumberedLabels } from './renumbered.js'
 import { bestOf } from './scores.js'

@@ -1,6 +1,7 @@
 import { PareError } from '@pare/onnx'
 import type { Batch } from './dataset.js'
-import type { Judged, Metric } from './metrics.js'
+import type { Judged } from './judged-sample.js'
+import type { Metric } from './metrics.js'
 import { describe, type NdArray, type Numbers, numbersOf, sizeOf } from './ndarray.js'
 import { problemsError } from './problems.js'
 

@@ -11,22 +11,9 @@ import {
   noAnswer,
   tokenShares,
 } from './blind.js'
+import type { Judged } from './judged-sample.js'
 import type { Numbers } from './ndarray.js'
 import { bestOf, divergence, isDistribution, negativeLogLikelihood, rankOf, type Scale } from './scores.js'
-
-/** One sample as the metrics see it: what the model put out and what it is compared with. */
-export interface Judged {
-  /** Rows of scores: one, or one for each position of a sequence. A regression has a single row of values. */
-  readonly rows: readonly Numbers[]
-  /** The reference model's rows. */
-  readonly reference?: readonly Numbers[]
-  /** The label: one class, or as many values as the output has. */
-  readonly label?: Numbers
-  /** Token ids, as many as rows. */
-  readonly tokens?: Numbers
-  /** Whether each token is to be predicted from the ones before it. */
-  readonly scored?: Numbers
-}
 
 /** What a metric needs besides the model's output. */
 export type Need = 'class' | 'values' | 'tokens' | 'reference'
