@@ -11,6 +11,8 @@ import type { DataOptions } from './evaluate.js'
 
 export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
   readonly config?: string
+  readonly label?: string
+  readonly output?: string
   readonly out?: string
   readonly prove?: boolean
   readonly device?: DeviceChoice
@@ -42,7 +44,7 @@ export async function run(context: Context, models: readonly string[], options: 
 }
 
 function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
-  const { data, metric, batch, tokenizer, length, stride, calibrate, samples } = options
+  const { data, metric, label, output, batch, tokenizer, length, stride, calibrate, samples } = options
   const { maxDrop, min, max, certainty, allowWorthlessReference, prove } = options
   const gate = present({ maxDrop, min, max, certainty, allowWorthlessReference })
   const retrain = retrainOverridesOf(options)
@@ -54,6 +56,6 @@ function overridesOf(models: readonly string[], options: RunCommandOptions): Ove
     prove: prove === false ? false : undefined,
     ...{ recover: options.recover, provider: options.provider, device: options.device, schedule: options.schedule },
     ...{ train: options.train, loss: options.loss, retrain: Object.keys(retrain).length > 0 ? retrain : undefined },
-    ...{ data, metric, batch, tokenizer, length, stride, calibrate, samples },
+    ...{ data, metric, label, output, batch, tokenizer, length, stride, calibrate, samples },
   })
 }
