@@ -11,7 +11,7 @@ const cli = dirname(entryOf('@pare/cli'))
 
 /** The plugins that come with the command line. */
 const plugins = Object.keys(JSON.parse(readFileSync(join(cli, '../package.json'), 'utf8')).dependencies).filter((name) =>
-  /^@pare\/(criterion|structure)-/.test(name),
+  /^@pare\/(criterion|structure|preset)-/.test(name),
 )
 
 /** Libraries in files of their own, which change only when the library does; `jiti` is loaded only for a config in TypeScript. */

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readActionYml, repository } from './testing/action-yml.js'
@@ -32,6 +32,12 @@ describe('the bundle', () => {
       encoding: 'utf8',
     })
     expect(changed, "the built bundle differs from the one in git: run 'git add packages/action/dist'").toBe('')
+  })
+
+  it('has every plugin that comes with the command line, for configs that import it', () => {
+    const folders = readdirSync(join(repository, 'packages')).filter((folder) => /^(criterion|structure|preset)-/.test(folder))
+    const plugins = files.filter((file) => file.startsWith('plugins')).map((file) => basename(file, '.mjs'))
+    expect(plugins.sort()).toEqual(folders.sort())
   })
 
   it('holds no path of the machine that built it', () => {

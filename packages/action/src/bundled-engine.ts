@@ -33,14 +33,21 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
 
 type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
 
-function overridesOf({ models, sparsity, ratio, target, maxDrop, config: _, ...same }: RunInputs): Overrides {
+function overridesOf(inputs: RunInputs): Overrides {
+  const { models, sparsity, threshold, ratio, target, recover, maxDrop, allowWorthlessReference, config: _, ...same } = inputs
+  const gate = {
+    ...(maxDrop === undefined ? {} : { maxDrop }),
+    ...(allowWorthlessReference === undefined ? {} : { allowWorthlessReference }),
+  }
   return {
     ...same,
     ...(models.length === 0 ? {} : { models }),
     ...(sparsity === undefined ? {} : { target: { sparsity } }),
+    ...(threshold === undefined ? {} : { target: { threshold } }),
     ...(ratio === undefined ? {} : { target: { ratio } }),
     ...(target === undefined ? {} : { target: budgetOf(target) }),
-    ...(maxDrop === undefined ? {} : { gate: { maxDrop } }),
+    ...(recover === undefined ? {} : { recover: recover === 'repair,retrain' ? { repair: true, retrain: {} } : recover }),
+    ...(Object.keys(gate).length === 0 ? {} : { gate }),
   }
 }
 
@@ -52,6 +59,8 @@ function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNull
       return { parameters: fraction }
     case 'bytes':
       return { bytes: fraction }
+    case 'latency':
+      return { latency: fraction }
     default:
       return kind satisfies never
   }

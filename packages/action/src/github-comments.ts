@@ -7,11 +7,31 @@ export interface PullRequest {
   readonly number: number
 }
 
+/** GitHub lists no more files of a pull request. */
+const MOST_FILES = 3000
+
 /** The comments of a pull request through GitHub's REST API (GITHUB_API_URL). */
 export function githubComments(token: string, { repository, number }: PullRequest): Comments {
   const { rest, paginate } = getOctokit(token)
   const [owner = '', repo = ''] = repository.split('/')
   return {
+    async files() {
+      const changed: string[] = []
+      try {
+        for await (const { data } of paginate.iterator(rest.pulls.listFiles, {
+          owner,
+          repo,
+          pull_number: number,
+          per_page: 100,
+        })) {
+          for (const { filename, previous_filename } of data)
+            changed.push(filename, ...(previous_filename ? [previous_filename] : []))
+        }
+      } catch {
+        return undefined
+      }
+      return changed.length < MOST_FILES ? changed : undefined
+    },
     async *list() {
       for await (const { data } of paginate.iterator(rest.issues.listComments, {
         owner,

@@ -66,6 +66,22 @@ describe('inputs', () => {
   })
 })
 
+describe('allow-worthless-reference', () => {
+  it.each([
+    ['true', true],
+    ['False', false],
+    ['', undefined],
+  ])("'%s' is %s", (text, value) => {
+    expect(read({ 'allow-worthless-reference': text }).run.allowWorthlessReference).toBe(value)
+  })
+
+  it('is nothing else', () => {
+    expect(failure({ 'allow-worthless-reference': 'yes' }).message).toContain(
+      "'allow-worthless-reference' is 'yes', expected true or false",
+    )
+  })
+})
+
 describe('max-drop', () => {
   it.each([
     ['0.01', 0.01],
@@ -113,7 +129,9 @@ describe('wrong inputs', () => {
     ['target', 'macs'],
     ['target', 'macs=0'],
     ['target', 'bytes=1.5'],
-    ['target', 'latency=0.5'],
+    ['target', 'ratio=0.5'],
+    ['threshold', '0'],
+    ['threshold', 'small'],
     ['max-drop', 'Infinity'],
     ['recover', 'distil'],
     ['provider', 'gpu'],

@@ -5,11 +5,11 @@ export const failOnSettings = ['regression', 'error', 'never'] as const
 export const commentSettings = ['never', 'on-failure', 'on-change', 'always'] as const
 export const uploadSettings = ['none', 'report', 'models'] as const
 
-export const recoverSettings = ['none', 'repair', 'retrain'] as const
+export const recoverSettings = ['none', 'repair', 'retrain', 'repair,retrain'] as const
 
 export const providerSettings = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const
 
-const targetKinds = ['macs', 'parameters', 'bytes'] as const
+export const targetKinds = ['macs', 'parameters', 'bytes', 'latency'] as const
 
 export type TargetKind = (typeof targetKinds)[number]
 export type FailOn = (typeof failOnSettings)[number]
@@ -27,6 +27,8 @@ export interface RunInputs {
   readonly structure?: string
   /** Zeros ÷ elements over the eligible weights, between 0 and 1. */
   readonly sparsity?: number
+  /** Elements of lower saliency become zero. */
+  readonly threshold?: number
   /** Removed units ÷ all units, between 0 and 1, for structures that cut. */
   readonly ratio?: number
   /** The fraction that may remain of one of these, above 0 and up to 1, for structures that cut. */
@@ -41,6 +43,8 @@ export interface RunInputs {
   readonly provider?: (typeof providerSettings)[number]
   /** Absolute, or a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
+  /** Whether a model passes whose reference is no better than an answer that ignores the input. */
+  readonly allowWorthlessReference?: boolean
 }
 
 /** Everything the workflow says in `with:`. */
@@ -113,6 +117,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('criterion', input(env, 'criterion')),
     ...defined('structure', input(env, 'structure')),
     ...defined('sparsity', fraction(from, 'sparsity')),
+    ...defined('threshold', threshold(from)),
     ...defined('ratio', fraction(from, 'ratio')),
     ...defined('target', target(from)),
     ...defined('calibrate', input(env, 'calibrate')),
@@ -120,6 +125,7 @@ function readRunInputs(from: Reader): RunInputs {
     ...defined('recover', input(env, 'recover') === undefined ? undefined : choice(from, 'recover', recoverSettings, 'none')),
     ...defined('provider', input(env, 'provider') === undefined ? undefined : choice(from, 'provider', providerSettings, 'cpu')),
     ...defined('maxDrop', maxDrop(from)),
+    ...defined('allowWorthlessReference', yesOrNo(from, 'allow-worthless-reference')),
   }
 }
 
@@ -151,12 +157,30 @@ function choice<Value extends string>(
   return found ?? fallback
 }
 
+function yesOrNo({ env, problems }: Reader, name: string): boolean | undefined {
+  const value = input(env, name)
+  if (value === undefined) return undefined
+  if (/^true$/i.test(value)) return true
+  if (/^false$/i.test(value)) return false
+  problems.push(`'${name}' is '${value}', expected true or false`)
+  return undefined
+}
+
 function fraction({ env, problems }: Reader, name: string): number | undefined {
   const value = input(env, name)
   if (value === undefined) return undefined
   const number = plainNumber(value)
   if (number >= 0 && number <= 1) return number
   problems.push(`'${name}' is '${value}', expected a number from 0 to 1${percentHint(value, (share) => share)}`)
+  return undefined
+}
+
+function threshold({ env, problems }: Reader): number | undefined {
+  const value = input(env, 'threshold')
+  if (value === undefined) return undefined
+  const number = plainNumber(value)
+  if (number > 0 && Number.isFinite(number)) return number
+  problems.push(`'threshold' is '${value}', expected a number above 0, such as 0.01`)
   return undefined
 }
 
@@ -169,13 +193,13 @@ function target({ env, problems }: Reader): RunInputs['target'] {
   const fraction = plainNumber(digits)
   if (kind !== undefined && fraction > 0 && fraction <= 1) return { kind, fraction }
   problems.push(
-    `'target' is '${value}', expected macs=0.5, parameters=0.5 or bytes=0.5: the fraction that may remain, above 0 and up to 1`,
+    `'target' is '${value}', expected ${targetKinds.map((each) => `${each}=0.5`).join(', ')}: the fraction that may remain, above 0 and up to 1`,
   )
   return undefined
 }
 
 function refuseTwoTargets({ env, problems }: Reader): void {
-  const given = ['sparsity', 'ratio', 'target'].filter((name) => input(env, name) !== undefined)
+  const given = ['sparsity', 'threshold', 'ratio', 'target'].filter((name) => input(env, name) !== undefined)
   if (given.length > 1) problems.push(`${given.map((name) => `'${name}'`).join(' and ')} contradict each other: give one of them`)
 }
 

@@ -1,4 +1,4 @@
-import type { ModelResult, RunResults } from '@pare/report'
+import { figure, type ModelResult, type RunResults } from '@pare/report'
 import { exitCodes, type Failure } from './failure.js'
 import type { FailOn } from './inputs.js'
 
@@ -67,17 +67,13 @@ export function headline(results: RunResults): ModelResult | undefined {
   return [...results.models].sort(worse)[0]
 }
 
-/** One line a model for the log, with five digits: 'a.onnx: pass, accuracy 0.98 → 0.97'. */
+/** One line a model for the log: 'a.onnx: pass, accuracy 0.98 → 0.97'. */
 export function verdictLines({ models }: RunResults): readonly string[] {
   return models.map(({ path, verdict, metric, reference, pruned }) => {
     const before = metric === undefined ? undefined : reference.metrics[metric]
     const after = metric === undefined ? undefined : pruned?.metrics[metric]
-    return `${path}: ${verdict}${before === undefined || after === undefined ? '' : `, ${metric} ${short(before)} → ${short(after)}`}`
+    return `${path}: ${verdict}${before === undefined || after === undefined ? '' : `, ${metric} ${figure(before)} → ${figure(after)}`}`
   })
-}
-
-function short(value: number): number {
-  return Number(value.toPrecision(5))
 }
 
 /** One error for each model that did not pass, one warning for each thing worth knowing; at most as many as GitHub shows. */

@@ -87,8 +87,17 @@ async function sendComment(outcome: Outcome, inputs: Inputs, env: Publication['e
   if (token === undefined) throw new Error("the input 'github-token' is empty")
   const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
   const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
-  log.info(`Comment: ${await comment({ setting, id, content: contentOf(outcome) }, comments)}.`)
+  const done = await comment({ setting, id, content: contentOf(outcome) }, comments)
+  log.info(done === 'nothing to say' ? `No comment: ${SILENT[setting]}.` : `Comment: ${done}.`)
 }
+
+/** Why a first comment is not written. */
+const SILENT = {
+  never: 'none is wanted',
+  'on-failure': 'the gate passes',
+  'on-change': 'the gate passes, and the pull request changes no file that the results depend on',
+  always: 'none is needed',
+} as const
 
 /** GitHub answers 403 where the token may only read: in pull requests from forks, and without `permissions: pull-requests: write`. */
 async function attempt(what: string, work: () => void | Promise<void>): Promise<void> {

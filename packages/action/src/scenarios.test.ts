@@ -19,6 +19,30 @@ const digits = {
 const green = { models: 'models/digits.onnx', data: 'data/val.npz', metric: 'accuracy', sparsity: '0.3', 'max-drop': '0.02' }
 const red = { ...green, sparsity: '0.98' }
 
+/** Two handwritten digits of each class: the class, then 8 × 8 pixels from 0 to g, which is 16. */
+const DIGITS = [
+  '0002ed30000dd9b0000g70c0003g50a5005g1085003g10a5000g85e30004gg910',
+  '0000cb00000cc9a0002g21b1001f0058002e005a000d202d0007907b0000bdg20',
+  '10000be300002gg20000bge00003ggf0001dggd0006g9fd000000cg1000009e10',
+  '10000c5000002gc00001cgb0002cgga0006b5f6000001g9000002gb000003g800',
+  '2007ge300009ebf0000150f5000000g5000003g400001ce10005cgge1008gead3',
+  '2005ff20003g9g5000591g100000a9000001g30000099000000be7620006ggf20',
+  '3009ga1000083g4000005e200002gf70000003f2004600d7006d15g3000agf500',
+  '3003cge0003fgfe0003c1f8000009g800000agg8000025d80002bbf50003gg900',
+  '4000a9000005f009500ea07g405g75g600bggge00034bg8000007g200000cc000',
+  '4001af200007g735003g73gb009e1ae200bggga000248g3000009d000000c9000',
+  '5005gg300009g700000cf200001fgf400009dg9000000ec00005cg800003ff100',
+  '500da887004ggggf200ag5000000dc0000006f0000008f000016ac00001dg5000',
+  '6003b000000cb000001e1000002f0000004ffgf2001g848b001gb7ac0005acf70',
+  '6002e5000009c000001f1000003f0000006gggd1002g847b000cb18b0003cgf40',
+  '7002dg90000cc7g3001e30g400004ag60000dgg900005d100000b9000001g4000',
+  '7002eg800004cgb000000gc000003g900025agc200gggge30044ec000002g7000',
+  '80003ca00001e6f00000g6a00000eg200003ef30001g49900004d47800003abf2',
+  '8005dd80000gbdg6001g52e90009ggf0000agee0005f40g6006e76g40007fga00',
+  '9008ga20000cdeb0000ad8g20004ffg8000038bd0000005g4001227g5003eggb1',
+  '9005cdc0007d58f0004e4dg30006c8940000008800000068000132d60006gg810',
+]
+
 describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (skipped: ${skipped})`}`, () => {
   let services: Services
   let machine: Machine
@@ -93,6 +117,17 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
     expect(services.registry.requests).toHaveLength(2)
   })
 
+  it('with comment: on-change says nothing of a pull request that changes only texts, and something of one that changes the model', async () => {
+    const onChange = { event: events.pullRequest, with: { ...green, comment: 'on-change', upload: 'none' } }
+    services.api.files = ['README.md', 'docs/a.md', 'docs/b.md'] // two pages
+    const silent = await runStep(machine, services, onChange)
+    expect(silent.log).toContain('No comment: the gate passes, and the pull request changes no file that the results depend on.')
+    expect(services.api.comments).toEqual([])
+    services.api.files = ['README.md', 'docs/a.md', 'models/digits.onnx']
+    await runStep(machine, services, onChange)
+    expect(services.api.comments).toHaveLength(1)
+  })
+
   it("in a fork's pull request warns that it may not comment, and the verdict stays", async () => {
     services.api.mayWrite = false
     const step = await runStep(machine, services, { event: events.forkPullRequest, with: { ...green, comment: 'always' } })
@@ -139,10 +174,13 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
   })
 
   it('runs a config in TypeScript with plugins, without anything installed', async () => {
+    const folders = readdirSync(join(repository, 'packages')).filter((folder) => /^(criterion|structure|preset)-/.test(folder))
     checkOut(machine, {
       'pare.config.ts': `
         import { defineConfig } from '@pare/cli'
+        ${folders.map((folder, i) => `import plugin${i} from '@pare/${folder}'`).join('\n')}
         import { magnitude } from '@pare/criterion-magnitude'
+        for (const plugin of [${folders.map((_, i) => `plugin${i}`).join(', ')}]) plugin()
         const sparsity: number = 0.3
         export default defineConfig({
           models: [{ path: 'models/digits.onnx', evaluate: { data: 'data/val.npz', metric: 'accuracy' },
@@ -156,8 +194,10 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
   it('takes a data set that is a module in TypeScript', async () => {
     const module = `
       type Sample = { input: number[]; label: number }
+      const written: readonly string[] = ${JSON.stringify(DIGITS)}
       export default async function* (): AsyncGenerator<Sample> {
-        for (let n = 0; n < 40; n++) yield { input: Array.from({ length: 64 }, (_, i) => (i * n) % 16), label: n % 10 }
+        for (const [label, ...pixels] of written)
+          yield { input: pixels.map((pixel) => parseInt(pixel, 17) / 16), label: Number(label) }
       }`
     checkOut(machine, { 'data/generated.ts': module })
     const step = await runStep(machine, services, {
@@ -165,7 +205,7 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
       with: { ...green, data: 'data/generated.ts', 'max-drop': '0.5' },
     })
     expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([0, 'pass'])
-    expect(step.summary).toContain('40')
+    expect(step.summary).toContain('20')
   })
 
   it("runs the workspace's own command line where it has one", async () => {

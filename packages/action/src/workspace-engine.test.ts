@@ -126,6 +126,8 @@ describe('its arguments', () => {
       ],
       ...['--sparsity=0.5', '--calibrate=k', '--max-drop=relative=0.01', '--', '-a.onnx', 'b.onnx'],
     ])
+    expect(argumentsOf({ models: [], allowWorthlessReference: true }, 'out')).toContain('--allow-worthless-reference')
+    expect(argumentsOf({ models: [], allowWorthlessReference: false }, 'out')).toContain('--no-allow-worthless-reference')
     expect(argumentsOf({ models: [], target: { kind: 'macs', fraction: 0.5 } }, 'out')).toContain('--target=macs=0.5')
   })
 })

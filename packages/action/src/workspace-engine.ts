@@ -60,6 +60,7 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--criterion', inputs.criterion],
     ['--structure', inputs.structure],
     ['--sparsity', inputs.sparsity],
+    ['--threshold', inputs.threshold],
     ['--ratio', inputs.ratio],
     ['--target', target && `${target.kind}=${target.fraction}`],
     ['--calibrate', inputs.calibrate],
@@ -69,7 +70,9 @@ export function argumentsOf(inputs: RunInputs, folder: string): readonly string[
     ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
   ]
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
-  return ['run', '--json', `--out=${folder}`, ...given, ...(inputs.models.length > 0 ? ['--', ...inputs.models] : [])]
+  const { allowWorthlessReference: allowed } = inputs
+  const flags = allowed === undefined ? [] : [`--${allowed ? '' : 'no-'}allow-worthless-reference`]
+  return ['run', '--json', `--out=${folder}`, ...given, ...flags, ...(inputs.models.length > 0 ? ['--', ...inputs.models] : [])]
 }
 
 /** What belongs to the action alone: its inputs, its files, and tokens. */

@@ -1,4 +1,5 @@
 import type { LatencyCase, SparseLatency } from '@pare/evaluate'
+import { share } from '@pare/gate'
 import { renderTable } from './table.js'
 
 type Layer = SparseLatency['plan']['layers'][number]
@@ -44,7 +45,7 @@ function rowOf(layers: readonly Layer[]): string[] {
   return [
     layers.length === 1 ? first.id : `${first.id} and ${layers.length - 1} like it`,
     `${first.in} × ${first.out}`,
-    `${(100 * zeros).toFixed(1)} %`,
+    share(zeros),
     first.format,
     String(first.samples),
     formatUs(first.denseUs),

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
 import { openRegular, readRegular } from '@pare/onnx'
+import type { Loss } from '@pare/retrain'
 import type { CalibrateConfig } from './config.js'
 import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
 import { type Problem, untrusted } from './failure.js'
@@ -40,7 +41,12 @@ export async function readCalibration(
   const fields = { ...own, ...present({ samples, batch, length, stride }) }
   const path = await readPath({ own: own.data, override: overrides.calibrate, place, what: 'calibration data' }, source)
   const tokenizer = await readPath(
-    { own: own.tokenizer, override: overrides.tokenizer, place: `${place}.tokenizer`, what: 'tokenizer' },
+    {
+      own: own.tokenizer,
+      override: overrides.tokenizer,
+      place: place === '' ? 'tokenizer' : `${place}.tokenizer`,
+      what: 'tokenizer',
+    },
     source,
   )
   if (path === undefined) return undefined
@@ -100,18 +106,21 @@ export interface DataThere {
   readonly calibration: CalibrationSource | undefined
   /** Undefined: there are none. */
   readonly training: object | string | undefined
+  /** What gradients are taken of. Default: what model and labels suggest. */
+  readonly loss?: Loss | undefined
 }
 
 /** Why steps cannot do with the data they have; `at` is the place of a step. */
 export function calibrationProblems(
   steps: readonly PruneStep[],
-  { calibration, training }: DataThere,
+  { calibration, training, loss }: DataThere,
   at: (step: number) => string,
 ): Problem[] {
   return steps.flatMap((step, i) => {
     const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
     const lacks = looksAtGradients(step) && training === undefined && !isMeasured
-    const problems = [problemOf(step, i, calibration), lacks && noTraining(step)]
+    const taught = looksAtGradients(step) && loss === 'kl'
+    const problems = [problemOf(step, i, calibration), lacks && noTraining(step), taught && noDistance(step)]
     return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
   })
 }
@@ -123,13 +132,20 @@ function noTraining({ criterion }: PruneStep): Told {
   }
 }
 
+/** The model as it is, is no distance from itself. */
+function noDistance({ criterion }: PruneStep): Told {
+  return {
+    message: `criterion '${criterion.name}' looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
+    hint: 'leave the loss out, and it is chosen by model and labels',
+  }
+}
+
 type Told = Omit<Problem, 'place'>
 
 function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Told | undefined {
-  const { criterion, sequential } = step
+  const { criterion } = step
   const needs = needsOf(step)
-  if (needs === undefined)
-    return sequential === true && !looksAtGradients(step) ? sequentialForNothing(criterion.name) : undefined
+  if (needs === undefined) return undefined
   if (source === undefined) {
     return {
       message: `criterion '${criterion.name}' needs ${needs}, and there are none.`,
@@ -153,11 +169,4 @@ function statisticsProblem({ criterion, sequential }: PruneStep, index: number, 
   }
   if (index === 0) return undefined
   return { message: `${who} judges what the steps before leave, and a file of statistics is of the whole model.`, hint: data }
-}
-
-function sequentialForNothing(name: string): Told {
-  return {
-    message: `criterion '${name}' looks at weights only, and sequential pruning changes nothing about it.`,
-    hint: 'leave --sequential out, or choose a criterion that looks at data, such as wanda',
-  }
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { PareError, parseJson, readRegular, refuseDeep } from '@pare/onnx'
 import { Failure, untrusted, usage } from './failure.js'
 import { isFile } from './paths.js'
+import { firstPartyPackages } from './plugins.js'
 
 const NAMES = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map((extension) => `pare.config.${extension}`)
 
@@ -99,26 +100,7 @@ async function runModule(path: string): Promise<unknown> {
 
 /** What comes with the CLI can be imported by a config even where nothing is installed (`npx @pare/cli`). */
 function ownPackages(): Record<string, string> {
-  const names = [
-    '@pare/criterion-activation',
-    '@pare/criterion-block-influence',
-    '@pare/criterion-magnitude',
-    '@pare/criterion-random',
-    '@pare/criterion-sensitivity',
-    '@pare/criterion-sparsegpt',
-    '@pare/criterion-wanda',
-    '@pare/preset-cnn',
-    '@pare/preset-transformer',
-    '@pare/structure-channel',
-    '@pare/structure-element',
-    '@pare/structure-head',
-    '@pare/structure-hidden',
-    '@pare/structure-layer',
-    '@pare/structure-neuron',
-    '@pare/structure-nm',
-    '@pare/structure-tile',
-  ]
-  const found = names.flatMap((name) => {
+  const found = firstPartyPackages().flatMap((name) => {
     try {
       return [[name, fileURLToPath(import.meta.resolve(name))]]
     } catch {

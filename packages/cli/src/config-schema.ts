@@ -137,6 +137,10 @@ const gate = z
       .describe('0.8: a run takes at most 80 % of the time that it takes with the reference')
       .optional(),
     certainty: z.number().gt(0.5).lt(1).describe('a number between 0.5 and 1, such as 0.95').optional(),
+    allowWorthlessReference: z
+      .boolean()
+      .describe('true: pass also where the reference is no better than an answer that ignores the input')
+      .optional(),
   })
   .describe('limits such as { maxDrop: 0.01 }')
 

@@ -1,3 +1,4 @@
+import { figure, share } from '@pare/gate'
 import type { CurvesView } from '@pare/report'
 import { formatCount } from './format.js'
 import { renderTable } from './table.js'
@@ -11,13 +12,13 @@ export function renderCurvesText({ path, loss, amount, note, curves }: CurvesVie
   const shown = amounts.filter((at) => at > 0)
   const rows = ranked.map(({ id, size, points }) => {
     const losses = shown.map((at) => points.find((point) => point.amount === at)?.loss)
-    const values = losses.map((value) => (value === undefined ? '–' : Number(value.toPrecision(3)).toString()))
+    const values = losses.map((value) => (value === undefined ? '–' : figure(value, 3)))
     return [id, formatCount(size), losses.map((value) => bar(value ?? 0, most)).join(''), ...values]
   })
   return [
     `${path}: ${loss} against ${amount}, each pruned alone`,
     '',
-    renderTable([...head, ...shown.map((at) => `${Number((100 * at).toFixed(1))} %`)], rows),
+    renderTable([...head, ...shown.map(share)], rows),
     '',
     `${note} Bars are on a logarithmic scale of four powers of ten.`,
   ].join('\n')

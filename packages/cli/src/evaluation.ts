@@ -75,7 +75,8 @@ export async function readLimits(
 ): Promise<Limits | undefined> {
   const { validateLimits } = await import('@pare/gate')
   const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
-  const limits = given ?? { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
+  const limits =
+    given !== undefined && !isAllowanceOnly(given) ? given : { ...given, maxDrop: bounded ? 0.01 : { relative: 0.01 } }
   const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
   for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
@@ -84,6 +85,12 @@ export async function readLimits(
     source.problems.push({ place: limit === '' ? place : at(place, limit), message: `${message}.`, hint: cure })
   }
   return wrong.length > 0 ? undefined : limits
+}
+
+/** Allowing a worthless reference is no limit: the default one still holds. */
+function isAllowanceOnly(gate: Limits): boolean {
+  const fields = Object.keys(gate)
+  return fields.length === 1 && fields[0] === 'allowWorthlessReference'
 }
 
 async function readMetrics(

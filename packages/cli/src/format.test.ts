@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatCount, formatDuration, formatMetric, formatPercent, formatValue } from './format.js'
+import { formatBytes, formatCount, formatDuration, formatValue } from './format.js'
 
 describe('formats', () => {
   it.each([
@@ -21,17 +21,8 @@ describe('formats', () => {
     [125_000, '2 min 5 s'],
   ])('%d ms as %s', (duration, text) => expect(formatDuration(duration)).toBe(text))
 
-  it.each([
-    [0.984, '0.9840'],
-    [25.65213, '25.6521'],
-    [0.00001234, '1.234e-5'],
-    [0, '0.0000'],
-    [Number.NaN, 'NaN'],
-  ])('the metric %d as %s', (value, text) => expect(formatMetric(value)).toBe(text))
-
-  it('counts and shares', () => {
+  it('counts', () => {
     expect(formatCount(1234567)).toBe('1,234,567')
-    expect(formatPercent(0.4567)).toBe('45.7 %')
   })
 
   it('values of any kind, cut short', () => {

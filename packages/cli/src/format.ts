@@ -15,22 +15,10 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${value} bytes` : `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[unit]}`
 }
 
-/** 0.4567 → '45.7 %'. */
-export function formatPercent(fraction: number): string {
-  return `${(100 * fraction).toFixed(1)} %`
-}
-
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
   const seconds = milliseconds / 1000
   return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
-}
-
-/** Four digits that matter, without an exponent for everyday values. */
-export function formatMetric(value: number): string {
-  if (!Number.isFinite(value)) return String(value)
-  const magnitude = Math.abs(value)
-  return magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e7) ? value.toExponential(3) : value.toFixed(4)
 }
 
 /** A value in an error message: JSON, cut short. */

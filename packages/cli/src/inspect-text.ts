@@ -1,6 +1,7 @@
+import { share } from '@pare/gate'
 import type { Range } from './carried.js'
 import { folded, shortened } from './folded.js'
-import { formatBytes, formatCount, formatPercent } from './format.js'
+import { formatBytes, formatCount } from './format.js'
 import type { GroupView, InspectView, WeightView } from './inspect-view.js'
 import { renderTable } from './table.js'
 
@@ -30,13 +31,13 @@ function header({ model, parameters, macs }: InspectView): string {
 /** One line a structure: what it finds, and how much of the model that is. */
 function summary({ structures }: InspectView): string {
   const useful = structures.filter(({ groups, declined }) => groups > 0 || declined > 0)
-  const rows = useful.map(({ name, kind, groups, units, parameters, share, declined }) => [
+  const rows = useful.map(({ name, kind, groups, units, parameters, share: part, declined }) => [
     name,
     kind === 'cut' ? 'cuts' : 'masks',
     formatCount(groups),
     formatCount(units),
     formatCount(parameters),
-    formatPercent(share),
+    share(part),
     formatCount(declined),
   ])
   const others = structures.filter((structure) => !useful.includes(structure)).map(({ name }) => name)
@@ -63,7 +64,7 @@ function weights({ layers }: InspectView, all: boolean): string {
       layer.op,
       shape(layer),
       formatCount(layer.elements),
-      formatPercent(layer.sparsity),
+      share(layer.sparsity),
     ])
     return table(['weight', 'read by', 'operator', 'shape', 'elements', 'sparsity'], rows, ['elements', 'sparsity'])
   }
@@ -74,7 +75,7 @@ function weights({ layers }: InspectView, all: boolean): string {
   const rows = folds.map(({ entries, name }) => {
     const [first] = entries
     const sparsities = entries.map(({ sparsity }) => sparsity)
-    const [least, most] = [Math.min(...sparsities), Math.max(...sparsities)].map(formatPercent)
+    const [least, most] = [Math.min(...sparsities), Math.max(...sparsities)].map(share)
     return [
       shortened(name, NAME),
       times(entries.length),

@@ -25,13 +25,18 @@ export async function measurePair(
 ): Promise<Comparison> {
   const key = JSON.stringify([reference, evaluation.request])
   const before = known.get(key)
-  const compares = evaluation.request.metrics.some((metric) => metric === 'agreement' || metric === 'kl')
+  const compares = evaluation.request.metrics.some(comparesModels)
   const request = { ...evaluation.request, model: pruned, ...(before === undefined || compares ? { reference } : {}) }
   const measured = await measure(request, evaluation.limits, work)
   const scores = measured.reference ?? before
   if (scores === undefined) throw new Error(`no scores of the reference ${reference} came back`)
   known.set(key, scores)
   return { reference: scores, pruned: measured }
+}
+
+/** Whether a metric is a comparison with another model. */
+export function comparesModels(metric: string): boolean {
+  return metric === 'agreement' || metric === 'kl'
 }
 
 /** Runs one evaluation in a child process. */

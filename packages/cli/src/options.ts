@@ -130,7 +130,7 @@ function addUnitOptions(command: Command): Command {
   return command
     .option(
       '--target <kind=fraction>',
-      'instead of a ratio: the fraction that may remain of macs, parameters or bytes, e.g. macs=0.5',
+      'instead of a ratio: the fraction that may remain of macs, parameters, bytes or latency, e.g. macs=0.5',
       budget,
     )
     .option('--norm <norm>', "how elements make the score of a unit: l1, l2, mean, max (default: 'l1')", norm)

@@ -78,6 +78,11 @@ export function firstPartyNames(kind: PluginKind): readonly string[] {
   return Object.keys(FIRST_PARTY[kind])
 }
 
+/** The names of their packages. */
+export function firstPartyPackages(): readonly string[] {
+  return Object.entries(FIRST_PARTY).flatMap(([kind, plugins]) => Object.keys(plugins).map((name) => `@pare/${kind}-${name}`))
+}
+
 async function loadFirstParty(kind: PluginKind, name: string): Promise<unknown> {
   const prefix = `@pare/${kind}-`
   const short = name.startsWith(prefix) ? name.slice(prefix.length) : name

@@ -89,10 +89,7 @@ function addMeasuring(program: Command, runs: Runs): void {
     .description('Measure one model over a data set.')
     .requiredOption('--data <file>', 'what to measure with: .npz, .npy, .jsonl, .csv, .txt or a module')
     .action(runs(async () => (await import('./commands/evaluate.js')).evaluate))
-  addData(evaluate)
-    .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
-    .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
-    .option('--reference <model>', 'the model that agreement and kl compare with')
+  addJudged(addData(evaluate)).option('--reference <model>', 'the model that agreement and kl compare with')
   evaluate.addHelpText(
     'after',
     examples(
@@ -112,7 +109,7 @@ function addMeasuring(program: Command, runs: Runs): void {
     .option('--data <file>', 'evaluation data for all models')
     .action(runs(async () => (await import('./commands/run.js')).run))
   addOut(
-    addGate(addDevice(addProve(option.addRecover(option.addCalibration(option.addStepOptions(addData(run))))))),
+    addGate(addDevice(addProve(option.addRecover(option.addCalibration(option.addStepOptions(addJudged(addData(run)))))))),
     './pare-out',
   )
   run.addHelpText(
@@ -194,9 +191,7 @@ function addSensitivity(program: Command, runs: Runs): void {
     .option('--seed <number>', 'of everything random (default: 1)', option.number('--seed', option.seed))
     .option('-o, --out <file>', 'write the curves as a page: curves.html')
     .action(runs(async () => (await import('./commands/sensitivity.js')).sensitivity))
-  addRunning(sensitivity)
-    .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
-    .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
+  addJudged(addRunning(sensitivity))
   sensitivity.addHelpText(
     'after',
     examples(
@@ -253,6 +248,13 @@ function addData(command: Command): Command {
   )
 }
 
+/** What is compared with what. */
+function addJudged(command: Command): Command {
+  return command
+    .option('--label <name>', "the array with the labels (default: the first of 'label', 'labels', 'y', 'target')")
+    .option('--output <name>', "the output that is measured (default: 'logits', else the first)")
+}
+
 /** How data are run through a model. */
 function addRunning(command: Command): Command {
   return option
@@ -273,6 +275,8 @@ function addGate(command: Command): Command {
       'be so sure that the drop is small enough, e.g. 0.95',
       option.number('--certainty', option.certainty),
     )
+    .option('--allow-worthless-reference', 'pass also where the reference is no better than an answer that ignores the input')
+    .option('--no-allow-worthless-reference', 'not so, also where the config allows it')
 }
 
 function outputs(io: Io) {

@@ -1,4 +1,4 @@
-import { checkUnitOptions, type PruneStep, type Structure, type Target } from '@pare/core'
+import { checkStep, type PruneStep, type Structure, type Target } from '@pare/core'
 import type { PruneConfig, TargetConfig } from './config.js'
 import { resolveAllocation } from './curves-file.js'
 import { usage } from './failure.js'
@@ -13,7 +13,7 @@ export async function resolveStep(step: PruneConfig, source: PluginSource): Prom
   const spread = allocation && (await resolveAllocation(allocation, source))
   const chosen = { structure, criterion, target: readTarget(target, structure) }
   const resolved = { ...chosen, ...present({ ...options, allocation: spread }) }
-  checkUnitOptions(resolved)
+  checkStep(resolved)
   return resolved
 }
 

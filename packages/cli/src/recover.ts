@@ -1,5 +1,5 @@
-import type { DistillWeights, MovementOptions, RecipeOptions } from '@pare/retrain'
-import { type Problem, usage } from './failure.js'
+import type { DistillWeights, Loss, MovementOptions, RecipeOptions } from '@pare/retrain'
+import { type Problem, reportOf, usage } from './failure.js'
 
 /** What is done about a model once it is pruned, as a config says it. 'retrain' is { retrain: {} }. */
 export type RecoverConfig = 'none' | 'repair' | 'retrain' | RecoverParts
@@ -85,11 +85,13 @@ export interface RecoveryData {
   readonly training: object | string | undefined
   /** What the command line said of retraining. */
   readonly overrides?: RetrainOverrides
+  /** What retraining minimises. Default: what model and labels suggest. */
+  readonly loss?: Loss
 }
 
 /** Why that cannot be done, if so. */
-export function recoverProblems({ repair, retrain }: Recover, data: RecoveryData, place: string): Problem[] {
-  const { calibration, training, overrides = {} } = data
+export async function recoverProblems({ repair, retrain }: Recover, data: RecoveryData, place: string): Promise<Problem[]> {
+  const { calibration, training, overrides = {}, loss } = data
   const problems: Problem[] = []
   if (repair && (calibration === undefined || calibration.statistics !== undefined)) {
     const found = calibration === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
@@ -114,5 +116,25 @@ export function recoverProblems({ repair, retrain }: Recover, data: RecoveryData
       hint: 'say --recover retrain, or leave it out',
     })
   }
-  return problems
+  return retrain === undefined ? problems : [...problems, ...(await trainingProblems(retrain, loss, place))]
+}
+
+/** What contradicts itself, or is out of range, in how a model is retrained. */
+async function trainingProblems(retrain: RetrainConfig, loss: Loss | undefined, place: string): Promise<Problem[]> {
+  const { checkRetraining } = await import('@pare/retrain')
+  const { distill: _, ...recipe } = retrain
+  const distill = distillWeights(retrain)
+  try {
+    checkRetraining({ ...recipe, ...(distill && { distill }), ...(loss && { loss }) })
+    return []
+  } catch (error) {
+    const { message, hint } = reportOf(error)
+    return [{ place, message, ...(hint !== undefined && { hint }) }]
+  }
+}
+
+/** Undefined: there is no teacher. */
+export function distillWeights({ distill = false }: RetrainConfig): DistillWeights | undefined {
+  if (distill === false) return undefined
+  return distill === true ? {} : distill
 }

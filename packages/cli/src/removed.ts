@@ -1,5 +1,6 @@
 import type { PlanStep } from '@pare/core'
-import { formatCount, formatPercent } from './format.js'
+import { share } from '@pare/gate'
+import { formatCount } from './format.js'
 
 /** What was cut of a group. */
 interface Cut {
@@ -46,13 +47,13 @@ const SHOWN = 3
 
 /** ['33.3 % neuron', '50.0 % head'] */
 export function removedShare(groups: readonly Cut[]): readonly string[] {
-  return byStructure(groups).map(({ structure, units, removed }) => `${formatPercent(removed / units)} ${structure}`)
+  return byStructure(groups).map(({ structure, units, removed }) => `${share(removed / units)} ${structure}`)
 }
 
 /** '272,090 → 68,594 (−74.8 %)' */
 export function changed({ before, after }: { readonly before: number; readonly after: number }): string {
   if (before === after) return `${formatCount(after)}, as before`
-  const change = before === 0 ? '' : ` (−${formatPercent(1 - after / before)})`
+  const change = before === 0 ? '' : ` (${after > before ? '+' : '−'}${share(Math.abs(after / before - 1))})`
   return `${formatCount(before)} → ${formatCount(after)}${change}`
 }
 

@@ -56,7 +56,7 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
       ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
     ],
-    warnings: [...(pruned?.warnings ?? []), ...mixedUp(found), ...warningsOf(task, comparison)],
+    warnings: [...(pruned?.warnings ?? []), ...mixedUp(found), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
     }),

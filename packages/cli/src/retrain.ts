@@ -12,10 +12,11 @@ import {
   type UpdateStep,
   weightsOf,
 } from '@pare/core'
+import { figure } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { formatCount } from './format.js'
-import type { RetrainConfig } from './recover.js'
+import { distillWeights, type RetrainConfig } from './recover.js'
 import type { TrainingSource } from './training.js'
 import { widen } from './widen.js'
 import { type Engine, trainerOf, type Work } from './work.js'
@@ -66,23 +67,23 @@ export async function retrainModel(
   { signal, progress, label }: Work,
 ): Promise<{ steps: readonly PlanStep[]; facts: TrainingFacts }> {
   const { reference, pruned, training, seed, removed, engine, state } = job
-  const { distill, ...recipe } = job.retrain
+  const { distill: _, ...recipe } = job.retrain
+  const distill = distillWeights(job.retrain)
   const { retrain } = await import('@pare/retrain')
   await mkdir(dirname(state), { recursive: true })
   const activity = progress.begin(`${label}: retraining${job.stage}`)
-  const taught = distill !== undefined && distill !== false
   try {
     const trained = await retrain(
       widen(pruned),
       {
         ...{ ...training, ...recipe, seed, removed, state },
-        ...(taught && { distill: { ...(distill === true ? {} : distill), teacher: widen(reference) } }),
+        ...(distill && { distill: { ...distill, teacher: widen(reference) } }),
       },
       {
         ...trainerOf(engine),
         signal,
         onProgress: ({ step, steps, loss, learningRate, msPerStep, heldOut }) => {
-          const held = heldOut?.metric === undefined ? '' : `, held out ${heldOut.metric.name} ${short(heldOut.metric.value)}`
+          const held = heldOut?.metric === undefined ? '' : `, held out ${heldOut.metric.name} ${figure(heldOut.metric.value)}`
           const told = `step ${step} of ${steps}, loss ${short(loss)}, learning rate ${short(learningRate)}, ${short(msPerStep)} ms a step${held}`
           activity.update(step, steps, told)
         },
@@ -93,7 +94,7 @@ export async function retrainModel(
       progress.note(`${label}: retraining stopped after step ${trained.steps}; the same command goes on from there`)
       signal.throwIfAborted()
     }
-    const facts = factsOfTraining(trained, taught)
+    const facts = factsOfTraining(trained, distill !== undefined)
     const masks = recipe.movement?.sparsity === undefined ? [] : [await movedMask(trained, recipe.movement.sparsity, pruned)]
     return { steps: [...masks, updateOf(trained, facts, pruned)], facts }
   } finally {
@@ -187,6 +188,6 @@ export function describeTraining({
   const metric = after?.metric
   const what = metric === undefined ? 'loss' : metric.name
   const [from, to] = [before, after].map((each) => (metric === undefined ? each?.loss : each?.metric?.value))
-  const bought = from === undefined || to === undefined ? '' : `: held-out ${what} ${short(from)} → ${short(to)}`
+  const bought = from === undefined || to === undefined ? '' : `: held-out ${what} ${figure(from)} → ${figure(to)}`
   return `${formatCount(steps)} steps of ${optimizer}${distilled ? ', distilled' : ''}, ${short(msPerStep)} ms each${bought}`
 }

@@ -48,10 +48,10 @@ const context = {
 it('a run is a table, a sentence for each model, and the files', () => {
   expect(
     renderResults(results, files, context),
-  ).toBe(`model   metric    reference  pruned  drop    removed       size                    verdict
-a.onnx  accuracy  0.9000     0.8000  0.1000  50.0 % zeros  1.9 MB → 500 kB zipped  fail
-b.onnx  –         –          –       –       –             0 bytes                 incomplete
-c.onnx  –         –          –       –       –             5 bytes                 pass
+  ).toBe(`model   metric    reference  pruned  drop  removed       size                    verdict
+a.onnx  accuracy  0.9        0.8     0.1   50.0 % zeros  1.9 MB → 500 kB zipped  fail
+b.onnx  –         –          –       –     –             0 bytes                 incomplete
+c.onnx  –         –          –       –     –             5 bytes                 pass
 
 fail a.onnx: accuracy fell by 0.1. And more.
   100 samples settle it.

@@ -1,7 +1,8 @@
-import type { RunResults } from '@pare/report'
+import { figure, share } from '@pare/gate'
+import { dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import type { Context } from './context.js'
-import { formatBytes, formatMetric, formatPercent } from './format.js'
+import { formatBytes } from './format.js'
 import { wantsColor } from './io.js'
 import { showPath } from './paths.js'
 import { describeProof } from './prove.js'
@@ -38,17 +39,18 @@ export function renderResults(
 }
 
 function rowOf(model: ModelResult, colors: Colors): string[] {
-  const { path, metric, reference, pruned, drop, verdict } = model
+  const { path, metric, reference, pruned, verdict } = model
   const value = (metrics: Readonly<Record<string, number>> | undefined) => {
     const found = metric === undefined ? undefined : metrics?.[metric]
-    return found === undefined ? '–' : formatMetric(found)
+    return found === undefined ? '–' : figure(found)
   }
   return [
     path,
     metric ?? '–',
     value(reference.metrics),
     value(pruned?.metrics),
-    drop === undefined ? '–' : formatMetric(drop.value),
+    // No line of a terminal is broken between a number and its unit.
+    dropText(model)?.replaceAll('\u00a0', ' ') ?? '–',
     removedText(model),
     pruned === undefined ? formatBytes(reference.bytes) : sizes(reference, pruned),
     colored(verdict, colors),
@@ -57,7 +59,7 @@ function rowOf(model: ModelResult, colors: Colors): string[] {
 
 /** '50.0 % zeros', '25.0 % channel'. */
 function removedText({ groups = [], sparsity }: ModelResult): string {
-  const zeros = sparsity === undefined ? [] : [`${formatPercent(sparsity.after)} zeros`]
+  const zeros = sparsity === undefined ? [] : [`${share(sparsity.after)} zeros`]
   return [...removedShare(groups), ...zeros].join(', ') || '–'
 }
 

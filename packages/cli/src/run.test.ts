@@ -59,7 +59,7 @@ describe('pare evaluate', () => {
     const argv = ['evaluate', 'model.onnx', '--data', 'val.npz', '--metric', 'agreement', '--reference', 'model.onnx']
     const { exitCode, stdout } = await pare(argv, { cwd: folder.path })
     expect(exitCode).toBe(0)
-    expect(stdout).toMatch(/model\.onnx on 450 samples of val\.npz\n {2}agreement +1\.0000/)
+    expect(stdout).toMatch(/model\.onnx on 450 samples of val\.npz\n {2}agreement +1$/m)
   })
 
   it.each([

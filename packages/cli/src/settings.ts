@@ -32,6 +32,10 @@ export interface Overrides extends Readonly<Pick<PruneConfig, StepOption | 'targ
   readonly schedule?: ScheduleConfig
   /** The gate looks at the first one. */
   readonly metric?: string | readonly string[]
+  /** Array with the labels. */
+  readonly label?: string
+  /** Output that is measured. */
+  readonly output?: string
   readonly batch?: number
   readonly tokenizer?: string
   readonly length?: number
@@ -113,8 +117,8 @@ function ratioOf({ target }: Overrides): { ratio?: number } {
 }
 
 /** All but paths, which are resolved against another folder. */
-export function evaluateOverrides({ metric, batch, length, stride }: Overrides): EvaluateConfig {
-  return present({ metric: typeof metric === 'string' ? metric : copy(metric), batch, length, stride })
+export function evaluateOverrides({ metric, label, output, batch, length, stride }: Overrides): EvaluateConfig {
+  return present({ metric: typeof metric === 'string' ? metric : copy(metric), label, output, batch, length, stride })
 }
 
 function joined<Fields extends object>(base: Fields | undefined, over: Fields | undefined): Fields | undefined {

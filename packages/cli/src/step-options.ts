@@ -41,15 +41,23 @@ export async function readJob(
   const source = { cwd, folder: cwd, overrides, trusted: true, problems }
   const calibration = await readCalibration(undefined, { place: '' }, source)
   const training = await readTraining(undefined, { place: '', loss }, source)
-  if (problems.length === 0) problems.push(...calibrationProblems(steps, { calibration, training: training ?? train }, () => ''))
+  if (problems.length === 0)
+    problems.push(...calibrationProblems(steps, { calibration, training: training ?? train, loss }, () => ''))
   problems.push(...scheduleProblems(steps, { schedule, isMeasured: calibration?.statistics !== undefined, at: () => '' }))
   const retrain = retrainOverridesOf(options)
   const recover = recoverOf(options.recover, { isPreset: options.preset !== undefined, data: calibration, overrides: retrain })
   if (calibration !== undefined || calibrate === undefined)
-    problems.push(...recoverProblems(recover, { calibration, training: training ?? train, overrides: retrain }, ''))
+    problems.push(
+      ...(await recoverProblems(
+        recover,
+        { calibration, training: training ?? train, overrides: retrain, ...present({ loss }) },
+        '',
+      )),
+    )
   const [first] = problems
   if (first === undefined) return { recover, ...present({ calibration, training, schedule }) }
-  if (problems.length === 1) throw usage(`pare ${command}: ${first.message}`, first.hint)
+  if (problems.length === 1)
+    throw usage(`pare ${command}: ${first.place === '' ? '' : `${first.place}: `}${first.message}`, first.hint)
   throw new Failure('usage', `pare ${command}: ${problems.length} problems:\n${formatProblems(problems)}`, { problems })
 }
 

@@ -170,7 +170,7 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
   const calibration = await readCalibration(settings.calibrate, { place: own('calibrate'), evaluation }, check)
   const training = await readTraining(settings.train, { place: own('train'), loss: settings.loss, evaluation }, check)
   // Where data are named that are not there, that is said already.
-  const there = { calibration, training: training ?? settings.train ?? overrides.train }
+  const there = { calibration, training: training ?? settings.train ?? overrides.train, loss: settings.loss }
   if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
     problems.push(...calibrationProblems(steps, there, stepPlace))
   problems.push(
@@ -181,11 +181,12 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
     ...{ isPreset: 'preset' in settings.prune, data: calibration },
     ...(retrain && { overrides: retrain }),
   })
-  const named = { training: training ?? settings.train ?? overrides.train, ...(retrain && { overrides: retrain }) }
-  problems.push(
-    ...recoverProblems(recover, { calibration, ...named }, own('recover')),
-    ...(await recipeProblems(recover, own('recover'))),
-  )
+  const named = {
+    training: training ?? settings.train ?? overrides.train,
+    ...present({ loss: settings.loss }),
+    ...(retrain && { overrides: retrain }),
+  }
+  problems.push(...(await recoverProblems(recover, { calibration, ...named }, own('recover'))))
   return {
     path,
     name: showPath(path, check.cwd),
@@ -197,19 +198,6 @@ async function readTask({ path, model, place }: Entry, check: Check): Promise<Ta
     ...(evaluation && { evaluation }),
     ...(limits && { limits }),
     ...(settings.prove !== undefined && { prove: settings.prove }),
-  }
-}
-
-/** What is out of range in how a model is retrained. */
-async function recipeProblems({ retrain }: Recover, place: string): Promise<readonly Problem[]> {
-  if (retrain === undefined) return []
-  const { checkRecipe } = await import('@pare/retrain')
-  try {
-    checkRecipe(retrain)
-    return []
-  } catch (error) {
-    const { message, hint } = reportOf(error)
-    return [{ place, message, ...(hint !== undefined && { hint }) }]
   }
 }
 

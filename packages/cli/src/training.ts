@@ -43,7 +43,12 @@ export async function readTraining(
   const fields = { ...own, ...present({ length: overrides.length }) }
   const path = await readPath({ own: own.data, override: overrides.train, place, what: 'training data' }, source)
   const tokenizer = await readPath(
-    { own: own.tokenizer, override: overrides.tokenizer, place: `${place}.tokenizer`, what: 'tokenizer' },
+    {
+      own: own.tokenizer,
+      override: overrides.tokenizer,
+      place: place === '' ? 'tokenizer' : `${place}.tokenizer`,
+      what: 'tokenizer',
+    },
     source,
   )
   if (path === undefined) return undefined

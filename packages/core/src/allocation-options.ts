@@ -3,7 +3,7 @@ import type { Pattern } from './contract.js'
 import type { PruneStep } from './plan.js'
 
 /** Throws PareError where a step spreads its target in a way that does not go with the rest of what it says. */
-export function checkAllocation(step: PruneStep, pattern?: Pattern): void {
+export function checkAllocation(step: PruneStep, pattern?: Pattern['kind']): void {
   checkNumbers(step)
   const why = allocationProblem(step, pattern) ?? normalizeProblem(step, pattern)
   if (why !== undefined) throw new PareError(`${why[0]}.`, { hint: why[1] })
@@ -13,13 +13,13 @@ type Problem = readonly [what: string, hint: string]
 
 function allocationProblem(
   { structure, criterion, allocation, scope, sequential, target }: PruneStep,
-  pattern?: Pattern,
+  pattern?: Pattern['kind'],
 ): Problem | undefined {
   if (allocation === undefined) return undefined
   const leave = 'leave --allocation out'
   if (structure.kind === 'cut')
     return [`allocation spreads zeros over weights, and structure '${structure.name}' cuts units`, leave]
-  if (pattern?.kind === 'nm')
+  if (pattern === 'nm')
     return [`allocation spreads zeros over weights, and structure '${structure.name}' takes as many of each`, leave]
   if (criterion.kind === 'solver') {
     const isTold = allocation === 'uniform' || allocation === 'erk' || (typeof allocation === 'object' && 'curves' in allocation)
@@ -44,13 +44,13 @@ function allocationProblem(
 
 function normalizeProblem(
   { structure, criterion, allocation, normalize, scope, target }: PruneStep,
-  pattern?: Pattern,
+  pattern?: Pattern['kind'],
 ): Problem | undefined {
   if (normalize === undefined) return undefined
   const leave = 'leave --normalize out'
   if (structure.kind === 'cut')
     return [`normalize ${normalize} compares elements of weights, and structure '${structure.name}' cuts units`, leave]
-  if (pattern !== undefined && pattern.kind !== 'free')
+  if (pattern !== undefined && pattern !== 'free')
     return [`normalize ${normalize} compares single elements, and structure '${structure.name}' takes blocks`, leave]
   if (criterion.kind === 'solver') return [`normalize ${normalize} needs a saliency, and '${criterion.name}' is a solver`, leave]
   if (allocation !== undefined)

@@ -123,6 +123,8 @@ export interface Structure {
   readonly kind?: 'mask' | 'cut'
   /** The sparsity that its pattern makes, where that leaves no choice: the target may be left out, and another is refused. */
   readonly sparsity?: number
+  /** What all its weights are masked by, so that options that do not go with it are refused before a model is read. Default: that shows once it has found them. */
+  readonly pattern?: Pattern['kind']
   /** Channels change places first, so that an n:m pattern keeps more. Default: they stay where they are. */
   readonly permute?: Permuting
   find(analysis: Analysis): Found

@@ -1,4 +1,4 @@
-import { type Model, PareError } from '@pare/onnx'
+import type { Model } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
 import { applyStep } from './apply.js'
 import { statisticsFor } from './calibrate/statistics.js'
@@ -46,7 +46,7 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
       groups: groups.map(({ id, units }, i) => ({ id, units, removed: removed[i]! })),
     }
   }
-  if ('ratio' in step.target) return stepAt(checkRatio(step.target.ratio))
+  if ('ratio' in step.target) return stepAt(step.target.ratio)
   const without = (share: number) => applyStep(request.model, stepAt(share), options)
   const { latency } = options
   const search = {
@@ -75,7 +75,6 @@ async function triedScores(
   { step, criterion, groups, model, limits }: CutRequest & { readonly criterion: UnitCriterion; readonly limits: UnitLimits },
   options: PlanOptions,
 ): Promise<Ranked[]> {
-  refuseNorm(step)
   const removals = removalsKnown({ step, groups, limits })
   await using probe = openProbe(model, { ...options, criterion: criterion.name, ...(removals && { removals }) })
   const scores = await criterion.score(groups, probe)
@@ -88,21 +87,11 @@ async function triedScores(
   })
 }
 
-function refuseNorm({ criterion, norm }: PruneStep): void {
-  if (norm === undefined) return
-  throw new PareError(
-    `criterion '${criterion.name}' judges whole units, and norm ${norm} puts saliencies of elements together.`,
-    {
-      hint: 'leave --norm out.',
-    },
-  )
-}
-
 /** How many units of each group go, where that follows from the target alone. */
 function removalsKnown({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
   if (!('ratio' in step.target) || limits.scope !== 'group') return undefined
   const alike = groups.map(({ units }) => ({ units, scores: new Float64Array(units) }))
-  const removed = rankUnits(alike, limits)(checkRatio(step.target.ratio))
+  const removed = rankUnits(alike, limits)(step.target.ratio)
   return new Map(groups.map(({ id }, i) => [id, removed[i]!.length]))
 }
 
@@ -145,11 +134,4 @@ async function metBy(
   const weights = weightsOf(model).filter(({ id }) => ids.has(id))
   const statistics = await statisticsFor(criterion, { model, weights }, options)
   return statistics && new Map(weights.map((weight) => [weight.id, { weight, stats: statistics.of(weight) }]))
-}
-
-function checkRatio(ratio: number): number {
-  if (ratio >= 0 && ratio < 1) return ratio
-  throw new PareError(`ratio is ${ratio}; a number from 0 to below 1 was expected.`, {
-    hint: 'something of each group must remain; for a third of the units: --ratio 0.33',
-  })
 }

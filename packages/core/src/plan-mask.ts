@@ -1,8 +1,9 @@
-import { type Model, PareError } from '@pare/onnx'
+import type { Model } from '@pare/onnx'
 import { applyStep } from './apply.js'
 import { stagesOf } from './calibrate/stages.js'
 import { statisticsFor, type WeightStatistics } from './calibrate/statistics.js'
-import type { Criterion, Expression, Pattern, Scope, Weight } from './contract.js'
+import { elementScope } from './check-step.js'
+import type { Criterion, Expression, Pattern, Weight } from './contract.js'
 import { cpu } from './cpu.js'
 import { type MaskBits, noBits, packBits, setBit } from './mask-bits.js'
 import { product } from './operators.js'
@@ -26,13 +27,12 @@ export interface MaskRequest {
 /** Decides which elements of weights go. */
 export async function planMask({ step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
   const { criterion, target, structure } = step
-  const scope = scopeOf(step, pattern)
+  const scope = elementScope(step, pattern.kind)
   const traced = trace(criterion)
   const saliency: Expression = 'threshold' in target ? { op: 'abs', of: traced } : traced
   const head = { kind: 'mask', structure: structure.name, criterion: criterion.name, scope, target, saliency } as const
   const whole = { ...head, precision: precisionOf(weights), weights: [] as readonly MaskedWeight[] }
   if (step.sequential !== true) return masked(whole, { step, weights, pattern, model }, options)
-  checkSequential(scope)
   let current = model
   let all = whole
   for (const stage of await stagesOf(model, weights)) {
@@ -41,15 +41,6 @@ export async function planMask({ step, weights, pattern, model }: MaskRequest, o
     all = { ...all, weights: [...all.weights, ...part.weights] }
   }
   return all
-}
-
-function scopeOf({ scope, criterion, allocation, normalize }: MaskRequest['step'], pattern: Pattern): Scope {
-  // N:M compares within blocks of a row.
-  if (pattern.kind === 'nm') return 'row'
-  if (scope !== undefined) return scope
-  if (normalize !== undefined) return 'global'
-  if (allocation !== undefined) return criterion.scope === 'row' ? 'row' : 'tensor'
-  return criterion.scope ?? 'global'
 }
 
 async function masked(head: MaskStep, { step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
@@ -96,11 +87,4 @@ async function maskOf(source: Source, rule: Selected['rule'], scoring: Scoring):
     for (let i = 0; i < goes.length; i++) if (goes[i] === 1) setBit(mask, chunk.start + i)
   }
   return mask
-}
-
-function checkSequential(scope: Scope): void {
-  if (scope === 'row' || scope === 'tensor') return
-  throw new PareError(`sequential pruning decides weight by weight, and scope '${scope}' ranks all of them together.`, {
-    hint: 'say --scope row or --scope tensor, or leave --sequential out.',
-  })
 }

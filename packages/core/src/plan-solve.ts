@@ -7,12 +7,12 @@ import type { Pattern, Scope, Solver, Weight } from './contract.js'
 import { noBits, packBits, setBit } from './mask-bits.js'
 import { matricesPayload, readMatrices } from './matrix.js'
 import { product } from './operators.js'
-import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
+import type { MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
 import { sharesWithoutData } from './shares.js'
 import type { UpdatedTensor, UpdateStep } from './update.js'
 
 export interface SolveRequest {
-  readonly step: PruneStep & { readonly target: ElementTarget; readonly criterion: Solver }
+  readonly step: PruneStep & { readonly target: { readonly sparsity: number }; readonly criterion: Solver }
   readonly weights: readonly Weight[]
   /** Of all of them. */
   readonly pattern: Pattern
@@ -26,7 +26,6 @@ export interface SolveRequest {
 export async function planSolve(request: SolveRequest, options: PlanOptions): Promise<readonly [MaskStep, UpdateStep]> {
   const { step, weights, model } = request
   const { criterion, target, structure } = step
-  if (!('sparsity' in target)) throw noThreshold(criterion)
   const scope = step.scope ?? criterion.scope ?? 'tensor'
   const counts = countsOf(weights, step)
   const stages = step.sequential === false ? [[...weights]] : await stagesOf(model, weights)
@@ -94,9 +93,8 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
 /** How many elements of each weight shall be zero. */
 function countsOf(
   weights: readonly Weight[],
-  { target, allocation = 'uniform' }: SolveRequest['step'],
+  { target: { sparsity }, allocation = 'uniform' }: SolveRequest['step'],
 ): ReadonlyMap<string, number> {
-  const { sparsity } = target as { sparsity: number }
   const layers = weights.map(({ id, tensor: { shape } }) => ({ id, elements: product(shape), axes: shape }))
   const counts = sharesWithoutData(layers, sparsity, allocation)!
   return new Map(layers.map(({ id }, i) => [id, counts[i]!]))
@@ -127,8 +125,4 @@ function partOf(stats: Given['stats'], g: number, groups: number): Record<string
       return [key, values.subarray(g * size, (g + 1) * size)]
     }),
   )
-}
-
-function noThreshold({ name }: Solver): PareError {
-  return new PareError(`solver '${name}' changes weights to a sparsity, and takes no threshold.`, { hint: 'say --sparsity 0.5.' })
 }

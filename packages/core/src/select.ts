@@ -1,7 +1,7 @@
-import { PareError } from '@pare/onnx'
 import type { Allocation } from './allocation.js'
 import type { Backend, Precision } from './backend.js'
 import type { WeightStatistics } from './calibrate/statistics.js'
+import { checkElementTarget } from './check-step.js'
 import type { Expression, Pattern, Scope, Weight } from './contract.js'
 import { lampCounts } from './lamp.js'
 import type { SaliencyRule } from './patterns/masked-in.js'
@@ -40,6 +40,7 @@ export async function select(
   { weights, pattern = { kind: 'free' }, saliency, statistics, ...ranking }: SelectRequest,
   options: PlanOptions & { readonly backend: Backend },
 ): Promise<{ precision: Precision; selections: Selected[] }> {
+  checkElementTarget(ranking.target)
   const precision = precisionOf(weights)
   const sources = weights.map((weight) => sourceOf(weight, options.seed, statistics?.of(weight)))
   const kernel = options.backend.compile(saliency, precision)
@@ -60,11 +61,11 @@ async function selectBy(
 ): Promise<Selected[]> {
   if (pattern.kind === 'nm') return selectNm(sources, pattern, scoring)
   if ('threshold' in target) {
-    const below = checkThreshold(target.threshold)
+    const below = target.threshold
     if (pattern.kind === 'tile') return selectTilesBelow(sources, { tile: sizeOf(pattern), below }, scoring)
     return selectBelow(sources, roundUp(below, scoring.precision), scoring)
   }
-  const sparsity = checkSparsity(target.sparsity)
+  const sparsity = target.sparsity
   const shares = await sharesOf(sources, { sparsity, allocation }, scoring)
   if (pattern.kind === 'free') return selectShare(sources, { scope, shares, normalize }, scoring)
   const request = {
@@ -76,13 +77,6 @@ async function selectBy(
 }
 
 const sizeOf = ({ rows, columns }: TileSize): TileSize => ({ rows, columns })
-
-function checkSparsity(sparsity: number): number {
-  if (sparsity >= 0 && sparsity <= 1) return sparsity
-  throw new PareError(`sparsity is ${sparsity}; a number from 0 to 1 was expected.`, {
-    hint: 'half of the weights: --sparsity 0.5',
-  })
-}
 
 async function selectShare(
   sources: readonly Source[],
@@ -122,13 +116,6 @@ function roundUp(x: number, precision: Precision): number {
   const float = Float32Array.of(near)
   new Uint32Array(float.buffer)[0]!++
   return float[0]!
-}
-
-function checkThreshold(threshold: number): number {
-  if (threshold >= 0 && threshold < Infinity) return threshold
-  throw new PareError(`threshold is ${threshold}; a finite number from 0 on was expected.`, {
-    hint: 'weights below a hundredth: --threshold 0.01',
-  })
 }
 
 /** Counts bytes read, for two passes, and stops when asked to. */

@@ -31,11 +31,6 @@ export function triesFor(units: number): number {
 export async function shareFor(search: BudgetSearch): Promise<number> {
   const { budget, model, structure, units, without, progress } = search
   const [[kind, limit]] = Object.entries(budget) as [[Kind, number]]
-  if (!(limit > 0 && limit <= 1)) {
-    throw new PareError(`${kind} is ${limit}; a fraction above 0 and up to 1 was expected.`, {
-      hint: `half of them may remain: --target ${kind}=0.5`,
-    })
-  }
   const all = kind === 'latency' ? 1 : await countOf(model, kind, structure)
   const left = async (removed: number) => {
     const smaller = await without(removed / units)

@@ -10,12 +10,6 @@ export interface UnitLimits {
   readonly uniform: boolean
 }
 
-/** Throws PareError where options of a step make no sense, or are for another kind of structure. */
-export function checkUnitOptions(step: PruneStep): void {
-  if (step.structure.kind === 'cut') limitsOf(step)
-  else refuseUnitOptions(step)
-}
-
 /** The limits that a step sets. Throws PareError where one makes no sense. */
 export function limitsOf({ scope = 'group', minUnits = 1, multipleOf = 1, uniform = false }: PruneStep): UnitLimits {
   if (scope === 'row' || scope === 'tensor') {

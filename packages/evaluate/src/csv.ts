@@ -30,7 +30,7 @@ export function parseCsv(
         indices.map((column) => toNumber(row[column]!, `${name}:${i + 2}, column '${header[column]}'`)),
       )
       const input = inputs.find((one) => one.name === array)
-      return [array, fromNumbers(values, [rows.length, ...(input ? sampleShape(input, indices.length, name) : [])])]
+      return [array, fromNumbers(values, [rows.length, ...(input ? sampleShape(input, indices.length, { name, label }) : [])])]
     }),
   )
 }
@@ -65,7 +65,11 @@ function groupColumns(header: readonly string[], inputs: readonly ModelValue[], 
 }
 
 /** The shape of one sample: the input's own, where a single free axis takes what is left. */
-function sampleShape(input: ModelValue, columns: number, name: string): number[] {
+function sampleShape(
+  input: ModelValue,
+  columns: number,
+  { name, label }: { readonly name: string; readonly label: string },
+): number[] {
   const dims = input.shape.slice(1)
   const fixed = dims.reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1)
   const free = dims.filter((dim) => typeof dim === 'string').length
@@ -74,7 +78,7 @@ function sampleShape(input: ModelValue, columns: number, name: string): number[]
     throw new PareError(
       `${name}: ${columns} columns for input '${input.name}' ${describe(input.type, input.shape)}, whose samples have ${free > 0 ? `a multiple of ${fixed}` : fixed} elements.`,
       {
-        hint: 'name the columns after the input they belong to: pixels[0], pixels[1], …; the labels are in the column label.',
+        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). Columns of several inputs are named after them: pixels[0], pixels[1], …`,
       },
     )
   }

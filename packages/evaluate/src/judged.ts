@@ -1,7 +1,8 @@
 import { PareError } from '@pare/onnx'
 import type { Batch } from './dataset.js'
-import type { Judged, Metric } from './metrics.js'
-import { describe, type NdArray, type Numbers, numbersOf, sizeOf } from './ndarray.js'
+import type { Judged } from './judged-sample.js'
+import type { Metric } from './metrics.js'
+import { describe, isInteger, type NdArray, type Numbers, numbersOf, sizeOf } from './ndarray.js'
 import { problemsError } from './problems.js'
 
 /** What came out for a batch. */
@@ -62,7 +63,9 @@ function classProblems({ batch, name, output }: Outcome): string[] {
   const classes = shape[0] ?? 1
   const problems: string[] = []
   if (shape.length !== 1 || classes < 2)
-    problems.push(`output '${name}' is ${describe(output.type, output.shape)}, expected scores [samples, classes].`)
+    problems.push(
+      `output '${name}' is ${describe(output.type, output.shape)}, expected scores [samples, classes].${instead(output)}`,
+    )
   if (!batch.label) return [...problems, `the data have no labels.`]
   const labels = numbersOf(batch.label)
   if (labels.length !== batch.size)
@@ -74,6 +77,14 @@ function classProblems({ batch, name, output }: Outcome): string[] {
     )
   }
   return problems
+}
+
+/** What to do where there is one number a sample. */
+function instead(output: NdArray): string {
+  if (sampleShape(output).length > 0) return ''
+  return isInteger(output.type)
+    ? ' These are classes already: name the output with the scores (--output probabilities), or export the model with one that is a tensor (from scikit-learn, without ZipMap).'
+    : ' One number a sample, as a model for yes or no gives it, is measured with mse or mae against labels 0 and 1; or export the model with a score for each class.'
 }
 
 function valueProblems({ batch, name, output }: Outcome): string[] {

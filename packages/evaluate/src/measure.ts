@@ -1,13 +1,18 @@
 import { availableParallelism } from 'node:os'
+import type { Measurement } from '@pare/gate'
 import { PareError } from '@pare/onnx'
+import type { BlindTally } from './blind.js'
 import { type DataOptions, openData } from './data.js'
-import { type DataSet, padBatch } from './dataset.js'
+import { type Batch, type DataSet, padBatch } from './dataset.js'
 import { judgeBatch } from './judged.js'
-import { findMetric, type Judged, type Metric, startTally } from './metrics.js'
+import type { Judged } from './judged-sample.js'
+import { findMetric, type Metric, startTally, valueFrom } from './metrics.js'
 import type { ModelValue } from './model-value.js'
+import type { NdArray } from './ndarray.js'
 import { problemsError } from './problems.js'
 import type { EvaluateRequest, Evaluation, Progress, Scores } from './request.js'
 import { openSession, type Runtime, type Session } from './runtime.js'
+import { ROUNDING, type Sameness, startSameness } from './sameness.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */
@@ -36,6 +41,7 @@ export async function measure(
   const batch = chooseBatch(data, [...model.inputs, ...(reference?.inputs ?? [])], request.batch)
   const scores = startScores(metrics)
   const referenceScores = startScores(metrics)
+  const inputs = startInputs()
   let samples = 0
   onProgress?.(progressOf(samples, data))
   for await (const part of data.batches(batch.size)) {
@@ -43,15 +49,16 @@ export async function measure(
     const own = await model.run(fed, output)
     const other = await reference?.run(fed, output)
     const outcome = { batch: part, name: output, ...(other && { reference: other }) }
-    scores.add(judgeBatch({ ...outcome, output: own }, metrics), part.first)
-    if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), part.first)
+    inputs.add(part)
+    scores.add(judgeBatch({ ...outcome, output: own }, metrics), { batch: part, output: own })
+    if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), { batch: part, output: other })
     samples += part.size
     onProgress?.(progressOf(samples, data))
   }
   return {
     samples,
-    ...scores.finish(output),
-    ...(reference && { reference: referenceScores.finish(output) }),
+    ...scores.finish(output, inputs.same()),
+    ...(reference && { reference: referenceScores.finish(output, inputs.same()) }),
     ...{ ignored: data.ignored, output, batch: batch.size, threads },
     executionProvider: runtime.provider,
     onnxruntime: runtime.version,
@@ -111,23 +118,54 @@ export function chooseBatch(
   return { size: wanted ?? Math.max(1, Math.min(DEFAULT_BATCH, most)), fixed: false }
 }
 
-/** All metrics of one model. One that meets a sample it cannot judge stops there and has no value. */
-function startScores(metrics: readonly Metric[]) {
-  const tallies = metrics.map((metric) => ({ metric: metric.name, tally: startTally(metric), failed: -1 }))
+/** Whether all inputs are the same in every sample. */
+function startInputs() {
+  const inputs = new Map<string, Sameness>()
   return {
-    add(samples: readonly Judged[], first: number) {
-      for (const one of tallies) {
-        for (let i = 0; i < samples.length && one.failed < 0; i++) if (!one.tally.add(samples[i]!)) one.failed = first + i
+    add({ inputs: arrays, size }: Batch) {
+      for (const [name, array] of Object.entries(arrays)) {
+        if (!inputs.has(name)) inputs.set(name, startSameness(0))
+        inputs.get(name)!.add(array, size)
       }
     },
-    finish(output: string): Scores {
+    same(): Measurement['same'] {
+      const all = [...inputs.values()]
+      if (all.length === 0 || !all.every((one) => one.isSame())) return undefined
+      return all.every((one) => one.isZero()) ? 'zeros' : 'inputs'
+    },
+  }
+}
+
+/** All metrics of one model. One that meets a sample it cannot judge stops there and has no value. */
+function startScores(metrics: readonly Metric[]) {
+  const tallies = metrics.map((metric) => ({
+    metric: metric.name,
+    tally: startTally(metric),
+    blind: metric.blind(),
+    failed: -1,
+  }))
+  const outputs = startSameness(ROUNDING)
+  return {
+    add(samples: readonly Judged[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
+      outputs.add(output, batch.size)
+      for (const one of tallies) {
+        for (let i = 0; i < samples.length && one.failed < 0; i++) {
+          if (one.tally.add(samples[i]!)) one.blind.add(samples[i]!)
+          else one.failed = batch.first + i
+        }
+      }
+    },
+    finish(output: string, inputs: Measurement['same']): Scores {
       const unmeasured = tallies
         .filter(({ failed }) => failed >= 0)
         .map(({ metric, failed }) => ({
           metric,
           reason: `metric '${metric}' has no value: output '${output}' of sample ${failed} holds NaN or an infinite value.`,
         }))
-      const measurements = tallies.filter(({ failed }) => failed < 0).map(({ tally }) => tally.measurement())
+      const same = inputs ?? (outputs.isSame() ? 'outputs' : undefined)
+      const measurements = tallies
+        .filter(({ failed }) => failed < 0)
+        .map(({ tally, blind }) => ({ ...tally.measurement(), ...worthOf(blind), ...(same && { same }) }))
       const finite = measurements.filter(({ value }) => Number.isFinite(value))
       const infinite = measurements
         .filter(({ value }) => !Number.isFinite(value))
@@ -139,4 +177,11 @@ function startScores(metrics: readonly Metric[]) {
       }
     },
   }
+}
+
+function worthOf(tally: BlindTally): Pick<Measurement, 'blind' | 'renumbered'> {
+  const found = tally.answer()
+  if (found === undefined) return {}
+  const { renumbered, ...blind } = found
+  return { blind: { ...blind, value: valueFrom(blind.samples) }, ...(renumbered && { renumbered }) }
 }

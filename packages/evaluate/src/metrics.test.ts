@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { findMetric, type Judged, startTally, valueFrom } from './metrics.js'
+import type { Judged } from './judged-sample.js'
+import { findMetric, startTally, valueFrom } from './metrics.js'
 
 const row = (...values: number[]) => Float32Array.from(values)
 const labelled = (scores: number[], ...label: number[]): Judged => ({ rows: [row(...scores)], label: row(...label) })

@@ -1,21 +1,19 @@
 import type { Measurement, PerSample } from '@pare/gate'
 import { PareError } from '@pare/onnx'
+import {
+  type BlindTally,
+  commonestAnswer,
+  commonestClasses,
+  commonestForF1,
+  labelShares,
+  meanTarget,
+  medianTarget,
+  noAnswer,
+  tokenShares,
+} from './blind.js'
+import type { Judged } from './judged-sample.js'
 import type { Numbers } from './ndarray.js'
 import { bestOf, divergence, isDistribution, negativeLogLikelihood, rankOf, type Scale } from './scores.js'
-
-/** One sample as the metrics see it: what the model put out and what it is compared with. */
-export interface Judged {
-  /** Rows of scores: one, or one for each position of a sequence. A regression has a single row of values. */
-  readonly rows: readonly Numbers[]
-  /** The reference model's rows. */
-  readonly reference?: readonly Numbers[]
-  /** The label: one class, or as many values as the output has. */
-  readonly label?: Numbers
-  /** Token ids, as many as rows. */
-  readonly tokens?: Numbers
-  /** Whether each token is to be predicted from the ones before it. */
-  readonly scored?: Numbers
-}
 
 /** What a metric needs besides the model's output. */
 export type Need = 'class' | 'values' | 'tokens' | 'reference'
@@ -29,10 +27,13 @@ interface Family {
   /** Results of one sample, NaN in them where it cannot be judged. One number, or two where `collect` takes two columns. */
   of(sample: Judged, scale: Scale, option: number): readonly [number, number?]
   collect(first: readonly number[], second: readonly number[]): PerSample
+  /** Finds what the metric is for the best answer that ignores the input. */
+  blind(option: number): BlindTally
 }
 
 const proportion: Family['collect'] = (correct) => ({ kind: 'proportion', correct })
 const mean: Family['collect'] = (values) => ({ kind: 'mean', values })
+const agreementOf: Family['collect'] = (values, rows) => (rows.every((count) => count === 1) ? proportion : mean)(values, rows)
 
 /** The metrics by name; 'top-5' is the entry 'top-k' with k = 5. A new metric is a new entry. */
 const FAMILIES: Readonly<Record<string, Family>> = {
@@ -40,21 +41,25 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     ...{ better: 'higher', bounded: true, needs: 'class', formula: 'share of samples whose best class is the label' },
     of: ({ rows, label }) => [below(rankOf(rows[0]!, label![0]!), 1)],
     collect: proportion,
+    blind: () => commonestClasses(1),
   },
   'top-k': {
     ...{ better: 'higher', bounded: true, needs: 'class', formula: 'share of samples whose label is among the k best classes' },
     of: ({ rows, label }, _, k) => [below(rankOf(rows[0]!, label![0]!), k)],
     collect: proportion,
+    blind: commonestClasses,
   },
   f1: {
     ...{ better: 'higher', bounded: true, needs: 'class', formula: 'mean over classes of 2·TP ÷ (2·TP + FP + FN)' },
     of: ({ rows, label }) => [bestOf(rows[0]!), label![0]!],
     collect: (predicted, label) => ({ kind: 'f1', predicted, label }),
+    blind: commonestForF1,
   },
   'cross-entropy': {
     ...{ better: 'lower', bounded: false, needs: 'class', formula: 'mean of −log p(label)' },
     of: ({ rows, label }, scale) => [negativeLogLikelihood(rows[0]!, label![0]!, scale)],
     collect: mean,
+    blind: labelShares,
   },
   perplexity: {
     ...{
@@ -65,16 +70,19 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     },
     of: likelihoodOfTokens,
     collect: (sums, counts) => ({ kind: 'perplexity', sums, counts }),
+    blind: tokenShares,
   },
   mse: {
     ...{ better: 'lower', bounded: false, needs: 'values', formula: 'mean of (output − label)²' },
     of: ({ rows, label }) => [meanOver(rows, label!, (difference) => difference * difference)],
     collect: mean,
+    blind: meanTarget,
   },
   mae: {
     ...{ better: 'lower', bounded: false, needs: 'values', formula: 'mean of |output − label|' },
     of: ({ rows, label }) => [meanOver(rows, label!, Math.abs)],
     collect: mean,
+    blind: medianTarget,
   },
   agreement: {
     ...{
@@ -84,7 +92,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
       formula: 'share of rows whose best class is that of the reference model',
     },
     of: (sample) => [meanOfRows(sample, (row, reference) => equal(bestOf(row), bestOf(reference))), sample.rows.length],
-    collect: (values, rows) => (rows.every((count) => count === 1) ? proportion : mean)(values, rows),
+    collect: agreementOf,
+    blind: () => commonestAnswer(agreementOf),
   },
   kl: {
     ...{
@@ -95,12 +104,14 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     },
     of: (sample, scale) => [meanOfRows(sample, (row, reference) => divergence(reference, row, scale))],
     collect: mean,
+    blind: noAnswer,
   },
 }
 
-export interface Metric extends Omit<Family, 'of'> {
+export interface Metric extends Omit<Family, 'of' | 'blind'> {
   readonly name: string
   of(sample: Judged, scale: Scale): readonly [number, number?]
+  blind(): BlindTally
 }
 
 /** Names of all metrics, as printed in messages and help. */
@@ -116,7 +127,7 @@ export function findMetric(name: string): Metric {
       hint: `expected one of ${METRIC_NAMES.join(', ').replace('top-k', 'top-5 (any number)')}.`,
     })
   }
-  return { ...family, name, of: (sample, scale) => family.of(sample, scale, Number(k)) }
+  return { ...family, name, of: (sample, scale) => family.of(sample, scale, Number(k)), blind: () => family.blind(Number(k)) }
 }
 
 /** The metric's value from its samples. NaN where there are none. */

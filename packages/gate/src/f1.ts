@@ -40,6 +40,33 @@ export function f1Bounds(
   return { drop, bounds }
 }
 
+/** Shuffles of the answers that are tried: the smallest chance they can show is 1 in 200. */
+const SHUFFLES = 199
+
+/** How often the same answers, given to other samples, make as large an F1: a guess among many classes already beats a constant answer. */
+export function chanceOfF1(label: readonly number[], predicted: readonly number[], seed = 1): number {
+  const { label: labels, reference, classes } = indexed(label, predicted, predicted)
+  const next = random(seed)
+  const f1Of = (answers: Int32Array) => {
+    const counts = new Confusion(classes)
+    for (let i = 0; i < labels.length; i++) counts.add(labels[i]!, answers[i]!)
+    return counts.f1()
+  }
+  const own = f1Of(reference)
+  const answers = reference.slice()
+  let asLarge = 1
+  for (let round = 0; round < SHUFFLES; round++) {
+    for (let i = answers.length - 1; i > 0; i--) {
+      const j = Math.floor(next() * (i + 1))
+      const answer = answers[i]!
+      answers[i] = answers[j]!
+      answers[j] = answer
+    }
+    if (f1Of(answers) >= own) asLarge++
+  }
+  return asLarge / (SHUFFLES + 1)
+}
+
 function resampledDrop({ label, reference, pruned, classes }: Answers, next: () => number): number {
   const n = label.length
   const before = new Confusion(classes)

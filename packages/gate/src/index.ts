@@ -1,4 +1,6 @@
 export { drop } from './compare.js'
+export { figure, percent, rough, share } from './figure.js'
 export { type Case, judge } from './judge.js'
 export { type Problem, validateLimits } from './limits.js'
 export type * from './measurement.js'
+export { worthless } from './worth.js'

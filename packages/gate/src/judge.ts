@@ -1,9 +1,10 @@
 import { type Comparison, compare, dropOf } from './compare.js'
 import { figure, percent, rough, samples } from './figure.js'
-import { allowedDrop, isLimited } from './limits.js'
+import { allowedDrop, isLimited, judgesMetric } from './limits.js'
 import type { Breach, Limits, Measurement, RelativeLatency, Verdict } from './measurement.js'
 import { obstacles } from './obstacles.js'
 import { resolve } from './resolution.js'
+import { worthless } from './worth.js'
 
 /** Two measurements over the same samples, and what is demanded of them. Undefined: it could not be measured. */
 export interface Case {
@@ -16,7 +17,8 @@ export interface Case {
 
 /**
  * Passes or fails a pruned model. What is missing, empty, NaN or measured on other samples makes the verdict incomplete, and so does the
- * absence of any limit: only a met demand is a pass. `limits` are those that `validateLimits` found no fault with; a NaN among them fails.
+ * absence of any limit, and a reference from which nothing can be lost: only a met demand is a pass. `limits` are those that `validateLimits` found
+ * no fault with; a NaN among them fails.
  */
 export function judge({ reference, pruned, limits, latency }: Case): Verdict {
   const missing = isLimited(limits) ? [] : ['No limit is set: maxDrop, min, max and maxLatency are all absent.']
@@ -31,16 +33,24 @@ export function judge({ reference, pruned, limits, latency }: Case): Verdict {
     ...valueBreaches(comparison, limits),
     ...latencyBreaches(latency, limits),
   ]
-  const reasons = breaches.map((breach) => breach.message)
+  const doubts = judgesMetric(limits) ? worthless(reference) : []
+  const isWorthless = doubts.length > 0 && limits.allowWorthlessReference !== true
+  const reasons = [...breaches.map((breach) => breach.message), ...(isWorthless ? [...doubts, OVERRIDE] : [])]
   return {
-    verdict: breaches.length > 0 ? 'fail' : 'pass',
+    verdict: breaches.length > 0 ? 'fail' : isWorthless ? 'incomplete' : 'pass',
     summary: reasons.length > 0 ? reasons.join(' ') : passed(comparison, limits),
     reasons,
+    ...(doubts.length > 0 && !isWorthless && { warnings: doubts }),
     breaches,
     drop: dropOf(comparison),
-    ...(limits.maxDrop !== undefined && { resolution: resolve(comparison, allowedDrop(limits.maxDrop, comparison.reference)) }),
+    // That samples settle it would be said of a metric that settles nothing.
+    ...(limits.maxDrop !== undefined &&
+      !isWorthless && { resolution: resolve(comparison, allowedDrop(limits.maxDrop, comparison.reference)) }),
   }
 }
+
+const OVERRIDE =
+  'To judge by it all the same, set allow-worthless-reference (in a config, gate: { allowWorthlessReference: true }).'
 
 function dropBreaches(comparison: Comparison, { maxDrop, certainty }: Limits): Breach[] {
   if (maxDrop === undefined) return []

@@ -8,7 +8,7 @@ export interface Problem {
   readonly hint: string
 }
 
-const KNOWN = ['maxDrop', 'min', 'max', 'maxLatency', 'certainty']
+const KNOWN = ['maxDrop', 'min', 'max', 'maxLatency', 'certainty', 'allowWorthlessReference']
 
 /** Everything that is wrong with limits as a user wrote them. Empty: they are `Limits` and suit the metric, where that is known. */
 export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metric' | 'bounded'>): Problem[] {
@@ -22,12 +22,13 @@ export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metr
     ...boundProblems(given, metric),
     ...latencyProblems(given.maxLatency),
     ...certaintyProblems(given),
+    ...allowanceProblems(given.allowWorthlessReference),
   ]
 }
 
 function unknownKeys(given: Record<string, unknown>): Problem[] {
   const unknown = Object.keys(given).filter((key) => !KNOWN.includes(key))
-  const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `the limits are ${KNOWN.join(', ')}` }))
+  const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${KNOWN.join(', ')}` }))
   const some = ['maxDrop', 'min', 'max', 'maxLatency'].some((key) => given[key] !== undefined)
   return some
     ? problems
@@ -134,6 +135,12 @@ function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Pro
   return problems
 }
 
+function allowanceProblems(allowed: unknown): Problem[] {
+  if (allowed === undefined || typeof allowed === 'boolean') return []
+  const at = 'allowWorthlessReference'
+  return [{ at, message: `${at} is ${show(allowed)}, expected true or false`, hint: `write ${at}: true, or leave it out` }]
+}
+
 function show(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value))
 }
@@ -142,6 +149,11 @@ function show(value: unknown): string {
 export function isLimited(limits: Limits): boolean {
   const { maxDrop, min, max, maxLatency } = limits
   return [maxDrop, min, max, maxLatency].some((limit) => limit !== undefined)
+}
+
+/** Whether any limit is on the metric: the time of a run needs no reference that is right. */
+export function judgesMetric({ maxDrop, min, max }: Limits): boolean {
+  return [maxDrop, min, max].some((limit) => limit !== undefined)
 }
 
 /** The largest drop allowed, in the metric's own units. */

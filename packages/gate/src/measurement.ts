@@ -7,6 +7,30 @@ export interface Measurement {
   /** True for metrics that lie between 0 and 1: only these take an absolute `maxDrop`. */
   readonly bounded: boolean
   readonly samples: PerSample
+  /** The best answer that does not look at the input. Absent: it is not known, and the measurement is taken to be worth something. */
+  readonly blind?: Blind
+  /** What is the same in all samples, where something is: zeros or other inputs, or the outputs of this model. */
+  readonly same?: 'zeros' | 'inputs' | 'outputs'
+  /** Other numbers for the labels, with which far more of the model's answers would be right. */
+  readonly renumbered?: Renumbered
+}
+
+/** What the same metric is, over the same samples, for an answer that ignores the input: a model must be better, or its metric says nothing. */
+export interface Blind {
+  /** For a sentence: 'always answering class 3'. */
+  readonly answer: string
+  readonly value: number
+  /** Of the kind and number that the measurement has. */
+  readonly samples: PerSample
+  /** A sentence: what to look at where no model is better. */
+  readonly cure: string
+}
+
+/** Another numbering of the labels. */
+export interface Renumbered {
+  /** For a sentence: 'labels + 1'. */
+  readonly how: string
+  readonly accuracy: number
 }
 
 /** Per-sample results. Two measurements of the same metric over the same data have the same kind and length. */
@@ -32,6 +56,8 @@ export interface Limits {
   readonly maxLatency?: number
   /** Confidence with which the drop must be below `maxDrop`, between 0.5 and 1 (exclusive). Default: unset, the point estimate decides. */
   readonly certainty?: number
+  /** Whether a model passes although the reference is no better than an answer that ignores the input. Default: false, it is incomplete. */
+  readonly allowWorthlessReference?: boolean
 }
 
 /** The time of a run of the pruned model ÷ that of the reference, run in turn on one machine. */
@@ -69,8 +95,10 @@ export interface Verdict {
   readonly verdict: 'pass' | 'fail' | 'incomplete'
   /** One or more sentences: how the metric went and what was allowed, or what is missing. Also for a pass. */
   readonly summary: string
-  /** Why, in sentences: each breach, or what is missing. Empty for a pass. */
+  /** Why, in sentences: each breach, or what is missing, and what makes the reference worthless. Empty for a pass. */
   readonly reasons: readonly string[]
+  /** What makes the reference worthless, where that is allowed. */
+  readonly warnings?: readonly string[]
   readonly breaches: readonly Breach[]
   readonly drop?: Drop
   /** Only with a `maxDrop`. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { html, Markup } from './escape.js'
-import { figure, percent } from './figures.js'
+import { figure, share } from './figures.js'
 import { pageStyle } from './page-style.js'
 import { type Column, table } from './table.js'
 
@@ -83,7 +83,7 @@ function plot({ curves, loss, amount }: CurvesView): Markup {
   return html`<figure class="curves"><p>${loss}, on a logarithmic scale; ${few}. What costs less than the lowest line lies on it.</p>
 <svg viewBox="0 -8 ${WIDTH + 28} ${HEIGHT + BOTTOM + 8}" role="img" aria-label="${loss} against ${amount}, one line for each; the table below holds the numbers.">
 ${ticks.map((power) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(10 ** power).toFixed(1)}" y2="${y(10 ** power).toFixed(1)}"/><text class="value" x="${LEFT - 10}" y="${(y(10 ** power) + 4).toFixed(1)}">${tick(power)}</text>`)}
-${amounts.map((value) => html`<text class="amount" x="${x(value).toFixed(1)}" y="${HEIGHT + 20}">${percent(value)}</text>`)}
+${amounts.map((value) => html`<text class="amount" x="${x(value).toFixed(1)}" y="${HEIGHT + 20}">${share(value)}</text>`)}
 ${[...drawn].reverse()}</svg>
 <p class="legend">${ranked.slice(0, NAMED).map(({ id }, rank) => html`<span><svg class="key" aria-hidden="true"><line class="${kindOf(rank)}" x2="100%" y1="50%" y2="50%"/></svg>${id}</span>\n`)}</p></figure>`
 }
@@ -108,7 +108,7 @@ function numbers({ curves, amount }: CurvesView): Markup {
       .sort((a, b) => a - b)
       .map((at): Column<Curve> => {
         const cell = (curve: Curve) => (lossAt(curve, at) === undefined ? '–' : figure(lossAt(curve, at)!, 3))
-        return { title: `at ${percent(at)}`, number: (curve) => lossAt(curve, at), cell }
+        return { title: `at ${share(at)}`, number: (curve) => lossAt(curve, at), cell }
       }),
   ]
   return table({ label: `Loss by ${amount}`, columns, rows: byCost(curves) })

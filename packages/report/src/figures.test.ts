@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { amount, change, duration, figure, percent, plural, rough, size } from './figures.js'
+import { amount, change, duration, figure, percent, plural, rough, share, size } from './figures.js'
 
 /** With plain spaces, which are easier to read in a test. */
 const plain = (text: string | undefined) => text?.replaceAll('\u00a0', ' ')
@@ -36,7 +36,8 @@ test('a change is in percent, and tells nothing from little', () => {
 })
 
 test('a number and its unit stay on one line', () => {
-  for (const text of [percent(0.5), size(2e6), duration(850), duration(12_340)]) expect(text).toMatch(/^[\d.]+\u00a0\S+$/)
+  for (const text of [percent(0.0402), share(0.5), size(2e6), duration(850), duration(12_340)])
+    expect(text).toMatch(/^[\d.]+\u00a0\S+$/)
   expect(plain(duration(250_000))).toBe('4 min 10 s')
 })
 

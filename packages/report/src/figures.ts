@@ -1,20 +1,17 @@
-/** Four significant digits unless told otherwise, thousands grouped, a true minus sign: 0.9841, 25.65, −0.003, 2,000. */
-export function figure(value: number, digits = 4): string {
-  const rounded = Number(value.toPrecision(digits))
-  const text = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(rounded)
-  return text.replace('-', '−')
-}
+import * as gate from '@pare/gate'
 
-/** Two significant digits, for what is uncertain anyway. */
-export function rough(value: number): string {
-  return figure(value, 2)
-}
+export { figure, rough } from '@pare/gate'
 
 // Between a number and its unit stands a no-break space.
 
-/** A fraction as a percentage with one decimal: 0.5 is '50.0 %'. */
+/** What something changed by: 0.0125 is '1.25 %'. */
 export function percent(fraction: number): string {
-  return `${(fraction * 100).toFixed(1).replace('-', '−')}\u00a0%`
+  return gate.percent(fraction).replace(' ', '\u00a0')
+}
+
+/** A part of a whole: 0.5 is '50.0 %'. */
+export function share(fraction: number): string {
+  return gate.share(fraction).replace(' ', '\u00a0')
 }
 
 /** Bytes in decimal units: '1.09 MB'. */
@@ -30,9 +27,9 @@ export function amount(count: number): string {
 /** The change from one amount to another: '−43.1 %', '±0 %'. Undefined where there is nothing to compare with. */
 export function change(before: number, after: number): string | undefined {
   if (!(before > 0)) return undefined
-  const percentage = (after / before - 1) * 100
-  if (Math.abs(percentage) < 0.05) return '±0\u00a0%'
-  return `${percentage > 0 ? '+' : '−'}${Math.abs(percentage).toFixed(1)}\u00a0%`
+  const fraction = after / before - 1
+  if (Math.abs(fraction) < 0.0005) return '±0\u00a0%'
+  return `${fraction > 0 ? '+' : ''}${share(fraction)}`
 }
 
 /** '850 ms', '12.3 s', '4 min 10 s'. */

@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { figure, rough } from './figures.js'
+import { figure, percent, rough } from './figures.js'
 import type { ModelResult } from './results.js'
 import { allowedDrop, dropText, intervalText, mcnemarText } from './statement.js'
 
@@ -23,7 +23,7 @@ ${allowed !== undefined && allowedLine(allowed, scale(allowed))}
 <span><svg class="key" aria-hidden="true"><rect class="span" width="100%" y="3" height="8" rx="4"/></svg>95 % interval ${intervalText(model)}${drop.method && `, ${drop.method}`}</span></p>
 ${resolution && html`<p class="${resolution.resolves ? 'resolves' : 'unresolved'}">${resolution.message}</p>`}
 ${mcnemarText(model) !== undefined && html`<p>${mcnemarText(model)}</p>`}
-${limits?.certainty !== undefined && html`<p>The limit asks for ${figure(limits.certainty * 100)} % certainty that the drop is below it.</p>`}</figcaption>
+${limits?.certainty !== undefined && html`<p>The limit asks for ${percent(limits.certainty)} certainty that the drop is below it.</p>`}</figcaption>
 </figure>`
 }
 

@@ -1,6 +1,6 @@
 import { fit, type Part } from './budget.js'
 import { mdCode, mdText } from './escape.js'
-import { amount, change, duration, figure, percent, plural, size } from './figures.js'
+import { amount, change, duration, figure, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
@@ -213,8 +213,8 @@ function layerTable(layers: NonNullable<ModelResult['layers']>): string {
       mdText(op),
       shape.join(' × '),
       elements.toLocaleString('en-US'),
-      percent(sparsity.before),
-      percent(sparsity.after),
+      share(sparsity.before),
+      share(sparsity.after),
     ]
     return `| ${cells.join(' | ')} |\n`
   })

@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { duration, percent, plural } from './figures.js'
+import { duration, plural, share } from './figures.js'
 import { icon } from './icon.js'
 import { intervalFigure } from './interval-figure.js'
 import { proofText } from './pruning.js'
@@ -36,15 +36,15 @@ type Group = NonNullable<ModelResult['groups']>[number]
 
 function groups({ groups = [] }: ModelResult): Markup | undefined {
   if (groups.length === 0) return undefined
-  const share = ({ units, removed }: Group) => (units === 0 ? 0 : removed / units)
+  const gone = ({ units, removed }: Group) => (units === 0 ? 0 : removed / units)
   const columns: Column<Group>[] = [
     { title: '#', number: (_, i) => i + 1, cell: (_, i) => i + 1 },
     { title: 'Group', cell: ({ id }) => id, heading: true },
     { title: 'Structure', cell: ({ structure }) => structure },
     {
       title: 'Removed',
-      number: share,
-      cell: (group) => html`${meter(share(group))}<span class="share">${percent(share(group))}</span>`,
+      number: gone,
+      cell: (group) => html`${meter(gone(group))}<span class="share">${share(gone(group))}</span>`,
     },
     { title: 'Units before', number: ({ units }) => units, cell: ({ units }) => units.toLocaleString('en-US') },
     {
@@ -66,9 +66,9 @@ function layers({ layers = [] }: ModelResult): Markup | undefined {
     {
       title: 'Zeros after',
       number: ({ sparsity }) => sparsity.after,
-      cell: ({ sparsity }) => html`${meter(sparsity.after)}<span class="share">${percent(sparsity.after)}</span>`,
+      cell: ({ sparsity }) => html`${meter(sparsity.after)}<span class="share">${share(sparsity.after)}</span>`,
     },
-    { title: 'Zeros before', number: ({ sparsity }) => sparsity.before, cell: ({ sparsity }) => percent(sparsity.before) },
+    { title: 'Zeros before', number: ({ sparsity }) => sparsity.before, cell: ({ sparsity }) => share(sparsity.before) },
     { title: 'Elements', number: ({ elements }) => elements, cell: ({ elements }) => elements.toLocaleString('en-US') },
     { title: 'Shape', cell: ({ shape }) => html`<span class="shape">${shape.join(' × ')}</span>` },
     { title: 'Operator', cell: ({ op }) => op },

@@ -1,4 +1,4 @@
-import { amount, change, percent, plural } from './figures.js'
+import { amount, change, plural, share } from './figures.js'
 import type { ModelResult } from './results.js'
 
 /** What was cut of one structure. */
@@ -32,10 +32,8 @@ export function removalText({ structure, units, removed, groups }: Removal): str
 
 /** For a cell of a table: '50.0 % zeros', '25.0 % channel; 50.0 % head'. Undefined where nothing is known. */
 export function prunedText(model: ModelResult): string | undefined {
-  const zeros = model.sparsity === undefined ? [] : [`${percent(model.sparsity.after)} zeros`]
-  const cut = removalsOf(model).map(
-    ({ structure, units, removed }) => `${percent(units === 0 ? 0 : removed / units)} ${structure}`,
-  )
+  const zeros = model.sparsity === undefined ? [] : [`${share(model.sparsity.after)} zeros`]
+  const cut = removalsOf(model).map(({ structure, units, removed }) => `${share(units === 0 ? 0 : removed / units)} ${structure}`)
   const parts = [...cut, ...zeros]
   return parts.length === 0 ? undefined : parts.join('; ')
 }

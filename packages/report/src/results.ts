@@ -97,6 +97,7 @@ const limits = z
     max: number,
     maxLatency: number,
     certainty: number,
+    allowWorthlessReference: z.boolean(),
   })
   .partial()
 

@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { percent } from './figures.js'
+import { share } from './figures.js'
 import type { ModelResult } from './results.js'
 
 /** Fewer bars than this do not fill the width: they would be slabs. */
@@ -18,9 +18,9 @@ interface Bar {
 export function sparsityFigure({ layers = [], sparsity }: ModelResult): Markup | undefined {
   if (layers.length === 0) return undefined
   const bars = layers.map(({ name, op, shape, elements, sparsity: { before, after } }, i) => {
-    const earlier = before > 0 ? ` (before ${percent(before)})` : ''
+    const earlier = before > 0 ? ` (before ${share(before)})` : ''
     return {
-      text: `${i + 1}. ${name}: ${op} ${shape.join(' × ')}, ${percent(after)} zeros${earlier}`,
+      text: `${i + 1}. ${name}: ${op} ${shape.join(' × ')}, ${share(after)} zeros${earlier}`,
       weight: elements,
       before,
       after,
@@ -35,7 +35,7 @@ export function removalFigure({ groups = [] }: ModelResult): Markup | undefined 
   const bars = groups.map(({ id, structure, units, removed }, i) => {
     const after = units === 0 ? 0 : removed / units
     const counts = `${removed.toLocaleString('en-US')} of ${units.toLocaleString('en-US')} units gone`
-    return { text: `${i + 1}. ${id}: ${structure}, ${counts} (${percent(after)})`, weight: units, before: 0, after }
+    return { text: `${i + 1}. ${id}: ${structure}, ${counts} (${share(after)})`, weight: units, before: 0, after }
   })
   const [removed, units] = [sum(groups.map((group) => group.removed)), sum(groups.map((group) => group.units))]
   const overall = units === 0 ? 0 : removed / units
@@ -80,7 +80,7 @@ ${drawn}${overall !== undefined && line(overall)}
 <svg class="numbers" aria-hidden="true">${numbers(bars.length, slots)}</svg></div></div>
 <p class="legend"><span><svg class="key" aria-hidden="true"><rect class="after" width="100%" height="100%" rx="2"/></svg>${before ? `a ${thing} after` : `one ${thing}`}</span>
 ${before && html`<span><svg class="key" aria-hidden="true"><rect class="after" width="100%" height="100%" rx="2"/><rect class="before" width="100%" height="100%" rx="2"/></svg>of these, before</span>`}
-${overall !== undefined && html`<span><svg class="key" aria-hidden="true"><line class="overall" x2="100%" y1="50%" y2="50%"/></svg>all together ${percent(overall)}</span>`}</p>
+${overall !== undefined && html`<span><svg class="key" aria-hidden="true"><line class="overall" x2="100%" y1="50%" y2="50%"/></svg>all together ${share(overall)}</span>`}</p>
 <p class="readout" role="status">Point at a bar to see its ${thing}</p>
 </figure>`
 }

@@ -38,7 +38,7 @@ test('limits read like limits', () => {
 test('a relative limit is shown in the metric’s own units too', () => {
   const model = withLayers(1, { limits: { maxDrop: { relative: 0.01 } } })
   expect(allowedDrop(model)).toBeCloseTo(0.00984, 10)
-  expect(plain(dropText(model)!)).toBe('0.003 (0.3 %)')
+  expect(plain(dropText(model)!)).toBe('0.003 (0.305 %)')
 })
 
 test('what failed comes first', () => {

@@ -41,10 +41,10 @@ export function explanation({ verdict, summary, reasons, error }: ModelResult): 
 /** The demands on a model: ['drop ≤ 0.002, 95 % certain', 'accuracy ≥ 0.97']. */
 export function demands({ limits = {}, metric = 'metric' }: ModelResult): string[] {
   const { maxDrop, min, max, maxLatency, certainty } = limits
-  const sure = certainty === undefined ? '' : `, ${figure(certainty * 100)}\u00a0% certain`
+  const sure = certainty === undefined ? '' : `, ${percent(certainty)} certain`
   const found: string[] = []
   if (typeof maxDrop === 'number') found.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
-  if (typeof maxDrop === 'object') found.push(`drop\u00a0≤\u00a0${figure(maxDrop.relative * 100)}\u00a0%${sure}`)
+  if (typeof maxDrop === 'object') found.push(`drop\u00a0≤\u00a0${percent(maxDrop.relative)}${sure}`)
   if (min !== undefined) found.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
   if (max !== undefined) found.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
   if (maxLatency !== undefined) found.push(`time\u00a0≤\u00a0${figure(maxLatency)}×`)

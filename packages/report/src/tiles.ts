@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { amount, change, figure, percent, size } from './figures.js'
+import { amount, change, figure, share, size } from './figures.js'
 import { equationOf, proofText, type Removal, removalsOf, removalText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { demands, dropText } from './statement.js'
@@ -43,9 +43,9 @@ function metricTile(name: string, model: ModelResult): Markup {
 
 function sparsityTile({ sparsity }: ModelResult): Markup | undefined {
   if (!sparsity) return undefined
-  const target = sparsity.target === undefined ? '' : `, target ${percent(sparsity.target)}`
-  const whole = sparsity.model === undefined ? '' : `, whole model ${percent(sparsity.model)}`
-  return tile('sparsity', percent(sparsity.after), `of the eligible weights${target}${whole}`)
+  const target = sparsity.target === undefined ? '' : `, target ${share(sparsity.target)}`
+  const whole = sparsity.model === undefined ? '' : `, whole model ${share(sparsity.model)}`
+  return tile('sparsity', share(sparsity.after), `of the eligible weights${target}${whole}`)
 }
 
 function latencyTile({ latency }: ModelResult): Markup | undefined {
@@ -72,7 +72,7 @@ function zippedTile({ reference, pruned }: ModelResult): Markup | undefined {
 
 function removalTile(removal: Removal): Markup {
   const { structure, units, removed } = removal
-  return tile(`${structure} units removed`, percent(units === 0 ? 0 : removed / units), removalText(removal))
+  return tile(`${structure} units removed`, share(units === 0 ? 0 : removed / units), removalText(removal))
 }
 
 function parametersTile({ parameters, groups }: ModelResult): Markup | undefined {

@@ -97,15 +97,12 @@ function checkAgainst(kind: Loss, { label, tokens }: Batch, distill: DistillWeig
     'cross-entropy': label === undefined ? 'labels, and the data have none' : undefined,
     mse: label === undefined ? 'labels, and the data have none' : undefined,
     'next-token': tokens === undefined ? 'token ids, and the model has no input for them' : undefined,
-    kl: distill === undefined ? 'a teacher, and there is none' : undefined,
+    kl: undefined,
     output: undefined,
   } satisfies Record<Loss, string | undefined>
+  if (kind === 'kl' && distill === undefined) throw noTeacher(kind)
   const missing = needs[kind]
-  if (missing !== undefined) {
-    throw new PareError(`retrain: the loss '${kind}' needs ${missing}.`, {
-      hint: 'leave the loss out, and it is chosen by model and data; or give what it needs.',
-    })
-  }
+  if (missing !== undefined) throw lossLacks(kind, missing)
   const isFloat = label !== undefined && /^float/.test(label.type)
   if (kind === 'cross-entropy' && isFloat)
     throw new PareError(
@@ -114,6 +111,17 @@ function checkAgainst(kind: Loss, { label, tokens }: Batch, distill: DistillWeig
         hint: "say loss: 'mse', or number the classes from 0.",
       },
     )
+}
+
+/** A loss that is a distance from a teacher, of a training without one. */
+export function noTeacher(kind: Loss): PareError {
+  return lossLacks(kind, 'a teacher, and there is none')
+}
+
+function lossLacks(kind: Loss, missing: string): PareError {
+  return new PareError(`retrain: the loss '${kind}' needs ${missing}.`, {
+    hint: 'leave the loss out, and it is chosen by model and data; or give what it needs.',
+  })
 }
 
 /** What the model's outputs are judged against, and how many judgements that are. */

@@ -13,11 +13,6 @@ type Once = (model: Model, options: RetrainOptions & { readonly block: BlockLoss
 export async function retrainBlocks(model: Model, options: RetrainOptions, once: Once): Promise<Retrained> {
   const { distill, steps, epochs, state, ...others } = options
   const hidden = distill?.hidden ?? []
-  if (hidden.length === 0) {
-    throw new PareError('retrain: block by block, and no hidden values say where blocks end.', {
-      hint: "name values of both models: distill: { blocks: true, hidden: [['/layer.0/Add_1_output_0', '/layer.0/Add_1_output_0']] }.",
-    })
-  }
   const { model: separated, added } = separateVectors(model)
   const trained = new Map<string, TrainedTensor>()
   const runs: Retrained[] = []

@@ -4,6 +4,7 @@ import type { Structure } from '@pare/core'
 export function element(): Structure {
   return {
     name: 'element',
+    pattern: 'free',
     find: ({ weights }) => ({
       groups: weights.map((weight) => ({ kind: 'mask', id: weight.id, weight, pattern: { kind: 'free' } })),
       declined: [],

@@ -25,6 +25,7 @@ export function nm({ n = 2, m = 4, permute = false }: NmOptions = {}): Structure
   }
   return {
     name: 'nm',
+    pattern: 'nm',
     sparsity: 1 - n / m,
     ...(permute !== false && { permute: permute === true ? {} : permute }),
     find({ weights }) {

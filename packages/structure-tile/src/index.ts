@@ -17,6 +17,7 @@ export function tile({ rows = 1, columns = 4 }: TileOptions = {}): Structure {
   }
   return {
     name: 'tile',
+    pattern: 'tile',
     find: ({ weights }) => ({
       groups: weights.map((weight) => ({ kind: 'mask', id: weight.id, weight, pattern: { kind: 'tile', rows, columns } })),
       declined: [],

@@ -15,6 +15,12 @@ export function testStructure(make: () => Structure): void {
       expect(found().groups.map(({ id }) => id)).toEqual(ids)
     })
 
+    test('the pattern it names, if any, is that of its groups', () => {
+      const { pattern } = make()
+      const patterns = found().groups.flatMap((group) => (group.kind === 'mask' ? [group.pattern.kind] : []))
+      if (pattern !== undefined) expect(patterns.filter((kind) => kind !== pattern)).toEqual([])
+    })
+
     test('every weight that is not declined is in a group', () => {
       const analysis: Analysis = analyse(model())
       const { groups, declined } = make().find(analysis)

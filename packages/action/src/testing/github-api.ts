@@ -9,20 +9,26 @@ export interface StoredComment {
 /** The part of GitHub's REST API that has to do with comments, for a token of a workflow. */
 export interface GithubApi {
   readonly comments: StoredComment[]
+  /** Paths that the pull request changes. Default: the model. */
+  files: readonly string[]
   /** A token of a fork's pull request may only read. */
   mayWrite: boolean
   readonly handler: Handler
 }
 
-/** Comments come in pages of two, so that finding one's own needs the next page. */
+/** Comments and files come in pages of two, so that finding one's own needs the next page. */
 const PAGE = 2
 
 export function githubApi(origin: () => string): GithubApi {
-  const api: GithubApi = { comments: [], mayWrite: true, handler }
+  const api: GithubApi = { comments: [], files: ['models/digits.onnx'], mayWrite: true, handler }
   function handler({ method, url, body }: Parameters<Handler>[0]): ReturnType<Handler> {
     if (url.pathname === '/user') return json(403, { message: 'Resource not accessible by integration' })
     const one = /^\/repos\/octo\/models\/issues\/comments\/(\d+)$/.exec(url.pathname)?.[1]
     const all = /^\/repos\/octo\/models\/issues\/(\d+)\/comments$/.test(url.pathname)
+    if (/^\/repos\/octo\/models\/pulls\/\d+\/files$/.test(url.pathname)) {
+      const files = api.files.map((filename) => ({ filename, status: 'modified' }))
+      return page(files, url, origin())
+    }
     if (one === undefined && !all) return undefined
     if (method === 'GET') return page(api.comments, url, origin())
     if (!api.mayWrite) return json(403, { message: 'Resource not accessible by integration' })
@@ -43,10 +49,10 @@ export function githubApi(origin: () => string): GithubApi {
   return api
 }
 
-function page(comments: readonly StoredComment[], url: URL, origin: string): ReturnType<Handler> {
+function page(items: readonly unknown[], url: URL, origin: string): ReturnType<Handler> {
   const number = Number(url.searchParams.get('page') ?? '1')
   const next = new URL(url.pathname + url.search, origin)
   next.searchParams.set('page', String(number + 1))
-  const link = comments.length > number * PAGE ? { link: `<${next.href}>; rel="next"` } : {}
-  return json(200, comments.slice((number - 1) * PAGE, number * PAGE), link)
+  const link = items.length > number * PAGE ? { link: `<${next.href}>; rel="next"` } : {}
+  return json(200, items.slice((number - 1) * PAGE, number * PAGE), link)
 }

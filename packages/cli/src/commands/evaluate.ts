@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
-import type { Provider } from '@pare/evaluate'
+import type { Evaluation, Provider } from '@pare/evaluate'
+import { figure } from '@pare/gate'
 import { formatProblems } from '../config-problems.js'
 import { answer, type Context, say } from '../context.js'
 import { readEvaluation } from '../evaluation.js'
 import { EXIT } from '../exit.js'
-import { Failure, type Problem } from '../failure.js'
-import { formatCount, formatMetric } from '../format.js'
-import { measure } from '../measure.js'
+import { Failure, type Problem, usage } from '../failure.js'
+import { formatCount } from '../format.js'
+import { comparesModels, measure } from '../measure.js'
 import { showPath } from '../paths.js'
 import { present } from '../settings.js'
 import { engineOf } from '../work.js'
@@ -36,6 +37,13 @@ export async function evaluate(context: Context, model: string, options: Evaluat
   const found = await readEvaluation(fields, '', source)
   if (found === undefined || problems.length > 0)
     throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
+  const comparing = found.request.metrics.find(comparesModels)
+  if (comparing !== undefined && reference === undefined) {
+    throw usage(
+      `pare evaluate: metric '${comparing}' compares with a reference model, and none is named.`,
+      'name the model before it was pruned: --reference model.onnx',
+    )
+  }
   const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   const measured = await measure(request, found.limits, work)
@@ -47,6 +55,7 @@ export async function evaluate(context: Context, model: string, options: Evaluat
   }
   const { metrics, samples, durationMs, peakMemoryBytes, onnxruntime, executionProvider } = measured
   const data = showPath(request.data, io.cwd)
+  const warnings = await doubtsOf(measured)
   answer(context, {
     schemaVersion: 1,
     command: 'evaluate',
@@ -58,12 +67,24 @@ export async function evaluate(context: Context, model: string, options: Evaluat
     peakMemoryBytes,
     onnxruntime,
     executionProvider,
+    ...(warnings.length > 0 && { warnings }),
   })
   say(context, { model, data, metrics }, (shown) => {
-    const lines = Object.entries(shown.metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${formatMetric(value)}`)
+    const lines = Object.entries(shown.metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${figure(value)}`)
     return [`${shown.model} on ${formatCount(samples)} samples of ${shown.data}`, ...lines].join('\n')
   })
+  for (const warning of warnings) progress.note(`warning: ${warning}`)
   return EXIT.pass
+}
+
+/** Why figures say nothing of the model. Of those that compare it with a reference, why they say nothing of that. */
+async function doubtsOf({ measurements, reference }: Evaluation): Promise<readonly string[]> {
+  const { worthless } = await import('@pare/gate')
+  const doubts = measurements.flatMap((own) => {
+    const judged = comparesModels(own.metric) ? reference?.measurements.find(({ metric }) => metric === own.metric) : own
+    return judged === undefined ? [] : worthless(judged)
+  })
+  return [...new Set(doubts)]
 }
 
 function absolute(path: string | undefined, cwd: string): string | undefined {

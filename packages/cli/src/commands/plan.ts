@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { planOf } from '@pare/core'
+import { share } from '@pare/gate'
 import { openModel } from '@pare/onnx'
 import { answer, type Context, say } from '../context.js'
 import { EXIT } from '../exit.js'
 import { factsOf } from '../facts.js'
-import { formatPercent } from '../format.js'
 import { filesOf, hashModel } from '../hash-model.js'
 import { outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
@@ -66,7 +66,7 @@ export async function plan(context: Context, model: string, options: PruneOption
     executionProvider: provider,
     ...(warnings.length > 0 && { warnings }),
   })
-  const went = `sparsity ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)}`
+  const went = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
   say(context, { plan: shown, model }, ({ plan, model }) => `${plan}\n  ${went}\n  apply it: pare replay ${plan} ${model}`)
   return EXIT.pass
 }

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
+import { share } from '@pare/gate'
 import { describeCalibration } from '../calibrate.js'
 import { answer, type Context, say } from '../context.js'
 import type { DeviceChoice } from '../device.js'
 import { EXIT } from '../exit.js'
-import { formatBytes, formatCount, formatPercent } from '../format.js'
+import { formatBytes, formatCount } from '../format.js'
 import type { StepOptions } from '../options.js'
 import { companionsOf, outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
@@ -104,7 +105,7 @@ function summary(pruned: Pruned, cwd: string): string {
 
 function maskedLines({ sparsity, parameters, layers }: Pruned): string[] {
   return [
-    `  sparsity    ${formatPercent(sparsity.before)} → ${formatPercent(sparsity.after)} of ${layers.length} weights`,
+    `  sparsity    ${share(sparsity.before)} → ${share(sparsity.after)} of ${layers.length} weights`,
     `  parameters  ${formatCount(parameters.nonzero)} of ${formatCount(parameters.after)} are not zero`,
   ]
 }

@@ -13,6 +13,8 @@ import type { DataOptions } from './evaluate.js'
 
 export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
   readonly config?: string
+  readonly label?: string
+  readonly output?: string
   readonly out?: string
   readonly prove?: boolean
   readonly device?: DeviceChoice
@@ -20,6 +22,7 @@ export interface RunCommandOptions extends StepOptions, Partial<DataOptions> {
   readonly min?: number
   readonly max?: number
   readonly certainty?: number
+  readonly allowWorthlessReference?: boolean
 }
 
 /** `pare run [MODELS…]`: what the action runs. */
@@ -43,9 +46,9 @@ export async function run(context: Context, models: readonly string[], options: 
 }
 
 function overridesOf(models: readonly string[], options: RunCommandOptions): Overrides {
-  const { data, metric, batch, tokenizer, length, stride, calibrate, samples } = options
-  const { maxDrop, min, max, certainty, prove } = options
-  const gate = present({ maxDrop, min, max, certainty })
+  const { data, metric, label, output, batch, tokenizer, length, stride, calibrate, samples } = options
+  const { maxDrop, min, max, certainty, allowWorthlessReference, prove } = options
+  const gate = present({ maxDrop, min, max, certainty, allowWorthlessReference })
   const retrain = retrainOverridesOf(options)
   return present({
     models: models.length > 0 ? models : undefined,
@@ -55,6 +58,6 @@ function overridesOf(models: readonly string[], options: RunCommandOptions): Ove
     prove: prove === false ? false : undefined,
     ...{ recover: options.recover, provider: options.provider, device: options.device, schedule: options.schedule },
     ...{ train: options.train, loss: options.loss, retrain: Object.keys(retrain).length > 0 ? retrain : undefined },
-    ...{ data, metric, batch, tokenizer, length, stride, calibrate, samples },
+    ...{ data, metric, label, output, batch, tokenizer, length, stride, calibrate, samples },
   })
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
-import { type AnyCriterion, type Curves, lossCurves, type PlanOptions, type Scope, type Structure } from '@pare/core'
+import { type AnyCriterion, type Curves, checkStep, lossCurves, type PlanOptions, type Scope, type Structure } from '@pare/core'
 import type { Provider, TextOptions } from '@pare/evaluate'
+import { figure } from '@pare/gate'
 import { openModel, writeWhole } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
 import { answer, type Context, say } from '../context.js'
@@ -48,8 +49,12 @@ export async function sensitivity(context: Context, model: string, options: Sens
   const better = options.metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(options.metric).better
   const against = options.metric === undefined ? ('outputs' as const) : { metric: options.metric }
   const { samples = DEFAULT_SAMPLES, provider = 'cpu' } = options
-  await using file = await openModel(resolve(io.cwd, model))
   const step = { structure, criterion, ...present({ scope: options.scope, include: options.include, exclude: options.exclude }) }
+  checkStep({
+    ...step,
+    target: structure.kind === 'cut' ? { ratio: amounts[0]! } : { sparsity: structure.sparsity ?? amounts[0]! },
+  })
+  await using file = await openModel(resolve(io.cwd, model))
   const curves = await measured(
     (more) => lossCurves(file.model, { step, amounts, loss: { against, better, samples } }, more),
     { model, options: { ...options, samples } },
@@ -137,7 +142,7 @@ interface Ran {
 function viewOf({ weights, groups, reference }: Curves, { model, structure, criterion, options }: Ran): CurvesView {
   const { metric, data, samples } = options
   const isCut = structure.kind === 'cut'
-  const whole = metric === undefined ? '' : ` The whole model has ${metric} ${Number(reference.toPrecision(4))}.`
+  const whole = metric === undefined ? '' : ` The whole model has ${metric} ${figure(reference)}.`
   return {
     path: model,
     loss: metric === undefined ? 'KL divergence from the whole model' : `drop of ${metric}`,

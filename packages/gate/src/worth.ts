@@ -1,0 +1,104 @@
+import { betaCdf } from './beta.js'
+import { chanceOfF1 } from './f1.js'
+import { figure, rough, samples } from './figure.js'
+import type { Blind, Measurement } from './measurement.js'
+import { sampleCount } from './obstacles.js'
+import { tally } from './proportion.js'
+
+/** A reference counts as better than a blind answer where chance alone would make it look so less often than this. */
+const LEVEL = 0.05
+
+/**
+ * Why nothing can be learnt from a drop of this metric, in sentences with the cure. Empty: the model's answers depend on what it is shown, and
+ * are better than the best answer that ignores it. Of a measurement without `blind` and `same` nothing is known, and nothing is said.
+ */
+export function worthless(measurement: Measurement): string[] {
+  const { same, blind } = measurement
+  if (same !== undefined) return [sameText(same, measurement)]
+  if (blind === undefined || isBetter(measurement, blind)) return []
+  return [blindText(measurement, blind)]
+}
+
+function isBetter(measurement: Measurement, blind: Blind): boolean {
+  return !isNoHigher(measurement, blind) && chanceOf(measurement, blind) < LEVEL
+}
+
+function isNoHigher({ value, better }: Measurement, blind: Blind): boolean {
+  return better === 'higher' ? !(value > blind.value) : !(value < blind.value)
+}
+
+/**
+ * The one-sided probability that a model no better than the blind answer does as well as this one, over the same samples. Exact for
+ * proportions and F1; for means and perplexity Student's test of the paired differences, which also works for a handful of samples.
+ */
+function chanceOf({ samples: own, better }: Measurement, { samples: blind }: Blind): number {
+  if (own.kind === 'proportion' && blind.kind === 'proportion') return chanceOfProportion(own.correct, blind.correct)
+  if (own.kind === 'f1') return chanceOfF1(own.label, own.predicted)
+  if (own.kind === 'mean' && blind.kind === 'mean') return chanceOfMean(differences(own.values, blind.values, better))
+  if (own.kind === 'perplexity' && blind.kind === 'perplexity') return chanceOfMean(differences(own.sums, blind.sums, better))
+  throw new RangeError(`gate: a metric of ${own.kind} samples is compared with a blind answer of ${blind.kind} samples`)
+}
+
+/**
+ * Two exact tests, of which one suffices: the binomial one against the rate of the blind answer, which needs fewest samples where that rate is
+ * far below, and McNemar's on the samples where the two differ, which needs fewest where the rate is high and the model seldom departs from it.
+ */
+function chanceOfProportion(own: readonly number[], blind: readonly number[]): number {
+  const { lost, gained, n } = tally(own, blind)
+  const right = own.reduce((total, one) => total + one, 0)
+  // P(X ≥ k) of a binomial X is the distribution function of Beta(k, n − k + 1) at its rate.
+  const binomial = betaCdf((right - lost + gained) / n, right, n - right + 1)
+  return Math.min(binomial, lost === 0 ? 1 : betaCdf(0.5, lost, gained + 1))
+}
+
+/** By how much each sample is better than with the blind answer. */
+function differences(own: readonly number[], blind: readonly number[], better: Measurement['better']): number[] {
+  const sign = better === 'higher' ? 1 : -1
+  return own.map((value, i) => sign * (value - blind[i]!))
+}
+
+/** Student's one-sided test that the mean is not above 0. */
+function chanceOfMean(values: readonly number[]): number {
+  const n = values.length
+  const mean = values.reduce((total, value) => total + value, 0) / n
+  if (!(mean > 0) || n < 2) return 1
+  const squares = values.reduce((total, value) => total + (value - mean) ** 2, 0)
+  if (squares === 0) return 0
+  const t2 = (mean * mean * n * (n - 1)) / squares
+  // P(T ≥ t) of Student's T with f degrees of freedom is half of I_x(f ÷ 2, ½) at x = f ÷ (f + t²).
+  return betaCdf((n - 1) / (n - 1 + t2), (n - 1) / 2, 0.5) / 2
+}
+
+function sameText(same: NonNullable<Measurement['same']>, { metric, samples: own }: Measurement): string {
+  const all = `all ${samples(sampleCount(own))}`
+  const nothing = `so ${metric} cannot show what pruning costs`
+  switch (same) {
+    case 'zeros':
+      return `The inputs are 0 in ${all}, ${nothing}. Check the file of evaluation data: its values were lost when it was written.`
+    case 'inputs':
+      return `The inputs are the same in ${all}, ${nothing}. Check the file of evaluation data: one sample seems to be repeated.`
+    case 'outputs':
+      return `The output is the same for ${all}, whatever the input, ${nothing}. Check that the model is the trained one, that inputs are scaled as in training, and which output is measured.`
+    default:
+      return same satisfies never
+  }
+}
+
+function blindText(measurement: Measurement, blind: Blind): string {
+  const { metric, value, better, bounded, samples: own, renumbered } = measurement
+  const set = samples(sampleCount(own))
+  const cannotFail = bounded && better === 'higher' && blind.value === 1
+  const judged = isNoHigher(measurement, blind)
+    ? 'is no better'
+    : `is not better beyond chance (one-sided p = ${rough(chanceOf(measurement, blind))}, needed is less than ${LEVEL})`
+  // Of an F1 above that of a constant answer: what it was compared with is its own answers, shuffled.
+  const isShuffled = own.kind === 'f1' && !isNoHigher(measurement, blind)
+  const rival = isShuffled
+    ? 'the same answers in another order'
+    : `${blind.answer}, without looking at the input, which gets ${figure(blind.value)}`
+  const sentence = cannotFail
+    ? `${metric} cannot fail on these ${set}: ${blind.answer}, without looking at the input, is always right.`
+    : `${metric} of ${figure(value)} on ${set} ${judged} than ${rival}: it cannot show what pruning costs.`
+  const other = renumbered && ` With ${renumbered.how} accuracy would be ${figure(renumbered.accuracy)}.`
+  return `${sentence}${other ?? ''} ${blind.cure}`
+}
