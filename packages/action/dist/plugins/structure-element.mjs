@@ -1,1 +1,1 @@
-function element(){return{name:`element`,find:({weights})=>({groups:weights.map(weight=>({kind:`mask`,id:weight.id,weight,pattern:{kind:`free`}})),declined:[]})}}export{element as default,element};
+function element(){return{name:`element`,pattern:`free`,find:({weights})=>({groups:weights.map(weight=>({kind:`mask`,id:weight.id,weight,pattern:{kind:`free`}})),declined:[]})}}export{element as default,element};
