@@ -1,4 +1,4 @@
-import { type DataType, dataTypeOf, type Known, type Model, PareError, type Shapes, shapesOf } from '@pare/onnx'
+import { type DataType, dataTypeOf, type Known, type Model, madeBy, PareError, type Shapes, shapesOf } from '@pare/onnx'
 
 /** A size of an axis: a number where it is always the same, else a name that tells it from other sizes. */
 export type Dim = number | string
@@ -56,7 +56,7 @@ function typesOf({ graph }: Model): ReadonlyMap<string, DataType> {
       node.op === 'Cast' && to?.kind === 'int' ? dataTypeOf(Number(to.value)) : DECIDES.has(node.op) ? 'bool' : undefined
     // What rearranges values keeps their type.
     const kept = type ?? (KEEPS.has(node.op) ? types.get(node.inputs[0] ?? '') : undefined)
-    if (kept !== undefined) for (const name of node.outputs) types.set(name, kept)
+    if (kept !== undefined) for (const name of madeBy(node)) types.set(name, kept)
   }
   return types
 }

@@ -1,4 +1,4 @@
-import { type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
+import { keyOf, type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
 import picomatch from 'picomatch'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from './contract.js'
 import { operatorName, WEIGHT_OPERATORS } from './operators.js'
@@ -47,7 +47,7 @@ function findCandidates(model: Model): Candidate[] {
     for (const input of operator?.inputs ?? []) {
       const operand = operandOf(node.inputs[input], scope)
       if (operand === undefined) continue
-      const use = { node, input, name: node.name || (node.outputs[0] ?? '') }
+      const use = { node, input, name: node.name || keyOf(node) }
       const known = found.get(operand.id)
       if (known !== undefined) known.uses.push(use)
       else

@@ -18,6 +18,7 @@ export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo
 export type * from './model.js'
 export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './open.js'
 export { type Chunk, chunks, makePayload, readAll } from './payload.js'
+export { capturedBy, keyOf, madeBy, readBy } from './reads.js'
 export type { Known } from './shape-rules/rule.js'
 export { inferShapes, type ShapeOptions, type Shapes, shapesOf } from './shapes.js'
 export { parseText, type TextValues } from './text.js'

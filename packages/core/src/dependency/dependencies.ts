@@ -1,4 +1,14 @@
-import { type Model, type Node, type Scope, type ShapeOptions, type Shapes, shapesOf, type Tensor, visitNodes } from '@pare/onnx'
+import {
+  keyOf,
+  type Model,
+  type Node,
+  type Scope,
+  type ShapeOptions,
+  type Shapes,
+  shapesOf,
+  type Tensor,
+  visitNodes,
+} from '@pare/onnx'
 import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
@@ -116,7 +126,7 @@ function settleAll(
   const sites = nodes.map((node) => ({
     node,
     opset: opsetOf(model.opsets, node),
-    input: (index: number) => axesAt(node.outputs[0]!, index),
+    input: (index: number) => axesAt(keyOf(node), index),
     output: (index: number) => values.get(node.outputs[index] ?? ''),
     value: (index: number) => numbers.get(node.inputs[index] ?? ''),
     isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
@@ -193,10 +203,10 @@ function isFixed({ shapes, others }: State, value: string, axis: number): boolea
 function visit(node: Node, scope: Scope, state: State): void {
   const { shapes, values, contractions, statistics } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
-  if (scope.constant(node.outputs[0] ?? '') !== undefined) return
+  if (scope.constant(keyOf(node)) !== undefined) return
   const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
   state.inputs.set(
-    node.outputs[0] ?? '',
+    keyOf(node),
     operands.map(({ axes }) => axes),
   )
   const outputs = node.outputs.map((name) => (name === '' ? undefined : shapes.shapes.get(name)?.map((size) => atom(size))))
@@ -221,11 +231,11 @@ function visit(node: Node, scope: Scope, state: State): void {
 function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): void {
   const unknown = [
     ...node.inputs.filter((name, i) => name !== '' && operands[i]!.axes === undefined),
-    ...node.outputs.filter((_, i) => outputs[i] === undefined),
+    ...node.outputs.filter((name, i) => name !== '' && outputs[i] === undefined),
   ]
   for (const axes of [...operands.map(({ axes }) => axes), ...outputs]) {
     for (const axis of axes ?? [])
-      pin(axis, `the shape of '${unknown[0]}' at ${node.op} '${node.name || node.outputs[0]}' does not follow from the model`)
+      pin(axis, `the shape of '${unknown[0]}' at ${node.op} '${node.name || keyOf(node)}' does not follow from the model`)
   }
 }
 
@@ -252,7 +262,7 @@ function operand(name: string, { scope, reader, state }: { scope: Scope; reader:
   const found = scope.constant(name)
   if (found === undefined) return { axes: values.get(name), numbers, constant: false }
   const { id, tensor } = found
-  const key = tensor.shape.length > 1 ? id : `${id}\n${reader.node.outputs[0]}\n${reader.input}`
+  const key = tensor.shape.length > 1 ? id : `${id}\n${keyOf(reader.node)}\n${reader.input}`
   const known = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }
   known.readers.push(reader)
   constants.set(key, known)
