@@ -41,7 +41,6 @@ function source(name: string, ...locations: string[]): string {
 async function rewritten(from: string, to: string) {
   await using file = await openModel(from)
   const doubled = new Map<string, Float32Array>()
-  withTensors(file.model, (tensor, id) => (doubled.set(id, new Float32Array(2)), tensor))
   for (const tensor of file.model.graph.initializers)
     doubled.set(
       tensor.name,

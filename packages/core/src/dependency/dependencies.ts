@@ -1,11 +1,14 @@
 import {
+  allSizes,
   keyOf,
   type Model,
   type Node,
   type Scope,
   type ShapeOptions,
   type Shapes,
+  type Symbols,
   shapesOf,
+  symbolsOf,
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
@@ -157,7 +160,8 @@ const SCALES = [1, 32]
  */
 async function inferOften(model: Model): Promise<readonly Shapes[]> {
   const infer = await shapesOf(model)
-  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, primes, scale))))
+  const symbols = await symbolsOf(model)
+  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, symbols, { primes, scale }))))
   return tried.sort((a, b) => told(b[0]!) - told(a[0]!)).flat()
 }
 
@@ -168,13 +172,17 @@ function told({ shapes }: Shapes): number {
 }
 
 /** An axis of an input that has no name is taken to be the same as that of other inputs at the same place. */
-function sizesOf({ graph }: Model, primes: readonly number[], scale: number): ShapeOptions {
-  const nameOf = (size: number | string | undefined, axis: number) => size ?? `\n${axis}`
-  const symbols = new Set(
-    graph.inputs.flatMap(({ shape }) => shape?.map(nameOf) ?? []).filter((size) => typeof size === 'string'),
-  )
-  const dims = Object.fromEntries([...symbols].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+function sizesOf(
+  { graph }: Model,
+  symbols: Symbols,
+  { primes, scale }: { readonly primes: readonly number[]; readonly scale: number },
+): ShapeOptions {
+  const nameOf = <Size>(size: Size | undefined, axis: number) => size ?? `\n${axis}`
   const unnamed = graph.inputs.filter(({ shape }) => shape?.includes(undefined))
+  const places = unnamed.flatMap(({ shape }) => shape!.map((size, axis) => (size === undefined ? nameOf(size, axis) : '')))
+  const free = new Set([...symbols.free, ...places.filter((place) => place !== '')])
+  const chosen = Object.fromEntries([...free].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+  const dims = allSizes(symbols, chosen)
   const inputs = unnamed.map(({ name, shape }) => [
     name,
     shape!.map(nameOf).map((size) => (typeof size === 'number' ? size : dims[size]!)),
