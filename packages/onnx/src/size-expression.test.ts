@@ -35,7 +35,7 @@ describe('an expression of sizes', () => {
     'a % 2',
     'Max(1, s0)',
     'a'.repeat(201),
-    '('.repeat(60) + 'a' + ')'.repeat(60),
+    `${'('.repeat(60)}a${')'.repeat(60)}`,
   ])('%s is none', (text) => {
     expect(value(text, { a: 1, b: 1, s0: 1 })).toBe('none')
   })
