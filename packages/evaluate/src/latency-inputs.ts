@@ -18,7 +18,7 @@ export interface Sized extends Inputs {
 }
 
 /** What the graph of a model tells of its inputs. */
-export interface Known {
+export interface InputFacts {
   readonly integers: Integers
   readonly symbols: Symbols
 }
@@ -96,7 +96,7 @@ export function sizesFor({ name, inputs, symbols }: Sized, batch: number, dims: 
 }
 
 /** Values for all inputs, with these sizes. */
-export function inputsOf({ inputs }: Inputs, sizes: Sizes, { integers, symbols }: Known): Record<string, NdArray> {
+export function inputsOf({ inputs }: Inputs, sizes: Sizes, { integers, symbols }: InputFacts): Record<string, NdArray> {
   const all = allSizes(symbols, sizes)
   const sized = inputs.map((input) => ({
     ...input,

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import type { Plan } from '@pare/sparse'
 import { integersOf } from './counted.js'
-import { checkSameInputs, fixedBatch, inputsOf, type Known, type Sizes, sizesFor } from './latency-inputs.js'
+import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type Sizes, sizesFor } from './latency-inputs.js'
 import { type Estimate, FEWEST_RUNS, medianOf, type SpeedVerdict, speedupOf, verdictOf } from './latency-statistics.js'
 import type { Provider } from './provider.js'
 import type { Progress } from './request.js'
@@ -127,7 +127,7 @@ function batchesFor(model: Session, wanted: readonly number[] | undefined): read
   })
 }
 
-async function knownOf(path: string): Promise<Known> {
+async function knownOf(path: string): Promise<InputFacts> {
   await using file = await openModel(path)
   return { integers: integersOf(file.model), symbols: await symbolsOf(file.model) }
 }
@@ -136,7 +136,7 @@ interface Timing {
   readonly batch: number
   readonly request: LatencyRequest
   /** Of the reference. */
-  readonly known: Known
+  readonly known: InputFacts
   /** Told which part of the case is done. */
   readonly share: (done: number) => void
 }
