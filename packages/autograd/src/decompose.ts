@@ -1,4 +1,4 @@
-import { editGraph, editModel, type Graph, type Model, type Node, PareError } from '@pare/onnx'
+import { editGraph, editModel, type Model, type Node, PareError, readBy } from '@pare/onnx'
 import { withActivation } from './decompose-activation.js'
 import { attentions } from './decompose-attention.js'
 import { fusedNormalizations } from './decompose-normalize.js'
@@ -23,20 +23,13 @@ export async function decompose(model: Model): Promise<Model> {
   const { graph } = model
   if (!graph.nodes.some((node) => decompositionOf(node) !== undefined)) return model
   const facts = await factsOf(model)
-  const read = new Set(namesRead(graph))
+  const read = new Set([...graph.nodes.flatMap(readBy), ...graph.outputs.map(({ name }) => name)])
   const emit = new Emit(model, 'plain')
   const nodes = graph.nodes.flatMap((node) => plain(node, { emit, facts, read }) ?? [node])
   const domains = new Set(emit.nodes.map(({ domain }) => domain))
   const opsets = new Map([...model.opsets, ...(domains.has('com.microsoft') ? [['com.microsoft', 1] as const] : [])])
   const initializers = [...graph.initializers, ...emit.constants]
   return editModel(model, { graph: editGraph(graph, { nodes, initializers }), opsets })
-}
-
-/** Also in the graphs of nodes. */
-function namesRead({ nodes, outputs }: Graph): string[] {
-  const within = nodes.flatMap(({ attributes }) => [...attributes.values()].filter(({ kind }) => kind === 'graph'))
-  const nested = within.flatMap((attribute) => (attribute.kind === 'graph' ? namesRead(attribute.value) : []))
-  return [...nodes.flatMap(({ inputs }) => inputs), ...outputs.map(({ name }) => name), ...nested]
 }
 
 interface Surroundings {
@@ -54,7 +47,7 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
   try {
     const outputs = decomposition(siteOf(node, emit, facts))
     for (const [i, name] of node.outputs.entries()) {
-      if (name === '' || !read.has(name)) continue
+      if (!read.has(name)) continue
       const made = outputs[i]
       if (made === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
       emit.write('Identity', [made], [name], {}, '')

@@ -1,4 +1,16 @@
-import { type DataType, dataTypeOf, type Known, type Model, PareError, type Shapes, shapesOf } from '@pare/onnx'
+import {
+  allSizes,
+  type DataType,
+  dataTypeOf,
+  type Known,
+  type Model,
+  madeBy,
+  PareError,
+  type Shapes,
+  type Symbols,
+  shapesOf,
+  symbolsOf,
+} from '@pare/onnx'
 
 /** A size of an axis: a number where it is always the same, else a name that tells it from other sizes. */
 export type Dim = number | string
@@ -21,7 +33,7 @@ export interface Facts {
  */
 export async function factsOf(model: Model): Promise<Facts> {
   const infer = await shapesOf(model)
-  const symbols = symbolsOf(model)
+  const symbols = await symbolsOf(model)
   const pairs: (readonly [Shapes, Shapes])[] = []
   let contradiction: unknown
   for (const scale of SCALES) {
@@ -56,7 +68,7 @@ function typesOf({ graph }: Model): ReadonlyMap<string, DataType> {
       node.op === 'Cast' && to?.kind === 'int' ? dataTypeOf(Number(to.value)) : DECIDES.has(node.op) ? 'bool' : undefined
     // What rearranges values keeps their type.
     const kept = type ?? (KEEPS.has(node.op) ? types.get(node.inputs[0] ?? '') : undefined)
-    if (kept !== undefined) for (const name of node.outputs) types.set(name, kept)
+    if (kept !== undefined) for (const name of madeBy(node)) types.set(name, kept)
   }
   return types
 }
@@ -71,19 +83,17 @@ const KEEPS: ReadonlySet<string> = new Set(
 const SCALES = [1, 32]
 const PRIMES = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53]
 
-function symbolsOf({ graph }: Model): readonly string[] {
-  return [...new Set(graph.inputs.flatMap(({ shape = [] }) => shape.filter((size) => typeof size === 'string')))]
-}
-
 type Sizes = { dims: Record<string, number>; inputs: Record<string, readonly number[]> }
 
-function sizesOf({ graph }: Model, symbols: readonly string[], size: (i: number) => number): Sizes {
-  const dims = Object.fromEntries(symbols.map((symbol, i) => [symbol, size(i)]))
-  let unnamed = symbols.length
+function sizesOf({ graph }: Model, symbols: Symbols, size: (i: number) => number): Sizes {
+  const dims = allSizes(symbols, Object.fromEntries(symbols.free.map((symbol, i) => [symbol, size(i)])))
+  let unnamed = symbols.free.length
   const inputs: Record<string, readonly number[]> = {}
   for (const { name, shape } of graph.inputs) {
     if (shape === undefined) continue
-    inputs[name] = shape.map((each) => (typeof each === 'number' ? each : each === undefined ? size(unnamed++) : dims[each]!))
+    inputs[name] = shape.map((each) =>
+      typeof each === 'number' ? each : each === undefined ? size(unnamed++) : (dims[each] ?? 1),
+    )
   }
   return { dims, inputs }
 }

@@ -1,10 +1,22 @@
-import { editGraph, editModel, editNode, type Model, makeValueInfo, type Node, PareError, type Tensor } from '@pare/onnx'
+import {
+  capturedBy,
+  editGraph,
+  editModel,
+  editNode,
+  keyOf,
+  type Model,
+  madeBy,
+  makeValueInfo,
+  type Node,
+  PareError,
+  type Tensor,
+} from '@pare/onnx'
 import { after } from './after.js'
 import { inBlocks } from './blocked.js'
 import { decompose } from './decompose.js'
 import { Emit } from './emit.js'
 import { type Facts, factsOf } from './facts.js'
-import { capturedBy, flowOf } from './flow.js'
+import { flowOf } from './flow.js'
 import { lift } from './lift.js'
 import { type RecomputeOptions, recompute } from './recompute.js'
 import { ruleOf } from './rules.js'
@@ -134,10 +146,8 @@ function noGradient(node: Node, { message, hint }: PareError): NoGradient {
 
 /** What of `wrt` a node depends on. */
 function behind(model: Model, wrt: readonly string[], node: Node): string[] {
-  const found = wrt.filter((name) =>
-    flowOf(model, { of: node.outputs.find((output) => output !== '')!, wrt: [name], through: node }).flows.has(name),
-  )
-  if (found.length === 0) throw new Error(`'${node.outputs[0]}' was on the way to nothing`)
+  const found = wrt.filter((name) => flowOf(model, { of: keyOf(node), wrt: [name], through: node }).flows.has(name))
+  if (found.length === 0) throw new Error(`'${keyOf(node)}' was on the way to nothing`)
   return found
 }
 
@@ -214,7 +224,7 @@ function zeros(emit: Emit, name: string): string {
 
 /** All that arrived at a value, added up. */
 function sumOf(emit: Emit, arrived: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
-  const parts = name === '' ? [] : (arrived.get(name) ?? [])
+  const parts = arrived.get(name) ?? []
   return parts.length > 1 ? emit.node('Sum', parts) : parts[0]
 }
 
@@ -250,11 +260,7 @@ function withInputs(model: Model, wrt: ReadonlySet<string>): Model {
   const inputs = tensors
     .filter(({ name }) => !there.has(name))
     .map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
-  const known = new Set([
-    ...there,
-    ...graph.initializers.map(({ name }) => name),
-    ...graph.nodes.flatMap(({ outputs }) => outputs),
-  ])
+  const known = new Set([...there, ...graph.initializers.map(({ name }) => name), ...graph.nodes.flatMap(madeBy)])
   for (const name of wrt) {
     if (known.has(name)) continue
     throw new PareError(`autograd: the model has no value '${name}'.`, {

@@ -1,4 +1,4 @@
-import { editGraph, editModel, editNode, inferShapes, type Model, type Node } from '@pare/onnx'
+import { editGraph, editModel, editNode, inferShapes, type Model, madeBy, type Node, readBy } from '@pare/onnx'
 import { after } from './after.js'
 import { Emit } from './emit.js'
 
@@ -54,7 +54,7 @@ async function readFlow(model: Model, { inputs, forward, gradients }: RecomputeO
   const makers = new Map<string, number>()
   const roots = new Map<string, string>()
   for (const [i, node] of nodes.slice(0, forward).entries()) {
-    for (const name of node.outputs) makers.set(name, i)
+    for (const name of madeBy(node)) makers.set(name, i)
     const [from, to] = [node.inputs[0] ?? '', node.outputs[0] ?? '']
     if (VIEWS.has(node.op)) roots.set(to, roots.get(from) ?? from)
   }
@@ -138,9 +138,9 @@ function repeated(flow: Flow, { start, end }: Stretch): { readonly nodes: readon
   const needed = new Set(keptIn(flow, { start, end }))
   const nodes: Node[] = []
   for (const node of flow.nodes.slice(start, end).reverse()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue
+    if (!madeBy(node).some((name) => needed.has(name))) continue
     nodes.unshift(node)
-    for (const name of node.inputs) needed.add(name)
+    for (const name of readBy(node)) needed.add(name)
   }
   const outside = [...needed].filter((name) => flow.data.has(name) || (flow.makers.get(name) ?? Number.POSITIVE_INFINITY) < start)
   return { nodes, from: outside }
@@ -161,7 +161,7 @@ function withStretches(model: Model, flow: Flow, stretches: readonly Stretch[]):
     const { nodes, from } = repeated(flow, stretch)
     for (const name of from) names.set(name, after(emit, name, arrived))
     const again = nodes.map((node) => {
-      for (const name of node.outputs) if (name !== '') names.set(name, `again/${name}`)
+      for (const name of madeBy(node)) names.set(name, `again/${name}`)
       return editNode(node, {
         name: node.name === '' ? '' : `again/${node.name}`,
         inputs: node.inputs.map((name) => names.get(name) ?? name),

@@ -30,7 +30,7 @@ const concat: Rule = (site) => {
 /** The gradients of the parts, one behind the other, zeros where there is none. */
 const split: Rule = (site) => {
   const axis = site.axis(site.input(0), site.int('axis', 0))
-  const parts = site.node.outputs.map((output, i) => site.gradientOf(i) ?? zerosLike(site, output))
+  const parts = site.node.outputs.map((_, i) => site.gradientOf(i) ?? zerosLike(site, site.output(i)))
   return [parts.length === 1 ? parts[0] : site.emit.node('Concat', parts, { axis: BigInt(axis) })]
 }
 

@@ -1,4 +1,4 @@
-import { type Attribute, type AttributeValue, type DataType, type Node, PareError } from '@pare/onnx'
+import { type Attribute, type AttributeValue, type DataType, keyOf, type Node, PareError } from '@pare/onnx'
 import type { Emit } from './emit.js'
 import type { Dim, Dims, Facts } from './facts.js'
 
@@ -148,7 +148,7 @@ export class Site {
   }
 
   get name(): string {
-    return this.node.name || this.node.outputs[0] || this.node.op
+    return this.node.name || keyOf(this.node) || this.node.op
   }
 
   /** What a rule throws that cannot handle this node. */

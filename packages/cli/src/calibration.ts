@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
 import { openRegular, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
@@ -58,7 +57,8 @@ export async function readCalibration(
     )
   }
   const statistics = await readStatistics(path, shown)
-  const text = isText(path, evaluation) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  const { mayBeText } = await import('@pare/evaluate')
+  const text = mayBeText(path) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   const run = { data: path, trusted, ...present({ text, samples: fields.samples, batch: fields.batch, threads: own.threads }) }
   return { run, ...(statistics && { statistics }) }
@@ -71,13 +71,6 @@ export async function readStatistics(path: string, shown: string): Promise<Stati
   await using file = handle
   await file.read(first, 0, first.length, 0)
   return isStatistics(first) ? parseStatistics(await readRegular(path), shown) : undefined
-}
-
-/** .npz and the like hold numbers also where evaluation reads text. */
-function isText(path: string, evaluation: Evaluation | undefined): boolean {
-  const kinds = ['.txt', '.md', '.jsonl']
-  const extension = extname(path).toLowerCase()
-  return kinds.includes(extension) || evaluation === undefined || extname(evaluation.request.data).toLowerCase() === extension
 }
 
 function strayCount(samples: number): Problem {

@@ -1,4 +1,14 @@
-import { dataTypeOf, editGraph, editModel, type Model, makeValueInfo, type Node, type ValueInfo } from '@pare/onnx'
+import {
+  dataTypeOf,
+  editGraph,
+  editModel,
+  type Model,
+  madeBy,
+  makeValueInfo,
+  type Node,
+  readBy,
+  type ValueInfo,
+} from '@pare/onnx'
 
 /**
  * The model with outputs by which it can be compared with another that rounds otherwise: in the place of an integer or bool that was chosen by floats
@@ -7,7 +17,7 @@ import { dataTypeOf, editGraph, editModel, type Model, makeValueInfo, type Node,
  */
 export function withComparedOutputs(model: Model): Model {
   const { graph } = model
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
+  const producers = new Map(graph.nodes.flatMap((node) => madeBy(node).map((name) => [name, node] as const)))
   const given = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
   const outputs = new Map<string, ValueInfo>()
   for (const output of graph.outputs) {
@@ -55,7 +65,7 @@ function sourcesOf(name: string, producers: ReadonlyMap<string, Node>): readonly
     if (node === undefined || seen.has(next)) continue
     seen.add(next)
     if (chooses(node, producers)) sources.add(node.inputs[0]!)
-    else open.push(...node.inputs)
+    else open.push(...readBy(node))
   }
   return [...sources]
 }

@@ -98,9 +98,9 @@ async function readMetrics(
   place: string,
   { tokenizer, data, problems }: { tokenizer: string | undefined; data: string | undefined; problems: Problem[] },
 ): Promise<readonly string[] | undefined> {
-  const isText = tokenizer !== undefined || (data !== undefined && extname(data) === '.txt')
+  const { findMetric, mayBeText, METRIC_NAMES } = await import('@pare/evaluate')
+  const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
   const metrics = written === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof written === 'string' ? [written] : written
-  const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
   const { suggest } = await import('./suggest.js')
   const unknown = metrics.filter((metric) => {
     try {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type ModelFile, withTensors } from '@pare/onnx'
+import { type Model, type ModelFile, withTensors } from '@pare/onnx'
 import { hashFile } from './hash.js'
 
 /** What tells a model from every other: the hashes of its own file and of the files of its external data. */
@@ -15,7 +15,7 @@ export interface ModelHashing extends AsyncDisposable {
 /** Hashes all files of a model, each in a thread of its own. */
 export function hashModel(file: ModelFile): ModelHashing {
   const own = hashFile(file.path)
-  const external = externalFiles(file).map((path) => ({ name: basename(path), hashing: hashFile(path) }))
+  const external = externalFiles(file.model).map((path) => ({ name: basename(path), hashing: hashFile(path) }))
   return {
     async digest() {
       const sha256 = await own.digest()
@@ -33,11 +33,11 @@ export function hashModel(file: ModelFile): ModelHashing {
 
 /** Every file that a model is read from. */
 export function filesOf(file: ModelFile): readonly string[] {
-  return [file.path, ...externalFiles(file)]
+  return [file.path, ...externalFiles(file.model)]
 }
 
 /** The files that external tensors lie in, in order. */
-function externalFiles({ model }: ModelFile): readonly string[] {
+export function externalFiles(model: Model): readonly string[] {
   const paths = new Set<string>()
   withTensors(model, (tensor) => {
     if (tensor.storage === 'external' && tensor.data.file !== undefined) paths.add(tensor.data.file.path)

@@ -20,7 +20,12 @@ export function isVerdict(path: string, folder: string): boolean {
 
 /** Every file that may be written for one model. */
 export function companionsOf({ model, plan }: OutputFiles): readonly string[] {
-  return [model, `${model}.data`, plan, payloadPath(plan)]
+  return [...modelFiles(model), plan, payloadPath(plan)]
+}
+
+/** A model and what its external data are usually called. */
+export function modelFiles(model: string): readonly string[] {
+  return [model, `${model}.data`, `${model}_data`]
 }
 
 /** 'models/resnet.onnx' → 'resnet'. */

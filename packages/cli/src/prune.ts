@@ -105,7 +105,7 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
   )
   const { pruned, planned, calibration, repair, proofs, trainings } = staged
   const place = await publication.staged(output.model)
-  const written = await writePruned(pruned, place, work)
+  const written = await writePruned(pruned, { path: place, destination: output.model }, work)
   const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
   await writePlan(await publication.staged(output.plan), planOf({ ...source, path: work.label }, seed, staged.steps, calibration))
@@ -139,12 +139,23 @@ function warn(warnings: readonly string[], { progress, label }: Work): readonly 
   return warnings
 }
 
+interface Writing {
+  readonly path: string
+  /** Where it is published. */
+  readonly destination: string
+}
+
 /** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */
-export async function writePruned(model: Model, path: string, { signal, progress, label }: Work): Promise<FileFacts> {
+export async function writePruned(
+  model: Model,
+  { path, destination }: Writing,
+  { signal, progress, label }: Work,
+): Promise<FileFacts> {
   const activity = progress.begin(`${label}: writing`)
   const growing: { hash?: Hashing; bytes: number } = { bytes: 0 }
   try {
     const files = await writeModel(model, path, {
+      destination,
       signal,
       // The first file is the model's own.
       onFile: ({ temporary, bytes }) => {

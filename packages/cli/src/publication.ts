@@ -184,7 +184,7 @@ interface Move {
 
 /** Models behind their data, the verdict behind everything it is on, and `results.json` behind its own report. */
 function ordered(moves: readonly Move[], folder: string): readonly Move[] {
-  const rank = ({ to }: Move) => (isVerdict(to, folder) ? 2 + VERDICT_FILES.indexOf(basename(to)) : to.endsWith('.data') ? 0 : 1)
+  const rank = ({ to }: Move) => (isVerdict(to, folder) ? 2 + VERDICT_FILES.indexOf(basename(to)) : to.endsWith('.onnx') ? 1 : 0)
   return [...moves].sort((a, b) => rank(a) - rank(b))
 }
 

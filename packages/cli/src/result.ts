@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
 import type { Verdict } from '@pare/gate'
+import { openModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
+import { bytesOf } from './facts.js'
 import type { FailureReport } from './failure.js'
 import type { ModelLatency } from './latency.js'
 import type { Comparison } from './measure.js'
@@ -67,12 +69,7 @@ const NOT_MEASURED =
   "There is no evaluation data: name some with evaluate: { data: 'val.npz', metric: 'accuracy' } in the config, or with --data."
 
 async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Found, cwd: string) {
-  const bytes =
-    pruned?.model.bytes ??
-    (await stat(task.path).then(
-      ({ size }) => size,
-      () => 0,
-    ))
+  const bytes = pruned?.model.bytes ?? (await sizeOf(task.path))
   const reference = { path: task.name, bytes, metrics: { ...comparison?.reference.metrics } }
   const data = task.evaluation?.request.data
   return {
@@ -98,6 +95,19 @@ async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Fou
         ...(zipped !== undefined && { zippedBytes: zipped.pruned }),
       },
     }),
+  }
+}
+
+/** Of a model that may not be one. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    await using file = await openModel(path)
+    return bytesOf(file)
+  } catch {
+    return await stat(path).then(
+      ({ size }) => size,
+      () => 0,
+    )
   }
 }
 

@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import type { TextOptions } from '@pare/evaluate'
 import type { Loss } from '@pare/retrain'
 import type { TrainConfig } from './config.js'
@@ -66,14 +65,11 @@ export async function readTraining(
       hint: 'train on other samples',
     })
   }
-  const text = isText(path) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  const { mayBeText } = await import('@pare/evaluate')
+  const text = mayBeText(path) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   const { label = evaluation?.request.label, output = evaluation?.request.output, threads } = own
   return { data: path, trusted, ...present({ text, label, output, threads, loss }) }
-}
-
-function isText(path: string): boolean {
-  return ['.txt', '.md', '.jsonl'].includes(extname(path).toLowerCase())
 }
 
 function strayLoss(loss: Loss) {

@@ -1,4 +1,13 @@
-import { globMatcher, type Model, type Scope as NameScope, type Node, PareError, type Tensor, visitNodes } from '@pare/onnx'
+import {
+  globMatcher,
+  keyOf,
+  type Model,
+  type Scope as NameScope,
+  type Node,
+  PareError,
+  type Tensor,
+  visitNodes,
+} from '@pare/onnx'
 import { type Behind, behindNodes } from './behind.js'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from './contract.js'
 import { operatorName, WEIGHT_OPERATORS } from './operators.js'
@@ -58,7 +67,7 @@ function findCandidates(model: Model): Candidates {
         if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
         continue
       }
-      const use = { node, input, name: node.name || (node.outputs[0] ?? '') }
+      const use = { node, input, name: node.name || keyOf(node) }
       const known = found.get(operand.id)
       if (known !== undefined) known.uses.push(use)
       else

@@ -1,17 +1,16 @@
-import { editGraph, editModel, type Model } from '@pare/onnx'
-import { capturedBy } from './blocks/flow.js'
+import { editGraph, editModel, type Model, madeBy, readBy } from '@pare/onnx'
 
 /** `after` without the nodes and constants that only what is gone needed. What nothing needed in `before` either stays: it is not ours to judge. */
 export function withoutDead(before: Model, after: Model): Model {
   const unused = unusedIn(before)
   const needed = namesNeeded(after, unused)
-  const isDead = (names: readonly string[]) => names.some((name) => name !== '') && !names.some((name) => needed.has(name))
+  const isDead = (names: readonly string[]) => names.length > 0 && !names.some((name) => needed.has(name))
   const { graph } = after
-  const nodes = graph.nodes.filter(({ outputs }) => !isDead(outputs))
+  const nodes = graph.nodes.filter((node) => !isDead(madeBy(node)))
   const initializers = graph.initializers.filter(({ name }) => !isDead([name]))
   if (nodes.length === graph.nodes.length && initializers.length === graph.initializers.length) return after
   const gone = new Set(graph.initializers.filter((each) => !initializers.includes(each)).map(({ name }) => name))
-  const made = new Set(nodes.flatMap(({ outputs }) => outputs))
+  const made = new Set(nodes.flatMap(madeBy))
   return editModel(after, {
     graph: editGraph(graph, {
       nodes,
@@ -27,8 +26,8 @@ function namesNeeded({ graph }: Model, others: readonly string[] = []): Readonly
   const needed = new Set([...graph.outputs.map(({ name }) => name), ...others])
   // In topological order, as the format demands: a reader stands after what it reads.
   for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue
-    for (const name of [...node.inputs, ...capturedBy(node)]) needed.add(name)
+    if (!madeBy(node).some((name) => needed.has(name))) continue
+    for (const name of readBy(node)) needed.add(name)
   }
   return needed
 }
@@ -36,9 +35,6 @@ function namesNeeded({ graph }: Model, others: readonly string[] = []): Readonly
 /** Outputs of nodes, and constants, that nothing needs. */
 function unusedIn(model: Model): string[] {
   const needed = namesNeeded(model)
-  const made = [...model.graph.nodes.map(({ outputs }) => outputs), ...model.graph.initializers.map(({ name }) => [name])]
-  return made
-    .filter((names) => !names.some((name) => needed.has(name)))
-    .flat()
-    .filter((name) => name !== '')
+  const made = [...model.graph.nodes.map(madeBy), ...model.graph.initializers.map(({ name }) => [name])]
+  return made.filter((names) => !names.some((name) => needed.has(name))).flat()
 }

@@ -4,6 +4,7 @@ import {
   editModel,
   editNode,
   editTensor,
+  keyOf,
   type Model,
   makeTensor,
   type Node,
@@ -60,7 +61,7 @@ function withReaders(model: Model, tensors: readonly UpdatedTensor[]): Model {
     for (const [node, input] of readers!) inputs.set(node, (inputs.get(node) ?? new Map<number, string>()).set(input, id))
   }
   const { graph } = model
-  const nodes = graph.nodes.map((node) => reading(node, inputs.get(node.outputs[0] ?? '')))
+  const nodes = graph.nodes.map((node) => reading(node, inputs.get(keyOf(node))))
   const made = tensors.map(({ id, type, shape, data }) => ({ ...makeTensor({ name: id, type, shape, data }) }))
   return editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...made] }) })
 }

@@ -73,8 +73,8 @@ describe('made-up inputs', () => {
     const path = testModel('kjv-bert.onnx')
     expect(await compareModels({ reference: path, other: path })).toEqual({
       sizes: [
-        [1, 8],
-        [3, 20],
+        [1, 8, 0],
+        [3, 20, 3],
       ],
       free: true,
       relative: 0,
@@ -99,20 +99,41 @@ describe('made-up inputs', () => {
     const source = `g (int64[N, S] ids) => (float[N, S, 1] y) <int64[1] i = {1}, int64[1] two = {2}, int64[1] zero = {0}, float[12, 1] places = {${values}}> { ${sorted} }`
     // Eight positions are known, twenty are not, five are.
     expect((await runs(source)).sizes).toEqual([
-      [1, 8],
-      [2, 5],
+      [1, 8, 0],
+      [2, 5, 0],
     ])
   })
 
-  it('hold a cache that fits the mask', async () => {
-    const inputs =
-      'float[batch, 2, past_sequence_length, 4] past, float[batch, 2, sequence_length, 4] now, float[batch, past_sequence_length + sequence_length] mask'
-    const quoted = inputs.replace('past_sequence_length + sequence_length', '"past_sequence_length + sequence_length"')
-    await expect(
-      runs(
-        `g (${quoted}) => (float[B, S] y) <int64[2] axes = {1, 3}> { c = Concat<axis = 2>(past, now)\n r = ReduceSum<keepdims = 0>(c, axes)\n y = Add(r, mask) }`,
-      ),
-    ).resolves.toMatchObject({ relative: 0 })
+  const cached = (covers: string, sum = 'r = ReduceSum<keepdims = 0>(c, axes)') =>
+    runs(
+      `g (float[batch, 2, past_sequence_length, 4] past, float[batch, 2, sequence_length, 4] now, float[batch, "${covers}"] mask) => (float[B, S] y)
+       <int64[2] axes = {1, 3}> { c = Concat<axis = 2>(past, now) ${sum} y = Add(r, mask) }`,
+    )
+
+  it.each([
+    'past_sequence_length + 1',
+    'past_sequence_length + sequence_length',
+    'total_sequence_length',
+    'kv_length',
+  ])('hold a cache, once empty and once filled, that fits the mask: %s', async (covers) => {
+    expect(await cached(covers)).toEqual({
+      sizes: [
+        [1, 8, 0],
+        [3, 20, 3],
+      ],
+      free: true,
+      relative: 0,
+    })
+  })
+
+  it('hold a filled cache twice where the model runs with no empty one', async () => {
+    // Of an empty cache there is no first token.
+    const filled =
+      'zero = Constant<value = int64 {0}>() f = Gather<axis = 2>(past, zero) n = ReduceSum<keepdims = 0>(f) t = ReduceSum<keepdims = 0>(c, axes) r = Add(t, n)'
+    expect((await cached('past_sequence_length + 1', filled)).sizes).toEqual([
+      [3, 20, 3],
+      [1, 32, 5],
+    ])
   })
 
   it('are of every type that has numbers', async () => {

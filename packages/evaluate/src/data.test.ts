@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type DataOptions, openData, UntrustedError } from './data.js'
 import { inMemory, inputsFor, padBatch } from './dataset.js'
 import { array, input, npyBytes, npzBytes, put, temporaryFolder, testModel } from './fixture.test.files.js'
@@ -153,4 +153,52 @@ test.each([1000, 200_000])('JSON nested %d deep is an error, not a crash', async
 test('arrays of more axes than any tensor has are no arrays', async () => {
   const line = `{"pixels": ${'['.repeat(40)}1${']'.repeat(40)}}`
   await expect(open(put(folder, 'deep.jsonl', line))).rejects.toThrow('is not a number, an evenly nested array of numbers')
+})
+
+test.each(Object.keys(files))('with a tokenizer too, arrays in %s are read as what they are', async (kind) => {
+  const text = { tokenizer: testModel('lm-tokenizer.json') }
+  const [found] = await all((await open(files[kind as keyof typeof files], { text, trusted: true })).batches(10))
+  const [expected] = await all((await open(files[kind as keyof typeof files], { trusted: true })).batches(10))
+  expect(found).toEqual(expected)
+})
+
+describe('with a tokenizer', () => {
+  const inputs = [input('input_ids', 'int64', ['b', 's'])]
+  const text = { tokenizer: testModel('lm-tokenizer.json'), length: 8 }
+  const words = 'In the beginning God created the heaven and the earth.'
+  const read = async (name: string, bytes: string | Buffer) =>
+    (await all((await open(put(folder, name, bytes), { inputs, text })).batches(10)))[0]!.inputs
+
+  test('text is text whatever its file is called, and a byte order mark is none of it', async () => {
+    const expected = await read('a.txt', words)
+    expect(expected.input_ids!.shape[1]).toBe(8)
+    for (const name of ['a.md', 'A.TXT', 'wiki.test.raw', 'README']) expect(await read(name, words)).toEqual(expected)
+    expect(await read('marked.txt', `\uFEFF${words}`)).toEqual(expected)
+    expect(await read('a.jsonl', JSON.stringify({ text: words }))).toEqual(expected)
+  })
+
+  test('lines of token ids are samples, and lines of words without a text say which field there is', async () => {
+    const ids = [5, 6, 7]
+    expect([...(await read('ids.jsonl', JSON.stringify({ input_ids: ids }))).input_ids!.data]).toEqual(ids.map(BigInt))
+    await expect(read('other.jsonl', JSON.stringify({ body: words }))).rejects.toThrow("other.jsonl:1: 'text' is missing")
+  })
+
+  test.each([
+    ['t.parquet', Buffer.from('PAR1\u0015\0\u0015\xff', 'latin1')],
+    ['t.arrow', Buffer.from('ARROW1\0\0')],
+    ['t.json', '[{"text": "words"}]'],
+    ['t.tsv', 'words\t1'],
+  ])('%s is refused, with what is read', async (name, bytes) => {
+    const refused = read(name, bytes)
+    await expect(refused).rejects.toThrow(`data of kind '.${name.slice(2)}' are not read.`)
+    await expect(refused).rejects.toHaveProperty(
+      'hint',
+      'expected arrays (.npz, .npy, .csv, .jsonl), text with a tokenizer (.txt, .md, .jsonl), or a module (.js, .mjs, .ts).',
+    )
+  })
+
+  test('text that is not in UTF-8 is refused', async () => {
+    await expect(read('latin1.txt', Buffer.from('Über alles', 'latin1'))).rejects.toThrow('latin1.txt: not text in UTF-8.')
+    await expect(read('utf16.txt', Buffer.from(words, 'utf16le'))).rejects.toThrow('utf16.txt: not text in UTF-8.')
+  })
 })

@@ -19,7 +19,7 @@ export interface DataOptions extends MatchOptions {
   readonly inputs: readonly ModelValue[]
   /** Whether a module may be run. Where it may not, naming one throws UntrustedError. */
   readonly trusted: boolean
-  /** Reads the file as text for a language model. Without it .txt is refused and .jsonl holds numbers. */
+  /** How text becomes token ids, where the file holds text; see `mayBeText`. Without it text is refused. */
   readonly text?: TextOptions
   /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
   readonly importModule?: (path: string) => Promise<unknown>
@@ -34,11 +34,21 @@ export class UntrustedError extends PareError {
 
 const MAX_BYTES = 2 ** 31 - 1
 const MODULE = /^\.[cm]?[jt]s$/
+const ARRAYS = ['.npz', '.npy', '.csv']
+const TEXTS = ['.txt', '.md', '.jsonl']
+/** Written in letters, and no prose. */
+const UNREAD = ['.json', '.tsv']
+
+/** Whether a file of this name is read as text where there is a tokenizer: not one of arrays, and no module. */
+export function mayBeText(path: string): boolean {
+  const extension = extname(path).toLowerCase()
+  return !ARRAYS.includes(extension) && !MODULE.test(extension)
+}
 
 /**
  * Opens evaluation, calibration or training data for a model.
  * 1. `.npz`: arrays [samples, …] by name. 2. `.npy`: the array of a model's only input. 3. `.csv`: columns, see `parseCsv`.
- * 4. `.jsonl`: a Sample each line. 5. `.txt`, or `.jsonl` with `text`: documents for a language model, see `readText`.
+ * 4. `.jsonl`: a Sample each line. 5. With `text`, `.txt`, `.md` and any other file in UTF-8, or `.jsonl` with words: documents for a language model, see `readText`.
  * 6. `.js`, `.mjs`, `.ts`: a module whose default export is an iterable of Samples, or a function that returns one.
  * Throws PareError with everything that does not fit, UntrustedError for a module that may not be run.
  */
@@ -47,7 +57,7 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   if (MODULE.test(extname(path))) return openModule(path, options)
   const arrays = await readArrays(path, options)
   const scored = arrays.get('scored')
-  if (!options.text || !scored) return arrayDataSet(matchArrays(arrays, name, options))
+  if (!options.text || !scored || !mayBeText(path)) return arrayDataSet(matchArrays(arrays, name, options))
   const wanted = new Set(options.inputs.map((input) => input.name))
   const used = [...arrays].filter(([key]) => key !== 'scored' && (key !== 'attention_mask' || wanted.has(key)))
   return arrayDataSet({ ...matchArrays(new Map(used), name, options), scored })
@@ -57,24 +67,45 @@ async function readArrays(path: string, options: DataOptions): Promise<Map<strin
   const { inputs, maxBytes = MAX_BYTES, label = 'label', text } = options
   const name = basename(path)
   const extension = extname(path).toLowerCase()
-  const known = ['.npz', '.npy', '.csv', '.jsonl', '.txt', '.md']
-  if (!known.includes(extension) && !text) {
-    throw new PareError(`${path}: data of kind '${extension}' are not read.`, {
-      hint: `expected one of ${known.join(', ')} or a module (.js, .mjs, .ts).`,
-    })
-  }
+  if (UNREAD.includes(extension) || !(text || [...ARRAYS, ...TEXTS].includes(extension))) throw unread(path)
   const bytes = await readWhole(path, maxBytes)
-  if (text) return readText(bytes, name, { ...text, ...textTarget(inputs, name), label })
   if (extension === '.npz') return parseNpz(bytes, name, maxBytes)
   if (extension === '.npy') return new Map([[onlyInput(inputs, name), parseNpy(bytes, name)]])
   if (extension === '.csv')
     return parseCsv(bytes.toString('utf8'), name, { inputs: inputs.filter((input) => !canFill(input)), label })
-  if (extension === '.jsonl') {
-    const samples = [...parseJsonLines(bytes.toString('utf8'), name)].map(({ value }) => value as Sample)
+  const written = decodeText(bytes, path)
+  if (extension === '.jsonl' && !holdsText(written, name, options)) {
+    const samples = [...parseJsonLines(written, name)].map(({ value }) => value as Sample)
     if (samples.some((sample) => typeof sample.text === 'string')) throw noTokenizer(name)
     return stackSamples(samples, name)
   }
-  throw noTokenizer(name)
+  if (!text) throw noTokenizer(name)
+  return readText(written, name, { ...text, ...textTarget(inputs, name), label })
+}
+
+/** Lines of samples hold numbers alone; a line with words is a document. */
+function holdsText(written: string, name: string, { text, label = 'label' }: DataOptions): boolean {
+  if (text === undefined || text.field !== undefined) return text !== undefined
+  const [first] = parseJsonLines(written, name)
+  return Object.entries(first?.value ?? {}).some(([key, value]) => key !== label && typeof value === 'string')
+}
+
+/** Prose in another encoding, or no prose at all, would become tokens without a word about it. */
+function decodeText(bytes: Buffer, path: string): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    if (!text.includes('\0')) return text
+  } catch {}
+  if (!TEXTS.includes(extname(path).toLowerCase())) throw unread(path)
+  throw new PareError(`${path}: not text in UTF-8.`, {
+    hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${basename(path)}`,
+  })
+}
+
+function unread(path: string): PareError {
+  return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
+    hint: `expected arrays (${ARRAYS.join(', ')}, .jsonl), text with a tokenizer (${TEXTS.join(', ')}), or a module (.js, .mjs, .ts).`,
+  })
 }
 
 async function openModule(path: string, options: DataOptions): Promise<DataSet> {

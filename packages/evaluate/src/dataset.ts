@@ -17,6 +17,8 @@ export interface DataSet {
   readonly labelName?: string
   /** Elements of the largest input of one sample: what a sensible batch size follows from. */
   readonly sampleSize: number
+  /** Shapes of the arrays of one sample, by input: without the batch. Samples that come one by one are taken to be like the first. */
+  readonly sampleShapes: Readonly<Record<string, readonly number[]>>
   /** Batches of `size` samples; the last may be smaller. */
   batches(size: number): AsyncIterable<Batch>
   /** Samples by number, in this order, as a batch; `first` is the first of them. Absent where samples come one by one: see `inMemory`. */
@@ -45,7 +47,7 @@ export function arrayDataSet(matched: Matched): DataSet {
   return {
     samples: matched.samples,
     ignored: matched.ignored,
-    sampleSize: sampleSize(matched),
+    ...{ sampleSize: sampleSize(matched), sampleShapes: sampleShapes(matched) },
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
     ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     async *batches(size) {
@@ -102,7 +104,7 @@ export async function sampleDataSet(read: () => AsyncIterable<Sample>, source: s
   const matched = match(head.done ? [] : [head.value], 0)
   return {
     ignored: matched.ignored,
-    sampleSize: sampleSize(matched),
+    ...{ sampleSize: sampleSize(matched), sampleShapes: sampleShapes(matched) },
     ...(matched.tokens !== undefined && { tokens: matched.tokens }),
     ...(matched.labelName !== undefined && { labelName: matched.labelName }),
     async *batches(size) {
@@ -198,6 +200,10 @@ function batchOf(matched: Matched, { first, size }: { first: number; size: numbe
     ...(matched.label && { label: rows(matched.label) }),
     ...(matched.scored && { scored: rows(matched.scored) }),
   }
+}
+
+function sampleShapes({ bound }: Matched): Record<string, readonly number[]> {
+  return Object.fromEntries(bound.map(({ input, array }) => [input.name, array.shape.slice(1)]))
 }
 
 function sampleSize({ bound }: Matched): number {

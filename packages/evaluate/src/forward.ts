@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { PareError } from '@pare/onnx'
+import { mostSamplesOf } from './batch-size.js'
 import { openData } from './data.js'
 import { type DataSet, firstOf } from './dataset.js'
 import type { ModelValue } from './model-value.js'
@@ -65,7 +66,7 @@ export async function forward(
   const { chunk, threads = availableParallelism(), trusted = false } = request
   await using session = await openSession(runtime, request.model, { threads, trusted })
   const data = await openData(request.data, { inputs: session.inputs, trusted, ...(request.text && { text: request.text }) })
-  const batch = batchOf(data, session.inputs, request)
+  const batch = await batchOf(data, session.inputs, request)
   const end = Math.min(request.to ?? Number.POSITIVE_INFINITY, data.samples ?? Number.POSITIVE_INFINITY)
   const usable = batch.fixed && Number.isFinite(end) ? end - (end % batch.size) : end
   const { from, to } = stretchOf(request, usable)
@@ -136,11 +137,11 @@ const DEFAULT_BATCH = 32
 const BATCH_TOKENS = 4096
 const BATCH_ELEMENTS = 2 ** 20
 
-function batchOf(
+async function batchOf(
   data: DataSet,
   inputs: readonly ModelValue[],
-  { batch, chunk }: ForwardRequest,
-): { size: number; fixed: boolean } {
+  { batch, chunk, model }: ForwardRequest,
+): Promise<{ size: number; fixed: boolean }> {
   const fixed = inputs
     .filter(({ shape }) => shape.length > 1)
     .map(({ shape }) => shape[0])
@@ -155,6 +156,6 @@ function batchOf(
     )
   }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
-  const wanted = batch ?? Math.max(1, Math.min(DEFAULT_BATCH, most))
+  const wanted = batch ?? Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf([{ path: model, inputs }], data)))
   return { size: 2 ** Math.floor(Math.log2(Math.min(wanted, chunk))), fixed: false }
 }

@@ -1,6 +1,7 @@
 export { answerJob, type Talk } from './answer.js'
+export { mostSamples, type ShapesFor } from './batch-size.js'
 export type { CompareRequest, Difference } from './compare.js'
-export { type DataOptions, openData, UntrustedError } from './data.js'
+export { type DataOptions, mayBeText, openData, UntrustedError } from './data.js'
 export { type Batch, type DataSet, inMemory, inputsFor, padBatch, type Samples } from './dataset.js'
 export { benchModels, compareModels, describeModel, evaluate, forwardModel } from './evaluate.js'
 export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './forward.js'

@@ -154,3 +154,26 @@ test('a token outside the vocabulary is named', async () => {
     'token 7 in sample 1 is outside the vocabulary of 4.',
   )
 })
+
+test('of a large vocabulary fewer samples run at once', async () => {
+  // 256 tokens · 60,000 classes · 4 bytes = 61 MB of logits a sample.
+  const model = await write(
+    'vocabulary.onnx',
+    `g (int64[N, S] input_ids) => (float[N, S, 60000] logits) <int64[3] rows = {0, 0, 1}, int64[2] wide = {1, 60000}> {
+       f = Cast<to = 1>(input_ids)
+       r = Reshape(f, rows)
+       z = ConstantOfShape<value = float[1] {0.001}>(wide)
+       logits = MatMul(r, z)
+     }`,
+  )
+  const ids = array(
+    'int64',
+    [5, 256],
+    Array.from({ length: 5 * 256 }, (_, i) => i % 7),
+  )
+  const data = put(folder, 'vocabulary.npz', npzBytes({ input_ids: ids }))
+  const { batch, metrics } = await evaluate({ model, data, metrics: ['perplexity'] })
+  expect(batch).toBe(2)
+  // All classes are equally likely.
+  expect(metrics.perplexity).toBeCloseTo(60_000, -1)
+})

@@ -1,7 +1,7 @@
-import { PareError } from '@pare/onnx'
+import { allSizes, PareError, type Symbols, symbolsIn } from '@pare/onnx'
 import type { Integers } from './counted.js'
 import { canFill } from './fill.js'
-import { makeUp } from './made-up.js'
+import { makeUp, pastSymbols } from './made-up.js'
 import type { ModelValue } from './model-value.js'
 import { describe, type NdArray } from './ndarray.js'
 import { problemsError } from './problems.js'
@@ -10,6 +10,17 @@ import { problemsError } from './problems.js'
 export interface Inputs {
   readonly name: string
   readonly inputs: readonly ModelValue[]
+}
+
+/** A model and which of its sizes follow from others. */
+export interface Sized extends Inputs {
+  readonly symbols: Symbols
+}
+
+/** What the graph of a model tells of its inputs. */
+export interface InputFacts {
+  readonly integers: Integers
+  readonly symbols: Symbols
 }
 
 /** Size of each axis that a model leaves open: by its name, or as 'input[axis]' where it has none. */
@@ -60,16 +71,16 @@ export function fixedBatch({ inputs }: Inputs): number | undefined {
 
 /**
  * Sizes of all open axes: `dims` where it names them, the batch where a name stands on first axes only, an empty past, height and width of an image,
- * else a short sequence. 'a + b' is the sum.
+ * else a short sequence. Sizes that follow from others are left out, unless `dims` names them.
  */
-export function sizesFor({ name, inputs }: Inputs, batch: number, dims: Sizes): Sizes {
+export function sizesFor({ name, inputs, symbols }: Sized, batch: number, dims: Sizes): Sizes {
+  const past = pastSymbols(inputs, symbols)
   const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
   const sizes: Record<string, number> = {}
-  const size = (key: string, usual: number): number => {
-    if (/^\d+$/.test(key)) return Number(key)
-    if (key.includes('+')) return key.split('+').reduce((sum, part) => sum + size(part.trim(), SEQUENCE), 0)
-    sizes[key] ??= dims[key] ?? (/^past/i.test(key) ? 0 : usual)
-    return sizes[key]
+  const size = (key: string, usual: number): void => {
+    const from = Object.hasOwn(dims, key) ? undefined : symbols.tied.get(key)
+    if (from === undefined) sizes[key] ??= dims[key] ?? (past.has(key) ? 0 : usual)
+    else for (const part of symbolsIn(from)) size(part, inputs.some(({ shape }) => shape[0] === part) ? batch : SEQUENCE)
   }
   for (const input of inputs)
     for (const axis of input.shape.keys()) {
@@ -85,14 +96,13 @@ export function sizesFor({ name, inputs }: Inputs, batch: number, dims: Sizes): 
 }
 
 /** Values for all inputs, with these sizes. */
-export function inputsOf({ inputs }: Inputs, sizes: Sizes, integers: Integers): Record<string, NdArray> {
-  const sizeOf = (key: string): number =>
-    /^\d+$/.test(key) ? Number(key) : (sizes[key] ?? key.split('+').reduce((sum, part) => sum + sizeOf(part.trim()), 0))
+export function inputsOf({ inputs }: Inputs, sizes: Sizes, { integers, symbols }: InputFacts): Record<string, NdArray> {
+  const all = allSizes(symbols, sizes)
   const sized = inputs.map((input) => ({
     ...input,
-    shape: input.shape.map((size, axis) => (isFixed(size) ? size : sizeOf(keyOf(input, axis)))),
+    shape: input.shape.map((size, axis) => (isFixed(size) ? size : (all[keyOf(input, axis)] ?? SEQUENCE))),
   }))
-  return makeUp(sized, { sizes: [1, 1], run: 0, integers })
+  return makeUp(sized, { sizes: [1, 1, 0], run: 0, integers, symbols })
 }
 
 function isFixed(size: number | string): size is number {

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
-import { openModel, PareError } from '@pare/onnx'
+import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import type { Plan } from '@pare/sparse'
-import { type Integers, integersOf } from './counted.js'
-import { checkSameInputs, fixedBatch, inputsOf, type Sizes, sizesFor } from './latency-inputs.js'
+import { integersOf } from './counted.js'
+import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type Sizes, sizesFor } from './latency-inputs.js'
 import { type Estimate, FEWEST_RUNS, medianOf, type SpeedVerdict, speedupOf, verdictOf } from './latency-statistics.js'
 import type { Provider } from './provider.js'
 import type { Progress } from './request.js'
@@ -96,7 +96,7 @@ export async function measureLatency(
 ): Promise<Latency> {
   const usual = runtime.provider === 'cpu' ? [1, availableParallelism()] : [availableParallelism()]
   const threads = [...new Set(request.threads ?? usual)]
-  const integers = await integersIn(request.reference)
+  const known = await knownOf(request.reference)
   const cases: LatencyCase[] = []
   for (const [turn, count] of threads.entries()) {
     await using reference = await openSession(runtime, request.reference, { threads: count, spinning: true })
@@ -111,7 +111,7 @@ export async function measureLatency(
       const share = (done: number) =>
         onProgress({ done: turn * batches.length + i + done, total: threads.length * batches.length })
       const models = { reference, pruned, sparse }
-      cases.push({ threads: count, batch, ...(await timeAll(models, { batch, request, integers, share })) })
+      cases.push({ threads: count, batch, ...(await timeAll(models, { batch, request, known, share })) })
     }
   }
   return { cases, executionProvider: runtime.provider, onnxruntime: runtime.version }
@@ -127,16 +127,16 @@ function batchesFor(model: Session, wanted: readonly number[] | undefined): read
   })
 }
 
-async function integersIn(path: string): Promise<Integers> {
+async function knownOf(path: string): Promise<InputFacts> {
   await using file = await openModel(path)
-  return integersOf(file.model)
+  return { integers: integersOf(file.model), symbols: await symbolsOf(file.model) }
 }
 
 interface Timing {
   readonly batch: number
   readonly request: LatencyRequest
-  /** Of the tables that integer inputs index. */
-  readonly integers: Integers
+  /** Of the reference. */
+  readonly known: InputFacts
   /** Told which part of the case is done. */
   readonly share: (done: number) => void
 }
@@ -147,17 +147,17 @@ interface Models {
   readonly sparse: SparseRun | undefined
 }
 
-async function timeAll({ reference, pruned, sparse }: Models, { batch, request, integers, share }: Timing) {
+async function timeAll({ reference, pruned, sparse }: Models, { batch, request, known, share }: Timing) {
   const { dims = {}, runs, seconds = SECONDS, seed = 1 } = request
-  const sizes = sizesFor(reference, batch, dims)
+  const sizes = sizesFor({ name: reference.name, inputs: reference.inputs, symbols: known.symbols }, batch, dims)
   const toRun = (model: Runnable) => {
-    const inputs = inputsOf(model, sizes, integers)
+    const inputs = inputsOf(model, sizes, known)
     return () => timed(model, inputs, sizes)
   }
   const run = [reference, pruned].map(toRun)
   for (let i = 0; i < WARM_UP_RUNS; i++) for (const once of run) await once()
   // Its first run makes the plan.
-  await sparse?.runAll(inputsOf(sparse, sizes, integers))
+  await sparse?.runAll(inputsOf(sparse, sizes, known))
   const plan = sparse?.plan()
   if (sparse !== undefined && plan?.kind === 'sparse') {
     run.push(toRun(sparse))

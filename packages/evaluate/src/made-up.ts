@@ -1,14 +1,15 @@
-import { PareError } from '@pare/onnx'
+import { allSizes, PareError, type Symbols } from '@pare/onnx'
 import type { Counted, Integers } from './counted.js'
 import { toHalves } from './float16.js'
 import type { ModelValue } from './model-value.js'
 import { type NdArray, sizeOf } from './ndarray.js'
 
-/** What sizes that are not fixed are given: the batch, and all others (a sequence, an image's sides). */
-export type Sizes = readonly [batch: number, others: number]
+/** What sizes that are not fixed are given: the batch, all others (a sequence, an image's sides), and the tokens that a cache holds already. */
+export type Sizes = readonly [batch: number, others: number, past: number]
 
 export interface Making {
   readonly sizes: Sizes
+  readonly symbols: Symbols
   /** Another number makes other values. */
   readonly run: number
   readonly integers: Integers
@@ -19,7 +20,7 @@ export interface Making {
  * below the rows of the table they index, 0 for token types, else 0 and 1. Throws PareError for types without numbers.
  */
 export function makeUp(inputs: readonly ModelValue[], making: Making): Record<string, NdArray> {
-  const sizeFor = sizesOf(inputs, making.sizes)
+  const sizeFor = sizesOf(inputs, making)
   const shaped = inputs.map((input) => ({ ...input, shape: input.shape.map(sizeFor) }))
   return Object.fromEntries(
     shaped.map((input, i) => {
@@ -93,26 +94,32 @@ export function makeUpValue(
   }
 }
 
-/** Tokens that a cache holds already. */
-const PAST = 3
-
 /**
- * A name that stands nowhere but on first axes is the batch; 'past…' is what a cache holds, 'total…' that and the sequence; 'a + b' is the sum. The
- * same name is the same size everywhere.
+ * A name that stands on first axes only is the batch; those of a cache are what it holds; what follows from others follows. The same name is the same
+ * size everywhere.
  */
-function sizesOf(inputs: readonly ModelValue[], [batch, others]: Sizes): (dim: number | string, axis: number) => number {
+function sizesOf(
+  inputs: readonly ModelValue[],
+  { sizes: [batch, others, past], symbols }: Making,
+): (dim: number | string, axis: number) => number {
+  const cached = pastSymbols(inputs, symbols)
   const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
-  const named = (name: string): number => {
-    if (name.includes('+')) return name.split('+').reduce((sum, part) => sum + named(part.trim()), 0)
-    if (/^\d+$/.test(name)) return Number(name)
-    if (/^past/i.test(name)) return PAST
-    if (/^total/i.test(name)) return PAST + others
-    return inner.has(name) ? others : batch
-  }
+  const first = new Set(inputs.map(({ shape }) => shape[0]))
+  const isBatch = (name: string) => first.has(name) && !inner.has(name)
+  const chosen = symbols.free.map((name) => [name, cached.has(name) ? past : isBatch(name) ? batch : others])
+  const named = allSizes(symbols, Object.fromEntries(chosen) as Record<string, number>)
   return (dim, axis) => {
     if (!isFree(dim)) return dim
-    return typeof dim === 'number' || dim === '' ? (axis === 0 ? batch : others) : named(dim)
+    return named[dim] ?? (axis === 0 ? batch : others)
   }
+}
+
+/** Symbols for the tokens that a cache holds: on inputs that hold one, or called so. */
+export function pastSymbols(inputs: readonly ModelValue[], { free }: Symbols): ReadonlySet<string> {
+  const isCache = ({ name, shape }: ModelValue) => /past|cache/i.test(name) && shape.length >= 4
+  const elsewhere = new Set(inputs.filter((input) => !isCache(input)).flatMap(({ shape }) => shape))
+  const held = inputs.filter(isCache).flatMap(({ shape }) => shape.slice(1))
+  return new Set(free.filter((name) => /^past/i.test(name) || (held.includes(name) && !elsewhere.has(name))))
 }
 
 function isFree(dim: number | string): dim is string {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Measurement } from '@pare/gate'
 import { PareError } from '@pare/onnx'
+import { mostSamplesOf } from './batch-size.js'
 import type { BlindTally } from './blind.js'
 import { type DataOptions, openData } from './data.js'
 import { type Batch, type DataSet, padBatch } from './dataset.js'
@@ -38,7 +39,14 @@ export async function measure(
     request.reference === undefined ? undefined : await openSession(runtime, request.reference, { threads, trusted })
   const data = await openData(request.data, dataOptions(request, model, importModule))
   const output = chooseOutput(model, request.output)
-  const batch = chooseBatch(data, [...model.inputs, ...(reference?.inputs ?? [])], request.batch)
+  const batch = await chooseBatch(
+    data,
+    [
+      { path: request.model, inputs: model.inputs },
+      ...(reference ? [{ path: request.reference!, inputs: reference.inputs }] : []),
+    ],
+    request.batch,
+  )
   const scores = startScores(metrics)
   const referenceScores = startScores(metrics)
   const inputs = startInputs()
@@ -97,12 +105,13 @@ export function chooseOutput({ name, outputs }: Session, wanted: string | undefi
   })
 }
 
-/** The fixed batch of the models, else the one asked for, else one that fits the size of the samples. */
-export function chooseBatch(
+/** The fixed batch of the models, else the one asked for, else one that fits the size of the samples and of what is computed from them. */
+export async function chooseBatch(
   data: DataSet,
-  inputs: readonly ModelValue[],
+  models: readonly { readonly path: string; readonly inputs: readonly ModelValue[] }[],
   wanted: number | undefined,
-): { size: number; fixed: boolean } {
+): Promise<{ size: number; fixed: boolean }> {
+  const inputs = models.flatMap((model) => model.inputs)
   const fixed = [...new Set(inputs.filter(({ shape }) => shape.length > 1).map(({ shape }) => shape[0]))].filter(
     (dim) => typeof dim === 'number',
   )
@@ -114,8 +123,9 @@ export function chooseBatch(
     problems.push(`a batch of ${wanted}, but the model's is fixed to ${fixed[0]}.`)
   if (problems.length > 0) throw problemsError('evaluation', problems, 'leave the batch out to take what the model has.')
   if (fixed.length === 1) return { size: fixed[0]!, fixed: true }
+  if (wanted !== undefined) return { size: wanted, fixed: false }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
-  return { size: wanted ?? Math.max(1, Math.min(DEFAULT_BATCH, most)), fixed: false }
+  return { size: Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
 }
 
 /** Whether all inputs are the same in every sample. */

@@ -26,7 +26,7 @@ const tokenizer = put(
   }),
 )
 const read = (text: string, options: Partial<TextOptions> & { fixedLength?: number } = {}, name = 'd.txt') =>
-  readText(Buffer.from(text), name, { tokenizer, input: 'ids', label: 'label', ...options })
+  readText(text, name, { tokenizer, input: 'ids', label: 'label', ...options })
 
 test('windows follow each other; each predicts all its tokens but the first', () => {
   expect(cutWindows([1, 2, 3, 4, 5], 2, 2)).toEqual([

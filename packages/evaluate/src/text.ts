@@ -34,11 +34,11 @@ interface Document {
  * masked. Lines with a label are one sample each, cut at `length`.
  */
 export async function readText(
-  bytes: Buffer,
+  written: string,
   name: string,
   options: TextOptions & { readonly input: string; readonly fixedLength?: number; readonly label: string },
 ): Promise<Map<string, NdArray>> {
-  const documents = name.endsWith('.jsonl') ? jsonDocuments(bytes, name, options) : [{ text: bytes.toString('utf8') }]
+  const documents = /\.jsonl$/i.test(name) ? jsonDocuments(written, name, options) : [{ text: written }]
   const labelled = documents.length > 0 && documents.every((document) => document.label !== undefined)
   const tokenizer = await openTokenizer(options.tokenizer)
   const specialTokens = options.specialTokens ?? labelled
@@ -125,11 +125,11 @@ function toArrays(windows: readonly Window[], length: number, input: string): Ma
 }
 
 function jsonDocuments(
-  bytes: Buffer,
+  written: string,
   name: string,
   { field = 'text', label }: { readonly field?: string; readonly label: string },
 ): Document[] {
-  return [...parseJsonLines(bytes.toString('utf8'), name)].map(({ line, value }) => {
+  return [...parseJsonLines(written, name)].map(({ line, value }) => {
     const text = value[field]
     const own = value[label]
     if (typeof text !== 'string') {

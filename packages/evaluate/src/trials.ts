@@ -66,7 +66,7 @@ export async function runTrials(
     ...(request.text && { text: request.text }),
   })
   const output = chooseOutput(session, request.output)
-  const batch = chooseBatch(data, inputs, request.batch)
+  const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)
   const trying = { session, data, output, batch, given, onProgress }
   for (let round = await ask(); round !== undefined; ) round = await ask(await tryOut(round, trying))
 }

@@ -21,7 +21,7 @@ export interface Sink {
   /** Takes the elements of an inline tensor; returns the number that stands for them in raw_data. */
   inline(data: Payload): number
   /** Takes the elements of an external tensor; returns where they will be. */
-  external(data: Payload): { readonly location: string; readonly offset: number }
+  external(tensor: Tensor): { readonly location: string; readonly offset: number }
 }
 
 /** The message of a model, with a marker (skeleton.ts) in place of the elements of each inline tensor. */
@@ -89,7 +89,7 @@ function encodeTensor(tensor: Tensor, sink: Sink): TensorProto {
   const { proto, data, strings } = tensor
   if (strings !== undefined) return withFields(proto, { stringData: strings as Uint8Array<ArrayBuffer>[] })
   if (tensor.storage === 'inline') return withFields(proto, { rawData: marker(sink.inline(data)) })
-  const { location, offset } = sink.external(data)
+  const { location, offset } = sink.external(tensor)
   const entries = { location, offset: `${offset}`, length: `${data.byteLength}` }
   const externalData = Object.entries(entries).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }))
   return withFields(proto, { externalData, dataLocation: DataLocation.EXTERNAL })

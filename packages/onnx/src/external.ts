@@ -42,6 +42,10 @@ export class External {
     return [...this.#files.values()].map((file) => file.path)
   }
 
+  get locations(): readonly string[] {
+    return [...this.#files.keys()]
+  }
+
   /** Opens every file that a tensor of the model names. */
   async openAll(model: ModelProto, label: string): Promise<void> {
     for (const tensor of tensorProtos(model)) {
@@ -144,7 +148,8 @@ async function regular(handle: FileHandle, path: string, refuse: Refuse): Promis
 const INLINE = 'save the model with its tensors in it, or open it from its file.'
 const DAMAGED = 'the model is damaged: export, copy or download it again.'
 
-function entry(tensor: TensorProto, key: string): string | undefined {
+/** An entry of where a tensor's elements are. */
+export function entry(tensor: TensorProto, key: string): string | undefined {
   return tensor.externalData.find((each) => each.key === key)?.value
 }
 

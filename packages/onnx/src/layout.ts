@@ -1,5 +1,6 @@
 import { isPlain } from './decode-tensor.js'
 import { encodeModel } from './encode.js'
+import { entry } from './external.js'
 import { RAW_DATA } from './fields.js'
 import { memoryImage } from './image.js'
 import { indexModel } from './indexer.js'
@@ -14,8 +15,8 @@ import { memoryBytes, varintBytes } from './wire.js'
 /** What goes into the files of a model. */
 export interface Layout {
   readonly model: readonly Piece[]
-  /** The file of external data; empty: none. */
-  readonly data: readonly Piece[]
+  /** The files of external data, by name. */
+  readonly data: ReadonlyMap<string, readonly Piece[]>
 }
 
 /** Offsets of external tensors are multiples of this, so that a run time can map them into memory. */
@@ -29,16 +30,20 @@ export interface Place {
 
 /**
  * The bytes of a model, as pieces. Where nothing but elements changed since it was read, every other byte is the one that was
- * read; otherwise the message is encoded anew, in the order of the schema. `dataName`: location of external tensors, but for those
- * that `placeOf` knows a place of.
+ * read; otherwise the message is encoded anew, in the order of the schema. `nameOf`: the file for external tensors that were at a location, but for
+ * those that `placeOf` knows a place of.
  */
-export function layOut(model: Model, dataName: string, placeOf: (data: Payload) => Place | undefined = () => undefined): Layout {
+export function layOut(
+  model: Model,
+  nameOf: (location: string | undefined) => string,
+  placeOf: (data: Payload) => Place | undefined = () => undefined,
+): Layout {
   const origin = originOf(model.proto)
   const tensors = origin === undefined ? undefined : tensorsIfUnchanged(model)
   if (origin !== undefined && tensors !== undefined && ![...tensors.values()].some((tensor) => tensor.storage === 'external')) {
-    return { model: asRead(origin, tensors), data: [] }
+    return { model: asRead(origin, tensors), data: new Map() }
   }
-  return anew(model, dataName, placeOf)
+  return anew(model, nameOf, placeOf)
 }
 
 function asRead(origin: Origin, tensors: ReadonlyMap<object, Tensor>): Piece[] {
@@ -58,12 +63,23 @@ function asRead(origin: Origin, tensors: ReadonlyMap<object, Tensor>): Piece[] {
   })
 }
 
-function anew(model: Model, dataName: string, placeOf: (data: Payload) => Place | undefined): Layout {
+function anew(
+  model: Model,
+  nameOf: (location: string | undefined) => string,
+  placeOf: (data: Payload) => Place | undefined,
+): Layout {
   const inline: Payload[] = []
-  const external = new ExternalLayout(dataName)
+  const external = new Map<string, ExternalFile>()
   const proto = encodeModel(model, {
     inline: (data) => inline.push(data) - 1,
-    external: (data) => placeOf(data) ?? external.add(data),
+    external: ({ data, proto }) => {
+      const place = placeOf(data)
+      if (place !== undefined) return place
+      const location = nameOf(entry(proto, 'location'))
+      const file = external.get(location) ?? new ExternalFile()
+      external.set(location, file)
+      return { location, offset: file.add(data) }
+    },
   })
   const bytes = toBinary(ModelProtoSchema, proto)
   const source = { ...memoryBytes(bytes, 'the encoded model'), whole: bytes }
@@ -73,7 +89,7 @@ function anew(model: Model, dataName: string, placeOf: (data: Payload) => Place 
     const marker = new DataView(bytes.buffer, bytes.byteOffset + part.start, 4).getUint32(0, true)
     return rawData(inline[marker]!)
   })
-  return { model: pieces, data: external.pieces }
+  return { model: pieces, data: new Map([...external].map(([name, { pieces }]) => [name, pieces])) }
 }
 
 /** raw_data with tag and length. */
@@ -81,20 +97,16 @@ function rawData(data: Payload): Piece[] {
   return [Uint8Array.of(RAW_DATA * 8 + 2, ...varintBytes(data.byteLength)), data]
 }
 
-class ExternalLayout {
+class ExternalFile {
   readonly pieces: Piece[] = []
-  readonly #location: string
   #end = 0
 
-  constructor(location: string) {
-    this.#location = location
-  }
-
-  add(data: Payload): Place {
+  /** Where it begins. */
+  add(data: Payload): number {
     const offset = Math.ceil(this.#end / PAGE) * PAGE
     if (offset > this.#end) this.pieces.push(new Uint8Array(offset - this.#end))
     this.pieces.push(data)
     this.#end = offset + data.byteLength
-    return { location: this.#location, offset }
+    return offset
   }
 }

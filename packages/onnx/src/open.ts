@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { decodeModel } from './decode.js'
 import { PareError } from './error.js'
 import { External } from './external.js'
@@ -61,7 +61,12 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
     const image = fileImage(bytes, index, { handle, path: real })
     const proto = decodeSkeleton(image, index)
     await external.openAll(proto, path)
-    return new ModelFile({ model: assemble({ image, index, proto, external, path: real }), path, bytes: size, close })
+    return new ModelFile({
+      model: assemble({ image, index, proto, external, path: real, name: basename(path) }),
+      path,
+      bytes: size,
+      close,
+    })
   } catch (error) {
     await close()
     throw error
@@ -110,14 +115,17 @@ interface Parts {
   readonly external: External
   /** The file that the image is, if it is one. */
   readonly path?: string
+  /** What the file was called by: another name than in its path, where that was a link. */
+  readonly name?: string
 }
 
-function assemble({ image, index, proto, external, path }: Parts): Model {
+function assemble({ image, index, proto, external, path, name }: Parts): Model {
   const found = new Map<TensorProto, number>()
   const decoding = { image, index, found, external: external.payload, ...(path !== undefined && { path }) }
   const model = decodeModel(proto, decoding)
   rememberOrigin(proto, { image, index, tensors: found, model })
-  rememberFiles(proto, [...(path === undefined ? [] : [path]), ...external.paths])
+  const paths = [...(path === undefined ? [] : [path]), ...external.paths]
+  rememberFiles(proto, { paths, locations: external.locations, ...(name !== undefined && { name }) })
   return model
 }
 

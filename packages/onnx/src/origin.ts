@@ -15,7 +15,7 @@ export interface Origin {
 
 // Kept beside the messages, so that they stay plain protobuf-es messages and whoever holds one keeps its origin alive.
 const origins = new WeakMap<ModelProto, Origin>()
-const files = new WeakMap<ModelProto, readonly string[]>()
+const files = new WeakMap<ModelProto, Files>()
 const sparse = new WeakMap<SparseTensorProto, SparseElements>()
 
 /** Elements of a sparse tensor, which has no view in `Graph`. */
@@ -33,13 +33,22 @@ export function originOf(proto: ModelProto): Origin | undefined {
   return origins.get(proto)
 }
 
-/** The real paths of all files that payloads of the model, or of the one it was edited from, may come from. */
-export function filesOf(proto: ModelProto): readonly string[] {
-  return files.get(proto) ?? []
+/** The files that a model, or the one it was edited from, was read from. */
+export interface Files {
+  /** Real paths of all that payloads may come from. */
+  readonly paths: readonly string[]
+  /** Name of the model's own file. Undefined for a model from memory. */
+  readonly name?: string
+  /** Locations of external data, as the model has them. */
+  readonly locations: readonly string[]
 }
 
-export function rememberFiles(proto: ModelProto, paths: readonly string[]): void {
-  files.set(proto, paths)
+export function filesOf(proto: ModelProto): Files {
+  return files.get(proto) ?? { paths: [], locations: [] }
+}
+
+export function rememberFiles(proto: ModelProto, read: Files): void {
+  files.set(proto, read)
 }
 
 export function rememberSparse(proto: SparseTensorProto, elements: SparseElements): void {

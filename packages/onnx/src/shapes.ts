@@ -5,6 +5,7 @@ import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } 
 import { readAll } from './payload.js'
 import { type Call, type Fact, type Facts, type Known, MOST_KNOWN } from './shape-rules/rule.js'
 import { ruleOf } from './shape-rules/rules.js'
+import { allSizes, type Symbols, tieSymbols } from './symbols.js'
 import { valuesOf } from './values.js'
 import { DEEPEST_CALL, MOST_VISITS, tooManyVisits } from './visit.js'
 import { withTensors } from './with-tensors.js'
@@ -12,7 +13,7 @@ import { withTensors } from './with-tensors.js'
 export interface ShapeOptions {
   /** Shapes of inputs, by name. What they say of symbols holds for the other inputs too. */
   readonly inputs?: Readonly<Record<string, readonly number[]>>
-  /** Sizes of symbols. Default: 1 for each that no input tells. */
+  /** Sizes of symbols. Default: what follows from others, as `symbolsOf` has it; 1 for each that nothing tells. */
   readonly dims?: Readonly<Record<string, number>>
 }
 
@@ -34,17 +35,43 @@ export async function inferShapes(model: Model, options: ShapeOptions = {}): Pro
 
 /** `inferShapes` for one model and any sizes: constants are read once. */
 export async function shapesOf(model: Model): Promise<(options?: ShapeOptions) => Shapes> {
+  const { infer, symbols } = await inferenceOf(model)
+  return (options) => infer(options, symbols)
+}
+
+/** The sizes that the inputs of a model leave open, and which of them follow from others. */
+export async function symbolsOf(model: Model): Promise<Symbols> {
+  return (await inferenceOf(model)).symbols
+}
+
+interface Inferring {
+  readonly infer: (options: ShapeOptions | undefined, symbols: Symbols) => Shapes
+  readonly symbols: Symbols
+}
+
+// A model never changes: what its sizes follow from is found once.
+const found = new WeakMap<Model, Promise<Inferring>>()
+
+function inferenceOf(model: Model): Promise<Inferring> {
+  const known = found.get(model) ?? prepare(model)
+  found.set(model, known)
+  return known
+}
+
+async function prepare(model: Model): Promise<Inferring> {
   const constants = await smallConstants(model)
-  return (options = {}) => {
+  const infer = (options: ShapeOptions = {}, symbols: Symbols) => {
     const inference = new Inference(model, constants)
-    const given = inputShapes(model.graph, options)
+    const given = inputShapes(model.graph, options, symbols)
     inference.graph(model.graph, { names: new Map(given), path: '', opsets: model.opsets })
     return inference
   }
+  const untied = { free: [], tied: new Map() }
+  return { infer, symbols: tieSymbols(model, (dims) => infer({ dims }, untied).shapes) }
 }
 
 /** Shapes of the inputs that the caller must feed. */
-function inputShapes(graph: Graph, { inputs = {}, dims = {} }: ShapeOptions): [string, Fact][] {
+function inputShapes(graph: Graph, { inputs = {}, dims = {} }: ShapeOptions, symbols: Symbols): [string, Fact][] {
   const names = new Set(graph.inputs.map(({ name }) => name))
   for (const name of Object.keys(inputs)) {
     if (!names.has(name))
@@ -55,9 +82,10 @@ function inputShapes(graph: Graph, { inputs = {}, dims = {} }: ShapeOptions): [s
     const shape = inputs[input.name]
     if (shape !== undefined) bind(input, shape, sizes)
   }
+  const ones = Object.fromEntries(symbols.free.map((symbol) => [symbol, 1]))
+  const all = allSizes(symbols, { ...ones, ...Object.fromEntries(sizes) })
   return graph.inputs.map((input) => {
-    const shape =
-      inputs[input.name] ?? input.shape?.map((size) => (typeof size === 'number' ? size : (sizes.get(size ?? '') ?? 1)))
+    const shape = inputs[input.name] ?? input.shape?.map((size) => (typeof size === 'number' ? size : (all[size ?? ''] ?? 1)))
     return [input.name, { shape }]
   })
 }

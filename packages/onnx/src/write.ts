@@ -1,5 +1,6 @@
-import { open, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, relative, resolve } from 'node:path'
+import { open, realpath, rm, stat } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { dataNamesFor } from './data-names.js'
 import { editTensor } from './edit.js'
 import { PareError } from './error.js'
 import { layOut, type Place } from './layout.js'
@@ -19,6 +20,8 @@ export interface WriteOptions {
   readonly onFile?: (file: WrittenFile & { readonly temporary: string }) => void
   /** Default: 1 MiB. Three buffers of this size are used. */
   readonly chunkBytes?: number
+  /** Path that the model is moved to once it is written, its data beside it. Their names are chosen so that nothing there is lost. Default: it stays. */
+  readonly destination?: string
 }
 
 export interface WrittenFile {
@@ -27,15 +30,26 @@ export interface WrittenFile {
 }
 
 /**
- * Writes a model, and its external tensors to `<name>.data` beside it. The files appear complete or not at all: they are written
+ * Writes a model, and its external tensors to files beside it, named as `dataNamesFor` says. The files appear complete or not at all: they are written
  * under temporary names in the same folder, flushed to disk and renamed. Never onto a file that the model is read from.
  * Returns the files, the model first.
  */
 export async function writeModel(model: Model, path: string, options: WriteOptions = {}): Promise<WrittenFile[]> {
-  const dataPath = `${path}.data`
-  const layout = layOut(model, basename(dataPath))
-  checkSize(lengthOf(layout.model), path)
-  const targets = [target(path, layout.model), ...(layout.data.length > 0 ? [target(dataPath, layout.data)] : [])]
+  const names = await dataNamesFor(model, path, options.destination)
+  try {
+    const layout = layOut(model, names.nameOf)
+    checkSize(lengthOf(layout.model), path)
+    const data = [...layout.data].map(([name, pieces]) => target(join(dirname(path), name), pieces))
+    const written = await writeTargets(model, [target(path, layout.model), ...data], options)
+    if (names.reserved !== undefined && layout.data.size === 0) await rm(names.reserved, { force: true })
+    return written
+  } catch (error) {
+    if (names.reserved !== undefined) await rm(names.reserved, { force: true })
+    throw error
+  }
+}
+
+async function writeTargets(model: Model, targets: readonly Target[], options: WriteOptions): Promise<WrittenFile[]> {
   await refuseOwnFiles(model, targets)
   const total = targets.reduce((sum, each) => sum + each.bytes, 0)
   const files: NewFile[] = []
@@ -56,14 +70,14 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
   } finally {
     for (const file of files) await file[Symbol.asyncDispose]()
   }
-  await flushFolder(dirname(path))
+  await flushFolder(dirname(targets[0]!.path))
   return targets.map((each) => ({ path: each.path, bytes: each.bytes }))
 }
 
 /** How many bytes `writeModel` writes, external data included. Reads no tensor. */
 export function writtenBytes(model: Model): number {
-  const layout = layOut(model, 'model.onnx.data')
-  return lengthOf(layout.model) + lengthOf(layout.data)
+  const { model: own, data } = layOut(model, (location) => location ?? 'model.onnx.data')
+  return [own, ...data.values()].reduce((sum, pieces) => sum + lengthOf(pieces), 0)
 }
 
 export interface BytesOptions {
@@ -74,7 +88,7 @@ export interface BytesOptions {
 /** The bytes of a small model. Throws PareError at 2 GiB. */
 export async function modelBytes(model: Model, { externalFrom }: BytesOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const placeOf = externalFrom === undefined ? () => undefined : placesIn(await realpath(externalFrom))
-  const layout = layOut(inlined(model, placeOf), '', placeOf)
+  const layout = layOut(inlined(model, placeOf), () => '', placeOf)
   const size = lengthOf(layout.model)
   checkSize(size, 'the model')
   const bytes = new Uint8Array(size)
@@ -107,7 +121,7 @@ function checkSize(bytes: number, name: string): void {
 }
 
 async function refuseOwnFiles(model: Model, targets: readonly Target[]): Promise<void> {
-  const own = filesOf(model.proto)
+  const own = filesOf(model.proto).paths
   for (const { path } of targets) {
     const real = await realpath(path).catch(() => resolve(path))
     if (own.includes(real)) {

@@ -1,5 +1,5 @@
 import { type BatchStatistics, gradient, inBlocks, type LossOptions, withLoss } from '@pare/autograd'
-import { editGraph, editModel, editValueInfo, type Model, makeValueInfo, type Tensor } from '@pare/onnx'
+import { editGraph, editModel, editValueInfo, type Model, madeBy, makeValueInfo, readBy, type Tensor } from '@pare/onnx'
 
 /** The two models of a training. Weights are inputs of both. */
 export interface Graphs {
@@ -103,10 +103,8 @@ export function onlyFor(model: Model, names: readonly string[]): Model {
   const { graph } = withOnly(model, names)
   const needed = new Set(names)
   const nodes = [...graph.nodes].reverse().filter((node) => {
-    if (!node.outputs.some((output) => needed.has(output))) return false
-    for (const input of node.inputs) needed.add(input)
-    for (const attribute of node.attributes.values())
-      if (attribute.kind === 'graph') for (const each of attribute.value.nodes) for (const input of each.inputs) needed.add(input)
+    if (!madeBy(node).some((output) => needed.has(output))) return false
+    for (const input of readBy(node)) needed.add(input)
     return true
   })
   return editModel(model, { graph: editGraph(graph, { nodes: nodes.reverse() }) })

@@ -1,12 +1,12 @@
 import type { Loss } from '@pare/autograd'
-import { inputsFor } from '@pare/evaluate'
+import { inputsFor, mostSamples } from '@pare/evaluate'
 import type { Model } from '@pare/onnx'
 import { checkDeclared } from './feed.js'
 import type { BuildGraphs, Graphs } from './graphs.js'
 import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights, TARGET, targetOf } from './losses.js'
 import type { MovementOptions } from './movement.js'
 import { areasOf } from './optimizer.js'
-import { batchOf, optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
+import { batchesOf, optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
 import { type Separated, separateVectors } from './separate.js'
 import type { Recipe } from './train.js'
 import { type TrainableOptions, trainableTensors } from './trainable.js'
@@ -53,7 +53,7 @@ export interface GraphSettings {
 
 /** Reads model and data, chooses the loss and what is trained, and makes the graphs. */
 export async function prepare(whole: Model, request: RunRequest, { build, channelBlock }: GraphSettings): Promise<Prepared> {
-  const { loss: said, distill, block, movement, accumulate = 1 } = request
+  const { loss: said, distill, block, movement } = request
   const { model, added } = separateVectors(whole)
   const data = await openTrainingData(model, request)
   const { samples, source, output, isText } = data
@@ -61,10 +61,15 @@ export async function prepare(whole: Model, request: RunRequest, { build, channe
   checkDeclared(model, { chosen, data })
   const trainable = await trainableTensors(model, request)
   const fixedBatch = fixedBatchOf(data.inputs)
-  const known = { samples: source.count, isText, fixedBatch }
-  const batch = batchOf(request, known)
+  const shapesFor = (size: number) => shapesOf(data, chosen, size)
+  const most =
+    isText && request.batch === undefined
+      ? await mostSamples(model, (size) => ofModel(model, shapesFor(size)))
+      : Number.POSITIVE_INFINITY
+  const known = { samples: source.count, isText, fixedBatch, most }
+  const { batch, accumulate } = batchesOf(request, known)
   const { activationBytes: bytes } = request
-  const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesOf(data, chosen, batch) } }
+  const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesFor(batch) } }
   const graphs = await build(model, {
     ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
     ...{ batchStatistics: request.statistics !== 'keep', batch, channelBlock, ...memory },
@@ -74,6 +79,12 @@ export async function prepare(whole: Model, request: RunRequest, { build, channe
   const removed = Math.max(weights.zeros() / Math.max(1, weights.elements), request.removed ?? 0)
   const recipe = recipeOf(request, { ...known, removed, normalized: graphs.statistics.length > 0 })
   return { model, added, data, chosen, graphs, weights, recipe, fixed: fixedBatch !== undefined }
+}
+
+/** Without what the loss adds. */
+function ofModel({ graph }: Model, shapes: Record<string, readonly number[]>): Record<string, readonly number[]> {
+  const own = new Set(graph.inputs.map(({ name }) => name))
+  return Object.fromEntries(Object.entries(shapes).filter(([name]) => own.has(name)))
 }
 
 /** Of a batch of so many samples: the inputs of the model, and what their labels are compared with. */

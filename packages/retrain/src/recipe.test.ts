@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { checkRecipe, defaultLearningRate, recipeOf } from './recipe.js'
 
-const known = { samples: 1280, isText: false, fixedBatch: undefined, removed: 0, normalized: false }
+const known = {
+  samples: 1280,
+  isText: false,
+  fixedBatch: undefined,
+  most: Number.POSITIVE_INFINITY,
+  removed: 0,
+  normalized: false,
+}
 
 describe('without a word', () => {
   test('three epochs of AdamW, and ten looks', () => {
@@ -19,6 +26,18 @@ describe('without a word', () => {
     ["the model's own batch", { fixedBatch: 4 }, 4],
   ])('the batch goes by %s', (_, more, batch) => {
     expect(recipeOf({}, { ...known, ...more }).batch).toBe(batch)
+  })
+
+  test.each([
+    ['many', 20, {}, [16, 1]],
+    ['five', 5, {}, [4, 4]],
+    ['one', 1, {}, [1, 16]],
+    ['one, and gradients of two batches are said to make a step', 1, { accumulate: 2 }, [1, 32]],
+    ['one, and three are said', 1, { batch: 3 }, [3, 1]],
+    ['one, and two batches of three are said', 1, { batch: 3, accumulate: 2 }, [3, 2]],
+  ])('a step is of as many samples where %s may run at once', (_, most, said, expected) => {
+    const { batch, accumulate } = recipeOf(said, { ...known, isText: true, most })
+    expect([batch, accumulate]).toEqual(expected)
   })
 
   test('the learning rate goes by how much is gone, and whether layers are normalised', () => {

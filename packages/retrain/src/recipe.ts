@@ -9,9 +9,9 @@ export interface RecipeOptions {
   readonly epochs?: number
   /** Instead of epochs: how often weights change. */
   readonly steps?: number
-  /** Samples that run at once. Default: the model's own batch where that is fixed, else 16 windows of text or 64 samples, fewer where there are few */
+  /** Samples that run at once. Default: the model's own batch where that is fixed, else 16 windows of text or 64 samples, fewer where there are few, or where the vocabulary of a language model is large */
   readonly batch?: number
-  /** Batches whose gradients make one step. Default: 1 */
+  /** Batches whose gradients make one step. Default: 1; where a large vocabulary makes batches smaller, as many as make up for it */
   readonly accumulate?: number
   /** Default: 'adamw' */
   readonly optimizer?: OptimizerOptions | OptimizerOptions['name']
@@ -36,6 +36,8 @@ export interface Known {
   readonly isText: boolean
   /** Of the model, where it has one. */
   readonly fixedBatch: number | undefined
+  /** Samples that may run at once, for what is computed from them. */
+  readonly most: number
   /** Share of the weights that is zero or gone. */
   readonly removed: number
   /** Whether it has BatchNormalization whose statistics follow. */
@@ -48,9 +50,9 @@ const FEWEST_STEPS = 20
 
 /** All of it, with defaults. */
 export function recipeOf(options: RecipeOptions, known: Known): Recipe {
-  const { accumulate = 1, schedule = 'cosine', warmup = 0.05, clip = 1, patience = Number.POSITIVE_INFINITY } = options
+  const { schedule = 'cosine', warmup = 0.05, clip = 1, patience = Number.POSITIVE_INFINITY } = options
   const optimizer = optimizerOf(options)
-  const batch = batchOf(options, known)
+  const { batch, accumulate } = batchesOf(options, known)
   const perEpoch = known.samples / (batch * accumulate)
   const steps = options.steps ?? Math.max(1, Math.round((options.epochs ?? DEFAULT_EPOCHS) * perEpoch))
   return {
@@ -65,22 +67,25 @@ export function optimizerOf({ optimizer = 'adamw' }: RecipeOptions): OptimizerOp
   return typeof optimizer === 'string' ? { name: optimizer } : optimizer
 }
 
-/** Samples that run at once. Throws PareError where the model's own number is another one. */
-export function batchOf(
-  { batch }: RecipeOptions,
-  { samples, isText, fixedBatch }: Omit<Known, 'removed' | 'normalized'>,
-): number {
+/** Samples that run at once, and how often that is one step. Throws PareError where the model's own number is another one. */
+export function batchesOf(
+  { batch, accumulate = 1 }: RecipeOptions,
+  { samples, isText, fixedBatch, most }: Omit<Known, 'removed' | 'normalized'>,
+): { batch: number; accumulate: number } {
   if (fixedBatch !== undefined && batch !== undefined && batch !== fixedBatch) {
     throw new PareError(`retrain: a batch of ${batch}, and the model's is fixed to ${fixedBatch}.`, {
       hint: 'leave the batch out, and accumulate gradients over several with accumulate; or export the model with a dynamic batch.',
     })
   }
-  if (fixedBatch !== undefined) return fixedBatch
-  if (batch !== undefined) return Math.min(batch, samples)
+  if (fixedBatch !== undefined) return { batch: fixedBatch, accumulate }
+  if (batch !== undefined) return { batch: Math.min(batch, samples), accumulate }
   const usual = isText ? 16 : 64
   // Of few samples small batches, so that an epoch has some steps.
   const few = 2 ** Math.floor(Math.log2(Math.max(1, samples / FEWEST_STEPS)))
-  return Math.max(1, Math.min(usual, Math.max(8, few), samples))
+  const wanted = Math.max(1, Math.min(usual, Math.max(8, few), samples))
+  let parts = 1
+  while (wanted / parts > most || wanted % parts !== 0) parts++
+  return { batch: wanted / parts, accumulate: accumulate * parts }
 }
 
 /**

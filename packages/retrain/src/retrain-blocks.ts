@@ -1,4 +1,4 @@
-import { editTensor, type Model, makePayload, PareError, withTensors } from '@pare/onnx'
+import { editTensor, type Model, madeBy, makePayload, PareError, readBy, withTensors } from '@pare/onnx'
 import type { BlockLoss } from './losses.js'
 import type { Retrained, RetrainOptions, TrainedTensor } from './retrain-once.js'
 import { separateVectors } from './separate.js'
@@ -84,7 +84,7 @@ export async function weightsBehind(model: Model, value: string, before: readonl
 function leadingTo({ graph }: Model, values: readonly string[]): ReadonlySet<string> {
   const found = new Set(values)
   for (const node of [...graph.nodes].reverse()) {
-    if (node.outputs.some((output) => found.has(output))) for (const input of node.inputs) found.add(input)
+    if (madeBy(node).some((output) => found.has(output))) for (const input of readBy(node)) found.add(input)
   }
   return found
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
-import { type Model, openModel, openRegular, PareError, writeModel, writeWhole } from '@pare/onnx'
+import { type Model, madeBy, openModel, openRegular, PareError, writeModel, writeWhole } from '@pare/onnx'
 import type { Arena } from './arena.js'
 import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkLabels, openFeed } from './feed.js'
@@ -122,10 +122,7 @@ async function teacherFor(
   if (request.distill === undefined || outputs.size === 0) return undefined
   const { distill, folder, trusted = false } = request
   await using file = await openModel(distill.teacher, { allowHardLinks: trusted })
-  const values = new Set([
-    ...file.model.graph.outputs.map(({ name }) => name),
-    ...file.model.graph.nodes.flatMap((node) => node.outputs),
-  ])
+  const values = new Set([...file.model.graph.outputs.map(({ name }) => name), ...file.model.graph.nodes.flatMap(madeBy)])
   const missing = [...outputs.keys()].filter((name) => !values.has(name))
   if (missing.length > 0) {
     throw new PareError(`retrain: the teacher has no value ${missing.map((name) => `'${name}'`).join(', ')}.`, {

@@ -49,7 +49,7 @@ function dataSet(samples: number, pick: Samples['pick']): Samples {
     samples,
     pick,
     ignored: [],
-    sampleSize: 1,
+    ...{ sampleSize: 1, sampleShapes: {} },
     batches: () => {
       throw new Error('not read in order')
     },

@@ -1,4 +1,4 @@
-import { editGraph, editModel, editNode, type Model, makeTensor, type Node, type Tensor } from '@pare/onnx'
+import { editGraph, editModel, editNode, keyOf, type Model, makeTensor, type Node, type Tensor } from '@pare/onnx'
 
 /** A model in which each reader of a vector has one of its own. */
 export interface Separated {
@@ -31,7 +31,7 @@ export function separateVectors(model: Model): Separated {
       inputs.set(node, own)
       if (i === 0) continue
       tensors.push(makeTensor({ name, type: tensor.type, shape: tensor.shape, data: tensor.data }))
-      added.set(name, { of: id, reader: [node.outputs.find((output) => output !== '')!, input] })
+      added.set(name, { of: id, reader: [keyOf(node), input] })
     }
   }
   if (inputs.size === 0) return { model, added }

@@ -1,4 +1,4 @@
-import { elementCount, globMatcher, type Model, type Node, PareError, readAll, type Tensor } from '@pare/onnx'
+import { elementCount, globMatcher, keyOf, type Model, madeBy, type Node, PareError, readAll, type Tensor } from '@pare/onnx'
 
 export interface TrainableOptions {
   /** Globs over names of tensors, or of nodes that read them. Only what matches is trained. Default: everything */
@@ -64,7 +64,7 @@ async function candidates(model: Model): Promise<Candidate[]> {
     const ends = endsOf(id, uses)
     if (ends.some(isStatistic) || !ends.some((end) => isParameter(end, { tensor, given, uses }))) continue
     if (await hasHugeNumbers(tensor)) continue
-    found.push({ id, tensor, readers: (uses.get(id) ?? []).map(({ node }) => node.name || node.outputs[0]!) })
+    found.push({ id, tensor, readers: (uses.get(id) ?? []).map(({ node }) => node.name || keyOf(node)) })
   }
   return found
 }
@@ -88,6 +88,7 @@ function readersOf(nodes: readonly Node[]): Uses {
   const uses = new Map<string, Use[]>()
   for (const node of nodes) {
     for (const [input, name] of node.inputs.entries()) {
+      if (name === '') continue
       const known = uses.get(name)
       if (known === undefined) uses.set(name, [{ node, input }])
       else known.push({ node, input })
@@ -118,7 +119,7 @@ function endsOf(id: string, uses: Uses): End[] {
       const { node, input } = use
       const rearranges = node.domain === '' && REARRANGE.has(node.op) && (input === 0 || node.op === 'Concat')
       if (!rearranges) ends.push({ ...use, direct })
-      else for (const output of node.outputs) follow(output, direct && node.op === 'Identity')
+      else for (const output of madeBy(node)) follow(output, direct && node.op === 'Identity')
     }
   }
   follow(id, true)

@@ -1,4 +1,5 @@
 import { type Model, parseText } from '@pare/onnx'
+import { tinyDecoder } from './tiny-decoders.js'
 
 /** Graphs small enough to read, one for each shape of trouble. Each call makes a new model with the same numbers. */
 export const tinyModels: Readonly<Record<string, () => Model>> = {
@@ -126,6 +127,13 @@ export const tinyModels: Readonly<Record<string, () => Model>> = {
          output = Relu(h) }`,
       numbers({ w: 16 }),
     ),
+  ...decoders(),
+}
+
+/** Sizes of a mask that covers a cache and the new tokens, as exporters call them. */
+function decoders(): Record<string, () => Model> {
+  const called = ['past_sequence_length + 1', 'past_sequence_length + sequence_length', 'total_sequence_length']
+  return Object.fromEntries(called.map((covers) => [`decoder, ${covers}`, () => tinyDecoder(covers, numbers)]))
 }
 
 /** Numbers without structure and without two that are equal, from a small linear congruence; every fifth is zero. */

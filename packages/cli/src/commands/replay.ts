@@ -8,7 +8,7 @@ import { bytesOf } from '../facts.js'
 import { usage } from '../failure.js'
 import { formatBytes } from '../format.js'
 import { filesOf, hashModel, type ModelHashes } from '../hash-model.js'
-import { outputFiles } from '../output.js'
+import { modelFiles, outputFiles } from '../output.js'
 import { showPath } from '../paths.js'
 import { readPlan } from '../plan-files.js'
 import { describeProof, prove } from '../prove.js'
@@ -36,10 +36,14 @@ export async function replay(context: Context, planPath: string, model: string, 
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
   const { prove: wanted = true, provider = 'cpu' } = options
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
-  await using publication = await Publication.open(output.folder, { owned: [output.model, `${output.model}.data`] })
+  await using publication = await Publication.open(output.folder, { owned: modelFiles(output.model) })
   await publication.protect([...filesOf(file), resolve(io.cwd, planPath)])
   const proofs = wanted ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
-  const facts = await writePruned(await applyPlan(file.model, plan), await publication.staged(output.model), work)
+  const facts = await writePruned(
+    await applyPlan(file.model, plan),
+    { path: await publication.staged(output.model), destination: output.model },
+    work,
+  )
   io.signal.throwIfAborted()
   await publishAll(publication, context)
   const written = { ...facts, path: showPath(output.model, io.cwd) }

@@ -49,7 +49,7 @@ const repeated = (name: string, from: string) => `${name}_u = Unsqueeze(${from},
       ${name}_e = Expand(${name}_u, twice)
       ${name}_r = Reshape(${name}_e, joined)`
 
-/** As the builder for onnxruntime-genai writes it: the residual sum runs through the fourth output of fused normalisations. */
+/** As the builder for onnxruntime-genai writes it: the residual sum runs through the fourth output of fused normalisations, which leave two out. */
 export function fused(): Model {
   const weights = all(
     (
@@ -60,16 +60,16 @@ export function fused(): Model {
   const norm = (l: number) =>
     l === 0
       ? 'a0 = SimplifiedLayerNormalization<axis = -1, epsilon = 0.00001>(h0, n0)'
-      : `a${l}, _, _, h${l} = com.microsoft.SkipSimplifiedLayerNormalization<epsilon = 0.00001>(r${l - 1}, d${l - 1}, n${l})`
+      : `a${l}, , , h${l} = com.microsoft.SkipSimplifiedLayerNormalization<epsilon = 0.00001>(r${l - 1}, d${l - 1}, n${l})`
   const nodes = all(
-    (l) => `${norm(l).replaceAll('_,', `x${l},`).replace(`x${l}, x${l}`, `x${l}, z${l}`)}
+    (l) => `${norm(l)}
       q${l}_w = MatMul(a${l}, q${l})
       k${l}_w = MatMul(a${l}, k${l})
       v${l}_w = MatMul(a${l}, v${l})
       c${l}, "present.${l}.key", "present.${l}.value" = com.microsoft.GroupQueryAttention<num_heads = 4, kv_num_heads = 2, do_rotary = 1>(
         q${l}_w, k${l}_w, v${l}_w, "past.${l}.key", "past.${l}.value", lengths, total, cos, sin)
       y${l} = MatMul(c${l}, o${l})
-      b${l}, v${l}_x, v${l}_z, r${l} = com.microsoft.SkipSimplifiedLayerNormalization<epsilon = 0.00001>(h${l}, y${l}, m${l})
+      b${l}, , , r${l} = com.microsoft.SkipSimplifiedLayerNormalization<epsilon = 0.00001>(h${l}, y${l}, m${l})
       u${l} = MatMul(b${l}, up${l})
       g${l} = Relu(u${l})
       d${l} = MatMul(g${l}, down${l})`,

@@ -1,4 +1,4 @@
-import type { Model } from '@pare/onnx'
+import { keyOf, type Model } from '@pare/onnx'
 import type { Block, BlockGroup, Slice } from '../contract.js'
 import type { Dependencies } from '../dependency/dependencies.js'
 import { operatorName } from '../operators.js'
@@ -132,7 +132,7 @@ function refusal({ flow, dependencies: { values }, from, to, region }: Candidate
 /** Sizes of a value; the sum inside a fused normalisation has those of the norm. */
 function sizesOf({ steps, maker }: Flow, values: Dependencies['values'], name: string): string | undefined {
   const step = steps[maker.get(name) ?? -1]
-  return (values.get(name) ?? values.get(step?.node.outputs[0] ?? ''))?.map(({ size }) => size).join()
+  return (values.get(name) ?? (step && values.get(keyOf(step.node))))?.map(({ size }) => size).join()
 }
 
 function blockOf({ flow, inputs, from, to, region }: Candidate & { inputs: ReadonlySet<string> }): Block {
@@ -142,7 +142,7 @@ function blockOf({ flow, inputs, from, to, region }: Candidate & { inputs: Reado
   return {
     from,
     to,
-    nodes: [...new Set(steps.map((i) => flow.steps[i]!.node.outputs[0]!))],
+    nodes: [...new Set(steps.map((i) => keyOf(flow.steps[i]!.node)))],
     // Inputs that nothing else reads, but not what the block itself goes through.
     inputs: [...reads].filter((name) => name !== from && inputs.has(name) && flow.readers.get(name)!.every((i) => own.has(i))),
     outputs: region?.outputs ?? [],

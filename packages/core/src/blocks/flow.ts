@@ -1,4 +1,4 @@
-import { type Constant, type Model, type Node, visitNodes } from '@pare/onnx'
+import { type Constant, capturedBy, keyOf, type Model, madeBy, type Node, visitNodes } from '@pare/onnx'
 import { operatorName, WEIGHT_OPERATORS } from '../operators.js'
 
 /**
@@ -42,7 +42,7 @@ export function flowOf(model: Model): Flow {
   const steps: Step[] = []
   const captured = new Set<string>()
   visitNodes(model, (node, scope) => {
-    if (scope.path !== '' || scope.constant(node.outputs[0] ?? '') !== undefined) return
+    if (scope.path !== '' || scope.constant(keyOf(node)) !== undefined) return
     const nested = capturedBy(node)
     for (const name of nested) captured.add(name)
     steps.push(...stepsOf(node, nested, (name) => scope.constant(name)))
@@ -68,7 +68,7 @@ function stepsOf(node: Node, nested: readonly string[], constant: (name: string)
       constants: given.flatMap((name) => constant(name) ?? []),
     }
   }
-  const makes = node.outputs.filter((name) => name !== '')
+  const makes = madeBy(node)
   const skip = SKIP_NORMS.get(operatorName(node))
   if (skip === undefined) {
     const { reads, constants } = split(node.inputs)
@@ -91,15 +91,4 @@ function stepsOf(node: Node, nested: readonly string[], constant: (name: string)
       weighs: false,
     },
   ]
-}
-
-/** Names that graphs in a node's attributes read. One that is only theirs too: that holds a little more than it must. */
-export function capturedBy(node: Node): string[] {
-  return [...node.attributes.values()].flatMap((attribute) => {
-    const graphs = attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? attribute.value : []
-    return graphs.flatMap(({ nodes, outputs }) => [
-      ...outputs.map(({ name }) => name),
-      ...nodes.flatMap((inner) => [...inner.inputs, ...capturedBy(inner)]),
-    ])
-  })
 }

@@ -214,3 +214,19 @@ test('images beside text have no padding', async () => {
   expect(padding!.layoutOf('pixels', 1)).toBe('none')
   expect(padding!.layoutOf('x', -1)).toMatchObject({ factors: ['batch', 'seq'] })
 })
+
+test('what leaves an input out is not reached by a mask because what the mask reaches leaves an output out', async () => {
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+     g (int64[B, S] input_ids, int64[B, S] attention_mask, float[N, T, 3] features) => (float[B, S, 8] x, float[N, T, 3] y)
+     <float[12, 8] e, float[8] scale, float most = {6}> {
+       t = Gather(e, input_ids)
+       x, , , s = com.microsoft.SkipSimplifiedLayerNormalization(t, t, scale)
+       y = Clip(features, , most)
+     }`,
+    { e: wave(96, 1), scale: wave(8, 2) },
+  )
+  const padding = await findPadding(model, { fillsMask: false })
+  expect(padding!.layoutOf('x', -1)).toMatchObject({ factors: ['batch', 'seq'] })
+  expect(padding!.layoutOf('y', -1)).toBe('none')
+})

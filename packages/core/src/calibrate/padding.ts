@@ -1,5 +1,4 @@
-import type { Model, ValueInfo } from '@pare/onnx'
-import { capturedBy } from '../blocks/flow.js'
+import { type Model, madeBy, readBy, type ValueInfo } from '@pare/onnx'
 import { type Axis, factorsOf, find, partsOf } from '../dependency/axis.js'
 import { type Dependencies, findDependencies } from '../dependency/dependencies.js'
 
@@ -105,8 +104,7 @@ function companionsOf({ graph }: Model, { name }: Mask): string[] {
 function reachedFrom({ graph }: Model, names: readonly string[]): ReadonlySet<string> {
   const reached = new Set(names)
   for (const node of graph.nodes)
-    if ([...node.inputs, ...capturedBy(node)].some((name) => reached.has(name)))
-      for (const name of node.outputs) reached.add(name)
+    if (readBy(node).some((name) => reached.has(name))) for (const name of madeBy(node)) reached.add(name)
   return reached
 }
 

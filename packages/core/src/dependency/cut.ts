@@ -2,6 +2,7 @@ import {
   editGraph,
   editModel,
   editValueInfo,
+  keyOf,
   type Model,
   makeNode,
   makeTensor,
@@ -75,12 +76,12 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
   const { axesAt, values, numbers, isFixed, sizesRead } = dependencies
   const before: Node[] = []
   const constant = (list: readonly number[]) => {
-    const name = `${node.outputs[0]}/sizes${added.length}`
+    const name = `${keyOf(node)}/sizes${added.length}`
     added.push(makeTensor({ name, type: 'int64', values: list }))
     return name
   }
   const compute = (op: string, inputs: readonly string[]) => {
-    const output = `${node.outputs[0]}/computed${before.length}`
+    const output = `${keyOf(node)}/computed${before.length}`
     before.push(makeNode({ op, inputs, outputs: [output] }))
     return output
   }
@@ -88,7 +89,7 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     node,
     opset: opsetOf(opsets, node),
     removals,
-    input: (index) => axesAt(node.outputs[0]!, index),
+    input: (index) => axesAt(keyOf(node), index),
     output: (index) => values.get(node.outputs[index]!),
     value: (index) => numbers.get(node.inputs[index]!),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
@@ -96,7 +97,7 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     constant,
     sizes(input, list) {
       if (list.every((size) => size !== undefined)) return constant(list)
-      const given = list.slice(-axesAt(node.outputs[0]!, input)![0]!.size)
+      const given = list.slice(-axesAt(keyOf(node), input)![0]!.size)
       const kept = compute('Mul', [node.inputs[input]!, constant(given.map((size) => (size === undefined ? 1 : 0)))])
       return compute('Add', [kept, constant(given.map((size) => size ?? 0))])
     },

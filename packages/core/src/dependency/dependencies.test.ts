@@ -114,3 +114,26 @@ describe('operators', () => {
     expect(found.grouped!.slice(0, 2)).toEqual([[2, 3], [4]])
   })
 })
+
+test('nodes that leave their first output out keep the axes of their own inputs', async () => {
+  const model = parseText(
+    `g (float[5, 2, 3] x) => (float[1, 2, 4] h, float[1, 2, 6] k)
+    <float[1, 16, 3] a, float[1, 16, 4] b, float[1, 24, 3] c, float[1, 24, 6] d> {
+      , h = LSTM<hidden_size = 4>(x, a, b)
+      , k = LSTM<hidden_size = 6>(x, c, d)
+    }`,
+    Object.fromEntries(Object.entries({ a: 48, b: 64, c: 72, d: 144 }).map(([name, size]) => [name, new Float32Array(size)])),
+  )
+  const { axesAt } = await findDependencies(model)
+  const sizes = (node: string) => [1, 2].map((input) => axesAt(node, input)?.map(({ size }) => size))
+  expect([sizes('h'), sizes('k')]).toEqual([
+    [
+      [1, 16, 3],
+      [1, 16, 4],
+    ],
+    [
+      [1, 24, 3],
+      [1, 24, 6],
+    ],
+  ])
+})

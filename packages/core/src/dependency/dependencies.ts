@@ -1,4 +1,17 @@
-import { type Model, type Node, type Scope, type ShapeOptions, type Shapes, shapesOf, type Tensor, visitNodes } from '@pare/onnx'
+import {
+  allSizes,
+  keyOf,
+  type Model,
+  type Node,
+  type Scope,
+  type ShapeOptions,
+  type Shapes,
+  type Symbols,
+  shapesOf,
+  symbolsOf,
+  type Tensor,
+  visitNodes,
+} from '@pare/onnx'
 import type { Obstacle } from '../contract.js'
 import { operatorName } from '../operators.js'
 import { type Axis, atom, pin } from './axis.js'
@@ -130,7 +143,7 @@ function settleAll(
   const sites = nodes.map((node) => ({
     node,
     opset: opsetOf(model.opsets, node),
-    input: (index: number) => axesAt(node.outputs[0]!, index),
+    input: (index: number) => axesAt(keyOf(node), index),
     output: (index: number) => values.get(node.outputs[index] ?? ''),
     value: (index: number) => numbers.get(node.inputs[index] ?? ''),
     isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
@@ -161,7 +174,8 @@ const SCALES = [1, 32]
  */
 async function inferOften(model: Model): Promise<readonly Shapes[]> {
   const infer = await shapesOf(model)
-  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, primes, scale))))
+  const symbols = await symbolsOf(model)
+  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, symbols, { primes, scale }))))
   return tried.sort((a, b) => told(b[0]!) - told(a[0]!)).flat()
 }
 
@@ -172,13 +186,17 @@ function told({ shapes }: Shapes): number {
 }
 
 /** An axis of an input that has no name is taken to be the same as that of other inputs at the same place. */
-function sizesOf({ graph }: Model, primes: readonly number[], scale: number): ShapeOptions {
-  const nameOf = (size: number | string | undefined, axis: number) => size ?? `\n${axis}`
-  const symbols = new Set(
-    graph.inputs.flatMap(({ shape }) => shape?.map(nameOf) ?? []).filter((size) => typeof size === 'string'),
-  )
-  const dims = Object.fromEntries([...symbols].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+function sizesOf(
+  { graph }: Model,
+  symbols: Symbols,
+  { primes, scale }: { readonly primes: readonly number[]; readonly scale: number },
+): ShapeOptions {
+  const nameOf = <Size>(size: Size | undefined, axis: number) => size ?? `\n${axis}`
   const unnamed = graph.inputs.filter(({ shape }) => shape?.includes(undefined))
+  const places = unnamed.flatMap(({ shape }) => shape!.map((size, axis) => (size === undefined ? nameOf(size, axis) : '')))
+  const free = new Set([...symbols.free, ...places.filter((place) => place !== '')])
+  const chosen = Object.fromEntries([...free].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+  const dims = allSizes(symbols, chosen)
   const inputs = unnamed.map(({ name, shape }) => [
     name,
     shape!.map(nameOf).map((size) => (typeof size === 'number' ? size : dims[size]!)),
@@ -210,10 +228,10 @@ function isFixed({ shapes, others }: State, value: string, axis: number): boolea
 function visit(node: Node, scope: Scope, state: State): void {
   const { shapes, values, contractions, statistics } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
-  if (scope.constant(node.outputs[0] ?? '') !== undefined) return
+  if (scope.constant(keyOf(node)) !== undefined) return
   const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
   state.inputs.set(
-    node.outputs[0] ?? '',
+    keyOf(node),
     operands.map(({ axes }) => axes),
   )
   if (
@@ -283,11 +301,11 @@ function noteObstacle(
 function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): void {
   const unknown = [
     ...node.inputs.filter((name, i) => name !== '' && operands[i]!.axes === undefined),
-    ...node.outputs.filter((_, i) => outputs[i] === undefined),
+    ...node.outputs.filter((name, i) => name !== '' && outputs[i] === undefined),
   ]
   for (const axes of [...operands.map(({ axes }) => axes), ...outputs]) {
     for (const axis of axes ?? [])
-      pin(axis, `the shape of '${unknown[0]}' at ${node.op} '${node.name || node.outputs[0]}' does not follow from the model`)
+      pin(axis, `the shape of '${unknown[0]}' at ${node.op} '${node.name || keyOf(node)}' does not follow from the model`)
   }
 }
 
@@ -314,7 +332,7 @@ function operand(name: string, { scope, reader, state }: { scope: Scope; reader:
   const found = scope.constant(name)
   if (found === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
   const { id, tensor } = found
-  const key = tensor.shape.length > 1 ? id : `${id}\n${reader.node.outputs[0]}\n${reader.input}`
+  const key = tensor.shape.length > 1 ? id : `${id}\n${keyOf(reader.node)}\n${reader.input}`
   const known = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }
   known.readers.push(reader)
   constants.set(key, known)

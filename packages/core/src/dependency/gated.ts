@@ -3,6 +3,7 @@ import {
   editModel,
   editNode,
   editValueInfo,
+  keyOf,
   type Model,
   makeNode,
   makeTensor,
@@ -90,7 +91,7 @@ class Gates {
   /** A node that takes statistics over units runs without those that go; behind it, their positions hold what some other one holds. */
   without(node: Node, { axesAt, values }: Dependencies): void {
     const inputs = node.inputs.map((name, input) => {
-      const axes = this.#smaller(axesAt(node.outputs[0]!, input))
+      const axes = this.#smaller(axesAt(keyOf(node), input))
       return this.#choose(
         name,
         axes.map(([axis, along]) => [axis, keptPositions(along, this.removals)]),

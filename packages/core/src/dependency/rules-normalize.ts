@@ -1,3 +1,4 @@
+import { madeBy } from '@pare/onnx'
 import { atom, productOf } from './axis.js'
 import { each, fromFront, tieAll, tieBroadcast } from './rules-broadcast.js'
 import type { AxisRule, Site } from './site.js'
@@ -22,7 +23,7 @@ function batchNormalization(site: Site): void {
   const [x, out] = [site.input(0), site.output(0)]
   // Before opset 9, `spatial = 0` has parameters for each position.
   if (x === undefined || out === undefined || [1, 2, 3, 4].some((i) => site.input(i)?.length !== 1)) return
-  const isTraining = site.int('training_mode', 0) === 1 || site.node.outputs.length > 1
+  const isTraining = site.int('training_mode', 0) === 1 || madeBy(site.node).length > 1
   tieAll(site, x, out, (axis) => isTraining && axis !== 1)
   for (const i of [1, 2, 3, 4]) {
     site.tie(site.input(i)?.[0], out[1])

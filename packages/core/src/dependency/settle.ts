@@ -1,4 +1,4 @@
-import type { Node, Tensor } from '@pare/onnx'
+import { keyOf, type Node, type Tensor } from '@pare/onnx'
 import { operatorName } from '../operators.js'
 import { type Axis, pin } from './axis.js'
 import type { Unresized } from './resizing.js'
@@ -21,4 +21,4 @@ export function settleConstant({ tensor, axes }: { readonly tensor: Tensor; read
   for (const axis of axes) pin(axis, `'${tensor.name}' holds ${tensor.type}, which is not sliced`)
 }
 
-const named = (node: Node) => `${operatorName(node)} '${node.name || node.outputs[0]}'`
+const named = (node: Node) => `${operatorName(node)} '${node.name || keyOf(node)}'`

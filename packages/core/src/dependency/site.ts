@@ -1,4 +1,4 @@
-import type { Node } from '@pare/onnx'
+import { keyOf, type Node } from '@pare/onnx'
 import type { Role } from '../contract.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
@@ -58,7 +58,7 @@ export interface SiteFacts {
 /** Applies a rule to a node; without one, or where a shape is not known, everything at the node is pinned. */
 export function applyRule(rule: AxisRule | undefined, facts: SiteFacts): void {
   const { node, inputs, outputs } = facts
-  const name = node.name || (node.outputs[0] ?? node.op)
+  const name = node.name || keyOf(node) || node.op
   const claimed = new Set<Axis>()
   const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
   if (rule === undefined) return pinAll(all(), `${node.op} '${name}' is not understood`)

@@ -1,4 +1,4 @@
-import type { Node } from '@pare/onnx'
+import { keyOf, type Node } from '@pare/onnx'
 import { operatorName } from '../operators.js'
 import { type Axis, find } from './axis.js'
 
@@ -38,7 +38,7 @@ export function findSizesRead(asked: SizesAsked): SizesRead {
   for (const node of asked.nodes) {
     const made = madeBy(node, sizes, asked)
     if (made !== undefined) {
-      if (made.some(({ from }) => from.length > 0)) sizes.set(node.outputs[0]!, made)
+      if (made.some(({ from }) => from.length > 0)) sizes.set(keyOf(node), made)
       continue
     }
     const taken = node.inputs.flatMap((name, i) => takenBy(node, i, { list: sizes.get(name) ?? [], asked }))
@@ -59,7 +59,7 @@ const WRITTEN: ReadonlyMap<string, readonly number[]> = new Map([
 function takenBy(node: Node, input: number, { list, asked }: { list: readonly Size[]; asked: SizesAsked }): readonly Axis[] {
   const name = operatorName(node)
   if (WRITTEN.get(name)?.includes(input)) return []
-  const out = name === 'Resize' && input === 3 && !node.attributes.has('axes') ? asked.axesOf(node.outputs[0]!) : undefined
+  const out = name === 'Resize' && input === 3 && !node.attributes.has('axes') ? asked.axesOf(keyOf(node)) : undefined
   return list
     .filter(({ is }, i) => is === undefined || out?.[i] === undefined || find(is) !== find(out[i]))
     .flatMap(({ from }) => from)
@@ -68,12 +68,12 @@ function takenBy(node: Node, input: number, { list, asked }: { list: readonly Si
 /** The sizes in the output of a node that reads, moves or computes with sizes; undefined for any other node. */
 function madeBy(node: Node, sizes: ReadonlyMap<string, readonly Size[]>, asked: SizesAsked): readonly Size[] | undefined {
   const name = operatorName(node)
-  const axes = asked.axesAt(node.outputs[0]!, 0) ?? []
+  const axes = asked.axesAt(keyOf(node), 0) ?? []
   if (name === 'Shape') return axes.slice(...bounds(node)).map((axis) => ({ from: [axis], is: axis }))
   if (name === 'Size') return [{ from: axes }]
   const inputs = node.inputs.map((input) => sizes.get(input))
   if (inputs.every((each) => each === undefined)) return undefined
-  const count = asked.shapeOf(node.outputs[0]!)?.reduce((all, size) => all * size, 1)
+  const count = asked.shapeOf(keyOf(node))?.reduce((all, size) => all * size, 1)
   if (count === undefined) return undefined
   if (SAME.has(name)) return inputs[0]
   if (name === 'Concat') return node.inputs.flatMap((input, i) => inputs[i] ?? constants(asked.shapeOf(input)))

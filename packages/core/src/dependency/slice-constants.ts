@@ -1,4 +1,4 @@
-import { editNode, editTensor, type Node, type Tensor } from '@pare/onnx'
+import { editNode, editTensor, keyOf, type Node, type Tensor } from '@pare/onnx'
 import type { Axis } from './axis.js'
 import type { ConstantAxes } from './dependencies.js'
 import { slicedPayload } from './sliced.js'
@@ -28,7 +28,7 @@ export function sliceConstants(constants: readonly ConstantAxes[], positionsOf: 
       const name = `${readers[0]!.id}/slice${i}`
       shared.push(editTensor(slice ?? readers[0]!.tensor, { name }))
       for (const { node, input } of readers.flatMap((each) => each.readers)) {
-        const key = node.outputs[0]!
+        const key = keyOf(node)
         inputs.set(key, (inputs.get(key) ?? new Map<number, string>()).set(input, name))
       }
     }
@@ -45,14 +45,14 @@ function sliceOf({ tensor, axes }: ConstantAxes, positionsOf: PositionsOf): Tens
 
 /** The node, reading the slices made for it. */
 export function rename(node: Node, inputs: Slices['inputs']): Node {
-  const renamed = inputs.get(node.outputs[0] ?? '')
+  const renamed = inputs.get(keyOf(node))
   return renamed === undefined ? node : editNode(node, { inputs: node.inputs.map((name, i) => renamed.get(i) ?? name) })
 }
 
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+function groupBy<T>(items: readonly T[], by: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>()
   for (const item of items) {
-    const key = keyOf(item)
+    const key = by(item)
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [item])
     else group.push(item)

@@ -4,6 +4,7 @@ import {
   editGraph,
   editModel,
   editNode,
+  keyOf,
   type Model,
   makeNode,
   makeTensor,
@@ -76,7 +77,7 @@ function contractionsOf(groups: readonly CoupledGroup[], { atoms, dependencies }
   for (const site of dependencies.contractions) {
     const within = atomsOf(site.along)
     const own = gates.filter(({ atom }) => within.has(atom))
-    const rank = dependencies.axesAt(site.node.outputs[0]!, site.input)?.length
+    const rank = dependencies.axesAt(keyOf(site.node), site.input)?.length
     if (own.length === 0 || rank === undefined) continue
     found.set(site.node, [...(found.get(site.node) ?? []), { ...site, rank, gates: own }])
   }

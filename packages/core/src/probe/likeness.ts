@@ -3,6 +3,7 @@ import {
   editGraph,
   editModel,
   inferShapes,
+  keyOf,
   type Model,
   makeNode,
   makeTensor,
@@ -68,7 +69,7 @@ async function measuringModel(
   { pairs, likeness, padding }: Pick<Comparing, 'pairs' | 'likeness'> & { readonly padding: Padding | undefined },
 ): Promise<Measuring> {
   const { shapes } = await inferShapes(model)
-  const sums = new Map(model.graph.nodes.map((node) => [sumOf(node), node.outputs[0] ?? '']))
+  const sums = new Map(model.graph.nodes.map((node) => [sumOf(node), keyOf(node)]))
   const opset = model.opsets.get('') ?? 1
   const writer = new Writer(opset)
   const untold = new Set<string>()

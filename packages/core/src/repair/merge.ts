@@ -1,19 +1,22 @@
 import {
   type Attribute,
+  capturedBy,
   editGraph,
   editModel,
   editNode,
   editTensor,
   editValueInfo,
   type Graph,
+  keyOf,
   type Model,
+  madeBy,
   makeAttribute,
   makeNode,
   makeTensor,
   makeValueInfo,
   type Node,
+  readBy,
 } from '@pare/onnx'
-import { capturedBy } from '../blocks/flow.js'
 
 /** The reference and the pruned model as one graph over the same inputs. */
 export interface Merged {
@@ -27,17 +30,17 @@ const PREFIX = 'reference/'
 /** Values of the pruned model keep their names; what the reference computes otherwise gets a prefix. What both compute alike is there once. */
 export function merge(reference: Model, pruned: Model): Merged {
   const stored = new Map(pruned.graph.initializers.map((tensor) => [tensor.name, tensor]))
-  const made = new Map(pruned.graph.nodes.map((node) => [node.outputs[0], node]))
+  const made = new Map(pruned.graph.nodes.map((node) => [keyOf(node), node]))
   const names = new Map<string, string>()
   const rename = (name: string) => names.get(name) ?? name
   const other = reference.graph.initializers.filter((tensor) => stored.get(tensor.name) !== tensor)
   for (const { name } of other) names.set(name, `${PREFIX}${name}`)
   const nodes: Node[] = []
   for (const node of reference.graph.nodes) {
-    const isSame = made.get(node.outputs[0]) === node && ![...node.inputs, ...capturedBy(node)].some((name) => names.has(name))
+    const isSame = made.get(keyOf(node)) === node && !readBy(node).some((name) => names.has(name))
     if (isSame) continue
     const read = renamedReads(node, names)
-    for (const name of node.outputs) if (name !== '') names.set(name, `${PREFIX}${name}`)
+    for (const name of madeBy(node)) names.set(name, `${PREFIX}${name}`)
     nodes.push(editNode(read, { name: node.name && `${PREFIX}${node.name}`, outputs: node.outputs.map(rename) }))
   }
   const { graph } = pruned

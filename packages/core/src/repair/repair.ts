@@ -1,4 +1,4 @@
-import type { Model } from '@pare/onnx'
+import { keyOf, type Model } from '@pare/onnx'
 import { weightsOf } from '../analyse.js'
 import type { Forward } from '../calibrate/forward.js'
 import { findPadding } from '../calibrate/padding.js'
@@ -51,7 +51,7 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
     padding: await findPadding(merged, { fillsMask: forward.fillsMask ?? false }),
     origins: await originsOf(reference, steps, seed),
     masked: new Set(maskedBy(steps).map(({ id }) => id)),
-    weights: new Map(weightsOf(reference).map((weight) => [weight.uses[0]!.node.outputs[0]!, weight])),
+    weights: new Map(weightsOf(reference).map((weight) => [keyOf(weight.uses[0]!.node), weight])),
     readers: countReaders(pruned),
   }
   const all: Done[] = []

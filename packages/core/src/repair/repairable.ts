@@ -1,6 +1,5 @@
-import { type Constant, type Model, type Scope as NameScope, type Node, visitNodes } from '@pare/onnx'
+import { type Constant, keyOf, type Model, madeBy, type Scope as NameScope, type Node, readBy, visitNodes } from '@pare/onnx'
 import { weightsOf } from '../analyse.js'
-import { capturedBy } from '../blocks/flow.js'
 import { inputSite, outputSite, type Site } from '../calibrate/site.js'
 import type { Weight } from '../contract.js'
 import { operatorName } from '../operators.js'
@@ -55,13 +54,13 @@ export function findRepairable(
   const found: Repairable[] = []
   const notes: string[] = []
   visitNodes(model, (node, scope) => {
-    if (scope.path !== '' || !isChanged(node.outputs[0] ?? '')) return
-    const level = Math.max(0, ...[...node.inputs, ...capturedBy(node)].map((name) => levels.get(name) ?? 0))
+    if (scope.path !== '' || !isChanged(keyOf(node))) return
+    const level = Math.max(0, ...readBy(node).map((name) => levels.get(name) ?? 0))
     const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), readers })
     if (typeof one === 'string') notes.push(one)
     else if (one !== undefined) found.push(one)
     const after = typeof one === 'object' ? level + 1 : level
-    for (const name of node.outputs) levels.set(name, after)
+    for (const name of madeBy(node)) levels.set(name, after)
   })
   return { found, notes }
 }
@@ -143,7 +142,7 @@ function readersOf(model: Model): ReadonlyMap<string, readonly Node[]> {
   const readers = new Map<string, Node[]>()
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
   visitNodes(model, (node) => {
-    for (const name of new Set(node.inputs)) readers.set(name, [...(readers.get(name) ?? []), node])
+    for (const name of readBy(node)) readers.set(name, [...(readers.get(name) ?? []), node])
   })
   for (const name of outputs) readers.set(name, [])
   return readers

@@ -1,4 +1,4 @@
-import { bytesOf, type Constant, type Model, makePayload, readAll, sha256, type Tensor, visitNodes } from '@pare/onnx'
+import { bytesOf, type Constant, keyOf, type Model, makePayload, readAll, sha256, type Tensor, visitNodes } from '@pare/onnx'
 import { floatsOf, floatType } from '../stream.js'
 import type { UpdatedTensor } from '../update.js'
 import type { Operand } from './repairable.js'
@@ -27,8 +27,8 @@ export async function updatedVector(
   values: ArrayLike<number>,
   { type, readers }: { readonly type: Tensor['type']; readonly readers: ReadonlyMap<string, number> },
 ): Promise<UpdatedTensor> {
-  const id = `${node.outputs[0]}/repaired${input}`
-  const given = { id, type, shape: [values.length], readers: [[node.outputs[0]!, input] as const] }
+  const id = `${keyOf(node)}/repaired${input}`
+  const given = { id, type, shape: [values.length], readers: [[keyOf(node), input] as const] }
   if (constant === undefined) return withData(given, values)
   const { tensor } = constant
   const own = { id: constant.id, type: tensor.type, shape: tensor.shape }

@@ -1,4 +1,4 @@
-import { type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { madeBy, type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
 import type { Norm } from '../engine/rows.js'
 import type { Uses } from './uses.js'
 
@@ -161,7 +161,7 @@ interface Trial {
 }
 
 async function computed(node: Node, { known, width, uses, epsilons }: Trial): Promise<readonly Row[] | undefined> {
-  if (node.domain !== '' || node.outputs.length !== 1) return undefined
+  if (node.domain !== '' || madeBy(node).length !== 1) return undefined
   if (node.op === 'ReduceMean') {
     const of = known.get(node.inputs[0]!)
     return of !== undefined && (await isLastAxis(node, uses)) ? of.map((row) => Float64Array.of(average(row))) : undefined

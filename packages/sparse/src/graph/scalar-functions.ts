@@ -1,4 +1,4 @@
-import { type Node, readAll, valuesOf } from '@pare/onnx'
+import { madeBy, type Node, readAll, valuesOf } from '@pare/onnx'
 import type { Activation } from '../kernels/activations.js'
 import type { Uses } from './uses.js'
 
@@ -112,7 +112,7 @@ async function computed(
   node: Node,
   { known, uses }: { known: ReadonlyMap<string, Numbers>; uses: Uses },
 ): Promise<Numbers | undefined> {
-  if (node.outputs.length !== 1) return undefined
+  if (madeBy(node).length !== 1) return undefined
   const inputs = await Promise.all(node.inputs.map(async (name) => known.get(name) ?? (await scalar(name, uses))))
   if (inputs.some((each) => each === undefined)) return undefined
   const [a, b] = inputs as [Numbers, Numbers?]

@@ -1,7 +1,7 @@
-import { editGraph, editModel, type Model, type Node, type ValueInfo } from '@pare/onnx'
+import { editGraph, editModel, type Model, madeBy, type Node, readBy, type ValueInfo } from '@pare/onnx'
 import type { Between } from './between.js'
 import type { Site } from './sites.js'
-import { namesRead, type Uses, usesOf } from './uses.js'
+import { type Uses, usesOf } from './uses.js'
 
 /** What runs one after another. */
 export type Step = OwnStep | DenseStep
@@ -105,7 +105,7 @@ function denseStep(
   { owners, uses, levels }: { owners: ReadonlyMap<Node, OwnStep>; uses: Uses; levels: Levels },
 ): DenseStep {
   const own = new Set(nodes)
-  const made = new Set(nodes.flatMap((node) => node.outputs).filter((name) => name !== ''))
+  const made = new Set(nodes.flatMap(madeBy))
   const inputs = new Set(nodes.flatMap((node) => uses.readsOf(node)).filter((name) => !made.has(name) && isDynamic(name)))
   const readElsewhere = (name: string) =>
     (uses.consumers.get(name) ?? []).some((node) => {
@@ -127,7 +127,7 @@ function denseStep(
 
 /** The model of a stretch. `infoOf` has types and shapes of the values that it reads and gives. */
 export function modelOfStep(model: Model, { nodes, inputs, outputs }: DenseStep, infoOf: (name: string) => ValueInfo): Model {
-  const read = new Set(nodes.flatMap((node) => [...namesRead(node)]))
+  const read = new Set(nodes.flatMap(readBy))
   const { graph } = model
   return editModel(model, {
     graph: editGraph(graph, {

@@ -1,4 +1,4 @@
-import type { Attribute, Graph, Node, Tensor } from '@pare/onnx'
+import { type Graph, madeBy, type Node, readBy, type Tensor } from '@pare/onnx'
 import { widenedTensor } from './widened-tensor.js'
 
 /** Who makes and who reads the values of a main graph. */
@@ -21,11 +21,11 @@ export function usesOf(graph: Graph): Uses {
   for (const { name } of graph.inputs) constants.delete(name)
   const producers = new Map<string, Node>()
   const consumers = new Map<string, Node[]>()
-  const reads = new Map(graph.nodes.map((node) => [node, [...namesRead(node)]]))
+  const reads = new Map(graph.nodes.map((node) => [node, readBy(node)]))
   for (const node of graph.nodes) {
     const constant = constantOf(node, constants)
     if (constant !== undefined) constants.set(node.outputs[0]!, constant)
-    for (const name of node.outputs) producers.set(name, node)
+    for (const name of madeBy(node)) producers.set(name, node)
     for (const name of reads.get(node)!) {
       const readers = consumers.get(name)
       if (readers === undefined) consumers.set(name, [node])
@@ -38,7 +38,7 @@ export function usesOf(graph: Graph): Uses {
     consumers,
     inputs: new Set(graph.inputs.map(({ name }) => name)),
     outputs: new Set(graph.outputs.map(({ name }) => name)),
-    readsOf: (node) => reads.get(node) ?? [...namesRead(node)],
+    readsOf: (node) => reads.get(node) ?? readBy(node),
   }
 }
 
@@ -55,19 +55,3 @@ function constantOf({ op, domain, attributes, inputs }: Node, constants: Readonl
 
 /** TensorProto.DataType */
 const FLOAT = 1n
-
-/** Names of a nested graph's own values are among them too, which may hide ones from outside: reading more than needed is harmless. */
-export function namesRead(node: Node, names = new Set<string>()): Set<string> {
-  for (const name of node.inputs) if (name !== '') names.add(name)
-  for (const attribute of node.attributes.values())
-    for (const graph of graphsOf(attribute)) {
-      for (const inner of graph.nodes) namesRead(inner, names)
-      for (const { name } of graph.outputs) names.add(name)
-    }
-  return names
-}
-
-function graphsOf(attribute: Attribute): readonly Graph[] {
-  if (attribute.kind === 'graph') return [attribute.value]
-  return attribute.kind === 'graphs' ? attribute.value : []
-}
