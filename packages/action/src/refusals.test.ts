@@ -114,7 +114,7 @@ describe.skipIf(skipped !== undefined)(
       services.registry.instead.set('onnxruntime-node', Buffer.from('not what was published'))
       const step = await runStep(machine, services, { event: events.push, with: green })
       expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([3, 'error'])
-      expect(step.annotations[0]?.message).toMatch(/onnxruntime-node-1\.30\.0\.tgz has the integrity\n.*expected/s)
+      expect(step.annotations[0]?.message).toMatch(/onnxruntime-node 1\.30\.0 has the integrity\n.*expected/s)
       expect(readdirSync(join(machine.toolCache, 'pare-onnxruntime', '1.30.0'))).toEqual([])
     })
 

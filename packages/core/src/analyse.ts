@@ -8,7 +8,7 @@ import {
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
-import { type Behind, behindNodes } from './behind.js'
+import { type Behind, computedConstants } from './behind.js'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from './contract.js'
 import { operatorName, WEIGHT_OPERATORS } from './operators.js'
 import { isFloat } from './stream.js'
@@ -58,12 +58,14 @@ function findCandidates(model: Model): Candidates {
   const found = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
   const embeddings = new Set<string>()
   const hidden = new Map<string, NotEligible>()
+  const computed = computedConstants()
   visitNodes(model, (node, scope) => {
+    computed.add(node, scope)
     const operator = WEIGHT_OPERATORS.get(operatorName(node))
     for (const input of operator?.inputs ?? []) {
       const operand = operandOf(node.inputs[input], scope)
       if (operand === undefined) {
-        const behind = behindNodes(node.inputs[input] ?? '', scope)
+        const behind = computed.behind(node.inputs[input] ?? '', scope)
         if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
         continue
       }

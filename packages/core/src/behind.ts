@@ -1,4 +1,4 @@
-import { elementCount, type Node, type Scope, type Tensor } from '@pare/onnx'
+import { elementCount, madeBy, type Node, readBy, type Scope, type Tensor } from '@pare/onnx'
 
 /** A stored tensor that a weight is computed from, and the node that is nearest to the operator. */
 export interface Behind {
@@ -7,32 +7,26 @@ export interface Behind {
   readonly node: Node
 }
 
-/** Deeper chains of constants are not followed. */
-const DEEPEST = 32
-
-/**
- * The largest stored tensor that a value is computed from, where it is computed from constants alone: a weight that is normalised, dequantised or
- * merged in the graph. Undefined for constants themselves, and for what depends on inputs.
- */
-export function behindNodes(name: string, scope: Scope): Behind | undefined {
-  const node = scope.producer(name)
-  if (node === undefined || scope.constant(name) !== undefined) return undefined
-  const sources = constantsOf(name, scope, DEEPEST)
-  const largest = sources?.reduce((a, b) => (elementCount(b.tensor.shape) > elementCount(a.tensor.shape) ? b : a))
-  return largest && { ...largest, node }
+/** Values that are computed from constants alone: weights that are normalised, dequantised or merged in the graph. */
+export interface ComputedConstants {
+  /** Notes what a node makes, where all it reads is constant. Nodes come in topological order. Linear in its inputs. */
+  add(node: Node, scope: Scope): void
+  /** The largest stored tensor that a value is computed from. Undefined for constants themselves, and for what depends on inputs. */
+  behind(name: string, scope: Scope): Behind | undefined
 }
 
-/** All constants that a value is computed from; undefined where anything else is among them. */
-function constantsOf(
-  name: string,
-  scope: Scope,
-  depth: number,
-): readonly { readonly id: string; readonly tensor: Tensor }[] | undefined {
-  const constant = scope.constant(name)
-  if (constant !== undefined) return [constant]
-  const node = depth > 0 ? scope.producer(name) : undefined
-  const inputs = node?.inputs.filter((input) => input !== '') ?? []
-  if (inputs.length === 0) return undefined
-  const all = inputs.map((input) => constantsOf(input, scope, depth - 1))
-  return all.some((each) => each === undefined) ? undefined : all.flatMap((each) => each!)
+export function computedConstants(): ComputedConstants {
+  const values = new Map<string, Behind>()
+  return {
+    add(node, scope) {
+      const inputs = readBy(node).map((name) => scope.constant(name) ?? values.get(`${scope.path}${name}`))
+      if (inputs.length === 0 || inputs.includes(undefined)) return
+      const [first, ...others] = inputs as Pick<Behind, 'id' | 'tensor'>[]
+      const { id, tensor } = others.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), first!)
+      for (const name of madeBy(node)) values.set(`${scope.path}${name}`, { id, tensor, node })
+    },
+    behind: (name, scope) => (scope.constant(name) === undefined ? values.get(`${scope.path}${name}`) : undefined),
+  }
 }
+
+const sizeOf = ({ tensor }: Pick<Behind, 'tensor'>) => elementCount(tensor.shape)
