@@ -40,6 +40,7 @@ export { formatStatistics, isStatistics, parseStatistics } from './calibrate/sta
 export type { CalibrationData, StatisticsFile } from './calibrate/stored-statistics.js'
 export { CHUNK_SAMPLES, endOf, startOf } from './calibrate/totals.js'
 export type * from './contract/contract.js'
+export { type CutRule, cutStructure } from './contract/cut-structure.js'
 export { cholesky } from './linear-algebra/cholesky.js'
 export { firstNotFinite, meanOfDiagonal, raisedDampings } from './linear-algebra/damping.js'
 export { type RidgeProblem, type RidgeSolution, ridgeSolve } from './linear-algebra/ridge.js'
