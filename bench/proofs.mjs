@@ -12,7 +12,7 @@ import { head } from '@pare/structure-head'
 import { hidden } from '@pare/structure-hidden'
 import { layer } from '@pare/structure-layer'
 import { neuron } from '@pare/structure-neuron'
-import { compared } from '../packages/cli/dist/prove.js'
+import { compared } from '../packages/cli/dist/proof/prove.js'
 
 const RATIOS = [0.1, 0.25, 0.5, 0.75]
 const structures = [channel(), neuron(), head(), layer(), hidden()]

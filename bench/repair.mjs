@@ -11,7 +11,7 @@ import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
 import { head } from '@pare/structure-head'
 import { neuron } from '@pare/structure-neuron'
-import { forwardOver } from '../packages/cli/dist/forward.js'
+import { forwardOver } from '../packages/cli/dist/engine/forward.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`

@@ -34,7 +34,7 @@ const files = {
   'child.mjs': join(dirname(entryOf('@pare/evaluate')), 'child.js'),
   'retrain-child.mjs': join(dirname(entryOf('@pare/retrain')), 'child.js'),
   ...Object.fromEntries(Object.keys(apart).map((file) => [file.slice(2), file])),
-  'config.js': join(cli, 'config.js'),
+  'config.js': join(cli, 'settings/config.js'),
   ...Object.fromEntries(plugins.map((name) => [`plugins/${name.slice('@pare/'.length)}.mjs`, entryOf(name)])),
 }
 
@@ -80,10 +80,11 @@ const keepApart = {
 const inlineVersions = {
   name: 'inline-versions',
   transform(code, id) {
-    const read = "readFileSync(new URL('../package.json', import.meta.url), 'utf8')"
-    if (!code.includes(read)) return null
-    const { version } = JSON.parse(readFileSync(join(dirname(id), '../package.json'), 'utf8'))
-    return code.replaceAll(read, JSON.stringify(JSON.stringify({ version })))
+    const read = /readFileSync\(new URL\('((?:\.\.\/)+package\.json)', import\.meta\.url\), 'utf8'\)/
+    const [found, path] = read.exec(code) ?? []
+    if (found === undefined) return null
+    const { version } = JSON.parse(readFileSync(join(dirname(id), path), 'utf8'))
+    return code.replaceAll(found, JSON.stringify(JSON.stringify({ version })))
   },
 }
 

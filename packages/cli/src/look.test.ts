@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { InspectView } from './inspect-view.js'
-import { readTasks } from './tasks.js'
+import { readTasks } from './settings/tasks.js'
+import type { InspectView } from './terminal/inspect-view.js'
 import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { readTasks } from './tasks.js'
+import { readTasks } from './settings/tasks.js'
 import { fixture } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 

@@ -8,10 +8,10 @@ import { type Model, openModel, parseText, writeModel } from '@pare/onnx'
 import { layer } from '@pare/structure-layer'
 import { neuron } from '@pare/structure-neuron'
 import { describe, expect, it } from 'vitest'
-import { forwardOver } from './forward.js'
+import { forwardOver } from './engine/forward.js'
+import { trialsOver } from './engine/trials.js'
 import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
-import { trialsOver } from './trials.js'
 
 const DIGITS = join(TEST_MODELS, 'mlp-digits.onnx')
 const DATA = join(TEST_MODELS, 'data/digits-evaluate.npz')

@@ -1,19 +1,7 @@
-import type { CoupledGroup, Structure } from '@pare/core'
+import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 
 /** The width of the residual stream: what embeddings give, all blocks read and add to, and normalisations look at as a whole. */
-export function hidden(): Structure {
-  return {
-    name: 'hidden',
-    kind: 'cut',
-    find({ coupled }) {
-      const widths = coupled.filter(isWidth)
-      return {
-        groups: widths.filter(({ held }) => held === undefined),
-        declined: widths.flatMap(({ id, held }) => (held === undefined ? [] : [{ id, structure: 'hidden', reason: held }])),
-      }
-    },
-  }
-}
+export const hidden = (): Structure => cutStructure({ name: 'hidden', candidates: ({ coupled }) => coupled.filter(isWidth) })
 
 /** Normalised, made and summed over by weights; not what is normalised inside or between heads. */
 function isWidth({ roles }: CoupledGroup): boolean {

@@ -1,17 +1,6 @@
-import type { Structure } from '@pare/core'
+import { cutStructure, type Structure } from '@pare/core'
 
 /** Whole residual blocks: attention with its feed-forward network, or a block of a CNN. What read the end of a block that goes reads its beginning. */
-export function layer(): Structure {
-  return {
-    name: 'layer',
-    kind: 'cut',
-    find({ blocks }) {
-      return {
-        groups: blocks.filter(({ held }) => held === undefined),
-        declined: blocks.flatMap(({ id, held }) => (held === undefined ? [] : [{ id, structure: 'layer', reason: held }])),
-      }
-    },
-  }
-}
+export const layer = (): Structure => cutStructure({ name: 'layer', candidates: ({ blocks }) => blocks })
 
 export default layer

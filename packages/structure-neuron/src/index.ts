@@ -1,19 +1,7 @@
-import type { CoupledGroup, Structure } from '@pare/core'
+import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 
 /** Hidden units between a product with a weight that makes them and one that sums over them: feed-forward networks, gated ones included. */
-export function neuron(): Structure {
-  return {
-    name: 'neuron',
-    kind: 'cut',
-    find({ coupled }) {
-      const neurons = coupled.filter(isHidden)
-      return {
-        groups: neurons.filter(({ held }) => held === undefined),
-        declined: neurons.flatMap(({ id, held }) => (held === undefined ? [] : [{ id, structure: 'neuron', reason: held }])),
-      }
-    },
-  }
-}
+export const neuron = (): Structure => cutStructure({ name: 'neuron', candidates: ({ coupled }) => coupled.filter(isHidden) })
 
 /** Not the width of the residual stream, which normalisations look at, nor what attention sees as heads or inside a head. */
 function isHidden({ roles }: CoupledGroup): boolean {

@@ -1,10 +1,10 @@
 import { availableParallelism, cpus } from 'node:os'
 import { PareError } from '@pare/core'
 import type { AdapterFacts } from '@pare/gpu'
-import { answer, type Context, say } from '../context.js'
-import { EXIT } from '../exit.js'
-import { formatBytes } from '../format.js'
-import { renderTable } from '../table.js'
+import { answer, type Context, say } from '../terminal/context.js'
+import { EXIT } from '../terminal/exit.js'
+import { formatBytes } from '../terminal/format.js'
+import { renderTable } from '../terminal/table.js'
 
 /** What can compute here. */
 interface Devices {

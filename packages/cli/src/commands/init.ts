@@ -1,11 +1,11 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeWhole } from '@pare/onnx'
-import { answer, type Context, say } from '../context.js'
-import { EXIT } from '../exit.js'
-import { usage } from '../failure.js'
-import { globFiles } from '../model-files.js'
-import { showPath } from '../paths.js'
+import { globFiles } from '../files/model-files.js'
+import { showPath } from '../files/paths.js'
+import { answer, type Context, say } from '../terminal/context.js'
+import { EXIT } from '../terminal/exit.js'
+import { usage } from '../terminal/failure.js'
 
 export interface InitOptions {
   readonly format?: string

@@ -12,13 +12,13 @@ import {
   type UnitGroup,
 } from '@pare/core'
 import { elementCount, type Model, openModel, type Tensor } from '@pare/onnx'
-import { carriedBy, carriedByAll, rangeOf } from '../carried.js'
-import { answer, type Context, say } from '../context.js'
-import { EXIT } from '../exit.js'
-import { bytesOf } from '../facts.js'
-import { renderInspection } from '../inspect-text.js'
-import type { GroupView, InspectView, StructureView, WeightView } from '../inspect-view.js'
-import { firstPartyNames, resolveStructure } from '../plugins.js'
+import { carriedBy, carriedByAll, rangeOf } from '../pipeline/carried.js'
+import { bytesOf } from '../pipeline/facts.js'
+import { firstPartyNames, resolveStructure } from '../plugins/plugins.js'
+import { answer, type Context, say } from '../terminal/context.js'
+import { EXIT } from '../terminal/exit.js'
+import { renderInspection } from '../terminal/inspect-text.js'
+import type { GroupView, InspectView, StructureView, WeightView } from '../terminal/inspect-view.js'
 
 export interface InspectOptions {
   /** Default: all that come with pare. */

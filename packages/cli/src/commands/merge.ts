@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } from '@pare/core'
 import { readRegular, systemCode } from '@pare/onnx'
-import { answer, type Context, say } from '../context.js'
-import { EXIT } from '../exit.js'
-import { usage } from '../failure.js'
-import { formatBytes, formatCount } from '../format.js'
-import { refuseInput } from '../output.js'
-import { showPath } from '../paths.js'
-import { writeStatistics } from '../statistics-files.js'
+import { refuseInput } from '../files/output.js'
+import { showPath } from '../files/paths.js'
+import { writeStatistics } from '../files/statistics-files.js'
+import { answer, type Context, say } from '../terminal/context.js'
+import { EXIT } from '../terminal/exit.js'
+import { usage } from '../terminal/failure.js'
+import { formatBytes, formatCount } from '../terminal/format.js'
 
 /** `pare merge FILES… --out FILE`: the statistics of shards, put together exactly. */
 export async function merge(context: Context, files: readonly string[], { out }: { readonly out: string }): Promise<number> {

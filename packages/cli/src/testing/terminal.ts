@@ -1,5 +1,5 @@
-import { main } from '../command-line.js'
-import type { Io } from '../io.js'
+import { main } from '../commands/command-line.js'
+import type { Io } from '../terminal/io.js'
 
 export interface Session {
   readonly exitCode: number

@@ -1,5 +1,5 @@
 import { editValueInfo, type Model, type ValueInfo } from '@pare/onnx'
-import type { Block, BlockGroup } from '../contract.js'
+import type { Block, BlockGroup } from '../contract/contract.js'
 import type { Flow } from './flow.js'
 import type { Names } from './rename.js'
 

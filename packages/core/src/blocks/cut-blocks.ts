@@ -1,5 +1,5 @@
 import { editGraph, editModel, type Model, makeNode, type Node } from '@pare/onnx'
-import { withoutDead } from '../tidy.js'
+import { withoutDead } from '../apply/tidy.js'
 import { blocksGone, cacheNames, interfaceOf, type RemovedBlocks } from './caches.js'
 import { type Flow, flowOf, sumOf } from './flow.js'
 import { regionBetween } from './regions.js'

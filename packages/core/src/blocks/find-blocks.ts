@@ -1,8 +1,8 @@
 import { keyOf, type Model } from '@pare/onnx'
-import type { Block, BlockGroup, Slice } from '../contract.js'
+import { operatorName } from '../analyse/operators.js'
+import { isFloat } from '../backend/stream.js'
+import type { Block, BlockGroup, Slice } from '../contract/contract.js'
 import type { Dependencies } from '../dependency/dependencies.js'
-import { operatorName } from '../operators.js'
-import { isFloat } from '../stream.js'
 import { type Flow, flowOf } from './flow.js'
 import { type Region, regionBetween, residualRegions } from './regions.js'
 

@@ -1,5 +1,5 @@
 import { type Constant, capturedBy, keyOf, type Model, madeBy, type Node, visitNodes } from '@pare/onnx'
-import { operatorName, WEIGHT_OPERATORS } from '../operators.js'
+import { operatorName, WEIGHT_OPERATORS } from '../analyse/operators.js'
 
 /**
  * The main graph as steps that read and make values. A fused SkipLayerNormalization is two: the sum of its inputs, which is the residual stream,

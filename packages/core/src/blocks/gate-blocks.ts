@@ -1,5 +1,5 @@
 import { editGraph, editModel, editNode, type Model, makeNode, type Node } from '@pare/onnx'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
 import { blocksGone, cacheNames, interfaceOf, type RemovedBlocks } from './caches.js'
 import { flowOf, SKIP_NORMS, sumOf } from './flow.js'
 import { renamed } from './rename.js'

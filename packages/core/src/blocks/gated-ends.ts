@@ -9,8 +9,8 @@ import {
   makeTensor,
   type Node,
 } from '@pare/onnx'
-import type { BlockGroup } from '../contract.js'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
+import type { BlockGroup } from '../contract/contract.js'
 import { SKIP_NORMS, sumOf } from './flow.js'
 import { addendsOf, withAddends, withSumsGiven } from './skip-norms.js'
 

@@ -1,5 +1,5 @@
 import { editNode, makeAttribute, makeNode, type Node } from '@pare/onnx'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
 import { SKIP_NORMS, sumOf } from './flow.js'
 
 // A fused SkipLayerNormalization ends one block with its sum and begins the next with its norm: either may go without the other.

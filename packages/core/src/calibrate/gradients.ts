@@ -1,7 +1,7 @@
 import { editGraph, editModel, type Model, makeNode, makeValueInfo, PareError } from '@pare/onnx'
-import type { Statistic, Weight } from '../contract.js'
-import { withoutDead } from '../tidy.js'
-import { traceStatistic } from '../trace.js'
+import { withoutDead } from '../apply/tidy.js'
+import { traceStatistic } from '../backend/trace.js'
+import type { Statistic, Weight } from '../contract/contract.js'
 import type { Forward } from './forward.js'
 import { type Instrumented, type Probed, type Request, requestId, Writer } from './instrument.js'
 

@@ -11,10 +11,10 @@ import {
   PareError,
   type Tensor,
 } from '@pare/onnx'
-import type { Expression, Statistic } from '../contract.js'
-import { product } from '../operators.js'
-import { withoutDead } from '../tidy.js'
-import { traceStatistic } from '../trace.js'
+import { product } from '../analyse/operators.js'
+import { withoutDead } from '../apply/tidy.js'
+import { traceStatistic } from '../backend/trace.js'
+import type { Expression, Statistic } from '../contract/contract.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'

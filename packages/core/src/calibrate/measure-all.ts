@@ -1,6 +1,6 @@
 import { type Model, PareError } from '@pare/onnx'
-import { weightsOf } from '../analyse.js'
-import type { Weight } from '../contract.js'
+import { weightsOf } from '../analyse/analyse.js'
+import type { Weight } from '../contract/contract.js'
 import { type Measured, type MeasureOptions, measure, requestsFor } from './measure.js'
 import type { Needing } from './statistics.js'
 

@@ -1,6 +1,6 @@
 import type { Node } from '@pare/onnx'
-import type { Weight, WeightUse } from '../contract.js'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
+import type { Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */
 export interface Site {

@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
-import type { Floats } from '../backend.js'
-import type { Rows, Statistic } from '../contract.js'
+import type { Floats } from '../backend/backend.js'
+import type { Rows, Statistic } from '../contract/contract.js'
 
 /** A statistic that a weight meets: one number for each thing that it sums over, for each output, or of a gradient for each element. */
 export interface Met {

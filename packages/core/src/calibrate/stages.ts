@@ -1,6 +1,6 @@
 import type { Model } from '@pare/onnx'
-import { analyseUnits } from '../analyse-units.js'
-import type { Weight } from '../contract.js'
+import { analyseUnits } from '../analyse/analyse-units.js'
+import type { Weight } from '../contract/contract.js'
 
 /**
  * Weights in the order in which data meet them, block by block: those of a residual block are one stage, and so are those that lie between two blocks.

@@ -1,6 +1,6 @@
 import { type Model, PareError } from '@pare/onnx'
-import type { Statistic, Weight } from '../contract.js'
-import type { PlanOptions } from '../plan.js'
+import type { Statistic, Weight } from '../contract/contract.js'
+import type { PlanOptions } from '../plan/plan.js'
 import { needsTraining } from './gradients.js'
 import { type Measured, measure, statisticsOf } from './measure.js'
 import type { Met } from './spread.js'

@@ -1,4 +1,4 @@
-import type { Statistic } from '../contract.js'
+import type { Statistic } from '../contract/contract.js'
 import type { Measured } from './measure.js'
 
 /** Statistics of all weights of a model, as a file holds them: mergeable, and tied to the model and the data they are of. */

@@ -1,4 +1,4 @@
-import type { Statistic } from '../contract.js'
+import type { Statistic } from '../contract/contract.js'
 
 /** What was reduced so far: of some rows. */
 export interface Totals {

@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { Role } from '../contract.js'
+import type { Role } from '../contract/contract.js'
 
 /**
  * A dimension of a tensor, as far as it is known: one atom, or what an atom turned out to be made of. Several dimensions that must keep the same

@@ -11,8 +11,8 @@ import {
   type ValueInfo,
   withTensors,
 } from '@pare/onnx'
-import { operatorName } from '../operators.js'
-import { withoutDead } from '../tidy.js'
+import { operatorName } from '../analyse/operators.js'
+import { withoutDead } from '../apply/tidy.js'
 import type { Axis } from './axis.js'
 import { type Dependencies, opsetOf } from './dependencies.js'
 import { resized } from './gated.js'

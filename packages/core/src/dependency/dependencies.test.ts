@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { openModel, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import type { Role } from '../contract.js'
+import type { Role } from '../contract/contract.js'
 import { type Axis, atomsOf } from './axis.js'
 import { type Dependencies, findDependencies } from './dependencies.js'
 

@@ -12,8 +12,8 @@ import {
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
-import type { Obstacle } from '../contract.js'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
+import type { Obstacle } from '../contract/contract.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
 import { AXIS_RULES } from './rules.js'

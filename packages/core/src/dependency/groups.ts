@@ -1,6 +1,6 @@
 import type { Model } from '@pare/onnx'
-import type { CoupledGroup, Slice } from '../contract.js'
-import { isFloat } from '../stream.js'
+import { isFloat } from '../backend/stream.js'
+import type { CoupledGroup, Slice } from '../contract/contract.js'
 import { type Axis, atomsOf, unitsAlong } from './axis.js'
 import { type Dependencies, findDependencies } from './dependencies.js'
 

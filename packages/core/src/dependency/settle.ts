@@ -1,5 +1,5 @@
 import { keyOf, type Node, type Tensor } from '@pare/onnx'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
 import { type Axis, pin } from './axis.js'
 import type { Unresized } from './resizing.js'
 import { unwritable } from './sizes.js'

@@ -1,5 +1,5 @@
 import { keyOf, type Node } from '@pare/onnx'
-import type { Role } from '../contract.js'
+import type { Role } from '../contract/contract.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
 /** A node as its rule sees it. What a rule says nothing of is pinned afterwards: forgetting something makes less prunable, never wrong. */

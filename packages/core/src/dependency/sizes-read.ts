@@ -1,5 +1,5 @@
 import { keyOf, type Node } from '@pare/onnx'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
 import { type Axis, find } from './axis.js'
 
 /** An element of a value that holds sizes. */

@@ -1,5 +1,5 @@
 import { editNode, makeAttribute, type Node } from '@pare/onnx'
-import { operatorName } from '../operators.js'
+import { operatorName } from '../analyse/operators.js'
 import { type Axis, find } from './axis.js'
 import { keptMask, type Removals, sizeAfter } from './kept.js'
 import type { Resizing, Unresized } from './resizing.js'

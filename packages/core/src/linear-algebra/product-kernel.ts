@@ -1,5 +1,5 @@
 import { moduleOf } from '@pare/wasm'
-import { type Code, f32x4, f64x2, get, i32, loop, set, tee } from '../wasm-module.js'
+import { type Code, f32x4, f64x2, get, i32, loop, set, tee } from '../backend/wasm-module.js'
 
 /** Rows, columns and products of a sum that the kernel takes at a time; all counts are multiples of it. */
 export const TILE = 4

@@ -1,4 +1,4 @@
-import { BUCKETS, digitReader, rangeOf } from '../keys.js'
+import { BUCKETS, digitReader, rangeOf } from '../backend/keys.js'
 
 /** Scores of what goes or stays as a whole, of some that follow one another. */
 export interface Scored {

@@ -1,5 +1,5 @@
-import type { Weight } from '../contract.js'
-import { operatorName, product } from '../operators.js'
+import { operatorName, product } from '../analyse/operators.js'
+import type { Weight } from '../contract/contract.js'
 
 /** A weight in storage order as [outer, channels, inner]: `channels` are what it sums over, without the positions of a kernel. */
 export interface Channels {

@@ -1,5 +1,5 @@
-import type { Chunk } from '../backend.js'
-import { CHUNK_BYTES, floatsOf, floatType, type Reading, type Source, statsOf, widthOf } from '../stream.js'
+import type { Chunk } from '../backend/backend.js'
+import { CHUNK_BYTES, floatsOf, floatType, type Reading, type Source, statsOf, widthOf } from '../backend/stream.js'
 
 /**
  * Stretches of a weight in storage order, each of which holds whole blocks of a pattern. One begins at every element o · period + j · step that lies

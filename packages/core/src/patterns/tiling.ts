@@ -1,5 +1,5 @@
-import type { Floats } from '../backend.js'
-import type { Rows } from '../contract.js'
+import type { Floats } from '../backend/backend.js'
+import type { Rows } from '../contract/contract.js'
 import type { Stripes } from './stripes.js'
 
 /** The size of a tile: rows are outputs, columns what a weight sums over. */

@@ -1,9 +1,9 @@
-import type { Expression } from '../contract.js'
+import type { Source } from '../backend/stream.js'
+import type { Expression } from '../contract/contract.js'
 import { channelsOf } from '../patterns/channels.js'
 import { readStripes } from '../patterns/stripes.js'
-import { saliencyOf } from '../saliency.js'
-import type { Scoring } from '../scoring.js'
-import type { Source } from '../stream.js'
+import { saliencyOf } from '../select/saliency.js'
+import type { Scoring } from '../select/scoring.js'
 import type { Consumer } from './consumers.js'
 import type { Columns } from './search.js'
 

@@ -1,7 +1,7 @@
-import type { Weight } from '../contract.js'
+import { operatorName } from '../analyse/operators.js'
+import type { Weight } from '../contract/contract.js'
 import { type Axis, atomsOf, unitsAlong } from '../dependency/axis.js'
 import type { Dependencies } from '../dependency/dependencies.js'
-import { operatorName } from '../operators.js'
 
 /** A weight that sums over units, and where among its input channels they lie: each run holds all of them, in order. */
 export interface Consumer {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { randomStream, uniform } from '../random.js'
+import { randomStream, uniform } from '../backend/random.js'
 import { type Columns, searchOrder } from './search.js'
 
 const never = () => false

@@ -1,4 +1,4 @@
-import { type RandomStream, uniform } from '../random.js'
+import { type RandomStream, uniform } from '../backend/random.js'
 
 /** Saliencies of what sums over some units, column by column: f32[units × rows]. */
 export interface Columns {

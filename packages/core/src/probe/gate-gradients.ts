@@ -1,7 +1,7 @@
 import { editGraph, editModel, type Model, makeTensor, PareError } from '@pare/onnx'
 import type { ForwardOptions } from '../calibrate/forward.js'
 import { type Differentiation, instrumentGradients } from '../calibrate/gradients.js'
-import type { Statistic, UnitGroup } from '../contract.js'
+import type { Statistic, UnitGroup } from '../contract/contract.js'
 import { gateOf, withGates } from './gates.js'
 
 const STATISTICS: Record<'size' | 'square', Statistic> = {

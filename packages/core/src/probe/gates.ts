@@ -13,12 +13,12 @@ import {
   PareError,
   type Tensor,
 } from '@pare/onnx'
+import { ANOTHER } from '../apply/removed-units.js'
 import { withGatedEnds } from '../blocks/gated-ends.js'
-import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract.js'
+import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract/contract.js'
 import { type Axis, atomsOf, unitsAlong } from '../dependency/axis.js'
 import { type Coupling, findCoupling } from '../dependency/groups.js'
 import type { Contraction } from '../dependency/site.js'
-import { ANOTHER } from '../removed-units.js'
 import type { Setting } from './trials.js'
 
 /** A model whose units have factors, and the factors that leave it as it is. */

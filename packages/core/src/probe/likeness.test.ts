@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { editGraph, editModel, type Model, makeNode, makeValueInfo, modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
-import { analyseUnits } from '../analyse-units.js'
+import { analyseUnits } from '../analyse/analyse-units.js'
 import { fused } from '../blocks/decoders.test.data.js'
 import { withSumsGiven } from '../blocks/skip-norms.js'
 import type { Forward } from '../calibrate/forward.js'

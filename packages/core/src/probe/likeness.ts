@@ -12,14 +12,14 @@ import {
   PareError,
   type Tensor,
 } from '@pare/onnx'
+import { withoutDead } from '../apply/tidy.js'
 import { sumOf } from '../blocks/flow.js'
 import { withSumsGiven } from '../blocks/skip-norms.js'
 import type { Forward, ForwardOptions } from '../calibrate/forward.js'
 import type { Untold } from '../calibrate/instrument.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from '../calibrate/masked-rows.js'
 import { findPadding, type Layout, type Padding } from '../calibrate/padding.js'
-import type { Likeness } from '../contract.js'
-import { withoutDead } from '../tidy.js'
+import type { Likeness } from '../contract/contract.js'
 
 export type Pair = readonly [string, string]
 

@@ -9,8 +9,8 @@ import {
   readAll,
   type Tensor,
 } from '@pare/onnx'
-import type { Weight } from '../contract.js'
-import { withoutDead } from '../tidy.js'
+import { withoutDead } from '../apply/tidy.js'
+import type { Weight } from '../contract/contract.js'
 import type { InputValue, Setting } from './trials.js'
 
 /** A model with some weights as inputs, and what they hold. */

@@ -1,5 +1,5 @@
 import type { Model } from '@pare/onnx'
-import type { Loss } from '../contract.js'
+import type { Loss } from '../contract/contract.js'
 
 /** Values of inputs of a model, by name. */
 export type Setting = Readonly<Record<string, InputValue>>

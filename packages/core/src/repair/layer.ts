@@ -1,6 +1,6 @@
 import { sha256 } from '@pare/onnx'
-import { type Matrices, matricesPayload, readMatrices } from '../matrix.js'
-import type { UpdatedTensor } from '../update.js'
+import type { UpdatedTensor } from '../apply/update.js'
+import { type Matrices, matricesPayload, readMatrices } from '../backend/matrix.js'
 import { scalesTo } from './match.js'
 import { refit } from './refit.js'
 import type { Layer } from './repairable.js'

@@ -1,9 +1,9 @@
 import { type Constant, keyOf, type Model, madeBy, type Scope as NameScope, type Node, readBy, visitNodes } from '@pare/onnx'
-import { weightsOf } from '../analyse.js'
+import { weightsOf } from '../analyse/analyse.js'
+import { operatorName } from '../analyse/operators.js'
+import { isFloat } from '../backend/stream.js'
 import { inputSite, outputSite, type Site } from '../calibrate/site.js'
-import type { Weight } from '../contract.js'
-import { operatorName } from '../operators.js'
-import { isFloat } from '../stream.js'
+import type { Weight } from '../contract/contract.js'
 
 /** A constant that a node reads as one of its inputs, or would read there. */
 export interface Operand {

@@ -1,6 +1,6 @@
+import type { UpdatedTensor } from '../apply/update.js'
 import { type Request, requestId } from '../calibrate/instrument.js'
 import { finished, type Totals } from '../calibrate/totals.js'
-import type { UpdatedTensor } from '../update.js'
 import type { Moments } from './match.js'
 import type { Layer, Normalization } from './repairable.js'
 

@@ -1,6 +1,6 @@
 import { bytesOf, type Constant, keyOf, type Model, makePayload, readAll, sha256, type Tensor, visitNodes } from '@pare/onnx'
-import { floatsOf, floatType } from '../stream.js'
-import type { UpdatedTensor } from '../update.js'
+import type { UpdatedTensor } from '../apply/update.js'
+import { floatsOf, floatType } from '../backend/stream.js'
 import type { Operand } from './repairable.js'
 
 /** The elements of a constant of floats. */

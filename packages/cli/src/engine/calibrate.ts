@@ -1,0 +1,96 @@
+import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
+import { hashFile } from '../files/hash.js'
+import type { ModelHashes } from '../files/hash-model.js'
+import type { Phases } from '../pipeline/phases.js'
+import { collectUntold } from '../pipeline/untold.js'
+import { type CalibrationSource, looksAtGradients, needsOf } from '../settings/calibration.js'
+import { usage } from '../terminal/failure.js'
+import { formatCount } from '../terminal/format.js'
+import { forwardOver, type Ran, withProgress } from './forward.js'
+import { trialsOver } from './trials.js'
+import type { Engine, Work } from './work.js'
+
+/** Calibration data in use for one model. */
+export interface OpenCalibration extends AsyncDisposable {
+  /** What deciding is given of them. */
+  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured' | 'onUntold'>
+  /** What the plan says of them, once everything is decided. */
+  facts(): Promise<CalibrationFacts>
+  /** What the user should look at. */
+  warnings(): readonly string[]
+}
+
+export interface Opening {
+  readonly source: CalibrationSource | undefined
+  readonly steps: readonly PruneStep[]
+  readonly engine: Engine
+  readonly phases: Phases
+  /** Of the model, when they are known. */
+  readonly hashes: () => Promise<ModelHashes>
+  /** What messages call the data. */
+  readonly shown: string
+}
+
+/** Undefined where no step looks at data. Throws PareError for statistics of another model. */
+export async function openCalibration(opening: Opening, work: Work): Promise<OpenCalibration | undefined> {
+  const { source, steps, shown } = opening
+  if (source === undefined) return undefined
+  const { run, statistics } = source
+  // A file of statistics may hold those of gradients.
+  const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && looksAtGradients(step))
+  if (!steps.some(looks)) return undefined
+  const hashing = hashFile(run.data)
+  const close = () => hashing[Symbol.asyncDispose]()
+  if (statistics !== undefined) {
+    const { checkWhole } = await import('@pare/core')
+    checkWhole({ name: shown, file: statistics })
+    const { executionProvider } = statistics
+    refuseOtherModel(statistics.model, await opening.hashes(), { shown, model: work.label })
+    return {
+      options: { measured: statistics.measured },
+      facts: async () => ({ path: shown, sha256: await hashing.digest(), samples: statistics.data.samples!, executionProvider }),
+      warnings: () => [],
+      [Symbol.asyncDispose]: close,
+    }
+  }
+  const ran: Ran = { samples: 0, leftOut: 0 }
+  const untold = collectUntold()
+  const forward = forwardOver(run, opening.engine, (result) => Object.assign(ran, result))
+  return {
+    options: {
+      forward: withProgress(forward, (told) => opening.phases.at('running calibration data', told)),
+      onUntold: untold.add,
+      trials: trialsOver(run, opening.engine),
+    },
+    async facts() {
+      const { provider: executionProvider = 'cpu' } = opening.engine
+      const samples = ran.samples > 0 ? { samples: ran.samples } : {}
+      const facts = { path: shown, sha256: await hashing.digest(), ...samples, executionProvider }
+      work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
+      return facts
+    },
+    warnings: () => [
+      ...untold.warnings(),
+      ...(ran.leftOut === 0
+        ? []
+        : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),
+    ],
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** '256 samples of calibrate.npz', 'calibrate.npz, on webgpu' */
+export function describeCalibration({ path, samples, executionProvider }: Omit<CalibrationFacts, 'sha256'>): string {
+  const counted = samples === undefined ? '' : `${formatCount(samples)} ${samples === 1 ? 'sample' : 'samples'} of `
+  return `${counted}${path}${executionProvider === 'cpu' ? '' : `, on ${executionProvider}`}`
+}
+
+/** Throws where statistics are of other files than those of the model. */
+export function refuseOtherModel(of: ModelHashes, found: ModelHashes, { shown, model }: { shown: string; model: string }): void {
+  const all = ({ sha256, external = [] }: ModelHashes) => [sha256, ...external.map((data) => data.sha256)].join()
+  if (all(of) === all(found)) return
+  throw usage(
+    `pare: the statistics in ${shown} are of a model with SHA-256 ${of.sha256.slice(0, 12)}…, and ${model} has ${found.sha256.slice(0, 12)}….`,
+    `measure them on this model: pare calibrate ${model} --data DATA --criterion NAME --out ${shown}`,
+  )
+}

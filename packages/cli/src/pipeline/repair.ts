@@ -1,0 +1,52 @@
+import { type PlanStep, type Repaired, repair } from '@pare/core'
+import type { Model } from '@pare/onnx'
+import { type Calibration, forwardOver } from '../engine/forward.js'
+import type { Engine, Work } from '../engine/work.js'
+import { collectUntold } from './untold.js'
+
+/** What repairing changed. */
+export interface RepairFacts {
+  /** Normalisations with statistics measured anew. */
+  readonly batchNormalizations: number
+  /** Layers whose outputs got the reference's mean and deviation. */
+  readonly matched: number
+  /** Layers whose weights were fitted to the reference's outputs. */
+  readonly refit: number
+  readonly notes: readonly string[]
+}
+
+export interface RepairJob {
+  readonly reference: Model
+  readonly pruned: Model
+  /** What was done to the reference, proved where that was wanted. */
+  readonly steps: readonly PlanStep[]
+  readonly seed: number
+  readonly calibration: Calibration
+  readonly engine: Engine
+}
+
+/** Repairs a pruned model over calibration data: the step that is appended to the plan, and what it changed. */
+export async function repairModel(job: RepairJob, { signal, progress, label }: Work): Promise<Repaired> {
+  const { reference, pruned, steps, seed, calibration, engine } = job
+  const untold = collectUntold()
+  const activity = progress.begin(`${label}: repairing`)
+  const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
+  try {
+    const forward = forwardOver(calibration, engine)
+    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onUntold: untold.add })
+    return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...untold.warnings()] } }
+  } finally {
+    activity.end()
+  }
+}
+
+/** '21 normalisations, 1 layer matched, 20 fitted' */
+export function describeRepair({ batchNormalizations, matched, refit }: RepairFacts): string {
+  const counted = [
+    [batchNormalizations, batchNormalizations === 1 ? 'normalisation' : 'normalisations'],
+    [matched, matched === 1 ? 'layer matched' : 'layers matched'],
+    [refit, refit === 1 ? 'layer fitted' : 'layers fitted'],
+  ] as const
+  const parts = counted.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]))
+  return parts.length === 0 ? 'nothing to repair' : parts.join(', ')
+}

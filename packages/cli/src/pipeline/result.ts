@@ -1,0 +1,167 @@
+import { stat } from 'node:fs/promises'
+import type { Scores } from '@pare/evaluate'
+import type { Verdict } from '@pare/gate'
+import { openModel } from '@pare/onnx'
+import type { RunResults } from '@pare/report'
+import type { ModelLatency } from '../engine/latency.js'
+import { showPath } from '../files/paths.js'
+import { proofOf } from '../proof/proof-of.js'
+import { describeProof } from '../proof/prove.js'
+import { describeStep } from '../settings/prune-step.js'
+import type { Task } from '../settings/tasks.js'
+import type { FailureReport } from '../terminal/failure.js'
+import { bytesOf } from './facts.js'
+import type { Comparison } from './measure.js'
+import type { Pruned } from './prune.js'
+import { describeRepair } from './repair.js'
+import { describeTraining } from './retrain.js'
+
+type ModelResult = RunResults['models'][number]
+
+/** What is known of a model when its run ends, however early. */
+export interface Found {
+  pruned?: Pruned
+  zipped?: { readonly reference: number; readonly pruned: number }
+  comparison?: Comparison
+  /** Of the pruned model before it was recovered. */
+  unrecovered?: Scores
+  dataHash?: string
+  /** Hash of the calibration data, also where they were measured before. */
+  calibratedOn?: string | undefined
+  latency?: ModelLatency
+  verdict?: Verdict
+  error?: FailureReport
+}
+
+/** A model's part of `results.json`. Without a verdict of the gate it is incomplete, with the reason. */
+export async function resultOf(task: Task, found: Found, cwd: string): Promise<ModelResult> {
+  const { pruned, comparison, verdict, error } = found
+  const reasons =
+    error !== undefined ? [error.message] : task.evaluation === undefined ? [NOT_MEASURED] : [...(verdict?.reasons ?? [])]
+  return {
+    path: task.name,
+    verdict: error === undefined ? (verdict?.verdict ?? 'incomplete') : 'incomplete',
+    ...(verdict !== undefined && { summary: verdict.summary }),
+    reasons: [...reasons, ...unmeasured(task, comparison)],
+    ...(task.evaluation !== undefined && { metric: task.evaluation.request.metrics[0]! }),
+    ...(task.limits !== undefined && { limits: { ...task.limits } }),
+    ...(await filesOf(task, found, cwd)),
+    ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
+    ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
+    ...(found.latency !== undefined && { latency: found.latency }),
+    ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
+    ...(pruned !== undefined && pruningOf(pruned, cwd)),
+    ...(found.unrecovered !== undefined && { unrecovered: { metrics: { ...found.unrecovered.metrics } } }),
+    steps: [
+      ...task.steps.map(describeStep),
+      ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
+      ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
+      ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
+    ],
+    warnings: [...(pruned?.warnings ?? []), ...mixedUp(found), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
+    ...(error !== undefined && {
+      error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
+    }),
+  }
+}
+
+const NOT_MEASURED =
+  "There is no evaluation data: name some with evaluate: { data: 'val.npz', metric: 'accuracy' } in the config, or with --data."
+
+async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Found, cwd: string) {
+  const bytes = pruned?.model.bytes ?? (await sizeOf(task.path))
+  const reference = { path: task.name, bytes, metrics: { ...comparison?.reference.metrics } }
+  const data = task.evaluation?.request.data
+  return {
+    ...(data !== undefined &&
+      comparison !== undefined && {
+        data: {
+          path: showPath(data, cwd),
+          samples: comparison.pruned.samples,
+          ...(dataHash !== undefined && { sha256: dataHash }),
+        },
+      }),
+    reference: {
+      ...reference,
+      ...(pruned !== undefined && { sha256: pruned.model.sha256 }),
+      ...(zipped !== undefined && { zippedBytes: zipped.reference }),
+    },
+    ...(pruned !== undefined && {
+      pruned: {
+        path: showPath(pruned.output.path, cwd),
+        bytes: pruned.output.bytes,
+        sha256: pruned.output.sha256,
+        metrics: { ...comparison?.pruned.metrics },
+        ...(zipped !== undefined && { zippedBytes: zipped.pruned }),
+      },
+    }),
+  }
+}
+
+/** Of a model that may not be one. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    await using file = await openModel(path)
+    return bytesOf(file)
+  } catch {
+    return await stat(path).then(
+      ({ size }) => size,
+      () => 0,
+    )
+  }
+}
+
+function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
+  const { sparsity, parameters, macs, layers, cut, declined, plan } = pruned
+  const proof = proofOf(pruned)
+  return {
+    // Of what is only cut, no zeros are counted.
+    ...(layers.length > 0 && { sparsity, layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })) }),
+    ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
+    ...(proof !== undefined && { proof }),
+    device: { ...pruned.device },
+    ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
+    ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
+    ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),
+    parameters,
+    macs,
+    declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
+    plan: { path: showPath(plan.path, cwd) },
+  }
+}
+
+/** Why the gate's metric has no value. */
+function unmeasured({ evaluation }: Task, comparison: Comparison | undefined): readonly string[] {
+  const metric = evaluation?.request.metrics[0]
+  return missing(comparison).flatMap(({ model, metric: name, reason }) =>
+    name === metric ? [`${name} of the ${model} model: ${reason}`] : [],
+  )
+}
+
+/** Calibrated or trained on what it is judged by: the drop looks smaller than it is. */
+export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.sha256 }: Found): string[] {
+  if (dataHash === undefined) return []
+  const same = [
+    ...(calibratedOn === dataHash ? [['calibration', 'Calibrate'] as const] : []),
+    ...(pruned?.training?.sha256 === dataHash ? [['training', 'Train'] as const] : []),
+  ]
+  return same.map(
+    ([kind, verb]) =>
+      `the ${kind} data are the evaluation data: what is measured may look better than it is. ${verb} on other samples`,
+  )
+}
+
+function warningsOf({ evaluation }: Task, comparison: Comparison | undefined): string[] {
+  const gated = evaluation?.request.metrics[0]
+  const others = missing(comparison).flatMap(({ model, metric, reason }) =>
+    metric === gated ? [] : [`${metric} of the ${model} model could not be measured: ${reason}`],
+  )
+  const ignored = comparison?.pruned.ignored ?? []
+  return ignored.length === 0 ? others : [...others, `arrays of the data that no input takes: ${ignored.join(', ')}`]
+}
+
+function missing(comparison: Comparison | undefined) {
+  return (['reference', 'pruned'] as const).flatMap((model) =>
+    (comparison?.[model].unmeasured ?? []).map((entry) => ({ model, ...entry })),
+  )
+}

@@ -1,0 +1,231 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { AnyCriterion, PruneStep, Structure } from '@pare/core'
+import { suggest } from '../settings/suggest.js'
+import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
+import { formatValue } from '../terminal/format.js'
+import { type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
+
+export interface PluginSource {
+  /** Third-party plugins are resolved from here: the config file's folder, or the current one. */
+  readonly folder: string
+  /** False: only the plugins that come with the CLI. */
+  readonly trusted: boolean
+  /** Of a checkout that is not trusted: files must lie in it. Default: files may be anywhere */
+  readonly workspace?: string | undefined
+}
+
+/** A plugin as a config may give it: the object itself, or how to find it. */
+export type Written<Plugin> = Plugin | string | { readonly name: string; readonly [option: string]: unknown }
+
+export function resolveCriterion(written: Written<AnyCriterion>, source: PluginSource): Promise<AnyCriterion> {
+  return resolve('criterion', written, source) as Promise<AnyCriterion>
+}
+
+export function resolveStructure(written: Written<Structure>, source: PluginSource): Promise<Structure> {
+  return resolve('structure', written, source) as Promise<Structure>
+}
+
+/** The steps of a preset. */
+export function resolvePreset(written: Written<Preset>, source: PluginSource): Promise<Preset> {
+  return resolve('preset', written, source) as Promise<Preset>
+}
+
+/** What the factory of a preset gives. */
+export type Preset = readonly PruneStep[]
+
+type Plugin = AnyCriterion | Structure | Preset
+
+async function resolve(kind: PluginKind, written: Written<Plugin>, source: PluginSource): Promise<Plugin> {
+  if (isPlugin(kind, written)) return written
+  const reference = readReference(kind, written)
+  const found = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))
+  return make(kind, reference, found)
+}
+
+type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
+
+/** The plugins that come with the CLI: from these names nothing outside is ever loaded. */
+const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () => Promise<unknown>>> } = {
+  criterion: {
+    activation: async () => (await import('@pare/criterion-activation')).activation,
+    'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
+    gradient: async () => (await import('@pare/criterion-gradient')).gradient,
+    magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
+    random: async () => (await import('@pare/criterion-random')).random,
+    sensitivity: async () => (await import('@pare/criterion-sensitivity')).sensitivity,
+    sparsegpt: async () => (await import('@pare/criterion-sparsegpt')).sparsegpt,
+    wanda: async () => (await import('@pare/criterion-wanda')).wanda,
+  },
+  preset: {
+    cnn: async () => (await import('@pare/preset-cnn')).cnn,
+    transformer: async () => (await import('@pare/preset-transformer')).transformer,
+  },
+  structure: {
+    channel: async () => (await import('@pare/structure-channel')).channel,
+    element: async () => (await import('@pare/structure-element')).element,
+    head: async () => (await import('@pare/structure-head')).head,
+    hidden: async () => (await import('@pare/structure-hidden')).hidden,
+    layer: async () => (await import('@pare/structure-layer')).layer,
+    neuron: async () => (await import('@pare/structure-neuron')).neuron,
+    nm: async () => (await import('@pare/structure-nm')).nm,
+    tile: async () => (await import('@pare/structure-tile')).tile,
+  },
+}
+
+export function firstPartyNames(kind: PluginKind): readonly string[] {
+  return Object.keys(FIRST_PARTY[kind])
+}
+
+/** The names of their packages. */
+export function firstPartyPackages(): readonly string[] {
+  return Object.entries(FIRST_PARTY).flatMap(([kind, plugins]) => Object.keys(plugins).map((name) => `@pare/${kind}-${name}`))
+}
+
+async function loadFirstParty(kind: PluginKind, name: string): Promise<unknown> {
+  const prefix = `@pare/${kind}-`
+  const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
+  return Object.hasOwn(FIRST_PARTY[kind], short) ? FIRST_PARTY[kind][short]!() : undefined
+}
+
+async function loadThirdParty(kind: PluginKind, { name }: PluginReference, source: PluginSource): Promise<unknown> {
+  const tried = packagesOf(kind, name)
+  if (!source.trusted) {
+    throw untrusted(
+      `pare: ${kind} '${name}' does not come with pare, and code of this checkout is not trusted.`,
+      `use one of ${firstPartyNames(kind).join(', ')}, or run on a trusted event`,
+    )
+  }
+  for (const packageName of tried) {
+    const path = await locate(packageName, source.folder)
+    if (path === undefined) continue
+    const module = await importPlugin(kind, packageName, path)
+    const found = module.default ?? module[exportName(kind, packageName)]
+    if (found !== undefined) return found
+    throw usage(
+      `pare: ${packageName} exports no ${kind}: neither a default export nor '${exportName(kind, packageName)}'.`,
+      `it exports ${formatValue(Object.keys(module))}; a plugin exports a factory: see https://www.npmjs.com/package/@pare/core`,
+    )
+  }
+  throw notFound(kind, name, tried, source.folder)
+}
+
+/** In the order they are tried. */
+function packagesOf(kind: PluginKind, name: string): readonly string[] {
+  if (name.startsWith('@')) return [name]
+  const own = [`@pare/${kind}-${name}`, `pare-${kind}-${name}`, name]
+  return name.startsWith(`pare-${kind}-`) ? [name] : own
+}
+
+function notFound(kind: PluginKind, name: string, tried: readonly string[], folder: string): Failure {
+  const meant = suggest(name, firstPartyNames(kind))
+  const install = `npm install --save-dev ${tried.length > 1 ? tried[1] : tried[0]}`
+  return usage(
+    `pare: ${kind} '${name}' not found. Tried ${tried.join(', ')} from ${folder}, and what comes with pare: ${firstPartyNames(kind).join(', ')}.`,
+    meant === undefined ? `install it: ${install}` : `did you mean '${meant}'? Otherwise install it: ${install}`,
+  )
+}
+
+/** The file a package name leads to from `folder`, or undefined where it is not installed. */
+async function locate(packageName: string, folder: string): Promise<string | undefined> {
+  try {
+    return createRequire(join(folder, 'pare.config.js')).resolve(packageName)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'MODULE_NOT_FOUND') return undefined
+    // The package is there and has no entry for `require`: resolve it as `import` does.
+    const { createJiti } = await import('jiti')
+    const base = pathToFileURL(join(folder, 'pare.config.js')).href
+    const resolved = createJiti(base).esmResolve(packageName, { parentURL: base, try: true })
+    return resolved === undefined ? undefined : fileURLToPath(resolved)
+  }
+}
+
+async function importPlugin(kind: PluginKind, packageName: string, path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new Failure('usage', `pare: ${kind} ${packageName} could not be loaded from ${path}: ${message}`, {
+      hint: `reinstall it: npm install --save-dev ${packageName}`,
+      cause,
+    })
+  }
+}
+
+/** '@acme/criterion-block-influence' → 'blockInfluence'. */
+function exportName(kind: PluginKind, packageName: string): string {
+  const short = packageName.replace(/^@[^/]+\//, '').replace(new RegExp(`^(pare-)?${kind}-`), '')
+  return short.replace(/[-_.]+(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function make(kind: PluginKind, { name, options }: PluginReference, found: unknown): Plugin {
+  const watched = watchReads(options)
+  const plugin = typeof found === 'function' ? call(kind, name, () => (found as Factory)(watched.options)) : found
+  if (!isPlugin(kind, plugin)) {
+    throw usage(
+      `pare: ${kind} '${name}' is not a ${kind}: ${formatValue(plugin)} lacks ${MEMBERS[kind].join(' or ')}.`,
+      `check that the package is a ${kind}, and that it is made for this version of pare`,
+    )
+  }
+  const unread = Object.keys(options).find((option) => !watched.read.has(option))
+  if (unread === undefined) return plugin
+  const known = [...watched.read]
+  const meant = suggest(unread, known)
+  throw usage(
+    `pare: ${kind} '${name}' has no option '${unread}' (${formatValue(options[unread])}).`,
+    `${meant === undefined ? '' : `did you mean '${meant}'? `}Its options: ${known.join(', ') || 'none'}`,
+  )
+}
+
+/** Options that remember which of them the factory looked at: one that nobody reads is a slip of the pen. */
+function watchReads(options: Readonly<Record<string, unknown>>): {
+  options: Readonly<Record<string, unknown>>
+  read: ReadonlySet<string>
+} {
+  const read = new Set<string>()
+  const watched = new Proxy(options, {
+    get(target, option) {
+      if (typeof option === 'string') read.add(option)
+      return Reflect.get(target, option)
+    },
+  })
+  return { options: watched, read }
+}
+
+function call<Result>(kind: PluginKind, name: string, factory: () => Result): Result {
+  try {
+    return factory()
+  } catch (error) {
+    if (isPareError(error)) throw error
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Failure('usage', `pare: ${kind} '${name}' refused its options: ${message}`, {
+      hint: 'see the README of the plugin',
+      cause: error,
+    })
+  }
+}
+
+const MEMBERS: { readonly [Kind in PluginKind]: readonly string[] } = {
+  criterion: ['name', 'needs', 'saliency (or solve, or score)'],
+  preset: ['a list of steps with structure, criterion and target'],
+  structure: ['name', 'find'],
+}
+
+export function isPlugin(kind: PluginKind, value: unknown): value is Plugin {
+  if (kind === 'preset') return Array.isArray(value) && value.length > 0 && value.every(isStep)
+  if (typeof value !== 'object' || value === null) return false
+  return kind === 'criterion' ? isCriterion(value) : MEMBERS[kind].every((member) => member in value)
+}
+
+/** By saliency, by solving, or by trying whole units. */
+function isCriterion(value: object): boolean {
+  if (!('name' in value)) return false
+  return 'score' in value || ('needs' in value && ('saliency' in value || 'solve' in value))
+}
+
+function isStep(value: unknown): value is PruneStep {
+  const { structure, criterion, target } = (value ?? {}) as Partial<PruneStep>
+  return isPlugin('structure', structure) && isPlugin('criterion', criterion) && typeof target === 'object'
+}

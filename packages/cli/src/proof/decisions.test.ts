@@ -1,0 +1,52 @@
+import { applyPlan, gatePlan, makePlan } from '@pare/core'
+import { magnitude } from '@pare/criterion-magnitude'
+import { parseText } from '@pare/onnx'
+import { channel } from '@pare/structure-channel'
+import { describe, expect, it } from 'vitest'
+import { silence } from '../terminal/progress.js'
+import { decisionsOf } from './decisions.js'
+import { compared } from './prove.js'
+
+const values = (elements: number, scale = 1) =>
+  Array.from({ length: elements }, (_, i) => (scale * Math.sin((i + 1) * (i + 3) * 0.7)).toFixed(4)).join(', ')
+
+/** Two convolutions and what is made of the second one's map z, [N, 4, 24, 24]. */
+const detector = (end: string, output = 'float[N, M, H, W] y') =>
+  parseText(`g (float[N, 3, 24, 24] x) => (${output})
+    <float[8, 3, 3, 3] v = {${values(216, 0.3)}}, float[8] b = {${values(8)}}, float[4, 8, 3, 3] w = {${values(288, 0.3)}}, float[4] c = {${values(4)}}>
+    { h = Conv<pads = [1, 1, 1, 1]>(x, v, b)\n r = Relu(h)\n z = Conv<pads = [1, 1, 1, 1]>(r, w, c)\n ${end} }`)
+
+const ENDS = {
+  'a sigmoid far below zero': detector('k = Constant<value = float {-60.0}>()\n m = Add(z, k)\n y = Sigmoid(m)'),
+  'a sigmoid far above zero, inverted': detector(
+    'k = Constant<value = float {60.0}>()\n o = Constant<value = float {1.0}>()\n m = Add(z, k)\n s = Sigmoid(m)\n y = Sub(o, s)',
+  ),
+  'a rectifier of which little is left': detector('k = Constant<value = float {-4.5}>()\n m = Add(z, k)\n y = Relu(m)'),
+  'peaks of a map': detector(
+    's = Sigmoid(z)\n p = MaxPool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(s)\n e = Equal(p, s)\n f = Cast<to = 1>(e)\n y = Mul(s, f)',
+  ),
+  'the largest places, gathered': detector(
+    'd = Constant<value = int64[3] {0, 4, -1}>()\n f = Reshape(z, d)\n k = Constant<value = int64[1] {20}>()\n a, i = TopK(f, k)\n q = Cast<to = 1>(i)\n y = Add(a, q)',
+    'float[N, 4, K] y',
+  ),
+  'a number of steps': detector(
+    'k = Constant<value = float {3.0}>()\n m = Mul(z, k)\n i = Cast<to = 6>(m)\n y = Cast<to = 1>(i)',
+  ),
+}
+
+describe.each(Object.entries(ENDS))('%s', (_, model) => {
+  it.each([0.1, 0.25, 0.5, 0.75])('a right cut of %d passes', async (ratio) => {
+    const { steps } = await makePlan(model, [{ structure: channel(), criterion: magnitude(), target: { ratio } }], { seed: 1 })
+    const [step] = steps
+    if (step?.kind !== 'cut') throw new Error('no cut')
+    const work = { label: 'm', progress: silence, engine: {}, step: 'cut', signal: new AbortController().signal } as const
+    const { relative } = await compared(await gatePlan(model, step), await applyPlan(model, { seed: 1, steps }), 1e-4, work)
+    expect(relative).toBeLessThan(1e-4)
+  })
+})
+
+it('decisions are what floats are compared for, with what they are made of', () => {
+  const decisions = decisionsOf(ENDS['peaks of a map']).map(({ name, type, sources }) => ({ name, type, sources }))
+  expect(decisions).toEqual([{ name: 'e', type: 'bool', sources: ['p', 's'] }])
+  expect(decisionsOf(ENDS['a sigmoid far below zero'])).toEqual([])
+})

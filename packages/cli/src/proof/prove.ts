@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { applyPlan, gatePlan, type PlanStep } from '@pare/core'
+import type { Difference } from '@pare/evaluate'
+import { type Model, writeModel } from '@pare/onnx'
+import { childOf, type Engine, type Work } from '../engine/work.js'
+import { Failure, isPareError } from '../terminal/failure.js'
+import { withComparedOutputs } from './compared-outputs.js'
+import { type Decision, decisionsOf, givenDecisions, withDecisions } from './decisions.js'
+import { withoutSaturation } from './saturation.js'
+import { toleranceOf } from './tolerance.js'
+import { widen } from './widen.js'
+
+/** How far a changed model was from what it must equal: where units were cut, the model with those units gated; where they were permuted, the one before. */
+export interface Proof {
+  readonly step: 'cut' | 'permute'
+  readonly structure: string
+  /** Largest difference of an output, relative to the largest element of that output. */
+  readonly difference: number
+  readonly tolerance: number
+  /** Runs that were compared, and whether their sizes differed. */
+  readonly runs: number
+  readonly sizesDiffer: boolean
+}
+
+/** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes' */
+export function describeProof({
+  step = 'cut',
+  difference,
+  tolerance,
+  sizesDiffer,
+}: Pick<Proof, 'difference' | 'tolerance' | 'sizesDiffer'> & { readonly step?: Proof['step'] | undefined }): string {
+  return `${EQUATION[step]}: largest difference ${difference === 0 ? 0 : difference.toExponential(0)}, tolerance ${tolerance.toExponential(0)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
+}
+
+const EQUATION = { cut: 'cut = masked', permute: 'permuted = original' } as const
+
+/**
+ * Runs, for each step that cuts or permutes, the model after it and what that must equal on made-up inputs, before anything else changes weights. Throws
+ * where they differ.
+ */
+export async function prove(
+  { model, steps, seed }: { model: Model; steps: readonly PlanStep[]; seed: number },
+  work: Work & { readonly engine: Engine },
+): Promise<Proof[]> {
+  const proofs: Proof[] = []
+  let current = model
+  for (const step of steps) {
+    const next = await applyPlan(current, { seed, steps: [step] })
+    if (step.kind === 'cut' || step.kind === 'permute') {
+      const expected = step.kind === 'cut' ? await gatePlan(current, step) : current
+      const tolerance = toleranceOf(current)
+      const { relative, sizes, free, failure } = await compared(expected, next, tolerance, { ...work, step: step.kind })
+      const proof = {
+        step: step.kind,
+        structure: step.structure,
+        difference: relative,
+        tolerance,
+        runs: sizes.length,
+        sizesDiffer: free,
+      }
+      if (!(proof.difference <= proof.tolerance)) throw refuted(work.label, proof, failure)
+      proofs.push(proof)
+    }
+    current = next
+  }
+  return proofs
+}
+
+/**
+ * How far a model is from what it must equal. Where it is too far as it comes, and floats decide something on the way, it is compared once more with the same
+ * decisions in both: a choice between numbers that are equal but for rounding falls to either side.
+ */
+export async function compared(
+  expected: Model,
+  found: Model,
+  tolerance: number,
+  { signal, progress, label, engine, step }: Work & { readonly engine: Engine; readonly step: Proof['step'] },
+): Promise<Difference> {
+  const { compareModels } = await import('@pare/evaluate')
+  const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
+  const folder = await mkdtemp(join(tmpdir(), 'pare-proof-'))
+  const written = async (name: string, model: Model) => {
+    const path = join(folder, `${name}.onnx`)
+    await writeModel(model, path, { signal })
+    return path
+  }
+  const options = { signal, ...childOf(engine) }
+  const compareOnce = async ([one, two]: readonly [Model, Model]) => {
+    const models = { reference: await written('expected', one), other: await written('found', two) }
+    const difference = await compareModels(models, options)
+    const decisions = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
+    if (decisions.length === 0) return difference
+    const names = decisions.map(({ name }) => name)
+    const counted = decisions.filter((each) => each.counted).map(({ name }) => name)
+    const model = await written('given', givenDecisions(two, decisions))
+    const reference = await written('expected', withDecisions(one, decisions))
+    const other = await written('found', withDecisions(two, decisions))
+    return await compareModels({ reference, other, decisions: { model, names, counted } }, options)
+  }
+  try {
+    const [one, two] = [expected, found].map((model) => withComparedOutputs(widen(model))) as [Model, Model]
+    const slower = async (model: Model) => withComparedOutputs(await withoutSaturation(widen(model)))
+    // Slower functions let numbers grow, in some models beyond all limits.
+    return await compareOnce([await slower(expected), await slower(found)]).catch((error) => {
+      if (!isPareError(error)) throw error
+      return compareOnce([one, two])
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw isPareError(error) ? unproved(label, step, error) : error
+  } finally {
+    activity.end()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function decisionsOfBoth(expected: Model, found: Model): readonly Decision[] {
+  const there = new Set(decisionsOf(found).map(({ name }) => name))
+  return decisionsOf(expected).filter(({ name }) => there.has(name))
+}
+
+const NOUN = { cut: 'cut', permute: 'permutation' } as const
+
+function unproved(label: string, step: Proof['step'], cause: Error): Failure {
+  return new Failure(
+    'infrastructure',
+    `${label}: the ${NOUN[step]} cannot be proved, since the model does not run here: ${cause.message}`,
+    {
+      hint: 'nothing was written. To prune it unproved: --no-prove, or prove: false in the config; then evaluate the result yourself.',
+      cause,
+    },
+  )
+}
+
+function refuted(label: string, { step, structure, difference, tolerance }: Proof, failure: string | undefined): Failure {
+  const by = Number.isFinite(difference)
+    ? `outputs differ by ${difference.toExponential(1)} relative, allowed is ${tolerance}.`
+    : (failure ?? 'outputs have another shape, or NaN and infinities at other places.')
+  const what = { cut: 'cut is not what it masked', permute: 'permuted is not what it was' }[step]
+  return new Failure('infrastructure', `${label}: what structure '${structure}' ${what}: ${by}`, {
+    hint: 'nothing was written. Either pare cut the model wrongly, or the model multiplies rounding so much that two right answers differ. To look yourself, write it with --no-prove and compare it with pare evaluate; a report with the model helps us to find out.',
+  })
+}

@@ -1,0 +1,165 @@
+import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
+import { openRegular, readRegular } from '@pare/onnx'
+import type { Loss } from '@pare/retrain'
+import type { Calibration } from '../engine/forward.js'
+import { showPath } from '../files/paths.js'
+import { type Problem, untrusted } from '../terminal/failure.js'
+import type { CalibrateConfig } from './config.js'
+import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
+import { present } from './settings.js'
+
+/** Calibration data as the user names them. The file is there. */
+export interface CalibrationSource {
+  /** How data are run. Paths are absolute. */
+  readonly run: Calibration
+  /** Set where the file holds statistics that were measured before: then nothing is run. */
+  readonly statistics?: StatisticsFile
+}
+
+/** What reading calibration settings needs besides them. */
+export interface CalibrationPlace {
+  /** Of the settings, in the config. */
+  readonly place: string
+  /** Of the same model: text is read with its tokenizer unless another is named. */
+  readonly evaluation?: Evaluation | undefined
+}
+
+/** Undefined where nothing names calibration data, or after a problem that is noted. */
+export async function readCalibration(
+  config: CalibrateConfig | string | undefined,
+  { place, evaluation }: CalibrationPlace,
+  source: EvaluationSource,
+): Promise<CalibrationSource | undefined> {
+  const { overrides, problems, cwd, trusted } = source
+  if (config === undefined && overrides.calibrate === undefined) {
+    if (overrides.samples !== undefined) problems.push(strayCount(overrides.samples))
+    return undefined
+  }
+  const own: CalibrateConfig = typeof config === 'string' ? { data: config } : { ...config }
+  const { samples, batch, length, stride } = overrides
+  const fields = { ...own, ...present({ samples, batch, length, stride }) }
+  const path = await readPath({ own: own.data, override: overrides.calibrate, place, what: 'calibration data' }, source)
+  const tokenizer = await readPath(
+    {
+      own: own.tokenizer,
+      override: overrides.tokenizer,
+      place: place === '' ? 'tokenizer' : `${place}.tokenizer`,
+      what: 'tokenizer',
+    },
+    source,
+  )
+  if (path === undefined) return undefined
+  const shown = showPath(path, cwd)
+  if (!trusted && MODULES.test(path)) {
+    throw untrusted(
+      `pare: data set ${shown} would be run, and code of this checkout is not trusted.`,
+      'write it as .npz, .npy, .jsonl or .csv',
+    )
+  }
+  const statistics = await readStatistics(path, shown)
+  const { mayBeText } = await import('@pare/evaluate')
+  const text = mayBeText(path) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
+  const run = { data: path, trusted, ...present({ text, samples: fields.samples, batch: fields.batch, threads: own.threads }) }
+  return { run, ...(statistics && { statistics }) }
+}
+
+/** The statistics that a file holds; undefined where it holds something else. */
+export async function readStatistics(path: string, shown: string): Promise<StatisticsFile | undefined> {
+  const first = new Uint8Array(8)
+  const { handle } = await openRegular(path, 'calibration data')
+  await using file = handle
+  await file.read(first, 0, first.length, 0)
+  return isStatistics(first) ? parseStatistics(await readRegular(path), shown) : undefined
+}
+
+function strayCount(samples: number): Problem {
+  return {
+    place: '',
+    message: `--samples ${samples} counts calibration data, and there are none.`,
+    hint: 'name them with --calibrate, or leave --samples out',
+  }
+}
+
+/** What a step needs of calibration data, in words; undefined where it looks at weights only. */
+export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | undefined {
+  if (criterion.kind === 'units') return criterion.data === 'training' ? undefined : 'to try units out on calibration data'
+  const keys = Object.entries(criterion.needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
+  return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
+}
+
+/** Whether a step looks at gradients of a loss over training data. */
+export function looksAtGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
+  if (criterion.kind === 'units') return criterion.data === 'training'
+  return Object.values(criterion.needs).some(({ at }) => at === 'gradient')
+}
+
+/** Data as they are there for one model. */
+export interface DataThere {
+  readonly calibration: CalibrationSource | undefined
+  /** Undefined: there are none. */
+  readonly training: object | string | undefined
+  /** What gradients are taken of. Default: what model and labels suggest. */
+  readonly loss?: Loss | undefined
+}
+
+/** Why steps cannot do with the data they have; `at` is the place of a step. */
+export function calibrationProblems(
+  steps: readonly PruneStep[],
+  { calibration, training, loss }: DataThere,
+  at: (step: number) => string,
+): Problem[] {
+  return steps.flatMap((step, i) => {
+    const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
+    const lacks = looksAtGradients(step) && training === undefined && !isMeasured
+    const taught = looksAtGradients(step) && loss === 'kl'
+    const problems = [problemOf(step, i, calibration), lacks && noTraining(step), taught && noDistance(step)]
+    return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
+  })
+}
+
+function noTraining({ criterion }: PruneStep): Told {
+  return {
+    message: `criterion '${criterion.name}' looks at gradients of the loss over training data, and there are none.`,
+    hint: "name inputs with labels: --train train.npz, or train: 'train.npz' in the config",
+  }
+}
+
+/** The model as it is, is no distance from itself. */
+function noDistance({ criterion }: PruneStep): Told {
+  return {
+    message: `criterion '${criterion.name}' looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
+    hint: 'leave the loss out, and it is chosen by model and labels',
+  }
+}
+
+type Told = Omit<Problem, 'place'>
+
+function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Told | undefined {
+  const { criterion } = step
+  const needs = needsOf(step)
+  if (needs === undefined) return undefined
+  if (source === undefined) {
+    return {
+      message: `criterion '${criterion.name}' needs ${needs}, and there are none.`,
+      hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
+    }
+  }
+  return source.statistics === undefined ? undefined : statisticsProblem(step, index, needs)
+}
+
+/** What was measured before is of the whole model, as it was. */
+function statisticsProblem({ criterion, sequential }: PruneStep, index: number, needs: string): Told | undefined {
+  const who = `criterion '${criterion.name}'`
+  const data = 'give the data themselves: --calibrate data.npz'
+  if (criterion.kind === 'units') return { message: `${who} needs ${needs}, and a file of statistics has none.`, hint: data }
+  const isSolver = criterion.kind === 'solver'
+  if (isSolver ? sequential !== false : sequential === true) {
+    return {
+      message: `${who} goes block by block and measures in between, which a file of statistics cannot.`,
+      hint: `${data}, or ${isSolver ? 'say sequential: false in the config' : 'leave --sequential out'}`,
+    }
+  }
+  if (index === 0) return undefined
+  return { message: `${who} judges what the steps before leave, and a file of statistics is of the whole model.`, hint: data }
+}

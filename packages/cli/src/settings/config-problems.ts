@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import type { Problem } from '../terminal/failure.js'
+import { formatValue } from '../terminal/format.js'
+import { visible, visibleMessage } from '../terminal/visible.js'
+import { configSchema } from './config-schema.js'
+import { suggest } from './suggest.js'
+
+type Path = readonly PropertyKey[]
+
+/** Everything about `input` that the schema does not allow, and `input` without those parts, so that the rest can be checked too. */
+export function checkShape(input: unknown): { readonly problems: readonly Problem[]; readonly rest: unknown } {
+  // What a gate may say, the gate itself knows best: limits are checked where they are put together.
+  const all = (configSchema.safeParse(input).error?.issues ?? []).flatMap(narrowed)
+  const issues = all.filter(({ path }) => !path.includes('gate'))
+  const problems = issues.flatMap((issue) => problemsOf(issue, input))
+  const wrong = issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
+  )
+  return { problems, rest: wrong.reduce<unknown>((rest, path) => without(rest, path), input) }
+}
+
+/** Of alternatives of which one alone has the right type, such as a list or an object: what is wrong within that one. */
+function narrowed(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const fitting = issue.errors.filter((errors) => !errors.some(({ code, path }) => code === 'invalid_type' && path.length === 0))
+  if (fitting.length !== 1) return [issue]
+  return fitting[0]!.flatMap((inner) => narrowed({ ...inner, path: [...issue.path, ...inner.path] }))
+}
+
+/** ['models', 0, 'gate', 'maxDrop'] → 'models[0].gate.maxDrop'. */
+export function formatPlace(path: Path): string {
+  return path.reduce<string>((place, key) => {
+    if (typeof key === 'number') return `${place}[${key}]`
+    return place === '' ? String(key) : `${place}.${String(key)}`
+  }, '')
+}
+
+/** Problems as a message shows them: one a line, with its cure. */
+export function formatProblems(problems: readonly Problem[]): string {
+  return problems
+    .map(
+      ({ place, message, hint }) =>
+        `  ${place === '' ? '' : `${place}: `}${visibleMessage(message)}${hint === undefined ? '' : `\n    hint: ${visible(hint)}`}`,
+    )
+    .join('\n')
+}
+
+function problemsOf(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key]))
+  const schema = schemaAt(issue.path)
+  const value = valueAt(input, issue.path)
+  const expected = schema?.description ?? issue.message
+  const message = value === undefined ? `is missing; expected ${expected}.` : `is ${formatValue(value)}; expected ${expected}.`
+  return [{ place: formatPlace(issue.path), message }]
+}
+
+function unknownKey(path: Path): Problem {
+  const key = String(path.at(-1))
+  const place = formatPlace(path)
+  const known = keysAt(path.slice(0, -1))
+  const meant = suggest(key, known)
+  return {
+    place,
+    message: `'${key}' is not an option.`,
+    hint:
+      meant === undefined ? `options here: ${known.join(', ')}` : `did you mean '${meant}'? Options here: ${known.join(', ')}`,
+  }
+}
+
+function keysAt(path: Path): readonly string[] {
+  const schema = schemaAt(path)
+  const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
+  return alternatives.flatMap((alternative) => (alternative instanceof z.ZodObject ? Object.keys(alternative.shape) : []))
+}
+
+/** The schema of a place, without its `optional`. Within a union it is that of the alternative which has such a field. */
+function schemaAt(path: Path): (z.core.$ZodType & { readonly description?: string }) | undefined {
+  return path.reduce<z.core.$ZodType | undefined>((schema, key) => {
+    const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
+    const inner = alternatives.map((alternative) => fieldOf(alternative, key)).find((found) => found !== undefined)
+    return inner === undefined ? schema : unwrap(inner)
+  }, configSchema)
+}
+
+function fieldOf(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodArray) return typeof key === 'number' ? schema.element : undefined
+  return schema instanceof z.ZodObject ? schema.shape[String(key)] : undefined
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  return schema instanceof z.ZodOptional ? unwrap(schema.def.innerType) : schema
+}
+
+function valueAt(input: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
+    input,
+  )
+}
+
+/** A copy without the value at `path`. Places in lists become undefined, so that the others keep their index. */
+function without(value: unknown, path: Path): unknown {
+  const [key, ...rest] = path
+  if (key === undefined) return undefined
+  if (Array.isArray(value)) return value.map((entry, index) => (index === key ? without(entry, rest) : entry))
+  if (typeof value !== 'object' || value === null) return value
+  if (rest.length > 0) return { ...value, [key]: without(Reflect.get(value, key), rest) }
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== key))
+}

@@ -1,0 +1,65 @@
+import { checkStep, type PruneStep, type Structure, type Target } from '@pare/core'
+import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
+import { usage } from '../terminal/failure.js'
+import type { PruneConfig, TargetConfig } from './config.js'
+import { resolveAllocation } from './curves-file.js'
+import { present } from './settings.js'
+
+/** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
+export async function resolveStep(step: PruneConfig, source: PluginSource): Promise<PruneStep> {
+  const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, ...options } = step
+  const structure = await resolveStructure(shape, source)
+  const criterion = await resolveCriterion(rule, source)
+  const spread = allocation && (await resolveAllocation(allocation, source))
+  const chosen = { structure, criterion, target: readTarget(target, structure) }
+  const resolved = { ...chosen, ...present({ ...options, allocation: spread }) }
+  checkStep(resolved)
+  return resolved
+}
+
+function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', sparsity = 0.5 }: Structure): Target {
+  if (kind === 'cut') {
+    if (target === undefined) return { ratio: 0.25 }
+    if (!('sparsity' in target || 'threshold' in target)) return target
+    const [[given, amount]] = Object.entries(target) as [[string, number]]
+    throw usage(
+      `pare: structure '${name}' cuts units and takes no ${given} (${amount}): that is for structures that mask.`,
+      `say which share of the units goes: --ratio ${amount < 1 ? amount : 0.25}, or target: { ratio: ${amount < 1 ? amount : 0.25} }`,
+    )
+  }
+  if (target === undefined) return { sparsity }
+  if ('sparsity' in target || 'threshold' in target) return target
+  if ('ratio' in target) {
+    throw usage(
+      `pare: structure '${name}' masks elements and takes no ratio (${target.ratio}): a ratio is for structures that cut.`,
+      `say sparsity ${target.ratio} instead: --sparsity ${target.ratio}, or target: { sparsity: ${target.ratio} }`,
+    )
+  }
+  const [[given, amount]] = Object.entries(target) as [[string, number]]
+  throw usage(
+    `pare: structure '${name}' masks elements and takes no target of ${given} (${amount}): zeros take as much room and work as other numbers.`,
+    'say a sparsity, or choose a structure that cuts, such as --structure channel',
+  )
+}
+
+/** 'magnitude on element, global, sparsity 0.5' */
+export function describeStep({ structure, criterion, target, scope, include, exclude, ...limits }: PruneStep): string {
+  const [[name, amount]] = Object.entries(target ?? { sparsity: structure.sparsity }) as [[string, number]]
+  const goal = ['parameters', 'macs', 'bytes', 'latency'].includes(name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
+  const only = include === undefined ? '' : `, only ${include.join(' ')}`
+  const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
+  return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (('scope' in criterion ? criterion.scope : undefined) ?? 'global'))}, ${goal}${describeSpread(limits)}${limits.sequential === true ? ', sequential' : ''}${describeLimits(limits)}${only}${without}`
+}
+
+function describeSpread({ allocation, normalize }: Pick<PruneStep, 'allocation' | 'normalize'>): string {
+  if (allocation === undefined) return normalize === undefined ? '' : `, normalized by ${normalize}`
+  return `, spread by ${typeof allocation === 'string' ? allocation : Object.keys(allocation)[0]}`
+}
+
+function describeLimits({ minUnits, multipleOf, uniform }: Pick<PruneStep, 'minUnits' | 'multipleOf' | 'uniform'>): string {
+  return [
+    minUnits === undefined ? '' : `, at least ${minUnits} kept`,
+    multipleOf === undefined ? '' : `, kept in multiples of ${multipleOf}`,
+    uniform === true ? ', uniform' : '',
+  ].join('')
+}

@@ -1,0 +1,176 @@
+import {
+  globMatcher,
+  keyOf,
+  type Model,
+  type Scope as NameScope,
+  type Node,
+  PareError,
+  type Tensor,
+  visitNodes,
+} from '@pare/onnx'
+import { isFloat } from '../backend/stream.js'
+import type { Analysis, NotEligible, Rows, Weight, WeightUse } from '../contract/contract.js'
+import { type Behind, computedConstants } from './behind.js'
+import { operatorName, WEIGHT_OPERATORS } from './operators.js'
+
+export interface AnalyseOptions {
+  /** Globs over names of weights, or of nodes that read them. Only what matches is eligible, also what by default is not. Default: everything. */
+  readonly include?: readonly string[]
+  /** Globs over the same names. What matches is not eligible. Default: nothing. */
+  readonly exclude?: readonly string[]
+}
+
+/** Which weights may be pruned. Throws when a glob matches nothing: it is a slip of the pen. */
+export function analyse(model: Model, { include = [], exclude = [] }: AnalyseOptions = {}): Analysis {
+  const { candidates, hidden } = findCandidates(model)
+  const included = include.map((glob) => matcher(glob, candidates, 'include'))
+  const excluded = exclude.map((glob) => matcher(glob, candidates, 'exclude'))
+  const weights: Weight[] = []
+  const notEligible: NotEligible[] = []
+  for (const { weight, reason } of candidates) {
+    const own = impossible(weight)
+    const users = chosen(weight, { included, excluded })
+    const why = own ?? users ?? (include.length === 0 ? reason : undefined)
+    if (why === undefined) weights.push(weight)
+    else notEligible.push({ id: weight.id, reason: why, byUser: own === undefined && users !== undefined })
+  }
+  return { weights, notEligible: [...notEligible, ...hidden], coupled: [], blocks: [], obstacles: [] }
+}
+
+/** Every weight, whether eligible or not: what a plan may name. */
+export function weightsOf(model: Model): Weight[] {
+  return findCandidates(model).candidates.map(({ weight }) => weight)
+}
+
+/** A constant that is multiplied with activations, and why it is not pruned by default, if so. */
+interface Candidate {
+  readonly weight: Weight
+  readonly reason?: string
+}
+
+interface Candidates {
+  readonly candidates: readonly Candidate[]
+  /** Tensors that weights are computed from in the graph, in a way that masks cannot go. */
+  readonly hidden: readonly NotEligible[]
+}
+
+function findCandidates(model: Model): Candidates {
+  const found = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
+  const embeddings = new Set<string>()
+  const hidden = new Map<string, NotEligible>()
+  const computed = computedConstants()
+  visitNodes(model, (node, scope) => {
+    computed.add(node, scope)
+    const operator = WEIGHT_OPERATORS.get(operatorName(node))
+    for (const input of operator?.inputs ?? []) {
+      const operand = operandOf(node.inputs[input], scope)
+      if (operand === undefined) {
+        const behind = computed.behind(node.inputs[input] ?? '', scope)
+        if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
+        continue
+      }
+      const use = { node, input, name: node.name || keyOf(node) }
+      const known = found.get(operand.id)
+      if (known !== undefined) known.uses.push(use)
+      else
+        found.set(operand.id, {
+          tensor: operand.tensor,
+          rows: layout(operator!.rows(node, input, operand.shape), operand),
+          uses: [use],
+          reason: operator!.reason,
+        })
+    }
+    if (node.op === 'Gather' || node.op === 'EmbedLayerNormalization') {
+      for (const name of node.inputs) addId(embeddings, operandOf(name, scope)?.id)
+    }
+  })
+  const outputs = new Set(model.graph.outputs.map(({ name }) => name))
+  const candidates = [...found].map(([id, { tensor, rows, uses, reason }]) => {
+    const weight = { id, tensor, rows, uses }
+    if (embeddings.has(id)) return { weight, reason: 'it is an embedding too (tied)' }
+    if (outputs.has(tensor.name)) return { weight, reason: 'it is an output of the model' }
+    return reason === undefined ? { weight } : { weight, reason }
+  })
+  return { candidates, hidden: [...hidden.values()].filter(({ id }) => !found.has(id)) }
+}
+
+function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {
+  const label = ({ op, name, outputs }: Node) => `${op} '${name || outputs[0]}'`
+  const stored = isFloat(tensor.type) ? '' : `, which makes floats of ${tensor.type}`
+  return { id, reason: `it stands behind ${label(node)}${stored}, where ${label(reader)} reads it`, byUser: false }
+}
+
+/** A constant as an operator sees it: perhaps through a Transpose of its two axes. */
+interface Operand {
+  readonly id: string
+  readonly tensor: Tensor
+  readonly shape: readonly number[]
+  readonly transposed: boolean
+}
+
+function operandOf(name: string | undefined, scope: NameScope): Operand | undefined {
+  if (name === undefined || name === '') return undefined
+  const constant = scope.constant(name)
+  if (constant !== undefined) return { ...constant, shape: constant.tensor.shape, transposed: false }
+  const producer = scope.producer(name)
+  // Zero is zero in every type of floats.
+  if (producer?.op === 'Cast' && producer.domain === '') return floatsOnly(operandOf(producer.inputs[0], scope))
+  if (producer?.op !== 'Transpose' || producer.inputs[0] === undefined) return undefined
+  const behind = operandOf(producer.inputs[0], scope)
+  if (behind === undefined || behind.shape.length !== 2 || !swaps(producer)) return undefined
+  return { ...behind, shape: [...behind.shape].reverse(), transposed: !behind.transposed }
+}
+
+function floatsOnly(operand: Operand | undefined): Operand | undefined {
+  return operand !== undefined && isFloat(operand.tensor.type) ? operand : undefined
+}
+
+/** Whether a Transpose of a matrix turns it over: not when its `perm` is [0, 1]. */
+function swaps(node: Node): boolean {
+  const perm = node.attributes.get('perm')
+  return perm?.kind !== 'ints' || perm.value[0] === 1n
+}
+
+/** Rows of the tensor itself, where the operator sees it transposed. A matrix has its rows along one axis or the other. */
+function layout(rows: Rows, { transposed }: Operand): Rows {
+  return transposed ? { batch: 1, before: rows.after, out: rows.out, after: rows.before } : rows
+}
+
+function addId(ids: Set<string>, id: string | undefined): void {
+  if (id !== undefined) ids.add(id)
+}
+
+/** Why nothing can make this weight eligible. */
+function impossible({ tensor }: Weight): string | undefined {
+  if (!isFloat(tensor.type)) return `it holds ${tensor.type}`
+  if (tensor.shape.length < 2) return `it has ${tensor.shape.length} axes: a vector, not a matrix`
+  if (tensor.data.byteLength === 0) return 'it has no elements'
+  return undefined
+}
+
+function chosen(
+  weight: Weight,
+  { included, excluded }: { included: readonly Matcher[]; excluded: readonly Matcher[] },
+): string | undefined {
+  if (included.length > 0 && !included.some((matches) => matches(weight))) return 'not among what --include names'
+  return excluded.some((matches) => matches(weight)) ? 'named by --exclude' : undefined
+}
+
+type Matcher = (weight: Weight) => boolean
+
+function matcher(glob: string, candidates: readonly Candidate[], option: 'include' | 'exclude'): Matcher {
+  const like = globMatcher(glob)
+  const matches: Matcher = (weight) => names(weight).some((name) => name === glob || like(name))
+  if (candidates.some(({ weight }) => matches(weight))) return matches
+  const some = candidates.slice(0, 3).map(({ weight }) => `'${names(weight).at(-1)}'`)
+  throw new PareError(
+    `--${option} '${glob}' matches no weight and no node that reads one${some.length > 0 ? `; there are ${some.join(', ')} …` : ''}.`,
+    {
+      hint: 'pare inspect MODEL lists the names; * stops at /, ** does not.',
+    },
+  )
+}
+
+function names({ tensor, uses }: Weight): string[] {
+  return [tensor.name, ...uses.map(({ name }) => name)]
+}

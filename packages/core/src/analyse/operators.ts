@@ -1,0 +1,68 @@
+import type { Node } from '@pare/onnx'
+import type { Rows } from '../contract/contract.js'
+
+/** Operators that multiply their input with a weight: which inputs may be the weight, and where its output units lie. Add a line to teach another. */
+export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
+  ['MatMul', { inputs: [1, 0], rows: (_, input, shape) => (input === 1 ? lastAxis(shape) : firstAxis(shape)) }],
+  ['Gemm', { inputs: [1, 0], rows: gemm }],
+  ['Conv', { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: product(rest) }) }],
+  ['ConvTranspose', { inputs: [1], rows: convTranspose }],
+  ['com.microsoft.FusedMatMul', { inputs: [1, 0], rows: gemm }],
+  ['com.microsoft.FusedGemm', { inputs: [1, 0], rows: gemm }],
+  [
+    'com.microsoft.FusedConv',
+    { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: product(rest) }) },
+  ],
+  ['com.microsoft.Attention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
+  ['LSTM', recurrent('LSTM')],
+  ['GRU', recurrent('GRU')],
+  ['RNN', recurrent('RNN')],
+] satisfies [string, WeightOperator][])
+
+export interface WeightOperator {
+  readonly inputs: readonly number[]
+  /** Why such a weight is not pruned unless it is named. Absent: it is. */
+  readonly reason?: string
+  rows(node: Node, input: number, shape: readonly number[]): Rows
+}
+
+/** 'Conv', 'com.microsoft.Attention': what `WEIGHT_OPERATORS` and reports call an operator. */
+export function operatorName({ domain, op }: Node): string {
+  return domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`
+}
+
+/** [..., in, out] */
+function lastAxis(shape: readonly number[]): Rows {
+  return { batch: product(shape.slice(0, -2)), before: shape.at(-2) ?? 1, out: shape.at(-1) ?? 1, after: 1 }
+}
+
+/** [..., out, in] */
+function firstAxis(shape: readonly number[]): Rows {
+  return { batch: product(shape.slice(0, -2)), before: 1, out: shape.at(-2) ?? 1, after: shape.at(-1) ?? 1 }
+}
+
+/** A [out, in] and B [in, out], each the other way round when transposed. */
+function gemm(node: Node, input: number, shape: readonly number[]): Rows {
+  const transposed = integer(node, input === 0 ? 'transA' : 'transB') === 1
+  return transposed === (input === 1) ? firstAxis(shape) : lastAxis(shape)
+}
+
+/** W [in, out ÷ group, ...kernel]: the inputs of one group after those of another. */
+function convTranspose(node: Node, _: number, [inputs = 1, out = 1, ...kernel]: readonly number[]): Rows {
+  const group = integer(node, 'group') ?? 1
+  return { batch: group, before: inputs / group, out, after: product(kernel) }
+}
+
+/** W and R [direction, gates · out, in]. */
+function recurrent(op: string): WeightOperator {
+  return { inputs: [1, 2], reason: `it is a weight of a recurrent layer (${op})`, rows: (_, _input, shape) => firstAxis(shape) }
+}
+
+function integer(node: Node, name: string): number | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'int' ? Number(attribute.value) : undefined
+}
+
+export function product(sizes: readonly number[]): number {
+  return sizes.reduce((a, b) => a * b, 1)
+}

@@ -1,0 +1,67 @@
+import { chunks, type Model, type Tensor, visitNodes, withTensors } from '@pare/onnx'
+import { CHUNK_BYTES, floatType, isFloat, narrowest } from '../backend/stream.js'
+import { maskedBy, type PlanStep } from '../plan/plan.js'
+import { weightsOf } from './analyse.js'
+import { product } from './operators.js'
+
+export interface Parameters {
+  /** Elements of all floating-point tensors with at least one axis, each stored tensor once; not the statistics of BatchNormalization. */
+  readonly elements: number
+  /** Those that are zero before and after the steps. */
+  readonly zeros: { readonly before: number; readonly after: number }
+}
+
+/** Counts parameters. Tensors that `steps` looked at are not read again. */
+export async function countParameters(model: Model, steps: readonly PlanStep[] = []): Promise<Parameters> {
+  const ids = new Map(weightsOf(model).map(({ id, tensor }) => [tensor, id]))
+  const first = new Map(
+    maskedBy(steps)
+      .reverse()
+      .map((entry) => [entry.id, entry]),
+  )
+  const last = new Map(maskedBy(steps).map((entry) => [entry.id, entry]))
+  let elements = 0
+  let before = 0
+  let after = 0
+  for (const tensor of parameterTensors(model)) {
+    const id = ids.get(tensor) ?? ''
+    const zeros = first.get(id)?.zeros ?? (await countZeros(tensor))
+    elements += product(tensor.shape)
+    before += zeros
+    after += last.get(id)?.masked ?? zeros
+  }
+  return { elements, zeros: { before, after } }
+}
+
+/** How many parameters a model has. Reads none of them. */
+export function countElements(model: Model): number {
+  return [...parameterTensors(model)].reduce((elements, { shape }) => elements + product(shape), 0)
+}
+
+/** The tensors that count as parameters. */
+export function parameterTensors(model: Model): ReadonlySet<Tensor> {
+  const tensors = new Set<Tensor>()
+  withTensors(model, (tensor) => {
+    if (isFloat(tensor.type) && tensor.shape.length > 0) tensors.add(tensor)
+    return tensor
+  })
+  // Inputs 3 and 4 of BatchNormalization are a mean and a variance: measured, not learnt.
+  visitNodes(model, (node, scope) => {
+    if (node.op !== 'BatchNormalization') return
+    for (const name of node.inputs.slice(3)) {
+      const statistic = scope.constant(name)
+      if (statistic !== undefined) tensors.delete(statistic.tensor)
+    }
+  })
+  return tensors
+}
+
+/** Elements of a floating-point tensor that are zero. */
+export async function countZeros(tensor: Tensor): Promise<number> {
+  let zeros = 0
+  for await (const { bytes } of chunks(tensor.data, CHUNK_BYTES)) {
+    const values = narrowest(bytes, floatType(tensor))
+    for (let i = 0; i < values.length; i++) zeros += -(values[i] === 0) & 1
+  }
+  return zeros
+}

@@ -1,0 +1,11 @@
+import type { Model } from '@pare/onnx'
+import { gateBlocks } from '../blocks/gate-blocks.js'
+import { gated } from '../dependency/gated.js'
+import type { CutStep } from '../plan/plan.js'
+import { removedUnits } from './removed-units.js'
+
+/** The model with the units that a step cuts multiplied by 0 instead, where that is the same. The cut model must compute what this one does. */
+export async function gatePlan(model: Model, step: CutStep): Promise<Model> {
+  const { dependencies, removals, blocks } = await removedUnits(model, step)
+  return gateBlocks(gated(model, dependencies, removals), blocks)
+}

@@ -1,0 +1,134 @@
+import type { Expression } from '../contract/contract.js'
+import { putTogether } from '../select/unit-layout.js'
+import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, Tally } from './backend.js'
+import { BUCKETS } from './keys.js'
+import { mix } from './random.js'
+
+/** Fuses the expression into every loop, in JavaScript: each weight is read once, nothing is allocated, no saliency is stored in between. */
+export const javascript: Backend = {
+  name: 'javascript',
+  compile(expression, precision): Kernel {
+    const loops = build(expression, precision)
+    const counts = new Uint32Array(BUCKETS)
+    return {
+      clear: () => void counts.fill(0),
+      counts: () => counts,
+      saliency: loops.saliency,
+      histogram: (chunk) => loops.histogram(chunk, counts),
+      collect: (chunk, { low, high }, into) => loops.collect(chunk, low, high, into),
+      mask(chunk, below, ties, target) {
+        const wide = target.length > chunk.weights.length
+        loops[wide ? (ties ? 'maskTiesWide' : 'maskWide') : ties ? 'maskTies' : 'mask'](chunk, below, target)
+      },
+      addScores(chunk, layout, scores) {
+        const values = precision === 'f32' ? new Float32Array(chunk.weights.length) : new Float64Array(chunk.weights.length)
+        loops.saliency(chunk, values)
+        putTogether(values, chunk.start, layout, scores)
+      },
+    }
+  },
+}
+
+interface Loops {
+  saliency(chunk: Chunk, target: Floats): void
+  histogram(chunk: Chunk, counts: Uint32Array): void
+  collect(chunk: Chunk, low: number, high: number, into: Candidates): Tally
+  mask: MaskLoop
+  maskTies: MaskLoop
+  /** Two words of target for each weight. */
+  maskWide: MaskLoop
+  maskTiesWide: MaskLoop
+}
+
+type MaskLoop = (chunk: Chunk, below: number, target: Bits) => void
+
+/**
+ * The loops as text. It is put together from the closed set of operators and numbers: of a user's nothing gets into it but strings.
+ * Conditions are turned into integers by arithmetic, since a branch on random data costs more than the whole rest of a loop.
+ */
+function build(expression: Expression, precision: Precision): Loops {
+  const keys = [...new Set(statisticsOf(expression))]
+  // A key is a plugin's: as a string literal it is nothing but a string.
+  const stats = keys.map((key, i) => `const stat${i} = stats[${JSON.stringify(key)}];`).join(' ')
+  const loop = (body: string) => `${stats} for (let i = 0, n = weights.length; i < n; i++) { const w = weights[i]; ${body} }`
+  const saliency = `(w === 0 ? -Infinity : ${text(expression, { precision, keys })} + (w - w))`
+  const open = 'weights, start, stream: { key0, key1 }, stats'
+  const mask = (keep: string, zero: string) =>
+    `({ ${open} }, below, target) { ${loop(`const keep = -(${saliency} ${keep} below); ${zero}`)} }`
+  const narrow = 'target[i] &= keep'
+  const wide = 'target[2 * i] &= keep; target[2 * i + 1] &= keep'
+  return new Function(
+    'mix',
+    `'use strict'
+     const { abs, sqrt, min, max, fround } = Math
+     const square = (x) => x * x
+     const scratch = new Float${precision.slice(1)}Array(1), words = new Int32Array(scratch.buffer), last = words.length - 1
+     return {
+       saliency({ ${open} }, target) { ${loop(`target[i] = ${saliency}`)} },
+       histogram({ ${open} }, counts) { ${loop(`scratch[0] = ${saliency}; const b = words[last]; counts[(b ^ (b >> 31 | 0x80000000)) >>> 16]++`)} },
+       mask${mask('>=', narrow)},
+       maskTies${mask('>', narrow)},
+       maskWide${mask('>=', wide)},
+       maskTiesWide${mask('>', wide)},
+       collect({ ${open} }, low, high, into) {
+         const { saliency, index } = into
+         let below = 0, zeros = 0, others = 0, length = into.length
+         ${loop(`const s = ${saliency}
+           below += -(s < low) & 1
+           zeros += -(s === -Infinity) & 1
+           others += -!(s < Infinity) & 1
+           if (-(s >= low) & -(s <= high)) { saliency[length] = s; index[length++] = start + i }`)}
+         into.length = length
+         return { below, zeros, finite: others === 0 }
+       },
+     }`,
+  )(mix) as Loops
+}
+
+interface Names {
+  readonly precision: Precision
+  readonly keys: readonly string[]
+}
+
+function text(e: Expression, { precision, keys }: Names): string {
+  const of = (inner: Expression) => text(inner, { precision, keys })
+  const round = (inner: string) => (precision === 'f32' ? `fround(${inner})` : `(${inner})`)
+  switch (e.op) {
+    case 'weight':
+      return 'w'
+    case 'constant':
+      return round(Object.is(e.value, -0) ? '-0' : String(Number(e.value)))
+    case 'random':
+      return `((mix(mix((start + i >>> 0) ^ key0) ^ mix(((start + i) / 4294967296 >>> 0) + key1)) >>> 8) * ${2 ** -24})`
+    case 'statistic':
+      return `stat${keys.indexOf(e.key)}[i]`
+    case 'abs':
+      return `abs(${of(e.of)})`
+    case 'negate':
+      return `(-${of(e.of)})`
+    case 'square':
+    case 'sqrt':
+      return round(`${e.op}(${of(e.of)})`)
+    case 'add':
+    case 'subtract':
+    case 'multiply':
+    case 'divide':
+      return round(`${of(e.left)} ${SIGNS[e.op]} ${of(e.right)}`)
+    case 'min':
+    case 'max':
+      return `${e.op}(${of(e.left)}, ${of(e.right)})`
+    case 'less':
+      return `+(${of(e.left)} < ${of(e.right)})`
+    default:
+      return e satisfies never
+  }
+}
+
+/** Keys of the statistics in an expression. */
+export function statisticsOf(e: Expression): string[] {
+  if (e.op === 'statistic') return [e.key]
+  if ('left' in e) return [...statisticsOf(e.left), ...statisticsOf(e.right)]
+  return 'of' in e ? statisticsOf(e.of) : []
+}
+
+const SIGNS = { add: '+', subtract: '-', multiply: '*', divide: '/' } as const

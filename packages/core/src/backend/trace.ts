@@ -1,0 +1,34 @@
+import type { Criterion, Expression, Ops, Statistic, Value } from '../contract/contract.js'
+
+/** The saliency of a criterion as an expression over weight, statistics and constants. */
+export function trace(criterion: Criterion): Expression {
+  const stats = Object.fromEntries(Object.keys(criterion.needs).map((key) => [key, value({ op: 'statistic', key })]))
+  return criterion.saliency({ weight: value({ op: 'weight' }), stats }, ops).expression
+}
+
+/** What a statistic makes of each element, as an expression in which 'weight' stands for the element. */
+export function traceStatistic({ of }: Statistic): Expression {
+  const element = value({ op: 'weight' })
+  return (of === undefined ? element : of(element, ops)).expression
+}
+
+const value = (expression: Expression): Value => ({ expression })
+const unary = (op: Extract<Expression, { of: Expression }>['op']) => (of: Value) => value({ op, of: of.expression })
+const binary = (op: Extract<Expression, { left: Expression }>['op']) => (left: Value, right: Value) =>
+  value({ op, left: left.expression, right: right.expression })
+
+const ops: Ops = {
+  constant: (number) => value({ op: 'constant', value: number }),
+  random: () => value({ op: 'random' }),
+  abs: unary('abs'),
+  square: unary('square'),
+  sqrt: unary('sqrt'),
+  negate: unary('negate'),
+  add: binary('add'),
+  subtract: binary('subtract'),
+  multiply: binary('multiply'),
+  divide: binary('divide'),
+  min: binary('min'),
+  max: binary('max'),
+  less: binary('less'),
+}

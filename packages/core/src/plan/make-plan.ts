@@ -1,0 +1,83 @@
+import { type Model, PareError } from '@pare/onnx'
+import { analyse } from '../analyse/analyse.js'
+import { analyseUnits } from '../analyse/analyse-units.js'
+import { findGroups } from '../analyse/found-groups.js'
+import { applyStep } from '../apply/apply.js'
+import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
+import { planPermutation } from '../permute/plan-permute.js'
+import { checkStep, cuttingStep, maskingStep, solverTarget } from './check-step.js'
+import type { Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
+import { planCut } from './plan-cut.js'
+import { planMask } from './plan-mask.js'
+import { planSolve } from './plan-solve.js'
+
+/** Decides what goes, step by step, each on the model that the steps before leave. Reads weights, changes nothing. */
+export async function makePlan(model: Model, steps: readonly PruneStep[], options: PlanOptions): Promise<Planned> {
+  const planned = { steps: [] as PlanStep[], groups: [] as Planned['groups'][number][], declined: [] as Declined[] }
+  let current = model
+  for (const step of steps) checkStep(step)
+  for (const step of steps) {
+    const permuted = await planPermutation(current, step, options)
+    if (permuted !== undefined) {
+      current = await applyStep(current, permuted, options)
+      planned.steps.push(permuted)
+    }
+    const analysis = step.structure.kind === 'cut' ? await analyseUnits(current, step) : analyse(current, step)
+    const { groups, declined } = findGroups(step.structure, analysis)
+    if (groups.length === 0) throw nothingToPrune(step, declined)
+    for (const planStep of await planStepsOf(step, { groups, model: current, original: model }, options)) {
+      current = await applyStep(current, planStep, options)
+      planned.steps.push(planStep)
+    }
+    planned.groups.push(...groups.map((group) => ({ ...group, structure: step.structure.name })))
+    planned.declined.push(...declined)
+  }
+  return planned
+}
+
+interface Given {
+  readonly groups: readonly Group[]
+  /** As the steps before leave it. */
+  readonly model: Model
+  readonly original: Model
+}
+
+/** What one step does to the groups it found. */
+export async function planStepsOf(
+  step: PruneStep,
+  { groups, ...models }: Given,
+  options: PlanOptions,
+): Promise<readonly PlanStep[]> {
+  const units = groups.filter((group) => group.kind !== 'mask')
+  const masked = groups.filter((group) => group.kind === 'mask')
+  if (units.length > 0 && masked.length > 0)
+    throw new Error(`structure '${step.structure.name}' mixes groups that are masked with groups that are cut`)
+  if (units.length > 0) return [await planCut({ step: cuttingStep(step), groups: units, ...models }, options)]
+  const pattern = patternOf(step, masked)
+  const { criterion, ...masking } = maskingStep(step, pattern.kind)
+  const request = { weights: masked.map(({ weight }) => weight), pattern, model: models.model }
+  if (criterion.kind === 'solver') {
+    const target = solverTarget(criterion, masking.target)
+    return planSolve({ step: { ...masking, criterion, target }, ...request }, options)
+  }
+  return [await planMask({ step: { ...masking, criterion }, ...request }, options)]
+}
+
+function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {
+  const { pattern } = groups[0]!
+  const other = groups.find((group) => JSON.stringify(group.pattern) !== JSON.stringify(pattern))
+  if (other === undefined) return pattern
+  throw new Error(`structure '${structure.name}' gives '${groups[0]!.id}' one pattern and '${other.id}' another`)
+}
+
+function nothingToPrune({ structure, include, exclude }: PruneStep, declined: readonly Declined[]): PareError {
+  const limits = [
+    ...(include ?? []).map((glob) => `--include '${glob}'`),
+    ...(exclude ?? []).map((glob) => `--exclude '${glob}'`),
+  ]
+  const why = declined.slice(0, 5).map(({ id, reason }) => `${id} (${reason})`)
+  return new PareError(
+    `structure '${structure.name}' finds nothing to prune${limits.length > 0 ? ` under ${limits.join(' ')}` : ''}${why.length > 0 ? `: left out are ${why.join(', ')}` : ''}.`,
+    { hint: 'pare inspect MODEL lists what each structure finds, and why the rest is left alone.' },
+  )
+}

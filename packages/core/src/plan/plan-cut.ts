@@ -1,0 +1,137 @@
+import type { Model } from '@pare/onnx'
+import { weightsOf } from '../analyse/analyse.js'
+import { applyStep } from '../apply/apply.js'
+import { cpu } from '../backend/cpu.js'
+import { buffersOf, precisionOf } from '../backend/stream.js'
+import { trace } from '../backend/trace.js'
+import { statisticsFor } from '../calibrate/statistics.js'
+import type { Criterion, UnitCriterion, UnitGroup } from '../contract/contract.js'
+import { openProbe } from '../probe/probe.js'
+import { shareFor, triesFor } from '../select/targets.js'
+import { limitsOf, type UnitLimits } from '../select/unit-options.js'
+import { scoreUnits, type UnitScoring } from '../select/unit-scores.js'
+import { type Ranked, rankUnits, unitsOf } from '../select/units.js'
+import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
+
+export interface CutRequest {
+  readonly step: PruneStep & { readonly target: UnitTarget; readonly criterion: Criterion | UnitCriterion }
+  /** Units that the step may remove. */
+  readonly groups: readonly UnitGroup[]
+  /** The model that is cut. */
+  readonly model: Model
+  /** The model as it was before all steps: budgets are fractions of it. */
+  readonly original: Model
+}
+
+/** Scores units, ranks them, and takes as many as the target asks for. */
+export async function planCut(request: CutRequest, options: PlanOptions): Promise<CutStep> {
+  const { step, groups } = request
+  const { criterion } = step
+  const limits = limitsOf(step)
+  const units = unitsOf(groups)
+  const scored = criterion.kind === 'units' ? 0 : groups.length
+  const progress = counted(scored + ('ratio' in step.target ? 0 : triesFor(units)), options)
+  const removedAt =
+    criterion.kind === 'units'
+      ? rankUnits(await triedScores({ ...request, criterion, limits }, options), { ...limits, comparable: true })
+      : rankUnits(await scoresOf({ ...request, criterion }, options, progress), limits)
+  const stepAt = (share: number): CutStep => {
+    const removed = removedAt(share)
+    return {
+      kind: 'cut',
+      structure: step.structure.name,
+      criterion: step.criterion.name,
+      scope: limits.scope,
+      target: step.target,
+      groups: groups.map(({ id, units }, i) => ({ id, units, removed: removed[i]! })),
+    }
+  }
+  if ('ratio' in step.target) return stepAt(step.target.ratio)
+  const without = (share: number) => applyStep(request.model, stepAt(share), options)
+  const { latency } = options
+  const search = {
+    budget: step.target,
+    model: request.original,
+    structure: step.structure.name,
+    units,
+    without,
+    latency,
+    progress,
+  }
+  return stepAt(await shareFor(search))
+}
+
+/** Tells of one thing more each time it is called, and stops the work where that was asked for. */
+function counted(total: number, { signal, onProgress }: PlanOptions): () => void {
+  let done = 0
+  return () => {
+    signal?.throwIfAborted()
+    onProgress?.({ done: ++done, total })
+  }
+}
+
+/** Scores of a criterion that tries or compares units. */
+async function triedScores(
+  { step, criterion, groups, model, limits }: CutRequest & { readonly criterion: UnitCriterion; readonly limits: UnitLimits },
+  options: PlanOptions,
+): Promise<Ranked[]> {
+  const removals = removalsKnown({ step, groups, limits })
+  await using probe = openProbe(model, { ...options, criterion: criterion.name, ...(removals && { removals }) })
+  const scores = await criterion.score(groups, probe)
+  return groups.map(({ id, units }, i) => {
+    const own = scores[i]
+    if (own?.length === units && !own.some(Number.isNaN)) return { units, scores: own }
+    throw new Error(
+      `criterion '${criterion.name}' gives ${own?.length ?? 'no'} scores, or NaN, for the ${units} units of '${id}'`,
+    )
+  })
+}
+
+/** How many units of each group go, where that follows from the target alone. */
+function removalsKnown({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
+  if (!('ratio' in step.target) || limits.scope !== 'group') return undefined
+  const alike = groups.map(({ units }) => ({ units, scores: new Float64Array(units) }))
+  const removed = rankUnits(alike, limits)(step.target.ratio)
+  return new Map(groups.map(({ id }, i) => [id, removed[i]!.length]))
+}
+
+type Scoring = Omit<CutRequest, 'original'> & { readonly criterion: Criterion }
+
+async function scoresOf(
+  { step, criterion, groups, model }: Scoring,
+  options: PlanOptions,
+  progress: () => void,
+): Promise<Ranked[]> {
+  const met = await metBy(criterion, { groups, model }, options)
+  const precision = precisionOf(groups.flatMap(({ slices }) => slices))
+  const backend = options.backend ?? cpu
+  const kernel = backend.compile(trace(criterion), precision)
+  const scoring = {
+    precision,
+    buffers: buffersOf(kernel, backend),
+    progress: () => options.signal?.throwIfAborted(),
+    kernel,
+    norm: step.norm ?? 'l1',
+    seed: options.seed,
+    readersOnly: criterion.readersOnly ?? false,
+    ...(met && { met }),
+  }
+  const ranked: Ranked[] = []
+  for (const group of groups) {
+    ranked.push({ units: group.units, scores: await scoreUnits(group, scoring) })
+    progress()
+  }
+  return ranked
+}
+
+/** What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. */
+async function metBy(
+  criterion: Criterion,
+  { groups, model }: Pick<CutRequest, 'groups' | 'model'>,
+  options: PlanOptions,
+): Promise<UnitScoring['met']> {
+  const ids = new Set(groups.flatMap(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id)))
+  const weights = weightsOf(model).filter(({ id }) => ids.has(id))
+  const statistics = await statisticsFor(criterion, { model, weights }, options)
+  return statistics && new Map(weights.map((weight) => [weight.id, { weight, stats: statistics.of(weight) }]))
+}

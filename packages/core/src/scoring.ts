@@ -1,7 +1,0 @@
-import type { Kernel } from './backend.js'
-import type { Reading } from './stream.js'
-
-/** How the elements of weights are read and valued. */
-export interface Scoring extends Reading {
-  readonly kernel: Kernel
-}

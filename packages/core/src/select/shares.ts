@@ -1,0 +1,60 @@
+import { readChunks, type Source } from '../backend/stream.js'
+import { type Allocation, curveCounts, erkCounts, type Layer, owlCounts } from './allocation.js'
+import { saliencyOf } from './saliency.js'
+import type { Scoring } from './scoring.js'
+
+/** How many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
+export async function sharesOf(
+  sources: readonly Source[],
+  { sparsity, allocation = 'uniform' }: { sparsity: number; allocation?: Allocation | undefined },
+  scoring: Scoring,
+): Promise<readonly number[]> {
+  const layers = sources.map(({ weight, elements }): Layer => ({ id: weight.id, elements, axes: weight.tensor.shape }))
+  const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
+  const told = sharesWithoutData(layers, sparsity, allocation)
+  if (told !== undefined) return told
+  const { lambda = 0.08, outlier = 5 } = typeof allocation === 'object' && 'owl' in allocation ? allocation.owl : {}
+  const outliers: number[] = []
+  for (const source of sources) outliers.push(await outlierShare(source, outlier, scoring))
+  return owlCounts(layers, outliers, { zeros, lambda })
+}
+
+/** The same where it takes no look at the weights. Undefined for 'owl', which does. */
+export function sharesWithoutData(
+  layers: readonly Layer[],
+  sparsity: number,
+  allocation: Allocation,
+): readonly number[] | undefined {
+  const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
+  if (allocation === 'uniform') return uniformCounts(layers, sparsity)
+  if (allocation === 'erk') return erkCounts(layers, zeros)
+  return typeof allocation === 'object' && 'curves' in allocation ? curveCounts(layers, allocation.curves, zeros) : undefined
+}
+
+/** Each is at most one off its own share. */
+function uniformCounts(layers: readonly Layer[], sparsity: number): number[] {
+  let elements = 0
+  let given = 0
+  return layers.map((layer) => {
+    elements += layer.elements
+    const share = Math.round(sparsity * elements) - given
+    given += share
+    return share
+  })
+}
+
+/** Saliencies of a weight that are more than `outlier` times their mean ÷ all. Elements that are zero count as saliency 0. Two passes. */
+export async function outlierShare(source: Source, outlier: number, scoring: Scoring): Promise<number> {
+  let sum = 0
+  for await (const chunk of readChunks(source, scoring)) {
+    const saliency = await saliencyOf(scoring.kernel, chunk)
+    for (let i = 0; i < saliency.length; i++) if (saliency[i] !== -Infinity) sum += saliency[i]!
+  }
+  const limit = (outlier * sum) / source.elements
+  let over = 0
+  for await (const chunk of readChunks(source, scoring)) {
+    const saliency = await saliencyOf(scoring.kernel, chunk)
+    for (let i = 0; i < saliency.length; i++) over += -(saliency[i]! > limit) & 1
+  }
+  return over / source.elements
+}

@@ -1,0 +1,83 @@
+import { product } from '../analyse/operators.js'
+import type { Kernel, UnitLayout } from '../backend/backend.js'
+import { randomStream } from '../backend/random.js'
+import { elementsOf, type Reading, readChunks } from '../backend/stream.js'
+import type { Met } from '../calibrate/spread.js'
+import type { Slice, Weight } from '../contract/contract.js'
+import type { Norm } from '../plan/plan.js'
+
+export interface UnitScoring extends Reading {
+  /** Of the criterion, compiled once for all groups. */
+  readonly kernel: Kernel
+  readonly norm: Norm
+  readonly seed: number
+  /** Where the criterion looks at data: what weights meet, by id. Slices of other tensors are not scored then. */
+  readonly met?: ReadonlyMap<string, { readonly weight: Weight; readonly stats: Readonly<Record<string, Met>> }>
+  /** Only slices that a weight sums over are scored. Default: false */
+  readonly readersOnly?: boolean
+}
+
+/** Units with the slices they own. */
+export interface Sliced {
+  readonly units: number
+  readonly slices: readonly Slice[]
+}
+
+/** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
+export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring): Promise<Float64Array> {
+  const { norm, kernel, seed, met, readersOnly = false, ...reading } = scoring
+  const scored = slices.filter(
+    (slice) =>
+      slice.scored && (met === undefined || met.has(slice.id)) && !(readersOnly && isMade(slice, met?.get(slice.id)?.weight)),
+  )
+  const scores = new Float64Array(units).fill(norm === 'max' ? -Infinity : 0)
+  for (const slice of scored) {
+    const { id, tensor } = slice
+    const source = {
+      weight: { id, tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: 1 } },
+      elements: elementsOf(tensor),
+      stream: randomStream(seed, id),
+      ...met?.get(id),
+    }
+    const layout = { inner: innerOf(slice), units: slice.units, put: PUT[norm] }
+    for await (const chunk of readChunks(source, reading)) await kernel.addScores(chunk, layout, scores)
+  }
+  return finished(scores, scored, norm)
+}
+
+const PUT = { l1: 'sum', mean: 'sum', l2: 'squares', max: 'max' } as const satisfies Record<Norm, UnitLayout['put']>
+
+/** Elements from one position of a slice's axis to the next. */
+const innerOf = ({ tensor: { shape }, axis }: Slice) => product(shape.slice(axis + 1))
+
+/** Whether the axis of a slice is that of a weight's outputs. */
+function isMade(slice: Slice, weight: Weight | undefined): boolean {
+  const { tensor, axis } = slice
+  return weight !== undefined && tensor.shape[axis] === weight.rows.out && innerOf(slice) === weight.rows.after
+}
+
+function finished(scores: Float64Array, slices: readonly Slice[], norm: Norm): Float64Array {
+  switch (norm) {
+    case 'l1':
+      return scores
+    case 'l2':
+      return scores.map(Math.sqrt)
+    case 'max':
+      // A unit of zeros only.
+      return scores.map((score) => (score === -Infinity ? 0 : score))
+    case 'mean': {
+      const elements = elementsOfUnits(scores.length, slices)
+      return scores.map((score, unit) => score / Math.max(elements[unit]!, 1))
+    }
+    default:
+      return norm satisfies never
+  }
+}
+
+/** f64[units]: how many elements of the slices belong to each. */
+function elementsOfUnits(count: number, slices: readonly Slice[]): Float64Array {
+  const elements = new Float64Array(count)
+  for (const { tensor, units } of slices)
+    for (const unit of units) if (unit >= 0) elements[unit]! += elementsOf(tensor) / units.length
+  return elements
+}
