@@ -8,6 +8,10 @@ import { cutStructure, type Structure } from '@pare/core'
 export const head = (): Structure =>
   cutStructure({
     name: 'head',
+    counts: [
+      ...['num_attention_heads', 'num_key_value_heads', 'num_heads', 'num_kv_heads', 'n_head', 'n_heads'],
+      ...['encoder_attention_heads', 'decoder_attention_heads'],
+    ],
     candidates: ({ coupled }) =>
       coupled.filter(({ roles }) => roles.has('batch') && roles.has('matmul-out') && !roles.has('repeat')),
     refuse: ({ roles }) =>

@@ -1,6 +1,11 @@
 import { cutStructure, type Structure } from '@pare/core'
 
 /** Whole residual blocks: attention with its feed-forward network, or a block of a CNN. What read the end of a block that goes reads its beginning. */
-export const layer = (): Structure => cutStructure({ name: 'layer', candidates: ({ blocks }) => blocks })
+export const layer = (): Structure =>
+  cutStructure({
+    name: 'layer',
+    counts: ['num_hidden_layers', 'num_layers', 'n_layer', 'n_layers', 'encoder_layers', 'decoder_layers'],
+    candidates: ({ blocks }) => blocks,
+  })
 
 export default layer

@@ -1,7 +1,12 @@
 import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 
 /** Hidden units between a product with a weight that makes them and one that sums over them: feed-forward networks, gated ones included. */
-export const neuron = (): Structure => cutStructure({ name: 'neuron', candidates: ({ coupled }) => coupled.filter(isHidden) })
+export const neuron = (): Structure =>
+  cutStructure({
+    name: 'neuron',
+    counts: ['intermediate_size', 'ffn_dim', 'd_ff', 'n_inner', 'hidden_dim', 'encoder_ffn_dim', 'decoder_ffn_dim'],
+    candidates: ({ coupled }) => coupled.filter(isHidden),
+  })
 
 /** Not the width of the residual stream, which normalisations look at, nor what attention sees as heads or inside a head. */
 function isHidden({ roles }: CoupledGroup): boolean {

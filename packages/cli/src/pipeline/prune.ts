@@ -127,7 +127,10 @@ export async function pruneModel(job: PruneJob, work: Work): Promise<Pruned> {
         ...staged.warnings,
         ...trainings.flatMap(({ notes }) => notes),
         ...nothingRemoved(facts.cut),
-        ...(await sideCarWarnings(path, planned.steps, { workspace: job.workspace })),
+        ...(await sideCarWarnings(path, planned.steps, {
+          structures: job.steps.map(({ structure }) => structure),
+          workspace: job.workspace,
+        })),
       ],
       work,
     ),

@@ -1,9 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CutStep, PlanStep } from '@pare/core'
+import { head } from '@pare/structure-head'
+import { hidden } from '@pare/structure-hidden'
+import { layer } from '@pare/structure-layer'
+import { neuron } from '@pare/structure-neuron'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../testing/folder.js'
 import { sideCarWarnings } from './side-cars.js'
+
+const structures = [head(), neuron(), hidden(), layer()]
 
 /** A step that leaves of each group, [units, kept], the last ones. */
 function cut(structure: string, groups: readonly (readonly [number, number])[]): CutStep {
@@ -24,7 +30,7 @@ function cut(structure: string, groups: readonly (readonly [number, number])[]):
 async function warnings(files: Readonly<Record<string, unknown>>, steps: readonly PlanStep[], model = 'model.onnx') {
   const texts = Object.entries(files).map(([name, json]) => [name, typeof json === 'string' ? json : JSON.stringify(json)])
   await using folder = await fixture(undefined, Object.fromEntries(texts))
-  const found = await sideCarWarnings(join(folder.path, model), steps)
+  const found = await sideCarWarnings(join(folder.path, model), steps, { structures })
   for (const [name, text] of texts) expect(await readFile(join(folder.path, name!), 'utf8')).toBe(text)
   return found
 }
@@ -88,7 +94,9 @@ describe('a config.json beside a model that was cut', () => {
     expect(await warnings({ 'config.json': bert }, [cut('head', [[12, 6]])])).toEqual([])
     expect(await warnings({ 'config.json': bert }, [cut('channel', [[4, 2]])])).toEqual([])
     expect(await warnings({}, [cut('head', [[4, 2]])])).toEqual([])
-    expect(await warnings({ 'config.json': [4, { num_attention_heads: 4 }] }, [cut('head', [[4, 2]])])).toEqual([])
+    expect(await warnings({ 'config.json': [4, { num_attention_heads: 4 }] }, [cut('head', [[4, 2]])])).toEqual(
+      [],
+    )
   })
 
   it('that is not JSON is told of', async () => {
@@ -99,7 +107,7 @@ describe('a config.json beside a model that was cut', () => {
 
   it('is found above a folder named onnx', async () => {
     await using folder = await fixture(undefined, { 'config.json': JSON.stringify(bert), 'onnx/model.onnx': '' })
-    expect(await sideCarWarnings(join(folder.path, 'onnx/model.onnx'), [cut('head', [[4, 2]])])).toEqual([
+    expect(await sideCarWarnings(join(folder.path, 'onnx/model.onnx'), [cut('head', [[4, 2]])], { structures })).toEqual([
       expect.stringContaining('../config.json says num_attention_heads is 4, and the pruned model has 2'),
     ])
   })
@@ -107,7 +115,7 @@ describe('a config.json beside a model that was cut', () => {
   it('of a huge size is not read', async () => {
     await using folder = await fixture()
     await writeFile(join(folder.path, 'config.json'), ' '.repeat(1 << 20) + JSON.stringify(bert))
-    expect(await sideCarWarnings(join(folder.path, 'model.onnx'), [cut('head', [[4, 2]])])).toEqual([])
+    expect(await sideCarWarnings(join(folder.path, 'model.onnx'), [cut('head', [[4, 2]])], { structures })).toEqual([])
   })
 })
 

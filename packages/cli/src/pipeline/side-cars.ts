@@ -1,24 +1,20 @@
 import { basename, dirname, join } from 'node:path'
-import type { PlanStep } from '@pare/core'
+import type { PlanStep, Structure } from '@pare/core'
 import { parseJson, readRegular } from '@pare/onnx'
 import { refuseOutside } from '../settings/workspace.js'
 
 /** Files beside a model that tell run times its sizes. */
 const NAMES = ['config.json', 'genai_config.json']
 
-/** What a number in such a file counts, by the structure that changes it: Hugging Face's names, older ones included, and those of ONNX Runtime GenAI. */
-const KEYS: Readonly<Record<string, ReadonlySet<string>>> = {
-  head: new Set([
-    ...['num_attention_heads', 'num_key_value_heads', 'num_heads', 'num_kv_heads', 'n_head', 'n_heads'],
-    ...['encoder_attention_heads', 'decoder_attention_heads'],
-  ]),
-  neuron: new Set(['intermediate_size', 'ffn_dim', 'd_ff', 'n_inner', 'hidden_dim', 'encoder_ffn_dim', 'decoder_ffn_dim']),
-  hidden: new Set(['hidden_size', 'd_model', 'n_embd', 'dim']),
-  layer: new Set(['num_hidden_layers', 'num_layers', 'n_layer', 'n_layers', 'encoder_layers', 'decoder_layers']),
-}
-
 /** Above this nobody wrote it by hand, and nothing is read. */
 const LIMIT = 1 << 20
+
+export interface SideCarOptions {
+  /** Whose units were cut: they know the keys that count them. */
+  readonly structures: readonly Structure[]
+  /** Files outside of it are not read. Default: there is no such limit */
+  readonly workspace?: string | undefined
+}
 
 /**
  * What files beside a model say of sizes that a plan changes. They are only read: which of them run times look at, and for which layers, the user
@@ -27,14 +23,15 @@ const LIMIT = 1 << 20
 export async function sideCarWarnings(
   model: string,
   steps: readonly PlanStep[],
-  { workspace }: { readonly workspace?: string | undefined } = {},
+  { structures, workspace }: SideCarOptions,
 ): Promise<string[]> {
   const changes = changesOf(steps)
   if (changes.every(({ before, after }) => before === after)) return []
+  const counts = new Map(structures.map(({ name, counts = [] }) => [name, new Set(counts)]))
   const warnings: string[] = []
   for (const { name, text } of await sideCars(dirname(model), workspace)) {
     const json = parse(text)
-    warnings.push(...(json === undefined ? [notJson(name)] : disagreements(name, countsIn(json), changes)))
+    warnings.push(...(json === undefined ? [notJson(name)] : disagreements(name, countsIn(json), { changes, counts })))
   }
   return warnings
 }
@@ -112,9 +109,15 @@ function countsIn(json: unknown, path = '', depth = 0): Count[] {
   })
 }
 
-function disagreements(name: string, counts: readonly Count[], changes: readonly Change[]): string[] {
+interface Cut {
+  readonly changes: readonly Change[]
+  /** Keys that count units, by structure. */
+  readonly counts: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+function disagreements(name: string, counts: readonly Count[], cut: Cut): string[] {
   return counts.flatMap((count) => {
-    const now = valuesNow(count, changes)
+    const now = valuesNow(count, cut)
     if (now.length === 0 || now.every((value) => value === count.value)) return []
     const [least, most] = [Math.min(...now), Math.max(...now)]
     const says = `${name} says ${count.place} is ${count.value}, and the pruned model has`
@@ -125,11 +128,11 @@ function disagreements(name: string, counts: readonly Count[], changes: readonly
 }
 
 /** What the number would have to be for each group that it counts. */
-function valuesNow({ key, value, keyValueHeads }: Count, changes: readonly Change[]): number[] {
+function valuesNow({ key, value, keyValueHeads }: Count, { changes, counts }: Cut): number[] {
   return changes.flatMap(({ structure, before, after }) => {
-    if (!KEYS[structure]?.has(key)) return []
+    if (!counts.get(structure)?.has(key)) return []
     // A unit may be a key-value head with all the queries that share it.
-    const shared = structure === 'head' && keyValueHeads === before && value % before === 0
+    const shared = keyValueHeads === before && value % before === 0
     return before === value || shared ? [(value / before) * after] : []
   })
 }

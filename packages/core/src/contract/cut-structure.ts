@@ -3,6 +3,8 @@ import type { Analysis, Structure, UnitGroup } from './contract.js'
 export interface CutRule<G extends UnitGroup> {
   /** What options and reports call the structure. */
   readonly name: string
+  /** As of a structure. */
+  readonly counts?: readonly string[]
   /** The groups of the analysis that are of this kind, held ones included. */
   readonly candidates: (analysis: Analysis) => readonly G[]
   /** Why a group is not cut although nothing in the graph holds it. Default: every one is cut */
@@ -10,11 +12,17 @@ export interface CutRule<G extends UnitGroup> {
 }
 
 /** A structure that cuts: groups that nothing holds are found, the others declined with the reason. */
-export function cutStructure<G extends UnitGroup>({ name, candidates, refuse = () => undefined }: CutRule<G>): Structure {
+export function cutStructure<G extends UnitGroup>({
+  name,
+  counts = [],
+  candidates,
+  refuse = () => undefined,
+}: CutRule<G>): Structure {
   const reasonOf = (group: G) => group.held ?? refuse(group)
   return {
     name,
     kind: 'cut',
+    counts,
     find(analysis) {
       const all = candidates(analysis)
       return {
