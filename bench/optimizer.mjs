@@ -2,8 +2,8 @@
 // ONNX Runtime runs, with the new weights and moments as its outputs.
 import { createRequire } from 'node:module'
 import { modelBytes, parseText } from '@pare/onnx'
-import { openArena } from '../packages/retrain/dist/arena.js'
-import { areasOf, openOptimizer } from '../packages/retrain/dist/optimizer.js'
+import { openArena } from '../packages/retrain/dist/optimizer/arena.js'
+import { areasOf, openOptimizer } from '../packages/retrain/dist/optimizer/optimizer.js'
 
 const ort = createRequire(new URL('../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
 const elements = Math.round(Number(process.argv[2] ?? 5.4) * 1e6)

@@ -1,4 +1,4 @@
-import type { Emit } from './emit.js'
+import type { Emit } from './rules/emit.js'
 
 /**
  * The same value, not before another one is there: in its own shape, to which 0 · (is the other's first element NaN) is added. Nothing is copied, and no optimiser can

@@ -1,6 +1,6 @@
 import { type AttributeValue, editGraph, editModel, type Model, type Node } from '@pare/onnx'
-import { Emit } from './emit.js'
-import { type Facts, factsOf } from './facts.js'
+import { Emit } from './rules/emit.js'
+import { type Facts, factsOf } from './rules/facts.js'
 
 /**
  * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do

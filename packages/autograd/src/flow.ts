@@ -1,5 +1,5 @@
 import { capturedBy, type Model, madeBy, type Node, PareError } from '@pare/onnx'
-import { isDifferentiable } from './rules.js'
+import { isDifferentiable } from './rules/rules.js'
 
 export interface FlowOptions {
   readonly of: string

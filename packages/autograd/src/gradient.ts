@@ -13,15 +13,15 @@ import {
 } from '@pare/onnx'
 import { after } from './after.js'
 import { inBlocks } from './blocked.js'
-import { decompose } from './decompose.js'
-import { Emit } from './emit.js'
-import { type Facts, factsOf } from './facts.js'
+import { decompose } from './decompose/decompose.js'
 import { flowOf } from './flow.js'
 import { lift } from './lift.js'
 import { type RecomputeOptions, recompute } from './recompute.js'
-import { ruleOf } from './rules.js'
-import { type Gradients, Site } from './site.js'
-import { type BatchStatistics, withBatchStatistics } from './statistics.js'
+import { Emit } from './rules/emit.js'
+import { type Facts, factsOf } from './rules/facts.js'
+import { ruleOf } from './rules/rules.js'
+import { type Gradients, Site } from './rules/site.js'
+import { type BatchStatistics, withBatchStatistics } from './rules/statistics.js'
 
 export interface GradientOptions {
   /** Name of the value whose gradient is taken: one number. */

@@ -13,7 +13,7 @@ import {
   PareError,
   type Tensor,
 } from '@pare/onnx'
-import { OPSET } from './emit.js'
+import { OPSET } from './rules/emit.js'
 
 /** Since this version operators broadcast as they do today. */
 const OLDEST = 7

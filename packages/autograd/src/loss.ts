@@ -1,6 +1,6 @@
 import { editGraph, editModel, type Model, makeValueInfo, PareError } from '@pare/onnx'
-import { Emit } from './emit.js'
 import { lift } from './lift.js'
+import { Emit } from './rules/emit.js'
 
 /**
  * 'cross-entropy': of classes, logits [batch, classes] against labels i64[batch], or [batch, seq, classes] against i64[batch, seq]. 'next-token': logits

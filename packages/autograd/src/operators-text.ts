@@ -1,4 +1,4 @@
-import { entries } from './rules.js'
+import { entries } from './rules/rules.js'
 
 /** The operators that gradients know, as the text of the README. */
 export function operatorsText(): string {

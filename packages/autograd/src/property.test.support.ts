@@ -2,7 +2,7 @@ import { parseText } from '@pare/onnx'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checkGradient, spread } from './check-gradient.test.support.js'
-import { decompose } from './decompose.js'
+import { decompose } from './decompose/decompose.js'
 import type { Array64 } from './evaluate64/array.test.support.js'
 import type { Feeds } from './evaluate64/evaluate.test.support.js'
 

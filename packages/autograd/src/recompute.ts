@@ -1,6 +1,6 @@
 import { editGraph, editModel, editNode, inferShapes, type Model, madeBy, type Node, readBy } from '@pare/onnx'
 import { after } from './after.js'
-import { Emit } from './emit.js'
+import { Emit } from './rules/emit.js'
 
 export interface RecomputeOptions {
   /** What kept activations may take. */

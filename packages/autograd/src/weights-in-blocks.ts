@@ -1,5 +1,5 @@
-import type { Geometry } from './geometry.js'
-import type { Site } from './site.js'
+import type { Geometry } from './rules/geometry.js'
+import type { Site } from './rules/site.js'
 
 const domain = 'com.microsoft.nchwc'
 

@@ -1,12 +1,12 @@
-import { answerJob, type Talk } from './answer.js'
-import { compare } from './compare.js'
-import { forward } from './forward.js'
-import { measureLatency } from './latency.js'
-import { measure } from './measure.js'
-import type { Job, Setup } from './process.js'
-import type { Progress } from './request.js'
-import { loadRuntime, openSession } from './runtime.js'
-import { type Round, runTrials } from './trials.js'
+import { compare } from './measure/compare.js'
+import { forward } from './measure/forward.js'
+import { measureLatency } from './measure/latency.js'
+import { measure } from './measure/measure.js'
+import { type Round, runTrials } from './measure/trials.js'
+import { answerJob, type Talk } from './process/answer.js'
+import type { Job, Setup } from './process/process.js'
+import type { Progress } from './process/request.js'
+import { loadRuntime, openSession } from './process/runtime.js'
 
 const PROGRESS_MS = 100
 

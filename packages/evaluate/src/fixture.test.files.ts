@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { zipSync } from 'fflate'
-import type { ModelValue } from './model-value.js'
-import type { Elements, ElementType, NdArray } from './ndarray.js'
-import { STORAGE } from './ndarray.js'
+import type { ModelValue } from './data/model-value.js'
+import type { Elements, ElementType, NdArray } from './data/ndarray.js'
+import { STORAGE } from './data/ndarray.js'
 
 /** A folder that is gone when the process ends. */
 export function temporaryFolder(): string {

@@ -1,21 +1,30 @@
-export { answerJob, type Talk } from './answer.js'
-export { mostSamples, type ShapesFor } from './batch-size.js'
-export type { CompareRequest, Difference } from './compare.js'
-export { type DataOptions, mayBeText, openData, UntrustedError } from './data.js'
-export { type Batch, type DataSet, inMemory, inputsFor, padBatch, type Samples } from './dataset.js'
-export { benchModels, compareModels, describeModel, evaluate, forwardModel } from './evaluate.js'
-export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './forward.js'
-export { judgeBatch } from './judged.js'
-export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './latency.js'
-export type { Estimate, SpeedVerdict } from './latency-statistics.js'
-export { findMetric, METRIC_NAMES, type Metric, startTally, type Tally } from './metrics.js'
-export type { ModelValue } from './model-value.js'
-export { castElements, describe, type Elements, type ElementType, firstNaN, type NdArray, numbersOf, sizeOf } from './ndarray.js'
-export { openTrials, type Trials } from './open-trials.js'
-export { type ChildOptions, RunError, runChild, type Setup } from './process.js'
-export { PROVIDERS, type Provider } from './provider.js'
-export type { EvaluateRequest, Evaluation, ModelDescription, Progress, Scores } from './request.js'
-export { createSession, loadRuntime, type Runtime, toModelValue } from './runtime.js'
-export type { Sample, SampleValue } from './sample.js'
-export type { TextOptions } from './text.js'
-export type { Round, TrialRequest, TrialSetting } from './trials.js'
+export { type DataOptions, mayBeText, openData, UntrustedError } from './data/data.js'
+export { type Batch, type DataSet, inMemory, inputsFor, padBatch, type Samples } from './data/dataset.js'
+export type { ModelValue } from './data/model-value.js'
+export {
+  castElements,
+  describe,
+  type Elements,
+  type ElementType,
+  firstNaN,
+  type NdArray,
+  numbersOf,
+  sizeOf,
+} from './data/ndarray.js'
+export type { Sample, SampleValue } from './data/sample.js'
+export type { TextOptions } from './data/text.js'
+export { mostSamples, type ShapesFor } from './measure/batch-size.js'
+export type { CompareRequest, Difference } from './measure/compare.js'
+export { benchModels, compareModels, describeModel, evaluate, forwardModel } from './measure/evaluate.js'
+export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './measure/forward.js'
+export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './measure/latency.js'
+export type { Estimate, SpeedVerdict } from './measure/latency-statistics.js'
+export { openTrials, type Trials } from './measure/open-trials.js'
+export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
+export { judgeBatch } from './metrics/judged.js'
+export { findMetric, METRIC_NAMES, type Metric, startTally, type Tally } from './metrics/metrics.js'
+export { answerJob, type Talk } from './process/answer.js'
+export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
+export { PROVIDERS, type Provider } from './process/provider.js'
+export type { EvaluateRequest, Evaluation, ModelDescription, Progress, Scores } from './process/request.js'
+export { createSession, loadRuntime, type Runtime, toModelValue } from './process/runtime.js'

@@ -1,7 +1,7 @@
 import { modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
-import { evaluate } from './evaluate.js'
 import { array, npzBytes, put, temporaryFolder } from './fixture.test.files.js'
+import { evaluate } from './measure/evaluate.js'
 
 const folder = temporaryFolder()
 

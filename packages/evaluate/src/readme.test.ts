@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { findMetric, METRIC_NAMES } from './metrics.js'
+import { findMetric, METRIC_NAMES } from './metrics/metrics.js'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const root = fileURLToPath(new URL('../../..', import.meta.url))

@@ -1,8 +1,8 @@
 import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
 import { openData, type TextOptions } from '@pare/evaluate'
 import { editGraph, editModel, editTensor, type Model } from '@pare/onnx'
+import { inputsOf, outputOf } from './data/training-data.js'
 import { chooseLoss, IGNORED } from './losses.js'
-import { inputsOf, outputOf } from './training-data.js'
 
 export interface LossDataOptions {
   /** Path of the training data. */

@@ -2,7 +2,7 @@ import type { BatchStatistics } from '@pare/autograd'
 import { type Batch, createSession, inputsFor, type ModelValue, type NdArray, type Runtime, toModelValue } from '@pare/evaluate'
 import { PareError } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-common'
-import type { Arena } from './arena.js'
+import type { Arena } from './optimizer/arena.js'
 
 /** Forward and backward runs of the two models, with weights and gradients where the arena has them. */
 export interface Passes extends AsyncDisposable {

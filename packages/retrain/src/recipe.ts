@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
-import { checkOptimizer, type OptimizerOptions } from './optimizer.js'
-import type { Schedule } from './schedule.js'
+import { checkOptimizer, type OptimizerOptions } from './optimizer/optimizer.js'
+import type { Schedule } from './optimizer/schedule.js'
 import type { Recipe } from './train.js'
 
 /** How a model is trained. All of it has a default. */

@@ -1,10 +1,10 @@
 import type { Loss } from '@pare/autograd'
-import type { Arena } from './arena.js'
-import { type Counted, type HeldOut, heldOutLoss } from './held-out.js'
-import type { Movement } from './movement.js'
-import { type OptimizerOptions, openOptimizer } from './optimizer.js'
+import { type Counted, type HeldOut, heldOutLoss } from './data/held-out.js'
+import type { Arena } from './optimizer/arena.js'
+import type { Movement } from './optimizer/movement.js'
+import { type OptimizerOptions, openOptimizer } from './optimizer/optimizer.js'
+import { learningRateAt, type Schedule } from './optimizer/schedule.js'
 import type { Passes, RunningStatistics } from './passes.js'
-import { learningRateAt, type Schedule } from './schedule.js'
 
 /** How weights are trained, all of it decided. */
 export interface Recipe {

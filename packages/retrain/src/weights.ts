@@ -1,6 +1,6 @@
 import { elementCount, type Model, PareError, readAll, type Tensor } from '@pare/onnx'
-import { AREAS, type Area, type Arena, openArena, type TrainedTensor } from './arena.js'
 import type { Graphs } from './graphs.js'
+import { AREAS, type Area, type Arena, openArena, type TrainedTensor } from './optimizer/arena.js'
 import type { RunningStatistics } from './passes.js'
 import type { Added } from './separate.js'
 import type { Trainable } from './trainable.js'

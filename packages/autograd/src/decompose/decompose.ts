@@ -1,0 +1,86 @@
+import { editGraph, editModel, type Model, type Node, PareError, readBy } from '@pare/onnx'
+import { Emit } from '../rules/emit.js'
+import { type Facts, factsOf } from '../rules/facts.js'
+import type { Decomposition, Entry, Rules } from '../rules/rule.js'
+import { Site } from '../rules/site.js'
+import { withActivation } from './decompose-activation.js'
+import { attentions } from './decompose-attention.js'
+import { fusedNormalizations } from './decompose-normalize.js'
+import { rotaries } from './decompose-rotary.js'
+
+const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
+  ...attentions,
+  ...fusedNormalizations,
+  ...rotaries,
+  ...withActivation,
+}
+
+/**
+ * The same model with operators that ONNX Runtime fused, and attention, written with plain ones, which have rules. What a decomposition does not know stays. The
+ * model itself where there is nothing of the kind.
+ */
+export async function decompose(model: Model): Promise<Model> {
+  const { graph } = model
+  if (!graph.nodes.some((node) => decompositionOf(node) !== undefined)) return model
+  const facts = await factsOf(model)
+  const read = new Set([...graph.nodes.flatMap(readBy), ...graph.outputs.map(({ name }) => name)])
+  const emit = new Emit(model, 'plain')
+  const nodes = graph.nodes.flatMap((node) => plain(node, { emit, facts, read }) ?? [node])
+  const domains = new Set(emit.nodes.map(({ domain }) => domain))
+  const opsets = new Map([...model.opsets, ...(domains.has('com.microsoft') ? [['com.microsoft', 1] as const] : [])])
+  const initializers = [...graph.initializers, ...emit.constants]
+  return editModel(model, { graph: editGraph(graph, { nodes, initializers }), opsets })
+}
+
+interface Surroundings {
+  readonly emit: Emit
+  readonly facts: Facts
+  /** Names that a node or the caller reads. */
+  readonly read: ReadonlySet<string>
+}
+
+/** Undefined: it stays. */
+function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[] | undefined {
+  const decomposition = decompositionOf(node)
+  if (decomposition === undefined) return undefined
+  const before = emit.nodes.length
+  try {
+    const outputs = decomposition(siteOf(node, emit, facts))
+    for (const [i, name] of node.outputs.entries()) {
+      if (!read.has(name)) continue
+      const made = outputs[i]
+      if (made === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
+      emit.write('Identity', [made], [name], {}, '')
+    }
+    return emit.nodes.slice(before)
+  } catch (error) {
+    if (!(error instanceof PareError)) throw error
+    emit.forget(before)
+    return undefined
+  }
+}
+
+function siteOf(node: Node, emit: Emit, facts: Facts): Site {
+  return new Site(node, emit, facts, {
+    gradients: [],
+    wanted: [],
+    outputOf: ({ outputs }, i) => outputs[i] ?? '',
+    channelBlock: 0,
+  })
+}
+
+function decompositionOf({ domain, op }: Node): Decomposition | undefined {
+  const key = domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`
+  return Object.hasOwn(DECOMPOSITIONS, key) ? DECOMPOSITIONS[key] : undefined
+}
+
+/** What has a decomposition is there only in a form that this does not know: it says why. */
+export const decomposed: Rules = Object.fromEntries(
+  Object.entries(DECOMPOSITIONS).map(([key, decomposition]): [string, Entry] => [
+    key,
+    (site) => {
+      decomposition(site)
+      throw site.refuse('one of its outputs is read that plain operators do not give')
+    },
+  ]),
+)

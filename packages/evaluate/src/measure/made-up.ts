@@ -1,0 +1,127 @@
+import { allSizes, PareError, type Symbols } from '@pare/onnx'
+import { toHalves } from '../data/float16.js'
+import type { ModelValue } from '../data/model-value.js'
+import { type NdArray, sizeOf } from '../data/ndarray.js'
+import type { Counted, Integers } from './counted.js'
+
+/** What sizes that are not fixed are given: the batch, all others (a sequence, an image's sides), and the tokens that a cache holds already. */
+export type Sizes = readonly [batch: number, others: number, past: number]
+
+export interface Making {
+  readonly sizes: Sizes
+  readonly symbols: Symbols
+  /** Another number makes other values. */
+  readonly run: number
+  readonly integers: Integers
+}
+
+/**
+ * Values for all inputs, the same ones each time: waves for floats, true for bool, and for integers numbers that are in range, whatever they are: ids
+ * below the rows of the table they index, 0 for token types, else 0 and 1. Throws PareError for types without numbers.
+ */
+export function makeUp(inputs: readonly ModelValue[], making: Making): Record<string, NdArray> {
+  const sizeFor = sizesOf(inputs, making)
+  const shaped = inputs.map((input) => ({ ...input, shape: input.shape.map(sizeFor) }))
+  return Object.fromEntries(
+    shaped.map((input, i) => {
+      const counted = making.integers.counted.get(input.name)
+      const value = counted && countOf(counted, shaped)
+      const below = making.integers.rows.get(input.name)
+      return [input.name, makeUpValue(input, { run: making.run + 3 * i, below, ...(value !== undefined && { value }) })]
+    }),
+  )
+}
+
+type Shaped = Omit<ModelValue, 'shape'> & { readonly shape: readonly number[] }
+
+/** Tokens of the past and new ones. New ones: of the first integer input [batch, tokens]. */
+function countOf({ kind, past }: Counted, inputs: readonly Shaped[]): number {
+  if (kind === 'ones') return 1
+  const before = inputs.find(({ name }) => name === past)?.shape[2] ?? 0
+  const ids = inputs.find(({ type, shape, name }) => shape.length === 2 && /^u?int/.test(type) && !/mask/i.test(name))
+  const total = before + (ids?.shape[1] ?? 1)
+  return kind === 'total' ? total : total - 1
+}
+
+/** Whether any size is free: else all sizes that are tried are the same. */
+export function hasFreeSizes(inputs: readonly ModelValue[]): boolean {
+  return inputs.some(({ shape }) => shape.some(isFree))
+}
+
+/** Values for one input of known size. Integers are `value`, or stay below `below`. Default: 2. */
+export function makeUpValue(
+  { name, type, shape }: Shaped,
+  {
+    run,
+    value,
+    below = /^token_type_ids$/.test(name) ? 1 : 2,
+  }: { readonly run: number; readonly value?: number; readonly below?: number | undefined },
+): NdArray {
+  const length = sizeOf(shape)
+  const wave = (_: unknown, i: number) => Math.sin(i * 1.7 + run) + Math.cos(i * 0.31)
+  const id = (_: unknown, i: number) => value ?? ((i + 1) * (7 + 2 * run)) % below
+  // Pixels and other small integers that hold a quantity.
+  const amount = (_: unknown, i: number) => (i * 37 + run) % 128
+  switch (type) {
+    case 'float32':
+      return { type, shape, data: Float32Array.from({ length }, wave) }
+    case 'float64':
+      return { type, shape, data: Float64Array.from({ length }, wave) }
+    case 'float16':
+      return { type, shape, data: toHalves(Float32Array.from({ length }, wave)) }
+    case 'int64':
+      return { type, shape, data: BigInt64Array.from({ length }, (_, i) => BigInt(id(_, i))) }
+    case 'uint64':
+      return { type, shape, data: BigUint64Array.from({ length }, (_, i) => BigInt(id(_, i))) }
+    case 'int32':
+      return { type, shape, data: Int32Array.from({ length }, id) }
+    case 'uint32':
+      return { type, shape, data: Uint32Array.from({ length }, id) }
+    case 'uint8':
+      return { type, shape, data: Uint8Array.from({ length }, amount) }
+    case 'int8':
+      return { type, shape, data: Int8Array.from({ length }, amount) }
+    case 'uint16':
+      return { type, shape, data: Uint16Array.from({ length }, amount) }
+    case 'int16':
+      return { type, shape, data: Int16Array.from({ length }, amount) }
+    case 'bool':
+      return { type, shape, data: new Uint8Array(length).fill(1) }
+    default:
+      throw new PareError(`no values can be made up for input '${name}' of type ${type}.`, {
+        hint: 'evaluate both models on data of your own.',
+      })
+  }
+}
+
+/**
+ * A name that stands on first axes only is the batch; those of a cache are what it holds; what follows from others follows. The same name is the same
+ * size everywhere.
+ */
+function sizesOf(
+  inputs: readonly ModelValue[],
+  { sizes: [batch, others, past], symbols }: Making,
+): (dim: number | string, axis: number) => number {
+  const cached = pastSymbols(inputs, symbols)
+  const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
+  const first = new Set(inputs.map(({ shape }) => shape[0]))
+  const isBatch = (name: string) => first.has(name) && !inner.has(name)
+  const chosen = symbols.free.map((name) => [name, cached.has(name) ? past : isBatch(name) ? batch : others])
+  const named = allSizes(symbols, Object.fromEntries(chosen) as Record<string, number>)
+  return (dim, axis) => {
+    if (!isFree(dim)) return dim
+    return named[dim] ?? (axis === 0 ? batch : others)
+  }
+}
+
+/** Symbols for the tokens that a cache holds: on inputs that hold one, or called so. */
+export function pastSymbols(inputs: readonly ModelValue[], { free }: Symbols): ReadonlySet<string> {
+  const isCache = ({ name, shape }: ModelValue) => /past|cache/i.test(name) && shape.length >= 4
+  const elsewhere = new Set(inputs.filter((input) => !isCache(input)).flatMap(({ shape }) => shape))
+  const held = inputs.filter(isCache).flatMap(({ shape }) => shape.slice(1))
+  return new Set(free.filter((name) => /^past/i.test(name) || (held.includes(name) && !elsewhere.has(name))))
+}
+
+function isFree(dim: number | string): dim is string {
+  return typeof dim === 'string' || dim < 0
+}

@@ -1,0 +1,197 @@
+import { availableParallelism } from 'node:os'
+import type { Measurement } from '@pare/gate'
+import { PareError } from '@pare/onnx'
+import { type DataOptions, openData } from '../data/data.js'
+import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
+import type { ModelValue } from '../data/model-value.js'
+import type { NdArray } from '../data/ndarray.js'
+import { problemsError } from '../data/problems.js'
+import type { BlindTally } from '../metrics/blind.js'
+import { judgeBatch } from '../metrics/judged.js'
+import type { Judged } from '../metrics/judged-sample.js'
+import { findMetric, type Metric, startTally, valueFrom } from '../metrics/metrics.js'
+import { ROUNDING, type Sameness, startSameness } from '../metrics/sameness.js'
+import type { EvaluateRequest, Evaluation, Progress, Scores } from '../process/request.js'
+import { openSession, type Runtime, type Session } from '../process/runtime.js'
+import { mostSamplesOf } from './batch-size.js'
+
+const DEFAULT_BATCH = 32
+/** What a default batch holds at most: tokens of text, elements of anything else. */
+const BATCH_TOKENS = 4096
+const BATCH_ELEMENTS = 2 ** 23
+
+export interface MeasureOptions {
+  readonly onProgress?: (progress: Progress) => void
+  readonly importModule?: DataOptions['importModule']
+}
+
+/** Runs the models over the data in this process and measures them. `evaluate` does so in a child. */
+export async function measure(
+  runtime: Runtime,
+  request: EvaluateRequest,
+  { onProgress, importModule }: MeasureOptions = {},
+): Promise<Omit<Evaluation, 'peakMemoryBytes'>> {
+  const started = performance.now()
+  const metrics = findMetrics(request.metrics)
+  const { threads = availableParallelism(), trusted = false } = request
+  await using model = await openSession(runtime, request.model, { threads, trusted })
+  await using reference =
+    request.reference === undefined ? undefined : await openSession(runtime, request.reference, { threads, trusted })
+  const data = await openData(request.data, dataOptions(request, model, importModule))
+  const output = chooseOutput(model, request.output)
+  const batch = await chooseBatch(
+    data,
+    [
+      { path: request.model, inputs: model.inputs },
+      ...(reference ? [{ path: request.reference!, inputs: reference.inputs }] : []),
+    ],
+    request.batch,
+  )
+  const scores = startScores(metrics)
+  const referenceScores = startScores(metrics)
+  const inputs = startInputs()
+  let samples = 0
+  onProgress?.(progressOf(samples, data))
+  for await (const part of data.batches(batch.size)) {
+    const fed = batch.fixed ? padBatch(part, batch.size) : part
+    const own = await model.run(fed, output)
+    const other = await reference?.run(fed, output)
+    const outcome = { batch: part, name: output, ...(other && { reference: other }) }
+    inputs.add(part)
+    scores.add(judgeBatch({ ...outcome, output: own }, metrics), { batch: part, output: own })
+    if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), { batch: part, output: other })
+    samples += part.size
+    onProgress?.(progressOf(samples, data))
+  }
+  return {
+    samples,
+    ...scores.finish(output, inputs.same()),
+    ...(reference && { reference: referenceScores.finish(output, inputs.same()) }),
+    ...{ ignored: data.ignored, output, batch: batch.size, threads },
+    executionProvider: runtime.provider,
+    onnxruntime: runtime.version,
+    durationMs: performance.now() - started,
+  }
+}
+
+function dataOptions(request: EvaluateRequest, model: Session, importModule: MeasureOptions['importModule']): DataOptions {
+  return {
+    inputs: model.inputs,
+    trusted: request.trusted ?? false,
+    ...(request.label !== undefined && { label: request.label }),
+    ...(request.text && { text: request.text }),
+    ...(importModule && { importModule }),
+  }
+}
+
+function findMetrics(names: readonly string[]): Metric[] {
+  if (names.length > 0) return [...new Set(names)].map(findMetric)
+  throw new PareError('evaluation: no metric is named.', { hint: 'name at least one, accuracy or perplexity for example.' })
+}
+
+function progressOf(done: number, { samples }: DataSet): Progress {
+  return { done, ...(samples !== undefined && { total: samples }) }
+}
+
+/** The output that is measured. */
+export function chooseOutput({ name, outputs }: Session, wanted: string | undefined): string {
+  const found =
+    wanted === undefined
+      ? (outputs.find((output) => output.name === 'logits') ?? outputs[0])
+      : outputs.find((output) => output.name === wanted)
+  if (found) return found.name
+  throw new PareError(`${name}: ${wanted === undefined ? 'no output is a tensor' : `no output '${wanted}'`}.`, {
+    hint: `outputs that can be measured: ${outputs.map((output) => output.name).join(', ') || 'none'}.`,
+  })
+}
+
+/** The fixed batch of the models, else the one asked for, else one that fits the size of the samples and of what is computed from them. */
+export async function chooseBatch(
+  data: DataSet,
+  models: readonly { readonly path: string; readonly inputs: readonly ModelValue[] }[],
+  wanted: number | undefined,
+): Promise<{ size: number; fixed: boolean }> {
+  const inputs = models.flatMap((model) => model.inputs)
+  const fixed = [...new Set(inputs.filter(({ shape }) => shape.length > 1).map(({ shape }) => shape[0]))].filter(
+    (dim) => typeof dim === 'number',
+  )
+  const problems: string[] = []
+  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1))
+    problems.push(`a batch of ${wanted}, expected a whole number from 1.`)
+  if (fixed.length > 1) problems.push(`the inputs' first axes are fixed to different sizes: ${fixed.join(', ')}.`)
+  if (fixed.length === 1 && wanted !== undefined && wanted !== fixed[0])
+    problems.push(`a batch of ${wanted}, but the model's is fixed to ${fixed[0]}.`)
+  if (problems.length > 0) throw problemsError('evaluation', problems, 'leave the batch out to take what the model has.')
+  if (fixed.length === 1) return { size: fixed[0]!, fixed: true }
+  if (wanted !== undefined) return { size: wanted, fixed: false }
+  const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
+  return { size: Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
+}
+
+/** Whether all inputs are the same in every sample. */
+function startInputs() {
+  const inputs = new Map<string, Sameness>()
+  return {
+    add({ inputs: arrays, size }: Batch) {
+      for (const [name, array] of Object.entries(arrays)) {
+        if (!inputs.has(name)) inputs.set(name, startSameness(0))
+        inputs.get(name)!.add(array, size)
+      }
+    },
+    same(): Measurement['same'] {
+      const all = [...inputs.values()]
+      if (all.length === 0 || !all.every((one) => one.isSame())) return undefined
+      return all.every((one) => one.isZero()) ? 'zeros' : 'inputs'
+    },
+  }
+}
+
+/** All metrics of one model. One that meets a sample it cannot judge stops there and has no value. */
+function startScores(metrics: readonly Metric[]) {
+  const tallies = metrics.map((metric) => ({
+    metric: metric.name,
+    tally: startTally(metric),
+    blind: metric.blind(),
+    failed: -1,
+  }))
+  const outputs = startSameness(ROUNDING)
+  return {
+    add(samples: readonly Judged[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
+      outputs.add(output, batch.size)
+      for (const one of tallies) {
+        for (let i = 0; i < samples.length && one.failed < 0; i++) {
+          if (one.tally.add(samples[i]!)) one.blind.add(samples[i]!)
+          else one.failed = batch.first + i
+        }
+      }
+    },
+    finish(output: string, inputs: Measurement['same']): Scores {
+      const unmeasured = tallies
+        .filter(({ failed }) => failed >= 0)
+        .map(({ metric, failed }) => ({
+          metric,
+          reason: `metric '${metric}' has no value: output '${output}' of sample ${failed} holds NaN or an infinite value.`,
+        }))
+      const same = inputs ?? (outputs.isSame() ? 'outputs' : undefined)
+      const measurements = tallies
+        .filter(({ failed }) => failed < 0)
+        .map(({ tally, blind }) => ({ ...tally.measurement(), ...worthOf(blind), ...(same && { same }) }))
+      const finite = measurements.filter(({ value }) => Number.isFinite(value))
+      const infinite = measurements
+        .filter(({ value }) => !Number.isFinite(value))
+        .map(({ metric, value }) => ({ metric, reason: `metric '${metric}' has no value: it comes out as ${value}.` }))
+      return {
+        metrics: Object.fromEntries(finite.map(({ metric, value }) => [metric, value])),
+        measurements: finite,
+        unmeasured: [...unmeasured, ...infinite],
+      }
+    },
+  }
+}
+
+function worthOf(tally: BlindTally): Pick<Measurement, 'blind' | 'renumbered'> {
+  const found = tally.answer()
+  if (found === undefined) return {}
+  const { renumbered, ...blind } = found
+  return { blind: { ...blind, value: valueFrom(blind.samples) }, ...(renumbered && { renumbered }) }
+}

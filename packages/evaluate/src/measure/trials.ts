@@ -1,0 +1,145 @@
+import { availableParallelism } from 'node:os'
+import { PareError } from '@pare/onnx'
+import { openData } from '../data/data.js'
+import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
+import type { NdArray } from '../data/ndarray.js'
+import type { TextOptions } from '../data/text.js'
+import { judgeBatch } from '../metrics/judged.js'
+import { findMetric, type Metric, startTally, type Tally } from '../metrics/metrics.js'
+import type { Progress } from '../process/request.js'
+import { openSession, type Runtime, type Session } from '../process/runtime.js'
+import { chooseBatch, chooseOutput } from './measure.js'
+
+/** A model that is loaded once and run over the same data again and again, each time with other values of some inputs. */
+export interface TrialRequest {
+  /** Path of the model. */
+  readonly model: string
+  /** Path of the data. */
+  readonly data: string
+  /** Inputs that do not come from the data, and what they hold unless a setting says otherwise. */
+  readonly given: Readonly<Record<string, NdArray>>
+  readonly text?: TextOptions
+  /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  readonly label?: string
+  /** Name of the output that is judged. Default: 'logits', else the first. */
+  readonly output?: string
+  /** Default: the model's own batch where it is fixed, else up to 32, fewer where samples are large. */
+  readonly batch?: number
+  /** Default: all cores. */
+  readonly threads?: number
+  readonly trusted?: boolean
+}
+
+/** Inputs that hold something else than what is given, by name. */
+export type TrialSetting = Readonly<Record<string, NdArray>>
+
+/** Settings to be tried on the same samples. */
+export interface Round {
+  readonly settings: readonly TrialSetting[]
+  /**
+   * 'labels': mean −log p(label), of text of the tokens, of labels that are fractions the mean squared error. 'outputs': KL divergence from what
+   * the model gives with no setting. Else a metric, and its value.
+   */
+  readonly against: 'labels' | 'outputs' | { readonly metric: string }
+  /** Only the first so many samples. Default: all */
+  readonly samples?: number
+}
+
+/**
+ * Runs rounds in this process until there are no more. `openTrials` does so in a child. `ask` is given the losses of the round before, NaN where an
+ * output holds NaN, and gives the next round.
+ */
+export async function runTrials(
+  runtime: Runtime,
+  request: TrialRequest,
+  {
+    ask,
+    onProgress,
+  }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: Progress) => void },
+): Promise<void> {
+  const { threads = availableParallelism(), trusted = false, given } = request
+  await using session = await openSession(runtime, request.model, { threads, trusted })
+  const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(given, name))
+  const data = await openData(request.data, {
+    ...{ inputs, trusted },
+    ...(request.label !== undefined && { label: request.label }),
+    ...(request.text && { text: request.text }),
+  })
+  const output = chooseOutput(session, request.output)
+  const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)
+  const trying = { session, data, output, batch, given, onProgress }
+  for (let round = await ask(); round !== undefined; ) round = await ask(await tryOut(round, trying))
+}
+
+interface Trying {
+  readonly session: Session
+  readonly data: DataSet
+  readonly output: string
+  readonly batch: { readonly size: number; readonly fixed: boolean }
+  readonly given: TrialSetting
+  readonly onProgress: (progress: Progress) => void
+}
+
+/** One pass over the data: each batch is read once and run with every setting. */
+async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }: Round, trying: Trying): Promise<number[]> {
+  const { session, data, output, batch, given, onProgress } = trying
+  const most = Math.min(samples, data.samples ?? Number.POSITIVE_INFINITY)
+  const total = Number.isFinite(most) ? { total: most * settings.length } : {}
+  const run = (part: Batch, setting: TrialSetting) => {
+    const fed = batch.fixed ? padBatch(part, batch.size) : part
+    return session.run({ ...fed, inputs: { ...fed.inputs, ...given, ...setting } }, output)
+  }
+  let tallies: Trial[] = []
+  let done = 0
+  for await (const read of data.batches(batch.size)) {
+    if (read.first >= most) break
+    const part = read.first + read.size > most ? firstOf(read, most - read.first) : read
+    const metric = metricFor(against, part)
+    if (tallies.length === 0) tallies = settings.map(() => ({ tally: startTally(metric), holds: true }))
+    const reference = metric.needs === 'reference' ? { reference: await run(part, {}) } : {}
+    for (const [i, setting] of settings.entries()) {
+      const trial = tallies[i]!
+      const judged = judgeBatch({ batch: part, name: output, output: await run(part, setting), ...reference }, [metric])
+      for (const sample of judged) trial.holds &&= trial.tally.add(sample)
+      done += part.size
+      onProgress({ done, ...total })
+    }
+  }
+  if (tallies.length === 0) throw new PareError('there are no data to try settings on.', { hint: 'give at least one sample.' })
+  return tallies.map(({ tally, holds }) => (holds ? lossOf(tally, against) : Number.NaN))
+}
+
+interface Trial {
+  readonly tally: Tally
+  /** False once a sample could not be judged. */
+  holds: boolean
+}
+
+function metricFor(against: Round['against'], { label, tokens }: Batch): Metric {
+  if (typeof against === 'object') return findMetric(against.metric)
+  if (against === 'outputs') return findMetric('kl')
+  if (label === undefined) return findMetric(tokens === undefined ? 'cross-entropy' : 'perplexity')
+  return findMetric(/^float/.test(label.type) ? 'mse' : 'cross-entropy')
+}
+
+function lossOf(tally: Tally, against: Round['against']): number {
+  const { value, metric } = tally.measurement()
+  return metric === 'perplexity' && against === 'labels' ? Math.log(value) : value
+}
+
+/** The first samples of a batch. */
+function firstOf(batch: Batch, size: number): Batch {
+  const rows = (array: NdArray): NdArray => {
+    if (array.shape.length === 0) return array
+    const data = array.data.subarray(0, (array.data.length / batch.size) * size) as NdArray['data']
+    return { ...array, shape: [size, ...array.shape.slice(1)], data }
+  }
+  const { label, scored } = batch
+  return {
+    ...batch,
+    size,
+    inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, rows(array)])),
+    ...(label && { label: rows(label) }),
+    ...(scored && { scored: rows(scored) }),
+  }
+}

@@ -1,0 +1,68 @@
+import type { Measurement } from '@pare/gate'
+import type { ModelValue } from '../data/model-value.js'
+import type { TextOptions } from '../data/text.js'
+import type { Provider } from './provider.js'
+
+/** One model over one data set. */
+export interface EvaluateRequest {
+  /** Path of the model. */
+  readonly model: string
+  /** Path of a reference model, run over the same samples: 'agreement' and 'kl' compare with it, and it is measured too. */
+  readonly reference?: string
+  /** Path of the evaluation data, see `openData`. */
+  readonly data: string
+  /** 'accuracy', 'top-5', 'f1', 'cross-entropy', 'perplexity', 'mse', 'mae', 'agreement', 'kl'. */
+  readonly metrics: readonly string[]
+  /** Samples that run at once. Default: the model's own batch where it is fixed, else up to 32, fewer where samples are large. */
+  readonly batch?: number
+  /** Default: all cores. */
+  readonly threads?: number
+  /** Reads the data as text. */
+  readonly text?: TextOptions
+  /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
+  readonly label?: string
+  /** Name of the output that is measured. Default: 'logits', else the first. */
+  readonly output?: string
+  /** Whether a data module may be run. Default: false. */
+  readonly trusted?: boolean
+}
+
+/** What one model scored. */
+export interface Scores {
+  /** By name, measured ones only. All are finite. */
+  readonly metrics: Readonly<Record<string, number>>
+  readonly measurements: readonly Measurement[]
+  /** Metrics without a value, and why. Never a pass. */
+  readonly unmeasured: readonly { readonly metric: string; readonly reason: string }[]
+}
+
+export interface Evaluation extends Scores {
+  readonly samples: number
+  /** The reference's own scores over the same samples, where one was named. */
+  readonly reference?: Scores
+  /** Arrays of the data that are neither an input nor the label. */
+  readonly ignored: readonly string[]
+  /** Name of the output that was measured. */
+  readonly output: string
+  readonly batch: number
+  readonly threads: number
+  readonly executionProvider: Provider
+  /** Version of ONNX Runtime. */
+  readonly onnxruntime: string
+  readonly durationMs: number
+  /** Largest resident memory seen of the child process, polled. */
+  readonly peakMemoryBytes: number
+}
+
+/** Inputs and outputs of a model as ONNX Runtime sees them. */
+export interface ModelDescription {
+  readonly inputs: readonly ModelValue[]
+  readonly outputs: readonly ModelValue[]
+}
+
+export interface Progress {
+  /** Samples that have run. */
+  readonly done: number
+  /** All samples, where that is known. */
+  readonly total?: number
+}

@@ -1,0 +1,138 @@
+import { availableParallelism } from 'node:os'
+import { basename, resolve } from 'node:path'
+import { openModel, PareError } from '@pare/onnx'
+import { loadOnnxRuntime, type OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
+import { type Batch, inputsFor } from '../data/dataset.js'
+import type { ModelValue } from '../data/model-value.js'
+import { type Elements, isElementType, type NdArray } from '../data/ndarray.js'
+import { type Provider, providerHint, providerOptions } from './provider.js'
+
+/** ONNX Runtime, loaded. */
+export interface Runtime {
+  readonly ort: OnnxRuntime
+  readonly version: string
+  /** On which all sessions run. */
+  readonly provider: Provider
+}
+
+export interface RuntimeOptions {
+  /** An onnxruntime-node package. Default: the one that the project has, or that was fetched before. */
+  readonly folder?: string | undefined
+  /** Default: 'cpu' */
+  readonly provider?: Provider | undefined
+}
+
+/** A model ready to run. */
+export interface Session extends AsyncDisposable {
+  readonly name: string
+  readonly inputs: readonly ModelValue[]
+  readonly outputs: readonly ModelValue[]
+  /** One output for the batch, [size, …]. Blocks this thread while it runs. */
+  run(batch: Batch, output: string): Promise<NdArray>
+  /** All outputs for the batch, by name. Blocks this thread while it runs. */
+  runBatch(batch: Batch): Promise<Record<string, NdArray>>
+  /** All outputs for these inputs, in the order of `outputs`. Blocks this thread while it runs. */
+  runAll(inputs: Readonly<Record<string, NdArray>>): Promise<NdArray[]>
+}
+
+/** Loads ONNX Runtime. Throws PareError where that fails. */
+export function loadRuntime({ folder, provider = 'cpu' }: RuntimeOptions = {}): Runtime {
+  const ort = loadOnnxRuntime(folder)
+  return { ort, version: ort.env.versions.node ?? 'unknown', provider }
+}
+
+export interface SessionOptions {
+  /** Default: all cores. */
+  readonly threads?: number
+  /** Whether external data may be hard links, as in caches of model hubs. Default: false. */
+  readonly trusted?: boolean
+  /**
+   * Whether threads wait for work busily while the model runs, as they do unless told otherwise, and not between runs. It is faster, and takes
+   * the processor from others. Default: false.
+   */
+  readonly spinning?: boolean
+}
+
+/** Opens the model from its path, so that external data beside it are found. */
+export async function openSession(runtime: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
+  const { ort } = runtime
+  // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
+  await using _ = await openModel(path, { allowHardLinks: options.trusted ?? false })
+  const session = await createSession(runtime, path, options)
+  const inputs = session.inputMetadata.flatMap(toModelValue)
+  return {
+    name: basename(path),
+    inputs,
+    outputs: session.outputMetadata.flatMap(toModelValue),
+    async run(batch, output) {
+      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
+      const results = await session.run(Object.fromEntries(feeds), [output]).catch((cause: Error) => {
+        throw runFailure(path, batch, cause)
+      })
+      return toArray(results[output]!, path)
+    },
+    async runBatch(batch) {
+      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
+      const results = await session.run(Object.fromEntries(feeds)).catch((cause: Error) => {
+        throw runFailure(path, batch, cause)
+      })
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toArray(tensor, path)]))
+    },
+    async runAll(arrays) {
+      const feeds = Object.entries(arrays).map(([name, array]) => [name, toTensor(ort, array)])
+      const results = await session.run(Object.fromEntries(feeds))
+      return session.outputNames.map((name) => toArray(results[name]!, path))
+    },
+    [Symbol.asyncDispose]: () => session.release(),
+  }
+}
+
+function loadFailure(path: string, provider: Provider, cause: Error): PareError {
+  const on = provider === 'cpu' ? '' : ` on provider '${provider}'`
+  return new PareError(`${path}: ONNX Runtime cannot load the model${on}: ${cause.message}`, {
+    hint: provider === 'cpu' ? 'check the file; pare inspect MODEL shows what is in it.' : providerHint(provider),
+    cause,
+  })
+}
+
+/** ONNX Runtime's own session, for what `Session` does not do. The model is taken as it is. */
+export async function createSession(
+  { ort, provider }: Runtime,
+  path: string,
+  { threads = availableParallelism(), spinning = false }: SessionOptions = {},
+): Promise<Ort.InferenceSession> {
+  const options = {
+    ...providerOptions(ort, provider),
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    // Threads that wait for work must not keep other processes from theirs: runners are shared.
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
+  } as const
+  return ort.InferenceSession.create(resolve(path), options).catch((cause: Error) => {
+    throw loadFailure(path, provider, cause)
+  })
+}
+
+function runFailure(path: string, { first, size }: Batch, cause: Error): PareError {
+  return new PareError(`${path}: ONNX Runtime fails on samples ${first} to ${first + size - 1}: ${cause.message}`, {
+    hint: 'check that the data are what the model expects: ranges of ids, sizes.',
+    cause,
+  })
+}
+
+export function toTensor(ort: OnnxRuntime, { type, data, shape }: NdArray): Ort.Tensor {
+  return new ort.Tensor(type, data as never, shape)
+}
+
+/** An input or output of a session, in a list; none where it is not a tensor. */
+export function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelValue[] {
+  return value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : []
+}
+
+export function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
+  if (!isElementType(type))
+    throw new PareError(`${path}: an output of type ${type} cannot be measured.`, { hint: 'name another output.' })
+  return { type, shape: dims, data: data as Elements }
+}
