@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- linear-algebra <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- linear-algebra | axes <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -8,7 +8,8 @@ const allowed = {
   onnx: [],
   onnxruntime: ['onnx'],
   'linear-algebra': ['wasm', 'onnx'],
-  core: ['wasm', 'onnx', 'linear-algebra'],
+  axes: ['onnx'],
+  core: ['wasm', 'onnx', 'linear-algebra', 'axes'],
   'criterion-[^/]+': ['core', 'linear-algebra'],
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],

@@ -1,4 +1,4 @@
-import { editGraph, editModel, type Model, type Node, PareError, readBy } from '@pare/onnx'
+import { editGraph, editModel, type Model, type Node, operatorName, PareError, readBy } from '@pare/onnx'
 import { withActivation } from './decompose-activation.js'
 import { attentions } from './decompose-attention.js'
 import { fusedNormalizations } from './decompose-normalize.js'
@@ -69,8 +69,8 @@ function siteOf(node: Node, emit: Emit, facts: Facts): Site {
   })
 }
 
-function decompositionOf({ domain, op }: Node): Decomposition | undefined {
-  const key = domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`
+function decompositionOf(node: Node): Decomposition | undefined {
+  const key = operatorName(node)
   return Object.hasOwn(DECOMPOSITIONS, key) ? DECOMPOSITIONS[key] : undefined
 }
 
