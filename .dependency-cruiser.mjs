@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- linear-algebra | axes <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -7,8 +7,10 @@ const allowed = {
   wasm: [],
   onnx: [],
   onnxruntime: ['onnx'],
-  core: ['wasm', 'onnx'],
-  'criterion-[^/]+': ['core'],
+  'linear-algebra': ['wasm', 'onnx'],
+  axes: ['onnx'],
+  core: ['wasm', 'onnx', 'linear-algebra', 'axes'],
+  'criterion-[^/]+': ['core', 'linear-algebra'],
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],
   gate: [],

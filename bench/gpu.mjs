@@ -1,7 +1,7 @@
 // node bench/gpu.mjs [--size 4096] [--weights 110e6] [--repeats 5] [--skip onnxruntime]: prints one JSON document, within some minutes.
 //
-// What it reads, for a machine that has neither the repository nor a network (x86-64 Linux): this file; packages/gpu/dist, packages/core/dist and
-// packages/onnx/dist with their package.json, as node_modules/@pare/{gpu,core,onnx}; node_modules/webgpu (index.js, package.json, dist/linux-x64);
+// What it reads, for a machine that has neither the repository nor a network (x86-64 Linux): this file; packages/gpu/dist, packages/core/dist,
+// packages/onnx/dist and packages/wasm/dist with their package.json, as node_modules/@pare/{gpu,core,onnx,wasm}; node_modules/webgpu (index.js, package.json, dist/linux-x64);
 // node_modules/onnxruntime-node (package.json, dist, bin/napi-v6/linux/x64) and onnxruntime-common; a node binary from 20.19 on. The driver of the GPU
 // must bring Vulkan. Where libvulkan.so.1 is missing, put one beside and name its folder in LD_LIBRARY_PATH; where only the driver's manifest is missing,
 // one is written to a temporary folder.

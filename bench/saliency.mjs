@@ -51,8 +51,8 @@ function inThread(elements, runs) {
 
 /** GB/s of each loop. */
 async function measure(elements, runs) {
-  const { instantiate } = await dist('vector-loops')
-  const { cpu } = await dist('cpu')
+  const { instantiate } = await dist('backend/vector-loops')
+  const { cpu } = await dist('backend/cpu')
   const chunks = Math.floor(elements / CHUNK)
   const bytes = 4 * CHUNK * chunks
   const memory = new WebAssembly.Memory({ initial: bytes / 65536 + 1 })
@@ -100,7 +100,7 @@ async function measure(elements, runs) {
 
 /** read(from, to): reads all bytes, 128 at a time, and does next to nothing with them. */
 async function readLoop(memory) {
-  const { f32x4, get, i32, i32x4, loop, set, tee } = await dist('wasm-module')
+  const { f32x4, get, i32, i32x4, loop, set, tee } = await dist('backend/wasm-module')
   const { moduleOf } = await dist('index', 'wasm')
   const [ADDRESS, END, ALL] = [0, 1, 2]
   const vectors = Array.from({ length: 8 }, (_, i) => [...get(ADDRESS), ...f32x4.load(16 * i), ...i32x4.or]).flat()
@@ -156,7 +156,9 @@ async function wholeSelections() {
 }
 
 async function selection(data) {
-  const [{ cpu }, { selectLowest }, { buffersOf }] = await Promise.all(['cpu', 'threshold', 'stream'].map((name) => dist(name)))
+  const [{ cpu }, { selectLowest }, { buffersOf }] = await Promise.all(
+    ['backend/cpu', 'select/threshold', 'backend/stream'].map((name) => dist(name)),
+  )
   const tensor = { name: 'w', type: 'float32', shape: [WEIGHTS], data }
   const weight = { id: 'w', tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: WEIGHTS } }
   const source = { weight, elements: WEIGHTS, stream: { key0: 1, key1: 2 } }

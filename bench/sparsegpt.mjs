@@ -2,8 +2,8 @@
 // with billions of operations (a product and a sum are two) a second.
 //   node bench/sparsegpt.mjs [--threads 2] [--runs 3] [--products]
 import { parseArgs } from 'node:util'
-import { cholesky, invertLower, openWorkspace } from '@pare/core'
 import { sparsegpt } from '@pare/criterion-sparsegpt'
+import { cholesky, invertLower, openWorkspace } from '@pare/linear-algebra'
 import * as ort from 'onnxruntime-node'
 
 const { values: options } = parseArgs({

@@ -1,4 +1,5 @@
-import { firstNotFinite, PareError, type Problem } from '@pare/core'
+import { PareError, type Problem } from '@pare/core'
+import { firstNotFinite } from '@pare/linear-algebra'
 
 /** Refuses what cannot be solved, before anything is computed. */
 export function checkProblem({ id, weight, rows, columns, stats, pattern, zeros, scope }: Problem): void {

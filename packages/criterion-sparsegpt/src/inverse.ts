@@ -1,13 +1,13 @@
+import type { Problem } from '@pare/core'
 import {
   cholesky,
   invertLower,
   type Matrix,
   meanOfDiagonal,
   openWorkspace,
-  type Problem,
   raisedDampings,
   type Workspace,
-} from '@pare/core'
+} from '@pare/linear-algebra'
 import type { Settings } from './settings.js'
 
 /**

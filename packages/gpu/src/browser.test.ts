@@ -9,7 +9,7 @@ const hasBrowser = existsSync(EXECUTABLE) || (process.env.CI === 'true' && proce
 
 const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 const IMPORTS = {
-  '@pare/core/backends': '/core/dist/backends.js',
+  '@pare/core/backends': '/core/dist/backend/backends.js',
   '@pare/onnx/error': '/onnx/dist/error.js',
   '@pare/wasm': '/wasm/dist/index.js',
 }

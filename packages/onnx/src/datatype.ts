@@ -56,6 +56,15 @@ export function bitsOf(type: DataType): number {
   return FACTS[type].bits
 }
 
+/** Floats of the common formats: those whose elements are computed with one by one. */
+export type FloatType = Extract<DataType, 'float16' | 'bfloat16' | 'float32' | 'float64'>
+
+export function isFloat(type: DataType): type is FloatType {
+  return FLOATS.has(type)
+}
+
+const FLOATS: ReadonlySet<DataType> = new Set<FloatType>(['float16', 'bfloat16', 'float32', 'float64'])
+
 /** Product of the sizes; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1)

@@ -1,4 +1,4 @@
-export { bitsOf, byteLength, dataTypeCode, dataTypeOf, dataTypes, elementCount } from './datatype.js'
+export { bitsOf, byteLength, dataTypeCode, dataTypeOf, dataTypes, elementCount, type FloatType, isFloat } from './datatype.js'
 export {
   editGraph,
   editModel,
@@ -20,6 +20,7 @@ export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo
 export type * from './model.js'
 export { NewFile, writeWhole } from './new-file.js'
 export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './open.js'
+export { operatorName } from './operator-name.js'
 export { type Chunk, chunks, makePayload, readAll } from './payload.js'
 export { capturedBy, keyOf, madeBy, readBy } from './reads.js'
 export { type OpenedFile, openRegular, readRegular, systemCode } from './regular-file.js'
@@ -31,4 +32,5 @@ export { parseText, type TextValues } from './text.js'
 export { bytesOf, type Values, valuesOf } from './values.js'
 export { type Constant, type Scope, visitNodes } from './visit.js'
 export { withTensors } from './with-tensors.js'
+export { withoutDead } from './without-dead.js'
 export { type BytesOptions, modelBytes, type WriteOptions, type WrittenFile, writeModel, writtenBytes } from './write.js'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { TensorProto_DataType } from 'onnx-buf'
 import { describe, expect, test } from 'vitest'
-import { bitsOf, byteLength, dataTypeCode, dataTypeOf, dataTypes, elementCount } from './datatype.js'
+import { bitsOf, byteLength, dataTypeCode, dataTypeOf, dataTypes, elementCount, isFloat } from './datatype.js'
 import { bytesOf, valuesOf } from './values.js'
 
 describe('element types', () => {
@@ -16,6 +16,10 @@ describe('element types', () => {
     expect(dataTypes.length).toBe(26)
     expect(dataTypeOf(0)).toBeUndefined()
     expect(dataTypeOf(27)).toBeUndefined()
+  })
+
+  test('four of them are floats of the common formats', () => {
+    expect(dataTypes.filter(isFloat)).toEqual(['float32', 'float16', 'float64', 'bfloat16'])
   })
 
   test('small ones share bytes', () => {

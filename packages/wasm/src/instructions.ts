@@ -140,6 +140,7 @@ export const f64x2 = {
   /** Of the two upper lanes. */
   promoteHigh: (four: Code): Code => f64x2.promoteLow(f32x4.shuffle(four, four, [2, 3, 0, 0])),
   add: simd(0xf0),
+  sub: simd(0xf1),
   mul: simd(0xf2),
 } as const
 

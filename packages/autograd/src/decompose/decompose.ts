@@ -1,4 +1,4 @@
-import { editGraph, editModel, type Model, type Node, PareError, readBy } from '@pare/onnx'
+import { editGraph, editModel, type Model, type Node, operatorName, PareError, readBy } from '@pare/onnx'
 import { Emit } from '../rules/emit.js'
 import { type Facts, factsOf } from '../rules/facts.js'
 import type { Decomposition, Entry, Rules } from '../rules/rule.js'
@@ -69,8 +69,8 @@ function siteOf(node: Node, emit: Emit, facts: Facts): Site {
   })
 }
 
-function decompositionOf({ domain, op }: Node): Decomposition | undefined {
-  const key = domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`
+function decompositionOf(node: Node): Decomposition | undefined {
+  const key = operatorName(node)
   return Object.hasOwn(DECOMPOSITIONS, key) ? DECOMPOSITIONS[key] : undefined
 }
 

@@ -1,4 +1,5 @@
 import type { Node } from '@pare/onnx'
+import { operatorName } from '@pare/onnx'
 import { decomposed } from '../decompose/decompose.js'
 import type { Entry, Rules } from './rule.js'
 import { arranging } from './rules-arrange.js'
@@ -46,8 +47,8 @@ const RULES: Rules = {
   ...softmax,
 }
 
-function entryOf({ domain, op }: Node): Entry | undefined {
-  const key = domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`
+function entryOf(node: Node): Entry | undefined {
+  const key = operatorName(node)
   return Object.hasOwn(RULES, key) ? RULES[key] : undefined
 }
 

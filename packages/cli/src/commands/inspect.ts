@@ -6,12 +6,11 @@ import {
   countZeros,
   findGroups,
   macsOfWeights,
-  operatorName,
   parameterTensors,
   type Structure,
   type UnitGroup,
 } from '@pare/core'
-import { elementCount, type Model, openModel, type Tensor } from '@pare/onnx'
+import { elementCount, type Model, openModel, operatorName, type Tensor } from '@pare/onnx'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/carried.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { firstPartyNames, resolveStructure } from '../plugins/plugins.js'

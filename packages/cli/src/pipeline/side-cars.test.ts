@@ -94,9 +94,7 @@ describe('a config.json beside a model that was cut', () => {
     expect(await warnings({ 'config.json': bert }, [cut('head', [[12, 6]])])).toEqual([])
     expect(await warnings({ 'config.json': bert }, [cut('channel', [[4, 2]])])).toEqual([])
     expect(await warnings({}, [cut('head', [[4, 2]])])).toEqual([])
-    expect(await warnings({ 'config.json': [4, { num_attention_heads: 4 }] }, [cut('head', [[4, 2]])])).toEqual(
-      [],
-    )
+    expect(await warnings({ 'config.json': [4, { num_attention_heads: 4 }] }, [cut('head', [[4, 2]])])).toEqual([])
   })
 
   it('that is not JSON is told of', async () => {

@@ -1,7 +1,6 @@
+import { findBlocks, findCoupling } from '@pare/axes'
 import type { Model } from '@pare/onnx'
-import { findBlocks } from '../blocks/find-blocks.js'
 import type { Analysis, UnitGroup } from '../contract/contract.js'
-import { findCoupling } from '../dependency/groups.js'
 import { type AnalyseOptions, analyse } from './analyse.js'
 
 /** What structures that cut are given: `analyse`, and everything that can only go together. Walks the whole graph. */

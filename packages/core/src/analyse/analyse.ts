@@ -1,17 +1,18 @@
+import { WEIGHT_OPERATORS } from '@pare/axes'
 import {
   globMatcher,
+  isFloat,
   keyOf,
   type Model,
   type Scope as NameScope,
   type Node,
+  operatorName,
   PareError,
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
-import { isFloat } from '../backend/stream.js'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from '../contract/contract.js'
 import { type Behind, computedConstants } from './behind.js'
-import { operatorName, WEIGHT_OPERATORS } from './operators.js'
 
 export interface AnalyseOptions {
   /** Globs over names of weights, or of nodes that read them. Only what matches is eligible, also what by default is not. Default: everything. */

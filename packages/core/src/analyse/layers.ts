@@ -1,7 +1,7 @@
 import type { Model } from '@pare/onnx'
+import { operatorName } from '@pare/onnx'
 import { maskedBy, type PlanStep } from '../plan/plan.js'
 import { weightsOf } from './analyse.js'
-import { operatorName } from './operators.js'
 
 /** One weight and what became of it. */
 export interface Layer {

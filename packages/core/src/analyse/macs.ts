@@ -1,6 +1,5 @@
-import { inferShapes, type Model } from '@pare/onnx'
+import { elementCount, inferShapes, type Model } from '@pare/onnx'
 import { weightsOf } from './analyse.js'
-import { product } from './operators.js'
 
 /**
  * Multiply-accumulates of the products with weights, for one sample: symbolic sizes (batch, sequence) are 1, so for a language model it is one
@@ -21,7 +20,7 @@ export async function macsOfWeights(model: Model): Promise<ReadonlyMap<string, n
       const outputs = node.op === 'ConvTranspose' ? shapes.get(node.inputs[0]!) : shapes.get(node.outputs[0]!)
       if (outputs === undefined) return null
       // A ConvTranspose spreads each input element over rows.out · kernel elements, the others gather before · after for each output.
-      macs += product(outputs) * (node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after)
+      macs += elementCount(outputs) * (node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after)
     }
     found.set(id, macs)
   }

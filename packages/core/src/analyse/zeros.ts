@@ -1,8 +1,7 @@
-import { chunks, type Model, type Tensor, visitNodes, withTensors } from '@pare/onnx'
-import { CHUNK_BYTES, floatType, isFloat, narrowest } from '../backend/stream.js'
+import { chunks, elementCount, isFloat, type Model, type Tensor, visitNodes, withTensors } from '@pare/onnx'
+import { CHUNK_BYTES, floatType, narrowest } from '../backend/stream.js'
 import { maskedBy, type PlanStep } from '../plan/plan.js'
 import { weightsOf } from './analyse.js'
-import { product } from './operators.js'
 
 export interface Parameters {
   /** Elements of all floating-point tensors with at least one axis, each stored tensor once; not the statistics of BatchNormalization. */
@@ -26,7 +25,7 @@ export async function countParameters(model: Model, steps: readonly PlanStep[] =
   for (const tensor of parameterTensors(model)) {
     const id = ids.get(tensor) ?? ''
     const zeros = first.get(id)?.zeros ?? (await countZeros(tensor))
-    elements += product(tensor.shape)
+    elements += elementCount(tensor.shape)
     before += zeros
     after += last.get(id)?.masked ?? zeros
   }
@@ -35,7 +34,7 @@ export async function countParameters(model: Model, steps: readonly PlanStep[] =
 
 /** How many parameters a model has. Reads none of them. */
 export function countElements(model: Model): number {
-  return [...parameterTensors(model)].reduce((elements, { shape }) => elements + product(shape), 0)
+  return [...parameterTensors(model)].reduce((elements, { shape }) => elements + elementCount(shape), 0)
 }
 
 /** The tensors that count as parameters. */

@@ -1,6 +1,5 @@
+import { gateBlocks, gated } from '@pare/axes'
 import type { Model } from '@pare/onnx'
-import { gateBlocks } from '../blocks/gate-blocks.js'
-import { gated } from '../dependency/gated.js'
 import type { CutStep } from '../plan/plan.js'
 import { removedUnits } from './removed-units.js'
 

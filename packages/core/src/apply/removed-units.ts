@@ -1,10 +1,6 @@
+import type { Axis, Dependencies, Removals, RemovedBlocks } from '@pare/axes'
+import { findBlocks, findCoupling } from '@pare/axes'
 import { type Model, PareError } from '@pare/onnx'
-import type { RemovedBlocks } from '../blocks/caches.js'
-import { findBlocks } from '../blocks/find-blocks.js'
-import type { Axis } from '../dependency/axis.js'
-import type { Dependencies } from '../dependency/dependencies.js'
-import { findCoupling } from '../dependency/groups.js'
-import type { Removals } from '../dependency/kept.js'
 import type { CutStep } from '../plan/plan.js'
 
 /** Units that a step removes, in terms of the graph. */

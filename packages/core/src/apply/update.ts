@@ -10,9 +10,9 @@ import {
   type Node,
   PareError,
   type Payload,
+  withoutDead,
   withTensors,
 } from '@pare/onnx'
-import { withoutDead } from './tidy.js'
 
 /** Tensors get other numbers: what a solver or a repair computed. Another machine would compute a little differently, so they are kept. */
 export interface UpdateStep {

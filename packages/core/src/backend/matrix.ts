@@ -1,5 +1,4 @@
-import { bytesOf, makePayload, type Payload, readAll, type Tensor } from '@pare/onnx'
-import { product } from '../analyse/operators.js'
+import { bytesOf, elementCount, makePayload, type Payload, readAll, type Tensor } from '@pare/onnx'
 import type { Rows } from '../contract/contract.js'
 import { rowElement } from '../select/rows.js'
 import { floatsOf, floatType } from './stream.js'
@@ -31,7 +30,7 @@ export function matricesPayload(
   rows: Rows,
   { rows: each, columns, parts }: Matrices,
 ): { floats: Float32Array; data: Payload } {
-  const floats = new Float32Array(product(tensor.shape))
+  const floats = new Float32Array(elementCount(tensor.shape))
   for (const [g, part] of parts.entries()) {
     for (let r = 0; r < each; r++)
       for (let c = 0; c < columns; c++) floats[rowElement(rows, g * each + r, c)] = part[r * columns + c]!

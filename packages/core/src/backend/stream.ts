@@ -1,17 +1,11 @@
-import { bfloat16ToFloat32, chunks, type DataType, float16ToFloat32, type Tensor } from '@pare/onnx'
+import { bfloat16ToFloat32, chunks, type FloatType, float16ToFloat32, isFloat, type Tensor } from '@pare/onnx'
 import { type Met, spread } from '../calibrate/spread.js'
 import type { Weight } from '../contract/contract.js'
 import type { Backend, Bits, Chunk, Floats, Kernel, Precision } from './backend.js'
 import { type RandomStream, randomStream } from './random.js'
 
-/** Element types that can be ranked and masked, with the width of an element in bytes. */
-const WIDTH = { float16: 2, bfloat16: 2, float32: 4, float64: 8 } as const satisfies Partial<Record<DataType, number>>
-
-export type FloatType = keyof typeof WIDTH
-
-export function isFloat(type: DataType): type is FloatType {
-  return type in WIDTH
-}
+/** Bytes of an element. */
+const WIDTH = { float16: 2, bfloat16: 2, float32: 4, float64: 8 } as const satisfies Readonly<Record<FloatType, number>>
 
 /** A weight to be read, with what is needed to compute its saliencies. */
 export interface Source {

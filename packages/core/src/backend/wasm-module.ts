@@ -51,14 +51,6 @@ export const f32x4 = {
   max: vector(0xe9),
 } as const
 
-/** Loads and stores are `f32x4`'s, whatever the lanes are. */
-export const f64x2 = {
-  loadSplat: (offset: number) => vector(0x0a, 3, ...unsigned(offset)),
-  add: vector(0xf0),
-  subtract: vector(0xf1),
-  multiply: vector(0xf2),
-} as const
-
 export const i32x4 = {
   const: (value: number) => vector(0x0c, ...four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])),
   splat: vector(0x11),

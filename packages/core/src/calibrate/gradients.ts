@@ -1,5 +1,4 @@
-import { editGraph, editModel, type Model, makeNode, makeValueInfo, PareError } from '@pare/onnx'
-import { withoutDead } from '../apply/tidy.js'
+import { editGraph, editModel, type Model, makeNode, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import type { Forward } from './forward.js'

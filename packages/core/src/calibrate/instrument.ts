@@ -2,6 +2,7 @@ import {
   type AttributeValue,
   editGraph,
   editModel,
+  elementCount,
   inferShapes,
   type Model,
   makeNode,
@@ -10,9 +11,8 @@ import {
   type Node,
   PareError,
   type Tensor,
+  withoutDead,
 } from '@pare/onnx'
-import { product } from '../analyse/operators.js'
-import { withoutDead } from '../apply/tidy.js'
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
@@ -194,7 +194,7 @@ export class Writer {
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */
   #patches(value: string, { kernel: [channels = 1, ...kernel], groups, node }: Patches): string {
-    const size = product(kernel)
+    const size = elementCount(kernel)
     const all = channels * groups
     const weight = new Float32Array(all * size * size)
     for (let c = 0; c < all; c++) for (let k = 0; k < size; k++) weight[(c * size + k) * size + k] = 1

@@ -1,5 +1,4 @@
-import { type Model, PareError } from '@pare/onnx'
-import { product } from '../analyse/operators.js'
+import { elementCount, type Model, PareError } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { rowCount } from '../select/rows.js'
 import type { Forward, ForwardOptions, Part } from './forward.js'
@@ -127,7 +126,11 @@ function kindOf({ statistic }: Request): (typeof KINDS)[number] {
 /** Of a reduction, with room for the sums of earlier chunks. */
 function bytesOf({ rows, tensor: { shape } }: Weight, { statistic, site }: Request): number {
   const positions =
-    statistic.at === 'gradient' ? product(shape) : statistic.at === 'output' ? rowCount(rows) : product(shape) / rows.out
+    statistic.at === 'gradient'
+      ? elementCount(shape)
+      : statistic.at === 'output'
+        ? rowCount(rows)
+        : elementCount(shape) / rows.out
   return 16 * (statistic.reduce === 'gram' ? positions ** 2 / (site.patches?.groups ?? 1) : positions)
 }
 

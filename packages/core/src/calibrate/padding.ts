@@ -1,6 +1,5 @@
+import { type Axis, type Dependencies, factorsOf, findDependencies, partsOf, rootOf } from '@pare/axes'
 import { type Model, madeBy, readBy, type ValueInfo } from '@pare/onnx'
-import { type Axis, factorsOf, find, partsOf } from '../dependency/axis.js'
-import { type Dependencies, findDependencies } from '../dependency/dependencies.js'
 
 /** An input [batch, seq] that says which positions of the samples count: where it is 0, a position only fills its sample up. */
 export interface Mask {
@@ -137,10 +136,10 @@ function layoutIn(
 
 /** The factors of an axis, where each is the axis of samples or that of positions. */
 function namedFactors(axis: Axis, axes: NonNullable<Trace['axes']>): ('batch' | 'seq')[] | undefined {
-  const factors = factorsOf(axis).map(find)
+  const factors = factorsOf(axis).map(rootOf)
   const named: ('batch' | 'seq')[] = []
   for (let i = 0; i < factors.length; ) {
-    const startsWith = (parts: readonly Axis[]) => parts.length > 0 && parts.every((part, k) => find(part) === factors[i + k])
+    const startsWith = (parts: readonly Axis[]) => parts.length > 0 && parts.every((part, k) => rootOf(part) === factors[i + k])
     const [batch, seq] = [axes.batch.find(startsWith), axes.seq.find(startsWith)]
     const found = batch ?? seq
     if (found === undefined) return undefined

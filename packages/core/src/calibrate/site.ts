@@ -1,5 +1,5 @@
 import type { Node } from '@pare/onnx'
-import { operatorName } from '../analyse/operators.js'
+import { operatorName } from '@pare/onnx'
 import type { Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */

@@ -1,6 +1,10 @@
+import type { BlockGroup, CoupledGroup, Obstacle, Rows } from '@pare/axes'
 import type { Node, Tensor } from '@pare/onnx'
 
 // What a plugin sees. A criterion says how important an element is, a structure says what may go; neither knows the other.
+
+/** Facts of the graph. */
+export type { Block, BlockGroup, CoupledGroup, Obstacle, Role, Rows, Slice } from '@pare/axes'
 
 /** How much each element of a weight matters: an expression, traced once and compiled by each backend. Higher is kept. */
 export interface Criterion<Needs extends Record<string, Statistic> = Record<string, Statistic>> {
@@ -151,72 +155,6 @@ export type Group = MaskGroup | UnitGroup
 /** What is cut unit by unit: positions of axes, or stretches of the graph. */
 export type UnitGroup = CoupledGroup | BlockGroup
 
-interface Units {
-  /** Stable between runs. */
-  readonly id: string
-  readonly units: number
-  /** What of each tensor belongs to which unit. */
-  readonly slices: readonly Slice[]
-  /** Why nothing may be removed; such a group can only be declined. */
-  readonly held?: string
-}
-
-/** Units that exist across several tensors: a unit that goes, goes from all of them. Its id: the first weight that is sliced, and its axis. */
-export interface CoupledGroup extends Units {
-  readonly kind: 'coupled'
-  /** What the units are to the operators they run through. */
-  readonly roles: ReadonlySet<Role>
-}
-
-/** Units that are stretches of the graph, one after another: a unit that goes is passed by. Its id: 'blocks:' and the value that enters the first. */
-export interface BlockGroup extends Units {
-  readonly kind: 'block'
-  /** One for each unit, in the order of the graph. */
-  readonly blocks: readonly Block[]
-}
-
-/** A stretch of the graph between two values of one shape, of which nothing else is read outside. */
-export interface Block {
-  /** The value that enters, and is read instead of `to` when the block goes. */
-  readonly from: string
-  readonly to: string
-  /** First outputs of the nodes that go with it. */
-  readonly nodes: readonly string[]
-  /** Inputs and outputs of the model that go with it: its part of a cache. */
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-}
-
-/**
- * conv-out, conv-in, matmul-out, matmul-in: a weight makes them, or sums over them. batch: multiplied apart in a product of activations, as attention
- * heads are. inner: summed over in one. norm: a normalisation takes statistics over them, so removing one changes the others. embedding: columns of a
- * table. group: groups of a convolution. repeat: copies made by broadcasting.
- */
-export type Role =
-  | 'conv-out'
-  | 'conv-in'
-  | 'matmul-out'
-  | 'matmul-in'
-  | 'batch'
-  | 'inner'
-  | 'outer'
-  | 'norm'
-  | 'embedding'
-  | 'group'
-  | 'repeat'
-
-/** The part of one tensor that belongs to the units of a group. */
-export interface Slice {
-  /** Of the tensor, unique in the model. */
-  readonly id: string
-  readonly tensor: Tensor
-  readonly axis: number
-  /** i32[size of the axis]: the unit of each position, or −1. */
-  readonly units: Int32Array
-  /** Whether its elements count towards the scores of units. */
-  readonly scored: boolean
-}
-
 /** Elements of one tensor that are masked, never cut. */
 export interface MaskGroup {
   readonly kind: 'mask'
@@ -259,13 +197,6 @@ export interface Analysis {
   readonly obstacles: readonly Obstacle[]
 }
 
-/** Where the analysis of a model stops. */
-export interface Obstacle {
-  /** Operator and name of the node: "Pad '/Pad'". */
-  readonly id: string
-  readonly reason: string
-}
-
 export interface NotEligible {
   readonly id: string
   readonly reason: string
@@ -288,15 +219,6 @@ export interface WeightUse {
   readonly input: number
   /** Name of the node, or of its first output where it has none. */
   readonly name: string
-}
-
-/** Where the output units of a weight lie: element index = ((batch · before + b) · out + row) · after + a. */
-export interface Rows {
-  /** Independent stretches with rows of their own: batch dimensions of MatMul, groups of ConvTranspose. */
-  readonly batch: number
-  readonly before: number
-  readonly out: number
-  readonly after: number
 }
 
 /** A traced value. Opaque: only `Ops` make and combine them. */

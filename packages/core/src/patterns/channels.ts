@@ -1,4 +1,4 @@
-import { operatorName, product } from '../analyse/operators.js'
+import { elementCount, operatorName } from '@pare/onnx'
 import type { Weight } from '../contract/contract.js'
 
 /** A weight in storage order as [outer, channels, inner]: `channels` are what it sums over, without the positions of a kernel. */
@@ -13,7 +13,7 @@ export interface Channels {
  * [out, in, kH · kW], in being the channels of one group. ConvTranspose [in, out, kH, kW]: [groups, in of one group, out · kH · kW].
  */
 export function channelsOf({ tensor, uses, rows }: Pick<Weight, 'tensor' | 'uses' | 'rows'>): Channels {
-  const kernel = isConvolution(operatorName(uses[0]!.node)) ? product(tensor.shape.slice(2)) : 1
+  const kernel = isConvolution(operatorName(uses[0]!.node)) ? elementCount(tensor.shape.slice(2)) : 1
   const { batch, before, out, after } = rows
   if (before > 1) return { outer: batch, channels: before, inner: out * after }
   return { outer: batch * out, channels: after / kernel, inner: kernel }

@@ -1,8 +1,7 @@
+import type { Axis } from '@pare/axes'
+import { findCoupling, heldInPlace, permute } from '@pare/axes'
 import { type Model, PareError } from '@pare/onnx'
 import { ANOTHER } from '../apply/removed-units.js'
-import type { Axis } from '../dependency/axis.js'
-import { findCoupling } from '../dependency/groups.js'
-import { heldInPlace, permute } from '../dependency/permute.js'
 import type { PermuteStep } from './step.js'
 
 /** The model with units in the orders of the step. Throws PareError where it has other groups. */

@@ -1,7 +1,7 @@
-import { operatorName } from '../analyse/operators.js'
+import type { Dependencies } from '@pare/axes'
+import { type Axis, atomsOf, unitsAlong } from '@pare/axes'
+import { operatorName } from '@pare/onnx'
 import type { Weight } from '../contract/contract.js'
-import { type Axis, atomsOf, unitsAlong } from '../dependency/axis.js'
-import type { Dependencies } from '../dependency/dependencies.js'
 
 /** A weight that sums over units, and where among its input channels they lie: each run holds all of them, in order. */
 export interface Consumer {

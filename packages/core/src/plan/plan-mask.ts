@@ -1,5 +1,5 @@
 import type { Model } from '@pare/onnx'
-import { product } from '../analyse/operators.js'
+import { elementCount } from '@pare/onnx'
 import { applyStep } from '../apply/apply.js'
 import { type MaskBits, noBits, packBits, setBit } from '../apply/mask-bits.js'
 import { cpu } from '../backend/cpu.js'
@@ -55,7 +55,7 @@ async function masked(head: MaskStep, { step, weights, pattern, model }: MaskReq
     const selected = selections[i]!
     const rule =
       statistics === undefined ? selected.rule : await asBits(weight, selected.rule, { head, precision, statistics, options })
-    entries.push({ id: weight.id, elements: product(weight.tensor.shape), ...selected, rule })
+    entries.push({ id: weight.id, elements: elementCount(weight.tensor.shape), ...selected, rule })
   }
   return { ...head, precision, weights: entries }
 }

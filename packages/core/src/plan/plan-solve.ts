@@ -1,5 +1,4 @@
-import { type Model, PareError, sha256 } from '@pare/onnx'
-import { product } from '../analyse/operators.js'
+import { elementCount, type Model, PareError, sha256 } from '@pare/onnx'
 import { applyStep } from '../apply/apply.js'
 import { noBits, packBits, setBit } from '../apply/mask-bits.js'
 import type { UpdatedTensor, UpdateStep } from '../apply/update.js'
@@ -69,7 +68,7 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   const { criterion } = request.step
   const groups = groupsOf(id, { criterion, stats, columns: rows.before * rows.after })
   const before = await readMatrices(tensor, rows, groups)
-  const elements = product(tensor.shape)
+  const elements = elementCount(tensor.shape)
   const existing = before.parts.reduce((sum, part) => sum + part.reduce((n, w) => n + Number(w === 0), 0), 0)
   const solutions = []
   for (const [g, weight] of before.parts.entries()) {
@@ -95,7 +94,7 @@ function countsOf(
   weights: readonly Weight[],
   { target: { sparsity }, allocation = 'uniform' }: SolveRequest['step'],
 ): ReadonlyMap<string, number> {
-  const layers = weights.map(({ id, tensor: { shape } }) => ({ id, elements: product(shape), axes: shape }))
+  const layers = weights.map(({ id, tensor: { shape } }) => ({ id, elements: elementCount(shape), axes: shape }))
   const counts = sharesWithoutData(layers, sparsity, allocation)!
   return new Map(layers.map(({ id }, i) => [id, counts[i]!]))
 }

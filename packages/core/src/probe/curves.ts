@@ -1,8 +1,7 @@
-import { type Model, PareError } from '@pare/onnx'
+import { elementCount, type Model, PareError } from '@pare/onnx'
 import { analyse, weightsOf } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
-import { product } from '../analyse/operators.js'
 import { applyStep } from '../apply/apply.js'
 import { measure } from '../calibrate/measure.js'
 import type { Declined, Group, MaskGroup, UnitGroup } from '../contract/contract.js'
@@ -103,7 +102,12 @@ async function weightCurves(groups: readonly MaskGroup[], trying: Trying): Promi
       for (const amount of amounts) settings.push({ [group.id]: await prunedAlone(group, amount, measuring) })
       const losses = await lossesOf(trials, { id: group.id, settings, reference, from: curves.length, of: groups.length }, trying)
       const points = [{ sparsity: 0, loss: 0 }, ...amounts.map((sparsity, i) => ({ sparsity, loss: losses[i]! }))]
-      curves.push({ id: group.id, node: group.weight.uses[0]?.name ?? '', elements: product(group.weight.tensor.shape), points })
+      curves.push({
+        id: group.id,
+        node: group.weight.uses[0]?.name ?? '',
+        elements: elementCount(group.weight.tensor.shape),
+        points,
+      })
     }
   }
   return { weights: curves, reference: reference! }

@@ -1,3 +1,5 @@
+import type { Contraction } from '@pare/axes'
+import { type Axis, atomsOf, type Coupling, findCoupling, unitsAlong, withGatedEnds } from '@pare/axes'
 import {
   type AttributeValue,
   dataTypeCode,
@@ -14,11 +16,7 @@ import {
   type Tensor,
 } from '@pare/onnx'
 import { ANOTHER } from '../apply/removed-units.js'
-import { withGatedEnds } from '../blocks/gated-ends.js'
 import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract/contract.js'
-import { type Axis, atomsOf, unitsAlong } from '../dependency/axis.js'
-import { type Coupling, findCoupling } from '../dependency/groups.js'
-import type { Contraction } from '../dependency/site.js'
 import type { Setting } from './trials.js'
 
 /** A model whose units have factors, and the factors that leave it as it is. */

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
+import { withSumsGiven } from '@pare/axes'
 import { editGraph, editModel, type Model, makeNode, makeValueInfo, modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { analyseUnits } from '../analyse/analyse-units.js'
-import { fused } from '../blocks/decoders.test.data.js'
-import { withSumsGiven } from '../blocks/skip-norms.js'
+import { fused } from '../apply/decoders.test.data.js'
 import type { Forward } from '../calibrate/forward.js'
 import { meanLikeness } from './likeness.js'
 

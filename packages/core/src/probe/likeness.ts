@@ -1,3 +1,4 @@
+import { residualSumOf, withSumsGiven } from '@pare/axes'
 import {
   type AttributeValue,
   editGraph,
@@ -11,10 +12,8 @@ import {
   type Node,
   PareError,
   type Tensor,
+  withoutDead,
 } from '@pare/onnx'
-import { withoutDead } from '../apply/tidy.js'
-import { sumOf } from '../blocks/flow.js'
-import { withSumsGiven } from '../blocks/skip-norms.js'
 import type { Forward, ForwardOptions } from '../calibrate/forward.js'
 import type { Untold } from '../calibrate/instrument.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from '../calibrate/masked-rows.js'
@@ -69,7 +68,7 @@ async function measuringModel(
   { pairs, likeness, padding }: Pick<Comparing, 'pairs' | 'likeness'> & { readonly padding: Padding | undefined },
 ): Promise<Measuring> {
   const { shapes } = await inferShapes(model)
-  const sums = new Map(model.graph.nodes.map((node) => [sumOf(node), keyOf(node)]))
+  const sums = new Map(model.graph.nodes.map((node) => [residualSumOf(node), keyOf(node)]))
   const opset = model.opsets.get('') ?? 1
   const writer = new Writer(opset)
   const untold = new Set<string>()

@@ -8,8 +8,8 @@ import {
   PareError,
   readAll,
   type Tensor,
+  withoutDead,
 } from '@pare/onnx'
-import { withoutDead } from '../apply/tidy.js'
 import type { Weight } from '../contract/contract.js'
 import type { InputValue, Setting } from './trials.js'
 

@@ -1,10 +1,8 @@
+import type { Axis } from '@pare/axes'
+import { findCoupling, keptPositions, orderAlong } from '@pare/axes'
 import type { Model } from '@pare/onnx'
 import { applyStep } from '../apply/apply.js'
 import { removedUnits } from '../apply/removed-units.js'
-import type { Axis } from '../dependency/axis.js'
-import { findCoupling } from '../dependency/groups.js'
-import { keptPositions } from '../dependency/kept.js'
-import { orderAlong } from '../dependency/permute.js'
 import type { PlanStep } from '../plan/plan.js'
 
 /** Where the positions of an axis of a value were in the reference. Undefined where the value's axes are not known. */

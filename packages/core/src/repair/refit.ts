@@ -1,5 +1,4 @@
-import { meanOfDiagonal } from '../linear-algebra/damping.js'
-import { ridgeSolve } from '../linear-algebra/ridge.js'
+import { meanOfDiagonal, ridgeSolve } from '@pare/linear-algebra'
 
 export interface RefitProblem {
   /** f32[rows × columns], as pruned. */

@@ -1,7 +1,16 @@
-import { type Constant, keyOf, type Model, madeBy, type Scope as NameScope, type Node, readBy, visitNodes } from '@pare/onnx'
+import {
+  type Constant,
+  isFloat,
+  keyOf,
+  type Model,
+  madeBy,
+  type Scope as NameScope,
+  type Node,
+  operatorName,
+  readBy,
+  visitNodes,
+} from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
-import { operatorName } from '../analyse/operators.js'
-import { isFloat } from '../backend/stream.js'
 import { inputSite, outputSite, type Site } from '../calibrate/site.js'
 import type { Weight } from '../contract/contract.js'
 

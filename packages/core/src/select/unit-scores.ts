@@ -1,4 +1,4 @@
-import { product } from '../analyse/operators.js'
+import { elementCount } from '@pare/onnx'
 import type { Kernel, UnitLayout } from '../backend/backend.js'
 import { randomStream } from '../backend/random.js'
 import { elementsOf, type Reading, readChunks } from '../backend/stream.js'
@@ -48,7 +48,7 @@ export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring
 const PUT = { l1: 'sum', mean: 'sum', l2: 'squares', max: 'max' } as const satisfies Record<Norm, UnitLayout['put']>
 
 /** Elements from one position of a slice's axis to the next. */
-const innerOf = ({ tensor: { shape }, axis }: Slice) => product(shape.slice(axis + 1))
+const innerOf = ({ tensor: { shape }, axis }: Slice) => elementCount(shape.slice(axis + 1))
 
 /** Whether the axis of a slice is that of a weight's outputs. */
 function isMade(slice: Slice, weight: Weight | undefined): boolean {

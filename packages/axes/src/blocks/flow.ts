@@ -1,0 +1,94 @@
+import { type Constant, capturedBy, keyOf, type Model, madeBy, type Node, operatorName, visitNodes } from '@pare/onnx'
+import { WEIGHT_OPERATORS } from '../weight-operators.js'
+
+/**
+ * The main graph as steps that read and make values. A fused SkipLayerNormalization is two: the sum of its inputs, which is the residual stream,
+ * and the norm of that sum.
+ */
+export interface Flow {
+  readonly steps: readonly Step[]
+  /** Index of the step that makes a value. Inputs of the graph and constants have none. */
+  readonly maker: ReadonlyMap<string, number>
+  /** Indices of the steps that read a value, ascending. */
+  readonly readers: ReadonlyMap<string, readonly number[]>
+  /** Outputs of the model. */
+  readonly outputs: ReadonlySet<string>
+  /** Values that nested graphs read. */
+  readonly captured: ReadonlySet<string>
+}
+
+export interface Step {
+  readonly node: Node
+  readonly part: 'whole' | 'sum' | 'norm'
+  readonly reads: readonly string[]
+  readonly makes: readonly string[]
+  /** What is added up, constants left out. Empty where nothing is. */
+  readonly addends: readonly string[]
+  readonly constants: readonly Constant[]
+  /** Whether a constant is multiplied with activations here. */
+  readonly weighs: boolean
+}
+
+/** Index of γ's bias, the third addend, by operator. */
+export const SKIP_NORMS: ReadonlyMap<string, { readonly bias: number; readonly norm: string }> = new Map([
+  ['com.microsoft.SkipLayerNormalization', { bias: 4, norm: 'LayerNormalization' }],
+  ['com.microsoft.SkipSimplifiedLayerNormalization', { bias: 3, norm: 'SimplifiedLayerNormalization' }],
+])
+
+/** Name of the residual sum inside a fused SkipLayerNormalization: output 3, whether the node gives it or not. */
+export const residualSumOf = ({ outputs }: Node) => outputs[3] || `${outputs[0]}/sum`
+
+export function flowOf(model: Model): Flow {
+  const steps: Step[] = []
+  const captured = new Set<string>()
+  visitNodes(model, (node, scope) => {
+    if (scope.path !== '' || scope.constant(keyOf(node)) !== undefined) return
+    const nested = capturedBy(node)
+    for (const name of nested) captured.add(name)
+    steps.push(...stepsOf(node, nested, (name) => scope.constant(name)))
+  })
+  const maker = new Map<string, number>()
+  const readers = new Map<string, number[]>()
+  for (const [i, { makes, reads }] of steps.entries()) {
+    for (const name of makes) maker.set(name, i)
+    for (const name of new Set(reads)) {
+      const list = readers.get(name)
+      if (list === undefined) readers.set(name, [i])
+      else list.push(i)
+    }
+  }
+  return { steps, maker, readers, outputs: new Set(model.graph.outputs.map(({ name }) => name)), captured }
+}
+
+function stepsOf(node: Node, nested: readonly string[], constant: (name: string) => Constant | undefined): Step[] {
+  const split = (names: readonly string[]) => {
+    const given = names.filter((name) => name !== '')
+    return {
+      reads: given.filter((name) => constant(name) === undefined),
+      constants: given.flatMap((name) => constant(name) ?? []),
+    }
+  }
+  const makes = madeBy(node)
+  const skip = SKIP_NORMS.get(operatorName(node))
+  if (skip === undefined) {
+    const { reads, constants } = split(node.inputs)
+    const weighs = WEIGHT_OPERATORS.has(operatorName(node)) && constants.some(({ tensor }) => tensor.shape.length > 1)
+    const addends = operatorName(node) === 'Add' || operatorName(node) === 'Sum' ? reads : []
+    return [{ node, part: 'whole', reads: [...reads, ...nested], makes, addends, constants, weighs }]
+  }
+  const sum = residualSumOf(node)
+  const added = split([node.inputs[0]!, node.inputs[1]!, node.inputs[skip.bias] ?? ''])
+  const norm = split(node.inputs.slice(2, skip.bias))
+  return [
+    { node, part: 'sum', reads: added.reads, makes: [sum], addends: added.reads, constants: added.constants, weighs: false },
+    {
+      node,
+      part: 'norm',
+      reads: [sum],
+      makes: makes.filter((name) => name !== sum),
+      addends: [],
+      constants: norm.constants,
+      weighs: false,
+    },
+  ]
+}

@@ -1,0 +1,340 @@
+import {
+  allSizes,
+  keyOf,
+  type Model,
+  type Node,
+  operatorName,
+  type Scope,
+  type ShapeOptions,
+  type Shapes,
+  type Symbols,
+  shapesOf,
+  symbolsOf,
+  type Tensor,
+  visitNodes,
+} from '@pare/onnx'
+import type { Obstacle } from '../units.js'
+import { type Axis, atom, pin } from './axis.js'
+import { holdEdges } from './edges.js'
+import { AXIS_RULES } from './rules.js'
+import { settle, settleConstant } from './settle.js'
+import { applyRule, type Contraction } from './site.js'
+import { findSizesRead } from './sizes-read.js'
+
+/** Which axes of which tensors keep the same positions. */
+export interface Dependencies {
+  /** Constants that nodes of the main graph read. A vector stands here once for each node that reads it. */
+  readonly constants: readonly ConstantAxes[]
+  /** Axes of values, by name. A value whose shape is not known has none. */
+  readonly values: ReadonlyMap<string, readonly Axis[]>
+  /** Where values are summed over an axis. */
+  readonly contractions: readonly Contraction[]
+  /** Nodes that take statistics over an axis. */
+  readonly statistics: ReadonlySet<Node>
+  /** Axes of an input of the node with this first output. Undefined where it is left out. */
+  axesAt(output: string, input: number): readonly Axis[] | undefined
+  /** Elements of small integer values that are the same whatever the sizes of the inputs. */
+  readonly numbers: ReadonlyMap<string, readonly number[] | undefined>
+  /** Whether the size of an axis of a value is the same whatever the sizes of the inputs. */
+  isFixed(value: string, axis: number): boolean
+  /** Axes whose sizes a value is computed from at run time. */
+  readonly sizesRead: ReadonlyMap<string, readonly Axis[]>
+  /** Nodes beyond which nothing is known of axes, with the reason. */
+  readonly obstacles: readonly Obstacle[]
+}
+
+/**
+ * A constant as some nodes read it. Exporters store equal vectors once (biases that are all zero, say): that ties nothing together, since each
+ * reader can have a vector of its own. A matrix that several nodes read is one matrix.
+ */
+export interface ConstantAxes {
+  readonly id: string
+  readonly tensor: Tensor
+  readonly axes: readonly Axis[]
+  readonly readers: Reader[]
+}
+
+export interface Reader {
+  readonly node: Node
+  readonly input: number
+}
+
+/**
+ * Walks the main graph once, applying the rule of each operator. Shapes are inferred with several sets of sizes: an axis whose size differs between
+ * them is not fixed. Linear in nodes and axes; the depth to which axes are split is that of the Reshapes in the model.
+ */
+export async function findDependencies(model: Model): Promise<Dependencies> {
+  const [shapes, ...others] = await inferOften(model)
+  const constants = new Map<string, ConstantAxes>()
+  const values = new Map<string, readonly Axis[]>()
+  const contractions: Contraction[] = []
+  const statistics = new Set<Node>()
+  const stored = new Set(model.graph.initializers.map(({ name }) => name))
+  for (const { name } of model.graph.inputs)
+    if (!stored.has(name))
+      values.set(
+        name,
+        (shapes!.shapes.get(name) ?? []).map((size) => atom(size)),
+      )
+  const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
+  const state: State = {
+    shapes: shapes!,
+    others,
+    constants,
+    values,
+    inputs,
+    contractions,
+    statistics,
+    arranged: new Set(),
+    obstacles: [],
+  }
+  const elsewhere = new Map<string, string>()
+  const captured = new Set<string>()
+  visitNodes(model, (node, scope) => {
+    if (scope.path === '') {
+      visit(node, scope, state)
+      for (const { name } of model.graph.outputs) if (node.outputs.includes(name)) note(scope.constant(name)?.id, OUTPUT)
+    } else for (const name of node.inputs) heldBySubgraph(name, scope)
+  })
+  for (const { name } of model.graph.outputs) note(name, OUTPUT)
+  holdEdges(model, values)
+  for (const { id, axes } of constants.values()) for (const axis of elsewhere.has(id) ? axes : []) pin(axis, elsewhere.get(id)!)
+  const found: Omit<Dependencies, 'sizesRead'> = {
+    constants: [...constants.values()],
+    values,
+    contractions,
+    statistics,
+    obstacles: state.obstacles,
+    axesAt: (output, input) => inputs.get(output)?.[input],
+    numbers: new Map([...shapes!.values.keys()].map((name) => [name, numbersOf(state, name)])),
+    isFixed: (value, axis) => isFixed(state, value, axis),
+  }
+  return { ...found, sizesRead: settleAll(model, found, { ...state, captured }) }
+
+  /** Slicing a constant changes it for whoever reads it, here or there. */
+  function heldBySubgraph(name: string, scope: Scope): void {
+    for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
+    note(scope.constant(name)?.id, 'it is read in a subgraph')
+    captured.add(name)
+  }
+
+  function note(id: string | undefined, reason: string): void {
+    if (id !== undefined && !elsewhere.has(id)) elsewhere.set(id, reason)
+  }
+}
+
+const OUTPUT = 'it is an output of the model'
+
+/** Pins what could be found but not cut. Returns the sizes that are read at run time. */
+function settleAll(
+  model: Model,
+  found: Omit<Dependencies, 'sizesRead'>,
+  { shapes, captured }: State & { captured: ReadonlySet<string> },
+): Dependencies['sizesRead'] {
+  const { axesAt, values, numbers, isFixed } = found
+  const { nodes } = model.graph
+  const read = findSizesRead({
+    nodes,
+    axesAt,
+    axesOf: (name) => values.get(name),
+    shapeOf: (name) => shapes.shapes.get(name),
+    numbers: (name) => numbers.get(name),
+  })
+  const sites = nodes.map((node) => ({
+    node,
+    opset: opsetOf(model.opsets, node),
+    input: (index: number) => axesAt(keyOf(node), index),
+    output: (index: number) => values.get(node.outputs[index] ?? ''),
+    value: (index: number) => numbers.get(node.inputs[index] ?? ''),
+    isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
+    sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
+  }))
+  settle(sites, read)
+  for (const constant of found.constants) settleConstant(constant)
+  for (const { name } of model.graph.outputs)
+    for (const axis of read.of.get(name) ?? []) pin(axis, `the output '${name}' tells its size`)
+  for (const name of captured) for (const axis of read.of.get(name) ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
+  return read.of
+}
+
+/** The version of the operator set of a node's domain. */
+export function opsetOf(opsets: ReadonlyMap<string, number>, { domain }: Node): number {
+  return opsets.get(domain) ?? (domain === 'ai.onnx' ? opsets.get('') : undefined) ?? 1
+}
+
+// Sizes that symbols are given: primes, so that no product of them is mistaken for another axis; and 32 times as much for networks that
+// halve an image five times and add what they have halved to what they have not.
+const FIRST = [3, 7, 11, 13, 17, 19, 23, 29]
+const SECOND = [5, 13, 17, 19, 23, 29, 31, 37]
+const SCALES = [1, 32]
+
+/**
+ * Shapes for two sets of sizes at each scale, those first that tell most: small images shrink to nothing, and long texts run out of positions. What
+ * is the same at every scale is fixed.
+ */
+async function inferOften(model: Model): Promise<readonly Shapes[]> {
+  const infer = await shapesOf(model)
+  const symbols = await symbolsOf(model)
+  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, symbols, { primes, scale }))))
+  return tried.sort((a, b) => told(b[0]!) - told(a[0]!)).flat()
+}
+
+/** How many values have a shape, and, where that is equal, how many axes are more than one position. */
+function told({ shapes }: Shapes): number {
+  const axes = [...shapes.values()].flat()
+  return shapes.size + axes.filter((size) => size > 1).length / (axes.length + 1)
+}
+
+/** An axis of an input that has no name is taken to be the same as that of other inputs at the same place. */
+function sizesOf(
+  { graph }: Model,
+  symbols: Symbols,
+  { primes, scale }: { readonly primes: readonly number[]; readonly scale: number },
+): ShapeOptions {
+  const nameOf = <Size>(size: Size | undefined, axis: number) => size ?? `\n${axis}`
+  const unnamed = graph.inputs.filter(({ shape }) => shape?.includes(undefined))
+  const places = unnamed.flatMap(({ shape }) => shape!.map((size, axis) => (size === undefined ? nameOf(size, axis) : '')))
+  const free = new Set([...symbols.free, ...places.filter((place) => place !== '')])
+  const chosen = Object.fromEntries([...free].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
+  const dims = allSizes(symbols, chosen)
+  const inputs = unnamed.map(({ name, shape }) => [
+    name,
+    shape!.map(nameOf).map((size) => (typeof size === 'number' ? size : dims[size]!)),
+  ])
+  return { dims, inputs: Object.fromEntries(inputs) as Record<string, number[]> }
+}
+
+interface State {
+  readonly shapes: Shapes
+  readonly others: readonly Shapes[]
+  readonly constants: Map<string, ConstantAxes>
+  readonly values: Map<string, readonly Axis[]>
+  /** Axes of the inputs of a node, by its first output. */
+  readonly inputs: Map<string, readonly (readonly Axis[] | undefined)[]>
+  readonly contractions: Contraction[]
+  readonly statistics: Set<Node>
+  /** Values that are constants in another arrangement: a weight behind a Transpose or a Cast. */
+  readonly arranged: Set<string>
+  readonly obstacles: Obstacle[]
+}
+
+function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
+  const size = shapes.shapes.get(value)?.[axis]
+  // Where only one set of sizes gives a shape at all, as when positions run out, nothing is known to be fixed.
+  const known = others.filter((other) => other.shapes.has(value))
+  return known.length > 0 && known.every((other) => other.shapes.get(value)![axis] === size)
+}
+
+function visit(node: Node, scope: Scope, state: State): void {
+  const { shapes, values, contractions, statistics } = state
+  // Copies of a constant are the constant: whoever reads them is its reader.
+  if (scope.constant(keyOf(node)) !== undefined) return
+  const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
+  state.inputs.set(
+    keyOf(node),
+    operands.map(({ axes }) => axes),
+  )
+  if (
+    ARRANGES.has(operatorName(node)) &&
+    operands[0]?.constant &&
+    operands.slice(1).every(({ constant }, i) => constant || node.inputs[i + 1] === '')
+  )
+    for (const name of node.outputs) state.arranged.add(name)
+  const outputs = node.outputs.map((name) => (name === '' ? undefined : shapes.shapes.get(name)?.map((size) => atom(size))))
+  for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
+  const known =
+    node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
+    operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')
+  noteObstacle(node, { operands, outputs }, state)
+  if (!known) return pinUnknown(node, operands, outputs)
+  applyRule(AXIS_RULES.get(operatorName(node)), {
+    node,
+    opset: opsetOf(scope.opsets, node),
+    inputs: operands.map(({ axes }) => axes),
+    outputs,
+    values: operands.map(({ numbers }) => numbers),
+    constants: operands.map(({ constant }) => constant),
+    isFixed: (output, axis) => isFixed(state, node.outputs[output]!, axis),
+    contractions,
+    statistics,
+  })
+}
+
+/** Operators that give the numbers of their input in another arrangement or type. */
+const ARRANGES = new Set([
+  'Transpose',
+  'Reshape',
+  'Squeeze',
+  'Unsqueeze',
+  'Flatten',
+  'Slice',
+  'Split',
+  'Concat',
+  'Expand',
+  'Tile',
+  'Cast',
+  'Identity',
+  'DequantizeLinear',
+])
+
+/** Only where the trouble begins: what follows from a value that is not known is not known either. */
+function noteObstacle(
+  node: Node,
+  { operands, outputs }: { readonly operands: readonly Operand[]; readonly outputs: readonly (readonly Axis[] | undefined)[] },
+  { obstacles }: State,
+): void {
+  const id = `${node.op} '${node.name || node.outputs[0]}'`
+  const nested = [...node.attributes.values()].some(({ kind }) => kind === 'graph' || kind === 'graphs')
+  if (nested) obstacles.push({ id, reason: 'it holds a graph of its own, and pare does not cut across its border' })
+  else if (!AXIS_RULES.has(operatorName(node)))
+    obstacles.push({ id, reason: `pare does not know what operator ${operatorName(node)} does to the axes of its inputs` })
+  else if (operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')) {
+    const unknown = node.outputs.find((name, i) => name !== '' && outputs[i] === undefined)
+    if (unknown !== undefined)
+      obstacles.push({
+        id,
+        reason: `the shape of its output '${unknown}' does not follow from the model: the sizes it takes are computed in a way that pare does not follow; exporting with constant folding may help`,
+      })
+  }
+}
+
+function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): void {
+  const unknown = [
+    ...node.inputs.filter((name, i) => name !== '' && operands[i]!.axes === undefined),
+    ...node.outputs.filter((name, i) => name !== '' && outputs[i] === undefined),
+  ]
+  for (const axes of [...operands.map(({ axes }) => axes), ...outputs]) {
+    for (const axis of axes ?? [])
+      pin(axis, `the shape of '${unknown[0]}' at ${node.op} '${node.name || keyOf(node)}' does not follow from the model`)
+  }
+}
+
+function numbersOf({ shapes, others }: State, name: string): readonly number[] | undefined {
+  const first = shapes.values.get(name)?.numbers
+  const isSame = (other: Shapes) => {
+    const numbers = other.values.get(name)?.numbers
+    return numbers?.length === first?.length && numbers?.every((number, i) => number === first![i])
+  }
+  const known = others.filter((other) => other.shapes.has(name))
+  return known.length > 0 && known.every(isSame) ? first : undefined
+}
+
+interface Operand {
+  readonly axes: readonly Axis[] | undefined
+  readonly numbers: readonly number[] | undefined
+  readonly constant: boolean
+}
+
+function operand(name: string, { scope, reader, state }: { scope: Scope; reader: Reader; state: State }): Operand {
+  const { constants, values } = state
+  if (name === '') return { axes: undefined, numbers: undefined, constant: false }
+  const numbers = numbersOf(state, name)
+  const found = scope.constant(name)
+  if (found === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
+  const { id, tensor } = found
+  const key = tensor.shape.length > 1 ? id : `${id}\n${keyOf(reader.node)}\n${reader.input}`
+  const known = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }
+  known.readers.push(reader)
+  constants.set(key, known)
+  return { axes: known.axes, numbers, constant: true }
+}

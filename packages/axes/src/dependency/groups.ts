@@ -1,0 +1,66 @@
+import type { Model } from '@pare/onnx'
+import { isFloat } from '@pare/onnx'
+import type { CoupledGroup, Slice } from '../units.js'
+import { type Axis, atomsOf, unitsAlong } from './axis.js'
+import { type Dependencies, findDependencies } from './dependencies.js'
+
+/** Everything in a model that can only go together, and how to find it again in the graph. */
+export interface Coupling {
+  readonly groups: readonly CoupledGroup[]
+  readonly dependencies: Dependencies
+  /** The atom of a group, by its id. */
+  readonly atoms: ReadonlyMap<string, Axis>
+}
+
+/**
+ * The groups of a model, in the order of the graph: one for each atom along which a weight is sliced. Held ones are listed too, with the reason.
+ * Linear in the sizes of axes; a tensor that several groups slice is listed in each. What was found is remembered as long as the model is held:
+ * planning, cutting and proving ask for the same.
+ */
+export function findCoupling(model: Model): Promise<Coupling> {
+  const known = remembered.get(model)
+  if (known !== undefined) return known
+  const found = groupsOf(model)
+  remembered.set(model, found)
+  found.catch(() => remembered.delete(model))
+  return found
+}
+
+const remembered = new WeakMap<Model, Promise<Coupling>>()
+
+async function groupsOf(model: Model): Promise<Coupling> {
+  const dependencies = await findDependencies(model)
+  const slices = new Map<Axis, Slice[]>()
+  for (const { id, tensor, axes } of dependencies.constants) {
+    if (!isFloat(tensor.type)) continue
+    for (const [axis, along] of axes.entries()) {
+      for (const unit of atomsOf(along)) {
+        if (unit.size === 1) continue
+        const slice = { id, tensor, axis, units: unitsAlong(along, unit), scored: tensor.shape.length > 1 }
+        const others = slices.get(unit)
+        if (others === undefined) slices.set(unit, [slice])
+        else others.push(slice)
+      }
+    }
+  }
+  const groups: CoupledGroup[] = []
+  const atoms = new Map<string, Axis>()
+  const times = new Map<string, number>()
+  for (const [atom, list] of slices) {
+    // What no weight is sliced along has nothing to be judged by.
+    if (!list.some(({ scored }) => scored)) continue
+    const id = freeId(list.find(({ scored }) => scored)!, times)
+    atoms.set(id, atom)
+    const held = atom.pin === undefined ? {} : { held: atom.pin }
+    groups.push({ kind: 'coupled', id, units: atom.size, roles: new Set(atom.roles), slices: list, ...held })
+  }
+  return { groups, dependencies, atoms }
+}
+
+/** The first weight that is sliced, and its axis; a number behind where one axis holds several groups, as a fused QKV does. */
+function freeId({ id, axis }: Slice, times: Map<string, number>): string {
+  const name = `${id}:${axis}`
+  const n = (times.get(name) ?? 0) + 1
+  times.set(name, n)
+  return n === 1 ? name : `${name}#${n}`
+}

@@ -1,0 +1,23 @@
+import { keyOf, type Node, operatorName, type Tensor } from '@pare/onnx'
+import { type Axis, pin } from './axis.js'
+import type { Unresized } from './resizing.js'
+import { unwritable } from './sizes.js'
+import type { SizesRead } from './sizes-read.js'
+
+/** Pins the axes at nodes that could not be given their new sizes: what is offered can be cut. */
+export function settle(sites: readonly Unresized[], { held }: SizesRead): void {
+  for (const site of sites) {
+    const reason = `${named(site.node)} has sizes that are known only at run time`
+    for (const axis of unwritable(site)) pin(axis, reason)
+  }
+  for (const [node, axes] of held) for (const axis of axes) pin(axis, `${named(node)} computes with its size`)
+}
+
+/** Pins the axes of a tensor that cannot be sliced: elements of less than a byte, or text. */
+export function settleConstant({ tensor, axes }: { readonly tensor: Tensor; readonly axes: readonly Axis[] }): void {
+  const elements = tensor.shape.reduce((all, size) => all * size, 1)
+  if (Number.isInteger(tensor.data.byteLength / Math.max(elements, 1)) && tensor.type !== 'string') return
+  for (const axis of axes) pin(axis, `'${tensor.name}' holds ${tensor.type}, which is not sliced`)
+}
+
+const named = (node: Node) => `${operatorName(node)} '${node.name || keyOf(node)}'`

@@ -1,0 +1,124 @@
+import { keyOf, type Node } from '@pare/onnx'
+import type { Role } from '../units.js'
+import { type Axis, addRole, pin, unify } from './axis.js'
+
+/** A node as its rule sees it. What a rule says nothing of is pinned afterwards: forgetting something makes less prunable, never wrong. */
+export interface Site {
+  readonly node: Node
+  /** How messages call it. */
+  readonly name: string
+  /** Version of the operator set of the node's domain: what is left out means different things in different versions. */
+  readonly opset: number
+  /** Axes of an input. Undefined where it is left out. */
+  input(index: number): readonly Axis[] | undefined
+  /** Axes of an output. Undefined where it is left out. */
+  output(index: number): readonly Axis[] | undefined
+  /** Elements of a small integer input, where they follow from the model. */
+  value(index: number): readonly number[] | undefined
+  /** Whether the size of an output's axis is the same whatever the sizes of the inputs. */
+  isFixed(output: number, axis: number): boolean
+  /** Whether an input is a constant of the model. */
+  isConstant(index: number): boolean
+  int(attribute: string, otherwise: number): number
+  ints(attribute: string): readonly number[] | undefined
+  /** These two are one axis. Either may be missing: then nothing is said of the other. */
+  tie(a: Axis | undefined, b: Axis | undefined): void
+  /** Whatever is removed from these, nothing else changes. */
+  free(...axes: readonly (Axis | undefined)[]): void
+  role(role: Role, ...axes: readonly (Axis | undefined)[]): void
+  /** The node sums over this axis of an input: there a factor 0 equals removal. */
+  contract(input: number, axis: number): void
+}
+
+/** What an operator does to axes. */
+export type AxisRule = (site: Site) => void
+
+/** A place where a node sums over an axis of its input. */
+export interface Contraction {
+  readonly node: Node
+  readonly input: number
+  readonly axis: number
+  readonly along: Axis
+}
+
+export interface SiteFacts {
+  readonly node: Node
+  readonly opset: number
+  readonly inputs: readonly (readonly Axis[] | undefined)[]
+  readonly outputs: readonly (readonly Axis[] | undefined)[]
+  readonly values: readonly (readonly number[] | undefined)[]
+  readonly constants: readonly boolean[]
+  readonly isFixed: Site['isFixed']
+  /** Collects. */
+  readonly contractions: Contraction[]
+  /** Collects nodes with role 'norm'. */
+  readonly statistics: Set<Node>
+}
+
+/** Applies a rule to a node; without one, or where a shape is not known, everything at the node is pinned. */
+export function applyRule(rule: AxisRule | undefined, facts: SiteFacts): void {
+  const { node, inputs, outputs } = facts
+  const name = node.name || keyOf(node) || node.op
+  const claimed = new Set<Axis>()
+  const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
+  if (rule === undefined) return pinAll(all(), `${node.op} '${name}' is not understood`)
+  rule(siteOf({ ...facts, name, claimed }))
+  pinAll(
+    all().filter((axis) => !claimed.has(axis)),
+    `${node.op} '${name}' works along it`,
+  )
+}
+
+const pinAll = (axes: readonly Axis[], reason: string) => {
+  for (const axis of axes) pin(axis, reason)
+}
+
+function siteOf({
+  node,
+  name,
+  opset,
+  inputs,
+  outputs,
+  values,
+  constants,
+  isFixed,
+  contractions,
+  statistics,
+  claimed,
+}: SiteFacts & { name: string; claimed: Set<Axis> }): Site {
+  const reason = `${node.op} '${name}'`
+  const claim = (axis: Axis | undefined) => axis !== undefined && claimed.add(axis)
+  return {
+    node,
+    name,
+    opset,
+    input: (index) => inputs[index],
+    output: (index) => outputs[index],
+    value: (index) => values[index],
+    isFixed,
+    isConstant: (index) => constants[index] ?? false,
+    int(attribute, otherwise) {
+      const found = node.attributes.get(attribute)
+      return found?.kind === 'int' ? Number(found.value) : otherwise
+    },
+    ints(attribute) {
+      const found = node.attributes.get(attribute)
+      return found?.kind === 'ints' ? found.value.map(Number) : undefined
+    },
+    tie(a, b) {
+      claim(a)
+      claim(b)
+      if (a !== undefined && b !== undefined) unify(a, b, reason)
+    },
+    free: (...axes) => axes.forEach(claim),
+    role(role, ...axes) {
+      for (const axis of axes) if (axis !== undefined) addRole(axis, role)
+      if (role === 'norm') statistics.add(node)
+    },
+    contract(input, axis) {
+      const along = inputs[input]?.[axis]
+      claim(along)
+      if (along !== undefined) contractions.push({ node, input, axis, along })
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import { elementCount, type Node } from '@pare/onnx'
+
+/** Operators that multiply their input with a weight: which inputs may be the weight, and where its output units lie. Add a line to teach another. */
+export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
+  ['MatMul', { inputs: [1, 0], rows: (_, input, shape) => (input === 1 ? lastAxis(shape) : firstAxis(shape)) }],
+  ['Gemm', { inputs: [1, 0], rows: gemm }],
+  ['Conv', { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: elementCount(rest) }) }],
+  ['ConvTranspose', { inputs: [1], rows: convTranspose }],
+  ['com.microsoft.FusedMatMul', { inputs: [1, 0], rows: gemm }],
+  ['com.microsoft.FusedGemm', { inputs: [1, 0], rows: gemm }],
+  [
+    'com.microsoft.FusedConv',
+    { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: elementCount(rest) }) },
+  ],
+  ['com.microsoft.Attention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
+  ['LSTM', recurrent('LSTM')],
+  ['GRU', recurrent('GRU')],
+  ['RNN', recurrent('RNN')],
+] satisfies [string, WeightOperator][])
+
+export interface WeightOperator {
+  readonly inputs: readonly number[]
+  /** Why such a weight is not pruned unless it is named. Absent: it is. */
+  readonly reason?: string
+  rows(node: Node, input: number, shape: readonly number[]): Rows
+}
+
+/** Where the output units of a weight lie: element index = ((batch · before + b) · out + row) · after + a. */
+export interface Rows {
+  /** Independent stretches with rows of their own: batch dimensions of MatMul, groups of ConvTranspose. */
+  readonly batch: number
+  readonly before: number
+  readonly out: number
+  readonly after: number
+}
+
+/** [..., in, out] */
+function lastAxis(shape: readonly number[]): Rows {
+  return { batch: elementCount(shape.slice(0, -2)), before: shape.at(-2) ?? 1, out: shape.at(-1) ?? 1, after: 1 }
+}
+
+/** [..., out, in] */
+function firstAxis(shape: readonly number[]): Rows {
+  return { batch: elementCount(shape.slice(0, -2)), before: 1, out: shape.at(-2) ?? 1, after: shape.at(-1) ?? 1 }
+}
+
+/** A [out, in] and B [in, out], each the other way round when transposed. */
+function gemm(node: Node, input: number, shape: readonly number[]): Rows {
+  const transposed = integer(node, input === 0 ? 'transA' : 'transB') === 1
+  return transposed === (input === 1) ? firstAxis(shape) : lastAxis(shape)
+}
+
+/** W [in, out ÷ group, ...kernel]: the inputs of one group after those of another. */
+function convTranspose(node: Node, _: number, [inputs = 1, out = 1, ...kernel]: readonly number[]): Rows {
+  const group = integer(node, 'group') ?? 1
+  return { batch: group, before: inputs / group, out, after: elementCount(kernel) }
+}
+
+/** W and R [direction, gates · out, in]. */
+function recurrent(op: string): WeightOperator {
+  return { inputs: [1, 2], reason: `it is a weight of a recurrent layer (${op})`, rows: (_, _input, shape) => firstAxis(shape) }
+}
+
+function integer(node: Node, name: string): number | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'int' ? Number(attribute.value) : undefined
+}
