@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { usage } from '../terminal/failure.js'
 import type { Progress } from '../terminal/progress.js'
 
-/** Where it may be told to be decided. */
+/** What a user may choose for scoring and selecting weights: `auto` uses the CPU. */
 export const DEVICES = ['auto', 'cpu', 'gpu'] as const
 
 /** Where it is decided what goes. 'auto' is the CPU: it judges weights in less time than a GPU takes to be sent them (bench/README.md). */
