@@ -10,7 +10,7 @@ import type { PinnedPackage } from './pinned.js'
  * credentials. No script of the package runs. Throws OnnxRuntimeError; the signal's reason when aborted.
  */
 export async function npmPack({ name, version }: PinnedPackage, folder: string, signal?: AbortSignal): Promise<string> {
-  const args = ['pack', `${name}@${version}`, '--pack-destination', '.', '--ignore-scripts', '--silent']
+  const args = ['pack', `${name}@${version}`, '--pack-destination', '.', '--ignore-scripts', '--loglevel=error']
   try {
     // On Windows npm is a script, which needs a shell; no argument holds foreign text.
     await promisify(execFile)('npm', args, { cwd: folder, shell: process.platform === 'win32', ...(signal && { signal }) })
@@ -24,9 +24,16 @@ export async function npmPack({ name, version }: PinnedPackage, folder: string, 
 }
 
 function notFetched(what: string, cause: Error & { stderr?: string; code?: unknown }): OnnxRuntimeError {
-  const why = cause.code === 'ENOENT' ? 'npm is not on the PATH' : cause.stderr?.trim() || cause.message
+  const why = cause.code === 'ENOENT' ? 'npm is not on the PATH' : (reasonOf(cause.stderr) ?? cause.message.trim())
   return new OnnxRuntimeError(`ONNX Runtime is needed to run models, and npm could not fetch ${what}: ${why}`, {
     hint: `check that 'npm view ${what}' works here (registry, proxy), or install it in the project with ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node.`,
     cause,
   })
+}
+
+/** What npm says is wrong, without its prefix and the lines about its log file. */
+function reasonOf(stderr = ''): string | undefined {
+  const lines = stderr.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim())
+  const telling = lines.filter((line) => line !== '' && !/^(A complete log|code )/.test(line))
+  return telling.length === 0 ? undefined : telling.slice(0, 2).join(' ')
 }
