@@ -1,4 +1,5 @@
 import { editGraph, editModel, type Model, makeValueInfo, PareError } from '@pare/onnx'
+import type { LOSSES } from './choices.js'
 import { lift } from './lift.js'
 import { Emit } from './rules/emit.js'
 
@@ -8,7 +9,7 @@ import { Emit } from './rules/emit.js'
  * KL(teacher ‖ model) of what is computed at temperature T, times T² (Hinton et al. 2015, arXiv 1503.02531), against the teacher's logits. 'output': the
  * output itself is the loss, its mean where it is more than one number.
  */
-export type Loss = 'cross-entropy' | 'next-token' | 'mse' | 'kl' | 'output'
+export type Loss = (typeof LOSSES)[number]
 
 export interface LossOptions {
   readonly kind: Loss
