@@ -37,7 +37,7 @@ export function productModule(kind: 'plain' | 'shared'): WebAssembly.Module {
 /** For each panel of B, which then lies in the first-level cache, all panels of A. */
 function forEachTile(): Definition {
   return define('subtractProduct', PARAMETERS, (writer) => {
-    const [a, b, c, depth, rowPanels, columnPanels, stride] = writer.parameters as Parameters
+    const [a, b, c, depth, rowPanels, columnPanels, stride] = writer.parameters
     const [left, target, rows] = [writer.local('i32'), writer.local('i32'), writer.local('i32')]
     const start = [left.set(a.get), target.set(c.get), rows.set(rowPanels.get)]
     const nextRow = target.set(plus(target.get, i32.shl(stride.get, i32.const(2))))
@@ -47,7 +47,6 @@ function forEachTile(): Definition {
 }
 
 const PARAMETERS = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
-type Parameters = readonly [Local, Local, Local, Local, Local, Local, Local]
 
 interface Tile {
   readonly left: Local
