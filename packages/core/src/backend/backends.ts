@@ -19,5 +19,6 @@ export type {
 export { cpu } from './cpu.js'
 export { statisticsOf } from './javascript.js'
 export { BUCKETS } from './keys.js'
+export { setMaskedBits } from './masked-bits.js'
 export { randomStream } from './random.js'
 export { reference } from './reference.js'
