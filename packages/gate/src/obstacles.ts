@@ -1,6 +1,6 @@
-import { macroF1 } from './f1.js'
 import { figure, samples } from './figure.js'
 import type { Measurement, PerSample } from './measurement.js'
+import { valueFrom } from './value.js'
 
 /** Why two measurements cannot be compared, in sentences. Empty: they can. */
 export function obstacles(reference: Measurement | undefined, pruned: Measurement | undefined): string[] {
@@ -47,7 +47,7 @@ function contradiction(subject: string, { value, samples: perSample }: Measureme
     const odd = perSample.correct.findIndex((one) => one !== 0 && one !== 1)
     if (odd >= 0) return [`${subject} is ${perSample.correct[odd]} on sample ${odd}, neither right (1) nor wrong (0).`]
   }
-  const expected = metricOf(perSample)
+  const expected = valueFrom(perSample)
   if (Math.abs(value - expected) <= 1e-5 * Math.max(1, Math.abs(expected))) return []
   return [`${subject} is given as ${figure(value)}, but its samples make ${figure(expected)}.`]
 }
@@ -65,26 +65,6 @@ function mismatch(before: PerSample, after: PerSample): string[] {
 function shared(perSample: PerSample): readonly number[] {
   if (perSample.kind === 'f1') return perSample.label
   return perSample.kind === 'perplexity' ? perSample.counts : []
-}
-
-/** The metric that the samples make. */
-function metricOf(perSample: PerSample): number {
-  switch (perSample.kind) {
-    case 'proportion':
-      return sum(perSample.correct) / perSample.correct.length
-    case 'mean':
-      return sum(perSample.values) / perSample.values.length
-    case 'perplexity':
-      return Math.exp(sum(perSample.sums) / sum(perSample.counts))
-    case 'f1':
-      return macroF1(perSample.label, perSample.predicted)
-    default:
-      return perSample satisfies never
-  }
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }
 
 function columns(perSample: PerSample): (readonly number[])[] {
