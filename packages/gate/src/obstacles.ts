@@ -1,4 +1,4 @@
-import { figure, samples } from './figure.js'
+import { figure, formatCount, plural } from './figure.js'
 import type { Measurement, PerSample } from './measurement.js'
 import { valueFrom } from './value.js'
 
@@ -17,7 +17,9 @@ export function obstacles(reference: Measurement | undefined, pruned: Measuremen
   }
   const [n, m] = [sampleCount(before), sampleCount(after)]
   if (n !== m)
-    return [`The reference model was measured on ${samples(n)} and the pruned model on ${samples(m)}: not the same data.`]
+    return [
+      `The reference model was measured on ${plural(n, 'sample')} and the pruned model on ${plural(m, 'sample')}: not the same data.`,
+    ]
   return mismatch(before, after)
 }
 
@@ -35,7 +37,7 @@ function unusable(name: string, one: Measurement | undefined): string[] {
   if (lists.some((list) => list.length !== n))
     return [`${subject} has lists of ${lists.map((l) => l.length).join(' and ')} samples.`]
   const bad = Math.min(...lists.map((list) => list.findIndex((value) => !Number.isFinite(value))).filter((at) => at >= 0))
-  if (bad < n) return [`${subject} is not a finite number on sample ${bad} of ${n.toLocaleString('en-US')}.`]
+  if (bad < n) return [`${subject} is not a finite number on sample ${bad} of ${formatCount(n)}.`]
   if (!Number.isFinite(one.value)) return [`${subject} is ${one.value}, not a finite number.`]
   if (n === 1 && one.samples.kind !== 'proportion') return [`${subject} was measured on 1 sample; an interval needs at least 2.`]
   return contradiction(subject, one)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { html, Markup } from './escape.js'
-import { figure, share } from './figures.js'
+import { figure, formatCount, share } from './figures.js'
 import { pageStyle } from './page-style.js'
 import { type Column, table } from './table.js'
 
@@ -102,7 +102,7 @@ function numbers({ curves, amount }: CurvesView): Markup {
     {
       title: amount === 'sparsity' ? 'Elements' : 'Units',
       number: ({ size }) => size,
-      cell: ({ size }) => size.toLocaleString('en-US'),
+      cell: ({ size }) => formatCount(size),
     },
     ...amounts
       .sort((a, b) => a - b)

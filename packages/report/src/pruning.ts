@@ -1,4 +1,4 @@
-import { amount, change, plural, share } from './figures.js'
+import { amount, change, formatCount, plural, share } from './figures.js'
 import type { ModelResult } from './results.js'
 
 /** What was cut of one structure. */
@@ -26,8 +26,7 @@ export function removalsOf({ groups = [] }: ModelResult): readonly Removal[] {
 
 /** '224 of 448 channel units in 12 groups' */
 export function removalText({ structure, units, removed, groups }: Removal): string {
-  const counted = (count: number) => count.toLocaleString('en-US')
-  return `${counted(removed)} of ${counted(units)} ${structure} units in ${plural(groups, 'group')}`
+  return `${formatCount(removed)} of ${formatCount(units)} ${structure} units in ${plural(groups, 'group')}`
 }
 
 /** For a cell of a table: '50.0 % zeros', '25.0 % channel; 50.0 % head'. Undefined where nothing is known. */

@@ -11,6 +11,7 @@ import {
   startOf,
 } from '@pare/core'
 import type { Provider, Shard } from '@pare/evaluate'
+import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, openModel } from '@pare/onnx'
 import { type Calibration, forwardOver } from '../engine/forward.js'
 import { engineOf } from '../engine/work.js'
@@ -28,7 +29,6 @@ import { present } from '../settings/settings.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { Failure, isAbort, type Problem, usage } from '../terminal/failure.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
 import { packageVersion } from '../terminal/version.js'
 
 export interface CalibrateOptions {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Evaluation, Provider } from '@pare/evaluate'
-import { figure } from '@pare/gate'
+import { figure, formatCount } from '@pare/gate'
 import { engineOf } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { comparesModels, measure } from '../pipeline/measure.js'
@@ -10,7 +10,6 @@ import { present } from '../settings/settings.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { Failure, type Problem, usage } from '../terminal/failure.js'
-import { formatCount } from '../terminal/format.js'
 
 export interface DataOptions {
   readonly data: string

@@ -1,6 +1,5 @@
 import type { PlanStep } from '@pare/core'
-import { share } from '@pare/gate'
-import { formatCount } from '../terminal/format.js'
+import { formatCount, share } from '@pare/gate'
 
 /** What was cut of a group. */
 interface Cut {

@@ -1,7 +1,6 @@
-import { share } from '@pare/gate'
+import { formatBytes, formatCount, share } from '@pare/gate'
 import type { Range } from '../pipeline/carried.js'
 import { folded, shortened } from './folded.js'
-import { formatBytes, formatCount } from './format.js'
 import type { GroupView, InspectView, WeightView } from './inspect-view.js'
 import { renderTable } from './table.js'
 

@@ -1,11 +1,10 @@
-import { figure, share } from '@pare/gate'
+import { figure, formatBytes, share } from '@pare/gate'
 import { dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/removed.js'
 import { describeProof } from '../proof/prove.js'
 import type { Context } from './context.js'
-import { formatBytes } from './format.js'
 import { wantsColor } from './io.js'
 import { renderTable } from './table.js'
 
