@@ -119,7 +119,7 @@ function sentence(text: string | undefined): string | undefined {
 /** What a cut took away, and its proof; of what only changed places the proof. */
 function cutText(model: ModelResult): string | undefined {
   const { parameters, macs } = model
-  const removals = removalsOf(model)
+  const removals = removalsOf(model.groups)
   if (removals.length === 0) return model.proof && `${proofText(model)}.`
   const facts = [
     `removed ${removals.map(removalText).join(', ')}`,
