@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backend } from '@pare/core'
+import type { Backend } from '@pare/core/backends'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
