@@ -10,6 +10,7 @@ import {
   type Needing,
   startOf,
 } from '@pare/core'
+import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, openModel } from '@pare/onnx'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
@@ -27,7 +28,6 @@ import { readTask, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { Failure, isAbort, usage } from '../terminal/failure.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
 import { phasesOf } from '../terminal/phases.js'
 import { packageVersion } from '../terminal/version.js'
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Evaluation } from '@pare/evaluate'
-import { figure } from '@pare/gate'
+import { figure, formatCount } from '@pare/gate'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { ownOf, type Values } from '../options/overrides.js'
@@ -10,7 +10,6 @@ import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { Failure, usage } from '../terminal/failure.js'
-import { formatCount } from '../terminal/format.js'
 
 /** `pare evaluate MODEL --data FILE`: one model's measurements. */
 export async function evaluate(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {

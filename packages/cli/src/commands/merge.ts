@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } from '@pare/core'
+import { formatBytes, formatCount } from '@pare/gate'
 import { readRegular, systemCode } from '@pare/onnx'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
@@ -8,7 +9,6 @@ import { ownOf, type Values } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
 
 /** `pare merge FILES… --out FILE`: the statistics of shards, put together exactly. */
 export async function merge(context: Context, files: readonly string[], values: Values): Promise<number> {

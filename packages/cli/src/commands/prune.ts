@@ -1,4 +1,4 @@
-import { share } from '@pare/gate'
+import { formatBytes, formatCount, share } from '@pare/gate'
 import { describeCalibration } from '../engine/calibrate.js'
 import { workOn } from '../engine/work.js'
 import { companionsOf, outputFiles } from '../files/output.js'
@@ -14,7 +14,6 @@ import { describeProof } from '../proof/prove.js'
 import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
 export async function prune(context: Context, [model = '']: readonly string[], values: Values): Promise<number> {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { applyPlan, type Plan } from '@pare/core'
+import { formatBytes } from '@pare/gate'
 import { type ModelFile, openModel } from '@pare/onnx'
 import { engineOf } from '../engine/work.js'
 import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
@@ -15,7 +16,6 @@ import { describeProof, prove } from '../proof/prove.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { formatBytes } from '../terminal/format.js'
 
 /** `pare replay PLAN MODEL`: the same bytes as when the plan was made. */
 export async function replay(context: Context, [planPath = '', model = '']: readonly string[], values: Values): Promise<number> {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Backend } from '@pare/core'
+import type { Backend } from '@pare/core/backends'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
@@ -124,7 +124,7 @@ describe('pare devices', () => {
     })
     const { stdout } = await pare(['devices'], { cwd: '.' })
     expect(stdout).toMatch(/^adapter +kind +subgroups +f16 +largest buffer$/m)
-    expect(stdout).toMatch(/^SwiftShader driver 5\.0\.0 +software +4 +no +1\.1 GB$/m)
+    expect(stdout).toMatch(/^SwiftShader driver 5\.0\.0 +software +4 +no +1\.07 GB$/m)
     expect(stdout).toMatch(/ONNX Runtime runs on: cpu/)
   })
 

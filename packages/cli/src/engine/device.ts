@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { Backend } from '@pare/core'
+import type { Backend } from '@pare/core/backends'
 import type { DeviceChoice } from '../options/devices.js'
 import type { Progress } from '../terminal/progress.js'
 

@@ -1,6 +1,6 @@
 import type { PlanStep } from '@pare/core'
-import { share } from '@pare/gate'
-import { formatCount } from '../terminal/format.js'
+import { formatCount, share } from '@pare/gate'
+import { removalsOf, removalText } from '@pare/report'
 
 /** What was cut of a group. */
 interface Cut {
@@ -11,17 +11,12 @@ interface Cut {
 
 /** '128 of 384 neuron units in 2 groups, 4 of 8 head units in 1 group' */
 export function removedUnits(groups: readonly Cut[]): string {
-  return byStructure(groups)
-    .map(({ structure, units, removed, groups }) => {
-      const count = `${formatCount(groups)} ${groups === 1 ? 'group' : 'groups'}`
-      return `${formatCount(removed)} of ${formatCount(units)} ${structure} units in ${count}`
-    })
-    .join(', ')
+  return removalsOf(groups).map(removalText).join(', ')
 }
 
 /** What a user should know where a step cut nothing at all: a share of few units rounds to none. */
 export function nothingRemoved(groups: readonly Cut[]): readonly string[] {
-  return byStructure(groups).flatMap(({ structure, units, removed }) =>
+  return removalsOf(groups).flatMap(({ structure, units, removed }) =>
     removed > 0
       ? []
       : [
@@ -47,7 +42,7 @@ const SHOWN = 3
 
 /** ['33.3 % neuron', '50.0 % head'] */
 export function removedShare(groups: readonly Cut[]): readonly string[] {
-  return byStructure(groups).map(({ structure, units, removed }) => `${share(removed / units)} ${structure}`)
+  return removalsOf(groups).map(({ structure, units, removed }) => `${share(removed / units)} ${structure}`)
 }
 
 /** '272,090 → 68,594 (−74.8 %)' */
@@ -55,18 +50,4 @@ export function changed({ before, after }: { readonly before: number; readonly a
   if (before === after) return `${formatCount(after)}, as before`
   const change = before === 0 ? '' : ` (${after > before ? '+' : '−'}${share(Math.abs(after / before - 1))})`
   return `${formatCount(before)} → ${formatCount(after)}${change}`
-}
-
-function byStructure(groups: readonly Cut[]): readonly (Cut & { readonly groups: number })[] {
-  const structures = new Map<string, Cut & { readonly groups: number }>()
-  for (const { structure, units, removed } of groups) {
-    const before = structures.get(structure) ?? { structure, units: 0, removed: 0, groups: 0 }
-    structures.set(structure, {
-      structure,
-      units: before.units + units,
-      removed: before.removed + removed,
-      groups: before.groups + 1,
-    })
-  }
-  return [...structures.values()]
 }

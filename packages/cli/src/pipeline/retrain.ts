@@ -12,7 +12,7 @@ import {
   type UpdateStep,
   weightsOf,
 } from '@pare/core'
-import { figure } from '@pare/gate'
+import { figure, formatCount } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { trainerOf, type Work } from '../engine/work.js'
@@ -20,7 +20,6 @@ import type { RetrainConfig } from '../options/recover.js'
 import { widen } from '../proof/widen.js'
 import { distillWeights } from '../settings/recover.js'
 import type { TrainingSource } from '../settings/training.js'
-import { formatCount } from '../terminal/format.js'
 
 /** How one training went. */
 export interface TrainingFacts {

@@ -1,6 +1,5 @@
-import { figure, share } from '@pare/gate'
+import { figure, formatCount, share } from '@pare/gate'
 import type { CurvesView } from '@pare/report'
-import { formatCount } from '../terminal/format.js'
 import { renderTable } from '../terminal/table.js'
 
 /** Loss against sparsity as the terminal shows it: a row for each weight or group with a small plot, the costliest first. */

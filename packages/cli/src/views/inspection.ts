@@ -1,6 +1,5 @@
-import { share } from '@pare/gate'
+import { formatBytes, formatCount, share } from '@pare/gate'
 import type { Range } from '../pipeline/unit-parameters.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
 import { renderTable } from '../terminal/table.js'
 import { folded, shortened } from './fold.js'
 import type { GroupView, InspectView, WeightView } from './inspection-facts.js'

@@ -50,8 +50,8 @@ it('a run is a table, a sentence for each model, and the files', () => {
     renderResults(results, files, context),
   ).toBe(`model   metric    reference  pruned  drop  removed       size                    verdict
 a.onnx  accuracy  0.9        0.8     0.1   50.0 % zeros  1.9 MB → 500 kB zipped  fail
-b.onnx  –         –          –       –     –             0 bytes                 incomplete
-c.onnx  –         –          –       –     –             5 bytes                 pass
+b.onnx  –         –          –       –     –             0 B                     incomplete
+c.onnx  –         –          –       –     –             5 B                     pass
 
 fail a.onnx: accuracy fell by 0.1. And more.
   100 samples settle it.
@@ -84,7 +84,7 @@ it('a cut model says what is gone, what that saves, and whether it is proved', (
     proof: { proved: true, difference: 3.04e-7, tolerance: 1e-4, runs: 2, sizesDiffer: true },
   }
   const text = renderResults({ ...results, models: [cut] }, files, context)
-  expect(text).toContain('25.0 % neuron, 50.0 % head  2.0 MB → 1.0 MB  pass')
+  expect(text).toContain('25.0 % neuron, 50.0 % head  2 MB → 1 MB  pass')
   expect(text).toContain(`pass a.onnx: accuracy stayed.
   removed 96 of 384 neuron units in 2 groups, 2 of 4 head units in 1 group
   parameters 1,000 → 600 (−40.0 %)

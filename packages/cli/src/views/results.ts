@@ -1,11 +1,10 @@
-import { figure, share } from '@pare/gate'
+import { figure, formatBytes, share } from '@pare/gate'
 import { dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/removed-units.js'
 import { describeProof } from '../proof/prove.js'
 import type { Context } from '../terminal/context.js'
-import { formatBytes } from '../terminal/format.js'
 import { wantsColor } from '../terminal/io.js'
 import { renderTable } from '../terminal/table.js'
 

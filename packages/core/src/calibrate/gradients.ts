@@ -71,8 +71,8 @@ export async function instrumentGradients(
   const outputs = probes.flatMap(({ result, squares }) => (squares === undefined ? [result] : [result, squares]))
   const { graph } = derived
   const measuring = editGraph(graph, {
-    nodes: [...graph.nodes, ...writer.nodes, ...count],
-    initializers: [...graph.initializers, ...writer.constants],
+    nodes: [...graph.nodes, ...writer.added.nodes, ...count],
+    initializers: [...graph.initializers, ...writer.added.constants],
     outputs: [rows, ...outputs].map((name) => makeValueInfo({ name })),
   })
   return { model: withoutDead(derived, editModel(derived, { graph: measuring })), probes }

@@ -1,20 +1,7 @@
-import {
-  type AttributeValue,
-  editGraph,
-  editModel,
-  elementCount,
-  inferShapes,
-  type Model,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-  type Node,
-  PareError,
-  type Tensor,
-  withoutDead,
-} from '@pare/onnx'
+import { editGraph, editModel, elementCount, inferShapes, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
+import { addedNodes } from './added-nodes.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
 import { type Patches, type Site, siteKey } from './site.js'
@@ -91,8 +78,8 @@ export async function instrument(
   ]
   const { graph } = model
   const instrumented = editGraph(graph, {
-    nodes: [...graph.nodes, ...writer.nodes],
-    initializers: [...graph.initializers, ...writer.constants],
+    nodes: [...graph.nodes, ...writer.added.nodes],
+    initializers: [...graph.initializers, ...writer.added.constants],
     inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
@@ -129,28 +116,23 @@ function unknownShape(value: string): PareError {
 
 /** Nodes that reduce values, appended to a graph. */
 export class Writer {
-  readonly nodes: Node[] = []
-  readonly constants: Tensor[] = []
+  readonly added = addedNodes('measure/')
   readonly #rows = new Map<string, string>()
   readonly #changed = new Map<string, string>()
 
   readonly #masked: MaskedRows
 
   constructor(private readonly opset: number) {
-    this.#masked = maskedRows({
-      opset,
-      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
-      ints: (values) => this.#ints(values),
-    })
+    this.#masked = maskedRows({ opset, ...this.added })
   }
 
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
     const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
     return once(this.#rows, key, () => {
-      const value = this.#node('Cast', [site.value], { to: 1n })
+      const value = this.added.node('Cast', [site.value], { to: 1n })
       const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-      return layout === undefined ? rows : this.#node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
+      return layout === undefined ? rows : this.added.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
     })
   }
 
@@ -166,14 +148,14 @@ export class Writer {
   }
 
   reduced(rows: string, { statistic, site }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
-    const shape = this.#node('Shape', [rows])
+    const shape = this.added.node('Shape', [rows])
     switch (statistic.reduce) {
       case 'mean':
         return { rows: shape, result: this.#sum(rows) }
       case 'max':
         return {
           rows: shape,
-          result: this.#node('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
+          result: this.added.node('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
         }
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
@@ -188,8 +170,8 @@ export class Writer {
   #flat(value: string, axis: number, rank: number): string {
     const at = axis < 0 ? axis + rank : axis
     const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at)
-    const last = at === rank - 1 ? value : this.#node('Transpose', [value], { perm: [...others, at].map(BigInt) })
-    return this.#node('Flatten', [last], { axis: BigInt(rank - 1) })
+    const last = at === rank - 1 ? value : this.added.node('Transpose', [value], { perm: [...others, at].map(BigInt) })
+    return this.added.node('Flatten', [last], { axis: BigInt(rank - 1) })
   }
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */
@@ -198,15 +180,13 @@ export class Writer {
     const all = channels * groups
     const weight = new Float32Array(all * size * size)
     for (let c = 0; c < all; c++) for (let k = 0; k < size; k++) weight[(c * size + k) * size + k] = 1
-    const name = this.#constant(
-      makeTensor({ name: this.#name(), type: 'float32', shape: [all * size, 1, ...kernel], values: weight }),
-    )
+    const name = this.added.floats(weight, [all * size, 1, ...kernel])
     const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].flatMap((key) => {
       const attribute = node.attributes.get(key)
       if (attribute?.kind === 'ints' || attribute?.kind === 'string') return [[key, attribute.value] as const]
       return []
     })
-    return this.#node('Conv', [value, name], { ...Object.fromEntries(geometry), group: BigInt(all) })
+    return this.added.node('Conv', [value, name], { ...Object.fromEntries(geometry), group: BigInt(all) })
   }
 
   #expression(rows: string, e: Expression): string {
@@ -215,78 +195,60 @@ export class Writer {
       case 'weight':
         return rows
       case 'constant':
-        return this.#constant(makeTensor({ name: this.#name(), type: 'float32', shape: [], values: [e.value] }))
+        return this.added.floats(e.value)
       case 'square':
-        return this.#node('Mul', [of(e.of), of(e.of)])
+        return this.added.node('Mul', [of(e.of), of(e.of)])
       case 'abs':
       case 'sqrt':
       case 'negate':
-        return this.#node(UNARY[e.op], [of(e.of)])
+        return this.added.node(UNARY[e.op], [of(e.of)])
       case 'random':
       case 'statistic':
         throw new Error(`a statistic cannot be made of '${e.op}'`)
       case 'less':
-        return this.#node('Cast', [this.#node('Less', [of(e.left), of(e.right)])], { to: 1n })
+        return this.added.node('Cast', [this.added.node('Less', [of(e.left), of(e.right)])], { to: 1n })
       default:
-        return this.#node(BINARY[e.op], [of(e.left), of(e.right)])
+        return this.added.node(BINARY[e.op], [of(e.left), of(e.right)])
     }
   }
 
   #sum(rows: string): string {
-    return this.#node('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
+    return this.added.node('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
   }
 
   #moments(rows: string, shape: string): { result: string; squares: string } {
     const result = this.#sum(rows)
-    const count = this.#node('Cast', [this.#node('Gather', [shape, this.#ints(0)], { axis: 0n })], { to: 1n })
-    const away = this.#node('Sub', [rows, this.#node('Div', [result, count])])
-    return { result, squares: this.#sum(this.#node('Mul', [away, away])) }
+    const count = this.added.node('Cast', [this.added.node('Gather', [shape, this.added.ints(0)], { axis: 0n })], { to: 1n })
+    const away = this.added.node('Sub', [rows, this.added.node('Div', [result, count])])
+    return { result, squares: this.#sum(this.added.node('Mul', [away, away])) }
   }
 
   #gram(rows: string, other: string, groups: number): string {
-    if (groups === 1) return this.#node('MatMul', [this.#node('Transpose', [rows], { perm: [1n, 0n] }), other])
-    const parts = (of: string) => this.#node('Reshape', [of, this.#split(of, groups)])
-    const left = this.#node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
-    return this.#node('MatMul', [left, this.#node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
+    if (groups === 1) return this.added.node('MatMul', [this.added.node('Transpose', [rows], { perm: [1n, 0n] }), other])
+    const parts = (of: string) => this.added.node('Reshape', [of, this.#split(of, groups)])
+    const left = this.added.node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
+    return this.added.node('MatMul', [left, this.added.node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
   }
 
   /** [rows, groups, positions of a group], computed: only the rows change from batch to batch. */
   #split(rows: string, groups: number): string {
-    const count = this.#node('Slice', [this.#node('Shape', [rows]), this.#ints([0]), this.#ints([1]), this.#ints([0])])
-    return this.#node('Concat', [count, this.#ints([groups, -1])], { axis: 0n })
+    const count = this.added.node('Slice', [
+      this.added.node('Shape', [rows]),
+      this.added.ints([0]),
+      this.added.ints([1]),
+      this.added.ints([0]),
+    ])
+    return this.added.node('Concat', [count, this.added.ints([groups, -1])], { axis: 0n })
   }
 
   /** Axes of a reduction stand in an attribute before this opset, and in an input since. */
   #axes(since: number): string[] {
-    return this.opset >= since ? [this.#ints([0])] : []
+    return this.opset >= since ? [this.added.ints([0])] : []
   }
 
   #axesBefore(since: number): { axes?: readonly bigint[] } {
     return this.opset >= since ? {} : { axes: [0n] }
   }
-
-  #node(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
-    const output = this.#name()
-    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
-    return output
-  }
-
-  #ints(values: number | readonly number[]): string {
-    const shape = typeof values === 'number' ? [] : [values.length]
-    return this.#constant(
-      makeTensor({ name: this.#name(), type: 'int64', shape, values: typeof values === 'number' ? [values] : values }),
-    )
-  }
-
-  #constant(tensor: Tensor): string {
-    this.constants.push(tensor)
-    return tensor.name
-  }
-
-  #name(): string {
-    return `measure/${this.#next++}`
-  }
-  #next = 0
 }
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const

@@ -1,16 +1,13 @@
-import { type AttributeValue, type Graph, makeValueInfo, type ValueInfo } from '@pare/onnx'
+import { type Graph, makeValueInfo, type ValueInfo } from '@pare/onnx'
+import type { AddedNodes } from './added-nodes.js'
 import type { Layout, Mask } from './padding.js'
 
 /** The operator set from which on rows can be left out in the graph. */
 export const LEAVES_ROWS_OUT = 11
 
 /** Appends nodes and constants to a graph. */
-export interface Appending {
+export interface Appending extends Pick<AddedNodes, 'node' | 'ints'> {
   readonly opset: number
-  /** Returns the name of its output. */
-  node(op: string, inputs: readonly string[], attributes?: Record<string, AttributeValue>): string
-  /** An i64 constant: a list is i64[length], a number i64[]. */
-  ints(values: number | readonly number[]): string
 }
 
 /** Which rows of values count, as nodes of a graph. The same nodes are made once. */

@@ -1,21 +1,8 @@
 import type { Contraction } from '@pare/axes'
 import { type Axis, atomsOf, type Coupling, findCoupling, unitsAlong, withGatedEnds } from '@pare/axes'
-import {
-  type AttributeValue,
-  dataTypeCode,
-  editGraph,
-  editModel,
-  editNode,
-  keyOf,
-  type Model,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-  type Node,
-  PareError,
-  type Tensor,
-} from '@pare/onnx'
+import { dataTypeCode, editGraph, editModel, editNode, keyOf, type Model, makeValueInfo, type Node, PareError } from '@pare/onnx'
 import { ANOTHER } from '../apply/removed-units.js'
+import { addedNodes } from '../calibrate/added-nodes.js'
 import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract/contract.js'
 import type { Setting } from './trials.js'
 
@@ -42,8 +29,8 @@ export async function withGates(model: Model, groups: readonly UnitGroup[]): Pro
   const { graph } = model
   const within = editModel(model, {
     graph: editGraph(graph, {
-      nodes: writer.nodes,
-      initializers: [...graph.initializers, ...writer.constants],
+      nodes: writer.added.nodes,
+      initializers: [...graph.initializers, ...writer.added.constants],
       inputs: [
         ...graph.inputs,
         ...groups.map(({ id, units }) => makeValueInfo({ name: gateOf(id), type: 'float32', shape: [units] })),
@@ -91,8 +78,7 @@ function seenByNorm({ id }: CoupledGroup): PareError {
 
 /** Nodes of a gated model, as they are put together. */
 class GateWriter {
-  readonly nodes: Node[] = []
-  readonly constants: Tensor[] = []
+  readonly added = addedNodes('gates/')
 
   constructor(private readonly opset: number) {}
 
@@ -101,41 +87,22 @@ class GateWriter {
     let now = node
     for (const site of sites) {
       let name = now.inputs[site.input]!
-      for (const { group, atom } of site.gates) name = this.#add('Mul', [name, this.#factor(name, { ...site, group, atom })])
+      for (const { group, atom } of site.gates)
+        name = this.added.node('Mul', [name, this.#factor(name, { ...site, group, atom })])
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === site.input ? name : each)) })
     }
-    this.nodes.push(now)
+    this.added.nodes.push(now)
   }
 
   /** [size of the axis, 1, …]: of each position the factor of its unit, 1 where it belongs to none. */
   #factor(value: string, { group, atom, along, axis, rank }: GateSite & { group: CoupledGroup; atom: Axis }): string {
     const units = unitsAlong(along, atom).map((unit) => (unit < 0 ? group.units : unit))
-    const one = this.#constant(makeTensor({ name: this.#name(), type: 'float32', values: [1] }))
-    const factors = this.#add('Concat', [gateOf(group.id), one], { axis: 0n })
-    const spread = this.#add('Gather', [factors, this.#ints([...units])], { axis: 0n })
-    const shaped = this.#add('Reshape', [spread, this.#ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
-    if (this.opset >= 15) return this.#add('CastLike', [shaped, value])
+    const one = this.added.floats([1])
+    const factors = this.added.node('Concat', [gateOf(group.id), one], { axis: 0n })
+    const spread = this.added.node('Gather', [factors, this.added.ints([...units])], { axis: 0n })
+    const shaped = this.added.node('Reshape', [spread, this.added.ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
+    if (this.opset >= 15) return this.added.node('CastLike', [shaped, value])
     const type = group.slices[0]!.tensor.type
-    return type === 'float32' ? shaped : this.#add('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
+    return type === 'float32' ? shaped : this.added.node('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
   }
-
-  #add(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
-    const output = this.#name()
-    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
-    return output
-  }
-
-  #ints(values: readonly number[]): string {
-    return this.#constant(makeTensor({ name: this.#name(), type: 'int64', values }))
-  }
-
-  #constant(tensor: Tensor): string {
-    this.constants.push(tensor)
-    return tensor.name
-  }
-
-  #name(): string {
-    return `gates/${this.#next++}`
-  }
-  #next = 0
 }
