@@ -228,9 +228,11 @@ function shardOf(text: string): unknown {
 
 /** 'height=32,width=32' → { height: 32, width: 32 }. */
 function sizesOf(text: string): unknown {
-  return Object.fromEntries(
-    parts(text).map((part) => [part.slice(0, part.lastIndexOf('=')).trim(), numberOf(part.slice(part.lastIndexOf('=') + 1))]),
-  )
+  const pairs = parts(text).map((part) => {
+    const [, name = '', size = ''] = /^(.*)=([^=]*)$/.exec(part) ?? []
+    return [name.trim(), numberOf(size)]
+  })
+  return Object.fromEntries(pairs)
 }
 
 function parts(text: string): string[] {

@@ -52,6 +52,7 @@ describe('text means', () => {
     ['bench', 'threads', 'some', wrong],
     ['bench', 'dims', 'H=2, N + 1=4', { H: 2, 'N + 1': 4 }],
     ['bench', 'dims', '=4', wrong],
+    ['bench', 'dims', '32', wrong],
     ['bench', 'runs', '5', wrong],
     ['calibrate', 'shard', '1/3', { index: 1, count: 3 }],
     ['calibrate', 'shard', '4/3', wrong],
