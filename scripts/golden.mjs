@@ -26,6 +26,7 @@ async function recordAll(out) {
   for (const source of ['../shared/models', 'test-models']) {
     if (existsSync(`${root}${source}`)) cpSync(`${root}${source}`, models, { recursive: true })
   }
+  cpSync(`${root}scripts/golden/here`, join(work, 'here'), { recursive: true })
   const left = cases((file) => existsSync(join(models, file))).filter(({ name }) => name.includes(values.only))
   const count = left.length
   const started = Date.now()

@@ -3,24 +3,21 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 
 const TEXT = /\.(json|md|html|ya?ml|ts)$/
 
 /** Runs a case in each of its styles, and writes what came of it into `out`/name. */
-export async function record({ name, commands, styles, files = {}, bench = false }, { cli, work, out }) {
+export async function record({ name, commands, styles, bench }, { cli, work, out }) {
   mkdirSync(join(out, name), { recursive: true })
   for (const style of styles) {
     const folder = join(work, `${style}-${name.replaceAll('/', '-')}`)
-    for (const [file, text] of [['', ''], ...Object.entries(files)]) {
-      mkdirSync(file === '' ? folder : dirname(join(folder, file)), { recursive: true })
-      if (file !== '') writeFileSync(join(folder, file), text)
-    }
+    mkdirSync(folder)
     const plain = (text) => normal(text, { cli, work, bench })
     let transcript = ''
     for (const command of commands) transcript += plain(await run(command, style, { cli, folder }))
     writeFileSync(join(out, name, `${style}.txt`), transcript)
-    if (style === styles[0]) keep(folder, join(out, name), { plain, known: Object.keys(files) })
+    if (style === styles[0]) keep(folder, join(out, name), plain)
   }
 }
 
@@ -40,20 +37,17 @@ function run(command, style, { cli, folder }) {
 }
 
 /** Texts as they are; of other files, models among them, only the hash and the size. */
-function keep(folder, out, { plain, known }) {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-  const hashes = paths.sort().flatMap((path) => {
-    if (known.includes(path)) return []
+function keep(folder, out, plain) {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const hashes = files.flatMap((entry) => {
+    const path = relative(folder, join(entry.parentPath, entry.name))
     const bytes = readFileSync(join(folder, path))
     if (!TEXT.test(path)) return [`${createHash('sha256').update(bytes).digest('hex')} ${bytes.length} ${path}\n`]
     mkdirSync(dirname(join(out, 'files', path)), { recursive: true })
     writeFileSync(join(out, 'files', path), plain(bytes.toString()))
     return []
   })
-  if (hashes.length > 0) writeFileSync(join(out, 'sha256.txt'), hashes.join(''))
+  if (hashes.length > 0) writeFileSync(join(out, 'sha256.txt'), hashes.sort().join(''))
 }
 
 /** A text without times, memory, places and names of machines; of `bench` only the shape, since all its numbers are times. */
