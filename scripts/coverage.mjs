@@ -1,8 +1,10 @@
 // npm run coverage [-- PACKAGE…] [--files]: which share of each package's lines its own tests run; `--files`: and of which files not all.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+// Packages must be built: child processes run that.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
+import { linesOf, linesOfChildren } from './coverage/children.mjs'
 import { root, run } from './setup.mjs'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { files: { type: 'boolean', default: false } } })
@@ -11,34 +13,33 @@ const packages =
     ? positionals
     : readdirSync(`${root}packages`).filter((name) => existsSync(`${root}packages/${name}/src`))
 
-const row = (name, { total, covered }) =>
-  `${name.padEnd(44)}${String(total).padStart(6)}${((100 * covered) / total).toFixed(1).padStart(7)} %`
-const tables = packages.map((name) => {
-  const { total, ...files } = measure(name)
-  const short = values.files ? Object.entries(files).filter(([, { lines }]) => lines.covered < lines.total) : []
-  return [
-    row(name, total.lines),
-    ...short.map(([path, { lines }]) => row(`  ${relative(`${root}packages/${name}/src`, path)}`, lines)),
-  ].join('\n')
-})
-console.log(`\n${'package'.padEnd(44)} lines  own tests\n${tables.join('\n')}`)
+console.log(`${'package'.padEnd(44)} lines  own tests`)
+for (const name of packages) {
+  const files = await measure(`${root}packages/${name}`)
+  const sum = (key) => files.reduce((total, file) => total + file[key], 0)
+  console.log(row(name, { lines: sum('lines'), covered: sum('covered') }))
+  for (const file of values.files ? files : []) if (file.covered < file.lines) console.log(row(`  ${file.name}`, file))
+}
 
-/** What vitest's coverage says of a package: lines in all and by file. Ends the process where a test fails. */
-function measure(name) {
-  const folder = mkdtempSync(join(tmpdir(), 'pare-coverage-'))
-  const coverage = [
-    'enabled',
-    'provider=v8',
-    'include=src/**/*.ts',
-    'exclude=src/**/*.test.*',
-    'reporter=json-summary',
-    `reportsDirectory=${folder}`,
-  ]
-  const flags = coverage.map((flag) => `--coverage.${flag}`)
-  run('npx', ['vitest', 'run', '--config', '../../vitest.config.ts', '--root', `packages/${name}`, '--reporter=dot', ...flags], {
-    quiet: true,
+function row(name, { lines, covered }) {
+  return `${name.padEnd(44)}${String(lines).padStart(6)}${((100 * covered) / lines).toFixed(1).padStart(7)} %`
+}
+
+/** Runs the tests of the package in a folder. Ends this process where one fails. */
+async function measure(folder) {
+  const place = mkdtempSync(join(tmpdir(), 'pare-coverage-'))
+  const [notes, mapped] = [join(place, 'notes'), join(place, 'mapped')]
+  mkdirSync(notes)
+  Object.assign(process.env, { COVERAGE: join(place, 'report'), CHILDREN_COVERAGE: notes })
+  const config = `${root}scripts/coverage/vitest.config.mjs`
+  run('npx', ['vitest', 'run', '--config', config, '--root', folder], { quiet: true })
+  run('npx', ['tsc', '-p', folder, '--sourceMap', '--outDir', mapped], { quiet: true })
+  const ofChildren = await linesOfChildren(notes, { folder, mapped })
+  const coverage = JSON.parse(readFileSync(join(place, 'report/coverage-final.json'), 'utf8'))
+  rmSync(place, { recursive: true })
+  return Object.entries(coverage).map(([path, map]) => {
+    const { all, covered } = linesOf(map)
+    const others = [...(ofChildren.get(path) ?? [])].filter((line) => all.has(line) && !covered.has(line))
+    return { name: relative(join(folder, 'src'), path), lines: all.size, covered: covered.size + others.length }
   })
-  const summary = JSON.parse(readFileSync(join(folder, 'coverage-summary.json'), 'utf8'))
-  rmSync(folder, { recursive: true })
-  return summary
 }

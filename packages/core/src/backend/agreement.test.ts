@@ -51,11 +51,14 @@ test('a statistic that was not measured is a bug of the caller', async () => {
   await expect(missing).rejects.toThrow("statistic 'none' has not been measured")
 })
 
+/** A plugin's key may hold anything. */
+const HOSTILE = 'met\'s "it\\ \n`; throw 1'
+
 const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
   expression: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     fc.constant(WEIGHT),
-    fc.constant<Expression>({ op: 'statistic', key: "met's \\ \n`${key}`" }),
+    fc.constant<Expression>({ op: 'statistic', key: HOSTILE }),
     fc.constant<Expression>({ op: 'random' }),
     fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }).map(constant),
     fc.record({ op: fc.constantFrom('abs', 'square', 'negate'), of: tie('expression') }),
@@ -74,7 +77,7 @@ async function all(backend: Backend, expression: Expression, precision: Precisio
     weights,
     start: 5,
     stream,
-    stats: { "met's \\ \n`${key}`": values(weights.length).map((_, i) => i / 2 - 3) },
+    stats: { [HOSTILE]: values(weights.length).map((_, i) => i / 2 - 3) },
   }
   const kernel = backend.compile(expression, precision)
   const target = values(weights.length)
