@@ -62,8 +62,8 @@ function normal(text, { cli, work, bench }) {
     .replace(/(took |· |in |after )\d[\d.]* (ms|s|min|h)\b( \d+ s)?/g, '$1<time>')
   return bench
     ? plain
-        .replace(/(?<![\w<-])-?\d[\d.,e+-]*/g, '#')
-        .replace(/no difference|faster|slower/g, '<verdict>')
+        .replace(/(?<![\w<-]|exit )-?\d[\d.,e+-]*/g, '#')
+        .replace(/(#× )?(no difference( beyond noise)?|faster|slower)/g, '<verdict>')
         .replace(/ {2,}/g, '  ')
     : plain
 }
