@@ -2,6 +2,7 @@ import type { Dependencies } from '@pare/axes'
 import { type Axis, atomsOf, unitsAlong } from '@pare/axes'
 import { operatorName } from '@pare/onnx'
 import type { Weight } from '../contract/contract.js'
+import { channelsOf } from '../patterns/channels.js'
 
 /** A weight that sums over units, and where among its input channels they lie: each run holds all of them, in order. */
 export interface Consumer {
@@ -19,6 +20,8 @@ export function consumersOf(
 ): readonly Consumer[] | undefined {
   const consumers: Consumer[] = []
   for (const weight of weights) {
+    // What sums over one element has no order, and its axes do not tell inputs from outputs.
+    if (channelsOf(weight).channels === 1) continue
     const axis = constants.find(({ id }) => id === weight.id)?.axes[inputAxis(weight)]
     if (axis === undefined || !atomsOf(axis).has(atom)) continue
     const runs = runsOf(axis, atom, m)
