@@ -13,13 +13,13 @@ import {
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
+import { findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
-import { AXIS_RULES } from './rules.js'
+import { AXIS_RULES } from './rules/rules.js'
 import { settle, settleConstant } from './settle.js'
 import { applyRule, type Contraction } from './site.js'
-import { findSizesRead } from './sizes-read.js'
 
 /** Which axes of which tensors keep the same positions. */
 export interface Dependencies {
