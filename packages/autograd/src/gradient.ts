@@ -10,6 +10,7 @@ import {
   type Node,
   PareError,
   type Tensor,
+  tensorIn,
 } from '@pare/onnx'
 import { after } from './after.js'
 import { inBlocks } from './blocked.js'
@@ -244,10 +245,9 @@ function withInputs(model: Model, wrt: ReadonlySet<string>): Model {
   const { graph } = model
   const initializers = graph.initializers.filter(({ name }) => wrt.has(name))
   const constants = graph.nodes.flatMap((node) => {
-    const value = node.attributes.get('value')
+    const tensor = tensorIn(node)
     const name = node.outputs[0] ?? ''
-    if (node.op !== 'Constant' || value?.kind !== 'tensor' || !wrt.has(name)) return []
-    return [{ node, tensor: { ...value.value, name } }]
+    return tensor !== undefined && wrt.has(name) ? [{ node, tensor: { ...tensor, name } }] : []
   })
   const there = new Set(graph.inputs.map(({ name }) => name))
   const tensors: Tensor[] = [...initializers, ...constants.map(({ tensor }) => tensor)]

@@ -1,6 +1,8 @@
 import {
   type Attribute,
   type AttributeValue,
+  attributesOf,
+  editAttributes,
   editGraph,
   editModel,
   editNode,
@@ -115,9 +117,8 @@ interface Change {
 }
 
 function changed(node: Node, { op = node.op, inputs = node.inputs, without = [], attributes = {} }: Change): Node {
-  const kept = [...node.attributes].filter(([name]) => !without.includes(name))
-  const more = Object.entries(attributes).map(([name, value]) => [name, makeAttribute(name, value)] as const)
-  return editNode(node, { op, inputs, attributes: new Map([...kept, ...more]) })
+  const gone = Object.fromEntries(without.map((name) => [name, undefined]))
+  return editNode(editAttributes(node, { ...gone, ...attributes }), { op, inputs })
 }
 
 function trimmed(inputs: readonly string[]): readonly string[] {
@@ -138,14 +139,13 @@ const split: Rewrite = (node, lifting) => {
 /** Before 13 the axes from `axis` on were one: [before, behind], and the sum ran over all that is behind. */
 const flattening: Rewrite = (node, lifting) => {
   if (lifting.from >= 13) return undefined
-  const attribute = node.attributes.get('axis')
-  const axis = attribute?.kind === 'int' ? attribute.value : 1n
-  if (axis === -1n) return undefined
+  const axis = attributesOf(node).int('axis', 1)
+  if (axis === -1) return undefined
   const [x, y] = [node.inputs[0]!, node.outputs[0]!]
   const [shape, flat, computed] = [lifting.name(), lifting.name(), lifting.name()]
   return [
     makeNode({ op: 'Shape', inputs: [x], outputs: [shape] }),
-    makeNode({ op: 'Flatten', inputs: [x], outputs: [flat], attributes: { axis } }),
+    makeNode({ op: 'Flatten', inputs: [x], outputs: [flat], attributes: { axis: BigInt(axis) } }),
     editNode(changed(node, { inputs: [flat], attributes: { axis: -1n } }), { outputs: [computed] }),
     makeNode({ op: 'Reshape', inputs: [computed, shape], outputs: [y] }),
   ]
@@ -154,12 +154,12 @@ const flattening: Rewrite = (node, lifting) => {
 /** What both did before 11: out[i] = in[⌊i / scale⌋], or linear in i / scale. */
 const resize: Rewrite = (node, lifting) => {
   if (lifting.from >= 11) return undefined
-  const scales = node.attributes.get('scales')
-  const given = scales?.kind === 'floats' ? lifting.name() : node.inputs[1]!
+  const scales = attributesOf(node).floats('scales')
+  const given = scales !== undefined ? lifting.name() : node.inputs[1]!
   const how = { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
   const resized = changed(node, { op: 'Resize', inputs: [node.inputs[0]!, '', given], without: ['scales'], attributes: how })
-  if (scales?.kind !== 'floats') return [resized]
-  return [makeNode({ op: 'Constant', inputs: [], outputs: [given], attributes: { value_floats: scales.value } }), resized]
+  if (scales === undefined) return [resized]
+  return [makeNode({ op: 'Constant', inputs: [], outputs: [given], attributes: { value_floats: scales } }), resized]
 }
 
 const REDUCTIONS = ['Sum', 'Mean', 'Max', 'Min', 'Prod', 'L1', 'L2', 'LogSum', 'LogSumExp', 'SumSquare']

@@ -1,5 +1,5 @@
 import { type BatchStatistics, gradient, inBlocks, type LossOptions, withLoss } from '@pare/autograd'
-import { editGraph, editModel, editValueInfo, type Model, madeBy, makeValueInfo, readBy, type Tensor } from '@pare/onnx'
+import { editGraph, editModel, editValueInfo, type Model, madeBy, makeValueInfo, readBy, type Tensor, tensorIn } from '@pare/onnx'
 
 /** The two models of a training. Weights are inputs of both. */
 export interface Graphs {
@@ -76,10 +76,9 @@ export function withInputs(model: Model, names: ReadonlySet<string>): Model {
   const { graph } = model
   const there = new Set(graph.inputs.map(({ name }) => name))
   const constants = graph.nodes.flatMap((node) => {
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    return value?.kind === 'tensor' && names.has(node.outputs[0]!)
-      ? [{ node, tensor: { ...value.value, name: node.outputs[0]! } }]
-      : []
+    const tensor = tensorIn(node)
+    const name = node.outputs[0]!
+    return tensor !== undefined && names.has(name) ? [{ node, tensor: { ...tensor, name } }] : []
   })
   const tensors: Tensor[] = [
     ...graph.initializers.filter(({ name }) => names.has(name)),

@@ -1,4 +1,15 @@
-import { elementCount, globMatcher, keyOf, type Model, madeBy, type Node, PareError, readAll, type Tensor } from '@pare/onnx'
+import {
+  elementCount,
+  globMatcher,
+  keyOf,
+  type Model,
+  madeBy,
+  type Node,
+  PareError,
+  readAll,
+  type Tensor,
+  tensorIn,
+} from '@pare/onnx'
 
 export interface TrainableOptions {
   /** Globs over names of tensors, or of nodes that read them. Only what matches is trained. Default: everything */
@@ -71,8 +82,8 @@ async function candidates(model: Model): Promise<Candidate[]> {
 
 function constantsOf(nodes: readonly Node[]): Trainable[] {
   return nodes.flatMap((node) => {
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    return value?.kind === 'tensor' ? [{ id: node.outputs[0]!, tensor: value.value }] : []
+    const tensor = tensorIn(node)
+    return tensor === undefined ? [] : [{ id: node.outputs[0]!, tensor }]
   })
 }
 

@@ -1,5 +1,6 @@
 import {
   allSizes,
+  attributesOf,
   type DataType,
   dataTypeOf,
   type Known,
@@ -63,9 +64,8 @@ function typesOf({ graph }: Model): ReadonlyMap<string, DataType> {
   for (const { name, type } of [...graph.inputs, ...graph.values, ...graph.initializers])
     if (type !== undefined) types.set(name, type)
   for (const node of graph.nodes) {
-    const to = node.attributes.get('to')
-    const type =
-      node.op === 'Cast' && to?.kind === 'int' ? dataTypeOf(Number(to.value)) : DECIDES.has(node.op) ? 'bool' : undefined
+    const to = node.op === 'Cast' ? attributesOf(node).int('to') : undefined
+    const type = to !== undefined ? dataTypeOf(to) : DECIDES.has(node.op) ? 'bool' : undefined
     // What rearranges values keeps their type.
     const kept = type ?? (KEEPS.has(node.op) ? types.get(node.inputs[0] ?? '') : undefined)
     if (kept !== undefined) for (const name of madeBy(node)) types.set(name, kept)

@@ -1,4 +1,4 @@
-import { editNode, makeAttribute, type Node } from '@pare/onnx'
+import { attributesOf, editAttributes, editNode, type Node } from '@pare/onnx'
 import { sizeAfter } from '../cut/kept.js'
 import type { Axis } from '../dependency/axis.js'
 import type { Resizing } from './resizing.js'
@@ -22,24 +22,20 @@ const headsIn = (axes: readonly Axis[] | undefined) => axes?.[axes.length === 4 
 /** Counts shrink as the axes do that they count along. One that is left out or 0 stays so. */
 function withCounts({ node, removals }: Resizing, axes: Readonly<Record<string, Axis | undefined>>): Node {
   return Object.entries(axes).reduce((edited, [name, axis]) => {
-    const before = integer(node, name)
+    const before = attributesOf(node).int(name, 0)
     if (axis === undefined || before === 0) return edited
     const after = (before * sizeAfter(axis, removals)) / axis.size
-    return after === before ? edited : withAttribute(edited, name, BigInt(after))
+    return after === before ? edited : editAttributes(edited, { [name]: BigInt(after) })
   }, node)
 }
 
 /** The parts of the weight shrink like the heads. */
 function packedAttention(site: Resizing): Node {
   const counted = withCounts(site, { num_heads: site.output(0)?.[2] })
-  const sizes = site.node.attributes.get('qkv_hidden_sizes')
-  if (counted === site.node || sizes?.kind !== 'ints') return counted
-  const [before, after] = [integer(site.node, 'num_heads'), integer(counted, 'num_heads')]
-  return withAttribute(
-    counted,
-    'qkv_hidden_sizes',
-    sizes.value.map((size) => BigInt((Number(size) * after) / before)),
-  )
+  const sizes = attributesOf(site.node).ints('qkv_hidden_sizes')
+  if (counted === site.node || sizes === undefined) return counted
+  const [before, after] = [site.node, counted].map((each) => attributesOf(each).int('num_heads', 0)) as [number, number]
+  return editAttributes(counted, { qkv_hidden_sizes: sizes.map((size) => BigInt((size * after) / before)) })
 }
 
 /** Packed, the query is (heads + 2 × heads of keys) × headDim. */
@@ -48,19 +44,19 @@ function groupQueryAttention(site: Resizing): Node {
   if (key !== undefined || query === undefined || out === undefined)
     return withCounts(site, { num_heads: out, kv_num_heads: key })
   const { node, removals } = site
-  const headDim = out.size / integer(node, 'num_heads')
+  const headDim = out.size / attributesOf(node).int('num_heads', 0)
   const heads = sizeAfter(out, removals) / headDim
   const shared = (sizeAfter(query, removals) / headDim - heads) / 2
-  return withAttribute(withAttribute(node, 'num_heads', BigInt(heads)), 'kv_num_heads', BigInt(shared))
+  return editAttributes(node, { num_heads: BigInt(heads), kv_num_heads: BigInt(shared) })
 }
 
 /** Channels ÷ channels of one group. */
 function convTranspose({ node, removals, input, output }: Resizing): Node {
   const [each, channels] = [input(1)?.[1], output(0)?.[1]]
-  const before = integer(node, 'group')
+  const before = attributesOf(node).int('group', 0)
   if (each === undefined || channels === undefined || before === 0) return node
   const after = sizeAfter(channels, removals) / sizeAfter(each, removals)
-  return after === before ? node : withAttribute(node, 'group', BigInt(after))
+  return after === before ? node : editAttributes(node, { group: BigInt(after) })
 }
 
 function tile(site: Resizing): Node {
@@ -78,19 +74,14 @@ function tile(site: Resizing): Node {
 function resize(site: Resizing): Node {
   const { node, removals } = site
   const [out, sizes] = [site.output(0), site.value(3)]
-  const axes = node.attributes.get('axes')
-  if (out === undefined || sizes?.length !== out.length || axes?.kind === 'ints' || !out.every((_, i) => site.isFixed(0, i)))
+  if (
+    out === undefined ||
+    sizes?.length !== out.length ||
+    attributesOf(node).ints('axes') !== undefined ||
+    !out.every((_, i) => site.isFixed(0, i))
+  )
     return node
   const after = out.map((axis) => sizeAfter(axis, removals))
   if (after.every((size, i) => size === sizes[i])) return node
   return editNode(node, { inputs: [...node.inputs.slice(0, 3), site.constant(after)] })
-}
-
-function integer({ attributes }: Node, name: string): number {
-  const found = attributes.get(name)
-  return found?.kind === 'int' ? Number(found.value) : 0
-}
-
-function withAttribute(node: Node, name: string, value: bigint | readonly bigint[]): Node {
-  return editNode(node, { attributes: new Map([...node.attributes, [name, makeAttribute(name, value)]]) })
 }

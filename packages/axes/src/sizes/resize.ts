@@ -1,4 +1,4 @@
-import { editNode, makeAttribute, type Node, operatorName } from '@pare/onnx'
+import { attributesOf, editAttributes, editNode, type Node, operatorName } from '@pare/onnx'
 import { keptMask, type Removals, sizeAfter } from '../cut/kept.js'
 import { type Axis, rootOf } from '../dependency/axis.js'
 import { RULE_SIZES } from './resize-rules.js'
@@ -49,18 +49,17 @@ const NOTHING: Removals = new Map()
 /** Channels ÷ channels of one group. */
 function group({ node, removals, input }: Resizing): Node {
   const [x, w] = [input(0), input(1)]
-  const before = integer(node, 'group')
+  const before = attributesOf(node).int('group')
   if (before === undefined || x === undefined || w === undefined) return node
   const count = sizeAfter(x[1]!, removals) / sizeAfter(w[1]!, removals)
-  return count === before ? node : withAttribute(node, 'group', BigInt(count))
+  return count === before ? node : editAttributes(node, { group: BigInt(count) })
 }
 
 function reshape(site: Resizing): Node {
   const { node, removals, output } = site
   if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
   const target = site.sizes(1, reshapeTarget(site, removals)!)
-  const { allowzero: _, ...attributes } = Object.fromEntries(node.attributes)
-  return editNode(node, { inputs: [node.inputs[0]!, target], attributes: new Map(Object.entries(attributes)) })
+  return editNode(editAttributes(node, { allowzero: undefined }), { inputs: [node.inputs[0]!, target] })
 }
 
 /**
@@ -100,16 +99,15 @@ function split(site: Resizing): Node {
   const at = splitAxis(site)
   if (at === undefined || !changes([site.input(0)![at]!, ...site.sizesRead(1)], removals)) return node
   const parts = node.outputs.map((_, i) => sizeAfter(site.output(i)![at]!, removals))
-  if (site.opset < 13) return withAttribute(node, 'split', parts.map(BigInt))
-  const { num_outputs: _, ...attributes } = Object.fromEntries(node.attributes)
-  return editNode(node, { inputs: [node.inputs[0]!, site.constant(parts)], attributes: new Map(Object.entries(attributes)) })
+  if (site.opset < 13) return editAttributes(node, { split: parts.map(BigInt) })
+  return editNode(editAttributes(node, { num_outputs: undefined }), { inputs: [node.inputs[0]!, site.constant(parts)] })
 }
 
 /** Undefined where an output is left out, whose size nothing tells. */
 function splitAxis({ node, input, output }: Unresized): number | undefined {
   const x = input(0)
   if (x === undefined || node.outputs.some((_, i) => output(i) === undefined)) return undefined
-  return axisOf(integer(node, 'axis') ?? 0, x.length)
+  return axisOf(attributesOf(node).int('axis', 0), x.length)
 }
 
 /** Starts and ends count what is kept before them. */
@@ -122,14 +120,14 @@ function slice(site: Resizing): Node {
   const { starts, ends } = sliceBounds(site)!
   const moved = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
   const [from, to] = [moved(starts), moved(ends)]
-  if (site.opset < 10) return withAttribute(withAttribute(node, 'starts', from.map(BigInt)), 'ends', to.map(BigInt))
+  if (site.opset < 10) return editAttributes(node, { starts: from.map(BigInt), ends: to.map(BigInt) })
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(from), site.constant(to), ...node.inputs.slice(3)] })
 }
 
 /** Undefined where they are known only at run time. */
 function sliceBounds(site: Unresized): { starts: readonly number[]; ends: readonly number[] } | undefined {
-  const starts = list(site.node, 'starts') ?? site.value(1)
-  const ends = list(site.node, 'ends') ?? site.value(2)
+  const { ints } = attributesOf(site.node)
+  const [starts, ends] = [ints('starts') ?? site.value(1), ints('ends') ?? site.value(2)]
   return starts === undefined || ends === undefined || slicedAxes(site) === undefined ? undefined : { starts, ends }
 }
 
@@ -137,7 +135,7 @@ function sliceBounds(site: Unresized): { starts: readonly number[]; ends: readon
 function slicedAxes(site: Unresized): readonly number[] | undefined {
   const x = site.input(0)
   const isGiven = site.input(3) !== undefined
-  const axes = list(site.node, 'axes') ?? (isGiven ? site.value(3) : x?.map((_, i) => i))
+  const axes = attributesOf(site.node).ints('axes') ?? (isGiven ? site.value(3) : x?.map((_, i) => i))
   return x === undefined ? undefined : axes?.map((axis) => axisOf(axis, x.length))
 }
 
@@ -147,7 +145,7 @@ function squeeze(site: Resizing): Node {
   const isGiven = site.node.attributes.has('axes') || site.input(1) !== undefined
   if (x === undefined || isGiven || !changes(out ?? [], site.removals)) return site.node
   const axes = [...x.keys()].filter((i) => x[i]!.size === 1)
-  if (site.opset < 13) return withAttribute(site.node, 'axes', axes.map(BigInt))
+  if (site.opset < 13) return editAttributes(site.node, { axes: axes.map(BigInt) })
   return editNode(site.node, { inputs: [site.node.inputs[0]!, site.constant(axes)] })
 }
 
@@ -163,17 +161,3 @@ function changes(axes: readonly Axis[], removals: Removals): boolean {
 }
 
 const axisOf = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis)
-
-function integer(node: Node, name: string): number | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'int' ? Number(attribute.value) : undefined
-}
-
-function list(node: Node, name: string): number[] | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'ints' ? attribute.value.map(Number) : undefined
-}
-
-function withAttribute(node: Node, name: string, value: bigint | readonly bigint[]): Node {
-  return editNode(node, { attributes: new Map([...node.attributes, [name, makeAttribute(name, value)]]) })
-}

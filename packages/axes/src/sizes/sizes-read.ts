@@ -1,4 +1,4 @@
-import { keyOf, type Node, operatorName } from '@pare/onnx'
+import { attributesOf, keyOf, type Node, operatorName } from '@pare/onnx'
 import { type Axis, rootOf } from '../dependency/axis.js'
 
 /** An element of a value that holds sizes. */
@@ -67,8 +67,9 @@ function takenBy(node: Node, input: number, { list, asked }: { list: readonly Si
 /** The sizes in the output of a node that reads, moves or computes with sizes; undefined for any other node. */
 function madeBy(node: Node, sizes: ReadonlyMap<string, readonly Size[]>, asked: SizesAsked): readonly Size[] | undefined {
   const name = operatorName(node)
+  const { int } = attributesOf(node)
   const axes = asked.axesAt(keyOf(node), 0) ?? []
-  if (name === 'Shape') return axes.slice(...bounds(node)).map((axis) => ({ from: [axis], is: axis }))
+  if (name === 'Shape') return axes.slice(int('start', 0), int('end')).map((axis) => ({ from: [axis], is: axis }))
   if (name === 'Size') return [{ from: axes }]
   const inputs = node.inputs.map((input) => sizes.get(input))
   if (inputs.every((each) => each === undefined)) return undefined
@@ -93,24 +94,13 @@ function constants(shape: readonly number[] | undefined): Size[] {
   return Array.from({ length: shape?.reduce((all, size) => all * size, 1) ?? 1 }, () => CONSTANT)
 }
 
-function bounds({ attributes }: Node): [number, number | undefined] {
-  const [start, end] = ['start', 'end'].map((name) => attributes.get(name))
-  return [start?.kind === 'int' ? Number(start.value) : 0, end?.kind === 'int' ? Number(end.value) : undefined]
-}
-
 /** Positions that a Gather or Slice takes out of a list of sizes. Undefined: not known. */
 function picks(node: Node, { shapeOf, numbers }: SizesAsked, count: number): readonly number[] | undefined {
   const [length, ...more] = shapeOf(node.inputs[0]!) ?? []
-  const at = starts(node) ?? numbers(node.inputs[1] ?? '')
+  const at = attributesOf(node).ints('starts') ?? numbers(node.inputs[1] ?? '')
   if (length === undefined || more.length > 0 || at === undefined) return undefined
   if (node.op === 'Gather') return at.map((index) => (index < 0 ? index + length : index))
   const first = at[0]! < 0 ? Math.max(at[0]! + length, 0) : at[0]!
   const steps = (node.inputs[4] ?? '') === '' ? [1] : numbers(node.inputs[4]!)
   return steps?.[0] === 1 ? Array.from({ length: count }, (_, i) => first + i) : undefined
-}
-
-/** Where a Slice begins, before opset 10. */
-function starts({ attributes }: Node): readonly number[] | undefined {
-  const found = attributes.get('starts')
-  return found?.kind === 'ints' ? found.value.map(Number) : undefined
 }

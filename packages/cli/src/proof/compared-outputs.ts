@@ -1,4 +1,5 @@
 import {
+  attributesOf,
   dataTypeOf,
   editGraph,
   editModel,
@@ -78,9 +79,9 @@ function chooses(node: Node, producers: ReadonlyMap<string, Node>): boolean {
   return before.op === 'Cast' ? makesFloat(before) : !CHOOSES.has(before.op) && !COUNTS.has(before.op)
 }
 
-function makesFloat({ attributes }: Node): boolean {
-  const to = attributes.get('to')
-  return to?.kind === 'int' && isFloat(dataTypeOf(Number(to.value)))
+function makesFloat(node: Node): boolean {
+  const to = attributesOf(node).int('to')
+  return to !== undefined && isFloat(dataTypeOf(to))
 }
 
 function isFloat(type: string | undefined): boolean {

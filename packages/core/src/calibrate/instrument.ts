@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  attributesOf,
   editGraph,
   editModel,
   elementCount,
@@ -17,7 +18,7 @@ import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
-import { type Patches, type Site, siteKey } from './site.js'
+import { GEOMETRY, type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
 export interface Request {
@@ -201,12 +202,7 @@ export class Writer {
     const name = this.#constant(
       makeTensor({ name: this.#name(), type: 'float32', shape: [all * size, 1, ...kernel], values: weight }),
     )
-    const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].flatMap((key) => {
-      const attribute = node.attributes.get(key)
-      if (attribute?.kind === 'ints' || attribute?.kind === 'string') return [[key, attribute.value] as const]
-      return []
-    })
-    return this.#node('Conv', [value, name], { ...Object.fromEntries(geometry), group: BigInt(all) })
+    return this.#node('Conv', [value, name], { ...attributesOf(node).plain(GEOMETRY), group: BigInt(all) })
   }
 
   #expression(rows: string, e: Expression): string {

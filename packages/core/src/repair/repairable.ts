@@ -1,4 +1,5 @@
 import {
+  attributesOf,
   type Constant,
   isFloat,
   keyOf,
@@ -77,8 +78,7 @@ export function findRepairable(
 function normalizationOf(node: Node, scope: NameScope, level: number): Normalization | string | undefined {
   if (operatorName(node) !== 'BatchNormalization') return undefined
   const id = node.outputs[0]!
-  const training = node.attributes.get('training_mode')
-  if (training?.kind === 'int' && training.value === 1n) return `${id}: normalises with statistics of its own`
+  if (attributesOf(node).int('training_mode') === 1) return `${id}: normalises with statistics of its own`
   const [mean, variance] = [3, 4].map((input) => operandOf(node, input, scope))
   if (mean?.constant === undefined || variance?.constant === undefined) return `${id}: its statistics are not constants`
   const operands = { mean: mean as Required<Operand>, variance: variance as Required<Operand> }
@@ -101,7 +101,8 @@ function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | 
   if (name !== 'Conv' && name !== 'MatMul' && name !== 'Gemm') return `${id}: weights of ${name} are not repaired`
   if (weight.uses.length > 1) return `${id}: its weight is used ${weight.uses.length} times`
   if (use.input !== 1) return `${id}: its weight comes first`
-  if (name === 'Gemm' && ['alpha', 'beta'].some((key) => scaled(node, key))) return `${id}: its sums are scaled`
+  if (name === 'Gemm' && ['alpha', 'beta'].some((key) => attributesOf(node).float(key, 1) !== 1))
+    return `${id}: its sums are scaled`
   const [input, output] = [inputSite(weight, use), outputSite(use)]
   if (typeof input === 'string') return `${id}: ${input}`
   if (typeof output === 'string') return `${id}: ${output}`
@@ -139,11 +140,6 @@ function operandOf(node: Node, input: number, scope: NameScope): Operand | undef
   if (name === '') return undefined
   const constant = scope.constant(name)
   return { node, input, ...(constant && { constant }) }
-}
-
-function scaled(node: Node, key: string): boolean {
-  const attribute = node.attributes.get(key)
-  return attribute?.kind === 'float' && attribute.value !== 1
 }
 
 /** Nodes that read a value; outputs of the model and nested graphs count as readers that are nothing in particular. */

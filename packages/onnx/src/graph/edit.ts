@@ -3,7 +3,7 @@ import { describeTensor } from '../bytes/encode.js'
 import { filesOf, rememberFiles } from '../bytes/origin.js'
 import { create, OperatorSetIdProtoSchema, withFields } from '../bytes/proto.js'
 import type { Graph, Model, Node, Tensor, ValueInfo } from '../model.js'
-import { makeValueInfo } from './make.js'
+import { type AttributeValue, makeAttribute, makeValueInfo } from './make.js'
 
 // Edits make new views and new messages, and share everything that stays. Unknown fields of a message stay with it.
 
@@ -41,6 +41,16 @@ export function editNode(node: Node, changes: NodeChanges): Node {
     attribute: [...edited.attributes.values()].map((each) => each.proto),
   })
   return { ...edited, inputs: input, outputs: output, proto }
+}
+
+/** The node with these attributes besides its own, in place of those of the same names. Undefined: without it. */
+export function editAttributes(node: Node, changes: Readonly<Record<string, AttributeValue | undefined>>): Node {
+  const attributes = new Map(node.attributes)
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === undefined) attributes.delete(name)
+    else attributes.set(name, makeAttribute(name, value))
+  }
+  return editNode(node, { attributes })
 }
 
 export type ValueInfoChanges = Partial<Pick<ValueInfo, 'name' | 'shape'>>

@@ -1,5 +1,6 @@
 import { PareError } from '../error.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor } from '../model.js'
+import { tensorIn } from './attributes.js'
 import { attributeTensorId, functionPath, graphPath, nodeId } from './ids.js'
 
 /** What names mean at one place: in a graph, a nested graph, or a function as called from one place. */
@@ -168,8 +169,8 @@ function scopeOf({ path, opsets, nodes, constant, producer }: Names): Scope {
 }
 
 function constantOf(node: Node, path: string): Constant | undefined {
-  const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-  return value?.kind === 'tensor' ? { tensor: value.value, id: attributeTensorId(path, node, 'value') } : undefined
+  const tensor = tensorIn(node)
+  return tensor && { tensor, id: attributeTensorId(path, node, 'value') }
 }
 
 function functionKey(domain: string, name: string): string {

@@ -2,6 +2,7 @@ import { elementCount } from '../bytes/datatype.js'
 import { readAll } from '../bytes/payload.js'
 import { valuesOf } from '../bytes/values.js'
 import { PareError } from '../error.js'
+import { attributesOf } from '../graph/attributes.js'
 import { functionPath, graphPath } from '../graph/ids.js'
 import { DEEPEST_CALL, MOST_VISITS, tooManyVisits } from '../graph/visit.js'
 import { withTensors } from '../graph/with-tensors.js'
@@ -197,35 +198,23 @@ class Inference implements Shapes {
 
   #callOf(node: Node, place: Place): Call {
     const fact = (input: number): Fact | undefined => lookUp(place, node.inputs[input] ?? '')
-    const attribute = (name: string): unknown => {
-      const found = node.attributes.get(name)
-      return found !== undefined && found.kind !== 'other' ? found.value : undefined
-    }
-    const number = (value: unknown): number | undefined => (typeof value === 'bigint' ? Number(value) : undefined)
+    const attributes = attributesOf(node)
     return {
+      ...attributes,
       node,
       opset: place.opsets.get(node.domain) ?? 1,
       shape: (input) => fact(input)?.shape,
       value: (input) => fact(input)?.value,
       has: (input) => (node.inputs[input] ?? '') !== '',
-      int: (name, otherwise) => number(attribute(name)) ?? otherwise,
-      ints: (name) => {
-        const found = node.attributes.get(name)
-        return found?.kind === 'ints' ? found.value.map(Number) : undefined
-      },
-      string: (name, otherwise) => {
-        const value = attribute(name)
-        return typeof value === 'string' ? value : otherwise
-      },
       tensor: (name) => {
-        const found = node.attributes.get(name)
-        return found?.kind === 'tensor' ? this.#factOf(found.value) : undefined
+        const tensor = attributes.tensor(name)
+        return tensor && this.#factOf(tensor)
       },
       graph: (name) => {
-        const found = node.attributes.get(name)
-        if (found?.kind !== 'graph') return []
+        const graph = attributes.graph(name)
+        if (graph === undefined) return []
         const path = graphPath(place.path, node, name)
-        return this.graph(found.value, { ...place, names: new Map(), outer: place, path })
+        return this.graph(graph, { ...place, names: new Map(), outer: place, path })
       },
     }
   }

@@ -1,4 +1,4 @@
-import { type Graph, madeBy, type Node, readBy, type Tensor } from '@pare/onnx'
+import { attributesOf, dataTypeCode, type Graph, madeBy, type Node, readBy, type Tensor, tensorIn } from '@pare/onnx'
 import { widenedTensor } from './widened-tensor.js'
 
 /** Who makes and who reads the values of a main graph. */
@@ -42,16 +42,11 @@ export function usesOf(graph: Graph): Uses {
   }
 }
 
-function constantOf({ op, domain, attributes, inputs }: Node, constants: ReadonlyMap<string, Tensor>): Tensor | undefined {
-  if (domain !== '') return undefined
-  if (op === 'Constant') {
-    const value = attributes.get('value')
-    return value?.kind === 'tensor' ? value.value : undefined
-  }
-  const to = attributes.get('to')
-  const tensor = op === 'Cast' && to?.kind === 'int' && to.value === FLOAT ? constants.get(inputs[0]!) : undefined
+function constantOf(node: Node, constants: ReadonlyMap<string, Tensor>): Tensor | undefined {
+  const widens = node.op === 'Cast' && node.domain === '' && attributesOf(node).int('to') === FLOAT
+  const tensor = widens ? constants.get(node.inputs[0]!) : undefined
+  if (!widens) return tensorIn(node)
   return tensor?.type === 'float16' || tensor?.type === 'bfloat16' ? widenedTensor(tensor) : undefined
 }
 
-/** TensorProto.DataType */
-const FLOAT = 1n
+const FLOAT = dataTypeCode('float32')

@@ -14,7 +14,7 @@ export function fromFront(axis: number, rank: number): number {
 /** Axes are matched from the last one on; an axis of size 1 is stretched and says nothing. */
 export function elementwise(site: Site): void {
   // Before opset 7 the second input could be aligned with an axis in the middle, and the slopes of PRelu were those of channels.
-  if (site.node.attributes.has('broadcast') || (site.node.op === 'PRelu' && site.opset < 7)) return
+  if (site.has('broadcast') || (site.node.op === 'PRelu' && site.opset < 7)) return
   const out = site.output(0) ?? []
   for (const input of inputsOf(site)) tieBroadcast(site, input, out)
   site.free(...out, ...inputsOf(site).flat())

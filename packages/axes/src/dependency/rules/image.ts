@@ -30,8 +30,7 @@ function pad(site: Site): void {
 /** An axis with scale 1 passes. */
 function resize(site: Site): void {
   const [x, out] = [site.input(0), site.output(0)]
-  const attribute = site.node.attributes.get('coordinate_transformation_mode')
-  if (x === undefined || out === undefined || (attribute?.kind === 'string' && attribute.value === 'tf_crop_and_resize')) return
+  if (x === undefined || out === undefined || site.string('coordinate_transformation_mode') === 'tf_crop_and_resize') return
   const axes = (site.ints('axes') ?? [...x.keys()]).map((axis) => fromFront(axis, x.length))
   const scales = scalesOf(site)
   tieAll(site, x, out, (axis) => {
@@ -46,22 +45,18 @@ function resize(site: Site): void {
 
 /** Undefined where sizes are given instead, or the scales are not known. */
 function scalesOf(site: Site): readonly number[] | undefined {
-  const attribute = site.node.attributes.get('scales')
-  if (attribute?.kind === 'floats') return attribute.value
-  const scales = site.value(site.node.inputs.length === 2 ? 1 : 2)
+  const scales = site.floats('scales') ?? site.value(site.node.inputs.length === 2 ? 1 : 2)
   return scales === undefined || scales.length === 0 ? undefined : scales
 }
 
 /** Whether sizes are given, and each axis is brought to its own. */
 function isStretched(site: Site): boolean {
-  const policy = site.node.attributes.get('keep_aspect_ratio_policy')
-  return site.input(3) !== undefined && (policy?.kind !== 'string' || policy.value === 'stretch')
+  return site.input(3) !== undefined && site.string('keep_aspect_ratio_policy', 'stretch') === 'stretch'
 }
 
 /** Channels = block² × channels (DCR) or channels × block² (CRD) become channels. */
 function depthToSpace(site: Site): void {
-  const mode = site.node.attributes.get('mode')
-  const isOuter = mode?.kind !== 'string' || mode.value === 'DCR'
+  const isOuter = site.string('mode', 'DCR') === 'DCR'
   tieBlocks(site, { many: site.input(0)?.[1], few: site.output(0)?.[1], isOuter })
 }
 

@@ -66,8 +66,8 @@ function gemm(site: Site): void {
 
 /** One letter is one axis; a letter that the output lacks is summed over. Ellipses and letters twice in a term are held. */
 function einsum(site: Site): void {
-  const attribute = site.node.attributes.get('equation')
-  const terms = attribute?.kind === 'string' ? termsOf(attribute.value) : undefined
+  const equation = site.string('equation')
+  const terms = equation === undefined ? undefined : termsOf(equation)
   const values = [...site.node.inputs.map((_, i) => site.input(i)), site.output(0)]
   if (terms === undefined || terms.length !== values.length) return
   const letters = new Map<string, Axis>()

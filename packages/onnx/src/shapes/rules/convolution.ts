@@ -81,7 +81,7 @@ function resize(call: Call): Facts {
   const axes = (call.ints('axes') ?? [...from.keys()]).map((axis) => (axis < 0 ? axis + from.length : axis))
   if (call.int('antialias', 0) === 1 && call.string('keep_aspect_ratio_policy', 'stretch') !== 'stretch') return []
   const isOld = call.node.op === 'Upsample' || call.opset < 11
-  const scales = floats(call, 'scales') ?? call.value(isOld ? 1 : 2)?.numbers
+  const scales = call.floats('scales') ?? call.value(isOld ? 1 : 2)?.numbers
   const sizes = isOld ? undefined : call.value(3)?.numbers
   const shape = [...from]
   if (sizes?.length === axes.length) {
@@ -92,11 +92,6 @@ function resize(call: Call): Facts {
   if (scales?.length !== axes.length) return []
   for (const [i, axis] of axes.entries()) shape[axis] = Math.floor(from[axis]! * scales[i]!)
   return shaped(shape)
-}
-
-function floats(call: Call, name: string): readonly number[] | undefined {
-  const attribute = call.node.attributes.get(name)
-  return attribute?.kind === 'floats' ? attribute.value : undefined
 }
 
 function gridSample(call: Call): Facts {

@@ -1,3 +1,4 @@
+import type { Attributes } from '../../graph/attributes.js'
 import type { DataType, Node } from '../../model.js'
 
 /** What is known of a value. */
@@ -16,7 +17,7 @@ export interface Known {
 export const MOST_KNOWN = 4096
 
 /** A node as its rule sees it. */
-export interface Call {
+export interface Call extends Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string'> {
   readonly node: Node
   /** Version of the operator set of the node's domain. */
   readonly opset: number
@@ -25,9 +26,6 @@ export interface Call {
   value(input: number): Known | undefined
   /** True where the input is given, known or not. */
   has(input: number): boolean
-  int(attribute: string, otherwise: number): number
-  ints(attribute: string): readonly number[] | undefined
-  string(attribute: string, otherwise: string): string
   /** The tensor of an attribute. */
   tensor(attribute: string): Fact | undefined
   /** Infers the graph of an attribute; its outputs. */

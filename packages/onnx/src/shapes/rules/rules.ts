@@ -24,11 +24,12 @@ function constant(call: Call): Facts {
   if (tensor !== undefined) return [tensor]
   const whole = call.ints('value_ints')
   if (whole !== undefined) return [{ shape: [whole.length], value: { type: 'int64', numbers: whole } }]
-  const attribute = [...call.node.attributes.values()][0]
-  if (attribute?.kind === 'int') return [{ shape: [], value: { type: 'int64', numbers: [Number(attribute.value)] } }]
-  if (attribute?.kind === 'float') return [{ shape: [], value: { type: 'float32', numbers: [attribute.value] } }]
-  if (attribute?.kind !== 'floats') return []
-  return [{ shape: [attribute.value.length], value: { type: 'float32', numbers: attribute.value } }]
+  const int = call.int('value_int')
+  if (int !== undefined) return [{ shape: [], value: { type: 'int64', numbers: [int] } }]
+  const float = call.float('value_float')
+  if (float !== undefined) return [{ shape: [], value: { type: 'float32', numbers: [float] } }]
+  const floats = call.floats('value_floats')
+  return floats === undefined ? [] : [{ shape: [floats.length], value: { type: 'float32', numbers: floats } }]
 }
 
 /** Rules of ai.onnx. */
