@@ -1,6 +1,6 @@
 import { type AttributeValue, attributesOf, editGraph, editModel, type Model, type Node } from '@pare/onnx'
 import { Emit } from './rules/emit.js'
-import { type Facts, factsOf } from './rules/facts.js'
+import { type Facts, typedFactsOf } from './rules/facts.js'
 
 /**
  * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do
@@ -9,7 +9,7 @@ import { type Facts, factsOf } from './rules/facts.js'
  */
 export async function inBlocks(model: Model, size: number): Promise<Model> {
   if (size < 8) return model
-  const facts = await factsOf(model)
+  const facts = await typedFactsOf(model)
   const emit = new Emit(model, 'blocked')
   const { graph } = model
   const nodes = graph.nodes.flatMap((node) => {

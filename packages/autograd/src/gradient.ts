@@ -19,7 +19,7 @@ import { flowOf } from './flow.js'
 import { lift } from './lift.js'
 import { type RecomputeOptions, recompute } from './recompute.js'
 import { Emit } from './rules/emit.js'
-import { type Facts, factsOf } from './rules/facts.js'
+import { type Facts, typedFactsOf } from './rules/facts.js'
 import { ruleOf } from './rules/rules.js'
 import { type Gradients, Site } from './rules/site.js'
 import { type BatchStatistics, withBatchStatistics } from './rules/statistics.js'
@@ -76,7 +76,7 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
   const prepared = await decompose(lift(withInputs(model, new Set(options.wrt))))
   const { model: forward, statistics } =
     options.mode === 'training' ? withBatchStatistics(prepared) : { model: prepared, statistics: [] }
-  const facts = await factsOf(forward)
+  const facts = await typedFactsOf(forward)
   let frozen = new Map<string, string>()
   for (;;) {
     const wrt = options.wrt.filter((name) => !frozen.has(name))

@@ -1,6 +1,6 @@
 import { editGraph, editModel, type Model, type Node, operatorName, PareError, readBy } from '@pare/onnx'
 import { Emit } from '../rules/emit.js'
-import { type Facts, factsOf } from '../rules/facts.js'
+import { type Facts, typedFactsOf } from '../rules/facts.js'
 import type { Decomposition, Entry, Rules } from '../rules/rule.js'
 import { Site } from '../rules/site.js'
 import { withActivation } from './decompose-activation.js'
@@ -22,7 +22,7 @@ const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
 export async function decompose(model: Model): Promise<Model> {
   const { graph } = model
   if (!graph.nodes.some((node) => decompositionOf(node) !== undefined)) return model
-  const facts = await factsOf(model)
+  const facts = await typedFactsOf(model)
   const read = new Set([...graph.nodes.flatMap(readBy), ...graph.outputs.map(({ name }) => name)])
   const emit = new Emit(model, 'plain')
   const nodes = graph.nodes.flatMap((node) => plain(node, { emit, facts, read }) ?? [node])

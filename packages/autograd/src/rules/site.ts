@@ -1,6 +1,6 @@
-import { type Attributes, attributesOf, type DataType, keyOf, type Node, PareError } from '@pare/onnx'
+import { type Attributes, attributesOf, type DataType, type Dim, type Dims, keyOf, type Node, PareError } from '@pare/onnx'
 import type { Emit } from './emit.js'
-import type { Dim, Dims, Facts } from './facts.js'
+import type { Facts } from './facts.js'
 
 /** Gradients of a node's inputs, by position; undefined where none flows. */
 export type Gradients = readonly (string | undefined)[]

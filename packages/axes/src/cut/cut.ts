@@ -91,7 +91,7 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     removals,
     input: (index) => axesAt(keyOf(node), index),
     output: (index) => values.get(node.outputs[index]!),
-    value: (index) => numbers.get(node.inputs[index]!),
+    value: (index) => numbers(node.inputs[index]!),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
     constant,
