@@ -33,7 +33,18 @@ export {
 } from './graph/edit.js'
 export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './graph/make.js'
 export { operatorName } from './graph/operator-name.js'
-export { capturedBy, keyOf, madeBy, readBy } from './graph/reads.js'
+export {
+  capturedBy,
+  constantsOf,
+  keyOf,
+  leadingTo,
+  madeBy,
+  reachedFrom,
+  readBy,
+  type Use,
+  type Uses,
+  usesOf,
+} from './graph/uses.js'
 export { type Constant, type Scope, visitNodes } from './graph/visit.js'
 export { withTensors } from './graph/with-tensors.js'
 export { withoutDead } from './graph/without-dead.js'

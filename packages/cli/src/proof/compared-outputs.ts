@@ -4,10 +4,10 @@ import {
   editGraph,
   editModel,
   type Model,
-  madeBy,
   makeValueInfo,
   type Node,
   readBy,
+  usesOf,
   type ValueInfo,
 } from '@pare/onnx'
 
@@ -18,7 +18,7 @@ import {
  */
 export function withComparedOutputs(model: Model): Model {
   const { graph } = model
-  const producers = new Map(graph.nodes.flatMap((node) => madeBy(node).map((name) => [name, node] as const)))
+  const { producers } = usesOf(graph)
   const given = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
   const outputs = new Map<string, ValueInfo>()
   for (const output of graph.outputs) {

@@ -9,6 +9,8 @@ import {
   type Node,
   operatorName,
   readBy,
+  type Uses,
+  usesOf,
   visitNodes,
 } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
@@ -59,14 +61,14 @@ export function findRepairable(
   isChanged: (output: string) => boolean,
 ): { readonly found: Repairable[]; readonly notes: string[] } {
   const weights = new Map(weightsOf(model).map((weight) => [weight.uses[0]!.node, weight]))
-  const readers = readersOf(model)
+  const uses = usesOf(model.graph)
   const levels = new Map<string, number>()
   const found: Repairable[] = []
   const notes: string[] = []
   visitNodes(model, (node, scope) => {
     if (scope.path !== '' || !isChanged(keyOf(node))) return
     const level = Math.max(0, ...readBy(node).map((name) => levels.get(name) ?? 0))
-    const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), readers })
+    const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), uses })
     if (typeof one === 'string') notes.push(one)
     else if (one !== undefined) found.push(one)
     const after = typeof one === 'object' ? level + 1 : level
@@ -89,10 +91,10 @@ interface Place {
   readonly scope: NameScope
   readonly level: number
   readonly weight: Weight | undefined
-  readonly readers: ReadonlyMap<string, readonly Node[]>
+  readonly uses: Uses
 }
 
-function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | string | undefined {
+function layerOf(node: Node, { scope, level, weight, uses }: Place): Layer | string | undefined {
   const use = weight?.uses[0]
   if (weight === undefined || use === undefined || !isFloat(weight.tensor.type) || weight.tensor.shape.length < 2)
     return undefined
@@ -106,7 +108,8 @@ function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | 
   const [input, output] = [inputSite(weight, use), outputSite(use)]
   if (typeof input === 'string') return `${id}: ${input}`
   if (typeof output === 'string') return `${id}: ${output}`
-  const next = readers.get(id) ?? []
+  // An output of the model has a reader that is nothing in particular.
+  const next = uses.outputs.has(id) ? [] : (uses.consumers.get(id) ?? [])
   const normalized = next.length === 1 && operatorName(next[0]!) === 'BatchNormalization'
   const bias = biasOf(node, { scope, next, width: weight.rows.out })
   return { kind: 'layer', id, level, weight, input, output, normalized, biasInside: name !== 'MatMul', ...(bias && { bias }) }
@@ -140,15 +143,4 @@ function operandOf(node: Node, input: number, scope: NameScope): Operand | undef
   if (name === '') return undefined
   const constant = scope.constant(name)
   return { node, input, ...(constant && { constant }) }
-}
-
-/** Nodes that read a value; outputs of the model and nested graphs count as readers that are nothing in particular. */
-function readersOf(model: Model): ReadonlyMap<string, readonly Node[]> {
-  const readers = new Map<string, Node[]>()
-  const outputs = new Set(model.graph.outputs.map(({ name }) => name))
-  visitNodes(model, (node) => {
-    for (const name of readBy(node)) readers.set(name, [...(readers.get(name) ?? []), node])
-  })
-  for (const name of outputs) readers.set(name, [])
-  return readers
 }

@@ -1,11 +1,11 @@
 import type { Model } from '../model.js'
 import { editGraph, editModel } from './edit.js'
-import { madeBy, readBy } from './reads.js'
+import { leadingTo, madeBy } from './uses.js'
 
 /** `after` without the nodes and constants that only what is gone needed. What nothing needed in `before` either stays: it is not ours to judge. */
 export function withoutDead(before: Model, after: Model): Model {
   const unused = unusedIn(before)
-  const needed = namesNeeded(after, unused)
+  const needed = leadingTo(after.graph, [...outputsOf(after), ...unused])
   const isDead = (names: readonly string[]) => names.length > 0 && !names.some((name) => needed.has(name))
   const { graph } = after
   const nodes = graph.nodes.filter((node) => !isDead(madeBy(node)))
@@ -23,20 +23,11 @@ export function withoutDead(before: Model, after: Model): Model {
   })
 }
 
-/** Names of values that the outputs of a model, and `others`, are made of. */
-function namesNeeded({ graph }: Model, others: readonly string[] = []): ReadonlySet<string> {
-  const needed = new Set([...graph.outputs.map(({ name }) => name), ...others])
-  // In topological order, as the format demands: a reader stands after what it reads.
-  for (const node of [...graph.nodes].reverse()) {
-    if (!madeBy(node).some((name) => needed.has(name))) continue
-    for (const name of readBy(node)) needed.add(name)
-  }
-  return needed
-}
+const outputsOf = ({ graph }: Model) => graph.outputs.map(({ name }) => name)
 
 /** Outputs of nodes, and constants, that nothing needs. */
 function unusedIn(model: Model): string[] {
-  const needed = namesNeeded(model)
+  const needed = leadingTo(model.graph, outputsOf(model))
   const made = [...model.graph.nodes.map(madeBy), ...model.graph.initializers.map(({ name }) => [name])]
   return made.filter((names) => !names.some((name) => needed.has(name))).flat()
 }

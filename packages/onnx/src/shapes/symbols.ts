@@ -1,4 +1,4 @@
-import { madeBy, readBy } from '../graph/reads.js'
+import { madeBy, readBy } from '../graph/uses.js'
 import type { Graph, Model, Node } from '../model.js'
 import { parseSize, type SizeExpression, sizeOf, symbolsIn } from './size-expression.js'
 

@@ -1,6 +1,5 @@
-import { attributesOf, madeBy, type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { attributesOf, madeBy, type Node, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { Norm } from '../engine/rows.js'
-import type { Uses } from './uses.js'
 
 /** Nodes that together normalise the rows of a value. */
 export interface FoundNorm {

@@ -1,6 +1,5 @@
-import { attributesOf, madeBy, type Node, readAll, valuesOf } from '@pare/onnx'
+import { attributesOf, madeBy, type Node, readAll, type Uses, valuesOf } from '@pare/onnx'
 import type { Activation } from '../kernels/activations.js'
-import type { Uses } from './uses.js'
 
 /** Nodes that together are one function of each number of a value, and what comes out. */
 export interface Applied {

@@ -1,9 +1,9 @@
-import { attributesOf, type Model, type Node, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { attributesOf, type Model, type Node, type Payload, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { asHalves, chooseFormat, type DenseWeight } from '../pack.js'
 import { activationAfter } from './scalar-functions.js'
-import { type Uses, usesOf } from './uses.js'
+import { widenedUsesOf } from './uses.js'
 
 /** A product with a sparse constant weight, with what follows it and can be done with it. */
 export interface Site {
@@ -32,7 +32,7 @@ export interface SiteOptions {
 
 /** All products with sparse weights of the main graph, in its order. Reads the weights one by one; one that two products share is packed once. */
 export async function sparseSites(model: Model, options: SiteOptions): Promise<Site[]> {
-  const uses = usesOf(model.graph)
+  const uses = widenedUsesOf(model.graph)
   const packed = new Map<string, Packed | undefined>()
   const sites: Site[] = []
   for (const node of model.graph.nodes) {
