@@ -1,5 +1,4 @@
-import { type AttributeValue, attributesOf, editGraph, editModel, type Model, type Node } from '@pare/onnx'
-import { Emit } from './rules/emit.js'
+import { type AttributeValue, attributesOf, editGraph, editModel, GraphWriter, type Model, type Node } from '@pare/onnx'
 import { type Facts, typedFactsOf } from './rules/facts.js'
 
 /**
@@ -10,7 +9,7 @@ import { type Facts, typedFactsOf } from './rules/facts.js'
 export async function inBlocks(model: Model, size: number): Promise<Model> {
   if (size < 8) return model
   const facts = await typedFactsOf(model)
-  const emit = new Emit(model, 'blocked')
+  const emit = new GraphWriter(model.graph, 'blocked')
   const { graph } = model
   const nodes = graph.nodes.flatMap((node) => {
     const shape = convolved(node, facts)
@@ -51,7 +50,7 @@ function convolved(node: Node, facts: Facts): Convolved | undefined {
 }
 
 /** Weights [out, in, kH, kW] as [out / size, in / size, kH, kW, size of in, size of out]; of each channel by itself as [out / size, kH, kW, size]. */
-function blockedConv(emit: Emit, node: Node, { isDepthwise, out, inside, kernel }: Convolved, size: number): void {
+function blockedConv(emit: GraphWriter, node: Node, { isDepthwise, out, inside, kernel }: Convolved, size: number): void {
   const domain = 'com.microsoft.nchwc'
   const [x, w, bias = ''] = node.inputs as readonly [string, string, string?]
   const sizes = isDepthwise ? [out / size, size, ...kernel] : [out / size, size, inside / size, size, ...kernel]

@@ -48,6 +48,7 @@ export {
 export { type Constant, type Scope, visitNodes } from './graph/visit.js'
 export { withTensors } from './graph/with-tensors.js'
 export { withoutDead } from './graph/without-dead.js'
+export { GraphWriter, type NewNode } from './graph/writer.js'
 export type * from './model.js'
 export { type Dim, type Dims, type FactOptions, factsOf, type ModelFacts } from './shapes/facts.js'
 export type { Known } from './shapes/rules/rule.js'

@@ -1,5 +1,14 @@
-import { type Attributes, attributesOf, type DataType, type Dim, type Dims, keyOf, type Node, PareError } from '@pare/onnx'
-import type { Emit } from './emit.js'
+import {
+  type Attributes,
+  attributesOf,
+  type DataType,
+  type Dim,
+  type Dims,
+  type GraphWriter,
+  keyOf,
+  type Node,
+  PareError,
+} from '@pare/onnx'
 import type { Facts } from './facts.js'
 
 /** Gradients of a node's inputs, by position; undefined where none flows. */
@@ -25,7 +34,7 @@ export class Site implements Pick<Attributes, 'int' | 'ints' | 'float' | 'floats
 
   constructor(
     readonly node: Node,
-    readonly emit: Emit,
+    readonly emit: GraphWriter,
     private readonly facts: Facts,
     private readonly context: {
       readonly gradients: Gradients

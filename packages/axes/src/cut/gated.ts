@@ -3,12 +3,10 @@ import {
   editModel,
   editNode,
   editValueInfo,
+  GraphWriter,
   keyOf,
   type Model,
-  makeNode,
-  makeTensor,
   type Node,
-  type Tensor,
   type ValueInfo,
 } from '@pare/onnx'
 import type { Axis } from '../dependency/axis.js'
@@ -23,7 +21,8 @@ import { keptMask, keptPositions, type Removals } from './kept.js'
  */
 export function gated(model: Model, dependencies: Dependencies, removals: Removals): Model {
   if (removals.size === 0) return model
-  const gates = new Gates(removals)
+  const { graph } = model
+  const gates = new Gates(removals, new GraphWriter(graph, 'gate'))
   const sites = new Map<Node, Contraction[]>()
   for (const site of dependencies.contractions) sites.set(site.node, [...(sites.get(site.node) ?? []), site])
   const constants = new Set(model.graph.initializers.map(({ name }) => name))
@@ -33,24 +32,24 @@ export function gated(model: Model, dependencies: Dependencies, removals: Remova
     else gates.contraction(node, sites.get(node) ?? [])
   }
   const outputs = model.graph.outputs.map((value) => gates.output(value, dependencies))
-  const { graph } = model
-  const initializers = [...graph.initializers, ...gates.positions]
+  const initializers = [...graph.initializers, ...gates.writer.constants]
   return editModel(model, { graph: editGraph(graph, { nodes: gates.nodes(), inputs, outputs, initializers }) })
 }
 
 /** The graph of a gated model, as it is put together. Positions are chosen by Gather, which every element type has. */
 class Gates {
-  readonly positions: Tensor[] = []
-  readonly #nodes: Node[] = []
   /** Inputs and outputs that are another size than the value within. */
   readonly #within = new Map<string, string>()
 
-  constructor(private readonly removals: Removals) {}
+  constructor(
+    private readonly removals: Removals,
+    readonly writer: GraphWriter,
+  ) {}
 
   nodes(): Node[] {
     const of = (name: string) => this.#within.get(name) ?? name
     // What chooses positions for the outside reads and makes names of the outside.
-    return this.#nodes.map((node) =>
+    return this.writer.nodes.map((node) =>
       this.#outside.has(node) ? node : editNode(node, { inputs: node.inputs.map(of), outputs: node.outputs.map(of) }),
     )
   }
@@ -80,7 +79,8 @@ class Gates {
       axes.map(([axis, along]) => [axis, keptPositions(along, this.removals)]),
       true,
     )
-    this.#outside.add(this.#add('Identity', [last], value.name))
+    this.writer.write('Identity', [last], [value.name])
+    this.#outside.add(this.writer.nodes.at(-1)!)
     return this.#resized(value, values.get(value.name)!)
   }
 
@@ -98,7 +98,7 @@ class Gates {
       )
     })
     const outputs = node.outputs.map((name) => ({ name, axes: this.#smaller(values.get(name)) }))
-    this.#nodes.push(
+    this.writer.nodes.push(
       editNode(node, { inputs, outputs: outputs.map(({ name, axes }) => (axes.length > 0 ? `${name}/kept` : name)) }),
     )
     for (const { name, axes } of outputs) {
@@ -107,7 +107,7 @@ class Gates {
         `${name}/kept`,
         axes.map(([axis, along]) => [axis, spread(along, this.removals)]),
       )
-      this.#add('Identity', [full], name)
+      this.writer.write('Identity', [full], [name])
     }
   }
 
@@ -120,16 +120,16 @@ class Gates {
       const name = now.inputs[input]!
       // One more position, which holds x − x = 0.
       const first = this.#gather(name, axis, Int32Array.of(0))
-      const zero = this.#add('Sub', [first, first])
-      const more = this.#add('Concat', [name, zero.outputs[0]!], undefined, { axis: BigInt(axis) })
+      const zero = this.writer.node('Sub', [first, first])
+      const more = this.writer.node('Concat', [name, zero], { axis: BigInt(axis) })
       const chosen = this.#gather(
-        more.outputs[0]!,
+        more,
         axis,
         Int32Array.from(mask, (kept, i) => (kept === 1 ? i : mask.length)),
       )
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? chosen : each)) })
     }
-    this.#nodes.push(now)
+    this.writer.nodes.push(now)
   }
 
   #smaller(axes: readonly Axis[] | undefined): (readonly [number, Axis])[] {
@@ -141,17 +141,9 @@ class Gates {
   }
 
   #gather(from: string, axis: number, positions: Int32Array, outside = false): string {
-    const indices = `gate/${this.positions.length}`
-    this.positions.push(makeTensor({ name: indices, type: 'int64', values: [...positions] }))
-    const node = this.#add('Gather', [from, indices], undefined, { axis: BigInt(axis) })
-    if (outside) this.#outside.add(node)
-    return node.outputs[0]!
-  }
-
-  #add(op: string, inputs: readonly string[], output?: string, attributes: Record<string, bigint> = {}): Node {
-    const node = makeNode({ op, inputs, outputs: [output ?? `gate/value${this.#nodes.length}`], attributes })
-    this.#nodes.push(node)
-    return node
+    const gathered = this.writer.own('Gather', [from, this.writer.ints([...positions])], { axis: BigInt(axis) })
+    if (outside) this.#outside.add(this.writer.nodes.at(-1)!)
+    return gathered
   }
 }
 
