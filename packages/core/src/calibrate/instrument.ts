@@ -1,10 +1,19 @@
-import { editGraph, editModel, elementCount, inferShapes, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
+import {
+  attributesOf,
+  editModel,
+  elementCount,
+  GraphWriter,
+  inferShapes,
+  type Model,
+  makeValueInfo,
+  PareError,
+  withoutDead,
+} from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
-import { addedNodes } from './added-nodes.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
-import { type Patches, type Site, siteKey } from './site.js'
+import { GEOMETRY, type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
 export interface Request {
@@ -59,7 +68,8 @@ export async function instrument(
   const { shapes } = await inferShapes(model)
   const padding = found.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
-  const writer = new Writer(opset)
+  const written = new GraphWriter(model.graph, 'measure')
+  const writer = new Writer(opset, written)
   const untold = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
@@ -77,9 +87,7 @@ export async function instrument(
     ...padded,
   ]
   const { graph } = model
-  const instrumented = editGraph(graph, {
-    nodes: [...graph.nodes, ...writer.added.nodes],
-    initializers: [...graph.initializers, ...writer.added.constants],
+  const instrumented = written.addedTo(graph, {
     inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
@@ -116,24 +124,26 @@ function unknownShape(value: string): PareError {
 
 /** Nodes that reduce values, appended to a graph. */
 export class Writer {
-  readonly added = addedNodes('measure/')
   readonly #rows = new Map<string, string>()
-  readonly #changed = new Map<string, string>()
-
   readonly #masked: MaskedRows
 
-  constructor(private readonly opset: number) {
-    this.#masked = maskedRows({ opset, ...this.added })
+  constructor(
+    private readonly opset: number,
+    private readonly writer: GraphWriter,
+  ) {
+    this.#masked = maskedRows(writer, opset)
   }
 
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
     const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
-    return once(this.#rows, key, () => {
-      const value = this.added.node('Cast', [site.value], { to: 1n })
-      const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-      return layout === undefined ? rows : this.added.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
-    })
+    const known = this.#rows.get(key)
+    if (known !== undefined) return known
+    const value = this.writer.node('Cast', [site.value], { to: 1n })
+    const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+    const made = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
+    this.#rows.set(key, made)
+    return made
   }
 
   /** i64[]: how many positions a mask leaves out. */
@@ -141,21 +151,16 @@ export class Writer {
     return this.#masked.padded(mask)
   }
 
-  /** What an expression makes of each element. */
-  changed(rows: string, expression: Expression): string {
-    if (expression.op === 'weight') return rows
-    return once(this.#changed, `${rows} ${JSON.stringify(expression)}`, () => this.#expression(rows, expression))
-  }
-
   reduced(rows: string, { statistic, site }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
-    const shape = this.added.node('Shape', [rows])
+    // Each request reads outputs of its own: those of some are added up while the model runs.
+    const shape = this.writer.own('Shape', [rows])
     switch (statistic.reduce) {
       case 'mean':
         return { rows: shape, result: this.#sum(rows) }
       case 'max':
         return {
           rows: shape,
-          result: this.added.node('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
+          result: this.writer.own('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
         }
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
@@ -170,8 +175,8 @@ export class Writer {
   #flat(value: string, axis: number, rank: number): string {
     const at = axis < 0 ? axis + rank : axis
     const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at)
-    const last = at === rank - 1 ? value : this.added.node('Transpose', [value], { perm: [...others, at].map(BigInt) })
-    return this.added.node('Flatten', [last], { axis: BigInt(rank - 1) })
+    const last = at === rank - 1 ? value : this.writer.node('Transpose', [value], { perm: [...others, at].map(BigInt) })
+    return this.writer.node('Flatten', [last], { axis: BigInt(rank - 1) })
   }
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */
@@ -180,70 +185,66 @@ export class Writer {
     const all = channels * groups
     const weight = new Float32Array(all * size * size)
     for (let c = 0; c < all; c++) for (let k = 0; k < size; k++) weight[(c * size + k) * size + k] = 1
-    const name = this.added.floats(weight, [all * size, 1, ...kernel])
-    const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].flatMap((key) => {
-      const attribute = node.attributes.get(key)
-      if (attribute?.kind === 'ints' || attribute?.kind === 'string') return [[key, attribute.value] as const]
-      return []
-    })
-    return this.added.node('Conv', [value, name], { ...Object.fromEntries(geometry), group: BigInt(all) })
+    const name = this.writer.floats([all * size, 1, ...kernel], weight)
+    return this.writer.node('Conv', [value, name], { ...attributesOf(node).plain(GEOMETRY), group: BigInt(all) })
   }
 
-  #expression(rows: string, e: Expression): string {
+  /** What an expression makes of each element. */
+  changed(rows: string, e: Expression): string {
     const of = (inner: Expression) => this.changed(rows, inner)
     switch (e.op) {
       case 'weight':
         return rows
       case 'constant':
-        return this.added.floats(e.value)
+        return this.writer.float(e.value)
       case 'square':
-        return this.added.node('Mul', [of(e.of), of(e.of)])
+        return this.writer.node('Mul', [of(e.of), of(e.of)])
       case 'abs':
       case 'sqrt':
       case 'negate':
-        return this.added.node(UNARY[e.op], [of(e.of)])
+        return this.writer.node(UNARY[e.op], [of(e.of)])
       case 'random':
       case 'statistic':
         throw new Error(`a statistic cannot be made of '${e.op}'`)
       case 'less':
-        return this.added.node('Cast', [this.added.node('Less', [of(e.left), of(e.right)])], { to: 1n })
+        return this.writer.node('Cast', [this.writer.node('Less', [of(e.left), of(e.right)])], { to: 1n })
       default:
-        return this.added.node(BINARY[e.op], [of(e.left), of(e.right)])
+        return this.writer.node(BINARY[e.op], [of(e.left), of(e.right)])
     }
   }
 
   #sum(rows: string): string {
-    return this.added.node('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
+    return this.writer.own('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
   }
 
   #moments(rows: string, shape: string): { result: string; squares: string } {
     const result = this.#sum(rows)
-    const count = this.added.node('Cast', [this.added.node('Gather', [shape, this.added.ints(0)], { axis: 0n })], { to: 1n })
-    const away = this.added.node('Sub', [rows, this.added.node('Div', [result, count])])
-    return { result, squares: this.#sum(this.added.node('Mul', [away, away])) }
+    const count = this.writer.node('Cast', [this.writer.node('Gather', [shape, this.writer.ints(0)], { axis: 0n })], { to: 1n })
+    const away = this.writer.node('Sub', [rows, this.writer.node('Div', [result, count])])
+    return { result, squares: this.#sum(this.writer.node('Mul', [away, away])) }
   }
 
   #gram(rows: string, other: string, groups: number): string {
-    if (groups === 1) return this.added.node('MatMul', [this.added.node('Transpose', [rows], { perm: [1n, 0n] }), other])
-    const parts = (of: string) => this.added.node('Reshape', [of, this.#split(of, groups)])
-    const left = this.added.node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
-    return this.added.node('MatMul', [left, this.added.node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
+    if (groups === 1) return this.writer.own('MatMul', [this.writer.node('Transpose', [rows], { perm: [1n, 0n] }), other])
+    const parts = (of: string) => this.writer.node('Reshape', [of, this.#split(of, groups)])
+    const left = this.writer.node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
+    return this.writer.own('MatMul', [left, this.writer.node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
   }
 
   /** [rows, groups, positions of a group], computed: only the rows change from batch to batch. */
   #split(rows: string, groups: number): string {
-    const count = this.added.node('Slice', [
-      this.added.node('Shape', [rows]),
-      this.added.ints([0]),
-      this.added.ints([1]),
-      this.added.ints([0]),
+    const count = this.writer.node('Slice', [
+      this.writer.node('Shape', [rows]),
+      this.writer.ints([0]),
+      this.writer.ints([1]),
+      this.writer.ints([0]),
     ])
-    return this.added.node('Concat', [count, this.added.ints([groups, -1])], { axis: 0n })
+    return this.writer.node('Concat', [count, this.writer.ints([groups, -1])], { axis: 0n })
   }
 
   /** Axes of a reduction stand in an attribute before this opset, and in an input since. */
   #axes(since: number): string[] {
-    return this.opset >= since ? [this.added.ints([0])] : []
+    return this.opset >= since ? [this.writer.ints([0])] : []
   }
 
   #axesBefore(since: number): { axes?: readonly bigint[] } {
@@ -253,11 +254,3 @@ export class Writer {
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const
-
-function once(made: Map<string, string>, key: string, make: () => string): string {
-  const known = made.get(key)
-  if (known !== undefined) return known
-  const name = make()
-  made.set(key, name)
-  return name
-}

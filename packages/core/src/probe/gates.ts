@@ -1,8 +1,18 @@
 import type { Contraction } from '@pare/axes'
 import { type Axis, atomsOf, type Coupling, findCoupling, unitsAlong, withGatedEnds } from '@pare/axes'
-import { dataTypeCode, editGraph, editModel, editNode, keyOf, type Model, makeValueInfo, type Node, PareError } from '@pare/onnx'
+import {
+  dataTypeCode,
+  editGraph,
+  editModel,
+  editNode,
+  GraphWriter,
+  keyOf,
+  type Model,
+  makeValueInfo,
+  type Node,
+  PareError,
+} from '@pare/onnx'
 import { ANOTHER } from '../apply/removed-units.js'
-import { addedNodes } from '../calibrate/added-nodes.js'
 import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract/contract.js'
 import type { Setting } from './trials.js'
 
@@ -20,17 +30,18 @@ export const gateOf = (id: string) => `gate/${id}`
  * With factors of 0 it computes what the cut model does, with factors of 1 what it did. Throws PareError for groups along which statistics are taken.
  */
 export async function withGates(model: Model, groups: readonly UnitGroup[]): Promise<GatedModel> {
+  const { graph } = model
   const coupling = await findCoupling(model)
-  const writer = new GateWriter(model.opsets.get('') ?? 1)
+  const writer = new GraphWriter(graph, 'gates')
+  const gates = new GateWriter(model.opsets.get('') ?? 1, writer)
   const coupled = groups.filter((group) => group.kind === 'coupled')
   const blocks = groups.filter((group) => group.kind === 'block')
   const sitesOf = contractionsOf(coupled, coupling)
-  for (const node of model.graph.nodes) writer.gated(node, sitesOf.get(node) ?? [])
-  const { graph } = model
+  for (const node of model.graph.nodes) gates.gated(node, sitesOf.get(node) ?? [])
   const within = editModel(model, {
     graph: editGraph(graph, {
-      nodes: writer.added.nodes,
-      initializers: [...graph.initializers, ...writer.added.constants],
+      nodes: writer.nodes,
+      initializers: [...graph.initializers, ...writer.constants],
       inputs: [
         ...graph.inputs,
         ...groups.map(({ id, units }) => makeValueInfo({ name: gateOf(id), type: 'float32', shape: [units] })),
@@ -78,9 +89,10 @@ function seenByNorm({ id }: CoupledGroup): PareError {
 
 /** Nodes of a gated model, as they are put together. */
 class GateWriter {
-  readonly added = addedNodes('gates/')
-
-  constructor(private readonly opset: number) {}
+  constructor(
+    private readonly opset: number,
+    readonly writer: GraphWriter,
+  ) {}
 
   /** A node that sums over units reads them multiplied by their factors. */
   gated(node: Node, sites: readonly GateSite[]): void {
@@ -88,21 +100,21 @@ class GateWriter {
     for (const site of sites) {
       let name = now.inputs[site.input]!
       for (const { group, atom } of site.gates)
-        name = this.added.node('Mul', [name, this.#factor(name, { ...site, group, atom })])
+        name = this.writer.node('Mul', [name, this.#factor(name, { ...site, group, atom })])
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === site.input ? name : each)) })
     }
-    this.added.nodes.push(now)
+    this.writer.nodes.push(now)
   }
 
   /** [size of the axis, 1, …]: of each position the factor of its unit, 1 where it belongs to none. */
   #factor(value: string, { group, atom, along, axis, rank }: GateSite & { group: CoupledGroup; atom: Axis }): string {
     const units = unitsAlong(along, atom).map((unit) => (unit < 0 ? group.units : unit))
-    const one = this.added.floats([1])
-    const factors = this.added.node('Concat', [gateOf(group.id), one], { axis: 0n })
-    const spread = this.added.node('Gather', [factors, this.added.ints([...units])], { axis: 0n })
-    const shaped = this.added.node('Reshape', [spread, this.added.ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
-    if (this.opset >= 15) return this.added.node('CastLike', [shaped, value])
+    const one = this.writer.floats([1], [1])
+    const factors = this.writer.node('Concat', [gateOf(group.id), one], { axis: 0n })
+    const spread = this.writer.node('Gather', [factors, this.writer.ints([...units])], { axis: 0n })
+    const shaped = this.writer.node('Reshape', [spread, this.writer.ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
+    if (this.opset >= 15) return this.writer.node('CastLike', [shaped, value])
     const type = group.slices[0]!.tensor.type
-    return type === 'float32' ? shaped : this.added.node('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
+    return type === 'float32' ? shaped : this.writer.node('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
   }
 }
