@@ -40,7 +40,8 @@ export async function mostSamplesOf(
       await using file = await openModel(path, { allowHardLinks: true })
       const own = new Set(file.model.graph.inputs.map(({ name }) => name))
       const used = inputs.filter(({ name }) => own.has(name))
-      return mostSamples(file.model, (samples) => shapesOfSamples(used, data, samples))
+      // Awaited here: the file must stay open until its small constants are read.
+      return await mostSamples(file.model, (samples) => shapesOfSamples(used, data, samples))
     }),
   )
   return Math.min(...most)
