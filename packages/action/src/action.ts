@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as core from '@actions/core'
 import { bundledEngine } from './bundled-engine.js'
-import type { Engine } from './engine.js'
+import type { RunEngine } from './engine.js'
 import { readEvent } from './event.js'
-import { asFailure, Failure } from './failure.js'
-import { type Inputs, readInputs } from './inputs.js'
+import { ActionFailure, asFailure } from './failure.js'
+import { type ActionInputs, readInputs } from './inputs.js'
 import * as log from './log.js'
 import { findOnnxRuntime } from './onnxruntime.js'
-import { exitCodeOf, type Outcome, stepExitCode } from './outcome.js'
+import { type ActionOutcome, exitCodeOf, stepExitCode } from './outcome.js'
 import { publish } from './publish.js'
 import { decideTrust } from './trust.js'
 import { findWorkspaceCli, runWorkspaceCli } from './workspace-engine.js'
@@ -25,14 +25,14 @@ export async function runAction(env: Env, signal: AbortSignal): Promise<number> 
     await publish(outcome, { inputs, env, signal })
     return stepExitCode(exitCodeOf(outcome), inputs.failOn)
   } catch (error) {
-    const outcome: Outcome = { kind: 'failure', failure: asFailure(error, signal) }
+    const outcome: ActionOutcome = { kind: 'failure', failure: asFailure(error, signal) }
     await publish(outcome, { inputs: undefined, env, signal })
     return exitCodeOf(outcome)
   }
 }
 
 /** Whatever goes wrong on the way to the results is an outcome too: it is reported in the same places. */
-async function measure(inputs: Inputs, env: Env, signal: AbortSignal): Promise<Outcome> {
+async function measure(inputs: ActionInputs, env: Env, signal: AbortSignal): Promise<ActionOutcome> {
   try {
     const workspace = resolve(env.GITHUB_WORKSPACE ?? '.')
     const workingDirectory = existingFolder(resolve(workspace, inputs.workingDirectory), inputs.workingDirectory)
@@ -52,7 +52,7 @@ async function measure(inputs: Inputs, env: Env, signal: AbortSignal): Promise<O
 }
 
 interface Surroundings {
-  readonly inputs: Inputs
+  readonly inputs: ActionInputs
   readonly env: Env
   readonly signal: AbortSignal
   readonly workspace: string
@@ -61,7 +61,7 @@ interface Surroundings {
 }
 
 /** A workspace with a command line of its own runs that one, so that versions and plugins follow its lockfile. */
-async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted }: Surroundings): Promise<Engine> {
+async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted }: Surroundings): Promise<RunEngine> {
   const cli = trusted ? findWorkspaceCli(workingDirectory, workspace) : undefined
   if (cli !== undefined) {
     log.info(`Engine: @pare/cli ${cli.version} of the workspace (${cli.script}).`)
@@ -86,7 +86,7 @@ async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, 
 
 function existingFolder(path: string, written: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path
-  throw new Failure(
+  throw new ActionFailure(
     'usage',
     `action: 'working-directory' is '${written}', which is not a folder of the workspace (looked for ${path})`,
     {

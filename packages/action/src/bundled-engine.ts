@@ -1,6 +1,6 @@
 import { run } from '@pare/cli'
 import { overridesOf, ownOf } from '@pare/cli/options'
-import type { Engine } from './engine.js'
+import type { RunEngine } from './engine.js'
 import * as log from './log.js'
 
 export interface BundledEngine {
@@ -14,7 +14,7 @@ export interface BundledEngine {
 const TOLD_EVERY_MS = 10_000
 
 /** The command line's own functions, with the plugins that come with it. What runs models runs in `child.mjs` and `retrain-child.mjs` beside this bundle. */
-export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): Engine {
+export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): RunEngine {
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
   return ({ inputs: { models, values }, workingDirectory, folder, signal }) => {

@@ -1,7 +1,7 @@
 import type { RunResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { type Comment, type Comments, comment, contentOf } from './comment.js'
-import { Failure } from './failure.js'
+import { ActionFailure } from './failure.js'
 import type { CommentSetting } from './inputs.js'
 
 /** The comments of a pull request in memory. `login`: who the token belongs to; undefined for a workflow's. `files`: what it changes. */
@@ -122,7 +122,7 @@ describe('the comment', () => {
   it('of an earlier commit does not stay green when there is no verdict any more', async () => {
     const comments = inMemory()
     await comment({ setting: 'on-change', id: 'job', content: of(good) }, comments)
-    const failure = new Failure('usage', `no model ${'é'.repeat(70_000)}`, { hint: 'name one' })
+    const failure = new ActionFailure('usage', `no model ${'é'.repeat(70_000)}`, { hint: 'name one' })
     const content = contentOf({ kind: 'failure', failure })
     await expect(comment({ setting: 'on-change', id: 'job', content }, comments)).resolves.toBe('updated')
     expect(comments.stored[0]!.body).toMatch(/no verdict.*no model.*name one/s)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { commentMarker, figure, renderComment } from '@pare/report'
 import { mayChange } from './changed-files.js'
 import type { CommentSetting } from './inputs.js'
-import type { Outcome } from './outcome.js'
+import type { ActionOutcome } from './outcome.js'
 import { failureMarkdown } from './summary.js'
 
 /** GitHub refuses more than 65,536 characters; a character is at most as many as its bytes. */
@@ -45,7 +45,7 @@ export interface CommentRequest {
 }
 
 /** Of results: the report's comment; of a failure: its message. A comment from an earlier commit must not stay green. */
-export function contentOf(outcome: Outcome): CommentContent {
+export function contentOf(outcome: ActionOutcome): CommentContent {
   if (outcome.kind === 'results') {
     const { results } = outcome
     // As far as they are shown: the last digits differ from machine to machine.

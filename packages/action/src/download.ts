@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { downloadTool } from '@actions/tool-cache'
 import type { FetchTarball } from '@pare/onnxruntime'
-import { Failure, messageOf } from './failure.js'
+import { ActionFailure, messageOf } from './failure.js'
 
 /** The public registry. Another one is named by npm's own variable, `npm_config_registry`; the integrity check is the same. */
 const PUBLIC_REGISTRY = 'https://registry.npmjs.org'
@@ -19,7 +19,7 @@ export function downloadFrom({ env, signal }: { readonly env: Env; readonly sign
       return file
     } catch (error) {
       signal.throwIfAborted()
-      throw new Failure('infrastructure', `action: ${url} could not be downloaded: ${messageOf(error)}`, {
+      throw new ActionFailure('infrastructure', `action: ${url} could not be downloaded: ${messageOf(error)}`, {
         hint: "check the runner's network and proxy, set npm_config_registry to a mirror, or give the input 'onnxruntime-path' a folder with onnxruntime-node",
         cause: error,
       })

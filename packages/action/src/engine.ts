@@ -2,7 +2,7 @@ import type { RunResults } from '@pare/report'
 import type { RunInputs } from './inputs.js'
 
 /** One run, as either engine is asked for it. */
-export interface RunRequest {
+export interface EngineRequest {
   readonly inputs: RunInputs
   /** Absolute: paths in `inputs` start here. */
   readonly workingDirectory: string
@@ -11,10 +11,10 @@ export interface RunRequest {
   readonly signal: AbortSignal
 }
 
-export interface RunOutcome {
+export interface EngineOutcome {
   readonly results: RunResults
   readonly exitCode: number
 }
 
 /** Prunes, measures and gates. Throws what the user can act on as `PareError`s with a `kind`, or as Failures. */
-export type Engine = (request: RunRequest) => Promise<RunOutcome>
+export type RunEngine = (request: EngineRequest) => Promise<EngineOutcome>

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { Failure, messageOf } from './failure.js'
+import { ActionFailure, messageOf } from './failure.js'
 
 /** What started the workflow, reduced to what decides trust and where a comment goes. */
 export interface Event {
@@ -19,7 +19,7 @@ export function readEvent(env: Readonly<Record<string, string | undefined>>): Ev
   try {
     return parseEvent(name, JSON.parse(readFileSync(path, 'utf8')))
   } catch (error) {
-    throw new Failure('infrastructure', `action: the event payload '${path}' cannot be read: ${messageOf(error)}`, {
+    throw new ActionFailure('infrastructure', `action: the event payload '${path}' cannot be read: ${messageOf(error)}`, {
       hint: 'GITHUB_EVENT_PATH must name the JSON file that the runner writes; a step before this one may have changed it',
       cause: error,
     })

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { Failure } from './failure.js'
+import { ActionFailure } from './failure.js'
 import { readInputs } from './inputs.js'
 import { inputVariables, readActionYml } from './testing/action-yml.js'
 
 const read = (given: Record<string, string>) =>
   readInputs(Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])))
 
-function failure(given: Record<string, string>): Failure {
+function failure(given: Record<string, string>): ActionFailure {
   try {
     read(given)
   } catch (error) {
-    if (error instanceof Failure) return error
+    if (error instanceof ActionFailure) return error
     throw error
   }
   throw new Error('the inputs were accepted')

@@ -1,5 +1,5 @@
-import { hyphened, numberOf, type Option, overridesOf, readText, type Values } from '@pare/cli/options'
-import { Failure, messageOf } from './failure.js'
+import { hyphened, numberOf, type Option, type OptionValues, overridesOf, readText } from '@pare/cli/options'
+import { ActionFailure, messageOf } from './failure.js'
 import { CHOICES, SHARED } from './input-table.js'
 
 export type FailOn = (typeof CHOICES)['fail-on'][number]
@@ -12,13 +12,13 @@ export interface RunInputs {
   /** Paths from the working directory. Empty: those of the config. */
   readonly models: readonly string[]
   /** Of the options of `pare run`, by name. */
-  readonly values: Values
+  readonly values: OptionValues
   /** The same as the workflow writes them. */
   readonly texts: ReadonlyMap<Option, string>
 }
 
 /** Everything the workflow says in `with:`. */
-export interface Inputs {
+export interface ActionInputs {
   readonly run: RunInputs
   /** From the workspace. Default: '.'. */
   readonly workingDirectory: string
@@ -52,9 +52,9 @@ interface Reader {
 }
 
 /** The inputs in `env` (`INPUT_MAX-DROP` …). Throws one usage Failure that lists everything wrong with them. */
-export function readInputs(env: Env): Inputs {
+export function readInputs(env: Env): ActionInputs {
   const from: Reader = { env, problems: notYetProblems(env) }
-  const inputs: Inputs = {
+  const inputs: ActionInputs = {
     run: readRunInputs(from),
     workingDirectory: input(env, 'working-directory') ?? '.',
     failOn: choice(from, 'fail-on', CHOICES['fail-on'], 'regression'),
@@ -68,7 +68,7 @@ export function readInputs(env: Env): Inputs {
   }
   const { problems } = from
   if (problems.length === 0) return inputs
-  throw new Failure(
+  throw new ActionFailure(
     'usage',
     `action: ${problems.length === 1 ? 'one input is' : `${problems.length} inputs are`} wrong:\n${bullets(problems)}`,
     { hint: "correct the 'with:' of this step; the inputs are described in packages/action/README.md" },
@@ -97,7 +97,7 @@ function readRunInputs({ env, problems }: Reader): RunInputs {
 }
 
 /** Inputs that say the same thing in two ways. */
-function contradictions(values: Values): readonly string[] {
+function contradictions(values: OptionValues): readonly string[] {
   try {
     overridesOf('run', values)
     return []

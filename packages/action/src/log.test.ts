@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { RunResults } from '@pare/report'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { Failure } from './failure.js'
+import { ActionFailure } from './failure.js'
 import * as log from './log.js'
 import { publish } from './publish.js'
 
@@ -91,7 +91,7 @@ describe('the log of the action', () => {
     const where = { inputs: undefined, env: {}, signal: new AbortController().signal }
     const text = await logged(async () => {
       await publish({ kind: 'results', results, exitCode: 1, folder: '/nowhere' }, where)
-      await publish({ kind: 'failure', failure: new Failure('usage', EVIL, { hint: EVIL }) }, where)
+      await publish({ kind: 'failure', failure: new ActionFailure('usage', EVIL, { hint: EVIL }) }, where)
     })
     expect(text).toContain('fail')
     expectHarmless(text)

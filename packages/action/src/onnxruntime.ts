@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fill, hasLibrary, libraryOf, onnxruntimeNode, type Platform, packageIn, unsupportedPlatform } from '@pare/onnxruntime'
 import { downloadFrom } from './download.js'
-import { Failure } from './failure.js'
+import { ActionFailure } from './failure.js'
 
 export interface Search {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -18,13 +18,13 @@ export interface Search {
 }
 
 /** A folder with an onnxruntime-node package that has this platform's library, and where it came from. */
-export interface OnnxRuntime {
+export interface OnnxRuntimeFolder {
   readonly folder: string
   readonly from: 'input' | 'workspace' | 'tool cache' | 'download'
 }
 
 /** In this order: the input, the workspace (trusted only), the tool cache, a download into the tool cache. */
-export async function findOnnxRuntime(search: Search): Promise<OnnxRuntime> {
+export async function findOnnxRuntime(search: Search): Promise<OnnxRuntimeFolder> {
   if (search.path !== undefined) return { folder: fromInput(search.path, search), from: 'input' }
   const workspace = search.trusted ? findUpwards(search.workingDirectory, search.workspace, 'onnxruntime-node') : undefined
   if (workspace !== undefined && hasLibrary(workspace, search.platform)) return { folder: workspace, from: 'workspace' }
@@ -54,7 +54,7 @@ export function isInside(path: string, folder: string): boolean {
 function fromInput(path: string, search: Search): string {
   const folder = resolve(search.workingDirectory, path)
   if (!hasLibrary(folder, search.platform)) {
-    throw new Failure(
+    throw new ActionFailure(
       'usage',
       `action: 'onnxruntime-path' is '${path}', but '${libraryOf(folder, search.platform)}' does not exist`,
       {
@@ -63,7 +63,7 @@ function fromInput(path: string, search: Search): string {
     )
   }
   if (!search.trusted && isInside(realpathSync(folder), realpathSync(search.workspace))) {
-    throw new Failure(
+    throw new ActionFailure(
       'untrusted',
       `action: 'onnxruntime-path' is '${path}', a native library in a workspace that is not trusted`,
       {

@@ -1,13 +1,13 @@
 import type { ModelResult, RunResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
-import { Failure } from './failure.js'
+import { ActionFailure } from './failure.js'
 import {
+  type ActionOutcome,
   annotationsOf,
   conclusionOf,
   exitCodeOf,
   headline,
   measuredOutputs,
-  type Outcome,
   stepExitCode,
   verdictLines,
 } from './outcome.js'
@@ -46,19 +46,19 @@ describe('the exit code of the step', () => {
 
   it('of a failure is that of its kind', () => {
     const codes = (['usage', 'infrastructure', 'untrusted', 'interrupted'] as const).map((kind) =>
-      exitCodeOf({ kind: 'failure', failure: new Failure(kind, '') }),
+      exitCodeOf({ kind: 'failure', failure: new ActionFailure(kind, '') }),
     )
     expect(codes).toEqual([2, 3, 4, 130])
   })
 })
 
 describe('the output conclusion', () => {
-  const results = (exitCode: number, results: RunResults): Outcome => ({ kind: 'results', results, exitCode, folder: '' })
+  const results = (exitCode: number, results: RunResults): ActionOutcome => ({ kind: 'results', results, exitCode, folder: '' })
   it('is the verdict, or why there is none', () => {
     const outcomes = [results(0, run(passing)), results(1, run(failing)), results(3, run(unmeasured)), results(130, run(passing))]
     expect(outcomes.map(conclusionOf)).toEqual(['pass', 'fail', 'incomplete', 'cancelled'])
-    expect(conclusionOf({ kind: 'failure', failure: new Failure('usage', '') })).toBe('error')
-    expect(conclusionOf({ kind: 'failure', failure: new Failure('interrupted', '') })).toBe('cancelled')
+    expect(conclusionOf({ kind: 'failure', failure: new ActionFailure('usage', '') })).toBe('error')
+    expect(conclusionOf({ kind: 'failure', failure: new ActionFailure('interrupted', '') })).toBe('cancelled')
   })
 })
 

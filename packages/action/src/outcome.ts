@@ -1,11 +1,11 @@
 import { figure, type ModelResult, type RunResults } from '@pare/report'
-import { exitCodes, type Failure } from './failure.js'
+import { type ActionFailure, exitCodes } from './failure.js'
 import type { FailOn } from './inputs.js'
 
 /** How a run ended: with results (whatever the verdict), or without. */
-export type Outcome =
+export type ActionOutcome =
   | { readonly kind: 'results'; readonly results: RunResults; readonly exitCode: number; readonly folder: string }
-  | { readonly kind: 'failure'; readonly failure: Failure }
+  | { readonly kind: 'failure'; readonly failure: ActionFailure }
 
 export interface Annotation {
   readonly level: 'error' | 'warning'
@@ -17,7 +17,7 @@ export interface Annotation {
 const ANNOTATIONS_SHOWN = 10
 
 /** The exit code of the command line's table for this outcome. */
-export function exitCodeOf(outcome: Outcome): number {
+export function exitCodeOf(outcome: ActionOutcome): number {
   return outcome.kind === 'results' ? outcome.exitCode : exitCodes[outcome.failure.kind]
 }
 
@@ -37,7 +37,7 @@ export function stepExitCode(exitCode: number, failOn: FailOn): number {
 }
 
 /** The output `conclusion`: pass, fail, incomplete, error or cancelled. */
-export function conclusionOf(outcome: Outcome): string {
+export function conclusionOf(outcome: ActionOutcome): string {
   if (outcome.kind === 'failure') return outcome.failure.kind === 'interrupted' ? 'cancelled' : 'error'
   return outcome.exitCode === exitCodes.interrupted ? 'cancelled' : outcome.results.verdict
 }

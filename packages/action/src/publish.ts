@@ -7,20 +7,20 @@ import { comment, contentOf } from './comment.js'
 import { readEvent } from './event.js'
 import { messageOf } from './failure.js'
 import { githubComments } from './github-comments.js'
-import type { Inputs } from './inputs.js'
+import type { ActionInputs } from './inputs.js'
 import * as log from './log.js'
-import { annotationsOf, conclusionOf, measuredOutputs, type Outcome, verdictLines } from './outcome.js'
+import { type ActionOutcome, annotationsOf, conclusionOf, measuredOutputs, verdictLines } from './outcome.js'
 import { appendSummary } from './summary.js'
 
-export interface Publication {
+export interface Publishing {
   /** Undefined where the inputs themselves are wrong: then nothing is uploaded or commented. */
-  readonly inputs: Inputs | undefined
+  readonly inputs: ActionInputs | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
 }
 
 /** Outputs, annotations, job summary, artifact, comment, in this order. None of them decides the verdict: what fails is a warning. */
-export async function publish(outcome: Outcome, { inputs, env, signal }: Publication): Promise<void> {
+export async function publish(outcome: ActionOutcome, { inputs, env, signal }: Publishing): Promise<void> {
   core.setOutput('conclusion', conclusionOf(outcome))
   annotate(outcome)
   if (outcome.kind === 'results') setOutputs(outcome)
@@ -30,9 +30,9 @@ export async function publish(outcome: Outcome, { inputs, env, signal }: Publica
   await attempt('comment', () => sendComment(outcome, inputs, env))
 }
 
-type WithResults = Extract<Outcome, { kind: 'results' }>
+type WithResults = Extract<ActionOutcome, { kind: 'results' }>
 
-function annotate(outcome: Outcome): void {
+function annotate(outcome: ActionOutcome): void {
   if (outcome.kind === 'results') {
     for (const line of verdictLines(outcome.results)) log.info(line)
     for (const { level, title, message } of annotationsOf(outcome.results)) {
@@ -56,14 +56,14 @@ function setOutputs({ results, folder }: WithResults): void {
   }
 }
 
-function writeSummary(outcome: Outcome, env: Publication['env']): void {
+function writeSummary(outcome: ActionOutcome, env: Publishing['env']): void {
   const path = env.GITHUB_STEP_SUMMARY
   if (!path) return
   if (appendSummary(outcome, path) === 0)
     log.warning('The job summary of this step has no room left; the report is in the artifact.')
 }
 
-async function sendArtifact({ folder }: WithResults, inputs: Inputs, env: Publication['env']): Promise<void> {
+async function sendArtifact({ folder }: WithResults, inputs: ActionInputs, env: Publishing['env']): Promise<void> {
   if (inputs.upload === 'none') return
   core.startGroup('Upload')
   try {
@@ -76,7 +76,7 @@ async function sendArtifact({ folder }: WithResults, inputs: Inputs, env: Public
   }
 }
 
-async function sendComment(outcome: Outcome, inputs: Inputs, env: Publication['env']): Promise<void> {
+async function sendComment(outcome: ActionOutcome, inputs: ActionInputs, env: Publishing['env']): Promise<void> {
   const { comment: setting, token, artifactName } = inputs
   if (setting === 'never') return
   const { pullRequest } = readEvent(env)

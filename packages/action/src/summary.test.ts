@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ModelResult, RunResults } from '@pare/report'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import { Failure } from './failure.js'
+import { ActionFailure } from './failure.js'
 import { appendSummary, failureMarkdown } from './summary.js'
 
 const MEBIBYTE = 1024 * 1024
@@ -54,7 +54,7 @@ describe('the job summary', () => {
 
 describe('a failure in the summary', () => {
   it('shows message and hint, whatever they contain', () => {
-    const text = failureMarkdown(new Failure('usage', 'bad ``` <img src=x>', { hint: 'do so' }))
+    const text = failureMarkdown(new ActionFailure('usage', 'bad ``` <img src=x>', { hint: 'do so' }))
     expect(text).toBe('## Pare: no verdict\n\n````text\nbad ``` <img src=x>\n````\n\n**What to do**\n\n```text\ndo so\n```')
   })
 })

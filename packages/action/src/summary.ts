@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, statSync } from 'node:fs'
 import { renderSummary } from '@pare/report'
-import type { Failure } from './failure.js'
-import type { Outcome } from './outcome.js'
+import type { ActionFailure } from './failure.js'
+import type { ActionOutcome } from './outcome.js'
 
 /** GitHub's limit for one step. A longer summary is dropped as a whole, so what is written must fit. */
 const SUMMARY_BYTES = 1024 * 1024
@@ -10,7 +10,7 @@ const SUMMARY_BYTES = 1024 * 1024
 const LEAST_BYTES = 1024
 
 /** Appends the outcome to the job summary at `path`, within what the step has left. Returns the bytes written. */
-export function appendSummary(outcome: Outcome, path: string): number {
+export function appendSummary(outcome: ActionOutcome, path: string): number {
   const left = SUMMARY_BYTES - (existsSync(path) ? statSync(path).size : 0)
   if (left < LEAST_BYTES) return 0
   const text = `${outcome.kind === 'results' ? renderSummary(outcome.results, { maxBytes: left - 1 }) : failureMarkdown(outcome.failure)}\n`
@@ -21,7 +21,7 @@ export function appendSummary(outcome: Outcome, path: string): number {
 }
 
 /** The failure as markdown: message and hint are shown as they are, whatever they contain, the message up to `most` characters. */
-export function failureMarkdown({ kind, message, hint }: Failure, most = 100_000): string {
+export function failureMarkdown({ kind, message, hint }: ActionFailure, most = 100_000): string {
   const title = kind === 'interrupted' ? 'cancelled' : 'no verdict'
   const shown = message.length > most ? `${message.slice(0, most)} …` : message
   const advice = hint === undefined ? [] : ['', '**What to do**', '', fenced(hint)]

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { hyphened } from '@pare/cli/options'
 import { runResults } from '@pare/report'
-import type { RunOutcome, RunRequest } from './engine.js'
-import { exitCodes, Failure, messageOf } from './failure.js'
+import type { EngineOutcome, EngineRequest } from './engine.js'
+import { ActionFailure, exitCodes, messageOf } from './failure.js'
 import type { RunInputs } from './inputs.js'
 import { findUpwards } from './onnxruntime.js'
 
@@ -34,7 +34,7 @@ function readManifest(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    throw new Failure('usage', `action: '${path}' cannot be read: ${messageOf(error)}`, {
+    throw new ActionFailure('usage', `action: '${path}' cannot be read: ${messageOf(error)}`, {
       hint: "install the workspace's packages again (npm ci), or remove @pare/cli from it to use the built-in one",
       cause: error,
     })
@@ -42,7 +42,7 @@ function readManifest(path: string): unknown {
 }
 
 /** Runs `pare run --json` in a process of its own. Its JSON is all that is taken from it; its messages go to the log. */
-export async function runWorkspaceCli(cli: WorkspaceCli, request: RunRequest): Promise<RunOutcome> {
+export async function runWorkspaceCli(cli: WorkspaceCli, request: EngineRequest): Promise<EngineOutcome> {
   const { stdout, exitCode } = await runCommand([cli.script, ...argumentsOf(request.inputs, request.folder)], request)
   request.signal.throwIfAborted()
   const document = parseJson(stdout)
@@ -68,7 +68,7 @@ export function scrubbed(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !PRIVATE.test(name)))
 }
 
-function runCommand(argv: readonly string[], request: RunRequest): Promise<{ stdout: string; exitCode: number }> {
+function runCommand(argv: readonly string[], request: EngineRequest): Promise<{ stdout: string; exitCode: number }> {
   const { signal, workingDirectory } = request
   return new Promise((resolvePromise, reject) => {
     const child = spawn(process.execPath, argv, {
@@ -98,20 +98,20 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    return new Failure('infrastructure', `its output is not JSON: ${messageOf(error)}: '${text.slice(0, 80)}'`)
+    return new ActionFailure('infrastructure', `its output is not JSON: ${messageOf(error)}: '${text.slice(0, 80)}'`)
   }
 }
 
 /** Why there are no results: the error the command reports in its JSON, a schema that is not ours, or no JSON at all. */
-function failureOf(document: unknown, exitCode: number, cli: WorkspaceCli): Failure {
+function failureOf(document: unknown, exitCode: number, cli: WorkspaceCli): ActionFailure {
   const who = `action: the workspace's @pare/cli ${cli.version}`
   const hint =
     'see its messages in the log above; update @pare/cli in the workspace to the version of this action, or uninstall it to use the built-in one'
-  if (document instanceof Failure)
-    return new Failure(kindOf(exitCode), `${who} ended with exit code ${exitCode}; ${document.message}`, { hint })
+  if (document instanceof ActionFailure)
+    return new ActionFailure(kindOf(exitCode), `${who} ended with exit code ${exitCode}; ${document.message}`, { hint })
   const { error, schemaVersion } = fieldsOf(document)
-  if (isReport(error)) return new Failure(kindOf(exitCode), error.message, { hint: error.hint ?? hint })
-  return new Failure(
+  if (isReport(error)) return new ActionFailure(kindOf(exitCode), error.message, { hint: error.hint ?? hint })
+  return new ActionFailure(
     'infrastructure',
     `${who} wrote results with schemaVersion ${JSON.stringify(schemaVersion)}, which this action cannot read (expected 1)`,
     {
@@ -120,7 +120,7 @@ function failureOf(document: unknown, exitCode: number, cli: WorkspaceCli): Fail
   )
 }
 
-function kindOf(exitCode: number): Failure['kind'] {
+function kindOf(exitCode: number): ActionFailure['kind'] {
   if (exitCode === exitCodes.usage) return 'usage'
   return exitCode === exitCodes.untrusted ? 'untrusted' : 'infrastructure'
 }

@@ -1,5 +1,5 @@
 import { type AttributeValue, attributesOf, editGraph, editModel, GraphWriter, type Model, type Node } from '@pare/onnx'
-import { type Facts, typedFactsOf } from './rules/facts.js'
+import { type GradientFacts, typedFactsOf } from './rules/facts.js'
 
 /**
  * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do
@@ -36,7 +36,7 @@ interface Convolved {
 }
 
 /** Sizes of a convolution over two axes, of all channels together or of each by itself; undefined for any other node. */
-function convolved(node: Node, facts: Facts): Convolved | undefined {
+function convolved(node: Node, facts: GradientFacts): Convolved | undefined {
   if (node.op !== 'Conv' || node.domain !== '') return undefined
   const { int, string } = attributesOf(node)
   const group = int('group', 1)

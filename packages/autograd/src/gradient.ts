@@ -19,12 +19,12 @@ import { decompose } from './decompose/decompose.js'
 import { flowOf } from './flow.js'
 import { lift } from './lift.js'
 import { type RecomputeOptions, recompute } from './recompute.js'
-import { type Facts, typedFactsOf } from './rules/facts.js'
+import { type GradientFacts, typedFactsOf } from './rules/facts.js'
 import { ruleOf } from './rules/rules.js'
-import { type Gradients, Site } from './rules/site.js'
+import { GradientSite, type Gradients } from './rules/site.js'
 import { type BatchStatistics, withBatchStatistics } from './rules/statistics.js'
 
-export interface GradientOptions {
+export interface DifferentiationOptions {
   /** Name of the value whose gradient is taken: one number. */
   readonly of: string
   /**
@@ -71,7 +71,7 @@ export interface Gradient {
  * the rule of each node writes. Nodes that `of` does not depend on, or that depend on nothing of `wrt`, have no part in it. Linear in nodes.
  * Throws PareError where an operator on the way has no rule, naming the node.
  */
-export async function gradient(model: Model, options: GradientOptions): Promise<Gradient> {
+export async function gradient(model: Model, options: DifferentiationOptions): Promise<Gradient> {
   const { channelBlock = 0 } = options
   const prepared = await decompose(lift(withInputs(model, new Set(options.wrt))))
   const { model: forward, statistics } =
@@ -157,7 +157,7 @@ interface Writing {
   readonly wrt: readonly string[]
   /** Values that depend on `wrt` and that the loss depends on. */
   readonly flows: ReadonlySet<string>
-  readonly facts: Facts
+  readonly facts: GradientFacts
   /** Whether the gradient of a weight is computed before what lies behind its node, so that activations can go. */
   readonly inOrder: boolean
   readonly channelBlock: number
@@ -185,7 +185,7 @@ function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: W
     const gradients = node.outputs.map((name) => sumOf(emit, arrived, name))
     const wanted = node.inputs.map((name) => flows.has(name))
     if (!gradients.some((each) => each !== undefined)) continue
-    const site = new Site(node, emit, facts, { gradients, wanted, outputOf, channelBlock })
+    const site = new GradientSite(node, emit, facts, { gradients, wanted, outputOf, channelBlock })
     if (capturedBy(node).some((name) => flows.has(name))) throw noGradient(node, site.refuse('it computes in a nested graph'))
     if (!wanted.includes(true)) continue
     const given = inOrder ? weightsFirst(emit, node, { given: gradientsOf(node, site), wrt }) : gradientsOf(node, site)
@@ -209,7 +209,7 @@ function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: W
 }
 
 /** ∂loss/∂loss, in the loss's shape: [] or [1]. */
-function one(emit: GraphWriter, facts: Facts, of: string): string {
+function one(emit: GraphWriter, facts: GradientFacts, of: string): string {
   const dims = facts.dims(of)
   if (dims?.some((size) => size !== 1)) {
     throw new PareError(`autograd: '${of}' has the shape [${dims}], and a gradient is that of one number.`, {
@@ -229,7 +229,7 @@ function sumOf(emit: GraphWriter, arrived: ReadonlyMap<string, readonly string[]
   return parts.length > 1 ? emit.node('Sum', parts) : parts[0]
 }
 
-function gradientsOf(node: Node, site: Site): Gradients {
+function gradientsOf(node: Node, site: GradientSite): Gradients {
   const rule = ruleOf(node)
   if (typeof rule === 'string') throw noGradient(node, site.refuse(rule))
   try {

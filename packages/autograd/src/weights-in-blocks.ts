@@ -1,5 +1,5 @@
 import type { Geometry } from './rules/geometry.js'
-import type { Site } from './rules/site.js'
+import type { GradientSite } from './rules/site.js'
 
 const domain = 'com.microsoft.nchwc'
 
@@ -8,7 +8,7 @@ const domain = 'com.microsoft.nchwc'
  * with kernels whose own places are s apart. x is laid out once, with its margin, instead of once for each place of a kernel. Undefined where it cannot be: in groups of several channels,
  * other than two axes, sizes that are open, channels that do not fill blocks. Kernels of one place have no margin and no copies to save.
  */
-export function ofWeightInBlocks(site: Site, { group, ...given }: Geometry, size: number): string | undefined {
+export function ofWeightInBlocks(site: GradientSite, { group, ...given }: Geometry, size: number): string | undefined {
   const { kernel } = given
   const [x, y] = [site.dims(site.input(0)), site.dims(site.output(0))]
   if (size < 8 || kernel.length !== 2 || (kernel[0] === 1 && kernel[1] === 1) || ![...x, ...y].every(isNumber)) return undefined
@@ -34,7 +34,7 @@ interface Blocked extends Pick<Geometry, 'kernel' | 'strides' | 'dilations' | 'p
 }
 
 /** Samples stand for channels, filled up with zeros to whole blocks. */
-function ofDense(site: Site, geometry: Blocked): string {
+function ofDense(site: GradientSite, geometry: Blocked): string {
   const { samples, inside, out, positions, size } = geometry
   const { emit } = site
   const full = Math.ceil(samples / size) * size
@@ -49,7 +49,7 @@ function ofDense(site: Site, geometry: Blocked): string {
 }
 
 /** Each channel of each sample is one of its own; summed over samples. */
-function ofDepthwise(site: Site, geometry: Blocked): string {
+function ofDepthwise(site: GradientSite, geometry: Blocked): string {
   const { samples, out, kernel, places, positions } = geometry
   const { emit } = site
   const channels = samples * out
@@ -60,12 +60,12 @@ function ofDepthwise(site: Site, geometry: Blocked): string {
   return site.sum(site.reshape(products, emit.ints([samples, out, 1, ...kernel])), [0], false)
 }
 
-function inBlocks(site: Site, value: string): string {
+function inBlocks(site: GradientSite, value: string): string {
   return site.emit.node('ReorderInput', [value], {}, { domain })
 }
 
 /** x in blocks, with as much around it as the kernels reach. */
-function withMargin(site: Site, x: string, [first, channels]: readonly [number, number], geometry: Blocked): string {
+function withMargin(site: GradientSite, x: string, [first, channels]: readonly [number, number], geometry: Blocked): string {
   const { kernel, strides, dilations, pads, places, positions, size } = geometry
   const { emit } = site
   const reach = [0, 1].map((axis) => strides[axis]! * (positions[axis]! - 1) + dilations[axis]! * (kernel[axis]! - 1) + 1)
@@ -79,7 +79,7 @@ function withMargin(site: Site, x: string, [first, channels]: readonly [number, 
 
 /** Strides and dilations change places. */
 function convolved(
-  site: Site,
+  site: GradientSite,
   inputs: readonly [string, string],
   { positions, strides, dilations, channels, group }: Blocked & { readonly channels: number; readonly group: number },
 ): string {

@@ -1,4 +1,4 @@
-import { type Criterion, type Ops, PareError, type Statistic, type Value } from '@pare/core'
+import { type Criterion, type Ops, PareError, type Statistic, type TracedValue } from '@pare/core'
 
 /**
  * How active a thing is: 'mean' of |a|; 'l2', the root of the mean of a²; 'apoz', how often |a| reaches ε (Hu et al. 2016, arXiv 1607.03250);
@@ -45,7 +45,7 @@ const STATISTICS: Record<ActivationKind, (epsilon: number) => Pick<Statistic, 'o
   fluctuation: () => ({ reduce: 'variance' }),
 }
 
-const SALIENCIES: Record<ActivationKind, (weight: Value, active: Value, ops: Ops) => Value> = {
+const SALIENCIES: Record<ActivationKind, (weight: TracedValue, active: TracedValue, ops: Ops) => TracedValue> = {
   mean: (_, active) => active,
   l2: (_, active, ops) => ops.sqrt(active),
   apoz: (_, active, ops) => ops.subtract(ops.constant(1), active),

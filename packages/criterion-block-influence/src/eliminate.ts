@@ -1,11 +1,11 @@
-import type { Gates, Loss, Probe, UnitGroup } from '@pare/core'
+import type { Gates, MeasuredLoss, Probe, UnitGroup } from '@pare/core'
 import { blocksIn } from './blocks.js'
 
 /**
  * One block after another goes, each time the one without which the loss is lowest (Song et al. 2024, SLEB, arXiv 2402.09025). Score = when it goes, the
  * last ones of each group by the loss without them. Tries all that are left each time: with n blocks of which r go some r · (n − r/2) passes.
  */
-export async function eliminate(groups: readonly UnitGroup[], probe: Probe, loss: Loss): Promise<Float64Array[]> {
+export async function eliminate(groups: readonly UnitGroup[], probe: Probe, loss: MeasuredLoss): Promise<Float64Array[]> {
   const left = blocksIn(groups).map(({ id, units }) => ({
     id,
     gate: new Float32Array(units).fill(1),

@@ -1,4 +1,4 @@
-import { type Criterion, type Ops, PareError, type Statistic, type UnitCriterion, type Value } from '@pare/core'
+import { type Criterion, type Ops, PareError, type Statistic, type TracedValue, type UnitCriterion } from '@pare/core'
 
 /**
  * What is made of the gradient g of the loss. 'taylor': (w · E g)², what the loss changes by when w goes, to first order (Molchanov et al. 2019, arXiv 1906.10771, eq. 8).
@@ -49,7 +49,7 @@ const KINDS: Record<Exclude<GradientKind, 'gates'>, Pick<Criterion, 'needs' | 's
   },
 }
 
-function second(weight: Value, square: Value, ops: Ops): Value {
+function second(weight: TracedValue, square: TracedValue, ops: Ops): TracedValue {
   return ops.multiply(ops.square(weight), square)
 }
 

@@ -1,8 +1,8 @@
-import type { Problem } from '@pare/core'
+import type { WeightProblem } from '@pare/core'
 import type { Factor } from './inverse.js'
 
 /** A block of columns of some rows, taken out to be worked on. Arrays of [rows × size], row by row. */
-export interface Block {
+export interface ColumnBlock {
   /** Its first row in the weight. */
   readonly from: number
   readonly rows: number
@@ -26,12 +26,18 @@ export interface Stripe {
 }
 
 /** Loads the weights of some rows to where they are updated. */
-export function loadRows({ weight, columns }: Problem, { rows: { data, stride } }: Factor, { from, to }: Stripe): void {
+export function loadRows({ weight, columns }: WeightProblem, { rows: { data, stride } }: Factor, { from, to }: Stripe): void {
   data.fill(0)
   for (let row = from; row < to; row++) data.set(weight.subarray(row * columns, (row + 1) * columns), (row - from) * stride)
 }
 
-export function openBlock({ weight, columns }: Problem, factor: Factor, { from, to }: Stripe, at: number, size: number): Block {
+export function openBlock(
+  { weight, columns }: WeightProblem,
+  factor: Factor,
+  { from, to }: Stripe,
+  at: number,
+  size: number,
+): ColumnBlock {
   const rows = to - from
   const { data, stride } = factor.rows
   const values = new Float64Array(rows * size)
@@ -54,7 +60,7 @@ function triangleOf({ data, origin, stride }: Factor, at: number, size: number):
 
 /** Puts the weights into `result` and updates the columns after the block: W −= errors · U. False where a weight is not finite in f32. */
 export function closeBlock(
-  { from, rows, at, size, values, errors }: Block,
+  { from, rows, at, size, values, errors }: ColumnBlock,
   factor: Factor,
   result: Float32Array,
   columns: number,

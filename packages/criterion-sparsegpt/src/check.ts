@@ -1,8 +1,8 @@
-import { PareError, type Problem } from '@pare/core'
+import { PareError, type WeightProblem } from '@pare/core'
 import { firstNotFinite } from '@pare/linear-algebra'
 
 /** Refuses what cannot be solved, before anything is computed. */
-export function checkProblem({ id, weight, rows, columns, stats, pattern, zeros, scope }: Problem): void {
+export function checkProblem({ id, weight, rows, columns, stats, pattern, zeros, scope }: WeightProblem): void {
   const gram = stats.gram
   if (weight.length !== rows * columns || gram?.length !== columns * columns)
     throw new Error(

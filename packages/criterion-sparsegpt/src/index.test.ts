@@ -1,4 +1,4 @@
-import { PareError, type Pattern, type Problem } from '@pare/core'
+import { PareError, type Pattern, type WeightProblem } from '@pare/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sparsegpt } from './index.js'
@@ -267,7 +267,7 @@ function solve(
 }
 
 /** Algorithm 1 of the paper, line by line, all in f64: the inverse by Gauss and Jordan, its upper factor by definition, one update for each column. */
-function plain({ weight, rows, columns, stats, pattern, zeros, scope }: Problem, damping: number, block: number): number[] {
+function plain({ weight, rows, columns, stats, pattern, zeros, scope }: WeightProblem, damping: number, block: number): number[] {
   const w = Array.from({ length: rows }, (_, r) => Array.from(weight.subarray(r * columns, (r + 1) * columns)))
   const h = Array.from({ length: columns }, (_, i) => Array.from(stats.gram!.subarray(i * columns, (i + 1) * columns)))
   const mean = h.reduce((sum, row, i) => sum + row[i]!, 0) / columns
@@ -346,7 +346,14 @@ interface RandomProblem {
 }
 
 /** Normal-like weights; inputs that are correlated with their neighbours and of uneven size. */
-function randomProblem({ rows, columns, seed, zeros, scope = 'tensor', pattern = { kind: 'free' } }: RandomProblem): Problem {
+function randomProblem({
+  rows,
+  columns,
+  seed,
+  zeros,
+  scope = 'tensor',
+  pattern = { kind: 'free' },
+}: RandomProblem): WeightProblem {
   const next = generator(seed)
   const samples = columns + 20
   const inputs = Array.from({ length: samples }, () => {

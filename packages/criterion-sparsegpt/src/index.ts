@@ -1,8 +1,8 @@
-import { PareError, type Problem, type Solution, type Solver } from '@pare/core'
+import { PareError, type Solution, type Solver, type WeightProblem } from '@pare/core'
 import { checkProblem } from './check.js'
 import { factorOfInverse, openRoom } from './inverse.js'
 import { keepLargest } from './keep-largest.js'
-import type { Settings } from './settings.js'
+import type { SparseGptSettings } from './settings.js'
 import { update } from './update.js'
 
 export interface SparsegptOptions {
@@ -42,7 +42,7 @@ export default sparsegpt
 /** In elements of f64. */
 const GIBIBYTE = 2 ** 27
 
-async function solve(problem: Problem, settings: Settings): Promise<Solution> {
+async function solve(problem: WeightProblem, settings: SparseGptSettings): Promise<Solution> {
   checkProblem(problem)
   if (problem.pattern.kind === 'free' && problem.zeros === 0) return { weight: problem.weight, notes: [] }
   await using workspace = await openRoom(problem, settings)

@@ -1,4 +1,4 @@
-import type { Problem } from '@pare/core'
+import type { WeightProblem } from '@pare/core'
 import {
   cholesky,
   invertLower,
@@ -8,7 +8,7 @@ import {
   raisedDampings,
   type Workspace,
 } from '@pare/linear-algebra'
-import type { Settings } from './settings.js'
+import type { SparseGptSettings } from './settings.js'
 
 /**
  * The upper triangular U with UᵀU = (G + λI)⁻¹. U[i, j] = data[origin − i · stride − j] for j ≥ i; elsewhere data mean nothing.
@@ -30,11 +30,11 @@ export interface Factored {
 }
 
 /** Rows of a weight that are updated together. */
-export const rowsAtATime = ({ rows, columns }: Problem, { elements }: Settings) =>
+export const rowsAtATime = ({ rows, columns }: WeightProblem, { elements }: SparseGptSettings) =>
   Math.max(1, Math.min(rows, Math.floor(elements / columns)))
 
 /** Room for the Gram matrix, and for the rows that are updated together. */
-export function openRoom(problem: Problem, settings: Settings): Promise<Workspace> {
+export function openRoom(problem: WeightProblem, settings: SparseGptSettings): Promise<Workspace> {
   const { columns } = problem
   const matrices = [columns, rowsAtATime(problem, settings)].map((rows) => ({ rows, columns }))
   return openWorkspace({ matrices, threads: settings.threads })
@@ -44,7 +44,11 @@ export function openRoom(problem: Problem, settings: Settings): Promise<Workspac
  * With J for the order reversed: J(G + λI)J = L·Lᵀ, so G + λI = R·Rᵀ for the upper triangular R = J·L·J, and U = R⁻¹ = J·L⁻¹·J. One factorisation and
  * one inverse of a triangle; L⁻¹ stays where it is and is read backwards.
  */
-export async function factorOfInverse(problem: Problem, { damping }: Settings, workspace: Workspace): Promise<Factored> {
+export async function factorOfInverse(
+  problem: WeightProblem,
+  { damping }: SparseGptSettings,
+  workspace: Workspace,
+): Promise<Factored> {
   const { columns, signal } = problem
   const [matrix, rows] = workspace.matrices as [Matrix, Matrix]
   for (const tried of [damping, ...raisedDampings(damping)]) {
@@ -64,7 +68,7 @@ export async function factorOfInverse(problem: Problem, { damping }: Settings, w
 const DEAD = 1e-12
 
 /** The last row first, each row from its end. What is beyond the size of the matrix becomes the identity. */
-function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Problem, damping: number): void {
+function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: WeightProblem, damping: number): void {
   const gram = stats.gram!
   const mean = meanOfDiagonal(gram, columns) || 1
   data.fill(0)
@@ -76,7 +80,7 @@ function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Proble
   }
 }
 
-function notesOf({ stats }: Problem, asked: number, damping: number): string[] {
+function notesOf({ stats }: WeightProblem, asked: number, damping: number): string[] {
   if (stats.gram!.every((value) => value === 0))
     return ['every input was zero in the calibration data: masked by |w|, without an update']
   if (damping === asked) return []

@@ -1,9 +1,9 @@
-import type { Problem } from '@pare/core'
+import type { WeightProblem } from '@pare/core'
 import { markLowest, ranksOf } from './ranks.js'
 import { maskGroup } from './sweep.js'
 
 /** The weight masked by Wanda's |w|·√(mean x²) (Sun et al. 2023, arXiv 2306.11695), without an update. What was zero stays zero and counts. */
-export function keepLargest(problem: Problem): Float32Array {
+export function keepLargest(problem: WeightProblem): Float32Array {
   const { weight, columns, stats } = problem
   const squares = Float64Array.from({ length: columns }, (_, j) => Math.max(0, stats.gram![j * columns + j]!))
   const gone = Uint8Array.from(weight, (w) => (w === 0 ? 1 : 0))
@@ -12,7 +12,7 @@ export function keepLargest(problem: Problem): Float32Array {
   return weight.map((w, i) => (gone[i] === 1 ? 0 : w))
 }
 
-function mask(problem: Problem, scores: Float64Array, gone: Uint8Array): void {
+function mask(problem: WeightProblem, scores: Float64Array, gone: Uint8Array): void {
   const { rows, columns, pattern } = problem
   if (pattern.kind === 'nm') {
     for (let row = 0; row < rows; row++) {

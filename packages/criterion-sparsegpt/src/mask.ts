@@ -1,10 +1,10 @@
-import type { Problem } from '@pare/core'
-import type { Block, Stripe } from './block.js'
+import type { WeightProblem } from '@pare/core'
+import type { ColumnBlock, Stripe } from './block.js'
 import { markLowest, type Rank, shareOf } from './ranks.js'
 import { score } from './sweep.js'
 
 /** Chooses what goes from the blocks of a stripe, which must come in order: in all blocks together exactly the zeros of each rank. */
-export function masker(problem: Problem, ranks: readonly Rank[], { from }: Stripe): (block: Block) => void {
+export function masker(problem: WeightProblem, ranks: readonly Rank[], { from }: Stripe): (block: ColumnBlock) => void {
   const { weight, columns } = problem
   const states = ranks.map((rank) => ({
     rank,

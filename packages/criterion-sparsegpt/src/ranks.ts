@@ -1,4 +1,4 @@
-import type { Problem } from '@pare/core'
+import type { WeightProblem } from '@pare/core'
 import { kth } from '@pare/core/backends'
 
 /** What is ranked together, rows `from` to `to`, and how many of its elements are to be zero. */
@@ -12,7 +12,7 @@ export interface Rank {
  * Each row, or all rows together, at most `most` at a time. The zeros are spread evenly: in each row the same number where that is possible, else one more
  * in some, spread evenly too.
  */
-export function ranksOf({ rows, zeros, scope }: Problem, most: number): Rank[] {
+export function ranksOf({ rows, zeros, scope }: WeightProblem, most: number): Rank[] {
   const size = scope === 'row' ? 1 : most
   const upTo = (row: number) => Math.floor((row * zeros) / rows)
   return Array.from({ length: Math.ceil(rows / size) }, (_, i) => {
@@ -21,7 +21,7 @@ export function ranksOf({ rows, zeros, scope }: Problem, most: number): Rank[] {
   })
 }
 
-export interface Stretch {
+export interface RankStretch {
   /** Zeros that are still to come, here and later. */
   readonly zeros: number
   /** Elements, here and later. */
@@ -34,7 +34,7 @@ export interface Stretch {
 }
 
 /** How many elements of a stretch are to be zero: its part of what is still to come, and never so few that zeros would have to come alive. */
-export function shareOf({ zeros, left, size, zeroHere, zeroLater }: Stretch): number {
+export function shareOf({ zeros, left, size, zeroHere, zeroLater }: RankStretch): number {
   const share = Math.min(Math.round((zeros * size) / left), zeros - zeroLater)
   return Math.max(zeroHere, share)
 }

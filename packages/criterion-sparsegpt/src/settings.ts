@@ -1,5 +1,5 @@
 /** The options of `sparsegpt`, complete. */
-export interface Settings {
+export interface SparseGptSettings {
   readonly damping: number
   readonly block: number
   readonly threads: number | undefined

@@ -1,4 +1,4 @@
-import type { Block } from './block.js'
+import type { ColumnBlock } from './block.js'
 
 export interface Nm {
   readonly n: number
@@ -9,7 +9,7 @@ export interface Nm {
  * Goes through the columns of a block: a weight that goes leaves an error, which the columns after it in the block make up for. With a rule, each row
  * keeps n of m columns, chosen when the first of them is reached, by the weights as they are then. rows · size² operations at most.
  */
-export function sweep(block: Block, rule?: Nm): void {
+export function sweep(block: ColumnBlock, rule?: Nm): void {
   const { rows, size, values, gone, errors, triangle } = block
   const scoreOf = (element: number) => score(block, element)
   for (let row = 0; row < rows; row++) {
@@ -28,7 +28,7 @@ export function sweep(block: Block, rule?: Nm): void {
 }
 
 /** w² / U[j, j]²: what the loss grows by, times two, when this weight goes and those after it make up for it. */
-export function score({ values, size, triangle }: Block, element: number): number {
+export function score({ values, size, triangle }: ColumnBlock, element: number): number {
   const j = element % size
   const ratio = values[element]! / triangle[j * size + j]!
   return ratio * ratio

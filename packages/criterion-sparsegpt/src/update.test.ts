@@ -1,4 +1,4 @@
-import type { Problem } from '@pare/core'
+import type { WeightProblem } from '@pare/core'
 import { expect, test } from 'vitest'
 import { factorOfInverse, openRoom } from './inverse.js'
 import { update } from './update.js'
@@ -15,14 +15,14 @@ test('a weight of more rows than fit into memory loses as many elements in all, 
   }
 })
 
-async function solve(of: Problem, elements: number): Promise<Float32Array> {
+async function solve(of: WeightProblem, elements: number): Promise<Float32Array> {
   const complete = { ...settings, elements }
   await using workspace = await openRoom(of, complete)
   const { factor } = await factorOfInverse(of, complete, workspace)
   return (await update(of, complete, factor!))!
 }
 
-function problem(): Problem {
+function problem(): WeightProblem {
   const [rows, columns] = [13, 20]
   const weight = Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * i + 1))
   // Neighbours are correlated by one half.

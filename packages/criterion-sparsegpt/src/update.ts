@@ -1,13 +1,17 @@
-import type { Problem } from '@pare/core'
+import type { WeightProblem } from '@pare/core'
 import { closeBlock, loadRows, openBlock } from './block.js'
 import { type Factor, rowsAtATime } from './inverse.js'
 import { masker } from './mask.js'
 import { ranksOf } from './ranks.js'
-import type { Settings } from './settings.js'
+import type { SparseGptSettings } from './settings.js'
 import { sweep } from './sweep.js'
 
 /** The weight with zeros, and what makes up for them: f32[rows × columns]. Undefined where that is not finite in f32. */
-export async function update(problem: Problem, settings: Settings, factor: Factor): Promise<Float32Array | undefined> {
+export async function update(
+  problem: WeightProblem,
+  settings: SparseGptSettings,
+  factor: Factor,
+): Promise<Float32Array | undefined> {
   const { rows, columns, pattern, signal } = problem
   const result = new Float32Array(rows * columns)
   const most = rowsAtATime(problem, settings)
@@ -34,7 +38,7 @@ export async function update(problem: Problem, settings: Settings, factor: Facto
 }
 
 /** A multiple of four, and of m, so that no group of m columns lies in two blocks. */
-function blockSize({ pattern }: Problem, { block }: Settings): number {
+function blockSize({ pattern }: WeightProblem, { block }: SparseGptSettings): number {
   if (pattern.kind !== 'nm') return block
   const both = pattern.m * (pattern.m % 4 === 0 ? 1 : pattern.m % 2 === 0 ? 2 : 4)
   return Math.ceil(block / both) * both

@@ -5,7 +5,7 @@ import { measure } from './measure/measure.js'
 import { type Round, runTrials } from './measure/trials.js'
 import { answerJob, type Talk } from './process/answer.js'
 import type { Job, Setup } from './process/process.js'
-import type { Progress } from './process/request.js'
+import type { EvaluationProgress } from './process/request.js'
 import { loadRuntime, openSession } from './process/runtime.js'
 
 const PROGRESS_MS = 100
@@ -21,7 +21,7 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
   }
   if (job.kind === 'compare') return compare(runtime, job.request)
   let last = Number.NEGATIVE_INFINITY
-  const onProgress = (progress: Progress) => {
+  const onProgress = (progress: EvaluationProgress) => {
     const now = performance.now()
     if (now - last < PROGRESS_MS && progress.done !== progress.total) return
     last = now

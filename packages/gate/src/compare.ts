@@ -2,7 +2,7 @@ import { type Bounds, ratioBounds } from './bootstrap.js'
 import { f1Bounds } from './f1.js'
 import type { Drop, Measurement, PerSample } from './measurement.js'
 import { obstacles, sampleCount } from './obstacles.js'
-import { mcnemar, proportionInterval, type Tally, tally } from './proportion.js'
+import { type DiscordantCounts, mcnemar, proportionInterval, tally } from './proportion.js'
 
 /** A drop whose interval can be asked for at any level. */
 export interface Comparison extends Drop {
@@ -12,7 +12,7 @@ export interface Comparison extends Drop {
   readonly better: Measurement['better']
   readonly bounds: Bounds
   /** Proportions only. */
-  readonly tally?: Tally
+  readonly tally?: DiscordantCounts
 }
 
 type Paired = Pick<Comparison, 'value' | 'bounds' | 'method' | 'mcnemar' | 'tally'>

@@ -1,4 +1,4 @@
-import { clopperPearson, proportionInterval, type Tally } from './proportion.js'
+import { clopperPearson, type DiscordantCounts, proportionInterval } from './proportion.js'
 
 /** True probabilities that a sample is lost or gained by pruning. */
 export interface Truth {
@@ -8,7 +8,7 @@ export interface Truth {
 }
 
 /** The interval at one level, with the limits of each count computed once. */
-export function intervalAt(level: number): (tally: Tally) => [number, number] {
+export function intervalAt(level: number): (tally: DiscordantCounts) => [number, number] {
   const known = new Map<string, [number, number]>()
   const limitsOf = (count: number, n: number) => {
     const key = `${count} of ${n}`
@@ -24,7 +24,7 @@ export function intervalAt(level: number): (tally: Tally) => [number, number] {
  * outcomes of the trinomial (those below 1e-10 aside).
  */
 export function coverage(
-  interval: (tally: Tally) => readonly [number, number],
+  interval: (tally: DiscordantCounts) => readonly [number, number],
   { n, lost, gained }: Truth,
 ): { covered: number; above: number } {
   const drop = lost - gained

@@ -11,7 +11,7 @@ export {
   share,
 } from './figure.js'
 export { type Case, judge } from './judge.js'
-export { type Problem, validateLimits } from './limits.js'
+export { type LimitProblem, validateLimits } from './limits.js'
 export type * from './measurement.js'
 export { valueFrom } from './value.js'
 export { worthless } from './worth.js'

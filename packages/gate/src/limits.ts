@@ -1,7 +1,7 @@
 import type { Limits, Measurement } from './measurement.js'
 
 /** What is wrong with one limit, and the cure. */
-export interface Problem {
+export interface LimitProblem {
   /** Which limit: 'maxDrop', 'min' … or '' for the whole. */
   readonly at: string
   readonly message: string
@@ -11,7 +11,7 @@ export interface Problem {
 const KNOWN = ['maxDrop', 'min', 'max', 'maxLatency', 'certainty', 'allowWorthlessReference']
 
 /** Everything that is wrong with limits as a user wrote them. Empty: they are `Limits` and suit the metric, where that is known. */
-export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metric' | 'bounded'>): Problem[] {
+export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metric' | 'bounded'>): LimitProblem[] {
   if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) {
     return [{ at: '', message: `the gate is ${show(limits)}, expected an object of limits`, hint: 'write { maxDrop: 0.01 }' }]
   }
@@ -26,7 +26,7 @@ export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metr
   ]
 }
 
-function unknownKeys(given: Record<string, unknown>): Problem[] {
+function unknownKeys(given: Record<string, unknown>): LimitProblem[] {
   const unknown = Object.keys(given).filter((key) => !KNOWN.includes(key))
   const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${KNOWN.join(', ')}` }))
   const some = ['maxDrop', 'min', 'max', 'maxLatency'].some((key) => given[key] !== undefined)
@@ -38,7 +38,7 @@ function unknownKeys(given: Record<string, unknown>): Problem[] {
       ]
 }
 
-function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): Problem[] {
+function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): LimitProblem[] {
   const problem = (message: string, hint: string) => [{ at: 'maxDrop', message: `maxDrop is ${show(maxDrop)}${message}`, hint }]
   if (maxDrop === undefined) return []
   if (typeof maxDrop === 'string') return problem(', text', bothForms(maxDrop, metric))
@@ -83,8 +83,11 @@ function bothForms(text: unknown, metric: Pick<Measurement, 'metric' | 'bounded'
     : `write maxDrop: ${value} for an absolute drop (0.95 to ${Number((0.95 - value).toFixed(12))}), or ${relative}`
 }
 
-function boundProblems(given: Record<string, unknown>, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): Problem[] {
-  const problems: Problem[] = []
+function boundProblems(
+  given: Record<string, unknown>,
+  metric: Pick<Measurement, 'metric' | 'bounded'> | undefined,
+): LimitProblem[] {
+  const problems: LimitProblem[] = []
   for (const at of ['min', 'max']) {
     const value = given[at]
     if (value === undefined) continue
@@ -109,7 +112,7 @@ function boundProblems(given: Record<string, unknown>, metric: Pick<Measurement,
   return problems
 }
 
-function latencyProblems(maxLatency: unknown): Problem[] {
+function latencyProblems(maxLatency: unknown): LimitProblem[] {
   if (maxLatency === undefined || (typeof maxLatency === 'number' && maxLatency > 0 && Number.isFinite(maxLatency))) return []
   const message = `maxLatency is ${show(maxLatency)}, expected a fraction of the reference's time, above 0`
   return [
@@ -117,9 +120,9 @@ function latencyProblems(maxLatency: unknown): Problem[] {
   ]
 }
 
-function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Problem[] {
+function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): LimitProblem[] {
   if (certainty === undefined) return []
-  const problems: Problem[] = []
+  const problems: LimitProblem[] = []
   if (typeof certainty !== 'number' || !(certainty > 0.5 && certainty < 1)) {
     const meant = typeof certainty === 'number' && certainty > 50 && certainty < 100 ? certainty / 100 : 0.95
     problems.push({
@@ -135,7 +138,7 @@ function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Pro
   return problems
 }
 
-function allowanceProblems(allowed: unknown): Problem[] {
+function allowanceProblems(allowed: unknown): LimitProblem[] {
   if (allowed === undefined || typeof allowed === 'boolean') return []
   const at = 'allowWorthlessReference'
   return [{ at, message: `${at} is ${show(allowed)}, expected true or false`, hint: `write ${at}: true, or leave it out` }]

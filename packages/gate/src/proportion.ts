@@ -1,14 +1,14 @@
 import { betaCdf, betaQuantile } from './beta.js'
 
 /** How many of `n` samples only the reference got right, and how many only the pruned model. Counts may be fractional in what-if questions. */
-export interface Tally {
+export interface DiscordantCounts {
   readonly lost: number
   readonly gained: number
   readonly n: number
 }
 
 /** Counts the samples on which two lists of right (1) and wrong (0) differ. */
-export function tally(reference: readonly number[], pruned: readonly number[]): Tally {
+export function tally(reference: readonly number[], pruned: readonly number[]): DiscordantCounts {
   let lost = 0
   let gained = 0
   for (let i = 0; i < reference.length; i++) {
@@ -30,7 +30,7 @@ export function tally(reference: readonly number[], pruned: readonly number[]): 
  * `limitsOf` gives the limits of one proportion; a caller with many tallies of one n may hand in one that remembers.
  */
 export function proportionInterval(
-  { lost, gained, n }: Tally,
+  { lost, gained, n }: DiscordantCounts,
   level: number,
   limitsOf = clopperPearson,
 ): [low: number, high: number] {
@@ -47,7 +47,7 @@ export function proportionInterval(
  * Exact two-sided McNemar test: the chance that fair coin tosses, one for each sample that changed sides, split at least as unevenly
  * (binomial with ½, the smaller tail doubled; not the mid-p variant).
  */
-export function mcnemar({ lost, gained }: Tally): { lost: number; gained: number; p: number } {
+export function mcnemar({ lost, gained }: DiscordantCounts): { lost: number; gained: number; p: number } {
   const smaller = Math.min(lost, gained)
   const larger = Math.max(lost, gained)
   return { lost, gained, p: lost === gained ? 1 : Math.min(1, 2 * betaCdf(0.5, larger, smaller + 1)) }

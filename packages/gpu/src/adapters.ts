@@ -1,7 +1,7 @@
 import { PareError } from '@pare/core/backends'
 
 /** An adapter, and what keeps it alive. */
-export interface Found {
+export interface HeldAdapter {
   readonly entry: GPU
   readonly adapter: GPUAdapter
 }

@@ -10,14 +10,15 @@ import {
   type Kernel,
   putTogether,
   type SaliencyRange,
+  type SaliencyTally,
   setMaskedBits,
-  type Tally,
   type UnitLayout,
 } from '@pare/core/backends'
+import { present } from '@pare/onnx'
 import type { Gpu } from './gpu.js'
 import { BLOCK, GATHER, GROUP, HISTOGRAM, MASK, OFFSETS, SALIENCY, TALLY } from './loops.js'
 import { keysOf, saliencyShader } from './saliency-shader.js'
-import { openTiles, type Tiles } from './tiles.js'
+import { type DeviceTiles, openTiles } from './tiles.js'
 import { partsOf } from './unit-loops.js'
 
 export interface GpuBackendOptions {
@@ -68,7 +69,7 @@ interface Compiling {
   readonly expression: Expression
   readonly most: number
   readonly turns: Turns
-  readonly tiles: () => Tiles
+  readonly tiles: () => DeviceTiles
 }
 
 function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kernel {
@@ -104,7 +105,7 @@ interface Program {
   readonly shader: string
   /** Of the statistics, in the order in which the shader counts them. */
   readonly keys: readonly string[]
-  readonly tiles: () => Tiles
+  readonly tiles: () => DeviceTiles
 }
 
 async function saliency(program: Program, piece: Chunk, target: Floats): Promise<void> {
@@ -139,7 +140,7 @@ function openCounters({ gpu, shader, keys, tiles }: Program) {
   }
 }
 
-async function collect(program: Program, piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<Tally> {
+async function collect(program: Program, piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<SaliencyTally> {
   const { gpu, shader, keys, tiles } = program
   const blocks = Math.ceil(piece.weights.length / BLOCK)
   const { load, run, results, tallies, candidates } = tiles()
@@ -209,6 +210,6 @@ async function forTiles(
   for (let at = 0; at < weights.length; at += most) {
     const of = (list: Floats) => list.subarray(at, at + most)
     const own = stats && Object.fromEntries(Object.entries(stats).map(([key, list]) => [key, of(list)]))
-    await visit({ weights: of(weights), start: start + at, stream, ...(own && { stats: own }) }, at)
+    await visit({ weights: of(weights), start: start + at, stream, ...present({ stats: own }) }, at)
   }
 }

@@ -1,14 +1,14 @@
-import type { Matrix } from './entries.js'
+import type { DeviceMatrix } from './entries.js'
 
 /** Some rows of a weight that a device can bind as a whole. */
 export interface Band {
   /** The first of them. */
   readonly first: number
-  readonly matrix: Matrix
+  readonly matrix: DeviceMatrix
 }
 
 /** A weight in bands of rows, none of which has an array of more than `most` bytes, unless it is a single row or band of tiles. */
-export function bandsOf(matrix: Matrix, most: number): Band[] {
+export function bandsOf(matrix: DeviceMatrix, most: number): Band[] {
   const bands: Band[] = []
   const step = stepOf(matrix)
   for (let first = 0; first < matrix.out; ) {
@@ -20,7 +20,7 @@ export function bandsOf(matrix: Matrix, most: number): Band[] {
 }
 
 /** Rows that cannot be parted. */
-function stepOf(matrix: Matrix): number {
+function stepOf(matrix: DeviceMatrix): number {
   switch (matrix.kind) {
     case 'tiles':
       return matrix.tileRows
@@ -37,7 +37,7 @@ function stepOf(matrix: Matrix): number {
   }
 }
 
-function lastFitting(matrix: Matrix, { first, step, most }: { first: number; step: number; most: number }): number {
+function lastFitting(matrix: DeviceMatrix, { first, step, most }: { first: number; step: number; most: number }): number {
   const from = entriesBefore(matrix, first)
   const fits = (last: number) => 4 * Math.max(entriesBefore(matrix, last) - from, last - first + 1) <= most
   let [low, high] = [1, Math.ceil((matrix.out - first) / step)]
@@ -51,7 +51,7 @@ function lastFitting(matrix: Matrix, { first, step, most }: { first: number; ste
 }
 
 /** Entries of the rows before `row`, which begins a step. */
-function entriesBefore(matrix: Matrix, row: number): number {
+function entriesBefore(matrix: DeviceMatrix, row: number): number {
   switch (matrix.kind) {
     case 'dense':
       return row * matrix.in
@@ -66,7 +66,7 @@ function entriesBefore(matrix: Matrix, row: number): number {
   }
 }
 
-function rowsOf(matrix: Matrix, first: number, last: number): Matrix {
+function rowsOf(matrix: DeviceMatrix, first: number, last: number): DeviceMatrix {
   const out = last - first
   if (out === matrix.out) return matrix
   const [from, to] = [entriesBefore(matrix, first), entriesBefore(matrix, last)]

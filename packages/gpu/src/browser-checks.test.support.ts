@@ -1,5 +1,5 @@
 import { type Expression, randomStream, reference } from '@pare/core/backends'
-import type { Matrix } from './entries.js'
+import type { DeviceMatrix } from './entries.js'
 import { gpuBackend, openGpu, openProduct } from './index.js'
 
 // These run in a page of a browser.
@@ -38,14 +38,14 @@ export async function products() {
   const gpu = await openGpu()
   const shape = { out: 2, in: 3 }
   const x = Float32Array.of(1, 2, 3, 2, 4, 6)
-  const rows: Matrix = {
+  const rows: DeviceMatrix = {
     kind: 'rows',
     ...shape,
     starts: Uint32Array.of(0, 2, 3),
     columns: Uint16Array.of(0, 2, 1),
     values: Float32Array.of(1, 2, 4),
   }
-  const dense: Matrix = { kind: 'dense', ...shape, values: Float32Array.of(1, 0, 2, 0, 4, 0) }
+  const dense: DeviceMatrix = { kind: 'dense', ...shape, values: Float32Array.of(1, 0, 2, 0, 4, 0) }
   const answers: number[][] = []
   for (const [matrix, m] of [
     [dense, 2],

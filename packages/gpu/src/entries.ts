@@ -9,7 +9,7 @@ export interface DenseMatrix {
   readonly values: StoredValues
 }
 
-export type Matrix = DenseMatrix | SparseMatrix
+export type DeviceMatrix = DenseMatrix | SparseMatrix
 
 /** How a kernel finds the entries of a row. */
 export interface Entries {
@@ -26,7 +26,7 @@ export interface Entries {
 /** WGSL of what is done with an entry, given those of its column and value. */
 type Body = (column: string, value: string) => string
 
-export function entriesOf(matrix: Matrix): Entries {
+export function entriesOf(matrix: DeviceMatrix): Entries {
   switch (matrix.kind) {
     case 'dense':
       return entriesOfDense(matrix)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ADAPTERS, onEachAdapter, openSoftware } from './adapters.test.support.js'
-import type { Matrix } from './entries.js'
+import type { DeviceMatrix } from './entries.js'
 import type { Gpu } from './gpu.js'
 import { dense, groups, multiplied, randomDense, rows, tiles } from './matrices.test.support.js'
 import { openProduct } from './product.js'
@@ -9,7 +9,7 @@ const SHAPES = [
   { out: 5, in: 3 },
   { out: 131, in: 76 },
 ]
-const FORMATS: Record<string, (weight: Float32Array, shape: { out: number; in: number; halves: boolean }) => Matrix> = {
+const FORMATS: Record<string, (weight: Float32Array, shape: { out: number; in: number; halves: boolean }) => DeviceMatrix> = {
   dense,
   rows,
   'tiles of 1 × 4': (weight, shape) => tiles(weight, shape, [1, 4]),
@@ -125,7 +125,7 @@ for (const adapter of ADAPTERS) {
   )
 }
 
-async function once(gpu: Gpu, matrix: Matrix, x: Float32Array): Promise<number[]> {
+async function once(gpu: Gpu, matrix: DeviceMatrix, x: Float32Array): Promise<number[]> {
   using product = openProduct(gpu, matrix)
   return [...(await product.multiply(x, 1))]
 }

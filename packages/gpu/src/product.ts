@@ -1,6 +1,6 @@
 import { PareError } from '@pare/core/backends'
 import { bandsOf } from './bands.js'
-import { type Entries, entriesOf, type Matrix } from './entries.js'
+import { type DeviceMatrix, type Entries, entriesOf } from './entries.js'
 import type { Gpu } from './gpu.js'
 import {
   denseShader,
@@ -16,7 +16,7 @@ import {
 import { BUFFER } from './usage.js'
 
 /** A weight on the device, dense or sparse. */
-export interface Product extends Disposable {
+export interface DeviceProduct extends Disposable {
   readonly out: number
   readonly in: number
   /** Of the weight, as it lies on the device. */
@@ -24,11 +24,11 @@ export interface Product extends Disposable {
   /** f32[m, out] = x[m, in] · Wᵀ. One call after another: buffers are used again. */
   multiply(x: Float32Array, m: number): Promise<Float32Array>
   /** The same for values that stay on the device. Valid until it is asked for another m. */
-  prepare(m: number): Promise<Prepared>
+  prepare(m: number): Promise<ProductRun>
 }
 
 /** A product of m rows. */
-export interface Prepared {
+export interface ProductRun {
   /** f32[m, in], to be written before, and f32[m, out], there afterwards. */
   readonly x: GPUBuffer
   readonly y: GPUBuffer
@@ -43,7 +43,7 @@ export interface ProductOptions {
 }
 
 /** Puts a weight on the device. Throws GpuLost where it does not fit. */
-export function openProduct(gpu: Gpu, matrix: Matrix, options: ProductOptions = {}): Product {
+export function openProduct(gpu: Gpu, matrix: DeviceMatrix, options: ProductOptions = {}): DeviceProduct {
   const { out, in: inputs } = matrix
   const limit = gpu.adapter.limits.maxStorageBufferBindingSize
   const bands = bandsOf(matrix, options.most ?? limit).map(({ first, matrix }) => {
@@ -52,7 +52,7 @@ export function openProduct(gpu: Gpu, matrix: Matrix, options: ProductOptions = 
     return { first, matrix, entries, buffers }
   })
   const columns = bands[0]?.entries.columns ?? inputs
-  let last: (Prepared & { readonly m: number; readonly own: readonly GPUBuffer[] }) | undefined
+  let last: (ProductRun & { readonly m: number; readonly own: readonly GPUBuffer[] }) | undefined
   // Of x and y, which are not cut by columns.
   const mostRows = Math.max(1, Math.floor(limit / (4 * Math.max(columns, out, 1))) - 3)
   return {
@@ -86,7 +86,7 @@ export function openProduct(gpu: Gpu, matrix: Matrix, options: ProductOptions = 
     return y
   }
 
-  async function prepare(m: number): Promise<Prepared> {
+  async function prepare(m: number): Promise<ProductRun> {
     if (last?.m === m) return last
     if (m > mostRows)
       throw new PareError(`gpu: ${m} rows of x are more than the ${mostRows} that '${gpu.adapter.name}' can bind at a time.`, {
@@ -155,13 +155,13 @@ function uniformOf(gpu: Gpu, words: readonly number[]): GPUBuffer {
 /** Up to so many rows of x, threads share the entries of a row of W; beyond, rows of x lie side by side. */
 const FEW = 8
 
-function shapeOf({ kind }: Matrix, m: number): 'few' | 'many' | 'dense' {
+function shapeOf({ kind }: DeviceMatrix, m: number): 'few' | 'many' | 'dense' {
   if (m <= FEW) return 'few'
   return kind === 'dense' ? 'dense' : 'many'
 }
 
 interface Wanted {
-  readonly matrix: Matrix
+  readonly matrix: DeviceMatrix
   readonly entries: Entries
   readonly m: number
   readonly shape: ReturnType<typeof shapeOf>

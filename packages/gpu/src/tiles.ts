@@ -4,7 +4,7 @@ import { BLOCK } from './loops.js'
 import { BUFFER, STAGE_COMPUTE } from './usage.js'
 
 /** Where a stretch of a weight lies on the device while loops run over it. */
-export interface Tiles {
+export interface DeviceTiles {
   /** As many words as a tile has weights: what loops over weights give, and loops over saliencies take. */
   readonly results: GPUBuffer
   /** As many again. */
@@ -39,7 +39,7 @@ interface Words {
 const WIDE = 32768
 
 /** `most`: weights of a tile. */
-export function openTiles(gpu: Gpu, most: number): Tiles {
+export function openTiles(gpu: Gpu, most: number): DeviceTiles {
   const { device } = gpu
   const tile = device.createBuffer({ size: 64, usage: BUFFER.uniform | BUFFER.copyTarget })
   const weights = gpu.buffer(4 * most)

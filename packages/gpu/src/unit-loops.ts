@@ -14,7 +14,7 @@ const RUN_PART = 512
 const ROWS = 16
 
 /** What a loop over parts is told, and to which positions its parts belong. */
-export interface Parts {
+export interface LoopParts {
   readonly count: number
   readonly groups: number
   /** The position of a part, in the order of the units of the layout, not yet modulo their number. */
@@ -28,13 +28,13 @@ export interface Parts {
  * How the elements from `start` on fall into parts: along stretches of one position where those are long, else across them. Undefined where neither leaves
  * much fewer parts than elements.
  */
-export function partsOf({ start, count }: { start: number; count: number }, { inner, units }: UnitLayout): Parts | undefined {
+export function partsOf({ start, count }: { start: number; count: number }, { inner, units }: UnitLayout): LoopParts | undefined {
   if (inner >= RUN_GROUP) return runs({ start, count, inner })
   const period = units.length * inner
   return period * ROWS <= count ? columns({ start, count, inner, period }) : undefined
 }
 
-function runs({ start, count, inner }: { start: number; count: number; inner: number }): Parts {
+function runs({ start, count, inner }: { start: number; count: number; inner: number }): LoopParts {
   const phase = start % inner
   const first = Math.floor(start / inner)
   const pieces = Math.ceil(inner / RUN_PART)
@@ -57,7 +57,7 @@ interface Columns {
   readonly period: number
 }
 
-function columns({ start, count, inner, period }: Columns): Parts {
+function columns({ start, count, inner, period }: Columns): LoopParts {
   const phase = start % period
   const parts = Math.ceil((phase + count) / (period * ROWS)) * period
   return {

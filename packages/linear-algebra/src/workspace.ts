@@ -9,7 +9,7 @@ export interface Workspace extends AsyncDisposable {
   /** In the order in which they were asked for, zero at first. */
   readonly matrices: readonly Matrix[]
   /** Part of a matrix −= left · right. Sums are made in f64 and then subtracted. */
-  subtractProduct(target: Target, left: Operand, right: Operand): void
+  subtractProduct(target: ProductTarget, left: Operand, right: Operand): void
 }
 
 /** f64[rows × columns], row by row, each row `stride` elements after the one before. Rows and stride are multiples of four. */
@@ -19,7 +19,7 @@ export interface Matrix {
   readonly stride: number
 }
 
-export interface Target {
+export interface ProductTarget {
   readonly matrix: Matrix
   /** First element of the part. */
   readonly start: number
@@ -59,12 +59,12 @@ export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptio
   })
   return { matrices, subtractProduct, [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]() }
 
-  function subtractProduct(target: Target, rows: Operand, columns: Operand): void {
+  function subtractProduct(target: ProductTarget, rows: Operand, columns: Operand): void {
     if (columns.count === 0) return
     for (let k = 0; k < rows.depth; k += BLOCK) subtractBlock(target, part(rows, k), part(columns, k))
   }
 
-  function subtractBlock({ matrix, start, lower = false }: Target, rows: Operand, columns: Operand): void {
+  function subtractBlock({ matrix, start, lower = false }: ProductTarget, rows: Operand, columns: Operand): void {
     const stride = 8 * matrix.stride
     const depth = pack(columns, right)
     for (let first = 0; first < rows.count; first += PACKED_ROWS) {

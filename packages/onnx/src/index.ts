@@ -9,8 +9,8 @@ export {
   isFloat,
 } from './bytes/datatype.js'
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './bytes/float16.js'
-export { type Chunk, chunks, makePayload, readAll } from './bytes/payload.js'
-export { bytesOf, type Values, valuesOf } from './bytes/values.js'
+export { chunks, makePayload, type PayloadChunk, readAll } from './bytes/payload.js'
+export { bytesOf, type TensorValues, valuesOf } from './bytes/values.js'
 export { PareError } from './error.js'
 export { sha256 } from './files/hash.js'
 export { NewFile, writeWhole } from './files/new-file.js'
@@ -47,14 +47,15 @@ export {
   type Uses,
   usesOf,
 } from './graph/uses.js'
-export { type Constant, type Scope, visitNodes } from './graph/visit.js'
+export { type Constant, type NameScope, visitNodes } from './graph/visit.js'
 export { withTensors } from './graph/with-tensors.js'
 export { withoutDead } from './graph/without-dead.js'
 export { GraphWriter, type NewNode } from './graph/writer.js'
 export type * from './model.js'
+export { present } from './present.js'
 export { shapeColumn } from './shapes/column.js'
 export { type Dim, type Dims, type FactOptions, factsOf, type ModelFacts } from './shapes/facts.js'
-export type { Known } from './shapes/rules/rule.js'
+export type { InferenceFacts } from './shapes/rules/rule.js'
 export { inferShapes, type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes/shapes.js'
 export { type SizeExpression, symbolsIn } from './shapes/size-expression.js'
 export { allSizes, type Symbols } from './shapes/symbols.js'

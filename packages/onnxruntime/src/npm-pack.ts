@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { present } from '@pare/onnx'
 import { OnnxRuntimeError } from './error.js'
 import type { PinnedPackage } from './pinned.js'
 
@@ -13,7 +14,7 @@ export async function npmPack({ name, version }: PinnedPackage, folder: string, 
   const args = ['pack', `${name}@${version}`, '--pack-destination', '.', '--ignore-scripts', '--loglevel=error']
   try {
     // On Windows npm is a script, which needs a shell; no argument holds foreign text.
-    await promisify(execFile)('npm', args, { cwd: folder, shell: process.platform === 'win32', ...(signal && { signal }) })
+    await promisify(execFile)('npm', args, { cwd: folder, shell: process.platform === 'win32', ...present({ signal }) })
   } catch (cause) {
     signal?.throwIfAborted()
     throw notFetched(`${name}@${version}`, cause as Error & { stderr?: string; code?: unknown })

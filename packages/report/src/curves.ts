@@ -2,7 +2,7 @@ import { html, type Markup } from './escape.js'
 import { figure, formatCount, share } from './figures.js'
 import { page } from './page.js'
 import { pageStyle } from './page-style.js'
-import { type Column, table } from './table.js'
+import { type TableColumn, table } from './table.js'
 
 /** What each part of a model costs when it alone is pruned. */
 export interface CurvesView {
@@ -14,10 +14,10 @@ export interface CurvesView {
   readonly amount: 'sparsity' | 'ratio'
   /** How it was pruned and on what: one sentence. */
   readonly note: string
-  readonly curves: readonly Curve[]
+  readonly curves: readonly CurveView[]
 }
 
-export interface Curve {
+export interface CurveView {
   readonly id: string
   /** Elements, or units. */
   readonly size: number
@@ -77,8 +77,8 @@ function tick(power: number): string {
 
 function numbers({ curves, amount }: CurvesView): Markup {
   const amounts = [...new Set(curves.flatMap(({ points }) => points.map((point) => point.amount)))].filter((value) => value > 0)
-  const lossAt = ({ points }: Curve, at: number) => points.find((point) => point.amount === at)?.loss
-  const columns: Column<Curve>[] = [
+  const lossAt = ({ points }: CurveView, at: number) => points.find((point) => point.amount === at)?.loss
+  const columns: TableColumn<CurveView>[] = [
     { title: amount === 'sparsity' ? 'Weight' : 'Group', cell: ({ id }) => id, heading: true },
     {
       title: amount === 'sparsity' ? 'Elements' : 'Units',
@@ -87,8 +87,8 @@ function numbers({ curves, amount }: CurvesView): Markup {
     },
     ...amounts
       .sort((a, b) => a - b)
-      .map((at): Column<Curve> => {
-        const cell = (curve: Curve) => (lossAt(curve, at) === undefined ? '–' : figure(lossAt(curve, at)!, 3))
+      .map((at): TableColumn<CurveView> => {
+        const cell = (curve: CurveView) => (lossAt(curve, at) === undefined ? '–' : figure(lossAt(curve, at)!, 3))
         return { title: `at ${share(at)}`, number: (curve) => lossAt(curve, at), cell }
       }),
   ]
@@ -96,11 +96,11 @@ function numbers({ curves, amount }: CurvesView): Markup {
 }
 
 /** Those that cost most at their last point first. */
-function byCost(curves: readonly Curve[]): Curve[] {
+function byCost(curves: readonly CurveView[]): CurveView[] {
   return [...curves].sort((a, b) => (b.points.at(-1)?.loss ?? 0) - (a.points.at(-1)?.loss ?? 0))
 }
 
-function highest({ points }: Curve): number {
+function highest({ points }: CurveView): number {
   return Math.max(0, ...points.map(({ loss }) => loss))
 }
 

@@ -8,7 +8,7 @@ import { pageStyle } from './page-style.js'
 import { prunedShare, prunedText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
-import { type Column, table } from './table.js'
+import { type TableColumn, table } from './table.js'
 
 /** Models whose reasons stand at the top of the page. */
 const MOST_REASONS = 3
@@ -48,7 +48,7 @@ function reason(model: ModelResult, named: boolean): Markup {
 }
 
 function overview(models: readonly ModelResult[]): Markup {
-  const columns: Column<ModelResult>[] = [
+  const columns: TableColumn<ModelResult>[] = [
     { title: 'Verdict', cell: ({ verdict }) => html`<span class="chip ${verdict}">${icon(verdict)}${STATE[verdict]}</span>` },
     {
       title: 'Model',

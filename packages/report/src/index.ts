@@ -1,4 +1,4 @@
-export { type Curve, type CurvesView, renderCurves } from './curves.js'
+export { type CurvesView, type CurveView, renderCurves } from './curves.js'
 export { figure } from './figures.js'
 export { renderHtml } from './html.js'
 export { commentMarker, renderComment, renderSummary } from './markdown.js'

@@ -1,4 +1,4 @@
-import { fit, type Part } from './budget.js'
+import { type DocumentPart, fit } from './budget.js'
 import { mdCode, mdText } from './escape.js'
 import { amount, change, duration, figure, formatCount, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
@@ -45,7 +45,7 @@ export function commentMarker(id: string): string {
   return `<!-- pare-report: ${encodeURIComponent(id).replaceAll('-', '%2D')} -->`
 }
 
-function parts(results: RunResults): Part[] {
+function parts(results: RunResults): DocumentPart[] {
   const models = byUrgency(results.models)
   const title = `## ${ICON[results.verdict]} Pare: ${mdText(headline(results))}\n\n`
   return [
@@ -60,18 +60,18 @@ function parts(results: RunResults): Part[] {
 }
 
 /** What a blocked reviewer needs: which model, which metric, how much, allowed how much, what to do. */
-function reason(model: ModelResult): Part {
+function reason(model: ModelResult): DocumentPart {
   const hint = model.error?.hint ? ` ${mdText(`Hint: ${model.error.hint}`)}` : ''
   const text = `${ICON[model.verdict]} **${mdCode(model.path)}**: ${mdText(explanation(model))}${hint}\n\n`
   return { text, rank: model.verdict === 'fail' ? 1 : 2, what: 'reason' }
 }
 
-function tableHead(): Part {
+function tableHead(): DocumentPart {
   const columns = ['', 'Model', 'Metric', 'Reference → pruned', 'Drop (95 % interval)', 'Allowed', 'Pruned', 'Size', 'Zipped']
   return { text: `| ${columns.join(' | ')} |\n|${' --- |'.repeat(columns.length)}\n`, rank: 3, what: 'table head' }
 }
 
-function row(model: ModelResult): Part {
+function row(model: ModelResult): DocumentPart {
   const { path, verdict, metric, reference, pruned } = model
   const before = metric === undefined ? undefined : reference.metrics[metric]
   const after = metric === undefined ? undefined : pruned?.metrics[metric]
@@ -99,7 +99,7 @@ function sizes(before: number | undefined, after: number | undefined): string {
 }
 
 /** Whether the data can tell, McNemar's test, warnings. */
-function remarks(model: ModelResult): Part[] {
+function remarks(model: ModelResult): DocumentPart[] {
   const sentences = [
     cutText(model),
     sentence(boughtText(model)),
@@ -130,9 +130,9 @@ function cutText(model: ModelResult): string | undefined {
   return `${facts.join('; ')}.`
 }
 
-function chart(model: ModelResult): Part[] {
+function chart(model: ModelResult): DocumentPart[] {
   const { path, groups = [], layers = [] } = model
-  const charts: Part[] = []
+  const charts: DocumentPart[] = []
   const add = (title: string, drawn: string) =>
     charts.push({ text: `\n${mdCode(path)}, ${title} in %:\n\n${drawn}\n`, rank: 8, what: 'chart' })
   if (groups.length > 0) add(`units removed of its ${plural(groups.length, 'group')}`, removalChart(groups))
@@ -141,7 +141,7 @@ function chart(model: ModelResult): Part[] {
 }
 
 /** Loss and metric over the steps of retraining. */
-function trainingCharts({ path, trainings = [] }: ModelResult): Part[] {
+function trainingCharts({ path, trainings = [] }: ModelResult): DocumentPart[] {
   const looks = looksOf(trainings)
   if (looks.length < 2) return []
   const steps = looks.map(({ step }) => step)
@@ -162,9 +162,9 @@ function trainingCharts({ path, trainings = [] }: ModelResult): Part[] {
   return drawn.map(({ what, chart }) => ({ text: `\n${mdCode(path)}, ${mdText(what)}:\n\n${chart}\n`, rank: 8, what: 'chart' }))
 }
 
-function details(model: ModelResult): Part[] {
+function details(model: ModelResult): DocumentPart[] {
   const { groups = [], layers = [], declined = [], steps = [] } = model
-  const found: Part[] = []
+  const found: DocumentPart[] = []
   if (steps.length > 0) {
     const list = steps.map((step) => `1. ${mdText(step)}\n`).join('')
     found.push({ text: folded(`What was done to ${mdCode(model.path)}`, list + costs(model)), rank: 9, what: 'list of steps' })
@@ -232,7 +232,7 @@ function folded(title: string, body: string): string {
   return `\n<details><summary>${title}</summary>\n\n${body}\n</details>\n`
 }
 
-function environment({ environment, durationMs }: RunResults): Part[] {
+function environment({ environment, durationMs }: RunResults): DocumentPart[] {
   if (!environment) return []
   const { pare, node, platform, arch, cpu, onnxruntime, executionProvider } = environment
   const facts = [

@@ -6,7 +6,7 @@ import { proofText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { removalFigure, sparsityFigure } from './share-figure.js'
 import { explanation, STATE } from './statement.js'
-import { type Column, table } from './table.js'
+import { type TableColumn, table } from './table.js'
 import { tiles } from './tiles.js'
 import { trainingFigure } from './training-figure.js'
 
@@ -37,7 +37,7 @@ type Group = NonNullable<ModelResult['groups']>[number]
 function groups({ groups = [] }: ModelResult): Markup | undefined {
   if (groups.length === 0) return undefined
   const gone = ({ units, removed }: Group) => (units === 0 ? 0 : removed / units)
-  const columns: Column<Group>[] = [
+  const columns: TableColumn<Group>[] = [
     { title: '#', number: (_, i) => i + 1, cell: (_, i) => i + 1 },
     { title: 'Group', cell: ({ id }) => id, heading: true },
     { title: 'Structure', cell: ({ structure }) => structure },
@@ -60,7 +60,7 @@ type Layer = NonNullable<ModelResult['layers']>[number]
 
 function layers({ layers = [] }: ModelResult): Markup | undefined {
   if (layers.length === 0) return undefined
-  const columns: Column<Layer>[] = [
+  const columns: TableColumn<Layer>[] = [
     { title: '#', number: (_, i) => i + 1, cell: (_, i) => i + 1 },
     { title: 'Weight', cell: ({ name }) => name, heading: true },
     {
@@ -84,7 +84,7 @@ type Declined = NonNullable<ModelResult['declined']>[number]
 
 function declined({ declined = [] }: ModelResult): Markup | undefined {
   if (declined.length === 0) return undefined
-  const columns: Column<Declined>[] = [
+  const columns: TableColumn<Declined>[] = [
     { title: 'Where', cell: ({ id }) => id, heading: true },
     { title: 'Structure', cell: ({ structure }) => structure },
     { title: 'Reason', cell: ({ reason }) => reason },

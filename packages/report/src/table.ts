@@ -1,7 +1,7 @@
 import { html, type Markup } from './escape.js'
 
 /** One column of a table that a reader can sort by. */
-export interface Column<Row> {
+export interface TableColumn<Row> {
   readonly title: string
   readonly cell: (row: Row, index: number) => string | number | Markup
   /** What a column of numbers is sorted by; others are sorted by their text. Undefined comes last. */
@@ -17,10 +17,10 @@ export function table<Row>({
   rows,
 }: {
   readonly label: string
-  readonly columns: readonly Column<Row>[]
+  readonly columns: readonly TableColumn<Row>[]
   readonly rows: readonly Row[]
 }): Markup {
-  const kind = ({ number, heading }: Column<Row>) => (number ? 'number' : heading ? 'name' : 'text')
+  const kind = ({ number, heading }: TableColumn<Row>) => (number ? 'number' : heading ? 'name' : 'text')
   return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="sortable">
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${kind(column)}">${column.title}</th>`)}</tr></thead>
 <tbody>
@@ -28,7 +28,7 @@ ${rows.map((row, i) => html`<tr>${columns.map((column) => cell(column, row, i))}
 </table></div>`
 }
 
-function cell<Row>(column: Column<Row>, row: Row, index: number): Markup {
+function cell<Row>(column: TableColumn<Row>, row: Row, index: number): Markup {
   const content = column.cell(row, index)
   if (column.heading) return html`<th scope="row" class="name">${content}</th>`
   if (!column.number) return html`<td>${content}</td>`

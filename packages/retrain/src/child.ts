@@ -1,12 +1,12 @@
 import { answerJob, loadRuntime, type Setup } from '@pare/evaluate'
-import type { RunRequest } from './prepare.js'
+import type { RetrainRequest } from './prepare.js'
 import { runTraining } from './run.js'
 import type { StepProgress } from './train.js'
 
 const PROGRESS_MS = 100
 
 // The entry of the child process: one training comes in, progress and one result or failure go out. It can be asked to stop.
-answerJob<{ readonly request: RunRequest } & Setup>(async ({ request, onnxruntime, provider, loader }, talk) => {
+answerJob<{ readonly request: RetrainRequest } & Setup>(async ({ request, onnxruntime, provider, loader }, talk) => {
   let stopped = false
   process.on('message', ({ stop }: { readonly stop?: boolean }) => {
     stopped ||= stop === true

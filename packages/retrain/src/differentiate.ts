@@ -1,6 +1,6 @@
 import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
 import { openData, type TextOptions } from '@pare/evaluate'
-import { constantsOf, editGraph, editModel, editTensor, type Model } from '@pare/onnx'
+import { constantsOf, editGraph, editModel, editTensor, type Model, present } from '@pare/onnx'
 import { inputsOf, outputOf } from './data/training-data.js'
 import { chooseLoss, IGNORED } from './losses.js'
 
@@ -31,7 +31,7 @@ export async function lossOver(model: Model, options: LossDataOptions): Promise<
   const { text, label, trusted = false, loss: said } = options
   const output = outputOf(model, options.output)
   const inputs = inputsOf(model)
-  const data = await openData(options.data, { inputs, trusted, ...(text && { text }), ...(label !== undefined && { label }) })
+  const data = await openData(options.data, { inputs, trusted, ...present({ text, label }) })
   let sample: Parameters<typeof chooseLoss>[0]['sample'] = { first: 0, size: 0, inputs: {} }
   for await (const batch of data.batches(1)) {
     sample = batch
@@ -39,7 +39,7 @@ export async function lossOver(model: Model, options: LossDataOptions): Promise<
   }
   const { kind, why } = chooseLoss({ said, output, sample, distill: undefined })
   const target = kind === 'next-token' ? data.tokens : data.labelName
-  const part: LossOptions = { kind, output, ignore: IGNORED, ...(target !== undefined && { target }) }
+  const part: LossOptions = { kind, output, ignore: IGNORED, ...present({ target }) }
   return {
     kind,
     why,

@@ -7,6 +7,7 @@ import {
   type Model,
   madeBy,
   makeValueInfo,
+  present,
   type Tensor,
   tensorIn,
 } from '@pare/onnx'
@@ -50,7 +51,7 @@ export const buildGraphs: BuildGraphs = async (model, request) => {
   const { model: judged, loss, parts } = withLoss(model, losses)
   const { gradients, statistics, frozen, ...written } = await gradient(ofSamples(judged, batch), {
     ...{ of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze', channelBlock },
-    ...(memory && { memory }),
+    ...present({ memory }),
   })
   const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
   const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...stored]))

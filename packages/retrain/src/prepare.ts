@@ -1,6 +1,7 @@
 import type { Loss } from '@pare/autograd'
 import { inputsFor, mostSamples } from '@pare/evaluate'
 import type { Model } from '@pare/onnx'
+import { present } from '@pare/onnx'
 import type { STATISTICS } from './choices.js'
 import { checkDeclared } from './data/feed.js'
 import { fixedBatchOf, openTrainingData, type TrainingData, type TrainingDataOptions } from './data/training-data.js'
@@ -15,7 +16,7 @@ import { type TrainableOptions, trainableTensors } from './trainable.js'
 import { openWeights, type Weights } from './weights.js'
 
 /** What the child process is asked for: paths instead of models, and no functions. */
-export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDataOptions {
+export interface RetrainRequest extends RecipeOptions, TrainableOptions, TrainingDataOptions {
   /** Path of the model. */
   readonly model: string
   readonly loss?: Loss
@@ -36,7 +37,7 @@ export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDat
 }
 
 /** A training, all of it decided, before anything has run. */
-export interface Prepared extends Separated {
+export interface TrainingPlan extends Separated {
   readonly data: TrainingData
   readonly chosen: ChosenLoss
   readonly graphs: Graphs
@@ -53,7 +54,11 @@ export interface GraphSettings {
 }
 
 /** Reads model and data, chooses the loss and what is trained, and makes the graphs. */
-export async function prepare(whole: Model, request: RunRequest, { build, channelBlock }: GraphSettings): Promise<Prepared> {
+export async function prepare(
+  whole: Model,
+  request: RetrainRequest,
+  { build, channelBlock }: GraphSettings,
+): Promise<TrainingPlan> {
   const { loss: said, distill, block, movement } = request
   const { model, added } = separateVectors(whole)
   const data = await openTrainingData(model, request)
@@ -92,6 +97,6 @@ function ofModel({ graph }: Model, shapes: Record<string, readonly number[]>): R
 function shapesOf({ source, inputs }: TrainingData, { kind }: ChosenLoss, size: number): Record<string, readonly number[]> {
   const { batch } = source.at(0, size)
   const { target } = targetOf(kind, batch)
-  const fed = { ...inputsFor(inputs, batch), ...(target && { [TARGET]: target }) }
+  const fed = { ...inputsFor(inputs, batch), ...present({ [TARGET]: target }) }
   return Object.fromEntries(Object.entries(fed).map(([name, { shape }]) => [name, shape]))
 }

@@ -30,7 +30,7 @@ export interface RecipeOptions {
 }
 
 /** What is known once data and model are there. */
-export interface Known {
+export interface RecipeFacts {
   /** Samples of an epoch. */
   readonly samples: number
   readonly isText: boolean
@@ -49,7 +49,7 @@ const DEFAULT_LOOKS = 10
 const FEWEST_STEPS = 20
 
 /** All of it, with defaults. */
-export function recipeOf(options: RecipeOptions, known: Known): Recipe {
+export function recipeOf(options: RecipeOptions, known: RecipeFacts): Recipe {
   const { schedule = 'cosine', warmup = 0.05, clip = 1, patience = Number.POSITIVE_INFINITY } = options
   const optimizer = optimizerOf(options)
   const { batch, accumulate } = batchesOf(options, known)
@@ -70,7 +70,7 @@ export function optimizerOf({ optimizer = 'adamw' }: RecipeOptions): OptimizerOp
 /** Samples that run at once, and how often that is one step. Throws PareError where the model's own number is another one. */
 export function batchesOf(
   { batch, accumulate = 1 }: RecipeOptions,
-  { samples, isText, fixedBatch, most }: Omit<Known, 'removed' | 'normalized'>,
+  { samples, isText, fixedBatch, most }: Omit<RecipeFacts, 'removed' | 'normalized'>,
 ): { batch: number; accumulate: number } {
   if (fixedBatch !== undefined && batch !== undefined && batch !== fixedBatch) {
     throw new PareError(`retrain: a batch of ${batch}, and the model's is fixed to ${fixedBatch}.`, {
@@ -94,7 +94,7 @@ export function batchesOf(
  */
 export function defaultLearningRate(
   optimizer: OptimizerOptions['name'],
-  { removed, normalized }: Pick<Known, 'removed' | 'normalized'>,
+  { removed, normalized }: Pick<RecipeFacts, 'removed' | 'normalized'>,
 ): number {
   const [few, half] = normalized ? [1e-3, 2.5e-3] : [3e-4, 1e-3]
   const rate = removed < 0.5 ? few : half * 2 ** Math.min(1, Math.max(0, (removed - 0.7) / 0.2))

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import { type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
-import { elementCount, type Model, writeModel } from '@pare/onnx'
+import { elementCount, type Model, present, writeModel } from '@pare/onnx'
 import type { STATISTICS } from './choices.js'
 import type { HeldOut } from './data/held-out.js'
 import type { BlockLoss, DistillWeights } from './losses.js'
 import type { MovementOptions } from './optimizer/movement.js'
-import type { RunRequest } from './prepare.js'
+import type { RetrainRequest } from './prepare.js'
 import type { RecipeOptions } from './recipe.js'
 import type { RunReply } from './run.js'
 import type { CurvePoint, Ended, Recipe, StepProgress } from './train.js'
@@ -120,7 +120,7 @@ async function requestOf(
   model: Model,
   options: RetrainOptions & { readonly block?: BlockLoss },
   folder: string,
-): Promise<RunRequest> {
+): Promise<RetrainRequest> {
   const { distill, seed = 1, holdOut = HOLD_OUT, ...rest } = options
   const path = join(folder, 'model.onnx')
   await writeModel(model, path)
@@ -132,7 +132,7 @@ async function requestOf(
 }
 
 /** The signal asks the child to stop, and ends it where it does not. */
-async function runToItsEnd(request: RunRequest, options: RetrainChildOptions) {
+async function runToItsEnd(request: RetrainRequest, options: RetrainChildOptions) {
   const { signal, child = new URL('../dist/child.js', import.meta.url) } = options
   const kill = new AbortController()
   let timer: NodeJS.Timeout | undefined
@@ -147,7 +147,7 @@ async function runToItsEnd(request: RunRequest, options: RetrainChildOptions) {
       ...options,
       child,
       signal: kill.signal,
-      ...(signal && { stop: signal }),
+      ...present({ stop: signal }),
     })
   } finally {
     signal?.removeEventListener('abort', abort)
@@ -162,7 +162,7 @@ async function resultOf(reply: RunReply, folder: string, peakMemoryBytes: number
   const start = rest.curve[0]?.heldOut
   return {
     ...rest,
-    ...(start && { start }),
+    ...present({ start }),
     steps: step,
     tensors: tensors.map(({ id, shape, added }, i) => ({
       id,

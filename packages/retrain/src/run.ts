@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
-import { type Model, madeBy, openModel, openRegular, PareError, writeModel, writeWhole } from '@pare/onnx'
+import { type Model, madeBy, openModel, openRegular, PareError, present, writeModel, writeWhole } from '@pare/onnx'
 import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkLabels, openFeed } from './data/feed.js'
 import { openTeacher, type Teacher } from './data/teacher.js'
@@ -12,7 +12,7 @@ import type { ChosenLoss } from './losses.js'
 import type { Arena } from './optimizer/arena.js'
 import { type MovementOptions, openMovement } from './optimizer/movement.js'
 import { openPasses } from './passes.js'
-import { type Prepared, prepare, type RunRequest } from './prepare.js'
+import { prepare, type RetrainRequest, type TrainingPlan } from './prepare.js'
 import { readState, writeState } from './state.js'
 import {
   type CurvePoint,
@@ -54,7 +54,7 @@ export interface Talking {
 }
 
 /** Trains in this process. `retrain` does so in a child. */
-export async function runTraining(runtime: Runtime, request: RunRequest, talking: Talking): Promise<RunReply> {
+export async function runTraining(runtime: Runtime, request: RetrainRequest, talking: Talking): Promise<RunReply> {
   const { folder, movement: wanted } = request
   await using file = await openModel(request.model, { allowHardLinks: request.trusted ?? false })
   const channelBlock = hasConvolution(file.model) ? await blockSize(runtime, folder) : 0
@@ -77,7 +77,7 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
     {
       ...{ recipe, arena, statistics, passes, ...feed, ...talking },
       judged: { kind: chosen.parts[0]!.kind, scores },
-      ...(movement && { movement }),
+      ...present({ movement }),
       ...{ keep: weights.keep, save: stored.save },
     },
     standing,
@@ -94,13 +94,13 @@ export async function runTraining(runtime: Runtime, request: RunRequest, talking
   }
 }
 
-function replyOf({ added, data, chosen, graphs, weights, recipe }: Prepared, trained: Trained): Omit<RunReply, 'zeros'> {
+function replyOf({ added, data, chosen, graphs, weights, recipe }: TrainingPlan, trained: Trained): Omit<RunReply, 'zeros'> {
   const { ended, reason, standing } = trained
   const { step, best, curve, times } = standing
   return {
     tensors: weights.tensors.map((tensor) => ({ ...tensor, ...(added.has(tensor.id) && { added: added.get(tensor.id)! }) })),
     loss: { kind: chosen.kind, why: chosen.why, output: data.output },
-    ...{ recipe, ended, ...(reason !== undefined && { reason }), step, best, curve, msPerStep: median(times) },
+    ...{ recipe, ended, ...present({ reason }), step, best, curve, msPerStep: median(times) },
     frozen: [...graphs.frozen],
     samples: { trained: data.source.count, heldOut: data.source.held },
   }
@@ -117,7 +117,7 @@ async function writeGraphs({ training, judging }: Graphs, folder: string): Promi
 async function teacherFor(
   runtime: Runtime,
   { teacher: outputs }: ChosenLoss,
-  { request, threads }: { request: RunRequest; threads: number },
+  { request, threads }: { request: RetrainRequest; threads: number },
 ) {
   if (request.distill === undefined || outputs.size === 0) return undefined
   const { distill, folder, trusted = false } = request
@@ -136,7 +136,7 @@ async function teacherFor(
 }
 
 async function movingTensors(model: Model, arena: Arena, { include }: MovementOptions) {
-  const wanted = new Set((await trainableTensors(model, { ...(include && { include }) })).map(({ id }) => id))
+  const wanted = new Set((await trainableTensors(model, { ...present({ include }) })).map(({ id }) => id))
   const found = arena.tensors.filter(({ name, shape }) => shape.length > 1 && wanted.has(name))
   if (found.length > 0) return found
   throw new PareError('retrain: movement pruning finds no tensor with two axes or more that is trained.', {
@@ -145,7 +145,7 @@ async function movingTensors(model: Model, arena: Arena, { include }: MovementOp
 }
 
 /** Where the training stood, and how it is written down. */
-async function openStored(request: RunRequest, recipe: Recipe, { numbers }: Weights) {
+async function openStored(request: RetrainRequest, recipe: Recipe, { numbers }: Weights) {
   const path = request.state
   if (path === undefined) return { save: () => Promise.resolve() }
   const identity = await identityOf(request, recipe, numbers)
@@ -156,7 +156,7 @@ async function openStored(request: RunRequest, recipe: Recipe, { numbers }: Weig
 }
 
 /** Of everything that decides how a training goes on: the same on the same machine. */
-async function identityOf(request: RunRequest, recipe: Recipe, numbers: Weights['numbers']): Promise<string> {
+async function identityOf(request: RetrainRequest, recipe: Recipe, numbers: Weights['numbers']): Promise<string> {
   const { model: _, folder: __, state: ___, data, distill, masks: ____, ...rest } = request
   const hash = createHash('sha256')
   hash.update(

@@ -1,5 +1,6 @@
 import type { Loss } from '@pare/autograd'
-import { type Counted, type HeldOut, heldOutLoss } from './data/held-out.js'
+import { present } from '@pare/onnx'
+import { type HeldOut, heldOutLoss, type JudgedBatch } from './data/held-out.js'
 import type { Arena } from './optimizer/arena.js'
 import type { Movement } from './optimizer/movement.js'
 import { type OptimizerOptions, openOptimizer } from './optimizer/optimizer.js'
@@ -74,8 +75,8 @@ export interface TrainingParts {
   readonly statistics: readonly RunningStatistics[]
   readonly passes: Passes
   /** Batch number `index` of the training, from 0 on. */
-  readonly draw: (index: number) => Promise<Counted>
-  readonly heldOut: () => AsyncIterable<Counted>
+  readonly draw: (index: number) => Promise<JudgedBatch>
+  readonly heldOut: () => AsyncIterable<JudgedBatch>
   readonly judged: { readonly kind: Loss; readonly scores: string | undefined }
   readonly movement?: Movement
   /** Puts aside the weights as they are. */
@@ -122,7 +123,7 @@ export async function train(parts: TrainingParts, standing: Standing): Promise<T
       loss,
       learningRate,
       msPerStep: median(standing.times),
-      ...(heldOut && { heldOut }),
+      ...present({ heldOut }),
     })
     if (!isLook) continue
     await parts.save(standing)

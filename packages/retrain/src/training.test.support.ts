@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { loadRuntime } from '@pare/evaluate'
 import { editTensor, type Model, makePayload, openModel, withTensors, writeModel } from '@pare/onnx'
 import { afterAll } from 'vitest'
-import type { RunRequest } from './prepare.js'
+import type { RetrainRequest } from './prepare.js'
 import { runTraining, type Talking } from './run.js'
 
 export const testModel = (name: string) => fileURLToPath(new URL(`../../../test-models/${name}`, import.meta.url))
@@ -66,7 +66,7 @@ export function untrained(model: Model): Model {
 export async function trainHere(
   model: Model,
   folder: string,
-  request: Partial<RunRequest> & { data: string },
+  request: Partial<RetrainRequest> & { data: string },
   talking: Partial<Talking> = {},
 ) {
   const path = join(folder, 'model.onnx')

@@ -1,6 +1,6 @@
-import { constantsOf, elementCount, type Model, PareError, readAll, type Tensor } from '@pare/onnx'
+import { constantsOf, elementCount, type Model, PareError, present, readAll, type Tensor } from '@pare/onnx'
 import type { Graphs } from './graphs.js'
-import { AREAS, type Area, type Arena, openArena, type TrainedTensor } from './optimizer/arena.js'
+import { AREAS, type Area, type Arena, type ArenaTensor, openArena } from './optimizer/arena.js'
 import type { RunningStatistics } from './passes.js'
 import type { Added } from './separate.js'
 import type { Trainable } from './trainable.js'
@@ -41,12 +41,12 @@ export interface StoredTensor {
 export async function openWeights(model: Model, trainable: readonly Trainable[], request: WeightsRequest): Promise<Weights> {
   const { graphs, areas, masks } = request
   checkMasks(masks, trainable)
-  const read: { tensor: TrainedTensor; values: Float32Array }[] = []
+  const read: { tensor: ArenaTensor; values: Float32Array }[] = []
   for (const { id, tensor } of trainable) {
     if (!graphs.gradients.has(id)) continue
     const values = new Float32Array((await readAll(tensor.data)).buffer)
     const mask = masks === undefined ? (tensor.shape.length > 1 ? maskOf(values) : undefined) : masks.get(id)
-    read.push({ tensor: { name: id, shape: tensor.shape, decays: tensor.shape.length > 1, ...(mask && { mask }) }, values })
+    read.push({ tensor: { name: id, shape: tensor.shape, decays: tensor.shape.length > 1, ...present({ mask }) }, values })
   }
   if (read.length === 0) throw nothingToTrain([...graphs.frozen][0])
   const arena = openArena(

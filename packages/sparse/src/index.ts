@@ -2,14 +2,14 @@ export type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues 
 export {
   chooseFormat,
   type DenseWeight,
-  type Precision,
   packGroups,
   packRows,
   packTiles,
   rowsOfGroups,
-  type TileSize,
+  type SparseTileSize,
+  type ValuePrecision,
 } from './pack.js'
 export type { SparseSessionOptions } from './session/options.js'
 export type { Feeds, Results } from './session/parts.js'
-export type { LayerPlan, Plan } from './session/plan.js'
+export type { LayerPlan, SessionPlan } from './session/plan.js'
 export { SparseSession } from './session/sparse-session.js'

@@ -9,16 +9,16 @@ export interface DenseWeight {
   readonly transposed: boolean
 }
 
-export interface TileSize {
+export interface SparseTileSize {
   readonly rows: number
   readonly columns: number
 }
 
 /** Values as f32, or rounded to halves: exact where the model stores halves. */
-export type Precision = 'f32' | 'f16'
+export type ValuePrecision = 'f32' | 'f16'
 
 /** Reads the weight twice, in the order in which it is stored. */
-export function packRows(weight: DenseWeight, precision: Precision = 'f32'): PackedRows {
+export function packRows(weight: DenseWeight, precision: ValuePrecision = 'f32'): PackedRows {
   const { out, in: inputs } = weight
   const starts = new Uint32Array(out + 1)
   forEachNonZero(weight, (row) => starts[row + 1]!++)
@@ -35,7 +35,11 @@ export function packRows(weight: DenseWeight, precision: Precision = 'f32'): Pac
 }
 
 /** Keeps each tile that has an element other than zero. Memory for one bit a tile beside the result. */
-export function packTiles(weight: DenseWeight, { rows, columns }: TileSize, precision: Precision = 'f32'): PackedTiles {
+export function packTiles(
+  weight: DenseWeight,
+  { rows, columns }: SparseTileSize,
+  precision: ValuePrecision = 'f32',
+): PackedTiles {
   const { out, in: inputs } = weight
   const [bands, across] = [Math.ceil(out / rows), Math.ceil(inputs / columns)]
   const present = new Uint8Array(bands * across)
@@ -77,7 +81,7 @@ export function packTiles(weight: DenseWeight, { rows, columns }: TileSize, prec
 export function packGroups(
   weight: DenseWeight,
   { keep, of }: { readonly keep: number; readonly of: number },
-  precision: Precision = 'f32',
+  precision: ValuePrecision = 'f32',
 ): PackedGroups {
   const { out, in: inputs } = weight
   if (!(keep >= 1 && keep <= of && of <= 16))
@@ -185,19 +189,19 @@ export function asHalves<M extends SparseMatrix>(matrix: M): M {
   return { ...matrix, values: halves }
 }
 
-function stored(values: Float32Array, precision: Precision): StoredValues {
+function stored(values: Float32Array, precision: ValuePrecision): StoredValues {
   return precision === 'f16' ? float32ToFloat16(values) : values
 }
 
 /** Share of the elements of stored tiles that must not be zero for tiles to pay: they are about 1.2 times as fast for an element, and take less memory. */
 const FULL = 0.8
-const TILES: readonly TileSize[] = [
+const TILES: readonly SparseTileSize[] = [
   { rows: 4, columns: 1 },
   { rows: 1, columns: 4 },
 ]
 
 /** Tiles of four outputs or four inputs where the zeros lie in such, else single elements. Larger tiles along an axis consist of these. */
-export function chooseFormat(weight: DenseWeight, precision: Precision = 'f32'): PackedRows | PackedTiles {
+export function chooseFormat(weight: DenseWeight, precision: ValuePrecision = 'f32'): PackedRows | PackedTiles {
   const rows = packRows(weight, precision)
   const entries = rows.values.length
   for (const size of entries === 0 ? [] : TILES) {
@@ -206,7 +210,7 @@ export function chooseFormat(weight: DenseWeight, precision: Precision = 'f32'):
   return rows
 }
 
-function countTiles({ out, in: inputs, starts, columns }: PackedRows, size: TileSize): number {
+function countTiles({ out, in: inputs, starts, columns }: PackedRows, size: SparseTileSize): number {
   const seen = new Int32Array(Math.ceil(inputs / size.columns)).fill(-1)
   let count = 0
   for (let row = 0; row < out; row++) {

@@ -1,4 +1,4 @@
-import { CHUNK_SAMPLES, type Forward, type Part } from '@pare/core'
+import { CHUNK_SAMPLES, type Forward, type ForwardOutput } from '@pare/core'
 import { modelBytes } from '@pare/onnx'
 import { loadOnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
 import type { Tensor } from 'onnxruntime-common'
@@ -27,7 +27,7 @@ export function arrayForward(inputs: Readonly<Record<string, ArrayInput>>, batch
       yield {
         chunk: Math.floor(first / CHUNK_SAMPLES),
         outputs: { ...Object.fromEntries(own), ...(isLast && added) },
-      } satisfies Part
+      } satisfies ForwardOutput
       if (isLast) added = {}
     }
   }

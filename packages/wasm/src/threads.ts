@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 /** A call of a kernel: its number, then up to seven arguments. `SCRATCH` stands for the address of the thread's own area. */
-export type Call = readonly [kernel: number, ...parameters: number[]]
+export type KernelCall = readonly [kernel: number, ...parameters: number[]]
 
 /** What one thread does without stopping: calls in order. */
-export type Item = readonly Call[]
+export type Item = readonly KernelCall[]
 
 /** Threads that share a memory with this one and take part in what it does. */
 export interface Threads extends AsyncDisposable {
@@ -64,7 +64,7 @@ export async function startThreads(options: ThreadsOptions): Promise<Threads> {
   return { run, [Symbol.asyncDispose]: end }
 }
 
-function callKernel(functions: readonly Kernel[], [kernel, ...parameters]: Call, own: number): void {
+function callKernel(functions: readonly Kernel[], [kernel, ...parameters]: KernelCall, own: number): void {
   const [a, b, c, d, e, f, g] = parameters.map((each) => (each === SCRATCH ? own : each))
   functions[kernel]!(a, b, c, d, e, f, g)
 }

@@ -1,4 +1,4 @@
-import type { Site } from '../rules/site.js'
+import type { GradientSite } from '../rules/site.js'
 
 /** What attention computes with. */
 export interface AttentionParts {
@@ -22,7 +22,7 @@ export interface AttentionParts {
 }
 
 /** softmax(q kᵀ scale + …) v: f32[batch, heads, seq, headDim]. */
-export function attend(site: Site, parts: AttentionParts): string {
+export function attend(site: GradientSite, parts: AttentionParts): string {
   const { q, k, v, scale, sharing = 1, added = [], masks = [], seen = [], cap = 0 } = parts
   const [keys, values] = [k, v].map((value) => repeated(site, value, sharing)) as [string, string]
   const products = site.matmul(q, keys, { transB: true, alpha: scale })
@@ -37,7 +37,7 @@ export function attend(site: Site, parts: AttentionParts): string {
 const LOWEST = -3.4028234663852886e38
 
 /** [batch, heads, tokens, headDim] with each head `times` times, one behind the other. */
-function repeated(site: Site, value: string, times: number): string {
+function repeated(site: GradientSite, value: string, times: number): string {
   if (times === 1) return value
   const shape = (start: bigint, end: bigint) => site.emit.node('Shape', [value], { start, end })
   const whole = site.emit.node('Concat', [shape(0n, 2n), site.emit.ints([times]), shape(2n, 4n)], { axis: 0n })
@@ -46,12 +46,12 @@ function repeated(site: Site, value: string, times: number): string {
 }
 
 /** [batch, seq, heads · headDim] as [batch, heads, seq, headDim]. */
-export function split(site: Site, value: string, heads: number, headDim: number): string {
+export function split(site: GradientSite, value: string, heads: number, headDim: number): string {
   return site.transpose(site.emit.node('Reshape', [value, site.emit.ints([0, 0, heads, headDim])]), [0, 2, 1, 3])
 }
 
 /** The other way. */
-export function merge(site: Site, value: string): string {
+export function merge(site: GradientSite, value: string): string {
   return site.emit.node('Reshape', [site.transpose(value, [0, 2, 1, 3]), site.emit.ints([0, 0, -1])])
 }
 
@@ -67,7 +67,7 @@ export interface Order {
 }
 
 /** bool[seq, tokens]: the token is not behind the query's own place, nor further before it than the window reaches. */
-export function causal(site: Site, { q, k, past, window }: Order): string {
+export function causal(site: GradientSite, { q, k, past, window }: Order): string {
   const length = (value: string) => site.emit.node('Shape', [value], { start: 2n, end: 3n })
   const range = (count: string) =>
     site.emit.node('Range', [site.emit.ints(0), site.emit.node('Squeeze', [count, site.emit.ints([0])]), site.emit.ints(1)])
@@ -79,6 +79,6 @@ export function causal(site: Site, { q, k, past, window }: Order): string {
 }
 
 /** Keys or values of earlier tokens, and those of these behind them. */
-export function appended(site: Site, past: string, value: string): string {
+export function appended(site: GradientSite, past: string, value: string): string {
   return past === '' ? value : site.emit.node('Concat', [past, value], { axis: 2n })
 }

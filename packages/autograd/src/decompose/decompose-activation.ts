@@ -1,5 +1,5 @@
 import type { Decomposition } from '../rules/rule.js'
-import type { Site } from '../rules/site.js'
+import type { GradientSite } from '../rules/site.js'
 
 /** Conv(x, w, b) + z, then an activation. */
 const fusedConv: Decomposition = (site) => {
@@ -23,7 +23,7 @@ const fusedGemm: Decomposition = (site) => {
   ]
 }
 
-function activated(site: Site, y: string, parameters: readonly number[]): string {
+function activated(site: GradientSite, y: string, parameters: readonly number[]): string {
   const activation = site.string('activation', '')
   const [first, second] = parameters
   switch (activation) {
@@ -48,7 +48,7 @@ function activated(site: Site, y: string, parameters: readonly number[]): string
   }
 }
 
-function without(site: Site, names: readonly string[]): ReturnType<Site['plain']> {
+function without(site: GradientSite, names: readonly string[]): ReturnType<GradientSite['plain']> {
   return Object.fromEntries(Object.entries(site.plain()).filter(([name]) => !names.includes(name)))
 }
 

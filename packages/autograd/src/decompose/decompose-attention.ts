@@ -1,5 +1,5 @@
 import type { Decomposition } from '../rules/rule.js'
-import type { Site } from '../rules/site.js'
+import type { GradientSite } from '../rules/site.js'
 import { appended, attend, causal, merge, split } from './attention.js'
 import { offsetPositions, rotate, tableRows } from './decompose-rotary.js'
 
@@ -29,7 +29,7 @@ const packedAttention: Decomposition = (site) => {
   return [merge(site, made), site.node.outputs[1] ? present() : undefined]
 }
 
-function scaleOf(site: Site, headDim: number): number {
+function scaleOf(site: GradientSite, headDim: number): number {
   return site.float('scale', 0) || 1 / Math.sqrt(headDim)
 }
 
@@ -37,7 +37,7 @@ function scaleOf(site: Site, headDim: number): number {
  * What is added for a mask of com.microsoft, f32 broadcast to [batch, heads, seq, tokens]: i32[batch, tokens] or i32[batch, seq, tokens], 1 = seen; or i32[batch], where each
  * sample ends; or i32[2 · batch], with where each begins behind that.
  */
-function maskOf(site: Site, mask: string, keys: string): string {
+function maskOf(site: GradientSite, mask: string, keys: string): string {
   const rank = site.rank(mask)
   const seen = rank === 1 ? lengths(site, mask, keys) : site.emit.node('Cast', [mask], { to: 9n })
   if (rank > 3) throw site.refuse('its mask has four axes')
@@ -46,7 +46,7 @@ function maskOf(site: Site, mask: string, keys: string): string {
 }
 
 /** bool[batch, tokens] */
-function lengths(site: Site, mask: string, keys: string): string {
+function lengths(site: GradientSite, mask: string, keys: string): string {
   const tokens = site.emit.node('Shape', [keys], { start: 2n, end: 3n })
   const places = site.unsqueeze(offsetPositions(site, site.emit.ints([0]), tokens), [0])
   const [batch, given] = [site.dims(site.input(0))[0], site.dims(mask)[0]]
@@ -83,7 +83,7 @@ interface Heads {
   readonly headDim: number
 }
 
-function queryKeyValue(site: Site, heads: number): { q: Heads; k: Heads; v: Heads } {
+function queryKeyValue(site: GradientSite, heads: number): { q: Heads; k: Heads; v: Heads } {
   const [query, key, value, bias] = [0, 1, 2, 3].map((i) => site.input(i)) as [string, string, string, string]
   // No provider for CPUs runs these.
   if (site.rank(query) === 5 || site.rank(key) === 5) throw site.refuse('its keys and values are in one input')
@@ -109,7 +109,7 @@ function queryKeyValue(site: Site, heads: number): { q: Heads; k: Heads; v: Head
   return { q: part(query, 0, size), k: part(key, 1, size), v: part(value, 2, inner / heads) }
 }
 
-function number(site: Site, size: number | string | undefined): number {
+function number(site: GradientSite, size: number | string | undefined): number {
   if (typeof size === 'number') return size
   throw site.refuse('the size of its heads is computed while the model runs')
 }
@@ -145,7 +145,7 @@ interface Turning {
 }
 
 /** Positions count on from those of the past, unless they are given. */
-function turning(site: Site, { headDim, seq, past }: Turning): (x: string) => string {
+function turning(site: GradientSite, { headDim, seq, past }: Turning): (x: string) => string {
   const [cosines, sines] = [site.input(7), site.input(8)]
   const rotated = 2 * number(site, site.dims(cosines)[1])
   const axis2 = (value: string) => site.emit.node('Shape', [value], { start: 2n, end: 3n })

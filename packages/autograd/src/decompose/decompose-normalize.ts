@@ -1,5 +1,5 @@
 import type { Decomposition } from '../rules/rule.js'
-import type { Site } from '../rules/site.js'
+import type { GradientSite } from '../rules/site.js'
 
 /** LayerNorm(x + skip + bias); output 3 is the sum. */
 const skipLayerNormalization: Decomposition = (site) => {
@@ -15,12 +15,12 @@ const skipSimplifiedLayerNormalization: Decomposition = (site) => {
   return [site.emit.node('SimplifiedLayerNormalization', [sum, site.input(2)], normal(site)), undefined, undefined, sum]
 }
 
-function summed(site: Site, bias: number): string {
+function summed(site: GradientSite, bias: number): string {
   const sum = site.add(site.input(0), site.input(1))
   return site.has(bias) ? site.add(sum, site.input(bias)) : sum
 }
 
-function normal(site: Site): { axis: bigint; epsilon: number } {
+function normal(site: GradientSite): { axis: bigint; epsilon: number } {
   return { axis: -1n, epsilon: site.float('epsilon', 1e-12) }
 }
 

@@ -1,5 +1,5 @@
 import type { Decomposition } from '../rules/rule.js'
-import type { Site } from '../rules/site.js'
+import type { GradientSite } from '../rules/site.js'
 
 /** f32[batch, heads, seq, headDim], and tables that broadcast against [batch, heads, seq, rotated / 2]. */
 interface Rotation {
@@ -13,7 +13,7 @@ interface Rotation {
 }
 
 /** (a, b) ↦ (a cos − b sin, a sin + b cos) for pairs of elements of a head. Su et al. 2021, arXiv 2104.09864. */
-export function rotate(site: Site, x: string, { cosines, sines, headDim, rotated, interleaved }: Rotation): string {
+export function rotate(site: GradientSite, x: string, { cosines, sines, headDim, rotated, interleaved }: Rotation): string {
   const half = rotated / 2
   const [turned, rest] =
     rotated === headDim
@@ -35,7 +35,7 @@ export function rotate(site: Site, x: string, { cosines, sines, headDim, rotated
 }
 
 /** Rows of a table for positions i64[batch, seq] or i64[seq], as f32[batch or 1, 1, seq, rotated / 2]. */
-export function tableRows(site: Site, table: string, positions: string, rank: 1 | 2): string {
+export function tableRows(site: GradientSite, table: string, positions: string, rank: 1 | 2): string {
   return site.unsqueeze(site.emit.node('Gather', [table, positions]), rank === 1 ? [0, 1] : [1])
 }
 
@@ -52,7 +52,7 @@ const microsoftRotary: Decomposition = (site) => {
 }
 
 /** first, first + 1, …: i64[seq] */
-export function offsetPositions(site: Site, first: string, count: string): string {
+export function offsetPositions(site: GradientSite, first: string, count: string): string {
   const zero = site.emit.ints([0])
   const scalar = (value: string) => site.emit.node('Squeeze', [value, zero])
   return site.add(site.emit.node('Range', [site.emit.ints(0), scalar(count), site.emit.ints(1)]), first)
@@ -76,7 +76,7 @@ interface Tables {
   readonly table: string
 }
 
-function turned(site: Site, x: string, { cosines, sines, width, table }: Tables): string {
+function turned(site: GradientSite, x: string, { cosines, sines, width, table }: Tables): string {
   const half = site.dims(table).at(-1)!
   const last = site.dims(x).at(-1)!
   if (typeof half !== 'number' || typeof last !== 'number')

@@ -1,7 +1,7 @@
 import { editGraph, editModel, GraphWriter, type Model, type Node, operatorName, PareError, readBy } from '@pare/onnx'
-import { type Facts, typedFactsOf } from '../rules/facts.js'
-import type { Decomposition, Entry, Rules } from '../rules/rule.js'
-import { Site } from '../rules/site.js'
+import { type GradientFacts, typedFactsOf } from '../rules/facts.js'
+import type { Decomposition, Entry, GradientRules } from '../rules/rule.js'
+import { GradientSite } from '../rules/site.js'
 import { withActivation } from './decompose-activation.js'
 import { attentions } from './decompose-attention.js'
 import { fusedNormalizations } from './decompose-normalize.js'
@@ -33,7 +33,7 @@ export async function decompose(model: Model): Promise<Model> {
 
 interface Surroundings {
   readonly emit: GraphWriter
-  readonly facts: Facts
+  readonly facts: GradientFacts
   /** Names that a node or the caller reads. */
   readonly read: ReadonlySet<string>
 }
@@ -59,8 +59,8 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
   }
 }
 
-function siteOf(node: Node, emit: GraphWriter, facts: Facts): Site {
-  return new Site(node, emit, facts, {
+function siteOf(node: Node, emit: GraphWriter, facts: GradientFacts): GradientSite {
+  return new GradientSite(node, emit, facts, {
     gradients: [],
     wanted: [],
     outputOf: ({ outputs }, i) => outputs[i] ?? '',
@@ -74,7 +74,7 @@ function decompositionOf(node: Node): Decomposition | undefined {
 }
 
 /** What has a decomposition is there only in a form that this does not know: it says why. */
-export const decomposed: Rules = Object.fromEntries(
+export const decomposed: GradientRules = Object.fromEntries(
   Object.entries(DECOMPOSITIONS).map(([key, decomposition]): [string, Entry] => [
     key,
     (site) => {

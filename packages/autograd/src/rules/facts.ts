@@ -1,13 +1,13 @@
 import { attributesOf, type DataType, dataTypeOf, factsOf, type Model, type ModelFacts, madeBy } from '@pare/onnx'
 
 /** What is known of the values of a model, whatever the sizes of its inputs. */
-export interface Facts extends Pick<ModelFacts, 'dims' | 'constant'> {
+export interface GradientFacts extends Pick<ModelFacts, 'dims' | 'constant'> {
   /** Of inputs and initializers, and bool where a node decides; undefined: not known. */
   type(value: string): DataType | undefined
 }
 
 /** Two sizes without a name may differ: a gradient is summed over an axis that was stretched. */
-export async function typedFactsOf(model: Model): Promise<Facts> {
+export async function typedFactsOf(model: Model): Promise<GradientFacts> {
   const types = typesOf(model)
   return { ...(await factsOf(model, { unnamed: 'apart' })), type: (value) => types.get(value) }
 }

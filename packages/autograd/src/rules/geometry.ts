@@ -1,4 +1,4 @@
-import type { Site } from './site.js'
+import type { GradientSite } from './site.js'
 
 /** How the kernels of a convolution or a pooling lie. */
 export interface Geometry {
@@ -11,7 +11,7 @@ export interface Geometry {
 }
 
 /** Pads are worked out where `auto_pad` asks for that. Throws PareError where sizes are not always the same that it depends on. */
-export function geometryOf(site: Site, { x, y, w }: { x: string; y: string; w?: string }): Geometry {
+export function geometryOf(site: GradientSite, { x, y, w }: { x: string; y: string; w?: string }): Geometry {
   const shape = w === undefined ? undefined : site.dims(w)
   const kernel = (site.ints('kernel_shape') ?? shape?.slice(2) ?? []) as readonly number[]
   if (kernel.some((size) => typeof size !== 'number'))
@@ -32,7 +32,7 @@ export function geometryOf(site: Site, { x, y, w }: { x: string; y: string; w?: 
 
 type Same = Pick<Geometry, 'kernel' | 'strides' | 'dilations'> & { readonly x: string; readonly y: string }
 
-function samePads(site: Site, { x, y, kernel, strides, dilations }: Same, upper: boolean): number[] {
+function samePads(site: GradientSite, { x, y, kernel, strides, dilations }: Same, upper: boolean): number[] {
   const [given, made] = [site.dims(x).slice(2), site.dims(y).slice(2)]
   const totals = kernel.map((size, i) => {
     const [before, after] = [given[i]!, made[i]!]

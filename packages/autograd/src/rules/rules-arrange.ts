@@ -1,10 +1,10 @@
-import { each, only, type Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import { each, type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /** The same elements in another shape. */
 const reshaped = only([0], (site) => [site.reshapeLike(site.gradient, site.input(0))])
 
-const transposed: Rule = (site) => {
+const transposed: GradientRule = (site) => {
   const rank = site.rank(site.input(0))
   const perm = site.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)
   const back = [...perm.keys()].sort((a, b) => perm[a]! - perm[b]!)
@@ -12,7 +12,7 @@ const transposed: Rule = (site) => {
 }
 
 /** The parts of ȳ, one for each input. */
-const concat: Rule = (site) => {
+const concat: GradientRule = (site) => {
   const axis = site.axis(site.output(0), site.int('axis', 0))
   const { inputs } = site.node
   if (inputs.length === 1) return [site.gradient]
@@ -28,18 +28,18 @@ const concat: Rule = (site) => {
 }
 
 /** The gradients of the parts, one behind the other, zeros where there is none. */
-const split: Rule = (site) => {
+const split: GradientRule = (site) => {
   const axis = site.axis(site.input(0), site.int('axis', 0))
   const parts = site.node.outputs.map((_, i) => site.gradientOf(i) ?? zerosLike(site, site.output(i)))
   return [parts.length === 1 ? parts[0] : site.emit.node('Concat', parts, { axis: BigInt(axis) })]
 }
 
-export function zerosLike(site: Site, value: string): string {
+export function zerosLike(site: GradientSite, value: string): string {
   return site.emit.node('Expand', [site.emit.float(0), site.shape(value)])
 }
 
 /** What was cut off is zero: with steps of 1 ȳ is padded, else its elements go back one by one. */
-const slice: Rule = (site) => {
+const slice: GradientRule = (site) => {
   const x = site.input(0)
   const rank = site.rank(x)
   const starts = site.constant(site.input(1))
@@ -74,7 +74,7 @@ const slice: Rule = (site) => {
 }
 
 /** Gradients back to the positions along one axis that were taken, in whatever order; the others stay for their own turn. */
-function scattered(site: Site, g: string, { axis, i }: { axis: number; i: number; last: boolean }): string {
+function scattered(site: GradientSite, g: string, { axis, i }: { axis: number; i: number; last: boolean }): string {
   const x = site.input(0)
   const one = (input: number, otherwise: string) =>
     site.has(input) ? site.emit.node('Slice', [site.input(input), site.emit.ints([i]), site.emit.ints([i + 1])]) : otherwise
@@ -86,9 +86,9 @@ function scattered(site: Site, g: string, { axis, i }: { axis: number; i: number
 }
 
 /** Repeated elements: their gradients add up. */
-const expand: Rule = (site) => [site.reduceTo(site.gradient, site.output(0), site.input(0))]
+const expand: GradientRule = (site) => [site.reduceTo(site.gradient, site.output(0), site.input(0))]
 
-export const arranging: Rules = {
+export const arranging: GradientRules = {
   ...each('Reshape Squeeze Unsqueeze', reshaped),
   Flatten: reshaped,
   Transpose: transposed,

@@ -1,13 +1,13 @@
 import { makeNode } from '@pare/onnx'
-import { only, type Rules } from './rule.js'
+import { type GradientRules, only } from './rule.js'
 import { conv } from './rules-convolution.js'
-import type { Rule, Site } from './site.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * y is what a convolution's gradient is for its input: Conv(·, w) takes the shape of y to that of x. So x̄ = Conv(ȳ, w), w̄ is that of this convolution for
  * the input ȳ and the gradient x, and b̄ = Σ ȳ.
  */
-const convTranspose: Rule = (site) => {
+const convTranspose: GradientRule = (site) => {
   const [x, w, y, g] = [site.input(0), site.input(1), site.output(0), site.gradient]
   const attributes = forwardAttributes(site)
   const forward = makeNode({ op: 'Conv', inputs: [g, w], outputs: [x], attributes })
@@ -19,7 +19,7 @@ const convTranspose: Rule = (site) => {
   ]
 }
 
-function forwardAttributes(site: Site): Record<string, bigint | readonly bigint[]> {
+function forwardAttributes(site: GradientSite): Record<string, bigint | readonly bigint[]> {
   const kernel = site.dims(site.input(1)).slice(2)
   if (kernel.some((size) => typeof size !== 'number'))
     throw site.refuse('the size of its kernels is computed while the model runs')
@@ -40,7 +40,7 @@ function forwardAttributes(site: Site): Record<string, bigint | readonly bigint[
 }
 
 /** Those given, or what the wanted size leaves over: stride (in − 1) + output padding + reach − out, the odd one at the beginning but for SAME_UPPER. */
-function padsOf(site: Site, reach: readonly number[], strides: readonly number[]): readonly number[] {
+function padsOf(site: GradientSite, reach: readonly number[], strides: readonly number[]): readonly number[] {
   const auto = site.string('auto_pad', 'NOTSET')
   const wanted = site.ints('output_shape')?.slice(-reach.length)
   if (wanted === undefined && !auto.startsWith('SAME'))
@@ -57,4 +57,4 @@ function padsOf(site: Site, reach: readonly number[], strides: readonly number[]
   return auto === 'SAME_UPPER' ? [...less, ...more] : [...more, ...less]
 }
 
-export const convolutionTransposed: Rules = { ConvTranspose: only([0, 1, 2], convTranspose) }
+export const convolutionTransposed: GradientRules = { ConvTranspose: only([0, 1, 2], convTranspose) }

@@ -1,13 +1,13 @@
 import { ofWeightInBlocks } from '../weights-in-blocks.js'
 import { type Geometry, geometryOf } from './geometry.js'
-import { only, type Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import { type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * y[n, o, p] = Σ_c Σ_k w[o, c, k] x[n, c, s p + d k − pad] + b[o]. The three gradients: of x a convolution of ȳ with the kernels turned around, of w a
  * product over all samples and positions, of b a sum.
  */
-export const conv: Rule = (site) => {
+export const conv: GradientRule = (site) => {
   const geometry = geometryOf(site, { x: site.input(0), y: site.output(0), w: site.input(1) })
   const rank = site.rank(site.input(0))
   const bias = () => site.sum(site.gradient, [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)], false)
@@ -19,7 +19,7 @@ export const conv: Rule = (site) => {
 }
 
 /** x̄ = Σ over the positions that read x: with stride 1 a convolution again, else a transposed one. */
-function ofInput(site: Site, geometry: Geometry): string {
+function ofInput(site: GradientSite, geometry: Geometry): string {
   const { kernel, strides, dilations, pads, group } = geometry
   const [g, w] = [site.gradient, site.input(1)]
   const spatial = kernel.length
@@ -64,7 +64,7 @@ function ofInput(site: Site, geometry: Geometry): string {
 }
 
 /** w[o, c, k] as w′[c, o, K − 1 − k], group by group. */
-function turnedAround(site: Site, w: string, { kernel, group }: Geometry): string {
+function turnedAround(site: GradientSite, w: string, { kernel, group }: Geometry): string {
   const [out, inside] = site.dims(w) as readonly number[]
   const axes = kernel.map((_, i) => i + 2).filter((axis) => kernel[axis - 2]! > 1)
   const turned =
@@ -83,7 +83,7 @@ function turnedAround(site: Site, w: string, { kernel, group }: Geometry): strin
 }
 
 /** w̄[o, c, k] = Σ_n Σ_p ȳ[n, o, p] x[n, c, s p + d k − pad]: in one of three ways, whichever moves less. */
-function ofWeight(site: Site, geometry: Geometry): string {
+function ofWeight(site: GradientSite, geometry: Geometry): string {
   const inBlocks = ofWeightInBlocks(site, geometry, site.channelBlock)
   if (inBlocks !== undefined) return inBlocks
   const positions = site.dims(site.output(0)).slice(2).map(Number)
@@ -95,7 +95,7 @@ function ofWeight(site: Site, geometry: Geometry): string {
 const FEW = 64
 
 /** As one product [out, all positions] · [all positions, kernel · in], with the channels last. */
-function ofWeightByPosition(site: Site, { kernel, strides, dilations, pads }: Geometry): string {
+function ofWeightByPosition(site: GradientSite, { kernel, strides, dilations, pads }: Geometry): string {
   const [out, inside] = site.dims(site.input(1)) as readonly number[]
   const [spatial, y] = [range(kernel.length), site.output(0)]
   const last = [0, ...spatial.map((axis) => axis + 2), 1]
@@ -125,7 +125,7 @@ function ofWeightByPosition(site: Site, { kernel, strides, dilations, pads }: Ge
  * As a product for each sample, summed. x is laid out once for each position of the kernel along the last axis; along the others, stretches of that are
  * taken as they are.
  */
-function ofWeightBySample(site: Site, geometry: Geometry): string {
+function ofWeightBySample(site: GradientSite, geometry: Geometry): string {
   const { kernel, strides, dilations, pads, group } = geometry
   const [out, inside] = site.dims(site.input(1)) as readonly number[]
   const y = site.output(0)
@@ -178,7 +178,7 @@ interface Shifted {
   readonly shift: number
 }
 
-function atShifted(site: Site, value: string, { axis, k, geometry, y, shift }: Shifted): string {
+function atShifted(site: GradientSite, value: string, { axis, k, geometry, y, shift }: Shifted): string {
   const { kernel, strides, dilations, pads } = geometry
   const whole = kernel[axis] === 1 && noPads(pads, axis)
   const how = { axis: axis + 2, start: k * dilations[axis]!, stride: strides[axis]!, like: y, whole }
@@ -202,7 +202,7 @@ interface Strided {
 }
 
 /** Every so many-th position along an axis, from `start` on. */
-function strided(site: Site, value: string, { axis, shift = 0, start, stride, like, whole }: Strided): string {
+function strided(site: GradientSite, value: string, { axis, shift = 0, start, stride, like, whole }: Strided): string {
   if (whole && stride === 1) return value
   const size = site.dims(like)[axis]!
   const end =
@@ -213,13 +213,13 @@ function strided(site: Site, value: string, { axis, shift = 0, start, stride, li
 }
 
 /** [batch, channels, …] as [batch, group, channels of one, …]. */
-function inGroups(site: Site, value: string, group: number, inside: number): string {
+function inGroups(site: GradientSite, value: string, group: number, inside: number): string {
   const rest = site.emit.node('Shape', [value], { start: 2n })
   const batch = site.emit.node('Shape', [value], { start: 0n, end: 1n })
   return site.reshape(value, site.emit.node('Concat', [batch, site.emit.ints([group, inside]), rest], { axis: 0n }))
 }
 
-function joined(site: Site, parts: readonly string[], axis: number): string {
+function joined(site: GradientSite, parts: readonly string[], axis: number): string {
   return parts.length === 1 ? parts[0]! : site.emit.node('Concat', parts, { axis: BigInt(axis) })
 }
 
@@ -232,4 +232,4 @@ function combinations(sizes: readonly number[]): number[][] {
   return sizes.reduce<number[][]>((all, size) => all.flatMap((each) => range(size).map((k) => [...each, k])), [[]])
 }
 
-export const convolution: Rules = { Conv: only([0, 1, 2], conv) }
+export const convolution: GradientRules = { Conv: only([0, 1, 2], conv) }

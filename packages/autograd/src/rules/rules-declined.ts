@@ -1,9 +1,9 @@
-import { each, type Rules } from './rule.js'
+import { each, type GradientRules } from './rule.js'
 
 export const QUANTIZED = 'it computes with quantised numbers; prune and retrain first, quantise afterwards'
 
 /** What has no rule on purpose, and why. */
-export const declined: Rules = {
+export const declined: GradientRules = {
   ...each('LSTM GRU RNN', {
     declined:
       'recurrent layers do not give the states of their gates, from which gradients would be computed step by step backwards',

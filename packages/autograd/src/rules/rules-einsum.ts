@@ -1,8 +1,8 @@
-import type { Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import type { GradientRules } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /** y = einsum(…, x, …)  ⇒  x̄ = einsum of ȳ and the other terms, with the letters of x as the output's; repeated along letters that only x has. */
-const einsum: Rule = (site) => {
+const einsum: GradientRule = (site) => {
   const { inputs, output } = labelled(site)
   return site.node.inputs.map((_, i) => (site.wants(i) ? ofTerm(site, { inputs, output, i }) : undefined))
 }
@@ -14,7 +14,7 @@ interface Term {
   readonly i: number
 }
 
-function ofTerm(site: Site, { inputs, output, i }: Term): string {
+function ofTerm(site: GradientSite, { inputs, output, i }: Term): string {
   const [x, own] = [site.input(i), [...inputs[i]!]]
   if (new Set(own).size < own.length) throw site.refuse('it takes a diagonal')
   const others = inputs.filter((_, k) => k !== i)
@@ -32,7 +32,7 @@ function ofTerm(site: Site, { inputs, output, i }: Term): string {
 }
 
 /** The equation with a letter for each axis that an ellipsis stands for, the last of them being the same in all terms. */
-function labelled(site: Site): { inputs: readonly string[]; output: string } {
+function labelled(site: GradientSite): { inputs: readonly string[]; output: string } {
   const [left, right] = site.string('equation', '').replaceAll(' ', '').split('->') as [string, string | undefined]
   const terms = left.split(',')
   const free = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'].filter((letter) => !left.includes(letter))
@@ -46,4 +46,4 @@ function labelled(site: Site): { inputs: readonly string[]; output: string } {
   return { inputs, output: free.slice(0, most).join('') + once.sort().join('') }
 }
 
-export const einsums: Rules = { Einsum: einsum }
+export const einsums: GradientRules = { Einsum: einsum }

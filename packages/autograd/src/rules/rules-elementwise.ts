@@ -1,13 +1,15 @@
-import { each, only, type Rules } from './rule.js'
-import type { Gradients, Rule, Site } from './site.js'
+import { each, type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite, Gradients } from './site.js'
 
 /** x̄ = ȳ · f′, with f′ written from x and y. */
-function unary(derivative: (site: Site, x: string, y: string) => string): Rule {
+function unary(derivative: (site: GradientSite, x: string, y: string) => string): GradientRule {
   return (site) => [site.mul(site.gradient, derivative(site, site.input(0), site.output(0)))]
 }
 
 /** Gradients of two inputs in the shape of the output, summed to where they were broadcast from. */
-function binary(rule: (site: Site, gradient: string, a: string, b: string) => readonly [() => string, () => string]): Rule {
+function binary(
+  rule: (site: GradientSite, gradient: string, a: string, b: string) => readonly [() => string, () => string],
+): GradientRule {
   return (site) => {
     const [a, b] = [site.input(0), site.input(1)]
     const parts = rule(site, site.gradient, a, b)
@@ -16,33 +18,33 @@ function binary(rule: (site: Site, gradient: string, a: string, b: string) => re
 }
 
 /** The same gradient for every input. */
-function shared(of: (site: Site) => string): Rule {
+function shared(of: (site: GradientSite) => string): GradientRule {
   return (site) => {
     const gradient = of(site)
     return site.node.inputs.map((input, i) => (site.wants(i) ? site.reduceTo(gradient, site.output(0), input) : undefined))
   }
 }
 
-const one = (site: Site) => site.emit.float(1)
-const squared = (site: Site, x: string) => site.mul(x, x)
-const oneMinus = (site: Site, x: string) => site.sub(one(site), x)
-const onePlus = (site: Site, x: string) => site.emit.node('Add', [x, one(site)])
+const one = (site: GradientSite) => site.emit.float(1)
+const squared = (site: GradientSite, x: string) => site.mul(x, x)
+const oneMinus = (site: GradientSite, x: string) => site.sub(one(site), x)
+const onePlus = (site: GradientSite, x: string) => site.emit.node('Add', [x, one(site)])
 
 /** σ(x) (1 + x (1 − σ(x))): the derivative of x σ(x). */
-function siluSlope(site: Site, x: string): string {
+function siluSlope(site: GradientSite, x: string): string {
   const s = site.emit.node('Sigmoid', [x])
   return site.mul(s, onePlus(site, site.mul(x, oneMinus(site, s))))
 }
 
 /** Φ(x) + x φ(x): the derivative of x Φ(x). */
-export function geluSlope(site: Site, x: string): string {
+export function geluSlope(site: GradientSite, x: string): string {
   const phi = site.mul(onePlus(site, site.emit.node('Erf', [site.mul(x, Math.SQRT1_2)])), 0.5)
   const density = site.mul(site.emit.node('Exp', [site.mul(squared(site, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI))
   return site.add(phi, site.mul(x, density))
 }
 
 /** y = ½ x (1 + tanh u), u = √(2/π) (x + 0.044715 x³)  ⇒  y′ = ½ (1 + tanh u) + ½ x (1 − tanh² u) u′. */
-export function tanhGeluSlope(site: Site, x: string): string {
+export function tanhGeluSlope(site: GradientSite, x: string): string {
   const [c, k] = [Math.sqrt(2 / Math.PI), 0.044715]
   const x2 = squared(site, x)
   const t = site.emit.node('Tanh', [site.mul(site.mul(x, onePlus(site, site.mul(x2, k))), c)])
@@ -52,7 +54,7 @@ export function tanhGeluSlope(site: Site, x: string): string {
 }
 
 /** y = x^e  ⇒  x̄ = ȳ e x^(e−1),  ē = ȳ x^e ln x. Constant exponents of 2 and ½ need no power. */
-const pow: Rule = (site) => {
+const pow: GradientRule = (site) => {
   const [x, e, y] = [site.input(0), site.input(1), site.output(0)]
   const constant = site.constant(e)
   const gradients: (string | undefined)[] = []
@@ -73,7 +75,7 @@ const pow: Rule = (site) => {
 }
 
 /** The gradient goes to the input that is the extreme; to each in equal parts where several are. */
-const extreme: Rule = (site) => {
+const extreme: GradientRule = (site) => {
   const y = site.output(0)
   const isIt = site.node.inputs.map((input) => site.emit.node('Cast', [site.emit.node('Equal', [input, y])], { to: 1n }))
   const count = isIt.length === 1 ? isIt[0]! : site.emit.node('Sum', isIt)
@@ -85,7 +87,7 @@ const extreme: Rule = (site) => {
  * 1 where a · x + b > 0 for x in f32, else 0; where it is 0 itself, 0. A hard sigmoid that is as steep as that is one pass of vector operations, three
  * times as fast as a comparison and a choice.
  */
-function step(site: Site, x: string, sign: 1 | -1, at: number): string {
+function step(site: GradientSite, x: string, sign: 1 | -1, at: number): string {
   return site.emit.node('HardSigmoid', [x], { alpha: sign * STEEP, beta: -sign * at * STEEP })
 }
 
@@ -93,7 +95,7 @@ function step(site: Site, x: string, sign: 1 | -1, at: number): string {
 const STEEP = 1e30
 
 /** Strictly within the limits ȳ, outside 0. */
-const clip: Rule = (site) => {
+const clip: GradientRule = (site) => {
   const y = site.output(0)
   const sides = ([1, 2] as const).flatMap((i) => (site.has(i) ? [{ i, sign: i === 1 ? 1 : -1 } as const] : []))
   const limits = sides.map(({ i }) => site.constant(site.input(i)))
@@ -106,7 +108,7 @@ const clip: Rule = (site) => {
 }
 
 /** y = x where x > 0, else α x: ᾱ = Σ ȳ x over what is not positive. */
-const prelu: Rule = (site) => {
+const prelu: GradientRule = (site) => {
   const [x, slope] = [site.input(0), site.input(1)]
   const positive = site.emit.node('Greater', [x, site.emit.float(0)])
   const g = site.gradient
@@ -119,7 +121,7 @@ const prelu: Rule = (site) => {
 }
 
 /** y = c ? a : b  ⇒  ā = ȳ where c, b̄ = ȳ where not c. */
-const where: Rule = (site): Gradients => {
+const where: GradientRule = (site): Gradients => {
   const [c, a, b] = [site.input(0), site.input(1), site.input(2)]
   const zero = site.emit.float(0)
   const to = (chosen: readonly [string, string], input: string) =>
@@ -132,15 +134,18 @@ const where: Rule = (site): Gradients => {
 }
 
 /** Piecewise: where x > 0 ȳ · right, else ȳ · left. */
-function pieces(left: (site: Site, x: string, y: string) => string, right: (site: Site) => string = one): Rule {
+function pieces(
+  left: (site: GradientSite, x: string, y: string) => string,
+  right: (site: GradientSite) => string = one,
+): GradientRule {
   return unary((site, x, y) =>
     site.emit.node('Where', [site.emit.node('Greater', [x, site.emit.float(0)]), right(site), left(site, x, y)]),
   )
 }
 
-const alphaOf = (site: Site, otherwise: number) => site.float('alpha', otherwise)
+const alphaOf = (site: GradientSite, otherwise: number) => site.float('alpha', otherwise)
 
-export const elementwise: Rules = {
+export const elementwise: GradientRules = {
   Identity: (site) => [site.gradient],
   Dropout: only([0], (site) => [site.gradient]),
   // Gradients are f32, as what is differentiated by.

@@ -1,10 +1,10 @@
-import { only, type Rules } from './rule.js'
+import { type GradientRules, only } from './rule.js'
 import { geluSlope, tanhGeluSlope } from './rules-elementwise.js'
 import { reduceBatch } from './rules-matrix.js'
-import type { Rule, Site } from './site.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /** Y = α op(A) op(B) over the last two axes  ⇒  the gradient of op(A) is α Ȳ op(B)ᵀ, that of op(B) α op(A)ᵀ Ȳ, each transposed back where op transposes. */
-const fusedMatMul: Rule = (site) => {
+const fusedMatMul: GradientRule = (site) => {
   const [a, b, g] = [site.input(0), site.input(1), site.gradient]
   if (site.int('transBatchA', 0) !== 0 || site.int('transBatchB', 0) !== 0) throw site.refuse('it transposes batches')
   if (site.rank(a) < 2 || site.rank(b) < 2) throw site.refuse('one of its inputs is a vector')
@@ -20,7 +20,7 @@ const fusedMatMul: Rule = (site) => {
 }
 
 /** y = f(x + b)  ⇒  x̄ = ȳ f′(x + b), b̄ the sum of that. */
-function biased(slope: (site: Site, x: string) => string): Rule {
+function biased(slope: (site: GradientSite, x: string) => string): GradientRule {
   return (site) => {
     const sum = site.has(1) ? site.add(site.input(0), site.input(1)) : site.input(0)
     const g = site.mul(site.gradient, slope(site, sum))
@@ -28,7 +28,7 @@ function biased(slope: (site: Site, x: string) => string): Rule {
   }
 }
 
-export const fused: Rules = {
+export const fused: GradientRules = {
   'com.microsoft.FusedMatMul': fusedMatMul,
   'com.microsoft.BiasGelu': biased(geluSlope),
   'com.microsoft.FastGelu': only([0, 1], biased(tanhGeluSlope)),

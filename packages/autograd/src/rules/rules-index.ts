@@ -1,8 +1,8 @@
-import { only, type Rules } from './rule.js'
-import type { Rule } from './site.js'
+import { type GradientRules, only } from './rule.js'
+import type { GradientRule } from './site.js'
 
 /** Gradients go back to the rows they came from, and add up where a row was taken several times. */
-const gather: Rule = (site) => {
+const gather: GradientRule = (site) => {
   const [x, indices] = [site.input(0), site.input(1)]
   const axis = site.axis(x, site.int('axis', 0))
   const rank = site.rank(indices)
@@ -22,4 +22,4 @@ const gather: Rule = (site) => {
   }
 }
 
-export const indexing: Rules = { Gather: only([0], gather) }
+export const indexing: GradientRules = { Gather: only([0], gather) }

@@ -1,8 +1,8 @@
-import { only, type Rules } from './rule.js'
-import type { Gradients, Rule, Site } from './site.js'
+import { type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite, Gradients } from './site.js'
 
 /** With a constant around it x̄ is cut out of ȳ again, and the constant's gradient is the sum of the rest; else gradients go back to the places that were copied. */
-const pad: Rule = (site): Gradients => {
+const pad: GradientRule = (site): Gradients => {
   if (site.string('mode', 'constant') !== 'constant') return [copies(site)]
   const [x, pads, value] = [site.input(0), site.input(1), site.input(2)]
   const axes = site.has(3) ? ['', site.input(3)] : []
@@ -18,7 +18,7 @@ const pad: Rule = (site): Gradients => {
 }
 
 /** Positions of x, padded like x, say for each axis where y took its elements from. */
-function copies(site: Site): string {
+function copies(site: GradientSite): string {
   const [x, pads] = [site.input(0), site.input(1)]
   const axes = site.has(3) ? site.constantInput(3, 'axes') : Array.from({ length: site.rank(x) }, (_, i) => i)
   const known = site.constant(pads)
@@ -35,7 +35,7 @@ function copies(site: Site): string {
 }
 
 /** ȳ as [repeats, size] for each axis, summed over the repeats. */
-const tile: Rule = (site) => {
+const tile: GradientRule = (site) => {
   const [x, repeats] = [site.input(0), site.input(1)]
   const known = site.constant(repeats)
   const parts = site.dims(x).flatMap((_, axis) => {
@@ -49,12 +49,12 @@ const tile: Rule = (site) => {
 }
 
 /** What was set to 0 has no gradient. */
-const triangle: Rule = (site) => [
+const triangle: GradientRule = (site) => [
   site.emit.node('Trilu', [site.gradient, ...site.node.inputs.slice(1)], { upper: BigInt(site.int('upper', 1)) }),
 ]
 
 /** The same elements where they were: with mode CRD the channels are those of DCR in another order. */
-const depthToSpace: Rule = (site) => {
+const depthToSpace: GradientRule = (site) => {
   const x = site.input(0)
   const block = site.int('blocksize', 1)
   const deep = site.emit.node('SpaceToDepth', [site.gradient], { blocksize: BigInt(block) })
@@ -69,11 +69,11 @@ const depthToSpace: Rule = (site) => {
   }
 }
 
-const spaceToDepth: Rule = (site) => [
+const spaceToDepth: GradientRule = (site) => [
   site.emit.node('DepthToSpace', [site.gradient], { blocksize: BigInt(site.int('blocksize', 1)), mode: 'DCR' }),
 ]
 
-export const layout: Rules = {
+export const layout: GradientRules = {
   Pad: only([0, 2], pad),
   Tile: only([0], tile),
   Trilu: only([0], triangle),

@@ -1,8 +1,8 @@
-import type { Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import type { GradientRules } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /** Y = A B  ⇒  Ā = Ȳ Bᵀ, B̄ = Aᵀ Ȳ, summed over batch dimensions that were broadcast. A vector is a matrix of one row (left) or column (right). */
-const matmul: Rule = (site) => {
+const matmul: GradientRule = (site) => {
   const [a, b, y] = [site.input(0), site.input(1), site.output(0)]
   const [ranks, g] = [[site.rank(a), site.rank(b)] as const, site.gradient]
   if (ranks[0] === 1 || ranks[1] === 1) return vectors(site, g)
@@ -16,13 +16,13 @@ const matmul: Rule = (site) => {
   ]
 }
 
-function left(site: Site, { g, b, a, y }: { g: string; b: string; a: string; y: string }): string {
+function left(site: GradientSite, { g, b, a, y }: { g: string; b: string; a: string; y: string }): string {
   const product = site.matmul(g, b, { transB: true })
   return site.rank(a) === site.rank(y) && site.rank(b) === 2 ? product : reduceBatch(site, product, { of: a, other: b })
 }
 
 /** Aᵀ Ȳ of a weight [in, out]: batches are rows like all others. */
-function weight(site: Site, a: string, g: string): string {
+function weight(site: GradientSite, a: string, g: string): string {
   const flat = (value: string, like: string) => {
     const dims = site.dims(like)
     return dims.length === 2 ? value : site.reshape(value, rowsShape(site, like))
@@ -31,14 +31,14 @@ function weight(site: Site, a: string, g: string): string {
 }
 
 /** [−1, size of the last axis] */
-function rowsShape(site: Site, value: string): string {
+function rowsShape(site: GradientSite, value: string): string {
   const last = site.dims(value).at(-1)!
   if (typeof last === 'number') return site.emit.ints([-1, last])
   return site.emit.node('Concat', [site.emit.ints([-1]), site.size(value, site.rank(value) - 1)], { axis: 0n })
 }
 
 /** Sums a product of batched matrices over the batch axes along which one of them was repeated. */
-export function reduceBatch(site: Site, product: string, { of, other }: { of: string; other: string }): string {
+export function reduceBatch(site: GradientSite, product: string, { of, other }: { of: string; other: string }): string {
   const [own, made] = [site.dims(of).slice(0, -2), site.dims(other).slice(0, -2)]
   const rank = Math.max(own.length, made.length)
   const more = rank - own.length
@@ -52,7 +52,7 @@ export function reduceBatch(site: Site, product: string, { of, other }: { of: st
 }
 
 /** Vectors as matrices, and the gradients back in their shapes. */
-function vectors(site: Site, g: string): (string | undefined)[] {
+function vectors(site: GradientSite, g: string): (string | undefined)[] {
   const [a, b] = [site.input(0), site.input(1)]
   const [isRow, isColumn] = [site.rank(a) === 1, site.rank(b) === 1]
   const axes = [...(isRow ? [-2] : []), ...(isColumn ? [-1] : [])]
@@ -78,7 +78,7 @@ function vectors(site: Site, g: string): (string | undefined)[] {
 }
 
 /** Y = α op(A) op(B) + β C  ⇒  Ā = α Ȳ op(B)ᵀ, B̄ = α op(A)ᵀ Ȳ, each transposed back where op transposes, C̄ = β ΣȲ. */
-const gemm: Rule = (site) => {
+const gemm: GradientRule = (site) => {
   const [a, b, c] = [site.input(0), site.input(1), site.input(2)]
   const [transA, transB] = [site.int('transA', 0) !== 0, site.int('transB', 0) !== 0]
   const [alpha, beta] = [site.float('alpha', 1), site.float('beta', 1)]
@@ -92,4 +92,4 @@ const gemm: Rule = (site) => {
   ]
 }
 
-export const matrix: Rules = { MatMul: matmul, Gemm: gemm }
+export const matrix: GradientRules = { MatMul: matmul, Gemm: gemm }

@@ -1,17 +1,17 @@
-import { only, type Rules } from './rule.js'
+import { type GradientRules, only } from './rule.js'
 import { nonZero } from './rules-reduce.js'
-import type { Gradients, Rule, Site } from './site.js'
+import type { GradientRule, GradientSite, Gradients } from './site.js'
 
 /** InstanceNormalization: each channel is a group. */
-const instanceNormalization: Rule = (site) => groups(site, site.size(site.input(0), 1))
+const instanceNormalization: GradientRule = (site) => groups(site, site.size(site.input(0), 1))
 
-const groupNormalization: Rule = (site) => groups(site, site.emit.ints([site.int('num_groups', 1)]))
+const groupNormalization: GradientRule = (site) => groups(site, site.emit.ints([site.int('num_groups', 1)]))
 
 /**
  * x as [batch, groups, rest], x̂ = (x − μ) r, r = 1/√(σ² + ε), y = x̂ γ + β for each channel  ⇒  with h = ȳ γ:  x̄ = r (h − mean(h) − x̂ mean(h x̂)),
  * γ̄ = Σ ȳ x̂,  β̄ = Σ ȳ over batch and positions. Before operator set 21 γ and β of GroupNormalization are of groups.
  */
-function groups(site: Site, count: string): Gradients {
+function groups(site: GradientSite, count: string): Gradients {
   const [x, scale, bias] = [site.input(0), site.input(1), site.input(2)]
   const g = site.gradient
   const shape = site.emit.node('Concat', [site.size(x, 0), count, site.emit.ints([-1])], { axis: 0n })
@@ -41,7 +41,7 @@ function groups(site: Site, count: string): Gradients {
 }
 
 /** One number a channel, broadcast against [batch, channels, …]. */
-function channels(site: Site, value: string, x: string): string {
+function channels(site: GradientSite, value: string, x: string): string {
   return site.unsqueeze(
     value,
     Array.from({ length: site.rank(x) - 2 }, (_, i) => i + 1),
@@ -49,7 +49,7 @@ function channels(site: Site, value: string, x: string): string {
 }
 
 /** y = x / n, n = ‖x‖₂  ⇒  x̄ = (ȳ − y Σ ȳ y) / n;  with n = ‖x‖₁  x̄ = (ȳ − sign(x) Σ ȳ y) / n. */
-const lpNormalization: Rule = (site) => {
+const lpNormalization: GradientRule = (site) => {
   const [x, y] = [site.input(0), site.output(0)]
   const axis = site.axis(x, site.int('axis', -1))
   const isOne = site.int('p', 2) === 1
@@ -62,7 +62,7 @@ const lpNormalization: Rule = (site) => {
  * y = x s^−β, s = bias + α mean(x²) over a window of channels  ⇒  x̄ = ȳ s^−β − 2 α β x mean(ȳ x s^(−β−1)) over the channels whose windows hold this one. The mean
  * counts what lies beyond the channels as 0.
  */
-const responseNormalization: Rule = (site) => {
+const responseNormalization: GradientRule = (site) => {
   const x = site.input(0)
   const [size, alpha, beta] = [site.int('size', 1), site.float('alpha', 1e-4), site.float('beta', 0.75)]
   const [before, behind] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)]
@@ -83,7 +83,7 @@ const responseNormalization: Rule = (site) => {
   return [site.sub(direct, site.mul(site.mul(x, pull), 2 * alpha * beta))]
 }
 
-export const groupNormalizations: Rules = {
+export const groupNormalizations: GradientRules = {
   InstanceNormalization: only([0, 1, 2], instanceNormalization),
   GroupNormalization: only([0, 1, 2], groupNormalization),
   LpNormalization: lpNormalization,

@@ -1,10 +1,10 @@
-import { only, type Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import { type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * x̂ = (x − μ) r, r = 1/√(σ² + ε), y = x̂ γ + β over the last axes  ⇒  with h = ȳ γ:  x̄ = r (h − mean(h) − x̂ mean(h x̂)),  γ̄ = Σ ȳ x̂,  β̄ = Σ ȳ.
  */
-const layerNormalization: Rule = (site) => {
+const layerNormalization: GradientRule = (site) => {
   const [x, scale] = [site.input(0), site.input(1)]
   const axes = lastAxes(site, x)
   const r = site.output(2)
@@ -12,7 +12,7 @@ const layerNormalization: Rule = (site) => {
 }
 
 /** x̂ = x r, r = 1/√(mean(x²) + ε), y = x̂ γ  ⇒  with h = ȳ γ:  x̄ = r (h − x̂ mean(h x̂)). Zhang & Sennrich 2019, arXiv 1910.07467. */
-const rmsNormalization: Rule = (site) => {
+const rmsNormalization: GradientRule = (site) => {
   const x = site.input(0)
   const axes = lastAxes(site, x)
   const mean = site.mean(site.mul(x, x), axes)
@@ -20,7 +20,7 @@ const rmsNormalization: Rule = (site) => {
   return normalized(site, { normal: site.mul(x, r), r, scale: site.input(1), axes, centred: false })
 }
 
-function lastAxes(site: Site, x: string): number[] {
+function lastAxes(site: GradientSite, x: string): number[] {
   const [first, rank] = [site.axis(x, site.int('axis', -1)), site.rank(x)]
   return Array.from({ length: rank - first }, (_, i) => first + i)
 }
@@ -33,7 +33,7 @@ interface Normalized {
   readonly centred: boolean
 }
 
-function normalized(site: Site, { normal, r, scale, axes, centred }: Normalized): (string | undefined)[] {
+function normalized(site: GradientSite, { normal, r, scale, axes, centred }: Normalized): (string | undefined)[] {
   const [g, x] = [site.gradient, site.input(0)]
   const along = (): string => {
     const h = scale === '' ? g : site.mul(g, scale)
@@ -51,7 +51,7 @@ function normalized(site: Site, { normal, r, scale, axes, centred }: Normalized)
  * With stored statistics, y = (x − μ) r γ + β, r = 1/√(σ² + ε):  x̄ = ȳ r γ,  γ̄ = Σ ȳ x̂,  β̄ = Σ ȳ. With those of the batch, of M samples and positions:
  * x̄ = r γ (ȳ − β̄/M − x̂ γ̄/M).
  */
-const batchNormalization: Rule = (site) => {
+const batchNormalization: GradientRule = (site) => {
   const [x, scale, mean, variance] = [site.input(0), site.input(1), site.input(3), site.input(4)]
   const ofBatch = site.int('training_mode', 0) !== 0
   const g = site.gradient
@@ -90,13 +90,13 @@ const batchNormalization: Rule = (site) => {
 }
 
 /** Mean and variance of each channel. With momentum 0 they are what the operator gives as new statistics. */
-function batchStatistics(site: Site, x: string, axes: readonly number[]): [string, string] {
+function batchStatistics(site: GradientSite, x: string, axes: readonly number[]): [string, string] {
   if (site.float('momentum', 0.9) === 0) return [site.output(1), site.output(2)]
   const centred = site.sub(x, site.mean(x, axes))
   return [site.mean(x, axes, false), site.mean(site.mul(centred, centred), axes, false)]
 }
 
-export const normalization: Rules = {
+export const normalization: GradientRules = {
   LayerNormalization: layerNormalization,
   RMSNormalization: rmsNormalization,
   SimplifiedLayerNormalization: rmsNormalization,

@@ -1,30 +1,30 @@
 import { type Geometry, geometryOf } from './geometry.js'
-import type { Rules } from './rule.js'
+import type { GradientRules } from './rule.js'
 import { zerosLike } from './rules-arrange.js'
 import { nonZero, toExtremes } from './rules-reduce.js'
-import type { Rule, Site } from './site.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /** y = mean of all positions  ⇒  x̄ = ȳ / positions. */
-const globalAverage: Rule = (site) => {
+const globalAverage: GradientRule = (site) => {
   const x = site.input(0)
   return [site.emit.node('Expand', [site.div(site.gradient, site.count(x, positions(site))), site.shape(x)])]
 }
 
-const globalMax: Rule = (site) => [toExtremes(site, site.input(0), site.output(0), site.gradient, positions(site))]
+const globalMax: GradientRule = (site) => [toExtremes(site, site.input(0), site.output(0), site.gradient, positions(site))]
 
 /** y = (Σ |x|^p)^(1/p)  ⇒  x̄ = ȳ (|x| / y)^(p−1) sign x. */
-const globalNorm: Rule = (site) => {
+const globalNorm: GradientRule = (site) => {
   const p = site.int('p', 2)
   const factor = site.div(site.gradient, power(site, nonZero(site, site.output(0)), p - 1))
   return [site.mul(signedPower(site, site.input(0), p), factor)]
 }
 
-function positions(site: Site): readonly number[] {
+function positions(site: GradientSite): readonly number[] {
   return Array.from({ length: site.rank(site.input(0)) - 2 }, (_, i) => i + 2)
 }
 
 /** ȳ goes back to where the largest elements stood, and adds up where windows overlap. */
-const maxPool: Rule = (site) => {
+const maxPool: GradientRule = (site) => {
   if (site.int('storage_order', 0) !== 0) throw site.refuse('it counts in column order')
   const [x, line] = [site.input(0), site.emit.ints([-1])]
   const zeros = site.reshape(zerosLike(site, x), line)
@@ -34,32 +34,32 @@ const maxPool: Rule = (site) => {
 }
 
 /** y = Σ x / n over a window of which n elements count  ⇒  x̄ = Σ ȳ / n over the windows that hold it. */
-const averagePool: Rule = (site) => {
+const averagePool: GradientRule = (site) => {
   const geometry = geometryOf(site, { x: site.input(0), y: site.output(0) })
   return [spread(site, geometry, site.div(site.gradient, counted(site, geometry)))]
 }
 
 /** y = (Σ |x|^p)^(1/p)  ⇒  x̄ = |x|^(p−1) sign x · Σ ȳ / y^(p−1) over the windows that hold it. */
-const normPool: Rule = (site) => {
+const normPool: GradientRule = (site) => {
   const p = site.int('p', 2)
   const geometry = geometryOf(site, { x: site.input(0), y: site.output(0) })
   const factor = site.div(site.gradient, power(site, nonZero(site, site.output(0)), p - 1))
   return [site.mul(signedPower(site, site.input(0), p), spread(site, geometry, factor))]
 }
 
-function power(site: Site, value: string, exponent: number): string {
+function power(site: GradientSite, value: string, exponent: number): string {
   return exponent === 1 ? value : site.emit.node('Pow', [value, site.emit.float(exponent)])
 }
 
 /** |x|^(p−1) sign x */
-function signedPower(site: Site, x: string, p: number): string {
+function signedPower(site: GradientSite, x: string, p: number): string {
   if (p === 2) return x
   const sign = site.emit.node('Sign', [x])
   return p === 1 ? sign : site.mul(sign, power(site, site.emit.node('Abs', [x]), p - 1))
 }
 
 /** Each number of ȳ at all places of its window, added up: a transposed convolution with ones, for each channel by itself. */
-function spread(site: Site, { kernel, strides, dilations, pads }: Geometry, g: string): string {
+function spread(site: GradientSite, { kernel, strides, dilations, pads }: Geometry, g: string): string {
   const x = site.input(0)
   const [spatial, ones] = [kernel.length, site.emit.node('Expand', [site.emit.float(1), site.emit.ints([1, 1, ...kernel])])]
   const planes = (value: string, of: string) =>
@@ -82,7 +82,7 @@ function spread(site: Site, { kernel, strides, dilations, pads }: Geometry, g: s
 }
 
 /** How many elements count in each window: those of x, and the padding where it is included. f32[1, 1, …] */
-function counted(site: Site, { kernel, strides, dilations, pads }: Geometry): string {
+function counted(site: GradientSite, { kernel, strides, dilations, pads }: Geometry): string {
   const [x, y] = [site.input(0), site.output(0)]
   const spatial = kernel.length
   const includesPads = site.int('count_include_pad', 0) !== 0
@@ -111,7 +111,7 @@ function counted(site: Site, { kernel, strides, dilations, pads }: Geometry): st
   })
 }
 
-export const pooling: Rules = {
+export const pooling: GradientRules = {
   GlobalAveragePool: globalAverage,
   GlobalMaxPool: globalMax,
   GlobalLpPool: globalNorm,

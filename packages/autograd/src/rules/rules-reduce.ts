@@ -1,8 +1,8 @@
-import { only, type Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import { type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /** The axes that a reduction sums over; undefined where it does nothing. */
-export function reducedAxes(site: Site): readonly number[] | undefined {
+export function reducedAxes(site: GradientSite): readonly number[] | undefined {
   const x = site.input(0)
   const given = site.ints('axes') ?? (site.has(1) ? site.constantInput(1, 'axes') : [])
   if (given.length > 0) return given.map((axis) => site.axis(x, axis))
@@ -11,19 +11,19 @@ export function reducedAxes(site: Site): readonly number[] | undefined {
 }
 
 /** A reduction's gradient, or its output, with the reduced axes as axes of size 1. */
-export function kept(site: Site, value: string, axes: readonly number[]): string {
+export function kept(site: GradientSite, value: string, axes: readonly number[]): string {
   return site.int('keepdims', 1) !== 0 ? value : site.unsqueeze(value, axes)
 }
 
 /** y = Σ x  ⇒  x̄ = ȳ everywhere. */
-const sum: Rule = (site) => {
+const sum: GradientRule = (site) => {
   const axes = reducedAxes(site)
   if (axes === undefined) return [site.gradient]
   return [site.emit.node('Expand', [kept(site, site.gradient, axes), site.shape(site.input(0))])]
 }
 
 /** y = Σ x / n  ⇒  x̄ = ȳ / n everywhere. */
-const mean: Rule = (site) => {
+const mean: GradientRule = (site) => {
   const axes = reducedAxes(site)
   if (axes === undefined) return [site.gradient]
   const scaled = site.div(kept(site, site.gradient, axes), site.count(site.input(0), axes))
@@ -31,7 +31,7 @@ const mean: Rule = (site) => {
 }
 
 /** A reduction over some axes whose gradient is written from x, and from y and ȳ with those axes as axes of size 1. */
-function over(rule: (site: Site, x: string, y: string, g: string, axes: readonly number[]) => string): Rule {
+function over(rule: (site: GradientSite, x: string, y: string, g: string, axes: readonly number[]) => string): GradientRule {
   return (site) => {
     // Over no axes it is done for each element by itself.
     const axes = reducedAxes(site) ?? []
@@ -41,13 +41,13 @@ function over(rule: (site: Site, x: string, y: string, g: string, axes: readonly
 }
 
 /** The gradient goes to the extreme; to each in equal parts where several are. */
-export function toExtremes(site: Site, x: string, y: string, g: string, axes: readonly number[]): string {
+export function toExtremes(site: GradientSite, x: string, y: string, g: string, axes: readonly number[]): string {
   const isIt = site.emit.node('Cast', [site.emit.node('Equal', [x, y])], { to: 1n })
   return site.mul(isIt, site.div(g, site.sum(isIt, axes)))
 }
 
 /** y = Π x  ⇒  x̄ᵢ = ȳ Π of the others: y / xᵢ, where one is 0 the product of the rest there and 0 elsewhere, where several are 0 nothing. */
-function ofProduct(site: Site, x: string, _y: string, g: string, axes: readonly number[]): string {
+function ofProduct(site: GradientSite, x: string, _y: string, g: string, axes: readonly number[]): string {
   if (axes.length === 0) return g
   const [zero, one] = [site.emit.float(0), site.emit.float(1)]
   const isZero = site.emit.node('Equal', [x, zero])
@@ -65,19 +65,19 @@ function ofProduct(site: Site, x: string, _y: string, g: string, axes: readonly 
 }
 
 /** 1 in place of 0: what is divided by a norm of 0 is 0 itself. */
-export function nonZero(site: Site, norm: string): string {
+export function nonZero(site: GradientSite, norm: string): string {
   return site.emit.node('Where', [site.emit.node('Equal', [norm, site.emit.float(0)]), site.emit.float(1), norm])
 }
 
 /** Sums run the other way. */
-const cumulativeSum: Rule = (site) => [
+const cumulativeSum: GradientRule = (site) => [
   site.emit.node('CumSum', [site.gradient, site.input(1)], {
     exclusive: BigInt(site.int('exclusive', 0)),
     reverse: BigInt(1 - site.int('reverse', 0)),
   }),
 ]
 
-export const reduction: Rules = {
+export const reduction: GradientRules = {
   ReduceSum: only([0], sum),
   ReduceMean: only([0], mean),
   ReduceMax: only([0], over(toExtremes)),

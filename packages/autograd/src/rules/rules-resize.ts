@@ -1,12 +1,12 @@
 import type { AttributeValue } from '@pare/onnx'
-import { only, type Rules } from './rule.js'
-import type { Rule, Site } from './site.js'
+import { type GradientRules, only } from './rule.js'
+import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * Every mode is one matrix an axis: y = A x along it  ⇒  x̄ = Aᵀ ȳ. A is what the operator makes of the unit matrix, whatever the mode. Where each element is
  * repeated s times, x̄ is a sum of stretches of s.
  */
-const resize: Rule = (site) => {
+const resize: GradientRule = (site) => {
   if (site.string('keep_aspect_ratio_policy', 'stretch') !== 'stretch') throw site.refuse('it keeps the aspect ratio')
   const axes = resizedAxes(site)
   const repeats = repeated(site, axes)
@@ -20,7 +20,7 @@ interface ResizedAxis {
   readonly at: number
 }
 
-function resizedAxes(site: Site): readonly ResizedAxis[] {
+function resizedAxes(site: GradientSite): readonly ResizedAxis[] {
   const [x, y] = [site.dims(site.input(0)), site.dims(site.output(0))]
   const given = site.ints('axes') ?? x.map((_, axis) => axis)
   const scales = site.constant(site.input(2))
@@ -34,7 +34,7 @@ function resizedAxes(site: Site): readonly ResizedAxis[] {
 }
 
 /** How often each element of height and width is repeated; undefined where y is not such a repetition. */
-function repeated(site: Site, axes: readonly ResizedAxis[]): readonly [number, number] | undefined {
+function repeated(site: GradientSite, axes: readonly ResizedAxis[]): readonly [number, number] | undefined {
   const coordinates = site.string('coordinate_transformation_mode', 'half_pixel')
   const rounding = site.string('nearest_mode', 'round_prefer_floor')
   const isRepetition =
@@ -49,14 +49,14 @@ function repeated(site: Site, axes: readonly ResizedAxis[]): readonly [number, n
   return times as [number, number]
 }
 
-function scaleOf(site: Site, axis: number, at: number): number | undefined {
+function scaleOf(site: GradientSite, axis: number, at: number): number | undefined {
   const scales = site.constant(site.input(2))
   if (scales !== undefined && scales.length > 0) return scales[at]
   const [from, to] = [site.dims(site.input(0))[axis]!, site.dims(site.output(0))[axis]!]
   return typeof from === 'number' && typeof to === 'number' ? to / from : undefined
 }
 
-function summed(site: Site, times: readonly [number, number]): string {
+function summed(site: GradientSite, times: readonly [number, number]): string {
   const [height, width] = times
   if (height * width === 1) return site.gradient
   const window = times.map(BigInt)
@@ -64,7 +64,7 @@ function summed(site: Site, times: readonly [number, number]): string {
 }
 
 /** f32[out, in] of one axis: the unit matrix [1, 1, in, in] resized in height. */
-function matrixOf(site: Site, axis: number, at: number): string {
+function matrixOf(site: GradientSite, axis: number, at: number): string {
   const x = site.input(0)
   const size = site.size(x, axis)
   const zeros = site.emit.node('Expand', [site.emit.float(0), site.emit.node('Concat', [size, size], { axis: 0n })])
@@ -81,7 +81,7 @@ function matrixOf(site: Site, axis: number, at: number): string {
 }
 
 /** The part of an axis that 'tf_crop_and_resize' takes, as a region of height; '' in other modes. */
-function region4(site: Site, _axis: number, at: number): string {
+function region4(site: GradientSite, _axis: number, at: number): string {
   if (site.string('coordinate_transformation_mode', 'half_pixel') !== 'tf_crop_and_resize') return ''
   const rank = site.ints('axes')?.length ?? site.rank(site.input(0))
   const [zero, one] = [site.emit.floats([1], [0]), site.emit.floats([1], [1])]
@@ -89,11 +89,11 @@ function region4(site: Site, _axis: number, at: number): string {
   return concat(site, [zero, zero, end(at), zero, one, one, end(at + rank), one])
 }
 
-function concat(site: Site, parts: readonly string[]): string {
+function concat(site: GradientSite, parts: readonly string[]): string {
   return site.emit.node('Concat', parts, { axis: 0n })
 }
 
-function attributes(site: Site): Record<string, AttributeValue> {
+function attributes(site: GradientSite): Record<string, AttributeValue> {
   return {
     coordinate_transformation_mode: site.string('coordinate_transformation_mode', 'half_pixel'),
     mode: site.string('mode', 'nearest'),
@@ -106,7 +106,7 @@ function attributes(site: Site): Record<string, AttributeValue> {
 }
 
 /** Aᵀ g along an axis. */
-function along(site: Site, { g, axis, matrix }: { g: string; axis: number; matrix: string }): string {
+function along(site: GradientSite, { g, axis, matrix }: { g: string; axis: number; matrix: string }): string {
   const rank = site.rank(site.input(0))
   if (axis === rank - 1) return site.emit.node('MatMul', [g, matrix])
   if (axis === rank - 2) return site.matmul(matrix, g, { transA: true })
@@ -114,4 +114,4 @@ function along(site: Site, { g, axis, matrix }: { g: string; axis: number; matri
   return site.transpose(site.emit.node('MatMul', [site.transpose(g, swapped), matrix]), swapped)
 }
 
-export const resizing: Rules = { Resize: only([0], resize) }
+export const resizing: GradientRules = { Resize: only([0], resize) }

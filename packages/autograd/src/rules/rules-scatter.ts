@@ -1,9 +1,9 @@
-import { only, type Rules } from './rule.js'
+import { type GradientRules, only } from './rule.js'
 import { zerosLike } from './rules-arrange.js'
-import type { Gradients, Rule, Site } from './site.js'
+import type { GradientRule, GradientSite, Gradients } from './site.js'
 
 /** y = elements of x at the indices along an axis: gradients go back there and add up. */
-const gatherElements: Rule = (site) => [
+const gatherElements: GradientRule = (site) => [
   site.emit.node('ScatterElements', [zerosLike(site, site.input(0)), site.input(1), site.gradient], {
     axis: BigInt(site.int('axis', 0)),
     reduction: 'add',
@@ -11,14 +11,14 @@ const gatherElements: Rule = (site) => [
 ]
 
 /** The values come from the places that the indices tell: no two are the same. */
-const topK: Rule = (site) => [
+const topK: GradientRule = (site) => [
   site.emit.node('ScatterElements', [zerosLike(site, site.input(0)), site.output(1), site.gradient], {
     axis: BigInt(site.int('axis', -1)),
   }),
 ]
 
 /** y = x with updates u at the indices  ⇒  x̄ = ȳ with zeros there, ū = ȳ there. Where they are added x̄ = ȳ; where they are multiplied x̄ = ȳ Π u. */
-const scatterElements: Rule = (site): Gradients => {
+const scatterElements: GradientRule = (site): Gradients => {
   const [x, indices, updates] = [site.input(0), site.input(1), site.input(2)]
   const axis = { axis: BigInt(site.int('axis', 0)) }
   const reduction = reductionOf(site)
@@ -36,7 +36,7 @@ const scatterElements: Rule = (site): Gradients => {
 }
 
 /** As above, with slices of x. */
-const scatterND: Rule = (site): Gradients => {
+const scatterND: GradientRule = (site): Gradients => {
   const [indices, updates] = [site.input(1), site.input(2)]
   const reduction = reductionOf(site)
   if (reduction === 'mul') throw site.refuse('it multiplies')
@@ -49,7 +49,7 @@ const scatterND: Rule = (site): Gradients => {
   ]
 }
 
-function reductionOf(site: Site): 'none' | 'add' | 'mul' {
+function reductionOf(site: GradientSite): 'none' | 'add' | 'mul' {
   const reduction = site.string('reduction', 'none')
   if (reduction === 'none' || reduction === 'add') return reduction
   if (reduction === 'mul' && !site.wants(2)) return reduction
@@ -60,7 +60,7 @@ function reductionOf(site: Site): 'none' | 'add' | 'mul' {
  * y[…] = x[batch…, index…]: gradients of slices go back to the rows of x as a matrix [batch · indexed, rest], at row
  * ((b D₁ + i₁) D₂ + i₂) …, and add up.
  */
-const gatherND: Rule = (site) => {
+const gatherND: GradientRule = (site) => {
   const [x, indices] = [site.input(0), site.input(1)]
   const batches = site.int('batch_dims', 0)
   const depth = site.dims(indices).at(-1)!
@@ -82,7 +82,10 @@ const gatherND: Rule = (site) => {
 }
 
 /** The number of each batch, broadcast against the indices without their last axis. */
-function batchNumbers(site: Site, { indices, batches, count }: { indices: string; batches: number; count: string }): string {
+function batchNumbers(
+  site: GradientSite,
+  { indices, batches, count }: { indices: string; batches: number; count: string },
+): string {
   const scalar = site.emit.node('Squeeze', [count, site.emit.ints([0])])
   const numbers = site.emit.node('Range', [site.emit.ints(0), scalar, site.emit.ints(1)])
   const own = site.emit.node('Shape', [indices], { start: 0n, end: BigInt(batches) })
@@ -91,7 +94,7 @@ function batchNumbers(site: Site, { indices, batches, count }: { indices: string
   return site.reshape(numbers, shape)
 }
 
-export const scattering: Rules = {
+export const scattering: GradientRules = {
   GatherElements: only([0], gatherElements),
   GatherND: only([0], gatherND),
   ScatterElements: only([0, 2], scatterElements),

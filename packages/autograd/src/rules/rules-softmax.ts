@@ -1,8 +1,8 @@
-import type { Rules } from './rule.js'
-import type { Rule } from './site.js'
+import type { GradientRules } from './rule.js'
+import type { GradientRule } from './site.js'
 
 /** y = softmax(x)  ⇒  x̄ = y (ȳ − Σ ȳ y) */
-const softmaxRule: Rule = (site) => {
+const softmaxRule: GradientRule = (site) => {
   const y = site.output(0)
   const axis = site.axis(y, site.int('axis', -1))
   const weighted = site.mul(site.gradient, y)
@@ -10,10 +10,10 @@ const softmaxRule: Rule = (site) => {
 }
 
 /** y = log softmax(x)  ⇒  x̄ = ȳ − e^y Σ ȳ */
-const logSoftmax: Rule = (site) => {
+const logSoftmax: GradientRule = (site) => {
   const y = site.output(0)
   const axis = site.axis(y, site.int('axis', -1))
   return [site.sub(site.gradient, site.mul(site.emit.node('Exp', [y]), site.sum(site.gradient, [axis])))]
 }
 
-export const softmax: Rules = { Softmax: softmaxRule, LogSoftmax: logSoftmax }
+export const softmax: GradientRules = { Softmax: softmaxRule, LogSoftmax: logSoftmax }

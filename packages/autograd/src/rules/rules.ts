@@ -1,7 +1,7 @@
 import type { Node } from '@pare/onnx'
 import { operatorName } from '@pare/onnx'
 import { decomposed } from '../decompose/decompose.js'
-import type { Entry, Rules } from './rule.js'
+import type { Entry, GradientRules } from './rule.js'
 import { arranging } from './rules-arrange.js'
 import { convolution } from './rules-convolution.js'
 import { convolutionTransposed } from './rules-convolution-transposed.js'
@@ -21,10 +21,10 @@ import { reduction } from './rules-reduce.js'
 import { resizing } from './rules-resize.js'
 import { scattering } from './rules-scatter.js'
 import { softmax } from './rules-softmax.js'
-import type { Rule } from './site.js'
+import type { GradientRule } from './site.js'
 
 /** Operators of ai.onnx by name, of others by domain and name. A new operator is an entry in one of these tables. */
-const RULES: Rules = {
+const RULES: GradientRules = {
   ...arranging,
   ...convolution,
   ...convolutionTransposed,
@@ -53,7 +53,7 @@ function entryOf(node: Node): Entry | undefined {
 }
 
 /** The rule of a node, or why it has none. */
-export function ruleOf(node: Node): Rule | string {
+export function ruleOf(node: Node): GradientRule | string {
   const entry = entryOf(node)
   if (entry === undefined) return 'there is no rule for this operator'
   if (typeof entry === 'function') return entry

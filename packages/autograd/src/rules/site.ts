@@ -9,13 +9,13 @@ import {
   type Node,
   PareError,
 } from '@pare/onnx'
-import type { Facts } from './facts.js'
+import type { GradientFacts } from './facts.js'
 
 /** Gradients of a node's inputs, by position; undefined where none flows. */
 export type Gradients = readonly (string | undefined)[]
 
 /** The gradients of a node's inputs from those of its outputs, as nodes that `site` writes. Its equation stands beside it. */
-export type Rule = (site: Site) => Gradients
+export type GradientRule = (site: GradientSite) => Gradients
 
 interface StandIn {
   readonly gradient: string
@@ -24,7 +24,7 @@ interface StandIn {
 }
 
 /** A node whose gradient is written, and what its rule may ask. */
-export class Site implements Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string' | 'plain'> {
+export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string' | 'plain'> {
   readonly int: Attributes['int']
   readonly ints: Attributes['ints']
   readonly float: Attributes['float']
@@ -35,7 +35,7 @@ export class Site implements Pick<Attributes, 'int' | 'ints' | 'float' | 'floats
   constructor(
     readonly node: Node,
     readonly emit: GraphWriter,
-    private readonly facts: Facts,
+    private readonly facts: GradientFacts,
     private readonly context: {
       readonly gradients: Gradients
       readonly wanted: readonly boolean[]
@@ -55,14 +55,14 @@ export class Site implements Pick<Attributes, 'int' | 'ints' | 'float' | 'floats
   }
 
   /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
-  of(node: Node, { gradient, wanted, shapes }: StandIn): Site {
+  of(node: Node, { gradient, wanted, shapes }: StandIn): GradientSite {
     const { facts, channelBlock } = this
-    const like: Facts = {
+    const like: GradientFacts = {
       dims: (value) => facts.dims(shapes.get(value) ?? value),
       constant: (value) => facts.constant(value),
       type: (value) => facts.type(shapes.get(value) ?? value),
     }
-    return new Site(node, this.emit, like, {
+    return new GradientSite(node, this.emit, like, {
       gradients: [gradient],
       wanted,
       outputOf: ({ outputs }, i) => outputs[i]!,

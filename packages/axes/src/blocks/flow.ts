@@ -6,7 +6,7 @@ import { WEIGHT_OPERATORS } from '../weight-operators.js'
  * and the norm of that sum.
  */
 export interface Flow {
-  readonly steps: readonly Step[]
+  readonly steps: readonly FlowStep[]
   /** Index of the step that makes a value. Inputs of the graph and constants have none. */
   readonly maker: ReadonlyMap<string, number>
   /** Indices of the steps that read a value, ascending. */
@@ -17,7 +17,7 @@ export interface Flow {
   readonly captured: ReadonlySet<string>
 }
 
-export interface Step {
+export interface FlowStep {
   readonly node: Node
   readonly part: 'whole' | 'sum' | 'norm'
   readonly reads: readonly string[]
@@ -39,7 +39,7 @@ export const SKIP_NORMS: ReadonlyMap<string, { readonly bias: number; readonly n
 export const residualSumOf = ({ outputs }: Node) => outputs[3] || `${outputs[0]}/sum`
 
 export function flowOf(model: Model): Flow {
-  const steps: Step[] = []
+  const steps: FlowStep[] = []
   const captured = new Set<string>()
   visitNodes(model, (node, scope) => {
     if (scope.path !== '' || scope.constant(keyOf(node)) !== undefined) return
@@ -60,7 +60,7 @@ export function flowOf(model: Model): Flow {
   return { steps, maker, readers, outputs: new Set(model.graph.outputs.map(({ name }) => name)), captured }
 }
 
-function stepsOf(node: Node, nested: readonly string[], constant: (name: string) => Constant | undefined): Step[] {
+function stepsOf(node: Node, nested: readonly string[], constant: (name: string) => Constant | undefined): FlowStep[] {
   const split = (names: readonly string[]) => {
     const given = names.filter((name) => name !== '')
     return {

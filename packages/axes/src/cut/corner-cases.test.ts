@@ -5,7 +5,7 @@ import { between, image, type Tiny, tinyModel } from '../dependency/rules/rules.
 import { difference } from '../random/laws.test.support.js'
 import { cut } from './cut.js'
 import { gated } from './gated.js'
-import type { Removals } from './kept.js'
+import type { Removals } from './remaining.js'
 
 // Each of these broke some pruning tool. Groups are named after the first weight they slice and its axis.
 

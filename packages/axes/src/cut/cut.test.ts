@@ -7,7 +7,7 @@ import { type Axis, atomsOf } from '../dependency/axis.js'
 import { type Dependencies, findDependencies } from '../dependency/dependencies.js'
 import { cut } from './cut.js'
 import { gated } from './gated.js'
-import type { Removals } from './kept.js'
+import type { Removals } from './remaining.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 const models = fileURLToPath(new URL('../../../../test-models/', import.meta.url))

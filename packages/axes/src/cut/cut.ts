@@ -17,7 +17,7 @@ import type { Axis } from '../dependency/axis.js'
 import { type Dependencies, opsetOf } from '../dependency/dependencies.js'
 import { RESIZE } from '../sizes/resize.js'
 import { resized } from './gated.js'
-import { keptPositions, type Removals } from './kept.js'
+import { keptPositions, type Removals } from './remaining.js'
 import { rename, sliceConstants } from './slice-constants.js'
 
 /** The model without the units that go: every constant sliced, every size that a node holds rewritten. The model itself is not changed. */

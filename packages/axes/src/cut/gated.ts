@@ -12,7 +12,7 @@ import {
 import type { Axis } from '../dependency/axis.js'
 import type { Dependencies } from '../dependency/dependencies.js'
 import type { Contraction } from '../dependency/site.js'
-import { keptMask, keptPositions, type Removals } from './kept.js'
+import { keptMask, keptPositions, type Removals } from './remaining.js'
 
 /**
  * The model with the units that go multiplied by 0 wherever values are summed over them: there removal and a factor 0 are the same, whatever lies

@@ -1,4 +1,4 @@
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import type { Role } from '../units.js'
 
 /**
@@ -29,7 +29,7 @@ export function atom(size: number, pin?: string): Axis {
       },
     )
   }
-  return { size, roles: new Set(), ...(pin !== undefined && { pin }) }
+  return { size, roles: new Set(), ...present({ pin }) }
 }
 
 /** The axis that `axis` has become. */

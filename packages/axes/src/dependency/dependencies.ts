@@ -3,9 +3,9 @@ import {
   keyOf,
   type Model,
   type ModelFacts,
+  type NameScope,
   type Node,
   operatorName,
-  type Scope,
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
@@ -107,7 +107,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
   return { ...found, sizesRead: settleAll(model, found, { ...state, captured }) }
 
   /** Slicing a constant changes it for whoever reads it, here or there. */
-  function heldBySubgraph(name: string, scope: Scope): void {
+  function heldBySubgraph(name: string, scope: NameScope): void {
     for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
     note(scope.constant(name)?.id, 'it is read in a subgraph')
     captured.add(name)
@@ -170,7 +170,7 @@ interface State {
   readonly obstacles: Obstacle[]
 }
 
-function visit(node: Node, scope: Scope, state: State): void {
+function visit(node: Node, scope: NameScope, state: State): void {
   const { facts, values, contractions, statistics } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
   if (scope.constant(keyOf(node)) !== undefined) return
@@ -260,7 +260,7 @@ interface Operand {
   readonly constant: boolean
 }
 
-function operand(name: string, { scope, reader, state }: { scope: Scope; reader: Reader; state: State }): Operand {
+function operand(name: string, { scope, reader, state }: { scope: NameScope; reader: Reader; state: State }): Operand {
   const { constants, facts, values } = state
   if (name === '') return { axes: undefined, numbers: undefined, constant: false }
   const numbers = facts.constant(name)?.numbers

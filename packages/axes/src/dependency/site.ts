@@ -3,7 +3,7 @@ import type { Role } from '../units.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
 /** A node as its rule sees it. What a rule says nothing of is pinned afterwards: forgetting something makes less prunable, never wrong. */
-export interface Site extends Pick<Attributes, 'has' | 'int' | 'ints' | 'float' | 'floats' | 'string'> {
+export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'float' | 'floats' | 'string'> {
   readonly node: Node
   /** How messages call it. */
   readonly name: string
@@ -29,7 +29,7 @@ export interface Site extends Pick<Attributes, 'has' | 'int' | 'ints' | 'float' 
 }
 
 /** What an operator does to axes. */
-export type AxisRule = (site: Site) => void
+export type AxisRule = (site: AxisSite) => void
 
 /** A place where a node sums over an axis of its input. */
 export interface Contraction {
@@ -46,7 +46,7 @@ export interface SiteFacts {
   readonly outputs: readonly (readonly Axis[] | undefined)[]
   readonly values: readonly (readonly number[] | undefined)[]
   readonly constants: readonly boolean[]
-  readonly isFixed: Site['isFixed']
+  readonly isFixed: AxisSite['isFixed']
   /** Collects. */
   readonly contractions: Contraction[]
   /** Collects nodes with role 'norm'. */
@@ -83,7 +83,7 @@ function siteOf({
   contractions,
   statistics,
   claimed,
-}: SiteFacts & { name: string; claimed: Set<Axis> }): Site {
+}: SiteFacts & { name: string; claimed: Set<Axis> }): AxisSite {
   const reason = `${node.op} '${name}'`
   const claim = (axis: Axis | undefined) => axis !== undefined && claimed.add(axis)
   return {

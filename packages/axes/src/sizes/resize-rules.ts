@@ -1,5 +1,5 @@
 import { attributesOf, editAttributes, editNode, type Node } from '@pare/onnx'
-import { sizeAfter } from '../cut/kept.js'
+import { sizeAfter } from '../cut/remaining.js'
 import type { Axis } from '../dependency/axis.js'
 import type { Resizing } from './resizing.js'
 

@@ -1,5 +1,5 @@
 import { attributesOf, editAttributes, editNode, type Node, operatorName } from '@pare/onnx'
-import { keptMask, type Removals, sizeAfter } from '../cut/kept.js'
+import { keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
 import { type Axis, rootOf } from '../dependency/axis.js'
 import { RULE_SIZES } from './resize-rules.js'
 import type { Resizing, Unresized } from './resizing.js'
@@ -21,9 +21,9 @@ export function unwritable(site: Unresized): readonly Axis[] {
   const all = [site.input(0), site.output(0), site.sizesRead(1), site.sizesRead(2)].flatMap((axes) => axes ?? [])
   switch (operatorName(site.node)) {
     case 'Reshape':
-      return untold(site, reshapeTarget(site, NOTHING)) ?? all
+      return unmasked(site, reshapeTarget(site, NOTHING)) ?? all
     case 'Expand':
-      return untold(site, expandTarget(site, NOTHING)) ?? all
+      return unmasked(site, expandTarget(site, NOTHING)) ?? all
     case 'Split':
       return splitAxis(site) === undefined ? all : []
     case 'Slice':
@@ -34,7 +34,7 @@ export function unwritable(site: Unresized): readonly Axis[] {
 }
 
 /** Where some sizes stay as they were computed: the axes that they are of, and those they were computed from. */
-function untold(site: Unresized, target: readonly (number | undefined)[] | undefined): readonly Axis[] | undefined {
+function unmasked(site: Unresized, target: readonly (number | undefined)[] | undefined): readonly Axis[] | undefined {
   if (target === undefined || target.every((size) => size !== undefined)) return target && []
   return [...site.output(0)!.filter((_, i) => target[i] === undefined), ...site.sizesRead(1)]
 }

@@ -1,5 +1,5 @@
 import type { Node } from '@pare/onnx'
-import type { Removals } from '../cut/kept.js'
+import type { Removals } from '../cut/remaining.js'
 import type { Axis } from '../dependency/axis.js'
 
 /** A node and its axes, when something is cut. */

@@ -2,10 +2,9 @@ import { resolve } from 'node:path'
 import { countMacs, countParameters } from '@pare/core'
 import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
 import { formatBytes, formatCount } from '@pare/gate'
-import { openModel } from '@pare/onnx'
+import { openModel, present } from '@pare/onnx'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
-import { overridesOf, ownOf, type Values } from '../options/overrides.js'
-import { present } from '../options/present.js'
+import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
@@ -31,7 +30,11 @@ export interface ModelSize {
 }
 
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
-export async function bench(context: Context, [reference = '', pruned = '']: readonly string[], values: Values): Promise<number> {
+export async function bench(
+  context: Context,
+  [reference = '', pruned = '']: readonly string[],
+  values: OptionValues,
+): Promise<number> {
   const { cwd } = context.io
   const { provider, seed } = overridesOf('bench', values)
   const { batch, sparse, ...more } = ownOf('bench', values)

@@ -11,7 +11,7 @@ import {
   startOf,
 } from '@pare/core'
 import { formatBytes, formatCount } from '@pare/gate'
-import { type Model, openModel } from '@pare/onnx'
+import { type Model, openModel, present } from '@pare/onnx'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import { type Work, workOn } from '../engine/work.js'
@@ -19,9 +19,8 @@ import { hashFile } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
-import { type Facts, Keeper, partialPath, readPartial, writeStatistics } from '../files/statistics-files.js'
-import { ownOf, type Values } from '../options/overrides.js'
-import { present } from '../options/present.js'
+import { Keeper, type MeasurementFacts, partialPath, readPartial, writeStatistics } from '../files/statistics-files.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { resolveCriterion } from '../plugins/plugins.js'
 import type { Calibration } from '../settings/calibration.js'
 import { readTask, type Task } from '../settings/tasks.js'
@@ -32,13 +31,13 @@ import { phasesOf } from '../terminal/phases.js'
 import { packageVersion } from '../terminal/version.js'
 
 /** `pare calibrate MODEL --data FILE --out FILE`: what criteria need, measured once and kept. Goes on where an interrupted run was stopped. */
-export async function calibrate(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {
+export async function calibrate(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress } = context
   const start = io.now()
   const { criterion: names = ['wanda'], out: target = '', shard } = ownOf('calibrate', values)
   const { task, engine } = await readTask('calibrate', written, { values, cwd: io.cwd })
   const criteria = await needingOf(names, io.cwd)
-  const run = { ...dataOf(task, io.cwd), ...(shard && { shard }) }
+  const run = { ...dataOf(task, io.cwd), ...present({ shard }) }
   const out = resolve(io.cwd, target)
   for (const input of [run.data, task.path]) await refuseInput(input, out)
   const model = task.name
@@ -46,7 +45,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   await using hashing = hashModel(file)
   const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
   const ran = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
-  const facts: Facts = { ...ran, model: await hashing.digest(), data: await dataFacts(run), partial }
+  const facts: MeasurementFacts = { ...ran, model: await hashing.digest(), data: await dataFacts(run), partial }
   const measuring = { model: file.model, criteria, run, out, facts, work: workOn(task, engine, context) }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
@@ -74,7 +73,7 @@ interface Measuring {
   readonly criteria: readonly Needing[]
   readonly run: Calibration
   readonly out: string
-  readonly facts: Facts
+  readonly facts: MeasurementFacts
   readonly work: Work
 }
 
@@ -99,7 +98,7 @@ async function measureKept(
     const onChunk = (measured: Measured) => keeper.add(measured)
     const padded = collectPaddedValues()
     const options = {
-      ...{ forward, signal: io.signal, onProgress, onChunk, onUntold: padded.add, ...(before && { before }) },
+      ...{ forward, signal: io.signal, onProgress, onChunk, onPadding: padded.add, ...present({ before }) },
       ...(criteria.some(ofGradients) && {
         gradients: { forward, differentiate: (await (await import('@pare/retrain')).lossOver(model, run)).differentiate },
       }),

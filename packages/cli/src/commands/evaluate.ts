@@ -3,7 +3,7 @@ import type { Evaluation } from '@pare/evaluate'
 import { figure, formatCount } from '@pare/gate'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
-import { ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { comparesModels, measure } from '../pipeline/measure.js'
 import { evaluationOf } from '../settings/evaluation.js'
 import { readTask } from '../settings/tasks.js'
@@ -12,7 +12,7 @@ import { EXIT } from '../terminal/exit.js'
 import { Failure, usage } from '../terminal/failure.js'
 
 /** `pare evaluate MODEL --data FILE`: one model's measurements. */
-export async function evaluate(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {
+export async function evaluate(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress } = context
   const { task, engine } = await readTask('evaluate', written, { values, cwd: io.cwd })
   const { reference } = ownOf('evaluate', values)

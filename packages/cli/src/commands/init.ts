@@ -4,7 +4,7 @@ import { writeWhole } from '@pare/onnx'
 import { globFiles } from '../files/model-files.js'
 import { showPath } from '../files/paths.js'
 import type { CONFIG_FORMATS } from '../options/commands.js'
-import { ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
@@ -12,7 +12,7 @@ import { usage } from '../terminal/failure.js'
 type Format = (typeof CONFIG_FORMATS)[number]
 
 /** Writes a config for the models and data found below the current folder. Never overwrites one. */
-export async function init(context: Context, _: readonly string[], values: Values): Promise<number> {
+export async function init(context: Context, _: readonly string[], values: OptionValues): Promise<number> {
   const { cwd } = context.io
   await refuseSecond(cwd)
   const { format = await usualFormat(cwd) } = ownOf('init', values)

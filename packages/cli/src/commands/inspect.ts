@@ -11,7 +11,7 @@ import {
   type UnitGroup,
 } from '@pare/core'
 import { elementCount, type Model, openModel, operatorName, type Tensor } from '@pare/onnx'
-import { ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/unit-parameters.js'
 import { firstPartyNames, resolveStructure } from '../plugins/plugins.js'
@@ -21,7 +21,7 @@ import { renderInspection } from '../views/inspection.js'
 import type { GroupView, InspectView, StructureView, WeightView } from '../views/inspection-facts.js'
 
 /** `pare inspect MODEL`: what is in it, what each structure can take away, and what it cannot and why. */
-export async function inspect(context: Context, [model = '']: readonly string[], values: Values): Promise<number> {
+export async function inspect(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const options = ownOf('inspect', values)
   const source = { folder: io.cwd, trusted: true }

@@ -5,13 +5,13 @@ import { readRegular, systemCode } from '@pare/onnx'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { writeStatistics } from '../files/statistics-files.js'
-import { ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
 
 /** `pare merge FILES… --out FILE`: the statistics of shards, put together exactly. */
-export async function merge(context: Context, files: readonly string[], values: Values): Promise<number> {
+export async function merge(context: Context, files: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const { out = '' } = ownOf('merge', values)
   const target = resolve(io.cwd, out)

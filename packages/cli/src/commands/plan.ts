@@ -1,18 +1,19 @@
 import { share } from '@pare/gate'
+import { present } from '@pare/onnx'
 import { workOn } from '../engine/work.js'
 import { outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { payloadPath } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import { ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { planModel } from '../pipeline/model.js'
 import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 
 /** `pare plan MODEL`: what prune would do, written down. */
-export async function plan(context: Context, [model = '']: readonly string[], values: Values): Promise<number> {
+export async function plan(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const { task, engine } = await readTask('plan', model, { values, cwd: io.cwd })
   const { out } = ownOf('plan', values)
@@ -28,10 +29,10 @@ export async function plan(context: Context, [model = '']: readonly string[], va
     command: 'plan',
     model: { ...planned.model, path: task.name },
     plan: { path: shown },
-    ...(calibration && { calibration }),
+    ...present({ calibration }),
     sparsity,
     groups,
-    ...(repair && { repair }),
+    ...present({ repair }),
     ...(trainings.length > 0 && { trainings }),
     declined,
     device,

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { COMMANDS, type CommandName } from '../options/commands.js'
 import { flagsOf, helpOf, hyphened, type Option, optionsOf } from '../options/options.js'
-import type { Values } from '../options/overrides.js'
+import type { OptionValues } from '../options/overrides.js'
 import { readText } from '../options/text.js'
 import type { Context } from '../terminal/context.js'
 import { usage } from '../terminal/failure.js'
@@ -9,7 +9,7 @@ import { type Io, wantsColor } from '../terminal/io.js'
 import { packageVersion } from '../terminal/version.js'
 
 /** A command, with its arguments as text and its options read. Returns the exit code. */
-type Execute = (context: Context, words: readonly string[], values: Values) => Promise<number>
+type Execute = (context: Context, words: readonly string[], values: OptionValues) => Promise<number>
 
 /** Each command's module is loaded only when it runs. */
 const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
@@ -94,7 +94,7 @@ function joined(before: unknown, value: unknown): unknown {
 }
 
 /** What was given. Commander says true of --no-… that nobody gave. */
-function valuesOf(command: Command, name: CommandName): Values {
+function valuesOf(command: Command, name: CommandName): OptionValues {
   const negative = new Set(optionsOf(name).flatMap((option) => (option.negative === true ? [option.name] : [])))
   return Object.fromEntries(Object.entries(command.opts()).filter(([key, value]) => !(negative.has(key) && value === true)))
 }

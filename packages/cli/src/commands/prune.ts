@@ -1,11 +1,12 @@
 import { formatBytes, formatCount, share } from '@pare/gate'
+import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
 import { workOn } from '../engine/work.js'
 import { companionsOf, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import { ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, ownOf } from '../options/overrides.js'
 import { type Pruned, pruneModel } from '../pipeline/model.js'
 import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
@@ -16,7 +17,7 @@ import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
-export async function prune(context: Context, [model = '']: readonly string[], values: Values): Promise<number> {
+export async function prune(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const start = io.now()
   const { task, engine } = await readTask('prune', model, { values, cwd: io.cwd })
@@ -48,7 +49,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     model: shown(model),
     output: shown(output),
     plan: shown(plan),
-    ...(pruned.calibration && { calibration: pruned.calibration }),
+    ...present({ calibration: pruned.calibration }),
     sparsity,
     parameters,
     macs,
@@ -56,7 +57,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     groups,
     declined,
     ...(proofs.length > 0 && { proofs }),
-    ...(pruned.repair && { repair: pruned.repair }),
+    ...present({ repair: pruned.repair }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
   }

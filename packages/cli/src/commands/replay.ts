@@ -9,7 +9,7 @@ import { showPath } from '../files/paths.js'
 import { readPlan } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import { overridesOf, ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { writePruned } from '../pipeline/model.js'
 import { describeProof, prove } from '../proof/prove.js'
@@ -18,7 +18,11 @@ import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
 
 /** `pare replay PLAN MODEL`: the same bytes as when the plan was made. */
-export async function replay(context: Context, [planPath = '', model = '']: readonly string[], values: Values): Promise<number> {
+export async function replay(
+  context: Context,
+  [planPath = '', model = '']: readonly string[],
+  values: OptionValues,
+): Promise<number> {
   const { io, progress } = context
   const start = io.now()
   const { prove: wanted = true, provider = 'cpu' } = overridesOf('replay', values)

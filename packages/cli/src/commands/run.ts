@@ -1,5 +1,6 @@
+import { present } from '@pare/onnx'
 import { engineOf } from '../engine/work.js'
-import { overridesOf, ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { run as runModels } from '../pipeline/run.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { stackOf } from '../terminal/failure.js'
@@ -7,12 +8,11 @@ import { visibleMessage } from '../terminal/visible.js'
 import { renderResults } from '../views/results.js'
 
 /** `pare run [MODELS…]`: what the action runs. */
-export async function run(context: Context, models: readonly string[], values: Values): Promise<number> {
+export async function run(context: Context, models: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress, flags } = context
   const { config, out } = ownOf('run', values)
   const { results, exitCode, files } = await runModels({
-    ...(config !== undefined && { config }),
-    ...(out !== undefined && { outDir: out }),
+    ...present({ config, outDir: out }),
     overrides: { ...overridesOf('run', values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
     cwd: io.cwd,

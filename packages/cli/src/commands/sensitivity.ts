@@ -9,7 +9,7 @@ import { type TrialData, trialsOver } from '../engine/trials.js'
 import { type Work, workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import type { Own } from '../options/commands.js'
-import { overridesOf, ownOf, type Values } from '../options/overrides.js'
+import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { evaluationOf } from '../settings/evaluation.js'
 import { readTask, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -18,7 +18,7 @@ import { usage } from '../terminal/failure.js'
 import { renderCurvesText } from '../views/curves.js'
 
 /** `pare sensitivity MODEL --data FILE`: loss against sparsity, each weight or group pruned alone. */
-export async function sensitivity(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {
+export async function sensitivity(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const { task, engine } = await readTask('sensitivity', written, { values, cwd: io.cwd })
   const { samples = DEFAULT_SAMPLES, out, ...own } = ownOf('sensitivity', values)
@@ -84,7 +84,7 @@ async function measured(
   try {
     return await run({
       ...{ seed: task.seed, signal, forward: forwardOver(source, engine), trials: trialsOver(source, engine) },
-      onUntold: padded.add,
+      onPadding: padded.add,
       onProgress: ({ done, total }) => activity.update(done, total),
     })
   } finally {

@@ -15,7 +15,7 @@ import type { Work } from './work.js'
 /** Calibration data in use for one model. */
 export interface OpenCalibration extends AsyncDisposable {
   /** What deciding is given of them. */
-  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured' | 'onUntold'>
+  readonly options: Pick<PlanOptions, 'forward' | 'trials' | 'measured' | 'onPadding'>
   /** What the plan says of them, once everything is decided. */
   facts(): Promise<CalibrationFacts>
   /** What the user should look at. */
@@ -58,7 +58,7 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   return {
     options: {
       forward: withProgress(forward, (told) => opening.phases.at('running calibration data', told)),
-      onUntold: padded.add,
+      onPadding: padded.add,
       trials: trialsOver(run, work.engine),
     },
     async facts() {

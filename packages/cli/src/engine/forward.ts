@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHUNK_SAMPLES, type Forward } from '@pare/core'
 import type { Forwarded } from '@pare/evaluate'
-import { writeModel } from '@pare/onnx'
+import { present, writeModel } from '@pare/onnx'
 import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
@@ -24,18 +24,12 @@ export function forwardOver(
       await writeModel(model, path, signal === undefined ? {} : { signal })
       const request = {
         ...{ model: path, data, sums: [...sums], chunk: CHUNK_SAMPLES },
-        ...(text && { text }),
+        ...present({ text }),
         ...(from > 0 && { from: from * CHUNK_SAMPLES }),
-        ...(shard && { shard }),
-        ...(samples !== undefined && { to: samples }),
-        ...(most !== undefined && { batch: most }),
-        ...(threads !== undefined && { threads }),
-        ...(trusted !== undefined && { trusted }),
+        ...present({ shard, to: samples, batch: most, threads, trusted }),
       }
       yield* forwardModel(request, {
-        ...(signal && { signal }),
-        ...(onProgress && { onProgress }),
-        ...(onEnd && { onEnd }),
+        ...present({ signal, onProgress, onEnd }),
         // As long as it takes: progress shows, and it can be stopped.
         timeoutMs: Number.MAX_SAFE_INTEGER,
         ...childOf(engine),

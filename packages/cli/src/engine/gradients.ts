@@ -1,5 +1,6 @@
 import type { Differentiation } from '@pare/core'
 import type { Model } from '@pare/onnx'
+import { present } from '@pare/onnx'
 import { showPath } from '../files/paths.js'
 import { looksAtGradients } from '../settings/calibration.js'
 import type { Task } from '../settings/tasks.js'
@@ -21,7 +22,7 @@ export async function gradientsFor(
   const { kind, why, differentiate } = await lossOver(model, training)
   const { data, text, threads, trusted } = training
   progress.note(`${label}: gradients of ${kind} (${why}), up to ${SAMPLES} samples of ${showPath(data, cwd)}`)
-  const run = { data, trusted, samples: SAMPLES, ...(text && { text }), ...(threads !== undefined && { threads }) }
+  const run = { data, trusted, samples: SAMPLES, ...present({ text, threads }) }
   const forward = forwardOver(run, engine)
   return { forward: withProgress(forward, (told) => phases.at('running training data', told)), differentiate }
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OpenTrials } from '@pare/core'
-import { writeModel } from '@pare/onnx'
+import { present, writeModel } from '@pare/onnx'
 import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
@@ -32,17 +32,12 @@ export function trialsOver(
     }
     const request = {
       ...{ model: path, data, given },
-      ...(text && { text }),
-      ...(batch !== undefined && { batch }),
-      ...(threads !== undefined && { threads }),
-      ...(trusted !== undefined && { trusted }),
-      ...(label !== undefined && { label }),
-      ...(output !== undefined && { output }),
+      ...present({ text, batch, threads, trusted, label, output }),
     }
     const trials = openTrials(request, {
       // As long as it takes: progress shows, and it can be stopped.
       timeoutMs: Number.MAX_SAFE_INTEGER,
-      ...(signal && { signal }),
+      ...present({ signal }),
       ...childOf(engine),
     })
     return {

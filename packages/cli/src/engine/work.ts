@@ -1,8 +1,8 @@
 import type { ChildOptions, Provider } from '@pare/evaluate'
+import { present } from '@pare/onnx'
 import type { RetrainChildOptions } from '@pare/retrain'
 import type { EngineChoice } from '../options/config.js'
 import type { DeviceChoice } from '../options/devices.js'
-import { present } from '../options/present.js'
 import type { Context } from '../terminal/context.js'
 import type { Progress } from '../terminal/progress.js'
 

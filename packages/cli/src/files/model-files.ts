@@ -3,7 +3,7 @@ import { join, resolve, sep } from 'node:path'
 import { globMatcher, isGlob } from '@pare/onnx'
 import { usage } from '../terminal/failure.js'
 
-export interface SearchOptions {
+export interface FileSearchOptions {
   /** Deepest folder below `folder` that is looked into. Default: no limit */
   readonly depth?: number
   /** Folders with such a name are passed over, besides node_modules. */
@@ -17,7 +17,7 @@ export interface SearchOptions {
 export async function globFiles(
   glob: string,
   folder: string,
-  { depth, skip = [] }: SearchOptions = {},
+  { depth, skip = [] }: FileSearchOptions = {},
 ): Promise<readonly string[]> {
   const parts = glob.split(sep).join('/').split('/')
   const plain = parts.findIndex(isGlob)

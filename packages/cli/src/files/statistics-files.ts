@@ -3,7 +3,7 @@ import { formatStatistics, type Measured, parseStatistics, type StatisticsFile }
 import { readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** What tells one measurement from another, before its samples are counted. */
-export type Facts = Pick<StatisticsFile, 'pare' | 'executionProvider' | 'model' | 'data'> & {
+export type MeasurementFacts = Pick<StatisticsFile, 'pare' | 'executionProvider' | 'model' | 'data'> & {
   readonly partial: NonNullable<StatisticsFile['partial']>
 }
 
@@ -20,7 +20,7 @@ export function writeStatistics(path: string, file: Omit<StatisticsFile, 'schema
 /** What an interrupted run of the same measurement left; undefined where there is nothing, or something else, which is told. */
 export async function readPartial(
   out: string,
-  { facts, note }: { facts: Facts; note: (text: string) => void },
+  { facts, note }: { facts: MeasurementFacts; note: (text: string) => void },
 ): Promise<Measured | undefined> {
   const path = partialPath(out)
   const bytes = await readRegular(path, { what: 'a file of statistics' }).catch((error: unknown) => {
@@ -34,7 +34,7 @@ export async function readPartial(
   return undefined
 }
 
-const factsOf = ({ pare, executionProvider, model, data, partial }: Pick<StatisticsFile, keyof Facts>) => ({
+const factsOf = ({ pare, executionProvider, model, data, partial }: Pick<StatisticsFile, keyof MeasurementFacts>) => ({
   ...{ pare, executionProvider, model, data, partial },
 })
 
@@ -46,7 +46,7 @@ export class Keeper {
 
   constructor(
     private readonly out: string,
-    private readonly facts: Facts,
+    private readonly facts: MeasurementFacts,
     private readonly now: () => number,
   ) {
     this.#last = now()

@@ -1,3 +1,4 @@
+import { present } from '@pare/onnx'
 import { z } from 'zod'
 import { COMMANDS, type CommandName } from './commands.js'
 import { SECTIONS } from './config.js'
@@ -47,7 +48,7 @@ function option(
   return {
     ...flag,
     ...{ name, schema, help, places, isRequired: required.includes(command) },
-    ...(fallback !== undefined && { default: fallback }),
+    ...present({ default: fallback }),
     // One of several ways to say a target.
     ...(flag.name !== undefined && flag.schema !== undefined && { kind: flag.name }),
   }

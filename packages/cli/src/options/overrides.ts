@@ -4,10 +4,10 @@ import type { Overrides } from './config.js'
 import { hyphened, optionsOf } from './options.js'
 
 /** Values of options by name, as they were read from text. */
-export type Values = Readonly<Record<string, unknown>>
+export type OptionValues = Readonly<Record<string, unknown>>
 
 /** What the options of a command say of each model. Two that say the same thing contradict each other: that is a usage Failure. */
-export function overridesOf(command: CommandName, values: Values): Overrides {
+export function overridesOf(command: CommandName, values: OptionValues): Overrides {
   const overrides: Record<string, unknown> = {}
   const written = new Map<string, string>()
   for (const { name, places, kind } of optionsOf(command)) {
@@ -25,7 +25,7 @@ export function overridesOf(command: CommandName, values: Values): Overrides {
 }
 
 /** What they say of the command alone. */
-export function ownOf<Name extends CommandName>(command: Name, values: Values): Own<Name> {
+export function ownOf<Name extends CommandName>(command: Name, values: OptionValues): Own<Name> {
   const own = optionsOf(command).filter(({ places }) => places.length === 0)
   return Object.fromEntries(own.flatMap(({ name }) => (values[name] === undefined ? [] : [[name, values[name]]]))) as Own<Name>
 }

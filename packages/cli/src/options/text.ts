@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** Text that somebody wrote for an option, and what it means. */
-export interface Reading {
+export interface TextReading {
   /** What it may be. Its description says what is expected. */
   readonly schema: z.ZodType
   /** What text means. Default: a number, a list, or the text itself, as the schema has it. */
@@ -17,7 +17,7 @@ export interface Expected {
 }
 
 /** What a text means, or what was expected. */
-export function readText(text: string, { schema, read = plain(schema) }: Reading): Meaning {
+export function readText(text: string, { schema, read = plain(schema) }: TextReading): Meaning {
   const parsed = schema.safeParse(read(text))
   if (parsed.success) return { value: parsed.data }
   const percent = /^(relative\s*=)?\s*(\d+(?:\.\d+)?)\s*%$/.exec(text.trim())

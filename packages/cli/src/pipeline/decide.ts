@@ -1,5 +1,6 @@
 import { type CalibrationFacts, makePlan, type Planned } from '@pare/core'
 import type { Model } from '@pare/onnx'
+import { present } from '@pare/onnx'
 import { openCalibration } from '../engine/calibrate.js'
 import { type DeviceFacts, onDevice } from '../engine/device.js'
 import { gradientsFor } from '../engine/gradients.js'
@@ -38,11 +39,11 @@ export async function decide(model: Model, task: Task, { hashes, work }: Decidin
     signal: work.signal,
     onProgress,
     ...opened?.options,
-    ...(gradients && { gradients }),
+    ...present({ gradients }),
     latency: timeModels(work),
   }
   const { value: planned, device } = await onDevice(work.engine.device ?? 'auto', work, (backend) =>
-    makePlan(model, steps, { ...options, ...(backend && { backend }) }),
+    makePlan(model, steps, { ...options, ...present({ backend }) }),
   )
   const warnings = [
     ...unusedData(task, opened !== undefined, work),

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { present } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine } from '../engine/work.js'
 import { packageVersion } from '../terminal/version.js'
@@ -14,7 +15,7 @@ export function environmentOf(
     platform: process.platform,
     arch: process.arch,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    ...(onnxruntime !== undefined && { onnxruntime }),
+    ...present({ onnxruntime }),
     executionProvider: provider,
   }
 }

@@ -35,7 +35,7 @@ export interface PlanFacts {
   readonly macs: { readonly before: number; readonly after: number } | null
 }
 
-export interface Facts {
+export interface PlannedChange {
   readonly model: Model
   readonly pruned: Model
   readonly planned: Planned
@@ -44,7 +44,7 @@ export interface Facts {
 }
 
 /** What `planned` makes of `model`: `pruned`. */
-export async function factsOf({ model, pruned, planned, retrained = false }: Facts): Promise<PlanFacts> {
+export async function factsOf({ model, pruned, planned, retrained = false }: PlannedChange): Promise<PlanFacts> {
   const { steps } = planned
   const before = await countMacs(model)
   const after = await countMacs(pruned)

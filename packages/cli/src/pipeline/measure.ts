@@ -1,15 +1,16 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
 import type { Verdict } from '@pare/gate'
+import { present } from '@pare/onnx'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import { childOf, type Work } from '../engine/work.js'
 import { hashFile } from '../files/hash.js'
-import type { Evaluation } from '../settings/evaluation.js'
+import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
 import type { Pruned } from './model.js'
 
 /** A reference and its pruned model over the same samples. */
-export interface Comparison {
+export interface PairScores {
   readonly reference: Scores
   readonly pruned: Measured
 }
@@ -18,8 +19,8 @@ export interface Comparison {
 export type ReferenceScores = Map<string, Scores>
 
 /** What was measured of a model and of its reference, and what the gate says. */
-export interface Judged {
-  readonly comparison: Comparison
+export interface ModelJudgement {
+  readonly comparison: PairScores
   /** SHA-256 of the evaluation data. */
   readonly dataHash: string
   /** Where both were timed. */
@@ -29,10 +30,10 @@ export interface Judged {
 
 /** Measures a pruned model and its reference over the evaluation data of a task, and judges what it lost. */
 export async function judgeModel(
-  { evaluation, limits = {} }: Task & { readonly evaluation: Evaluation },
+  { evaluation, limits = {} }: Task & { readonly evaluation: EvaluationSettings },
   pruned: Pick<Pruned, 'model' | 'staged' | 'output'>,
   { references, onComparison, work }: Judging,
-): Promise<Judged> {
+): Promise<ModelJudgement> {
   await using hashing = hashFile(evaluation.request.data)
   const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
   const comparison = await measurePair(pair, references, work)
@@ -47,21 +48,21 @@ export async function judgeModel(
   const { judge } = await import('@pare/gate')
   const timed = latency && { value: latency.relative, interval: latency.interval }
   const verdict = judge({ reference, pruned: candidate, limits, latency: timed })
-  return { comparison, dataHash, ...(latency && { latency }), verdict }
+  return { comparison, dataHash, ...present({ latency }), verdict }
 }
 
 interface Judging {
   /** Collects. */
   readonly references: ReferenceScores
   /** Called as soon as both are measured: what follows may fail. */
-  readonly onComparison: (comparison: Comparison, dataHash: string) => void
+  readonly onComparison: (comparison: PairScores, dataHash: string) => void
   readonly work: Work
 }
 
 interface Pair {
   readonly reference: string
   readonly pruned: string
-  readonly evaluation: Evaluation
+  readonly evaluation: EvaluationSettings
 }
 
 /** Measures both models of a pair; a reference that was measured the same way before is not run again unless a metric compares with it. */
@@ -69,7 +70,7 @@ async function measurePair(
   { reference, pruned, evaluation }: Pair,
   references: ReferenceScores,
   work: Work,
-): Promise<Comparison> {
+): Promise<PairScores> {
   const key = JSON.stringify([reference, evaluation.request])
   const before = references.get(key)
   const compares = evaluation.request.metrics.some(comparesModels)
@@ -103,7 +104,7 @@ export function comparesModels(metric: string): boolean {
 /** Runs one evaluation in a child process. */
 export async function measure(
   request: EvaluateRequest,
-  limits: Evaluation['limits'],
+  limits: EvaluationSettings['limits'],
   { signal, progress, label, engine }: Work,
 ): Promise<Measured> {
   const { evaluate } = await import('@pare/evaluate')

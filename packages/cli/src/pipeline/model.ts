@@ -1,5 +1,5 @@
 import { type CalibrationFacts, type Planned, type PlanStep, planOf } from '@pare/core'
-import { type Model, type ModelFile, openModel, writeModel } from '@pare/onnx'
+import { type Model, type ModelFile, openModel, present, writeModel } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
 import type { Work } from '../engine/work.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from '../files/hash.js'
@@ -17,7 +17,7 @@ import { sideCarWarnings } from './side-cars.js'
 import { pruneInStages, type Staging } from './stage.js'
 
 /** Where what is made of a model goes. */
-export interface Place {
+export interface OutputPlace {
   readonly output: OutputFiles
   /** Holds what is written until all that belongs together is. */
   readonly publication: Publication
@@ -63,13 +63,13 @@ export interface Pruned extends PlannedModel {
 }
 
 /** Decides what goes of a model, and writes that down. The plan stands in its place once the publication is published. */
-export async function planModel(task: Task, place: Place, work: Work): Promise<PlannedModel> {
+export async function planModel(task: Task, place: OutputPlace, work: Work): Promise<PlannedModel> {
   await using file = await openModel(task.path)
   return (await planOpened(file, task, place, work)).planned
 }
 
 /** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
-export async function pruneModel(task: Task, place: Place, work: Work): Promise<Pruned> {
+export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<Pruned> {
   const { output, publication, unrecovered } = place
   await using file = await openModel(task.path)
   const kept = { unrecovered: false }
@@ -101,7 +101,7 @@ interface Opened {
 async function planOpened(
   file: ModelFile,
   task: Task,
-  { output, publication, onPruned }: Place & Pick<Staging, 'onPruned'>,
+  { output, publication, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<Opened> {
   const { path, seed, training, recover } = task
@@ -109,7 +109,7 @@ async function planOpened(
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashFile(training.data)
   const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
-  const staging = { hashes: () => inputHash.digest(), state, ...(onPruned && { onPruned }) }
+  const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
   const { pruned, planned, steps, states, ...staged } = await pruneInStages(file.model, task, staging, work)
   const { calibration, repair, trainings } = staged
   const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
@@ -121,11 +121,11 @@ async function planOpened(
     device: staged.device,
     model: { ...source, bytes: bytesOf(file) },
     plan: { path: output.plan },
-    ...(calibration && { calibration }),
+    ...present({ calibration }),
     ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
     declined: planned.declined,
     ...{ proofs: staged.proofs, trainings },
-    ...(repair && { repair }),
+    ...present({ repair }),
     warnings: warn([...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
     cuts: planned.steps,
   }

@@ -33,7 +33,7 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
     const forward = forwardOver(calibration, engine)
-    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onUntold: padded.add })
+    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onPadding: padded.add })
     return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {
     activity.end()

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
 import type { Verdict } from '@pare/gate'
-import { openModel } from '@pare/onnx'
+import { openModel, present } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { ModelLatency } from '../engine/latency.js'
 import { showPath } from '../files/paths.js'
@@ -10,7 +10,7 @@ import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
 import { bytesOf } from './facts.js'
-import type { Comparison } from './measure.js'
+import type { PairScores } from './measure.js'
 import type { Pruned } from './model.js'
 import { proofOf } from './proof-facts.js'
 import { describeRepair } from './repair.js'
@@ -22,7 +22,7 @@ type ModelResult = RunResults['models'][number]
 export interface ModelOutcome {
   pruned?: Pruned
   zipped?: { readonly reference: number; readonly pruned: number }
-  comparison?: Comparison
+  comparison?: PairScores
   /** Of the pruned model before it was recovered. */
   unrecovered?: Scores
   dataHash?: string
@@ -48,7 +48,7 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     ...(await filesOf(task, outcome, cwd)),
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
-    ...(outcome.latency !== undefined && { latency: outcome.latency }),
+    ...present({ latency: outcome.latency }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
@@ -60,7 +60,7 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     ],
     warnings: [...(pruned?.warnings ?? []), ...mixedUp(outcome), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
-      error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
+      error: { message: error.message, kind: error.kind, ...present({ hint: error.hint }) },
     }),
   }
 }
@@ -78,7 +78,7 @@ async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Mod
         data: {
           path: showPath(data, cwd),
           samples: comparison.pruned.samples,
-          ...(dataHash !== undefined && { sha256: dataHash }),
+          ...present({ sha256: dataHash }),
         },
       }),
     reference: {
@@ -118,7 +118,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     // Of what is only cut, no zeros are counted.
     ...(layers.length > 0 && { sparsity, layers: layers.map((layer) => ({ ...layer, shape: [...layer.shape] })) }),
     ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
-    ...(proof !== undefined && { proof }),
+    ...present({ proof }),
     device: { ...pruned.device },
     ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
@@ -131,7 +131,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
 }
 
 /** Why the gate's metric has no value. */
-function unmeasured({ evaluation }: Task, comparison: Comparison | undefined): readonly string[] {
+function unmeasured({ evaluation }: Task, comparison: PairScores | undefined): readonly string[] {
   const metric = evaluation?.request.metrics[0]
   return missing(comparison).flatMap(({ model, metric: name, reason }) =>
     name === metric ? [`${name} of the ${model} model: ${reason}`] : [],
@@ -151,7 +151,7 @@ export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.
   )
 }
 
-function warningsOf({ evaluation }: Task, comparison: Comparison | undefined): string[] {
+function warningsOf({ evaluation }: Task, comparison: PairScores | undefined): string[] {
   const gated = evaluation?.request.metrics[0]
   const others = missing(comparison).flatMap(({ model, metric, reason }) =>
     metric === gated ? [] : [`${metric} of the ${model} model could not be measured: ${reason}`],
@@ -160,7 +160,7 @@ function warningsOf({ evaluation }: Task, comparison: Comparison | undefined): s
   return ignored.length === 0 ? others : [...others, `arrays of the data that no input takes: ${ignored.join(', ')}`]
 }
 
-function missing(comparison: Comparison | undefined) {
+function missing(comparison: PairScores | undefined) {
   return (['reference', 'pruned'] as const).flatMap((model) =>
     (comparison?.[model].unmeasured ?? []).map((entry) => ({ model, ...entry })),
   )

@@ -13,7 +13,7 @@ import {
   weightsOf,
 } from '@pare/core'
 import { figure, formatCount } from '@pare/gate'
-import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
+import { bytesOf, type DataType, type Model, makePayload, present, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { trainerOf, type Work } from '../engine/work.js'
 import type { RetrainConfig } from '../options/recover.js'
@@ -110,8 +110,7 @@ function factsOfTraining(trained: Retrained, distilled: boolean): TrainingFacts 
   return {
     ...{ loss: loss.kind, why: loss.why, distilled, optimizer: recipe.optimizer.name, learningRate: recipe.learningRate },
     ...{ batch: recipe.batch * recipe.accumulate, steps, bestStep: best.step, msPerStep, ended, samples, curve, peakMemoryBytes },
-    ...(start && { before: start }),
-    ...(best.heldOut && { after: best.heldOut }),
+    ...present({ before: start, after: best.heldOut }),
     notes: notesOf(trained, recipe),
   }
 }
@@ -149,7 +148,7 @@ function updateOf({ tensors }: Retrained, facts: TrainingFacts, pruned: Model): 
       const type = types.get(of ?? id) ?? 'float32'
       const bytes = bytesOf(type, values)
       const sha256 = createHash('sha256').update(bytes).digest('hex')
-      return { id, type, shape, ...(readers && { readers }), sha256, data: makePayload(bytes) }
+      return { id, type, shape, ...present({ readers }), sha256, data: makePayload(bytes) }
     }),
     notes: [`${loss}, since ${why}; ${steps} steps of ${optimizer}, learning rate ${learningRate}`, ...notes],
   }

@@ -8,15 +8,15 @@ import type { Engine, Work } from '../engine/work.js'
 import { assignOutputs, companionsOf } from '../files/output.js'
 import { Publication } from '../files/publication.js'
 import type { Config, Overrides } from '../options/config.js'
-import type { Evaluation } from '../settings/evaluation.js'
+import type { EvaluationSettings } from '../settings/evaluation.js'
 import { readTasks, type Task } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
 import { environmentOf } from './environment.js'
-import { type Comparison, judgeModel, measure, type ReferenceScores } from './measure.js'
-import { type Place, pruneModel } from './model.js'
+import { judgeModel, measure, type PairScores, type ReferenceScores } from './measure.js'
+import { type OutputPlace, pruneModel } from './model.js'
 import { type ModelOutcome, mixedUp, resultOf } from './result.js'
 import { zippedSize } from './zipped.js'
 
@@ -96,7 +96,7 @@ interface ModelRun {
   readonly onnxruntime?: string
 }
 
-interface RunPlace extends Place {
+interface RunPlace extends OutputPlace {
   /** Collects. */
   readonly references: ReferenceScores
   readonly onError: RunOptions['onError']
@@ -135,7 +135,7 @@ async function examine(
   outcome.calibratedOn = task.calibration?.statistics?.data.sha256
   if (evaluation !== undefined) {
     if (pruned.unrecovered) outcome.unrecovered = await metricBefore(unrecovered, evaluation, work)
-    const onComparison = (comparison: Comparison, dataHash: string) => {
+    const onComparison = (comparison: PairScores, dataHash: string) => {
       Object.assign(outcome, { comparison, dataHash })
       for (const warning of mixedUp(outcome)) work.progress.note(`warning: ${work.label}: ${warning}`)
     }
@@ -146,7 +146,7 @@ async function examine(
 }
 
 /** What the gate's metric was before the model was recovered: what recovery bought. */
-async function metricBefore(model: string, { request, limits }: Evaluation, work: Work): Promise<Scores> {
+async function metricBefore(model: string, { request, limits }: EvaluationSettings, work: Work): Promise<Scores> {
   const metrics = request.metrics.slice(0, 1)
   return await measure({ ...request, metrics, model }, limits, { ...work, label: `${work.label}, before recovery` })
 }

@@ -1,5 +1,6 @@
 import { applyPlan, type CalibrationFacts, countParameters, type Planned, type PlanStep } from '@pare/core'
 import type { Model } from '@pare/onnx'
+import { present } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
 import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
@@ -66,9 +67,9 @@ function joined(stages: readonly Stage[]): Omit<Staged, 'states'> {
     steps,
     planned: { steps, groups: stages.flatMap(({ planned }) => planned.groups), declined: stages[0]!.planned.declined },
     device,
-    ...(calibration && { calibration }),
+    ...present({ calibration }),
     proofs: stages.flatMap(({ proofs }) => proofs),
-    ...(repair && { repair }),
+    ...present({ repair }),
     trainings: stages.flatMap(({ training }) => training ?? []),
     warnings: [...new Set(stages.flatMap(({ warnings }) => warnings))],
   }

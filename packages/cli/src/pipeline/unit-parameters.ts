@@ -8,7 +8,7 @@ export interface Range {
 }
 
 /** How much of a tensor goes with units, and the tensor. */
-export interface Carried {
+export interface UnitShare {
   readonly id: string
   readonly tensor: Tensor
   /** f64[units]: elements. */
@@ -21,7 +21,7 @@ type Slices = Pick<UnitGroup, 'units' | 'slices'>
  * Elements of each parameter, biases included, that go with each unit of a group. Exact: where a unit holds positions of several axes, what lies in both
  * counts once. Units of two groups that slice the same tensor hold elements together: what goes with both is less than the sum.
  */
-export function carriedBy({ units, slices }: Slices, parameters: ReadonlySet<Tensor>): readonly Carried[] {
+export function carriedBy({ units, slices }: Slices, parameters: ReadonlySet<Tensor>): readonly UnitShare[] {
   return tensorsOf(slices, parameters).map(([id, own]) => {
     const { tensor } = own[0]!
     const kept = new Float64Array(units).fill(elementCount(tensor.shape))

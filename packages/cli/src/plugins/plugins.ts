@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { AnyCriterion, PruneStep, Structure } from '@pare/core'
+import type { PluginConfig } from '../options/prune.js'
 import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
 import { suggest } from '../terminal/suggest.js'
@@ -17,19 +18,16 @@ export interface PluginSource {
   readonly workspace?: string | undefined
 }
 
-/** A plugin as a config may give it: the object itself, or how to find it. */
-export type Written<Plugin> = Plugin | string | { readonly name: string; readonly [option: string]: unknown }
-
-export function resolveCriterion(written: Written<AnyCriterion>, source: PluginSource): Promise<AnyCriterion> {
+export function resolveCriterion(written: PluginConfig<AnyCriterion>, source: PluginSource): Promise<AnyCriterion> {
   return resolve('criterion', written, source) as Promise<AnyCriterion>
 }
 
-export function resolveStructure(written: Written<Structure>, source: PluginSource): Promise<Structure> {
+export function resolveStructure(written: PluginConfig<Structure>, source: PluginSource): Promise<Structure> {
   return resolve('structure', written, source) as Promise<Structure>
 }
 
 /** The steps of a preset. */
-export function resolvePreset(written: Written<Preset>, source: PluginSource): Promise<Preset> {
+export function resolvePreset(written: PluginConfig<Preset>, source: PluginSource): Promise<Preset> {
   return resolve('preset', written, source) as Promise<Preset>
 }
 
@@ -38,7 +36,7 @@ export type Preset = readonly PruneStep[]
 
 type Plugin = AnyCriterion | Structure | Preset
 
-async function resolve(kind: PluginKind, written: Written<Plugin>, source: PluginSource): Promise<Plugin> {
+async function resolve(kind: PluginKind, written: PluginConfig<Plugin>, source: PluginSource): Promise<Plugin> {
   if (isPlugin(kind, written)) return written
   const reference = readReference(kind, written)
   const found = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))

@@ -1,15 +1,14 @@
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
 import type { Shard, TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
-import { openRegular, readRegular } from '@pare/onnx'
+import { openRegular, present, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
 import { showPath } from '../files/paths.js'
 import type { CalibrateConfig } from '../options/data.js'
-import { present } from '../options/present.js'
 import type { Problem } from '../terminal/failure.js'
 import type { Check } from './check.js'
 import { readDataFile, strayTextOptions, textOf } from './data-file.js'
-import type { Evaluation } from './evaluation.js'
+import type { EvaluationSettings } from './evaluation.js'
 
 /** Calibration data: inputs only. */
 export interface Calibration {
@@ -38,7 +37,7 @@ interface CalibrationPlace {
   /** Of the settings, in the config. */
   readonly place: string
   /** Of the same model: text is read with its tokenizer unless another is named. */
-  readonly evaluation: Evaluation | undefined
+  readonly evaluation: EvaluationSettings | undefined
 }
 
 /** Undefined where nothing names calibration data, or after a problem that is noted. */
@@ -61,7 +60,7 @@ export async function readCalibration(
   const statistics = await readStatistics(data, showPath(data, cwd))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
-  return { run: { data, trusted, ...present({ text, samples, batch, threads }) }, ...(statistics && { statistics }) }
+  return { run: { data, trusted, ...present({ text, samples, batch, threads }) }, ...present({ statistics }) }
 }
 
 /** The statistics that a file holds; undefined where it holds something else. */

@@ -1,3 +1,4 @@
+import { present } from '@pare/onnx'
 import type { Overrides } from '../options/config.js'
 import { type Problem, reportOf } from '../terminal/failure.js'
 
@@ -27,7 +28,7 @@ export async function orProblem<Result>(
   } catch (error) {
     const { kind, message, hint } = reportOf(error)
     if (kind !== 'usage') throw error
-    problems.push({ place, message: message.replace(/^pare: /, ''), ...(hint !== undefined && { hint }) })
+    problems.push({ place, message: message.replace(/^pare: /, ''), ...present({ hint }) })
     return undefined
   }
 }

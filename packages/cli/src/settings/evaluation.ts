@@ -2,14 +2,14 @@ import { extname } from 'node:path'
 import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import type { Limits } from '@pare/gate'
+import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
-import { present } from '../options/present.js'
 import type { Problem } from '../terminal/failure.js'
 import { type Check, placeIn } from './check.js'
 import { readDataFile, strayTextOptions, textOf } from './data-file.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
-export interface Evaluation {
+export interface EvaluationSettings {
   readonly request: Omit<EvaluateRequest, 'model' | 'reference'>
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
   /** Whether both models are timed, also where that is not limited. */
@@ -21,7 +21,7 @@ export async function readEvaluation(
   config: EvaluateConfig | undefined,
   place: string,
   check: Check,
-): Promise<Evaluation | undefined> {
+): Promise<EvaluationSettings | undefined> {
   const { problems, trusted } = check
   const over = check.overrides.evaluate
   if (config === undefined && over?.data === undefined) return undefined
@@ -43,7 +43,7 @@ export async function readEvaluation(
 }
 
 /** That of a command whose data must be named. */
-export function evaluationOf({ evaluation }: { readonly evaluation: Evaluation | undefined }): Evaluation {
+export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSettings | undefined }): EvaluationSettings {
   if (evaluation === undefined) throw new Error('a command without --data was let through')
   return evaluation
 }

@@ -1,5 +1,5 @@
 import { checkStep, type PruneStep, type Structure, type Target } from '@pare/core'
-import { present } from '../options/present.js'
+import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'

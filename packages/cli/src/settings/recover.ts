@@ -1,3 +1,4 @@
+import { present } from '@pare/onnx'
 import type { DistillWeights, Loss } from '@pare/retrain'
 import type { RecoverConfig, RetrainConfig } from '../options/recover.js'
 import { type Problem, reportOf } from '../terminal/failure.js'
@@ -81,11 +82,11 @@ async function trainingProblems(retrain: RetrainConfig, loss: Loss | undefined, 
   const { distill: _, ...recipe } = retrain
   const distill = distillWeights(retrain)
   try {
-    checkRetraining({ ...recipe, ...(distill && { distill }), ...(loss && { loss }) })
+    checkRetraining({ ...recipe, ...present({ distill }), ...(loss && { loss }) })
     return []
   } catch (error) {
     const { message, hint } = reportOf(error)
-    return [{ place, message, ...(hint !== undefined && { hint }) }]
+    return [{ place, message, ...present({ hint }) }]
   }
 }
 

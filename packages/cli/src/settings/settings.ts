@@ -6,7 +6,7 @@ import type { RecoverConfig, ScheduleConfig } from '../options/recover.js'
 import type { Problem } from '../terminal/failure.js'
 
 /** What holds for one model. Of data, what the config says alone: paths of overrides start at another folder. */
-export interface Settings {
+export interface ModelSettings {
   readonly prune: readonly PruneConfig[] | PresetConfig
   readonly calibrate: string | CalibrateConfig | undefined
   readonly train: string | TrainConfig | undefined
@@ -19,7 +19,7 @@ export interface Settings {
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
-export function settle(config: Config, model: Partial<ModelConfig>, overrides: Overrides): Settings {
+export function settle(config: Config, model: Partial<ModelConfig>, overrides: Overrides): ModelSettings {
   const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   return {
     prune: overridden(prune, overrides),
@@ -34,13 +34,13 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
   }
 }
 
-function overridden(prune: Settings['prune'], overrides: Overrides): Settings['prune'] {
+function overridden(prune: ModelSettings['prune'], overrides: Overrides): ModelSettings['prune'] {
   if ('preset' in prune) return { ...prune, ...ratioOf(overrides) }
   return prune.length === 1 ? [{ ...prune[0], ...overrides.prune }] : prune
 }
 
 /** Options of a step cannot say which of several steps they mean, and a preset makes its own. */
-export function ambiguousOverrides({ prune }: Settings, overrides: Overrides, place: string): readonly Problem[] {
+export function ambiguousOverrides({ prune }: ModelSettings, overrides: Overrides, place: string): readonly Problem[] {
   const options = Object.keys(overrides.prune ?? {})
   if ('preset' in prune) {
     const taken = Object.keys(ratioOf(overrides)).length > 0 ? ['target'] : []

@@ -6,19 +6,19 @@ import { globFiles } from '../files/model-files.js'
 import { missingFile, showPath } from '../files/paths.js'
 import type { CommandName } from '../options/commands.js'
 import { type Config, type EngineChoice, type ModelConfig, type Overrides, overridesSchema } from '../options/config.js'
-import { overridesOf, type Values } from '../options/overrides.js'
+import { type OptionValues, overridesOf } from '../options/overrides.js'
 import type { ScheduleConfig } from '../options/recover.js'
 import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
-import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
+import { type EvaluationSettings, readEvaluation, readLimits } from './evaluation.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
-import { ambiguousOverrides, type Settings, settle } from './settings.js'
+import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
 import { readTraining, type TrainingSource } from './training.js'
 import { isWrittenInside, refuseOutside } from './workspace.js'
 
@@ -38,7 +38,7 @@ export interface Task {
   /** What it is retrained on. */
   readonly training: TrainingSource | undefined
   /** Undefined: the model cannot pass. */
-  readonly evaluation: Evaluation | undefined
+  readonly evaluation: EvaluationSettings | undefined
   readonly limits: Limits | undefined
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
@@ -72,7 +72,7 @@ export async function readTasks(options: TaskOptions): Promise<Tasks> {
 export async function readTask(
   command: CommandName,
   model: string,
-  { values, cwd }: { readonly values: Values; readonly cwd: string },
+  { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
 ): Promise<{ readonly task: Task; readonly engine: EngineChoice }> {
   const overrides = { ...overridesOf(command, values), models: [model] }
   const options = { cwd, overrides, trusted: true, workspace: undefined, command }
@@ -216,7 +216,7 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
 }
 
 async function readSteps(
-  steps: Settings['prune'],
+  steps: ModelSettings['prune'],
   { placeOf, reading }: { readonly placeOf: (index: number) => string; readonly reading: Reading },
 ): Promise<readonly PruneStep[]> {
   if ('preset' in steps) return (await orProblem(() => presetSteps(steps, reading), placeOf(0), reading)) ?? []

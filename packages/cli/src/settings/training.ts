@@ -1,12 +1,12 @@
 import type { TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
+import { present } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
 import { showPath } from '../files/paths.js'
 import type { TrainConfig } from '../options/data.js'
-import { present } from '../options/present.js'
 import type { Check } from './check.js'
 import { readDataFile, strayTextOptions, textOf } from './data-file.js'
-import type { Evaluation } from './evaluation.js'
+import type { EvaluationSettings } from './evaluation.js'
 
 /** Training data as the user names them. The file is there. */
 export interface TrainingSource {
@@ -26,7 +26,7 @@ interface TrainingPlace {
   readonly place: string
   readonly loss: Loss | undefined
   /** Of the same model: text is read with its tokenizer unless another is named, and labels and output are the same. */
-  readonly evaluation: Evaluation | undefined
+  readonly evaluation: EvaluationSettings | undefined
 }
 
 /** Undefined where nothing names training data, or after a problem that is noted. The evaluation data are a problem. */

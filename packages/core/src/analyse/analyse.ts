@@ -5,7 +5,7 @@ import {
   isFloat,
   keyOf,
   type Model,
-  type Scope as NameScope,
+  type NameScope,
   type Node,
   operatorName,
   PareError,

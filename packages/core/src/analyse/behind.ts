@@ -1,4 +1,4 @@
-import { elementCount, madeBy, type Node, readBy, type Scope, type Tensor } from '@pare/onnx'
+import { elementCount, madeBy, type NameScope, type Node, readBy, type Tensor } from '@pare/onnx'
 
 /** A stored tensor that a weight is computed from, and the node that is nearest to the operator. */
 export interface Behind {
@@ -10,9 +10,9 @@ export interface Behind {
 /** Values that are computed from constants alone: weights that are normalised, dequantised or merged in the graph. */
 export interface ComputedConstants {
   /** Notes what a node makes, where all it reads is constant. Nodes come in topological order. Linear in its inputs. */
-  add(node: Node, scope: Scope): void
+  add(node: Node, scope: NameScope): void
   /** The largest stored tensor that a value is computed from. Undefined for constants themselves, and for what depends on inputs. */
-  behind(name: string, scope: Scope): Behind | undefined
+  behind(name: string, scope: NameScope): Behind | undefined
 }
 
 export function computedConstants(): ComputedConstants {

@@ -43,7 +43,7 @@ export interface Kernel {
   /** u32[65536]: what was counted since `clear`. Valid until the next call. */
   counts(): Awaitable<Uint32Array>
   /** Appends the elements with low ≤ saliency ≤ high to `into`, in order, and tells of all. Bounds are numbers of the precision. */
-  collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Awaitable<Tally>
+  collect(chunk: Chunk, range: SaliencyRange, into: Candidates): Awaitable<SaliencyTally>
   /** Where it reads weights without a copy, two at least of one size: chunks are to be read into some while it works on another. Default: anywhere */
   readonly buffers?: readonly Uint8Array[]
   /** Zeroes target[i], the bits of weights[i], unless saliency ≥ below; with `ties`, unless saliency > below. `below` is a number of the precision. */
@@ -61,7 +61,7 @@ export interface UnitLayout {
   readonly put: 'sum' | 'squares' | 'max'
 }
 
-export interface Tally {
+export interface SaliencyTally {
   /** Elements whose saliency lies below the range. */
   readonly below: number
   /** Elements whose saliency is −Infinity: those that are zero. */

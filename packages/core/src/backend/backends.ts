@@ -13,7 +13,7 @@ export type {
   Kernel,
   Precision,
   SaliencyRange,
-  Tally,
+  SaliencyTally,
   UnitLayout,
 } from './backend.js'
 export { cpu } from './cpu.js'

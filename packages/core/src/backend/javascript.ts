@@ -1,6 +1,6 @@
 import type { Expression } from '../contract/contract.js'
 import { putTogether } from '../select/unit-layout.js'
-import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, Tally } from './backend.js'
+import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyTally } from './backend.js'
 import { BUCKETS } from './keys.js'
 import { mix } from './random.js'
 
@@ -32,7 +32,7 @@ export const javascript: Backend = {
 interface Loops {
   saliency(chunk: Chunk, target: Floats): void
   histogram(chunk: Chunk, counts: Uint32Array): void
-  collect(chunk: Chunk, low: number, high: number, into: Candidates): Tally
+  collect(chunk: Chunk, low: number, high: number, into: Candidates): SaliencyTally
   mask: MaskLoop
   maskTies: MaskLoop
   /** Two words of target for each weight. */

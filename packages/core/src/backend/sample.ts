@@ -1,17 +1,18 @@
+import { present } from '@pare/onnx'
 import { saliencyOf } from '../select/saliency.js'
 import type { Scoring } from '../select/scoring.js'
 import type { Chunk, Floats, SaliencyRange } from './backend.js'
-import { floatsOf, floatType, type Source, statsOf, viewOf, widthOf } from './stream.js'
+import { floatsOf, floatType, statsOf, viewOf, type WeightSource, widthOf } from './stream.js'
 
 /** Saliencies of stretches of weights, one stretch after another: of all elements seen, or of those in a range. */
-export interface Sample {
+export interface SaliencySample {
   readonly saliency: Floats
   readonly parts: readonly Part[]
 }
 
 /** What a sample has of one stretch. */
 interface Part {
-  readonly source: Source
+  readonly source: WeightSource
   /** Elements seen. */
   readonly seen: number
   /** How many of them lie below the range. */
@@ -21,18 +22,18 @@ interface Part {
   readonly end: number
 }
 
-export interface Stretch extends Chunk {
-  readonly source: Source
+export interface SampledChunk extends Chunk {
+  readonly source: WeightSource
 }
 
 /** At even distances over all weights, `count` stretches of `length` elements, or of a weight that has fewer. All are asked for at once. */
 export function readStretches(
-  sources: readonly Source[],
+  sources: readonly WeightSource[],
   { count, length }: { readonly count: number; readonly length: number },
   precision: Scoring['precision'],
-): Promise<Stretch[]> {
+): Promise<SampledChunk[]> {
   const total = sources.reduce((sum, { elements }) => sum + elements, 0)
-  const reads: Promise<Stretch>[] = []
+  const reads: Promise<SampledChunk>[] = []
   let before = 0
   for (const source of sources) {
     const { elements } = source
@@ -48,10 +49,10 @@ export function readStretches(
 }
 
 async function readStretch(
-  source: Source,
+  source: WeightSource,
   [start, end]: readonly [number, number],
   precision: Scoring['precision'],
-): Promise<Stretch> {
+): Promise<SampledChunk> {
   const { tensor } = source.weight
   const width = widthOf(tensor)
   const there = viewOf(tensor)?.subarray(start * width, end * width)
@@ -62,7 +63,7 @@ async function readStretch(
 }
 
 /** All saliencies, computed in one call. Random numbers are those of other elements, which for a sample are as good. */
-export async function sampleAll(stretches: readonly Stretch[], { kernel }: Scoring): Promise<Sample> {
+export async function sampleAll(stretches: readonly SampledChunk[], { kernel }: Scoring): Promise<SaliencySample> {
   const weights = join(stretches.map((chunk) => chunk.weights))
   const { stream, stats } = stretches[0]!
   const keys = Object.keys(stats ?? {})
@@ -78,10 +79,10 @@ export async function sampleAll(stretches: readonly Stretch[], { kernel }: Scori
 
 /** Saliencies in the range. Undefined where they are more than `most`, or one is not finite. */
 export async function sampleRange(
-  stretches: readonly Stretch[],
+  stretches: readonly SampledChunk[],
   { most, ...range }: SaliencyRange & { readonly most: number },
   { kernel, precision }: Scoring,
-): Promise<Sample | undefined> {
+): Promise<SaliencySample | undefined> {
   const saliency = precision === 'f32' ? new Float32Array(most) : new Float64Array(most)
   const into = { saliency, index: new Float64Array(most), length: 0 }
   const parts: Part[] = []
@@ -95,9 +96,9 @@ export async function sampleRange(
 }
 
 /** The first elements of a stretch. */
-export function firstOf({ weights, stats, ...stretch }: Stretch, length: number): Stretch {
+export function firstOf({ weights, stats, ...stretch }: SampledChunk, length: number): SampledChunk {
   const own = stats && Object.fromEntries(Object.entries(stats).map(([key, values]) => [key, values.subarray(0, length)]))
-  return { ...stretch, weights: weights.subarray(0, length), ...(own && { stats: own }) }
+  return { ...stretch, weights: weights.subarray(0, length), ...present({ stats: own }) }
 }
 
 function join(parts: readonly Floats[]): Floats {

@@ -1,5 +1,5 @@
-import { bfloat16ToFloat32, chunks, type FloatType, float16ToFloat32, isFloat, type Tensor } from '@pare/onnx'
-import { type Met, spread } from '../calibrate/spread.js'
+import { bfloat16ToFloat32, chunks, type FloatType, float16ToFloat32, isFloat, present, type Tensor } from '@pare/onnx'
+import { type SpreadStatistic, spread } from '../calibrate/spread.js'
 import type { Weight } from '../contract/contract.js'
 import type { Backend, Bits, Chunk, Floats, Kernel, Precision } from './backend.js'
 import { type RandomStream, randomStream } from './random.js'
@@ -8,16 +8,16 @@ import { type RandomStream, randomStream } from './random.js'
 const WIDTH = { float16: 2, bfloat16: 2, float32: 4, float64: 8 } as const satisfies Readonly<Record<FloatType, number>>
 
 /** A weight to be read, with what is needed to compute its saliencies. */
-export interface Source {
+export interface WeightSource {
   readonly weight: Weight
   readonly elements: number
   readonly stream: RandomStream
   /** What the weight meets, by key of the criterion's needs. */
-  readonly stats?: Readonly<Record<string, Met>>
+  readonly stats?: Readonly<Record<string, SpreadStatistic>>
 }
 
-export function sourceOf(weight: Weight, seed: number, stats?: Readonly<Record<string, Met>>): Source {
-  return { weight, elements: elementsOf(weight.tensor), stream: randomStream(seed, weight.id), ...(stats && { stats }) }
+export function sourceOf(weight: Weight, seed: number, stats?: Readonly<Record<string, SpreadStatistic>>): WeightSource {
+  return { weight, elements: elementsOf(weight.tensor), stream: randomStream(seed, weight.id), ...present({ stats }) }
 }
 
 /** Elements of a floating-point tensor. */
@@ -31,7 +31,7 @@ export function precisionOf(weights: readonly { readonly tensor: Tensor }[]): Pr
 }
 
 /** How weights are read. */
-export interface Reading {
+export interface WeightReading {
   readonly precision: Precision
   /** Buffers as large as a chunk, two or more, for one weight after another. */
   readonly buffers: readonly Uint8Array[]
@@ -46,12 +46,12 @@ export const CHUNK_BYTES = 1 << 20
 export function buffersOf(
   { buffers }: Partial<Kernel> = {},
   { chunkBytes = CHUNK_BYTES }: Partial<Backend> = {},
-): Reading['buffers'] {
+): WeightReading['buffers'] {
   return buffers ?? [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)]
 }
 
 /** The elements of a weight in order, a chunk at a time. A chunk is valid until the next one is asked for, and not to be changed. */
-export async function* readChunks(source: Source, reading: Reading): AsyncGenerator<Chunk> {
+export async function* readChunks(source: WeightSource, reading: WeightReading): AsyncGenerator<Chunk> {
   const { weight, stream, stats } = source
   const { tensor } = weight
   for await (const { bytes, offset } of stretches(tensor, reading.buffers)) {
@@ -63,7 +63,10 @@ export async function* readChunks(source: Source, reading: Reading): AsyncGenera
 }
 
 /** The bytes of a tensor in order: those in memory where they can be seen as elements, else read into buffers. */
-async function* stretches(tensor: Tensor, buffers: Reading['buffers']): AsyncGenerator<{ bytes: Uint8Array; offset: number }> {
+async function* stretches(
+  tensor: Tensor,
+  buffers: WeightReading['buffers'],
+): AsyncGenerator<{ bytes: Uint8Array; offset: number }> {
   const size = buffers[0]!.byteLength
   const bytes = viewOf(tensor)
   if (bytes === undefined) return yield* chunks(tensor.data, size, buffers)
@@ -77,7 +80,7 @@ export function viewOf(tensor: Tensor): Uint8Array | undefined {
 }
 
 /** What each of some elements meets. */
-export function statsOf({ weight: { rows }, stats = {} }: Source, start: number, floats: Floats): Record<string, Floats> {
+export function statsOf({ weight: { rows }, stats = {} }: WeightSource, start: number, floats: Floats): Record<string, Floats> {
   return Object.fromEntries(
     Object.entries(stats).map(([key, met]) => {
       const values = floats instanceof Float32Array ? new Float32Array(floats.length) : new Float64Array(floats.length)

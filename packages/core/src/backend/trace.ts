@@ -1,4 +1,4 @@
-import type { Criterion, Expression, Ops, Statistic, Value } from '../contract/contract.js'
+import type { Criterion, Expression, Ops, Statistic, TracedValue } from '../contract/contract.js'
 
 /** The saliency of a criterion as an expression over weight, statistics and constants. */
 export function trace(criterion: Criterion): Expression {
@@ -12,9 +12,9 @@ export function traceStatistic({ of }: Statistic): Expression {
   return (of === undefined ? element : of(element, ops)).expression
 }
 
-const value = (expression: Expression): Value => ({ expression })
-const unary = (op: Extract<Expression, { of: Expression }>['op']) => (of: Value) => value({ op, of: of.expression })
-const binary = (op: Extract<Expression, { left: Expression }>['op']) => (left: Value, right: Value) =>
+const value = (expression: Expression): TracedValue => ({ expression })
+const unary = (op: Extract<Expression, { of: Expression }>['op']) => (of: TracedValue) => value({ op, of: of.expression })
+const binary = (op: Extract<Expression, { left: Expression }>['op']) => (left: TracedValue, right: TracedValue) =>
   value({ op, left: left.expression, right: right.expression })
 
 const ops: Ops = {

@@ -1,6 +1,6 @@
 import type { Expression } from '../contract/contract.js'
 import { putTogether } from '../select/unit-layout.js'
-import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange, Tally } from './backend.js'
+import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange, SaliencyTally } from './backend.js'
 import { QUICK_SPAN } from './collect-loops.js'
 import { BUCKETS } from './keys.js'
 import { CAPACITY, HEADER, PIECE, STEP } from './loop-memory.js'
@@ -41,7 +41,7 @@ function histogram({ loops, areas }: Instance, chunk: Chunk): void {
   areas.counts[MINUS_INFINITY]! -= paddingOf(chunk)
 }
 
-function collect(instance: Instance, chunk: Chunk, range: SaliencyRange, into: Candidates): Tally {
+function collect(instance: Instance, chunk: Chunk, range: SaliencyRange, into: Candidates): SaliencyTally {
   const { loops, areas, tracks } = instance
   const { header } = areas
   const { length } = into

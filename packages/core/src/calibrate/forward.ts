@@ -2,7 +2,7 @@ import type { Model } from '@pare/onnx'
 
 /** Runs a model over calibration data, from the first sample to the last. Handed in: core has no run time. */
 export interface Forward {
-  (model: Model, options: ForwardOptions): AsyncIterable<Part>
+  (model: Model, options: ForwardOptions): AsyncIterable<ForwardOutput>
   /** Whether it fills in an input attention_mask i64[batch, seq] beside token ids, 0 where a token only fills a sample up. Default: false */
   readonly fillsMask?: boolean
 }
@@ -19,7 +19,7 @@ export interface ForwardOptions {
 }
 
 /** Outputs of one batch, or sums of those of a chunk, in order. */
-export interface Part {
+export interface ForwardOutput {
   /** Samples ÷ CHUNK_SAMPLES, rounded down. A batch lies in one chunk. */
   readonly chunk: number
   readonly outputs: Readonly<Record<string, ArrayLike<number | bigint>>>

@@ -2,7 +2,7 @@ import { editModel, GraphWriter, type Model, makeValueInfo, PareError, withoutDe
 import { traceStatistic } from '../backend/trace.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import type { Forward } from './forward.js'
-import { type Instrumented, type Probed, type Request, requestId, Writer } from './instrument.js'
+import { type Instrumented, type Probed, type Request, requestId, StatisticWriter } from './instrument.js'
 
 /** How gradients of a loss are computed. Handed in: core knows no derivatives. */
 export interface Differentiation {
@@ -45,7 +45,7 @@ export async function instrumentGradients(
   const tensors = [...new Set(requests.map(tensorOf))]
   const { model: derived, gradients } = await differentiate(model, tensors)
   const written = new GraphWriter(derived.graph, 'measure')
-  const writer = new Writer(derived.opsets.get('') ?? 1, written)
+  const writer = new StatisticWriter(derived.opsets.get('') ?? 1, written)
   const first = model.graph.inputs.find(({ name, shape }) => shape?.length !== 0 && !tensors.includes(name))
   if (first === undefined) throw new PareError('the model has no input with samples.', { hint: 'give it one with a batch axis.' })
   const rows = written.node('Shape', [first.name], { start: 0n, end: 1n })

@@ -12,15 +12,15 @@ import {
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
-import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
-import { GEOMETRY, type Patches, type Site, siteKey } from './site.js'
+import { findPadding, type Mask, type MaskLayout, type Padding } from './padding.js'
+import { GEOMETRY, type Patches, type StatisticSite, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
 export interface Request {
-  readonly site: Site
+  readonly site: StatisticSite
   readonly statistic: Statistic
   /** For 'gram': what the site is multiplied with, row by row, instead of itself. As many rows, and groups in the same order. */
-  readonly other?: Site
+  readonly other?: StatisticSite
 }
 
 /** A model that only measures, and what its outputs are. */
@@ -28,11 +28,11 @@ export interface Instrumented {
   readonly model: Model
   readonly probes: readonly Probed[]
   /** Where padding may count, if anywhere. */
-  readonly untold?: Untold
+  readonly unmasked?: CountedPadding
 }
 
 /** Values of which all positions count, since it is not known which of them a mask leaves out. */
-export interface Untold {
+export interface CountedPadding {
   readonly values: readonly string[]
   /** i64[]: how many positions a batch leaves out, one output for each mask. */
   readonly padded: readonly string[]
@@ -69,19 +69,19 @@ export async function instrument(
   const padding = found.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
   const written = new GraphWriter(model.graph, 'measure')
-  const writer = new Writer(opset, written)
-  const untold = new Set<string>()
+  const writer = new StatisticWriter(opset, written)
+  const unmasked = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
     // Rows of two sites are multiplied with each other: those that count must be the same.
     const [own, others] = [toldOf(site), other && toldOf(other)]
-    const isTold = others === undefined || (typeof own === 'object') === (typeof others === 'object')
-    const of = writer.changed(rowsOf(site, isTold ? own : 'untold'), traceStatistic(statistic))
-    const reduced = writer.reduced(of, request, other && rowsOf(other, isTold ? others! : 'untold'))
+    const isMasked = others === undefined || (typeof own === 'object') === (typeof others === 'object')
+    const of = writer.changed(rowsOf(site, isMasked ? own : 'unmasked'), traceStatistic(statistic))
+    const reduced = writer.reduced(of, request, other && rowsOf(other, isMasked ? others! : 'unmasked'))
     probes.push({ id: requestId(request), reduce: statistic.reduce, ...reduced })
   }
-  const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.padded(mask))
+  const padded = unmasked.size === 0 ? [] : padding!.masks.map((mask) => writer.padded(mask))
   const outputs = [
     ...probes.flatMap(({ rows, result, squares }) => [rows, result, ...(squares === undefined ? [] : [squares])]),
     ...padded,
@@ -92,19 +92,19 @@ export async function instrument(
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
   const measuring = withoutDead(model, editModel(model, { graph: instrumented }))
-  return { model: measuring, probes, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
+  return { model: measuring, probes, ...(unmasked.size > 0 && { unmasked: { values: [...unmasked], padded } }) }
 
   /** How padding lies in the rows of a site. */
-  function toldOf({ value, axis, patches }: Site): Layout | 'none' | 'untold' {
+  function toldOf({ value, axis, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
     const layout = padding?.layoutOf(value, axis) ?? 'none'
     // Windows of a kernel are no positions of the input.
-    return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'untold' : layout
+    return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'unmasked' : layout
   }
 
-  function rowsOf(site: Site, told: Layout | 'none' | 'untold'): string {
+  function rowsOf(site: StatisticSite, told: MaskLayout | 'none' | 'unmasked'): string {
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
-    if (told === 'untold') untold.add(site.value)
+    if (told === 'unmasked') unmasked.add(site.value)
     return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
   }
 }
@@ -123,7 +123,7 @@ function unknownShape(value: string): PareError {
 }
 
 /** Nodes that reduce values, appended to a graph. */
-export class Writer {
+export class StatisticWriter {
   readonly #rows = new Map<string, string>()
   readonly #masked: MaskedRows
 
@@ -135,7 +135,7 @@ export class Writer {
   }
 
   /** f32[rows, positions] of a site, without rows that are padding. */
-  rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
+  rows(site: StatisticSite, { rank, layout }: { readonly rank: number; readonly layout?: MaskLayout }): string {
     const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
     const known = this.#rows.get(key)
     if (known !== undefined) return known

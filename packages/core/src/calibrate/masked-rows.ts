@@ -1,5 +1,5 @@
 import { type Graph, type GraphWriter, makeValueInfo, type ValueInfo } from '@pare/onnx'
-import type { Layout, Mask } from './padding.js'
+import type { Mask, MaskLayout } from './padding.js'
 
 /** The operator set from which on rows can be left out in the graph. */
 export const LEAVES_ROWS_OUT = 11
@@ -12,9 +12,9 @@ interface To {
 /** Which rows of values count, as nodes of a graph. The same nodes are made once. */
 export interface MaskedRows {
   /** bool[rows]: 1 where a row counts. */
-  kept(layout: Layout): string
+  kept(layout: MaskLayout): string
   /** bool[rows]: 1 at the last position of each sample that counts. */
-  last(layout: Layout): string
+  last(layout: MaskLayout): string
   /** i64[]: how many positions a mask leaves out. */
   padded(mask: Mask): string
 }
@@ -53,7 +53,7 @@ function lastOf(to: To, kept: string): string {
 }
 
 /** bool[rows] of bool[batch, seq]. */
-function laidOut(to: To, kept: string, { factors }: Layout): string {
+function laidOut(to: To, kept: string, { factors }: MaskLayout): string {
   const inOrder = factors.indexOf('batch') < factors.indexOf('seq')
   const turned = inOrder ? kept : to.writer.node('Transpose', [kept], { perm: [1n, 0n] })
   const others = [...factors.keys()].filter((i) => typeof factors[i] === 'number')

@@ -1,7 +1,7 @@
 import { type Model, PareError } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Weight } from '../contract/contract.js'
-import { type Measured, type MeasureOptions, measure, requestsFor } from './measure.js'
+import { type Measured, measure, requestsFor, type StatisticsOptions } from './measure.js'
 import type { Needing } from './statistics.js'
 
 /** What some criteria need, of every weight of a model. */
@@ -12,7 +12,7 @@ export interface MeasuredAll {
 }
 
 /** Measures what criteria need for all weights of a model. What two of them need is measured once. */
-export async function measureAll(model: Model, criteria: readonly Needing[], options: MeasureOptions): Promise<MeasuredAll> {
+export async function measureAll(model: Model, criteria: readonly Needing[], options: StatisticsOptions): Promise<MeasuredAll> {
   const needs = Object.fromEntries(
     criteria.flatMap(({ needs }, i) => Object.entries(needs).map(([key, statistic]) => [`${i} ${key}`, statistic] as const)),
   )

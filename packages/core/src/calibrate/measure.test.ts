@@ -5,7 +5,7 @@ import type { Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Statistic } from '../contract/contract.js'
-import type { Forward, Part } from './forward.js'
+import type { Forward, ForwardOutput } from './forward.js'
 import { type Measured, measure, statisticsOf } from './measure.js'
 import { spread } from './spread.js'
 import { CHUNK_SAMPLES, joined, totalOf } from './totals.js'
@@ -52,7 +52,7 @@ function forwardOf(
         if (sums.has(name)) added[name] = Float64Array.from(data, (value, i) => Number(value) + (added[name]?.[i] ?? 0))
       }
       const isLast = (first + size) % CHUNK_SAMPLES === 0 || first + size >= Math.min(samples, to)
-      const part: Part = {
+      const part: ForwardOutput = {
         chunk: Math.floor(first / CHUNK_SAMPLES),
         outputs: { ...Object.fromEntries(outputs.filter(([name]) => !sums.has(name))), ...(isLast && added) },
       }

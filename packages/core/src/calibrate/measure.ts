@@ -1,15 +1,15 @@
-import { elementCount, type Model, PareError } from '@pare/onnx'
+import { elementCount, type Model, PareError, present } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { rowCount } from '../select/rows.js'
-import type { Forward, ForwardOptions, Part } from './forward.js'
+import type { Forward, ForwardOptions, ForwardOutput } from './forward.js'
 import { type Differentiation, gradientRequest, instrumentGradients, isOfBatch, needsTraining } from './gradients.js'
 import { type Instrumented, instrument, type Probed, type Request, requestId } from './instrument.js'
 import type { Padding } from './padding.js'
 import { inputSite, outputSite } from './site.js'
-import type { Met } from './spread.js'
-import { type Block, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
+import type { SpreadStatistic } from './spread.js'
+import { type ChunkTotals, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
 
-export interface MeasureOptions {
+export interface StatisticsOptions {
   /** Runs calibration data. Needed unless only gradients are measured. */
   readonly forward?: Forward
   /** Runs training data, for gradients. */
@@ -21,7 +21,7 @@ export interface MeasureOptions {
   /** Called each time a chunk is complete, with everything measured so far. */
   readonly onChunk?: (measured: Measured) => void | Promise<void>
   /** Called with values of which padding counts too: which of their positions it is does not follow from the model. */
-  readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  readonly onPadding?: ((values: readonly string[]) => void) | undefined
   /** Where padding is, as far as that is known. Default: as follows from the model */
   readonly padding?: Padding | undefined
   readonly signal?: AbortSignal
@@ -31,7 +31,7 @@ export interface MeasureOptions {
 /** Statistics of some weights, as they are merged and stored: by id of the request. */
 export interface Measured {
   readonly reductions: Reductions
-  readonly blocks: readonly Block[]
+  readonly blocks: readonly ChunkTotals[]
 }
 
 /** What is to be measured for a weight: each statistic wherever the weight is used. Throws PareError where that cannot be. */
@@ -57,7 +57,7 @@ export async function measure(
   model: Model,
   weights: readonly Weight[],
   needs: Readonly<Record<string, Statistic>>,
-  { before, onChunk, ...options }: MeasureOptions,
+  { before, onChunk, ...options }: StatisticsOptions,
 ): Promise<Measured> {
   const requests = new Map<string, Request & { bytes: number }>()
   for (const weight of weights) {
@@ -73,7 +73,7 @@ export async function measure(
     ),
   )
   const begun = all.findLastIndex((pass) => blocksOf(before, pass).length > 0)
-  let parts: (readonly Block[])[] = []
+  let parts: (readonly ChunkTotals[])[] = []
   for (const [i, pass] of all.entries()) {
     const start = blocksOf(before, pass)
     // The next pass begins when this one is complete.
@@ -97,8 +97,8 @@ function refuseOther(before: Reductions, reductions: Reductions): void {
 }
 
 /** Blocks of several passes: those of the same chunks are one. */
-function together(parts: readonly (readonly Block[])[]): Block[] {
-  const blocks = new Map<string, Block>()
+function together(parts: readonly (readonly ChunkTotals[])[]): ChunkTotals[] {
+  const blocks = new Map<string, ChunkTotals>()
   for (const block of parts.flat()) {
     const key = `${block.level}:${block.index}`
     blocks.set(key, { ...block, totals: new Map([...(blocks.get(key)?.totals ?? []), ...block.totals]) })
@@ -107,7 +107,7 @@ function together(parts: readonly (readonly Block[])[]): Block[] {
 }
 
 /** What was measured of the requests of one pass. */
-function blocksOf(measured: Measured | undefined, pass: readonly Request[]): Block[] {
+function blocksOf(measured: Measured | undefined, pass: readonly Request[]): ChunkTotals[] {
   const ids = new Set(pass.map(requestId))
   return (measured?.blocks ?? []).flatMap((block) => {
     const totals = new Map([...block.totals].filter(([id]) => ids.has(id)))
@@ -152,35 +152,35 @@ function passes<T extends { bytes: number }>(requests: readonly T[], budget: num
 export async function measureSites(
   model: Model,
   requests: readonly Request[],
-  options: Omit<MeasureOptions, 'before' | 'onChunk'>,
+  options: Omit<StatisticsOptions, 'before' | 'onChunk'>,
 ): Promise<ReadonlyMap<string, Totals>> {
   const reductions = new Map(requests.map((request) => [requestId(request), request.statistic.reduce]))
   return totalOf(await measureOnce(model, requests, { ...options, reductions }), reductions)
 }
 
-interface Pass extends Omit<MeasureOptions, 'before' | 'onChunk'> {
+interface Pass extends Omit<StatisticsOptions, 'before' | 'onChunk'> {
   readonly reductions: Reductions
   /** What is there already, from the first chunk on. Default: nothing */
-  readonly start?: readonly Block[]
-  readonly onChunk?: (blocks: readonly Block[]) => void | Promise<void>
+  readonly start?: readonly ChunkTotals[]
+  readonly onChunk?: (blocks: readonly ChunkTotals[]) => void | Promise<void>
 }
 
 async function measureOnce(
   model: Model,
   requests: readonly Request[],
-  { reductions, start = [], onChunk, onUntold, ...options }: Pass,
-): Promise<Block[]> {
+  { reductions, start = [], onChunk, onPadding, ...options }: Pass,
+): Promise<ChunkTotals[]> {
   const { instrumented, forward, ...how } = await instrumentedFor(model, requests, options)
-  const { probes, untold } = instrumented
+  const { probes, unmasked } = instrumented
   const isLarge = (probe: Probed) => probe.reduce === 'gram' || (probe.reduce === 'mean' && kindOf(requests[0]!) !== 'data')
   const sums = new Set(probes.flatMap((probe) => (isLarge(probe) ? [probe.rows, probe.result] : [])))
   let isPadded = false
   const from = Math.max(0, ...start.map(endOf))
   let done = joined(start, reductions)
-  let open: Block | undefined
+  let open: ChunkTotals | undefined
   for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...(from > 0 && { from }), ...how })) {
     const totals = new Map(probes.flatMap((probe) => readTotals(probe, outputs)))
-    isPadded ||= untold?.padded.some((name) => Number(outputs[name]![0]) > 0) ?? false
+    isPadded ||= unmasked?.padded.some((name) => Number(outputs[name]![0]) > 0) ?? false
     // Batches of one chunk, one after another.
     if (open?.index === chunk) open = { ...open, totals: withBatch(open.totals, totals, reductions) }
     else {
@@ -191,7 +191,7 @@ async function measureOnce(
       open = { level: 0, index: chunk, totals }
     }
   }
-  if (isPadded) onUntold?.(untold!.values)
+  if (isPadded) onPadding?.(unmasked!.values)
   if (open === undefined && done.length === 0)
     throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
   return open === undefined ? done : joined([...done, open], reductions)
@@ -203,7 +203,7 @@ async function instrumentedFor(
   requests: readonly Request[],
   { forward, gradients, padding, signal, onProgress }: Pick<Pass, 'forward' | 'gradients' | 'padding' | 'signal' | 'onProgress'>,
 ): Promise<{ instrumented: Instrumented; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
-  const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
+  const run = { ...present({ signal, onProgress }) }
   const kind = kindOf(requests[0]!)
   if (kind === 'data') {
     if (forward === undefined) throw new Error('statistics of values need calibration data')
@@ -214,7 +214,7 @@ async function instrumentedFor(
   return { instrumented, forward: gradients.forward, ...run, ...(kind === 'gradient of samples' && { batch: 1 }) }
 }
 
-function withBatch(before: Block['totals'], batch: Block['totals'], reductions: Reductions): Block['totals'] {
+function withBatch(before: ChunkTotals['totals'], batch: ChunkTotals['totals'], reductions: Reductions): ChunkTotals['totals'] {
   const after = new Map(before)
   for (const [id, totals] of batch) {
     const known = before.get(id)
@@ -223,7 +223,7 @@ function withBatch(before: Block['totals'], batch: Block['totals'], reductions: 
   return after
 }
 
-function readTotals({ id, reduce, rows, result, squares }: Probed, outputs: Part['outputs']): [string, Totals][] {
+function readTotals({ id, reduce, rows, result, squares }: Probed, outputs: ForwardOutput['outputs']): [string, Totals][] {
   const values = outputs[result]
   if (values === undefined) return []
   const count = Number(outputs[rows]![0])
@@ -246,7 +246,7 @@ export function statisticsOf<Key extends string>(
   needs: Readonly<Record<Key, Statistic>>,
   totals: ReadonlyMap<string, Totals>,
   criterion = 'NAME',
-): Record<Key, Met> {
+): Record<Key, SpreadStatistic> {
   return Object.fromEntries(
     Object.entries<Statistic>(needs).map(([key, statistic]) => {
       const ids = [...new Set(requestsFor(weight, { [key]: statistic }).map(requestId))]
@@ -261,5 +261,5 @@ export function statisticsOf<Key extends string>(
       const all = found.reduce((a, b) => combined(statistic.reduce, a, b))
       return [key, { at: statistic.at, values: finished(statistic.reduce, all) }]
     }),
-  ) as Record<Key, Met>
+  ) as Record<Key, SpreadStatistic>
 }

@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import type { StatisticsFile } from './stored-statistics.js'
-import { type Block, CHUNK_SAMPLES, endOf, joined, startOf } from './totals.js'
+import { CHUNK_SAMPLES, type ChunkTotals, endOf, joined, startOf } from './totals.js'
 
 /** A statistics file, and what errors call it. */
 export interface NamedStatistics {
@@ -91,7 +91,9 @@ const FACTS: readonly { readonly what: string; readonly hint: string; readonly o
 
 function refuseOverlap(shards: readonly NamedStatistics[]): void {
   const stretches = shards
-    .flatMap(({ name, file }) => file.measured.blocks.map((block: Block) => ({ name, from: startOf(block), to: endOf(block) })))
+    .flatMap(({ name, file }) =>
+      file.measured.blocks.map((block: ChunkTotals) => ({ name, from: startOf(block), to: endOf(block) })),
+    )
     .sort((a, b) => a.from - b.from)
   for (const [i, right] of stretches.entries()) {
     const left = stretches[i - 1]

@@ -65,9 +65,9 @@ const feedsOf = (rows: readonly (readonly number[])[], length: number): Feeds =>
 const PADDED = [feedsOf(SENTENCES, 6)]
 const ALONE = SENTENCES.map((sentence) => feedsOf([sentence], sentence.length))
 
-async function statistics(model: Model, forward: Forward, onUntold?: (values: readonly string[]) => void) {
+async function statistics(model: Model, forward: Forward, onPadding?: (values: readonly string[]) => void) {
   const weights = weightsOf(model).filter(({ uses }) => uses[0]!.node.op !== 'Gather')
-  const measured = await measure(model, weights, NEEDS, { forward, onUntold })
+  const measured = await measure(model, weights, NEEDS, { forward, onPadding })
   const totals = totalOf(measured.blocks, measured.reductions)
   return Object.fromEntries(weights.map((weight) => [weight.id, statisticsOf(weight, NEEDS, totals)]))
 }
@@ -106,11 +106,11 @@ async function cutChannels(model: Model) {
 describe('statistics of a padded batch are those of its samples alone', () => {
   test('kjv-bert, whose attention looks at the mask', async () => {
     await using file = await openModel(fileURLToPath(new URL('../../../../test-models/kjv-bert.onnx', import.meta.url)))
-    const untold: string[] = []
-    const found = await statistics(file.model, forwardOf(PADDED), (values) => untold.push(...values))
+    const unmasked: string[] = []
+    const found = await statistics(file.model, forwardOf(PADDED), (values) => unmasked.push(...values))
     expectSame(found, await statistics(file.model, forwardOf(ALONE)))
     expect(Object.keys(found).length).toBeGreaterThan(10)
-    expect(untold).toEqual([])
+    expect(unmasked).toEqual([])
   })
 
   // n only makes the mask an input that counts.
@@ -125,10 +125,10 @@ describe('statistics of a padded batch are those of its samples alone', () => {
     ['as channels before positions', 'float[3, 8] u', 't = Transpose<perm = [0, 2, 1]>(y) z = MatMul(u, t)'],
   ])('%s', async (_, weight, body) => {
     const model = network(body, { weight })
-    const untold: string[] = []
-    const found = await statistics(model, forwardOf(PADDED), (names) => untold.push(...names))
+    const unmasked: string[] = []
+    const found = await statistics(model, forwardOf(PADDED), (names) => unmasked.push(...names))
     expectSame(found, await statistics(model, forwardOf(ALONE)))
-    expect(untold).toEqual([])
+    expect(unmasked).toEqual([])
   })
 
   test('with a mask that covers an empty cache too', async () => {
@@ -160,15 +160,15 @@ describe('statistics of a padded batch are those of its samples alone', () => {
     const model = network('r = Relu(y) z = MatMul(r, u)')
     const cut = await cutChannels(model)
     const fitted = async (batches: readonly Feeds[]) => {
-      const untold: string[] = []
+      const unmasked: string[] = []
       const options = {
         ...cut,
         seed: 1,
         forward: forwardOf(batches),
-        onUntold: (names: readonly string[]) => untold.push(...names),
+        onPadding: (names: readonly string[]) => unmasked.push(...names),
       }
       const { step, refit } = await repair(model, cut.pruned, options)
-      expect([refit, untold]).toEqual([1, []])
+      expect([refit, unmasked]).toEqual([1, []])
       const { type, data } = step.tensors[0]!
       return Float64Array.from(valuesOf(type, await readAll(data)), Number)
     }
@@ -178,10 +178,10 @@ describe('statistics of a padded batch are those of its samples alone', () => {
 
   test('one row for each sample counts as it is', async () => {
     const model = network('f = Constant<value = int64 {0}>() p = Gather<axis = 1>(y, f) z = MatMul(p, u)')
-    const untold: string[] = []
-    const found = await statistics(model, forwardOf(PADDED), (names) => untold.push(...names))
+    const unmasked: string[] = []
+    const found = await statistics(model, forwardOf(PADDED), (names) => unmasked.push(...names))
     expectSame(found, await statistics(model, forwardOf(ALONE)))
-    expect(untold).toEqual([])
+    expect(unmasked).toEqual([])
   })
 
   test('a batch of which nothing counts adds nothing', async () => {

@@ -11,7 +11,7 @@ export interface Mask {
 }
 
 /** How the rows of a value, all its axes but one flattened, follow a mask: each factor of their number, the outermost first. */
-export interface Layout {
+export interface MaskLayout {
   readonly mask: Mask
   readonly factors: readonly ('batch' | 'seq' | number)[]
 }
@@ -20,10 +20,10 @@ export interface Layout {
 export interface Padding {
   readonly masks: readonly Mask[]
   /**
-   * Of the rows of a value apart from one axis. 'none': no position of theirs is left out, so all count. 'untold': some may be, and which ones does not
+   * Of the rows of a value apart from one axis. 'none': no position of theirs is left out, so all count. 'unmasked': some may be, and which ones does not
    * follow from the model.
    */
-  layoutOf(value: string, axis: number): Layout | 'none' | 'untold'
+  layoutOf(value: string, axis: number): MaskLayout | 'none' | 'unmasked'
 }
 
 /**
@@ -40,7 +40,7 @@ export async function findPadding(model: Model, { fillsMask }: { readonly fillsM
     layoutOf(value, axis) {
       const touched = traced.filter(({ reaches }) => reaches.has(value))
       const layouts = touched.map((trace) => layoutIn(trace, dependencies, { value, axis }))
-      return layouts.find((layout) => typeof layout === 'object') ?? (layouts.includes('untold') ? 'untold' : 'none')
+      return layouts.find((layout) => typeof layout === 'object') ?? (layouts.includes('unmasked') ? 'unmasked' : 'none')
     },
   }
 }
@@ -104,11 +104,11 @@ function layoutIn(
   { mask, axes, fixedSeq }: Trace,
   { values, isFixed }: Dependencies,
   { value, axis }: { readonly value: string; readonly axis: number },
-): Layout | 'none' | 'untold' {
+): MaskLayout | 'none' | 'unmasked' {
   const all = values.get(value)
-  if (axes === undefined || all === undefined) return 'untold'
+  if (axes === undefined || all === undefined) return 'unmasked'
   const at = axis < 0 ? axis + all.length : axis
-  const factors: (Layout['factors'][number] | 'unknown')[] = []
+  const factors: (MaskLayout['factors'][number] | 'unknown')[] = []
   for (const [i, each] of all.entries()) {
     if (i === at || each.size === 1) continue
     const named = namedFactors(each, axes)
@@ -119,11 +119,11 @@ function layoutIn(
   // The positions may be an axis that was lost sight of.
   const mayHide = (factor: (typeof factors)[number]) =>
     factor === 'unknown' || (typeof factor === 'number' && fixedSeq !== undefined && factor % fixedSeq === 0)
-  if (count('seq') === 0) return factors.some(mayHide) ? 'untold' : 'none'
-  if (count('seq') > 1 || count('batch') > 1 || factors.includes('unknown')) return 'untold'
+  if (count('seq') === 0) return factors.some(mayHide) ? 'unmasked' : 'none'
+  if (count('seq') > 1 || count('batch') > 1 || factors.includes('unknown')) return 'unmasked'
   const isSingle = axes.batch.some((batch) => batch.length === 1 && batch[0]!.size === 1)
-  if (count('batch') === 0 && !isSingle) return 'untold'
-  const known = factors as Layout['factors'][number][]
+  if (count('batch') === 0 && !isSingle) return 'unmasked'
+  const known = factors as MaskLayout['factors'][number][]
   return { mask, factors: count('batch') === 0 ? ['batch', ...known] : known }
 }
 

@@ -2,7 +2,7 @@ import { attributesOf, type Node, operatorName } from '@pare/onnx'
 import type { Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */
-export interface Site {
+export interface StatisticSite {
   /** The value that is measured. */
   readonly value: string
   /** The axis whose positions are told apart, counted from the end where it is negative. */
@@ -20,7 +20,7 @@ export interface Patches {
 }
 
 /** What is multiplied with a weight where it is used, or why that is not measured. */
-export function inputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): Site | string {
+export function inputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): StatisticSite | string {
   const [first = '', second = ''] = node.inputs
   const isSecond = input === 1
   switch (operatorName(node)) {
@@ -49,7 +49,7 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input }: Weight
 }
 
 /** What comes out where the weight is used, or why that is not measured. */
-export function outputSite({ node, input }: WeightUse): Site | string {
+export function outputSite({ node, input }: WeightUse): StatisticSite | string {
   const value = node.outputs[0]!
   switch (operatorName(node)) {
     case 'MatMul':
@@ -65,7 +65,7 @@ export function outputSite({ node, input }: WeightUse): Site | string {
 }
 
 /** Sites that are the same are measured once: the key tells them apart. */
-export function siteKey({ value, axis, patches }: Site): string {
+export function siteKey({ value, axis, patches }: StatisticSite): string {
   if (patches === undefined) return `${value} ${axis}`
   const { ints, string } = attributesOf(patches.node)
   const geometry = GEOMETRY.map((name) => ints(name)?.join() ?? string(name, ''))

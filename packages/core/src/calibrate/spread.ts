@@ -3,7 +3,7 @@ import type { Floats } from '../backend/backend.js'
 import type { Rows, Statistic } from '../contract/contract.js'
 
 /** A statistic that a weight meets: one number for each thing that it sums over, for each output, or of a gradient for each element. */
-export interface Met {
+export interface SpreadStatistic {
   readonly at: Statistic['at']
   readonly values: Float64Array
 }
@@ -12,7 +12,7 @@ export interface Met {
  * target[i] = what element `start + i` of a weight meets. Values of an input are told apart by column of the weight as a matrix, of a grouped
  * convolution by group and column, of a ConvTranspose by input channel; values of an output by row.
  */
-export function spread(rows: Rows, met: Met, start: number, target: Floats): void {
+export function spread(rows: Rows, met: SpreadStatistic, start: number, target: Floats): void {
   const { before, out, after } = rows
   checkLength(rows, met)
   if (met.at === 'gradient') return target.set(met.values.subarray(start, start + target.length))
@@ -34,7 +34,7 @@ export function spread(rows: Rows, met: Met, start: number, target: Floats): voi
 }
 
 /** Statistics may come from a file, made by a stranger or for another model. */
-function checkLength({ batch, before, out, after }: Rows, { at, values: { length } }: Met): void {
+function checkLength({ batch, before, out, after }: Rows, { at, values: { length } }: SpreadStatistic): void {
   const groups = length / (before * after)
   const fits =
     at === 'gradient'
@@ -53,7 +53,7 @@ function checkLength({ batch, before, out, after }: Rows, { at, values: { length
 
 type Indexing = (batch: number, before: number, row: number, after: number) => number
 
-function indexing({ batch, before, out, after }: Rows, { at, values: { length } }: Met): Indexing {
+function indexing({ batch, before, out, after }: Rows, { at, values: { length } }: SpreadStatistic): Indexing {
   if (at === 'output') return length === batch * out ? (b, _i, r) => b * out + r : (_b, _i, r) => r
   const columns = before * after
   if (length === batch * before) return (b, i) => b * before + i

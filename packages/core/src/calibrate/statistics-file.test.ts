@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { mergeStatistics } from './merge.js'
 import { formatStatistics, parseStatistics } from './statistics-file.js'
 import type { StatisticsFile } from './stored-statistics.js'
-import { type Block, joined, type Totals } from './totals.js'
+import { type ChunkTotals, joined, type Totals } from './totals.js'
 
 const HASH = 'a'.repeat(64)
 
@@ -14,7 +14,7 @@ function fileOf(from: number, to: number, facts: Partial<StatisticsFile> = {}): 
     ['x -1 variance', 'variance'],
     ['__proto__', 'max'],
   ] as const)
-  const blocks: Block[] = []
+  const blocks: ChunkTotals[] = []
   for (let index = from; index < to; index++) {
     const values = (seed: number) => Float64Array.from({ length: 3 }, (_, i) => Math.sin(index * 7 + i + seed))
     const totals = new Map<string, Totals>([

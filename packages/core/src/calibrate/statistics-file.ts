@@ -1,6 +1,6 @@
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import type { StatisticsFile, StoredStatistics, StoredTotals } from './stored-statistics.js'
-import type { Block, Totals } from './totals.js'
+import type { ChunkTotals, Totals } from './totals.js'
 
 /** "PARESTAT", u32 bytes of the header (little-endian, a multiple of 8 with the 12 before), the header as JSON, then f64, little-endian. */
 const MAGIC = new TextEncoder().encode('PARESTAT')
@@ -33,13 +33,13 @@ export function formatStatistics({ measured, ...facts }: StatisticsFile): Uint8A
   const { schemaVersion, kind, pare, executionProvider, model, data, partial } = facts
   const header: StoredStatistics = {
     ...{ schemaVersion, kind, pare, executionProvider, model, data },
-    ...(partial && { partial }),
+    ...present({ partial }),
     ...{ requests, blocks },
   }
   return [head(header), ...floats.map((values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength))]
 }
 
-function inOrder(blocks: readonly Block[]): Block[] {
+function inOrder(blocks: readonly ChunkTotals[]): ChunkTotals[] {
   return [...blocks].sort((a, b) => a.index * 2 ** a.level - b.index * 2 ** b.level || a.level - b.level)
 }
 
@@ -108,7 +108,7 @@ function parseJson(bytes: Uint8Array, name: string): unknown {
 }
 
 /** All blocks have as many numbers of a statistic. */
-function checkLengths(blocks: readonly Block[], name: string): void {
+function checkLengths(blocks: readonly ChunkTotals[], name: string): void {
   const lengths = new Map<string, number>()
   for (const { totals } of blocks) {
     for (const [id, { values }] of totals) {

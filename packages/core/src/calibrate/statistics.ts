@@ -1,15 +1,15 @@
-import { type Model, PareError } from '@pare/onnx'
+import { type Model, PareError, present } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract/contract.js'
 import type { PlanOptions } from '../plan/plan.js'
 import { needsTraining } from './gradients.js'
 import { type Measured, measure, statisticsOf } from './measure.js'
-import type { Met } from './spread.js'
+import type { SpreadStatistic } from './spread.js'
 import { totalOf } from './totals.js'
 
 /** What weights meet in calibration data, for one criterion. */
 export interface WeightStatistics {
   /** By key of the criterion's needs. Throws PareError for a weight that was not measured. */
-  of(weight: Weight): Readonly<Record<string, Met>>
+  of(weight: Weight): Readonly<Record<string, SpreadStatistic>>
 }
 
 export type Needs = Readonly<Record<string, Statistic>>
@@ -24,16 +24,16 @@ export interface Needing {
 export async function statisticsFor(
   { name, needs }: Needing,
   { model, weights }: { model: Model; weights: readonly Weight[] },
-  { measured, forward, gradients, signal, onProgress, onUntold }: PlanOptions,
+  { measured, forward, gradients, signal, onProgress, onPadding }: PlanOptions,
 ): Promise<WeightStatistics | undefined> {
   if (Object.keys(needs).length === 0) return undefined
   if (measured !== undefined) return statisticsFrom(measured, { name, needs })
   const isOfGradients = Object.values(needs).map(({ at }) => at === 'gradient')
   if (forward === undefined && isOfGradients.includes(false)) throw needsData(name, needs)
   if (gradients === undefined && isOfGradients.includes(true)) throw needsTraining(name)
-  const options = { ...(forward && { forward }), ...(gradients && { gradients }), onUntold, ...(signal && { signal }) }
+  const options = { ...present({ forward, gradients }), onPadding, ...present({ signal }) }
   const progress = onProgress && (({ done, total = done }: { done: number; total?: number }) => onProgress({ done, total }))
-  return statisticsFrom(await measure(model, weights, needs, { ...options, ...(progress && { onProgress: progress }) }), {
+  return statisticsFrom(await measure(model, weights, needs, { ...options, ...present({ onProgress: progress }) }), {
     name,
     needs,
   })

@@ -16,7 +16,7 @@ export const CHUNK_SAMPLES = 256
  * Totals by request of the chunks from index · 2^level to (index + 1) · 2^level. Two neighbours are put together only where they make such a block, and
  * what is left at the end from left to right: however the chunks were spread over machines, the same sums come out.
  */
-export interface Block {
+export interface ChunkTotals {
   readonly level: number
   readonly index: number
   readonly totals: ReadonlyMap<string, Totals>
@@ -25,8 +25,8 @@ export interface Block {
 export type Reductions = ReadonlyMap<string, Statistic['reduce']>
 
 /** Blocks in order, neighbours put together where they make a larger one. */
-export function joined(blocks: readonly Block[], reductions: Reductions): Block[] {
-  const stack: Block[] = []
+export function joined(blocks: readonly ChunkTotals[], reductions: Reductions): ChunkTotals[] {
+  const stack: ChunkTotals[] = []
   for (const block of [...blocks].sort((a, b) => startOf(a) - startOf(b))) {
     stack.push(block)
     while (areSiblings(stack.at(-2), stack.at(-1))) {
@@ -38,10 +38,10 @@ export function joined(blocks: readonly Block[], reductions: Reductions): Block[
 }
 
 /** First chunk of a block, and the first behind it. */
-export const startOf = ({ level, index }: Block) => index * 2 ** level
-export const endOf = ({ level, index }: Block) => (index + 1) * 2 ** level
+export const startOf = ({ level, index }: ChunkTotals) => index * 2 ** level
+export const endOf = ({ level, index }: ChunkTotals) => (index + 1) * 2 ** level
 
-function areSiblings(left: Block | undefined, right: Block | undefined): boolean {
+function areSiblings(left: ChunkTotals | undefined, right: ChunkTotals | undefined): boolean {
   return (
     left !== undefined &&
     right !== undefined &&
@@ -52,13 +52,13 @@ function areSiblings(left: Block | undefined, right: Block | undefined): boolean
 }
 
 /** Everything put together. */
-export function totalOf(blocks: readonly Block[], reductions: Reductions): ReadonlyMap<string, Totals> {
+export function totalOf(blocks: readonly ChunkTotals[], reductions: Reductions): ReadonlyMap<string, Totals> {
   return joined(blocks, reductions)
     .map(({ totals }) => totals)
     .reduce((left, right) => both(left, right, reductions))
 }
 
-function both(left: Block['totals'], right: Block['totals'], reductions: Reductions): Map<string, Totals> {
+function both(left: ChunkTotals['totals'], right: ChunkTotals['totals'], reductions: Reductions): Map<string, Totals> {
   const ids = new Set([...left.keys(), ...right.keys()])
   return new Map(
     [...ids].map((id) => {

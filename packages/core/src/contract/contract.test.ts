@@ -1,6 +1,6 @@
 import { expectTypeOf, test } from 'vitest'
 import { trace } from '../backend/trace.js'
-import type { Criterion, Statistic, Value } from './contract.js'
+import type { Criterion, Statistic, TracedValue } from './contract.js'
 
 const squares: Statistic = { at: 'input', of: (value, ops) => ops.square(value), reduce: 'mean' }
 
@@ -10,7 +10,7 @@ test('a criterion is given exactly the statistics that it needs', () => {
     needs: { squares },
     scope: 'row',
     saliency({ weight, stats }, ops) {
-      expectTypeOf(stats).toEqualTypeOf<{ readonly squares: Value }>()
+      expectTypeOf(stats).toEqualTypeOf<{ readonly squares: TracedValue }>()
       // @ts-expect-error what is not asked for is not there
       stats.sums
       return ops.multiply(ops.abs(weight), ops.sqrt(stats.squares))

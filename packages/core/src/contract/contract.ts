@@ -18,7 +18,10 @@ export interface Criterion<Needs extends Record<string, Statistic> = Record<stri
   /** Units are judged only by weights that sum over them, not by those that make them. Default: false */
   readonly readersOnly?: boolean
   /** Saliency of each element of `weight`, in its shape. Statistics arrive in a shape that broadcasts against it. */
-  saliency(input: { readonly weight: Value; readonly stats: { readonly [Key in keyof Needs]: Value } }, ops: Ops): Value
+  saliency(
+    input: { readonly weight: TracedValue; readonly stats: { readonly [Key in keyof Needs]: TracedValue } },
+    ops: Ops,
+  ): TracedValue
 }
 
 /**
@@ -32,7 +35,7 @@ export interface Statistic {
    */
   readonly at: 'input' | 'output' | 'gradient'
   /** What each element becomes first. Default: itself. */
-  of?(value: Value, ops: Ops): Value
+  of?(value: TracedValue, ops: Ops): TracedValue
   /** 'gram': the mean of the products of each two positions, a matrix, for solvers only. */
   readonly reduce: 'mean' | 'max' | 'variance' | 'gram'
 }
@@ -44,14 +47,14 @@ export interface Solver {
   readonly needs: Record<string, Statistic>
   /** Default: 'tensor'. 'row' or 'tensor'. */
   readonly scope?: Scope
-  solve(problem: Problem): Promise<Solution>
+  solve(problem: WeightProblem): Promise<Solution>
 }
 
 /** Whatever may be named as the criterion of a step. */
 export type AnyCriterion = Criterion | Solver | UnitCriterion
 
 /** One weight as a matrix: a row for each output, the columns what it sums over. A grouped convolution is one problem for each group. */
-export interface Problem {
+export interface WeightProblem {
   readonly id: string
   /** f32[rows × columns], row by row. May be changed. */
   readonly weight: Float32Array
@@ -89,7 +92,7 @@ export interface Probe {
    * The mean loss with units gated, one for each setting: a gate is f32[units] by group id, 1 where a unit counts; groups that are not named stay as
    * they are. Throws PareError for groups along which statistics are taken: there a factor 0 is not removal.
    */
-  losses(groups: readonly UnitGroup[], settings: readonly Gates[], loss: Loss): Promise<readonly number[]>
+  losses(groups: readonly UnitGroup[], settings: readonly Gates[], loss: MeasuredLoss): Promise<readonly number[]>
   /** How alike two values of the model are, f64, one for each pair of names: a mean over rows of calibration data. */
   likeness(pairs: readonly (readonly [string, string])[], likeness: Likeness): Promise<readonly number[]>
   /**
@@ -102,7 +105,7 @@ export interface Probe {
   readonly signal?: AbortSignal
 }
 
-export interface Loss {
+export interface MeasuredLoss {
   /**
    * 'labels': mean −log p(label), of text of the tokens, of numbers the mean squared error. 'outputs': KL divergence from what the model gives with
    * nothing gated; needs no labels.
@@ -134,7 +137,7 @@ export interface Structure {
   readonly permute?: Permuting
   /** Keys under which files beside a model (`config.json`) say how many of its units there are. Default: none is known */
   readonly counts?: readonly string[]
-  find(analysis: Analysis): Found
+  find(analysis: Analysis): Findings
 }
 
 /** How long the order of the channels of one group is searched. */
@@ -145,7 +148,7 @@ export interface Permuting {
   readonly seconds?: number
 }
 
-export interface Found {
+export interface Findings {
   readonly groups: readonly Group[]
   readonly declined: readonly Declined[]
 }
@@ -223,27 +226,27 @@ export interface WeightUse {
 }
 
 /** A traced value. Opaque: only `Ops` make and combine them. */
-export interface Value {
+export interface TracedValue {
   readonly expression: Expression
 }
 
 /** The operations a saliency may use. All work element by element in f32 (f64 for f64 weights), rounding after each. */
 export interface Ops {
-  constant(value: number): Value
-  abs(value: Value): Value
-  square(value: Value): Value
-  sqrt(value: Value): Value
-  negate(value: Value): Value
-  add(left: Value, right: Value): Value
-  subtract(left: Value, right: Value): Value
-  multiply(left: Value, right: Value): Value
-  divide(left: Value, right: Value): Value
-  min(left: Value, right: Value): Value
-  max(left: Value, right: Value): Value
+  constant(value: number): TracedValue
+  abs(value: TracedValue): TracedValue
+  square(value: TracedValue): TracedValue
+  sqrt(value: TracedValue): TracedValue
+  negate(value: TracedValue): TracedValue
+  add(left: TracedValue, right: TracedValue): TracedValue
+  subtract(left: TracedValue, right: TracedValue): TracedValue
+  multiply(left: TracedValue, right: TracedValue): TracedValue
+  divide(left: TracedValue, right: TracedValue): TracedValue
+  min(left: TracedValue, right: TracedValue): TracedValue
+  max(left: TracedValue, right: TracedValue): TracedValue
   /** 1 where left < right, else 0. */
-  less(left: Value, right: Value): Value
+  less(left: TracedValue, right: TracedValue): TracedValue
   /** Uniform in [0, 1), a function of (seed, weight, element) alone. */
-  random(): Value
+  random(): TracedValue
 }
 
 export type Expression =

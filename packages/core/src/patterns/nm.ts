@@ -1,5 +1,5 @@
 import type { Floats } from '../backend/backend.js'
-import type { Source } from '../backend/stream.js'
+import type { WeightSource } from '../backend/stream.js'
 import type { Weight } from '../contract/contract.js'
 import { saliencyOf } from '../select/saliency.js'
 import type { Scoring } from '../select/scoring.js'
@@ -22,7 +22,7 @@ export function nmStripes(weight: Weight, { m }: NmRule): Stripes {
 }
 
 /** Masks each weight by the rule. */
-export async function selectNm(sources: readonly Source[], { n, m }: NmRule, scoring: Scoring) {
+export async function selectNm(sources: readonly WeightSource[], { n, m }: NmRule, scoring: Scoring) {
   // Also refuses weights that are not finite.
   const untouched = await selectLowest(sources, 0, scoring)
   const selections: { zeros: number; masked: number; rule: NmRule }[] = []

@@ -1,5 +1,5 @@
 import type { Chunk } from '../backend/backend.js'
-import { CHUNK_BYTES, floatsOf, floatType, type Reading, type Source, statsOf, widthOf } from '../backend/stream.js'
+import { CHUNK_BYTES, floatsOf, floatType, statsOf, type WeightReading, type WeightSource, widthOf } from '../backend/stream.js'
 
 /**
  * Stretches of a weight in storage order, each of which holds whole blocks of a pattern. One begins at every element o · period + j · step that lies
@@ -16,7 +16,11 @@ export function wholeStripes(stripes: Stripes, first: number, last: number): rea
 }
 
 /** The elements of a weight in order, whole stripes at a time: about a chunk, or one stripe where that is larger. */
-export async function* readStripes(source: Source, stripes: Stripes, reading: Omit<Reading, 'buffers'>): AsyncGenerator<Chunk> {
+export async function* readStripes(
+  source: WeightSource,
+  stripes: Stripes,
+  reading: Omit<WeightReading, 'buffers'>,
+): AsyncGenerator<Chunk> {
   const { weight, stream, stats, elements } = source
   const { tensor } = weight
   const width = widthOf(tensor)

@@ -1,5 +1,5 @@
 import type { Floats } from '../backend/backend.js'
-import type { Source } from '../backend/stream.js'
+import type { WeightSource } from '../backend/stream.js'
 import { saliencyOf } from '../select/saliency.js'
 import type { Scoring } from '../select/scoring.js'
 import { selectLowest } from '../select/threshold.js'
@@ -33,7 +33,7 @@ export interface TileRequest {
  * band could not use up is handed on to the next, so the sum falls short by less than one tile where scopes are large enough to have one.
  */
 export async function selectTiles(
-  sources: readonly Source[],
+  sources: readonly WeightSource[],
   { scope, tile, shares }: TileRequest,
   scoring: Scoring,
 ): Promise<TileSelection[]> {
@@ -58,7 +58,7 @@ export async function selectTiles(
 
 /** Masks the tiles whose summed saliency is below `below`. */
 export async function selectTilesBelow(
-  sources: readonly Source[],
+  sources: readonly WeightSource[],
   { tile, below }: { tile: TileSize; below: number },
   scoring: Scoring,
 ): Promise<TileSelection[]> {
@@ -89,7 +89,7 @@ function goesBy({ first, scores }: Tiles, { tiling, rule: { below, until } }: { 
 }
 
 interface Tiled {
-  readonly source: Source
+  readonly source: WeightSource
   readonly tiling: Tiling
   readonly zeros: number
 }
@@ -197,7 +197,7 @@ function addedBefore(candidates: readonly Candidate[], border: Border): number {
 }
 
 /** Elements of each band. */
-function bandSizes({ batch, before, out, after }: Source['weight']['rows'], { rows }: TileSize): number[] {
+function bandSizes({ batch, before, out, after }: WeightSource['weight']['rows'], { rows }: TileSize): number[] {
   const bands = Math.ceil(out / rows)
   return Array.from({ length: batch * bands }, (_, b) => Math.min(rows, out - (b % bands) * rows) * before * after)
 }

@@ -1,4 +1,4 @@
-import type { Source } from '../backend/stream.js'
+import type { WeightSource } from '../backend/stream.js'
 import type { Expression } from '../contract/contract.js'
 import { channelsOf } from '../patterns/channels.js'
 import { readStripes } from '../patterns/stripes.js'
@@ -9,7 +9,7 @@ import type { Columns } from './search.js'
 
 /** What an order of units is judged by. */
 export interface Judging extends Omit<Scoring, 'buffers'> {
-  sourceOf(weight: Consumer['weight']): Source
+  sourceOf(weight: Consumer['weight']): WeightSource
 }
 
 /** Magnitude, for a solver: it has no saliency of its own. */

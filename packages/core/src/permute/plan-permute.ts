@@ -10,7 +10,7 @@ import type { AnyCriterion, Weight } from '../contract/contract.js'
 import type { PlanOptions, PruneStep } from '../plan/plan.js'
 import { columnsOf, type Judging, keptBy, MAGNITUDE } from './columns.js'
 import { type Consumer, consumersOf } from './consumers.js'
-import { type SearchOptions, searchOrder } from './search.js'
+import { type PermutationSearchOptions, searchOrder } from './search.js'
 import type { PermutedGroup, PermuteStep } from './step.js'
 
 /**
@@ -78,7 +78,7 @@ async function searchable(model: Model, weights: readonly Weight[], m: number): 
 /** Undefined where no better order was found. What was searched on some of the rows is judged by all of them. */
 async function searchGroup(
   { id, units, consumers }: Searchable,
-  limits: Omit<SearchOptions, 'tries'> & { readonly operations: number },
+  limits: Omit<PermutationSearchOptions, 'tries'> & { readonly operations: number },
   judging: Judging,
 ): Promise<PermutedGroup | undefined> {
   const columns = await columnsOf(consumers, units, judging)

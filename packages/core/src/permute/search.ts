@@ -7,7 +7,7 @@ export interface Columns {
   readonly rows: number
 }
 
-export interface SearchOptions {
+export interface PermutationSearchOptions {
   readonly n: number
   readonly m: number
   /** Pairs of units whose exchange is tried, at most. */
@@ -31,7 +31,7 @@ export interface FoundOrder {
  * is left, a few units are exchanged at random, and the search goes on from there as long as tries are left; the best order is kept.
  * Each try costs 2 · rows operations.
  */
-export function searchOrder(columns: Columns, options: SearchOptions): FoundOrder {
+export function searchOrder(columns: Columns, options: PermutationSearchOptions): FoundOrder {
   const random = randomIndex(options.stream)
   const state = startOf(columns, options)
   let best = { order: state.order.slice(), kept: state.total() }
@@ -58,7 +58,7 @@ const ESCAPES = 8
 const SHAKEN = 4
 
 /** Exchanges units until no pair of blocks has an exchange that gains. */
-function descend(state: State, { tries: limit, timeUp }: SearchOptions, random: (n: number) => number) {
+function descend(state: State, { tries: limit, timeUp }: PermutationSearchOptions, random: (n: number) => number) {
   let tries = 0
   for (let gained = true; gained; ) {
     gained = false
@@ -91,7 +91,7 @@ interface State {
  * What a block keeps of a row once unit i left it and x came is base + max(threshold, x): the sum of the n − 1 largest of those that stayed, and the
  * n-th. So bases are summed over rows once, thresholds are kept for each unit, and trying an exchange is one pass over two columns each way.
  */
-function startOf({ values, units, rows }: Columns, { n, m }: SearchOptions): State {
+function startOf({ values, units, rows }: Columns, { n, m }: PermutationSearchOptions): State {
   const blocks = Math.ceil(units / m)
   const order = Int32Array.from({ length: units }, (_, i) => i)
   const bases = new Float64Array(units)

@@ -1,4 +1,5 @@
 import type { Model } from '@pare/onnx'
+import { present } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import { applyStep } from '../apply/apply.js'
 import { cpu } from '../backend/cpu.js'
@@ -76,7 +77,7 @@ async function triedScores(
   options: PlanOptions,
 ): Promise<Ranked[]> {
   const removals = removalsKnown({ step, groups, limits })
-  await using probe = openProbe(model, { ...options, criterion: criterion.name, ...(removals && { removals }) })
+  await using probe = openProbe(model, { ...options, criterion: criterion.name, ...present({ removals }) })
   const scores = await criterion.score(groups, probe)
   return groups.map(({ id, units }, i) => {
     const own = scores[i]
@@ -114,7 +115,7 @@ async function scoresOf(
     norm: step.norm ?? 'l1',
     seed: options.seed,
     readersOnly: criterion.readersOnly ?? false,
-    ...(met && { met }),
+    ...present({ met }),
   }
   const ranked: Ranked[] = []
   for (const group of groups) {

@@ -1,9 +1,9 @@
 import type { Model } from '@pare/onnx'
-import { elementCount } from '@pare/onnx'
+import { elementCount, present } from '@pare/onnx'
 import { applyStep } from '../apply/apply.js'
 import { type MaskBits, noBits, packBits, setBit } from '../apply/mask-bits.js'
 import { cpu } from '../backend/cpu.js'
-import { buffersOf, precisionOf, type Source, sourceOf } from '../backend/stream.js'
+import { buffersOf, precisionOf, sourceOf, type WeightSource } from '../backend/stream.js'
 import { trace } from '../backend/trace.js'
 import { stagesOf } from '../calibrate/stages.js'
 import { statisticsFor, type WeightStatistics } from '../calibrate/statistics.js'
@@ -48,7 +48,7 @@ async function masked(head: MaskStep, { step, weights, pattern, model }: MaskReq
   const statistics = await statisticsFor(step.criterion, { model, weights }, options)
   const { target, allocation, normalize } = step
   const spread = { ...(allocation && { allocation }), ...(normalize && { normalize }) }
-  const request = { weights, pattern, scope, target, saliency, ...spread, ...(statistics && { statistics }) }
+  const request = { weights, pattern, scope, target, saliency, ...spread, ...present({ statistics }) }
   const { precision, selections } = await select(request, { backend: cpu, ...options })
   const entries: MaskedWeight[] = []
   for (const [i, weight] of weights.entries()) {
@@ -80,7 +80,7 @@ async function asBits(
   return packBits(await maskOf(source, rule, { kernel, precision, buffers: buffersOf(kernel, backend), progress }))
 }
 
-async function maskOf(source: Source, rule: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {
+async function maskOf(source: WeightSource, rule: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {
   const mask = noBits(source.elements)
   for await (const chunk of readStripes(source, stripesFor(rule, source.weight), scoring)) {
     const goes = maskedIn(rule, { saliency: await saliencyOf(scoring.kernel, chunk), start: chunk.start }, source.weight)

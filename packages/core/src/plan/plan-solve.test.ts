@@ -2,14 +2,14 @@ import { type Model, parseText, readAll } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { applyPlan } from '../apply/apply.js'
 import { type Data, forwardOver, wave } from '../calibrate/forward.test.support.js'
-import type { Problem, Solver } from '../contract/contract.js'
+import type { Solver, WeightProblem } from '../contract/contract.js'
 import { makePlan } from './make-plan.js'
 import type { PlanOptions, PruneStep } from './plan.js'
 import { formatPlan, parsePlan, planOf, planPayloads } from './plan-file.js'
 import { masking } from './plugins.test.data.js'
 
 /** Zeroes the weights of least w² · G[j, j], the first where equal, and adds what they had to the largest of their row; remembers its problems. */
-function largestTakesAll(problems: Problem[] = []): Solver {
+function largestTakesAll(problems: WeightProblem[] = []): Solver {
   return {
     kind: 'solver',
     name: 'largest-takes-all',
@@ -56,7 +56,7 @@ const samples = (rows: readonly (readonly number[])[]): Data => ({
 
 test('a solver gets the Gram matrix of the data, and what it makes of a weight is what the plan holds, by hand', async () => {
   // G = mean of xᵀx over (1, 2) and (3, 0) = [[5, 1], [1, 2]]. Costs w² · G[j, j]: 5, 8 and 45, 2: of four, 1 (first row) and 1 (second row's last) go.
-  const problems: Problem[] = []
+  const problems: WeightProblem[] = []
   const data = samples([
     [1, 2],
     [3, 0],
@@ -64,7 +64,7 @@ test('a solver gets the Gram matrix of the data, and what it makes of a weight i
   const model = gemm([1, 2, 3, 1], 2)
   const options = { seed: 1, forward: forwardOver(data) }
   const { steps } = await makePlan(model, [step(largestTakesAll(problems))], options)
-  const [{ weight, stats, rows, columns, zeros, scope, pattern }] = problems as [Problem]
+  const [{ weight, stats, rows, columns, zeros, scope, pattern }] = problems as [WeightProblem]
   expect({ weight: [...weight], gram: [...stats.gram!], rows, columns, zeros, scope, pattern }).toEqual({
     ...{ weight: [1, 2, 3, 1], gram: [5, 1, 1, 2], rows: 2, columns: 2, zeros: 2, scope: 'tensor', pattern: { kind: 'free' } },
   })
@@ -96,7 +96,7 @@ test('notes name the weight', async () => {
 })
 
 test('a MatMul is handed over as rows of outputs, whatever its layout', async () => {
-  const problems: Problem[] = []
+  const problems: WeightProblem[] = []
   const model = parseText('g (float[N, 3] x) => (float[N, 2] y) <float[3, 2] w> { y = MatMul(x, w) }', {
     w: Float32Array.of(1, 4, 2, 5, 3, 6),
   })
@@ -109,7 +109,7 @@ test('a MatMul is handed over as rows of outputs, whatever its layout', async ()
 })
 
 test('each group of a convolution is a problem of its own, and the zeros are shared out evenly', async () => {
-  const problems: Problem[] = []
+  const problems: WeightProblem[] = []
   const model = parseText('g (float[N, 4, 3] x) => (float[N, 2, 3] y) <float[2, 2, 1] w> { y = Conv<group = 2>(x, w) }', {
     w: Float32Array.of(1, 2, 3, 4),
   })
@@ -144,7 +144,7 @@ describe('two residual blocks', () => {
       { a: Float32Array.of(4, 1, 1, 1), b: Float32Array.of(1, 2, 3, 4) },
     )
   const grams = async (more: Partial<PruneStep>, options: Partial<PlanOptions> = {}) => {
-    const problems: Problem[] = []
+    const problems: WeightProblem[] = []
     const forward = forwardOver(samples([[1, 2]]))
     await makePlan(model(), [step(largestTakesAll(problems), more)], { seed: 1, forward, ...options })
     return Object.fromEntries(problems.map(({ id, stats }) => [id, [...stats.gram!]]))
@@ -173,7 +173,7 @@ describe('two residual blocks', () => {
 })
 
 test('an allocation gives each weight a number of zeros of its own', async () => {
-  const problems: Problem[] = []
+  const problems: WeightProblem[] = []
   const model = parseText(
     'g (float[N, 4] x) => (float[N, 2] z) <float[4, 16] a, float[16, 2] b> { y = MatMul(x, a) z = MatMul(y, b) }',
     { a: wave(64), b: wave(32) },

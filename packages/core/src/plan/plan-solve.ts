@@ -1,9 +1,9 @@
-import { elementCount, type Model, PareError, sha256 } from '@pare/onnx'
+import { elementCount, type Model, PareError, present, sha256 } from '@pare/onnx'
 import { applyStep } from '../apply/apply.js'
 import { noBits, packBits, setBit } from '../apply/mask-bits.js'
 import type { UpdatedTensor, UpdateStep } from '../apply/update.js'
 import { matricesPayload, readMatrices } from '../backend/matrix.js'
-import type { Met } from '../calibrate/spread.js'
+import type { SpreadStatistic } from '../calibrate/spread.js'
 import { stagesOf } from '../calibrate/stages.js'
 import { statisticsFor } from '../calibrate/statistics.js'
 import type { Pattern, Scope, Solver, Weight } from '../contract/contract.js'
@@ -58,7 +58,7 @@ export async function planSolve(request: SolveRequest, options: PlanOptions): Pr
 interface Given {
   readonly request: SolveRequest
   readonly scope: Scope
-  readonly stats: Readonly<Record<string, Met>>
+  readonly stats: Readonly<Record<string, SpreadStatistic>>
   /** Elements that shall be zero. */
   readonly zeros: number
   readonly signal?: AbortSignal
@@ -74,7 +74,7 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   for (const [g, weight] of before.parts.entries()) {
     const own = Math.floor(((g + 1) * zeros) / groups) - Math.floor((g * zeros) / groups)
     const problem = { id, weight, rows: before.rows, columns: before.columns, pattern: request.pattern, zeros: own, scope }
-    solutions.push(await criterion.solve({ ...problem, stats: partOf(stats, g, groups), ...(signal && { signal }) }))
+    solutions.push(await criterion.solve({ ...problem, stats: partOf(stats, g, groups), ...present({ signal }) }))
   }
   const { floats, data } = matricesPayload(tensor, rows, { ...before, parts: solutions.map(({ weight }) => weight) })
   const bits = noBits(elements)

@@ -21,7 +21,7 @@ export interface Plan {
   readonly schemaVersion: 1
   readonly kind: 'plan'
   /** The model it was made for. */
-  readonly model: ModelFacts
+  readonly model: SourceFacts
   readonly seed: number
   /** The data that criteria looked at. Absent where none did. */
   readonly calibration?: CalibrationFacts
@@ -38,7 +38,7 @@ export interface CalibrationFacts {
   readonly executionProvider: string
 }
 
-export interface ModelFacts {
+export interface SourceFacts {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
@@ -136,7 +136,7 @@ export interface PlanOptions {
   readonly seed: number
   /** Stops the work: `throwIfAborted` is called between chunks. */
   readonly signal?: AbortSignal
-  readonly onProgress?: (progress: Progress) => void
+  readonly onProgress?: (progress: PlanProgress) => void
   /** Default: the fused CPU backend. */
   readonly backend?: Backend
   /** Runs models over calibration data, for criteria that look at them. */
@@ -148,12 +148,12 @@ export interface PlanOptions {
   /** Tries models out on calibration data, for criteria that judge whole units. */
   readonly trials?: OpenTrials
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
-  readonly onUntold?: (values: readonly string[]) => void
+  readonly onPadding?: (values: readonly string[]) => void
   /** Statistics that were measured before, for criteria that look at them. */
   readonly measured?: Measured
 }
 
-export interface Progress {
+export interface PlanProgress {
   readonly done: number
   /** Estimated: further passes may be needed. */
   readonly total: number

@@ -1,4 +1,4 @@
-import { elementCount, type Model, PareError } from '@pare/onnx'
+import { elementCount, type Model, PareError, present } from '@pare/onnx'
 import { analyse, weightsOf } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
@@ -95,7 +95,7 @@ async function weightCurves(groups: readonly MaskGroup[], trying: Trying): Promi
       model,
       session.map(({ weight }) => weight),
     )
-    await using trials = await openTrials(settable.model, { given: settable.given, ...(signal && { signal }) })
+    await using trials = await openTrials(settable.model, { given: settable.given, ...present({ signal }) })
     reference ??= await referenceOf(trials, trying)
     for (const group of session) {
       const settings: Setting[] = []
@@ -122,11 +122,11 @@ async function measuredFor(
   { model, request, options }: Trying,
 ): Promise<Pick<PlanOptions, 'measured'>> {
   const { criterion } = request.step
-  const { forward, onUntold, signal, measured } = options
+  const { forward, onPadding, signal, measured } = options
   if (criterion.kind === 'units' || Object.keys(criterion.needs).length === 0 || measured !== undefined || forward === undefined)
     return {}
   const weights = groups.map(({ weight }) => weight)
-  return { measured: await measure(model, weights, criterion.needs, { forward, onUntold, ...(signal && { signal }) }) }
+  return { measured: await measure(model, weights, criterion.needs, { forward, onPadding, ...present({ signal }) }) }
 }
 
 /** A weight as it is where nothing else is pruned. */
@@ -165,7 +165,7 @@ async function groupCurves(groups: readonly UnitGroup[], trying: Trying): Promis
     if (step?.kind !== 'cut') throw new Error(`structure '${request.step.structure.name}' did not cut`)
     removed.push(step.groups.map((group) => group.removed))
   }
-  await using trials = await openTrials(gated.model, { given: gated.given, ...(signal && { signal }) })
+  await using trials = await openTrials(gated.model, { given: gated.given, ...present({ signal }) })
   const reference = await referenceOf(trials, trying)
   const curves: GroupCurve[] = []
   for (const [g, { id, units }] of groups.entries()) {

@@ -1,9 +1,9 @@
 import { residualSumOf, withSumsGiven } from '@pare/axes'
 import { editModel, GraphWriter, inferShapes, keyOf, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import type { Forward, ForwardOptions } from '../calibrate/forward.js'
-import type { Untold } from '../calibrate/instrument.js'
+import type { CountedPadding } from '../calibrate/instrument.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from '../calibrate/masked-rows.js'
-import { findPadding, type Layout, type Padding } from '../calibrate/padding.js'
+import { findPadding, type MaskLayout, type Padding } from '../calibrate/padding.js'
 import type { Likeness } from '../contract/contract.js'
 
 export type Pair = readonly [string, string]
@@ -12,7 +12,7 @@ export interface Comparing extends Omit<ForwardOptions, 'sums'> {
   readonly pairs: readonly Pair[]
   readonly likeness: Likeness
   /** Called with values of which padding is compared too: which of their rows it is does not follow from the model. */
-  readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  readonly onPadding?: ((values: readonly string[]) => void) | undefined
 }
 
 /**
@@ -21,17 +21,17 @@ export interface Comparing extends Omit<ForwardOptions, 'sums'> {
  */
 export async function meanLikeness(
   model: Model,
-  { pairs, likeness, onUntold, ...run }: Comparing,
+  { pairs, likeness, onPadding, ...run }: Comparing,
   forward: Forward,
 ): Promise<number[]> {
   if (pairs.length === 0) return []
   const padding = await findPadding(model, { fillsMask: forward.fillsMask ?? false })
-  const { model: measuring, untold } = await measuringModel(model, { pairs, likeness, padding })
-  const names = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...(untold?.padded ?? [])]
+  const { model: measuring, unmasked } = await measuringModel(model, { pairs, likeness, padding })
+  const names = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...(unmasked?.padded ?? [])]
   const totals = new Map(names.map((name) => [name, 0]))
   for await (const { outputs } of forward(measuring, { ...run, sums: new Set(names) }))
     for (const name of names) totals.set(name, totals.get(name)! + Number(outputs[name]?.[0] ?? 0))
-  if (untold?.padded.some((name) => totals.get(name)! > 0)) onUntold?.(untold.values)
+  if (unmasked?.padded.some((name) => totals.get(name)! > 0)) onPadding?.(unmasked.values)
   return pairs.map(([from, to], i) => {
     const mean = totals.get(sumName(i))! / totals.get(countName(i))!
     if (!Number.isNaN(mean)) return mean
@@ -46,7 +46,7 @@ const countName = (pair: number) => `likeness/${pair}/rows`
 
 interface Measuring {
   readonly model: Model
-  readonly untold?: Untold
+  readonly unmasked?: CountedPadding
 }
 
 async function measuringModel(
@@ -58,19 +58,19 @@ async function measuringModel(
   const opset = model.opsets.get('') ?? 1
   const written = new GraphWriter(model.graph, 'likeness')
   const writer = new Writer(opset, written)
-  const untold = new Set<string>()
+  const unmasked = new Set<string>()
   for (const [i, pair] of pairs.entries()) {
     const [a, b] = pair.map((name) => {
       const known = shapes.has(name) ? name : (sums.get(name) ?? '')
       const rank = shapes.get(known)?.length
       const layout = padding?.layoutOf(known, rank === undefined || rank < 4 ? -1 : 1) ?? 'none'
-      const told = layout !== 'none' && opset < LEAVES_ROWS_OUT ? 'untold' : layout
-      if (told === 'untold') untold.add(name)
+      const told = layout !== 'none' && opset < LEAVES_ROWS_OUT ? 'unmasked' : layout
+      if (told === 'unmasked') unmasked.add(name)
       return writer.rows(name, { rank, rows: likeness.rows, ...(typeof told === 'object' && { layout: told }) })
     })
     writer.compared([a!, b!], { of: likeness.of, sum: sumName(i), count: countName(i) })
   }
-  const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.masked.padded(mask))
+  const padded = unmasked.size === 0 ? [] : padding!.masks.map((mask) => writer.masked.padded(mask))
   const outputs = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...padded].map((name) => makeValueInfo({ name }))
   const { graph } = model
   const edited = written.addedTo(graph, {
@@ -79,7 +79,7 @@ async function measuringModel(
     outputs,
   })
   const measuring = withoutDead(model, editModel(model, { graph: edited }))
-  return { model: measuring, ...(untold.size > 0 && { untold: { values: [...untold], padded } }) }
+  return { model: measuring, ...(unmasked.size > 0 && { unmasked: { values: [...unmasked], padded } }) }
 }
 
 class Writer {
@@ -93,7 +93,7 @@ class Writer {
   }
 
   /** f32[rows, width] of a value, without rows that are padding. */
-  rows(value: string, { rank, rows, layout }: { rank: number | undefined; rows: Likeness['rows']; layout?: Layout }): string {
+  rows(value: string, { rank, rows, layout }: { rank: number | undefined; rows: Likeness['rows']; layout?: MaskLayout }): string {
     if (rank === undefined || rank < 2 || (rows === 'last' && rank !== 3)) throw notRows(value, rank, rows)
     const floats = this.writer.node('Cast', [value], { to: 1n })
     if (layout !== undefined)

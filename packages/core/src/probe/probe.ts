@@ -1,6 +1,6 @@
-import { type Model, PareError } from '@pare/onnx'
+import { type Model, PareError, present } from '@pare/onnx'
 import { needsTraining } from '../calibrate/gradients.js'
-import type { Gates, Loss, Probe, UnitGroup } from '../contract/contract.js'
+import type { Gates, MeasuredLoss, Probe, UnitGroup } from '../contract/contract.js'
 import type { PlanOptions } from '../plan/plan.js'
 import { gateGradients } from './gate-gradients.js'
 import { gateOf, withGates } from './gates.js'
@@ -15,9 +15,9 @@ export function openProbe(
   model: Model,
   { criterion, removals, ...options }: PlanOptions & { readonly criterion: string; readonly removals?: Probe['removals'] },
 ): OpenProbe {
-  const { signal, forward, onUntold, trials: openTrials } = options
+  const { signal, forward, onPadding, trials: openTrials } = options
   const onProgress = options.onProgress && (({ done, total = done }: Told) => options.onProgress?.({ done, total }))
-  const run = { ...(signal && { signal }), ...(onProgress && { onProgress }) }
+  const run = { ...present({ signal, onProgress }) }
   let open: { readonly key: string; readonly trials: Trials } | undefined
   const close = async () => {
     await open?.trials[Symbol.asyncDispose]()
@@ -29,12 +29,11 @@ export function openProbe(
     await close()
     if (openTrials === undefined) throw needsData(criterion)
     const { model: gated, given } = await withGates(model, groups)
-    open = { key, trials: await openTrials(gated, { given, ...(signal && { signal }) }) }
+    open = { key, trials: await openTrials(gated, { given, ...present({ signal }) }) }
     return open.trials
   }
   return {
-    ...(removals && { removals }),
-    ...(signal && { signal }),
+    ...present({ removals, signal }),
     async losses(groups, settings, loss) {
       const trials = await trialsOf(groups)
       const losses = await trials.losses(settings.map(settingOf), { ...loss, ...run })
@@ -44,7 +43,7 @@ export function openProbe(
     },
     async likeness(pairs, likeness) {
       if (forward === undefined) throw needsData(criterion)
-      return meanLikeness(model, { pairs, likeness, onUntold, ...run }, forward)
+      return meanLikeness(model, { pairs, likeness, onPadding, ...run }, forward)
     },
     async gradients(groups, of) {
       if (options.gradients === undefined) throw needsTraining(criterion)
@@ -65,7 +64,7 @@ function settingOf(gates: Gates): Setting {
   )
 }
 
-function notFinite(gates: Gates, loss: number, { against }: Loss): PareError {
+function notFinite(gates: Gates, loss: number, { against }: MeasuredLoss): PareError {
   const off = [...gates].flatMap(([id, gate]) => {
     const units = [...gate.keys()].filter((unit) => gate[unit] === 0)
     return units.length === 0 ? [] : [`${units.slice(0, 8).join(', ')} of '${id}'`]

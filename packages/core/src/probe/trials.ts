@@ -1,5 +1,5 @@
 import type { Model } from '@pare/onnx'
-import type { Loss } from '../contract/contract.js'
+import type { MeasuredLoss } from '../contract/contract.js'
 
 /** Values of inputs of a model, by name. */
 export type Setting = Readonly<Record<string, InputValue>>
@@ -31,6 +31,6 @@ export interface Trials extends AsyncDisposable {
 }
 
 /** A loss, or a metric by its name, then its value. */
-export interface TrialLoss extends Omit<Loss, 'against'> {
-  readonly against: Loss['against'] | { readonly metric: string }
+export interface TrialLoss extends Omit<MeasuredLoss, 'against'> {
+  readonly against: MeasuredLoss['against'] | { readonly metric: string }
 }

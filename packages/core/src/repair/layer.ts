@@ -3,7 +3,7 @@ import type { UpdatedTensor } from '../apply/update.js'
 import { type Matrices, matricesPayload, readMatrices } from '../backend/matrix.js'
 import { scalesTo } from './match.js'
 import { refit } from './refit.js'
-import type { Layer } from './repairable.js'
+import type { RepairableLayer } from './repairable.js'
 import type { Done, Fit, Match, Measurements } from './treatment.js'
 import { readFloats, updatedVector } from './updates.js'
 
@@ -65,12 +65,12 @@ function rowTimes({ rows, columns, parts }: Matrices, row: number, x: Float64Arr
   return sum
 }
 
-async function biasOf({ bias, weight }: Layer): Promise<Float64Array> {
+async function biasOf({ bias, weight }: RepairableLayer): Promise<Float64Array> {
   return bias?.constant === undefined ? new Float64Array(weight.rows.out) : readFloats(bias.constant)
 }
 
 async function tensorsOf(
-  { weight: { id, tensor, rows }, bias }: Layer,
+  { weight: { id, tensor, rows }, bias }: RepairableLayer,
   matrices: Matrices,
   shifted: Float64Array | undefined,
   { readers }: Given,

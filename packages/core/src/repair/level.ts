@@ -1,21 +1,22 @@
 import type { Model } from '@pare/onnx'
+import { present } from '@pare/onnx'
 import type { Forward } from '../calibrate/forward.js'
 import { measureSites } from '../calibrate/measure.js'
 import type { Padding } from '../calibrate/padding.js'
-import type { Site } from '../calibrate/site.js'
+import type { StatisticSite } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { fitLayer, matchLayer } from './layer.js'
 import { type Merged, merge, withPositions } from './merge.js'
 import { renewNormalization } from './normalization.js'
 import type { Origins } from './origins.js'
-import type { Layer, Repairable } from './repairable.js'
+import type { Repairable, RepairableLayer } from './repairable.js'
 import { type Done, type Measurements, measurementsOf, requestsOf, type Treatment } from './treatment.js'
 
 /** What repairing any layer needs. */
 export interface Repairing {
   readonly reference: Model
   readonly forward: Forward
-  readonly onUntold?: ((values: readonly string[]) => void) | undefined
+  readonly onPadding?: ((values: readonly string[]) => void) | undefined
   /** In the reference and the pruned model as one graph. */
   readonly padding?: Padding | undefined
   readonly origins: Origins
@@ -48,9 +49,9 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, g
     }
   }
   if (treatments.length === 0) return done
-  const { forward, onUntold, signal } = given
+  const { forward, onPadding, signal } = given
   const padding = given.padding && withAliases(given.padding, aliases)
-  const options = { forward, onUntold, padding, ...(signal && { signal }) }
+  const options = { forward, onPadding, padding, ...present({ signal }) }
   const totals = await measureSites(model, treatments.flatMap(requestsOf), options)
   for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), given))
   return done
@@ -72,14 +73,14 @@ function treat(treatment: Treatment, measured: Measurements, given: Repairing): 
 /** What is to be done about a layer, with the positions of its outputs in the reference. */
 interface Wanted {
   readonly how: 'match' | 'refit'
-  readonly layer: Layer
+  readonly layer: RepairableLayer
   /** The reference's output. */
   readonly value: string
   /** Undefined: all of them. */
   readonly positions: Int32Array | undefined
 }
 
-function treatmentOf(layer: Layer, merged: Merged, { masked, weights, origins }: Repairing): Wanted | Done {
+function treatmentOf(layer: RepairableLayer, merged: Merged, { masked, weights, origins }: Repairing): Wanted | Done {
   const { id, weight, input, output, normalized } = layer
   const isMasked = masked.has(weight.id)
   // What it is given and what it holds are as in the reference.
@@ -105,7 +106,7 @@ function targetIn(
 ): { model: Model; treatment: Treatment; alias?: readonly [name: string, value: string] } {
   const { input, output } = layer
   const aligned = positions && withPositions(model, { value, axis: output.axis, positions })
-  const wanted: Site = { ...output, value: aligned?.name ?? value }
+  const wanted: StatisticSite = { ...output, value: aligned?.name ?? value }
   const treatment: Treatment =
     how === 'match'
       ? { how, of: layer, found: { site: output, statistic: VARIANCE }, wanted: { site: wanted, statistic: VARIANCE } }

@@ -3,7 +3,7 @@ import { weightsOf } from '../analyse/analyse.js'
 import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../apply/update.js'
 import type { Forward } from '../calibrate/forward.js'
 import { findPadding } from '../calibrate/padding.js'
-import { maskedBy, type PlanStep, type Progress } from '../plan/plan.js'
+import { maskedBy, type PlanProgress, type PlanStep } from '../plan/plan.js'
 import { repairLevel } from './level.js'
 import { cannotMerge, merge } from './merge.js'
 import { originsOf } from './origins.js'
@@ -18,10 +18,10 @@ export interface RepairOptions {
   /** Runs models over calibration data. */
   readonly forward: Forward
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
-  readonly onUntold?: (values: readonly string[]) => void
+  readonly onPadding?: (values: readonly string[]) => void
   readonly signal?: AbortSignal
   /** Counts layers. */
-  readonly onProgress?: (progress: Progress) => void
+  readonly onProgress?: (progress: PlanProgress) => void
 }
 
 export interface Repaired {
@@ -40,13 +40,13 @@ export interface Repaired {
  * later layers are repaired by what they meet once the earlier ones are. Each level costs a pass over the data, through both models up to it.
  */
 export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<Repaired> {
-  const { steps, seed, forward, onUntold, signal, onProgress } = options
+  const { steps, seed, forward, onPadding, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
   const { model: merged, nameOf } = merge(reference, pruned)
   const { found, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
   const given = {
-    ...{ reference, forward, onUntold, signal },
+    ...{ reference, forward, onPadding, signal },
     // Values keep their names, and axes their meaning, whatever is repaired.
     padding: await findPadding(merged, { fillsMask: forward.fillsMask ?? false }),
     origins: await originsOf(reference, steps, seed),

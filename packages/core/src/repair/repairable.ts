@@ -5,20 +5,21 @@ import {
   keyOf,
   type Model,
   madeBy,
-  type Scope as NameScope,
+  type NameScope,
   type Node,
   operatorName,
+  present,
   readBy,
   type Uses,
   usesOf,
   visitNodes,
 } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
-import { inputSite, outputSite, type Site } from '../calibrate/site.js'
+import { inputSite, outputSite, type StatisticSite } from '../calibrate/site.js'
 import type { Weight } from '../contract/contract.js'
 
 /** A constant that a node reads as one of its inputs, or would read there. */
-export interface Operand {
+export interface ConstantOperand {
   readonly node: Node
   readonly input: number
   readonly constant?: Constant
@@ -30,28 +31,28 @@ export interface Normalization {
   /** First output of the node. */
   readonly id: string
   readonly level: number
-  readonly site: Site
-  readonly mean: Required<Operand>
-  readonly variance: Required<Operand>
+  readonly site: StatisticSite
+  readonly mean: Required<ConstantOperand>
+  readonly variance: Required<ConstantOperand>
 }
 
 /** A weight that one node multiplies its input with, and the vector that is added. */
-export interface Layer {
+export interface RepairableLayer {
   readonly kind: 'layer'
   readonly id: string
   readonly level: number
   readonly weight: Weight
-  readonly input: Site
-  readonly output: Site
+  readonly input: StatisticSite
+  readonly output: StatisticSite
   /** Undefined: there is no place for one. */
-  readonly bias?: Operand
+  readonly bias?: ConstantOperand
   /** Whether the bias is in the output already, or added behind it. */
   readonly biasInside: boolean
   /** Set where nothing but a normalisation with stored statistics reads the output: it takes up any scale and shift. */
   readonly normalized: boolean
 }
 
-export type Repairable = Normalization | Layer
+export type Repairable = Normalization | RepairableLayer
 
 /**
  * What can be repaired among the nodes whose output pruning changed. The inputs of one level are settled when all levels before it are repaired.
@@ -83,7 +84,7 @@ function normalizationOf(node: Node, scope: NameScope, level: number): Normaliza
   if (attributesOf(node).int('training_mode') === 1) return `${id}: normalises with statistics of its own`
   const [mean, variance] = [3, 4].map((input) => operandOf(node, input, scope))
   if (mean?.constant === undefined || variance?.constant === undefined) return `${id}: its statistics are not constants`
-  const operands = { mean: mean as Required<Operand>, variance: variance as Required<Operand> }
+  const operands = { mean: mean as Required<ConstantOperand>, variance: variance as Required<ConstantOperand> }
   return { kind: 'normalization', id, level, site: { value: node.inputs[0]!, axis: 1 }, ...operands }
 }
 
@@ -94,7 +95,7 @@ interface Place {
   readonly uses: Uses
 }
 
-function layerOf(node: Node, { scope, level, weight, uses }: Place): Layer | string | undefined {
+function layerOf(node: Node, { scope, level, weight, uses }: Place): RepairableLayer | string | undefined {
   const use = weight?.uses[0]
   if (weight === undefined || use === undefined || !isFloat(weight.tensor.type) || weight.tensor.shape.length < 2)
     return undefined
@@ -112,13 +113,13 @@ function layerOf(node: Node, { scope, level, weight, uses }: Place): Layer | str
   const next = uses.outputs.has(id) ? [] : (uses.consumers.get(id) ?? [])
   const normalized = next.length === 1 && operatorName(next[0]!) === 'BatchNormalization'
   const bias = biasOf(node, { scope, next, width: weight.rows.out })
-  return { kind: 'layer', id, level, weight, input, output, normalized, biasInside: name !== 'MatMul', ...(bias && { bias }) }
+  return { kind: 'layer', id, level, weight, input, output, normalized, biasInside: name !== 'MatMul', ...present({ bias }) }
 }
 
 function biasOf(
   node: Node,
   { scope, next, width }: { scope: NameScope; next: readonly Node[]; width: number },
-): Operand | undefined {
+): ConstantOperand | undefined {
   if (operatorName(node) !== 'MatMul') {
     const own = operandOf(node, 2, scope)
     return own === undefined || isVector(own, width) ? (own ?? { node, input: 2 }) : undefined
@@ -130,7 +131,7 @@ function biasOf(
 }
 
 /** A constant that holds one number for each output, whatever axes of one position stand before. */
-function isVector({ constant }: Operand, width: number): boolean {
+function isVector({ constant }: ConstantOperand, width: number): boolean {
   const shape = constant?.tensor.shape
   return (
     shape !== undefined && isFloat(constant!.tensor.type) && shape.at(-1) === width && shape.slice(0, -1).every((n) => n === 1)
@@ -138,9 +139,9 @@ function isVector({ constant }: Operand, width: number): boolean {
 }
 
 /** Undefined where the input is left out. */
-function operandOf(node: Node, input: number, scope: NameScope): Operand | undefined {
+function operandOf(node: Node, input: number, scope: NameScope): ConstantOperand | undefined {
   const name = node.inputs[input] ?? ''
   if (name === '') return undefined
   const constant = scope.constant(name)
-  return { node, input, ...(constant && { constant }) }
+  return { node, input, ...present({ constant }) }
 }

@@ -2,7 +2,7 @@ import type { UpdatedTensor } from '../apply/update.js'
 import { type Request, requestId } from '../calibrate/instrument.js'
 import { finished, type Totals } from '../calibrate/totals.js'
 import type { Moments } from './match.js'
-import type { Layer, Normalization } from './repairable.js'
+import type { Normalization, RepairableLayer } from './repairable.js'
 
 /** What is to be done about a layer, and what has to be measured for it. */
 export type Treatment = Renewal | Match | Fit
@@ -18,7 +18,7 @@ export interface Renewal {
 /** Outputs with the reference's mean and deviation. */
 export interface Match {
   readonly how: 'match'
-  readonly of: Layer
+  readonly of: RepairableLayer
   /** Variance of the output. */
   readonly found: Request
   /** Of the reference's. */
@@ -28,7 +28,7 @@ export interface Match {
 /** A weight fitted to what the reference gives. */
 export interface Fit {
   readonly how: 'refit'
-  readonly of: Layer
+  readonly of: RepairableLayer
   /** Means of x·xᵀ and x·yᵀ, x the input of the pruned model, y the output of the reference. */
   readonly gram: Request
   readonly cross: Request

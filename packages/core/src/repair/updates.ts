@@ -1,7 +1,7 @@
 import { bytesOf, type Constant, keyOf, type Model, makePayload, readAll, sha256, type Tensor, visitNodes } from '@pare/onnx'
 import type { UpdatedTensor } from '../apply/update.js'
 import { floatsOf, floatType } from '../backend/stream.js'
-import type { Operand } from './repairable.js'
+import type { ConstantOperand } from './repairable.js'
 
 /** The elements of a constant of floats. */
 export async function readFloats({ tensor }: Constant): Promise<Float64Array> {
@@ -23,7 +23,7 @@ export function countReaders(model: Model): ReadonlyMap<string, number> {
 
 /** A vector with other numbers: in place, or for this reader alone where others read it too or there was none. */
 export async function updatedVector(
-  { node, input, constant }: Operand,
+  { node, input, constant }: ConstantOperand,
   values: ArrayLike<number>,
   { type, readers }: { readonly type: Tensor['type']; readonly readers: ReadonlyMap<string, number> },
 ): Promise<UpdatedTensor> {

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest'
 import type { Criterion, Structure } from '../contract/contract.js'
 import { makePlan } from '../plan/make-plan.js'
 import type { MaskStep, PruneStep } from '../plan/plan.js'
-import { curveCounts, erkCounts, type Layer, owlCounts, wholeCounts } from './allocation.js'
+import { type AllocatedLayer, curveCounts, erkCounts, owlCounts, wholeCounts } from './allocation.js'
 import { hullOf, type LossCurve } from './loss-curves.js'
 
-const layer = (id: string, ...axes: number[]): Layer => ({ id, axes, elements: axes.reduce((a, b) => a * b, 1) })
+const layer = (id: string, ...axes: number[]): AllocatedLayer => ({ id, axes, elements: axes.reduce((a, b) => a * b, 1) })
 const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0)
 
 const layers = fc
@@ -18,10 +18,11 @@ const problems = fc.record({
   sparsity: fc.double({ min: 0, max: 1, noNaN: true }),
   values: fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 6, maxLength: 6 }),
 })
-const zerosOf = (list: readonly Layer[], sparsity: number) => Math.round(sparsity * sum(list.map(({ elements }) => elements)))
+const zerosOf = (list: readonly AllocatedLayer[], sparsity: number) =>
+  Math.round(sparsity * sum(list.map(({ elements }) => elements)))
 
 describe('every allocation', () => {
-  const allocations: Record<string, (list: readonly Layer[], zeros: number, values: readonly number[]) => number[]> = {
+  const allocations: Record<string, (list: readonly AllocatedLayer[], zeros: number, values: readonly number[]) => number[]> = {
     erk: (list, zeros) => erkCounts(list, zeros),
     owl: (list, zeros, values) => owlCounts(list, values.slice(0, list.length), { zeros }),
     'owl with a lambda that clips': (list, zeros, values) =>

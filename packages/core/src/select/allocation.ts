@@ -18,7 +18,7 @@ export interface OwlOptions {
 }
 
 /** A weight whose share is to be told. */
-export interface Layer {
+export interface AllocatedLayer {
   readonly id: string
   readonly elements: number
   /** Outputs, channels summed over, and sizes of a kernel. */
@@ -29,7 +29,7 @@ export interface Layer {
  * Densities in proportion to (n_in + n_out + k_h + k_w) / (n_in · n_out · k_h · k_w), scaled so that `zeros` elements go in all; where that is more than
  * 1 a layer stays dense, and the others share the rest. Evci et al. 2020 (RigL), arXiv 1911.11134, appendix.
  */
-export function erkCounts(layers: readonly Layer[], zeros: number): number[] {
+export function erkCounts(layers: readonly AllocatedLayer[], zeros: number): number[] {
   const kept = total(layers) - zeros
   const raw = layers.map(({ axes }) => axes.reduce((a, b) => a + b, 0) / axes.reduce((a, b) => a * b, 1))
   const isDense = layers.map(() => false)
@@ -54,7 +54,7 @@ export function erkCounts(layers: readonly Layer[], zeros: number): number[] {
  * in all: where all layers are of one size and nothing is clipped, c = 1 − S − mean r, as in Yin et al. 2024 (OWL), arXiv 2310.05175, §3.
  */
 export function owlCounts(
-  layers: readonly Layer[],
+  layers: readonly AllocatedLayer[],
   outliers: readonly number[],
   { zeros, lambda = 0.08 }: { zeros: number; lambda?: number },
 ): number[] {
@@ -81,7 +81,11 @@ export function owlCounts(
  * The counts of the smallest summed loss: along the lower hulls of the curves, the stretches that lose least for each element first. Exact where curves are
  * convex; where one is not, its hull is, and at most one weight ends between two of its corners.
  */
-export function curveCounts(layers: readonly Layer[], curves: Readonly<Record<string, LossCurve>>, zeros: number): number[] {
+export function curveCounts(
+  layers: readonly AllocatedLayer[],
+  curves: Readonly<Record<string, LossCurve>>,
+  zeros: number,
+): number[] {
   const stretches = layers.flatMap(({ id, elements }, layer) => {
     const hull = hullOf(curves[id] ?? missing(id), id)
     return hull.slice(1).map(({ sparsity, loss }, i) => {
@@ -106,7 +110,7 @@ export function curveCounts(layers: readonly Layer[], curves: Readonly<Record<st
 }
 
 /** Whole numbers that add up to `zeros`: rounded down, then one more for the largest fractions, ties in order. */
-export function wholeCounts(layers: readonly Layer[], counts: readonly number[], zeros: number): number[] {
+export function wholeCounts(layers: readonly AllocatedLayer[], counts: readonly number[], zeros: number): number[] {
   const whole = counts.map((count, i) => Math.min(Math.max(Math.floor(count + 1e-9), 0), layers[i]!.elements))
   let left = zeros - whole.reduce((a, b) => a + b, 0)
   const order = [...whole.keys()].sort((a, b) => counts[b]! - whole[b]! - (counts[a]! - whole[a]!) || a - b)
@@ -123,7 +127,7 @@ export function wholeCounts(layers: readonly Layer[], counts: readonly number[],
   return whole
 }
 
-const total = (layers: readonly Layer[]) => layers.reduce((sum, { elements }) => sum + elements, 0)
+const total = (layers: readonly AllocatedLayer[]) => layers.reduce((sum, { elements }) => sum + elements, 0)
 
 function missing(id: string): never {
   throw new PareError(`allocation by curves: there is none for '${id}'.`, {

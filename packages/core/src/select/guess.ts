@@ -1,8 +1,8 @@
 import type { Floats, SaliencyRange } from '../backend/backend.js'
 import { kth } from '../backend/kth.js'
 import { STEP } from '../backend/loop-memory.js'
-import { firstOf, readStretches, type Sample, sampleAll, sampleRange } from '../backend/sample.js'
-import type { Source } from '../backend/stream.js'
+import { firstOf, readStretches, type SaliencySample, sampleAll, sampleRange } from '../backend/sample.js'
+import type { WeightSource } from '../backend/stream.js'
 import type { Scoring } from './scoring.js'
 
 /** Where the saliency of some rank lies, very probably, and how many saliencies lie there, about. */
@@ -22,7 +22,7 @@ const OTHERS = { count: 512, length: 512 }
 const LARGEST = { f32: 2 ** 128 - 2 ** 104, f64: Number.MAX_VALUE } as const
 
 /** From a sample, and where it is large and soon had a second one. Undefined where there are few elements, or where no small range would do. */
-export async function guessRange(sources: readonly Source[], rank: number, scoring: Scoring): Promise<Guess | undefined> {
+export async function guessRange(sources: readonly WeightSource[], rank: number, scoring: Scoring): Promise<Guess | undefined> {
   const most = LARGEST[scoring.precision]
   // Zeros are −∞, below every range.
   if (rank === 0) return { low: -most, high: -most, size: 0 }
@@ -49,7 +49,11 @@ function sizesInPlace(weights: number, total: number) {
 }
 
 /** Within `bounds`, which the saliencies of the sample are in. */
-function rangeOf({ saliency, parts }: Sample, bounds: SaliencyRange, { rank, total }: { rank: number; total: number }): Guess {
+function rangeOf(
+  { saliency, parts }: SaliencySample,
+  bounds: SaliencyRange,
+  { rank, total }: { rank: number; total: number },
+): Guess {
   const seen = parts.reduce((sum, part) => sum + part.seen, 0)
   const place = (rank / total) * seen - parts.reduce((sum, part) => sum + part.below, 0)
   const at = (n: number) => (n < 1 ? bounds.low : n > saliency.length ? bounds.high : Math.max(kth(saliency, n), bounds.low))
@@ -67,9 +71,9 @@ const ERRORS = 4
  * even distances see each weight in due proportion, and half a stretch more or less. So neighbours tell: √(Σ (xᵢ₊₁ − xᵢ)² ÷ (2 within a weight, 12 between
  * two)) ÷ n (successive differences, Wolter 1985; the variance of a remainder that is anything from −½ to ½).
  */
-function standardError({ saliency, parts }: Sample, value: number): number {
+function standardError({ saliency, parts }: SaliencySample, value: number): number {
   let squares = 0
-  let before: { readonly source: Source; readonly share: number } | undefined
+  let before: { readonly source: WeightSource; readonly share: number } | undefined
   for (const { source, seen, below, start, end } of parts) {
     const share = (below + countBelow(saliency.subarray(start, end), value)) / seen
     if (before !== undefined) squares += (share - before.share) ** 2 / (source === before.source ? 2 : 12)

@@ -1,5 +1,5 @@
 import type { Floats } from '../backend/backend.js'
-import { readChunks, type Source } from '../backend/stream.js'
+import { readChunks, type WeightSource } from '../backend/stream.js'
 import { type Border, findBorder, type Scored, type ScoredStream } from '../patterns/border.js'
 import type { Scoring } from './scoring.js'
 import { selectLowest } from './threshold.js'
@@ -9,7 +9,7 @@ import { selectLowest } from './threshold.js'
  * saliency (Lee et al. 2021, arXiv 2010.07611, Eq. 3, where it is |w|). Within a weight the scores are in the order of saliencies, so counts are all that
  * is needed. Holds one weight's saliencies in memory, sorted; they are read two to five times.
  */
-export async function lampCounts(sources: readonly Source[], count: number, scoring: Scoring): Promise<number[]> {
+export async function lampCounts(sources: readonly WeightSource[], count: number, scoring: Scoring): Promise<number[]> {
   const streams = sources.map(
     (source): ScoredStream =>
       () =>
@@ -36,7 +36,7 @@ async function countBefore(weight: number, stream: ScoredStream, border: Border)
   return total
 }
 
-async function* sortedScores(source: Source, scoring: Scoring): AsyncGenerator<Scored> {
+async function* sortedScores(source: WeightSource, scoring: Scoring): AsyncGenerator<Scored> {
   const saliency = await saliencies(source, scoring)
   const scores = lampScores(saliency)
   yield { first: 0, scores, added: scores.map((score) => (score === -Infinity ? 0 : 1)) }
@@ -59,7 +59,7 @@ export function lampScores(saliency: Floats): Float64Array {
   return scores
 }
 
-async function saliencies(source: Source, scoring: Scoring): Promise<Floats> {
+async function saliencies(source: WeightSource, scoring: Scoring): Promise<Floats> {
   const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
   for await (const chunk of readChunks(source, scoring)) {
     await scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))

@@ -1,5 +1,5 @@
 import { kth } from '../backend/kth.js'
-import { readChunks, type Source } from '../backend/stream.js'
+import { readChunks, type WeightSource } from '../backend/stream.js'
 import type { Rows } from '../contract/contract.js'
 import type { Scoring } from './scoring.js'
 import { selectLowest } from './threshold.js'
@@ -31,7 +31,7 @@ export function rowOf({ before, out, after }: Rows, element: number): number {
  * Chooses `count` elements of one weight, equally many in each row (one more where it does not divide), the least salient of each row first.
  * Holds the saliencies of the whole weight in memory. A row with more zeros than its share keeps them all.
  */
-export async function selectInRows(source: Source, count: number, scoring: Scoring) {
+export async function selectInRows(source: WeightSource, count: number, scoring: Scoring) {
   const { rows } = source.weight
   // Also refuses weights that are not finite.
   const [{ zeros } = { zeros: 0 }] = await selectLowest([source], 0, scoring)
@@ -53,7 +53,7 @@ export async function selectInRows(source: Source, count: number, scoring: Scori
   return { zeros, masked, rule: { below, until } satisfies RowThresholds }
 }
 
-async function saliencies(source: Source, scoring: Scoring) {
+async function saliencies(source: WeightSource, scoring: Scoring) {
   const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
   for await (const chunk of readChunks(source, scoring)) {
     await scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))

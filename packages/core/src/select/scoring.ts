@@ -1,7 +1,7 @@
 import type { Kernel } from '../backend/backend.js'
-import type { Reading } from '../backend/stream.js'
+import type { WeightReading } from '../backend/stream.js'
 
 /** How the elements of weights are read and valued. */
-export interface Scoring extends Reading {
+export interface Scoring extends WeightReading {
   readonly kernel: Kernel
 }

@@ -1,5 +1,5 @@
 import type { Backend, Precision } from '../backend/backend.js'
-import { buffersOf, precisionOf, readChunks, type Source, sourceOf } from '../backend/stream.js'
+import { buffersOf, precisionOf, readChunks, sourceOf, type WeightSource } from '../backend/stream.js'
 import type { WeightStatistics } from '../calibrate/statistics.js'
 import type { Expression, Pattern, Scope, Weight } from '../contract/contract.js'
 import type { SaliencyRule } from '../patterns/masked-in.js'
@@ -55,7 +55,7 @@ export async function select(
 
 async function selectBy(
   pattern: Pattern,
-  sources: readonly Source[],
+  sources: readonly WeightSource[],
   { scope, target, allocation, normalize }: Pick<SelectRequest, 'scope' | 'target' | 'allocation' | 'normalize'>,
   scoring: Scoring,
 ): Promise<Selected[]> {
@@ -79,7 +79,7 @@ async function selectBy(
 const sizeOf = ({ rows, columns }: TileSize): TileSize => ({ rows, columns })
 
 async function selectShare(
-  sources: readonly Source[],
+  sources: readonly WeightSource[],
   { scope, shares: own, normalize }: { scope: Scope; shares: readonly number[]; normalize: 'lamp' | undefined },
   scoring: Scoring,
 ): Promise<Selected[]> {
@@ -95,7 +95,7 @@ async function selectShare(
 }
 
 /** Masks whatever lies below `below`. */
-async function selectBelow(sources: readonly Source[], below: number, scoring: Scoring): Promise<Selected[]> {
+async function selectBelow(sources: readonly WeightSource[], below: number, scoring: Scoring): Promise<Selected[]> {
   const untouched = await selectLowest(sources, 0, scoring)
   const nothing = { saliency: new Float64Array(0), index: new Float64Array(0), length: 0 }
   const selections: Selected[] = []
@@ -119,7 +119,7 @@ function roundUp(x: number, precision: Precision): number {
 }
 
 /** Counts bytes read, for two passes, and stops when asked to. */
-function progressOf(sources: readonly Source[], { signal, onProgress }: PlanOptions): (bytes: number) => void {
+function progressOf(sources: readonly WeightSource[], { signal, onProgress }: PlanOptions): (bytes: number) => void {
   const total = 2 * sources.reduce((bytes, { weight }) => bytes + weight.tensor.data.byteLength, 0)
   let done = 0
   return (bytes) => {

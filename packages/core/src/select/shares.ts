@@ -1,15 +1,15 @@
-import { readChunks, type Source } from '../backend/stream.js'
-import { type Allocation, curveCounts, erkCounts, type Layer, owlCounts } from './allocation.js'
+import { readChunks, type WeightSource } from '../backend/stream.js'
+import { type AllocatedLayer, type Allocation, curveCounts, erkCounts, owlCounts } from './allocation.js'
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
 
 /** How many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
 export async function sharesOf(
-  sources: readonly Source[],
+  sources: readonly WeightSource[],
   { sparsity, allocation = 'uniform' }: { sparsity: number; allocation?: Allocation | undefined },
   scoring: Scoring,
 ): Promise<readonly number[]> {
-  const layers = sources.map(({ weight, elements }): Layer => ({ id: weight.id, elements, axes: weight.tensor.shape }))
+  const layers = sources.map(({ weight, elements }): AllocatedLayer => ({ id: weight.id, elements, axes: weight.tensor.shape }))
   const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
   const told = sharesWithoutData(layers, sparsity, allocation)
   if (told !== undefined) return told
@@ -21,7 +21,7 @@ export async function sharesOf(
 
 /** The same where it takes no look at the weights. Undefined for 'owl', which does. */
 export function sharesWithoutData(
-  layers: readonly Layer[],
+  layers: readonly AllocatedLayer[],
   sparsity: number,
   allocation: Allocation,
 ): readonly number[] | undefined {
@@ -32,7 +32,7 @@ export function sharesWithoutData(
 }
 
 /** Each is at most one off its own share. */
-function uniformCounts(layers: readonly Layer[], sparsity: number): number[] {
+function uniformCounts(layers: readonly AllocatedLayer[], sparsity: number): number[] {
   let elements = 0
   let given = 0
   return layers.map((layer) => {
@@ -44,7 +44,7 @@ function uniformCounts(layers: readonly Layer[], sparsity: number): number[] {
 }
 
 /** Saliencies of a weight that are more than `outlier` times their mean ÷ all. Elements that are zero count as saliency 0. Two passes. */
-export async function outlierShare(source: Source, outlier: number, scoring: Scoring): Promise<number> {
+export async function outlierShare(source: WeightSource, outlier: number, scoring: Scoring): Promise<number> {
   let sum = 0
   for await (const chunk of readChunks(source, scoring)) {
     const saliency = await saliencyOf(scoring.kernel, chunk)

@@ -1,8 +1,8 @@
 import { PareError } from '@pare/onnx'
-import type { Candidates, Floats, SaliencyRange, Tally } from '../backend/backend.js'
+import type { Candidates, Floats, SaliencyRange, SaliencyTally } from '../backend/backend.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from '../backend/keys.js'
 import { kth } from '../backend/kth.js'
-import { readChunks, type Source } from '../backend/stream.js'
+import { readChunks, type WeightSource } from '../backend/stream.js'
 import { guessRange } from './guess.js'
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
@@ -34,7 +34,7 @@ export const NOTHING: Threshold = { below: null, until: 0 }
  * leaves one bucket in which the threshold lies; one gathers that bucket. A bucket too large to be gathered (many equal saliencies) is narrowed by further
  * passes. Needs 16 bytes × CAPACITY at most.
  */
-export async function selectLowest(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[]> {
+export async function selectLowest(sources: readonly WeightSource[], count: number, scoring: Scoring): Promise<Selection[]> {
   return (await selectBySample(sources, count, scoring)) ?? (await selectByHistogram(sources, count, scoring))
 }
 
@@ -42,7 +42,11 @@ export async function selectLowest(sources: readonly Source[], count: number, sc
 const CAPACITY = 1 << 22
 
 /** Undefined where no small range is likely to hold the threshold, or the likely one did not. */
-async function selectBySample(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[] | undefined> {
+async function selectBySample(
+  sources: readonly WeightSource[],
+  count: number,
+  scoring: Scoring,
+): Promise<Selection[] | undefined> {
   const guess = await guessRange(sources, count, scoring)
   if (guess === undefined || guess.size > CAPACITY / 2) return undefined
   const gathered = await gather(sources, { ...guess, size: Math.ceil(1.25 * guess.size) }, scoring)
@@ -54,7 +58,7 @@ async function selectBySample(sources: readonly Source[], count: number, scoring
   return settle(borderIn(gathered, rank, sources), rank, zeros)
 }
 
-async function selectByHistogram(sources: readonly Source[], count: number, scoring: Scoring): Promise<Selection[]> {
+async function selectByHistogram(sources: readonly WeightSource[], count: number, scoring: Scoring): Promise<Selection[]> {
   const { counts, zeros } = await histogram(sources, scoring)
   if (count <= sum(zeros)) return nothingMore(zeros)
   let bucket = find(counts, count)
@@ -75,7 +79,7 @@ const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)
 const nothingMore = (zeros: readonly number[]) => zeros.map((n) => ({ zeros: n, masked: n, rule: NOTHING }))
 
 /** Counts saliencies by bucket, and the zeros of each weight. */
-async function histogram(sources: readonly Source[], scoring: Scoring) {
+async function histogram(sources: readonly WeightSource[], scoring: Scoring) {
   const { kernel, precision } = scoring
   const counts = new Float64Array(BUCKETS)
   const zeros: number[] = []
@@ -108,7 +112,7 @@ function find(counts: Float64Array, rank: number) {
 }
 
 /** Counts, by their next digit, the saliencies whose keys begin with `digits`. */
-async function narrow(sources: readonly Source[], digits: readonly number[], scoring: Scoring) {
+async function narrow(sources: readonly WeightSource[], digits: readonly number[], scoring: Scoring) {
   const { kernel, precision } = scoring
   const { low, high } = rangeOf(digits, precision)
   const counts = new Float64Array(BUCKETS)
@@ -144,14 +148,18 @@ interface Part {
 /** The saliencies of a range, and what each weight has of them. */
 interface Gathered {
   readonly all: Candidates
-  readonly parts: readonly (Tally & { readonly start: number; readonly end: number })[]
+  readonly parts: readonly (SaliencyTally & { readonly start: number; readonly end: number })[]
 }
 
 /** Of at most `size` saliencies; more are only counted. Throws PareError where one is not finite. */
-async function gather(sources: readonly Source[], range: SaliencyRange & { size: number }, scoring: Scoring): Promise<Gathered> {
+async function gather(
+  sources: readonly WeightSource[],
+  range: SaliencyRange & { size: number },
+  scoring: Scoring,
+): Promise<Gathered> {
   const saliency = scoring.precision === 'f32' ? new Float32Array(range.size) : new Float64Array(range.size)
   const all: Candidates = { saliency, index: new Float64Array(range.size), length: 0 }
-  const parts: (Tally & { start: number; end: number })[] = []
+  const parts: (SaliencyTally & { start: number; end: number })[] = []
   for (const source of sources) {
     const start = all.length
     const tally = await collect(source, range, { into: all, scoring })
@@ -162,7 +170,7 @@ async function gather(sources: readonly Source[], range: SaliencyRange & { size:
 }
 
 /** The border at one of the saliencies that were gathered, counted from 1. */
-function borderIn({ all: { saliency, index, length }, parts }: Gathered, rank: number, sources: readonly Source[]): Border {
+function borderIn({ all: { saliency, index, length }, parts }: Gathered, rank: number, sources: readonly WeightSource[]): Border {
   const value = kth(saliency.subarray(0, length), rank)
   let lower = 0
   const told = parts.map(({ below, start, end }, i): Part => {
@@ -188,7 +196,7 @@ function split(saliency: Floats, value: number): { readonly own: number; readonl
 }
 
 /** The border where more saliencies than fit are equal to `value`: they are counted, and the weight in which the threshold ends is read again. */
-async function tally(sources: readonly Source[], value: number, scoring: Scoring): Promise<Border> {
+async function tally(sources: readonly WeightSource[], value: number, scoring: Scoring): Promise<Border> {
   const parts: Part[] = []
   const only = { low: value, high: value }
   for (const source of sources) {
@@ -203,10 +211,10 @@ async function tally(sources: readonly Source[], value: number, scoring: Scoring
 const noCandidates = () => ({ saliency: new Float64Array(0), index: new Float64Array(0) })
 
 async function collect(
-  source: Source,
+  source: WeightSource,
   range: SaliencyRange,
   { into, scoring }: { into: Candidates; scoring: Scoring },
-): Promise<Tally> {
+): Promise<SaliencyTally> {
   const all = { below: 0, zeros: 0, finite: true }
   for await (const chunk of readChunks(source, scoring)) {
     const { below, zeros, finite } = await scoring.kernel.collect(chunk, range, into)
@@ -217,7 +225,7 @@ async function collect(
   return all
 }
 
-async function nthTie(source: Source, { value, n }: { value: number; n: number }, scoring: Scoring): Promise<number> {
+async function nthTie(source: WeightSource, { value, n }: { value: number; n: number }, scoring: Scoring): Promise<number> {
   let seen = 0
   for await (const chunk of readChunks(source, scoring)) {
     const { length } = chunk.weights
@@ -242,7 +250,7 @@ async function settle({ value, parts, lower }: Border, rank: number, zeros: read
   return selections
 }
 
-async function nameNotFinite(source: Source, scoring: Scoring): Promise<PareError> {
+async function nameNotFinite(source: WeightSource, scoring: Scoring): Promise<PareError> {
   for await (const { weights, start } of readChunks(source, scoring)) {
     const at = weights.findIndex((weight) => !Number.isFinite(weight))
     if (at < 0) continue

@@ -5,13 +5,13 @@ import { buffersOf } from '../backend/stream.js'
 import { trace } from '../backend/trace.js'
 import type { Criterion } from '../contract/contract.js'
 import type { Norm } from '../plan/plan.js'
-import { type Sliced, scoreUnits } from './unit-scores.js'
+import { type SlicedUnits, scoreUnits } from './unit-scores.js'
 
 const magnitude: Criterion = { name: 'magnitude', needs: {}, saliency: ({ weight }, ops) => ops.abs(weight) }
 const signed: Criterion = { name: 'signed', needs: {}, saliency: ({ weight }) => weight }
 const random: Criterion = { name: 'random', needs: {}, saliency: (_, ops) => ops.random() }
 
-const scores = async (group: Sliced, norm: Norm, criterion = magnitude) =>
+const scores = async (group: SlicedUnits, norm: Norm, criterion = magnitude) =>
   Array.from(
     await scoreUnits(group, {
       precision: 'f32',
@@ -30,7 +30,7 @@ function slice(shape: readonly number[], values: readonly number[], axis: number
 }
 
 /** Three units: columns of the first weight, rows of the second; of the bias nothing counts. */
-const three: Sliced = {
+const three: SlicedUnits = {
   units: 3,
   slices: [
     slice([2, 3], [1, -2, 0, 3, 4, 0], 1, [0, 1, 2]),

@@ -1,30 +1,30 @@
 import { elementCount } from '@pare/onnx'
 import type { Kernel, UnitLayout } from '../backend/backend.js'
 import { randomStream } from '../backend/random.js'
-import { elementsOf, type Reading, readChunks } from '../backend/stream.js'
-import type { Met } from '../calibrate/spread.js'
+import { elementsOf, readChunks, type WeightReading } from '../backend/stream.js'
+import type { SpreadStatistic } from '../calibrate/spread.js'
 import type { Slice, Weight } from '../contract/contract.js'
 import type { Norm } from '../plan/plan.js'
 
-export interface UnitScoring extends Reading {
+export interface UnitScoring extends WeightReading {
   /** Of the criterion, compiled once for all groups. */
   readonly kernel: Kernel
   readonly norm: Norm
   readonly seed: number
   /** Where the criterion looks at data: what weights meet, by id. Slices of other tensors are not scored then. */
-  readonly met?: ReadonlyMap<string, { readonly weight: Weight; readonly stats: Readonly<Record<string, Met>> }>
+  readonly met?: ReadonlyMap<string, { readonly weight: Weight; readonly stats: Readonly<Record<string, SpreadStatistic>> }>
   /** Only slices that a weight sums over are scored. Default: false */
   readonly readersOnly?: boolean
 }
 
 /** Units with the slices they own. */
-export interface Sliced {
+export interface SlicedUnits {
   readonly units: number
   readonly slices: readonly Slice[]
 }
 
 /** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
-export async function scoreUnits({ units, slices }: Sliced, scoring: UnitScoring): Promise<Float64Array> {
+export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitScoring): Promise<Float64Array> {
   const { norm, kernel, seed, met, readersOnly = false, ...reading } = scoring
   const scored = slices.filter(
     (slice) =>

@@ -1,4 +1,4 @@
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { canFill, fillInput } from './fill.js'
 import { type Matched, type MatchOptions, matchArrays } from './match.js'
 import type { ModelValue } from './model-value.js'
@@ -48,8 +48,7 @@ export function arrayDataSet(matched: Matched): DataSet {
     samples: matched.samples,
     ignored: matched.ignored,
     ...{ sampleSize: sampleSize(matched), sampleShapes: sampleShapes(matched) },
-    ...(matched.tokens !== undefined && { tokens: matched.tokens }),
-    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
+    ...present({ tokens: matched.tokens, labelName: matched.labelName }),
     async *batches(size) {
       for (let first = 0; first < matched.samples; first += size) {
         yield slice(matched, first, Math.min(size, matched.samples - first))
@@ -73,7 +72,7 @@ export async function inMemory(data: DataSet, inputs: readonly ModelValue[]): Pr
   const samples = batches.reduce((sum, { size }) => sum + size, 0)
   const label = head.label && joined(batches.map((batch) => batch.label!))
   const { ignored, tokens } = data
-  return arrayDataSet({ samples, bound, ignored, ...(tokens !== undefined && { tokens }), ...(label && { label }) }) as Samples
+  return arrayDataSet({ samples, bound, ignored, ...present({ tokens, label }) }) as Samples
 }
 
 const READ_AT_ONCE = 256
@@ -105,8 +104,7 @@ export async function sampleDataSet(read: () => AsyncIterable<Sample>, source: s
   return {
     ignored: matched.ignored,
     ...{ sampleSize: sampleSize(matched), sampleShapes: sampleShapes(matched) },
-    ...(matched.tokens !== undefined && { tokens: matched.tokens }),
-    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
+    ...present({ tokens: matched.tokens, labelName: matched.labelName }),
     async *batches(size) {
       const iterator = peeked ?? read()[Symbol.asyncIterator]()
       const samples: Sample[] = peeked && !head.done ? [head.value] : []
@@ -157,7 +155,7 @@ export function inputsFor(inputs: readonly ModelValue[], { inputs: arrays, size,
     inputs.map((input) => {
       const array = arrays[input.name]
       if (array) return [input.name, array]
-      if (ids && canFill(input)) return [input.name, fillInput(input, { size, seq: ids.shape[1]!, ...(mask && { mask }) })]
+      if (ids && canFill(input)) return [input.name, fillInput(input, { size, seq: ids.shape[1]!, ...present({ mask }) })]
       throw new PareError(`input '${input.name}' ${describe(input.type, input.shape)} is not in the data.`, {
         hint: 'reference and pruned model must have the same inputs.',
       })
@@ -195,8 +193,7 @@ function batchOf(matched: Matched, { first, size }: { first: number; size: numbe
     first,
     size,
     inputs,
-    ...(matched.tokens !== undefined && { tokens: matched.tokens }),
-    ...(matched.labelName !== undefined && { labelName: matched.labelName }),
+    ...present({ tokens: matched.tokens, labelName: matched.labelName }),
     ...(matched.label && { label: rows(matched.label) }),
     ...(matched.scored && { scored: rows(matched.scored) }),
   }

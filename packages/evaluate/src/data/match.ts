@@ -1,3 +1,4 @@
+import { present } from '@pare/onnx'
 import { canFill, tokenInput } from './fill.js'
 import type { ModelValue } from './model-value.js'
 import { castProblem, describe, firstNaN, isElementType, type NdArray } from './ndarray.js'
@@ -59,7 +60,7 @@ export function matchArrays(arrays: ReadonlyMap<string, NdArray>, source: string
     throw problemsError(source, problems, 'arrays are matched to the inputs by name; pare inspect MODEL lists the inputs.')
   }
   const samples = [...perSample.values()][0]?.shape[0] ?? 1
-  return { samples, bound, ignored, ...(tokens !== undefined && { tokens }), ...(label && { label, labelName: labelName! }) }
+  return { samples, bound, ignored, ...present({ tokens }), ...(label && { label, labelName: labelName! }) }
 }
 
 /** Everything that keeps the array from being fed to the input. */

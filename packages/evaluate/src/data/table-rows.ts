@@ -1,4 +1,4 @@
-import { attributesOf, type Model, type Scope, visitNodes } from '@pare/onnx'
+import { attributesOf, type Model, type NameScope, visitNodes } from '@pare/onnx'
 
 /** Operators that look rows up in a table: the position of the ids among their inputs, and that of the table. */
 const LOOKUPS: Readonly<Record<string, readonly (readonly [ids: number, table: number])[]>> = {
@@ -26,7 +26,7 @@ export function tableRows(model: Model): ReadonlyMap<string, number> {
   return rows
 }
 
-function sourceOf(name: string | undefined, scope: Scope): string | undefined {
+function sourceOf(name: string | undefined, scope: NameScope): string | undefined {
   if (name === undefined) return undefined
   const producer = scope.producer(name)
   return producer?.op === 'Cast' ? sourceOf(producer.inputs[0], scope) : name

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
-import { PareError, parseJson } from '@pare/onnx'
+import { PareError, parseJson, present } from '@pare/onnx'
 import { readWhole } from './file.js'
 import { parseJsonLines } from './jsonl.js'
 import { fromNumbers, type NdArray } from './ndarray.js'
@@ -142,7 +142,7 @@ function jsonDocuments(
         hint: 'number the classes from 0.',
       })
     }
-    return { text, ...(own !== undefined && { label: own }) }
+    return { text, ...present({ label: own }) }
   })
 }
 

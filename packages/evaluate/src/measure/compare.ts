@@ -2,7 +2,7 @@ import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import { isInteger, type NdArray, numbersOf } from '../data/ndarray.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { integersOf } from './counted.js'
-import { hasFreeSizes, makeUp, pastSymbols, type Sizes } from './made-up.js'
+import { hasFreeSizes, type MadeUpSizes, makeUp, pastSymbols } from './made-up.js'
 
 /** Two models that should compute the same. */
 export interface CompareRequest {
@@ -19,7 +19,7 @@ export interface CompareRequest {
 
 export interface Difference {
   /** Of the runs: sizes that were given to axes that are not fixed. The same entry twice where all are fixed; then only values differ. */
-  readonly sizes: readonly Sizes[]
+  readonly sizes: readonly MadeUpSizes[]
   /** Whether the sizes of the runs differ. */
   readonly free: boolean
   /** Largest difference of any output element, relative to the largest element of that output. Infinite where integers differ at all. */
@@ -55,7 +55,7 @@ export async function compare(runtime: Runtime, { reference, other, decisions }:
 type Named = Readonly<Record<string, NdArray>>
 
 interface Run {
-  readonly sizes: Sizes
+  readonly sizes: MadeUpSizes
   readonly inputs: Named
   readonly outputs: ReadonlyMap<string, NdArray>
 }
@@ -88,7 +88,7 @@ async function runTwice(session: Session, path: string): Promise<readonly Run[]>
 const RUNS = 2
 
 /** For sequences, also where few positions are known, and for images that are halved many times. */
-const CANDIDATES: readonly Sizes[] = [
+const CANDIDATES: readonly MadeUpSizes[] = [
   [1, 8, 0],
   [3, 20, 3],
   [2, 5, 0],
@@ -101,11 +101,11 @@ const CANDIDATES: readonly Sizes[] = [
 ]
 
 /** What is tried, numbered; with a cache once more, for models that run with an empty or with a filled one only. */
-function candidatesFor(isCached: boolean): readonly (readonly [run: number, sizes: Sizes])[] {
+function candidatesFor(isCached: boolean): readonly (readonly [run: number, sizes: MadeUpSizes])[] {
   return (isCached ? [...CANDIDATES, ...CANDIDATES] : CANDIDATES).map((sizes, run) => [run, sizes])
 }
 
-const isFilled = ([, , past]: Sizes) => past > 0
+const isFilled = ([, , past]: MadeUpSizes) => past > 0
 
 /** Outputs by name. A model that has lost an input is not given it. */
 async function runNamed(session: Session, inputs: Named): Promise<Map<string, NdArray>> {

@@ -1,8 +1,8 @@
-import { type Model, type Scope, visitNodes } from '@pare/onnx'
+import { type Model, type NameScope, visitNodes } from '@pare/onnx'
 import { tableRows } from '../data/table-rows.js'
 
 /** Integer inputs that count tokens of a cache: their values follow from the sizes of the others. */
-export interface Counted {
+export interface TokenCounter {
   /** 'total': tokens of the past and new ones; 'last': one less, the place of the last; 'ones': 1 for each, since all count. */
   readonly kind: 'total' | 'last' | 'ones'
   /** Input that holds the past, [batch, heads, tokens, headDim]. Absent: there is none. */
@@ -10,8 +10,8 @@ export interface Counted {
 }
 
 /** Counts that grouped-query attention is given, by name of the input, also through Cast; with it, masks count all tokens. */
-function countedInputs(model: Model): ReadonlyMap<string, Counted> {
-  const counted = new Map<string, Counted>()
+function countedInputs(model: Model): ReadonlyMap<string, TokenCounter> {
+  const counted = new Map<string, TokenCounter>()
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
   visitNodes(model, ({ op, inputs: read }, scope) => {
     if (op !== 'GroupQueryAttention') return
@@ -29,7 +29,7 @@ function countedInputs(model: Model): ReadonlyMap<string, Counted> {
   return counted
 }
 
-function sourceOf(name: string | undefined, scope: Scope): string | undefined {
+function sourceOf(name: string | undefined, scope: NameScope): string | undefined {
   if (name === undefined || name === '') return undefined
   const producer = scope.producer(name)
   return producer?.op === 'Cast' ? sourceOf(producer.inputs[0], scope) : name
@@ -44,5 +44,5 @@ export interface Integers {
   /** Rows of the tables that inputs index: their values stay below. */
   readonly rows: ReadonlyMap<string, number>
   /** Inputs that count tokens. */
-  readonly counted: ReadonlyMap<string, Counted>
+  readonly counted: ReadonlyMap<string, TokenCounter>
 }

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type DataSet, firstOf } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text.js'
 import type { Provider } from '../process/provider.js'
-import type { Progress } from '../process/request.js'
+import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
 import { mostSamplesOf } from './batch-size.js'
 
@@ -61,11 +61,11 @@ export interface Forwarded {
 export async function forward(
   runtime: Runtime,
   request: ForwardRequest,
-  { onPart, onProgress }: { onPart: (part: ForwardPart) => Promise<void>; onProgress: (progress: Progress) => void },
+  { onPart, onProgress }: { onPart: (part: ForwardPart) => Promise<void>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<Forwarded> {
   const { chunk, threads = availableParallelism(), trusted = false } = request
   await using session = await openSession(runtime, request.model, { threads, trusted })
-  const data = await openData(request.data, { inputs: session.inputs, trusted, ...(request.text && { text: request.text }) })
+  const data = await openData(request.data, { inputs: session.inputs, trusted, ...present({ text: request.text }) })
   const batch = await batchOf(data, session.inputs, request)
   const end = Math.min(request.to ?? Number.POSITIVE_INFINITY, data.samples ?? Number.POSITIVE_INFINITY)
   const usable = batch.fixed && Number.isFinite(end) ? end - (end % batch.size) : end

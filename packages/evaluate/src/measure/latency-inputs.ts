@@ -7,13 +7,13 @@ import type { Integers } from './counted.js'
 import { makeUp, pastSymbols } from './made-up.js'
 
 /** A model as far as its inputs go. */
-export interface Inputs {
+export interface ModelInputs {
   readonly name: string
   readonly inputs: readonly ModelValue[]
 }
 
 /** A model and which of its sizes follow from others. */
-export interface Sized extends Inputs {
+export interface Sized extends ModelInputs {
   readonly symbols: Symbols
 }
 
@@ -24,7 +24,7 @@ export interface InputFacts {
 }
 
 /** Size of each axis that a model leaves open: by its name, or as 'input[axis]' where it has none. */
-export type Sizes = Readonly<Record<string, number>>
+export type OpenSizes = Readonly<Record<string, number>>
 
 /** Short enough for every table of positions. */
 const SEQUENCE = 16
@@ -35,7 +35,7 @@ const IMAGE = 224
  * Throws PareError, with everything that differs, unless both models take the same inputs. Caches may differ: cutting
  * heads makes them smaller, cutting layers takes them away.
  */
-export function checkSameInputs(reference: Inputs, pruned: Inputs): void {
+export function checkSameInputs(reference: ModelInputs, pruned: ModelInputs): void {
   const problems: string[] = []
   const others = new Map(pruned.inputs.map((input) => [input.name, input]))
   for (const input of reference.inputs) {
@@ -63,7 +63,7 @@ function alike(a: ModelValue, b: ModelValue): boolean {
 }
 
 /** The batch that a model's inputs have for good, if they do: the size of their first axes. */
-export function fixedBatch({ inputs }: Inputs): number | undefined {
+export function fixedBatch({ inputs }: ModelInputs): number | undefined {
   const batched = inputs.filter(({ shape }) => shape.length > 1)
   const first = batched[0]?.shape[0]
   return typeof first === 'number' && batched.every(({ shape }) => shape[0] === first) ? first : undefined
@@ -73,7 +73,7 @@ export function fixedBatch({ inputs }: Inputs): number | undefined {
  * Sizes of all open axes: `dims` where it names them, the batch where a name stands on first axes only, an empty past, height and width of an image,
  * else a short sequence. Sizes that follow from others are left out, unless `dims` names them.
  */
-export function sizesFor({ name, inputs, symbols }: Sized, batch: number, dims: Sizes): Sizes {
+export function sizesFor({ name, inputs, symbols }: Sized, batch: number, dims: OpenSizes): OpenSizes {
   const past = pastSymbols(inputs, symbols)
   const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
   const sizes: Record<string, number> = {}
@@ -96,7 +96,7 @@ export function sizesFor({ name, inputs, symbols }: Sized, batch: number, dims: 
 }
 
 /** Values for all inputs, with these sizes. */
-export function inputsOf({ inputs }: Inputs, sizes: Sizes, { integers, symbols }: InputFacts): Record<string, NdArray> {
+export function inputsOf({ inputs }: ModelInputs, sizes: OpenSizes, { integers, symbols }: InputFacts): Record<string, NdArray> {
   const all = allSizes(symbols, sizes)
   const sized = inputs.map((input) => ({
     ...input,

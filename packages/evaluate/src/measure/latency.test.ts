@@ -1,7 +1,7 @@
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { put, temporaryFolder } from '../fixture.test.files.js'
-import type { Progress } from '../process/request.js'
+import type { EvaluationProgress } from '../process/request.js'
 import { benchModels } from './evaluate.js'
 
 const folder = temporaryFolder()
@@ -11,7 +11,7 @@ const model = (name: string, inputs: string) => text(name, `g (${inputs}) => (fl
 describe('benchModels', () => {
   it('times both models once for each number of threads and each batch', async () => {
     const path = await model('open', 'float[N, 4] x')
-    const told: Progress[] = []
+    const told: EvaluationProgress[] = []
     const request = { reference: path, pruned: path, threads: [1, 2, 1], batches: [1, 3], runs: 8 }
     const { cases, executionProvider, onnxruntime } = await benchModels(request, { onProgress: (each) => told.push(each) })
     expect(cases.map(({ threads, batch, runs, sizes }) => ({ threads, batch, runs, sizes }))).toEqual([

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { openModel, PareError, symbolsOf } from '@pare/onnx'
-import type { Plan } from '@pare/sparse'
+import type { SessionPlan } from '@pare/sparse'
 import type { Provider } from '../process/provider.js'
-import type { Progress } from '../process/request.js'
+import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { integersOf } from './counted.js'
-import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type Sizes, sizesFor } from './latency-inputs.js'
+import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type OpenSizes, sizesFor } from './latency-inputs.js'
 import { type Estimate, FEWEST_RUNS, medianOf, type SpeedVerdict, speedupOf, verdictOf } from './latency-statistics.js'
 import { openSparse, type Runnable, type SparseRun } from './sparse-run.js'
 
@@ -18,7 +18,7 @@ export interface LatencyRequest {
   /** Batches to try. Default: 1 and 8, or the one that the model has for good. */
   readonly batches?: readonly number[]
   /** Sizes of other axes that are not fixed, by name. Default: 16, and 224 for height and width of images. */
-  readonly dims?: Sizes
+  readonly dims?: OpenSizes
   /** Runs of each model in each case. Default: as many as `seconds` allow. */
   readonly runs?: number
   /** How long each case runs, warm-up not counted. Default: 2. */
@@ -44,7 +44,7 @@ export interface LatencyCase extends Speed {
   readonly threads: number
   readonly batch: number
   /** Of the axes that the models leave open, by name. */
-  readonly sizes: Sizes
+  readonly sizes: OpenSizes
   /** Of each model. */
   readonly runs: number
   /** Milliseconds of a run, medians. */
@@ -57,7 +57,7 @@ export interface LatencyCase extends Speed {
 /** The pruned model with sparse weights on kernels of our own. */
 export interface SparseLatency {
   /** What was chosen for these inputs and why, with the times of each layer with a sparse weight. */
-  readonly plan: Plan
+  readonly plan: SessionPlan
   /** Set where sparse was chosen; dense it is the pruned model as it was timed beside it. */
   readonly timed: SparseTimes | null
 }
@@ -92,7 +92,7 @@ export const RESOLUTION = 0.02
 export async function measureLatency(
   runtime: Runtime,
   request: LatencyRequest,
-  onProgress: (progress: Progress) => void = () => {},
+  onProgress: (progress: EvaluationProgress) => void = () => {},
 ): Promise<Latency> {
   const usual = runtime.provider === 'cpu' ? [1, availableParallelism()] : [availableParallelism()]
   const threads = [...new Set(request.threads ?? usual)]
@@ -194,7 +194,7 @@ function speedOf(before: readonly number[], after: readonly number[]): Speed {
 }
 
 /** Milliseconds of one run, with what Node needs to hand inputs over. */
-async function timed(model: Runnable, inputs: Parameters<Runnable['runAll']>[0], sizes: Sizes): Promise<number> {
+async function timed(model: Runnable, inputs: Parameters<Runnable['runAll']>[0], sizes: OpenSizes): Promise<number> {
   const start = performance.now()
   await model.runAll(inputs).catch((cause: Error) => {
     const given = Object.entries(sizes).map(([name, size]) => `${name}=${size}`)

@@ -1,13 +1,13 @@
-import { allSizes, float32ToFloat16, PareError, type Symbols } from '@pare/onnx'
+import { allSizes, float32ToFloat16, PareError, present, type Symbols } from '@pare/onnx'
 import type { ModelValue } from '../data/model-value.js'
 import { type NdArray, sizeOf } from '../data/ndarray.js'
-import type { Counted, Integers } from './counted.js'
+import type { Integers, TokenCounter } from './counted.js'
 
 /** What sizes that are not fixed are given: the batch, all others (a sequence, an image's sides), and the tokens that a cache holds already. */
-export type Sizes = readonly [batch: number, others: number, past: number]
+export type MadeUpSizes = readonly [batch: number, others: number, past: number]
 
 export interface Making {
-  readonly sizes: Sizes
+  readonly sizes: MadeUpSizes
   readonly symbols: Symbols
   /** Another number makes other values. */
   readonly run: number
@@ -26,7 +26,7 @@ export function makeUp(inputs: readonly ModelValue[], making: Making): Record<st
       const counted = making.integers.counted.get(input.name)
       const value = counted && countOf(counted, shaped)
       const below = making.integers.rows.get(input.name)
-      return [input.name, makeUpValue(input, { run: making.run + 3 * i, below, ...(value !== undefined && { value }) })]
+      return [input.name, makeUpValue(input, { run: making.run + 3 * i, below, ...present({ value }) })]
     }),
   )
 }
@@ -34,7 +34,7 @@ export function makeUp(inputs: readonly ModelValue[], making: Making): Record<st
 type Shaped = Omit<ModelValue, 'shape'> & { readonly shape: readonly number[] }
 
 /** Tokens of the past and new ones. New ones: of the first integer input [batch, tokens]. */
-function countOf({ kind, past }: Counted, inputs: readonly Shaped[]): number {
+function countOf({ kind, past }: TokenCounter, inputs: readonly Shaped[]): number {
   if (kind === 'ones') return 1
   const before = inputs.find(({ name }) => name === past)?.shape[2] ?? 0
   const ids = inputs.find(({ type, shape, name }) => shape.length === 2 && /^u?int/.test(type) && !/mask/i.test(name))

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { type Measurement, valueFrom } from '@pare/gate'
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { type DataOptions, openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
@@ -8,10 +8,10 @@ import type { NdArray } from '../data/ndarray.js'
 import { problemsError } from '../data/problems.js'
 import type { BlindTally } from '../metrics/blind.js'
 import { judgeBatch } from '../metrics/judged.js'
-import type { Judged } from '../metrics/judged-sample.js'
+import type { JudgedSample } from '../metrics/judged-sample.js'
 import { findMetric, type Metric, startTally } from '../metrics/metrics.js'
 import { ROUNDING, type Sameness, startSameness } from '../metrics/sameness.js'
-import type { EvaluateRequest, Evaluation, Progress, Scores } from '../process/request.js'
+import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { mostSamplesOf } from './batch-size.js'
 
@@ -21,7 +21,7 @@ const BATCH_TOKENS = 4096
 const BATCH_ELEMENTS = 2 ** 23
 
 export interface MeasureOptions {
-  readonly onProgress?: (progress: Progress) => void
+  readonly onProgress?: (progress: EvaluationProgress) => void
   readonly importModule?: DataOptions['importModule']
 }
 
@@ -56,7 +56,7 @@ export async function measure(
     const fed = batch.fixed ? padBatch(part, batch.size) : part
     const own = await model.run(fed, output)
     const other = await reference?.run(fed, output)
-    const outcome = { batch: part, name: output, ...(other && { reference: other }) }
+    const outcome = { batch: part, name: output, ...present({ reference: other }) }
     inputs.add(part)
     scores.add(judgeBatch({ ...outcome, output: own }, metrics), { batch: part, output: own })
     if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), { batch: part, output: other })
@@ -78,9 +78,7 @@ function dataOptions(request: EvaluateRequest, model: Session, importModule: Mea
   return {
     inputs: model.inputs,
     trusted: request.trusted ?? false,
-    ...(request.label !== undefined && { label: request.label }),
-    ...(request.text && { text: request.text }),
-    ...(importModule && { importModule }),
+    ...present({ label: request.label, text: request.text, importModule }),
   }
 }
 
@@ -89,8 +87,8 @@ function findMetrics(names: readonly string[]): Metric[] {
   throw new PareError('evaluation: no metric is named.', { hint: 'name at least one, accuracy or perplexity for example.' })
 }
 
-function progressOf(done: number, { samples }: DataSet): Progress {
-  return { done, ...(samples !== undefined && { total: samples }) }
+function progressOf(done: number, { samples }: DataSet): EvaluationProgress {
+  return { done, ...present({ total: samples }) }
 }
 
 /** The output that is measured. */
@@ -156,7 +154,7 @@ function startScores(metrics: readonly Metric[]) {
   }))
   const outputs = startSameness(ROUNDING)
   return {
-    add(samples: readonly Judged[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
+    add(samples: readonly JudgedSample[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
       outputs.add(output, batch.size)
       for (const one of tallies) {
         for (let i = 0; i < samples.length && one.failed < 0; i++) {
@@ -193,5 +191,5 @@ function worthOf(tally: BlindTally): Pick<Measurement, 'blind' | 'renumbered'> {
   const found = tally.answer()
   if (found === undefined) return {}
   const { renumbered, ...blind } = found
-  return { blind: { ...blind, value: valueFrom(blind.samples) }, ...(renumbered && { renumbered }) }
+  return { blind: { ...blind, value: valueFrom(blind.samples) }, ...present({ renumbered }) }
 }

@@ -1,19 +1,23 @@
 import { basename } from 'node:path'
+import { present } from '@pare/onnx'
 import { type ChildOptions, runChild } from '../process/process.js'
-import type { Progress } from '../process/request.js'
+import type { EvaluationProgress } from '../process/request.js'
 import type { Round, TrialRequest } from './trials.js'
 
 /** A model that stays loaded in a child process. Disposing of it ends the child. */
-export interface Trials extends AsyncDisposable {
+export interface TrialProcess extends AsyncDisposable {
   /**
    * One pass over the data: the loss with each setting, NaN where an output holds NaN. One call at a time. Throws PareError for everything the user
    * can act on, a native crash included; the signal's reason when aborted.
    */
-  losses(round: Round, onProgress?: (progress: Progress) => void): Promise<readonly number[]>
+  losses(round: Round, onProgress?: (progress: EvaluationProgress) => void): Promise<readonly number[]>
 }
 
 /** Loads a model in a child process, to be tried with many settings. Outputs stay there; only losses come back. */
-export function openTrials(request: TrialRequest, options: Omit<ChildOptions, 'onProgress' | 'onPart' | 'onAsk'> = {}): Trials {
+export function openTrials(
+  request: TrialRequest,
+  options: Omit<ChildOptions, 'onProgress' | 'onPart' | 'onAsk'> = {},
+): TrialProcess {
   const rounds = meeting<Round | undefined>()
   let waiting: Waiting | undefined
   const ended = runChild({ kind: 'trials', request }, basename(request.model), {
@@ -29,7 +33,7 @@ export function openTrials(request: TrialRequest, options: Omit<ChildOptions, 'o
   return {
     losses(round, onProgress) {
       return new Promise((resolve, reject) => {
-        waiting = { resolve, reject, ...(onProgress && { onProgress }) }
+        waiting = { resolve, reject, ...present({ onProgress }) }
         rounds.given(round)
         // The child may have ended before it was asked for anything.
         ended.catch(reject)
@@ -47,7 +51,7 @@ export function openTrials(request: TrialRequest, options: Omit<ChildOptions, 'o
 interface Waiting {
   readonly resolve: (losses: readonly number[]) => void
   readonly reject: (error: unknown) => void
-  readonly onProgress?: (progress: Progress) => void
+  readonly onProgress?: (progress: EvaluationProgress) => void
 }
 
 /** Hands things over, whoever comes first. */

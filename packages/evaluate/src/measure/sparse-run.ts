@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type Plan, SparseSession } from '@pare/sparse'
+import { type SessionPlan, SparseSession } from '@pare/sparse'
 import type { ModelValue } from '../data/model-value.js'
 import { type Runtime, type Session, toArray, toTensor } from '../process/runtime.js'
 
@@ -9,7 +9,7 @@ export type Runnable = Pick<Session, 'name' | 'inputs' | 'runAll'>
 /** A model with sparse weights that runs the faster of two ways. */
 export interface SparseRun extends Runnable, AsyncDisposable {
   /** What the last run did, and why. */
-  plan(): Plan
+  plan(): SessionPlan
 }
 
 /** Inputs are those of the model, as a session of ONNX Runtime states them. */

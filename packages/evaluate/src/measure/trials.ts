@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text.js'
 import { judgeBatch } from '../metrics/judged.js'
-import { findMetric, type Metric, startTally, type Tally } from '../metrics/metrics.js'
-import type { Progress } from '../process/request.js'
+import { findMetric, type Metric, type MetricTally, startTally } from '../metrics/metrics.js'
+import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { chooseBatch, chooseOutput } from './measure.js'
 
@@ -55,15 +55,14 @@ export async function runTrials(
   {
     ask,
     onProgress,
-  }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: Progress) => void },
+  }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<void> {
   const { threads = availableParallelism(), trusted = false, given } = request
   await using session = await openSession(runtime, request.model, { threads, trusted })
   const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(given, name))
   const data = await openData(request.data, {
     ...{ inputs, trusted },
-    ...(request.label !== undefined && { label: request.label }),
-    ...(request.text && { text: request.text }),
+    ...present({ label: request.label, text: request.text }),
   })
   const output = chooseOutput(session, request.output)
   const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)
@@ -77,7 +76,7 @@ interface Trying {
   readonly output: string
   readonly batch: { readonly size: number; readonly fixed: boolean }
   readonly given: TrialSetting
-  readonly onProgress: (progress: Progress) => void
+  readonly onProgress: (progress: EvaluationProgress) => void
 }
 
 /** One pass over the data: each batch is read once and run with every setting. */
@@ -110,7 +109,7 @@ async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }:
 }
 
 interface Trial {
-  readonly tally: Tally
+  readonly tally: MetricTally
   /** False once a sample could not be judged. */
   holds: boolean
 }
@@ -122,7 +121,7 @@ function metricFor(against: Round['against'], { label, tokens }: Batch): Metric 
   return findMetric(/^float/.test(label.type) ? 'mse' : 'cross-entropy')
 }
 
-function lossOf(tally: Tally, against: Round['against']): number {
+function lossOf(tally: MetricTally, against: Round['against']): number {
   const { value, metric } = tally.measurement()
   return metric === 'perplexity' && against === 'labels' ? Math.log(value) : value
 }

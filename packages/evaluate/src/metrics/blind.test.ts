@@ -1,12 +1,12 @@
 import { valueFrom } from '@pare/gate'
 import { expect, test } from 'vitest'
-import type { Judged } from './judged-sample.js'
+import type { JudgedSample } from './judged-sample.js'
 import { findMetric } from './metrics.js'
 
 const row = (...values: number[]) => Float32Array.from(values)
-const labelled = (scores: number[], ...label: number[]): Judged => ({ rows: [row(...scores)], label: row(...label) })
+const labelled = (scores: number[], ...label: number[]): JudgedSample => ({ rows: [row(...scores)], label: row(...label) })
 
-function blindOf(name: string, samples: readonly Judged[]) {
+function blindOf(name: string, samples: readonly JudgedSample[]) {
   const tally = findMetric(name).blind()
   for (const sample of samples) tally.add(sample)
   const answer = tally.answer()
@@ -94,7 +94,7 @@ test('a distance between models has none', () => {
 })
 
 /** Samples whose answers are those given. */
-function answering(labels: readonly number[], answers: readonly number[], classes = 4): Judged[] {
+function answering(labels: readonly number[], answers: readonly number[], classes = 4): JudgedSample[] {
   return labels.map((label, i) =>
     labelled(
       Array.from({ length: classes }, (_, one) => Number(one === answers[i])),

@@ -1,6 +1,7 @@
 import type { Blind, PerSample, Renumbered } from '@pare/gate'
+import { present } from '@pare/onnx'
 import type { Numbers } from '../data/ndarray.js'
-import type { Judged } from './judged-sample.js'
+import type { JudgedSample } from './judged-sample.js'
 import { renumberedLabels } from './renumbered.js'
 import { bestOf } from './scores.js'
 
@@ -11,7 +12,7 @@ export interface BlindAnswer extends Omit<Blind, 'value'> {
 
 /** Collects the labels over samples that are added in order, and finds the best answer for all of them that ignores the input. */
 export interface BlindTally {
-  add(sample: Judged): void
+  add(sample: JudgedSample): void
   /** Undefined where the metric has no such answer. */
   answer(): BlindAnswer | undefined
 }
@@ -124,7 +125,7 @@ function overClasses(answerFor: (labels: readonly number[], classes: number) => 
     },
     answer() {
       const renumbered = renumberedLabels({ labels, answers, classes })
-      return { ...answerFor(labels, classes), ...(renumbered && { renumbered }) }
+      return { ...answerFor(labels, classes), ...present({ renumbered }) }
     },
   }
 }

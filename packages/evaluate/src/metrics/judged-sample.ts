@@ -1,7 +1,7 @@
 import type { Numbers } from '../data/ndarray.js'
 
 /** One sample as the metrics see it: what the model put out and what it is compared with. */
-export interface Judged {
+export interface JudgedSample {
   /** Rows of scores: one, or one for each position of a sequence. A regression has a single row of values. */
   readonly rows: readonly Numbers[]
   /** The reference model's rows. */

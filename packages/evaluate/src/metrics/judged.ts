@@ -2,11 +2,11 @@ import { PareError } from '@pare/onnx'
 import type { Batch } from '../data/dataset.js'
 import { describe, isInteger, type NdArray, type Numbers, numbersOf, sizeOf } from '../data/ndarray.js'
 import { problemsError } from '../data/problems.js'
-import type { Judged } from './judged-sample.js'
+import type { JudgedSample } from './judged-sample.js'
 import type { Metric } from './metrics.js'
 
 /** What came out for a batch. */
-export interface Outcome {
+export interface BatchOutcome {
   readonly batch: Batch
   /** Name of the output that is measured. */
   readonly name: string
@@ -16,7 +16,7 @@ export interface Outcome {
 }
 
 /** The samples of the batch, ready for the metrics. Throws one PareError with everything that a metric lacks. */
-export function judgeBatch(outcome: Outcome, metrics: readonly Metric[]): Judged[] {
+export function judgeBatch(outcome: BatchOutcome, metrics: readonly Metric[]): JudgedSample[] {
   const { batch, output, reference } = outcome
   const problems = metrics.flatMap((metric) =>
     needProblems(metric, outcome).map((problem) => `metric '${metric.name}': ${problem}`),
@@ -43,7 +43,7 @@ export function judgeBatch(outcome: Outcome, metrics: readonly Metric[]): Judged
 }
 
 /** What keeps the metric from being computed: no label, no reference, or shapes that do not go together. */
-function needProblems({ needs }: Metric, outcome: Outcome): string[] {
+function needProblems({ needs }: Metric, outcome: BatchOutcome): string[] {
   switch (needs) {
     case 'class':
       return classProblems(outcome)
@@ -58,7 +58,7 @@ function needProblems({ needs }: Metric, outcome: Outcome): string[] {
   }
 }
 
-function classProblems({ batch, name, output }: Outcome): string[] {
+function classProblems({ batch, name, output }: BatchOutcome): string[] {
   const shape = sampleShape(output)
   const classes = shape[0] ?? 1
   const problems: string[] = []
@@ -87,7 +87,7 @@ function instead(output: NdArray): string {
     : ' One number a sample, as a model for yes or no gives it, is measured with mse or mae against labels 0 and 1; or export the model with a score for each class.'
 }
 
-function valueProblems({ batch, name, output }: Outcome): string[] {
+function valueProblems({ batch, name, output }: BatchOutcome): string[] {
   if (!batch.label) return ['the data have no labels.']
   const wanted = sizeOf(output.shape.slice(1))
   if (batch.label.data.length === batch.size * wanted) return []
@@ -96,7 +96,7 @@ function valueProblems({ batch, name, output }: Outcome): string[] {
   ]
 }
 
-function tokenProblems({ batch, name, output }: Outcome): string[] {
+function tokenProblems({ batch, name, output }: BatchOutcome): string[] {
   const ids = batch.tokens === undefined ? undefined : batch.inputs[batch.tokens]
   if (!ids) return ['the model has no input for token ids, input_ids for example.']
   const [seq, vocabulary] = sampleShape(output)
@@ -110,7 +110,7 @@ function tokenProblems({ batch, name, output }: Outcome): string[] {
     : [`token ${tokens[wrong]} in sample ${batch.first + Math.floor(wrong / seq)} is outside the vocabulary of ${vocabulary}.`]
 }
 
-function referenceProblems({ name, output, reference }: Outcome): string[] {
+function referenceProblems({ name, output, reference }: BatchOutcome): string[] {
   if (!reference) return ['it compares with a reference model, and none is named.']
   const shape = sampleShape(output)
   const last = shape.at(-1) ?? 1

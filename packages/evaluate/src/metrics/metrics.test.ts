@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
-import type { Judged } from './judged-sample.js'
+import type { JudgedSample } from './judged-sample.js'
 import { findMetric, startTally } from './metrics.js'
 
 const row = (...values: number[]) => Float32Array.from(values)
-const labelled = (scores: number[], ...label: number[]): Judged => ({ rows: [row(...scores)], label: row(...label) })
+const labelled = (scores: number[], ...label: number[]): JudgedSample => ({ rows: [row(...scores)], label: row(...label) })
 
-function measure(name: string, samples: readonly Judged[]) {
+function measure(name: string, samples: readonly JudgedSample[]) {
   const tally = startTally(findMetric(name))
   expect(samples.map((sample) => tally.add(sample))).toEqual(samples.map(() => true))
   return tally.measurement()
@@ -58,7 +58,7 @@ test('one row that is no distribution makes all of them logits', () => {
 test('perplexity is exp of the mean −log p of the scored tokens, each from the row before it', () => {
   const uniform = row(0, 0)
   const sharp = row(0, Math.log(3))
-  const samples: Judged[] = [
+  const samples: JudgedSample[] = [
     // Token 1 = 1 from row 0 (¾), token 2 = 0 from row 1 (½).
     { rows: [sharp, uniform, uniform], tokens: row(0, 1, 0), scored: row(0, 1, 1) },
     // Only token 1 = 0 from row 0 (¼).

@@ -12,7 +12,7 @@ import {
   noAnswer,
   tokenShares,
 } from './blind.js'
-import type { Judged } from './judged-sample.js'
+import type { JudgedSample } from './judged-sample.js'
 import { bestOf, divergence, isDistribution, negativeLogLikelihood, rankOf, type Scale } from './scores.js'
 
 /** What a metric needs besides the model's output. */
@@ -25,7 +25,7 @@ interface Family {
   /** The formula, for README and help. */
   readonly formula: string
   /** Results of one sample, NaN in them where it cannot be judged. One number, or two where `collect` takes two columns. */
-  of(sample: Judged, scale: Scale, option: number): readonly [number, number?]
+  of(sample: JudgedSample, scale: Scale, option: number): readonly [number, number?]
   collect(first: readonly number[], second: readonly number[]): PerSample
   /** Finds what the metric is for the best answer that ignores the input. */
   blind(option: number): BlindTally
@@ -110,7 +110,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
 
 export interface Metric extends Omit<Family, 'of' | 'blind'> {
   readonly name: string
-  of(sample: Judged, scale: Scale): readonly [number, number?]
+  of(sample: JudgedSample, scale: Scale): readonly [number, number?]
   blind(): BlindTally
 }
 
@@ -131,17 +131,17 @@ export function findMetric(name: string): Metric {
 }
 
 /** Collects one metric over samples that are added in order. */
-export interface Tally {
+export interface MetricTally {
   /** False where the sample cannot be judged: the metric then has no value. */
-  add(sample: Judged): boolean
+  add(sample: JudgedSample): boolean
   measurement(): Measurement
 }
 
 /** Whether the output is logits or probabilities shows once all samples are seen; until a row is no distribution, both are kept. */
-export function startTally(metric: Metric): Tally {
+export function startTally(metric: Metric): MetricTally {
   const columns = { logits: [[], []] as [number[], number[]], probabilities: [[], []] as [number[], number[]] }
   let scale: Scale = 'probabilities'
-  const push = (sample: Judged, to: Scale) => {
+  const push = (sample: JudgedSample, to: Scale) => {
     const [first, second = 0] = metric.of(sample, to)
     columns[to][0].push(first)
     columns[to][1].push(second)
@@ -161,7 +161,7 @@ export function startTally(metric: Metric): Tally {
 }
 
 /** Sum of −log p(token t | tokens before t) over the scored tokens, and their number. Row t − 1 predicts token t. */
-function likelihoodOfTokens({ rows, tokens, scored }: Judged, scale: Scale): [number, number] {
+function likelihoodOfTokens({ rows, tokens, scored }: JudgedSample, scale: Scale): [number, number] {
   let total = 0
   let count = 0
   for (let t = 1; t < rows.length; t++) {
@@ -180,7 +180,7 @@ function meanOver(rows: readonly Numbers[], label: Numbers, loss: (difference: n
 }
 
 /** Mean over the rows; of text, over the rows that predict a scored token. */
-function meanOfRows({ rows, reference, scored }: Judged, of: (row: Numbers, reference: Numbers) => number): number {
+function meanOfRows({ rows, reference, scored }: JudgedSample, of: (row: Numbers, reference: Numbers) => number): number {
   let total = 0
   let count = 0
   for (const [i, row] of rows.entries()) {

@@ -13,7 +13,7 @@ import type { LatencyRequest } from '../measure/latency.js'
 import type { TrialRequest } from '../measure/trials.js'
 import { scrubEnvironment, temporaryIn } from './environment.js'
 import type { Provider } from './provider.js'
-import type { EvaluateRequest, Progress } from './request.js'
+import type { EvaluateRequest, EvaluationProgress } from './request.js'
 
 /** What the child is to do. */
 export type Job =
@@ -43,7 +43,7 @@ export type Reply =
   | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
   | { readonly kind: 'bug'; readonly stack: string }
 
-export interface ChildOptions<Told = Progress> extends Setup {
+export interface ChildOptions<Told = EvaluationProgress> extends Setup {
   readonly onProgress?: (progress: Told) => void
   /** Called with what a model gives, batch by batch. */
   readonly onPart?: (part: ForwardPart) => void
@@ -74,7 +74,7 @@ const STDERR_TAIL = 4096
  * `answerJob`). `name` is what messages call it.
  * Throws PareError for what the child reports, and when it crashes, runs too long or takes too much memory; the signal's reason when aborted.
  */
-export async function runChild<Told = Progress>(
+export async function runChild<Told = EvaluationProgress>(
   job: Job | { readonly kind: 'other'; readonly request: unknown },
   name: string,
   options: ChildOptions<Told>,

@@ -60,7 +60,7 @@ export interface ModelDescription {
   readonly outputs: readonly ModelValue[]
 }
 
-export interface Progress {
+export interface EvaluationProgress {
   /** Samples that have run. */
   readonly done: number
   /** All samples, where that is known. */

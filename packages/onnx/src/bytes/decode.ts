@@ -1,5 +1,6 @@
 import { PareError } from '../error.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } from '../model.js'
+import { present } from '../present.js'
 import { dataTypeOf } from './datatype.js'
 import { type Decoding, decodeTensor } from './decode-tensor.js'
 import { rememberSparse } from './origin.js'
@@ -158,7 +159,7 @@ export function decodeValueInfo(proto: ValueInfoProto): ValueInfo {
   if (value?.case !== 'tensorType') return { name: proto.name, proto }
   const type = dataTypeOf(value.value.elemType)
   const shape = shapeOf(proto.type!)
-  return { name: proto.name, proto, ...(type && { type }), ...(shape && { shape }) }
+  return { name: proto.name, proto, ...(type && { type }), ...present({ shape }) }
 }
 
 function shapeOf(type: TypeProto): readonly (number | string | undefined)[] | undefined {

@@ -1,4 +1,5 @@
 import type { Attribute, Graph, LocalFunction, Model, Node, Payload, Tensor } from '../model.js'
+import { present } from '../present.js'
 import { dataTypeCode } from './datatype.js'
 import { sparseElementsOf } from './origin.js'
 import {
@@ -101,7 +102,7 @@ function encodeSparse(sparse: SparseTensorProto, sink: Sink): SparseTensorProto 
     proto !== undefined && data !== undefined ? withFields(proto, { rawData: marker(sink.inline(data)) }) : proto
   const values = part(sparse.values, elements.values)
   const indices = part(sparse.indices, elements.indices)
-  return withFields(sparse, { ...(values && { values }), ...(indices && { indices }) })
+  return withFields(sparse, { ...present({ values, indices }) })
 }
 
 /** The message of a tensor without elements. */

@@ -13,7 +13,7 @@ import { tensorsIfUnchanged } from './unchanged.js'
 import { memoryBytes, varintBytes } from './wire.js'
 
 /** What goes into the files of a model. */
-export interface Layout {
+export interface FileLayout {
   readonly model: readonly Piece[]
   /** The files of external data, by name. */
   readonly data: ReadonlyMap<string, readonly Piece[]>
@@ -23,7 +23,7 @@ export interface Layout {
 export const PAGE = 4096
 
 /** Where the elements of an external tensor are: `location` is relative to the folder of the model. */
-export interface Place {
+export interface DataPlace {
   readonly location: string
   readonly offset: number
 }
@@ -36,8 +36,8 @@ export interface Place {
 export function layOut(
   model: Model,
   nameOf: (location: string | undefined) => string,
-  placeOf: (data: Payload) => Place | undefined = () => undefined,
-): Layout {
+  placeOf: (data: Payload) => DataPlace | undefined = () => undefined,
+): FileLayout {
   const origin = originOf(model.proto)
   const tensors = origin === undefined ? undefined : tensorsIfUnchanged(model)
   if (origin !== undefined && tensors !== undefined && ![...tensors.values()].some((tensor) => tensor.storage === 'external')) {
@@ -66,8 +66,8 @@ function asRead(origin: Origin, tensors: ReadonlyMap<object, Tensor>): Piece[] {
 function anew(
   model: Model,
   nameOf: (location: string | undefined) => string,
-  placeOf: (data: Payload) => Place | undefined,
-): Layout {
+  placeOf: (data: Payload) => DataPlace | undefined,
+): FileLayout {
   const inline: Payload[] = []
   const external = new Map<string, ExternalFile>()
   const proto = encodeModel(model, {

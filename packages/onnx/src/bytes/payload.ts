@@ -52,7 +52,7 @@ export async function readAll(payload: Payload): Promise<Uint8Array<ArrayBuffer>
   return bytes
 }
 
-export interface Chunk {
+export interface PayloadChunk {
   /** Valid until the next chunk is asked for: the buffer is used again. */
   readonly bytes: Uint8Array
   /** Of the first byte within the payload. */
@@ -68,7 +68,7 @@ export async function* chunks(
   payload: Payload,
   chunkBytes = 1 << 20,
   own?: readonly Uint8Array[],
-): AsyncGenerator<Chunk, void, void> {
+): AsyncGenerator<PayloadChunk, void, void> {
   const size = Math.min(chunkBytes, payload.byteLength)
   const buffers = own ?? [new Uint8Array(size), new Uint8Array(payload.byteLength > size ? size : 0)]
   const count = Math.ceil(payload.byteLength / size)

@@ -3,7 +3,7 @@ import { byteLength } from './datatype.js'
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './float16.js'
 
 /** Numbers of a tensor in JavaScript: bigint for 64-bit integers, half precision widened, 4-bit and 2-bit types one a number. */
-export type Values =
+export type TensorValues =
   | Float32Array
   | Float64Array
   | Int8Array
@@ -15,7 +15,7 @@ export type Values =
   | BigInt64Array
   | BigUint64Array
 
-type View = { new (buffer: ArrayBuffer, offset: number, length: number): Values; readonly BYTES_PER_ELEMENT: number }
+type View = { new (buffer: ArrayBuffer, offset: number, length: number): TensorValues; readonly BYTES_PER_ELEMENT: number }
 
 const VIEWS: Partial<Record<DataType, View>> = {
   float32: Float32Array as View,
@@ -35,7 +35,7 @@ const VIEWS: Partial<Record<DataType, View>> = {
  * The elements of raw data as numbers: a view where type and alignment allow it, else a copy. Throws RangeError for types that
  * JavaScript has no numbers for (8-bit and smaller floats, complex, string).
  */
-export function valuesOf(type: DataType, bytes: Uint8Array): Values {
+export function valuesOf(type: DataType, bytes: Uint8Array): TensorValues {
   if (type === 'float16') return float16ToFloat32(wordsOf(bytes))
   if (type === 'bfloat16') return bfloat16ToFloat32(wordsOf(bytes))
   const small = SMALL[type]

@@ -9,6 +9,7 @@ import { decodeSkeleton } from '../bytes/skeleton.js'
 import { type Bytes, fileBytes, memoryBytes } from '../bytes/wire.js'
 import { PareError } from '../error.js'
 import type { Model } from '../model.js'
+import { present } from '../present.js'
 import { External } from './external.js'
 import { isLfsPointer, lfsPointer } from './lfs.js'
 import { openRegular } from './regular-file.js'
@@ -85,7 +86,7 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
   checkBeginning(source)
   const folder = options.externalFrom
   const external = new External({
-    ...(folder !== undefined && { folder }),
+    ...present({ folder }),
     allowHardLinks: options.allowHardLinks ?? false,
     inMemory: true,
   })
@@ -121,11 +122,11 @@ interface Parts {
 
 function assemble({ image, index, proto, external, path, name }: Parts): Model {
   const found = new Map<TensorProto, number>()
-  const decoding = { image, index, found, external: external.payload, ...(path !== undefined && { path }) }
+  const decoding = { image, index, found, external: external.payload, ...present({ path }) }
   const model = decodeModel(proto, decoding)
   rememberOrigin(proto, { image, index, tensors: found, model })
   const paths = [...(path === undefined ? [] : [path]), ...external.paths]
-  rememberFiles(proto, { paths, locations: external.locations, ...(name !== undefined && { name }) })
+  rememberFiles(proto, { paths, locations: external.locations, ...present({ name }) })
   return model
 }
 

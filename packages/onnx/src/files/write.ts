@@ -1,6 +1,6 @@
 import { open, realpath, rm, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import { layOut, type Place } from '../bytes/layout.js'
+import { type DataPlace, layOut } from '../bytes/layout.js'
 import { filesOf } from '../bytes/origin.js'
 import { lengthOf, type Piece } from '../bytes/splice.js'
 import { writePieces } from '../bytes/stream.js'
@@ -142,13 +142,13 @@ async function flushFolder(folder: string): Promise<void> {
   await handle?.close()
 }
 
-function inlined(model: Model, placeOf: (data: Payload) => Place | undefined): Model {
+function inlined(model: Model, placeOf: (data: Payload) => DataPlace | undefined): Model {
   return withTensors(model, (tensor) =>
     tensor.storage === 'inline' || placeOf(tensor.data) !== undefined ? tensor : editTensor(tensor, { storage: 'inline' }),
   )
 }
 
-function placesIn(folder: string): (data: Payload) => Place | undefined {
+function placesIn(folder: string): (data: Payload) => DataPlace | undefined {
   return ({ file }) => {
     if (file === undefined) return undefined
     const location = relative(folder, file.path)

@@ -4,7 +4,7 @@ import { tensorIn } from './attributes.js'
 import { attributeTensorId, functionPath, graphPath, nodeId } from './ids.js'
 
 /** What names mean at one place: in a graph, a nested graph, or a function as called from one place. */
-export interface Scope {
+export interface NameScope {
   /** '' in the main graph; elsewhere it ends in '/'. */
   readonly path: string
   readonly opsets: ReadonlyMap<string, number>
@@ -37,21 +37,21 @@ export const DEEPEST_CALL = 100
  * the node that calls them, once for each call. `id` is the name of the node's first output with the way to it in front. Linear in visits.
  * Throws PareError where functions call themselves.
  */
-export function visitNodes(model: Model, visit: (node: Node, scope: Scope, id: string) => void): void {
+export function visitNodes(model: Model, visit: (node: Node, scope: NameScope, id: string) => void): void {
   const functions = new Map(model.functions.map((each) => [functionKey(each.domain, each.name), each]))
   const scope = graphScope(model.graph, { path: '', opsets: model.opsets })
   visitAll(model.graph.nodes, scope, { visit, functions, visits: 0, calls: [] })
 }
 
 interface Walk {
-  readonly visit: (node: Node, scope: Scope, id: string) => void
+  readonly visit: (node: Node, scope: NameScope, id: string) => void
   readonly functions: ReadonlyMap<string, LocalFunction>
   visits: number
   /** Functions whose nodes are being visited, the outermost first. */
   readonly calls: string[]
 }
 
-function visitAll(nodes: readonly Node[], scope: Scope, walk: Walk): void {
+function visitAll(nodes: readonly Node[], scope: NameScope, walk: Walk): void {
   for (const node of nodes) {
     if (++walk.visits > MOST_VISITS) throw tooManyVisits()
     walk.visit(node, scope, nodeId(scope.path, node))
@@ -66,7 +66,7 @@ function visitAll(nodes: readonly Node[], scope: Scope, walk: Walk): void {
   }
 }
 
-function visitCall(called: LocalFunction, call: { readonly node: Node; readonly scope: Scope }, walk: Walk): void {
+function visitCall(called: LocalFunction, call: { readonly node: Node; readonly scope: NameScope }, walk: Walk): void {
   const key = functionKey(called.domain, called.name)
   if (walk.calls.includes(key)) {
     const circle = [...walk.calls, key].join(' → ')
@@ -103,13 +103,13 @@ interface Surroundings {
   readonly path: string
   readonly opsets: ReadonlyMap<string, number>
   /** The graph around this one. */
-  readonly outer?: Scope
+  readonly outer?: NameScope
 }
 
-function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): Scope {
+function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): NameScope {
   const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, { tensor, id: `${path}${tensor.name}` }]))
   const own = new Set(graph.inputs.map((value) => value.name))
-  const outside = (name: string): Scope | undefined => (own.has(name) ? undefined : outer)
+  const outside = (name: string): NameScope | undefined => (own.has(name) ? undefined : outer)
   return scopeOf({
     path,
     opsets,
@@ -119,7 +119,7 @@ function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): Scope 
   })
 }
 
-function callScope(called: LocalFunction, call: Node, caller: Scope): Scope {
+function callScope(called: LocalFunction, call: Node, caller: NameScope): NameScope {
   const given = new Map(called.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
   return scopeOf({
     path: functionPath(called),
@@ -139,7 +139,7 @@ interface Names {
   readonly producer: (name: string) => Node | undefined
 }
 
-function scopeOf({ path, opsets, nodes, constant, producer }: Names): Scope {
+function scopeOf({ path, opsets, nodes, constant, producer }: Names): NameScope {
   const makers = new Map<string, Node>()
   for (const node of nodes) for (const output of node.outputs) if (output !== '') makers.set(output, node)
   return {

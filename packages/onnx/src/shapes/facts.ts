@@ -1,6 +1,6 @@
 import { PareError } from '../error.js'
 import type { Model } from '../model.js'
-import type { Known } from './rules/rule.js'
+import type { InferenceFacts } from './rules/rule.js'
 import { type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes.js'
 import { allSizes, type Symbols } from './symbols.js'
 
@@ -16,7 +16,7 @@ export interface ModelFacts {
   dims(value: string): Dims | undefined
   isFixed(value: string, axis: number): boolean
   /** Elements of a small value that are always the same. */
-  constant(value: string): Known | undefined
+  constant(value: string): InferenceFacts | undefined
 }
 
 export interface FactOptions {
@@ -54,7 +54,7 @@ export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions =
   }
 }
 
-function isSame(a: Known | undefined, b: Known | undefined): boolean {
+function isSame(a: InferenceFacts | undefined, b: InferenceFacts | undefined): boolean {
   return a?.numbers.length === b?.numbers.length && (b?.numbers.every((number, i) => Object.is(number, a!.numbers[i])) ?? false)
 }
 

@@ -7,7 +7,7 @@ import { functionPath, graphPath } from '../graph/ids.js'
 import { DEEPEST_CALL, MOST_VISITS, tooManyVisits } from '../graph/visit.js'
 import { withTensors } from '../graph/with-tensors.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } from '../model.js'
-import { type Call, type Fact, type Facts, type Known, MOST_KNOWN } from './rules/rule.js'
+import { type Fact, type Facts, type InferenceFacts, MOST_KNOWN, type OperatorCall } from './rules/rule.js'
 import { ruleOf } from './rules/rules.js'
 import { allSizes, type Symbols, tieSymbols } from './symbols.js'
 
@@ -22,7 +22,7 @@ export interface ShapeOptions {
 export interface Shapes {
   readonly shapes: ReadonlyMap<string, readonly number[]>
   /** Elements of small values that follow from shapes and constants: targets of Reshape, axes, scales. */
-  readonly values: ReadonlyMap<string, Known>
+  readonly values: ReadonlyMap<string, InferenceFacts>
 }
 
 /**
@@ -110,13 +110,13 @@ function bind({ name, shape: declared }: ValueInfo, shape: readonly number[], si
   for (const [axis, size] of declared.entries()) if (typeof size === 'string') sizes.set(size, shape[axis]!)
 }
 
-async function smallConstants(model: Model): Promise<ReadonlyMap<Tensor, Known>> {
+async function smallConstants(model: Model): Promise<ReadonlyMap<Tensor, InferenceFacts>> {
   const tensors: Tensor[] = []
   withTensors(model, (tensor) => {
     if (elementCount(tensor.shape) <= mostKnown(tensor)) tensors.push(tensor)
     return tensor
   })
-  const known = new Map<Tensor, Known>()
+  const known = new Map<Tensor, InferenceFacts>()
   for (const tensor of tensors) {
     const numbers = Array.from(valuesOf(tensor.type, await readAll(tensor.data)), Number)
     known.set(tensor, { type: tensor.type, numbers })
@@ -146,8 +146,8 @@ interface Place {
 
 class Inference implements Shapes {
   readonly shapes = new Map<string, readonly number[]>()
-  readonly values = new Map<string, Known>()
-  readonly #constants: ReadonlyMap<Tensor, Known>
+  readonly values = new Map<string, InferenceFacts>()
+  readonly #constants: ReadonlyMap<Tensor, InferenceFacts>
   readonly #functions: ReadonlyMap<string, LocalFunction>
   /** Ids of values with several shapes. */
   readonly #several = new Set<string>()
@@ -155,7 +155,7 @@ class Inference implements Shapes {
   /** Functions being inferred: one that calls itself gives nothing. */
   readonly #calls = new Set<LocalFunction>()
 
-  constructor(model: Model, constants: ReadonlyMap<Tensor, Known>) {
+  constructor(model: Model, constants: ReadonlyMap<Tensor, InferenceFacts>) {
     this.#constants = constants
     this.#functions = new Map(model.functions.map((each) => [`${each.domain}.${each.name}`, each]))
   }
@@ -196,7 +196,7 @@ class Inference implements Shapes {
     return called.outputs.map((name) => names.get(name))
   }
 
-  #callOf(node: Node, place: Place): Call {
+  #callOf(node: Node, place: Place): OperatorCall {
     const fact = (input: number): Fact | undefined => lookUp(place, node.inputs[input] ?? '')
     const attributes = attributesOf(node)
     return {

@@ -7,12 +7,12 @@ import {
   AttributeProto_AttributeType as Type,
 } from '../bytes/proto.js'
 import type { Lexer } from './lexer.js'
-import { decimal, elements, listOf, type Source, tensorType } from './value.js'
+import { decimal, elements, listOf, type TextSource, tensorType } from './value.js'
 
-type ParseGraph = (source: Source) => GraphProto
+type ParseGraph = (source: TextSource) => GraphProto
 
 /** What comes after the name of an attribute: `= value`, `: type = value` or `: type = @name`. */
-export function attribute(source: Source, graph: ParseGraph, name: string): AttributeProto {
+export function attribute(source: TextSource, graph: ParseGraph, name: string): AttributeProto {
   const { lexer } = source
   const type = lexer.accept(':') ? lexer.name('the type of an attribute') : undefined
   lexer.expect('=')
@@ -31,7 +31,7 @@ function numberOf(lexer: Lexer, type: string | undefined): Type {
 
 type Value = MessageInitShape<typeof AttributeProtoSchema> & Pick<AttributeProto, 'type'>
 
-function single(source: Source, graph: ParseGraph, type: string | undefined): Value {
+function single(source: TextSource, graph: ParseGraph, type: string | undefined): Value {
   const { lexer } = source
   if (lexer.peek('"')) return { type: Type.STRING, s: new TextEncoder().encode(lexer.string()) }
   const number = lexer.acceptNumber()
@@ -48,7 +48,7 @@ function single(source: Source, graph: ParseGraph, type: string | undefined): Va
 }
 
 /** The rest of a list; `[` is behind. What its items are tells what it is, and the stated type where there are none. */
-function list(source: Source, graph: ParseGraph, type: string | undefined): Value {
+function list(source: TextSource, graph: ParseGraph, type: string | undefined): Value {
   const items = listOf(source.lexer, ']', () => single(source, graph, type === 'floats' ? 'float' : undefined))
   if (items.length === 0) return { type: numberOf(source.lexer, type) }
   if (items.every((item) => item.i !== undefined)) return { type: Type.INTS, ints: items.map((item) => item.i!) }

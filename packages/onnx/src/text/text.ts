@@ -14,9 +14,10 @@ import {
 } from '../bytes/proto.js'
 import { decodeBytes } from '../files/open.js'
 import type { Model } from '../model.js'
+import { present } from '../present.js'
 import { attribute } from './attribute.js'
 import { Lexer } from './lexer.js'
-import { initializer, listOf, type Source, valueInfo } from './value.js'
+import { initializer, listOf, type TextSource, valueInfo } from './value.js'
 
 /** Elements of initializers that are too many to write out, by name. */
 export type TextValues = Readonly<Record<string, ArrayLike<number | bigint>>>
@@ -41,7 +42,7 @@ export function parseText(source: string, values: TextValues = {}): Model {
   return decodeBytes(toBinary(ModelProtoSchema, proto), 'ONNX text')
 }
 
-function model(source: Source): ModelProto {
+function model(source: TextSource): ModelProto {
   const { lexer } = source
   const proto = create(ModelProtoSchema, { irVersion: 8n })
   let hasOpsets = false
@@ -86,7 +87,7 @@ function pairs<T>(lexer: Lexer, make: (key: string) => T): T[] {
 }
 
 /** A graph: `name (inputs) => (outputs) <values> { nodes }`. */
-export function graph(source: Source): GraphProto {
+export function graph(source: TextSource): GraphProto {
   const { lexer, values, used } = source
   const proto = create(GraphProtoSchema, { name: lexer.name('a graph') })
   lexer.expect('(')
@@ -106,14 +107,14 @@ export function graph(source: Source): GraphProto {
 }
 
 /** A value; one with elements becomes an initializer too. */
-function declared(source: Source, proto: GraphProto): ReturnType<typeof valueInfo> {
+function declared(source: TextSource, proto: GraphProto): ReturnType<typeof valueInfo> {
   const value = valueInfo(source.lexer)
   const tensor = initializer(source, value)
   if (tensor !== undefined) proto.initializer.push(tensor)
   return value
 }
 
-function nodes(source: Source): NodeProto[] {
+function nodes(source: TextSource): NodeProto[] {
   const { lexer } = source
   const found: NodeProto[] = []
   lexer.expect('{')
@@ -124,12 +125,12 @@ function nodes(source: Source): NodeProto[] {
   return found
 }
 
-function node(source: Source): NodeProto {
+function node(source: TextSource): NodeProto {
   const { lexer } = source
   const name = nodeName(lexer)
   const output = lexer.peek('=') ? [] : names(lexer, '=')
   if (output.length === 0) lexer.expect('=')
-  const proto = create(NodeProtoSchema, { output, ...(name !== undefined && { name }) })
+  const proto = create(NodeProtoSchema, { output, ...present({ name }) })
   const path = lexer.name('an operator').split('.')
   proto.opType = path.pop()!
   if (path.length > 0) proto.domain = path.join('.')
@@ -159,7 +160,7 @@ function names(lexer: Lexer, end: string): string[] {
 }
 
 /** A function of the model: `<domain: "d", opset_import: […]> name <attributes> (inputs) => (outputs) { nodes }`. */
-function localFunction(source: Source): FunctionProto {
+function localFunction(source: TextSource): FunctionProto {
   const { lexer } = source
   const proto = create(FunctionProtoSchema, {})
   lexer.expect('<')

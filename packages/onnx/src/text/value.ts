@@ -13,9 +13,10 @@ import {
 } from '../bytes/proto.js'
 import { bytesOf } from '../bytes/values.js'
 import type { DataType } from '../model.js'
+import { present } from '../present.js'
 import type { Lexer } from './lexer.js'
 
-export interface Source {
+export interface TextSource {
   readonly lexer: Lexer
   readonly values: ReadonlyMap<string, ArrayLike<number | bigint>>
   /** Filled: names of the values that were declared. */
@@ -36,11 +37,11 @@ export function listOf<T>(lexer: Lexer, end: string, item: () => T): T[] {
 export function valueInfo(lexer: Lexer): ValueInfoProto {
   const type = typeProto(lexer)
   const name = lexer.name('a value')
-  return create(ValueInfoProtoSchema, { name, ...(type && { type }) })
+  return create(ValueInfoProtoSchema, { name, ...present({ type }) })
 }
 
 /** The initializer of a value that has `= {…}` after it, or elements among the given ones. */
-export function initializer(source: Source, value: ValueInfoProto): TensorProto | undefined {
+export function initializer(source: TextSource, value: ValueInfoProto): TensorProto | undefined {
   const { lexer, values } = source
   const given = values.get(value.name)
   const written = lexer.accept('=')
@@ -107,7 +108,7 @@ export function typeProto(lexer: Lexer): TypeProto | undefined {
   const tensor = lexer.attempt(() => tensorType(lexer))
   if (tensor === undefined) return undefined
   const shape = tensor.shape && create(TensorShapeProtoSchema, { dim: tensor.shape.map(dimension) })
-  const value = create(TypeProto_TensorSchema, { elemType: dataTypeCode(tensor.type), ...(shape && { shape }) })
+  const value = create(TypeProto_TensorSchema, { elemType: dataTypeCode(tensor.type), ...present({ shape }) })
   return create(TypeProtoSchema, { value: { case: 'tensorType', value } })
 }
 

@@ -1,22 +1,22 @@
 import type { Loss } from '@pare/autograd'
 import { describe, type NdArray, type Samples, sizeOf } from '@pare/evaluate'
-import { type Model, PareError, type ValueInfo } from '@pare/onnx'
+import { type Model, PareError, present, type ValueInfo } from '@pare/onnx'
 import { type ChosenLoss, checkClasses, TARGET, targetOf } from '../losses.js'
 import type { Passes } from '../passes.js'
-import type { Counted } from './held-out.js'
-import type { Drawn, Source } from './samples.js'
+import type { JudgedBatch } from './held-out.js'
+import type { Drawn, SampleSource } from './samples.js'
 import { remembering, type Teacher } from './teacher.js'
 import type { TrainingData } from './training-data.js'
 
 /** Batches with what their losses compare with. */
 export interface Feed {
   /** Batch number `index`, from 0 on. */
-  draw(index: number): Promise<Counted>
-  heldOut(): AsyncIterable<Counted>
+  draw(index: number): Promise<JudgedBatch>
+  heldOut(): AsyncIterable<JudgedBatch>
 }
 
 export interface FeedOptions {
-  readonly source: Source
+  readonly source: SampleSource
   readonly batch: number
   /** Whether the model takes no smaller batch: then what does not fill one is not looked at. */
   readonly fixed: boolean
@@ -26,11 +26,11 @@ export interface FeedOptions {
 
 export function openFeed({ source, batch: size, fixed, chosen, teacher }: FeedOptions): Feed {
   const remembered = teacher && (source.isFixed ? remembering(teacher) : teacher)
-  const fed = async ({ batch, numbers }: Drawn): Promise<Counted> => {
+  const fed = async ({ batch, numbers }: Drawn): Promise<JudgedBatch> => {
     const { target, count } = targetOf(chosen.kind, batch)
     const taught = remembered === undefined ? {} : await remembered.ask(batch, numbers)
     const counted = chosen.parts[0]!.kind === 'kl' ? batch.size : count
-    return { batch, count: counted, targets: { ...(target && { [TARGET]: target }), ...taught } }
+    return { batch, count: counted, targets: { ...present({ [TARGET]: target }), ...taught } }
   }
   return {
     draw: (index) => fed(source.at(index * size, size)),
@@ -65,7 +65,7 @@ export function checkDeclared({ graph }: Model, { chosen, data }: { chosen: Chos
  */
 export async function checkLabels(
   passes: Passes,
-  first: Counted,
+  first: JudgedBatch,
   { chosen: { kind }, data: { samples, output } }: { chosen: ChosenLoss; data: TrainingData },
 ): Promise<string | undefined> {
   if (kind === 'kl' || kind === 'output') return undefined
@@ -94,7 +94,7 @@ function noFit(label: NdArray, { name, type = 'float32', shape = [] }: ValueInfo
 }
 
 /** Class 0 everywhere: labels that are no class must not reach ONNX Runtime. */
-function withoutLabels(fed: Counted): Counted {
+function withoutLabels(fed: JudgedBatch): JudgedBatch {
   const label = fed.targets[TARGET]
   if (label?.type !== 'int64') return fed
   const zeros: NdArray = { ...label, data: new BigInt64Array(label.data.length) }

@@ -1,5 +1,6 @@
 import type { Loss } from '@pare/autograd'
 import { findMetric, judgeBatch, type NdArray, startTally } from '@pare/evaluate'
+import { present } from '@pare/onnx'
 import type { Fed, Passes } from '../passes.js'
 
 /** What a model is worth on training data that it was not trained on. */
@@ -10,7 +11,7 @@ export interface HeldOut {
 }
 
 /** A batch and how many judgements its loss is the mean of. */
-export interface Counted extends Fed {
+export interface JudgedBatch extends Fed {
   readonly count: number
 }
 
@@ -24,7 +25,7 @@ export interface HeldOutOptions {
 /** The loss over held-out batches, each judgement counted once. Undefined where there are none. */
 export async function heldOutLoss(
   passes: Passes,
-  batches: AsyncIterable<Counted>,
+  batches: AsyncIterable<JudgedBatch>,
   { kind, scores }: HeldOutOptions,
 ): Promise<HeldOut | undefined> {
   let total = 0
@@ -45,7 +46,7 @@ export async function heldOutLoss(
   }
   if (count === 0) return undefined
   const metric = holds ? metricOf(kind, first / count, tally?.measurement().value) : undefined
-  return { loss: total / count, ...(metric && { metric }) }
+  return { loss: total / count, ...present({ metric }) }
 }
 
 function metricOf(kind: Loss, part: number, accuracy: number | undefined): HeldOut['metric'] {

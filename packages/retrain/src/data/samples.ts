@@ -3,7 +3,7 @@ import { PareError } from '@pare/onnx'
 import { randomBelow, shuffled, streamOf } from './random.js'
 
 /** Training data, mixed anew in each epoch, and what of them is held out. */
-export interface Source {
+export interface SampleSource {
   /** Samples of an epoch. */
   readonly count: number
   /** Whether a number stands for the same sample in each epoch. */
@@ -35,7 +35,7 @@ const [HOLD, ORDER, BEGIN] = [1, 2, 3] as const
  * Rows are drawn as they are. Text without labels is cut anew in each epoch: its windows begin elsewhere.
  * Throws PareError where nothing is left to train on.
  */
-export function openSource(data: Samples, options: SourceOptions): Source {
+export function openSource(data: Samples, options: SourceOptions): SampleSource {
   const isText = data.pick([0]).scored !== undefined && data.pick([0]).label === undefined
   const held = heldOf(data.samples, isText ? MOST_WINDOWS : MOST_HELD, options.holdOut)
   return isText ? windowSource(data, held, options.seed) : rowSource(data, held, options.seed)
@@ -53,7 +53,7 @@ function heldOf(samples: number, most: number, wanted: number): number {
   })
 }
 
-function rowSource(data: Samples, held: number, seed: number): Source {
+function rowSource(data: Samples, held: number, seed: number): SampleSource {
   const mixed = shuffled(streamOf(seed, HOLD), data.samples)
   const out = mixed.slice(0, held).sort()
   const rows = mixed.slice(held).sort()
@@ -76,7 +76,7 @@ function parts(numbers: Uint32Array, size: number): Uint32Array[] {
 }
 
 /** Text is held out at its end, in windows as they are. What is before it is put together again, and cut where chance has it. */
-function windowSource(data: Samples, held: number, seed: number): Source {
+function windowSource(data: Samples, held: number, seed: number): SampleSource {
   const rows = data.samples - held
   const texts = stretchesOf(data, rows)
   const { length } = texts

@@ -1,6 +1,6 @@
 import { inMemory, type ModelValue, openData, type Samples, type TextOptions } from '@pare/evaluate'
-import { type Model, PareError } from '@pare/onnx'
-import { openSource, type Source } from './samples.js'
+import { type Model, PareError, present } from '@pare/onnx'
+import { openSource, type SampleSource } from './samples.js'
 
 export interface TrainingDataOptions {
   /** Path of the training data, see `openData`. */
@@ -17,7 +17,7 @@ export interface TrainingDataOptions {
 
 export interface TrainingData {
   readonly samples: Samples
-  readonly source: Source
+  readonly source: SampleSource
   /** Those that the data are for. */
   readonly inputs: readonly ModelValue[]
   readonly output: string
@@ -29,7 +29,7 @@ export async function openTrainingData(model: Model, options: TrainingDataOption
   const { text, label, trusted = false } = options
   const inputs = inputsOf(model)
   const output = outputOf(model, options.output)
-  const opened = await openData(options.data, { inputs, trusted, ...(text && { text }), ...(label !== undefined && { label }) })
+  const opened = await openData(options.data, { inputs, trusted, ...present({ text, label }) })
   const samples = await inMemory(opened, inputs)
   return { samples, inputs, output, source: openSource(samples, options), isText: samples.tokens !== undefined }
 }

@@ -1,7 +1,7 @@
 import { PareError } from '@pare/onnx'
 
 /** A tensor that is trained. */
-export interface TrainedTensor {
+export interface ArenaTensor {
   readonly name: string
   readonly shape: readonly number[]
   /** Whether weight decay applies. */
@@ -35,7 +35,7 @@ export interface Arena {
 }
 
 /** A tensor and where it stands in each area. */
-export interface Placed extends TrainedTensor {
+export interface Placed extends ArenaTensor {
   readonly elements: number
   /** First element; a multiple of eight. */
   readonly first: number
@@ -50,7 +50,7 @@ const PAGE = 65536
 const MOST_BYTES = 2 ** 32 - PAGE
 
 /** Room for these tensors, all zero but the mask. Throws PareError where it is more than WebAssembly can address. */
-export function openArena(tensors: readonly TrainedTensor[], areas: readonly Area[]): Arena {
+export function openArena(tensors: readonly ArenaTensor[], areas: readonly Area[]): Arena {
   let elements = 0
   const placed = tensors.map((tensor): Placed => {
     const own = tensor.shape.reduce((a, b) => a * b, 1)

@@ -3,10 +3,10 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Activation } from '../kernels/activations.js'
 import type { TileKind } from '../kernels/modules.js'
-import { type DenseWeight, packGroups, packRows, packTiles, type TileSize } from '../pack.js'
-import { type Engine, openEngine } from './engine.js'
+import { type DenseWeight, packGroups, packRows, packTiles, type SparseTileSize } from '../pack.js'
+import { type KernelEngine, openEngine } from './engine.js'
 
-const SIZES: readonly TileSize[] = [
+const SIZES: readonly SparseTileSize[] = [
   { rows: 1, columns: 1 },
   { rows: 4, columns: 1 },
   { rows: 1, columns: 4 },
@@ -28,7 +28,7 @@ afterAll(() => Promise.all(engines.map((engine) => engine[Symbol.asyncDispose]()
 
 interface Case {
   readonly engine: number
-  readonly size: TileSize
+  readonly size: SparseTileSize
   readonly half: boolean
   readonly out: number
   readonly inputs: number
@@ -210,7 +210,7 @@ function random(seed: number): () => number {
 
 interface Given {
   readonly weight: DenseWeight
-  readonly size: TileSize
+  readonly size: SparseTileSize
   readonly half: boolean
   readonly samples: number
   readonly bias?: Float32Array | undefined
@@ -223,14 +223,18 @@ function transposed(values: Float32Array, rows: number, columns: number): Float3
 }
 
 function multiply(
-  engine: Engine,
+  engine: KernelEngine,
   given: Case,
   { weight, x, bias }: { weight: DenseWeight; x: Float32Array; bias: Float32Array | undefined },
 ): Float32Array {
   return run(engine, { weight, size: given.size, half: given.half, samples: given.samples, bias }, x)
 }
 
-function run(engine: Engine, { weight, size, half, samples, bias, activation, columns }: Given, x: Float32Array): Float32Array {
+function run(
+  engine: KernelEngine,
+  { weight, size, half, samples, bias, activation, columns }: Given,
+  x: Float32Array,
+): Float32Array {
   const precision = half ? 'f16' : 'f32'
   const matrix = size.rows * size.columns === 1 ? packRows(weight, precision) : packTiles(weight, size, precision)
   const product = engine.load(matrix, { ...(bias && { bias }), ...(activation && { activation }) })

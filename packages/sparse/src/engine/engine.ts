@@ -5,9 +5,9 @@ import type { Activation } from '../kernels/activations.js'
 import { hasRelaxedSimd, kernelSet, type TileKind } from '../kernels/modules.js'
 import { rowsOfGroups } from '../pack.js'
 import { type Memory, openMemory } from './memory.js'
-import { loadProduct, type Product } from './product.js'
-import { loadNorm, type Norm, type RowFunction, runPair } from './rows.js'
-import type { Setting } from './setting.js'
+import { loadProduct, type SparseProduct } from './product.js'
+import { loadNorm, type RowFunction, type RowNorm, runPair } from './rows.js'
+import type { EngineSetting } from './setting.js'
 
 export interface EngineOptions {
   /** Sparse weights may have these tiles. */
@@ -19,22 +19,22 @@ export interface EngineOptions {
 }
 
 /** Kernels in a memory of their own, with threads. */
-export interface Engine extends AsyncDisposable {
+export interface KernelEngine extends AsyncDisposable {
   readonly memory: Memory
   readonly threads: number
   /** Loads a weight. Its kind must be among the engine's; N:M is taken as rows: two of four cannot win on a CPU. */
-  load(matrix: SparseMatrix, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): Product
+  load(matrix: SparseMatrix, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): SparseProduct
   /** f32[count] at `y` = that at `a` + or · that at `b`. */
   pair(op: 'add' | 'mul', y: number, operands: readonly [a: number, b: number], count: number): void
   /** Loads a normalisation of rows. */
-  loadNorm(norm: Norm): RowFunction
+  loadNorm(norm: RowNorm): RowFunction
 }
 
 const MOST_THREADS = 16
 /** A panel of 512 rows and 32 samples. */
 const SCRATCH_BYTES = 65536
 
-export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }: EngineOptions): Promise<Engine> {
+export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }: EngineOptions): Promise<KernelEngine> {
   const count = Math.max(1, Math.min(threads ?? availableParallelism(), MOST_THREADS))
   const kind = count > 1 ? 'shared' : 'plain'
   const memory = openMemory(kind)
@@ -48,7 +48,7 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
     allocate: memory.allocate,
     scratch: SCRATCH_BYTES,
   })
-  const setting: Setting = { memory, relaxed, count, numbers, threads: pool, area: sharedArea(memory), packed: { is: '' } }
+  const setting: EngineSetting = { memory, relaxed, count, numbers, threads: pool, area: sharedArea(memory), packed: { is: '' } }
   return {
     memory,
     threads: count,

@@ -1,15 +1,15 @@
-import { type Call, type Item, SCRATCH } from '@pare/wasm/threads'
+import { type Item, type KernelCall, SCRATCH } from '@pare/wasm/threads'
 import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { panelName, type TileKind, vectorKindOf, vectorName, WIDTHS, widestPanel } from '../kernels/modules.js'
 import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
-import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
+import { SLICED_INPUTS, type SlicedRows, sliced } from '../layout/sliced.js'
 import { singleElements, widened } from '../pack.js'
-import type { Setting } from './setting.js'
+import type { EngineSetting } from './setting.js'
 
 /** A sparse weight in memory, ready to be multiplied with. */
-export interface Product {
+export interface SparseProduct {
   readonly out: number
   readonly in: number
   /** f32[samples, out] at `y` = activation(f32[samples, in] at `x` · Wᵀ + bias). Blocks this thread. */
@@ -35,7 +35,11 @@ export const kindOf = (matrix: PackedRows | PackedTiles): TileKind => ({
   half: matrix.values instanceof Uint16Array,
 })
 
-export function loadProduct(setting: Setting, matrix: PackedRows | PackedTiles, { bias, activation }: Epilogue): Product {
+export function loadProduct(
+  setting: EngineSetting,
+  matrix: PackedRows | PackedTiles,
+  { bias, activation }: Epilogue,
+): SparseProduct {
   const { out, in: inputs } = matrix
   const chunks = chunksOf(matrix, setting.count)
   const biasAddress = setting.memory.allocate(4 * out, 'a bias')
@@ -55,7 +59,7 @@ export function loadProduct(setting: Setting, matrix: PackedRows | PackedTiles, 
 }
 
 interface Weight {
-  readonly setting: Setting
+  readonly setting: EngineSetting
   readonly matrix: PackedRows | PackedTiles
   readonly kind: TileKind
   readonly chunks: readonly ChunkOf[]
@@ -92,7 +96,7 @@ function panelProduct(weight: Weight): Run {
 
   function packItems({ first, count, vectors, address, all, layout }: PackedPanel, x: number): Item[] {
     const stretch = setting.count === 1 ? inputs : PACK_STRETCH
-    const items: Call[][] = []
+    const items: KernelCall[][] = []
     for (let from = 0; from < inputs; from += stretch) {
       const size = Math.min(stretch, inputs - from)
       const target = address + 16 * vectors * from
@@ -165,14 +169,14 @@ function panelsOf(samples: number, widest: number): Panel[] {
 
 type Stored = ChunkOf & { readonly headers: number; readonly indices: number; readonly values: number }
 
-function store({ memory }: Setting, chunk: BlockedChunk) {
+function store({ memory }: EngineSetting, chunk: BlockedChunk) {
   const headers = memory.allocate(chunk.headers.byteLength, 'a weight')
   memory.words(headers, chunk.headers.length).set(chunk.headers)
   return { headers, ...storeEntries({ memory }, chunk) }
 }
 
 function storeEntries(
-  { memory }: Pick<Setting, 'memory'>,
+  { memory }: Pick<EngineSetting, 'memory'>,
   { indices, values }: { readonly indices: Uint16Array; readonly values: StoredValues },
 ) {
   const indexAt = memory.allocate(indices.byteLength, 'a weight')
@@ -199,7 +203,7 @@ function vectorProduct(weight: Weight): Run | undefined {
 
 function slicedProduct({ setting, kind, chunks, biasAddress, activation }: Weight, matrix: PackedRows): Run {
   const { memory, numbers, threads } = setting
-  const layout: Sliced = sliced(matrix, chunks)
+  const layout: SlicedRows = sliced(matrix, chunks)
   const parts = layout.chunks.map(({ firstRow, rows, blocks }) => ({
     firstRow,
     rows,
@@ -248,7 +252,7 @@ function tileProduct({ setting, matrix, kind, chunks, biasAddress, activation }:
       parts.map(({ firstRow, rows, headers, indices, values }) => {
         const at = y + 4 * firstRow
         // Sums of tall tiles may reach past the last row, so they are made in the thread's own area.
-        const bias = (to: number): Call => [number('copy'), to, biasAddress + 4 * firstRow, 4 * rows]
+        const bias = (to: number): KernelCall => [number('copy'), to, biasAddress + 4 * firstRow, 4 * rows]
         const product = [number(vectorName(kind)), xs, SCRATCH, headers, indices, values, step, layout.blocks] as const
         return [
           ...(tall

@@ -1,8 +1,8 @@
 import type { NormKind } from '../kernels/row-kernels.js'
-import type { Setting } from './setting.js'
+import type { EngineSetting } from './setting.js'
 
 /** (x − mean) / √(variance + ε) · scale + bias of each row; 'rms' takes 0 for the mean, and has no bias. */
-export interface Norm {
+export interface RowNorm {
   readonly kind: NormKind
   readonly epsilon: number
   /** f32[width] */
@@ -18,14 +18,14 @@ export type RowFunction = (x: number, y: number, rows: number) => void
 const SHARE = 16384
 
 export function runPair(
-  { numbers, threads }: Setting,
+  { numbers, threads }: EngineSetting,
   { op, y, operands: [a, b], count }: { op: 'add' | 'mul'; y: number; operands: readonly [number, number]; count: number },
 ): void {
   const kernel = numbers.get(op)!
   threads.run(sharesOf(count, SHARE).map(([first, size]) => [[kernel, y + 4 * first, a + 4 * first, b + 4 * first, size]]))
 }
 
-export function loadNorm({ memory, numbers, threads }: Setting, { kind, epsilon, scale, bias }: Norm): RowFunction {
+export function loadNorm({ memory, numbers, threads }: EngineSetting, { kind, epsilon, scale, bias }: RowNorm): RowFunction {
   const width = scale.length
   const address = memory.allocate(4 * (4 + 2 * width), 'a normalisation')
   const values = memory.floats(address, 4 + 2 * width)

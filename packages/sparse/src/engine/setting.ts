@@ -2,7 +2,7 @@ import type { Threads } from '@pare/wasm/threads'
 import type { Memory } from './memory.js'
 
 /** What kernels and layouts have in common while an engine is open. */
-export interface Setting {
+export interface EngineSetting {
   readonly memory: Memory
   readonly relaxed: boolean
   readonly count: number

@@ -1,6 +1,6 @@
 import type { Node, Uses, ValueInfo } from '@pare/onnx'
 import { type FoundNorm, normAt } from './norms.js'
-import type { Site } from './sites.js'
+import type { ProductSite } from './sites.js'
 
 /** What is done in our memory between sparse products, so that values need not cross to ONNX Runtime and back. */
 export type Between =
@@ -64,7 +64,7 @@ function maybeSame(a: ValueInfo | undefined, b: ValueInfo | undefined): boolean 
 }
 
 /** Those that lie between our products: what they read comes from ours, and what they give goes to ours, directly or by way of each other. */
-export function betweenOurs(candidates: readonly Between[], sites: readonly Site[], uses: Uses): Between[] {
+export function betweenOurs(candidates: readonly Between[], sites: readonly ProductSite[], uses: Uses): Between[] {
   const taken = new Set(sites.flatMap(({ nodes }) => nodes))
   const ours = new Set(
     candidates.filter(

@@ -1,11 +1,11 @@
-import { attributesOf, madeBy, type Node, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
-import type { Norm } from '../engine/rows.js'
+import { attributesOf, madeBy, type Node, present, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
+import type { RowNorm } from '../engine/rows.js'
 
 /** Nodes that together normalise the rows of a value. */
 export interface FoundNorm {
   readonly nodes: readonly Node[]
   readonly result: string
-  readonly norm: Norm
+  readonly norm: RowNorm
 }
 
 /** More nodes make no normalisation. */
@@ -43,11 +43,11 @@ async function operatorNorm(node: Node, { constants, outputs, consumers }: Uses)
   return {
     nodes: [node],
     result: node.outputs[0]!,
-    norm: { kind, epsilon: float('epsilon', 1e-5), scale, ...(bias && { bias }) },
+    norm: { kind, epsilon: float('epsilon', 1e-5), scale, ...present({ bias }) },
   }
 }
 
-const OPERATORS: Readonly<Record<string, Norm['kind']>> = {
+const OPERATORS: Readonly<Record<string, RowNorm['kind']>> = {
   '.LayerNormalization': 'layer',
   '.RMSNormalization': 'rms',
   '.SimplifiedLayerNormalization': 'rms',
@@ -117,7 +117,7 @@ function withoutStrays(nodes: readonly Node[], result: string, { producers }: Us
 }
 
 /** y = scale · n(x) + bias for one of the kinds and an ε that stands in the nodes: scale and bias follow from two rows, the third must agree. */
-function recognise(rows: readonly Row[], results: readonly Row[], epsilons: readonly number[]): Norm | undefined {
+function recognise(rows: readonly Row[], results: readonly Row[], epsilons: readonly number[]): RowNorm | undefined {
   if (results.some((row) => row.length !== rows[0]!.length)) return undefined
   for (const kind of ['rms', 'layer'] as const)
     for (const epsilon of epsilons) {
@@ -135,7 +135,7 @@ function recognise(rows: readonly Row[], results: readonly Row[], epsilons: read
 }
 
 /** (x − mean) / √(variance + ε); 'rms' takes 0 for the mean. */
-function normalised(row: Row, kind: Norm['kind'], epsilon: number): Row {
+function normalised(row: Row, kind: RowNorm['kind'], epsilon: number): Row {
   const mean = kind === 'rms' ? 0 : average(row)
   const variance = average(row.map((x) => (x - mean) ** 2))
   return row.map((x) => (x - mean) / Math.sqrt(variance + epsilon))

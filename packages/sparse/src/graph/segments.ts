@@ -1,13 +1,15 @@
 import { editGraph, editModel, type Model, madeBy, type Node, readBy, type Uses, type ValueInfo } from '@pare/onnx'
 import type { Between } from './between.js'
-import type { Site } from './sites.js'
+import type { ProductSite } from './sites.js'
 import { widenedUsesOf } from './uses.js'
 
 /** What runs one after another. */
-export type Step = OwnStep | DenseStep
+export type SessionStep = OwnStep | DenseStep
 
 /** Ours: a sparse product, or what lies between two. */
-export type OwnStep = { readonly kind: 'sparse'; readonly site: Site } | { readonly kind: 'between'; readonly between: Between }
+export type OwnStep =
+  | { readonly kind: 'sparse'; readonly site: ProductSite }
+  | { readonly kind: 'between'; readonly between: Between }
 
 export const inputsOf = (step: OwnStep): readonly string[] => (step.kind === 'sparse' ? [step.site.input] : step.between.inputs)
 export const outputOf = (step: OwnStep): string => (step.kind === 'sparse' ? step.site.output : step.between.output)
@@ -27,14 +29,14 @@ export interface DenseStep {
  * A model as sparse products and as few dense stretches as their order allows: stretch k has the nodes that k crossings lead to, counted along the way with
  * most, so nothing waits for a stretch it could run beside. Nodes of constants alone stand in every stretch that reads them. Linear in nodes and edges.
  */
-export function stepsOf(model: Model, own: readonly OwnStep[]): Step[] {
+export function stepsOf(model: Model, own: readonly OwnStep[]): SessionStep[] {
   const { graph } = model
   const uses = widenedUsesOf(graph)
   const owners = new Map(own.flatMap((step) => nodesOf(step).map((node) => [node, step] as const)))
   const levels = levelsOf(graph.nodes, { uses, owners })
   const inOrder = [...levels.own.keys()]
   const last = Math.max(-1, ...levels.dense.values(), ...levels.own.values())
-  const steps: Step[] = []
+  const steps: SessionStep[] = []
   for (let level = 0; level <= last; level++) {
     const nodes = withFree(
       graph.nodes.filter((node) => levels.dense.get(node) === level),

@@ -1,4 +1,4 @@
-import { attributesOf, type Model, type Node, type Payload, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
+import { attributesOf, type Model, type Node, type Payload, present, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { asHalves, chooseFormat, type DenseWeight } from '../pack.js'
@@ -6,7 +6,7 @@ import { activationAfter } from './scalar-functions.js'
 import { widenedUsesOf } from './uses.js'
 
 /** A product with a sparse constant weight, with what follows it and can be done with it. */
-export interface Site {
+export interface ProductSite {
   /** The name of the product's own output: one for each place. */
   readonly id: string
   readonly op: 'MatMul' | 'Gemm' | 'Conv'
@@ -31,10 +31,10 @@ export interface SiteOptions {
 }
 
 /** All products with sparse weights of the main graph, in its order. Reads the weights one by one; one that two products share is packed once. */
-export async function sparseSites(model: Model, options: SiteOptions): Promise<Site[]> {
+export async function sparseSites(model: Model, options: SiteOptions): Promise<ProductSite[]> {
   const uses = widenedUsesOf(model.graph)
   const packed = new Map<string, Packed | undefined>()
-  const sites: Site[] = []
+  const sites: ProductSite[] = []
   for (const node of model.graph.nodes) {
     const product = productOf(node, uses)
     if (product === undefined) continue
@@ -49,13 +49,13 @@ export async function sparseSites(model: Model, options: SiteOptions): Promise<S
   return bytes < options.halvesFrom ? sites : inHalves(sites, matrices)
 }
 
-function inHalves(sites: readonly Site[], matrices: ReadonlySet<Site['matrix']>): Site[] {
+function inHalves(sites: readonly ProductSite[], matrices: ReadonlySet<ProductSite['matrix']>): ProductSite[] {
   const stored = new Map([...matrices].map((matrix) => [matrix, asHalves(matrix)]))
   return sites.map((site) => ({ ...site, matrix: stored.get(site.matrix)! }))
 }
 
 interface Product {
-  readonly op: Site['op']
+  readonly op: ProductSite['op']
   readonly tensor: Tensor
   readonly out: number
   readonly in: number
@@ -155,7 +155,10 @@ async function floatsOf(data: Payload): Promise<Float32Array> {
 const STRETCH = 1 << 26
 
 /** The site of a product, with bias and activation where the graph has them right behind it. */
-async function fused({ node, product, weight }: { node: Node; product: Product; weight: Packed }, uses: Uses): Promise<Site> {
+async function fused(
+  { node, product, weight }: { node: Node; product: Product; weight: Packed },
+  uses: Uses,
+): Promise<ProductSite> {
   const nodes = [node]
   let output = node.outputs[0]!
   let bias = product.bias === undefined ? undefined : await vectorOf(product.bias, product, uses)
@@ -178,7 +181,7 @@ async function fused({ node, product, weight }: { node: Node; product: Product; 
     output,
     weight: product.tensor.name || node.inputs[1]!,
     ...weight,
-    ...(bias && { bias }),
+    ...present({ bias }),
     ...(applied && { activation: applied.activation }),
   }
 }

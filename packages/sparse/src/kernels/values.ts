@@ -12,7 +12,7 @@ export function madd({ relaxed }: Variant, a: Code, b: Code, c: Code): Code {
 }
 
 /** How a kernel reads values as floats. */
-export interface Values {
+export interface KernelValues {
   /** Of one. */
   readonly bytes: number
   /** Goes before the first read. */
@@ -25,7 +25,7 @@ export interface Values {
  * Values that are stored as f32 or as halves. Halves, with their sign extended to 32 bits, become floats as their exponent moves from bit 10 to bit 23 and its
  * bias from 15 to 127: h · 2^112. Exact, subnormals included. Halves that are infinite or NaN are not stored.
  */
-export function valuesOf(half: boolean, writer: Writer): Values {
+export function valuesOf(half: boolean, writer: Writer): KernelValues {
   if (!half) return { bytes: 4, begin: [], four: (address, offset = 0) => v128.load(address, offset) }
   // Constants are built wherever they stand, so they are in locals.
   const [mask, scale] = writer.locals('v128', 2)

@@ -2,7 +2,7 @@ import type { PackedRows, StoredValues } from '../formats.js'
 import type { ChunkOf } from './chunks.js'
 
 /** Single elements as the kernel for one sample reads them: four rows at a time, which have about equally many. */
-export interface Sliced {
+export interface SlicedRows {
   readonly out: number
   readonly in: number
   /** Blocks of up to `SLICED_INPUTS` inputs; x lies in memory with a zero after each. */
@@ -29,7 +29,7 @@ export interface SlicedBlock {
 export const SLICED_INPUTS = 16383
 
 /** Sorts rows by their entries (SELL-4-σ, Kreutzer et al. 2014, arXiv 1307.6209, σ a chunk). */
-export function sliced(matrix: PackedRows, chunks: readonly ChunkOf[]): Sliced {
+export function sliced(matrix: PackedRows, chunks: readonly ChunkOf[]): SlicedRows {
   const blocks = Math.max(1, Math.ceil(matrix.in / SLICED_INPUTS))
   return {
     out: matrix.out,

@@ -3,12 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { readRegular, writeWhole } from '@pare/onnx'
-import type { Plan } from './plan.js'
+import type { SessionPlan } from './plan.js'
 
 /** Plans of earlier sessions: one file for a model on a machine. */
 export interface Cache {
-  find(shapes: string): Plan | undefined
-  keep(plan: Plan): Promise<void>
+  find(shapes: string): SessionPlan | undefined
+  keep(plan: SessionPlan): Promise<void>
 }
 
 export interface CacheKey {
@@ -30,7 +30,7 @@ export async function openCache(folder: string, key: CacheKey): Promise<Cache> {
     .update(JSON.stringify([VERSION, key, machine]))
     .digest('hex')
   const path = join(folder, `${name.slice(0, 32)}.json`)
-  const plans = new Map<string, Plan>((await readPlans(path)).map((plan) => [plan.shapes, plan]))
+  const plans = new Map<string, SessionPlan>((await readPlans(path)).map((plan) => [plan.shapes, plan]))
   return {
     find: (shapes) => plans.get(shapes),
     async keep(plan) {
@@ -41,7 +41,7 @@ export async function openCache(folder: string, key: CacheKey): Promise<Cache> {
   }
 }
 
-async function readPlans(path: string): Promise<Plan[]> {
+async function readPlans(path: string): Promise<SessionPlan[]> {
   try {
     const plans: unknown = JSON.parse((await readRegular(path)).toString('utf8'))
     return Array.isArray(plans) && plans.every(isPlan) ? plans : []
@@ -50,7 +50,7 @@ async function readPlans(path: string): Promise<Plan[]> {
   }
 }
 
-function isPlan(plan: unknown): plan is Plan {
-  const { kind, shapes, sparse, layers } = plan as Plan
+function isPlan(plan: unknown): plan is SessionPlan {
+  const { kind, shapes, sparse, layers } = plan as SessionPlan
   return (kind === 'sparse' || kind === 'dense') && typeof shapes === 'string' && Array.isArray(sparse) && Array.isArray(layers)
 }

@@ -1,31 +1,31 @@
 import { availableParallelism } from 'node:os'
-import { type Model, makePayload, openModel, readModel, sha256 } from '@pare/onnx'
+import { type Model, makePayload, openModel, present, readModel, sha256 } from '@pare/onnx'
 import { loadOnnxRuntime, type OnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
 import type * as Ort from 'onnxruntime-common'
-import { type Engine, openEngine } from '../engine/engine.js'
-import { kindOf, type Product } from '../engine/product.js'
+import { type KernelEngine, openEngine } from '../engine/engine.js'
+import { kindOf, type SparseProduct } from '../engine/product.js'
 import { type Between, couldBeOurs, mayBeBetween } from '../graph/between.js'
-import type { Site } from '../graph/sites.js'
+import type { ProductSite } from '../graph/sites.js'
 import { widenedUsesOf } from '../graph/uses.js'
 import { buffersIn } from './buffers.js'
 import { type Cache, openCache } from './cache.js'
 import type { SparseSessionOptions } from './options.js'
 import { type CreateSession, createDense, sessionSettings, sessionsOf } from './ort-sessions.js'
-import type { Parts } from './parts.js'
-import { ASKED, NOTHING, type Plan } from './plan.js'
+import type { RunParts } from './parts.js'
+import { ASKED, NOTHING, type SessionPlan } from './plan.js'
 import { findSites } from './sites-of-model.js'
 import { inferValues } from './values-between.js'
 
 /** What a session consists of. */
 export interface SessionParts {
   readonly dense: Ort.InferenceSession
-  readonly sites: readonly Site[]
+  readonly sites: readonly ProductSite[]
   /** Inputs that have a value if none is given: with one given, the model runs dense. */
   readonly defaults: ReadonlySet<string>
   readonly close: () => Promise<void>
   /** Set where there is nothing to measure. */
-  readonly fixed?: Plan
-  readonly parts?: Parts
+  readonly fixed?: SessionPlan
+  readonly parts?: RunParts
   readonly cache?: Cache
 }
 
@@ -60,7 +60,7 @@ async function openParts(
 
   const engine = await openEngine({ kinds: sites.map(({ matrix }) => kindOf(matrix)), threads })
   closers.push(async () => engine[Symbol.asyncDispose]())
-  const parts: Parts = {
+  const parts: RunParts = {
     ort,
     model,
     uses: widenedUsesOf(model.graph),
@@ -108,13 +108,13 @@ function candidatesIn(model: Model, createSession: CreateSession): () => Promise
 }
 
 /** Each weight is loaded once for each bias and activation that follow it. */
-function productsIn(engine: Engine): (site: Site) => Product {
-  const products = new Map<string, Product>()
+function productsIn(engine: KernelEngine): (site: ProductSite) => SparseProduct {
+  const products = new Map<string, SparseProduct>()
   return (site) => {
     const known = products.get(site.id)
     if (known !== undefined) return known
     const { matrix, bias, activation } = site
-    const product = engine.load(matrix, { ...(bias && { bias }), ...(activation && { activation }) })
+    const product = engine.load(matrix, { ...present({ bias }), ...(activation && { activation }) })
     products.set(site.id, product)
     return product
   }

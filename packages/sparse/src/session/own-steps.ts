@@ -1,12 +1,12 @@
 import { PareError } from '@pare/onnx'
-import type { Product } from '../engine/product.js'
+import type { SparseProduct } from '../engine/product.js'
 import type { OwnStep } from '../graph/segments.js'
-import type { Site } from '../graph/sites.js'
+import type { ProductSite } from '../graph/sites.js'
 import type { Buffer } from './buffers.js'
-import type { Parts } from './parts.js'
+import type { RunParts } from './parts.js'
 
 /** A value in our memory. */
-export interface Value {
+export interface StoredValue {
   readonly buffer: Buffer
   readonly dims: readonly number[]
 }
@@ -18,10 +18,10 @@ export const countOf = (dims: readonly number[]) => dims.reduce((a, b) => a * b,
  * product that read the same value. `onProduct` is told the samples of a product.
  */
 export function prepare(
-  parts: Parts,
+  parts: RunParts,
   step: OwnStep,
-  onProduct: (site: Site, samples: number) => void,
-): (inputs: readonly Value[], same: boolean) => Value {
+  onProduct: (site: ProductSite, samples: number) => void,
+): (inputs: readonly StoredValue[], same: boolean) => StoredValue {
   if (step.kind === 'sparse') {
     const product = parts.productOf(step.site)
     const run = step.site.op === 'Conv' ? runConv : runMatrix
@@ -33,7 +33,7 @@ export function prepare(
   }
   const { between } = step
   const { engine, buffers } = parts
-  const make = ({ dims }: Value): Value => ({ buffer: buffers.take(4 * countOf(dims)), dims })
+  const make = ({ dims }: StoredValue): StoredValue => ({ buffer: buffers.take(4 * countOf(dims)), dims })
   if (between.kind === 'norm') {
     const norm = engine.loadNorm(between.norm)
     const width = between.norm.scale.length
@@ -52,18 +52,18 @@ export function prepare(
 }
 
 interface Made {
-  readonly value: Value
+  readonly value: StoredValue
   readonly samples: number
 }
 
-function runMatrix({ buffers }: Parts, product: Product, { buffer, dims }: Value, same: boolean): Made {
+function runMatrix({ buffers }: RunParts, product: SparseProduct, { buffer, dims }: StoredValue, same: boolean): Made {
   const samples = countOf(dims.slice(0, -1))
   const value = { buffer: buffers.take(4 * samples * product.out), dims: [...dims.slice(0, -1), product.out] }
   product.run(buffer.address, value.buffer.address, samples, { same })
   return { value, samples }
 }
 
-function runConv({ buffers }: Parts, product: Product, { buffer, dims }: Value, same: boolean): Made {
+function runConv({ buffers }: RunParts, product: SparseProduct, { buffer, dims }: StoredValue, same: boolean): Made {
   const [batch = 0, , ...places] = dims
   const size = countOf(places)
   const value = { buffer: buffers.take(4 * batch * size * product.out), dims: [batch, product.out, ...places] }
@@ -81,7 +81,7 @@ function runConv({ buffers }: Parts, product: Product, { buffer, dims }: Value, 
 }
 
 /** The pair where shapes turn out to differ: element by element, as it was not expected. */
-function broadcast({ engine, buffers }: Parts, op: 'add' | 'mul', [a, b]: readonly [Value, Value]): Value {
+function broadcast({ engine, buffers }: RunParts, op: 'add' | 'mul', [a, b]: readonly [StoredValue, StoredValue]): StoredValue {
   const rank = Math.max(a.dims.length, b.dims.length)
   const sizes = [a, b].map(({ dims }) => [...Array<number>(rank - dims.length).fill(1), ...dims]) as [number[], number[]]
   const dims = sizes[0].map((size, axis) => (size === 1 ? sizes[1][axis]! : size))

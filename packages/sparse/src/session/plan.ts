@@ -1,5 +1,5 @@
 /** What a session does with inputs of one size, and why. */
-export interface Plan {
+export interface SessionPlan {
   readonly kind: 'sparse' | 'dense'
   /** A sentence. */
   readonly reason: string

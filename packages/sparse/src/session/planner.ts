@@ -1,15 +1,15 @@
 import { editGraph, editModel, makeTensor, parseText } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-common'
-import type { Site } from '../graph/sites.js'
+import type { ProductSite } from '../graph/sites.js'
 import type { Activation } from '../kernels/activations.js'
 import { type Both, gainUs, inTurn, OF_LAYER, OF_SESSION, pays } from './measure.js'
-import type { Feeds, Parts } from './parts.js'
-import type { LayerPlan, Plan } from './plan.js'
+import type { Feeds, RunParts } from './parts.js'
+import type { LayerPlan, SessionPlan } from './plan.js'
 import type { Split } from './split.js'
 
 export interface Planning {
-  readonly parts: Parts
-  readonly sites: readonly Site[]
+  readonly parts: RunParts
+  readonly sites: readonly ProductSite[]
   readonly dense: Ort.InferenceSession
   /** The split for these sites, made once for each set. */
   readonly splitFor: (ids: readonly string[]) => Promise<Split>
@@ -19,10 +19,10 @@ export interface Planning {
  * Which products to run sparse for inputs like these: each is timed by itself, dense and sparse, then the whole model both ways. Where handing over between the
  * run times costs more than the products gain, those that gain least go back to ONNX Runtime, and where nothing pays, all do. Takes a second or two.
  */
-export async function makePlan({ parts, sites, dense, splitFor }: Planning, feeds: Feeds, shapes: string): Promise<Plan> {
+export async function makePlan({ parts, sites, dense, splitFor }: Planning, feeds: Feeds, shapes: string): Promise<SessionPlan> {
   const all = sites.map(({ id }) => id)
   const split = await splitFor(all)
-  const samples = new Map<Site, number>()
+  const samples = new Map<ProductSite, number>()
   await split.run(feeds, (site, count) => void samples.set(site, count))
   const layers = await timeLayers(parts, samples)
   const faster = layers.filter((layer) => gainUs(layer) > 0)
@@ -74,12 +74,13 @@ export async function makePlan({ parts, sites, dense, splitFor }: Planning, feed
 const timesOf = ({ ratio, wins }: Both) =>
   `${ratio.toFixed(2)}× as fast as dense, and faster in ${Math.round(100 * wins)} % of the runs.`
 
-export const formatOf = ({ matrix }: Site) => (matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`)
+export const formatOf = ({ matrix }: ProductSite) =>
+  matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`
 
 type Times = Pick<LayerPlan, 'denseUs' | 'sparseUs'>
 
 /** Layers of the same size and format with about equally many zeros are timed once. */
-async function timeLayers(parts: Parts, samples: ReadonlyMap<Site, number>): Promise<LayerPlan[]> {
+async function timeLayers(parts: RunParts, samples: ReadonlyMap<ProductSite, number>): Promise<LayerPlan[]> {
   const sessions = new Map<string, Ort.InferenceSession>()
   const times = new Map<string, Times>()
   try {
@@ -98,7 +99,7 @@ async function timeLayers(parts: Parts, samples: ReadonlyMap<Site, number>): Pro
   }
 }
 
-const describe = (site: Site) => ({
+const describe = (site: ProductSite) => ({
   id: site.id,
   weight: site.weight,
   op: site.op,
@@ -110,8 +111,8 @@ const describe = (site: Site) => ({
 
 /** A dense product of the same size, with the activation: its time does not depend on the numbers. */
 async function denseProduct(
-  { createSession }: Parts,
-  { matrix: { out, in: inputs }, activation }: Site,
+  { createSession }: RunParts,
+  { matrix: { out, in: inputs }, activation }: ProductSite,
 ): Promise<Ort.InferenceSession> {
   const after = activation === undefined ? 'y = Identity(p)' : ACTIVATION_NODES[activation]
   const model = parseText(
@@ -134,8 +135,8 @@ const ACTIVATION_NODES: Readonly<Record<Activation, string>> = {
 }
 
 async function timeLayer(
-  { ort, engine, buffers, productOf }: Parts,
-  site: Site,
+  { ort, engine, buffers, productOf }: RunParts,
+  site: ProductSite,
   { count, session }: { count: number; session: Ort.InferenceSession },
 ): Promise<Times> {
   const product = productOf(site)

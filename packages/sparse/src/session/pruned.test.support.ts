@@ -21,7 +21,7 @@ import {
   valuesOf,
 } from '@pare/onnx'
 import * as ort from 'onnxruntime-node'
-import type { TileSize } from '../pack.js'
+import type { SparseTileSize } from '../pack.js'
 import type { Feeds, Results } from './parts.js'
 import { SparseSession } from './sparse-session.js'
 
@@ -97,12 +97,16 @@ function ones(dims: readonly number[]): ort.Tensor {
 }
 
 /** The bytes of a model with a share of each of its large weights set to zero: the smallest elements, or tiles by the sum of their absolute values. */
-export async function prunedBytes(path: string, sparsity: number, tile: TileSize = { rows: 1, columns: 1 }): Promise<Uint8Array> {
+export async function prunedBytes(
+  path: string,
+  sparsity: number,
+  tile: SparseTileSize = { rows: 1, columns: 1 },
+): Promise<Uint8Array> {
   await using file = await openModel(path)
   return await modelBytes(await pruned(file.model, sparsity, tile))
 }
 
-export async function pruned(model: Model, sparsity: number, tile: TileSize = { rows: 1, columns: 1 }): Promise<Model> {
+export async function pruned(model: Model, sparsity: number, tile: SparseTileSize = { rows: 1, columns: 1 }): Promise<Model> {
   const products = new Map(
     model.graph.nodes.flatMap((node) => (/^(MatMul|Gemm|Conv)$/.test(node.op) ? [[node.inputs[1], node] as const] : [])),
   )
@@ -178,7 +182,7 @@ async function halved(tensor: Tensor, type: 'float16' | 'bfloat16'): Promise<Ten
 function prune(
   values: Float32Array,
   [rows, columns]: readonly [number, number],
-  { sparsity, tile }: { sparsity: number; tile: TileSize },
+  { sparsity, tile }: { sparsity: number; tile: SparseTileSize },
 ): void {
   const across = Math.ceil(columns / tile.columns)
   const tileOf = (i: number) =>

@@ -1,6 +1,6 @@
 import { editGraph, editModel, type Model } from '@pare/onnx'
 import { computeInFloats, namesToKnow } from '../graph/compute-in-floats.js'
-import { type Site, sparseSites } from '../graph/sites.js'
+import { type ProductSite, sparseSites } from '../graph/sites.js'
 import type { SparseSessionOptions } from './options.js'
 import type { CreateSession } from './ort-sessions.js'
 import { ASKED } from './plan.js'
@@ -11,7 +11,7 @@ export interface FoundSites {
   /** Without defaults of inputs, and where halves are computed with, in f32. */
   readonly model: Model
   readonly defaults: ReadonlySet<string>
-  readonly sites: readonly Site[]
+  readonly sites: readonly ProductSite[]
   /** Why there are no sites, where there are none. */
   readonly without: string
 }

@@ -1,8 +1,8 @@
-import type { Site } from '../graph/sites.js'
+import type { ProductSite } from '../graph/sites.js'
 import { openSession, type SessionParts } from './open.js'
 import type { SparseSessionOptions } from './options.js'
 import type { Feeds, Results } from './parts.js'
-import { NOTHING, type Plan } from './plan.js'
+import { NOTHING, type SessionPlan } from './plan.js'
 import { makePlan } from './planner.js'
 import { openSplit, type Split } from './split.js'
 
@@ -14,18 +14,18 @@ export class SparseSession implements AsyncDisposable {
   readonly inputNames: readonly string[]
   readonly outputNames: readonly string[]
   /** What was done in the last run, or will be in the next. */
-  get plan(): Plan {
+  get plan(): SessionPlan {
     return this.#plan
   }
   /** The plans for all sizes of inputs so far. */
-  get plans(): readonly Plan[] {
+  get plans(): readonly SessionPlan[] {
     return [...this.#plans.values()]
   }
 
   readonly #parts: SessionParts
-  readonly #plans = new Map<string, Plan>()
+  readonly #plans = new Map<string, SessionPlan>()
   readonly #splits = new Map<string, Promise<Split>>()
-  #plan: Plan
+  #plan: SessionPlan
 
   private constructor(parts: SessionParts) {
     this.#parts = parts
@@ -80,7 +80,7 @@ export class SparseSession implements AsyncDisposable {
     return this.release()
   }
 
-  async #planFor(feeds: Feeds): Promise<Plan> {
+  async #planFor(feeds: Feeds): Promise<SessionPlan> {
     const { fixed, cache, sites } = this.#parts
     if (fixed !== undefined) return fixed
     const shapes = shapesOf(feeds)
@@ -91,7 +91,7 @@ export class SparseSession implements AsyncDisposable {
     return plan
   }
 
-  async #measure(feeds: Feeds, shapes: string): Promise<Plan> {
+  async #measure(feeds: Feeds, shapes: string): Promise<SessionPlan> {
     const { parts, sites, dense, cache } = this.#parts
     const planning = { parts: parts!, sites, dense, splitFor: (ids: readonly string[]) => this.#splitFor(ids) }
     try {
@@ -121,7 +121,7 @@ export class SparseSession implements AsyncDisposable {
 }
 
 /** A plan from a file, if all its products are there. */
-function usable(plan: Plan | undefined, sites: readonly Site[]): Plan | undefined {
+function usable(plan: SessionPlan | undefined, sites: readonly ProductSite[]): SessionPlan | undefined {
   const ids = new Set(sites.map(({ id }) => id))
   return plan?.sparse.every((id) => ids.has(id)) ? plan : undefined
 }

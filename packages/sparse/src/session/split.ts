@@ -1,26 +1,26 @@
 import type { ValueInfo } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-common'
 import { betweenOurs } from '../graph/between.js'
-import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type Step, stepsOf } from '../graph/segments.js'
-import type { Site } from '../graph/sites.js'
-import { countOf, prepare, type Value } from './own-steps.js'
-import type { Feeds, Parts, Results } from './parts.js'
+import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type SessionStep, stepsOf } from '../graph/segments.js'
+import type { ProductSite } from '../graph/sites.js'
+import { countOf, prepare, type StoredValue } from './own-steps.js'
+import type { Feeds, Results, RunParts } from './parts.js'
 
 /** A model in parts: sparse products on our kernels, the rest in sessions of ONNX Runtime. */
 export interface Split extends AsyncDisposable {
   /** How many sessions of ONNX Runtime. */
   readonly segments: number
-  readonly sites: readonly Site[]
+  readonly sites: readonly ProductSite[]
   /** All outputs. `onProduct` is told the samples of each product. */
-  run(feeds: Feeds, onProduct?: (site: Site, samples: number) => void): Promise<Results>
+  run(feeds: Feeds, onProduct?: (site: ProductSite, samples: number) => void): Promise<Results>
 }
 
 type Runnable =
   | { readonly step: DenseStep; readonly session: Ort.InferenceSession }
   | { readonly step: OwnStep; readonly run: Run }
-type Run = (inputs: readonly Value[], same: boolean) => Value
+type Run = (inputs: readonly StoredValue[], same: boolean) => StoredValue
 
-export async function openSplit(parts: Parts, sites: readonly Site[]): Promise<Split> {
+export async function openSplit(parts: RunParts, sites: readonly ProductSite[]): Promise<Split> {
   const { model, uses, candidates, createSession } = parts
   const between = betweenOurs(await candidates(), sites, uses)
   const own: OwnStep[] = [
@@ -29,7 +29,7 @@ export async function openSplit(parts: Parts, sites: readonly Site[]): Promise<S
   ]
   const steps = stepsOf(model, own)
   const info = await infoOfCrossing(parts, steps)
-  let onProduct: (site: Site, samples: number) => void = () => {}
+  let onProduct: (site: ProductSite, samples: number) => void = () => {}
   const runnables: Runnable[] = []
   const release = async () => {
     for (const each of runnables) if ('session' in each) await each.session.release()
@@ -55,7 +55,7 @@ export async function openSplit(parts: Parts, sites: readonly Site[]): Promise<S
   }
 }
 
-async function infoOfCrossing({ infoOf }: Parts, steps: readonly Step[]): Promise<(name: string) => ValueInfo> {
+async function infoOfCrossing({ infoOf }: RunParts, steps: readonly SessionStep[]): Promise<(name: string) => ValueInfo> {
   const crossing = new Set(steps.flatMap((step) => (step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [])))
   const info = await infoOf([...crossing])
   return (name) => {
@@ -66,7 +66,7 @@ async function infoOfCrossing({ infoOf }: Parts, steps: readonly Step[]): Promis
 }
 
 /** For each step the names that no later one reads. */
-function lastUsesOf(steps: readonly Step[]): readonly (readonly string[])[] {
+function lastUsesOf(steps: readonly SessionStep[]): readonly (readonly string[])[] {
   const last = new Map<string, number>()
   for (const [i, step] of steps.entries()) {
     const names = step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [...inputsOf(step), outputOf(step)]
@@ -80,11 +80,11 @@ function lastUsesOf(steps: readonly Step[]): readonly (readonly string[])[] {
 /** A value: as ONNX Runtime has it, in our memory, or both. */
 interface Held {
   tensor?: Ort.Tensor
-  own?: Value
+  own?: StoredValue
 }
 
 interface Plan {
-  readonly parts: Parts
+  readonly parts: RunParts
   readonly runnables: readonly Runnable[]
   readonly lastUses: readonly (readonly string[])[]
   readonly outputs: readonly string[]
@@ -123,7 +123,7 @@ async function runAll({ parts, runnables, lastUses, outputs }: Plan, feeds: Feed
 }
 
 /** The value in our memory: it is copied there once. */
-function ownValue({ engine, buffers }: Parts, value: Held): Value {
+function ownValue({ engine, buffers }: RunParts, value: Held): StoredValue {
   if (value.own !== undefined) return value.own
   const { data, dims } = value.tensor!
   const values = data as Float32Array
@@ -133,7 +133,7 @@ function ownValue({ engine, buffers }: Parts, value: Held): Value {
   return value.own
 }
 
-function asTensor(parts: Parts, value: Held): Ort.Tensor {
+function asTensor(parts: RunParts, value: Held): Ort.Tensor {
   if (value.tensor !== undefined) return value.tensor
   const view = viewOf(parts, value)
   // ONNX Runtime takes no shared memory.
@@ -145,10 +145,10 @@ function asTensor(parts: Parts, value: Held): Ort.Tensor {
   return new parts.ort.Tensor('float32', view, value.own!.dims)
 }
 
-function copyOut(parts: Parts, value: Held): Ort.Tensor {
+function copyOut(parts: RunParts, value: Held): Ort.Tensor {
   return value.tensor ?? new parts.ort.Tensor('float32', viewOf(parts, value).slice(), value.own!.dims)
 }
 
-function viewOf({ engine }: Parts, { own }: Held): Float32Array {
+function viewOf({ engine }: RunParts, { own }: Held): Float32Array {
   return engine.memory.floats(own!.buffer.address, countOf(own!.dims))
 }

@@ -1,5 +1,5 @@
 import { type Axis, atom, productOf, rootOf, sumOf } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { fromFront } from './broadcast.js'
 
 /** Operators that move elements about without computing with them. */
@@ -17,7 +17,7 @@ export const arrange: readonly [string, AxisRule][] = [
   ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []))],
 ]
 
-function transpose(site: Site): void {
+function transpose(site: AxisSite): void {
   const x = site.input(0)
   if (x === undefined) return
   const perm = site.ints('perm') ?? [...x.keys()].reverse()
@@ -25,7 +25,7 @@ function transpose(site: Site): void {
 }
 
 /** Runs of axes with equal products are split and merged; the target shape is a size, not an axis. */
-function reshape(site: Site): void {
+function reshape(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   site.free(...(site.input(1) ?? []))
   if (x === undefined || out === undefined || [...x, ...out].some(({ size }) => size === 0)) return
@@ -59,7 +59,7 @@ function take(axis: Axis, into: Axis[]): number {
   return axis.size
 }
 
-function tieRun(site: Site, from: readonly Axis[], to: readonly Axis[]): void {
+function tieRun(site: AxisSite, from: readonly Axis[], to: readonly Axis[]): void {
   const ones = [...from, ...to].filter(({ size }) => size === 1)
   const [xs, ys] = [from, to].map((axes) => axes.filter(({ size }) => size !== 1)) as [Axis[], Axis[]]
   site.free(...ones)
@@ -69,7 +69,7 @@ function tieRun(site: Site, from: readonly Axis[], to: readonly Axis[]): void {
   site.free(...xs, ...ys)
 }
 
-function concat(site: Site): void {
+function concat(site: AxisSite): void {
   const out = site.output(0)
   if (out === undefined) return
   const at = fromFront(site.int('axis', 1), out.length)
@@ -81,7 +81,7 @@ function concat(site: Site): void {
   site.free(...parts)
 }
 
-function split(site: Site): void {
+function split(site: AxisSite): void {
   const x = site.input(0)
   if (x === undefined) return
   const at = fromFront(site.int('axis', 0), x.length)
@@ -94,7 +94,7 @@ function split(site: Site): void {
 }
 
 /** Whole axes pass; a stretch with step 1 is a part of the axis; anything else holds it fast. */
-function slice(site: Site): void {
+function slice(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   const starts = site.ints('starts') ?? site.value(1)
   const axes = slicedAxes(site, starts?.length)
@@ -112,13 +112,13 @@ function slice(site: Site): void {
 }
 
 /** The axes that are sliced: all from the first on where none are listed. Undefined: not known. */
-function slicedAxes(site: Site, count: number | undefined): readonly number[] | undefined {
+function slicedAxes(site: AxisSite, count: number | undefined): readonly number[] | undefined {
   const listed = site.ints('axes') ?? site.value(3)
   if (listed !== undefined || site.input(3) !== undefined || count === undefined) return listed
   return [...Array(count).keys()]
 }
 
-function tiePart(site: Site, axis: Axis, { part, start }: { part: Axis; start: number }): void {
+function tiePart(site: AxisSite, axis: Axis, { part, start }: { part: Axis; start: number }): void {
   const from = Math.min(Math.max(start < 0 ? start + axis.size : start, 0), axis.size)
   const rest = axis.size - from - part.size
   if (rest < 0) return
@@ -127,7 +127,7 @@ function tiePart(site: Site, axis: Axis, { part, start }: { part: Axis; start: n
 }
 
 /** Rows of a table: its other axes pass. */
-function gather(site: Site): void {
+function gather(site: AxisSite): void {
   const [data, indices, out] = [site.input(0), site.input(1), site.output(0)]
   if (data === undefined || indices === undefined || out === undefined) return
   const at = fromFront(site.int('axis', 0), data.length)
@@ -138,7 +138,7 @@ function gather(site: Site): void {
 }
 
 /** Positions of a stretched axis repeat what was one. */
-function expand(site: Site): void {
+function expand(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   site.free(...(site.input(1) ?? []))

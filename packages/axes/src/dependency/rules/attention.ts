@@ -1,5 +1,5 @@
 import { type Axis, atom, productOf, sumOf } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { tieAll } from './broadcast.js'
 
 /**
@@ -22,7 +22,7 @@ interface Heads {
   readonly queries: Axis
 }
 
-function headsOf(site: Site, queries: number, shared: number): Heads | undefined {
+function headsOf(site: AxisSite, queries: number, shared: number): Heads | undefined {
   if (queries < 1 || shared < 1 || queries % shared !== 0) return undefined
   const [group, each] = [atom(shared), atom(queries / shared)]
   site.role('batch', group)
@@ -31,24 +31,24 @@ function headsOf(site: Site, queries: number, shared: number): Heads | undefined
 }
 
 /** heads × headDim, the latter held. `size`: of the whole axis. */
-function unitsOf(site: Site, heads: Axis, size: number): Axis | undefined {
+function unitsOf(site: AxisSite, heads: Axis, size: number): Axis | undefined {
   if (size % heads.size !== 0) return undefined
   return productOf([heads, atom(size / heads.size, `${site.node.op} '${site.name}' works along each head`)])
 }
 
 /** One axis is heads × headDim. Nothing is said where it does not divide. */
-function tieUnits(site: Site, axis: Axis | undefined, heads: Axis): void {
+function tieUnits(site: AxisSite, axis: Axis | undefined, heads: Axis): void {
   const units = axis && unitsOf(site, heads, axis.size)
   if (units !== undefined) site.tie(axis, units)
 }
 
 /** The axis of heads of a cache, a bias or scores; one of size 1 serves all heads. */
-function tieHeads(site: Site, axis: Axis | undefined, heads: Axis): void {
+function tieHeads(site: AxisSite, axis: Axis | undefined, heads: Axis): void {
   if (axis?.size === heads.size) site.tie(axis, heads)
 }
 
 /** x f32[batch, seq, in] · W f32[in, query + key + value] */
-function packedAttention(site: Site): void {
+function packedAttention(site: AxisSite): void {
   const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   const heads = headsOf(site, site.int('num_heads', 0), site.int('num_heads', 0))
   if (x === undefined || w?.[1] === undefined || out === undefined || heads === undefined) return
@@ -68,7 +68,7 @@ function packedAttention(site: Site): void {
 }
 
 /** Query, key and value f32[batch, seq, units], packed f32[batch, seq, heads, 3, headDim], or key and value f32[batch, heads, seq, headDim]. */
-function multiHeadAttention(site: Site): void {
+function multiHeadAttention(site: AxisSite): void {
   const [query, out] = [site.input(0), site.output(0)]
   const heads = headsOf(site, site.int('num_heads', 0), site.int('num_heads', 0))
   if (query === undefined || out === undefined || heads === undefined) return
@@ -88,7 +88,7 @@ function multiHeadAttention(site: Site): void {
 }
 
 /** The bias of query, key and value, one after another. Where their sizes do not follow, the heads are held. */
-function tieBias(site: Site, heads: Axis): void {
+function tieBias(site: AxisSite, heads: Axis): void {
   const bias = site.input(3)?.[0]
   if (bias === undefined) return
   const value = site.output(0)![2]!.size
@@ -99,7 +99,7 @@ function tieBias(site: Site, heads: Axis): void {
 }
 
 /** Query f32[batch, seq, heads · headDim], key and value of fewer heads; or all three packed in the query. */
-function groupQueryAttention(site: Site): void {
+function groupQueryAttention(site: AxisSite): void {
   const [query, key, value, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   const heads = headsOf(site, site.int('num_heads', 0), site.int('kv_num_heads', 0))
   if (query?.[2] === undefined || out === undefined || heads === undefined) return
@@ -120,7 +120,7 @@ function groupQueryAttention(site: Site): void {
 }
 
 /** Query, key and value f32[batch, heads, seq, headDim], or f32[batch, seq, heads · headDim] with the counts as attributes. */
-function standardAttention(site: Site): void {
+function standardAttention(site: AxisSite): void {
   const [query, key, value, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (query === undefined || key === undefined || value === undefined || out === undefined) return
   const isFlat = query.length === 3

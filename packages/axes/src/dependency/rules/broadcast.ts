@@ -1,5 +1,5 @@
 import type { Axis } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 
 /** The same rule under several names. */
 export function each(names: string, rule: AxisRule): [string, AxisRule][] {
@@ -12,7 +12,7 @@ export function fromFront(axis: number, rank: number): number {
 }
 
 /** Axes are matched from the last one on; an axis of size 1 is stretched and says nothing. */
-export function elementwise(site: Site): void {
+export function elementwise(site: AxisSite): void {
   // Before opset 7 the second input could be aligned with an axis in the middle, and the slopes of PRelu were those of channels.
   if (site.has('broadcast') || (site.node.op === 'PRelu' && site.opset < 7)) return
   const out = site.output(0) ?? []
@@ -22,14 +22,14 @@ export function elementwise(site: Site): void {
   for (const [i, axis] of (site.output(1) ?? []).entries()) site.tie(axis, out[i])
 }
 
-export function inputsOf(site: Site): (readonly Axis[])[] {
+export function inputsOf(site: AxisSite): (readonly Axis[])[] {
   return site.node.inputs.flatMap((_, i) => {
     const axes = site.input(i)
     return axes === undefined ? [] : [axes]
   })
 }
 
-export function tieBroadcast(site: Site, input: readonly Axis[], out: readonly Axis[]): void {
+export function tieBroadcast(site: AxisSite, input: readonly Axis[], out: readonly Axis[]): void {
   for (let i = 1; i <= input.length; i++) {
     const [from, to] = [input.at(-i)!, out.at(-i)]
     if (to !== undefined && (from.size !== 1 || to.size === 1)) site.tie(from, to)
@@ -38,7 +38,7 @@ export function tieBroadcast(site: Site, input: readonly Axis[], out: readonly A
 
 /** Ties the axes of two values one to one, those at `except` left out; nothing where the ranks differ. */
 export function tieAll(
-  site: Site,
+  site: AxisSite,
   a: readonly Axis[] | undefined,
   b: readonly Axis[] | undefined,
   except: (axis: number) => boolean = () => false,

@@ -1,5 +1,5 @@
 import { type Axis, atom, productOf } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll } from './broadcast.js'
 
 /** Operators that add, resample or rearrange positions of images. */
@@ -13,7 +13,7 @@ export const image: readonly [string, AxisRule][] = [
 ]
 
 /** An axis to which nothing is added passes, whatever the mode. */
-function pad(site: Site): void {
+function pad(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   const pads = site.ints('pads') ?? site.ints('paddings') ?? site.value(1)
   const listed = site.value(3)
@@ -28,7 +28,7 @@ function pad(site: Site): void {
 }
 
 /** An axis with scale 1 passes. */
-function resize(site: Site): void {
+function resize(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined || site.string('coordinate_transformation_mode') === 'tf_crop_and_resize') return
   const axes = (site.ints('axes') ?? [...x.keys()]).map((axis) => fromFront(axis, x.length))
@@ -44,24 +44,24 @@ function resize(site: Site): void {
 }
 
 /** Undefined where sizes are given instead, or the scales are not known. */
-function scalesOf(site: Site): readonly number[] | undefined {
+function scalesOf(site: AxisSite): readonly number[] | undefined {
   const scales = site.floats('scales') ?? site.value(site.node.inputs.length === 2 ? 1 : 2)
   return scales === undefined || scales.length === 0 ? undefined : scales
 }
 
 /** Whether sizes are given, and each axis is brought to its own. */
-function isStretched(site: Site): boolean {
+function isStretched(site: AxisSite): boolean {
   return site.input(3) !== undefined && site.string('keep_aspect_ratio_policy', 'stretch') === 'stretch'
 }
 
 /** Channels = block² × channels (DCR) or channels × block² (CRD) become channels. */
-function depthToSpace(site: Site): void {
+function depthToSpace(site: AxisSite): void {
   const isOuter = site.string('mode', 'DCR') === 'DCR'
   tieBlocks(site, { many: site.input(0)?.[1], few: site.output(0)?.[1], isOuter })
 }
 
 /** Channels become block² × channels. */
-function spaceToDepth(site: Site): void {
+function spaceToDepth(site: AxisSite): void {
   tieBlocks(site, { many: site.output(0)?.[1], few: site.input(0)?.[1], isOuter: true })
 }
 
@@ -72,7 +72,7 @@ interface Blocks {
   readonly isOuter: boolean
 }
 
-function tieBlocks(site: Site, { many, few, isOuter }: Blocks): void {
+function tieBlocks(site: AxisSite, { many, few, isOuter }: Blocks): void {
   const size = site.int('blocksize', 0) ** 2
   if (many === undefined || few === undefined || many.size !== size * few.size) return
   const blocks = atom(size, `${site.node.op} '${site.name}' makes blocks of it`)
@@ -81,7 +81,7 @@ function tieBlocks(site: Site, { many, few, isOuter }: Blocks): void {
   site.tie(site.input(0)?.[0], site.output(0)?.[0])
 }
 
-function gridSample(site: Site): void {
+function gridSample(site: AxisSite): void {
   const [x, grid, out] = [site.input(0), site.input(1), site.output(0)]
   site.tie(x?.[0], out?.[0])
   site.tie(grid?.[0], out?.[0])

@@ -1,5 +1,5 @@
 import { atom, productOf } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll } from './broadcast.js'
 
 /** Operators that look up, order or repeat positions along some axes, and let the others pass. */
@@ -21,7 +21,7 @@ export const index: readonly [string, AxisRule][] = [
 ]
 
 /** The whole axis again and again: repeats × axis. */
-function tile(site: Site): void {
+function tile(site: AxisSite): void {
   const [x, out, repeats] = [site.input(0), site.output(0), site.value(1)]
   if (x === undefined || out === undefined || repeats?.length !== x.length) return
   for (const [i, count] of repeats.entries()) {
@@ -36,7 +36,7 @@ function tile(site: Site): void {
   site.free(...(site.input(1) ?? []))
 }
 
-function arg(site: Site): void {
+function arg(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   const over = fromFront(site.int('axis', 0), x.length)
@@ -45,7 +45,7 @@ function arg(site: Site): void {
   tieAll(site, rest, kept)
 }
 
-function topK(site: Site): void {
+function topK(site: AxisSite): void {
   const x = site.input(0)
   if (x === undefined) return
   const over = fromFront(site.int('axis', -1), x.length)
@@ -53,7 +53,7 @@ function topK(site: Site): void {
   site.free(...(site.input(1) ?? []))
 }
 
-function cumulate(site: Site): void {
+function cumulate(site: AxisSite): void {
   const [x, axis] = [site.input(0), site.value(1)?.[0]]
   if (x === undefined || axis === undefined) return
   tieAll(site, x, site.output(0), (i) => i === fromFront(axis, x.length))
@@ -61,7 +61,7 @@ function cumulate(site: Site): void {
 }
 
 /** out[i, j] = data[indices[i, j], j]: the other axes pass where the indices reach along all of them. */
-function gatherElements(site: Site): void {
+function gatherElements(site: AxisSite): void {
   const [data, indices, out] = [site.input(0), site.input(1), site.output(0)]
   if (data === undefined || indices?.length !== data.length || out === undefined) return
   const over = fromFront(site.int('axis', 0), data.length)
@@ -75,7 +75,7 @@ function gatherElements(site: Site): void {
 }
 
 /** out[indices[i, j], j] = updates[i, j] */
-function scatterElements(site: Site): void {
+function scatterElements(site: AxisSite): void {
   const [data, indices, updates, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (data === undefined || indices?.length !== data.length || updates?.length !== data.length || out === undefined) return
   const over = fromFront(site.int('axis', 0), data.length)
@@ -86,7 +86,7 @@ function scatterElements(site: Site): void {
 }
 
 /** out[…] = data[indices[…]]: axes that the indices do not reach pass. */
-function gatherNd(site: Site): void {
+function gatherNd(site: AxisSite): void {
   const [data, indices, out] = [site.input(0), site.input(1), site.output(0)]
   if (data === undefined || indices === undefined || out === undefined) return
   const lead = indices.length - 1
@@ -98,7 +98,7 @@ function gatherNd(site: Site): void {
 }
 
 /** out[indices[…]] = updates[…]: axes that the indices do not reach pass. */
-function scatterNd(site: Site): void {
+function scatterNd(site: AxisSite): void {
   const [data, indices, updates, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (data === undefined || indices === undefined || updates === undefined || out === undefined) return
   const tail = updates.length - (indices.length - 1)
@@ -109,7 +109,7 @@ function scatterNd(site: Site): void {
 }
 
 /** The new axis is held, the others pass. */
-function oneHot(site: Site): void {
+function oneHot(site: AxisSite): void {
   const [indices, out] = [site.input(0), site.output(0)]
   if (indices === undefined || out === undefined) return
   const made = fromFront(site.int('axis', -1), out.length)
@@ -120,7 +120,7 @@ function oneHot(site: Site): void {
   )
 }
 
-function reverseSequence(site: Site): void {
+function reverseSequence(site: AxisSite): void {
   const [time, batch] = [site.int('time_axis', 0), site.int('batch_axis', 1)]
   tieAll(site, site.input(0), site.output(0), (axis) => axis === time || axis === batch)
 }

@@ -1,5 +1,5 @@
 import type { Axis } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { each, tieBroadcast } from './broadcast.js'
 
 /** Operators that multiply matrices. */
@@ -11,17 +11,17 @@ export const matrix: readonly [string, AxisRule][] = [
 ]
 
 /** [… m, k] × [… k, n] → [… m, n] */
-function matmul(site: Site): void {
+function matmul(site: AxisSite): void {
   multiply(site, false, false)
 }
 
 /** MatMul with one or both sides transposed. */
-function fusedMatMul(site: Site): void {
+function fusedMatMul(site: AxisSite): void {
   if (site.int('transBatchA', 0) === 1 || site.int('transBatchB', 0) === 1) return
   multiply(site, site.int('transA', 0) === 1, site.int('transB', 0) === 1)
 }
 
-function multiply(site: Site, transA: boolean, transB: boolean): void {
+function multiply(site: AxisSite, transA: boolean, transB: boolean): void {
   const [a, b, out] = [site.input(0), site.input(1), site.output(0)]
   if (a === undefined || b === undefined || out === undefined || a.length < 2 || b.length < 2) return
   const [m, k] = transA ? [a.length - 1, a.length - 2] : [a.length - 2, a.length - 1]
@@ -47,7 +47,7 @@ function multiply(site: Site, transA: boolean, transB: boolean): void {
   }
 }
 
-function gemm(site: Site): void {
+function gemm(site: AxisSite): void {
   const [a, b, c, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (a === undefined || b === undefined || out === undefined) return
   const [m, k] = site.int('transA', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
@@ -65,7 +65,7 @@ function gemm(site: Site): void {
 }
 
 /** One letter is one axis; a letter that the output lacks is summed over. Ellipses and letters twice in a term are held. */
-function einsum(site: Site): void {
+function einsum(site: AxisSite): void {
   const equation = site.string('equation')
   const terms = equation === undefined ? undefined : termsOf(equation)
   const values = [...site.node.inputs.map((_, i) => site.input(i)), site.output(0)]
@@ -94,7 +94,7 @@ function termsOf(equation: string): string[] | undefined {
   return [...left.split(','), right ?? implicit.join('')]
 }
 
-function sumLetters(site: Site, terms: readonly string[], letters: ReadonlyMap<string, Axis>): void {
+function sumLetters(site: AxisSite, terms: readonly string[], letters: ReadonlyMap<string, Axis>): void {
   const [inputs, out] = [terms.slice(0, -1), terms.at(-1)!]
   const weight = inputs.length === 1 ? -1 : inputs.findLastIndex((_, i) => site.isConstant(i))
   for (const [letter, axis] of letters) {

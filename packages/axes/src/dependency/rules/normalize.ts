@@ -1,6 +1,6 @@
 import { madeBy } from '@pare/onnx'
 import { atom, productOf } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll, tieBroadcast } from './broadcast.js'
 
 /** Operators that divide by a statistic of their input. */
@@ -19,7 +19,7 @@ export const normalize: readonly [string, AxisRule][] = [
 ]
 
 /** Channel by channel, with a vector of parameters each. In training the statistics run over the other axes: those are held. */
-function batchNormalization(site: Site): void {
+function batchNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   // Before opset 9, `spatial = 0` has parameters for each position.
   if (x === undefined || out === undefined || [1, 2, 3, 4].some((i) => site.input(i)?.length !== 1)) return
@@ -32,7 +32,7 @@ function batchNormalization(site: Site): void {
 }
 
 /** Statistics of each channel of each instance over the positions: those are held. */
-function instanceNormalization(site: Site): void {
+function instanceNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   tieAll(site, x, out, (axis) => axis > 1)
@@ -40,7 +40,7 @@ function instanceNormalization(site: Site): void {
 }
 
 /** Channels = groups × channels of a group; statistics over the latter. Scale and bias: of groups (opset 18) or of channels (21). */
-function groupNormalization(site: Site): void {
+function groupNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   const groups = site.int('num_groups', 0)
   if (x?.[1] === undefined || out === undefined || groups < 1 || x[1].size % groups !== 0) return
@@ -56,7 +56,7 @@ function groupNormalization(site: Site): void {
 }
 
 /** Statistics over the axes from `axis` on. */
-function layerNormalization(site: Site): void {
+function layerNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   tieAll(site, x, out)
@@ -85,7 +85,7 @@ function skipNormalization(parameters: readonly number[]): AxisRule {
 }
 
 /** out = norm(words[ids] + positions + segments[segment ids]) · γ + β. Output 2 is the sum. */
-function embedLayerNormalization(site: Site): void {
+function embedLayerNormalization(site: AxisSite): void {
   const [ids, out, sum] = [site.input(0), site.output(0), site.output(2)]
   if (ids === undefined || out === undefined) return
   const width = out.at(-1)
@@ -101,7 +101,7 @@ function embedLayerNormalization(site: Site): void {
 }
 
 /** x ÷ ‖x‖ along an axis: a position that is 0 adds nothing to the norm, so a factor 0 at the input equals removal. */
-function lpNormalization(site: Site): void {
+function lpNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   tieAll(site, x, out)
@@ -109,11 +109,11 @@ function lpNormalization(site: Site): void {
 }
 
 /** Windows slide over the channels. */
-function lrn(site: Site): void {
+function lrn(site: AxisSite): void {
   tieAll(site, site.input(0), site.output(0), (axis) => axis === 1)
 }
 
-function meanVarianceNormalization(site: Site): void {
+function meanVarianceNormalization(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   tieAll(site, x, out)
@@ -121,7 +121,7 @@ function meanVarianceNormalization(site: Site): void {
 }
 
 /** Since opset 13 all axes but `axis` (default: the last) pass. Before, those from `axis` (default: 1) on are one axis, and those before it pass. */
-function softmax(site: Site): void {
+function softmax(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
   const isOld = site.opset < 13

@@ -1,4 +1,4 @@
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll } from './broadcast.js'
 
 /** Operators between floats and integers. */
@@ -7,7 +7,7 @@ export const quantize: readonly [string, AxisRule][] = [
 ]
 
 /** One scale for all, or one for each position of an axis: then scale and zero point go with it. A scale for each block holds everything. */
-function linear(site: Site): void {
+function linear(site: AxisSite): void {
   const [x, scale, zero, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (x === undefined || scale === undefined || out === undefined || scale.length > 1 || site.int('block_size', 0) > 0) return
   const at = fromFront(site.int('axis', 1), x.length)

@@ -1,5 +1,5 @@
 import { type Axis, atom, productOf } from '../axis.js'
-import type { AxisRule, Site } from '../site.js'
+import type { AxisRule, AxisSite } from '../site.js'
 import { arrange } from './arrange.js'
 import { attention } from './attention.js'
 import { each, elementwise, fromFront, tieAll, tieBroadcast } from './broadcast.js'
@@ -44,13 +44,13 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
 ])
 
 /** Only the type of the second input counts. */
-function castLike(site: Site): void {
+function castLike(site: AxisSite): void {
   tieAll(site, site.input(0), site.output(0))
   site.free(...(site.input(1) ?? []))
 }
 
 /** One half of the last axis times the Gelu of the other: 2 × units become units. */
-function biasSplitGelu(site: Site): void {
+function biasSplitGelu(site: AxisSite): void {
   const [x, bias, out] = [site.input(0), site.input(1), site.output(0)]
   if (x === undefined || bias === undefined || out === undefined || x.at(-1)!.size !== 2 * out.at(-1)!.size) return
   tieAll(site, x, out, (axis) => axis === out.length - 1)
@@ -60,7 +60,7 @@ function biasSplitGelu(site: Site): void {
 }
 
 /** X [n, in, …] with W [out, in ÷ group, …]: channels are group × (in ÷ group) and group × (out ÷ group). */
-function conv(site: Site): void {
+function conv(site: AxisSite): void {
   const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (x === undefined || w === undefined || out === undefined) return
   const count = site.int('group', 1)
@@ -75,14 +75,14 @@ function conv(site: Site): void {
 }
 
 /** Conv(x, w) + z, then an elementwise activation. */
-function fusedConv(site: Site): void {
+function fusedConv(site: AxisSite): void {
   conv(site)
   const [z, out] = [site.input(3), site.output(0)]
   if (z !== undefined && out !== undefined) tieBroadcast(site, z, out)
 }
 
 /** W [in, out ÷ group, …] */
-function convTranspose(site: Site): void {
+function convTranspose(site: AxisSite): void {
   const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   if (x === undefined || w === undefined || out === undefined) return
   const count = site.int('group', 1)
@@ -98,7 +98,7 @@ function convTranspose(site: Site): void {
 
 /** One axis is group × whatever is left of it, the other group × `each`. */
 function tieGroups(
-  site: Site,
+  site: AxisSite,
   count: number,
   { outer, inner }: { outer: [Axis, 'rest']; inner: [whole: Axis, each: Axis] },
 ): void {
@@ -112,7 +112,7 @@ function tieGroups(
 }
 
 /** Batch and channels pass, windows slide over the others. The indices of MaxPool count through the whole tensor: they hold everything. */
-function pool(site: Site): void {
+function pool(site: AxisSite): void {
   if (site.output(1) !== undefined) return
   tieAll(site, site.input(0), site.output(0), (axis) => axis > 1)
 }
@@ -139,7 +139,7 @@ function reduce(kind: 'sum' | 'norm'): AxisRule {
 }
 
 /** All where no axes are given, unless the node says that means none. Undefined: not known. */
-function reducedAxes(site: Site, rank: number): Set<number> | undefined {
+function reducedAxes(site: AxisSite, rank: number): Set<number> | undefined {
   const given = site.ints('axes') ?? site.value(1)
   if (given === undefined && site.input(1) !== undefined) return undefined
   if (given !== undefined && given.length > 0) return new Set(given.map((axis) => fromFront(axis, rank)))

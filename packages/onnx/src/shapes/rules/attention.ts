@@ -1,9 +1,9 @@
-import { type Call, type Fact, type Facts, type Rule, type Rules, shaped } from './rule.js'
+import { type Fact, type Facts, type OperatorCall, type ShapeRule, type ShapeRules, shaped } from './rule.js'
 
 // Outputs of attention as one operator: what it makes, then keys and values as they are kept for the next tokens.
 
 /** ai.onnx 23: query f32[batch, heads, seq, headDim] or f32[batch, seq, heads · headDim]; the products of query and key are output 3. */
-export function attention(call: Call): Facts {
+export function attention(call: OperatorCall): Facts {
   const [q, k, v] = [call.shape(0), call.shape(1), call.shape(2)]
   const past = call.has(4) ? call.shape(4)?.[2] : 0
   if (q === undefined || k === undefined || v === undefined || past === undefined) return []
@@ -21,7 +21,7 @@ function attentionOf(q: readonly number[], k: readonly number[], v: readonly num
 }
 
 /** com.microsoft: query, key and value f32[batch, seq, units], packed in fewer inputs, or key and value f32[batch, heads, seq, headDim]. */
-function multiHeadAttention(call: Call): Facts {
+function multiHeadAttention(call: OperatorCall): Facts {
   const query = call.shape(0)
   const heads = call.int('num_heads', Number.NaN)
   const kept = keysAndValues(call, heads)
@@ -37,7 +37,7 @@ function multiHeadAttention(call: Call): Facts {
 }
 
 /** Their length and the sizes of a head. */
-function keysAndValues(call: Call, heads: number): { seq: number; key: number; value: number } | undefined {
+function keysAndValues(call: OperatorCall, heads: number): { seq: number; key: number; value: number } | undefined {
   const [query, key, value] = [call.shape(0), call.shape(1), call.shape(2)]
   if (query?.length === 5) return { seq: query[1]!, key: query[4]!, value: query[4]! }
   if (key?.length === 5) return { seq: key[1]!, key: key[4]!, value: key[4]! }
@@ -47,7 +47,7 @@ function keysAndValues(call: Call, heads: number): { seq: number; key: number; v
 }
 
 /** com.microsoft: the weight is f32[in, query + key + value], the past f32[2, batch, heads, seq, headDim]. */
-function packedAttention(call: Call): Facts {
+function packedAttention(call: OperatorCall): Facts {
   const [from, weight] = [call.shape(0), call.shape(1)]
   if (from === undefined || weight === undefined) return []
   const third = weight[1]! / 3
@@ -61,7 +61,7 @@ function packedAttention(call: Call): Facts {
 }
 
 /** com.microsoft: keys and values are kept as long as the past's buffer, or as all tokens if these are more; their number is input 6, else past and new. */
-function groupQueryAttention(call: Call): Facts {
+function groupQueryAttention(call: OperatorCall): Facts {
   const [query, key] = [call.shape(0), call.shape(1)]
   const [heads, shared] = [call.int('num_heads', Number.NaN), call.int('kv_num_heads', Number.NaN)]
   const isPacked = !call.has(1)
@@ -75,10 +75,10 @@ function groupQueryAttention(call: Call): Facts {
   return [out, present, present]
 }
 
-const rotaryEmbedding: Rule = (call) => [{ shape: call.shape(0) }]
+const rotaryEmbedding: ShapeRule = (call) => [{ shape: call.shape(0) }]
 
 /** Operators of com.microsoft. */
-export const microsoftAttention: Rules = {
+export const microsoftAttention: ShapeRules = {
   Attention: packedAttention,
   MultiHeadAttention: multiHeadAttention,
   GroupQueryAttention: groupQueryAttention,

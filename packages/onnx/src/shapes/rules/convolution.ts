@@ -1,4 +1,4 @@
-import { type Call, each, type Facts, type Rule, type Rules, shaped } from './rule.js'
+import { each, type Facts, type OperatorCall, type ShapeRule, type ShapeRules, shaped } from './rule.js'
 
 /** Along one spatial axis. */
 interface Axis {
@@ -9,7 +9,7 @@ interface Axis {
   readonly pads: readonly [number, number]
 }
 
-function axesOf(call: Call, sizes: readonly number[], kernels: readonly number[]): readonly Axis[] {
+function axesOf(call: OperatorCall, sizes: readonly number[], kernels: readonly number[]): readonly Axis[] {
   const strides = call.ints('strides')
   const dilations = call.ints('dilations')
   const pads = call.ints('pads')
@@ -23,7 +23,7 @@ function axesOf(call: Call, sizes: readonly number[], kernels: readonly number[]
 }
 
 /** Positions of a window of `kernel` taps: ⌊(size + pads − dilated kernel) ÷ stride⌋ + 1; ⌈⌉ with ceil_mode. */
-function windows(call: Call, { size, kernel, stride, dilation, pads }: Axis): number {
+function windows(call: OperatorCall, { size, kernel, stride, dilation, pads }: Axis): number {
   const auto = call.string('auto_pad', 'NOTSET')
   const extent = dilation * (kernel - 1) + 1
   if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') return Math.ceil(size / stride)
@@ -36,7 +36,7 @@ function windows(call: Call, { size, kernel, stride, dilation, pads }: Axis): nu
 }
 
 /** Input `x` and weight `w` at these places: QLinearConv has scales between. */
-export function conv(x: number, w: number): Rule {
+export function conv(x: number, w: number): ShapeRule {
   return (call) => {
     const [from, weight] = [call.shape(x), call.shape(w)]
     if (from === undefined || weight === undefined || from.length !== weight.length) return []
@@ -45,7 +45,7 @@ export function conv(x: number, w: number): Rule {
   }
 }
 
-function convTranspose(call: Call): Facts {
+function convTranspose(call: OperatorCall): Facts {
   const [from, weight] = [call.shape(0), call.shape(1)]
   if (from === undefined || weight === undefined || from.length !== weight.length) return []
   const stated = call.ints('output_shape')
@@ -61,7 +61,7 @@ function convTranspose(call: Call): Facts {
   return shaped([from[0]!, weight[1]! * call.int('group', 1), ...sizes])
 }
 
-function pool(call: Call): Facts {
+function pool(call: OperatorCall): Facts {
   const from = call.shape(0)
   const kernels = call.ints('kernel_shape')
   if (from === undefined || kernels === undefined || kernels.length !== from.length - 2) return []
@@ -69,13 +69,13 @@ function pool(call: Call): Facts {
   return [fact, fact]
 }
 
-const globalPool: Rule = (call) => {
+const globalPool: ShapeRule = (call) => {
   const from = call.shape(0)
   return from === undefined ? [] : shaped(from.map((size, axis) => (axis < 2 ? size : 1)))
 }
 
 /** Resize has roi, scales and sizes since version 11; before, and Upsample, scales alone. */
-function resize(call: Call): Facts {
+function resize(call: OperatorCall): Facts {
   const from = call.shape(0)
   if (from === undefined) return []
   const axes = (call.ints('axes') ?? [...from.keys()]).map((axis) => (axis < 0 ? axis + from.length : axis))
@@ -94,17 +94,17 @@ function resize(call: Call): Facts {
   return shaped(shape)
 }
 
-function gridSample(call: Call): Facts {
+function gridSample(call: OperatorCall): Facts {
   const [from, grid] = [call.shape(0), call.shape(1)]
   return from && grid ? shaped([from[0]!, from[1]!, ...grid.slice(1, -1)]) : []
 }
 
-function roiAlign(call: Call): Facts {
+function roiAlign(call: OperatorCall): Facts {
   const [from, rois] = [call.shape(0), call.shape(1)]
   return from && rois ? shaped([rois[0]!, from[1]!, call.int('output_height', 1), call.int('output_width', 1)]) : []
 }
 
-export const convolution: Rules = {
+export const convolution: ShapeRules = {
   ...each('Conv ConvInteger', conv(0, 1)),
   QLinearConv: conv(0, 3),
   ConvTranspose: convTranspose,

@@ -1,7 +1,7 @@
-import { broadcast, type Call, type Facts, shaped } from './rule.js'
+import { broadcast, type Facts, type OperatorCall, shaped } from './rule.js'
 
 /** One letter is one axis; an ellipsis stands for whatever axes a term has besides, broadcast between terms. */
-export function einsum(call: Call): Facts {
+export function einsum(call: OperatorCall): Facts {
   const [left, right] = call.string('equation', '').replaceAll(/\s/g, '').split('->')
   const terms = left!.split(',').map(lettersOf)
   const sizes = new Map<string, number>()

@@ -1,22 +1,22 @@
 import type { DataType } from '../../model.js'
 import {
   broadcast,
-  type Call,
   each,
   type Fact,
   type Facts,
-  type Known,
+  type InferenceFacts,
   MOST_KNOWN,
+  type OperatorCall,
   product,
-  type Rule,
-  type Rules,
+  type ShapeRule,
+  type ShapeRules,
 } from './rule.js'
 
 /** One input, or the first of them, in the shape of the output. */
-const same: Rule = (call) => [{ shape: call.shape(0) }]
+const same: ShapeRule = (call) => [{ shape: call.shape(0) }]
 
 /** `same`, and computed where the elements are known. */
-function computed(compute: (x: number) => number): Rule {
+function computed(compute: (x: number) => number): ShapeRule {
   return (call) => {
     const known = call.value(0)
     return [{ shape: call.shape(0), value: known && { type: known.type, numbers: known.numbers.map(compute) } }]
@@ -24,7 +24,7 @@ function computed(compute: (x: number) => number): Rule {
 }
 
 /** Two or more inputs, broadcast, and computed where both elements are known. `type`: of the result, if not that of the inputs. */
-function combined(compute?: (x: number, y: number, whole: boolean) => number, type?: DataType): Rule {
+function combined(compute?: (x: number, y: number, whole: boolean) => number, type?: DataType): ShapeRule {
   return (call) => {
     if (call.opset < 7 && call.node.domain === '' && call.node.inputs.length === 2) return same(call)
     const [first, ...others] = call.node.inputs.map((_, i): Fact => ({ shape: call.shape(i), value: call.value(i) }))
@@ -45,7 +45,7 @@ function combine(left: Fact, right: Fact, compute?: (x: number, y: number, whole
   return { shape, value: { type: left.value.type, numbers: a.map((x, i) => compute(x, b[i]!, whole)) } }
 }
 
-function isWhole({ type }: Known): boolean {
+function isWhole({ type }: InferenceFacts): boolean {
   return /^u?int|^bool/.test(type)
 }
 
@@ -71,12 +71,12 @@ const divide = (x: number, y: number, whole: boolean): number => (whole ? Math.t
 const truth = (holds: boolean): number => (holds ? 1 : 0)
 
 /** ONNX's Mod takes the sign of the divisor, as Python's; with fmod that of the dividend. */
-const mod: Rule = (call) => {
+const mod: ShapeRule = (call) => {
   const fmod = call.int('fmod', 0) === 1
   return combined((x, y) => (fmod || x % y === 0 || x < 0 === y < 0 ? x % y : (x % y) + y))(call)
 }
 
-function cast(call: Call): Facts {
+function cast(call: OperatorCall): Facts {
   const known = call.value(0)
   const to = CAST_TYPES.get(call.int('to', 0))
   if (known === undefined || to === undefined) return same(call)
@@ -94,7 +94,7 @@ const CAST_TYPES: ReadonlyMap<number, DataType> = new Map([
   [11, 'float64'],
 ])
 
-function where(call: Call): Facts {
+function where(call: OperatorCall): Facts {
   const [condition, yes, no] = [0, 1, 2].map((i) => ({ shape: call.shape(i), value: call.value(i) })) as [Fact, Fact, Fact]
   const either = combine(yes, no)
   if (either.shape === undefined || condition.shape === undefined) return []
@@ -108,9 +108,9 @@ function where(call: Call): Facts {
 }
 
 /** The second output, a mask or the like, has the shape of the first too. */
-const sameTwice: Rule = (call) => [{ shape: call.shape(0) }, { shape: call.shape(0) }]
+const sameTwice: ShapeRule = (call) => [{ shape: call.shape(0) }, { shape: call.shape(0) }]
 
-export const elementwise: Rules = {
+export const elementwise: ShapeRules = {
   ...each(
     `Acos Acosh Asin Asinh Atan Atanh BitwiseNot Celu Clip Cos Cosh CumSum Elu Erf Exp Gelu HardSigmoid HardSwish Hardmax
      IsInf IsNaN LeakyRelu Log LogSoftmax LpNormalization LRN MeanVarianceNormalization Mish PRelu Relu Round Selu Shrink Sigmoid Sign

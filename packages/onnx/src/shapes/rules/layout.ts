@@ -1,18 +1,18 @@
 import {
   axisOf,
   broadcast,
-  type Call,
   type Facts,
-  type Known,
+  type InferenceFacts,
   listed,
   MOST_KNOWN,
+  type OperatorCall,
   product,
-  type Rule,
-  type Rules,
+  type ShapeRule,
+  type ShapeRules,
   shaped,
 } from './rule.js'
 
-function shapeOf(call: Call): Facts {
+function shapeOf(call: OperatorCall): Facts {
   const shape = call.shape(0)
   if (shape === undefined) return []
   const clamp = (at: number): number => Math.min(Math.max(at < 0 ? at + shape.length : at, 0), shape.length)
@@ -20,19 +20,19 @@ function shapeOf(call: Call): Facts {
   return [{ shape: [numbers.length], value: { type: 'int64', numbers } }]
 }
 
-function size(call: Call): Facts {
+function size(call: OperatorCall): Facts {
   const shape = call.shape(0)
   return [{ shape: [], value: shape && { type: 'int64', numbers: [product(shape)] } }]
 }
 
 /** Elements stay in their order, so what is known of them stays known. */
-function reordered(call: Call, shape: readonly number[] | undefined): Facts {
+function reordered(call: OperatorCall, shape: readonly number[] | undefined): Facts {
   const from = call.shape(0)
   if (from === undefined || shape === undefined || product(from) !== product(shape)) return []
   return [{ shape, value: call.value(0) }]
 }
 
-function reshape(call: Call): Facts {
+function reshape(call: OperatorCall): Facts {
   const from = call.shape(0)
   const target = listed(call, 'shape', 1)
   if (target === undefined) return []
@@ -45,7 +45,7 @@ function reshape(call: Call): Facts {
   return shaped(shape).length === 0 ? [] : reordered(call, shape)
 }
 
-function flatten(call: Call): Facts {
+function flatten(call: OperatorCall): Facts {
   const from = call.shape(0)
   if (from === undefined) return []
   const axis = call.int('axis', 1)
@@ -53,7 +53,7 @@ function flatten(call: Call): Facts {
   return reordered(call, [product(from.slice(0, split)), product(from.slice(split))])
 }
 
-function squeeze(call: Call): Facts {
+function squeeze(call: OperatorCall): Facts {
   const from = call.shape(0)
   if (from === undefined) return []
   const ones = from.flatMap((size, axis) => (size === 1 ? [axis] : []))
@@ -68,7 +68,7 @@ function squeeze(call: Call): Facts {
   )
 }
 
-function unsqueeze(call: Call): Facts {
+function unsqueeze(call: OperatorCall): Facts {
   const from = call.shape(0)
   const given = listed(call, 'axes', 1)
   if (from === undefined || given === undefined) return []
@@ -82,7 +82,7 @@ function unsqueeze(call: Call): Facts {
   )
 }
 
-function transpose(call: Call): Facts {
+function transpose(call: OperatorCall): Facts {
   const from = call.shape(0)
   if (from === undefined) return []
   const perm = call.ints('perm') ?? [...from.keys()].reverse()
@@ -91,7 +91,7 @@ function transpose(call: Call): Facts {
   return [{ shape: perm.map((axis) => from[axis]!), value: isOrderKept ? call.value(0) : undefined }]
 }
 
-function concat(call: Call): Facts {
+function concat(call: OperatorCall): Facts {
   const shapes = call.node.inputs.map((_, i) => call.shape(i))
   const first = shapes[0]
   if (first === undefined || shapes.some((shape) => shape?.length !== first.length)) return []
@@ -103,11 +103,13 @@ function concat(call: Call): Facts {
   )
   const values = call.node.inputs.map((_, i) => call.value(i))
   const joins = first.length === 1 && product(shape) <= MOST_KNOWN && values.every((value) => value !== undefined)
-  const value = joins ? { type: values[0]!.type, numbers: (values as Known[]).flatMap(({ numbers }) => numbers) } : undefined
+  const value = joins
+    ? { type: values[0]!.type, numbers: (values as InferenceFacts[]).flatMap(({ numbers }) => numbers) }
+    : undefined
   return [{ shape, value }]
 }
 
-function split(call: Call): Facts {
+function split(call: OperatorCall): Facts {
   const from = call.shape(0)
   const axis = from && axisOf(call.int('axis', 0), from.length)
   if (from === undefined || axis === undefined) return []
@@ -126,7 +128,7 @@ function split(call: Call): Facts {
   })
 }
 
-function slice(call: Call): Facts {
+function slice(call: OperatorCall): Facts {
   const from = call.shape(0)
   const starts = listed(call, 'starts', 1)
   const ends = listed(call, 'ends', 2)
@@ -152,7 +154,7 @@ function slice(call: Call): Facts {
   return [{ shape, value }]
 }
 
-function gather(call: Call): Facts {
+function gather(call: OperatorCall): Facts {
   const [data, indices] = [call.shape(0), call.shape(1)]
   const axis = data && axisOf(call.int('axis', 0), data.length)
   if (data === undefined || indices === undefined || axis === undefined) return []
@@ -163,14 +165,14 @@ function gather(call: Call): Facts {
   return [{ shape, value: numbers.includes(undefined as never) ? undefined : { type: known.type, numbers } }]
 }
 
-function gatherNd(call: Call): Facts {
+function gatherNd(call: OperatorCall): Facts {
   const [data, indices] = [call.shape(0), call.shape(1)]
   const last = indices?.at(-1)
   if (data === undefined || indices === undefined || last === undefined) return []
   return shaped([...indices.slice(0, -1), ...data.slice(call.int('batch_dims', 0) + last)])
 }
 
-function expand(call: Call): Facts {
+function expand(call: OperatorCall): Facts {
   const [from, to] = [call.shape(0), call.value(1)]
   if (from === undefined || to === undefined) return []
   const shape = broadcast(from, to.numbers)
@@ -180,14 +182,14 @@ function expand(call: Call): Facts {
   return shape === undefined ? [] : [{ shape, value }]
 }
 
-function tile(call: Call): Facts {
+function tile(call: OperatorCall): Facts {
   const [from, repeats] = [call.shape(0), call.value(1)]
   return from && repeats && from.length === repeats.numbers.length
     ? shaped(from.map((n, axis) => n * repeats.numbers[axis]!))
     : []
 }
 
-function pad(call: Call): Facts {
+function pad(call: OperatorCall): Facts {
   const from = call.shape(0)
   const pads = listed(call, 'pads', 1) ?? call.ints('paddings')
   if (from === undefined || pads === undefined) return []
@@ -199,7 +201,7 @@ function pad(call: Call): Facts {
   return shaped(shape)
 }
 
-function constantOfShape(call: Call): Facts {
+function constantOfShape(call: OperatorCall): Facts {
   const target = call.value(0)
   if (target === undefined || shaped(target.numbers).length === 0) return []
   const filled = call.node.attributes.has('value') ? call.tensor('value')?.value : { type: 'float32' as const, numbers: [0] }
@@ -209,7 +211,7 @@ function constantOfShape(call: Call): Facts {
   return [{ shape: target.numbers, value }]
 }
 
-function range(call: Call): Facts {
+function range(call: OperatorCall): Facts {
   const [start, limit, delta] = [0, 1, 2].map((i) => call.value(i)?.numbers[0])
   if (start === undefined || limit === undefined || delta === undefined || delta === 0) return []
   const count = Math.max(0, Math.ceil((limit - start) / delta))
@@ -218,13 +220,13 @@ function range(call: Call): Facts {
   return [{ shape: [count], value }]
 }
 
-function oneHot(call: Call): Facts {
+function oneHot(call: OperatorCall): Facts {
   const [indices, depth] = [call.shape(0), call.value(1)?.numbers[0]]
   const axis = indices && axisOf(call.int('axis', -1), indices.length + 1)
   return indices && depth !== undefined && axis !== undefined ? shaped(indices.toSpliced(axis, 0, depth)) : []
 }
 
-function topK(call: Call): Facts {
+function topK(call: OperatorCall): Facts {
   const from = call.shape(0)
   const axis = from && axisOf(call.int('axis', -1), from.length)
   const k = call.has(1) ? call.value(1)?.numbers[0] : call.int('k', Number.NaN)
@@ -233,7 +235,7 @@ function topK(call: Call): Facts {
   return [fact, fact]
 }
 
-function depthToSpace(call: Call): Facts {
+function depthToSpace(call: OperatorCall): Facts {
   const from = call.shape(0)
   const block = call.int('blocksize', 1)
   if (from?.length !== 4) return []
@@ -243,9 +245,9 @@ function depthToSpace(call: Call): Facts {
     : shaped([n, c * block ** 2, h / block, w / block])
 }
 
-const likeIndices: Rule = (call) => [{ shape: call.shape(1) }]
+const likeIndices: ShapeRule = (call) => [{ shape: call.shape(1) }]
 
-export const layout: Rules = {
+export const layout: ShapeRules = {
   Shape: shapeOf,
   Size: size,
   Reshape: reshape,

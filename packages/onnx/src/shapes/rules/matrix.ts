@@ -1,7 +1,7 @@
 import { attention, microsoftAttention } from './attention.js'
 import { conv } from './convolution.js'
 import { einsum } from './einsum.js'
-import { broadcast, type Call, each, type Facts, type Rule, type Rules, shaped } from './rule.js'
+import { broadcast, each, type Facts, type OperatorCall, type ShapeRule, type ShapeRules, shaped } from './rule.js'
 
 /** numpy's matmul: vectors get an axis for the time, the axes in front are broadcast. */
 export function matmul(a: readonly number[] | undefined, b: readonly number[] | undefined): readonly number[] | undefined {
@@ -13,18 +13,18 @@ export function matmul(a: readonly number[] | undefined, b: readonly number[] | 
   return batch && [...batch, ...(a.length === 1 ? [] : [left.at(-2)!]), ...(b.length === 1 ? [] : [right.at(-1)!])]
 }
 
-function multiplied(a: number, b: number): Rule {
+function multiplied(a: number, b: number): ShapeRule {
   return (call) => shaped(matmul(call.shape(a), call.shape(b)))
 }
 
-function gemm(call: Call): Facts {
+function gemm(call: OperatorCall): Facts {
   const [a, b] = [call.shape(0), call.shape(1)]
   if (a?.length !== 2 || b?.length !== 2) return []
   return shaped([a[call.int('transA', 0) === 1 ? 1 : 0]!, b[call.int('transB', 0) === 1 ? 0 : 1]!])
 }
 
 /** com.microsoft: MatMul with either side transposed in its last two axes, or with its first axis moved behind the batches before that. */
-function fusedMatMul(call: Call): Facts {
+function fusedMatMul(call: OperatorCall): Facts {
   const side = (input: number, name: 'A' | 'B'): readonly number[] | undefined => {
     const shape = call.shape(input)
     if (shape === undefined || shape.length < 2) return shape
@@ -36,18 +36,18 @@ function fusedMatMul(call: Call): Facts {
 }
 
 /** com.microsoft: the weight is packed; K and N are attributes. */
-function matMulNBits(call: Call): Facts {
+function matMulNBits(call: OperatorCall): Facts {
   const from = call.shape(0)
   return from === undefined ? [] : shaped([...from.slice(0, -1), call.int('N', Number.NaN)])
 }
 
-function batchNormalization(call: Call): Facts {
+function batchNormalization(call: OperatorCall): Facts {
   const scale = { shape: call.shape(1) }
   return [{ shape: call.shape(0) }, scale, scale, scale, scale]
 }
 
 /** Mean and inverse deviation keep an axis of size 1 for each normalised one. */
-function layerNormalization(call: Call): Facts {
+function layerNormalization(call: OperatorCall): Facts {
   const from = call.shape(0)
   if (from === undefined) return []
   const axis = call.int('axis', -1)
@@ -57,7 +57,7 @@ function layerNormalization(call: Call): Facts {
 }
 
 /** y f32[seq, directions, batch, units], y_h and y_c f32[directions, batch, units]; with layout 1 batch stands first. */
-function recurrent(call: Call): Facts {
+function recurrent(call: OperatorCall): Facts {
   const [x, weight] = [call.shape(0), call.shape(1)]
   if (x?.length !== 3 || weight === undefined) return []
   const directions = weight[0]!
@@ -71,17 +71,17 @@ function recurrent(call: Call): Facts {
   return [{ shape: [x[0]!, directions, x[1]!, units] }, last, last]
 }
 
-function dynamicQuantize(call: Call): Facts {
+function dynamicQuantize(call: OperatorCall): Facts {
   return [{ shape: call.shape(0) }, { shape: [] }, { shape: [] }]
 }
 
-const lossOf: Rule = (call) => {
+const lossOf: ShapeRule = (call) => {
   const labels = call.shape(1)
   const loss = call.string('reduction', 'mean') === 'none' ? labels : []
   return [{ shape: loss }, { shape: call.shape(0) }]
 }
 
-export const matrix: Rules = {
+export const matrix: ShapeRules = {
   ...each('MatMul MatMulInteger', multiplied(0, 1)),
   QLinearMatMul: multiplied(0, 3),
   Gemm: gemm,
@@ -99,13 +99,13 @@ export const matrix: Rules = {
 
 /** The sum of input and skip is output 3. */
 /** The norm, mean and deviation of each row, and the sum. */
-function skipNormalization(call: Call): Facts {
+function skipNormalization(call: OperatorCall): Facts {
   const shape = call.shape(0)
   const each = { shape: shape && [...shape.slice(0, -1), 1] }
   return [{ shape }, each, each, { shape }]
 }
 
-function embedLayerNormalization(call: Call): Facts {
+function embedLayerNormalization(call: OperatorCall): Facts {
   const [ids, words] = [call.shape(0), call.shape(2)]
   if (ids === undefined || words === undefined) return []
   const sum = { shape: [...ids, words[1]!] }
@@ -113,7 +113,7 @@ function embedLayerNormalization(call: Call): Facts {
 }
 
 /** Operators of com.microsoft that ai.onnx has not, or has otherwise. */
-export const microsoft: Rules = {
+export const microsoft: ShapeRules = {
   ...each('FusedMatMul TransposeMatMul', fusedMatMul),
   FusedConv: conv(0, 1),
   FusedGemm: gemm,
@@ -138,7 +138,7 @@ function halved(shape: readonly number[] | undefined): Facts {
   return shaped(shape && [...shape.slice(0, -1), shape.at(-1)! / 2])
 }
 
-function binary(call: Call, left: number, right: number): Facts {
+function binary(call: OperatorCall, left: number, right: number): Facts {
   const [a, b] = [call.shape(left), call.shape(right)]
   return a && b ? shaped(broadcast(a, b)) : []
 }

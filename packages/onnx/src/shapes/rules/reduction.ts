@@ -1,7 +1,7 @@
-import { axisOf, type Call, each, type Facts, listed, product, type Rules } from './rule.js'
+import { axisOf, each, type Facts, listed, type OperatorCall, product, type ShapeRules } from './rule.js'
 
 /** Reduced axes become 1, or go away. No axes given: all of them, or none with noop_with_empty_axes. */
-function reduce(call: Call): Facts {
+function reduce(call: OperatorCall): Facts {
   const from = call.shape(0)
   const given = listed(call, 'axes', 1, [])
   if (from === undefined || given === undefined) return []
@@ -23,14 +23,14 @@ const COMPUTED: Readonly<Record<string, (numbers: readonly number[]) => number>>
   ReduceMin: (numbers) => Math.min(...numbers),
 }
 
-function argument(call: Call): Facts {
+function argument(call: OperatorCall): Facts {
   const from = call.shape(0)
   const axis = from && axisOf(call.int('axis', 0), from.length)
   if (from === undefined || axis === undefined) return []
   return [{ shape: call.int('keepdims', 1) === 1 ? from.with(axis, 1) : from.toSpliced(axis, 1) }]
 }
 
-export const reduction: Rules = {
+export const reduction: ShapeRules = {
   ...each(
     'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceSumSquare',
     reduce,

@@ -5,10 +5,10 @@ import type { DataType, Node } from '../../model.js'
 export interface Fact {
   readonly shape?: readonly number[] | undefined
   /** Its elements, row-major, where they are few and known. 64-bit integers are rounded to doubles. */
-  readonly value?: Known | undefined
+  readonly value?: InferenceFacts | undefined
 }
 
-export interface Known {
+export interface InferenceFacts {
   readonly type: DataType
   readonly numbers: readonly number[]
 }
@@ -17,13 +17,13 @@ export interface Known {
 export const MOST_KNOWN = 4096
 
 /** A node as its rule sees it. */
-export interface Call extends Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string'> {
+export interface OperatorCall extends Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string'> {
   readonly node: Node
   /** Version of the operator set of the node's domain. */
   readonly opset: number
   /** Undefined: not known, or the input is left out. */
   shape(input: number): readonly number[] | undefined
-  value(input: number): Known | undefined
+  value(input: number): InferenceFacts | undefined
   /** True where the input is given, known or not. */
   has(input: number): boolean
   /** The tensor of an attribute. */
@@ -36,9 +36,9 @@ export interface Call extends Pick<Attributes, 'int' | 'ints' | 'float' | 'float
 export type Facts = readonly (Fact | undefined)[]
 
 /** What an operator's outputs are, from what is known of its inputs. [] where that is too little: a rule never guesses. */
-export type Rule = (call: Call) => Facts
+export type ShapeRule = (call: OperatorCall) => Facts
 
-export type Rules = Readonly<Record<string, Rule>>
+export type ShapeRules = Readonly<Record<string, ShapeRule>>
 
 /** One output of this shape. */
 export function shaped(shape: readonly number[] | undefined): Facts {
@@ -46,7 +46,7 @@ export function shaped(shape: readonly number[] | undefined): Facts {
 }
 
 /** The same rule under several names. */
-export function each(names: string, rule: Rule): Rules {
+export function each(names: string, rule: ShapeRule): ShapeRules {
   return Object.fromEntries(names.split(/\s+/).map((name) => [name, rule]))
 }
 
@@ -75,7 +75,7 @@ export function broadcast(left: readonly number[], right: readonly number[]): re
 
 /** List given as an attribute in old versions and as an input since; undefined: not known. `otherwise`: neither is given. */
 export function listed(
-  call: Call,
+  call: OperatorCall,
   attribute: string,
   input: number,
   otherwise?: readonly number[],

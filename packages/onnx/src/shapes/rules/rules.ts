@@ -4,10 +4,10 @@ import { elementwise } from './elementwise.js'
 import { layout } from './layout.js'
 import { matrix, microsoft } from './matrix.js'
 import { reduction } from './reduction.js'
-import type { Call, Facts, Rule, Rules } from './rule.js'
+import type { Facts, OperatorCall, ShapeRule, ShapeRules } from './rule.js'
 
 /** The graph of one branch; of both, what they agree on, as long as it is not known which is taken. */
-function choice(call: Call): Facts {
+function choice(call: OperatorCall): Facts {
   const condition = call.value(0)?.numbers[0]
   if (condition !== undefined) return call.graph(condition === 0 ? 'else_branch' : 'then_branch')
   const yes = call.graph('then_branch')
@@ -20,7 +20,7 @@ function choice(call: Call): Facts {
   })
 }
 
-function constant(call: Call): Facts {
+function constant(call: OperatorCall): Facts {
   const tensor = call.tensor('value')
   if (tensor !== undefined) return [tensor]
   const whole = call.ints('value_ints')
@@ -34,10 +34,10 @@ function constant(call: Call): Facts {
 }
 
 /** Rules of ai.onnx. */
-const ONNX: Rules = { ...elementwise, ...layout, ...convolution, ...matrix, ...reduction, If: choice, Constant: constant }
+const ONNX: ShapeRules = { ...elementwise, ...layout, ...convolution, ...matrix, ...reduction, If: choice, Constant: constant }
 
 /** com.microsoft's own, and under the same names those of ai.onnx that it repeats (Gelu, Pad, …). */
-const MICROSOFT: Rules = { ...ONNX, ...microsoft }
+const MICROSOFT: ShapeRules = { ...ONNX, ...microsoft }
 
 /** Operators with a rule: all of ai.onnx, and of com.microsoft its own and those that it repeats. */
 export function operatorsWithRule(): readonly string[] {
@@ -48,7 +48,7 @@ export function operatorsWithRule(): readonly string[] {
 const MS = 'com.microsoft.'
 
 /** The rule of an operator; undefined: its outputs are not known. */
-export function ruleOf(domain: string, op: string): Rule | undefined {
+export function ruleOf(domain: string, op: string): ShapeRule | undefined {
   const rules = domain === '' ? ONNX : domain === 'com.microsoft' ? MICROSOFT : undefined
   return rules !== undefined && Object.hasOwn(rules, op) ? rules[op] : undefined
 }

@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** Source files of all packages, without what tests them. */
+const FILES = readdirSync(join(ROOT, 'packages')).flatMap((name) => {
+  const folder = join(ROOT, 'packages', name, 'src')
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.includes('.test.') && !file.includes('testing'))
+    .map((file) => ({ at: `${name}/${file}`, text: readFileSync(join(folder, file), 'utf8') }))
+})
+
+/** Where each exported type is declared. */
+const HOMES = new Map<string, string[]>()
+for (const { at, text } of FILES)
+  for (const [, name = ''] of text.matchAll(/^export (?:declare )?(?:interface|type|class|enum) (\w+)/gm))
+    HOMES.set(name, [...(HOMES.get(name) ?? []), at])
+
+it('an exported type name has one meaning in the repository', () => {
+  expect(HOMES.size).toBeGreaterThan(500)
+  expect([...HOMES].filter(([, homes]) => homes.length > 1)).toEqual([])
+})
+
+it('words of the glossary that are types are declared where the glossary says they belong', () => {
+  const glossary = readFileSync(join(ROOT, 'docs/glossary.md'), 'utf8')
+  const words = new Set([...glossary.matchAll(/\*\*([\w ]+)\*\*/g)].map(([, word = '']) => word.toLowerCase()))
+  const own = [
+    'structure',
+    'criterion',
+    'scope',
+    'norm',
+    'budget',
+    'plan',
+    'setting',
+    'publication',
+    'obstacle',
+    'provider',
+    'preset',
+  ]
+  for (const word of own) expect(words).toContain(word)
+  const homes = own.map((word) => HOMES.get(`${word.charAt(0).toUpperCase()}${word.slice(1)}`))
+  expect(homes.map((home) => home?.length)).toEqual(own.map(() => 1))
+})
+
+it('past participles do not stand for things', () => {
+  const participles = /^(Told|Given|Found|Known|Untold|Carried|Said|Kept|Written|Wanted|Asked|Met)$/
+  expect([...HOMES.keys()].filter((name) => participles.test(name))).toEqual([])
+  const files = FILES.filter(({ at }) =>
+    /\/(told|given|found|known|unmasked|carried|said|kept|written|wanted|asked|met)\.ts$/.test(at),
+  )
+  expect(files.map(({ at }) => at)).toEqual([])
+})
