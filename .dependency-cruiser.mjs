@@ -39,6 +39,10 @@ const allowed = {
   action: ['cli', 'report', 'onnxruntime'],
 }
 
+/** Folders of the command line: each may import those before it, and no others. */
+const FOLDERS = ['terminal', 'options', 'files', 'plugins', 'settings', 'engine', 'proof', 'pipeline', 'views', 'commands']
+const folder = (name) => `^packages/cli/src/${name}/`
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
@@ -49,6 +53,13 @@ export default {
       severity: 'error',
       from: { path: src(from), pathNot: TESTS },
       to: { path: '^packages/', pathNot: [src(from), ...[from, ...to].map((name) => `^packages/${name}/`)] },
+    })),
+    ...FOLDERS.slice(0, -1).map((name, i) => ({
+      name: `cli-${name}`,
+      comment: `packages/cli/src/${name} may import only: ${FOLDERS.slice(0, i).join(', ') || 'no other folder'}`,
+      severity: 'error',
+      from: { path: folder(name), pathNot: TESTS },
+      to: { path: FOLDERS.slice(i + 1).map(folder) },
     })),
     {
       name: 'no-undeclared',

@@ -1,5 +1,5 @@
 // The laws of cutting on many random graphs: `node bench/laws.mjs 5000 [first seed]`. The tests try a few of them on every run.
-import { tryRandomGraph } from '../packages/axes/dist/dependency/random-graph.test.support.js'
+import { tryRandomGraph } from '../packages/axes/dist/random/graph.test.support.js'
 
 const [count = 1000, first = 1] = process.argv.slice(2).map(Number)
 const total = { graphs: 0, cut: 0, held: 0, refused: 0, broken: 0 }

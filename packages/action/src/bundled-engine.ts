@@ -1,6 +1,6 @@
 import { run } from '@pare/cli'
+import { overridesOf, ownOf } from '@pare/cli/options'
 import type { Engine } from './engine.js'
-import type { RunInputs } from './inputs.js'
 import * as log from './log.js'
 
 export interface BundledEngine {
@@ -17,10 +17,11 @@ const TOLD_EVERY_MS = 10_000
 export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): Engine {
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
-  return ({ inputs, workingDirectory, folder, signal }) =>
-    run({
-      ...(inputs.config === undefined ? {} : { config: inputs.config }),
-      overrides: overridesOf(inputs),
+  return ({ inputs: { models, values }, workingDirectory, folder, signal }) => {
+    const { config } = ownOf('run', values)
+    return run({
+      ...(config === undefined ? {} : { config }),
+      overrides: { ...overridesOf('run', values), ...(models.length === 0 ? {} : { models: [...models] }) },
       cwd: workingDirectory,
       outDir: folder,
       trusted,
@@ -29,40 +30,6 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
       progress: { begin, note: log.info },
       signal,
     })
-}
-
-type Overrides = NonNullable<NonNullable<Parameters<typeof run>[0]>['overrides']>
-
-function overridesOf(inputs: RunInputs): Overrides {
-  const { models, sparsity, threshold, ratio, target, recover, maxDrop, allowWorthlessReference, config: _, ...same } = inputs
-  const gate = {
-    ...(maxDrop === undefined ? {} : { maxDrop }),
-    ...(allowWorthlessReference === undefined ? {} : { allowWorthlessReference }),
-  }
-  return {
-    ...same,
-    ...(models.length === 0 ? {} : { models }),
-    ...(sparsity === undefined ? {} : { target: { sparsity } }),
-    ...(threshold === undefined ? {} : { target: { threshold } }),
-    ...(ratio === undefined ? {} : { target: { ratio } }),
-    ...(target === undefined ? {} : { target: budgetOf(target) }),
-    ...(recover === undefined ? {} : { recover: recover === 'repair,retrain' ? { repair: true, retrain: {} } : recover }),
-    ...(Object.keys(gate).length === 0 ? {} : { gate }),
-  }
-}
-
-function budgetOf({ kind, fraction }: NonNullable<RunInputs['target']>): NonNullable<Overrides['target']> {
-  switch (kind) {
-    case 'macs':
-      return { macs: fraction }
-    case 'parameters':
-      return { parameters: fraction }
-    case 'bytes':
-      return { bytes: fraction }
-    case 'latency':
-      return { latency: fraction }
-    default:
-      return kind satisfies never
   }
 }
 

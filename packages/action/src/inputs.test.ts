@@ -33,9 +33,9 @@ describe('inputs', () => {
       'onnxruntime-path': 'vendor/ort',
       'github-token': 'secret',
     })
-    expect(run).toEqual({
+    expect(run.models).toEqual(['a.onnx', 'models/*.onnx'])
+    expect(run.values).toEqual({
       config: 'ci/pare.config.json',
-      models: ['a.onnx', 'models/*.onnx'],
       data: 'val.npz',
       metric: 'accuracy',
       calibrate: 'calibrate.npz',
@@ -48,8 +48,8 @@ describe('inputs', () => {
   })
 
   it('that are left out leave the config alone', () => {
-    expect(read({}).run).toEqual({ models: [] })
-    expect(read({ sparsity: '', 'max-drop': ' ' }).run).toEqual({ models: [] })
+    expect(read({}).run).toMatchObject({ models: [], values: {} })
+    expect(read({ sparsity: '', 'max-drop': ' ' }).run.values).toEqual({})
   })
 
   it('have the same defaults in the code as in action.yml', () => {
@@ -72,7 +72,7 @@ describe('allow-worthless-reference', () => {
     ['False', false],
     ['', undefined],
   ])("'%s' is %s", (text, value) => {
-    expect(read({ 'allow-worthless-reference': text }).run.allowWorthlessReference).toBe(value)
+    expect(read({ 'allow-worthless-reference': text }).run.values.allowWorthlessReference).toBe(value)
   })
 
   it('is nothing else', () => {
@@ -90,12 +90,12 @@ describe('max-drop', () => {
     ['relative=0.02', { relative: 0.02 }],
     ['relative = 0.02', { relative: 0.02 }],
   ])('%s is %j', (text, value) => {
-    expect(read({ 'max-drop': text }).run.maxDrop).toEqual(value)
+    expect(read({ 'max-drop': text }).run.values.maxDrop).toEqual(value)
   })
 
   it('in percent is refused with both ways to write it', () => {
     expect(failure({ 'max-drop': '1%' }).message).toContain(
-      "'max-drop' is '1%', expected 0.01 (absolute, for metrics from 0 to 1) or relative=0.01 (a fraction of the reference): for 1 % write 0.01 or relative=0.01",
+      "'max-drop' is '1%', expected 0.01 (absolute, for metrics between 0 and 1) or relative=0.01 (a fraction of the reference): for 1 % write 0.01",
     )
   })
 })
@@ -112,7 +112,7 @@ describe('wrong inputs', () => {
     expect(kind).toBe('usage')
     expect(message.split('\n')).toEqual([
       'action: 5 inputs are wrong:',
-      expect.stringContaining("'sparsity' is '50%', expected a number from 0 to 1: for 50 % write 0.5"),
+      expect.stringContaining("'sparsity' is '50%', expected a number from 0 to 1, such as 0.5: for 50 % write 0.5"),
       expect.stringContaining("'max-drop' is '-1'"),
       expect.stringContaining("'fail-on' is 'always', expected regression, error, never"),
       expect.stringContaining("'artifact-name' is 'a/b', which may not contain \"/\""),
@@ -155,36 +155,37 @@ describe('wrong inputs', () => {
   })
 
   it('ratio: 0.3 is for structures that cut', () => {
-    expect(read({ structure: 'channel', ratio: '0.3' }).run).toEqual({ models: [], structure: 'channel', ratio: 0.3 })
+    expect(read({ structure: 'channel', ratio: '0.3' }).run.values).toEqual({ structure: 'channel', ratio: 0.3 })
   })
 
   it('target: macs=0.5 is what may remain, for structures that cut', () => {
-    expect(read({ structure: 'channel', target: 'macs = 0.5' }).run).toEqual({
-      models: [],
+    expect(read({ structure: 'channel', target: 'macs = 0.5' }).run.values).toEqual({
       structure: 'channel',
-      target: { kind: 'macs', fraction: 0.5 },
+      target: { macs: 0.5 },
     })
   })
 
   it('one target is enough', () => {
-    expect(failure({ ratio: '0.3', target: 'bytes=0.5' }).message).toContain("'ratio' and 'target' contradict each other")
+    expect(failure({ ratio: '0.3', target: 'bytes=0.5' }).message).toContain(
+      'ratio 0.3 and target bytes=0.5 contradict each other',
+    )
   })
 
   it('mode: run is what happens anyway', () => {
-    expect(read({ mode: 'run' }).run).toEqual({ models: [] })
+    expect(read({ mode: 'run' }).run.values).toEqual({})
   })
 
   it('provider: where ONNX Runtime computes', () => {
-    expect(read({ provider: 'webgpu' }).run).toEqual({ models: [], provider: 'webgpu' })
+    expect(read({ provider: 'webgpu' }).run.values).toEqual({ provider: 'webgpu' })
   })
 
   it('recover: retrain goes with training data', () => {
-    const run = { models: [], recover: 'retrain', train: 'train.npz' }
-    expect(read({ recover: 'retrain', train: 'train.npz' }).run).toEqual(run)
+    const run = { recover: 'retrain', train: 'train.npz' }
+    expect(read({ recover: 'retrain', train: 'train.npz' }).run.values).toEqual(run)
   })
 
   it('recover: repair goes with calibration data', () => {
-    const run = { models: [], recover: 'repair', calibrate: 'data.npz' }
-    expect(read({ recover: 'repair', calibrate: 'data.npz' }).run).toEqual(run)
+    const run = { recover: 'repair', calibrate: 'data.npz' }
+    expect(read({ recover: 'repair', calibrate: 'data.npz' }).run.values).toEqual(run)
   })
 })

@@ -1,50 +1,20 @@
-import { Failure } from './failure.js'
-import { type TrustSetting, trustSettings } from './trust.js'
+import { hyphened, numberOf, type Option, overridesOf, readText, type Values } from '@pare/cli/options'
+import { Failure, messageOf } from './failure.js'
+import { CHOICES, SHARED } from './input-table.js'
 
-export const failOnSettings = ['regression', 'error', 'never'] as const
-export const commentSettings = ['never', 'on-failure', 'on-change', 'always'] as const
-export const uploadSettings = ['none', 'report', 'models'] as const
+export type FailOn = (typeof CHOICES)['fail-on'][number]
+export type CommentSetting = (typeof CHOICES)['comment'][number]
+export type UploadSetting = (typeof CHOICES)['upload'][number]
+export type TrustSetting = (typeof CHOICES)['trust'][number]
 
-export const recoverSettings = ['none', 'repair', 'retrain', 'repair,retrain'] as const
-
-export const providerSettings = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const
-
-export const targetKinds = ['macs', 'parameters', 'bytes', 'latency'] as const
-
-export type TargetKind = (typeof targetKinds)[number]
-export type FailOn = (typeof failOnSettings)[number]
-export type CommentSetting = (typeof commentSettings)[number]
-export type UploadSetting = (typeof uploadSettings)[number]
-
-/** What a run may be told besides its config. Absent: the config decides, then the built-in default. */
+/** What a run may be told besides its config. What is absent, the config decides, then the built-in default. */
 export interface RunInputs {
-  readonly config?: string
   /** Paths from the working directory. Empty: those of the config. */
   readonly models: readonly string[]
-  readonly data?: string
-  readonly metric?: string
-  readonly criterion?: string
-  readonly structure?: string
-  /** Zeros ÷ elements over the eligible weights, between 0 and 1. */
-  readonly sparsity?: number
-  /** Elements of lower saliency become zero. */
-  readonly threshold?: number
-  /** Removed units ÷ all units, between 0 and 1, for structures that cut. */
-  readonly ratio?: number
-  /** The fraction that may remain of one of these, above 0 and up to 1, for structures that cut. */
-  readonly target?: { readonly kind: TargetKind; readonly fraction: number }
-  /** Path of calibration data. */
-  readonly calibrate?: string
-  /** Path of training data, for retraining. */
-  readonly train?: string
-  /** What is done about what is left of a model. */
-  readonly recover?: (typeof recoverSettings)[number]
-  /** Where ONNX Runtime computes. */
-  readonly provider?: (typeof providerSettings)[number]
-  /** Absolute, or a fraction of the reference's value. */
-  readonly maxDrop?: number | { readonly relative: number }
-  /** Whether a model passes whose reference is no better than an answer that ignores the input. */
-  readonly allowWorthlessReference?: boolean
+  /** Of the options of `pare run`, by name. */
+  readonly values: Values
+  /** The same as the workflow writes them. */
+  readonly texts: ReadonlyMap<Option, string>
 }
 
 /** Everything the workflow says in `with:`. */
@@ -87,10 +57,10 @@ export function readInputs(env: Env): Inputs {
   const inputs: Inputs = {
     run: readRunInputs(from),
     workingDirectory: input(env, 'working-directory') ?? '.',
-    failOn: choice(from, 'fail-on', failOnSettings, 'regression'),
-    trust: choice(from, 'trust', trustSettings, 'auto'),
-    comment: choice(from, 'comment', commentSettings, 'never'),
-    upload: choice(from, 'upload', uploadSettings, 'report'),
+    failOn: choice(from, 'fail-on', CHOICES['fail-on'], 'regression'),
+    trust: choice(from, 'trust', CHOICES.trust, 'auto'),
+    comment: choice(from, 'comment', CHOICES.comment, 'never'),
+    upload: choice(from, 'upload', CHOICES.upload, 'report'),
     artifactName: artifactName(from),
     ...defined('retentionDays', retentionDays(from)),
     ...defined('onnxruntimePath', input(env, 'onnxruntime-path')),
@@ -105,27 +75,38 @@ export function readInputs(env: Env): Inputs {
   )
 }
 
-function readRunInputs(from: Reader): RunInputs {
-  const { env } = from
-  refuseTwoTargets(from)
+function readRunInputs({ env, problems }: Reader): RunInputs {
   const lines = (input(env, 'models') ?? '').split('\n').map((line) => line.trim())
-  return {
-    models: lines.filter((line) => line !== ''),
-    ...defined('config', input(env, 'config')),
-    ...defined('data', input(env, 'data')),
-    ...defined('metric', input(env, 'metric')),
-    ...defined('criterion', input(env, 'criterion')),
-    ...defined('structure', input(env, 'structure')),
-    ...defined('sparsity', fraction(from, 'sparsity')),
-    ...defined('threshold', threshold(from)),
-    ...defined('ratio', fraction(from, 'ratio')),
-    ...defined('target', target(from)),
-    ...defined('calibrate', input(env, 'calibrate')),
-    ...defined('train', input(env, 'train')),
-    ...defined('recover', input(env, 'recover') === undefined ? undefined : choice(from, 'recover', recoverSettings, 'none')),
-    ...defined('provider', input(env, 'provider') === undefined ? undefined : choice(from, 'provider', providerSettings, 'cpu')),
-    ...defined('maxDrop', maxDrop(from)),
-    ...defined('allowWorthlessReference', yesOrNo(from, 'allow-worthless-reference')),
+  const texts = new Map<Option, string>()
+  const values: Record<string, unknown> = {}
+  for (const option of SHARED) {
+    const name = hyphened(option.name)
+    const text = input(env, name)
+    if (text === undefined) continue
+    const meaning = readText(text, option)
+    if ('value' in meaning) {
+      texts.set(option, text)
+      values[option.name] = meaning.value
+    } else {
+      const hint = meaning.hint === undefined ? '' : `: ${meaning.hint}`
+      problems.push(`'${name}' is '${text}', expected ${meaning.expected}${hint}`)
+    }
+  }
+  problems.push(...contradictions(values))
+  return { models: lines.filter((line) => line !== ''), values, texts }
+}
+
+/** Inputs that say the same thing in two ways. */
+function contradictions(values: Values): readonly string[] {
+  try {
+    overridesOf('run', values)
+    return []
+  } catch (error) {
+    return [
+      messageOf(error)
+        .replace(/^pare: /, '')
+        .replaceAll('--', ''),
+    ]
   }
 }
 
@@ -152,79 +133,9 @@ function choice<Value extends string>(
   fallback: Value,
 ): Value {
   const value = input(env, name)
-  const found = allowed.find((option) => option === value)
-  if (value !== undefined && found === undefined) problems.push(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
-  return found ?? fallback
-}
-
-function yesOrNo({ env, problems }: Reader, name: string): boolean | undefined {
-  const value = input(env, name)
-  if (value === undefined) return undefined
-  if (/^true$/i.test(value)) return true
-  if (/^false$/i.test(value)) return false
-  problems.push(`'${name}' is '${value}', expected true or false`)
-  return undefined
-}
-
-function fraction({ env, problems }: Reader, name: string): number | undefined {
-  const value = input(env, name)
-  if (value === undefined) return undefined
-  const number = plainNumber(value)
-  if (number >= 0 && number <= 1) return number
-  problems.push(`'${name}' is '${value}', expected a number from 0 to 1${percentHint(value, (share) => share)}`)
-  return undefined
-}
-
-function threshold({ env, problems }: Reader): number | undefined {
-  const value = input(env, 'threshold')
-  if (value === undefined) return undefined
-  const number = plainNumber(value)
-  if (number > 0 && Number.isFinite(number)) return number
-  problems.push(`'threshold' is '${value}', expected a number above 0, such as 0.01`)
-  return undefined
-}
-
-/** `macs=0.5`: at most half of the multiply-accumulates remain. */
-function target({ env, problems }: Reader): RunInputs['target'] {
-  const value = input(env, 'target')
-  if (value === undefined) return undefined
-  const [, name, digits = ''] = /^(\w+)\s*=(.*)$/s.exec(value) ?? []
-  const kind = targetKinds.find((each) => each === name)
-  const fraction = plainNumber(digits)
-  if (kind !== undefined && fraction > 0 && fraction <= 1) return { kind, fraction }
-  problems.push(
-    `'target' is '${value}', expected ${targetKinds.map((each) => `${each}=0.5`).join(', ')}: the fraction that may remain, above 0 and up to 1`,
-  )
-  return undefined
-}
-
-function refuseTwoTargets({ env, problems }: Reader): void {
-  const given = ['sparsity', 'threshold', 'ratio', 'target'].filter((name) => input(env, name) !== undefined)
-  if (given.length > 1) problems.push(`${given.map((name) => `'${name}'`).join(' and ')} contradict each other: give one of them`)
-}
-
-/** `0.01`: absolute. `relative=0.01`: a fraction of the reference's value. */
-function maxDrop({ env, problems }: Reader): RunInputs['maxDrop'] {
-  const value = input(env, 'max-drop')
-  if (value === undefined) return undefined
-  const [, relative, digits = ''] = /^(relative\s*=)?(.*)$/s.exec(value) ?? []
-  const number = plainNumber(digits)
-  if (Number.isFinite(number)) return relative === undefined ? number : { relative: number }
-  const hint = percentHint(value, (share) => `${share} or relative=${share}`)
-  problems.push(
-    `'max-drop' is '${value}', expected 0.01 (absolute, for metrics from 0 to 1) or relative=0.01 (a fraction of the reference)${hint}`,
-  )
-  return undefined
-}
-
-/** NaN for anything but digits as people write them: '1e-3', '.5', '0.5'. */
-function plainNumber(text: string): number {
-  return /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
-}
-
-function percentHint(value: string, write: (share: number) => string | number): string {
-  const percent = /^(?:relative\s*=)?\s*([\d.]+)\s*%$/.exec(value)?.[1]
-  return percent === undefined ? '' : `: for ${percent} % write ${write(Number((Number(percent) / 100).toPrecision(12)))}`
+  const known = allowed.find((option) => option === value)
+  if (value !== undefined && known === undefined) problems.push(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
+  return known ?? fallback
 }
 
 /** What artifact storage refuses in a name: https://github.com/actions/toolkit, validateArtifactName. */
@@ -241,7 +152,7 @@ function artifactName({ env, problems }: Reader): string {
 function retentionDays({ env, problems }: Reader): number | undefined {
   const value = input(env, 'retention-days')
   if (value === undefined) return undefined
-  const days = plainNumber(value)
+  const days = numberOf(value)
   if (Number.isInteger(days) && days >= 1 && days <= 400) return days
   problems.push(`'retention-days' is '${value}', expected a whole number of days from 1 to 400 (90 on most plans)`)
   return undefined

@@ -1,7 +1,5 @@
 import type { Event } from './event.js'
-
-export const trustSettings = ['auto', 'always', 'never'] as const
-export type TrustSetting = (typeof trustSettings)[number]
+import type { TrustSetting } from './inputs.js'
 
 /** Whether code, native libraries and modules from the workspace may be loaded, and why. */
 export interface Trust {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { hyphened } from '@pare/cli/options'
 import { runResults } from '@pare/report'
 import type { RunOutcome, RunRequest } from './engine.js'
 import { exitCodes, Failure, messageOf } from './failure.js'
@@ -51,28 +52,13 @@ export async function runWorkspaceCli(cli: WorkspaceCli, request: RunRequest): P
 }
 
 /** Of `pare run`. Absent inputs are left out: the config decides. */
-export function argumentsOf(inputs: RunInputs, folder: string): readonly string[] {
-  const { maxDrop, target } = inputs
-  const options: readonly (readonly [string, string | number | undefined])[] = [
-    ['--config', inputs.config],
-    ['--data', inputs.data],
-    ['--metric', inputs.metric],
-    ['--criterion', inputs.criterion],
-    ['--structure', inputs.structure],
-    ['--sparsity', inputs.sparsity],
-    ['--threshold', inputs.threshold],
-    ['--ratio', inputs.ratio],
-    ['--target', target && `${target.kind}=${target.fraction}`],
-    ['--calibrate', inputs.calibrate],
-    ['--train', inputs.train],
-    ['--recover', inputs.recover],
-    ['--provider', inputs.provider],
-    ['--max-drop', typeof maxDrop === 'object' ? `relative=${maxDrop.relative}` : maxDrop],
-  ]
-  const given = options.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
-  const { allowWorthlessReference: allowed } = inputs
-  const flags = allowed === undefined ? [] : [`--${allowed ? '' : 'no-'}allow-worthless-reference`]
-  return ['run', '--json', `--out=${folder}`, ...given, ...flags, ...(inputs.models.length > 0 ? ['--', ...inputs.models] : [])]
+export function argumentsOf({ models, texts }: RunInputs, folder: string): readonly string[] {
+  const options = [...texts].map(([option, text]) => {
+    const name = hyphened(option.name)
+    if (option.argument !== undefined) return `--${name}=${text}`
+    return `--${/^true$/i.test(text) ? '' : 'no-'}${name}`
+  })
+  return ['run', '--json', `--out=${folder}`, ...options, ...(models.length > 0 ? ['--', ...models] : [])]
 }
 
 /** What belongs to the action alone: its inputs, its files, and tokens. */

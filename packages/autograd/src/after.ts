@@ -1,10 +1,10 @@
-import type { Emit } from './rules/emit.js'
+import type { GraphWriter } from '@pare/onnx'
 
 /**
  * The same value, not before another one is there: in its own shape, to which 0 · (is the other's first element NaN) is added. Nothing is copied, and no optimiser can
  * tell that it does not matter. ONNX Runtime runs nodes in an order of its own, and this is the one way to have a say in it.
  */
-export function after(emit: Emit, value: string, other: string): string {
+export function after(emit: GraphWriter, value: string, other: string): string {
   const flat = emit.node('Reshape', [other, emit.ints([-1])])
   const first = emit.node('Slice', [flat, emit.ints([0]), emit.ints([1])])
   const whole = emit.node('Cast', [emit.node('IsNaN', [first])], { to: 7n })

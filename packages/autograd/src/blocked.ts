@@ -1,6 +1,5 @@
-import { type AttributeValue, editGraph, editModel, type Model, type Node } from '@pare/onnx'
-import { Emit } from './rules/emit.js'
-import { type Facts, factsOf } from './rules/facts.js'
+import { type AttributeValue, attributesOf, editGraph, editModel, GraphWriter, type Model, type Node } from '@pare/onnx'
+import { type Facts, typedFactsOf } from './rules/facts.js'
 
 /**
  * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do
@@ -9,8 +8,8 @@ import { type Facts, factsOf } from './rules/facts.js'
  */
 export async function inBlocks(model: Model, size: number): Promise<Model> {
   if (size < 8) return model
-  const facts = await factsOf(model)
-  const emit = new Emit(model, 'blocked')
+  const facts = await typedFactsOf(model)
+  const emit = new GraphWriter(model.graph, 'blocked')
   const { graph } = model
   const nodes = graph.nodes.flatMap((node) => {
     const shape = convolved(node, facts)
@@ -39,32 +38,28 @@ interface Convolved {
 /** Sizes of a convolution over two axes, of all channels together or of each by itself; undefined for any other node. */
 function convolved(node: Node, facts: Facts): Convolved | undefined {
   if (node.op !== 'Conv' || node.domain !== '') return undefined
-  const groups = node.attributes.get('group')
-  const group = groups?.kind === 'int' ? Number(groups.value) : 1
-  const auto = node.attributes.get('auto_pad')
+  const { int, string } = attributesOf(node)
+  const group = int('group', 1)
   const [out, inside, kH, kW, ...more] = facts.dims(node.inputs[1]!) ?? []
   const known = [out, inside, kH, kW].every((each) => typeof each === 'number')
   const isDepthwise = group > 1 && group === out && inside === 1
-  const plain = (group === 1 || isDepthwise) && (auto?.kind !== 'string' || auto.value === 'NOTSET')
+  const plain = (group === 1 || isDepthwise) && string('auto_pad', 'NOTSET') === 'NOTSET'
   return known && plain && more.length === 0
     ? { isDepthwise, out: out as number, inside: inside as number, kernel: [kH as number, kW as number] }
     : undefined
 }
 
 /** Weights [out, in, kH, kW] as [out / size, in / size, kH, kW, size of in, size of out]; of each channel by itself as [out / size, kH, kW, size]. */
-function blockedConv(emit: Emit, node: Node, { isDepthwise, out, inside, kernel }: Convolved, size: number): void {
+function blockedConv(emit: GraphWriter, node: Node, { isDepthwise, out, inside, kernel }: Convolved, size: number): void {
   const domain = 'com.microsoft.nchwc'
   const [x, w, bias = ''] = node.inputs as readonly [string, string, string?]
   const sizes = isDepthwise ? [out / size, size, ...kernel] : [out / size, size, inside / size, size, ...kernel]
   const apart = emit.node('Reshape', [w, emit.ints(sizes)])
   const turned = emit.node('Transpose', [apart], { perm: isDepthwise ? [0n, 2n, 3n, 1n] : [0n, 2n, 4n, 5n, 3n, 1n] })
   const weight = emit.node('Reshape', [turned, emit.ints([out, inside, ...kernel])])
-  const ints = (name: string, otherwise: readonly bigint[]): readonly bigint[] => {
-    const attribute = node.attributes.get(name)
-    return attribute?.kind === 'ints' ? attribute.value : otherwise
-  }
   const attributes: Record<string, AttributeValue> = {
-    ...{ pads: ints('pads', [0n, 0n, 0n, 0n]), strides: ints('strides', [1n, 1n]), dilations: ints('dilations', [1n, 1n]) },
+    ...{ pads: [0n, 0n, 0n, 0n], strides: [1n, 1n], dilations: [1n, 1n] },
+    ...attributesOf(node).plain(['pads', 'strides', 'dilations']),
     ...{ kernel_shape: kernel.map(BigInt), group: BigInt(isDepthwise ? out : 1) },
   }
   const blocks = emit.node('ReorderInput', [x], {}, { domain })

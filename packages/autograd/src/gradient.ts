@@ -3,6 +3,7 @@ import {
   editGraph,
   editModel,
   editNode,
+  GraphWriter,
   keyOf,
   type Model,
   madeBy,
@@ -10,6 +11,7 @@ import {
   type Node,
   PareError,
   type Tensor,
+  tensorIn,
 } from '@pare/onnx'
 import { after } from './after.js'
 import { inBlocks } from './blocked.js'
@@ -17,8 +19,7 @@ import { decompose } from './decompose/decompose.js'
 import { flowOf } from './flow.js'
 import { lift } from './lift.js'
 import { type RecomputeOptions, recompute } from './recompute.js'
-import { Emit } from './rules/emit.js'
-import { type Facts, factsOf } from './rules/facts.js'
+import { type Facts, typedFactsOf } from './rules/facts.js'
 import { ruleOf } from './rules/rules.js'
 import { type Gradients, Site } from './rules/site.js'
 import { type BatchStatistics, withBatchStatistics } from './rules/statistics.js'
@@ -75,7 +76,7 @@ export async function gradient(model: Model, options: GradientOptions): Promise<
   const prepared = await decompose(lift(withInputs(model, new Set(options.wrt))))
   const { model: forward, statistics } =
     options.mode === 'training' ? withBatchStatistics(prepared) : { model: prepared, statistics: [] }
-  const facts = await factsOf(forward)
+  const facts = await typedFactsOf(forward)
   let frozen = new Map<string, string>()
   for (;;) {
     const wrt = options.wrt.filter((name) => !frozen.has(name))
@@ -128,7 +129,7 @@ export class NoGradient extends PareError {
 
 /** Left to itself ONNX Runtime computes the gradients of all weights at the end, and keeps what they need until then. */
 function weightsFirst(
-  emit: Emit,
+  emit: GraphWriter,
   { inputs }: Node,
   { given, wrt }: { readonly given: Gradients; readonly wrt: readonly string[] },
 ): Gradients {
@@ -170,7 +171,7 @@ interface Written {
 
 function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: Writing): Written {
   const { graph } = model
-  const emit = new Emit(model, 'gradient')
+  const emit = new GraphWriter(model.graph, 'gradient')
   const arrived = new Map<string, string[]>([[of, [one(emit, facts, of)]]])
   const made = new Map<Node, readonly string[]>()
   const outputOf = (node: Node, output: number): string => {
@@ -202,13 +203,13 @@ function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: W
     ...emit.nodes.filter(({ domain }) => domain !== '').map(({ domain }) => [domain, 1] as const),
     ...model.opsets,
   ])
-  const written = editGraph(graph, { nodes: [...nodes, ...emit.nodes], initializers: [...graph.initializers, ...emit.constants] })
+  const written = emit.addedTo(editGraph(graph, { nodes }))
   const backward = { forward: nodes.length, gradients: new Set([...arrived.values()].flat()) }
   return { model: editModel(model, { graph: written, opsets }), gradients, backward }
 }
 
 /** ∂loss/∂loss, in the loss's shape: [] or [1]. */
-function one(emit: Emit, facts: Facts, of: string): string {
+function one(emit: GraphWriter, facts: Facts, of: string): string {
   const dims = facts.dims(of)
   if (dims?.some((size) => size !== 1)) {
     throw new PareError(`autograd: '${of}' has the shape [${dims}], and a gradient is that of one number.`, {
@@ -218,12 +219,12 @@ function one(emit: Emit, facts: Facts, of: string): string {
   return dims === undefined || dims.length === 0 ? emit.float(1) : emit.floats(dims.map(Number), [1])
 }
 
-function zeros(emit: Emit, name: string): string {
+function zeros(emit: GraphWriter, name: string): string {
   return emit.node('Mul', [name, emit.float(0)])
 }
 
 /** All that arrived at a value, added up. */
-function sumOf(emit: Emit, arrived: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
+function sumOf(emit: GraphWriter, arrived: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
   const parts = arrived.get(name) ?? []
   return parts.length > 1 ? emit.node('Sum', parts) : parts[0]
 }
@@ -244,10 +245,9 @@ function withInputs(model: Model, wrt: ReadonlySet<string>): Model {
   const { graph } = model
   const initializers = graph.initializers.filter(({ name }) => wrt.has(name))
   const constants = graph.nodes.flatMap((node) => {
-    const value = node.attributes.get('value')
+    const tensor = tensorIn(node)
     const name = node.outputs[0] ?? ''
-    if (node.op !== 'Constant' || value?.kind !== 'tensor' || !wrt.has(name)) return []
-    return [{ node, tensor: { ...value.value, name } }]
+    return tensor !== undefined && wrt.has(name) ? [{ node, tensor: { ...tensor, name } }] : []
   })
   const there = new Set(graph.inputs.map(({ name }) => name))
   const tensors: Tensor[] = [...initializers, ...constants.map(({ tensor }) => tensor)]

@@ -1,19 +1,22 @@
 import {
   type Attribute,
   type AttributeValue,
+  attributesOf,
+  editAttributes,
   editGraph,
   editModel,
   editNode,
   type Graph,
+  GraphWriter,
   type Model,
   makeAttribute,
   makeNode,
-  makeTensor,
   type Node,
   PareError,
-  type Tensor,
 } from '@pare/onnx'
-import { OPSET } from './rules/emit.js'
+
+/** The least version of the operator set that gradients are written in. */
+const OPSET = 18
 
 /** Since this version operators broadcast as they do today. */
 const OLDEST = 7
@@ -30,38 +33,25 @@ export function lift(model: Model): Model {
       hint: 'convert it with onnx.version_converter, or export it anew.',
     })
   }
-  const lifting = new Lifting(from)
+  const lifting = new Lifting(from, new GraphWriter(model.graph, 'lift'))
   const graph = lifting.graph(model.graph)
   const opsets = new Map([...model.opsets, ['', OPSET] as const])
   return editModel(model, {
     irVersion: Math.max(8, model.irVersion),
     opsets,
-    graph: editGraph(graph, { initializers: [...graph.initializers, ...lifting.constants] }),
+    graph: lifting.writer.addedTo(graph),
   })
 }
 
 class Lifting {
-  readonly constants: Tensor[] = []
-  readonly #names = new Map<string, string>()
-  #next = 0
-
-  constructor(readonly from: number) {}
+  constructor(
+    readonly from: number,
+    readonly writer: GraphWriter,
+  ) {}
 
   graph(graph: Graph): Graph {
     const nodes = graph.nodes.flatMap((node) => this.#node(node))
     return nodes.every((node, i) => node === graph.nodes[i]) ? graph : editGraph(graph, { nodes })
-  }
-
-  ints(values: readonly bigint[] | readonly number[]): string {
-    return this.#constant('int64', [values.length], values)
-  }
-
-  float(value: number): string {
-    return this.#constant('float32', [], [value])
-  }
-
-  name(): string {
-    return `lift/${this.#next++}`
   }
 
   #node(node: Node): Node[] {
@@ -78,16 +68,6 @@ class Lifting {
     return attributes.every(([name, attribute]) => node.attributes.get(name) === attribute)
       ? node
       : editNode(node, { attributes: new Map(attributes) })
-  }
-
-  #constant(type: 'int64' | 'float32', shape: readonly number[], values: readonly (bigint | number)[]): string {
-    const key = `${type} ${shape} ${values}`
-    const known = this.#names.get(key)
-    if (known !== undefined) return known
-    const tensor = makeTensor({ name: this.name(), type, shape, values })
-    this.constants.push(tensor)
-    this.#names.set(key, tensor.name)
-    return tensor.name
   }
 }
 
@@ -115,18 +95,17 @@ interface Change {
 }
 
 function changed(node: Node, { op = node.op, inputs = node.inputs, without = [], attributes = {} }: Change): Node {
-  const kept = [...node.attributes].filter(([name]) => !without.includes(name))
-  const more = Object.entries(attributes).map(([name, value]) => [name, makeAttribute(name, value)] as const)
-  return editNode(node, { op, inputs, attributes: new Map([...kept, ...more]) })
+  const gone = Object.fromEntries(without.map((name) => [name, undefined]))
+  return editNode(editAttributes(node, { ...gone, ...attributes }), { op, inputs })
 }
 
 function trimmed(inputs: readonly string[]): readonly string[] {
   return inputs.slice(0, inputs.findLastIndex((name) => name !== '') + 1)
 }
 
-const ints = (attribute: Attribute, lifting: Lifting) => lifting.ints(attribute.kind === 'ints' ? attribute.value : [])
-const int = (attribute: Attribute, lifting: Lifting) => lifting.ints(attribute.kind === 'int' ? [attribute.value] : [])
-const float = (attribute: Attribute, lifting: Lifting) => lifting.float(attribute.kind === 'float' ? attribute.value : 0)
+const ints = (attribute: Attribute, lifting: Lifting) => lifting.writer.ints(attribute.kind === 'ints' ? attribute.value : [])
+const int = (attribute: Attribute, lifting: Lifting) => lifting.writer.ints(attribute.kind === 'int' ? [attribute.value] : [])
+const float = (attribute: Attribute, lifting: Lifting) => lifting.writer.float(attribute.kind === 'float' ? attribute.value : 0)
 
 const axes = toInputs(1, { axes: ints })
 
@@ -138,14 +117,13 @@ const split: Rewrite = (node, lifting) => {
 /** Before 13 the axes from `axis` on were one: [before, behind], and the sum ran over all that is behind. */
 const flattening: Rewrite = (node, lifting) => {
   if (lifting.from >= 13) return undefined
-  const attribute = node.attributes.get('axis')
-  const axis = attribute?.kind === 'int' ? attribute.value : 1n
-  if (axis === -1n) return undefined
+  const axis = attributesOf(node).int('axis', 1)
+  if (axis === -1) return undefined
   const [x, y] = [node.inputs[0]!, node.outputs[0]!]
-  const [shape, flat, computed] = [lifting.name(), lifting.name(), lifting.name()]
+  const [shape, flat, computed] = [lifting.writer.name(), lifting.writer.name(), lifting.writer.name()]
   return [
     makeNode({ op: 'Shape', inputs: [x], outputs: [shape] }),
-    makeNode({ op: 'Flatten', inputs: [x], outputs: [flat], attributes: { axis } }),
+    makeNode({ op: 'Flatten', inputs: [x], outputs: [flat], attributes: { axis: BigInt(axis) } }),
     editNode(changed(node, { inputs: [flat], attributes: { axis: -1n } }), { outputs: [computed] }),
     makeNode({ op: 'Reshape', inputs: [computed, shape], outputs: [y] }),
   ]
@@ -154,12 +132,12 @@ const flattening: Rewrite = (node, lifting) => {
 /** What both did before 11: out[i] = in[⌊i / scale⌋], or linear in i / scale. */
 const resize: Rewrite = (node, lifting) => {
   if (lifting.from >= 11) return undefined
-  const scales = node.attributes.get('scales')
-  const given = scales?.kind === 'floats' ? lifting.name() : node.inputs[1]!
+  const scales = attributesOf(node).floats('scales')
+  const given = scales !== undefined ? lifting.writer.name() : node.inputs[1]!
   const how = { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
   const resized = changed(node, { op: 'Resize', inputs: [node.inputs[0]!, '', given], without: ['scales'], attributes: how })
-  if (scales?.kind !== 'floats') return [resized]
-  return [makeNode({ op: 'Constant', inputs: [], outputs: [given], attributes: { value_floats: scales.value } }), resized]
+  if (scales === undefined) return [resized]
+  return [makeNode({ op: 'Constant', inputs: [], outputs: [given], attributes: { value_floats: scales } }), resized]
 }
 
 const REDUCTIONS = ['Sum', 'Mean', 'Max', 'Min', 'Prod', 'L1', 'L2', 'LogSum', 'LogSumExp', 'SumSquare']

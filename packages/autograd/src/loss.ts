@@ -1,6 +1,6 @@
-import { editGraph, editModel, type Model, makeValueInfo, PareError } from '@pare/onnx'
+import { editModel, GraphWriter, type Model, makeValueInfo, PareError } from '@pare/onnx'
+import type { LOSSES } from './choices.js'
 import { lift } from './lift.js'
-import { Emit } from './rules/emit.js'
 
 /**
  * 'cross-entropy': of classes, logits [batch, classes] against labels i64[batch], or [batch, seq, classes] against i64[batch, seq]. 'next-token': logits
@@ -8,7 +8,7 @@ import { Emit } from './rules/emit.js'
  * KL(teacher ‖ model) of what is computed at temperature T, times T² (Hinton et al. 2015, arXiv 1503.02531), against the teacher's logits. 'output': the
  * output itself is the loss, its mean where it is more than one number.
  */
-export type Loss = 'cross-entropy' | 'next-token' | 'mse' | 'kl' | 'output'
+export type Loss = (typeof LOSSES)[number]
 
 export interface LossOptions {
   readonly kind: Loss
@@ -37,7 +37,7 @@ export interface WithLoss {
 export function withLoss(model: Model, losses: readonly LossOptions[]): WithLoss {
   const lifted = lift(model)
   const { graph } = lifted
-  const emit = new Emit(lifted, 'loss')
+  const emit = new GraphWriter(graph, 'loss')
   const there = new Set([...graph.inputs.map(({ name }) => name), ...graph.nodes.flatMap(({ outputs }) => outputs)])
   const targets = new Map<string, 'int64' | 'float32'>()
   const parts = losses.map((options) => {
@@ -60,19 +60,14 @@ export function withLoss(model: Model, losses: readonly LossOptions[]): WithLoss
   const inputs = [...targets].map(([name, type]) => makeValueInfo({ name, type }))
   return {
     model: editModel(lifted, {
-      graph: editGraph(graph, {
-        nodes: [...graph.nodes, ...emit.nodes],
-        initializers: [...graph.initializers, ...emit.constants],
-        inputs: [...graph.inputs, ...inputs],
-        outputs: [...graph.outputs, ...outputs],
-      }),
+      graph: emit.addedTo(graph, { inputs: [...graph.inputs, ...inputs], outputs: [...graph.outputs, ...outputs] }),
     }),
     loss,
     parts,
   }
 }
 
-function lossOf(emit: Emit, { kind, output, ignore = -100, temperature = 1 }: LossOptions, target: string): string {
+function lossOf(emit: GraphWriter, { kind, output, ignore = -100, temperature = 1 }: LossOptions, target: string): string {
   switch (kind) {
     case 'cross-entropy':
       return crossEntropy(emit, output, target, ignore)
@@ -97,7 +92,7 @@ function lossOf(emit: Emit, { kind, output, ignore = -100, temperature = 1 }: Lo
 }
 
 /** Of rows of classes: the mean of −log p(label). */
-function crossEntropy(emit: Emit, logits: string, labels: string, ignore: number): string {
+function crossEntropy(emit: GraphWriter, logits: string, labels: string, ignore: number): string {
   const classes = emit.node('Shape', [logits], { start: -1n })
   const rows = emit.node('Reshape', [logits, emit.node('Concat', [emit.ints([-1]), classes], { axis: 0n })])
   const flat = emit.node('Reshape', [labels, emit.ints([-1])])
@@ -105,12 +100,12 @@ function crossEntropy(emit: Emit, logits: string, labels: string, ignore: number
 }
 
 /** A target's shape is that of what it is compared with, whatever is declared. */
-function shapedLike(emit: Emit, target: string, value: string): string {
+function shapedLike(emit: GraphWriter, target: string, value: string): string {
   return emit.node('Reshape', [target, emit.node('Shape', [value])])
 }
 
 /** T² Σ p (log p − log q) / rows, p = softmax(teacher / T), q = softmax(model / T). */
-function divergence(emit: Emit, logits: string, teacher: string, temperature: number): string {
+function divergence(emit: GraphWriter, logits: string, teacher: string, temperature: number): string {
   const cooled = (value: string) => (temperature === 1 ? value : emit.node('Mul', [value, emit.float(1 / temperature)]))
   const [logP, logQ] = [shapedLike(emit, teacher, logits), logits].map((value) =>
     emit.node('LogSoftmax', [cooled(value)], { axis: -1n }),

@@ -1,6 +1,5 @@
-import { editGraph, editModel, editNode, inferShapes, type Model, madeBy, type Node, readBy } from '@pare/onnx'
+import { editGraph, editModel, editNode, GraphWriter, inferShapes, type Model, madeBy, type Node, readBy } from '@pare/onnx'
 import { after } from './after.js'
-import { Emit } from './rules/emit.js'
 
 export interface RecomputeOptions {
   /** What kept activations may take. */
@@ -147,7 +146,7 @@ function repeated(flow: Flow, { start, end }: Stretch): { readonly nodes: readon
 }
 
 function withStretches(model: Model, flow: Flow, stretches: readonly Stretch[]): Model {
-  const emit = new Emit(model, 'again')
+  const emit = new GraphWriter(model.graph, 'again')
   const backward = [...flow.nodes.slice(flow.forward)]
   const inserts = new Map<number, Node[]>()
   const renamed = new Map<string, string>()

@@ -1,4 +1,4 @@
-import { elementCount, type Node } from '@pare/onnx'
+import { attributesOf, elementCount, type Node } from '@pare/onnx'
 
 /** Operators that multiply their input with a weight: which inputs may be the weight, and where its output units lie. Add a line to teach another. */
 export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
@@ -46,22 +46,17 @@ function firstAxis(shape: readonly number[]): Rows {
 
 /** A [out, in] and B [in, out], each the other way round when transposed. */
 function gemm(node: Node, input: number, shape: readonly number[]): Rows {
-  const transposed = integer(node, input === 0 ? 'transA' : 'transB') === 1
+  const transposed = attributesOf(node).int(input === 0 ? 'transA' : 'transB') === 1
   return transposed === (input === 1) ? firstAxis(shape) : lastAxis(shape)
 }
 
 /** W [in, out ÷ group, ...kernel]: the inputs of one group after those of another. */
 function convTranspose(node: Node, _: number, [inputs = 1, out = 1, ...kernel]: readonly number[]): Rows {
-  const group = integer(node, 'group') ?? 1
+  const group = attributesOf(node).int('group', 1)
   return { batch: group, before: inputs / group, out, after: elementCount(kernel) }
 }
 
 /** W and R [direction, gates · out, in]. */
 function recurrent(op: string): WeightOperator {
   return { inputs: [1, 2], reason: `it is a weight of a recurrent layer (${op})`, rows: (_, _input, shape) => firstAxis(shape) }
-}
-
-function integer(node: Node, name: string): number | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'int' ? Number(attribute.value) : undefined
 }

@@ -1,13 +1,11 @@
 import { writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import type { BenchResult } from './commands/bench.js'
-import { dims, threads } from './commands/bench-options.js'
-import { describeSpeed } from './terminal/speed-text.js'
 import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
+import { describeSpeed } from './views/speed.js'
 
 const BERT = join(TEST_MODELS, 'kjv-bert.onnx')
 const QUICK = ['--threads', '1', '--batch', '1,2', '--runs', '6']
@@ -87,11 +85,6 @@ describe('pare bench', () => {
     expect(exitCode).toBe(130)
     expect(json()).toMatchObject({ command: 'bench', error: { message: expect.stringContaining('interrupted') } })
   })
-})
-
-it('lists of threads and sizes are read', () => {
-  expect(threads('1, all')).toEqual([1, availableParallelism()])
-  expect(dims('W=3', dims('H=2, N + 1=4'))).toEqual({ H: 2, 'N + 1': 4, W: 3 })
 })
 
 it('a speed-up is told in words, the larger number first of what it is about', () => {

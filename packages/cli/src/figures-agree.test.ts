@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { figure, judge, type Limits, type Measurement, percent } from '@pare/gate'
 import { type RunResults, renderComment, renderHtml, renderSummary } from '@pare/report'
 import { describe, expect, it } from 'vitest'
-import { renderResults } from './terminal/run-table.js'
+import { renderResults } from './views/results.js'
 
 const files = { results: '/work/out/results.json', report: '/work/out/report.html', summary: '/work/out/summary.md' }
 const output = { write: () => true, isTTY: false }

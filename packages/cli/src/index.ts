@@ -4,18 +4,12 @@ import type { Io } from './terminal/io.js'
 // Configs import this module: everything heavy is loaded when it is called.
 
 export type { Engine } from './engine/work.js'
+export type { Config, ModelConfig, Overrides } from './options/config.js'
+export type { CalibrateConfig, EvaluateConfig, TrainConfig } from './options/data.js'
+export type { PluginConfig, PresetConfig, PruneConfig, TargetConfig } from './options/prune.js'
+export type { RecoverConfig, RetrainConfig, ScheduleConfig } from './options/recover.js'
 export type { RunOptions, RunOutcome } from './pipeline/run.js'
-export {
-  type Config,
-  defineConfig,
-  type EvaluateConfig,
-  type ModelConfig,
-  type PluginConfig,
-  type PresetConfig,
-  type PruneConfig,
-  type TargetConfig,
-} from './settings/config.js'
-export type { Overrides } from './settings/settings.js'
+export { defineConfig } from './settings/config.js'
 export { EXIT } from './terminal/exit.js'
 export type { FailureKind, Problem } from './terminal/failure.js'
 export type { Io, Output } from './terminal/io.js'

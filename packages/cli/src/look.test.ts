@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readTasks } from './settings/tasks.js'
-import type { InspectView } from './terminal/inspect-view.js'
 import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
+import type { InspectView } from './views/inspection-facts.js'
 
 interface Pruned {
   readonly groups: readonly { readonly id: string; readonly removed: number }[]

@@ -58,7 +58,7 @@ describe('pare sensitivity', () => {
   it.each([
     [['--ratios', '0.5'], "structure 'element' masks elements and takes sparsities, not ratios."],
     [['--structure', 'channel', '--sparsities', '0.5'], "structure 'channel' cuts units and takes ratios, not sparsities."],
-    [['--sparsities', '0.5,1'], "--sparsities is '1'; expected numbers between 0 and 1"],
+    [['--sparsities', '0.5,1'], "--sparsities is '0.5,1'; expected numbers between 0 and 1"],
     [['--metric', 'perplexity'], 'the model has no input for token ids'],
     [['--criterion', 'sensitivity'], "criterion 'sensitivity' judges whole units, and cannot judge single elements"],
   ])('%j ends with 2', async (options, message) => {

@@ -1,4 +1,4 @@
-import { randomStream, reference, trace } from '@pare/core'
+import { randomStream, reference, trace } from '@pare/core/backends'
 import { testCriterion } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { type ActivationKind, activation } from './index.js'

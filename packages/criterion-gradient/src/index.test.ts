@@ -1,5 +1,6 @@
 import { gradient as derive, withLoss } from '@pare/autograd'
-import { applyPlan, type Differentiation, makePlan, randomStream, reference, trace } from '@pare/core'
+import { applyPlan, type Differentiation, makePlan } from '@pare/core'
+import { randomStream, reference, trace } from '@pare/core/backends'
 import { editGraph, editModel, type Model, parseText, readAll } from '@pare/onnx'
 import { element } from '@pare/structure-element'
 import { neuron } from '@pare/structure-neuron'

@@ -1,4 +1,5 @@
-import { type Criterion, randomStream, reference, trace } from '@pare/core'
+import type { Criterion } from '@pare/core'
+import { randomStream, reference, trace } from '@pare/core/backends'
 import { testCriterion } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { magnitude } from './index.js'

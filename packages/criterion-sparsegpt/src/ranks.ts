@@ -1,4 +1,5 @@
-import { kth, type Problem } from '@pare/core'
+import type { Problem } from '@pare/core'
+import { kth } from '@pare/core/backends'
 
 /** What is ranked together, rows `from` to `to`, and how many of its elements are to be zero. */
 export interface Rank {

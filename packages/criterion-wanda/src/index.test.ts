@@ -1,4 +1,5 @@
-import { applyPlan, type Criterion, makePlan, randomStream, reference, trace } from '@pare/core'
+import { applyPlan, type Criterion, makePlan } from '@pare/core'
+import { randomStream, reference, trace } from '@pare/core/backends'
 import { parseText, readAll } from '@pare/onnx'
 import { element } from '@pare/structure-element'
 import { arrayForward, testCriterion } from '@pare/testing'

@@ -1,5 +1,6 @@
-export { type DataOptions, mayBeText, openData, UntrustedError } from './data/data.js'
+export { type DataOptions, openData, UntrustedError } from './data/data.js'
 export { type Batch, type DataSet, inMemory, inputsFor, padBatch, type Samples } from './data/dataset.js'
+export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
 export type { ModelValue } from './data/model-value.js'
 export {
   castElements,
@@ -25,6 +26,6 @@ export { judgeBatch } from './metrics/judged.js'
 export { findMetric, METRIC_NAMES, type Metric, startTally, type Tally } from './metrics/metrics.js'
 export { answerJob, type Talk } from './process/answer.js'
 export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
-export { PROVIDERS, type Provider } from './process/provider.js'
+export { PROVIDERS, type Provider } from './process/providers.js'
 export type { EvaluateRequest, Evaluation, ModelDescription, Progress, Scores } from './process/request.js'
 export { createSession, loadRuntime, type Runtime, toModelValue } from './process/runtime.js'

@@ -11,8 +11,12 @@ interface Answers {
 /** Mean over classes of 2·TP ÷ (2·TP + FP + FN); classes that occur neither as label nor as prediction do not count. */
 export function macroF1(label: readonly number[], predicted: readonly number[]): number {
   const { label: labels, reference, classes } = indexed(label, predicted, predicted)
+  return f1Of(labels, reference, classes)
+}
+
+function f1Of(label: Int32Array, answers: Int32Array, classes: number): number {
   const counts = new Confusion(classes)
-  for (let i = 0; i < labels.length; i++) counts.add(labels[i]!, reference[i]!)
+  for (let i = 0; i < label.length; i++) counts.add(label[i]!, answers[i]!)
   return counts.f1()
 }
 
@@ -47,12 +51,7 @@ const SHUFFLES = 199
 export function chanceOfF1(label: readonly number[], predicted: readonly number[], seed = 1): number {
   const { label: labels, reference, classes } = indexed(label, predicted, predicted)
   const next = random(seed)
-  const f1Of = (answers: Int32Array) => {
-    const counts = new Confusion(classes)
-    for (let i = 0; i < labels.length; i++) counts.add(labels[i]!, answers[i]!)
-    return counts.f1()
-  }
-  const own = f1Of(reference)
+  const own = f1Of(labels, reference, classes)
   const answers = reference.slice()
   let asLarge = 1
   for (let round = 0; round < SHUFFLES; round++) {
@@ -62,7 +61,7 @@ export function chanceOfF1(label: readonly number[], predicted: readonly number[
       answers[i] = answers[j]!
       answers[j] = answer
     }
-    if (f1Of(answers) >= own) asLarge++
+    if (f1Of(labels, answers, classes) >= own) asLarge++
   }
   return asLarge / (SHUFFLES + 1)
 }

@@ -22,7 +22,35 @@ export function share(fraction: number): string {
   return `${(fraction * 100).toFixed(1).replace('-', '−')} %`
 }
 
+/** 1234567 is '1,234,567', in every locale. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US', { maximumFractionDigits: 0 })
+}
+
 /** '1 sample', '2,000 samples'. */
-export function samples(count: number): string {
-  return count === 1 ? '1 sample' : `${count.toLocaleString('en-US')} samples`
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Bytes in the decimal units that download sizes have: '999 B', '1.09 MB'. */
+export function formatBytes(bytes: number): string {
+  return scaled(bytes, ['B', 'kB', 'MB', 'GB', 'TB'])
+}
+
+/** A count in decimal units: '640', '272 k', '41.2 M'. */
+export function formatAmount(count: number): string {
+  return scaled(count, ['', 'k', 'M', 'G', 'T']).trim()
+}
+
+/** '850 ms', '12.3 s', '4 min 10 s'. */
+export function formatDuration(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`
+  return milliseconds < 59_950 ? `${(milliseconds / 1000).toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+}
+
+/** Three significant digits in the largest unit that the number reaches when it is rounded. */
+function scaled(value: number, units: readonly string[]): string {
+  const step = units.findIndex((_, i) => value < 999.5 * 1000 ** i || i === units.length - 1)
+  return `${step === 0 ? value : Number((value / 1000 ** step).toPrecision(3))} ${units[step]}`
 }

@@ -1,6 +1,17 @@
 export { drop } from './compare.js'
-export { figure, percent, rough, share } from './figure.js'
+export {
+  figure,
+  formatAmount,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  percent,
+  plural,
+  rough,
+  share,
+} from './figure.js'
 export { type Case, judge } from './judge.js'
 export { type Problem, validateLimits } from './limits.js'
 export type * from './measurement.js'
+export { valueFrom } from './value.js'
 export { worthless } from './worth.js'

@@ -1,5 +1,5 @@
 import { type Comparison, compare, dropOf } from './compare.js'
-import { figure, percent, rough, samples } from './figure.js'
+import { figure, percent, plural, rough } from './figure.js'
 import { allowedDrop, isLimited, judgesMetric } from './limits.js'
 import type { Breach, Limits, Measurement, RelativeLatency, Verdict } from './measurement.js'
 import { obstacles } from './obstacles.js'
@@ -62,12 +62,12 @@ function dropBreaches(comparison: Comparison, { maxDrop, certainty }: Limits): B
   if (certainty === undefined) {
     if (value <= allowed + slack) return []
     const [low, high] = comparison.interval
-    const message = `${course(comparison)}; ${demand}. 95 % interval of the drop ${rough(low)} to ${rough(high)} (${samples(comparison.samples)}).`
+    const message = `${course(comparison)}; ${demand}. 95 % interval of the drop ${rough(low)} to ${rough(high)} (${plural(comparison.samples, 'sample')}).`
     return [{ limit: 'maxDrop', metric, allowed, measured: value, message }]
   }
   const measured = comparison.bounds(2 * certainty - 1)[1]
   if (measured <= allowed + slack) return []
-  const message = `${course(comparison)}; ${demand} with ${percent(certainty)} certainty, and only a drop below ${rough(measured)} is that certain on ${samples(comparison.samples)}.`
+  const message = `${course(comparison)}; ${demand} with ${percent(certainty)} certainty, and only a drop below ${rough(measured)} is that certain on ${plural(comparison.samples, 'sample')}.`
   return [{ limit: 'maxDrop', metric, allowed, measured, message }]
 }
 

@@ -1,6 +1,6 @@
-import { macroF1 } from './f1.js'
-import { figure, samples } from './figure.js'
+import { figure, formatCount, plural } from './figure.js'
 import type { Measurement, PerSample } from './measurement.js'
+import { valueFrom } from './value.js'
 
 /** Why two measurements cannot be compared, in sentences. Empty: they can. */
 export function obstacles(reference: Measurement | undefined, pruned: Measurement | undefined): string[] {
@@ -17,7 +17,9 @@ export function obstacles(reference: Measurement | undefined, pruned: Measuremen
   }
   const [n, m] = [sampleCount(before), sampleCount(after)]
   if (n !== m)
-    return [`The reference model was measured on ${samples(n)} and the pruned model on ${samples(m)}: not the same data.`]
+    return [
+      `The reference model was measured on ${plural(n, 'sample')} and the pruned model on ${plural(m, 'sample')}: not the same data.`,
+    ]
   return mismatch(before, after)
 }
 
@@ -35,7 +37,7 @@ function unusable(name: string, one: Measurement | undefined): string[] {
   if (lists.some((list) => list.length !== n))
     return [`${subject} has lists of ${lists.map((l) => l.length).join(' and ')} samples.`]
   const bad = Math.min(...lists.map((list) => list.findIndex((value) => !Number.isFinite(value))).filter((at) => at >= 0))
-  if (bad < n) return [`${subject} is not a finite number on sample ${bad} of ${n.toLocaleString('en-US')}.`]
+  if (bad < n) return [`${subject} is not a finite number on sample ${bad} of ${formatCount(n)}.`]
   if (!Number.isFinite(one.value)) return [`${subject} is ${one.value}, not a finite number.`]
   if (n === 1 && one.samples.kind !== 'proportion') return [`${subject} was measured on 1 sample; an interval needs at least 2.`]
   return contradiction(subject, one)
@@ -47,7 +49,7 @@ function contradiction(subject: string, { value, samples: perSample }: Measureme
     const odd = perSample.correct.findIndex((one) => one !== 0 && one !== 1)
     if (odd >= 0) return [`${subject} is ${perSample.correct[odd]} on sample ${odd}, neither right (1) nor wrong (0).`]
   }
-  const expected = metricOf(perSample)
+  const expected = valueFrom(perSample)
   if (Math.abs(value - expected) <= 1e-5 * Math.max(1, Math.abs(expected))) return []
   return [`${subject} is given as ${figure(value)}, but its samples make ${figure(expected)}.`]
 }
@@ -65,26 +67,6 @@ function mismatch(before: PerSample, after: PerSample): string[] {
 function shared(perSample: PerSample): readonly number[] {
   if (perSample.kind === 'f1') return perSample.label
   return perSample.kind === 'perplexity' ? perSample.counts : []
-}
-
-/** The metric that the samples make. */
-function metricOf(perSample: PerSample): number {
-  switch (perSample.kind) {
-    case 'proportion':
-      return sum(perSample.correct) / perSample.correct.length
-    case 'mean':
-      return sum(perSample.values) / perSample.values.length
-    case 'perplexity':
-      return Math.exp(sum(perSample.sums) / sum(perSample.counts))
-    case 'f1':
-      return macroF1(perSample.label, perSample.predicted)
-    default:
-      return perSample satisfies never
-  }
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
 }
 
 function columns(perSample: PerSample): (readonly number[])[] {

@@ -1,5 +1,5 @@
 import type { Comparison } from './compare.js'
-import { figure, rough, samples } from './figure.js'
+import { figure, plural, rough } from './figure.js'
 import type { Resolution } from './measurement.js'
 import { proportionInterval } from './proportion.js'
 
@@ -10,7 +10,7 @@ import { proportionInterval } from './proportion.js'
 export function resolve(comparison: Comparison, allowed: number): Resolution {
   const [low, high] = comparison.interval
   const smallest = reach(comparison)
-  const set = samples(comparison.samples)
+  const set = plural(comparison.samples, 'sample')
   if (low > allowed || high < allowed) {
     const side = low > allowed ? 'above' : 'below'
     return {
@@ -29,7 +29,7 @@ export function resolve(comparison: Comparison, allowed: number): Resolution {
   }
   const enough = needed(comparison, allowed)
   const sides = comparison.tally ? `, ${comparison.tally.lost + comparison.tally.gained} of which changed sides,` : ''
-  const cure = enough === undefined ? 'No number of samples would.' : `It would take about ${samples(enough)}.`
+  const cure = enough === undefined ? 'No number of samples would.' : `It would take about ${plural(enough, 'sample')}.`
   const message = `${set}${sides} are too few to resolve a drop of ${figure(allowed)}: the smallest they resolve is ${rough(smallest)}. ${cure}`
   return { resolves: false, smallest, ...(enough !== undefined && { samples: enough }), message }
 }

@@ -1,6 +1,6 @@
 import { betaCdf } from './beta.js'
 import { chanceOfF1 } from './f1.js'
-import { figure, rough, samples } from './figure.js'
+import { figure, plural, rough } from './figure.js'
 import type { Blind, Measurement } from './measurement.js'
 import { sampleCount } from './obstacles.js'
 import { tally } from './proportion.js'
@@ -70,7 +70,7 @@ function chanceOfMean(values: readonly number[]): number {
 }
 
 function sameText(same: NonNullable<Measurement['same']>, { metric, samples: own }: Measurement): string {
-  const all = `all ${samples(sampleCount(own))}`
+  const all = `all ${plural(sampleCount(own), 'sample')}`
   const nothing = `so ${metric} cannot show what pruning costs`
   switch (same) {
     case 'zeros':
@@ -86,7 +86,7 @@ function sameText(same: NonNullable<Measurement['same']>, { metric, samples: own
 
 function blindText(measurement: Measurement, blind: Blind): string {
   const { metric, value, better, bounded, samples: own, renumbered } = measurement
-  const set = samples(sampleCount(own))
+  const set = plural(sampleCount(own), 'sample')
   const cannotFail = bounded && better === 'higher' && blind.value === 1
   const judged = isNoHigher(measurement, blind)
     ? 'is no better'

@@ -10,6 +10,7 @@ import {
   type Kernel,
   putTogether,
   type SaliencyRange,
+  setMaskedBits,
   type Tally,
   type UnitLayout,
 } from '@pare/core/backends'
@@ -71,99 +72,125 @@ interface Compiling {
 }
 
 function compile(gpu: Gpu, { expression, most, turns, tiles }: Compiling): Kernel {
-  const keys = keysOf(expression)
-  const shader = saliencyShader(expression)
+  const program = { gpu, shader: saliencyShader(expression), keys: keysOf(expression), tiles }
+  const counters = openCounters(program)
+  const forEachTile = (chunk: Chunk, visit: (piece: Chunk, at: number) => Promise<void>) =>
+    turns(() => forTiles(chunk, most, visit))
+  return {
+    saliency: (chunk, target) => forEachTile(chunk, (piece, at) => saliency(program, piece, target.subarray(at))),
+    clear: counters.clear,
+    histogram: (chunk) => forEachTile(chunk, counters.add),
+    counts: () => turns(counters.read),
+    collect: async (chunk, range, into) => {
+      const all = { below: 0, zeros: 0, finite: true }
+      await forEachTile(chunk, async (piece) => {
+        const { below, zeros, finite } = await collect(program, piece, range, into)
+        all.below += below
+        all.zeros += zeros
+        all.finite &&= finite
+      })
+      return all
+    },
+    mask: (chunk, below, ties, target) =>
+      forEachTile(chunk, (piece, at) => mask(program, piece, { below, ties }, target.subarray(at))),
+    addScores: (chunk, layout, scores) => forEachTile(chunk, (piece) => addScores(program, piece, layout, scores)),
+  }
+}
+
+/** The loops over one expression. */
+interface Program {
+  readonly gpu: Gpu
+  /** WGSL that computes a saliency. */
+  readonly shader: string
+  /** Of the statistics, in the order in which the shader counts them. */
+  readonly keys: readonly string[]
+  readonly tiles: () => Tiles
+}
+
+async function saliency(program: Program, piece: Chunk, target: Floats): Promise<void> {
+  target.set(new Float32Array(await resultsOf(program, piece, SALIENCY)))
+}
+
+async function resultsOf({ gpu, shader, keys, tiles }: Program, piece: Chunk, loop: string, words = {}): Promise<ArrayBuffer> {
+  const { length } = piece.weights
+  const { load, run, results } = tiles()
+  load(piece, keys, words)
+  await run(shader + loop, { groups: length / GROUP })
+  return gpu.read(results, 4 * length)
+}
+
+/** How many saliencies fall into each bucket. */
+function openCounters({ gpu, shader, keys, tiles }: Program) {
   const counts = onFirstUse(() => gpu.buffer(4 * BUCKETS))
   let submitted: Promise<void> = Promise.resolve()
   return {
-    saliency: (chunk, target) => turns(() => forTiles(chunk, most, (piece, at) => saliency(piece, target.subarray(at)))),
     clear: () => void gpu.device.queue.writeBuffer(counts(), 0, new Uint32Array(BUCKETS)),
-    histogram: (chunk) => turns(() => forTiles(chunk, most, histogram)),
-    counts: () => turns(async () => new Uint32Array(await gpu.read(counts(), 4 * BUCKETS))),
-    collect: (chunk, range, into) =>
-      turns(async () => {
-        const all = { below: 0, zeros: 0, finite: true }
-        await forTiles(chunk, most, async (piece) => {
-          const tally = await collect(piece, range, into)
-          all.below += tally.below
-          all.zeros += tally.zeros
-          all.finite &&= tally.finite
-        })
-        return all
-      }),
-    mask: (chunk, below, ties, target) =>
-      turns(() => forTiles(chunk, most, (piece, at) => mask(piece, { below, ties }, target.subarray(at)))),
-    addScores: (chunk, layout, scores) => turns(() => forTiles(chunk, most, (piece) => addScores(piece, layout, scores))),
+    read: async () => new Uint32Array(await gpu.read(counts(), 4 * BUCKETS)),
+    add: async (piece: Chunk): Promise<void> => {
+      const { load, run } = tiles()
+      load(piece, keys)
+      await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: counts() })
+      // What is submitted holds a copy of the weights until it has run: one is copied while another runs, and no more.
+      await submitted
+      submitted = gpu.idle()
+      // It is thrown where it is awaited, or by whoever reads the counts.
+      submitted.catch(() => undefined)
+    },
   }
+}
 
-  async function saliency(piece: Chunk, target: Floats): Promise<void> {
-    target.set(new Float32Array(await results(piece, SALIENCY)))
+async function collect(program: Program, piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<Tally> {
+  const { gpu, shader, keys, tiles } = program
+  const blocks = Math.ceil(piece.weights.length / BLOCK)
+  const { load, run, results, tallies, candidates } = tiles()
+  load(piece, keys, { low: keyOf(low), high: keyOf(high) })
+  await run(shader + SALIENCY, { groups: piece.weights.length / GROUP })
+  await run(TALLY, { groups: blocks, from: results, into: tallies })
+  await run(OFFSETS, { groups: 1, from: results, into: tallies })
+  await run(GATHER, { groups: blocks, from: results, into: tallies })
+  const words = new Uint32Array(await gpu.read(tallies, 16 * (blocks + 1)))
+  const [found = 0, below = 0, zeros = 0, notFinite = 0] = words.subarray(4 * blocks)
+  // What does not fit is only counted.
+  const kept = Math.min(found, Math.max(into.saliency.length - into.length, 0))
+  append(await gpu.read(candidates, 8 * kept), piece.start, into)
+  into.length += found
+  return { below, zeros, finite: notFinite === 0 }
+}
+
+/** Writes pairs of saliency and place behind the list. */
+function append(pairs: ArrayBuffer, start: number, { saliency, index, length }: Candidates): void {
+  const [values, places] = [new Float32Array(pairs), new Uint32Array(pairs)]
+  for (let i = 0; 2 * i < values.length; i++) {
+    saliency[length + i] = values[2 * i]!
+    index[length + i] = start + places[2 * i + 1]!
   }
+}
 
-  async function results(piece: Chunk, loop: string, words = {}): Promise<ArrayBuffer> {
-    const { length } = piece.weights
-    const { load, run, results } = tiles()
-    load(piece, keys, words)
-    await run(shader + loop, { groups: length / GROUP })
-    return gpu.read(results, 4 * length)
-  }
+async function mask(
+  program: Program,
+  piece: Chunk,
+  { below, ties }: { below: number; ties: boolean },
+  target: Bits,
+): Promise<void> {
+  const words = { low: keyOf(below), ties: ties ? 1 : 0 }
+  setMaskedBits(target, 0, new Uint32Array(await resultsOf(program, piece, MASK, words)))
+}
 
-  async function histogram(piece: Chunk): Promise<void> {
-    const { load, run } = tiles()
-    load(piece, keys)
-    await run(shader + HISTOGRAM, { groups: piece.weights.length / GROUP, into: counts() })
-    // What is submitted holds a copy of the weights until it has run: one is copied while another runs, and no more.
-    await submitted
-    submitted = gpu.idle()
-    // It is thrown where it is awaited, or by whoever reads the counts.
-    submitted.catch(() => undefined)
-  }
-
-  async function collect(piece: Chunk, { low, high }: SaliencyRange, into: Candidates): Promise<Tally> {
-    const blocks = Math.ceil(piece.weights.length / BLOCK)
-    const { load, run, results, tallies, candidates } = tiles()
-    load(piece, keys, { low: keyOf(low), high: keyOf(high) })
-    await run(shader + SALIENCY, { groups: piece.weights.length / GROUP })
-    await run(TALLY, { groups: blocks, from: results, into: tallies })
-    await run(OFFSETS, { groups: 1, from: results, into: tallies })
-    await run(GATHER, { groups: blocks, from: results, into: tallies })
-    const words = new Uint32Array(await gpu.read(tallies, 16 * (blocks + 1)))
-    const [found = 0, below = 0, zeros = 0, notFinite = 0] = words.subarray(4 * blocks)
-    // What does not fit is only counted.
-    const kept = Math.min(found, Math.max(into.saliency.length - into.length, 0))
-    const bytes = await gpu.read(candidates, 8 * kept)
-    const [values, places] = [new Float32Array(bytes), new Uint32Array(bytes)]
-    for (let i = 0; i < kept; i++) {
-      into.saliency[into.length + i] = values[2 * i]!
-      into.index[into.length + i] = piece.start + places[2 * i + 1]!
-    }
-    into.length += found
-    return { below, zeros, finite: notFinite === 0 }
-  }
-
-  async function mask(piece: Chunk, { below, ties }: { below: number; ties: boolean }, target: Bits): Promise<void> {
-    const { length } = piece.weights
-    const bits = new Uint32Array(await results(piece, MASK, { low: keyOf(below), ties: ties ? 1 : 0 }))
-    if (target instanceof Uint32Array) target.set(bits)
-    // Half-width elements were widened: what is zero now was zero or is masked.
-    else for (let i = 0; i < length; i++) target[i]! &= -(bits[i] !== 0)
-  }
-
-  async function addScores(piece: Chunk, layout: UnitLayout, scores: Float64Array): Promise<void> {
-    const { start, weights } = piece
-    const { units, put } = layout
-    const parts = partsOf({ start, count: weights.length }, layout)
-    if (parts === undefined) return putTogether(new Float32Array(await results(piece, SALIENCY)), start, layout, scores)
-    const { load, run, results: saliencies, parts: target } = tiles()
-    load(piece, keys, { ...parts.words, parts: parts.count })
-    await run(shader + SALIENCY, { groups: weights.length / GROUP })
-    await run(parts.shader(put), { groups: parts.groups, from: saliencies, into: target })
-    const values = new Float32Array(await gpu.read(target, 4 * parts.count))
-    for (let part = 0; part < parts.count; part++) {
-      const unit = units[parts.position(part) % units.length]!
-      if (unit < 0) continue
-      scores[unit] = put === 'max' ? Math.max(scores[unit]!, values[part]!) : scores[unit]! + values[part]!
-    }
+async function addScores(program: Program, piece: Chunk, layout: UnitLayout, scores: Float64Array): Promise<void> {
+  const { start, weights } = piece
+  const { units, put } = layout
+  const parts = partsOf({ start, count: weights.length }, layout)
+  if (parts === undefined) return putTogether(new Float32Array(await resultsOf(program, piece, SALIENCY)), start, layout, scores)
+  const { gpu, shader, keys, tiles } = program
+  const { load, run, results, parts: target } = tiles()
+  load(piece, keys, { ...parts.words, parts: parts.count })
+  await run(shader + SALIENCY, { groups: weights.length / GROUP })
+  await run(parts.shader(put), { groups: parts.groups, from: results, into: target })
+  const values = new Float32Array(await gpu.read(target, 4 * parts.count))
+  for (let part = 0; part < parts.count; part++) {
+    const unit = units[parts.position(part) % units.length]!
+    if (unit < 0) continue
+    scores[unit] = put === 'max' ? Math.max(scores[unit]!, values[part]!) : scores[unit]! + values[part]!
   }
 }
 

@@ -17,18 +17,11 @@ import {
 export const TILE = 4
 
 /**
- * C −= A · B of packed f64 panels. A panel of A has, for each k, A[row, k] of four rows; one of B, for each k, B[k, column] of four columns; panels follow
- * one another. All are addresses or bytes but the numbers of panels. `depth` is the bytes of a panel: 32 × the length of the sums, which is a multiple of four.
+ * (a, b, c, depth, rowPanels, columnPanels, stride): C −= A · B of packed f64 panels. A panel of A has, for each k, A[row, k] of four rows; one of B, for each
+ * k, B[k, column] of four columns; panels follow one another. All are addresses or bytes but the numbers of panels. `depth` is the bytes of a panel: 32 × the
+ * length of the sums, which is a multiple of four.
  */
-export type ProductKernel = (
-  a: number,
-  b: number,
-  c: number,
-  depth: number,
-  rowPanels: number,
-  columnPanels: number,
-  stride: number,
-) => void
+export const KERNEL = 'subtractProduct'
 
 export function productModule(kind: 'plain' | 'shared'): WebAssembly.Module {
   return new WebAssembly.Module(moduleOf([forEachTile()], kind))
@@ -36,8 +29,8 @@ export function productModule(kind: 'plain' | 'shared'): WebAssembly.Module {
 
 /** For each panel of B, which then lies in the first-level cache, all panels of A. */
 function forEachTile(): Definition {
-  return define('subtractProduct', PARAMETERS, (writer) => {
-    const [a, b, c, depth, rowPanels, columnPanels, stride] = writer.parameters as Parameters
+  return define(KERNEL, PARAMETERS, (writer) => {
+    const [a, b, c, depth, rowPanels, columnPanels, stride] = writer.parameters
     const [left, target, rows] = [writer.local('i32'), writer.local('i32'), writer.local('i32')]
     const start = [left.set(a.get), target.set(c.get), rows.set(rowPanels.get)]
     const nextRow = target.set(plus(target.get, i32.shl(stride.get, i32.const(2))))
@@ -47,7 +40,6 @@ function forEachTile(): Definition {
 }
 
 const PARAMETERS = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
-type Parameters = readonly [Local, Local, Local, Local, Local, Local, Local]
 
 interface Tile {
   readonly left: Local

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { PareError } from '@pare/onnx'
+import { type Item, startThreads } from '@pare/wasm/threads'
 import { type Operand, pack, panels } from './pack.js'
-import { productModule, TILE } from './product-kernel.js'
-import { JOB_BYTES, startThreads } from './threads.js'
+import { KERNEL, productModule, TILE } from './product-kernel.js'
 
 /** Matrices in a memory of their own, where threads work on them. */
 export interface Workspace extends AsyncDisposable {
@@ -43,14 +43,15 @@ export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptio
   const elements = shapes.reduce((sum, { rows, stride }) => sum + rows * stride, 0)
   const wanted = threads ?? (elements < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS))
   const packed = PACKED_ROWS * BLOCK + BLOCK * Math.max(...shapes.map(({ stride }) => stride))
-  const { memory, kind } = allocate(JOB_BYTES + 8 * (packed + elements), wanted > 1 ? 'shared' : 'plain')
-  const pool = await startThreads(kind === 'shared' ? wanted - 1 : 0, productModule(kind), memory)
+  const { memory, kind } = openMemory(POOL_BYTES + 8 * (packed + elements), wanted > 1 ? 'shared' : 'plain')
+  const count = kind === 'shared' ? wanted : 1
+  const pool = await startThreads({ count, module: productModule(kind), kernels: [KERNEL], memory, allocate: poolAreas() })
 
-  const a = JOB_BYTES
+  const a = POOL_BYTES
   const b = a + 8 * PACKED_ROWS * BLOCK
   const left = new Float64Array(memory.buffer, a, PACKED_ROWS * BLOCK)
   const right = new Float64Array(memory.buffer, b, packed - left.length)
-  let address = JOB_BYTES + 8 * packed
+  let address = POOL_BYTES + 8 * packed
   const matrices = shapes.map(({ rows, stride }) => {
     const data = new Float64Array(memory.buffer, address, rows * stride)
     address += data.byteLength
@@ -72,8 +73,49 @@ export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptio
       const c = matrix.data.byteOffset + 8 * start + first * stride
       // A product with more rows than are packed at a time is cut below the diagonal of each part.
       const wide = lower ? Math.min(columns.count, first + count) : columns.count
-      pool.run({ a, b, c, depth, rowPanels: panels(count), columnPanels: panels(wide), stride, lower: lower && first === 0 })
+      pool.run(
+        strips({ a, b, c, depth, rowPanels: panels(count), columnPanels: panels(wide), stride, lower: lower && first === 0 }),
+      )
     }
+  }
+}
+
+/** A product in strips of rows. Addresses, panels and bytes as `KERNEL` takes them. */
+interface Product {
+  readonly a: number
+  readonly b: number
+  readonly c: number
+  readonly depth: number
+  readonly rowPanels: number
+  readonly columnPanels: number
+  readonly stride: number
+  /** Only up to the diagonal, which begins where C does; a strip is computed up to its last row. */
+  readonly lower: boolean
+}
+
+function strips({ a, b, c, depth, rowPanels, columnPanels, stride, lower }: Product): Item[] {
+  return Array.from({ length: Math.ceil(rowPanels / STRIP) }, (_, strip) => {
+    const first = strip * STRIP
+    const rows = Math.min(STRIP, rowPanels - first)
+    const columns = lower ? Math.min(columnPanels, first + rows) : columnPanels
+    return [[0, a + first * depth, b, c + TILE * first * stride, depth, rows, columns, stride]]
+  })
+}
+
+/** Panels of rows in a strip: 64 rows and 128 products fill 64 KiB, of the second-level cache. */
+const STRIP = 16
+
+/** At the start of the memory, for what the threads are handed. A list of all 64 strips of PACKED_ROWS takes 5 KiB, and smaller ones before it less together. */
+const POOL_BYTES = 1 << 14
+
+/** Areas of POOL_BYTES, one after another. */
+function poolAreas(): (bytes: number) => number {
+  let next = 0
+  return (bytes) => {
+    const address = next
+    next += 64 * Math.ceil(bytes / 64)
+    if (next > POOL_BYTES) throw new Error(`${next} bytes for the threads are more than ${POOL_BYTES}`)
+    return address
   }
 }
 
@@ -90,13 +132,13 @@ const part = (of: Operand, k: number) => ({ ...of, start: of.start + k * of.alon
 const roundUp = (size: number) => TILE * Math.ceil(size / TILE)
 
 /** Shared memory where it can be had, else memory for one thread. */
-function allocate(bytes: number, kind: 'plain' | 'shared'): { memory: WebAssembly.Memory; kind: 'plain' | 'shared' } {
+function openMemory(bytes: number, kind: 'plain' | 'shared'): { memory: WebAssembly.Memory; kind: 'plain' | 'shared' } {
   const pages = Math.ceil(bytes / PAGE)
   try {
     if (kind === 'plain') return { memory: new WebAssembly.Memory({ initial: pages }), kind }
     return { memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }), kind }
   } catch (cause) {
-    if (kind === 'shared') return allocate(bytes, 'plain')
+    if (kind === 'shared') return openMemory(bytes, 'plain')
     throw new PareError(
       `linear-algebra: matrices of ${Math.ceil(bytes / 2 ** 20)} MiB were asked for; 4096 MiB, as far as they are free, is the most.`,
       {

@@ -1,5 +1,25 @@
-export { bitsOf, byteLength, dataTypeCode, dataTypeOf, dataTypes, elementCount, type FloatType, isFloat } from './datatype.js'
 export {
+  bitsOf,
+  byteLength,
+  dataTypeCode,
+  dataTypeOf,
+  dataTypes,
+  elementCount,
+  type FloatType,
+  isFloat,
+} from './bytes/datatype.js'
+export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './bytes/float16.js'
+export { type Chunk, chunks, makePayload, readAll } from './bytes/payload.js'
+export { bytesOf, type Values, valuesOf } from './bytes/values.js'
+export { PareError } from './error.js'
+export { sha256 } from './files/hash.js'
+export { NewFile, writeWhole } from './files/new-file.js'
+export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './files/open.js'
+export { type OpenedFile, openRegular, readRegular, systemCode } from './files/regular-file.js'
+export { type BytesOptions, modelBytes, type WriteOptions, type WrittenFile, writeModel, writtenBytes } from './files/write.js'
+export { type Attributes, attributesOf, tensorIn } from './graph/attributes.js'
+export {
+  editAttributes,
   editGraph,
   editModel,
   editNode,
@@ -10,27 +30,31 @@ export {
   type NodeChanges,
   type TensorChanges,
   type ValueInfoChanges,
-} from './edit.js'
-export { PareError } from './error.js'
-export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './float16.js'
-export { globMatcher, isGlob } from './glob.js'
-export { sha256 } from './hash.js'
-export { parseJson, refuseDeep } from './json.js'
-export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './make.js'
+} from './graph/edit.js'
+export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './graph/make.js'
+export { operatorName } from './graph/operator-name.js'
+export {
+  capturedBy,
+  constantsOf,
+  keyOf,
+  leadingTo,
+  madeBy,
+  reachedFrom,
+  readBy,
+  type Use,
+  type Uses,
+  usesOf,
+} from './graph/uses.js'
+export { type Constant, type Scope, visitNodes } from './graph/visit.js'
+export { withTensors } from './graph/with-tensors.js'
+export { withoutDead } from './graph/without-dead.js'
+export { GraphWriter, type NewNode } from './graph/writer.js'
 export type * from './model.js'
-export { NewFile, writeWhole } from './new-file.js'
-export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './open.js'
-export { operatorName } from './operator-name.js'
-export { type Chunk, chunks, makePayload, readAll } from './payload.js'
-export { capturedBy, keyOf, madeBy, readBy } from './reads.js'
-export { type OpenedFile, openRegular, readRegular, systemCode } from './regular-file.js'
-export type { Known } from './shape-rules/rule.js'
-export { inferShapes, type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes.js'
-export { type SizeExpression, symbolsIn } from './size-expression.js'
-export { allSizes, type Symbols } from './symbols.js'
-export { parseText, type TextValues } from './text.js'
-export { bytesOf, type Values, valuesOf } from './values.js'
-export { type Constant, type Scope, visitNodes } from './visit.js'
-export { withTensors } from './with-tensors.js'
-export { withoutDead } from './without-dead.js'
-export { type BytesOptions, modelBytes, type WriteOptions, type WrittenFile, writeModel, writtenBytes } from './write.js'
+export { type Dim, type Dims, type FactOptions, factsOf, type ModelFacts } from './shapes/facts.js'
+export type { Known } from './shapes/rules/rule.js'
+export { inferShapes, type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes/shapes.js'
+export { type SizeExpression, symbolsIn } from './shapes/size-expression.js'
+export { allSizes, type Symbols } from './shapes/symbols.js'
+export { globMatcher, isGlob } from './text/glob.js'
+export { parseJson, refuseDeep } from './text/json.js'
+export { parseText, type TextValues } from './text/text.js'

@@ -1,4 +1,12 @@
-import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js'
+import type {
+  AttributeProto,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from './bytes/proto.js'
 
 /** A model as read: plain immutable data. Editing makes a new model that shares everything unchanged. */
 export interface Model {

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { openModel } from './open.js'
+import { openModel } from './files/open.js'
 import { testModels } from './python.test.support.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'onnx-'))

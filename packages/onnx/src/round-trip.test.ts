@@ -2,12 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { editGraph, editModel, editTensor } from './edit.js'
-import { openModel, readModel } from './open.js'
-import { makePayload, readAll } from './payload.js'
+import { makePayload, readAll } from './bytes/payload.js'
+import { openModel, readModel } from './files/open.js'
+import { modelBytes, writeModel } from './files/write.js'
+import { editGraph, editModel, editTensor } from './graph/edit.js'
+import { withTensors } from './graph/with-tensors.js'
 import { corpusModels, python, testModels, withoutCorpus, withoutPython } from './python.test.support.js'
-import { withTensors } from './with-tensors.js'
-import { modelBytes, writeModel } from './write.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'onnx-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import { html, Markup } from './escape.js'
-import { figure, share } from './figures.js'
+import { html, type Markup } from './escape.js'
+import { figure, formatCount, share } from './figures.js'
+import { page } from './page.js'
 import { pageStyle } from './page-style.js'
 import { type Column, table } from './table.js'
 
@@ -27,32 +27,13 @@ export interface Curve {
 
 /** One self-contained page: the curves of all parts on one logarithmic scale, the costliest named, and a table of all numbers. */
 export function renderCurves(view: CurvesView): string {
-  const style = `${pageStyle}${STYLE}`
-  const policy = `default-src 'none'; style-src '${hash(style)}'; base-uri 'none'; form-action 'none'`
   const title = `What pruning costs, by ${view.amount === 'sparsity' ? 'weight' : 'group'}`
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}: ${view.path} – Pare</title>
-<style>${new Markup(style)}</style>
-</head>
-<body>
-<main>
+  const body = html`<main>
 <header><h1>${title}</h1><p>${view.path}. ${view.note}</p></header>
 <section class="card"><h2>Loss against ${view.amount}</h2>${plot(view)}</section>
 <section class="card"><h2>All of them, the costliest first</h2>${numbers(view)}</section>
-</main>
-</body>
-</html>
-`.source
-}
-
-function hash(text: string): string {
-  return `sha256-${createHash('sha256').update(text).digest('base64')}`
+</main>`
+  return page({ title: `${title}: ${view.path}`, style: `${pageStyle}${STYLE}`, body })
 }
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 300, 64, 28]
@@ -102,7 +83,7 @@ function numbers({ curves, amount }: CurvesView): Markup {
     {
       title: amount === 'sparsity' ? 'Elements' : 'Units',
       number: ({ size }) => size,
-      cell: ({ size }) => size.toLocaleString('en-US'),
+      cell: ({ size }) => formatCount(size),
     },
     ...amounts
       .sort((a, b) => a - b)

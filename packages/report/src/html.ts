@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
-import { html, Markup, scriptJson } from './escape.js'
+import { html, type Markup, scriptJson } from './escape.js'
 import { duration, size } from './figures.js'
 import { icon, iconUrl } from './icon.js'
 import { modelSection } from './model-section.js'
+import { page } from './page.js'
 import { pageScript } from './page-script.js'
 import { pageStyle } from './page-style.js'
 import { prunedShare, prunedText } from './pruning.js'
@@ -13,37 +13,17 @@ import { type Column, table } from './table.js'
 /** Models whose reasons stand at the top of the page. */
 const MOST_REASONS = 3
 
-/**
- * One self-contained page: verdict, metrics with their intervals, sizes, sparsity per layer, and everything that was declined. It loads nothing, and
- * its content security policy names the hashes of its own style and script, so that text from a model could not run if it got through escaping.
- */
+/** One self-contained page: verdict, metrics with their intervals, sizes, sparsity per layer, and everything that was declined. */
 export function renderHtml(results: RunResults): string {
-  const policy = `default-src 'none'; style-src '${hash(pageStyle)}'; script-src '${hash(pageScript)}'; img-src data:; base-uri 'none'; form-action 'none'`
   const models = byUrgency(results.models)
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>${headline(results)} – Pare</title>
-<link rel="icon" href="${iconUrl(results.verdict)}">
-<style>${new Markup(pageStyle)}</style>
-</head>
-<body>
-${banner(results)}
+  const body = html`${banner(results)}
 <main>
 ${models.length > 1 && overview(models)}
 ${models.map(modelSection)}
 </main>
 ${footer(results)}
-<script type="application/json" id="results">${scriptJson(results)}</script>
-<script>${new Markup(pageScript)}</script>
-</body>
-</html>
-`.source
+<script type="application/json" id="results">${scriptJson(results)}</script>`
+  return page({ title: headline(results), style: pageStyle, script: pageScript, icon: iconUrl(results.verdict), body })
 }
 
 /** What a busy reader needs: how many failed, and why the first ones did. */
@@ -104,8 +84,4 @@ function footer({ environment, durationMs }: RunResults): Markup {
 ${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>
 <p><button type="button" id="download" hidden>Download results.json</button></p></footer>`
-}
-
-function hash(source: string): string {
-  return `sha256-${createHash('sha256').update(source).digest('base64')}`
 }

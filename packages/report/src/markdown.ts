@@ -1,6 +1,6 @@
 import { fit, type Part } from './budget.js'
 import { mdCode, mdText } from './escape.js'
-import { amount, change, duration, figure, plural, share, size } from './figures.js'
+import { amount, change, duration, figure, formatCount, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
@@ -119,7 +119,7 @@ function sentence(text: string | undefined): string | undefined {
 /** What a cut took away, and its proof; of what only changed places the proof. */
 function cutText(model: ModelResult): string | undefined {
   const { parameters, macs } = model
-  const removals = removalsOf(model)
+  const removals = removalsOf(model.groups)
   if (removals.length === 0) return model.proof && `${proofText(model)}.`
   const facts = [
     `removed ${removals.map(removalText).join(', ')}`,
@@ -199,7 +199,7 @@ function costs(model: ModelResult): string {
 
 function groupTable(groups: NonNullable<ModelResult['groups']>): string {
   const rows = groups.map(({ id, structure, units, removed }, i) => {
-    const counts = [units, units - removed].map((count) => count.toLocaleString('en-US'))
+    const counts = [units, units - removed].map(formatCount)
     return `| ${[i + 1, mdCode(id), mdText(structure), ...counts].join(' | ')} |\n`
   })
   return `| # | Group | Structure | Units before | after |\n| --: | --- | --- | --: | --: |\n${capped(rows, groups.length)}`
@@ -212,7 +212,7 @@ function layerTable(layers: NonNullable<ModelResult['layers']>): string {
       mdCode(name),
       mdText(op),
       shape.join(' × '),
-      elements.toLocaleString('en-US'),
+      formatCount(elements),
       share(sparsity.before),
       share(sparsity.after),
     ]
@@ -224,7 +224,7 @@ function layerTable(layers: NonNullable<ModelResult['layers']>): string {
 }
 
 function capped(lines: readonly string[], count: number): string {
-  const rest = count > MOST_ROWS ? `\n… and ${(count - MOST_ROWS).toLocaleString('en-US')} more in the HTML report.\n` : ''
+  const rest = count > MOST_ROWS ? `\n… and ${formatCount(count - MOST_ROWS)} more in the HTML report.\n` : ''
   return lines.slice(0, MOST_ROWS).join('') + rest
 }
 

@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { duration, plural, share } from './figures.js'
+import { duration, formatCount, plural, share } from './figures.js'
 import { icon } from './icon.js'
 import { intervalFigure } from './interval-figure.js'
 import { proofText } from './pruning.js'
@@ -46,11 +46,11 @@ function groups({ groups = [] }: ModelResult): Markup | undefined {
       number: gone,
       cell: (group) => html`${meter(gone(group))}<span class="share">${share(gone(group))}</span>`,
     },
-    { title: 'Units before', number: ({ units }) => units, cell: ({ units }) => units.toLocaleString('en-US') },
+    { title: 'Units before', number: ({ units }) => units, cell: ({ units }) => formatCount(units) },
     {
       title: 'Units after',
       number: ({ units, removed }) => units - removed,
-      cell: ({ units, removed }) => (units - removed).toLocaleString('en-US'),
+      cell: ({ units, removed }) => formatCount(units - removed),
     },
   ]
   return html`<details><summary>${plural(groups.length, 'group')} in numbers</summary>${table({ label: 'Groups', columns, rows: groups })}</details>`
@@ -69,7 +69,7 @@ function layers({ layers = [] }: ModelResult): Markup | undefined {
       cell: ({ sparsity }) => html`${meter(sparsity.after)}<span class="share">${share(sparsity.after)}</span>`,
     },
     { title: 'Zeros before', number: ({ sparsity }) => sparsity.before, cell: ({ sparsity }) => share(sparsity.before) },
-    { title: 'Elements', number: ({ elements }) => elements, cell: ({ elements }) => elements.toLocaleString('en-US') },
+    { title: 'Elements', number: ({ elements }) => elements, cell: ({ elements }) => formatCount(elements) },
     { title: 'Shape', cell: ({ shape }) => html`<span class="shape">${shape.join(' × ')}</span>` },
     { title: 'Operator', cell: ({ op }) => op },
   ]
@@ -89,7 +89,7 @@ function declined({ declined = [] }: ModelResult): Markup | undefined {
     { title: 'Structure', cell: ({ structure }) => structure },
     { title: 'Reason', cell: ({ reason }) => reason },
   ]
-  return html`<details><summary>${declined.length.toLocaleString('en-US')} declined</summary>${table({ label: 'Declined', columns, rows: declined })}</details>`
+  return html`<details><summary>${formatCount(declined.length)} declined</summary>${table({ label: 'Declined', columns, rows: declined })}</details>`
 }
 
 /** What was done, with which files. */
@@ -101,6 +101,6 @@ function record({ steps = [], reference, pruned, data, calibration, training, pl
 ${steps.length > 0 && html`<ol class="steps">${steps.map((step) => html`<li>${step}</li>`)}</ol>`}
 <dl class="facts files">${file('Reference', reference)}${file('Pruned', pruned)}${file('Plan', plan)}${file('Evaluation data', data)}${file('Calibration data', calibration)}${file('Training data', training)}
 ${calibration?.executionProvider !== undefined && html`<div><dt>Calibrated on</dt><dd>${calibration.executionProvider}</dd></div>`}
-${data && html`<div><dt>Samples</dt><dd>${data.samples.toLocaleString('en-US')}</dd></div>`}
+${data && html`<div><dt>Samples</dt><dd>${formatCount(data.samples)}</dd></div>`}
 ${durationMs !== undefined && html`<div><dt>Duration</dt><dd>${duration(durationMs)}</dd></div>`}</dl></details>`
 }

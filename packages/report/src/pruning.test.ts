@@ -16,8 +16,11 @@ const cut = {
 }
 
 test('units are summed by structure, in the order of the steps', () => {
-  expect(removalsOf(cut).map(removalText)).toEqual(['4 of 8 head units in 2 groups', '700 of 1,000 neuron units in 1 group'])
-  expect(removalsOf(masked)).toEqual([])
+  expect(removalsOf(cut.groups).map(removalText)).toEqual([
+    '4 of 8 head units in 2 groups',
+    '700 of 1,000 neuron units in 1 group',
+  ])
+  expect(removalsOf(masked.groups)).toEqual([])
 })
 
 test('what went is a share of units, of zeros, of both, or not known', () => {

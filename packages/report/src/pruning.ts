@@ -1,4 +1,4 @@
-import { amount, change, plural, share } from './figures.js'
+import { amount, change, formatCount, plural, share } from './figures.js'
 import type { ModelResult } from './results.js'
 
 /** What was cut of one structure. */
@@ -10,7 +10,7 @@ export interface Removal {
 }
 
 /** One entry for each structure that was cut, in the order of the steps. */
-export function removalsOf({ groups = [] }: ModelResult): readonly Removal[] {
+export function removalsOf(groups: readonly Omit<Removal, 'groups'>[] = []): readonly Removal[] {
   const removals = new Map<string, Removal>()
   for (const { structure, units, removed } of groups) {
     const before = removals.get(structure) ?? { structure, units: 0, removed: 0, groups: 0 }
@@ -26,21 +26,22 @@ export function removalsOf({ groups = [] }: ModelResult): readonly Removal[] {
 
 /** '224 of 448 channel units in 12 groups' */
 export function removalText({ structure, units, removed, groups }: Removal): string {
-  const counted = (count: number) => count.toLocaleString('en-US')
-  return `${counted(removed)} of ${counted(units)} ${structure} units in ${plural(groups, 'group')}`
+  return `${formatCount(removed)} of ${formatCount(units)} ${structure} units in ${plural(groups, 'group')}`
 }
 
 /** For a cell of a table: '50.0 % zeros', '25.0 % channel; 50.0 % head'. Undefined where nothing is known. */
 export function prunedText(model: ModelResult): string | undefined {
   const zeros = model.sparsity === undefined ? [] : [`${share(model.sparsity.after)} zeros`]
-  const cut = removalsOf(model).map(({ structure, units, removed }) => `${share(units === 0 ? 0 : removed / units)} ${structure}`)
+  const cut = removalsOf(model.groups).map(
+    ({ structure, units, removed }) => `${share(units === 0 ? 0 : removed / units)} ${structure}`,
+  )
   const parts = [...cut, ...zeros]
   return parts.length === 0 ? undefined : parts.join('; ')
 }
 
 /** What sorting by that column goes by: the largest share. */
 export function prunedShare(model: ModelResult): number | undefined {
-  const shares = removalsOf(model).map(({ units, removed }) => (units === 0 ? 0 : removed / units))
+  const shares = removalsOf(model.groups).map(({ units, removed }) => (units === 0 ? 0 : removed / units))
   if (model.sparsity !== undefined) shares.push(model.sparsity.after)
   return shares.length === 0 ? undefined : Math.max(...shares)
 }

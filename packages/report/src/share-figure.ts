@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { share } from './figures.js'
+import { formatCount, share } from './figures.js'
 import type { ModelResult } from './results.js'
 
 /** Fewer bars than this do not fill the width: they would be slabs. */
@@ -34,7 +34,7 @@ export function removalFigure({ groups = [] }: ModelResult): Markup | undefined 
   if (groups.length === 0) return undefined
   const bars = groups.map(({ id, structure, units, removed }, i) => {
     const after = units === 0 ? 0 : removed / units
-    const counts = `${removed.toLocaleString('en-US')} of ${units.toLocaleString('en-US')} units gone`
+    const counts = `${formatCount(removed)} of ${formatCount(units)} units gone`
     return { text: `${i + 1}. ${id}: ${structure}, ${counts} (${share(after)})`, weight: units, before: 0, after }
   })
   const [removed, units] = [sum(groups.map((group) => group.removed)), sum(groups.map((group) => group.units))]

@@ -1,4 +1,4 @@
-import { figure, percent, plural, rough } from './figures.js'
+import { figure, formatCount, percent, plural, rough } from './figures.js'
 import type { ModelResult, RunResults } from './results.js'
 
 type Verdict = RunResults['verdict']
@@ -76,7 +76,7 @@ export function mcnemarText({ drop }: ModelResult): string | undefined {
   if (!drop?.mcnemar) return undefined
   const { lost, gained, p } = drop.mcnemar
   const chance = p < 0.0001 ? 'p\u00a0<\u00a00.0001' : `p\u00a0=\u00a0${rough(p)}`
-  return `Only the reference got ${plural(lost, 'sample')} right, only the pruned model ${gained.toLocaleString('en-US')} (McNemar's exact test: ${chance}).`
+  return `Only the reference got ${plural(lost, 'sample')} right, only the pruned model ${formatCount(gained)} (McNemar's exact test: ${chance}).`
 }
 
 /** Models that need attention first; the order of the config within a verdict. */

@@ -10,7 +10,7 @@ export function tiles(model: ModelResult): Markup {
   const { macs } = model
   return html`<dl class="tiles">
 ${metricNames(model).map((name) => metricTile(name, model))}
-${removalsOf(model).map(removalTile)}
+${removalsOf(model.groups).map(removalTile)}
 ${sparsityTile(model)}
 ${parametersTile(model)}
 ${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}

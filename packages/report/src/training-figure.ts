@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { figure } from './figures.js'
+import { figure, formatCount } from './figures.js'
 import type { ModelResult } from './results.js'
 import { type Look, looksOf, metricName, trainingText } from './training.js'
 
@@ -49,7 +49,7 @@ function plot(looks: readonly Look[], { name, lines }: { readonly name: string; 
 <svg viewBox="0 -8 ${WIDTH + 8} ${HEIGHT + BOTTOM + 8}" role="img" aria-label="${name} over ${last} steps, from ${figure(values[0]!)} to ${figure(values.at(-1)!)}">
 ${numbers.map((value) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}"/><text class="value" x="${LEFT - 8}" y="${(y(value) + 3).toFixed(1)}">${figure(value, 3)}</text>`)}
 ${stages.map(({ step, stage }) => html`<line class="stage" x1="${x(step).toFixed(1)}" x2="${x(step).toFixed(1)}" y1="0" y2="${HEIGHT}"><title>stage ${stage}</title></line>`)}
-${[0, last].map((step) => html`<text class="${step === 0 ? 'first' : 'last'}" x="${x(step).toFixed(1)}" y="${HEIGHT + 16}">${step === 0 ? '0' : `step ${step.toLocaleString('en-US')}`}</text>`)}
+${[0, last].map((step) => html`<text class="${step === 0 ? 'first' : 'last'}" x="${x(step).toFixed(1)}" y="${HEIGHT + 16}">${step === 0 ? '0' : `step ${formatCount(step)}`}</text>`)}
 ${drawn}</svg>
 ${shown.length > 1 && html`<p class="legend">${shown.map(([kind, title]) => html`<span><svg class="key" aria-hidden="true"><line class="curve ${kind}" x2="100%" y1="50%" y2="50%"/></svg>${title}</span>`)}</p>`}`
 }

@@ -1,4 +1,4 @@
-import { figure, plural } from './figures.js'
+import { figure, formatCount, plural } from './figures.js'
 import type { ModelResult } from './results.js'
 
 export type Training = NonNullable<ModelResult['trainings']>[number]
@@ -55,9 +55,8 @@ export function trainingText({ trainings = [] }: ModelResult): string | undefine
   const steps = trainings.reduce((sum, each) => sum + each.steps, 0)
   const stages = trainings.length > 1 ? ` in ${plural(trainings.length, 'stage')}` : ''
   const { optimizer, learningRate, loss, distilled, msPerStep, samples } = last
-  const counted = (count: number) => count.toLocaleString('en-US')
-  const held = samples.heldOut === 0 ? '' : ` (${counted(samples.heldOut)} held out)`
-  return `retrained for ${counted(steps)} steps${stages} of ${optimizer} at up to ${Number(learningRate.toPrecision(3))}, ${loss}${distilled ? ' and distilled' : ''}, ${figure(msPerStep, 2)} ms each, on ${counted(samples.trained)} samples${held}`
+  const held = samples.heldOut === 0 ? '' : ` (${formatCount(samples.heldOut)} held out)`
+  return `retrained for ${formatCount(steps)} steps${stages} of ${optimizer} at up to ${Number(learningRate.toPrecision(3))}, ${loss}${distilled ? ' and distilled' : ''}, ${figure(msPerStep, 2)} ms each, on ${formatCount(samples.trained)} samples${held}`
 }
 
 /** 'recovery: accuracy 0.196 → 0.9845, of 0.984 before pruning'; undefined where nothing was measured before it. */

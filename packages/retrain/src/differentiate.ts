@@ -1,6 +1,6 @@
 import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
 import { openData, type TextOptions } from '@pare/evaluate'
-import { editGraph, editModel, editTensor, type Model } from '@pare/onnx'
+import { constantsOf, editGraph, editModel, editTensor, type Model } from '@pare/onnx'
 import { inputsOf, outputOf } from './data/training-data.js'
 import { chooseLoss, IGNORED } from './losses.js'
 
@@ -54,11 +54,9 @@ export async function lossOver(model: Model, options: LossDataOptions): Promise<
 /** What gradients made inputs, as the constants they were. */
 function withConstants(derived: Model, { graph }: Model): Model {
   const inputs = new Set(derived.graph.inputs.map(({ name }) => name))
-  const inNodes = graph.nodes.flatMap(({ op, outputs, attributes }) => {
-    const value = op === 'Constant' ? attributes.get('value') : undefined
-    return value?.kind === 'tensor' ? [editTensor(value.value, { name: outputs[0]! })] : []
-  })
-  const back = [...graph.initializers, ...inNodes].filter(({ name }) => inputs.has(name))
+  const back = [...constantsOf(graph)].flatMap(([name, tensor]) =>
+    inputs.has(name) ? [tensor.name === name ? tensor : editTensor(tensor, { name })] : [],
+  )
   const names = new Set(back.map(({ name }) => name))
   return editModel(derived, {
     graph: editGraph(derived.graph, {

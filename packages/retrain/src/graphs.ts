@@ -1,5 +1,15 @@
 import { type BatchStatistics, gradient, inBlocks, type LossOptions, withLoss } from '@pare/autograd'
-import { editGraph, editModel, editValueInfo, type Model, madeBy, makeValueInfo, readBy, type Tensor } from '@pare/onnx'
+import {
+  editGraph,
+  editModel,
+  editValueInfo,
+  leadingTo,
+  type Model,
+  madeBy,
+  makeValueInfo,
+  type Tensor,
+  tensorIn,
+} from '@pare/onnx'
 
 /** The two models of a training. Weights are inputs of both. */
 export interface Graphs {
@@ -76,10 +86,9 @@ export function withInputs(model: Model, names: ReadonlySet<string>): Model {
   const { graph } = model
   const there = new Set(graph.inputs.map(({ name }) => name))
   const constants = graph.nodes.flatMap((node) => {
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    return value?.kind === 'tensor' && names.has(node.outputs[0]!)
-      ? [{ node, tensor: { ...value.value, name: node.outputs[0]! } }]
-      : []
+    const tensor = tensorIn(node)
+    const name = node.outputs[0]!
+    return tensor !== undefined && names.has(name) ? [{ node, tensor: { ...tensor, name } }] : []
   })
   const tensors: Tensor[] = [
     ...graph.initializers.filter(({ name }) => names.has(name)),
@@ -101,11 +110,7 @@ export function withInputs(model: Model, names: ReadonlySet<string>): Model {
 /** The model with these values as its outputs, and without what does not lead to them: what a teacher has to compute. */
 export function onlyFor(model: Model, names: readonly string[]): Model {
   const { graph } = withOnly(model, names)
-  const needed = new Set(names)
-  const nodes = [...graph.nodes].reverse().filter((node) => {
-    if (!madeBy(node).some((output) => needed.has(output))) return false
-    for (const input of readBy(node)) needed.add(input)
-    return true
-  })
-  return editModel(model, { graph: editGraph(graph, { nodes: nodes.reverse() }) })
+  const needed = leadingTo(graph, names)
+  const nodes = graph.nodes.filter((node) => madeBy(node).some((output) => needed.has(output)))
+  return editModel(model, { graph: editGraph(graph, { nodes }) })
 }

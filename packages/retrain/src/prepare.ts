@@ -1,6 +1,7 @@
 import type { Loss } from '@pare/autograd'
 import { inputsFor, mostSamples } from '@pare/evaluate'
 import type { Model } from '@pare/onnx'
+import type { STATISTICS } from './choices.js'
 import { checkDeclared } from './data/feed.js'
 import { fixedBatchOf, openTrainingData, type TrainingData, type TrainingDataOptions } from './data/training-data.js'
 import type { BuildGraphs, Graphs } from './graphs.js'
@@ -24,7 +25,7 @@ export interface RunRequest extends RecipeOptions, TrainableOptions, TrainingDat
   readonly block?: BlockLoss
   readonly masks?: ReadonlyMap<string, Uint8Array>
   readonly movement?: MovementOptions
-  readonly statistics?: 'follow' | 'keep'
+  readonly statistics?: (typeof STATISTICS)[number]
   readonly removed?: number
   readonly threads?: number
   readonly activationBytes?: number

@@ -1,4 +1,4 @@
-import { editTensor, type Model, madeBy, makePayload, PareError, readBy, withTensors } from '@pare/onnx'
+import { editTensor, leadingTo, type Model, makePayload, PareError, withTensors } from '@pare/onnx'
 import type { BlockLoss } from './losses.js'
 import type { Retrained, RetrainOptions, TrainedTensor } from './retrain-once.js'
 import { separateVectors } from './separate.js'
@@ -75,18 +75,9 @@ function together(runs: readonly Retrained[], tensors: readonly TrainedTensor[])
 
 /** Names of the parameters by which `value` depends on what is before it: those of nodes that lead to it and do not lead to one of `before`. */
 export async function weightsBehind(model: Model, value: string, before: readonly string[]): Promise<string[]> {
-  const done = leadingTo(model, before)
-  const own = leadingTo(model, [value])
+  const done = leadingTo(model.graph, before)
+  const own = leadingTo(model.graph, [value])
   return (await trainableTensors(model)).map(({ id }) => id).filter((id) => own.has(id) && !done.has(id))
-}
-
-/** Names of all values and constants that some values are computed from, and their own. */
-function leadingTo({ graph }: Model, values: readonly string[]): ReadonlySet<string> {
-  const found = new Set(values)
-  for (const node of [...graph.nodes].reverse()) {
-    if (madeBy(node).some((output) => found.has(output))) for (const input of readBy(node)) found.add(input)
-  }
-  return found
 }
 
 function nothingBetween(value: string): PareError {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import { type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
 import { elementCount, type Model, writeModel } from '@pare/onnx'
+import type { STATISTICS } from './choices.js'
 import type { HeldOut } from './data/held-out.js'
 import type { BlockLoss, DistillWeights } from './losses.js'
 import type { MovementOptions } from './optimizer/movement.js'
@@ -36,7 +37,7 @@ export interface RetrainOptions extends RecipeOptions, TrainableOptions {
   /** Movement pruning while it trains. Default: masks stay as they are */
   readonly movement?: MovementOptions
   /** 'follow': BatchNormalization is trained with the statistics of each batch, and its stored ones follow. 'keep': it uses those it has. Default: 'follow' */
-  readonly statistics?: 'follow' | 'keep'
+  readonly statistics?: (typeof STATISTICS)[number]
   /** Share of the weights that was removed before, for the default learning rate: zeros are seen, cuts are not. Default: 0 */
   readonly removed?: number
   /** Whole number from 0 on: which samples are held out, and the order of the others. Default: 1 */

@@ -1,4 +1,4 @@
-import { editGraph, editModel, editNode, keyOf, type Model, makeTensor, type Node, type Tensor } from '@pare/onnx'
+import { constantsOf, editGraph, editModel, editNode, keyOf, type Model, makeTensor, type Node, type Tensor } from '@pare/onnx'
 
 /** A model in which each reader of a vector has one of its own. */
 export interface Separated {
@@ -46,11 +46,7 @@ export function separateVectors(model: Model): Separated {
 }
 
 function vectorsOf({ graph }: Model): { id: string; tensor: Tensor }[] {
-  const constants = graph.nodes.flatMap((node) => {
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    return value?.kind === 'tensor' ? [{ id: node.outputs[0]!, tensor: value.value }] : []
-  })
-  const all = [...graph.initializers.map((tensor) => ({ id: tensor.name, tensor })), ...constants]
+  const all = [...constantsOf(graph)].map(([id, tensor]) => ({ id, tensor }))
   return all.filter(({ tensor: { type, shape } }) => type === 'float32' && shape.length === 1 && shape[0]! > 1)
 }
 

@@ -1,4 +1,17 @@
-import { elementCount, globMatcher, keyOf, type Model, madeBy, type Node, PareError, readAll, type Tensor } from '@pare/onnx'
+import {
+  constantsOf,
+  elementCount,
+  globMatcher,
+  keyOf,
+  type Model,
+  madeBy,
+  PareError,
+  readAll,
+  type Tensor,
+  type Use,
+  type Uses,
+  usesOf,
+} from '@pare/onnx'
 
 export interface TrainableOptions {
   /** Globs over names of tensors, or of nodes that read them. Only what matches is trained. Default: everything */
@@ -53,48 +66,18 @@ interface Candidate extends Trainable {
 
 async function candidates(model: Model): Promise<Candidate[]> {
   const { graph } = model
-  const uses = readersOf(graph.nodes)
-  const given = new Set(graph.inputs.map(({ name }) => name))
-  const outputs = new Set(graph.outputs.map(({ name }) => name))
-  const tensors = [...graph.initializers.map((tensor) => ({ id: tensor.name, tensor })), ...constantsOf(graph.nodes)]
+  const uses = usesOf(graph)
+  const { inputs: given, outputs } = uses
   const found: Candidate[] = []
-  for (const { id, tensor } of tensors) {
+  for (const [id, tensor] of constantsOf(graph)) {
     const { type, shape } = tensor
     if (type !== 'float32' || shape.length === 0 || elementCount(shape) === 0 || outputs.has(id)) continue
     const ends = endsOf(id, uses)
     if (ends.some(isStatistic) || !ends.some((end) => isParameter(end, { tensor, given, uses }))) continue
     if (await hasHugeNumbers(tensor)) continue
-    found.push({ id, tensor, readers: (uses.get(id) ?? []).map(({ node }) => node.name || keyOf(node)) })
+    found.push({ id, tensor, readers: uses.of(id).map(({ node }) => node.name || keyOf(node)) })
   }
   return found
-}
-
-function constantsOf(nodes: readonly Node[]): Trainable[] {
-  return nodes.flatMap((node) => {
-    const value = node.op === 'Constant' && node.domain === '' ? node.attributes.get('value') : undefined
-    return value?.kind === 'tensor' ? [{ id: node.outputs[0]!, tensor: value.value }] : []
-  })
-}
-
-/** A place where a value is read. */
-interface Use {
-  readonly node: Node
-  readonly input: number
-}
-
-type Uses = ReadonlyMap<string, readonly Use[]>
-
-function readersOf(nodes: readonly Node[]): Uses {
-  const uses = new Map<string, Use[]>()
-  for (const node of nodes) {
-    for (const [input, name] of node.inputs.entries()) {
-      if (name === '') continue
-      const known = uses.get(name)
-      if (known === undefined) uses.set(name, [{ node, input }])
-      else known.push({ node, input })
-    }
-  }
-  return uses
 }
 
 /** Operators that only rearrange their first input (Concat: each of them). */
@@ -115,7 +98,7 @@ function endsOf(id: string, uses: Uses): End[] {
   const follow = (name: string, direct: boolean) => {
     if (seen.has(name)) return
     seen.add(name)
-    for (const use of uses.get(name) ?? []) {
+    for (const use of uses.of(name)) {
       const { node, input } = use
       const rearranges = node.domain === '' && REARRANGE.has(node.op) && (input === 0 || node.op === 'Concat')
       if (!rearranges) ends.push({ ...use, direct })

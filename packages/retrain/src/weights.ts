@@ -1,4 +1,4 @@
-import { elementCount, type Model, PareError, readAll, type Tensor } from '@pare/onnx'
+import { constantsOf, elementCount, type Model, PareError, readAll, type Tensor } from '@pare/onnx'
 import type { Graphs } from './graphs.js'
 import { AREAS, type Area, type Arena, openArena, type TrainedTensor } from './optimizer/arena.js'
 import type { RunningStatistics } from './passes.js'
@@ -118,11 +118,7 @@ export function joined(parts: readonly Float32Array[]): Uint8Array {
 }
 
 async function statisticsOf(model: Model, { statistics }: Pick<Graphs, 'statistics'>): Promise<RunningStatistics[]> {
-  const constants = new Map(model.graph.initializers.map((tensor) => [tensor.name, tensor]))
-  for (const node of model.graph.nodes) {
-    const value = node.op === 'Constant' ? node.attributes.get('value') : undefined
-    if (value?.kind === 'tensor') constants.set(node.outputs[0]!, value.value)
-  }
+  const constants = constantsOf(model.graph)
   const read = async (name: string) => {
     const tensor = constants.get(name)
     if (tensor?.type !== 'float32') throw noStatistic(name, tensor)

@@ -1,4 +1,4 @@
-import { cpu, javascript, reference } from '@pare/core'
+import { cpu, javascript, reference } from '@pare/core/backends'
 import { testBackend } from './backend.js'
 
 testBackend(cpu)

@@ -1,8 +1,8 @@
+import type { Expression } from '@pare/core'
 import {
   type Backend,
   BUCKETS,
   type Candidates,
-  type Expression,
   type Floats,
   type Kernel,
   notFinite,
@@ -10,7 +10,7 @@ import {
   randomStream,
   reference,
   ZEROS,
-} from '@pare/core'
+} from '@pare/core/backends'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 

@@ -1,4 +1,5 @@
-import { type Backend, type Criterion, cpu, type Expression, type Floats, randomStream, reference, trace } from '@pare/core'
+import type { Criterion, Expression } from '@pare/core'
+import { type Backend, cpu, type Floats, randomStream, reference, trace } from '@pare/core/backends'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 

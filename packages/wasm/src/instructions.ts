@@ -22,14 +22,20 @@ export const i32 = {
   load16: from([0x2f], 1),
   store: to([0x36], 2),
   eq: simple(0x46),
+  ne: simple(0x47),
   lt: simple(0x49),
   le: simple(0x4d),
+  /** Zeros below the lowest bit that is set; 32 where none is. */
+  trailingZeros: simple(0x68),
   add: simple(0x6a),
   sub: simple(0x6b),
   mul: simple(0x6c),
   and: simple(0x71),
+  or: simple(0x72),
   shl: simple(0x74),
   shr: simple(0x76),
+  /** The bits of an f32. */
+  bitsOf: simple(0xbc),
 } as const
 
 /** Address arithmetic. */
@@ -85,18 +91,49 @@ export const v128 = {
     lane,
   ],
   and: simd(0x4e),
+  /** (a, b): a and not b. */
+  andnot: simd(0x4f),
   or: simd(0x50),
   xor: simd(0x51),
   /** (a, b, mask): a where mask is set, else b. */
   select: simd(0x52),
+  /** 1 where any bit is set, else 0. */
+  any: simd(0x53),
+} as const
+
+export const i8x16 = {
+  /** Bit i: the sign of lane i. */
+  signs: simd(0x64),
+  /** Of two i16x8, each lane brought into the range of its type. */
+  narrow: simd(0x65),
+} as const
+
+export const i16x8 = {
+  splat: simd(0x10),
+  eq: simd(0x2d),
+  gt: simd(0x31),
+  /** Of two i32x4, each lane brought into the range of its type. */
+  narrow: simd(0x85),
+  sub: simd(0x91),
+  minUnsigned: simd(0x97),
 } as const
 
 export const i32x4 = {
   const: (value: number): Code => [0xfd, 0x0c, four([value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24])],
+  splat: simd(0x11),
+  lane: (vector: Code, lane: number): Code => [vector, 0xfd, 0x1b, lane],
+  eq: simd(0x37),
+  gt: simd(0x3b),
+  /** Of an i16x8: lane i = lane 2i + lane 2i + 1, taken as unsigned. */
+  addPairs: simd(0x7f),
+  /** Bit i: the sign of lane i. */
+  signs: simd(0xa4),
   shl: (vector: Code, bits: number): Code => [vector, i32.const(bits), 0xfd, unsigned(0xab)],
+  shiftSigned: (vector: Code, bits: number): Code => [vector, i32.const(bits), 0xfd, unsigned(0xac)],
   add: simd(0xae),
   sub: simd(0xb1),
-  lane: (vector: Code, lane: number): Code => [vector, 0xfd, 0x1b, lane],
+  min: simd(0xb6),
+  max: simd(0xb8),
   /** Of floats, towards zero. */
   fromFloat: simd(0xf8),
 } as const
@@ -116,6 +153,7 @@ export const f32x4 = {
   eq: simd(0x41),
   lt: simd(0x43),
   gt: simd(0x44),
+  le: simd(0x45),
   ge: simd(0x46),
   nearest: simd(0x6a),
   abs: simd(0xe0),

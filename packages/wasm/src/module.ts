@@ -10,11 +10,19 @@ export interface Local {
   tee(value: Code): Code
 }
 
-export interface Writer {
-  readonly parameters: readonly Local[]
+/** Makes the variables of a function whose parameters have types P. */
+export interface Writer<P extends readonly Type[] = readonly Type[]> {
+  readonly parameters: { readonly [K in keyof P]: Local }
   local(type: Type): Local
-  locals(type: Type, count: number): Local[]
+  locals<N extends number>(type: Type, count: N): Locals<N>
 }
+
+/** A tuple of N where N is a literal. */
+type Locals<N extends number, L extends Local[] = []> = number extends N
+  ? Local[]
+  : L['length'] extends N
+    ? L
+    : Locals<N, [...L, Local]>
 
 export interface Definition {
   readonly name: string
@@ -24,13 +32,17 @@ export interface Definition {
 }
 
 /** A function that returns nothing. `write` gets a handle of each parameter, in order. */
-export function define(name: string, parameters: readonly Type[], write: (writer: Writer) => Code): Definition {
+export function define<const P extends readonly Type[]>(
+  name: string,
+  parameters: P,
+  write: (writer: Writer<P>) => Code,
+): Definition {
   const locals: Type[] = []
   const local = (type: Type) => handle(parameters.length + locals.push(type) - 1)
   const body = write({
-    parameters: parameters.map((_, i) => handle(i)),
+    parameters: parameters.map((_, i) => handle(i)) as Writer<P>['parameters'],
     local,
-    locals: (type, count) => Array.from({ length: count }, () => local(type)),
+    locals: <N extends number>(type: Type, count: N) => Array.from({ length: count }, () => local(type)) as Locals<N>,
   })
   return { name, parameters, locals, body }
 }

@@ -48,8 +48,8 @@ function activated(site: Site, y: string, parameters: readonly number[]): string
   }
 }
 
-function without(site: Site, names: readonly string[]): ReturnType<Site['attributes']> {
-  return Object.fromEntries(Object.entries(site.attributes()).filter(([name]) => !names.includes(name)))
+function without(site: Site, names: readonly string[]): ReturnType<Site['plain']> {
+  return Object.fromEntries(Object.entries(site.plain()).filter(([name]) => !names.includes(name)))
 }
 
 export const withActivation: Readonly<Record<string, Decomposition>> = {

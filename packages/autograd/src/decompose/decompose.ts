@@ -1,6 +1,5 @@
-import { editGraph, editModel, type Model, type Node, operatorName, PareError, readBy } from '@pare/onnx'
-import { Emit } from '../rules/emit.js'
-import { type Facts, factsOf } from '../rules/facts.js'
+import { editGraph, editModel, GraphWriter, type Model, type Node, operatorName, PareError, readBy } from '@pare/onnx'
+import { type Facts, typedFactsOf } from '../rules/facts.js'
 import type { Decomposition, Entry, Rules } from '../rules/rule.js'
 import { Site } from '../rules/site.js'
 import { withActivation } from './decompose-activation.js'
@@ -22,9 +21,9 @@ const DECOMPOSITIONS: Readonly<Record<string, Decomposition>> = {
 export async function decompose(model: Model): Promise<Model> {
   const { graph } = model
   if (!graph.nodes.some((node) => decompositionOf(node) !== undefined)) return model
-  const facts = await factsOf(model)
+  const facts = await typedFactsOf(model)
   const read = new Set([...graph.nodes.flatMap(readBy), ...graph.outputs.map(({ name }) => name)])
-  const emit = new Emit(model, 'plain')
+  const emit = new GraphWriter(model.graph, 'plain')
   const nodes = graph.nodes.flatMap((node) => plain(node, { emit, facts, read }) ?? [node])
   const domains = new Set(emit.nodes.map(({ domain }) => domain))
   const opsets = new Map([...model.opsets, ...(domains.has('com.microsoft') ? [['com.microsoft', 1] as const] : [])])
@@ -33,7 +32,7 @@ export async function decompose(model: Model): Promise<Model> {
 }
 
 interface Surroundings {
-  readonly emit: Emit
+  readonly emit: GraphWriter
   readonly facts: Facts
   /** Names that a node or the caller reads. */
   readonly read: ReadonlySet<string>
@@ -50,7 +49,7 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
       if (!read.has(name)) continue
       const made = outputs[i]
       if (made === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
-      emit.write('Identity', [made], [name], {}, '')
+      emit.write('Identity', [made], [name])
     }
     return emit.nodes.slice(before)
   } catch (error) {
@@ -60,7 +59,7 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
   }
 }
 
-function siteOf(node: Node, emit: Emit, facts: Facts): Site {
+function siteOf(node: Node, emit: GraphWriter, facts: Facts): Site {
   return new Site(node, emit, facts, {
     gradients: [],
     wanted: [],

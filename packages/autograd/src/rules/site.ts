@@ -1,6 +1,15 @@
-import { type Attribute, type AttributeValue, type DataType, keyOf, type Node, PareError } from '@pare/onnx'
-import type { Emit } from './emit.js'
-import type { Dim, Dims, Facts } from './facts.js'
+import {
+  type Attributes,
+  attributesOf,
+  type DataType,
+  type Dim,
+  type Dims,
+  type GraphWriter,
+  keyOf,
+  type Node,
+  PareError,
+} from '@pare/onnx'
+import type { Facts } from './facts.js'
 
 /** Gradients of a node's inputs, by position; undefined where none flows. */
 export type Gradients = readonly (string | undefined)[]
@@ -15,10 +24,17 @@ interface StandIn {
 }
 
 /** A node whose gradient is written, and what its rule may ask. */
-export class Site {
+export class Site implements Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string' | 'plain'> {
+  readonly int: Attributes['int']
+  readonly ints: Attributes['ints']
+  readonly float: Attributes['float']
+  readonly floats: Attributes['floats']
+  readonly string: Attributes['string']
+  readonly plain: Attributes['plain']
+
   constructor(
     readonly node: Node,
-    readonly emit: Emit,
+    readonly emit: GraphWriter,
     private readonly facts: Facts,
     private readonly context: {
       readonly gradients: Gradients
@@ -28,7 +44,15 @@ export class Site {
       /** Channels in a block of the machine's layout for convolutions, 0 where none is asked for. */
       readonly channelBlock: number
     },
-  ) {}
+  ) {
+    const attributes = attributesOf(node)
+    this.int = attributes.int
+    this.ints = attributes.ints
+    this.float = attributes.float
+    this.floats = attributes.floats
+    this.string = attributes.string
+    this.plain = attributes.plain
+  }
 
   /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
   of(node: Node, { gradient, wanted, shapes }: StandIn): Site {
@@ -109,39 +133,6 @@ export class Site {
     throw this.refuse(`its ${what} is computed while the model runs`)
   }
 
-  int(name: string, otherwise: number): number {
-    const attribute = this.attribute(name)
-    return attribute?.kind === 'int' ? Number(attribute.value) : otherwise
-  }
-
-  float(name: string, otherwise: number): number {
-    const attribute = this.attribute(name)
-    return attribute?.kind === 'float' ? attribute.value : otherwise
-  }
-
-  ints(name: string): readonly number[] | undefined {
-    const attribute = this.attribute(name)
-    return attribute?.kind === 'ints' ? attribute.value.map(Number) : undefined
-  }
-
-  floats(name: string): readonly number[] | undefined {
-    const attribute = this.attribute(name)
-    return attribute?.kind === 'floats' ? attribute.value : undefined
-  }
-
-  /** Those of one number or text, and lists of numbers. */
-  attributes(): Record<string, AttributeValue> {
-    const plain = [...this.node.attributes].flatMap(([name, attribute]): [string, AttributeValue][] =>
-      /^(?:float|int|string|floats|ints)$/.test(attribute.kind) ? [[name, (attribute as { value: AttributeValue }).value]] : [],
-    )
-    return Object.fromEntries(plain)
-  }
-
-  string(name: string, otherwise: string): string {
-    const attribute = this.attribute(name)
-    return attribute?.kind === 'string' ? attribute.value : otherwise
-  }
-
   /** Counted from the front. */
   axis(value: string, axis: number): number {
     return axis < 0 ? axis + this.rank(value) : axis
@@ -184,10 +175,6 @@ export class Site {
     const size = this.facts.dims(value)?.[axis]
     if (typeof size === 'number') return this.emit.ints([size])
     return this.emit.node('Shape', [value], { start: BigInt(axis), end: BigInt(axis + 1) })
-  }
-
-  private attribute(name: string): Attribute | undefined {
-    return this.node.attributes.get(name)
   }
 
   // Elementwise operations, by their signs.

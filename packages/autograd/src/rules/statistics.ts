@@ -1,4 +1,4 @@
-import { editGraph, editModel, editNode, type Model, makeAttribute } from '@pare/onnx'
+import { attributesOf, editAttributes, editGraph, editModel, editNode, type Model } from '@pare/onnx'
 
 /** The statistics of one BatchNormalization. */
 export interface BatchStatistics {
@@ -18,19 +18,14 @@ export function withBatchStatistics(model: Model): { readonly model: Model; read
   const { graph } = model
   const nodes = graph.nodes.map((node) => {
     if (node.op !== 'BatchNormalization' || node.domain !== '') return node
-    const momentum = node.attributes.get('momentum')
     const [batchMean, batchVariance] = ['mean', 'variance'].map((what) => `${node.outputs[0]}/${what} of the batch`) as [
       string,
       string,
     ]
-    const kept = momentum?.kind === 'float' ? momentum.value : 0.9
+    const kept = attributesOf(node).float('momentum', 0.9)
     statistics.push({ mean: node.inputs[3]!, variance: node.inputs[4]!, batchMean, batchVariance, momentum: kept })
-    const attributes = new Map([
-      ...node.attributes,
-      ['training_mode', makeAttribute('training_mode', 1n)] as const,
-      ['momentum', makeAttribute('momentum', 0)] as const,
-    ])
-    return editNode(node, { outputs: [node.outputs[0]!, batchMean, batchVariance], attributes })
+    const trained = editAttributes(node, { training_mode: 1n, momentum: 0 })
+    return editNode(trained, { outputs: [node.outputs[0]!, batchMean, batchVariance] })
   })
   return { model: editModel(model, { graph: editGraph(graph, { nodes }) }), statistics }
 }

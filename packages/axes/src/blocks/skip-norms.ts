@@ -1,4 +1,4 @@
-import { editNode, makeAttribute, makeNode, type Node, operatorName } from '@pare/onnx'
+import { attributesOf, editNode, makeNode, type Node, operatorName } from '@pare/onnx'
 import { residualSumOf, SKIP_NORMS } from './flow.js'
 
 // A fused SkipLayerNormalization ends one block with its sum and begins the next with its norm: either may go without the other.
@@ -35,14 +35,13 @@ export function sumAlone(node: Node): Node[] {
 /** The norm alone, of a value that is there already. */
 export function normAlone(node: Node, of: string): Node {
   const { bias, norm } = SKIP_NORMS.get(operatorName(node))!
-  const epsilon = node.attributes.get('epsilon') ?? makeAttribute('epsilon', EPSILON)
   return makeNode({
     op: norm,
     name: node.name,
     // ONNX Runtime 1.30 crashes on a LayerNormalization whose last input is named ''.
     inputs: [of, ...node.inputs.slice(2, bias).filter((name) => name !== '')],
     outputs: [node.outputs[0]!],
-    attributes: { axis: -1n, epsilon: epsilon.kind === 'float' ? epsilon.value : EPSILON },
+    attributes: { axis: -1n, epsilon: attributesOf(node).float('epsilon', EPSILON) },
   })
 }
 

@@ -1,25 +1,21 @@
 import {
-  allSizes,
+  factsOf,
   keyOf,
   type Model,
+  type ModelFacts,
   type Node,
   operatorName,
   type Scope,
-  type ShapeOptions,
-  type Shapes,
-  type Symbols,
-  shapesOf,
-  symbolsOf,
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
+import { findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
-import { AXIS_RULES } from './rules.js'
+import { AXIS_RULES } from './rules/rules.js'
 import { settle, settleConstant } from './settle.js'
 import { applyRule, type Contraction } from './site.js'
-import { findSizesRead } from './sizes-read.js'
 
 /** Which axes of which tensors keep the same positions. */
 export interface Dependencies {
@@ -33,8 +29,8 @@ export interface Dependencies {
   readonly statistics: ReadonlySet<Node>
   /** Axes of an input of the node with this first output. Undefined where it is left out. */
   axesAt(output: string, input: number): readonly Axis[] | undefined
-  /** Elements of small integer values that are the same whatever the sizes of the inputs. */
-  readonly numbers: ReadonlyMap<string, readonly number[] | undefined>
+  /** Elements of a small value that are the same whatever the sizes of the inputs. */
+  numbers(value: string): readonly number[] | undefined
   /** Whether the size of an axis of a value is the same whatever the sizes of the inputs. */
   isFixed(value: string, axis: number): boolean
   /** Axes whose sizes a value is computed from at run time. */
@@ -64,7 +60,7 @@ export interface Reader {
  * them is not fixed. Linear in nodes and axes; the depth to which axes are split is that of the Reshapes in the model.
  */
 export async function findDependencies(model: Model): Promise<Dependencies> {
-  const [shapes, ...others] = await inferOften(model)
+  const facts = await factsOf(model)
   const constants = new Map<string, ConstantAxes>()
   const values = new Map<string, readonly Axis[]>()
   const contractions: Contraction[] = []
@@ -74,12 +70,11 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     if (!stored.has(name))
       values.set(
         name,
-        (shapes!.shapes.get(name) ?? []).map((size) => atom(size)),
+        (facts.shapes.get(name) ?? []).map((size) => atom(size)),
       )
   const inputs = new Map<string, readonly (readonly Axis[] | undefined)[]>()
   const state: State = {
-    shapes: shapes!,
-    others,
+    facts,
     constants,
     values,
     inputs,
@@ -106,8 +101,8 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     statistics,
     obstacles: state.obstacles,
     axesAt: (output, input) => inputs.get(output)?.[input],
-    numbers: new Map([...shapes!.values.keys()].map((name) => [name, numbersOf(state, name)])),
-    isFixed: (value, axis) => isFixed(state, value, axis),
+    numbers: (value) => facts.constant(value)?.numbers,
+    isFixed: facts.isFixed,
   }
   return { ...found, sizesRead: settleAll(model, found, { ...state, captured }) }
 
@@ -129,7 +124,7 @@ const OUTPUT = 'it is an output of the model'
 function settleAll(
   model: Model,
   found: Omit<Dependencies, 'sizesRead'>,
-  { shapes, captured }: State & { captured: ReadonlySet<string> },
+  { facts, captured }: State & { captured: ReadonlySet<string> },
 ): Dependencies['sizesRead'] {
   const { axesAt, values, numbers, isFixed } = found
   const { nodes } = model.graph
@@ -137,15 +132,15 @@ function settleAll(
     nodes,
     axesAt,
     axesOf: (name) => values.get(name),
-    shapeOf: (name) => shapes.shapes.get(name),
-    numbers: (name) => numbers.get(name),
+    shapeOf: (name) => facts.shapes.get(name),
+    numbers,
   })
   const sites = nodes.map((node) => ({
     node,
     opset: opsetOf(model.opsets, node),
     input: (index: number) => axesAt(keyOf(node), index),
     output: (index: number) => values.get(node.outputs[index] ?? ''),
-    value: (index: number) => numbers.get(node.inputs[index] ?? ''),
+    value: (index: number) => numbers(node.inputs[index] ?? ''),
     isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
   }))
@@ -162,51 +157,8 @@ export function opsetOf(opsets: ReadonlyMap<string, number>, { domain }: Node): 
   return opsets.get(domain) ?? (domain === 'ai.onnx' ? opsets.get('') : undefined) ?? 1
 }
 
-// Sizes that symbols are given: primes, so that no product of them is mistaken for another axis; and 32 times as much for networks that
-// halve an image five times and add what they have halved to what they have not.
-const FIRST = [3, 7, 11, 13, 17, 19, 23, 29]
-const SECOND = [5, 13, 17, 19, 23, 29, 31, 37]
-const SCALES = [1, 32]
-
-/**
- * Shapes for two sets of sizes at each scale, those first that tell most: small images shrink to nothing, and long texts run out of positions. What
- * is the same at every scale is fixed.
- */
-async function inferOften(model: Model): Promise<readonly Shapes[]> {
-  const infer = await shapesOf(model)
-  const symbols = await symbolsOf(model)
-  const tried = SCALES.map((scale) => [FIRST, SECOND].map((primes) => infer(sizesOf(model, symbols, { primes, scale }))))
-  return tried.sort((a, b) => told(b[0]!) - told(a[0]!)).flat()
-}
-
-/** How many values have a shape, and, where that is equal, how many axes are more than one position. */
-function told({ shapes }: Shapes): number {
-  const axes = [...shapes.values()].flat()
-  return shapes.size + axes.filter((size) => size > 1).length / (axes.length + 1)
-}
-
-/** An axis of an input that has no name is taken to be the same as that of other inputs at the same place. */
-function sizesOf(
-  { graph }: Model,
-  symbols: Symbols,
-  { primes, scale }: { readonly primes: readonly number[]; readonly scale: number },
-): ShapeOptions {
-  const nameOf = <Size>(size: Size | undefined, axis: number) => size ?? `\n${axis}`
-  const unnamed = graph.inputs.filter(({ shape }) => shape?.includes(undefined))
-  const places = unnamed.flatMap(({ shape }) => shape!.map((size, axis) => (size === undefined ? nameOf(size, axis) : '')))
-  const free = new Set([...symbols.free, ...places.filter((place) => place !== '')])
-  const chosen = Object.fromEntries([...free].map((symbol, i) => [symbol, scale * primes[i % primes.length]!]))
-  const dims = allSizes(symbols, chosen)
-  const inputs = unnamed.map(({ name, shape }) => [
-    name,
-    shape!.map(nameOf).map((size) => (typeof size === 'number' ? size : dims[size]!)),
-  ])
-  return { dims, inputs: Object.fromEntries(inputs) as Record<string, number[]> }
-}
-
 interface State {
-  readonly shapes: Shapes
-  readonly others: readonly Shapes[]
+  readonly facts: ModelFacts
   readonly constants: Map<string, ConstantAxes>
   readonly values: Map<string, readonly Axis[]>
   /** Axes of the inputs of a node, by its first output. */
@@ -218,15 +170,8 @@ interface State {
   readonly obstacles: Obstacle[]
 }
 
-function isFixed({ shapes, others }: State, value: string, axis: number): boolean {
-  const size = shapes.shapes.get(value)?.[axis]
-  // Where only one set of sizes gives a shape at all, as when positions run out, nothing is known to be fixed.
-  const known = others.filter((other) => other.shapes.has(value))
-  return known.length > 0 && known.every((other) => other.shapes.get(value)![axis] === size)
-}
-
 function visit(node: Node, scope: Scope, state: State): void {
-  const { shapes, values, contractions, statistics } = state
+  const { facts, values, contractions, statistics } = state
   // Copies of a constant are the constant: whoever reads them is its reader.
   if (scope.constant(keyOf(node)) !== undefined) return
   const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
@@ -240,7 +185,7 @@ function visit(node: Node, scope: Scope, state: State): void {
     operands.slice(1).every(({ constant }, i) => constant || node.inputs[i + 1] === '')
   )
     for (const name of node.outputs) state.arranged.add(name)
-  const outputs = node.outputs.map((name) => (name === '' ? undefined : shapes.shapes.get(name)?.map((size) => atom(size))))
+  const outputs = node.outputs.map((name) => (name === '' ? undefined : facts.shapes.get(name)?.map((size) => atom(size))))
   for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
   const known =
     node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
@@ -254,7 +199,7 @@ function visit(node: Node, scope: Scope, state: State): void {
     outputs,
     values: operands.map(({ numbers }) => numbers),
     constants: operands.map(({ constant }) => constant),
-    isFixed: (output, axis) => isFixed(state, node.outputs[output]!, axis),
+    isFixed: (output, axis) => facts.isFixed(node.outputs[output]!, axis),
     contractions,
     statistics,
   })
@@ -309,16 +254,6 @@ function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly 
   }
 }
 
-function numbersOf({ shapes, others }: State, name: string): readonly number[] | undefined {
-  const first = shapes.values.get(name)?.numbers
-  const isSame = (other: Shapes) => {
-    const numbers = other.values.get(name)?.numbers
-    return numbers?.length === first?.length && numbers?.every((number, i) => number === first![i])
-  }
-  const known = others.filter((other) => other.shapes.has(name))
-  return known.length > 0 && known.every(isSame) ? first : undefined
-}
-
 interface Operand {
   readonly axes: readonly Axis[] | undefined
   readonly numbers: readonly number[] | undefined
@@ -326,9 +261,9 @@ interface Operand {
 }
 
 function operand(name: string, { scope, reader, state }: { scope: Scope; reader: Reader; state: State }): Operand {
-  const { constants, values } = state
+  const { constants, facts, values } = state
   if (name === '') return { axes: undefined, numbers: undefined, constant: false }
-  const numbers = numbersOf(state, name)
+  const numbers = facts.constant(name)?.numbers
   const found = scope.constant(name)
   if (found === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
   const { id, tensor } = found

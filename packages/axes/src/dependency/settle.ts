@@ -1,8 +1,8 @@
 import { keyOf, type Node, operatorName, type Tensor } from '@pare/onnx'
+import { unwritable } from '../sizes/resize.js'
+import type { Unresized } from '../sizes/resizing.js'
+import type { SizesRead } from '../sizes/sizes-read.js'
 import { type Axis, pin } from './axis.js'
-import type { Unresized } from './resizing.js'
-import { unwritable } from './sizes.js'
-import type { SizesRead } from './sizes-read.js'
 
 /** Pins the axes at nodes that could not be given their new sizes: what is offered can be cut. */
 export function settle(sites: readonly Unresized[], { held }: SizesRead): void {

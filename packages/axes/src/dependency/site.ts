@@ -1,9 +1,9 @@
-import { keyOf, type Node } from '@pare/onnx'
+import { type Attributes, attributesOf, keyOf, type Node } from '@pare/onnx'
 import type { Role } from '../units.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
 /** A node as its rule sees it. What a rule says nothing of is pinned afterwards: forgetting something makes less prunable, never wrong. */
-export interface Site {
+export interface Site extends Pick<Attributes, 'has' | 'int' | 'ints' | 'float' | 'floats' | 'string'> {
   readonly node: Node
   /** How messages call it. */
   readonly name: string
@@ -19,8 +19,6 @@ export interface Site {
   isFixed(output: number, axis: number): boolean
   /** Whether an input is a constant of the model. */
   isConstant(index: number): boolean
-  int(attribute: string, otherwise: number): number
-  ints(attribute: string): readonly number[] | undefined
   /** These two are one axis. Either may be missing: then nothing is said of the other. */
   tie(a: Axis | undefined, b: Axis | undefined): void
   /** Whatever is removed from these, nothing else changes. */
@@ -89,6 +87,7 @@ function siteOf({
   const reason = `${node.op} '${name}'`
   const claim = (axis: Axis | undefined) => axis !== undefined && claimed.add(axis)
   return {
+    ...attributesOf(node),
     node,
     name,
     opset,
@@ -97,14 +96,6 @@ function siteOf({
     value: (index) => values[index],
     isFixed,
     isConstant: (index) => constants[index] ?? false,
-    int(attribute, otherwise) {
-      const found = node.attributes.get(attribute)
-      return found?.kind === 'int' ? Number(found.value) : otherwise
-    },
-    ints(attribute) {
-      const found = node.attributes.get(attribute)
-      return found?.kind === 'ints' ? found.value.map(Number) : undefined
-    },
     tie(a, b) {
       claim(a)
       claim(b)

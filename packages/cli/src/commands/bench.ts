@@ -1,28 +1,17 @@
 import { resolve } from 'node:path'
 import { countMacs, countParameters } from '@pare/core'
-import type { Latency, LatencyCase, LatencyRequest, Provider } from '@pare/evaluate'
+import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
+import { formatBytes, formatCount } from '@pare/gate'
 import { openModel } from '@pare/onnx'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
+import { overridesOf, ownOf, type Values } from '../options/overrides.js'
+import { present } from '../options/present.js'
 import { bytesOf } from '../pipeline/facts.js'
-import { present } from '../settings/settings.js'
-import { renderSparse } from '../terminal/bench-sparse-text.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
-import { describeSpeed, formatMs, ratio } from '../terminal/speed-text.js'
 import { renderTable } from '../terminal/table.js'
-
-export interface BenchOptions {
-  readonly threads?: number[]
-  readonly batch?: number[]
-  readonly dims?: Record<string, number>
-  readonly runs?: number
-  readonly seconds?: number
-  readonly seed?: number
-  readonly provider?: Provider
-  /** False: the pruned model is not tried on sparse kernels. */
-  readonly sparse?: boolean
-}
+import { renderSparse } from '../views/bench-sparse.js'
+import { describeSpeed, formatMs, ratio } from '../views/speed.js'
 
 /** What `--json` prints. */
 export interface BenchResult extends Latency {
@@ -42,13 +31,19 @@ export interface ModelSize {
 }
 
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
-export async function bench(context: Context, reference: string, pruned: string, options: BenchOptions): Promise<number> {
+export async function bench(context: Context, [reference = '', pruned = '']: readonly string[], values: Values): Promise<number> {
   const { cwd } = context.io
-  const { batch, provider, sparse, ...more } = options
+  const { provider, seed } = overridesOf('bench', values)
+  const { batch, sparse, ...more } = ownOf('bench', values)
   const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
-  const request = { ...paths, ...more, ...present({ batches: batch }), ...(sparse === false && { sparse: 'never' as const }) }
-  const latency = await time(request, engineOf(context, { provider }), context)
+  const request = {
+    ...paths,
+    ...more,
+    ...present({ batches: batch, seed }),
+    ...(sparse === false && { sparse: 'never' as const }),
+  }
+  const latency = await time(request, engineOf(context, present({ provider })), context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
   say(context, result, render)

@@ -10,56 +10,44 @@ import {
   type Needing,
   startOf,
 } from '@pare/core'
-import type { Provider, Shard } from '@pare/evaluate'
+import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, openModel } from '@pare/onnx'
-import { type Calibration, forwardOver } from '../engine/forward.js'
-import { engineOf } from '../engine/work.js'
+import { forwardOver } from '../engine/forward.js'
+import { collectPaddedValues } from '../engine/padded-values.js'
+import { type Work, workOn } from '../engine/work.js'
 import { hashFile } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { type Facts, Keeper, partialPath, readPartial, writeStatistics } from '../files/statistics-files.js'
-import { phasesOf } from '../pipeline/phases.js'
-import { collectUntold } from '../pipeline/untold.js'
+import { ownOf, type Values } from '../options/overrides.js'
+import { present } from '../options/present.js'
 import { resolveCriterion } from '../plugins/plugins.js'
-import { readCalibration } from '../settings/calibration.js'
-import { formatProblems } from '../settings/config-problems.js'
-import { present } from '../settings/settings.js'
+import type { Calibration } from '../settings/calibration.js'
+import { readTask, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { Failure, isAbort, type Problem, usage } from '../terminal/failure.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
+import { Failure, isAbort, usage } from '../terminal/failure.js'
+import { phasesOf } from '../terminal/phases.js'
 import { packageVersion } from '../terminal/version.js'
 
-export interface CalibrateOptions {
-  readonly data: string
-  readonly out: string
-  readonly criterion?: readonly string[]
-  readonly shard?: Shard
-  readonly samples?: number
-  readonly batch?: number
-  readonly tokenizer?: string
-  readonly length?: number
-  readonly stride?: number
-  readonly provider?: Provider
-}
-
 /** `pare calibrate MODEL --data FILE --out FILE`: what criteria need, measured once and kept. Goes on where an interrupted run was stopped. */
-export async function calibrate(context: Context, model: string, options: CalibrateOptions): Promise<number> {
+export async function calibrate(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {
   const { io, progress } = context
   const start = io.now()
-  const names = options.criterion ?? ['wanda']
+  const { criterion: names = ['wanda'], out: target = '', shard } = ownOf('calibrate', values)
+  const { task, engine } = await readTask('calibrate', written, { values, cwd: io.cwd })
   const criteria = await needingOf(names, io.cwd)
-  const run = await dataOf(options, io.cwd)
-  const out = resolve(io.cwd, options.out)
-  for (const input of [run.data, resolve(io.cwd, model)]) await refuseInput(input, out)
-  await using file = await openModel(resolve(io.cwd, model))
+  const run = { ...dataOf(task, io.cwd), ...(shard && { shard }) }
+  const out = resolve(io.cwd, target)
+  for (const input of [run.data, task.path]) await refuseInput(input, out)
+  const model = task.name
+  await using file = await openModel(task.path)
   await using hashing = hashModel(file)
-  const { provider = 'cpu' } = options
-  const partial = { criteria: names, ...present({ samples: options.samples, shard: options.shard }) }
-  const ran = { pare: packageVersion(), executionProvider: provider }
+  const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
+  const ran = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
   const facts: Facts = { ...ran, model: await hashing.digest(), data: await dataFacts(run), partial }
-  const measuring = { model: file.model, label: model, criteria, run, out, facts, provider }
+  const measuring = { model: file.model, criteria, run, out, facts, work: workOn(task, engine, context) }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
   const bytes = await writeStatistics(out, { ...ran, model: facts.model, data, measured })
@@ -69,10 +57,10 @@ export async function calibrate(context: Context, model: string, options: Calibr
   const chunks = stretchOf(measured)
   answer(context, {
     ...{ schemaVersion: 1, command: 'calibrate', model, data: { path: showPath(run.data, io.cwd), sha256: facts.data.sha256 } },
-    ...{ samples, chunks, criteria: names, executionProvider: provider, statistics: shown, left },
+    ...{ samples, chunks, criteria: names, executionProvider: ran.executionProvider, statistics: shown, left },
     durationMs: io.now() - start,
   })
-  const part = options.shard === undefined ? '' : `; this is shard ${options.shard.index} of ${options.shard.count}`
+  const part = shard === undefined ? '' : `; this is shard ${shard.index} of ${shard.count}`
   say(
     context,
     { path: shown.path, names },
@@ -83,17 +71,16 @@ export async function calibrate(context: Context, model: string, options: Calibr
 
 interface Measuring {
   readonly model: Model
-  readonly label: string
   readonly criteria: readonly Needing[]
   readonly run: Calibration
   readonly out: string
   readonly facts: Facts
-  readonly provider: Provider
+  readonly work: Work
 }
 
 /** Measures, and keeps what is complete when it is stopped. `samples`: of all shards. */
 async function measureKept(
-  { model, label, criteria, run, out, facts, provider }: Measuring,
+  { model, criteria, run, out, facts, work: { label, engine } }: Measuring,
   context: Context,
 ): Promise<MeasuredAll & { samples: number }> {
   const { io, progress } = context
@@ -102,7 +89,7 @@ async function measureKept(
   if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${shown}`)
   const keeper = new Keeper(out, facts, io.now)
   let samples = 0
-  const forward = forwardOver(run, engineOf(context, { provider }), ({ all }) => {
+  const forward = forwardOver(run, engine, ({ all }) => {
     samples = all
   })
   using phases = phasesOf(progress, label)
@@ -110,15 +97,15 @@ async function measureKept(
   onProgress({ done: 0 })
   try {
     const onChunk = (measured: Measured) => keeper.add(measured)
-    const untold = collectUntold()
+    const padded = collectPaddedValues()
     const options = {
-      ...{ forward, signal: io.signal, onProgress, onChunk, onUntold: untold.add, ...(before && { before }) },
+      ...{ forward, signal: io.signal, onProgress, onChunk, onUntold: padded.add, ...(before && { before }) },
       ...(criteria.some(ofGradients) && {
         gradients: { forward, differentiate: (await (await import('@pare/retrain')).lossOver(model, run)).differentiate },
       }),
     }
     const all = await measureAll(model, criteria, options)
-    for (const warning of untold.warnings()) progress.note(`warning: ${label}: ${warning}`)
+    for (const warning of padded.warnings()) progress.note(`warning: ${label}: ${warning}`)
     return { ...all, samples }
   } catch (error) {
     const kept = (await keeper.flush()) ?? before
@@ -168,16 +155,12 @@ async function needingOf(names: readonly string[], cwd: string): Promise<readonl
   })
 }
 
-async function dataOf({ data, shard, ...options }: CalibrateOptions, cwd: string): Promise<Calibration> {
-  const problems: Problem[] = []
-  const { samples, batch, tokenizer, length, stride } = options
-  const overrides = present({ calibrate: data, samples, batch, tokenizer, length, stride })
-  const source = await readCalibration(undefined, { place: 'data' }, { cwd, folder: cwd, overrides, trusted: true, problems })
-  if (source === undefined || problems.length > 0)
-    throw new Failure('usage', `pare calibrate: wrong options:\n${formatProblems(problems)}`, { problems })
-  if (source.statistics !== undefined)
-    throw usage(`pare calibrate: ${data} holds statistics, not data.`, `use them: pare prune MODEL --calibrate ${data}`)
-  return { ...source.run, ...(shard && { shard }) }
+function dataOf({ calibration }: Task, cwd: string): Calibration {
+  if (calibration === undefined) throw new Error('calibrate without --data was let through')
+  const { run, statistics } = calibration
+  if (statistics === undefined) return run
+  const shown = showPath(run.data, cwd)
+  throw usage(`pare calibrate: ${shown} holds statistics, not data.`, `use them: pare prune MODEL --calibrate ${shown}`)
 }
 
 /** Everything about the data that the numbers depend on. */

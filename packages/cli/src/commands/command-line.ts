@@ -4,13 +4,19 @@ import { EXIT } from '../terminal/exit.js'
 import { Failure, type FailureReport, isAbort, reportOf, stackOf } from '../terminal/failure.js'
 import { type Io, wantsColor } from '../terminal/io.js'
 import { makeProgress } from '../terminal/progress.js'
+import { packageVersion } from '../terminal/version.js'
 import { visible, visibleMessage } from '../terminal/visible.js'
-import { makeProgram } from './program.js'
 
 /** Runs one command and returns its exit code. Touches nothing of the process but `io` and files. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
+  // Nothing is loaded for it: scripts ask often.
+  if (argv.length === 1 && argv[0] === '--version') {
+    io.stdout.write(`${packageVersion()}\n`)
+    return EXIT.pass
+  }
   const flags = readFlags(argv)
   const outcome: { exitCode: number } = { exitCode: EXIT.usage }
+  const { makeProgram } = await import('./program.js')
   const program = makeProgram(io, start, (exitCode) => {
     outcome.exitCode = exitCode
   })

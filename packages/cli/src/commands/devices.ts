@@ -1,9 +1,9 @@
 import { availableParallelism, cpus } from 'node:os'
 import { PareError } from '@pare/core'
+import { formatBytes } from '@pare/gate'
 import type { AdapterFacts } from '@pare/gpu'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { formatBytes } from '../terminal/format.js'
 import { renderTable } from '../terminal/table.js'
 
 /** What can compute here. */

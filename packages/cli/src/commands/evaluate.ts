@@ -1,52 +1,32 @@
 import { resolve } from 'node:path'
-import type { Evaluation, Provider } from '@pare/evaluate'
-import { figure } from '@pare/gate'
-import { engineOf } from '../engine/work.js'
+import type { Evaluation } from '@pare/evaluate'
+import { figure, formatCount } from '@pare/gate'
+import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
+import { ownOf, type Values } from '../options/overrides.js'
 import { comparesModels, measure } from '../pipeline/measure.js'
-import { formatProblems } from '../settings/config-problems.js'
-import { readEvaluation } from '../settings/evaluation.js'
-import { present } from '../settings/settings.js'
+import { evaluationOf } from '../settings/evaluation.js'
+import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { Failure, type Problem, usage } from '../terminal/failure.js'
-import { formatCount } from '../terminal/format.js'
-
-export interface DataOptions {
-  readonly data: string
-  readonly metric?: string[]
-  readonly batch?: number
-  readonly tokenizer?: string
-  readonly length?: number
-  readonly stride?: number
-  readonly provider?: Provider
-}
-
-export interface EvaluateOptions extends DataOptions {
-  readonly label?: string
-  readonly output?: string
-  readonly reference?: string
-}
+import { Failure, usage } from '../terminal/failure.js'
 
 /** `pare evaluate MODEL --data FILE`: one model's measurements. */
-export async function evaluate(context: Context, model: string, options: EvaluateOptions): Promise<number> {
+export async function evaluate(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {
   const { io, progress } = context
-  const { reference, provider, ...fields } = options
-  const problems: Problem[] = []
-  const source = { cwd: io.cwd, folder: io.cwd, overrides: {}, trusted: true, problems }
-  const found = await readEvaluation(fields, '', source)
-  if (found === undefined || problems.length > 0)
-    throw new Failure('usage', `pare evaluate: wrong options:\n${formatProblems(problems)}`, { problems })
-  const comparing = found.request.metrics.find(comparesModels)
+  const { task, engine } = await readTask('evaluate', written, { values, cwd: io.cwd })
+  const { reference } = ownOf('evaluate', values)
+  const { request: common, limits } = evaluationOf(task)
+  const comparing = common.metrics.find(comparesModels)
   if (comparing !== undefined && reference === undefined) {
     throw usage(
       `pare evaluate: metric '${comparing}' compares with a reference model, and none is named.`,
       'name the model before it was pruned: --reference model.onnx',
     )
   }
-  const request = { ...found.request, model: resolve(io.cwd, model), ...present({ reference: absolute(reference, io.cwd) }) }
-  const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
-  const measured = await measure(request, found.limits, work)
+  const model = task.name
+  const request = { ...common, model: task.path, ...(reference !== undefined && { reference: resolve(io.cwd, reference) }) }
+  const measured = await measure(request, limits, workOn(task, engine, context))
   const [missing] = measured.unmeasured
   if (missing !== undefined) {
     throw new Failure('infrastructure', `pare evaluate: ${missing.metric} of ${model} could not be measured: ${missing.reason}`, {
@@ -85,8 +65,4 @@ async function doubtsOf({ measurements, reference }: Evaluation): Promise<readon
     return judged === undefined ? [] : worthless(judged)
   })
   return [...new Set(doubts)]
-}
-
-function absolute(path: string | undefined, cwd: string): string | undefined {
-  return path === undefined ? undefined : resolve(cwd, path)
 }

@@ -3,22 +3,19 @@ import { join } from 'node:path'
 import { writeWhole } from '@pare/onnx'
 import { globFiles } from '../files/model-files.js'
 import { showPath } from '../files/paths.js'
+import type { CONFIG_FORMATS } from '../options/commands.js'
+import { ownOf, type Values } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
 
-export interface InitOptions {
-  readonly format?: string
-}
-
-const FORMATS = ['ts', 'json', 'yaml'] as const
-type Format = (typeof FORMATS)[number]
+type Format = (typeof CONFIG_FORMATS)[number]
 
 /** Writes a config for the models and data found below the current folder. Never overwrites one. */
-export async function init(context: Context, options: InitOptions): Promise<number> {
+export async function init(context: Context, _: readonly string[], values: Values): Promise<number> {
   const { cwd } = context.io
   await refuseSecond(cwd)
-  const format = await chooseFormat(options.format, cwd)
+  const { format = await usualFormat(cwd) } = ownOf('init', values)
   const found = await look(cwd)
   const name = `pare.config.${format}`
   await writeWhole(join(cwd, name), render(format, found))
@@ -48,11 +45,7 @@ async function refuseSecond(cwd: string): Promise<void> {
   }
 }
 
-async function chooseFormat(wanted: string | undefined, cwd: string): Promise<Format> {
-  const format = FORMATS.find((known) => known === wanted)
-  if (format !== undefined) return format
-  if (wanted !== undefined)
-    throw usage(`pare init: --format is '${wanted}'; expected ${FORMATS.join(', ')}.`, 'try: pare init --format yaml')
+async function usualFormat(cwd: string): Promise<Format> {
   return (await exists(join(cwd, 'tsconfig.json'))) ? 'ts' : 'yaml'
 }
 

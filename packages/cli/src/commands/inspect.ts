@@ -11,23 +11,19 @@ import {
   type UnitGroup,
 } from '@pare/core'
 import { elementCount, type Model, openModel, operatorName, type Tensor } from '@pare/onnx'
-import { carriedBy, carriedByAll, rangeOf } from '../pipeline/carried.js'
+import { ownOf, type Values } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
+import { carriedBy, carriedByAll, rangeOf } from '../pipeline/unit-parameters.js'
 import { firstPartyNames, resolveStructure } from '../plugins/plugins.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { renderInspection } from '../terminal/inspect-text.js'
-import type { GroupView, InspectView, StructureView, WeightView } from '../terminal/inspect-view.js'
-
-export interface InspectOptions {
-  /** Default: all that come with pare. */
-  readonly structure?: string
-  readonly all?: boolean
-}
+import { renderInspection } from '../views/inspection.js'
+import type { GroupView, InspectView, StructureView, WeightView } from '../views/inspection-facts.js'
 
 /** `pare inspect MODEL`: what is in it, what each structure can take away, and what it cannot and why. */
-export async function inspect(context: Context, model: string, options: InspectOptions): Promise<number> {
+export async function inspect(context: Context, [model = '']: readonly string[], values: Values): Promise<number> {
   const { io } = context
+  const options = ownOf('inspect', values)
   const source = { folder: io.cwd, trusted: true }
   const names = options.structure === undefined ? firstPartyNames('structure') : [options.structure]
   const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))

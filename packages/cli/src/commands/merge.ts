@@ -1,17 +1,19 @@
 import { resolve } from 'node:path'
 import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } from '@pare/core'
+import { formatBytes, formatCount } from '@pare/gate'
 import { readRegular, systemCode } from '@pare/onnx'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { writeStatistics } from '../files/statistics-files.js'
+import { ownOf, type Values } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
 
 /** `pare merge FILES… --out FILE`: the statistics of shards, put together exactly. */
-export async function merge(context: Context, files: readonly string[], { out }: { readonly out: string }): Promise<number> {
+export async function merge(context: Context, files: readonly string[], values: Values): Promise<number> {
   const { io } = context
+  const { out = '' } = ownOf('merge', values)
   const target = resolve(io.cwd, out)
   for (const file of files) await refuseInput(resolve(io.cwd, file), target)
   const shards: NamedStatistics[] = []

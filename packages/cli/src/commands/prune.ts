@@ -1,50 +1,35 @@
-import { resolve } from 'node:path'
-import { share } from '@pare/gate'
+import { formatBytes, formatCount, share } from '@pare/gate'
 import { describeCalibration } from '../engine/calibrate.js'
-import type { DeviceChoice } from '../engine/device.js'
-import { engineOf } from '../engine/work.js'
+import { workOn } from '../engine/work.js'
 import { companionsOf, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import { type Pruned, pruneModel } from '../pipeline/prune.js'
-import { changed, removedUnits } from '../pipeline/removed.js'
+import { ownOf, type Values } from '../options/overrides.js'
+import { type Pruned, pruneModel } from '../pipeline/model.js'
+import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
 import { describeTraining } from '../pipeline/retrain.js'
 import { describeProof } from '../proof/prove.js'
+import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { formatBytes, formatCount } from '../terminal/format.js'
-import type { StepOptions } from './options.js'
-import { readJob, readSteps } from './step-options.js'
-
-export interface PruneOptions extends StepOptions {
-  readonly out?: string
-  readonly prove?: boolean
-  /** Default: 'auto' */
-  readonly device?: DeviceChoice
-}
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
-export async function prune(context: Context, model: string, options: PruneOptions): Promise<number> {
-  const { io, progress } = context
+export async function prune(context: Context, [model = '']: readonly string[], values: Values): Promise<number> {
+  const { io } = context
   const start = io.now()
-  const path = resolve(io.cwd, model)
-  const steps = await readSteps(options, io.cwd)
-  const parts = await readJob(options, { steps, cwd: io.cwd, command: 'prune' })
-  const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
-  const { seed = 1, prove = true, provider = 'cpu', device = 'auto' } = options
-  const how = { ...parts, seed, prove, engine: engineOf(context, { provider, device }) }
+  const { task, engine } = await readTask('prune', model, { values, cwd: io.cwd })
+  const { out } = ownOf('prune', values)
+  const output = await outputFiles(task.path, { cwd: io.cwd, out })
   await using publication = await Publication.open(output.folder, { owned: companionsOf(output) })
-  const where = { output, publication, cwd: io.cwd }
-  const pruned = await pruneModel({ path, steps, ...where, ...how }, { signal: io.signal, progress, label: model })
+  const pruned = await pruneModel(task, { output, publication }, workOn(task, engine, context))
   await publishAll(publication, context)
-  const document = documentOf(pruned, io.cwd)
   answer(context, {
     schemaVersion: 1,
     command: 'prune',
-    ...document,
-    executionProvider: provider,
+    ...documentOf(pruned, io.cwd),
+    executionProvider: engine.provider ?? 'cpu',
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })

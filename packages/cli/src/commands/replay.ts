@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { applyPlan, type Plan } from '@pare/core'
-import type { Provider } from '@pare/evaluate'
+import { formatBytes } from '@pare/gate'
 import { type ModelFile, openModel } from '@pare/onnx'
 import { engineOf } from '../engine/work.js'
 import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
@@ -9,32 +9,25 @@ import { showPath } from '../files/paths.js'
 import { readPlan } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
+import { overridesOf, ownOf, type Values } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
-import { writePruned } from '../pipeline/prune.js'
+import { writePruned } from '../pipeline/model.js'
 import { describeProof, prove } from '../proof/prove.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { formatBytes } from '../terminal/format.js'
-
-export interface ReplayOptions {
-  readonly out?: string
-  /** Default: true */
-  readonly prove?: boolean
-  readonly provider?: Provider
-}
 
 /** `pare replay PLAN MODEL`: the same bytes as when the plan was made. */
-export async function replay(context: Context, planPath: string, model: string, options: ReplayOptions): Promise<number> {
+export async function replay(context: Context, [planPath = '', model = '']: readonly string[], values: Values): Promise<number> {
   const { io, progress } = context
   const start = io.now()
+  const { prove: wanted = true, provider = 'cpu' } = overridesOf('replay', values)
   const path = resolve(io.cwd, model)
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
-  const output = await outputFiles(path, { cwd: io.cwd, out: options.out })
+  const output = await outputFiles(path, { cwd: io.cwd, ...ownOf('replay', values) })
   await using file = await openModel(path)
   const hashes = await refuseOther(file, plan, { model, planPath })
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
-  const { prove: wanted = true, provider = 'cpu' } = options
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   await using publication = await Publication.open(output.folder, { owned: modelFiles(output.model) })
   await publication.protect([...filesOf(file), resolve(io.cwd, planPath)])

@@ -1,84 +1,52 @@
 import { resolve } from 'node:path'
-import { type AnyCriterion, type Curves, checkStep, lossCurves, type PlanOptions, type Scope, type Structure } from '@pare/core'
-import type { Provider, TextOptions } from '@pare/evaluate'
+import { type AnyCriterion, type Curves, lossCurves, type PlanOptions, type PruneStep, type Structure } from '@pare/core'
 import { figure } from '@pare/gate'
 import { openModel, writeWhole } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
 import { forwardOver } from '../engine/forward.js'
+import { collectPaddedValues } from '../engine/padded-values.js'
 import { type TrialData, trialsOver } from '../engine/trials.js'
-import { engineOf } from '../engine/work.js'
+import { type Work, workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
-import { collectUntold } from '../pipeline/untold.js'
-import { resolveCriterion, resolveStructure } from '../plugins/plugins.js'
-import { present } from '../settings/settings.js'
+import type { Own } from '../options/commands.js'
+import { overridesOf, ownOf, type Values } from '../options/overrides.js'
+import { evaluationOf } from '../settings/evaluation.js'
+import { readTask, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
-import { renderCurvesText } from '../terminal/curves-text.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-
-export interface SensitivityOptions {
-  readonly data: string
-  readonly criterion?: string
-  readonly structure?: string
-  readonly scope?: Scope
-  readonly sparsities?: readonly number[]
-  readonly ratios?: readonly number[]
-  /** Default: KL divergence from what the whole model gives. */
-  readonly metric?: string
-  readonly samples?: number
-  readonly batch?: number
-  readonly tokenizer?: string
-  readonly length?: number
-  readonly stride?: number
-  readonly label?: string
-  readonly output?: string
-  readonly include?: string[]
-  readonly exclude?: string[]
-  readonly seed?: number
-  readonly provider?: Provider
-  readonly out?: string
-}
+import { renderCurvesText } from '../views/curves.js'
 
 /** `pare sensitivity MODEL --data FILE`: loss against sparsity, each weight or group pruned alone. */
-export async function sensitivity(context: Context, model: string, options: SensitivityOptions): Promise<number> {
+export async function sensitivity(context: Context, [written = '']: readonly string[], values: Values): Promise<number> {
   const { io } = context
-  const source = { folder: io.cwd, trusted: true }
-  const structure = await resolveStructure(options.structure ?? 'element', source)
-  const criterion = await resolveCriterion(options.criterion ?? 'magnitude', source)
-  const amounts = amountsFor(structure, options)
-  const better = options.metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(options.metric).better
-  const against = options.metric === undefined ? ('outputs' as const) : { metric: options.metric }
-  const { samples = DEFAULT_SAMPLES, provider = 'cpu' } = options
-  const step = { structure, criterion, ...present({ scope: options.scope, include: options.include, exclude: options.exclude }) }
-  checkStep({
-    ...step,
-    target: structure.kind === 'cut' ? { ratio: amounts[0]! } : { sparsity: structure.sparsity ?? amounts[0]! },
-  })
-  await using file = await openModel(resolve(io.cwd, model))
+  const { task, engine } = await readTask('sensitivity', written, { values, cwd: io.cwd })
+  const { samples = DEFAULT_SAMPLES, out, ...own } = ownOf('sensitivity', values)
+  const [{ structure, criterion, target: _, ...step }] = task.steps as [PruneStep]
+  const amounts = amountsFor(structure, own)
+  const metric = overridesOf('sensitivity', values).evaluate?.metric as string | undefined
+  const better = metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(metric).better
+  const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
+  await using file = await openModel(task.path)
   const curves = await measured(
-    (more) => lossCurves(file.model, { step, amounts, loss: { against, better, samples } }, more),
-    { model, options: { ...options, samples } },
-    context,
+    (more) => lossCurves(file.model, { step: { structure, criterion, ...step }, amounts, loss }, more),
+    { task, samples },
+    workOn(task, engine, context),
   )
   const { weights, groups, declined, reference } = curves
-  const named = {
-    structure: structure.name,
-    criterion: criterion.name,
-    metric: options.metric ?? 'kl',
-    samples,
-    executionProvider: provider,
-  }
-  const shown = { data: showPath(resolve(io.cwd, options.data), io.cwd), ...named, reference }
+  const data = showPath(evaluationOf(task).request.data, io.cwd)
+  const named = { structure: structure.name, criterion: criterion.name, metric: metric ?? 'kl', samples }
   answer(context, {
-    ...{ schemaVersion: 1, command: 'sensitivity', model, ...shown },
+    ...{ schemaVersion: 1, command: 'sensitivity', model: task.name, data, ...named },
+    ...{ executionProvider: engine.provider ?? 'cpu', reference },
     ...(structure.kind === 'cut' ? { groups } : { weights }),
     declined,
   })
-  const view = viewOf(curves, { model, structure, criterion, options: { ...options, samples } })
+  const view = viewOf(curves, { model: task.name, structure, criterion, metric, data, samples })
   say(context, view, renderCurvesText)
-  if (options.out !== undefined) {
+  if (out !== undefined) {
     const { renderCurves } = await import('@pare/report')
-    const path = resolve(io.cwd, options.out)
+    const path = resolve(io.cwd, out)
     await writeWhole(path, renderCurves(view))
     say(context, showPath(path, io.cwd), (shown) => `\n${shown}`)
   }
@@ -89,7 +57,7 @@ export async function sensitivity(context: Context, model: string, options: Sens
 const DEFAULT_SAMPLES = 128
 const DEFAULT_AMOUNTS = [0.3, 0.5, 0.7, 0.9]
 
-function amountsFor({ name, kind = 'mask' }: Structure, { sparsities, ratios }: SensitivityOptions): readonly number[] {
+function amountsFor({ name, kind = 'mask' }: Structure, { sparsities, ratios }: Own<'sensitivity'>): readonly number[] {
   const [given, other] = kind === 'cut' ? [ratios, sparsities] : [sparsities, ratios]
   if (other === undefined) return given ?? DEFAULT_AMOUNTS
   throw kind === 'cut'
@@ -106,29 +74,22 @@ function amountsFor({ name, kind = 'mask' }: Structure, { sparsities, ratios }: 
 /** Runs what needs data, with progress. */
 async function measured(
   run: (options: PlanOptions) => Promise<Curves>,
-  { model, options }: { model: string; options: SensitivityOptions },
-  context: Context,
+  { task, samples }: { readonly task: Task; readonly samples: number },
+  { signal, progress, label, engine }: Work,
 ): Promise<Curves> {
-  const { io, progress } = context
-  const { data, tokenizer, length, stride, samples, batch, label, output, seed = 1, provider } = options
-  const text: TextOptions | undefined =
-    tokenizer === undefined ? undefined : { tokenizer: resolve(io.cwd, tokenizer), ...present({ length, stride }) }
-  const source: TrialData = {
-    ...{ data: resolve(io.cwd, data), trusted: true },
-    ...present({ text, samples, batch, label, output }),
-  }
-  const engine = engineOf(context, { provider })
-  const untold = collectUntold()
-  const activity = progress.begin(`${model}: pruning one after another`)
+  const { metrics: _, ...request } = evaluationOf(task).request
+  const source: TrialData = { ...request, samples }
+  const padded = collectPaddedValues()
+  const activity = progress.begin(`${label}: pruning one after another`)
   try {
     return await run({
-      ...{ seed, signal: io.signal, forward: forwardOver(source, engine), trials: trialsOver(source, engine) },
-      onUntold: untold.add,
+      ...{ seed: task.seed, signal, forward: forwardOver(source, engine), trials: trialsOver(source, engine) },
+      onUntold: padded.add,
       onProgress: ({ done, total }) => activity.update(done, total),
     })
   } finally {
     activity.end()
-    for (const warning of untold.warnings()) progress.note(`warning: ${model}: ${warning}`)
+    for (const warning of padded.warnings()) progress.note(`warning: ${label}: ${warning}`)
   }
 }
 
@@ -136,11 +97,12 @@ interface Ran {
   readonly model: string
   readonly structure: Structure
   readonly criterion: AnyCriterion
-  readonly options: SensitivityOptions
+  readonly metric: string | undefined
+  readonly data: string
+  readonly samples: number
 }
 
-function viewOf({ weights, groups, reference }: Curves, { model, structure, criterion, options }: Ran): CurvesView {
-  const { metric, data, samples } = options
+function viewOf({ weights, groups, reference }: Curves, { model, structure, criterion, metric, data, samples }: Ran): CurvesView {
   const isCut = structure.kind === 'cut'
   const whole = metric === undefined ? '' : ` The whole model has ${metric} ${figure(reference)}.`
   return {

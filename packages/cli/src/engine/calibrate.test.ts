@@ -5,9 +5,9 @@ import { parseStatistics } from '@pare/core'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { hashFile } from '../files/hash.js'
-import { collectUntold } from '../pipeline/untold.js'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare, type Session } from '../testing/terminal.js'
+import { collectPaddedValues } from './padded-values.js'
 
 /** The MLP on digits, val.npz, and beside them calibrate.npz: 1,347 samples, 6 chunks of 256. */
 async function folderWith(files: Readonly<Record<string, string>> = {}): Promise<Folder> {
@@ -123,7 +123,7 @@ describe('criteria that look at data', () => {
   it.each<[string, string, RegExp]>([
     ['no data', 'prune model.onnx --criterion wanda', /'wanda' needs squares of calibration data.*--calibrate/s],
     ['no data, for a plan', 'plan model.onnx --criterion activation', /'activation' needs active of calibration data/],
-    ['no data, for a run', 'run model.onnx --criterion wanda --data val.npz', /prune\[0\]: criterion 'wanda' needs squares/],
+    ['no data, for a run', 'run model.onnx --criterion wanda --data val.npz', /pare run: criterion 'wanda' needs squares/],
     [
       'no data to try units on',
       'prune model.onnx --criterion sensitivity --structure neuron',
@@ -296,10 +296,10 @@ describe('padding', () => {
   })
 
   it('is warned of where it is not known which positions it is', () => {
-    const untold = collectUntold()
-    expect(untold.warnings()).toEqual([])
-    untold.add(['a', 'b'])
-    untold.add(['a', 'c', 'd', 'e'])
-    expect(untold.warnings()).toEqual([expect.stringContaining("positions of 'a', 'b', 'c', 2 more that is does not follow")])
+    const padded = collectPaddedValues()
+    expect(padded.warnings()).toEqual([])
+    padded.add(['a', 'b'])
+    padded.add(['a', 'c', 'd', 'e'])
+    expect(padded.warnings()).toEqual([expect.stringContaining("positions of 'a', 'b', 'c', 2 more that is does not follow")])
   })
 })

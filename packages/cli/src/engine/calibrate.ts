@@ -1,14 +1,16 @@
 import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
+import { formatCount } from '@pare/gate'
 import { hashFile } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
-import type { Phases } from '../pipeline/phases.js'
-import { collectUntold } from '../pipeline/untold.js'
-import { type CalibrationSource, looksAtGradients, needsOf } from '../settings/calibration.js'
+import { showPath } from '../files/paths.js'
+import { looksAtGradients, needsOf } from '../settings/calibration.js'
+import type { Task } from '../settings/tasks.js'
 import { usage } from '../terminal/failure.js'
-import { formatCount } from '../terminal/format.js'
+import type { Phases } from '../terminal/phases.js'
 import { forwardOver, type Ran, withProgress } from './forward.js'
+import { collectPaddedValues } from './padded-values.js'
 import { trialsOver } from './trials.js'
-import type { Engine, Work } from './work.js'
+import type { Work } from './work.js'
 
 /** Calibration data in use for one model. */
 export interface OpenCalibration extends AsyncDisposable {
@@ -21,21 +23,18 @@ export interface OpenCalibration extends AsyncDisposable {
 }
 
 export interface Opening {
-  readonly source: CalibrationSource | undefined
-  readonly steps: readonly PruneStep[]
-  readonly engine: Engine
+  readonly task: Pick<Task, 'calibration' | 'steps'>
   readonly phases: Phases
   /** Of the model, when they are known. */
   readonly hashes: () => Promise<ModelHashes>
-  /** What messages call the data. */
-  readonly shown: string
 }
 
 /** Undefined where no step looks at data. Throws PareError for statistics of another model. */
 export async function openCalibration(opening: Opening, work: Work): Promise<OpenCalibration | undefined> {
-  const { source, steps, shown } = opening
-  if (source === undefined) return undefined
-  const { run, statistics } = source
+  const { calibration, steps } = opening.task
+  if (calibration === undefined) return undefined
+  const { run, statistics } = calibration
+  const shown = showPath(run.data, work.cwd)
   // A file of statistics may hold those of gradients.
   const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && looksAtGradients(step))
   if (!steps.some(looks)) return undefined
@@ -54,23 +53,23 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
     }
   }
   const ran: Ran = { samples: 0, leftOut: 0 }
-  const untold = collectUntold()
-  const forward = forwardOver(run, opening.engine, (result) => Object.assign(ran, result))
+  const padded = collectPaddedValues()
+  const forward = forwardOver(run, work.engine, (result) => Object.assign(ran, result))
   return {
     options: {
       forward: withProgress(forward, (told) => opening.phases.at('running calibration data', told)),
-      onUntold: untold.add,
-      trials: trialsOver(run, opening.engine),
+      onUntold: padded.add,
+      trials: trialsOver(run, work.engine),
     },
     async facts() {
-      const { provider: executionProvider = 'cpu' } = opening.engine
+      const { provider: executionProvider = 'cpu' } = work.engine
       const samples = ran.samples > 0 ? { samples: ran.samples } : {}
       const facts = { path: shown, sha256: await hashing.digest(), ...samples, executionProvider }
       work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
       return facts
     },
     warnings: () => [
-      ...untold.warnings(),
+      ...padded.warnings(),
       ...(ran.leftOut === 0
         ? []
         : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),

@@ -1,14 +1,7 @@
 import { availableParallelism } from 'node:os'
-import type { Backend } from '@pare/core'
-import type { Command } from 'commander'
-import { usage } from '../terminal/failure.js'
+import type { Backend } from '@pare/core/backends'
+import type { DeviceChoice } from '../options/devices.js'
 import type { Progress } from '../terminal/progress.js'
-
-/** What a user may choose for scoring and selecting weights: `auto` uses the CPU. */
-export const DEVICES = ['auto', 'cpu', 'gpu'] as const
-
-/** Where it is decided what goes. 'auto' is the CPU: it judges weights in less time than a GPU takes to be sent them (bench/README.md). */
-export type DeviceChoice = (typeof DEVICES)[number]
 
 /** Where it was decided. Every device decides the same. */
 export interface DeviceFacts {
@@ -17,16 +10,6 @@ export interface DeviceFacts {
   readonly name: string
   /** Why it is not the one that was asked for. */
   readonly reason?: string
-}
-
-export function addDevice(command: Command): Command {
-  return command.option('--device <device>', 'where saliencies are computed: auto, cpu, gpu (default: auto)', device)
-}
-
-function device(text: string): DeviceChoice {
-  const known = DEVICES.find((name) => name === text)
-  if (known !== undefined) return known
-  throw usage(`pare: --device is '${text}'; expected auto, cpu or gpu.`, 'pare devices lists what is here')
 }
 
 /** Does the work on the device that was asked for. Where a GPU is lost meanwhile, it is done again on the CPU, and said so. */

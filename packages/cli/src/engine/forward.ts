@@ -2,23 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHUNK_SAMPLES, type Forward } from '@pare/core'
-import type { Forwarded, Shard, TextOptions } from '@pare/evaluate'
+import type { Forwarded } from '@pare/evaluate'
 import { writeModel } from '@pare/onnx'
+import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
-
-/** Calibration data: inputs only. */
-export interface Calibration {
-  readonly data: string
-  readonly text?: TextOptions
-  /** Only the first so many samples. Default: all */
-  readonly samples?: number
-  readonly batch?: number
-  readonly threads?: number
-  /** Whether a data module may be run. Default: false */
-  readonly trusted?: boolean
-  /** Only one of several shards. Default: all data */
-  readonly shard?: Shard
-}
 
 /** What ran, as far as it is known. */
 export type Ran = Pick<Forwarded, 'samples' | 'leftOut'>

@@ -1,19 +1,11 @@
-import type { Differentiation, PruneStep } from '@pare/core'
+import type { Differentiation } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { showPath } from '../files/paths.js'
-import type { Phases } from '../pipeline/phases.js'
 import { looksAtGradients } from '../settings/calibration.js'
-import type { TrainingSource } from '../settings/training.js'
+import type { Task } from '../settings/tasks.js'
+import type { Phases } from '../terminal/phases.js'
 import { forwardOver, withProgress } from './forward.js'
-import type { Engine, Work } from './work.js'
-
-export interface Gradients {
-  readonly steps: readonly PruneStep[]
-  readonly training?: TrainingSource
-  readonly engine: Engine
-  readonly phases: Phases
-  readonly cwd: string
-}
+import type { Work } from './work.js'
 
 /** Samples that gradients are taken of: more change the ranks of weights little, and many criteria go through them one by one. */
 const SAMPLES = 512
@@ -21,8 +13,8 @@ const SAMPLES = 512
 /** Gradients of the loss that training data suggest. Undefined where no step looks at them, or there are no training data: core says so. */
 export async function gradientsFor(
   model: Model,
-  { steps, training, engine, phases, cwd }: Gradients,
-  { progress, label }: Work,
+  { steps, training }: Pick<Task, 'steps' | 'training'>,
+  { phases, work: { progress, label, engine, cwd } }: { readonly phases: Phases; readonly work: Work },
 ): Promise<Differentiation | undefined> {
   if (training === undefined || !steps.some(looksAtGradients)) return undefined
   const { lossOver } = await import('@pare/retrain')

@@ -4,16 +4,14 @@ import { join } from 'node:path'
 import type { TimeModel } from '@pare/core'
 import { writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
-import { childOf, type Engine, type Work } from './work.js'
+import { childOf, type Work } from './work.js'
 
 export type ModelLatency = NonNullable<RunResults['models'][number]['latency']>
-
-type Timing = Work & { readonly engine: Engine }
 
 /** Time of a run of the pruned model ÷ that of the reference, with all cores: both run in turn, as `pare bench` does it. Dense, as users of the file run it. */
 export async function relativeLatency(
   models: { readonly reference: string; readonly pruned: string },
-  { engine, signal, progress, label }: Timing,
+  { engine, signal, progress, label }: Work,
 ): Promise<ModelLatency> {
   const { benchModels } = await import('@pare/evaluate')
   const { availableParallelism } = await import('node:os')
@@ -41,14 +39,14 @@ export async function relativeLatency(
 }
 
 /** Times models that are not written yet, for targets of latency. */
-export function timeModels(timing: Timing): TimeModel {
+export function timeModels(work: Work): TimeModel {
   return async (model, original) => {
     const folder = await mkdtemp(join(tmpdir(), 'pare-latency-'))
     try {
       const [reference, pruned] = [join(folder, 'reference.onnx'), join(folder, 'pruned.onnx')]
       await writeModel(original, reference)
       await writeModel(model, pruned)
-      return (await relativeLatency({ reference, pruned }, timing)).relative
+      return (await relativeLatency({ reference, pruned }, work)).relative
     } finally {
       await rm(folder, { recursive: true, force: true })
     }

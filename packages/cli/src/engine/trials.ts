@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OpenTrials } from '@pare/core'
 import { writeModel } from '@pare/onnx'
-import type { Calibration } from './forward.js'
+import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
 /** What losses against labels need besides calibration data. */

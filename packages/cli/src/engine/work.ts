@@ -1,15 +1,22 @@
 import type { ChildOptions, Provider } from '@pare/evaluate'
 import type { RetrainChildOptions } from '@pare/retrain'
-import { present } from '../settings/settings.js'
+import type { EngineChoice } from '../options/config.js'
+import type { DeviceChoice } from '../options/devices.js'
+import { present } from '../options/present.js'
+import type { Context } from '../terminal/context.js'
 import type { Progress } from '../terminal/progress.js'
-import type { DeviceChoice } from './device.js'
 
-/** How work is told of and stopped. */
+/** The same for everything that is done to a model: where it runs, how it is told of and stopped. */
 export interface Work {
   readonly signal: AbortSignal
   readonly progress: Progress
   /** What progress and the plan call the model. */
   readonly label: string
+  readonly engine: Engine
+  /** Paths in messages start here. */
+  readonly cwd: string
+  /** Of a checkout that is not trusted: nothing outside of it is read for it. Undefined: files may be anywhere */
+  readonly workspace: string | undefined
 }
 
 /** What runs models. Paths are for bundles and actions; the installed packages need none. */
@@ -28,15 +35,15 @@ export interface Engine {
 }
 
 /** The engine of a command, as its options choose it: what it must fetch, the user is told. */
-export function engineOf(
-  { progress }: { readonly progress: Progress },
-  chosen: Pick<Loose<Engine>, 'provider' | 'device'>,
-): Engine {
-  return { onFetch: progress.note, ...present(chosen) }
+export function engineOf({ progress }: Pick<Context, 'progress'>, choice: EngineChoice): Engine {
+  return { onFetch: progress.note, ...choice }
 }
 
-/** Options that were not given are undefined. */
-type Loose<Fields> = { readonly [Key in keyof Fields]?: Fields[Key] | undefined }
+/** The work of a command on one model. */
+export function workOn({ name }: { readonly name: string }, choice: EngineChoice, context: Context): Work {
+  const { io, progress } = context
+  return { signal: io.signal, progress, label: name, engine: engineOf(context, choice), cwd: io.cwd, workspace: undefined }
+}
 
 /** The engine as `@pare/evaluate` takes it. */
 export function childOf({

@@ -34,7 +34,7 @@ export function modelName(path: string): string {
 }
 
 /** `folder` defaults to ./pare-out/<model name>. Refuses a folder where the input itself would be overwritten. */
-export async function outputFiles(input: string, { cwd, out }: { cwd: string; out: string | undefined }): Promise<OutputFiles> {
+export async function outputFiles(input: string, { cwd, out }: { cwd: string; out?: string | undefined }): Promise<OutputFiles> {
   const [files] = await assignOutputs([{ path: input }], resolve(cwd, out ?? join('pare-out', modelName(input))))
   return files!
 }

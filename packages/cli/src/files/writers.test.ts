@@ -11,9 +11,9 @@ const WRITER =
 
 /** Each with the reason why no link can wait for it. */
 const ALLOWED: Readonly<Record<string, string>> = {
-  'onnx/src/new-file.ts': 'the one that all others use',
+  'onnx/src/files/new-file.ts': 'the one that all others use',
   'cli/src/files/lock.ts': "opens with 'wx', which follows no link, and is never renamed",
-  'onnx/src/data-names.ts': "opens with 'wx' to take a name; what is written there goes through the one function",
+  'onnx/src/files/data-names.ts': "opens with 'wx' to take a name; what is written there goes through the one function",
   'action/src/summary.ts': 'appends to the file that the runner names, which no checkout can reach',
 }
 

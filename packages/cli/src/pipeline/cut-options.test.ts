@@ -123,7 +123,11 @@ describe('a preset', () => {
       { structure: { name: 'head' }, target: { ratio: 0.2 } },
       { structure: { name: 'neuron' }, target: { ratio: 0.2 }, multipleOf: 8 },
     ])
-    const other = await readTasks({ cwd: folder.path, overrides: { preset: 'cnn', target: { ratio: 0.1 } }, trusted: false })
+    const other = await readTasks({
+      cwd: folder.path,
+      overrides: { preset: 'cnn', prune: { target: { ratio: 0.1 } } },
+      trusted: false,
+    })
     expect(other.tasks[0]!.steps).toMatchObject([{ structure: { name: 'channel' }, target: { ratio: 0.1 } }])
   })
 

@@ -1,29 +1,21 @@
-import { type CalibrationFacts, makePlan, type Planned, type PruneStep } from '@pare/core'
+import { type CalibrationFacts, makePlan, type Planned } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { openCalibration } from '../engine/calibrate.js'
 import { type DeviceFacts, onDevice } from '../engine/device.js'
 import { gradientsFor } from '../engine/gradients.js'
 import { timeModels } from '../engine/latency.js'
-import type { Engine, Work } from '../engine/work.js'
+import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
-import { type CalibrationSource, looksAtGradients } from '../settings/calibration.js'
-import type { Recover } from '../settings/recover.js'
-import type { TrainingSource } from '../settings/training.js'
-import { phasesOf } from './phases.js'
-import { emptiedLayers } from './removed.js'
+import { looksAtGradients } from '../settings/calibration.js'
+import type { Task } from '../settings/tasks.js'
+import { phasesOf } from '../terminal/phases.js'
+import { emptiedLayers } from './removed-units.js'
 
-export interface Decision {
-  readonly steps: readonly PruneStep[]
-  readonly seed: number
-  readonly recover?: Recover
-  readonly calibration?: CalibrationSource
-  /** What criteria that look at gradients take them of. */
-  readonly training?: TrainingSource
-  readonly cwd: string
-  readonly engine?: Engine
+interface Deciding {
   /** Of the model. */
   readonly hashes: () => Promise<ModelHashes>
+  readonly work: Work
 }
 
 export interface Decided {
@@ -34,32 +26,40 @@ export interface Decided {
 }
 
 /** Decides what goes. */
-export async function decide(model: Model, decision: Decision, work: Work): Promise<Decided> {
-  const { steps, seed, calibration: source, cwd, engine = {}, hashes } = decision
+export async function decide(model: Model, task: Task, { hashes, work }: Deciding): Promise<Decided> {
+  const { steps, seed, calibration } = task
   using phases = phasesOf(work.progress, work.label)
-  const shown = source === undefined ? '' : showPath(source.run.data, cwd)
-  await using opened = await openCalibration({ source, steps, engine, phases, hashes, shown }, work)
+  await using opened = await openCalibration({ task, phases, hashes }, work)
   const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
-  const gradients = await gradientsFor(model, { ...decision, engine, phases }, work)
+  const gradients = await gradientsFor(model, task, { phases, work })
   const options = {
     seed,
     signal: work.signal,
     onProgress,
     ...opened?.options,
     ...(gradients && { gradients }),
-    latency: timeModels({ ...work, engine }),
+    latency: timeModels(work),
   }
-  const { value: planned, device } = await onDevice(engine.device ?? 'auto', work, (backend) =>
+  const { value: planned, device } = await onDevice(work.engine.device ?? 'auto', work, (backend) =>
     makePlan(model, steps, { ...options, ...(backend && { backend }) }),
   )
-  const unused = source !== undefined && opened === undefined && decision.recover?.repair !== true
-  const told = unused ? [`no criterion looks at data: ${shown} is not used`] : (opened?.warnings() ?? [])
-  const { training, recover } = decision
-  const idle = training !== undefined && recover?.retrain === undefined && !steps.some(looksAtGradients)
-  const untrained = idle
-    ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
-    : []
-  const warnings = [...told, ...untrained, ...emptiedLayers(planned.steps)]
-  return { planned, device, warnings, ...(opened && { calibration: await opened.facts() }) }
+  const warnings = [
+    ...unusedData(task, opened !== undefined, work),
+    ...(opened?.warnings() ?? []),
+    ...emptiedLayers(planned.steps),
+  ]
+  return { planned, device, warnings, ...(calibration && opened && { calibration: await opened.facts() }) }
+}
+
+/** Data that are named, and that nothing looks at. */
+function unusedData({ steps, calibration, training, recover }: Task, isOpen: boolean, { cwd }: Work): readonly string[] {
+  const isIdle = calibration !== undefined && !isOpen && !recover.repair
+  const isUntrained = training !== undefined && recover.retrain === undefined && !steps.some(looksAtGradients)
+  return [
+    ...(isIdle ? [`no criterion looks at data: ${showPath(calibration.run.data, cwd)} is not used`] : []),
+    ...(isUntrained
+      ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
+      : []),
+  ]
 }

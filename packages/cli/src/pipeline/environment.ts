@@ -2,11 +2,12 @@ import { cpus } from 'node:os'
 import type { RunResults } from '@pare/report'
 import type { Engine } from '../engine/work.js'
 import { packageVersion } from '../terminal/version.js'
-import type { ModelRun } from './run-model.js'
 
-/** Where the results come from: numbers of other machines and run times may differ. */
-export function environmentOf(runs: readonly ModelRun[], { provider = 'cpu' }: Engine): NonNullable<RunResults['environment']> {
-  const onnxruntime = runs.find((run) => run.onnxruntime !== undefined)?.onnxruntime
+/** Where the results come from, with the version of what ran the models: numbers of other machines and run times may differ. */
+export function environmentOf(
+  onnxruntime: string | undefined,
+  { provider = 'cpu' }: Engine,
+): NonNullable<RunResults['environment']> {
   return {
     pare: packageVersion(),
     node: process.version,

@@ -1,6 +1,12 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
-import { childOf, type Engine, type Work } from '../engine/work.js'
+import type { Verdict } from '@pare/gate'
+import { type ModelLatency, relativeLatency } from '../engine/latency.js'
+import { childOf, type Work } from '../engine/work.js'
+import { hashFile } from '../files/hash.js'
 import type { Evaluation } from '../settings/evaluation.js'
+import type { Task } from '../settings/tasks.js'
+import { Failure } from '../terminal/failure.js'
+import type { Pruned } from './model.js'
 
 /** A reference and its pruned model over the same samples. */
 export interface Comparison {
@@ -11,27 +17,82 @@ export interface Comparison {
 /** Scores of reference models in this run, by model and how it is measured. */
 export type ReferenceScores = Map<string, Scores>
 
-export interface Pair {
+/** What was measured of a model and of its reference, and what the gate says. */
+export interface Judged {
+  readonly comparison: Comparison
+  /** SHA-256 of the evaluation data. */
+  readonly dataHash: string
+  /** Where both were timed. */
+  readonly latency?: ModelLatency
+  readonly verdict: Verdict
+}
+
+/** Measures a pruned model and its reference over the evaluation data of a task, and judges what it lost. */
+export async function judgeModel(
+  { evaluation, limits = {} }: Task & { readonly evaluation: Evaluation },
+  pruned: Pick<Pruned, 'model' | 'staged' | 'output'>,
+  { references, onComparison, work }: Judging,
+): Promise<Judged> {
+  await using hashing = hashFile(evaluation.request.data)
+  const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
+  const comparison = await measurePair(pair, references, work)
+  const dataHash = await hashing.digest()
+  onComparison(comparison, dataHash)
+  const latency = evaluation.latency || limits.maxLatency !== undefined ? await relativeLatency(pair, work) : undefined
+  const [metric] = evaluation.request.metrics
+  const [reference, candidate] = [comparison.reference, comparison.pruned].map(({ measurements }) =>
+    measurements.find((measurement) => measurement.metric === metric),
+  )
+  await refuseReplaced(pruned)
+  const { judge } = await import('@pare/gate')
+  const timed = latency && { value: latency.relative, interval: latency.interval }
+  const verdict = judge({ reference, pruned: candidate, limits, latency: timed })
+  return { comparison, dataHash, ...(latency && { latency }), verdict }
+}
+
+interface Judging {
+  /** Collects. */
+  readonly references: ReferenceScores
+  /** Called as soon as both are measured: what follows may fail. */
+  readonly onComparison: (comparison: Comparison, dataHash: string) => void
+  readonly work: Work
+}
+
+interface Pair {
   readonly reference: string
   readonly pruned: string
   readonly evaluation: Evaluation
 }
 
 /** Measures both models of a pair; a reference that was measured the same way before is not run again unless a metric compares with it. */
-export async function measurePair(
+async function measurePair(
   { reference, pruned, evaluation }: Pair,
-  known: ReferenceScores,
-  work: Work & { readonly engine: Engine },
+  references: ReferenceScores,
+  work: Work,
 ): Promise<Comparison> {
   const key = JSON.stringify([reference, evaluation.request])
-  const before = known.get(key)
+  const before = references.get(key)
   const compares = evaluation.request.metrics.some(comparesModels)
   const request = { ...evaluation.request, model: pruned, ...(before === undefined || compares ? { reference } : {}) }
   const measured = await measure(request, evaluation.limits, work)
   const scores = measured.reference ?? before
   if (scores === undefined) throw new Error(`no scores of the reference ${reference} came back`)
-  known.set(key, scores)
+  references.set(key, scores)
   return { reference: scores, pruned: measured }
+}
+
+/** What was measured must be what was written. */
+async function refuseReplaced({ staged, output }: Pick<Pruned, 'staged' | 'output'>): Promise<void> {
+  await using hashing = hashFile(staged)
+  const sha256 = await hashing.digest()
+  if (sha256 === output.sha256) return
+  throw new Failure(
+    'infrastructure',
+    `pare run: ${output.path} changed while it was measured: it had SHA-256 ${output.sha256}, and has ${sha256}.`,
+    {
+      hint: 'find out what writes to the output folder, and run again',
+    },
+  )
 }
 
 /** Whether a metric is a comparison with another model. */
@@ -43,7 +104,7 @@ export function comparesModels(metric: string): boolean {
 export async function measure(
   request: EvaluateRequest,
   limits: Evaluation['limits'],
-  { signal, progress, label, engine }: Work & { readonly engine: Engine },
+  { signal, progress, label, engine }: Work,
 ): Promise<Measured> {
   const { evaluate } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: measuring ${request.metrics.join(', ')}`)

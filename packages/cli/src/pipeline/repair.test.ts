@@ -99,10 +99,10 @@ describe('what is done where nothing is said', () => {
   const data = { run: { data: '/c.npz' } }
 
   it('is nothing, but with a preset and data repair', () => {
-    expect(recoverOf(undefined, { isPreset: false, data })).toEqual({ repair: false })
-    expect(recoverOf(undefined, { isPreset: true, data: undefined })).toEqual({ repair: false })
-    expect(recoverOf(undefined, { isPreset: true, data })).toEqual({ repair: true })
-    expect(recoverOf('none', { isPreset: true, data })).toEqual({ repair: false })
+    expect(recoverOf(undefined, { isPreset: false, data, overrides: {} })).toEqual({ repair: false })
+    expect(recoverOf(undefined, { isPreset: true, data: undefined, overrides: {} })).toEqual({ repair: false })
+    expect(recoverOf(undefined, { isPreset: true, data, overrides: {} })).toEqual({ repair: true })
+    expect(recoverOf('none', { isPreset: true, data, overrides: {} })).toEqual({ repair: false })
   })
 })
 

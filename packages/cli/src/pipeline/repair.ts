@@ -1,8 +1,9 @@
 import { type PlanStep, type Repaired, repair } from '@pare/core'
 import type { Model } from '@pare/onnx'
-import { type Calibration, forwardOver } from '../engine/forward.js'
-import type { Engine, Work } from '../engine/work.js'
-import { collectUntold } from './untold.js'
+import { forwardOver } from '../engine/forward.js'
+import { collectPaddedValues } from '../engine/padded-values.js'
+import type { Work } from '../engine/work.js'
+import type { Calibration } from '../settings/calibration.js'
 
 /** What repairing changed. */
 export interface RepairFacts {
@@ -22,19 +23,18 @@ export interface RepairJob {
   readonly steps: readonly PlanStep[]
   readonly seed: number
   readonly calibration: Calibration
-  readonly engine: Engine
 }
 
 /** Repairs a pruned model over calibration data: the step that is appended to the plan, and what it changed. */
-export async function repairModel(job: RepairJob, { signal, progress, label }: Work): Promise<Repaired> {
-  const { reference, pruned, steps, seed, calibration, engine } = job
-  const untold = collectUntold()
+export async function repairModel(job: RepairJob, { signal, progress, label, engine }: Work): Promise<Repaired> {
+  const { reference, pruned, steps, seed, calibration } = job
+  const padded = collectPaddedValues()
   const activity = progress.begin(`${label}: repairing`)
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
     const forward = forwardOver(calibration, engine)
-    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onUntold: untold.add })
-    return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...untold.warnings()] } }
+    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onUntold: padded.add })
+    return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {
     activity.end()
   }

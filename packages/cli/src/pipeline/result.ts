@@ -5,21 +5,21 @@ import { openModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { ModelLatency } from '../engine/latency.js'
 import { showPath } from '../files/paths.js'
-import { proofOf } from '../proof/proof-of.js'
 import { describeProof } from '../proof/prove.js'
 import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
 import { bytesOf } from './facts.js'
 import type { Comparison } from './measure.js'
-import type { Pruned } from './prune.js'
+import type { Pruned } from './model.js'
+import { proofOf } from './proof-facts.js'
 import { describeRepair } from './repair.js'
 import { describeTraining } from './retrain.js'
 
 type ModelResult = RunResults['models'][number]
 
 /** What is known of a model when its run ends, however early. */
-export interface Found {
+export interface ModelOutcome {
   pruned?: Pruned
   zipped?: { readonly reference: number; readonly pruned: number }
   comparison?: Comparison
@@ -34,8 +34,8 @@ export interface Found {
 }
 
 /** A model's part of `results.json`. Without a verdict of the gate it is incomplete, with the reason. */
-export async function resultOf(task: Task, found: Found, cwd: string): Promise<ModelResult> {
-  const { pruned, comparison, verdict, error } = found
+export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): Promise<ModelResult> {
+  const { pruned, comparison, verdict, error } = outcome
   const reasons =
     error !== undefined ? [error.message] : task.evaluation === undefined ? [NOT_MEASURED] : [...(verdict?.reasons ?? [])]
   return {
@@ -45,20 +45,20 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
     reasons: [...reasons, ...unmeasured(task, comparison)],
     ...(task.evaluation !== undefined && { metric: task.evaluation.request.metrics[0]! }),
     ...(task.limits !== undefined && { limits: { ...task.limits } }),
-    ...(await filesOf(task, found, cwd)),
+    ...(await filesOf(task, outcome, cwd)),
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
-    ...(found.latency !== undefined && { latency: found.latency }),
+    ...(outcome.latency !== undefined && { latency: outcome.latency }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
-    ...(found.unrecovered !== undefined && { unrecovered: { metrics: { ...found.unrecovered.metrics } } }),
+    ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
       ...task.steps.map(describeStep),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
       ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
     ],
-    warnings: [...(pruned?.warnings ?? []), ...mixedUp(found), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
+    warnings: [...(pruned?.warnings ?? []), ...mixedUp(outcome), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...(error.hint !== undefined && { hint: error.hint }) },
     }),
@@ -68,7 +68,7 @@ export async function resultOf(task: Task, found: Found, cwd: string): Promise<M
 const NOT_MEASURED =
   "There is no evaluation data: name some with evaluate: { data: 'val.npz', metric: 'accuracy' } in the config, or with --data."
 
-async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: Found, cwd: string) {
+async function filesOf(task: Task, { pruned, zipped, comparison, dataHash }: ModelOutcome, cwd: string) {
   const bytes = pruned?.model.bytes ?? (await sizeOf(task.path))
   const reference = { path: task.name, bytes, metrics: { ...comparison?.reference.metrics } }
   const data = task.evaluation?.request.data
@@ -139,7 +139,7 @@ function unmeasured({ evaluation }: Task, comparison: Comparison | undefined): r
 }
 
 /** Calibrated or trained on what it is judged by: the drop looks smaller than it is. */
-export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.sha256 }: Found): string[] {
+export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.sha256 }: ModelOutcome): string[] {
   if (dataHash === undefined) return []
   const same = [
     ...(calibratedOn === dataHash ? [['calibration', 'Calibrate'] as const] : []),

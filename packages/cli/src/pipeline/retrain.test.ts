@@ -16,7 +16,7 @@ import {
 } from '@pare/onnx'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
-import { recover, recoverOf } from '../settings/recover.js'
+import { recoverOf } from '../settings/recover.js'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 
@@ -226,15 +226,8 @@ describe('pare run', () => {
 })
 
 describe('what is to be done about what is left', () => {
-  it('is one word or two on the command line', () => {
-    expect(recover('none')).toBe('none')
-    expect(recover('retrain')).toBe('retrain')
-    expect(recover('repair,retrain')).toEqual({ repair: true, retrain: {} })
-    for (const wrong of ['repair,repair', 'all', '']) expect(() => recover(wrong)).toThrow(`--recover is '${wrong}'`)
-  })
-
   it('is what was said, with what the command line says of it over that', () => {
-    const none = { isPreset: false, data: undefined }
+    const none = { isPreset: false, data: undefined, overrides: {} }
     expect(recoverOf('retrain', none)).toEqual({ repair: false, retrain: {} })
     expect(recoverOf('retrain', { ...none, overrides: { steps: 5 } })).toEqual({ repair: false, retrain: { steps: 5 } })
     const said = { repair: true, retrain: { epochs: 4, batch: 8 } }

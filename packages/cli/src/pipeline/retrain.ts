@@ -12,14 +12,14 @@ import {
   type UpdateStep,
   weightsOf,
 } from '@pare/core'
-import { figure } from '@pare/gate'
+import { figure, formatCount } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
-import { type Engine, trainerOf, type Work } from '../engine/work.js'
+import { trainerOf, type Work } from '../engine/work.js'
+import type { RetrainConfig } from '../options/recover.js'
 import { widen } from '../proof/widen.js'
-import { distillWeights, type RetrainConfig } from '../settings/recover.js'
+import { distillWeights } from '../settings/recover.js'
 import type { TrainingSource } from '../settings/training.js'
-import { formatCount } from '../terminal/format.js'
 
 /** How one training went. */
 export interface TrainingFacts {
@@ -54,7 +54,6 @@ export interface RetrainJob {
   readonly seed: number
   /** Share of the parameters that is gone. */
   readonly removed: number
-  readonly engine: Engine
   /** Where the training stands is written here; it goes on from it. */
   readonly state: string
   /** ', step 2 of 5'. */
@@ -64,9 +63,9 @@ export interface RetrainJob {
 /** Retrains a pruned model: the steps that are appended to the plan, and how it went. Throws the signal's reason once it has stopped. */
 export async function retrainModel(
   job: RetrainJob,
-  { signal, progress, label }: Work,
+  { signal, progress, label, engine }: Work,
 ): Promise<{ steps: readonly PlanStep[]; facts: TrainingFacts }> {
-  const { reference, pruned, training, seed, removed, engine, state } = job
+  const { reference, pruned, training, seed, removed, state } = job
   const { distill: _, ...recipe } = job.retrain
   const distill = distillWeights(job.retrain)
   const { retrain } = await import('@pare/retrain')

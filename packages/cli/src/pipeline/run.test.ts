@@ -128,7 +128,8 @@ describe('pare run', () => {
 
   it('judges resnet20 as its accuracy at half sparsity, 0.981, demands', async () => {
     await using folder = await fixture()
-    const at = (maxDrop: number) => run({ cwd: folder.path, overrides: { models: [RESNET], data: MNIST, gate: { maxDrop } } })
+    const at = (maxDrop: number) =>
+      run({ cwd: folder.path, overrides: { models: [RESNET], evaluate: { data: MNIST }, gate: { maxDrop } } })
     const strict = await at(0.002)
     expect(strict).toMatchObject({
       exitCode: 1,
@@ -171,7 +172,7 @@ describe('pare run', () => {
     await using folder = await fixture('defaults', { 'broken.onnx': 'not a model, but text that goes on for a while' })
     const { exitCode, results } = await run({
       cwd: folder.path,
-      overrides: { models: ['broken.onnx', 'model.onnx'], data: 'val.npz', target: { sparsity: 0.95 } },
+      overrides: { models: ['broken.onnx', 'model.onnx'], evaluate: { data: 'val.npz' }, prune: { target: { sparsity: 0.95 } } },
     })
     expect({ exitCode, verdict: results.verdict }).toEqual({ exitCode: 1, verdict: 'fail' })
   })
@@ -212,13 +213,13 @@ describe('pare run', () => {
     await using module = await fixture('defaults', { 'data.mjs': 'export default []' })
     const untrusted = { trusted: false }
     await expect(run({ cwd: typescript.path, ...untrusted })).rejects.toMatchObject({ kind: 'untrusted' })
-    await expect(run({ cwd: module.path, overrides: { data: 'data.mjs' }, ...untrusted })).rejects.toMatchObject({
+    await expect(run({ cwd: module.path, overrides: { evaluate: { data: 'data.mjs' } }, ...untrusted })).rejects.toMatchObject({
       kind: 'untrusted',
     })
-    await expect(run({ cwd: module.path, overrides: { criterion: 'hessian' }, ...untrusted })).rejects.toMatchObject({
+    await expect(run({ cwd: module.path, overrides: { prune: { criterion: 'hessian' } }, ...untrusted })).rejects.toMatchObject({
       kind: 'untrusted',
     })
-    expect((await run({ cwd: module.path, overrides: { target: { sparsity: 0.1 } }, ...untrusted })).exitCode).toBe(0)
+    expect((await run({ cwd: module.path, overrides: { prune: { target: { sparsity: 0.1 } } }, ...untrusted })).exitCode).toBe(0)
   })
 
   it('refuses an absolute drop of a metric without a range, and shows the option that is right', async () => {
@@ -228,7 +229,7 @@ describe('pare run', () => {
       { cwd: folder.path },
     )
     expect(exitCode).toBe(2)
-    expect(stderr).toContain('gate.maxDrop: maxDrop is 0.1, absolute, but cross-entropy has no fixed range.')
+    expect(stderr).toContain('pare run: maxDrop is 0.1, absolute, but cross-entropy has no fixed range.')
     expect(stderr).toContain('--max-drop relative=0.1')
   })
 

@@ -1,17 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Scores } from '@pare/evaluate'
 import { writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
-import type { Engine } from '../engine/work.js'
+import type { Engine, Work } from '../engine/work.js'
 import { assignOutputs, companionsOf } from '../files/output.js'
 import { Publication } from '../files/publication.js'
-import type { Config } from '../settings/config.js'
-import type { Overrides } from '../settings/settings.js'
-import { readTasks } from '../settings/tasks.js'
+import type { Config, Overrides } from '../options/config.js'
+import type { Evaluation } from '../settings/evaluation.js'
+import { readTasks, type Task } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
+import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
 import { environmentOf } from './environment.js'
-import { type ModelRun, runModel } from './run-model.js'
+import { type Comparison, judgeModel, measure, type ReferenceScores } from './measure.js'
+import { type Place, pruneModel } from './model.js'
+import { type ModelOutcome, mixedUp, resultOf } from './result.js'
+import { zippedSize } from './zipped.js'
 
 export interface RunOptions {
   /** A config file, or the config itself. Default: the nearest `pare.config.*` upwards from `cwd`; none is needed where `overrides` name a model. */
@@ -52,36 +59,20 @@ export interface RunOutcome {
  */
 export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
-  const signal = options.signal ?? new AbortController().signal
+  const { signal = new AbortController().signal, config, workspace = cwd } = options
   const start = Date.now()
-  const { tasks, seed, ...told } = await readTasks({
-    cwd,
-    overrides,
-    trusted,
-    ...(options.config !== undefined && { config: options.config }),
-    ...(options.workspace !== undefined && { workspace: options.workspace }),
-  })
-  const engine = { ...options.engine, ...told }
+  const { tasks, engine: choice } = await readTasks({ cwd, overrides, trusted, config, workspace })
+  const engine = { ...options.engine, ...choice }
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf), exclusive: true })
   await publication.protect(tasks.map(({ path }) => path))
+  const references: ReferenceScores = new Map()
+  const same = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   const runs: ModelRun[] = []
-  const known = new Map()
   for (const [index, task] of tasks.entries()) {
-    const done = await runModel(task, {
-      seed,
-      output: outputs[index]!,
-      publication,
-      cwd,
-      workspace: trusted ? undefined : (options.workspace ?? cwd),
-      known,
-      signal,
-      progress,
-      label: task.name,
-      engine,
-      onError,
-    })
+    const place = { output: outputs[index]!, publication, references, onError }
+    const done = await runModel(task, place, { ...same, label: task.name })
     runs.push(done)
     onResult?.(done.result)
   }
@@ -90,13 +81,79 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     command: 'run',
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
-    environment: environmentOf(runs, engine),
+    environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
     durationMs: Date.now() - start,
   }
   const files = await writeReports(results, publication)
   signal.throwIfAborted()
   await publication.publish()
   return { results, exitCode: exitCodeOf(results), files }
+}
+
+interface ModelRun {
+  readonly result: RunResults['models'][number]
+  /** Version of what ran the model, where it got so far. */
+  readonly onnxruntime?: string
+}
+
+interface RunPlace extends Place {
+  /** Collects. */
+  readonly references: ReferenceScores
+  readonly onError: RunOptions['onError']
+}
+
+/** One model of a run. A failure is this model's and told in its result; only an abort is thrown. */
+async function runModel(task: Task, place: RunPlace, work: Work): Promise<ModelRun> {
+  const start = Date.now()
+  const outcome: ModelOutcome = {}
+  try {
+    await examine(task, place, { work, outcome })
+  } catch (error) {
+    work.signal.throwIfAborted()
+    const report = reportOf(error)
+    outcome.error = { ...report, message: place.publication.named(report.message) }
+    place.onError?.(task.name, error)
+  }
+  const result = { ...(await resultOf(task, outcome, work.cwd)), durationMs: Date.now() - start }
+  return outcome.comparison === undefined ? { result } : { result, onnxruntime: outcome.comparison.pruned.onnxruntime }
+}
+
+/** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
+async function examine(
+  task: Task,
+  { references, ...place }: RunPlace,
+  { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
+): Promise<void> {
+  const { path, evaluation } = task
+  await using folder = await temporaryFolder()
+  const unrecovered = join(folder.path, 'unrecovered.onnx')
+  const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }) }, work)
+  outcome.pruned = pruned
+  const zipping = Promise.all([path, pruned.staged].map((file) => zippedSize(file, work.signal)))
+  // It goes on while the models are measured, and may fail before somebody waits for it.
+  zipping.catch(() => undefined)
+  outcome.calibratedOn = task.calibration?.statistics?.data.sha256
+  if (evaluation !== undefined) {
+    if (pruned.unrecovered) outcome.unrecovered = await metricBefore(unrecovered, evaluation, work)
+    const onComparison = (comparison: Comparison, dataHash: string) => {
+      Object.assign(outcome, { comparison, dataHash })
+      for (const warning of mixedUp(outcome)) work.progress.note(`warning: ${work.label}: ${warning}`)
+    }
+    Object.assign(outcome, await judgeModel({ ...task, evaluation }, pruned, { references, onComparison, work }))
+  }
+  const [reference, candidate] = await zipping
+  outcome.zipped = { reference: reference!, pruned: candidate! }
+}
+
+/** What the gate's metric was before the model was recovered: what recovery bought. */
+async function metricBefore(model: string, { request, limits }: Evaluation, work: Work): Promise<Scores> {
+  const metrics = request.metrics.slice(0, 1)
+  return await measure({ ...request, metrics, model }, limits, { ...work, label: `${work.label}, before recovery` })
+}
+
+async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'pare-run-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 function worst(runs: readonly ModelRun[]): RunResults['verdict'] {

@@ -22,7 +22,7 @@ const resolvers = { criterion: resolveCriterion, structure: resolveStructure, pr
 const resolve = (kind: PluginKind, written: string, folder: string): Promise<unknown> =>
   resolvers[kind](written, { folder, trusted: false })
 
-it('every folder of a plugin is among those that come with the CLI, and no other', () => {
+it('every folder of a plugin is among those that come with the CLI, and no other: npm run generate -w @pare/cli', () => {
   const known = KINDS.flatMap((kind) => firstPartyNames(kind).map((name) => `${kind}-${name}`))
   expect(FOLDERS.map(({ folder }) => folder).sort()).toEqual(known.sort())
   expect([...firstPartyPackages()].sort()).toEqual(FOLDERS.map(({ folder }) => `@pare/${folder}`).sort())

@@ -2,9 +2,10 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { AnyCriterion, PruneStep, Structure } from '@pare/core'
-import { suggest } from '../settings/suggest.js'
 import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
+import { suggest } from '../terminal/suggest.js'
+import { FIRST_PARTY } from './first-party.js'
 import { type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
 
 export interface PluginSource {
@@ -46,34 +47,6 @@ async function resolve(kind: PluginKind, written: Written<Plugin>, source: Plugi
 
 type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
 
-/** The plugins that come with the CLI: from these names nothing outside is ever loaded. */
-const FIRST_PARTY: { readonly [Kind in PluginKind]: Readonly<Record<string, () => Promise<unknown>>> } = {
-  criterion: {
-    activation: async () => (await import('@pare/criterion-activation')).activation,
-    'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
-    gradient: async () => (await import('@pare/criterion-gradient')).gradient,
-    magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
-    random: async () => (await import('@pare/criterion-random')).random,
-    sensitivity: async () => (await import('@pare/criterion-sensitivity')).sensitivity,
-    sparsegpt: async () => (await import('@pare/criterion-sparsegpt')).sparsegpt,
-    wanda: async () => (await import('@pare/criterion-wanda')).wanda,
-  },
-  preset: {
-    cnn: async () => (await import('@pare/preset-cnn')).cnn,
-    transformer: async () => (await import('@pare/preset-transformer')).transformer,
-  },
-  structure: {
-    channel: async () => (await import('@pare/structure-channel')).channel,
-    element: async () => (await import('@pare/structure-element')).element,
-    head: async () => (await import('@pare/structure-head')).head,
-    hidden: async () => (await import('@pare/structure-hidden')).hidden,
-    layer: async () => (await import('@pare/structure-layer')).layer,
-    neuron: async () => (await import('@pare/structure-neuron')).neuron,
-    nm: async () => (await import('@pare/structure-nm')).nm,
-    tile: async () => (await import('@pare/structure-tile')).tile,
-  },
-}
-
 export function firstPartyNames(kind: PluginKind): readonly string[] {
   return Object.keys(FIRST_PARTY[kind])
 }
@@ -86,7 +59,8 @@ export function firstPartyPackages(): readonly string[] {
 async function loadFirstParty(kind: PluginKind, name: string): Promise<unknown> {
   const prefix = `@pare/${kind}-`
   const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
-  return Object.hasOwn(FIRST_PARTY[kind], short) ? FIRST_PARTY[kind][short]!() : undefined
+  const plugins: Readonly<Record<string, () => Promise<unknown>>> = FIRST_PARTY[kind]
+  return Object.hasOwn(plugins, short) ? plugins[short]!() : undefined
 }
 
 async function loadThirdParty(kind: PluginKind, { name }: PluginReference, source: PluginSource): Promise<unknown> {

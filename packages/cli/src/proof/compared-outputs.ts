@@ -1,12 +1,13 @@
 import {
+  attributesOf,
   dataTypeOf,
   editGraph,
   editModel,
   type Model,
-  madeBy,
   makeValueInfo,
   type Node,
   readBy,
+  usesOf,
   type ValueInfo,
 } from '@pare/onnx'
 
@@ -17,7 +18,7 @@ import {
  */
 export function withComparedOutputs(model: Model): Model {
   const { graph } = model
-  const producers = new Map(graph.nodes.flatMap((node) => madeBy(node).map((name) => [name, node] as const)))
+  const { producers } = usesOf(graph)
   const given = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
   const outputs = new Map<string, ValueInfo>()
   for (const output of graph.outputs) {
@@ -78,9 +79,9 @@ function chooses(node: Node, producers: ReadonlyMap<string, Node>): boolean {
   return before.op === 'Cast' ? makesFloat(before) : !CHOOSES.has(before.op) && !COUNTS.has(before.op)
 }
 
-function makesFloat({ attributes }: Node): boolean {
-  const to = attributes.get('to')
-  return to?.kind === 'int' && isFloat(dataTypeOf(Number(to.value)))
+function makesFloat(node: Node): boolean {
+  const to = attributesOf(node).int('to')
+  return to !== undefined && isFloat(dataTypeOf(to))
 }
 
 function isFloat(type: string | undefined): boolean {

@@ -1,4 +1,14 @@
-import { type DataType, dataTypeOf, editGraph, editModel, editNode, type Model, makeValueInfo, type Node } from '@pare/onnx'
+import {
+  attributesOf,
+  type DataType,
+  dataTypeOf,
+  editGraph,
+  editModel,
+  editNode,
+  type Model,
+  makeValueInfo,
+  type Node,
+} from '@pare/onnx'
 
 /** A value inside a model that jumps where floats differ by rounding: which is the largest, which is above a limit, which step it is rounded to. */
 export interface Decision {
@@ -49,8 +59,8 @@ function decidedBy(node: Node): Decided | undefined {
     case 'NonZero':
       return { output: 0, inputs: 1, type: 'int64', counted: true }
     case 'Cast': {
-      const to = node.attributes.get('to')
-      const type = to?.kind === 'int' ? dataTypeOf(Number(to.value)) : undefined
+      const to = attributesOf(node).int('to')
+      const type = to === undefined ? undefined : dataTypeOf(to)
       return type === undefined || /float|string/.test(type) ? undefined : { output: 0, inputs: 1, type }
     }
     default:

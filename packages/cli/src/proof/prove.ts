@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { applyPlan, gatePlan, type PlanStep } from '@pare/core'
 import type { Difference } from '@pare/evaluate'
 import { type Model, writeModel } from '@pare/onnx'
-import { childOf, type Engine, type Work } from '../engine/work.js'
+import { childOf, type Work } from '../engine/work.js'
 import { Failure, isPareError } from '../terminal/failure.js'
 import { withComparedOutputs } from './compared-outputs.js'
 import { type Decision, decisionsOf, givenDecisions, withDecisions } from './decisions.js'
@@ -24,6 +24,9 @@ export interface Proof {
   readonly sizesDiffer: boolean
 }
 
+/** What a proof needs of the work on a model. */
+export type ProofWork = Pick<Work, 'signal' | 'progress' | 'label' | 'engine'>
+
 /** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes' */
 export function describeProof({
   step = 'cut',
@@ -42,7 +45,7 @@ const EQUATION = { cut: 'cut = masked', permute: 'permuted = original' } as cons
  */
 export async function prove(
   { model, steps, seed }: { model: Model; steps: readonly PlanStep[]; seed: number },
-  work: Work & { readonly engine: Engine },
+  work: ProofWork,
 ): Promise<Proof[]> {
   const proofs: Proof[] = []
   let current = model
@@ -76,7 +79,7 @@ export async function compared(
   expected: Model,
   found: Model,
   tolerance: number,
-  { signal, progress, label, engine, step }: Work & { readonly engine: Engine; readonly step: Proof['step'] },
+  { signal, progress, label, engine, step }: ProofWork & { readonly step: Proof['step'] },
 ): Promise<Difference> {
   const { compareModels } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)

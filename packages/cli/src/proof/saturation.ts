@@ -1,4 +1,5 @@
 import {
+  attributesOf,
   editGraph,
   editModel,
   type Model,
@@ -82,10 +83,9 @@ async function limitsAroundZero(model: Model): Promise<ReadonlyMap<Node, number>
   visitNodes(model, (node, scope) => {
     if (node.op !== 'Clip' || node.domain !== '' || scope.path !== '') return
     const limits = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY].map((otherwise, i) => {
-      const attribute = node.attributes.get(i === 0 ? 'min' : 'max')
       const input = node.inputs[i + 1] ?? ''
-      if (attribute?.kind === 'float') return attribute.value
-      return input === '' ? otherwise : scope.constant(input)?.tensor
+      const limit = attributesOf(node).float(i === 0 ? 'min' : 'max')
+      return limit ?? (input === '' ? otherwise : scope.constant(input)?.tensor)
     })
     clips.set(node, limits)
   })

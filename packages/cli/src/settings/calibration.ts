@@ -1,12 +1,29 @@
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
+import type { Shard, TextOptions } from '@pare/evaluate'
+import { mayBeText } from '@pare/evaluate/choices'
 import { openRegular, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
-import type { Calibration } from '../engine/forward.js'
 import { showPath } from '../files/paths.js'
-import { type Problem, untrusted } from '../terminal/failure.js'
-import type { CalibrateConfig } from './config.js'
-import { type Evaluation, type EvaluationSource, MODULES, readPath, strayTextOptions, textOf } from './evaluation.js'
-import { present } from './settings.js'
+import type { CalibrateConfig } from '../options/data.js'
+import { present } from '../options/present.js'
+import type { Problem } from '../terminal/failure.js'
+import type { Check } from './check.js'
+import { readDataFile, strayTextOptions, textOf } from './data-file.js'
+import type { Evaluation } from './evaluation.js'
+
+/** Calibration data: inputs only. */
+export interface Calibration {
+  readonly data: string
+  readonly text?: TextOptions
+  /** Only the first so many samples. Default: all */
+  readonly samples?: number
+  readonly batch?: number
+  readonly threads?: number
+  /** Whether a data module may be run. Default: false */
+  readonly trusted?: boolean
+  /** Only one of several shards. Default: all data */
+  readonly shard?: Shard
+}
 
 /** Calibration data as the user names them. The file is there. */
 export interface CalibrationSource {
@@ -16,52 +33,35 @@ export interface CalibrationSource {
   readonly statistics?: StatisticsFile
 }
 
-/** What reading calibration settings needs besides them. */
-export interface CalibrationPlace {
+/** Where calibration settings stand, and what holds for them too. */
+interface CalibrationPlace {
   /** Of the settings, in the config. */
   readonly place: string
   /** Of the same model: text is read with its tokenizer unless another is named. */
-  readonly evaluation?: Evaluation | undefined
+  readonly evaluation: Evaluation | undefined
 }
 
 /** Undefined where nothing names calibration data, or after a problem that is noted. */
 export async function readCalibration(
   config: CalibrateConfig | string | undefined,
   { place, evaluation }: CalibrationPlace,
-  source: EvaluationSource,
+  check: Check,
 ): Promise<CalibrationSource | undefined> {
-  const { overrides, problems, cwd, trusted } = source
-  if (config === undefined && overrides.calibrate === undefined) {
-    if (overrides.samples !== undefined) problems.push(strayCount(overrides.samples))
+  const { overrides, problems, cwd, trusted } = check
+  const over = overrides.calibrate
+  if (config === undefined && over?.data === undefined) {
+    if (over?.samples !== undefined) problems.push(strayCount(over.samples))
     return undefined
   }
   const own: CalibrateConfig = typeof config === 'string' ? { data: config } : { ...config }
-  const { samples, batch, length, stride } = overrides
-  const fields = { ...own, ...present({ samples, batch, length, stride }) }
-  const path = await readPath({ own: own.data, override: overrides.calibrate, place, what: 'calibration data' }, source)
-  const tokenizer = await readPath(
-    {
-      own: own.tokenizer,
-      override: overrides.tokenizer,
-      place: place === '' ? 'tokenizer' : `${place}.tokenizer`,
-      what: 'tokenizer',
-    },
-    source,
-  )
-  if (path === undefined) return undefined
-  const shown = showPath(path, cwd)
-  if (!trusted && MODULES.test(path)) {
-    throw untrusted(
-      `pare: data set ${shown} would be run, and code of this checkout is not trusted.`,
-      'write it as .npz, .npy, .jsonl or .csv',
-    )
-  }
-  const statistics = await readStatistics(path, shown)
-  const { mayBeText } = await import('@pare/evaluate')
-  const text = mayBeText(path) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  const section = { own, over, place, dataPlace: place, what: 'calibration data' }
+  const { data, tokenizer } = await readDataFile(section, check)
+  if (data === undefined) return undefined
+  const { samples, batch, threads, ...fields } = { ...own, ...over }
+  const statistics = await readStatistics(data, showPath(data, cwd))
+  const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
-  const run = { data: path, trusted, ...present({ text, samples: fields.samples, batch: fields.batch, threads: own.threads }) }
-  return { run, ...(statistics && { statistics }) }
+  return { run: { data, trusted, ...present({ text, samples, batch, threads }) }, ...(statistics && { statistics }) }
 }
 
 /** The statistics that a file holds; undefined where it holds something else. */
@@ -99,8 +99,8 @@ export interface DataThere {
   readonly calibration: CalibrationSource | undefined
   /** Undefined: there are none. */
   readonly training: object | string | undefined
-  /** What gradients are taken of. Default: what model and labels suggest. */
-  readonly loss?: Loss | undefined
+  /** What gradients are taken of. Undefined: what model and labels suggest. */
+  readonly loss: Loss | undefined
 }
 
 /** Why steps cannot do with the data they have; `at` is the place of a step. */
@@ -118,7 +118,7 @@ export function calibrationProblems(
   })
 }
 
-function noTraining({ criterion }: PruneStep): Told {
+function noTraining({ criterion }: PruneStep): Complaint {
   return {
     message: `criterion '${criterion.name}' looks at gradients of the loss over training data, and there are none.`,
     hint: "name inputs with labels: --train train.npz, or train: 'train.npz' in the config",
@@ -126,16 +126,16 @@ function noTraining({ criterion }: PruneStep): Told {
 }
 
 /** The model as it is, is no distance from itself. */
-function noDistance({ criterion }: PruneStep): Told {
+function noDistance({ criterion }: PruneStep): Complaint {
   return {
     message: `criterion '${criterion.name}' looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
     hint: 'leave the loss out, and it is chosen by model and labels',
   }
 }
 
-type Told = Omit<Problem, 'place'>
+type Complaint = Omit<Problem, 'place'>
 
-function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Told | undefined {
+function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Complaint | undefined {
   const { criterion } = step
   const needs = needsOf(step)
   if (needs === undefined) return undefined
@@ -149,7 +149,7 @@ function problemOf(step: PruneStep, index: number, source: CalibrationSource | u
 }
 
 /** What was measured before is of the whole model, as it was. */
-function statisticsProblem({ criterion, sequential }: PruneStep, index: number, needs: string): Told | undefined {
+function statisticsProblem({ criterion, sequential }: PruneStep, index: number, needs: string): Complaint | undefined {
   const who = `criterion '${criterion.name}'`
   const data = 'give the data themselves: --calibrate data.npz'
   if (criterion.kind === 'units') return { message: `${who} needs ${needs}, and a file of statistics has none.`, hint: data }

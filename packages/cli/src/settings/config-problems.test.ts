@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Config } from './config.js'
+import { type Config, configSchema } from '../options/config.js'
 import { checkShape, formatPlace, formatProblems } from './config-problems.js'
-import { configSchema } from './config-schema.js'
 
 const problemsOf = (config: unknown) => checkShape(config).problems.map(({ place, message }) => `${place}: ${message}`)
 
@@ -28,7 +27,7 @@ describe('the shape of a config', () => {
     [
       'a scope nobody knows',
       { prune: [{ scope: 'layer' }] },
-      "prune[0].scope: is \"layer\"; expected 'row', 'tensor' or 'global', for structures that cut 'group' or 'global': what is ranked together.",
+      "prune[0].scope: is \"layer\"; expected 'row', 'tensor' or 'global', for structures that cut 'group' or 'global'.",
     ],
     [
       'a criterion that is a number',
@@ -69,7 +68,7 @@ describe('the shape of a config', () => {
     [
       'how a model is retrained',
       { recover: { retrain: { learningRate: 0 } } },
-      'recover.retrain.learningRate: is 0; expected a number above 0, such as 0.001: the largest.',
+      'recover.retrain.learningRate: is 0; expected a number above 0, such as 0.001.',
     ],
     [
       'a field of retraining that is none',

@@ -1,18 +1,21 @@
 import { z } from 'zod'
+import { configSchema } from '../options/config.js'
 import type { Problem } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
+import { suggest } from '../terminal/suggest.js'
 import { visible, visibleMessage } from '../terminal/visible.js'
-import { configSchema } from './config-schema.js'
-import { suggest } from './suggest.js'
 
 type Path = readonly PropertyKey[]
 
 /** Everything about `input` that the schema does not allow, and `input` without those parts, so that the rest can be checked too. */
-export function checkShape(input: unknown): { readonly problems: readonly Problem[]; readonly rest: unknown } {
+export function checkShape(
+  input: unknown,
+  schema: z.ZodType = configSchema,
+): { readonly problems: readonly Problem[]; readonly rest: unknown } {
   // What a gate may say, the gate itself knows best: limits are checked where they are put together.
-  const all = (configSchema.safeParse(input).error?.issues ?? []).flatMap(narrowed)
+  const all = (schema.safeParse(input).error?.issues ?? []).flatMap(narrowed)
   const issues = all.filter(({ path }) => !path.includes('gate'))
-  const problems = issues.flatMap((issue) => problemsOf(issue, input))
+  const problems = issues.flatMap((issue) => problemsOf(issue, { input, schema }))
   const wrong = issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
   )
@@ -45,19 +48,22 @@ export function formatProblems(problems: readonly Problem[]): string {
     .join('\n')
 }
 
-function problemsOf(issue: z.core.$ZodIssue, input: unknown): readonly Problem[] {
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key]))
-  const schema = schemaAt(issue.path)
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  { input, schema: whole }: { readonly input: unknown; readonly schema: z.ZodType },
+): readonly Problem[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...issue.path, key], whole))
+  const schema = schemaAt(issue.path, whole)
   const value = valueAt(input, issue.path)
   const expected = schema?.description ?? issue.message
   const message = value === undefined ? `is missing; expected ${expected}.` : `is ${formatValue(value)}; expected ${expected}.`
   return [{ place: formatPlace(issue.path), message }]
 }
 
-function unknownKey(path: Path): Problem {
+function unknownKey(path: Path, whole: z.ZodType): Problem {
   const key = String(path.at(-1))
   const place = formatPlace(path)
-  const known = keysAt(path.slice(0, -1))
+  const known = keysAt(path.slice(0, -1), whole)
   const meant = suggest(key, known)
   return {
     place,
@@ -67,19 +73,19 @@ function unknownKey(path: Path): Problem {
   }
 }
 
-function keysAt(path: Path): readonly string[] {
-  const schema = schemaAt(path)
+function keysAt(path: Path, whole: z.ZodType): readonly string[] {
+  const schema = schemaAt(path, whole)
   const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
   return alternatives.flatMap((alternative) => (alternative instanceof z.ZodObject ? Object.keys(alternative.shape) : []))
 }
 
 /** The schema of a place, without its `optional`. Within a union it is that of the alternative which has such a field. */
-function schemaAt(path: Path): (z.core.$ZodType & { readonly description?: string }) | undefined {
+function schemaAt(path: Path, whole: z.ZodType): (z.core.$ZodType & { readonly description?: string }) | undefined {
   return path.reduce<z.core.$ZodType | undefined>((schema, key) => {
     const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
     const inner = alternatives.map((alternative) => fieldOf(alternative, key)).find((found) => found !== undefined)
     return inner === undefined ? schema : unwrap(inner)
-  }, configSchema)
+  }, whole)
 }
 
 function fieldOf(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
@@ -88,7 +94,7 @@ function fieldOf(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.
 }
 
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  return schema instanceof z.ZodOptional ? unwrap(schema.def.innerType) : schema
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodExactOptional ? unwrap(schema.def.innerType) : schema
 }
 
 function valueAt(input: unknown, path: Path): unknown {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { configJsonSchema } from '../options/json-schema.js'
 import { fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 import { checkShape } from './config-problems.js'
-import { configJsonSchema } from './config-schema.js'
 import { readTasks } from './tasks.js'
 
 describe('a config', () => {
@@ -16,15 +16,15 @@ describe('a config', () => {
       'pare run: 9 problems in pare.config.json:',
       '  models[0].prune[0].target.sparsity: is 1.5; expected a number from 0 to 1, such as 0.5.',
       "  sede: 'sede' is not an option.",
-      `  models[1].path: model 'absent.onnx' is not a file (looked for ${folder.path}/absent.onnx).`,
+      `  models[1].path: model 'absent.onnx' is not a file: it does not exist (looked for ${folder.path}/absent.onnx).`,
       expect.stringContaining(
-        "  models[0].prune[0]: pare: criterion 'magnitud' not found. Tried @pare/criterion-magnitud, pare-criterion-magnitud, magnitud",
+        "  models[0].prune[0]: criterion 'magnitud' not found. Tried @pare/criterion-magnitud, pare-criterion-magnitud, magnitud",
       ),
-      `  models[0].evaluate.data: evaluation data 'missing.npz' is not a file (looked for ${folder.path}/missing.npz).`,
+      `  models[0].evaluate.data: evaluation data 'missing.npz' is not a file: it does not exist (looked for ${folder.path}/missing.npz).`,
       "  models[0].evaluate.metric: metric 'acuracy' is unknown.",
       "  models[0].gate.maxDrop: maxDrop is '1%', text.",
       '  models[1].gate.maxDrop: maxDrop is 2, which nothing between 0 and 1 can exceed.',
-      `  models[1].train: training data 'train.npz' is not a file (looked for ${folder.path}/train.npz).`,
+      `  models[1].train: training data 'train.npz' is not a file: it does not exist (looked for ${folder.path}/train.npz).`,
       '',
     ])
     expect(stderr).toContain("hint: did you mean 'seed'?")
@@ -63,29 +63,29 @@ describe('a config', () => {
 
   it('is found from folders below', async () => {
     await using folder = await fixture('json', { 'deep/down/note.txt': '' })
-    const { tasks, seed } = await readTasks({ cwd: `${folder.path}/deep/down`, overrides: {}, trusted: true })
+    const { tasks } = await readTasks({ cwd: `${folder.path}/deep/down`, overrides: {}, trusted: true })
     expect(tasks.map(({ path }) => path)).toEqual([`${folder.path}/model.onnx`])
-    expect(seed).toBe(7)
+    expect(tasks[0]?.seed).toBe(7)
   })
 
   it('fills in half of all elements by magnitude, accuracy, and a drop of 0.01', async () => {
     await using folder = await fixture('defaults')
-    const { tasks, seed } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
     expect(tasks[0]?.steps).toMatchObject([
       { criterion: { name: 'magnitude' }, structure: { name: 'element' }, target: { sparsity: 0.5 } },
     ])
     expect(tasks[0]).toMatchObject({ limits: { maxDrop: 0.01 }, evaluation: { request: { metrics: ['accuracy'] } } })
-    expect(seed).toBe(1)
+    expect(tasks[0]?.seed).toBe(1)
   })
 
   it('lets options win field by field', async () => {
     await using folder = await fixture('json')
-    const overrides = { target: { sparsity: 0.9 }, gate: { min: 0.5 }, seed: 3, metric: 'f1' }
-    const { tasks, seed } = await readTasks({ cwd: folder.path, overrides, trusted: true })
+    const overrides = { prune: { target: { sparsity: 0.9 } }, gate: { min: 0.5 }, seed: 3, evaluate: { metric: 'f1' } }
+    const { tasks } = await readTasks({ cwd: folder.path, overrides, trusted: true })
     expect(tasks[0]?.steps).toMatchObject([{ target: { sparsity: 0.9 }, scope: 'tensor' }])
     expect(tasks[0]?.limits).toEqual({ maxDrop: 0.05, min: 0.5 })
     expect(tasks[0]?.evaluation?.request.metrics).toEqual(['f1'])
-    expect(seed).toBe(3)
+    expect(tasks[0]?.seed).toBe(3)
   })
 
   it('keeps the settings of a model that is named from outside', async () => {
@@ -100,9 +100,9 @@ describe('a config', () => {
     await using folder = await fixture(undefined, {
       'pare.config.json': `{ "models": [{ "path": "model.onnx", "prune": ${steps} }] }`,
     })
-    await expect(readTasks({ cwd: folder.path, overrides: { target: { sparsity: 0.3 } }, trusted: true })).rejects.toThrow(
-      "models[0]: has 2 pruning steps, and 'target' given from outside does not say which one it changes.",
-    )
+    await expect(
+      readTasks({ cwd: folder.path, overrides: { prune: { target: { sparsity: 0.3 } } }, trusted: true }),
+    ).rejects.toThrow("models[0]: has 2 pruning steps, and 'target' given from outside does not say which one it changes.")
   })
 
   it('says what is wrong with JSON, YAML and TypeScript that cannot be read', async () => {
@@ -128,7 +128,8 @@ describe('a config', () => {
     const { exitCode, stderr } = await pare(['run'], { cwd: folder.path })
     expect(exitCode).toBe(2)
     expect(stderr).toContain('has two configs, pare.config.json and pare.config.yaml.')
-    expect((await readTasks({ cwd: folder.path, config: 'pare.config.json', overrides: {}, trusted: true })).seed).toBe(7)
+    const { tasks } = await readTasks({ cwd: folder.path, config: 'pare.config.json', overrides: {}, trusted: true })
+    expect(tasks[0]?.seed).toBe(7)
   })
 
   it('that is missing is told with the way to write one', async () => {
@@ -152,6 +153,6 @@ describe('a config', () => {
 describe('the published JSON Schema', () => {
   it('is what the config is checked with', async () => {
     const published = await readFile(new URL('../../schema/config.schema.json', import.meta.url), 'utf8')
-    expect(JSON.parse(published), 'write it anew with: npm run schema -w @pare/cli').toEqual(configJsonSchema())
+    expect(JSON.parse(published), 'write it anew with: npm run generate -w @pare/cli').toEqual(configJsonSchema())
   })
 })

@@ -1,12 +1,12 @@
-import { dirname, extname, join, resolve } from 'node:path'
+import { extname } from 'node:path'
 import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
+import { mayBeText } from '@pare/evaluate/choices'
 import type { Limits } from '@pare/gate'
-import { isFile, showPath } from '../files/paths.js'
-import { type Problem, untrusted } from '../terminal/failure.js'
-import { formatValue } from '../terminal/format.js'
-import type { EvaluateConfig } from './config.js'
-import { evaluateOverrides, type Overrides, present } from './settings.js'
-import { isWrittenInside, refuseOutside } from './workspace.js'
+import type { EvaluateConfig } from '../options/data.js'
+import { present } from '../options/present.js'
+import type { Problem } from '../terminal/failure.js'
+import { type Check, placeIn } from './check.js'
+import { readDataFile, strayTextOptions, textOf } from './data-file.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface Evaluation {
@@ -16,44 +16,21 @@ export interface Evaluation {
   readonly latency: boolean
 }
 
-export interface EvaluationSource {
-  readonly cwd: string
-  /** Paths of the config start here. */
-  readonly folder: string
-  readonly overrides: Overrides
-  readonly trusted: boolean
-  /** Of a checkout that is not trusted: files must lie in it, behind all links. Default: files may be anywhere */
-  readonly workspace?: string | undefined
-  /** Collects. */
-  readonly problems: Problem[]
-}
-
 /** Undefined where nothing says what to measure with, or after a problem that is noted. */
 export async function readEvaluation(
   config: EvaluateConfig | undefined,
   place: string,
-  source: EvaluationSource,
+  check: Check,
 ): Promise<Evaluation | undefined> {
-  const { overrides, cwd, trusted } = source
-  if (config === undefined && overrides.data === undefined) return undefined
-  const data = await readPath(
-    { own: config?.data, override: overrides.data, place: at(place, 'data'), what: 'evaluation data' },
-    source,
-  )
-  const tokenizer = await readPath(
-    { own: config?.tokenizer, override: overrides.tokenizer, place: at(place, 'tokenizer'), what: 'tokenizer' },
-    source,
-  )
-  const fields = { ...config, ...evaluateOverrides(overrides) }
-  if (tokenizer === undefined) source.problems.push(...strayTextOptions(fields, place))
-  const metrics = await readMetrics(fields.metric, at(place, 'metric'), { tokenizer, data, problems: source.problems })
+  const { problems, trusted } = check
+  const over = check.overrides.evaluate
+  if (config === undefined && over?.data === undefined) return undefined
+  const section = { own: config ?? {}, over, place, dataPlace: placeIn(place, 'data'), what: 'evaluation data' }
+  const { data, tokenizer } = await readDataFile(section, check)
+  const fields = { ...config, ...over }
+  if (tokenizer === undefined) problems.push(...strayTextOptions(fields, place))
+  const metrics = await readMetrics(fields.metric, placeIn(place, 'metric'), { tokenizer, data, problems })
   if (data === undefined || metrics === undefined) return undefined
-  if (!trusted && MODULES.test(data)) {
-    throw untrusted(
-      `pare: data set ${showPath(data, cwd)} would be run, and code of this checkout is not trusted.`,
-      'write it as .npz, .npy, .jsonl or .csv',
-    )
-  }
   const { batch, threads, label, output, timeout, memory, latency = false } = fields
   return {
     request: { data, metrics, trusted, ...present({ batch, threads, label, output, text: textOf(tokenizer, fields) }) },
@@ -65,24 +42,32 @@ export async function readEvaluation(
   }
 }
 
-/** Data that are run. */
-export const MODULES = /\.[cm]?[jt]s$/
+/** That of a command whose data must be named. */
+export function evaluationOf({ evaluation }: { readonly evaluation: Evaluation | undefined }): Evaluation {
+  if (evaluation === undefined) throw new Error('a command without --data was let through')
+  return evaluation
+}
 
 /** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
-  given: Limits | undefined,
-  { metric, place, source }: { metric: string | undefined; place: string; source: EvaluationSource },
+  written: Limits | undefined,
+  { metric, place, check }: { metric: string | undefined; place: string; check: Check },
 ): Promise<Limits | undefined> {
-  const { validateLimits } = await import('@pare/gate')
   const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
-  const limits =
-    given !== undefined && !isAllowanceOnly(given) ? given : { ...given, maxDrop: bounded ? 0.01 : { relative: 0.01 } }
+  const standard = { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
+  if (written === undefined) return standard
+  const { validateLimits } = await import('@pare/gate')
+  const limits = isAllowanceOnly(written) ? { ...written, ...standard } : written
   const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
   for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
-    const option = limit === 'maxDrop' && typeof source.overrides.gate?.maxDrop === 'number'
+    const option = limit === 'maxDrop' && typeof check.overrides.gate?.maxDrop === 'number'
     const cure = option ? `${hint}; as an option: --max-drop relative=${limits.maxDrop}` : hint
-    source.problems.push({ place: limit === '' ? place : at(place, limit), message: `${message}.`, hint: cure })
+    check.problems.push({
+      place: limit === '' || place === '' ? place : placeIn(place, limit),
+      message: `${message}.`,
+      hint: cure,
+    })
   }
   return wrong.length > 0 ? undefined : limits
 }
@@ -98,10 +83,10 @@ async function readMetrics(
   place: string,
   { tokenizer, data, problems }: { tokenizer: string | undefined; data: string | undefined; problems: Problem[] },
 ): Promise<readonly string[] | undefined> {
-  const { findMetric, mayBeText, METRIC_NAMES } = await import('@pare/evaluate')
+  const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
   const metrics = written === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof written === 'string' ? [written] : written
-  const { suggest } = await import('./suggest.js')
+  const { suggest } = await import('../terminal/suggest.js')
   const unknown = metrics.filter((metric) => {
     try {
       return findMetric(metric) === undefined
@@ -111,62 +96,12 @@ async function readMetrics(
   })
   for (const metric of unknown) {
     const meant = suggest(metric, METRIC_NAMES)
-    const known = `metrics: ${METRIC_NAMES.join(', ')}`
+    const all = `metrics: ${METRIC_NAMES.join(', ')}`
     problems.push({
       place,
       message: `metric '${metric}' is unknown.`,
-      hint: meant === undefined ? known : `did you mean '${meant}'? ${known}`,
+      hint: meant === undefined ? all : `did you mean '${meant}'? ${all}`,
     })
   }
   return unknown.length > 0 ? undefined : metrics
-}
-
-export function textOf(
-  tokenizer: string | undefined,
-  { length, stride, field }: Pick<EvaluateConfig, 'length' | 'stride' | 'field'>,
-): EvaluateRequest['text'] {
-  return tokenizer === undefined ? undefined : { tokenizer, ...present({ length, stride, field }) }
-}
-
-/** Options of text without a tokenizer would do nothing. */
-export function strayTextOptions(
-  { length, stride, field }: Pick<EvaluateConfig, 'length' | 'stride' | 'field'>,
-  place: string,
-): readonly Problem[] {
-  return Object.entries(present({ length, stride, field })).map(([key, value]) => ({
-    place: at(place, key),
-    message: `is ${formatValue(value)}, but the data are not read as text.`,
-    hint: "name a tokenizer: tokenizer: 'tokenizer.json'",
-  }))
-}
-
-function at(place: string, key: string): string {
-  return place === '' ? key : `${place}.${key}`
-}
-
-/** The absolute path of a file that the config or an override names, if either does. */
-export async function readPath(
-  { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
-  { problems, cwd, folder, workspace }: EvaluationSource,
-): Promise<string | undefined> {
-  const written = override ?? own
-  if (written === undefined) {
-    if (what !== 'tokenizer')
-      problems.push({ place, message: `is missing: no ${what}.`, hint: "name a data file: data: 'val.npz'" })
-    return undefined
-  }
-  const path = override === undefined ? resolve(folder, written) : resolve(cwd, written)
-  // Whoever gives options or inputs may name files elsewhere; the checkout may not put a link in the place of one of its own.
-  if (workspace !== undefined && (override === undefined || isWrittenInside(path, workspace))) {
-    await refuseOutside(path, `${what} '${written}'`, workspace)
-    if (what === 'tokenizer')
-      await refuseOutside(join(dirname(path), 'tokenizer_config.json'), `what is beside ${what} '${written}'`, workspace)
-  }
-  if (await isFile(path)) return path
-  problems.push({
-    place,
-    message: `${what} '${written}' is not a file (looked for ${path}).`,
-    hint: 'check the path; with Git LFS, run: git lfs pull',
-  })
-  return undefined
 }

@@ -1,7 +1,7 @@
 import type { PruneStep } from '@pare/core'
+import type { PresetConfig } from '../options/prune.js'
 import { readReference } from '../plugins/plugin-reference.js'
 import { type PluginSource, resolvePreset } from '../plugins/plugins.js'
-import type { PresetConfig } from './config.js'
 import { resolveStep } from './prune-step.js'
 
 /** The steps of a preset, with the ratio that was asked for. */

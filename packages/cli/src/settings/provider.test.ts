@@ -1,11 +1,10 @@
 import { copyFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { PROVIDERS as KNOWN } from '@pare/evaluate'
+import { PROVIDERS } from '@pare/evaluate'
 import { describe, expect, it } from 'vitest'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
-import { PROVIDERS } from './provider.js'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 const there = ort.listSupportedBackends().map(({ name }) => name)
@@ -31,11 +30,10 @@ const COMMANDS = [
 
 describe('--provider', () => {
   it('takes the names that there are', async () => {
-    expect(PROVIDERS).toEqual(KNOWN)
     await using folder = await folderWith()
     const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--provider', 'gpu'], { cwd: folder.path })
     expect(exitCode).toBe(2)
-    expect(stderr).toContain("--provider is 'gpu'; expected cpu, cuda, webgpu, dml, coreml.")
+    expect(stderr).toContain("--provider is 'gpu'; expected cpu, cuda, webgpu, dml or coreml.")
   })
 
   it.each(COMMANDS)('%s: one that is not there is an error, and cpu is what the results name', async (command) => {

@@ -1,12 +1,12 @@
 import { checkStep, type PruneStep, type Structure, type Target } from '@pare/core'
+import { present } from '../options/present.js'
+import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'
-import type { PruneConfig, TargetConfig } from './config.js'
 import { resolveAllocation } from './curves-file.js'
-import { present } from './settings.js'
 
 /** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
-export async function resolveStep(step: PruneConfig, source: PluginSource): Promise<PruneStep> {
+export async function resolveStep(step: PruneConfig | PruneStep, source: PluginSource): Promise<PruneStep> {
   const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, ...options } = step
   const structure = await resolveStructure(shape, source)
   const criterion = await resolveCriterion(rule, source)

@@ -1,38 +1,12 @@
 import type { PruneStep, Target } from '@pare/core'
 import { type Curve, sparsities } from '@pare/retrain'
-import { type Problem, usage } from '../terminal/failure.js'
-
-/** How a model comes to its target, as a config says it: at once, or in steps with recovery in between. */
-export type ScheduleConfig = 'one-shot' | IterativeConfig
-
-export interface IterativeConfig {
-  readonly kind: 'iterative'
-  /** Default: 5 */
-  readonly steps?: number
-  /** How the target is approached. Default: 'cubic' */
-  readonly curve?: Curve
-}
-
-const DEFAULT_STEPS = 5
-const CURVES = ['cubic', 'linear', 'exponential'] as const
-
-/** '--schedule cubic:5' */
-export function schedule(text: string): ScheduleConfig {
-  if (text === 'one-shot') return text
-  const [, name, count] = /^(\w+)(?::(\d+))?$/.exec(text) ?? []
-  const curve = CURVES.find((each) => each === name)
-  const steps = count === undefined ? DEFAULT_STEPS : Number(count)
-  if (curve !== undefined && steps >= 1) return { kind: 'iterative', steps, curve }
-  throw usage(
-    `pare: --schedule is '${text}'; expected one-shot, or a curve and a number of steps such as cubic:5, linear:3 or exponential:4.`,
-    'in each step some more is pruned, recovered, and judged anew',
-  )
-}
+import { DEFAULT_STAGES, type ScheduleConfig } from '../options/recover.js'
+import type { Problem } from '../terminal/failure.js'
 
 /** The steps of each stage. One stage where it is one-shot. */
 export function stagesOf(steps: readonly PruneStep[], config: ScheduleConfig | undefined): readonly (readonly PruneStep[])[] {
   if (config === undefined || config === 'one-shot') return [steps]
-  const { steps: count = DEFAULT_STEPS, curve = 'cubic' } = config
+  const { steps: count = DEFAULT_STAGES, curve = 'cubic' } = config
   return Array.from({ length: count }, (_, stage) =>
     steps.map((step) => ({ ...step, target: targetAt(goalOf(step), { stage, count, curve }) })),
   )
@@ -106,6 +80,6 @@ export function shareOf(steps: number, { stage, count }: { readonly stage: numbe
 /** 'cubic in 5 steps'. */
 export function describeSchedule(config: ScheduleConfig | undefined): string | undefined {
   if (config === undefined || config === 'one-shot') return undefined
-  const { steps = DEFAULT_STEPS, curve = 'cubic' } = config
+  const { steps = DEFAULT_STAGES, curve = 'cubic' } = config
   return `${curve} in ${steps} steps`
 }

@@ -1,91 +1,121 @@
 import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
-import type { Provider } from '@pare/evaluate'
 import type { Limits } from '@pare/gate'
 import { isGlob } from '@pare/onnx'
-import type { DeviceChoice } from '../engine/device.js'
 import { globFiles } from '../files/model-files.js'
-import { isFile, showPath } from '../files/paths.js'
-import { Failure, type Problem, reportOf } from '../terminal/failure.js'
+import { missingFile, showPath } from '../files/paths.js'
+import type { CommandName } from '../options/commands.js'
+import { type Config, type EngineChoice, type ModelConfig, type Overrides, overridesSchema } from '../options/config.js'
+import { overridesOf, type Values } from '../options/overrides.js'
+import type { ScheduleConfig } from '../options/recover.js'
+import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
-import type { Config, ModelConfig } from './config.js'
+import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
 import { type Evaluation, readEvaluation, readLimits } from './evaluation.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
-import { type ScheduleConfig, scheduleProblems } from './schedule.js'
-import { ambiguousOverrides, type Overrides, picked, present, type Settings, settle } from './settings.js'
+import { scheduleProblems } from './schedule.js'
+import { ambiguousOverrides, type Settings, settle } from './settings.js'
 import { readTraining, type TrainingSource } from './training.js'
 import { isWrittenInside, refuseOutside } from './workspace.js'
 
-/** Everything a run does for one model, with plugins loaded and paths absolute. */
+/** Everything that is done for one model, with plugins loaded and paths absolute. */
 export interface Task {
   readonly path: string
   /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
   readonly name: string
+  /** Of everything random. */
+  readonly seed: number
   readonly steps: readonly PruneStep[]
-  /** Default: 'one-shot'. */
-  readonly schedule?: ScheduleConfig
-  /** Default: nothing. */
-  readonly recover?: Recover
+  /** Undefined: one-shot. */
+  readonly schedule: ScheduleConfig | undefined
+  readonly recover: Recover
   /** What criteria look at, and repair. */
-  readonly calibration?: CalibrationSource
+  readonly calibration: CalibrationSource | undefined
   /** What it is retrained on. */
-  readonly training?: TrainingSource
+  readonly training: TrainingSource | undefined
   /** Undefined: the model cannot pass. */
-  readonly evaluation?: Evaluation
-  readonly limits?: Limits
-  /** Default: true. */
-  readonly prove?: boolean
+  readonly evaluation: Evaluation | undefined
+  readonly limits: Limits | undefined
+  /** Whether what is cut or permuted is proved before it is written. */
+  readonly prove: boolean
 }
 
 export interface TaskOptions {
   readonly cwd: string
   /** A file, or the config itself (its paths start at `cwd`). Default: the nearest `pare.config.*` upwards from `cwd`, if any. */
-  readonly config?: string | Config
+  readonly config?: string | Config | undefined
   readonly overrides: Overrides
   /** False: nothing executable of the checkout is loaded. */
   readonly trusted: boolean
   /** The checkout. Where it is not trusted, files that it names must lie in it, behind all links. Default: `cwd` */
-  readonly workspace?: string
+  readonly workspace?: string | undefined
 }
 
 export interface Tasks {
   readonly tasks: readonly Task[]
-  readonly seed: number
-  /** As the options or the config have it. */
-  readonly provider?: Provider
-  readonly device?: DeviceChoice
+  readonly engine: EngineChoice
 }
 
-/** Reads the config and checks all of it before anything runs. Throws one `Failure` with every problem found. */
+/** The tasks of `pare run`: all of the config is read and checked before anything runs. Throws one `Failure` with every problem found. */
 export async function readTasks(options: TaskOptions): Promise<Tasks> {
   const workspace = options.trusted ? undefined : (options.workspace ?? options.cwd)
-  const { value, folder, shown } = await source({ ...options, workspace })
-  const { problems: shape, rest } = checkShape(value)
-  const config = (rest ?? {}) as Config
-  const check: Check = { ...options, config, folder, workspace, problems: [...shape] }
-  const entries = await expandModels(check)
-  const tasks: Task[] = []
-  for (const entry of entries) tasks.push(await readTask(entry, check))
-  const problems = distinct(check.problems)
-  if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
-  if (problems.length > 0) throw invalid(problems, shown)
-  const { seed, provider, device } = { ...config, ...picked(options.overrides, ['seed', 'provider', 'device']) }
-  return { tasks, seed: seed ?? 1, ...present({ provider, device }) }
+  const [wrong] = checkShape(options.overrides, overridesSchema).problems
+  if (wrong !== undefined) throw usage(`pare run: overrides: ${wrong.place}: ${wrong.message}`, wrong.hint)
+  return readAll(await configOf(options, workspace), { ...options, workspace, command: 'run' })
 }
 
-interface Check {
-  readonly cwd: string
+/** The task of a command that takes one model: its options are a config, which is read and checked like that of `pare run`. */
+export async function readTask(
+  command: CommandName,
+  model: string,
+  { values, cwd }: { readonly values: Values; readonly cwd: string },
+): Promise<{ readonly task: Task; readonly engine: EngineChoice }> {
+  const overrides = { ...overridesOf(command, values), models: [model] }
+  const options = { cwd, overrides, trusted: true, workspace: undefined, command }
+  const { tasks, engine } = await readAll({ value: {}, folder: cwd }, options)
+  const [task, second] = tasks
+  if (task === undefined || second !== undefined)
+    throw usage(
+      `pare ${command}: '${model}' matches ${tasks.length} models; expected one.`,
+      'name one of them, or prune all of them with: pare run',
+    )
+  return { task, engine }
+}
+
+/** A config as it was found, not validated yet. */
+interface Source {
+  readonly value: unknown
   readonly folder: string
+  /** What messages call it. Undefined: there is none, and options say everything. */
+  readonly shown?: string
+}
+
+interface Reading extends Check {
   readonly config: Config
-  readonly overrides: Overrides
-  readonly trusted: boolean
-  readonly workspace: string | undefined
-  /** Collects. */
-  readonly problems: Problem[]
+  readonly command: CommandName
+  /** Undefined where there is no config. */
+  readonly shown: string | undefined
+}
+
+async function readAll(
+  { value, folder, shown }: Source,
+  options: Omit<Check, 'folder' | 'problems'> & Pick<Reading, 'command'>,
+): Promise<Tasks> {
+  const { problems: shape, rest } = checkShape(value)
+  const config = (rest ?? {}) as Config
+  const reading: Reading = { ...options, config, folder, shown, problems: [...shape] }
+  const entries = await expandModels(reading)
+  const tasks: Task[] = []
+  for (const entry of entries) tasks.push(await taskOf(entry, reading))
+  const problems = distinct(reading.problems)
+  if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
+  if (problems.length > 0) throw invalid(problems, reading)
+  const { provider, device } = { ...config, ...options.overrides }
+  return { tasks, engine: { ...(provider && { provider }), ...(device && { device }) } }
 }
 
 /** A model file with the config entry it belongs to. */
@@ -96,12 +126,7 @@ interface Entry {
   readonly place: string
 }
 
-async function source({
-  cwd,
-  config,
-  trusted,
-  workspace,
-}: Omit<TaskOptions, 'workspace'> & Pick<Check, 'workspace'>): Promise<{ value: unknown; folder: string; shown?: string }> {
+async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string | undefined): Promise<Source> {
   if (typeof config === 'object') return { value: config, folder: cwd, shown: 'the config' }
   const path = await findConfig(cwd, config)
   if (path === undefined) return { value: {}, folder: cwd }
@@ -110,25 +135,25 @@ async function source({
   return { value, folder: dirname(path), shown: showPath(path, cwd) }
 }
 
-async function expandModels(check: Check): Promise<readonly Entry[]> {
+async function expandModels(reading: Reading): Promise<readonly Entry[]> {
   const entries: Entry[] = []
-  for (const [index, model] of (check.config.models ?? []).entries()) {
+  for (const [index, model] of (reading.config.models ?? []).entries()) {
     const place = `models[${index}]`
     if (model?.path === undefined) continue
     // Before anything is looked for there.
-    await refuseOutside(resolve(check.folder, model.path), `model ${model.path}`, check.workspace)
-    for (const path of await expand(model.path, { folder: check.folder, place: `${place}.path` }, check)) {
-      await refuseOutside(path, `model ${showPath(path, check.cwd)}`, check.workspace)
+    await refuseOutside(resolve(reading.folder, model.path), `model ${model.path}`, reading.workspace)
+    for (const path of await expand(model.path, { folder: reading.folder, place: `${place}.path` }, reading)) {
+      await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, reading.workspace)
       entries.push({ path, model, place })
     }
   }
-  if (check.overrides.models === undefined) return entries
+  if (reading.overrides.models === undefined) return entries
   const chosen: Entry[] = []
-  for (const pattern of check.overrides.models) {
-    for (const path of await expand(pattern, { folder: check.cwd, place: '' }, check)) {
-      const { workspace } = check
+  for (const pattern of reading.overrides.models) {
+    for (const path of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
+      const { workspace } = reading
       if (workspace !== undefined && isWrittenInside(path, workspace))
-        await refuseOutside(path, `model ${showPath(path, check.cwd)}`, workspace)
+        await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, workspace)
       const known = entries.filter((entry) => entry.path === path)
       chosen.push(...(known.length > 0 ? known : [{ path, model: {}, place: '' }]))
     }
@@ -143,9 +168,10 @@ async function expand(
   { problems }: Check,
 ): Promise<readonly string[]> {
   const literal = resolve(folder, pattern)
-  if (await isFile(literal)) return [literal]
+  const missing = await missingFile(literal)
+  if (missing === undefined) return [literal]
   if (!isGlob(pattern)) {
-    problems.push({ place, message: `model '${pattern}' is not a file (looked for ${literal}).`, hint: 'check the path' })
+    problems.push({ place, message: `model '${pattern}' is not a file: ${missing}.`, hint: 'check the path' })
     return [literal]
   }
   const found = await globFiles(pattern, folder)
@@ -156,71 +182,50 @@ async function expand(
   return found
 }
 
-async function readTask({ path, model, place }: Entry, check: Check): Promise<Task> {
-  const { config, overrides, problems } = check
+async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<Task> {
+  const { config, overrides, problems } = reading
   const settings = settle(config, model, overrides)
   problems.push(...ambiguousOverrides(settings, overrides, place))
-  const stepsPlace = model.prune === undefined ? 'prune' : `${place}.prune`
-  const stepPlace = (index: number) => ('preset' in settings.prune ? stepsPlace : `${stepsPlace}[${index}]`)
-  const steps = await readSteps(settings.prune, stepsPlace, check)
-  const own = (field: 'evaluate' | 'gate' | 'calibrate' | 'train' | 'recover') =>
-    model[field] === undefined ? field : `${place}.${field}`
-  const evaluation = await readEvaluation(settings.evaluate, own('evaluate'), check)
-  const limits = await readLimits(settings.gate, { metric: evaluation?.request.metrics[0], place: own('gate'), source: check })
-  const calibration = await readCalibration(settings.calibrate, { place: own('calibrate'), evaluation }, check)
-  const training = await readTraining(settings.train, { place: own('train'), loss: settings.loss, evaluation }, check)
+  // What no config says, the options say: they have no place in it.
+  const placeOf = (field: keyof ModelConfig) => {
+    if (reading.shown === undefined) return ''
+    return model[field] === undefined ? field : placeIn(place, field)
+  }
+  const stepPlace = (index: number) =>
+    `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
+  const steps = await readSteps(settings.prune, { placeOf: stepPlace, reading })
+  const evaluation = await readEvaluation(settings.evaluate, placeOf('evaluate'), reading)
+  const metric = evaluation?.request.metrics[0]
+  const limits = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
+  const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation }, reading)
+  const { loss, schedule } = settings
+  const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation }, reading)
+  const isPreset = 'preset' in settings.prune
+  const recover = recoverOf(settings.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
   // Where data are named that are not there, that is said already.
-  const there = { calibration, training: training ?? settings.train ?? overrides.train, loss: settings.loss }
-  if (calibration !== undefined || (settings.calibrate ?? overrides.calibrate) === undefined)
-    problems.push(...calibrationProblems(steps, there, stepPlace))
-  problems.push(
-    ...scheduleProblems(steps, { schedule: settings.schedule, isMeasured: calibration?.statistics !== undefined, at: stepPlace }),
-  )
-  const { retrain } = overrides
-  const recover = recoverOf(settings.recover, {
-    ...{ isPreset: 'preset' in settings.prune, data: calibration },
-    ...(retrain && { overrides: retrain }),
-  })
-  const named = {
-    training: training ?? settings.train ?? overrides.train,
-    ...present({ loss: settings.loss }),
-    ...(retrain && { overrides: retrain }),
-  }
-  problems.push(...(await recoverProblems(recover, { calibration, ...named }, own('recover'))))
-  return {
-    path,
-    name: showPath(path, check.cwd),
-    steps,
-    recover,
-    ...(settings.schedule !== undefined && { schedule: settings.schedule }),
-    ...(training && { training }),
-    ...(calibration && { calibration }),
-    ...(evaluation && { evaluation }),
-    ...(limits && { limits }),
-    ...(settings.prove !== undefined && { prove: settings.prove }),
-  }
+  const there = { calibration, training: training ?? settings.train ?? overrides.train?.data, loss }
+  const isMissing = calibration === undefined && (settings.calibrate ?? overrides.calibrate?.data) !== undefined
+  if (!isMissing) problems.push(...calibrationProblems(steps, there, stepPlace))
+  const isMeasured = calibration?.statistics !== undefined
+  problems.push(...scheduleProblems(steps, { schedule, isMeasured, at: stepPlace }))
+  if (!isMissing)
+    problems.push(...(await recoverProblems(recover, { ...there, overrides: overrides.retrain ?? {} }, placeOf('recover'))))
+  const seed = overrides.seed ?? config.seed ?? 1
+  const name = showPath(path, reading.cwd)
+  return { path, name, seed, steps, schedule, recover, calibration, training, evaluation, limits, prove: settings.prove }
 }
 
-async function readSteps(steps: Settings['prune'], place: string, check: Check): Promise<readonly PruneStep[]> {
-  if ('preset' in steps) return (await orProblem(() => presetSteps(steps, check), place, check)) ?? []
-  const found: PruneStep[] = []
+async function readSteps(
+  steps: Settings['prune'],
+  { placeOf, reading }: { readonly placeOf: (index: number) => string; readonly reading: Reading },
+): Promise<readonly PruneStep[]> {
+  if ('preset' in steps) return (await orProblem(() => presetSteps(steps, reading), placeOf(0), reading)) ?? []
+  const resolved: PruneStep[] = []
   for (const [index, step] of steps.entries()) {
-    const resolved = await orProblem(() => resolveStep(step ?? {}, check), `${place}[${index}]`, check)
-    if (resolved !== undefined) found.push(resolved)
+    const one = await orProblem(() => resolveStep(step ?? {}, reading), placeOf(index), reading)
+    if (one !== undefined) resolved.push(one)
   }
-  return found
-}
-
-/** What `read` gives; where the user said something wrong that is noted, and undefined. */
-async function orProblem<Result>(read: () => Promise<Result>, place: string, { problems }: Check): Promise<Result | undefined> {
-  try {
-    return await read()
-  } catch (error) {
-    const { kind, message, hint } = reportOf(error)
-    if (kind !== 'usage') throw error
-    problems.push({ place, message, ...(hint !== undefined && { hint }) })
-    return undefined
-  }
+  return resolved
 }
 
 /** A problem at the top level of a config shows with each model that inherits it, and is told once. */
@@ -234,7 +239,14 @@ function noModels(shown: string | undefined): Problem {
     : { place: 'models', message: 'is missing or empty: nothing to run.', hint: "name a model: models: [{ path: 'model.onnx' }]" }
 }
 
-function invalid(problems: readonly Problem[], shown = 'the options'): Failure {
+/** One problem of the options is a sentence; several, and those of a config, are a list. */
+function invalid(problems: readonly Problem[], { shown, command }: Reading): Failure {
+  const [{ place, message, hint }] = problems as [Problem]
+  if (shown === undefined && problems.length === 1) {
+    return new Failure('usage', `pare ${command}: ${place === '' ? '' : `${place}: `}${message}`, { hint, problems })
+  }
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  return new Failure('usage', `pare run: ${count} in ${shown}:\n${formatProblems(problems)}`, { problems })
+  return new Failure('usage', `pare ${command}: ${count} in ${shown ?? 'the options'}:\n${formatProblems(problems)}`, {
+    problems,
+  })
 }

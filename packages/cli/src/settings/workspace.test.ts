@@ -70,11 +70,11 @@ describe.skipIf(process.platform === 'win32')('of a checkout that is not trusted
 
   it('inputs of the workflow may name files elsewhere, but not what the checkout has put a link in the place of', async () => {
     await using place = await checkout('unused', {})
-    const overrides = { models: ['model.onnx'], metric: 'accuracy', gate: { maxDrop: 0.9 } }
+    const overrides = { models: ['model.onnx'], evaluate: { metric: 'accuracy' }, gate: { maxDrop: 0.9 } }
     const at = (more: object) => run({ cwd: place.workspace, trusted: false, config: {}, overrides: { ...overrides, ...more } })
-    expect(await at({ data: join(place.folder.path, 'val.npz') })).toMatchObject({ exitCode: 0 })
-    await expect(at({ data: 'link-val.npz' })).rejects.toMatchObject({ kind: 'untrusted' })
-    await expect(at({ data: 'val.npz', models: ['link-model.onnx'] })).rejects.toMatchObject({ kind: 'untrusted' })
+    expect(await at({ evaluate: { data: join(place.folder.path, 'val.npz') } })).toMatchObject({ exitCode: 0 })
+    await expect(at({ evaluate: { data: 'link-val.npz' } })).rejects.toMatchObject({ kind: 'untrusted' })
+    await expect(at({ evaluate: { data: 'val.npz' }, models: ['link-model.onnx'] })).rejects.toMatchObject({ kind: 'untrusted' })
   })
 
   it('files in the checkout are read, also through links within it, and from a folder in it', async () => {

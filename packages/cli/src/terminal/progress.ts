@@ -1,5 +1,5 @@
+import { formatDuration } from '@pare/gate'
 import type { SingleBar } from 'cli-progress'
-import { formatDuration } from './format.js'
 import { type Io, isInteractive } from './io.js'
 import { guarded, visible } from './visible.js'
 

@@ -1,5 +1,6 @@
 import { WEIGHT_OPERATORS } from '@pare/axes'
 import {
+  attributesOf,
   globMatcher,
   isFloat,
   keyOf,
@@ -128,8 +129,7 @@ function floatsOnly(operand: Operand | undefined): Operand | undefined {
 
 /** Whether a Transpose of a matrix turns it over: not when its `perm` is [0, 1]. */
 function swaps(node: Node): boolean {
-  const perm = node.attributes.get('perm')
-  return perm?.kind !== 'ints' || perm.value[0] === 1n
+  return attributesOf(node).ints('perm', [1, 0])[0] === 1
 }
 
 /** Rows of the tensor itself, where the operator sees it transposed. A matrix has its rows along one axis or the other. */

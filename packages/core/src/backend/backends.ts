@@ -1,4 +1,4 @@
-// What backends are made of, without anything of Node: `@pare/core/backends` runs in browsers too.
+// What backends and their tests are made of, without anything of Node: `@pare/core/backends` runs in browsers too.
 
 export { PareError } from '@pare/onnx/error'
 export type { Expression } from '../contract/contract.js'
@@ -17,7 +17,10 @@ export type {
   UnitLayout,
 } from './backend.js'
 export { cpu } from './cpu.js'
-export { statisticsOf } from './javascript.js'
-export { BUCKETS } from './keys.js'
+export { javascript, statisticsOf } from './javascript.js'
+export { BUCKETS, notFinite, ZEROS } from './keys.js'
+export { kth } from './kth.js'
+export { setMaskedBits } from './masked-bits.js'
 export { randomStream } from './random.js'
 export { reference } from './reference.js'
+export { trace } from './trace.js'

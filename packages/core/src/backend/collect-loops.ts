@@ -1,60 +1,32 @@
-import {
-  ADDRESS,
-  ANY,
-  BELOW,
-  BITS,
-  ENTRY,
-  FIRST,
-  FOUND,
-  forEachStep,
-  HIGH,
-  HIGHS,
-  KEYS,
-  LANES,
-  LEAST,
-  LIST,
-  LOW,
-  LOW_BITS,
-  LOWS,
-  MORE_KEYS,
-  MOST,
-  ODD,
-  SALIENCY,
-  type SaliencyCode,
-  SPANS,
-  SUM,
-  VECTORS,
-} from './loop-code.js'
+import { type Code, f32x4, i8x16, i16x8, i32, i32x4, type Local, plus, repeat, v128, when } from '@pare/wasm'
+import { forEachStep, LANES, type SaliencyCode, type Variables, VECTORS } from './loop-code.js'
 import { HEADER, LISTED, POSITIONS, RESULTS, SCRATCH, WEIGHTS } from './loop-memory.js'
-import { type Code, f32x4, get, i8x16, i16x8, i32, i32x4, loop, set, tee, when } from './wasm-module.js'
 
 // Both loops judge steps of 16 weights without a branch, and list those that have saliencies in the range. A second loop looks at these one by one.
 
 /**
  * header.below += how many lie below `low`; results and positions + found = those in the range; header.odd is set where one is −∞, or not finite.
  */
-export function collectCode(saliency: SaliencyCode): Code {
+export function collectCode(variables: Variables, saliency: SaliencyCode): Code {
+  const { any, sum, odd } = variables
+  const judge = VECTORS.map((at) => [saliency(at), tally(variables)])
   return [
-    ...bounds(),
-    ...forEachStep([
-      ...VECTORS.flatMap((at) => [...saliency(at), ...tally()]),
-      ...list(get(ANY)),
-      ...i32x4.const(0),
-      ...set(ANY),
-    ]),
-    ...add(HEADER.below, sumOf(SUM)),
-    ...raise(HEADER.odd, [...get(ODD), ...i32x4.any]),
-    ...forEachListed(saliency),
+    bounds(variables),
+    forEachStep(variables, [judge, list(variables, any.get), any.set(i32x4.const(0))]),
+    add(HEADER.below, sumOf(sum)),
+    raise(HEADER.odd, v128.any(odd.get)),
+    forEachListed(variables, saliency),
   ]
 }
 
 /** sum −= saliency < low; odd |= saliency − saliency; any |= low ≤ saliency ≤ high. A comparison that holds is −1. */
-function tally(): Code {
-  const below = [...get(SUM), ...get(SALIENCY), ...get(LOWS), ...f32x4.lt, ...tee(BELOW), ...i32x4.sub, ...set(SUM)]
-  // x − x is NaN for what is not finite, else 0.
-  const odd = [...get(ODD), ...get(SALIENCY), ...get(SALIENCY), ...f32x4.subtract, ...i32x4.or, ...set(ODD)]
-  const inside = [...get(SALIENCY), ...get(HIGHS), ...f32x4.le, ...get(BELOW), ...i32x4.andnot]
-  return [...below, ...odd, ...inside, ...get(ANY), ...i32x4.or, ...set(ANY)]
+function tally({ saliency, lows, highs, sum, odd, any, below }: Variables): Code {
+  return [
+    sum.set(i32x4.sub(sum.get, below.tee(f32x4.lt(saliency.get, lows.get)))),
+    // x − x is NaN for what is not finite, else 0.
+    odd.set(v128.or(odd.get, f32x4.sub(saliency.get, saliency.get))),
+    any.set(v128.or(v128.andnot(f32x4.le(saliency.get, highs.get), below.get), any.get)),
+  ]
 }
 
 /**
@@ -62,26 +34,25 @@ function tally(): Code {
  * like their bits: what those are above the bits of `low` is judged eight at a time, in sixteen bits. header.unfit is set where a saliency is negative or not
  * finite: then the rest is void.
  */
-export function quickCollectCode(saliency: SaliencyCode): Code {
-  const keys = [...keysOf(saliency, 0, KEYS), ...keysOf(saliency, 32, MORE_KEYS)]
-  const below = [KEYS, MORE_KEYS].flatMap((half) => [
-    ...[...get(SUM), ...i32x4.const(0), ...get(half), ...i16x8.gt, ...i16x8.sub, ...set(SUM)],
-  ])
-  const nearest = [...get(KEYS), ...get(MORE_KEYS), ...i16x8.minUnsigned, ...tee(ANY)]
-  const inside = [...nearest, ...get(SPANS), ...i16x8.minUnsigned, ...get(ANY), ...i16x8.eq]
-  const infinite = [...get(MOST), ...i32x4.const(INFINITE - 1), ...i32x4.gt, ...i32x4.any]
+export function quickCollectCode(variables: Variables, saliency: SaliencyCode): Code {
+  const { low, high, sum, any, keys, moreKeys, lowBits, spans, least, most } = variables
+  const below = [keys, moreKeys].map((half) => sum.set(i16x8.sub(sum.get, i16x8.gt(i32x4.const(0), half.get))))
+  const nearest = any.tee(i16x8.minUnsigned(keys.get, moreKeys.get))
+  const inside = i16x8.eq(i16x8.minUnsigned(nearest, spans.get), any.get)
+  const infinite = v128.any(i32x4.gt(most.get, i32x4.const(INFINITE - 1)))
+  const span = i32.sub(i32.bitsOf(high.get), i32.bitsOf(low.get))
+  const judge = [keysOf(variables, saliency, 0), keysOf(variables, saliency, 32), below, list(variables, inside)]
   return [
-    ...bounds(),
-    ...[...get(LOW), ...i32.bitsOf, ...i32x4.splat, ...set(LOW_BITS)],
-    ...[...get(HIGH), ...i32.bitsOf, ...get(LOW), ...i32.bitsOf, ...i32.sub],
-    ...[...i32.const(DROPPED), ...i32.shiftUnsigned, ...i16x8.splat, ...set(SPANS)],
-    ...[...i32x4.const(0x7fffffff), ...set(LEAST)],
-    ...forEachStep([...keys, ...below, ...list(inside)]),
-    ...[...get(SUM), ...i32x4.addPairs, ...set(SUM)],
-    ...add(HEADER.below, sumOf(SUM)),
-    ...raise(HEADER.unfit, [...infinite, ...get(LEAST), ...i32x4.signs, ...i32.or]),
-    ...raise(HEADER.odd, [...get(LEAST), ...i32x4.const(0), ...i32x4.eq, ...i32x4.any]),
-    ...forEachListed(saliency),
+    bounds(variables),
+    lowBits.set(i32x4.splat(i32.bitsOf(low.get))),
+    spans.set(i16x8.splat(i32.shr(span, i32.const(DROPPED)))),
+    least.set(i32x4.const(0x7fffffff)),
+    forEachStep(variables, judge),
+    sum.set(i32x4.addPairs(sum.get)),
+    add(HEADER.below, sumOf(sum)),
+    raise(HEADER.unfit, i32.or(infinite, i32x4.signs(least.get))),
+    raise(HEADER.odd, v128.any(i32x4.eq(least.get, i32x4.const(0)))),
+    forEachListed(variables, saliency),
   ]
 }
 
@@ -93,62 +64,68 @@ export const QUICK_SPAN = 2 ** (15 + DROPPED)
 const INFINITE = 0x7f800000
 
 /** keys = (bits of eight saliencies − bits of low) >> DROPPED, brought into the range of sixteen bits; most and least of the bits. */
-function keysOf(saliency: SaliencyCode, at: number, keys: number): Code {
+function keysOf({ saliency: value, lowBits, most, least, keys, moreKeys }: Variables, saliency: SaliencyCode, at: 0 | 32): Code {
   const key = (offset: number) => [
-    ...saliency(offset),
-    ...[...get(MOST), ...get(SALIENCY), ...i32x4.max, ...set(MOST)],
-    ...[...get(LEAST), ...get(SALIENCY), ...i32x4.min, ...set(LEAST)],
-    ...[...get(SALIENCY), ...get(LOW_BITS), ...i32x4.sub, ...i32.const(DROPPED), ...i32x4.shiftSigned],
+    saliency(offset),
+    most.set(i32x4.max(most.get, value.get)),
+    least.set(i32x4.min(least.get, value.get)),
+    i32x4.shiftSigned(i32x4.sub(value.get, lowBits.get), DROPPED),
   ]
-  return [...key(at), ...key(at + 16), ...i16x8.narrow, ...set(keys)]
+  return (at === 0 ? keys : moreKeys).set(i16x8.narrow(key(at), key(at + 16)))
 }
 
-function bounds(): Code {
-  return [...get(LOW), ...f32x4.splat, ...set(LOWS), ...get(HIGH), ...f32x4.splat, ...set(HIGHS)]
+function bounds({ low, high, lows, highs }: Variables): Code {
+  return [lows.set(f32x4.splat(low.get)), highs.set(f32x4.splat(high.get))]
 }
 
 /** Appends the step to the list if any lane of a vector is set: writes it behind the last entry, and takes the place only then. */
-function list(lanes: Code): Code {
-  const write = [...get(LIST), ...get(ADDRESS), ...i32.store(LISTED)]
-  return [...write, ...get(LIST), ...lanes, ...i32x4.any, ...i32.const(2), ...i32.shl, ...i32.add, ...set(LIST)]
+function list({ list, address }: Variables, lanes: Code): Code {
+  const write = i32.store(list.get, address.get, LISTED)
+  return [write, list.set(i32.add(list.get, i32.shl(v128.any(lanes), i32.const(2))))]
 }
 
 /** Computes the listed steps again, and appends what lies in the range to results and positions. */
-function forEachListed(saliency: SaliencyCode): Code {
-  const inside = [...get(SALIENCY), ...get(LOWS), ...f32x4.ge, ...get(SALIENCY), ...get(HIGHS), ...f32x4.le, ...i32x4.and]
-  const vector = (at: number) => [...saliency(at), ...i32.const(0), ...get(SALIENCY), ...f32x4.store(SCRATCH + at), ...inside]
-  const pair = (at: number) => [...vector(at), ...vector(at + 16), ...i16x8.narrow]
-  const bits = [...pair(0), ...pair(32), ...i8x16.narrow, ...i8x16.signs, ...set(BITS)]
-  const step = [...get(ENTRY), ...i32.load(LISTED), ...set(ADDRESS), ...bits, ...loop([...append(), ...get(BITS)])]
-  const next = [...get(ENTRY), ...i32.const(4), ...i32.add, ...tee(ENTRY), ...get(LIST), ...i32.lessUnsigned]
+function forEachListed(variables: Variables, saliency: SaliencyCode): Code {
+  const { saliency: value, lows, highs, address, found, list, entry, bits } = variables
+  const inside = v128.and(f32x4.ge(value.get, lows.get), f32x4.le(value.get, highs.get))
+  const vector = (at: number) => [saliency(at), v128.store(i32.const(0), value.get, SCRATCH + at), inside]
+  const pair = (at: number) => i16x8.narrow(vector(at), vector(at + 16))
+  const step = [
+    address.set(i32.load(entry.get, LISTED)),
+    bits.set(i8x16.signs(i8x16.narrow(pair(0), pair(32)))),
+    repeat(append(variables), bits.get),
+  ]
+  const next = i32.lt(entry.tee(plus(entry.get, 4)), list.get)
   return [
-    ...[...i32.const(0), ...i32.load(4 * HEADER.found), ...set(FOUND)],
-    ...[...get(LIST), ...when(loop([...step, ...next]))],
-    ...[...i32.const(0), ...get(FOUND), ...i32.store(4 * HEADER.found)],
+    found.set(i32.load(i32.const(0), 4 * HEADER.found)),
+    when(list.get, repeat(step, next)),
+    i32.store(i32.const(0), found.get, 4 * HEADER.found),
   ]
 }
 
 /** Writes the first weight of `bits` to the next free place, takes the place if there was one, and removes it from `bits`. */
-function append(): Code {
-  const lane = [...get(BITS), ...i32.trailingZeros]
-  const result = [...get(FOUND), ...lane, ...i32.const(2), ...i32.shl, ...i32.load(SCRATCH), ...i32.store(RESULTS)]
-  const step = [...get(ADDRESS), ...i32.const(WEIGHTS), ...i32.sub, ...i32.const(2), ...i32.shiftUnsigned]
-  const position = [...get(FOUND), ...step, ...get(FIRST), ...i32.add, ...lane, ...i32.add, ...i32.store(POSITIONS)]
-  const taken = [...get(FOUND), ...get(BITS), ...i32.const(0), ...i32.ne, ...i32.const(2), ...i32.shl, ...i32.add, ...set(FOUND)]
-  return [...result, ...position, ...taken, ...get(BITS), ...get(BITS), ...i32.const(1), ...i32.sub, ...i32.and, ...set(BITS)]
+function append({ bits, found, address, first }: Variables): Code {
+  const lane = i32.trailingZeros(bits.get)
+  const step = i32.shr(i32.sub(address.get, i32.const(WEIGHTS)), i32.const(2))
+  return [
+    i32.store(found.get, i32.load(i32.shl(lane, i32.const(2)), SCRATCH), RESULTS),
+    i32.store(found.get, i32.add(i32.add(step, first.get), lane), POSITIONS),
+    found.set(i32.add(found.get, i32.shl(i32.ne(bits.get, i32.const(0)), i32.const(2)))),
+    bits.set(i32.and(bits.get, i32.sub(bits.get, i32.const(1)))),
+  ]
 }
 
 /** header[word] += value. */
 export function add(word: number, value: Code): Code {
-  return [...i32.const(0), ...i32.const(0), ...i32.load(4 * word), ...value, ...i32.add, ...i32.store(4 * word)]
+  return i32.store(i32.const(0), i32.add(i32.load(i32.const(0), 4 * word), value), 4 * word)
 }
 
 /** header[word] |= value. */
 export function raise(word: number, value: Code): Code {
-  return [...i32.const(0), ...i32.const(0), ...i32.load(4 * word), ...value, ...i32.or, ...i32.store(4 * word)]
+  return i32.store(i32.const(0), i32.or(i32.load(i32.const(0), 4 * word), value), 4 * word)
 }
 
 /** The lanes of an i32x4 added up. */
-export function sumOf(vector: number): Code {
-  return LANES.flatMap((lane) => [...get(vector), ...i32x4.lane(lane), ...(lane > 0 ? i32.add : [])])
+export function sumOf(vector: Local): Code {
+  return LANES.map((lane) => i32x4.lane(vector.get, lane)).reduce((sum, lane) => i32.add(sum, lane))
 }

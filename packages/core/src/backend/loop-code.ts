@@ -1,51 +1,57 @@
+import { type Code, f32x4, i32, i32x4, plus, repeat, v128, type Writer } from '@pare/wasm'
 import type { Expression } from '../contract/contract.js'
 import { STEP, statisticsAt, WEIGHTS } from './loop-memory.js'
-import { type Code, f32x4, get, i32, i32x4, loop, set, tee } from './wasm-module.js'
 
-// What the vector loops have in common: parameters, locals, the way through the weights, and the code of a saliency.
+// What the vector loops have in common: parameters, variables, the way through the weights, and the code of a saliency.
 
 export const PARAMETERS = ['i32', 'i32', 'f32', 'f32', 'i32'] as const
-export const [COUNT, SHIFT, LOW, HIGH, FIRST] = [0, 1, 2, 3, 4] as const
-export const LOCALS = [...Array<'i32'>(6).fill('i32'), ...Array<'v128'>(18).fill('v128')] as const
-export const [ADDRESS, SLOT, FOUND, LIST, ENTRY, BITS] = [5, 6, 7, 8, 9, 10] as const
-export const [WEIGHT, SALIENCY, LOWS, HIGHS, SUM, ODD, ANY, BELOW] = [11, 12, 13, 14, 15, 16, 17, 18] as const
-/** Of `quickCollect`. */
-export const [KEYS, MORE_KEYS, LOW_BITS, SPANS, LEAST, MOST] = [19, 20, 21, 22, 23, 24] as const
-/** Constants. Some engines make a constant that stands in a loop anew each time round. */
-export const [SIZE_BITS, NOUGHT, MINUS_INFINITY] = [25, 26, 27] as const
+
+export type Variables = ReturnType<typeof variablesOf>
+
+/** All loops have the same variables. */
+export function variablesOf({ parameters, locals }: Writer<typeof PARAMETERS>) {
+  const [count, shift, low, high, first] = parameters
+  const [address, slot, found, list, entry, bits] = locals('i32', 6)
+  const [weight, saliency, lows, highs, sum, odd, any, below] = locals('v128', 8)
+  const [keys, moreKeys, lowBits, spans, least, most] = locals('v128', 6)
+  // Constants. Some engines make a constant that stands in a loop anew each time round.
+  const [sizeBits, nought, minusInfinity] = locals('v128', 3)
+  const vectors = { weight, saliency, lows, highs, sum, odd, any, below, sizeBits, nought, minusInfinity }
+  const ofQuickCollect = { keys, moreKeys, lowBits, spans, least, most }
+  return { count, shift, low, high, first, address, slot, found, list, entry, bits, ...vectors, ...ofQuickCollect }
+}
 
 /** Offsets of the vectors of a step. */
 export const VECTORS = [0, 16, 32, 48] as const
 export const LANES = [0, 1, 2, 3] as const
 
 /** for (address = WEIGHTS; address < WEIGHTS + 4·count; address += 64) step */
-export function forEachStep(step: Code): Code {
-  const constants = [
-    ...[...i32x4.const(0x7fffffff), ...set(SIZE_BITS)],
-    ...[...f32x4.const(0), ...set(NOUGHT)],
-    ...[...f32x4.const(-Infinity), ...set(MINUS_INFINITY)],
+export function forEachStep({ count, address, sizeBits, nought, minusInfinity }: Variables, step: Code): Code {
+  const end = plus(i32.shl(count.get, i32.const(2)), WEIGHTS)
+  return [
+    sizeBits.set(i32x4.const(0x7fffffff)),
+    nought.set(f32x4.const(0)),
+    minusInfinity.set(f32x4.const(-Infinity)),
+    address.set(i32.const(WEIGHTS)),
+    repeat(step, i32.lt(address.tee(plus(address.get, 4 * STEP)), end)),
   ]
-  const end = [...get(COUNT), ...i32.const(2), ...i32.shl, ...i32.const(WEIGHTS), ...i32.add]
-  const next = [...get(ADDRESS), ...i32.const(4 * STEP), ...i32.add, ...tee(ADDRESS), ...end, ...i32.lessUnsigned]
-  return [...constants, ...i32.const(WEIGHTS), ...set(ADDRESS), ...loop([...step, ...next])]
 }
 
-/** The code that leaves the saliencies of four weights in SALIENCY and the weights in WEIGHT, given their offset within a step. */
+/** The code that leaves the saliencies of four weights in `saliency` and the weights in `weight`, given their offset within a step. */
 export type SaliencyCode = (at: number) => Code
 
 /** weight = 0 ? −∞ : expression + (weight − weight), the latter to carry NaN and to turn −0 into 0. */
-export function saliencyOf(expression: Expression, keys: readonly string[]): SaliencyCode {
+export function saliencyOf(expression: Expression, keys: readonly string[], variables: Variables): SaliencyCode {
+  const { weight, saliency, nought, minusInfinity } = variables
   return (at) => {
-    const finite = [...get(WEIGHT), ...get(WEIGHT), ...f32x4.subtract]
-    const value = [...vectors(expression, { keys, at }), ...finite, ...f32x4.add]
-    const zero = [...get(WEIGHT), ...get(NOUGHT), ...f32x4.eq]
-    return [...load(at), ...get(MINUS_INFINITY), ...value, ...zero, ...i32x4.select, ...set(SALIENCY)]
+    const value = f32x4.add(vectors(expression, { variables, keys, at }), f32x4.sub(weight.get, weight.get))
+    return [load(variables, at), saliency.set(v128.select(minusInfinity.get, value, f32x4.eq(weight.get, nought.get)))]
   }
 }
 
 /** The expression alone: the saliency of all weights but zeros, for which it may be −0, where the expression `tracksWeight`. */
-export function plainSaliencyOf(expression: Expression): SaliencyCode {
-  return (at) => [...load(at), ...vectors(expression, { keys: [], at }), ...set(SALIENCY)]
+export function plainSaliencyOf(expression: Expression, variables: Variables): SaliencyCode {
+  return (at) => [load(variables, at), variables.saliency.set(vectors(expression, { variables, keys: [], at }))]
 }
 
 /** Whether an expression is 0 where the weight is, and not finite where the weight is not, whatever the other weights are. */
@@ -60,9 +66,11 @@ export function tracksWeight(e: Expression): boolean {
   return (e.op === 'add' || e.op === 'subtract') && tracksWeight(e.left) && tracksWeight(e.right)
 }
 
-const load = (at: number): Code => [...get(ADDRESS), ...get(SHIFT), ...i32.add, ...f32x4.load(at), ...set(WEIGHT)]
+const load = ({ address, shift, weight }: Variables, at: number): Code =>
+  weight.set(v128.load(i32.add(address.get, shift.get), at))
 
 interface Place {
+  readonly variables: Variables
   readonly keys: readonly string[]
   /** Offset within a step. */
   readonly at: number
@@ -70,14 +78,26 @@ interface Place {
 
 function vectors(e: Expression, place: Place): Code {
   const of = (inner: Expression) => vectors(inner, place)
-  if (e.op === 'abs') return [...of(e.of), ...get(SIZE_BITS), ...i32x4.and]
-  if ('of' in e) return [...of(e.of), ...(e.op === 'square' ? [...of(e.of), ...f32x4.multiply] : f32x4[e.op])]
+  const { weight, address, sizeBits } = place.variables
+  if (e.op === 'abs') return v128.and(of(e.of), sizeBits.get)
+  if (e.op === 'square') return f32x4.mul(of(e.of), of(e.of))
+  if ('of' in e) return INSTRUCTIONS[e.op](of(e.of))
   // A comparison that holds has all bits set: of 1 it leaves 1.
-  if (e.op === 'less') return [...of(e.left), ...of(e.right), ...f32x4.lt, ...f32x4.const(1), ...i32x4.and]
-  if ('left' in e) return [...of(e.left), ...of(e.right), ...f32x4[e.op]]
-  if (e.op === 'weight') return get(WEIGHT)
+  if (e.op === 'less') return v128.and(f32x4.lt(of(e.left), of(e.right)), f32x4.const(1))
+  if ('left' in e) return INSTRUCTIONS[e.op](of(e.left), of(e.right))
+  if (e.op === 'weight') return weight.get
   if (e.op === 'constant') return f32x4.const(e.value)
-  const area = statisticsAt('key' in e ? place.keys.indexOf(e.key) : 0)
-  if (e.op === 'statistic') return [...get(ADDRESS), ...f32x4.load(area - WEIGHTS + place.at)]
+  if (e.op === 'statistic') return v128.load(address.get, statisticsAt(place.keys.indexOf(e.key)) - WEIGHTS + place.at)
   throw new Error(`'${e.op}' has no vector form`)
 }
+
+const INSTRUCTIONS = {
+  negate: f32x4.neg,
+  sqrt: f32x4.sqrt,
+  add: f32x4.add,
+  subtract: f32x4.sub,
+  multiply: f32x4.mul,
+  divide: f32x4.div,
+  min: f32x4.min,
+  max: f32x4.max,
+} as const

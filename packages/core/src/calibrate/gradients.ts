@@ -1,4 +1,4 @@
-import { editGraph, editModel, type Model, makeNode, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
+import { editModel, GraphWriter, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import type { Forward } from './forward.js'
@@ -44,36 +44,25 @@ export async function instrumentGradients(
 ): Promise<Instrumented> {
   const tensors = [...new Set(requests.map(tensorOf))]
   const { model: derived, gradients } = await differentiate(model, tensors)
-  const writer = new Writer(derived.opsets.get('') ?? 1)
+  const written = new GraphWriter(derived.graph, 'measure')
+  const writer = new Writer(derived.opsets.get('') ?? 1, written)
   const first = model.graph.inputs.find(({ name, shape }) => shape?.length !== 0 && !tensors.includes(name))
   if (first === undefined) throw new PareError('the model has no input with samples.', { hint: 'give it one with a batch axis.' })
-  const rows = 'gradients/samples'
-  const samples = 'gradients/count'
-  const count = [
-    makeNode({ op: 'Shape', inputs: [first.name], outputs: [rows], attributes: { start: 0n, end: 1n } }),
-    makeNode({ op: 'Cast', inputs: [rows], outputs: [samples], attributes: { to: 1n } }),
-  ]
-  const probes = requests.map((request, i): Probed => {
+  const rows = written.node('Shape', [first.name], { start: 0n, end: 1n })
+  const samples = written.node('Cast', [rows], { to: 1n })
+  const probes = requests.map((request): Probed => {
     const { statistic } = request
     const of = writer.changed(gradients.get(tensorOf(request))!, traceStatistic(statistic))
-    const [result, squares] = [`gradients/${i}`, `gradients/${i}/squares`]
     const isSum = statistic.reduce === 'mean' || statistic.reduce === 'variance'
-    count.push(
-      makeNode(
-        isSum ? { op: 'Mul', inputs: [of, samples], outputs: [result] } : { op: 'Identity', inputs: [of], outputs: [result] },
-      ),
-    )
+    const result = isSum ? written.own('Mul', [of, samples]) : written.own('Identity', [of])
     const probe = { id: requestId(request), reduce: statistic.reduce, rows, result }
     if (statistic.reduce !== 'variance') return probe
-    count.push(makeNode({ op: 'Sub', inputs: [of, of], outputs: [squares] }))
-    return { ...probe, squares }
+    return { ...probe, squares: written.own('Sub', [of, of]) }
   })
   const outputs = probes.flatMap(({ result, squares }) => (squares === undefined ? [result] : [result, squares]))
   const { graph } = derived
-  const measuring = editGraph(graph, {
-    nodes: [...graph.nodes, ...writer.nodes, ...count],
-    initializers: [...graph.initializers, ...writer.constants],
-    outputs: [rows, ...outputs].map((name) => makeValueInfo({ name })),
+  const measuring = written.addedTo(graph, {
+    outputs: [...new Set([rows, ...outputs])].map((name) => makeValueInfo({ name })),
   })
   return { model: withoutDead(derived, editModel(derived, { graph: measuring })), probes }
 }

@@ -1,23 +1,19 @@
 import {
-  type AttributeValue,
-  editGraph,
+  attributesOf,
   editModel,
   elementCount,
+  GraphWriter,
   inferShapes,
   type Model,
-  makeNode,
-  makeTensor,
   makeValueInfo,
-  type Node,
   PareError,
-  type Tensor,
   withoutDead,
 } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Layout, type Mask, type Padding } from './padding.js'
-import { type Patches, type Site, siteKey } from './site.js'
+import { GEOMETRY, type Patches, type Site, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
 export interface Request {
@@ -72,7 +68,8 @@ export async function instrument(
   const { shapes } = await inferShapes(model)
   const padding = found.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
-  const writer = new Writer(opset)
+  const written = new GraphWriter(model.graph, 'measure')
+  const writer = new Writer(opset, written)
   const untold = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
@@ -90,9 +87,7 @@ export async function instrument(
     ...padded,
   ]
   const { graph } = model
-  const instrumented = editGraph(graph, {
-    nodes: [...graph.nodes, ...writer.nodes],
-    initializers: [...graph.initializers, ...writer.constants],
+  const instrumented = written.addedTo(graph, {
     inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
@@ -129,29 +124,26 @@ function unknownShape(value: string): PareError {
 
 /** Nodes that reduce values, appended to a graph. */
 export class Writer {
-  readonly nodes: Node[] = []
-  readonly constants: Tensor[] = []
   readonly #rows = new Map<string, string>()
-  readonly #changed = new Map<string, string>()
-
   readonly #masked: MaskedRows
 
-  constructor(private readonly opset: number) {
-    this.#masked = maskedRows({
-      opset,
-      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
-      ints: (values) => this.#ints(values),
-    })
+  constructor(
+    private readonly opset: number,
+    private readonly writer: GraphWriter,
+  ) {
+    this.#masked = maskedRows(writer, opset)
   }
 
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: Site, { rank, layout }: { readonly rank: number; readonly layout?: Layout }): string {
     const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
-    return once(this.#rows, key, () => {
-      const value = this.#node('Cast', [site.value], { to: 1n })
-      const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-      return layout === undefined ? rows : this.#node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
-    })
+    const known = this.#rows.get(key)
+    if (known !== undefined) return known
+    const value = this.writer.node('Cast', [site.value], { to: 1n })
+    const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+    const made = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
+    this.#rows.set(key, made)
+    return made
   }
 
   /** i64[]: how many positions a mask leaves out. */
@@ -159,21 +151,16 @@ export class Writer {
     return this.#masked.padded(mask)
   }
 
-  /** What an expression makes of each element. */
-  changed(rows: string, expression: Expression): string {
-    if (expression.op === 'weight') return rows
-    return once(this.#changed, `${rows} ${JSON.stringify(expression)}`, () => this.#expression(rows, expression))
-  }
-
   reduced(rows: string, { statistic, site }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
-    const shape = this.#node('Shape', [rows])
+    // Each request reads outputs of its own: those of some are added up while the model runs.
+    const shape = this.writer.own('Shape', [rows])
     switch (statistic.reduce) {
       case 'mean':
         return { rows: shape, result: this.#sum(rows) }
       case 'max':
         return {
           rows: shape,
-          result: this.#node('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
+          result: this.writer.own('ReduceMax', [rows, ...this.#axes(18)], { ...this.#axesBefore(18), keepdims: 0n }),
         }
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
@@ -188,8 +175,8 @@ export class Writer {
   #flat(value: string, axis: number, rank: number): string {
     const at = axis < 0 ? axis + rank : axis
     const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at)
-    const last = at === rank - 1 ? value : this.#node('Transpose', [value], { perm: [...others, at].map(BigInt) })
-    return this.#node('Flatten', [last], { axis: BigInt(rank - 1) })
+    const last = at === rank - 1 ? value : this.writer.node('Transpose', [value], { perm: [...others, at].map(BigInt) })
+    return this.writer.node('Flatten', [last], { axis: BigInt(rank - 1) })
   }
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */
@@ -198,104 +185,72 @@ export class Writer {
     const all = channels * groups
     const weight = new Float32Array(all * size * size)
     for (let c = 0; c < all; c++) for (let k = 0; k < size; k++) weight[(c * size + k) * size + k] = 1
-    const name = this.#constant(
-      makeTensor({ name: this.#name(), type: 'float32', shape: [all * size, 1, ...kernel], values: weight }),
-    )
-    const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].flatMap((key) => {
-      const attribute = node.attributes.get(key)
-      if (attribute?.kind === 'ints' || attribute?.kind === 'string') return [[key, attribute.value] as const]
-      return []
-    })
-    return this.#node('Conv', [value, name], { ...Object.fromEntries(geometry), group: BigInt(all) })
+    const name = this.writer.floats([all * size, 1, ...kernel], weight)
+    return this.writer.node('Conv', [value, name], { ...attributesOf(node).plain(GEOMETRY), group: BigInt(all) })
   }
 
-  #expression(rows: string, e: Expression): string {
+  /** What an expression makes of each element. */
+  changed(rows: string, e: Expression): string {
     const of = (inner: Expression) => this.changed(rows, inner)
     switch (e.op) {
       case 'weight':
         return rows
       case 'constant':
-        return this.#constant(makeTensor({ name: this.#name(), type: 'float32', shape: [], values: [e.value] }))
+        return this.writer.float(e.value)
       case 'square':
-        return this.#node('Mul', [of(e.of), of(e.of)])
+        return this.writer.node('Mul', [of(e.of), of(e.of)])
       case 'abs':
       case 'sqrt':
       case 'negate':
-        return this.#node(UNARY[e.op], [of(e.of)])
+        return this.writer.node(UNARY[e.op], [of(e.of)])
       case 'random':
       case 'statistic':
         throw new Error(`a statistic cannot be made of '${e.op}'`)
       case 'less':
-        return this.#node('Cast', [this.#node('Less', [of(e.left), of(e.right)])], { to: 1n })
+        return this.writer.node('Cast', [this.writer.node('Less', [of(e.left), of(e.right)])], { to: 1n })
       default:
-        return this.#node(BINARY[e.op], [of(e.left), of(e.right)])
+        return this.writer.node(BINARY[e.op], [of(e.left), of(e.right)])
     }
   }
 
   #sum(rows: string): string {
-    return this.#node('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
+    return this.writer.own('ReduceSum', [rows, ...this.#axes(13)], { ...this.#axesBefore(13), keepdims: 0n })
   }
 
   #moments(rows: string, shape: string): { result: string; squares: string } {
     const result = this.#sum(rows)
-    const count = this.#node('Cast', [this.#node('Gather', [shape, this.#ints(0)], { axis: 0n })], { to: 1n })
-    const away = this.#node('Sub', [rows, this.#node('Div', [result, count])])
-    return { result, squares: this.#sum(this.#node('Mul', [away, away])) }
+    const count = this.writer.node('Cast', [this.writer.node('Gather', [shape, this.writer.ints(0)], { axis: 0n })], { to: 1n })
+    const away = this.writer.node('Sub', [rows, this.writer.node('Div', [result, count])])
+    return { result, squares: this.#sum(this.writer.node('Mul', [away, away])) }
   }
 
   #gram(rows: string, other: string, groups: number): string {
-    if (groups === 1) return this.#node('MatMul', [this.#node('Transpose', [rows], { perm: [1n, 0n] }), other])
-    const parts = (of: string) => this.#node('Reshape', [of, this.#split(of, groups)])
-    const left = this.#node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
-    return this.#node('MatMul', [left, this.#node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
+    if (groups === 1) return this.writer.own('MatMul', [this.writer.node('Transpose', [rows], { perm: [1n, 0n] }), other])
+    const parts = (of: string) => this.writer.node('Reshape', [of, this.#split(of, groups)])
+    const left = this.writer.node('Transpose', [parts(rows)], { perm: [1n, 2n, 0n] })
+    return this.writer.own('MatMul', [left, this.writer.node('Transpose', [parts(other)], { perm: [1n, 0n, 2n] })])
   }
 
   /** [rows, groups, positions of a group], computed: only the rows change from batch to batch. */
   #split(rows: string, groups: number): string {
-    const count = this.#node('Slice', [this.#node('Shape', [rows]), this.#ints([0]), this.#ints([1]), this.#ints([0])])
-    return this.#node('Concat', [count, this.#ints([groups, -1])], { axis: 0n })
+    const count = this.writer.node('Slice', [
+      this.writer.node('Shape', [rows]),
+      this.writer.ints([0]),
+      this.writer.ints([1]),
+      this.writer.ints([0]),
+    ])
+    return this.writer.node('Concat', [count, this.writer.ints([groups, -1])], { axis: 0n })
   }
 
   /** Axes of a reduction stand in an attribute before this opset, and in an input since. */
   #axes(since: number): string[] {
-    return this.opset >= since ? [this.#ints([0])] : []
+    return this.opset >= since ? [this.writer.ints([0])] : []
   }
 
   #axesBefore(since: number): { axes?: readonly bigint[] } {
     return this.opset >= since ? {} : { axes: [0n] }
   }
-
-  #node(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
-    const output = this.#name()
-    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
-    return output
-  }
-
-  #ints(values: number | readonly number[]): string {
-    const shape = typeof values === 'number' ? [] : [values.length]
-    return this.#constant(
-      makeTensor({ name: this.#name(), type: 'int64', shape, values: typeof values === 'number' ? [values] : values }),
-    )
-  }
-
-  #constant(tensor: Tensor): string {
-    this.constants.push(tensor)
-    return tensor.name
-  }
-
-  #name(): string {
-    return `measure/${this.#next++}`
-  }
-  #next = 0
 }
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const
-
-function once(made: Map<string, string>, key: string, make: () => string): string {
-  const known = made.get(key)
-  if (known !== undefined) return known
-  const name = make()
-  made.set(key, name)
-  return name
-}

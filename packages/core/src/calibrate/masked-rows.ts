@@ -1,16 +1,12 @@
-import { type AttributeValue, type Graph, makeValueInfo, type ValueInfo } from '@pare/onnx'
+import { type Graph, type GraphWriter, makeValueInfo, type ValueInfo } from '@pare/onnx'
 import type { Layout, Mask } from './padding.js'
 
 /** The operator set from which on rows can be left out in the graph. */
 export const LEAVES_ROWS_OUT = 11
 
-/** Appends nodes and constants to a graph. */
-export interface Appending {
+interface To {
+  readonly writer: GraphWriter
   readonly opset: number
-  /** Returns the name of its output. */
-  node(op: string, inputs: readonly string[], attributes?: Record<string, AttributeValue>): string
-  /** An i64 constant: a list is i64[length], a number i64[]. */
-  ints(values: number | readonly number[]): string
 }
 
 /** Which rows of values count, as nodes of a graph. The same nodes are made once. */
@@ -23,57 +19,52 @@ export interface MaskedRows {
   padded(mask: Mask): string
 }
 
-export function maskedRows(to: Appending): MaskedRows {
-  const made = new Map<string, string>()
-  const once = (key: string, make: () => string): string => {
-    const name = made.get(key) ?? make()
-    made.set(key, name)
-    return name
-  }
-  const positionsOf = (mask: Mask) => once(mask.name, () => positions(to, mask))
+export function maskedRows(writer: GraphWriter, opset: number): MaskedRows {
+  const to = { writer, opset }
   return {
-    kept: (layout) => once(keyOf(layout), () => laidOut(to, positionsOf(layout.mask), layout)),
-    last: (layout) => once(`${keyOf(layout)} last`, () => laidOut(to, lastOf(to, positionsOf(layout.mask)), layout)),
+    kept: (layout) => laidOut(to, positions(to, layout.mask), layout),
+    last: (layout) => laidOut(to, lastOf(to, positions(to, layout.mask)), layout),
     padded(mask) {
-      const out = to.node('Cast', [to.node('Not', [positionsOf(mask)])], { to: 7n })
-      const flat = to.node('Reshape', [out, to.ints([-1])])
-      return to.opset >= 13
-        ? to.node('ReduceSum', [flat, to.ints([0])], { keepdims: 0n })
-        : to.node('ReduceSum', [flat], { axes: [0n], keepdims: 0n })
+      const out = to.writer.node('Cast', [to.writer.node('Not', [positions(to, mask)])], { to: 7n })
+      const flat = to.writer.node('Reshape', [out, to.writer.ints([-1])])
+      return opset >= 13
+        ? to.writer.node('ReduceSum', [flat, to.writer.ints([0])], { keepdims: 0n })
+        : to.writer.node('ReduceSum', [flat], { axes: [0n], keepdims: 0n })
     },
   }
 }
 
-const keyOf = ({ mask, factors }: Layout) => `${mask.name} ${factors}`
-
 /** bool[batch, seq] of a mask: of one that covers a cache too, the last positions. */
-function positions(to: Appending, { name, tokens, added }: Mask): string {
-  const mask = to.node('Cast', [name], { to: 9n })
+function positions(to: To, { name, tokens, added }: Mask): string {
+  const mask = to.writer.node('Cast', [name], { to: 9n })
   if (tokens === undefined || added || to.opset < 10) return mask
-  const count = to.node('Slice', [to.node('Shape', [tokens]), to.ints([1]), to.ints([2])])
-  return to.node('Slice', [mask, to.node('Neg', [count]), to.ints([FAR]), to.ints([1])])
+  const count = to.writer.node('Slice', [to.writer.node('Shape', [tokens]), to.writer.ints([1]), to.writer.ints([2])])
+  return to.writer.node('Slice', [mask, to.writer.node('Neg', [count]), to.writer.ints([FAR]), to.writer.ints([1])])
 }
 
 /** bool[batch, seq]: of the positions that count, the last one of each sample. */
-function lastOf(to: Appending, kept: string): string {
-  const count = to.node('CumSum', [to.node('Cast', [kept], { to: 6n }), to.ints(1)])
-  const most = to.opset >= 18 ? to.node('ReduceMax', [count, to.ints([1])]) : to.node('ReduceMax', [count], { axes: [1n] })
-  return to.node('And', [kept, to.node('Equal', [count, most])])
+function lastOf(to: To, kept: string): string {
+  const count = to.writer.node('CumSum', [to.writer.node('Cast', [kept], { to: 6n }), to.writer.ints(1)])
+  const most =
+    to.opset >= 18
+      ? to.writer.node('ReduceMax', [count, to.writer.ints([1])])
+      : to.writer.node('ReduceMax', [count], { axes: [1n] })
+  return to.writer.node('And', [kept, to.writer.node('Equal', [count, most])])
 }
 
 /** bool[rows] of bool[batch, seq]. */
-function laidOut(to: Appending, kept: string, { factors }: Layout): string {
+function laidOut(to: To, kept: string, { factors }: Layout): string {
   const inOrder = factors.indexOf('batch') < factors.indexOf('seq')
-  const turned = inOrder ? kept : to.node('Transpose', [kept], { perm: [1n, 0n] })
+  const turned = inOrder ? kept : to.writer.node('Transpose', [kept], { perm: [1n, 0n] })
   const others = [...factors.keys()].filter((i) => typeof factors[i] === 'number')
   const sizes = factors.map((factor) => (typeof factor === 'number' ? factor : 1))
-  const wide = others.length === 0 ? turned : to.node('Expand', [unsqueezed(to, turned, others), to.ints(sizes)])
-  return to.node('Reshape', [wide, to.ints([-1])])
+  const wide = others.length === 0 ? turned : to.writer.node('Expand', [unsqueezed(to, turned, others), to.writer.ints(sizes)])
+  return to.writer.node('Reshape', [wide, to.writer.ints([-1])])
 }
 
-function unsqueezed(to: Appending, value: string, axes: readonly number[]): string {
-  if (to.opset >= 13) return to.node('Unsqueeze', [value, to.ints(axes)])
-  return to.node('Unsqueeze', [value], { axes: axes.map(BigInt) })
+function unsqueezed(to: To, value: string, axes: readonly number[]): string {
+  if (to.opset >= 13) return to.writer.node('Unsqueeze', [value, to.writer.ints(axes)])
+  return to.writer.node('Unsqueeze', [value], { axes: axes.map(BigInt) })
 }
 
 /** Beyond the end of any axis. */

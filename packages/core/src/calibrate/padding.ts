@@ -1,5 +1,5 @@
 import { type Axis, type Dependencies, factorsOf, findDependencies, partsOf, rootOf } from '@pare/axes'
-import { type Model, madeBy, readBy, type ValueInfo } from '@pare/onnx'
+import { type Model, reachedFrom, type ValueInfo } from '@pare/onnx'
 
 /** An input [batch, seq] that says which positions of the samples count: where it is 0, a position only fills its sample up. */
 export interface Mask {
@@ -79,7 +79,7 @@ function traceMask(model: Model, mask: Mask, { values, isFixed }: Dependencies):
   const own = mask.added ? values.get(mask.tokens!) : values.get(mask.name)
   const tokens = mask.tokens === undefined ? undefined : values.get(mask.tokens)
   const alike = companionsOf(model, mask)
-  const reaches = reachedFrom(model, [mask.name, ...(mask.tokens === undefined ? [] : [mask.tokens]), ...alike])
+  const reaches = reachedFrom(model.graph, [mask.name, ...(mask.tokens === undefined ? [] : [mask.tokens]), ...alike])
   if (own?.length !== 2) return { mask, axes: undefined, fixedSeq: undefined, reaches }
   const leading = [own, ...(tokens === undefined ? [] : [tokens]), ...alike.map((name) => values.get(name) ?? [])]
   const [batch, seq] = [0, 1].map((i) => leading.flatMap((axes) => (axes[i] === undefined ? [] : [axes[i]])))
@@ -98,13 +98,6 @@ function companionsOf({ graph }: Model, { name }: Mask): string[] {
   return graph.inputs.flatMap((input) =>
     input.name !== name && input.shape?.[0] === batch && input.shape[1] === seq ? [input.name] : [],
   )
-}
-
-function reachedFrom({ graph }: Model, names: readonly string[]): ReadonlySet<string> {
-  const reached = new Set(names)
-  for (const node of graph.nodes)
-    if (readBy(node).some((name) => reached.has(name))) for (const name of madeBy(node)) reached.add(name)
-  return reached
 }
 
 function layoutIn(

@@ -1,5 +1,4 @@
-import type { Node } from '@pare/onnx'
-import { operatorName } from '@pare/onnx'
+import { attributesOf, type Node, operatorName } from '@pare/onnx'
 import type { Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */
@@ -40,7 +39,7 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input }: Weight
     case 'Conv':
     case 'com.microsoft.FusedConv': {
       const [, ...kernel] = shape
-      const groups = integer(node, 'group') ?? 1
+      const groups = attributesOf(node).int('group', 1)
       const isPoint = kernel.slice(1).every((size) => size === 1) && all(node, 'strides', 1) && all(node, 'pads', 0)
       return isPoint && groups === 1 ? { value: first, axis: 1 } : { value: first, axis: 1, patches: { kernel, groups, node } }
     }
@@ -68,24 +67,18 @@ export function outputSite({ node, input }: WeightUse): Site | string {
 /** Sites that are the same are measured once: the key tells them apart. */
 export function siteKey({ value, axis, patches }: Site): string {
   if (patches === undefined) return `${value} ${axis}`
-  const geometry = ['strides', 'pads', 'dilations', 'auto_pad'].map((name) => attributeText(patches.node, name))
+  const { ints, string } = attributesOf(patches.node)
+  const geometry = GEOMETRY.map((name) => ints(name)?.join() ?? string(name, ''))
   return [value, patches.kernel, patches.groups, ...geometry].join(' ')
 }
 
-const flag = (node: Node, name: string) => integer(node, name) === 1
+/** Attributes that say which positions of its input a kernel meets. */
+export const GEOMETRY = ['strides', 'pads', 'dilations', 'auto_pad']
 
-function integer(node: Node, name: string): number | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'int' ? Number(attribute.value) : undefined
-}
+const flag = (node: Node, name: string) => attributesOf(node).int(name) === 1
 
 function all(node: Node, name: string, value: number): boolean {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind !== 'ints' || attribute.value.every((each) => Number(each) === value)
-}
-
-function attributeText(node: Node, name: string): string {
-  const attribute = node.attributes.get(name)
-  if (attribute?.kind === 'ints') return attribute.value.join()
-  return attribute?.kind === 'string' ? attribute.value : ''
+  return attributesOf(node)
+    .ints(name, [])
+    .every((each) => each === value)
 }

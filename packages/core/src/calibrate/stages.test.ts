@@ -1,7 +1,7 @@
 import { parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { weightsOf } from '../analyse/analyse.js'
-import { wave } from './forward.test.data.js'
+import { wave } from './forward.test.support.js'
 import { stagesOf } from './stages.js'
 
 const square = wave(4)

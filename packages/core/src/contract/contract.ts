@@ -1,5 +1,6 @@
 import type { BlockGroup, CoupledGroup, Obstacle, Rows } from '@pare/axes'
 import type { Node, Tensor } from '@pare/onnx'
+import type { SCOPES } from '../choices.js'
 
 // What a plugin sees. A criterion says how important an element is, a structure says what may go; neither knows the other.
 
@@ -181,7 +182,7 @@ export interface Declined {
 }
 
 /** What is ranked together: one output unit, one tensor, one group of coupled tensors, everything. */
-export type Scope = 'row' | 'tensor' | 'group' | 'global'
+export type Scope = (typeof SCOPES)[number]
 
 /** What core knows of a graph, computed once and shared by all structures. */
 export interface Analysis {

@@ -1,7 +1,7 @@
 import { type Model, parseText, readAll } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { applyPlan } from '../apply/apply.js'
-import { forwardOver, outputsOf, wave } from '../calibrate/forward.test.data.js'
+import { forwardOver, outputsOf, wave } from '../calibrate/forward.test.support.js'
 import { measureAll } from '../calibrate/measure-all.js'
 import { makePlan } from '../plan/make-plan.js'
 import type { PlanOptions, PlanStep, PruneStep } from '../plan/plan.js'

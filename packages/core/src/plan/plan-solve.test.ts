@@ -1,7 +1,7 @@
 import { type Model, parseText, readAll } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { applyPlan } from '../apply/apply.js'
-import { type Data, forwardOver, wave } from '../calibrate/forward.test.data.js'
+import { type Data, forwardOver, wave } from '../calibrate/forward.test.support.js'
 import type { Problem, Solver } from '../contract/contract.js'
 import { makePlan } from './make-plan.js'
 import type { PlanOptions, PruneStep } from './plan.js'

@@ -6,6 +6,7 @@ import type { Backend, Precision } from '../backend/backend.js'
 import type { Forward } from '../calibrate/forward.js'
 import type { Differentiation } from '../calibrate/gradients.js'
 import type { Measured } from '../calibrate/measure.js'
+import type { BUDGETS, NORMALIZATIONS, NORMS } from '../choices.js'
 import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from '../contract/contract.js'
 import type { NmRule } from '../patterns/nm.js'
 import type { TileRule } from '../patterns/tiles.js'
@@ -98,17 +99,13 @@ export type UnitTarget = { readonly ratio: number } | Budget
  * The fraction of the model's parameters, multiply-accumulates or bytes, or of the time of a run, that may remain after the step, above 0 up to 1. The fewest
  * units that meet it go. A time is measured: another run may find a few units more or less.
  */
-export type Budget =
-  | { readonly parameters: number }
-  | { readonly macs: number }
-  | { readonly bytes: number }
-  | { readonly latency: number }
+export type Budget = { [Kind in (typeof BUDGETS)[number]]: { readonly [Key in Kind]: number } }[(typeof BUDGETS)[number]]
 
 /**
  * How the saliencies of a unit's elements become its score. l1: their sum; l2: √ of the sum of their squares; mean: their sum ÷ the number of elements;
  * max: the largest.
  */
-export type Norm = 'l1' | 'l2' | 'mean' | 'max'
+export type Norm = (typeof NORMS)[number]
 
 /** One thing to do, as the user says it. */
 export interface PruneStep extends AnalyseOptions {
@@ -121,7 +118,7 @@ export interface PruneStep extends AnalyseOptions {
   /** How a sparsity is spread over weights that are ranked each on its own; scope is then 'tensor' unless it is 'row'. Default: 'uniform' */
   readonly allocation?: Allocation
   /** How saliencies are made comparable between weights that are ranked together. Default: they are taken as they are. */
-  readonly normalize?: 'lamp'
+  readonly normalize?: (typeof NORMALIZATIONS)[number]
   /** Block by block, each judged by what it meets once the blocks before it are pruned. For criteria that look at data. Default: false */
   readonly sequential?: boolean
   /** How elements are put together to the score of a unit. Default: 'l1' */

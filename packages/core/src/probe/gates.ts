@@ -1,19 +1,16 @@
 import type { Contraction } from '@pare/axes'
 import { type Axis, atomsOf, type Coupling, findCoupling, unitsAlong, withGatedEnds } from '@pare/axes'
 import {
-  type AttributeValue,
   dataTypeCode,
   editGraph,
   editModel,
   editNode,
+  GraphWriter,
   keyOf,
   type Model,
-  makeNode,
-  makeTensor,
   makeValueInfo,
   type Node,
   PareError,
-  type Tensor,
 } from '@pare/onnx'
 import { ANOTHER } from '../apply/removed-units.js'
 import type { BlockGroup, CoupledGroup, UnitGroup } from '../contract/contract.js'
@@ -33,13 +30,14 @@ export const gateOf = (id: string) => `gate/${id}`
  * With factors of 0 it computes what the cut model does, with factors of 1 what it did. Throws PareError for groups along which statistics are taken.
  */
 export async function withGates(model: Model, groups: readonly UnitGroup[]): Promise<GatedModel> {
+  const { graph } = model
   const coupling = await findCoupling(model)
-  const writer = new GateWriter(model.opsets.get('') ?? 1)
+  const writer = new GraphWriter(graph, 'gates')
+  const gates = new GateWriter(model.opsets.get('') ?? 1, writer)
   const coupled = groups.filter((group) => group.kind === 'coupled')
   const blocks = groups.filter((group) => group.kind === 'block')
   const sitesOf = contractionsOf(coupled, coupling)
-  for (const node of model.graph.nodes) writer.gated(node, sitesOf.get(node) ?? [])
-  const { graph } = model
+  for (const node of model.graph.nodes) gates.gated(node, sitesOf.get(node) ?? [])
   const within = editModel(model, {
     graph: editGraph(graph, {
       nodes: writer.nodes,
@@ -91,51 +89,32 @@ function seenByNorm({ id }: CoupledGroup): PareError {
 
 /** Nodes of a gated model, as they are put together. */
 class GateWriter {
-  readonly nodes: Node[] = []
-  readonly constants: Tensor[] = []
-
-  constructor(private readonly opset: number) {}
+  constructor(
+    private readonly opset: number,
+    readonly writer: GraphWriter,
+  ) {}
 
   /** A node that sums over units reads them multiplied by their factors. */
   gated(node: Node, sites: readonly GateSite[]): void {
     let now = node
     for (const site of sites) {
       let name = now.inputs[site.input]!
-      for (const { group, atom } of site.gates) name = this.#add('Mul', [name, this.#factor(name, { ...site, group, atom })])
+      for (const { group, atom } of site.gates)
+        name = this.writer.node('Mul', [name, this.#factor(name, { ...site, group, atom })])
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === site.input ? name : each)) })
     }
-    this.nodes.push(now)
+    this.writer.nodes.push(now)
   }
 
   /** [size of the axis, 1, …]: of each position the factor of its unit, 1 where it belongs to none. */
   #factor(value: string, { group, atom, along, axis, rank }: GateSite & { group: CoupledGroup; atom: Axis }): string {
     const units = unitsAlong(along, atom).map((unit) => (unit < 0 ? group.units : unit))
-    const one = this.#constant(makeTensor({ name: this.#name(), type: 'float32', values: [1] }))
-    const factors = this.#add('Concat', [gateOf(group.id), one], { axis: 0n })
-    const spread = this.#add('Gather', [factors, this.#ints([...units])], { axis: 0n })
-    const shaped = this.#add('Reshape', [spread, this.#ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
-    if (this.opset >= 15) return this.#add('CastLike', [shaped, value])
+    const one = this.writer.floats([1], [1])
+    const factors = this.writer.node('Concat', [gateOf(group.id), one], { axis: 0n })
+    const spread = this.writer.node('Gather', [factors, this.writer.ints([...units])], { axis: 0n })
+    const shaped = this.writer.node('Reshape', [spread, this.writer.ints([units.length, ...new Array(rank - 1 - axis).fill(1)])])
+    if (this.opset >= 15) return this.writer.node('CastLike', [shaped, value])
     const type = group.slices[0]!.tensor.type
-    return type === 'float32' ? shaped : this.#add('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
+    return type === 'float32' ? shaped : this.writer.node('Cast', [shaped], { to: BigInt(dataTypeCode(type)) })
   }
-
-  #add(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
-    const output = this.#name()
-    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
-    return output
-  }
-
-  #ints(values: readonly number[]): string {
-    return this.#constant(makeTensor({ name: this.#name(), type: 'int64', values }))
-  }
-
-  #constant(tensor: Tensor): string {
-    this.constants.push(tensor)
-    return tensor.name
-  }
-
-  #name(): string {
-    return `gates/${this.#next++}`
-  }
-  #next = 0
 }

@@ -1,19 +1,5 @@
 import { residualSumOf, withSumsGiven } from '@pare/axes'
-import {
-  type AttributeValue,
-  editGraph,
-  editModel,
-  inferShapes,
-  keyOf,
-  type Model,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-  type Node,
-  PareError,
-  type Tensor,
-  withoutDead,
-} from '@pare/onnx'
+import { editModel, GraphWriter, inferShapes, keyOf, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import type { Forward, ForwardOptions } from '../calibrate/forward.js'
 import type { Untold } from '../calibrate/instrument.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from '../calibrate/masked-rows.js'
@@ -70,7 +56,8 @@ async function measuringModel(
   const { shapes } = await inferShapes(model)
   const sums = new Map(model.graph.nodes.map((node) => [residualSumOf(node), keyOf(node)]))
   const opset = model.opsets.get('') ?? 1
-  const writer = new Writer(opset)
+  const written = new GraphWriter(model.graph, 'likeness')
+  const writer = new Writer(opset, written)
   const untold = new Set<string>()
   for (const [i, pair] of pairs.entries()) {
     const [a, b] = pair.map((name) => {
@@ -86,9 +73,8 @@ async function measuringModel(
   const padded = untold.size === 0 ? [] : padding!.masks.map((mask) => writer.masked.padded(mask))
   const outputs = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...padded].map((name) => makeValueInfo({ name }))
   const { graph } = model
-  const edited = editGraph(graph, {
-    nodes: withSumsGiven([...graph.nodes, ...writer.nodes]),
-    initializers: [...graph.initializers, ...writer.constants],
+  const edited = written.addedTo(graph, {
+    nodes: withSumsGiven([...graph.nodes, ...written.nodes]),
     inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs,
   })
@@ -97,89 +83,52 @@ async function measuringModel(
 }
 
 class Writer {
-  readonly nodes: Node[] = []
-  readonly constants: Tensor[] = []
-  readonly #rows = new Map<string, string>()
-  #next = 0
-
   readonly masked: MaskedRows
 
-  constructor(private readonly opset: number) {
-    this.masked = maskedRows({
-      opset,
-      node: (op, inputs, attributes) => this.#node(op, inputs, attributes),
-      ints: (values) => this.#ints(values),
-    })
+  constructor(
+    private readonly opset: number,
+    readonly writer: GraphWriter,
+  ) {
+    this.masked = maskedRows(writer, opset)
   }
 
   /** f32[rows, width] of a value, without rows that are padding. */
   rows(value: string, { rank, rows, layout }: { rank: number | undefined; rows: Likeness['rows']; layout?: Layout }): string {
-    const known = this.#rows.get(value)
-    if (known !== undefined) return known
     if (rank === undefined || rank < 2 || (rows === 'last' && rank !== 3)) throw notRows(value, rank, rows)
-    const floats = this.#node('Cast', [value], { to: 1n })
-    const made =
-      layout !== undefined
-        ? this.#kept(this.#flat(floats, rank), rows === 'last' ? this.masked.last(layout) : this.masked.kept(layout))
-        : rows === 'last'
-          ? this.#node('Gather', [floats, this.#ints(-1)], { axis: 1n })
-          : this.#flat(floats, rank)
-    this.#rows.set(value, made)
-    return made
+    const floats = this.writer.node('Cast', [value], { to: 1n })
+    if (layout !== undefined)
+      return this.#kept(this.#flat(floats, rank), rows === 'last' ? this.masked.last(layout) : this.masked.kept(layout))
+    return rows === 'last' ? this.writer.node('Gather', [floats, this.writer.ints(-1)], { axis: 1n }) : this.#flat(floats, rank)
   }
 
   #kept(rows: string, which: string): string {
-    return this.#node('Compress', [rows, which], { axis: 0n })
+    return this.writer.node('Compress', [rows, which], { axis: 0n })
   }
 
   /** Rows of 2 and 3 axes lie along the last one, of images along the channels. */
   #flat(value: string, rank: number): string {
     const others = Array.from({ length: rank - 2 }, (_, i) => BigInt(i + 2))
-    const last = rank > 3 ? this.#node('Transpose', [value], { perm: [0n, ...others, 1n] }) : value
-    return this.#node('Flatten', [last], { axis: BigInt(rank - 1) })
+    const last = rank > 3 ? this.writer.node('Transpose', [value], { perm: [0n, ...others, 1n] }) : value
+    return this.writer.node('Flatten', [last], { axis: BigInt(rank - 1) })
   }
 
   /** a · b ÷ (‖a‖ ‖b‖), or its arccosine ÷ π, summed over the rows; and their number. */
   compared([a, b]: readonly [string, string], { of, sum, count }: { of: Likeness['of']; sum: string; count: string }): void {
-    const dot = (x: string, y: string) => this.#sum(this.#node('Mul', [x, y]), 1)
+    const dot = (x: string, y: string) => this.#sum(this.writer.node('Mul', [x, y]), 1)
     // Root by root: the product of two squares may leave the range of f32.
-    const norms = this.#node('Mul', [this.#node('Sqrt', [dot(a, a)]), this.#node('Sqrt', [dot(b, b)])])
-    const cosine = this.#node('Div', [dot(a, b), this.#node('Max', [norms, this.#float(TINY)])])
-    const within = this.#node('Max', [this.#node('Min', [cosine, this.#float(1)]), this.#float(-1)])
-    const each = of === 'cosine' ? within : this.#node('Div', [this.#node('Acos', [within]), this.#float(Math.PI)])
-    this.#sum(each, 0, sum)
-    this.#node('Shape', [each], {}, `${count}/shape`)
-    this.#node('Cast', [`${count}/shape`], { to: 1n }, count)
+    const norms = this.writer.node('Mul', [this.writer.node('Sqrt', [dot(a, a)]), this.writer.node('Sqrt', [dot(b, b)])])
+    const cosine = this.writer.node('Div', [dot(a, b), this.writer.node('Max', [norms, this.writer.float(TINY)])])
+    const within = this.writer.node('Max', [this.writer.node('Min', [cosine, this.writer.float(1)]), this.writer.float(-1)])
+    const each =
+      of === 'cosine' ? within : this.writer.node('Div', [this.writer.node('Acos', [within]), this.writer.float(Math.PI)])
+    this.writer.write('Identity', [this.#sum(each, 0)], [sum])
+    this.writer.write('Cast', [this.writer.node('Shape', [each])], [count], { to: 1n })
   }
 
-  #sum(of: string, axis: number, as?: string): string {
+  #sum(of: string, axis: number): string {
     const isInput = this.opset >= 13
-    const inputs = isInput ? [of, this.#ints([axis])] : [of]
-    return this.#node('ReduceSum', inputs, { ...(!isInput && { axes: [BigInt(axis)] }), keepdims: 0n }, as)
-  }
-
-  #node(op: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}, output = this.#name()): string {
-    this.nodes.push(makeNode({ op, inputs, outputs: [output], attributes }))
-    return output
-  }
-
-  #float(value: number): string {
-    return this.#constant(makeTensor({ name: this.#name(), type: 'float32', shape: [], values: [value] }))
-  }
-
-  #ints(values: number | readonly number[]): string {
-    const list = typeof values === 'number' ? [values] : values
-    const shape = typeof values === 'number' ? [] : [list.length]
-    return this.#constant(makeTensor({ name: this.#name(), type: 'int64', shape, values: list }))
-  }
-
-  #constant(tensor: Tensor): string {
-    this.constants.push(tensor)
-    return tensor.name
-  }
-
-  #name(): string {
-    return `likeness/node${this.#next++}`
+    const inputs = isInput ? [of, this.writer.ints([axis])] : [of]
+    return this.writer.node('ReduceSum', inputs, { ...(!isInput && { axes: [BigInt(axis)] }), keepdims: 0n })
   }
 }
 

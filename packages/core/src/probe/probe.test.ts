@@ -1,7 +1,7 @@
 import { type Model, parseText, readAll } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { analyseUnits } from '../analyse/analyse-units.js'
-import { type Data, forwardOver, outputsOf } from '../calibrate/forward.test.data.js'
+import { type Data, forwardOver, outputsOf } from '../calibrate/forward.test.support.js'
 import type { Differentiation } from '../calibrate/gradients.js'
 import type { UnitCriterion, UnitGroup } from '../contract/contract.js'
 import { makePlan } from '../plan/make-plan.js'

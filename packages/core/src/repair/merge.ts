@@ -7,12 +7,11 @@ import {
   editTensor,
   editValueInfo,
   type Graph,
+  GraphWriter,
   keyOf,
   type Model,
   madeBy,
   makeAttribute,
-  makeNode,
-  makeTensor,
   makeValueInfo,
   type Node,
   readBy,
@@ -67,12 +66,9 @@ export function withPositions(
   model: Model,
   { value, axis, positions }: { readonly value: string; readonly axis: number; readonly positions: Int32Array },
 ): { readonly model: Model; readonly name: string } {
-  const name = `${value}/positions`
-  const { graph } = model
-  const index = makeTensor({ name: `${name}/index`, type: 'int64', values: [...positions].map(BigInt) })
-  const node = makeNode({ op: 'Gather', inputs: [value, index.name], outputs: [name], attributes: { axis: BigInt(axis) } })
-  const edited = editGraph(graph, { nodes: [...graph.nodes, node], initializers: [...graph.initializers, index] })
-  return { model: editModel(model, { graph: edited }), name }
+  const writer = new GraphWriter(model.graph, `${value}/positions`)
+  const name = writer.node('Gather', [value, writer.ints([...positions])], { axis: BigInt(axis) })
+  return { model: editModel(model, { graph: writer.addedTo(model.graph) }), name }
 }
 
 /** The node, reading under other names, in nested graphs too. */

@@ -1,4 +1,5 @@
 import {
+  attributesOf,
   type Constant,
   isFloat,
   keyOf,
@@ -8,6 +9,8 @@ import {
   type Node,
   operatorName,
   readBy,
+  type Uses,
+  usesOf,
   visitNodes,
 } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
@@ -58,14 +61,14 @@ export function findRepairable(
   isChanged: (output: string) => boolean,
 ): { readonly found: Repairable[]; readonly notes: string[] } {
   const weights = new Map(weightsOf(model).map((weight) => [weight.uses[0]!.node, weight]))
-  const readers = readersOf(model)
+  const uses = usesOf(model.graph)
   const levels = new Map<string, number>()
   const found: Repairable[] = []
   const notes: string[] = []
   visitNodes(model, (node, scope) => {
     if (scope.path !== '' || !isChanged(keyOf(node))) return
     const level = Math.max(0, ...readBy(node).map((name) => levels.get(name) ?? 0))
-    const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), readers })
+    const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), uses })
     if (typeof one === 'string') notes.push(one)
     else if (one !== undefined) found.push(one)
     const after = typeof one === 'object' ? level + 1 : level
@@ -77,8 +80,7 @@ export function findRepairable(
 function normalizationOf(node: Node, scope: NameScope, level: number): Normalization | string | undefined {
   if (operatorName(node) !== 'BatchNormalization') return undefined
   const id = node.outputs[0]!
-  const training = node.attributes.get('training_mode')
-  if (training?.kind === 'int' && training.value === 1n) return `${id}: normalises with statistics of its own`
+  if (attributesOf(node).int('training_mode') === 1) return `${id}: normalises with statistics of its own`
   const [mean, variance] = [3, 4].map((input) => operandOf(node, input, scope))
   if (mean?.constant === undefined || variance?.constant === undefined) return `${id}: its statistics are not constants`
   const operands = { mean: mean as Required<Operand>, variance: variance as Required<Operand> }
@@ -89,10 +91,10 @@ interface Place {
   readonly scope: NameScope
   readonly level: number
   readonly weight: Weight | undefined
-  readonly readers: ReadonlyMap<string, readonly Node[]>
+  readonly uses: Uses
 }
 
-function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | string | undefined {
+function layerOf(node: Node, { scope, level, weight, uses }: Place): Layer | string | undefined {
   const use = weight?.uses[0]
   if (weight === undefined || use === undefined || !isFloat(weight.tensor.type) || weight.tensor.shape.length < 2)
     return undefined
@@ -101,11 +103,13 @@ function layerOf(node: Node, { scope, level, weight, readers }: Place): Layer | 
   if (name !== 'Conv' && name !== 'MatMul' && name !== 'Gemm') return `${id}: weights of ${name} are not repaired`
   if (weight.uses.length > 1) return `${id}: its weight is used ${weight.uses.length} times`
   if (use.input !== 1) return `${id}: its weight comes first`
-  if (name === 'Gemm' && ['alpha', 'beta'].some((key) => scaled(node, key))) return `${id}: its sums are scaled`
+  if (name === 'Gemm' && ['alpha', 'beta'].some((key) => attributesOf(node).float(key, 1) !== 1))
+    return `${id}: its sums are scaled`
   const [input, output] = [inputSite(weight, use), outputSite(use)]
   if (typeof input === 'string') return `${id}: ${input}`
   if (typeof output === 'string') return `${id}: ${output}`
-  const next = readers.get(id) ?? []
+  // An output of the model has a reader that is nothing in particular.
+  const next = uses.outputs.has(id) ? [] : (uses.consumers.get(id) ?? [])
   const normalized = next.length === 1 && operatorName(next[0]!) === 'BatchNormalization'
   const bias = biasOf(node, { scope, next, width: weight.rows.out })
   return { kind: 'layer', id, level, weight, input, output, normalized, biasInside: name !== 'MatMul', ...(bias && { bias }) }
@@ -139,20 +143,4 @@ function operandOf(node: Node, input: number, scope: NameScope): Operand | undef
   if (name === '') return undefined
   const constant = scope.constant(name)
   return { node, input, ...(constant && { constant }) }
-}
-
-function scaled(node: Node, key: string): boolean {
-  const attribute = node.attributes.get(key)
-  return attribute?.kind === 'float' && attribute.value !== 1
-}
-
-/** Nodes that read a value; outputs of the model and nested graphs count as readers that are nothing in particular. */
-function readersOf(model: Model): ReadonlyMap<string, readonly Node[]> {
-  const readers = new Map<string, Node[]>()
-  const outputs = new Set(model.graph.outputs.map(({ name }) => name))
-  visitNodes(model, (node) => {
-    for (const name of readBy(node)) readers.set(name, [...(readers.get(name) ?? []), node])
-  })
-  for (const name of outputs) readers.set(name, [])
-  return readers
 }

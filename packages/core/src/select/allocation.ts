@@ -1,11 +1,12 @@
 import { PareError } from '@pare/onnx'
+import type { ALLOCATIONS } from '../choices.js'
 import { hullOf, type LossCurve } from './loss-curves.js'
 
 /**
  * How much of each weight goes, where scope is 'row' or 'tensor'. 'uniform': the same share of all. 'erk': more of large layers (Erdős–Rényi kernel). 'owl':
  * less of layers with many outlying saliencies. Curves: by measured losses of each weight, by its id.
  */
-export type Allocation = 'uniform' | 'erk' | 'owl' | OwlOptions | { readonly curves: Readonly<Record<string, LossCurve>> }
+export type Allocation = (typeof ALLOCATIONS)[number] | OwlOptions | { readonly curves: Readonly<Record<string, LossCurve>> }
 
 export interface OwlOptions {
   readonly owl: {

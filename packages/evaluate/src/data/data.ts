@@ -1,16 +1,14 @@
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PareError } from '@pare/onnx'
-import { parseCsv } from './csv.js'
 import { arrayDataSet, type DataSet, sampleDataSet } from './dataset.js'
 import { checkFile, readWhole } from './file.js'
 import { canFill, tokenInput } from './fill.js'
+import { ARRAY_FORMATS, isModule, LINES, mayBeText, TEXT_FORMATS, UNTRUSTED_HINT } from './formats.js'
 import { parseJsonLines } from './jsonl.js'
 import { type MatchOptions, matchArrays } from './match.js'
 import type { ModelValue } from './model-value.js'
 import type { NdArray } from './ndarray.js'
-import { parseNpy } from './npy.js'
-import { parseNpz } from './npz.js'
 import { type Sample, stackSamples } from './sample.js'
 import { readText, type TextOptions } from './text.js'
 
@@ -19,7 +17,7 @@ export interface DataOptions extends MatchOptions {
   readonly inputs: readonly ModelValue[]
   /** Whether a module may be run. Where it may not, naming one throws UntrustedError. */
   readonly trusted: boolean
-  /** How text becomes token ids, where the file holds text; see `mayBeText`. Without it text is refused. */
+  /** How text becomes token ids, where the file holds text; see `mayBeText` in formats.ts. Without it text is refused. */
   readonly text?: TextOptions
   /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
   readonly importModule?: (path: string) => Promise<unknown>
@@ -33,17 +31,8 @@ export class UntrustedError extends PareError {
 }
 
 const MAX_BYTES = 2 ** 31 - 1
-const MODULE = /^\.[cm]?[jt]s$/
-const ARRAYS = ['.npz', '.npy', '.csv']
-const TEXTS = ['.txt', '.md', '.jsonl']
 /** Written in letters, and no prose. */
 const UNREAD = ['.json', '.tsv']
-
-/** Whether a file of this name is read as text where there is a tokenizer: not one of arrays, and no module. */
-export function mayBeText(path: string): boolean {
-  const extension = extname(path).toLowerCase()
-  return !ARRAYS.includes(extension) && !MODULE.test(extension)
-}
 
 /**
  * Opens evaluation, calibration or training data for a model.
@@ -54,7 +43,7 @@ export function mayBeText(path: string): boolean {
  */
 export async function openData(path: string, options: DataOptions): Promise<DataSet> {
   const name = basename(path)
-  if (MODULE.test(extname(path))) return openModule(path, options)
+  if (isModule(path)) return openModule(path, options)
   const arrays = await readArrays(path, options)
   const scored = arrays.get('scored')
   if (!options.text || !scored || !mayBeText(path)) return arrayDataSet(matchArrays(arrays, name, options))
@@ -67,14 +56,12 @@ async function readArrays(path: string, options: DataOptions): Promise<Map<strin
   const { inputs, maxBytes = MAX_BYTES, label = 'label', text } = options
   const name = basename(path)
   const extension = extname(path).toLowerCase()
-  if (UNREAD.includes(extension) || !(text || [...ARRAYS, ...TEXTS].includes(extension))) throw unread(path)
+  const parse = Object.hasOwn(ARRAY_FORMATS, extension) ? ARRAY_FORMATS[extension] : undefined
+  if (UNREAD.includes(extension) || !(text || parse !== undefined || isText(extension))) throw unread(path)
   const bytes = await readWhole(path, maxBytes)
-  if (extension === '.npz') return parseNpz(bytes, name, maxBytes)
-  if (extension === '.npy') return new Map([[onlyInput(inputs, name), parseNpy(bytes, name)]])
-  if (extension === '.csv')
-    return parseCsv(bytes.toString('utf8'), name, { inputs: inputs.filter((input) => !canFill(input)), label })
+  if (parse !== undefined) return parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
   const written = decodeText(bytes, path)
-  if (extension === '.jsonl' && !holdsText(written, name, options)) {
+  if (extension === LINES && !holdsText(written, name, options)) {
     const samples = [...parseJsonLines(written, name)].map(({ value }) => value as Sample)
     if (samples.some((sample) => typeof sample.text === 'string')) throw noTokenizer(name)
     return stackSamples(samples, name)
@@ -96,15 +83,20 @@ function decodeText(bytes: Buffer, path: string): string {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
     if (!text.includes('\0')) return text
   } catch {}
-  if (!TEXTS.includes(extname(path).toLowerCase())) throw unread(path)
+  if (!isText(extname(path).toLowerCase())) throw unread(path)
   throw new PareError(`${path}: not text in UTF-8.`, {
     hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${basename(path)}`,
   })
 }
 
+/** Whether files with this extension are text, or may hold it. */
+function isText(extension: string): boolean {
+  return extension === LINES || TEXT_FORMATS.some((each) => each === extension)
+}
+
 function unread(path: string): PareError {
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
-    hint: `expected arrays (${ARRAYS.join(', ')}, .jsonl), text with a tokenizer (${TEXTS.join(', ')}), or a module (.js, .mjs, .ts).`,
+    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}, ${LINES}), text with a tokenizer (${[...TEXT_FORMATS, LINES].join(', ')}), or a module (.js, .mjs, .ts).`,
   })
 }
 
@@ -112,7 +104,7 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
   const name = basename(path)
   if (!options.trusted) {
     throw new UntrustedError(`${path}: a data module is not run on untrusted input.`, {
-      hint: 'give the data as .npz, .npy, .jsonl or .csv, or run where the code is trusted.',
+      hint: `${UNTRUSTED_HINT}, or run where the code is trusted.`,
     })
   }
   await checkFile(path)
@@ -146,14 +138,6 @@ function defaultOf({ default: outer }: { default?: unknown }): unknown {
 
 function isIterable(value: unknown): value is AsyncIterable<Sample> {
   return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
-}
-
-function onlyInput(inputs: readonly ModelValue[], name: string): string {
-  const needed = inputs.filter((input) => !canFill(input))
-  if (needed.length === 1) return needed[0]!.name
-  throw new PareError(`${name}: one array for a model with the inputs ${needed.map((input) => `'${input.name}'`).join(', ')}.`, {
-    hint: 'put the arrays into one .npz file under these names.',
-  })
 }
 
 function textTarget(inputs: readonly ModelValue[], name: string): { input: string; fixedLength?: number } {

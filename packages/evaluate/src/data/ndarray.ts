@@ -1,4 +1,4 @@
-import { fromHalves, toHalves } from './float16.js'
+import { float16ToFloat32, float32ToFloat16 } from '@pare/onnx'
 
 /** Element types of arrays and of model inputs and outputs, as ONNX Runtime names them. */
 export type ElementType = keyof typeof STORAGE
@@ -75,7 +75,7 @@ export function describe(type: string, shape: readonly (number | string | undefi
 export function numbersOf(array: NdArray, begin = 0, end = array.data.length): Numbers {
   const part = array.data.subarray(begin, end)
   if (part instanceof Float32Array || part instanceof Float64Array) return part
-  if (array.type === 'float16') return fromHalves(part as Uint16Array)
+  if (array.type === 'float16') return float16ToFloat32(part as Uint16Array)
   return Float64Array.from(part as ArrayLike<number | bigint>, Number)
 }
 
@@ -83,7 +83,7 @@ export function numbersOf(array: NdArray, begin = 0, end = array.data.length): N
 export function castElements(array: NdArray, type: ElementType, [begin, end]: readonly [number, number]): Elements {
   if (array.type === type) return array.data.slice(begin, end)
   const values = numbersOf(array, begin, end)
-  if (type === 'float16') return toHalves(values)
+  if (type === 'float16') return float32ToFloat16(Float32Array.from(values))
   if (type === 'int64') return BigInt64Array.from(values as ArrayLike<number>, BigInt)
   if (type === 'uint64') return BigUint64Array.from(values as ArrayLike<number>, BigInt)
   return STORAGE[type].from(values)

@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import type { ArrayFile } from './array-file.js'
 import { type Elements, type ElementType, MAX_RANK, type NdArray, STORAGE, sizeOf } from './ndarray.js'
 
 const MAGIC = '\x93NUMPY'
@@ -21,6 +22,15 @@ const TYPES: Readonly<Record<string, ElementType>> = {
 
 /** As NumPy has it: a longer one is no array of numbers. */
 const MAX_HEADER_BYTES = 10_000
+
+/** A file that is one array: that of the only input which the data must name. Throws PareError where the model has several. */
+export function parseOnlyInput({ bytes, name, inputs }: Pick<ArrayFile, 'bytes' | 'name' | 'inputs'>): Map<string, NdArray> {
+  const [input] = inputs
+  if (input !== undefined && inputs.length === 1) return new Map([[input.name, parseNpy(bytes, name)]])
+  throw new PareError(`${name}: one array for a model with the inputs ${inputs.map((each) => `'${each.name}'`).join(', ')}.`, {
+    hint: 'put the arrays into one .npz file under these names.',
+  })
+}
 
 interface Header {
   readonly type: ElementType

@@ -1,4 +1,4 @@
-import { type Model, type Scope, visitNodes } from '@pare/onnx'
+import { attributesOf, type Model, type Scope, visitNodes } from '@pare/onnx'
 
 /** Operators that look rows up in a table: the position of the ids among their inputs, and that of the table. */
 const LOOKUPS: Readonly<Record<string, readonly (readonly [ids: number, table: number])[]>> = {
@@ -19,8 +19,7 @@ export function tableRows(model: Model): ReadonlyMap<string, number> {
       const name = sourceOf(node.inputs[ids], scope)
       const shape = scope.constant(node.inputs[table] ?? '')?.tensor.shape
       if (name === undefined || shape === undefined || !inputs.has(name)) continue
-      const axis = node.attributes.get('axis')
-      const size = shape.at(axis?.kind === 'int' ? Number(axis.value) : 0)
+      const size = shape.at(attributesOf(node).int('axis', 0))
       if (size !== undefined) rows.set(name, Math.min(size, rows.get(name) ?? size))
     }
   })

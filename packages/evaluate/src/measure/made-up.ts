@@ -1,5 +1,4 @@
-import { allSizes, PareError, type Symbols } from '@pare/onnx'
-import { toHalves } from '../data/float16.js'
+import { allSizes, float32ToFloat16, PareError, type Symbols } from '@pare/onnx'
 import type { ModelValue } from '../data/model-value.js'
 import { type NdArray, sizeOf } from '../data/ndarray.js'
 import type { Counted, Integers } from './counted.js'
@@ -68,7 +67,7 @@ export function makeUpValue(
     case 'float64':
       return { type, shape, data: Float64Array.from({ length }, wave) }
     case 'float16':
-      return { type, shape, data: toHalves(Float32Array.from({ length }, wave)) }
+      return { type, shape, data: float32ToFloat16(Float32Array.from({ length }, wave)) }
     case 'int64':
       return { type, shape, data: BigInt64Array.from({ length }, (_, i) => BigInt(id(_, i))) }
     case 'uint64':

@@ -1,6 +1,7 @@
+import { valueFrom } from '@pare/gate'
 import { expect, test } from 'vitest'
 import type { Judged } from './judged-sample.js'
-import { findMetric, valueFrom } from './metrics.js'
+import { findMetric } from './metrics.js'
 
 const row = (...values: number[]) => Float32Array.from(values)
 const labelled = (scores: number[], ...label: number[]): Judged => ({ rows: [row(...scores)], label: row(...label) })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Judged } from './judged-sample.js'
-import { findMetric, startTally, valueFrom } from './metrics.js'
+import { findMetric, startTally } from './metrics.js'
 
 const row = (...values: number[]) => Float32Array.from(values)
 const labelled = (scores: number[], ...label: number[]): Judged => ({ rows: [row(...scores)], label: row(...label) })
@@ -126,12 +126,6 @@ test.each([
     scored: row(0, 1),
   }
   expect(startTally(findMetric(name)).add(sample)).toBe(false)
-})
-
-test('no samples have no value', () => {
-  expect(valueFrom({ kind: 'proportion', correct: [] })).toBeNaN()
-  expect(valueFrom({ kind: 'perplexity', sums: [], counts: [] })).toBeNaN()
-  expect(valueFrom({ kind: 'f1', predicted: [], label: [] })).toBeNaN()
 })
 
 test('an unknown metric is refused with the known ones', () => {

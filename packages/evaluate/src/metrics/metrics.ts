@@ -1,4 +1,4 @@
-import type { Measurement, PerSample } from '@pare/gate'
+import { type Measurement, type PerSample, valueFrom } from '@pare/gate'
 import { PareError } from '@pare/onnx'
 import type { Numbers } from '../data/ndarray.js'
 import {
@@ -130,22 +130,6 @@ export function findMetric(name: string): Metric {
   return { ...family, name, of: (sample, scale) => family.of(sample, scale, Number(k)), blind: () => family.blind(Number(k)) }
 }
 
-/** The metric's value from its samples. NaN where there are none. */
-export function valueFrom(samples: PerSample): number {
-  switch (samples.kind) {
-    case 'proportion':
-      return sum(samples.correct) / samples.correct.length
-    case 'mean':
-      return sum(samples.values) / samples.values.length
-    case 'perplexity':
-      return Math.exp(sum(samples.sums) / sum(samples.counts))
-    case 'f1':
-      return macroF1(samples.predicted, samples.label)
-    default:
-      return samples satisfies never
-  }
-}
-
 /** Collects one metric over samples that are added in order. */
 export interface Tally {
   /** False where the sample cannot be judged: the metric then has no value. */
@@ -213,22 +197,4 @@ function below(rank: number, k: number): number {
 
 function equal(a: number, b: number): number {
   return Number.isNaN(a + b) ? Number.NaN : Number(a === b)
-}
-
-function macroF1(predicted: readonly number[], label: readonly number[]): number {
-  const classes = [...new Set([...predicted, ...label])]
-  const hits = new Map<number, number>()
-  const mentions = new Map<number, number>()
-  for (const [i, own] of label.entries()) {
-    if (predicted[i] === own) hits.set(own, (hits.get(own) ?? 0) + 1)
-    for (const one of [own, predicted[i]!]) mentions.set(one, (mentions.get(one) ?? 0) + 1)
-  }
-  // 2·TP + FP + FN = times predicted + times labelled.
-  return sum(classes.map((one) => (2 * (hits.get(one) ?? 0)) / mentions.get(one)!)) / classes.length
-}
-
-function sum(values: readonly number[]): number {
-  let total = 0
-  for (const value of values) total += value
-  return total
 }

@@ -1,11 +1,9 @@
 import { PareError } from '@pare/onnx'
 import type { OnnxRuntime } from '@pare/onnxruntime'
 import type * as Ort from 'onnxruntime-common'
+import { PROVIDERS, type Provider } from './providers.js'
 
-/** Where ONNX Runtime computes: its execution providers, by the names that it has for them. */
-export const PROVIDERS = ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const
-
-export type Provider = (typeof PROVIDERS)[number]
+export type { Provider } from './providers.js'
 
 /**
  * The options of a session that runs on a provider, and on no other: operators that it lacks run on the CPU, as ONNX Runtime has it. Throws PareError

@@ -1,6 +1,7 @@
+import type { Curve } from '../curves.js'
 import { keyOf, lowestOf } from '../rank.js'
 import type { Arena, Placed } from './arena.js'
-import { type Curve, sparsityAt } from './schedule.js'
+import { sparsityAt } from './schedule.js'
 
 /** Movement pruning (Sanh et al. 2020, arXiv 2005.07683): what moves away from zero while it is trained is kept. */
 export interface MovementOptions {

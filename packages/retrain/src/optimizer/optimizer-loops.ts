@@ -43,7 +43,7 @@ function squares(arena: Arena) {
     const g = local('v128')
     const sum = local('v128')
     const square = (half: Code): Code => sum.set(f64x2.add(sum.get, f64x2.mul(half, half)))
-    const body = forEach(arena, { begin: begin!, end: end! }, ({ load, kept }) => [
+    const body = forEach(arena, { begin, end }, ({ load, kept }) => [
       g.set(v128.and(load('gradients'), kept)),
       square(f64x2.promoteLow(g.get)),
       square(f64x2.promoteHigh(g.get)),
@@ -55,13 +55,13 @@ function squares(arena: Arena) {
 
 function accumulate(arena: Arena) {
   return define('accumulate', RANGE, ({ parameters: [begin, end] }) =>
-    forEach(arena, { begin: begin!, end: end! }, ({ load, store }) => store('sums', f32x4.add(load('sums'), load('gradients')))),
+    forEach(arena, { begin, end }, ({ load, store }) => store('sums', f32x4.add(load('sums'), load('gradients')))),
   )
 }
 
 function collect(arena: Arena) {
   return define('collect', RANGE, ({ parameters: [begin, end] }) =>
-    forEach(arena, { begin: begin!, end: end! }, ({ load, store }) => [
+    forEach(arena, { begin, end }, ({ load, store }) => [
       store('gradients', f32x4.add(load('gradients'), load('sums'))),
       store('sums', f32x4.const(0)),
     ]),
@@ -74,7 +74,7 @@ function sgd(arena: Arena) {
     const [scale, decay, momentum, ofGradient, ofMomentum, rate] = get as [Code, Code, Code, Code, Code, Code]
     const [w, g, first] = [local('v128'), local('v128'), local('v128')]
     const step = f32x4.add(f32x4.mul(ofGradient, g.get), f32x4.mul(ofMomentum, first.get))
-    const body = forEach(arena, { begin: begin!, end: end! }, ({ load, store, kept }) => [
+    const body = forEach(arena, { begin, end }, ({ load, store, kept }) => [
       w.set(load('weights')),
       g.set(f32x4.add(f32x4.mul(scale, load('gradients')), f32x4.mul(decay, w.get))),
       first.set(f32x4.add(f32x4.mul(momentum, load('first')), g.get)),
@@ -91,7 +91,7 @@ function adamw(arena: Arena) {
     const [scale, beta1, rest1, beta2, rest2, keep, rate, root, epsilon] = get as readonly Code[] & { length: 9 }
     const [g, first, second] = [local('v128'), local('v128'), local('v128')]
     const step = f32x4.div(first.get, f32x4.add(f32x4.mul(root!, f32x4.sqrt(second.get)), epsilon!))
-    const body = forEach(arena, { begin: begin!, end: end! }, ({ load, store, kept }) => [
+    const body = forEach(arena, { begin, end }, ({ load, store, kept }) => [
       g.set(f32x4.mul(scale!, load('gradients'))),
       first.set(f32x4.add(f32x4.mul(beta1!, load('first')), f32x4.mul(rest1!, g.get))),
       second.set(f32x4.add(f32x4.mul(beta2!, load('second')), f32x4.mul(f32x4.mul(rest2!, g.get), g.get))),

@@ -1,4 +1,6 @@
 import { PareError } from '@pare/onnx'
+import type { DESCENTS } from '../choices.js'
+import { type Curve, SPARSITY_CURVES } from '../curves.js'
 
 /** How large the learning rate is at each step. */
 export interface LearningRateOptions {
@@ -12,7 +14,7 @@ export interface LearningRateOptions {
   readonly warmup?: number
 }
 
-export type Schedule = 'cosine' | 'linear' | 'constant'
+export type Schedule = (typeof DESCENTS)[number]
 
 /**
  * The learning rate of step `step`, from 0 on. Step s of w that warm up has peak · (s + 1) ÷ w. From there on, with p the share that is done of the others,
@@ -46,26 +48,11 @@ export interface SparsityOptions {
   readonly curve?: Curve
 }
 
-export type Curve = 'cubic' | 'linear' | 'exponential'
-
-/**
- * The sparsity after `step` of the steps, with t = step ÷ steps. 'cubic': to + (from − to) · (1 − t)³, which prunes most at first (Zhu & Gupta 2017, arXiv 1710.01878);
- * 'linear': from + (to − from) · t; 'exponential': each step keeps the same share of what is left, density = (1 − from)^(1 − t) · (1 − to)^t.
- * Toward sparsity 1 nothing is left to keep a share of: the curve then ends at a density of 0.001 and goes to 0 with the last step.
- */
+/** The sparsity after `step` of the steps, on one of the curves of `SPARSITY_CURVES`. */
 export function sparsityAt({ from = 0, to, steps, curve = 'cubic' }: SparsityOptions, step: number): number {
   if (step >= steps) return to
   const t = Math.max(0, step) / steps
-  switch (curve) {
-    case 'cubic':
-      return to + (from - to) * (1 - t) ** 3
-    case 'linear':
-      return from + (to - from) * t
-    case 'exponential':
-      return 1 - (1 - from) ** (1 - t) * Math.max(1 - to, 0.001) ** t
-    default:
-      return curve satisfies never
-  }
+  return SPARSITY_CURVES[curve]({ from, to, t })
 }
 
 /** The sparsity after each of the steps: the last is `to`. Throws PareError for what is no sparsity or no number of steps. */

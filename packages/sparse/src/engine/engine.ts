@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { startThreads } from '@pare/wasm/threads'
 import type { SparseMatrix } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { hasRelaxedSimd, kernelSet, type TileKind } from '../kernels/modules.js'
@@ -7,7 +8,6 @@ import { type Memory, openMemory } from './memory.js'
 import { loadProduct, type Product } from './product.js'
 import { loadNorm, type Norm, type RowFunction, runPair } from './rows.js'
 import type { Setting } from './setting.js'
-import { startThreads } from './threads.js'
 
 export interface EngineOptions {
   /** Sparse weights may have these tiles. */
@@ -40,7 +40,14 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
   const memory = openMemory(kind)
   const { bytes, numbers } = kernelSet(withElements(kinds), { relaxed, memory: kind })
   const module = new WebAssembly.Module(bytes)
-  const pool = await startThreads({ count, module, kernels: [...numbers.keys()], memory, scratch: SCRATCH_BYTES })
+  const pool = await startThreads({
+    count,
+    module,
+    kernels: [...numbers.keys()],
+    memory: memory.memory,
+    allocate: memory.allocate,
+    scratch: SCRATCH_BYTES,
+  })
   const setting: Setting = { memory, relaxed, count, numbers, threads: pool, area: sharedArea(memory), packed: { is: '' } }
   return {
     memory,

@@ -1,3 +1,4 @@
+import { type Call, type Item, SCRATCH } from '@pare/wasm/threads'
 import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { panelName, type TileKind, vectorKindOf, vectorName, WIDTHS, widestPanel } from '../kernels/modules.js'
@@ -6,7 +7,6 @@ import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { SLICED_INPUTS, type Sliced, sliced } from '../layout/sliced.js'
 import { singleElements, widened } from '../pack.js'
 import type { Setting } from './setting.js'
-import { type Call, type Item, SCRATCH } from './threads.js'
 
 /** A sparse weight in memory, ready to be multiplied with. */
 export interface Product {

@@ -1,5 +1,5 @@
+import type { Threads } from '@pare/wasm/threads'
 import type { Memory } from './memory.js'
-import type { Threads } from './threads.js'
 
 /** What kernels and layouts have in common while an engine is open. */
 export interface Setting {

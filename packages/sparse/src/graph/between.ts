@@ -1,7 +1,6 @@
-import type { Node, ValueInfo } from '@pare/onnx'
+import type { Node, Uses, ValueInfo } from '@pare/onnx'
 import { type FoundNorm, normAt } from './norms.js'
 import type { Site } from './sites.js'
-import type { Uses } from './uses.js'
 
 /** What is done in our memory between sparse products, so that values need not cross to ONNX Runtime and back. */
 export type Between =

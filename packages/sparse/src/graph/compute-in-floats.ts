@@ -1,5 +1,5 @@
-import { editGraph, editModel, editNode, type Model, makeNode, type Node, type ValueInfo } from '@pare/onnx'
-import { type Uses, usesOf } from './uses.js'
+import { editGraph, editModel, editNode, type Model, makeNode, type Node, type Uses, type ValueInfo } from '@pare/onnx'
+import { widenedUsesOf } from './uses.js'
 
 /** Operators whose nodes may be ours, or lie between ours. */
 const OPERATORS =
@@ -8,7 +8,7 @@ const [FLOAT, HALF] = [1n, 10n]
 
 /** What has a type that decides about it: values that nodes of these operators read and make. None where no weight of halves is multiplied. */
 export function namesToKnow({ graph }: Model): string[] {
-  const { constants } = usesOf(graph)
+  const { constants } = widenedUsesOf(graph)
   const isProduct = ({ op, inputs }: Node) =>
     /^(MatMul|Gemm|Conv)$/.test(op) && constants.get(inputs[1] ?? '')?.type === 'float16'
   if (!graph.nodes.some(isProduct)) return []
@@ -22,7 +22,7 @@ export function namesToKnow({ graph }: Model): string[] {
  */
 export function computeInFloats(model: Model, infoOf: (name: string) => ValueInfo | undefined): Model {
   const { graph } = model
-  const uses = usesOf(graph)
+  const uses = widenedUsesOf(graph)
   const isHalf = (name: string) => (uses.constants.get(name)?.type ?? infoOf(name)?.type) === 'float16'
   const chosen = new Set(graph.nodes.filter(({ op, inputs }) => OPERATORS.test(op) && inputs.some(isHalf)))
   const floatOf = namer(uses)

@@ -1,6 +1,5 @@
-import { madeBy, type Node, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { attributesOf, madeBy, type Node, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { Norm } from '../engine/rows.js'
-import type { Uses } from './uses.js'
 
 /** Nodes that together normalise the rows of a value. */
 export interface FoundNorm {
@@ -35,15 +34,17 @@ export async function normAt(
 
 async function operatorNorm(node: Node, { constants, outputs, consumers }: Uses): Promise<FoundNorm | undefined> {
   const kind = OPERATORS[`${node.domain}.${node.op}`]
-  const axis = node.attributes.get('axis')
-  const epsilon = node.attributes.get('epsilon')
+  const { int, float } = attributesOf(node)
   const others = node.outputs.slice(1).some((name) => name !== '' && (outputs.has(name) || consumers.has(name)))
-  if (kind === undefined || others || (axis?.kind === 'int' && axis.value !== -1n)) return undefined
+  if (kind === undefined || others || int('axis', -1) !== -1) return undefined
   const scale = await vectorOf(constants.get(node.inputs[1] ?? ''))
   const bias = node.inputs[2] ? await vectorOf(constants.get(node.inputs[2])) : undefined
   if (scale === undefined || (node.inputs[2] && bias?.length !== scale.length)) return undefined
-  const value = epsilon?.kind === 'float' ? epsilon.value : 1e-5
-  return { nodes: [node], result: node.outputs[0]!, norm: { kind, epsilon: value, scale, ...(bias && { bias }) } }
+  return {
+    nodes: [node],
+    result: node.outputs[0]!,
+    norm: { kind, epsilon: float('epsilon', 1e-5), scale, ...(bias && { bias }) },
+  }
 }
 
 const OPERATORS: Readonly<Record<string, Norm['kind']>> = {
@@ -198,10 +199,10 @@ async function constantRows(
 }
 
 async function isLastAxis(node: Node, { constants }: Uses): Promise<boolean> {
-  const keep = node.attributes.get('keepdims')
-  if (keep?.kind === 'int' && keep.value !== 1n) return false
-  const axes = node.attributes.get('axes')
-  if (axes?.kind === 'ints') return axes.value.length === 1 && axes.value[0] === -1n
+  const { int, ints } = attributesOf(node)
+  if (int('keepdims', 1) !== 1) return false
+  const axes = ints('axes')
+  if (axes !== undefined) return axes.length === 1 && axes[0] === -1
   const tensor = constants.get(node.inputs[1] ?? '')
   if (tensor?.type !== 'int64' || tensor.shape.length !== 1 || tensor.shape[0] !== 1) return false
   return Number(valuesOf('int64', await readAll(tensor.data))[0]) === -1

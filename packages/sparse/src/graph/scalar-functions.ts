@@ -1,6 +1,5 @@
-import { madeBy, type Node, readAll, valuesOf } from '@pare/onnx'
+import { attributesOf, madeBy, type Node, readAll, type Uses, valuesOf } from '@pare/onnx'
 import type { Activation } from '../kernels/activations.js'
-import type { Uses } from './uses.js'
 
 /** Nodes that together are one function of each number of a value, and what comes out. */
 export interface Applied {
@@ -97,14 +96,14 @@ const UNARY: Readonly<Record<string, (x: number, node: Node) => number>> = {
   Neg: (x) => -x,
   Exp: Math.exp,
   Reciprocal: (x) => 1 / x,
-  Swish: (x, node) => x * sigmoid((floatOf(node, 'alpha') ?? 1) * x),
-  Gelu: (x, node) => (isText(node, 'approximate', 'tanh') ? geluTanh(x) : FUNCTIONS.gelu(x)),
+  Swish: (x, node) => x * sigmoid(attributesOf(node).float('alpha', 1) * x),
+  Gelu: (x, node) => (attributesOf(node).string('approximate') === 'tanh' ? geluTanh(x) : FUNCTIONS.gelu(x)),
 }
 
 const MICROSOFT: Readonly<Record<string, (x: number, node: Node) => number>> = {
   Gelu: FUNCTIONS.gelu,
   FastGelu: geluTanh,
-  QuickGelu: (x, node) => x * sigmoid((floatOf(node, 'alpha') ?? 1.702) * x),
+  QuickGelu: (x, node) => x * sigmoid(attributesOf(node).float('alpha', 1.702) * x),
 }
 
 /** What a node gives for the numbers; undefined where it is no function of them alone. */
@@ -129,14 +128,4 @@ async function scalar(name: string, { constants }: Uses): Promise<Numbers | unde
     return undefined
   const [value] = valuesOf(tensor.type, await readAll(tensor.data))
   return SAMPLES.map(() => Number(value))
-}
-
-function floatOf(node: Node, name: string): number | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'float' ? attribute.value : undefined
-}
-
-function isText(node: Node, name: string, value: string): boolean {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'string' && attribute.value === value
 }

@@ -1,7 +1,7 @@
-import { editGraph, editModel, type Model, madeBy, type Node, readBy, type ValueInfo } from '@pare/onnx'
+import { editGraph, editModel, type Model, madeBy, type Node, readBy, type Uses, type ValueInfo } from '@pare/onnx'
 import type { Between } from './between.js'
 import type { Site } from './sites.js'
-import { type Uses, usesOf } from './uses.js'
+import { widenedUsesOf } from './uses.js'
 
 /** What runs one after another. */
 export type Step = OwnStep | DenseStep
@@ -29,7 +29,7 @@ export interface DenseStep {
  */
 export function stepsOf(model: Model, own: readonly OwnStep[]): Step[] {
   const { graph } = model
-  const uses = usesOf(graph)
+  const uses = widenedUsesOf(graph)
   const owners = new Map(own.flatMap((step) => nodesOf(step).map((node) => [node, step] as const)))
   const levels = levelsOf(graph.nodes, { uses, owners })
   const inOrder = [...levels.own.keys()]
@@ -73,7 +73,7 @@ function levelsOf(nodes: readonly Node[], { uses, owners }: { uses: Uses; owners
         own.set(owner, Math.max(...inputsOf(owner).map((name) => readyFor(name, 'ours'))))
       continue
     }
-    const reads = uses.readsOf(node).filter((name) => !uses.constants.has(name))
+    const reads = readBy(node).filter((name) => !uses.constants.has(name))
     const isOutput = node.outputs.some((name) => uses.outputs.has(name))
     const fromConstants = reads.every((name) => {
       const producer = uses.producers.get(name)
@@ -93,10 +93,10 @@ function withFree(nodes: readonly Node[], { uses, free }: { uses: Uses; free: Re
   const need = (name: string): void => {
     const producer = uses.producers.get(name)
     if (producer === undefined || !free.has(producer) || needed.has(producer)) return
-    for (const input of uses.readsOf(producer)) need(input)
+    for (const input of readBy(producer)) need(input)
     needed.add(producer)
   }
-  for (const node of nodes) for (const name of uses.readsOf(node)) need(name)
+  for (const node of nodes) for (const name of readBy(node)) need(name)
   return [...needed, ...nodes]
 }
 
@@ -106,7 +106,7 @@ function denseStep(
 ): DenseStep {
   const own = new Set(nodes)
   const made = new Set(nodes.flatMap(madeBy))
-  const inputs = new Set(nodes.flatMap((node) => uses.readsOf(node)).filter((name) => !made.has(name) && isDynamic(name)))
+  const inputs = new Set(nodes.flatMap((node) => readBy(node)).filter((name) => !made.has(name) && isDynamic(name)))
   const readElsewhere = (name: string) =>
     (uses.consumers.get(name) ?? []).some((node) => {
       const owner = owners.get(node)

@@ -1,9 +1,9 @@
-import { type Model, type Node, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { attributesOf, type Model, type Node, type Payload, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
 import { asHalves, chooseFormat, type DenseWeight } from '../pack.js'
 import { activationAfter } from './scalar-functions.js'
-import { type Uses, usesOf } from './uses.js'
+import { widenedUsesOf } from './uses.js'
 
 /** A product with a sparse constant weight, with what follows it and can be done with it. */
 export interface Site {
@@ -32,7 +32,7 @@ export interface SiteOptions {
 
 /** All products with sparse weights of the main graph, in its order. Reads the weights one by one; one that two products share is packed once. */
 export async function sparseSites(model: Model, options: SiteOptions): Promise<Site[]> {
-  const uses = usesOf(model.graph)
+  const uses = widenedUsesOf(model.graph)
   const packed = new Map<string, Packed | undefined>()
   const sites: Site[] = []
   for (const node of model.graph.nodes) {
@@ -79,8 +79,9 @@ function productOf(node: Node, uses: Uses): Product | undefined {
     case 'MatMul':
       return tensor.shape.length === 2 ? { ...plain, op: 'MatMul', out: columns, in: rows, transposed: true } : undefined
     case 'Gemm': {
-      const transposed = int(node, 'transB') === 0
-      if (int(node, 'transA') !== 0 || tensor.shape.length !== 2 || !isVector(bias.bias, transposed ? columns : rows, uses))
+      const { int, float } = attributesOf(node)
+      const transposed = int('transB', 0) === 0
+      if (int('transA', 0) !== 0 || tensor.shape.length !== 2 || !isVector(bias.bias, transposed ? columns : rows, uses))
         return undefined
       const [out, inputs] = transposed ? [columns, rows] : [rows, columns]
       return {
@@ -90,8 +91,8 @@ function productOf(node: Node, uses: Uses): Product | undefined {
         out,
         in: inputs,
         transposed,
-        alpha: float(node, 'alpha'),
-        beta: float(node, 'beta'),
+        alpha: float('alpha', 1),
+        beta: float('beta', 1),
       }
     }
     case 'Conv':
@@ -112,30 +113,16 @@ function isVector(name: string | undefined, out: number, { constants }: Uses): b
 }
 
 function isPointwise(node: Node, { shape }: Tensor): boolean {
-  const all = (name: string, value: bigint) => {
-    const attribute = node.attributes.get(name)
-    return attribute === undefined || (attribute.kind === 'ints' && attribute.value.every((each) => each === value))
-  }
-  const pad = node.attributes.get('auto_pad')
-  const unpadded = pad === undefined || (pad.kind === 'string' && pad.value !== 'SAME_UPPER' && pad.value !== 'SAME_LOWER')
+  const { int, ints, string } = attributesOf(node)
+  const all = (name: string, value: number) => ints(name, []).every((each) => each === value)
   return (
     shape.length >= 3 &&
     shape.slice(2).every((size) => size === 1) &&
-    unpadded &&
-    int(node, 'group', 1) === 1 &&
-    all('strides', 1n) &&
-    all('pads', 0n)
+    !string('auto_pad', '').startsWith('SAME') &&
+    int('group', 1) === 1 &&
+    all('strides', 1) &&
+    all('pads', 0)
   )
-}
-
-function int(node: Node, name: string, usual = 0): number {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'int' ? Number(attribute.value) : usual
-}
-
-function float(node: Node, name: string): number {
-  const attribute = node.attributes.get(name)
-  return attribute?.kind === 'float' ? attribute.value : 1
 }
 
 interface Packed {

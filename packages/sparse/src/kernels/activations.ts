@@ -9,7 +9,7 @@ export const ACTIVATIONS: readonly Activation[] = ['relu', 'sigmoid', 'tanh', 's
 /** f32[count] in place; `count` is rounded up to a multiple of four. */
 export function activationKernel(activation: Activation, variant: Variant): Definition {
   return define(activation, ['i32', 'i32'], (writer) => {
-    const [address, count] = writer.parameters as [Local, Local]
+    const [address, count] = writer.parameters
     const x = writer.local('v128')
     const end = writer.local('i32')
     const constants = constantsBefore(writer)
@@ -117,7 +117,7 @@ interface Rational {
 
 function rational({ limit, one, above, below }: Rational): (x: Code, place: Place) => Code {
   return (code, { writer, variant, constant }) => {
-    const [given, x, square] = writer.locals('v128', 3) as [Local, Local, Local]
+    const [given, x, square] = writer.locals('v128', 3)
     const horner = ([first, ...rest]: readonly number[]) =>
       rest.reduce<Code>((sum, coefficient) => madd(variant, sum, square.get, constant(coefficient)), constant(first!))
     const unit = v128.or(constant(1), v128.and(given.get, i32x4.const(0x80000000)))

@@ -1,4 +1,4 @@
-import { copy, type Definition, define, f32x4, type Local, moduleOf, zero } from '@pare/wasm'
+import { copy, type Definition, define, f32x4, moduleOf, zero } from '@pare/wasm'
 import { ACTIVATIONS, activationKernel } from './activations.js'
 import { panelKernel } from './panel-kernel.js'
 import { normKernel, pairKernel } from './row-kernels.js'
@@ -25,7 +25,7 @@ export const WIDTHS = [1, 2, 4, 8] as const
 /** Whether the engine knows relaxed SIMD: V8 from 11.4 on, Node 22. */
 export function hasRelaxedSimd(): boolean {
   const probe = define('probe', ['v128'], ({ parameters, local }) => {
-    const [a] = parameters as [Local]
+    const [a] = parameters
     return local('v128').set(f32x4.relaxedMadd(a.get, a.get, a.get))
   })
   return WebAssembly.validate(moduleOf([probe], 'plain'))

@@ -17,8 +17,8 @@ export interface PanelShape {
  */
 export function panelKernel(name: string, { rows, columns, vectors }: PanelShape, variant: Variant): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [x, y, headers, indices, values, step, blocks] = writer.parameters as [Local, Local, Local, Local, Local, Local, Local]
-    const [classes, count, bands, band, left, at] = writer.locals('i32', 6) as [Local, Local, Local, Local, Local, Local]
+    const [x, y, headers, indices, values, step, blocks] = writer.parameters
+    const [classes, count, bands, band, left, at] = writer.locals('i32', 6)
     const sums = Array.from({ length: rows }, () => writer.locals('v128', vectors))
     const inputs = writer.locals('v128', rows > 1 ? vectors : 0)
     const width = 16 * vectors

@@ -18,7 +18,7 @@ import {
 /** y f32[count] = a · b or a + b; `count` is rounded up to a multiple of four. y may be a or b. */
 export function pairKernel(name: 'add' | 'mul'): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [y, a, b, count] = writer.parameters as [Local, Local, Local, Local]
+    const [y, a, b, count] = writer.parameters
     const end = writer.local('i32')
     return [
       end.set(plus(y.get, i32.shl(count.get, i32.const(2)))),
@@ -38,10 +38,10 @@ export type NormKind = 'layer' | 'rms'
  */
 export function normKernel(name: string, kind: NormKind): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [y, x, parameters, rows, width] = writer.parameters as [Local, Local, Local, Local, Local]
+    const [y, x, parameters, rows, width] = writer.parameters
     const mean = writer.local('f32')
     const factor = writer.local('f32')
-    const [means, factors] = writer.locals('v128', 2) as [Local, Local]
+    const [means, factors] = writer.locals('v128', 2)
     const bytes = writer.local('i32')
     const bias = writer.local('i32')
     const average = (of: Code): Code => f32.div(of, f32.convert(width.get))

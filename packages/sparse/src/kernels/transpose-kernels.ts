@@ -24,8 +24,8 @@ const STRETCH = 64
  */
 export function packKernel(name: string, vectors: number): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [x, target, samples, inputs, stride] = writer.parameters as [Local, Local, Local, Local, Local]
-    const [end, from, to, stretch] = writer.locals('i32', 4) as [Local, Local, Local, Local]
+    const [x, target, samples, inputs, stride] = writer.parameters
+    const [end, from, to, stretch] = writer.locals('i32', 4)
     const rows = writer.locals('i32', 4 * vectors)
     const width = 16 * vectors
     const pointers = rows.map((row, m) =>
@@ -70,8 +70,8 @@ export function packKernel(name: string, vectors: number): Definition {
 /** The way back: target f32[samples, …], rows `stride` bytes apart, gets `count` columns from y f32[count, 4 · vectors]. */
 export function unpackKernel(name: string, vectors: number): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [y, target, samples, count, stride] = writer.parameters as [Local, Local, Local, Local, Local]
-    const [left, from, to, row, steps, block] = writer.locals('i32', 6) as [Local, Local, Local, Local, Local, Local]
+    const [y, target, samples, count, stride] = writer.parameters
+    const [left, from, to, row, steps, block] = writer.locals('i32', 6)
     const width = 16 * vectors
     const group = (g: number): Code => [
       from.set(plus(y.get, 16 * g)),
@@ -120,8 +120,8 @@ export function unpackKernel(name: string, vectors: number): Definition {
 
 /** 4 × 4: lane i of vector j becomes lane j of vector i. */
 function transpose(writer: Writer, load: (i: number) => Code, store: (i: number, value: Code) => Code): Code {
-  const [a, b, c, d] = writer.locals('v128', 4) as [Local, Local, Local, Local]
-  const [ab, cd, AB, CD] = writer.locals('v128', 4) as [Local, Local, Local, Local]
+  const [a, b, c, d] = writer.locals('v128', 4)
+  const [ab, cd, AB, CD] = writer.locals('v128', 4)
   const low = [0, 4, 1, 5]
   const high = [2, 6, 3, 7]
   const halves = (first: Local, second: Local): [Code, Code] => [
@@ -142,7 +142,7 @@ function transpose(writer: Writer, load: (i: number) => Code, store: (i: number,
 /** y f32[count, 4 · vectors] = bias f32[count], the same for all samples. */
 export function fillKernel(name: string, vectors: number): Definition {
   return define(name, ['i32', 'i32', 'i32'], (writer) => {
-    const [y, bias, count] = writer.parameters as [Local, Local, Local]
+    const [y, bias, count] = writer.parameters
     const splat = writer.local('v128')
     return loopWhile(count.get, [
       splat.set(v128.load32Splat(bias.get)),
@@ -157,7 +157,7 @@ export function fillKernel(name: string, vectors: number): Definition {
 /** target f32[inputs, 4 · vectors] = a stretch of samples of x, which has the samples of an input one after another, inputs `stride` bytes apart. */
 export function packColumnsKernel(name: string, vectors: number): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [x, target, inputs, stride] = writer.parameters as [Local, Local, Local, Local]
+    const [x, target, inputs, stride] = writer.parameters
     return loopWhile(inputs.get, [
       Array.from({ length: vectors }, (_, v) => v128.store(target.get, v128.load(x.get, 16 * v), 16 * v)),
       x.set(plus(x.get, stride.get)),
@@ -170,9 +170,9 @@ export function packColumnsKernel(name: string, vectors: number): Definition {
 /** The way back: `samples` numbers of each of `count` rows of y f32[count, 4 · vectors], to rows `stride` bytes apart. */
 export function unpackColumnsKernel(name: string, vectors: number): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [y, target, samples, count, stride] = writer.parameters as [Local, Local, Local, Local, Local]
+    const [y, target, samples, count, stride] = writer.parameters
     const whole = Array.from({ length: vectors }, (_, v) => v128.store(target.get, v128.load(y.get, 16 * v), 16 * v))
-    const [from, to, left] = writer.locals('i32', 3) as [Local, Local, Local]
+    const [from, to, left] = writer.locals('i32', 3)
     const some = [
       from.set(y.get),
       to.set(target.get),

@@ -28,7 +28,7 @@ export interface Values {
 export function valuesOf(half: boolean, writer: Writer): Values {
   if (!half) return { bytes: 4, begin: [], four: (address, offset = 0) => v128.load(address, offset) }
   // Constants are built wherever they stand, so they are in locals.
-  const [mask, scale] = writer.locals('v128', 2) as [Local, Local]
+  const [mask, scale] = writer.locals('v128', 2)
   return {
     bytes: 2,
     begin: [mask.set(i32x4.const(0x8fffe000)), scale.set(f32x4.const(2 ** 112))],

@@ -8,9 +8,9 @@ import { madd, type Variant, valuesOf } from './values.js'
  */
 export function slicedKernel(name: string, half: boolean, variant: Variant): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [x, y, indices, values, slices] = writer.parameters as [Local, Local, Local, Local, Local]
-    const [left, row] = writer.locals('i32', 2) as [Local, Local]
-    const sums = writer.locals('v128', 2) as [Local, Local]
+    const [x, y, indices, values, slices] = writer.parameters
+    const [left, row] = writer.locals('i32', 2)
+    const sums = writer.locals('v128', 2)
     const word = writer.local('v128')
     const stored = valuesOf(half, writer)
     const bytes = 4 * stored.bytes
@@ -57,8 +57,8 @@ export function tileVectorKernel(
   variant: Variant,
 ): Definition {
   return define(name, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], (writer) => {
-    const [x, y, headers, indices, values, step, blocks] = writer.parameters as [Local, Local, Local, Local, Local, Local, Local]
-    const [classes, count, bands, band, left, at] = writer.locals('i32', 6) as [Local, Local, Local, Local, Local, Local]
+    const [x, y, headers, indices, values, step, blocks] = writer.parameters
+    const [classes, count, bands, band, left, at] = writer.locals('i32', 6)
     const vectors = Math.max(rows, columns) / 4
     const tall = rows > 1
     // Two sums for each vector, or a sum would wait for the one before it.
@@ -113,7 +113,7 @@ export function tileVectorKernel(
 /** y f32[count] += the sums of the lanes of f32[count, 4]. */
 export function sumLanesKernel(name: string): Definition {
   return define(name, ['i32', 'i32', 'i32'], (writer) => {
-    const [lanes, y, count] = writer.parameters as [Local, Local, Local]
+    const [lanes, y, count] = writer.parameters
     const four = writer.local('v128')
     const lane = (i: number) => f32x4.lane(four.get, i)
     return loopWhile(count.get, [

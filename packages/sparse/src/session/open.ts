@@ -6,7 +6,7 @@ import { type Engine, openEngine } from '../engine/engine.js'
 import { kindOf, type Product } from '../engine/product.js'
 import { type Between, couldBeOurs, mayBeBetween } from '../graph/between.js'
 import type { Site } from '../graph/sites.js'
-import { usesOf } from '../graph/uses.js'
+import { widenedUsesOf } from '../graph/uses.js'
 import { buffersIn } from './buffers.js'
 import { type Cache, openCache } from './cache.js'
 import type { SparseSessionOptions } from './options.js'
@@ -63,7 +63,7 @@ async function openParts(
   const parts: Parts = {
     ort,
     model,
-    uses: usesOf(model.graph),
+    uses: widenedUsesOf(model.graph),
     candidates: candidatesIn(model, createSession),
     engine,
     buffers: buffersIn(engine.memory),
@@ -99,7 +99,7 @@ function candidatesIn(model: Model, createSession: CreateSession): () => Promise
 
   async function find(): Promise<readonly Between[]> {
     const { nodes } = model.graph
-    const uses = usesOf(model.graph)
+    const uses = widenedUsesOf(model.graph)
     const names = nodes
       .filter(mayBeBetween)
       .flatMap(({ inputs }) => inputs.filter((name) => name !== '' && !uses.constants.has(name)))

@@ -1,11 +1,10 @@
-import type { Model, ValueInfo } from '@pare/onnx'
+import type { Model, Uses, ValueInfo } from '@pare/onnx'
 import type { OnnxRuntime } from '@pare/onnxruntime'
 import type * as Ort from 'onnxruntime-common'
 import type { Engine } from '../engine/engine.js'
 import type { Product } from '../engine/product.js'
 import type { Between } from '../graph/between.js'
 import type { Site } from '../graph/sites.js'
-import type { Uses } from '../graph/uses.js'
 import type { Buffers } from './buffers.js'
 import type { CreateSession } from './ort-sessions.js'
 

@@ -1,0 +1,106 @@
+import {
+  editGraph,
+  editModel,
+  editValueInfo,
+  keyOf,
+  type Model,
+  makeNode,
+  makeTensor,
+  type Node,
+  operatorName,
+  type Tensor,
+  type ValueInfo,
+  withoutDead,
+  withTensors,
+} from '@pare/onnx'
+import type { Axis } from '../dependency/axis.js'
+import { type Dependencies, opsetOf } from '../dependency/dependencies.js'
+import { RESIZE } from '../sizes/resize.js'
+import { resized } from './gated.js'
+import { keptPositions, type Removals } from './kept.js'
+import { rename, sliceConstants } from './slice-constants.js'
+
+/** The model without the units that go: every constant sliced, every size that a node holds rewritten. The model itself is not changed. */
+export function cut(model: Model, dependencies: Dependencies, removals: Removals): Model {
+  const { own, shared, inputs } = sliceConstants(dependencies.constants, (axis) => keptPositions(axis, removals))
+  const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
+  const added: Tensor[] = [...shared]
+  const nodes = sliced.graph.nodes.flatMap((node) =>
+    resize(rename(node, inputs), { opsets: model.opsets, dependencies, removals, added }),
+  )
+  const { graph } = sliced
+  const values = graph.values.flatMap((value) => stated(value, dependencies.values.get(value.name) ?? [], removals))
+  // An initializer may stand among the inputs too.
+  const axes = new Map([...dependencies.constants.map(({ id, axes }) => [id, axes] as const), ...dependencies.values])
+  const after = (value: ValueInfo) => declared(value, axes.get(value.name) ?? [], removals)
+  const edited = editGraph(graph, {
+    inputs: graph.inputs.map(after),
+    outputs: graph.outputs.map(after),
+    nodes,
+    values,
+    initializers: [...graph.initializers, ...added],
+  })
+  return withoutDead(model, editModel(sliced, { graph: edited }))
+}
+
+/** What the model says of an input or output: its part of a cache may be smaller. */
+function declared(value: ValueInfo, axes: readonly Axis[], removals: Removals): ValueInfo {
+  const shape = resized(value, axes, removals)
+  return shape?.some((size, i) => size !== value.shape![i]) ? editValueInfo(value, { shape }) : value
+}
+
+/** What the model says of a value within, where that can be said anew: without it, inference ends where sizes are computed. */
+function stated(value: ValueInfo, axes: readonly Axis[], removals: Removals): ValueInfo[] {
+  const after = axes.map((axis) => keptPositions(axis, removals).length)
+  const isCut = (i: number) => after[i] !== axes[i]?.size
+  if (!axes.some((_, i) => isCut(i))) return [value]
+  const { shape = [] } = value
+  if (shape.length !== axes.length || shape.some((size, i) => isCut(i) && typeof size === 'number' && size !== axes[i]!.size))
+    return []
+  const now = shape.map((size, i) => (isCut(i) ? (typeof size === 'number' ? after[i] : undefined) : size))
+  return [editValueInfo(value, { shape: now })]
+}
+
+interface Resized {
+  readonly opsets: Model['opsets']
+  readonly dependencies: Dependencies
+  readonly removals: Removals
+  /** Collects. */
+  readonly added: Tensor[]
+}
+
+/** The node with its new sizes, behind the nodes that compute them. */
+function resize(node: Node, { opsets, dependencies, removals, added }: Resized): Node[] {
+  const rewrite = RESIZE.get(operatorName(node))
+  if (rewrite === undefined) return [node]
+  const { axesAt, values, numbers, isFixed, sizesRead } = dependencies
+  const before: Node[] = []
+  const constant = (list: readonly number[]) => {
+    const name = `${keyOf(node)}/sizes${added.length}`
+    added.push(makeTensor({ name, type: 'int64', values: list }))
+    return name
+  }
+  const compute = (op: string, inputs: readonly string[]) => {
+    const output = `${keyOf(node)}/computed${before.length}`
+    before.push(makeNode({ op, inputs, outputs: [output] }))
+    return output
+  }
+  const resized = rewrite({
+    node,
+    opset: opsetOf(opsets, node),
+    removals,
+    input: (index) => axesAt(keyOf(node), index),
+    output: (index) => values.get(node.outputs[index]!),
+    value: (index) => numbers(node.inputs[index]!),
+    isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
+    sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
+    constant,
+    sizes(input, list) {
+      if (list.every((size) => size !== undefined)) return constant(list)
+      const given = list.slice(-axesAt(keyOf(node), input)![0]!.size)
+      const kept = compute('Mul', [node.inputs[input]!, constant(given.map((size) => (size === undefined ? 1 : 0)))])
+      return compute('Add', [kept, constant(given.map((size) => size ?? 0))])
+    },
+  })
+  return [...before, resized]
+}

@@ -1,0 +1,162 @@
+import {
+  editGraph,
+  editModel,
+  editNode,
+  editValueInfo,
+  GraphWriter,
+  keyOf,
+  type Model,
+  type Node,
+  type ValueInfo,
+} from '@pare/onnx'
+import type { Axis } from '../dependency/axis.js'
+import type { Dependencies } from '../dependency/dependencies.js'
+import type { Contraction } from '../dependency/site.js'
+import { keptMask, keptPositions, type Removals } from './kept.js'
+
+/**
+ * The model with the units that go multiplied by 0 wherever values are summed over them: there removal and a factor 0 are the same, whatever lies
+ * between. Where statistics are taken over them, the node alone runs without them. Shapes stay, but those of inputs and outputs that the cut model
+ * has smaller. Its outputs are what those of the cut model must be.
+ */
+export function gated(model: Model, dependencies: Dependencies, removals: Removals): Model {
+  if (removals.size === 0) return model
+  const { graph } = model
+  const gates = new Gates(removals, new GraphWriter(graph, 'gate'))
+  const sites = new Map<Node, Contraction[]>()
+  for (const site of dependencies.contractions) sites.set(site.node, [...(sites.get(site.node) ?? []), site])
+  const constants = new Set(model.graph.initializers.map(({ name }) => name))
+  const inputs = model.graph.inputs.map((value) => (constants.has(value.name) ? value : gates.input(value, dependencies)))
+  for (const node of model.graph.nodes) {
+    if (dependencies.statistics.has(node)) gates.without(node, dependencies)
+    else gates.contraction(node, sites.get(node) ?? [])
+  }
+  const outputs = model.graph.outputs.map((value) => gates.output(value, dependencies))
+  const initializers = [...graph.initializers, ...gates.writer.constants]
+  return editModel(model, { graph: editGraph(graph, { nodes: gates.nodes(), inputs, outputs, initializers }) })
+}
+
+/** The graph of a gated model, as it is put together. Positions are chosen by Gather, which every element type has. */
+class Gates {
+  /** Inputs and outputs that are another size than the value within. */
+  readonly #within = new Map<string, string>()
+
+  constructor(
+    private readonly removals: Removals,
+    readonly writer: GraphWriter,
+  ) {}
+
+  nodes(): Node[] {
+    const of = (name: string) => this.#within.get(name) ?? name
+    // What chooses positions for the outside reads and makes names of the outside.
+    return this.writer.nodes.map((node) =>
+      this.#outside.has(node) ? node : editNode(node, { inputs: node.inputs.map(of), outputs: node.outputs.map(of) }),
+    )
+  }
+  readonly #outside = new Set<Node>()
+
+  /** An input of the cut model's size; within, positions that are gone hold what some other one holds. */
+  input(value: ValueInfo, { values }: Dependencies): ValueInfo {
+    const axes = this.#smaller(values.get(value.name))
+    if (axes.length === 0) return value
+    this.#within.set(
+      value.name,
+      this.#choose(
+        value.name,
+        axes.map(([axis, along]) => [axis, spread(along, this.removals)]),
+        true,
+      ),
+    )
+    return this.#resized(value, values.get(value.name)!)
+  }
+
+  output(value: ValueInfo, { values }: Dependencies): ValueInfo {
+    const axes = this.#smaller(values.get(value.name))
+    if (axes.length === 0) return value
+    this.#within.set(value.name, `${value.name}/within`)
+    const last = this.#choose(
+      `${value.name}/within`,
+      axes.map(([axis, along]) => [axis, keptPositions(along, this.removals)]),
+      true,
+    )
+    this.writer.write('Identity', [last], [value.name])
+    this.#outside.add(this.writer.nodes.at(-1)!)
+    return this.#resized(value, values.get(value.name)!)
+  }
+
+  #resized(value: ValueInfo, axes: readonly Axis[]): ValueInfo {
+    return editValueInfo(value, { shape: resized(value, axes, this.removals)! })
+  }
+
+  /** A node that takes statistics over units runs without those that go; behind it, their positions hold what some other one holds. */
+  without(node: Node, { axesAt, values }: Dependencies): void {
+    const inputs = node.inputs.map((name, input) => {
+      const axes = this.#smaller(axesAt(keyOf(node), input))
+      return this.#choose(
+        name,
+        axes.map(([axis, along]) => [axis, keptPositions(along, this.removals)]),
+      )
+    })
+    const outputs = node.outputs.map((name) => ({ name, axes: this.#smaller(values.get(name)) }))
+    this.writer.nodes.push(
+      editNode(node, { inputs, outputs: outputs.map(({ name, axes }) => (axes.length > 0 ? `${name}/kept` : name)) }),
+    )
+    for (const { name, axes } of outputs) {
+      if (axes.length === 0) continue
+      const full = this.#choose(
+        `${name}/kept`,
+        axes.map(([axis, along]) => [axis, spread(along, this.removals)]),
+      )
+      this.writer.write('Identity', [full], [name])
+    }
+  }
+
+  /** A node that sums over units reads 0 where they are gone. */
+  contraction(node: Node, sites: readonly Contraction[]): void {
+    let now = node
+    for (const { input, axis, along } of sites) {
+      const mask = keptMask(along, this.removals)
+      if (mask.every((kept) => kept === 1)) continue
+      const name = now.inputs[input]!
+      // One more position, which holds x − x = 0.
+      const first = this.#gather(name, axis, Int32Array.of(0))
+      const zero = this.writer.node('Sub', [first, first])
+      const more = this.writer.node('Concat', [name, zero], { axis: BigInt(axis) })
+      const chosen = this.#gather(
+        more,
+        axis,
+        Int32Array.from(mask, (kept, i) => (kept === 1 ? i : mask.length)),
+      )
+      now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? chosen : each)) })
+    }
+    this.writer.nodes.push(now)
+  }
+
+  #smaller(axes: readonly Axis[] | undefined): (readonly [number, Axis])[] {
+    return [...(axes ?? []).entries()].filter(([, along]) => keptMask(along, this.removals).includes(0))
+  }
+
+  #choose(name: string, axes: readonly (readonly [number, Int32Array])[], outside = false): string {
+    return axes.reduce((from, [axis, positions]) => this.#gather(from, axis, positions, outside), name)
+  }
+
+  #gather(from: string, axis: number, positions: Int32Array, outside = false): string {
+    const gathered = this.writer.own('Gather', [from, this.writer.ints([...positions])], { axis: BigInt(axis) })
+    if (outside) this.#outside.add(this.writer.nodes.at(-1)!)
+    return gathered
+  }
+}
+
+/** For each position where to find it among those that stay; for one that goes, the first. */
+function spread(along: Axis, removals: Removals): Int32Array {
+  let next = 0
+  return Int32Array.from(keptMask(along, removals), (kept) => (kept === 1 ? next++ : 0))
+}
+
+/** Declared shape of a value, with the sizes of its axes after the cut. */
+export function resized({ shape }: ValueInfo, axes: readonly Axis[], removals: Removals): ValueInfo['shape'] {
+  return shape?.map((size, i) => {
+    const kept = axes[i] === undefined ? undefined : keptPositions(axes[i], removals).length
+    return kept === undefined || kept === axes[i]!.size ? size : kept
+  })
+}

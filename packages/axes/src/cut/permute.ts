@@ -1,0 +1,53 @@
+import { editGraph, editModel, type Model, withTensors } from '@pare/onnx'
+import { type Axis, atomsOf, rootOf } from '../dependency/axis.js'
+import type { Dependencies } from '../dependency/dependencies.js'
+import { rename, sliceConstants } from './slice-constants.js'
+
+/** New orders, by atom: unit order[i] comes to place i. */
+export type Orders = ReadonlyMap<Axis, Int32Array>
+
+/** The model with units in another order: every constant re-arranged along its axes, read piece by piece when asked for. Computes the same. */
+export function permute(model: Model, { constants }: Dependencies, orders: Orders): Model {
+  const { own, shared, inputs } = sliceConstants(constants, (axis) => orderAlong(axis, orders))
+  const arranged = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
+  const { graph } = arranged
+  return editModel(arranged, {
+    graph: editGraph(graph, {
+      nodes: graph.nodes.map((node) => rename(node, inputs)),
+      initializers: [...graph.initializers, ...shared],
+    }),
+  })
+}
+
+/** The positions of an axis in their new order. */
+export function orderAlong(axis: Axis, orders: Orders): Int32Array {
+  const root = rootOf(axis)
+  const parts = (root.sum ?? root.product)?.map((part) => orderAlong(part, orders))
+  if (parts === undefined) return orders.get(root) ?? Int32Array.from({ length: root.size }, (_, i) => i)
+  return root.sum === undefined ? parts.reduce(crossed) : joined(parts)
+}
+
+/** Why the units of an atom may not change places, if so: what a model takes in and gives out keeps its order. */
+export function heldInPlace(model: Model, dependencies: Dependencies): (atom: Axis) => string | undefined {
+  const edges = new Set<Axis>()
+  for (const { name } of [...model.graph.inputs, ...model.graph.outputs])
+    for (const axis of dependencies.values.get(name) ?? []) for (const atom of atomsOf(axis)) edges.add(atom)
+  return (atom) => atom.pin ?? (edges.has(atom) ? 'it is an axis of an input or output of the model' : undefined)
+}
+
+function joined(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((total, { length }) => total + length, 0))
+  let start = 0
+  for (const part of parts) {
+    for (let i = 0; i < part.length; i++) all[start + i] = start + part[i]!
+    start += part.length
+  }
+  return all
+}
+
+function crossed(outer: Int32Array, inner: Int32Array): Int32Array {
+  return new Int32Array(outer.length * inner.length).map((_, i) => {
+    const n = inner.length
+    return outer[Math.floor(i / n)]! * n + inner[i % n]!
+  })
+}

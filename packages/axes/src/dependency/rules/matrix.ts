@@ -1,0 +1,109 @@
+import type { Axis } from '../axis.js'
+import type { AxisRule, Site } from '../site.js'
+import { each, tieBroadcast } from './broadcast.js'
+
+/** Operators that multiply matrices. */
+export const matrix: readonly [string, AxisRule][] = [
+  ['MatMul', matmul],
+  ...each('com.microsoft.FusedMatMul com.microsoft.TransposeMatMul', fusedMatMul),
+  ...each('Gemm com.microsoft.FusedGemm', gemm),
+  ['Einsum', einsum],
+]
+
+/** [… m, k] × [… k, n] → [… m, n] */
+function matmul(site: Site): void {
+  multiply(site, false, false)
+}
+
+/** MatMul with one or both sides transposed. */
+function fusedMatMul(site: Site): void {
+  if (site.int('transBatchA', 0) === 1 || site.int('transBatchB', 0) === 1) return
+  multiply(site, site.int('transA', 0) === 1, site.int('transB', 0) === 1)
+}
+
+function multiply(site: Site, transA: boolean, transB: boolean): void {
+  const [a, b, out] = [site.input(0), site.input(1), site.output(0)]
+  if (a === undefined || b === undefined || out === undefined || a.length < 2 || b.length < 2) return
+  const [m, k] = transA ? [a.length - 1, a.length - 2] : [a.length - 2, a.length - 1]
+  const [inner, n] = transB ? [b.length - 1, b.length - 2] : [b.length - 2, b.length - 1]
+  const batch = out.slice(0, -2)
+  for (const side of [a.slice(0, -2), b.slice(0, -2)]) {
+    tieBroadcast(site, side, batch)
+    site.free(...side)
+  }
+  site.free(...batch)
+  site.tie(a[m!], out.at(-2))
+  site.tie(b[n!], out.at(-1))
+  site.tie(a[k!], b[inner!])
+  const weight = site.isConstant(1) ? 1 : site.isConstant(0) ? 0 : undefined
+  site.contract(weight === 0 ? 1 : 0, weight === 0 ? inner! : k!)
+  if (weight === undefined) {
+    site.role('batch', ...batch)
+    site.role('inner', a[k!])
+    site.role('outer', out.at(-2), out.at(-1))
+  } else {
+    site.role('matmul-in', a[k!])
+    site.role('matmul-out', weight === 1 ? out.at(-1) : out.at(-2))
+  }
+}
+
+function gemm(site: Site): void {
+  const [a, b, c, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
+  if (a === undefined || b === undefined || out === undefined) return
+  const [m, k] = site.int('transA', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
+  const [inner, n] = site.int('transB', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
+  site.tie(a[m], out[0])
+  site.tie(b[n], out[1])
+  site.tie(a[k], b[inner])
+  site.contract(0, k)
+  site.role('matmul-in', a[k])
+  site.role('matmul-out', out[1])
+  if (c !== undefined) {
+    tieBroadcast(site, c, out)
+    site.free(...c)
+  }
+}
+
+/** One letter is one axis; a letter that the output lacks is summed over. Ellipses and letters twice in a term are held. */
+function einsum(site: Site): void {
+  const equation = site.string('equation')
+  const terms = equation === undefined ? undefined : termsOf(equation)
+  const values = [...site.node.inputs.map((_, i) => site.input(i)), site.output(0)]
+  if (terms === undefined || terms.length !== values.length) return
+  const letters = new Map<string, Axis>()
+  for (const [i, term] of terms.entries()) {
+    if (values[i]?.length !== term.length || new Set(term).size !== term.length) return
+    for (const [axis, letter] of [...term].entries()) {
+      const known = letters.get(letter) ?? values[i]![axis]!
+      // An axis of size 1 that is stretched.
+      if (known.size !== values[i]![axis]!.size) return
+      letters.set(letter, known)
+    }
+  }
+  for (const [i, term] of terms.entries())
+    for (const [axis, letter] of [...term].entries()) site.tie(values[i]![axis], letters.get(letter))
+  sumLetters(site, terms, letters)
+}
+
+/** Terms of the inputs and, last, of the output: without an arrow, the letters that occur once, sorted. */
+function termsOf(equation: string): string[] | undefined {
+  const [left, right] = equation.replaceAll(/\s/g, '').split('->')
+  if (left === undefined || !/^[A-Za-z,]*$/.test(left + (right ?? ''))) return undefined
+  const letters = left.replaceAll(',', '')
+  const implicit = [...letters].filter((letter) => letters.split(letter).length === 2).sort()
+  return [...left.split(','), right ?? implicit.join('')]
+}
+
+function sumLetters(site: Site, terms: readonly string[], letters: ReadonlyMap<string, Axis>): void {
+  const [inputs, out] = [terms.slice(0, -1), terms.at(-1)!]
+  const weight = inputs.length === 1 ? -1 : inputs.findLastIndex((_, i) => site.isConstant(i))
+  for (const [letter, axis] of letters) {
+    const within = [...inputs.keys()].filter((i) => inputs[i]!.includes(letter))
+    if (!out.includes(letter)) {
+      const at = within.find((i) => i !== weight) ?? within[0]!
+      site.contract(at, inputs[at]!.indexOf(letter))
+      site.role(weight >= 0 ? 'matmul-in' : 'inner', axis)
+    } else if (within.length === 1 && within[0] === weight) site.role('matmul-out', axis)
+    else if (weight < 0) site.role(within.length > 1 ? 'batch' : 'outer', axis)
+  }
+}

@@ -1,0 +1,147 @@
+import { type Axis, atom, productOf } from '../axis.js'
+import type { AxisRule, Site } from '../site.js'
+import { arrange } from './arrange.js'
+import { attention } from './attention.js'
+import { each, elementwise, fromFront, tieAll, tieBroadcast } from './broadcast.js'
+import { image } from './image.js'
+import { index } from './index.js'
+import { matrix } from './matrix.js'
+import { normalize } from './normalize.js'
+import { quantize } from './quantize.js'
+
+/**
+ * What each operator does to axes, by name. To teach another operator, add a line: tie axes that keep their positions, say which are summed over,
+ * and leave out what must not change.
+ */
+export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRule>([
+  ...each(
+    'Abs Acos Add And Asin Atan BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Acosh Asinh Atanh Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor',
+    elementwise,
+  ),
+  ...each(
+    'Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal',
+    elementwise,
+  ),
+  ...each(
+    'Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor com.microsoft.BiasGelu com.microsoft.FastGelu com.microsoft.Gelu com.microsoft.QuickGelu',
+    elementwise,
+  ),
+  ['CastLike', castLike],
+  ['com.microsoft.BiasSplitGelu', biasSplitGelu],
+  ['Conv', conv],
+  ['com.microsoft.FusedConv', fusedConv],
+  ['ConvTranspose', convTranspose],
+  ...each('AveragePool MaxPool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool', pool),
+  ...each('ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp', reduce('norm')),
+  ...each('ReduceSum ReduceSumSquare ReduceL1 ReduceL2 ReduceLogSum', reduce('sum')),
+  ...matrix,
+  ...normalize,
+  ...attention,
+  ...arrange,
+  ...image,
+  ...index,
+  ...quantize,
+])
+
+/** Only the type of the second input counts. */
+function castLike(site: Site): void {
+  tieAll(site, site.input(0), site.output(0))
+  site.free(...(site.input(1) ?? []))
+}
+
+/** One half of the last axis times the Gelu of the other: 2 × units become units. */
+function biasSplitGelu(site: Site): void {
+  const [x, bias, out] = [site.input(0), site.input(1), site.output(0)]
+  if (x === undefined || bias === undefined || out === undefined || x.at(-1)!.size !== 2 * out.at(-1)!.size) return
+  tieAll(site, x, out, (axis) => axis === out.length - 1)
+  site.tie(x.at(-1), productOf([atom(2, `BiasSplitGelu '${site.name}' halves it`), out.at(-1)!]))
+  site.tie(bias[0], x.at(-1))
+  site.free(out.at(-1))
+}
+
+/** X [n, in, …] with W [out, in ÷ group, …]: channels are group × (in ÷ group) and group × (out ÷ group). */
+function conv(site: Site): void {
+  const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
+  if (x === undefined || w === undefined || out === undefined) return
+  const count = site.int('group', 1)
+  site.tie(x[0], out[0])
+  site.tie(w[0], out[1])
+  site.tie(bias?.[0], out[1])
+  if (count === 1) site.tie(x[1], w[1])
+  else tieGroups(site, count, { outer: [w[0]!, 'rest'], inner: [x[1]!, w[1]!] })
+  if (w[1]!.size > 1 || count === 1) site.contract(0, 1)
+  site.role('conv-in', w[1])
+  site.role('conv-out', w[0])
+}
+
+/** Conv(x, w) + z, then an elementwise activation. */
+function fusedConv(site: Site): void {
+  conv(site)
+  const [z, out] = [site.input(3), site.output(0)]
+  if (z !== undefined && out !== undefined) tieBroadcast(site, z, out)
+}
+
+/** W [in, out ÷ group, …] */
+function convTranspose(site: Site): void {
+  const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
+  if (x === undefined || w === undefined || out === undefined) return
+  const count = site.int('group', 1)
+  site.tie(x[0], out[0])
+  site.tie(x[1], w[0])
+  site.tie(bias?.[0], out[1])
+  if (count === 1) site.tie(w[1], out[1])
+  else tieGroups(site, count, { outer: [x[1]!, 'rest'], inner: [out[1]!, w[1]!] })
+  site.contract(0, 1)
+  site.role('conv-in', w[0])
+  site.role('conv-out', out[1])
+}
+
+/** One axis is group × whatever is left of it, the other group × `each`. */
+function tieGroups(
+  site: Site,
+  count: number,
+  { outer, inner }: { outer: [Axis, 'rest']; inner: [whole: Axis, each: Axis] },
+): void {
+  const group = atom(count)
+  const rest = atom(outer[0].size / count)
+  site.tie(outer[0], productOf([group, rest]))
+  const [whole, part] = inner
+  site.tie(whole, productOf([group, part]))
+  site.free(part)
+  site.role('group', group)
+}
+
+/** Batch and channels pass, windows slide over the others. The indices of MaxPool count through the whole tensor: they hold everything. */
+function pool(site: Site): void {
+  if (site.output(1) !== undefined) return
+  tieAll(site, site.input(0), site.output(0), (axis) => axis > 1)
+}
+
+/** A sum without a removed position is the sum with a zero there, and so are these norms; any other statistic is not. */
+function reduce(kind: 'sum' | 'norm'): AxisRule {
+  return (site) => {
+    const [x, out] = [site.input(0), site.output(0)]
+    const over = x && reducedAxes(site, x.length)
+    if (x === undefined || out === undefined || over === undefined) return
+    const kept = [...x.keys()].filter((i) => !over.has(i))
+    const keepdims = site.int('keepdims', 1) === 1
+    for (const [i, axis] of kept.entries()) site.tie(x[axis], out[keepdims ? axis : i])
+    for (const axis of over) {
+      if (kind === 'sum') site.contract(0, axis)
+      else {
+        site.free(x[axis])
+        site.role('norm', x[axis])
+      }
+      if (keepdims) site.free(out[axis])
+    }
+    site.free(...(site.input(1) ?? []))
+  }
+}
+
+/** All where no axes are given, unless the node says that means none. Undefined: not known. */
+function reducedAxes(site: Site, rank: number): Set<number> | undefined {
+  const given = site.ints('axes') ?? site.value(1)
+  if (given === undefined && site.input(1) !== undefined) return undefined
+  if (given !== undefined && given.length > 0) return new Set(given.map((axis) => fromFront(axis, rank)))
+  return new Set(site.int('noop_with_empty_axes', 0) === 1 ? [] : Array(rank).keys())
+}

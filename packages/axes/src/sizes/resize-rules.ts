@@ -1,0 +1,87 @@
+import { attributesOf, editAttributes, editNode, type Node } from '@pare/onnx'
+import { sizeAfter } from '../cut/kept.js'
+import type { Axis } from '../dependency/axis.js'
+import type { Resizing } from './resizing.js'
+
+/** How the sizes that these operators hold themselves change, when heads, groups, repeats or channels go. */
+export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [
+  ['com.microsoft.Attention', packedAttention],
+  ['com.microsoft.MultiHeadAttention', (site) => withCounts(site, { num_heads: site.output(0)?.[2] })],
+  ['com.microsoft.GroupQueryAttention', groupQueryAttention],
+  ['Attention', (site) => withCounts(site, { q_num_heads: headsIn(site.input(0)), kv_num_heads: headsIn(site.input(1)) })],
+  ['com.microsoft.RotaryEmbedding', (site) => withCounts(site, { num_heads: headsIn(site.input(0)) })],
+  ['RotaryEmbedding', (site) => withCounts(site, { num_heads: headsIn(site.input(0)) })],
+  ['ConvTranspose', convTranspose],
+  ['Tile', tile],
+  ['Resize', resize],
+]
+
+/** The axis that grows with the heads: of f32[batch, heads, seq, headDim] or f32[batch, seq, units]. */
+const headsIn = (axes: readonly Axis[] | undefined) => axes?.[axes.length === 4 ? 1 : 2]
+
+/** Counts shrink as the axes do that they count along. One that is left out or 0 stays so. */
+function withCounts({ node, removals }: Resizing, axes: Readonly<Record<string, Axis | undefined>>): Node {
+  return Object.entries(axes).reduce((edited, [name, axis]) => {
+    const before = attributesOf(node).int(name, 0)
+    if (axis === undefined || before === 0) return edited
+    const after = (before * sizeAfter(axis, removals)) / axis.size
+    return after === before ? edited : editAttributes(edited, { [name]: BigInt(after) })
+  }, node)
+}
+
+/** The parts of the weight shrink like the heads. */
+function packedAttention(site: Resizing): Node {
+  const counted = withCounts(site, { num_heads: site.output(0)?.[2] })
+  const sizes = attributesOf(site.node).ints('qkv_hidden_sizes')
+  if (counted === site.node || sizes === undefined) return counted
+  const [before, after] = [site.node, counted].map((each) => attributesOf(each).int('num_heads', 0)) as [number, number]
+  return editAttributes(counted, { qkv_hidden_sizes: sizes.map((size) => BigInt((size * after) / before)) })
+}
+
+/** Packed, the query is (heads + 2 × heads of keys) × headDim. */
+function groupQueryAttention(site: Resizing): Node {
+  const [query, key, out] = [site.input(0)?.[2], site.input(1)?.[2], site.output(0)?.[2]]
+  if (key !== undefined || query === undefined || out === undefined)
+    return withCounts(site, { num_heads: out, kv_num_heads: key })
+  const { node, removals } = site
+  const headDim = out.size / attributesOf(node).int('num_heads', 0)
+  const heads = sizeAfter(out, removals) / headDim
+  const shared = (sizeAfter(query, removals) / headDim - heads) / 2
+  return editAttributes(node, { num_heads: BigInt(heads), kv_num_heads: BigInt(shared) })
+}
+
+/** Channels ÷ channels of one group. */
+function convTranspose({ node, removals, input, output }: Resizing): Node {
+  const [each, channels] = [input(1)?.[1], output(0)?.[1]]
+  const before = attributesOf(node).int('group', 0)
+  if (each === undefined || channels === undefined || before === 0) return node
+  const after = sizeAfter(channels, removals) / sizeAfter(each, removals)
+  return after === before ? node : editAttributes(node, { group: BigInt(after) })
+}
+
+function tile(site: Resizing): Node {
+  const { node, removals } = site
+  const [x, out, repeats] = [site.input(0), site.output(0), site.value(1)]
+  if (x === undefined || out === undefined || repeats === undefined) return node
+  const after = repeats.map((count, i) =>
+    site.isFixed(0, i) ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
+  )
+  if (after.every((count, i) => count === repeats[i])) return node
+  return editNode(node, { inputs: [node.inputs[0]!, site.constant(after)] })
+}
+
+/** Sizes that follow from the model alone. Others follow from the shapes of its inputs, or the proof says that they do not. */
+function resize(site: Resizing): Node {
+  const { node, removals } = site
+  const [out, sizes] = [site.output(0), site.value(3)]
+  if (
+    out === undefined ||
+    sizes?.length !== out.length ||
+    attributesOf(node).ints('axes') !== undefined ||
+    !out.every((_, i) => site.isFixed(0, i))
+  )
+    return node
+  const after = out.map((axis) => sizeAfter(axis, removals))
+  if (after.every((size, i) => size === sizes[i])) return node
+  return editNode(node, { inputs: [...node.inputs.slice(0, 3), site.constant(after)] })
+}

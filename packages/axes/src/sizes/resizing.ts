@@ -1,0 +1,26 @@
+import type { Node } from '@pare/onnx'
+import type { Removals } from '../cut/kept.js'
+import type { Axis } from '../dependency/axis.js'
+
+/** A node and its axes, when something is cut. */
+export interface Resizing {
+  readonly node: Node
+  /** Version of the operator set of the node's domain. */
+  readonly opset: number
+  readonly removals: Removals
+  input(index: number): readonly Axis[] | undefined
+  output(index: number): readonly Axis[] | undefined
+  /** Elements of a small integer input. */
+  value(index: number): readonly number[] | undefined
+  /** Whether the size of an output's axis follows from the model alone. */
+  isFixed(output: number, axis: number): boolean
+  /** Axes whose sizes an input is computed from at run time. */
+  sizesRead(index: number): readonly Axis[]
+  /** Makes an int64 constant and returns its name. */
+  constant(numbers: readonly number[]): string
+  /** Sizes in place of those an input holds; undefined: as it holds them. Returns the name. */
+  sizes(input: number, sizes: readonly (number | undefined)[]): string
+}
+
+/** What is known of a node before anything is removed. */
+export type Unresized = Omit<Resizing, 'removals' | 'constant' | 'sizes'>

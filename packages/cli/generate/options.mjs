@@ -1,0 +1,8 @@
+// Writes what is made of the table of options: the JSON Schema of configs, and the tables of the README.
+import { readFile, writeFile } from 'node:fs/promises'
+import { configJsonSchema } from '../dist/options/json-schema.js'
+import { optionTables, withTables } from '../dist/options/tables.js'
+
+await writeFile(new URL('../schema/config.schema.json', import.meta.url), `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+const readme = new URL('../README.md', import.meta.url)
+await writeFile(readme, withTables(await readFile(readme, 'utf8'), optionTables()))

@@ -1,0 +1,240 @@
+import { availableParallelism } from 'node:os'
+import { DATA_FORMATS } from '@pare/evaluate/choices'
+import { z } from 'zod'
+import { type Field, type Fields, field } from './row.js'
+import { count, oneOf, path, positive } from './schemas.js'
+import { numberOf } from './text.js'
+
+/** A command, as help shows it. What it shares with others stands in the sections of a config. */
+interface Command {
+  /** As commander has them: '<model>', '[models...]'. */
+  readonly arguments: string
+  readonly help: string
+  readonly examples: readonly string[]
+  /** What only this command has. */
+  readonly own: Fields
+  /** Options of its own that say something of a model's settings: where that stands. */
+  readonly places?: Readonly<Record<string, string>>
+}
+
+/** How `init` may write a config. */
+export const CONFIG_FORMATS = ['ts', 'json', 'yaml'] as const
+
+const between = z.number().gt(0).lt(1)
+
+export const COMMANDS = {
+  prune: {
+    arguments: '<model>',
+    help: 'Prune one model by its weights, and write it to another folder.',
+    examples: [
+      'pare prune model.onnx',
+      'pare prune model.onnx --sparsity 0.8 --scope tensor --exclude "/lm_head/*"',
+      'pare prune model.onnx --criterion wanda --calibrate calibrate.npz --samples 256',
+      'pare prune model.onnx --sparsity 0.9 --recover retrain --train train.npz --schedule cubic:5',
+      'pare prune model.onnx --criterion magnitude:p=2 --out out --json',
+    ],
+    own: { out: folder('./pare-out/<model name>') },
+  },
+  plan: {
+    arguments: '<model>',
+    help: 'Make the same decisions as prune and write them down as a plan; nothing is applied.',
+    examples: ['pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'],
+    own: { out: folder('./pare-out/<model name>') },
+  },
+  replay: {
+    arguments: '<plan> <model>',
+    help: 'Apply a plan that was written before: the same bytes on every machine.',
+    examples: ['pare replay pare-out/model/model.plan.json model.onnx'],
+    own: { out: folder('./pare-out/<model name>') },
+  },
+  evaluate: {
+    arguments: '<model>',
+    help: 'Measure one model over a data set.',
+    examples: [
+      'pare evaluate model.onnx --data val.npz --metric accuracy',
+      'pare evaluate lm.onnx --data test.txt --tokenizer tokenizer.json --metric perplexity',
+    ],
+    own: {
+      reference: own(path, 'the model that agreement and kl compare with', { argument: 'model' }),
+    },
+  },
+  calibrate: {
+    arguments: '<model>',
+    help: 'Measure what criteria need of calibration data, for all weights, and write it to a file that prune, plan and run take.',
+    examples: [
+      'pare calibrate model.onnx --data calibrate.npz --criterion wanda --out stats.pare',
+      'pare prune model.onnx --criterion wanda --calibrate stats.pare',
+    ],
+    own: {
+      data: own(path, `inputs like those the model will meet: ${DATA_FORMATS}`, { argument: 'file', required: ['calibrate'] }),
+      out: own(path, 'the file of statistics, such as stats.pare', { argument: 'file', short: 'o', required: ['calibrate'] }),
+      criterion: own(
+        z.array(path).describe('a criterion, such as wanda'),
+        'measure what this one needs',
+        { argument: 'name', repeatable: true },
+        'wanda',
+      ),
+      shard: own(
+        z
+          .object({ index: count, count })
+          .refine(({ index, count }) => index <= count)
+          .describe('index/count, from 1/3 to 3/3'),
+        'only one of several shards, such as 1/3: pare merge puts them together',
+        { argument: 'index/count', read: shardOf, hint: 'run each of 1/3, 2/3 and 3/3, then pare merge' },
+      ),
+    },
+    places: { data: 'calibrate.data' },
+  },
+  merge: {
+    arguments: '<files...>',
+    help: 'Put the statistics of shards together: the same bytes as of one run on the same machine.',
+    examples: ['pare merge stats-1.pare stats-2.pare stats-3.pare --out stats.pare'],
+    own: { out: own(path, 'the file of statistics, such as stats.pare', { argument: 'file', short: 'o', required: ['merge'] }) },
+  },
+  bench: {
+    arguments: '<reference> <pruned>',
+    help: 'Time two models that take the same inputs, in turn, and say how much faster and smaller the second is.',
+    examples: [
+      'pare bench model.onnx pare-out/model/model.onnx',
+      'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
+    ],
+    own: {
+      threads: own(
+        z.array(count).describe('whole numbers from 1 on, or all, such as 1,all'),
+        'numbers of threads to try',
+        {
+          argument: 'counts',
+          read: (text) => parts(text).map((part) => (part === 'all' ? availableParallelism() : numberOf(part))),
+        },
+        '1,all',
+      ),
+      batch: own(
+        z.array(count).describe('whole numbers from 1 on, such as 1,8'),
+        'batches to try',
+        { argument: 'counts', read: (text) => parts(text).map(numberOf) },
+        '1,8, or what the model has for good',
+      ),
+      dims: own(
+        z.record(z.string().min(1), count).describe('sizes by name, such as sequence=32,width=64'),
+        'sizes of other open axes: sequence=32,width=64',
+        { argument: 'sizes', read: sizesOf, repeatable: true, hint: 'write --dims sequence=32, or --dims height=32,width=32' },
+        '16; images 224',
+      ),
+      // With fewer runs nothing can be said with 95 % confidence.
+      runs: own(z.number().int().min(6).describe('a whole number from 6 on, such as 50'), 'runs of each model in each case', {
+        argument: 'count',
+      }),
+      seconds: own(positive, 'time for each case, without --runs', { argument: 'time' }, '2'),
+      sparse: own(z.boolean(), 'do not try sparse weights on sparse kernels', { negative: true }),
+    },
+  },
+  sensitivity: {
+    arguments: '<model>',
+    help: 'Measure what pruning costs by weight: loss against sparsity, each weight (or group of units) pruned alone.',
+    examples: [
+      'pare sensitivity model.onnx --data val.npz --out curves.html',
+      'pare sensitivity model.onnx --data val.npz --structure channel --ratios 0.25,0.5 --metric accuracy',
+    ],
+    own: {
+      metric: own(
+        path,
+        'accuracy, perplexity, …: what a point loses of it',
+        { argument: 'name' },
+        'KL divergence from the whole model, which needs no labels',
+      ),
+      sparsities: own(amounts(), 'for structures that mask', { argument: 'list', read: amountsOf }, '0.3,0.5,0.7,0.9'),
+      ratios: own(amounts(), 'for structures that cut', { argument: 'list', read: amountsOf }, '0.3,0.5,0.7,0.9'),
+      samples: own(count, 'only the first so many samples: each point costs a pass over them', { argument: 'count' }, '128'),
+      out: own(path, 'write the curves as a page: curves.html', { argument: 'file', short: 'o' }),
+    },
+    places: { metric: 'evaluate.metric' },
+  },
+  run: {
+    arguments: '[models...]',
+    help: 'Prune, measure and gate all models of the config. This is what the GitHub Action runs.',
+    examples: ['pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01', 'pare run --device gpu'],
+    own: {
+      config: own(path, 'the config file', { argument: 'file', short: 'c', input: true }, 'the nearest pare.config.* upwards'),
+      out: folder('./pare-out'),
+    },
+  },
+  inspect: {
+    arguments: '<model>',
+    help: 'Show layers, parameters and sparsity, what can be pruned, and what cannot and why.',
+    examples: ['pare inspect model.onnx', 'pare inspect model.onnx --structure channel --all', 'pare inspect model.onnx --json'],
+    own: {
+      structure: own(path, 'what one structure finds, also one from a package', { argument: 'name' }, 'all that come with pare'),
+      all: own(z.boolean(), 'list everything, also what is alike', {}),
+    },
+  },
+  devices: {
+    arguments: '',
+    help: 'List what can compute here: GPUs that WebGPU finds, and what ONNX Runtime runs models on.',
+    examples: ['pare devices', 'pare devices --json'],
+    own: {},
+  },
+  init: {
+    arguments: '',
+    help: 'Write a config to start from, and show the workflow to add.',
+    examples: ['pare init', 'pare init --format json'],
+    own: {
+      format: own(
+        oneOf(CONFIG_FORMATS),
+        'how it is written',
+        { argument: 'format', hint: 'try: pare init --format yaml' },
+        'ts in a project with TypeScript, else yaml',
+      ),
+    },
+  },
+} satisfies Readonly<Record<string, Command>>
+
+export type CommandName = keyof typeof COMMANDS
+
+/** What a command's own options say; those that were not given are absent. */
+export type Own<Name extends CommandName> = {
+  readonly [Key in keyof (typeof COMMANDS)[Name]['own']]?: (typeof COMMANDS)[Name]['own'][Key] extends Field<infer Schema>
+    ? z.infer<Schema>
+    : never
+}
+
+/** A field that one command alone has. */
+function own<Schema extends z.ZodType>(
+  schema: Schema,
+  help: string,
+  flag: Partial<Field['flags'][number]>,
+  fallback?: string,
+): Field<Schema> {
+  return field(schema, { help, flag: { on: [], ...flag }, ...(fallback !== undefined && { default: fallback }) })
+}
+
+function folder(shown: string): Field<typeof path> {
+  return own(path, 'where the results go', { argument: 'folder', short: 'o' }, shown)
+}
+
+function amounts() {
+  return z.array(between).min(1).describe('numbers between 0 and 1, such as 0.3,0.5,0.7')
+}
+
+/** '0.5,0.3' → [0.3, 0.5]: each once, ascending. */
+function amountsOf(text: string): number[] {
+  return [...new Set(parts(text).map(numberOf))].sort((a, b) => a - b)
+}
+
+/** '1/3' → the first of three. */
+function shardOf(text: string): unknown {
+  const [, index, all] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? []
+  return { index: Number(index), count: Number(all) }
+}
+
+/** 'height=32,width=32' → { height: 32, width: 32 }. */
+function sizesOf(text: string): unknown {
+  const pairs = parts(text).map((part) => {
+    const [, name = '', size = ''] = /^(.*)=([^=]*)$/.exec(part) ?? []
+    return [name.trim(), numberOf(size)]
+  })
+  return Object.fromEntries(pairs)
+}
+
+function parts(text: string): string[] {
+  return text.split(',').map((part) => part.trim())
+}

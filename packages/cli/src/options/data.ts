@@ -1,0 +1,151 @@
+import { LOSSES } from '@pare/autograd/choices'
+import { DATA_FORMATS } from '@pare/evaluate/choices'
+import { z } from 'zod'
+import { PRUNING } from './prune.js'
+import { field, shapeOf } from './row.js'
+import { count, oneOf, path } from './schemas.js'
+
+/** Commands that run a model over data. */
+const RUNNING = [...PRUNING, 'evaluate', 'calibrate', 'sensitivity']
+const JUDGING = ['run', 'evaluate', 'sensitivity']
+
+const samplesAtOnce = count.describe('a whole number of samples run together, such as 32')
+const tokens = count.describe('a whole number of tokens in a window of text, such as 128')
+
+/** How data are read as text, and by how many threads they are run: the same wherever data are named. */
+const threads = field(count, {
+  expected: 'a whole number of threads, such as 2',
+  help: 'threads that run the model',
+  default: 'all cores',
+})
+const tokenizer = field(path, {
+  expected: "a tokenizer file such as 'tokenizer.json'",
+  help: 'tokenizer.json: reads the data as text',
+  default: 'that of evaluate, where its data are text too',
+})
+const length = field(tokens, {
+  help: 'tokens in a window of text',
+  default: "the model's sequence length where it is fixed, else 256",
+})
+const stride = field(count, {
+  expected: 'a whole number of tokens from one window of text to the next, such as 64',
+  help: 'tokens from one window of text to the next',
+  default: 'length',
+})
+const textField = field(path, {
+  expected: "the field of a JSONL line that holds the text, such as 'text'",
+  help: 'the field of a JSONL line that holds the text',
+  default: 'text',
+})
+const label = field(path, {
+  expected: "the name of the array with the labels, such as 'label'",
+  help: 'the array with the labels',
+  default: "the first of 'label', 'labels', 'y', 'target'",
+})
+
+/** What a model is measured with, before and after. */
+export const evaluateFields = {
+  data: field(path, {
+    expected: "a data file such as 'data/val.npz'",
+    help: `what to measure with: ${DATA_FORMATS}`,
+    flag: { argument: 'file', on: JUDGING, required: ['evaluate', 'sensitivity'], input: true },
+  }),
+  metric: field(z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]), {
+    expected: "a metric such as 'accuracy', or a list of them; the gate looks at the first",
+    help: 'what is measured, such as accuracy, f1, perplexity or mse; the gate looks at the first',
+    default: 'accuracy, for text perplexity',
+    flag: { argument: 'name', repeatable: true, on: ['run', 'evaluate'], input: true },
+  }),
+  batch: field(samplesAtOnce, {
+    help: 'samples run together',
+    default: "the model's own where it is fixed, else up to 32",
+    flag: { argument: 'count', on: RUNNING, also: ['calibrate.batch'] },
+  }),
+  threads,
+  label: { ...label, flags: [{ argument: 'name', on: JUDGING }] },
+  output: field(path, {
+    expected: "the name of the output to measure, such as 'logits'",
+    help: 'the output that is measured',
+    default: "'logits', else the first",
+    flag: { argument: 'name', on: JUDGING },
+  }),
+  tokenizer: field(tokenizer.schema, {
+    help: tokenizer.help,
+    flag: { argument: 'file', on: RUNNING, also: ['calibrate.tokenizer', 'train.tokenizer'] },
+  }),
+  length: { ...length, flags: [{ argument: 'count', on: RUNNING, also: ['calibrate.length', 'train.length'] }] },
+  stride: { ...stride, flags: [{ argument: 'count', on: RUNNING, also: ['calibrate.stride'] }] },
+  field: textField,
+  latency: field(z.boolean(), {
+    expected: 'true: both models are timed in turn, also where the gate does not limit it',
+    help: 'both models are timed in turn, also where the gate does not limit it',
+    default: 'off',
+  }),
+  timeout: field(z.number().positive(), {
+    expected: 'a number of seconds, such as 3600',
+    help: 'seconds that one evaluation may take',
+    default: '3600',
+  }),
+  memory: field(z.number().positive(), {
+    expected: 'a number of MiB, such as 4096',
+    help: 'MiB of memory that one evaluation may take',
+    default: "three quarters of the machine's",
+  }),
+}
+
+/** Inputs like those the model will meet; labels in them are not looked at. */
+export const calibrateFields = {
+  data: field(path, {
+    expected: "a data file such as 'data/calibrate.npz'",
+    help: `inputs for criteria that look at data, and for repair: ${DATA_FORMATS}, or a file of pare calibrate`,
+    flag: { name: 'calibrate', argument: 'data', on: PRUNING, input: true },
+  }),
+  samples: field(count, {
+    expected: 'a whole number of samples, such as 256: only the first so many',
+    help: 'only the first so many of the calibration data',
+    default: 'all',
+    flag: { argument: 'count', on: [...PRUNING, 'calibrate'] },
+  }),
+  batch: field(samplesAtOnce, { help: evaluateFields.batch.help, default: evaluateFields.batch.default! }),
+  ...{ threads, tokenizer, length, stride, field: textField },
+}
+
+/** Inputs with labels, or without where a teacher has them. Never evaluation data. */
+export const trainFields = {
+  data: field(path, {
+    expected: "a data file such as 'data/train.npz'",
+    help: `inputs with labels, for criteria that look at gradients and for retraining, never the evaluation data: ${DATA_FORMATS}`,
+    flag: { name: 'train', argument: 'data', on: PRUNING, input: true },
+  }),
+  label,
+  output: field(path, {
+    expected: "the name of the output to judge, such as 'logits'",
+    help: 'the output that is judged',
+    default: "that of evaluate, else 'logits', else the first",
+  }),
+  ...{ threads, tokenizer, length, field: textField },
+}
+
+export const evaluate = z
+  .strictObject(shapeOf(evaluateFields))
+  .describe("what to measure with, such as { data: 'val.npz', metric: 'accuracy' }")
+
+export const calibrateSection = z.strictObject(shapeOf(calibrateFields))
+export const calibrate = z
+  .union([path, calibrateSection])
+  .describe("calibration data such as 'calibrate.npz' or { data: 'calibrate.npz', samples: 256 }")
+
+export const trainSection = z.strictObject(shapeOf(trainFields))
+export const train = z
+  .union([path, trainSection])
+  .describe("training data such as 'train.npz' or { data: 'train.npz', label: 'label' }; never the evaluation data")
+
+export type EvaluateConfig = z.infer<typeof evaluate>
+export type CalibrateConfig = z.infer<typeof calibrateSection>
+export type TrainConfig = z.infer<typeof trainSection>
+
+export const lossField = field(oneOf(LOSSES), {
+  help: 'what retraining minimises',
+  default: 'by the labels',
+  flag: { argument: 'name', hint: 'leave it out, and it is chosen by model and labels', on: PRUNING },
+})

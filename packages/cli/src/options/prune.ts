@@ -1,0 +1,183 @@
+import type { AnyCriterion, Structure } from '@pare/core'
+import { ALLOCATIONS, BUDGETS, NORMALIZATIONS, NORMS, SCOPES } from '@pare/core/choices'
+import { z } from 'zod'
+import { field, shapeOf } from './row.js'
+import { budget, count, fraction, fromZero, globs, listed, oneOf, positive } from './schemas.js'
+import { numberOf } from './text.js'
+
+/** Commands that prune as their options say. */
+export const PRUNING = ['prune', 'plan', 'run']
+const STEPS = [...PRUNING, 'sensitivity']
+
+/** A plugin: imported, or by name ('magnitude', 'magnitude:p=2', { name: 'magnitude', p: 2 }). */
+export type PluginConfig<Plugin> = Plugin | string | { name: string; [option: string]: unknown }
+
+function plugin<Plugin>(example: string, options: string): z.ZodType<PluginConfig<Plugin>> {
+  const written = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+  // Imported plugins have a name too.
+  return written.describe(`a plugin by name ('${example}', '${options}') or an imported one`) as z.ZodType<PluginConfig<Plugin>>
+}
+
+type BudgetSchema<Kind extends string> = Kind extends string
+  ? z.ZodObject<{ [Key in Kind]: typeof budget }, z.core.$strict>
+  : never
+const budgets = BUDGETS.map((kind) => z.strictObject({ [kind]: budget })) as unknown as [BudgetSchema<(typeof BUDGETS)[number]>]
+
+const target = z.union([
+  z.strictObject({ sparsity: fraction }),
+  z.strictObject({ threshold: positive }),
+  z.strictObject({ ratio: fraction }),
+  ...budgets,
+])
+
+const point = z.strictObject({ sparsity: fraction, loss: z.number().describe('a number: what is lost there') })
+
+const allocation = z.union([
+  z.enum(ALLOCATIONS),
+  z.strictObject({
+    owl: z.strictObject({
+      lambda: fromZero.describe('a number from 0 on, such as 0.08').exactOptional(),
+      outlier: fromZero.describe('a number from 0 on, such as 5').exactOptional(),
+    }),
+  }),
+  z.strictObject({ curves: z.record(z.string(), z.array(point).min(2)) }),
+  z.templateLiteral([z.string(), '.json']),
+])
+
+/** A step of pruning. */
+export const pruneFields = {
+  criterion: field(plugin<AnyCriterion>('magnitude', 'magnitude:p=2'), {
+    help: 'how important an element is: magnitude, magnitude:p=2, random, or with --calibrate wanda, activation, sparsegpt; or a package',
+    default: 'magnitude',
+    flag: { argument: 'name', on: STEPS, input: true },
+  }),
+  structure: field(plugin<Structure>('element', '{ name: "element" }'), {
+    help: 'what may go: element, 2:4, tile, channel, neuron, head, or a package',
+    default: 'element',
+    flag: { argument: 'name', on: STEPS, input: true },
+  }),
+  target: field(target, {
+    expected: `one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, ${BUDGETS.map((kind) => `{ ${kind}: 0.5 }`).join(', ')}`,
+    help: 'how much goes, as a fraction of the model before all steps',
+    default: '{ sparsity: 0.5 }, for structures that cut { ratio: 0.25 }',
+    flags: [
+      {
+        name: 'sparsity',
+        argument: 'fraction',
+        ...{ schema: fraction, help: 'share of the eligible weights that is zero afterwards', default: '0.5' },
+        ...{ on: PRUNING, input: true },
+      },
+      {
+        name: 'threshold',
+        argument: 'saliency',
+        ...{ schema: positive, help: 'zero what is less important than this, instead of a sparsity', on: PRUNING, input: true },
+      },
+      {
+        name: 'ratio',
+        argument: 'fraction',
+        ...{ schema: fraction, help: 'share of the units to remove, for structures that cut', default: '0.25' },
+        ...{ on: PRUNING, input: true },
+      },
+      {
+        argument: 'kind=fraction',
+        schema: z
+          .union(budgets)
+          .describe(`${listed(BUDGETS.map((kind) => `${kind}=`))} with the fraction that may remain, above 0 and up to 1`),
+        read: budgetOf,
+        help: `instead of a ratio: the fraction that may remain of ${listed(BUDGETS)}, e.g. macs=0.5; the fewest units that meet it go`,
+        hint: 'half of the multiply-accumulates: --target macs=0.5; a share that goes is --sparsity, --threshold or --ratio',
+        ...{ on: PRUNING, input: true },
+      },
+    ],
+  }),
+  scope: field(oneOf(SCOPES), {
+    expected: "'row', 'tensor' or 'global', for structures that cut 'group' or 'global'",
+    help: 'what is ranked together',
+    default: "the criterion's, else global; for structures that cut group",
+    flag: {
+      argument: 'scope',
+      hint: 'row: one output unit; tensor: one weight; group: units that are cut from the same tensors; global: everything',
+      on: STEPS,
+    },
+  }),
+  allocation: field(allocation, {
+    expected:
+      "'uniform', 'erk', 'owl', { owl: { lambda: 0.08, outlier: 5 } }, 'curves.json' from pare sensitivity --json, or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
+    help: 'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl, or curves.json from pare sensitivity',
+    default: 'uniform',
+    flag: {
+      argument: 'how',
+      schema: allocation.describe('uniform, erk, owl, or a .json file of measured curves'),
+      hint: 'erk: more of large weights; owl: less of weights with many outliers; curves.json: what pare sensitivity --json printed',
+      on: PRUNING,
+    },
+  }),
+  normalize: field(oneOf(NORMALIZATIONS), {
+    help: 'how weights are made comparable that are ranked together',
+    flag: { argument: 'how', hint: 'leave it out, and saliencies are compared as they are', on: PRUNING },
+  }),
+  sequential: field(z.boolean(), {
+    expected: 'true or false',
+    help: 'block by block, each judged by what it meets once the blocks before it are pruned, for criteria that look at data',
+    default: 'off; for solvers on',
+    flag: { on: PRUNING },
+  }),
+  norm: field(oneOf(NORMS), {
+    help: 'how elements make the score of a unit',
+    default: 'l1',
+    flag: {
+      argument: 'norm',
+      hint: 'l1: the sum over the elements of a unit; l2: the root of the sum of squares; mean; max: the largest',
+      on: PRUNING,
+    },
+  }),
+  minUnits: field(count, {
+    expected: 'a whole number of units, such as 1',
+    help: 'units of a group that always stay',
+    default: '1',
+    flag: { argument: 'count', on: PRUNING },
+  }),
+  multipleOf: field(count, {
+    expected: 'a whole number, such as 8',
+    help: 'what is kept of a group is a multiple of this, or all of it; smaller groups are not bound',
+    default: '1',
+    flag: { argument: 'count', on: PRUNING },
+  }),
+  uniform: field(z.boolean(), {
+    expected: 'true or false',
+    help: 'groups with as many units lose as many',
+    default: 'off',
+    flag: { on: PRUNING },
+  }),
+  include: field(globs, {
+    help: 'only nodes or tensors with such a name',
+    default: 'all that are eligible',
+    flag: { argument: 'glob', repeatable: true, on: STEPS },
+  }),
+  exclude: field(globs, {
+    help: "not nodes or tensors with such a name: '/lm_head/*'",
+    flag: { argument: 'glob', repeatable: true, on: STEPS },
+  }),
+}
+
+export const step = z
+  .strictObject(shapeOf(pruneFields))
+  .describe("a step such as { structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }")
+
+const preset = z
+  .strictObject({ preset: plugin<never>('cnn', '{ name: "cnn" }'), ratio: fraction.exactOptional() })
+  .describe("a preset such as { preset: 'cnn', ratio: 0.3 }")
+
+export const steps = z
+  .union([z.array(step).min(1), preset])
+  .describe("a list of pruning steps, at least one, or a preset such as { preset: 'cnn' }")
+
+export type PruneConfig = z.infer<typeof step>
+export type PresetConfig = z.infer<typeof preset>
+export type TargetConfig = z.infer<typeof target>
+
+/** 'macs=0.5' → { macs: 0.5 }: the fraction that may remain. */
+function budgetOf(text: string): unknown {
+  const [, kind = '', amount = ''] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(text) ?? []
+  return { [kind]: numberOf(amount) }
+}

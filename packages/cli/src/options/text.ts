@@ -1,0 +1,47 @@
+import { z } from 'zod'
+
+/** Text that somebody wrote for an option, and what it means. */
+export interface Reading {
+  /** What it may be. Its description says what is expected. */
+  readonly schema: z.ZodType
+  /** What text means. Default: a number, a list, or the text itself, as the schema has it. */
+  readonly read?: ((text: string) => unknown) | undefined
+}
+
+export type Meaning = { readonly value: unknown } | Expected
+
+/** What was expected in the place of the text, and what to do about it where that is known. */
+export interface Expected {
+  readonly expected: string
+  readonly hint?: string
+}
+
+/** What a text means, or what was expected. */
+export function readText(text: string, { schema, read = plain(schema) }: Reading): Meaning {
+  const parsed = schema.safeParse(read(text))
+  if (parsed.success) return { value: parsed.data }
+  const percent = /^(relative\s*=)?\s*(\d+(?:\.\d+)?)\s*%$/.exec(text.trim())
+  const share = percent === null ? undefined : Number((Number(percent[2]) / 100).toPrecision(12))
+  return {
+    // Where all is text, nothing is quoted.
+    expected: (schema.description ?? 'something else').replaceAll("'", ''),
+    ...(share !== undefined && { hint: `for ${percent![2]} % write ${percent![1] === undefined ? share : `relative=${share}`}` }),
+  }
+}
+
+function plain(schema: z.ZodType): (text: string) => unknown {
+  if (schema instanceof z.ZodNumber) return numberOf
+  if (schema instanceof z.ZodBoolean) return yesOrNo
+  if (schema instanceof z.ZodArray) return (text) => [text]
+  return (text) => (schema instanceof z.ZodEnum ? text.trim() : text)
+}
+
+/** NaN for anything but digits as people write them: '1e-3', '.5', '-0.5'. */
+export function numberOf(text: string): number {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN
+}
+
+function yesOrNo(text: string): unknown {
+  if (/^\s*true\s*$/i.test(text)) return true
+  return /^\s*false\s*$/i.test(text) ? false : text
+}

@@ -1,0 +1,174 @@
+import { type CalibrationFacts, type Planned, type PlanStep, planOf } from '@pare/core'
+import { type Model, type ModelFile, openModel, writeModel } from '@pare/onnx'
+import type { DeviceFacts } from '../engine/device.js'
+import type { Work } from '../engine/work.js'
+import { type Hashing, hashFile, hashGrowing, LARGE } from '../files/hash.js'
+import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
+import type { OutputFiles } from '../files/output.js'
+import { writePlan } from '../files/plan-files.js'
+import type { Publication } from '../files/publication.js'
+import type { Proof } from '../proof/prove.js'
+import type { Task } from '../settings/tasks.js'
+import { bytesOf, factsOf, type PlanFacts } from './facts.js'
+import { nothingRemoved } from './removed-units.js'
+import type { RepairFacts } from './repair.js'
+import type { TrainingFacts } from './retrain.js'
+import { sideCarWarnings } from './side-cars.js'
+import { pruneInStages, type Staging } from './stage.js'
+
+/** Where what is made of a model goes. */
+export interface Place {
+  readonly output: OutputFiles
+  /** Holds what is written until all that belongs together is. */
+  readonly publication: Publication
+  /** Where the model is written before it is recovered, so that it can be measured. Default: it is not */
+  readonly unrecovered?: string
+}
+
+export interface FileFacts {
+  readonly path: string
+  /** With external data, where there are any. */
+  readonly bytes: number
+  /** Of the model's own file. */
+  readonly sha256: string
+}
+
+/** What a plan makes of a model, and what is known of it. */
+export interface PlannedModel extends PlanFacts {
+  readonly device: DeviceFacts
+  readonly model: FileFacts & ModelHashes
+  readonly plan: { readonly path: string }
+  /** The data that criteria looked at, where one did. */
+  readonly calibration?: CalibrationFacts
+  readonly declined: Planned['declined']
+  /** One for each step that cuts or permutes; none where that was not wanted. */
+  readonly proofs: readonly Proof[]
+  /** Where that was wanted. */
+  readonly repair?: RepairFacts
+  /** One for each stage, where that was wanted. */
+  readonly trainings: readonly TrainingFacts[]
+  /** The data of these. */
+  readonly training?: { readonly path: string; readonly sha256: string }
+  /** What the user should look at. */
+  readonly warnings: readonly string[]
+}
+
+/** A model that was pruned and written. */
+export interface Pruned extends PlannedModel {
+  readonly output: FileFacts
+  /** Where the output is until it is published. */
+  readonly staged: string
+  /** Whether it was written to the path that was given for it. */
+  readonly unrecovered: boolean
+}
+
+/** Decides what goes of a model, and writes that down. The plan stands in its place once the publication is published. */
+export async function planModel(task: Task, place: Place, work: Work): Promise<PlannedModel> {
+  await using file = await openModel(task.path)
+  return (await planOpened(file, task, place, work)).planned
+}
+
+/** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
+export async function pruneModel(task: Task, place: Place, work: Work): Promise<Pruned> {
+  const { output, publication, unrecovered } = place
+  await using file = await openModel(task.path)
+  const kept = { unrecovered: false }
+  const onPruned = async (pruned: Model) => {
+    if (unrecovered === undefined || task.recover.retrain === undefined) return
+    await writeModel(pruned, unrecovered, { signal: work.signal })
+    kept.unrecovered = true
+  }
+  const { planned, pruned } = await planOpened(file, task, { ...place, onPruned }, work)
+  const staged = await publication.staged(output.model)
+  const written = await writePruned(pruned, { path: staged, destination: output.model }, work)
+  const structures = task.steps.map(({ structure }) => structure)
+  const more = [...nothingRemoved(planned.cut), ...(await sideCarWarnings(task.path, planned.cuts, { structures, ...work }))]
+  const { cuts: _, ...facts } = planned
+  return {
+    ...facts,
+    output: { ...written, path: output.model },
+    staged,
+    ...kept,
+    warnings: [...planned.warnings, ...warn(more, work)],
+  }
+}
+
+interface Opened {
+  readonly planned: PlannedModel & { readonly cuts: readonly PlanStep[] }
+  readonly pruned: Model
+}
+
+async function planOpened(
+  file: ModelFile,
+  task: Task,
+  { output, publication, onPruned }: Place & Pick<Staging, 'onPruned'>,
+  work: Work,
+): Promise<Opened> {
+  const { path, seed, training, recover } = task
+  await publication.protect(filesOf(file))
+  await using inputHash = hashModel(file)
+  await using dataHash = training && recover.retrain && hashFile(training.data)
+  const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
+  const staging = { hashes: () => inputHash.digest(), state, ...(onPruned && { onPruned }) }
+  const { pruned, planned, steps, states, ...staged } = await pruneInStages(file.model, task, staging, work)
+  const { calibration, repair, trainings } = staged
+  const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
+  const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
+  await writePlan(await publication.staged(output.plan), planOf({ ...source, path: work.label }, seed, steps, calibration))
+  publication.spend(states)
+  const known = {
+    ...facts,
+    device: staged.device,
+    model: { ...source, bytes: bytesOf(file) },
+    plan: { path: output.plan },
+    ...(calibration && { calibration }),
+    ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
+    declined: planned.declined,
+    ...{ proofs: staged.proofs, trainings },
+    ...(repair && { repair }),
+    warnings: warn([...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
+    cuts: planned.steps,
+  }
+  return { planned: known, pruned }
+}
+
+function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {
+  for (const warning of warnings) progress.note(`warning: ${label}: ${warning}`)
+  return warnings
+}
+
+interface Writing {
+  readonly path: string
+  /** Where it is published. */
+  readonly destination: string
+}
+
+/** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */
+export async function writePruned(
+  model: Model,
+  { path, destination }: Writing,
+  { signal, progress, label }: Pick<Work, 'signal' | 'progress' | 'label'>,
+): Promise<FileFacts> {
+  const activity = progress.begin(`${label}: writing`)
+  const growing: { hash?: Hashing; bytes: number } = { bytes: 0 }
+  try {
+    const files = await writeModel(model, path, {
+      destination,
+      signal,
+      // The first file is the model's own.
+      onFile: ({ temporary, bytes }) => {
+        if (growing.bytes === 0 && bytes >= LARGE) growing.hash = hashGrowing(temporary)
+        growing.bytes ||= bytes
+      },
+      onProgress: (done, total) => {
+        activity.update(done, total)
+        growing.hash?.grew(Math.min(done, growing.bytes))
+      },
+    })
+    await using hash = growing.hash ?? hashFile(path)
+    return { path, bytes: files.reduce((sum, file) => sum + file.bytes, 0), sha256: await hash.digest() }
+  } finally {
+    await growing.hash?.[Symbol.asyncDispose]()
+    activity.end()
+  }
+}

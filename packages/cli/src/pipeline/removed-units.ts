@@ -1,0 +1,53 @@
+import type { PlanStep } from '@pare/core'
+import { formatCount, share } from '@pare/gate'
+import { removalsOf, removalText } from '@pare/report'
+
+/** What was cut of a group. */
+interface Cut {
+  readonly structure: string
+  readonly units: number
+  readonly removed: number
+}
+
+/** '128 of 384 neuron units in 2 groups, 4 of 8 head units in 1 group' */
+export function removedUnits(groups: readonly Cut[]): string {
+  return removalsOf(groups).map(removalText).join(', ')
+}
+
+/** What a user should know where a step cut nothing at all: a share of few units rounds to none. */
+export function nothingRemoved(groups: readonly Cut[]): readonly string[] {
+  return removalsOf(groups).flatMap(({ structure, units, removed }) =>
+    removed > 0
+      ? []
+      : [
+          `no ${structure} unit was removed: of ${formatCount(units)} units, the share that was asked for rounds to none in every group.`,
+        ],
+  )
+}
+
+/** What a user should know where steps leave nothing of a layer. */
+export function emptiedLayers(steps: readonly PlanStep[]): readonly string[] {
+  const weights = steps.flatMap((step) => (step.kind === 'mask' ? step.weights : []))
+  const emptied = weights.filter(({ elements, zeros, masked }) => masked === elements && zeros < elements)
+  const ids = [...new Set(emptied.map(({ id }) => `'${id}'`))]
+  if (ids.length === 0) return []
+  const shown = ids.slice(0, SHOWN).join(', ')
+  const more = ids.length > SHOWN ? ` and ${ids.length - SHOWN} more` : ''
+  return [
+    `nothing is left of ${shown}${more}: all elements are zero. Weights of such different size are made comparable with --normalize lamp (normalize: 'lamp'), or ranked each on its own with --scope tensor`,
+  ]
+}
+
+const SHOWN = 3
+
+/** ['33.3 % neuron', '50.0 % head'] */
+export function removedShare(groups: readonly Cut[]): readonly string[] {
+  return removalsOf(groups).map(({ structure, units, removed }) => `${share(removed / units)} ${structure}`)
+}
+
+/** '272,090 → 68,594 (−74.8 %)' */
+export function changed({ before, after }: { readonly before: number; readonly after: number }): string {
+  if (before === after) return `${formatCount(after)}, as before`
+  const change = before === 0 ? '' : ` (${after > before ? '+' : '−'}${share(Math.abs(after / before - 1))})`
+  return `${formatCount(before)} → ${formatCount(after)}${change}`
+}

@@ -1,0 +1,167 @@
+import { applyPlan, type CalibrationFacts, countParameters, type Planned, type PlanStep } from '@pare/core'
+import type { Model } from '@pare/onnx'
+import type { DeviceFacts } from '../engine/device.js'
+import type { Work } from '../engine/work.js'
+import type { ModelHashes } from '../files/hash-model.js'
+import type { RetrainConfig } from '../options/recover.js'
+import { type Proof, prove } from '../proof/prove.js'
+import { stagesOf } from '../settings/schedule.js'
+import type { Task } from '../settings/tasks.js'
+import { decide } from './decide.js'
+import { type RepairFacts, repairModel } from './repair.js'
+import { retrainModel, type TrainingFacts } from './retrain.js'
+
+/** What stages need besides the task. */
+export interface Staging {
+  /** Of the model. */
+  readonly hashes: () => Promise<ModelHashes>
+  /** Where a training stands is written to this path, and what tells the stage. */
+  readonly state: string
+  /** Called with a model once it is pruned and not recovered yet, where there is one stage only. Default: nobody looks at it */
+  readonly onPruned?: (pruned: Model) => Promise<void>
+}
+
+/** A model that was pruned, in one stage or several, and recovered in each. */
+export interface Staged {
+  readonly pruned: Model
+  /** All that was done, in order: what a plan holds. */
+  readonly steps: readonly PlanStep[]
+  /** With the groups that were found, and what was declined. */
+  readonly planned: Planned
+  /** Where it was decided what goes, in the last stage. */
+  readonly device: DeviceFacts
+  readonly calibration?: CalibrationFacts
+  readonly proofs: readonly Proof[]
+  readonly repair?: RepairFacts
+  readonly trainings: readonly TrainingFacts[]
+  readonly warnings: readonly string[]
+  /** Files in which trainings stand, to be removed once everything is written. */
+  readonly states: readonly string[]
+}
+
+/** Decides, proves, applies and recovers, stage by stage: each judges what the one before left. */
+export async function pruneInStages(reference: Model, task: Task, staging: Staging, work: Work): Promise<Staged> {
+  const all = stagesOf(task.steps, task.schedule)
+  let current = reference
+  const stages: Stage[] = []
+  const states: string[] = []
+  for (const [index, steps] of all.entries()) {
+    const state = `${staging.state}${all.length === 1 ? '' : `-${index + 1}`}`
+    const place = { ...staging, reference, index, count: all.length, state }
+    const stage = await pruneStage(current, { ...task, steps }, place, work)
+    current = stage.pruned
+    stages.push(stage)
+    states.push(state)
+  }
+  return { ...joined(stages), states: task.recover.retrain === undefined ? [] : states }
+}
+
+/** What stages did, as one. */
+function joined(stages: readonly Stage[]): Omit<Staged, 'states'> {
+  const { calibration, device, pruned } = stages.at(-1)!
+  const repair = sumOf(stages.flatMap((stage) => stage.repair ?? []))
+  const steps = stages.flatMap((stage) => stage.steps)
+  return {
+    pruned,
+    steps,
+    planned: { steps, groups: stages.flatMap(({ planned }) => planned.groups), declined: stages[0]!.planned.declined },
+    device,
+    ...(calibration && { calibration }),
+    proofs: stages.flatMap(({ proofs }) => proofs),
+    ...(repair && { repair }),
+    trainings: stages.flatMap(({ training }) => training ?? []),
+    warnings: [...new Set(stages.flatMap(({ warnings }) => warnings))],
+  }
+}
+
+interface Stage
+  extends Pick<Staged, 'pruned' | 'steps' | 'planned' | 'device' | 'calibration' | 'proofs' | 'repair' | 'warnings'> {
+  readonly training?: TrainingFacts
+}
+
+interface Place extends Staging {
+  /** Before the first stage. */
+  readonly reference: Model
+  readonly index: number
+  readonly count: number
+}
+
+async function pruneStage(model: Model, task: Task, place: Place, work: Work): Promise<Stage> {
+  const { seed } = task
+  const { planned, ...decided } = await decide(model, task, { hashes: place.hashes, work })
+  const { steps } = planned
+  const proofs = task.prove ? await prove({ model, steps, seed }, work) : []
+  const pruned = await applyPlan(model, { seed, steps })
+  if (place.count === 1) await place.onPruned?.(pruned)
+  const recovered = await recoverStage({ model, pruned, steps }, task, place, work)
+  return { ...decided, ...recovered, steps: [...steps, ...recovered.steps], planned, proofs }
+}
+
+interface Recovering {
+  /** Before the stage. */
+  readonly model: Model
+  readonly pruned: Model
+  /** What was done to it in this stage. */
+  readonly steps: readonly PlanStep[]
+}
+
+/** Repairs and retrains, as it is wanted: the model then, and the steps that made it. */
+async function recoverStage(
+  { model, pruned, steps }: Recovering,
+  { seed, recover, calibration, training }: Task,
+  { reference, index, count, state }: Place,
+  work: Work,
+): Promise<Pick<Stage, 'pruned' | 'steps' | 'repair' | 'training'>> {
+  let current = pruned
+  const more: PlanStep[] = []
+  const facts: { repair?: RepairFacts; training?: TrainingFacts } = {}
+  const add = async (step: PlanStep) => {
+    current = await applyPlan(current, { seed, steps: [step] })
+    more.push(step)
+  }
+  if (recover.repair && calibration !== undefined) {
+    const job = { reference: model, pruned: current, steps, seed, calibration: calibration.run }
+    const { step, batchNormalizations, matched, refit } = await repairModel(job, work)
+    await add(step)
+    facts.repair = { batchNormalizations, matched, refit, notes: step.notes }
+  }
+  if (recover.retrain !== undefined && training !== undefined) {
+    const retrain = partOf(recover.retrain, { index, count })
+    const removed = await removedOf(reference, current)
+    const stage = count === 1 ? '' : `, stage ${index + 1} of ${count}`
+    const trained = await retrainModel({ reference, pruned: current, training, retrain, seed, removed, state, stage }, work)
+    for (const step of trained.steps) await add(step)
+    facts.training = trained.facts
+  }
+  return { pruned: current, steps: more, ...facts }
+}
+
+/** Share of the parameters that is gone. */
+async function removedOf(reference: Model, pruned: Model): Promise<number> {
+  const before = (await countParameters(reference)).elements
+  return before === 0 ? 0 : 1 - (await countParameters(pruned)).elements / before
+}
+
+const DEFAULT_EPOCHS = 3
+
+/** Half of all training belongs to the last of several stages, and the others share the rest. */
+export function partOf(
+  retrain: RetrainConfig,
+  { index, count }: { readonly index: number; readonly count: number },
+): RetrainConfig {
+  if (count === 1) return retrain
+  const share = index === count - 1 ? 0.5 : 0.5 / (count - 1)
+  const { steps, epochs = DEFAULT_EPOCHS, ...others } = retrain
+  return steps === undefined
+    ? { ...others, epochs: epochs * share }
+    : { ...others, steps: Math.max(1, Math.round(steps * share)) }
+}
+
+function sumOf(repairs: readonly RepairFacts[]): RepairFacts | undefined {
+  if (repairs.length === 0) return undefined
+  const sum = (what: 'batchNormalizations' | 'matched' | 'refit') => repairs.reduce((total, repair) => total + repair[what], 0)
+  return {
+    ...{ batchNormalizations: sum('batchNormalizations'), matched: sum('matched'), refit: sum('refit') },
+    notes: [...new Set(repairs.flatMap(({ notes }) => notes))],
+  }
+}

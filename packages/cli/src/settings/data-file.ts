@@ -1,0 +1,86 @@
+import { dirname, join, resolve } from 'node:path'
+import type { TextOptions } from '@pare/evaluate'
+import { isModule, UNTRUSTED_HINT } from '@pare/evaluate/choices'
+import { missingFile, showPath } from '../files/paths.js'
+import type { EvaluateConfig } from '../options/data.js'
+import { present } from '../options/present.js'
+import { type Problem, untrusted } from '../terminal/failure.js'
+import { formatValue } from '../terminal/format.js'
+import { type Check, placeIn } from './check.js'
+import { isWrittenInside, refuseOutside } from './workspace.js'
+
+/** How text is cut into windows, as a section of a config says it. */
+type TextConfig = Pick<EvaluateConfig, 'length' | 'stride' | 'field'>
+
+/** What a section of a config, and the overrides of it, say of a data file. */
+export interface DataSection {
+  readonly own: Pick<EvaluateConfig, 'data' | 'tokenizer'>
+  readonly over: Pick<EvaluateConfig, 'data' | 'tokenizer'> | undefined
+  /** 'evaluation data' */
+  readonly what: string
+  /** Of the section. */
+  readonly place: string
+  /** Of the file. */
+  readonly dataPlace: string
+}
+
+/** The absolute paths of a data file and of its tokenizer, as far as they are named and there; what is missing is noted. Throws where the data would be run and may not. */
+export async function readDataFile(
+  { own, over, what, place, dataPlace }: DataSection,
+  check: Check,
+): Promise<{ readonly data: string | undefined; readonly tokenizer: string | undefined }> {
+  const data = await readPath({ own: own.data, override: over?.data, place: dataPlace, what }, check)
+  const tokenizer = await readPath(
+    { own: own.tokenizer, override: over?.tokenizer, place: placeIn(place, 'tokenizer'), what: 'tokenizer' },
+    check,
+  )
+  if (data !== undefined && !check.trusted && isModule(data)) {
+    throw untrusted(
+      `pare: data set ${showPath(data, check.cwd)} would be run, and code of this checkout is not trusted.`,
+      UNTRUSTED_HINT,
+    )
+  }
+  return { data, tokenizer }
+}
+
+/** How a file is read as text; undefined without a tokenizer. */
+export function textOf(tokenizer: string | undefined, { length, stride, field }: TextConfig): TextOptions | undefined {
+  return tokenizer === undefined ? undefined : { tokenizer, ...present({ length, stride, field }) }
+}
+
+/** Options of text without a tokenizer would do nothing. */
+export function strayTextOptions({ length, stride, field }: TextConfig, place: string): readonly Problem[] {
+  return Object.entries(present({ length, stride, field })).map(([key, value]) => ({
+    place: placeIn(place, key),
+    message: `is ${formatValue(value)}, but the data are not read as text.`,
+    hint: "name a tokenizer: tokenizer: 'tokenizer.json'",
+  }))
+}
+
+/** The absolute path of a file that the config or an override names, if either does. */
+async function readPath(
+  { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
+  { problems, cwd, folder, workspace }: Check,
+): Promise<string | undefined> {
+  const written = override ?? own
+  if (written === undefined) {
+    if (what !== 'tokenizer')
+      problems.push({ place, message: `is missing: no ${what}.`, hint: "name a data file: data: 'val.npz'" })
+    return undefined
+  }
+  const path = override === undefined ? resolve(folder, written) : resolve(cwd, written)
+  // Whoever gives options or inputs may name files elsewhere; the checkout may not put a link in the place of one of its own.
+  if (workspace !== undefined && (override === undefined || isWrittenInside(path, workspace))) {
+    await refuseOutside(path, `${what} '${written}'`, workspace)
+    if (what === 'tokenizer')
+      await refuseOutside(join(dirname(path), 'tokenizer_config.json'), `what is beside ${what} '${written}'`, workspace)
+  }
+  const missing = await missingFile(path)
+  if (missing === undefined) return path
+  problems.push({
+    place,
+    message: `${what} '${written}' is not a file: ${missing}.`,
+    hint: 'check the path; with Git LFS, run: git lfs pull',
+  })
+  return undefined
+}

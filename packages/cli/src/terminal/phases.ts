@@ -1,0 +1,21 @@
+import type { Activity, Progress } from './progress.js'
+
+/** Work that goes to and fro between things of different length, told of one at a time. */
+export interface Phases extends Disposable {
+  /** `done` of `total` of this; what was told of before has ended. */
+  at(what: string, told: { readonly done: number; readonly total?: number }): void
+}
+
+export function phasesOf(progress: Progress, label: string): Phases {
+  let current: { readonly what: string; readonly activity: Activity } | undefined
+  return {
+    at(what, { done, total = 0 }) {
+      if (current?.what !== what) {
+        current?.activity.end()
+        current = { what, activity: progress.begin(`${label}: ${what}`) }
+      }
+      current.activity.update(done, total)
+    },
+    [Symbol.dispose]: () => current?.activity.end(),
+  }
+}

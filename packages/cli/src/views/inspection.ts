@@ -1,0 +1,141 @@
+import { formatBytes, formatCount, share } from '@pare/gate'
+import type { Range } from '../pipeline/unit-parameters.js'
+import { renderTable } from '../terminal/table.js'
+import { folded, shortened } from './fold.js'
+import type { GroupView, InspectView, WeightView } from './inspection-facts.js'
+
+/** What is alike shares a line, and long names lose their middle, unless `all` is wanted. */
+export function renderInspection(view: InspectView, { all }: { readonly all: boolean }): string {
+  const cut = view.groups.filter(({ unitParameters }) => unitParameters !== undefined)
+  const parts = [header(view), summary(view), weights(view, all)]
+  if (cut.length > 0) parts.push(units(cut, all))
+  if (view.declined.length > 0) parts.push(declined(view, all))
+  const text = parts.join('\n\n')
+  return /[×…]\d*/.test(text) && !all ? `${text}\n\nWhat is alike shares a line; --all and --json list everything.` : text
+}
+
+function header({ model, parameters, macs }: InspectView): string {
+  const values = (list: InspectView['model']['inputs']) =>
+    list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
+  const unknown = 'not known: the shape of an output does not follow from the model'
+  return [
+    `${model.path}  (${formatBytes(model.bytes)}, opset ${model.opset}, ${formatCount(model.nodes)} nodes)`,
+    `  inputs      ${values(model.inputs)}`,
+    `  outputs     ${values(model.outputs)}`,
+    `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
+    `  MACs        ${macs === null ? unknown : `${formatCount(macs)} for one sample, symbolic sizes 1`}`,
+  ].join('\n')
+}
+
+/** One line a structure: what it finds, and how much of the model that is. */
+function summary({ structures }: InspectView): string {
+  const useful = structures.filter(({ groups, declined }) => groups > 0 || declined > 0)
+  const rows = useful.map(({ name, kind, groups, units, parameters, share: part, declined }) => [
+    name,
+    kind === 'cut' ? 'cuts' : 'masks',
+    formatCount(groups),
+    formatCount(units),
+    formatCount(parameters),
+    share(part),
+    formatCount(declined),
+  ])
+  const others = structures.filter((structure) => !useful.includes(structure)).map(({ name }) => name)
+  const nothing = others.length === 0 ? [] : [`Nothing here for ${others.join(', ')}.`]
+  if (rows.length === 0) return nothing.join('\n')
+  return [table(['structure', '', 'groups', 'units', 'parameters', 'share', 'left alone'], rows), ...nothing].join('\n')
+}
+
+/** Names that an exporter gave to constants say nothing: then the node that reads one stands for it. */
+function tellingName(name: string, node: string | undefined): string {
+  return node !== undefined && node !== '' && /^(onnx::|val_\d+|\d+(:|$))/.test(name) ? node : name
+}
+
+/** Wider names lose their middle: the tables fit 100 columns. */
+const NAME = 47
+
+function weights({ layers }: InspectView, all: boolean): string {
+  if (layers.length === 0) return 'No weights that are pruned by default.'
+  const shape = (layer: WeightView) => layer.shape.join('×')
+  if (all) {
+    const rows = layers.map((layer) => [
+      layer.name,
+      layer.node,
+      layer.op,
+      shape(layer),
+      formatCount(layer.elements),
+      share(layer.sparsity),
+    ])
+    return table(['weight', 'read by', 'operator', 'shape', 'elements', 'sparsity'], rows, ['elements', 'sparsity'])
+  }
+  const folds = folded(layers, {
+    name: ({ name, node }) => tellingName(name, node),
+    key: (layer) => `${layer.op} ${shape(layer)}`,
+  })
+  const rows = folds.map(({ entries, name }) => {
+    const [first] = entries
+    const sparsities = entries.map(({ sparsity }) => sparsity)
+    const [least, most] = [Math.min(...sparsities), Math.max(...sparsities)].map(share)
+    return [
+      shortened(name, NAME),
+      times(entries.length),
+      first!.op,
+      shape(first!),
+      formatCount(first!.elements),
+      least === most ? least! : `${least!.replace(' %', '')}–${most}`,
+    ]
+  })
+  return table(['weight', '', 'operator', 'shape', 'elements', 'sparsity'], rows, ['', 'elements', 'sparsity'])
+}
+
+function units(groups: readonly GroupView[], all: boolean): string {
+  const key = (group: GroupView) => JSON.stringify([group.structure, group.units, group.unitParameters, group.unitMacs])
+  const folds = all
+    ? groups.map((group) => ({ name: group.id, entries: [group] }))
+    : folded(groups, { name: ({ id, node }) => tellingName(id, node), key })
+  const rows = folds.map(({ entries, name }) => {
+    const { structure, units, unitParameters, unitMacs } = entries[0]!
+    return [
+      structure,
+      all ? name : shortened(name, NAME),
+      times(entries.length),
+      formatCount(units),
+      range(unitParameters),
+      unitMacs === null ? '?' : range(unitMacs),
+    ]
+  })
+  return table(['structure', 'group', '', 'units', 'params/unit', 'MACs/unit'], rows, ['', 'units', 'params/unit', 'MACs/unit'])
+}
+
+function declined({ declined }: InspectView, all: boolean): string {
+  // A reason often names the place: what differs in numbers only is one reason.
+  const folds = all
+    ? declined.map((entry) => ({ name: entry.id, entries: [entry] }))
+    : folded(declined, { name: ({ id }) => id, key: ({ structure, reason }) => `${structure}\n${reason.replace(/\d+/g, '*')}` })
+  const lines = folds.flatMap(({ name, entries }) => {
+    const { structure, reason } = entries[0]!
+    const count = entries.length === 1 ? '' : ` ${times(entries.length)}`
+    const example = entries.length > 1 && /\d/.test(reason) ? 'e.g. ' : ''
+    return [`  ${structure} ${name}${count}`, `    ${example}${reason}`]
+  })
+  return ['Left alone:', ...lines].join('\n')
+}
+
+function times(count: number): string {
+  return count === 1 ? '' : `×${count}`
+}
+
+function range(given: Range | undefined): string {
+  if (given === undefined) return ''
+  const [least, most] = [formatCount(given.least), formatCount(given.most)]
+  return least === most ? least : `${least}–${most}`
+}
+
+/** Columns of numbers stand flush right. */
+function table(head: readonly string[], rows: readonly (readonly string[])[], numbers: readonly string[] = NUMBERS): string {
+  const right = head.map((title) => numbers.includes(title))
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
+  const aligned = (cells: readonly string[]) => cells.map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell))
+  return renderTable(aligned(head), rows.map(aligned))
+}
+
+const NUMBERS = ['groups', 'units', 'parameters', 'share', 'left alone']

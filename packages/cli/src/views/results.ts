@@ -1,0 +1,124 @@
+import { figure, formatBytes, share } from '@pare/gate'
+import { dropText, type RunResults } from '@pare/report'
+import { createColors } from 'picocolors'
+import { showPath } from '../files/paths.js'
+import { changed, removedShare, removedUnits } from '../pipeline/removed-units.js'
+import { describeProof } from '../proof/prove.js'
+import type { Context } from '../terminal/context.js'
+import { wantsColor } from '../terminal/io.js'
+import { renderTable } from '../terminal/table.js'
+
+type ModelResult = RunResults['models'][number]
+type Colors = ReturnType<typeof createColors>
+
+const HEAD = ['model', 'metric', 'reference', 'pruned', 'drop', 'removed', 'size', 'verdict']
+
+/** A run as the terminal shows it: a table, a sentence for each model, and where the files are. */
+export function renderResults(
+  results: RunResults,
+  files: Readonly<Record<'results' | 'report' | 'summary', string>>,
+  { io }: Context,
+): string {
+  const colors = createColors(wantsColor(io.stdout, io.env))
+  const sentences = results.models.flatMap((model) => sentencesOf(model, colors))
+  const shown = (path: string) => showPath(path, io.cwd)
+  return [
+    renderTable(
+      HEAD,
+      results.models.map((model) => rowOf(model, colors)),
+    ),
+    '',
+    ...sentences,
+    '',
+    `${colored(results.verdict, colors)} ${headline(results)}`,
+    `  report   ${shown(files.report)}`,
+    `  results  ${shown(files.results)}`,
+    ...results.models.flatMap(({ pruned }) => (pruned === undefined ? [] : [`  pruned   ${pruned.path}`])),
+  ].join('\n')
+}
+
+function rowOf(model: ModelResult, colors: Colors): string[] {
+  const { path, metric, reference, pruned, verdict } = model
+  const value = (metrics: Readonly<Record<string, number>> | undefined) => {
+    const found = metric === undefined ? undefined : metrics?.[metric]
+    return found === undefined ? '–' : figure(found)
+  }
+  return [
+    path,
+    metric ?? '–',
+    value(reference.metrics),
+    value(pruned?.metrics),
+    // No line of a terminal is broken between a number and its unit.
+    dropText(model)?.replaceAll('\u00a0', ' ') ?? '–',
+    removedText(model),
+    pruned === undefined ? formatBytes(reference.bytes) : sizes(reference, pruned),
+    colored(verdict, colors),
+  ]
+}
+
+/** '50.0 % zeros', '25.0 % channel'. */
+function removedText({ groups = [], sparsity }: ModelResult): string {
+  const zeros = sparsity === undefined ? [] : [`${share(sparsity.after)} zeros`]
+  return [...removedShare(groups), ...zeros].join(', ') || '–'
+}
+
+/** Masked models have the size they had: what shrinks is the zipped file. */
+function sizes(reference: ModelResult['reference'], pruned: NonNullable<ModelResult['pruned']>): string {
+  if (reference.zippedBytes !== undefined && pruned.zippedBytes !== undefined)
+    return `${formatBytes(reference.zippedBytes)} → ${formatBytes(pruned.zippedBytes)} zipped`
+  return reference.bytes === pruned.bytes
+    ? formatBytes(pruned.bytes)
+    : `${formatBytes(reference.bytes)} → ${formatBytes(pruned.bytes)}`
+}
+
+function sentencesOf(model: ModelResult, colors: Colors): string[] {
+  const { path, verdict, summary, reasons, resolution, warnings = [], error } = model
+  const said = reasons.length > 0 ? reasons : summary === undefined ? [] : [summary]
+  const hint = error?.hint === undefined ? [] : [`  hint: ${error.hint}`]
+  const size = resolution === undefined ? [] : [`  ${resolution.message}`]
+  return [
+    `${colored(verdict, colors)} ${path}: ${said.join(' ')}`,
+    ...hint,
+    ...size,
+    ...cutLines(model),
+    ...proofLines(model),
+    ...warnings.map((warning) => `  ${warning}`),
+  ]
+}
+
+/** What a cut took away. */
+function cutLines({ groups = [], parameters, macs }: ModelResult): string[] {
+  if (groups.length === 0) return []
+  return [
+    `  removed ${removedUnits(groups)}`,
+    ...(parameters === undefined ? [] : [`  parameters ${changed(parameters)}`]),
+    ...(macs === undefined || macs === null ? [] : [`  MACs ${changed(macs)}`]),
+  ]
+}
+
+function proofLines({ proof }: ModelResult): string[] {
+  if (proof === undefined) return []
+  if (proof.proved) return [`  ${describeProof(proof)}`]
+  return [`  what was ${proof.step === 'permute' ? 'permuted' : 'cut'} is not proved: that was not wanted`]
+}
+
+function headline({ models }: RunResults): string {
+  const count = (verdict: ModelResult['verdict']) => models.filter((model) => model.verdict === verdict).length
+  const parts = [`${count('pass')} of ${models.length} ${models.length === 1 ? 'model' : 'models'} passed`]
+  if (count('fail') > 0) parts.push(`${count('fail')} failed`)
+  if (count('incomplete') > 0) parts.push(`${count('incomplete')} incomplete`)
+  return parts.join(', ')
+}
+
+function colored(verdict: ModelResult['verdict'], colors: Colors): string {
+  switch (verdict) {
+    case 'pass':
+      return colors.green('pass')
+    case 'fail':
+      return colors.red('fail')
+    case 'incomplete':
+      return colors.yellow('incomplete')
+    default:
+      return verdict satisfies never
+  }
+}

@@ -1,0 +1,67 @@
+import type { Attribute, Graph, Node, Tensor } from '../model.js'
+import type { AttributeValue } from './make.js'
+
+/** The attributes of a node, by the kind that its operator declares. One that is left out or of another kind is not there. */
+export interface Attributes {
+  has(name: string): boolean
+  /** 64-bit integers are rounded to doubles. */
+  readonly int: Read<number>
+  readonly ints: Read<readonly number[]>
+  readonly float: Read<number>
+  readonly floats: Read<readonly number[]>
+  readonly string: Read<string>
+  tensor(name: string): Tensor | undefined
+  graph(name: string): Graph | undefined
+  /** Numbers, texts and lists of numbers as they are, to make a node with. Default: of all names */
+  plain(names?: readonly string[]): Record<string, AttributeValue>
+}
+
+/** The value of an attribute; where it is not there, `otherwise`. */
+export interface Read<T> {
+  (name: string): T | undefined
+  (name: string, otherwise: T): T
+}
+
+export function attributesOf({ attributes }: Pick<Node, 'attributes'>): Attributes {
+  function read<K extends Kind, T>(kind: K, from: (value: Value<K>) => T): Read<T> {
+    return ((name: string, otherwise?: T) => {
+      const attribute = attributes.get(name)
+      return attribute?.kind === kind ? from(attribute.value as Value<K>) : otherwise
+    }) as Read<T>
+  }
+  return {
+    has: (name) => attributes.has(name),
+    int: read('int', Number),
+    ints: read('ints', (values): readonly number[] => values.map(Number)),
+    float: read('float', same),
+    floats: read('floats', same),
+    string: read('string', same),
+    tensor: read('tensor', same),
+    graph: read('graph', same),
+    plain(names = [...attributes.keys()]) {
+      const plain: Record<string, AttributeValue> = {}
+      for (const name of names) {
+        const attribute = attributes.get(name)
+        if (attribute !== undefined && isPlain(attribute)) plain[name] = attribute.value
+      }
+      return plain
+    },
+  }
+}
+
+/** The tensor that a Constant node holds; undefined for any other node, and for a Constant of another kind. */
+export function tensorIn(node: Node): Tensor | undefined {
+  return node.op === 'Constant' && node.domain === '' ? attributesOf(node).tensor('value') : undefined
+}
+
+type Kind = Exclude<Attribute['kind'], 'other'>
+type Value<K extends Kind> = Extract<Attribute, { kind: K }>['value']
+type Plain = Extract<Attribute, { kind: 'int' | 'ints' | 'float' | 'floats' | 'string' }>
+
+const PLAIN: ReadonlySet<Attribute['kind']> = new Set<Plain['kind']>(['int', 'ints', 'float', 'floats', 'string'])
+
+function isPlain(attribute: Attribute): attribute is Plain {
+  return PLAIN.has(attribute.kind)
+}
+
+const same = <T>(value: T): T => value

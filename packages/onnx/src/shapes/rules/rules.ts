@@ -1,0 +1,45 @@
+import { convolution } from './convolution.js'
+import { elementwise } from './elementwise.js'
+import { layout } from './layout.js'
+import { matrix, microsoft } from './matrix.js'
+import { reduction } from './reduction.js'
+import type { Call, Facts, Rule, Rules } from './rule.js'
+
+/** The graph of one branch; of both, what they agree on, as long as it is not known which is taken. */
+function choice(call: Call): Facts {
+  const condition = call.value(0)?.numbers[0]
+  if (condition !== undefined) return call.graph(condition === 0 ? 'else_branch' : 'then_branch')
+  const yes = call.graph('then_branch')
+  const no = call.graph('else_branch')
+  return yes.map((fact, i) => {
+    const other = no[i]?.shape
+    const agrees =
+      fact?.shape !== undefined && fact.shape.length === other?.length && fact.shape.every((n, axis) => n === other[axis])
+    return agrees ? { shape: fact.shape } : undefined
+  })
+}
+
+function constant(call: Call): Facts {
+  const tensor = call.tensor('value')
+  if (tensor !== undefined) return [tensor]
+  const whole = call.ints('value_ints')
+  if (whole !== undefined) return [{ shape: [whole.length], value: { type: 'int64', numbers: whole } }]
+  const int = call.int('value_int')
+  if (int !== undefined) return [{ shape: [], value: { type: 'int64', numbers: [int] } }]
+  const float = call.float('value_float')
+  if (float !== undefined) return [{ shape: [], value: { type: 'float32', numbers: [float] } }]
+  const floats = call.floats('value_floats')
+  return floats === undefined ? [] : [{ shape: [floats.length], value: { type: 'float32', numbers: floats } }]
+}
+
+/** Rules of ai.onnx. */
+const ONNX: Rules = { ...elementwise, ...layout, ...convolution, ...matrix, ...reduction, If: choice, Constant: constant }
+
+/** com.microsoft's own, and under the same names those of ai.onnx that it repeats (Gelu, Pad, …). */
+const MICROSOFT: Rules = { ...ONNX, ...microsoft }
+
+/** The rule of an operator; undefined: its outputs are not known. */
+export function ruleOf(domain: string, op: string): Rule | undefined {
+  const rules = domain === '' ? ONNX : domain === 'com.microsoft' ? MICROSOFT : undefined
+  return rules !== undefined && Object.hasOwn(rules, op) ? rules[op] : undefined
+}
