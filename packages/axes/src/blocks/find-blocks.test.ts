@@ -1,7 +1,7 @@
 import type { Model } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { findCoupling } from '../dependency/groups.js'
-import { type Tiny, tinyModel } from '../dependency/rules.test.support.js'
+import { type Tiny, tinyModel } from '../dependency/rules/rules.test.support.js'
 import { findBlocks } from './find-blocks.js'
 
 /** The groups of a model: their ids, their blocks as 'from → to', and why they are held. */
