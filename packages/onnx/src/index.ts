@@ -18,6 +18,7 @@ export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } f
 export { type OpenedFile, openRegular, readRegular, systemCode } from './files/regular-file.js'
 export { type BytesOptions, modelBytes, type WriteOptions, type WrittenFile, writeModel, writtenBytes } from './files/write.js'
 export { type Attributes, attributesOf, tensorIn } from './graph/attributes.js'
+export { type Column, columnOf } from './graph/column.js'
 export {
   editAttributes,
   editGraph,
@@ -33,6 +34,7 @@ export {
 } from './graph/edit.js'
 export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './graph/make.js'
 export { operatorName } from './graph/operator-name.js'
+export { byOperator, MICROSOFT_OPERATORS, ONNX_OPERATORS } from './graph/operators.js'
 export {
   capturedBy,
   constantsOf,
@@ -50,6 +52,7 @@ export { withTensors } from './graph/with-tensors.js'
 export { withoutDead } from './graph/without-dead.js'
 export { GraphWriter, type NewNode } from './graph/writer.js'
 export type * from './model.js'
+export { shapeColumn } from './shapes/column.js'
 export { type Dim, type Dims, type FactOptions, factsOf, type ModelFacts } from './shapes/facts.js'
 export type { Known } from './shapes/rules/rule.js'
 export { inferShapes, type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes/shapes.js'

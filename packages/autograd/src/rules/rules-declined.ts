@@ -1,5 +1,7 @@
 import { each, type Rules } from './rule.js'
 
+export const QUANTIZED = 'it computes with quantised numbers; prune and retrain first, quantise afterwards'
+
 /** What has no rule on purpose, and why. */
 export const declined: Rules = {
   ...each('LSTM GRU RNN', {
@@ -10,6 +12,6 @@ export const declined: Rules = {
   ...each(
     'QLinearConv QLinearMatMul ConvInteger MatMulInteger DynamicQuantizeLinear QuantizeLinear DequantizeLinear com.microsoft.MatMulNBits ' +
       'com.microsoft.DynamicQuantizeMatMul com.microsoft.QGemm com.microsoft.QAttention com.microsoft.MatMulIntegerToFloat',
-    { declined: 'it computes with quantised numbers; prune and retrain first, quantise afterwards' },
+    { declined: QUANTIZED },
   ),
 }

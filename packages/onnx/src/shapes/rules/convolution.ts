@@ -36,7 +36,7 @@ function windows(call: Call, { size, kernel, stride, dilation, pads }: Axis): nu
 }
 
 /** Input `x` and weight `w` at these places: QLinearConv has scales between. */
-function conv(x: number, w: number): Rule {
+export function conv(x: number, w: number): Rule {
   return (call) => {
     const [from, weight] = [call.shape(x), call.shape(w)]
     if (from === undefined || weight === undefined || from.length !== weight.length) return []
@@ -105,7 +105,7 @@ function roiAlign(call: Call): Facts {
 }
 
 export const convolution: Rules = {
-  ...each('Conv ConvInteger FusedConv', conv(0, 1)),
+  ...each('Conv ConvInteger', conv(0, 1)),
   QLinearConv: conv(0, 3),
   ConvTranspose: convTranspose,
   ...each('MaxPool AveragePool LpPool', pool),

@@ -116,7 +116,7 @@ export const elementwise: Rules = {
      IsInf IsNaN LeakyRelu Log LogSoftmax LpNormalization LRN MeanVarianceNormalization Mish PRelu Relu Round Selu Shrink Sigmoid Sign
      Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu Trilu ScatterElements ScatterND Scatter ReverseSequence
      QuantizeLinear DequantizeLinear EyeLike Bernoulli RandomNormalLike RandomUniformLike CastLike TensorScatter
-     GroupNormalization InstanceNormalization RMSNormalization SimplifiedLayerNormalization FakeQuantize`,
+     GroupNormalization InstanceNormalization RMSNormalization SimplifiedLayerNormalization`,
     same,
   ),
   Dropout: sameTwice,

@@ -1,4 +1,5 @@
 import { attention, microsoftAttention } from './attention.js'
+import { conv } from './convolution.js'
 import { einsum } from './einsum.js'
 import { broadcast, type Call, each, type Facts, type Rule, type Rules, shaped } from './rule.js'
 
@@ -114,6 +115,7 @@ function embedLayerNormalization(call: Call): Facts {
 /** Operators of com.microsoft that ai.onnx has not, or has otherwise. */
 export const microsoft: Rules = {
   ...each('FusedMatMul TransposeMatMul', fusedMatMul),
+  FusedConv: conv(0, 1),
   FusedGemm: gemm,
   ...each('MatMulNBits MatMulBnb4', matMulNBits),
   ...each('MatMulIntegerToFloat DynamicQuantizeMatMul', multiplied(0, 1)),

@@ -1,3 +1,4 @@
+import { MICROSOFT_OPERATORS } from '../../graph/operators.js'
 import { convolution } from './convolution.js'
 import { elementwise } from './elementwise.js'
 import { layout } from './layout.js'
@@ -37,6 +38,14 @@ const ONNX: Rules = { ...elementwise, ...layout, ...convolution, ...matrix, ...r
 
 /** com.microsoft's own, and under the same names those of ai.onnx that it repeats (Gelu, Pad, …). */
 const MICROSOFT: Rules = { ...ONNX, ...microsoft }
+
+/** Operators with a rule: all of ai.onnx, and of com.microsoft its own and those that it repeats. */
+export function operatorsWithRule(): readonly string[] {
+  const repeated = MICROSOFT_OPERATORS.filter((name) => Object.hasOwn(ONNX, name.replace(MS, '')))
+  return [...Object.keys(ONNX), ...new Set([...Object.keys(microsoft).map((name) => `${MS}${name}`), ...repeated])]
+}
+
+const MS = 'com.microsoft.'
 
 /** The rule of an operator; undefined: its outputs are not known. */
 export function ruleOf(domain: string, op: string): Rule | undefined {

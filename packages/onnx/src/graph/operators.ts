@@ -1,3 +1,5 @@
+// The one list of operators. Each table that says something of operators is a column beside it (column.ts), and a test holds that no cell is empty.
+
 /** Operators of ai.onnx, opset 1 to 28, with those that were withdrawn and one that only ONNX Runtime has. */
 export const ONNX_OPERATORS: readonly string[] =
   `Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool BatchNormalization Bernoulli
@@ -41,47 +43,67 @@ export const MICROSOFT_OPERATORS: readonly string[] =
     .split(/\s+/)
     .map((name) => `com.microsoft.${name}`)
 
-/** Why operators without a rule hold every axis that touches them. */
-const HELD: readonly (readonly [reason: string, names: string])[] = [
+/** Operators that most tables say one thing of. */
+export type OperatorKind =
+  /** Makes its outputs of other things than the positions of its inputs. */
+  | 'generating'
+  /** Draws random numbers. */
+  | 'random'
+  /** Works across all positions at once. */
+  | 'global'
+  | 'recurrent'
+  /** Runs graphs in its attributes. */
+  | 'nesting'
+  /** Takes or makes sequences and optional values. */
+  | 'container'
+  /** Of text, files or tokens. */
+  | 'text'
+  | 'quantized'
+  /** A mixture of experts. */
+  | 'experts'
+  /** A loss of training. */
+  | 'loss'
+
+const KINDS: readonly (readonly [kind: OperatorKind, names: string])[] = [
   [
-    'its outputs have nothing to do with the positions of its inputs',
+    'generating',
     `Range NonZero NonMaxSuppression Unique Compress Multinomial EyeLike MelWeightMatrix BlackmanWindow HammingWindow
      HannWindow RandomNormal RandomUniform com.microsoft.Range com.microsoft.Unique`,
   ],
   [
-    'random numbers of its own',
+    'random',
     `Bernoulli RandomNormalLike RandomUniformLike com.microsoft.BitmaskDropout com.microsoft.BitmaskBiasDropout
      com.microsoft.BiasDropout`,
   ],
   [
-    'works across all positions at once',
+    'global',
     `Det DFT STFT AffineGrid CumProd com.microsoft.Inverse com.microsoft.Irfft com.microsoft.Rfft com.microsoft.CDist
      com.microsoft.DynamicTimeWarping`,
   ],
   [
-    'a recurrent layer',
+    'recurrent',
     `LSTM GRU RNN CausalConvWithState LinearAttention com.microsoft.AttnLSTM com.microsoft.DynamicQuantizeLSTM
      com.microsoft.CausalConvWithState com.microsoft.VarlenCausalConvWithState com.microsoft.LinearAttention
      com.microsoft.LinearAttentionGate com.microsoft.GatedDeltaNet`,
   ],
   [
-    'its graphs are not followed',
+    'nesting',
     `If Loop Scan SequenceMap com.microsoft.BeamSearch com.microsoft.GreedySearch com.microsoft.Sampling
      com.microsoft.WhisperBeamSearch`,
   ],
   [
-    'not a tensor',
+    'container',
     `ConcatFromSequence Optional OptionalGetElement OptionalHasElement SequenceAt SequenceConstruct SequenceEmpty
      SequenceErase SequenceInsert SequenceLength SplitToSequence`,
   ],
   [
-    'text, files or tokens',
+    'text',
     `ImageDecoder RegexFullMatch StringConcat StringNormalizer StringSplit TfIdfVectorizer com.microsoft.Tokenizer
      com.microsoft.MurmurHash3 com.microsoft.NGramHashMapping com.microsoft.VarlenNGramHashMapping
      com.microsoft.NGramRepeatBlock com.microsoft.WordConvEmbedding`,
   ],
   [
-    'computes with quantised weights',
+    'quantized',
     `ConvInteger MatMulInteger QLinearConv QLinearMatMul DynamicQuantizeLinear com.microsoft.DequantizeBFP
      com.microsoft.DequantizeWithOrder com.microsoft.DynamicQuantizeMatMul com.microsoft.GatherBlockQuantized
      com.microsoft.GemmFloat8 com.microsoft.MatMulBlockQuantizedFp4Weight com.microsoft.MatMulBlockQuantizedFp8Weight
@@ -95,56 +117,18 @@ const HELD: readonly (readonly [reason: string, names: string])[] = [
      com.microsoft.QOrderedLongformerAttention com.microsoft.QOrderedMatMul com.microsoft.QuantizeBFP
      com.microsoft.QuantizeWithOrder com.microsoft.ReduceSumInteger`,
   ],
-  ['a mixture of experts', 'com.microsoft.MoE com.microsoft.QMoE'],
-  ['a part of training', 'NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss'],
+  ['experts', 'com.microsoft.MoE com.microsoft.QMoE'],
+  ['loss', 'NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss'],
 ]
 
-/** Parts of the inputs and outputs that operators with a rule hold all the same. */
-const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
-  [
-    'positions that windows slide over are held',
-    `Conv ConvTranspose com.microsoft.FusedConv AveragePool LpPool GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample
-     com.microsoft.GridSample RoiAlign`,
-  ],
-  ['positions that windows slide over are held; everything, where its indices are used', 'MaxPool'],
-  [
-    'whole heads may go; the size of a head and the positions are held',
-    `Attention com.microsoft.Attention com.microsoft.MultiHeadAttention com.microsoft.GroupQueryAttention RotaryEmbedding
-     com.microsoft.RotaryEmbedding`,
-  ],
-  ['the axis it runs over is held; before opset 13 all from it on', 'Softmax LogSoftmax Hardmax'],
-  ['sizes that end in a target or in bounds follow; computed with otherwise, as √headDim, they hold their axis', 'Shape Size'],
-  [
-    'the axis it works along is held',
-    `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter Gather ReverseSequence OneHot`,
-  ],
-  ['the last two axes are held', 'Trilu com.microsoft.Trilu'],
-  ['axes that the indices reach are held', 'GatherND ScatterND'],
-  [
-    'a statistic runs over it: what goes changes the rest',
-    `LayerNormalization RMSNormalization SimplifiedLayerNormalization MeanVarianceNormalization ReduceMean ReduceMax
-     ReduceMin ReduceProd ReduceLogSumExp com.microsoft.SkipLayerNormalization
-     com.microsoft.SkipSimplifiedLayerNormalization com.microsoft.EmbedLayerNormalization`,
-  ],
-  ['groups are held; the same channels of every group may go', 'GroupNormalization'],
-  ['positions are held', 'InstanceNormalization'],
-  ['channels are held', 'LRN'],
-  ['an axis that is padded is held', 'Pad com.microsoft.Pad'],
-  ['an axis that is resampled is held', 'Resize Upsample'],
-  ['blocks and positions are held', 'DepthToSpace SpaceToDepth'],
-  ['letters twice in a term and ellipses are held', 'Einsum'],
-  ['transposed batches are held', 'com.microsoft.FusedMatMul com.microsoft.TransposeMatMul'],
-  ['steps other than 1 hold the axis', 'Slice'],
-  [
-    'scales for blocks hold everything',
-    `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
-  ],
-  ['what it makes is held', 'ConstantOfShape'],
-]
+const kinds = byOperator(KINDS)
 
-export const HELD_BECAUSE = byName(HELD)
-export const HELD_OF = byName(HELD_PARTS)
+/** Undefined: of no kind that tables tell apart. */
+export function kindOf(operator: string): OperatorKind | undefined {
+  return kinds.get(operator)
+}
 
-function byName(lists: readonly (readonly [text: string, names: string])[]): ReadonlyMap<string, string> {
-  return new Map(lists.flatMap(([text, names]) => names.split(/\s+/).map((name) => [name, text] as const)))
+/** What is said of each operator, from lists of names, those of com.microsoft with their domain. */
+export function byOperator<T>(lists: readonly (readonly [said: T, names: string])[]): ReadonlyMap<string, T> {
+  return new Map(lists.flatMap(([said, names]) => names.split(/\s+/).map((name) => [name, said] as const)))
 }

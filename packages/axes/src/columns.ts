@@ -1,0 +1,132 @@
+import { byOperator, type Column, columnOf } from '@pare/onnx'
+import { elementwise } from './dependency/rules/broadcast.js'
+import { AXIS_RULES } from './dependency/rules/rules.js'
+import { RESIZE } from './sizes/resize.js'
+import { WEIGHT_OPERATORS } from './weight-operators.js'
+
+/** Parts of the inputs and outputs that operators with a rule hold all the same. */
+const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
+  [
+    'positions that windows slide over are held',
+    `Conv ConvTranspose com.microsoft.FusedConv AveragePool LpPool GlobalAveragePool GlobalLpPool GlobalMaxPool GridSample
+     com.microsoft.GridSample RoiAlign`,
+  ],
+  ['positions that windows slide over are held; everything, where its indices are used', 'MaxPool'],
+  [
+    'whole heads may go; the size of a head and the positions are held',
+    `Attention com.microsoft.Attention com.microsoft.MultiHeadAttention com.microsoft.GroupQueryAttention RotaryEmbedding
+     com.microsoft.RotaryEmbedding`,
+  ],
+  ['the axis it runs over is held; before opset 13 all from it on', 'Softmax LogSoftmax Hardmax'],
+  ['sizes that end in a target or in bounds follow; computed with otherwise, as √headDim, they hold their axis', 'Shape Size'],
+  [
+    'the axis it works along is held',
+    `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter Gather ReverseSequence OneHot`,
+  ],
+  ['the last two axes are held', 'Trilu com.microsoft.Trilu'],
+  ['axes that the indices reach are held', 'GatherND ScatterND'],
+  [
+    'a statistic runs over it: what goes changes the rest',
+    `LayerNormalization RMSNormalization SimplifiedLayerNormalization MeanVarianceNormalization ReduceMean ReduceMax
+     ReduceMin ReduceProd ReduceLogSumExp com.microsoft.SkipLayerNormalization
+     com.microsoft.SkipSimplifiedLayerNormalization com.microsoft.EmbedLayerNormalization`,
+  ],
+  ['groups are held; the same channels of every group may go', 'GroupNormalization'],
+  ['positions are held', 'InstanceNormalization'],
+  ['channels are held', 'LRN'],
+  ['an axis that is padded is held', 'Pad com.microsoft.Pad'],
+  ['an axis that is resampled is held', 'Resize Upsample'],
+  ['blocks and positions are held', 'DepthToSpace SpaceToDepth'],
+  ['letters twice in a term and ellipses are held', 'Einsum'],
+  ['transposed batches are held', 'com.microsoft.FusedMatMul com.microsoft.TransposeMatMul'],
+  ['steps other than 1 hold the axis', 'Slice'],
+  [
+    'scales for blocks hold everything',
+    `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
+  ],
+  ['what it makes is held', 'ConstantOfShape'],
+]
+
+/** Whether axes pass an operator. One without a rule holds every axis that touches it. */
+export const axisColumn: Column = columnOf({
+  title: 'axes',
+  rules: new Map([
+    ['Constant', 'understood'],
+    ...[...AXIS_RULES].map(([name, rule]) => [name, rule === elementwise ? 'passes' : 'understood'] as const),
+  ]),
+  notes: new Map([['Constant', 'is the constant'], ...byOperator(HELD_PARTS)]),
+  none: 'held',
+  because: {
+    generating: 'its outputs have nothing to do with the positions of its inputs',
+    random: 'random numbers of its own',
+    global: 'works across all positions at once',
+    recurrent: 'a recurrent layer',
+    nesting: 'its graphs are not followed',
+    container: 'not a tensor',
+    text: 'text, files or tokens',
+    quantized: 'computes with quantised weights',
+    experts: 'a mixture of experts',
+    loss: 'a part of training',
+  },
+  notYet: new Set(
+    `BitCast CenterCropPad Col2Im DeformConv MaxRoiPool MaxUnpool SwiGLU TensorScatter com.microsoft.BiasAdd
+     com.microsoft.BiasSoftmax com.microsoft.BifurcationDetector com.microsoft.ComplexMul com.microsoft.ComplexMulConj
+     com.microsoft.ConvTransposeWithDynamicPads com.microsoft.CropAndResize com.microsoft.DecoderAttention
+     com.microsoft.DecoderMaskedMultiHeadAttention com.microsoft.DecoderMaskedSelfAttention com.microsoft.EPContext
+     com.microsoft.EngramGate com.microsoft.ExpandDims com.microsoft.FusedMatMulActivation com.microsoft.GatedAdd
+     com.microsoft.GatedRMSNorm com.microsoft.GatedRelativePositionBias com.microsoft.GatherND com.microsoft.GemmFastGelu
+     com.microsoft.GemmaRotaryEmbedding com.microsoft.GroupNorm com.microsoft.IsAllFinite com.microsoft.LongformerAttention
+     com.microsoft.MRotaryEmbedding com.microsoft.MaxpoolWithMask com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
+     com.microsoft.NhwcMaxPool com.microsoft.PackedAttention com.microsoft.PackedMultiHeadAttention
+     com.microsoft.PagedAttention com.microsoft.RelativePositionBias com.microsoft.RemovePadding
+     com.microsoft.RestorePadding com.microsoft.SampleOp com.microsoft.SkipGroupNorm com.microsoft.Snpe
+     com.microsoft.SparseAttention com.microsoft.SparseToDenseMatMul com.microsoft.TorchEmbedding com.microsoft.UnfoldTensor`.split(
+      /\s+/,
+    ),
+  ),
+})
+
+/** What becomes of the sizes that an operator states, when units go: those of the others follow from their inputs, and what is held has none to change. */
+export const sizeColumn: Column = {
+  title: 'sizes',
+  names: new Set(RESIZE.keys()),
+  contradictions: [...RESIZE.keys()].filter((name) => !AXIS_RULES.has(name)),
+  cell(operator) {
+    if (RESIZE.has(operator)) return { text: 'written anew', note: '' }
+    return { text: axisColumn.cell(operator)?.text === 'held' ? '–' : 'follow', note: '' }
+  },
+}
+
+/** Operators with weights that are not pruned, and why. */
+const UNPRUNED = byOperator([
+  [
+    'its weights are quantised',
+    `ConvInteger MatMulInteger QLinearConv QLinearMatMul com.microsoft.DynamicQuantizeMatMul com.microsoft.GemmFloat8
+     com.microsoft.MatMulBlockQuantizedFp4Weight com.microsoft.MatMulBlockQuantizedFp8Weight com.microsoft.MatMulBnb4
+     com.microsoft.MatMulFpQ4 com.microsoft.MatMulInteger16 com.microsoft.MatMulIntegerToFloat com.microsoft.MatMulNBits
+     com.microsoft.MatMulNBitsMlp com.microsoft.MatMulNBitsQkv com.microsoft.QAttention com.microsoft.QGemm
+     com.microsoft.QLinearConv com.microsoft.QMoE com.microsoft.QOrderedAttention com.microsoft.QOrderedLongformerAttention
+     com.microsoft.QOrderedMatMul com.microsoft.DynamicQuantizeLSTM`,
+  ],
+  ['an embedding is cut along the width of the network only', 'Gather com.microsoft.EmbedLayerNormalization'],
+  [
+    'no rule yet',
+    `DeformConv Einsum com.microsoft.AttnLSTM com.microsoft.ConvTransposeWithDynamicPads com.microsoft.DecoderAttention
+     com.microsoft.DecoderMaskedSelfAttention com.microsoft.FusedMatMulActivation com.microsoft.GemmFastGelu
+     com.microsoft.LongformerAttention com.microsoft.MoE com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
+     com.microsoft.PackedAttention com.microsoft.SparseToDenseMatMul com.microsoft.TransposeMatMul`,
+  ],
+])
+
+/** Whether an operator multiplies with a weight that can be pruned. */
+export const weightColumn: Column = {
+  title: 'weights',
+  names: new Set([...WEIGHT_OPERATORS.keys(), ...UNPRUNED.keys()]),
+  contradictions: [...UNPRUNED.keys()].filter((name) => WEIGHT_OPERATORS.has(name)),
+  cell(operator) {
+    const found = WEIGHT_OPERATORS.get(operator)
+    if (found !== undefined) return { text: found.reason === undefined ? 'pruned' : 'if named', note: found.reason ?? '' }
+    const reason = UNPRUNED.get(operator)
+    return { text: reason === undefined ? '–' : 'no', note: reason ?? '' }
+  },
+}
