@@ -31,7 +31,9 @@ async function run(request: Partial<ForwardRequest> & { batchOf?: string } = {})
   const { batchOf = 'N', ...rest } = request
   const parts: ForwardPart[] = []
   let result: Partial<Forwarded> = {}
-  const onEnd = (ran: Forwarded) => void (result = ran)
+  const onEnd = (ran: Forwarded) => {
+    result = ran
+  }
   for await (const part of forwardModel({ model: models[batchOf]!, data, sums: ['sum'], chunk: 4, ...rest }, { onEnd }))
     parts.push(part)
   const chunks = parts.map(({ chunk, outputs: { sum, twice } }) => ({
