@@ -1,4 +1,4 @@
-// npm run coverage [-- PACKAGE…] [--files]: which share of each package's lines its own tests run; `--files`: and of which files not all.
+// npm run coverage [-- PACKAGE…] [--files]: which share of each package's lines its own tests run; `--files`: and which lines they do not.
 // Packages must be built: child processes run that.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,8 @@ for (const name of packages) {
   const files = await measure(`${root}packages/${name}`)
   const sum = (key) => files.reduce((total, file) => total + file[key], 0)
   console.log(row(name, { lines: sum('lines'), covered: sum('covered') }))
-  for (const file of values.files ? files : []) if (file.covered < file.lines) console.log(row(`  ${file.name}`, file))
+  for (const file of values.files ? files : [])
+    if (file.missed.length > 0) console.log(`${row(`  ${file.name}`, file)}   ${file.missed.join(' ')}`)
 }
 
 function row(name, { lines, covered }) {
@@ -39,7 +40,8 @@ async function measure(folder) {
   rmSync(place, { recursive: true })
   return Object.entries(coverage).map(([path, map]) => {
     const { all, covered } = linesOf(map)
-    const others = [...(ofChildren.get(path) ?? [])].filter((line) => all.has(line) && !covered.has(line))
-    return { name: relative(join(folder, 'src'), path), lines: all.size, covered: covered.size + others.length }
+    for (const line of ofChildren.get(path) ?? []) covered.add(line)
+    const missed = [...all].filter((line) => !covered.has(line)).sort((a, b) => a - b)
+    return { name: relative(join(folder, 'src'), path), lines: all.size, covered: all.size - missed.length, missed }
   })
 }

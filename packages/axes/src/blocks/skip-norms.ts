@@ -38,7 +38,8 @@ export function normAlone(node: Node, of: string): Node {
   return makeNode({
     op: norm,
     name: node.name,
-    inputs: [of, ...node.inputs.slice(2, bias)],
+    // ONNX Runtime 1.30 crashes on a LayerNormalization whose last input is named ''.
+    inputs: [of, ...node.inputs.slice(2, bias).filter((name) => name !== '')],
     outputs: [node.outputs[0]!],
     attributes: { axis: -1n, epsilon: attributesOf(node).float('epsilon', EPSILON) },
   })

@@ -178,3 +178,19 @@ describe('what does not go together is refused before a model is read', () => {
     )
   })
 })
+
+test('a threshold masks exactly what lies below it, also where it is no number of f32', async () => {
+  // 0.7 lies between two of them: fround(0.7) is smaller.
+  const [under, over] = [Math.fround(0.7), Math.fround(0.7) + 2 ** -24]
+  const values = Float32Array.of(under, over, 0.5, -under, -over, 1, 0, 2)
+  const text = 'g (float[N, 2] x) => (float[N, 4] y) <float[2, 4] w> { y = MatMul(x, w) }'
+  const { steps } = await makePlan(
+    parseText(text, { w: values }),
+    [{ structure: free, criterion: magnitude, target: { threshold: 0.7 } }],
+    { seed: 1 },
+  )
+  const { graph } = await applyPlan(parseText(text, { w: values }), { seed: 1, steps })
+  const left = [...new Float32Array((await readAll(graph.initializers[0]!.data)).slice().buffer)]
+  expect(left.map(Math.abs)).toEqual([...values].map((value) => (Math.abs(value) < 0.7 ? 0 : Math.abs(value))))
+  expect(under).toBeLessThan(0.7)
+})

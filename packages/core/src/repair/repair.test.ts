@@ -267,3 +267,23 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const norm = (values: number[]) => Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0))
   return norm(Array.from(a, (value, i) => value - b[i]!)) / norm(Array.from(b))
 }
+
+test('a layer whose units have changed places is repaired like in the old order', async () => {
+  const model = parseText(
+    `g (float[N, 2] x) => (float[N, 1] y) <float[3, 2] a = {2, 0.5, 0.25, 1, 3, 0.125}, float[3] b = {1, 2, 3}, float[1, 3] c = {1, 1, 1}>
+     { h = Gemm<transB = 1>(x, a, b) r = Relu(h) y = Gemm<transB = 1>(r, c) }`,
+  )
+  const x = { data: Float32Array.of(1, 2, 3, 2, 5, 8), shape: [3, 2] }
+  const order = [2, 0, 1]
+  const group = { id: 'a:0', units: 3, order, kept: { before: 0, after: 1 }, ended: 'settled' } as const
+  const permuting: PlanStep = { kind: 'permute', structure: 'nm', criterion: 'magnitude', groups: [group] }
+  const mask = masking('a', 6, 0.6)
+  const biasAfter = async (steps: readonly PlanStep[]) => {
+    const pruned = await applyPlan(model, { seed, steps })
+    const { step } = await repair(model, pruned, { steps, seed, forward: forwardOver({ x }) })
+    return numbers(await applyPlan(pruned, { seed, steps: [step] }), 'b')
+  }
+  const old = await biasAfter([mask])
+  expect(new Set(old).size).toBe(3)
+  expect(await biasAfter([permuting, mask])).toEqual(order.map((unit) => expect.closeTo(old[unit]!, 5)))
+})
