@@ -13,9 +13,21 @@ test('the first example runs and prints what it says', () => {
   expect(out).toBe(`${/console\.log\(metrics\) \/\/ (.*)/.exec(code)![1]}\n`)
 }, 300_000)
 
-test.each(
-  METRIC_NAMES.map((name) => (name === 'top-k' ? 'top-5' : name)),
-)('metric %s stands in the table with its formula', (name) => {
-  const row = readme.split('\n').find((line) => line.startsWith('|') && line.split(' | ')[0]!.includes(`\`${name}\``))
-  expect(row?.replaceAll('\\|', '|').replace(/ +/g, ' ')).toContain(`| ${findMetric(name).formula} |`)
+const NEEDS = { class: 'class', values: 'values', tokens: 'token ids', reference: 'reference' } as const
+
+/** The table of metrics as the README shows it. */
+function metricTable(): string {
+  const rows = METRIC_NAMES.map((name) => {
+    const isFamily = name === 'top-k'
+    const { formula, needs } = findMetric(isFamily ? 'top-5' : name)
+    return `| \`${name}\`${isFamily ? ', `top-5` for example' : ''} | ${formula.replaceAll('|', '\\|')} | ${NEEDS[needs]} |`
+  })
+  return ['| name | value | needs |', '| --- | --- | --- |', ...rows].join('\n')
+}
+
+test('it has each metric with its formula; if not: npm run generate -w @pare/evaluate', async () => {
+  const place = /(<!-- metrics -->\n)[\s\S]*?(<!-- end -->)/
+  expect(readme).toMatch(place)
+  const written = readme.replace(place, (_, begin: string, end: string) => `${begin}\n${metricTable()}\n\n${end}`)
+  await expect(written).toMatchFileSnapshot(fileURLToPath(new URL('../README.md', import.meta.url)))
 })

@@ -20,8 +20,8 @@ import { oneOf, path } from './schemas.js'
 
 const seed = z.number().int().min(0).max(0xffffffff)
 
-/** What a model and the whole config say of themselves. */
-const oneLevel = {
+/** What has one value for a model, which the whole config may give to all. */
+export const oneLevel = {
   recover: recoverField,
   loss: lossField,
   schedule: scheduleField,
@@ -92,6 +92,9 @@ export const configSchema = z
   .describe('a config of pare: models to prune, how to measure them, and what they may lose')
 
 export type Config = z.infer<typeof configSchema>
+/** What `oneLevel` says. */
+export type OneLevel = Readonly<Pick<Config, keyof typeof oneLevel>>
+
 export type ModelConfig = z.infer<typeof model>
 
 /** Where things compute, as options or the config have it. */

@@ -1,4 +1,5 @@
 import { checkStep, type PruneStep, type Structure, type Target } from '@pare/core'
+import { BUDGETS } from '@pare/core/choices'
 import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
@@ -45,7 +46,7 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', spa
 /** 'magnitude on element, global, sparsity 0.5' */
 export function describeStep({ structure, criterion, target, scope, include, exclude, ...limits }: PruneStep): string {
   const [[name, amount]] = Object.entries(target ?? { sparsity: structure.sparsity }) as [[string, number]]
-  const goal = ['parameters', 'macs', 'bytes', 'latency'].includes(name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
+  const goal = BUDGETS.some((kind) => kind === name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   const only = include === undefined ? '' : `, only ${include.join(' ')}`
   const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
   return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (('scope' in criterion ? criterion.scope : undefined) ?? 'global'))}, ${goal}${describeSpread(limits)}${limits.sequential === true ? ', sequential' : ''}${describeLimits(limits)}${only}${without}`

@@ -1,37 +1,40 @@
 import type { Limits } from '@pare/gate'
-import type { Config, ModelConfig, Overrides } from '../options/config.js'
+import { type Config, type ModelConfig, type OneLevel, type Overrides, oneLevel } from '../options/config.js'
 import type { CalibrateConfig, EvaluateConfig, TrainConfig } from '../options/data.js'
 import type { PresetConfig, PruneConfig } from '../options/prune.js'
-import type { RecoverConfig, ScheduleConfig } from '../options/recover.js'
 import type { Problem } from '../terminal/failure.js'
 
 /** What holds for one model. Of data, what the config says alone: paths of overrides start at another folder. */
 export interface ModelSettings {
+  readonly level: OneLevel
   readonly prune: readonly PruneConfig[] | PresetConfig
   readonly calibrate: string | CalibrateConfig | undefined
   readonly train: string | TrainConfig | undefined
   readonly evaluate: EvaluateConfig | undefined
   readonly gate: Limits | undefined
-  readonly loss: Config['loss'] | undefined
-  readonly prove: boolean
-  readonly recover: RecoverConfig | undefined
-  readonly schedule: ScheduleConfig | undefined
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
 export function settle(config: Config, model: Partial<ModelConfig>, overrides: Overrides): ModelSettings {
   const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   return {
+    level: { ...levelOf(config), ...levelOf(model), ...levelOf(overrides) },
     prune: overridden(prune, overrides),
     calibrate: model.calibrate ?? config.calibrate,
     train: model.train ?? config.train,
     evaluate: joined(config.evaluate, model.evaluate),
     gate: joined(joined(config.gate, model.gate), overrides.gate),
-    loss: overrides.loss ?? model.loss ?? config.loss,
-    prove: overrides.prove ?? model.prove ?? config.prove ?? true,
-    recover: overrides.recover ?? model.recover ?? config.recover,
-    schedule: overrides.schedule ?? model.schedule ?? config.schedule,
   }
+}
+
+/** The fields that have one value for a model, of what says more. */
+function levelOf(said: Partial<OneLevel>): OneLevel {
+  return Object.fromEntries(
+    Object.keys(oneLevel).flatMap((key) => {
+      const value = said[key as keyof OneLevel]
+      return value === undefined ? [] : [[key, value]]
+    }),
+  )
 }
 
 function overridden(prune: ModelSettings['prune'], overrides: Overrides): ModelSettings['prune'] {

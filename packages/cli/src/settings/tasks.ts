@@ -5,9 +5,15 @@ import { isGlob } from '@pare/onnx'
 import { globFiles } from '../files/model-files.js'
 import { missingFile, showPath } from '../files/paths.js'
 import type { CommandName } from '../options/commands.js'
-import { type Config, type EngineChoice, type ModelConfig, type Overrides, overridesSchema } from '../options/config.js'
+import {
+  type Config,
+  type EngineChoice,
+  type ModelConfig,
+  type OneLevel,
+  type Overrides,
+  overridesSchema,
+} from '../options/config.js'
 import { type OptionValues, overridesOf } from '../options/overrides.js'
-import type { ScheduleConfig } from '../options/recover.js'
 import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import { type Check, orProblem, placeIn } from './check.js'
@@ -23,15 +29,13 @@ import { readTraining, type TrainingSource } from './training.js'
 import { isWrittenInside, refuseOutside } from './workspace.js'
 
 /** Everything that is done for one model, with plugins loaded and paths absolute. */
-export interface Task {
+export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly path: string
   /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
   readonly name: string
   /** Of everything random. */
   readonly seed: number
   readonly steps: readonly PruneStep[]
-  /** Undefined: one-shot. */
-  readonly schedule: ScheduleConfig | undefined
   readonly recover: Recover
   /** What criteria look at, and repair. */
   readonly calibration: CalibrationSource | undefined
@@ -198,10 +202,10 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const metric = evaluation?.request.metrics[0]
   const limits = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation }, reading)
-  const { loss, schedule } = settings
+  const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation }, reading)
   const isPreset = 'preset' in settings.prune
-  const recover = recoverOf(settings.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
+  const recover = recoverOf(settings.level.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
   // Where data are named that are not there, that is said already.
   const there = { calibration, training: training ?? settings.train ?? overrides.train?.data, loss }
   const isMissing = calibration === undefined && (settings.calibrate ?? overrides.calibrate?.data) !== undefined
@@ -212,7 +216,7 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
     problems.push(...(await recoverProblems(recover, { ...there, overrides: overrides.retrain ?? {} }, placeOf('recover'))))
   const seed = overrides.seed ?? config.seed ?? 1
   const name = showPath(path, reading.cwd)
-  return { path, name, seed, steps, schedule, recover, calibration, training, evaluation, limits, prove: settings.prove }
+  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, limits }
 }
 
 async function readSteps(

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { BUDGETS, SCOPES } from '../choices.js'
 import type { Expression } from '../contract/contract.js'
+import type { Budget } from './plan.js'
 import type { StoredPlan } from './stored-plan.js'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
@@ -32,15 +34,12 @@ const rule = z.union([
   z.strictObject({ bits: z.string() }),
 ])
 
-const scope = z.enum(['row', 'tensor', 'group', 'global'])
+const scope = z.enum(SCOPES)
 const target = z.union([
   z.strictObject({ sparsity: share }),
   z.strictObject({ threshold: z.number().nonnegative() }),
   z.strictObject({ ratio: share }),
-  z.strictObject({ parameters: budget }),
-  z.strictObject({ macs: budget }),
-  z.strictObject({ latency: budget }),
-  z.strictObject({ bytes: budget }),
+  ...(BUDGETS.map((kind) => z.strictObject({ [kind]: budget })) as unknown as [z.ZodType<Budget>]),
 ])
 
 const cutStep = z.strictObject({

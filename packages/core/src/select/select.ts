@@ -1,6 +1,7 @@
 import type { Backend, Precision } from '../backend/backend.js'
 import { buffersOf, precisionOf, readChunks, sourceOf, type WeightSource } from '../backend/stream.js'
 import type { WeightStatistics } from '../calibrate/statistics.js'
+import type { NORMALIZATIONS } from '../choices.js'
 import type { Expression, Pattern, Scope, Weight } from '../contract/contract.js'
 import type { SaliencyRule } from '../patterns/masked-in.js'
 import { selectNm } from '../patterns/nm.js'
@@ -27,7 +28,7 @@ export interface SelectRequest {
   /** How a sparsity is spread over weights, where scope is 'row' or 'tensor'. Default: 'uniform' */
   readonly allocation?: Allocation
   /** How saliencies are made comparable between weights, where scope is 'global'. Default: they are taken as they are. */
-  readonly normalize?: 'lamp'
+  readonly normalize?: (typeof NORMALIZATIONS)[number]
 }
 
 export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
@@ -80,7 +81,11 @@ const sizeOf = ({ rows, columns }: TileSize): TileSize => ({ rows, columns })
 
 async function selectShare(
   sources: readonly WeightSource[],
-  { scope, shares: own, normalize }: { scope: Scope; shares: readonly number[]; normalize: 'lamp' | undefined },
+  {
+    scope,
+    shares: own,
+    normalize,
+  }: { scope: Scope; shares: readonly number[]; normalize: (typeof NORMALIZATIONS)[number] | undefined },
   scoring: Scoring,
 ): Promise<Selected[]> {
   const all = own.reduce((a, b) => a + b, 0)

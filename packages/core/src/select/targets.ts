@@ -1,6 +1,7 @@
 import { type Model, PareError, writtenBytes } from '@pare/onnx'
 import { countMacs } from '../analyse/macs.js'
 import { countElements } from '../analyse/zeros.js'
+import type { BUDGETS } from '../choices.js'
 import type { Budget, TimeModel } from '../plan/plan.js'
 
 /** What a step shall bring down, and how to try. */
@@ -51,7 +52,7 @@ export async function shareFor(search: BudgetSearch): Promise<number> {
   return enough / units
 }
 
-type Kind = 'parameters' | 'macs' | 'bytes' | 'latency'
+type Kind = (typeof BUDGETS)[number]
 
 function timeOf(smaller: Model, { latency, model, structure }: BudgetSearch): Promise<number> {
   if (latency !== undefined) return latency(smaller, model)

@@ -57,7 +57,7 @@ async function readArrays(path: string, options: DataOptions): Promise<Map<strin
   const name = basename(path)
   const extension = extname(path).toLowerCase()
   const parse = Object.hasOwn(ARRAY_FORMATS, extension) ? ARRAY_FORMATS[extension] : undefined
-  if (UNREAD.includes(extension) || !(text || parse !== undefined || isText(extension))) throw unread(path)
+  if (parse === undefined && (UNREAD.includes(extension) || !(text || isText(extension)))) throw unread(path)
   const bytes = await readWhole(path, maxBytes)
   if (parse !== undefined) return parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
   const written = decodeText(bytes, path)
