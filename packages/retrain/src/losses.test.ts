@@ -9,7 +9,7 @@ const image: Batch = { first: 0, size: 2, inputs: { x: floats([2, 1], [0, 1]) } 
 const labelled: Batch = { ...image, label: bytes([2], [3, 1]) }
 const text: Batch = { first: 0, size: 1, inputs: { ids: ids([1, 4], [5, 6, 7, 8]) }, tokens: 'ids' }
 const ask = (sample: Batch, more: object = {}) =>
-  chooseLoss({ said: undefined, output: 'logits', sample, distill: undefined, ...more })
+  chooseLoss({ setting: undefined, output: 'logits', sample, distill: undefined, ...more })
 
 describe('the loss is chosen by model and data', () => {
   test.each([
