@@ -47,8 +47,8 @@ export async function openSplit(parts: RunParts, sites: readonly ProductSite[]):
   return {
     segments: runnables.filter((each) => 'session' in each).length,
     sites,
-    run(feeds, told = () => {}) {
-      onProduct = told
+    run(feeds, onRun = () => {}) {
+      onProduct = onRun
       return runAll(plan, feeds)
     },
     [Symbol.asyncDispose]: release,
@@ -59,9 +59,9 @@ async function infoOfCrossing({ infoOf }: RunParts, steps: readonly SessionStep[
   const crossing = new Set(steps.flatMap((step) => (step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [])))
   const info = await infoOf([...crossing])
   return (name) => {
-    const found = info(name)
-    if (found === undefined) throw new RangeError(`value '${name}' is no tensor, so it cannot cross between run times`)
-    return found
+    const value = info(name)
+    if (value === undefined) throw new RangeError(`value '${name}' is no tensor, so it cannot cross between run times`)
+    return value
   }
 }
 
@@ -91,34 +91,34 @@ interface Plan {
 }
 
 async function runAll({ parts, runnables, lastUses, outputs }: Plan, feeds: Feeds): Promise<Results> {
-  const held = new Map<string, Held>(Object.entries(feeds).map(([name, tensor]) => [name, { tensor }]))
+  const valueOf = new Map<string, Held>(Object.entries(feeds).map(([name, tensor]) => [name, { tensor }]))
   /** The value that the product just before read. */
   let packed: string | undefined
   try {
     for (const [i, runnable] of runnables.entries()) {
       if ('session' in runnable) {
         const { step, session } = runnable
-        const inputs = Object.fromEntries(step.inputs.map((name) => [name, asTensor(parts, held.get(name)!)]))
-        const made = await session.run(inputs)
-        for (const name of step.outputs) held.set(name, { tensor: made[name]! })
+        const inputs = Object.fromEntries(step.inputs.map((name) => [name, asTensor(parts, valueOf.get(name)!)]))
+        const results = await session.run(inputs)
+        for (const name of step.outputs) valueOf.set(name, { tensor: results[name]! })
       } else {
         const names = inputsOf(runnable.step)
-        const values = names.map((name) => ownValue(parts, held.get(name)!))
-        held.set(outputOf(runnable.step), { own: runnable.run(values, packed === names[0]) })
+        const values = names.map((name) => ownValue(parts, valueOf.get(name)!))
+        valueOf.set(outputOf(runnable.step), { own: runnable.run(values, packed === names[0]) })
         // What lies between may have written over the value that was packed.
         packed = runnable.step.kind === 'sparse' ? names[0] : undefined
       }
       for (const name of lastUses[i]!) if (!outputs.includes(name)) drop(name)
     }
-    return Object.fromEntries(outputs.map((name) => [name, copyOut(parts, held.get(name)!)]))
+    return Object.fromEntries(outputs.map((name) => [name, copyOut(parts, valueOf.get(name)!)]))
   } finally {
-    for (const name of [...held.keys()]) drop(name)
+    for (const name of [...valueOf.keys()]) drop(name)
   }
 
   function drop(name: string): void {
-    const value = held.get(name)
+    const value = valueOf.get(name)
     if (value?.own !== undefined) parts.buffers.giveBack(value.own.buffer)
-    held.delete(name)
+    valueOf.delete(name)
   }
 }
 
