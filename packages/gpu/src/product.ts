@@ -160,7 +160,7 @@ function shapeOf({ kind }: DeviceMatrix, m: number): 'few' | 'many' | 'dense' {
   return kind === 'dense' ? 'dense' : 'many'
 }
 
-interface Wanted {
+interface KernelRequest {
   readonly matrix: DeviceMatrix
   readonly entries: Entries
   readonly m: number
@@ -168,7 +168,7 @@ interface Wanted {
   readonly tiles: ProductOptions['tiles']
 }
 
-function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: size }: Wanted): { code: string; groups: Groups } {
+function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: size }: KernelRequest): { code: string; groups: Groups } {
   const { subgroup } = gpu
   const fours = Math.ceil(m / 4)
   switch (shape) {

@@ -27,7 +27,7 @@ export async function activationAfter(value: string, uses: Uses): Promise<Applie
   while (pending.length > 0 && nodes.length < MOST_NODES) {
     const node = pending.shift()!
     if (nodes.includes(node)) continue
-    const result = await computed(node, { known: numbers, uses })
+    const result = await computed(node, { numbers, uses })
     if (result === undefined) continue
     nodes.push(node)
     numbers.set(node.outputs[0]!, result)
@@ -113,7 +113,7 @@ const MICROSOFT: Readonly<Record<string, (x: number, node: Node) => number>> = {
 /** What a node gives for the numbers; undefined where it is no function of them alone. */
 async function computed(
   node: Node,
-  { known: numbers, uses }: { known: ReadonlyMap<string, Numbers>; uses: Uses },
+  { numbers, uses }: { numbers: ReadonlyMap<string, Numbers>; uses: Uses },
 ): Promise<Numbers | undefined> {
   if (madeBy(node).length !== 1) return undefined
   const inputs = await Promise.all(node.inputs.map(async (name) => numbers.get(name) ?? (await scalar(name, uses))))

@@ -58,9 +58,7 @@ export async function makePlan({ parts, sites, dense, splitFor }: Planning, feed
     ...times,
   }
 
-  async function trySparse(
-    some: readonly LayerPlan[],
-  ): Promise<{ layers: readonly LayerPlan[]; both: Both; segments: number }> {
+  async function trySparse(some: readonly LayerPlan[]): Promise<{ layers: readonly LayerPlan[]; both: Both; segments: number }> {
     const candidate = await splitFor(some.map(({ id }) => id))
     const both = await inTurn(
       () => dense.run(feeds),
