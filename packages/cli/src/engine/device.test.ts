@@ -77,8 +77,8 @@ describe('--device', () => {
     })
     const refused = (await pare(['run', '--json'], { cwd: folder.path })).json()
     expect(refused).toHaveProperty('models.0.reasons.0', expect.stringContaining('WebGPU finds no adapter on this machine'))
-    const told = (await pare(['run', '--json', '--device', 'cpu'], { cwd: folder.path })).json()
-    expect(told).toHaveProperty('models.0.device', { kind: 'cpu', name: expect.stringMatching(/^\d+ threads$/) })
+    const result = (await pare(['run', '--json', '--device', 'cpu'], { cwd: folder.path })).json()
+    expect(result).toHaveProperty('models.0.device', { kind: 'cpu', name: expect.stringMatching(/^\d+ threads$/) })
   })
 
   it('of a run is auto where nothing is said, and another word in the config is a problem of it', async () => {
