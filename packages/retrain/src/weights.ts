@@ -24,7 +24,7 @@ export interface Weights {
   keep(): void
   /** What was put aside, one tensor after another. */
   kept(): Uint8Array
-  /** The tensors that `kept` holds. */
+  /** The tensors that `kept()` gives. */
   readonly tensors: readonly StoredTensor[]
   /** All there is of it, to be saved and set again. */
   readonly numbers: ReadonlyMap<string, Uint8Array>

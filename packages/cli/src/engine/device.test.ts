@@ -32,7 +32,7 @@ describe('--device', () => {
   ])('gpu writes the same bytes as cpu, and both are told: %s %s %s %s', async (...options) => {
     drivers(DRIVER)
     await using folder = await fixture()
-    const written = await Promise.all(
+    const files = await Promise.all(
       ['cpu', 'gpu'].map(async (device) => {
         const { exitCode, json } = await pare(
           ['prune', 'model.onnx', ...options, '--device', device, '--out', device, '--json'],
@@ -45,7 +45,7 @@ describe('--device', () => {
         return readFile(join(folder.path, device, 'model.onnx'))
       }),
     )
-    expect(written[1]!.equals(written[0]!)).toBe(true)
+    expect(files[1]!.equals(files[0]!)).toBe(true)
   })
 
   it('auto is the CPU', async () => {
