@@ -42,6 +42,8 @@ function keep(folder, out, plain) {
   const hashes = files.flatMap((entry) => {
     const path = relative(folder, join(entry.parentPath, entry.name))
     const bytes = readFileSync(join(folder, path))
+    // The state of a training says how long its steps take.
+    if (path.endsWith('.training')) return [`${path}\n`]
     if (!TEXT.test(path)) return [`${createHash('sha256').update(bytes).digest('hex')} ${bytes.length} ${path}\n`]
     mkdirSync(dirname(join(out, 'files', path)), { recursive: true })
     writeFileSync(join(out, 'files', path), plain(bytes.toString()))
@@ -51,15 +53,16 @@ function keep(folder, out, plain) {
 }
 
 /** A text without times, memory, places and names of machines; of `bench` only the shape, since all its numbers are times. */
-function normal(text, { cli, work, bench }) {
+export function normal(text, { cli, work, bench }) {
   const plain = text
     .replaceAll(work, '<work>')
     .replaceAll(dirname(dirname(dirname(dirname(cli)))), '<pare>')
     .replaceAll(cpus()[0]?.model ?? '<cpu>', '<cpu>')
     .replaceAll(process.version, '<node>')
-    .replace(/("(?:durationMs|peakMemoryBytes|\w*[sS]econds|\w+Ms|\w+Us)": ?)[\d.e+-]+/g, '$10')
-    .replace(/^.*: \d+ %\n/gm, '')
-    .replace(/(took |· |in |after )\d[\d.]* (ms|s|min|h)\b( \d+ s)?/g, '$1<time>')
+    .replace(/("(?:durationMs|peakMemoryBytes|msPerStep|\w*[sS]econds|\w+Ms|\w+Us)": ?)[\d.e+-]+/g, '$10')
+    .replace(/\d[\d.,]*\s(ms|s|min|h)\b(\s\d+\ss\b)?/g, '<time>')
+    // Told every few seconds.
+    .replace(/^.*: (\d+ %|step \d+ of .*)\n/gm, '')
   return bench
     ? plain
         .replace(/(?<![\w<-]|exit )-?\d[\d.,e+-]*/g, '#')

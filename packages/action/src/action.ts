@@ -84,11 +84,11 @@ async function chooseEngine({ inputs, env, signal, workspace, workingDirectory, 
   return bundledEngine({ onnxruntime: runtime.folder, trusted, workspace })
 }
 
-function existingFolder(path: string, written: string): string {
+function existingFolder(path: string, input: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path
   throw new ActionFailure(
     'usage',
-    `action: 'working-directory' is '${written}', which is not a folder of the workspace (looked for ${path})`,
+    `action: 'working-directory' is '${input}', which is not a folder of the workspace (looked for ${path})`,
     {
       hint: 'name a folder that is checked out, relative to the root of the repository; is there an actions/checkout step before this one?',
     },

@@ -34,14 +34,14 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
 }
 
 /** A line in the log where work begins, and one every ten seconds while it lasts. */
-function begin(label: string): { update(done: number, total: number, told?: string): void; end(): void } {
+function begin(label: string): { update(done: number, total: number, message?: string): void; end(): void } {
   log.info(label)
-  const state = { told: Date.now() }
+  const state = { lastLine: Date.now() }
   return {
-    update(done, total, told) {
-      if (Date.now() - state.told < TOLD_EVERY_MS || !(total > 0)) return
-      state.told = Date.now()
-      log.info(`${label}: ${told ?? `${Math.floor((100 * done) / total)} %`}`)
+    update(done, total, message) {
+      if (Date.now() - state.lastLine < TOLD_EVERY_MS || !(total > 0)) return
+      state.lastLine = Date.now()
+      log.info(`${label}: ${message ?? `${Math.floor((100 * done) / total)} %`}`)
     },
     end: () => {},
   }

@@ -9,10 +9,10 @@ const UNREAD =
  * known: only where each file is one that no run reads, the results are those of the base branch. `files` are paths from the root of the repository.
  */
 export function mayChange(files: readonly string[], { models }: RunResults): boolean {
-  const used = models.flatMap(({ path, data, calibration, training }) =>
+  const paths = models.flatMap(({ path, data, calibration, training }) =>
     [path, data?.path, calibration?.path, training?.path].filter((one) => one !== undefined),
   )
-  return files.some((file) => !UNREAD.test(file) || used.some((path) => isAt(file, path)))
+  return files.some((file) => !UNREAD.test(file) || paths.some((path) => isAt(file, path)))
 }
 
 /** Whether the file is the path, or below it. Their beginnings may differ: the repository need not be the folder that paths start from. */

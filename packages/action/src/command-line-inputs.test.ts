@@ -4,8 +4,8 @@ import { inputTable, SHARED } from './input-table.js'
 import { readInputs } from './inputs.js'
 import { argumentsOf } from './workspace-engine.js'
 
-const read = (given: Readonly<Record<string, string>>) =>
-  readInputs(Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))).run
+const read = (inputs: Readonly<Record<string, string>>) =>
+  readInputs(Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))).run
 
 /** Texts that mean something, by the name of the input. */
 const TEXTS: Readonly<Record<string, readonly string[]>> = {

@@ -3,12 +3,12 @@ import { ActionFailure } from './failure.js'
 import { readInputs } from './inputs.js'
 import { inputVariables, readActionYml } from './testing/action-yml.js'
 
-const read = (given: Record<string, string>) =>
-  readInputs(Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])))
+const read = (inputs: Record<string, string>) =>
+  readInputs(Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value])))
 
-function failure(given: Record<string, string>): ActionFailure {
+function failure(inputs: Record<string, string>): ActionFailure {
   try {
-    read(given)
+    read(inputs)
   } catch (error) {
     if (error instanceof ActionFailure) return error
     throw error

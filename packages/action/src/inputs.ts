@@ -133,9 +133,9 @@ function choice<Value extends string>(
   fallback: Value,
 ): Value {
   const value = input(env, name)
-  const known = allowed.find((option) => option === value)
-  if (value !== undefined && known === undefined) problems.push(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
-  return known ?? fallback
+  const option = allowed.find((option) => option === value)
+  if (value !== undefined && option === undefined) problems.push(`'${name}' is '${value}', expected ${allowed.join(', ')}`)
+  return option ?? fallback
 }
 
 /** What artifact storage refuses in a name: https://github.com/actions/toolkit, validateArtifactName. */

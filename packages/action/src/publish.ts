@@ -87,8 +87,8 @@ async function sendComment(outcome: ActionOutcome, inputs: ActionInputs, env: Pu
   if (token === undefined) throw new Error("the input 'github-token' is empty")
   const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
   const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
-  const done = await comment({ setting, id, content: contentOf(outcome) }, comments)
-  log.info(done === 'nothing to say' ? `No comment: ${SILENT[setting]}.` : `Comment: ${done}.`)
+  const outcomeOfComment = await comment({ setting, id, content: contentOf(outcome) }, comments)
+  log.info(outcomeOfComment === 'nothing to say' ? `No comment: ${SILENT[setting]}.` : `Comment: ${outcomeOfComment}.`)
 }
 
 /** Why a first comment is not written. */

@@ -31,9 +31,9 @@ describe('the README', () => {
   it('shows workflows that are YAML and use inputs that there are', () => {
     const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
     expect(blocks.length).toBeGreaterThanOrEqual(3)
-    const known = Object.keys(readActionYml().inputs)
+    const names = Object.keys(readActionYml().inputs)
     for (const text of blocks) {
-      for (const step of stepsIn(parse(text))) expect(known).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})))
+      for (const step of stepsIn(parse(text))) expect(names).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})))
     }
   })
 })

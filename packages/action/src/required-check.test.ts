@@ -106,9 +106,9 @@ describe.skipIf(lacking.length > 0)(`the last job${lacking.length > 0 ? ` (skipp
   it.each(
     table,
   )('where changes end in %s with models=%s, and pruning in %s, accepts skipping only where that was decided', (changes, models, prune) => {
-    const wanted = changes === 'success' && (prune === 'success' || (prune === 'skipped' && models === 'false'))
+    const expected = changes === 'success' && (prune === 'success' || (prune === 'skipped' && models === 'false'))
     const outputs = models === '' ? {} : { models }
-    expect(isGreen(skipping!, { changes: job(changes, outputs), prune: job(prune) })).toBe(wanted)
+    expect(isGreen(skipping!, { changes: job(changes, outputs), prune: job(prune) })).toBe(expected)
   })
 
   it('is told by git whether models, data, config, lockfile or workflow changed, and runs where git cannot tell', () => {

@@ -139,7 +139,7 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
   })
 
   it('whose artifact name is taken uses another one', async () => {
-    services.store.taken.add('pare-prune-0')
+    services.store.usedNames.add('pare-prune-0')
     const step = await runStep(machine, services, { event: events.push, with: green })
     expect([step.exitCode, step.outputs['artifact-id']], step.log).toEqual([0, '4001'])
     expect(Object.keys(artifacts())).toEqual(['pare-prune-0-2'])

@@ -11,11 +11,11 @@ const LEAST_BYTES = 1024
 
 /** Appends the outcome to the job summary at `path`, within what the step has left. Returns the bytes written. */
 export function appendSummary(outcome: ActionOutcome, path: string): number {
-  const left = SUMMARY_BYTES - (existsSync(path) ? statSync(path).size : 0)
-  if (left < LEAST_BYTES) return 0
-  const text = `${outcome.kind === 'results' ? renderSummary(outcome.results, { maxBytes: left - 1 }) : failureMarkdown(outcome.failure)}\n`
+  const room = SUMMARY_BYTES - (existsSync(path) ? statSync(path).size : 0)
+  if (room < LEAST_BYTES) return 0
+  const text = `${outcome.kind === 'results' ? renderSummary(outcome.results, { maxBytes: room - 1 }) : failureMarkdown(outcome.failure)}\n`
   const bytes = Buffer.byteLength(text)
-  if (bytes > left) return 0
+  if (bytes > room) return 0
   appendFileSync(path, text)
   return bytes
 }

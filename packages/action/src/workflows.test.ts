@@ -42,8 +42,8 @@ describe.each(workflows)('%s', (name) => {
   })
 
   it('gives our action only inputs that it has', () => {
-    const known = Object.keys(readActionYml().inputs)
+    const names = Object.keys(readActionYml().inputs)
     for (const step of steps.filter(({ uses }) => uses === './'))
-      expect(known).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})))
+      expect(names).toEqual(expect.arrayContaining(Object.keys(step.with ?? {})))
   })
 })

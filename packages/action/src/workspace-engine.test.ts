@@ -13,8 +13,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(workspace, { recursive: true, force: true }))
 
-const read = (given: Readonly<Record<string, string>>) =>
-  readInputs(Object.fromEntries(Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))).run
+const read = (inputs: Readonly<Record<string, string>>) =>
+  readInputs(Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))).run
 
 /** Installs a command line that is this script. */
 function install(script: string, manifest: object = { version: '9.9.9', bin: { pare: './main.mjs' } }): void {

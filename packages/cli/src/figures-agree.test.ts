@@ -92,8 +92,8 @@ it('a percentage is written in one place only', () => {
   const packages = fileURLToPath(new URL('../../', import.meta.url))
   const sources = ['gate', 'report', 'cli', 'action'].flatMap((name) => {
     const folder = join(packages, name, 'src')
-    const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    return found.filter((file) => file.endsWith('.ts') && !/\.test\./.test(file)).map((file) => join(folder, file))
+    const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    return paths.filter((file) => file.endsWith('.ts') && !/\.test\./.test(file)).map((file) => join(folder, file))
   })
   const written = /(toFixed|toPrecision|figure|round)\([^`]*?\)\}(\\u00a0| )%/
   const writers = sources.filter((file) => written.test(readFileSync(file, 'utf8')))

@@ -61,7 +61,7 @@ describe('a model and data as they come', () => {
     const argv = ['table.onnx', '--data', ...options.split(' '), '--json']
     const { exitCode, json } = await pare(['evaluate', ...argv], { cwd: folder.path })
     expect([exitCode, json().warnings]).toEqual([0, undefined])
-    const ran = await pare(['run', ...argv, '--sparsity', '0'], { cwd: folder.path })
-    expect([ran.exitCode, runResults.parse(ran.json()).models[0]?.verdict]).toEqual([0, 'pass'])
+    const run = await pare(['run', ...argv, '--sparsity', '0'], { cwd: folder.path })
+    expect([run.exitCode, runResults.parse(run.json()).models[0]?.verdict]).toEqual([0, 'pass'])
   })
 })

@@ -29,9 +29,9 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
   }
   if (job.kind === 'forward') return forward(runtime, job.request, { onPart: (part) => talk({ kind: 'part', part }), onProgress })
   if (job.kind === 'trials') {
-    const ask = async (told?: readonly number[]) => {
+    const ask = async (losses?: readonly number[]) => {
       const answered = new Promise<{ answer?: Round }>((resolve) => process.once('message', resolve))
-      await talk({ kind: 'ask', told })
+      await talk({ kind: 'ask', outcome: losses })
       return (await answered).answer
     }
     return runTrials(runtime, job.request, { ask, onProgress })

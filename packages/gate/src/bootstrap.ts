@@ -25,7 +25,7 @@ function studentised(residuals: Float64Array, weights: Float64Array, seed: numbe
   const ts = new Float64Array(resamples(n))
   const next = random(seed)
   const bessel = n / (n - 1)
-  let kept = 0
+  let count = 0
   for (let b = 0; b < ts.length; b++) {
     let e = 0
     let w = 0
@@ -45,9 +45,9 @@ function studentised(residuals: Float64Array, weights: Float64Array, seed: numbe
     // Σ(residual − shift · weight)², the squared errors around the resample's own ratio. A resample of one repeated sample says nothing.
     const shift = e / w
     const squares = ee - 2 * shift * ew + shift * shift * ww
-    if (squares > 1e-12 * ee) ts[kept++] = e / Math.sqrt(squares * bessel)
+    if (squares > 1e-12 * ee) ts[count++] = e / Math.sqrt(squares * bessel)
   }
-  return ts.subarray(0, kept).sort()
+  return ts.subarray(0, count).sort()
 }
 
 /** How many resamples of n samples are drawn. */

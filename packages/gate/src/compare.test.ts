@@ -37,12 +37,12 @@ describe('drop', () => {
       counts,
     )
     const before = perplexity(sums, counts)
-    const found = drop(before, after)
+    const comparison = drop(before, after)
     // 1.5 nats more per 100 tokens: e^0.015 − 1 = 1.511 %
-    expect(found.relative).toBeCloseTo(Math.expm1(0.015), 12)
-    expect(found.value).toBeCloseTo(after.value - before.value, 10)
-    expect(found.interval[0] / before.value).toBeGreaterThan(Math.expm1(0.014))
-    expect(found.interval[1] / before.value).toBeLessThan(Math.expm1(0.016))
+    expect(comparison.relative).toBeCloseTo(Math.expm1(0.015), 12)
+    expect(comparison.value).toBeCloseTo(after.value - before.value, 10)
+    expect(comparison.interval[0] / before.value).toBeGreaterThan(Math.expm1(0.014))
+    expect(comparison.interval[1] / before.value).toBeLessThan(Math.expm1(0.016))
   })
 
   test('of F1 has McNemar’s test', () => {
@@ -54,8 +54,8 @@ describe('drop', () => {
       samples: { kind: 'f1', predicted, label: [0, 0, 1, 1] },
     })
     // Pruned: class 0 TP 1, FN 1 → 2/3; class 1 TP 2, FP 1 → 4/5.
-    const found = drop(f1([0, 0, 1, 1], 1), f1([0, 1, 1, 1], (2 / 3 + 4 / 5) / 2))
-    expect(found).toMatchObject({
+    const comparison = drop(f1([0, 0, 1, 1], 1), f1([0, 1, 1, 1], (2 / 3 + 4 / 5) / 2))
+    expect(comparison).toMatchObject({
       value: expect.closeTo(1 - 11 / 15, 12),
       method: 'bootstrap',
       mcnemar: { lost: 1, gained: 0, p: 1 },

@@ -9,11 +9,11 @@ export interface Truth {
 
 /** The interval at one level, with the limits of each count computed once. */
 export function intervalAt(level: number): (tally: DiscordantCounts) => [number, number] {
-  const known = new Map<string, [number, number]>()
+  const cache = new Map<string, [number, number]>()
   const limitsOf = (count: number, n: number) => {
     const key = `${count} of ${n}`
-    const limits = known.get(key) ?? clopperPearson(count, n, level)
-    known.set(key, limits)
+    const limits = cache.get(key) ?? clopperPearson(count, n, level)
+    cache.set(key, limits)
     return limits
   }
   return (tally) => proportionInterval(tally, level, limitsOf)

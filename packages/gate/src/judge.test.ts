@@ -5,12 +5,12 @@ import { accuracy, mse, perplexity } from './measurement.test.data.js'
 
 const reference = accuracy(2000, [0, 32])
 const pruned = accuracy(2000, [4, 42])
-const given = (limits: Limits, after: Measurement | undefined = pruned, before: Measurement | undefined = reference) =>
+const verdictFor = (limits: Limits, after: Measurement | undefined = pruned, before: Measurement | undefined = reference) =>
   judge({ reference: before, pruned: after, limits })
 
 describe('resnet20, 0.984 to 0.981 on 2,000 samples', () => {
   test('fails a limit of 0.002, which so few samples cannot resolve', () => {
-    const { verdict, reasons, breaches, resolution } = given({ maxDrop: 0.002 })
+    const { verdict, reasons, breaches, resolution } = verdictFor({ maxDrop: 0.002 })
     expect(verdict).toBe('fail')
     expect(reasons).toEqual([
       'accuracy fell by 0.003, from 0.984 to 0.981; allowed is at most 0.002. 95 % interval of the drop −0.0011 to 0.0074 (2,000 samples).',
@@ -26,7 +26,7 @@ describe('resnet20, 0.984 to 0.981 on 2,000 samples', () => {
   })
 
   test('passes a limit of 0.005, which they just resolve', () => {
-    const { verdict, summary, reasons, resolution } = given({ maxDrop: 0.005 })
+    const { verdict, summary, reasons, resolution } = verdictFor({ maxDrop: 0.005 })
     expect(verdict).toBe('pass')
     expect(reasons).toEqual([])
     expect(summary).toBe('accuracy fell by 0.003, from 0.984 to 0.981; allowed is at most 0.005.')
@@ -35,17 +35,17 @@ describe('resnet20, 0.984 to 0.981 on 2,000 samples', () => {
   })
 
   test('fails a limit of 0.005 with 95 % certainty', () => {
-    const { verdict, reasons, breaches } = given({ maxDrop: 0.005, certainty: 0.95 })
+    const { verdict, reasons, breaches } = verdictFor({ maxDrop: 0.005, certainty: 0.95 })
     expect(verdict).toBe('fail')
     expect(reasons[0]).toContain(
       'allowed is at most 0.005 with 95 % certainty, and only a drop below 0.0067 is that certain on 2,000 samples.',
     )
     expect(breaches[0]?.measured).toBeCloseTo(0.00671, 5)
-    expect(given({ maxDrop: 0.007, certainty: 0.95 }).verdict).toBe('pass')
+    expect(verdictFor({ maxDrop: 0.007, certainty: 0.95 }).verdict).toBe('pass')
   })
 
   test('fails without doubt at an accuracy of 0.15', () => {
-    const { verdict, resolution } = given({ maxDrop: 0.002 }, accuracy(2000, [0, 1700]))
+    const { verdict, resolution } = verdictFor({ maxDrop: 0.002 }, accuracy(2000, [0, 1700]))
     expect(verdict).toBe('fail')
     expect(resolution?.message).toBe('2,000 samples settle it: the whole 95 % interval of the drop lies above the allowed 0.002.')
   })
@@ -54,15 +54,15 @@ describe('resnet20, 0.984 to 0.981 on 2,000 samples', () => {
 describe('a limit', () => {
   test('that is met exactly is met', () => {
     // 1968 − 1958 of 2,000 is 0.005, though 0.984 − 0.979 > 0.005 in floating point.
-    expect(given({ maxDrop: 0.005 }, accuracy(2000, [0, 42])).verdict).toBe('pass')
-    expect(given({ maxDrop: 0.0049 }, accuracy(2000, [0, 42])).verdict).toBe('fail')
-    expect(given({ min: 0.981 }).verdict).toBe('pass')
+    expect(verdictFor({ maxDrop: 0.005 }, accuracy(2000, [0, 42])).verdict).toBe('pass')
+    expect(verdictFor({ maxDrop: 0.0049 }, accuracy(2000, [0, 42])).verdict).toBe('fail')
+    expect(verdictFor({ min: 0.981 }).verdict).toBe('pass')
   })
 
   test('of 0 allows no drop, and none can be resolved', () => {
-    expect(given({ maxDrop: 0 }).verdict).toBe('fail')
-    expect(given({ maxDrop: 0 }, reference)).toMatchObject({ verdict: 'pass', resolution: { resolves: false } })
-    expect(given({ maxDrop: 0, certainty: 0.95 }, reference).verdict).toBe('fail')
+    expect(verdictFor({ maxDrop: 0 }).verdict).toBe('fail')
+    expect(verdictFor({ maxDrop: 0 }, reference)).toMatchObject({ verdict: 'pass', resolution: { resolves: false } })
+    expect(verdictFor({ maxDrop: 0, certainty: 0.95 }, reference).verdict).toBe('fail')
   })
 
   test('that is relative is a fraction of the reference', () => {
@@ -74,8 +74,8 @@ describe('a limit', () => {
       counts,
     )
     // e^0.01 − 1 = 1.005 %
-    expect(given({ maxDrop: { relative: 0.02 } }, after, before).verdict).toBe('pass')
-    const { verdict, reasons } = given({ maxDrop: { relative: 0.01 } }, after, before)
+    expect(verdictFor({ maxDrop: { relative: 0.02 } }, after, before).verdict).toBe('pass')
+    const { verdict, reasons } = verdictFor({ maxDrop: { relative: 0.01 } }, after, before)
     expect(verdict).toBe('fail')
     expect(reasons[0]).toMatch(
       /^perplexity rose by 0\.258 \(1\.01 %\), from 25\.66 to 25\.92; allowed is at most 1 % \(0\.2566\)\. 95 % interval/,
@@ -83,12 +83,12 @@ describe('a limit', () => {
   })
 
   test('on the metric itself says what was required', () => {
-    expect(given({ min: 0.99 }).reasons).toEqual(['accuracy is 0.981; required is at least 0.99.'])
-    expect(given({ max: 1 }, mse([1, 2]), mse([1, 1])).reasons).toEqual(['mse is 1.5; allowed is at most 1.'])
+    expect(verdictFor({ min: 0.99 }).reasons).toEqual(['accuracy is 0.981; required is at least 0.99.'])
+    expect(verdictFor({ max: 1 }, mse([1, 2]), mse([1, 1])).reasons).toEqual(['mse is 1.5; allowed is at most 1.'])
   })
 
   test('adds to the others: all breaches are told', () => {
-    const { breaches, summary } = given({ maxDrop: 0.001, min: 0.99 })
+    const { breaches, summary } = verdictFor({ maxDrop: 0.001, min: 0.99 })
     expect(breaches.map(({ limit }) => limit)).toEqual(['maxDrop', 'min'])
     expect(summary).toContain('allowed is at most 0.001.')
     expect(summary).toContain('required is at least 0.99.')
@@ -120,12 +120,12 @@ describe('a limit', () => {
       { max: Number.NaN },
       { maxDrop: 0.5, certainty: Number.NaN },
     ]) {
-      expect(given(limits).verdict).toBe('fail')
+      expect(verdictFor(limits).verdict).toBe('fail')
     }
   })
 
   test('is kept by an improvement', () => {
-    const { verdict, summary, drop } = given({ maxDrop: 0 }, reference, pruned)
+    const { verdict, summary, drop } = verdictFor({ maxDrop: 0 }, reference, pruned)
     expect(verdict).toBe('pass')
     expect(drop?.value).toBe(-0.003)
     expect(summary).toBe('accuracy rose by 0.003, from 0.981 to 0.984; allowed is at most 0.')
@@ -191,7 +191,7 @@ describe('never a pass', () => {
   }
 
   test('no limit at all', () => {
-    expect(given({})).toMatchObject({
+    expect(verdictFor({})).toMatchObject({
       verdict: 'incomplete',
       reasons: ['No limit is set: maxDrop, min, max and maxLatency are all absent.'],
     })
@@ -199,6 +199,6 @@ describe('never a pass', () => {
 
   test('lists of different lengths within one measurement', () => {
     const uneven = { ...perplexity([3, 3], [1, 1]), samples: { kind: 'perplexity', sums: [3, 3], counts: [1] } } as const
-    expect(given({ maxDrop: 0.1 }, uneven).reasons).toContain("The pruned model's perplexity has lists of 2 and 1 samples.")
+    expect(verdictFor({ maxDrop: 0.1 }, uneven).reasons).toContain("The pruned model's perplexity has lists of 2 and 1 samples.")
   })
 })

@@ -65,10 +65,10 @@ function dropBreaches(comparison: Comparison, { maxDrop, certainty }: Limits): B
     const message = `${course(comparison)}; ${demand}. 95 % interval of the drop ${rough(low)} to ${rough(high)} (${plural(comparison.samples, 'sample')}).`
     return [{ limit: 'maxDrop', metric, allowed, measured: value, message }]
   }
-  const measured = comparison.bounds(2 * certainty - 1)[1]
-  if (measured <= allowed + slack) return []
-  const message = `${course(comparison)}; ${demand} with ${percent(certainty)} certainty, and only a drop below ${rough(measured)} is that certain on ${plural(comparison.samples, 'sample')}.`
-  return [{ limit: 'maxDrop', metric, allowed, measured, message }]
+  const bound = comparison.bounds(2 * certainty - 1)[1]
+  if (bound <= allowed + slack) return []
+  const message = `${course(comparison)}; ${demand} with ${percent(certainty)} certainty, and only a drop below ${rough(bound)} is that certain on ${plural(comparison.samples, 'sample')}.`
+  return [{ limit: 'maxDrop', metric, allowed, measured: bound, message }]
 }
 
 function valueBreaches({ metric, pruned }: Comparison, { min, max }: Limits): Breach[] {

@@ -15,21 +15,21 @@ export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metr
   if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) {
     return [{ at: '', message: `the gate is ${show(limits)}, expected an object of limits`, hint: 'write { maxDrop: 0.01 }' }]
   }
-  const given = limits as Record<string, unknown>
+  const entries = limits as Record<string, unknown>
   return [
-    ...unknownKeys(given),
-    ...maxDropProblems(given.maxDrop, metric),
-    ...boundProblems(given, metric),
-    ...latencyProblems(given.maxLatency),
-    ...certaintyProblems(given),
-    ...allowanceProblems(given.allowWorthlessReference),
+    ...unknownKeys(entries),
+    ...maxDropProblems(entries.maxDrop, metric),
+    ...boundProblems(entries, metric),
+    ...latencyProblems(entries.maxLatency),
+    ...certaintyProblems(entries),
+    ...allowanceProblems(entries.allowWorthlessReference),
   ]
 }
 
-function unknownKeys(given: Record<string, unknown>): LimitProblem[] {
-  const unknown = Object.keys(given).filter((key) => !KNOWN.includes(key))
+function unknownKeys(entries: Record<string, unknown>): LimitProblem[] {
+  const unknown = Object.keys(entries).filter((key) => !KNOWN.includes(key))
   const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${KNOWN.join(', ')}` }))
-  const some = ['maxDrop', 'min', 'max', 'maxLatency'].some((key) => given[key] !== undefined)
+  const some = ['maxDrop', 'min', 'max', 'maxLatency'].some((key) => entries[key] !== undefined)
   return some
     ? problems
     : [
@@ -84,12 +84,12 @@ function bothForms(text: unknown, metric: Pick<Measurement, 'metric' | 'bounded'
 }
 
 function boundProblems(
-  given: Record<string, unknown>,
+  entries: Record<string, unknown>,
   metric: Pick<Measurement, 'metric' | 'bounded'> | undefined,
 ): LimitProblem[] {
   const problems: LimitProblem[] = []
   for (const at of ['min', 'max']) {
-    const value = given[at]
+    const value = entries[at]
     if (value === undefined) continue
     if (typeof value !== 'number' || !Number.isFinite(value)) {
       problems.push({ at, message: `${at} is ${show(value)}, expected a number`, hint: `write e.g. ${at}: 0.9` })
@@ -101,7 +101,7 @@ function boundProblems(
       })
     }
   }
-  const { min, max } = given
+  const { min, max } = entries
   if (typeof min === 'number' && typeof max === 'number' && min > max) {
     problems.push({
       at: 'min',
@@ -124,11 +124,11 @@ function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Lim
   if (certainty === undefined) return []
   const problems: LimitProblem[] = []
   if (typeof certainty !== 'number' || !(certainty > 0.5 && certainty < 1)) {
-    const meant = typeof certainty === 'number' && certainty > 50 && certainty < 100 ? certainty / 100 : 0.95
+    const example = typeof certainty === 'number' && certainty > 50 && certainty < 100 ? certainty / 100 : 0.95
     problems.push({
       at: 'certainty',
       message: `certainty is ${show(certainty)}, expected a number above 0.5 and below 1`,
-      hint: `write certainty: ${meant}`,
+      hint: `write certainty: ${example}`,
     })
   }
   if (maxDrop === undefined) {

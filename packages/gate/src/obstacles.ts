@@ -4,8 +4,8 @@ import { valueFrom } from './value.js'
 
 /** Why two measurements cannot be compared, in sentences. Empty: they can. */
 export function obstacles(reference: Measurement | undefined, pruned: Measurement | undefined): string[] {
-  const found = [...unusable('reference', reference), ...unusable('pruned', pruned)]
-  if (found.length > 0 || !reference || !pruned) return found
+  const problems = [...unusable('reference', reference), ...unusable('pruned', pruned)]
+  if (problems.length > 0 || !reference || !pruned) return problems
   if (reference.metric !== pruned.metric) {
     return [`The reference model has ${reference.metric}, the pruned model ${pruned.metric}: not the same metric.`]
   }

@@ -46,10 +46,10 @@ export function gpuBackend(gpu: Gpu, { tile = TILE }: GpuBackendOptions = {}): B
 const TILE = 1 << 22
 
 function onFirstUse<T>(make: () => T): () => T {
-  let made: T | undefined
+  let value: T | undefined
   return () => {
-    made ??= make()
-    return made
+    value ??= make()
+    return value
   }
 }
 
@@ -150,11 +150,11 @@ async function collect(program: Program, piece: Chunk, { low, high }: SaliencyRa
   await run(OFFSETS, { groups: 1, from: results, into: tallies })
   await run(GATHER, { groups: blocks, from: results, into: tallies })
   const words = new Uint32Array(await gpu.read(tallies, 16 * (blocks + 1)))
-  const [found = 0, below = 0, zeros = 0, notFinite = 0] = words.subarray(4 * blocks)
+  const [count = 0, below = 0, zeros = 0, notFinite = 0] = words.subarray(4 * blocks)
   // What does not fit is only counted.
-  const kept = Math.min(found, Math.max(into.saliency.length - into.length, 0))
-  append(await gpu.read(candidates, 8 * kept), piece.start, into)
-  into.length += found
+  const fitting = Math.min(count, Math.max(into.saliency.length - into.length, 0))
+  append(await gpu.read(candidates, 8 * fitting), piece.start, into)
+  into.length += count
   return { below, zeros, finite: notFinite === 0 }
 }
 

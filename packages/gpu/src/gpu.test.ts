@@ -54,9 +54,9 @@ for (const adapter of ADAPTERS) {
 
     test('that is used wrongly throws a fault of ours', async () => {
       await using gpu = await openSoftware(adapter)
-      const asked = gpu.pipeline('fn main( {')
-      await expect(asked).rejects.toThrow(/WGSL/)
-      await expect(asked).rejects.not.toThrow(GpuLost)
+      const pipeline = gpu.pipeline('fn main( {')
+      await expect(pipeline).rejects.toThrow(/WGSL/)
+      await expect(pipeline).rejects.not.toThrow(GpuLost)
     })
 
     test('that does not please is not opened', async () => {

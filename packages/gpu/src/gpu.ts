@@ -53,9 +53,9 @@ export async function openGpu({ entry, accepts = () => true, without }: GpuOptio
 }
 
 function noAdapter(adapters: readonly AdapterFacts[]): PareError {
-  const seen = adapters.map(({ name, software }) => `'${name}'${software ? ' (software)' : ''}`).join(', ')
+  const list = adapters.map(({ name, software }) => `'${name}'${software ? ' (software)' : ''}`).join(', ')
   return new PareError(
-    adapters.length === 0 ? 'gpu: WebGPU finds no adapter on this machine.' : `gpu: none of the adapters will do: ${seen}.`,
+    adapters.length === 0 ? 'gpu: WebGPU finds no adapter on this machine.' : `gpu: none of the adapters will do: ${list}.`,
     { hint: 'install the driver of the GPU (Vulkan, Metal or Direct3D 12), see pare devices; or --device cpu.' },
   )
 }
@@ -67,7 +67,7 @@ interface Parts {
 }
 
 // Dawn aborts the process when its objects are collected while a device still works.
-const held = new Set<Parts>()
+const openDevices = new Set<Parts>()
 
 class OpenGpu implements Gpu {
   readonly adapter: AdapterFacts
@@ -81,7 +81,7 @@ class OpenGpu implements Gpu {
 
   constructor(parts: Parts) {
     const { adapter, device } = parts
-    held.add(parts)
+    openDevices.add(parts)
     this.#parts = parts
     this.adapter = factsOf(adapter)
     this.device = device
@@ -100,13 +100,13 @@ class OpenGpu implements Gpu {
   }
 
   async pipeline(code: string, layout?: GPUPipelineLayout): Promise<GPUComputePipeline> {
-    let made = this.#pipelines.get(code)
-    if (made === undefined) {
+    let pipeline = this.#pipelines.get(code)
+    if (pipeline === undefined) {
       const module = this.device.createShaderModule({ code })
-      made = this.device.createComputePipelineAsync({ layout: layout ?? 'auto', compute: { module, entryPoint: 'main' } })
-      this.#pipelines.set(code, made)
+      pipeline = this.device.createComputePipelineAsync({ layout: layout ?? 'auto', compute: { module, entryPoint: 'main' } })
+      this.#pipelines.set(code, pipeline)
     }
-    return this.#orLost(made)
+    return this.#orLost(pipeline)
   }
 
   buffer(bytes: number): GPUBuffer {
@@ -151,9 +151,9 @@ class OpenGpu implements Gpu {
   }
 
   /** What was asked for; or why it cannot be had, where the device is gone. */
-  async #orLost<T>(asked: Promise<T>): Promise<T> {
+  async #orLost<T>(promise: Promise<T>): Promise<T> {
     try {
-      const answer = await asked
+      const answer = await promise
       this.check()
       return answer
     } catch (cause) {
@@ -165,9 +165,9 @@ class OpenGpu implements Gpu {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!held.has(this.#parts)) return
+    if (!openDevices.has(this.#parts)) return
     this.device.destroy()
     await this.device.lost
-    held.delete(this.#parts)
+    openDevices.delete(this.#parts)
   }
 }

@@ -160,7 +160,7 @@ function shapeOf({ kind }: DeviceMatrix, m: number): 'few' | 'many' | 'dense' {
   return kind === 'dense' ? 'dense' : 'many'
 }
 
-interface Wanted {
+interface KernelRequest {
   readonly matrix: DeviceMatrix
   readonly entries: Entries
   readonly m: number
@@ -168,7 +168,7 @@ interface Wanted {
   readonly tiles: ProductOptions['tiles']
 }
 
-function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: asked }: Wanted): { code: string; groups: Groups } {
+function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: size }: KernelRequest): { code: string; groups: Groups } {
   const { subgroup } = gpu
   const fours = Math.ceil(m / 4)
   switch (shape) {
@@ -184,7 +184,7 @@ function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: asked }: Wanted
     case 'dense': {
       if (matrix.kind !== 'dense') throw new Error(`'${matrix.kind}' is not dense`)
       const enough = (matrix.out / LARGE_TILES.size) * (m / LARGE_TILES.size) >= ENOUGH_GROUPS
-      const tiles = (asked ?? (enough ? 'large' : 'small')) === 'large' ? LARGE_TILES : SMALL_TILES
+      const tiles = (size ?? (enough ? 'large' : 'small')) === 'large' ? LARGE_TILES : SMALL_TILES
       return { code: denseShader(matrix, tiles), groups: spread(matrix.out / tiles.size, m / tiles.size) }
     }
     default:

@@ -50,7 +50,7 @@ it('a project with a recent onnxruntime-node uses that one, and one with an old 
   mkdirSync(join(installed, `bin/napi-v6/${os}/${arch}`), { recursive: true })
   writeFileSync(join(installed, `bin/napi-v6/${os}/${arch}/onnxruntime_binding.node`), '')
   const look = "import { findInstalled } from '@pare/onnxruntime'; console.log(findInstalled())"
-  for (const [version, found] of [
+  for (const [version, place] of [
     ['1.30.0', installed],
     ['1.31.2', installed],
     ['1.29.9', 'undefined'],
@@ -58,7 +58,7 @@ it('a project with a recent onnxruntime-node uses that one, and one with an old 
     ['0.99.0', 'undefined'],
   ] as const) {
     writeFileSync(join(installed, 'package.json'), JSON.stringify({ name: 'onnxruntime-node', version }))
-    await expect(inProject(look)).resolves.toBe(found)
+    await expect(inProject(look)).resolves.toBe(place)
   }
 })
 

@@ -71,11 +71,14 @@ function makeTemporary(places: readonly string[]): { readonly place: string; rea
 async function checkIntegrity(file: string, pinned: PinnedPackage): Promise<void> {
   const hash = createHash('sha512')
   await pipeline(createReadStream(file), hash)
-  const found = `sha512-${hash.digest('base64')}`
-  if (found === pinned.integrity) return
-  throw new OnnxRuntimeError(`${pinned.name} ${pinned.version} has the integrity\n  ${found}\nexpected\n  ${pinned.integrity}`, {
-    hint: 'nothing was unpacked; the registry or a proxy served other bytes than were published: run again, and ask who runs the mirror if it stays.',
-  })
+  const integrity = `sha512-${hash.digest('base64')}`
+  if (integrity === pinned.integrity) return
+  throw new OnnxRuntimeError(
+    `${pinned.name} ${pinned.version} has the integrity\n  ${integrity}\nexpected\n  ${pinned.integrity}`,
+    {
+      hint: 'nothing was unpacked; the registry or a proxy served other bytes than were published: run again, and ask who runs the mirror if it stays.',
+    },
+  )
 }
 
 async function unpack(file: string, folder: string, keep: Keep): Promise<void> {

@@ -14,16 +14,17 @@ export interface DocumentPart {
 export function fit(parts: readonly DocumentPart[], maxBytes: number): string {
   const whole = parts.map(({ text }) => text).join('')
   if (byteLength(whole) <= maxBytes) return whole
-  const taken = new Set<DocumentPart>()
+  const fitting = new Set<DocumentPart>()
   // The note's numbers are not known yet; no note is longer than this for the few kinds of part there are.
-  let left = maxBytes - 400
+  let room = maxBytes - 400
   for (const part of [...parts].sort((a, b) => a.rank - b.rank)) {
     const bytes = byteLength(part.text)
-    if (bytes > left) continue
-    taken.add(part)
-    left -= bytes
+    if (bytes > room) continue
+    fitting.add(part)
+    room -= bytes
   }
-  const text = parts.map((part) => (taken.has(part) ? part.text : '')).join('') + note(parts.filter((part) => !taken.has(part)))
+  const text =
+    parts.map((part) => (fitting.has(part) ? part.text : '')).join('') + note(parts.filter((part) => !fitting.has(part)))
   return byteLength(text) <= maxBytes ? text : cutOff(whole, maxBytes)
 }
 

@@ -50,7 +50,7 @@ function plot({ curves, loss, amount }: CurvesView): Markup {
   const most = Math.max(...curves.flatMap(({ points }) => points.map((point) => point.amount)), 0)
   const x = (value: number) => LEFT + (value / (most || 1)) * (WIDTH - LEFT)
   const y = (value: number) => HEIGHT * Math.min(1, value > 0 ? (top - Math.log10(value)) / DECADES : 1)
-  const drawn = ranked.map(({ id, points }, rank) => {
+  const polylines = ranked.map(({ id, points }, rank) => {
     // Nothing pruned costs nothing, which a logarithmic scale does not show.
     const path = points
       .filter(({ amount }) => amount > 0)
@@ -65,7 +65,7 @@ function plot({ curves, loss, amount }: CurvesView): Markup {
 <svg viewBox="0 -8 ${WIDTH + 28} ${HEIGHT + BOTTOM + 8}" role="img" aria-label="${loss} against ${amount}, one line for each; the table below holds the numbers.">
 ${ticks.map((power) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(10 ** power).toFixed(1)}" y2="${y(10 ** power).toFixed(1)}"/><text class="value" x="${LEFT - 10}" y="${(y(10 ** power) + 4).toFixed(1)}">${tick(power)}</text>`)}
 ${amounts.map((value) => html`<text class="amount" x="${x(value).toFixed(1)}" y="${HEIGHT + 20}">${share(value)}</text>`)}
-${[...drawn].reverse()}</svg>
+${[...polylines].reverse()}</svg>
 <p class="legend">${ranked.slice(0, NAMED).map(({ id }, rank) => html`<span><svg class="key" aria-hidden="true"><line class="${kindOf(rank)}" x2="100%" y1="50%" y2="50%"/></svg>${id}</span>\n`)}</p></figure>`
 }
 

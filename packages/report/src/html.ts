@@ -79,9 +79,9 @@ function footer({ environment, durationMs }: RunResults): Markup {
     ['Machine', `${platform} ${arch}, ${cpu}`],
     ['Duration', durationMs === undefined ? undefined : duration(durationMs)],
   ]
-  const known = facts.filter(([, value]) => value !== undefined)
+  const entries = facts.filter(([, value]) => value !== undefined)
   return html`<footer><h2>Environment</h2><dl class="facts">
-${known.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>
 <p><button type="button" id="download" hidden>Download results.json</button></p></footer>`
 }

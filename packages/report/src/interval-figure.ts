@@ -55,15 +55,15 @@ function ticks(scale: Scale): Markup[] {
   const raw = (scale.high - scale.low) / 4
   const unit = 10 ** Math.floor(Math.log10(raw))
   const step = unit * ([1, 2, 5].find((factor) => factor * unit >= raw * 0.65) ?? 10)
-  const found: Markup[] = []
+  const marks: Markup[] = []
   for (let k = Math.ceil(scale.low / step); k * step <= scale.high; k++) {
     const x = scale(k * step)
     if (x < 4 || x > 96) continue
-    found.push(
+    marks.push(
       html`<line class="tick" x1="${at(x)}" x2="${at(x)}" y1="64" y2="69"/><text class="tick" x="${at(x)}" y="84" text-anchor="middle">${rough(k * step)}</text>`,
     )
   }
-  return found
+  return marks
 }
 
 function at(percentage: number): string {

@@ -79,7 +79,7 @@ function row(model: ModelResult): DocumentPart {
     ICON[verdict],
     mdCode(path),
     metric && mdText(metric),
-    before === after ? known(after) : `${known(before)} → ${known(after)}`,
+    before === after ? valueText(after) : `${valueText(before)} → ${valueText(after)}`,
     model.drop && `**${dropText(model)}** (${intervalText(model)})`,
     mdText(demands(model).join('; ')),
     mdText(prunedText(model) ?? ''),
@@ -89,7 +89,7 @@ function row(model: ModelResult): DocumentPart {
   return { text: `| ${cells.map((cell) => cell || '').join(' | ')} |\n`, rank: 3 + URGENCY.indexOf(verdict), what: 'model' }
 }
 
-function known(value: number | undefined): string {
+function valueText(value: number | undefined): string {
   return value === undefined ? 'not measured' : figure(value)
 }
 
@@ -133,8 +133,8 @@ function cutText(model: ModelResult): string | undefined {
 function chart(model: ModelResult): DocumentPart[] {
   const { path, groups = [], layers = [] } = model
   const charts: DocumentPart[] = []
-  const add = (title: string, drawn: string) =>
-    charts.push({ text: `\n${mdCode(path)}, ${title} in %:\n\n${drawn}\n`, rank: 8, what: 'chart' })
+  const add = (title: string, diagram: string) =>
+    charts.push({ text: `\n${mdCode(path)}, ${title} in %:\n\n${diagram}\n`, rank: 8, what: 'chart' })
   if (groups.length > 0) add(`units removed of its ${plural(groups.length, 'group')}`, removalChart(groups))
   if (layers.length > 0) add(`sparsity of its ${plural(layers.length, 'layer')}`, sparsityChart(layers))
   return [...trainingCharts(model), ...charts]
@@ -145,44 +145,44 @@ function trainingCharts({ path, trainings = [] }: ModelResult): DocumentPart[] {
   const looks = looksOf(trainings)
   if (looks.length < 2) return []
   const steps = looks.map(({ step }) => step)
-  const held = looks.map(({ heldOut }) => heldOut)
-  const isHeld = held.some((value) => value !== undefined)
-  const lines = [looks.map(({ loss }) => loss), ...(isHeld ? [held] : [])]
+  const heldOut = looks.map(({ heldOut }) => heldOut)
+  const isHeld = heldOut.some((value) => value !== undefined)
+  const lines = [looks.map(({ loss }) => loss), ...(isHeld ? [heldOut] : [])]
   const what = isHeld
     ? 'loss while it was retrained: on training samples (blue) and on held-out ones (orange)'
     : 'loss while it was retrained'
-  const drawn = [{ what, chart: lineChart(steps, { axis: 'loss', lines }) }]
+  const charts = [{ what, chart: lineChart(steps, { axis: 'loss', lines }) }]
   const metric = metricName(trainings)
-  const measured = looks.map((look) => look.metric)
+  const metrics = looks.map((look) => look.metric)
   if (metric !== undefined)
-    drawn.push({
+    charts.push({
       what: `${metric} on held-out training samples`,
-      chart: lineChart(steps, { axis: metric.replaceAll(/[^\w-]/g, ''), lines: [measured] }),
+      chart: lineChart(steps, { axis: metric.replaceAll(/[^\w-]/g, ''), lines: [metrics] }),
     })
-  return drawn.map(({ what, chart }) => ({ text: `\n${mdCode(path)}, ${mdText(what)}:\n\n${chart}\n`, rank: 8, what: 'chart' }))
+  return charts.map(({ what, chart }) => ({ text: `\n${mdCode(path)}, ${mdText(what)}:\n\n${chart}\n`, rank: 8, what: 'chart' }))
 }
 
 function details(model: ModelResult): DocumentPart[] {
   const { groups = [], layers = [], declined = [], steps = [] } = model
-  const found: DocumentPart[] = []
+  const lists: DocumentPart[] = []
   if (steps.length > 0) {
     const list = steps.map((step) => `1. ${mdText(step)}\n`).join('')
-    found.push({ text: folded(`What was done to ${mdCode(model.path)}`, list + costs(model)), rank: 9, what: 'list of steps' })
+    lists.push({ text: folded(`What was done to ${mdCode(model.path)}`, list + costs(model)), rank: 9, what: 'list of steps' })
   }
   if (groups.length > 0) {
     const text = folded(`${plural(groups.length, 'group')} of ${mdCode(model.path)}`, groupTable(groups))
-    found.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'group table' })
+    lists.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'group table' })
   }
   if (layers.length > 0) {
     const text = folded(`${plural(layers.length, 'layer')} of ${mdCode(model.path)}`, layerTable(layers))
-    found.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'layer table' })
+    lists.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'layer table' })
   }
   if (declined.length > 0) {
     const lines = declined.map(({ id, structure, reason }) => `- ${mdCode(id)} (${mdText(structure)}): ${mdText(reason)}\n`)
     const text = folded(`Declined in ${mdCode(model.path)}: ${declined.length}`, capped(lines, declined.length))
-    found.push({ text, rank: 12, what: 'list of what was declined' })
+    lists.push({ text, rank: 12, what: 'list of what was declined' })
   }
-  return found
+  return lists
 }
 
 function costs(model: ModelResult): string {

@@ -53,8 +53,8 @@ export function lineChart(
   steps: readonly number[],
   { axis, lines }: { readonly axis: string; readonly lines: readonly (readonly (number | undefined)[])[] },
 ): string {
-  const drawn = lines.map((values) => filled(values))
-  const all = drawn.flat()
+  const curves = lines.map((values) => filled(values))
+  const all = curves.flat()
   const [low, high] = [Math.min(...all), Math.max(...all)]
   const room = (high - low || Math.abs(high) || 1) * 0.05
   const numbered = steps.length <= MOST_NUMBERED / 2
@@ -64,7 +64,7 @@ export function lineChart(
     'xychart-beta',
     `  x-axis "${numbered ? 'step' : `steps 0 to ${steps.at(-1)}`}" [${steps.join(', ')}]`,
     `  y-axis "${axis}" ${rounded(low >= 0 ? Math.max(0, low - room) : low - room)} --> ${rounded(high + room)}`,
-    ...drawn.map((values) => `  line [${values.map(rounded).join(', ')}]`),
+    ...curves.map((values) => `  line [${values.map(rounded).join(', ')}]`),
     '```',
   ].join('\n')
 }

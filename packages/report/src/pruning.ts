@@ -32,10 +32,10 @@ export function removalText({ structure, units, removed, groups }: Removal): str
 /** For a cell of a table: '50.0 % zeros', '25.0 % channel; 50.0 % head'. Undefined where nothing is known. */
 export function prunedText(model: ModelResult): string | undefined {
   const zeros = model.sparsity === undefined ? [] : [`${share(model.sparsity.after)} zeros`]
-  const cut = removalsOf(model.groups).map(
+  const removals = removalsOf(model.groups).map(
     ({ structure, units, removed }) => `${share(units === 0 ? 0 : removed / units)} ${structure}`,
   )
-  const parts = [...cut, ...zeros]
+  const parts = [...removals, ...zeros]
   return parts.length === 0 ? undefined : parts.join('; ')
 }
 

@@ -63,7 +63,7 @@ interface Words {
 function shareFigure(bars: readonly Bar[], { title, thing, weight, overall }: Words): Markup {
   const before = bars.some((bar) => bar.before > 0)
   const slots = Math.max(bars.length, FEWEST_SLOTS)
-  const drawn = bars.map((bar, i) => {
+  const columns = bars.map((bar, i) => {
     const [x, width] = [`${((100 * (i + 0.09)) / slots).toFixed(3)}%`, `${(82 / slots).toFixed(3)}%`]
     const rect = (kind: string, value: number) =>
       html`<rect class="${kind}" x="${x}" width="${width}" y="${(100 - value * 100).toFixed(2)}%" height="${(value * 100).toFixed(2)}%"/>`
@@ -75,7 +75,7 @@ function shareFigure(bars: readonly Bar[], { title, thing, weight, overall }: Wo
 <div class="bars" tabindex="0" role="group" aria-label="${title}. The arrow keys go from ${thing} to ${thing}.">
 <svg class="canvas" aria-hidden="true" data-slots="${slots}">
 ${[0, 25, 50, 75, 100].map((y) => html`<line class="grid" x1="0" x2="100%" y1="${y}%" y2="${y}%"/>`)}
-${drawn}${overall !== undefined && line(overall)}
+${columns}${overall !== undefined && line(overall)}
 </svg>
 <svg class="numbers" aria-hidden="true">${numbers(bars.length, slots)}</svg></div></div>
 <p class="legend"><span><svg class="key" aria-hidden="true"><rect class="after" width="100%" height="100%" rx="2"/></svg>${before ? `a ${thing} after` : `one ${thing}`}</span>
@@ -94,6 +94,6 @@ function line(fraction: number): Markup {
 /** At most eleven numbers, below the middle of their bars. */
 function numbers(count: number, slots: number): Markup[] {
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((every) => count / every <= 11) ?? count
-  const shown = Array.from({ length: count }, (_, i) => i + 1).filter((n) => n === 1 || (n % step === 0 && n - 1 >= step * 0.8))
-  return shown.map((n) => html`<text x="${((100 * (n - 0.5)) / slots).toFixed(3)}%" y="16" text-anchor="middle">${n}</text>`)
+  const places = Array.from({ length: count }, (_, i) => i + 1).filter((n) => n === 1 || (n % step === 0 && n - 1 >= step * 0.8))
+  return places.map((n) => html`<text x="${((100 * (n - 0.5)) / slots).toFixed(3)}%" y="16" text-anchor="middle">${n}</text>`)
 }

@@ -42,13 +42,13 @@ export function explanation({ verdict, summary, reasons, error }: ModelResult): 
 export function demands({ limits = {}, metric = 'metric' }: ModelResult): string[] {
   const { maxDrop, min, max, maxLatency, certainty } = limits
   const sure = certainty === undefined ? '' : `, ${percent(certainty)} certain`
-  const found: string[] = []
-  if (typeof maxDrop === 'number') found.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
-  if (typeof maxDrop === 'object') found.push(`drop\u00a0≤\u00a0${percent(maxDrop.relative)}${sure}`)
-  if (min !== undefined) found.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
-  if (max !== undefined) found.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
-  if (maxLatency !== undefined) found.push(`time\u00a0≤\u00a0${figure(maxLatency)}×`)
-  return found
+  const sentences: string[] = []
+  if (typeof maxDrop === 'number') sentences.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
+  if (typeof maxDrop === 'object') sentences.push(`drop\u00a0≤\u00a0${percent(maxDrop.relative)}${sure}`)
+  if (min !== undefined) sentences.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
+  if (max !== undefined) sentences.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
+  if (maxLatency !== undefined) sentences.push(`time\u00a0≤\u00a0${figure(maxLatency)}×`)
+  return sentences
 }
 
 /** The largest drop allowed in the metric's own units, where one is set and can be known. */

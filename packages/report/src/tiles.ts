@@ -29,13 +29,13 @@ function tile(label: string, value: Markup | string, note: string): Markup {
 
 /** The judged metric first. */
 function metricNames({ metric, reference, pruned }: ModelResult): string[] {
-  const measured = [...Object.keys(reference.metrics), ...Object.keys(pruned?.metrics ?? {})]
-  return [...new Set(metric === undefined ? measured : [metric, ...measured])]
+  const names = [...Object.keys(reference.metrics), ...Object.keys(pruned?.metrics ?? {})]
+  return [...new Set(metric === undefined ? names : [metric, ...names])]
 }
 
 function metricTile(name: string, model: ModelResult): Markup {
-  const known = (value: number | undefined) => (value === undefined ? '–' : figure(value))
-  const value = html`${known(model.reference.metrics[name])} <i>→</i> ${known(model.pruned?.metrics[name])}`
+  const text = (value: number | undefined) => (value === undefined ? '–' : figure(value))
+  const value = html`${text(model.reference.metrics[name])} <i>→</i> ${text(model.pruned?.metrics[name])}`
   const limit = demands(model).join('; ')
   const note = [model.drop && `drop ${dropText(model)}`, limit && `limit: ${limit}`].filter((part) => part).join('; ')
   return tile(name, value, name === model.metric ? note : 'not limited')

@@ -28,15 +28,15 @@ ${metric !== undefined && plot(looks, { name: `${metric} on held-out samples`, l
 type Line = readonly [kind: string, name: string, value: (look: Look) => number | undefined]
 
 function plot(looks: readonly Look[], { name, lines }: { readonly name: string; readonly lines: readonly Line[] }): Markup {
-  const shown = lines.filter(([, , value]) => looks.some((look) => value(look) !== undefined))
-  const values = looks.flatMap((look) => shown.flatMap(([, , value]) => value(look) ?? []))
+  const present = lines.filter(([, , value]) => looks.some((look) => value(look) !== undefined))
+  const values = looks.flatMap((look) => present.flatMap(([, , value]) => value(look) ?? []))
   const [lowest, high] = [Math.min(...values), Math.max(...values)]
   const low = lowest >= 0 && lowest < NEAR_ZERO * high ? 0 : lowest
   const range = high - low || Math.abs(high) || 1
   const last = looks.at(-1)!.step || 1
   const x = (step: number) => LEFT + (step / last) * (WIDTH - LEFT)
   const y = (value: number) => HEIGHT - ((value - low) / range) * HEIGHT
-  const drawn = shown.map(([kind, title, value]) => {
+  const polylines = present.map(([kind, title, value]) => {
     const points = looks.flatMap((look) => {
       const own = value(look)
       return own === undefined ? [] : [`${x(look.step).toFixed(1)},${y(own).toFixed(1)}`]
@@ -50,6 +50,6 @@ function plot(looks: readonly Look[], { name, lines }: { readonly name: string; 
 ${numbers.map((value) => html`<line class="grid" x1="${LEFT}" x2="${WIDTH}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}"/><text class="value" x="${LEFT - 8}" y="${(y(value) + 3).toFixed(1)}">${figure(value, 3)}</text>`)}
 ${stages.map(({ step, stage }) => html`<line class="stage" x1="${x(step).toFixed(1)}" x2="${x(step).toFixed(1)}" y1="0" y2="${HEIGHT}"><title>stage ${stage}</title></line>`)}
 ${[0, last].map((step) => html`<text class="${step === 0 ? 'first' : 'last'}" x="${x(step).toFixed(1)}" y="${HEIGHT + 16}">${step === 0 ? '0' : `step ${formatCount(step)}`}</text>`)}
-${drawn}</svg>
-${shown.length > 1 && html`<p class="legend">${shown.map(([kind, title]) => html`<span><svg class="key" aria-hidden="true"><line class="curve ${kind}" x2="100%" y1="50%" y2="50%"/></svg>${title}</span>`)}</p>`}`
+${polylines}</svg>
+${present.length > 1 && html`<p class="legend">${present.map(([kind, title]) => html`<span><svg class="key" aria-hidden="true"><line class="curve ${kind}" x2="100%" y1="50%" y2="50%"/></svg>${title}</span>`)}</p>`}`
 }

@@ -28,7 +28,7 @@ export interface DataLoss {
 
 /** The loss that training data suggest for a model. Reads one sample. Throws PareError where there is nothing to learn from. */
 export async function lossOver(model: Model, options: LossDataOptions): Promise<DataLoss> {
-  const { text, label, trusted = false, loss: said } = options
+  const { text, label, trusted = false, loss: setting } = options
   const output = outputOf(model, options.output)
   const inputs = inputsOf(model)
   const data = await openData(options.data, { inputs, trusted, ...present({ text, label }) })
@@ -37,7 +37,7 @@ export async function lossOver(model: Model, options: LossDataOptions): Promise<
     sample = batch
     break
   }
-  const { kind, why } = chooseLoss({ said, output, sample, distill: undefined })
+  const { kind, why } = chooseLoss({ setting, output, sample, distill: undefined })
   const target = kind === 'next-token' ? data.tokens : data.labelName
   const part: LossOptions = { kind, output, ignore: IGNORED, ...present({ target }) }
   return {
@@ -45,8 +45,8 @@ export async function lossOver(model: Model, options: LossDataOptions): Promise<
     why,
     async differentiate(model, tensors) {
       const { model: judged, loss } = withLoss(model, [part])
-      const made = await gradient(judged, { of: loss, wrt: tensors })
-      return { model: withConstants(made.model, judged), gradients: made.gradients }
+      const graph = await gradient(judged, { of: loss, wrt: tensors })
+      return { model: withConstants(graph.model, judged), gradients: graph.gradients }
     },
   }
 }

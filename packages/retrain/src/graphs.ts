@@ -49,19 +49,19 @@ export type BuildGraphs = (model: Model, request: GraphRequest) => Promise<Graph
 export const buildGraphs: BuildGraphs = async (model, request) => {
   const { losses, output, weights, batchStatistics, memory, batch, channelBlock } = request
   const { model: judged, loss, parts } = withLoss(model, losses)
-  const { gradients, statistics, frozen, ...written } = await gradient(ofSamples(judged, batch), {
+  const { gradients, statistics, frozen, ...rest } = await gradient(ofSamples(judged, batch), {
     ...{ of: loss, wrt: weights, mode: batchStatistics ? 'training' : 'inference', noRule: 'freeze', channelBlock },
     ...present({ memory }),
   })
-  const stored = statistics.flatMap(({ mean, variance }) => [mean, variance])
-  const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...stored]))
+  const moments = statistics.flatMap(({ mean, variance }) => [mean, variance])
+  const judging = withInputs(withOnly(judged, [...new Set([loss, ...parts, output])]), new Set([...gradients.keys(), ...moments]))
   const outputs = [
     loss,
     ...gradients.values(),
     ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
   ]
   return {
-    ...{ training: withOnly(written.model, outputs), judging: await inBlocks(judging, channelBlock) },
+    ...{ training: withOnly(rest.model, outputs), judging: await inBlocks(judging, channelBlock) },
     ...{ loss, parts, gradients, statistics, frozen },
   }
 }
@@ -98,12 +98,12 @@ export function withInputs(model: Model, names: ReadonlySet<string>): Model {
   const inputs = tensors
     .filter(({ name }) => !there.has(name))
     .map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
-  const gone = new Set(constants.map(({ node }) => node))
+  const nodes = new Set(constants.map(({ node }) => node))
   return editModel(model, {
     graph: editGraph(graph, {
       inputs: [...graph.inputs, ...inputs],
       initializers: graph.initializers.filter(({ name }) => !names.has(name)),
-      nodes: graph.nodes.filter((node) => !gone.has(node)),
+      nodes: graph.nodes.filter((node) => !nodes.has(node)),
     }),
   })
 }

@@ -9,7 +9,7 @@ const image: Batch = { first: 0, size: 2, inputs: { x: floats([2, 1], [0, 1]) } 
 const labelled: Batch = { ...image, label: bytes([2], [3, 1]) }
 const text: Batch = { first: 0, size: 1, inputs: { ids: ids([1, 4], [5, 6, 7, 8]) }, tokens: 'ids' }
 const ask = (sample: Batch, more: object = {}) =>
-  chooseLoss({ said: undefined, output: 'logits', sample, distill: undefined, ...more })
+  chooseLoss({ setting: undefined, output: 'logits', sample, distill: undefined, ...more })
 
 describe('the loss is chosen by model and data', () => {
   test.each([
@@ -18,7 +18,7 @@ describe('the loss is chosen by model and data', () => {
     ['text', text, {}, 'next-token', 'the data are text without labels'],
     ['text with labels', { ...text, label: bytes([1], [0]) }, {}, 'cross-entropy', 'the labels are whole numbers'],
     ['a teacher alone', image, { distill: {} }, 'kl', 'there is a teacher, and there are no labels'],
-    ['what was said', labelled, { said: 'mse' }, 'mse', 'as was said'],
+    ['what was said', labelled, { setting: 'mse' }, 'mse', 'as was said'],
   ])('%s', (_, sample, more, kind, why) => {
     expect(ask(sample as Batch, more)).toMatchObject({ kind, why })
   })
@@ -42,10 +42,10 @@ describe('the loss is chosen by model and data', () => {
 
   test('nothing to learn from, and what does not go together, is an error', () => {
     expect(() => ask(image)).toThrow('there is nothing to learn from')
-    expect(() => ask(image, { said: 'mse' })).toThrow("'mse' needs labels, and the data have none")
-    expect(() => ask(labelled, { said: 'kl' })).toThrow("'kl' needs a teacher")
-    expect(() => ask(labelled, { said: 'next-token' })).toThrow("'next-token' needs token ids")
-    expect(() => ask({ ...image, label: floats([2], [0.5, 1]) }, { said: 'cross-entropy' })).toThrow('the labels are f')
+    expect(() => ask(image, { setting: 'mse' })).toThrow("'mse' needs labels, and the data have none")
+    expect(() => ask(labelled, { setting: 'kl' })).toThrow("'kl' needs a teacher")
+    expect(() => ask(labelled, { setting: 'next-token' })).toThrow("'next-token' needs token ids")
+    expect(() => ask({ ...image, label: floats([2], [0.5, 1]) }, { setting: 'cross-entropy' })).toThrow('the labels are f')
   })
 })
 

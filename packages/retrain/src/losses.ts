@@ -38,7 +38,7 @@ export const IGNORED = -100
 
 export interface LossQuestion {
   /** What the user says. Default: what model and data suggest. */
-  readonly said: Loss | undefined
+  readonly setting: Loss | undefined
   readonly output: string
   /** One batch of the data. */
   readonly sample: Batch
@@ -50,9 +50,9 @@ export interface LossQuestion {
  * What is minimised. Whole-numbered labels: cross-entropy; fractions: mean squared error; token ids without labels: the next token; a teacher without either: KL divergence from it. With a
  * teacher and labels, both. Throws PareError where there is nothing to learn from, or what was said does not go with the data.
  */
-export function chooseLoss({ said, output, sample, distill, block }: LossQuestion): ChosenLoss {
+export function chooseLoss({ setting, output, sample, distill, block }: LossQuestion): ChosenLoss {
   if (block !== undefined) return blockLoss(block)
-  const { kind, why } = chosen(said, sample, distill !== undefined)
+  const { kind, why } = kindOf(setting, sample, distill !== undefined)
   checkAgainst(kind, sample, distill)
   const { temperature = 1, weight = 0.5, hidden = [], hiddenWeight = 1 } = distill ?? {}
   const share = distill === undefined ? 0 : kind === 'kl' ? 1 : weight
@@ -77,8 +77,8 @@ function blockLoss({ hidden: [theirs, own] }: BlockLoss): ChosenLoss {
   return { kind: 'kl', why: 'it is distilled block by block', parts, teacher: new Map([[theirs, target]]) }
 }
 
-function chosen(said: Loss | undefined, { label, tokens }: Batch, hasTeacher: boolean): { kind: Loss; why: string } {
-  if (said !== undefined) return { kind: said, why: 'as was said' }
+function kindOf(setting: Loss | undefined, { label, tokens }: Batch, hasTeacher: boolean): { kind: Loss; why: string } {
+  if (setting !== undefined) return { kind: setting, why: 'as was said' }
   if (label !== undefined) {
     const isFloat = /^float/.test(label.type)
     return isFloat

@@ -51,11 +51,11 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
   const judging = await createSession(runtime, request.judging, options)
   const tensor = (data: Float32Array, shape: readonly number[]) => new ort.Tensor('float32', data, shape)
   const weights = Object.fromEntries(arena.tensors.map((each) => [each.name, tensor(arena.view(each, 'weights'), each.shape)]))
-  const stored = statistics.flatMap(({ mean, variance, stored: { mean: m, variance: v } }) => [
+  const constants = statistics.flatMap(({ mean, variance, stored: { mean: m, variance: v } }) => [
     [mean, tensor(m, [m.length])] as const,
     [variance, tensor(v, [v.length])] as const,
   ])
-  const constant = { ...weights, ...Object.fromEntries(stored) }
+  const constant = { ...weights, ...Object.fromEntries(constants) }
   // Where an output has a tensor, ONNX Runtime writes into its memory.
   const fetches = {
     [loss]: null,
@@ -72,7 +72,7 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
   const run = async (
     session: Ort.InferenceSession,
     fed: Fed,
-    wanted: Ort.InferenceSession.OnnxValueMapType | readonly string[],
+    outputs: Ort.InferenceSession.OnnxValueMapType | readonly string[],
   ) => {
     const inputs = session.inputMetadata.flatMap(toModelValue).filter(({ name }) => !Object.hasOwn(constant, name))
     const feeds: Record<string, Ort.Tensor> = Object.fromEntries(
@@ -80,22 +80,22 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
     )
     for (const [name, { type, data, shape }] of Object.entries(fedInputs(inputs, fed)))
       feeds[name] = new ort.Tensor(type, data as never, shape)
-    return await session.run(feeds, wanted as never).catch((cause: Error) => {
+    return await session.run(feeds, outputs as never).catch((cause: Error) => {
       throw runFailure(fed.batch, cause)
     })
   }
   return {
     async train(fed) {
-      const found = await run(training, fed, fetches as never)
-      return numberOf(found[loss]!)
+      const results = await run(training, fed, fetches as never)
+      return numberOf(results[loss]!)
     },
     async judge(fed, output) {
-      const wanted = [...new Set([loss, ...request.parts, ...(output === undefined ? [] : [output])])]
-      const found = await run(judging, fed, wanted)
+      const names = [...new Set([loss, ...request.parts, ...(output === undefined ? [] : [output])])]
+      const results = await run(judging, fed, names)
       return {
-        loss: numberOf(found[loss]!),
-        parts: request.parts.map((name) => numberOf(found[name]!)),
-        ...(output !== undefined && { output: toArray(found[output]!) }),
+        loss: numberOf(results[loss]!),
+        parts: request.parts.map((name) => numberOf(results[name]!)),
+        ...(output !== undefined && { output: toArray(results[output]!) }),
       }
     },
     async [Symbol.asyncDispose]() {
@@ -107,8 +107,8 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
 
 function fedInputs(inputs: readonly ModelValue[], { batch, targets }: Fed): Record<string, NdArray> {
   const own = inputs.filter(({ name }) => !Object.hasOwn(targets, name))
-  const used = inputs.filter(({ name }) => Object.hasOwn(targets, name)).map(({ name }) => [name, targets[name]!] as const)
-  return { ...inputsFor(own, batch), ...Object.fromEntries(used) }
+  const ofLoss = inputs.filter(({ name }) => Object.hasOwn(targets, name)).map(({ name }) => [name, targets[name]!] as const)
+  return { ...inputsFor(own, batch), ...Object.fromEntries(ofLoss) }
 }
 
 function numberOf({ data }: Ort.Tensor): number {

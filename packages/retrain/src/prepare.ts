@@ -39,7 +39,7 @@ export interface RetrainRequest extends RecipeOptions, TrainableOptions, Trainin
 /** A training, all of it decided, before anything has run. */
 export interface TrainingPlan extends Separated {
   readonly data: TrainingData
-  readonly chosen: ChosenLoss
+  readonly loss: ChosenLoss
   readonly graphs: Graphs
   readonly weights: Weights
   readonly recipe: Recipe
@@ -59,32 +59,32 @@ export async function prepare(
   request: RetrainRequest,
   { build, channelBlock }: GraphSettings,
 ): Promise<TrainingPlan> {
-  const { loss: said, distill, block, movement } = request
+  const { loss: setting, distill, block, movement } = request
   const { model, added } = separateVectors(whole)
   const data = await openTrainingData(model, request)
   const { samples, source, output, isText } = data
-  const chosen = chooseLoss({ said, output, sample: samples.pick([0]), distill, block })
-  checkDeclared(model, { chosen, data })
+  const loss = chooseLoss({ setting, output, sample: samples.pick([0]), distill, block })
+  checkDeclared(model, { loss, data })
   const trainable = await trainableTensors(model, request)
   const fixedBatch = fixedBatchOf(data.inputs)
-  const shapesFor = (size: number) => shapesOf(data, chosen, size)
+  const shapesFor = (size: number) => shapesOf(data, loss, size)
   const most =
     isText && request.batch === undefined
       ? await mostSamples(model, (size) => ofModel(model, shapesFor(size)))
       : Number.POSITIVE_INFINITY
-  const known = { samples: source.count, isText, fixedBatch, most }
-  const { batch, accumulate } = batchesOf(request, known)
+  const facts = { samples: source.count, isText, fixedBatch, most }
+  const { batch, accumulate } = batchesOf(request, facts)
   const { activationBytes: bytes } = request
   const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesFor(batch) } }
   const graphs = await build(model, {
-    ...{ losses: chosen.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
+    ...{ losses: loss.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
     ...{ batchStatistics: request.statistics !== 'keep', batch, channelBlock, ...memory },
   })
   const areas = areasOf(optimizerOf(request), { accumulates: accumulate > 1, movement: movement !== undefined })
   const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
   const removed = Math.max(weights.zeros() / Math.max(1, weights.elements), request.removed ?? 0)
-  const recipe = recipeOf(request, { ...known, removed, normalized: graphs.statistics.length > 0 })
-  return { model, added, data, chosen, graphs, weights, recipe, fixed: fixedBatch !== undefined }
+  const recipe = recipeOf(request, { ...facts, removed, normalized: graphs.statistics.length > 0 })
+  return { model, added, data, loss, graphs, weights, recipe, fixed: fixedBatch !== undefined }
 }
 
 /** Without what the loss adds. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkRecipe, defaultLearningRate, recipeOf } from './recipe.js'
 
-const known = {
+const facts = {
   samples: 1280,
   isText: false,
   fixedBatch: undefined,
@@ -13,7 +13,7 @@ const known = {
 describe('without a word', () => {
   test('three epochs of AdamW, and ten looks', () => {
     // 3 · 1,280 ÷ 64
-    expect(recipeOf({}, known)).toEqual({
+    expect(recipeOf({}, facts)).toEqual({
       ...{ steps: 60, batch: 64, accumulate: 1, optimizer: { name: 'adamw' }, learningRate: 3e-4, schedule: 'cosine' },
       ...{ warmup: 0.05, clip: 1, evaluateEvery: 6, patience: Number.POSITIVE_INFINITY },
     })
@@ -25,7 +25,7 @@ describe('without a word', () => {
     ['very few', { samples: 5 }, 5],
     ["the model's own batch", { fixedBatch: 4 }, 4],
   ])('the batch goes by %s', (_, more, batch) => {
-    expect(recipeOf({}, { ...known, ...more }).batch).toBe(batch)
+    expect(recipeOf({}, { ...facts, ...more }).batch).toBe(batch)
   })
 
   test.each([
@@ -35,8 +35,8 @@ describe('without a word', () => {
     ['one, and gradients of two batches are said to make a step', 1, { accumulate: 2 }, [1, 32]],
     ['one, and three are said', 1, { batch: 3 }, [3, 1]],
     ['one, and two batches of three are said', 1, { batch: 3, accumulate: 2 }, [3, 2]],
-  ])('a step is of as many samples where %s may run at once', (_, most, said, expected) => {
-    const { batch, accumulate } = recipeOf(said, { ...known, isText: true, most })
+  ])('a step is of as many samples where %s may run at once', (_, most, size, expected) => {
+    const { batch, accumulate } = recipeOf(size, { ...facts, isText: true, most })
     expect([batch, accumulate]).toEqual(expected)
   })
 
@@ -53,7 +53,7 @@ describe('without a word', () => {
 })
 
 test('what is said holds', () => {
-  const said = {
+  const options = {
     epochs: 0.5,
     batch: 32,
     accumulate: 2,
@@ -63,7 +63,7 @@ test('what is said holds', () => {
     optimizer: 'sgd',
   } as const
   // Half of 1,280 ÷ (32 · 2)
-  expect(recipeOf(said, known)).toMatchObject({
+  expect(recipeOf(options, facts)).toMatchObject({
     steps: 10,
     batch: 32,
     accumulate: 2,
@@ -72,11 +72,11 @@ test('what is said holds', () => {
     patience: 2,
     optimizer: { name: 'sgd' },
   })
-  expect(recipeOf({ steps: 7 }, known)).toMatchObject({ steps: 7, evaluateEvery: 1 })
+  expect(recipeOf({ steps: 7 }, facts)).toMatchObject({ steps: 7, evaluateEvery: 1 })
 })
 
 test('a batch that the model does not take is refused', () => {
-  expect(() => recipeOf({ batch: 8 }, { ...known, fixedBatch: 4 })).toThrow("a batch of 8, and the model's is fixed to 4")
+  expect(() => recipeOf({ batch: 8 }, { ...facts, fixedBatch: 4 })).toThrow("a batch of 8, and the model's is fixed to 4")
 })
 
 test('what is out of range is refused, all of it at once', () => {

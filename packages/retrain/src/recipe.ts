@@ -49,15 +49,15 @@ const DEFAULT_LOOKS = 10
 const FEWEST_STEPS = 20
 
 /** All of it, with defaults. */
-export function recipeOf(options: RecipeOptions, known: RecipeFacts): Recipe {
+export function recipeOf(options: RecipeOptions, facts: RecipeFacts): Recipe {
   const { schedule = 'cosine', warmup = 0.05, clip = 1, patience = Number.POSITIVE_INFINITY } = options
   const optimizer = optimizerOf(options)
-  const { batch, accumulate } = batchesOf(options, known)
-  const perEpoch = known.samples / (batch * accumulate)
+  const { batch, accumulate } = batchesOf(options, facts)
+  const perEpoch = facts.samples / (batch * accumulate)
   const steps = options.steps ?? Math.max(1, Math.round((options.epochs ?? DEFAULT_EPOCHS) * perEpoch))
   return {
     ...{ steps, batch, accumulate, optimizer, schedule, warmup, clip, patience },
-    learningRate: options.learningRate ?? defaultLearningRate(optimizer.name, known),
+    learningRate: options.learningRate ?? defaultLearningRate(optimizer.name, facts),
     evaluateEvery: options.evaluateEvery ?? Math.max(1, Math.ceil(steps / DEFAULT_LOOKS)),
   }
 }
@@ -82,10 +82,10 @@ export function batchesOf(
   const usual = isText ? 16 : 64
   // Of few samples small batches, so that an epoch has some steps.
   const few = 2 ** Math.floor(Math.log2(Math.max(1, samples / FEWEST_STEPS)))
-  const wanted = Math.max(1, Math.min(usual, Math.max(8, few), samples))
+  const size = Math.max(1, Math.min(usual, Math.max(8, few), samples))
   let parts = 1
-  while (wanted / parts > most || wanted % parts !== 0) parts++
-  return { batch: wanted / parts, accumulate: accumulate * parts }
+  while (size / parts > most || size % parts !== 0) parts++
+  return { batch: size / parts, accumulate: accumulate * parts }
 }
 
 /**

@@ -75,9 +75,9 @@ function together(runs: readonly Retrained[], tensors: readonly TrainedTensor[])
 
 /** Names of the parameters by which `value` depends on what is before it: those of nodes that lead to it and do not lead to one of `before`. */
 export async function weightsBehind(model: Model, value: string, before: readonly string[]): Promise<string[]> {
-  const done = leadingTo(model.graph, before)
+  const earlier = leadingTo(model.graph, before)
   const own = leadingTo(model.graph, [value])
-  return (await trainableTensors(model)).map(({ id }) => id).filter((id) => own.has(id) && !done.has(id))
+  return (await trainableTensors(model)).map(({ id }) => id).filter((id) => own.has(id) && !earlier.has(id))
 }
 
 function nothingBetween(value: string): PareError {

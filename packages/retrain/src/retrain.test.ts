@@ -25,11 +25,11 @@ function applied(model: Model, { tensors }: Retrained): Model {
 describe('in a process of its own', () => {
   test('mlp-digits comes from random weights to within a point of its published accuracy, 0.9778', async () => {
     const model = untrained(await mlp)
-    const told: StepProgress[] = []
+    const steps: StepProgress[] = []
     const trained = await retrain(
       model,
       { data, epochs: 40, learningRate: 2e-3 },
-      { onProgress: (progress) => told.push(progress) },
+      { onProgress: (progress) => steps.push(progress) },
     )
     const path = join(folder, 'trained.onnx')
     await writeModel(applied(model, trained), path)
@@ -40,7 +40,7 @@ describe('in a process of its own', () => {
     expect(trained.curve[0]).toMatchObject({ step: 0, heldOut: trained.start })
     expect(trained.best.heldOut!.loss).toBeLessThan(trained.start!.loss / 5)
     expect(trained.peakMemoryBytes).toBeGreaterThan(0)
-    expect(told.at(-1)).toMatchObject({ step: trained.recipe.steps, steps: trained.recipe.steps, msPerStep: expect.any(Number) })
+    expect(steps.at(-1)).toMatchObject({ step: trained.recipe.steps, steps: trained.recipe.steps, msPerStep: expect.any(Number) })
   })
 
   test('aborted, it stops after the step it is at, keeps the best, and goes on later', async () => {

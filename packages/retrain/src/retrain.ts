@@ -10,7 +10,7 @@ import { type RetrainChildOptions, type Retrained, type RetrainOptions, retrainO
  */
 export async function retrain(model: Model, options: RetrainOptions, child: RetrainChildOptions = {}): Promise<Retrained> {
   checkRetraining(options)
-  if (options.distill?.blocks === true) return await retrainBlocks(model, options, (...given) => retrainOnce(...given, child))
+  if (options.distill?.blocks === true) return await retrainBlocks(model, options, (...inputs) => retrainOnce(...inputs, child))
   return await retrainOnce(model, options, child)
 }
 

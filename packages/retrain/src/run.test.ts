@@ -87,8 +87,8 @@ describe('with gradients written by hand', () => {
   test('@pare/autograd gives the same', async () => {
     const steps = { ...request, steps: 7 }
     const byHand = await trainHere(line, folder, steps, { build: lineByHand })
-    const found = await trainHere(line, folder, steps)
-    expect(found.tensors.get('w')![0]).toBeCloseTo(byHand.tensors.get('w')![0]!, 6)
+    const result = await trainHere(line, folder, steps)
+    expect(result.tensors.get('w')![0]).toBeCloseTo(byHand.tensors.get('w')![0]!, 6)
   })
 })
 

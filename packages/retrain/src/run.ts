@@ -55,11 +55,11 @@ export interface Talking {
 
 /** Trains in this process. `retrain` does so in a child. */
 export async function runTraining(runtime: Runtime, request: RetrainRequest, talking: Talking): Promise<RunReply> {
-  const { folder, movement: wanted } = request
+  const { folder, movement: options } = request
   await using file = await openModel(request.model, { allowHardLinks: request.trusted ?? false })
   const channelBlock = hasConvolution(file.model) ? await blockSize(runtime, folder) : 0
   const prepared = await prepare(file.model, request, { build: talking.build ?? buildGraphs, channelBlock })
-  const { model, data, chosen, graphs, weights, recipe } = prepared
+  const { model, data, loss: chosen, graphs, weights, recipe } = prepared
   const { arena, statistics } = weights
   const before = weights.zeros()
   const threads = request.threads ?? availableParallelism()
@@ -67,18 +67,18 @@ export async function runTraining(runtime: Runtime, request: RetrainRequest, tal
   await using passes = await openPasses(runtime, { ...graphs, ...paths, arena, statistics, threads })
   await using teacher = await teacherFor(runtime, chosen, { request, threads })
   const feed = openFeed({ ...prepared, source: data.source, batch: recipe.batch, teacher: teacher?.teacher })
-  const scores = await checkLabels(passes, await feed.draw(0), { chosen, data })
-  const moving = wanted && (await movingTensors(model, arena, wanted))
-  const movement = moving && openMovement(arena, moving, wanted)
-  const stored = await openStored(request, recipe, weights)
-  const standing = stored.standing ?? newStanding()
-  const resumed = stored.standing === undefined ? {} : { resumedAt: stored.standing.step }
+  const scores = await checkLabels(passes, await feed.draw(0), { loss: chosen, data })
+  const moving = options && (await movingTensors(model, arena, options))
+  const movement = moving && openMovement(arena, moving, options)
+  const state = await openStored(request, recipe, weights)
+  const standing = state.standing ?? newStanding()
+  const resumed = state.standing === undefined ? {} : { resumedAt: state.standing.step }
   const trained = await train(
     {
       ...{ recipe, arena, statistics, passes, ...feed, ...talking },
       judged: { kind: chosen.parts[0]!.kind, scores },
       ...present({ movement }),
-      ...{ keep: weights.keep, save: stored.save },
+      ...{ keep: weights.keep, save: state.save },
     },
     standing,
   )
@@ -94,12 +94,12 @@ export async function runTraining(runtime: Runtime, request: RetrainRequest, tal
   }
 }
 
-function replyOf({ added, data, chosen, graphs, weights, recipe }: TrainingPlan, trained: Trained): Omit<RunReply, 'zeros'> {
+function replyOf({ added, data, loss, graphs, weights, recipe }: TrainingPlan, trained: Trained): Omit<RunReply, 'zeros'> {
   const { ended, reason, standing } = trained
   const { step, best, curve, times } = standing
   return {
     tensors: weights.tensors.map((tensor) => ({ ...tensor, ...(added.has(tensor.id) && { added: added.get(tensor.id)! }) })),
-    loss: { kind: chosen.kind, why: chosen.why, output: data.output },
+    loss: { kind: loss.kind, why: loss.why, output: data.output },
     ...{ recipe, ended, ...present({ reason }), step, best, curve, msPerStep: median(times) },
     frozen: [...graphs.frozen],
     samples: { trained: data.source.count, heldOut: data.source.held },
@@ -136,9 +136,9 @@ async function teacherFor(
 }
 
 async function movingTensors(model: Model, arena: Arena, { include }: MovementOptions) {
-  const wanted = new Set((await trainableTensors(model, { ...present({ include }) })).map(({ id }) => id))
-  const found = arena.tensors.filter(({ name, shape }) => shape.length > 1 && wanted.has(name))
-  if (found.length > 0) return found
+  const ids = new Set((await trainableTensors(model, { ...present({ include }) })).map(({ id }) => id))
+  const tensors = arena.tensors.filter(({ name, shape }) => shape.length > 1 && ids.has(name))
+  if (tensors.length > 0) return tensors
   throw new PareError('retrain: movement pruning finds no tensor with two axes or more that is trained.', {
     hint: 'name others with include.',
   })

@@ -6,9 +6,9 @@ import { trainableTensors } from './trainable.js'
 const testModel = (name: string) => fileURLToPath(new URL(`../../../test-models/${name}`, import.meta.url))
 const trained = async (name: string) => {
   await using file = await openModel(testModel(name))
-  const found = await trainableTensors(file.model)
-  const elements = found.reduce((sum, { tensor }) => sum + tensor.shape.reduce((a, b) => a * b, 1), 0)
-  return { ids: found.map(({ id }) => id), elements }
+  const tensors = await trainableTensors(file.model)
+  const elements = tensors.reduce((sum, { tensor }) => sum + tensor.shape.reduce((a, b) => a * b, 1), 0)
+  return { ids: tensors.map(({ id }) => id), elements }
 }
 
 test.each([
@@ -17,9 +17,9 @@ test.each([
   ['kjv-bert.onnx', 1_085_062, []],
   ['mlp-digits.onnx', 50_826, []],
 ])('%s has %i parameters, and what is none is left alone', async (name, elements, others) => {
-  const found = await trained(name)
-  expect(found.elements).toBe(elements)
-  for (const id of others) expect(found.ids).not.toContain(id)
+  const tensors = await trained(name)
+  expect(tensors.elements).toBe(elements)
+  for (const id of others) expect(tensors.ids).not.toContain(id)
 })
 
 test('statistics of normalisations are measured, not trained', async () => {

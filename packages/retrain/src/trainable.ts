@@ -37,15 +37,15 @@ export async function trainableTensors(
   model: Model,
   { include = [], exclude = [] }: TrainableOptions = {},
 ): Promise<Trainable[]> {
-  const found = await candidates(model)
-  const named = ({ id, readers }: Candidate) => [id, ...readers]
+  const all = await candidates(model)
+  const namesOf = ({ id, readers }: Candidate) => [id, ...readers]
   const matchers = (globs: readonly string[], option: string) =>
     globs.map((glob) => {
       const like = globMatcher(glob)
-      const matches = (each: Candidate) => named(each).some((name) => name === glob || like(name))
-      if (found.some(matches)) return matches
+      const matches = (each: Candidate) => namesOf(each).some((name) => name === glob || like(name))
+      if (all.some(matches)) return matches
       throw new PareError(
-        `retrain: ${option} '${glob}' matches no parameter and no node that reads one; there are ${found
+        `retrain: ${option} '${glob}' matches no parameter and no node that reads one; there are ${all
           .slice(0, 3)
           .map(({ id }) => `'${id}'`)
           .join(', ')} …`,
@@ -54,7 +54,7 @@ export async function trainableTensors(
     })
   const included = matchers(include, 'include')
   const excluded = matchers(exclude, 'exclude')
-  return found.filter(
+  return all.filter(
     (each) => (included.length === 0 || included.some((matches) => matches(each))) && !excluded.some((matches) => matches(each)),
   )
 }
@@ -67,17 +67,17 @@ interface Candidate extends Trainable {
 async function candidates(model: Model): Promise<Candidate[]> {
   const { graph } = model
   const uses = usesOf(graph)
-  const { inputs: given, outputs } = uses
-  const found: Candidate[] = []
+  const { inputs: graphInputs, outputs } = uses
+  const list: Candidate[] = []
   for (const [id, tensor] of constantsOf(graph)) {
     const { type, shape } = tensor
     if (type !== 'float32' || shape.length === 0 || elementCount(shape) === 0 || outputs.has(id)) continue
     const ends = endsOf(id, uses)
-    if (ends.some(isStatistic) || !ends.some((end) => isParameter(end, { tensor, given, uses }))) continue
+    if (ends.some(isStatistic) || !ends.some((end) => isParameter(end, { tensor, graphInputs, uses }))) continue
     if (await hasHugeNumbers(tensor)) continue
-    found.push({ id, tensor, readers: uses.of(id).map(({ node }) => node.name || keyOf(node)) })
+    list.push({ id, tensor, readers: uses.of(id).map(({ node }) => node.name || keyOf(node)) })
   }
-  return found
+  return list
 }
 
 /** Operators that only rearrange their first input (Concat: each of them). */
@@ -116,19 +116,19 @@ function isStatistic({ node, input }: Use): boolean {
 interface Surroundings {
   readonly tensor: Tensor
   /** Inputs of the model. */
-  readonly given: ReadonlySet<string>
+  readonly graphInputs: ReadonlySet<string>
   readonly uses: Uses
 }
 
 const MULTIPLY = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'Einsum', 'FusedMatMul', 'FusedGemm', 'FusedConv'])
 const ATTENTION = /^(Attention|MultiHeadAttention|GroupQueryAttention|QAttention|PackedAttention)$/
 
-function isParameter({ node, input, direct }: End, { tensor, given }: Surroundings): boolean {
+function isParameter({ node, input, direct }: End, { tensor, graphInputs }: Surroundings): boolean {
   const { op, inputs } = node
   if (MULTIPLY.has(op) || op === 'PRelu') return true
   if (/Normalization$/.test(op) || ATTENTION.test(op) || /^(Bias|Fast)?Gelu$/.test(op)) return true
   const others = inputs.filter((_, i) => i !== input)
-  if (others.some((name) => given.has(name))) return false
+  if (others.some((name) => graphInputs.has(name))) return false
   // One number added is an epsilon, one number multiplied a scale that no one trained.
   if (elementCount(tensor.shape) === 1) return false
   if (op === 'Add' || op === 'Sub' || op === 'Sum') return true

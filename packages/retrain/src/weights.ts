@@ -24,7 +24,7 @@ export interface Weights {
   keep(): void
   /** What was put aside, one tensor after another. */
   kept(): Uint8Array
-  /** The tensors that `kept` holds. */
+  /** The tensors that `kept()` gives. */
   readonly tensors: readonly StoredTensor[]
   /** All there is of it, to be saved and set again. */
   readonly numbers: ReadonlyMap<string, Uint8Array>
@@ -41,21 +41,21 @@ export interface StoredTensor {
 export async function openWeights(model: Model, trainable: readonly Trainable[], request: WeightsRequest): Promise<Weights> {
   const { graphs, areas, masks } = request
   checkMasks(masks, trainable)
-  const read: { tensor: ArenaTensor; values: Float32Array }[] = []
+  const tensors: { tensor: ArenaTensor; values: Float32Array }[] = []
   for (const { id, tensor } of trainable) {
     if (!graphs.gradients.has(id)) continue
     const values = new Float32Array((await readAll(tensor.data)).buffer)
     const mask = masks === undefined ? (tensor.shape.length > 1 ? maskOf(values) : undefined) : masks.get(id)
-    read.push({ tensor: { name: id, shape: tensor.shape, decays: tensor.shape.length > 1, ...present({ mask }) }, values })
+    tensors.push({ tensor: { name: id, shape: tensor.shape, decays: tensor.shape.length > 1, ...present({ mask }) }, values })
   }
-  if (read.length === 0) throw nothingToTrain([...graphs.frozen][0])
+  if (tensors.length === 0) throw nothingToTrain([...graphs.frozen][0])
   const arena = openArena(
-    read.map(({ tensor }) => tensor),
+    tensors.map(({ tensor }) => tensor),
     areas,
   )
   for (const [i, tensor] of arena.tensors.entries()) {
     const target = arena.view(tensor, 'weights')
-    target.set(read[i]!.values)
+    target.set(tensors[i]!.values)
     if (tensor.mask !== undefined) for (let at = 0; at < target.length; at++) if (!hasBit(tensor.mask, at)) target[at] = 0
   }
   return weightsIn(arena, await statisticsOf(model, graphs))
@@ -124,19 +124,19 @@ async function statisticsOf(model: Model, { statistics }: Pick<Graphs, 'statisti
     if (tensor?.type !== 'float32') throw noStatistic(name, tensor)
     return new Float32Array((await readAll(tensor.data)).buffer)
   }
-  const found: RunningStatistics[] = []
+  const all: RunningStatistics[] = []
   for (const each of statistics) {
     const stored = { mean: await read(each.mean), variance: await read(each.variance) }
     const batch = { mean: new Float32Array(stored.mean.length), variance: new Float32Array(stored.variance.length) }
-    found.push({ ...each, stored, batch })
+    all.push({ ...each, stored, batch })
   }
-  return found
+  return all
 }
 
 function noStatistic(name: string, tensor: Tensor | undefined): PareError {
-  const found = tensor === undefined ? 'is computed' : `is ${tensor.type}`
+  const problem = tensor === undefined ? 'is computed' : `is ${tensor.type}`
   return new PareError(
-    `retrain: '${name}', a statistic of a BatchNormalization, ${found}, and only stored f32 numbers can follow the batches.`,
+    `retrain: '${name}', a statistic of a BatchNormalization, ${problem}, and only stored f32 numbers can follow the batches.`,
     {
       hint: "say statistics: 'keep', and normalisations stay as they are.",
     },

@@ -31,7 +31,7 @@ export function packRows(weight: DenseWeight, precision: ValuePrecision = 'f32')
     columns[at] = column
     values[at] = value
   })
-  return { kind: 'rows', out, in: inputs, starts, columns, values: stored(values, precision) }
+  return { kind: 'rows', out, in: inputs, starts, columns, values: storedValues(values, precision) }
 }
 
 /** Keeps each tile that has an element other than zero. Memory for one bit a tile beside the result. */
@@ -73,7 +73,7 @@ export function packTiles(
     tileColumns: columns,
     starts,
     columns: tileColumns,
-    values: stored(values, precision),
+    values: storedValues(values, precision),
   }
 }
 
@@ -109,15 +109,15 @@ export function packGroups(
     fillUp(places.subarray(group * keep, (group + 1) * keep), values.subarray(group * keep, (group + 1) * keep), counts[group]!)
   }
   for (let e = 0; e < places.length; e++) positions[e >> 3]! |= places[e]! << (4 * (e & 7))
-  return { kind: 'groups', out, in: inputs, keep, of, positions, values: stored(values, precision) }
+  return { kind: 'groups', out, in: inputs, keep, of, positions, values: storedValues(values, precision) }
 }
 
 /** Gives what is missing in a group the lowest free positions, and puts all in order. */
 function fillUp(places: Uint8Array, values: Float32Array, count: number): void {
   if (count === places.length) return
-  const used = new Map(Array.from(places.subarray(0, count), (place, i) => [place, values[i]!]))
-  for (let free = 0; used.size < places.length; free++) if (!used.has(free)) used.set(free, 0)
-  for (const [i, [place, value]] of [...used].sort(([a], [b]) => a - b).entries()) {
+  const entries = new Map(Array.from(places.subarray(0, count), (place, i) => [place, values[i]!]))
+  for (let free = 0; entries.size < places.length; free++) if (!entries.has(free)) entries.set(free, 0)
+  for (const [i, [place, value]] of [...entries].sort(([a], [b]) => a - b).entries()) {
     places[i] = place
     values[i] = value
   }
@@ -128,36 +128,36 @@ export function rowsOfGroups({ out, in: inputs, keep, of, positions, values }: P
   const perRow = Math.ceil(inputs / of) * keep
   const starts = new Uint32Array(out + 1)
   const columns = inputs <= 65536 ? new Uint16Array(values.length) : new Uint32Array(values.length)
-  const kept = values.slice()
+  const packed = values.slice()
   let at = 0
   for (let row = 0; row < out; row++) {
     for (let e = row * perRow; e < (row + 1) * perRow; e++) {
       // A half that is −0 has a bit set, and is as good as none.
       if (values[e] === 0 || (values instanceof Uint16Array && values[e] === 0x8000)) continue
       columns[at] = Math.floor((e - row * perRow) / keep) * of + ((positions[e >> 3]! >>> (4 * (e & 7))) & 15)
-      kept[at++] = values[e]!
+      packed[at++] = values[e]!
     }
     starts[row + 1] = at
   }
-  return { kind: 'rows', out, in: inputs, starts, columns: columns.subarray(0, at), values: kept.subarray(0, at) }
+  return { kind: 'rows', out, in: inputs, starts, columns: columns.subarray(0, at), values: packed.subarray(0, at) }
 }
 
 /** Tiles of one output as single elements, with their zeros. */
 export function singleElements({ out, in: inputs, tileColumns, starts, columns, values }: PackedTiles): PackedRows {
   const make = (length: number) => (inputs <= 65536 ? new Uint16Array(length) : new Uint32Array(length))
   const all = make(values.length)
-  const kept = values instanceof Float32Array ? new Float32Array(values.length) : new Uint16Array(values.length)
+  const packed = values instanceof Float32Array ? new Float32Array(values.length) : new Uint16Array(values.length)
   const rowStarts = new Uint32Array(out + 1)
   let at = 0
   for (let row = 0; row < out; row++) {
     for (let t = starts[row]!; t < starts[row + 1]!; t++)
       for (let c = 0, column = columns[t]! * tileColumns; c < tileColumns && column < inputs; c++, column++) {
         all[at] = column
-        kept[at++] = values[t * tileColumns + c]!
+        packed[at++] = values[t * tileColumns + c]!
       }
     rowStarts[row + 1] = at
   }
-  return { kind: 'rows', out, in: inputs, starts: rowStarts, columns: all.subarray(0, at), values: kept.subarray(0, at) }
+  return { kind: 'rows', out, in: inputs, starts: rowStarts, columns: all.subarray(0, at), values: packed.subarray(0, at) }
 }
 
 /** In the order of storage. NaN counts as an element. */
@@ -189,7 +189,7 @@ export function asHalves<M extends SparseMatrix>(matrix: M): M {
   return { ...matrix, values: halves }
 }
 
-function stored(values: Float32Array, precision: ValuePrecision): StoredValues {
+function storedValues(values: Float32Array, precision: ValuePrecision): StoredValues {
   return precision === 'f16' ? float32ToFloat16(values) : values
 }
 

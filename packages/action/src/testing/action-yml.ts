@@ -21,13 +21,13 @@ export function readActionYml(): ActionYml {
 
 /** `INPUT_…` variables as the runner sets them: defaults with their expressions filled in, then what `with:` says. */
 export function inputVariables(
-  given: Readonly<Record<string, string>>,
+  inputs: Readonly<Record<string, string>>,
   contexts: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const defaults = Object.entries(readActionYml().inputs).map(([name, { default: text = '' }]) => [
     name,
     text.replace(/\$\{\{\s*([\w.-]+)\s*\}\}/g, (_, path: string) => contexts[path] ?? ''),
   ])
-  const all: Record<string, string> = { ...Object.fromEntries(defaults), ...given }
+  const all: Record<string, string> = { ...Object.fromEntries(defaults), ...inputs }
   return Object.fromEntries(Object.entries(all).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))
 }

@@ -8,14 +8,14 @@ export interface ArtifactStore {
   /** Finished artifacts: the zip by name. */
   readonly artifacts: ReadonlyMap<string, Buffer>
   /** Names that another job has used already. */
-  readonly taken: Set<string>
+  readonly usedNames: Set<string>
   readonly handler: Handler
 }
 
 /** `origin` is asked late: the store is made before the server that it is part of. */
 export function artifactStore(origin: () => string): ArtifactStore {
   const artifacts = new Map<string, Buffer>()
-  const taken = new Set<string>()
+  const usedNames = new Set<string>()
   const blocks = new Map<string, Buffer>()
   const blobs = new Map<string, Buffer>()
   const handler: Handler = ({ method, url, body }) => {
@@ -30,9 +30,9 @@ export function artifactStore(origin: () => string): ArtifactStore {
     const { name } = JSON.parse(body.toString('utf8')) as { name: string }
     switch (url.pathname.slice(SERVICE.length)) {
       case 'CreateArtifact':
-        if (taken.has(name))
+        if (usedNames.has(name))
           return json(409, { code: 'already_exists', msg: 'an artifact with this name already exists on the workflow run' })
-        taken.add(name)
+        usedNames.add(name)
         return json(200, { ok: true, signed_upload_url: `${origin()}${BLOBS}${encodeURIComponent(name)}?sig=secret` })
       case 'FinalizeArtifact':
         artifacts.set(name, blobs.get(name) ?? Buffer.alloc(0))
@@ -41,7 +41,7 @@ export function artifactStore(origin: () => string): ArtifactStore {
         return undefined
     }
   }
-  return { artifacts, taken, handler }
+  return { artifacts, usedNames, handler }
 }
 
 /** The block list names its blocks in order. */

@@ -33,10 +33,10 @@ export function githubApi(origin: () => string): GithubApi {
     if (method === 'GET') return page(api.comments, url, origin())
     if (!api.mayWrite) return json(403, { message: 'Resource not accessible by integration' })
     const text = (JSON.parse(body.toString('utf8')) as { body: string }).body
-    const found = api.comments.find((comment) => String(comment.id) === one)
-    if (found !== undefined) {
-      found.body = text
-      return json(200, found)
+    const existing = api.comments.find((comment) => String(comment.id) === one)
+    if (existing !== undefined) {
+      existing.body = text
+      return json(200, existing)
     }
     const created: StoredComment = {
       id: 100 + api.comments.length,

@@ -44,25 +44,25 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   await using file = await openModel(task.path)
   await using hashing = hashModel(file)
   const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
-  const ran = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
-  const facts: MeasurementFacts = { ...ran, model: await hashing.digest(), data: await dataFacts(run), partial }
+  const producer = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
+  const facts: MeasurementFacts = { ...producer, model: await hashing.digest(), data: await dataFacts(run), partial }
   const measuring = { model: file.model, criteria, run, out, facts, work: workOn(task, engine, context) }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
-  const bytes = await writeStatistics(out, { ...ran, model: facts.model, data, measured })
+  const bytes = await writeStatistics(out, { ...producer, model: facts.model, data, measured })
   await rm(partialPath(out), { force: true })
   for (const { reason } of left) progress.note(`warning: ${model}: ${reason}`)
-  const shown = { path: showPath(out, io.cwd), bytes }
+  const output = { path: showPath(out, io.cwd), bytes }
   const chunks = stretchOf(measured)
   answer(context, {
     ...{ schemaVersion: 1, command: 'calibrate', model, data: { path: showPath(run.data, io.cwd), sha256: facts.data.sha256 } },
-    ...{ samples, chunks, criteria: names, executionProvider: ran.executionProvider, statistics: shown, left },
+    ...{ samples, chunks, criteria: names, executionProvider: producer.executionProvider, statistics: output, left },
     durationMs: io.now() - start,
   })
   const part = shard === undefined ? '' : `; this is shard ${shard.index} of ${shard.count}`
   say(
     context,
-    { path: shown.path, names },
+    { path: output.path, names },
     ({ path, names }) => `${path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${part}`,
   )
   return EXIT.pass
@@ -84,15 +84,15 @@ async function measureKept(
 ): Promise<MeasuredAll & { samples: number }> {
   const { io, progress } = context
   const before = await readPartial(out, { facts, note: progress.note })
-  const shown = showPath(partialPath(out), io.cwd)
-  if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${shown}`)
+  const name = showPath(partialPath(out), io.cwd)
+  if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${name}`)
   const keeper = new Keeper(out, facts, io.now)
   let samples = 0
   const forward = forwardOver(run, engine, ({ all }) => {
     samples = all
   })
   using phases = phasesOf(progress, label)
-  const onProgress = (told: { done: number; total?: number }) => phases.at('running calibration data', told)
+  const onProgress = (state: { done: number; total?: number }) => phases.at('running calibration data', state)
   onProgress({ done: 0 })
   try {
     const onChunk = (measured: Measured) => keeper.add(measured)
@@ -107,9 +107,9 @@ async function measureKept(
     for (const warning of padded.warnings()) progress.note(`warning: ${label}: ${warning}`)
     return { ...all, samples }
   } catch (error) {
-    const kept = (await keeper.flush()) ?? before
+    const rest = (await keeper.flush()) ?? before
     if (!io.signal.aborted && !isAbort(error)) throw error
-    throw interrupted(kept, shown, error)
+    throw interrupted(rest, name, error)
   }
 }
 
@@ -117,12 +117,12 @@ function ofGradients({ needs }: Needing): boolean {
   return Object.values(needs).some(({ at }) => at === 'gradient')
 }
 
-function interrupted(kept: Measured | undefined, path: string, cause: unknown): Failure {
+function interrupted(rest: Measured | undefined, path: string, cause: unknown): Failure {
   const what =
-    kept === undefined
+    rest === undefined
       ? `interrupted before the first chunk of ${CHUNK_SAMPLES} samples was complete. Nothing is left behind.`
-      : `interrupted. ${path} keeps ${count(kept)} that are complete.`
-  const hint = kept === undefined ? 'run the same command again' : 'run the same command again: it goes on behind them'
+      : `interrupted. ${path} keeps ${count(rest)} that are complete.`
+  const hint = rest === undefined ? 'run the same command again' : 'run the same command again: it goes on behind them'
   return new Failure('infrastructure', `pare calibrate: ${what}`, { hint, cause })
 }
 

@@ -69,11 +69,11 @@ const INTERRUPTED: FailureReport = { kind: 'infrastructure', message: 'pare: int
 function reportOfArguments(error: CommanderError, command: string): FailureReport {
   const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
   const help = `see: pare ${error.code === 'commander.unknownCommand' ? '' : `${command} `}--help`
-  const meant = suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')
+  const guess = suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?')
   return {
     kind: 'usage',
     message: `pare: ${first.replace(/\.?$/, '.')}`,
-    hint: meant === undefined ? help : `${meant} Otherwise ${help}`,
+    hint: guess === undefined ? help : `${guess} Otherwise ${help}`,
   }
 }
 

@@ -18,13 +18,13 @@ interface Devices {
 
 /** `pare devices`: GPUs that WebGPU finds, and what ONNX Runtime can run models on. */
 export async function devices(context: Context): Promise<number> {
-  const found: Devices = {
+  const machine: Devices = {
     cpu: { name: cpus()[0]?.model.trim() ?? 'unknown', threads: availableParallelism() },
     ...(await findAdapters()),
     providers: await findProviders(context),
   }
-  answer(context, { schemaVersion: 1, command: 'devices', ...found })
-  say(context, found, render)
+  answer(context, { schemaVersion: 1, command: 'devices', ...machine })
+  say(context, machine, render)
   return EXIT.pass
 }
 

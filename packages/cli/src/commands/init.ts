@@ -16,22 +16,22 @@ export async function init(context: Context, _: readonly string[], values: Optio
   const { cwd } = context.io
   await refuseSecond(cwd)
   const { format = await usualFormat(cwd) } = ownOf('init', values)
-  const found = await look(cwd)
+  const files = await look(cwd)
   const name = `pare.config.${format}`
-  await writeWhole(join(cwd, name), render(format, found))
+  await writeWhole(join(cwd, name), render(format, files))
   answer(context, {
     schemaVersion: 1,
     command: 'init',
     config: { path: name },
-    models: found.models,
-    data: found.data,
+    models: files.models,
+    data: files.data,
     workflow: WORKFLOW,
   })
-  say(context, found, (shown) => summary(name, shown))
+  say(context, files, (shown) => summary(name, shown))
   return EXIT.pass
 }
 
-interface Found {
+interface ProjectFiles {
   readonly models: readonly string[]
   readonly data: string | undefined
 }
@@ -50,7 +50,7 @@ async function usualFormat(cwd: string): Promise<Format> {
 }
 
 /** Models, and the data file whose name promises evaluation data most. */
-async function look(cwd: string): Promise<Found> {
+async function look(cwd: string): Promise<ProjectFiles> {
   const options = { skip: ['pare-out', 'dist'], depth: 6 }
   const find = async (glob: string) => (await globFiles(glob, cwd, options)).map((path) => showPath(path, cwd))
   const models = (await find('**/*.onnx')).slice(0, 20)
@@ -59,7 +59,7 @@ async function look(cwd: string): Promise<Found> {
   return { models, data: promising.find((path) => path !== undefined) ?? data[0] }
 }
 
-function render(format: Format, { models, data = 'data/evaluate.npz' }: Found): string {
+function render(format: Format, { models, data = 'data/evaluate.npz' }: ProjectFiles): string {
   const paths = models.length > 0 ? models : ['models/model.onnx']
   const config = {
     prune: [{ structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }],
@@ -104,16 +104,16 @@ jobs:
       - uses: pare-dev/pare@v1
 `
 
-function summary(name: string, { models, data }: Found): string {
-  const seen =
+function summary(name: string, { models, data }: ProjectFiles): string {
+  const modelLine =
     models.length === 0 ? 'No .onnx file was found: put the path of yours into it.' : `Models in it: ${models.join(', ')}.`
-  const measured =
+  const dataLine =
     data === undefined
       ? 'No data file was found: put the path of yours into it.'
       : `Measured with: ${data} (check that this is evaluation data).`
   return `Wrote ${name}.
-${seen}
-${measured}
+${modelLine}
+${dataLine}
 
 Run it here:
   npx pare run

@@ -31,7 +31,7 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const analysis = await analyseUnits(file.model)
   const macs = await macsOfWeights(file.model)
   const { elements, zeros } = await countParameters(file.model)
-  const found = structures.map((structure) =>
+  const views = structures.map((structure) =>
     findIn(structure, analysis, { macs, elements, tensors: parameterTensors(file.model) }),
   )
   const view: InspectView = {
@@ -39,9 +39,9 @@ export async function inspect(context: Context, [model = '']: readonly string[],
     parameters: { total: elements, nonzero: elements - zeros.before },
     macs: macs && [...macs.values()].reduce((a, b) => a + b, 0),
     layers: await weightsIn(analysis, io.signal),
-    structures: found.map(({ structure }) => structure),
-    groups: found.flatMap(({ groups }) => groups),
-    declined: found.flatMap(({ declined }) => declined),
+    structures: views.map(({ structure }) => structure),
+    groups: views.flatMap(({ groups }) => groups),
+    declined: views.flatMap(({ declined }) => declined),
   }
   answer(context, { schemaVersion: 1, command: 'inspect', ...view })
   say(context, view, (shown) => renderInspection(shown, { all: options.all ?? false }))
@@ -64,14 +64,14 @@ interface Totals {
 
 function findIn(structure: Structure, analysis: Analysis, totals: Totals): FoundView {
   const { name, kind = 'mask' } = structure
-  const found = findGroups(structure, analysis)
-  const cut = found.groups.filter((group) => group.kind !== 'mask')
-  const groups = found.groups.map((group) => {
+  const analysed = findGroups(structure, analysis)
+  const cut = analysed.groups.filter((group) => group.kind !== 'mask')
+  const groups = analysed.groups.map((group) => {
     if (group.kind !== 'mask') return { id: group.id, structure: name, ...readerOf(group, analysis), ...unitsIn(group, totals) }
     return { id: group.id, structure: name, units: elementCount(group.weight.tensor.shape) }
   })
   const parameters = kind === 'cut' ? carriedByAll(cut, totals.tensors) : groups.reduce((sum, { units }) => sum + units, 0)
-  const { declined } = found
+  const { declined } = analysed
   return {
     structure: {
       name,

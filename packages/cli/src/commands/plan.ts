@@ -19,15 +19,15 @@ export async function plan(context: Context, [model = '']: readonly string[], va
   const { out } = ownOf('plan', values)
   const output = await outputFiles(task.path, { cwd: io.cwd, out })
   await using publication = await Publication.open(output.folder, { owned: [output.plan, payloadPath(output.plan)] })
-  const planned = await planModel({ ...task, prove: false }, { output, publication }, workOn(task, engine, context))
+  const facts = await planModel({ ...task, prove: false }, { output, publication }, workOn(task, engine, context))
   io.signal.throwIfAborted()
   await publishAll(publication, context)
-  const { calibration, sparsity, groups, repair, trainings, declined, device, warnings } = planned
+  const { calibration, sparsity, groups, repair, trainings, declined, device, warnings } = facts
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
     schemaVersion: 1,
     command: 'plan',
-    model: { ...planned.model, path: task.name },
+    model: { ...facts.model, path: task.name },
     plan: { path: shown },
     ...present({ calibration }),
     sparsity,
@@ -39,11 +39,11 @@ export async function plan(context: Context, [model = '']: readonly string[], va
     executionProvider: engine.provider ?? 'cpu',
     ...(warnings.length > 0 && { warnings }),
   })
-  const went = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
+  const course = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
   say(
     context,
     { plan: shown, model: task.name },
-    ({ plan, model }) => `${plan}\n  ${went}\n  apply it: pare replay ${plan} ${model}`,
+    ({ plan, model }) => `${plan}\n  ${course}\n  apply it: pare replay ${plan} ${model}`,
   )
   return EXIT.pass
 }

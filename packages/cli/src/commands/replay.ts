@@ -25,7 +25,7 @@ export async function replay(
 ): Promise<number> {
   const { io, progress } = context
   const start = io.now()
-  const { prove: wanted = true, provider = 'cpu' } = overridesOf('replay', values)
+  const { prove: proves = true, provider = 'cpu' } = overridesOf('replay', values)
   const path = resolve(io.cwd, model)
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
   const output = await outputFiles(path, { cwd: io.cwd, ...ownOf('replay', values) })
@@ -35,7 +35,7 @@ export async function replay(
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   await using publication = await Publication.open(output.folder, { owned: modelFiles(output.model) })
   await publication.protect([...filesOf(file), resolve(io.cwd, planPath)])
-  const proofs = wanted ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
+  const proofs = proves ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
   const facts = await writePruned(
     await applyPlan(file.model, plan),
     { path: await publication.staged(output.model), destination: output.model },
@@ -43,18 +43,18 @@ export async function replay(
   )
   io.signal.throwIfAborted()
   await publishAll(publication, context)
-  const written = { ...facts, path: showPath(output.model, io.cwd) }
+  const result = { ...facts, path: showPath(output.model, io.cwd) }
   answer(context, {
     schemaVersion: 1,
     command: 'replay',
     model: source,
     plan: { path: planPath },
-    output: written,
+    output: result,
     ...(proofs.length > 0 && { proofs }),
     executionProvider: provider,
     durationMs: io.now() - start,
   })
-  say(context, { written, proofs }, ({ written, proofs }) => {
+  say(context, { written: result, proofs }, ({ written, proofs }) => {
     const proved = proofs.map((proof) => `\n  proof  ${describeProof(proof)}`)
     return `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}`
   })
@@ -63,16 +63,16 @@ export async function replay(
 
 async function refuseOther(file: ModelFile, plan: Plan, shown: { model: string; planPath: string }): Promise<ModelHashes> {
   await using hashing = hashModel(file)
-  const found = await hashing.digest()
-  const [expected, actual] = [plan.model, found].map(({ sha256, external = [] }) => [
+  const hashes = await hashing.digest()
+  const [expected, actual] = [plan.model, hashes].map(({ sha256, external = [] }) => [
     sha256,
     ...external.map((data) => data.sha256),
   ])
   const at = Array.from({ length: Math.max(expected!.length, actual!.length) }, (_, i) => i).find(
     (i) => expected![i] !== actual![i],
   )
-  if (at === undefined) return found
-  const what = at === 0 ? shown.model : `${found.external?.[at - 1]?.name ?? 'the external data'} of ${shown.model}`
+  if (at === undefined) return hashes
+  const what = at === 0 ? shown.model : `${hashes.external?.[at - 1]?.name ?? 'the external data'} of ${shown.model}`
   throw usage(
     `pare replay: ${shown.planPath} was made for ${plan.model.path} with SHA-256 ${short(expected![at])}, and ${what} has ${short(actual![at])}.`,
     `give the model that the plan was made for, or make a new plan: pare plan ${shown.model}`,

@@ -28,16 +28,16 @@ export async function sensitivity(context: Context, [written = '']: readonly str
   const better = metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(metric).better
   const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
   await using file = await openModel(task.path)
-  const curves = await measured(
+  const curves = await curvesOf(
     (more) => lossCurves(file.model, { step: { structure, criterion, ...step }, amounts, loss }, more),
     { task, samples },
     workOn(task, engine, context),
   )
   const { weights, groups, declined, reference } = curves
   const data = showPath(evaluationOf(task).request.data, io.cwd)
-  const named = { structure: structure.name, criterion: criterion.name, metric: metric ?? 'kl', samples }
+  const settings = { structure: structure.name, criterion: criterion.name, metric: metric ?? 'kl', samples }
   answer(context, {
-    ...{ schemaVersion: 1, command: 'sensitivity', model: task.name, data, ...named },
+    ...{ schemaVersion: 1, command: 'sensitivity', model: task.name, data, ...settings },
     ...{ executionProvider: engine.provider ?? 'cpu', reference },
     ...(structure.kind === 'cut' ? { groups } : { weights }),
     declined,
@@ -58,8 +58,8 @@ const DEFAULT_SAMPLES = 128
 const DEFAULT_AMOUNTS = [0.3, 0.5, 0.7, 0.9]
 
 function amountsFor({ name, kind = 'mask' }: Structure, { sparsities, ratios }: Own<'sensitivity'>): readonly number[] {
-  const [given, other] = kind === 'cut' ? [ratios, sparsities] : [sparsities, ratios]
-  if (other === undefined) return given ?? DEFAULT_AMOUNTS
+  const [amounts, other] = kind === 'cut' ? [ratios, sparsities] : [sparsities, ratios]
+  if (other === undefined) return amounts ?? DEFAULT_AMOUNTS
   throw kind === 'cut'
     ? usage(
         `pare sensitivity: structure '${name}' cuts units and takes ratios, not sparsities.`,
@@ -72,7 +72,7 @@ function amountsFor({ name, kind = 'mask' }: Structure, { sparsities, ratios }: 
 }
 
 /** Runs what needs data, with progress. */
-async function measured(
+async function curvesOf(
   run: (options: PlanOptions) => Promise<Curves>,
   { task, samples }: { readonly task: Task; readonly samples: number },
   { signal, progress, label, engine }: Work,
@@ -93,7 +93,7 @@ async function measured(
   }
 }
 
-interface Ran {
+interface CurveSubject {
   readonly model: string
   readonly structure: Structure
   readonly criterion: AnyCriterion
@@ -102,7 +102,10 @@ interface Ran {
   readonly samples: number
 }
 
-function viewOf({ weights, groups, reference }: Curves, { model, structure, criterion, metric, data, samples }: Ran): CurvesView {
+function viewOf(
+  { weights, groups, reference }: Curves,
+  { model, structure, criterion, metric, data, samples }: CurveSubject,
+): CurvesView {
   const isCut = structure.kind === 'cut'
   const whole = metric === undefined ? '' : ` The whole model has ${metric} ${figure(reference)}.`
   return {

@@ -7,7 +7,7 @@ import { looksAtGradients, needsOf } from '../settings/calibration.js'
 import type { Task } from '../settings/tasks.js'
 import { usage } from '../terminal/failure.js'
 import type { Phases } from '../terminal/phases.js'
-import { forwardOver, type Ran, withProgress } from './forward.js'
+import { forwardOver, type RunCounts, withProgress } from './forward.js'
 import { collectPaddedValues } from './padded-values.js'
 import { trialsOver } from './trials.js'
 import type { Work } from './work.js'
@@ -52,27 +52,27 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
       [Symbol.asyncDispose]: close,
     }
   }
-  const ran: Ran = { samples: 0, leftOut: 0 }
+  const counts: RunCounts = { samples: 0, leftOut: 0 }
   const padded = collectPaddedValues()
-  const forward = forwardOver(run, work.engine, (result) => Object.assign(ran, result))
+  const forward = forwardOver(run, work.engine, (result) => Object.assign(counts, result))
   return {
     options: {
-      forward: withProgress(forward, (told) => opening.phases.at('running calibration data', told)),
+      forward: withProgress(forward, (progress) => opening.phases.at('running calibration data', progress)),
       onPadding: padded.add,
       trials: trialsOver(run, work.engine),
     },
     async facts() {
       const { provider: executionProvider = 'cpu' } = work.engine
-      const samples = ran.samples > 0 ? { samples: ran.samples } : {}
+      const samples = counts.samples > 0 ? { samples: counts.samples } : {}
       const facts = { path: shown, sha256: await hashing.digest(), ...samples, executionProvider }
       work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
       return facts
     },
     warnings: () => [
       ...padded.warnings(),
-      ...(ran.leftOut === 0
+      ...(counts.leftOut === 0
         ? []
-        : [`${ran.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),
+        : [`${counts.leftOut} samples at the end of ${shown} do not fill the model's fixed batch, and were left out`]),
     ],
     [Symbol.asyncDispose]: close,
   }
@@ -85,11 +85,11 @@ export function describeCalibration({ path, samples, executionProvider }: Omit<C
 }
 
 /** Throws where statistics are of other files than those of the model. */
-export function refuseOtherModel(of: ModelHashes, found: ModelHashes, { shown, model }: { shown: string; model: string }): void {
+export function refuseOtherModel(of: ModelHashes, actual: ModelHashes, { shown, model }: { shown: string; model: string }): void {
   const all = ({ sha256, external = [] }: ModelHashes) => [sha256, ...external.map((data) => data.sha256)].join()
-  if (all(of) === all(found)) return
+  if (all(of) === all(actual)) return
   throw usage(
-    `pare: the statistics in ${shown} are of a model with SHA-256 ${of.sha256.slice(0, 12)}…, and ${model} has ${found.sha256.slice(0, 12)}….`,
+    `pare: the statistics in ${shown} are of a model with SHA-256 ${of.sha256.slice(0, 12)}…, and ${model} has ${actual.sha256.slice(0, 12)}….`,
     `measure them on this model: pare calibrate ${model} --data DATA --criterion NAME --out ${shown}`,
   )
 }

@@ -32,7 +32,7 @@ describe('--device', () => {
   ])('gpu writes the same bytes as cpu, and both are told: %s %s %s %s', async (...options) => {
     drivers(DRIVER)
     await using folder = await fixture()
-    const written = await Promise.all(
+    const files = await Promise.all(
       ['cpu', 'gpu'].map(async (device) => {
         const { exitCode, json } = await pare(
           ['prune', 'model.onnx', ...options, '--device', device, '--out', device, '--json'],
@@ -45,7 +45,7 @@ describe('--device', () => {
         return readFile(join(folder.path, device, 'model.onnx'))
       }),
     )
-    expect(written[1]!.equals(written[0]!)).toBe(true)
+    expect(files[1]!.equals(files[0]!)).toBe(true)
   })
 
   it('auto is the CPU', async () => {
@@ -77,8 +77,8 @@ describe('--device', () => {
     })
     const refused = (await pare(['run', '--json'], { cwd: folder.path })).json()
     expect(refused).toHaveProperty('models.0.reasons.0', expect.stringContaining('WebGPU finds no adapter on this machine'))
-    const told = (await pare(['run', '--json', '--device', 'cpu'], { cwd: folder.path })).json()
-    expect(told).toHaveProperty('models.0.device', { kind: 'cpu', name: expect.stringMatching(/^\d+ threads$/) })
+    const result = (await pare(['run', '--json', '--device', 'cpu'], { cwd: folder.path })).json()
+    expect(result).toHaveProperty('models.0.device', { kind: 'cpu', name: expect.stringMatching(/^\d+ threads$/) })
   })
 
   it('of a run is auto where nothing is said, and another word in the config is a problem of it', async () => {

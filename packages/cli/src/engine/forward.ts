@@ -8,13 +8,13 @@ import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
 /** What ran, as far as it is known. */
-export type Ran = Pick<Forwarded, 'samples' | 'leftOut'>
+export type RunCounts = Pick<Forwarded, 'samples' | 'leftOut'>
 
 /** Runs models over calibration data in a child process, as core asks for it. Masks are those of the data, else ones. `onEnd` is told what ran. */
 export function forwardOver(
   { data, text, samples, batch, threads, trusted, shard }: Calibration,
   engine: Engine = {},
-  onEnd?: (ran: Forwarded) => void,
+  onEnd?: (outcome: Forwarded) => void,
 ): Forward {
   const forward: Forward = async function* (model, { sums, from = 0, batch: most = batch, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
@@ -43,6 +43,6 @@ export function forwardOver(
 
 /** The same, told of elsewhere. */
 export function withProgress(forward: Forward, onProgress: NonNullable<Parameters<Forward>[1]['onProgress']>): Forward {
-  const told: Forward = (model, options) => forward(model, { ...options, onProgress })
-  return Object.assign(told, { fillsMask: forward.fillsMask ?? false })
+  const relay: Forward = (model, options) => forward(model, { ...options, onProgress })
+  return Object.assign(relay, { fillsMask: forward.fillsMask ?? false })
 }

@@ -24,5 +24,5 @@ export async function gradientsFor(
   progress.note(`${label}: gradients of ${kind} (${why}), up to ${SAMPLES} samples of ${showPath(data, cwd)}`)
   const run = { data, trusted, samples: SAMPLES, ...present({ text, threads }) }
   const forward = forwardOver(run, engine)
-  return { forward: withProgress(forward, (told) => phases.at('running training data', told)), differentiate }
+  return { forward: withProgress(forward, (state) => phases.at('running training data', state)), differentiate }
 }

@@ -95,10 +95,10 @@ function hashLoop(): void {
     const available = Atomics.load(state, 0)
     const length = Math.min(buffer.length, Number(available) - offset)
     if (length > 0) {
-      const read = readSync(file, buffer, 0, length, offset)
-      if (read === 0 && complete) break
-      hash.update(buffer.subarray(0, read))
-      offset += read
+      const size = readSync(file, buffer, 0, length, offset)
+      if (size === 0 && complete) break
+      hash.update(buffer.subarray(0, size))
+      offset += size
       continue
     }
     Atomics.wait(state, 0, available, 1000)

@@ -51,8 +51,8 @@ describe('a lock', () => {
 
   it('is taken by one of several that find it stale at the same time', async () => {
     await using folder = await fixture(undefined, { 'a.lock': JSON.stringify({ ...mark, pid: ended }) })
-    const taken = await Promise.all(Array.from({ length: 8 }, () => takeLock(join(folder.path, 'a.lock'))))
-    expect(taken.filter(isLock)).toHaveLength(1)
+    const locks = await Promise.all(Array.from({ length: 8 }, () => takeLock(join(folder.path, 'a.lock'))))
+    expect(locks.filter(isLock)).toHaveLength(1)
   })
 
   it('that is empty belongs to somebody who is about to write it, unless it is old', async () => {

@@ -35,8 +35,8 @@ export async function takeLock(path: string, { waitMs = 0 } = {}): Promise<Lock 
   }
 }
 
-export function isLock(taken: Lock | Owner | 'somebody'): taken is Lock {
-  return typeof taken === 'object' && Symbol.asyncDispose in taken
+export function isLock(holder: Lock | Owner | 'somebody'): holder is Lock {
+  return typeof holder === 'object' && Symbol.asyncDispose in holder
 }
 
 /** What a process writes down of itself. */
@@ -47,8 +47,8 @@ export function ownMark(): string {
 
 /** Who wrote this file; 'nobody' where that process has ended, or there is no such file. */
 export async function holderOf(path: string): Promise<Owner | 'somebody' | 'nobody'> {
-  const found = await stat(path).catch(() => undefined)
-  if (found === undefined) return 'nobody'
+  const entry = await stat(path).catch(() => undefined)
+  if (entry === undefined) return 'nobody'
   const opened = await openRegular(path, 'a lock').catch((error: Error) => {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
@@ -58,10 +58,10 @@ export async function holderOf(path: string): Promise<Owner | 'somebody' | 'nobo
   const { handle } = opened
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MARK_BYTES), 0, MARK_BYTES, 0)
-    const mark = owner.safeParse(parsed(buffer.toString('utf8', 0, bytesRead)))
+    const mark = owner.safeParse(parseJsonIfAny(buffer.toString('utf8', 0, bytesRead)))
     if (mark.success) return hasEnded(mark.data) ? 'nobody' : mark.data
     // Between its making and its first byte it is empty.
-    return Date.now() - found.mtimeMs < WRITTEN_MS ? 'somebody' : 'nobody'
+    return Date.now() - entry.mtimeMs < WRITTEN_MS ? 'somebody' : 'nobody'
   } finally {
     await handle.close()
   }
@@ -118,7 +118,7 @@ function startOf(pid: number): string | null {
   }
 }
 
-function parsed(text: string): unknown {
+function parseJsonIfAny(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

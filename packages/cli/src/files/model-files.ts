@@ -30,12 +30,12 @@ export async function globFiles(
     depth:
       depth ?? (rest.includes('**') || rest.some((part) => /[{}\\]/.test(part)) ? Number.POSITIVE_INFINITY : rest.length - 1),
     skip: new Set(['node_modules', ...skip]),
-    seen: new Set(),
-    found: [],
-    left: MOST_ENTRIES,
+    visits: new Set(),
+    names: [],
+    budget: MOST_ENTRIES,
   }
   await look(start, '', 0, search)
-  return search.found.map((name) => join(start, name)).sort()
+  return search.names.map((name) => join(start, name)).sort()
 }
 
 /** More than any repository has, and soon looked through. */
@@ -47,19 +47,19 @@ interface Search {
   readonly depth: number
   readonly skip: ReadonlySet<string>
   /** Real paths of folders. */
-  readonly seen: Set<string>
-  readonly found: string[]
-  left: number
+  readonly visits: Set<string>
+  readonly names: string[]
+  budget: number
 }
 
 async function look(start: string, below: string, depth: number, search: Search): Promise<void> {
   const folder = join(start, below)
   const real = await realpath(folder).catch(() => undefined)
-  if (real === undefined || search.seen.has(real)) return
-  search.seen.add(real)
+  if (real === undefined || search.visits.has(real)) return
+  search.visits.add(real)
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  search.left -= entries.length
-  if (search.left < 0) {
+  search.budget -= entries.length
+  if (search.budget < 0) {
     throw usage(
       `pare: there are more than ${MOST_ENTRIES} files and folders in ${start} to look through.`,
       'begin the glob with a folder: models/**/*.onnx',
@@ -70,6 +70,6 @@ async function look(start: string, below: string, depth: number, search: Search)
     const name = below === '' ? entry.name : `${below}/${entry.name}`
     const kind = entry.isSymbolicLink() ? await stat(join(start, name)).catch(() => undefined) : entry
     if (kind?.isDirectory() && depth < search.depth && !search.skip.has(entry.name)) await look(start, name, depth + 1, search)
-    if (kind?.isFile() && search.matches(name)) search.found.push(name)
+    if (kind?.isFile() && search.matches(name)) search.names.push(name)
   }
 }

@@ -48,7 +48,7 @@ export async function assignOutputs(
   folder: string,
 ): Promise<readonly OutputFiles[]> {
   const common = commonFolder(models.map(({ path }) => dirname(path)))
-  const taken = new Set(VERDICT_FILES.map((name) => onDisk(join(folder, name))))
+  const paths = new Set(VERDICT_FILES.map((name) => onDisk(join(folder, name))))
   const outputs = new Map<number, OutputFiles>()
   const isFirst = (index: number) => models.findIndex(({ path }) => path === models[index]!.path) === index
   const inTurn = [...models.keys()].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
@@ -59,8 +59,8 @@ export async function assignOutputs(
       const name = count === 1 ? modelName(path) : `${modelName(path)}-${count}`
       const files = { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
       const names = companionsOf(files).map(onDisk)
-      if (names.some((name) => taken.has(name))) continue
-      for (const name of names) taken.add(name)
+      if (names.some((name) => paths.has(name))) continue
+      for (const name of names) paths.add(name)
       outputs.set(index, files)
     }
   }

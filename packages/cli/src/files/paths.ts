@@ -18,7 +18,7 @@ export async function missingFile(path: string): Promise<string | undefined> {
 
 export async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
-    (found) => found.isFile(),
+    (entry) => entry.isFile(),
     () => false,
   )
 }

@@ -30,18 +30,18 @@ export class Publication implements AsyncDisposable {
   private constructor(
     folder: string,
     owned: readonly string[],
-    own: { staging: string; lock: Lock | undefined; made: string | undefined },
+    own: { staging: string; lock: Lock | undefined; firstFolder: string | undefined },
   ) {
     this.folder = folder
     this.#owned = owned
     this.#staging = own.staging
     this.#lock = own.lock
-    this.#made = own.made
+    this.#made = own.firstFolder
   }
 
   /** Makes the folder, as far as it is not there. Throws a Failure where that cannot be, or another command has it for itself. */
   static async open(folder: string, { owned, exclusive = false }: PublicationOptions): Promise<Publication> {
-    const made = await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    const firstFolder = await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
       throw usage(`pare: the folder ${folder} cannot be made: ${cause.message}`, 'choose another folder with --out', cause)
     })
     const lock = exclusive ? await lockFolder(folder) : undefined
@@ -49,10 +49,10 @@ export class Publication implements AsyncDisposable {
       await removeAbandoned(folder)
       const staging = await mkdtemp(join(folder, STAGING))
       await writeWhole(join(staging, OWNER), ownMark())
-      return new Publication(folder, owned, { staging, lock, made })
+      return new Publication(folder, owned, { staging, lock, firstFolder })
     } catch (error) {
       await lock?.[Symbol.asyncDispose]()
-      if (made !== undefined) await removeEmpty(folder, made)
+      if (firstFolder !== undefined) await removeEmpty(folder, firstFolder)
       throw error
     }
   }
@@ -88,15 +88,15 @@ export class Publication implements AsyncDisposable {
     const lock = await takeLock(join(this.folder, '.pare-publish.lock'), { waitMs: PUBLISH_WAIT_MS })
     if (!isLock(lock)) throw inUse(this.folder, lock, join(this.folder, '.pare-publish.lock'))
     await using _ = lock
-    const written = await filesBelow(join(this.#staging, FILES))
-    const places = written.map((name) => ({ from: join(this.#staging, FILES, name), to: join(this.folder, name) }))
+    const names = await filesBelow(join(this.#staging, FILES))
+    const places = names.map((name) => ({ from: join(this.#staging, FILES, name), to: join(this.folder, name) }))
     for (const { to } of places) await this.#checkPlace(to)
-    const left = this.#owned.filter((path) => !places.some(({ to }) => to === path))
-    const verdicts = await verdictsOn([...places.map(({ to }) => to), ...left])
+    const leftovers = this.#owned.filter((path) => !places.some(({ to }) => to === path))
+    const verdicts = await verdictsOn([...places.map(({ to }) => to), ...leftovers])
     const own = places.some(({ to }) => isVerdict(to, this.folder)) ? [this.folder] : []
     for (const folder of new Set([...own, ...verdicts]))
       for (const name of VERDICT_FILES) await rm(join(folder, name), { force: true })
-    for (const path of left) await rm(path, { force: true })
+    for (const path of leftovers) await rm(path, { force: true })
     for (const { from, to } of ordered(places, this.folder)) await rename(from, to)
     for (const path of this.#spent) await rm(path, { force: true })
     return verdicts.filter((folder) => !own.includes(folder)).map((folder) => join(folder, 'results.json'))
@@ -190,23 +190,23 @@ function ordered(moves: readonly Move[], folder: string): readonly Move[] {
 
 /** Folders, from those of these files up, whose `results.json` is of a run that pruned one of them. */
 async function verdictsOn(files: readonly string[]): Promise<readonly string[]> {
-  const found = new Set<string>()
-  const seen = new Map<string, readonly string[]>()
+  const folders = new Set<string>()
+  const models = new Map<string, readonly string[]>()
   for (const file of files) {
     for (let folder = dirname(file); ; folder = dirname(folder)) {
-      if (!seen.has(folder)) seen.set(folder, await prunedIn(join(folder, 'results.json')))
+      if (!models.has(folder)) models.set(folder, await prunedIn(join(folder, 'results.json')))
       const below = relative(folder, file).split(sep).join('/')
-      if (seen.get(folder)!.some((pruned) => pruned === below || pruned.endsWith(`/${below}`))) found.add(folder)
+      if (models.get(folder)!.some((pruned) => pruned === below || pruned.endsWith(`/${below}`))) folders.add(folder)
       if (folder === dirname(folder)) break
     }
   }
-  return [...found]
+  return [...folders]
 }
 
 /** The models that a run's `results.json` is on, as they are named there. */
 async function prunedIn(path: string): Promise<readonly string[]> {
-  const found = await lstat(path).catch(() => undefined)
-  if (found?.isFile() !== true || found.size > RESULTS_BYTES) return []
+  const entry = await lstat(path).catch(() => undefined)
+  if (entry?.isFile() !== true || entry.size > RESULTS_BYTES) return []
   try {
     const { handle } = await openRegular(path)
     await using file = handle

@@ -49,14 +49,14 @@ describe('the files of a glob', () => {
   it('are found at any depth, in order; not hidden ones, and none of node_modules', async () => {
     const names = ['m/b.onnx', 'm/a.onnx', 'm/sub/deep/c.onnx', 'm/.hidden/d.onnx', 'm/node_modules/e.onnx', 'm/f.txt']
     await using folder = await fixture(undefined, Object.fromEntries(names.map((name) => [name, ''])))
-    const found = async (glob: string) => (await globFiles(glob, folder.path)).map((path) => path.slice(folder.path.length + 1))
-    expect(await found('m/**/*.onnx')).toEqual(['m/a.onnx', 'm/b.onnx', 'm/sub/deep/c.onnx'])
-    expect(await found('m/*.onnx')).toEqual(['m/a.onnx', 'm/b.onnx'])
-    expect(await found('m/{sub/deep,.hidden}/*.onnx')).toEqual(['m/sub/deep/c.onnx'])
-    expect(await found('m/.hidden/*.onnx')).toEqual(['m/.hidden/d.onnx'])
-    expect(await found('./m/[!b].onnx')).toEqual(['m/a.onnx'])
-    expect(await found(join(folder.path, 'm/*.onnx'))).toEqual(['m/a.onnx', 'm/b.onnx'])
-    expect(await found('none/*.onnx')).toEqual([])
+    const matches = async (glob: string) => (await globFiles(glob, folder.path)).map((path) => path.slice(folder.path.length + 1))
+    expect(await matches('m/**/*.onnx')).toEqual(['m/a.onnx', 'm/b.onnx', 'm/sub/deep/c.onnx'])
+    expect(await matches('m/*.onnx')).toEqual(['m/a.onnx', 'm/b.onnx'])
+    expect(await matches('m/{sub/deep,.hidden}/*.onnx')).toEqual(['m/sub/deep/c.onnx'])
+    expect(await matches('m/.hidden/*.onnx')).toEqual(['m/.hidden/d.onnx'])
+    expect(await matches('./m/[!b].onnx')).toEqual(['m/a.onnx'])
+    expect(await matches(join(folder.path, 'm/*.onnx'))).toEqual(['m/a.onnx', 'm/b.onnx'])
+    expect(await matches('none/*.onnx')).toEqual([])
   })
 
   it.skipIf(process.platform === 'win32')('are each found once where links make circles', async () => {
@@ -65,7 +65,7 @@ describe('the files of a glob', () => {
     await writeFile(join(folder.path, 'm/a.onnx'), '')
     await symlink('..', join(folder.path, 'm/up'))
     await symlink('.', join(folder.path, 'm/here'))
-    const found = (await globFiles('m/**/*.onnx', folder.path)).map((path) => path.slice(folder.path.length + 1))
-    expect(found.filter((path) => path.endsWith('a.onnx'))).toEqual(['m/a.onnx'])
+    const matches = (await globFiles('m/**/*.onnx', folder.path)).map((path) => path.slice(folder.path.length + 1))
+    expect(matches.filter((path) => path.endsWith('a.onnx'))).toEqual(['m/a.onnx'])
   })
 })

@@ -28,8 +28,8 @@ export async function readPartial(
     throw error
   })
   if (bytes === undefined) return undefined
-  const found = await parseStatistics(bytes, path)
-  if (isDeepStrictEqual(factsOf(found), factsOf(facts))) return found.measured
+  const file = await parseStatistics(bytes, path)
+  if (isDeepStrictEqual(factsOf(file), factsOf(facts))) return file.measured
   note(`warning: ${path} is of another model, of other data or criteria, and is replaced`)
   return undefined
 }

@@ -18,14 +18,14 @@ const ALLOWED: Readonly<Record<string, string>> = {
 }
 
 it('no file is written but by the one function that follows no link', async () => {
-  const found: string[] = []
+  const names: string[] = []
   for (const { name } of (await readdir(PACKAGES, { withFileTypes: true })).filter((entry) => entry.isDirectory())) {
     const files = await readdir(join(PACKAGES, name, 'src'), { recursive: true }).catch(() => [])
     for (const file of files.filter((each) => each.endsWith('.ts') && !/\.test\.|^testing\//.test(each))) {
       const text = await readFile(join(PACKAGES, name, 'src', file), 'utf8')
       const writes = text.split('\n').some((line) => WRITER.test(line) && !/^\s*(\*|\/\/|\/\*)/.test(line))
-      if (writes) found.push(`${name}/src/${file.replaceAll('\\', '/')}`)
+      if (writes) names.push(`${name}/src/${file.replaceAll('\\', '/')}`)
     }
   }
-  expect(found.sort()).toEqual(Object.keys(ALLOWED).sort())
+  expect(names.sort()).toEqual(Object.keys(ALLOWED).sort())
 })

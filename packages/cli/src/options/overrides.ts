@@ -9,15 +9,15 @@ export type OptionValues = Readonly<Record<string, unknown>>
 /** What the options of a command say of each model. Two that say the same thing contradict each other: that is a usage Failure. */
 export function overridesOf(command: CommandName, values: OptionValues): Overrides {
   const overrides: Record<string, unknown> = {}
-  const written = new Map<string, string>()
+  const options = new Map<string, string>()
   for (const { name, places, kind } of optionsOf(command)) {
     const value = values[name]
     if (value === undefined) continue
     for (const place of places) {
       const shown = `--${hyphened(name)} ${show(value)}`
-      const before = written.get(place)
+      const before = options.get(place)
       if (before !== undefined) throw usage(`pare: ${before} and ${shown} contradict each other.`, 'give one of them')
-      written.set(place, shown)
+      options.set(place, shown)
       put(overrides, place.split('.'), kind === undefined ? value : { [kind]: value })
     }
   }

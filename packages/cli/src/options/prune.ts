@@ -13,9 +13,9 @@ const STEPS = [...PRUNING, 'sensitivity']
 export type PluginConfig<Plugin> = Plugin | string | { name: string; [option: string]: unknown }
 
 function plugin<Plugin>(example: string, options: string): z.ZodType<PluginConfig<Plugin>> {
-  const written = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+  const schema = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
   // Imported plugins have a name too.
-  return written.describe(`a plugin by name ('${example}', '${options}') or an imported one`) as z.ZodType<PluginConfig<Plugin>>
+  return schema.describe(`a plugin by name ('${example}', '${options}') or an imported one`) as z.ZodType<PluginConfig<Plugin>>
 }
 
 type BudgetSchema<Kind extends string> = Kind extends string

@@ -55,17 +55,22 @@ function sectionRows(section: Exclude<Section, '' | 'retrain'>): readonly Row[] 
 /** A row for each way to write a field on a command line, and one for each that only a config has. */
 function rowsOf(fields: Readonly<Record<string, Field>>, place: (name: string) => string): readonly Row[] {
   return Object.entries(fields).flatMap(([name, field]): readonly Row[] => {
-    const written = place(name) === '' ? '' : code(place(name))
-    if (field.flags.length === 0) return [['', written, field.default ?? '', withChoices(field.help, field.schema)]]
+    const configPlace = place(name) === '' ? '' : code(place(name))
+    if (field.flags.length === 0) return [['', configPlace, field.default ?? '', withChoices(field.help, field.schema)]]
     return field.flags.map((flag) => {
       const fallback = flag.help === undefined ? field.default : flag.default
-      return [code(shown(name, flag)), written, fallback ?? '', withChoices(flag.help ?? field.help, flag.schema ?? field.schema)]
+      return [
+        code(flagText(name, flag)),
+        configPlace,
+        fallback ?? '',
+        withChoices(flag.help ?? field.help, flag.schema ?? field.schema),
+      ]
     })
   })
 }
 
 /** '--max-drop <drop>' */
-function shown(key: string, { name = key, short, argument, negative, both }: Flag): string {
+function flagText(key: string, { name = key, short, argument, negative, both }: Flag): string {
   const long = `--${both === true ? '[no-]' : negative === true ? 'no-' : ''}${hyphened(name)}`
   return `${short === undefined ? '' : `-${short}, `}${long}${argument === undefined ? '' : ` <${argument}>`}`
 }

@@ -18,8 +18,8 @@ export interface Expected {
 
 /** What a text means, or what was expected. */
 export function readText(text: string, { schema, read = plain(schema) }: TextReading): Meaning {
-  const parsed = schema.safeParse(read(text))
-  if (parsed.success) return { value: parsed.data }
+  const result = schema.safeParse(read(text))
+  if (result.success) return { value: result.data }
   const percent = /^(relative\s*=)?\s*(\d+(?:\.\d+)?)\s*%$/.exec(text.trim())
   const share = percent === null ? undefined : Number((Number(percent[2]) / 100).toPrecision(12))
   return {

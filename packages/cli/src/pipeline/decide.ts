@@ -31,7 +31,7 @@ export async function decide(model: Model, task: Task, { hashes, work }: Decidin
   const { steps, seed, calibration } = task
   using phases = phasesOf(work.progress, work.label)
   await using opened = await openCalibration({ task, phases, hashes }, work)
-  const onProgress = (told: { done: number; total: number }) => phases.at('deciding what goes', told)
+  const onProgress = (progress: { done: number; total: number }) => phases.at('deciding what goes', progress)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const gradients = await gradientsFor(model, task, { phases, work })
   const options = {

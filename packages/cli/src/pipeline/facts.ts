@@ -52,18 +52,18 @@ export async function factsOf({ model, pruned, planned, retrained = false }: Pla
   const cut = cutGroups(steps)
   const { elements, zeros } = await countParameters(model, steps)
   // What is cut changes the number of parameters, and which of them are zero: the smaller model is counted itself.
-  const left =
+  const rest =
     retrained || steps.some(({ kind }) => kind === 'cut')
       ? await countParameters(pruned)
       : { elements, zeros: { before: zeros.after } }
-  const share = elements === 0 ? 0 : left.zeros.before / left.elements
+  const share = elements === 0 ? 0 : rest.zeros.before / rest.elements
   return {
     layers,
     groups: [...maskedGroups(steps, planned.groups), ...cut],
     cut,
     permuted: steps.reduce((sum, step) => sum + (step.kind === 'permute' ? step.groups.length : 0), 0),
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
-    parameters: { before: elements, after: left.elements, nonzero: left.elements - left.zeros.before },
+    parameters: { before: elements, after: rest.elements, nonzero: rest.elements - rest.zeros.before },
     macs: before === null || after === null ? null : { before, after },
   }
 }
@@ -110,10 +110,10 @@ function cutGroups(steps: readonly PlanStep[]): readonly GroupFacts[] {
 }
 
 function targetOf(steps: readonly PlanStep[]): { target?: number } {
-  const found = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
-  const [step] = found.slice(-1)
+  const prunings = steps.filter((each) => each.kind === 'mask' || each.kind === 'cut')
+  const [step] = prunings.slice(-1)
   // Stages of a schedule are one step, taken again and again.
-  const isOne = found.every(
+  const isOne = prunings.every(
     ({ kind, structure, criterion }) => kind === 'mask' && structure === step?.structure && criterion === step.criterion,
   )
   return step !== undefined && isOne && 'sparsity' in step.target ? { target: step.target.sparsity } : {}

@@ -72,23 +72,23 @@ export async function planModel(task: Task, place: OutputPlace, work: Work): Pro
 export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<Pruned> {
   const { output, publication, unrecovered } = place
   await using file = await openModel(task.path)
-  const kept = { unrecovered: false }
+  const files = { unrecovered: false }
   const onPruned = async (pruned: Model) => {
     if (unrecovered === undefined || task.recover.retrain === undefined) return
     await writeModel(pruned, unrecovered, { signal: work.signal })
-    kept.unrecovered = true
+    files.unrecovered = true
   }
   const { planned, pruned } = await planOpened(file, task, { ...place, onPruned }, work)
   const staged = await publication.staged(output.model)
-  const written = await writePruned(pruned, { path: staged, destination: output.model }, work)
+  const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
   const structures = task.steps.map(({ structure }) => structure)
   const more = [...nothingRemoved(planned.cut), ...(await sideCarWarnings(task.path, planned.cuts, { structures, ...work }))]
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
-    output: { ...written, path: output.model },
+    output: { ...result, path: output.model },
     staged,
-    ...kept,
+    ...files,
     warnings: [...planned.warnings, ...warn(more, work)],
   }
 }
@@ -116,7 +116,7 @@ async function planOpened(
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
   await writePlan(await publication.staged(output.plan), planOf({ ...source, path: work.label }, seed, steps, calibration))
   publication.spend(states)
-  const known = {
+  const plannedFacts = {
     ...facts,
     device: staged.device,
     model: { ...source, bytes: bytesOf(file) },
@@ -129,7 +129,7 @@ async function planOpened(
     warnings: warn([...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
     cuts: planned.steps,
   }
-  return { planned: known, pruned }
+  return { planned: plannedFacts, pruned }
 }
 
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {

@@ -230,14 +230,14 @@ describe('what is to be done about what is left', () => {
     const none = { isPreset: false, data: undefined, overrides: {} }
     expect(recoverOf('retrain', none)).toEqual({ repair: false, retrain: {} })
     expect(recoverOf('retrain', { ...none, overrides: { steps: 5 } })).toEqual({ repair: false, retrain: { steps: 5 } })
-    const said = { repair: true, retrain: { epochs: 4, batch: 8 } }
-    expect(recoverOf(said, { ...none, overrides: { steps: 5, distill: true } })).toEqual({
+    const recover = { repair: true, retrain: { epochs: 4, batch: 8 } }
+    expect(recoverOf(recover, { ...none, overrides: { steps: 5, distill: true } })).toEqual({
       repair: true,
       retrain: { batch: 8, steps: 5, distill: true },
     })
-    expect(recoverOf(said, { ...none, overrides: { learningRate: 1 } })).toEqual({
+    expect(recoverOf(recover, { ...none, overrides: { learningRate: 1 } })).toEqual({
       repair: true,
-      retrain: { ...said.retrain, learningRate: 1 },
+      retrain: { ...recover.retrain, learningRate: 1 },
     })
   })
 })

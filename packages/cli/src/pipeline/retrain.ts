@@ -82,9 +82,10 @@ export async function retrainModel(
         ...trainerOf(engine),
         signal,
         onProgress: ({ step, steps, loss, learningRate, msPerStep, heldOut }) => {
-          const held = heldOut?.metric === undefined ? '' : `, held out ${heldOut.metric.name} ${figure(heldOut.metric.value)}`
-          const told = `step ${step} of ${steps}, loss ${short(loss)}, learning rate ${short(learningRate)}, ${short(msPerStep)} ms a step${held}`
-          activity.update(step, steps, told)
+          const heldOutText =
+            heldOut?.metric === undefined ? '' : `, held out ${heldOut.metric.name} ${figure(heldOut.metric.value)}`
+          const message = `step ${step} of ${steps}, loss ${short(loss)}, learning rate ${short(learningRate)}, ${short(msPerStep)} ms a step${heldOutText}`
+          activity.update(step, steps, message)
         },
         ...(/\.[cm]?ts$/.test(training.data) && { loader: import.meta.resolve('jiti/register') }),
       },
@@ -115,12 +116,12 @@ function factsOfTraining(trained: Retrained, distilled: boolean): TrainingFacts 
   }
 }
 
-function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: Retrained, { steps: wanted }: Recipe): string[] {
+function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: Retrained, { steps: total }: Recipe): string[] {
   const [first] = frozen
   return [
     ...(resumedAt === undefined || resumedAt === steps ? [] : [`retraining went on from step ${resumedAt}`]),
     ...(ended === 'diverged'
-      ? [`retraining ended at step ${steps} of ${wanted}: ${reason}. The best weights before that are kept`]
+      ? [`retraining ended at step ${steps} of ${total}: ${reason}. The best weights before that are kept`]
       : []),
     ...(start !== undefined && best.step === 0
       ? ['retraining did not help: the loss on held-out samples was lowest before it']

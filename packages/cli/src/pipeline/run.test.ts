@@ -27,9 +27,9 @@ describe('the time of a run', () => {
       // Nothing runs in a billionth of the time.
       'limited.json': config({ maxDrop: 0.9, maxLatency: 1e-9 }),
     })
-    const told = await pare(['run', '--config', 'told.json', '--json'], { cwd: folder.path })
-    expect(told).toMatchObject({ exitCode: 0 })
-    const { models } = runResults.parse(told.json())
+    const run = await pare(['run', '--config', 'told.json', '--json'], { cwd: folder.path })
+    expect(run).toMatchObject({ exitCode: 0 })
+    const { models } = runResults.parse(run.json())
     const { relative, interval, referenceMs, prunedMs } = models[0]!.latency!
     expect(relative).toBeGreaterThan(0)
     expect(interval[0]).toBeLessThanOrEqual(relative)

@@ -72,9 +72,9 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const runs: ModelRun[] = []
   for (const [index, task] of tasks.entries()) {
     const place = { output: outputs[index]!, publication, references, onError }
-    const done = await runModel(task, place, { ...same, label: task.name })
-    runs.push(done)
-    onResult?.(done.result)
+    const outcome = await runModel(task, place, { ...same, label: task.name })
+    runs.push(outcome)
+    onResult?.(outcome.result)
   }
   const results: RunResults = {
     schemaVersion: 1,

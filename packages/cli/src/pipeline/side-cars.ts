@@ -59,7 +59,7 @@ function changesOf(steps: readonly PlanStep[]): Change[] {
 
 /** Beside the model, or above a folder named onnx, where Hugging Face keeps it. */
 async function sideCars(folder: string, workspace: string | undefined): Promise<{ name: string; text: string }[]> {
-  const found: { name: string; text: string }[] = []
+  const files: { name: string; text: string }[] = []
   for (const [shown, place] of [['', folder], ...(basename(folder) === 'onnx' ? [['../', dirname(folder)]] : [])]) {
     for (const name of NAMES) {
       const path = join(place!, name)
@@ -69,10 +69,10 @@ async function sideCars(folder: string, workspace: string | undefined): Promise<
       )
       if (!isOurs) continue
       const bytes = await readRegular(path, { maxBytes: LIMIT }).catch(() => undefined)
-      if (bytes !== undefined) found.push({ name: `${shown}${name}`, text: bytes.toString('utf8') })
+      if (bytes !== undefined) files.push({ name: `${shown}${name}`, text: bytes.toString('utf8') })
     }
   }
-  return found
+  return files
 }
 
 function parse(text: string): unknown {

@@ -24,14 +24,14 @@ type Slices = Pick<UnitGroup, 'units' | 'slices'>
 export function carriedBy({ units, slices }: Slices, parameters: ReadonlySet<Tensor>): readonly UnitShare[] {
   return tensorsOf(slices, parameters).map(([id, own]) => {
     const { tensor } = own[0]!
-    const kept = new Float64Array(units).fill(elementCount(tensor.shape))
+    const remainders = new Float64Array(units).fill(elementCount(tensor.shape))
     for (const [axis, owners] of axesOf(own)) {
       const counts = new Float64Array(units)
       for (const unit of owners) if (unit >= 0) counts[unit]!++
       const size = tensor.shape[axis]!
-      for (let unit = 0; unit < units; unit++) kept[unit]! *= (size - counts[unit]!) / size
+      for (let unit = 0; unit < units; unit++) remainders[unit]! *= (size - counts[unit]!) / size
     }
-    return { id, tensor, elements: kept.map((rest) => Math.round(elementCount(tensor.shape) - rest)) }
+    return { id, tensor, elements: remainders.map((rest) => Math.round(elementCount(tensor.shape) - rest)) }
   })
 }
 

@@ -9,9 +9,9 @@ export interface PluginReference {
 export type PluginKind = 'criterion' | 'structure' | 'preset'
 
 /** 'magnitude' or { name: 'magnitude', p: 2 } or 'magnitude:p=2,abs=true'. A structure '2:4' is 'nm:n=2,m=4'. */
-export function readReference(kind: PluginKind, written: string | { readonly name: string }): PluginReference {
-  if (typeof written === 'string') return parseReference(kind, kind === 'structure' ? spelledOut(written) : written)
-  const { name, ...options } = written
+export function readReference(kind: PluginKind, setting: string | { readonly name: string }): PluginReference {
+  if (typeof setting === 'string') return parseReference(kind, kind === 'structure' ? spelledOut(setting) : setting)
+  const { name, ...options } = setting
   return { name, options }
 }
 

@@ -18,17 +18,17 @@ export interface PluginSource {
   readonly workspace?: string | undefined
 }
 
-export function resolveCriterion(written: PluginConfig<AnyCriterion>, source: PluginSource): Promise<AnyCriterion> {
-  return resolve('criterion', written, source) as Promise<AnyCriterion>
+export function resolveCriterion(setting: PluginConfig<AnyCriterion>, source: PluginSource): Promise<AnyCriterion> {
+  return resolve('criterion', setting, source) as Promise<AnyCriterion>
 }
 
-export function resolveStructure(written: PluginConfig<Structure>, source: PluginSource): Promise<Structure> {
-  return resolve('structure', written, source) as Promise<Structure>
+export function resolveStructure(setting: PluginConfig<Structure>, source: PluginSource): Promise<Structure> {
+  return resolve('structure', setting, source) as Promise<Structure>
 }
 
 /** The steps of a preset. */
-export function resolvePreset(written: PluginConfig<Preset>, source: PluginSource): Promise<Preset> {
-  return resolve('preset', written, source) as Promise<Preset>
+export function resolvePreset(setting: PluginConfig<Preset>, source: PluginSource): Promise<Preset> {
+  return resolve('preset', setting, source) as Promise<Preset>
 }
 
 /** What the factory of a preset gives. */
@@ -36,11 +36,11 @@ export type Preset = readonly PruneStep[]
 
 type Plugin = AnyCriterion | Structure | Preset
 
-async function resolve(kind: PluginKind, written: PluginConfig<Plugin>, source: PluginSource): Promise<Plugin> {
-  if (isPlugin(kind, written)) return written
-  const reference = readReference(kind, written)
-  const found = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))
-  return make(kind, reference, found)
+async function resolve(kind: PluginKind, setting: PluginConfig<Plugin>, source: PluginSource): Promise<Plugin> {
+  if (isPlugin(kind, setting)) return setting
+  const reference = readReference(kind, setting)
+  const module = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))
+  return make(kind, reference, module)
 }
 
 type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
@@ -62,25 +62,25 @@ async function loadFirstParty(kind: PluginKind, name: string): Promise<unknown> 
 }
 
 async function loadThirdParty(kind: PluginKind, { name }: PluginReference, source: PluginSource): Promise<unknown> {
-  const tried = packagesOf(kind, name)
+  const packages = packagesOf(kind, name)
   if (!source.trusted) {
     throw untrusted(
       `pare: ${kind} '${name}' does not come with pare, and code of this checkout is not trusted.`,
       `use one of ${firstPartyNames(kind).join(', ')}, or run on a trusted event`,
     )
   }
-  for (const packageName of tried) {
+  for (const packageName of packages) {
     const path = await locate(packageName, source.folder)
     if (path === undefined) continue
     const module = await importPlugin(kind, packageName, path)
-    const found = module.default ?? module[exportName(kind, packageName)]
-    if (found !== undefined) return found
+    const exported = module.default ?? module[exportName(kind, packageName)]
+    if (exported !== undefined) return exported
     throw usage(
       `pare: ${packageName} exports no ${kind}: neither a default export nor '${exportName(kind, packageName)}'.`,
       `it exports ${formatValue(Object.keys(module))}; a plugin exports a factory: see https://www.npmjs.com/package/@pare/core`,
     )
   }
-  throw notFound(kind, name, tried, source.folder)
+  throw notFound(kind, name, packages, source.folder)
 }
 
 /** In the order they are tried. */
@@ -90,12 +90,12 @@ function packagesOf(kind: PluginKind, name: string): readonly string[] {
   return name.startsWith(`pare-${kind}-`) ? [name] : own
 }
 
-function notFound(kind: PluginKind, name: string, tried: readonly string[], folder: string): Failure {
-  const meant = suggest(name, firstPartyNames(kind))
-  const install = `npm install --save-dev ${tried.length > 1 ? tried[1] : tried[0]}`
+function notFound(kind: PluginKind, name: string, packages: readonly string[], folder: string): Failure {
+  const guess = suggest(name, firstPartyNames(kind))
+  const install = `npm install --save-dev ${packages.length > 1 ? packages[1] : packages[0]}`
   return usage(
-    `pare: ${kind} '${name}' not found. Tried ${tried.join(', ')} from ${folder}, and what comes with pare: ${firstPartyNames(kind).join(', ')}.`,
-    meant === undefined ? `install it: ${install}` : `did you mean '${meant}'? Otherwise install it: ${install}`,
+    `pare: ${kind} '${name}' not found. Tried ${packages.join(', ')} from ${folder}, and what comes with pare: ${firstPartyNames(kind).join(', ')}.`,
+    guess === undefined ? `install it: ${install}` : `did you mean '${guess}'? Otherwise install it: ${install}`,
   )
 }
 
@@ -132,38 +132,38 @@ function exportName(kind: PluginKind, packageName: string): string {
   return short.replace(/[-_.]+(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function make(kind: PluginKind, { name, options }: PluginReference, found: unknown): Plugin {
+function make(kind: PluginKind, { name, options }: PluginReference, factory: unknown): Plugin {
   const watched = watchReads(options)
-  const plugin = typeof found === 'function' ? call(kind, name, () => (found as Factory)(watched.options)) : found
+  const plugin = typeof factory === 'function' ? call(kind, name, () => (factory as Factory)(watched.options)) : factory
   if (!isPlugin(kind, plugin)) {
     throw usage(
       `pare: ${kind} '${name}' is not a ${kind}: ${formatValue(plugin)} lacks ${MEMBERS[kind].join(' or ')}.`,
       `check that the package is a ${kind}, and that it is made for this version of pare`,
     )
   }
-  const unread = Object.keys(options).find((option) => !watched.read.has(option))
+  const unread = Object.keys(options).find((option) => !watched.names.has(option))
   if (unread === undefined) return plugin
-  const known = [...watched.read]
-  const meant = suggest(unread, known)
+  const names = [...watched.names]
+  const guess = suggest(unread, names)
   throw usage(
     `pare: ${kind} '${name}' has no option '${unread}' (${formatValue(options[unread])}).`,
-    `${meant === undefined ? '' : `did you mean '${meant}'? `}Its options: ${known.join(', ') || 'none'}`,
+    `${guess === undefined ? '' : `did you mean '${guess}'? `}Its options: ${names.join(', ') || 'none'}`,
   )
 }
 
 /** Options that remember which of them the factory looked at: one that nobody reads is a slip of the pen. */
 function watchReads(options: Readonly<Record<string, unknown>>): {
   options: Readonly<Record<string, unknown>>
-  read: ReadonlySet<string>
+  names: ReadonlySet<string>
 } {
-  const read = new Set<string>()
+  const names = new Set<string>()
   const watched = new Proxy(options, {
     get(target, option) {
-      if (typeof option === 'string') read.add(option)
+      if (typeof option === 'string') names.add(option)
       return Reflect.get(target, option)
     },
   })
-  return { options: watched, read }
+  return { options: watched, names }
 }
 
 function call<Result>(kind: PluginKind, name: string, factory: () => Result): Result {

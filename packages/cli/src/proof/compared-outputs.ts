@@ -19,15 +19,15 @@ import {
 export function withComparedOutputs(model: Model): Model {
   const { graph } = model
   const { producers } = usesOf(graph)
-  const given = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
+  const names = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
   const outputs = new Map<string, ValueInfo>()
   for (const output of graph.outputs) {
     if (isFloat(output.type)) {
       const before = beforeFlattening(output.name, producers)
-      outputs.set(before, before === output.name || given.has(before) ? output : makeValueInfo({ name: before }))
+      outputs.set(before, before === output.name || names.has(before) ? output : makeValueInfo({ name: before }))
       continue
     }
-    const sources = sourcesOf(output.name, producers).filter((name) => !given.has(name))
+    const sources = sourcesOf(output.name, producers).filter((name) => !names.has(name))
     if (sources.length === 0) outputs.set(output.name, output)
     for (const name of sources) if (!outputs.has(name)) outputs.set(name, makeValueInfo({ name }))
   }
@@ -59,12 +59,12 @@ const COUNTS = new Set(['Shape', 'Size', 'NonZero', 'Not', 'And', 'Or', 'Xor', '
 /** Inputs of the nearest operators before a value that choose. */
 function sourcesOf(name: string, producers: ReadonlyMap<string, Node>): readonly string[] {
   const sources = new Set<string>()
-  const seen = new Set<string>()
+  const visits = new Set<string>()
   const open = [name]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const node = producers.get(next)
-    if (node === undefined || seen.has(next)) continue
-    seen.add(next)
+    if (node === undefined || visits.has(next)) continue
+    visits.add(next)
     if (chooses(node, producers)) sources.add(node.inputs[0]!)
     else open.push(...readBy(node))
   }

@@ -89,8 +89,8 @@ it.each(CASES)('$name: a right cut passes, and every damaged one is refused', as
   if (step?.kind !== 'cut') throw new Error('no cut')
   const right = await applyPlan(model, { seed: 1, steps })
   const expected = await gatePlan(model, step)
-  const judge = (found: Model): Promise<Difference> =>
-    compared(expected, found, TOLERANCE, {
+  const judge = (other: Model): Promise<Difference> =>
+    compared(expected, other, TOLERANCE, {
       label: 'damaged',
       step: 'cut',
       engine: {},
@@ -125,7 +125,7 @@ async function damages(
       tensor.type === 'float32' && old !== undefined && old.shape.join() !== tensor.shape.join() && elementCount(tensor.shape) > 0
     )
   })
-  const found: { what: string; model: Model }[] = []
+  const examples: { what: string; model: Model }[] = []
   for (const tensor of spread(cut, 5)) {
     const old = whole.get(tensor.name)!
     const axis = tensor.shape.findIndex((size, i) => size !== old.shape[i])
@@ -133,10 +133,10 @@ async function damages(
     for (const [kind, damage] of Object.entries(DAMAGES)) {
       const damaged = damage(now, { axis, shape: tensor.shape, then, wholeShape: old.shape, width })
       if (isNearly(now, damaged)) continue
-      found.push({ what: `${kind} of '${tensor.name}'`, model: withTensor(after, tensor, damaged) })
+      examples.push({ what: `${kind} of '${tensor.name}'`, model: withTensor(after, tensor, damaged) })
     }
   }
-  return found
+  return examples
 }
 
 /** A small change of one number may change outputs by less than the tolerance: biases that are nearly equal, swapped. */

@@ -77,36 +77,36 @@ export async function prove(
  */
 export async function compared(
   expected: Model,
-  found: Model,
+  actual: Model,
   tolerance: number,
   { signal, progress, label, engine, step }: ProofWork & { readonly step: Proof['step'] },
 ): Promise<Difference> {
   const { compareModels } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
   const folder = await mkdtemp(join(tmpdir(), 'pare-proof-'))
-  const written = async (name: string, model: Model) => {
+  const pathOf = async (name: string, model: Model) => {
     const path = join(folder, `${name}.onnx`)
     await writeModel(model, path, { signal })
     return path
   }
   const options = { signal, ...childOf(engine) }
   const compareOnce = async ([one, two]: readonly [Model, Model]) => {
-    const models = { reference: await written('expected', one), other: await written('found', two) }
+    const models = { reference: await pathOf('expected', one), other: await pathOf('found', two) }
     const difference = await compareModels(models, options)
     const decisions = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
     if (decisions.length === 0) return difference
     const names = decisions.map(({ name }) => name)
     const counted = decisions.filter((each) => each.counted).map(({ name }) => name)
-    const model = await written('given', givenDecisions(two, decisions))
-    const reference = await written('expected', withDecisions(one, decisions))
-    const other = await written('found', withDecisions(two, decisions))
+    const model = await pathOf('given', givenDecisions(two, decisions))
+    const reference = await pathOf('expected', withDecisions(one, decisions))
+    const other = await pathOf('found', withDecisions(two, decisions))
     return await compareModels({ reference, other, decisions: { model, names, counted } }, options)
   }
   try {
-    const [one, two] = [expected, found].map((model) => withComparedOutputs(widen(model))) as [Model, Model]
+    const [one, two] = [expected, actual].map((model) => withComparedOutputs(widen(model))) as [Model, Model]
     const slower = async (model: Model) => withComparedOutputs(await withoutSaturation(widen(model)))
     // Slower functions let numbers grow, in some models beyond all limits.
-    return await compareOnce([await slower(expected), await slower(found)]).catch((error) => {
+    return await compareOnce([await slower(expected), await slower(actual)]).catch((error) => {
       if (!isPareError(error)) throw error
       return compareOnce([one, two])
     })
@@ -119,8 +119,8 @@ export async function compared(
   }
 }
 
-function decisionsOfBoth(expected: Model, found: Model): readonly Decision[] {
-  const there = new Set(decisionsOf(found).map(({ name }) => name))
+function decisionsOfBoth(expected: Model, actual: Model): readonly Decision[] {
+  const there = new Set(decisionsOf(actual).map(({ name }) => name))
   return decisionsOf(expected).filter(({ name }) => there.has(name))
 }
 

@@ -14,11 +14,11 @@ export interface LoadedConfig {
 }
 
 /** The config file named, or the nearest one from `cwd` upwards; undefined where there is none. */
-export async function findConfig(cwd: string, named?: string): Promise<string | undefined> {
-  if (named !== undefined) {
-    const path = resolve(cwd, named)
+export async function findConfig(cwd: string, name?: string): Promise<string | undefined> {
+  if (name !== undefined) {
+    const path = resolve(cwd, name)
     if (await isFile(path)) return path
-    throw usage(`pare: config '${named}' is not a file (looked for ${path}).`, 'check --config, or write one with: pare init')
+    throw usage(`pare: config '${name}' is not a file (looked for ${path}).`, 'check --config, or write one with: pare init')
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const present = await Promise.all(NAMES.map((name) => isFile(join(folder, name))))
@@ -100,14 +100,14 @@ async function runModule(path: string): Promise<unknown> {
 
 /** What comes with the CLI can be imported by a config even where nothing is installed (`npx @pare/cli`). */
 function ownPackages(): Record<string, string> {
-  const found = firstPartyPackages().flatMap((name) => {
+  const entries = firstPartyPackages().flatMap((name) => {
     try {
       return [[name, fileURLToPath(import.meta.resolve(name))]]
     } catch {
       return []
     }
   })
-  return Object.fromEntries([['@pare/cli', fileURLToPath(new URL('./config.js', import.meta.url))], ...found])
+  return Object.fromEntries([['@pare/cli', fileURLToPath(new URL('./config.js', import.meta.url))], ...entries])
 }
 
 /** The first line: the rest of a loader's message is its stack. */

@@ -63,13 +63,12 @@ function problemsOf(
 function unknownKey(path: Path, whole: z.ZodType): Problem {
   const key = String(path.at(-1))
   const place = formatPlace(path)
-  const known = keysAt(path.slice(0, -1), whole)
-  const meant = suggest(key, known)
+  const keys = keysAt(path.slice(0, -1), whole)
+  const guess = suggest(key, keys)
   return {
     place,
     message: `'${key}' is not an option.`,
-    hint:
-      meant === undefined ? `options here: ${known.join(', ')}` : `did you mean '${meant}'? Options here: ${known.join(', ')}`,
+    hint: guess === undefined ? `options here: ${keys.join(', ')}` : `did you mean '${guess}'? Options here: ${keys.join(', ')}`,
   }
 }
 
@@ -83,7 +82,7 @@ function keysAt(path: Path, whole: z.ZodType): readonly string[] {
 function schemaAt(path: Path, whole: z.ZodType): (z.core.$ZodType & { readonly description?: string }) | undefined {
   return path.reduce<z.core.$ZodType | undefined>((schema, key) => {
     const alternatives = schema instanceof z.ZodUnion ? schema.options : [schema]
-    const inner = alternatives.map((alternative) => fieldOf(alternative, key)).find((found) => found !== undefined)
+    const inner = alternatives.map((alternative) => fieldOf(alternative, key)).find((field) => field !== undefined)
     return inner === undefined ? schema : unwrap(inner)
   }, whole)
 }

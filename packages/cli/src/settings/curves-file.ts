@@ -24,17 +24,17 @@ export interface CurvesSource {
 }
 
 /** Reads measured curves where they stand in a file. */
-export async function resolveAllocation(written: WrittenAllocation, source: CurvesSource): Promise<Allocation> {
-  if (typeof written !== 'string' || !written.endsWith('.json')) return written as Allocation
-  const path = resolve(source.folder, written)
-  await refuseOutside(path, `the curves ${written}`, source.workspace)
+export async function resolveAllocation(setting: WrittenAllocation, source: CurvesSource): Promise<Allocation> {
+  if (typeof setting !== 'string' || !setting.endsWith('.json')) return setting as Allocation
+  const path = resolve(source.folder, setting)
+  await refuseOutside(path, `the curves ${setting}`, source.workspace)
   const what = { what: 'curves', maxBytes: MOST_BYTES }
   const bytes = await readRegular(path, what).catch((cause: unknown) => {
     if (systemCode(cause) === undefined) throw cause
-    throw usage(`pare: the curves ${written} cannot be read (${systemCode(cause)}).`, HINT, cause)
+    throw usage(`pare: the curves ${setting} cannot be read (${systemCode(cause)}).`, HINT, cause)
   })
-  const { data, error } = measured.safeParse(parsed(bytes.toString('utf8'), written))
-  if (data === undefined) throw usage(`pare: ${written} holds no curves of weights: ${error.issues[0]!.message}.`, HINT)
+  const { data, error } = measured.safeParse(parseCurves(bytes.toString('utf8'), setting))
+  if (data === undefined) throw usage(`pare: ${setting} holds no curves of weights: ${error.issues[0]!.message}.`, HINT)
   // A measured loss may fall a little below that of the whole model: nothing is gained by that.
   return {
     curves: Object.fromEntries(
@@ -47,7 +47,7 @@ const MOST_BYTES = 2 ** 28
 
 const HINT = 'make them with: pare sensitivity MODEL --data DATA --json > curves.json'
 
-function parsed(text: string, name: string): unknown {
+function parseCurves(text: string, name: string): unknown {
   try {
     return parseJson(text)
   } catch (cause) {

@@ -62,24 +62,24 @@ async function readPath(
   { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
   { problems, cwd, folder, workspace }: Check,
 ): Promise<string | undefined> {
-  const written = override ?? own
-  if (written === undefined) {
+  const setting = override ?? own
+  if (setting === undefined) {
     if (what !== 'tokenizer')
       problems.push({ place, message: `is missing: no ${what}.`, hint: "name a data file: data: 'val.npz'" })
     return undefined
   }
-  const path = override === undefined ? resolve(folder, written) : resolve(cwd, written)
+  const path = override === undefined ? resolve(folder, setting) : resolve(cwd, setting)
   // Whoever gives options or inputs may name files elsewhere; the checkout may not put a link in the place of one of its own.
   if (workspace !== undefined && (override === undefined || isWrittenInside(path, workspace))) {
-    await refuseOutside(path, `${what} '${written}'`, workspace)
+    await refuseOutside(path, `${what} '${setting}'`, workspace)
     if (what === 'tokenizer')
-      await refuseOutside(join(dirname(path), 'tokenizer_config.json'), `what is beside ${what} '${written}'`, workspace)
+      await refuseOutside(join(dirname(path), 'tokenizer_config.json'), `what is beside ${what} '${setting}'`, workspace)
   }
   const missing = await missingFile(path)
   if (missing === undefined) return path
   problems.push({
     place,
-    message: `${what} '${written}' is not a file: ${missing}.`,
+    message: `${what} '${setting}' is not a file: ${missing}.`,
     hint: 'check the path; with Git LFS, run: git lfs pull',
   })
   return undefined

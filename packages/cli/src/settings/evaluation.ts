@@ -50,14 +50,14 @@ export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSe
 
 /** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
-  written: Limits | undefined,
+  setting: Limits | undefined,
   { metric, place, check }: { metric: string | undefined; place: string; check: Check },
 ): Promise<Limits | undefined> {
   const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
   const standard = { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
-  if (written === undefined) return standard
+  if (setting === undefined) return standard
   const { validateLimits } = await import('@pare/gate')
-  const limits = isAllowanceOnly(written) ? { ...written, ...standard } : written
+  const limits = isAllowanceOnly(setting) ? { ...setting, ...standard } : setting
   const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
   for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
@@ -79,13 +79,13 @@ function isAllowanceOnly(gate: Limits): boolean {
 }
 
 async function readMetrics(
-  written: string | string[] | undefined,
+  setting: string | string[] | undefined,
   place: string,
   { tokenizer, data, problems }: { tokenizer: string | undefined; data: string | undefined; problems: Problem[] },
 ): Promise<readonly string[] | undefined> {
   const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
-  const metrics = written === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof written === 'string' ? [written] : written
+  const metrics = setting === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof setting === 'string' ? [setting] : setting
   const { suggest } = await import('../terminal/suggest.js')
   const unknown = metrics.filter((metric) => {
     try {
@@ -95,12 +95,12 @@ async function readMetrics(
     }
   })
   for (const metric of unknown) {
-    const meant = suggest(metric, METRIC_NAMES)
+    const guess = suggest(metric, METRIC_NAMES)
     const all = `metrics: ${METRIC_NAMES.join(', ')}`
     problems.push({
       place,
       message: `metric '${metric}' is unknown.`,
-      hint: meant === undefined ? all : `did you mean '${meant}'? ${all}`,
+      hint: guess === undefined ? all : `did you mean '${guess}'? ${all}`,
     })
   }
   return unknown.length > 0 ? undefined : metrics

@@ -12,8 +12,8 @@ export async function resolveStep(step: PruneConfig | PruneStep, source: PluginS
   const structure = await resolveStructure(shape, source)
   const criterion = await resolveCriterion(rule, source)
   const spread = allocation && (await resolveAllocation(allocation, source))
-  const chosen = { structure, criterion, target: readTarget(target, structure) }
-  const resolved = { ...chosen, ...present({ ...options, allocation: spread }) }
+  const essentials = { structure, criterion, target: readTarget(target, structure) }
+  const resolved = { ...essentials, ...present({ ...options, allocation: spread }) }
   checkStep(resolved)
   return resolved
 }
@@ -22,9 +22,9 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', spa
   if (kind === 'cut') {
     if (target === undefined) return { ratio: 0.25 }
     if (!('sparsity' in target || 'threshold' in target)) return target
-    const [[given, amount]] = Object.entries(target) as [[string, number]]
+    const [[kindOfTarget, amount]] = Object.entries(target) as [[string, number]]
     throw usage(
-      `pare: structure '${name}' cuts units and takes no ${given} (${amount}): that is for structures that mask.`,
+      `pare: structure '${name}' cuts units and takes no ${kindOfTarget} (${amount}): that is for structures that mask.`,
       `say which share of the units goes: --ratio ${amount < 1 ? amount : 0.25}, or target: { ratio: ${amount < 1 ? amount : 0.25} }`,
     )
   }
@@ -36,9 +36,9 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', spa
       `say sparsity ${target.ratio} instead: --sparsity ${target.ratio}, or target: { sparsity: ${target.ratio} }`,
     )
   }
-  const [[given, amount]] = Object.entries(target) as [[string, number]]
+  const [[kindOfTarget, amount]] = Object.entries(target) as [[string, number]]
   throw usage(
-    `pare: structure '${name}' masks elements and takes no target of ${given} (${amount}): zeros take as much room and work as other numbers.`,
+    `pare: structure '${name}' masks elements and takes no target of ${kindOfTarget} (${amount}): zeros take as much room and work as other numbers.`,
     'say a sparsity, or choose a structure that cuts, such as --structure channel',
   )
 }

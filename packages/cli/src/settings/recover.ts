@@ -12,11 +12,11 @@ export interface Recover {
 export const NO_RECOVERY: Recover = { repair: false }
 
 /** What is wanted: what was said, else 'repair' with a preset that has data to repair with, else nothing. Overrides win over the config's. */
-export function recoverOf(said: RecoverConfig | undefined, { isPreset, data, overrides }: Recovering): Recover {
-  if (said === undefined) return { repair: isPreset && data !== undefined && data.statistics === undefined }
-  if (said === 'none') return NO_RECOVERY
-  if (said === 'repair') return { repair: true }
-  const { repair = false, retrain } = said === 'retrain' ? { retrain: {} } : said
+export function recoverOf(setting: RecoverConfig | undefined, { isPreset, data, overrides }: Recovering): Recover {
+  if (setting === undefined) return { repair: isPreset && data !== undefined && data.statistics === undefined }
+  if (setting === 'none') return NO_RECOVERY
+  if (setting === 'repair') return { repair: true }
+  const { repair = false, retrain } = setting === 'retrain' ? { retrain: {} } : setting
   if (retrain === undefined) return { repair }
   // Steps and epochs say the same thing.
   const { steps, epochs, ...others } = retrain
@@ -51,10 +51,10 @@ export async function recoverProblems({ repair, retrain }: Recover, data: Recove
   const { calibration, training, overrides, loss } = data
   const problems: Problem[] = []
   if (repair && (calibration === undefined || calibration.statistics !== undefined)) {
-    const found = calibration === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
+    const reason = calibration === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
     problems.push({
       place,
-      message: `recover: repair needs calibration data, and ${found}.`,
+      message: `recover: repair needs calibration data, and ${reason}.`,
       hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
     })
   }

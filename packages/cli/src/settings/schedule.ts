@@ -31,8 +31,8 @@ function targetAt(goal: Target, { stage, count, curve }: Stage): Target {
     const { before, after } = along(goal.ratio)
     return { ratio: before === 1 ? 0 : 1 - (1 - after) / (1 - before) }
   }
-  const [[kind, left]] = Object.entries(goal) as [[string, number]]
-  const { before, after } = along(1 - left)
+  const [[kind, amount]] = Object.entries(goal) as [[string, number]]
+  const { before, after } = along(1 - amount)
   return { [kind]: (1 - after) / (1 - before) } as unknown as Target
 }
 

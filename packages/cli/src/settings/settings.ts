@@ -46,10 +46,10 @@ function overridden(prune: ModelSettings['prune'], overrides: Overrides): ModelS
 export function ambiguousOverrides({ prune }: ModelSettings, overrides: Overrides, place: string): readonly Problem[] {
   const options = Object.keys(overrides.prune ?? {})
   if ('preset' in prune) {
-    const taken = Object.keys(ratioOf(overrides)).length > 0 ? ['target'] : []
+    const excepted = Object.keys(ratioOf(overrides)).length > 0 ? ['target'] : []
     const name = typeof prune.preset === 'string' ? prune.preset : prune.preset.name
     return options
-      .filter((option) => !taken.includes(option))
+      .filter((option) => !excepted.includes(option))
       .map((option) => ({
         place,
         message: `preset '${name}' makes its own steps, and '${option}' given from outside does not say which one it changes.`,

@@ -152,17 +152,17 @@ async function expandModels(reading: Reading): Promise<readonly Entry[]> {
     }
   }
   if (reading.overrides.models === undefined) return entries
-  const chosen: Entry[] = []
+  const choice: Entry[] = []
   for (const pattern of reading.overrides.models) {
     for (const path of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
       const { workspace } = reading
       if (workspace !== undefined && isWrittenInside(path, workspace))
         await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, workspace)
-      const known = entries.filter((entry) => entry.path === path)
-      chosen.push(...(known.length > 0 ? known : [{ path, model: {}, place: '' }]))
+      const matches = entries.filter((entry) => entry.path === path)
+      choice.push(...(matches.length > 0 ? matches : [{ path, model: {}, place: '' }]))
     }
   }
-  return chosen
+  return choice
 }
 
 /** Files of a path or glob, absolute and in order. None is a problem; the name itself stands in, so that the rest of its entry is checked too. */
@@ -178,12 +178,12 @@ async function expand(
     problems.push({ place, message: `model '${pattern}' is not a file: ${missing}.`, hint: 'check the path' })
     return [literal]
   }
-  const found = await globFiles(pattern, folder)
-  if (found.length === 0) {
+  const files = await globFiles(pattern, folder)
+  if (files.length === 0) {
     problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
     return [literal]
   }
-  return found
+  return files
 }
 
 async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<Task> {

@@ -3,7 +3,7 @@ import type { Activity, Progress } from './progress.js'
 /** Work that goes to and fro between things of different length, told of one at a time. */
 export interface Phases extends Disposable {
   /** `done` of `total` of this; what was told of before has ended. */
-  at(what: string, told: { readonly done: number; readonly total?: number }): void
+  at(what: string, state: { readonly done: number; readonly total?: number }): void
 }
 
 export function phasesOf(progress: Progress, label: string): Phases {

@@ -12,8 +12,8 @@ export interface Progress {
 }
 
 export interface Activity {
-  /** `done` of `total`, in any unit. `told` says more than a percentage, where there are no bars. */
-  update(done: number, total: number, told?: string): void
+  /** `done` of `total`, in any unit. `message` says more than a percentage, where there are no bars. */
+  update(done: number, total: number, message?: string): void
   end(): void
 }
 
@@ -39,11 +39,11 @@ function lines({ stderr, now }: Io): Progress {
     note: (text) => void stderr.write(`${lineOf(text)}\n`),
     begin(label) {
       stderr.write(`${lineOf(label)}\n`)
-      let told = now()
+      let lastLine = now()
       return {
         update(done, total, more) {
-          if (now() - told < 10_000 || !(total > 0)) return
-          told = now()
+          if (now() - lastLine < 10_000 || !(total > 0)) return
+          lastLine = now()
           stderr.write(`${lineOf(`${label}: ${more ?? `${Math.floor((100 * done) / total)} %`}`)}\n`)
         },
         end: () => {},

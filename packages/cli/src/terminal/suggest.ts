@@ -1,10 +1,10 @@
 /** The candidate nearest to what was written, if it is near enough to be meant. */
-export function suggest(written: string, candidates: Iterable<string>): string | undefined {
-  const wanted = written.toLowerCase()
+export function suggest(word: string, candidates: Iterable<string>): string | undefined {
+  const lower = word.toLowerCase()
   let best: string | undefined
-  let bestDistance = Math.max(1, Math.floor(wanted.length * 0.4)) + 1
+  let bestDistance = Math.max(1, Math.floor(lower.length * 0.4)) + 1
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, candidate.toLowerCase())
+    const distance = editDistance(lower, candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance

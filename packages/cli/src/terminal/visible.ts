@@ -5,7 +5,7 @@
 
 /** A text of others on one line. What cannot be seen is written out: a line break is \n, others are \u{1b}. */
 export function visible(text: string): string {
-  return text.replace(UNSEEN, written).replace(/##(?=[\w.-]*\[)/g, '#\\#')
+  return text.replace(UNSEEN, escapeOf).replace(/##(?=[\w.-]*\[)/g, '#\\#')
 }
 
 /** A message of several lines: ours begin with two blanks, every other line break is one of its words. */
@@ -25,15 +25,15 @@ export function guarded(text: string): string {
 
 /** The same data with texts that can be printed in tables and sentences. What is no plain data, such as a typed array, stays as it is. */
 export function visibleData<Data>(data: Data): Data {
-  return shown(data) as Data
+  return visibleValue(data) as Data
 }
 
-function shown(value: unknown): unknown {
+function visibleValue(value: unknown): unknown {
   if (typeof value === 'string') return visible(value)
-  if (Array.isArray(value)) return value.map(shown)
-  if (value instanceof Map) return new Map([...value].map(([key, inner]) => [shown(key), shown(inner)]))
+  if (Array.isArray(value)) return value.map(visibleValue)
+  if (value instanceof Map) return new Map([...value].map(([key, inner]) => [visibleValue(key), visibleValue(inner)]))
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [visible(key), shown(inner)]))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [visible(key), visibleValue(inner)]))
 }
 
 /** The same JSON, value for value, without a character in it that a terminal or a CI log obeys. */
@@ -49,7 +49,7 @@ const UNSEEN_IN_JSON = /(?![\n\r\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-function written(character: string): string {
+function escapeOf(character: string): string {
   return SHORT[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`
 }
 

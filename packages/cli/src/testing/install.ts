@@ -21,13 +21,13 @@ const npm = (args: readonly string[], cwd: string) =>
   promisify(execFile)('npm', args, { cwd, shell: process.platform === 'win32' })
 
 /** The package and those of ours that it depends on, directly or not. */
-async function dependenciesOf(name: string, found = new Set<string>()): Promise<readonly string[]> {
-  if (found.has(name)) return [...found]
-  found.add(name)
+async function dependenciesOf(name: string, names = new Set<string>()): Promise<readonly string[]> {
+  if (names.has(name)) return [...names]
+  names.add(name)
   const manifest = await readFile(join(ROOT, 'packages', name.slice('@pare/'.length), 'package.json'), 'utf8')
   const { dependencies = {} } = JSON.parse(manifest) as { dependencies?: Readonly<Record<string, string>> }
   for (const dependency of Object.keys(dependencies)) {
-    if (dependency.startsWith('@pare/')) await dependenciesOf(dependency, found)
+    if (dependency.startsWith('@pare/')) await dependenciesOf(dependency, names)
   }
-  return [...found]
+  return [...names]
 }

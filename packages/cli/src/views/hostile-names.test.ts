@@ -185,10 +185,10 @@ describe.skipIf(process.platform === 'win32')('hostile names, wherever they stan
       expect(`${stdout}${stderr}`).not.toBe('')
       expectHarmless(stdout, `${name}, stdout`)
       expectHarmless(stderr, `${name}, stderr`)
-      const told = await pare([...argv, '--json'], { cwd: folder.path })
-      expectHarmless(told.stdout, `${name} --json`)
-      expectHarmless(told.stderr, `${name} --json, stderr`)
-      if (told.stdout !== '') expect(JSON.parse(told.stdout)).toBeTypeOf('object')
+      const result = await pare([...argv, '--json'], { cwd: folder.path })
+      expectHarmless(result.stdout, `${name} --json`)
+      expectHarmless(result.stderr, `${name} --json, stderr`)
+      if (result.stdout !== '') expect(JSON.parse(result.stdout)).toBeTypeOf('object')
     },
     60_000,
   )

@@ -124,9 +124,9 @@ function times(count: number): string {
   return count === 1 ? '' : `×${count}`
 }
 
-function range(given: Range | undefined): string {
-  if (given === undefined) return ''
-  const [least, most] = [formatCount(given.least), formatCount(given.most)]
+function range(limits: Range | undefined): string {
+  if (limits === undefined) return ''
+  const [least, most] = [formatCount(limits.least), formatCount(limits.most)]
   return least === most ? least : `${least}–${most}`
 }
 

@@ -40,8 +40,8 @@ export function renderResults(
 function rowOf(model: ModelResult, colors: Colors): string[] {
   const { path, metric, reference, pruned, verdict } = model
   const value = (metrics: Readonly<Record<string, number>> | undefined) => {
-    const found = metric === undefined ? undefined : metrics?.[metric]
-    return found === undefined ? '–' : figure(found)
+    const score = metric === undefined ? undefined : metrics?.[metric]
+    return score === undefined ? '–' : figure(score)
   }
   return [
     path,
@@ -73,11 +73,11 @@ function sizes(reference: ModelResult['reference'], pruned: NonNullable<ModelRes
 
 function sentencesOf(model: ModelResult, colors: Colors): string[] {
   const { path, verdict, summary, reasons, resolution, warnings = [], error } = model
-  const said = reasons.length > 0 ? reasons : summary === undefined ? [] : [summary]
+  const sentences = reasons.length > 0 ? reasons : summary === undefined ? [] : [summary]
   const hint = error?.hint === undefined ? [] : [`  hint: ${error.hint}`]
   const size = resolution === undefined ? [] : [`  ${resolution.message}`]
   return [
-    `${colored(verdict, colors)} ${path}: ${said.join(' ')}`,
+    `${colored(verdict, colors)} ${path}: ${sentences.join(' ')}`,
     ...hint,
     ...size,
     ...cutLines(model),

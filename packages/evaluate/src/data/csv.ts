@@ -48,13 +48,13 @@ function readRows(text: string, name: string): string[][] {
 
 /** Columns of each array, in the order of their indices in brackets, else of the file. */
 function groupColumns(header: readonly string[], inputs: readonly ModelValue[], label: string): Map<string, number[]> {
-  const named = header.map((cell, column) => {
+  const cells = header.map((cell, column) => {
     const [, array, index] = /^(.*?)\[(\d+)\]$/.exec(cell) ?? [cell, cell, '0']
     return { array: array!, index: Number(index), column }
   })
-  const single = inputs.length === 1 && !named.some(({ array }) => array === inputs[0]!.name) ? inputs[0]!.name : undefined
-  const groups = new Map<string, typeof named>()
-  for (const entry of named) {
+  const single = inputs.length === 1 && !cells.some(({ array }) => array === inputs[0]!.name) ? inputs[0]!.name : undefined
+  const groups = new Map<string, typeof cells>()
+  for (const entry of cells) {
     const array = single !== undefined && entry.array !== label ? single : entry.array
     const index = array === entry.array ? entry.index : entry.column
     groups.set(array, [...(groups.get(array) ?? []), { ...entry, index }])

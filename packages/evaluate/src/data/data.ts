@@ -47,9 +47,9 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const arrays = await readArrays(path, options)
   const scored = arrays.get('scored')
   if (!options.text || !scored || !mayBeText(path)) return arrayDataSet(matchArrays(arrays, name, options))
-  const wanted = new Set(options.inputs.map((input) => input.name))
-  const used = [...arrays].filter(([key]) => key !== 'scored' && (key !== 'attention_mask' || wanted.has(key)))
-  return arrayDataSet({ ...matchArrays(new Map(used), name, options), scored })
+  const names = new Set(options.inputs.map((input) => input.name))
+  const fitting = [...arrays].filter(([key]) => key !== 'scored' && (key !== 'attention_mask' || names.has(key)))
+  return arrayDataSet({ ...matchArrays(new Map(fitting), name, options), scored })
 }
 
 async function readArrays(path: string, options: DataOptions): Promise<Map<string, NdArray>> {
@@ -60,20 +60,20 @@ async function readArrays(path: string, options: DataOptions): Promise<Map<strin
   if (parse === undefined && (UNREAD.includes(extension) || !(text || isText(extension)))) throw unread(path)
   const bytes = await readWhole(path, maxBytes)
   if (parse !== undefined) return parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
-  const written = decodeText(bytes, path)
-  if (extension === LINES && !holdsText(written, name, options)) {
-    const samples = [...parseJsonLines(written, name)].map(({ value }) => value as Sample)
+  const content = decodeText(bytes, path)
+  if (extension === LINES && !holdsText(content, name, options)) {
+    const samples = [...parseJsonLines(content, name)].map(({ value }) => value as Sample)
     if (samples.some((sample) => typeof sample.text === 'string')) throw noTokenizer(name)
     return stackSamples(samples, name)
   }
   if (!text) throw noTokenizer(name)
-  return readText(written, name, { ...text, ...textTarget(inputs, name), label })
+  return readText(content, name, { ...text, ...textTarget(inputs, name), label })
 }
 
 /** Lines of samples hold numbers alone; a line with words is a document. */
-function holdsText(written: string, name: string, { text, label = 'label' }: DataOptions): boolean {
+function holdsText(content: string, name: string, { text, label = 'label' }: DataOptions): boolean {
   if (text === undefined || text.field !== undefined) return text !== undefined
-  const [first] = parseJsonLines(written, name)
+  const [first] = parseJsonLines(content, name)
   return Object.entries(first?.value ?? {}).some(([key, value]) => key !== label && typeof value === 'string')
 }
 
@@ -116,7 +116,7 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
     })
   })) as { default?: unknown }
   const source = defaultOf(module)
-  const read = async function* (): AsyncGenerator<Sample> {
+  const samples = async function* (): AsyncGenerator<Sample> {
     const iterable: unknown = typeof source === 'function' ? await source() : source
     if (!isIterable(iterable)) {
       throw new PareError(
@@ -128,7 +128,7 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
     }
     yield* iterable
   }
-  return sampleDataSet(read, name, options)
+  return sampleDataSet(samples, name, options)
 }
 
 /** The default export. Loaders of TypeScript may give a CommonJS module, whose own default lies one deeper. */

@@ -140,11 +140,15 @@ export function padBatch(batch: Batch, size: number): Batch {
 /** The inputs of the first `size` samples of a batch. */
 export function firstOf({ label: _, scored: __, ...batch }: Batch, size: number): Batch {
   if (batch.size === size) return batch
-  const cut = ({ type, shape, data }: NdArray): NdArray =>
+  const shorten = ({ type, shape, data }: NdArray): NdArray =>
     shape.length === 0
       ? { type, shape, data }
       : { type, shape: [size, ...shape.slice(1)], data: data.slice(0, (data.length / batch.size) * size) as Elements }
-  return { ...batch, size, inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, cut(array)])) }
+  return {
+    ...batch,
+    size,
+    inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, shorten(array)])),
+  }
 }
 
 /** The batch's values for all inputs of a model, in its order: arrays as they are, and what follows from the token ids filled in. */
@@ -185,8 +189,8 @@ type Rows = (array: NdArray, width: number) => { readonly array: NdArray; readon
 function batchOf(matched: Matched, { first, size }: { first: number; size: number }, rowsOf: Rows): Batch {
   const rows = (array: NdArray, type: ElementType = array.type): NdArray => {
     if (array.shape.length === 0) return { type, shape: [], data: castElements(array, type, [0, 1]) }
-    const found = rowsOf(array, sizeOf(array.shape.slice(1)))
-    return { type, shape: [size, ...array.shape.slice(1)], data: castElements(found.array, type, found.range) }
+    const source = rowsOf(array, sizeOf(array.shape.slice(1)))
+    return { type, shape: [size, ...array.shape.slice(1)], data: castElements(source.array, type, source.range) }
   }
   const inputs = Object.fromEntries(matched.bound.map(({ input, array }) => [input.name, rows(array, input.type as ElementType)]))
   return {

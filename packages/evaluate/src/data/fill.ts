@@ -33,8 +33,8 @@ export function fillInput(input: ModelValue, batch: TokenBatch): NdArray {
 
 /** Name of the input that holds token ids: 'input_ids', else the only integer input [batch, seq] that cannot be filled in. */
 export function tokenInput(inputs: readonly ModelValue[]): string | undefined {
-  const named = inputs.find(({ name }) => name === 'input_ids')
-  if (named) return named.name
+  const input = inputs.find(({ name }) => name === 'input_ids')
+  if (input) return input.name
   const others = inputs.filter((input) => !canFill(input))
   const only = others.length === 1 ? others[0]! : undefined
   return only && isElementType(only.type) && isInteger(only.type) && only.shape.length === 2 ? only.name : undefined

@@ -33,8 +33,8 @@ export function matchArrays(arrays: ReadonlyMap<string, NdArray>, source: string
   const { inputs } = options
   const problems: string[] = []
   const tokens = tokenInput(inputs)
-  const named = new Set(inputs.map(({ name }) => name))
-  const labelName = options.label ?? LABEL_NAMES.find((name) => arrays.has(name) && !named.has(name))
+  const names = new Set(inputs.map(({ name }) => name))
+  const labelName = options.label ?? LABEL_NAMES.find((name) => arrays.has(name) && !names.has(name))
   const bound: { input: ModelValue; array: NdArray }[] = []
   const missing: ModelValue[] = []
   for (const input of inputs) {
@@ -42,7 +42,7 @@ export function matchArrays(arrays: ReadonlyMap<string, NdArray>, source: string
     if (array) bound.push({ input, array })
     else if (!(tokens && arrays.has(tokens) && canFill(input))) missing.push(input)
   }
-  const ignored = [...arrays.keys()].filter((name) => !named.has(name) && name !== labelName)
+  const ignored = [...arrays.keys()].filter((name) => !names.has(name) && name !== labelName)
   if (missing.length > 0) {
     const list = missing.map(({ name, type, shape }) => `'${name}' ${describe(type, shape)}`).join(', ')
     problems.push(`no array for input ${list}; found ${[...arrays.keys()].map((name) => `'${name}'`).join(', ') || 'none'}.`)

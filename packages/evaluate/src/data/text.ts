@@ -34,11 +34,11 @@ interface Document {
  * masked. Lines with a label are one sample each, cut at `length`.
  */
 export async function readText(
-  written: string,
+  content: string,
   name: string,
   options: TextOptions & { readonly input: string; readonly fixedLength?: number; readonly label: string },
 ): Promise<Map<string, NdArray>> {
-  const documents = /\.jsonl$/i.test(name) ? jsonDocuments(written, name, options) : [{ text: written }]
+  const documents = /\.jsonl$/i.test(name) ? jsonDocuments(content, name, options) : [{ text: content }]
   const labelled = documents.length > 0 && documents.every((document) => document.label !== undefined)
   const tokenizer = await openTokenizer(options.tokenizer)
   const specialTokens = options.specialTokens ?? labelled

@@ -39,9 +39,9 @@ export async function mostSamplesOf(
     models.map(async ({ path, inputs }) => {
       await using file = await openModel(path, { allowHardLinks: true })
       const own = new Set(file.model.graph.inputs.map(({ name }) => name))
-      const used = inputs.filter(({ name }) => own.has(name))
+      const declared = inputs.filter(({ name }) => own.has(name))
       // Awaited here: the file must stay open until its small constants are read.
-      return await mostSamples(file.model, (samples) => shapesOfSamples(used, data, samples))
+      return await mostSamples(file.model, (samples) => shapesOfSamples(declared, data, samples))
     }),
   )
   return Math.min(...most)

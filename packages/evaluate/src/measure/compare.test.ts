@@ -41,9 +41,9 @@ describe('how far two models are apart', () => {
     const reference = await model('reference', 'y = Identity(x)')
     const broken = await model('broken', 'y = Reshape(x, s)').catch(() => undefined)
     expect(broken).toBeDefined()
-    const found = await compareModels({ reference, other: broken! })
-    expect(found.relative).toBe(Number.POSITIVE_INFINITY)
-    expect(found.failure).toContain('ONNX Runtime cannot load the model')
+    const difference = await compareModels({ reference, other: broken! })
+    expect(difference.relative).toBe(Number.POSITIVE_INFINITY)
+    expect(difference.failure).toContain('ONNX Runtime cannot load the model')
   })
 
   it('is not found from outputs without a finite number', async () => {

@@ -39,12 +39,13 @@ export async function compare(runtime: Runtime, { reference, other, decisions }:
   const free = hasFreeSizes(one.inputs)
   try {
     await using two = await openSession(runtime, other)
-    await using given = decisions && (await openSession(runtime, decisions.model))
+    await using decider = decisions && (await openSession(runtime, decisions.model))
     const differences: number[] = []
     for (const { inputs, outputs } of expected) {
       const own = await runNamed(two, inputs)
-      const found = given ? await runNamed(given, { ...inputs, ...decided(decisions!, outputs, own) }) : own
-      for (const [name, output] of outputs) if (!decisions?.names.includes(name)) differences.push(apart(output, found.get(name)))
+      const results = decider ? await runNamed(decider, { ...inputs, ...decided(decisions!, outputs, own) }) : own
+      for (const [name, output] of outputs)
+        if (!decisions?.names.includes(name)) differences.push(apart(output, results.get(name)))
     }
     return { sizes, free, relative: Math.max(...differences) }
   } catch (error) {
@@ -109,8 +110,8 @@ const isFilled = ([, , past]: MadeUpSizes) => past > 0
 
 /** Outputs by name. A model that has lost an input is not given it. */
 async function runNamed(session: Session, inputs: Named): Promise<Map<string, NdArray>> {
-  const wanted = session.inputs.map(({ name }) => [name, inputs[name]!] as const)
-  const results = await session.runAll(Object.fromEntries(wanted))
+  const feeds = session.inputs.map(({ name }) => [name, inputs[name]!] as const)
+  const results = await session.runAll(Object.fromEntries(feeds))
   return new Map(session.outputs.map(({ name }, i) => [name, results[i]!]))
 }
 
@@ -134,11 +135,11 @@ function holdsNumbers(outputs: ReadonlyMap<string, NdArray>): boolean {
  */
 function apart(a: NdArray, b: NdArray | undefined): number {
   if (b === undefined || a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY
-  const [expected, found] = [numbersOf(a), numbersOf(b)]
+  const [expected, actual] = [numbersOf(a), numbersOf(b)]
   let scale = 0
   let worst = 0
   for (let i = 0; i < expected.length; i++) {
-    const [x, y] = [expected[i]!, found[i]!]
+    const [x, y] = [expected[i]!, actual[i]!]
     if (Number.isFinite(x)) scale = Math.max(scale, Math.abs(x))
     const difference = Math.abs(x - y)
     if (!(difference <= worst) && !Object.is(x, y)) worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference

@@ -13,14 +13,14 @@ export interface TokenCounter {
 function countedInputs(model: Model): ReadonlyMap<string, TokenCounter> {
   const counted = new Map<string, TokenCounter>()
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
-  visitNodes(model, ({ op, inputs: read }, scope) => {
+  visitNodes(model, ({ op, inputs: sources }, scope) => {
     if (op !== 'GroupQueryAttention') return
-    const past = sourceOf(read[3], scope)
+    const past = sourceOf(sources[3], scope)
     for (const [input, kind] of [
       [5, 'last'],
       [6, 'total'],
     ] as const) {
-      const name = sourceOf(read[input], scope)
+      const name = sourceOf(sources[input], scope)
       if (name !== undefined && inputs.has(name))
         counted.set(name, { kind, ...(past !== undefined && inputs.has(past) && { past }) })
     }

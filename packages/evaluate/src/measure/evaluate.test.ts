@@ -58,13 +58,15 @@ describe('a model that puts out its input', () => {
   })
 
   test('results do not depend on the batch, fixed or free', async () => {
-    const wanted = await evaluate({ ...request, metrics: ['cross-entropy', 'f1'], batch: 4 })
+    const evaluation = await evaluate({ ...request, metrics: ['cross-entropy', 'f1'], batch: 4 })
     for (const batch of [1, 3, 100]) {
-      expect((await evaluate({ ...request, metrics: ['cross-entropy', 'f1'], batch })).measurements).toEqual(wanted.measurements)
+      expect((await evaluate({ ...request, metrics: ['cross-entropy', 'f1'], batch })).measurements).toEqual(
+        evaluation.measurements,
+      )
     }
     const model = await writeText('fixed.onnx', identity('3'))
     const fixed = await evaluate({ ...request, model, metrics: ['cross-entropy', 'f1'] })
-    expect(fixed).toMatchObject({ batch: 3, samples: 4, measurements: wanted.measurements })
+    expect(fixed).toMatchObject({ batch: 3, samples: 4, measurements: evaluation.measurements })
     await expect(evaluate({ ...request, model, batch: 4 })).rejects.toThrow("a batch of 4, but the model's is fixed to 3.")
   })
 

@@ -39,7 +39,7 @@ export async function benchModels(request: LatencyRequest, options: ChildOptions
  */
 export async function* forwardModel(
   request: ForwardRequest,
-  options: ChildOptions & { onEnd?: (ran: Forwarded) => void } = {},
+  options: ChildOptions & { onEnd?: (outcome: Forwarded) => void } = {},
 ): AsyncGenerator<ForwardPart> {
   const { signal } = options
   const stop = new AbortController()

@@ -31,8 +31,8 @@ async function run(request: Partial<ForwardRequest> & { batchOf?: string } = {})
   const { batchOf = 'N', ...rest } = request
   const parts: ForwardPart[] = []
   let result: Partial<Forwarded> = {}
-  const onEnd = (ran: Forwarded) => {
-    result = ran
+  const onEnd = (outcome: Forwarded) => {
+    result = outcome
   }
   for await (const part of forwardModel({ model: models[batchOf]!, data, sums: ['sum'], chunk: 4, ...rest }, { onEnd }))
     parts.push(part)

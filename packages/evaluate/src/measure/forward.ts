@@ -156,6 +156,6 @@ async function batchOf(
     )
   }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
-  const wanted = batch ?? Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf([{ path: model, inputs }], data)))
-  return { size: 2 ** Math.floor(Math.log2(Math.min(wanted, chunk))), fixed: false }
+  const size = batch ?? Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf([{ path: model, inputs }], data)))
+  return { size: 2 ** Math.floor(Math.log2(Math.min(size, chunk))), fixed: false }
 }

@@ -11,9 +11,9 @@ const model = (name: string, inputs: string) => text(name, `g (${inputs}) => (fl
 describe('benchModels', () => {
   it('times both models once for each number of threads and each batch', async () => {
     const path = await model('open', 'float[N, 4] x')
-    const told: EvaluationProgress[] = []
+    const reports: EvaluationProgress[] = []
     const request = { reference: path, pruned: path, threads: [1, 2, 1], batches: [1, 3], runs: 8 }
-    const { cases, executionProvider, onnxruntime } = await benchModels(request, { onProgress: (each) => told.push(each) })
+    const { cases, executionProvider, onnxruntime } = await benchModels(request, { onProgress: (each) => reports.push(each) })
     expect(cases.map(({ threads, batch, runs, sizes }) => ({ threads, batch, runs, sizes }))).toEqual([
       { threads: 1, batch: 1, runs: 8, sizes: { N: 1 } },
       { threads: 1, batch: 3, runs: 8, sizes: { N: 3 } },
@@ -27,8 +27,8 @@ describe('benchModels', () => {
     }
     expect(executionProvider).toBe('cpu')
     expect(onnxruntime).toMatch(/^\d+\.\d+/)
-    expect(told.length).toBeGreaterThan(0)
-    for (const { done, total } of told) expect([done >= 0 && done <= 4, total]).toEqual([true, 4])
+    expect(reports.length).toBeGreaterThan(0)
+    for (const { done, total } of reports) expect([done >= 0 && done <= 4, total]).toEqual([true, 4])
   })
 
   it('takes the batch of a model that has one for good, and refuses another', async () => {

@@ -96,7 +96,7 @@ export async function measureLatency(
 ): Promise<Latency> {
   const usual = runtime.provider === 'cpu' ? [1, availableParallelism()] : [availableParallelism()]
   const threads = [...new Set(request.threads ?? usual)]
-  const known = await knownOf(request.reference)
+  const facts = await knownOf(request.reference)
   const cases: LatencyCase[] = []
   for (const [turn, count] of threads.entries()) {
     await using reference = await openSession(runtime, request.reference, { threads: count, spinning: true })
@@ -111,16 +111,16 @@ export async function measureLatency(
       const share = (done: number) =>
         onProgress({ done: turn * batches.length + i + done, total: threads.length * batches.length })
       const models = { reference, pruned, sparse }
-      cases.push({ threads: count, batch, ...(await timeAll(models, { batch, request, known, share })) })
+      cases.push({ threads: count, batch, ...(await timeAll(models, { batch, request, facts, share })) })
     }
   }
   return { cases, executionProvider: runtime.provider, onnxruntime: runtime.version }
 }
 
-function batchesFor(model: Session, wanted: readonly number[] | undefined): readonly number[] {
+function batchesFor(model: Session, batches: readonly number[] | undefined): readonly number[] {
   const fixed = fixedBatch(model)
-  if (fixed === undefined) return [...new Set(wanted ?? [1, 8])]
-  const other = wanted?.find((batch) => batch !== fixed)
+  if (fixed === undefined) return [...new Set(batches ?? [1, 8])]
+  const other = batches?.find((batch) => batch !== fixed)
   if (other === undefined) return [fixed]
   throw new PareError(`bench: a batch of ${other}, but ${model.name} takes batches of ${fixed} only.`, {
     hint: `leave the batch out, or export the model with an open batch.`,
@@ -136,7 +136,7 @@ interface Timing {
   readonly batch: number
   readonly request: LatencyRequest
   /** Of the reference. */
-  readonly known: InputFacts
+  readonly facts: InputFacts
   /** Told which part of the case is done. */
   readonly share: (done: number) => void
 }
@@ -147,17 +147,17 @@ interface Models {
   readonly sparse: SparseRun | undefined
 }
 
-async function timeAll({ reference, pruned, sparse }: Models, { batch, request, known, share }: Timing) {
+async function timeAll({ reference, pruned, sparse }: Models, { batch, request, facts, share }: Timing) {
   const { dims = {}, runs, seconds = SECONDS, seed = 1 } = request
-  const sizes = sizesFor({ name: reference.name, inputs: reference.inputs, symbols: known.symbols }, batch, dims)
+  const sizes = sizesFor({ name: reference.name, inputs: reference.inputs, symbols: facts.symbols }, batch, dims)
   const toRun = (model: Runnable) => {
-    const inputs = inputsOf(model, sizes, known)
+    const inputs = inputsOf(model, sizes, facts)
     return () => timed(model, inputs, sizes)
   }
   const run = [reference, pruned].map(toRun)
   for (let i = 0; i < WARM_UP_RUNS; i++) for (const once of run) await once()
   // Its first run makes the plan.
-  await sparse?.runAll(inputsOf(sparse, sizes, known))
+  await sparse?.runAll(inputsOf(sparse, sizes, facts))
   const plan = sparse?.plan()
   if (sparse !== undefined && plan?.kind === 'sparse') {
     run.push(toRun(sparse))
@@ -167,10 +167,10 @@ async function timeAll({ reference, pruned, sparse }: Models, { batch, request, 
   const least = Math.max(runs ?? FEWEST_TIMED, FEWEST_RUNS)
   const start = performance.now()
   for (let i = 0; ; i++) {
-    const spent = (performance.now() - start) / 1000 / seconds
-    if (i >= least && (runs !== undefined || spent >= 1 || i >= MOST_RUNS)) break
-    share(Math.min(runs === undefined ? spent : i / least, 1))
-    for (const which of drawn(seed, i, run.length)) times[which]!.push(await run[which]!())
+    const part = (performance.now() - start) / 1000 / seconds
+    if (i >= least && (runs !== undefined || part >= 1 || i >= MOST_RUNS)) break
+    share(Math.min(runs === undefined ? part : i / least, 1))
+    for (const which of turns(seed, i, run.length)) times[which]!.push(await run[which]!())
   }
   const [ofReference = [], ofPruned = [], ofSparse] = times
   return {
@@ -197,8 +197,8 @@ function speedOf(before: readonly number[], after: readonly number[]): Speed {
 async function timed(model: Runnable, inputs: Parameters<Runnable['runAll']>[0], sizes: OpenSizes): Promise<number> {
   const start = performance.now()
   await model.runAll(inputs).catch((cause: Error) => {
-    const given = Object.entries(sizes).map(([name, size]) => `${name}=${size}`)
-    throw new PareError(`${model.name} does not run with ${given.join(', ') || 'inputs that are made up'}: ${cause.message}`, {
+    const dims = Object.entries(sizes).map(([name, size]) => `${name}=${size}`)
+    throw new PareError(`${model.name} does not run with ${dims.join(', ') || 'inputs that are made up'}: ${cause.message}`, {
       hint: 'give the sizes that the model was made for: --dims height=32,width=32',
       cause,
     })
@@ -207,7 +207,7 @@ async function timed(model: Runnable, inputs: Parameters<Runnable['runAll']>[0],
 }
 
 /** 0 to count − 1 from one drawn by lot on, round about one way or the other: a function of the seed and a number (hash prospector's lowbias32). */
-function drawn(seed: number, number: number, count: number): number[] {
+function turns(seed: number, number: number, count: number): number[] {
   let x = (Math.imul(seed, 0x9e3779b1) + number) | 0
   x = Math.imul(x ^ (x >>> 16), 0x21f0aaad)
   x = Math.imul(x ^ (x >>> 15), 0x735a2d97)

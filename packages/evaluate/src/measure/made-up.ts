@@ -105,11 +105,11 @@ function sizesOf(
   const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
   const first = new Set(inputs.map(({ shape }) => shape[0]))
   const isBatch = (name: string) => first.has(name) && !inner.has(name)
-  const chosen = symbols.free.map((name) => [name, cached.has(name) ? past : isBatch(name) ? batch : others])
-  const named = allSizes(symbols, Object.fromEntries(chosen) as Record<string, number>)
+  const entries = symbols.free.map((name) => [name, cached.has(name) ? past : isBatch(name) ? batch : others])
+  const sizes = allSizes(symbols, Object.fromEntries(entries) as Record<string, number>)
   return (dim, axis) => {
     if (!isFree(dim)) return dim
-    return named[dim] ?? (axis === 0 ? batch : others)
+    return sizes[dim] ?? (axis === 0 ? batch : others)
   }
 }
 
@@ -117,8 +117,8 @@ function sizesOf(
 export function pastSymbols(inputs: readonly ModelValue[], { free }: Symbols): ReadonlySet<string> {
   const isCache = ({ name, shape }: ModelValue) => /past|cache/i.test(name) && shape.length >= 4
   const elsewhere = new Set(inputs.filter((input) => !isCache(input)).flatMap(({ shape }) => shape))
-  const held = inputs.filter(isCache).flatMap(({ shape }) => shape.slice(1))
-  return new Set(free.filter((name) => /^past/i.test(name) || (held.includes(name) && !elsewhere.has(name))))
+  const cacheDims = inputs.filter(isCache).flatMap(({ shape }) => shape.slice(1))
+  return new Set(free.filter((name) => /^past/i.test(name) || (cacheDims.includes(name) && !elsewhere.has(name))))
 }
 
 function isFree(dim: number | string): dim is string {

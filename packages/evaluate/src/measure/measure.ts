@@ -92,13 +92,13 @@ function progressOf(done: number, { samples }: DataSet): EvaluationProgress {
 }
 
 /** The output that is measured. */
-export function chooseOutput({ name, outputs }: Session, wanted: string | undefined): string {
-  const found =
-    wanted === undefined
+export function chooseOutput({ name, outputs }: Session, choice: string | undefined): string {
+  const match =
+    choice === undefined
       ? (outputs.find((output) => output.name === 'logits') ?? outputs[0])
-      : outputs.find((output) => output.name === wanted)
-  if (found) return found.name
-  throw new PareError(`${name}: ${wanted === undefined ? 'no output is a tensor' : `no output '${wanted}'`}.`, {
+      : outputs.find((output) => output.name === choice)
+  if (match) return match.name
+  throw new PareError(`${name}: ${choice === undefined ? 'no output is a tensor' : `no output '${choice}'`}.`, {
     hint: `outputs that can be measured: ${outputs.map((output) => output.name).join(', ') || 'none'}.`,
   })
 }
@@ -107,21 +107,21 @@ export function chooseOutput({ name, outputs }: Session, wanted: string | undefi
 export async function chooseBatch(
   data: DataSet,
   models: readonly { readonly path: string; readonly inputs: readonly ModelValue[] }[],
-  wanted: number | undefined,
+  batch: number | undefined,
 ): Promise<{ size: number; fixed: boolean }> {
   const inputs = models.flatMap((model) => model.inputs)
   const fixed = [...new Set(inputs.filter(({ shape }) => shape.length > 1).map(({ shape }) => shape[0]))].filter(
     (dim) => typeof dim === 'number',
   )
   const problems: string[] = []
-  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted >= 1))
-    problems.push(`a batch of ${wanted}, expected a whole number from 1.`)
+  if (batch !== undefined && !(Number.isInteger(batch) && batch >= 1))
+    problems.push(`a batch of ${batch}, expected a whole number from 1.`)
   if (fixed.length > 1) problems.push(`the inputs' first axes are fixed to different sizes: ${fixed.join(', ')}.`)
-  if (fixed.length === 1 && wanted !== undefined && wanted !== fixed[0])
-    problems.push(`a batch of ${wanted}, but the model's is fixed to ${fixed[0]}.`)
+  if (fixed.length === 1 && batch !== undefined && batch !== fixed[0])
+    problems.push(`a batch of ${batch}, but the model's is fixed to ${fixed[0]}.`)
   if (problems.length > 0) throw problemsError('evaluation', problems, 'leave the batch out to take what the model has.')
   if (fixed.length === 1) return { size: fixed[0]!, fixed: true }
-  if (wanted !== undefined) return { size: wanted, fixed: false }
+  if (batch !== undefined) return { size: batch, fixed: false }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
   return { size: Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
 }
@@ -188,8 +188,8 @@ function startScores(metrics: readonly Metric[]) {
 }
 
 function worthOf(tally: BlindTally): Pick<Measurement, 'blind' | 'renumbered'> {
-  const found = tally.answer()
-  if (found === undefined) return {}
-  const { renumbered, ...blind } = found
+  const answer = tally.answer()
+  if (answer === undefined) return {}
+  const { renumbered, ...blind } = answer
   return { blind: { ...blind, value: valueFrom(blind.samples) }, ...present({ renumbered }) }
 }

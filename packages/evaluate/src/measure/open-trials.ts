@@ -26,7 +26,7 @@ export function openTrials(
     onAsk: (losses) => {
       // It asks for the first round with nothing to tell; what an aborted child still tells is not waited for.
       if (losses !== undefined && !options.signal?.aborted) waiting?.resolve(losses as readonly number[])
-      return rounds.taken()
+      return rounds.take()
     },
   })
   ended.catch((error: unknown) => waiting?.reject(error))
@@ -34,14 +34,14 @@ export function openTrials(
     losses(round, onProgress) {
       return new Promise((resolve, reject) => {
         waiting = { resolve, reject, ...present({ onProgress }) }
-        rounds.given(round)
+        rounds.give(round)
         // The child may have ended before it was asked for anything.
         ended.catch(reject)
       })
     },
     async [Symbol.asyncDispose]() {
       waiting = undefined
-      rounds.given(undefined)
+      rounds.give(undefined)
       // Whoever waited for a round was told what went wrong.
       await ended.catch(() => {})
     },
@@ -55,16 +55,16 @@ interface Waiting {
 }
 
 /** Hands things over, whoever comes first. */
-function meeting<Thing>(): { given: (thing: Thing) => void; taken: () => Promise<Thing> } {
+function meeting<Thing>(): { give: (thing: Thing) => void; take: () => Promise<Thing> } {
   const there: Thing[] = []
   let take: ((thing: Thing) => void) | undefined
   return {
-    given(thing) {
+    give(thing) {
       if (take === undefined) there.push(thing)
       else take(thing)
       take = undefined
     },
-    taken: () =>
+    take: () =>
       there.length > 0
         ? Promise.resolve(there.shift() as Thing)
         : new Promise((resolve) => {

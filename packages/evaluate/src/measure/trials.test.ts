@@ -42,11 +42,11 @@ describe('trials', () => {
 
   test('only the first so many samples, and progress counts settings too', async () => {
     await using trials = openTrials({ ...SCALED, batch: 1 })
-    const told: object[] = []
+    const reports: object[] = []
     const round = { settings: [{}, off], against: 'labels', samples: 2 } as const
-    const [whole] = await trials.losses(round, (progress) => told.push(progress))
+    const [whole] = await trials.losses(round, (progress) => reports.push(progress))
     expect(whole).toBeCloseTo((nll(2) + nll(0)) / 2, 6)
-    expect(told.at(-1)).toEqual({ done: 4, total: 4 })
+    expect(reports.at(-1)).toEqual({ done: 4, total: 4 })
     await using larger = openTrials({ ...SCALED, batch: 3 })
     expect((await larger.losses(round))[0]).toBeCloseTo(whole!, 9)
   })

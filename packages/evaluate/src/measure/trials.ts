@@ -90,9 +90,9 @@ async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }:
   }
   let tallies: Trial[] = []
   let done = 0
-  for await (const read of data.batches(batch.size)) {
-    if (read.first >= most) break
-    const part = read.first + read.size > most ? firstOf(read, most - read.first) : read
+  for await (const whole of data.batches(batch.size)) {
+    if (whole.first >= most) break
+    const part = whole.first + whole.size > most ? firstOf(whole, most - whole.first) : whole
     const metric = metricFor(against, part)
     if (tallies.length === 0) tallies = settings.map(() => ({ tally: startTally(metric), holds: true }))
     const reference = metric.needs === 'reference' ? { reference: await run(part, {}) } : {}

@@ -23,10 +23,10 @@ const CHECK_LABELS =
 /** The `k` commonest labels, where naming the right one among them counts. */
 export function commonestClasses(k: number): BlindTally {
   return overClasses((labels, classes) => {
-    const named = k >= classes ? [...Array(classes).keys()] : commonest(labels, k)
-    const hits = new Set(named)
+    const best = k >= classes ? [...Array(classes).keys()] : commonest(labels, k)
+    const hits = new Set(best)
     return {
-      answer: k >= classes ? `naming all ${classes} classes` : `always answering ${listed(named)}`,
+      answer: k >= classes ? `naming all ${classes} classes` : `always answering ${listed(best)}`,
       samples: { kind: 'proportion', correct: labels.map((label) => Number(hits.has(label))) },
       cure: k >= classes ? 'Measure accuracy, or top-k with fewer classes.' : CHECK_LABELS,
     }
@@ -36,9 +36,9 @@ export function commonestClasses(k: number): BlindTally {
 /** The commonest label, for macro F1: its own F1 is the largest of all constant answers. */
 export function commonestForF1(): BlindTally {
   return overClasses((labels) => {
-    const [named] = commonest(labels, 1)
-    const predicted = labels.map(() => named!)
-    return { answer: `always answering class ${named}`, samples: { kind: 'f1', predicted, label: labels }, cure: CHECK_LABELS }
+    const [best] = commonest(labels, 1)
+    const predicted = labels.map(() => best!)
+    return { answer: `always answering class ${best}`, samples: { kind: 'f1', predicted, label: labels }, cure: CHECK_LABELS }
   })
 }
 
@@ -97,10 +97,10 @@ export function commonestAnswer(collect: (values: readonly number[], rows: reado
       rows.push(reference!.length)
     },
     answer() {
-      const [named] = commonest(answers.flat(), 1)
-      const shares = answers.map((own) => mean(own.map((answer) => Number(answer === named))))
+      const [best] = commonest(answers.flat(), 1)
+      const shares = answers.map((own) => mean(own.map((answer) => Number(answer === best))))
       return {
-        answer: `always answering class ${named}, as the reference mostly does`,
+        answer: `always answering class ${best}, as the reference mostly does`,
         samples: collect(shares, rows),
         cure: 'Check that the reference is the trained model, and that the evaluation data are as varied as what it will meet.',
       }
@@ -146,9 +146,9 @@ function overTargets(
       const width = targets[0]?.length ?? 0
       const isEven = targets.every(({ length }) => length === width)
       const isSmall = targets.length * width <= MOST_SORTED
-      const taken = isSmall ? middle : mean
+      const centre = isSmall ? middle : mean
       const middles = isEven
-        ? Float64Array.from({ length: width }, (_, at) => taken(targets.map((target) => target[at]!)))
+        ? Float64Array.from({ length: width }, (_, at) => centre(targets.map((target) => target[at]!)))
         : [mean(targets.map(meanOf))]
       const lossOf = (target: Numbers) => {
         let total = 0

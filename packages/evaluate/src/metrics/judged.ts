@@ -89,8 +89,8 @@ function instead(output: NdArray): string {
 
 function valueProblems({ batch, name, output }: BatchOutcome): string[] {
   if (!batch.label) return ['the data have no labels.']
-  const wanted = sizeOf(output.shape.slice(1))
-  if (batch.label.data.length === batch.size * wanted) return []
+  const width = sizeOf(output.shape.slice(1))
+  if (batch.label.data.length === batch.size * width) return []
   return [
     `labels are ${describe(batch.label.type, batch.label.shape)}, output '${name}' is ${describe(output.type, output.shape)}.`,
   ]

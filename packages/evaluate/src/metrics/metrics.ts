@@ -120,8 +120,8 @@ export const METRIC_NAMES: readonly string[] = Object.keys(FAMILIES)
 /** The metric of that name. Throws PareError for an unknown one. */
 export function findMetric(name: string): Metric {
   const [, k] = /^top-([1-9]\d*)$/.exec(name) ?? []
-  const known = Object.hasOwn(FAMILIES, name) && name !== 'top-k'
-  const family = k !== undefined ? FAMILIES['top-k'] : known ? FAMILIES[name] : undefined
+  const isFamily = Object.hasOwn(FAMILIES, name) && name !== 'top-k'
+  const family = k !== undefined ? FAMILIES['top-k'] : isFamily ? FAMILIES[name] : undefined
   if (!family) {
     throw new PareError(`metric '${name}' is unknown.`, {
       hint: `expected one of ${METRIC_NAMES.join(', ').replace('top-k', 'top-5 (any number)')}.`,

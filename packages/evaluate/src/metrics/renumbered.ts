@@ -53,11 +53,11 @@ function matching(labels: readonly number[], answers: readonly number[]): Readon
     pairs.set(key, pair)
   }
   const order = new Map<number, number>()
-  const taken = new Set<number>()
+  const targets = new Set<number>()
   for (const { label, answer } of [...pairs.values()].sort((a, b) => b.count - a.count || a.label - b.label)) {
-    if (order.has(label) || taken.has(answer)) continue
+    if (order.has(label) || targets.has(answer)) continue
     order.set(label, answer)
-    taken.add(answer)
+    targets.add(answer)
   }
   return order
 }
@@ -65,7 +65,7 @@ function matching(labels: readonly number[], answers: readonly number[]): Readon
 /** 'labels in another order (0 → 2, 1 → 0, 2 → 1)' */
 function describeOrder(order: ReadonlyMap<number, number>): string {
   const changes = [...order].filter(([label, answer]) => label !== answer).sort(([a], [b]) => a - b)
-  const shown = changes.slice(0, MOST_LISTED).map(([label, answer]) => `${label} → ${answer}`)
+  const pairs = changes.slice(0, MOST_LISTED).map(([label, answer]) => `${label} → ${answer}`)
   const rest = changes.length > MOST_LISTED ? `, and ${changes.length - MOST_LISTED} more` : ''
-  return `labels in another order (${shown.join(', ')}${rest})`
+  return `labels in another order (${pairs.join(', ')}${rest})`
 }

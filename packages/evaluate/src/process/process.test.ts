@@ -117,13 +117,13 @@ test('a child can be told to come to an end by itself, and is told also where th
     "process.on('message', ({ stop }) => stop && process.send({ kind: 'result', result: 'half' }, () => process.disconnect()))"
   const started = child('ends', `${code}; process.send({ kind: 'progress', progress: { told: 1 } })`)
   const stop = new AbortController()
-  const told: unknown[] = []
+  const messages: unknown[] = []
   const onProgress = (progress: unknown) => {
-    told.push(progress)
+    messages.push(progress)
     stop.abort()
   }
   expect(await runChild(job, 'm.onnx', { child: started, stop: stop.signal, onProgress })).toMatchObject({ result: 'half' })
-  expect(told).toEqual([{ told: 1 }])
+  expect(messages).toEqual([{ told: 1 }])
   expect(await runChild(job, 'm.onnx', { child: child('ends at once', code), stop: stop.signal })).toMatchObject({
     result: 'half',
   })

@@ -38,17 +38,17 @@ export interface Setup {
 export type Reply =
   | { readonly kind: 'progress'; readonly progress: unknown }
   | { readonly kind: 'part'; readonly part: ForwardPart }
-  | { readonly kind: 'ask'; readonly told: unknown }
+  | { readonly kind: 'ask'; readonly outcome: unknown }
   | { readonly kind: 'result'; readonly result: unknown }
   | { readonly kind: 'failure'; readonly message: string; readonly hint: string | undefined; readonly untrusted: boolean }
   | { readonly kind: 'bug'; readonly stack: string }
 
-export interface ChildOptions<Told = EvaluationProgress> extends Setup {
-  readonly onProgress?: (progress: Told) => void
+export interface ChildOptions<Progress = EvaluationProgress> extends Setup {
+  readonly onProgress?: (progress: Progress) => void
   /** Called with what a model gives, batch by batch. */
   readonly onPart?: (part: ForwardPart) => void
   /** Called when the child wants to know what to do next, with what came out so far; what it gives is sent to the child. */
-  readonly onAsk?: (told: unknown) => Promise<unknown>
+  readonly onAsk?: (outcome: unknown) => Promise<unknown>
   /** Ends the child; the promise is rejected with the signal's reason. */
   readonly signal?: AbortSignal
   /** Once aborted, the child is told to come to an end by itself: it is sent `{ stop: true }`. Default: it never is. */
@@ -74,10 +74,10 @@ const STDERR_TAIL = 4096
  * `answerJob`). `name` is what messages call it.
  * Throws PareError for what the child reports, and when it crashes, runs too long or takes too much memory; the signal's reason when aborted.
  */
-export async function runChild<Told = EvaluationProgress>(
+export async function runChild<Progress = EvaluationProgress>(
   job: Job | { readonly kind: 'other'; readonly request: unknown },
   name: string,
-  options: ChildOptions<Told>,
+  options: ChildOptions<Progress>,
 ): Promise<{ result: unknown; peakMemoryBytes: number }> {
   const { signal, stop, timeoutMs = HOUR_MS, memoryLimitBytes = machineMemory() * 0.75 } = options
   signal?.throwIfAborted()
@@ -127,16 +127,20 @@ export async function runChild<Told = EvaluationProgress>(
 }
 
 /** The child's result once it has ended. */
-function outcome<Told>(child: ChildProcess, name: string, { onProgress, onPart, onAsk }: ChildOptions<Told>): Promise<unknown> {
+function outcome<Progress>(
+  child: ChildProcess,
+  name: string,
+  { onProgress, onPart, onAsk }: ChildOptions<Progress>,
+): Promise<unknown> {
   let last: Exclude<Reply, { kind: 'progress' | 'part' | 'ask' }> | undefined
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_TAIL)
   })
   child.on('message', (reply: Reply) => {
-    if (reply.kind === 'progress') onProgress?.(reply.progress as Told)
+    if (reply.kind === 'progress') onProgress?.(reply.progress as Progress)
     else if (reply.kind === 'part') onPart?.(reply.part)
-    else if (reply.kind === 'ask') void onAsk?.(reply.told).then((answer) => child.send({ answer }, () => {}))
+    else if (reply.kind === 'ask') void onAsk?.(reply.outcome).then((answer) => child.send({ answer }, () => {}))
     else last = reply
   })
   return new Promise((resolve, reject) => {

@@ -15,9 +15,9 @@ export function providerOptions(
 ): Pick<Ort.InferenceSession.SessionOptions, 'executionProviders'> {
   const there = ort.listSupportedBackends().map(({ name }) => name)
   if (there.includes(provider)) return { executionProviders: [provider] }
-  const known = PROVIDERS.filter((each) => there.includes(each))
+  const choices = PROVIDERS.filter((each) => there.includes(each))
   throw new PareError(
-    `provider '${provider}': ONNX Runtime for ${process.platform} on ${process.arch} lacks it; it has ${known.join(', ')}.`,
+    `provider '${provider}': ONNX Runtime for ${process.platform} on ${process.arch} lacks it; it has ${choices.join(', ')}.`,
     { hint: `choose one of these with --provider. ${WHERE}` },
   )
 }

@@ -20,39 +20,39 @@ export interface FeedOptions {
   readonly batch: number
   /** Whether the model takes no smaller batch: then what does not fill one is not looked at. */
   readonly fixed: boolean
-  readonly chosen: ChosenLoss
+  readonly loss: ChosenLoss
   readonly teacher: Teacher | undefined
 }
 
-export function openFeed({ source, batch: size, fixed, chosen, teacher }: FeedOptions): Feed {
+export function openFeed({ source, batch: size, fixed, loss, teacher }: FeedOptions): Feed {
   const remembered = teacher && (source.isFixed ? remembering(teacher) : teacher)
   const fed = async ({ batch, numbers }: Drawn): Promise<JudgedBatch> => {
-    const { target, count } = targetOf(chosen.kind, batch)
+    const { target, count } = targetOf(loss.kind, batch)
     const taught = remembered === undefined ? {} : await remembered.ask(batch, numbers)
-    const counted = chosen.parts[0]!.kind === 'kl' ? batch.size : count
+    const counted = loss.parts[0]!.kind === 'kl' ? batch.size : count
     return { batch, count: counted, targets: { ...present({ [TARGET]: target }), ...taught } }
   }
   return {
     draw: (index) => fed(source.at(index * size, size)),
     async *heldOut() {
-      for (const drawn of source.heldOut(size)) if (!fixed || drawn.batch.size === size) yield await fed(drawn)
+      for (const draw of source.heldOut(size)) if (!fixed || draw.batch.size === size) yield await fed(draw)
     },
   }
 }
 
 /** Throws PareError for labels that cannot be those of the output, as far as its shape is declared: with both shapes, or with the sample. */
-export function checkDeclared({ graph }: Model, { chosen, data }: { chosen: ChosenLoss; data: TrainingData }): void {
+export function checkDeclared({ graph }: Model, { loss, data }: { loss: ChosenLoss; data: TrainingData }): void {
   const { samples, output } = data
   const declared = graph.outputs.find(({ name }) => name === output)
   if (declared?.shape === undefined) return
-  const { kind } = chosen
+  const { kind } = loss
   const label = samples.pick([0]).label
   if (label !== undefined && (kind === 'cross-entropy' || kind === 'mse')) {
     const dims = kind === 'mse' ? declared.shape : declared.shape.slice(0, -1)
     // Sizes that are not declared may be anything.
-    const known = dims.slice(1).filter((dim) => typeof dim === 'number')
+    const sizes = dims.slice(1).filter((dim) => typeof dim === 'number')
     const own = sizeOf(label.shape.slice(1))
-    const fits = known.length < dims.length - 1 ? own % sizeOf(known) === 0 : own === sizeOf(known)
+    const fits = sizes.length < dims.length - 1 ? own % sizeOf(sizes) === 0 : own === sizeOf(sizes)
     if (!fits) throw noFit({ ...label, shape: [samples.samples, ...label.shape.slice(1)] }, declared)
   }
   const classes = declared.shape.at(-1)
@@ -66,11 +66,11 @@ export function checkDeclared({ graph }: Model, { chosen, data }: { chosen: Chos
 export async function checkLabels(
   passes: Passes,
   first: JudgedBatch,
-  { chosen: { kind }, data: { samples, output } }: { chosen: ChosenLoss; data: TrainingData },
+  { loss: { kind }, data: { samples, output } }: { loss: ChosenLoss; data: TrainingData },
 ): Promise<string | undefined> {
   if (kind === 'kl' || kind === 'output') return undefined
-  const { output: found } = await passes.judge(withoutLabels(first), output)
-  const { shape } = found!
+  const { output: answer } = await passes.judge(withoutLabels(first), output)
+  const { shape } = answer!
   checkAll(kind, samples, shape.at(-1)!)
   return kind === 'cross-entropy' && shape.length === 2 ? output : undefined
 }

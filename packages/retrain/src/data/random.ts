@@ -23,9 +23,9 @@ export function shuffled(stream: Stream, count: number): Uint32Array {
   const order = Uint32Array.from({ length: count }, (_, i) => i)
   for (let i = count - 1; i > 0; i--) {
     const other = randomBelow(stream, i, i + 1)
-    const kept = order[i]!
+    const number = order[i]!
     order[i] = order[other]!
-    order[other] = kept
+    order[other] = number
   }
   return order
 }

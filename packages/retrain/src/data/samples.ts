@@ -41,12 +41,12 @@ export function openSource(data: Samples, options: SourceOptions): SampleSource 
   return isText ? windowSource(data, held, options.seed) : rowSource(data, held, options.seed)
 }
 
-function heldOf(samples: number, most: number, wanted: number): number {
-  if (!(wanted >= 0))
-    throw new PareError(`retrain: ${wanted} samples held out, expected a number from 0 on.`, {
+function heldOf(samples: number, most: number, share: number): number {
+  if (!(share >= 0))
+    throw new PareError(`retrain: ${share} samples held out, expected a number from 0 on.`, {
       hint: 'say holdOut: 0.1 for a tenth.',
     })
-  const held = wanted < 1 ? Math.min(most, Math.round(wanted * samples)) : wanted
+  const held = share < 1 ? Math.min(most, Math.round(share * samples)) : share
   if (held < samples) return held
   throw new PareError(`retrain: ${held} of ${samples} samples are held out, and none is left to train on.`, {
     hint: 'give more training data, or say holdOut: 0.',
@@ -81,7 +81,7 @@ function windowSource(data: Samples, held: number, seed: number): SampleSource {
   const texts = stretchesOf(data, rows)
   const { length } = texts
   const order = lastOf((epoch) => shuffled(streamOf(seed, ORDER, epoch), texts.windows))
-  const cut = (epoch: number, window: number) => {
+  const placeOf = (epoch: number, window: number) => {
     const text = texts.of(window)
     const start =
       text.start + randomBelow(streamOf(seed, BEGIN, epoch), text.index, text.slack + 1) + (window - text.first) * length
@@ -94,7 +94,7 @@ function windowSource(data: Samples, held: number, seed: number): SampleSource {
         const epoch = Math.floor((position + i) / texts.windows)
         return order(epoch)[(position + i) % texts.windows]!
       })
-      const cuts = [...numbers].map((window, i) => cut(Math.floor((position + i) / texts.windows), window))
+      const cuts = [...numbers].map((window, i) => placeOf(Math.floor((position + i) / texts.windows), window))
       return { batch: texts.batch(cuts), numbers }
     },
     heldOut: (size) =>
@@ -134,9 +134,9 @@ function stretchesOf(data: Samples, rows: number) {
     start = end
   }
   for (let row = 0; row < rows; row++) {
-    const used = usedOf(scored.subarray(row * length, (row + 1) * length))
-    if (used === length && row < rows - 1) continue
-    close(row * length + used)
+    const size = usedOf(scored.subarray(row * length, (row + 1) * length))
+    if (size === length && row < rows - 1) continue
+    close(row * length + size)
     start = (row + 1) * length
   }
   const batch = (cuts: readonly { readonly start: number; readonly size: number }[]): Batch => {
@@ -179,13 +179,13 @@ function likeMask({ type, data }: NdArray, mask: NdArray): NdArray {
 
 /** Keeps what it made for the two numbers that were asked for last: batches lie across the border of two epochs. */
 function lastOf<Result>(make: (number: number) => Result): (number: number) => Result {
-  const made = new Map<number, Result>()
+  const results = new Map<number, Result>()
   return (number) => {
-    const known = made.get(number)
-    if (known !== undefined) return known
+    const recent = results.get(number)
+    if (recent !== undefined) return recent
     const result = make(number)
-    for (const old of [...made.keys()].slice(0, -1)) made.delete(old)
-    made.set(number, result)
+    for (const old of [...results.keys()].slice(0, -1)) results.delete(old)
+    results.set(number, result)
     return result
   }
 }

@@ -11,17 +11,17 @@ const MOST_REMEMBERED = 2 ** 28
 
 /** A teacher that is asked once for each sample, as long as its answers fit into so many bytes. */
 export function remembering(teacher: Teacher, most = MOST_REMEMBERED): Pick<Teacher, 'ask'> {
-  const known = new Map<number, Readonly<Record<string, NdArray>>>()
+  const memory = new Map<number, Readonly<Record<string, NdArray>>>()
   let bytes = 0
   return {
     async ask(batch, numbers) {
-      const found = Array.from(numbers, (number) => known.get(number))
-      if (found.every((answer) => answer !== undefined)) return stacked(found)
+      const remembered = Array.from(numbers, (number) => memory.get(number))
+      if (remembered.every((answer) => answer !== undefined)) return stacked(remembered)
       const answers = await teacher.ask(batch, numbers)
       for (const [row, number] of numbers.entries()) {
-        if (known.has(number) || bytes >= most) continue
+        if (memory.has(number) || bytes >= most) continue
         const own = rowOf(answers, row, batch.size)
-        known.set(number, own)
+        memory.set(number, own)
         bytes += Object.values(own).reduce((sum, { data }) => sum + data.byteLength, 0)
       }
       return answers
@@ -30,11 +30,11 @@ export function remembering(teacher: Teacher, most = MOST_REMEMBERED): Pick<Teac
 }
 
 function rowOf(answers: Readonly<Record<string, NdArray>>, row: number, rows: number): Record<string, NdArray> {
-  const cut = ({ type, shape, data }: NdArray): NdArray => {
+  const sampleOf = ({ type, shape, data }: NdArray): NdArray => {
     const width = data.length / rows
     return { type, shape: shape.slice(1), data: data.slice(row * width, (row + 1) * width) as NdArray['data'] }
   }
-  return Object.fromEntries(Object.entries(answers).map(([name, array]) => [name, cut(array)]))
+  return Object.fromEntries(Object.entries(answers).map(([name, array]) => [name, sampleOf(array)]))
 }
 
 function stacked(rows: readonly Readonly<Record<string, NdArray>>[]): Record<string, NdArray> {
@@ -62,7 +62,7 @@ export async function openTeacher(
         name,
         new ort.Tensor(type, data as never, shape),
       ])
-      const found = await session.run(Object.fromEntries(feeds), [...outputs.keys()]).catch((cause: Error) => {
+      const results = await session.run(Object.fromEntries(feeds), [...outputs.keys()]).catch((cause: Error) => {
         throw new PareError(`retrain: the teacher fails on a batch of ${batch.size}: ${cause.message}`, {
           hint: 'the reference must take the same inputs as the model that is trained.',
           cause,
@@ -70,7 +70,7 @@ export async function openTeacher(
       })
       return Object.fromEntries(
         [...outputs].map(([value, target]) => {
-          const { type, dims, data } = found[value]!
+          const { type, dims, data } = results[value]!
           return [target, { type: type as NdArray['type'], shape: dims, data: data as NdArray['data'] }]
         }),
       )

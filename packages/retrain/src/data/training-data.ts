@@ -35,18 +35,18 @@ export async function openTrainingData(model: Model, options: TrainingDataOption
 }
 
 export function inputsOf({ graph }: Model): ModelValue[] {
-  const stored = new Set(graph.initializers.map(({ name }) => name))
+  const initializers = new Set(graph.initializers.map(({ name }) => name))
   return graph.inputs.flatMap(({ name, type, shape = [] }) =>
-    type === undefined || stored.has(name) ? [] : [{ name, type, shape: shape.map((dim) => dim ?? '') }],
+    type === undefined || initializers.has(name) ? [] : [{ name, type, shape: shape.map((dim) => dim ?? '') }],
   )
 }
 
-export function outputOf({ graph }: Model, wanted: string | undefined): string {
+export function outputOf({ graph }: Model, choice: string | undefined): string {
   const names = graph.outputs.map(({ name }) => name)
-  const found =
-    wanted === undefined ? (names.find((name) => name === 'logits') ?? names[0]) : names.find((name) => name === wanted)
-  if (found !== undefined) return found
-  throw new PareError(`retrain: the model has ${wanted === undefined ? 'no output' : `no output '${wanted}'`}.`, {
+  const match =
+    choice === undefined ? (names.find((name) => name === 'logits') ?? names[0]) : names.find((name) => name === choice)
+  if (match !== undefined) return match
+  throw new PareError(`retrain: the model has ${choice === undefined ? 'no output' : `no output '${choice}'`}.`, {
     hint: `outputs that can be judged: ${names.join(', ') || 'none'}.`,
   })
 }

@@ -38,7 +38,7 @@ export interface Optimizer {
   /** Adds what was put aside to the gradients. */
   collect(): void
   /** The update number `count`, from 1 on, by gradients · `scale`. What the mask leaves out is zero afterwards, in what the optimiser keeps too. */
-  update(told: { readonly count: number; readonly learningRate: number; readonly scale: number }): void
+  update(settings: { readonly count: number; readonly learningRate: number; readonly scale: number }): void
 }
 
 /** What the optimiser needs room for. */
@@ -46,10 +46,10 @@ export function areasOf(
   { name }: OptimizerOptions,
   { accumulates, movement = false }: { readonly accumulates: boolean; readonly movement?: boolean },
 ): Area[] {
-  const wanted = new Set<Area>(['weights', 'gradients', 'first', ...(name === 'adamw' ? (['second'] as const) : [])])
-  if (accumulates) wanted.add('sums')
-  if (movement) for (const area of ['scores', 'hidden'] as const) wanted.add(area)
-  return AREAS.filter((area) => wanted.has(area))
+  const areas = new Set<Area>(['weights', 'gradients', 'first', ...(name === 'adamw' ? (['second'] as const) : [])])
+  if (accumulates) areas.add('sums')
+  if (movement) for (const area of ['scores', 'hidden'] as const) areas.add(area)
+  return AREAS.filter((area) => areas.has(area))
 }
 
 export function openOptimizer(options: OptimizerOptions, arena: Arena): Optimizer {
@@ -66,8 +66,8 @@ export function openOptimizer(options: OptimizerOptions, arena: Arena): Optimize
     },
     accumulate: () => loops.accumulate(...all),
     collect: () => loops.collect(...all),
-    update(told) {
-      for (const { begin, end, decays } of stretches) step(loops, [begin, end], { ...told, decays })
+    update(settings) {
+      for (const { begin, end, decays } of stretches) step(loops, [begin, end], { ...settings, decays })
     },
   }
 }
@@ -75,7 +75,7 @@ export function openOptimizer(options: OptimizerOptions, arena: Arena): Optimize
 type Step = (
   loops: ReturnType<typeof optimizerLoops>,
   range: readonly [begin: number, end: number],
-  told: { readonly count: number; readonly learningRate: number; readonly scale: number; readonly decays: boolean },
+  settings: { readonly count: number; readonly learningRate: number; readonly scale: number; readonly decays: boolean },
 ) => void
 
 function stepOf(options: OptimizerOptions): Step {

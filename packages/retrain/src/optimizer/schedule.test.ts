@@ -31,9 +31,9 @@ test('all warm-up, and a single step, have no division by zero', () => {
 
 test('cubic: 0.8 · (1 − (1 − t)³)', () => {
   // 1 − (3/4)³ = 37/64, 1 − (1/2)³ = 7/8, 1 − (1/4)³ = 63/64
-  const found = sparsities({ to: 0.8, steps: 4 })
-  for (const [i, share] of [37 / 64, 7 / 8, 63 / 64, 1].entries()) expect(found[i]).toBeCloseTo(0.8 * share, 12)
-  expect(found[3]).toBe(0.8)
+  const series = sparsities({ to: 0.8, steps: 4 })
+  for (const [i, share] of [37 / 64, 7 / 8, 63 / 64, 1].entries()) expect(series[i]).toBeCloseTo(0.8 * share, 12)
+  expect(series[3]).toBe(0.8)
 })
 
 test('linear, and from what is zero already', () => {
@@ -46,8 +46,8 @@ test('linear, and from what is zero already', () => {
 
 test('exponential: the same share of what is left stays at each step', () => {
   // 1 − 0.9375 = 1/16: half of what is left, four times.
-  const found = sparsities({ to: 0.9375, steps: 4, curve: 'exponential' })
-  for (const [i, sparsity] of [0.5, 0.75, 0.875, 0.9375].entries()) expect(found[i]).toBeCloseTo(sparsity, 12)
+  const series = sparsities({ to: 0.9375, steps: 4, curve: 'exponential' })
+  for (const [i, sparsity] of [0.5, 0.75, 0.875, 0.9375].entries()) expect(series[i]).toBeCloseTo(sparsity, 12)
   expect(sparsities({ to: 1, steps: 2, curve: 'exponential' })).toEqual([expect.closeTo(1 - Math.sqrt(0.001), 12), 1])
 })
 

@@ -24,12 +24,12 @@ export function learningRateAt({ peak, steps, schedule = 'cosine', warmup = 0.05
   const warm = warmup < 1 ? Math.round(warmup * steps) : Math.min(warmup, steps)
   if (step < warm) return (peak * (step + 1)) / warm
   // The last step still moves.
-  const done = (step - warm) / Math.max(1, steps - warm)
+  const progress = (step - warm) / Math.max(1, steps - warm)
   switch (schedule) {
     case 'cosine':
-      return (peak * (1 + Math.cos(Math.PI * done))) / 2
+      return (peak * (1 + Math.cos(Math.PI * progress))) / 2
     case 'linear':
-      return peak * (1 - done)
+      return peak * (1 - progress)
     case 'constant':
       return peak
     default:

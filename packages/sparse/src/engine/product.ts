@@ -271,9 +271,9 @@ function tileProduct({ setting, matrix, kind, chunks, biasAddress, activation }:
 }
 
 function lazily<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
+  let memo: { readonly value: T } | undefined
   return () => {
-    made ??= { value: make() }
-    return made.value
+    memo ??= { value: make() }
+    return memo.value
   }
 }

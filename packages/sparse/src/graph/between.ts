@@ -25,21 +25,21 @@ export async function couldBeOurs(
     const size = isFloat(infoOf(name)) ? infoOf(name)?.shape?.at(-1) : undefined
     return typeof size === 'number' ? size : undefined
   }
-  const found: Between[] = []
-  const taken = new Set<Node>()
+  const operations: Between[] = []
+  const owned = new Set<Node>()
   for (const node of nodes) {
-    if (taken.has(node)) continue
+    if (owned.has(node)) continue
     const norm = isFloat(infoOf(node.inputs[0] ?? '')) ? await normAt(node, { uses, widthOf }) : undefined
     const isNorm =
-      norm !== undefined && norm.norm.scale.length === widthOf(node.inputs[0]!) && !norm.nodes.some((each) => taken.has(each))
+      norm !== undefined && norm.norm.scale.length === widthOf(node.inputs[0]!) && !norm.nodes.some((each) => owned.has(each))
     const between = isNorm
       ? ({ kind: 'norm', nodes: norm.nodes, norm: norm.norm, inputs: [node.inputs[0]!], output: norm.result } as const)
       : pairOf(node, infoOf)
     if (between === undefined) continue
-    found.push(between)
-    for (const each of between.nodes) taken.add(each)
+    operations.push(between)
+    for (const each of between.nodes) owned.add(each)
   }
-  return found
+  return operations
 }
 
 function pairOf(node: Node, infoOf: (name: string) => ValueInfo | undefined): Between | undefined {
@@ -65,18 +65,18 @@ function maybeSame(a: ValueInfo | undefined, b: ValueInfo | undefined): boolean 
 
 /** Those that lie between our products: what they read comes from ours, and what they give goes to ours, directly or by way of each other. */
 export function betweenOurs(candidates: readonly Between[], sites: readonly ProductSite[], uses: Uses): Between[] {
-  const taken = new Set(sites.flatMap(({ nodes }) => nodes))
+  const ownNodes = new Set(sites.flatMap(({ nodes }) => nodes))
   const ours = new Set(
     candidates.filter(
-      ({ nodes, inputs }) => !nodes.some((node) => taken.has(node)) && !inputs.some((name) => uses.constants.has(name)),
+      ({ nodes, inputs }) => !nodes.some((node) => ownNodes.has(node)) && !inputs.some((name) => uses.constants.has(name)),
     ),
   )
   for (let size = -1; size !== ours.size; ) {
     size = ours.size
-    const made = new Set([...sites, ...ours].map(({ output }) => output))
-    const read = new Set([...sites.map(({ input }) => input), ...[...ours].flatMap(({ inputs }) => [...inputs])])
+    const results = new Set([...sites, ...ours].map(({ output }) => output))
+    const operands = new Set([...sites.map(({ input }) => input), ...[...ours].flatMap(({ inputs }) => [...inputs])])
     for (const each of ours) {
-      if (!each.inputs.some((name) => made.has(name)) || !read.has(each.output)) ours.delete(each)
+      if (!each.inputs.some((name) => results.has(name)) || !operands.has(each.output)) ours.delete(each)
     }
   }
   return [...ours]

@@ -69,26 +69,26 @@ async function composedNorm(
   const rows = Array.from({ length: ROWS }, (_, r) =>
     Float64Array.from({ length: width }, (_, i) => Math.sin(1 + i * 1.7 + r * 2.3) + 0.3 * r),
   )
-  const known = new Map<string, readonly Row[]>([[value, rows]])
+  const rowsOf = new Map<string, readonly Row[]>([[value, rows]])
   const epsilons: number[] = []
   const nodes: Node[] = []
   const pending = [node]
   while (pending.length > 0 && nodes.length < MOST_NODES) {
     const next = pending.shift()!
     if (nodes.includes(next)) continue
-    const result = await computed(next, { known, width, uses, epsilons })
+    const result = await computed(next, { rowsOf, width, uses, epsilons })
     if (result === undefined) continue
     nodes.push(next)
     const name = next.outputs[0]!
-    known.set(name, result)
+    rowsOf.set(name, result)
     pending.push(...(uses.consumers.get(name) ?? []))
     // The value itself may go elsewhere too: to a residual sum.
     for (const reader of uses.consumers.get(value) ?? []) if (!pending.includes(reader)) pending.push(reader)
-    const open = [...known.keys()].filter(
+    const open = [...rowsOf.keys()].filter(
       (each) =>
         each !== value && (uses.outputs.has(each) || (uses.consumers.get(each) ?? []).some((reader) => !nodes.includes(reader))),
     )
-    const norm = open.length === 1 && result[0]!.length === width ? recognise(rows, known.get(open[0]!)!, epsilons) : undefined
+    const norm = open.length === 1 && result[0]!.length === width ? recognise(rows, rowsOf.get(open[0]!)!, epsilons) : undefined
     // Scale and bias come last: with them the normalisation is complete.
     if (norm !== undefined && !(await grows(open[0]!, uses)))
       return { nodes: withoutStrays(nodes, open[0]!, uses), result: open[0]!, norm }
@@ -105,15 +105,15 @@ async function grows(name: string, { consumers, constants, outputs }: Uses): Pro
 
 /** Only nodes that lead to the result: a reader of the value that happened to be computable is none of its parts. */
 function withoutStrays(nodes: readonly Node[], result: string, { producers }: Uses): Node[] {
-  const kept = new Set<Node>()
+  const parts = new Set<Node>()
   const keep = (name: string): void => {
     const producer = producers.get(name)
-    if (producer === undefined || !nodes.includes(producer) || kept.has(producer)) return
-    kept.add(producer)
+    if (producer === undefined || !nodes.includes(producer) || parts.has(producer)) return
+    parts.add(producer)
     for (const input of producer.inputs) keep(input)
   }
   keep(result)
-  return nodes.filter((node) => kept.has(node))
+  return nodes.filter((node) => parts.has(node))
 }
 
 /** y = scale · n(x) + bias for one of the kinds and an ε that stands in the nodes: scale and bias follow from two rows, the third must agree. */
@@ -154,22 +154,22 @@ const PAIRS: Readonly<Record<string, (a: number, b: number) => number>> = {
 const SINGLES: Readonly<Record<string, (x: number) => number>> = { Sqrt: Math.sqrt, Reciprocal: (x) => 1 / x }
 
 interface Trial {
-  readonly known: ReadonlyMap<string, readonly Row[]>
+  readonly rowsOf: ReadonlyMap<string, readonly Row[]>
   readonly width: number
   readonly uses: Uses
   /** Small constants, which may be the ε. */
   readonly epsilons: number[]
 }
 
-async function computed(node: Node, { known, width, uses, epsilons }: Trial): Promise<readonly Row[] | undefined> {
+async function computed(node: Node, { rowsOf, width, uses, epsilons }: Trial): Promise<readonly Row[] | undefined> {
   if (node.domain !== '' || madeBy(node).length !== 1) return undefined
   if (node.op === 'ReduceMean') {
-    const of = known.get(node.inputs[0]!)
+    const of = rowsOf.get(node.inputs[0]!)
     return of !== undefined && (await isLastAxis(node, uses)) ? of.map((row) => Float64Array.of(average(row))) : undefined
   }
   const operands: (readonly Row[])[] = []
   for (const name of node.inputs) {
-    const rows = known.get(name) ?? (await constantRows(name, { width, uses, epsilons }))
+    const rows = rowsOf.get(name) ?? (await constantRows(name, { width, uses, epsilons }))
     if (rows === undefined) return undefined
     operands.push(rows)
   }

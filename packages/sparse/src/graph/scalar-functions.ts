@@ -20,28 +20,32 @@ const SAMPLES = Array.from({ length: 41 }, (_, i) => (i - 20) * 0.3 + 0.01)
  * so that it does not matter how an exporter writes a function. Undefined where there is none, or where someone else reads a value in between.
  */
 export async function activationAfter(value: string, uses: Uses): Promise<Applied | undefined> {
-  const known = new Map<string, readonly number[]>([[value, SAMPLES]])
+  const numbers = new Map<string, readonly number[]>([[value, SAMPLES]])
   const nodes: Node[] = []
   const pending = [...(uses.consumers.get(value) ?? [])]
-  let found: Applied | undefined
+  let largest: Applied | undefined
   while (pending.length > 0 && nodes.length < MOST_NODES) {
     const node = pending.shift()!
     if (nodes.includes(node)) continue
-    const result = await computed(node, { known, uses })
+    const result = await computed(node, { numbers, uses })
     if (result === undefined) continue
     nodes.push(node)
-    known.set(node.outputs[0]!, result)
+    numbers.set(node.outputs[0]!, result)
     pending.push(...(uses.consumers.get(node.outputs[0]!) ?? []))
-    const end = openEnd(known, nodes, uses)
-    const activation = end === undefined || end === value ? undefined : recognise(known.get(end)!)
-    if (activation !== undefined) found = { nodes: [...nodes], activation, result: end! }
+    const end = openEnd(numbers, nodes, uses)
+    const activation = end === undefined || end === value ? undefined : recognise(numbers.get(end)!)
+    if (activation !== undefined) largest = { nodes: [...nodes], activation, result: end! }
   }
-  return found
+  return largest
 }
 
 /** The one value that is read outside of the nodes; undefined where there are several. */
-function openEnd(known: ReadonlyMap<string, unknown>, nodes: readonly Node[], { consumers, outputs }: Uses): string | undefined {
-  const open = [...known.keys()].filter(
+function openEnd(
+  numbers: ReadonlyMap<string, unknown>,
+  nodes: readonly Node[],
+  { consumers, outputs }: Uses,
+): string | undefined {
+  const open = [...numbers.keys()].filter(
     (name) => outputs.has(name) || (consumers.get(name) ?? []).some((node) => !nodes.includes(node)),
   )
   return open.length === 1 ? open[0] : undefined
@@ -109,10 +113,10 @@ const MICROSOFT: Readonly<Record<string, (x: number, node: Node) => number>> = {
 /** What a node gives for the numbers; undefined where it is no function of them alone. */
 async function computed(
   node: Node,
-  { known, uses }: { known: ReadonlyMap<string, Numbers>; uses: Uses },
+  { numbers, uses }: { numbers: ReadonlyMap<string, Numbers>; uses: Uses },
 ): Promise<Numbers | undefined> {
   if (madeBy(node).length !== 1) return undefined
-  const inputs = await Promise.all(node.inputs.map(async (name) => known.get(name) ?? (await scalar(name, uses))))
+  const inputs = await Promise.all(node.inputs.map(async (name) => numbers.get(name) ?? (await scalar(name, uses))))
   if (inputs.some((each) => each === undefined)) return undefined
   const [a, b] = inputs as [Numbers, Numbers?]
   const unary = node.domain === '' ? UNARY[node.op] : node.domain === 'com.microsoft' ? MICROSOFT[node.op] : undefined

@@ -107,14 +107,14 @@ function denseStep(
   { owners, uses, levels }: { owners: ReadonlyMap<Node, OwnStep>; uses: Uses; levels: Levels },
 ): DenseStep {
   const own = new Set(nodes)
-  const made = new Set(nodes.flatMap(madeBy))
-  const inputs = new Set(nodes.flatMap((node) => readBy(node)).filter((name) => !made.has(name) && isDynamic(name)))
+  const results = new Set(nodes.flatMap(madeBy))
+  const inputs = new Set(nodes.flatMap((node) => readBy(node)).filter((name) => !results.has(name) && isDynamic(name)))
   const readElsewhere = (name: string) =>
     (uses.consumers.get(name) ?? []).some((node) => {
       const owner = owners.get(node)
       return owner === undefined ? !own.has(node) && !levels.free.has(node) : inputsOf(owner).includes(name)
     })
-  const outputs = [...made].filter((name) => {
+  const outputs = [...results].filter((name) => {
     const producer = uses.producers.get(name)!
     return !levels.free.has(producer) && (uses.outputs.has(name) || readElsewhere(name))
   })
@@ -129,14 +129,14 @@ function denseStep(
 
 /** The model of a stretch. `infoOf` has types and shapes of the values that it reads and gives. */
 export function modelOfStep(model: Model, { nodes, inputs, outputs }: DenseStep, infoOf: (name: string) => ValueInfo): Model {
-  const read = new Set(nodes.flatMap(readBy))
+  const operands = new Set(nodes.flatMap(readBy))
   const { graph } = model
   return editModel(model, {
     graph: editGraph(graph, {
       nodes,
       inputs: inputs.map(infoOf),
       outputs: outputs.map(infoOf),
-      initializers: graph.initializers.filter(({ name }) => read.has(name) && !inputs.includes(name)),
+      initializers: graph.initializers.filter(({ name }) => operands.has(name) && !inputs.includes(name)),
       values: [],
     }),
   })

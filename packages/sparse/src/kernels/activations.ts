@@ -117,18 +117,18 @@ interface Rational {
 
 function rational({ limit, one, above, below }: Rational): (x: Code, place: Place) => Code {
   return (code, { writer, variant, constant }) => {
-    const [given, x, square] = writer.locals('v128', 3)
+    const [raw, x, square] = writer.locals('v128', 3)
     const horner = ([first, ...rest]: readonly number[]) =>
       rest.reduce<Code>((sum, coefficient) => madd(variant, sum, square.get, constant(coefficient)), constant(first!))
-    const unit = v128.or(constant(1), v128.and(given.get, i32x4.const(0x80000000)))
+    const unit = v128.or(constant(1), v128.and(raw.get, i32x4.const(0x80000000)))
     return [
-      given.set(code),
+      raw.set(code),
       // In this order NaN stays NaN.
-      x.set(f32x4.max(f32x4.min(given.get, constant(limit)), constant(-limit))),
+      x.set(f32x4.max(f32x4.min(raw.get, constant(limit)), constant(-limit))),
       square.set(f32x4.mul(x.get, x.get)),
       unit,
       f32x4.div(f32x4.mul(x.get, horner(above)), horner(below)),
-      f32x4.ge(f32x4.abs(given.get), constant(one)),
+      f32x4.ge(f32x4.abs(raw.get), constant(one)),
       v128.select(),
     ]
   }

@@ -20,7 +20,7 @@ export function chunksOf(matrix: PackedRows | PackedTiles, threads: number): Chu
   const { out, starts } = matrix
   const tileRows = matrix.kind === 'tiles' ? matrix.tileRows : 1
   const step = leastCommonMultiple(ROWS_STEP, tileRows)
-  const wanted = Math.max(
+  const goal = Math.max(
     Math.ceil(out / MOST_ROWS),
     threads > 1 ? Math.min(PER_THREAD * threads, Math.floor(out / FEWEST_ROWS)) : 1,
   )
@@ -29,8 +29,8 @@ export function chunksOf(matrix: PackedRows | PackedTiles, threads: number): Chu
   const weightUpTo = (row: number) => starts[Math.ceil(row / tileRows)]! + (row / out) * (total * 0.05 + 1)
   const most = Math.max(step, MOST_ROWS - (MOST_ROWS % step))
   const chunks: ChunkOf[] = []
-  for (let row = 0, made = 0; row < out; made++) {
-    const share = (weightUpTo(out) - weightUpTo(row)) / Math.max(1, wanted - made)
+  for (let row = 0, count = 0; row < out; count++) {
+    const share = (weightUpTo(out) - weightUpTo(row)) / Math.max(1, goal - count)
     let end = row
     do end += step
     while (end < out && end - row < most && weightUpTo(end) - weightUpTo(row) < share - 1e-9)

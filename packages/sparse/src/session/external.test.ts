@@ -11,12 +11,12 @@ const folder = await mkdtemp(join(tmpdir(), 'pare-sparse-'))
 afterAll(() => rm(folder, { recursive: true }))
 
 /** Bytes, and configuration, of models that ONNX Runtime was given as bytes. */
-const given: { bytes: number; extra: unknown }[] = []
+const sources: { bytes: number; extra: unknown }[] = []
 const counting = {
   ...ort,
   InferenceSession: {
     create: (model: string | Uint8Array, options: ort.InferenceSession.SessionOptions) => {
-      if (typeof model !== 'string') given.push({ bytes: model.byteLength, extra: options.extra })
+      if (typeof model !== 'string') sources.push({ bytes: model.byteLength, extra: options.extra })
       return ort.InferenceSession.create(model as Uint8Array, options)
     },
   },
@@ -45,12 +45,12 @@ describe('a model with external data', () => {
   beforeAll(async () => withExternalData(await halfSparse(), path))
 
   it('runs in parts whose data stay in their file, so that parts may be larger than bytes can be', async () => {
-    given.length = 0
+    sources.length = 0
     const session = await SparseSession.create(path, { ort: counting, plan: 'sparse', fewestElements: 0, threads: 1 })
     expect(session.plan.segments).toBe(2)
     // Types and both parts: none holds the 65,536 bytes of the weight.
-    expect(given.length).toBeGreaterThanOrEqual(2)
-    expect(Math.max(...given.map(({ bytes }) => bytes))).toBeLessThan(4096)
+    expect(sources.length).toBeGreaterThanOrEqual(2)
+    expect(Math.max(...sources.map(({ bytes }) => bytes))).toBeLessThan(4096)
     const dense = await ort.InferenceSession.create(path)
     const feeds = { x: float([3, 128]) }
     expect(differenceOf(await dense.run(feeds), await session.run(feeds))).toBeLessThan(2e-6)
@@ -62,7 +62,7 @@ describe('a model with external data', () => {
     const extra = { session: { disable_prepacking: '1' } }
     const options = { plan: 'sparse', fewestElements: 0, threads: 1, session: { logSeverityLevel: 3, extra } } as const
     await using session = await SparseSession.create(path, { ort: counting, ...options })
-    expect(given.at(-1)!.extra).toEqual({
+    expect(sources.at(-1)!.extra).toEqual({
       session: { disable_prepacking: '1', model_external_initializers_file_folder_path: folder },
     })
     expect((await session.run({ x: float([1, 128]) })).y!.dims).toEqual([1, 128])
@@ -72,10 +72,10 @@ describe('a model with external data', () => {
   it('of halves is typed without loading its data', async () => {
     const halves = join(folder, 'halves.onnx')
     await withExternalData(await inHalves(await halfSparse()), halves)
-    given.length = 0
+    sources.length = 0
     await using session = await SparseSession.create(halves, { ort: counting, plan: 'sparse', fewestElements: 0, threads: 1 })
     expect(session.plan).toMatchObject({ kind: 'sparse', segments: 2 })
-    expect(Math.max(...given.map(({ bytes }) => bytes))).toBeLessThan(4096)
+    expect(Math.max(...sources.map(({ bytes }) => bytes))).toBeLessThan(4096)
     await Promise.all([halves, `${halves}.data`].map((file) => rm(file)))
   })
 })

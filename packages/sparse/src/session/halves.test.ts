@@ -55,7 +55,7 @@ async function errors({ halves, floats }: { halves: Uint8Array; floats: Uint8Arr
   )
   const expected = await exact!.run(feeds)
   const typed = (results: Awaited<ReturnType<SparseSession['run']>>) => differenceOf(expected, inFloats(results))
-  const found: [number, number] = [typed(await session.run(halved(feeds))), typed(await dense!.run(halved(feeds)))]
+  const results: [number, number] = [typed(await session.run(halved(feeds))), typed(await dense!.run(halved(feeds)))]
   await Promise.all([dense!.release(), exact!.release()])
-  return found
+  return results
 }

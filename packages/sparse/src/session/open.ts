@@ -71,11 +71,11 @@ async function openParts(
     infoOf: (names) => inferValues(createSession, model, names),
     createSession,
   }
-  const found = { dense, sites, defaults, parts }
+  const session = { dense, sites, defaults, parts }
   if (plan === 'sparse')
-    return { ...found, fixed: { ...NOTHING, kind: 'sparse', reason: ASKED, sparse: sites.map(({ id }) => id) } }
-  if (options.cache === undefined) return found
-  return { ...found, cache: await openCache(options.cache, await keyOf(source, { ort, threads, options })) }
+    return { ...session, fixed: { ...NOTHING, kind: 'sparse', reason: ASKED, sparse: sites.map(({ id }) => id) } }
+  if (options.cache === undefined) return session
+  return { ...session, cache: await openCache(options.cache, await keyOf(source, { ort, threads, options })) }
 }
 
 async function readWhole(
@@ -91,10 +91,10 @@ async function readWhole(
 
 /** Found when first asked for, and once. */
 function candidatesIn(model: Model, createSession: CreateSession): () => Promise<readonly Between[]> {
-  let found: Promise<readonly Between[]> | undefined
+  let candidates: Promise<readonly Between[]> | undefined
   return () => {
-    found ??= find()
-    return found
+    candidates ??= find()
+    return candidates
   }
 
   async function find(): Promise<readonly Between[]> {
@@ -111,8 +111,8 @@ function candidatesIn(model: Model, createSession: CreateSession): () => Promise
 function productsIn(engine: KernelEngine): (site: ProductSite) => SparseProduct {
   const products = new Map<string, SparseProduct>()
   return (site) => {
-    const known = products.get(site.id)
-    if (known !== undefined) return known
+    const earlier = products.get(site.id)
+    if (earlier !== undefined) return earlier
     const { matrix, bias, activation } = site
     const product = engine.load(matrix, { ...present({ bias }), ...(activation && { activation }) })
     products.set(site.id, product)

@@ -6,10 +6,10 @@ import type * as Ort from 'onnxruntime-common'
 /** A session of a model that shares tensors with the one that was opened. `options` stand in for those that all have. */
 export type CreateSession = (model: Model, options?: Ort.InferenceSession.SessionOptions) => Promise<Ort.InferenceSession>
 
-/** `given` stands in for what is usual. */
+/** `options` stand in for what is usual. */
 export function sessionSettings(
   threads: number,
-  given: Ort.InferenceSession.SessionOptions | undefined,
+  options: Ort.InferenceSession.SessionOptions | undefined,
 ): Ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
@@ -18,7 +18,7 @@ export function sessionSettings(
     logSeverityLevel: 3,
     // Threads of ONNX Runtime that wait busily between its parts would take the cores from ours.
     extra: { session: { force_spinning_stop: '1' } },
-    ...given,
+    ...options,
   }
 }
 

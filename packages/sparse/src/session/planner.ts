@@ -34,40 +34,38 @@ export async function makePlan({ parts, sites, dense, splitFor }: Planning, feed
   }
   if (faster.length === 0) return { ...none, reason: 'no product is faster sparse than dense.' }
 
-  const tried = [await trySparse(faster)]
+  const trials = [await trySparse(faster)]
   // What handing over costs a product, on average, beyond what was gained.
-  const { both, chosen } = tried[0]!
+  const { both, layers: chosen } = trials[0]!
   const expected = chosen.reduce((sum, layer) => sum + gainUs(layer), 0)
   const overhead = Math.max(0, expected - 1000 * (both.first - both.second)) / chosen.length
   const worthwhile = faster.filter((layer) => gainUs(layer) > 1.2 * overhead)
-  if (worthwhile.length > 0 && worthwhile.length < faster.length) tried.push(await trySparse(worthwhile))
-  const best = tried.reduce((a, b) => (b.both.ratio > a.both.ratio ? b : a))
-  const measured = { denseMs: best.both.first, sparseMs: best.both.second, segments: best.segments }
+  if (worthwhile.length > 0 && worthwhile.length < faster.length) trials.push(await trySparse(worthwhile))
+  const best = trials.reduce((a, b) => (b.both.ratio > a.both.ratio ? b : a))
+  const times = { denseMs: best.both.first, sparseMs: best.both.second, segments: best.segments }
   if (!pays(best.both)) {
     const problem = best.both.ratio > 1 ? 'leaves too little of what the products gain' : 'costs more than the products gain'
     const reason = `handing over between the run times ${problem}: at best ${timesOf(best.both)}`
-    return { ...none, ...measured, reason }
+    return { ...none, ...times, reason }
   }
-  const sparse = best.chosen.map(({ id }) => id)
+  const sparse = best.layers.map(({ id }) => id)
   return {
     kind: 'sparse',
     reason: timesOf(best.both),
     shapes,
     sparse,
     layers: layers.map((layer) => ({ ...layer, chosen: sparse.includes(layer.id) ? 'sparse' : 'dense' })),
-    ...measured,
+    ...times,
   }
 
-  async function trySparse(
-    chosen: readonly LayerPlan[],
-  ): Promise<{ chosen: readonly LayerPlan[]; both: Both; segments: number }> {
-    const candidate = await splitFor(chosen.map(({ id }) => id))
+  async function trySparse(some: readonly LayerPlan[]): Promise<{ layers: readonly LayerPlan[]; both: Both; segments: number }> {
+    const candidate = await splitFor(some.map(({ id }) => id))
     const both = await inTurn(
       () => dense.run(feeds),
       () => candidate.run(feeds),
       OF_SESSION,
     )
-    return { chosen, both, segments: candidate.segments }
+    return { layers: some, both, segments: candidate.segments }
   }
 }
 

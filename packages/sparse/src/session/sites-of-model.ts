@@ -24,8 +24,8 @@ export async function findSites(whole: Model, options: SparseSessionOptions, cre
   if (plan === 'dense') return nothing(ASKED)
   if (model.graph.sparseInitializers.length > 0)
     return nothing('the model has sparse initializers, which ONNX Runtime makes dense.')
-  const made = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs))
-  const odd = model.graph.outputs.find(({ name }) => !made.has(name))
+  const results = new Set(model.graph.nodes.flatMap(({ outputs }) => outputs))
+  const odd = model.graph.outputs.find(({ name }) => !results.has(name))
   if (odd !== undefined) return nothing(`the output '${odd.name}' is an input or a constant.`)
   let inFloats = model
   try {

@@ -84,8 +84,8 @@ export class SparseSession implements AsyncDisposable {
     const { fixed, cache, sites } = this.#parts
     if (fixed !== undefined) return fixed
     const shapes = shapesOf(feeds)
-    const known = this.#plans.get(shapes) ?? usable(cache?.find(shapes), sites)
-    const plan = known ?? (await this.#measure(feeds, shapes))
+    const earlier = this.#plans.get(shapes) ?? usable(cache?.find(shapes), sites)
+    const plan = earlier ?? (await this.#measure(feeds, shapes))
     this.#plans.set(shapes, plan)
     this.#plan = plan
     return plan
@@ -107,12 +107,12 @@ export class SparseSession implements AsyncDisposable {
   #splitFor(ids: readonly string[]): Promise<Split> {
     const key = ids.join('\n')
     const { parts, sites } = this.#parts
-    const known = this.#splits.get(key)
-    if (known !== undefined) return known
-    const chosen = new Set(ids)
+    const earlier = this.#splits.get(key)
+    if (earlier !== undefined) return earlier
+    const choice = new Set(ids)
     const split = openSplit(
       parts!,
-      sites.filter(({ id }) => chosen.has(id)),
+      sites.filter(({ id }) => choice.has(id)),
     )
     this.#splits.set(key, split)
     split.catch(() => this.#splits.delete(key))

@@ -47,8 +47,8 @@ export async function openSplit(parts: RunParts, sites: readonly ProductSite[]):
   return {
     segments: runnables.filter((each) => 'session' in each).length,
     sites,
-    run(feeds, told = () => {}) {
-      onProduct = told
+    run(feeds, onRun = () => {}) {
+      onProduct = onRun
       return runAll(plan, feeds)
     },
     [Symbol.asyncDispose]: release,
@@ -59,9 +59,9 @@ async function infoOfCrossing({ infoOf }: RunParts, steps: readonly SessionStep[
   const crossing = new Set(steps.flatMap((step) => (step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [])))
   const info = await infoOf([...crossing])
   return (name) => {
-    const found = info(name)
-    if (found === undefined) throw new RangeError(`value '${name}' is no tensor, so it cannot cross between run times`)
-    return found
+    const value = info(name)
+    if (value === undefined) throw new RangeError(`value '${name}' is no tensor, so it cannot cross between run times`)
+    return value
   }
 }
 
@@ -78,7 +78,7 @@ function lastUsesOf(steps: readonly SessionStep[]): readonly (readonly string[])
 }
 
 /** A value: as ONNX Runtime has it, in our memory, or both. */
-interface Held {
+interface StepValue {
   tensor?: Ort.Tensor
   own?: StoredValue
 }
@@ -91,39 +91,39 @@ interface Plan {
 }
 
 async function runAll({ parts, runnables, lastUses, outputs }: Plan, feeds: Feeds): Promise<Results> {
-  const held = new Map<string, Held>(Object.entries(feeds).map(([name, tensor]) => [name, { tensor }]))
+  const stepValues = new Map<string, StepValue>(Object.entries(feeds).map(([name, tensor]) => [name, { tensor }]))
   /** The value that the product just before read. */
   let packed: string | undefined
   try {
     for (const [i, runnable] of runnables.entries()) {
       if ('session' in runnable) {
         const { step, session } = runnable
-        const inputs = Object.fromEntries(step.inputs.map((name) => [name, asTensor(parts, held.get(name)!)]))
-        const made = await session.run(inputs)
-        for (const name of step.outputs) held.set(name, { tensor: made[name]! })
+        const inputs = Object.fromEntries(step.inputs.map((name) => [name, asTensor(parts, stepValues.get(name)!)]))
+        const results = await session.run(inputs)
+        for (const name of step.outputs) stepValues.set(name, { tensor: results[name]! })
       } else {
         const names = inputsOf(runnable.step)
-        const values = names.map((name) => ownValue(parts, held.get(name)!))
-        held.set(outputOf(runnable.step), { own: runnable.run(values, packed === names[0]) })
+        const values = names.map((name) => ownValue(parts, stepValues.get(name)!))
+        stepValues.set(outputOf(runnable.step), { own: runnable.run(values, packed === names[0]) })
         // What lies between may have written over the value that was packed.
         packed = runnable.step.kind === 'sparse' ? names[0] : undefined
       }
       for (const name of lastUses[i]!) if (!outputs.includes(name)) drop(name)
     }
-    return Object.fromEntries(outputs.map((name) => [name, copyOut(parts, held.get(name)!)]))
+    return Object.fromEntries(outputs.map((name) => [name, copyOut(parts, stepValues.get(name)!)]))
   } finally {
-    for (const name of [...held.keys()]) drop(name)
+    for (const name of [...stepValues.keys()]) drop(name)
   }
 
   function drop(name: string): void {
-    const value = held.get(name)
+    const value = stepValues.get(name)
     if (value?.own !== undefined) parts.buffers.giveBack(value.own.buffer)
-    held.delete(name)
+    stepValues.delete(name)
   }
 }
 
 /** The value in our memory: it is copied there once. */
-function ownValue({ engine, buffers }: RunParts, value: Held): StoredValue {
+function ownValue({ engine, buffers }: RunParts, value: StepValue): StoredValue {
   if (value.own !== undefined) return value.own
   const { data, dims } = value.tensor!
   const values = data as Float32Array
@@ -133,7 +133,7 @@ function ownValue({ engine, buffers }: RunParts, value: Held): StoredValue {
   return value.own
 }
 
-function asTensor(parts: RunParts, value: Held): Ort.Tensor {
+function asTensor(parts: RunParts, value: StepValue): Ort.Tensor {
   if (value.tensor !== undefined) return value.tensor
   const view = viewOf(parts, value)
   // ONNX Runtime takes no shared memory.
@@ -145,10 +145,10 @@ function asTensor(parts: RunParts, value: Held): Ort.Tensor {
   return new parts.ort.Tensor('float32', view, value.own!.dims)
 }
 
-function copyOut(parts: RunParts, value: Held): Ort.Tensor {
+function copyOut(parts: RunParts, value: StepValue): Ort.Tensor {
   return value.tensor ?? new parts.ort.Tensor('float32', viewOf(parts, value).slice(), value.own!.dims)
 }
 
-function viewOf({ engine }: RunParts, { own }: Held): Float32Array {
+function viewOf({ engine }: RunParts, { own }: StepValue): Float32Array {
   return engine.memory.floats(own!.buffer.address, countOf(own!.dims))
 }

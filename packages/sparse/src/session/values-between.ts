@@ -14,26 +14,26 @@ export async function inferValues(
   names: readonly string[],
 ): Promise<(name: string) => ValueInfo | undefined> {
   const { graph } = model
-  const known = new Map([...graph.inputs, ...graph.outputs].map((info) => [info.name, info]))
-  const unknown = names.filter((name) => !known.has(name))
+  const infos = new Map([...graph.inputs, ...graph.outputs].map((info) => [info.name, info]))
+  const unknown = names.filter((name) => !infos.has(name))
   if (unknown.length > 0) {
     const large = graph.initializers.filter(({ type, shape }) => /^float(16|32)$/.test(type) && elementCount(shape) > FEW)
-    const asked = editModel(model, {
+    const probe = editModel(model, {
       graph: editGraph(graph, {
         inputs: [...graph.inputs, ...large.map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))],
         initializers: graph.initializers.filter((tensor) => !large.includes(tensor)),
         outputs: unknown.map((name) => makeValueInfo({ name })),
       }),
     })
-    const session = await createSession(asked, { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1 })
+    const session = await createSession(probe, { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1 })
     for (const meta of session.outputMetadata) {
       if (!meta.isTensor) continue
       const shape = meta.shape.map((size) => (size === '' || (typeof size === 'number' && size < 0) ? undefined : size))
       // Without shape information ONNX Runtime reports no axes, which would mean a number.
       const stated = shape.length > 0 ? { shape } : {}
-      known.set(meta.name, makeValueInfo({ name: meta.name, type: meta.type as never, ...stated }))
+      infos.set(meta.name, makeValueInfo({ name: meta.name, type: meta.type as never, ...stated }))
     }
     await session.release()
   }
-  return (name) => known.get(name)
+  return (name) => infos.get(name)
 }
