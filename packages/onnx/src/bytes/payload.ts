@@ -25,8 +25,8 @@ export function filePayload(handle: FileHandle, file: FileRange, length: number)
     checkRange(target.byteLength, offset, length)
     let filled = 0
     while (filled < target.byteLength) {
-      const wanted = Math.min(target.byteLength - filled, MOST_BYTES)
-      const { bytesRead } = await handle.read(target, filled, wanted, file.offset + offset + filled)
+      const count = Math.min(target.byteLength - filled, MOST_BYTES)
+      const { bytesRead } = await handle.read(target, filled, count, file.offset + offset + filled)
       if (bytesRead === 0) throw truncated(file.path, file.offset + offset + filled)
       filled += bytesRead
     }

@@ -120,12 +120,12 @@ function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): NameSc
 }
 
 function callScope(called: LocalFunction, call: Node, caller: NameScope): NameScope {
-  const given = new Map(called.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
+  const operands = new Map(called.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
   return scopeOf({
     path: functionPath(called),
     opsets: called.opsets,
     nodes: called.nodes,
-    constant: (name) => caller.constant(given.get(name) ?? ''),
+    constant: (name) => caller.constant(operands.get(name) ?? ''),
     producer: () => undefined,
   })
 }

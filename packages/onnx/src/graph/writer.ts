@@ -108,8 +108,8 @@ export class GraphWriter {
   }
 
   #once(key: string, make: () => readonly string[]): readonly string[] {
-    const known = this.#made.get(key)
-    if (known !== undefined) return known
+    const outputs = this.#made.get(key)
+    if (outputs !== undefined) return outputs
     const made = make()
     this.#made.set(key, made)
     return made
