@@ -2,7 +2,7 @@ import { editGraph, editModel, editNode, type Model, makeNode, type Node, operat
 import { blocksGone, cacheNames, interfaceOf, type RemovedBlocks } from './caches.js'
 import { flowOf, residualSumOf, SKIP_NORMS } from './flow.js'
 import { renamed } from './rename.js'
-import { addendsOf, withAddends, withSumsGiven } from './skip-norms.js'
+import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
 
 /**
  * The model with the end of each block that goes replaced by 0 · end + beginning: everything still runs, and nothing of it counts. Its inputs and
@@ -19,7 +19,7 @@ export function gateBlocks(model: Model, groups: readonly RemovedBlocks[]): Mode
   ])
   const without = new Set(gone.flatMap(({ outputs }) => outputs))
   const graph = editGraph(model.graph, {
-    nodes: withSumsGiven(nodes).map((node) => renamed(node, names)),
+    nodes: withSumOutputs(nodes).map((node) => renamed(node, names)),
     ...interfaceOf(model, { without, names }),
     values: model.graph.values.filter(({ name }) => !names.has(name)),
   })
