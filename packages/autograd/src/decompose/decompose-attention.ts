@@ -49,9 +49,9 @@ function maskOf(site: GradientSite, mask: string, keys: string): string {
 function lengths(site: GradientSite, mask: string, keys: string): string {
   const tokens = site.emit.node('Shape', [keys], { start: 2n, end: 3n })
   const places = site.unsqueeze(offsetPositions(site, site.emit.ints([0]), tokens), [0])
-  const [batch, given] = [site.dims(site.input(0))[0], site.dims(mask)[0]]
+  const [batch, entries] = [site.dims(site.input(0))[0], site.dims(mask)[0]]
   const ends = site.unsqueeze(site.emit.node('Cast', [mask], { to: 7n }), [1])
-  if (batch === given) return site.emit.node('Less', [places, ends])
+  if (batch === entries) return site.emit.node('Less', [places, ends])
   const count = site.size(site.input(0), 0)
   const [end, start] = site.emit.outputs(
     'Split',
@@ -149,9 +149,11 @@ function turning(site: GradientSite, { headDim, seq, past }: Turning): (x: strin
   const [cosines, sines] = [site.input(7), site.input(8)]
   const rotated = 2 * number(site, site.dims(cosines)[1])
   const axis2 = (value: string) => site.emit.node('Shape', [value], { start: 2n, end: 3n })
-  const given = site.has(9)
-  const positions = given ? site.input(9) : offsetPositions(site, past === '' ? site.emit.ints([0]) : axis2(past), axis2(seq))
-  const rows = (table: string) => tableRows(site, table, positions, given ? 2 : 1)
+  const hasPositions = site.has(9)
+  const positions = hasPositions
+    ? site.input(9)
+    : offsetPositions(site, past === '' ? site.emit.ints([0]) : axis2(past), axis2(seq))
+  const rows = (table: string) => tableRows(site, table, positions, hasPositions ? 2 : 1)
   const interleaved = site.int('rotary_interleaved', 0) !== 0
   return (x) => rotate(site, x, { cosines: rows(cosines), sines: rows(sines), headDim, rotated, interleaved })
 }

@@ -62,7 +62,7 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
 function siteOf(node: Node, emit: GraphWriter, facts: GradientFacts): GradientSite {
   return new GradientSite(node, emit, facts, {
     gradients: [],
-    wanted: [],
+    needs: [],
     outputOf: ({ outputs }, i) => outputs[i] ?? '',
     channelBlock: 0,
   })

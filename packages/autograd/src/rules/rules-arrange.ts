@@ -81,8 +81,8 @@ function scattered(site: GradientSite, g: string, { axis, i }: { axis: number; i
   const size = site.size(x, axis)
   const scalar = site.emit.node('Squeeze', [size, site.emit.ints([0])])
   const all = site.emit.node('Range', [site.emit.ints(0), scalar, site.emit.ints(1)])
-  const taken = site.emit.node('Slice', [all, one(1, ''), one(2, ''), site.emit.ints([0]), one(4, site.emit.ints([1]))])
-  return site.scatterAdd(g, taken, { axis, size })
+  const positions = site.emit.node('Slice', [all, one(1, ''), one(2, ''), site.emit.ints([0]), one(4, site.emit.ints([1]))])
+  return site.scatterAdd(g, positions, { axis, size })
 }
 
 /** Repeated elements: their gradients add up. */
