@@ -7,21 +7,21 @@ import { addendsOf, normAlone, sumAlone, withAddends, withSumOutputs } from './s
 
 /** The model with whole blocks passed by: what read the end of one reads its beginning. Their parts of a cache go with them. */
 export function cutBlocks(model: Model, groups: readonly RemovedBlocks[]): Model {
-  const gone = blocksGone(groups)
-  if (gone.length === 0) return model
+  const blocks = blocksGone(groups)
+  if (blocks.length === 0) return model
   const flow = flowOf(model)
-  const ends = new Map(gone.map(({ from, to }) => [to, from]))
+  const ends = new Map(blocks.map(({ from, to }) => [to, from]))
   const instead = (name: string): string => {
     let at = name
     while (ends.has(at)) at = ends.get(at)!
     return at
   }
-  const regions = gone.map(({ from, to }) => regionBetween(flow, from, to)!)
+  const regions = blocks.map(({ from, to }) => regionBetween(flow, from, to)!)
   const steps = new Set(regions.flatMap((region) => [...region.steps, ...region.aside]))
   const left = nodesLeft(model, { flow, gone: steps, instead })
   const delivered = deliver(left, { model, ends, instead })
   const names = cacheNames(groups, flow)
-  const without = new Set(gone.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]))
+  const without = new Set(blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]))
   const graph = editGraph(model.graph, {
     nodes: delivered.map((node) => renamed(node, names)),
     ...interfaceOf(model, { without, names }),

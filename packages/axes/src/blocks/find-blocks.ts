@@ -45,12 +45,12 @@ function ended(flow: Flow, chain: Link[]): Link[] {
   if (before === undefined || before.region.to === before.to) return chain
   const tail = regionBetween(flow, before.region.to, before.to)!.steps.map((i) => operatorName(flow.steps[i]!.node))
   const start = flow.maker.get(last.region.to)! + 1
-  const made = new Set([last.region.to])
+  const names = new Set([last.region.to])
   for (let i = start; i < flow.steps.length && tail.length > 0; i++) {
     const { node, reads, makes } = flow.steps[i]!
-    if (!reads.some((name) => made.has(name))) continue
+    if (!reads.some((name) => names.has(name))) continue
     if (operatorName(node) !== tail.shift()) return chain
-    for (const name of makes) made.add(name)
+    for (const name of makes) names.add(name)
     if (tail.length > 0) continue
     return connects(flow, last.region.to, makes[0]!) ? [...chain.slice(0, -1), { ...last, to: makes[0]! }] : chain
   }

@@ -9,15 +9,15 @@ import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
  * outputs are those of the cut model, and the inputs that only blocks that go read.
  */
 export function gateBlocks(model: Model, groups: readonly RemovedBlocks[]): Model {
-  const gone = blocksGone(groups)
-  if (gone.length === 0) return model
-  const begins = new Map(gone.map(({ from, to }) => [to, from]))
+  const blocks = blocksGone(groups)
+  if (blocks.length === 0) return model
+  const begins = new Map(blocks.map(({ from, to }) => [to, from]))
   const nodes = model.graph.nodes.flatMap((node) => gatedAt(node, begins))
   const names = new Map([
-    ...gone.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map((name) => [name, `${name}/gone`] as const)),
+    ...blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map((name) => [name, `${name}/gone`] as const)),
     ...cacheNames(groups, flowOf(model)),
   ])
-  const without = new Set(gone.flatMap(({ outputs }) => outputs))
+  const without = new Set(blocks.flatMap(({ outputs }) => outputs))
   const graph = editGraph(model.graph, {
     nodes: withSumOutputs(nodes).map((node) => renamed(node, names)),
     ...interfaceOf(model, { without, names }),

@@ -41,12 +41,12 @@ export function regionBetween(flow: Flow, from: string, to: string): Region | un
 const MOST_ASIDE = 64
 
 function stepsBetween({ steps, maker }: Flow, { from, last }: { from: string; last: number }): Set<number> {
-  const made = new Set([from])
+  const names = new Set([from])
   const after = new Set<number>()
   for (let i = (maker.get(from) ?? -1) + 1; i <= last; i++) {
-    if (!steps[i]!.reads.some((name) => made.has(name))) continue
+    if (!steps[i]!.reads.some((name) => names.has(name))) continue
     after.add(i)
-    for (const name of steps[i]!.makes) made.add(name)
+    for (const name of steps[i]!.makes) names.add(name)
   }
   const between = new Set<number>()
   const open = after.has(last) ? [last] : []

@@ -118,8 +118,8 @@ function slice(site: Resizing): Node {
   const cut = axes?.map((axis) => x![axis]!) ?? x ?? []
   if (!changes([...cut, ...site.sizesRead(1), ...site.sizesRead(2)], removals)) return node
   const { starts, ends } = sliceBounds(site)!
-  const moved = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
-  const [from, to] = [moved(starts), moved(ends)]
+  const newBounds = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
+  const [from, to] = [newBounds(starts), newBounds(ends)]
   if (site.opset < 10) return editAttributes(node, { starts: from.map(BigInt), ends: to.map(BigInt) })
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(from), site.constant(to), ...node.inputs.slice(3)] })
 }

@@ -35,9 +35,9 @@ export function findSizesRead(facts: SizeFacts): SizesRead {
   const sizes = new Map<string, readonly Size[]>()
   const held = new Map<Node, readonly Axis[]>()
   for (const node of facts.nodes) {
-    const made = madeBy(node, sizes, facts)
-    if (made !== undefined) {
-      if (made.some(({ from }) => from.length > 0)) sizes.set(keyOf(node), made)
+    const outputs = madeBy(node, sizes, facts)
+    if (outputs !== undefined) {
+      if (outputs.some(({ from }) => from.length > 0)) sizes.set(keyOf(node), outputs)
       continue
     }
     const axes = node.inputs.flatMap((name, i) => axesReadBy(node, i, { list: sizes.get(name) ?? [], facts }))

@@ -84,11 +84,11 @@ function converted(tensor: Inline, decoding: Decoding): Payload {
   // An element takes at least one byte in the file and at most 16 here: more was never there.
   if (bytes > coded * 16) throw wrongLength(tensor, decoding, coded)
   return lazyPayload(bytes, async () => {
-    const loaded = parts.map(async (part) => {
+    const contents = parts.map(async (part) => {
       const content = await readAll(payloadAt(decoding.image, part.start, part.end))
       return { field: part.field, loose: part.loose, bytes: content }
     })
-    const elements = elementsOf(type, bytes, await Promise.all(loaded))
+    const elements = elementsOf(type, bytes, await Promise.all(contents))
     if (elements === undefined) throw wrongLength(tensor, decoding, coded)
     return elements
   })

@@ -35,12 +35,12 @@ export function filePayload(handle: FileHandle, file: FileRange, length: number)
 
 /** A payload whose bytes are made on the first read, all at once, and kept. */
 export function lazyPayload(length: number, make: () => Promise<Uint8Array>): Payload {
-  let made: Promise<Payload> | undefined
+  let payload: Promise<Payload> | undefined
   return {
     byteLength: length,
     async read(target, offset) {
-      made ??= make().then((bytes) => makePayload(bytes))
-      await (await made).read(target, offset)
+      payload ??= make().then((bytes) => makePayload(bytes))
+      await (await payload).read(target, offset)
     },
   }
 }

@@ -100,7 +100,7 @@ export function leadingTo({ nodes }: Graph, values: Iterable<string>): ReadonlyS
 
 /** Names of all values that are computed from some values, and their own. */
 export function reachedFrom({ nodes }: Graph, values: Iterable<string>): ReadonlySet<string> {
-  const reached = new Set(values)
-  for (const node of nodes) if (readBy(node).some((name) => reached.has(name))) for (const name of madeBy(node)) reached.add(name)
-  return reached
+  const names = new Set(values)
+  for (const node of nodes) if (readBy(node).some((name) => names.has(name))) for (const name of madeBy(node)) names.add(name)
+  return names
 }

@@ -178,22 +178,22 @@ class Inference implements Shapes {
   #outputs(original: Node, place: Place): Facts {
     if (++this.#visits > MOST_VISITS) throw tooManyVisits()
     const node = withAttributes(original, place.attributes)
-    const called = this.#functions.get(`${node.domain}.${node.op}`)
-    if (called !== undefined) return this.#call(called, node, place)
+    const callee = this.#functions.get(`${node.domain}.${node.op}`)
+    if (callee !== undefined) return this.#call(callee, node, place)
     return ruleOf(node.domain, node.op)?.(this.#callOf(node, place)) ?? []
   }
 
-  #call(called: LocalFunction, node: Node, outer: Place): Facts {
-    if (this.#calls.has(called) || this.#calls.size >= DEEPEST_CALL) return []
-    this.#calls.add(called)
+  #call(callee: LocalFunction, node: Node, outer: Place): Facts {
+    if (this.#calls.has(callee) || this.#calls.size >= DEEPEST_CALL) return []
+    this.#calls.add(callee)
     const names = new Map<string, Fact>()
-    const attributes = new Map(called.defaults.map((attribute) => [attribute.proto.name, attribute]))
+    const attributes = new Map(callee.defaults.map((attribute) => [attribute.proto.name, attribute]))
     for (const [name, attribute] of node.attributes) attributes.set(name, attribute)
-    const place = { names, path: functionPath(called), opsets: called.opsets, attributes }
-    for (const [i, name] of called.inputs.entries()) names.set(name, lookUp(outer, node.inputs[i] ?? '') ?? {})
-    this.#nodes(called.nodes, place)
-    this.#calls.delete(called)
-    return called.outputs.map((name) => names.get(name))
+    const place = { names, path: functionPath(callee), opsets: callee.opsets, attributes }
+    for (const [i, name] of callee.inputs.entries()) names.set(name, lookUp(outer, node.inputs[i] ?? '') ?? {})
+    this.#nodes(callee.nodes, place)
+    this.#calls.delete(callee)
+    return callee.outputs.map((name) => names.get(name))
   }
 
   #callOf(node: Node, place: Place): OperatorCall {

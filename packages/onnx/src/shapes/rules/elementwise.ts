@@ -101,10 +101,10 @@ function where(call: OperatorCall): Facts {
   const shape = broadcast(condition.shape, either.shape)
   if (shape === undefined || product(shape) > MOST_ELEMENTS) return [{ shape }]
   if (condition.value === undefined || yes.value === undefined || no.value === undefined) return [{ shape }]
-  const chosen = spread(condition.value.numbers, condition.shape, shape)
+  const conditions = spread(condition.value.numbers, condition.shape, shape)
   const a = spread(yes.value.numbers, yes.shape!, shape)
   const b = spread(no.value.numbers, no.shape!, shape)
-  return [{ shape, value: { type: yes.value.type, numbers: chosen.map((holds, i) => (holds !== 0 ? a[i]! : b[i]!)) } }]
+  return [{ shape, value: { type: yes.value.type, numbers: conditions.map((holds, i) => (holds !== 0 ? a[i]! : b[i]!)) } }]
 }
 
 /** The second output, a mask or the like, has the shape of the first too. */
