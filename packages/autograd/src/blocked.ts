@@ -63,6 +63,6 @@ function blockedConv(emit: GraphWriter, node: Node, { isDepthwise, out, inside, 
     ...{ kernel_shape: kernel.map(BigInt), group: BigInt(isDepthwise ? out : 1) },
   }
   const blocks = emit.node('ReorderInput', [x], {}, { domain })
-  const made = emit.node('Conv', [blocks, weight, ...(bias === '' ? [] : [bias])], attributes, { domain })
-  emit.write('ReorderOutput', [made], [node.outputs[0]!], { channels: BigInt(out) }, domain)
+  const product = emit.node('Conv', [blocks, weight, ...(bias === '' ? [] : [bias])], attributes, { domain })
+  emit.write('ReorderOutput', [product], [node.outputs[0]!], { channels: BigInt(out) }, domain)
 }

@@ -95,8 +95,8 @@ interface Change {
 }
 
 function changed(node: Node, { op = node.op, inputs = node.inputs, without = [], attributes = {} }: Change): Node {
-  const gone = Object.fromEntries(without.map((name) => [name, undefined]))
-  return editNode(editAttributes(node, { ...gone, ...attributes }), { op, inputs })
+  const removals = Object.fromEntries(without.map((name) => [name, undefined]))
+  return editNode(editAttributes(node, { ...removals, ...attributes }), { op, inputs })
 }
 
 function trimmed(inputs: readonly string[]): readonly string[] {

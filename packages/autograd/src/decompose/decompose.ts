@@ -47,9 +47,9 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
     const outputs = decomposition(siteOf(node, emit, facts))
     for (const [i, name] of node.outputs.entries()) {
       if (!read.has(name)) continue
-      const made = outputs[i]
-      if (made === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
-      emit.write('Identity', [made], [name])
+      const output = outputs[i]
+      if (output === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
+      emit.write('Identity', [output], [name])
     }
     return emit.nodes.slice(before)
   } catch (error) {

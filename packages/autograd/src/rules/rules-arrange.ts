@@ -67,8 +67,8 @@ const slice: GradientRule = (site) => {
           ? site.emit.node('Max', [site.emit.node('Add', [whole, site.emit.ints([start])]), site.emit.ints([0])])
           : site.emit.node('Min', [whole, site.emit.ints([start])])
     before[axis] = begin
-    const made = site.emit.node('Shape', [site.gradient], { start: BigInt(axis), end: BigInt(axis + 1) })
-    behind[axis] = site.sub(site.sub(whole, begin), made)
+    const length = site.emit.node('Shape', [site.gradient], { start: BigInt(axis), end: BigInt(axis + 1) })
+    behind[axis] = site.sub(site.sub(whole, begin), length)
   }
   return [site.emit.node('Pad', [site.gradient, site.emit.node('Concat', [...before, ...behind], { axis: 0n })])]
 }

@@ -62,8 +62,8 @@ function withReaders(model: Model, tensors: readonly UpdatedTensor[]): Model {
   }
   const { graph } = model
   const nodes = graph.nodes.map((node) => reading(node, inputs.get(keyOf(node))))
-  const made = tensors.map(({ id, type, shape, data }) => ({ ...makeTensor({ name: id, type, shape, data }) }))
-  return editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...made] }) })
+  const additions = tensors.map(({ id, type, shape, data }) => ({ ...makeTensor({ name: id, type, shape, data }) }))
+  return editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...additions] }) })
 }
 
 function reading(node: Node, names: ReadonlyMap<number, string> | undefined): Node {

@@ -141,9 +141,9 @@ export class StatisticWriter {
     if (memo !== undefined) return memo
     const value = this.writer.node('Cast', [site.value], { to: 1n })
     const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-    const made = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
-    this.#rows.set(key, made)
-    return made
+    const result = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
+    this.#rows.set(key, result)
+    return result
   }
 
   /** i64[]: how many positions a mask leaves out. */

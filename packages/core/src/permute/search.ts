@@ -196,6 +196,6 @@ function shuffled(count: number, random: (n: number) => number): Int32Array {
 }
 
 function randomIndex(stream: RandomStream): (n: number) => number {
-  let drawn = 0
-  return (n) => Math.floor(uniform(stream, drawn++) * n)
+  let draws = 0
+  return (n) => Math.floor(uniform(stream, draws++) * n)
 }

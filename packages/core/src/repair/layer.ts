@@ -19,10 +19,10 @@ interface LayerContext {
 /** Scales rows of the weight and shifts the bias, so that each output has the reference's mean and deviation. Zeros stay zero. */
 export async function matchLayer(
   { of: layer, output, target }: Match,
-  measured: Measurements,
+  measurements: Measurements,
   context: LayerContext,
 ): Promise<Done> {
-  const [now, then] = [measured.moments(output), measured.moments(target)]
+  const [now, then] = [measurements.moments(output), measurements.moments(target)]
   const scales = scalesTo(then, now)
   const before = await readMatrices(layer.weight.tensor, layer.weight.rows, 1)
   const weight = before.parts[0]!.map((value, i) => value * scales[Math.floor(i / before.columns)]!)
@@ -35,12 +35,16 @@ export async function matchLayer(
 }
 
 /** Fits the weight to what the reference gives, all outputs of a group together, and the bias where there is a place for one. */
-export async function fitLayer({ of: layer, ...requests }: Fit, measured: Measurements, context: LayerContext): Promise<Done> {
+export async function fitLayer(
+  { of: layer, ...requests }: Fit,
+  measurements: Measurements,
+  context: LayerContext,
+): Promise<Done> {
   const { id, weight, input, bias, normalized } = layer
   const groups = input.patches?.groups ?? 1
   const before = await readMatrices(weight.tensor, weight.rows, groups)
-  const [gram, cross] = [measured.values(requests.gram), measured.values(requests.cross)]
-  const [x, y] = [measured.values(requests.x), measured.values(requests.y)]
+  const [gram, cross] = [measurements.values(requests.gram), measurements.values(requests.cross)]
+  const [x, y] = [measurements.values(requests.x), measurements.values(requests.y)]
   const part = (values: Float64Array, g: number) =>
     values.subarray((g * values.length) / groups, ((g + 1) * values.length) / groups)
   const parts: Float32Array[] = []

@@ -57,14 +57,14 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
   return done
 }
 
-function treat(treatment: Treatment, measured: Measurements, context: Repairing): Promise<Done> {
+function treat(treatment: Treatment, measurements: Measurements, context: Repairing): Promise<Done> {
   switch (treatment.how) {
     case 'normalization':
-      return renewNormalization(treatment, measured, context)
+      return renewNormalization(treatment, measurements, context)
     case 'match':
-      return matchLayer(treatment, measured, context)
+      return matchLayer(treatment, measurements, context)
     case 'refit':
-      return fitLayer(treatment, measured, context)
+      return fitLayer(treatment, measurements, context)
     default:
       return treatment satisfies never
   }

@@ -33,7 +33,7 @@ export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitSc
     (slice) =>
       slice.scored &&
       (statistics === undefined || statistics.has(slice.id)) &&
-      !(readersOnly && isMade(slice, statistics?.get(slice.id)?.weight)),
+      !(readersOnly && isOutputAxis(slice, statistics?.get(slice.id)?.weight)),
   )
   const scores = new Float64Array(units).fill(norm === 'max' ? -Infinity : 0)
   for (const slice of scored) {
@@ -56,7 +56,7 @@ const PUT = { l1: 'sum', mean: 'sum', l2: 'squares', max: 'max' } as const satis
 const innerOf = ({ tensor: { shape }, axis }: Slice) => elementCount(shape.slice(axis + 1))
 
 /** Whether the axis of a slice is that of a weight's outputs. */
-function isMade(slice: Slice, weight: Weight | undefined): boolean {
+function isOutputAxis(slice: Slice, weight: Weight | undefined): boolean {
   const { tensor, axis } = slice
   return weight !== undefined && tensor.shape[axis] === weight.rows.out && innerOf(slice) === weight.rows.after
 }
