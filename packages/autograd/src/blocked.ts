@@ -41,10 +41,10 @@ function convolved(node: Node, facts: GradientFacts): Convolved | undefined {
   const { int, string } = attributesOf(node)
   const group = int('group', 1)
   const [out, inside, kH, kW, ...more] = facts.dims(node.inputs[1]!) ?? []
-  const known = [out, inside, kH, kW].every((each) => typeof each === 'number')
+  const isFixed = [out, inside, kH, kW].every((each) => typeof each === 'number')
   const isDepthwise = group > 1 && group === out && inside === 1
   const plain = (group === 1 || isDepthwise) && string('auto_pad', 'NOTSET') === 'NOTSET'
-  return known && plain && more.length === 0
+  return isFixed && plain && more.length === 0
     ? { isDepthwise, out: out as number, inside: inside as number, kernel: [kH as number, kW as number] }
     : undefined
 }
@@ -63,6 +63,6 @@ function blockedConv(emit: GraphWriter, node: Node, { isDepthwise, out, inside, 
     ...{ kernel_shape: kernel.map(BigInt), group: BigInt(isDepthwise ? out : 1) },
   }
   const blocks = emit.node('ReorderInput', [x], {}, { domain })
-  const made = emit.node('Conv', [blocks, weight, ...(bias === '' ? [] : [bias])], attributes, { domain })
-  emit.write('ReorderOutput', [made], [node.outputs[0]!], { channels: BigInt(out) }, domain)
+  const product = emit.node('Conv', [blocks, weight, ...(bias === '' ? [] : [bias])], attributes, { domain })
+  emit.write('ReorderOutput', [product], [node.outputs[0]!], { channels: BigInt(out) }, domain)
 }

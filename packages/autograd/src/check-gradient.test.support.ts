@@ -43,24 +43,25 @@ export async function checkGradient({
   oracle,
   channelBlock = 0,
 }: GradientCheck): Promise<number> {
-  const given = typeof model === 'string' ? parseText(model) : model
-  const loss = await withTestLoss(given, wrt)
-  const written = await gradient(loss, { of: 'test/loss', wrt, channelBlock })
-  const run = await runtime(written.model)
+  const forward = typeof model === 'string' ? parseText(model) : model
+  const loss = await withTestLoss(forward, wrt)
+  const backward = await gradient(loss, { of: 'test/loss', wrt, channelBlock })
+  const run = await runtime(backward.model)
   const evaluate = await evaluator(oracle === undefined ? loss : await withTestLoss(oracle, wrt))
-  const runOriginal = oracle === undefined ? undefined : await runtime(given)
+  const runOriginal = oracle === undefined ? undefined : await runtime(forward)
   let compared = 0
   for (const feeds of Array.isArray(inputs) ? (inputs as readonly Feeds[]) : [inputs as Feeds]) {
     const outputs = await run(feeds)
     const exact = evaluate(feeds)
     const original = await runOriginal?.(feeds)
     for (const [name, value] of original ?? []) expectSame(`${name} of the model itself`, value, exact.get(name)!)
-    for (const { name } of [...given.graph.outputs, { name: 'test/loss' }]) expectSame(name, outputs.get(name)!, exact.get(name)!)
+    for (const { name } of [...forward.graph.outputs, { name: 'test/loss' }])
+      expectSame(name, outputs.get(name)!, exact.get(name)!)
     for (const name of wrt) {
-      const found = outputs.get(written.gradients.get(name) ?? '')
-      if (found === undefined) throw new Error(`no gradient of '${name}': ${written.frozen.get(name)}`)
+      const result = outputs.get(backward.gradients.get(name) ?? '')
+      if (result === undefined) throw new Error(`no gradient of '${name}': ${backward.frozen.get(name)}`)
       const slope = (element: number) => centralDifference(evaluate, feeds, name, element)
-      compared += expectSlopes(name, found, { x: feeds[name]!, slope, elements })
+      compared += expectSlopes(name, result, { x: feeds[name]!, slope, elements })
     }
   }
   return compared
@@ -162,27 +163,28 @@ interface Slopes {
   readonly elements: number
 }
 
-function expectSlopes(name: string, found: Array64, { x, slope, elements }: Slopes): number {
-  if (found.shape.join() !== x.shape.join()) throw new Error(`the gradient of '${name}' is [${found.shape}], it is [${x.shape}]`)
+function expectSlopes(name: string, result: Array64, { x, slope, elements }: Slopes): number {
+  if (result.shape.join() !== x.shape.join())
+    throw new Error(`the gradient of '${name}' is [${result.shape}], it is [${x.shape}]`)
   const every = Math.max(1, Math.floor(x.data.length / elements))
   const chosen = [...x.data.keys()].filter((i) => i % every === 0)
   const expected = chosen.map(slope)
   const most = expected.reduce((largest, each) => Math.max(largest, Math.abs(each)), 1)
   for (const [i, element] of chosen.entries()) {
-    const off = Math.abs(found.data[element]! - expected[i]!)
+    const off = Math.abs(result.data[element]! - expected[i]!)
     if (off <= 2e-4 * Math.abs(expected[i]!) + 2e-5 * most) continue
-    const all = chosen.map((each, k) => `${found.data[each]!.toPrecision(5)} (${expected[k]!.toPrecision(5)})`)
-    throw new Error(`∂loss/∂${name}[${element}] is ${found.data[element]}, expected ${expected[i]}; all: ${all.join(', ')}`)
+    const all = chosen.map((each, k) => `${result.data[each]!.toPrecision(5)} (${expected[k]!.toPrecision(5)})`)
+    throw new Error(`∂loss/∂${name}[${element}] is ${result.data[element]}, expected ${expected[i]}; all: ${all.join(', ')}`)
   }
   return chosen.length
 }
 
-function expectSame(name: string, found: Array64, exact: Array64): void {
+function expectSame(name: string, result: Array64, exact: Array64): void {
   const most = exact.data.reduce((largest, each) => Math.max(largest, Math.abs(each)), 1)
-  const far = exact.data.findIndex((each, i) => !(Math.abs(found.data[i]! - each) <= 2e-5 * (most + Math.abs(each))))
-  if (found.shape.join() === exact.shape.join() && far < 0) return
+  const far = exact.data.findIndex((each, i) => !(Math.abs(result.data[i]! - each) <= 2e-5 * (most + Math.abs(each))))
+  if (result.shape.join() === exact.shape.join() && far < 0) return
   throw new Error(
-    `ONNX Runtime gives '${name}' [${found.shape}] ${found.data[far]}, the evaluator [${exact.shape}] ${exact.data[far]}`,
+    `ONNX Runtime gives '${name}' [${result.shape}] ${result.data[far]}, the evaluator [${exact.shape}] ${exact.data[far]}`,
   )
 }
 

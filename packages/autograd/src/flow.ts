@@ -18,8 +18,8 @@ export function flowOf(model: Model, { of, wrt, through }: FlowOptions): { reado
     )
     if (touched || capturedBy(node).some((name) => depends.has(name))) for (const name of madeBy(node)) depends.add(name)
   }
-  const made = new Set([...nodes.flatMap(madeBy), ...model.graph.inputs.map(({ name }) => name)])
-  if (!made.has(of)) {
+  const names = new Set([...nodes.flatMap(madeBy), ...model.graph.inputs.map(({ name }) => name)])
+  if (!names.has(of)) {
     throw new PareError(`autograd: the model has no value '${of}'.`, { hint: 'name the loss: the output of a node.' })
   }
   const leads = new Set([of])

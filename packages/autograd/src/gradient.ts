@@ -86,7 +86,7 @@ export async function gradient(model: Model, options: DifferentiationOptions): P
       const off = wrt
         .filter((name) => !flow.flows.has(name))
         .map((name) => [name, `'${options.of}' does not depend on it`] as const)
-      const written = write(forward, {
+      const derivative = write(forward, {
         of: options.of,
         wrt: reachable,
         flows: flow.flows,
@@ -95,19 +95,19 @@ export async function gradient(model: Model, options: DifferentiationOptions): P
         channelBlock,
       })
       const complete = {
-        model: withOutputs(written.model, [
-          ...written.gradients.values(),
+        model: withOutputs(derivative.model, [
+          ...derivative.gradients.values(),
           ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
         ]),
         loss: options.of,
-        gradients: written.gradients,
+        gradients: derivative.gradients,
         frozen: new Map([...frozen, ...off]),
         statistics,
       }
       const bounded =
         options.memory === undefined
           ? complete.model
-          : await recompute(complete.model, { ...options.memory, ...written.backward })
+          : await recompute(complete.model, { ...options.memory, ...derivative.backward })
       return { ...complete, model: await inBlocks(bounded, channelBlock) }
     } catch (error) {
       if (options.noRule !== 'freeze' || !(error instanceof NoGradient)) throw error
@@ -131,10 +131,10 @@ export class NoGradient extends PareError {
 function weightsFirst(
   emit: GraphWriter,
   { inputs }: Node,
-  { given, wrt }: { readonly given: Gradients; readonly wrt: readonly string[] },
+  { gradients, wrt }: { readonly gradients: Gradients; readonly wrt: readonly string[] },
 ): Gradients {
-  const weights = given.filter((each, i) => each !== undefined && wrt.includes(inputs[i]!))
-  return given.map((each, i) =>
+  const weights = gradients.filter((each, i) => each !== undefined && wrt.includes(inputs[i]!))
+  return gradients.map((each, i) =>
     each === undefined || wrt.includes(inputs[i]!)
       ? each
       : weights.reduce<string>((value, weight) => after(emit, value, weight!), each),
@@ -147,9 +147,9 @@ function noGradient(node: Node, { message, hint }: PareError): NoGradient {
 
 /** What of `wrt` a node depends on. */
 function behind(model: Model, wrt: readonly string[], node: Node): string[] {
-  const found = wrt.filter((name) => flowOf(model, { of: keyOf(node), wrt: [name], through: node }).flows.has(name))
-  if (found.length === 0) throw new Error(`'${keyOf(node)}' was on the way to nothing`)
-  return found
+  const names = wrt.filter((name) => flowOf(model, { of: keyOf(node), wrt: [name], through: node }).flows.has(name))
+  if (names.length === 0) throw new Error(`'${keyOf(node)}' was on the way to nothing`)
+  return names
 }
 
 interface Writing {
@@ -163,13 +163,13 @@ interface Writing {
   readonly channelBlock: number
 }
 
-interface Written {
+interface Derivative {
   readonly model: Model
   readonly gradients: ReadonlyMap<string, string>
   readonly backward: Pick<RecomputeOptions, 'forward' | 'gradients'>
 }
 
-function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: Writing): Written {
+function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: Writing): Derivative {
   const { graph } = model
   const emit = new GraphWriter(model.graph, 'gradient')
   const arrived = new Map<string, string[]>([[of, [one(emit, facts, of)]]])
@@ -183,15 +183,17 @@ function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: W
   }
   for (const node of [...graph.nodes].reverse()) {
     const gradients = node.outputs.map((name) => sumOf(emit, arrived, name))
-    const wanted = node.inputs.map((name) => flows.has(name))
+    const needs = node.inputs.map((name) => flows.has(name))
     if (!gradients.some((each) => each !== undefined)) continue
-    const site = new GradientSite(node, emit, facts, { gradients, wanted, outputOf, channelBlock })
+    const site = new GradientSite(node, emit, facts, { gradients, needs, outputOf, channelBlock })
     if (capturedBy(node).some((name) => flows.has(name))) throw noGradient(node, site.refuse('it computes in a nested graph'))
-    if (!wanted.includes(true)) continue
-    const given = inOrder ? weightsFirst(emit, node, { given: gradientsOf(node, site), wrt }) : gradientsOf(node, site)
+    if (!needs.includes(true)) continue
+    const contributions = inOrder
+      ? weightsFirst(emit, node, { gradients: gradientsOf(node, site), wrt })
+      : gradientsOf(node, site)
     for (const [i, name] of node.inputs.entries()) {
-      const each = given[i]
-      if (each !== undefined && wanted[i]) arrived.set(name, [...(arrived.get(name) ?? []), each])
+      const each = contributions[i]
+      if (each !== undefined && needs[i]) arrived.set(name, [...(arrived.get(name) ?? []), each])
     }
   }
   const gradients = new Map(wrt.map((name) => [name, emit.node('Identity', [sumOf(emit, arrived, name) ?? zeros(emit, name)])]))
@@ -203,9 +205,9 @@ function write(model: Model, { of, wrt, flows, facts, inOrder, channelBlock }: W
     ...emit.nodes.filter(({ domain }) => domain !== '').map(({ domain }) => [domain, 1] as const),
     ...model.opsets,
   ])
-  const written = emit.addedTo(editGraph(graph, { nodes }))
+  const edited = emit.addedTo(editGraph(graph, { nodes }))
   const backward = { forward: nodes.length, gradients: new Set([...arrived.values()].flat()) }
-  return { model: editModel(model, { graph: written, opsets }), gradients, backward }
+  return { model: editModel(model, { graph: edited, opsets }), gradients, backward }
 }
 
 /** ∂loss/∂loss, in the loss's shape: [] or [1]. */
@@ -260,9 +262,9 @@ function withInputs(model: Model, wrt: ReadonlySet<string>): Model {
   const inputs = tensors
     .filter(({ name }) => !there.has(name))
     .map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))
-  const known = new Set([...there, ...graph.initializers.map(({ name }) => name), ...graph.nodes.flatMap(madeBy)])
+  const names = new Set([...there, ...graph.initializers.map(({ name }) => name), ...graph.nodes.flatMap(madeBy)])
   for (const name of wrt) {
-    if (known.has(name)) continue
+    if (names.has(name)) continue
     throw new PareError(`autograd: the model has no value '${name}'.`, {
       hint: 'name an initializer, an input or the output of a node.',
     })

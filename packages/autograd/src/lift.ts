@@ -79,11 +79,11 @@ function toInputs(first: number, inputs: Readonly<Record<string, (value: Attribu
   return (node, lifting) => {
     const names = Object.keys(inputs)
     if (!names.some((name) => node.attributes.has(name))) return undefined
-    const given = names.map((name) => {
+    const operands = names.map((name) => {
       const attribute = node.attributes.get(name)
       return attribute === undefined ? '' : inputs[name]!(attribute, lifting)
     })
-    return [changed(node, { inputs: [...node.inputs.slice(0, first), ...trimmed(given)], without: names })]
+    return [changed(node, { inputs: [...node.inputs.slice(0, first), ...trimmed(operands)], without: names })]
   }
 }
 
@@ -95,8 +95,8 @@ interface Change {
 }
 
 function changed(node: Node, { op = node.op, inputs = node.inputs, without = [], attributes = {} }: Change): Node {
-  const gone = Object.fromEntries(without.map((name) => [name, undefined]))
-  return editNode(editAttributes(node, { ...gone, ...attributes }), { op, inputs })
+  const removals = Object.fromEntries(without.map((name) => [name, undefined]))
+  return editNode(editAttributes(node, { ...removals, ...attributes }), { op, inputs })
 }
 
 function trimmed(inputs: readonly string[]): readonly string[] {
@@ -133,11 +133,11 @@ const flattening: Rewrite = (node, lifting) => {
 const resize: Rewrite = (node, lifting) => {
   if (lifting.from >= 11) return undefined
   const scales = attributesOf(node).floats('scales')
-  const given = scales !== undefined ? lifting.writer.name() : node.inputs[1]!
+  const factors = scales !== undefined ? lifting.writer.name() : node.inputs[1]!
   const how = { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }
-  const resized = changed(node, { op: 'Resize', inputs: [node.inputs[0]!, '', given], without: ['scales'], attributes: how })
+  const resized = changed(node, { op: 'Resize', inputs: [node.inputs[0]!, '', factors], without: ['scales'], attributes: how })
   if (scales === undefined) return [resized]
-  return [makeNode({ op: 'Constant', inputs: [], outputs: [given], attributes: { value_floats: scales } }), resized]
+  return [makeNode({ op: 'Constant', inputs: [], outputs: [factors], attributes: { value_floats: scales } }), resized]
 }
 
 const REDUCTIONS = ['Sum', 'Mean', 'Max', 'Min', 'Prod', 'L1', 'L2', 'LogSum', 'LogSumExp', 'SumSquare']

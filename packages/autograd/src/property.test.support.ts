@@ -57,8 +57,8 @@ export function testGradients(
 }
 
 /** Elements compared. */
-export async function checkCase(given: GradientCase, seed = 1): Promise<number> {
-  const specs = Object.entries(given.inputs).map(([name, spec]): [string, InputSpec] => [
+export async function checkCase(example: GradientCase, seed = 1): Promise<number> {
+  const specs = Object.entries(example.inputs).map(([name, spec]): [string, InputSpec] => [
     name,
     'shape' in spec ? spec : { shape: spec },
   ])
@@ -71,9 +71,9 @@ export async function checkCase(given: GradientCase, seed = 1): Promise<number> 
     Object.fromEntries(specs.map(([name, spec], i) => [name, valuesOf(spec, chosen, seed + 10 * i + k)])),
   )
   const wrt = specs.filter(([, { fixed }]) => fixed === undefined).map(([name]) => name)
-  const { channelBlock = 0 } = given
-  const model = parseText(textOf(given, specs, inputs[0]!))
-  return await checkGradient({ model, inputs, wrt, channelBlock, ...(given.fused && { oracle: await decompose(model) }) })
+  const { channelBlock = 0 } = example
+  const model = parseText(textOf(example, specs, inputs[0]!))
+  return await checkGradient({ model, inputs, wrt, channelBlock, ...(example.fused && { oracle: await decompose(model) }) })
 }
 
 function valuesOf({ shape, low = -2, high = 2, fixed }: InputSpec, sizes: Record<string, number>, seed: number): Array64 {
@@ -81,8 +81,8 @@ function valuesOf({ shape, low = -2, high = 2, fixed }: InputSpec, sizes: Record
   return fixed === undefined ? spread(numbers, { low, high, seed }) : fixed(numbers)
 }
 
-function textOf(given: GradientCase, specs: readonly [string, InputSpec][], feeds: Feeds): string {
-  const { nodes, constants = '', outputs = ['y'], opset = 18 } = given
+function textOf(example: GradientCase, specs: readonly [string, InputSpec][], feeds: Feeds): string {
+  const { nodes, constants = '', outputs = ['y'], opset = 18 } = example
   const inputs = specs.map(([name, { shape }]) => {
     const type = feeds[name]!.type
     return `${type === 'float32' ? 'float' : type}${shape.length === 0 ? '' : `[${shape.join(', ')}]`} ${name}`

@@ -33,10 +33,10 @@ test('with a limit to what is kept the gradients are the same, and the backward 
     }
     for (const { name, type, shape, data } of judged.graph.initializers.filter(({ name }) => wrt.includes(name)))
       feeds[name] = new Tensor('float32', valuesOf(type, await readAll(data)) as Float32Array, shape)
-    const [expected, found] = [await run(free.model, feeds), await run(limited.model, feeds)]
-    expect(found[loss]!.data).toEqual(expected[loss]!.data)
+    const [expected, actual] = [await run(free.model, feeds), await run(limited.model, feeds)]
+    expect(actual[loss]!.data).toEqual(expected[loss]!.data)
     for (const name of wrt) {
-      const [a, b] = [expected[free.gradients.get(name)!]!.data, found[limited.gradients.get(name)!]!.data] as [
+      const [a, b] = [expected[free.gradients.get(name)!]!.data, actual[limited.gradients.get(name)!]!.data] as [
         Float32Array,
         Float32Array,
       ]

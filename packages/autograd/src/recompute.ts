@@ -75,15 +75,15 @@ interface Stretch {
 
 /** About as much kept in each, cut where the least crosses nearby. */
 function stretchesOf(flow: Flow, count: number): Stretch[] {
-  const made = new Array<number>(flow.forward).fill(0)
-  for (const name of flow.kept) if (!flow.roots.has(name)) made[flow.makers.get(name)!]! += flow.sizes.get(name) ?? 0
-  const total = made.reduce((a, b) => a + b, 0)
+  const bytes = new Array<number>(flow.forward).fill(0)
+  for (const name of flow.kept) if (!flow.roots.has(name)) bytes[flow.makers.get(name)!]! += flow.sizes.get(name) ?? 0
+  const total = bytes.reduce((a, b) => a + b, 0)
   const crossing = crossingBytes(flow)
   const cuts: number[] = []
   let sum = 0
   let best: number | undefined
   for (let i = 0; i < flow.forward; i++) {
-    sum += made[i]!
+    sum += bytes[i]!
     const target = ((cuts.length + 1) * total) / count
     const slack = total / count / 3
     if (sum < target - slack) continue
@@ -134,14 +134,14 @@ function keptIn({ kept, makers }: Flow, { start, end }: Stretch): string[] {
 
 /** The nodes of a stretch that must run again, and the values that they read from outside: made before, or samples. */
 function repeated(flow: Flow, { start, end }: Stretch): { readonly nodes: readonly Node[]; readonly from: readonly string[] } {
-  const needed = new Set(keptIn(flow, { start, end }))
+  const names = new Set(keptIn(flow, { start, end }))
   const nodes: Node[] = []
   for (const node of flow.nodes.slice(start, end).reverse()) {
-    if (!madeBy(node).some((name) => needed.has(name))) continue
+    if (!madeBy(node).some((name) => names.has(name))) continue
     nodes.unshift(node)
-    for (const name of readBy(node)) needed.add(name)
+    for (const name of readBy(node)) names.add(name)
   }
-  const outside = [...needed].filter((name) => flow.data.has(name) || (flow.makers.get(name) ?? Number.POSITIVE_INFINITY) < start)
+  const outside = [...names].filter((name) => flow.data.has(name) || (flow.makers.get(name) ?? Number.POSITIVE_INFINITY) < start)
   return { nodes, from: outside }
 }
 

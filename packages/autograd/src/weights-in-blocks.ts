@@ -8,13 +8,13 @@ const domain = 'com.microsoft.nchwc'
  * with kernels whose own places are s apart. x is laid out once, with its margin, instead of once for each place of a kernel. Undefined where it cannot be: in groups of several channels,
  * other than two axes, sizes that are open, channels that do not fill blocks. Kernels of one place have no margin and no copies to save.
  */
-export function ofWeightInBlocks(site: GradientSite, { group, ...given }: Geometry, size: number): string | undefined {
-  const { kernel } = given
+export function ofWeightInBlocks(site: GradientSite, { group, ...convolution }: Geometry, size: number): string | undefined {
+  const { kernel } = convolution
   const [x, y] = [site.dims(site.input(0)), site.dims(site.output(0))]
   if (size < 8 || kernel.length !== 2 || (kernel[0] === 1 && kernel[1] === 1) || ![...x, ...y].every(isNumber)) return undefined
   const [samples, inside, ...places] = x as readonly number[] as Sizes
   const [, out, ...positions] = y as readonly number[] as Sizes
-  const geometry = { ...given, places, positions, size, samples, inside, out }
+  const geometry = { ...convolution, places, positions, size, samples, inside, out }
   if (group === 1 && out % size === 0) return ofDense(site, geometry)
   return group === inside && group === out && (samples * out) % size === 0 ? ofDepthwise(site, geometry) : undefined
 }

@@ -124,8 +124,8 @@ export const weightColumn: Column = {
   names: new Set([...WEIGHT_OPERATORS.keys(), ...UNPRUNED.keys()]),
   contradictions: [...UNPRUNED.keys()].filter((name) => WEIGHT_OPERATORS.has(name)),
   cell(operator) {
-    const found = WEIGHT_OPERATORS.get(operator)
-    if (found !== undefined) return { text: found.reason === undefined ? 'pruned' : 'if named', note: found.reason ?? '' }
+    const entry = WEIGHT_OPERATORS.get(operator)
+    if (entry !== undefined) return { text: entry.reason === undefined ? 'pruned' : 'if named', note: entry.reason ?? '' }
     const reason = UNPRUNED.get(operator)
     return { text: reason === undefined ? '–' : 'no', note: reason ?? '' }
   },

@@ -9,5 +9,5 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 test('the first example runs and prints what it says', () => {
   const code = /```js\n(.*?)```/s.exec(readme)![1]!
   const out = execFileSync(process.execPath, ['--input-type=module', '-e', code], { cwd: root, encoding: 'utf8' })
-  expect(out).toBe(`${[...code.matchAll(/\) \/\/ (.*)/g)].map(([, said]) => said).join('\n')}\n`)
+  expect(out).toBe(`${[...code.matchAll(/\) \/\/ (.*)/g)].map(([, comment]) => comment).join('\n')}\n`)
 })

@@ -116,7 +116,7 @@ describe('units judged by trying them', () => {
     const step = { structure: layer(), criterion: blockInfluence(), target: { ratio: 1 / 6 } }
     const [group] = await removedBy(file.model, step, { data, samples: 32 })
     const [chosen] = group!.removed as [number]
-    await using trials = await trialsOver({ data: join(TEST_MODELS, 'data/lm-evaluate.npz') })(file.model, { given: {} })
+    await using trials = await trialsOver({ data: join(TEST_MODELS, 'data/lm-evaluate.npz') })(file.model, { defaults: {} })
     const [whole] = await trials.losses([{}], { against: { metric: 'perplexity' }, samples: 16 })
     const perplexities: number[] = []
     for (let block = 0; block < 6; block++) {
@@ -127,7 +127,7 @@ describe('units judged by trying them', () => {
       const path = join(folder.path, `without-${block}.onnx`)
       await writeModel(await applyPlan(file.model, { seed: 1, steps: [cut] }), path)
       await using tried = await openModel(path)
-      await using one = await trialsOver({ data: join(TEST_MODELS, 'data/lm-evaluate.npz') })(tried.model, { given: {} })
+      await using one = await trialsOver({ data: join(TEST_MODELS, 'data/lm-evaluate.npz') })(tried.model, { defaults: {} })
       perplexities.push((await one.losses([{}], { against: { metric: 'perplexity' }, samples: 16 }))[0]!)
     }
     expect(perplexities[chosen]).toBeLessThan(1.5 * whole!)

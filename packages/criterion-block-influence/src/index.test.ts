@@ -8,34 +8,34 @@ const chain = (units: number): BlockGroup => ({
   blocks: Array.from({ length: units }, (_, i) => ({ from: `v${i}`, to: `v${i + 1}`, nodes: [], inputs: [], outputs: [] })),
 })
 
-const never = () => Promise.reject(new Error('not asked for'))
+const never = () => Promise.reject(new Error('not calls for'))
 
 function comparing(values: Record<string, number>, removals?: number) {
-  const asked: Likeness[] = []
+  const calls: Likeness[] = []
   const probe: Probe = {
     losses: never,
     gradients: never,
     likeness: async (pairs, likeness) => {
-      asked.push(likeness)
+      calls.push(likeness)
       return pairs.map((pair) => values[pair.join()]!)
     },
     ...(removals !== undefined && { removals: new Map([['blocks:v0', removals]]) }),
   }
-  return { probe, asked }
+  return { probe, calls }
 }
 
 test('BI is 1 − the mean cosine of beginning and end', async () => {
-  const { probe, asked } = comparing({ 'v0,v1': 0.25, 'v1,v2': 0.75, 'v2,v3': -0.5 })
+  const { probe, calls } = comparing({ 'v0,v1': 0.25, 'v1,v2': 0.75, 'v2,v3': -0.5 })
   const [scores] = await blockInfluence().score([chain(3)], probe)
   expect([...scores!]).toEqual([0.75, 0.25, 1.5])
-  expect(asked).toEqual([{ of: 'cosine', rows: 'all' }])
+  expect(calls).toEqual([{ of: 'cosine', rows: 'all' }])
 })
 
 test('angular takes the stretch whose ends are nearest, not the blocks that turn least alone', async () => {
-  const { probe, asked } = comparing({ 'v0,v2': 0.3, 'v1,v3': 0.2, 'v2,v4': 0.4 }, 2)
+  const { probe, calls } = comparing({ 'v0,v2': 0.3, 'v1,v3': 0.2, 'v2,v4': 0.4 }, 2)
   const [scores] = await blockInfluence({ by: 'angular' }).score([chain(4)], probe)
   expect([...scores!]).toEqual([1, 0, 0, 1])
-  expect(asked).toEqual([{ of: 'angle', rows: 'last' }])
+  expect(calls).toEqual([{ of: 'angle', rows: 'last' }])
 })
 
 test('angular must know how many go', async () => {

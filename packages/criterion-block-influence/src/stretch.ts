@@ -6,11 +6,11 @@ import { blocksIn } from './blocks.js'
  * et al. 2024, arXiv 2403.17887, eq. 7). They score 0 and the others 1. Throws PareError where n is not known beforehand.
  */
 export async function stretch(groups: readonly UnitGroup[], probe: Probe): Promise<Float64Array[]> {
-  const wanted = blocksIn(groups).map((group) => ({ group, count: probe.removals?.get(group.id) ?? notKnown() }))
-  const pairs = wanted.flatMap(({ group, count }) => startsOf(group, count).map((start) => endsOf(group, start, count)))
+  const requests = blocksIn(groups).map((group) => ({ group, count: probe.removals?.get(group.id) ?? countMissing() }))
+  const pairs = requests.flatMap(({ group, count }) => startsOf(group, count).map((start) => endsOf(group, start, count)))
   const angles = await probe.likeness(pairs, { of: 'angle', rows: 'last' })
   let next = 0
-  return wanted.map(({ group, count }) => {
+  return requests.map(({ group, count }) => {
     const own = startsOf(group, count).map((start) => ({ start, angle: angles[next++]! }))
     const scores = new Float64Array(group.units).fill(1)
     if (own.length === 0) return scores
@@ -27,7 +27,7 @@ function endsOf({ blocks }: BlockGroup, start: number, count: number): readonly 
   return [blocks[start]!.from, blocks[start + count - 1]!.to]
 }
 
-function notKnown(): never {
+function countMissing(): never {
   throw new PareError("block-influence: by 'angular' must know beforehand how many blocks go.", {
     hint: 'say --ratio 0.25 with scope group, or choose by=cosine or by=perplexity.',
   })

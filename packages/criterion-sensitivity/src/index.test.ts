@@ -7,21 +7,21 @@ const group = (id: string, units: number): UnitGroup => ({ kind: 'coupled', id, 
 /** A model whose loss is 1, and for each unit that is off what it costs. */
 function probeOf(
   costs: Record<string, readonly number[]>,
-): Probe & { readonly rounds: (readonly Gates[])[]; readonly asked: object[] } {
+): Probe & { readonly rounds: (readonly Gates[])[]; readonly calls: object[] } {
   const rounds: (readonly Gates[])[] = []
-  const asked: object[] = []
+  const calls: object[] = []
   const costOf = (gates: Gates) =>
     [...gates].flatMap(([id, gate]) => costs[id]!.filter((_, unit) => gate[unit] === 0)).reduce((a, b) => a + b, 1)
   return {
     rounds,
-    asked,
+    calls,
     losses: async (_, settings, loss) => {
       rounds.push(settings)
-      asked.push(loss)
+      calls.push(loss)
       return settings.map(costOf)
     },
-    likeness: () => Promise.reject(new Error('not asked for')),
-    gradients: () => Promise.reject(new Error('not asked for')),
+    likeness: () => Promise.reject(new Error('not calls for')),
+    gradients: () => Promise.reject(new Error('not calls for')),
   }
 }
 
@@ -32,7 +32,7 @@ test('a score is what the loss rises by without the unit', async () => {
     [0.5, 0, 2],
     [-0.25, 4],
   ])
-  expect(probe.asked[0]).toEqual({ against: 'outputs', samples: 64 })
+  expect(probe.calls[0]).toEqual({ against: 'outputs', samples: 64 })
 })
 
 test('wide groups are tried in chunks, every unit once and alone', async () => {
@@ -41,7 +41,7 @@ test('wide groups are tried in chunks, every unit once and alone', async () => {
   const [scores] = await sensitivity({ against: 'labels', samples: 8 }).score([group('a', 600)], probe)
   expect([...scores!]).toEqual(costs)
   expect(probe.rounds.map(({ length }) => length)).toEqual([1, 256, 256, 88])
-  expect(probe.asked[1]).toEqual({ against: 'labels', samples: 8 })
+  expect(probe.calls[1]).toEqual({ against: 'labels', samples: 8 })
   const off = probe.rounds
     .slice(1)
     .flat()

@@ -13,7 +13,7 @@ export interface ColumnBlock {
   /** The weights, with the updates from earlier columns. */
   readonly values: Float64Array
   /** 1 where a weight is or becomes zero. At first: where it was zero from the beginning. */
-  readonly gone: Uint8Array
+  readonly zeroFlags: Uint8Array
   /** What each weight that went leaves to be made up for: w / U[j, j]. */
   readonly errors: Float64Array
   /** f64[size × size]: U of these columns. */
@@ -41,13 +41,22 @@ export function openBlock(
   const rows = to - from
   const { data, stride } = factor.rows
   const values = new Float64Array(rows * size)
-  const gone = new Uint8Array(rows * size)
+  const zeroFlags = new Uint8Array(rows * size)
   for (let i = 0; i < rows; i++) {
     values.set(data.subarray(i * stride + at, i * stride + at + size), i * size)
     const original = (from + i) * columns + at
-    for (let j = 0; j < size; j++) gone[i * size + j] = weight[original + j] === 0 ? 1 : 0
+    for (let j = 0; j < size; j++) zeroFlags[i * size + j] = weight[original + j] === 0 ? 1 : 0
   }
-  return { from, rows, at, size, values, gone, errors: new Float64Array(rows * size), triangle: triangleOf(factor, at, size) }
+  return {
+    from,
+    rows,
+    at,
+    size,
+    values,
+    zeroFlags,
+    errors: new Float64Array(rows * size),
+    triangle: triangleOf(factor, at, size),
+  }
 }
 
 function triangleOf({ data, origin, stride }: Factor, at: number, size: number): Float64Array {

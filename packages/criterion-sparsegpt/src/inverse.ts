@@ -80,11 +80,11 @@ function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Weight
   }
 }
 
-function notesOf({ stats }: WeightProblem, asked: number, damping: number): string[] {
+function notesOf({ stats }: WeightProblem, initial: number, damping: number): string[] {
   if (stats.gram!.every((value) => value === 0))
     return ['every input was zero in the calibration data: masked by |w|, without an update']
-  if (damping === asked) return []
+  if (damping === initial) return []
   return [
-    `damping was raised from ${asked} to ${Number(damping.toPrecision(6))}: with less the Gram matrix is not positive definite`,
+    `damping was raised from ${initial} to ${Number(damping.toPrecision(6))}: with less the Gram matrix is not positive definite`,
   ]
 }

@@ -6,23 +6,24 @@ import { maskGroup } from './sweep.js'
 export function keepLargest(problem: WeightProblem): Float32Array {
   const { weight, columns, stats } = problem
   const squares = Float64Array.from({ length: columns }, (_, j) => Math.max(0, stats.gram![j * columns + j]!))
-  const gone = Uint8Array.from(weight, (w) => (w === 0 ? 1 : 0))
+  const zeroFlags = Uint8Array.from(weight, (w) => (w === 0 ? 1 : 0))
   const scores = Float64Array.from(weight, (w, i) => (w === 0 ? -1 : w * w * squares[i % columns]!))
-  mask(problem, scores, gone)
-  return weight.map((w, i) => (gone[i] === 1 ? 0 : w))
+  mask(problem, scores, zeroFlags)
+  return weight.map((w, i) => (zeroFlags[i] === 1 ? 0 : w))
 }
 
-function mask(problem: WeightProblem, scores: Float64Array, gone: Uint8Array): void {
+function mask(problem: WeightProblem, scores: Float64Array, zeroFlags: Uint8Array): void {
   const { rows, columns, pattern } = problem
   if (pattern.kind === 'nm') {
     for (let row = 0; row < rows; row++) {
       const end = (row + 1) * columns
-      for (let first = row * columns; first < end; first += pattern.m) maskGroup(gone, (e) => scores[e]!, pattern, { first, end })
+      for (let first = row * columns; first < end; first += pattern.m)
+        maskGroup(zeroFlags, (e) => scores[e]!, pattern, { first, end })
     }
     return
   }
   for (const { from, to, zeros } of ranksOf(problem, rows)) {
     const part = [from * columns, to * columns] as const
-    markLowest(scores.subarray(...part), zeros, gone.subarray(...part))
+    markLowest(scores.subarray(...part), zeros, zeroFlags.subarray(...part))
   }
 }

@@ -16,15 +16,15 @@ export function masker(problem: WeightProblem, ranks: readonly Rank[], { from }:
     for (const state of states) {
       const { rank } = state
       const [start, end] = [(rank.from - from) * block.size, (rank.to - from) * block.size]
-      const gone = block.gone.subarray(start, end)
+      const zeroFlags = block.zeroFlags.subarray(start, end)
       const size = end - start
-      const zeroHere = gone.reduce((sum, zero) => sum + zero, 0)
+      const zeroHere = zeroFlags.reduce((sum, zero) => sum + zero, 0)
       state.zeroLater -= zeroHere
       const share = shareOf({ ...state, size, zeroHere })
       // What was zero from the beginning goes first, and so stays zero.
       const scores = new Float64Array(size)
-      for (let i = 0; i < size; i++) scores[i] = gone[i] === 1 ? -1 : score(block, start + i)
-      markLowest(scores, share, gone)
+      for (let i = 0; i < size; i++) scores[i] = zeroFlags[i] === 1 ? -1 : score(block, start + i)
+      markLowest(scores, share, zeroFlags)
       state.zeros -= share
       state.left -= size
     }

@@ -39,20 +39,20 @@ export function shareOf({ zeros, left, size, zeroHere, zeroLater }: RankStretch)
   return Math.max(zeroHere, share)
 }
 
-/** Marks the `count` elements of `gone` with the lowest scores, of equal ones the first, and no others. Linear. */
-export function markLowest(scores: Float64Array, count: number, gone: Uint8Array): void {
-  gone.fill(0)
+/** Marks the `count` elements of `zeroFlags` with the lowest scores, of equal ones the first, and no others. Linear. */
+export function markLowest(scores: Float64Array, count: number, zeroFlags: Uint8Array): void {
+  zeroFlags.fill(0)
   if (count === 0) return
   const border = lowest(scores, count)
   let ties = count
   for (let i = 0; i < scores.length; i++) {
     if (scores[i]! >= border) continue
-    gone[i] = 1
+    zeroFlags[i] = 1
     ties--
   }
   for (let i = 0; ties > 0; i++) {
     if (scores[i] !== border) continue
-    gone[i] = 1
+    zeroFlags[i] = 1
     ties--
   }
 }

@@ -10,13 +10,13 @@ export interface Nm {
  * keeps n of m columns, chosen when the first of them is reached, by the weights as they are then. rows · size² operations at most.
  */
 export function sweep(block: ColumnBlock, rule?: Nm): void {
-  const { rows, size, values, gone, errors, triangle } = block
+  const { rows, size, values, zeroFlags, errors, triangle } = block
   const scoreOf = (element: number) => score(block, element)
   for (let row = 0; row < rows; row++) {
     const start = row * size
     for (let i = 0; i < size; i++) {
-      if (rule && i % rule.m === 0) maskGroup(gone, scoreOf, rule, { first: start + i, end: start + size })
-      if (gone[start + i] === 0) continue
+      if (rule && i % rule.m === 0) maskGroup(zeroFlags, scoreOf, rule, { first: start + i, end: start + size })
+      if (zeroFlags[start + i] === 0) continue
       const line = i * size
       const error = values[start + i]! / triangle[line + i]!
       errors[start + i] = error
@@ -35,16 +35,21 @@ export function score({ values, size, triangle }: ColumnBlock, element: number):
 }
 
 /** Of the m elements from `first` on those with the lowest scores go, of equal ones the first, until n are left. Of r < m up to `end` ⌈r · n / m⌉ stay. */
-export function maskGroup(gone: Uint8Array, scoreOf: (element: number) => number, { n, m }: Nm, { first, end }: Range): void {
+export function maskGroup(
+  zeroFlags: Uint8Array,
+  scoreOf: (element: number) => number,
+  { n, m }: Nm,
+  { first, end }: Range,
+): void {
   const last = Math.min(first + m, end)
   let excess = -Math.ceil(((last - first) * n) / m)
-  for (let e = first; e < last; e++) excess += 1 - gone[e]!
+  for (let e = first; e < last; e++) excess += 1 - zeroFlags[e]!
   for (; excess > 0; excess--) {
     let lowest = -1
     for (let e = first; e < last; e++) {
-      if (gone[e] === 0 && (lowest < 0 || scoreOf(e) < scoreOf(lowest))) lowest = e
+      if (zeroFlags[e] === 0 && (lowest < 0 || scoreOf(e) < scoreOf(lowest))) lowest = e
     }
-    gone[lowest] = 1
+    zeroFlags[lowest] = 1
   }
 }
 

@@ -55,11 +55,11 @@ export function negativeInverse({ data, stride }: Matrix, at: number, size: numb
 
 /** A copy of a part of a matrix, f64[rows × columns], of which zeros are left. */
 export function take({ data, stride }: Matrix, start: number, rows: number, columns: number): Float64Array {
-  const taken = new Float64Array(rows * columns)
+  const copy = new Float64Array(rows * columns)
   for (let i = 0; i < rows; i++) {
     const row = data.subarray(start + i * stride, start + i * stride + columns)
-    taken.set(row, i * columns)
+    copy.set(row, i * columns)
     row.fill(0)
   }
-  return taken
+  return copy
 }

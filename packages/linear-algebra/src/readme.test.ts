@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 
 test('the first example runs and prints what it says', () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-  const [, code, said] = /```js\n(.*?)```\s*(.*?)\n/s.exec(readme)!
+  const [, code, output] = /```js\n(.*?)```\s*(.*?)\n/s.exec(readme)!
   const root = fileURLToPath(new URL('../../..', import.meta.url))
   const out = execFileSync(process.execPath, ['--input-type=module', '-e', code!], { cwd: root, encoding: 'utf8' })
-  expect(out.trim()).toBe(said)
+  expect(out.trim()).toBe(output)
 })

@@ -41,10 +41,10 @@ export const BLOCK = 128
 export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptions): Promise<Workspace> {
   const shapes = sizes.map(({ rows, columns }) => ({ rows: roundUp(rows), stride: roundUp(columns) }))
   const elements = shapes.reduce((sum, { rows, stride }) => sum + rows * stride, 0)
-  const wanted = threads ?? (elements < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS))
+  const target = threads ?? (elements < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS))
   const packed = PACKED_ROWS * BLOCK + BLOCK * Math.max(...shapes.map(({ stride }) => stride))
-  const { memory, kind } = openMemory(POOL_BYTES + 8 * (packed + elements), wanted > 1 ? 'shared' : 'plain')
-  const count = kind === 'shared' ? wanted : 1
+  const { memory, kind } = openMemory(POOL_BYTES + 8 * (packed + elements), target > 1 ? 'shared' : 'plain')
+  const count = kind === 'shared' ? target : 1
   const pool = await startThreads({ count, module: productModule(kind), kernels: [KERNEL], memory, allocate: poolAreas() })
 
   const a = POOL_BYTES

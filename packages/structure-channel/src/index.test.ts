@@ -8,13 +8,13 @@ import { channel } from './index.js'
 testCutStructure(channel)
 
 test.each(['mnist-resnet20-bn', 'mnist-resnet20-folded'])('%s: 12 groups with 448 channels', async (name) => {
-  const sizes = (await found(name)).map(({ units }) => units)
+  const sizes = (await groupsIn(name)).map(({ units }) => units)
   expect(sizes.length).toBe(12)
   expect(sizes.reduce((a, b) => a + b, 0)).toBe(448)
 })
 
 /** The groups in a trained model. */
-async function found(name: string): Promise<readonly CoupledGroup[]> {
+async function groupsIn(name: string): Promise<readonly CoupledGroup[]> {
   await using file = await openModel(fileURLToPath(new URL(`../../../test-models/${name}.onnx`, import.meta.url)))
   const { groups } = channel().find(await analyseUnits(file.model))
   return groups as readonly CoupledGroup[]

@@ -25,9 +25,9 @@ test('a cut model is the one written by hand with the columns that stay', async 
   const step = { kind: 'cut', structure: 'hidden', criterion: 'test', scope: 'group', target: { ratio: 0.5 } } as const
   const cutBy: CutStep = { ...step, groups: [{ id: group!.id, units: 6, removed: [1, 3, 4] }] }
   const cut = await applyPlan(whole, { seed: 1, steps: [cutBy] })
-  const [found, expected, before] = await Promise.all([cut, byHand, whole].map(run))
-  expect(found).toEqual(expected)
-  expect(found).not.toEqual(before)
+  const [actual, expected, before] = await Promise.all([cut, byHand, whole].map(run))
+  expect(actual).toEqual(expected)
+  expect(actual).not.toEqual(before)
 })
 
 /** One block and two norms, with these columns of the width: numbers depend on the column alone, not on how many there are. */

@@ -20,13 +20,13 @@ const packedAttention: Decomposition = (site) => {
   const past = (i: number) => (site.has(4) ? site.emit.node('Gather', [site.input(4), site.emit.ints(i)]) : '')
   const [keys, values] = [appended(site, past(0), k), appended(site, past(1), v)]
   const present = () => site.emit.node('Concat', [site.unsqueeze(keys, [0]), site.unsqueeze(values, [0])], { axis: 0n })
-  const made = attend(site, {
+  const result = attend(site, {
     ...{ q, k: keys, v: values, scale: scaleOf(site, sizes[0]! / heads) },
     added: site.has(5) ? [site.input(5)] : [],
     masks: site.has(3) ? [maskOf(site, site.input(3), keys)] : [],
     seen: site.int('unidirectional', 0) !== 0 ? [causal(site, { q, k: keys, past: past(0) })] : [],
   })
-  return [merge(site, made), site.node.outputs[1] ? present() : undefined]
+  return [merge(site, result), site.node.outputs[1] ? present() : undefined]
 }
 
 function scaleOf(site: GradientSite, headDim: number): number {
@@ -39,19 +39,19 @@ function scaleOf(site: GradientSite, headDim: number): number {
  */
 function maskOf(site: GradientSite, mask: string, keys: string): string {
   const rank = site.rank(mask)
-  const seen = rank === 1 ? lengths(site, mask, keys) : site.emit.node('Cast', [mask], { to: 9n })
+  const visible = rank === 1 ? lengths(site, mask, keys) : site.emit.node('Cast', [mask], { to: 9n })
   if (rank > 3) throw site.refuse('its mask has four axes')
   const filter = site.emit.float(site.float('mask_filter_value', -10000))
-  return site.unsqueeze(site.emit.node('Where', [seen, site.emit.float(0), filter]), rank === 3 ? [1] : [1, 2])
+  return site.unsqueeze(site.emit.node('Where', [visible, site.emit.float(0), filter]), rank === 3 ? [1] : [1, 2])
 }
 
 /** bool[batch, tokens] */
 function lengths(site: GradientSite, mask: string, keys: string): string {
   const tokens = site.emit.node('Shape', [keys], { start: 2n, end: 3n })
   const places = site.unsqueeze(offsetPositions(site, site.emit.ints([0]), tokens), [0])
-  const [batch, given] = [site.dims(site.input(0))[0], site.dims(mask)[0]]
+  const [batch, entries] = [site.dims(site.input(0))[0], site.dims(mask)[0]]
   const ends = site.unsqueeze(site.emit.node('Cast', [mask], { to: 7n }), [1])
-  if (batch === given) return site.emit.node('Less', [places, ends])
+  if (batch === entries) return site.emit.node('Less', [places, ends])
   const count = site.size(site.input(0), 0)
   const [end, start] = site.emit.outputs(
     'Split',
@@ -68,13 +68,13 @@ const multiHeadAttention: Decomposition = (site) => {
   if (site.has(8) || site.has(9)) throw site.refuse('it fills a buffer of keys and values')
   const { q, k, v } = queryKeyValue(site, heads)
   const [keys, values] = [appended(site, site.input(6), k.value), appended(site, site.input(7), v.value)]
-  const made = attend(site, {
+  const result = attend(site, {
     ...{ q: q.value, k: keys, v: values, scale: scaleOf(site, q.headDim) },
     added: site.has(5) ? [site.input(5)] : [],
     masks: site.has(4) ? [maskOf(site, site.input(4), keys)] : [],
     seen: site.int('unidirectional', 0) !== 0 ? [causal(site, { q: q.value, k: keys, past: site.input(6) })] : [],
   })
-  return [merge(site, made), keys, values]
+  return [merge(site, result), keys, values]
 }
 
 interface Heads {
@@ -129,12 +129,12 @@ const groupQueryAttention: Decomposition = (site) => {
   const window = site.int('local_window_size', -1)
   const turn = site.int('do_rotary', 0) === 0 ? (x: string) => x : turning(site, { headDim, seq: q, past })
   const [query, keys, values] = [turn(q), appended(site, past, turn(k)), appended(site, pastValues, v)]
-  const made = attend(site, {
+  const result = attend(site, {
     ...{ q: query, k: keys, v: values, scale: scaleOf(site, headDim), sharing: heads / shared, cap: site.float('softcap', 0) },
     masks: site.has(10) ? [site.input(10)] : [],
     seen: [causal(site, { q: query, k: keys, past, ...(window >= 0 && { window }) })],
   })
-  return [merge(site, made), keys, values]
+  return [merge(site, result), keys, values]
 }
 
 interface Turning {
@@ -149,9 +149,11 @@ function turning(site: GradientSite, { headDim, seq, past }: Turning): (x: strin
   const [cosines, sines] = [site.input(7), site.input(8)]
   const rotated = 2 * number(site, site.dims(cosines)[1])
   const axis2 = (value: string) => site.emit.node('Shape', [value], { start: 2n, end: 3n })
-  const given = site.has(9)
-  const positions = given ? site.input(9) : offsetPositions(site, past === '' ? site.emit.ints([0]) : axis2(past), axis2(seq))
-  const rows = (table: string) => tableRows(site, table, positions, given ? 2 : 1)
+  const hasPositions = site.has(9)
+  const positions = hasPositions
+    ? site.input(9)
+    : offsetPositions(site, past === '' ? site.emit.ints([0]) : axis2(past), axis2(seq))
+  const rows = (table: string) => tableRows(site, table, positions, hasPositions ? 2 : 1)
   const interleaved = site.int('rotary_interleaved', 0) !== 0
   return (x) => rotate(site, x, { cosines: rows(cosines), sines: rows(sines), headDim, rotated, interleaved })
 }
@@ -176,12 +178,12 @@ const standardAttention: Decomposition = (site) => {
   const [keys, values] = [appended(site, past, k), appended(site, pastValues, v)]
   const isBool = mask !== '' && site.type(mask) === 'bool'
   const headDim = flat ? last(query) / heads : last(query)
-  const made = attend(site, {
+  const result = attend(site, {
     ...{ q, k: keys, v: values, scale: scaleOf(site, headDim), sharing: heads / shared, cap: site.float('softcap', 0) },
     masks: mask !== '' && !isBool ? [mask] : [],
     seen: [...(isBool ? [mask] : []), ...(site.int('is_causal', 0) !== 0 ? [causal(site, { q, k: keys, past })] : [])],
   })
-  return [flat ? merge(site, made) : made, keys, values]
+  return [flat ? merge(site, result) : result, keys, values]
 }
 
 export const attentions: Readonly<Record<string, Decomposition>> = {

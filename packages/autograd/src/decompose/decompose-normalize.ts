@@ -40,10 +40,10 @@ const embedLayerNormalization: Decomposition = (site) => {
   const both = site.add(site.emit.node('Gather', [words, ids]), row)
   const sum = segments === '' ? both : site.add(both, site.emit.node('Gather', [segmentTable, segments]))
   const y = site.emit.node('LayerNormalization', [sum, site.input(5), site.input(6)], normal(site))
-  const counted = site.has(7)
+  const tokens = site.has(7)
     ? site.emit.node('ReduceSum', [site.input(7), site.emit.ints([1])], { keepdims: 0n })
     : site.emit.node('Cast', [site.emit.node('Expand', [site.emit.ints(0), site.size(ids, 0)])], { to: 6n })
-  return [y, counted, sum]
+  return [y, tokens, sum]
 }
 
 export const fusedNormalizations: Readonly<Record<string, Decomposition>> = {

@@ -87,8 +87,8 @@ function turned(site: GradientSite, x: string, { cosines, sines, width, table }:
   const count = site.int('num_heads', 0)
   const headDim = count === 0 ? rotated : last / count
   const heads = site.transpose(site.emit.node('Reshape', [x, site.emit.ints([0, 0, last / headDim, headDim])]), [0, 2, 1, 3])
-  const made = rotate(site, heads, { cosines, sines, headDim, rotated, interleaved })
-  return site.emit.node('Reshape', [site.transpose(made, [0, 2, 1, 3]), site.emit.ints([0, 0, last])])
+  const rotation = rotate(site, heads, { cosines, sines, headDim, rotated, interleaved })
+  return site.emit.node('Reshape', [site.transpose(rotation, [0, 2, 1, 3]), site.emit.ints([0, 0, last])])
 }
 
 export const rotaries: Readonly<Record<string, Decomposition>> = {

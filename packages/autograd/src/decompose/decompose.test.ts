@@ -6,8 +6,8 @@ import { type GradientCase, pick, size, testGradients } from '../property.test.s
 import { decompose } from './decompose.js'
 
 /** Differentiated after being decomposed, and as ONNX Runtime computes the operator itself. */
-function fused(given: GradientCase): GradientCase {
-  return { ...given, fused: true }
+function fused(example: GradientCase): GradientCase {
+  return { ...example, fused: true }
 }
 
 const ints = (of: (index: readonly number[]) => number) => ({

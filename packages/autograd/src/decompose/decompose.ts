@@ -47,9 +47,9 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
     const outputs = decomposition(siteOf(node, emit, facts))
     for (const [i, name] of node.outputs.entries()) {
       if (!read.has(name)) continue
-      const made = outputs[i]
-      if (made === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
-      emit.write('Identity', [made], [name])
+      const output = outputs[i]
+      if (output === undefined) throw new PareError(`'${name}', output ${i} of ${node.op}, is not written with plain operators.`)
+      emit.write('Identity', [output], [name])
     }
     return emit.nodes.slice(before)
   } catch (error) {
@@ -62,7 +62,7 @@ function plain(node: Node, { emit, facts, read }: Surroundings): readonly Node[]
 function siteOf(node: Node, emit: GraphWriter, facts: GradientFacts): GradientSite {
   return new GradientSite(node, emit, facts, {
     gradients: [],
-    wanted: [],
+    needs: [],
     outputOf: ({ outputs }, i) => outputs[i] ?? '',
     channelBlock: 0,
   })

@@ -30,14 +30,14 @@ export const arrange: Operators = {
   },
   Reshape: (call) => {
     const x = call.input(0)
-    const wanted = listed(call, 'shape', 1)!
+    const target = listed(call, 'shape', 1)!
     const zeros = call.int('allowzero', 0) === 1
-    const sizes = wanted.map((size, axis) => (size === 0 && !zeros ? x.shape[axis]! : size))
-    const known = count(sizes.filter((size) => size >= 0))
+    const sizes = target.map((size, axis) => (size === 0 && !zeros ? x.shape[axis]! : size))
+    const product = count(sizes.filter((size) => size >= 0))
     return [
       reshaped(
         x,
-        sizes.map((size) => (size < 0 ? x.data.length / known : size)),
+        sizes.map((size) => (size < 0 ? x.data.length / product : size)),
       ),
     ]
   },
@@ -59,9 +59,9 @@ export const arrange: Operators = {
   },
   Unsqueeze: (call) => {
     const x = call.input(0)
-    const given = listed(call, 'axes', 1)!
-    const rank = x.shape.length + given.length
-    const axes = given.map((axis) => axisOf(axis, rank))
+    const list = listed(call, 'axes', 1)!
+    const rank = x.shape.length + list.length
+    const axes = list.map((axis) => axisOf(axis, rank))
     const left = [...x.shape]
     return [
       reshaped(
@@ -173,13 +173,13 @@ function slice(call: Call): Array64 {
   const axes = (listed(call, 'axes', 3) ?? starts.map((_, i) => i)).map((axis) => axisOf(axis, x.shape.length))
   const steps = call.inputs[4]?.data ?? starts.map(() => 1)
   const ranges = x.shape.map((size, axis) => {
-    const given = axes.indexOf(axis)
-    if (given < 0) return { from: 0, step: 1, size }
-    const step = steps[given]!
+    const position = axes.indexOf(axis)
+    if (position < 0) return { from: 0, step: 1, size }
+    const step = steps[position]!
     const [low, high] = step > 0 ? [0, size] : [-1, size - 1]
     const bounded = (end: number) => Math.min(high, Math.max(low, end < 0 ? end + size : end))
-    const from = step > 0 ? bounded(starts[given]!) : Math.max(0, bounded(starts[given]!))
-    return { from, step, size: Math.max(0, Math.ceil((bounded(ends[given]!) - from) / step)) }
+    const from = step > 0 ? bounded(starts[position]!) : Math.max(0, bounded(starts[position]!))
+    return { from, step, size: Math.max(0, Math.ceil((bounded(ends[position]!) - from) / step)) }
   })
   const source = (index: readonly number[]) => index.map((each, axis) => ranges[axis]!.from + each * ranges[axis]!.step)
   return filled(

@@ -32,17 +32,17 @@ export function callOf(
   tensors: ReadonlyMap<Tensor, Array64>,
 ): Call {
   const attribute = (name: string): unknown => {
-    const found = node.attributes.get(name)
-    return found === undefined || found.kind === 'other' ? undefined : found.value
+    const entry = node.attributes.get(name)
+    return entry === undefined || entry.kind === 'other' ? undefined : entry.value
   }
   return {
     node,
     opset,
     inputs,
     input(i) {
-      const found = inputs[i]
-      if (found === undefined) throw new RangeError(`${node.op} has no input ${i}`)
-      return found
+      const value = inputs[i]
+      if (value === undefined) throw new RangeError(`${node.op} has no input ${i}`)
+      return value
     },
     int: (name, otherwise) => Number(attribute(name) ?? otherwise),
     float: (name, otherwise) => Number(attribute(name) ?? otherwise),
@@ -54,6 +54,6 @@ export function callOf(
 
 /** A list that old versions give as an attribute and later ones as an input. */
 export function listed(call: Call, attribute: string, input: number): readonly number[] | undefined {
-  const given = call.inputs[input]
-  return call.numbers(attribute) ?? (given === undefined ? undefined : [...given.data])
+  const value = call.inputs[input]
+  return call.numbers(attribute) ?? (value === undefined ? undefined : [...value.data])
 }

@@ -79,12 +79,12 @@ function transposedWindow(call: Call, x: Array64, w: Array64): Window {
   const whole = axes.map((axis) => strides[axis]! * (out[axis]! - 1) + extra[axis]! + dilations[axis]! * (kernel[axis]! - 1) + 1)
   const autoPad = call.string('auto_pad', 'NOTSET')
   const same = autoPad.startsWith('SAME') ? axes.map((axis) => out[axis]! * strides[axis]!) : undefined
-  const wanted = call.numbers('output_shape')?.slice(-out.length) ?? same
+  const target = call.numbers('output_shape')?.slice(-out.length) ?? same
   const pads = call.numbers('pads') ?? [...axes, ...axes].map(() => 0)
-  const total = axes.map((axis) => (wanted === undefined ? pads[axis]! + pads[axis + out.length]! : whole[axis]! - wanted[axis]!))
+  const total = axes.map((axis) => (target === undefined ? pads[axis]! + pads[axis + out.length]! : whole[axis]! - target[axis]!))
   // Which half of an odd padding is larger: at the end for SAME_UPPER, at the beginning otherwise.
   const halves = total.map((pad) => (autoPad === 'SAME_UPPER' ? Math.floor(pad / 2) : Math.ceil(pad / 2)))
-  const begin = wanted === undefined ? pads.slice(0, out.length) : halves
+  const begin = target === undefined ? pads.slice(0, out.length) : halves
   const size = axes.map((axis) => whole[axis]! - total[axis]!)
   return { size, kernel, strides, dilations, begin, end: total.map((pad, axis) => pad - begin[axis]!), out }
 }

@@ -32,7 +32,7 @@ describe.skipIf(withoutCorpus)('every case of libonnx-testdata whose operators t
       }
       stated++
       if (!OTHERWISE_IN_ORT.has(each.name)) wrong.push(...differences(each, values, each.expected, 1e-3))
-      const outputs = await ran(each)
+      const outputs = await outputsOf(each)
       if (outputs === undefined) continue
       run++
       wrong.push(...differences(each, values, outputs, 1e-5))
@@ -48,7 +48,7 @@ describe.skipIf(withoutCorpus)('every case of libonnx-testdata whose operators t
 })
 
 async function cases(): Promise<Case[]> {
-  const found: Case[] = []
+  const list: Case[] = []
   for (const folder of corpusCases()) {
     const model = await readModel(readFileSync(join(folder, 'model.onnx')))
     if (!model.graph.nodes.every(({ op }) => op in operators)) continue
@@ -59,9 +59,9 @@ async function cases(): Promise<Case[]> {
     const typed = inputs.every(({ type }, i) => type === ins[i]!.type) && expected.every(({ type }, i) => type === outs[i]!.type)
     if (!typed) continue
     const feeds = Object.fromEntries(inputs.map((input, i) => [ins[i]!.name, input]))
-    found.push({ name: basename(folder), model, feeds, expected })
+    list.push({ name: basename(folder), model, feeds, expected })
   }
-  return found
+  return list
 }
 
 async function evaluated({ model, feeds }: Case): Promise<Map<string, Array64> | string> {
@@ -74,7 +74,7 @@ async function evaluated({ model, feeds }: Case): Promise<Map<string, Array64> |
 }
 
 /** Undefined where ONNX Runtime has no kernel, or JavaScript no numbers for it. */
-async function ran({ model, feeds }: Case): Promise<readonly Array64[] | undefined> {
+async function outputsOf({ model, feeds }: Case): Promise<readonly Array64[] | undefined> {
   try {
     const outputs = await runtimeOutputs(model, feeds)
     return model.graph.outputs.map(({ name }) => outputs.get(name)!)

@@ -59,9 +59,9 @@ export async function evaluator(model: Model): Promise<(feeds: Feeds) => Map<str
 }
 
 async function constantsOf(model: Model): Promise<ReadonlyMap<Tensor, Array64>> {
-  const found: Tensor[] = []
+  const list: Tensor[] = []
   withTensors(model, (tensor) => {
-    found.push(tensor)
+    list.push(tensor)
     return tensor
   })
   const read = async (tensor: Tensor): Promise<[Tensor, Array64]> => {
@@ -72,5 +72,5 @@ async function constantsOf(model: Model): Promise<ReadonlyMap<Tensor, Array64>> 
     )
     return [tensor, array(tensor.shape, numbers, tensor.type)]
   }
-  return new Map(await Promise.all(found.map(read)))
+  return new Map(await Promise.all(list.map(read)))
 }

@@ -7,8 +7,8 @@ export const gather: Operators = {
     const axis = axisOf(call.int('axis', 0), x.shape.length)
     const rank = indices.shape.length
     const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
-    const taken = (index: readonly number[]) => axisIndex(at(indices, index.slice(axis, axis + rank)), x.shape[axis]!)
-    return [filled(shape, (index) => at(x, [...index.slice(0, axis), taken(index), ...index.slice(axis + rank)]), x.type)]
+    const position = (index: readonly number[]) => axisIndex(at(indices, index.slice(axis, axis + rank)), x.shape[axis]!)
+    return [filled(shape, (index) => at(x, [...index.slice(0, axis), position(index), ...index.slice(axis + rank)]), x.type)]
   },
   GatherElements: (call) => {
     const [x, indices] = [call.input(0), call.input(1)]
@@ -68,11 +68,11 @@ export const gather: Operators = {
   },
   NonZero: (call) => {
     const x = call.input(0)
-    const found: number[][] = []
+    const positions: number[][] = []
     eachIndex(x.shape, (index, flat) => {
-      if (x.data[flat] !== 0) found.push([...index])
+      if (x.data[flat] !== 0) positions.push([...index])
     })
-    return [filled([x.shape.length, found.length], (index) => found[index[1]!]![index[0]!]!, 'int64')]
+    return [filled([x.shape.length, positions.length], (index) => positions[index[1]!]![index[0]!]!, 'int64')]
   },
 }
 

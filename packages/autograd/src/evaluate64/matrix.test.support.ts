@@ -101,15 +101,15 @@ export function einsum(equation: string, terms: readonly Array64[]): Array64 {
 /** The label of each axis; those under an ellipsis are '…0', '…1' and so on, the last being the same in all. */
 function labelled(equation: string, terms: readonly Array64[]): { inputs: string[][]; output: string[] } {
   const [left, right] = equation.split('->') as [string, string | undefined]
-  const written = left.split(',')
-  const ranks = written.map((term, i) => terms[i]!.shape.length - term.replace('...', '').length)
-  const most = Math.max(0, ...written.map((term, i) => (term.includes('...') ? ranks[i]! : 0)))
+  const inputTerms = left.split(',')
+  const ranks = inputTerms.map((term, i) => terms[i]!.shape.length - term.replace('...', '').length)
+  const most = Math.max(0, ...inputTerms.map((term, i) => (term.includes('...') ? ranks[i]! : 0)))
   const expand = (term: string, rank: number): string[] => {
     if (!term.includes('...')) return [...term]
     const [before, behind] = term.split('...') as [string, string]
     return [...before, ...Array.from({ length: rank }, (_, i) => `…${most - rank + i}`), ...behind]
   }
-  const inputs = written.map((term, i) => expand(term, ranks[i]!))
+  const inputs = inputTerms.map((term, i) => expand(term, ranks[i]!))
   if (right !== undefined) return { inputs, output: expand(right, most) }
   const all = inputs.flat()
   const once = [...new Set(all)].filter((label) => all.indexOf(label) === all.lastIndexOf(label) && !label.startsWith('…'))

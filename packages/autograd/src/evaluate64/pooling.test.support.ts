@@ -56,12 +56,12 @@ function maxPool(x: Array64, window: Window, columnOrder: boolean): [Array64, Ar
   const indices = new Float64Array(planes * positions)
   for (let plane = 0; plane < planes; plane++) {
     for (let o = 0; o < positions; o++) {
-      let [best, found] = [-Infinity, -1]
+      let [best, peak] = [-Infinity, -1]
       for (const tap of taps.subarray(o * width, (o + 1) * width)) {
-        if (tap >= 0 && x.data[plane * size + tap]! > best) [best, found] = [x.data[plane * size + tap]!, tap]
+        if (tap >= 0 && x.data[plane * size + tap]! > best) [best, peak] = [x.data[plane * size + tap]!, tap]
       }
       data[plane * positions + o] = best
-      const place = columnOrder ? (found % breadth) * height + Math.floor(found / breadth) : found
+      const place = columnOrder ? (peak % breadth) * height + Math.floor(peak / breadth) : peak
       indices[plane * positions + o] = plane * size + place
     }
   }

@@ -48,9 +48,9 @@ export const reduction: Operators = {
 function reduced(of: Reduce): Operator {
   return (call) => {
     const x = call.input(0)
-    const given = listed(call, 'axes', 1)
+    const list = listed(call, 'axes', 1)
     const none = call.int('noop_with_empty_axes', 0) === 1 ? [] : x.shape.map((_, axis) => axis)
-    const axes = given === undefined || given.length === 0 ? none : given.map((axis) => axisOf(axis, x.shape.length))
+    const axes = list === undefined || list.length === 0 ? none : list.map((axis) => axisOf(axis, x.shape.length))
     const kept = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
     const rows: number[][] = Array.from({ length: count(kept) }, () => [])
     for (const [i, row] of broadcastOffsets(kept, x.shape).entries()) rows[row]!.push(x.data[i]!)

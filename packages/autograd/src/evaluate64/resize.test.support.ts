@@ -39,14 +39,14 @@ function plan(call: Call): Plan {
   const old = call.opset < 11
   const filledIn = (i: number) => (call.inputs[i]?.data.length ? [...call.input(i).data] : undefined)
   const [scales, sizes] = old ? [filledIn(1), undefined] : [filledIn(2), filledIn(3)]
-  const given = (call.numbers('axes') ?? x.shape.map((_, axis) => axis)).map((axis) => axisOf(axis, x.shape.length))
+  const scaledAxes = (call.numbers('axes') ?? x.shape.map((_, axis) => axis)).map((axis) => axisOf(axis, x.shape.length))
   if (call.int('antialias', 0) === 1 || mode === 'cubic') throw new Unsupported(`Resize ${mode} or with antialias`)
   if (call.string('keep_aspect_ratio_policy', 'stretch') !== 'stretch') throw new Unsupported('Resize with a policy')
   const roi = old ? undefined : filledIn(1)
   const axes = x.shape.map((size, axis): Axis => {
-    const at = given.indexOf(axis)
+    const at = scaledAxes.indexOf(axis)
     if (at < 0) return { size, out: size, scale: 1, roi: [0, 1] }
-    const region = [roi?.[at] ?? 0, roi?.[at + given.length] ?? 1] as const
+    const region = [roi?.[at] ?? 0, roi?.[at + scaledAxes.length] ?? 1] as const
     if (sizes !== undefined) return { size, out: sizes[at]!, scale: sizes[at]! / size, roi: region }
     return { size, out: Math.floor(size * scales![at]!), scale: scales![at]!, roi: region }
   })

@@ -33,9 +33,9 @@ export function geometryOf(site: GradientSite, { x, y, w }: { x: string; y: stri
 type Same = Pick<Geometry, 'kernel' | 'strides' | 'dilations'> & { readonly x: string; readonly y: string }
 
 function samePads(site: GradientSite, { x, y, kernel, strides, dilations }: Same, upper: boolean): number[] {
-  const [given, made] = [site.dims(x).slice(2), site.dims(y).slice(2)]
+  const [inputs, outputs] = [site.dims(x).slice(2), site.dims(y).slice(2)]
   const totals = kernel.map((size, i) => {
-    const [before, after] = [given[i]!, made[i]!]
+    const [before, after] = [inputs[i]!, outputs[i]!]
     const reach = dilations[i]! * (size - 1) + 1
     if (strides[i] === 1) return reach - 1
     if (typeof before !== 'number' || typeof after !== 'number') throw site.refuse('auto_pad depends on the size of its input')

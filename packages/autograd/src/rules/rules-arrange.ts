@@ -67,8 +67,8 @@ const slice: GradientRule = (site) => {
           ? site.emit.node('Max', [site.emit.node('Add', [whole, site.emit.ints([start])]), site.emit.ints([0])])
           : site.emit.node('Min', [whole, site.emit.ints([start])])
     before[axis] = begin
-    const made = site.emit.node('Shape', [site.gradient], { start: BigInt(axis), end: BigInt(axis + 1) })
-    behind[axis] = site.sub(site.sub(whole, begin), made)
+    const length = site.emit.node('Shape', [site.gradient], { start: BigInt(axis), end: BigInt(axis + 1) })
+    behind[axis] = site.sub(site.sub(whole, begin), length)
   }
   return [site.emit.node('Pad', [site.gradient, site.emit.node('Concat', [...before, ...behind], { axis: 0n })])]
 }
@@ -81,8 +81,8 @@ function scattered(site: GradientSite, g: string, { axis, i }: { axis: number; i
   const size = site.size(x, axis)
   const scalar = site.emit.node('Squeeze', [size, site.emit.ints([0])])
   const all = site.emit.node('Range', [site.emit.ints(0), scalar, site.emit.ints(1)])
-  const taken = site.emit.node('Slice', [all, one(1, ''), one(2, ''), site.emit.ints([0]), one(4, site.emit.ints([1]))])
-  return site.scatterAdd(g, taken, { axis, size })
+  const positions = site.emit.node('Slice', [all, one(1, ''), one(2, ''), site.emit.ints([0]), one(4, site.emit.ints([1]))])
+  return site.scatterAdd(g, positions, { axis, size })
 }
 
 /** Repeated elements: their gradients add up. */

@@ -14,7 +14,7 @@ const convTranspose: GradientRule = (site) => {
   const spatial = Array.from({ length: site.rank(x) - 2 }, (_, i) => i + 2)
   return [
     site.wants(0) ? site.emit.node('Conv', [g, w], attributes) : undefined,
-    site.wants(1) ? conv(site.of(forward, { gradient: x, wanted: [false, true], shapes: new Map([[g, y]]) }))[1] : undefined,
+    site.wants(1) ? conv(site.of(forward, { gradient: x, needs: [false, true], shapes: new Map([[g, y]]) }))[1] : undefined,
     site.wants(2) ? site.sum(g, [0, ...spatial], false) : undefined,
   ]
 }
@@ -42,15 +42,15 @@ function forwardAttributes(site: GradientSite): Record<string, bigint | readonly
 /** Those given, or what the wanted size leaves over: stride (in − 1) + output padding + reach − out, the odd one at the beginning but for SAME_UPPER. */
 function padsOf(site: GradientSite, reach: readonly number[], strides: readonly number[]): readonly number[] {
   const auto = site.string('auto_pad', 'NOTSET')
-  const wanted = site.ints('output_shape')?.slice(-reach.length)
-  if (wanted === undefined && !auto.startsWith('SAME'))
+  const target = site.ints('output_shape')?.slice(-reach.length)
+  if (target === undefined && !auto.startsWith('SAME'))
     return (auto === 'NOTSET' && site.ints('pads')) || reach.flatMap(() => [0, 0])
   const extra = site.ints('output_padding') ?? reach.map(() => 0)
   const totals = reach.map((each, i) => {
-    if (wanted === undefined) return extra[i]! + each - strides[i]!
+    if (target === undefined) return extra[i]! + each - strides[i]!
     const size = site.dims(site.input(0))[i + 2]!
     if (typeof size !== 'number') throw site.refuse('its padding depends on the size of its input')
-    return strides[i]! * (size - 1) + extra[i]! + each - wanted[i]!
+    return strides[i]! * (size - 1) + extra[i]! + each - target[i]!
   })
   if (totals.some((total) => total < 0)) throw site.refuse('its output is larger than what its kernels reach')
   const [less, more] = [totals.map((total) => Math.floor(total / 2)), totals.map((total) => Math.ceil(total / 2))]

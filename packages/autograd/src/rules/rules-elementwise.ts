@@ -124,8 +124,8 @@ const prelu: GradientRule = (site) => {
 const where: GradientRule = (site): Gradients => {
   const [c, a, b] = [site.input(0), site.input(1), site.input(2)]
   const zero = site.emit.float(0)
-  const to = (chosen: readonly [string, string], input: string) =>
-    site.reduceTo(site.emit.node('Where', [c, ...chosen]), site.output(0), input)
+  const to = (branches: readonly [string, string], input: string) =>
+    site.reduceTo(site.emit.node('Where', [c, ...branches]), site.output(0), input)
   return [
     undefined,
     site.wants(1) ? to([site.gradient, zero], a) : undefined,

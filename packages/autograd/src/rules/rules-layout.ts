@@ -21,26 +21,26 @@ const pad: GradientRule = (site): Gradients => {
 function copies(site: GradientSite): string {
   const [x, pads] = [site.input(0), site.input(1)]
   const axes = site.has(3) ? site.constantInput(3, 'axes') : Array.from({ length: site.rank(x) }, (_, i) => i)
-  const known = site.constant(pads)
-  return axes.reduce((g, given, i) => {
-    if (known?.[i] === 0 && known[i + axes.length] === 0) return g
-    const axis = site.axis(x, given)
+  const amounts = site.constant(pads)
+  return axes.reduce((g, position, i) => {
+    if (amounts?.[i] === 0 && amounts[i + axes.length] === 0) return g
+    const axis = site.axis(x, position)
     const size = site.size(x, axis)
     const scalar = site.emit.node('Squeeze', [size, site.emit.ints([0])])
     const places = site.emit.node('Range', [site.emit.ints(0), scalar, site.emit.ints(1)])
     const own = site.emit.node('Gather', [pads, site.emit.ints([i, i + axes.length])])
-    const taken = site.emit.node('Pad', [places, own], { mode: site.string('mode', 'constant') })
-    return site.scatterAdd(g, taken, { axis, size })
+    const sources = site.emit.node('Pad', [places, own], { mode: site.string('mode', 'constant') })
+    return site.scatterAdd(g, sources, { axis, size })
   }, site.gradient)
 }
 
 /** ȳ as [repeats, size] for each axis, summed over the repeats. */
 const tile: GradientRule = (site) => {
   const [x, repeats] = [site.input(0), site.input(1)]
-  const known = site.constant(repeats)
+  const counts = site.constant(repeats)
   const parts = site.dims(x).flatMap((_, axis) => {
     const times =
-      known === undefined ? site.emit.node('Gather', [repeats, site.emit.ints([axis])]) : site.emit.ints([known[axis]!])
+      counts === undefined ? site.emit.node('Gather', [repeats, site.emit.ints([axis])]) : site.emit.ints([counts[axis]!])
     return [times, site.size(x, axis)]
   })
   const apart = site.reshape(site.gradient, site.emit.node('Concat', parts, { axis: 0n }))

@@ -39,11 +39,11 @@ function rowsShape(site: GradientSite, value: string): string {
 
 /** Sums a product of batched matrices over the batch axes along which one of them was repeated. */
 export function reduceBatch(site: GradientSite, product: string, { of, other }: { of: string; other: string }): string {
-  const [own, made] = [site.dims(of).slice(0, -2), site.dims(other).slice(0, -2)]
-  const rank = Math.max(own.length, made.length)
+  const [own, others] = [site.dims(of).slice(0, -2), site.dims(other).slice(0, -2)]
+  const rank = Math.max(own.length, others.length)
   const more = rank - own.length
   const axes = Array.from({ length: rank }, (_, axis) => axis).filter((axis) => {
-    const size = made[axis - (rank - made.length)] ?? 1
+    const size = others[axis - (rank - others.length)] ?? 1
     return axis < more || (own[axis - more] === 1 && size !== 1)
   })
   if (axes.length === 0) return product

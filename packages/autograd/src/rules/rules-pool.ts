@@ -36,7 +36,7 @@ const maxPool: GradientRule = (site) => {
 /** y = Σ x / n over a window of which n elements count  ⇒  x̄ = Σ ȳ / n over the windows that hold it. */
 const averagePool: GradientRule = (site) => {
   const geometry = geometryOf(site, { x: site.input(0), y: site.output(0) })
-  return [spread(site, geometry, site.div(site.gradient, counted(site, geometry)))]
+  return [spread(site, geometry, site.div(site.gradient, countsOf(site, geometry)))]
 }
 
 /** y = (Σ |x|^p)^(1/p)  ⇒  x̄ = |x|^(p−1) sign x · Σ ȳ / y^(p−1) over the windows that hold it. */
@@ -82,7 +82,7 @@ function spread(site: GradientSite, { kernel, strides, dilations, pads }: Geomet
 }
 
 /** How many elements count in each window: those of x, and the padding where it is included. f32[1, 1, …] */
-function counted(site: GradientSite, { kernel, strides, dilations, pads }: Geometry): string {
+function countsOf(site: GradientSite, { kernel, strides, dilations, pads }: Geometry): string {
   const [x, y] = [site.input(0), site.output(0)]
   const spatial = kernel.length
   const includesPads = site.int('count_include_pad', 0) !== 0
@@ -98,8 +98,8 @@ function counted(site: GradientSite, { kernel, strides, dilations, pads }: Geome
   // So that as many windows fit as y has: (out − 1) stride + reach of the last, less what is there.
   const out = site.emit.node('Shape', [y], { start: 2n })
   const reach = kernel.map((size, i) => dilations[i]! * (size - 1) + 1 - strides[i]!)
-  const needed = site.add(site.emit.node('Mul', [out, site.emit.ints(strides)]), site.emit.ints(reach))
-  const more = site.sub(needed, site.emit.node('Shape', [padded], { start: 2n }))
+  const extent = site.add(site.emit.node('Mul', [out, site.emit.ints(strides)]), site.emit.ints(reach))
+  const more = site.sub(extent, site.emit.node('Shape', [padded], { start: 2n }))
   const none = site.emit.ints([0, 0])
   const before = site.emit.ints([0, 0, ...kernel.map(() => 0)])
   const fitted = site.emit.node('Pad', [padded, site.emit.node('Concat', [before, none, more], { axis: 0n })])

@@ -9,14 +9,14 @@ function reduction(name: string): (draw: Draw) => GradientCase {
   return (draw) => {
     const keepdims = pick(draw, 0, 1)
     const [axes, rest] = pick(draw, ['1', ''], ['0, 2', ''], ['-1', ''], ['', ''], ['', 'noop_with_empty_axes = 1, '])
-    const given =
+    const operands =
       axes === ''
         ? { nodes: 'x', constants: '' }
         : { nodes: 'x, axes', constants: `int64[${axes.split(',').length}] axes = {${axes}}` }
     return {
-      nodes: `y = Reduce${name}<${rest}keepdims = ${keepdims}>(${given.nodes})`,
+      nodes: `y = Reduce${name}<${rest}keepdims = ${keepdims}>(${operands.nodes})`,
       inputs: { x: { shape: ['N', ...shape(draw, 2, 2)], low } },
-      constants: given.constants,
+      constants: operands.constants,
     }
   }
 }

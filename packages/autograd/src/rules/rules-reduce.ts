@@ -4,8 +4,8 @@ import type { GradientRule, GradientSite } from './site.js'
 /** The axes that a reduction sums over; undefined where it does nothing. */
 export function reducedAxes(site: GradientSite): readonly number[] | undefined {
   const x = site.input(0)
-  const given = site.ints('axes') ?? (site.has(1) ? site.constantInput(1, 'axes') : [])
-  if (given.length > 0) return given.map((axis) => site.axis(x, axis))
+  const list = site.ints('axes') ?? (site.has(1) ? site.constantInput(1, 'axes') : [])
+  if (list.length > 0) return list.map((axis) => site.axis(x, axis))
   if (site.int('noop_with_empty_axes', 0) !== 0) return undefined
   return Array.from({ length: site.rank(x) }, (_, i) => i)
 }

@@ -6,14 +6,14 @@ const coordinates = ['half_pixel', 'pytorch_half_pixel', 'align_corners', 'asymm
 function resize(mode: string): (draw: Draw) => GradientCase {
   return (draw) => {
     const how = `mode = "${mode}", coordinate_transformation_mode = "${pick(draw, ...coordinates)}", nearest_mode = "${pick(draw, 'floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil')}"`
-    const [constants, given] = pick(
+    const [constants, operands] = pick(
       draw,
       ['float[4] to = {1, 1, 2, 2}', ', , to'],
       ['float[4] to = {1, 1, 1.5, 2.5}', ', , to'],
       ['float[4] to = {1, 1, 0.7, 1}', ', , to'],
       ['int64[4] to = {2, 2, 5, 6}', ', , , to'],
     ) as [string, string]
-    return { nodes: `y = Resize<${how}>(x${given})`, inputs: { x: [2, 2, 4, 3] }, constants, opset: 19 }
+    return { nodes: `y = Resize<${how}>(x${operands})`, inputs: { x: [2, 2, 4, 3] }, constants, opset: 19 }
   }
 }
 

@@ -22,10 +22,10 @@ interface ResizedAxis {
 
 function resizedAxes(site: GradientSite): readonly ResizedAxis[] {
   const [x, y] = [site.dims(site.input(0)), site.dims(site.output(0))]
-  const given = site.ints('axes') ?? x.map((_, axis) => axis)
+  const scaledAxes = site.ints('axes') ?? x.map((_, axis) => axis)
   const scales = site.constant(site.input(2))
   const crops = site.string('coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize'
-  return given
+  return scaledAxes
     .map((axis, at) => ({ axis: site.axis(site.input(0), axis), at }))
     .filter(({ axis, at }) => {
       if (crops) return true

@@ -71,9 +71,9 @@ const gatherND: GradientRule = (site) => {
   let row = batches === 0 ? site.emit.ints(0) : batchNumbers(site, { indices, batches, count: product(0, batches) })
   for (let i = 0; i < depth; i++) {
     const size = site.size(x, batches + i)
-    const given = site.emit.node('Gather', [indices, site.emit.ints(i)], { axis: -1n })
-    const isNegative = site.emit.node('Less', [given, site.emit.ints(0)])
-    const index = site.emit.node('Where', [isNegative, site.add(given, size), given])
+    const component = site.emit.node('Gather', [indices, site.emit.ints(i)], { axis: -1n })
+    const isNegative = site.emit.node('Less', [component, site.emit.ints(0)])
+    const index = site.emit.node('Where', [isNegative, site.add(component, size), component])
     row = site.add(site.emit.node('Mul', [row, size]), index)
   }
   const flat = site.reshape(row, site.emit.ints([-1]))

@@ -19,7 +19,7 @@ export type GradientRule = (site: GradientSite) => Gradients
 
 interface StandIn {
   readonly gradient: string
-  readonly wanted: readonly boolean[]
+  readonly needs: readonly boolean[]
   readonly shapes: ReadonlyMap<string, string>
 }
 
@@ -38,7 +38,7 @@ export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' |
     private readonly facts: GradientFacts,
     private readonly context: {
       readonly gradients: Gradients
-      readonly wanted: readonly boolean[]
+      readonly needs: readonly boolean[]
       /** Gives an output a name that the node left out. */
       readonly outputOf: (node: Node, output: number) => string
       /** Channels in a block of the machine's layout for convolutions, 0 where none is asked for. */
@@ -55,7 +55,7 @@ export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' |
   }
 
   /** Of a node that is in no graph and stands for a part of this one's gradient. `shapes`: values that have the shapes of others. */
-  of(node: Node, { gradient, wanted, shapes }: StandIn): GradientSite {
+  of(node: Node, { gradient, needs, shapes }: StandIn): GradientSite {
     const { facts, channelBlock } = this
     const like: GradientFacts = {
       dims: (value) => facts.dims(shapes.get(value) ?? value),
@@ -64,7 +64,7 @@ export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' |
     }
     return new GradientSite(node, this.emit, like, {
       gradients: [gradient],
-      wanted,
+      needs,
       outputOf: ({ outputs }, i) => outputs[i]!,
       channelBlock,
     })
@@ -102,7 +102,7 @@ export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' |
 
   /** Whether the gradient of an input is asked for. */
   wants(input: number): boolean {
-    return this.context.wanted[input] ?? false
+    return this.context.needs[input] ?? false
   }
 
   /** Throws PareError where they do not follow from the model. */
@@ -240,10 +240,10 @@ export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' |
     const sizes = axes.map((axis) => this.dims(value)[axis]!)
     if (sizes.every((size) => typeof size === 'number'))
       return this.emit.float((sizes as readonly number[]).reduce((a, b) => a * b, 1))
-    const known = (sizes.filter((size) => typeof size === 'number') as readonly number[]).reduce((a, b) => a * b, 1)
+    const factor = (sizes.filter((size) => typeof size === 'number') as readonly number[]).reduce((a, b) => a * b, 1)
     const open = axes.filter((_, i) => typeof sizes[i] === 'string').map((axis) => this.size(value, axis))
     const product = open.reduce((a, b) => this.emit.node('Mul', [a, b]))
-    return this.mul(this.emit.node('Cast', [this.emit.node('Squeeze', [product, this.emit.ints([0])])], { to: 1n }), known)
+    return this.mul(this.emit.node('Cast', [this.emit.node('Squeeze', [product, this.emit.ints([0])])], { to: 1n }), factor)
   }
 
   castLike(value: string, like: string): string {
@@ -288,10 +288,10 @@ export class GradientSite implements Pick<Attributes, 'int' | 'ints' | 'float' |
    * `from` has the shape that was made.
    */
   reduceTo(gradient: string, from: string, to: string): string {
-    const made = this.dims(from)
-    const given = this.dims(to)
-    const more = made.length - given.length
-    const axes = [...made.keys()].filter((axis) => axis < more || (given[axis - more] === 1 && made[axis] !== 1))
+    const source = this.dims(from)
+    const target = this.dims(to)
+    const more = source.length - target.length
+    const axes = [...source.keys()].filter((axis) => axis < more || (target[axis - more] === 1 && source[axis] !== 1))
     if (axes.length === 0) return gradient
     const summed = this.sum(gradient, axes)
     if (more === 0) return summed

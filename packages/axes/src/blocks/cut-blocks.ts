@@ -3,25 +3,25 @@ import { blocksGone, cacheNames, interfaceOf, type RemovedBlocks } from './cache
 import { type Flow, flowOf, residualSumOf } from './flow.js'
 import { regionBetween } from './regions.js'
 import { type Names, renamed } from './rename.js'
-import { addendsOf, normAlone, sumAlone, withAddends, withSumsGiven } from './skip-norms.js'
+import { addendsOf, normAlone, sumAlone, withAddends, withSumOutputs } from './skip-norms.js'
 
 /** The model with whole blocks passed by: what read the end of one reads its beginning. Their parts of a cache go with them. */
 export function cutBlocks(model: Model, groups: readonly RemovedBlocks[]): Model {
-  const gone = blocksGone(groups)
-  if (gone.length === 0) return model
+  const blocks = blocksGone(groups)
+  if (blocks.length === 0) return model
   const flow = flowOf(model)
-  const ends = new Map(gone.map(({ from, to }) => [to, from]))
+  const ends = new Map(blocks.map(({ from, to }) => [to, from]))
   const instead = (name: string): string => {
     let at = name
     while (ends.has(at)) at = ends.get(at)!
     return at
   }
-  const regions = gone.map(({ from, to }) => regionBetween(flow, from, to)!)
+  const regions = blocks.map(({ from, to }) => regionBetween(flow, from, to)!)
   const steps = new Set(regions.flatMap((region) => [...region.steps, ...region.aside]))
   const left = nodesLeft(model, { flow, gone: steps, instead })
   const delivered = deliver(left, { model, ends, instead })
   const names = cacheNames(groups, flow)
-  const without = new Set(gone.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]))
+  const without = new Set(blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]))
   const graph = editGraph(model.graph, {
     nodes: delivered.map((node) => renamed(node, names)),
     ...interfaceOf(model, { without, names }),
@@ -50,20 +50,20 @@ function nodesLeft({ graph }: Model, { flow, gone, instead }: Passing): Node[] {
   const makers = new Map([...halves.keys()].map((node) => [residualSumOf(node), node]))
   const read = (node: Node) => renamed(node, new Map(node.inputs.map((name) => [name, instead(name)])))
   // A norm that stays without its sum takes over the sum of a node whose norm goes.
-  const takenOver = new Set<Node>()
+  const donors = new Set<Node>()
   const joined = new Map<Node, Node>()
   for (const [node, { sum, norm }] of halves) {
     const maker = norm && !sum ? makers.get(instead(residualSumOf(node))) : undefined
-    if (maker === undefined || halves.get(maker)!.norm || takenOver.has(maker)) continue
-    takenOver.add(maker)
+    if (maker === undefined || halves.get(maker)!.norm || donors.has(maker)) continue
+    donors.add(maker)
     joined.set(node, maker)
   }
-  return withSumsGiven(
+  return withSumOutputs(
     graph.nodes.flatMap((node) => {
       const half = halves.get(node)
       if (half === undefined) return whole.has(node) ? [] : [read(node)]
       if (half.sum && half.norm) return [read(node)]
-      if (half.sum) return takenOver.has(node) ? [] : sumAlone(read(node))
+      if (half.sum) return donors.has(node) ? [] : sumAlone(read(node))
       if (!half.norm) return []
       const maker = joined.get(node)
       if (maker === undefined) return [normAlone(node, instead(residualSumOf(node)))]

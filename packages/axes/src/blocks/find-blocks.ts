@@ -45,12 +45,12 @@ function ended(flow: Flow, chain: Link[]): Link[] {
   if (before === undefined || before.region.to === before.to) return chain
   const tail = regionBetween(flow, before.region.to, before.to)!.steps.map((i) => operatorName(flow.steps[i]!.node))
   const start = flow.maker.get(last.region.to)! + 1
-  const made = new Set([last.region.to])
+  const names = new Set([last.region.to])
   for (let i = start; i < flow.steps.length && tail.length > 0; i++) {
     const { node, reads, makes } = flow.steps[i]!
-    if (!reads.some((name) => made.has(name))) continue
+    if (!reads.some((name) => names.has(name))) continue
     if (operatorName(node) !== tail.shift()) return chain
-    for (const name of makes) made.add(name)
+    for (const name of makes) names.add(name)
     if (tail.length > 0) continue
     return connects(flow, last.region.to, makes[0]!) ? [...chain.slice(0, -1), { ...last, to: makes[0]! }] : chain
   }
@@ -66,20 +66,20 @@ interface Chain {
 /** One group of all blocks that can go, and one for each that cannot, held. */
 function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGroup[] {
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
-  const found = wholeBlocks(flow, links).map((run) => {
+  const candidates = wholeBlocks(flow, links).map((run) => {
     const [from, to] = [run[0]!.region.from, run.at(-1)!.to]
     const candidate = { flow, from, to, region: regionBetween(flow, from, to) }
     return { ...candidate, block: blockOf({ ...candidate, inputs }), held: refusal({ ...candidate, dependencies }) }
   })
-  const whole = found.filter(({ held }) => held === undefined)
-  const group = (units: typeof found): BlockGroup => ({
+  const whole = candidates.filter(({ held }) => held === undefined)
+  const group = (units: typeof candidates): BlockGroup => ({
     kind: 'block',
     id: `blocks:${units[0]!.from}`,
     units: units.length,
     slices: units.flatMap(({ region }, unit) => (region === undefined ? [] : slicesOf(flow, region, unit))),
     blocks: units.map(({ block }) => block),
   })
-  const refused = found.flatMap((unit) => (unit.held === undefined ? [] : [{ ...group([unit]), held: unit.held }]))
+  const refused = candidates.flatMap((unit) => (unit.held === undefined ? [] : [{ ...group([unit]), held: unit.held }]))
   return whole.length === 0 ? refused : [group(whole), ...refused]
 }
 
@@ -148,13 +148,13 @@ function blockOf({ flow, inputs, from, to, region }: Candidate & { inputs: Reado
 }
 
 function slicesOf({ steps }: Flow, { steps: inside }: Region, unit: number): Slice[] {
-  const found = new Map<string, Slice>()
+  const slices = new Map<string, Slice>()
   for (const i of inside) {
     for (const { id, tensor } of steps[i]!.constants) {
       if (!isFloat(tensor.type) || tensor.shape.length === 0) continue
-      const scored = tensor.shape.length > 1 && (steps[i]!.weighs || found.get(id)?.scored === true)
-      found.set(id, { id, tensor, axis: 0, units: new Int32Array(tensor.shape[0]!).fill(unit), scored })
+      const scored = tensor.shape.length > 1 && (steps[i]!.weighs || slices.get(id)?.scored === true)
+      slices.set(id, { id, tensor, axis: 0, units: new Int32Array(tensor.shape[0]!).fill(unit), scored })
     }
   }
-  return [...found.values()]
+  return [...slices.values()]
 }

@@ -62,10 +62,10 @@ export function flowOf(model: Model): Flow {
 
 function stepsOf(node: Node, nested: readonly string[], constant: (name: string) => Constant | undefined): FlowStep[] {
   const split = (names: readonly string[]) => {
-    const given = names.filter((name) => name !== '')
+    const operands = names.filter((name) => name !== '')
     return {
-      reads: given.filter((name) => constant(name) === undefined),
-      constants: given.flatMap((name) => constant(name) ?? []),
+      reads: operands.filter((name) => constant(name) === undefined),
+      constants: operands.flatMap((name) => constant(name) ?? []),
     }
   }
   const makes = madeBy(node)

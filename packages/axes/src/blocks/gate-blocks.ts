@@ -2,24 +2,24 @@ import { editGraph, editModel, editNode, type Model, makeNode, type Node, operat
 import { blocksGone, cacheNames, interfaceOf, type RemovedBlocks } from './caches.js'
 import { flowOf, residualSumOf, SKIP_NORMS } from './flow.js'
 import { renamed } from './rename.js'
-import { addendsOf, withAddends, withSumsGiven } from './skip-norms.js'
+import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
 
 /**
  * The model with the end of each block that goes replaced by 0 · end + beginning: everything still runs, and nothing of it counts. Its inputs and
  * outputs are those of the cut model, and the inputs that only blocks that go read.
  */
 export function gateBlocks(model: Model, groups: readonly RemovedBlocks[]): Model {
-  const gone = blocksGone(groups)
-  if (gone.length === 0) return model
-  const begins = new Map(gone.map(({ from, to }) => [to, from]))
+  const blocks = blocksGone(groups)
+  if (blocks.length === 0) return model
+  const begins = new Map(blocks.map(({ from, to }) => [to, from]))
   const nodes = model.graph.nodes.flatMap((node) => gatedAt(node, begins))
   const names = new Map([
-    ...gone.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map((name) => [name, `${name}/gone`] as const)),
+    ...blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map((name) => [name, `${name}/gone`] as const)),
     ...cacheNames(groups, flowOf(model)),
   ])
-  const without = new Set(gone.flatMap(({ outputs }) => outputs))
+  const without = new Set(blocks.flatMap(({ outputs }) => outputs))
   const graph = editGraph(model.graph, {
-    nodes: withSumsGiven(nodes).map((node) => renamed(node, names)),
+    nodes: withSumOutputs(nodes).map((node) => renamed(node, names)),
     ...interfaceOf(model, { without, names }),
     values: model.graph.values.filter(({ name }) => !names.has(name)),
   })

@@ -12,7 +12,7 @@ import {
 } from '@pare/onnx'
 import type { BlockGroup } from '../units.js'
 import { residualSumOf, SKIP_NORMS } from './flow.js'
-import { addendsOf, withAddends, withSumsGiven } from './skip-norms.js'
+import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
 
 /** Blocks, and the input f32[units] that holds a factor for each. */
 export interface BlockFactors {
@@ -35,7 +35,7 @@ export function withGatedEnds(model: Model, factors: readonly BlockFactors[]): M
     makeTensor({ name: ONE, type: 'float32', shape: [], values: [1] }),
     ...Array.from({ length: units }, (_, unit) => makeTensor({ name: at(unit), type: 'int64', shape: [], values: [unit] })),
   ]
-  const graph = editGraph(model.graph, { nodes: withSumsGiven(nodes), initializers: [...model.graph.initializers, ...numbers] })
+  const graph = editGraph(model.graph, { nodes: withSumOutputs(nodes), initializers: [...model.graph.initializers, ...numbers] })
   return editModel(model, { graph })
 }
 

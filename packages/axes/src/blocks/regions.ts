@@ -41,12 +41,12 @@ export function regionBetween(flow: Flow, from: string, to: string): Region | un
 const MOST_ASIDE = 64
 
 function stepsBetween({ steps, maker }: Flow, { from, last }: { from: string; last: number }): Set<number> {
-  const made = new Set([from])
+  const names = new Set([from])
   const after = new Set<number>()
   for (let i = (maker.get(from) ?? -1) + 1; i <= last; i++) {
-    if (!steps[i]!.reads.some((name) => made.has(name))) continue
+    if (!steps[i]!.reads.some((name) => names.has(name))) continue
     after.add(i)
-    for (const name of steps[i]!.makes) made.add(name)
+    for (const name of steps[i]!.makes) names.add(name)
   }
   const between = new Set<number>()
   const open = after.has(last) ? [last] : []
@@ -67,18 +67,18 @@ function stepsBetween({ steps, maker }: Flow, { from, last }: { from: string; la
  * the sum of their lengths: linear where exporters write a block in one stretch.
  */
 export function residualRegions(flow: Flow): Region[] {
-  const found: Region[] = []
+  const regions: Region[] = []
   for (const { makes, addends } of flow.steps) {
     if (addends.length < 2) continue
     for (const from of skipped(flow, addends)) {
       const region = regionBetween(flow, from, makes[0]!)
       if (region === undefined || !region.steps.some((i) => flow.steps[i]!.weighs)) continue
-      found.push(region)
+      regions.push(region)
       break
     }
   }
   const ends = new Set<number>()
-  return found.filter(({ steps }) => {
+  return regions.filter(({ steps }) => {
     const isInnermost = !steps.some((i) => ends.has(i))
     ends.add(steps.at(-1)!)
     return isInnermost
@@ -87,14 +87,14 @@ export function residualRegions(flow: Flow): Region[] {
 
 /** What a sum may have skipped over, the latest first: its addends, and those of sums among them. */
 function skipped({ steps, maker }: Flow, addends: readonly string[]): string[] {
-  const found = new Set<string>()
+  const names = new Set<string>()
   let level = addends
   for (let depth = 0; depth < MOST_SUMS; depth++) {
-    for (const name of level) found.add(name)
+    for (const name of level) names.add(name)
     level = level.flatMap((name) => steps[maker.get(name) ?? -1]?.addends ?? [])
   }
   const at = (name: string) => maker.get(name) ?? -1
-  return [...found].sort((a, b) => at(b) - at(a))
+  return [...names].sort((a, b) => at(b) - at(a))
 }
 
 /** Attention and feed-forward network beside each other are added in two sums. */

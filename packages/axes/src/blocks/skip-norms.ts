@@ -49,7 +49,7 @@ export function normAlone(node: Node, of: string): Node {
 const EPSILON = 1e-12
 
 /** Sums that somebody reads are outputs of their nodes. */
-export function withSumsGiven(nodes: readonly Node[]): Node[] {
+export function withSumOutputs(nodes: readonly Node[]): Node[] {
   const read = new Set(nodes.flatMap(({ inputs }) => inputs))
   return nodes.map((node) => {
     if (!SKIP_NORMS.has(operatorName(node)) || node.outputs[3] || !read.has(residualSumOf(node))) return node

@@ -97,9 +97,9 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     constant,
     sizes(input, list) {
       if (list.every((size) => size !== undefined)) return constant(list)
-      const given = list.slice(-axesAt(keyOf(node), input)![0]!.size)
-      const kept = compute('Mul', [node.inputs[input]!, constant(given.map((size) => (size === undefined ? 1 : 0)))])
-      return compute('Add', [kept, constant(given.map((size) => size ?? 0))])
+      const sizes = list.slice(-axesAt(keyOf(node), input)![0]!.size)
+      const kept = compute('Mul', [node.inputs[input]!, constant(sizes.map((size) => (size === undefined ? 1 : 0)))])
+      return compute('Add', [kept, constant(sizes.map((size) => size ?? 0))])
     },
   })
   return [...before, resized]

@@ -122,12 +122,12 @@ class Gates {
       const first = this.#gather(name, axis, Int32Array.of(0))
       const zero = this.writer.node('Sub', [first, first])
       const more = this.writer.node('Concat', [name, zero], { axis: BigInt(axis) })
-      const chosen = this.#gather(
+      const selection = this.#gather(
         more,
         axis,
         Int32Array.from(mask, (kept, i) => (kept === 1 ? i : mask.length)),
       )
-      now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? chosen : each)) })
+      now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? selection : each)) })
     }
     this.writer.nodes.push(now)
   }

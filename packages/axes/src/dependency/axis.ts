@@ -58,12 +58,12 @@ export function productOf(factors: readonly Axis[]): Axis {
 }
 
 /** The atoms that an axis is made of, each once. */
-export function atomsOf(axis: Axis, found = new Set<Axis>()): Set<Axis> {
+export function atomsOf(axis: Axis, atoms = new Set<Axis>()): Set<Axis> {
   const { sum, product } = rootOf(axis)
   const parts = sum ?? product
-  if (parts === undefined) found.add(rootOf(axis))
-  else for (const part of parts) atomsOf(part, found)
-  return found
+  if (parts === undefined) atoms.add(rootOf(axis))
+  else for (const part of parts) atomsOf(part, atoms)
+  return atoms
 }
 
 /** Forbids removing anything from an axis. The first reason is kept. */

@@ -30,8 +30,8 @@ const CHANNELS = (['conv-in', 'conv-out'] satisfies Role[]).join(' ')
 
 describe('trained models', () => {
   test.each(['mnist-resnet20-bn', 'mnist-resnet20-folded'])('%s: 12 groups of channels with 448 units', async (name) => {
-    const found = await of(name)
-    expect(found).toEqual({
+    const counts = await of(name)
+    expect(counts).toEqual({
       [`16 ${CHANNELS}`]: 4,
       [`32 ${CHANNELS}`]: 4,
       [`64 ${CHANNELS}`]: 3,
@@ -109,9 +109,9 @@ describe('operators', () => {
       { h = Conv(x, a)
         k = Conv<group = 2>(h, grouped)
         y = Conv(k, b) }`
-    const found = await pins(model, { a: ones(24), grouped: ones(24), b: ones(12) })
-    expect(found.a![0]).toEqual([2, 4])
-    expect(found.grouped!.slice(0, 2)).toEqual([[2, 3], [4]])
+    const units = await pins(model, { a: ones(24), grouped: ones(24), b: ones(12) })
+    expect(units.a![0]).toEqual([2, 4])
+    expect(units.grouped!.slice(0, 2)).toEqual([[2, 3], [4]])
   })
 })
 

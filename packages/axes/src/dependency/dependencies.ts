@@ -94,7 +94,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
   for (const { name } of model.graph.outputs) note(name, OUTPUT)
   holdEdges(model, values)
   for (const { id, axes } of constants.values()) for (const axis of elsewhere.has(id) ? axes : []) pin(axis, elsewhere.get(id)!)
-  const found: Omit<Dependencies, 'sizesRead'> = {
+  const dependencies: Omit<Dependencies, 'sizesRead'> = {
     constants: [...constants.values()],
     values,
     contractions,
@@ -104,7 +104,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     numbers: (value) => facts.constant(value)?.numbers,
     isFixed: facts.isFixed,
   }
-  return { ...found, sizesRead: settleAll(model, found, { ...state, captured }) }
+  return { ...dependencies, sizesRead: settleAll(model, dependencies, { ...state, captured }) }
 
   /** Slicing a constant changes it for whoever reads it, here or there. */
   function heldBySubgraph(name: string, scope: NameScope): void {
@@ -123,10 +123,10 @@ const OUTPUT = 'it is an output of the model'
 /** Pins what could be found but not cut. Returns the sizes that are read at run time. */
 function settleAll(
   model: Model,
-  found: Omit<Dependencies, 'sizesRead'>,
+  dependencies: Omit<Dependencies, 'sizesRead'>,
   { facts, captured }: State & { captured: ReadonlySet<string> },
 ): Dependencies['sizesRead'] {
-  const { axesAt, values, numbers, isFixed } = found
+  const { axesAt, values, numbers, isFixed } = dependencies
   const { nodes } = model.graph
   const read = findSizesRead({
     nodes,
@@ -145,7 +145,7 @@ function settleAll(
     sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
   }))
   settle(sites, read)
-  for (const constant of found.constants) settleConstant(constant)
+  for (const constant of dependencies.constants) settleConstant(constant)
   for (const { name } of model.graph.outputs)
     for (const axis of read.of.get(name) ?? []) pin(axis, `the output '${name}' tells its size`)
   for (const name of captured) for (const axis of read.of.get(name) ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
@@ -187,11 +187,11 @@ function visit(node: Node, scope: NameScope, state: State): void {
     for (const name of node.outputs) state.arranged.add(name)
   const outputs = node.outputs.map((name) => (name === '' ? undefined : facts.shapes.get(name)?.map((size) => atom(size))))
   for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
-  const known =
+  const isComplete =
     node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
     operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')
   noteObstacle(node, { operands, outputs }, state)
-  if (!known) return pinUnknown(node, operands, outputs)
+  if (!isComplete) return pinUnknown(node, operands, outputs)
   applyRule(AXIS_RULES.get(operatorName(node)), {
     node,
     opset: opsetOf(scope.opsets, node),
@@ -264,12 +264,12 @@ function operand(name: string, { scope, reader, state }: { scope: NameScope; rea
   const { constants, facts, values } = state
   if (name === '') return { axes: undefined, numbers: undefined, constant: false }
   const numbers = facts.constant(name)?.numbers
-  const found = scope.constant(name)
-  if (found === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
-  const { id, tensor } = found
+  const constant = scope.constant(name)
+  if (constant === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
+  const { id, tensor } = constant
   const key = tensor.shape.length > 1 ? id : `${id}\n${keyOf(reader.node)}\n${reader.input}`
-  const known = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }
-  known.readers.push(reader)
-  constants.set(key, known)
-  return { axes: known.axes, numbers, constant: true }
+  const entry = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }
+  entry.readers.push(reader)
+  constants.set(key, entry)
+  return { axes: entry.axes, numbers, constant: true }
 }

@@ -20,9 +20,9 @@ export function holdEdges({ graph }: Model, values: ReadonlyMap<string, readonly
 
 /** Each atom with the first value that has it. */
 function atomsAt(infos: readonly ValueInfo[], values: ReadonlyMap<string, readonly Axis[]>): Map<Axis, string> {
-  const found = new Map<Axis, string>()
+  const atoms = new Map<Axis, string>()
   for (const { name } of infos) {
-    for (const axis of values.get(name) ?? []) for (const atom of atomsOf(axis)) if (!found.has(atom)) found.set(atom, name)
+    for (const axis of values.get(name) ?? []) for (const atom of atomsOf(axis)) if (!atoms.has(atom)) atoms.set(atom, name)
   }
-  return found
+  return atoms
 }

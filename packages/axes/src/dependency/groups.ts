@@ -18,12 +18,12 @@ export interface Coupling {
  * planning, cutting and proving ask for the same.
  */
 export function findCoupling(model: Model): Promise<Coupling> {
-  const known = remembered.get(model)
-  if (known !== undefined) return known
-  const found = groupsOf(model)
-  remembered.set(model, found)
-  found.catch(() => remembered.delete(model))
-  return found
+  const memo = remembered.get(model)
+  if (memo !== undefined) return memo
+  const coupling = groupsOf(model)
+  remembered.set(model, coupling)
+  coupling.catch(() => remembered.delete(model))
+  return coupling
 }
 
 const remembered = new WeakMap<Model, Promise<Coupling>>()

@@ -27,12 +27,12 @@ const divided: Step = (cnn, x) => {
   const isEven = channels(x) % 2 === 0 && choices.chance(0.5)
   const first = isEven ? channels(x) / 2 : choices.int(1, channels(x) - 1)
   const sizes = [first, channels(x) - first]
-  const given = isEven && g.opset < 18 && choices.chance(0.5) ? undefined : sizes
-  const old = given && g.opset < 13 ? `, split = [${given}]` : ''
+  const splitSizes = isEven && g.opset < 18 && choices.chance(0.5) ? undefined : sizes
+  const old = splitSizes && g.opset < 13 ? `, split = [${splitSizes}]` : ''
   const parts = g
     .nodes(
       'Split',
-      [x, g.opset < 13 ? undefined : given && g.ints(given)],
+      [x, g.opset < 13 ? undefined : splitSizes && g.ints(splitSizes)],
       sizes.map((size) => like(cnn, x, size)),
       `axis = 1${old}`,
     )
@@ -104,12 +104,12 @@ const shuffled: Step = (cnn, x) => {
   const groups = [2, 3, 4].find((count) => c % count === 0 && c > count)
   if (groups === undefined) return undefined
   const side = at(cnn, x.level)
-  const isKnown = side > 0
+  const isFixed = side > 0
   const wide = [-1, groups, c / groups, side, side]
-  const first = isKnown ? g.ints([choices.pick([0, -1]), ...wide.slice(1)]) : targetOf(g, x, [0, groups, c / groups, 2, 3])
+  const first = isFixed ? g.ints([choices.pick([0, -1]), ...wide.slice(1)]) : targetOf(g, x, [0, groups, c / groups, 2, 3])
   const split = g.node('Reshape', [x, first], wide)
   const turned = g.node('Transpose', [split], [-1, c / groups, groups, side, side], 'perm = [0, 2, 1, 3, 4]')
-  const back = isKnown ? g.ints([-1, c, side, side]) : targetOf(g, x, choices.chance(0.5) ? [0, 1, 2, 3] : [0, -c, 2, 3])
+  const back = isFixed ? g.ints([-1, c, side, side]) : targetOf(g, x, choices.chance(0.5) ? [0, 1, 2, 3] : [0, -c, 2, 3])
   return image(cnn, g.node('Reshape', [turned, back], x.shape), x.level)
 }
 

@@ -64,10 +64,10 @@ export class GraphText {
     attributes = '',
   ): Value[] {
     const outputs = shapes.map((shape) => ({ name: this.#fresh('v'), shape }))
-    const given = inputs.map((input) => (typeof input === 'object' ? input.name : (input ?? '')))
-    while (given.at(-1) === '') given.pop()
+    const operands = inputs.map((input) => (typeof input === 'object' ? input.name : (input ?? '')))
+    while (operands.at(-1) === '') operands.pop()
     const brackets = attributes === '' ? '' : `<${attributes}>`
-    this.#nodes.push(`${outputs.map(({ name }) => name).join(', ')} = ${op}${brackets}(${given.join(', ')})`)
+    this.#nodes.push(`${outputs.map(({ name }) => name).join(', ')} = ${op}${brackets}(${operands.join(', ')})`)
     if (FLOATS.has(op)) this.#declared.push(...outputs)
     return outputs
   }
@@ -75,8 +75,8 @@ export class GraphText {
   /** A weight of random numbers around `about`; now and then one that is there already, read once more. */
   weight(shape: readonly number[], about = 0): Value {
     const key = `${shape};${about}`
-    const known = this.#floats.get(key) ?? []
-    if (known.length > 0 && this.#choices.chance(shape.length > 1 ? 0.05 : 0.3)) return { name: this.#choices.pick(known), shape }
+    const names = this.#floats.get(key) ?? []
+    if (names.length > 0 && this.#choices.chance(shape.length > 1 ? 0.05 : 0.3)) return { name: this.#choices.pick(names), shape }
     const name = this.#fresh('w')
     const count = shape.reduce((all, size) => all * size, 1)
     const scale = shape.length > 1 ? 1.2 / Math.sqrt(count / Math.max(...shape)) : 0.5
@@ -87,7 +87,7 @@ export class GraphText {
       this.#constants.push(`float[${shape}] ${name}`)
       this.#values[name] = numbers
     }
-    this.#floats.set(key, [...known, name])
+    this.#floats.set(key, [...names, name])
     return { name, shape }
   }
 

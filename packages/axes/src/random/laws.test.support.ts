@@ -42,8 +42,8 @@ export async function tryLaws(model: Model, { choices, sizes, tolerance = 1e-4 }
   const removals = someOf(free, choices)
   const isRefused = removals.size === 0 || (await refuses(model, sizes))
   if (!isRefused) {
-    const found = await difference(gated(model, dependencies, removals), cut(model, dependencies, removals), sizes)
-    if (!(found <= tolerance)) broken.push(`${named(removals, free)}: differs by ${found}`)
+    const largest = await difference(gated(model, dependencies, removals), cut(model, dependencies, removals), sizes)
+    if (!(largest <= tolerance)) broken.push(`${named(removals, free)}: differs by ${largest}`)
   }
   const held = coupling.groups.filter((group) => group.held !== undefined).length
   return { cut: isRefused ? 0 : removals.size, held, isRefused: isRefused && removals.size > 0, broken }

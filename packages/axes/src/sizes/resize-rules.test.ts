@@ -63,12 +63,15 @@ test.each<[string, Tiny, number]>([
   ],
 ])('%s: cut, it computes what it computes with the unit at zero', async (_, tiny, groups) => {
   const model = tinyModel(tiny)
-  const found = await findDependencies(model)
-  const atoms = freeAtoms(found)
+  const dependencies = await findDependencies(model)
+  const atoms = freeAtoms(dependencies)
   expect(atoms.length).toBe(groups)
   for (const atom of atoms) {
     const removals = new Map([[atom, Uint8Array.from({ length: atom.size }, (_, unit) => (unit === 1 ? 1 : 0))]])
-    const [expected, actual] = [await run(gated(model, found, removals)), await run(await cut(model, found, removals))]
+    const [expected, actual] = [
+      await run(gated(model, dependencies, removals)),
+      await run(await cut(model, dependencies, removals)),
+    ]
     expect(actual.length).toBe(expected.length)
     expect(Math.max(...expected.map((value, i) => Math.abs(value - actual[i]!)))).toBeLessThan(1e-5)
   }

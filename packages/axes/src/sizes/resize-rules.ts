@@ -31,11 +31,11 @@ function withCounts({ node, removals }: Resizing, axes: Readonly<Record<string, 
 
 /** The parts of the weight shrink like the heads. */
 function packedAttention(site: Resizing): Node {
-  const counted = withCounts(site, { num_heads: site.output(0)?.[2] })
+  const resized = withCounts(site, { num_heads: site.output(0)?.[2] })
   const sizes = attributesOf(site.node).ints('qkv_hidden_sizes')
-  if (counted === site.node || sizes === undefined) return counted
-  const [before, after] = [site.node, counted].map((each) => attributesOf(each).int('num_heads', 0)) as [number, number]
-  return editAttributes(counted, { qkv_hidden_sizes: sizes.map((size) => BigInt((size * after) / before)) })
+  if (resized === site.node || sizes === undefined) return resized
+  const [before, after] = [site.node, resized].map((each) => attributesOf(each).int('num_heads', 0)) as [number, number]
+  return editAttributes(resized, { qkv_hidden_sizes: sizes.map((size) => BigInt((size * after) / before)) })
 }
 
 /** Packed, the query is (heads + 2 × heads of keys) × headDim. */

@@ -118,8 +118,8 @@ function slice(site: Resizing): Node {
   const cut = axes?.map((axis) => x![axis]!) ?? x ?? []
   if (!changes([...cut, ...site.sizesRead(1), ...site.sizesRead(2)], removals)) return node
   const { starts, ends } = sliceBounds(site)!
-  const moved = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
-  const [from, to] = [moved(starts), moved(ends)]
+  const newBounds = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
+  const [from, to] = [newBounds(starts), newBounds(ends)]
   if (site.opset < 10) return editAttributes(node, { starts: from.map(BigInt), ends: to.map(BigInt) })
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(from), site.constant(to), ...node.inputs.slice(3)] })
 }
@@ -134,16 +134,16 @@ function sliceBounds(site: Unresized): { starts: readonly number[]; ends: readon
 /** All from the first on where none are given. */
 function slicedAxes(site: Unresized): readonly number[] | undefined {
   const x = site.input(0)
-  const isGiven = site.input(3) !== undefined
-  const axes = attributesOf(site.node).ints('axes') ?? (isGiven ? site.value(3) : x?.map((_, i) => i))
+  const hasAxes = site.input(3) !== undefined
+  const axes = attributesOf(site.node).ints('axes') ?? (hasAxes ? site.value(3) : x?.map((_, i) => i))
   return x === undefined ? undefined : axes?.map((axis) => axisOf(axis, x.length))
 }
 
 /** Without axes, all of size 1 go: an axis that is cut to one unit would go too. */
 function squeeze(site: Resizing): Node {
   const [x, out] = [site.input(0), site.output(0)]
-  const isGiven = site.node.attributes.has('axes') || site.input(1) !== undefined
-  if (x === undefined || isGiven || !changes(out ?? [], site.removals)) return site.node
+  const hasAxes = site.node.attributes.has('axes') || site.input(1) !== undefined
+  if (x === undefined || hasAxes || !changes(out ?? [], site.removals)) return site.node
   const axes = [...x.keys()].filter((i) => x[i]!.size === 1)
   if (site.opset < 13) return editAttributes(site.node, { axes: axes.map(BigInt) })
   return editNode(site.node, { inputs: [site.node.inputs[0]!, site.constant(axes)] })

@@ -10,7 +10,7 @@ interface Size {
 }
 
 /** What following sizes needs to know of a model. */
-export interface SizesAsked {
+export interface SizeFacts {
   /** Of the main graph, in order. */
   readonly nodes: readonly Node[]
   axesAt(output: string, input: number): readonly Axis[] | undefined
@@ -31,23 +31,23 @@ export interface SizesRead {
  * Follows sizes from Shape and Size to the nodes that take them, element by element. A size that ends in the target of a Reshape is written anew when
  * the axis is cut; one that ends elsewhere, as √headDim does in a scale, would change what is computed.
  */
-export function findSizesRead(asked: SizesAsked): SizesRead {
+export function findSizesRead(facts: SizeFacts): SizesRead {
   const sizes = new Map<string, readonly Size[]>()
   const held = new Map<Node, readonly Axis[]>()
-  for (const node of asked.nodes) {
-    const made = madeBy(node, sizes, asked)
-    if (made !== undefined) {
-      if (made.some(({ from }) => from.length > 0)) sizes.set(keyOf(node), made)
+  for (const node of facts.nodes) {
+    const outputs = madeBy(node, sizes, facts)
+    if (outputs !== undefined) {
+      if (outputs.some(({ from }) => from.length > 0)) sizes.set(keyOf(node), outputs)
       continue
     }
-    const taken = node.inputs.flatMap((name, i) => takenBy(node, i, { list: sizes.get(name) ?? [], asked }))
-    if (taken.length > 0) held.set(node, taken)
+    const axes = node.inputs.flatMap((name, i) => axesReadBy(node, i, { list: sizes.get(name) ?? [], facts }))
+    if (axes.length > 0) held.set(node, axes)
   }
   return { of: new Map([...sizes].map(([name, list]) => [name, [...new Set(list.flatMap(({ from }) => from))]])), held }
 }
 
 /** Inputs that a cut writes anew. */
-const WRITTEN: ReadonlyMap<string, readonly number[]> = new Map([
+const SIZE_INPUTS: ReadonlyMap<string, readonly number[]> = new Map([
   ['Reshape', [1]],
   ['Expand', [1]],
   ['Split', [1]],
@@ -55,29 +55,29 @@ const WRITTEN: ReadonlyMap<string, readonly number[]> = new Map([
 ])
 
 /** Axes whose sizes a node takes from an input and computes with. A Resize to the sizes that its output's axes have anyway takes none. */
-function takenBy(node: Node, input: number, { list, asked }: { list: readonly Size[]; asked: SizesAsked }): readonly Axis[] {
+function axesReadBy(node: Node, input: number, { list, facts }: { list: readonly Size[]; facts: SizeFacts }): readonly Axis[] {
   const name = operatorName(node)
-  if (WRITTEN.get(name)?.includes(input)) return []
-  const out = name === 'Resize' && input === 3 && !node.attributes.has('axes') ? asked.axesOf(keyOf(node)) : undefined
+  if (SIZE_INPUTS.get(name)?.includes(input)) return []
+  const out = name === 'Resize' && input === 3 && !node.attributes.has('axes') ? facts.axesOf(keyOf(node)) : undefined
   return list
     .filter(({ is }, i) => is === undefined || out?.[i] === undefined || rootOf(is) !== rootOf(out[i]))
     .flatMap(({ from }) => from)
 }
 
 /** The sizes in the output of a node that reads, moves or computes with sizes; undefined for any other node. */
-function madeBy(node: Node, sizes: ReadonlyMap<string, readonly Size[]>, asked: SizesAsked): readonly Size[] | undefined {
+function madeBy(node: Node, sizes: ReadonlyMap<string, readonly Size[]>, facts: SizeFacts): readonly Size[] | undefined {
   const name = operatorName(node)
   const { int } = attributesOf(node)
-  const axes = asked.axesAt(keyOf(node), 0) ?? []
+  const axes = facts.axesAt(keyOf(node), 0) ?? []
   if (name === 'Shape') return axes.slice(int('start', 0), int('end')).map((axis) => ({ from: [axis], is: axis }))
   if (name === 'Size') return [{ from: axes }]
   const inputs = node.inputs.map((input) => sizes.get(input))
   if (inputs.every((each) => each === undefined)) return undefined
-  const count = asked.shapeOf(keyOf(node))?.reduce((all, size) => all * size, 1)
+  const count = facts.shapeOf(keyOf(node))?.reduce((all, size) => all * size, 1)
   if (count === undefined) return undefined
   if (SAME.has(name)) return inputs[0]
-  if (name === 'Concat') return node.inputs.flatMap((input, i) => inputs[i] ?? constants(asked.shapeOf(input)))
-  const picked = name === 'Gather' || name === 'Slice' ? picks(node, asked, count) : undefined
+  if (name === 'Concat') return node.inputs.flatMap((input, i) => inputs[i] ?? constants(facts.shapeOf(input)))
+  const picked = name === 'Gather' || name === 'Slice' ? picks(node, facts, count) : undefined
   if (picked !== undefined) return picked.map((at) => inputs[0]?.[at] ?? CONSTANT)
   if (!COMPUTED.has(name)) return undefined
   return Array.from({ length: count }, (_, i) => ({
@@ -95,7 +95,7 @@ function constants(shape: readonly number[] | undefined): Size[] {
 }
 
 /** Positions that a Gather or Slice takes out of a list of sizes. Undefined: not known. */
-function picks(node: Node, { shapeOf, numbers }: SizesAsked, count: number): readonly number[] | undefined {
+function picks(node: Node, { shapeOf, numbers }: SizeFacts, count: number): readonly number[] | undefined {
   const [length, ...more] = shapeOf(node.inputs[0]!) ?? []
   const at = attributesOf(node).ints('starts') ?? numbers(node.inputs[1] ?? '')
   if (length === undefined || more.length > 0 || at === undefined) return undefined

@@ -19,7 +19,7 @@ export function trialsOver(
   { data, text, samples, batch, threads, trusted, label, output }: TrialData,
   engine: Engine = {},
 ): OpenTrials {
-  return async (model, { given, signal }) => {
+  return async (model, { defaults, signal }) => {
     const { openTrials } = await import('@pare/evaluate')
     const folder = await mkdtemp(join(tmpdir(), 'pare-trials-'))
     const remove = () => rm(folder, { recursive: true, force: true })
@@ -31,7 +31,7 @@ export function trialsOver(
       throw error
     }
     const request = {
-      ...{ model: path, data, given },
+      ...{ model: path, data, given: defaults },
       ...present({ text, batch, threads, trusted, label, output }),
     }
     const trials = openTrials(request, {

@@ -149,10 +149,10 @@ describe('where the output units of a weight lie', () => {
   ])('$node of $shape', ({ node, shape, rows: expected }) => {
     const rows = rowsOf(shape, node)
     const length = rows.before * rows.after
-    const found = Array.from({ length: rows.batch * rows.out }, (_, row) =>
+    const actual = Array.from({ length: rows.batch * rows.out }, (_, row) =>
       Array.from({ length }, (_, i) => rowElement(rows, row, i)),
     )
-    expect(found).toEqual(expected)
-    for (const [row, elements] of found.entries()) for (const element of elements) expect(rowOf(rows, element)).toBe(row)
+    expect(actual).toEqual(expected)
+    for (const [row, elements] of actual.entries()) for (const element of elements) expect(rowOf(rows, element)).toBe(row)
   })
 })

@@ -57,7 +57,7 @@ interface Candidates {
 }
 
 function findCandidates(model: Model): Candidates {
-  const found = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
+  const drafts = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
   const embeddings = new Set<string>()
   const hidden = new Map<string, NotEligible>()
   const computed = computedConstants()
@@ -72,10 +72,10 @@ function findCandidates(model: Model): Candidates {
         continue
       }
       const use = { node, input, name: node.name || keyOf(node) }
-      const known = found.get(operand.id)
-      if (known !== undefined) known.uses.push(use)
+      const draft = drafts.get(operand.id)
+      if (draft !== undefined) draft.uses.push(use)
       else
-        found.set(operand.id, {
+        drafts.set(operand.id, {
           tensor: operand.tensor,
           rows: layout(operator!.rows(node, input, operand.shape), operand),
           uses: [use],
@@ -87,13 +87,13 @@ function findCandidates(model: Model): Candidates {
     }
   })
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
-  const candidates = [...found].map(([id, { tensor, rows, uses, reason }]) => {
+  const candidates = [...drafts].map(([id, { tensor, rows, uses, reason }]) => {
     const weight = { id, tensor, rows, uses }
     if (embeddings.has(id)) return { weight, reason: 'it is an embedding too (tied)' }
     if (outputs.has(tensor.name)) return { weight, reason: 'it is an output of the model' }
     return reason === undefined ? { weight } : { weight, reason }
   })
-  return { candidates, hidden: [...hidden.values()].filter(({ id }) => !found.has(id)) }
+  return { candidates, hidden: [...hidden.values()].filter(({ id }) => !drafts.has(id)) }
 }
 
 function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {

@@ -13,7 +13,7 @@ export async function countMacs(model: Model): Promise<number | null> {
 /** The same for each weight, by its id. Every element of a weight has an equal share. */
 export async function macsOfWeights(model: Model): Promise<ReadonlyMap<string, number> | null> {
   const { shapes } = await inferShapes(model)
-  const found = new Map<string, number>()
+  const counts = new Map<string, number>()
   for (const { id, rows, uses } of weightsOf(model)) {
     let macs = 0
     for (const { node } of uses) {
@@ -22,7 +22,7 @@ export async function macsOfWeights(model: Model): Promise<ReadonlyMap<string, n
       // A ConvTranspose spreads each input element over rows.out · kernel elements, the others gather before · after for each output.
       macs += elementCount(outputs) * (node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after)
     }
-    found.set(id, macs)
+    counts.set(id, macs)
   }
-  return found
+  return counts
 }

@@ -152,8 +152,8 @@ describe('a masked tensor', () => {
       const files = await writeModel(await prune(file.model, { sparsity: 0.5 }), after)
       expect(files.map(({ path }) => path)).toEqual([after, `${after}.data`])
       expect(await readFile(`${before}.data`)).toEqual(hash)
-      await using written = await openModel(after)
-      expect(await numbersOf(weight(written.model))).toEqual([0, 0, 0, 0, 0, 0, 7, -8, 9, -10, 11, -12])
+      await using copy = await openModel(after)
+      expect(await numbersOf(weight(copy.model))).toEqual([0, 0, 0, 0, 0, 0, 7, -8, 9, -10, 11, -12])
     } finally {
       await rm(folder, { recursive: true })
     }

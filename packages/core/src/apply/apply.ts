@@ -67,6 +67,6 @@ function unpackLast(): (rule: MaskBits, entry: MaskedWeight) => Uint8Array {
 }
 
 function anotherModel({ id, elements }: MaskedWeight, weight: Weight | undefined): PareError {
-  const found = weight === undefined ? 'has no such weight' : `has it with shape [${weight.tensor.shape}]`
-  return new PareError(`the plan masks '${id}' with ${elements} elements, and this model ${found}.`, ANOTHER)
+  const has = weight === undefined ? 'has no such weight' : `has it with shape [${weight.tensor.shape}]`
+  return new PareError(`the plan masks '${id}' with ${elements} elements, and this model ${has}.`, ANOTHER)
 }

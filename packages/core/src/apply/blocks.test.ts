@@ -99,10 +99,10 @@ async function compare(model: Model, step: CutStep): Promise<Model> {
     [2, 1, 7],
   ] as const) {
     const sizes = { batch, length, past }
-    const found = await one!.run(feedsFor(smaller, sizes))
+    const actual = await one!.run(feedsFor(smaller, sizes))
     const expected = await two!.run({ ...feedsFor(gated, sizes), ...feedsFor(smaller, sizes) })
-    expect(Object.keys(found)).toEqual(Object.keys(expected))
-    for (const [name, { data, dims }] of Object.entries(found)) {
+    expect(Object.keys(actual)).toEqual(Object.keys(expected))
+    for (const [name, { data, dims }] of Object.entries(actual)) {
       expect(dims).toEqual(expected[name]!.dims)
       const right = expected[name]!.data as Float32Array
       const scale = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0)

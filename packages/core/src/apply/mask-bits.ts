@@ -32,9 +32,9 @@ export function unpackBits({ bits }: MaskBits, { id, elements }: { readonly id: 
   const expected = Math.ceil(elements / 8)
   const unpacked = inflate(bits, expected)
   if (unpacked?.length === expected) return new Uint8Array(unpacked)
-  const found = unpacked === undefined ? 'what cannot be unpacked to that' : `${unpacked.length} bytes`
+  const content = unpacked === undefined ? 'what cannot be unpacked to that' : `${unpacked.length} bytes`
   throw new PareError(
-    `the plan's mask of '${id}' should hold ${expected} bytes of bits for ${elements} elements, and holds ${found}.`,
+    `the plan's mask of '${id}' should hold ${expected} bytes of bits for ${elements} elements, and holds ${content}.`,
     {
       hint: 'the plan was changed or cut short: make it again with pare plan',
     },

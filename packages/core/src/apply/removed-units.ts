@@ -33,9 +33,9 @@ export async function removedUnits(model: Model, { groups }: CutStep): Promise<R
 
 export const ANOTHER = { hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.' }
 
-function checkEntry({ id, units, removed }: CutStep['groups'][number], found: number | undefined): void {
-  if (found === units && removed.every((unit) => unit < units)) return
-  const has = found === undefined ? 'has no such group' : `has it with ${found}`
+function checkEntry({ id, units, removed }: CutStep['groups'][number], count: number | undefined): void {
+  if (count === units && removed.every((unit) => unit < units)) return
+  const has = count === undefined ? 'has no such group' : `has it with ${count}`
   throw new PareError(`the plan cuts '${id}' with ${units} units, and this model ${has}.`, ANOTHER)
 }
 

@@ -40,16 +40,16 @@ export interface UpdatedTensor {
 /** The model with these tensors. Throws PareError where it has no such tensor, or one of another size. */
 export function applyUpdate(model: Model, { tensors }: UpdateStep): Model {
   const inPlace = new Map(tensors.filter(({ readers }) => readers === undefined).map((each) => [each.id, each]))
-  const found = new Set<string>()
+  const ids = new Set<string>()
   const replaced = withTensors(model, (tensor, id) => {
     const update = inPlace.get(id)
     if (update === undefined) return tensor
     if (update.type !== tensor.type || String(update.shape) !== String(tensor.shape))
       throw another(update, `has it as ${tensor.type}[${tensor.shape}]`)
-    found.add(id)
+    ids.add(id)
     return editTensor(tensor, { data: update.data })
   })
-  for (const [id, update] of inPlace) if (!found.has(id)) throw another(update, 'has no such tensor')
+  for (const [id, update] of inPlace) if (!ids.has(id)) throw another(update, 'has no such tensor')
   const own = tensors.filter(({ readers }) => readers !== undefined)
   return own.length === 0 ? replaced : withoutDead(model, withReaders(replaced, own))
 }
@@ -62,8 +62,8 @@ function withReaders(model: Model, tensors: readonly UpdatedTensor[]): Model {
   }
   const { graph } = model
   const nodes = graph.nodes.map((node) => reading(node, inputs.get(keyOf(node))))
-  const made = tensors.map(({ id, type, shape, data }) => ({ ...makeTensor({ name: id, type, shape, data }) }))
-  return editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...made] }) })
+  const additions = tensors.map(({ id, type, shape, data }) => ({ ...makeTensor({ name: id, type, shape, data }) }))
+  return editModel(model, { graph: editGraph(graph, { nodes, initializers: [...graph.initializers, ...additions] }) })
 }
 
 function reading(node: Node, names: ReadonlyMap<number, string> | undefined): Node {
@@ -76,8 +76,8 @@ function reading(node: Node, names: ReadonlyMap<number, string> | undefined): No
   return editNode(node, { inputs })
 }
 
-function another({ id, type, shape }: UpdatedTensor, found: string): PareError {
-  return new PareError(`the plan updates '${id}' as ${type}[${shape}], and this model ${found}.`, {
+function another({ id, type, shape }: UpdatedTensor, has: string): PareError {
+  return new PareError(`the plan updates '${id}' as ${type}[${shape}], and this model ${has}.`, {
     hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
   })
 }

@@ -18,9 +18,9 @@ async function saliencies(backend: Backend, expression: Expression, chunk: Omit<
 }
 
 describe.each([reference, javascript, cpu])('$name: each operation by hand, rounded to f32, a zero −∞', (backend) => {
-  const stats = { met: Float32Array.of(2, 4, 5, 0.5) }
+  const stats = { moment: Float32Array.of(2, 4, 5, 0.5) }
   const two = (op: 'add' | 'subtract' | 'multiply' | 'divide' | 'min' | 'max' | 'less') =>
-    ({ op, left: WEIGHT, right: { op: 'statistic', key: 'met' } }) as const
+    ({ op, left: WEIGHT, right: { op: 'statistic', key: 'moment' } }) as const
   test.each<[string, Expression, readonly number[]]>([
     ['weight', WEIGHT, [1, -3, -Infinity, 0.5]],
     ['constant', constant(0.1), [Math.fround(0.1), Math.fround(0.1), -Infinity, Math.fround(0.1)]],
@@ -41,8 +41,8 @@ describe.each([reference, javascript, cpu])('$name: each operation by hand, roun
   })
 
   test('a weight that is no finite number has no finite saliency', async () => {
-    const found = await saliencies(backend, constant(1), { weights: Float32Array.of(NaN, Infinity, -Infinity, 2), start: 0 })
-    expect(found.map(Number.isFinite)).toEqual([false, false, false, true])
+    const values = await saliencies(backend, constant(1), { weights: Float32Array.of(NaN, Infinity, -Infinity, 2), start: 0 })
+    expect(values.map(Number.isFinite)).toEqual([false, false, false, true])
   })
 })
 
@@ -112,11 +112,11 @@ describe.each([javascript, cpu])('$name agrees with the reference bit for bit, w
     await fc.assert(
       fc.asyncProperty(expression, numbers, async (e, list) => {
         const weights = precision === 'f32' ? Float32Array.from(list) : Float64Array.from(list)
-        const [{ scores: right, ...expected }, { scores, ...found }] = [
+        const [{ scores: right, ...expected }, { scores, ...actual }] = [
           await all(reference, e, precision, weights),
           await all(backend, e, precision, weights),
         ]
-        expect(found).toEqual(expected)
+        expect(actual).toEqual(expected)
         // Sums may be added up in another order.
         for (const [i, row] of right.entries()) {
           for (const [unit, value] of row.entries())

@@ -5,7 +5,7 @@ import { HEADER, LISTED, POSITIONS, RESULTS, SCRATCH, WEIGHTS } from './loop-mem
 // Both loops judge steps of 16 weights without a branch, and list those that have saliencies in the range. A second loop looks at these one by one.
 
 /**
- * header.below += how many lie below `low`; results and positions + found = those in the range; header.odd is set where one is −∞, or not finite.
+ * header.below += how many lie below `low`; results and positions + matches = those in the range; header.odd is set where one is −∞, or not finite.
  */
 export function collectCode(variables: Variables, saliency: SaliencyCode): Code {
   const { any, sum, odd } = variables
@@ -86,7 +86,7 @@ function list({ list, address }: Variables, lanes: Code): Code {
 
 /** Computes the listed steps again, and appends what lies in the range to results and positions. */
 function forEachListed(variables: Variables, saliency: SaliencyCode): Code {
-  const { saliency: value, lows, highs, address, found, list, entry, bits } = variables
+  const { saliency: value, lows, highs, address, place, list, entry, bits } = variables
   const inside = v128.and(f32x4.ge(value.get, lows.get), f32x4.le(value.get, highs.get))
   const vector = (at: number) => [saliency(at), v128.store(i32.const(0), value.get, SCRATCH + at), inside]
   const pair = (at: number) => i16x8.narrow(vector(at), vector(at + 16))
@@ -97,20 +97,20 @@ function forEachListed(variables: Variables, saliency: SaliencyCode): Code {
   ]
   const next = i32.lt(entry.tee(plus(entry.get, 4)), list.get)
   return [
-    found.set(i32.load(i32.const(0), 4 * HEADER.found)),
+    place.set(i32.load(i32.const(0), 4 * HEADER.matches)),
     when(list.get, repeat(step, next)),
-    i32.store(i32.const(0), found.get, 4 * HEADER.found),
+    i32.store(i32.const(0), place.get, 4 * HEADER.matches),
   ]
 }
 
 /** Writes the first weight of `bits` to the next free place, takes the place if there was one, and removes it from `bits`. */
-function append({ bits, found, address, first }: Variables): Code {
+function append({ bits, place, address, first }: Variables): Code {
   const lane = i32.trailingZeros(bits.get)
   const step = i32.shr(i32.sub(address.get, i32.const(WEIGHTS)), i32.const(2))
   return [
-    i32.store(found.get, i32.load(i32.shl(lane, i32.const(2)), SCRATCH), RESULTS),
-    i32.store(found.get, i32.add(i32.add(step, first.get), lane), POSITIONS),
-    found.set(i32.add(found.get, i32.shl(i32.ne(bits.get, i32.const(0)), i32.const(2)))),
+    i32.store(place.get, i32.load(i32.shl(lane, i32.const(2)), SCRATCH), RESULTS),
+    i32.store(place.get, i32.add(i32.add(step, first.get), lane), POSITIONS),
+    place.set(i32.add(place.get, i32.shl(i32.ne(bits.get, i32.const(0)), i32.const(2)))),
     bits.set(i32.and(bits.get, i32.sub(bits.get, i32.const(1)))),
   ]
 }

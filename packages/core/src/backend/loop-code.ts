@@ -11,14 +11,14 @@ export type Variables = ReturnType<typeof variablesOf>
 /** All loops have the same variables. */
 export function variablesOf({ parameters, locals }: Writer<typeof PARAMETERS>) {
   const [count, shift, low, high, first] = parameters
-  const [address, slot, found, list, entry, bits] = locals('i32', 6)
+  const [address, slot, place, list, entry, bits] = locals('i32', 6)
   const [weight, saliency, lows, highs, sum, odd, any, below] = locals('v128', 8)
   const [keys, moreKeys, lowBits, spans, least, most] = locals('v128', 6)
   // Constants. Some engines make a constant that stands in a loop anew each time round.
   const [sizeBits, nought, minusInfinity] = locals('v128', 3)
   const vectors = { weight, saliency, lows, highs, sum, odd, any, below, sizeBits, nought, minusInfinity }
   const ofQuickCollect = { keys, moreKeys, lowBits, spans, least, most }
-  return { count, shift, low, high, first, address, slot, found, list, entry, bits, ...vectors, ...ofQuickCollect }
+  return { count, shift, low, high, first, address, slot, place, list, entry, bits, ...vectors, ...ofQuickCollect }
 }
 
 /** Offsets of the vectors of a step. */

@@ -13,7 +13,7 @@ export const STEP = 16
 const READ_AHEAD = 4
 
 /** Words of the header. */
-export const HEADER = { below: 0, found: 1, zeros: 2, odd: 3, notFinite: 4, unfit: 5 } as const
+export const HEADER = { below: 0, matches: 1, zeros: 2, odd: 3, notFinite: 4, unfit: 5 } as const
 /** The saliencies of a step. */
 export const SCRATCH = 1024
 const PAGE = 65536

@@ -103,11 +103,11 @@ export function firstOf({ weights, stats, ...stretch }: SampledChunk, length: nu
 
 function join(parts: readonly Floats[]): Floats {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const joined = parts[0] instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)
+  const whole = parts[0] instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)
   let at = 0
   for (const part of parts) {
-    joined.set(part, at)
+    whole.set(part, at)
     at += part.length
   }
-  return joined
+  return whole
 }

@@ -82,9 +82,9 @@ export function viewOf(tensor: Tensor): Uint8Array | undefined {
 /** What each of some elements meets. */
 export function statsOf({ weight: { rows }, stats = {} }: WeightSource, start: number, floats: Floats): Record<string, Floats> {
   return Object.fromEntries(
-    Object.entries(stats).map(([key, met]) => {
+    Object.entries(stats).map(([key, statistic]) => {
       const values = floats instanceof Float32Array ? new Float32Array(floats.length) : new Float64Array(floats.length)
-      spread(rows, met, start, values)
+      spread(rows, statistic, start, values)
       return [key, values]
     }),
   )

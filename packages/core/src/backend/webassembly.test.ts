@@ -78,7 +78,7 @@ test.each([
 test('more than fit into the kernel’s memory are found, in order', async () => {
   const weights = Float32Array.from({ length: 600_000 }, (_, i) => 1 + (i % 3))
   const { tally, saliency, index } = await collected(cpu.compile(MAGNITUDE, 'f32'), weights, { low: 2, high: 3 })
-  expect({ below: tally.below, found: index.length }).toEqual({ below: 200_000, found: 400_000 })
+  expect({ below: tally.below, matches: index.length }).toEqual({ below: 200_000, matches: 400_000 })
   expect([...index.subarray(0, 4), ...index.subarray(-2)]).toEqual([1, 2, 4, 5, 599_998, 599_999])
   expect(saliency.every((s, i) => s === 2 + (i % 2))).toBe(true)
 })

@@ -68,7 +68,7 @@ function collectBy(name: 'collect' | 'quickCollect', { loops, areas }: Instance,
   const { header } = areas
   header.fill(0)
   forEachPiece(areas, chunk, CAPACITY, ({ count, shift, at }) => {
-    if (header[HEADER.found]! / 4 + count > CAPACITY) append(areas, chunk.start, into)
+    if (header[HEADER.matches]! / 4 + count > CAPACITY) append(areas, chunk.start, into)
     loops[name]!(count, shift, range.low, range.high, at)
   })
   append(areas, chunk.start, into)
@@ -77,12 +77,12 @@ function collectBy(name: 'collect' | 'quickCollect', { loops, areas }: Instance,
 /** Moves what was found into the list, as far as it fits, and counts the rest. */
 function append({ header, results, positions }: Areas, start: number, into: Candidates): void {
   const { saliency, index, length } = into
-  const found = header[HEADER.found]! / 4
-  const kept = Math.min(found, Math.max(saliency.length - length, 0))
+  const matches = header[HEADER.matches]! / 4
+  const kept = Math.min(matches, Math.max(saliency.length - length, 0))
   if (kept > 0) saliency.set(results.subarray(0, kept), length)
   for (let i = 0; i < kept; i++) index[length + i] = start + positions[i]!
-  into.length = length + found
-  header[HEADER.found] = 0
+  into.length = length + matches
+  header[HEADER.matches] = 0
 }
 
 function mask({ loops, areas }: Instance, piece: Piece, { below, ties }: { below: number; ties: boolean }, target: Bits): void {

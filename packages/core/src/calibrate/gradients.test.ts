@@ -18,11 +18,11 @@ const DERIVED = `<ir_version: 8, opset_import: ["" : 17]> g (float[N, 2] x) => (
 /** x = (1, 2), (2, −1), so y = 3, 1 and the gradients of the samples are (3, 6) and (2, −1). */
 const data: Data = { x: { data: Float32Array.of(1, 2, 2, -1), shape: [2, 2] } }
 
-function differentiation(over = data, asked: string[][] = []): Differentiation {
+function differentiation(over = data, requests: string[][] = []): Differentiation {
   return {
     forward: forwardOver(over),
     async differentiate(_, tensors) {
-      asked.push([...tensors])
+      requests.push([...tensors])
       return { model: parseText(DERIVED), gradients: new Map([['w', 'gw']]) }
     },
   }
@@ -30,8 +30,8 @@ function differentiation(over = data, asked: string[][] = []): Differentiation {
 
 async function measured(needs: Record<string, Statistic>, gradients = differentiation()) {
   const { measured } = await measureAll(model(), [{ name: 'test', needs }], { gradients })
-  const met = statisticsFrom(measured, { name: 'test', needs }).of(weightsOf(model())[0]!)
-  return Object.fromEntries(Object.entries(met).map(([key, { values }]) => [key, [...values]]))
+  const statistics = statisticsFrom(measured, { name: 'test', needs }).of(weightsOf(model())[0]!)
+  return Object.fromEntries(Object.entries(statistics).map(([key, { values }]) => [key, [...values]]))
 }
 
 describe('statistics of gradients over two samples, by hand', () => {
@@ -48,14 +48,14 @@ describe('statistics of gradients over two samples, by hand', () => {
 })
 
 test('what several statistics need of one weight is differentiated once, batches and samples apart', async () => {
-  const asked: string[][] = []
+  const requests: string[][] = []
   const abs: Statistic['of'] = (g, ops) => ops.abs(g)
-  const found = await measured(
+  const actual = await measured(
     { mean: { at: 'gradient', reduce: 'mean' }, sizes: { at: 'gradient', of: abs, reduce: 'mean' } },
-    differentiation(data, asked),
+    differentiation(data, requests),
   )
-  expect(found).toEqual({ mean: [2.5, 2.5], sizes: [2.5, 3.5] })
-  expect(asked).toEqual([['w'], ['w']])
+  expect(actual).toEqual({ mean: [2.5, 2.5], sizes: [2.5, 3.5] })
+  expect(requests).toEqual([['w'], ['w']])
 })
 
 test('a batch counts as often as it has samples', async () => {

@@ -44,24 +44,24 @@ export async function instrumentGradients(
 ): Promise<Instrumented> {
   const tensors = [...new Set(requests.map(tensorOf))]
   const { model: derived, gradients } = await differentiate(model, tensors)
-  const written = new GraphWriter(derived.graph, 'measure')
-  const writer = new StatisticWriter(derived.opsets.get('') ?? 1, written)
+  const graphWriter = new GraphWriter(derived.graph, 'measure')
+  const writer = new StatisticWriter(derived.opsets.get('') ?? 1, graphWriter)
   const first = model.graph.inputs.find(({ name, shape }) => shape?.length !== 0 && !tensors.includes(name))
   if (first === undefined) throw new PareError('the model has no input with samples.', { hint: 'give it one with a batch axis.' })
-  const rows = written.node('Shape', [first.name], { start: 0n, end: 1n })
-  const samples = written.node('Cast', [rows], { to: 1n })
+  const rows = graphWriter.node('Shape', [first.name], { start: 0n, end: 1n })
+  const samples = graphWriter.node('Cast', [rows], { to: 1n })
   const probes = requests.map((request): Probed => {
     const { statistic } = request
     const of = writer.changed(gradients.get(tensorOf(request))!, traceStatistic(statistic))
     const isSum = statistic.reduce === 'mean' || statistic.reduce === 'variance'
-    const result = isSum ? written.own('Mul', [of, samples]) : written.own('Identity', [of])
+    const result = isSum ? graphWriter.own('Mul', [of, samples]) : graphWriter.own('Identity', [of])
     const probe = { id: requestId(request), reduce: statistic.reduce, rows, result }
     if (statistic.reduce !== 'variance') return probe
-    return { ...probe, squares: written.own('Sub', [of, of]) }
+    return { ...probe, squares: graphWriter.own('Sub', [of, of]) }
   })
   const outputs = probes.flatMap(({ result, squares }) => (squares === undefined ? [result] : [result, squares]))
   const { graph } = derived
-  const measuring = written.addedTo(graph, {
+  const measuring = graphWriter.addedTo(graph, {
     outputs: [...new Set([rows, ...outputs])].map((name) => makeValueInfo({ name })),
   })
   return { model: withoutDead(derived, editModel(derived, { graph: measuring })), probes }

@@ -63,19 +63,19 @@ export function requestId({ site, statistic, other }: Request): string {
 export async function instrument(
   model: Model,
   requests: readonly Request[],
-  { fillsMask = false, ...found }: Instrumenting = {},
+  { fillsMask = false, ...options }: Instrumenting = {},
 ): Promise<Instrumented> {
   const { shapes } = await inferShapes(model)
-  const padding = found.padding ?? (await findPadding(model, { fillsMask }))
+  const padding = options.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
-  const written = new GraphWriter(model.graph, 'measure')
-  const writer = new StatisticWriter(opset, written)
+  const graphWriter = new GraphWriter(model.graph, 'measure')
+  const writer = new StatisticWriter(opset, graphWriter)
   const unmasked = new Set<string>()
   const probes: Probed[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
     // Rows of two sites are multiplied with each other: those that count must be the same.
-    const [own, others] = [toldOf(site), other && toldOf(other)]
+    const [own, others] = [paddingOf(site), other && paddingOf(other)]
     const isMasked = others === undefined || (typeof own === 'object') === (typeof others === 'object')
     const of = writer.changed(rowsOf(site, isMasked ? own : 'unmasked'), traceStatistic(statistic))
     const reduced = writer.reduced(of, request, other && rowsOf(other, isMasked ? others! : 'unmasked'))
@@ -87,7 +87,7 @@ export async function instrument(
     ...padded,
   ]
   const { graph } = model
-  const instrumented = written.addedTo(graph, {
+  const instrumented = graphWriter.addedTo(graph, {
     inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs: [...new Set(outputs)].map((name) => makeValueInfo({ name })),
   })
@@ -95,17 +95,17 @@ export async function instrument(
   return { model: measuring, probes, ...(unmasked.size > 0 && { unmasked: { values: [...unmasked], padded } }) }
 
   /** How padding lies in the rows of a site. */
-  function toldOf({ value, axis, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
+  function paddingOf({ value, axis, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
     const layout = padding?.layoutOf(value, axis) ?? 'none'
     // Windows of a kernel are no positions of the input.
     return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'unmasked' : layout
   }
 
-  function rowsOf(site: StatisticSite, told: MaskLayout | 'none' | 'unmasked'): string {
+  function rowsOf(site: StatisticSite, layout: MaskLayout | 'none' | 'unmasked'): string {
     const rank = shapes.get(site.value)?.length
     if (rank === undefined) throw unknownShape(site.value)
-    if (told === 'unmasked') unmasked.add(site.value)
-    return writer.rows(site, { rank, ...(typeof told === 'object' && { layout: told }) })
+    if (layout === 'unmasked') unmasked.add(site.value)
+    return writer.rows(site, { rank, ...(typeof layout === 'object' && { layout }) })
   }
 }
 
@@ -137,13 +137,13 @@ export class StatisticWriter {
   /** f32[rows, positions] of a site, without rows that are padding. */
   rows(site: StatisticSite, { rank, layout }: { readonly rank: number; readonly layout?: MaskLayout }): string {
     const key = layout === undefined ? siteKey(site) : `${siteKey(site)} masked`
-    const known = this.#rows.get(key)
-    if (known !== undefined) return known
+    const memo = this.#rows.get(key)
+    if (memo !== undefined) return memo
     const value = this.writer.node('Cast', [site.value], { to: 1n })
     const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
-    const made = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
-    this.#rows.set(key, made)
-    return made
+    const result = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
+    this.#rows.set(key, result)
+    return result
   }
 
   /** i64[]: how many positions a mask leaves out. */

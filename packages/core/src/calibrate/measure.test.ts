@@ -33,7 +33,7 @@ function forwardOf(
     let added: Record<string, Float64Array> = {}
     for (let first = from; first < Math.min(samples, to); first += each) {
       const size = Math.min(each, samples - first)
-      const given = Object.fromEntries(
+      const inputs = Object.fromEntries(
         Object.entries(feeds).map(
           ([
             name,
@@ -47,7 +47,7 @@ function forwardOf(
           },
         ),
       ) as Record<string, Tensor>
-      const outputs = Object.entries(await session.run(given)).map(([name, { data }]) => [name, data as Float32Array] as const)
+      const outputs = Object.entries(await session.run(inputs)).map(([name, { data }]) => [name, data as Float32Array] as const)
       for (const [name, data] of outputs) {
         if (sums.has(name)) added[name] = Float64Array.from(data, (value, i) => Number(value) + (added[name]?.[i] ?? 0))
       }
@@ -85,10 +85,10 @@ async function statistics(model: Model, forward: Forward) {
   return Object.fromEntries(weights.map((weight) => [weight.id, statisticsOf(weight, NEEDS, totals)]))
 }
 
-function expectClose(found: ArrayLike<number>, expected: readonly number[]): void {
-  expect(found.length).toBe(expected.length)
+function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length)
   const scale = Math.max(...expected.map(Math.abs))
-  for (const [i, value] of expected.entries()) expect(Math.abs(found[i]! - value) / scale).toBeLessThan(1e-5)
+  for (const [i, value] of expected.entries()) expect(Math.abs(actual[i]! - value) / scale).toBeLessThan(1e-5)
 }
 
 describe('statistics are those of the formulas', () => {
@@ -216,12 +216,12 @@ test.each([1, 2])('a ConvTranspose with %i groups meets its input channels, each
   const [weight] = weightsOf(model)
   const measured = await measure(model, [weight!], { squares: NEEDS.squares }, { forward: forwardOf({ x }, 5) })
   const { squares } = statisticsOf(weight!, { squares: NEEDS.squares }, totalOf(measured.blocks, measured.reductions))
-  const met = new Float32Array(4 * (6 / group) * 9)
-  spread(weight!.rows, squares, 0, met)
+  const values = new Float32Array(4 * (6 / group) * 9)
+  spread(weight!.rows, squares, 0, values)
   const channel = (c: number) =>
     Array.from({ length: 45 }, (_, i) => x.data[Math.floor(i / 9) * 36 + c * 9 + (i % 9)]! ** 2).reduce((a, b) => a + b) / 45
   expectClose(
-    met,
-    Array.from(met, (_, i) => channel(Math.floor(i / ((6 / group) * 9)))),
+    values,
+    Array.from(values, (_, i) => channel(Math.floor(i / ((6 / group) * 9)))),
   )
 })

@@ -217,8 +217,8 @@ async function instrumentedFor(
 function withBatch(before: ChunkTotals['totals'], batch: ChunkTotals['totals'], reductions: Reductions): ChunkTotals['totals'] {
   const after = new Map(before)
   for (const [id, totals] of batch) {
-    const known = before.get(id)
-    after.set(id, known === undefined ? totals : combined(reductions.get(id)!, known, totals))
+    const previous = before.get(id)
+    after.set(id, previous === undefined ? totals : combined(reductions.get(id)!, previous, totals))
   }
   return after
 }
@@ -250,7 +250,7 @@ export function statisticsOf<Key extends string>(
   return Object.fromEntries(
     Object.entries<Statistic>(needs).map(([key, statistic]) => {
       const ids = [...new Set(requestsFor(weight, { [key]: statistic }).map(requestId))]
-      const found = ids.map((id) => {
+      const parts = ids.map((id) => {
         const each = totals.get(id)
         if (each === undefined)
           throw new PareError(`statistic '${key}' of '${weight.id}', which criterion '${criterion}' needs, was not measured.`, {
@@ -258,7 +258,7 @@ export function statisticsOf<Key extends string>(
           })
         return each
       })
-      const all = found.reduce((a, b) => combined(statistic.reduce, a, b))
+      const all = parts.reduce((a, b) => combined(statistic.reduce, a, b))
       return [key, { at: statistic.at, values: finished(statistic.reduce, all) }]
     }),
   ) as Record<Key, SpreadStatistic>

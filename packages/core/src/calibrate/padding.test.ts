@@ -30,8 +30,8 @@ function forwardOf(batches: readonly Feeds[], { fillsMask = false } = {}): Forwa
     const session = await runtime.InferenceSession.create(await modelBytes(model), { logSeverityLevel: 3 })
     const added: Record<string, Float64Array> = {}
     for (const [i, feeds] of batches.entries()) {
-      const given = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!]))
-      const outputs = Object.entries(await session.run(given)).map(([name, { data }]) => [name, data as Float32Array] as const)
+      const inputs = Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!]))
+      const outputs = Object.entries(await session.run(inputs)).map(([name, { data }]) => [name, data as Float32Array] as const)
       for (const [name, data] of outputs)
         if (sums.has(name)) added[name] = Float64Array.from(data, (value, k) => Number(value) + (added[name]?.[k] ?? 0))
       const own = Object.fromEntries(outputs.filter(([name]) => !sums.has(name)))
@@ -72,11 +72,11 @@ async function statistics(model: Model, forward: Forward, onPadding?: (values: r
   return Object.fromEntries(weights.map((weight) => [weight.id, statisticsOf(weight, NEEDS, totals)]))
 }
 
-function expectSame(found: Awaited<ReturnType<typeof statistics>>, wanted: Awaited<ReturnType<typeof statistics>>): void {
-  expect(Object.keys(found)).toEqual(Object.keys(wanted))
-  for (const [id, stats] of Object.entries(wanted)) {
+function expectSame(actual: Awaited<ReturnType<typeof statistics>>, expected: Awaited<ReturnType<typeof statistics>>): void {
+  expect(Object.keys(actual)).toEqual(Object.keys(expected))
+  for (const [id, stats] of Object.entries(expected)) {
     for (const key of Object.keys(NEEDS) as (keyof typeof NEEDS)[]) {
-      const [a, b] = [found[id]![key].values, stats[key].values]
+      const [a, b] = [actual[id]![key].values, stats[key].values]
       const largest = (values: Float64Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
       expect(largest(a.map((value, i) => value - b[i]!)) / largest(b), `${key} of ${id}`).toBeLessThan(1e-5)
     }
@@ -107,9 +107,9 @@ describe('statistics of a padded batch are those of its samples alone', () => {
   test('kjv-bert, whose attention looks at the mask', async () => {
     await using file = await openModel(fileURLToPath(new URL('../../../../test-models/kjv-bert.onnx', import.meta.url)))
     const unmasked: string[] = []
-    const found = await statistics(file.model, forwardOf(PADDED), (values) => unmasked.push(...values))
-    expectSame(found, await statistics(file.model, forwardOf(ALONE)))
-    expect(Object.keys(found).length).toBeGreaterThan(10)
+    const actual = await statistics(file.model, forwardOf(PADDED), (values) => unmasked.push(...values))
+    expectSame(actual, await statistics(file.model, forwardOf(ALONE)))
+    expect(Object.keys(actual).length).toBeGreaterThan(10)
     expect(unmasked).toEqual([])
   })
 
@@ -126,8 +126,8 @@ describe('statistics of a padded batch are those of its samples alone', () => {
   ])('%s', async (_, weight, body) => {
     const model = network(body, { weight })
     const unmasked: string[] = []
-    const found = await statistics(model, forwardOf(PADDED), (names) => unmasked.push(...names))
-    expectSame(found, await statistics(model, forwardOf(ALONE)))
+    const actual = await statistics(model, forwardOf(PADDED), (names) => unmasked.push(...names))
+    expectSame(actual, await statistics(model, forwardOf(ALONE)))
     expect(unmasked).toEqual([])
   })
 
@@ -179,8 +179,8 @@ describe('statistics of a padded batch are those of its samples alone', () => {
   test('one row for each sample counts as it is', async () => {
     const model = network('f = Constant<value = int64 {0}>() p = Gather<axis = 1>(y, f) z = MatMul(p, u)')
     const unmasked: string[] = []
-    const found = await statistics(model, forwardOf(PADDED), (names) => unmasked.push(...names))
-    expectSame(found, await statistics(model, forwardOf(ALONE)))
+    const actual = await statistics(model, forwardOf(PADDED), (names) => unmasked.push(...names))
+    expectSame(actual, await statistics(model, forwardOf(ALONE)))
     expect(unmasked).toEqual([])
   })
 
@@ -196,12 +196,12 @@ test('where positions cannot be told, all count, and it is said, but only where 
   const model = network(
     'i = Constant<value = int64[1] {-1}>() j = Constant<value = int64[1] {-1000}>() a = Constant<value = int64[1] {1}>() r = Slice(y, i, j, a, i) z = MatMul(r, u)',
   )
-  const told: (readonly string[])[] = []
-  const found = await statistics(model, forwardOf(PADDED), (values) => told.push(values))
-  expect(told).toEqual([['r', 'z']])
-  expect(found.u!.squares.values.every(Number.isFinite)).toBe(true)
-  await statistics(model, forwardOf(ALONE), (values) => told.push(values))
-  expect(told).toHaveLength(1)
+  const warnings: (readonly string[])[] = []
+  const actual = await statistics(model, forwardOf(PADDED), (values) => warnings.push(values))
+  expect(warnings).toEqual([['r', 'z']])
+  expect(actual.u!.squares.values.every(Number.isFinite)).toBe(true)
+  await statistics(model, forwardOf(ALONE), (values) => warnings.push(values))
+  expect(warnings).toHaveLength(1)
 })
 
 test('images beside text have no padding', async () => {

@@ -123,8 +123,8 @@ function layoutIn(
   if (count('seq') > 1 || count('batch') > 1 || factors.includes('unknown')) return 'unmasked'
   const isSingle = axes.batch.some((batch) => batch.length === 1 && batch[0]!.size === 1)
   if (count('batch') === 0 && !isSingle) return 'unmasked'
-  const known = factors as MaskLayout['factors'][number][]
-  return { mask, factors: count('batch') === 0 ? ['batch', ...known] : known }
+  const names = factors as MaskLayout['factors'][number][]
+  return { mask, factors: count('batch') === 0 ? ['batch', ...names] : names }
 }
 
 /** The factors of an axis, where each is the axis of samples or that of positions. */
@@ -134,10 +134,10 @@ function namedFactors(axis: Axis, axes: NonNullable<Trace['axes']>): ('batch' | 
   for (let i = 0; i < factors.length; ) {
     const startsWith = (parts: readonly Axis[]) => parts.length > 0 && parts.every((part, k) => rootOf(part) === factors[i + k])
     const [batch, seq] = [axes.batch.find(startsWith), axes.seq.find(startsWith)]
-    const found = batch ?? seq
-    if (found === undefined) return undefined
+    const match = batch ?? seq
+    if (match === undefined) return undefined
     named.push(batch === undefined ? 'seq' : 'batch')
-    i += found.length
+    i += match.length
   }
   return named
 }

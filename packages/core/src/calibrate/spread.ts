@@ -12,17 +12,17 @@ export interface SpreadStatistic {
  * target[i] = what element `start + i` of a weight meets. Values of an input are told apart by column of the weight as a matrix, of a grouped
  * convolution by group and column, of a ConvTranspose by input channel; values of an output by row.
  */
-export function spread(rows: Rows, met: SpreadStatistic, start: number, target: Floats): void {
+export function spread(rows: Rows, statistic: SpreadStatistic, start: number, target: Floats): void {
   const { before, out, after } = rows
-  checkLength(rows, met)
-  if (met.at === 'gradient') return target.set(met.values.subarray(start, start + target.length))
-  const indexOf = indexing(rows, met)
+  checkLength(rows, statistic)
+  if (statistic.at === 'gradient') return target.set(statistic.values.subarray(start, start + target.length))
+  const indexOf = indexing(rows, statistic)
   let a = start % after
   let r = Math.floor(start / after) % out
   let i = Math.floor(start / (after * out)) % before
   let b = Math.floor(start / (after * out * before))
   for (let e = 0; e < target.length; e++) {
-    target[e] = met.values[indexOf(b, i, r, a)]!
+    target[e] = statistic.values[indexOf(b, i, r, a)]!
     if (++a < after) continue
     a = 0
     if (++r < out) continue

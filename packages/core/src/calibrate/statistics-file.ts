@@ -112,9 +112,10 @@ function checkLengths(blocks: readonly ChunkTotals[], name: string): void {
   const lengths = new Map<string, number>()
   for (const { totals } of blocks) {
     for (const [id, { values }] of totals) {
-      const known = lengths.get(id) ?? values.length
-      if (known !== values.length) throw broken(name, `${known} numbers of '${id}' in one place and ${values.length} in another`)
-      lengths.set(id, known)
+      const length = lengths.get(id) ?? values.length
+      if (length !== values.length)
+        throw broken(name, `${length} numbers of '${id}' in one place and ${values.length} in another`)
+      lengths.set(id, length)
     }
   }
 }

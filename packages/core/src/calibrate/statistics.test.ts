@@ -97,31 +97,37 @@ describe('a mask by statistics', () => {
 
 describe('what an element of a weight meets', () => {
   const rows = { batch: 2, before: 1, out: 4, after: 3 }
-  const met = (at: 'input' | 'output' | 'gradient', values: readonly number[], start: number, length: number, shape = rows) => {
+  const spreadOf = (
+    at: 'input' | 'output' | 'gradient',
+    values: readonly number[],
+    start: number,
+    length: number,
+    shape = rows,
+  ) => {
     const target = new Float64Array(length)
     spread(shape, { at, values: Float64Array.from(values) }, start, target)
     return [...target]
   }
 
   test('inputs by column, in any stretch', () => {
-    expect(met('input', [10, 20, 30], 2, 5)).toEqual([30, 10, 20, 30, 10])
+    expect(spreadOf('input', [10, 20, 30], 2, 5)).toEqual([30, 10, 20, 30, 10])
     // Of two groups of two rows each.
-    expect(met('input', [1, 2, 3, 4, 5, 6], 3, 6, { ...rows, batch: 1 })).toEqual([1, 2, 3, 4, 5, 6])
+    expect(spreadOf('input', [1, 2, 3, 4, 5, 6], 3, 6, { ...rows, batch: 1 })).toEqual([1, 2, 3, 4, 5, 6])
   })
 
   test('outputs by row, of each batch apart or of all alike', () => {
-    expect(met('output', [1, 2, 3, 4], 10, 4)).toEqual([4, 4, 1, 1])
-    expect(met('output', [1, 2, 3, 4, 5, 6, 7, 8], 10, 4)).toEqual([4, 4, 5, 5])
+    expect(spreadOf('output', [1, 2, 3, 4], 10, 4)).toEqual([4, 4, 1, 1])
+    expect(spreadOf('output', [1, 2, 3, 4, 5, 6, 7, 8], 10, 4)).toEqual([4, 4, 5, 5])
   })
 
   test('inputs of a ConvTranspose by channel, of each group apart', () => {
     // [groups 2, in 2, out 1, kernel 2], one number for each input channel.
-    expect(met('input', [1, 2, 3, 4], 0, 8, { batch: 2, before: 2, out: 1, after: 2 })).toEqual([1, 1, 2, 2, 3, 3, 4, 4])
+    expect(spreadOf('input', [1, 2, 3, 4], 0, 8, { batch: 2, before: 2, out: 1, after: 2 })).toEqual([1, 1, 2, 2, 3, 3, 4, 4])
   })
 
   test('gradients element by element', () => {
     expect(
-      met(
+      spreadOf(
         'gradient',
         Array.from({ length: 24 }, (_, i) => i),
         5,
@@ -135,6 +141,6 @@ describe('what an element of a weight meets', () => {
     ['output', 3],
     ['gradient', 23],
   ] as const)('%s: %i numbers do not fit', (at, length) => {
-    expect(() => met(at, new Array<number>(length).fill(1), 0, 1)).toThrow(`meets ${length} numbers, which does not fit`)
+    expect(() => spreadOf(at, new Array<number>(length).fill(1), 0, 1)).toThrow(`meets ${length} numbers, which does not fit`)
   })
 })

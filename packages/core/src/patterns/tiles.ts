@@ -152,18 +152,18 @@ async function selectInBands(
   const until: number[] = []
   let masked = 0
   let before = 0
-  let given = 0
+  let tally = 0
   for (let b = 0; b < tiling.bands; b++) {
     const candidates = bandOf(all, b, tiling)
     before += sizes[b]!
     const zeros = sizes[b]! - candidates.reduce((total, { added }) => total + added, 0)
     // Counting what was used up instead of what was due hands the rest of a band on to the next.
-    const due = Math.round((before / source.elements) * share) - given
+    const due = Math.round((before / source.elements) * share) - tally
     const border = borderAmong(candidates, due - zeros)
     below.push(border === undefined ? Number.MAX_VALUE : border.score)
     until.push(border?.tile ?? 0)
     const used = border === undefined ? sizes[b]! : zeros + addedBefore(candidates, border)
-    given += Math.min(used, due)
+    tally += Math.min(used, due)
     masked += used
   }
   return { zeros: each.zeros, masked, rule: { tile, below, until } }

@@ -22,14 +22,14 @@ type Visit = (row: Float32Array) => void
 export async function columnsOf(consumers: readonly Consumer[], units: number, judging: Judging): Promise<Columns> {
   const rows = consumers.reduce((total, { weight, runs }) => total + rowsOf(weight) * runs.length, 0)
   const every = Math.ceil((rows * units) / MOST)
-  const taken = Math.ceil(rows / every)
-  const values = new Float32Array(taken * units)
+  const samples = Math.ceil(rows / every)
+  const values = new Float32Array(samples * units)
   let seen = 0
   await eachRow(consumers, { units, judging }, (row) => {
-    if (seen % every === 0) for (let unit = 0; unit < units; unit++) values[unit * taken + seen / every] = row[unit]!
+    if (seen % every === 0) for (let unit = 0; unit < units; unit++) values[unit * samples + seen / every] = row[unit]!
     seen++
   })
-  return { values, units, rows: taken }
+  return { values, units, rows: samples }
 }
 
 /** Numbers that are held in memory for the search: 64 MiB, and as much again for what it remembers of them. */

@@ -24,9 +24,9 @@ const valuesIn = async (model: Model, name: string) => [
 ]
 
 /** Sums in another order differ by rounding. */
-function expectClose(found: readonly number[], expected: readonly number[]): void {
+function expectClose(actual: readonly number[], expected: readonly number[]): void {
   const scale = Math.max(...expected.map(Math.abs))
-  for (const [i, value] of expected.entries()) expect(Math.abs(found[i]! - value) / scale).toBeLessThan(1e-5)
+  for (const [i, value] of expected.entries()) expect(Math.abs(actual[i]! - value) / scale).toBeLessThan(1e-5)
 }
 
 /** Eight units; every row of `b` has numbers at the same four of them, which lie in one block of four. */

@@ -38,8 +38,8 @@ export async function planPermutation(model: Model, step: PruneStep, options: Pl
 
 function patterned(model: Model, step: PruneStep): { weights: Weight[]; n: number; m: number } {
   const masks = step.structure.find(analyse(model, step)).groups.filter((group) => group.kind === 'mask')
-  const found = masks.flatMap(({ weight, pattern }) => (pattern.kind === 'nm' ? [{ weight, n: pattern.n, m: pattern.m }] : []))
-  return { weights: found.map(({ weight }) => weight), n: found[0]?.n ?? 1, m: found[0]?.m ?? 1 }
+  const targets = masks.flatMap(({ weight, pattern }) => (pattern.kind === 'nm' ? [{ weight, n: pattern.n, m: pattern.m }] : []))
+  return { weights: targets.map(({ weight }) => weight), n: targets[0]?.n ?? 1, m: targets[0]?.m ?? 1 }
 }
 
 async function judgingOf(

@@ -17,7 +17,7 @@ export interface PermutationSearchOptions {
   timeUp(): boolean
 }
 
-export interface FoundOrder {
+export interface UnitOrder {
   /** Unit order[i] comes to place i. */
   readonly order: Int32Array
   /** Saliency kept in the order that was found, no less than in the first one. */
@@ -31,12 +31,12 @@ export interface FoundOrder {
  * is left, a few units are exchanged at random, and the search goes on from there as long as tries are left; the best order is kept.
  * Each try costs 2 · rows operations.
  */
-export function searchOrder(columns: Columns, options: PermutationSearchOptions): FoundOrder {
+export function searchOrder(columns: Columns, options: PermutationSearchOptions): UnitOrder {
   const random = randomIndex(options.stream)
   const state = startOf(columns, options)
   let best = { order: state.order.slice(), kept: state.total() }
   let tries = 0
-  let ended: FoundOrder['ended'] = 'settled'
+  let ended: UnitOrder['ended'] = 'settled'
   for (let escapes = 0; escapes <= ESCAPES; escapes++) {
     if (escapes > 0) {
       state.restore(best.order)
@@ -148,9 +148,9 @@ function startOf({ values, units, rows }: Columns, { n, m }: PermutationSearchOp
   }
 
   /** What the block of unit `left` keeps once `came` stands in its place. */
-  function keptWith(left: number, came: number): number {
+  function keptWith(left: number, newcomer: number): number {
     let sum = bases[left]!
-    const [t, x] = [left * rows, came * rows]
+    const [t, x] = [left * rows, newcomer * rows]
     for (let row = 0; row < rows; row++) {
       const threshold = thresholds[t + row]!
       const value = values[x + row]!
@@ -196,6 +196,6 @@ function shuffled(count: number, random: (n: number) => number): Int32Array {
 }
 
 function randomIndex(stream: RandomStream): (n: number) => number {
-  let drawn = 0
-  return (n) => Math.floor(uniform(stream, drawn++) * n)
+  let draws = 0
+  return (n) => Math.floor(uniform(stream, draws++) * n)
 }

@@ -81,9 +81,9 @@ function isForUnits(target: Target): target is UnitTarget {
 function elementTarget(step: PruneStep): ElementTarget {
   const { structure, target } = step
   const fixed = structure.sparsity
-  const chosen = target ?? (fixed === undefined ? undefined : { sparsity: fixed })
-  if (chosen === undefined || isForUnits(chosen)) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
-  if (fixed === undefined || ('sparsity' in chosen && Math.abs(chosen.sparsity - fixed) < 1e-6)) return chosen
+  const actual = target ?? (fixed === undefined ? undefined : { sparsity: fixed })
+  if (actual === undefined || isForUnits(actual)) throw wrongTarget(step, 'masks elements and takes a sparsity', '--sparsity 0.5')
+  if (fixed === undefined || ('sparsity' in actual && Math.abs(actual.sparsity - fixed) < 1e-6)) return actual
   throw wrongTarget(
     step,
     `always masks ${fixed} of the elements, and takes no other target`,

@@ -35,7 +35,7 @@ export async function makePlan(model: Model, steps: readonly PruneStep[], option
   return planned
 }
 
-interface Given {
+interface StepInputs {
   readonly groups: readonly Group[]
   /** As the steps before leave it. */
   readonly model: Model
@@ -45,7 +45,7 @@ interface Given {
 /** What one step does to the groups it found. */
 export async function planStepsOf(
   step: PruneStep,
-  { groups, ...models }: Given,
+  { groups, ...models }: StepInputs,
   options: PlanOptions,
 ): Promise<readonly PlanStep[]> {
   const units = groups.filter((group) => group.kind !== 'mask')

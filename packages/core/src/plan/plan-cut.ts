@@ -76,7 +76,7 @@ async function triedScores(
   { step, criterion, groups, model, limits }: CutRequest & { readonly criterion: UnitCriterion; readonly limits: UnitLimits },
   options: PlanOptions,
 ): Promise<Ranked[]> {
-  const removals = removalsKnown({ step, groups, limits })
+  const removals = removalCounts({ step, groups, limits })
   await using probe = openProbe(model, { ...options, criterion: criterion.name, ...present({ removals }) })
   const scores = await criterion.score(groups, probe)
   return groups.map(({ id, units }, i) => {
@@ -89,7 +89,7 @@ async function triedScores(
 }
 
 /** How many units of each group go, where that follows from the target alone. */
-function removalsKnown({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
+function removalCounts({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
   if (!('ratio' in step.target) || limits.scope !== 'group') return undefined
   const alike = groups.map(({ units }) => ({ units, scores: new Float64Array(units) }))
   const removed = rankUnits(alike, limits)(step.target.ratio)
@@ -103,7 +103,7 @@ async function scoresOf(
   options: PlanOptions,
   progress: () => void,
 ): Promise<Ranked[]> {
-  const met = await metBy(criterion, { groups, model }, options)
+  const statistics = await statisticsById(criterion, { groups, model }, options)
   const precision = precisionOf(groups.flatMap(({ slices }) => slices))
   const backend = options.backend ?? cpu
   const kernel = backend.compile(trace(criterion), precision)
@@ -115,7 +115,7 @@ async function scoresOf(
     norm: step.norm ?? 'l1',
     seed: options.seed,
     readersOnly: criterion.readersOnly ?? false,
-    ...present({ met }),
+    ...present({ statistics }),
   }
   const ranked: Ranked[] = []
   for (const group of groups) {
@@ -126,11 +126,11 @@ async function scoresOf(
 }
 
 /** What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. */
-async function metBy(
+async function statisticsById(
   criterion: Criterion,
   { groups, model }: Pick<CutRequest, 'groups' | 'model'>,
   options: PlanOptions,
-): Promise<UnitScoring['met']> {
+): Promise<UnitScoring['statistics']> {
   const ids = new Set(groups.flatMap(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id)))
   const weights = weightsOf(model).filter(({ id }) => ids.has(id))
   const statistics = await statisticsFor(criterion, { model, weights }, options)

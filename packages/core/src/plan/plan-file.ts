@@ -55,8 +55,8 @@ async function withPayloads(step: StoredPlan['steps'][number], name: string, pay
     const bytes = byteLength(tensor.type, elementCount(tensor.shape))
     const data = payloads === undefined || offset + bytes > payloads.byteLength ? undefined : stretch(payloads, offset, bytes)
     if (data !== undefined && (await sha256(data)) === tensor.sha256) return { ...tensor, data }
-    const found = payloads === undefined ? 'is not there' : 'holds others'
-    throw new PareError(`${name} needs the numbers of '${tensor.id}', and the file beside it ${found}.`, {
+    const problem = payloads === undefined ? 'is not there' : 'holds others'
+    throw new PareError(`${name} needs the numbers of '${tensor.id}', and the file beside it ${problem}.`, {
       hint: 'keep a plan and its .bin file together; pare plan makes both.',
     })
   })

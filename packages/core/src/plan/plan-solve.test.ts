@@ -162,9 +162,9 @@ describe('two residual blocks', () => {
   })
 
   test('progress is told weight by weight, and a signal stops in between', async () => {
-    const told: unknown[] = []
-    await grams({}, { onProgress: (progress) => told.push(progress) })
-    expect(told.filter((progress) => (progress as { total: number }).total === 2)).toEqual([
+    const reports: unknown[] = []
+    await grams({}, { onProgress: (progress) => reports.push(progress) })
+    expect(reports.filter((progress) => (progress as { total: number }).total === 2)).toEqual([
       { done: 1, total: 2 },
       { done: 2, total: 2 },
     ])

@@ -55,7 +55,7 @@ export async function planSolve(request: SolveRequest, options: PlanOptions): Pr
   return [masked, updated]
 }
 
-interface Given {
+interface SolveInputs {
   readonly request: SolveRequest
   readonly scope: Scope
   readonly stats: Readonly<Record<string, SpreadStatistic>>
@@ -64,7 +64,7 @@ interface Given {
   readonly signal?: AbortSignal
 }
 
-async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, zeros, signal }: Given) {
+async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, zeros, signal }: SolveInputs) {
   const { criterion } = request.step
   const groups = groupsOf(id, { criterion, stats, columns: rows.before * rows.after })
   const before = await readMatrices(tensor, rows, groups)
@@ -102,7 +102,7 @@ function countsOf(
 /** Independent problems: as many Gram matrices as were measured. */
 function groupsOf(
   id: string,
-  { criterion, stats, columns }: { criterion: Solver; stats: Given['stats']; columns: number },
+  { criterion, stats, columns }: { criterion: Solver; stats: SolveInputs['stats']; columns: number },
 ): number {
   const counts = Object.entries(criterion.needs).map(
     ([key, { reduce }]) => stats[key]!.values.length / (reduce === 'gram' ? columns ** 2 : columns),
@@ -117,7 +117,7 @@ function groupsOf(
   )
 }
 
-function partOf(stats: Given['stats'], g: number, groups: number): Record<string, Float64Array> {
+function partOf(stats: SolveInputs['stats'], g: number, groups: number): Record<string, Float64Array> {
   return Object.fromEntries(
     Object.entries(stats).map(([key, { values }]) => {
       const size = values.length / groups

@@ -32,8 +32,8 @@ const model = () =>
 function summing(): { readonly trials: OpenTrials; readonly opened: Setting[]; readonly settings: Setting[] } {
   const opened: Setting[] = []
   const settings: Setting[] = []
-  const trials: OpenTrials = async (_, { given }) => {
-    opened.push(given)
+  const trials: OpenTrials = async (_, { defaults }) => {
+    opened.push(defaults)
     return {
       losses: async (round) => {
         settings.push(...round)
@@ -58,7 +58,7 @@ test('each weight is pruned alone, and the loss of the whole model is subtracted
   const { trials, opened, settings } = summing()
   const { weights, reference, groups } = await lossCurves(model(), request(), { seed: 1, trials })
   expect([reference, groups]).toEqual([10, []])
-  expect(opened.map((given) => Object.keys(given))).toEqual([['a', 'b']])
+  expect(opened.map((defaults) => Object.keys(defaults))).toEqual([['a', 'b']])
   // Half of a: 5 − 6 + 7 − 8 = −2 is left, of the last quarter 7 − 8 = −1; of b 8 + 7 + 6 + 5 = 26 and 8 + 7 = 15.
   expect(weights).toEqual([
     { id: 'a', node: 'h', elements: 8, points: [point(0, 0), point(0.5, -2), point(0.75, -1)] },
@@ -113,10 +113,13 @@ test('weights become inputs, wherever they are held, and what they held gives th
   const weights = weightsOf(mixed)
   const reasons = weights.map((weight) => notSettable(mixed, weight))
   expect(reasons).toEqual([undefined, undefined, 'it lies in a subgraph'])
-  const { model: settable, given } = await withSettable(mixed, weights.slice(0, 2))
+  const { model: settable, defaults } = await withSettable(mixed, weights.slice(0, 2))
   expect(settable.graph.inputs.map(({ name }) => name)).toEqual(['x', 'c', 'a', 'k'])
   const session = await runtime.InferenceSession.create(await modelBytes(settable))
-  const tensors = Object.entries(given).map(([name, { data, shape }]) => [name, new runtime.Tensor(data as Float32Array, shape)])
+  const tensors = Object.entries(defaults).map(([name, { data, shape }]) => [
+    name,
+    new runtime.Tensor(data as Float32Array, shape),
+  ])
   const feeds = {
     x: new runtime.Tensor('float32', [1, 1], [1, 2]),
     c: new runtime.Tensor('bool', [true], []),

@@ -95,7 +95,7 @@ async function weightCurves(groups: readonly MaskGroup[], trying: Trying): Promi
       model,
       session.map(({ weight }) => weight),
     )
-    await using trials = await openTrials(settable.model, { given: settable.given, ...present({ signal }) })
+    await using trials = await openTrials(settable.model, { defaults: settable.defaults, ...present({ signal }) })
     reference ??= await referenceOf(trials, trying)
     for (const group of session) {
       const settings: Setting[] = []
@@ -165,7 +165,7 @@ async function groupCurves(groups: readonly UnitGroup[], trying: Trying): Promis
     if (step?.kind !== 'cut') throw new Error(`structure '${request.step.structure.name}' did not cut`)
     removed.push(step.groups.map((group) => group.removed))
   }
-  await using trials = await openTrials(gated.model, { given: gated.given, ...present({ signal }) })
+  await using trials = await openTrials(gated.model, { defaults: gated.defaults, ...present({ signal }) })
   const reference = await referenceOf(trials, trying)
   const curves: GroupCurve[] = []
   for (const [g, { id, units }] of groups.entries()) {
@@ -192,7 +192,7 @@ async function referenceOf(trials: Trials, { request: { loss } }: Trying): Promi
   })
 }
 
-interface Asked {
+interface CurveTrials {
   readonly id: string
   readonly settings: readonly Setting[]
   readonly reference: number
@@ -204,12 +204,12 @@ interface Asked {
 /** Losses above that of the whole model. */
 async function lossesOf(
   trials: Trials,
-  { id, settings, reference, from, of }: Asked,
+  { id, settings, reference, from, of }: CurveTrials,
   { request: { loss }, options: { onProgress } }: Trying,
 ): Promise<number[]> {
-  const told = ({ done, total = done }: { done: number; total?: number }) =>
+  const report = ({ done, total = done }: { done: number; total?: number }) =>
     onProgress?.({ done: from * total + done, total: of * total })
-  const values = await trials.losses(settings, { ...loss, onProgress: told })
+  const values = await trials.losses(settings, { ...loss, onProgress: report })
   return values.map((value) => {
     if (!Number.isFinite(value)) throw notFinite(id, value)
     return loss.better === 'higher' ? reference - value : value - reference

@@ -34,10 +34,10 @@ describe.each<[string, () => Model | Promise<Model>]>([
 ])('%s', (_, make) => {
   test('with gates of ones it computes what it did', async () => {
     const model = await make()
-    const { model: gated, given } = await withGates(model, await gateable(model))
-    expect(Object.keys(given).length).toBeGreaterThan(1)
-    const found = await outputsOf(gated, given)
-    for (const [name, right] of Object.entries(await outputsOf(model))) expect(apart(found[name]!, right)).toBeLessThan(1e-6)
+    const { model: gated, defaults } = await withGates(model, await gateable(model))
+    expect(Object.keys(defaults).length).toBeGreaterThan(1)
+    const actual = await outputsOf(gated, defaults)
+    for (const [name, right] of Object.entries(await outputsOf(model))) expect(apart(actual[name]!, right)).toBeLessThan(1e-6)
   })
 
   test('with gates of zeros it computes what it does without the units', async () => {
@@ -48,11 +48,11 @@ describe.each<[string, () => Model | Promise<Model>]>([
     const some = groups.filter((_, i) => groups.length < 12 || i % 9 === 0 || i === groups.length - 1)
     const changes: number[] = []
     for (const group of some) {
-      const { model: gated, given } = await withGates(model, [group])
+      const { model: gated, defaults } = await withGates(model, [group])
       const removed = group.units > 2 ? [0, group.units - 2] : [0]
-      const gates = given[gateOf(group.id)]!.data.slice()
+      const gates = defaults[gateOf(group.id)]!.data.slice()
       for (const unit of removed) gates[unit] = 0
-      const found = await outputsOf(gated, { [gateOf(group.id)]: { ...given[gateOf(group.id)]!, data: gates } })
+      const actual = await outputsOf(gated, { [gateOf(group.id)]: { ...defaults[gateOf(group.id)]!, data: gates } })
       const entry = { id: group.id, units: group.units, removed }
       const step = {
         kind: 'cut',
@@ -63,8 +63,8 @@ describe.each<[string, () => Model | Promise<Model>]>([
         groups: [entry],
       } as const
       const right = await outputsOf(await gatePlan(model, step))
-      expect(apart(found[first]!, right[first]!)).toBeLessThan(1e-5)
-      changes.push(apart(found[first]!, whole[first]!))
+      expect(apart(actual[first]!, right[first]!)).toBeLessThan(1e-5)
+      changes.push(apart(actual[first]!, whole[first]!))
     }
     expect(Math.max(...changes)).toBeGreaterThan(0.01)
   })
@@ -93,11 +93,11 @@ test.each([13, 17])('halves are multiplied by halves, opset %i', async (opset) =
   )
   const groups = await gateable(model)
   expect(new Set(groups.map(({ kind }) => kind))).toEqual(new Set(['coupled', 'block']))
-  const { model: gated, given } = await withGates(model, groups)
+  const { model: gated, defaults } = await withGates(model, groups)
   const whole = await outputsOf(model)
-  expect(await outputsOf(gated, given)).toEqual(whole)
+  expect(await outputsOf(gated, defaults)).toEqual(whole)
   const none = Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [name, { ...value, data: value.data.slice().fill(0) }]),
+    Object.entries(defaults).map(([name, value]) => [name, { ...value, data: value.data.slice().fill(0) }]),
   )
   // Without its blocks it passes on what comes in, rounded to halves.
   const [y] = Object.values(await outputsOf(gated, none))
@@ -162,7 +162,7 @@ function feedsFor({ graph }: Model, without: ReadonlySet<string>): Record<string
 }
 
 /** Largest difference ÷ largest value. */
-function apart(found: Float32Array, right: Float32Array): number {
+function apart(actual: Float32Array, right: Float32Array): number {
   const scale = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  return found.reduce((most, value, i) => Math.max(most, Math.abs(value - right[i]!)), 0) / scale
+  return actual.reduce((most, value, i) => Math.max(most, Math.abs(value - right[i]!)), 0) / scale
 }

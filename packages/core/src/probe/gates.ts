@@ -19,7 +19,7 @@ import type { Setting } from './trials.js'
 /** A model whose units have factors, and the factors that leave it as it is. */
 export interface GatedModel {
   readonly model: Model
-  readonly given: Setting
+  readonly defaults: Setting
 }
 
 /** Name of the input that holds the factors of a group's units, f32[units]. */
@@ -48,10 +48,10 @@ export async function withGates(model: Model, groups: readonly UnitGroup[]): Pro
       ],
     }),
   })
-  const given = groups.map(({ id, units }) => {
+  const defaults = groups.map(({ id, units }) => {
     return [gateOf(id), { type: 'float32', shape: [units], data: new Float32Array(units).fill(1) }] as const
   })
-  return { model: withGatedEnds(within, blocks.map(factorsOf)), given: Object.fromEntries(given) }
+  return { model: withGatedEnds(within, blocks.map(factorsOf)), defaults: Object.fromEntries(defaults) }
 }
 
 const factorsOf = (group: BlockGroup) => ({ group, input: gateOf(group.id) })
@@ -69,15 +69,15 @@ function contractionsOf(groups: readonly CoupledGroup[], { atoms, dependencies }
     if (group.roles.has('norm')) throw seenByNorm(group)
     return { group, atom }
   })
-  const found = new Map<Node, GateSite[]>()
+  const sites = new Map<Node, GateSite[]>()
   for (const site of dependencies.contractions) {
     const within = atomsOf(site.along)
     const own = gates.filter(({ atom }) => within.has(atom))
     const rank = dependencies.axesAt(keyOf(site.node), site.input)?.length
     if (own.length === 0 || rank === undefined) continue
-    found.set(site.node, [...(found.get(site.node) ?? []), { ...site, rank, gates: own }])
+    sites.set(site.node, [...(sites.get(site.node) ?? []), { ...site, rank, gates: own }])
   }
-  return found
+  return sites
 }
 
 function seenByNorm({ id }: CoupledGroup): PareError {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { withSumsGiven } from '@pare/axes'
+import { withSumOutputs } from '@pare/axes'
 import { editGraph, editModel, type Model, makeNode, makeValueInfo, modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { analyseUnits } from '../analyse/analyse-units.js'
@@ -94,15 +94,15 @@ test('the sum inside a fused normalisation is compared as any other value', asyn
         ? [[name, new runtime.Tensor('float32', [], [1, Number(shape![1]), 0, Number(shape![3])])] as const]
         : [],
     )
-    const given = { ...feeds, ...Object.fromEntries(past) }
+    const inputs = { ...feeds, ...Object.fromEntries(past) }
     const results = await session.run(
-      Object.fromEntries(Object.entries(given).filter(([name]) => session.inputNames.includes(name))),
+      Object.fromEntries(Object.entries(inputs).filter(([name]) => session.inputNames.includes(name))),
     )
     return Object.fromEntries(Object.entries(results).map(([name, each]) => [name, each.data as Float32Array]))
   }
   // The sums given as outputs, and the cosines of their rows by the formula.
   const shown = editGraph(model.graph, {
-    nodes: withSumsGiven([...model.graph.nodes, ...names.map(copied)]),
+    nodes: withSumOutputs([...model.graph.nodes, ...names.map(copied)]),
     outputs: names.map(shownAs),
   })
   const values = await run(editModel(model, { graph: shown }))
@@ -116,8 +116,8 @@ test('the sum inside a fused normalisation is compared as any other value', asyn
   const forward: Forward = async function* (each) {
     yield { chunk: 0, outputs: await run(each) }
   }
-  const found = await meanLikeness(model, { pairs, likeness: { of: 'cosine', rows: 'all' } }, forward)
-  for (const [i, cosine] of expected.entries()) expect(found[i]).toBeCloseTo(cosine, 5)
+  const actual = await meanLikeness(model, { pairs, likeness: { of: 'cosine', rows: 'all' } }, forward)
+  for (const [i, cosine] of expected.entries()) expect(actual[i]).toBeCloseTo(cosine, 5)
 })
 
 const copied = (name: string) => makeNode({ op: 'Identity', inputs: [name], outputs: [`${name}/shown`] })
@@ -137,11 +137,11 @@ test('padding is not compared, and the last position is the last one that counts
   )
   const forward: Forward = async function* (measuring) {
     const session = await runtime.InferenceSession.create(await modelBytes(measuring), { logSeverityLevel: 3 })
-    const given = {
+    const feeds = {
       input_ids: new runtime.Tensor('int64', BigInt64Array.of(0n, 1n, 2n, 0n, 1n, 1n), [2, 3]),
       attention_mask: new runtime.Tensor('int64', BigInt64Array.of(1n, 1n, 0n, 1n, 0n, 0n), [2, 3]),
     }
-    const results = await session.run(given)
+    const results = await session.run(feeds)
     yield {
       chunk: 0,
       outputs: Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array])),

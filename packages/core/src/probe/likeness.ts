@@ -1,4 +1,4 @@
-import { residualSumOf, withSumsGiven } from '@pare/axes'
+import { residualSumOf, withSumOutputs } from '@pare/axes'
 import { editModel, GraphWriter, inferShapes, keyOf, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import type { Forward, ForwardOptions } from '../calibrate/forward.js'
 import type { CountedPadding } from '../calibrate/instrument.js'
@@ -56,25 +56,25 @@ async function measuringModel(
   const { shapes } = await inferShapes(model)
   const sums = new Map(model.graph.nodes.map((node) => [residualSumOf(node), keyOf(node)]))
   const opset = model.opsets.get('') ?? 1
-  const written = new GraphWriter(model.graph, 'likeness')
-  const writer = new Writer(opset, written)
+  const graphWriter = new GraphWriter(model.graph, 'likeness')
+  const writer = new Writer(opset, graphWriter)
   const unmasked = new Set<string>()
   for (const [i, pair] of pairs.entries()) {
     const [a, b] = pair.map((name) => {
-      const known = shapes.has(name) ? name : (sums.get(name) ?? '')
-      const rank = shapes.get(known)?.length
-      const layout = padding?.layoutOf(known, rank === undefined || rank < 4 ? -1 : 1) ?? 'none'
-      const told = layout !== 'none' && opset < LEAVES_ROWS_OUT ? 'unmasked' : layout
-      if (told === 'unmasked') unmasked.add(name)
-      return writer.rows(name, { rank, rows: likeness.rows, ...(typeof told === 'object' && { layout: told }) })
+      const value = shapes.has(name) ? name : (sums.get(name) ?? '')
+      const rank = shapes.get(value)?.length
+      const layout = padding?.layoutOf(value, rank === undefined || rank < 4 ? -1 : 1) ?? 'none'
+      const masking = layout !== 'none' && opset < LEAVES_ROWS_OUT ? 'unmasked' : layout
+      if (masking === 'unmasked') unmasked.add(name)
+      return writer.rows(name, { rank, rows: likeness.rows, ...(typeof masking === 'object' && { layout: masking }) })
     })
     writer.compared([a!, b!], { of: likeness.of, sum: sumName(i), count: countName(i) })
   }
   const padded = unmasked.size === 0 ? [] : padding!.masks.map((mask) => writer.masked.padded(mask))
   const outputs = [...pairs.flatMap((_, i) => [sumName(i), countName(i)]), ...padded].map((name) => makeValueInfo({ name }))
   const { graph } = model
-  const edited = written.addedTo(graph, {
-    nodes: withSumsGiven([...graph.nodes, ...written.nodes]),
+  const edited = graphWriter.addedTo(graph, {
+    nodes: withSumOutputs([...graph.nodes, ...graphWriter.nodes]),
     inputs: [...graph.inputs, ...addedMasks(padding?.masks ?? [], graph)],
     outputs,
   })
@@ -136,10 +136,10 @@ class Writer {
 const TINY = 1e-30
 
 function notRows(value: string, rank: number | undefined, rows: Likeness['rows']): PareError {
-  const found = rank === undefined ? 'its number of axes does not follow from the model' : `it has ${rank} axes`
+  const shape = rank === undefined ? 'its number of axes does not follow from the model' : `it has ${rank} axes`
   return rows === 'last'
-    ? new PareError(`'${value}' has no last position: ${found}, and [batch, seq, width] was expected.`, {
+    ? new PareError(`'${value}' has no last position: ${shape}, and [batch, seq, width] was expected.`, {
         hint: 'compare all rows: --criterion block-influence:by=cosine.',
       })
-    : new PareError(`'${value}' cannot be compared row by row: ${found}.`, { hint: 'export the model with shapes.' })
+    : new PareError(`'${value}' cannot be compared row by row: ${shape}.`, { hint: 'export the model with shapes.' })
 }

@@ -22,13 +22,13 @@ const groups = async (): Promise<readonly UnitGroup[]> =>
 
 /** The loss is the mean of y, in ONNX Runtime. */
 function meanOfOutput(events: string[] = []): OpenTrials {
-  return async (gated, { given }) => {
-    events.push(`open ${Object.keys(given)}`)
+  return async (gated, { defaults }) => {
+    events.push(`open ${Object.keys(defaults)}`)
     return {
       async losses(settings) {
         const losses: number[] = []
         for (const setting of settings) {
-          const inputs = Object.entries({ ...given, ...setting }).map(
+          const inputs = Object.entries({ ...defaults, ...setting }).map(
             ([name, { data, shape }]) => [name, { data: data as Float32Array, shape }] as const,
           )
           const { y } = await outputsOf(gated, { ...data, ...Object.fromEntries(inputs) })
@@ -173,14 +173,14 @@ describe('a criterion that judges whole units', () => {
   })
 
   test('is told how many units go, where that is known before they are judged', async () => {
-    const told: unknown[] = []
+    const counts: unknown[] = []
     const criterion = ablation(async (groups, { removals }) => {
-      told.push(removals && [...removals.values()])
+      counts.push(removals && [...removals.values()])
       return groups.map(({ units }) => Float64Array.from({ length: units }, (_, i) => i))
     })
     await planned(criterion)
     await planned(criterion, { parameters: 0.9 })
-    expect(told).toEqual([[1], undefined])
+    expect(counts).toEqual([[1], undefined])
   })
 
   test.each([

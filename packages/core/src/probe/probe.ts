@@ -16,7 +16,7 @@ export function openProbe(
   { criterion, removals, ...options }: PlanOptions & { readonly criterion: string; readonly removals?: Probe['removals'] },
 ): OpenProbe {
   const { signal, forward, onPadding, trials: openTrials } = options
-  const onProgress = options.onProgress && (({ done, total = done }: Told) => options.onProgress?.({ done, total }))
+  const onProgress = options.onProgress && (({ done, total = done }: TrialProgress) => options.onProgress?.({ done, total }))
   const run = { ...present({ signal, onProgress }) }
   let open: { readonly key: string; readonly trials: Trials } | undefined
   const close = async () => {
@@ -28,8 +28,8 @@ export function openProbe(
     if (open?.key === key) return open.trials
     await close()
     if (openTrials === undefined) throw needsData(criterion)
-    const { model: gated, given } = await withGates(model, groups)
-    open = { key, trials: await openTrials(gated, { given, ...present({ signal }) }) }
+    const { model: gated, defaults } = await withGates(model, groups)
+    open = { key, trials: await openTrials(gated, { defaults, ...present({ signal }) }) }
     return open.trials
   }
   return {
@@ -53,7 +53,7 @@ export function openProbe(
   }
 }
 
-interface Told {
+interface TrialProgress {
   readonly done: number
   readonly total?: number
 }

@@ -16,7 +16,7 @@ import type { InputValue, Setting } from './trials.js'
 /** A model with some weights as inputs, and what they hold. */
 export interface SettableModel {
   readonly model: Model
-  readonly given: Setting
+  readonly defaults: Setting
 }
 
 /** Why a weight cannot become an input; undefined where it can. */
@@ -38,9 +38,9 @@ export async function withSettable(model: Model, weights: readonly Weight[]): Pr
     initializers: graph.initializers.filter((tensor) => !tensors.has(tensor)),
     inputs: [...graph.inputs.filter(({ name }) => !ids.has(name)), ...inputs],
   })
-  const given: Record<string, InputValue> = {}
-  for (const { id, tensor } of weights) given[id] = await inputValueOf(tensor)
-  return { model: withoutDead(model, editModel(model, { graph: edited })), given }
+  const defaults: Record<string, InputValue> = {}
+  for (const { id, tensor } of weights) defaults[id] = await inputValueOf(tensor)
+  return { model: withoutDead(model, editModel(model, { graph: edited })), defaults }
 }
 
 /** Bytes that a weight takes while it is tried. */

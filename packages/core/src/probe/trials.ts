@@ -16,7 +16,7 @@ export type OpenTrials = (
   model: Model,
   options: {
     /** Inputs that do not come from the data, and what they hold unless a setting says otherwise. */
-    readonly given: Setting
+    readonly defaults: Setting
     readonly signal?: AbortSignal
   },
 ) => Promise<Trials>

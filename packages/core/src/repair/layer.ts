@@ -10,15 +10,19 @@ import { readFloats, updatedVector } from './updates.js'
 /** λ as a fraction of the mean variance of the inputs. From 0.0001 to 0.01 it makes no difference on our models; 0.1 is worse (bench/README.md). */
 const RIDGE = 0.001
 
-interface Given {
+interface LayerContext {
   /** How often constants are read, by id. */
   readonly readers: ReadonlyMap<string, number>
   readonly signal?: AbortSignal | undefined
 }
 
 /** Scales rows of the weight and shifts the bias, so that each output has the reference's mean and deviation. Zeros stay zero. */
-export async function matchLayer({ of: layer, found, wanted }: Match, measured: Measurements, given: Given): Promise<Done> {
-  const [now, then] = [measured.moments(found), measured.moments(wanted)]
+export async function matchLayer(
+  { of: layer, output, target }: Match,
+  measurements: Measurements,
+  context: LayerContext,
+): Promise<Done> {
+  const [now, then] = [measurements.moments(output), measurements.moments(target)]
   const scales = scalesTo(then, now)
   const before = await readMatrices(layer.weight.tensor, layer.weight.rows, 1)
   const weight = before.parts[0]!.map((value, i) => value * scales[Math.floor(i / before.columns)]!)
@@ -27,23 +31,27 @@ export async function matchLayer({ of: layer, found, wanted }: Match, measured: 
   const shifted = bias.map((b, c) =>
     layer.biasInside ? scales[c]! * (b - now.mean[c]!) + then.mean[c]! : b - scales[c]! * now.mean[c]! + then.mean[c]!,
   )
-  return { how: 'match', tensors: await tensorsOf(layer, { ...before, parts: [weight] }, shifted, given), notes: [] }
+  return { how: 'match', tensors: await tensorsOf(layer, { ...before, parts: [weight] }, shifted, context), notes: [] }
 }
 
 /** Fits the weight to what the reference gives, all outputs of a group together, and the bias where there is a place for one. */
-export async function fitLayer({ of: layer, ...requests }: Fit, measured: Measurements, given: Given): Promise<Done> {
+export async function fitLayer(
+  { of: layer, ...requests }: Fit,
+  measurements: Measurements,
+  context: LayerContext,
+): Promise<Done> {
   const { id, weight, input, bias, normalized } = layer
   const groups = input.patches?.groups ?? 1
   const before = await readMatrices(weight.tensor, weight.rows, groups)
-  const [gram, cross] = [measured.values(requests.gram), measured.values(requests.cross)]
-  const [x, y] = [measured.values(requests.x), measured.values(requests.y)]
+  const [gram, cross] = [measurements.values(requests.gram), measurements.values(requests.cross)]
+  const [x, y] = [measurements.values(requests.x), measurements.values(requests.y)]
   const part = (values: Float64Array, g: number) =>
     values.subarray((g * values.length) / groups, ((g + 1) * values.length) / groups)
   const parts: Float32Array[] = []
   const notes: string[] = []
   for (const [g, rows] of before.parts.entries()) {
     const means = bias !== undefined || normalized ? { means: { x: part(x, g), y: part(y, g) } } : {}
-    const problem = { weight: rows, gram: part(gram, g), cross: part(cross, g), ...means, ridge: RIDGE, signal: given.signal }
+    const problem = { weight: rows, gram: part(gram, g), cross: part(cross, g), ...means, ridge: RIDGE, signal: context.signal }
     const fit = await refit(problem)
     if (fit === undefined) notes.push(`${id}: its inputs are constant, so only its means were matched`)
     else if (fit.ridge > 1.001 * RIDGE) notes.push(`${id}: fitted with λ raised to ${fit.ridge} of the variance of its inputs`)
@@ -54,7 +62,7 @@ export async function fitLayer({ of: layer, ...requests }: Fit, measured: Measur
   const shifted = own.map((b, c) => (layer.biasInside ? 0 : b) + y[c]! - rowTimes(after, c, x))
   // A normalisation takes its own mean off: no bias is made for it.
   const needsBias = !(normalized && bias?.constant === undefined)
-  return { how: 'refit', tensors: await tensorsOf(layer, after, needsBias ? shifted : undefined, given), notes }
+  return { how: 'refit', tensors: await tensorsOf(layer, after, needsBias ? shifted : undefined, context), notes }
 }
 
 /** Row `row` of a weight times x, f64[groups · columns]. */
@@ -73,7 +81,7 @@ async function tensorsOf(
   { weight: { id, tensor, rows }, bias }: RepairableLayer,
   matrices: Matrices,
   shifted: Float64Array | undefined,
-  { readers }: Given,
+  { readers }: LayerContext,
 ): Promise<UpdatedTensor[]> {
   const { data } = matricesPayload(tensor, rows, matrices)
   const weight = { id, type: tensor.type, shape: tensor.shape, sha256: await sha256(data), data }

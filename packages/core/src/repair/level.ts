@@ -30,48 +30,48 @@ export interface Repairing {
 }
 
 /** Repairs layers that do not feed one another, with one pass over the data. */
-export async function repairLevel(level: readonly Repairable[], pruned: Model, given: Repairing): Promise<Done[]> {
-  const merged = merge(given.reference, pruned)
+export async function repairLevel(level: readonly Repairable[], pruned: Model, context: Repairing): Promise<Done[]> {
+  const merged = merge(context.reference, pruned)
   let { model } = merged
   const done: Done[] = []
   const treatments: Treatment[] = []
   const aliases = new Map<string, string>()
   for (const one of level) {
-    const found = one.kind === 'layer' ? treatmentOf(one, merged, given) : undefined
+    const goal = one.kind === 'layer' ? treatmentOf(one, merged, context) : undefined
     if (one.kind === 'normalization')
-      treatments.push({ how: 'normalization', of: one, found: { site: one.site, statistic: VARIANCE } })
-    else if ('tensors' in found!) done.push(found)
+      treatments.push({ how: 'normalization', of: one, input: { site: one.site, statistic: VARIANCE } })
+    else if ('tensors' in goal!) done.push(goal)
     else {
-      const target = targetIn(model, found!)
+      const target = targetIn(model, goal!)
       model = target.model
       if (target.alias !== undefined) aliases.set(...target.alias)
       treatments.push(target.treatment)
     }
   }
   if (treatments.length === 0) return done
-  const { forward, onPadding, signal } = given
-  const padding = given.padding && withAliases(given.padding, aliases)
+  const { forward, onPadding, signal } = context
+  const padding = context.padding && withAliases(context.padding, aliases)
   const options = { forward, onPadding, padding, ...present({ signal }) }
   const totals = await measureSites(model, treatments.flatMap(requestsOf), options)
-  for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), given))
+  for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), context))
   return done
 }
 
-function treat(treatment: Treatment, measured: Measurements, given: Repairing): Promise<Done> {
+function treat(treatment: Treatment, measurements: Measurements, context: Repairing): Promise<Done> {
   switch (treatment.how) {
     case 'normalization':
-      return renewNormalization(treatment, measured, given)
+      return renewNormalization(treatment, measurements, context)
     case 'match':
-      return matchLayer(treatment, measured, given)
+      return matchLayer(treatment, measurements, context)
     case 'refit':
-      return fitLayer(treatment, measured, given)
+      return fitLayer(treatment, measurements, context)
     default:
       return treatment satisfies never
   }
 }
 
 /** What is to be done about a layer, with the positions of its outputs in the reference. */
-interface Wanted {
+interface Goal {
   readonly how: 'match' | 'refit'
   readonly layer: RepairableLayer
   /** The reference's output. */
@@ -80,7 +80,7 @@ interface Wanted {
   readonly positions: Int32Array | undefined
 }
 
-function treatmentOf(layer: RepairableLayer, merged: Merged, { masked, weights, origins }: Repairing): Wanted | Done {
+function treatmentOf(layer: RepairableLayer, merged: Merged, { masked, weights, origins }: Repairing): Goal | Done {
   const { id, weight, input, output, normalized } = layer
   const isMasked = masked.has(weight.id)
   // What it is given and what it holds are as in the reference.
@@ -102,20 +102,20 @@ function treatmentOf(layer: RepairableLayer, merged: Merged, { masked, weights, 
 /** The requests of a treatment, and the model in which the reference's outputs stand as the pruned model has them. */
 function targetIn(
   model: Model,
-  { how, layer, value, positions }: Wanted,
+  { how, layer, value, positions }: Goal,
 ): { model: Model; treatment: Treatment; alias?: readonly [name: string, value: string] } {
   const { input, output } = layer
   const aligned = positions && withPositions(model, { value, axis: output.axis, positions })
-  const wanted: StatisticSite = { ...output, value: aligned?.name ?? value }
+  const target: StatisticSite = { ...output, value: aligned?.name ?? value }
   const treatment: Treatment =
     how === 'match'
-      ? { how, of: layer, found: { site: output, statistic: VARIANCE }, wanted: { site: wanted, statistic: VARIANCE } }
+      ? { how, of: layer, output: { site: output, statistic: VARIANCE }, target: { site: target, statistic: VARIANCE } }
       : {
           ...{ how, of: layer },
           gram: { site: input, statistic: GRAM },
-          cross: { site: input, statistic: GRAM, other: wanted },
+          cross: { site: input, statistic: GRAM, other: target },
           x: { site: input, statistic: MEAN },
-          y: { site: wanted, statistic: MEAN },
+          y: { site: target, statistic: MEAN },
         }
   return { model: aligned?.model ?? model, treatment, ...(aligned && { alias: [aligned.name, value] as const }) }
 }

@@ -15,8 +15,8 @@ export function isConstant({ mean, variance }: Moments, channel: number): boolea
  * What brings a channel's mean and deviation to the reference's: y ← scale · (y − mean) + mean of the reference, scale = σ of the reference ÷ σ. A
  * channel that is constant, in either, only gets the mean.
  */
-export function scalesTo(reference: Moments, found: Moments): Float64Array {
-  return found.variance.map((variance, c) =>
-    isConstant(found, c) || isConstant(reference, c) ? 1 : Math.sqrt(reference.variance[c]! / variance),
+export function scalesTo(reference: Moments, current: Moments): Float64Array {
+  return current.variance.map((variance, c) =>
+    isConstant(current, c) || isConstant(reference, c) ? 1 : Math.sqrt(reference.variance[c]! / variance),
   )
 }

@@ -29,14 +29,14 @@ const PREFIX = 'reference/'
 /** Values of the pruned model keep their names; what the reference computes otherwise gets a prefix. What both compute alike is there once. */
 export function merge(reference: Model, pruned: Model): Merged {
   const stored = new Map(pruned.graph.initializers.map((tensor) => [tensor.name, tensor]))
-  const made = new Map(pruned.graph.nodes.map((node) => [keyOf(node), node]))
+  const nodesByKey = new Map(pruned.graph.nodes.map((node) => [keyOf(node), node]))
   const names = new Map<string, string>()
   const rename = (name: string) => names.get(name) ?? name
   const other = reference.graph.initializers.filter((tensor) => stored.get(tensor.name) !== tensor)
   for (const { name } of other) names.set(name, `${PREFIX}${name}`)
   const nodes: Node[] = []
   for (const node of reference.graph.nodes) {
-    const isSame = made.get(keyOf(node)) === node && !readBy(node).some((name) => names.has(name))
+    const isSame = nodesByKey.get(keyOf(node)) === node && !readBy(node).some((name) => names.has(name))
     if (isSame) continue
     const read = renamedReads(node, names)
     for (const name of madeBy(node)) names.set(name, `${PREFIX}${name}`)
@@ -57,8 +57,8 @@ export function merge(reference: Model, pruned: Model): Merged {
 export function cannotMerge(reference: Model, pruned: Model): string | undefined {
   if (reference.functions !== pruned.functions) return 'weights inside functions of the model were pruned'
   const shapes = new Map(reference.graph.inputs.map(({ name, shape }) => [name, String(shape)]))
-  const changed = pruned.graph.inputs.find(({ name, shape }) => shapes.get(name) !== String(shape))
-  return changed && `the input '${changed.name}' has another shape than before`
+  const input = pruned.graph.inputs.find(({ name, shape }) => shapes.get(name) !== String(shape))
+  return input && `the input '${input.name}' has another shape than before`
 }
 
 /** The model with one value more: some positions of an axis of a value, in this order. */

@@ -4,11 +4,11 @@ import { readFloats, updatedVector } from './updates.js'
 
 /** Mean and population variance of a normalisation's input, as the pruned model has it. The variance of a channel that is constant stays. */
 export async function renewNormalization(
-  { of, found }: Renewal,
-  measured: Measurements,
+  { of, input }: Renewal,
+  measurements: Measurements,
   { readers }: { readonly readers: ReadonlyMap<string, number> },
 ): Promise<Done> {
-  const moments = measured.moments(found)
+  const moments = measurements.moments(input)
   const before = await readFloats(of.variance.constant)
   const variance = before.map((value, c) => (isConstant(moments, c) ? value : moments.variance[c]!))
   const { type } = of.mean.constant.tensor

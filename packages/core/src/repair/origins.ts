@@ -39,7 +39,7 @@ async function moved(model: Model, step: PlanStep): Promise<Origins | undefined>
 function along(values: ReadonlyMap<string, readonly Axis[]>, positionsOf: (axis: Axis) => Int32Array): Origins {
   return (value, axis) => {
     const axes = values.get(value)
-    const found = axes?.[axis < 0 ? axis + axes.length : axis]
-    return found && positionsOf(found)
+    const match = axes?.[axis < 0 ? axis + axes.length : axis]
+    return match && positionsOf(match)
   }
 }

@@ -44,8 +44,8 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
   const { model: merged, nameOf } = merge(reference, pruned)
-  const { found, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
-  const given = {
+  const { repairables, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
+  const context = {
     ...{ reference, forward, onPadding, signal },
     // Values keep their names, and axes their meaning, whatever is repaired.
     padding: await findPadding(merged, { fillsMask: forward.fillsMask ?? false }),
@@ -56,19 +56,19 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
   }
   const all: Done[] = []
   let current = pruned
-  for (const level of levelsOf(found)) {
+  for (const level of levelsOf(repairables)) {
     signal?.throwIfAborted()
-    const done = await repairLevel(level, current, given)
+    const done = await repairLevel(level, current, context)
     current = applyUpdate(current, stepOf(done))
     all.push(...done)
-    onProgress?.({ done: all.length, total: found.length })
+    onProgress?.({ done: all.length, total: repairables.length })
   }
   return repaired({ done: all, notes })
 }
 
-function levelsOf(found: readonly Repairable[]): Repairable[][] {
+function levelsOf(repairables: readonly Repairable[]): Repairable[][] {
   const levels = new Map<number, Repairable[]>()
-  for (const one of found) levels.set(one.level, [...(levels.get(one.level) ?? []), one])
+  for (const one of repairables) levels.set(one.level, [...(levels.get(one.level) ?? []), one])
   return [...levels].sort(([a], [b]) => a - b).map(([, level]) => level)
 }
 

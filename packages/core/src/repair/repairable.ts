@@ -60,22 +60,22 @@ export type Repairable = Normalization | RepairableLayer
 export function findRepairable(
   model: Model,
   isChanged: (output: string) => boolean,
-): { readonly found: Repairable[]; readonly notes: string[] } {
+): { readonly repairables: Repairable[]; readonly notes: string[] } {
   const weights = new Map(weightsOf(model).map((weight) => [weight.uses[0]!.node, weight]))
   const uses = usesOf(model.graph)
   const levels = new Map<string, number>()
-  const found: Repairable[] = []
+  const repairables: Repairable[] = []
   const notes: string[] = []
   visitNodes(model, (node, scope) => {
     if (scope.path !== '' || !isChanged(keyOf(node))) return
     const level = Math.max(0, ...readBy(node).map((name) => levels.get(name) ?? 0))
     const one = normalizationOf(node, scope, level) ?? layerOf(node, { scope, level, weight: weights.get(node), uses })
     if (typeof one === 'string') notes.push(one)
-    else if (one !== undefined) found.push(one)
+    else if (one !== undefined) repairables.push(one)
     const after = typeof one === 'object' ? level + 1 : level
     for (const name of madeBy(node)) levels.set(name, after)
   })
-  return { found, notes }
+  return { repairables, notes }
 }
 
 function normalizationOf(node: Node, scope: NameScope, level: number): Normalization | string | undefined {

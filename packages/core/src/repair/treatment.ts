@@ -12,7 +12,7 @@ export interface Renewal {
   readonly how: 'normalization'
   readonly of: Normalization
   /** Variance of its input. */
-  readonly found: Request
+  readonly input: Request
 }
 
 /** Outputs with the reference's mean and deviation. */
@@ -20,9 +20,9 @@ export interface Match {
   readonly how: 'match'
   readonly of: RepairableLayer
   /** Variance of the output. */
-  readonly found: Request
+  readonly output: Request
   /** Of the reference's. */
-  readonly wanted: Request
+  readonly target: Request
 }
 
 /** A weight fitted to what the reference gives. */
@@ -53,9 +53,9 @@ export interface Measurements {
 export function requestsOf(treatment: Treatment): readonly Request[] {
   switch (treatment.how) {
     case 'normalization':
-      return [treatment.found]
+      return [treatment.input]
     case 'match':
-      return [treatment.found, treatment.wanted]
+      return [treatment.output, treatment.target]
     case 'refit':
       return [treatment.gram, treatment.cross, treatment.x, treatment.y]
     default:

@@ -28,14 +28,14 @@ export async function updatedVector(
   { type, readers }: { readonly type: Tensor['type']; readonly readers: ReadonlyMap<string, number> },
 ): Promise<UpdatedTensor> {
   const id = `${keyOf(node)}/repaired${input}`
-  const given = { id, type, shape: [values.length], readers: [[keyOf(node), input] as const] }
-  if (constant === undefined) return withData(given, values)
+  const addition = { id, type, shape: [values.length], readers: [[keyOf(node), input] as const] }
+  if (constant === undefined) return withData(addition, values)
   const { tensor } = constant
   const own = { id: constant.id, type: tensor.type, shape: tensor.shape }
-  return withData(readers.get(constant.id) === 1 ? own : { ...own, id, readers: given.readers }, values)
+  return withData(readers.get(constant.id) === 1 ? own : { ...own, id, readers: addition.readers }, values)
 }
 
-async function withData(given: Omit<UpdatedTensor, 'sha256' | 'data'>, values: ArrayLike<number>): Promise<UpdatedTensor> {
-  const data = makePayload(bytesOf(given.type, values))
-  return { ...given, sha256: await sha256(data), data }
+async function withData(tensor: Omit<UpdatedTensor, 'sha256' | 'data'>, values: ArrayLike<number>): Promise<UpdatedTensor> {
+  const data = makePayload(bytesOf(tensor.type, values))
+  return { ...tensor, sha256: await sha256(data), data }
 }

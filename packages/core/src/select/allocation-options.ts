@@ -22,8 +22,9 @@ function allocationProblem(
   if (pattern === 'nm')
     return [`allocation spreads zeros over weights, and structure '${structure.name}' takes as many of each`, leave]
   if (criterion.kind === 'solver') {
-    const isTold = allocation === 'uniform' || allocation === 'erk' || (typeof allocation === 'object' && 'curves' in allocation)
-    return isTold
+    const isAllowed =
+      allocation === 'uniform' || allocation === 'erk' || (typeof allocation === 'object' && 'curves' in allocation)
+    return isAllowed
       ? undefined
       : [`allocation owl looks at saliencies, and '${criterion.name}' is a solver`, 'say --allocation erk, or measured curves']
   }

@@ -100,9 +100,9 @@ export function curveCounts(
   const counts = layers.map(() => 0)
   let left = zeros
   for (const { layer, count } of stretches.sort((a, b) => a.slope - b.slope || a.layer - b.layer)) {
-    const taken = Math.min(count, left)
-    counts[layer]! += taken
-    left -= taken
+    const share = Math.min(count, left)
+    counts[layer]! += share
+    left -= share
   }
   // Products of sparsities and sizes are rounded.
   if (left > 1e-6 * total(layers)) throw outOfReach(total(layers), zeros, left)

@@ -27,9 +27,9 @@ function check(curve: LossCurve, id: string): void {
       !(Number.isFinite(loss) && sparsity <= 1 && (i === 0 ? sparsity === 0 : sparsity > curve[i - 1]!.sparsity)),
   )
   if (bad < 0 && curve.length > 1) return
-  const found = curve.length < 2 ? `${curve.length} points` : `${JSON.stringify(curve[bad])} as point ${bad}`
+  const content = curve.length < 2 ? `${curve.length} points` : `${JSON.stringify(curve[bad])} as point ${bad}`
   throw new PareError(
-    `the loss curve of '${id}' has ${found}; points from sparsity 0 on, ascending up to 1, with finite losses were expected.`,
+    `the loss curve of '${id}' has ${content}; points from sparsity 0 on, ascending up to 1, with finite losses were expected.`,
     {
       hint: 'write it as [{ sparsity: 0, loss: 0 }, { sparsity: 0.5, loss: 0.1 }]',
     },

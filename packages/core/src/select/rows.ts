@@ -45,10 +45,10 @@ export async function selectInRows(source: WeightSource, count: number, scoring:
   for (let r = 0; r < total; r++) {
     for (let i = 0; i < length; i++) row[i] = saliency[rowElement(rows, r, i)]!
     const share = Math.floor(((r + 1) * count) / total) - Math.floor((r * count) / total)
-    const chosen = lowest(row, share)
-    below.push(chosen.below)
-    until.push(chosen.last < 0 ? 0 : rowElement(rows, r, chosen.last) + 1)
-    masked += chosen.masked
+    const border = lowest(row, share)
+    below.push(border.below)
+    until.push(border.last < 0 ? 0 : rowElement(rows, r, border.last) + 1)
+    masked += border.masked
   }
   return { zeros, masked, rule: { below, until } satisfies RowThresholds }
 }

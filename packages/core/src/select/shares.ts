@@ -11,8 +11,8 @@ export async function sharesOf(
 ): Promise<readonly number[]> {
   const layers = sources.map(({ weight, elements }): AllocatedLayer => ({ id: weight.id, elements, axes: weight.tensor.shape }))
   const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
-  const told = sharesWithoutData(layers, sparsity, allocation)
-  if (told !== undefined) return told
+  const counts = sharesWithoutData(layers, sparsity, allocation)
+  if (counts !== undefined) return counts
   const { lambda = 0.08, outlier = 5 } = typeof allocation === 'object' && 'owl' in allocation ? allocation.owl : {}
   const outliers: number[] = []
   for (const source of sources) outliers.push(await outlierShare(source, outlier, scoring))
@@ -34,11 +34,11 @@ export function sharesWithoutData(
 /** Each is at most one off its own share. */
 function uniformCounts(layers: readonly AllocatedLayer[], sparsity: number): number[] {
   let elements = 0
-  let given = 0
+  let tally = 0
   return layers.map((layer) => {
     elements += layer.elements
-    const share = Math.round(sparsity * elements) - given
-    given += share
+    const share = Math.round(sparsity * elements) - tally
+    tally += share
     return share
   })
 }

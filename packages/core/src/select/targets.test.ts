@@ -197,9 +197,9 @@ describe('what cannot be met is an error', () => {
 })
 
 test('work is told of step by step, scores first, then tries', async () => {
-  const told: { done: number; total: number }[] = []
+  const reports: { done: number; total: number }[] = []
   const step = { structure: unit, criterion: magnitude, target: { macs: 0.5 } }
-  await makePlan(small, [step], { seed: 1, onProgress: (progress) => void told.push(progress) })
-  expect(told.map(({ done }) => done)).toEqual(told.map((_, i) => i + 1))
-  expect(told.at(-1)!.done).toBeLessThanOrEqual(told[0]!.total)
+  await makePlan(small, [step], { seed: 1, onProgress: (progress) => void reports.push(progress) })
+  expect(reports.map(({ done }) => done)).toEqual(reports.map((_, i) => i + 1))
+  expect(reports.at(-1)!.done).toBeLessThanOrEqual(reports[0]!.total)
 })

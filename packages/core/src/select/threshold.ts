@@ -173,7 +173,7 @@ async function gather(
 function borderIn({ all: { saliency, index, length }, parts }: Gathered, rank: number, sources: readonly WeightSource[]): Border {
   const value = kth(saliency.subarray(0, length), rank)
   let lower = 0
-  const told = parts.map(({ below, start, end }, i): Part => {
+  const shares = parts.map(({ below, start, end }, i): Part => {
     const { own, ties } = split(saliency.subarray(start, end), value)
     lower += own
     return {
@@ -181,7 +181,7 @@ function borderIn({ all: { saliency, index, length }, parts }: Gathered, rank: n
       position: async (n) => index[start + ties[n]!]!,
     }
   })
-  return { value, parts: told, lower }
+  return { value, parts: shares, lower }
 }
 
 /** How many lie below a value, and the places of those that are equal to it. */

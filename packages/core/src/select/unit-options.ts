@@ -34,10 +34,10 @@ export function refuseUnitOptions({ structure, scope, norm, minUnits, multipleOf
       hint: 'rank elements by --scope tensor, row or global, or cut units: --structure channel.',
     })
   }
-  const given = Object.entries({ norm, minUnits, multipleOf, uniform }).filter(([, value]) => value !== undefined)
-  if (given.length === 0) return
+  const settings = Object.entries({ norm, minUnits, multipleOf, uniform }).filter(([, value]) => value !== undefined)
+  if (settings.length === 0) return
   throw new PareError(
-    `${given.map(([name, value]) => `${name} ${value}`).join(', ')}: that is for structures that cut units, and '${structure.name}' masks elements.`,
+    `${settings.map(([name, value]) => `${name} ${value}`).join(', ')}: that is for structures that cut units, and '${structure.name}' masks elements.`,
     { hint: 'leave it out, or cut units: --structure channel.' },
   )
 }

@@ -12,7 +12,10 @@ export interface UnitScoring extends WeightReading {
   readonly norm: Norm
   readonly seed: number
   /** Where the criterion looks at data: what weights meet, by id. Slices of other tensors are not scored then. */
-  readonly met?: ReadonlyMap<string, { readonly weight: Weight; readonly stats: Readonly<Record<string, SpreadStatistic>> }>
+  readonly statistics?: ReadonlyMap<
+    string,
+    { readonly weight: Weight; readonly stats: Readonly<Record<string, SpreadStatistic>> }
+  >
   /** Only slices that a weight sums over are scored. Default: false */
   readonly readersOnly?: boolean
 }
@@ -25,10 +28,12 @@ export interface SlicedUnits {
 
 /** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
 export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitScoring): Promise<Float64Array> {
-  const { norm, kernel, seed, met, readersOnly = false, ...reading } = scoring
+  const { norm, kernel, seed, statistics, readersOnly = false, ...reading } = scoring
   const scored = slices.filter(
     (slice) =>
-      slice.scored && (met === undefined || met.has(slice.id)) && !(readersOnly && isMade(slice, met?.get(slice.id)?.weight)),
+      slice.scored &&
+      (statistics === undefined || statistics.has(slice.id)) &&
+      !(readersOnly && isOutputAxis(slice, statistics?.get(slice.id)?.weight)),
   )
   const scores = new Float64Array(units).fill(norm === 'max' ? -Infinity : 0)
   for (const slice of scored) {
@@ -37,7 +42,7 @@ export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitSc
       weight: { id, tensor, uses: [], rows: { batch: 1, before: 1, out: 1, after: 1 } },
       elements: elementsOf(tensor),
       stream: randomStream(seed, id),
-      ...met?.get(id),
+      ...statistics?.get(id),
     }
     const layout = { inner: innerOf(slice), units: slice.units, put: PUT[norm] }
     for await (const chunk of readChunks(source, reading)) await kernel.addScores(chunk, layout, scores)
@@ -51,7 +56,7 @@ const PUT = { l1: 'sum', mean: 'sum', l2: 'squares', max: 'max' } as const satis
 const innerOf = ({ tensor: { shape }, axis }: Slice) => elementCount(shape.slice(axis + 1))
 
 /** Whether the axis of a slice is that of a weight's outputs. */
-function isMade(slice: Slice, weight: Weight | undefined): boolean {
+function isOutputAxis(slice: Slice, weight: Weight | undefined): boolean {
   const { tensor, axis } = slice
   return weight !== undefined && tensor.shape[axis] === weight.rows.out && innerOf(slice) === weight.rows.after
 }

@@ -17,7 +17,7 @@ export interface Decoding {
   /** Elements of a tensor with `data_location: EXTERNAL`; `bytes` of them are expected. */
   external(proto: TensorProto, bytes: number): Payload
   /** Filled: the tensors that have elements in the image, with their position in the index. */
-  readonly found: Map<TensorProto, number>
+  readonly tensors: Map<TensorProto, number>
 }
 
 /** The view of a tensor whose elements were replaced by a marker. Takes the marker out of the message. */
@@ -43,7 +43,7 @@ function takeMarked(proto: TensorProto, decoding: Decoding): readonly PartSpan[]
   const { rawData } = proto
   const position = new DataView(rawData.buffer, rawData.byteOffset, 4).getUint32(0, true)
   delete (proto as Partial<TensorProto>).rawData
-  decoding.found.set(proto, position)
+  decoding.tensors.set(proto, position)
   return decoding.index.tensors[position]!
 }
 
@@ -64,9 +64,9 @@ function inlineData(tensor: Inline, decoding: Decoding): Payload {
   if (parts.length > 1 || !isPlain(first, tensor.type)) return converted(tensor, decoding)
   const length = first.end - first.start
   if (length !== bytes) throw wrongLength(tensor, decoding, length)
-  const found = decoding.image.stretch(first.start, first.end)
-  if (!(found instanceof Uint8Array)) return found
-  return makePayload(found, decoding.path === undefined ? undefined : { path: decoding.path, offset: first.start })
+  const bytesOrPayload = decoding.image.stretch(first.start, first.end)
+  if (!(bytesOrPayload instanceof Uint8Array)) return bytesOrPayload
+  return makePayload(bytesOrPayload, decoding.path === undefined ? undefined : { path: decoding.path, offset: first.start })
 }
 
 /** True where the bytes in the file are those of raw_data. */
@@ -84,11 +84,11 @@ function converted(tensor: Inline, decoding: Decoding): Payload {
   // An element takes at least one byte in the file and at most 16 here: more was never there.
   if (bytes > coded * 16) throw wrongLength(tensor, decoding, coded)
   return lazyPayload(bytes, async () => {
-    const loaded = parts.map(async (part) => {
+    const contents = parts.map(async (part) => {
       const content = await readAll(payloadAt(decoding.image, part.start, part.end))
       return { field: part.field, loose: part.loose, bytes: content }
     })
-    const elements = elementsOf(type, bytes, await Promise.all(loaded))
+    const elements = elementsOf(type, bytes, await Promise.all(contents))
     if (elements === undefined) throw wrongLength(tensor, decoding, coded)
     return elements
   })
@@ -108,7 +108,7 @@ function stringTensor(base: Omit<Tensor, 'data' | 'storage'>, count: number, dec
 const DAMAGED = 'the model is damaged: export, copy or download it again.'
 
 function at(decoding: Decoding, proto: TensorProto): string {
-  const position = decoding.found.get(proto)
+  const position = decoding.tensors.get(proto)
   const part = position === undefined ? undefined : decoding.index.tensors[position]?.[0]
   return `${decoding.image.label}: tensor '${proto.name}'${part === undefined ? '' : ` at byte ${part.at}`}`
 }

@@ -45,15 +45,15 @@ export function modelTable(): MessageTable {
 
 const MODEL = tableOf(ModelProtoSchema, new Map())
 
-function tableOf(message: DescMessage, known: Map<string, MessageTable>): MessageTable {
-  const before = known.get(message.typeName)
+function tableOf(message: DescMessage, tables: Map<string, MessageTable>): MessageTable {
+  const before = tables.get(message.typeName)
   if (before !== undefined) return before
   const fields = new Map<number, FieldFacts>()
   const isTensor = message.typeName === 'onnx.TensorProto'
   const table: MessageTable = { name: message.name, fields, isTensor, isNode: message.typeName === 'onnx.NodeProto' }
-  known.set(message.typeName, table)
+  tables.set(message.typeName, table)
   for (const field of message.fields) {
-    const inner = field.message === undefined ? {} : { message: tableOf(field.message, known) }
+    const inner = field.message === undefined ? {} : { message: tableOf(field.message, tables) }
     const repeated = field.fieldKind === 'list'
     const wireType = wireTypeOf(field)
     fields.set(field.number, {

@@ -62,6 +62,6 @@ export function fileImage(bytes: Bytes, index: Index, file: { readonly handle: F
 
 /** `stretch` as a payload either way. */
 export function payloadAt(image: Image, from: number, to: number): Payload {
-  const found = image.stretch(from, to)
-  return found instanceof Uint8Array ? makePayload(found) : found
+  const bytesOrPayload = image.stretch(from, to)
+  return bytesOrPayload instanceof Uint8Array ? makePayload(bytesOrPayload) : bytesOrPayload
 }

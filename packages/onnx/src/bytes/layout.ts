@@ -49,13 +49,13 @@ export function layOut(
 function asRead(origin: Origin, tensors: ReadonlyMap<object, Tensor>): Piece[] {
   const { image, index } = origin
   const before = tensorsIfUnchanged(origin.model)
-  const changed: (Tensor | undefined)[] = index.tensors.map(() => undefined)
+  const replacements: (Tensor | undefined)[] = index.tensors.map(() => undefined)
   for (const [proto, position] of origin.tensors) {
     const tensor = tensors.get(proto)
-    if (tensor !== undefined && tensor.data !== before?.get(proto)?.data) changed[position] = tensor
+    if (tensor !== undefined && tensor.data !== before?.get(proto)?.data) replacements[position] = tensor
   }
   return splice(image, index, (part) => {
-    const tensor = changed[part.tensor]
+    const tensor = replacements[part.tensor]
     if (tensor === undefined) return undefined
     if (!isFirst(index, part)) return []
     const alone = index.tensors[part.tensor]!.length === 1

@@ -25,8 +25,8 @@ export function filePayload(handle: FileHandle, file: FileRange, length: number)
     checkRange(target.byteLength, offset, length)
     let filled = 0
     while (filled < target.byteLength) {
-      const wanted = Math.min(target.byteLength - filled, MOST_BYTES)
-      const { bytesRead } = await handle.read(target, filled, wanted, file.offset + offset + filled)
+      const count = Math.min(target.byteLength - filled, MOST_BYTES)
+      const { bytesRead } = await handle.read(target, filled, count, file.offset + offset + filled)
       if (bytesRead === 0) throw truncated(file.path, file.offset + offset + filled)
       filled += bytesRead
     }
@@ -35,12 +35,12 @@ export function filePayload(handle: FileHandle, file: FileRange, length: number)
 
 /** A payload whose bytes are made on the first read, all at once, and kept. */
 export function lazyPayload(length: number, make: () => Promise<Uint8Array>): Payload {
-  let made: Promise<Payload> | undefined
+  let payload: Promise<Payload> | undefined
   return {
     byteLength: length,
     async read(target, offset) {
-      made ??= make().then((bytes) => makePayload(bytes))
-      await (await made).read(target, offset)
+      payload ??= make().then((bytes) => makePayload(bytes))
+      await (await payload).read(target, offset)
     },
   }
 }

@@ -48,11 +48,11 @@ async function rewritten(from: string, to: string) {
     )
   const model: Model = withTensors(file.model, (tensor, id) => editTensor(tensor, { data: memory(doubled.get(id)!) }))
   await writeModel(model, to)
-  await using written = await openModel(to)
+  await using copy = await openModel(to)
   const values = await Promise.all(
-    written.model.graph.initializers.map(async ({ data }) => [...valuesOf('float32', await readAll(data))].map(Number)),
+    copy.model.graph.initializers.map(async ({ data }) => [...valuesOf('float32', await readAll(data))].map(Number)),
   )
-  return { names: [...filesOf(written.model.proto).locations].sort(), values, there: readdirSync(dirname(to)).sort() }
+  return { names: [...filesOf(copy.model.proto).locations].sort(), values, there: readdirSync(dirname(to)).sort() }
 }
 
 const memory = (values: Float32Array) => {
@@ -145,10 +145,10 @@ describe('external data are one file, <model>.data', () => {
 
 test('two writers at the same time do not take one name', async () => {
   const folder = newFolder()
-  const written = await Promise.all(
+  const files = await Promise.all(
     ['encoder.onnx', 'decoder.onnx'].map((name) => rewritten(source(name, 'weights.bin'), join(folder, name))),
   )
-  expect(new Set(written.flatMap(({ names }) => names)).size).toBe(2)
+  expect(new Set(files.flatMap(({ names }) => names)).size).toBe(2)
 })
 
 test('a name that was taken is free again when writing fails', async () => {

@@ -121,10 +121,10 @@ interface Parts {
 }
 
 function assemble({ image, index, proto, external, path, name }: Parts): Model {
-  const found = new Map<TensorProto, number>()
-  const decoding = { image, index, found, external: external.payload, ...present({ path }) }
+  const tensors = new Map<TensorProto, number>()
+  const decoding = { image, index, tensors, external: external.payload, ...present({ path }) }
   const model = decodeModel(proto, decoding)
-  rememberOrigin(proto, { image, index, tensors: found, model })
+  rememberOrigin(proto, { image, index, tensors, model })
   const paths = [...(path === undefined ? [] : [path]), ...external.paths]
   rememberFiles(proto, { paths, locations: external.locations, ...present({ name }) })
   return model

@@ -35,9 +35,9 @@ test('payloads of any lengths come out whole, whatever the size of a chunk', asy
   const property = fc.asyncProperty(lengths, fc.integer({ min: 1, max: 3000 }), async (sizes, chunkBytes) => {
     const model = modelWith(sizes.map((size) => makePayload(counting(size))))
     const path = join(newFolder(), 'm.onnx')
-    const [written] = await writeModel(model, path, { chunkBytes })
+    const [file] = await writeModel(model, path, { chunkBytes })
     const bytes = readFileSync(path)
-    expect(written!.bytes).toBe(bytes.length)
+    expect(file!.bytes).toBe(bytes.length)
     expect(bytes.equals(await modelBytes(model))).toBe(true)
     const again = await readModel(bytes)
     for (const [i, size] of sizes.entries()) expect(await readAll(again.graph.initializers[i]!.data)).toEqual(counting(size))
@@ -46,30 +46,30 @@ test('payloads of any lengths come out whole, whatever the size of a chunk', asy
 })
 
 test('a large payload is asked for in whole elements at aligned places', async () => {
-  const asked: number[] = []
+  const alignments: number[] = []
   const payload: Payload = {
     byteLength: 1_000_000,
     read(target, offset) {
-      asked.push(target.byteOffset % 16, offset % 16)
+      alignments.push(target.byteOffset % 16, offset % 16)
       return Promise.resolve()
     },
   }
   await writeModel(modelWith([payload]), join(newFolder(), 'm.onnx'), { chunkBytes: 65_536 })
   // 1,000,000 bytes in chunks of at most 65,536 - 15: 16 of them, two numbers each.
-  expect(asked.length).toBe(32)
-  expect(asked.every((rest) => rest === 0)).toBe(true)
+  expect(alignments.length).toBe(32)
+  expect(alignments.every((rest) => rest === 0)).toBe(true)
 })
 
 test('progress is told in bytes, from nothing to all', async () => {
-  const told: [number, number][] = []
+  const reports: [number, number][] = []
   const path = join(newFolder(), 'm.onnx')
-  const [written] = await writeModel(modelWith([makePayload(counting(100_000))]), path, {
+  const [file] = await writeModel(modelWith([makePayload(counting(100_000))]), path, {
     chunkBytes: 40_000,
-    onProgress: (done, total) => told.push([done, total]),
+    onProgress: (done, total) => reports.push([done, total]),
   })
-  expect(told[0]).toEqual([0, written!.bytes])
-  expect(told.at(-1)).toEqual([written!.bytes, written!.bytes])
-  expect(told.length).toBe(4)
+  expect(reports[0]).toEqual([0, file!.bytes])
+  expect(reports.at(-1)).toEqual([file!.bytes, file!.bytes])
+  expect(reports.length).toBe(4)
 })
 
 test('an abort leaves nothing behind', async () => {

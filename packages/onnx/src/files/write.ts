@@ -40,9 +40,9 @@ export async function writeModel(model: Model, path: string, options: WriteOptio
     const layout = layOut(model, names.nameOf)
     checkSize(lengthOf(layout.model), path)
     const data = [...layout.data].map(([name, pieces]) => target(join(dirname(path), name), pieces))
-    const written = await writeTargets(model, [target(path, layout.model), ...data], options)
+    const files = await writeTargets(model, [target(path, layout.model), ...data], options)
     if (names.reserved !== undefined && layout.data.size === 0) await rm(names.reserved, { force: true })
-    return written
+    return files
   } catch (error) {
     if (names.reserved !== undefined) await rm(names.reserved, { force: true })
     throw error
@@ -129,8 +129,8 @@ async function refuseOwnFiles(model: Model, targets: readonly Target[]): Promise
         hint: 'write to another name or folder.',
       })
     }
-    const found = await stat(path).catch(() => undefined)
-    if (found?.isDirectory())
+    const stats = await stat(path).catch(() => undefined)
+    if (stats?.isDirectory())
       throw new PareError(`${path} is a folder, expected the name of a file.`, { hint: 'add a file name.' })
   }
 }

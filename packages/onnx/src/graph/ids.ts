@@ -20,6 +20,6 @@ export function graphPath(path: string, node: Node, attribute: string): string {
 }
 
 /** In front of the names inside a function: the same for all its calls. */
-export function functionPath(called: LocalFunction): string {
-  return `${called.domain}.${called.name}/`
+export function functionPath(callee: LocalFunction): string {
+  return `${callee.domain}.${callee.name}/`
 }

@@ -19,7 +19,7 @@ import { bytesOf } from '../bytes/values.js'
 import type { Attribute, DataType, Graph, Node, Payload, Tensor, ValueInfo } from '../model.js'
 
 /** A tensor from its numbers, its raw bytes, or bytes from elsewhere. Stored inline. */
-export function makeTensor(given: {
+export function makeTensor(fields: {
   readonly name: string
   readonly type: DataType
   /** Default: one axis with all numbers. */
@@ -28,11 +28,11 @@ export function makeTensor(given: {
   /** Instead of `values`. */
   readonly data?: Payload
 }): Tensor {
-  const { name, type, values = [] } = given
-  const shape = given.shape ?? [values.length]
-  const data = given.data ?? makePayload(bytesOf(type, values))
+  const { name, type, values = [] } = fields
+  const shape = fields.shape ?? [values.length]
+  const data = fields.data ?? makePayload(bytesOf(type, values))
   const described = { name, type, shape, storage: 'inline' } as const
-  if (given.data === undefined && elementCount(shape) !== values.length) {
+  if (fields.data === undefined && elementCount(shape) !== values.length) {
     throw new RangeError(`tensor '${name}': ${values.length} values for shape [${shape.join()}]`)
   }
   return { ...described, data, proto: describeTensor(create(TensorProtoSchema), described) }
@@ -41,7 +41,7 @@ export function makeTensor(given: {
 /** What an attribute may be given as: bigint is an int, number a float. */
 export type AttributeValue = bigint | number | string | Tensor | Graph | readonly bigint[] | readonly number[] | readonly string[]
 
-export function makeNode(given: {
+export function makeNode(fields: {
   readonly op: string
   /** Default: ''. */
   readonly domain?: string
@@ -51,13 +51,13 @@ export function makeNode(given: {
   readonly outputs: readonly string[]
   readonly attributes?: Readonly<Record<string, AttributeValue>>
 }): Node {
-  const attributes = Object.entries(given.attributes ?? {}).map(([name, value]) => makeAttribute(name, value))
+  const attributes = Object.entries(fields.attributes ?? {}).map(([name, value]) => makeAttribute(name, value))
   const proto = create(NodeProtoSchema, {
-    opType: given.op,
-    input: [...given.inputs],
-    output: [...given.outputs],
-    ...(given.domain && { domain: given.domain }),
-    ...(given.name && { name: given.name }),
+    opType: fields.op,
+    input: [...fields.inputs],
+    output: [...fields.outputs],
+    ...(fields.domain && { domain: fields.domain }),
+    ...(fields.name && { name: fields.name }),
   })
   // Decoded as it is: a copy of the message would lose the defaults of its fields, the domain among them.
   const node = decodeNode(proto, NOTHING)
@@ -97,13 +97,13 @@ function described(name: string, type: Type, value: Partial<AttributeProto>): At
 }
 
 /** The type of a graph's input, output or value. Without type the run time infers it, which it does for outputs. */
-export function makeValueInfo(given: {
+export function makeValueInfo(fields: {
   readonly name: string
   readonly type?: DataType
   /** Default: of unknown rank. */
   readonly shape?: readonly (number | string | undefined)[]
 }): ValueInfo {
-  const { name, type, shape } = given
+  const { name, type, shape } = fields
   if (type === undefined) return decodeValueInfo(create(ValueInfoProtoSchema, { name }))
   const dim = shape?.map((size) =>
     create(TensorShapeProto_DimensionSchema, {
@@ -127,6 +127,6 @@ export function makeValueInfo(given: {
 const NOTHING = {
   image: { size: 0, label: '', stretch: () => new Uint8Array(0) },
   index: { spans: [], tensors: [] },
-  found: new Map(),
+  tensors: new Map(),
   external: () => makePayload(new Uint8Array(0)),
 }

@@ -129,6 +129,6 @@ export function kindOf(operator: string): OperatorKind | undefined {
 }
 
 /** What is said of each operator, from lists of names, those of com.microsoft with their domain. */
-export function byOperator<T>(lists: readonly (readonly [said: T, names: string])[]): ReadonlyMap<string, T> {
-  return new Map(lists.flatMap(([said, names]) => names.split(/\s+/).map((name) => [name, said] as const)))
+export function byOperator<T>(lists: readonly (readonly [value: T, names: string])[]): ReadonlyMap<string, T> {
+  return new Map(lists.flatMap(([value, names]) => names.split(/\s+/).map((name) => [name, value] as const)))
 }

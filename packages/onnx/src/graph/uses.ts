@@ -92,15 +92,15 @@ export function constantsOf({ nodes, initializers }: Graph): Map<string, Tensor>
 
 /** Names of all values and constants that some values are computed from, and their own. */
 export function leadingTo({ nodes }: Graph, values: Iterable<string>): ReadonlySet<string> {
-  const found = new Set(values)
+  const names = new Set(values)
   for (const node of [...nodes].reverse())
-    if (madeBy(node).some((name) => found.has(name))) for (const name of readBy(node)) found.add(name)
-  return found
+    if (madeBy(node).some((name) => names.has(name))) for (const name of readBy(node)) names.add(name)
+  return names
 }
 
 /** Names of all values that are computed from some values, and their own. */
 export function reachedFrom({ nodes }: Graph, values: Iterable<string>): ReadonlySet<string> {
-  const reached = new Set(values)
-  for (const node of nodes) if (readBy(node).some((name) => reached.has(name))) for (const name of madeBy(node)) reached.add(name)
-  return reached
+  const names = new Set(values)
+  for (const node of nodes) if (readBy(node).some((name) => names.has(name))) for (const name of madeBy(node)) names.add(name)
+  return names
 }

@@ -61,13 +61,13 @@ function visitAll(nodes: readonly Node[], scope: NameScope, walk: Walk): void {
         visitAll(graph.nodes, graphScope(graph, { path, opsets: scope.opsets, outer: scope }), walk)
       }
     }
-    const called = walk.functions.get(functionKey(node.domain, node.op))
-    if (called !== undefined) visitCall(called, { node, scope }, walk)
+    const callee = walk.functions.get(functionKey(node.domain, node.op))
+    if (callee !== undefined) visitCall(callee, { node, scope }, walk)
   }
 }
 
-function visitCall(called: LocalFunction, call: { readonly node: Node; readonly scope: NameScope }, walk: Walk): void {
-  const key = functionKey(called.domain, called.name)
+function visitCall(callee: LocalFunction, call: { readonly node: Node; readonly scope: NameScope }, walk: Walk): void {
+  const key = functionKey(callee.domain, callee.name)
   if (walk.calls.includes(key)) {
     const circle = [...walk.calls, key].join(' → ')
     throw new PareError(`function '${key}' calls itself: ${circle}.`, {
@@ -76,7 +76,7 @@ function visitCall(called: LocalFunction, call: { readonly node: Node; readonly 
   }
   if (walk.calls.length >= DEEPEST_CALL) throw tooDeep()
   walk.calls.push(key)
-  visitAll(called.nodes, callScope(called, call.node, call.scope), walk)
+  visitAll(callee.nodes, callScope(callee, call.node, call.scope), walk)
   walk.calls.pop()
 }
 
@@ -119,13 +119,13 @@ function graphScope(graph: Graph, { path, opsets, outer }: Surroundings): NameSc
   })
 }
 
-function callScope(called: LocalFunction, call: Node, caller: NameScope): NameScope {
-  const given = new Map(called.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
+function callScope(callee: LocalFunction, call: Node, caller: NameScope): NameScope {
+  const operands = new Map(callee.inputs.map((name, i) => [name, call.inputs[i] ?? '']))
   return scopeOf({
-    path: functionPath(called),
-    opsets: called.opsets,
-    nodes: called.nodes,
-    constant: (name) => caller.constant(given.get(name) ?? ''),
+    path: functionPath(callee),
+    opsets: callee.opsets,
+    nodes: callee.nodes,
+    constant: (name) => caller.constant(operands.get(name) ?? ''),
     producer: () => undefined,
   })
 }

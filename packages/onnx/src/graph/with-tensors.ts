@@ -32,10 +32,10 @@ function functionWith(each: LocalFunction, change: Change): LocalFunction {
 function nodeWith(node: Node, path: string, change: Change): Node {
   let attributes: Map<string, Attribute> | undefined
   for (const [name, attribute] of node.attributes) {
-    const changed = attributeWith(attribute, { node, path }, change)
-    if (changed === attribute) continue
+    const replacement = attributeWith(attribute, { node, path }, change)
+    if (replacement === attribute) continue
     attributes ??= new Map(node.attributes)
-    attributes.set(name, changed)
+    attributes.set(name, replacement)
   }
   return attributes === undefined ? node : { ...node, attributes }
 }
@@ -66,6 +66,6 @@ function valued<A extends Attribute & { readonly value: unknown }>(attribute: A,
 
 /** `items` itself where nothing changed. */
 function mapped<T>(items: readonly T[], change: (item: T, i: number) => T): readonly T[] {
-  const changed = items.map(change)
-  return changed.every((item, i) => item === items[i]) ? items : changed
+  const results = items.map(change)
+  return results.every((item, i) => item === items[i]) ? items : results
 }

@@ -5,11 +5,11 @@ import { GraphWriter } from './writer.js'
 const { graph } = parseText('g (float[N] x) => (float[N] y) <float[1] w = {1}> { new_0 = Relu(x)  y = Add(new_0, w) }')
 
 test('names are those that the graph does not have', () => {
-  const taken = {
+  const namesake = {
     ...graph,
     nodes: graph.nodes.map((node) => ({ ...node, outputs: node.outputs.map((name) => name.replace('_', '/')) })),
   }
-  const writer = new GraphWriter(taken, 'new')
+  const writer = new GraphWriter(namesake, 'new')
   expect([writer.node('Neg', ['x']), writer.float(2), writer.name()]).toEqual(['new/1', 'new/2', 'new/3'])
 })
 

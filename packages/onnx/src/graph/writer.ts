@@ -61,8 +61,8 @@ export class GraphWriter {
 
   /** Takes back what was written behind the first `count` nodes. */
   forget(count: number): void {
-    const gone = new Set(this.nodes.splice(count).flatMap(({ outputs }) => outputs))
-    for (const [key, outputs] of this.#made) if (outputs.some((name) => gone.has(name))) this.#made.delete(key)
+    const names = new Set(this.nodes.splice(count).flatMap(({ outputs }) => outputs))
+    for (const [key, outputs] of this.#made) if (outputs.some((name) => names.has(name))) this.#made.delete(key)
   }
 
   /** A constant i64, or list of them. */
@@ -108,11 +108,11 @@ export class GraphWriter {
   }
 
   #once(key: string, make: () => readonly string[]): readonly string[] {
-    const known = this.#made.get(key)
-    if (known !== undefined) return known
-    const made = make()
-    this.#made.set(key, made)
-    return made
+    const outputs = this.#made.get(key)
+    if (outputs !== undefined) return outputs
+    const results = make()
+    this.#made.set(key, results)
+    return results
   }
 }
 

@@ -35,8 +35,8 @@ export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions =
   /** Where only one choice gives a shape at all, as when positions run out, nothing is known to be fixed. */
   const isFixed = (value: string, axis: number) => {
     const size = first!.shapes.get(value)?.[axis]
-    const known = knowing(value)
-    return known.length > 0 && known.every(({ shapes }) => shapes.get(value)![axis] === size)
+    const samples = knowing(value)
+    return samples.length > 0 && samples.every(({ shapes }) => shapes.get(value)![axis] === size)
   }
   return {
     shapes: first!.shapes,
@@ -48,8 +48,8 @@ export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions =
     },
     constant(value) {
       const constant = first!.values.get(value)
-      const known = knowing(value)
-      return known.length > 0 && known.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
+      const samples = knowing(value)
+      return samples.length > 0 && samples.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
     },
   }
 }
@@ -81,11 +81,11 @@ async function inferOften(model: Model, unnamed: 'alike' | 'apart'): Promise<rea
     }
   }
   if (pairs.length === 0) throw contradiction
-  return pairs.sort((a, b) => told(b) - told(a)).flat()
+  return pairs.sort((a, b) => coverage(b) - coverage(a)).flat()
 }
 
 /** How many values have a shape and elements at both choices, and, where that is equal, how many axes are more than one position. */
-function told([a, b]: readonly Shapes[]): number {
+function coverage([a, b]: readonly Shapes[]): number {
   const both = [...a!.shapes].filter(([name, shape]) => b!.shapes.has(name) && shape.every((size) => size > 0))
   const axes = both.flatMap(([, shape]) => shape)
   return both.length + axes.filter((size) => size > 1).length / (axes.length + 1)

@@ -137,11 +137,11 @@ async function whenRun(
   inputs: Readonly<Record<string, readonly number[]>>,
 ): Promise<Map<string, readonly number[]>> {
   const names = [...new Set(model.graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== '')))]
-  const known = new Map(
+  const outputs = new Map(
     [...model.graph.outputs, ...names.map((name) => makeValueInfo({ name }))].map((value) => [value.name, value]),
   )
-  for (const value of model.graph.outputs) known.set(value.name, value)
-  const exposed = editModel(model, { graph: editGraph(model.graph, { outputs: [...known.values()] }) })
+  for (const value of model.graph.outputs) outputs.set(value.name, value)
+  const exposed = editModel(model, { graph: editGraph(model.graph, { outputs: [...outputs.values()] }) })
   const session = await InferenceSession.create(await modelBytes(exposed), { graphOptimizationLevel: 'disabled' })
   const feeds = model.graph.inputs
     .filter(({ name }) => !model.graph.initializers.some((tensor) => tensor.name === name))
@@ -294,9 +294,9 @@ describe('fused operators have the shapes that ONNX Runtime finds', () => {
     ['Split', 'y, z = Split<axis = 1, num_outputs = 2>(x)', 'float[3, 5] x'],
   ])('%s', async (_, nodes, inputs) => {
     const model = parseText(`<ir_version: 10, opset_import: ["" : 23, "com.microsoft" : 1]> m (${inputs}) => (y) { ${nodes} }`)
-    const given = Object.fromEntries(model.graph.inputs.map(({ name, shape }) => [name, shape as number[]]))
+    const inputShapes = Object.fromEntries(model.graph.inputs.map(({ name, shape }) => [name, shape as number[]]))
     const { shapes } = await inferShapes(model)
-    const run = await whenRun(model, given)
+    const run = await whenRun(model, inputShapes)
     expect(run.size).toBeGreaterThan(0)
     for (const [name, shape] of run) expect([name, shapes.get(name)]).toEqual([name, shape])
   })

@@ -7,7 +7,7 @@ import { functionPath, graphPath } from '../graph/ids.js'
 import { DEEPEST_CALL, MOST_VISITS, tooManyVisits } from '../graph/visit.js'
 import { withTensors } from '../graph/with-tensors.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } from '../model.js'
-import { type Fact, type Facts, type InferenceFacts, MOST_KNOWN, type OperatorCall } from './rules/rule.js'
+import { type Fact, type Facts, type InferenceFacts, MOST_ELEMENTS, type OperatorCall } from './rules/rule.js'
 import { ruleOf } from './rules/rules.js'
 import { allSizes, type Symbols, tieSymbols } from './symbols.js'
 
@@ -51,20 +51,20 @@ interface Inferring {
 }
 
 // A model never changes: what its sizes follow from is found once.
-const found = new WeakMap<Model, Promise<Inferring>>()
+const inferences = new WeakMap<Model, Promise<Inferring>>()
 
 function inferenceOf(model: Model): Promise<Inferring> {
-  const known = found.get(model) ?? prepare(model)
-  found.set(model, known)
-  return known
+  const inference = inferences.get(model) ?? prepare(model)
+  inferences.set(model, inference)
+  return inference
 }
 
 async function prepare(model: Model): Promise<Inferring> {
   const constants = await smallConstants(model)
   const infer = (options: ShapeOptions = {}, symbols: Symbols) => {
     const inference = new Inference(model, constants)
-    const given = inputShapes(model.graph, options, symbols)
-    inference.graph(model.graph, { names: new Map(given), path: '', opsets: model.opsets })
+    const facts = inputShapes(model.graph, options, symbols)
+    inference.graph(model.graph, { names: new Map(facts), path: '', opsets: model.opsets })
     return inference
   }
   const untied = { free: [], tied: new Map() }
@@ -113,20 +113,20 @@ function bind({ name, shape: declared }: ValueInfo, shape: readonly number[], si
 async function smallConstants(model: Model): Promise<ReadonlyMap<Tensor, InferenceFacts>> {
   const tensors: Tensor[] = []
   withTensors(model, (tensor) => {
-    if (elementCount(tensor.shape) <= mostKnown(tensor)) tensors.push(tensor)
+    if (elementCount(tensor.shape) <= mostElements(tensor)) tensors.push(tensor)
     return tensor
   })
-  const known = new Map<Tensor, InferenceFacts>()
+  const values = new Map<Tensor, InferenceFacts>()
   for (const tensor of tensors) {
     const numbers = Array.from(valuesOf(tensor.type, await readAll(tensor.data)), Number)
-    known.set(tensor, { type: tensor.type, numbers })
+    values.set(tensor, { type: tensor.type, numbers })
   }
-  return known
+  return values
 }
 
 /** Elements beyond which a constant is not read. */
-function mostKnown({ type }: Tensor): number {
-  if (/^(?:u?int(?:8|16|32|64)|bool)$/.test(type)) return MOST_KNOWN
+function mostElements({ type }: Tensor): number {
+  if (/^(?:u?int(?:8|16|32|64)|bool)$/.test(type)) return MOST_ELEMENTS
   return /^float(?:16|32|64)$/.test(type) ? MOST_FLOATS : -1
 }
 
@@ -175,25 +175,25 @@ class Inference implements Shapes {
     }
   }
 
-  #outputs(given: Node, place: Place): Facts {
+  #outputs(original: Node, place: Place): Facts {
     if (++this.#visits > MOST_VISITS) throw tooManyVisits()
-    const node = withAttributes(given, place.attributes)
-    const called = this.#functions.get(`${node.domain}.${node.op}`)
-    if (called !== undefined) return this.#call(called, node, place)
+    const node = withAttributes(original, place.attributes)
+    const callee = this.#functions.get(`${node.domain}.${node.op}`)
+    if (callee !== undefined) return this.#call(callee, node, place)
     return ruleOf(node.domain, node.op)?.(this.#callOf(node, place)) ?? []
   }
 
-  #call(called: LocalFunction, node: Node, outer: Place): Facts {
-    if (this.#calls.has(called) || this.#calls.size >= DEEPEST_CALL) return []
-    this.#calls.add(called)
+  #call(callee: LocalFunction, node: Node, outer: Place): Facts {
+    if (this.#calls.has(callee) || this.#calls.size >= DEEPEST_CALL) return []
+    this.#calls.add(callee)
     const names = new Map<string, Fact>()
-    const attributes = new Map(called.defaults.map((attribute) => [attribute.proto.name, attribute]))
+    const attributes = new Map(callee.defaults.map((attribute) => [attribute.proto.name, attribute]))
     for (const [name, attribute] of node.attributes) attributes.set(name, attribute)
-    const place = { names, path: functionPath(called), opsets: called.opsets, attributes }
-    for (const [i, name] of called.inputs.entries()) names.set(name, lookUp(outer, node.inputs[i] ?? '') ?? {})
-    this.#nodes(called.nodes, place)
-    this.#calls.delete(called)
-    return called.outputs.map((name) => names.get(name))
+    const place = { names, path: functionPath(callee), opsets: callee.opsets, attributes }
+    for (const [i, name] of callee.inputs.entries()) names.set(name, lookUp(outer, node.inputs[i] ?? '') ?? {})
+    this.#nodes(callee.nodes, place)
+    this.#calls.delete(callee)
+    return callee.outputs.map((name) => names.get(name))
   }
 
   #callOf(node: Node, place: Place): OperatorCall {
@@ -247,13 +247,13 @@ class Inference implements Shapes {
 }
 
 /** The node with what its attributes refer to in place of the references; a reference to nothing is an attribute left out. */
-function withAttributes(node: Node, given: ReadonlyMap<string, Attribute> | undefined): Node {
+function withAttributes(node: Node, callerAttributes: ReadonlyMap<string, Attribute> | undefined): Node {
   const isReference = (attribute: Attribute): boolean => attribute.proto.refAttrName !== ''
   if (![...node.attributes.values()].some(isReference)) return node
   const attributes = new Map<string, Attribute>()
   for (const [name, attribute] of node.attributes) {
-    const found = isReference(attribute) ? given?.get(attribute.proto.refAttrName) : attribute
-    if (found !== undefined) attributes.set(name, found)
+    const actual = isReference(attribute) ? callerAttributes?.get(attribute.proto.refAttrName) : attribute
+    if (actual !== undefined) attributes.set(name, actual)
   }
   return { ...node, attributes }
 }

@@ -15,8 +15,8 @@ export function parseSize(text: string): SizeExpression | undefined {
   let depth = 0
   const sum = (): SizeExpression | undefined => chain(product, ['+', '-'])
   const product = (): SizeExpression | undefined => chain(one, ['*', '/', '//'])
-  const found = sum()
-  return at === tokens.length ? found : undefined
+  const expression = sum()
+  return at === tokens.length ? expression : undefined
 
   function chain(part: () => SizeExpression | undefined, signs: readonly string[]): SizeExpression | undefined {
     let left = part()

@@ -11,8 +11,8 @@ export interface Symbols {
 }
 
 /** Sizes of all symbols, those that follow included, unless they are given themselves. A symbol that nothing tells is left out. */
-export function allSizes({ tied }: Symbols, given: Readonly<Record<string, number>>): Record<string, number> {
-  const sizes = { ...given }
+export function allSizes({ tied }: Symbols, inputs: Readonly<Record<string, number>>): Record<string, number> {
+  const sizes = { ...inputs }
   for (const [symbol, expression] of tied) {
     if (symbol in sizes) continue
     const size = sizeOf(expression, (name) => sizes[name])
@@ -31,15 +31,15 @@ export type Infer = (sizes: Readonly<Record<string, number>>) => ReadonlyMap<str
  */
 export function tieSymbols({ graph }: Model, infer: Infer): Symbols {
   const own = symbolsOfInputs(graph)
-  const written = new Map(own.flatMap(writtenAs))
-  const all = [...new Set([...own, ...[...written.values()].flatMap(symbolsIn)])]
+  const expressions = new Map(own.flatMap(writtenAs))
+  const all = [...new Set([...own, ...[...expressions.values()].flatMap(symbolsIn)])]
   const search = new Search(graph, infer, all)
-  let tied: Tied = written
+  let tied: Tied = expressions
   const covered = coveredByMasks(graph)
   const isSure = all.length < 2 || (covered.size === 0 && !search.isStuck(tied))
   if (isSure) return { free: all.filter((symbol) => !tied.has(symbol)), tied }
   let best = search.judge(tied)
-  for (const symbol of inOrder(own, { written, covered })) {
+  for (const symbol of inOrder(own, { expressions, covered })) {
     const cover = covered.get(symbol)
     if (!best.stuck && cover === undefined) continue
     if ([...tied].some(([other, expression]) => other !== symbol && symbolsIn(expression).includes(symbol))) continue
@@ -51,7 +51,7 @@ export function tieSymbols({ graph }: Model, infer: Infer): Symbols {
       const next = candidate === undefined ? without : new Map([...without, [symbol, candidate]])
       const judged = search.judge(next)
       const isCover = candidate !== undefined && candidate === cover
-      if (isCover ? judged.told < best.told : judged.told <= best.told) continue
+      if (isCover ? judged.coverage < best.coverage : judged.coverage <= best.coverage) continue
       tied = next
       best = judged
     }
@@ -77,9 +77,9 @@ function writtenAs(symbol: string): [string, SizeExpression][] {
 /** What is written as an expression, then masks, then the others. */
 function inOrder(
   all: readonly string[],
-  { written, covered }: { readonly written: Tied; readonly covered: Tied },
+  { expressions, covered }: { readonly expressions: Tied; readonly covered: Tied },
 ): readonly string[] {
-  const rank = (symbol: string) => (written.has(symbol) ? 0 : covered.has(symbol) ? 1 : 2)
+  const rank = (symbol: string) => (expressions.has(symbol) ? 0 : covered.has(symbol) ? 1 : 2)
   return [...all].sort((a, b) => rank(a) - rank(b))
 }
 
@@ -106,7 +106,7 @@ function coveredByMasks({ inputs }: Graph): Tied {
 
 interface Judged {
   /** How many values have a shape. */
-  readonly told: number
+  readonly coverage: number
   /** Whether shapes contradict each other, at all sizes that are tried. */
   readonly stuck: boolean
 }
@@ -128,10 +128,10 @@ class Search {
   ) {}
 
   judge(tied: Tied): Judged {
-    if (this.#left-- <= 0) return { told: -1, stuck: true }
+    if (this.#left-- <= 0) return { coverage: -1, stuck: true }
     const tried = SCALES.map((scale) => this.#shapes(tied, scale))
     const stuck = tried.every((shapes) => this.graph.nodes.some((node) => contradicts(node, shapes)))
-    return { told: tried.reduce((sum, { size }) => sum + size, 0), stuck }
+    return { coverage: tried.reduce((sum, { size }) => sum + size, 0), stuck }
   }
 
   isStuck(tied: Tied): boolean {
@@ -143,8 +143,8 @@ class Search {
 
   #shapes(tied: Tied, scale: number): ReadonlyMap<string, readonly number[]> {
     const free = this.all.filter((symbol) => !tied.has(symbol))
-    const given = Object.fromEntries(free.map((symbol, i) => [symbol, scale * PRIMES[i % PRIMES.length]!]))
-    return this.infer(allSizes({ free, tied }, given))
+    const sizes = Object.fromEntries(free.map((symbol, i) => [symbol, scale * PRIMES[i % PRIMES.length]!]))
+    return this.infer(allSizes({ free, tied }, sizes))
   }
 }
 
@@ -155,6 +155,6 @@ const COMBINES = new Set([
 ])
 
 function contradicts(node: Node, shapes: ReadonlyMap<string, readonly number[]>): boolean {
-  const isTold = (name: string) => shapes.has(name)
-  return node.domain === '' && COMBINES.has(node.op) && readBy(node).every(isTold) && !madeBy(node).every(isTold)
+  const hasShape = (name: string) => shapes.has(name)
+  return node.domain === '' && COMBINES.has(node.op) && readBy(node).every(hasShape) && !madeBy(node).every(hasShape)
 }

@@ -58,7 +58,7 @@ function firstBraces(
   text: string,
 ): { readonly begin: number; readonly end: number; readonly parts: readonly string[] } | undefined {
   const opened: { begin: number; commas: number[] }[] = []
-  const found: { begin: number; end: number; parts: readonly string[] }[] = []
+  const groups: { begin: number; end: number; parts: readonly string[] }[] = []
   for (let at = 0; at < text.length; at++) {
     const character = text[at]
     if (character === '\\') at++
@@ -68,10 +68,10 @@ function firstBraces(
     else if (character === '}' && opened.length > 0) {
       const { begin, commas } = opened.pop()!
       const parts = partsOf(text, { begin, end: at, commas })
-      if (parts !== undefined) found.push({ begin, end: at, parts })
+      if (parts !== undefined) groups.push({ begin, end: at, parts })
     }
   }
-  return found.reduce<(typeof found)[number] | undefined>(
+  return groups.reduce<(typeof groups)[number] | undefined>(
     (first, each) => (first && first.begin < each.begin ? first : each),
     undefined,
   )
@@ -179,10 +179,10 @@ function matches(tokens: readonly Token[], name: readonly number[]): boolean {
     for (let at = 0; at < tokens.length; at++) {
       if (now[at] === 0) continue
       const token = tokens[at]!
-      const isTaken = takes(token, code)
-      if (isTaken) arrive(next, tokens, stays(token) ? at : at + 1)
+      const isMatch = takes(token, code)
+      if (isMatch) arrive(next, tokens, stays(token) ? at : at + 1)
       if (token.kind === 'folders' && code === SLASH) arrive(next, tokens, at + 1)
-      isAlive ||= isTaken
+      isAlive ||= isMatch
     }
     if (!isAlive) return false
     ;[now, next] = [next, now]

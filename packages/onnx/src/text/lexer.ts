@@ -77,8 +77,8 @@ export class Lexer {
     const before = this.#source.slice(0, this.#position)
     const line = before.split('\n').length
     const column = this.#position - before.lastIndexOf('\n')
-    const found = this.#source.slice(this.#position, this.#position + 20).split('\n')[0]
-    const here = this.atEnd ? 'the end' : `'${found}'`
+    const rest = this.#source.slice(this.#position, this.#position + 20).split('\n')[0]
+    const here = this.atEnd ? 'the end' : `'${rest}'`
     return new PareError(`ONNX text, line ${line}, column ${column}: ${problem}, found ${here}.`, {
       hint: 'the syntax is that of onnx.parser: https://onnx.ai/onnx/repo-docs/Syntax.html',
     })
@@ -86,9 +86,9 @@ export class Lexer {
 
   #match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#position
-    const found = pattern.exec(this.#source)?.[0]
-    if (found !== undefined) this.#advance(found.length)
-    return found
+    const match = pattern.exec(this.#source)?.[0]
+    if (match !== undefined) this.#advance(match.length)
+    return match
   }
 
   #advance(count: number): void {

@@ -116,13 +116,13 @@ function declared(source: TextSource, proto: GraphProto): ReturnType<typeof valu
 
 function nodes(source: TextSource): NodeProto[] {
   const { lexer } = source
-  const found: NodeProto[] = []
+  const body: NodeProto[] = []
   lexer.expect('{')
   while (!lexer.accept('}')) {
-    found.push(node(source))
+    body.push(node(source))
     lexer.accept(';')
   }
-  return found
+  return body
 }
 
 function node(source: TextSource): NodeProto {
@@ -152,11 +152,11 @@ function nodeName(lexer: Lexer): string | undefined {
 /** Names with commas between, up to `end`; nothing between two commas is the empty name. */
 function names(lexer: Lexer, end: string): string[] {
   if (lexer.accept(end)) return []
-  const found: string[] = []
-  do found.push(lexer.acceptName() ?? '')
+  const list: string[] = []
+  do list.push(lexer.acceptName() ?? '')
   while (lexer.accept(','))
   lexer.expect(end)
-  return found
+  return list
 }
 
 /** A function of the model: `<domain: "d", opset_import: […]> name <attributes> (inputs) => (outputs) { nodes }`. */

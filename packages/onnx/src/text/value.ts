@@ -43,16 +43,16 @@ export function valueInfo(lexer: Lexer): ValueInfoProto {
 /** The initializer of a value that has `= {…}` after it, or elements among the given ones. */
 export function initializer(source: TextSource, value: ValueInfoProto): TensorProto | undefined {
   const { lexer, values } = source
-  const given = values.get(value.name)
-  const written = lexer.accept('=')
-  if (!written && given === undefined) return undefined
+  const numbers = values.get(value.name)
+  const hasElements = lexer.accept('=')
+  if (!hasElements && numbers === undefined) return undefined
   const tensorType = value.type?.value
   if (tensorType?.case !== 'tensorType') throw lexer.error(`'${value.name}' has elements, so it needs a tensor's type`)
   const type = dataTypes.find((each) => dataTypeCode(each) === tensorType.value.elemType)!
   const dims = tensorType.value.shape?.dim ?? []
   const shape = dims.map((dim) => (dim.value.case === 'dimValue' ? Number(dim.value.value) : Number.NaN))
   const tensor = { name: value.name, type, shape }
-  return written ? elements(lexer, tensor) : ofValues(lexer, tensor, given!)
+  return hasElements ? elements(lexer, tensor) : ofValues(lexer, tensor, numbers!)
 }
 
 export interface Declared {

@@ -39,7 +39,7 @@ interface Run {
 
 /** The shortest stretches of axes on both sides that hold equally many elements. Axes of size 1 come and go. */
 function runs(x: readonly Axis[], out: readonly Axis[]): Run[] {
-  const found: Run[] = []
+  const list: Run[] = []
   let [i, j] = [0, 0]
   while (i < x.length || j < out.length) {
     const [from, to]: [Axis[], Axis[]] = [[], []]
@@ -48,10 +48,10 @@ function runs(x: readonly Axis[], out: readonly Axis[]): Run[] {
       if ((a <= b && i < x.length) || j >= out.length) a *= take(x[i++]!, from)
       else b *= take(out[j++]!, to)
     } while (a !== b && (i < x.length || j < out.length))
-    if (a !== b) return found
-    found.push({ from, to })
+    if (a !== b) return list
+    list.push({ from, to })
   }
-  return found
+  return list
 }
 
 function take(axis: Axis, into: Axis[]): number {

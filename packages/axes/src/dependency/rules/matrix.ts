@@ -74,10 +74,10 @@ function einsum(site: AxisSite): void {
   for (const [i, term] of terms.entries()) {
     if (values[i]?.length !== term.length || new Set(term).size !== term.length) return
     for (const [axis, letter] of [...term].entries()) {
-      const known = letters.get(letter) ?? values[i]![axis]!
+      const partner = letters.get(letter) ?? values[i]![axis]!
       // An axis of size 1 that is stretched.
-      if (known.size !== values[i]![axis]!.size) return
-      letters.set(letter, known)
+      if (partner.size !== values[i]![axis]!.size) return
+      letters.set(letter, partner)
     }
   }
   for (const [i, term] of terms.entries())

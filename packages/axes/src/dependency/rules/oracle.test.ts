@@ -123,18 +123,18 @@ describe('a unit stays where the rules say it is', () => {
 
 /** How many atoms were tried, and the values that changed outside the unit. */
 async function tryUnits(model: Model): Promise<{ checked: number; strayed: string[] }> {
-  const found = await findDependencies(model)
-  const shown = exposed(model, found)
+  const dependencies = await findDependencies(model)
+  const shown = exposed(model, dependencies)
   const before = await run(shown)
   const strayed: string[] = []
   let checked = 0
-  for (const atom of freeAtoms(found)) {
+  for (const atom of freeAtoms(dependencies)) {
     checked++
     for (const unit of [0, atom.size - 1]) {
-      const after = await run(await perturbed(shown, found, { atom, unit }))
-      const summed = afterSums(model, found, atom)
+      const after = await run(await perturbed(shown, dependencies, { atom, unit }))
+      const summed = afterSums(model, dependencies, atom)
       for (const [name, value] of Object.entries(after))
-        if (!summed.has(name) && strays(value, before[name]!, { axes: found.values.get(name)!, atom, unit }))
+        if (!summed.has(name) && strays(value, before[name]!, { axes: dependencies.values.get(name)!, atom, unit }))
           strayed.push(`${name} of ${atom.size}`)
     }
   }
@@ -190,25 +190,25 @@ async function perturbed(model: Model, { constants }: Dependencies, { atom, unit
 /** Row-major positions of the elements that belong to a unit. */
 function positions(axes: readonly Axis[], { atom, unit }: Unit): Set<number> {
   const along = axes.map((axis) => unitsAlong(axis, atom))
-  const found = new Set<number>()
+  const places = new Set<number>()
   const count = along.reduce((all, units) => all * units.length, 1)
   for (let i = 0; i < count; i++) {
     let rest = i
     for (const units of along.toReversed()) {
-      if (units[rest % units.length] === unit) found.add(i)
+      if (units[rest % units.length] === unit) places.add(i)
       rest = Math.floor(rest / units.length)
     }
   }
-  return found
+  return places
 }
 
 /** Values that depend on a sum over the atom. */
 function afterSums({ graph }: Model, { contractions }: Dependencies, atom: Axis): Set<string> {
   const sums = new Set(contractions.filter(({ along }) => atomsOf(along).has(atom)).map(({ node }) => node))
-  const found = new Set<string>()
+  const names = new Set<string>()
   for (const node of graph.nodes)
-    if (sums.has(node) || node.inputs.some((name) => found.has(name))) for (const name of node.outputs) found.add(name)
-  return found
+    if (sums.has(node) || node.inputs.some((name) => names.has(name))) for (const name of node.outputs) names.add(name)
+  return names
 }
 
 function strays(after: Value, before: Value, { axes, atom, unit }: Unit & { axes: readonly Axis[] }): boolean {

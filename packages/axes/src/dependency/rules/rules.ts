@@ -140,8 +140,8 @@ function reduce(kind: 'sum' | 'norm'): AxisRule {
 
 /** All where no axes are given, unless the node says that means none. Undefined: not known. */
 function reducedAxes(site: AxisSite, rank: number): Set<number> | undefined {
-  const given = site.ints('axes') ?? site.value(1)
-  if (given === undefined && site.input(1) !== undefined) return undefined
-  if (given !== undefined && given.length > 0) return new Set(given.map((axis) => fromFront(axis, rank)))
+  const list = site.ints('axes') ?? site.value(1)
+  if (list === undefined && site.input(1) !== undefined) return undefined
+  if (list !== undefined && list.length > 0) return new Set(list.map((axis) => fromFront(axis, rank)))
   return new Set(site.int('noop_with_empty_axes', 0) === 1 ? [] : Array(rank).keys())
 }

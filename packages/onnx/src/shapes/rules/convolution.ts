@@ -48,11 +48,11 @@ export function conv(x: number, w: number): ShapeRule {
 function convTranspose(call: OperatorCall): Facts {
   const [from, weight] = [call.shape(0), call.shape(1)]
   if (from === undefined || weight === undefined || from.length !== weight.length) return []
-  const stated = call.ints('output_shape')
+  const target = call.ints('output_shape')
   const extra = call.ints('output_padding')
   const auto = call.string('auto_pad', 'NOTSET')
   const sizes = axesOf(call, from.slice(2), weight.slice(2)).map((axis, i) => {
-    if (stated !== undefined) return stated.at(i - from.length + 2)!
+    if (target !== undefined) return target.at(i - from.length + 2)!
     const { size, kernel, stride, dilation, pads } = axis
     if (auto === 'SAME_UPPER' || auto === 'SAME_LOWER') return size * stride
     const [before, after] = auto === 'VALID' ? [0, 0] : pads

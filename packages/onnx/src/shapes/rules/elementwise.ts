@@ -5,7 +5,7 @@ import {
   type Fact,
   type Facts,
   type InferenceFacts,
-  MOST_KNOWN,
+  MOST_ELEMENTS,
   type OperatorCall,
   product,
   type ShapeRule,
@@ -18,8 +18,8 @@ const same: ShapeRule = (call) => [{ shape: call.shape(0) }]
 /** `same`, and computed where the elements are known. */
 function computed(compute: (x: number) => number): ShapeRule {
   return (call) => {
-    const known = call.value(0)
-    return [{ shape: call.shape(0), value: known && { type: known.type, numbers: known.numbers.map(compute) } }]
+    const source = call.value(0)
+    return [{ shape: call.shape(0), value: source && { type: source.type, numbers: source.numbers.map(compute) } }]
   }
 }
 
@@ -38,7 +38,7 @@ function combine(left: Fact, right: Fact, compute?: (x: number, y: number, whole
   if (left.shape === undefined || right.shape === undefined) return {}
   const shape = broadcast(left.shape, right.shape)
   if (shape === undefined || compute === undefined || left.value === undefined || right.value === undefined) return { shape }
-  if (product(shape) > MOST_KNOWN) return { shape }
+  if (product(shape) > MOST_ELEMENTS) return { shape }
   const whole = isWhole(left.value)
   const a = spread(left.value.numbers, left.shape, shape)
   const b = spread(right.value.numbers, right.shape, shape)
@@ -77,11 +77,11 @@ const mod: ShapeRule = (call) => {
 }
 
 function cast(call: OperatorCall): Facts {
-  const known = call.value(0)
+  const source = call.value(0)
   const to = CAST_TYPES.get(call.int('to', 0))
-  if (known === undefined || to === undefined) return same(call)
+  if (source === undefined || to === undefined) return same(call)
   const whole = /^u?int/.test(to)
-  const numbers = known.numbers.map((x) => (to === 'bool' ? truth(x !== 0) : whole ? Math.trunc(x) : x))
+  const numbers = source.numbers.map((x) => (to === 'bool' ? truth(x !== 0) : whole ? Math.trunc(x) : x))
   return [{ shape: call.shape(0), value: { type: to, numbers } }]
 }
 
@@ -99,12 +99,12 @@ function where(call: OperatorCall): Facts {
   const either = combine(yes, no)
   if (either.shape === undefined || condition.shape === undefined) return []
   const shape = broadcast(condition.shape, either.shape)
-  if (shape === undefined || product(shape) > MOST_KNOWN) return [{ shape }]
+  if (shape === undefined || product(shape) > MOST_ELEMENTS) return [{ shape }]
   if (condition.value === undefined || yes.value === undefined || no.value === undefined) return [{ shape }]
-  const chosen = spread(condition.value.numbers, condition.shape, shape)
+  const conditions = spread(condition.value.numbers, condition.shape, shape)
   const a = spread(yes.value.numbers, yes.shape!, shape)
   const b = spread(no.value.numbers, no.shape!, shape)
-  return [{ shape, value: { type: yes.value.type, numbers: chosen.map((holds, i) => (holds !== 0 ? a[i]! : b[i]!)) } }]
+  return [{ shape, value: { type: yes.value.type, numbers: conditions.map((holds, i) => (holds !== 0 ? a[i]! : b[i]!)) } }]
 }
 
 /** The second output, a mask or the like, has the shape of the first too. */

@@ -4,7 +4,7 @@ import {
   type Facts,
   type InferenceFacts,
   listed,
-  MOST_KNOWN,
+  MOST_ELEMENTS,
   type OperatorCall,
   product,
   type ShapeRule,
@@ -70,11 +70,11 @@ function squeeze(call: OperatorCall): Facts {
 
 function unsqueeze(call: OperatorCall): Facts {
   const from = call.shape(0)
-  const given = listed(call, 'axes', 1)
-  if (from === undefined || given === undefined) return []
-  const rank = from.length + given.length
-  const axes = new Set(given.map((axis) => axisOf(axis, rank)))
-  if (axes.size !== given.length || axes.has(undefined)) return []
+  const list = listed(call, 'axes', 1)
+  if (from === undefined || list === undefined) return []
+  const rank = from.length + list.length
+  const axes = new Set(list.map((axis) => axisOf(axis, rank)))
+  if (axes.size !== list.length || axes.has(undefined)) return []
   let next = 0
   return reordered(
     call,
@@ -102,7 +102,7 @@ function concat(call: OperatorCall): Facts {
     shapes.reduce((sum, each) => sum + each![axis]!, 0),
   )
   const values = call.node.inputs.map((_, i) => call.value(i))
-  const joins = first.length === 1 && product(shape) <= MOST_KNOWN && values.every((value) => value !== undefined)
+  const joins = first.length === 1 && product(shape) <= MOST_ELEMENTS && values.every((value) => value !== undefined)
   const value = joins
     ? { type: values[0]!.type, numbers: (values as InferenceFacts[]).flatMap(({ numbers }) => numbers) }
     : undefined
@@ -119,12 +119,12 @@ function split(call: OperatorCall): Facts {
   const evenly = Array.from({ length: count }, (_, i) => Math.min(even, from[axis]! - i * even))
   const sizes = listed(call, 'split', 1, evenly)
   if (sizes === undefined || sizes.reduce((sum, each) => sum + each, 0) !== from[axis]) return []
-  const known = from.length === 1 ? call.value(0) : undefined
+  const source = from.length === 1 ? call.value(0) : undefined
   let start = 0
   return sizes.map((each) => {
-    const numbers = known?.numbers.slice(start, start + each)
+    const numbers = source?.numbers.slice(start, start + each)
     start += each
-    return { shape: from.with(axis, each), value: numbers && { type: known!.type, numbers } }
+    return { shape: from.with(axis, each), value: numbers && { type: source!.type, numbers } }
   })
 }
 
@@ -137,8 +137,8 @@ function slice(call: OperatorCall): Facts {
   if (from === undefined || !starts || !ends || !axes || !steps) return []
   const shape = [...from]
   let value = from.length === 1 ? call.value(0) : undefined
-  for (const [i, given] of axes.entries()) {
-    const axis = axisOf(given, from.length)
+  for (const [i, position] of axes.entries()) {
+    const axis = axisOf(position, from.length)
     const step = steps[i]!
     if (axis === undefined || step === 0) return []
     const length = from[axis]!
@@ -159,10 +159,10 @@ function gather(call: OperatorCall): Facts {
   const axis = data && axisOf(call.int('axis', 0), data.length)
   if (data === undefined || indices === undefined || axis === undefined) return []
   const shape = [...data.slice(0, axis), ...indices, ...data.slice(axis + 1)]
-  const [known, at] = [call.value(0), call.value(1)]
-  if (data.length !== 1 || known === undefined || at === undefined) return [{ shape }]
-  const numbers = at.numbers.map((index) => known.numbers[index < 0 ? index + data[0]! : index]!)
-  return [{ shape, value: numbers.includes(undefined as never) ? undefined : { type: known.type, numbers } }]
+  const [source, at] = [call.value(0), call.value(1)]
+  if (data.length !== 1 || source === undefined || at === undefined) return [{ shape }]
+  const numbers = at.numbers.map((index) => source.numbers[index < 0 ? index + data[0]! : index]!)
+  return [{ shape, value: numbers.includes(undefined as never) ? undefined : { type: source.type, numbers } }]
 }
 
 function gatherNd(call: OperatorCall): Facts {
@@ -176,9 +176,9 @@ function expand(call: OperatorCall): Facts {
   const [from, to] = [call.shape(0), call.value(1)]
   if (from === undefined || to === undefined) return []
   const shape = broadcast(from, to.numbers)
-  const known = call.value(0)
-  const repeats = known?.numbers.length === 1 && shape !== undefined && product(shape) <= MOST_KNOWN
-  const value = repeats ? { type: known.type, numbers: Array<number>(product(shape)).fill(known.numbers[0]!) } : undefined
+  const source = call.value(0)
+  const repeats = source?.numbers.length === 1 && shape !== undefined && product(shape) <= MOST_ELEMENTS
+  const value = repeats ? { type: source.type, numbers: Array<number>(product(shape)).fill(source.numbers[0]!) } : undefined
   return shape === undefined ? [] : [{ shape, value }]
 }
 
@@ -193,8 +193,8 @@ function pad(call: OperatorCall): Facts {
   const from = call.shape(0)
   const pads = listed(call, 'pads', 1) ?? call.ints('paddings')
   if (from === undefined || pads === undefined) return []
-  const given = call.has(3) ? call.value(3)?.numbers : [...from.keys()]
-  const axes = given?.map((axis) => axisOf(axis, from.length))
+  const list = call.has(3) ? call.value(3)?.numbers : [...from.keys()]
+  const axes = list?.map((axis) => axisOf(axis, from.length))
   if (axes === undefined || axes.includes(undefined) || pads.length !== 2 * axes.length) return []
   const shape = [...from]
   for (const [i, axis] of axes.entries()) shape[axis!]! += pads[i]! + pads[i + axes.length]!
@@ -207,7 +207,7 @@ function constantOfShape(call: OperatorCall): Facts {
   const filled = call.node.attributes.has('value') ? call.tensor('value')?.value : { type: 'float32' as const, numbers: [0] }
   const count = product(target.numbers)
   const value =
-    filled && count <= MOST_KNOWN ? { type: filled.type, numbers: Array<number>(count).fill(filled.numbers[0]!) } : undefined
+    filled && count <= MOST_ELEMENTS ? { type: filled.type, numbers: Array<number>(count).fill(filled.numbers[0]!) } : undefined
   return [{ shape: target.numbers, value }]
 }
 
@@ -216,7 +216,7 @@ function range(call: OperatorCall): Facts {
   if (start === undefined || limit === undefined || delta === undefined || delta === 0) return []
   const count = Math.max(0, Math.ceil((limit - start) / delta))
   const { type } = call.value(0)!
-  const value = count <= MOST_KNOWN ? { type, numbers: Array.from({ length: count }, (_, i) => start + i * delta) } : undefined
+  const value = count <= MOST_ELEMENTS ? { type, numbers: Array.from({ length: count }, (_, i) => start + i * delta) } : undefined
   return [{ shape: [count], value }]
 }
 

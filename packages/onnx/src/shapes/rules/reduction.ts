@@ -3,17 +3,17 @@ import { axisOf, each, type Facts, listed, type OperatorCall, product, type Shap
 /** Reduced axes become 1, or go away. No axes given: all of them, or none with noop_with_empty_axes. */
 function reduce(call: OperatorCall): Facts {
   const from = call.shape(0)
-  const given = listed(call, 'axes', 1, [])
-  if (from === undefined || given === undefined) return []
+  const list = listed(call, 'axes', 1, [])
+  if (from === undefined || list === undefined) return []
   const noop = call.int('noop_with_empty_axes', 0) === 1
-  const axes = given.length > 0 || noop ? given.map((axis) => axisOf(axis, from.length)) : [...from.keys()]
+  const axes = list.length > 0 || noop ? list.map((axis) => axisOf(axis, from.length)) : [...from.keys()]
   if (axes.includes(undefined)) return []
   const keeps = call.int('keepdims', 1) === 1
   const shape = from.flatMap((size, axis) => (axes.includes(axis) ? (keeps ? [1] : []) : [size]))
-  const known = call.value(0)
+  const source = call.value(0)
   const compute = COMPUTED[call.node.op]
-  const isWhole = axes.length === from.length && known !== undefined && compute !== undefined
-  return [{ shape, value: isWhole ? { type: known.type, numbers: [compute(known.numbers)] } : undefined }]
+  const isWhole = axes.length === from.length && source !== undefined && compute !== undefined
+  return [{ shape, value: isWhole ? { type: source.type, numbers: [compute(source.numbers)] } : undefined }]
 }
 
 const COMPUTED: Readonly<Record<string, (numbers: readonly number[]) => number>> = {

@@ -14,7 +14,7 @@ export interface InferenceFacts {
 }
 
 /** More elements than these are not computed with: sizes, axes and scales are few. */
-export const MOST_KNOWN = 4096
+export const MOST_ELEMENTS = 4096
 
 /** A node as its rule sees it. */
 export interface OperatorCall extends Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string'> {
@@ -80,7 +80,7 @@ export function listed(
   input: number,
   otherwise?: readonly number[],
 ): readonly number[] | undefined {
-  const given = call.ints(attribute)
-  if (given !== undefined) return given
+  const list = call.ints(attribute)
+  if (list !== undefined) return list
   return call.has(input) ? call.value(input)?.numbers : otherwise
 }
