@@ -110,3 +110,8 @@ it('every field of a config says what it is for, and which commands have it are 
       for (const { on, required = [] } of flags) expect(ALL).toEqual(expect.arrayContaining([...on, ...required]))
     }
 })
+
+it('what is written --no-… is no input: an input would say the opposite of its name', () => {
+  for (const command of ALL)
+    expect(optionsOf(command).filter(({ negative, input }) => negative === true && input === true)).toEqual([])
+})

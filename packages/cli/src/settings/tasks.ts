@@ -87,7 +87,8 @@ export async function readTask(
       `pare ${command}: '${model}' matches ${tasks.length} models; expected one.`,
       'name one of them, or prune all of them with: pare run',
     )
-  return { task, engine }
+  // As it is typed, unless a glob found it.
+  return { task: { ...task, name: task.path === resolve(cwd, model) ? model : task.name }, engine }
 }
 
 /** A config as it was found, not validated yet. */
