@@ -1,5 +1,5 @@
 import { type AttributeValue, attributesOf, editGraph, editModel, GraphWriter, type Model, type Node } from '@pare/onnx'
-import { type GradientFacts, typedFactsOf } from './rules/facts.js'
+import { type GradientFacts, typedFactsOf } from './site/facts.js'
 
 /**
  * Convolutions in the layout that ONNX Runtime itself uses where weights are constants: channels in blocks of `size`, so many as its vectors are wide. It does not do

@@ -19,10 +19,10 @@ import { decompose } from './decompose/decompose.js'
 import { flowOf } from './flow.js'
 import { lift } from './lift.js'
 import { type RecomputeOptions, recompute } from './recompute.js'
-import { type GradientFacts, typedFactsOf } from './rules/facts.js'
 import { ruleOf } from './rules/rules.js'
-import { GradientSite, type Gradients } from './rules/site.js'
-import { type BatchStatistics, withBatchStatistics } from './rules/statistics.js'
+import { type GradientFacts, typedFactsOf } from './site/facts.js'
+import { GradientSite, type Gradients } from './site/site.js'
+import { type BatchStatistics, withBatchStatistics } from './site/statistics.js'
 
 export interface DifferentiationOptions {
   /** Name of the value whose gradient is taken: one number. */

@@ -1,5 +1,5 @@
-import type { Geometry } from './rules/geometry.js'
-import type { GradientSite } from './rules/site.js'
+import type { Geometry } from './site/geometry.js'
+import type { GradientSite } from './site/site.js'
 
 const domain = 'com.microsoft.nchwc'
 

@@ -1,4 +1,4 @@
-import type { GradientSite } from '../rules/site.js'
+import type { GradientSite } from '../site/site.js'
 
 /** What attention computes with. */
 export interface AttentionParts {

@@ -1,5 +1,5 @@
-import type { Decomposition } from '../rules/rule.js'
-import type { GradientSite } from '../rules/site.js'
+import type { Decomposition } from '../site/rule.js'
+import type { GradientSite } from '../site/site.js'
 
 /** LayerNorm(x + skip + bias); output 3 is the sum. */
 const skipLayerNormalization: Decomposition = (site) => {

@@ -1,5 +1,5 @@
-import type { Decomposition } from '../rules/rule.js'
-import type { GradientSite } from '../rules/site.js'
+import type { Decomposition } from '../site/rule.js'
+import type { GradientSite } from '../site/site.js'
 
 /** f32[batch, heads, seq, headDim], and tables that broadcast against [batch, heads, seq, rotated / 2]. */
 interface Rotation {

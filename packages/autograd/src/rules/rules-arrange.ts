@@ -1,5 +1,5 @@
-import { each, type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
+import { each, type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 
 /** The same elements in another shape. */
 const reshaped = only([0], (site) => [site.reshapeLike(site.gradient, site.input(0))])

@@ -1,7 +1,7 @@
 import { makeNode } from '@pare/onnx'
-import { type GradientRules, only } from './rule.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 import { conv } from './rules-convolution.js'
-import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * y is what a convolution's gradient is for its input: Conv(·, w) takes the shape of y to that of x. So x̄ = Conv(ȳ, w), w̄ is that of this convolution for

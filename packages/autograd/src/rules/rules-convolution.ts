@@ -1,7 +1,7 @@
+import { type Geometry, geometryOf } from '../site/geometry.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 import { ofWeightInBlocks } from '../weights-in-blocks.js'
-import { type Geometry, geometryOf } from './geometry.js'
-import { type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * y[n, o, p] = Σ_c Σ_k w[o, c, k] x[n, c, s p + d k − pad] + b[o]. The three gradients: of x a convolution of ȳ with the kernels turned around, of w a

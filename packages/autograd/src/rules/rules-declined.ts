@@ -1,4 +1,4 @@
-import { each, type GradientRules } from './rule.js'
+import { each, type GradientRules } from '../site/rule.js'
 
 export const QUANTIZED = 'it computes with quantised numbers; prune and retrain first, quantise afterwards'
 

@@ -1,5 +1,5 @@
-import type { GradientRules } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
+import type { GradientRules } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 
 /** y = einsum(…, x, …)  ⇒  x̄ = einsum of ȳ and the other terms, with the letters of x as the output's; repeated along letters that only x has. */
 const einsum: GradientRule = (site) => {

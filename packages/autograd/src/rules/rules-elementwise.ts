@@ -1,5 +1,5 @@
-import { each, type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite, Gradients } from './site.js'
+import { each, type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite, Gradients } from '../site/site.js'
 
 /** x̄ = ȳ · f′, with f′ written from x and y. */
 function unary(derivative: (site: GradientSite, x: string, y: string) => string): GradientRule {

@@ -1,4 +1,4 @@
-import { each } from './rule.js'
+import { each } from '../site/rule.js'
 
 /** What changes in steps or not at all: no gradient passes, and none is missed. */
 export const flat = each(

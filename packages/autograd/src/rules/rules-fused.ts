@@ -1,7 +1,7 @@
-import { type GradientRules, only } from './rule.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 import { geluSlope, tanhGeluSlope } from './rules-elementwise.js'
 import { reduceBatch } from './rules-matrix.js'
-import type { GradientRule, GradientSite } from './site.js'
 
 /** Y = α op(A) op(B) over the last two axes  ⇒  the gradient of op(A) is α Ȳ op(B)ᵀ, that of op(B) α op(A)ᵀ Ȳ, each transposed back where op transposes. */
 const fusedMatMul: GradientRule = (site) => {

@@ -1,5 +1,5 @@
-import { type GradientRules, only } from './rule.js'
-import type { GradientRule } from './site.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule } from '../site/site.js'
 
 /** Gradients go back to the rows they came from, and add up where a row was taken several times. */
 const gather: GradientRule = (site) => {

@@ -1,5 +1,5 @@
-import { type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite, Gradients } from './site.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite, Gradients } from '../site/site.js'
 
 /** With a constant around it x̄ is cut out of ȳ again, and the constant's gradient is the sum of the rest; else gradients go back to the places that were copied. */
 const pad: GradientRule = (site): Gradients => {

@@ -1,6 +1,6 @@
-import { type GradientRules, only } from './rule.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 import { zerosLike } from './rules-arrange.js'
-import type { GradientRule, GradientSite } from './site.js'
 
 /**
  * loss = −Σ w[label] log p[label] / Σ w[label] over the labels that count, log p = log softmax(x)  ⇒  x̄ = loss̄ w[label] (p − 1 at the label) / Σ w[label], 0 where a

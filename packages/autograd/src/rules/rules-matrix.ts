@@ -1,5 +1,5 @@
-import type { GradientRules } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
+import type { GradientRules } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 
 /** Y = A B  ⇒  Ā = Ȳ Bᵀ, B̄ = Aᵀ Ȳ, summed over batch dimensions that were broadcast. A vector is a matrix of one row (left) or column (right). */
 const matmul: GradientRule = (site) => {

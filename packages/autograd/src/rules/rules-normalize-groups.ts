@@ -1,6 +1,6 @@
-import { type GradientRules, only } from './rule.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite, Gradients } from '../site/site.js'
 import { nonZero } from './rules-reduce.js'
-import type { GradientRule, GradientSite, Gradients } from './site.js'
 
 /** InstanceNormalization: each channel is a group. */
 const instanceNormalization: GradientRule = (site) => groups(site, site.size(site.input(0), 1))

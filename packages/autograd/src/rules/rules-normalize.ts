@@ -1,5 +1,5 @@
-import { type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 
 /**
  * x̂ = (x − μ) r, r = 1/√(σ² + ε), y = x̂ γ + β over the last axes  ⇒  with h = ȳ γ:  x̄ = r (h − mean(h) − x̂ mean(h x̂)),  γ̄ = Σ ȳ x̂,  β̄ = Σ ȳ.

@@ -1,8 +1,8 @@
-import { type Geometry, geometryOf } from './geometry.js'
-import type { GradientRules } from './rule.js'
+import { type Geometry, geometryOf } from '../site/geometry.js'
+import type { GradientRules } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 import { zerosLike } from './rules-arrange.js'
 import { nonZero, toExtremes } from './rules-reduce.js'
-import type { GradientRule, GradientSite } from './site.js'
 
 /** y = mean of all positions  ⇒  x̄ = ȳ / positions. */
 const globalAverage: GradientRule = (site) => {

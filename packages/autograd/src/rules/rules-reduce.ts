@@ -1,5 +1,5 @@
-import { type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 
 /** The axes that a reduction sums over; undefined where it does nothing. */
 export function reducedAxes(site: GradientSite): readonly number[] | undefined {

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@pare/onnx'
-import { type GradientRules, only } from './rule.js'
-import type { GradientRule, GradientSite } from './site.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite } from '../site/site.js'
 
 /**
  * Every mode is one matrix an axis: y = A x along it  ⇒  x̄ = Aᵀ ȳ. A is what the operator makes of the unit matrix, whatever the mode. Where each element is

@@ -1,6 +1,6 @@
-import { type GradientRules, only } from './rule.js'
+import { type GradientRules, only } from '../site/rule.js'
+import type { GradientRule, GradientSite, Gradients } from '../site/site.js'
 import { zerosLike } from './rules-arrange.js'
-import type { GradientRule, GradientSite, Gradients } from './site.js'
 
 /** y = elements of x at the indices along an axis: gradients go back there and add up. */
 const gatherElements: GradientRule = (site) => [

@@ -1,5 +1,5 @@
-import type { GradientRules } from './rule.js'
-import type { GradientRule } from './site.js'
+import type { GradientRules } from '../site/rule.js'
+import type { GradientRule } from '../site/site.js'
 
 /** y = softmax(x)  ⇒  x̄ = y (ȳ − Σ ȳ y) */
 const softmaxRule: GradientRule = (site) => {

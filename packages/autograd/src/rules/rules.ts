@@ -1,7 +1,8 @@
 import type { Node } from '@pare/onnx'
 import { operatorName } from '@pare/onnx'
 import { decomposed } from '../decompose/decompose.js'
-import type { Entry, GradientRules } from './rule.js'
+import type { Entry, GradientRules } from '../site/rule.js'
+import type { GradientRule } from '../site/site.js'
 import { arranging } from './rules-arrange.js'
 import { convolution } from './rules-convolution.js'
 import { convolutionTransposed } from './rules-convolution-transposed.js'
@@ -21,7 +22,6 @@ import { reduction } from './rules-reduce.js'
 import { resizing } from './rules-resize.js'
 import { scattering } from './rules-scatter.js'
 import { softmax } from './rules-softmax.js'
-import type { GradientRule } from './site.js'
 
 /** Operators of ai.onnx by name, of others by domain and name. A new operator is an entry in one of these tables. */
 const RULES: GradientRules = {

@@ -1,6 +1,6 @@
 import { axisColumn, sizeColumn, weightColumn } from '@pare/axes'
 import { type Column, MICROSOFT_OPERATORS, ONNX_OPERATORS, shapeColumn } from '@pare/onnx'
-import { gradientColumn } from '../rules/column.js'
+import { gradientColumn } from '../site/column.js'
 
 export const COLUMNS: readonly Column[] = [shapeColumn, axisColumn, sizeColumn, gradientColumn, weightColumn]
 

@@ -1,6 +1,6 @@
 import { type Column, columnOf } from '@pare/onnx'
-import { entries } from './rules.js'
-import { QUANTIZED } from './rules-declined.js'
+import { entries } from '../rules/rules.js'
+import { QUANTIZED } from '../rules/rules-declined.js'
 
 const WORDS = entries().map(([name, entry]): [name: string, word: string, note: string] => {
   if (entry === 'flat') return [name, 'none', '']
