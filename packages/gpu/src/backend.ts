@@ -14,7 +14,6 @@ import {
   setMaskedBits,
   type UnitLayout,
 } from '@pare/core/backends'
-import { present } from '@pare/onnx'
 import type { Gpu } from './gpu.js'
 import { BLOCK, GATHER, GROUP, HISTOGRAM, MASK, OFFSETS, SALIENCY, TALLY } from './loops.js'
 import { keysOf, saliencyShader } from './saliency-shader.js'
@@ -210,6 +209,6 @@ async function forTiles(
   for (let at = 0; at < weights.length; at += most) {
     const of = (list: Floats) => list.subarray(at, at + most)
     const own = stats && Object.fromEntries(Object.entries(stats).map(([key, list]) => [key, of(list)]))
-    await visit({ weights: of(weights), start: start + at, stream, ...present({ stats: own }) }, at)
+    await visit({ weights: of(weights), start: start + at, stream, ...(own && { stats: own }) }, at)
   }
 }

@@ -1,4 +1,3 @@
-import { present } from '@pare/onnx'
 import { saliencyOf } from '../select/saliency.js'
 import type { Scoring } from '../select/scoring.js'
 import type { Chunk, Floats, SaliencyRange } from './backend.js'
@@ -98,7 +97,7 @@ export async function sampleRange(
 /** The first elements of a stretch. */
 export function firstOf({ weights, stats, ...stretch }: SampledChunk, length: number): SampledChunk {
   const own = stats && Object.fromEntries(Object.entries(stats).map(([key, values]) => [key, values.subarray(0, length)]))
-  return { ...stretch, weights: weights.subarray(0, length), ...present({ stats: own }) }
+  return { ...stretch, weights: weights.subarray(0, length), ...(own && { stats: own }) }
 }
 
 function join(parts: readonly Floats[]): Floats {
