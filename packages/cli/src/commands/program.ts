@@ -82,7 +82,7 @@ function reader({ name, schema, read, hint, repeatable }: Option): (text: string
     if ('value' in meaning) return repeatable === true ? joined(before, meaning.value) : meaning.value
     throw usage(
       `pare: --${hyphened(name)} is '${text}'; expected ${meaning.expected}.`,
-      meaning.hint ?? hint ?? 'see the option in --help',
+      meaning.hint ?? (typeof hint === 'function' ? hint(text) : hint) ?? 'see the option in --help',
     )
   }
 }

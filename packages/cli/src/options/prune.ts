@@ -85,7 +85,7 @@ export const pruneFields = {
           .describe(`${listed(BUDGETS.map((kind) => `${kind}=`))} with the fraction that may remain, above 0 and up to 1`),
         read: budgetOf,
         help: `instead of a ratio: the fraction that may remain of ${listed(BUDGETS)}, e.g. macs=0.5; the fewest units that meet it go`,
-        hint: 'half of the multiply-accumulates: --target macs=0.5; a share that goes is --sparsity, --threshold or --ratio',
+        hint: budgetHint,
         ...{ on: PRUNING, input: true },
       },
     ],
@@ -132,13 +132,13 @@ export const pruneFields = {
     },
   }),
   minUnits: field(count, {
-    expected: 'a whole number of units, such as 1',
+    expected: 'a whole number from 1 on, such as 1',
     help: 'units of a group that always stay',
     default: '1',
     flag: { argument: 'count', on: PRUNING },
   }),
   multipleOf: field(count, {
-    expected: 'a whole number, such as 8',
+    expected: 'a whole number from 1 on, such as 8',
     help: 'what is kept of a group is a multiple of this, or all of it; smaller groups are not bound',
     default: '1',
     flag: { argument: 'count', on: PRUNING },
@@ -180,4 +180,10 @@ export type TargetConfig = z.infer<typeof target>
 function budgetOf(text: string): unknown {
   const [, kind = '', amount = ''] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(text) ?? []
   return { [kind]: numberOf(amount) }
+}
+
+/** Whoever names another kind of target is told its option. */
+function budgetHint(text: string): string {
+  const [, kind, amount = ''] = /^\s*(sparsity|threshold|ratio)\s*=(.*)$/s.exec(text) ?? []
+  return kind === undefined ? 'half of the multiply-accumulates: --target macs=0.5' : `say --${kind} ${amount}`
 }

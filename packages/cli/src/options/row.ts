@@ -30,7 +30,7 @@ export interface Flag<Schema extends z.ZodType = z.ZodType> extends Partial<Word
   /** What text means, undefined where it means nothing. Default: a number, a list, or the text itself, as the schema has it. */
   readonly read?: (text: string) => unknown
   /** What to do about text that means nothing. Default: to see --help */
-  readonly hint?: string
+  readonly hint?: string | ((text: string) => string)
   /** It may be given more than once: one list. */
   readonly repeatable?: true
   /** It is written --no-…, and means false. */
