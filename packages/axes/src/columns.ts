@@ -57,6 +57,7 @@ export const axisColumn: Column = columnOf({
   notes: new Map([['Constant', 'is the constant'], ...byOperator(HELD_PARTS)]),
   none: 'held',
   because: {
+    unruled: 'no rule yet',
     generating: 'its outputs have nothing to do with the positions of its inputs',
     random: 'random numbers of its own',
     global: 'works across all positions at once',
@@ -68,22 +69,7 @@ export const axisColumn: Column = columnOf({
     experts: 'a mixture of experts',
     loss: 'a part of training',
   },
-  notYet: new Set(
-    `BitCast CenterCropPad Col2Im DeformConv MaxRoiPool MaxUnpool SwiGLU TensorScatter com.microsoft.BiasAdd
-     com.microsoft.BiasSoftmax com.microsoft.BifurcationDetector com.microsoft.ComplexMul com.microsoft.ComplexMulConj
-     com.microsoft.ConvTransposeWithDynamicPads com.microsoft.CropAndResize com.microsoft.DecoderAttention
-     com.microsoft.DecoderMaskedMultiHeadAttention com.microsoft.DecoderMaskedSelfAttention com.microsoft.EPContext
-     com.microsoft.EngramGate com.microsoft.ExpandDims com.microsoft.FusedMatMulActivation com.microsoft.GatedAdd
-     com.microsoft.GatedRMSNorm com.microsoft.GatedRelativePositionBias com.microsoft.GatherND com.microsoft.GemmFastGelu
-     com.microsoft.GemmaRotaryEmbedding com.microsoft.GroupNorm com.microsoft.IsAllFinite com.microsoft.LongformerAttention
-     com.microsoft.MRotaryEmbedding com.microsoft.MaxpoolWithMask com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
-     com.microsoft.NhwcMaxPool com.microsoft.PackedAttention com.microsoft.PackedMultiHeadAttention
-     com.microsoft.PagedAttention com.microsoft.RelativePositionBias com.microsoft.RemovePadding
-     com.microsoft.RestorePadding com.microsoft.SampleOp com.microsoft.SkipGroupNorm com.microsoft.Snpe
-     com.microsoft.SparseAttention com.microsoft.SparseToDenseMatMul com.microsoft.TorchEmbedding com.microsoft.UnfoldTensor`.split(
-      /\s+/,
-    ),
-  ),
+  notYet: new Set(`TensorScatter com.microsoft.GatherND`.split(/\s+/)),
 })
 
 /** What becomes of the sizes that an operator states, when units go: those of the others follow from their inputs, and what is held has none to change. */

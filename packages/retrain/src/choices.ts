@@ -2,11 +2,10 @@
 
 import { type Curve, SPARSITY_CURVES } from './curves.js'
 
+export { DESCENTS, sparsities } from './optimizer/schedule.js'
+
 /** How a sparsity is approached. */
 export const CURVES = Object.keys(SPARSITY_CURVES) as [Curve, ...Curve[]]
-
-/** How the learning rate goes down. */
-export const DESCENTS = ['cosine', 'linear', 'constant'] as const
 
 /** What changes the weights by their gradients. */
 export const OPTIMIZERS = ['adamw', 'sgd'] as const

@@ -31,7 +31,7 @@ export function trialsOver(
       throw error
     }
     const request = {
-      ...{ model: path, data, given: defaults },
+      ...{ model: path, data, defaults },
       ...present({ text, batch, threads, trusted, label, output }),
     }
     const trials = openTrials(request, {

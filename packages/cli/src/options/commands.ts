@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
-import { present } from '@pare/onnx'
 import { z } from 'zod'
 import { type Field, type Fields, field } from './row.js'
 import { count, oneOf, path, positive } from './schemas.js'
@@ -205,7 +204,7 @@ function own<Schema extends z.ZodType>(
   flag: Partial<Field['flags'][number]>,
   fallback?: string,
 ): Field<Schema> {
-  return field(schema, { help, flag: { on: [], ...flag }, ...present({ default: fallback }) })
+  return field(schema, { help, flag: { on: [], ...flag }, ...(fallback !== undefined && { default: fallback }) })
 }
 
 function folder(shown: string): Field<typeof path> {

@@ -1,4 +1,3 @@
-import { present } from '@pare/onnx'
 import { z } from 'zod'
 import { COMMANDS, type CommandName } from './commands.js'
 import { SECTIONS } from './config.js'
@@ -13,8 +12,6 @@ export interface Option extends Omit<Flag, 'on' | 'also' | 'schema' | 'required'
   readonly isRequired: boolean
   /** Where it stands in the settings of a model: 'gate.maxDrop'. None: the command alone knows it. */
   readonly places: readonly string[]
-  /** The field of its only place that it makes, where it makes one of several: { sparsity: 0.5 }. */
-  readonly kind?: string
 }
 
 /** Everything that a command takes, what it shares with others first. */
@@ -48,9 +45,7 @@ function option(
   return {
     ...flag,
     ...{ name, schema, help, places, isRequired: required.includes(command) },
-    ...present({ default: fallback }),
-    // One of several ways to say a target.
-    ...(flag.name !== undefined && flag.schema !== undefined && { kind: flag.name }),
+    ...(fallback !== undefined && { default: fallback }),
   }
 }
 

@@ -62,18 +62,18 @@ export const pruneFields = {
     default: '{ sparsity: 0.5 }, for structures that cut { ratio: 0.25 }',
     flags: [
       {
-        name: 'sparsity',
+        ...{ name: 'sparsity', kind: 'sparsity' },
         argument: 'fraction',
         ...{ schema: fraction, help: 'share of the eligible weights that is zero afterwards', default: '0.5' },
         ...{ on: PRUNING, input: true },
       },
       {
-        name: 'threshold',
+        ...{ name: 'threshold', kind: 'threshold' },
         argument: 'saliency',
         ...{ schema: positive, help: 'zero what is less important than this, instead of a sparsity', on: PRUNING, input: true },
       },
       {
-        name: 'ratio',
+        ...{ name: 'ratio', kind: 'ratio' },
         argument: 'fraction',
         ...{ schema: fraction, help: 'share of the units to remove, for structures that cut', default: '0.25' },
         ...{ on: PRUNING, input: true },

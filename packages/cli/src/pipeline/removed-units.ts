@@ -1,6 +1,6 @@
 import type { PlanStep } from '@pare/core'
 import { formatCount, share } from '@pare/gate'
-import { removalsOf, removalText } from '@pare/report'
+import { removalsOf, removalText } from '@pare/report/pruning'
 
 /** What was cut of a group. */
 interface Cut {

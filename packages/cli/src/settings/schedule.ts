@@ -1,5 +1,6 @@
 import type { PruneStep, Target } from '@pare/core'
-import { type Curve, sparsities } from '@pare/retrain'
+import type { Curve } from '@pare/retrain'
+import { sparsities } from '@pare/retrain/choices'
 import { DEFAULT_STAGES, type ScheduleConfig } from '../options/recover.js'
 import type { Problem } from '../terminal/failure.js'
 

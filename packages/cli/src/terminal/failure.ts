@@ -1,4 +1,4 @@
-import { PareError } from '@pare/onnx'
+import { PareError } from '@pare/onnx/error'
 
 /** What kind of failure it is: wrong input of the user, something that broke, or input that may not be trusted. */
 export type FailureKind = 'usage' | 'infrastructure' | 'untrusted'

@@ -6,7 +6,7 @@ import { evaluate } from './evaluate.js'
 import { openTrials } from './open-trials.js'
 
 const folder = temporaryFolder()
-const DIGITS = { model: testModel('mlp-digits.onnx'), data: testModel('data/digits-evaluate.npz'), given: {} }
+const DIGITS = { model: testModel('mlp-digits.onnx'), data: testModel('data/digits-evaluate.npz'), defaults: {} }
 
 // Two classes; the logit of the first is s · x.
 const scaled = put(
@@ -20,7 +20,7 @@ const data = put(
   npzBytes({ x: array('float32', [3, 2], [2, 0, 0, 0, -2, 0]), label: array('uint8', [3], [0, 0, 1]) }),
 )
 const one = { s: array('float32', [2], [1, 1]) }
-const SCALED = { model: scaled, data, given: one }
+const SCALED = { model: scaled, data, defaults: one }
 const off = { s: array('float32', [2], [0, 1]) }
 /** −log p of the first of two classes whose logits are x and 0. */
 const nll = (x: number) => Math.log(1 + Math.exp(-x))
@@ -65,7 +65,7 @@ describe('trials', () => {
   })
 
   test('what is wrong is told, in whichever round', async () => {
-    await using missing = openTrials({ ...SCALED, given: {} })
+    await using missing = openTrials({ ...SCALED, defaults: {} })
     await expect(missing.losses({ settings: [{}], against: 'labels' })).rejects.toThrow("no array for input 's'")
     await using trials = openTrials(SCALED)
     await trials.losses({ settings: [{}], against: 'labels' })

@@ -17,7 +17,7 @@ export interface TrialRequest {
   /** Path of the data. */
   readonly data: string
   /** Inputs that do not come from the data, and what they hold unless a setting says otherwise. */
-  readonly given: Readonly<Record<string, NdArray>>
+  readonly defaults: Readonly<Record<string, NdArray>>
   readonly text?: TextOptions
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
   readonly label?: string
@@ -30,7 +30,7 @@ export interface TrialRequest {
   readonly trusted?: boolean
 }
 
-/** Inputs that hold something else than what is given, by name. */
+/** Inputs that hold something else than what is defaults, by name. */
 export type TrialSetting = Readonly<Record<string, NdArray>>
 
 /** Settings to be tried on the same samples. */
@@ -57,16 +57,16 @@ export async function runTrials(
     onProgress,
   }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<void> {
-  const { threads = availableParallelism(), trusted = false, given } = request
+  const { threads = availableParallelism(), trusted = false, defaults } = request
   await using session = await openSession(runtime, request.model, { threads, trusted })
-  const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(given, name))
+  const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(defaults, name))
   const data = await openData(request.data, {
     ...{ inputs, trusted },
     ...present({ label: request.label, text: request.text }),
   })
   const output = chooseOutput(session, request.output)
   const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)
-  const trying = { session, data, output, batch, given, onProgress }
+  const trying = { session, data, output, batch, defaults, onProgress }
   for (let round = await ask(); round !== undefined; ) round = await ask(await tryOut(round, trying))
 }
 
@@ -75,18 +75,18 @@ interface Trying {
   readonly data: DataSet
   readonly output: string
   readonly batch: { readonly size: number; readonly fixed: boolean }
-  readonly given: TrialSetting
+  readonly defaults: TrialSetting
   readonly onProgress: (progress: EvaluationProgress) => void
 }
 
 /** One pass over the data: each batch is read once and run with every setting. */
 async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }: Round, trying: Trying): Promise<number[]> {
-  const { session, data, output, batch, given, onProgress } = trying
+  const { session, data, output, batch, defaults, onProgress } = trying
   const most = Math.min(samples, data.samples ?? Number.POSITIVE_INFINITY)
   const total = Number.isFinite(most) ? { total: most * settings.length } : {}
   const run = (part: Batch, setting: TrialSetting) => {
     const fed = batch.fixed ? padBatch(part, batch.size) : part
-    return session.run({ ...fed, inputs: { ...fed.inputs, ...given, ...setting } }, output)
+    return session.run({ ...fed, inputs: { ...fed.inputs, ...defaults, ...setting } }, output)
   }
   let tallies: Trial[] = []
   let done = 0

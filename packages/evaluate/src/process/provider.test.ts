@@ -49,7 +49,7 @@ describe('all that runs a model runs on the provider', () => {
       return parts
     },
     trials: async (provider) => {
-      await using trials = openTrials({ ...(await files()), given: {} }, { provider })
+      await using trials = openTrials({ ...(await files()), defaults: {} }, { provider })
       return await trials.losses({ settings: [{}], against: 'labels' })
     },
   }

@@ -63,6 +63,8 @@ export type OperatorKind =
   | 'experts'
   /** A loss of training. */
   | 'loss'
+  /** No more can be said of them where a table has no rule. */
+  | 'unruled'
 
 const KINDS: readonly (readonly [kind: OperatorKind, names: string])[] = [
   [
@@ -119,6 +121,21 @@ const KINDS: readonly (readonly [kind: OperatorKind, names: string])[] = [
   ],
   ['experts', 'com.microsoft.MoE com.microsoft.QMoE'],
   ['loss', 'NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss'],
+  [
+    'unruled',
+    `BitCast CenterCropPad Col2Im DeformConv MaxRoiPool MaxUnpool SwiGLU com.microsoft.BiasAdd com.microsoft.BiasSoftmax
+     com.microsoft.BifurcationDetector com.microsoft.ComplexMul com.microsoft.ComplexMulConj
+     com.microsoft.ConvTransposeWithDynamicPads com.microsoft.CropAndResize com.microsoft.DecoderAttention
+     com.microsoft.DecoderMaskedMultiHeadAttention com.microsoft.DecoderMaskedSelfAttention com.microsoft.EPContext
+     com.microsoft.EngramGate com.microsoft.ExpandDims com.microsoft.FusedMatMulActivation com.microsoft.GatedAdd
+     com.microsoft.GatedRMSNorm com.microsoft.GatedRelativePositionBias com.microsoft.GemmFastGelu
+     com.microsoft.GemmaRotaryEmbedding com.microsoft.GroupNorm com.microsoft.IsAllFinite com.microsoft.LongformerAttention
+     com.microsoft.MRotaryEmbedding com.microsoft.MaxpoolWithMask com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
+     com.microsoft.NhwcMaxPool com.microsoft.PackedAttention com.microsoft.PackedMultiHeadAttention
+     com.microsoft.PagedAttention com.microsoft.RelativePositionBias com.microsoft.RemovePadding
+     com.microsoft.RestorePadding com.microsoft.SampleOp com.microsoft.SkipGroupNorm com.microsoft.Snpe
+     com.microsoft.SparseAttention com.microsoft.SparseToDenseMatMul com.microsoft.TorchEmbedding com.microsoft.UnfoldTensor`,
+  ],
 ]
 
 const kinds = byOperator(KINDS)

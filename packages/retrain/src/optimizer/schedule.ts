@@ -1,5 +1,4 @@
-import { PareError } from '@pare/onnx'
-import type { DESCENTS } from '../choices.js'
+import { PareError } from '@pare/onnx/error'
 import { type Curve, SPARSITY_CURVES } from '../curves.js'
 
 /** How large the learning rate is at each step. */
@@ -13,6 +12,9 @@ export interface LearningRateOptions {
   /** Steps until the peak, on a straight line from 0; below 1 a share of all steps. Default: 0.05 */
   readonly warmup?: number
 }
+
+/** How the learning rate goes down. */
+export const DESCENTS = ['cosine', 'linear', 'constant'] as const
 
 export type Schedule = (typeof DESCENTS)[number]
 
