@@ -17,6 +17,8 @@ export interface CoupledGroup extends Units {
   readonly kind: 'coupled'
   /** What the units are to the operators they run through. */
   readonly roles: ReadonlySet<Role>
+  /** Whether it is held only since the analysis ends there, so that what its units are is not known. */
+  readonly unseen?: boolean
 }
 
 /** Units that are stretches of the graph, one after another: a unit that goes is passed by. Its id: 'blocks:' and the value that enters the first. */

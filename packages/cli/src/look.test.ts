@@ -75,7 +75,8 @@ describe('pare inspect', () => {
   it('folds what is alike, and lists all structures, also those without anything', async () => {
     const { stdout } = await pare(['inspect', join(TEST_MODELS, 'kjv-bert.onnx')], { cwd: '/' })
     expect(stdout).toMatch(/^head +cuts +4 +16 +263,680 +24\.3 % +0$/m)
-    expect(stdout).toContain('Nothing here for channel.')
+    expect(stdout).toContain("Nothing here for channel: the reasons stand under 'Left alone'.")
+    expect(stdout).toMatch(/^ {2}channel the model\n {4}nothing of its kind; what weights make here: /m)
     expect(stdout).toMatch(/^\/layer\.\*\/query\/MatMul +×4 +MatMul +128×128 +16,384 +0\.0 %$/m)
     // 128 · 32 of each of four matrices, and three biases of 32; MACs are without biases.
     expect(stdout).toMatch(/^head +\/layer\.\*\/query\/MatMul +×4 +4 +16,480 +16,384$/m)

@@ -37,6 +37,8 @@ export interface Dependencies {
   readonly sizesRead: ReadonlyMap<string, readonly Axis[]>
   /** Nodes beyond which nothing is known of axes, with the reason. */
   readonly obstacles: readonly Obstacle[]
+  /** Whether an axis is held only since the analysis ends there. */
+  isUnseen(axis: Axis): boolean
 }
 
 /**
@@ -82,6 +84,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     statistics,
     arranged: new Set(),
     obstacles: [],
+    unseen: new Set(),
   }
   const elsewhere = new Map<string, string>()
   const captured = new Set<string>()
@@ -100,6 +103,7 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
     contractions,
     statistics,
     obstacles: state.obstacles,
+    isUnseen: (axis) => axis.pin !== undefined && state.unseen.has(axis.pin),
     axesAt: (output, input) => inputs.get(output)?.[input],
     numbers: (value) => facts.constant(value)?.numbers,
     isFixed: facts.isFixed,
@@ -108,8 +112,10 @@ export async function findDependencies(model: Model): Promise<Dependencies> {
 
   /** Slicing a constant changes it for whoever reads it, here or there. */
   function heldBySubgraph(name: string, scope: NameScope): void {
-    for (const axis of values.get(name) ?? []) pin(axis, `'${name}' is read in a subgraph`)
-    note(scope.constant(name)?.id, 'it is read in a subgraph')
+    const reasons = [`'${name}' is read in a subgraph`, 'it is read in a subgraph'] as const
+    for (const axis of values.get(name) ?? []) pin(axis, reasons[0])
+    note(scope.constant(name)?.id, reasons[1])
+    for (const reason of reasons) state.unseen.add(reason)
     captured.add(name)
   }
 
@@ -168,6 +174,8 @@ interface State {
   /** Values that are constants in another arrangement: a weight behind a Transpose or a Cast. */
   readonly arranged: Set<string>
   readonly obstacles: Obstacle[]
+  /** Reasons by which axes are held only since the analysis ends there. */
+  readonly unseen: Set<string>
 }
 
 function visit(node: Node, scope: NameScope, state: State): void {
@@ -191,8 +199,16 @@ function visit(node: Node, scope: NameScope, state: State): void {
     node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
     operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')
   noteObstacle(node, { operands, outputs }, state)
-  if (!isComplete) return pinUnknown(node, operands, outputs)
-  applyRule(AXIS_RULES.get(operatorName(node)), {
+  if (!isComplete)
+    return pinUnseen(unknownShape(node, operands, outputs), [...operands.map(({ axes }) => axes), ...outputs], state)
+  const rule = AXIS_RULES.get(operatorName(node))
+  if (rule === undefined)
+    return pinUnseen(
+      `${node.op} '${node.name || keyOf(node) || node.op}' is not understood`,
+      [...operands.map(({ axes }) => axes), ...outputs],
+      state,
+    )
+  applyRule(rule, {
     node,
     opset: opsetOf(scope.opsets, node),
     inputs: operands.map(({ axes }) => axes),
@@ -243,15 +259,17 @@ function noteObstacle(
   }
 }
 
-function pinUnknown(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): void {
+function unknownShape(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): string {
   const unknown = [
     ...node.inputs.filter((name, i) => name !== '' && operands[i]!.axes === undefined),
     ...node.outputs.filter((name, i) => name !== '' && outputs[i] === undefined),
   ]
-  for (const axes of [...operands.map(({ axes }) => axes), ...outputs]) {
-    for (const axis of axes ?? [])
-      pin(axis, `the shape of '${unknown[0]}' at ${node.op} '${node.name || keyOf(node)}' does not follow from the model`)
-  }
+  return `the shape of '${unknown[0]}' at ${node.op} '${node.name || keyOf(node)}' does not follow from the model`
+}
+
+function pinUnseen(reason: string, values: readonly (readonly Axis[] | undefined)[], { unseen }: State): void {
+  unseen.add(reason)
+  for (const axes of values) for (const axis of axes ?? []) pin(axis, reason)
 }
 
 interface Operand {

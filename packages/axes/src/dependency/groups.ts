@@ -1,5 +1,5 @@
 import type { Model } from '@pare/onnx'
-import { isFloat } from '@pare/onnx'
+import { isFloat, present } from '@pare/onnx'
 import type { CoupledGroup, Slice } from '../units.js'
 import { type Axis, atomsOf, unitsAlong } from './axis.js'
 import { type Dependencies, findDependencies } from './dependencies.js'
@@ -52,7 +52,15 @@ async function groupsOf(model: Model): Promise<Coupling> {
     const id = freeId(list.find(({ scored }) => scored)!, times)
     atoms.set(id, atom)
     const held = atom.pin === undefined ? {} : { held: atom.pin }
-    groups.push({ kind: 'coupled', id, units: atom.size, roles: new Set(atom.roles), slices: list, ...held })
+    groups.push({
+      kind: 'coupled',
+      id,
+      units: atom.size,
+      roles: new Set(atom.roles),
+      slices: list,
+      ...held,
+      ...present({ unseen: dependencies.isUnseen(atom) || undefined }),
+    })
   }
   return { groups, dependencies, atoms }
 }

@@ -53,13 +53,12 @@ export interface SiteFacts {
   readonly statistics: Set<Node>
 }
 
-/** Applies a rule to a node; without one, or where a shape is not known, everything at the node is pinned. */
-export function applyRule(rule: AxisRule | undefined, facts: SiteFacts): void {
+/** Applies a rule to a node. What it does not claim is pinned. */
+export function applyRule(rule: AxisRule, facts: SiteFacts): void {
   const { node, inputs, outputs } = facts
   const name = node.name || keyOf(node) || node.op
   const claimed = new Set<Axis>()
   const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
-  if (rule === undefined) return pinAll(all(), `${node.op} '${name}' is not understood`)
   rule(siteOf({ ...facts, name, claimed }))
   pinAll(
     all().filter((axis) => !claimed.has(axis)),

@@ -82,7 +82,7 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
   const staged = await publication.staged(output.model)
   const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
   const structures = task.steps.map(({ structure }) => structure)
-  const more = [...nothingRemoved(planned.cut), ...(await sideCarWarnings(task.path, planned.cuts, { structures, ...work }))]
+  const more = await sideCarWarnings(task.path, planned.cuts, { structures, ...work })
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
@@ -126,7 +126,7 @@ async function planOpened(
     declined: planned.declined,
     ...{ proofs: staged.proofs, trainings },
     ...present({ repair }),
-    warnings: warn([...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
+    warnings: warn([...nothingRemoved(facts.cut), ...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
     cuts: planned.steps,
   }
   return { planned: plannedFacts, pruned }

@@ -1,5 +1,5 @@
 import type { PlanStep } from '@pare/core'
-import { formatCount, share } from '@pare/gate'
+import { formatCount, plural, share } from '@pare/gate'
 import { removalsOf, removalText } from '@pare/report/pruning'
 
 /** What was cut of a group. */
@@ -14,15 +14,15 @@ export function removedUnits(groups: readonly Cut[]): string {
   return removalsOf(groups).map(removalText).join(', ')
 }
 
-/** What a user should know where a step cut nothing at all: a share of few units rounds to none. */
+/** What a user should know where a step cut nothing at all: a share of few units rounds to none, and one of each group stays. */
 export function nothingRemoved(groups: readonly Cut[]): readonly string[] {
-  return removalsOf(groups).flatMap(({ structure, units, removed }) =>
-    removed > 0
-      ? []
-      : [
-          `no ${structure} unit was removed: of ${formatCount(units)} units, the share that was asked for rounds to none in every group.`,
-        ],
-  )
+  return removalsOf(groups).flatMap(({ structure, units, removed, groups: count }) => {
+    if (removed > 0) return []
+    const where = `${plural(units, 'unit')} in ${plural(count, 'group')}`
+    return [
+      `no ${structure} unit was removed: of ${where}, what was asked for rounds to none, or only what has to stay is there.`,
+    ]
+  })
 }
 
 /** What a user should know where steps leave nothing of a layer. */

@@ -13,6 +13,7 @@ import { bytesOf } from './facts.js'
 import type { PairScores } from './measure.js'
 import type { Pruned } from './model.js'
 import { proofOf } from './proof-facts.js'
+import { nothingRemoved } from './removed-units.js'
 import { describeRepair } from './repair.js'
 import { describeTraining } from './retrain.js'
 
@@ -41,7 +42,7 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
   return {
     path: task.name,
     verdict: error === undefined ? (verdict?.verdict ?? 'incomplete') : 'incomplete',
-    ...(verdict !== undefined && { summary: verdict.summary }),
+    ...(verdict !== undefined && { summary: [verdict.summary, ...nothingRemoved(pruned?.cut ?? []).map(sentence)].join(' ') }),
     reasons: [...reasons, ...unmeasured(task, comparison)],
     ...(task.evaluation !== undefined && { metric: task.evaluation.request.metrics[0]! }),
     ...(task.limits !== undefined && { limits: { ...task.limits } }),
@@ -64,6 +65,9 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     }),
   }
 }
+
+/** 'no layer …' begins with a capital. */
+const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 
 const NOT_MEASURED =
   "There is no evaluation data: name some with evaluate: { data: 'val.npz', metric: 'accuracy' } in the config, or with --data."

@@ -29,7 +29,7 @@ function header({ model, parameters, macs }: InspectView): string {
 
 /** One line a structure: what it finds, and how much of the model that is. */
 function summary({ structures }: InspectView): string {
-  const useful = structures.filter(({ groups, declined }) => groups > 0 || declined > 0)
+  const useful = structures.filter(({ groups }) => groups > 0)
   const rows = useful.map(({ name, kind, groups, units, parameters, share: part, declined }) => [
     name,
     kind === 'cut' ? 'cuts' : 'masks',
@@ -40,7 +40,7 @@ function summary({ structures }: InspectView): string {
     formatCount(declined),
   ])
   const others = structures.filter((structure) => !useful.includes(structure)).map(({ name }) => name)
-  const nothing = others.length === 0 ? [] : [`Nothing here for ${others.join(', ')}.`]
+  const nothing = others.length === 0 ? [] : [`Nothing here for ${others.join(', ')}: the reasons stand under 'Left alone'.`]
   if (rows.length === 0) return nothing.join('\n')
   return [table(['structure', '', 'groups', 'units', 'parameters', 'share', 'left alone'], rows), ...nothing].join('\n')
 }
@@ -107,17 +107,34 @@ function units(groups: readonly GroupView[], all: boolean): string {
 }
 
 function declined({ declined }: InspectView, all: boolean): string {
+  const entries = acrossStructures(declined)
   // A reason often names the place: what differs in numbers only is one reason.
   const folds = all
-    ? declined.map((entry) => ({ name: entry.id, entries: [entry] }))
-    : folded(declined, { name: ({ id }) => id, key: ({ structure, reason }) => `${structure}\n${reason.replace(/\d+/g, '*')}` })
+    ? entries.map((entry) => ({ name: entry.id, entries: [entry] }))
+    : folded(entries, { name: ({ id }) => id, key: ({ structure, reason }) => `${structure}\n${reason.replace(/\d+/g, '*')}` })
   const lines = folds.flatMap(({ name, entries }) => {
     const { structure, reason } = entries[0]!
     const count = entries.length === 1 ? '' : ` ${times(entries.length)}`
     const example = entries.length > 1 && /\d/.test(reason) ? 'e.g. ' : ''
-    return [`  ${structure} ${name}${count}`, `    ${example}${reason}`]
+    return [`  ${structure} ${name}${count}`, ...wrapped(`${example}${reason}`).map((line) => `    ${line}`)]
   })
   return ['Left alone:', ...lines].join('\n')
+}
+
+/** What several structures leave alone for one reason is said once: 'channel, head'. */
+function acrossStructures(declined: InspectView['declined']): InspectView['declined'] {
+  const entries = new Map<string, { id: string; reason: string; structures: string[] }>()
+  for (const { id, reason, structure } of declined) {
+    const entry = entries.get(`${id}\n${reason}`)
+    if (entry === undefined) entries.set(`${id}\n${reason}`, { id, reason, structures: [structure] })
+    else entry.structures.push(structure)
+  }
+  return [...entries.values()].map(({ id, reason, structures }) => ({ id, reason, structure: structures.join(', ') }))
+}
+
+/** Lines of at most 96 characters, broken at spaces. */
+function wrapped(text: string): readonly string[] {
+  return text.match(/\S.{0,94}\S(?= |$)|\S+/g) ?? []
 }
 
 function times(count: number): string {

@@ -80,12 +80,17 @@ describe('where nothing is found, the node that ends the search is named', () =>
   it('an operator without a rule', async () => {
     expect((await reasons('r = acme.Act(h)')).declined).toEqual([
       { id: "Act 'r'", structure: 'nothing', reason: 'pare does not know what operator acme.Act does to the axes of its inputs' },
+      {
+        id: 'w and 1 more',
+        structure: 'nothing',
+        reason: 'what its units are is not known: the search for what goes together ends there',
+      },
     ])
   })
 
   it('sizes that do not follow from the model, once, where they begin', async () => {
     const { declined } = await reasons('p = Cast<to = 7>(x)\n q = Pad(h, p)\n r = Relu(q)')
-    expect(declined.map(({ id }) => id)).toEqual(["Pad 'q'"])
+    expect(declined.map(({ id }) => id)).toEqual(["Pad 'q'", 'w and 1 more'])
     expect(declined[0]?.reason).toContain("the shape of its output 'q' does not follow from the model")
   })
 })

@@ -7,6 +7,8 @@ export interface CutRule<G extends UnitGroup> {
   readonly counts?: readonly string[]
   /** The groups of the analysis that are of this kind, held ones included. */
   readonly candidates: (analysis: Analysis) => readonly G[]
+  /** What the user reads where there are no candidates. Default: of what kinds the units of the model are */
+  readonly none?: string
   /** Why a group is not cut although nothing in the graph holds it. Default: every one is cut */
   readonly refuse?: (group: G) => string | undefined
 }
@@ -16,6 +18,7 @@ export function cutStructure<G extends UnitGroup>({
   name,
   counts = [],
   candidates,
+  none,
   refuse = () => undefined,
 }: CutRule<G>): Structure {
   const reasonOf = (group: G) => group.held ?? refuse(group)
@@ -25,6 +28,8 @@ export function cutStructure<G extends UnitGroup>({
     counts,
     find(analysis) {
       const all = candidates(analysis)
+      if (all.length === 0 && none !== undefined)
+        return { groups: [], declined: [{ id: 'the model', structure: name, reason: none }] }
       return {
         // The contract has groups of both kinds in one list.
         groups: all.filter((group) => reasonOf(group) === undefined) as readonly UnitGroup[],

@@ -11,8 +11,8 @@ export interface Ranked {
 type RankLimits = UnitLimits & { readonly comparable?: boolean }
 
 /**
- * Which units of each group go, in order, when a share of all units shall go: of each group round(share × its units), or, with scope 'global',
- * round(share × all units) over all groups by scores divided by their group's mean; then what stays is rounded up to the limits. The lowest scores go
+ * Which units of each group go, in order, when a share of all units shall go: round(share × all units), of each group its share, or, with scope 'global',
+ * over all groups by scores divided by their group's mean; then what stays is rounded up to the limits. The lowest scores go
  * first, ties in order of position. Ranks once; what goes for one share goes for every larger one.
  */
 export function rankUnits(groups: readonly Ranked[], limits: RankLimits): (share: number) => number[][] {
@@ -33,8 +33,20 @@ function keptOf(units: number, kept: number, { minUnits, multipleOf }: UnitLimit
 
 type Counts = (share: number) => readonly number[]
 
+/**
+ * Webster's method of apportionment: the k-th unit of a group, counted from 0, goes before those with a larger (k + ½) ÷ its units, of equal ones that of the
+ * larger group. So the sum is round(share × all units), each group's part is one rate times its units, rounded, and what goes for one share goes for every larger one.
+ */
 function groupCounts(groups: readonly Ranked[]): Counts {
-  return (share) => groups.map(({ units }) => Math.round(share * units))
+  const order = groups
+    .flatMap(({ units }, group) => Array.from({ length: units }, (_, k) => ({ group, units, place: (k + 0.5) / units })))
+    .sort((a, b) => a.place - b.place || b.units - a.units || a.group - b.group)
+  const total = unitsOf(groups)
+  return (share) => {
+    const counts = groups.map(() => 0)
+    for (const { group } of order.slice(0, Math.round(share * total))) counts[group]!++
+    return counts
+  }
 }
 
 function globalCounts(groups: readonly Ranked[], orders: readonly (readonly number[])[], limits: RankLimits): Counts {
