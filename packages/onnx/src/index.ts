@@ -32,6 +32,8 @@ export {
   type TensorChanges,
   type ValueInfoChanges,
 } from './graph/edit.js'
+export { graphPath } from './graph/ids.js'
+export { inlineFunctions } from './graph/inline.js'
 export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './graph/make.js'
 export { operatorName } from './graph/operator-name.js'
 export { byOperator, MICROSOFT_OPERATORS, ONNX_OPERATORS } from './graph/operators.js'
@@ -47,7 +49,7 @@ export {
   type Uses,
   usesOf,
 } from './graph/uses.js'
-export { type Constant, type NameScope, visitNodes } from './graph/visit.js'
+export { type Constant, graphsOf, type NameScope, visitNodes } from './graph/visit.js'
 export { withTensors } from './graph/with-tensors.js'
 export { withoutDead } from './graph/without-dead.js'
 export { GraphWriter, type NewNode } from './graph/writer.js'

@@ -72,7 +72,7 @@ async function difference(a: Model, b: Model): Promise<number> {
     const feeds = Object.fromEntries(
       inputs.map(({ name, type, shape = [] }) => {
         const dims = shape.map((size, i) => (typeof size === 'number' ? size : (sizes[size ?? ''] ?? (i === 0 ? batch : length))))
-        return [name, random(type ?? 'float32', dims, runtime.Tensor)]
+        return [name, random(type ?? 'float32', dims, { TensorOf: runtime.Tensor, flag: past > 0 })]
       }),
     )
     const [one, two] = (await Promise.all(
@@ -83,7 +83,8 @@ async function difference(a: Model, b: Model): Promise<number> {
   return worst
 }
 
-function random(type: string, dims: readonly number[], TensorOf: typeof Tensor): Tensor {
+/** `flag`: what conditions are; with a cache that holds something they are true. */
+function random(type: string, dims: readonly number[], { TensorOf, flag }: { TensorOf: typeof Tensor; flag: boolean }): Tensor {
   const count = dims.reduce((x, y) => x * y, 1)
   if (type === 'int64')
     return new TensorOf(
@@ -94,7 +95,7 @@ function random(type: string, dims: readonly number[], TensorOf: typeof Tensor):
   if (type === 'bool')
     return new TensorOf(
       'bool',
-      Uint8Array.from({ length: count }, () => 1),
+      Uint8Array.from({ length: count }, () => (flag ? 1 : 0)),
       dims,
     )
   return new TensorOf(

@@ -1,4 +1,14 @@
-import { type Model, parseText } from '@pare/onnx'
+import {
+  editGraph,
+  editModel,
+  editNode,
+  editValueInfo,
+  type Model,
+  makeNode,
+  makeValueInfo,
+  type Node,
+  parseText,
+} from '@pare/onnx'
 
 /**
  * A decoder of two layers as optimum and transformers.js export them: a mask over the cache and the new tokens, whose size is called `covers`, positions as an input,
@@ -81,3 +91,38 @@ const heads = (name: string, from: string, target: string) => `${name}_w = MatMu
 const repeated = (l: number, name: string, kept: string) => `${name}${l}_u = Unsqueeze("present.${l}.${kept}", at2)
        ${name}${l}_e = Expand(${name}${l}_u, twice${l})
        ${name}${l}_r = Reshape(${name}${l}_e, joined${l})`
+
+/**
+ * The same decoder as optimum merges it: an If on `use_cache_branch`, with weights that both branches read. The one branch continues the cache, the other reads the first
+ * tokens and none of it: it fits an empty cache.
+ */
+export function tinyMergedDecoder(numbers: (sizes: Readonly<Record<string, number>>) => Record<string, Float32Array>): Model {
+  const decoder = tinyDecoder('past_sequence_length + sequence_length', numbers)
+  const { graph } = decoder
+  const own = new Set(graph.initializers.map(({ name }) => name))
+  const fed = new Set(graph.inputs.map(({ name }) => name))
+  const branch = (suffix: string, nodes: readonly Node[]) => {
+    const local = (name: string) => (name === '' || own.has(name) || fed.has(name) ? name : `${name}${suffix}`)
+    return editGraph(graph, {
+      name: suffix,
+      inputs: [],
+      initializers: [],
+      values: [],
+      outputs: graph.outputs.map((value) => editValueInfo(value, { name: local(value.name) })),
+      nodes: nodes.map((node) => editNode(node, { inputs: node.inputs.map(local), outputs: node.outputs.map(local) })),
+    })
+  }
+  const first = graph.nodes.map((node) =>
+    node.op === 'Concat' && node.inputs[0]!.startsWith('past')
+      ? makeNode({ op: 'Identity', inputs: [node.inputs[1]!], outputs: node.outputs })
+      : node,
+  )
+  const choice = makeNode({
+    op: 'If',
+    inputs: ['use_cache_branch'],
+    outputs: graph.outputs.map(({ name }) => name),
+    attributes: { then_branch: branch('_continued', graph.nodes), else_branch: branch('_begun', first) },
+  })
+  const flag = makeValueInfo({ name: 'use_cache_branch', type: 'bool', shape: [1] })
+  return editModel(decoder, { graph: editGraph(graph, { inputs: [...graph.inputs, flag], nodes: [choice], values: [] }) })
+}

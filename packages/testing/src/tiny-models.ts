@@ -1,5 +1,5 @@
 import { type Model, parseText } from '@pare/onnx'
-import { tinyDecoder } from './tiny-decoders.js'
+import { tinyDecoder, tinyMergedDecoder } from './tiny-decoders.js'
 
 /** Graphs small enough to read, one for each shape of trouble. Each call makes a new model with the same numbers. */
 export const tinyModels: Readonly<Record<string, () => Model>> = {
@@ -128,6 +128,7 @@ export const tinyModels: Readonly<Record<string, () => Model>> = {
       numbers({ w: 16 }),
     ),
   ...decoders(),
+  'merged decoder': () => tinyMergedDecoder(numbers),
 }
 
 /** Sizes of a mask that covers a cache and the new tokens, as exporters call them. */

@@ -1,4 +1,4 @@
-import { modelBytes } from '@pare/onnx'
+import { inlineFunctions, modelBytes } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { type Coupling, findCoupling } from '../dependency/groups.js'
 import { between, image, type Tiny, tinyModel } from '../dependency/rules/rules.test.support.js'
@@ -20,9 +20,12 @@ interface Case {
 }
 
 const SIZES = [
-  { N: 1, S: 3 },
-  { N: 3, S: 7 },
+  { N: 1, S: 3, flag: 1 },
+  { N: 3, S: 7, flag: 0 },
 ]
+
+/** Numbers that look random. */
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => Math.sin(3.7 * i + 1).toFixed(4)).join(', ')
 
 function testCases(cases: Readonly<Record<string, Case>>): void {
   test.each(Object.entries(cases))('%s', async (_, { model, groups, held = {}, tolerance = 1e-5 }) => {
@@ -410,7 +413,7 @@ describe('norms', () => {
 
 describe('graphs within graphs', () => {
   testCases({
-    'a value that a branch reads': {
+    'a value that both branches read': {
       model: {
         inputs: 'float[N, 5] x, bool c',
         constants: 'float[5, 8] w, float[8, 2] v',
@@ -418,10 +421,59 @@ describe('graphs within graphs', () => {
           k = If(c) <then_branch = a () => (float[N, 8] p) { p = Relu(h) }, else_branch = b () => (float[N, 8] q) { q = Neg(h) }>
           y = MatMul(k, v)`,
       },
-      groups: '',
-      held: { 'w:1': "'h' is read in a subgraph" },
+      groups: 'w:1 8',
     },
-    'a weight that a branch reads too': {
+    'weights of both branches, which make the same units': {
+      model: {
+        inputs: 'float[N, 5] x, bool c',
+        constants: 'float[5, 8] w, float[8, 6] shared, float[6, 2] v',
+        nodes: `h = MatMul(x, w)
+          k = If(c) <then_branch = a () => (float[N, 6] p) { n = Relu(h)\n p = MatMul(n, shared) },
+            else_branch = b () => (float[N, 6] q) <float[8, 4] t = {${numbers(32)}}, float[4, 6] u = {${numbers(24)}}> { n = MatMul(h, t)\n m = Relu(n)\n q = MatMul(m, u) }>
+          y = MatMul(k, v)`,
+      },
+      groups: 'w:1 8, shared:1 6, k.else_branch/t:1 4',
+    },
+    'a branch within a branch, with sizes of its own to rewrite': {
+      model: {
+        inputs: 'float[N, 5] x, bool c',
+        constants: 'float[5, 8] w, float[8, 2] v, int64[3] four = {0, 4, 2}, int64[2] flat = {0, 8}',
+        nodes: `h = MatMul(x, w)
+          k = If(c) <then_branch = a () => (float[N, 8] p) {
+              p = If(c) <then_branch = d () => (float[N, 8] r) { i = Reshape(h, four)\n j = Transpose<perm = [0, 2, 1]>(i)\n l = Transpose<perm = [0, 2, 1]>(j)\n r = Reshape(l, flat) },
+                else_branch = e () => (float[N, 8] s) { s = Abs(h) }> },
+            else_branch = b () => (float[N, 8] q) { q = Neg(h) }>
+          y = MatMul(k, v)`,
+      },
+      groups: 'w:1 4, w:1#2 2',
+    },
+    'branches of different lengths, as a decoder with and without a cache has': {
+      model: {
+        inputs: 'float[N, S, 5] x, float[N, P, 8] past, bool c',
+        constants: 'float[5, 8] w, float[8, 2] v',
+        nodes: `k, present = If(c) <
+            then_branch = a () => (float[N, S, 8] p, float[N, T, 8] r) { h = MatMul(x, w)\n p = Relu(h)\n r = Concat<axis = 1>(past, h) },
+            else_branch = b () => (float[N, S, 8] q, float[N, S, 8] s) { g = MatMul(x, w)\n q = Relu(g)\n s = Identity(g) }>
+          y = MatMul(k, v)`,
+        outputs: 'y, present',
+      },
+      groups: '',
+      held: { 'w:1': "it is an axis of the input 'past'" },
+    },
+    'branches that make different numbers of units': {
+      model: {
+        inputs: 'float[N, 5] x, bool c',
+        constants: 'float[5, 8] w, float[2, 2] v',
+        nodes: `h = MatMul(x, w)
+          k = If(c) <then_branch = a () => (float[N, M] p) { p = Relu(h) }, else_branch = b () => (float[N, M] q) { z, q = Split<axis = 1, num_outputs = 2>(h) }>
+          m = ReduceSum<keepdims = 1>(k)
+          n = Concat<axis = 1>(m, m)
+          y = MatMul(n, v)`,
+      },
+      groups: '',
+      held: { 'w:1': "If 'k' works along it" },
+    },
+    'a weight that a branch gives out': {
       model: {
         inputs: 'float[N, 5] x, bool c',
         constants: 'float[5, 8] w, float[8, 2] v',
@@ -430,9 +482,9 @@ describe('graphs within graphs', () => {
         outputs: 'y, z',
       },
       groups: '',
-      held: { 'w:1': 'it is read in a subgraph' },
+      held: { 'w:1': "it is an axis of the output 'z'" },
     },
-    'a size that a branch reads': {
+    'a size that a branch computes with': {
       model: {
         inputs: 'float[N, 5] x, bool c',
         constants: 'float[5, 8] w, float[8, 2] v',
@@ -444,7 +496,38 @@ describe('graphs within graphs', () => {
           y = If(c) <then_branch = a () => (float[N, 2] p) { p = Div(m, f) }, else_branch = b () => (float[N, 2] q) { q = Neg(m) }>`,
       },
       groups: '',
-      held: { 'w:1': "its size, 'f', is read in a subgraph" },
+      held: { 'w:1': "If 'y' computes with its size" },
+    },
+    'a hidden state that a loop carries on': {
+      model: {
+        inputs: 'float[N, 5] x',
+        constants: 'float[5, 8] w, float[8, 8] u, float[8, 2] v, int64 n = {3}, bool t = {1}',
+        nodes: `h = MatMul(x, w)
+          k = Loop(n, t, h) <body = b (int64 i, bool g, float[N, 8] s) => (bool o, float[N, 8] z) { o = Identity(g)\n m = MatMul(s, u)\n a = Add(m, h)\n z = Tanh(a) }>
+          y = MatMul(k, v)`,
+      },
+      groups: 'w:1 8',
+    },
+    'hidden units of a loop, which it keeps to itself': {
+      model: {
+        inputs: 'float[N, 5] x',
+        constants: 'int64 n = {3}, bool t = {1}',
+        nodes: `y = Loop(n, t, x) <body = b (int64 i, bool g, float[N, 5] s) => (bool o, float[N, 5] z)
+          <float[5, 8] w = {${numbers(40)}}, float[8, 5] v = {${numbers(40)}}> { o = Identity(g)\n h = MatMul(s, w)\n r = Relu(h)\n m = MatMul(r, v)\n z = Add(m, s) }>`,
+      },
+      groups: 'y.body/w:1 8',
+    },
+    'a recurrent network by Scan': {
+      model: {
+        inputs: 'float[S, N, 5] x, float[N, 2] zero',
+        constants: 'float[2, 8] from, float[5, 8] w, float[8, 8] u, float[8, 2] v, float[8, 2] e',
+        nodes: `h = MatMul(zero, from)
+          last, all = Scan<num_scan_inputs = 1, body = b (float[N, 8] s, float[N, 5] i) => (float[N, 8] z, float[N, 8] c) { m = MatMul(i, w)\n q = MatMul(s, u)\n a = Add(m, q)\n z = Tanh(a)\n c = Relu(z) }>(h, x)
+          y = MatMul(all, v)
+          k = MatMul(last, e)`,
+        outputs: 'y, k',
+      },
+      groups: 'from:1 8',
     },
     'a loop beside what is cut': {
       model: {
@@ -465,6 +548,21 @@ describe('graphs within graphs', () => {
       groups: '',
       held: { 'w:1': "block 'k' is not understood" },
     },
+  })
+
+  test('a local function in place of its calls: each is cut as it is called', async () => {
+    const model = tinyModel({
+      inputs: 'float[N, 5] x',
+      constants: 'float[5, 8] w, float[8, 8] u, float[8, 6] t, float[6, 2] v',
+      nodes: 'h = MatMul(x, w)\n i = local.block(h, u)\n k = local.block(i, t)\n y = MatMul(k, v)',
+      functions: '<domain: "local", opset_import: ["" : 18]> block (a, b) => (c) { d = MatMul(a, b)\n c = Relu(d) }',
+    })
+    const inlined = inlineFunctions(model)
+    const coupling = await findCoupling(inlined)
+    expect(listed(coupling)).toBe('w:1 8, u:1 8, t:1 6')
+    expect(await difference(model, inlined, SIZES)).toBe(0)
+    const [expected, actual] = [gated, cut].map((make) => make(inlined, coupling.dependencies, odd(coupling)))
+    expect(await difference(expected!, actual!, SIZES)).toBeLessThan(1e-5)
   })
 })
 

@@ -15,13 +15,15 @@ import {
 } from '@pare/onnx'
 import type { Axis } from '../dependency/axis.js'
 import { type Dependencies, opsetOf } from '../dependency/dependencies.js'
+import { flattened } from '../nested/flatten.js'
 import { RESIZE } from '../sizes/resize.js'
 import { resized } from './gated.js'
 import { keptPositions, type Removals } from './remaining.js'
 import { rename, sliceConstants } from './slice-constants.js'
 
 /** The model without the units that go: every constant sliced, every size that a node holds rewritten. The model itself is not changed. */
-export function cut(model: Model, dependencies: Dependencies, removals: Removals): Model {
+export function cut(whole: Model, dependencies: Dependencies, removals: Removals): Model {
+  const { model, nest } = flattened(whole)
   const { own, shared, inputs } = sliceConstants(dependencies.constants, (axis) => keptPositions(axis, removals))
   const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
   const added: Tensor[] = [...shared]
@@ -40,7 +42,7 @@ export function cut(model: Model, dependencies: Dependencies, removals: Removals
     values,
     initializers: [...graph.initializers, ...added],
   })
-  return withoutDead(model, editModel(sliced, { graph: edited }))
+  return nest(withoutDead(model, editModel(sliced, { graph: edited })))
 }
 
 /** What the model says of an input or output: its part of a cache may be smaller. */

@@ -12,6 +12,7 @@ import {
 import type { Axis } from '../dependency/axis.js'
 import type { Dependencies } from '../dependency/dependencies.js'
 import type { Contraction } from '../dependency/site.js'
+import { flattened } from '../nested/flatten.js'
 import { keptMask, keptPositions, type Removals } from './remaining.js'
 
 /**
@@ -19,8 +20,9 @@ import { keptMask, keptPositions, type Removals } from './remaining.js'
  * between. Where statistics are taken over them, the node alone runs without them. Shapes stay, but those of inputs and outputs that the cut model
  * has smaller. Its outputs are what those of the cut model must be.
  */
-export function gated(model: Model, dependencies: Dependencies, removals: Removals): Model {
-  if (removals.size === 0) return model
+export function gated(whole: Model, dependencies: Dependencies, removals: Removals): Model {
+  if (removals.size === 0) return whole
+  const { model, nest } = flattened(whole)
   const { graph } = model
   const gates = new Gates(removals, new GraphWriter(graph, 'gate'))
   const sites = new Map<Node, Contraction[]>()
@@ -33,7 +35,7 @@ export function gated(model: Model, dependencies: Dependencies, removals: Remova
   }
   const outputs = model.graph.outputs.map((value) => gates.output(value, dependencies))
   const initializers = [...graph.initializers, ...gates.writer.constants]
-  return editModel(model, { graph: editGraph(graph, { nodes: gates.nodes(), inputs, outputs, initializers }) })
+  return nest(editModel(model, { graph: editGraph(graph, { nodes: gates.nodes(), inputs, outputs, initializers }) }))
 }
 
 /** The graph of a gated model, as it is put together. Positions are chosen by Gather, which every element type has. */

@@ -1,22 +1,26 @@
 import { editGraph, editModel, type Model, withTensors } from '@pare/onnx'
 import { type Axis, atomsOf, rootOf } from '../dependency/axis.js'
 import type { Dependencies } from '../dependency/dependencies.js'
+import { flattened } from '../nested/flatten.js'
 import { rename, sliceConstants } from './slice-constants.js'
 
 /** New orders, by atom: unit order[i] comes to place i. */
 export type Orders = ReadonlyMap<Axis, Int32Array>
 
 /** The model with units in another order: every constant re-arranged along its axes, read piece by piece when asked for. Computes the same. */
-export function permute(model: Model, { constants }: Dependencies, orders: Orders): Model {
+export function permute(whole: Model, { constants }: Dependencies, orders: Orders): Model {
+  const { model, nest } = flattened(whole)
   const { own, shared, inputs } = sliceConstants(constants, (axis) => orderAlong(axis, orders))
   const arranged = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
   const { graph } = arranged
-  return editModel(arranged, {
-    graph: editGraph(graph, {
-      nodes: graph.nodes.map((node) => rename(node, inputs)),
-      initializers: [...graph.initializers, ...shared],
+  return nest(
+    editModel(arranged, {
+      graph: editGraph(graph, {
+        nodes: graph.nodes.map((node) => rename(node, inputs)),
+        initializers: [...graph.initializers, ...shared],
+      }),
     }),
-  })
+  )
 }
 
 /** The positions of an axis in their new order. */

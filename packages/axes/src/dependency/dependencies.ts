@@ -9,10 +9,12 @@ import {
   type Tensor,
   visitNodes,
 } from '@pare/onnx'
+import { flattened } from '../nested/flatten.js'
 import { findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
+import { NESTED_RULES } from './rules/nested.js'
 import { AXIS_RULES } from './rules/rules.js'
 import { settle, settleConstant } from './settle.js'
 import { applyRule, type Contraction } from './site.js'
@@ -58,10 +60,11 @@ export interface Reader {
 }
 
 /**
- * Walks the main graph once, applying the rule of each operator. Shapes are inferred with several sets of sizes: an axis whose size differs between
+ * Walks the graph once, with branches and loops written out (`flattened`), applying the rule of each operator. Shapes are inferred with several sets of sizes: an axis whose size differs between
  * them is not fixed. Linear in nodes and axes; the depth to which axes are split is that of the Reshapes in the model.
  */
-export async function findDependencies(model: Model): Promise<Dependencies> {
+export async function findDependencies(whole: Model): Promise<Dependencies> {
+  const { model } = flattened(whole)
   const facts = await factsOf(model)
   const constants = new Map<string, ConstantAxes>()
   const values = new Map<string, readonly Axis[]>()
@@ -195,13 +198,15 @@ function visit(node: Node, scope: NameScope, state: State): void {
     for (const name of node.outputs) state.arranged.add(name)
   const outputs = node.outputs.map((name) => (name === '' ? undefined : facts.shapes.get(name)?.map((size) => atom(size))))
   for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
+  // What joins graphs says of each value what is known of it.
   const isComplete =
-    node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
-    operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')
+    node.domain === 'pare' ||
+    (node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
+      operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === ''))
   noteObstacle(node, { operands, outputs }, state)
   if (!isComplete)
     return pinUnseen(unknownShape(node, operands, outputs), [...operands.map(({ axes }) => axes), ...outputs], state)
-  const rule = AXIS_RULES.get(operatorName(node))
+  const rule = ruleOf(node)
   if (rule === undefined)
     return pinUnseen(
       `${node.op} '${node.name || keyOf(node) || node.op}' is not understood`,
@@ -220,6 +225,8 @@ function visit(node: Node, scope: NameScope, state: State): void {
     statistics,
   })
 }
+
+const ruleOf = (node: Node) => AXIS_RULES.get(operatorName(node)) ?? NESTED_RULES.get(operatorName(node))
 
 /** Operators that give the numbers of their input in another arrangement or type. */
 const ARRANGES = new Set([
@@ -247,7 +254,7 @@ function noteObstacle(
   const id = `${node.op} '${node.name || node.outputs[0]}'`
   const nested = [...node.attributes.values()].some(({ kind }) => kind === 'graph' || kind === 'graphs')
   if (nested) obstacles.push({ id, reason: 'it holds a graph of its own, and pare does not cut across its border' })
-  else if (!AXIS_RULES.has(operatorName(node)))
+  else if (ruleOf(node) === undefined)
     obstacles.push({ id, reason: `pare does not know what operator ${operatorName(node)} does to the axes of its inputs` })
   else if (operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')) {
     const unknown = node.outputs.find((name, i) => name !== '' && outputs[i] === undefined)

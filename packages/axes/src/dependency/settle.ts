@@ -20,4 +20,5 @@ export function settleConstant({ tensor, axes }: { readonly tensor: Tensor; read
   for (const axis of axes) pin(axis, `'${tensor.name}' holds ${tensor.type}, which is not sliced`)
 }
 
-const named = (node: Node) => `${operatorName(node)} '${node.name || keyOf(node)}'`
+/** An operator whose graphs are written out goes by the name it has in the file. */
+const named = (node: Node) => `${operatorName(node).replace(/^pare\./, '')} '${node.name || keyOf(node)}'`

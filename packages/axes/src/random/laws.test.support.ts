@@ -117,15 +117,16 @@ function feedsFor({ graph }: Model, symbols: Readonly<Record<string, number>>): 
     .filter(({ name }) => !stored.has(name))
     .map(({ name, type = 'float32', shape = [] }) => {
       const dims = shape.map((size) => (typeof size === 'number' ? size : (symbols[size ?? ''] ?? 2)))
-      return [name, feed(type, dims)] as const
+      return [name, feed(type, dims, symbols.flag ?? 1)] as const
     })
   return Object.fromEntries(feeds)
 }
 
-function feed(type: string, dims: readonly number[]): Tensor {
+/** `flag`: what conditions are. */
+function feed(type: string, dims: readonly number[], flag: number): Tensor {
   const count = dims.reduce((a, b) => a * b, 1)
   const of = <T>(make: (i: number) => T) => Array.from({ length: count }, (_, i) => make(i))
-  if (type === 'bool') return new runtime.Tensor('bool', Uint8Array.from(of(() => 1)), dims)
+  if (type === 'bool') return new runtime.Tensor('bool', Uint8Array.from(of(() => flag)), dims)
   if (type === 'int32') return new runtime.Tensor('int32', Int32Array.from(of((i) => (i * 5 + 3) % 7)), dims)
   if (type === 'int64') return new runtime.Tensor('int64', BigInt64Array.from(of((i) => BigInt((i * 5 + 3) % 7))), dims)
   if (type === 'float64') return new runtime.Tensor('float64', Float64Array.from(of((i) => Math.sin(i * 1.7 + 0.3))), dims)

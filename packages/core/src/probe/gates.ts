@@ -1,5 +1,5 @@
 import type { Contraction } from '@pare/axes'
-import { type Axis, atomsOf, type Coupling, findCoupling, unitsAlong, withGatedEnds } from '@pare/axes'
+import { type Axis, atomsOf, type Coupling, findCoupling, flattened, unitsAlong, withGatedEnds } from '@pare/axes'
 import {
   dataTypeCode,
   editGraph,
@@ -29,9 +29,10 @@ export const gateOf = (id: string) => `gate/${id}`
  * The model with the units of some groups multiplied by inputs: wherever values are summed over them, and of a block g · end + (1 − g) · beginning.
  * With factors of 0 it computes what the cut model does, with factors of 1 what it did. Throws PareError for groups along which statistics are taken.
  */
-export async function withGates(model: Model, groups: readonly UnitGroup[]): Promise<GatedModel> {
+export async function withGates(whole: Model, groups: readonly UnitGroup[]): Promise<GatedModel> {
+  const coupling = await findCoupling(whole)
+  const { model, nest } = flattened(whole)
   const { graph } = model
-  const coupling = await findCoupling(model)
   const writer = new GraphWriter(graph, 'gates')
   const gates = new GateWriter(model.opsets.get('') ?? 1, writer)
   const coupled = groups.filter((group) => group.kind === 'coupled')
@@ -51,7 +52,7 @@ export async function withGates(model: Model, groups: readonly UnitGroup[]): Pro
   const defaults = groups.map(({ id, units }) => {
     return [gateOf(id), { type: 'float32', shape: [units], data: new Float32Array(units).fill(1) }] as const
   })
-  return { model: withGatedEnds(within, blocks.map(factorsOf)), defaults: Object.fromEntries(defaults) }
+  return { model: withGatedEnds(nest(within), blocks.map(factorsOf)), defaults: Object.fromEntries(defaults) }
 }
 
 const factorsOf = (group: BlockGroup) => ({ group, input: gateOf(group.id) })

@@ -136,6 +136,19 @@ describe('made-up inputs', () => {
     ])
   })
 
+  it('send a model both ways where one bool decides', async () => {
+    const model = (name: string, yes: string, no: string) =>
+      text(
+        name,
+        `g (float[N, 3] x, bool[1] c) => (float[N, 3] y)
+         { y = If(c) <then_branch = t () => (float[N, 3] a) { a = ${yes}(x) }, else_branch = e () => (float[N, 3] b) { b = ${no}(x) }> }`,
+      )
+    const reference = await model('both', 'Relu', 'Abs')
+    expect(await apart(reference, await model('both too', 'Relu', 'Abs'))).toBe(0)
+    expect(await apart(reference, await model('another yes', 'Neg', 'Abs'))).toBeGreaterThan(0)
+    expect(await apart(reference, await model('another no', 'Relu', 'Neg'))).toBeGreaterThan(0)
+  })
+
   it('are of every type that has numbers', async () => {
     for (const type of ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'uint64', 'int32', 'double', 'bool'])
       expect(await runs(`g (${type}[N, 3] x) => (${type}[N, 3] y) { y = Identity(x) }`)).toMatchObject({ relative: 0 })

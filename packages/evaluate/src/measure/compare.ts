@@ -2,7 +2,7 @@ import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import { isInteger, type NdArray, numbersOf } from '../data/ndarray.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { integersOf } from './counted.js'
-import { hasFreeSizes, type MadeUpSizes, makeUp, pastSymbols } from './made-up.js'
+import { conditionOf, hasFreeSizes, isCondition, type MadeUpSizes, makeUp, pastSymbols } from './made-up.js'
 
 /** Two models that should compute the same. */
 export interface CompareRequest {
@@ -57,6 +57,7 @@ type Named = Readonly<Record<string, NdArray>>
 
 interface Run {
   readonly sizes: MadeUpSizes
+  readonly way: boolean
   readonly inputs: Named
   readonly outputs: ReadonlyMap<string, NdArray>
 }
@@ -66,18 +67,19 @@ async function runTwice(session: Session, path: string): Promise<readonly Run[]>
   await using file = await openModel(path)
   const making = { integers: integersOf(file.model), symbols: await symbolsOf(file.model) }
   const isCached = pastSymbols(session.inputs, making.symbols).size > 0
+  // Which way a model goes: with an empty or a filled cache, or as a condition says.
+  const isTold = session.inputs.some(isCondition)
+  const wayOf = (sizes: MadeUpSizes, run: number) => conditionOf(session.inputs, { symbols: making.symbols, sizes, run })
   const runs: Run[] = []
   const failures: string[] = []
-  for (const [run, sizes] of candidatesFor(isCached)) {
-    // One run begins with an empty cache and one with a filled one, where the model runs so.
-    const isAlike = runs.some((each) =>
-      run < CANDIDATES.length ? isFilled(each.sizes) === isFilled(sizes) : each.sizes === sizes,
-    )
-    if (isCached && isAlike) continue
+  for (const [run, sizes] of candidatesFor(isCached || isTold)) {
+    // One run goes each way, where the model runs so.
+    const isAlike = runs.some((each) => (run < CANDIDATES.length ? each.way === wayOf(sizes, run) : each.sizes === sizes))
+    if ((isCached || isTold) && isAlike) continue
     const inputs = makeUp(session.inputs, { ...making, sizes, run })
     const outputs = await runNamed(session, inputs).catch((error: Error) => void failures.push(error.message))
     if (outputs === undefined) continue
-    if (holdsNumbers(outputs)) runs.push({ sizes, inputs, outputs })
+    if (holdsNumbers(outputs)) runs.push({ sizes, way: wayOf(sizes, run), inputs, outputs })
     else failures.push('its outputs hold no finite number')
     if (runs.length === RUNS) return runs
   }
@@ -101,12 +103,10 @@ const CANDIDATES: readonly MadeUpSizes[] = [
   [2, 2, 0],
 ]
 
-/** What is tried, numbered; with a cache once more, for models that run with an empty or with a filled one only. */
-function candidatesFor(isCached: boolean): readonly (readonly [run: number, sizes: MadeUpSizes])[] {
-  return (isCached ? [...CANDIDATES, ...CANDIDATES] : CANDIDATES).map((sizes, run) => [run, sizes])
+/** What is tried, numbered; where there are two ways once more, for models that run only one of them. */
+function candidatesFor(hasWays: boolean): readonly (readonly [run: number, sizes: MadeUpSizes])[] {
+  return (hasWays ? [...CANDIDATES, ...CANDIDATES] : CANDIDATES).map((sizes, run) => [run, sizes])
 }
-
-const isFilled = ([, , past]: MadeUpSizes) => past > 0
 
 /** Outputs by name. A model that has lost an input is not given it. */
 async function runNamed(session: Session, inputs: Named): Promise<Map<string, NdArray>> {

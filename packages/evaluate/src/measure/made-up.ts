@@ -15,7 +15,7 @@ export interface Making {
 }
 
 /**
- * Values for all inputs, the same ones each time: waves for floats, true for bool, and for integers numbers that are in range, whatever they are: ids
+ * Values for all inputs, the same ones each time: waves for floats, true for bool, for a single bool what `conditionOf` says, and for integers numbers that are in range, whatever they are: ids
  * below the rows of the table they index, 0 for token types, else 0 and 1. Throws PareError for types without numbers.
  */
 export function makeUp(inputs: readonly ModelValue[], making: Making): Record<string, NdArray> {
@@ -26,9 +26,27 @@ export function makeUp(inputs: readonly ModelValue[], making: Making): Record<st
       const counted = making.integers.counted.get(input.name)
       const value = counted && countOf(counted, shaped)
       const below = making.integers.rows.get(input.name)
+      if (isCondition(input)) return [input.name, conditionValue(input, conditionOf(inputs, making))]
       return [input.name, makeUpValue(input, { run: making.run + 3 * i, below, ...present({ value }) })]
     }),
   )
+}
+
+/** A single bool: it decides which way a model goes. */
+export function isCondition({ type, shape }: ModelValue): boolean {
+  return type === 'bool' && shape.every((size) => size === 1)
+}
+
+/** What a condition is: whether the cache holds something, where there is one, else true in every other run. */
+export function conditionOf(
+  inputs: readonly ModelValue[],
+  { sizes: [, , past], symbols, run }: Omit<Making, 'integers'>,
+): boolean {
+  return pastSymbols(inputs, symbols).size > 0 ? past > 0 : run % 2 === 0
+}
+
+function conditionValue({ shape }: Shaped, value: boolean): NdArray {
+  return { type: 'bool', shape, data: Uint8Array.of(value ? 1 : 0) }
 }
 
 type Shaped = Omit<ModelValue, 'shape'> & { readonly shape: readonly number[] }

@@ -1,5 +1,6 @@
 import { PareError } from '../error.js'
 import type { Model } from '../model.js'
+import { present } from '../present.js'
 import type { InferenceFacts } from './rules/rule.js'
 import { type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes.js'
 import { allSizes, type Symbols } from './symbols.js'
@@ -29,27 +30,36 @@ export interface FactOptions {
  * always the same. Throws PareError where the model contradicts itself at all of them.
  */
 export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions = {}): Promise<ModelFacts> {
-  const [first, ...others] = await inferOften(model, unnamed)
-  const [second] = others
-  const knowing = (value: string) => others.filter(({ shapes }) => shapes.has(value))
+  const pairs = await inferOften(model, unnamed)
+  const samples = pairs.flatMap(({ first, second }) => [first, second])
+  const pairOf = (value: string) =>
+    pairs.find(({ first, second }) => first.shapes.has(value) && second.shapes.has(value)) ?? pairs[0]!
+  const knowing = (value: string) => samples.filter(({ shapes }) => shapes.has(value))
   /** Where only one choice gives a shape at all, as when positions run out, nothing is known to be fixed. */
   const isFixed = (value: string, axis: number) => {
-    const size = first!.shapes.get(value)?.[axis]
-    const samples = knowing(value)
-    return samples.length > 0 && samples.every(({ shapes }) => shapes.get(value)![axis] === size)
+    const [first, ...others] = knowing(value)
+    const size = first?.shapes.get(value)?.[axis]
+    return others.length > 0 && others.every(({ shapes }) => shapes.get(value)![axis] === size)
   }
   return {
-    shapes: first!.shapes,
+    // A value in one branch may be known from the sizes that fit this branch alone.
+    shapes: new Map(
+      pairs
+        .filter(({ scale, branch }, i) => i === 0 || (branch && scale === pairs[0]!.scale))
+        .toReversed()
+        .flatMap(({ first }) => [...first.shapes]),
+    ),
     isFixed,
     dims(value) {
-      const [a, b] = [first!.shapes.get(value), second!.shapes.get(value)]
+      const { first, second } = pairOf(value)
+      const [a, b] = [first.shapes.get(value), second.shapes.get(value)]
       if (a === undefined || a.length !== b?.length) return undefined
       return a.map((size, axis) => (isFixed(value, axis) ? size : `${size}|${b[axis]}`))
     },
     constant(value) {
-      const constant = first!.values.get(value)
-      const samples = knowing(value)
-      return samples.length > 0 && samples.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
+      const [first, ...others] = knowing(value)
+      const constant = first?.values.get(value)
+      return others.length > 0 && others.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
     },
   }
 }
@@ -66,36 +76,71 @@ const PRIMES = [
 ]
 const SCALES = [1, 32]
 
-/** Two choices at each scale, those first that tell most: small images shrink to nothing, and long texts run out of positions. */
-async function inferOften(model: Model, unnamed: 'alike' | 'apart'): Promise<readonly Shapes[]> {
+/**
+ * Pairs of choices, those first that tell most: small images shrink to nothing, and long texts run out of positions. With an If, a pair for each branch, and
+ * where that tells more, one without any positions of a kind: a branch for the first tokens fits an empty cache only.
+ */
+async function inferOften(model: Model, unnamed: 'alike' | 'apart'): Promise<readonly Pair[]> {
   const infer = await shapesOf(model)
   const symbols = await symbolsOf(model)
-  const pairs: Shapes[][] = []
+  const pairs: Pair[] = []
   let contradiction: unknown
-  for (const scale of SCALES) {
+  const add = (scale: number, options: Pick<ShapeOptions, 'branch'> & { readonly empty?: string }) => {
+    const sizes = (primes: readonly number[]) =>
+      sizesOf(model, symbols, { sizes: primes.map((prime) => scale * prime), unnamed, ...options })
     try {
-      pairs.push(PRIMES.map((primes) => infer(sizesOf(model, symbols, { sizes: primes.map((prime) => scale * prime), unnamed }))))
+      const [first, second] = PRIMES.map((primes) => infer({ ...sizes(primes), ...present({ branch: options.branch }) }))
+      pairs.push({ scale, first: first!, second: second!, branch: options.branch !== undefined })
     } catch (error) {
       if (!(error instanceof PareError)) throw error
       contradiction = error
     }
   }
+  const branches = model.graph.nodes.some(({ op }) => op === 'If') ? (['then', 'else'] as const) : [undefined]
+  for (const scale of SCALES) for (const branch of branches) add(scale, present({ branch }))
   if (pairs.length === 0) throw contradiction
-  return pairs.sort((a, b) => coverage(b) - coverage(a)).flat()
+  pairs.sort((a, b) => coverage(b) - coverage(a))
+  if (branches.length > 1) addEmptied()
+  return pairs
+
+  function addEmptied(): void {
+    const known = new Set(pairs.flatMap(({ first }) => [...first.shapes.keys()]))
+    for (const empty of symbols.free) {
+      const count = pairs.length
+      for (const branch of branches) add(pairs[0]!.scale, { ...present({ branch }), empty })
+      for (const pair of pairs.splice(count)) {
+        const names = [...pair.first.shapes.keys()]
+        if (names.every((name) => known.has(name))) continue
+        pairs.push(pair)
+        for (const name of names) known.add(name)
+      }
+    }
+  }
 }
 
 /** How many values have a shape and elements at both choices, and, where that is equal, how many axes are more than one position. */
-function coverage([a, b]: readonly Shapes[]): number {
-  const both = [...a!.shapes].filter(([name, shape]) => b!.shapes.has(name) && shape.every((size) => size > 0))
+function coverage({ first: a, second: b }: Pair): number {
+  const both = [...a.shapes].filter(([name, shape]) => b.shapes.has(name) && shape.every((size) => size > 0))
   const axes = both.flatMap(([, shape]) => shape)
   return both.length + axes.filter((size) => size > 1).length / (axes.length + 1)
 }
 
-interface Choice extends Required<FactOptions> {
-  readonly sizes: readonly number[]
+/** Two choices of sizes that differ in each. */
+interface Pair {
+  readonly scale: number
+  /** Whether a branch was chosen. */
+  readonly branch: boolean
+  readonly first: Shapes
+  readonly second: Shapes
 }
 
-function sizesOf({ graph }: Model, symbols: Symbols, { sizes, unnamed }: Choice): ShapeOptions {
+interface Choice extends Required<FactOptions> {
+  readonly sizes: readonly number[]
+  /** A symbol of which there are none. */
+  readonly empty?: string
+}
+
+function sizesOf({ graph }: Model, symbols: Symbols, { sizes, unnamed, empty }: Choice): ShapeOptions {
   const open = graph.inputs.filter(({ shape }) => shape?.includes(undefined))
   const named = open.map(({ name, shape }) => ({
     name,
@@ -103,7 +148,10 @@ function sizesOf({ graph }: Model, symbols: Symbols, { sizes, unnamed }: Choice)
   }))
   const places = named.flatMap(({ shape }) => shape.filter((size) => typeof size === 'string' && size.startsWith('\n')))
   const free = [...new Set([...symbols.free, ...(places as string[])])]
-  const dims = allSizes(symbols, Object.fromEntries(free.map((symbol, i) => [symbol, sizes[i % sizes.length]!])))
+  const dims = allSizes(
+    symbols,
+    Object.fromEntries(free.map((symbol, i) => [symbol, symbol === empty ? 0 : sizes[i % sizes.length]!])),
+  )
   const inputs = named.map(({ name, shape }) => [name, shape.map((size) => (typeof size === 'number' ? size : dims[size]!))])
   return { dims, inputs: Object.fromEntries(inputs) as Record<string, number[]> }
 }

@@ -7,7 +7,7 @@ import { functionPath, graphPath } from '../graph/ids.js'
 import { DEEPEST_CALL, MOST_VISITS, tooManyVisits } from '../graph/visit.js'
 import { withTensors } from '../graph/with-tensors.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } from '../model.js'
-import { type Fact, type Facts, type InferenceFacts, MOST_ELEMENTS, type OperatorCall } from './rules/rule.js'
+import { type Branch, type Fact, type Facts, type InferenceFacts, MOST_ELEMENTS, type OperatorCall } from './rules/rule.js'
 import { ruleOf } from './rules/rules.js'
 import { allSizes, type Symbols, tieSymbols } from './symbols.js'
 
@@ -16,6 +16,8 @@ export interface ShapeOptions {
   readonly inputs?: Readonly<Record<string, readonly number[]>>
   /** Sizes of symbols. Default: what follows from others, as `symbolsOf` has it; 1 for each that nothing tells. */
   readonly dims?: Readonly<Record<string, number>>
+  /** Which branch of an If is taken where its condition is not known. Default: what both agree on is known. */
+  readonly branch?: Branch
 }
 
 /** What is known of values, by id: the name in the main graph, elsewhere with the way to it in front, as in `visitNodes`. */
@@ -62,7 +64,7 @@ function inferenceOf(model: Model): Promise<Inferring> {
 async function prepare(model: Model): Promise<Inferring> {
   const constants = await smallConstants(model)
   const infer = (options: ShapeOptions = {}, symbols: Symbols) => {
-    const inference = new Inference(model, constants)
+    const inference = new Inference(model, constants, options.branch)
     const facts = inputShapes(model.graph, options, symbols)
     inference.graph(model.graph, { names: new Map(facts), path: '', opsets: model.opsets })
     return inference
@@ -155,7 +157,10 @@ class Inference implements Shapes {
   /** Functions being inferred: one that calls itself gives nothing. */
   readonly #calls = new Set<LocalFunction>()
 
-  constructor(model: Model, constants: ReadonlyMap<Tensor, InferenceFacts>) {
+  readonly #branch: Branch | undefined
+
+  constructor(model: Model, constants: ReadonlyMap<Tensor, InferenceFacts>, branch: Branch | undefined) {
+    this.#branch = branch
     this.#constants = constants
     this.#functions = new Map(model.functions.map((each) => [`${each.domain}.${each.name}`, each]))
   }
@@ -203,6 +208,7 @@ class Inference implements Shapes {
       ...attributes,
       node,
       opset: place.opsets.get(node.domain) ?? 1,
+      branch: this.#branch,
       shape: (input) => fact(input)?.shape,
       value: (input) => fact(input)?.value,
       has: (input) => (node.inputs[input] ?? '') !== '',

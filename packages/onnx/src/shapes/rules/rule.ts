@@ -16,6 +16,8 @@ export interface InferenceFacts {
 /** More elements than these are not computed with: sizes, axes and scales are few. */
 export const MOST_ELEMENTS = 4096
 
+export type Branch = 'then' | 'else'
+
 /** A node as its rule sees it. */
 export interface OperatorCall extends Pick<Attributes, 'int' | 'ints' | 'float' | 'floats' | 'string'> {
   readonly node: Node
@@ -28,6 +30,8 @@ export interface OperatorCall extends Pick<Attributes, 'int' | 'ints' | 'float' 
   has(input: number): boolean
   /** The tensor of an attribute. */
   tensor(attribute: string): Fact | undefined
+  /** Which branch of an If is taken where its condition is not known. Undefined: what both agree on. */
+  readonly branch: Branch | undefined
   /** Infers the graph of an attribute; its outputs. */
   graph(attribute: string): Facts
 }

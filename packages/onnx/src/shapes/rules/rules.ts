@@ -3,22 +3,9 @@ import { convolution } from './convolution.js'
 import { elementwise } from './elementwise.js'
 import { layout } from './layout.js'
 import { matrix, microsoft } from './matrix.js'
+import { choice, nested } from './nested.js'
 import { reduction } from './reduction.js'
 import type { Facts, OperatorCall, ShapeRule, ShapeRules } from './rule.js'
-
-/** The graph of one branch; of both, what they agree on, as long as it is not known which is taken. */
-function choice(call: OperatorCall): Facts {
-  const condition = call.value(0)?.numbers[0]
-  if (condition !== undefined) return call.graph(condition === 0 ? 'else_branch' : 'then_branch')
-  const yes = call.graph('then_branch')
-  const no = call.graph('else_branch')
-  return yes.map((fact, i) => {
-    const other = no[i]?.shape
-    const agrees =
-      fact?.shape !== undefined && fact.shape.length === other?.length && fact.shape.every((n, axis) => n === other[axis])
-    return agrees ? { shape: fact.shape } : undefined
-  })
-}
 
 function constant(call: OperatorCall): Facts {
   const tensor = call.tensor('value')
@@ -47,8 +34,14 @@ export function operatorsWithRule(): readonly string[] {
 
 const MS = 'com.microsoft.'
 
+const DOMAINS: ReadonlyMap<string, ShapeRules> = new Map([
+  ['', ONNX],
+  ['com.microsoft', MICROSOFT],
+  ['pare', nested],
+])
+
 /** The rule of an operator; undefined: its outputs are not known. */
 export function ruleOf(domain: string, op: string): ShapeRule | undefined {
-  const rules = domain === '' ? ONNX : domain === 'com.microsoft' ? MICROSOFT : undefined
+  const rules = DOMAINS.get(domain)
   return rules !== undefined && Object.hasOwn(rules, op) ? rules[op] : undefined
 }
