@@ -22,6 +22,14 @@ export type { CalibrationData, StatisticsFile } from './calibrate/stored-statist
 export { CHUNK_SAMPLES, endOf, startOf } from './calibrate/totals.js'
 export type * from './contract/contract.js'
 export { cutStructure } from './contract/cut-structure.js'
+export {
+  type ComputeConstants,
+  type ComputedConstant,
+  type FoldedModel,
+  type FoldedWeight,
+  type FoldOptions,
+  foldWeights,
+} from './fold/fold-weights.js'
 export { channelsOf } from './patterns/channels.js'
 export { checkStep } from './plan/check-step.js'
 export { makePlan } from './plan/make-plan.js'
@@ -30,6 +38,7 @@ export type {
   CalibrationFacts,
   CutStep,
   ElementTarget,
+  Folding,
   MaskedWeight,
   MaskStep,
   Norm,

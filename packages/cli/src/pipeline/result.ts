@@ -9,6 +9,7 @@ import { describeProof } from '../proof/prove.js'
 import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
+import { describeFolded } from '../views/folded-weights.js'
 import { bytesOf } from './facts.js'
 import type { PairScores } from './measure.js'
 import type { Pruned } from './model.js'
@@ -53,6 +54,7 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
+      ...(pruned?.folded ?? []).map((weight) => `folded: ${describeFolded(weight)}`),
       ...task.steps.map(describeStep),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),

@@ -1,0 +1,149 @@
+import { elementCount, isFloat, type Model, PareError, type Tensor } from '@pare/onnx'
+import type { NotEligible } from '../contract/contract.js'
+import { fixedSizes } from './fixed-sizes.js'
+import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, weightLike } from './foldable.js'
+import { type Fold, foldedModel } from './folded-model.js'
+import { type FoldingPart, partsOf } from './parts.js'
+
+/** The elements of a constant that was computed. */
+export type ComputedConstant = Pick<Tensor, 'type' | 'shape' | 'data'>
+
+/**
+ * Runs models that have no inputs, one after another, and gives the outputs of each in order; for a model that the run time cannot run, why. Handed in: core has
+ * no run time.
+ */
+export type ComputeConstants = (
+  models: readonly Model[],
+) => Promise<readonly (readonly ComputedConstant[] | { readonly failure: string })[]>
+
+/** A weight that the graph computed from constants, and that is stored now. */
+export interface FoldedWeight {
+  /** Name of the initializer. */
+  readonly id: string
+  /** The value it stands for. */
+  readonly value: string
+  /** The node that reads it: "Conv 'conv1'". */
+  readonly reader: string
+  /** Names of the tensors it was computed from, without small ones. */
+  readonly sources: readonly string[]
+  /** The operators that computed it, each once, in order. */
+  readonly operators: readonly string[]
+  /** Whether it is multiplied with activations; else it stands beside a weight. */
+  readonly isWeight: boolean
+}
+
+export interface FoldedModel {
+  /** The same object where there was nothing to fold. */
+  readonly model: Model
+  readonly weights: readonly FoldedWeight[]
+  /** Computed weights that stay as they are, and why. */
+  readonly left: readonly Pick<NotEligible, 'id' | 'reason'>[]
+}
+
+export interface FoldOptions extends Pick<FoldableOptions, 'mergeAdapters'> {
+  /** Values to be folded, and no others. Default: all that can be */
+  readonly only?: ReadonlySet<string>
+}
+
+/**
+ * The model with every weight that it computes from constants alone stored as an initializer, and without the nodes and tensors that only led to it: weights that
+ * are normalised, masked, sliced, stacked, transposed or merged in the graph. The numbers are those that `compute` gives. Weights made of integers stay as they
+ * are, and those whose tensors are read in another form too.
+ */
+export async function foldWeights(
+  model: Model,
+  compute: ComputeConstants,
+  { only, ...options }: FoldOptions = {},
+): Promise<FoldedModel> {
+  const sizes = await fixedSizes(model)
+  const { foldable, left } = foldablesIn(model, { ...options, sizes })
+  const wanted = only === undefined ? foldable : foldable.filter(({ value }) => only.has(value))
+  if (wanted.length === 0) return { model, weights: [], left: left.map(notEligible) }
+  const parts = partsOf(model, wanted)
+  const results = await compute(parts.map((part) => part.model))
+  const folds: Fold[] = []
+  const failures: NotFolded[] = []
+  for (const [i, part] of parts.entries()) {
+    const { good, bad } = judged(part, results[i]!)
+    folds.push(...good)
+    failures.push(...bad)
+  }
+  const order = new Map(wanted.map((each, i) => [each, i]))
+  folds.sort((a, b) => order.get(a.foldable)! - order.get(b.foldable)!)
+  const { untied, tied } = withoutTied(folds)
+  const folded = foldedModel(model, untied)
+  return {
+    model: folded.model,
+    weights: untied.map(({ foldable: each }, i) => factsOf(each, folded.names[i]!)),
+    left: [...left, ...failures, ...tied].map(notEligible),
+  }
+}
+
+function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] | { readonly failure: string }) {
+  const good: Fold[] = []
+  const bad: NotFolded[] = []
+  for (const [i, each] of foldable.entries()) {
+    const computed = 'failure' in result ? undefined : result[i]
+    const reason = 'failure' in result ? `the run time cannot compute it: ${result.failure}` : undefined
+    if (computed !== undefined && isFloat(computed.type)) good.push({ foldable: each, computed })
+    else if (each.isWeight) bad.push(notFolded(each, reason ?? `it holds ${computed?.type}`))
+  }
+  return { good, bad }
+}
+
+function notFolded({ value, sources }: Foldable, reason: string): NotFolded {
+  return { value, source: weightLike(sources)[0]?.name, reason }
+}
+
+function notEligible({ value, source, reason }: NotFolded): Pick<NotEligible, 'id' | 'reason'> {
+  return { id: source ?? value, reason }
+}
+
+/**
+ * Weights that are made of the same tensors and have more elements together than these: the tensor stands in several of them, and pruned each on its own they
+ * would be tied no longer. Slices of one tensor are not tied.
+ */
+function withoutTied(folds: readonly Fold[]): { untied: readonly Fold[]; tied: readonly NotFolded[] } {
+  const groups = new Map<string, Fold[]>()
+  for (const fold of folds) {
+    const names = weightLike(fold.foldable.sources).map(({ name }) => name)
+    if (!fold.foldable.isWeight || names.length === 0) continue
+    const key = JSON.stringify(names.sort())
+    groups.set(key, [...(groups.get(key) ?? []), fold])
+  }
+  const tied = new Map<Fold, NotFolded>()
+  for (const group of groups.values()) {
+    const elements = group.reduce((sum, { computed }) => sum + elementCount(computed.shape), 0)
+    const [first] = weightLike(group[0]!.foldable.sources)
+    if (group.length === 1 || elements <= elementCount(first!.tensor.shape)) continue
+    const readers = group.map(({ foldable }) => labelOf(foldable.reader)).join(' and ')
+    for (const fold of group) tied.set(fold, notFolded(fold.foldable, `'${first!.name}' would be stored more than once: ${readers} read it in different forms`))
+  }
+  return { untied: folds.filter((fold) => !tied.has(fold)), tied: [...tied.values()] }
+}
+
+function factsOf({ value, reader, nodes, sources, sparse, isWeight }: Foldable, id: string): FoldedWeight {
+  const names = sources.filter(({ tensor }) => isFloat(tensor.type) && elementCount(tensor.shape) > 1).map(({ name }) => name)
+  return {
+    id,
+    value,
+    reader: labelOf(reader),
+    sources: [...names, ...sparse],
+    operators: [...new Set(nodes.filter(({ op }) => op !== 'Constant').map(({ op }) => op))],
+    isWeight,
+  }
+}
+
+/**
+ * Throws where a plan was made for a model whose weights are folded, and this one's are not, or other ones. `folded`: those of the model that the plan is for.
+ */
+export function checkFolded(expected: readonly Pick<FoldedWeight, 'id' | 'value'>[], { graph }: Model): void {
+  const stored = new Set(graph.initializers.map(({ name }) => name))
+  const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs))
+  const missing = expected.find(({ id, value }) => !stored.has(id) || (id !== value && made.has(value)))
+  if (missing === undefined) return
+  throw new PareError(
+    `the plan was made for a model in which '${missing.value}' is stored as '${missing.id}', and this model computes it.`,
+    { hint: 'fold its weights first: foldWeights(model, compute); pare replay does so.' },
+  )
+}
