@@ -1,8 +1,8 @@
 import { elementCount, isFloat, type Model, PareError, type Tensor } from '@pare/onnx'
 import type { NotEligible } from '../contract/contract.js'
 import { fixedSizes } from './fixed-sizes.js'
-import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, weightLike } from './foldable.js'
-import { type Fold, foldedModel } from './folded-model.js'
+import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, notFolded } from './foldable.js'
+import { type Fold, foldedModel, originsOf } from './folded-model.js'
 import { type FoldingPart, partsOf } from './parts.js'
 
 /** The elements of a constant that was computed. */
@@ -91,10 +91,6 @@ function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] |
   return { good, bad }
 }
 
-function notFolded({ value, sources }: Foldable, reason: string): NotFolded {
-  return { value, source: weightLike(sources)[0]?.name, reason }
-}
-
 function notEligible({ value, source, reason }: NotFolded): Pick<NotEligible, 'id' | 'reason'> {
   return { id: source ?? value, reason }
 }
@@ -106,7 +102,7 @@ function notEligible({ value, source, reason }: NotFolded): Pick<NotEligible, 'i
 function withoutTied(folds: readonly Fold[]): { untied: readonly Fold[]; tied: readonly NotFolded[] } {
   const groups = new Map<string, Fold[]>()
   for (const fold of folds) {
-    const names = weightLike(fold.foldable.sources).map(({ name }) => name)
+    const names = originsOf(fold).map(({ name }) => name)
     if (!fold.foldable.isWeight || names.length === 0) continue
     const key = JSON.stringify(names.sort())
     groups.set(key, [...(groups.get(key) ?? []), fold])
@@ -114,7 +110,7 @@ function withoutTied(folds: readonly Fold[]): { untied: readonly Fold[]; tied: r
   const tied = new Map<Fold, NotFolded>()
   for (const group of groups.values()) {
     const elements = group.reduce((sum, { computed }) => sum + elementCount(computed.shape), 0)
-    const [first] = weightLike(group[0]!.foldable.sources)
+    const [first] = originsOf(group[0]!)
     if (group.length === 1 || elements <= elementCount(first!.tensor.shape)) continue
     const readers = group.map(({ foldable }) => labelOf(foldable.reader)).join(' and ')
     for (const fold of group) tied.set(fold, notFolded(fold.foldable, `'${first!.name}' would be stored more than once: ${readers} read it in different forms`))

@@ -69,7 +69,7 @@ export function foldablesIn(model: Model, { mergeAdapters = false, sizes }: Fold
     const reason = whyNot(each, elsewhere)
     if (reason === undefined) foldable.push(each)
     // What stands beside a weight is no weight that is missed.
-    else if (each.isWeight) left.push({ value: each.value, source: largestOf(each.sources)?.name, reason })
+    else if (each.isWeight) left.push(notFolded(each, reason))
   }
   return { foldable, left }
 }
@@ -127,7 +127,7 @@ function leadingTo(
     if (tensor !== undefined) sources.push({ name, tensor })
     if (isSparse(name)) sparse.push(name)
     const node = maker(name)
-    if (node !== undefined) waiting.push({ name, behind: node }, ...readBy(node).map((read) => ({ name: read })))
+    if (node !== undefined) waiting.push({ name, behind: node }, ...readBy(node).map((read) => ({ name: read })).reverse())
   }
   return { nodes: [...nodes], sources, sparse }
 }
@@ -174,16 +174,17 @@ const FEW = 64
 
 /** Of the tensors that a weight is computed from, those that are weights themselves: not what they are scaled or indexed by. */
 export function weightLike(sources: readonly StoredTensor[]): readonly StoredTensor[] {
-  const least = (sizeOf(largestOf(sources)) ?? 0) / 2
-  return sources.filter((source) => isFloat(source.tensor.type) && sizeOf(source)! >= least)
+  const least = Math.max(...sources.filter(({ tensor }) => isFloat(tensor.type)).map(sizeOf)) / 2
+  return sources.filter((source) => isFloat(source.tensor.type) && sizeOf(source) > least)
 }
 
-function largestOf(sources: readonly StoredTensor[]): StoredTensor | undefined {
-  const floats = sources.filter(({ tensor }) => isFloat(tensor.type))
-  return floats.length === 0 ? undefined : floats.reduce((a, b) => (sizeOf(b)! > sizeOf(a)! ? b : a))
+/** The reason goes with the largest tensor that the weight is computed from. */
+export function notFolded({ value, sources }: Pick<Foldable, 'value' | 'sources'>, reason: string): NotFolded {
+  const [first, ...others] = sources
+  return { value, source: first && others.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), first).name, reason }
 }
 
-const sizeOf = (source: StoredTensor | undefined) => source && elementCount(source.tensor.shape)
+const sizeOf = ({ tensor }: StoredTensor) => elementCount(tensor.shape)
 
 /** "Conv 'conv1'" */
 export function labelOf({ op, name, outputs }: Node): string {

@@ -5,6 +5,7 @@ import {
   editModel,
   editNode,
   editTensor,
+  elementCount,
   type Model,
   madeBy,
   makeTensor,
@@ -14,7 +15,7 @@ import {
   withoutDead,
 } from '@pare/onnx'
 import type { ComputedConstant } from './fold-weights.js'
-import { type Foldable, weightLike } from './foldable.js'
+import { type Foldable, type StoredTensor, weightLike } from './foldable.js'
 
 export interface Fold {
   readonly foldable: Foldable
@@ -62,6 +63,12 @@ function withStored(model: Model, folds: readonly Fold[]): Model {
   })
 }
 
+/** The tensors that a weight is another form or a part of. */
+export function originsOf({ foldable: { sources }, computed }: Fold): readonly StoredTensor[] {
+  const least = elementCount(computed.shape)
+  return weightLike(sources).filter(({ tensor }) => elementCount(tensor.shape) >= least)
+}
+
 /** Stored where the tensor is that it was computed from: inline, or beside the model. */
 function tensorOf({ foldable: { value: name, sources }, computed: { type, shape, data } }: Fold): Tensor {
   const [source] = weightLike(sources)
@@ -72,8 +79,9 @@ function tensorOf({ foldable: { value: name, sources }, computed: { type, shape,
 function namesFor(after: Model, folds: readonly Fold[]): readonly string[] {
   const rest = constantsOf(after.graph)
   const captured = new Set(after.graph.nodes.flatMap(capturedBy))
-  const candidates = folds.map(({ foldable: { value, sources } }) => {
-    const [source, another] = weightLike(sources)
+  const candidates = folds.map((fold) => {
+    const { value } = fold.foldable
+    const [source, another] = originsOf(fold)
     const isOnly = source !== undefined && another === undefined && !rest.has(source.name) && !captured.has(value)
     return isOnly ? source.name : value
   })

@@ -1,4 +1,4 @@
-import { editGraph, editModel, editTensor, elementCount, type Model, makeValueInfo, type Node } from '@pare/onnx'
+import { editGraph, editModel, editTensor, elementCount, type Model, makeNode, makeValueInfo, type Node } from '@pare/onnx'
 import type { Foldable } from './foldable.js'
 
 /** A model without inputs that computes some weights, which are its outputs. */
@@ -15,13 +15,18 @@ export function partsOf(model: Model, foldable: readonly Foldable[]): readonly F
 function partOf(model: Model, foldable: readonly Foldable[]): Model {
   const wanted = new Set<Node>(foldable.flatMap(({ nodes }) => nodes))
   const sources = new Map(foldable.flatMap(({ sources: own }) => own.map(({ name, tensor }) => [name, tensor] as const)))
+  // What is sparse is no output, but what is copied of it.
+  const dense = foldable
+    .filter(({ nodes }) => nodes.length === 0)
+    .map(({ value }) => ({ value, node: makeNode({ op: 'Identity', inputs: [value], outputs: [`${value}/dense`] }) }))
+  const names = new Map(dense.map(({ value, node }) => [value, node.outputs[0]!]))
   const graph = editGraph(model.graph, {
     // Those of one weight are in order, and need none of a later one.
-    nodes: [...wanted],
+    nodes: [...wanted, ...dense.map(({ node }) => node)],
     initializers: [...sources].map(([name, tensor]) => (tensor.name === name ? tensor : editTensor(tensor, { name }))),
     sparseInitializers: [...new Set(foldable.flatMap(({ sparse }) => sparse))],
     inputs: [],
-    outputs: foldable.map(({ value }) => makeValueInfo({ name: value })),
+    outputs: foldable.map(({ value }) => makeValueInfo({ name: names.get(value) ?? value })),
     values: [],
   })
   return editModel(model, { graph, irVersion: Math.max(model.irVersion, 4) })
