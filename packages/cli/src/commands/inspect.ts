@@ -8,6 +8,7 @@ import {
   macsOfWeights,
   parameterTensors,
   type Structure,
+  tiedCopies,
   type UnitGroup,
 } from '@pare/core'
 import { elementCount, type Model, operatorName, type Tensor } from '@pare/onnx'
@@ -38,11 +39,13 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const views = structures.map((structure) =>
     findIn(structure, analysis, { macs, elements, tensors: parameterTensors(opened.model) }),
   )
+  const tied = await tiedCopies(opened.model, analysis.weights)
   const view: InspectView = {
     model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
     parameters: { total: elements, nonzero: elements - zeros.before },
     ...(folded.weights.length > 0 && { folded: folded.weights }),
     ...(folded.left.length > 0 && { notFolded: folded.left }),
+    ...(tied.length > 0 && { tied }),
     macs: macs && [...macs.values()].reduce((a, b) => a + b, 0),
     layers: await weightsIn(analysis, io.signal),
     structures: views.map(({ structure }) => structure),

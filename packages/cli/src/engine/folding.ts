@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ComputeConstants, type FoldedModel, type FoldOptions, type Folding, foldWeights } from '@pare/core'
+import { type ComputeConstants, type FoldedModel, type Folding, type FoldOptions, foldWeights } from '@pare/core'
 import { type DataType, filePayload, type Model, type ModelFile, openModel, openRegular, sha256, writeModel } from '@pare/onnx'
 import { Failure } from '../terminal/failure.js'
 import { childOf, type Work } from './work.js'
@@ -60,9 +60,13 @@ export async function openPlanned(
 
 function otherWeight(plan: string, value: string, isMissing: boolean): Failure {
   const what = isMissing ? 'it cannot be computed here' : 'it comes out with other numbers here, by rounding'
-  return new Failure('infrastructure', `pare replay: ${plan} is for a model whose weight '${value}' is computed first, and ${what}.`, {
-    hint: 'replay the plan where it was made, or make a new one here: pare plan MODEL',
-  })
+  return new Failure(
+    'infrastructure',
+    `pare replay: ${plan} is for a model whose weight '${value}' is computed first, and ${what}.`,
+    {
+      hint: 'replay the plan where it was made, or make a new one here: pare plan MODEL',
+    },
+  )
 }
 
 async function foldingOf({ graph }: Model, weights: FoldedModel['weights'], options: FoldOptions): Promise<Folding | undefined> {

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readPlan } from '../files/plan-files.js'
 import { type Model, modelBytes, openModel, parseText, readAll, type TextValues, valuesOf, writeModel } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
+import { readPlan } from '../files/plan-files.js'
 import { pare } from '../testing/terminal.js'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
@@ -14,7 +14,8 @@ async function foldersOwn() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-const wave = (length: number, seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7 + seed) + Math.cos(i * 0.31))
+const wave = (length: number, seed: number) =>
+  Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7 + seed) + Math.cos(i * 0.31))
 const x = { data: wave(2 * 4 * 20, 0), shape: [2, 4, 20] }
 
 async function run(model: Model, input: { data: Float32Array; shape: number[] }): Promise<Record<string, Float32Array>> {
@@ -45,7 +46,8 @@ const kinds = [
   },
   {
     title: 'weight standardisation',
-    nodes: 'm = ReduceMean<axes = [1, 2]>(v)\n d = Sub(v, m)\n p = Mul(d, d)\n e = ReduceMean<axes = [1, 2]>(p)\n s = Sqrt(e)\n w = Div(d, s)',
+    nodes:
+      'm = ReduceMean<axes = [1, 2]>(v)\n d = Sub(v, m)\n p = Mul(d, d)\n e = ReduceMean<axes = [1, 2]>(p)\n s = Sqrt(e)\n w = Div(d, s)',
     declared: 'float[8, 16, 3] v',
     values: { v: wave(384, 5) },
   },
@@ -121,7 +123,10 @@ describe('a computed weight', () => {
     await using folder = await foldersOwn()
     const nodes = 'k = Neg(v)\n w = Identity(k)\n z = Conv(r, v, wb)\n t = Relu(z)'
     await writeModel(
-      parseText(network(nodes, 'float[8, 16, 3] v').replace('q = Relu(i)', 'p = Relu(i)\n q = Add(p, t)'), { ...others, v: wave(384, 5) }),
+      parseText(network(nodes, 'float[8, 16, 3] v').replace('q = Relu(i)', 'p = Relu(i)\n q = Add(p, t)'), {
+        ...others,
+        v: wave(384, 5),
+      }),
       join(folder.path, 'm.onnx'),
     )
     const reason = "'v' would be stored twice, since Conv 'z' reads it too"

@@ -1,4 +1,4 @@
-import { type CalibrationFacts, type FoldedWeight, type Planned, type PlanStep, planOf } from '@pare/core'
+import { type CalibrationFacts, type FoldedWeight, type Planned, type PlanStep, planOf, tiedCopies, weightsOf } from '@pare/core'
 import { type Model, present, writeModel } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
 import { type OpenedModel, openFolded } from '../engine/folding.js'
@@ -10,7 +10,7 @@ import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
 import type { Proof } from '../proof/prove.js'
 import type { Task } from '../settings/tasks.js'
-import { describeLeft } from '../views/folded-weights.js'
+import { describeLeft, describeTied } from '../views/folded-weights.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { nothingRemoved } from './removed-units.js'
 import type { RepairFacts } from './repair.js'
@@ -136,10 +136,25 @@ async function planOpened(
     folded: folded.weights,
     ...{ proofs: staged.proofs, trainings },
     ...present({ repair }),
-    warnings: warn([...describeLeft(folded.left), ...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
+    warnings: warn(
+      [
+        ...describeLeft(folded.left),
+        ...(await tiedWarnings(model, steps)),
+        ...staged.warnings,
+        ...trainings.flatMap(({ notes }) => notes),
+      ],
+      work,
+    ),
     cuts: planned.steps,
   }
   return { planned: plannedFacts, pruned }
+}
+
+/** Of weights that are masked: a cut goes through both. */
+async function tiedWarnings(model: Model, steps: readonly PlanStep[]): Promise<readonly string[]> {
+  const masked = new Set(steps.flatMap((step) => (step.kind === 'mask' ? step.weights.map(({ id }) => id) : [])))
+  const weights = weightsOf(model).filter(({ id }) => masked.has(id))
+  return (await tiedCopies(model, weights)).map(describeTied)
 }
 
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {

@@ -1,9 +1,9 @@
-import { formatBytes, formatCount, share } from '@pare/gate'
 import type { FoldedWeight } from '@pare/core'
+import { formatBytes, formatCount, share } from '@pare/gate'
 import type { Range } from '../pipeline/unit-parameters.js'
 import { renderTable } from '../terminal/table.js'
 import { folded, shortened } from './fold.js'
-import { describeFolded, describeLeft } from './folded-weights.js'
+import { describeFolded, describeLeft, describeTied } from './folded-weights.js'
 import type { GroupView, InspectView, WeightView } from './inspection-facts.js'
 
 /** What is alike shares a line, and long names lose their middle, unless `all` is wanted. */
@@ -30,18 +30,18 @@ function header({ model, parameters, macs }: InspectView): string {
 }
 
 /** Weights that are computed, and those that stay so. */
-function computed({ folded: weights = [], notFolded = [] }: InspectView, all: boolean): string[] {
+function computed({ folded: weights = [], notFolded = [], tied = [] }: InspectView, all: boolean): string[] {
   const shown = all ? weights.map(describeFolded) : foldedLines(weights)
   const lists = [
     ['Computed by the graph from constants, and pruned as if they were stored:', shown],
     ['Computed by the graph, and left as they are:', describeLeft(notFolded)],
+    ['Stored twice:', tied.map(describeTied)],
   ] as const
   return lists.flatMap(([title, lines]) => (lines.length === 0 ? [] : [[title, ...lines.map((line) => `  ${line}`)].join('\n')]))
 }
 
 function foldedLines(weights: readonly FoldedWeight[]): readonly string[] {
-  const key = ({ sources, operators, reader }: FoldedWeight) =>
-    JSON.stringify([sources.length, operators, reader.split(' ', 1)])
+  const key = ({ sources, operators, reader }: FoldedWeight) => JSON.stringify([sources.length, operators, reader.split(' ', 1)])
   return folded(weights, { name: ({ id }) => id, key }).map(({ entries, name }) =>
     entries.length === 1 ? describeFolded(entries[0]!) : `${name} ${times(entries.length)}, e.g. ${describeFolded(entries[0]!)}`,
   )

@@ -13,7 +13,10 @@ import { ANOTHER, removedUnits } from './removed-units.js'
 import { applyUpdate } from './update.js'
 
 /** The model as the plan leaves it. No weight is read yet: they are masked and sliced piece by piece as their bytes are asked for. */
-export async function applyPlan(model: Model, { seed, steps, folding }: Pick<Plan, 'seed' | 'steps' | 'folding'>): Promise<Model> {
+export async function applyPlan(
+  model: Model,
+  { seed, steps, folding }: Pick<Plan, 'seed' | 'steps' | 'folding'>,
+): Promise<Model> {
   if (folding !== undefined) checkFolded(folding.weights, model)
   let current = model
   for (const step of steps) current = await applyStep(current, step, { seed })

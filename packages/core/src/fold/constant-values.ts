@@ -94,9 +94,7 @@ const INTEGERS = new Set(['Shape', 'Size', 'ArgMax', 'ArgMin', 'NonZero'])
 const CHOICES = new Set('And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor'.split(' '))
 
 /** Operators that give other numbers each time. */
-const RANDOM = new Set(
-  'Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike'.split(' '),
-)
+const RANDOM = new Set('Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike'.split(' '))
 
 /** Whether a node gives the same numbers each time, and is one that run times know. */
 function repeatable({ functions }: Model): (node: Node) => boolean {

@@ -32,29 +32,163 @@ const s = wave(32, 1)
 const ints = { axes1: [1], axes0: [0], shape: [4, 8], zero: [0], one: [1], two: [2], index: [1] }
 
 const kinds: readonly Kind[] = [
-  { title: 'a Transpose of three axes', nodes: 'a = Transpose<perm = [2, 1, 0]>(s)\n w = Squeeze(a, axes1)', declared: 'float[8, 1, 4] s, int64[1] axes1', values: { s, axes1: ints.axes1 }, id: 's' },
-  { title: 'Reshape', nodes: 'w = Reshape(s, shape)', declared: 'float[32] s, int64[2] shape', values: { s, shape: ints.shape }, id: 's' },
+  {
+    title: 'a Transpose of three axes',
+    nodes: 'a = Transpose<perm = [2, 1, 0]>(s)\n w = Squeeze(a, axes1)',
+    declared: 'float[8, 1, 4] s, int64[1] axes1',
+    values: { s, axes1: ints.axes1 },
+    id: 's',
+  },
+  {
+    title: 'Reshape',
+    nodes: 'w = Reshape(s, shape)',
+    declared: 'float[32] s, int64[2] shape',
+    values: { s, shape: ints.shape },
+    id: 's',
+  },
   { title: 'Flatten', nodes: 'w = Flatten(s)', declared: 'float[4, 2, 4] s', values: { s }, id: 's' },
-  { title: 'a mask', nodes: 'w = Mul(s, m)', declared: 'float[4, 8] s, float[4, 8] m', values: { s, m: Array.from(s, (_, i) => i % 2) }, id: 'w' },
-  { title: 'a mask behind a Transpose', nodes: 'q = Mul(s, m)\n w = Transpose<perm = [1, 0]>(q)', declared: 'float[8, 4] s, float[8, 4] m', values: { s, m: Array.from(s, (_, i) => i % 2) }, id: 'q' },
-  { title: 'a mask of bools', nodes: 'n = Constant<value_float = 0.0>()\n w = Where(m, s, n)', declared: 'float[4, 8] s, bool[4, 8] m', values: { s, m: Array.from(s, (_, i) => i % 3 && 1) }, id: 's' },
-  { title: 'weight normalisation', nodes: 'n = ReduceL2<axes = [0], keepdims = 1>(s)\n f = Div(g, n)\n w = Mul(s, f)', declared: 'float[4, 8] s, float[1, 8] g', values: { s, g: wave(8, 2) }, id: 's' },
-  { title: 'weight normalisation by Pow and Sqrt', nodes: 'two = Constant<value_float = 2.0>()\n p = Pow(s, two)\n a = ReduceSum<keepdims = 1>(p, axes0)\n n = Sqrt(a)\n d = Div(s, n)\n w = Mul(d, g)', declared: 'float[4, 8] s, float[1, 8] g, int64[1] axes0', values: { s, g: wave(8, 2), axes0: ints.axes0 }, id: 's' },
-  { title: 'spectral normalisation', nodes: 'a = MatMul(u, s)\n b = MatMul(a, z)\n w = Div(s, b)', declared: 'float[4, 8] s, float[1, 4] u, float[8, 1] z', values: { s, u: wave(4, 2), z: wave(8, 3) }, id: 's' },
-  { title: 'weight standardisation', nodes: 'm = ReduceMean<axes = [0], keepdims = 1>(s)\n c = Sub(s, m)\n p = Mul(c, c)\n q = ReduceMean<axes = [0], keepdims = 1>(p)\n d = Sqrt(q)\n w = Div(c, d)', declared: 'float[4, 8] s', values: { s }, id: 's' },
-  { title: 'Einsum of factors', nodes: 'w = Einsum<equation = "ir,ro->io">(a, b)', declared: 'float[4, 2] a, float[2, 8] b', values: { a: wave(8), b: wave(16, 1) }, id: 'w' },
-  { title: 'a product of factors', nodes: 'w = MatMul(a, b)', declared: 'float[4, 2] a, float[2, 8] b', values: { a: wave(8), b: wave(16, 1) }, id: 'w' },
-  { title: 'Concat', nodes: 'w = Concat<axis = 1>(a, b)', declared: 'float[4, 5] a, float[4, 3] b', values: { a: wave(20), b: wave(12, 1) }, id: 'w' },
-  { title: 'Slice', nodes: 'w = Slice(s, zero, shape, axes)', declared: 'float[6, 9] s, int64[2] zero, int64[2] shape, int64[2] axes', values: { s: wave(54), zero: [0, 0], shape: ints.shape, axes: [0, 1] }, id: 's' },
-  { title: 'one output of Split', nodes: 'a, w = Split<axis = 1>(s)', declared: 'float[4, 16] s', values: { s: wave(64) }, id: 's' },
-  { title: 'Gather of stacked layers', nodes: 'a = Gather<axis = 0>(s, index)\n w = Squeeze(a, zero)', declared: 'float[2, 4, 8] s, int64[1] index, int64[1] zero', values: { s: wave(64), index: ints.index, zero: ints.zero }, id: 's' },
-  { title: 'Expand', nodes: 'w = Expand(s, shape)', declared: 'float[1, 8] s, int64[2] shape', values: { s: wave(8), shape: ints.shape }, id: 'w' },
-  { title: 'ConstantOfShape', nodes: 'w = ConstantOfShape<value = float[1] {0.5}>(shape)', declared: 'int64[2] shape', values: { shape: ints.shape }, id: 'w' },
-  { title: 'a Constant of floats', nodes: `a = Constant<value_floats = [${Array.from(s).join(', ')}]>()\n i = Constant<value_ints = [4, 8]>()\n w = Reshape(a, i)`, declared: 'float unread', values: { unread: [1] }, id: 'w' },
-  { title: 'Clip and Neg', nodes: 'least = Constant<value_float = -0.5>()\n a = Neg(s)\n w = Clip(a, least)', declared: 'float[4, 8] s', values: { s }, id: 's' },
-  { title: 'doubles', nodes: 'a = Mul(s, g)\n w = Cast<to = 1>(a)', declared: 'double[4, 8] s, double g', values: { s, g: [2] }, id: 's' },
-  { title: 'halves', nodes: 'a = Mul(s, g)\n w = Cast<to = 1>(a)', declared: 'float16[4, 8] s, float16 g', values: { s, g: [2] }, id: 's' },
-  { title: 'sizes of an activation', nodes: 't = Transpose<perm = [1, 0]>(x)\n z = Shape(t)\n e = Gather(z, zero)\n w = Slice(s, zero, e, zero)', declared: 'float[9, 8] s, int64[1] zero', values: { s: wave(72), zero: ints.zero }, id: 's' },
+  {
+    title: 'a mask',
+    nodes: 'w = Mul(s, m)',
+    declared: 'float[4, 8] s, float[4, 8] m',
+    values: { s, m: Array.from(s, (_, i) => i % 2) },
+    id: 'w',
+  },
+  {
+    title: 'a mask behind a Transpose',
+    nodes: 'q = Mul(s, m)\n w = Transpose<perm = [1, 0]>(q)',
+    declared: 'float[8, 4] s, float[8, 4] m',
+    values: { s, m: Array.from(s, (_, i) => i % 2) },
+    id: 'q',
+  },
+  {
+    title: 'a mask of bools',
+    nodes: 'n = Constant<value_float = 0.0>()\n w = Where(m, s, n)',
+    declared: 'float[4, 8] s, bool[4, 8] m',
+    values: { s, m: Array.from(s, (_, i) => i % 3 && 1) },
+    id: 's',
+  },
+  {
+    title: 'weight normalisation',
+    nodes: 'n = ReduceL2<axes = [0], keepdims = 1>(s)\n f = Div(g, n)\n w = Mul(s, f)',
+    declared: 'float[4, 8] s, float[1, 8] g',
+    values: { s, g: wave(8, 2) },
+    id: 's',
+  },
+  {
+    title: 'weight normalisation by Pow and Sqrt',
+    nodes:
+      'two = Constant<value_float = 2.0>()\n p = Pow(s, two)\n a = ReduceSum<keepdims = 1>(p, axes0)\n n = Sqrt(a)\n d = Div(s, n)\n w = Mul(d, g)',
+    declared: 'float[4, 8] s, float[1, 8] g, int64[1] axes0',
+    values: { s, g: wave(8, 2), axes0: ints.axes0 },
+    id: 's',
+  },
+  {
+    title: 'spectral normalisation',
+    nodes: 'a = MatMul(u, s)\n b = MatMul(a, z)\n w = Div(s, b)',
+    declared: 'float[4, 8] s, float[1, 4] u, float[8, 1] z',
+    values: { s, u: wave(4, 2), z: wave(8, 3) },
+    id: 's',
+  },
+  {
+    title: 'weight standardisation',
+    nodes:
+      'm = ReduceMean<axes = [0], keepdims = 1>(s)\n c = Sub(s, m)\n p = Mul(c, c)\n q = ReduceMean<axes = [0], keepdims = 1>(p)\n d = Sqrt(q)\n w = Div(c, d)',
+    declared: 'float[4, 8] s',
+    values: { s },
+    id: 's',
+  },
+  {
+    title: 'Einsum of factors',
+    nodes: 'w = Einsum<equation = "ir,ro->io">(a, b)',
+    declared: 'float[4, 2] a, float[2, 8] b',
+    values: { a: wave(8), b: wave(16, 1) },
+    id: 'w',
+  },
+  {
+    title: 'a product of factors',
+    nodes: 'w = MatMul(a, b)',
+    declared: 'float[4, 2] a, float[2, 8] b',
+    values: { a: wave(8), b: wave(16, 1) },
+    id: 'w',
+  },
+  {
+    title: 'Concat',
+    nodes: 'w = Concat<axis = 1>(a, b)',
+    declared: 'float[4, 5] a, float[4, 3] b',
+    values: { a: wave(20), b: wave(12, 1) },
+    id: 'w',
+  },
+  {
+    title: 'Slice',
+    nodes: 'w = Slice(s, zero, shape, axes)',
+    declared: 'float[6, 9] s, int64[2] zero, int64[2] shape, int64[2] axes',
+    values: { s: wave(54), zero: [0, 0], shape: ints.shape, axes: [0, 1] },
+    id: 's',
+  },
+  {
+    title: 'one output of Split',
+    nodes: 'a, w = Split<axis = 1>(s)',
+    declared: 'float[4, 16] s',
+    values: { s: wave(64) },
+    id: 's',
+  },
+  {
+    title: 'Gather of stacked layers',
+    nodes: 'a = Gather<axis = 0>(s, index)\n w = Squeeze(a, zero)',
+    declared: 'float[2, 4, 8] s, int64[1] index, int64[1] zero',
+    values: { s: wave(64), index: ints.index, zero: ints.zero },
+    id: 's',
+  },
+  {
+    title: 'Expand',
+    nodes: 'w = Expand(s, shape)',
+    declared: 'float[1, 8] s, int64[2] shape',
+    values: { s: wave(8), shape: ints.shape },
+    id: 'w',
+  },
+  {
+    title: 'ConstantOfShape',
+    nodes: 'w = ConstantOfShape<value = float[1] {0.5}>(shape)',
+    declared: 'int64[2] shape',
+    values: { shape: ints.shape },
+    id: 'w',
+  },
+  {
+    title: 'a Constant of floats',
+    nodes: `a = Constant<value_floats = [${Array.from(s).join(', ')}]>()\n i = Constant<value_ints = [4, 8]>()\n w = Reshape(a, i)`,
+    declared: 'float unread',
+    values: { unread: [1] },
+    id: 'w',
+  },
+  {
+    title: 'Clip and Neg',
+    nodes: 'least = Constant<value_float = -0.5>()\n a = Neg(s)\n w = Clip(a, least)',
+    declared: 'float[4, 8] s',
+    values: { s },
+    id: 's',
+  },
+  {
+    title: 'doubles',
+    nodes: 'a = Mul(s, g)\n w = Cast<to = 1>(a)',
+    declared: 'double[4, 8] s, double g',
+    values: { s, g: [2] },
+    id: 's',
+  },
+  {
+    title: 'halves',
+    nodes: 'a = Mul(s, g)\n w = Cast<to = 1>(a)',
+    declared: 'float16[4, 8] s, float16 g',
+    values: { s, g: [2] },
+    id: 's',
+  },
+  {
+    title: 'sizes of an activation',
+    nodes: 't = Transpose<perm = [1, 0]>(x)\n z = Shape(t)\n e = Gather(z, zero)\n w = Slice(s, zero, e, zero)',
+    declared: 'float[9, 8] s, int64[1] zero',
+    values: { s: wave(72), zero: ints.zero },
+    id: 's',
+  },
 ]
 
 describe('a weight that the graph computes from constants is stored', () => {
@@ -148,9 +282,7 @@ describe('names', () => {
       { s, two: [2] },
     )
     const { weights } = await foldWeights(model, compute)
-    expect(weights).toEqual([
-      { id: 'w', value: 'w', reader: "MatMul 'h'", sources: ['s'], operators: ['Neg'], isWeight: true },
-    ])
+    expect(weights).toEqual([{ id: 'w', value: 'w', reader: "MatMul 'h'", sources: ['s'], operators: ['Neg'], isWeight: true }])
   })
 
   it('a value that a nested graph reads keeps its name', async () => {

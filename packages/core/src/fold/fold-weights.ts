@@ -113,7 +113,11 @@ function withoutTied(folds: readonly Fold[]): { untied: readonly Fold[]; tied: r
     const [first] = originsOf(group[0]!)
     if (group.length === 1 || elements <= elementCount(first!.tensor.shape)) continue
     const readers = group.map(({ foldable }) => labelOf(foldable.reader)).join(' and ')
-    for (const fold of group) tied.set(fold, notFolded(fold.foldable, `'${first!.name}' would be stored more than once: ${readers} read it in different forms`))
+    for (const fold of group)
+      tied.set(
+        fold,
+        notFolded(fold.foldable, `'${first!.name}' would be stored more than once: ${readers} read it in different forms`),
+      )
   }
   return { untied: folds.filter((fold) => !tied.has(fold)), tied: [...tied.values()] }
 }

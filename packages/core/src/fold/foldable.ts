@@ -108,10 +108,7 @@ function isTurn(node: Node, { stored }: ConstantValues): boolean {
   return rank === 2
 }
 
-function leadingTo(
-  value: string,
-  { maker, stored, isSparse }: ConstantValues,
-): Pick<Foldable, 'nodes' | 'sources' | 'sparse'> {
+function leadingTo(value: string, { maker, stored, isSparse }: ConstantValues): Pick<Foldable, 'nodes' | 'sources' | 'sparse'> {
   const nodes = new Set<Node>()
   const sources: StoredTensor[] = []
   const sparse: string[] = []
@@ -127,7 +124,13 @@ function leadingTo(
     if (tensor !== undefined) sources.push({ name, tensor })
     if (isSparse(name)) sparse.push(name)
     const node = maker(name)
-    if (node !== undefined) waiting.push({ name, behind: node }, ...readBy(node).map((read) => ({ name: read })).reverse())
+    if (node !== undefined)
+      waiting.push(
+        { name, behind: node },
+        ...readBy(node)
+          .map((read) => ({ name: read }))
+          .reverse(),
+      )
   }
   return { nodes: [...nodes], sources, sparse }
 }
@@ -168,7 +171,9 @@ const namesOf = (values: readonly { readonly name: string }[]) => new Set(values
 
 /** Types that weights are stored in to save space. */
 const PACKED: ReadonlySet<string> = new Set(
-  'int8 uint8 int16 uint16 int4 uint4 int2 uint2 float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz float4e2m1 float8e8m0'.split(' '),
+  'int8 uint8 int16 uint16 int4 uint4 int2 uint2 float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz float4e2m1 float8e8m0'.split(
+    ' ',
+  ),
 )
 const FEW = 64
 

@@ -37,7 +37,10 @@ export function foldedModel(model: Model, folds: readonly Fold[]): { model: Mode
 function withStored(model: Model, folds: readonly Fold[]): Model {
   const { graph } = model
   const values = new Set(folds.map(({ foldable }) => foldable.value))
-  const taken = new Set([...graph.nodes.flatMap(({ outputs }) => outputs), ...[...graph.inputs, ...graph.initializers].map(({ name }) => name)])
+  const taken = new Set([
+    ...graph.nodes.flatMap(({ outputs }) => outputs),
+    ...[...graph.inputs, ...graph.initializers].map(({ name }) => name),
+  ])
   const spare = (name: string) => {
     let other = `${name}/computed`
     while (taken.has(other)) other += '_'
@@ -58,7 +61,9 @@ function withStored(model: Model, folds: readonly Fold[]): Model {
       initializers: [...graph.initializers, ...initializers],
       sparseInitializers: graph.sparseInitializers.filter((name) => !values.has(name)),
       // Up to version 3 of the format every initializer is an input too.
-      ...(isInput && { inputs: [...graph.inputs, ...initializers.map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))] }),
+      ...(isInput && {
+        inputs: [...graph.inputs, ...initializers.map(({ name, type, shape }) => makeValueInfo({ name, type, shape }))],
+      }),
     }),
   })
 }
@@ -100,7 +105,9 @@ function renamed(model: Model, names: ReadonlyMap<string, string>): Model {
   return editModel(model, {
     graph: editGraph(graph, {
       nodes: graph.nodes.map(renamedNode),
-      initializers: graph.initializers.map((tensor) => (isSame([tensor.name]) ? tensor : editTensor(tensor, { name: nameOf(tensor.name) }))),
+      initializers: graph.initializers.map((tensor) =>
+        isSame([tensor.name]) ? tensor : editTensor(tensor, { name: nameOf(tensor.name) }),
+      ),
       inputs: graph.inputs.map((value) => (isSame([value.name]) ? value : makeValueInfo({ ...value, name: nameOf(value.name) }))),
     }),
   })

@@ -30,7 +30,10 @@ export async function compareModels(request: CompareRequest, options: ChildOptio
 }
 
 /** The outputs of models that have no inputs, computed in a child process. Throws like `evaluate`, but for a model that ONNX Runtime refuses. */
-export async function computeConstants(request: ConstantsRequest, options: ChildOptions = {}): Promise<readonly ConstantPlaces[]> {
+export async function computeConstants(
+  request: ConstantsRequest,
+  options: ChildOptions = {},
+): Promise<readonly ConstantPlaces[]> {
   const { result } = await runChild({ kind: 'constants', request }, 'the weights that are computed', options)
   return result as readonly ConstantPlaces[]
 }
