@@ -25,12 +25,12 @@ export type * from './contract/contract.js'
 export { cutStructure } from './contract/cut-structure.js'
 export {
   type ComputeConstants,
-  type ComputedConstant,
   type FoldedModel,
   type FoldedWeight,
   type FoldOptions,
   foldWeights,
 } from './fold/fold-weights.js'
+export type { ComputedConstant } from './fold/folded-model.js'
 export { channelsOf } from './patterns/channels.js'
 export { checkStep } from './plan/check-step.js'
 export { makePlan } from './plan/make-plan.js'

@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, share } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
+import { summarizeFolded } from '../engine/folded-weights.js'
 import { workOn } from '../engine/work.js'
 import { companionsOf, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
@@ -15,7 +16,6 @@ import { describeProof } from '../proof/prove.js'
 import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { summarizeFolded } from '../views/folded-weights.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
 export async function prune(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {

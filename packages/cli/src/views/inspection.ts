@@ -1,9 +1,9 @@
 import type { FoldedWeight } from '@pare/core'
 import { formatBytes, formatCount, share } from '@pare/gate'
+import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
 import type { Range } from '../pipeline/unit-parameters.js'
 import { renderTable } from '../terminal/table.js'
 import { folded, shortened } from './fold.js'
-import { describeFolded, describeLeft, describeTied } from './folded-weights.js'
 import type { GroupView, InspectView, WeightView } from './inspection-facts.js'
 
 /** What is alike shares a line, and long names lose their middle, unless `all` is wanted. */

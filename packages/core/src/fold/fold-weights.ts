@@ -1,12 +1,9 @@
-import { elementCount, isFloat, type Model, PareError, type Tensor } from '@pare/onnx'
+import { elementCount, isFloat, type Model, PareError } from '@pare/onnx'
 import type { NotEligible } from '../contract/contract.js'
 import { fixedSizes } from './fixed-sizes.js'
 import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, notFolded } from './foldable.js'
-import { type Fold, foldedModel, originsOf } from './folded-model.js'
+import { type ComputedConstant, type Fold, foldedModel, originsOf } from './folded-model.js'
 import { type FoldingPart, partsOf } from './parts.js'
-
-/** The elements of a constant that was computed. */
-export type ComputedConstant = Pick<Tensor, 'type' | 'shape' | 'data'>
 
 /**
  * Runs models that have no inputs, one after another, and gives the outputs of each in order; for a model that the run time cannot run, why. Handed in: core has

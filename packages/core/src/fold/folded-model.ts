@@ -14,8 +14,10 @@ import {
   type Tensor,
   withoutDead,
 } from '@pare/onnx'
-import type { ComputedConstant } from './fold-weights.js'
 import { type Foldable, type StoredTensor, weightLike } from './foldable.js'
+
+/** The elements of a constant that was computed. */
+export type ComputedConstant = Pick<Tensor, 'type' | 'shape' | 'data'>
 
 export interface Fold {
   readonly foldable: Foldable
