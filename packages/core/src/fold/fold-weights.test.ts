@@ -205,6 +205,20 @@ describe('a weight that the graph computes from constants is stored', () => {
   })
 })
 
+it('a weight in bf16 is stored in bf16', async () => {
+  const model = parseText(
+    'g (bfloat16[N, 3, 8, 8] x) => (bfloat16[N, 8, A, B] y) <bfloat16[1, 1, 3, 8] v> { w = Transpose<perm = [3, 2, 0, 1]>(v)\n y = Conv(x, w) }',
+    { v: wave(24) },
+  )
+  const folded = await foldWeights(model, compute)
+  const [before, after] = [model, folded.model].map(({ graph }) => graph.initializers[0]!)
+  expect([after!.name, after!.type, ...after!.shape]).toEqual(['v', 'bfloat16', 8, 3, 1, 1])
+  const [stored, turned] = [valuesOf('bfloat16', await readAll(before!.data)), valuesOf('bfloat16', await readAll(after!.data))]
+  expect(Array.from(turned as Float32Array)).toEqual(
+    Array.from(turned as Float32Array, (_, i) => Number(stored[(i % 3) * 8 + Math.floor(i / 3)])),
+  )
+})
+
 describe('a weight that stays computed has a reason', () => {
   const reasons = async (text: string, values: TextValues) => {
     const model = parseText(text, values)
@@ -249,6 +263,11 @@ describe('a weight that stays computed has a reason', () => {
   it('but none where it is random, or depends on an input', async () => {
     const text = `g (float[4, 4] x) => (float[4, 8] y) <float[4, 8] s> { r = RandomNormalLike(s)\n w = Add(s, r)\n a = MatMul(x, w)\n t = Softmax(x)\n u = MatMul(t, s)\n z = MatMul(x, u)\n y = Add(a, z) }`
     expect(await reasons(text, { s })).toEqual([])
+  })
+
+  it('but none where it is a list of numbers', async () => {
+    const text = `g (float[N, 1, 5] p) => (float[N, 4, 5] y) <float[4] f, int64[2] axes> { u = Unsqueeze(f, axes)\n y = MatMul(u, p) }`
+    expect(await reasons(text, { f: wave(4), axes: [0, 2] })).toEqual([])
   })
 
   it('but none where the other form is dequantised', async () => {

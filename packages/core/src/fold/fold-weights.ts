@@ -1,4 +1,4 @@
-import { elementCount, isFloat, type Model, PareError } from '@pare/onnx'
+import { bytesOf, elementCount, isFloat, type Model, makePayload, PareError, readAll, valuesOf } from '@pare/onnx'
 import type { NotEligible } from '../contract/contract.js'
 import { fixedSizes } from './fixed-sizes.js'
 import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, notFolded } from './foldable.js'
@@ -61,7 +61,7 @@ export async function foldWeights(
   const folds: Fold[] = []
   const failures: NotFolded[] = []
   for (const [i, part] of parts.entries()) {
-    const { good, bad } = judged(part, results[i]!)
+    const { good, bad } = await judged(part, results[i]!)
     folds.push(...good)
     failures.push(...bad)
   }
@@ -76,13 +76,15 @@ export async function foldWeights(
   }
 }
 
-function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] | { readonly failure: string }) {
+async function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] | { readonly failure: string }) {
   const good: Fold[] = []
   const bad: NotFolded[] = []
   for (const [i, each] of foldable.entries()) {
     const computed = 'failure' in result ? undefined : result[i]
     const reason = 'failure' in result ? `the run time cannot compute it: ${result.failure}` : undefined
-    if (computed !== undefined && isFloat(computed.type)) good.push({ foldable: each, computed })
+    if (computed !== undefined && each.isWeight && isVector(each, computed)) continue
+    if (computed !== undefined && isFloat(computed.type))
+      good.push({ foldable: each, computed: each.type === 'bfloat16' ? await halved(computed) : computed })
     else if (each.isWeight) bad.push(notFolded(each, reason ?? `it holds ${computed?.type}`))
   }
   return { good, bad }
@@ -90,6 +92,17 @@ function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] |
 
 function notEligible({ value, source, reason }: NotFolded): Pick<NotEligible, 'id' | 'reason'> {
   return { id: source ?? value, reason }
+}
+
+/** bf16 that was computed as f32. */
+async function halved({ shape, data }: ComputedConstant): Promise<ComputedConstant> {
+  const values = valuesOf('float32', await readAll(data)) as Float32Array
+  return { type: 'bfloat16', shape, data: makePayload(bytesOf('bfloat16', values)) }
+}
+
+/** Frequencies of positions, for one: they are multiplied like a weight, and are a list of numbers. A kernel of a convolution may have one axis and be a weight. */
+function isVector({ reader }: Foldable, { shape }: ComputedConstant): boolean {
+  return !reader.op.includes('Conv') && shape.filter((size) => size > 1).length < 2
 }
 
 /**

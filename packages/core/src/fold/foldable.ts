@@ -1,5 +1,16 @@
 import { WEIGHT_OPERATORS } from '@pare/axes'
-import { attributesOf, elementCount, isFloat, type Model, madeBy, type Node, operatorName, readBy, type Tensor } from '@pare/onnx'
+import {
+  attributesOf,
+  type DataType,
+  elementCount,
+  isFloat,
+  type Model,
+  madeBy,
+  type Node,
+  operatorName,
+  readBy,
+  type Tensor,
+} from '@pare/onnx'
 import { type AdapterGraph, baseOfAdapter } from './adapter.js'
 import { type ConstantValues, constantValues } from './constant-values.js'
 
@@ -14,6 +25,8 @@ export interface Foldable {
   readonly sources: readonly StoredTensor[]
   /** The sparse initializers it is computed from. */
   readonly sparse: readonly string[]
+  /** As far as it follows from the operators. */
+  readonly type: DataType | undefined
   /** Whether it is multiplied with activations; else it stands beside a weight, as a bias or a scale does. */
   readonly isWeight: boolean
 }
@@ -59,7 +72,12 @@ export function foldablesIn(model: Model, { mergeAdapters = false, sizes }: Fold
       positions.set(value, before === undefined ? { reader, isWeight } : { ...before, isWeight: before.isWeight || isWeight })
     }
   }
-  const all = [...positions].map(([value, position]) => ({ value, ...position, ...leadingTo(value, constants) }))
+  const all = [...positions].map(([value, position]) => ({
+    value,
+    ...position,
+    type: constants.typeOf(value),
+    ...leadingTo(value, constants),
+  }))
   const open = all.filter(({ nodes }) => !nodes.some(({ op }) => QUANTIZING.has(op)))
   const values = new Set(open.map(({ value }) => value))
   const elsewhere = { readers: readElsewhere(model, constants, values), outputs: namesOf(model.graph.outputs) }

@@ -15,10 +15,12 @@ export function partsOf(model: Model, foldable: readonly Foldable[]): readonly F
 function partOf(model: Model, foldable: readonly Foldable[]): Model {
   const wanted = new Set<Node>(foldable.flatMap(({ nodes }) => nodes))
   const sources = new Map(foldable.flatMap(({ sources: own }) => own.map(({ name, tensor }) => [name, tensor] as const)))
-  // What is sparse is no output, but what is copied of it.
-  const dense = foldable
-    .filter(({ nodes }) => nodes.length === 0)
-    .map(({ value }) => ({ value, node: makeNode({ op: 'Identity', inputs: [value], outputs: [`${value}/dense`] }) }))
+  // What is sparse is no output, but what is copied of it. Run times take bf16 out as f32.
+  const dense = foldable.flatMap(({ value, nodes, type }) => {
+    const [inputs, outputs] = [[value], [`${value}/dense`]]
+    if (type === 'bfloat16') return [{ value, node: makeNode({ op: 'Cast', inputs, outputs, attributes: { to: 1n } }) }]
+    return nodes.length === 0 ? [{ value, node: makeNode({ op: 'Identity', inputs, outputs }) }] : []
+  })
   const names = new Map(dense.map(({ value, node }) => [value, node.outputs[0]!]))
   const graph = editGraph(model.graph, {
     // Those of one weight are in order, and need none of a later one.
