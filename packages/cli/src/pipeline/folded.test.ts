@@ -156,19 +156,18 @@ describe('low-rank adapters', () => {
   const values = { s: wave(32, 1), b: wave(16, 2), a: wave(8, 3), scale: [0.5] }
 
   it.each([
-    [[], ['s', 'b', 'a', 'scale'], 16],
-    [['--merge-adapters'], ['u'], 16],
-  ])('are left, or merged with %j', async (options, names, zeros) => {
+    [[], ['s', 'b', 'a', 'scale']],
+    [['--merge-adapters'], ['s']],
+  ])('are left, or merged with %j', async (options, names) => {
     await using folder = await foldersOwn()
     await writeModel(parseText(text, values), join(folder.path, 'm.onnx'))
     const { exitCode } = await pare(['prune', 'm.onnx', '--sparsity', '0.5', '--out', 'out', ...options], { cwd: folder.path })
     expect(exitCode).toBe(0)
     await using file = await openModel(join(folder.path, 'out/m.onnx'))
     const { initializers } = file.model.graph
-    const name = names.length === 1 ? initializers[0]!.name : 's'
-    const { data } = initializers.find((tensor) => tensor.name === name)!
-    expect(initializers).toHaveLength(names.length)
-    expect(valuesOf('float32', await readAll(data)).filter((value: number | bigint) => value === 0)).toHaveLength(zeros)
+    const { data } = initializers.find(({ name }) => name === 's')!
+    expect(initializers.map(({ name }) => name)).toEqual(names)
+    expect(valuesOf('float32', await readAll(data)).filter((value: number | bigint) => value === 0)).toHaveLength(16)
     const replayed = await pare(['replay', 'out/m.plan.json', 'm.onnx', '--out', 'again'], { cwd: folder.path })
     expect(replayed.exitCode).toBe(0)
   })
