@@ -2,7 +2,7 @@ import { bytesOf, elementCount, isFloat, type Model, makePayload, PareError, rea
 import type { NotEligible } from '../contract/contract.js'
 import { fixedSizes } from './fixed-sizes.js'
 import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, notFolded } from './foldable.js'
-import { type ComputedConstant, type Fold, foldedModel, originsOf } from './folded-model.js'
+import { type ComputedConstant, foldedModel, originsOf, type StoredFold } from './folded-model.js'
 import { type FoldingPart, partsOf } from './parts.js'
 
 /**
@@ -58,7 +58,7 @@ export async function foldWeights(
   if (wanted.length === 0) return { model, weights: [], left: left.map(notEligible) }
   const parts = partsOf(model, wanted)
   const results = await compute(parts.map((part) => part.model))
-  const folds: Fold[] = []
+  const folds: StoredFold[] = []
   const failures: NotFolded[] = []
   for (const [i, part] of parts.entries()) {
     const { good, bad } = await judged(part, results[i]!)
@@ -77,7 +77,7 @@ export async function foldWeights(
 }
 
 async function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] | { readonly failure: string }) {
-  const good: Fold[] = []
+  const good: StoredFold[] = []
   const bad: NotFolded[] = []
   for (const [i, each] of foldable.entries()) {
     const computed = 'failure' in result ? undefined : result[i]
@@ -109,15 +109,15 @@ function isVector({ reader }: Foldable, { shape }: ComputedConstant): boolean {
  * Weights that are made of the same tensors and have more elements together than these: the tensor stands in several of them, and pruned each on its own they
  * would be tied no longer. Slices of one tensor are not tied.
  */
-function withoutTied(folds: readonly Fold[]): { untied: readonly Fold[]; tied: readonly NotFolded[] } {
-  const groups = new Map<string, Fold[]>()
+function withoutTied(folds: readonly StoredFold[]): { untied: readonly StoredFold[]; tied: readonly NotFolded[] } {
+  const groups = new Map<string, StoredFold[]>()
   for (const fold of folds) {
     const names = originsOf(fold).map(({ name }) => name)
     if (!fold.foldable.isWeight || names.length === 0) continue
     const key = JSON.stringify(names.sort())
     groups.set(key, [...(groups.get(key) ?? []), fold])
   }
-  const tied = new Map<Fold, NotFolded>()
+  const tied = new Map<StoredFold, NotFolded>()
   for (const group of groups.values()) {
     const elements = group.reduce((sum, { computed }) => sum + elementCount(computed.shape), 0)
     const [first] = originsOf(group[0]!)

@@ -22,7 +22,7 @@ export interface Foldable {
   /** The nodes that lead to it, in order. None for a sparse initializer. */
   readonly nodes: readonly Node[]
   /** The tensors it is computed from. */
-  readonly sources: readonly StoredTensor[]
+  readonly sources: readonly NamedTensor[]
   /** The sparse initializers it is computed from. */
   readonly sparse: readonly string[]
   /** As far as it follows from the operators. */
@@ -32,7 +32,7 @@ export interface Foldable {
 }
 
 /** A tensor by the name that it is read by: of a Constant node, that of its output. */
-export interface StoredTensor {
+export interface NamedTensor {
   readonly name: string
   readonly tensor: Tensor
 }
@@ -128,7 +128,7 @@ function isTurn(node: Node, { stored }: ConstantValues): boolean {
 
 function leadingTo(value: string, { maker, stored, isSparse }: ConstantValues): Pick<Foldable, 'nodes' | 'sources' | 'sparse'> {
   const nodes = new Set<Node>()
-  const sources: StoredTensor[] = []
+  const sources: NamedTensor[] = []
   const sparse: string[] = []
   const seen = new Set<string>()
   const waiting: { readonly name: string; readonly behind?: Node }[] = [{ name: value }]
@@ -196,7 +196,7 @@ const PACKED: ReadonlySet<string> = new Set(
 const FEW = 64
 
 /** Of the tensors that a weight is computed from, those that are weights themselves: not what they are scaled or indexed by. */
-export function weightLike(sources: readonly StoredTensor[]): readonly StoredTensor[] {
+export function weightLike(sources: readonly NamedTensor[]): readonly NamedTensor[] {
   const least = Math.max(...sources.filter(({ tensor }) => isFloat(tensor.type)).map(sizeOf)) / 2
   return sources.filter((source) => isFloat(source.tensor.type) && sizeOf(source) > least)
 }
@@ -207,7 +207,7 @@ export function notFolded({ value, sources }: Pick<Foldable, 'value' | 'sources'
   return { value, source: first && others.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), first).name, reason }
 }
 
-const sizeOf = ({ tensor }: StoredTensor) => elementCount(tensor.shape)
+const sizeOf = ({ tensor }: NamedTensor) => elementCount(tensor.shape)
 
 /** "Conv 'conv1'" */
 export function labelOf({ op, name, outputs }: Node): string {

@@ -14,12 +14,12 @@ import {
   type Tensor,
   withoutDead,
 } from '@pare/onnx'
-import { type Foldable, type StoredTensor, weightLike } from './foldable.js'
+import { type Foldable, type NamedTensor, weightLike } from './foldable.js'
 
 /** The elements of a constant that was computed. */
 export type ComputedConstant = Pick<Tensor, 'type' | 'shape' | 'data'>
 
-export interface Fold {
+export interface StoredFold {
   readonly foldable: Foldable
   readonly computed: ComputedConstant
 }
@@ -28,7 +28,7 @@ export interface Fold {
  * The model in which each value is an initializer. It has the name of the stored tensor that it was computed from, where that is one and nothing else needs it;
  * else that of the value. `names`: of the initializers, in the order of `folds`.
  */
-export function foldedModel(model: Model, folds: readonly Fold[]): { model: Model; names: readonly string[] } {
+export function foldedModel(model: Model, folds: readonly StoredFold[]): { model: Model; names: readonly string[] } {
   if (folds.length === 0) return { model, names: [] }
   const plain = withoutDead(model, withStored(model, folds))
   const names = namesFor(plain, folds)
@@ -36,7 +36,7 @@ export function foldedModel(model: Model, folds: readonly Fold[]): { model: Mode
 }
 
 /** Values are initializers of their own names; what made them makes nothing that is read. */
-function withStored(model: Model, folds: readonly Fold[]): Model {
+function withStored(model: Model, folds: readonly StoredFold[]): Model {
   const { graph } = model
   const values = new Set(folds.map(({ foldable }) => foldable.value))
   const taken = new Set([
@@ -71,19 +71,19 @@ function withStored(model: Model, folds: readonly Fold[]): Model {
 }
 
 /** The tensors that a weight is another form or a part of. */
-export function originsOf({ foldable: { sources }, computed }: Fold): readonly StoredTensor[] {
+export function originsOf({ foldable: { sources }, computed }: StoredFold): readonly NamedTensor[] {
   const least = elementCount(computed.shape)
   return weightLike(sources).filter(({ tensor }) => elementCount(tensor.shape) >= least)
 }
 
 /** Stored where the tensor is that it was computed from: inline, or beside the model. */
-function tensorOf({ foldable: { value: name, sources }, computed: { type, shape, data } }: Fold): Tensor {
+function tensorOf({ foldable: { value: name, sources }, computed: { type, shape, data } }: StoredFold): Tensor {
   const [source] = weightLike(sources)
   if (source?.tensor.storage === 'external') return editTensor(source.tensor, { name, type, shape, data })
   return makeTensor({ name, type, shape, data })
 }
 
-function namesFor(after: Model, folds: readonly Fold[]): readonly string[] {
+function namesFor(after: Model, folds: readonly StoredFold[]): readonly string[] {
   const rest = constantsOf(after.graph)
   const captured = new Set(after.graph.nodes.flatMap(capturedBy))
   const candidates = folds.map((fold) => {
