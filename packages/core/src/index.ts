@@ -6,6 +6,7 @@ export { analyseUnits } from './analyse/analyse-units.js'
 export { findGroups } from './analyse/found-groups.js'
 export { type Layer, layersOf, sparsityOf } from './analyse/layers.js'
 export { countMacs, macsOfWeights } from './analyse/macs.js'
+export { type TiedCopy, tiedCopies } from './analyse/tied-copies.js'
 export { countParameters, countZeros, parameterTensors } from './analyse/zeros.js'
 export { applyPlan } from './apply/apply.js'
 export { gatePlan } from './apply/gate-plan.js'
@@ -22,6 +23,14 @@ export type { CalibrationData, StatisticsFile } from './calibrate/stored-statist
 export { CHUNK_SAMPLES, endOf, startOf } from './calibrate/totals.js'
 export type * from './contract/contract.js'
 export { cutStructure } from './contract/cut-structure.js'
+export {
+  type ComputeConstants,
+  type FoldedModel,
+  type FoldedWeight,
+  type FoldOptions,
+  foldWeights,
+} from './fold/fold-weights.js'
+export type { ComputedConstant } from './fold/folded-model.js'
 export { channelsOf } from './patterns/channels.js'
 export { checkStep } from './plan/check-step.js'
 export { makePlan } from './plan/make-plan.js'
@@ -30,6 +39,7 @@ export type {
   CalibrationFacts,
   CutStep,
   ElementTarget,
+  Folding,
   MaskedWeight,
   MaskStep,
   Norm,

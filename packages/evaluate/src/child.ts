@@ -1,4 +1,5 @@
 import { compare } from './measure/compare.js'
+import { constants } from './measure/constants.js'
 import { forward } from './measure/forward.js'
 import { measureLatency } from './measure/latency.js'
 import { measure } from './measure/measure.js'
@@ -19,6 +20,7 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
     await using session = await openSession(runtime, job.model)
     return { inputs: session.inputs, outputs: session.outputs }
   }
+  if (job.kind === 'constants') return constants(runtime, job.request)
   if (job.kind === 'compare') return compare(runtime, job.request)
   let last = Number.NEGATIVE_INFINITY
   const onProgress = (progress: EvaluationProgress) => {

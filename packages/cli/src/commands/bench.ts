@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import { countMacs, countParameters } from '@pare/core'
 import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
 import { formatBytes, formatCount } from '@pare/gate'
-import { openModel, present } from '@pare/onnx'
+import { present } from '@pare/onnx'
+import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
@@ -38,7 +39,9 @@ export async function bench(
   const { cwd } = context.io
   const { provider, seed } = overridesOf('bench', values)
   const { batch, sparse, ...more } = ownOf('bench', values)
-  const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
+  const engine = engineOf(context, present({ provider }))
+  const work = { signal: context.io.signal, progress: context.progress, engine }
+  const sizes = [await sizeOf(reference, cwd, work), await sizeOf(pruned, cwd, work)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
   const request = {
     ...paths,
@@ -46,17 +49,18 @@ export async function bench(
     ...present({ batches: batch, seed }),
     ...(sparse === false && { sparse: 'never' as const }),
   }
-  const latency = await time(request, engineOf(context, present({ provider })), context)
+  const latency = await time(request, engine, context)
   const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
   answer(context, result)
   say(context, result, render)
   return EXIT.pass
 }
 
-async function sizeOf(path: string, cwd: string): Promise<ModelSize> {
-  await using file = await openModel(resolve(cwd, path))
-  const { elements } = await countParameters(file.model)
-  return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(file.model) }
+async function sizeOf(path: string, cwd: string, work: Omit<FoldingWork, 'label'>): Promise<ModelSize> {
+  await using opened = await openFolded(resolve(cwd, path), { ...work, label: path })
+  const { file, model } = opened
+  const { elements } = await countParameters(model)
+  return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(model) }
 }
 
 async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {

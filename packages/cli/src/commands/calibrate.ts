@@ -11,7 +11,8 @@ import {
   startOf,
 } from '@pare/core'
 import { formatBytes, formatCount } from '@pare/gate'
-import { type Model, openModel, present } from '@pare/onnx'
+import { type Model, present } from '@pare/onnx'
+import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import { type Work, workOn } from '../engine/work.js'
@@ -41,12 +42,13 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   const out = resolve(io.cwd, target)
   for (const input of [run.data, task.path]) await refuseInput(input, out)
   const model = task.name
-  await using file = await openModel(task.path)
-  await using hashing = hashModel(file)
+  const work = workOn(task, engine, context)
+  await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })
+  await using hashing = hashModel(opened.file)
   const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
   const producer = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
   const facts: MeasurementFacts = { ...producer, model: await hashing.digest(), data: await dataFacts(run), partial }
-  const measuring = { model: file.model, criteria, run, out, facts, work: workOn(task, engine, context) }
+  const measuring = { model: opened.model, criteria, run, out, facts, work }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
   const bytes = await writeStatistics(out, { ...producer, model: facts.model, data, measured })

@@ -8,9 +8,12 @@ import {
   macsOfWeights,
   parameterTensors,
   type Structure,
+  tiedCopies,
   type UnitGroup,
 } from '@pare/core'
-import { elementCount, type Model, openModel, operatorName, type Tensor } from '@pare/onnx'
+import { elementCount, type Model, operatorName, type Tensor } from '@pare/onnx'
+import { openFolded } from '../engine/folding.js'
+import { engineOf } from '../engine/work.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/unit-parameters.js'
@@ -27,16 +30,22 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const source = { folder: io.cwd, trusted: true }
   const names = options.structure === undefined ? firstPartyNames('structure') : [options.structure]
   const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))
-  await using file = await openModel(resolve(io.cwd, model))
-  const analysis = await analyseUnits(file.model)
-  const macs = await macsOfWeights(file.model)
-  const { elements, zeros } = await countParameters(file.model)
+  const work = { signal: io.signal, progress: context.progress, label: model, engine: engineOf(context, {}) }
+  await using opened = await openFolded(resolve(io.cwd, model), work)
+  const { file, folded } = opened
+  const analysis = await analyseUnits(opened.model)
+  const macs = await macsOfWeights(opened.model)
+  const { elements, zeros } = await countParameters(opened.model)
   const views = structures.map((structure) =>
-    findIn(structure, analysis, { macs, elements, tensors: parameterTensors(file.model) }),
+    findIn(structure, analysis, { macs, elements, tensors: parameterTensors(opened.model) }),
   )
+  const tied = await tiedCopies(opened.model, analysis.weights)
   const view: InspectView = {
     model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
     parameters: { total: elements, nonzero: elements - zeros.before },
+    ...(folded.weights.length > 0 && { folded: folded.weights }),
+    ...(folded.left.length > 0 && { notFolded: folded.left }),
+    ...(tied.length > 0 && { tied }),
     macs: macs && [...macs.values()].reduce((a, b) => a + b, 0),
     layers: await weightsIn(analysis, io.signal),
     structures: views.map(({ structure }) => structure),

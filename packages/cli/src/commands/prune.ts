@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, share } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
+import { summarizeFolded } from '../engine/folded-weights.js'
 import { workOn } from '../engine/work.js'
 import { companionsOf, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
@@ -40,7 +41,7 @@ export async function prune(context: Context, [model = '']: readonly string[], v
 
 /** What --json prints of a pruned model. */
 function documentOf(pruned: Pruned, cwd: string) {
-  const { model, output, plan, parameters, macs, groups, declined, proofs, warnings } = pruned
+  const { model, output, plan, parameters, macs, groups, declined, folded, proofs, warnings } = pruned
   const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
   const layers = pruned.layers.map(({ name, op, shape, sparsity }) => ({ name, op, shape, sparsity }))
@@ -56,6 +57,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     layers,
     groups,
     declined,
+    ...(folded.length > 0 && { folded }),
     ...(proofs.length > 0 && { proofs }),
     ...present({ repair: pruned.repair }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
@@ -72,6 +74,7 @@ function summary(pruned: Pruned, cwd: string): string {
   const { model, output, plan, declined } = pruned
   const lines = [
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
+    ...(pruned.folded.length === 0 ? [] : [`  folded      ${summarizeFolded(pruned.folded)}`]),
     ...(pruned.layers.length > 0 ? maskedLines(pruned) : []),
     ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
     ...proofLines(pruned),

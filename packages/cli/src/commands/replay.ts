@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { applyPlan, type Plan } from '@pare/core'
 import { formatBytes } from '@pare/gate'
 import { type ModelFile, openModel } from '@pare/onnx'
+import { openPlanned } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
 import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
 import { modelFiles, outputFiles } from '../files/output.js'
@@ -29,15 +30,16 @@ export async function replay(
   const path = resolve(io.cwd, model)
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
   const output = await outputFiles(path, { cwd: io.cwd, ...ownOf('replay', values) })
+  const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   await using file = await openModel(path)
   const hashes = await refuseOther(file, plan, { model, planPath })
+  await using opened = await openPlanned(path, { ...plan, shown: planPath }, work)
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
-  const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   await using publication = await Publication.open(output.folder, { owned: modelFiles(output.model) })
   await publication.protect([...filesOf(file), resolve(io.cwd, planPath)])
-  const proofs = proves ? await prove({ model: file.model, steps: plan.steps, seed: plan.seed }, work) : []
+  const proofs = proves ? await prove({ model: opened.model, steps: plan.steps, seed: plan.seed }, work) : []
   const facts = await writePruned(
-    await applyPlan(file.model, plan),
+    await applyPlan(opened.model, plan),
     { path: await publication.staged(output.model), destination: output.model },
     work,
   )

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { type AnyCriterion, type Curves, lossCurves, type PlanOptions, type PruneStep, type Structure } from '@pare/core'
 import { figure } from '@pare/gate'
-import { openModel, writeWhole } from '@pare/onnx'
+import { writeWhole } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
+import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import { type TrialData, trialsOver } from '../engine/trials.js'
@@ -27,11 +28,12 @@ export async function sensitivity(context: Context, [written = '']: readonly str
   const metric = overridesOf('sensitivity', values).evaluate?.metric as string | undefined
   const better = metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(metric).better
   const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
-  await using file = await openModel(task.path)
+  const work = workOn(task, engine, context)
+  await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })
   const curves = await curvesOf(
-    (more) => lossCurves(file.model, { step: { structure, criterion, ...step }, amounts, loss }, more),
+    (more) => lossCurves(opened.model, { step: { structure, criterion, ...step }, amounts, loss }, more),
     { task, samples },
-    workOn(task, engine, context),
+    work,
   )
   const { weights, groups, declined, reference } = curves
   const data = showPath(evaluationOf(task).request.data, io.cwd)

@@ -31,6 +31,12 @@ export const oneLevel = {
     default: 'proved',
     flag: { negative: true, on: ['prune', 'run', 'replay'] },
   }),
+  mergeAdapters: field(z.boolean(), {
+    expected: 'true or false',
+    help: 'add low-rank adapters to their weights first, and prune the sums; otherwise the weights are pruned and the adapters stay',
+    default: 'off',
+    flag: { on: [...PRUNING, 'sensitivity', 'calibrate'] },
+  }),
 }
 
 /** What only the whole config says. */

@@ -1,6 +1,8 @@
-import { type CalibrationFacts, type Planned, type PlanStep, planOf } from '@pare/core'
-import { type Model, type ModelFile, openModel, present, writeModel } from '@pare/onnx'
+import { type CalibrationFacts, type FoldedWeight, type Planned, type PlanStep, planOf, tiedCopies, weightsOf } from '@pare/core'
+import { type Model, present, writeModel } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
+import { describeLeft, describeTied } from '../engine/folded-weights.js'
+import { type OpenedModel, openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
 import { type Hashing, hashFile, hashGrowing, LARGE } from '../files/hash.js'
 import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
@@ -41,6 +43,8 @@ export interface PlannedModel extends PlanFacts {
   /** The data that criteria looked at, where one did. */
   readonly calibration?: CalibrationFacts
   readonly declined: Planned['declined']
+  /** Weights that the graph computed, and that were stored before anything else was done. */
+  readonly folded: readonly FoldedWeight[]
   /** One for each step that cuts or permutes; none where that was not wanted. */
   readonly proofs: readonly Proof[]
   /** Where that was wanted. */
@@ -64,21 +68,21 @@ export interface Pruned extends PlannedModel {
 
 /** Decides what goes of a model, and writes that down. The plan stands in its place once the publication is published. */
 export async function planModel(task: Task, place: OutputPlace, work: Work): Promise<PlannedModel> {
-  await using file = await openModel(task.path)
-  return (await planOpened(file, task, place, work)).planned
+  await using opened = await openFolded(task.path, work, foldingOf(task))
+  return (await planOpened(opened, task, place, work)).planned
 }
 
 /** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
 export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<Pruned> {
   const { output, publication, unrecovered } = place
-  await using file = await openModel(task.path)
+  await using opened = await openFolded(task.path, work, foldingOf(task))
   const files = { unrecovered: false }
   const onPruned = async (pruned: Model) => {
     if (unrecovered === undefined || task.recover.retrain === undefined) return
     await writeModel(pruned, unrecovered, { signal: work.signal })
     files.unrecovered = true
   }
-  const { planned, pruned } = await planOpened(file, task, { ...place, onPruned }, work)
+  const { planned, pruned } = await planOpened(opened, task, { ...place, onPruned }, work)
   const staged = await publication.staged(output.model)
   const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
   const structures = task.steps.map(({ structure }) => structure)
@@ -93,28 +97,33 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
   }
 }
 
-interface Opened {
+function foldingOf({ mergeAdapters = false }: Task): { readonly mergeAdapters: boolean } {
+  return { mergeAdapters }
+}
+
+interface PlannedAndPruned {
   readonly planned: PlannedModel & { readonly cuts: readonly PlanStep[] }
   readonly pruned: Model
 }
 
 async function planOpened(
-  file: ModelFile,
+  { file, model, folded, folding }: OpenedModel,
   task: Task,
   { output, publication, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
-): Promise<Opened> {
+): Promise<PlannedAndPruned> {
   const { path, seed, training, recover } = task
   await publication.protect(filesOf(file))
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashFile(training.data)
   const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
   const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
-  const { pruned, planned, steps, states, ...staged } = await pruneInStages(file.model, task, staging, work)
+  const { pruned, planned, steps, states, ...staged } = await pruneInStages(model, task, staging, work)
   const { calibration, repair, trainings } = staged
-  const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
+  const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0 })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
-  await writePlan(await publication.staged(output.plan), planOf({ ...source, path: work.label }, seed, steps, calibration))
+  const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })
+  await writePlan(await publication.staged(output.plan), plan)
   publication.spend(states)
   const plannedFacts = {
     ...facts,
@@ -124,12 +133,29 @@ async function planOpened(
     ...present({ calibration }),
     ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
     declined: planned.declined,
+    folded: folded.weights,
     ...{ proofs: staged.proofs, trainings },
     ...present({ repair }),
-    warnings: warn([...nothingRemoved(facts.cut), ...staged.warnings, ...trainings.flatMap(({ notes }) => notes)], work),
+    warnings: warn(
+      [
+        ...nothingRemoved(facts.cut),
+        ...describeLeft(folded.left),
+        ...(await tiedWarnings(model, steps)),
+        ...staged.warnings,
+        ...trainings.flatMap(({ notes }) => notes),
+      ],
+      work,
+    ),
     cuts: planned.steps,
   }
   return { planned: plannedFacts, pruned }
+}
+
+/** Of weights that are masked: a cut goes through both. */
+async function tiedWarnings(model: Model, steps: readonly PlanStep[]): Promise<readonly string[]> {
+  const masked = new Set(steps.flatMap((step) => (step.kind === 'mask' ? step.weights.map(({ id }) => id) : [])))
+  const weights = weightsOf(model).filter(({ id }) => masked.has(id))
+  return (await tiedCopies(model, weights)).map(describeTied)
 }
 
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {

@@ -3,6 +3,7 @@ import type { Scores } from '@pare/evaluate'
 import type { Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
+import { describeFolded } from '../engine/folded-weights.js'
 import type { ModelLatency } from '../engine/latency.js'
 import { showPath } from '../files/paths.js'
 import { describeProof } from '../proof/prove.js'
@@ -54,6 +55,7 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
+      ...(pruned?.folded ?? []).map((weight) => `folded: ${describeFolded(weight)}`),
       ...task.steps.map(describeStep),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),

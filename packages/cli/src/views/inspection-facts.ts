@@ -1,3 +1,4 @@
+import type { FoldedModel, FoldedWeight, TiedCopy } from '@pare/core'
 import type { Range } from '../pipeline/unit-parameters.js'
 
 /** What `pare inspect --json` prints of a model. */
@@ -11,6 +12,12 @@ export interface InspectView {
     readonly inputs: readonly ValueView[]
     readonly outputs: readonly ValueView[]
   }
+  /** Weights that the graph computes: they are seen as if they were stored. Absent where there are none. */
+  readonly folded?: readonly FoldedWeight[]
+  /** Computed weights that are not seen so, and why. */
+  readonly notFolded?: FoldedModel['left']
+  /** Weights that are copies of embeddings. Absent where there are none. */
+  readonly tied?: readonly TiedCopy[]
   readonly parameters: { readonly total: number; readonly nonzero: number }
   /** For one sample, all symbolic sizes 1. */
   readonly macs: number | null

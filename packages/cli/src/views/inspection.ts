@@ -1,4 +1,6 @@
+import type { FoldedWeight } from '@pare/core'
 import { formatBytes, formatCount, share } from '@pare/gate'
+import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
 import type { Range } from '../pipeline/unit-parameters.js'
 import { renderTable } from '../terminal/table.js'
 import { folded, shortened } from './fold.js'
@@ -7,7 +9,7 @@ import type { GroupView, InspectView, WeightView } from './inspection-facts.js'
 /** What is alike shares a line, and long names lose their middle, unless `all` is wanted. */
 export function renderInspection(view: InspectView, { all }: { readonly all: boolean }): string {
   const cut = view.groups.filter(({ unitParameters }) => unitParameters !== undefined)
-  const parts = [header(view), summary(view), weights(view, all)]
+  const parts = [header(view), ...computed(view, all), summary(view), weights(view, all)]
   if (cut.length > 0) parts.push(units(cut, all))
   if (view.declined.length > 0) parts.push(declined(view, all))
   const text = parts.join('\n\n')
@@ -25,6 +27,24 @@ function header({ model, parameters, macs }: InspectView): string {
     `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
     `  MACs        ${macs === null ? unknown : `${formatCount(macs)} for one sample, symbolic sizes 1`}`,
   ].join('\n')
+}
+
+/** Weights that are computed, and those that stay so. */
+function computed({ folded: weights = [], notFolded = [], tied = [] }: InspectView, all: boolean): string[] {
+  const shown = all ? weights.map(describeFolded) : foldedLines(weights)
+  const lists = [
+    ['Computed by the graph from constants, and pruned as if they were stored:', shown],
+    ['Computed by the graph, and left as they are:', describeLeft(notFolded)],
+    ['Stored twice:', tied.map(describeTied)],
+  ] as const
+  return lists.flatMap(([title, lines]) => (lines.length === 0 ? [] : [[title, ...lines.map((line) => `  ${line}`)].join('\n')]))
+}
+
+function foldedLines(weights: readonly FoldedWeight[]): readonly string[] {
+  const key = ({ sources, operators, reader }: FoldedWeight) => JSON.stringify([sources.length, operators, reader.split(' ', 1)])
+  return folded(weights, { name: ({ id }) => id, key }).map(({ entries, name }) =>
+    entries.length === 1 ? describeFolded(entries[0]!) : `${name} ${times(entries.length)}, e.g. ${describeFolded(entries[0]!)}`,
+  )
 }
 
 /** One line a structure: what it finds, and how much of the model that is. */

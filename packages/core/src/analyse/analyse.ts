@@ -13,6 +13,7 @@ import {
   visitNodes,
 } from '@pare/onnx'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from '../contract/contract.js'
+import { type AdapterGraph, baseOfAdapter } from '../fold/adapter.js'
 import { type Behind, computedConstants } from './behind.js'
 
 export interface AnalyseOptions {
@@ -63,7 +64,7 @@ function findCandidates(model: Model): Candidates {
   const computed = computedConstants()
   visitNodes(model, (node, scope) => {
     computed.add(node, scope)
-    const operator = WEIGHT_OPERATORS.get(operatorName(node))
+    const operator = computed.isConstant(node) ? undefined : WEIGHT_OPERATORS.get(operatorName(node))
     for (const input of operator?.inputs ?? []) {
       const operand = operandOf(node.inputs[input], scope)
       if (operand === undefined) {
@@ -117,10 +118,16 @@ function operandOf(name: string | undefined, scope: NameScope): Operand | undefi
   const producer = scope.producer(name)
   // Zero is zero in every type of floats.
   if (producer?.op === 'Cast' && producer.domain === '') return floatsOnly(operandOf(producer.inputs[0], scope))
+  const base = producer && baseOfAdapter(producer, adapterGraph(scope))
+  if (base !== undefined) return operandOf(producer!.inputs[base], scope)
   if (producer?.op !== 'Transpose' || producer.inputs[0] === undefined) return undefined
   const behind = operandOf(producer.inputs[0], scope)
   if (behind === undefined || behind.shape.length !== 2 || !swaps(producer)) return undefined
   return { ...behind, shape: [...behind.shape].reverse(), transposed: !behind.transposed }
+}
+
+function adapterGraph({ constant, producer }: NameScope): AdapterGraph {
+  return { stored: (name) => constant(name)?.tensor, maker: producer }
 }
 
 function floatsOnly(operand: Operand | undefined): Operand | undefined {

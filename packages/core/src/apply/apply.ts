@@ -4,6 +4,7 @@ import { weightsOf } from '../analyse/analyse.js'
 import type { Backend } from '../backend/backend.js'
 import { cpu } from '../backend/cpu.js'
 import type { Weight } from '../contract/contract.js'
+import { checkFolded } from '../fold/fold-weights.js'
 import { applyPermutation } from '../permute/apply-permutation.js'
 import type { CutStep, MaskedWeight, MaskStep, Plan, PlanStep } from '../plan/plan.js'
 import { type MaskBits, unpackBits } from './mask-bits.js'
@@ -12,7 +13,11 @@ import { ANOTHER, removedUnits } from './removed-units.js'
 import { applyUpdate } from './update.js'
 
 /** The model as the plan leaves it. No weight is read yet: they are masked and sliced piece by piece as their bytes are asked for. */
-export async function applyPlan(model: Model, { seed, steps }: Pick<Plan, 'seed' | 'steps'>): Promise<Model> {
+export async function applyPlan(
+  model: Model,
+  { seed, steps, folding }: Pick<Plan, 'seed' | 'steps' | 'folding'>,
+): Promise<Model> {
+  if (folding !== undefined) checkFolded(folding.weights, model)
   let current = model
   for (const step of steps) current = await applyStep(current, step, { seed })
   return current

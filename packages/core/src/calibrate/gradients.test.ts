@@ -109,7 +109,7 @@ test('what gradients tell nothing of is left, with the reason', async () => {
 
 test('a model without an input that has samples is refused', async () => {
   const constant: Model = parseText(
-    'g (float s) => (float[1, 1] y) <float[1, 2] v = {1, 2}, float[2, 1] w = {1, 1}> { y = MatMul(v, w) }',
+    'g (float s) => (float[1, 1] y) <float[1, 2] v = {1, 2}, float[2, 1] w = {1, 1}> { u = Mul(v, s)\n y = MatMul(u, w) }',
   )
   const weights = [{ name: 'test', needs: taylor.needs }]
   await expect(measureAll(constant, weights, { gradients: differentiation() })).rejects.toThrow(

@@ -1,5 +1,5 @@
 import { byteLength, elementCount, PareError, type Payload, parseJson, present, sha256 } from '@pare/onnx'
-import type { CalibrationFacts, Plan, PlanStep, SourceFacts } from './plan.js'
+import type { CalibrationFacts, Folding, Plan, PlanStep, SourceFacts } from './plan.js'
 import type { StoredPlan } from './stored-plan.js'
 
 /** The plan as text: one line a weight, so that two plans can be compared line by line. Without the numbers that `planPayloads` gives. */
@@ -35,8 +35,13 @@ function formatStep(step: StoredPlan['steps'][number]): string {
 }
 
 /** Puts a plan together for the model it was made for. */
-export function planOf(model: SourceFacts, seed: number, steps: readonly PlanStep[], calibration?: CalibrationFacts): Plan {
-  return { schemaVersion: 1, kind: 'plan', model, seed, ...present({ calibration }), steps }
+export function planOf(
+  model: SourceFacts,
+  seed: number,
+  steps: readonly PlanStep[],
+  { calibration, folding }: { readonly calibration?: CalibrationFacts | undefined; readonly folding?: Folding | undefined } = {},
+): Plan {
+  return { schemaVersion: 1, kind: 'plan', model, seed, ...present({ calibration, folding }), steps }
 }
 
 /** Reads a plan back. `name` is what errors call it; `payloads` is the file beside it, needed where something was computed. */

@@ -107,5 +107,11 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   calibration: z
     .strictObject({ path: z.string(), sha256, samples: count.exactOptional(), executionProvider: z.string() })
     .exactOptional(),
+  folding: z
+    .strictObject({
+      mergeAdapters: z.literal(true).exactOptional(),
+      weights: z.array(z.strictObject({ id: z.string(), value: z.string(), sha256 })),
+    })
+    .exactOptional(),
   steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep])),
 })

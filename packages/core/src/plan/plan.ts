@@ -25,7 +25,23 @@ export interface Plan {
   readonly seed: number
   /** The data that criteria looked at. Absent where none did. */
   readonly calibration?: CalibrationFacts
+  /** The computed weights that were stored first: steps are for the model that this makes. Absent where there were none. */
+  readonly folding?: Folding
   readonly steps: readonly PlanStep[]
+}
+
+/** What `foldWeights` did to a model. */
+export interface Folding {
+  /** Absent where adapters were left as they were. */
+  readonly mergeAdapters?: true
+  readonly weights: readonly {
+    /** Name of the initializer. */
+    readonly id: string
+    /** The value it stands for. */
+    readonly value: string
+    /** Of its elements. */
+    readonly sha256: string
+  }[]
 }
 
 export interface CalibrationFacts {

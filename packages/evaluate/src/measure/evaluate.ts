@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { type ChildOptions, runChild } from '../process/process.js'
 import type { EvaluateRequest, Evaluation, ModelDescription } from '../process/request.js'
 import type { CompareRequest, Difference } from './compare.js'
+import type { ConstantPlaces, ConstantsRequest } from './constants.js'
 import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
 import type { Latency, LatencyRequest } from './latency.js'
 
@@ -26,6 +27,15 @@ export async function describeModel(model: string, options: ChildOptions = {}): 
 export async function compareModels(request: CompareRequest, options: ChildOptions = {}): Promise<Difference> {
   const { result } = await runChild({ kind: 'compare', request }, basename(request.other), options)
   return result as Difference
+}
+
+/** The outputs of models that have no inputs, computed in a child process. Throws like `evaluate`, but for a model that ONNX Runtime refuses. */
+export async function computeConstants(
+  request: ConstantsRequest,
+  options: ChildOptions = {},
+): Promise<readonly ConstantPlaces[]> {
+  const { result } = await runChild({ kind: 'constants', request }, 'the weights that are computed', options)
+  return result as readonly ConstantPlaces[]
 }
 
 /** Latency of two models that take the same inputs, timed in turn in a child process. Throws like `evaluate`. */

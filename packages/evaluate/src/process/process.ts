@@ -8,6 +8,7 @@ import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
 import { UntrustedError } from '../data/data.js'
 import type { CompareRequest } from '../measure/compare.js'
+import type { ConstantsRequest } from '../measure/constants.js'
 import type { ForwardPart, ForwardRequest } from '../measure/forward.js'
 import type { LatencyRequest } from '../measure/latency.js'
 import type { TrialRequest } from '../measure/trials.js'
@@ -23,6 +24,7 @@ export type Job =
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }
   | { readonly kind: 'trials'; readonly request: TrialRequest }
+  | { readonly kind: 'constants'; readonly request: ConstantsRequest }
 
 /** What the child does it with. */
 export interface Setup {

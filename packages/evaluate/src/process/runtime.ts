@@ -52,6 +52,8 @@ export interface SessionOptions {
    * the processor from others. Default: false.
    */
   readonly spinning?: boolean
+  /** Whether ONNX Runtime may rewrite the graph before it runs. Default: true. */
+  readonly optimized?: boolean
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
@@ -100,13 +102,14 @@ function loadFailure(path: string, provider: Provider, cause: Error): PareError 
 export async function createSession(
   { ort, provider }: Runtime,
   path: string,
-  { threads = availableParallelism(), spinning = false }: SessionOptions = {},
+  { threads = availableParallelism(), spinning = false, optimized = true }: SessionOptions = {},
 ): Promise<Ort.InferenceSession> {
   const options = {
     ...providerOptions(ort, provider),
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    ...(optimized ? {} : { graphOptimizationLevel: 'disabled' as const }),
     // Threads that wait for work must not keep other processes from theirs: runners are shared.
     extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
   } as const
