@@ -17,6 +17,8 @@ export interface ModelFacts {
   isFixed(value: string, axis: number): boolean
   /** Elements of a small value that are always the same. */
   constant(value: string): InferenceFacts | undefined
+  /** Elements of a small value, each undefined where it is not always the same. */
+  elements(value: string): readonly (number | undefined)[] | undefined
 }
 
 export interface FactOptions {
@@ -50,6 +52,12 @@ export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions =
       const constant = first!.values.get(value)
       const samples = knowing(value)
       return samples.length > 0 && samples.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
+    },
+    elements(value) {
+      const numbers = first!.values.get(value)?.numbers
+      const samples = knowing(value).map(({ values }) => values.get(value)?.numbers)
+      if (samples.length === 0 || samples.some((sample) => sample?.length !== numbers?.length)) return undefined
+      return numbers?.map((number, i) => (samples.every((sample) => Object.is(sample![i], number)) ? number : undefined))
     },
   }
 }
