@@ -73,7 +73,7 @@ interface Resized {
 function resize(node: Node, { opsets, dependencies, removals, added }: Resized): Node[] {
   const rewrite = RESIZE.get(operatorName(node))
   if (rewrite === undefined) return [node]
-  const { axesAt, values, numbers, isFixed, sizesRead } = dependencies
+  const { axesAt, values, numbers, elements, isFixed, sizesRead } = dependencies
   const before: Node[] = []
   const constant = (list: readonly number[]) => {
     const name = `${keyOf(node)}/sizes${added.length}`
@@ -92,6 +92,7 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     input: (index) => axesAt(keyOf(node), index),
     output: (index) => values.get(node.outputs[index]!),
     value: (index) => numbers(node.inputs[index]!),
+    elements: (index) => elements(node.inputs[index] ?? ''),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
     constant,

@@ -15,6 +15,8 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
   output(index: number): readonly Axis[] | undefined
   /** Elements of a small integer input, where they follow from the model. */
   value(index: number): readonly number[] | undefined
+  /** The same, each undefined where it is not the same whatever the sizes of the inputs. */
+  elements(index: number): readonly (number | undefined)[] | undefined
   /** Whether the size of an output's axis is the same whatever the sizes of the inputs. */
   isFixed(output: number, axis: number): boolean
   /** Whether an input is a constant of the model. */
@@ -45,6 +47,7 @@ export interface SiteFacts {
   readonly inputs: readonly (readonly Axis[] | undefined)[]
   readonly outputs: readonly (readonly Axis[] | undefined)[]
   readonly values: readonly (readonly number[] | undefined)[]
+  readonly elements: AxisSite['elements']
   readonly constants: readonly boolean[]
   readonly isFixed: AxisSite['isFixed']
   /** Collects. */
@@ -78,6 +81,7 @@ function siteOf({
   inputs,
   outputs,
   values,
+  elements,
   constants,
   isFixed,
   contractions,
@@ -94,6 +98,7 @@ function siteOf({
     input: (index) => inputs[index],
     output: (index) => outputs[index],
     value: (index) => values[index],
+    elements,
     isFixed,
     isConstant: (index) => constants[index] ?? false,
     tie(a, b) {

@@ -14,7 +14,7 @@ export const arrange: readonly [string, AxisRule][] = [
   // What is computed from the sizes that these read is followed in sizes-read.ts.
   ['Shape', (site) => site.free(...(site.input(0) ?? []), ...(site.output(0) ?? []))],
   ['Size', (site) => site.free(...(site.input(0) ?? []))],
-  ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []))],
+  ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []), ...(site.output(0) ?? []))],
 ]
 
 function transpose(site: AxisSite): void {
@@ -96,17 +96,17 @@ function split(site: AxisSite): void {
 /** Whole axes pass; a stretch with step 1 is a part of the axis; anything else holds it fast. */
 function slice(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
-  const starts = site.ints('starts') ?? site.value(1)
+  const starts = site.ints('starts') ?? site.elements(1)
   const axes = slicedAxes(site, starts?.length)
   if (x === undefined || out === undefined || axes === undefined) return
   const cut = new Map(axes.map((axis, i) => [fromFront(axis, x.length), i]))
-  const steps = site.input(4) === undefined ? axes.map(() => 1) : site.value(4)
+  const steps = site.input(4) === undefined ? axes.map(() => 1) : site.elements(4)
   for (const [i, axis] of x.entries()) {
     const which = cut.get(i)
     if (which === undefined) site.tie(axis, out[i])
     else if (steps?.[which] !== 1) continue
     else if (axis.size === out[i]!.size && rootOf(axis).pin === undefined) site.tie(axis, out[i])
-    else if (starts !== undefined && site.isFixed(0, i)) tiePart(site, axis, { part: out[i]!, start: starts[which]! })
+    else if (starts?.[which] !== undefined && site.isFixed(0, i)) tiePart(site, axis, { part: out[i]!, start: starts[which] })
   }
   for (const parameter of [1, 2, 3, 4]) site.free(...(site.input(parameter) ?? []))
 }
