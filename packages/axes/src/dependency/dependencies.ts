@@ -154,7 +154,8 @@ function settleAll(
   for (const constant of dependencies.constants) settleConstant(constant)
   for (const { name } of model.graph.outputs)
     for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `the output '${name}' tells its size`)
-  for (const name of captured) for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
+  for (const name of captured)
+    for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
   return read.of
 }
 

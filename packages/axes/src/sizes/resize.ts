@@ -151,8 +151,7 @@ function slice(site: Resizing): Node {
   const newBounds = (bounds: readonly (number | undefined)[]) =>
     bounds.map((bound, i) => (bound === undefined ? undefined : keptBefore(x![axes![i]!]!, bound, removals)))
   const [from, to] = [newBounds(starts), newBounds(ends)]
-  if (site.opset < 10)
-    return editAttributes(node, { starts: (from as number[]).map(BigInt), ends: (to as number[]).map(BigInt) })
+  if (site.opset < 10) return editAttributes(node, { starts: (from as number[]).map(BigInt), ends: (to as number[]).map(BigInt) })
   return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, from), site.sizes(2, to), ...node.inputs.slice(3)] })
 }
 

@@ -100,9 +100,13 @@ function madeBy(node: Node, sizes: Sizes, facts: SizeFacts): Made | undefined {
   const through = new Set(sources.outputs.flat(2).map(({ input }) => input))
   const size = ({ input, element }: { input: number; element: number }): Size =>
     sizes.get(node.inputs[input]!)?.[element] ?? CONSTANT
-  if (sources.isMoved) return { lists: sources.outputs.map((list) => list.map(([source]) => (source ? size(source) : CONSTANT))), through }
+  if (sources.isMoved)
+    return { lists: sources.outputs.map((list) => list.map(([source]) => (source ? size(source) : CONSTANT))), through }
   if (isNeverNegative(node, sizes, facts)) return { lists: sources.outputs.map((list) => list.map(() => CONSTANT)), through }
-  return { lists: sources.outputs.map((list) => list.map((from) => ({ from: [...new Set(from.flatMap((each) => size(each).from))] }))), through }
+  return {
+    lists: sources.outputs.map((list) => list.map((from) => ({ from: [...new Set(from.flatMap((each) => size(each).from))] }))),
+    through,
+  }
 
   function isFollowed(input: string): boolean {
     return input === '' || sizes.has(input) || facts.elements(input) !== undefined

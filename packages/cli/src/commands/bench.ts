@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { countMacs, countParameters } from '@pare/core'
+import { type AxisSizes, countParameters, macCount, totalMacs } from '@pare/core'
 import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
-import { formatBytes, formatCount } from '@pare/gate'
+import { atSizes, formatBytes, formatCount } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
@@ -25,8 +25,10 @@ export interface ModelSize {
   /** With external data. */
   readonly bytes: number
   readonly parameters: number
-  /** For one sample, all symbolic sizes 1. Null where a shape does not follow from the model. */
+  /** For one sample. Null where a shape does not follow from the model. */
   readonly macs: number | null
+  /** Sizes of all axes that the reference leaves open, at which MACs are counted. */
+  readonly macsAt: AxisSizes
 }
 
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
@@ -38,7 +40,8 @@ export async function bench(
   const { cwd } = context.io
   const { provider, seed } = overridesOf('bench', values)
   const { batch, sparse, ...more } = ownOf('bench', values)
-  const sizes = [await sizeOf(reference, cwd), await sizeOf(pruned, cwd)] as const
+  const referenceSize = await sizeOf(reference, cwd, more.dims)
+  const sizes = [referenceSize, await sizeOf(pruned, cwd, referenceSize.macsAt)] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
   const request = {
     ...paths,
@@ -53,10 +56,11 @@ export async function bench(
   return EXIT.pass
 }
 
-async function sizeOf(path: string, cwd: string): Promise<ModelSize> {
+async function sizeOf(path: string, cwd: string, dims: AxisSizes = {}): Promise<ModelSize> {
   await using file = await openModel(resolve(cwd, path))
   const { elements } = await countParameters(file.model)
-  return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(file.model) }
+  const count = await macCount(file.model, dims)
+  return { path, bytes: bytesOf(file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
 }
 
 async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {
@@ -82,7 +86,7 @@ function render(result: BenchResult): string {
     [
       size('file', reference.bytes, pruned.bytes, formatBytes),
       size('parameters', reference.parameters, pruned.parameters, formatCount),
-      size('MACs', reference.macs, pruned.macs, formatCount),
+      size(`MACs${atSizes(reference.macsAt)}`, reference.macs, pruned.macs, formatCount),
     ],
   )
   return [

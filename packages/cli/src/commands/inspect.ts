@@ -5,13 +5,15 @@ import {
   countParameters,
   countZeros,
   findGroups,
-  macsOfWeights,
+  macCount,
   parameterTensors,
+  requireOpen,
   type Structure,
+  totalMacs,
   type UnitGroup,
 } from '@pare/core'
-import { elementCount, type Model, openModel, operatorName, type Tensor } from '@pare/onnx'
-import { type OptionValues, ownOf } from '../options/overrides.js'
+import { elementCount, type Model, openModel, operatorName, present, type Tensor } from '@pare/onnx'
+import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/unit-parameters.js'
 import { firstPartyNames, resolveStructure } from '../plugins/plugins.js'
@@ -29,7 +31,10 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))
   await using file = await openModel(resolve(io.cwd, model))
   const analysis = await analyseUnits(file.model)
-  const macs = await macsOfWeights(file.model)
+  const { dims = {} } = overridesOf('inspect', values)
+  await requireOpen(file.model, dims)
+  const count = await macCount(file.model, dims)
+  const macs = count.weights
   const { elements, zeros } = await countParameters(file.model)
   const views = structures.map((structure) =>
     findIn(structure, analysis, { macs, elements, tensors: parameterTensors(file.model) }),
@@ -37,7 +42,9 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const view: InspectView = {
     model: { path: model, bytes: bytesOf(file), ...signatureOf(file.model) },
     parameters: { total: elements, nonzero: elements - zeros.before },
-    macs: macs && [...macs.values()].reduce((a, b) => a + b, 0),
+    macs: totalMacs(count),
+    macsAt: count.sizes,
+    ...present({ macsUnknown: count.reason }),
     layers: await weightsIn(analysis, io.signal),
     structures: views.map(({ structure }) => structure),
     groups: views.flatMap(({ groups }) => groups),

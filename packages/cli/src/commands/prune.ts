@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, share } from '@pare/gate'
+import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
 import { workOn } from '../engine/work.js'
@@ -100,7 +100,7 @@ function cutLines({ cut, parameters, macs }: Pruned): string[] {
   return [
     `  removed     ${removedUnits(cut)}`,
     `  parameters  ${changed(parameters)}`,
-    ...(macs === null ? [] : [`  MACs        ${changed(macs)}`]),
+    ...(macs === null ? [] : [`  MACs        ${changed(macs)}${atSizes(macs.sizes)}`]),
   ]
 }
 

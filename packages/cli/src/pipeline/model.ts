@@ -1,4 +1,4 @@
-import { type CalibrationFacts, type Planned, type PlanStep, planOf } from '@pare/core'
+import { type CalibrationFacts, type Planned, type PlanStep, planOf, requireOpen } from '@pare/core'
 import { type Model, type ModelFile, openModel, present, writeModel } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
 import type { Work } from '../engine/work.js'
@@ -104,7 +104,8 @@ async function planOpened(
   { output, publication, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<Opened> {
-  const { path, seed, training, recover } = task
+  const { path, seed, training, recover, dims } = task
+  if (dims !== undefined) await requireOpen(file.model, dims)
   await publication.protect(filesOf(file))
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashFile(training.data)
@@ -112,7 +113,13 @@ async function planOpened(
   const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
   const { pruned, planned, steps, states, ...staged } = await pruneInStages(file.model, task, staging, work)
   const { calibration, repair, trainings } = staged
-  const facts = await factsOf({ model: file.model, pruned, planned, retrained: trainings.length > 0 })
+  const facts = await factsOf({
+    model: file.model,
+    pruned,
+    planned,
+    retrained: trainings.length > 0,
+    ...present({ sizes: dims }),
+  })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
   await writePlan(await publication.staged(output.plan), planOf({ ...source, path: work.label }, seed, steps, calibration))
   publication.spend(states)

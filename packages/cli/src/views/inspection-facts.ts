@@ -12,8 +12,12 @@ export interface InspectView {
     readonly outputs: readonly ValueView[]
   }
   readonly parameters: { readonly total: number; readonly nonzero: number }
-  /** For one sample, all symbolic sizes 1. */
+  /** For one sample, at `macsAt`; null where they cannot be counted. */
   readonly macs: number | null
+  /** Sizes of all axes that the model leaves open. */
+  readonly macsAt: Readonly<Record<string, number>>
+  /** Why MACs cannot be counted. */
+  readonly macsUnknown?: string
   readonly layers: readonly WeightView[]
   readonly structures: readonly StructureView[]
   readonly groups: readonly GroupView[]
