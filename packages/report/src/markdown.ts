@@ -190,7 +190,7 @@ function costs(model: ModelResult): string {
   const facts = [
     parameters &&
       `parameters ${amount(parameters.before)} → ${amount(parameters.after)}, ${amount(parameters.nonzero)} of them not zero`,
-    macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}${atSizes(macs.sizes)}`,
+    macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}${mdText(atSizes(macs.sizes))}`,
     latency && `a run takes ${latencyText(model)}, batch ${latency.batch}, ${plural(latency.threads, 'thread')}`,
     durationMs !== undefined && `took ${duration(durationMs)}`,
   ].filter((fact) => fact)

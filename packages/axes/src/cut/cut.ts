@@ -61,6 +61,9 @@ function stated(value: ValueInfo, axes: readonly Axis[], removals: Removals): Va
   return [editValueInfo(value, { shape: now })]
 }
 
+/** In TensorProto. */
+const INT64 = 7n
+
 interface Resized {
   readonly opsets: Model['opsets']
   readonly dependencies: Dependencies
@@ -80,9 +83,9 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     added.push(makeTensor({ name, type: 'int64', values: list }))
     return name
   }
-  const compute = (op: string, inputs: readonly string[]) => {
+  const compute = (op: string, inputs: readonly string[], attributes: Readonly<Record<string, bigint>> = {}) => {
     const output = `${keyOf(node)}/computed${before.length}`
-    before.push(makeNode({ op, inputs, outputs: [output] }))
+    before.push(makeNode({ op, inputs, outputs: [output], attributes }))
     return output
   }
   const resized = rewrite({
@@ -99,7 +102,9 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     sizes(input, list) {
       if (list.every((size) => size !== undefined)) return constant(list)
       const sizes = list.slice(-axesAt(keyOf(node), input)![0]!.size)
-      const kept = compute('Mul', [node.inputs[input]!, constant(sizes.map((size) => (size === undefined ? 1 : 0)))])
+      // Bounds of a Slice may have 32 bits.
+      const given = node.op === 'Slice' ? compute('Cast', [node.inputs[input]!], { to: INT64 }) : node.inputs[input]!
+      const kept = compute('Mul', [given, constant(sizes.map((size) => (size === undefined ? 1 : 0)))])
       return compute('Add', [kept, constant(sizes.map((size) => size ?? 0))])
     },
   })

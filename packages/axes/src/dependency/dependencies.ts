@@ -208,6 +208,7 @@ function visit(node: Node, scope: NameScope, state: State): void {
     elements: (index) => facts.elements(node.inputs[index] ?? ''),
     constants: operands.map(({ constant }) => constant),
     isFixed: (output, axis) => facts.isFixed(node.outputs[output]!, axis),
+    isFixedInput: (input, axis) => scope.constant(node.inputs[input]!) !== undefined || facts.isFixed(node.inputs[input]!, axis),
     contractions,
     statistics,
   })

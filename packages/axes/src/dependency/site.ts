@@ -19,6 +19,8 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
   elements(index: number): readonly (number | undefined)[] | undefined
   /** Whether the size of an output's axis is the same whatever the sizes of the inputs. */
   isFixed(output: number, axis: number): boolean
+  /** Whether the size of an input's axis is the same whatever the sizes of the model's inputs. */
+  isFixedInput(input: number, axis: number): boolean
   /** Whether an input is a constant of the model. */
   isConstant(index: number): boolean
   /** These two are one axis. Either may be missing: then nothing is said of the other. */
@@ -50,6 +52,7 @@ export interface SiteFacts {
   readonly elements: AxisSite['elements']
   readonly constants: readonly boolean[]
   readonly isFixed: AxisSite['isFixed']
+  readonly isFixedInput: AxisSite['isFixedInput']
   /** Collects. */
   readonly contractions: Contraction[]
   /** Collects nodes with role 'norm'. */
@@ -84,6 +87,7 @@ function siteOf({
   elements,
   constants,
   isFixed,
+  isFixedInput,
   contractions,
   statistics,
   claimed,
@@ -100,6 +104,7 @@ function siteOf({
     value: (index) => values[index],
     elements,
     isFixed,
+    isFixedInput,
     isConstant: (index) => constants[index] ?? false,
     tie(a, b) {
       claim(a)

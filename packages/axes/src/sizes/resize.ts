@@ -13,6 +13,7 @@ export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map([
   ['ConstantOfShape', constantOfShape],
   ['Split', split],
   ['Slice', slice],
+  ['Gather', gather],
   ['Squeeze', squeeze],
   ...RULE_SIZES,
 ])
@@ -148,11 +149,41 @@ function slice(site: Resizing): Node {
   const cut = axes?.map((axis) => x![axis]!) ?? x ?? []
   if (!changes([...cut, ...site.sizesRead(1).flat(), ...site.sizesRead(2).flat()], removals)) return node
   const { starts, ends } = sliceBounds(site)!
-  const newBounds = (bounds: readonly (number | undefined)[]) =>
-    bounds.map((bound, i) => (bound === undefined ? undefined : keptBefore(x![axes![i]!]!, bound, removals)))
-  const [from, to] = [newBounds(starts), newBounds(ends)]
+  const isStepped = (i: number) => hasSteps(site) && site.elements(4)?.[i] !== 1
+  const newBounds = (bounds: readonly (number | undefined)[], stepped: (bound: number, axis: Axis) => number) =>
+    bounds.map((bound, i) => {
+      const axis = x![axes![i]!]!
+      if (bound === undefined || !isStepped(i)) return bound && keptBefore(axis, bound, removals)
+      return changes([axis], removals) ? stepped(bound, axis) : bound
+    })
+  // Every k-th position is taken to the end of the axis.
+  const from = newBounds(starts, (start, { size }) => (start < 0 ? start + size : start))
+  const to = newBounds(ends, (_, axis) => sizeAfter(axis, removals))
   if (site.opset < 10) return editAttributes(node, { starts: (from as number[]).map(BigInt), ends: (to as number[]).map(BigInt) })
-  return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, from), site.sizes(2, to), ...node.inputs.slice(3)] })
+  return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, from), site.sizes(2, to), ...axesAndSteps(site, axes!)] })
+}
+
+const hasSteps = ({ node }: Unresized) => (node.inputs[4] ?? '') !== ''
+
+/** They have the type of the bounds, which are written anew. */
+function axesAndSteps(site: Resizing, axes: readonly number[]): readonly string[] {
+  const steps = hasSteps(site) ? site.value(4) : undefined
+  const inputs = [...site.node.inputs.slice(3)]
+  if ((inputs[0] ?? '') !== '') inputs[0] = site.constant(axes)
+  if (steps !== undefined) inputs[1] = site.constant(steps)
+  return inputs
+}
+
+/** Where the same positions are always taken, they count what is kept before them. */
+function gather(site: Resizing): Node {
+  const { node, removals } = site
+  const [x, out, positions] = [site.input(0), site.output(0), site.value(1)]
+  const at = axisOf(attributesOf(node).int('axis', 0), x?.length ?? 0)
+  if (x === undefined || out === undefined || positions === undefined || site.input(1)?.length !== 1) return node
+  if (!changes([x[at]!, out[at]!], removals)) return node
+  const kept = keptMask(out[at]!, removals)
+  const now = positions.filter((_, i) => kept[i] === 1).map((index) => keptBefore(x[at]!, index, removals))
+  return editNode(node, { inputs: [node.inputs[0]!, site.constant(now)] })
 }
 
 interface Bounds {

@@ -20,7 +20,7 @@ export interface ElementSources {
 }
 
 /** What is known of the inputs and outputs of a node. */
-export interface SourceFacts {
+export interface ElementFacts {
   readonly opset: number
   shape(input: number): readonly number[] | undefined
   /** Of an output. */
@@ -33,7 +33,7 @@ export interface SourceFacts {
  * Which elements of its inputs the elements of a node's small outputs are made of, where the operator moves elements about, computes with them one by one, or
  * reduces them. Undefined for other operators, for outputs of more than 4,096 elements, and where it is not known what goes where.
  */
-export function sourcesOf(node: Node, facts: SourceFacts): ElementSources | undefined {
+export function sourcesOf(node: Node, facts: ElementFacts): ElementSources | undefined {
   const shapes = node.outputs.map((_, i) => facts.outputShape(i))
   if (shapes.some((shape) => shape === undefined || product(shape) > MOST_ELEMENTS)) return undefined
   const name = operatorName(node)
@@ -50,7 +50,7 @@ export function sourcesOf(node: Node, facts: SourceFacts): ElementSources | unde
 }
 
 /** Inputs whose elements are found again in the outputs; undefined where the node computes. */
-function movedInputs(node: Node, { numbers }: SourceFacts): readonly number[] | undefined {
+function movedInputs(node: Node, { numbers }: ElementFacts): readonly number[] | undefined {
   const name = operatorName(node)
   if (name === 'Concat') return [...node.inputs.keys()]
   if (name === 'Where') return numbers(0) === undefined ? undefined : [1, 2]
@@ -79,7 +79,7 @@ const COMBINING: ReadonlySet<string> = new Set(
 const GATHERING: ReadonlySet<string> = new Set('ReduceProd ReduceSum ReduceMax ReduceMin CumSum'.split(' '))
 
 /** The operator's own rule, applied to labels instead of elements: 0 is a constant, and each element of the moved inputs has a number of its own. */
-function movedFrom(node: Node, moved: readonly number[], facts: SourceFacts): ElementSources['outputs'] | undefined {
+function movedFrom(node: Node, moved: readonly number[], facts: ElementFacts): ElementSources['outputs'] | undefined {
   const sources: ElementSource[] = []
   const labels = new Map<number, InferenceFacts>()
   for (const input of moved) {
@@ -92,13 +92,11 @@ function movedFrom(node: Node, moved: readonly number[], facts: SourceFacts): El
     sources.push(...elements)
   }
   const made = ruleOf(node.domain, node.op)?.(labelled(node, labels, facts))
-  const outputs = node.outputs.map((_, i) =>
-    made?.[i]?.value?.numbers.map((label) => (label === 0 ? [] : [sources[label - 1]!])),
-  )
+  const outputs = node.outputs.map((_, i) => made?.[i]?.value?.numbers.map((label) => (label === 0 ? [] : [sources[label - 1]!])))
   return outputs.includes(undefined) ? undefined : (outputs as ElementSources['outputs'])
 }
 
-function labelled(node: Node, labels: ReadonlyMap<number, InferenceFacts>, facts: SourceFacts): OperatorCall {
+function labelled(node: Node, labels: ReadonlyMap<number, InferenceFacts>, facts: ElementFacts): OperatorCall {
   const attributes = attributesOf(node)
   return {
     ...attributes,
@@ -120,7 +118,7 @@ function labelled(node: Node, labels: ReadonlyMap<number, InferenceFacts>, facts
 /** In TensorProto. */
 const INT64 = 7
 
-function combined(node: Node, shape: readonly number[], facts: SourceFacts): ElementSources | undefined {
+function combined(node: Node, shape: readonly number[], facts: ElementFacts): ElementSources | undefined {
   const lists: (readonly ElementSource[])[] = []
   for (const [input, name] of node.inputs.entries()) {
     const [from, elements] = [facts.shape(input), elementsOf(input, facts)]
@@ -133,7 +131,7 @@ function combined(node: Node, shape: readonly number[], facts: SourceFacts): Ele
   return { isMoved: false, outputs: [Array.from({ length: product(shape) }, (_, i) => lists.map((list) => list[i]!))] }
 }
 
-function elementsOf(input: number, { shape }: SourceFacts): readonly ElementSource[] | undefined {
+function elementsOf(input: number, { shape }: ElementFacts): readonly ElementSource[] | undefined {
   const count = product(shape(input) ?? [MOST_ELEMENTS + 1])
   return count > MOST_ELEMENTS ? undefined : Array.from({ length: count }, (_, element) => ({ input, element }))
 }
