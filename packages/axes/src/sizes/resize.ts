@@ -30,7 +30,7 @@ export function unwritable(site: Unresized): readonly Axis[] {
     case 'ConstantOfShape':
       return unmasked(site, 0, madeTarget(site, NOTHING)) ?? [...all, ...site.sizesRead(0).flat()]
     case 'Split':
-      return splitAxis(site) === undefined ? all : []
+      return unsplit(site) ?? all
     case 'Slice':
       return unboundedAxes(site)
     default:
@@ -49,6 +49,13 @@ function unmasked(
   // A target may be shorter than what an Expand makes: its last entry is the last axis.
   const lead = target.length - read.length
   return target.flatMap((size, i) => (size === undefined ? [site.output(0)![i]!, ...(read[i - lead] ?? [])] : []))
+}
+
+/** Parts of an axis that is not cut stay as they are computed: what they are computed from keeps its size. */
+function unsplit(site: Unresized): readonly Axis[] | undefined {
+  const at = splitAxis(site)
+  if (at === undefined) return undefined
+  return site.node.outputs.every((_, i) => site.isFixed(i, at)) ? [] : site.sizesRead(1).flat()
 }
 
 /** Axes whose bounds are not known before the model runs, and those that these bounds are computed from. */

@@ -81,10 +81,9 @@ async function countOf(model: Model, kind: Exclude<Kind, 'latency'>, { structure
       const count = await macCount(model, sizes)
       const macs = totalMacs(count)
       if (macs !== null) return macs
-      throw new PareError(
-        `structure '${structure}' has a target of MACs, and they cannot be counted: ${count.reason}.`,
-        { hint: 'say --target parameters=0.5 instead.' },
-      )
+      throw new PareError(`structure '${structure}' has a target of MACs, and they cannot be counted: ${count.reason}.`, {
+        hint: 'say --target parameters=0.5 instead.',
+      })
     }
     default:
       return kind satisfies never

@@ -56,10 +56,10 @@ function tieAgain(site: AxisSite, { from, out, positions }: Picked): boolean {
   return true
 }
 
-/** Stretches of two positions and more on average, none of them twice. */
+/** A few stretches, or many that are two positions and more on average; none of them twice. */
 function tieStretches(site: AxisSite, { from, out, positions }: Picked): boolean {
   const stretches = stretchesOf(positions)
-  if (2 * stretches.length > positions.length) return false
+  if (stretches.length > Math.max(FEW, positions.length / 2)) return false
   const inOrder = [...stretches].sort((a, b) => a.start - b.start)
   const parts: Axis[] = []
   let next = 0
@@ -72,6 +72,8 @@ function tieStretches(site: AxisSite, { from, out, positions }: Picked): boolean
   site.tie(out, sumOf(stretches.map(({ part }) => part)))
   return true
 }
+
+const FEW = 4
 
 function stretchesOf(positions: readonly number[]): { start: number; part: Axis }[] {
   const starts = [...positions.keys()].filter((i) => i === 0 || positions[i] !== positions[i - 1]! + 1)
