@@ -223,8 +223,8 @@ describe('targets', () => {
     },
     'an Expand that looks for −1 in its target': {
       model: between(
-        's = Shape(h)\n o = ConstantOfShape<value = int64[1] {1}>(two)\n m = Mul(o, minus)\n e = Equal(s, m)\n t = Where(e, o, s)\n z = Expand(c, t)\n k = Add(h, z)',
-        'float[1] c, int64[1] two = {2}, int64 minus = {-1}',
+        's = Shape(h)\n n = Shape(s)\n o = ConstantOfShape<value = int64[1] {1}>(n)\n m = Mul(o, minus)\n e = Equal(s, m)\n t = Where(e, o, s)\n z = Expand(c, t)\n k = Add(h, z)',
+        'float[1] c, int64 minus = {-1}',
       ),
       groups: 'w:1 8',
     },

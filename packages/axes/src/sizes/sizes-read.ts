@@ -76,7 +76,7 @@ function axesReadBy(node: Node, input: number, { list, facts }: { list: readonly
 interface Made {
   /** One list an output. */
   readonly lists: readonly (readonly Size[])[]
-  /** Inputs whose elements are found in the outputs again. */
+  /** Inputs whose elements are found in the outputs again, or do not matter. */
   readonly through: ReadonlySet<number>
 }
 
@@ -85,7 +85,8 @@ function madeBy(node: Node, sizes: Sizes, facts: SizeFacts): Made | undefined {
   const name = operatorName(node)
   const { int } = attributesOf(node)
   const axes = facts.axesAt(keyOf(node), 0) ?? []
-  const read = (list: readonly Size[]) => ({ lists: [list], through: new Set<number>() })
+  // Of a list of sizes its shape is no size of theirs.
+  const read = (list: readonly Size[]) => ({ lists: [list], through: new Set([0]) })
   if (name === 'Shape') return read(axes.slice(int('start', 0), int('end')).map((axis) => ({ from: [axis], is: axis })))
   if (name === 'Size') return read([{ from: axes }])
   if (!node.inputs.some((input) => sizes.has(input))) return undefined
