@@ -150,12 +150,14 @@ function gather(site: AxisSite): void {
   if (data === undefined || indices === undefined || out === undefined) return
   const at = fromFront(site.int('axis', 0), data.length)
   for (let i = 0; i < at; i++) site.tie(data[i], out[i])
-  for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
   for (let i = at + 1; i < data.length; i++) site.tie(data[i], out[i + indices.length - 1])
-  const positions = indices.length === 1 ? site.value(1) : undefined
-  if (positions !== undefined && site.isFixedInput(0, at)) {
+  const positions = indices.length === 1 && site.isFixedInput(0, at) ? site.value(1) : undefined
+  if (positions === undefined) for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
+  else {
+    // What is taken stands in the indices, which are written anew: they are no axis of what is cut, nor of what changes places.
     const from = data[at]!
     tiePicked(site, { from, out: out[at]!, positions: positions.map((index) => (index < 0 ? index + from.size : index)) })
+    site.free(...indices)
   }
   if (site.isConstant(0) && data.length === 2) site.role('embedding', data[1 - at])
 }
