@@ -19,10 +19,7 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
   ],
   ['the axis it runs over is held; before opset 13 all from it on', 'Softmax LogSoftmax Hardmax'],
   ['sizes that end in a target or in bounds follow; computed with otherwise, as √headDim, they hold their axis', 'Shape Size'],
-  [
-    'the axis it works along is held',
-    `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter Gather ReverseSequence OneHot`,
-  ],
+  ['the axis it works along is held', `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter ReverseSequence OneHot`],
   ['the last two axes are held', 'Trilu com.microsoft.Trilu'],
   ['axes that the indices reach are held', 'GatherND ScatterND'],
   [
@@ -39,12 +36,13 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
   ['blocks and positions are held', 'DepthToSpace SpaceToDepth'],
   ['letters twice in a term and ellipses are held', 'Einsum'],
   ['transposed batches are held', 'com.microsoft.FusedMatMul com.microsoft.TransposeMatMul'],
-  ['steps other than 1 hold the axis', 'Slice'],
+  ['stretches, and every k-th position; steps backwards hold the axis', 'Slice'],
+  ['stretches, every k-th position, copies and shuffles that are constant; any other indices hold the axis', 'Gather'],
   [
     'scales for blocks hold everything',
     `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
   ],
-  ['what it makes is held', 'ConstantOfShape'],
+  ['what it makes is held', 'Range EyeLike NonZero'],
 ]
 
 /** Whether axes pass an operator. One without a rule holds every axis that touches it. */

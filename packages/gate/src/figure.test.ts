@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { figure, formatAmount, formatBytes, formatCount, formatDuration, plural, rough } from './figure.js'
+import { atSizes, figure, formatAmount, formatBytes, formatCount, formatDuration, plural, rough } from './figure.js'
 
 test.each([
   [0, '0 B'],
@@ -43,4 +43,12 @@ test('numbers have as many digits as a reader can use', () => {
     '0',
   ])
   expect([0.007426, -0.00106, 12.3].map(rough)).toEqual(['0.0074', '−0.0011', '12'])
+})
+
+test('sizes that a model leaves open are said together, and those of 1 where there are no others', () => {
+  expect(atSizes({ batch: 1, height: 224, width: 224 })).toBe(' at height = width = 224')
+  expect(atSizes({ batch: 1, tokens: 1 })).toBe(' at batch = tokens = 1')
+  expect(atSizes({ a: 1, b: 1, c: 1, d: 1, e: 1 })).toBe(' at a = b = c = 2 more = 1')
+  expect(atSizes({})).toBe('')
+  expect(atSizes()).toBe('')
 })

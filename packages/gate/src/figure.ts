@@ -22,6 +22,21 @@ export function share(fraction: number): string {
   return `${(fraction * 100).toFixed(1).replace('-', '−')} %`
 }
 
+/** ' at height = width = 224': open sizes of a model, equal ones together, the largest first. What is 1 is left out where something is not. '' for none. */
+export function atSizes(sizes: Readonly<Record<string, number>> = {}): string {
+  const bySize = new Map<number, string[]>()
+  for (const [name, size] of Object.entries(sizes)) bySize.set(size, [...(bySize.get(size) ?? []), name])
+  const all = [...bySize].sort(([a], [b]) => b - a)
+  const shown = all.filter(([size]) => size !== 1 || all.length === 1)
+  const text = shown.map(([size, names]) => `${someOf(names).join(' = ')} = ${size}`).join(', ')
+  return text === '' ? '' : ` at ${text}`
+}
+
+/** Four at most. */
+function someOf(names: readonly string[]): readonly string[] {
+  return names.length <= 4 ? names : [...names.slice(0, 3), `${names.length - 3} more`]
+}
+
 /** 1234567 is '1,234,567', in every locale. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US', { maximumFractionDigits: 0 })

@@ -1,5 +1,6 @@
 export { drop } from './compare.js'
 export {
+  atSizes,
   figure,
   formatAmount,
   formatBytes,

@@ -60,6 +60,7 @@ export { type Dim, type Dims, type FactOptions, factsOf, type ModelFacts } from 
 export type { InferenceFacts } from './shapes/rules/rule.js'
 export { inferShapes, type ShapeOptions, type Shapes, shapesOf, symbolsOf } from './shapes/shapes.js'
 export { type SizeExpression, symbolsIn } from './shapes/size-expression.js'
+export { type ElementFacts, type ElementSource, type ElementSources, sourcesOf } from './shapes/sources.js'
 export { allSizes, type Symbols } from './shapes/symbols.js'
 export { globMatcher, isGlob } from './text/glob.js'
 export { parseJson, refuseDeep } from './text/json.js'

@@ -1,6 +1,6 @@
 import * as gate from '@pare/gate'
 
-export { figure, formatCount, plural, rough } from '@pare/gate'
+export { atSizes, figure, formatCount, plural, rough } from '@pare/gate'
 
 // Between a number and its unit stands a no-break space.
 

@@ -1,6 +1,6 @@
 import { type DocumentPart, fit } from './budget.js'
 import { mdCode, mdText } from './escape.js'
-import { amount, change, duration, figure, formatCount, plural, share, size } from './figures.js'
+import { amount, atSizes, change, duration, figure, formatCount, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
@@ -124,7 +124,7 @@ function cutText(model: ModelResult): string | undefined {
   const facts = [
     `removed ${removals.map(removalText).join(', ')}`,
     parameters && `parameters ${fromTo(parameters)}`,
-    macs && `MACs ${fromTo(macs)}`,
+    macs && `MACs ${fromTo(macs)}${atSizes(macs.sizes)}`,
     proofText(model),
   ].filter((fact) => fact)
   return `${facts.join('; ')}.`
@@ -190,7 +190,7 @@ function costs(model: ModelResult): string {
   const facts = [
     parameters &&
       `parameters ${amount(parameters.before)} → ${amount(parameters.after)}, ${amount(parameters.nonzero)} of them not zero`,
-    macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}`,
+    macs && `multiply-accumulates ${amount(macs.before)} → ${amount(macs.after)}${mdText(atSizes(macs.sizes))}`,
     latency && `a run takes ${latencyText(model)}, batch ${latency.batch}, ${plural(latency.threads, 'thread')}`,
     durationMs !== undefined && `took ${duration(durationMs)}`,
   ].filter((fact) => fact)

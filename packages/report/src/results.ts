@@ -127,7 +127,11 @@ export const modelResult = z.object({
     .optional()
     .describe('over the eligible weights; model: over all parameters'),
   parameters: z.object({ before: count, after: count, nonzero: count }).optional(),
-  macs: z.object({ before: number, after: number }).nullable().optional(),
+  macs: z
+    .object({ before: number, after: number, sizes: z.record(z.string(), number).optional() })
+    .nullable()
+    .optional()
+    .describe('of one sample; sizes: those of the axes that the model leaves open'),
   latency: z
     .object({
       relative: number.describe('time of a run of the pruned model ÷ that of the reference'),

@@ -1,5 +1,5 @@
 import { html, type Markup } from './escape.js'
-import { amount, change, figure, share, size } from './figures.js'
+import { amount, atSizes, change, figure, share, size } from './figures.js'
 import { equationOf, proofText, type Removal, removalsOf, removalText } from './pruning.js'
 import type { ModelResult } from './results.js'
 import { demands, dropText } from './statement.js'
@@ -13,7 +13,7 @@ ${metricNames(model).map((name) => metricTile(name, model))}
 ${removalsOf(model.groups).map(removalTile)}
 ${sparsityTile(model)}
 ${parametersTile(model)}
-${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}`)}
+${macs && tile('MACs', amount(macs.after), `${change(macs.before, macs.after) ?? ''} from ${amount(macs.before)}${atSizes(macs.sizes)}`)}
 ${latencyTile(model)}
 ${sizeTile(model)}
 ${zippedTile(model)}

@@ -63,6 +63,9 @@ function stated(value: ValueInfo, axes: readonly Axis[], removals: Removals): Va
   return [editValueInfo(value, { shape: now })]
 }
 
+/** In TensorProto. */
+const INT64 = 7n
+
 interface Resized {
   readonly opsets: Model['opsets']
   readonly dependencies: Dependencies
@@ -75,16 +78,16 @@ interface Resized {
 function resize(node: Node, { opsets, dependencies, removals, added }: Resized): Node[] {
   const rewrite = RESIZE.get(operatorName(node))
   if (rewrite === undefined) return [node]
-  const { axesAt, values, numbers, isFixed, sizesRead } = dependencies
+  const { axesAt, values, numbers, elements, isFixed, sizesRead } = dependencies
   const before: Node[] = []
   const constant = (list: readonly number[]) => {
     const name = `${keyOf(node)}/sizes${added.length}`
     added.push(makeTensor({ name, type: 'int64', values: list }))
     return name
   }
-  const compute = (op: string, inputs: readonly string[]) => {
+  const compute = (op: string, inputs: readonly string[], attributes: Readonly<Record<string, bigint>> = {}) => {
     const output = `${keyOf(node)}/computed${before.length}`
-    before.push(makeNode({ op, inputs, outputs: [output] }))
+    before.push(makeNode({ op, inputs, outputs: [output], attributes }))
     return output
   }
   const resized = rewrite({
@@ -94,13 +97,16 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     input: (index) => axesAt(keyOf(node), index),
     output: (index) => values.get(node.outputs[index]!),
     value: (index) => numbers(node.inputs[index]!),
+    elements: (index) => elements(node.inputs[index] ?? ''),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
     constant,
     sizes(input, list) {
       if (list.every((size) => size !== undefined)) return constant(list)
       const sizes = list.slice(-axesAt(keyOf(node), input)![0]!.size)
-      const kept = compute('Mul', [node.inputs[input]!, constant(sizes.map((size) => (size === undefined ? 1 : 0)))])
+      // Bounds of a Slice may have 32 bits.
+      const given = node.op === 'Slice' ? compute('Cast', [node.inputs[input]!], { to: INT64 }) : node.inputs[input]!
+      const kept = compute('Mul', [given, constant(sizes.map((size) => (size === undefined ? 1 : 0)))])
       return compute('Add', [kept, constant(sizes.map((size) => size ?? 0))])
     },
   })

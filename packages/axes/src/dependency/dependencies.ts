@@ -10,7 +10,7 @@ import {
   visitNodes,
 } from '@pare/onnx'
 import { flattened } from '../nested/flatten.js'
-import { findSizesRead } from '../sizes/sizes-read.js'
+import { type AxesRead, findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
@@ -33,10 +33,12 @@ export interface Dependencies {
   axesAt(output: string, input: number): readonly Axis[] | undefined
   /** Elements of a small value that are the same whatever the sizes of the inputs. */
   numbers(value: string): readonly number[] | undefined
+  /** The same, each undefined where it is not the same. */
+  elements(value: string): readonly (number | undefined)[] | undefined
   /** Whether the size of an axis of a value is the same whatever the sizes of the inputs. */
   isFixed(value: string, axis: number): boolean
-  /** Axes whose sizes a value is computed from at run time. */
-  readonly sizesRead: ReadonlyMap<string, readonly Axis[]>
+  /** For each element of a value the axes whose sizes it is computed from at run time. */
+  readonly sizesRead: ReadonlyMap<string, AxesRead>
   /** Nodes beyond which nothing is known of axes, with the reason. */
   readonly obstacles: readonly Obstacle[]
   /** Whether an axis is held only since the analysis ends there. */
@@ -109,6 +111,7 @@ export async function findDependencies(whole: Model): Promise<Dependencies> {
     isUnseen: (axis) => axis.pin !== undefined && state.unseen.has(axis.pin),
     axesAt: (output, input) => inputs.get(output)?.[input],
     numbers: (value) => facts.constant(value)?.numbers,
+    elements: facts.elements,
     isFixed: facts.isFixed,
   }
   return { ...dependencies, sizesRead: settleAll(model, dependencies, { ...state, captured }) }
@@ -135,14 +138,16 @@ function settleAll(
   dependencies: Omit<Dependencies, 'sizesRead'>,
   { facts, captured }: State & { captured: ReadonlySet<string> },
 ): Dependencies['sizesRead'] {
-  const { axesAt, values, numbers, isFixed } = dependencies
+  const { axesAt, values, numbers, elements, isFixed } = dependencies
   const { nodes } = model.graph
   const read = findSizesRead({
     nodes,
+    opset: (node) => opsetOf(model.opsets, node),
     axesAt,
     axesOf: (name) => values.get(name),
     shapeOf: (name) => facts.shapes.get(name),
     numbers,
+    elements,
   })
   const sites = nodes.map((node) => ({
     node,
@@ -150,14 +155,16 @@ function settleAll(
     input: (index: number) => axesAt(keyOf(node), index),
     output: (index: number) => values.get(node.outputs[index] ?? ''),
     value: (index: number) => numbers(node.inputs[index] ?? ''),
+    elements: (index: number) => elements(node.inputs[index] ?? ''),
     isFixed: (output: number, axis: number) => isFixed(node.outputs[output]!, axis),
     sizesRead: (index: number) => read.of.get(node.inputs[index] ?? '') ?? [],
   }))
   settle(sites, read)
   for (const constant of dependencies.constants) settleConstant(constant)
   for (const { name } of model.graph.outputs)
-    for (const axis of read.of.get(name) ?? []) pin(axis, `the output '${name}' tells its size`)
-  for (const name of captured) for (const axis of read.of.get(name) ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
+    for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `the output '${name}' tells its size`)
+  for (const name of captured)
+    for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
   return read.of
 }
 
@@ -219,8 +226,10 @@ function visit(node: Node, scope: NameScope, state: State): void {
     inputs: operands.map(({ axes }) => axes),
     outputs,
     values: operands.map(({ numbers }) => numbers),
+    elements: (index) => facts.elements(node.inputs[index] ?? ''),
     constants: operands.map(({ constant }) => constant),
     isFixed: (output, axis) => facts.isFixed(node.outputs[output]!, axis),
+    isFixedInput: (input, axis) => scope.constant(node.inputs[input]!) !== undefined || facts.isFixed(node.inputs[input]!, axis),
     contractions,
     statistics,
   })

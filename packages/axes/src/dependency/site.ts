@@ -15,8 +15,12 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
   output(index: number): readonly Axis[] | undefined
   /** Elements of a small integer input, where they follow from the model. */
   value(index: number): readonly number[] | undefined
+  /** The same, each undefined where it is not the same whatever the sizes of the inputs. */
+  elements(index: number): readonly (number | undefined)[] | undefined
   /** Whether the size of an output's axis is the same whatever the sizes of the inputs. */
   isFixed(output: number, axis: number): boolean
+  /** Whether the size of an input's axis is the same whatever the sizes of the model's inputs. */
+  isFixedInput(input: number, axis: number): boolean
   /** Whether an input is a constant of the model. */
   isConstant(index: number): boolean
   /** These two are one axis. Either may be missing: then nothing is said of the other. */
@@ -45,8 +49,10 @@ export interface SiteFacts {
   readonly inputs: readonly (readonly Axis[] | undefined)[]
   readonly outputs: readonly (readonly Axis[] | undefined)[]
   readonly values: readonly (readonly number[] | undefined)[]
+  readonly elements: AxisSite['elements']
   readonly constants: readonly boolean[]
   readonly isFixed: AxisSite['isFixed']
+  readonly isFixedInput: AxisSite['isFixedInput']
   /** Collects. */
   readonly contractions: Contraction[]
   /** Collects nodes with role 'norm'. */
@@ -77,8 +83,10 @@ function siteOf({
   inputs,
   outputs,
   values,
+  elements,
   constants,
   isFixed,
+  isFixedInput,
   contractions,
   statistics,
   claimed,
@@ -93,7 +101,9 @@ function siteOf({
     input: (index) => inputs[index],
     output: (index) => outputs[index],
     value: (index) => values[index],
+    elements,
     isFixed,
+    isFixedInput,
     isConstant: (index) => constants[index] ?? false,
     tie(a, b) {
       claim(a)

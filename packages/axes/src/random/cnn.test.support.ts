@@ -1,5 +1,6 @@
 import type { Model } from '@pare/onnx'
 import { ARRANGEMENTS } from './arrange.test.support.js'
+import { COMPUTED_ARRANGEMENTS } from './computed.test.support.js'
 import { type Choices, GraphText, type Value } from './graph-text.test.support.js'
 import { at, type Cnn, channels, type Image, reduceMean } from './image.test.support.js'
 import { conv, LAYERS } from './layers.test.support.js'
@@ -13,7 +14,10 @@ export function randomCnn(choices: Choices, steps: number): Model {
   let x = conv(cnn, input)!
   cnn.pool.push(x)
   for (let step = 0; step < steps; step++) {
-    const made = choices.pick(choices.chance(0.6) ? LAYERS : ARRANGEMENTS)(cnn, choices.chance(0.8) ? x : choices.pick(cnn.pool))
+    const made = choices.pick(choices.chance(0.55) ? LAYERS : choices.chance(0.5) ? ARRANGEMENTS : COMPUTED_ARRANGEMENTS)(
+      cnn,
+      choices.chance(0.8) ? x : choices.pick(cnn.pool),
+    )
     if (made === undefined) continue
     x = made
     cnn.pool.push(x)

@@ -57,6 +57,14 @@ export class GraphText {
     return this.nodes(op, inputs, [shape], attributes)[0]!
   }
 
+  /** A node that makes integers: the model does not state its shape. */
+  integers(op: string, inputs: readonly (Value | string | undefined)[], shape: readonly number[], attributes = ''): Value {
+    const output = { name: this.#fresh('i'), shape }
+    const operands = inputs.map((input) => (typeof input === 'object' ? input.name : (input ?? '')))
+    this.#nodes.push(`${output.name} = ${op}${attributes === '' ? '' : `<${attributes}>`}(${operands.join(', ')})`)
+    return output
+  }
+
   nodes(
     op: string,
     inputs: readonly (Value | string | undefined)[],

@@ -61,27 +61,21 @@ function convTranspose({ node, removals, input, output }: Resizing): Node {
 
 function tile(site: Resizing): Node {
   const { node, removals } = site
-  const [x, out, repeats] = [site.input(0), site.output(0), site.value(1)]
+  const [x, out, repeats] = [site.input(0), site.output(0), site.elements(1)]
   if (x === undefined || out === undefined || repeats === undefined) return node
   const after = repeats.map((count, i) =>
-    site.isFixed(0, i) ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
+    count !== undefined && site.isFixed(0, i) ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
   )
   if (after.every((count, i) => count === repeats[i])) return node
-  return editNode(node, { inputs: [node.inputs[0]!, site.constant(after)] })
+  return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, after)] })
 }
 
 /** Sizes that follow from the model alone. Others follow from the shapes of its inputs, or the proof says that they do not. */
 function resize(site: Resizing): Node {
   const { node, removals } = site
-  const [out, sizes] = [site.output(0), site.value(3)]
-  if (
-    out === undefined ||
-    sizes?.length !== out.length ||
-    attributesOf(node).ints('axes') !== undefined ||
-    !out.every((_, i) => site.isFixed(0, i))
-  )
-    return node
-  const after = out.map((axis) => sizeAfter(axis, removals))
-  if (after.every((size, i) => size === sizes[i])) return node
-  return editNode(node, { inputs: [...node.inputs.slice(0, 3), site.constant(after)] })
+  const [out, sizes] = [site.output(0), site.elements(3)]
+  if (out === undefined || sizes?.length !== out.length || attributesOf(node).ints('axes') !== undefined) return node
+  const after = sizes.map((size, i) => (size !== undefined && site.isFixed(0, i) ? sizeAfter(out[i]!, removals) : undefined))
+  if (after.every((size, i) => size === undefined || size === sizes[i])) return node
+  return editNode(node, { inputs: [...node.inputs.slice(0, 3), site.sizes(3, after)] })
 }

@@ -10,38 +10,64 @@ export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map([
   ['com.microsoft.FusedConv', group],
   ['Reshape', reshape],
   ['Expand', expand],
+  ['ConstantOfShape', constantOfShape],
   ['Split', split],
   ['Slice', slice],
+  ['Gather', gather],
   ['Squeeze', squeeze],
   ...RULE_SIZES,
 ])
 
 /** Axes of a node that must keep their sizes, since it could not be told others: settle.ts pins them, so that a cut never meets them. */
 export function unwritable(site: Unresized): readonly Axis[] {
-  const all = [site.input(0), site.output(0), site.sizesRead(1), site.sizesRead(2)].flatMap((axes) => axes ?? [])
+  const read = [site.sizesRead(1), site.sizesRead(2)].flat(2)
+  const all = [site.input(0), site.output(0)].flatMap((axes) => axes ?? []).concat(read)
   switch (operatorName(site.node)) {
     case 'Reshape':
-      return unmasked(site, reshapeTarget(site, NOTHING)) ?? all
+      return unmasked(site, 1, reshapeTarget(site, NOTHING)) ?? all
     case 'Expand':
-      return unmasked(site, expandTarget(site, NOTHING)) ?? all
+      return unmasked(site, 1, expandTarget(site, NOTHING)) ?? all
+    case 'ConstantOfShape':
+      return unmasked(site, 0, madeTarget(site, NOTHING)) ?? [...all, ...site.sizesRead(0).flat()]
     case 'Split':
-      return splitAxis(site) === undefined ? all : []
+      return unsplit(site) ?? all
     case 'Slice':
-      return sliceBounds(site) === undefined ? slicedAlong(site) : []
+      return unboundedAxes(site)
     default:
       return []
   }
 }
 
 /** Where some sizes stay as they were computed: the axes that they are of, and those they were computed from. */
-function unmasked(site: Unresized, target: readonly (number | undefined)[] | undefined): readonly Axis[] | undefined {
-  if (target === undefined || target.every((size) => size !== undefined)) return target && []
-  return [...site.output(0)!.filter((_, i) => target[i] === undefined), ...site.sizesRead(1)]
+function unmasked(
+  site: Unresized,
+  input: number,
+  target: readonly (number | undefined)[] | undefined,
+): readonly Axis[] | undefined {
+  if (target === undefined) return undefined
+  const read = site.sizesRead(input)
+  // A target may be shorter than what an Expand makes: its last entry is the last axis.
+  const lead = target.length - read.length
+  return target.flatMap((size, i) => (size === undefined ? [site.output(0)![i]!, ...(read[i - lead] ?? [])] : []))
 }
 
-function slicedAlong(site: Unresized): readonly Axis[] {
-  const [x, axes] = [site.input(0) ?? [], slicedAxes(site)]
-  return [...(axes?.map((axis) => x[axis]!) ?? x), ...site.sizesRead(1), ...site.sizesRead(2)]
+/** Parts of an axis that is not cut stay as they are computed: what they are computed from keeps its size. */
+function unsplit(site: Unresized): readonly Axis[] | undefined {
+  const at = splitAxis(site)
+  if (at === undefined) return undefined
+  return site.node.outputs.every((_, i) => site.isFixed(i, at)) ? [] : site.sizesRead(1).flat()
+}
+
+/** Axes whose bounds are not known before the model runs, and those that these bounds are computed from. */
+function unboundedAxes(site: Unresized): readonly Axis[] {
+  const [x, axes, bounds] = [site.input(0) ?? [], slicedAxes(site), sliceBounds(site)]
+  const read = [site.sizesRead(1), site.sizesRead(2)] as const
+  if (axes === undefined || bounds === undefined) return [...x, ...read.flat(2)]
+  return axes.flatMap((axis, i) => {
+    const open = [bounds.starts, bounds.ends].flatMap((list, k) => (list[i] === undefined ? (read[k]![i] ?? []) : []))
+    const isKnown = bounds.starts[i] !== undefined && bounds.ends[i] !== undefined
+    return isKnown ? [] : [x[axis]!, ...open]
+  })
 }
 
 const NOTHING: Removals = new Map()
@@ -57,7 +83,7 @@ function group({ node, removals, input }: Resizing): Node {
 
 function reshape(site: Resizing): Node {
   const { node, removals, output } = site
-  if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
+  if (!changes([...(output(0) ?? []), ...site.sizesRead(1).flat()], removals)) return node
   const target = site.sizes(1, reshapeTarget(site, removals)!)
   return editNode(editAttributes(node, { allowzero: undefined }), { inputs: [node.inputs[0]!, target] })
 }
@@ -76,9 +102,21 @@ function reshapeTarget(site: Unresized, removals: Removals): readonly (number | 
   return target.indexOf(-1) === target.lastIndexOf(-1) ? target : target.map((size) => (size === -1 ? undefined : size))
 }
 
+/** Elements are the same wherever they stand. */
+function constantOfShape(site: Resizing): Node {
+  const { node, removals, output } = site
+  if (!changes([...(output(0) ?? []), ...site.sizesRead(0).flat()], removals)) return node
+  return editNode(node, { inputs: [site.sizes(0, madeTarget(site, removals)!)] })
+}
+
+/** Undefined for sizes that stay as they are computed. */
+function madeTarget(site: Unresized, removals: Removals): readonly (number | undefined)[] | undefined {
+  return site.output(0)?.map((axis, i) => (site.isFixed(0, i) ? sizeAfter(axis, removals) : undefined))
+}
+
 function expand(site: Resizing): Node {
   const { node, removals, output } = site
-  if (!changes([...(output(0) ?? []), ...site.sizesRead(1)], removals)) return node
+  if (!changes([...(output(0) ?? []), ...site.sizesRead(1).flat()], removals)) return node
   return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, expandTarget(site, removals)!)] })
 }
 
@@ -97,7 +135,7 @@ function expandTarget(site: Unresized, removals: Removals): readonly (number | u
 function split(site: Resizing): Node {
   const { node, removals } = site
   const at = splitAxis(site)
-  if (at === undefined || !changes([site.input(0)![at]!, ...site.sizesRead(1)], removals)) return node
+  if (at === undefined || !changes([site.input(0)![at]!, ...site.sizesRead(1).flat()], removals)) return node
   const parts = node.outputs.map((_, i) => sizeAfter(site.output(i)![at]!, removals))
   if (site.opset < 13) return editAttributes(node, { split: parts.map(BigInt) })
   return editNode(editAttributes(node, { num_outputs: undefined }), { inputs: [node.inputs[0]!, site.constant(parts)] })
@@ -110,24 +148,61 @@ function splitAxis({ node, input, output }: Unresized): number | undefined {
   return axisOf(attributesOf(node).int('axis', 0), x.length)
 }
 
-/** Starts and ends count what is kept before them. */
+/** Starts and ends count what is kept before them. Bounds that are not known stay as they are computed, of axes that keep their sizes. */
 function slice(site: Resizing): Node {
   const { node, removals } = site
   const x = site.input(0)
   const axes = slicedAxes(site)
   const cut = axes?.map((axis) => x![axis]!) ?? x ?? []
-  if (!changes([...cut, ...site.sizesRead(1), ...site.sizesRead(2)], removals)) return node
+  if (!changes([...cut, ...site.sizesRead(1).flat(), ...site.sizesRead(2).flat()], removals)) return node
   const { starts, ends } = sliceBounds(site)!
-  const newBounds = (bounds: readonly number[]) => bounds.map((bound, i) => keptBefore(x![axes![i]!]!, bound, removals))
-  const [from, to] = [newBounds(starts), newBounds(ends)]
-  if (site.opset < 10) return editAttributes(node, { starts: from.map(BigInt), ends: to.map(BigInt) })
-  return editNode(node, { inputs: [node.inputs[0]!, site.constant(from), site.constant(to), ...node.inputs.slice(3)] })
+  const isStepped = (i: number) => hasSteps(site) && site.elements(4)?.[i] !== 1
+  const newBounds = (bounds: readonly (number | undefined)[], stepped: (bound: number, axis: Axis) => number) =>
+    bounds.map((bound, i) => {
+      const axis = x![axes![i]!]!
+      if (bound === undefined || !isStepped(i)) return bound && keptBefore(axis, bound, removals)
+      return changes([axis], removals) ? stepped(bound, axis) : bound
+    })
+  // Every k-th position is taken to the end of the axis.
+  const from = newBounds(starts, (start, { size }) => (start < 0 ? start + size : start))
+  const to = newBounds(ends, (_, axis) => sizeAfter(axis, removals))
+  if (site.opset < 10) return editAttributes(node, { starts: (from as number[]).map(BigInt), ends: (to as number[]).map(BigInt) })
+  return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, from), site.sizes(2, to), ...axesAndSteps(site, axes!)] })
 }
 
-/** Undefined where they are known only at run time. */
-function sliceBounds(site: Unresized): { starts: readonly number[]; ends: readonly number[] } | undefined {
+const hasSteps = ({ node }: Unresized) => (node.inputs[4] ?? '') !== ''
+
+/** They have the type of the bounds, which are written anew. */
+function axesAndSteps(site: Resizing, axes: readonly number[]): readonly string[] {
+  const steps = hasSteps(site) ? site.value(4) : undefined
+  const inputs = [...site.node.inputs.slice(3)]
+  if ((inputs[0] ?? '') !== '') inputs[0] = site.constant(axes)
+  if (steps !== undefined) inputs[1] = site.constant(steps)
+  return inputs
+}
+
+/** Where the same positions are always taken, they count what is kept before them. */
+function gather(site: Resizing): Node {
+  const { node, removals } = site
+  const [x, out, positions] = [site.input(0), site.output(0), site.value(1)]
+  const at = axisOf(attributesOf(node).int('axis', 0), x?.length ?? 0)
+  if (x === undefined || out === undefined || positions === undefined || site.input(1)?.length !== 1) return node
+  if (!changes([x[at]!, out[at]!], removals)) return node
+  const kept = keptMask(out[at]!, removals)
+  const now = positions.filter((_, i) => kept[i] === 1).map((index) => keptBefore(x[at]!, index, removals))
+  return editNode(node, { inputs: [node.inputs[0]!, site.constant(now)] })
+}
+
+interface Bounds {
+  /** Undefined: known only at run time. */
+  readonly starts: readonly (number | undefined)[]
+  readonly ends: readonly (number | undefined)[]
+}
+
+/** Undefined where nothing of them is known before the model runs. */
+function sliceBounds(site: Unresized): Bounds | undefined {
   const { ints } = attributesOf(site.node)
-  const [starts, ends] = [ints('starts') ?? site.value(1), ints('ends') ?? site.value(2)]
+  const [starts, ends] = [ints('starts') ?? site.elements(1), ints('ends') ?? site.elements(2)]
   return starts === undefined || ends === undefined || slicedAxes(site) === undefined ? undefined : { starts, ends }
 }
 

@@ -1,6 +1,7 @@
 import type { Node } from '@pare/onnx'
 import type { Removals } from '../cut/remaining.js'
 import type { Axis } from '../dependency/axis.js'
+import type { AxesRead } from './sizes-read.js'
 
 /** A node and its axes, when something is cut. */
 export interface Resizing {
@@ -12,10 +13,12 @@ export interface Resizing {
   output(index: number): readonly Axis[] | undefined
   /** Elements of a small integer input. */
   value(index: number): readonly number[] | undefined
+  /** Elements of a small integer input, each undefined where it is not the same whatever the sizes of the inputs. */
+  elements(index: number): readonly (number | undefined)[] | undefined
   /** Whether the size of an output's axis follows from the model alone. */
   isFixed(output: number, axis: number): boolean
-  /** Axes whose sizes an input is computed from at run time. */
-  sizesRead(index: number): readonly Axis[]
+  /** For each element of an input the axes whose sizes it is computed from at run time. [] where there are none. */
+  sizesRead(index: number): AxesRead
   /** Makes an int64 constant and returns its name. */
   constant(numbers: readonly number[]): string
   /** Sizes in place of those an input holds; undefined: as it holds them. Returns the name. */

@@ -1,4 +1,4 @@
-import { attributesOf, keyOf, type Node, operatorName } from '@pare/onnx'
+import { attributesOf, keyOf, type Node, operatorName, sourcesOf } from '@pare/onnx'
 import { type Axis, rootOf } from '../dependency/axis.js'
 
 /** An element of a value that holds sizes. */
@@ -13,16 +13,22 @@ interface Size {
 export interface SizeFacts {
   /** Of the main graph, in order. */
   readonly nodes: readonly Node[]
+  opset(node: Node): number
   axesAt(output: string, input: number): readonly Axis[] | undefined
   axesOf(name: string): readonly Axis[] | undefined
   /** Shape of a value or constant of the main graph. */
   shapeOf(name: string): readonly number[] | undefined
   numbers(name: string): readonly number[] | undefined
+  /** Elements of a small value, each undefined where it is not always the same. */
+  elements(name: string): readonly (number | undefined)[] | undefined
 }
 
+/** For each element, in row-major order, the axes whose sizes it is computed from. */
+export type AxesRead = readonly (readonly Axis[])[]
+
 export interface SizesRead {
-  /** Axes whose sizes a value is computed from. */
-  readonly of: ReadonlyMap<string, readonly Axis[]>
+  /** By value. */
+  readonly of: ReadonlyMap<string, AxesRead>
   /** Axes whose sizes are computed with in a way that is not followed, by the node that does. */
   readonly held: ReadonlyMap<Node, readonly Axis[]>
 }
@@ -32,24 +38,27 @@ export interface SizesRead {
  * the axis is cut; one that ends elsewhere, as √headDim does in a scale, would change what is computed.
  */
 export function findSizesRead(facts: SizeFacts): SizesRead {
-  const sizes = new Map<string, readonly Size[]>()
+  const sizes: Sizes = new Map()
   const held = new Map<Node, readonly Axis[]>()
   for (const node of facts.nodes) {
     const outputs = madeBy(node, sizes, facts)
-    if (outputs !== undefined) {
-      if (outputs.some(({ from }) => from.length > 0)) sizes.set(keyOf(node), outputs)
-      continue
-    }
-    const axes = node.inputs.flatMap((name, i) => axesReadBy(node, i, { list: sizes.get(name) ?? [], facts }))
+    for (const [i, list] of (outputs?.lists ?? []).entries())
+      if (list.some(({ from }) => from.length > 0)) sizes.set(node.outputs[i]!, list)
+    const axes = node.inputs.flatMap((name, i) =>
+      outputs?.through.has(i) ? [] : axesReadBy(node, i, { list: sizes.get(name) ?? [], facts }),
+    )
     if (axes.length > 0) held.set(node, axes)
   }
-  return { of: new Map([...sizes].map(([name, list]) => [name, [...new Set(list.flatMap(({ from }) => from))]])), held }
+  return { of: new Map([...sizes].map(([name, list]) => [name, list.map(({ from }) => from)])), held }
 }
+
+type Sizes = Map<string, readonly Size[]>
 
 /** Inputs that a cut writes anew. */
 const SIZE_INPUTS: ReadonlyMap<string, readonly number[]> = new Map([
   ['Reshape', [1]],
   ['Expand', [1]],
+  ['ConstantOfShape', [0]],
   ['Split', [1]],
   ['Slice', [1, 2]],
 ])
@@ -64,43 +73,55 @@ function axesReadBy(node: Node, input: number, { list, facts }: { list: readonly
     .flatMap(({ from }) => from)
 }
 
-/** The sizes in the output of a node that reads, moves or computes with sizes; undefined for any other node. */
-function madeBy(node: Node, sizes: ReadonlyMap<string, readonly Size[]>, facts: SizeFacts): readonly Size[] | undefined {
+interface Made {
+  /** One list an output. */
+  readonly lists: readonly (readonly Size[])[]
+  /** Inputs whose elements are found in the outputs again, or do not matter. */
+  readonly through: ReadonlySet<number>
+}
+
+/** The sizes in the outputs of a node that reads, moves or computes with sizes; undefined for any other node. */
+function madeBy(node: Node, sizes: Sizes, facts: SizeFacts): Made | undefined {
   const name = operatorName(node)
   const { int } = attributesOf(node)
   const axes = facts.axesAt(keyOf(node), 0) ?? []
-  if (name === 'Shape') return axes.slice(int('start', 0), int('end')).map((axis) => ({ from: [axis], is: axis }))
-  if (name === 'Size') return [{ from: axes }]
-  const inputs = node.inputs.map((input) => sizes.get(input))
-  if (inputs.every((each) => each === undefined)) return undefined
-  const count = facts.shapeOf(keyOf(node))?.reduce((all, size) => all * size, 1)
-  if (count === undefined) return undefined
-  if (SAME.has(name)) return inputs[0]
-  if (name === 'Concat') return node.inputs.flatMap((input, i) => inputs[i] ?? constants(facts.shapeOf(input)))
-  const picked = name === 'Gather' || name === 'Slice' ? picks(node, facts, count) : undefined
-  if (picked !== undefined) return picked.map((at) => inputs[0]?.[at] ?? CONSTANT)
-  if (!COMPUTED.has(name)) return undefined
-  return Array.from({ length: count }, (_, i) => ({
-    from: inputs.flatMap((list) => (list?.length === count ? list[i]!.from : (list ?? []).flatMap(({ from }) => from))),
-  }))
+  // Of a list of sizes its shape is no size of theirs.
+  const read = (list: readonly Size[]) => ({ lists: [list], through: new Set([0]) })
+  if (name === 'Shape') return read(axes.slice(int('start', 0), int('end')).map((axis) => ({ from: [axis], is: axis })))
+  if (name === 'Size') return read([{ from: axes }])
+  if (!node.inputs.some((input) => sizes.has(input))) return undefined
+  const sources = sourcesOf(node, {
+    opset: facts.opset(node),
+    shape: (input) => facts.shapeOf(node.inputs[input] ?? ''),
+    outputShape: (output) => facts.shapeOf(node.outputs[output]!),
+    // What depends on sizes says nothing of where elements go once something is cut.
+    numbers: (input) => (sizes.has(node.inputs[input] ?? '') ? undefined : facts.numbers(node.inputs[input] ?? '')),
+  })
+  if (sources === undefined || (!sources.isMoved && !node.inputs.every(isFollowed))) return undefined
+  const through = new Set(sources.outputs.flat(2).map(({ input }) => input))
+  const size = ({ input, element }: { input: number; element: number }): Size =>
+    sizes.get(node.inputs[input]!)?.[element] ?? CONSTANT
+  if (sources.isMoved)
+    return { lists: sources.outputs.map((list) => list.map(([source]) => (source ? size(source) : CONSTANT))), through }
+  if (isNeverNegative(node, sizes, facts)) return { lists: sources.outputs.map((list) => list.map(() => CONSTANT)), through }
+  return {
+    lists: sources.outputs.map((list) => list.map((from) => ({ from: [...new Set(from.flatMap((each) => size(each).from))] }))),
+    through,
+  }
+
+  function isFollowed(input: string): boolean {
+    return input === '' || sizes.has(input) || facts.elements(input) !== undefined
+  }
 }
 
-const SAME: ReadonlySet<string> = new Set('Identity Cast Squeeze Unsqueeze Reshape Flatten'.split(' '))
-const COMPUTED: ReadonlySet<string> = new Set('Add Sub Mul Div Mod Min Max Equal Where Not Neg Floor Ceil'.split(' '))
+/** Whether a node compares sizes as they are with numbers below 0, as exporters do who look for −1 in a target: no cut changes what comes out. */
+function isNeverNegative(node: Node, sizes: Sizes, facts: SizeFacts): boolean {
+  if (operatorName(node) !== 'Equal') return false
+  const lists = node.inputs.map((input) => sizes.get(input))
+  const isSize = (input: number) => lists[input]?.every(({ from, is }) => from.length === 0 || is !== undefined) ?? false
+  const isNegative = (input: number) =>
+    lists[input] === undefined && (facts.numbers(node.inputs[input]!)?.every((number) => number < 0) ?? false)
+  return (isSize(0) && isNegative(1)) || (isSize(1) && isNegative(0))
+}
 
 const CONSTANT: Size = { from: [] }
-
-function constants(shape: readonly number[] | undefined): Size[] {
-  return Array.from({ length: shape?.reduce((all, size) => all * size, 1) ?? 1 }, () => CONSTANT)
-}
-
-/** Positions that a Gather or Slice takes out of a list of sizes. Undefined: not known. */
-function picks(node: Node, { shapeOf, numbers }: SizeFacts, count: number): readonly number[] | undefined {
-  const [length, ...more] = shapeOf(node.inputs[0]!) ?? []
-  const at = attributesOf(node).ints('starts') ?? numbers(node.inputs[1] ?? '')
-  if (length === undefined || more.length > 0 || at === undefined) return undefined
-  if (node.op === 'Gather') return at.map((index) => (index < 0 ? index + length : index))
-  const first = at[0]! < 0 ? Math.max(at[0]! + length, 0) : at[0]!
-  const steps = (node.inputs[4] ?? '') === '' ? [1] : numbers(node.inputs[4]!)
-  return steps?.[0] === 1 ? Array.from({ length: count }, (_, i) => first + i) : undefined
-}

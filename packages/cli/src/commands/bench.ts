@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { countMacs, countParameters } from '@pare/core'
+import { type AxisSizes, countParameters, macCount, totalMacs } from '@pare/core'
 import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
-import { formatBytes, formatCount } from '@pare/gate'
+import { atSizes, formatBytes, formatCount } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
@@ -26,8 +26,10 @@ export interface ModelSize {
   /** With external data. */
   readonly bytes: number
   readonly parameters: number
-  /** For one sample, all symbolic sizes 1. Null where a shape does not follow from the model. */
+  /** For one sample. Null where a shape does not follow from the model. */
   readonly macs: number | null
+  /** Sizes of all axes that the reference leaves open, at which MACs are counted. */
+  readonly macsAt: AxisSizes
 }
 
 /** `pare bench REFERENCE PRUNED`: how much smaller and how much faster the second model is. */
@@ -41,7 +43,8 @@ export async function bench(
   const { batch, sparse, ...more } = ownOf('bench', values)
   const engine = engineOf(context, present({ provider }))
   const work = { signal: context.io.signal, progress: context.progress, engine }
-  const sizes = [await sizeOf(reference, cwd, work), await sizeOf(pruned, cwd, work)] as const
+  const referenceSize = await sizeOf(reference, cwd, { work, dims: more.dims ?? {} })
+  const sizes = [referenceSize, await sizeOf(pruned, cwd, { work, dims: referenceSize.macsAt })] as const
   const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
   const request = {
     ...paths,
@@ -56,11 +59,17 @@ export async function bench(
   return EXIT.pass
 }
 
-async function sizeOf(path: string, cwd: string, work: Omit<FoldingWork, 'label'>): Promise<ModelSize> {
+interface Sizing {
+  readonly work: Omit<FoldingWork, 'label'>
+  readonly dims: AxisSizes
+}
+
+async function sizeOf(path: string, cwd: string, { work, dims }: Sizing): Promise<ModelSize> {
   await using opened = await openFolded(resolve(cwd, path), { ...work, label: path })
   const { file, model } = opened
   const { elements } = await countParameters(model)
-  return { path, bytes: bytesOf(file), parameters: elements, macs: await countMacs(model) }
+  const count = await macCount(model, dims)
+  return { path, bytes: bytesOf(file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
 }
 
 async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {
@@ -86,7 +95,7 @@ function render(result: BenchResult): string {
     [
       size('file', reference.bytes, pruned.bytes, formatBytes),
       size('parameters', reference.parameters, pruned.parameters, formatCount),
-      size('MACs', reference.macs, pruned.macs, formatCount),
+      size(`MACs${atSizes(reference.macsAt)}`, reference.macs, pruned.macs, formatCount),
     ],
   )
   return [

@@ -5,16 +5,18 @@ import {
   countParameters,
   countZeros,
   findGroups,
-  macsOfWeights,
+  macCount,
   parameterTensors,
+  requireOpen,
   type Structure,
   tiedCopies,
+  totalMacs,
   type UnitGroup,
 } from '@pare/core'
-import { elementCount, type Model, operatorName, type Tensor } from '@pare/onnx'
+import { elementCount, type Model, operatorName, present, type Tensor } from '@pare/onnx'
 import { openFolded } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
-import { type OptionValues, ownOf } from '../options/overrides.js'
+import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/unit-parameters.js'
 import { firstPartyNames, resolveStructure } from '../plugins/plugins.js'
@@ -33,8 +35,11 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const work = { signal: io.signal, progress: context.progress, label: model, engine: engineOf(context, {}) }
   await using opened = await openFolded(resolve(io.cwd, model), work)
   const { file, folded } = opened
+  const { dims = {} } = overridesOf('inspect', values)
+  await requireOpen(opened.model, dims)
   const analysis = await analyseUnits(opened.model)
-  const macs = await macsOfWeights(opened.model)
+  const count = await macCount(opened.model, dims)
+  const macs = count.weights
   const { elements, zeros } = await countParameters(opened.model)
   const views = structures.map((structure) =>
     findIn(structure, analysis, { macs, elements, tensors: parameterTensors(opened.model) }),
@@ -46,7 +51,9 @@ export async function inspect(context: Context, [model = '']: readonly string[],
     ...(folded.weights.length > 0 && { folded: folded.weights }),
     ...(folded.left.length > 0 && { notFolded: folded.left }),
     ...(tied.length > 0 && { tied }),
-    macs: macs && [...macs.values()].reduce((a, b) => a + b, 0),
+    macs: totalMacs(count),
+    macsAt: count.sizes,
+    ...present({ macsUnknown: count.reason }),
     layers: await weightsIn(analysis, io.signal),
     structures: views.map(({ structure }) => structure),
     groups: views.flatMap(({ groups }) => groups),

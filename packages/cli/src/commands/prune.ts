@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, share } from '@pare/gate'
+import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
 import { summarizeFolded } from '../engine/folded-weights.js'
@@ -103,7 +103,7 @@ function cutLines({ cut, parameters, macs }: Pruned): string[] {
   return [
     `  removed     ${removedUnits(cut)}`,
     `  parameters  ${changed(parameters)}`,
-    ...(macs === null ? [] : [`  MACs        ${changed(macs)}`]),
+    ...(macs === null ? [] : [`  MACs        ${changed(macs)}${atSizes(macs.sizes)}`]),
   ]
 }
 

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { type Field, type Fields, field } from './row.js'
-import { count, oneOf, path, positive } from './schemas.js'
-import { numberOf } from './text.js'
+import { axisSizes, count, oneOf, path, positive } from './schemas.js'
+import { numberOf, parts, sizesOf } from './text.js'
 
 /** A command, as help shows it. What it shares with others stands in the sections of a config. */
 interface Command {
@@ -115,7 +115,7 @@ export const COMMANDS = {
         '1,8, or what the model has for good',
       ),
       dims: own(
-        z.record(z.string().min(1), count).describe('sizes by name, such as sequence=32,width=64'),
+        axisSizes,
         'sizes of other open axes: sequence=32,width=64',
         { argument: 'sizes', read: sizesOf, repeatable: true, hint: 'write --dims sequence=32, or --dims height=32,width=32' },
         '16; images 224',
@@ -224,17 +224,4 @@ function amountsOf(text: string): number[] {
 function shardOf(text: string): unknown {
   const [, index, all] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? []
   return { index: Number(index), count: Number(all) }
-}
-
-/** 'height=32,width=32' → { height: 32, width: 32 }. */
-function sizesOf(text: string): unknown {
-  const pairs = parts(text).map((part) => {
-    const [, name = '', size = ''] = /^(.*)=([^=]*)$/.exec(part) ?? []
-    return [name.trim(), numberOf(size)]
-  })
-  return Object.fromEntries(pairs)
-}
-
-function parts(text: string): string[] {
-  return text.split(',').map((part) => part.trim())
 }

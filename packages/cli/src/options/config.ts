@@ -16,7 +16,8 @@ import { gate, gateFields } from './gate.js'
 import { PRUNING, pruneFields, step, steps } from './prune.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
 import { type Field, type Fields, field, shapeOf } from './row.js'
-import { oneOf, path } from './schemas.js'
+import { axisSizes, oneOf, path } from './schemas.js'
+import { sizesOf } from './text.js'
 
 const seed = z.number().int().min(0).max(0xffffffff)
 
@@ -36,6 +37,19 @@ export const oneLevel = {
     help: 'add low-rank adapters to their weights first, and prune the sums; otherwise the weights are pruned and the adapters stay',
     default: 'off',
     flag: { on: [...PRUNING, 'sensitivity', 'calibrate'] },
+  }),
+  dims: field(axisSizes, {
+    expected: 'sizes of axes that the model leaves open, by name, such as { height: 320, width: 320 }',
+    help: 'sizes of open axes, by name, at which MACs are counted: height=320,width=320',
+    default: 'images 224, all others 1',
+    flag: {
+      argument: 'sizes',
+      schema: axisSizes,
+      read: sizesOf,
+      repeatable: true,
+      hint: 'write --dims height=320,width=320; where an axis has no name, --dims "input[2]=320"',
+      on: [...PRUNING, 'inspect'],
+    },
   }),
 }
 

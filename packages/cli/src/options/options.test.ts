@@ -51,6 +51,7 @@ describe('text means', () => {
     ['bench', 'threads', '1, all', [1, availableParallelism()]],
     ['bench', 'threads', 'some', wrong],
     ['bench', 'dims', 'H=2, N + 1=4', { H: 2, 'N + 1': 4 }],
+    ['inspect', 'dims', 'height=32', { height: 32 }],
     ['bench', 'dims', '=4', wrong],
     ['bench', 'dims', '32', wrong],
     ['bench', 'runs', '5', wrong],

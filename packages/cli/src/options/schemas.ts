@@ -5,6 +5,7 @@ import { z } from 'zod'
 export const fraction = z.number().min(0).max(1).describe('a number from 0 to 1, such as 0.5')
 export const budget = z.number().gt(0).max(1).describe('a fraction above 0 and up to 1, such as 0.5')
 export const count = z.number().int().positive().describe('a whole number from 1 on, such as 32')
+export const axisSizes = z.record(z.string().min(1), count).describe('sizes by name, such as sequence=32,width=64')
 export const positive = z.number().positive().describe('a number above 0, such as 0.01')
 export const fromZero = z.number().min(0)
 export const finite = z.number().describe('a number, such as 0.9')

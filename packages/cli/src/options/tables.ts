@@ -6,13 +6,13 @@ import type { Field, Flag } from './row.js'
 /** Tables that READMEs show, by name: they stand between `<!-- options: name -->` and `<!-- end -->`. */
 export function optionTables(): Readonly<Record<string, string>> {
   const { '': top, ...sections } = SECTIONS
-  const { preset, seed, device, provider, prove, mergeAdapters, ...recovery } = top
+  const { preset, seed, device, provider, prove, mergeAdapters, dims, ...recovery } = top
   const own = Object.entries(COMMANDS).map(([command, { own }]) => [`pare ${command}`, tableOf(rowsOf(own, () => ''))])
   return {
     prune: tableOf([
       ...sectionRows('prune'),
       ...rowsOf({ preset }, () => "prune: { preset: 'cnn' }"),
-      ...rowsOf({ mergeAdapters, prove, seed, device, provider }, (name) => name),
+      ...rowsOf({ mergeAdapters, prove, dims, seed, device, provider }, (name) => name),
     ]),
     data: tableOf([...sectionRows('calibrate'), ...sectionRows('train')]),
     recover: tableOf([...rowsOf(recovery, (name) => name), ...rowsOf(sections.retrain, (name) => `recover.retrain.${name}`)]),

@@ -45,3 +45,17 @@ function yesOrNo(text: string): unknown {
   if (/^\s*true\s*$/i.test(text)) return true
   return /^\s*false\s*$/i.test(text) ? false : text
 }
+
+/** 'height=32,width=32' → { height: 32, width: 32 }. */
+export function sizesOf(text: string): unknown {
+  const pairs = parts(text).map((part) => {
+    const [, name = '', size = ''] = /^(.*)=([^=]*)$/.exec(part) ?? []
+    return [name.trim(), numberOf(size)]
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** What stands between commas. */
+export function parts(text: string): string[] {
+  return text.split(',').map((part) => part.trim())
+}

@@ -28,7 +28,7 @@ export interface Decided {
 
 /** Decides what goes. */
 export async function decide(model: Model, task: Task, { hashes, work }: Deciding): Promise<Decided> {
-  const { steps, seed, calibration } = task
+  const { steps, seed, calibration, dims: sizes } = task
   using phases = phasesOf(work.progress, work.label)
   await using opened = await openCalibration({ task, phases, hashes }, work)
   const onProgress = (progress: { done: number; total: number }) => phases.at('deciding what goes', progress)
@@ -39,7 +39,7 @@ export async function decide(model: Model, task: Task, { hashes, work }: Decidin
     signal: work.signal,
     onProgress,
     ...opened?.options,
-    ...present({ gradients }),
+    ...present({ gradients, sizes }),
     latency: timeModels(work),
   }
   const { value: planned, device } = await onDevice(work.engine.device ?? 'auto', work, (backend) =>

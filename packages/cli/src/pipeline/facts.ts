@@ -1,4 +1,15 @@
-import { countMacs, countParameters, type Layer, layersOf, type Planned, type PlanStep, sparsityOf } from '@pare/core'
+import {
+  type AxisSizes,
+  countMacs,
+  countParameters,
+  type Layer,
+  layersOf,
+  macCount,
+  type Planned,
+  type PlanStep,
+  sparsityOf,
+  totalMacs,
+} from '@pare/core'
 import { elementCount, type Model, type ModelFile, withTensors } from '@pare/onnx'
 
 export interface GroupFacts {
@@ -31,8 +42,8 @@ export interface PlanFacts {
   readonly sparsity: SparsityFacts
   /** Elements of all floating-point tensors; nonzero: afterwards. */
   readonly parameters: { readonly before: number; readonly after: number; readonly nonzero: number }
-  /** Of products with weights, for one sample with all symbolic sizes 1; zeros count. Null where a shape does not follow from the model. */
-  readonly macs: { readonly before: number; readonly after: number } | null
+  /** Of products with weights, for one sample at `sizes`, those of all axes that the model leaves open; zeros count. Null where a shape does not follow from the model. */
+  readonly macs: { readonly before: number; readonly after: number; readonly sizes: AxisSizes } | null
 }
 
 export interface PlannedChange {
@@ -41,13 +52,16 @@ export interface PlannedChange {
   readonly planned: Planned
   /** Whether weights that no step masked have changed too. Default: false */
   readonly retrained?: boolean
+  /** At which MACs are counted, where that is said. Default: usual ones */
+  readonly sizes?: AxisSizes
 }
 
 /** What `planned` makes of `model`: `pruned`. */
-export async function factsOf({ model, pruned, planned, retrained = false }: PlannedChange): Promise<PlanFacts> {
+export async function factsOf({ model, pruned, planned, retrained = false, sizes }: PlannedChange): Promise<PlanFacts> {
   const { steps } = planned
-  const before = await countMacs(model)
-  const after = await countMacs(pruned)
+  const counted = await macCount(model, sizes)
+  const before = totalMacs(counted)
+  const after = before === null ? null : await countMacs(pruned, counted.sizes)
   const layers = layersOf(pruned, steps)
   const cut = cutGroups(steps)
   const { elements, zeros } = await countParameters(model, steps)
@@ -64,7 +78,7 @@ export async function factsOf({ model, pruned, planned, retrained = false }: Pla
     permuted: steps.reduce((sum, step) => sum + (step.kind === 'permute' ? step.groups.length : 0), 0),
     sparsity: { ...sparsityOf(layers), ...targetOf(steps), model: share },
     parameters: { before: elements, after: rest.elements, nonzero: rest.elements - rest.zeros.before },
-    macs: before === null || after === null ? null : { before, after },
+    macs: before === null || after === null ? null : { before, after, sizes: counted.sizes },
   }
 }
 

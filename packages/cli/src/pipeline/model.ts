@@ -1,4 +1,4 @@
-import { type CalibrationFacts, type FoldedWeight, type Planned, type PlanStep, planOf, tiedCopies, weightsOf } from '@pare/core'
+import { type CalibrationFacts, type FoldedWeight, type Planned, type PlanStep, planOf, requireOpen, tiedCopies, weightsOf } from '@pare/core'
 import { type Model, present, writeModel } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
 import { describeLeft, describeTied } from '../engine/folded-weights.js'
@@ -112,7 +112,8 @@ async function planOpened(
   { output, publication, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<PlannedAndPruned> {
-  const { path, seed, training, recover } = task
+  const { path, seed, training, recover, dims } = task
+  if (dims !== undefined) await requireOpen(model, dims)
   await publication.protect(filesOf(file))
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashFile(training.data)
@@ -120,7 +121,7 @@ async function planOpened(
   const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
   const { pruned, planned, steps, states, ...staged } = await pruneInStages(model, task, staging, work)
   const { calibration, repair, trainings } = staged
-  const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0 })
+  const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
   const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })
   await writePlan(await publication.staged(output.plan), plan)

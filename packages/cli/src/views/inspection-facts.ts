@@ -19,8 +19,12 @@ export interface InspectView {
   /** Weights that are copies of embeddings. Absent where there are none. */
   readonly tied?: readonly TiedCopy[]
   readonly parameters: { readonly total: number; readonly nonzero: number }
-  /** For one sample, all symbolic sizes 1. */
+  /** For one sample, at `macsAt`; null where they cannot be counted. */
   readonly macs: number | null
+  /** Sizes of all axes that the model leaves open. */
+  readonly macsAt: Readonly<Record<string, number>>
+  /** Why MACs cannot be counted. */
+  readonly macsUnknown?: string
   readonly layers: readonly WeightView[]
   readonly structures: readonly StructureView[]
   readonly groups: readonly GroupView[]

@@ -1,5 +1,5 @@
 import type { FoldedWeight } from '@pare/core'
-import { formatBytes, formatCount, share } from '@pare/gate'
+import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
 import type { Range } from '../pipeline/unit-parameters.js'
 import { renderTable } from '../terminal/table.js'
@@ -16,16 +16,15 @@ export function renderInspection(view: InspectView, { all }: { readonly all: boo
   return /[×…]\d*/.test(text) && !all ? `${text}\n\nWhat is alike shares a line; --all and --json list everything.` : text
 }
 
-function header({ model, parameters, macs }: InspectView): string {
+function header({ model, parameters, macs, macsAt, macsUnknown }: InspectView): string {
   const values = (list: InspectView['model']['inputs']) =>
     list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
-  const unknown = 'not known: the shape of an output does not follow from the model'
   return [
     `${model.path}  (${formatBytes(model.bytes)}, opset ${model.opset}, ${formatCount(model.nodes)} nodes)`,
     `  inputs      ${values(model.inputs)}`,
     `  outputs     ${values(model.outputs)}`,
     `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
-    `  MACs        ${macs === null ? unknown : `${formatCount(macs)} for one sample, symbolic sizes 1`}`,
+    `  MACs        ${macs === null ? `not known: ${macsUnknown}` : `${formatCount(macs)} for one sample${atSizes(macsAt)}`}`,
   ].join('\n')
 }
 

@@ -1,4 +1,4 @@
-import { figure, formatBytes, share } from '@pare/gate'
+import { atSizes, figure, formatBytes, share } from '@pare/gate'
 import { dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
@@ -92,7 +92,7 @@ function cutLines({ groups = [], parameters, macs }: ModelResult): string[] {
   return [
     `  removed ${removedUnits(groups)}`,
     ...(parameters === undefined ? [] : [`  parameters ${changed(parameters)}`]),
-    ...(macs === undefined || macs === null ? [] : [`  MACs ${changed(macs)}`]),
+    ...(macs === undefined || macs === null ? [] : [`  MACs ${changed(macs)}${atSizes(macs.sizes)}`]),
   ]
 }
 

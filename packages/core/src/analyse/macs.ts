@@ -1,28 +1,102 @@
-import { elementCount, inferShapes, type Model } from '@pare/onnx'
+import { elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
+import type { Weight } from '../contract/contract.js'
 import { weightsOf } from './analyse.js'
+import { type AxisSizes, openAxesOf, shapeOptionsAt } from './open-sizes.js'
 
-/**
- * Multiply-accumulates of the products with weights, for one sample: symbolic sizes (batch, sequence) are 1, so for a language model it is one
- * token. Zeros count like other numbers. Null where the shape of an output does not follow from the model.
- */
-export async function countMacs(model: Model): Promise<number | null> {
-  const macs = await macsOfWeights(model)
-  return macs && [...macs.values()].reduce((a, b) => a + b, 0)
+/** Multiply-accumulates of products with weights. */
+export interface MacCount {
+  /** By the id of the weight. Every element of a weight has an equal share. Null where they cannot be counted. */
+  readonly weights: ReadonlyMap<string, number> | null
+  /** The sizes of all axes that the model leaves open, at which it is counted. */
+  readonly sizes: AxisSizes
+  /** Why they cannot be counted. */
+  readonly reason?: string
 }
 
-/** The same for each weight, by its id. Every element of a weight has an equal share. */
-export async function macsOfWeights(model: Model): Promise<ReadonlyMap<string, number> | null> {
-  const { shapes } = await inferShapes(model)
+/**
+ * Multiply-accumulates of the products with weights, for one sample, at the sizes that `macCount` chooses or `sizes` says. Zeros count like other numbers.
+ * Null where the shape of an output does not follow from the model.
+ */
+export async function countMacs(model: Model, sizes: AxisSizes = {}): Promise<number | null> {
+  return totalMacs(await macCount(model, sizes))
+}
+
+/** Of all weights together; null where they cannot be counted. */
+export function totalMacs({ weights }: Pick<MacCount, 'weights'>): number | null {
+  return weights && [...weights.values()].reduce((a, b) => a + b, 0)
+}
+
+/**
+ * Counts at the sizes that `sizes` says, by name or as 'input[axis]'; names that the model does not have say nothing. Others are: images 224 × 224, and 1 for everything else, so
+ * that for a language model it is one token. Where the model contradicts that (an image that does not divide, positions that a window does not fit in) it is the
+ * next usual size that all weights have outputs at.
+ */
+export async function macCount(model: Model, sizes: AxisSizes = {}): Promise<MacCount> {
+  const infer = await shapesOf(model)
+  const weights = weightsOf(model)
+  const paths = pathsOf(model)
+  let first: MacCount | undefined
+  let empty: MacCount | undefined
+  for (const choice of await choicesFor(model, sizes)) {
+    const count = countAt({ weights, paths, shapes: infer(await shapeOptionsAt(model, choice)).shapes, sizes: choice })
+    first ??= count
+    if (count.weights === null) continue
+    if ([...count.weights.values()].every((macs) => macs > 0)) return count
+    empty ??= count
+  }
+  return empty ?? first!
+}
+
+/** Sides of images, usual ones first: those that halve often, and those of networks for one size only. */
+const SIDES = [224, 256, 384, 512, 320, 640, 160, 128, 64, 32, 28]
+/** Positions, the fewest first. */
+const POSITIONS = [1, 16, 256, 4096]
+
+/** Sizes of all open axes, as they are tried in turn. */
+async function choicesFor(model: Model, sizes: AxisSizes): Promise<readonly AxisSizes[]> {
+  const { images, batches, others } = await openAxesOf(model)
+  const chosen = (keys: readonly string[], size: number) => keys.map((key) => [key, sizes[key] ?? size] as const)
+  const isOpen = (keys: readonly string[]) => keys.some((key) => sizes[key] === undefined)
+  const sides = isOpen(images) ? SIDES : SIDES.slice(0, 1)
+  const positions = isOpen(others) && images.length === 0 ? POSITIONS : POSITIONS.slice(0, 1)
+  return positions.flatMap((position) =>
+    sides.map((side) => Object.fromEntries([...chosen(batches, 1), ...chosen(images, side), ...chosen(others, position)])),
+  )
+}
+
+interface Counting {
+  readonly weights: readonly Weight[]
+  readonly paths: ReadonlyMap<Node, string>
+  readonly shapes: Shapes['shapes']
+  readonly sizes: AxisSizes
+}
+
+function countAt({ weights, paths, shapes, sizes }: Counting): MacCount {
   const counts = new Map<string, number>()
-  for (const { id, rows, uses } of weightsOf(model)) {
+  for (const { id, rows, uses } of weights) {
     let macs = 0
-    for (const { node } of uses) {
-      const outputs = node.op === 'ConvTranspose' ? shapes.get(node.inputs[0]!) : shapes.get(node.outputs[0]!)
-      if (outputs === undefined) return null
+    for (const { node, name } of uses) {
+      const value = node.op === 'ConvTranspose' ? node.inputs[0]! : node.outputs[0]!
+      const outputs = shapes.get(`${paths.get(node) ?? ''}${value}`)
+      if (outputs === undefined)
+        return {
+          weights: null,
+          sizes,
+          reason: `the shape of '${value}' at ${operatorName(node)} '${name}' does not follow from the model`,
+        }
       // A ConvTranspose spreads each input element over rows.out · kernel elements, the others gather before · after for each output.
       macs += elementCount(outputs) * (node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after)
     }
     counts.set(id, macs)
   }
-  return counts
+  return { weights: counts, sizes }
+}
+
+/** The way to the graph that a node stands in, as in `Shapes`. */
+function pathsOf(model: Model): ReadonlyMap<Node, string> {
+  const paths = new Map<Node, string>()
+  visitNodes(model, (node, { path }) => {
+    if (path !== '') paths.set(node, path)
+  })
+  return paths
 }

@@ -49,7 +49,7 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
   }
   if ('ratio' in step.target) return stepAt(step.target.ratio)
   const without = (share: number) => applyStep(request.model, stepAt(share), options)
-  const { latency } = options
+  const { latency, sizes } = options
   const search = {
     budget: step.target,
     model: request.original,
@@ -57,6 +57,7 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
     units,
     without,
     latency,
+    sizes,
     progress,
   }
   return stepAt(await shareFor(search))

@@ -1,5 +1,6 @@
 import type { Model } from '@pare/onnx'
 import type { AnalyseOptions } from '../analyse/analyse.js'
+import type { AxisSizes } from '../analyse/open-sizes.js'
 import type { MaskBits } from '../apply/mask-bits.js'
 import type { UpdateStep } from '../apply/update.js'
 import type { Backend, Precision } from '../backend/backend.js'
@@ -159,6 +160,8 @@ export interface PlanOptions {
   readonly forward?: Forward
   /** Gradients of a loss over training data, for criteria that look at them. */
   readonly gradients?: Differentiation
+  /** Sizes of axes that the model leaves open, by name, for targets of MACs. Default: as `macCount` chooses */
+  readonly sizes?: AxisSizes
   /** Time of a run of a model ÷ that of the reference, for targets of latency. Handed in: core has no run time. */
   readonly latency?: TimeModel
   /** Tries models out on calibration data, for criteria that judge whole units. */

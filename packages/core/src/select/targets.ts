@@ -1,5 +1,6 @@
 import { type Model, PareError, writtenBytes } from '@pare/onnx'
-import { countMacs } from '../analyse/macs.js'
+import { macCount, totalMacs } from '../analyse/macs.js'
+import type { AxisSizes } from '../analyse/open-sizes.js'
 import { countElements } from '../analyse/zeros.js'
 import type { BUDGETS } from '../choices.js'
 import type { Budget, TimeModel } from '../plan/plan.js'
@@ -14,6 +15,8 @@ export interface BudgetSearch {
   readonly units: number
   /** The model without a share of the units. What goes for one share goes for every larger one. */
   without(share: number): Promise<Model>
+  /** Sizes of axes that the model leaves open, for a target of MACs. Default: as `macCount` chooses */
+  readonly sizes?: AxisSizes | undefined
   /** For a target of latency. */
   readonly latency?: TimeModel | undefined
   /** Called after each try. */
@@ -32,10 +35,12 @@ export function triesFor(units: number): number {
 export async function shareFor(search: BudgetSearch): Promise<number> {
   const { budget, model, structure, units, without, progress } = search
   const [[kind, limit]] = Object.entries(budget) as [[Kind, number]]
-  const all = kind === 'latency' ? 1 : await countOf(model, kind, structure)
+  // Both are counted at the sizes that suit the model as it was.
+  const sizes = kind === 'macs' ? (await macCount(model, search.sizes)).sizes : {}
+  const all = kind === 'latency' ? 1 : await countOf(model, kind, { structure, sizes })
   const left = async (removed: number) => {
     const smaller = await without(removed / units)
-    const count = kind === 'latency' ? await timeOf(smaller, search) : await countOf(smaller, kind, structure)
+    const count = kind === 'latency' ? await timeOf(smaller, search) : await countOf(smaller, kind, { structure, sizes })
     progress()
     return count / all
   }
@@ -61,19 +66,24 @@ function timeOf(smaller: Model, { latency, model, structure }: BudgetSearch): Pr
   })
 }
 
-async function countOf(model: Model, kind: Exclude<Kind, 'latency'>, structure: string): Promise<number> {
+interface Counted {
+  readonly structure: string
+  readonly sizes: AxisSizes
+}
+
+async function countOf(model: Model, kind: Exclude<Kind, 'latency'>, { structure, sizes }: Counted): Promise<number> {
   switch (kind) {
     case 'parameters':
       return countElements(model)
     case 'bytes':
       return writtenBytes(model)
     case 'macs': {
-      const macs = await countMacs(model)
+      const count = await macCount(model, sizes)
+      const macs = totalMacs(count)
       if (macs !== null) return macs
-      throw new PareError(
-        `structure '${structure}' has a target of MACs, and they cannot be counted: the shape of an output of a weight does not follow from the model.`,
-        { hint: 'say --target parameters=0.5 instead.' },
-      )
+      throw new PareError(`structure '${structure}' has a target of MACs, and they cannot be counted: ${count.reason}.`, {
+        hint: 'say --target parameters=0.5 instead.',
+      })
     }
     default:
       return kind satisfies never

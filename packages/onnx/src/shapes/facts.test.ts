@@ -33,6 +33,12 @@ test('elements are constant where they do not come from an open size', async () 
   expect(constant('s')).toBeUndefined()
 })
 
+test('of a value some elements are constant, and others are not', async () => {
+  const { elements } = await factsOf(open)
+  expect(elements('s')).toEqual([3, undefined, undefined])
+  expect(elements('q')).toBeUndefined()
+})
+
 test('sizes without a name are alike at the same place, or all apart', async () => {
   const [alike, apart] = await Promise.all([factsOf(open), factsOf(open, { unnamed: 'apart' })])
   expect(alike.dims('a')).toEqual(alike.dims('b'))

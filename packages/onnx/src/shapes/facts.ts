@@ -18,6 +18,8 @@ export interface ModelFacts {
   isFixed(value: string, axis: number): boolean
   /** Elements of a small value that are always the same. */
   constant(value: string): InferenceFacts | undefined
+  /** Elements of a small value, each undefined where it is not always the same. */
+  elements(value: string): readonly (number | undefined)[] | undefined
 }
 
 export interface FactOptions {
@@ -60,6 +62,11 @@ export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions =
       const [first, ...others] = knowing(value)
       const constant = first?.values.get(value)
       return others.length > 0 && others.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
+    },
+    elements(value) {
+      const [first, ...others] = knowing(value).map(({ values }) => values.get(value)?.numbers)
+      if (others.length === 0 || others.some((sample) => sample?.length !== first?.length)) return undefined
+      return first?.map((number, i) => (others.every((sample) => Object.is(sample![i], number)) ? number : undefined))
     },
   }
 }

@@ -1,6 +1,7 @@
 import { type Axis, atom, productOf, rootOf, sumOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { fromFront } from './broadcast.js'
+import { tiePicked } from './picked.js'
 
 /** Operators that move elements about without computing with them. */
 export const arrange: readonly [string, AxisRule][] = [
@@ -14,7 +15,7 @@ export const arrange: readonly [string, AxisRule][] = [
   // What is computed from the sizes that these read is followed in sizes-read.ts.
   ['Shape', (site) => site.free(...(site.input(0) ?? []), ...(site.output(0) ?? []))],
   ['Size', (site) => site.free(...(site.input(0) ?? []))],
-  ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []))],
+  ['ConstantOfShape', (site) => site.free(...(site.input(0) ?? []), ...(site.output(0) ?? []))],
 ]
 
 function transpose(site: AxisSite): void {
@@ -93,20 +94,21 @@ function split(site: AxisSite): void {
   site.free(...parts, ...(site.input(1) ?? []))
 }
 
-/** Whole axes pass; a stretch with step 1 is a part of the axis; anything else holds it fast. */
+/** Whole axes pass; a stretch with step 1 is a part of the axis; every k-th position of it is a factor; anything else holds it fast. */
 function slice(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
-  const starts = site.ints('starts') ?? site.value(1)
+  const starts = site.ints('starts') ?? site.elements(1)
   const axes = slicedAxes(site, starts?.length)
   if (x === undefined || out === undefined || axes === undefined) return
   const cut = new Map(axes.map((axis, i) => [fromFront(axis, x.length), i]))
-  const steps = site.input(4) === undefined ? axes.map(() => 1) : site.value(4)
+  const steps = site.input(4) === undefined ? axes.map(() => 1) : site.elements(4)
   for (const [i, axis] of x.entries()) {
     const which = cut.get(i)
     if (which === undefined) site.tie(axis, out[i])
-    else if (steps?.[which] !== 1) continue
+    else if (steps?.[which] !== 1)
+      tieSteps(site, { from: axis, out: out[i]!, start: starts?.[which], step: steps?.[which], at: i })
     else if (axis.size === out[i]!.size && rootOf(axis).pin === undefined) site.tie(axis, out[i])
-    else if (starts !== undefined && site.isFixed(0, i)) tiePart(site, axis, { part: out[i]!, start: starts[which]! })
+    else if (starts?.[which] !== undefined && site.isFixed(0, i)) tiePart(site, axis, { part: out[i]!, start: starts[which] })
   }
   for (const parameter of [1, 2, 3, 4]) site.free(...(site.input(parameter) ?? []))
 }
@@ -126,14 +128,37 @@ function tiePart(site: AxisSite, axis: Axis, { part, start }: { part: Axis; star
   site.free(part)
 }
 
-/** Rows of a table: its other axes pass. */
+interface Steps {
+  readonly from: Axis
+  readonly out: Axis
+  /** Undefined: not known. */
+  readonly start: number | undefined
+  readonly step: number | undefined
+  readonly at: number
+}
+
+function tieSteps(site: AxisSite, { from, out, start, step, at }: Steps): void {
+  if (start === undefined || step === undefined || !site.isFixedInput(0, at)) return
+  const first =
+    step > 0 ? Math.max(start < 0 ? start + from.size : start, 0) : Math.min(start < 0 ? start + from.size : start, from.size - 1)
+  tiePicked(site, { from, out, positions: Array.from({ length: out.size }, (_, i) => first + i * step) })
+}
+
+/** Rows of a table: its other axes pass. The axis itself is held, unless the same positions are always taken, in an order that can be told. */
 function gather(site: AxisSite): void {
   const [data, indices, out] = [site.input(0), site.input(1), site.output(0)]
   if (data === undefined || indices === undefined || out === undefined) return
   const at = fromFront(site.int('axis', 0), data.length)
   for (let i = 0; i < at; i++) site.tie(data[i], out[i])
-  for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
   for (let i = at + 1; i < data.length; i++) site.tie(data[i], out[i + indices.length - 1])
+  const positions = indices.length === 1 && site.isFixedInput(0, at) ? site.value(1) : undefined
+  if (positions === undefined) for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
+  else {
+    // What is taken stands in the indices, which are written anew: they are no axis of what is cut, nor of what changes places.
+    const from = data[at]!
+    tiePicked(site, { from, out: out[at]!, positions: positions.map((index) => (index < 0 ? index + from.size : index)) })
+    site.free(...indices)
+  }
   if (site.isConstant(0) && data.length === 2) site.role('embedding', data[1 - at])
 }
 

@@ -12,10 +12,10 @@ export const image: readonly [string, AxisRule][] = [
   ['RoiAlign', (site) => site.tie(site.input(0)?.[1], site.output(0)?.[1])],
 ]
 
-/** An axis to which nothing is added passes, whatever the mode. */
+/** An axis to which nothing is ever added passes, whatever the mode and whatever is added to others. */
 function pad(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
-  const pads = site.ints('pads') ?? site.ints('paddings') ?? site.value(1)
+  const pads = site.ints('pads') ?? site.ints('paddings') ?? site.elements(1)
   const listed = site.value(3)
   if (x === undefined || out === undefined || pads === undefined || (listed === undefined && site.input(3) !== undefined)) return
   const axes = listed ?? [...x.keys()]
@@ -44,8 +44,8 @@ function resize(site: AxisSite): void {
 }
 
 /** Undefined where sizes are given instead, or the scales are not known. */
-function scalesOf(site: AxisSite): readonly number[] | undefined {
-  const scales = site.floats('scales') ?? site.value(site.node.inputs.length === 2 ? 1 : 2)
+function scalesOf(site: AxisSite): readonly (number | undefined)[] | undefined {
+  const scales = site.floats('scales') ?? site.elements(site.node.inputs.length === 2 ? 1 : 2)
   return scales === undefined || scales.length === 0 ? undefined : scales
 }
 

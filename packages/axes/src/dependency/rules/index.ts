@@ -4,6 +4,8 @@ import { each, fromFront, tieAll } from './broadcast.js'
 
 /** Operators that look up, order or repeat positions along some axes, and let the others pass. */
 export const index: readonly [string, AxisRule][] = [
+  // How many positions they make, and which, is nobody's axis.
+  ...each('Range EyeLike NonZero', () => {}),
   ['Tile', tile],
   ...each('ArgMax ArgMin', arg),
   ['TopK', topK],
@@ -22,11 +24,11 @@ export const index: readonly [string, AxisRule][] = [
 
 /** The whole axis again and again: repeats × axis. */
 function tile(site: AxisSite): void {
-  const [x, out, repeats] = [site.input(0), site.output(0), site.value(1)]
+  const [x, out, repeats] = [site.input(0), site.output(0), site.elements(1)]
   if (x === undefined || out === undefined || repeats?.length !== x.length) return
   for (const [i, count] of repeats.entries()) {
     if (count === 1) site.tie(x[i], out[i])
-    else if (out[i]!.size === count * x[i]!.size) {
+    else if (count !== undefined && out[i]!.size === count * x[i]!.size) {
       const again = site.isFixed(0, i) ? atom(count) : atom(count, `Tile '${site.name}' repeats as often as it is told`)
       site.role('repeat', again)
       site.tie(out[i], productOf([again, x[i]!]))

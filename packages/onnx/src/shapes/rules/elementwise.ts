@@ -1,4 +1,5 @@
 import type { DataType } from '../../model.js'
+import { typed } from './elements.js'
 import {
   broadcast,
   each,
@@ -19,7 +20,7 @@ const same: ShapeRule = (call) => [{ shape: call.shape(0) }]
 function computed(compute: (x: number) => number): ShapeRule {
   return (call) => {
     const source = call.value(0)
-    return [{ shape: call.shape(0), value: source && { type: source.type, numbers: source.numbers.map(compute) } }]
+    return [{ shape: call.shape(0), value: source && typed(source.type, source.numbers.map(compute)) }]
   }
 }
 
@@ -30,7 +31,7 @@ function combined(compute?: (x: number, y: number, whole: boolean) => number, ty
     const [first, ...others] = call.node.inputs.map((_, i): Fact => ({ shape: call.shape(i), value: call.value(i) }))
     if (first === undefined) return []
     const result = others.reduce((left, right) => combine(left, right, compute), first)
-    return [type === undefined || result.value === undefined ? result : { ...result, value: { ...result.value, type } }]
+    return [{ ...result, value: result.value && typed(type ?? result.value.type, result.value.numbers) }]
   }
 }
 
@@ -82,7 +83,22 @@ function cast(call: OperatorCall): Facts {
   if (source === undefined || to === undefined) return same(call)
   const whole = /^u?int/.test(to)
   const numbers = source.numbers.map((x) => (to === 'bool' ? truth(x !== 0) : whole ? Math.trunc(x) : x))
-  return [{ shape: call.shape(0), value: { type: to, numbers } }]
+  return [{ shape: call.shape(0), value: typed(to, numbers) }]
+}
+
+/** Half-way between two whole numbers, the even one. */
+function round(x: number): number {
+  const near = Math.round(x)
+  return Math.abs(x % 1) === 0.5 && near % 2 !== 0 ? near - 1 : near
+}
+
+/** Bounds are attributes before opset 11, and inputs since. */
+function clip(call: OperatorCall): Facts {
+  const bound = (input: number, name: string, otherwise: number) =>
+    call.has(input) ? call.value(input)?.numbers[0] : call.float(name, otherwise)
+  const [least, most] = [bound(1, 'min', Number.NEGATIVE_INFINITY), bound(2, 'max', Number.POSITIVE_INFINITY)]
+  if (least === undefined || most === undefined) return same(call)
+  return computed((x) => Math.min(Math.max(x, least), most))(call)
 }
 
 /** Types that elements keep their numbers in, by number in TensorProto. */
@@ -112,10 +128,10 @@ const sameTwice: ShapeRule = (call) => [{ shape: call.shape(0) }, { shape: call.
 
 export const elementwise: ShapeRules = {
   ...each(
-    `Acos Acosh Asin Asinh Atan Atanh BitwiseNot Celu Clip Cos Cosh CumSum Elu Erf Exp Gelu HardSigmoid HardSwish Hardmax
-     IsInf IsNaN LeakyRelu Log LogSoftmax LpNormalization LRN MeanVarianceNormalization Mish PRelu Relu Round Selu Shrink Sigmoid Sign
-     Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu Trilu ScatterElements ScatterND Scatter ReverseSequence
-     QuantizeLinear DequantizeLinear EyeLike Bernoulli RandomNormalLike RandomUniformLike CastLike TensorScatter
+    `Acos Acosh Asin Asinh Atan Atanh BitwiseNot Celu Cos Cosh Elu Erf Gelu HardSigmoid HardSwish Hardmax
+     IsInf IsNaN LeakyRelu LogSoftmax LpNormalization LRN MeanVarianceNormalization Mish PRelu Selu Shrink Sigmoid
+     Sin Sinh Softmax Softplus Softsign Swish Tan Tanh ThresholdedRelu
+     QuantizeLinear DequantizeLinear Bernoulli RandomNormalLike RandomUniformLike CastLike
      GroupNormalization InstanceNormalization RMSNormalization SimplifiedLayerNormalization`,
     same,
   ),
@@ -125,6 +141,13 @@ export const elementwise: ShapeRules = {
   Abs: computed(Math.abs),
   Floor: computed(Math.floor),
   Ceil: computed(Math.ceil),
+  Round: computed(round),
+  Sqrt: computed(Math.sqrt),
+  Exp: computed(Math.exp),
+  Log: computed(Math.log),
+  Sign: computed(Math.sign),
+  Relu: computed((x) => Math.max(x, 0)),
+  Clip: clip,
   Not: computed((x) => truth(x === 0)),
   Reciprocal: computed((x) => 1 / x),
   Cast: cast,
@@ -144,6 +167,7 @@ export const elementwise: ShapeRules = {
   And: combined((x, y) => truth(x !== 0 && y !== 0)),
   Or: combined((x, y) => truth(x !== 0 || y !== 0)),
   Xor: combined((x, y) => truth(x !== y)),
-  ...each('Sum Mean BitShift BitwiseAnd BitwiseOr BitwiseXor', combined()),
+  Sum: combined((x, y) => x + y),
+  ...each('Mean BitShift BitwiseAnd BitwiseOr BitwiseXor', combined()),
   Where: where,
 }

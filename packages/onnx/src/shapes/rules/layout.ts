@@ -1,13 +1,15 @@
+import { flatIndex, rearranged, stridesOf } from './elements.js'
+import { spread } from './elementwise.js'
 import {
   axisOf,
   broadcast,
+  type Fact,
   type Facts,
   type InferenceFacts,
   listed,
   MOST_ELEMENTS,
   type OperatorCall,
   product,
-  type ShapeRule,
   type ShapeRules,
   shaped,
 } from './rule.js'
@@ -87,8 +89,15 @@ function transpose(call: OperatorCall): Facts {
   if (from === undefined) return []
   const perm = call.ints('perm') ?? [...from.keys()].reverse()
   if (perm.length !== from.length) return []
-  const isOrderKept = perm.every((axis, i) => axis === i)
-  return [{ shape: perm.map((axis) => from[axis]!), value: isOrderKept ? call.value(0) : undefined }]
+  const strides = stridesOf(from)
+  const moved = perm.map((axis) => strides[axis]!)
+  return [
+    rearranged(
+      call.value(0),
+      perm.map((axis) => from[axis]!),
+      (position) => flatIndex(position, moved),
+    ),
+  ]
 }
 
 function concat(call: OperatorCall): Facts {
@@ -97,16 +106,25 @@ function concat(call: OperatorCall): Facts {
   if (first === undefined || shapes.some((shape) => shape?.length !== first.length)) return []
   const axis = axisOf(call.int('axis', 1), first.length)
   if (axis === undefined) return []
+  const sizes = shapes.map((each) => each![axis]!)
   const shape = first.with(
     axis,
-    shapes.reduce((sum, each) => sum + each![axis]!, 0),
+    sizes.reduce((sum, each) => sum + each, 0),
   )
   const values = call.node.inputs.map((_, i) => call.value(i))
-  const joins = first.length === 1 && product(shape) <= MOST_ELEMENTS && values.every((value) => value !== undefined)
-  const value = joins
-    ? { type: values[0]!.type, numbers: (values as InferenceFacts[]).flatMap(({ numbers }) => numbers) }
-    : undefined
-  return [{ shape, value }]
+  if (product(shape) > MOST_ELEMENTS || values.some((value) => value === undefined)) return [{ shape }]
+  return [{ shape, value: { type: values[0]!.type, numbers: joined(values as InferenceFacts[], { first, axis, sizes }) } }]
+}
+
+/** Row by row, each a stretch of every value. */
+function joined(
+  values: readonly InferenceFacts[],
+  { first, axis, sizes }: { readonly first: readonly number[]; readonly axis: number; readonly sizes: readonly number[] },
+): number[] {
+  const width = product(first.slice(axis + 1))
+  return Array.from({ length: product(first.slice(0, axis)) }, (_, row) =>
+    values.flatMap(({ numbers }, i) => numbers.slice(row * sizes[i]! * width, (row + 1) * sizes[i]! * width)),
+  ).flat()
 }
 
 function split(call: OperatorCall): Facts {
@@ -119,74 +137,36 @@ function split(call: OperatorCall): Facts {
   const evenly = Array.from({ length: count }, (_, i) => Math.min(even, from[axis]! - i * even))
   const sizes = listed(call, 'split', 1, evenly)
   if (sizes === undefined || sizes.reduce((sum, each) => sum + each, 0) !== from[axis]) return []
-  const source = from.length === 1 ? call.value(0) : undefined
+  const strides = stridesOf(from)
   let start = 0
   return sizes.map((each) => {
-    const numbers = source?.numbers.slice(start, start + each)
+    const offset = start * strides[axis]!
     start += each
-    return { shape: from.with(axis, each), value: numbers && { type: source!.type, numbers } }
+    return rearranged(call.value(0), from.with(axis, each), (position) => offset + flatIndex(position, strides))
   })
-}
-
-function slice(call: OperatorCall): Facts {
-  const from = call.shape(0)
-  const starts = listed(call, 'starts', 1)
-  const ends = listed(call, 'ends', 2)
-  const axes = listed(call, 'axes', 3, starts && [...starts.keys()])
-  const steps = call.has(4) ? call.value(4)?.numbers : starts?.map(() => 1)
-  if (from === undefined || !starts || !ends || !axes || !steps) return []
-  const shape = [...from]
-  let value = from.length === 1 ? call.value(0) : undefined
-  for (const [i, position] of axes.entries()) {
-    const axis = axisOf(position, from.length)
-    const step = steps[i]!
-    if (axis === undefined || step === 0) return []
-    const length = from[axis]!
-    const at = (index: number, low: number, high: number): number =>
-      Math.min(Math.max(index < 0 ? index + length : index, low), high)
-    const start = step > 0 ? at(starts[i]!, 0, length) : at(starts[i]!, 0, length - 1)
-    const end = step > 0 ? at(ends[i]!, 0, length) : at(ends[i]!, -1, length - 1)
-    shape[axis] = Math.max(0, Math.ceil((end - start) / step))
-    const all = value?.numbers
-    const numbers = all && Array.from({ length: shape[axis]! }, (_, k) => all[start + k * step]!)
-    value = numbers && { type: value!.type, numbers }
-  }
-  return [{ shape, value }]
-}
-
-function gather(call: OperatorCall): Facts {
-  const [data, indices] = [call.shape(0), call.shape(1)]
-  const axis = data && axisOf(call.int('axis', 0), data.length)
-  if (data === undefined || indices === undefined || axis === undefined) return []
-  const shape = [...data.slice(0, axis), ...indices, ...data.slice(axis + 1)]
-  const [source, at] = [call.value(0), call.value(1)]
-  if (data.length !== 1 || source === undefined || at === undefined) return [{ shape }]
-  const numbers = at.numbers.map((index) => source.numbers[index < 0 ? index + data[0]! : index]!)
-  return [{ shape, value: numbers.includes(undefined as never) ? undefined : { type: source.type, numbers } }]
-}
-
-function gatherNd(call: OperatorCall): Facts {
-  const [data, indices] = [call.shape(0), call.shape(1)]
-  const last = indices?.at(-1)
-  if (data === undefined || indices === undefined || last === undefined) return []
-  return shaped([...indices.slice(0, -1), ...data.slice(call.int('batch_dims', 0) + last)])
 }
 
 function expand(call: OperatorCall): Facts {
   const [from, to] = [call.shape(0), call.value(1)]
   if (from === undefined || to === undefined) return []
   const shape = broadcast(from, to.numbers)
+  if (shape === undefined) return []
   const source = call.value(0)
-  const repeats = source?.numbers.length === 1 && shape !== undefined && product(shape) <= MOST_ELEMENTS
-  const value = repeats ? { type: source.type, numbers: Array<number>(product(shape)).fill(source.numbers[0]!) } : undefined
-  return shape === undefined ? [] : [{ shape, value }]
+  if (source === undefined || product(shape) > MOST_ELEMENTS) return [{ shape }]
+  return [{ shape, value: { type: source.type, numbers: spread(source.numbers, from, shape) } }]
 }
 
 function tile(call: OperatorCall): Facts {
   const [from, repeats] = [call.shape(0), call.value(1)]
-  return from && repeats && from.length === repeats.numbers.length
-    ? shaped(from.map((n, axis) => n * repeats.numbers[axis]!))
-    : []
+  if (from === undefined || from.length !== repeats?.numbers.length) return []
+  const [fact] = shaped(from.map((n, axis) => n * repeats.numbers[axis]!))
+  if (fact?.shape === undefined) return []
+  const strides = stridesOf(from)
+  return [
+    rearranged(call.value(0), fact.shape, (position) =>
+      position.reduce((flat, at, axis) => flat + (at % from[axis]!) * strides[axis]!, 0),
+    ),
+  ]
 }
 
 function pad(call: OperatorCall): Facts {
@@ -197,42 +177,47 @@ function pad(call: OperatorCall): Facts {
   const axes = list?.map((axis) => axisOf(axis, from.length))
   if (axes === undefined || axes.includes(undefined) || pads.length !== 2 * axes.length) return []
   const shape = [...from]
-  for (const [i, axis] of axes.entries()) shape[axis!]! += pads[i]! + pads[i + axes.length]!
-  return shaped(shape)
+  const before = from.map(() => 0)
+  for (const [i, axis] of axes.entries()) {
+    shape[axis!]! += pads[i]! + pads[i + axes.length]!
+    before[axis!] = pads[i]!
+  }
+  const [fact] = shaped(shape)
+  return fact === undefined ? [] : [padded(call, { from, shape, before })]
 }
 
-function constantOfShape(call: OperatorCall): Facts {
-  const target = call.value(0)
-  if (target === undefined || shaped(target.numbers).length === 0) return []
-  const filled = call.node.attributes.has('value') ? call.tensor('value')?.value : { type: 'float32' as const, numbers: [0] }
-  const count = product(target.numbers)
-  const value =
-    filled && count <= MOST_ELEMENTS ? { type: filled.type, numbers: Array<number>(count).fill(filled.numbers[0]!) } : undefined
-  return [{ shape: target.numbers, value }]
+interface Padding {
+  readonly from: readonly number[]
+  readonly shape: readonly number[]
+  /** How much is added before the first position of each axis. */
+  readonly before: readonly number[]
 }
 
-function range(call: OperatorCall): Facts {
-  const [start, limit, delta] = [0, 1, 2].map((i) => call.value(i)?.numbers[0])
-  if (start === undefined || limit === undefined || delta === undefined || delta === 0) return []
-  const count = Math.max(0, Math.ceil((limit - start) / delta))
-  const { type } = call.value(0)!
-  const value = count <= MOST_ELEMENTS ? { type, numbers: Array.from({ length: count }, (_, i) => start + i * delta) } : undefined
-  return [{ shape: [count], value }]
+function padded(call: OperatorCall, { from, shape, before }: Padding): Fact {
+  const source = call.value(0)
+  const constant = call.has(2) ? call.value(2)?.numbers[0] : call.float('value', 0)
+  const place = PLACES[call.string('mode', 'constant')]
+  if (source === undefined || constant === undefined || place === undefined || product(from) === 0) return { shape }
+  const strides = stridesOf(from)
+  // One element more than there are: what is added.
+  const more = { type: source.type, numbers: [...source.numbers, constant] }
+  return rearranged(more, shape, (position) => {
+    const places = position.map((at, axis) => place(at - before[axis]!, from[axis]!))
+    return places.includes(-1) ? source.numbers.length : flatIndex(places, strides)
+  })
 }
 
-function oneHot(call: OperatorCall): Facts {
-  const [indices, depth] = [call.shape(0), call.value(1)?.numbers[0]]
-  const axis = indices && axisOf(call.int('axis', -1), indices.length + 1)
-  return indices && depth !== undefined && axis !== undefined ? shaped(indices.toSpliced(axis, 0, depth)) : []
-}
-
-function topK(call: OperatorCall): Facts {
-  const from = call.shape(0)
-  const axis = from && axisOf(call.int('axis', -1), from.length)
-  const k = call.has(1) ? call.value(1)?.numbers[0] : call.int('k', Number.NaN)
-  if (from === undefined || axis === undefined || k === undefined) return []
-  const [fact] = shaped(from.with(axis, k))
-  return [fact, fact]
+/** Which position of an axis of `size` stands where padding is: −1 for none. */
+const PLACES: Readonly<Record<string, (at: number, size: number) => number>> = {
+  constant: (at, size) => (at >= 0 && at < size ? at : -1),
+  edge: (at, size) => Math.min(Math.max(at, 0), size - 1),
+  wrap: (at, size) => ((at % size) + size) % size,
+  reflect: (at, size) => {
+    if (size === 1) return 0
+    const period = 2 * (size - 1)
+    const within = ((at % period) + period) % period
+    return Math.min(within, period - within)
+  },
 }
 
 function depthToSpace(call: OperatorCall): Facts {
@@ -245,8 +230,6 @@ function depthToSpace(call: OperatorCall): Facts {
     : shaped([n, c * block ** 2, h / block, w / block])
 }
 
-const likeIndices: ShapeRule = (call) => [{ shape: call.shape(1) }]
-
 export const layout: ShapeRules = {
   Shape: shapeOf,
   Size: size,
@@ -257,17 +240,9 @@ export const layout: ShapeRules = {
   Transpose: transpose,
   Concat: concat,
   Split: split,
-  Slice: slice,
-  Gather: gather,
-  GatherElements: likeIndices,
-  GatherND: gatherNd,
   Expand: expand,
   Tile: tile,
   Pad: pad,
-  ConstantOfShape: constantOfShape,
-  Range: range,
-  OneHot: oneHot,
-  TopK: topK,
   DepthToSpace: depthToSpace,
   SpaceToDepth: depthToSpace,
 }

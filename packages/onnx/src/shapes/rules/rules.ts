@@ -1,9 +1,11 @@
 import { MICROSOFT_OPERATORS } from '../../graph/operators.js'
 import { convolution } from './convolution.js'
 import { elementwise } from './elementwise.js'
+import { generate } from './generate.js'
 import { layout } from './layout.js'
 import { matrix, microsoft } from './matrix.js'
 import { choice, nested } from './nested.js'
+import { pick } from './pick.js'
 import { reduction } from './reduction.js'
 import type { Facts, OperatorCall, ShapeRule, ShapeRules } from './rule.js'
 
@@ -21,7 +23,17 @@ function constant(call: OperatorCall): Facts {
 }
 
 /** Rules of ai.onnx. */
-const ONNX: ShapeRules = { ...elementwise, ...layout, ...convolution, ...matrix, ...reduction, If: choice, Constant: constant }
+const ONNX: ShapeRules = {
+  ...elementwise,
+  ...layout,
+  ...pick,
+  ...generate,
+  ...convolution,
+  ...matrix,
+  ...reduction,
+  If: choice,
+  Constant: constant,
+}
 
 /** com.microsoft's own, and under the same names those of ai.onnx that it repeats (Gelu, Pad, …). */
 const MICROSOFT: ShapeRules = { ...ONNX, ...microsoft }
