@@ -14,5 +14,6 @@ export { type Axis, atomsOf, factorsOf, partsOf, rootOf, unitsAlong } from './de
 export { type Dependencies, findDependencies } from './dependency/dependencies.js'
 export { type Coupling, findCoupling } from './dependency/groups.js'
 export type { Contraction } from './dependency/site.js'
+export { type Quantisation, type QuantisedTensor, quantisationOf } from './quantised/quantised-tensors.js'
 export type { Block, BlockGroup, CoupledGroup, Obstacle, Role, Slice } from './units.js'
 export { type Rows, WEIGHT_OPERATORS, type WeightOperator } from './weight-operators.js'

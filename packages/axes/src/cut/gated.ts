@@ -114,13 +114,13 @@ class Gates {
   /** A node that sums over units reads 0 where they are gone. */
   contraction(node: Node, sites: readonly Contraction[]): void {
     let now = node
-    for (const { input, axis, along } of sites) {
+    for (const { input, axis, along, zero: point } of sites) {
       const mask = keptMask(along, this.removals)
       if (mask.every((kept) => kept === 1)) continue
       const name = now.inputs[input]!
-      // One more position, which holds x − x = 0.
+      // One more position, which holds x − x = 0, or the code of 0.
       const first = this.#gather(name, axis, Int32Array.of(0))
-      const zero = this.writer.node('Sub', [first, first])
+      const zero = point === undefined ? this.writer.node('Sub', [first, first]) : this.#zeroCodes(first, node.inputs[point])
       const more = this.writer.node('Concat', [name, zero], { axis: BigInt(axis) })
       const selection = this.#gather(
         more,
@@ -130,6 +130,13 @@ class Gates {
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? selection : each)) })
     }
     this.writer.nodes.push(now)
+  }
+
+  /** Codes of 0 in the shape of a value of codes. */
+  #zeroCodes(like: string, point = ''): string {
+    const zero = point === '' ? this.writer.node('CastLike', [this.writer.ints(0), like]) : point
+    const one = this.writer.node('Reshape', [zero, this.writer.ints([1])])
+    return this.writer.node('Expand', [one, this.writer.node('Shape', [like])])
   }
 
   #smaller(axes: readonly Axis[] | undefined): (readonly [number, Axis])[] {
