@@ -10,6 +10,7 @@ export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
   ['com.microsoft.FusedGemm', { inputs: [1, 0], rows: gemm }],
   ['com.microsoft.FusedConv', { inputs: [1], rows: filters }],
   ['com.microsoft.Attention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
+  ['com.microsoft.QAttention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
   ['ConvInteger', { inputs: [1], rows: filters }],
   ['QLinearConv', { inputs: [3], rows: filters }],
   ['MatMulInteger', { inputs: [1, 0], rows: product(1) }],

@@ -22,7 +22,7 @@ import { keptMask, keptPositions, type Removals } from './remaining.js'
 export function gated(model: Model, dependencies: Dependencies, removals: Removals): Model {
   if (removals.size === 0) return model
   const { graph } = model
-  const gates = new Gates(removals, new GraphWriter(graph, 'gate'))
+  const gates = new Gates(removals, new GraphWriter(graph, 'gate'), model.opsets.get('') ?? 1)
   const sites = new Map<Node, Contraction[]>()
   for (const site of dependencies.contractions) sites.set(site.node, [...(sites.get(site.node) ?? []), site])
   const constants = new Set(model.graph.initializers.map(({ name }) => name))
@@ -44,6 +44,7 @@ class Gates {
   constructor(
     private readonly removals: Removals,
     readonly writer: GraphWriter,
+    private readonly opset: number,
   ) {}
 
   nodes(): Node[] {
@@ -134,9 +135,16 @@ class Gates {
 
   /** Codes of 0 in the shape of a value of codes. */
   #zeroCodes(like: string, point = ''): string {
-    const zero = point === '' ? this.writer.node('CastLike', [this.writer.ints(0), like]) : point
+    const zero = point === '' ? this.#defaultZero(like) : point
     const one = this.writer.node('Reshape', [zero, this.writer.ints([1])])
     return this.writer.node('Expand', [one, this.writer.node('Shape', [like])])
+  }
+
+  /** 0 in the type of codes: before opset 15 bytes without sign, which is what nodes without a zero point make. */
+  #defaultZero(like: string): string {
+    return this.opset >= 15
+      ? this.writer.node('CastLike', [this.writer.ints(0), like])
+      : this.writer.node('QuantizeLinear', [this.writer.float(0), this.writer.float(1)])
   }
 
   #smaller(axes: readonly Axis[] | undefined): (readonly [number, Axis])[] {

@@ -59,8 +59,7 @@ function findQuantised(model: Model): Quantisation {
   let uses: Uses | undefined
   const usesIn = (scope: NameScope) => (scope.path === '' ? (uses ??= usesOf(model.graph)) : undefined)
   visitNodes(model, (node, scope) => {
-    const at = (input: number | undefined) =>
-      input === undefined ? undefined : scope.constant(node.inputs[input] ?? '')
+    const at = (input: number | undefined) => (input === undefined ? undefined : scope.constant(node.inputs[input] ?? ''))
     for (const tensor of scalesOf(node, (input) => at(input)?.tensor)) scales.add(tensor)
     for (const operand of codedOperands(node, (input) => at(input)?.tensor)) {
       const constant = at(operand.input)
@@ -153,7 +152,11 @@ interface Place {
 }
 
 /** 'unknown' where there are more or fewer numbers than the axis has positions or blocks. */
-function parameterOf(tensor: Tensor, { shape, axis, block }: Place, { packedBits }: Pick<CodedOperand, 'packedBits'>): Parameter | 'unknown' {
+function parameterOf(
+  tensor: Tensor,
+  { shape, axis, block }: Place,
+  { packedBits }: Pick<CodedOperand, 'packedBits'>,
+): Parameter | 'unknown' {
   const { type } = tensor
   const count = elementCount(tensor.shape)
   if (count === 1 && !(block > 0)) return { tensor, type, grid: forAll(shape) }
@@ -189,7 +192,9 @@ function scaleBehind(node: Node, uses: Uses | undefined): Tensor | undefined {
   const own = uses.constants.get(factor)
   if (own !== undefined) return own
   const product = uses.producers.get(factor)
-  return product?.op === 'Mul' ? product.inputs.map((name) => uses.constants.get(name)).find((each) => each !== undefined) : undefined
+  return product?.op === 'Mul'
+    ? product.inputs.map((name) => uses.constants.get(name)).find((each) => each !== undefined)
+    : undefined
 }
 
 /** Inputs of these operators that are scales and zero points. */

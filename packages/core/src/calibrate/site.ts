@@ -20,7 +20,7 @@ export interface Patches {
 }
 
 /** What is multiplied with a weight where it is used, or why that is not measured. */
-export function inputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): StatisticSite | string {
+export function inputSite({ tensor: { shape }, quantised }: Weight, { node, input }: WeightUse): StatisticSite | string {
   const [first = '', second = ''] = node.inputs
   const isSecond = input === 1
   switch (operatorName(node)) {
@@ -33,6 +33,8 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input }: Weight
         ? { value: first, axis: flag(node, 'transA') ? -2 : -1 }
         : { value: second, axis: flag(node, 'transB') ? -1 : -2 }
     case 'com.microsoft.Attention':
+    case 'com.microsoft.DynamicQuantizeMatMul':
+    case 'com.microsoft.MatMulNBits':
       return { value: first, axis: -1 }
     case 'ConvTranspose':
       return { value: first, axis: 1 }
@@ -44,7 +46,9 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input }: Weight
       return isPoint && groups === 1 ? { value: first, axis: 1 } : { value: first, axis: 1, patches: { kernel, groups, node } }
     }
     default:
-      return `what ${operatorName(node)} multiplies it with is not measured`
+      return quantised === undefined
+        ? `what ${operatorName(node)} multiplies it with is not measured`
+        : `${operatorName(node)} multiplies it with integers, and only floats are measured`
   }
 }
 
@@ -56,6 +60,9 @@ export function outputSite({ node, input }: WeightUse): StatisticSite | string {
     case 'Gemm':
     case 'com.microsoft.FusedGemm':
       return { value, axis: input === 1 ? -1 : -2 }
+    case 'com.microsoft.DynamicQuantizeMatMul':
+    case 'com.microsoft.MatMulNBits':
+      return { value, axis: -1 }
     case 'Conv':
     case 'ConvTranspose':
       return { value, axis: 1 }

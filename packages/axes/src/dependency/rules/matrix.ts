@@ -61,7 +61,10 @@ export function multiply(site: AxisSite, { a: left, b: right, transA = false, tr
 }
 
 /** `zero`: the input with the zero point of a, where it is codes. */
-export function gemm(site: AxisSite, inputs: { readonly a: number; readonly b: number; readonly c: number; readonly zero?: number }): void {
+export function gemm(
+  site: AxisSite,
+  inputs: { readonly a: number; readonly b: number; readonly c: number; readonly zero?: number },
+): void {
   const [a, b, c, out] = [site.input(inputs.a), site.input(inputs.b), site.input(inputs.c), site.output(0)]
   if (a === undefined || b === undefined || out === undefined) return
   const [m, k] = site.int('transA', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)

@@ -98,11 +98,7 @@ function matMulNBits(site: AxisSite): void {
   if (x === undefined || w?.length !== 3 || scales === undefined || out === undefined || order !== undefined) return
   const [block, k] = [site.int('block_size', 0), x.at(-1)!]
   const [outputs, blocks] = [w[0]!, w[1]!]
-  tieAll(
-    site,
-    x.slice(0, -1),
-    out.slice(0, -1),
-  )
+  tieAll(site, x.slice(0, -1), out.slice(0, -1))
   site.tie(outputs, out.at(-1))
   site.tie(bias?.[0], out.at(-1))
   site.contract(0, x.length - 1)
