@@ -1,73 +1,8 @@
-import { modelBytes } from '@pare/onnx'
-import { describe, expect, test } from 'vitest'
-import { type Coupling, findCoupling } from '../dependency/groups.js'
-import { between, image, type Tiny, tinyModel } from '../dependency/rules/rules.test.support.js'
-import { difference } from '../random/laws.test.support.js'
-import { cut } from './cut.js'
-import { gated } from './gated.js'
-import type { Removals } from './remaining.js'
+import { describe } from 'vitest'
+import { between, image, type Tiny } from '../dependency/rules/rules.test.support.js'
+import { testCases } from './cases.test.support.js'
 
 // Each of these broke some pruning tool. Groups are named after the first weight they slice and its axis.
-
-interface Case {
-  readonly model: Tiny
-  /** 'w:1 8, v:0 4': groups that may be cut, with their units, in the order of the graph. */
-  readonly groups: string
-  /** Of a group that must not be cut, the reason. */
-  readonly held?: Readonly<Record<string, string>>
-  /** Relative. Default: 1e-5, for f32 */
-  readonly tolerance?: number
-}
-
-const SIZES = [
-  { N: 1, S: 3 },
-  { N: 3, S: 7 },
-]
-
-function testCases(cases: Readonly<Record<string, Case>>): void {
-  test.each(Object.entries(cases))('%s', async (_, { model, groups, held = {}, tolerance = 1e-5 }) => {
-    const parsed = tinyModel(model)
-    const coupling = await findCoupling(parsed)
-    expect(listed(coupling)).toBe(groups)
-    for (const [id, reason] of Object.entries(held))
-      expect(`${id}: ${coupling.groups.find((group) => group.id === id)?.held}`).toBe(`${id}: ${reason}`)
-    expect(await modelBytes(cut(parsed, coupling.dependencies, new Map()))).toEqual(await modelBytes(parsed))
-    for (const removals of [odd(coupling), allButOne(coupling)]) {
-      if (removals.size === 0) continue
-      const [expected, actual] = [gated, cut].map((make) => make(parsed, coupling.dependencies, removals))
-      expect((await modelBytes(actual!)).length).not.toBe((await modelBytes(parsed)).length)
-      expect(await difference(expected!, actual!, SIZES)).toBeLessThan(tolerance)
-    }
-  })
-}
-
-function free({ groups }: Coupling) {
-  return groups.filter(({ held }) => held === undefined)
-}
-
-const listed = (coupling: Coupling) =>
-  free(coupling)
-    .map(({ id, units }) => `${id} ${units}`)
-    .join(', ')
-
-/** About half of every group. */
-function odd(coupling: Coupling): Removals {
-  return removalsOf(coupling, (unit) => unit % 2)
-}
-
-/** The last unit of every group stays. */
-function allButOne(coupling: Coupling): Removals {
-  return removalsOf(coupling, (unit, units) => (unit < units - 1 ? 1 : 0))
-}
-
-function removalsOf(coupling: Coupling, gone: (unit: number, units: number) => number): Removals {
-  return new Map(
-    free(coupling).map(({ id, units }) => [
-      coupling.atoms.get(id)!,
-      Uint8Array.from({ length: units }, (_, unit) => gone(unit, units)),
-    ]),
-  )
-}
 
 describe('convolutions', () => {
   testCases({
@@ -494,28 +429,7 @@ describe('element types', () => {
         'int8[8, 4] i = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, -1, -2, -3, -4, -5, -6, -7, -8, 1, 1, 2, 2, 3, 3, 4, 4}, float[4] s, int8[4] z = {0, 1, 2, 3}',
         4,
       ),
-      groups: 'w:1 8, v:0 4',
-    },
-    'a weight of 4 bits': {
-      model: {
-        ...between(
-          't = DequantizeLinear<axis = 1>(i, s)\n k = MatMul(h, t)',
-          'int4[8, 2] i = {1, 2, 3, 4, 5, 6, 7, -8, -1, -2, -3, -4, 1, 1, 2, 2}, float[2] s',
-          2,
-        ),
-        opset: 21,
-      },
-      groups: '',
-      held: { 'w:1': "'i' holds int4, which is not sliced" },
-    },
-    MatMulNBits: {
-      model: {
-        inputs: 'float[N, 5] x',
-        constants: `float[5, 16] w, uint8[2, 1, 8] b = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, float[2] s`,
-        nodes: 'h = MatMul(x, w)\n y = com.microsoft.MatMulNBits<K = 16, N = 2, bits = 4, block_size = 16>(h, b, s)',
-      },
-      groups: '',
-      held: { 'w:1': "MatMulNBits 'y' is not understood" },
+      groups: 'w:1 8, i:1 4',
     },
   })
 })

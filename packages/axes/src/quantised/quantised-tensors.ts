@@ -6,7 +6,6 @@ import {
   keyOf,
   type Model,
   makeTensor,
-  type NameScope,
   type Node,
   operatorName,
   type Payload,
@@ -56,8 +55,7 @@ const remembered = new WeakMap<Model, Quantisation>()
 function findQuantised(model: Model): Quantisation {
   const tensors = new Map<string, QuantisedTensor>()
   const scales = new Set<Tensor>()
-  let uses: Uses | undefined
-  const usesIn = (scope: NameScope) => (scope.path === '' ? (uses ??= usesOf(model.graph)) : undefined)
+  const uses = usesOf(model.graph)
   visitNodes(model, (node, scope) => {
     const at = (input: number | undefined) => (input === undefined ? undefined : scope.constant(node.inputs[input] ?? ''))
     for (const tensor of scalesOf(node, (input) => at(input)?.tensor)) scales.add(tensor)
@@ -65,7 +63,7 @@ function findQuantised(model: Model): Quantisation {
       const constant = at(operand.input)
       if (constant === undefined || isFloat(constant.tensor.type)) continue
       const reading = { node, operand, stored: constant.tensor, at: (input: number | undefined) => at(input)?.tensor }
-      const coding = codingOf(reading, usesIn(scope))
+      const coding = codingOf(reading, scope.path === '' ? uses : undefined)
       if (coding === undefined) continue
       const before = tensors.get(constant.id)
       if (before === undefined) tensors.set(constant.id, quantised(constant.id, coding, reading))

@@ -110,6 +110,8 @@ function matMulNBits(site: AxisSite): void {
   tieTable(site, scales, [outputs, inner])
   if (zeros !== undefined) tieTable(site, zeros, [outputs, isShared ? atom(perRow(zeros, outputs), HELD) : inner])
   if (k.size === blocks.size * block) tieBlocks(site, k, { blocks: inner, block })
+  else
+    site.tie(k, atom(k.size, `${site.node.op} '${site.name}' sums over ${k.size} inputs, no multiple of its blocks of ${block}`))
   if (inner !== blocks) site.tie(blocks, inner)
 }
 

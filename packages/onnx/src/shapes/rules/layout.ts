@@ -91,18 +91,25 @@ function transpose(call: OperatorCall): Facts {
   return [{ shape: perm.map((axis) => from[axis]!), value: isOrderKept ? call.value(0) : undefined }]
 }
 
-function concat(call: OperatorCall): Facts {
-  const shapes = call.node.inputs.map((_, i) => call.shape(i))
+/** Of these inputs, one after another along an axis. */
+export function concatenated(call: OperatorCall, inputs: readonly number[]): readonly number[] | undefined {
+  const shapes = inputs.map((i) => call.shape(i))
   const first = shapes[0]
-  if (first === undefined || shapes.some((shape) => shape?.length !== first.length)) return []
+  if (first === undefined || shapes.some((shape) => shape?.length !== first.length)) return undefined
   const axis = axisOf(call.int('axis', 1), first.length)
-  if (axis === undefined) return []
-  const shape = first.with(
-    axis,
-    shapes.reduce((sum, each) => sum + each![axis]!, 0),
-  )
+  return axis === undefined
+    ? undefined
+    : first.with(
+        axis,
+        shapes.reduce((sum, each) => sum + each![axis]!, 0),
+      )
+}
+
+function concat(call: OperatorCall): Facts {
+  const shape = concatenated(call, [...call.node.inputs.keys()])
+  if (shape === undefined) return []
   const values = call.node.inputs.map((_, i) => call.value(i))
-  const joins = first.length === 1 && product(shape) <= MOST_ELEMENTS && values.every((value) => value !== undefined)
+  const joins = shape.length === 1 && product(shape) <= MOST_ELEMENTS && values.every((value) => value !== undefined)
   const value = joins
     ? { type: values[0]!.type, numbers: (values as InferenceFacts[]).flatMap(({ numbers }) => numbers) }
     : undefined
