@@ -65,6 +65,7 @@ function findQuantised(model: Model): Quantisation {
       const reading = { node, operand, stored: constant.tensor, at: (input: number | undefined) => at(input)?.tensor }
       const coding = codingOf(reading, scope.path === '' ? uses : undefined)
       if (coding === undefined) continue
+      if (coding.scale !== undefined) scales.add(coding.scale.tensor)
       const before = tensors.get(constant.id)
       if (before === undefined) tensors.set(constant.id, quantised(constant.id, coding, reading))
       else if (!isAlike(before, reading)) tensors.set(constant.id, { ...before, unmaskable: 'it is read with two zero points' })
