@@ -52,6 +52,11 @@ export interface SessionOptions {
    * the processor from others. Default: false.
    */
   readonly spinning?: boolean
+  /**
+   * Whether it computes as the model is written. ONNX Runtime else rounds floats of its own to 8 bits where weights behind DequantizeLinear are multiplied
+   * with them. Default: false
+   */
+  readonly literal?: boolean
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
@@ -100,7 +105,7 @@ function loadFailure(path: string, provider: Provider, cause: Error): PareError 
 export async function createSession(
   { ort, provider }: Runtime,
   path: string,
-  { threads = availableParallelism(), spinning = false }: SessionOptions = {},
+  { threads = availableParallelism(), spinning = false, literal = false }: SessionOptions = {},
 ): Promise<Ort.InferenceSession> {
   const options = {
     ...providerOptions(ort, provider),
@@ -108,7 +113,13 @@ export async function createSession(
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     // Threads that wait for work must not keep other processes from theirs: runners are shared.
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
+    extra: {
+      session: {
+        intra_op: { allow_spinning: spinning ? '1' : '0' },
+        force_spinning_stop: spinning ? '1' : '0',
+        ...(literal && { disable_quant_qdq: '1' }),
+      },
+    },
   } as const
   return ort.InferenceSession.create(resolve(path), options).catch((cause: Error) => {
     throw loadFailure(path, provider, cause)
