@@ -1,4 +1,15 @@
-import { editGraph, editModel, editNode, elementCount, type Model, type Node, readAll, type Tensor, usesOf, withoutDead } from '@pare/onnx'
+import {
+  editGraph,
+  editModel,
+  editNode,
+  elementCount,
+  type Model,
+  type Node,
+  readAll,
+  type Tensor,
+  usesOf,
+  withoutDead,
+} from '@pare/onnx'
 
 /**
  * The model without the rounding of activations: what QuantizeLinear rounds to codes, and DequantizeLinear of the same scale makes floats of again, goes on

@@ -53,7 +53,12 @@ export async function quantise(model: Model, form: Form): Promise<Model> {
     const { scales, codes, zero } = coded(values, weight.shape, form === 'qdq per tensor' ? undefined : axis, form)
     const scale = form === 'qdq per tensor' ? writer.floats([], scales) : writer.floats([scales.length], scales)
     const type = form === 'weights alone' ? 'uint8' : 'int8'
-    const point = makeTensor({ name: `${name}_z`, type, shape: form === 'qdq per tensor' ? [] : [scales.length], values: scales.map(() => zero) })
+    const point = makeTensor({
+      name: `${name}_z`,
+      type,
+      shape: form === 'qdq per tensor' ? [] : [scales.length],
+      values: scales.map(() => zero),
+    })
     if (!rewritten.has(name)) stored.push(makeTensor({ name, type, shape: weight.shape, values: codes }), point)
     if (form === 'dynamic') {
       const [q, s, z] = writer.outputs('DynamicQuantizeLinear', [x], {}, { outputs: 3 }) as [string, string, string]
@@ -61,7 +66,11 @@ export async function quantise(model: Model, form: Form): Promise<Model> {
       const float = writer.node('Cast', [sums], { to: 1n })
       writer.write('Mul', [float, writer.node('Mul', [s, scale])], node.outputs)
     } else {
-      const floats = writer.node('DequantizeLinear', [name, scale, point.name], form === 'qdq per tensor' ? {} : { axis: BigInt(axis) })
+      const floats = writer.node(
+        'DequantizeLinear',
+        [name, scale, point.name],
+        form === 'qdq per tensor' ? {} : { axis: BigInt(axis) },
+      )
       const input = form === 'weights alone' ? x : activation(x)
       writer.nodes.push(editNode(node, { inputs: [input, floats, ...node.inputs.slice(2)] }))
     }
@@ -72,7 +81,8 @@ export async function quantise(model: Model, form: Form): Promise<Model> {
   function activation(x: string): string {
     const scale = writer.floats([], [1 / 16])
     const zero = 'activations_z'
-    if (!stored.some((tensor) => tensor.name === zero)) stored.push(makeTensor({ name: zero, type: 'uint8', shape: [], values: [128] }))
+    if (!stored.some((tensor) => tensor.name === zero))
+      stored.push(makeTensor({ name: zero, type: 'uint8', shape: [], values: [128] }))
     return writer.node('DequantizeLinear', [writer.node('QuantizeLinear', [x, scale, zero]), scale, zero])
   }
 
@@ -117,7 +127,8 @@ function coded(values: Float32Array, shape: readonly number[], axis: number | un
   const zero = form === 'weights alone' ? 100 : 0
   const of = (i: number) => Math.floor(i / inner) % count
   const scales = new Array<number>(count).fill(0)
-  for (let i = 0; i < values.length; i++) scales[of(i)] = Math.max(scales[of(i)]!, Math.fround(Math.abs(values[i]!) / (zero || 127)))
+  for (let i = 0; i < values.length; i++)
+    scales[of(i)] = Math.max(scales[of(i)]!, Math.fround(Math.abs(values[i]!) / (zero || 127)))
   const codes = Array.from(values, (value, i) => Math.round(value / (scales[of(i)]! || 1)) + zero)
   return { scales: scales.map(Math.fround), codes, zero }
 }
