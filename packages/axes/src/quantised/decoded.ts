@@ -1,5 +1,6 @@
-import { bitsOf, byteLength, elementCount, type Payload, readAll, valuesOf } from '@pare/onnx'
+import { bitsOf, byteLength, type DataType, elementCount, type Payload, readAll, valuesOf } from '@pare/onnx'
 import { type Coding, type Parameter, placeIn } from './coding.js'
+import { float8Values, isFloat8 } from './float8.js'
 
 /** The numbers that codes stand for, f32 bytes, whichever stretch of them is read. */
 export function decodedPayload(coding: Coding): Payload {
@@ -82,7 +83,7 @@ function numbersOf({ scale, zero }: Coding): () => Promise<Numbers> {
 
 async function listOf(parameter: Parameter | undefined): Promise<ArrayLike<number> | undefined> {
   if (parameter === undefined) return undefined
-  return valuesOf(parameter.type, await readAll(parameter.tensor.data)) as ArrayLike<number>
+  return numbersIn(parameter.type, await readAll(parameter.tensor.data))
 }
 
 function scaleAt({ scale }: Coding, list: ArrayLike<number> | undefined, element: number): number {
@@ -117,5 +118,11 @@ async function codesOf(coding: Coding, first: number, last: number): Promise<{ c
   const end = byteLength(type, codeAt(coding, last - 1) + 1)
   const bytes = new Uint8Array(Math.max(end - begin, 0))
   await codes.data.read(bytes, begin)
-  return { codes: valuesOf(type, bytes) as ArrayLike<number>, from: (begin * 8) / bits }
+  return { codes: numbersIn(type, bytes), from: (begin * 8) / bits }
+}
+
+function numbersIn(type: DataType, bytes: Uint8Array): ArrayLike<number> {
+  if (!isFloat8(type)) return valuesOf(type, bytes) as ArrayLike<number>
+  const values = float8Values(type)
+  return Float32Array.from(bytes, (byte) => values[byte]!)
 }

@@ -16,6 +16,7 @@ import {
 } from '@pare/onnx'
 import { alongAxis, type Coding, forAll, type Parameter } from './coding.js'
 import { decodedPayload, maskedCodes } from './decoded.js'
+import { isFloat8 } from './float8.js'
 import { type CodedOperand, codedOperands, isPacked } from './operands.js'
 
 /** A stored tensor of integers that stand for other numbers: a weight, a bias or a table. */
@@ -106,7 +107,7 @@ function quantised(id: string, coding: Coding, { node, operand, stored, at }: Re
 /** Undefined where what the codes stand for does not follow from the model, or they are no integers of 2 to 32 bits. */
 function codingOf({ node, operand, stored, at }: Reading, uses: Uses | undefined): Coding | undefined {
   const type = operand.packedBits === undefined ? stored.type : packedType(operand.packedBits)
-  if (type === undefined || !INTEGERS.has(type)) return undefined
+  if (type === undefined || !(INTEGERS.has(type) || isFloat8(type))) return undefined
   const shape = operand.shape ?? stored.shape
   const [scale, zero] = [at(operand.scale), at(operand.zero)]
   const isLeftOut = (input: number | undefined) => input === undefined || (node.inputs[input] ?? '') === ''

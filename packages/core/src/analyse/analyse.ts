@@ -79,7 +79,7 @@ function findCandidates(model: Model): Candidates {
         if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
         continue
       }
-      const use = { node, input, name: node.name || keyOf(node) }
+      const use = { node, input, name: node.name || keyOf(node), ...floatsBefore(node, scope) }
       const draft = drafts.get(operand.id)
       if (draft !== undefined) draft.uses.push(use)
       else
@@ -103,6 +103,13 @@ function findCandidates(model: Model): Candidates {
     return reason === undefined ? { weight } : { weight, reason }
   })
   return { candidates, hidden: [...hidden.values()].filter(({ id }) => !drafts.has(id)) }
+}
+
+/** What the codes that a product of integers reads first were rounded from. */
+function floatsBefore(node: Node, scope: NameScope): Pick<WeightUse, 'floats'> {
+  const maker = scope.producer(node.inputs[0] ?? '')
+  const rounds = maker?.op === 'QuantizeLinear' || maker?.op === 'DynamicQuantizeLinear'
+  return rounds ? present({ floats: maker.inputs[0] }) : {}
 }
 
 function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {

@@ -226,6 +226,8 @@ export interface WeightUse {
   readonly input: number
   /** Name of the node, or of its first output where it has none. */
   readonly name: string
+  /** Where a weight of integers meets integers: the floats that these were rounded from, if a node before makes them so. */
+  readonly floats?: string
 }
 
 /** A traced value. Opaque: only `Ops` make and combine them. */
