@@ -26,7 +26,9 @@ export interface QuantisedTensor {
   readonly stored: Tensor
   /** The numbers that it stands for, f32 under the same name, decoded where they are read. */
   readonly values: Tensor
-  /** 'int8 behind DequantizeLinear', 'uint4 of MatMulNBits' */
+  /** Of a code: of packed ones not the type that they are stored as. */
+  readonly type: DataType
+  /** "int8 behind DequantizeLinear 'w'", "uint4 of MatMulNBits 'y'" */
   readonly form: string
   /** The stored elements with those of 0 wherever `values`, as masked, are 0. */
   masked(values: Payload): Payload
@@ -96,6 +98,7 @@ function quantised(id: string, coding: Coding, { node, operand, stored, at }: Re
     id,
     stored,
     values: makeTensor({ name, type: 'float32', shape: coding.shape, data: decodedPayload(coding) }),
+    type: coding.type,
     form: `${coding.type} ${form} ${node.op} '${node.name || keyOf(node)}'`,
     masked: (values: Payload) => maskedCodes(coding, values),
     ...(zero !== undefined && isFloat(zero.type) && { unmaskable: `its zero point is no code, but ${zero.type}` }),
