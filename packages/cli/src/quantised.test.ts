@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applyPlan, countMacs, countParameters, makePlan, type Structure } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
@@ -15,6 +16,7 @@ import {
   usesOf,
   valuesOf,
   withoutDead,
+  writeModel,
 } from '@pare/onnx'
 import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
@@ -25,8 +27,9 @@ import { neuron } from '@pare/structure-neuron'
 import { nm } from '@pare/structure-nm'
 import { tile } from '@pare/structure-tile'
 import { describe, expect, it } from 'vitest'
-import { TEST_MODELS } from './testing/folder.js'
+import { type Folder, fixture, TEST_MODELS } from './testing/folder.js'
 import { type Form, quantise } from './testing/quantise.js'
+import { pare } from './testing/terminal.js'
 
 // A quantised model is pruned as the float model is that holds what its integers stand for: decoded here, element by element, by the formulas of ONNX.
 
@@ -97,3 +100,32 @@ async function expectSame(one: Model, two: Model): Promise<void> {
     expect(Buffer.from(await readAll(tensor.data)).equals(Buffer.from(await readAll(other.data))), name).toBe(true)
   }
 }
+
+describe('what needs floats', () => {
+  const written = async (folder: Folder) => {
+    await using file = await openModel(join(TEST_MODELS, 'mlp-digits.onnx'))
+    await writeModel(await quantise(file.model, 'qdq per tensor'), join(folder.path, 'integers.onnx'))
+    await cp(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
+  }
+
+  it.each([
+    [
+      'a solver',
+      ['--criterion', 'sparsegpt', '--sparsity', '0.5', '--calibrate', 'calibrate.npz'],
+      "solver 'sparsegpt' cannot change",
+    ],
+    [
+      'retraining',
+      ['--sparsity', '0.5', '--recover', 'retrain', '--epochs', '1', '--train', 'calibrate.npz'],
+      'retraining cannot change',
+    ],
+  ])('%s is refused with the reason, and what helps', async (_, options, message) => {
+    await using folder = await fixture()
+    await written(folder)
+    const { exitCode, stderr } = await pare(['prune', 'integers.onnx', ...options, '--out', 'out'], { cwd: folder.path })
+    expect(exitCode).not.toBe(0)
+    expect(stderr).toContain(message)
+    expect(stderr).toContain('it is int8 behind DequantizeLinear')
+    expect(stderr).toContain('prune the float model, then quantise')
+  })
+})
