@@ -39,10 +39,20 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
   ['stretches, and every k-th position; steps backwards hold the axis', 'Slice'],
   ['stretches, every k-th position, copies and shuffles that are constant; any other indices hold the axis', 'Gather'],
   [
-    'scales for blocks hold everything',
+    'of an axis with scales for blocks whole blocks may go',
     `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
   ],
   ['what it makes is held', 'Range EyeLike NonZero'],
+  [
+    'of the inputs whole blocks may go; they are held where zero points share bytes or a block is not full',
+    'com.microsoft.MatMulNBits',
+  ],
+  ['positions that windows slide over are held', 'ConvInteger QLinearConv'],
+  [
+    'positions that windows slide over are held; everything, where channels stand last',
+    'com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool',
+  ],
+  ['the axis it runs over is held; before opset 13 all from it on', 'com.microsoft.QLinearSoftmax'],
 ]
 
 /** Whether axes pass an operator. One without a rule holds every axis that touches it. */
@@ -85,12 +95,10 @@ export const sizeColumn: Column = {
 const UNPRUNED = byOperator([
   [
     'its weights are quantised',
-    `ConvInteger MatMulInteger QLinearConv QLinearMatMul com.microsoft.DynamicQuantizeMatMul com.microsoft.GemmFloat8
-     com.microsoft.MatMulBlockQuantizedFp4Weight com.microsoft.MatMulBlockQuantizedFp8Weight com.microsoft.MatMulBnb4
-     com.microsoft.MatMulFpQ4 com.microsoft.MatMulInteger16 com.microsoft.MatMulIntegerToFloat com.microsoft.MatMulNBits
-     com.microsoft.MatMulNBitsMlp com.microsoft.MatMulNBitsQkv com.microsoft.QAttention com.microsoft.QGemm
-     com.microsoft.QLinearConv com.microsoft.QMoE com.microsoft.QOrderedAttention com.microsoft.QOrderedLongformerAttention
-     com.microsoft.QOrderedMatMul com.microsoft.DynamicQuantizeLSTM`,
+    `com.microsoft.GemmFloat8 com.microsoft.MatMulBlockQuantizedFp4Weight com.microsoft.MatMulBlockQuantizedFp8Weight
+     com.microsoft.MatMulBnb4 com.microsoft.MatMulFpQ4 com.microsoft.MatMulInteger16 com.microsoft.MatMulNBitsMlp
+     com.microsoft.MatMulNBitsQkv com.microsoft.QLinearConv com.microsoft.QMoE com.microsoft.QOrderedAttention
+     com.microsoft.QOrderedLongformerAttention com.microsoft.QOrderedMatMul com.microsoft.DynamicQuantizeLSTM`,
   ],
   ['an embedding is cut along the width of the network only', 'Gather com.microsoft.EmbedLayerNormalization'],
   [

@@ -2,17 +2,24 @@ import { attributesOf, elementCount, type Node } from '@pare/onnx'
 
 /** Operators that multiply their input with a weight: which inputs may be the weight, and where its output units lie. Add a line to teach another. */
 export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
-  ['MatMul', { inputs: [1, 0], rows: (_, input, shape) => (input === 1 ? lastAxis(shape) : firstAxis(shape)) }],
+  ['MatMul', { inputs: [1, 0], rows: product(1) }],
   ['Gemm', { inputs: [1, 0], rows: gemm }],
-  ['Conv', { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: elementCount(rest) }) }],
+  ['Conv', { inputs: [1], rows: filters }],
   ['ConvTranspose', { inputs: [1], rows: convTranspose }],
   ['com.microsoft.FusedMatMul', { inputs: [1, 0], rows: gemm }],
   ['com.microsoft.FusedGemm', { inputs: [1, 0], rows: gemm }],
-  [
-    'com.microsoft.FusedConv',
-    { inputs: [1], rows: (_, _input, [out = 1, ...rest]) => ({ batch: 1, before: 1, out, after: elementCount(rest) }) },
-  ],
+  ['com.microsoft.FusedConv', { inputs: [1], rows: filters }],
   ['com.microsoft.Attention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
+  ['com.microsoft.QAttention', { inputs: [1], rows: (_, _input, shape) => lastAxis(shape) }],
+  ['ConvInteger', { inputs: [1], rows: filters }],
+  ['QLinearConv', { inputs: [3], rows: filters }],
+  ['MatMulInteger', { inputs: [1, 0], rows: product(1) }],
+  ['com.microsoft.DynamicQuantizeMatMul', { inputs: [1], rows: product(1) }],
+  ['com.microsoft.MatMulIntegerToFloat', { inputs: [1, 0], rows: product(1) }],
+  ['QLinearMatMul', { inputs: [3, 0], rows: product(3) }],
+  ['com.microsoft.QGemm', { inputs: [3], rows: (node, _, shape) => gemm(node, 1, shape) }],
+  // Its elements are [out, in], however they are packed.
+  ['com.microsoft.MatMulNBits', { inputs: [1], rows: (_, _input, shape) => firstAxis(shape) }],
   ['LSTM', recurrent('LSTM')],
   ['GRU', recurrent('GRU')],
   ['RNN', recurrent('RNN')],
@@ -32,6 +39,16 @@ export interface Rows {
   readonly before: number
   readonly out: number
   readonly after: number
+}
+
+/** [..., in, out] where the weight is the right side, which stands at input `right`. */
+function product(right: number): WeightOperator['rows'] {
+  return (_, input, shape) => (input === right ? lastAxis(shape) : firstAxis(shape))
+}
+
+/** [out, in ÷ group, ...kernel] */
+function filters(_: Node, _input: number, [out = 1, ...rest]: readonly number[]): Rows {
+  return { batch: 1, before: 1, out, after: elementCount(rest) }
 }
 
 /** [..., in, out] */

@@ -24,6 +24,7 @@ export type { CalibrationData, StatisticsFile } from './calibrate/stored-statist
 export { CHUNK_SAMPLES, endOf, startOf } from './calibrate/totals.js'
 export type * from './contract/contract.js'
 export { cutStructure } from './contract/cut-structure.js'
+export { needsFloats } from './contract/needs-floats.js'
 export {
   type ComputeConstants,
   type FoldedModel,

@@ -9,7 +9,7 @@ export {
   isFloat,
 } from './bytes/datatype.js'
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './bytes/float16.js'
-export { chunks, filePayload, makePayload, type PayloadChunk, readAll } from './bytes/payload.js'
+export { chunks, filePayload, lazyPayload, makePayload, type PayloadChunk, readAll } from './bytes/payload.js'
 export { bytesOf, type TensorValues, valuesOf } from './bytes/values.js'
 export { PareError } from './error.js'
 export { sha256 } from './files/hash.js'

@@ -1,5 +1,6 @@
 import { isFloat, keyOf, type Model, operatorName } from '@pare/onnx'
 import type { Dependencies } from '../dependency/dependencies.js'
+import { quantisationOf } from '../quantised/quantised-tensors.js'
 import type { Block, BlockGroup, Slice } from '../units.js'
 import { type Flow, flowOf } from './flow.js'
 import { type Region, regionBetween, residualRegions } from './regions.js'
@@ -76,7 +77,7 @@ function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGrou
     kind: 'block',
     id: `blocks:${units[0]!.from}`,
     units: units.length,
-    slices: units.flatMap(({ region }, unit) => (region === undefined ? [] : slicesOf(flow, region, unit))),
+    slices: units.flatMap(({ region }, unit) => (region === undefined ? [] : slicesOf(model, { flow, region, unit }))),
     blocks: units.map(({ block }) => block),
   })
   const refused = candidates.flatMap((unit) => (unit.held === undefined ? [] : [{ ...group([unit]), held: unit.held }]))
@@ -147,12 +148,15 @@ function blockOf({ flow, inputs, from, to, region }: Candidate & { inputs: Reado
   }
 }
 
-function slicesOf({ steps }: Flow, { steps: inside }: Region, unit: number): Slice[] {
+function slicesOf(model: Model, { flow, region, unit }: { flow: Flow; region: Region; unit: number }): Slice[] {
+  const { tensors } = quantisationOf(model)
   const slices = new Map<string, Slice>()
-  for (const i of inside) {
-    for (const { id, tensor } of steps[i]!.constants) {
+  for (const i of region.steps) {
+    const { constants, weighs } = flow.steps[i]!
+    for (const { id, tensor: stored } of constants) {
+      const tensor = tensors.get(id)?.values ?? stored
       if (!isFloat(tensor.type) || tensor.shape.length === 0) continue
-      const scored = tensor.shape.length > 1 && (steps[i]!.weighs || slices.get(id)?.scored === true)
+      const scored = tensor.shape.length > 1 && (weighs || slices.get(id)?.scored === true)
       slices.set(id, { id, tensor, axis: 0, units: new Int32Array(tensor.shape[0]!).fill(unit), scored })
     }
   }

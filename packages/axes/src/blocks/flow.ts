@@ -1,4 +1,5 @@
 import { type Constant, capturedBy, keyOf, type Model, madeBy, type Node, operatorName, visitNodes } from '@pare/onnx'
+import { quantisationOf } from '../quantised/quantised-tensors.js'
 import { WEIGHT_OPERATORS } from '../weight-operators.js'
 
 /**
@@ -24,6 +25,7 @@ export interface FlowStep {
   readonly makes: readonly string[]
   /** What is added up, constants left out. Empty where nothing is. */
   readonly addends: readonly string[]
+  /** What is read of the model's constants; also those of integers behind a DequantizeLinear. */
   readonly constants: readonly Constant[]
   /** Whether a constant is multiplied with activations here. */
   readonly weighs: boolean
@@ -41,11 +43,19 @@ export const residualSumOf = ({ outputs }: Node) => outputs[3] || `${outputs[0]}
 export function flowOf(model: Model): Flow {
   const steps: FlowStep[] = []
   const captured = new Set<string>()
+  const { tensors } = quantisationOf(model)
+  const decoded = new Map<string, Constant>()
   visitNodes(model, (node, scope) => {
     if (scope.path !== '' || scope.constant(keyOf(node)) !== undefined) return
     const nested = capturedBy(node)
     for (const name of nested) captured.add(name)
-    steps.push(...stepsOf(node, nested, (name) => scope.constant(name)))
+    const own = stepsOf(node, nested, (name) => scope.constant(name))
+    const [input] = node.inputs
+    const codes = scope.constant(input!)
+    const source = codes !== undefined && tensors.has(codes.id) ? codes : decoded.get(input!)
+    if (source !== undefined && DECODES.has(operatorName(node))) decoded.set(node.outputs[0]!, source)
+    const weights = node.inputs.flatMap((name) => decoded.get(name) ?? [])
+    steps.push(...(weights.length === 0 ? own : own.map((step) => withWeights(step, weights))))
   })
   const maker = new Map<string, number>()
   const readers = new Map<string, number[]>()
@@ -60,6 +70,17 @@ export function flowOf(model: Model): Flow {
   return { steps, maker, readers, outputs: new Set(model.graph.outputs.map(({ name }) => name)), captured }
 }
 
+/** Operators whose output is the numbers of a constant of integers, in this or another arrangement. */
+const DECODES = new Set(['DequantizeLinear', 'com.microsoft.DequantizeLinear', 'Transpose', 'Reshape', 'Cast', 'Identity'])
+
+function withWeights(step: FlowStep, weights: readonly Constant[]): FlowStep {
+  const constants = [...step.constants, ...weights]
+  return { ...step, constants, weighs: step.weighs || weighs(step.node, constants) }
+}
+
+const weighs = (node: Node, constants: readonly Constant[]) =>
+  WEIGHT_OPERATORS.has(operatorName(node)) && constants.some(({ tensor }) => tensor.shape.length > 1)
+
 function stepsOf(node: Node, nested: readonly string[], constant: (name: string) => Constant | undefined): FlowStep[] {
   const split = (names: readonly string[]) => {
     const operands = names.filter((name) => name !== '')
@@ -72,9 +93,8 @@ function stepsOf(node: Node, nested: readonly string[], constant: (name: string)
   const skip = SKIP_NORMS.get(operatorName(node))
   if (skip === undefined) {
     const { reads, constants } = split(node.inputs)
-    const weighs = WEIGHT_OPERATORS.has(operatorName(node)) && constants.some(({ tensor }) => tensor.shape.length > 1)
     const addends = operatorName(node) === 'Add' || operatorName(node) === 'Sum' ? reads : []
-    return [{ node, part: 'whole', reads: [...reads, ...nested], makes, addends, constants, weighs }]
+    return [{ node, part: 'whole', reads: [...reads, ...nested], makes, addends, constants, weighs: weighs(node, constants) }]
   }
   const sum = residualSumOf(node)
   const added = split([node.inputs[0]!, node.inputs[1]!, node.inputs[skip.bias] ?? ''])

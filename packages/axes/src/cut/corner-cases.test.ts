@@ -532,28 +532,7 @@ describe('element types', () => {
         'int8[8, 4] i = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, -1, -2, -3, -4, -5, -6, -7, -8, 1, 1, 2, 2, 3, 3, 4, 4}, float[4] s, int8[4] z = {0, 1, 2, 3}',
         4,
       ),
-      groups: 'w:1 8, v:0 4',
-    },
-    'a weight of 4 bits': {
-      model: {
-        ...between(
-          't = DequantizeLinear<axis = 1>(i, s)\n k = MatMul(h, t)',
-          'int4[8, 2] i = {1, 2, 3, 4, 5, 6, 7, -8, -1, -2, -3, -4, 1, 1, 2, 2}, float[2] s',
-          2,
-        ),
-        opset: 21,
-      },
-      groups: '',
-      held: { 'w:1': "'i' holds int4, which is not sliced" },
-    },
-    MatMulNBits: {
-      model: {
-        inputs: 'float[N, 5] x',
-        constants: `float[5, 16] w, uint8[2, 1, 8] b = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, float[2] s`,
-        nodes: 'h = MatMul(x, w)\n y = com.microsoft.MatMulNBits<K = 16, N = 2, bits = 4, block_size = 16>(h, b, s)',
-      },
-      groups: '',
-      held: { 'w:1': "MatMulNBits 'y' is not understood" },
+      groups: 'w:1 8, i:1 4',
     },
   })
 })

@@ -24,7 +24,7 @@ export function gated(whole: Model, dependencies: Dependencies, removals: Remova
   if (removals.size === 0) return whole
   const { model, nest } = flattened(whole)
   const { graph } = model
-  const gates = new Gates(removals, new GraphWriter(graph, 'gate'))
+  const gates = new Gates(removals, new GraphWriter(graph, 'gate'), model.opsets.get('') ?? 1)
   const sites = new Map<Node, Contraction[]>()
   for (const site of dependencies.contractions) sites.set(site.node, [...(sites.get(site.node) ?? []), site])
   const constants = new Set(model.graph.initializers.map(({ name }) => name))
@@ -46,6 +46,7 @@ class Gates {
   constructor(
     private readonly removals: Removals,
     readonly writer: GraphWriter,
+    private readonly opset: number,
   ) {}
 
   nodes(): Node[] {
@@ -116,13 +117,13 @@ class Gates {
   /** A node that sums over units reads 0 where they are gone. */
   contraction(node: Node, sites: readonly Contraction[]): void {
     let now = node
-    for (const { input, axis, along } of sites) {
+    for (const { input, axis, along, zero: point } of sites) {
       const mask = keptMask(along, this.removals)
       if (mask.every((kept) => kept === 1)) continue
       const name = now.inputs[input]!
-      // One more position, which holds x − x = 0.
+      // One more position, which holds x − x = 0, or the code of 0.
       const first = this.#gather(name, axis, Int32Array.of(0))
-      const zero = this.writer.node('Sub', [first, first])
+      const zero = point === undefined ? this.writer.node('Sub', [first, first]) : this.#zeroCodes(first, node.inputs[point])
       const more = this.writer.node('Concat', [name, zero], { axis: BigInt(axis) })
       const selection = this.#gather(
         more,
@@ -132,6 +133,20 @@ class Gates {
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? selection : each)) })
     }
     this.writer.nodes.push(now)
+  }
+
+  /** Codes of 0 in the shape of a value of codes. */
+  #zeroCodes(like: string, point = ''): string {
+    const zero = point === '' ? this.#defaultZero(like) : point
+    const one = this.writer.node('Reshape', [zero, this.writer.ints([1])])
+    return this.writer.node('Expand', [one, this.writer.node('Shape', [like])])
+  }
+
+  /** 0 in the type of codes: before opset 15 bytes without sign, which is what nodes without a zero point make. */
+  #defaultZero(like: string): string {
+    return this.opset >= 15
+      ? this.writer.node('CastLike', [this.writer.ints(0), like])
+      : this.writer.node('QuantizeLinear', [this.writer.float(0), this.writer.float(1)])
   }
 
   #smaller(axes: readonly Axis[] | undefined): (readonly [number, Axis])[] {

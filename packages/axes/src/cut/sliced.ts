@@ -1,4 +1,4 @@
-import { elementCount, type Payload, type Tensor } from '@pare/onnx'
+import { bitsOf, byteLength, bytesOf, elementCount, lazyPayload, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
 
 /**
  * The elements of a tensor at the kept positions of each axis, read when they are asked for. Only the rows (positions of axis 0) that a stretch
@@ -6,8 +6,8 @@ import { elementCount, type Payload, type Tensor } from '@pare/onnx'
  */
 export function slicedPayload(tensor: Tensor, kept: readonly Int32Array[]): Payload {
   const elements = elementCount(tensor.shape)
+  if (bitsOf(tensor.type) < 8) return repackedPayload(tensor, kept)
   const width = tensor.data.byteLength / elements
-  if (!Number.isInteger(width)) throw new Error(`'${tensor.name}' holds ${tensor.type}, whose elements share bytes`)
   const [rows = Int32Array.of(0), ...rest] = kept
   const columns = flatten(tensor.shape.slice(1), rest)
   const sourceRow = (elements / (tensor.shape[0] ?? 1)) * width
@@ -25,6 +25,18 @@ export function slicedPayload(tensor: Tensor, kept: readonly Int32Array[]): Payl
       target.set(row.subarray(from, to), r * targetRow + from - offset)
     }
   }
+}
+
+/** The same of elements that share bytes: all are read, at the first read. */
+function repackedPayload({ type, shape, data }: Tensor, kept: readonly Int32Array[]): Payload {
+  const places = flatten(shape, kept)
+  return lazyPayload(byteLength(type, places.length), async () => {
+    const values = valuesOf(type, await readAll(data))
+    return bytesOf(
+      type,
+      Int32Array.from(places, (place) => Number(values[place]!)),
+    )
+  })
 }
 
 function gather(source: Uint8Array, target: Uint8Array, { columns, width }: { columns: Int32Array; width: number }): void {

@@ -1,5 +1,7 @@
 import type { Model } from '@pare/onnx'
 import { isFloat, present } from '@pare/onnx'
+import { elementAxes } from '../quantised/element-axes.js'
+import { quantisationOf } from '../quantised/quantised-tensors.js'
 import type { CoupledGroup, Slice } from '../units.js'
 import { type Axis, atomsOf, unitsAlong } from './axis.js'
 import { type Dependencies, findDependencies } from './dependencies.js'
@@ -31,8 +33,13 @@ const remembered = new WeakMap<Model, Promise<Coupling>>()
 async function groupsOf(model: Model): Promise<Coupling> {
   const dependencies = await findDependencies(model)
   const slices = new Map<Axis, Slice[]>()
-  for (const { id, tensor, axes } of dependencies.constants) {
-    if (!isFloat(tensor.type)) continue
+  const { tensors } = quantisationOf(model)
+  for (const constant of dependencies.constants) {
+    const { id } = constant
+    const quantised = tensors.get(id)
+    if (quantised === undefined && !isFloat(constant.tensor.type)) continue
+    const tensor = quantised?.values ?? constant.tensor
+    const axes = quantised === undefined ? constant.axes : elementAxes(constant, quantised, dependencies)
     for (const [axis, along] of axes.entries()) {
       for (const unit of atomsOf(along)) {
         if (unit.size === 1) continue

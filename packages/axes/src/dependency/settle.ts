@@ -1,4 +1,4 @@
-import { keyOf, type Node, operatorName, type Tensor } from '@pare/onnx'
+import { bitsOf, keyOf, type Node, operatorName, type Tensor } from '@pare/onnx'
 import { unwritable } from '../sizes/resize.js'
 import type { Unresized } from '../sizes/resizing.js'
 import type { SizesRead } from '../sizes/sizes-read.js'
@@ -13,10 +13,9 @@ export function settle(sites: readonly Unresized[], { held }: SizesRead): void {
   for (const [node, axes] of held) for (const axis of axes) pin(axis, `${named(node)} computes with its size`)
 }
 
-/** Pins the axes of a tensor that cannot be sliced: elements of less than a byte, or text. */
+/** Pins the axes of a tensor that cannot be sliced: text, and numbers of less than a byte that are no integers. */
 export function settleConstant({ tensor, axes }: { readonly tensor: Tensor; readonly axes: readonly Axis[] }): void {
-  const elements = tensor.shape.reduce((all, size) => all * size, 1)
-  if (Number.isInteger(tensor.data.byteLength / Math.max(elements, 1)) && tensor.type !== 'string') return
+  if (bitsOf(tensor.type) >= 8 || /^u?int/.test(tensor.type)) return
   for (const axis of axes) pin(axis, `'${tensor.name}' holds ${tensor.type}, which is not sliced`)
 }
 

@@ -1,4 +1,4 @@
-import { type Attributes, attributesOf, keyOf, type Node } from '@pare/onnx'
+import { type Attributes, attributesOf, keyOf, type Node, present } from '@pare/onnx'
 import type { Role } from '../units.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
@@ -28,8 +28,11 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
   /** Whatever is removed from these, nothing else changes. */
   free(...axes: readonly (Axis | undefined)[]): void
   role(role: Role, ...axes: readonly (Axis | undefined)[]): void
-  /** The node sums over this axis of an input: there a factor 0 equals removal. */
-  contract(input: number, axis: number): void
+  /**
+   * The node sums over this axis of an input: there a factor 0 equals removal. `zero`: the input with the zero point of an input that holds codes, by which
+   * 0 is told; it may be left out.
+   */
+  contract(input: number, axis: number, zero?: number): void
 }
 
 /** What an operator does to axes. */
@@ -41,6 +44,8 @@ export interface Contraction {
   readonly input: number
   readonly axis: number
   readonly along: Axis
+  /** Set where the input holds codes: which input their zero point is. */
+  readonly zero?: number
 }
 
 export interface SiteFacts {
@@ -115,10 +120,10 @@ function siteOf({
       for (const axis of axes) if (axis !== undefined) addRole(axis, role)
       if (role === 'norm') statistics.add(node)
     },
-    contract(input, axis) {
+    contract(input, axis, zero) {
       const along = inputs[input]?.[axis]
       claim(along)
-      if (along !== undefined) contractions.push({ node, input, axis, along })
+      if (along !== undefined) contractions.push({ node, input, axis, along, ...present({ zero }) })
     },
   }
 }

@@ -12,6 +12,7 @@ export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [
   ['com.microsoft.RotaryEmbedding', (site) => withCounts(site, { num_heads: headsIn(site.input(0)) })],
   ['RotaryEmbedding', (site) => withCounts(site, { num_heads: headsIn(site.input(0)) })],
   ['ConvTranspose', convTranspose],
+  ['com.microsoft.MatMulNBits', matMulNBits],
   ['Tile', tile],
   ['Resize', resize],
 ]
@@ -57,6 +58,10 @@ function convTranspose({ node, removals, input, output }: Resizing): Node {
   if (each === undefined || channels === undefined || before === 0) return node
   const after = sizeAfter(channels, removals) / sizeAfter(each, removals)
   return after === before ? node : editAttributes(node, { group: BigInt(after) })
+}
+
+function matMulNBits(site: Resizing): Node {
+  return withCounts(site, { N: site.output(0)?.at(-1), K: site.input(0)?.at(-1) })
 }
 
 function tile(site: Resizing): Node {

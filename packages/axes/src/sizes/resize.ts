@@ -5,9 +5,9 @@ import { RULE_SIZES } from './resize-rules.js'
 import type { Resizing, Unresized } from './resizing.js'
 
 /** Operators that hold sizes of their own, in attributes or constants, and how these change. All others follow from the shapes of their inputs. */
-export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map([
-  ['Conv', group],
-  ['com.microsoft.FusedConv', group],
+export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map<string, (site: Resizing) => Node>([
+  ...['Conv', 'com.microsoft.FusedConv', 'ConvInteger'].map((name) => [name, (site: Resizing) => group(site, 1)] as const),
+  ['QLinearConv', (site) => group(site, 3)],
   ['Reshape', reshape],
   ['Expand', expand],
   ['ConstantOfShape', constantOfShape],
@@ -73,8 +73,8 @@ function unboundedAxes(site: Unresized): readonly Axis[] {
 const NOTHING: Removals = new Map()
 
 /** Channels ÷ channels of one group. */
-function group({ node, removals, input }: Resizing): Node {
-  const [x, w] = [input(0), input(1)]
+function group({ node, removals, input }: Resizing, weight: number): Node {
+  const [x, w] = [input(0), input(weight)]
   const before = attributesOf(node).int('group')
   if (before === undefined || x === undefined || w === undefined) return node
   const count = sizeAfter(x[1]!, removals) / sizeAfter(w[1]!, removals)

@@ -132,7 +132,7 @@ function unitsIn(group: UnitGroup, { macs, tensors }: Totals): Omit<GroupView, '
 
 async function weightsIn({ weights }: Analysis, signal: AbortSignal): Promise<readonly WeightView[]> {
   const views: WeightView[] = []
-  for (const { id, tensor, uses } of weights) {
+  for (const { id, tensor, quantised, uses } of weights) {
     signal.throwIfAborted()
     const elements = elementCount(tensor.shape)
     views.push({
@@ -140,6 +140,7 @@ async function weightsIn({ weights }: Analysis, signal: AbortSignal): Promise<re
       node: uses[0]?.name ?? '',
       op: uses[0] === undefined ? '' : operatorName(uses[0].node),
       shape: tensor.shape,
+      ...(quantised && { type: quantised.type }),
       elements,
       sparsity: elements === 0 ? 0 : (await countZeros(tensor)) / elements,
     })

@@ -5,6 +5,7 @@ import {
   countZeros,
   type MaskedWeight,
   type MaskStep,
+  needsFloats,
   noBits,
   type PlanStep,
   packBits,
@@ -68,6 +69,8 @@ export async function retrainModel(
   const { reference, pruned, training, seed, removed, state } = job
   const { distill: _, ...recipe } = job.retrain
   const distill = distillWeights(job.retrain)
+  for (const { id, quantised } of weightsOf(pruned))
+    if (quantised !== undefined) throw needsFloats(`retraining cannot change '${id}'`, quantised)
   const { retrain } = await import('@pare/retrain')
   await mkdir(dirname(state), { recursive: true })
   const activity = progress.begin(`${label}: retraining${job.stage}`)

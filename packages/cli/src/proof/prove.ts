@@ -10,6 +10,7 @@ import { withComparedOutputs } from './compared-outputs.js'
 import { type Decision, decisionsOf, givenDecisions, withDecisions } from './decisions.js'
 import { withoutSaturation } from './saturation.js'
 import { toleranceOf } from './tolerance.js'
+import { unrounded } from './unrounded.js'
 import { widen } from './widen.js'
 
 /** How far a changed model was from what it must equal: where units were cut, the model with those units gated; where they were permuted, the one before. */
@@ -53,8 +54,7 @@ export async function prove(
     const next = await applyPlan(current, { seed, steps: [step] })
     if (step.kind === 'cut' || step.kind === 'permute') {
       const expected = step.kind === 'cut' ? await gatePlan(current, step) : current
-      const tolerance = toleranceOf(current)
-      const { relative, sizes, free, failure } = await compared(expected, next, tolerance, { ...work, step: step.kind })
+      const { relative, sizes, free, failure, tolerance } = await comparedWithin([expected, next], { ...work, step: step.kind })
       const proof = {
         step: step.kind,
         structure: step.structure,
@@ -69,6 +69,27 @@ export async function prove(
     current = next
   }
   return proofs
+}
+
+/**
+ * How far a model is from what it must equal, and how far it may be. Activations that are rounded to 8 bits are compared without that where they can be,
+ * which is far stricter; where such a model does not run, or its numbers grow beyond all limits, the models are compared as they are.
+ */
+async function comparedWithin(
+  models: readonly [expected: Model, actual: Model],
+  work: ProofWork & { readonly step: Proof['step'] },
+): Promise<Difference & { readonly tolerance: number }> {
+  const compareTo = async ([expected, actual]: readonly [Model, Model]) => {
+    const tolerance = toleranceOf(actual)
+    return { ...(await compared(expected, actual, tolerance, work)), tolerance }
+  }
+  const [expected, actual] = [await unrounded(models[0]), await unrounded(models[1])]
+  if (actual === models[1]) return compareTo(models)
+  return await compareTo([expected, actual]).catch((error) => {
+    work.signal.throwIfAborted()
+    if (!isPareError(error)) throw error
+    return compareTo(models)
+  })
 }
 
 /**

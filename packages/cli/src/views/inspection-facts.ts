@@ -42,6 +42,8 @@ export interface WeightView {
   readonly node: string
   readonly op: string
   readonly shape: readonly number[]
+  /** Of the integers that it is stored in. Absent: it is stored in floats */
+  readonly type?: string
   readonly elements: number
   readonly sparsity: number
 }

@@ -74,7 +74,7 @@ const NAME = 47
 
 function weights({ layers }: InspectView, all: boolean): string {
   if (layers.length === 0) return 'No weights that are pruned by default.'
-  const shape = (layer: WeightView) => layer.shape.join('×')
+  const shape = ({ shape: sizes, type }: WeightView) => `${sizes.join('×')}${type === undefined ? '' : ` ${type}`}`
   if (all) {
     const rows = layers.map((layer) => [
       layer.name,

@@ -1,6 +1,7 @@
-import { WEIGHT_OPERATORS } from '@pare/axes'
+import { type Quantisation, type QuantisedTensor, quantisationOf, WEIGHT_OPERATORS } from '@pare/axes'
 import {
   attributesOf,
+  type Constant,
   globMatcher,
   isFloat,
   keyOf,
@@ -9,7 +10,7 @@ import {
   type Node,
   operatorName,
   PareError,
-  type Tensor,
+  present,
   visitNodes,
 } from '@pare/onnx'
 import type { Analysis, NotEligible, Rows, Weight, WeightUse } from '../contract/contract.js'
@@ -57,39 +58,47 @@ interface Candidates {
   readonly hidden: readonly NotEligible[]
 }
 
+interface Draft extends Pick<Weight, 'tensor' | 'quantised' | 'rows'> {
+  readonly uses: WeightUse[]
+  readonly reason: string | undefined
+}
+
 function findCandidates(model: Model): Candidates {
-  const drafts = new Map<string, { tensor: Tensor; rows: Rows; uses: WeightUse[]; reason: string | undefined }>()
+  const drafts = new Map<string, Draft>()
   const embeddings = new Set<string>()
   const hidden = new Map<string, NotEligible>()
   const computed = computedConstants()
+  const quantisation = quantisationOf(model)
+  const operandAt = (name: string | undefined, scope: NameScope) => operandOf(name, { scope, quantisation })
   visitNodes(model, (node, scope) => {
     computed.add(node, scope)
     const operator = computed.isConstant(node) ? undefined : WEIGHT_OPERATORS.get(operatorName(node))
     for (const input of operator?.inputs ?? []) {
-      const operand = operandOf(node.inputs[input], scope)
+      const operand = operandAt(node.inputs[input], scope)
       if (operand === undefined) {
         const behind = computed.behind(node.inputs[input] ?? '', scope)
         if (behind !== undefined) hidden.set(behind.id, hiddenWeight(behind, node))
         continue
       }
-      const use = { node, input, name: node.name || keyOf(node) }
+      const use = { node, input, name: node.name || keyOf(node), ...floatsBefore(node, scope) }
       const draft = drafts.get(operand.id)
       if (draft !== undefined) draft.uses.push(use)
       else
         drafts.set(operand.id, {
-          tensor: operand.tensor,
+          ...{ tensor: operand.tensor, ...present({ quantised: operand.quantised }) },
           rows: layout(operator!.rows(node, input, operand.shape), operand),
           uses: [use],
           reason: operator!.reason,
         })
     }
     if (node.op === 'Gather' || node.op === 'EmbedLayerNormalization') {
-      for (const name of node.inputs) addId(embeddings, operandOf(name, scope)?.id)
+      for (const name of node.inputs) addId(embeddings, operandAt(name, scope)?.id)
     }
   })
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
-  const candidates = [...drafts].map(([id, { tensor, rows, uses, reason }]) => {
-    const weight = { id, tensor, rows, uses }
+  const candidates = [...drafts].map(([id, { reason, ...draft }]) => {
+    const weight: Weight = { id, ...draft }
+    const { tensor } = weight
     if (embeddings.has(id)) return { weight, reason: 'it is an embedding too (tied)' }
     if (outputs.has(tensor.name)) return { weight, reason: 'it is an output of the model' }
     return reason === undefined ? { weight } : { weight, reason }
@@ -97,33 +106,63 @@ function findCandidates(model: Model): Candidates {
   return { candidates, hidden: [...hidden.values()].filter(({ id }) => !drafts.has(id)) }
 }
 
+/** What the codes that a product of integers reads first were rounded from. */
+function floatsBefore(node: Node, scope: NameScope): Pick<WeightUse, 'floats'> {
+  const maker = scope.producer(node.inputs[0] ?? '')
+  const rounds = maker?.op === 'QuantizeLinear' || maker?.op === 'DynamicQuantizeLinear'
+  return rounds ? present({ floats: maker.inputs[0] }) : {}
+}
+
 function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {
   const label = ({ op, name, outputs }: Node) => `${op} '${name || outputs[0]}'`
-  const stored = isFloat(tensor.type) ? '' : `, which makes floats of ${tensor.type}`
+  const stored = isFloat(tensor.type) || node.op !== 'DequantizeLinear' ? '' : `, which makes floats of ${tensor.type}`
   return { id, reason: `it stands behind ${label(node)}${stored}, where ${label(reader)} reads it`, byUser: false }
 }
 
-/** A constant as an operator sees it: perhaps through a Transpose of its two axes. */
-interface Operand {
-  readonly id: string
-  readonly tensor: Tensor
+/** A constant as an operator sees it: perhaps through a Transpose of its two axes, or decoded. */
+interface Operand extends Pick<Weight, 'id' | 'tensor' | 'quantised'> {
   readonly shape: readonly number[]
   readonly transposed: boolean
 }
 
-function operandOf(name: string | undefined, scope: NameScope): Operand | undefined {
+interface Surroundings {
+  readonly scope: NameScope
+  readonly quantisation: Quantisation
+}
+
+function operandOf(name: string | undefined, at: Surroundings): Operand | undefined {
   if (name === undefined || name === '') return undefined
+  const { scope, quantisation } = at
   const constant = scope.constant(name)
-  if (constant !== undefined) return { ...constant, shape: constant.tensor.shape, transposed: false }
+  if (constant !== undefined) return operandAs(constant, quantisation.tensors.get(constant.id))
   const producer = scope.producer(name)
-  // Zero is zero in every type of floats.
-  if (producer?.op === 'Cast' && producer.domain === '') return floatsOnly(operandOf(producer.inputs[0], scope))
-  const base = producer && baseOfAdapter(producer, adapterGraph(scope))
-  if (base !== undefined) return operandOf(producer!.inputs[base], scope)
-  if (producer?.op !== 'Transpose' || producer.inputs[0] === undefined) return undefined
-  const behind = operandOf(producer.inputs[0], scope)
-  if (behind === undefined || behind.shape.length !== 2 || !swaps(producer)) return undefined
-  return { ...behind, shape: [...behind.shape].reverse(), transposed: !behind.transposed }
+  const input = producer?.inputs[0]
+  if (producer === undefined || input === undefined) return undefined
+  const base = baseOfAdapter(producer, adapterGraph(scope))
+  if (base !== undefined) return operandOf(producer.inputs[base], at)
+  switch (operatorName(producer)) {
+    case 'DequantizeLinear':
+    case 'com.microsoft.DequantizeLinear': {
+      const codes = scope.constant(input)
+      const quantised = codes && quantisation.tensors.get(codes.id)
+      return quantised && operandAs(codes, quantised)
+    }
+    // Zero is zero in every type of floats.
+    case 'Cast':
+      return floatsOnly(operandOf(input, at))
+    case 'Transpose': {
+      const behind = operandOf(input, at)
+      if (behind === undefined || behind.shape.length !== 2 || !swaps(producer)) return undefined
+      return { ...behind, shape: [...behind.shape].reverse(), transposed: !behind.transposed }
+    }
+    default:
+      return undefined
+  }
+}
+
+function operandAs({ id, tensor }: Constant, quantised: QuantisedTensor | undefined): Operand {
+  const values = quantised?.values ?? tensor
+  return { id, tensor: values, shape: values.shape, transposed: false, ...present({ quantised }) }
 }
 
 function adapterGraph({ constant, producer }: NameScope): AdapterGraph {
@@ -149,7 +188,8 @@ function addId(ids: Set<string>, id: string | undefined): void {
 }
 
 /** Why nothing can make this weight eligible. */
-function impossible({ tensor }: Weight): string | undefined {
+function impossible({ tensor, quantised }: Weight): string | undefined {
+  if (quantised?.unmaskable !== undefined) return `it is ${quantised.form}: ${quantised.unmaskable}`
   if (!isFloat(tensor.type)) return `it holds ${tensor.type}`
   if (tensor.shape.length < 2) return `it has ${tensor.shape.length} axes: a vector, not a matrix`
   if (tensor.data.byteLength === 0) return 'it has no elements'

@@ -7,6 +7,8 @@ import { findGroups } from './found-groups.js'
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => (i + 1) / count).join(', ')
 
+const codes = Array.from({ length: 32 }, (_, i) => i - 16).join(', ')
+
 /** Two layers, 4-8-3, whose first weight `first` makes as `w`, [4, 8]. */
 const layers = (first: string, stored: string) =>
   parseText(
@@ -32,6 +34,12 @@ describe('a weight that the graph computes', () => {
       `float[4, 8] s = {${numbers(32)}}`,
     ],
     ['Cast', 'w = Cast<to = 1>(s)', `float16[4, 8] s = {${numbers(32)}}`],
+    ['DequantizeLinear', 'w = DequantizeLinear(s, k)', `int8[4, 8] s = {${codes}}, float k = {0.1}`],
+    [
+      'DequantizeLinear and Transpose',
+      'c = DequantizeLinear<axis = 0>(s, k)\n w = Transpose<perm = [1, 0]>(c)',
+      `int8[8, 4] s = {${codes}}, float[8] k = {${numbers(8)}}`,
+    ],
     ['Cast and Transpose', 'c = Cast<to = 1>(s)\n w = Transpose<perm = [1, 0]>(c)', `float16[8, 4] s = {${numbers(32)}}`],
   ])('is masked and cut behind %s', async (_, first, stored) => {
     const model = layers(first, stored)
@@ -48,9 +56,9 @@ describe('a weight that the graph computes', () => {
       "it stands behind Mul 'w', where MatMul 'h' reads it",
     ],
     [
-      'DequantizeLinear',
-      'w = DequantizeLinear(s, k)',
-      `int8[4, 8] s = {${numbers(32).replaceAll(/0?\.\d+/g, '3')}}, float k = {0.1}`,
+      'DequantizeLinear with a scale that is computed',
+      'k = Exp(l)\n w = DequantizeLinear(s, k)',
+      `int8[4, 8] s = {${codes}}, float l = {0.1}`,
       "it stands behind DequantizeLinear 'w', which makes floats of int8, where MatMul 'h' reads it",
     ],
   ])('is listed with the node where it cannot be masked: %s', (_, first, stored, reason) => {

@@ -1,10 +1,14 @@
+import { quantisationOf } from '@pare/axes'
 import { chunks, elementCount, isFloat, type Model, type Tensor, visitNodes, withTensors } from '@pare/onnx'
 import { CHUNK_BYTES, floatType, narrowest } from '../backend/stream.js'
 import { maskedBy, type PlanStep } from '../plan/plan.js'
 import { weightsOf } from './analyse.js'
 
 export interface Parameters {
-  /** Elements of all floating-point tensors with at least one axis, each stored tensor once; not the statistics of BatchNormalization. */
+  /**
+   * Elements of all floating-point tensors with at least one axis, each stored tensor once, and of the weights and biases that are stored in integers; not
+   * the statistics of BatchNormalization, nor scales and zero points.
+   */
   readonly elements: number
   /** Those that are zero before and after the steps. */
   readonly zeros: { readonly before: number; readonly after: number }
@@ -37,11 +41,13 @@ export function countElements(model: Model): number {
   return [...parameterTensors(model)].reduce((elements, { shape }) => elements + elementCount(shape), 0)
 }
 
-/** The tensors that count as parameters. */
+/** The tensors that count as parameters. What is stored in integers stands here as the numbers that it stands for. */
 export function parameterTensors(model: Model): ReadonlySet<Tensor> {
   const tensors = new Set<Tensor>()
-  withTensors(model, (tensor) => {
-    if (isFloat(tensor.type) && tensor.shape.length > 0) tensors.add(tensor)
+  const quantisation = quantisationOf(model)
+  withTensors(model, (tensor, id) => {
+    const values = quantisation.tensors.get(id)?.values ?? tensor
+    if (isFloat(values.type) && values.shape.length > 0 && !quantisation.scales.has(tensor)) tensors.add(values)
     return tensor
   })
   // Inputs 3 and 4 of BatchNormalization are a mean and a variance: measured, not learnt.

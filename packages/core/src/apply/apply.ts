@@ -53,7 +53,11 @@ function applyMask(model: Model, step: MaskStep, { seed, backend = cpu }: { seed
     if (weight === undefined || weight.tensor.shape.reduce((a, b) => a * b, 1) !== entry.elements)
       throw anotherModel(entry, weight)
     const masking = { entry, precision: step.precision, kernel, seed, unpack: (rule: MaskBits) => unpack(rule, entry) }
-    if (entry.masked > entry.zeros) masked.set(weight.tensor, maskedPayload(weight, masking))
+    const { tensor, quantised } = weight
+    if (entry.masked <= entry.zeros) continue
+    const values = maskedPayload(weight, masking)
+    if (quantised === undefined) masked.set(tensor, values)
+    else masked.set(quantised.stored, quantised.masked(values))
   }
   if (masked.size === 0) return model
   return withTensors(model, (tensor) => {

@@ -1,6 +1,7 @@
 import { editModel, GraphWriter, type Model, makeValueInfo, PareError, withoutDead } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Statistic, Weight } from '../contract/contract.js'
+import { needsFloats } from '../contract/needs-floats.js'
 import type { Forward } from './forward.js'
 import { type Instrumented, type Probed, type Request, requestId, StatisticWriter } from './instrument.js'
 
@@ -20,7 +21,8 @@ export function needsTraining(criterion?: string): PareError {
 }
 
 /** The derivative of the loss with respect to a weight. */
-export function gradientRequest({ id, tensor }: Weight, statistic: Statistic): Request {
+export function gradientRequest({ id, tensor, quantised }: Weight, statistic: Statistic): Request {
+  if (quantised !== undefined) throw needsFloats(`'${id}' cannot be judged by gradients`, quantised)
   if (id !== tensor.name || statistic.reduce === 'gram') {
     const reason =
       statistic.reduce === 'gram' ? 'products of gradients are not measured' : 'it lies in a function or a nested graph'

@@ -20,7 +20,7 @@ export interface Patches {
 }
 
 /** What is multiplied with a weight where it is used, or why that is not measured. */
-export function inputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): StatisticSite | string {
+export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }: WeightUse): StatisticSite | string {
   const [first = '', second = ''] = node.inputs
   const isSecond = input === 1
   switch (operatorName(node)) {
@@ -33,19 +33,36 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input }: Weight
         ? { value: first, axis: flag(node, 'transA') ? -2 : -1 }
         : { value: second, axis: flag(node, 'transB') ? -1 : -2 }
     case 'com.microsoft.Attention':
+    case 'com.microsoft.DynamicQuantizeMatMul':
+    case 'com.microsoft.MatMulNBits':
       return { value: first, axis: -1 }
     case 'ConvTranspose':
       return { value: first, axis: 1 }
     case 'Conv':
-    case 'com.microsoft.FusedConv': {
-      const [, ...kernel] = shape
-      const groups = attributesOf(node).int('group', 1)
-      const isPoint = kernel.slice(1).every((size) => size === 1) && all(node, 'strides', 1) && all(node, 'pads', 0)
-      return isPoint && groups === 1 ? { value: first, axis: 1 } : { value: first, axis: 1, patches: { kernel, groups, node } }
-    }
+    case 'com.microsoft.FusedConv':
+      return windows(first, { node, shape })
+    case 'ConvInteger':
+    case 'QLinearConv':
+      return floats === undefined ? ofIntegers(node) : windows(floats, { node, shape })
+    case 'MatMulInteger':
+    case 'QLinearMatMul':
+    case 'com.microsoft.MatMulIntegerToFloat':
+    case 'com.microsoft.QGemm':
+      if (floats === undefined || input === 0 || attributesOf(node).int('transA', 0) === 1) return ofIntegers(node)
+      return { value: floats, axis: -1 }
     default:
       return `what ${operatorName(node)} multiplies it with is not measured`
   }
+}
+
+const ofIntegers = (node: Node) => `${operatorName(node)} multiplies it with integers, and only floats are measured`
+
+/** What a convolution meets: single positions, or each position of its kernel. */
+function windows(value: string, { node, shape }: { readonly node: Node; readonly shape: readonly number[] }): StatisticSite {
+  const [, ...kernel] = shape
+  const groups = attributesOf(node).int('group', 1)
+  const isPoint = kernel.slice(1).every((size) => size === 1) && all(node, 'strides', 1) && all(node, 'pads', 0)
+  return isPoint && groups === 1 ? { value, axis: 1 } : { value, axis: 1, patches: { kernel, groups, node } }
 }
 
 /** What comes out where the weight is used, or why that is not measured. */
@@ -56,6 +73,9 @@ export function outputSite({ node, input }: WeightUse): StatisticSite | string {
     case 'Gemm':
     case 'com.microsoft.FusedGemm':
       return { value, axis: input === 1 ? -1 : -2 }
+    case 'com.microsoft.DynamicQuantizeMatMul':
+    case 'com.microsoft.MatMulNBits':
+      return { value, axis: -1 }
     case 'Conv':
     case 'ConvTranspose':
       return { value, axis: 1 }

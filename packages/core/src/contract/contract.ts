@@ -1,11 +1,11 @@
-import type { BlockGroup, CoupledGroup, Obstacle, Rows } from '@pare/axes'
+import type { BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Rows } from '@pare/axes'
 import type { Node, Tensor } from '@pare/onnx'
 import type { SCOPES } from '../choices.js'
 
 // What a plugin sees. A criterion says how important an element is, a structure says what may go; neither knows the other.
 
 /** Facts of the graph. */
-export type { Block, BlockGroup, CoupledGroup, Obstacle, Role, Rows, Slice } from '@pare/axes'
+export type { Block, BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Role, Rows, Slice } from '@pare/axes'
 
 /** How much each element of a weight matters: an expression, traced once and compiled by each backend. Higher is kept. */
 export interface Criterion<Needs extends Record<string, Statistic> = Record<string, Statistic>> {
@@ -211,7 +211,10 @@ export interface NotEligible {
 export interface Weight {
   /** Unique in the model, stable between runs: the tensor's name, with the way to it in subgraphs and functions. */
   readonly id: string
+  /** The numbers that are multiplied with. Of a weight that is stored in integers, what these stand for: f32, decoded where it is read. */
   readonly tensor: Tensor
+  /** Set where it is stored in integers: how, and how it is written. */
+  readonly quantised?: QuantisedTensor
   /** The operators that read it, the first one first. */
   readonly uses: readonly WeightUse[]
   readonly rows: Rows
@@ -223,6 +226,8 @@ export interface WeightUse {
   readonly input: number
   /** Name of the node, or of its first output where it has none. */
   readonly name: string
+  /** Where a weight of integers meets integers: the floats that these were rounded from, if a node before makes them so. */
+  readonly floats?: string
 }
 
 /** A traced value. Opaque: only `Ops` make and combine them. */

@@ -24,6 +24,8 @@ export function consumersOf(
     if (channelsOf(weight).channels === 1) continue
     const axis = constants.find(({ id }) => id === weight.id)?.axes[inputAxis(weight)]
     if (axis === undefined || !atomsOf(axis).has(atom)) continue
+    // Stored in blocks: whole blocks change places, which mixes no block of m.
+    if (axis.size !== weight.tensor.shape[inputAxis(weight)]) return undefined
     const runs = runsOf(axis, atom, m)
     if (runs === undefined) return undefined
     consumers.push({ weight, runs })

@@ -7,6 +7,7 @@ import type { SpreadStatistic } from '../calibrate/spread.js'
 import { stagesOf } from '../calibrate/stages.js'
 import { statisticsFor } from '../calibrate/statistics.js'
 import type { Pattern, Scope, Solver, Weight } from '../contract/contract.js'
+import { needsFloats } from '../contract/needs-floats.js'
 import { sharesWithoutData } from '../select/shares.js'
 import type { MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
 
@@ -26,6 +27,8 @@ export async function planSolve(request: SolveRequest, options: PlanOptions): Pr
   const { step, weights, model } = request
   const { criterion, target, structure } = step
   const scope = step.scope ?? criterion.scope ?? 'tensor'
+  for (const { id, quantised } of weights)
+    if (quantised !== undefined) throw needsFloats(`solver '${criterion.name}' cannot change '${id}'`, quantised)
   const counts = countsOf(weights, step)
   const stages = step.sequential === false ? [[...weights]] : await stagesOf(model, weights)
   const head = { kind: 'mask', structure: structure.name, criterion: criterion.name, scope, target } as const

@@ -63,6 +63,8 @@ interface GateSite extends Contraction {
   readonly gates: readonly { readonly group: CoupledGroup; readonly atom: Axis }[]
 }
 
+type GatePlace = GateSite & { readonly group: CoupledGroup; readonly atom: Axis }
+
 function contractionsOf(groups: readonly CoupledGroup[], { atoms, dependencies }: Coupling): Map<Node, GateSite[]> {
   const gates = groups.map((group) => {
     const atom = atoms.get(group.id)
@@ -100,15 +102,27 @@ class GateWriter {
     let now = node
     for (const site of sites) {
       let name = now.inputs[site.input]!
-      for (const { group, atom } of site.gates)
-        name = this.writer.node('Mul', [name, this.#factor(name, { ...site, group, atom })])
+      for (const { group, atom } of site.gates) {
+        const gate = { ...site, group, atom }
+        name =
+          site.zero === undefined
+            ? this.writer.node('Mul', [name, this.#factor(name, gate)])
+            : this.#gatedCodes(name, node.inputs[site.zero], gate)
+      }
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === site.input ? name : each)) })
     }
     this.writer.nodes.push(now)
   }
 
+  /** Codes whose distance from their zero point is multiplied by the factor, and rounded. */
+  #gatedCodes(codes: string, zero: string | undefined, gate: GatePlace): string {
+    const scaling = [this.writer.float(1), ...(zero ? [zero] : [])]
+    const distance = this.writer.node('DequantizeLinear', [codes, ...scaling])
+    return this.writer.node('QuantizeLinear', [this.writer.node('Mul', [distance, this.#factor(distance, gate)]), ...scaling])
+  }
+
   /** [size of the axis, 1, …]: of each position the factor of its unit, 1 where it belongs to none. */
-  #factor(value: string, { group, atom, along, axis, rank }: GateSite & { group: CoupledGroup; atom: Axis }): string {
+  #factor(value: string, { group, atom, along, axis, rank }: GatePlace): string {
     const units = unitsAlong(along, atom).map((unit) => (unit < 0 ? group.units : unit))
     const one = this.writer.floats([1], [1])
     const factors = this.writer.node('Concat', [gateOf(group.id), one], { axis: 0n })

@@ -20,7 +20,8 @@ export interface SettableModel {
 }
 
 /** Why a weight cannot become an input; undefined where it can. */
-export function notSettable(model: Model, { id, tensor }: Weight): string | undefined {
+export function notSettable(model: Model, { id, tensor, quantised }: Weight): string | undefined {
+  if (quantised !== undefined) return `it is ${quantised.form}, and integers cannot be given from outside`
   if (!Object.hasOwn(ARRAYS, tensor.type)) return `it holds ${tensor.type}, which cannot be given from outside`
   const isConstant = model.graph.nodes.some(({ op, outputs }) => op === 'Constant' && outputs[0] === id)
   return isConstant || model.graph.initializers.includes(tensor) ? undefined : 'it lies in a subgraph'

@@ -101,6 +101,7 @@ function layerOf(node: Node, { scope, level, weight, uses }: Place): RepairableL
     return undefined
   const id = node.outputs[0]!
   const name = operatorName(node)
+  if (weight.quantised !== undefined) return `${id}: its weight is ${weight.quantised.form}, and repair needs floats`
   if (name !== 'Conv' && name !== 'MatMul' && name !== 'Gemm') return `${id}: weights of ${name} are not repaired`
   if (weight.uses.length > 1) return `${id}: its weight is used ${weight.uses.length} times`
   if (use.input !== 1) return `${id}: its weight comes first`

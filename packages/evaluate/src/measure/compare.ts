@@ -33,13 +33,13 @@ export interface Difference {
  * runs with no sizes that are tried, or gives no number to compare.
  */
 export async function compare(runtime: Runtime, { reference, other, decisions }: CompareRequest): Promise<Difference> {
-  await using one = await openSession(runtime, reference)
+  await using one = await openSession(runtime, reference, LITERAL)
   const expected = await runTwice(one, reference)
   const sizes = expected.map((each) => each.sizes)
   const free = hasFreeSizes(one.inputs)
   try {
-    await using two = await openSession(runtime, other)
-    await using decider = decisions && (await openSession(runtime, decisions.model))
+    await using two = await openSession(runtime, other, LITERAL)
+    await using decider = decisions && (await openSession(runtime, decisions.model, LITERAL))
     const differences: number[] = []
     for (const { inputs, outputs } of expected) {
       const own = await runNamed(two, inputs)
@@ -52,6 +52,8 @@ export async function compare(runtime: Runtime, { reference, other, decisions }:
     return { sizes, free, relative: Number.POSITIVE_INFINITY, failure: (error as Error).message }
   }
 }
+
+const LITERAL = { literal: true }
 
 type Named = Readonly<Record<string, NdArray>>
 

@@ -54,6 +54,11 @@ export interface SessionOptions {
   readonly spinning?: boolean
   /** Whether ONNX Runtime may rewrite the graph before it runs. Default: true. */
   readonly optimized?: boolean
+  /**
+   * Whether it computes as the model is written. ONNX Runtime else rounds floats of its own to 8 bits where weights behind DequantizeLinear are multiplied
+   * with them. Default: false
+   */
+  readonly literal?: boolean
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
@@ -102,7 +107,7 @@ function loadFailure(path: string, provider: Provider, cause: Error): PareError 
 export async function createSession(
   { ort, provider }: Runtime,
   path: string,
-  { threads = availableParallelism(), spinning = false, optimized = true }: SessionOptions = {},
+  { threads = availableParallelism(), spinning = false, optimized = true, literal = false }: SessionOptions = {},
 ): Promise<Ort.InferenceSession> {
   const options = {
     ...providerOptions(ort, provider),
@@ -111,7 +116,13 @@ export async function createSession(
     logSeverityLevel: 3,
     ...(optimized ? {} : { graphOptimizationLevel: 'disabled' as const }),
     // Threads that wait for work must not keep other processes from theirs: runners are shared.
-    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' }, force_spinning_stop: spinning ? '1' : '0' } },
+    extra: {
+      session: {
+        intra_op: { allow_spinning: spinning ? '1' : '0' },
+        force_spinning_stop: spinning ? '1' : '0',
+        ...(literal && { disable_quant_qdq: '1' }),
+      },
+    },
   } as const
   return ort.InferenceSession.create(resolve(path), options).catch((cause: Error) => {
     throw loadFailure(path, provider, cause)

@@ -71,10 +71,15 @@ function tieRun(site: AxisSite, from: readonly Axis[], to: readonly Axis[]): voi
 }
 
 function concat(site: AxisSite): void {
+  joined(site, [...site.node.inputs.keys()])
+}
+
+/** These inputs, one after another. */
+export function joined(site: AxisSite, operands: readonly number[]): void {
   const out = site.output(0)
   if (out === undefined) return
   const at = fromFront(site.int('axis', 1), out.length)
-  const inputs = site.node.inputs.map((_, i) => site.input(i))
+  const inputs = operands.map((i) => site.input(i))
   if (inputs.some((input) => input?.length !== out.length)) return
   for (const input of inputs) for (const i of out.keys()) if (i !== at) site.tie(input![i], out[i])
   const parts = inputs.map((input) => input![at]!)

@@ -6,23 +6,35 @@ import { each, tieBroadcast } from './broadcast.js'
 export const matrix: readonly [string, AxisRule][] = [
   ['MatMul', matmul],
   ...each('com.microsoft.FusedMatMul com.microsoft.TransposeMatMul', fusedMatMul),
-  ...each('Gemm com.microsoft.FusedGemm', gemm),
+  ...each('Gemm com.microsoft.FusedGemm', (site) => gemm(site, { a: 0, b: 1, c: 2 })),
   ['Einsum', einsum],
 ]
 
 /** [… m, k] × [… k, n] → [… m, n] */
 function matmul(site: AxisSite): void {
-  multiply(site, false, false)
+  multiply(site, { a: 0, b: 1 })
 }
 
 /** MatMul with one or both sides transposed. */
 function fusedMatMul(site: AxisSite): void {
   if (site.int('transBatchA', 0) === 1 || site.int('transBatchB', 0) === 1) return
-  multiply(site, site.int('transA', 0) === 1, site.int('transB', 0) === 1)
+  multiply(site, { a: 0, b: 1, transA: site.int('transA', 0) === 1, transB: site.int('transB', 0) === 1 })
 }
 
-function multiply(site: AxisSite, transA: boolean, transB: boolean): void {
-  const [a, b, out] = [site.input(0), site.input(1), site.output(0)]
+/** Which inputs are the sides of a product. */
+interface Sides {
+  readonly a: number
+  readonly b: number
+  /** Default: false */
+  readonly transA?: boolean
+  /** Default: false */
+  readonly transB?: boolean
+  /** Inputs with the zero points of a and b, where they are codes. */
+  readonly zeros?: readonly [a: number, b: number]
+}
+
+export function multiply(site: AxisSite, { a: left, b: right, transA = false, transB = false, zeros }: Sides): void {
+  const [a, b, out] = [site.input(left), site.input(right), site.output(0)]
   if (a === undefined || b === undefined || out === undefined || a.length < 2 || b.length < 2) return
   const [m, k] = transA ? [a.length - 1, a.length - 2] : [a.length - 2, a.length - 1]
   const [inner, n] = transB ? [b.length - 1, b.length - 2] : [b.length - 2, b.length - 1]
@@ -35,27 +47,32 @@ function multiply(site: AxisSite, transA: boolean, transB: boolean): void {
   site.tie(a[m!], out.at(-2))
   site.tie(b[n!], out.at(-1))
   site.tie(a[k!], b[inner!])
-  const weight = site.isConstant(1) ? 1 : site.isConstant(0) ? 0 : undefined
-  site.contract(weight === 0 ? 1 : 0, weight === 0 ? inner! : k!)
+  const weight = site.isConstant(right) ? right : site.isConstant(left) ? left : undefined
+  if (weight === left) site.contract(right, inner!, zeros?.[1])
+  else site.contract(left, k!, zeros?.[0])
   if (weight === undefined) {
     site.role('batch', ...batch)
     site.role('inner', a[k!])
     site.role('outer', out.at(-2), out.at(-1))
   } else {
     site.role('matmul-in', a[k!])
-    site.role('matmul-out', weight === 1 ? out.at(-1) : out.at(-2))
+    site.role('matmul-out', weight === right ? out.at(-1) : out.at(-2))
   }
 }
 
-function gemm(site: AxisSite): void {
-  const [a, b, c, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
+/** `zero`: the input with the zero point of a, where it is codes. */
+export function gemm(
+  site: AxisSite,
+  inputs: { readonly a: number; readonly b: number; readonly c: number; readonly zero?: number },
+): void {
+  const [a, b, c, out] = [site.input(inputs.a), site.input(inputs.b), site.input(inputs.c), site.output(0)]
   if (a === undefined || b === undefined || out === undefined) return
   const [m, k] = site.int('transA', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
   const [inner, n] = site.int('transB', 0) === 1 ? ([1, 0] as const) : ([0, 1] as const)
   site.tie(a[m], out[0])
   site.tie(b[n], out[1])
   site.tie(a[k], b[inner])
-  site.contract(0, k)
+  site.contract(inputs.a, k, inputs.zero)
   site.role('matmul-in', a[k])
   site.role('matmul-out', out[1])
   if (c !== undefined) {

@@ -18,9 +18,13 @@ export interface Tiny {
 
 export function tinyModel({ inputs, constants, nodes, opset = 18, irVersion = 10, outputs = 'y', functions = '' }: Tiny): Model {
   const values: Record<string, Float64Array> = {}
-  for (const [, sizes, name] of constants.matchAll(/(?:float|float16|double)\[([\d, ]+)\] (\w+)(?! *=|\w)/g)) {
+  for (const [, type, sizes, name] of constants.matchAll(/(\w+)\[([\d, ]+)\] (\w+)(?! *=|\w)/g)) {
+    const most = MOST[type!]
+    if (most === undefined) continue
     const count = sizes!.split(',').reduce((all, size) => all * Number(size), 1)
-    values[name!] = Float64Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (i + 1) + name!.length) * 0.9 + 0.05)
+    const float = (i: number) => Math.sin(12.9898 * (i + 1) + name!.length) * 0.9 + 0.05
+    const whole = (i: number) => Math.round((float(i) + (type!.startsWith('u') ? 1 : 0)) * most)
+    values[name!] = Float64Array.from({ length: count }, (_, i) => (most === 0 ? float(i) : whole(i)))
   }
   const header = `<ir_version: ${irVersion}, opset_import: ["" : ${opset}, "com.microsoft" : 1${functions && ', "local" : 1'}]>`
   return parseText(`${header} g (${inputs}) => (${outputs}) <${constants}> { ${nodes} } ${functions}`, values)
@@ -42,4 +46,10 @@ export function image(nodes: string, constants = '', last = 8): Tiny {
     constants: `float[8, 5, 1, 1] w, float[2, ${last}, 1, 1] v${constants && `, ${constants}`}`,
     nodes: `h = Conv(x, w)\n ${nodes}\n y = Conv(k, v)`,
   }
+}
+
+/** Sizes of the numbers that constants are filled with. 0: floats up to 1. */
+const MOST: Readonly<Record<string, number>> = {
+  ...{ float: 0, float16: 0, double: 0 },
+  ...{ int8: 100, uint8: 100, int4: 7, uint4: 7, int32: 1000 },
 }

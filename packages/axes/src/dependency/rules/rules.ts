@@ -1,8 +1,9 @@
-import { type Axis, atom, productOf } from '../axis.js'
+import { atom, productOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { arrange } from './arrange.js'
 import { attention } from './attention.js'
-import { each, elementwise, fromFront, tieAll, tieBroadcast } from './broadcast.js'
+import { each, elementwise, fromFront, tieAll } from './broadcast.js'
+import { convolutions } from './convolution.js'
 import { image } from './image.js'
 import { index } from './index.js'
 import { matrix } from './matrix.js'
@@ -28,9 +29,7 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ),
   ['CastLike', castLike],
   ['com.microsoft.BiasSplitGelu', biasSplitGelu],
-  ['Conv', conv],
-  ['com.microsoft.FusedConv', fusedConv],
-  ['ConvTranspose', convTranspose],
+  ...convolutions,
   ...each('AveragePool MaxPool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool', pool),
   ...each('ReduceMean ReduceMax ReduceMin ReduceProd ReduceLogSumExp', reduce('norm')),
   ...each('ReduceSum ReduceSumSquare ReduceL1 ReduceL2 ReduceLogSum', reduce('sum')),
@@ -57,58 +56,6 @@ function biasSplitGelu(site: AxisSite): void {
   site.tie(x.at(-1), productOf([atom(2, `BiasSplitGelu '${site.name}' halves it`), out.at(-1)!]))
   site.tie(bias[0], x.at(-1))
   site.free(out.at(-1))
-}
-
-/** X [n, in, …] with W [out, in ÷ group, …]: channels are group × (in ÷ group) and group × (out ÷ group). */
-function conv(site: AxisSite): void {
-  const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
-  if (x === undefined || w === undefined || out === undefined) return
-  const count = site.int('group', 1)
-  site.tie(x[0], out[0])
-  site.tie(w[0], out[1])
-  site.tie(bias?.[0], out[1])
-  if (count === 1) site.tie(x[1], w[1])
-  else tieGroups(site, count, { outer: [w[0]!, 'rest'], inner: [x[1]!, w[1]!] })
-  if (w[1]!.size > 1 || count === 1) site.contract(0, 1)
-  site.role('conv-in', w[1])
-  site.role('conv-out', w[0])
-}
-
-/** Conv(x, w) + z, then an elementwise activation. */
-function fusedConv(site: AxisSite): void {
-  conv(site)
-  const [z, out] = [site.input(3), site.output(0)]
-  if (z !== undefined && out !== undefined) tieBroadcast(site, z, out)
-}
-
-/** W [in, out ÷ group, …] */
-function convTranspose(site: AxisSite): void {
-  const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
-  if (x === undefined || w === undefined || out === undefined) return
-  const count = site.int('group', 1)
-  site.tie(x[0], out[0])
-  site.tie(x[1], w[0])
-  site.tie(bias?.[0], out[1])
-  if (count === 1) site.tie(w[1], out[1])
-  else tieGroups(site, count, { outer: [x[1]!, 'rest'], inner: [out[1]!, w[1]!] })
-  site.contract(0, 1)
-  site.role('conv-in', w[0])
-  site.role('conv-out', out[1])
-}
-
-/** One axis is group × whatever is left of it, the other group × `each`. */
-function tieGroups(
-  site: AxisSite,
-  count: number,
-  { outer, inner }: { outer: [Axis, 'rest']; inner: [whole: Axis, each: Axis] },
-): void {
-  const group = atom(count)
-  const rest = atom(outer[0].size / count)
-  site.tie(outer[0], productOf([group, rest]))
-  const [whole, part] = inner
-  site.tie(whole, productOf([group, part]))
-  site.free(part)
-  site.role('group', group)
 }
 
 /** Batch and channels pass, windows slide over the others. The indices of MaxPool count through the whole tensor: they hold everything. */

@@ -61,7 +61,7 @@ function convTranspose(call: OperatorCall): Facts {
   return shaped([from[0]!, weight[1]! * call.int('group', 1), ...sizes])
 }
 
-function pool(call: OperatorCall): Facts {
+export function pool(call: OperatorCall): Facts {
   const from = call.shape(0)
   const kernels = call.ints('kernel_shape')
   if (from === undefined || kernels === undefined || kernels.length !== from.length - 2) return []
@@ -69,7 +69,7 @@ function pool(call: OperatorCall): Facts {
   return [fact, fact]
 }
 
-const globalPool: ShapeRule = (call) => {
+export const globalPool: ShapeRule = (call) => {
   const from = call.shape(0)
   return from === undefined ? [] : shaped(from.map((size, axis) => (axis < 2 ? size : 1)))
 }

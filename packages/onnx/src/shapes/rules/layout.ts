@@ -100,20 +100,29 @@ function transpose(call: OperatorCall): Facts {
   ]
 }
 
-function concat(call: OperatorCall): Facts {
-  const shapes = call.node.inputs.map((_, i) => call.shape(i))
+/** Of these inputs, one after another along an axis. */
+export function concatenated(call: OperatorCall, inputs: readonly number[]): readonly number[] | undefined {
+  const shapes = inputs.map((i) => call.shape(i))
   const first = shapes[0]
-  if (first === undefined || shapes.some((shape) => shape?.length !== first.length)) return []
+  if (first === undefined || shapes.some((shape) => shape?.length !== first.length)) return undefined
   const axis = axisOf(call.int('axis', 1), first.length)
-  if (axis === undefined) return []
-  const sizes = shapes.map((each) => each![axis]!)
-  const shape = first.with(
-    axis,
-    sizes.reduce((sum, each) => sum + each, 0),
-  )
-  const values = call.node.inputs.map((_, i) => call.value(i))
+  return axis === undefined
+    ? undefined
+    : first.with(
+        axis,
+        shapes.reduce((sum, each) => sum + each![axis]!, 0),
+      )
+}
+
+function concat(call: OperatorCall): Facts {
+  const inputs = [...call.node.inputs.keys()]
+  const shape = concatenated(call, inputs)
+  if (shape === undefined) return []
+  const values = inputs.map((i) => call.value(i))
   if (product(shape) > MOST_ELEMENTS || values.some((value) => value === undefined)) return [{ shape }]
-  return [{ shape, value: { type: values[0]!.type, numbers: joined(values as InferenceFacts[], { first, axis, sizes }) } }]
+  const axis = axisOf(call.int('axis', 1), shape.length)!
+  const sizes = inputs.map((i) => call.shape(i)![axis]!)
+  return [{ shape, value: { type: values[0]!.type, numbers: joined(values as InferenceFacts[], { first: shape, axis, sizes }) } }]
 }
 
 /** Row by row, each a stretch of every value. */

@@ -1,6 +1,7 @@
 import { attention, microsoftAttention } from './attention.js'
 import { conv } from './convolution.js'
 import { einsum } from './einsum.js'
+import { quantised } from './quantised.js'
 import { broadcast, each, type Facts, type OperatorCall, type ShapeRule, type ShapeRules, shaped } from './rule.js'
 
 /** numpy's matmul: vectors get an axis for the time, the axes in front are broadcast. */
@@ -122,23 +123,12 @@ export const microsoft: ShapeRules = {
   ...microsoftAttention,
   ...each('SkipLayerNormalization SkipSimplifiedLayerNormalization', skipNormalization),
   EmbedLayerNormalization: embedLayerNormalization,
-  ...each('BiasGelu FastGelu QuickGelu QLinearSigmoid QLinearLeakyRelu QLinearSoftmax', (call) => [{ shape: call.shape(0) }]),
+  ...each('BiasGelu FastGelu QuickGelu', (call) => [{ shape: call.shape(0) }]),
   BiasSplitGelu: (call) => halved(call.shape(0)),
-  QLinearAdd: (call) => binary(call, 0, 3),
-  QLinearMul: (call) => binary(call, 0, 3),
-  QGemm: (call) => {
-    const [a, b] = [call.shape(0), call.shape(3)]
-    if (a?.length !== 2 || b?.length !== 2) return []
-    return shaped([a[call.int('transA', 0) === 1 ? 1 : 0]!, b[call.int('transB', 0) === 1 ? 0 : 1]!])
-  },
+  ...quantised,
 }
 
 /** One half of the last axis times a function of the other. */
 function halved(shape: readonly number[] | undefined): Facts {
   return shaped(shape && [...shape.slice(0, -1), shape.at(-1)! / 2])
-}
-
-function binary(call: OperatorCall, left: number, right: number): Facts {
-  const [a, b] = [call.shape(left), call.shape(right)]
-  return a && b ? shaped(broadcast(a, b)) : []
 }
