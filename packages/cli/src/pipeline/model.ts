@@ -1,4 +1,13 @@
-import { type CalibrationFacts, type FoldedWeight, type Planned, type PlanStep, planOf, requireOpen, tiedCopies, weightsOf } from '@pare/core'
+import {
+  type CalibrationFacts,
+  type FoldedWeight,
+  type Planned,
+  type PlanStep,
+  planOf,
+  requireOpen,
+  tiedCopies,
+  weightsOf,
+} from '@pare/core'
 import { type Model, present, writeModel } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
 import { describeLeft, describeTied } from '../engine/folded-weights.js'
