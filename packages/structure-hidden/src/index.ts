@@ -1,6 +1,6 @@
 import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 
-/** The width of the residual stream: what embeddings give, all blocks read and add to, and normalisations look at as a whole. */
+/** The width of the residual stream: what embeddings give, all blocks read and add to, and normalisations look at as a whole. Of a model without a stream, the width of its embeddings. */
 export const hidden = (): Structure =>
   cutStructure({
     name: 'hidden',
@@ -8,10 +8,11 @@ export const hidden = (): Structure =>
     candidates: ({ coupled }) => coupled.filter(isWidth),
   })
 
-/** Normalised, made and summed over by weights; not what is normalised inside or between heads. */
+/** Made by an embedding, or by weights and normalised, and summed over by weights; not what is normalised inside or between heads. */
 function isWidth({ roles }: CoupledGroup): boolean {
   const others = ['batch', 'inner', 'outer', 'repeat'] as const
-  return roles.has('norm') && roles.has('matmul-out') && roles.has('matmul-in') && !others.some((role) => roles.has(role))
+  const isStream = roles.has('embedding') || (roles.has('norm') && roles.has('matmul-out'))
+  return isStream && roles.has('matmul-in') && !others.some((role) => roles.has(role))
 }
 
 export default hidden

@@ -436,7 +436,7 @@ describe('graphs within graphs', () => {
           y = If(c) <then_branch = a () => (float[N, 2] p) { p = Div(m, f) }, else_branch = b () => (float[N, 2] q) { q = Neg(m) }>`,
       },
       groups: '',
-      held: { 'w:1': "If 'y' computes with its size" },
+      held: { 'w:1': "Div 'y.then_branch/p' computes with its size" },
     },
     'a hidden state that a loop carries on': {
       model: {

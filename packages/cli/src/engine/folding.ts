@@ -2,7 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ComputeConstants, type FoldedModel, type Folding, type FoldOptions, foldWeights } from '@pare/core'
-import { type DataType, filePayload, type Model, type ModelFile, openModel, openRegular, sha256, writeModel } from '@pare/onnx'
+import {
+  type DataType,
+  filePayload,
+  inlineFunctions,
+  type Model,
+  type ModelFile,
+  openModel,
+  openRegular,
+  sha256,
+  writeModel,
+} from '@pare/onnx'
 import { Failure } from '../terminal/failure.js'
 import { childOf, type Work } from './work.js'
 
@@ -18,8 +28,20 @@ export interface OpenedModel extends AsyncDisposable {
 
 export type FoldingWork = Pick<Work, 'signal' | 'progress' | 'label' | 'engine'>
 
-/** Opens a model, and stores what its operators read as weights and the graph computes from constants: ONNX Runtime computes it, where there is something. */
-export async function openFolded(path: string, work: FoldingWork, options: FoldOptions = {}): Promise<OpenedModel> {
+export interface OpeningOptions extends FoldOptions {
+  /** Whether functions come in place of their calls. Default: true */
+  readonly inline?: boolean
+}
+
+/**
+ * Opens a model, puts its functions in place of their calls, and stores what its operators read as weights and the graph computes from constants: ONNX Runtime
+ * computes it, where there is something.
+ */
+export async function openFolded(
+  path: string,
+  work: FoldingWork,
+  { inline = true, ...options }: OpeningOptions = {},
+): Promise<OpenedModel> {
   const file = await openModel(path)
   const computing = constantsOver(work)
   const close = async () => {
@@ -27,8 +49,10 @@ export async function openFolded(path: string, work: FoldingWork, options: FoldO
     await file[Symbol.asyncDispose]()
   }
   try {
-    const { model, ...folded } = await foldWeights(file.model, computing.compute, options)
-    const folding = once(() => foldingOf(model, folded.weights, options))
+    const whole = inline ? inlineFunctions(file.model) : file.model
+    const { model, ...folded } = await foldWeights(whole, computing.compute, options)
+    const inlined = whole !== file.model
+    const folding = once(() => foldingOf(model, folded.weights, { ...options, inlined }))
     return { file, model, folded, folding, [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()
@@ -44,7 +68,11 @@ export async function openPlanned(
 ): Promise<OpenedModel> {
   const { folding: expected } = plan
   const only = new Set(expected?.weights.map(({ value }) => value))
-  const opened = await openFolded(path, work, { only, mergeAdapters: expected?.mergeAdapters ?? false })
+  const opened = await openFolded(path, work, {
+    only,
+    mergeAdapters: expected?.mergeAdapters ?? false,
+    inline: expected?.inlined ?? false,
+  })
   try {
     const found = new Map((await opened.folding())?.weights.map((weight) => [weight.value, weight]))
     for (const { id, value, sha256: hash } of expected?.weights ?? []) {
@@ -69,12 +97,20 @@ function otherWeight(plan: string, value: string, isMissing: boolean): Failure {
   )
 }
 
-async function foldingOf({ graph }: Model, weights: FoldedModel['weights'], options: FoldOptions): Promise<Folding | undefined> {
-  if (weights.length === 0) return undefined
+async function foldingOf(
+  { graph }: Model,
+  weights: FoldedModel['weights'],
+  { inlined, mergeAdapters }: Pick<FoldOptions, 'mergeAdapters'> & { readonly inlined: boolean },
+): Promise<Folding | undefined> {
+  if (weights.length === 0 && !inlined) return undefined
   const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]))
   const facts: { id: string; value: string; sha256: string }[] = []
   for (const { id, value } of weights) facts.push({ id, value, sha256: await sha256(tensors.get(id)!.data) })
-  return { ...(options.mergeAdapters === true && { mergeAdapters: true as const }), weights: facts }
+  return {
+    ...(inlined && { inlined: true as const }),
+    ...(mergeAdapters === true && { mergeAdapters: true as const }),
+    weights: facts,
+  }
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

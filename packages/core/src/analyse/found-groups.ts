@@ -1,4 +1,5 @@
 import type { Analysis, Declined, Group, Structure } from '../contract/contract.js'
+import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { withoutFactors } from './factors.js'
 import { kindOfUnits } from './unit-kinds.js'
 
@@ -23,7 +24,7 @@ export function findGroups({ name, kind, find }: Structure, analysis: Analysis):
   const unseen = unseenIn(analysis, listed)
   if (listed.size > 0) return { groups: cuttable.groups, declined: [...known, ...entries(unseen, name)] }
   const hidden = [...unseen, ...analysis.notEligible.filter(({ byUser }) => !byUser)]
-  return { groups: [], declined: entries(hidden.length > 0 ? hidden : otherKinds(analysis), name) }
+  return { groups: [], declined: entries(unseen.length > 0 ? hidden : [...otherKinds(analysis), ...hidden], name) }
 }
 
 interface Reason {
@@ -52,9 +53,9 @@ function otherKinds({ coupled }: Analysis): readonly Reason[] {
   const kinds = new Map<string, number>()
   for (const kind of coupled.map(kindOfUnits)) if (kind !== undefined) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   const counts = [...kinds].map(([kind, count]) => `${kind} (${count})`)
-  if (counts.length > 0) return [{ id: 'the model', reason: `nothing of its kind; what weights make here: ${counts.join('; ')}` }]
+  if (counts.length > 0) return [{ id: WHOLE_MODEL, reason: `nothing of its kind; what weights make here: ${counts.join('; ')}` }]
   const held = coupled.find((group) => group.held !== undefined)?.held
-  return held === undefined ? [NO_WEIGHT] : [{ id: 'the model', reason: `nothing of its kind: ${held}` }]
+  return held === undefined ? [NO_WEIGHT] : [{ id: WHOLE_MODEL, reason: `nothing of its kind: ${held}` }]
 }
 
-const NO_WEIGHT: Reason = { id: 'the model', reason: 'no operator in it multiplies with a constant weight' }
+const NO_WEIGHT: Reason = { id: WHOLE_MODEL, reason: 'no operator in it multiplies with a constant weight' }

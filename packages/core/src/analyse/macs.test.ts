@@ -83,12 +83,28 @@ describe('MACs are counted at stated sizes', () => {
     expect(reason).toBe("the shape of 'y' at MatMul 'y' does not follow from the model")
   })
 
-  test('weights in the branches of an If are counted', async () => {
+  test('of the branches of an If that one counts which computes most: only one of them runs', async () => {
     const graph = model(
       'bool c, float[2, 4] x',
-      'float[4, 6] w, float[4, 6] v',
-      'y = If(c) <then_branch = t () => (float[] a) { a = MatMul(x, w) }, else_branch = e () => (float[] b) { b = MatMul(x, v) }>',
+      'float[4, 6] w, float[4, 6] v, float[6, 6] u',
+      `y = If(c) <then_branch = t () => (float[] a) { a = MatMul(x, w) },
+        else_branch = e () => (float[] b) { d = MatMul(x, v)\n b = MatMul(d, u) }>
+       z = MatMul(x, w)`,
     )
-    expect(await countMacs(graph)).toBe(2 * 2 * 24)
+    expect([...(await macCount(graph)).weights!]).toEqual([
+      ['w', 2 * 24],
+      ['v', 2 * 24],
+      ['u', 2 * 36],
+    ])
+  })
+
+  test('a branch that does not run at these sizes does not count', async () => {
+    const graph = model(
+      'bool c, float[2, 4] x, float[1, 4] e',
+      'float[4, 6] w, float[4, 6] v',
+      `y = If(c) <then_branch = t () => (float[] a) { a = MatMul(x, w) },
+        else_branch = e () => (float[] b) { d = Concat<axis = 1>(x, e)\n b = MatMul(d, v) }>`,
+    )
+    expect(await countMacs(graph)).toBe(2 * 24)
   })
 })

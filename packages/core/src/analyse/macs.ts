@@ -71,25 +71,61 @@ interface Counting {
   readonly sizes: AxisSizes
 }
 
+/** Of the branches of an If that one counts which computes most: only one of them runs. */
 function countAt({ weights, paths, shapes, sizes }: Counting): MacCount {
-  const counts = new Map<string, number>()
+  const counts = new Map(weights.map(({ id }) => [id, 0]))
+  const branches = new Map<string, Map<string, Branch>>()
+  const main: Branch = { macs: new Map() }
   for (const { id, rows, uses } of weights) {
-    let macs = 0
     for (const { node, name } of uses) {
+      const path = paths.get(node) ?? ''
+      const branch = branchAt(path, branches) ?? main
       const value = node.op === 'ConvTranspose' ? node.inputs[0]! : node.outputs[0]!
-      const outputs = shapes.get(`${paths.get(node) ?? ''}${value}`)
-      if (outputs === undefined)
-        return {
-          weights: null,
-          sizes,
-          reason: `the shape of '${value}' at ${operatorName(node)} '${name}' does not follow from the model`,
-        }
+      const outputs = shapes.get(`${path}${value}`)
+      if (outputs === undefined) {
+        branch.reason ??= `the shape of '${value}' at ${operatorName(node)} '${name}' does not follow from the model`
+        continue
+      }
       // A ConvTranspose spreads each input element over rows.out · kernel elements, the others gather before · after for each output.
-      macs += elementCount(outputs) * (node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after)
+      const each = node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after
+      branch.macs.set(id, (branch.macs.get(id) ?? 0) + elementCount(outputs) * each)
     }
-    counts.set(id, macs)
   }
+  const taken = [main, ...[...branches.values()].map((sides) => largest([...sides.values()]))]
+  const unknown = taken.find(({ reason }) => reason !== undefined)
+  if (unknown !== undefined) return { weights: null, sizes, reason: unknown.reason! }
+  for (const { macs } of taken) for (const [id, count] of macs) counts.set(id, counts.get(id)! + count)
   return { weights: counts, sizes }
+}
+
+/** Weights that run together. */
+interface Branch {
+  readonly macs: Map<string, number>
+  /** Why they cannot be counted. */
+  reason?: string
+}
+
+/** The branch of the outermost If that a graph is in. */
+function branchAt(path: string, branches: Map<string, Map<string, Branch>>): Branch | undefined {
+  const [, choice, side] = /^(.*?)\.(then|else)_branch\//.exec(path) ?? []
+  if (choice === undefined || side === undefined) return undefined
+  const sides = branches.get(choice) ?? new Map<string, Branch>()
+  branches.set(choice, sides)
+  const branch = sides.get(side) ?? { macs: new Map() }
+  sides.set(side, branch)
+  return branch
+}
+
+/** What cannot be counted at these sizes, as a branch for the first tokens where there are others, does not run at them either. */
+function largest(branches: readonly Branch[]): Branch {
+  const total = ({ macs }: Branch) => [...macs.values()].reduce((a, b) => a + b, 0)
+  const counted = branches.filter(({ reason }) => reason === undefined)
+  return (
+    counted.reduce<Branch | undefined>(
+      (most, next) => (most !== undefined && total(most) >= total(next) ? most : next),
+      undefined,
+    ) ?? branches[0]!
+  )
 }
 
 /** The way to the graph that a node stands in, as in `Shapes`. */

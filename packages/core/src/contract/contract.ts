@@ -179,6 +179,7 @@ export type Pattern =
 
 /** Something that looks prunable and is not, with the reason. */
 export interface Declined {
+  /** Of a group or weight, a node, or `WHOLE_MODEL`. */
   readonly id: string
   readonly structure: string
   readonly reason: string

@@ -1,4 +1,5 @@
 import type { Analysis, Structure, UnitGroup } from './contract.js'
+import { WHOLE_MODEL } from './whole-model.js'
 
 export interface CutRule<G extends UnitGroup> {
   /** What options and reports call the structure. */
@@ -29,7 +30,7 @@ export function cutStructure<G extends UnitGroup>({
     find(analysis) {
       const all = candidates(analysis)
       if (all.length === 0 && none !== undefined)
-        return { groups: [], declined: [{ id: 'the model', structure: name, reason: none }] }
+        return { groups: [], declined: [{ id: WHOLE_MODEL, structure: name, reason: none }] }
       return {
         // The contract has groups of both kinds in one list.
         groups: all.filter((group) => reasonOf(group) === undefined) as readonly UnitGroup[],

@@ -4,6 +4,7 @@ import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
 import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
+import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planPermutation } from '../permute/plan-permute.js'
 import { checkStep, cuttingStep, maskingStep, solverTarget } from './check-step.js'
 import type { Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
@@ -70,14 +71,22 @@ function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Patt
   throw new Error(`structure '${structure.name}' gives '${groups[0]!.id}' one pattern and '${other.id}' another`)
 }
 
+const SHOWN = 5
+
 function nothingToPrune({ structure, include, exclude }: PruneStep, declined: readonly Declined[]): PareError {
   const limits = [
     ...(include ?? []).map((glob) => `--include '${glob}'`),
     ...(exclude ?? []).map((glob) => `--exclude '${glob}'`),
   ]
-  const why = declined.slice(0, 5).map(({ id, reason }) => `${id} (${reason})`)
+  const whole = declined.find(({ id }) => id === WHOLE_MODEL)
+  const why = declined.filter((entry) => entry !== whole).map(({ id, reason }) => `${id} (${reason})`)
+  const shown = why.length > SHOWN ? [...why.slice(0, SHOWN), `${why.length - SHOWN} more`] : why
+  const reasons = [
+    ...(whole === undefined ? [] : [whole.reason]),
+    ...(why.length > 0 ? [`left out are ${shown.join(', ')}`] : []),
+  ]
   return new PareError(
-    `structure '${structure.name}' finds nothing to prune${limits.length > 0 ? ` under ${limits.join(' ')}` : ''}${why.length > 0 ? `: left out are ${why.join(', ')}` : ''}.`,
+    `structure '${structure.name}' finds nothing to prune${limits.length > 0 ? ` under ${limits.join(' ')}` : ''}${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}.`,
     { hint: 'pare inspect MODEL lists what each structure finds, and why the rest is left alone.' },
   )
 }

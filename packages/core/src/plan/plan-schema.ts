@@ -109,6 +109,7 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
     .exactOptional(),
   folding: z
     .strictObject({
+      inlined: z.literal(true).exactOptional(),
       mergeAdapters: z.literal(true).exactOptional(),
       weights: z.array(z.strictObject({ id: z.string(), value: z.string(), sha256 })),
     })

@@ -31,8 +31,10 @@ export interface Plan {
   readonly steps: readonly PlanStep[]
 }
 
-/** What `foldWeights` did to a model. */
+/** What `inlineFunctions` and `foldWeights` did to a model. */
 export interface Folding {
+  /** Whether functions stand in place of their calls. Absent where there were none. */
+  readonly inlined?: true
   /** Absent where adapters were left as they were. */
   readonly mergeAdapters?: true
   readonly weights: readonly {
