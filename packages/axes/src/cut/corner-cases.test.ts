@@ -1,4 +1,4 @@
-import { inlineFunctions } from '@pare/onnx'
+import { inlineFunctions, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { findCoupling } from '../dependency/groups.js'
 import { between, image, type Tiny, tinyModel } from '../dependency/rules/rules.test.support.js'
@@ -504,6 +504,20 @@ describe('graphs within graphs', () => {
     const [expected, actual] = [gated, cut].map((make) => make(inlined, coupling.dependencies, odd(coupling)))
     expect(await difference(expected!, actual!, SIZES)).toBeLessThan(1e-5)
   })
+})
+
+test('an operator that is not understood holds what it touches, and no more where the model states its shape', async () => {
+  const model = (values: string) =>
+    parseText(
+      `<ir_version: 8, opset_import: ["" : 17, "acme" : 1]> g (float[N, 4] x) => (float[N, 3] y)
+       <float[4, 8] w, float[8, 8] u, float[8, 8] t, float[8, 3] v${values}>
+       { h = MatMul(x, w)\n r = Relu(h)\n i = MatMul(r, u)\n a = acme.Act(i)\n k = MatMul(a, t)\n l = Relu(k)\n y = MatMul(l, v) }`,
+      { w: new Float32Array(32), u: new Float32Array(64), t: new Float32Array(64), v: new Float32Array(24) },
+    )
+  expect(listed(await findCoupling(model(', float[N, 8] a')))).toBe('w:1 8, t:1 8')
+  // A size of its own that no input has.
+  expect(listed(await findCoupling(model(', float[M, 8] a')))).toBe('w:1 8')
+  expect(listed(await findCoupling(model('')))).toBe('w:1 8')
 })
 
 describe('element types', () => {

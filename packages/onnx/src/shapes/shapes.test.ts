@@ -12,7 +12,7 @@ import { inferShapes } from './shapes.js'
 
 /** Shape of `y` in a model of these nodes. */
 async function shapeOf(nodes: string, inputs: string, values = ''): Promise<readonly number[] | undefined> {
-  const { shapes } = await inferShapes(parseText(`m (${inputs}) => (float y) <${values}> { ${nodes} }`))
+  const { shapes } = await inferShapes(parseText(`m (${inputs}) => (float[] y) <${values}> { ${nodes} }`))
   return shapes.get('y')
 }
 
@@ -57,6 +57,18 @@ describe('shapes worked out by hand', () => {
     ['y = NonZero(x)', 'float[2] x', '', undefined],
   ])('%s of %s', async (nodes, inputs, values, expected) => {
     expect(await shapeOf(nodes, inputs, values)).toEqual(expected)
+  })
+
+  test('behind an operator without a rule the shape counts that the model states in numbers and symbols of its inputs', async () => {
+    const stated = (shape: string) =>
+      inferShapes(parseText(`m (float[N, 4] x) => (float[] y) <float[${shape}] a> { a = acme.Act(x)\n y = Relu(a) }`), {
+        dims: { N: 3 },
+      })
+    expect((await stated('N, 8')).shapes.get('y')).toEqual([3, 8])
+    expect((await stated('M, 8')).shapes.has('y')).toBe(false)
+    // A rule counts, whatever is stated.
+    const { shapes } = await inferShapes(parseText('m (float[N, 4] x) => (float[N, 5] y) { y = Relu(x) }'), { dims: { N: 3 } })
+    expect(shapes.get('y')).toEqual([3, 4])
   })
 
   test('sizes are followed through Shape, Gather, Concat and arithmetic', async () => {
