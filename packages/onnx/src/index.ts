@@ -17,7 +17,7 @@ export { NewFile, writeWhole } from './files/new-file.js'
 export { ModelFile, type OpenOptions, openModel, type ReadOptions, readModel } from './files/open.js'
 export { type OpenedFile, openRegular, readRegular, systemCode } from './files/regular-file.js'
 export { type BytesOptions, modelBytes, type WriteOptions, type WrittenFile, writeModel, writtenBytes } from './files/write.js'
-export { type Attributes, attributesOf, tensorIn } from './graph/attributes.js'
+export { type Attributes, attributesOf, NodeAttributes, tensorIn } from './graph/attributes.js'
 export { type Column, columnOf } from './graph/column.js'
 export {
   editAttributes,

@@ -1,4 +1,4 @@
-import { type Attributes, attributesOf, keyOf, type Node, present } from '@pare/onnx'
+import { type Attributes, keyOf, type Node, NodeAttributes, present } from '@pare/onnx'
 import type { Role } from '../units.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
@@ -70,7 +70,7 @@ export function applyRule(rule: AxisRule, facts: SiteFacts): void {
   const name = node.name || keyOf(node) || node.op
   const claimed = new Set<Axis>()
   const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
-  rule(siteOf({ ...facts, name, claimed }))
+  rule(new NodeSite(facts, name, claimed))
   pinAll(
     all().filter((axis) => !claimed.has(axis)),
     `${node.op} '${name}' works along it`,
@@ -81,49 +81,70 @@ const pinAll = (axes: readonly Axis[], reason: string) => {
   for (const axis of axes) pin(axis, reason)
 }
 
-function siteOf({
-  node,
-  name,
-  opset,
-  inputs,
-  outputs,
-  values,
-  elements,
-  constants,
-  isFixed,
-  isFixedInput,
-  contractions,
-  statistics,
-  claimed,
-}: SiteFacts & { name: string; claimed: Set<Axis> }): AxisSite {
-  const reason = `${node.op} '${name}'`
-  const claim = (axis: Axis | undefined) => axis !== undefined && claimed.add(axis)
-  return {
-    ...attributesOf(node),
-    node,
-    name,
-    opset,
-    input: (index) => inputs[index],
-    output: (index) => outputs[index],
-    value: (index) => values[index],
-    elements,
-    isFixed,
-    isFixedInput,
-    isConstant: (index) => constants[index] ?? false,
-    tie(a, b) {
-      claim(a)
-      claim(b)
-      if (a !== undefined && b !== undefined) unify(a, b, reason)
-    },
-    free: (...axes) => axes.forEach(claim),
-    role(role, ...axes) {
-      for (const axis of axes) if (axis !== undefined) addRole(axis, role)
-      if (role === 'norm') statistics.add(node)
-    },
-    contract(input, axis, zero) {
-      const along = inputs[input]?.[axis]
-      claim(along)
-      if (along !== undefined) contractions.push({ node, input, axis, along, ...present({ zero }) })
-    },
+/** One for each node: it makes nothing that a rule does not ask for. */
+class NodeSite extends NodeAttributes implements AxisSite {
+  readonly #facts: SiteFacts
+  readonly #claimed: Set<Axis>
+
+  constructor(
+    facts: SiteFacts,
+    readonly name: string,
+    claimed: Set<Axis>,
+  ) {
+    super(facts.node.attributes)
+    this.#facts = facts
+    this.#claimed = claimed
+  }
+
+  get node(): Node {
+    return this.#facts.node
+  }
+  get opset(): number {
+    return this.#facts.opset
+  }
+  get elements(): AxisSite['elements'] {
+    return this.#facts.elements
+  }
+  get isFixed(): AxisSite['isFixed'] {
+    return this.#facts.isFixed
+  }
+  get isFixedInput(): AxisSite['isFixedInput'] {
+    return this.#facts.isFixedInput
+  }
+
+  input(index: number): readonly Axis[] | undefined {
+    return this.#facts.inputs[index]
+  }
+
+  output(index: number): readonly Axis[] | undefined {
+    return this.#facts.outputs[index]
+  }
+
+  value(index: number): readonly number[] | undefined {
+    return this.#facts.values[index]
+  }
+
+  isConstant(index: number): boolean {
+    return this.#facts.constants[index] ?? false
+  }
+
+  tie(a: Axis | undefined, b: Axis | undefined): void {
+    this.free(a, b)
+    if (a !== undefined && b !== undefined) unify(a, b, `${this.node.op} '${this.name}'`)
+  }
+
+  free(...axes: readonly (Axis | undefined)[]): void {
+    for (const axis of axes) if (axis !== undefined) this.#claimed.add(axis)
+  }
+
+  role(role: Role, ...axes: readonly (Axis | undefined)[]): void {
+    for (const axis of axes) if (axis !== undefined) addRole(axis, role)
+    if (role === 'norm') this.#facts.statistics.add(this.node)
+  }
+
+  contract(input: number, axis: number, zero?: number): void {
+    const along = this.input(input)?.[axis]
+    this.free(along)
+    if (along !== undefined) this.#facts.contractions.push({ node: this.node, input, axis, along, ...present({ zero }) })
   }
 }

@@ -23,29 +23,62 @@ export interface Read<T> {
 }
 
 export function attributesOf({ attributes }: Pick<Node, 'attributes'>): Attributes {
-  function read<K extends Kind, T>(kind: K, from: (value: Value<K>) => T): Read<T> {
+  return new NodeAttributes(attributes)
+}
+
+/** Reads the attributes of one node. Readers are made when they are asked for: most nodes are asked for few. */
+export class NodeAttributes implements Attributes {
+  readonly #attributes: Node['attributes']
+
+  constructor(attributes: Node['attributes']) {
+    this.#attributes = attributes
+  }
+
+  get int(): Read<number> {
+    return this.#reading('int', Number)
+  }
+  get ints(): Read<readonly number[]> {
+    return this.#reading('ints', (values): readonly number[] => values.map(Number))
+  }
+  get float(): Read<number> {
+    return this.#reading('float', same)
+  }
+  get floats(): Read<readonly number[]> {
+    return this.#reading('floats', same)
+  }
+  get string(): Read<string> {
+    return this.#reading('string', same)
+  }
+
+  has(name: string): boolean {
+    return this.#attributes.has(name)
+  }
+
+  tensor(name: string): Tensor | undefined {
+    const attribute = this.#attributes.get(name)
+    return attribute?.kind === 'tensor' ? attribute.value : undefined
+  }
+
+  graph(name: string): Graph | undefined {
+    const attribute = this.#attributes.get(name)
+    return attribute?.kind === 'graph' ? attribute.value : undefined
+  }
+
+  plain(names: readonly string[] = [...this.#attributes.keys()]): Record<string, AttributeValue> {
+    const plain: Record<string, AttributeValue> = {}
+    for (const name of names) {
+      const attribute = this.#attributes.get(name)
+      if (attribute !== undefined && isPlain(attribute)) plain[name] = attribute.value
+    }
+    return plain
+  }
+
+  #reading<K extends Kind, T>(kind: K, from: (value: Value<K>) => T): Read<T> {
+    const attributes = this.#attributes
     return ((name: string, otherwise?: T) => {
       const attribute = attributes.get(name)
       return attribute?.kind === kind ? from(attribute.value as Value<K>) : otherwise
     }) as Read<T>
-  }
-  return {
-    has: (name) => attributes.has(name),
-    int: read('int', Number),
-    ints: read('ints', (values): readonly number[] => values.map(Number)),
-    float: read('float', same),
-    floats: read('floats', same),
-    string: read('string', same),
-    tensor: read('tensor', same),
-    graph: read('graph', same),
-    plain(names = [...attributes.keys()]) {
-      const plain: Record<string, AttributeValue> = {}
-      for (const name of names) {
-        const attribute = attributes.get(name)
-        if (attribute !== undefined && isPlain(attribute)) plain[name] = attribute.value
-      }
-      return plain
-    },
   }
 }
 

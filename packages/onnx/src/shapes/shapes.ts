@@ -2,12 +2,12 @@ import { elementCount } from '../bytes/datatype.js'
 import { readAll } from '../bytes/payload.js'
 import { valuesOf } from '../bytes/values.js'
 import { PareError } from '../error.js'
-import { attributesOf } from '../graph/attributes.js'
 import { functionPath, graphPath } from '../graph/ids.js'
 import { DEEPEST_CALL, MOST_VISITS, tooManyVisits } from '../graph/visit.js'
 import { withTensors } from '../graph/with-tensors.js'
 import type { Attribute, Graph, LocalFunction, Model, Node, Tensor, ValueInfo } from '../model.js'
-import { type Branch, type Fact, type Facts, type InferenceFacts, MOST_ELEMENTS, type OperatorCall } from './rules/rule.js'
+import { NodeCall } from './operator-call.js'
+import { type Branch, type Fact, type Facts, type InferenceFacts, MOST_ELEMENTS } from './rules/rule.js'
 import { ruleOf } from './rules/rules.js'
 import { allSizes, type Symbols, tieSymbols } from './symbols.js'
 
@@ -226,33 +226,18 @@ class Inference implements Shapes {
     return callee.outputs.map((name) => names.get(name))
   }
 
-  #callOf(node: Node, place: Place): OperatorCall {
-    const fact = (input: number): Fact | undefined => lookUp(place, node.inputs[input] ?? '')
-    const attributes = attributesOf(node)
-    return {
-      ...attributes,
-      node,
+  #callOf(node: Node, place: Place): NodeCall {
+    return new NodeCall(node, {
       opset: place.opsets.get(node.domain) ?? 1,
       branch: this.#branch,
-      shape: (input) => fact(input)?.shape,
-      value: (input) => fact(input)?.value,
-      has: (input) => (node.inputs[input] ?? '') !== '',
-      tensor: (name) => {
-        const tensor = attributes.tensor(name)
-        return tensor && this.#factOf(tensor)
-      },
-      graph: (name) => {
-        const graph = attributes.graph(name)
-        if (graph === undefined) return []
-        const path = graphPath(place.path, node, name)
-        return this.graph(graph, { ...place, names: new Map(), outer: place, path })
-      },
-    }
+      fact: (name) => lookUp(place, name),
+      factOf: this.#factOf,
+      infer: (graph, attribute) =>
+        this.graph(graph, { ...place, names: new Map(), outer: place, path: graphPath(place.path, node, attribute) }),
+    })
   }
 
-  #factOf(tensor: Tensor): Fact {
-    return { shape: tensor.shape, value: this.#constants.get(tensor) }
-  }
+  readonly #factOf = (tensor: Tensor): Fact => ({ shape: tensor.shape, value: this.#constants.get(tensor) })
 
   #keep(place: Place, name: string, fact: Fact | undefined): void {
     if (name === '' || !fact?.shape?.every((size) => Number.isSafeInteger(size) && size >= 0)) return

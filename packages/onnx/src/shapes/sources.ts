@@ -99,7 +99,10 @@ function movedFrom(node: Node, moved: readonly number[], facts: ElementFacts): E
 function labelled(node: Node, labels: ReadonlyMap<number, InferenceFacts>, facts: ElementFacts): OperatorCall {
   const attributes = attributesOf(node)
   return {
-    ...attributes,
+    ints: attributes.ints,
+    float: attributes.float,
+    floats: attributes.floats,
+    string: attributes.string,
     // A type has nothing to say of where elements are.
     int: ((name: string, otherwise: number) => (name === 'to' ? INT64 : attributes.int(name, otherwise))) as OperatorCall['int'],
     node,

@@ -30,7 +30,7 @@ export function convolution({ x: from, w: weight, bias: added = -1, zero, perOut
     const count = site.int('group', 1)
     site.tie(x[0], out[0])
     site.tie(w[0], out[1])
-    for (const vector of [bias, ...perOutput.map(site.input)])
+    for (const vector of [bias, ...perOutput.map((input) => site.input(input))])
       if (vector !== undefined && (vector === bias || vector[0]?.size === out[1]!.size)) site.tie(vector[0], out[1])
     if (count === 1) site.tie(x[1], w[1])
     else tieGroups(site, count, { outer: [w[0]!, 'rest'], inner: [x[1]!, w[1]!] })

@@ -94,7 +94,7 @@ function tieVectors(site: AxisSite, inputs: readonly number[], axis: Axis | unde
 
 /** W is stored as u8[N, blocks, bytes of a block]: outputs may go, and whole blocks of inputs where they fill the axis and have zero points of their own. */
 function matMulNBits(site: AxisSite): void {
-  const [x, w, scales, zeros, order, bias, out] = [0, 1, 2, 3, 4, 5].map(site.input).concat([site.output(0)])
+  const [x, w, scales, zeros, order, bias, out] = [0, 1, 2, 3, 4, 5].map((input) => site.input(input)).concat([site.output(0)])
   if (x === undefined || w?.length !== 3 || scales === undefined || out === undefined || order !== undefined) return
   const [block, k] = [site.int('block_size', 0), x.at(-1)!]
   const [outputs, blocks] = [w[0]!, w[1]!]
