@@ -33,7 +33,7 @@ export {
 export type { ComputedConstant } from './fold/folded-model.js'
 export { keepZeros } from './masks/keep-zeros.js'
 export { transferSteps } from './masks/transfer.js'
-export { zerosOf } from './masks/zeros.js'
+export { keptIn, zerosOf } from './masks/zeros.js'
 export { channelsOf } from './patterns/channels.js'
 export { checkStep } from './plan/check-step.js'
 export { makePlan } from './plan/make-plan.js'
@@ -55,6 +55,7 @@ export type {
   TimeModel,
   UnitTarget,
 } from './plan/plan.js'
+export { maskedBy } from './plan/plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan/plan-file.js'
 export { type Curves, lossCurves } from './probe/curves.js'
 export type { OpenTrials } from './probe/trials.js'

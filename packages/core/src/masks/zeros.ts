@@ -12,6 +12,15 @@ export async function zerosOf(tensor: Tensor): Promise<Uint8Array> {
   return bits
 }
 
+/** The mask of a tensor of floats: u8, 1 where an element stays and 0 where it is zero, in pieces. */
+export async function* keptIn(tensor: Tensor): AsyncGenerator<Uint8Array> {
+  for await (const { values } of stretchesOf(tensor)) {
+    const kept = new Uint8Array(values.length)
+    for (let i = 0; i < kept.length; i++) kept[i] = Number(values[i] !== 0)
+    yield kept
+  }
+}
+
 /** What a plan says of a weight that is masked by these bits. */
 export async function maskedByBits({ id, tensor }: Weight, bits: Uint8Array): Promise<MaskedWeight> {
   let zeros = 0
