@@ -11,7 +11,7 @@ export { type TiedCopy, tiedCopies } from './analyse/tied-copies.js'
 export { countParameters, countZeros, parameterTensors } from './analyse/zeros.js'
 export { applyPlan } from './apply/apply.js'
 export { gatePlan } from './apply/gate-plan.js'
-export { noBits, packBits, setBit } from './apply/mask-bits.js'
+export { hasBit, noBits, packBits, setBit } from './apply/mask-bits.js'
 export type { UpdateStep } from './apply/update.js'
 export type { Forward, ForwardOutput } from './calibrate/forward.js'
 export type { Differentiation } from './calibrate/gradients.js'
@@ -33,6 +33,9 @@ export {
   foldWeights,
 } from './fold/fold-weights.js'
 export type { ComputedConstant } from './fold/folded-model.js'
+export { keepZeros } from './masks/keep-zeros.js'
+export { transferSteps } from './masks/transfer.js'
+export { keptIn, zerosOf } from './masks/zeros.js'
 export { channelsOf } from './patterns/channels.js'
 export { checkStep } from './plan/check-step.js'
 export { makePlan } from './plan/make-plan.js'
@@ -54,6 +57,7 @@ export type {
   TimeModel,
   UnitTarget,
 } from './plan/plan.js'
+export { maskedBy } from './plan/plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan/plan-file.js'
 export { type Curves, lossCurves } from './probe/curves.js'
 export type { OpenTrials } from './probe/trials.js'

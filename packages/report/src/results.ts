@@ -164,6 +164,13 @@ export const modelResult = z.object({
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),
+  masks: z
+    .object({
+      path: z.string(),
+      weights: z.array(z.object({ name: z.string(), shape: z.array(count), from: z.array(z.string()).optional() })),
+    })
+    .optional()
+    .describe('the file of masks, where one was wanted: 1 = stays, 0 = is zero; from: what the graph computed the weight from'),
   warnings: z.array(z.string()).optional(),
   durationMs: number.optional(),
   error: z

@@ -148,7 +148,7 @@ async function needingOf(names: readonly string[], cwd: string): Promise<readonl
         'give it the data themselves: pare prune MODEL --calibrate DATA',
       )
     }
-    if (Object.keys(criterion.needs).length > 0) return criterion
+    if (criterion.kind !== 'mask' && Object.keys(criterion.needs).length > 0) return criterion
     throw usage(
       `pare calibrate: criterion '${criterion.name}' looks at weights only: there is nothing to measure.`,
       'name one that looks at data, such as wanda',

@@ -7,6 +7,7 @@ import { payloadPath } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
+import { openMasksPlace, shownMasks } from '../pipeline/masks.js'
 import { planModel } from '../pipeline/model.js'
 import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -16,11 +17,14 @@ import { EXIT } from '../terminal/exit.js'
 export async function plan(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const { task, engine } = await readTask('plan', model, { values, cwd: io.cwd })
-  const { out } = ownOf('plan', values)
+  const { out, masks: masksFile } = ownOf('plan', values)
   const output = await outputFiles(task.path, { cwd: io.cwd, out })
   await using publication = await Publication.open(output.folder, { owned: [output.plan, payloadPath(output.plan)] })
-  const facts = await planModel({ ...task, prove: false }, { output, publication }, workOn(task, engine, context))
+  await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
+  const place = { output, publication, ...masks.place }
+  const facts = await planModel({ ...task, prove: false }, place, workOn(task, engine, context))
   io.signal.throwIfAborted()
+  await masks.publish()
   await publishAll(publication, context)
   const { calibration, sparsity, groups, repair, trainings, declined, device, warnings } = facts
   const shown = showPath(output.plan, io.cwd)
@@ -29,6 +33,7 @@ export async function plan(context: Context, [model = '']: readonly string[], va
     command: 'plan',
     model: { ...facts.model, path: task.name },
     plan: { path: shown },
+    ...shownMasks(facts, io.cwd),
     ...present({ calibration }),
     sparsity,
     groups,

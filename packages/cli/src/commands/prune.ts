@@ -8,6 +8,7 @@ import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
+import { openMasksPlace, shownMasks } from '../pipeline/masks.js'
 import { type Pruned, pruneModel } from '../pipeline/model.js'
 import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
@@ -22,10 +23,12 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   const { io } = context
   const start = io.now()
   const { task, engine } = await readTask('prune', model, { values, cwd: io.cwd })
-  const { out } = ownOf('prune', values)
+  const { out, masks: masksFile } = ownOf('prune', values)
   const output = await outputFiles(task.path, { cwd: io.cwd, out })
   await using publication = await Publication.open(output.folder, { owned: companionsOf(output) })
-  const pruned = await pruneModel(task, { output, publication }, workOn(task, engine, context))
+  await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
+  const pruned = await pruneModel(task, { output, publication, ...masks.place }, workOn(task, engine, context))
+  await masks.publish()
   await publishAll(publication, context)
   answer(context, {
     schemaVersion: 1,
@@ -50,6 +53,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     model: shown(model),
     output: shown(output),
     plan: shown(plan),
+    ...shownMasks(pruned, cwd),
     ...present({ calibration: pruned.calibration }),
     sparsity,
     parameters,
@@ -82,6 +86,7 @@ function summary(pruned: Pruned, cwd: string): string {
     ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
     ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
+    ...(pruned.masks === undefined ? [] : [`  masks       ${showPath(pruned.masks.path, cwd)}`]),
   ]
   if (declined.length > 0) {
     const structures = [...new Set(declined.map(({ structure }) => structure))].join(', ')

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
+import { MASK_FORMATS } from '../options/prune.js'
 import { usage } from '../terminal/failure.js'
 import { payloadPath } from './plan-files.js'
 
@@ -20,7 +21,12 @@ export function isVerdict(path: string, folder: string): boolean {
 
 /** Every file that may be written for one model. */
 export function companionsOf({ model, plan }: OutputFiles): readonly string[] {
-  return [...modelFiles(model), plan, payloadPath(plan)]
+  return [...modelFiles(model), plan, payloadPath(plan), ...MASK_FORMATS.map((format) => masksPath(plan, format))]
+}
+
+/** Where masks stand beside a model: 'resnet.plan.json' → 'resnet.masks.npz'. */
+export function masksPath(plan: string, format: (typeof MASK_FORMATS)[number]): string {
+  return `${plan.replace(/(\.plan)?\.json$/, '')}.masks.${format}`
 }
 
 /** A model and what its external data are usually called. */

@@ -15,6 +15,8 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['plan', 'pipe.onnx'],
   ['prune', 'model.onnx', '--criterion', 'wanda', '--calibrate', 'pipe.npz'],
   ['prune', 'model.onnx', '--allocation', 'pipe.json'],
+  ['prune', 'model.onnx', '--mask', 'pipe.npz'],
+  ['plan', 'model.onnx', '--mask', 'pipe.safetensors'],
   ['prune', 'model.onnx', '--recover', 'retrain', '--train', 'pipe.npz'],
   ['replay', 'pipe.json', 'model.onnx'],
   ['replay', 'beside.plan.json', 'model.onnx'],
@@ -37,7 +39,7 @@ const COMMANDS: readonly (readonly string[])[] = [
 describe.skipIf(process.platform === 'win32')('a named pipe in the place of a file', () => {
   it.each(COMMANDS.map((argv) => [argv.join(' '), argv] as const))('is refused by pare %s', async (_, argv) => {
     await using folder = await fixture(undefined, { 'beside.plan.json': '{}' })
-    for (const name of ['pipe.onnx', 'pipe.npz', 'pipe.json', 'beside.plan.bin', 'kept.pare.partial'])
+    for (const name of ['pipe.onnx', 'pipe.npz', 'pipe.safetensors', 'pipe.json', 'beside.plan.bin', 'kept.pare.partial'])
       execFileSync('mkfifo', [join(folder.path, name)])
     const { exitCode, stderr } = await pare(argv, { cwd: folder.path })
     expect(stderr).toMatch(/is a named pipe, expected|is not a file/)

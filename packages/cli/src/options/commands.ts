@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
 import { z } from 'zod'
+import { maskFile } from './prune.js'
 import { type Field, type Fields, field } from './row.js'
 import { axisSizes, count, oneOf, path, positive } from './schemas.js'
 import { numberOf, parts, sizesOf } from './text.js'
@@ -33,19 +34,30 @@ export const COMMANDS = {
       'pare prune model.onnx --sparsity 0.9 --recover retrain --train train.npz --schedule cubic:5',
       'pare prune model.onnx --criterion magnitude:p=2 --out out --json',
     ],
-    own: { out: folder('./pare-out/<model name>') },
+    own: { out: folder('./pare-out/<model name>'), masks: masks() },
   },
   plan: {
     arguments: '<model>',
     help: 'Make the same decisions as prune and write them down as a plan; nothing is applied.',
     examples: ['pare plan model.onnx --sparsity 0.8', 'pare replay pare-out/model/model.plan.json model.onnx'],
-    own: { out: folder('./pare-out/<model name>') },
+    own: { out: folder('./pare-out/<model name>'), masks: masks() },
   },
   replay: {
     arguments: '<plan> <model>',
     help: 'Apply a plan that was written before: the same bytes on every machine.',
-    examples: ['pare replay pare-out/model/model.plan.json model.onnx'],
-    own: { out: folder('./pare-out/<model name>') },
+    examples: [
+      'pare replay pare-out/model/model.plan.json model.onnx',
+      'pare replay pare-out/model/model.plan.json trained-on.onnx --like model.onnx',
+    ],
+    own: {
+      out: folder('./pare-out/<model name>'),
+      masks: masks(),
+      like: own(
+        path,
+        'the model that the plan was made for: the same zeros and cuts are made in another model with the same tensors, such as one that was trained on',
+        { argument: 'original' },
+      ),
+    },
   },
   evaluate: {
     arguments: '<model>',
@@ -209,6 +221,14 @@ function own<Schema extends z.ZodType>(
 
 function folder(shown: string): Field<typeof path> {
   return own(path, 'where the results go', { argument: 'folder', short: 'o' }, shown)
+}
+
+function masks(): Field<typeof maskFile> {
+  return own(
+    maskFile.describe('a .npz or .safetensors file'),
+    'also write the masks of masked weights to this file, for other trainers: bools by name of the weight, 1 where an element stays',
+    { argument: 'file', hint: 'for example: --masks masks.npz, or --masks masks.safetensors' },
+  )
 }
 
 function amounts() {

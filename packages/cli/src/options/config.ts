@@ -13,7 +13,7 @@ import {
 } from './data.js'
 import { DEVICES } from './devices.js'
 import { gate, gateFields } from './gate.js'
-import { PRUNING, pruneFields, step, steps } from './prune.js'
+import { MASK_FORMATS, PRUNING, pruneFields, step, steps } from './prune.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
 import { type Field, type Fields, field, shapeOf } from './row.js'
 import { axisSizes, oneOf, path } from './schemas.js'
@@ -31,6 +31,11 @@ export const oneLevel = {
     help: 'write what was cut or permuted without proving it, for models that ONNX Runtime cannot run',
     default: 'proved',
     flag: { negative: true, on: ['prune', 'run', 'replay'] },
+  }),
+  masks: field(oneOf(MASK_FORMATS), {
+    help: 'write the masks of masked weights beside each pruned model, for other trainers: model.masks.npz',
+    default: 'not written',
+    flag: { argument: 'format', hint: 'npz for NumPy, safetensors for PyTorch and others', on: ['run'] },
   }),
   mergeAdapters: field(z.boolean(), {
     expected: 'true or false',

@@ -44,6 +44,16 @@ const allocation = z.union([
   z.templateLiteral([z.string(), '.json']),
 ])
 
+/** What masks are written as: what the name of their file ends in. */
+export const MASK_FORMATS = ['npz', 'safetensors'] as const
+
+/** A file of masks, by what its name ends in. */
+export const maskFile = z.string().regex(/[^/\\]\.(npz|safetensors)$/)
+
+const mask = z
+  .union([z.literal('keep'), maskFile])
+  .describe("a .npz or .safetensors file of masks such as 'masks.npz', or 'keep'")
+
 /** A step of pruning. */
 export const pruneFields = {
   criterion: field(plugin<AnyCriterion>('magnitude', 'magnitude:p=2'), {
@@ -89,6 +99,15 @@ export const pruneFields = {
         ...{ on: PRUNING, input: true },
       },
     ],
+  }),
+  mask: field(mask, {
+    help: 'the zeros to make, instead of a criterion and a target: a .npz or .safetensors file with an array for each weight, by its name, 0 where an element goes; or keep, the zeros that the model has',
+    flag: {
+      argument: 'file',
+      schema: mask.describe('a .npz or .safetensors file, or keep'),
+      hint: 'pare prune MODEL --masks masks.npz writes such a file; to keep the zeros that the model has: --mask keep',
+      on: PRUNING,
+    },
   }),
   scope: field(oneOf(SCOPES), {
     expected: "'row', 'tensor' or 'global', for structures that cut 'group' or 'global'",

@@ -130,5 +130,5 @@ function targetOf(steps: readonly PlanStep[]): { target?: number } {
   const isOne = prunings.every(
     ({ kind, structure, criterion }) => kind === 'mask' && structure === step?.structure && criterion === step.criterion,
   )
-  return step !== undefined && isOne && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
+  return step?.target !== undefined && isOne && 'sparsity' in step.target ? { target: step.target.sparsity } : {}
 }

@@ -19,8 +19,10 @@ import type { OutputFiles } from '../files/output.js'
 import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
 import type { Proof } from '../proof/prove.js'
+import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
+import { type MasksFile, type MasksPlace, makeMasks } from './masks.js'
 import { nothingRemoved } from './removed-units.js'
 import type { RepairFacts } from './repair.js'
 import type { TrainingFacts } from './retrain.js'
@@ -34,6 +36,8 @@ export interface OutputPlace {
   readonly publication: Publication
   /** Where the model is written before it is recovered, so that it can be measured. Default: it is not */
   readonly unrecovered?: string
+  /** Where the masks of masked weights are written. Default: they are not */
+  readonly masks?: MasksPlace
 }
 
 export interface FileFacts {
@@ -62,6 +66,8 @@ export interface PlannedModel extends PlanFacts {
   readonly trainings: readonly TrainingFacts[]
   /** The data of these. */
   readonly training?: { readonly path: string; readonly sha256: string }
+  /** The file of masks, where one was wanted and something is masked. */
+  readonly masks?: MasksFile
   /** What the user should look at. */
   readonly warnings: readonly string[]
 }
@@ -118,12 +124,13 @@ interface PlannedAndPruned {
 async function planOpened(
   { file, model, folded, folding }: OpenedModel,
   task: Task,
-  { output, publication, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
+  { output, publication, masks: masksPlace, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<PlannedAndPruned> {
   const { path, seed, training, recover, dims } = task
   if (dims !== undefined) await requireOpen(model, dims)
   await publication.protect(filesOf(file))
+  await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashFile(training.data)
   const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
@@ -135,6 +142,7 @@ async function planOpened(
   const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })
   await writePlan(await publication.staged(output.plan), plan)
   publication.spend(states)
+  const masks = await makeMasks(masksPlace, { model: pruned, steps, folded: folded.weights })
   const plannedFacts = {
     ...facts,
     device: staged.device,
@@ -145,10 +153,11 @@ async function planOpened(
     declined: planned.declined,
     folded: folded.weights,
     ...{ proofs: staged.proofs, trainings },
-    ...present({ repair }),
+    ...present({ repair, masks: masks.file }),
     warnings: warn(
       [
         ...nothingRemoved(facts.cut),
+        ...masks.warnings,
         ...describeLeft(folded.left),
         ...(await tiedWarnings(model, steps)),
         ...staged.warnings,
@@ -159,6 +168,12 @@ async function planOpened(
     cuts: planned.steps,
   }
   return { planned: plannedFacts, pruned }
+}
+
+/** Files that a task reads besides the model. */
+function inputsOf({ steps, calibration, training, evaluation }: Task): readonly string[] {
+  const data = [calibration?.run.data, training?.data, evaluation?.request.data].filter((path) => path !== undefined)
+  return [...data, ...steps.flatMap(({ criterion }) => (isFileMask(criterion) ? [criterion.path] : []))]
 }
 
 /** Of weights that are masked: a cut goes through both. */

@@ -11,6 +11,7 @@ import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
 import { bytesOf } from './facts.js'
+import { shownMasks } from './masks.js'
 import type { PairScores } from './measure.js'
 import type { Pruned } from './model.js'
 import { proofOf } from './proof-facts.js'
@@ -133,6 +134,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     macs,
     declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
     plan: { path: showPath(plan.path, cwd) },
+    ...(structuredClone(shownMasks(pruned, cwd)) as Pick<ModelResult, 'masks'>),
   }
 }
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Scores } from '@pare/evaluate'
-import { writeWhole } from '@pare/onnx'
+import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
-import { assignOutputs, companionsOf } from '../files/output.js'
+import { assignOutputs, companionsOf, masksPath } from '../files/output.js'
 import { Publication } from '../files/publication.js'
 import type { Config, Overrides } from '../options/config.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
@@ -71,7 +71,9 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const same = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   const runs: ModelRun[] = []
   for (const [index, task] of tasks.entries()) {
-    const place = { output: outputs[index]!, publication, references, onError }
+    const output = outputs[index]!
+    const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
+    const place = { output, publication, references, onError, ...present({ masks }) }
     const outcome = await runModel(task, place, { ...same, label: task.name })
     runs.push(outcome)
     onResult?.(outcome.result)

@@ -180,7 +180,7 @@ function call<Result>(kind: PluginKind, name: string, factory: () => Result): Re
 }
 
 const MEMBERS: { readonly [Kind in PluginKind]: readonly string[] } = {
-  criterion: ['name', 'needs', 'saliency (or solve, or score)'],
+  criterion: ['name', 'needs', 'saliency (or solve, score, zeros)'],
   preset: ['a list of steps with structure, criterion and target'],
   structure: ['name', 'find'],
 }
@@ -194,7 +194,7 @@ export function isPlugin(kind: PluginKind, value: unknown): value is Plugin {
 /** By saliency, by solving, or by trying whole units. */
 function isCriterion(value: object): boolean {
   if (!('name' in value)) return false
-  return 'score' in value || ('needs' in value && ('saliency' in value || 'solve' in value))
+  return 'score' in value || 'zeros' in value || ('needs' in value && ('saliency' in value || 'solve' in value))
 }
 
 function isStep(value: unknown): value is PruneStep {

@@ -83,6 +83,7 @@ function strayCount(samples: number): Problem {
 /** What a step needs of calibration data, in words; undefined where it looks at weights only. */
 export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | undefined {
   if (criterion.kind === 'units') return criterion.data === 'training' ? undefined : 'to try units out on calibration data'
+  if (criterion.kind === 'mask') return undefined
   const keys = Object.entries(criterion.needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
   return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
 }
@@ -90,7 +91,7 @@ export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | u
 /** Whether a step looks at gradients of a loss over training data. */
 export function looksAtGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
   if (criterion.kind === 'units') return criterion.data === 'training'
-  return Object.values(criterion.needs).some(({ at }) => at === 'gradient')
+  return criterion.kind !== 'mask' && Object.values(criterion.needs).some(({ at }) => at === 'gradient')
 }
 
 /** Data as they are there for one model. */

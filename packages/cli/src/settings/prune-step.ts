@@ -5,9 +5,16 @@ import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'
 import { resolveAllocation } from './curves-file.js'
+import { resolveMask } from './mask-file.js'
+
+export interface StepSource extends PluginSource {
+  /** The path of a mask starts here. Default: `folder` */
+  readonly maskFolder?: string | undefined
+}
 
 /** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
-export async function resolveStep(step: PruneConfig | PruneStep, source: PluginSource): Promise<PruneStep> {
+export async function resolveStep(step: PruneConfig | PruneStep, source: StepSource): Promise<PruneStep> {
+  if ('mask' in step && step.mask !== undefined) return maskedStep({ ...step, mask: step.mask }, source)
   const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, ...options } = step
   const structure = await resolveStructure(shape, source)
   const criterion = await resolveCriterion(rule, source)
@@ -16,6 +23,23 @@ export async function resolveStep(step: PruneConfig | PruneStep, source: PluginS
   const resolved = { ...essentials, ...present({ ...options, allocation: spread }) }
   checkStep(resolved)
   return resolved
+}
+
+/** A step whose mask is decided already: what decides it otherwise is refused. */
+async function maskedStep(
+  { mask, structure = 'element', criterion, allocation, target, ...options }: PruneConfig & { readonly mask: string },
+  source: StepSource,
+): Promise<PruneStep> {
+  const { maskFolder: folder = source.folder, workspace } = source
+  if (criterion !== undefined)
+    throw usage(
+      `pare: mask ${mask} says which elements go, and criterion '${typeof criterion === 'string' ? criterion : criterion.name}' judges them.`,
+      'leave --mask or --criterion out; in a config, make two steps of them',
+    )
+  const step = { structure: await resolveStructure(structure, source), ...present({ ...options, target, allocation }) }
+  // Before a file is looked for.
+  checkStep({ ...step, criterion: { kind: 'mask', name: `mask ${mask}`, zeros: async () => undefined } } as PruneStep)
+  return { ...step, criterion: await resolveMask(mask, { folder, workspace }) } as PruneStep
 }
 
 function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', sparsity = 0.5 }: Structure): Target {
@@ -43,12 +67,13 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', spa
   )
 }
 
-/** 'magnitude on element, global, sparsity 0.5' */
+/** 'magnitude on element, global, sparsity 0.5', 'mask from masks.npz on element' */
 export function describeStep({ structure, criterion, target, scope, include, exclude, ...limits }: PruneStep): string {
-  const [[name, amount]] = Object.entries(target ?? { sparsity: structure.sparsity }) as [[string, number]]
-  const goal = BUDGETS.some((kind) => kind === name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   const only = include === undefined ? '' : `, only ${include.join(' ')}`
   const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
+  if (criterion.kind === 'mask') return `${criterion.name} on ${structure.name}${only}${without}`
+  const [[name, amount]] = Object.entries(target ?? { sparsity: structure.sparsity }) as [[string, number]]
+  const goal = BUDGETS.some((kind) => kind === name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (('scope' in criterion ? criterion.scope : undefined) ?? 'global'))}, ${goal}${describeSpread(limits)}${limits.sequential === true ? ', sequential' : ''}${describeLimits(limits)}${only}${without}`
 }
 

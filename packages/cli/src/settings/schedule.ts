@@ -54,6 +54,10 @@ export function scheduleProblems(steps: readonly PruneStep[], { schedule, isMeas
   if (schedule === undefined || schedule === 'one-shot') return []
   return steps.flatMap((step, i) => {
     const { structure, target, criterion } = step
+    if (criterion.kind === 'mask') {
+      const message = `${criterion.name} says what goes at once, and cannot be approached in steps.`
+      return [{ place: at(i), message, hint: 'leave the schedule out' }]
+    }
     if (isMeasured && criterion.kind !== 'units' && Object.keys(criterion.needs).length > 0) {
       const message = `criterion '${criterion.name}' judges what the stages before leave, and a file of statistics is of the whole model.`
       return [{ place: at(i), message, hint: 'give the data themselves: --calibrate data.npz' }]

@@ -226,8 +226,9 @@ async function readSteps(
 ): Promise<readonly PruneStep[]> {
   if ('preset' in steps) return (await orProblem(() => presetSteps(steps, reading), placeOf(0), reading)) ?? []
   const resolved: PruneStep[] = []
+  const source = { ...reading, maskFolder: reading.overrides.prune?.mask === undefined ? reading.folder : reading.cwd }
   for (const [index, step] of steps.entries()) {
-    const one = await orProblem(() => resolveStep(step ?? {}, reading), placeOf(index), reading)
+    const one = await orProblem(() => resolveStep(step ?? {}, source), placeOf(index), reading)
     if (one !== undefined) resolved.push(one)
   }
   return resolved

@@ -50,8 +50,19 @@ export interface Solver {
   solve(problem: WeightProblem): Promise<Solution>
 }
 
+/** A mask that somebody has decided on already. Refuses structures that cut, and all but free patterns. */
+export interface MaskCriterion {
+  readonly kind: 'mask'
+  /** 'mask from masks.npz' */
+  readonly name: string
+  /** Bits of the elements that become zero, in the order in which they are stored: element i is bit i & 7 of byte i >> 3. Undefined: the weight stays as it is. */
+  zeros(weight: Weight): Promise<Uint8Array | undefined>
+  /** Throws PareError where the mask does not fit the model, before `zeros` is asked. Default: it fits */
+  check?(analysis: Pick<Analysis, 'weights' | 'notEligible'>): void
+}
+
 /** Whatever may be named as the criterion of a step. */
-export type AnyCriterion = Criterion | Solver | UnitCriterion
+export type AnyCriterion = Criterion | Solver | UnitCriterion | MaskCriterion
 
 /** One weight as a matrix: a row for each output, the columns what it sums over. A grouped convolution is one problem for each group. */
 export interface WeightProblem {

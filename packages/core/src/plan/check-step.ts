@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { Criterion, Pattern, Solver, UnitCriterion } from '../contract/contract.js'
+import type { Criterion, MaskCriterion, Pattern, Solver, UnitCriterion } from '../contract/contract.js'
 import { checkAllocation } from '../select/allocation-options.js'
 import { limitsOf, refuseUnitOptions } from '../select/unit-options.js'
 import type { Budget, ElementTarget, PruneStep, Target, UnitTarget } from './plan.js'
@@ -10,10 +10,47 @@ export type CuttingStep = PruneStep & { readonly target: UnitTarget; readonly cr
 /** A step for a structure that masks. */
 export type MaskingStep = PruneStep & { readonly target: ElementTarget; readonly criterion: Criterion | Solver }
 
+/** A step for weights whose mask is decided already. */
+export type MaskedStep = PruneStep & { readonly criterion: MaskCriterion }
+
 /** Throws PareError where what a step says does not go together, or is impossible, as far as that shows before a model is read. */
 export function checkStep(step: PruneStep): void {
-  if (step.structure.kind === 'cut') cuttingStep(step)
+  if (isMasked(step)) checkMasked(step)
+  else if (step.structure.kind === 'cut') cuttingStep(step)
   else maskingStep(step)
+}
+
+export function isMasked(step: PruneStep): step is MaskedStep {
+  return step.criterion.kind === 'mask'
+}
+
+/** Throws PareError where something else of the step decides what the mask decides. */
+export function checkMasked(step: MaskedStep, pattern: Pattern['kind'] = step.structure.pattern ?? 'free'): void {
+  const { structure, criterion } = step
+  if (structure.kind === 'cut')
+    throw new PareError(`${criterion.name}: a mask is of single elements, and structure '${structure.name}' cuts units.`, {
+      hint: 'leave --structure out.',
+    })
+  if (pattern !== 'free')
+    throw new PareError(
+      `${criterion.name} says which elements go, and structure '${structure.name}' chooses them by a pattern of its own.`,
+      { hint: 'leave --structure out: a mask with a pattern keeps it.' },
+    )
+  const deciding = (['target', 'scope', 'allocation', 'normalize', 'sequential'] as const).find((key) => step[key] !== undefined)
+  if (deciding !== undefined)
+    throw new PareError(`${criterion.name} says which elements go, and ${deciding} (${shown(step[deciding])}) says it too.`, {
+      hint: `leave the mask or --${optionOf(step, deciding)} out.`,
+    })
+  refuseUnitOptions(step)
+}
+
+function optionOf({ target }: PruneStep, field: string): string {
+  const [kind = ''] = Object.keys(target ?? {})
+  return field !== 'target' ? field : kind === 'sparsity' || kind === 'threshold' || kind === 'ratio' ? kind : 'target'
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** The step, for groups of units. Throws PareError where it is none. */
@@ -24,6 +61,7 @@ export function cuttingStep(step: PruneStep): CuttingStep {
   if (target === undefined || !isForUnits(target))
     throw wrongTarget(step, 'cuts units and takes a ratio or a budget', '--ratio 0.3')
   if (criterion.kind === 'solver') throw wrongCriterion(step, 'changes single weights, and cannot judge units')
+  if (criterion.kind === 'mask') throw wrongCriterion(step, 'is a mask of single elements, and cannot judge units')
   limitsOf(step)
   if ('ratio' in target) checkRatio(target.ratio)
   else checkBudget(target)
@@ -45,6 +83,7 @@ export function maskingStep(step: PruneStep, pattern: Pattern['kind'] | undefine
   checkAllocation(step, pattern)
   checkElementTarget(target)
   if (criterion.kind === 'units') throw wrongCriterion(step, 'judges whole units, and cannot judge single elements')
+  if (criterion.kind === 'mask') throw wrongCriterion(step, 'is a mask that is decided already, and judges nothing')
   if (criterion.kind === 'solver') solverTarget(criterion, target)
   else if (sequential === true) checkSequential(elementScope({ ...step, criterion }, pattern))
   return { ...step, target, criterion }

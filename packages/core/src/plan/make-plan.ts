@@ -5,8 +5,9 @@ import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
 import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
+import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
-import { checkStep, cuttingStep, maskingStep, solverTarget } from './check-step.js'
+import { checkMasked, checkStep, cuttingStep, isMasked, maskingStep, solverTarget } from './check-step.js'
 import type { Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
@@ -26,6 +27,7 @@ export async function makePlan(model: Model, steps: readonly PruneStep[], option
     const analysis = step.structure.kind === 'cut' ? await analyseUnits(current, step) : analyse(current, step)
     const { groups, declined } = findGroups(step.structure, analysis)
     if (groups.length === 0) throw nothingToPrune(step, declined)
+    if (isMasked(step)) step.criterion.check?.(analysis)
     for (const planStep of await planStepsOf(step, { groups, model: current, original: model }, options)) {
       current = await applyStep(current, planStep, options)
       planned.steps.push(planStep)
@@ -55,8 +57,13 @@ export async function planStepsOf(
     throw new Error(`structure '${step.structure.name}' mixes groups that are masked with groups that are cut`)
   if (units.length > 0) return [await planCut({ step: cuttingStep(step), groups: units, ...models }, options)]
   const pattern = patternOf(step, masked)
+  const weights = masked.map(({ weight }) => weight)
+  if (isMasked(step)) {
+    checkMasked(step, pattern.kind)
+    return [await planByMask({ step, weights }, options)]
+  }
   const { criterion, ...masking } = maskingStep(step, pattern.kind)
-  const request = { weights: masked.map(({ weight }) => weight), pattern, model: models.model }
+  const request = { weights, pattern, model: models.model }
   if (criterion.kind === 'solver') {
     const target = solverTarget(criterion, masking.target)
     return planSolve({ step: { ...masking, criterion, target }, ...request }, options)

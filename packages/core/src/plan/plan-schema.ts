@@ -56,7 +56,7 @@ const maskStep = z.strictObject({
   structure: z.string(),
   criterion: z.string(),
   scope,
-  target,
+  target: target.exactOptional(),
   saliency: expression,
   precision: z.enum(['f32', 'f64']),
   weights: z.array(z.strictObject({ id: z.string(), elements: count, zeros: count, masked: count, rule })),

@@ -83,7 +83,8 @@ export interface MaskStep {
   readonly structure: string
   readonly criterion: string
   readonly scope: Scope
-  readonly target: Target
+  /** Absent where a mask was given. */
+  readonly target?: Target
   readonly saliency: Expression
   readonly precision: Precision
   readonly weights: readonly MaskedWeight[]

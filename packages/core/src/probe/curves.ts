@@ -123,7 +123,7 @@ async function measuredFor(
 ): Promise<Pick<PlanOptions, 'measured'>> {
   const { criterion } = request.step
   const { forward, onPadding, signal, measured } = options
-  if (criterion.kind === 'units' || Object.keys(criterion.needs).length === 0 || measured !== undefined || forward === undefined)
+  if (!('needs' in criterion) || Object.keys(criterion.needs).length === 0 || measured !== undefined || forward === undefined)
     return {}
   const weights = groups.map(({ weight }) => weight)
   return { measured: await measure(model, weights, criterion.needs, { forward, onPadding, ...present({ signal }) }) }

@@ -3,8 +3,13 @@ import { type UnzipFileInfo, unzipSync } from 'fflate'
 import type { NdArray } from './ndarray.js'
 import { parseNpy } from './npy.js'
 
-/** The arrays of a .npz file by name, in the file's order. Throws when they would unpack to more than `maxBytes`, before unpacking any. */
-export function parseNpz(file: Uint8Array, name: string, maxBytes: number): Map<string, NdArray> {
+/** The arrays of a .npz file by name, in the file's order. Throws when they would unpack to more than `maxBytes`, before unpacking any, with the hint. */
+export function parseNpz(
+  file: Uint8Array,
+  name: string,
+  maxBytes: number,
+  hint = 'evaluate on fewer samples, or split the file.',
+): Map<string, NdArray> {
   const entries: UnzipFileInfo[] = []
   unzip(file, name, (entry) => {
     if (entry.name.endsWith('.npy')) entries.push(entry)
@@ -13,7 +18,7 @@ export function parseNpz(file: Uint8Array, name: string, maxBytes: number): Map<
   const total = entries.reduce((sum, entry) => sum + entry.originalSize, 0)
   if (!(total <= maxBytes)) {
     throw new PareError(`${name}: its arrays unpack to ${total} bytes, more than the ${maxBytes} allowed.`, {
-      hint: 'evaluate on fewer samples, or split the file.',
+      hint,
     })
   }
   // fflate inflates into a buffer of the stated size: an entry that lies about it comes out cut short, and is refused as such.
