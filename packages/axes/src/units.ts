@@ -43,7 +43,7 @@ export interface Block {
 /**
  * conv-out, conv-in, matmul-out, matmul-in: a weight makes them, or sums over them. batch: multiplied apart in a product of activations, as attention
  * heads are. inner: summed over in one. norm: a normalisation takes statistics over them, so removing one changes the others. embedding: columns of a
- * table. group: groups of a convolution. repeat: copies made by broadcasting.
+ * table. group: groups of a convolution. repeat: copies made by broadcasting, as queries need of the key and value that they share.
  */
 export type Role =
   | 'conv-out'
