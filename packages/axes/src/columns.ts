@@ -17,6 +17,7 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
     `Attention com.microsoft.Attention com.microsoft.MultiHeadAttention com.microsoft.GroupQueryAttention RotaryEmbedding
      com.microsoft.RotaryEmbedding`,
   ],
+  ['hidden units of all gates and both directions go together; steps are held; everything, with layout = 1', 'LSTM GRU RNN'],
   ['the axis it runs over is held; before opset 13 all from it on', 'Softmax LogSoftmax Hardmax'],
   ['sizes that end in a target or in bounds follow; computed with otherwise, as √headDim, they hold their axis', 'Shape Size'],
   ['the axis it works along is held', `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter ReverseSequence OneHot`],

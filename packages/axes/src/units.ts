@@ -44,6 +44,7 @@ export interface Block {
  * conv-out, conv-in, matmul-out, matmul-in: a weight makes them, or sums over them. batch: multiplied apart in a product of activations, as attention
  * heads are. inner: summed over in one. norm: a normalisation takes statistics over them, so removing one changes the others. embedding: columns of a
  * table. group: groups of a convolution. repeat: copies made by broadcasting, as queries need of the key and value that they share.
+ * recurrent: hidden units of a recurrent layer.
  */
 export type Role =
   | 'conv-out'
@@ -57,6 +58,7 @@ export type Role =
   | 'embedding'
   | 'group'
   | 'repeat'
+  | 'recurrent'
 
 /** The part of one tensor that belongs to the units of a group. */
 export interface Slice {

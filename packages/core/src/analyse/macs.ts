@@ -1,5 +1,5 @@
 import { elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
-import type { Weight } from '../contract/contract.js'
+import type { Rows, Weight } from '../contract/contract.js'
 import { weightsOf } from './analyse.js'
 import { type AxisSizes, openAxesOf, shapeOptionsAt } from './open-sizes.js'
 
@@ -76,20 +76,32 @@ function countAt({ weights, paths, shapes, sizes }: Counting): MacCount {
   for (const { id, rows, uses } of weights) {
     let macs = 0
     for (const { node, name } of uses) {
-      const value = node.op === 'ConvTranspose' ? node.inputs[0]! : node.outputs[0]!
-      const outputs = shapes.get(`${paths.get(node) ?? ''}${value}`)
-      if (outputs === undefined)
+      const value = readsEach(node) ? node.inputs[0]! : node.outputs[0]!
+      const measured = shapes.get(`${paths.get(node) ?? ''}${value}`)
+      if (measured === undefined)
         return {
           weights: null,
           sizes,
           reason: `the shape of '${value}' at ${operatorName(node)} '${name}' does not follow from the model`,
         }
-      // A ConvTranspose spreads each input element over rows.out · kernel elements, the others gather before · after for each output.
-      macs += elementCount(outputs) * (node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after)
+      macs += macsOf(node, rows, measured)
     }
     counts.set(id, macs)
   }
   return { weights: counts, sizes }
+}
+
+/** Whether the work follows the input: a recurrent layer need not give its states. */
+const readsEach = ({ op }: Node) => op === 'ConvTranspose' || RECURRENT.has(op)
+
+const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN'])
+
+/** `measured`: the shape of the input or, of most, of the output. */
+function macsOf({ op }: Node, { batch, before, out, after }: Rows, measured: readonly number[]): number {
+  // At each step [seq, batch] all rows of all directions are computed.
+  if (RECURRENT.has(op)) return elementCount(measured.slice(0, 2)) * batch * out * after
+  // A ConvTranspose spreads each input element over out · kernel elements, the others gather before · after for each output.
+  return elementCount(measured) * (op === 'ConvTranspose' ? out * after : before * after)
 }
 
 /** The way to the graph that a node stands in, as in `Shapes`. */

@@ -5,6 +5,7 @@ import { applyStep } from '../apply/apply.js'
 import { cpu } from '../backend/cpu.js'
 import { buffersOf, precisionOf } from '../backend/stream.js'
 import { trace } from '../backend/trace.js'
+import { isWithinLayer } from '../calibrate/site.js'
 import { statisticsFor } from '../calibrate/statistics.js'
 import type { Criterion, UnitCriterion, UnitGroup } from '../contract/contract.js'
 import { openProbe } from '../probe/probe.js'
@@ -126,14 +127,21 @@ async function scoresOf(
   return ranked
 }
 
-/** What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. */
+/**
+ * What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. Where a recurrent layer keeps what a
+ * weight meets to itself, the other weights of a unit speak for it.
+ */
 async function statisticsById(
   criterion: Criterion,
   { groups, model }: Pick<CutRequest, 'groups' | 'model'>,
   options: PlanOptions,
 ): Promise<UnitScoring['statistics']> {
-  const ids = new Set(groups.flatMap(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id)))
-  const weights = weightsOf(model).filter(({ id }) => ids.has(id))
+  const all = weightsOf(model)
+  const within = new Set(all.filter((weight) => isWithinLayer(weight, criterion.needs)).map(({ id }) => id))
+  const known = new Set(all.map(({ id }) => id).filter((id) => !within.has(id)))
+  const scored = groups.map(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id))
+  const ids = new Set(scored.flatMap((own) => (own.some((id) => known.has(id)) ? own.filter((id) => !within.has(id)) : own)))
+  const weights = all.filter(({ id }) => ids.has(id))
   const statistics = await statisticsFor(criterion, { model, weights }, options)
   return statistics && new Map(weights.map((weight) => [weight.id, { weight, stats: statistics.of(weight) }]))
 }

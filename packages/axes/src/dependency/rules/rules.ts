@@ -9,6 +9,7 @@ import { index } from './index.js'
 import { matrix } from './matrix.js'
 import { normalize } from './normalize.js'
 import { quantize } from './quantize.js'
+import { recurrent } from './recurrent.js'
 
 /**
  * What each operator does to axes, by name. To teach another operator, add a line: tie axes that keep their positions, say which are summed over,
@@ -36,6 +37,7 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ...matrix,
   ...normalize,
   ...attention,
+  ...recurrent,
   ...arrange,
   ...image,
   ...index,
