@@ -67,6 +67,7 @@ async function groupsOf(model: Model): Promise<Coupling> {
       roles: new Set(atom.roles),
       slices: list,
       ...held,
+      ...present({ least: atom.least?.count }),
       ...present({ unseen: dependencies.isUnseen(atom) || undefined }),
     })
   }

@@ -33,6 +33,8 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
    * 0 is told; it may be left out.
    */
   contract(input: number, axis: number, zero?: number): void
+  /** The node chooses positions of this axis of an input by the numbers there, or takes a Softmax: there a number below all others equals removal. */
+  compete(input: number, axis: number): void
 }
 
 /** What an operator does to axes. */
@@ -46,6 +48,8 @@ export interface Contraction {
   readonly along: Axis
   /** Set where the input holds codes: which input their zero point is. */
   readonly zero?: number
+  /** Whether positions compete there: one that is removed has a number below all others, and not 0. Default: false */
+  readonly isCompetition?: boolean
 }
 
 export interface SiteFacts {
@@ -124,6 +128,11 @@ function siteOf({
       const along = inputs[input]?.[axis]
       claim(along)
       if (along !== undefined) contractions.push({ node, input, axis, along, ...present({ zero }) })
+    },
+    compete(input, axis) {
+      const along = inputs[input]?.[axis]
+      claim(along)
+      if (along !== undefined) contractions.push({ node, input, axis, along, isCompetition: true })
     },
   }
 }

@@ -1,4 +1,4 @@
-import { elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
+import { attributesOf, elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
 import type { Rows, Weight } from '../contract/contract.js'
 import { weightsOf } from './analyse.js'
 import { type AxisSizes, openAxesOf, shapeOptionsAt } from './open-sizes.js'
@@ -97,7 +97,10 @@ const readsEach = ({ op }: Node) => op === 'ConvTranspose' || RECURRENT.has(op)
 const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN'])
 
 /** `measured`: the shape of the input or, of most, of the output. */
-function macsOf({ op }: Node, { batch, before, out, after }: Rows, measured: readonly number[]): number {
+function macsOf(node: Node, { batch, before, out, after }: Rows, measured: readonly number[]): number {
+  const { op } = node
+  // Of all experts each token meets k.
+  if (op === 'MoE') return elementCount(measured.slice(0, -1)) * attributesOf(node).int('k', 1) * out * after
   // At each step [seq, batch] all rows of all directions are computed.
   if (RECURRENT.has(op)) return elementCount(measured.slice(0, 2)) * batch * out * after
   // A ConvTranspose spreads each input element over out · kernel elements, the others gather before · after for each output.

@@ -62,16 +62,16 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
 
 const multiplied = (node: Node) => `what ${operatorName(node)} multiplies it with is not measured`
 
-/** Whether a weight of a recurrent layer meets what nobody outside sees: its own states. */
+/** Whether a weight meets what nobody outside sees: the states of a recurrent layer, what a router sends to an expert. */
 export function isWithinLayer(weight: Weight, needs: Readonly<Record<string, Statistic>>): boolean {
   const isUnseen = (use: WeightUse, { at }: Statistic) =>
     typeof (at === 'input' ? inputSite(weight, use) : outputSite(use)) === 'string'
   return weight.uses.every(
-    (use) => RECURRENT.has(operatorName(use.node)) && Object.values(needs).some((statistic) => isUnseen(use, statistic)),
+    (use) => CLOSED.has(operatorName(use.node)) && Object.values(needs).some((statistic) => isUnseen(use, statistic)),
   )
 }
 
-const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN'])
+const CLOSED: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN', 'com.microsoft.MoE'])
 
 const ofIntegers = (node: Node) => `${operatorName(node)} multiplies it with integers, and only floats are measured`
 

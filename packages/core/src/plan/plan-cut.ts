@@ -81,9 +81,10 @@ async function triedScores(
   const removals = removalCounts({ step, groups, limits })
   await using probe = openProbe(model, { ...options, criterion: criterion.name, ...present({ removals }) })
   const scores = await criterion.score(groups, probe)
-  return groups.map(({ id, units }, i) => {
+  return groups.map((group, i) => {
+    const { id, units } = group
     const own = scores[i]
-    if (own?.length === units && !own.some(Number.isNaN)) return { units, scores: own }
+    if (own?.length === units && !own.some(Number.isNaN)) return { units, ...leastOf(group), scores: own }
     throw new Error(
       `criterion '${criterion.name}' gives ${own?.length ?? 'no'} scores, or NaN, for the ${units} units of '${id}'`,
     )
@@ -93,10 +94,12 @@ async function triedScores(
 /** How many units of each group go, where that follows from the target alone. */
 function removalCounts({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
   if (!('ratio' in step.target) || limits.scope !== 'group') return undefined
-  const alike = groups.map(({ units }) => ({ units, scores: new Float64Array(units) }))
+  const alike = groups.map((group) => ({ units: group.units, ...leastOf(group), scores: new Float64Array(group.units) }))
   const removed = rankUnits(alike, limits)(step.target.ratio)
   return new Map(groups.map(({ id }, i) => [id, removed[i]!.length]))
 }
+
+const leastOf = (group: UnitGroup) => present({ least: group.kind === 'coupled' ? group.least : undefined })
 
 type Scoring = Omit<CutRequest, 'original'> & { readonly criterion: Criterion }
 
@@ -121,7 +124,7 @@ async function scoresOf(
   }
   const ranked: Ranked[] = []
   for (const group of groups) {
-    ranked.push({ units: group.units, scores: await scoreUnits(group, scoring) })
+    ranked.push({ units: group.units, ...leastOf(group), scores: await scoreUnits(group, scoring) })
     progress()
   }
   return ranked

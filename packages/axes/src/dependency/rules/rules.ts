@@ -4,6 +4,7 @@ import { arrange } from './arrange.js'
 import { attention } from './attention.js'
 import { each, elementwise, fromFront, tieAll } from './broadcast.js'
 import { convolutions } from './convolution.js'
+import { experts } from './experts.js'
 import { image } from './image.js'
 import { index } from './index.js'
 import { matrix } from './matrix.js'
@@ -38,6 +39,7 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ...normalize,
   ...attention,
   ...recurrent,
+  ...experts,
   ...arrange,
   ...image,
   ...index,
