@@ -17,6 +17,11 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
     `Attention com.microsoft.Attention com.microsoft.MultiHeadAttention com.microsoft.GroupQueryAttention RotaryEmbedding
      com.microsoft.RotaryEmbedding`,
   ],
+  ['hidden units of all gates and both directions go together; steps are held; everything, with layout = 1', 'LSTM GRU RNN'],
+  [
+    'experts, their hidden units and the width; weights of the order [experts, in, out] are cut by experts only',
+    'com.microsoft.MoE',
+  ],
   ['the axis it runs over is held; before opset 13 all from it on', 'Softmax LogSoftmax Hardmax'],
   ['sizes that end in a target or in bounds follow; computed with otherwise, as √headDim, they hold their axis', 'Shape Size'],
   ['the axis it works along is held', `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter ReverseSequence OneHot`],
@@ -105,7 +110,7 @@ const UNPRUNED = byOperator([
     'no rule yet',
     `DeformConv Einsum com.microsoft.AttnLSTM com.microsoft.ConvTransposeWithDynamicPads com.microsoft.DecoderAttention
      com.microsoft.DecoderMaskedSelfAttention com.microsoft.FusedMatMulActivation com.microsoft.GemmFastGelu
-     com.microsoft.LongformerAttention com.microsoft.MoE com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
+     com.microsoft.LongformerAttention com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
      com.microsoft.PackedAttention com.microsoft.SparseToDenseMatMul com.microsoft.TransposeMatMul`,
   ],
 ])

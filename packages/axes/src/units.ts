@@ -17,6 +17,8 @@ export interface CoupledGroup extends Units {
   readonly kind: 'coupled'
   /** What the units are to the operators they run through. */
   readonly roles: ReadonlySet<Role>
+  /** How many units stay at least, as where a router chooses so many of them. Default: 1 */
+  readonly least?: number
   /** Whether it is held only since the analysis ends there, so that what its units are is not known. */
   readonly unseen?: boolean
 }
@@ -43,7 +45,8 @@ export interface Block {
 /**
  * conv-out, conv-in, matmul-out, matmul-in: a weight makes them, or sums over them. batch: multiplied apart in a product of activations, as attention
  * heads are. inner: summed over in one. norm: a normalisation takes statistics over them, so removing one changes the others. embedding: columns of a
- * table. group: groups of a convolution. repeat: copies made by broadcasting.
+ * table. group: groups of a convolution. repeat: copies made by broadcasting, as queries need of the key and value that they share.
+ * recurrent: hidden units of a recurrent layer. expert: experts that a router chooses among.
  */
 export type Role =
   | 'conv-out'
@@ -57,6 +60,8 @@ export type Role =
   | 'embedding'
   | 'group'
   | 'repeat'
+  | 'recurrent'
+  | 'expert'
 
 /** The part of one tensor that belongs to the units of a group. */
 export interface Slice {

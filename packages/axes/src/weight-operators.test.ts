@@ -32,12 +32,13 @@ test.each<[string, number, number[], number[]]>([
   ['LSTM', 1, [1, 20, 3], [1, 1, 20, 3]],
   ['GRU', 2, [2, 15, 5], [2, 1, 15, 5]],
   ['RNN', 1, [1, 5, 3], [1, 1, 5, 3]],
+  ['com.microsoft.MoE', 2, [4, 5, 3], [4, 1, 5, 3]],
 ])('%s, input %i of %j', (node, input, shape, expected) => {
   expect(rowsOf(node, input, shape)).toEqual(expected)
   expect(expected.reduce((a, b) => a * b)).toBe(shape.reduce((a, b) => a * b))
 })
 
-test('weights of recurrent layers are not pruned unless they are named, all others are', () => {
+test('weights of recurrent layers and of experts are not pruned unless they are named, all others are', () => {
   const reasons = [...WEIGHT_OPERATORS].filter(([, { reason }]) => reason !== undefined).map(([name]) => name)
-  expect(reasons).toEqual(['LSTM', 'GRU', 'RNN'])
+  expect(reasons).toEqual(['LSTM', 'GRU', 'RNN', 'com.microsoft.MoE'])
 })

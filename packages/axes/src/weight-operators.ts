@@ -23,6 +23,10 @@ export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
   ['LSTM', recurrent('LSTM')],
   ['GRU', recurrent('GRU')],
   ['RNN', recurrent('RNN')],
+  [
+    'com.microsoft.MoE',
+    { inputs: [2, 4, 6], reason: 'it holds the weights of experts (MoE)', rows: (_, _input, shape) => firstAxis(shape) },
+  ],
 ] satisfies [string, WeightOperator][])
 
 export interface WeightOperator {

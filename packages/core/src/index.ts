@@ -3,6 +3,7 @@
 export { PareError } from '@pare/onnx'
 export { analyse, weightsOf } from './analyse/analyse.js'
 export { analyseUnits } from './analyse/analyse-units.js'
+export { factorsOf } from './analyse/factors.js'
 export { findGroups } from './analyse/found-groups.js'
 export { type Layer, layersOf, sparsityOf } from './analyse/layers.js'
 export { countMacs, type MacCount, macCount, totalMacs } from './analyse/macs.js'

@@ -1,21 +1,47 @@
-import { cutStructure, type Structure } from '@pare/core'
+import { type Analysis, type CoupledGroup, cutStructure, factorsOf, type Structure } from '@pare/core'
+
+export interface HeadOptions {
+  /**
+   * Where queries share a key-value head, queries are cut and key-value heads stay: of each key-value head the same ones. Default: only where key-value heads
+   * cannot be cut, as in multi-query attention
+   */
+  readonly queries?: boolean
+}
 
 /**
  * Heads of multi-head, grouped-query and multi-query attention: made by a weight, and multiplied apart in a product of activations. With shared keys and
- * values a unit is a key-value head with all its queries; copies of a key-value head are no heads of their own. The factor 1/√d stays: what is inside a
- * head does not change.
+ * values a unit is a key-value head with all its queries, or one query of every key-value head. The factor 1/√d stays: what is inside a head does not change.
  */
-export const head = (): Structure =>
-  cutStructure({
-    name: 'head',
-    counts: [
-      ...['num_attention_heads', 'num_key_value_heads', 'num_heads', 'num_kv_heads', 'n_head', 'n_heads'],
-      ...['encoder_attention_heads', 'decoder_attention_heads'],
-    ],
-    candidates: ({ coupled }) =>
-      coupled.filter(({ roles }) => roles.has('batch') && roles.has('matmul-out') && !roles.has('repeat')),
-    refuse: ({ roles }) =>
-      roles.has('norm') ? 'a normalisation takes statistics over all heads: removing one would change the others' : undefined,
-  })
+export const head = ({ queries = false }: HeadOptions = {}): Structure => ({
+  name: 'head',
+  kind: 'cut',
+  counts: [
+    ...['num_attention_heads', 'num_heads', 'n_head', 'n_heads', 'encoder_attention_heads', 'decoder_attention_heads'],
+    ...(queries ? [] : ['num_key_value_heads', 'num_kv_heads']),
+  ],
+  find: (analysis) => headsOf(analysis, queries).find(analysis),
+})
 
 export default head
+
+function headsOf({ coupled }: Analysis, queries: boolean): Structure {
+  const heads = coupled.filter(({ roles }) => roles.has('batch') && roles.has('matmul-out'))
+  const factors = factorsOf(heads)
+  const partners = (group: CoupledGroup) => [...(factors.get(group) ?? [])].filter((other) => isQuery(other) !== isQuery(group))
+  const isCut = (group: CoupledGroup) =>
+    isQuery(group) ? queries || !partners(group).some(isFree) : !queries || partners(group).length === 0
+  return cutStructure({
+    name: 'head',
+    // Key-value heads that are not cut as the user wishes are listed with that reason.
+    candidates: () => heads.filter((group) => !isQuery(group) || isCut(group)),
+    refuse: (group) => ownReason(group) ?? (isCut(group) ? undefined : 'the queries that share it are cut, as queries=true says'),
+  })
+}
+
+const isQuery = ({ roles }: CoupledGroup) => roles.has('repeat')
+
+const isFree = (group: CoupledGroup) => group.held === undefined && ownReason(group) === undefined
+
+function ownReason({ roles }: CoupledGroup): string | undefined {
+  return roles.has('norm') ? 'a normalisation takes statistics over all heads: removing one would change the others' : undefined
+}

@@ -117,14 +117,15 @@ class Gates {
   /** A node that sums over units reads 0 where they are gone. */
   contraction(node: Node, sites: readonly Contraction[]): void {
     let now = node
-    for (const { input, axis, along, zero: point } of sites) {
+    for (const { input, axis, along, zero: point, isCompetition = false } of sites) {
       const mask = keptMask(along, this.removals)
       if (mask.every((kept) => kept === 1)) continue
       const name = now.inputs[input]!
-      // One more position, which holds x − x = 0, or the code of 0.
+      // One more position, which holds x − x = 0, the code of 0, or where positions compete what is below all others.
       const first = this.#gather(name, axis, Int32Array.of(0))
-      const zero = point === undefined ? this.writer.node('Sub', [first, first]) : this.#zeroCodes(first, node.inputs[point])
-      const more = this.writer.node('Concat', [name, zero], { axis: BigInt(axis) })
+      const nothing = isCompetition ? this.#lowest(first) : this.writer.node('Sub', [first, first])
+      const removed = point === undefined ? nothing : this.#zeroCodes(first, node.inputs[point])
+      const more = this.writer.node('Concat', [name, removed], { axis: BigInt(axis) })
       const selection = this.#gather(
         more,
         axis,
@@ -133,6 +134,13 @@ class Gates {
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === input ? selection : each)) })
     }
     this.writer.nodes.push(now)
+  }
+
+  /** What no other number is below, in the shape of a value. */
+  #lowest(like: string): string {
+    const low = this.writer.float(LOWEST)
+    const zero = this.writer.node('Sub', [like, like])
+    return this.writer.node('Add', [zero, this.opset >= 15 ? this.writer.node('CastLike', [low, like]) : low])
   }
 
   /** Codes of 0 in the shape of a value of codes. */
@@ -163,6 +171,9 @@ class Gates {
     return gathered
   }
 }
+
+/** Far below what a router gives, and finite: e to its power is 0, and its difference from itself is no NaN. */
+export const LOWEST = -1e30
 
 /** For each position where to find it among those that stay; for one that goes, the first. */
 function spread(along: Axis, removals: Removals): Int32Array {

@@ -16,6 +16,8 @@ export interface Axis {
   product?: readonly Axis[]
   /** Why nothing may be removed from it. */
   pin?: string
+  /** How many positions stay at least, and why. */
+  least?: { readonly count: number; readonly reason: string }
   /** What happens along it, from operators that treat its positions in a way of their own. */
   readonly roles: Set<Role>
 }
@@ -71,6 +73,13 @@ export function pin(axis: Axis, reason: string): void {
   for (const each of atomsOf(axis)) each.pin ??= reason
 }
 
+/** Forbids removing so much of an axis that fewer positions are left. Of an axis that is made of several, nothing may be removed. */
+export function keepAtLeast(axis: Axis, count: number, reason: string): void {
+  const root = rootOf(axis)
+  if (!isAtom(root) || root.size <= count) return pin(root, reason)
+  if (root.least === undefined || root.least.count < count) root.least = { count, reason }
+}
+
 export function addRole(axis: Axis, role: Role): void {
   for (const each of atomsOf(axis)) each.roles.add(role)
 }
@@ -90,6 +99,7 @@ const isAtom = ({ sum, product }: Axis) => sum === undefined && product === unde
 
 function become(x: Axis, y: Axis): void {
   if (x.pin !== undefined) pin(y, x.pin)
+  if (x.least !== undefined) keepAtLeast(y, x.least.count, x.least.reason)
   for (const role of x.roles) addRole(y, role)
   x.same = y
 }
@@ -122,7 +132,8 @@ function unifyProducts(x: Axis, y: Axis, reason: string): void {
 export function factor(axis: Axis, inner: number): { outer: Axis; inner: Axis } | undefined {
   const root = rootOf(axis)
   if (!isAtom(root) || !(inner > 0) || root.size % inner !== 0) return undefined
-  const parts = [atom(root.size / inner, root.pin), atom(inner, root.pin)] as const
+  const held = root.pin ?? root.least?.reason
+  const parts = [atom(root.size / inner, held), atom(inner, held)] as const
   for (const part of parts) for (const role of root.roles) part.roles.add(role)
   root.product = parts
   return { outer: parts[0], inner: parts[1] }
@@ -169,7 +180,8 @@ function cutAt(axis: Axis, at: number): [Axis, Axis] | undefined {
   const [outer, ...inner] = factorsOf(root)
   const width = inner.reduce((total, { size }) => total * size, 1)
   if (at % width !== 0 || !isAtom(outer!)) return undefined
-  const parts = [atom(at / width, outer!.pin), atom(outer!.size - at / width, outer!.pin)] as const
+  const held = outer!.pin ?? outer!.least?.reason
+  const parts = [atom(at / width, held), atom(outer!.size - at / width, held)] as const
   for (const part of parts) for (const role of outer!.roles) part.roles.add(role)
   outer!.sum = parts
   return [productOf([parts[0], ...inner]), productOf([parts[1], ...inner])]

@@ -1,10 +1,11 @@
 import type { Model } from '@pare/onnx'
-import { isFloat, present } from '@pare/onnx'
+import { isFloat, operatorName, present } from '@pare/onnx'
 import { elementAxes } from '../quantised/element-axes.js'
 import { quantisationOf } from '../quantised/quantised-tensors.js'
 import type { CoupledGroup, Slice } from '../units.js'
+import { WEIGHT_OPERATORS } from '../weight-operators.js'
 import { type Axis, atomsOf, unitsAlong } from './axis.js'
-import { type Dependencies, findDependencies } from './dependencies.js'
+import { type ConstantAxes, type Dependencies, findDependencies } from './dependencies.js'
 
 /** Everything in a model that can only go together, and how to find it again in the graph. */
 export interface Coupling {
@@ -43,7 +44,7 @@ async function groupsOf(model: Model): Promise<Coupling> {
     for (const [axis, along] of axes.entries()) {
       for (const unit of atomsOf(along)) {
         if (unit.size === 1) continue
-        const slice = { id, tensor, axis, units: unitsAlong(along, unit), scored: tensor.shape.length > 1 }
+        const slice = { id, tensor, axis, units: unitsAlong(along, unit), scored: tensor.shape.length > 1 && !isAdded(constant) }
         const others = slices.get(unit)
         if (others === undefined) slices.set(unit, [slice])
         else others.push(slice)
@@ -66,10 +67,16 @@ async function groupsOf(model: Model): Promise<Coupling> {
       roles: new Set(atom.roles),
       slices: list,
       ...held,
+      ...present({ least: atom.least?.count }),
       ...present({ unseen: dependencies.isUnseen(atom) || undefined }),
     })
   }
   return { groups, dependencies, atoms }
+}
+
+/** Whether a matrix is no weight to those that read it, but a bias or a state, as recurrent layers have them for both directions. */
+function isAdded({ readers }: ConstantAxes): boolean {
+  return readers.every(({ node, input }) => WEIGHT_OPERATORS.get(operatorName(node))?.inputs.includes(input) === false)
 }
 
 /** The first weight that is sliced, and its axis; a number behind where one axis holds several groups, as a fused QKV does. */

@@ -33,6 +33,8 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
    * 0 is told; it may be left out.
    */
   contract(input: number, axis: number, zero?: number): void
+  /** The node chooses positions of this axis of an input by the numbers there, or takes a Softmax: there a number below all others equals removal. */
+  compete(input: number, axis: number): void
 }
 
 /** What an operator does to axes. */
@@ -46,6 +48,8 @@ export interface Contraction {
   readonly along: Axis
   /** Set where the input holds codes: which input their zero point is. */
   readonly zero?: number
+  /** Whether positions compete there: one that is removed has a number below all others, and not 0. Default: false */
+  readonly isCompetition?: boolean
 }
 
 export interface SiteFacts {
@@ -146,5 +150,11 @@ class NodeSite extends NodeAttributes implements AxisSite {
     const along = this.input(input)?.[axis]
     this.free(along)
     if (along !== undefined) this.#facts.contractions.push({ node: this.node, input, axis, along, ...present({ zero }) })
+  }
+
+  compete(input: number, axis: number): void {
+    const along = this.input(input)?.[axis]
+    this.free(along)
+    if (along !== undefined) this.#facts.contractions.push({ node: this.node, input, axis, along, isCompetition: true })
   }
 }

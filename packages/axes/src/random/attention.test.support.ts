@@ -15,7 +15,8 @@ export function attention(t: Transformer, x: Value): Value {
   const { queries, headDim } = heads
   const [q, k, v] = projected(t, x, heads)
   const scores = [-1, queries, -1, -1]
-  const product = g.node('MatMul', [q, g.node('Transpose', [k], [-1, queries, headDim, -1], 'perm = [0, 1, 3, 2]')], scores)
+  const turned = g.node('Transpose', [k], [-1, k!.shape[1]!, headDim, -1], 'perm = [0, 1, 3, 2]')
+  const product = g.node('MatMul', [q, turned], scores)
   const weights = g.node('Softmax', [scaled(t, product, q!)], scores, choices.chance(0.5) || g.opset < 13 ? 'axis = 3' : '')
   const mixed = g.node('MatMul', [weights, v], [-1, queries, -1, headDim])
   const back = g.node('Transpose', [mixed], [-1, -1, queries, headDim], 'perm = [0, 2, 1, 3]')
@@ -106,11 +107,16 @@ function rotary(t: Transformer, x: Value): Value {
   return g.node('Add', [g.node('Mul', [x, cos], x.shape), g.node('Mul', [turned, sin], x.shape)], x.shape)
 }
 
-/** Each head of keys and values for all queries that share it, by Expand or Tile. */
+/** Each head of keys and values for all queries that share it, by Expand, Tile or Gather, or stretched by MatMul where there is one. */
 function repeated(t: Transformer, x: Value, { queries, shared, headDim }: Heads): Value {
   const { g, choices } = t
   if (queries === shared) return x
   const each = queries / shared
+  if (shared === 1 && choices.chance(0.3)) return x
+  if (choices.chance(0.2)) {
+    const copies = Array.from({ length: queries }, (_, i) => Math.floor(i / each))
+    return g.node('Gather', [x, g.ints(copies)], [-1, queries, -1, headDim], 'axis = 1')
+  }
   const one = [-1, shared, 1, -1, headDim]
   const open = g.opset < 13 ? g.node('Unsqueeze', [x], one, 'axes = [2]') : g.node('Unsqueeze', [x, g.ints([2])], one)
   const many = [-1, shared, each, -1, headDim]

@@ -11,6 +11,10 @@ export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [
   ['Attention', (site) => withCounts(site, { q_num_heads: headsIn(site.input(0)), kv_num_heads: headsIn(site.input(1)) })],
   ['com.microsoft.RotaryEmbedding', (site) => withCounts(site, { num_heads: headsIn(site.input(0)) })],
   ['RotaryEmbedding', (site) => withCounts(site, { num_heads: headsIn(site.input(0)) })],
+  ...['LSTM', 'GRU', 'RNN'].map((name): [string, (site: Resizing) => Node] => [
+    name,
+    (site) => withCounts(site, { hidden_size: site.input(2)?.[2] }),
+  ]),
   ['ConvTranspose', convTranspose],
   ['com.microsoft.MatMulNBits', matMulNBits],
   ['Tile', tile],

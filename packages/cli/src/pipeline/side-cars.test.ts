@@ -76,6 +76,16 @@ describe('a config.json beside a model that was cut', () => {
     ])
   })
 
+  it('counts queries of which several share a key-value head', async () => {
+    const shared = { num_attention_heads: 12, num_key_value_heads: 2 }
+    expect(await warnings({ 'config.json': shared }, [cut('head', [[6, 4]])])).toEqual([
+      expect.stringContaining('num_attention_heads is 12, and the pruned model has 8'),
+    ])
+    expect(await warnings({ 'config.json': { n_head: 8, multi_query: true } }, [cut('head', [[8, 5]])])).toEqual([
+      expect.stringContaining('n_head is 8, and the pruned model has 5'),
+    ])
+  })
+
   it('counts layers and the width too', async () => {
     expect(await warnings({ 'config.json': bert }, [cut('layer', [[2, 1]]), cut('hidden', [[128, 96]])])).toEqual([
       expect.stringContaining('hidden_size is 128, and the pruned model has 96'),

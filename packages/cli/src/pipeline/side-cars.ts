@@ -131,8 +131,8 @@ function disagreements(name: string, counts: readonly Count[], cut: Cut): string
 function valuesNow({ key, value, keyValueHeads }: Count, { changes, counts }: Cut): number[] {
   return changes.flatMap(({ structure, before, after }) => {
     if (!counts.get(structure)?.has(key)) return []
-    // A unit may be a key-value head with all the queries that share it.
-    const shared = keyValueHeads === before && value % before === 0
+    // A unit may be a key-value head with all the queries that share it, or one query of each key-value head.
+    const shared = value % before === 0 && (keyValueHeads === before || keyValueHeads === value / before)
     return before === value || shared ? [(value / before) * after] : []
   })
 }

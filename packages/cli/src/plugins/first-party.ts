@@ -19,6 +19,7 @@ export const FIRST_PARTY = {
   structure: {
     channel: async () => (await import('@pare/structure-channel')).channel,
     element: async () => (await import('@pare/structure-element')).element,
+    expert: async () => (await import('@pare/structure-expert')).expert,
     head: async () => (await import('@pare/structure-head')).head,
     hidden: async () => (await import('@pare/structure-hidden')).hidden,
     layer: async () => (await import('@pare/structure-layer')).layer,

@@ -1,4 +1,4 @@
-import type { Declined, Group, Role, UnitGroup } from '../contract/contract.js'
+import type { Declined, Group, Role } from '../contract/contract.js'
 
 /**
  * Groups that are factors of one axis, as the groups of a convolution and the channels within each are, multiply: half of both leaves a quarter. One of them
@@ -33,9 +33,9 @@ const OUTER: readonly Role[] = ['group', 'repeat']
 
 const outerness = (group: Group) => (group.kind === 'coupled' && OUTER.some((role) => group.roles.has(role)) ? 1 : 0)
 
-/** Of each group those that slice the same positions of some axis. */
-function factorsOf(groups: readonly Group[]): ReadonlyMap<Group, ReadonlySet<Group>> {
-  const partners = new Map<Group, Set<Group>>()
+/** Of each group those that slice the same positions of some axis. Groups that share none with another are left out. */
+export function factorsOf<G extends Group>(groups: readonly G[]): ReadonlyMap<G, ReadonlySet<G>> {
+  const partners = new Map<G, Set<G>>()
   for (const along of groupsByAxis(groups).values()) {
     if (along.length < 2) continue
     const at = along[0]!.units.length
@@ -47,13 +47,13 @@ function factorsOf(groups: readonly Group[]): ReadonlyMap<Group, ReadonlySet<Gro
   return partners
 }
 
-interface Along {
-  readonly group: UnitGroup
+interface Along<G> {
+  readonly group: G
   readonly units: Int32Array
 }
 
-function groupsByAxis(groups: readonly Group[]): Map<string, Along[]> {
-  const axes = new Map<string, Along[]>()
+function groupsByAxis<G extends Group>(groups: readonly G[]): Map<string, Along<G>[]> {
+  const axes = new Map<string, Along<G>[]>()
   for (const group of groups) {
     if (group.kind !== 'coupled') continue
     // Vectors do not count: one that several nodes read is several.

@@ -76,6 +76,24 @@ describe('MACs are counted at stated sizes', () => {
     expect((await at(128))! / (await at(64))!).toBe(4)
   })
 
+  test('a recurrent layer multiplies with all gates at each step, both ways, also where it gives only its last state', async () => {
+    const graph = model(
+      'float[S, N, 5] x',
+      'float[2, 16, 5] w, float[2, 16, 4] r',
+      ', y = LSTM<hidden_size = 4, direction = "bidirectional">(x, w, r)',
+    )
+    expect(await countMacs(graph, { S: 7, N: 3 })).toBe(7 * 3 * 2 * 16 * (5 + 4))
+  })
+
+  test('of all experts, each token meets as many as it is sent to', async () => {
+    const graph = model(
+      'float[N, 6] x, float[N, 8] l',
+      'float[8, 4, 6] f, float[8, 6, 4] s',
+      'y = com.microsoft.MoE<k = 2>(x, l, f, , s)',
+    )
+    expect(await countMacs(graph, { N: 3 })).toBe(3 * 2 * (4 * 6 + 6 * 4))
+  })
+
   test('what cannot be counted has a reason', async () => {
     const graph = model('float[N, 4] x, int64[1] n', 'float[4, 6] w', 'z = Reshape(x, n) y = MatMul(z, w)')
     const { weights, reason } = await macCount(graph)

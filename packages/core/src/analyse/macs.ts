@@ -1,5 +1,5 @@
-import { elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
-import type { Weight } from '../contract/contract.js'
+import { attributesOf, elementCount, type Model, type Node, operatorName, type Shapes, shapesOf, visitNodes } from '@pare/onnx'
+import type { Rows, Weight } from '../contract/contract.js'
 import { weightsOf } from './analyse.js'
 import { type AxisSizes, openAxesOf, shapeOptionsAt } from './open-sizes.js'
 
@@ -80,15 +80,13 @@ function countAt({ weights, paths, shapes, sizes }: Counting): MacCount {
     for (const { node, name } of uses) {
       const path = paths.get(node) ?? ''
       const branch = branchAt(path, branches) ?? main
-      const value = node.op === 'ConvTranspose' ? node.inputs[0]! : node.outputs[0]!
-      const outputs = shapes.get(`${path}${value}`)
-      if (outputs === undefined) {
+      const value = readsEach(node) ? node.inputs[0]! : node.outputs[0]!
+      const measured = shapes.get(`${path}${value}`)
+      if (measured === undefined) {
         branch.reason ??= `the shape of '${value}' at ${operatorName(node)} '${name}' does not follow from the model`
         continue
       }
-      // A ConvTranspose spreads each input element over rows.out · kernel elements, the others gather before · after for each output.
-      const each = node.op === 'ConvTranspose' ? rows.out * rows.after : rows.before * rows.after
-      branch.macs.set(id, (branch.macs.get(id) ?? 0) + elementCount(outputs) * each)
+      branch.macs.set(id, (branch.macs.get(id) ?? 0) + macsOf(node, rows, measured))
     }
   }
   const taken = [main, ...[...branches.values()].map((sides) => largest([...sides.values()]))]
@@ -126,6 +124,22 @@ function largest(branches: readonly Branch[]): Branch {
       undefined,
     ) ?? branches[0]!
   )
+}
+
+/** Whether the work follows the input: a recurrent layer need not give its states. */
+const readsEach = ({ op }: Node) => op === 'ConvTranspose' || RECURRENT.has(op)
+
+const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN'])
+
+/** `measured`: the shape of the input or, of most, of the output. */
+function macsOf(node: Node, { batch, before, out, after }: Rows, measured: readonly number[]): number {
+  const { op } = node
+  // Of all experts each token meets k.
+  if (op === 'MoE') return elementCount(measured.slice(0, -1)) * attributesOf(node).int('k', 1) * out * after
+  // At each step [seq, batch] all rows of all directions are computed.
+  if (RECURRENT.has(op)) return elementCount(measured.slice(0, 2)) * batch * out * after
+  // A ConvTranspose spreads each input element over out · kernel elements, the others gather before · after for each output.
+  return elementCount(measured) * (op === 'ConvTranspose' ? out * after : before * after)
 }
 
 /** The way to the graph that a node stands in, as in `Shapes`. */

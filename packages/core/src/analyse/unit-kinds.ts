@@ -10,6 +10,8 @@ const KINDS: readonly { readonly has: readonly Role[]; readonly words: string }[
   { has: ['batch', 'matmul-out'], words: 'heads of attention' },
   { has: ['inner', 'matmul-out'], words: 'positions inside a head, of queries and keys' },
   { has: ['outer', 'matmul-out'], words: 'positions inside a head, of values' },
+  { has: ['expert'], words: 'experts that a router chooses among' },
+  { has: ['recurrent'], words: 'hidden units of a recurrent layer' },
   { has: ['conv-out', 'norm'], words: 'channels of a convolution that a normalisation takes statistics over' },
   { has: ['conv-out', 'conv-in'], words: 'channels between convolutions' },
   { has: ['conv-out', 'matmul-in'], words: 'channels of a convolution that a matrix product sums over' },

@@ -25,6 +25,11 @@ export async function removedUnits(model: Model, { groups }: CutStep): Promise<R
     checkEntry(entry, atom?.size ?? group?.units)
     const held = atom?.pin ?? group?.held
     if (held !== undefined) throw new PareError(`the plan cuts '${id}', which is held: ${held}.`, ANOTHER)
+    if (atom?.least !== undefined && units - removed.length < atom.least.count)
+      throw new PareError(
+        `the plan leaves ${units - removed.length} of the ${units} units of '${id}', and ${atom.least.reason}.`,
+        ANOTHER,
+      )
     if (atom !== undefined) removals.set(atom, maskOf(units, removed))
     else blocks.push({ group: group!, removed })
   }

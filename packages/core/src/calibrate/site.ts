@@ -1,5 +1,5 @@
 import { attributesOf, type Node, operatorName } from '@pare/onnx'
-import type { Weight, WeightUse } from '../contract/contract.js'
+import type { Statistic, Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */
 export interface StatisticSite {
@@ -50,10 +50,28 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
     case 'com.microsoft.QGemm':
       if (floats === undefined || input === 0 || attributesOf(node).int('transA', 0) === 1) return ofIntegers(node)
       return { value: floats, axis: -1 }
+    case 'LSTM':
+    case 'GRU':
+    case 'RNN':
+      // Of two directions and two inputs it could not be told which the two numbers are of.
+      return input === 1 && !(shape[0] === 2 && shape[2] === 2) ? { value: first, axis: -1 } : multiplied(node)
     default:
-      return `what ${operatorName(node)} multiplies it with is not measured`
+      return multiplied(node)
   }
 }
+
+const multiplied = (node: Node) => `what ${operatorName(node)} multiplies it with is not measured`
+
+/** Whether a weight meets what nobody outside sees: the states of a recurrent layer, what a router sends to an expert. */
+export function isWithinLayer(weight: Weight, needs: Readonly<Record<string, Statistic>>): boolean {
+  const isUnseen = (use: WeightUse, { at }: Statistic) =>
+    typeof (at === 'input' ? inputSite(weight, use) : outputSite(use)) === 'string'
+  return weight.uses.every(
+    (use) => CLOSED.has(operatorName(use.node)) && Object.values(needs).some((statistic) => isUnseen(use, statistic)),
+  )
+}
+
+const CLOSED: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN', 'com.microsoft.MoE'])
 
 const ofIntegers = (node: Node) => `${operatorName(node)} multiplies it with integers, and only floats are measured`
 

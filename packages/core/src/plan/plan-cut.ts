@@ -5,6 +5,7 @@ import { applyStep } from '../apply/apply.js'
 import { cpu } from '../backend/cpu.js'
 import { buffersOf, precisionOf } from '../backend/stream.js'
 import { trace } from '../backend/trace.js'
+import { isWithinLayer } from '../calibrate/site.js'
 import { statisticsFor } from '../calibrate/statistics.js'
 import type { Criterion, UnitCriterion, UnitGroup } from '../contract/contract.js'
 import { openProbe } from '../probe/probe.js'
@@ -80,9 +81,10 @@ async function triedScores(
   const removals = removalCounts({ step, groups, limits })
   await using probe = openProbe(model, { ...options, criterion: criterion.name, ...present({ removals }) })
   const scores = await criterion.score(groups, probe)
-  return groups.map(({ id, units }, i) => {
+  return groups.map((group, i) => {
+    const { id, units } = group
     const own = scores[i]
-    if (own?.length === units && !own.some(Number.isNaN)) return { units, scores: own }
+    if (own?.length === units && !own.some(Number.isNaN)) return { units, ...leastOf(group), scores: own }
     throw new Error(
       `criterion '${criterion.name}' gives ${own?.length ?? 'no'} scores, or NaN, for the ${units} units of '${id}'`,
     )
@@ -92,10 +94,12 @@ async function triedScores(
 /** How many units of each group go, where that follows from the target alone. */
 function removalCounts({ step, groups, limits }: Pick<CutRequest, 'step' | 'groups'> & { limits: UnitLimits }) {
   if (!('ratio' in step.target) || limits.scope !== 'group') return undefined
-  const alike = groups.map(({ units }) => ({ units, scores: new Float64Array(units) }))
+  const alike = groups.map((group) => ({ units: group.units, ...leastOf(group), scores: new Float64Array(group.units) }))
   const removed = rankUnits(alike, limits)(step.target.ratio)
   return new Map(groups.map(({ id }, i) => [id, removed[i]!.length]))
 }
+
+const leastOf = (group: UnitGroup) => present({ least: group.kind === 'coupled' ? group.least : undefined })
 
 type Scoring = Omit<CutRequest, 'original'> & { readonly criterion: Criterion }
 
@@ -120,20 +124,27 @@ async function scoresOf(
   }
   const ranked: Ranked[] = []
   for (const group of groups) {
-    ranked.push({ units: group.units, scores: await scoreUnits(group, scoring) })
+    ranked.push({ units: group.units, ...leastOf(group), scores: await scoreUnits(group, scoring) })
     progress()
   }
   return ranked
 }
 
-/** What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. */
+/**
+ * What the scored weights of groups meet in calibration data, by id. Undefined for a criterion that does not look at data. Where a recurrent layer keeps what a
+ * weight meets to itself, the other weights of a unit speak for it.
+ */
 async function statisticsById(
   criterion: Criterion,
   { groups, model }: Pick<CutRequest, 'groups' | 'model'>,
   options: PlanOptions,
 ): Promise<UnitScoring['statistics']> {
-  const ids = new Set(groups.flatMap(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id)))
-  const weights = weightsOf(model).filter(({ id }) => ids.has(id))
+  const all = weightsOf(model)
+  const within = new Set(all.filter((weight) => isWithinLayer(weight, criterion.needs)).map(({ id }) => id))
+  const known = new Set(all.map(({ id }) => id).filter((id) => !within.has(id)))
+  const scored = groups.map(({ slices }) => slices.filter(({ scored }) => scored).map(({ id }) => id))
+  const ids = new Set(scored.flatMap((own) => (own.some((id) => known.has(id)) ? own.filter((id) => !within.has(id)) : own)))
+  const weights = all.filter(({ id }) => ids.has(id))
   const statistics = await statisticsFor(criterion, { model, weights }, options)
   return statistics && new Map(weights.map((weight) => [weight.id, { weight, stats: statistics.of(weight) }]))
 }

@@ -1,5 +1,5 @@
 import type { Contraction } from '@pare/axes'
-import { type Axis, atomsOf, type Coupling, findCoupling, flattened, unitsAlong, withGatedEnds } from '@pare/axes'
+import { type Axis, atomsOf, type Coupling, findCoupling, flattened, LOWEST, unitsAlong, withGatedEnds } from '@pare/axes'
 import {
   dataTypeCode,
   editGraph,
@@ -104,14 +104,26 @@ class GateWriter {
       let name = now.inputs[site.input]!
       for (const { group, atom } of site.gates) {
         const gate = { ...site, group, atom }
-        name =
-          site.zero === undefined
+        name = site.isCompetition
+          ? this.#gatedChoice(name, gate)
+          : site.zero === undefined
             ? this.writer.node('Mul', [name, this.#factor(name, gate)])
             : this.#gatedCodes(name, node.inputs[site.zero], gate)
       }
       now = editNode(now, { inputs: now.inputs.map((each, i) => (i === site.input ? name : each)) })
     }
     this.writer.nodes.push(now)
+  }
+
+  /** Numbers that compete: with a factor of 0 they are below all others. */
+  #gatedChoice(name: string, gate: GatePlace): string {
+    const factor = this.#factor(name, gate)
+    const missing = this.writer.node('Sub', [factor, this.#like(this.writer.float(1), name)])
+    return this.writer.node('Add', [name, this.writer.node('Mul', [missing, this.#like(this.writer.float(-LOWEST), name)])])
+  }
+
+  #like(constant: string, value: string): string {
+    return this.opset >= 15 ? this.writer.node('CastLike', [constant, value]) : constant
   }
 
   /** Codes whose distance from their zero point is multiplied by the factor, and rounded. */

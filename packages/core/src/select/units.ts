@@ -3,6 +3,8 @@ import type { UnitLimits } from './unit-options.js'
 /** Units that are ranked together, whatever they are. */
 export interface Ranked {
   readonly units: number
+  /** How many stay at least. Default: 1 */
+  readonly least?: number
   /** f64[units] */
   readonly scores: Float64Array
 }
@@ -20,8 +22,8 @@ export function rankUnits(groups: readonly Ranked[], limits: RankLimits): (share
   const countsOf = limits.scope === 'global' ? globalCounts(groups, orders, limits) : groupCounts(groups)
   return (share) => {
     const counts = limits.uniform ? evened(groups, countsOf(share)) : countsOf(share)
-    return groups.map(({ units }, i) =>
-      orders[i]!.slice(0, units - keptOf(units, units - counts[i]!, limits)).sort((a, b) => a - b),
+    return groups.map(({ units, least = 1 }, i) =>
+      orders[i]!.slice(0, units - keptOf(units, Math.max(units - counts[i]!, least), limits)).sort((a, b) => a - b),
     )
   }
 }
@@ -51,10 +53,10 @@ function groupCounts(groups: readonly Ranked[]): Counts {
 
 function globalCounts(groups: readonly Ranked[], orders: readonly (readonly number[])[], limits: RankLimits): Counts {
   const { minUnits, comparable = false } = limits
-  const candidates = groups.flatMap(({ scores }, group) => {
+  const candidates = groups.flatMap(({ scores, least = 1 }, group) => {
     const mean = comparable ? 1 : scores.reduce((a, b) => a + b, 0) / scores.length
     // The last units of a group stay, whatever their scores.
-    const order = orders[group]!.slice(0, -minUnits)
+    const order = orders[group]!.slice(0, -Math.max(minUnits, least))
     return order.map((unit) => ({ group, score: mean === 0 ? 0 : scores[unit]! / mean }))
   })
   const ranking = ascending(candidates.map(({ score }) => score)).map((index) => candidates[index]!.group)

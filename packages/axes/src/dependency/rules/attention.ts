@@ -25,7 +25,7 @@ interface Heads {
 function headsOf(site: AxisSite, queries: number, shared: number): Heads | undefined {
   if (queries < 1 || shared < 1 || queries % shared !== 0) return undefined
   const [group, each] = [atom(shared), atom(queries / shared)]
-  site.role('batch', group)
+  site.role('batch', group, each)
   if (queries !== shared) site.role('repeat', each)
   return { shared: group, queries: productOf([group, each]) }
 }

@@ -52,12 +52,18 @@ export function multiply(site: AxisSite, { a: left, b: right, transA = false, tr
   else site.contract(left, k!, zeros?.[0])
   if (weight === undefined) {
     site.role('batch', ...batch)
+    site.role('repeat', ...batch.filter((axis, i) => isStretched(axis, [a, b], batch.length - i)))
     site.role('inner', a[k!])
     site.role('outer', out.at(-2), out.at(-1))
   } else {
     site.role('matmul-in', a[k!])
     site.role('matmul-out', weight === right ? out.at(-1) : out.at(-2))
   }
+}
+
+/** Whether one side has a single matrix for all positions of a batch axis, the `fromLast`-th before the last two. */
+function isStretched(axis: Axis, sides: readonly (readonly Axis[])[], fromLast: number): boolean {
+  return axis.size > 1 && sides.some((side) => (side.at(-2 - fromLast)?.size ?? 1) === 1)
 }
 
 /** `zero`: the input with the zero point of a, where it is codes. */

@@ -4,11 +4,13 @@ import { arrange } from './arrange.js'
 import { attention } from './attention.js'
 import { each, elementwise, fromFront, tieAll } from './broadcast.js'
 import { convolutions } from './convolution.js'
+import { experts } from './experts.js'
 import { image } from './image.js'
 import { index } from './index.js'
 import { matrix } from './matrix.js'
 import { normalize } from './normalize.js'
 import { quantize } from './quantize.js'
+import { recurrent } from './recurrent.js'
 
 /**
  * What each operator does to axes, by name. To teach another operator, add a line: tie axes that keep their positions, say which are summed over,
@@ -36,6 +38,8 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ...matrix,
   ...normalize,
   ...attention,
+  ...recurrent,
+  ...experts,
   ...arrange,
   ...image,
   ...index,

@@ -1,0 +1,11 @@
+import { cutStructure, type Structure } from '@pare/core'
+
+/** Experts that a router chooses among, with their columns of the router. As many as it chooses for each token always stay. */
+export const expert = (): Structure =>
+  cutStructure({
+    name: 'expert',
+    counts: ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'],
+    candidates: ({ coupled }) => coupled.filter(({ roles }) => roles.has('expert')),
+  })
+
+export default expert
