@@ -1,6 +1,6 @@
 // Judges cut models apart from core: which positions are gone is found by comparing weights, and in the original the factors that summed over them are zeroed.
 import { editGraph, editModel, editNode, makeNode, makeTensor } from '@pare/onnx'
-import { keptPositions } from './positions.mjs'
+import { keptPositions, restricted } from './positions.mjs'
 import { apart, runModel } from './runs.mjs'
 import { operandsOf, statisticsOf } from './weights.mjs'
 
@@ -16,6 +16,7 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   const after = await runModel(cut, feeds.slice(0, 1), names.cut)
   const seen = { before: reader(before[0]), after: reader(after[0]) }
   const consumers = consumersOf(twins, seen, constants)
+  const share = sharesOf(twins, seen, constants)
   const unseen = whatTakesStatistics(twins, seen, constants)
   if (consumers.unread.length > 0) unseen.push(...consumers.unread)
   const masked = withFactors(withoutBlocks(original, cut, unseen), consumers.masks)
@@ -28,9 +29,9 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   const worst = Math.max(...differences.map((each) => each.worst))
   const moved = Math.max(...plain.map((each, i) => apart(each, actual[i], { names: outputs, isFree }).worst))
   const compared = Math.min(...differences.map((each) => each.compared))
-  if (compared > 0 && worst <= tolerance) return { verdict: 'ok', note: moved <= tolerance ? 'the outputs did not move' : '' }
-  if (unseen.length > 0) return { verdict: 'proved only', note: [...new Set(unseen)].slice(0, 3).join(', ') }
-  return { verdict: 'wrong', note: `outputs differ by ${worst.toExponential(1)} from the original without the removed factors` }
+  if (compared > 0 && worst <= tolerance) return { verdict: 'ok', share, note: moved <= tolerance ? 'the outputs did not move' : '' }
+  if (unseen.length > 0) return { verdict: 'proved only', share, note: [...new Set(unseen)].slice(0, 3).join(', ') }
+  return { verdict: 'wrong', share, note: `outputs differ by ${worst.toExponential(1)} from the original without the removed factors` }
 }
 
 /** Nodes of both models that make the same value. */
@@ -75,6 +76,23 @@ function observed(twins, constants) {
 
 const reader = (run) => (name) => run.get(name)
 
+/** Outputs that weights make, and how many of these belong to weights that lost some: { conv: { cut, all }, product: { cut, all } }. */
+function sharesOf(twins, { before, after }, constants) {
+  const shares = { conv: { cut: 0, all: 0 }, product: { cut: 0, all: 0 } }
+  for (const { node, twin } of twins) {
+    const kind = /^Conv/.test(node.op) ? shares.conv : /^(MatMul|Gemm)$/.test(node.op) ? shares.product : undefined
+    const [operand] = operandsOf(node).filter(({ input }) => constants.has(node.inputs[input] ?? ''))
+    const whole = operand && before(node.inputs[operand.input])
+    if (kind === undefined || whole === undefined) continue
+    const [made, left] = [before, after].map((read, i) => read([node, twin][i].outputs[0])?.shape)
+    const axis = kind === shares.conv ? 1 : (made?.length ?? 0) - 1
+    if (made === undefined || left === undefined || axis < 0) continue
+    kind.all += made[axis]
+    if (left[axis] !== made[axis]) kind.cut += made[axis]
+  }
+  return shares
+}
+
 /** Nodes whose weight lost positions that it summed over: factors of 1 and 0 for what it is multiplied with. `unread`: where that cannot be told. */
 function consumersOf(twins, { before, after }, constants) {
   const masks = []
@@ -99,7 +117,8 @@ function factorsOf({ axis, blocks }, whole, part, twin) {
   if (count === 1) {
     if (whole.shape[at] === part.shape[at]) return 'nothing'
     const kept = keptPositions(whole, part)
-    return kept && { shape: whole.shape.map((size, i) => (i === at ? size : 1)), values: flags(whole.shape[at], kept[at]) }
+    if (kept === undefined || isAmbiguous(whole, kept[at], at)) return undefined
+    return { shape: whole.shape.map((size, i) => (i === at ? size : 1)), values: flags(whole.shape[at], kept[at]) }
   }
   const groups = blocks.count === 0 ? part.shape[0] : Number(twin.attributes.get('group')?.value ?? 1n)
   // Whole groups are gone: they are told apart where their outputs are read.
@@ -111,7 +130,7 @@ function factorsOf({ axis, blocks }, whole, part, twin) {
   for (let group = 0; group < count; group++) {
     const [one, two] = [whole, part].map((array, i) => blockOf(array, sizes[i], group))
     const kept = keptPositions(one, two)
-    if (kept === undefined) return undefined
+    if (kept === undefined || isAmbiguous(one, kept[at], at)) return undefined
     own.push(flags(sizes[0][at], kept[at]))
   }
   // One row of factors for each position of the axis of groups.
@@ -119,6 +138,14 @@ function factorsOf({ axis, blocks }, whole, part, twin) {
   const rows = sizes[0][blocks.axis]
   const values = own.flatMap((each) => Array.from({ length: rows }, () => each).flat())
   return { shape: whole.shape.map((size, i) => (i === at || i === blocks.axis ? size : 1)), values }
+}
+
+/** Whether a position that is gone holds the same numbers as one that stayed: then it cannot be told which went. */
+function isAmbiguous(whole, kept, axis) {
+  const slices = Array.from({ length: whole.shape[axis] }, (_, i) => restricted(whole, whole.shape.map((_, a) => (a === axis ? [i] : undefined))).values)
+  const stayed = new Set(kept.map((i) => slices[i].join()))
+  const own = new Set(kept)
+  return slices.some((slice, i) => !own.has(i) && slice.some((value) => value !== 0) && stayed.has(slice.join()))
 }
 
 const flags = (size, kept) => {
