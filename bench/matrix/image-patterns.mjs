@@ -100,13 +100,20 @@ export const IMAGES = {
   },
   'depthwise separable': (b) => {
     let x = b.relu(b.conv(image(b), 3, 8))
-    for (let i = 0; i < 2; i++) x = b.relu(b.batchNorm(b.conv(b.relu(b.batchNorm(b.conv(x, 8, 8, { group: 8 }), 8)), 8, 8, { kernel: 1 }), 8))
+    for (let i = 0; i < 2; i++)
+      x = b.relu(b.batchNorm(b.conv(b.relu(b.batchNorm(b.conv(x, 8, 8, { group: 8 }), 8)), 8, 8, { kernel: 1 }), 8))
     b.classify(x, 8)
   },
   'inverted residual': (b) => {
     let x = b.conv(image(b), 3, 6)
     for (let i = 0; i < 2; i++) {
-      const six = b.node('Clip', b.opset < 11 ? [b.batchNorm(b.conv(x, 6, 18, { kernel: 1 }), 18)] : [b.batchNorm(b.conv(x, 6, 18, { kernel: 1 }), 18), b.scalar(0), b.scalar(6)], b.opset < 11 ? 'min = 0.0, max = 6.0' : '')
+      const six = b.node(
+        'Clip',
+        b.opset < 11
+          ? [b.batchNorm(b.conv(x, 6, 18, { kernel: 1 }), 18)]
+          : [b.batchNorm(b.conv(x, 6, 18, { kernel: 1 }), 18), b.scalar(0), b.scalar(6)],
+        b.opset < 11 ? 'min = 0.0, max = 6.0' : '',
+      )
       x = b.add(x, b.conv(b.conv(six, 18, 18, { group: 18 }), 18, 6, { kernel: 1 }))
     }
     b.classify(x, 6)
@@ -127,17 +134,28 @@ export const IMAGES = {
   'convolutions of one axis': (b) => {
     const x = b.input('x', ['N', 4, 'T'])
     let y = x
-    for (const [from, to] of [[4, 8], [8, 12]]) y = b.relu(b.batchNorm(b.conv(y, from, to, { rank: 1 }), to))
+    for (const [from, to] of [
+      [4, 8],
+      [8, 12],
+    ])
+      y = b.relu(b.batchNorm(b.conv(y, from, to, { rank: 1 }), to))
     b.output(b.gemm(b.node('Flatten', [b.node('GlobalAveragePool', [y])]), 12, 3), 2)
   },
   'convolutions of three axes': (b) => {
     let y = b.input('x', ['N', 2, 4, 8, 8])
-    for (const [from, to] of [[2, 6], [6, 8]]) y = b.relu(b.batchNorm(b.conv(y, from, to, { rank: 3 }), to))
+    for (const [from, to] of [
+      [2, 6],
+      [6, 8],
+    ])
+      y = b.relu(b.batchNorm(b.conv(y, from, to, { rank: 3 }), to))
     b.classify(y, 8)
   },
   'two plus one dimensions': (b) => {
     let y = b.input('x', ['N', 2, 4, 8, 8])
-    for (const [from, to] of [[2, 6], [6, 8]]) {
+    for (const [from, to] of [
+      [2, 6],
+      [6, 8],
+    ]) {
       y = b.relu(b.node('Conv', [y, b.weight([to, from, 1, 3, 3])], 'pads = [0, 1, 1, 0, 1, 1]'))
       y = b.relu(b.node('Conv', [y, b.weight([to, to, 3, 1, 1])], 'pads = [1, 0, 0, 1, 0, 0]'))
     }
@@ -147,7 +165,10 @@ export const IMAGES = {
     let x = b.conv(b.input('x', ['N', 2, 'T']), 2, 8, { kernel: 1, rank: 1 })
     const skips = []
     for (const dilation of [1, 2, 4]) {
-      const gate = b.mul(b.node('Tanh', [b.conv(x, 8, 6, { rank: 1, dilation })]), b.node('Sigmoid', [b.conv(x, 8, 6, { rank: 1, dilation })]))
+      const gate = b.mul(
+        b.node('Tanh', [b.conv(x, 8, 6, { rank: 1, dilation })]),
+        b.node('Sigmoid', [b.conv(x, 8, 6, { rank: 1, dilation })]),
+      )
       skips.push(b.conv(gate, 6, 10, { kernel: 1, rank: 1 }))
       x = b.add(x, b.conv(gate, 6, 8, { kernel: 1, rank: 1 }))
     }
@@ -156,7 +177,10 @@ export const IMAGES = {
   'wavenet, causal, one gate weight': (b) => {
     let x = b.conv(b.input('x', ['N', 2, 'T']), 2, 8, { kernel: 1, rank: 1 })
     for (const dilation of [1, 2]) {
-      const padded = b.opset < 11 ? b.node('Pad', [x], `pads = [0, 0, ${dilation}, 0, 0, 0]`) : b.node('Pad', [x, b.ints([0, 0, dilation, 0, 0, 0])])
+      const padded =
+        b.opset < 11
+          ? b.node('Pad', [x], `pads = [0, 0, ${dilation}, 0, 0, 0]`)
+          : b.node('Pad', [x, b.ints([0, 0, dilation, 0, 0, 0])])
       const [a, g] = b.split(b.conv(padded, 8, 12, { kernel: 2, rank: 1, dilation, pad: 0 }), [6, 6], 1)
       x = b.add(x, b.conv(b.mul(b.node('Tanh', [a]), b.node('Sigmoid', [g])), 6, 8, { kernel: 1, rank: 1 }))
     }
@@ -177,7 +201,9 @@ export const IMAGES = {
     const high = b.relu(b.conv(b.maxPool(low), 12, 16))
     const top = b.conv(high, 16, 8, { kernel: 1 })
     const levels = [b.add(b.conv(low, 12, 8, { kernel: 1 }), b.upsample(top)), top]
-    const heads = levels.map((level) => b.reshape(b.transpose(b.conv(b.relu(b.conv(level, 8, 8)), 8, 14), [0, 2, 3, 1]), [0, -1, 7]))
+    const heads = levels.map((level) =>
+      b.reshape(b.transpose(b.conv(b.relu(b.conv(level, 8, 8)), 8, 14), [0, 2, 3, 1]), [0, -1, 7]),
+    )
     const [boxes, scores] = b.split(b.concat(heads, 1), [4, 3], 2)
     b.output(boxes, 3)
     b.output(b.node('Sigmoid', [scores]), 3)
@@ -214,7 +240,8 @@ export const IMAGES = {
   'siamese with shared weights': (b) => {
     b.only('f32', 'f16')
     const [one, two] = [b.tensor([8, 3, 3, 3]), b.tensor([6, 8, 3, 3])]
-    const tower = (x) => b.node('Flatten', [b.node('GlobalAveragePool', [b.node('Conv', [b.relu(b.node('Conv', [x, one])), two])])])
+    const tower = (x) =>
+      b.node('Flatten', [b.node('GlobalAveragePool', [b.node('Conv', [b.relu(b.node('Conv', [x, one])), two])])])
     const [a, c] = [tower(b.input('a', ['N', 3, 'H', 'W'])), tower(b.input('b', ['N', 3, 'H', 'W']))]
     b.output(b.gemm(b.node('Abs', [b.node('Sub', [a, c])]), 6, 1), 2)
   },
@@ -240,7 +267,10 @@ export const IMAGES = {
   'slopes, padding and cropping': (b) => {
     const x = b.node('PRelu', [b.conv(fixed(b), 3, 8), b.tensor([8, 1, 1])])
     const pads = [0, 0, 1, 1, 0, 0, 1, 1]
-    const padded = b.opset < 11 ? b.node('Pad', [x], `pads = [${pads}], mode = "reflect"`) : b.node('Pad', [x, b.ints(pads)], 'mode = "reflect"')
+    const padded =
+      b.opset < 11
+        ? b.node('Pad', [x], `pads = [${pads}], mode = "reflect"`)
+        : b.node('Pad', [x, b.ints(pads)], 'mode = "reflect"')
     b.classify(b.relu(b.conv(b.slice(padded, 2, 1, 15), 8, 8)), 8)
   },
   'maxout and differences of channels': (b) => {

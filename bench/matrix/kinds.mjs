@@ -27,7 +27,8 @@ export function kindsOf(model) {
       if (weighted && /Conv/.test(node.op)) {
         if (node.inputs.some((name) => convolved.has(name)) && isConv) found.channel++
       }
-      if (node.inputs.some((name) => convolved.has(name)) || (weighted && /Conv/.test(node.op))) for (const name of node.outputs) convolved.add(name)
+      if (node.inputs.some((name) => convolved.has(name)) || (weighted && /Conv/.test(node.op)))
+        for (const name of node.outputs) convolved.add(name)
       const product = /^(MatMul|Gemm|FusedMatMul|MatMulInteger)/.test(node.op)
       if (product && weighted) {
         for (const name of node.inputs) if (origin.has(name)) pairs.push(origin.get(name))

@@ -12,12 +12,14 @@ export async function judgeMask({ original, masked, structure, layers, feeds }) 
     whole.set(operand.name, operand)
     const { values } = after.find(({ name }) => name === operand.name)
     const other = values.findIndex((value, i) => value !== 0 && !isNear(value, operand.values[i]))
-    if (other >= 0) return wrong(`element ${other} of the folded weight '${operand.name}' is neither zero nor what the graph computes`)
+    if (other >= 0)
+      return wrong(`element ${other} of the folded weight '${operand.name}' is neither zero nor what the graph computes`)
   }
   const computed = new Set(folded.map(({ name }) => name))
   for (const { before, after, name } of (await changedTensors(original, masked)).filter(({ name }) => !computed.has(name)))
     for (let i = 0; i < before.length; i++)
-      if (before[i] !== after[i] && Number(after[i]) !== 0) return wrong(`element ${i} of '${name}' is neither zero nor what it was`)
+      if (before[i] !== after[i] && Number(after[i]) !== 0)
+        return wrong(`element ${i} of '${name}' is neither zero nor what it was`)
   let zeros = 0
   let total = 0
   for (const operand of after) {
@@ -30,7 +32,8 @@ export async function judgeMask({ original, masked, structure, layers, feeds }) 
     zeros += own
     total += values.length
     if (structure === 'nm' && !keepsTwoOfFour(operand)) return wrong(`'${name}' is not 2:4`)
-    if (structure === 'tile' && whole.has(name) && !inTiles(whole.get(name), operand)) return wrong(`a tile of '${name}' is zero in part`)
+    if (structure === 'tile' && whole.has(name) && !inTiles(whole.get(name), operand))
+      return wrong(`a tile of '${name}' is zero in part`)
   }
   if (total === 0 && layers.length > 0) return { verdict: 'ok', note: 'its weights are not read directly', zeros }
   const share = zeros / total
@@ -42,7 +45,9 @@ export async function judgeMask({ original, masked, structure, layers, feeds }) 
 /** Weights as nodes read them, stored or behind DequantizeLinear: { name, shape, values, axis }. */
 async function operands({ graph }) {
   const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]))
-  const decoded = new Map(graph.nodes.flatMap(({ op, inputs, outputs }) => (op === 'DequantizeLinear' ? [[outputs[0], inputs[0]]] : [])))
+  const decoded = new Map(
+    graph.nodes.flatMap(({ op, inputs, outputs }) => (op === 'DequantizeLinear' ? [[outputs[0], inputs[0]]] : [])),
+  )
   const found = new Map()
   for (const node of graph.nodes)
     for (const { input, axis, blocks } of operandsOf(node)) {
@@ -53,7 +58,17 @@ async function operands({ graph }) {
       const at = axis < 0 ? axis + tensor.shape.length : axis
       const isKernel = /Conv/.test(node.op)
       const groups = isKernel && at === blocks?.axis ? blocks.count : 1
-      found.set(name, { name, read: node.inputs[input], maker: node.outputs[0], input, shape: tensor.shape, values, axis: at, isKernel, groups })
+      found.set(name, {
+        name,
+        read: node.inputs[input],
+        maker: node.outputs[0],
+        input,
+        shape: tensor.shape,
+        values,
+        axis: at,
+        isKernel,
+        groups,
+      })
     }
   return [...found.values()]
 }
@@ -63,7 +78,9 @@ async function foldedOperands({ original, after, feeds }) {
   const nodes = new Map(original.graph.nodes.map((node) => [node.outputs[0], node]))
   const read = after.flatMap((operand) => {
     const name = nodes.get(operand.maker)?.inputs[operand.input]
-    return name === undefined || original.graph.initializers.some((tensor) => tensor.name === name) ? [] : [{ ...operand, computed: name }]
+    return name === undefined || original.graph.initializers.some((tensor) => tensor.name === name)
+      ? []
+      : [{ ...operand, computed: name }]
   })
   if (read.length === 0 || feeds instanceof Error) return []
   const [run] = await runModel(original, feeds.slice(0, 1), [...new Set(read.map(({ computed }) => computed))])
@@ -87,7 +104,10 @@ function inTiles(before, after) {
   for (let o = 0; o < outer; o++)
     for (let line = 0; line < lines; line++)
       for (let from = 0; from < size; from += 4) {
-        const places = Array.from({ length: Math.min(4, size - from) }, (_, i) => o * shape[axis] * stride + (from + i) * step + line)
+        const places = Array.from(
+          { length: Math.min(4, size - from) },
+          (_, i) => o * shape[axis] * stride + (from + i) * step + line,
+        )
         const gone = places.filter((i) => values[i] === 0 && before.values[i] !== 0).length
         if (gone > 0 && places.some((i) => values[i] !== 0)) return false
       }
@@ -107,7 +127,8 @@ function keepsTwoOfFour({ shape, values, axis, groups }) {
     for (let s = 0; s < stride; s++)
       for (let from = 0; from < shape[at]; from += Math.min(4, size - (from % size))) {
         let kept = 0
-        for (let i = from; i < Math.min(from + 4, from - (from % size) + size); i++) if (values[(o * shape[at] + i) * stride + s] !== 0) kept++
+        for (let i = from; i < Math.min(from + 4, from - (from % size) + size); i++)
+          if (values[(o * shape[at] + i) * stride + s] !== 0) kept++
         if (kept > 2) return false
       }
   return true
@@ -125,7 +146,13 @@ async function changedTensors(original, masked) {
     const [one, two] = [await readAll(tensor.data), await readAll(other.data)]
     if (Buffer.compare(one, two) === 0) continue
     if (!/^(float|bfloat|int8)/.test(tensor.type)) continue
-    const view = /16/.test(tensor.type) ? Uint16Array : /64/.test(tensor.type) ? BigUint64Array : tensor.type === 'int8' ? Int8Array : Uint32Array
+    const view = /16/.test(tensor.type)
+      ? Uint16Array
+      : /64/.test(tensor.type)
+        ? BigUint64Array
+        : tensor.type === 'int8'
+          ? Int8Array
+          : Uint32Array
     const words = (bytes) => new view(bytes.slice().buffer)
     changed.push({ before: words(one), after: words(two), name: tensor.name })
   }

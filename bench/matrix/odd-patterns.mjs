@@ -27,14 +27,22 @@ export const ODD = {
     const least = b.slice(top, 2, 1, 2)
     const kept = b.node('Cast', [b.node('Not', [b.node('Less', [logits, least])])], `to = ${b.to}`)
     const parts = b.split(b.mul(b.softmax(logits, 3), kept), [1, 1, 1, 1], 2)
-    b.output(b.node('Sum', parts.map((gate) => b.mul(gate, b.linear(b.relu(b.linear(x, D, 8)), 8, D)))), 3)
+    b.output(
+      b.node(
+        'Sum',
+        parts.map((gate) => b.mul(gate, b.linear(b.relu(b.linear(x, D, 8)), 8, D))),
+      ),
+      3,
+    )
   },
   'if with branches of layers': (b) => {
     b.only('f32')
     const x = b.relu(b.gemm(b.input('x', ['N', 8]), 8, 12))
     const flag = b.input('flag', [1], 'bool')
     const [one, two, c] = [b.tensor([12, 12]), b.tensor([12, 12]), b.fresh('v')]
-    b.raw(`${c} = If(${flag}) <then_branch = t () => (float[a, d] p) { p = MatMul(${x}, ${one}) }, else_branch = e () => (float[a, d] q) { r = MatMul(${x}, ${two}) q = Tanh(r) }>`)
+    b.raw(
+      `${c} = If(${flag}) <then_branch = t () => (float[a, d] p) { p = MatMul(${x}, ${one}) }, else_branch = e () => (float[a, d] q) { r = MatMul(${x}, ${two}) q = Tanh(r) }>`,
+    )
     b.output(b.gemm(b.relu(c), 12, 4), 2)
   },
   'if around a shape': (b) => {
@@ -44,7 +52,9 @@ export const ODD = {
     const pooled = b.relu(b.conv(b.node('GlobalAveragePool', [x]), 8, 12))
     const last = b.node('Gather', [b.node('Shape', [pooled]), b.scalar(3, 'int64')], 'axis = 0')
     const v = b.fresh('v')
-    b.raw(`${v} = If(${b.node('Equal', [last, b.scalar(1, 'int64')])}) <then_branch = t () => (float[a, c] p) { p = Flatten(${pooled}) }, else_branch = e () => (float[a, c] q) { q = Flatten(${pooled}) }>`)
+    b.raw(
+      `${v} = If(${b.node('Equal', [last, b.scalar(1, 'int64')])}) <then_branch = t () => (float[a, c] p) { p = Flatten(${pooled}) }, else_branch = e () => (float[a, c] q) { q = Flatten(${pooled}) }>`,
+    )
     b.output(b.gemm(v, 12, 4), 2)
   },
   'loop with a layer': (b) => {
@@ -52,15 +62,25 @@ export const ODD = {
     b.from(11)
     const x = b.relu(b.gemm(b.input('x', ['N', 8]), 8, 12))
     const [w, count, going, y] = [b.tensor([12, 12]), b.scalar(3, 'int64'), b.scalar(1, 'bool'), b.fresh('v')]
-    b.raw(`${y} = Loop(${count}, ${going}, ${x}) <body = l (int64 i, bool c, float[a, d] h) => (bool k, float[a, d] n) { k = Identity(c) m = MatMul(h, ${w}) n = Tanh(m) }>`)
+    b.raw(
+      `${y} = Loop(${count}, ${going}, ${x}) <body = l (int64 i, bool c, float[a, d] h) => (bool k, float[a, d] n) { k = Identity(c) m = MatMul(h, ${w}) n = Tanh(m) }>`,
+    )
     b.output(b.gemm(y, 12, 4), 2)
   },
   'loop with hidden units of its own': (b) => {
     b.only('f32')
     b.from(11)
     const x = b.relu(b.gemm(b.input('x', ['N', 8]), 8, 12))
-    const [w, v, count, going, y] = [b.tensor([12, 16]), b.tensor([16, 12]), b.scalar(3, 'int64'), b.scalar(1, 'bool'), b.fresh('v')]
-    b.raw(`${y} = Loop(${count}, ${going}, ${x}) <body = l (int64 i, bool c, float[a, d] h) => (bool k, float[a, d] n) { k = Identity(c) m = MatMul(h, ${w}) r = Relu(m) o = MatMul(r, ${v}) n = Tanh(o) }>`)
+    const [w, v, count, going, y] = [
+      b.tensor([12, 16]),
+      b.tensor([16, 12]),
+      b.scalar(3, 'int64'),
+      b.scalar(1, 'bool'),
+      b.fresh('v'),
+    ]
+    b.raw(
+      `${y} = Loop(${count}, ${going}, ${x}) <body = l (int64 i, bool c, float[a, d] h) => (bool k, float[a, d] n) { k = Identity(c) m = MatMul(h, ${w}) r = Relu(m) o = MatMul(r, ${v}) n = Tanh(o) }>`,
+    )
     b.output(b.gemm(y, 12, 4), 2)
   },
   scan: (b) => {
@@ -68,12 +88,16 @@ export const ODD = {
     const x = b.input('x', [6, 8])
     const [w, r, zero, s, y] = [b.tensor([1, 8, 12]), b.tensor([12, 12]), b.tensor([1, 12]), b.fresh('v'), b.fresh('v')]
     const rows = b.relu(b.squeeze(b.node('MatMul', [b.unsqueeze(x, [0]), w]), [0]))
-    b.raw(`${s}, ${y} = Scan(${zero}, ${rows}) <num_scan_inputs = 1, body = l (float[1, 12] h, float[12] e) => (float[1, 12] n, float[1, 12] o) { g = MatMul(h, ${r}) f = Add(g, e) n = Tanh(f) o = Identity(n) }>`)
+    b.raw(
+      `${s}, ${y} = Scan(${zero}, ${rows}) <num_scan_inputs = 1, body = l (float[1, 12] h, float[12] e) => (float[1, 12] n, float[1, 12] o) { g = MatMul(h, ${r}) f = Add(g, e) n = Tanh(f) o = Identity(n) }>`,
+    )
     b.output(b.linear(y, 12, 4), 3)
   },
   'local functions': (b) => {
     b.only('f32')
-    b.local(`<domain: "local", opset_import: ["" : ${b.opset}]> act (x, w, c) => (y) { m = MatMul(x, w) a = Add(m, c) y = Relu(a) }`)
+    b.local(
+      `<domain: "local", opset_import: ["" : ${b.opset}]> act (x, w, c) => (y) { m = MatMul(x, w) a = Add(m, c) y = Relu(a) }`,
+    )
     const dense = (x, from, to) => b.node('local.act', [x, b.tensor([from, to]), b.tensor([to])])
     b.output(b.linear(dense(dense(b.input('x', ['N', 8]), 8, 16), 16, 12), 12, 4), 2)
   },
@@ -102,7 +126,11 @@ export const ODD = {
   'a custom operator in the middle': (b) => {
     b.only('f32')
     const x = b.relu(b.conv(b.input('x', ['N', 3, 8, 8]), 3, 8))
-    const middle = b.node('com.microsoft.MaxpoolWithMask', [b.relu(b.conv(x, 8, 8)), b.input('mask', ['N', 1, 8, 8], 'int32')], 'kernel_shape = [1, 1]')
+    const middle = b.node(
+      'com.microsoft.MaxpoolWithMask',
+      [b.relu(b.conv(x, 8, 8)), b.input('attention_mask', ['N', 1, 8, 8], 'int32')],
+      'kernel_shape = [3, 3], pads = [1, 1, 1, 1]',
+    )
     b.classify(b.relu(b.conv(b.relu(b.conv(middle, 8, 8)), 8, 8)), 8)
   },
   'sums along the sequence': (b) => {

@@ -29,9 +29,14 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   const worst = Math.max(...differences.map((each) => each.worst))
   const moved = Math.max(...plain.map((each, i) => apart(each, actual[i], { names: outputs, isFree }).worst))
   const compared = Math.min(...differences.map((each) => each.compared))
-  if (compared > 0 && worst <= tolerance) return { verdict: 'ok', share, note: moved <= tolerance ? 'the outputs did not move' : '' }
+  if (compared > 0 && worst <= tolerance)
+    return { verdict: 'ok', share, note: moved <= tolerance ? 'the outputs did not move' : '' }
   if (unseen.length > 0) return { verdict: 'proved only', share, note: [...new Set(unseen)].slice(0, 3).join(', ') }
-  return { verdict: 'wrong', share, note: `outputs differ by ${worst.toExponential(1)} from the original without the removed factors` }
+  return {
+    verdict: 'wrong',
+    share,
+    note: `outputs differ by ${worst.toExponential(1)} from the original without the removed factors`,
+  }
 }
 
 /** Nodes of both models that make the same value. */
@@ -50,7 +55,11 @@ function constantValuesOf({ graph }) {
   for (const name of graph.sparseInitializers) constants.add(name)
   for (const node of graph.nodes) {
     const isNested = [...node.attributes.values()].some(({ kind }) => kind === 'graph' || kind === 'graphs')
-    if (!isNested && !/Random|Bernoulli|Multinomial/.test(node.op) && node.inputs.every((name) => name === '' || constants.has(name)))
+    if (
+      !isNested &&
+      !/Random|Bernoulli|Multinomial/.test(node.op) &&
+      node.inputs.every((name) => name === '' || constants.has(name))
+    )
       for (const name of node.outputs) constants.add(name)
   }
   return constants
@@ -142,7 +151,14 @@ function factorsOf({ axis, blocks }, whole, part, twin) {
 
 /** Whether a position that is gone holds the same numbers as one that stayed: then it cannot be told which went. */
 function isAmbiguous(whole, kept, axis) {
-  const slices = Array.from({ length: whole.shape[axis] }, (_, i) => restricted(whole, whole.shape.map((_, a) => (a === axis ? [i] : undefined))).values)
+  const slices = Array.from(
+    { length: whole.shape[axis] },
+    (_, i) =>
+      restricted(
+        whole,
+        whole.shape.map((_, a) => (a === axis ? [i] : undefined)),
+      ).values,
+  )
   const stayed = new Set(kept.map((i) => slices[i].join()))
   const own = new Set(kept)
   return slices.some((slice, i) => !own.has(i) && slice.some((value) => value !== 0) && stayed.has(slice.join()))
@@ -197,7 +213,9 @@ function withFactors(model, masks) {
 /** The original in which what was added by stretches that are gone is multiplied by 0. A normalisation in such a stretch goes to `unseen`. */
 function withoutBlocks(original, cut, unseen) {
   const left = new Set(cut.graph.nodes.flatMap(({ outputs }) => outputs))
-  const gone = new Map(original.graph.nodes.filter(({ outputs }) => !outputs.some((name) => left.has(name))).map((node) => [node.outputs[0], node]))
+  const gone = new Map(
+    original.graph.nodes.filter(({ outputs }) => !outputs.some((name) => left.has(name))).map((node) => [node.outputs[0], node]),
+  )
   const read = new Map(cut.graph.nodes.map((node) => [node.outputs[0], node]))
   const zeros = new Map()
   for (const node of original.graph.nodes) {
@@ -207,8 +225,7 @@ function withoutBlocks(original, cut, unseen) {
       if (name !== twin.inputs[i] && gone.has(name) && twin.inputs[i]) silence(name, twin.inputs[i], { gone, zeros, unseen })
     })
   }
-  for (const { name } of original.graph.outputs)
-    if (gone.has(name)) unseen.push('an output that is renamed')
+  for (const { name } of original.graph.outputs) if (gone.has(name)) unseen.push('an output that is renamed')
   if (zeros.size === 0) return original
   const nodes = original.graph.nodes.flatMap((node) => {
     const edits = node.inputs.flatMap((name, i) => (zeros.get(node)?.has(i) ? [i] : []))

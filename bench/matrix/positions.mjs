@@ -18,8 +18,7 @@ function search(before, after, kept, open) {
   if (open.length === 0) return isPart(before, after, kept) ? kept : undefined
   const [axis, ...others] = open
   for (let skip = 0; skip <= Math.min(before.shape[axis] - after.shape[axis], 64); skip++) {
-    const positions =
-      others.length === 0 ? exactly(before, after, kept, axis) : roughly(before, after, { kept, axis, skip })
+    const positions = others.length === 0 ? exactly(before, after, kept, axis) : roughly(before, after, { kept, axis, skip })
     if (positions === undefined) return undefined
     const result = search(before, after, kept.with(axis, positions), others)
     if (result !== undefined || others.length === 0) return result

@@ -40,7 +40,9 @@ function grouped(b, shared) {
   const x = tokens(b)
   const n = b.rmsNorm(x, D)
   const q = headsOf(b, b.linear(n, D, D, { bias: false }), 4, 4)
-  const [k, v] = [0, 1].map(() => repeated(b, headsOf(b, b.linear(n, D, 4 * shared, { bias: false }), shared, 4), 4 / shared, shared))
+  const [k, v] = [0, 1].map(() =>
+    repeated(b, headsOf(b, b.linear(n, D, 4 * shared, { bias: false }), shared, 4), 4 / shared, shared),
+  )
   const y = b.add(x, b.linear(joined(b, mixed(b, [q, b.transpose(k, [0, 1, 3, 2]), v])), D, D))
   b.output(b.linear(b.rmsNorm(y, D), D, 5), 3)
 }
@@ -57,9 +59,18 @@ function recurrent(b, op, gates, { directions = 1, layers = 2 } = {}) {
   let x = b.transpose(b.input('x', ['N', 6, 8]), [1, 0, 2])
   let width = 8
   for (let i = 0; i < layers; i++) {
-    const [w, r, c] = [[directions, gates * 12, width], [directions, gates * 12, 12], [directions, 2 * gates * 12]].map((shape) => b.tensor(shape))
+    const [w, r, c] = [
+      [directions, gates * 12, width],
+      [directions, gates * 12, 12],
+      [directions, 2 * gates * 12],
+    ].map((shape) => b.tensor(shape))
     const more = op === 'GRU' ? ', linear_before_reset = 1' : ''
-    const y = b.nodes(op, [x, w, r, c], 1, `hidden_size = 12, direction = "${directions === 2 ? 'bidirectional' : 'forward'}"${more}`)[0]
+    const y = b.nodes(
+      op,
+      [x, w, r, c],
+      1,
+      `hidden_size = 12, direction = "${directions === 2 ? 'bidirectional' : 'forward'}"${more}`,
+    )[0]
     x = directions === 1 ? b.squeeze(y, [1]) : b.reshape(b.transpose(y, [0, 2, 1, 3]), [0, 0, -1])
     width = 12 * directions
   }
@@ -72,7 +83,7 @@ export const SEQUENCES = {
     const h = b.relu(b.batchNorm(b.linear(b.input('x', ['N', 8]), 8, 16), 16))
     b.output(b.linear(h, 16, 4), 2)
   },
-  'glu': (b) => {
+  glu: (b) => {
     const [a, g] = b.split(b.linear(tokens(b), D, 24), [12, 12], 2)
     b.output(b.linear(b.mul(a, b.node('Sigmoid', [g])), 12, 4), 3)
   },
@@ -172,14 +183,17 @@ export const SEQUENCES = {
     const y = b.add(latents, attention(b, b.layerNorm(latents, D), { context }))
     b.output(b.gemm(b.mean(block(b, y), [1], 0), D, 4), 2)
   },
-  't5': (b) => {
+  t5: (b) => {
     const bias = b.tensor([1, 4, 8, 8])
     let x = fixed(b)
     for (let i = 0; i < 2; i++) {
       const n = b.rmsNorm(x, D)
       const [q, k, v] = [0, 1, 2].map(() => headsOf(b, b.linear(n, D, D, { bias: false }), 4, 4))
       x = b.add(x, b.linear(joined(b, mixed(b, [q, b.transpose(k, [0, 1, 3, 2]), v], { bias })), D, D, { bias: false }))
-      x = b.add(x, mlp(b, b.rmsNorm(x, D), 24, (h) => b.relu(h)))
+      x = b.add(
+        x,
+        mlp(b, b.rmsNorm(x, D), 24, (h) => b.relu(h)),
+      )
     }
     b.output(b.rmsNorm(x, D), 3)
   },
@@ -216,7 +230,11 @@ export const SEQUENCES = {
   'convolutions before an lstm': (b) => {
     b.only('f32')
     const x = b.relu(b.conv(b.relu(b.conv(b.input('x', ['N', 4, 10]), 4, 8, { rank: 1 })), 8, 8, { rank: 1 }))
-    const [w, r, c] = [[1, 48, 8], [1, 48, 12], [1, 96]].map((shape) => b.tensor(shape))
+    const [w, r, c] = [
+      [1, 48, 8],
+      [1, 48, 12],
+      [1, 96],
+    ].map((shape) => b.tensor(shape))
     const h = b.nodes('LSTM', [b.transpose(x, [2, 0, 1]), w, r, c], 2, 'hidden_size = 12')[1]
     b.output(b.gemm(b.squeeze(h, [0]), 12, 4), 2)
   },
