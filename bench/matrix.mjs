@@ -1,7 +1,7 @@
 // node bench/matrix.mjs [GROUP …] [--structures a,b] [--models GLOB] [--json FILE] [--every] [--seconds N]: prunes every model of the groups by half with every structure, proved, and
 // lets an oracle judge it that knows nothing of core. Groups: patterns, models, cases, torchvision. Exit code 1 where a cell is wrong, silent or a false alarm.
 import { fork } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +26,7 @@ const there = STRUCTURES.filter((name) => existsSync(join(root, `packages/struct
 const structures = values.structures?.split(',') ?? there
 /** Halves and integers differ from floats in their own ways, which opsets hardly touch. */
 const FEW = [10, 13, 17]
-const LIMIT_MS = 300_000
+const LIMIT_MS = 900_000
 /** ONNX Runtime tells of every input that it refuses. */
 const OPTIONS = { execArgv: ['--no-deprecation', '--no-warnings'], stdio: ['ignore', 'inherit', 'ignore', 'ipc'] }
 const FINE = new Set(['ok', 'proved only', 'reason', 'not run'])
@@ -47,7 +47,7 @@ const groups = {
     ...filesIn('../shared/models'),
   ],
   cases: () => filesIn('../shared/cases'),
-  torchvision: () => filesIn('bench/out/torchvision'),
+  torchvision: () => filesIn('bench/out/torchvision').sort((a, b) => statSync(a.path).size - statSync(b.path).size),
 }
 
 function filesIn(folder) {
@@ -67,7 +67,7 @@ const queue = wanted.flatMap((group) =>
     .map((job) => ({ group, job })),
 )
 const cells = []
-const end = performance.now() + 1000 * Number(values.seconds)
+const deadline = performance.now() + 1000 * Number(values.seconds)
 await Promise.all(Array.from({ length: Number(values.workers) }, work))
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(cells, null, 1)}\n`)
 print()
@@ -75,7 +75,7 @@ print()
 /** Takes models from the queue until there are none, in a process that is started anew when it ends. */
 async function work() {
   let child
-  for (let next = queue.shift(); next !== undefined && performance.now() < end; next = queue.shift()) {
+  for (let next = queue.shift(); next !== undefined && performance.now() < deadline; next = queue.shift()) {
     if (child?.connected !== true) child = fork(new URL('matrix/worker.mjs', import.meta.url), OPTIONS)
     await judge(child, next)
   }
@@ -95,16 +95,16 @@ function judge(child, { group, job, only = structures }) {
       }
       if (done !== true) return
       if (failure !== undefined) for (const structure of left) add({ structure, status: 'error', note: failure })
-      end()
+      leave()
     }
     const onExit = (code, signal) => {
       const [structure, ...others] = left
       if (structure !== undefined) add({ structure, status: 'error', note: `the process ended: ${signal ?? code}` })
       if (others.length > 0) queue.unshift({ group, job, only: others })
       if (structure !== undefined) console.log(line(cells.at(-1)))
-      end()
+      leave()
     }
-    const end = () => {
+    const leave = () => {
       clearTimeout(timer)
       child.off('message', onMessage)
       child.off('exit', onExit)

@@ -168,7 +168,7 @@ export class Builder {
   }
 
   gelu(x) {
-    const erf = this.node('Erf', [this.node('Div', [x, this.scalar(1.4142135)])])
+    const erf = this.node('Erf', [this.node('Div', [x, this.scalar(Math.SQRT2)])])
     const product = this.node('Mul', [x, this.node('Add', [erf, this.scalar(1)])])
     return this.node('Mul', [product, this.scalar(0.5)])
   }
