@@ -54,7 +54,8 @@ function filesIn(folder) {
   const path = join(root, folder)
   if (!existsSync(path)) return []
   return readdirSync(path, { recursive: true })
-    .filter((file) => file.endsWith('.onnx'))
+    // What is hostile is meant to be refused.
+    .filter((file) => file.endsWith('.onnx') && !file.startsWith('hostile'))
     .sort()
     .map((file) => ({ label: relative(root, join(path, file)), path: join(path, file) }))
 }
