@@ -53,11 +53,13 @@ const groups = {
 function filesIn(folder) {
   const path = join(root, folder)
   if (!existsSync(path)) return []
-  return readdirSync(path, { recursive: true })
-    // What is hostile is meant to be refused.
-    .filter((file) => file.endsWith('.onnx') && !file.startsWith('hostile'))
-    .sort()
-    .map((file) => ({ label: relative(root, join(path, file)), path: join(path, file) }))
+  return (
+    readdirSync(path, { recursive: true })
+      // What is hostile is meant to be refused.
+      .filter((file) => file.endsWith('.onnx') && !file.startsWith('hostile'))
+      .sort()
+      .map((file) => ({ label: relative(root, join(path, file)), path: join(path, file) }))
+  )
 }
 
 const wanted = positionals.length > 0 ? positionals : Object.keys(groups)

@@ -19,6 +19,8 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   const share = sharesOf(twins, seen, constants)
   const unseen = whatTakesStatistics(twins, seen, constants)
   if (consumers.unread.length > 0) unseen.push(...consumers.unread)
+  if (consumers.foreign.length > 0)
+    return { verdict: 'wrong', share, note: `the weight of ${consumers.foreign[0]} is no part of what it was` }
   const masked = withFactors(withoutBlocks(original, cut, unseen), consumers.masks)
   const outputs = comparedIn(original, cut)
   const plain = await runModel(original, feeds, outputs)
@@ -143,6 +145,7 @@ function sharesOf(twins, { before, after }, constants) {
 function consumersOf(twins, { before, after }, constants) {
   const masks = []
   const unread = []
+  const foreign = []
   for (const { node, twin } of twins)
     for (const operand of operandsOf(node)) {
       const name = node.inputs[operand.input]
@@ -150,10 +153,11 @@ function consumersOf(twins, { before, after }, constants) {
       const [whole, part] = [before(name), after(twin.inputs[operand.input])]
       if (whole === undefined || part === undefined || whole.shape.join() === part.shape.join()) continue
       const factors = operand.axis === undefined || !/^float/.test(whole.type) ? undefined : factorsOf(operand, whole, part, twin)
-      if (factors === undefined) unread.push(`${node.op} of ${whole.type}`)
+      if (factors === 'foreign') foreign.push(`${node.op} '${node.name || node.outputs[0]}'`)
+      else if (factors === undefined) unread.push(`${node.op} of ${whole.type}`)
       else if (factors !== 'nothing') masks.push({ node, input: operand.input, type: whole.type, ...factors })
     }
-  return { masks, unread }
+  return { masks, unread, foreign }
 }
 
 /** 0 where a position is gone of the axis that is summed over, in a shape that broadcasts. */
@@ -163,7 +167,8 @@ function factorsOf({ axis, blocks }, whole, part, twin) {
   if (count === 1) {
     if (whole.shape[at] === part.shape[at]) return 'nothing'
     const kept = keptPositions(whole, part)
-    if (kept === undefined || isAmbiguous(whole, kept[at], at)) return undefined
+    if (kept === undefined) return 'foreign'
+    if (isAmbiguous(whole, kept[at], at)) return undefined
     return { shape: whole.shape.map((size, i) => (i === at ? size : 1)), values: flags(whole.shape[at], kept[at]) }
   }
   const groups = blocks.count === 0 ? part.shape[0] : Number(twin.attributes.get('group')?.value ?? 1n)
@@ -176,7 +181,8 @@ function factorsOf({ axis, blocks }, whole, part, twin) {
   for (let group = 0; group < count; group++) {
     const [one, two] = [whole, part].map((array, i) => blockOf(array, sizes[i], group))
     const kept = keptPositions(one, two)
-    if (kept === undefined || isAmbiguous(one, kept[at], at)) return undefined
+    if (kept === undefined) return 'foreign'
+    if (isAmbiguous(one, kept[at], at)) return undefined
     own.push(flags(sizes[0][at], kept[at]))
   }
   // One row of factors for each position of the axis of groups.
