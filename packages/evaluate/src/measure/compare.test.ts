@@ -91,6 +91,13 @@ describe('made-up inputs', () => {
     await runs(`g (int32[N, S] ids, int64[N, S] kinds) => (float[N, S, 2] y) ${table} { ${nodes} }`)
   })
 
+  it('are large for images', async () => {
+    expect((await runs('g (float[N, 3, H, W] x) => (float[N, 3, H, W] y) { y = Relu(x) }')).sizes).toEqual([
+      [1, 96, 0],
+      [2, 128, 3],
+    ])
+  })
+
   it('stay within a short table of positions', async () => {
     const nodes =
       's = Shape(ids)\n n = Slice(s, i, two)\n p = Slice(places, zero, n)\n w = Unsqueeze(f, two)\n f = Cast<to = 1>(ids)\n y = Add(w, p)'

@@ -2,7 +2,7 @@ import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import { isInteger, type NdArray, numbersOf } from '../data/ndarray.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { integersOf } from './counted.js'
-import { conditionOf, hasFreeSizes, isCondition, type MadeUpSizes, makeUp, pastSymbols } from './made-up.js'
+import { conditionOf, hasFreeSides, hasFreeSizes, isCondition, type MadeUpSizes, makeUp, pastSymbols } from './made-up.js'
 
 /** Two models that should compute the same. */
 export interface CompareRequest {
@@ -74,9 +74,10 @@ async function runTwice(session: Session, path: string): Promise<readonly Run[]>
   const wayOf = (sizes: MadeUpSizes, run: number) => conditionOf(session.inputs, { symbols: making.symbols, sizes, run })
   const runs: Run[] = []
   const failures: string[] = []
-  for (const [run, sizes] of candidatesFor(isCached || isTold)) {
+  const candidates = hasFreeSides(session.inputs) ? IMAGE_CANDIDATES : CANDIDATES
+  for (const [run, sizes] of candidatesFor(candidates, isCached || isTold)) {
     // One run goes each way, where the model runs so.
-    const isAlike = runs.some((each) => (run < CANDIDATES.length ? each.way === wayOf(sizes, run) : each.sizes === sizes))
+    const isAlike = runs.some((each) => (run < candidates.length ? each.way === wayOf(sizes, run) : each.sizes === sizes))
     if ((isCached || isTold) && isAlike) continue
     const inputs = makeUp(session.inputs, { ...making, sizes, run })
     const outputs = await runNamed(session, inputs).catch((error: Error) => void failures.push(error.message))
@@ -92,7 +93,7 @@ async function runTwice(session: Session, path: string): Promise<readonly Run[]>
 
 const RUNS = 2
 
-/** For sequences, also where few positions are known, and for images that are halved many times. */
+/** For sequences, also where few positions are known. */
 const CANDIDATES: readonly MadeUpSizes[] = [
   [1, 8, 0],
   [3, 20, 3],
@@ -105,9 +106,25 @@ const CANDIDATES: readonly MadeUpSizes[] = [
   [2, 2, 0],
 ]
 
+/** For images, that are halved many times: ONNX Runtime ends the process in a convolution over one that has shrunk to nothing, so small ones come last. */
+const IMAGE_CANDIDATES: readonly MadeUpSizes[] = [
+  [1, 96, 0],
+  [2, 128, 3],
+  [1, 224, 0],
+  [2, 320, 3],
+  [1, 64, 0],
+  [2, 32, 3],
+  [3, 20, 0],
+  [1, 8, 3],
+  [2, 2, 0],
+]
+
 /** What is tried, numbered; where there are two ways once more, for models that run only one of them. */
-function candidatesFor(hasWays: boolean): readonly (readonly [run: number, sizes: MadeUpSizes])[] {
-  return (hasWays ? [...CANDIDATES, ...CANDIDATES] : CANDIDATES).map((sizes, run) => [run, sizes])
+function candidatesFor(
+  candidates: readonly MadeUpSizes[],
+  hasWays: boolean,
+): readonly (readonly [run: number, sizes: MadeUpSizes])[] {
+  return (hasWays ? [...candidates, ...candidates] : candidates).map((sizes, run) => [run, sizes])
 }
 
 /** Outputs by name. A model that has lost an input is not given it. */

@@ -60,6 +60,14 @@ function countOf({ kind, past }: TokenCounter, inputs: readonly Shaped[]): numbe
   return kind === 'total' ? total : total - 1
 }
 
+/** Whether the height or width of an image is free: of f32[batch, channels, height, width], where batches and channels are no such sizes. */
+export function hasFreeSides(inputs: readonly ModelValue[]): boolean {
+  return inputs.some(
+    ({ name, type, shape }) =>
+      /^float|^uint8$/.test(type) && shape.length === 4 && !/mask|past|cache|bias/i.test(name) && shape.slice(2).every(isFree),
+  )
+}
+
 /** Whether any size is free: else all sizes that are tried are the same. */
 export function hasFreeSizes(inputs: readonly ModelValue[]): boolean {
   return inputs.some(({ shape }) => shape.some(isFree))
