@@ -30,7 +30,11 @@ describe.each(COLUMNS.map((column) => [column.title, column] as const))('%s', (_
 test.each([
   ['Relu', 'yes passes follow yes –', ''],
   ['Conv', 'yes understood written anew yes pruned', 'positions that windows slide over are held'],
-  ['LSTM', 'yes held – no if named', 'a recurrent layer'],
+  [
+    'LSTM',
+    'yes understood written anew no if named',
+    'hidden units of all gates and both directions go together; steps are held; everything, with layout = 1',
+  ],
   ['com.microsoft.SparseAttention', 'no held – no –', 'no rule yet'],
 ])('%s: %s', (operator, texts, note) => {
   expect(COLUMNS.map(({ cell }) => cell(operator)!.text).join(' ')).toBe(texts)

@@ -26,7 +26,7 @@ export function attributesOf({ attributes }: Pick<Node, 'attributes'>): Attribut
   return new NodeAttributes(attributes)
 }
 
-/** Reads the attributes of one node. Readers are made when they are asked for: most nodes are asked for few. */
+/** Reads the attributes of one node. Readers are made when they are asked for, since most nodes are asked for few, and need no `this`. */
 export class NodeAttributes implements Attributes {
   readonly #attributes: Node['attributes']
 
@@ -50,27 +50,26 @@ export class NodeAttributes implements Attributes {
     return this.#reading('string', same)
   }
 
-  has(name: string): boolean {
-    return this.#attributes.has(name)
+  get has(): Attributes['has'] {
+    const attributes = this.#attributes
+    return (name) => attributes.has(name)
   }
-
-  tensor(name: string): Tensor | undefined {
-    const attribute = this.#attributes.get(name)
-    return attribute?.kind === 'tensor' ? attribute.value : undefined
+  get tensor(): Attributes['tensor'] {
+    return this.#reading('tensor', same)
   }
-
-  graph(name: string): Graph | undefined {
-    const attribute = this.#attributes.get(name)
-    return attribute?.kind === 'graph' ? attribute.value : undefined
+  get graph(): Attributes['graph'] {
+    return this.#reading('graph', same)
   }
-
-  plain(names: readonly string[] = [...this.#attributes.keys()]): Record<string, AttributeValue> {
-    const plain: Record<string, AttributeValue> = {}
-    for (const name of names) {
-      const attribute = this.#attributes.get(name)
-      if (attribute !== undefined && isPlain(attribute)) plain[name] = attribute.value
+  get plain(): Attributes['plain'] {
+    const attributes = this.#attributes
+    return (names = [...attributes.keys()]) => {
+      const plain: Record<string, AttributeValue> = {}
+      for (const name of names) {
+        const attribute = attributes.get(name)
+        if (attribute !== undefined && isPlain(attribute)) plain[name] = attribute.value
+      }
+      return plain
     }
-    return plain
   }
 
   #reading<K extends Kind, T>(kind: K, from: (value: Value<K>) => T): Read<T> {
