@@ -42,7 +42,7 @@ describe('samples at once', () => {
   })
 
   test('are as many as one likes where no shape follows, or the inputs do not fit', async () => {
-    const odd = parseText('<opset_import: ["" : 17, "other" : 1]> g (float[N, 8] x) => (float[N, 8] y) { y = other.Odd(x) }')
+    const odd = parseText('<opset_import: ["" : 17, "other" : 1]> g (float[N, 8] x) => (float[M, 8] y) { y = other.Odd(x) }')
     expect(await mostSamples(odd, (samples) => ({ x: [samples, 8] }))).toBe(Number.POSITIVE_INFINITY)
     expect(await mostSamples(decoder(9), (samples) => ({ ids: [samples, 3, 3] }))).toBe(Number.POSITIVE_INFINITY)
   })
