@@ -75,7 +75,7 @@ describe('pare inspect', () => {
   it('folds what is alike, and lists all structures, also those without anything', async () => {
     const { stdout } = await pare(['inspect', join(TEST_MODELS, 'kjv-bert.onnx')], { cwd: '/' })
     expect(stdout).toMatch(/^head +cuts +4 +16 +263,680 +24\.3 % +0$/m)
-    expect(stdout).toContain("Nothing here for channel: the reasons stand under 'Left alone'.")
+    expect(stdout).toContain("Nothing here for channel, expert: the reasons stand under 'Left alone'.")
     expect(stdout).toMatch(/^ {2}channel the model\n {4}nothing of its kind; what weights make here: /m)
     expect(stdout).toMatch(/^\/layer\.\*\/query\/MatMul +×4 +MatMul +128×128 +16,384 +0\.0 %$/m)
     // 128 · 32 of each of four matrices, and three biases of 32; MACs are without biases.
@@ -92,6 +92,7 @@ describe('pare inspect', () => {
       model: { opset: 17 },
       declined: [
         { id: 'conv_proj.weight:0', structure: 'channel', reason: expect.stringContaining('normalisation') },
+        { id: 'the model', structure: 'expert', reason: 'it has no mixture of experts' },
         { id: 'conv_proj.weight', structure: 'nm', reason: expect.stringContaining('fewer than 4') },
       ],
     })

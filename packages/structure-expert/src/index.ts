@@ -6,6 +6,7 @@ export const expert = (): Structure =>
     name: 'expert',
     counts: ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'],
     candidates: ({ coupled }) => coupled.filter(({ roles }) => roles.has('expert')),
+    none: 'it has no mixture of experts',
   })
 
 export default expert
