@@ -53,6 +53,7 @@ function pair(reference: Measurement, pruned: Measurement): Paired {
   if (before.kind === 'proportion' && after.kind === 'proportion') return pairProportions(before.correct, after.correct)
   if (before.kind === 'mean' && after.kind === 'mean') return pairMeans(before.values, after.values, reference.better)
   if (before.kind === 'perplexity' && after.kind === 'perplexity') return pairPerplexities(reference.value, before, after)
+  if (before.kind === 'ratio' && after.kind === 'ratio') return pairRatios(before, after, reference.better)
   if (before.kind === 'f1' && after.kind === 'f1') return pairF1(before, after)
   throw new RangeError(`gate: ${before.kind} and ${after.kind} samples cannot be compared`)
 }
@@ -69,6 +70,16 @@ function pairMeans(before: readonly number[], after: readonly number[], better: 
   const worsening = Float64Array.from(before, (value, i) => sign * (after[i]! - value))
   const value = worsening.reduce((total, one) => total + one, 0) / worsening.length
   return { value, bounds: ratioBounds(worsening, new Float64Array(worsening.length).fill(1)), method: 'bootstrap' }
+}
+
+type Ratio = Extract<PerSample, { kind: 'ratio' }>
+
+function pairRatios(before: Ratio, after: Ratio, better: Measurement['better']): Paired {
+  const sign = better === 'higher' ? -1 : 1
+  const worsening = Float64Array.from(before.sums, (sum, i) => sign * (after.sums[i]! - sum))
+  const weights = Float64Array.from(before.counts)
+  const value = worsening.reduce((total, one) => total + one, 0) / weights.reduce((total, one) => total + one, 0)
+  return { value, bounds: ratioBounds(worsening, weights), method: 'bootstrap' }
 }
 
 type Perplexity = Extract<PerSample, { kind: 'perplexity' }>

@@ -41,8 +41,37 @@ export type PerSample =
   | { readonly kind: 'mean'; readonly values: readonly number[] }
   /** The metric is exp(Σ sums ÷ Σ counts): perplexity, a sample being a window with its negative log-likelihood and token count. */
   | { readonly kind: 'perplexity'; readonly sums: readonly number[]; readonly counts: readonly number[] }
+  /** The metric is Σ sums ÷ Σ counts: errors ÷ words, right tokens ÷ tokens. */
+  | { readonly kind: 'ratio'; readonly sums: readonly number[]; readonly counts: readonly number[] }
   /** The metric is macro F1 over classes. */
   | { readonly kind: 'f1'; readonly predicted: readonly number[]; readonly label: readonly number[] }
+  /** The metric is what its `Aggregate` makes of one record a sample: counts by class, a score with its label, boxes. */
+  | { readonly kind: 'records'; readonly records: readonly SampleRecord[] }
+
+/** What one sample contributes to a metric that is no mean: as many numbers as the metric wants. */
+export type SampleRecord = readonly number[]
+
+/** The value of a metric from the records of samples; a sample counts as often as its weight says, a whole number. Default: once. */
+export type Aggregate = (records: readonly SampleRecord[], weights?: ArrayLike<number>) => number
+
+/** What is known of the samples besides what models make of them: the same for all metrics and models. */
+export interface SampleFacts {
+  /** Names samples in reports. Default: their number */
+  readonly ids?: readonly string[]
+  /** What belongs together: windows of one document, crops of one image. Absent: each sample stands alone. */
+  readonly group?: Categories
+  /** Columns by which the samples are told apart. */
+  readonly slices: readonly Categories[]
+}
+
+/** A column of names, one for each sample. */
+export interface Categories {
+  /** Of the column. */
+  readonly by: string
+  readonly names: readonly string[]
+  /** Of each sample: which of `names`. */
+  readonly of: readonly number[]
+}
 
 /** What the user demands. At least one limit must be set. */
 export interface Limits {

@@ -1,5 +1,5 @@
 import { figure, formatCount, plural } from './figure.js'
-import type { Measurement, PerSample } from './measurement.js'
+import type { Measurement, PerSample, SampleRecord } from './measurement.js'
 import { valueFrom } from './value.js'
 
 /** Why two measurements cannot be compared, in sentences. Empty: they can. */
@@ -36,7 +36,9 @@ function unusable(name: string, one: Measurement | undefined): string[] {
   if (n === 0) return [`${subject} was measured on no samples.`]
   if (lists.some((list) => list.length !== n))
     return [`${subject} has lists of ${lists.map((l) => l.length).join(' and ')} samples.`]
-  const bad = Math.min(...lists.map((list) => list.findIndex((value) => !Number.isFinite(value))).filter((at) => at >= 0))
+  const isBad = (value: number | SampleRecord) =>
+    !(typeof value === 'number' ? Number.isFinite(value) : value.every(Number.isFinite))
+  const bad = Math.min(...lists.map((list) => list.findIndex(isBad)).filter((at) => at >= 0))
   if (bad < n) return [`${subject} is not a finite number on sample ${bad} of ${formatCount(n)}.`]
   if (!Number.isFinite(one.value)) return [`${subject} is ${one.value}, not a finite number.`]
   if (n === 1 && one.samples.kind !== 'proportion') return [`${subject} was measured on 1 sample; an interval needs at least 2.`]
@@ -49,6 +51,8 @@ function contradiction(subject: string, { value, samples: perSample }: Measureme
     const odd = perSample.correct.findIndex((one) => one !== 0 && one !== 1)
     if (odd >= 0) return [`${subject} is ${perSample.correct[odd]} on sample ${odd}, neither right (1) nor wrong (0).`]
   }
+  // Of records only their metric knows the value.
+  if (perSample.kind === 'records') return []
   const expected = valueFrom(perSample)
   if (Math.abs(value - expected) <= 1e-5 * Math.max(1, Math.abs(expected))) return []
   return [`${subject} is given as ${figure(value)}, but its samples make ${figure(expected)}.`]
@@ -66,10 +70,10 @@ function mismatch(before: PerSample, after: PerSample): string[] {
 
 function shared(perSample: PerSample): readonly number[] {
   if (perSample.kind === 'f1') return perSample.label
-  return perSample.kind === 'perplexity' ? perSample.counts : []
+  return perSample.kind === 'perplexity' || perSample.kind === 'ratio' ? perSample.counts : []
 }
 
-function columns(perSample: PerSample): (readonly number[])[] {
+function columns(perSample: PerSample): (readonly (number | SampleRecord)[])[] {
   const { kind: _, ...lists } = perSample
   return Object.values(lists)
 }

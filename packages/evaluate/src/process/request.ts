@@ -1,4 +1,4 @@
-import type { Measurement } from '@pare/gate'
+import type { Measurement, SampleFacts } from '@pare/gate'
 import type { ModelValue } from '../data/model-value.js'
 import type { TextOptions } from '../data/text.js'
 import type { Provider } from './provider.js'
@@ -23,6 +23,12 @@ export interface EvaluateRequest {
   readonly label?: string
   /** Name of the output that is measured. Default: 'logits', else the first. */
   readonly output?: string
+  /** Name of the column, or array, that says which samples belong together. Default: what the format itself knows, windows of one document for example. */
+  readonly group?: string
+  /** Columns by which samples are told apart. */
+  readonly slices?: readonly string[]
+  /** Name of the column that names samples. Default: the first of 'id', 'path', 'file' that is no input; else they are numbered. */
+  readonly id?: string
   /** Whether a data module may be run. Default: false. */
   readonly trusted?: boolean
 }
@@ -38,6 +44,8 @@ export interface Scores {
 
 export interface Evaluation extends Scores {
   readonly samples: number
+  /** What is known of the samples besides what was measured. Default: nothing */
+  readonly facts?: SampleFacts
   /** The reference's own scores over the same samples, where one was named. */
   readonly reference?: Scores
   /** Arrays of the data that are neither an input nor the label. */
