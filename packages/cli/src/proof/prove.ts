@@ -12,6 +12,7 @@ import { withoutSaturation } from './saturation.js'
 import { toleranceOf } from './tolerance.js'
 import { unrounded } from './unrounded.js'
 import { widen } from './widen.js'
+import { withoutZeros } from './zeros.js'
 
 /** How far a changed model was from what it must equal: where units were cut, the model with those units gated; where they were permuted, the one before. */
 export interface Proof {
@@ -49,7 +50,7 @@ export async function prove(
   work: ProofWork,
 ): Promise<Proof[]> {
   const proofs: Proof[] = []
-  let current = model
+  let current = await withoutZeros(model)
   for (const step of steps) {
     const next = await applyPlan(current, { seed, steps: [step] })
     if (step.kind === 'cut' || step.kind === 'permute') {
