@@ -86,6 +86,22 @@ describe('positions in another order', () => {
     },
     'channels in any other order': {
       model: image('k = Gather<axis = 1>(h, i)', 'int64[8] i = {5, 2, 7, 0, 3, 6, 1, 4}'),
+      groups: 'w:0 8',
+    },
+    'channels in any other order, and back in theirs': {
+      model: image(
+        'a = Gather<axis = 1>(h, i)\n b = Gather<axis = 1>(a, j)\n k = Add(b, h)',
+        'int64[8] i = {5, 2, 7, 0, 3, 6, 1, 4}, int64[8] j = {3, 6, 1, 4, 7, 0, 5, 2}',
+      ),
+      groups: 'w:0 8',
+    },
+    'channels in two orders at once': {
+      model: image('a = Gather<axis = 1>(h, i)\n k = Add(a, h)', 'int64[8] i = {5, 2, 7, 0, 3, 6, 1, 4}'),
+      groups: '',
+      held: { 'w:0': "Add 'k': the same positions in two orders" },
+    },
+    'some channels in any other order': {
+      model: image('k = Gather<axis = 1>(h, i)', 'int64[6] i = {5, 2, 7, 0, 3, 6}', 6),
       groups: '',
       held: { 'w:0': "Gather 'k' puts its positions in an order that pare does not follow" },
     },
@@ -94,8 +110,7 @@ describe('positions in another order', () => {
         'k = Slice(h, last, least, one, last)',
         'int64[1] last = {-1}, int64[1] least = {-9223372036854775807}, int64[1] one = {1}',
       ),
-      groups: '',
-      held: { 'w:0': "Slice 'k' puts its positions in an order that pare does not follow" },
+      groups: 'w:0 8',
     },
     'every other unit times the next, as rotary pairs are': {
       model: between(

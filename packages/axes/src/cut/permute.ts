@@ -26,9 +26,18 @@ export function permute(whole: Model, { constants }: Dependencies, orders: Order
 /** The positions of an axis in their new order. */
 export function orderAlong(axis: Axis, orders: Orders): Int32Array {
   const root = rootOf(axis)
+  if (root.turned !== undefined) return turnedAlong(root.turned, orders)
   const parts = (root.sum ?? root.product)?.map((part) => orderAlong(part, orders))
   if (parts === undefined) return orders.get(root) ?? Int32Array.from({ length: root.size }, (_, i) => i)
   return root.sum === undefined ? parts.reduce(crossed) : joined(parts)
+}
+
+/** What takes the positions in their order still takes the same places, where other units are now: those come to the place from which they were taken. */
+function turnedAlong({ of, order }: NonNullable<Axis['turned']>, orders: Orders): Int32Array {
+  const along = orderAlong(of, orders)
+  const places = new Int32Array(order.length)
+  for (const [i, at] of order.entries()) places[at] = i
+  return order.map((at) => places[along[at]!]!)
 }
 
 /** Why the units of an atom may not change places, if so: what a model takes in and gives out keeps its order. */

@@ -8,6 +8,10 @@ export function keptMask(axis: Axis, removals: Removals): Uint8Array {
   const root = rootOf(axis)
   if (root.sum !== undefined) return joined(root.sum.map((part) => keptMask(part, removals)))
   if (root.product !== undefined) return root.product.map((part) => keptMask(part, removals)).reduce(crossed)
+  if (root.turned !== undefined) {
+    const mask = keptMask(root.turned.of, removals)
+    return Uint8Array.from(root.turned.order, (at) => mask[at]!)
+  }
   const removed = removals.get(root)
   return removed === undefined ? new Uint8Array(root.size).fill(1) : removed.map((gone) => 1 - gone)
 }

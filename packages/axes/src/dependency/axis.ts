@@ -4,7 +4,7 @@ import type { Role } from '../units.js'
 /**
  * A dimension of a tensor, as far as it is known: one atom, or what an atom turned out to be made of. Several dimensions that must keep the same
  * positions are one axis: `unify` makes them so. Reshape splits an axis into a product, Concat and Split into a sum; both split every
- * dimension that is tied to it, wherever it occurs.
+ * dimension that is tied to it, wherever it occurs. What neither can say is the same positions in an order of their own.
  */
 export interface Axis {
   readonly size: number
@@ -14,6 +14,8 @@ export interface Axis {
   sum?: readonly Axis[]
   /** Set where it is several axes, the outermost first: position = (i₀ · n₁ + i₁) · n₂ + … */
   product?: readonly Axis[]
+  /** Set where it is all positions of another axis in an order of its own: its position i is `order[i]` of that. */
+  readonly turned?: { readonly of: Axis; readonly order: Int32Array }
   /** Why nothing may be removed from it. */
   pin?: string
   /** How many positions stay at least, and why. */
@@ -59,10 +61,31 @@ export function productOf(factors: readonly Axis[]): Axis {
   return { size: factors.reduce((total, { size }) => total * size, 1), product: some, roles: new Set() }
 }
 
+/** All positions of an axis, each once, in this order. */
+export function turnedOf(axis: Axis, order: Int32Array): Axis {
+  const straight = straightened(axis)
+  const places = order.map((at) => straight.order[at]!)
+  if (places.every((at, i) => at === i)) return straight.of
+  return { size: axis.size, turned: { of: straight.of, order: places }, roles: new Set() }
+}
+
+/** An axis that is in no order of its own, and in which order the given one has its positions. */
+function straightened(axis: Axis): { readonly of: Axis; readonly order: Int32Array } {
+  const root = rootOf(axis)
+  if (root.turned === undefined) return { of: root, order: Int32Array.from({ length: root.size }, (_, i) => i) }
+  const { of, order } = straightened(root.turned.of)
+  return { of, order: root.turned.order.map((at) => order[at]!) }
+}
+
+/** The axes that an axis was made of. Undefined: none, it is an atom. */
+function madeOf(axis: Axis): readonly Axis[] | undefined {
+  const { sum, product, turned } = rootOf(axis)
+  return sum ?? product ?? (turned && [turned.of])
+}
+
 /** The atoms that an axis is made of, each once. */
 export function atomsOf(axis: Axis, atoms = new Set<Axis>()): Set<Axis> {
-  const { sum, product } = rootOf(axis)
-  const parts = sum ?? product
+  const parts = madeOf(axis)
   if (parts === undefined) atoms.add(rootOf(axis))
   else for (const part of parts) atomsOf(part, atoms)
   return atoms
@@ -89,13 +112,29 @@ export function unify(a: Axis, b: Axis, reason: string): void {
   const [x, y] = [rootOf(a), rootOf(b)]
   if (x === y) return
   if (x.size !== y.size) return conflict(x, y, `${reason}: sizes ${x.size} and ${y.size} differ`)
+  if (x.turned !== undefined || y.turned !== undefined) return unifyTurned(x, y, reason)
   if (isAtom(x)) return become(x, y)
   if (isAtom(y)) return become(y, x)
   if (x.product !== undefined && y.product !== undefined) return unifyProducts(x, y, reason)
   unifySums(x, y, reason)
 }
 
-const isAtom = ({ sum, product }: Axis) => sum === undefined && product === undefined
+const isAtom = (axis: Axis) => madeOf(axis) === undefined
+
+/** Of what the two are orders of, an atom becomes the other in the order that follows. */
+function unifyTurned(x: Axis, y: Axis, reason: string): void {
+  const [one, two] = [straightened(x), straightened(y)]
+  const orderOf = (from: typeof one, to: typeof one) => {
+    const order = new Int32Array(from.order.length)
+    for (const [i, at] of from.order.entries()) order[at] = to.order[i]!
+    return order
+  }
+  const [toOne, toTwo] = [turnedOf(one.of, orderOf(two, one)), turnedOf(two.of, orderOf(one, two))]
+  if (one.of === toTwo) return
+  if (isAtom(one.of) && !atomsOf(two.of).has(one.of)) return become(one.of, toTwo)
+  if (isAtom(two.of) && !atomsOf(one.of).has(two.of)) return become(two.of, toOne)
+  conflict(x, y, `${reason}: the same positions in two orders`)
+}
 
 function become(x: Axis, y: Axis): void {
   if (x.pin !== undefined) pin(y, x.pin)
@@ -199,6 +238,10 @@ export function unitsAlong(axis: Axis, target: Axis): Int32Array {
       start += part.size
     }
     return units
+  }
+  if (root.turned !== undefined) {
+    const units = unitsAlong(root.turned.of, target)
+    return root.turned.order.map((at) => units[at]!)
   }
   if (root.product === undefined) return new Int32Array(root.size).fill(-1)
   return root.product

@@ -143,6 +143,23 @@ const gathered: Step = (cnn, x) => {
   return image(cnn, g.node('Gather', [x, g.ints(order)], like(cnn, x, count), 'axis = 1'), x.level)
 }
 
+/** All channels in another order, or from the last to the first. */
+const reordered: Step = (cnn, x) => {
+  const { g, choices } = cnn
+  const order = Array.from({ length: channels(x) }, (_, i) => i)
+  if (choices.chance(0.3)) {
+    const slice = [g.ints([-1]), g.ints([-999]), g.ints([1]), g.ints([-1])]
+    return image(cnn, g.node('Slice', [x, ...slice], x.shape), x.level)
+  }
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = choices.int(0, i)
+    const swapped = order[i]!
+    order[i] = order[j]!
+    order[j] = swapped
+  }
+  return image(cnn, g.node('Gather', [x, g.ints(order)], x.shape, 'axis = 1'), x.level)
+}
+
 const tiled: Step = (cnn, x) => {
   const { g } = cnn
   if (channels(x) > 6) return undefined
@@ -159,5 +176,5 @@ const chosen: Step = (cnn, x) => {
 /** Blocks that move elements about or join branches. */
 export const ARRANGEMENTS: readonly Step[] = [
   ...[added, added, concatenated, concatenated, divided, sliced, padded, pooled, resized, shuffled, shuffled],
-  ...[blocked, gathered, tiled, chosen],
+  ...[blocked, gathered, reordered, tiled, chosen],
 ]

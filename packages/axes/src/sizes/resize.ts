@@ -157,18 +157,22 @@ function slice(site: Resizing): Node {
   if (!changes([...cut, ...site.sizesRead(1).flat(), ...site.sizesRead(2).flat()], removals)) return node
   const { starts, ends } = sliceBounds(site)!
   const isStepped = (i: number) => hasSteps(site) && site.elements(4)?.[i] !== 1
-  const newBounds = (bounds: readonly (number | undefined)[], stepped: (bound: number, axis: Axis) => number) =>
+  const newBounds = (bounds: readonly (number | undefined)[], stepped: (bound: number, axis: Axis, i: number) => number) =>
     bounds.map((bound, i) => {
       const axis = x![axes![i]!]!
       if (bound === undefined || !isStepped(i)) return bound && keptBefore(axis, bound, removals)
-      return changes([axis], removals) ? stepped(bound, axis) : bound
+      return changes([axis], removals) ? stepped(bound, axis, i) : bound
     })
-  // Every k-th position is taken to the end of the axis.
-  const from = newBounds(starts, (start, { size }) => (start < 0 ? start + size : start))
-  const to = newBounds(ends, (_, axis) => sizeAfter(axis, removals))
+  const isBackwards = (i: number) => site.elements(4)![i]! < 0
+  // Every k-th position is taken to the end of the axis, or from its end to its beginning.
+  const from = newBounds(starts, (start, { size }, i) => (isBackwards(i) ? -1 : start < 0 ? start + size : start))
+  const to = newBounds(ends, (_, axis, i) => (isBackwards(i) ? BEFORE_FIRST : sizeAfter(axis, removals)))
   if (site.opset < 10) return editAttributes(node, { starts: (from as number[]).map(BigInt), ends: (to as number[]).map(BigInt) })
   return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, from), site.sizes(2, to), ...axesAndSteps(site, axes!)] })
 }
+
+/** An end that no axis is long enough to reach from behind. */
+const BEFORE_FIRST = -(2 ** 31)
 
 const hasSteps = ({ node }: Unresized) => (node.inputs[4] ?? '') !== ''
 

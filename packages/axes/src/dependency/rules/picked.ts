@@ -1,4 +1,4 @@
-import { type Axis, atom, pin, productOf, sumOf } from '../axis.js'
+import { type Axis, atom, pin, productOf, sumOf, turnedOf } from '../axis.js'
 import type { AxisSite } from '../site.js'
 
 /** Some positions of an axis, in an order that is always the same. */
@@ -10,21 +10,27 @@ export interface Picked {
 }
 
 /**
- * Ties both axes where the order is one that sums and products of axes can say: stretches in another order, as a roll has them; every k-th position; an axis of
- * pairs turned round, as channels are shuffled; each position again and again. Any other order holds both.
+ * Ties both axes: where sums and products of axes can say the order, by these, which may be split further (stretches in another order, as a roll has them; every
+ * k-th position; an axis of pairs turned round, as channels are shuffled; each position again and again), and where all positions are there once, in any order.
+ * Some of them in an order that is none of these hold both.
  */
 export function tiePicked(site: AxisSite, picked: Picked): void {
   const { from, out, positions } = picked
   const says = `${site.node.op} '${site.name}'`
   const isWithin = positions.length === out.size && positions.every((at) => Number.isInteger(at) && at >= 0 && at < from.size)
   const tied =
-    isWithin && (tieTurned(site, picked) || tieEvery(site, picked) || tieAgain(site, picked) || tieStretches(site, picked))
+    isWithin &&
+    (tieCrossed(site, picked) ||
+      tieEvery(site, picked) ||
+      tieAgain(site, picked) ||
+      tieStretches(site, picked) ||
+      tieTurned(site, picked))
   if (!tied) for (const axis of [from, out]) pin(axis, `${says} puts its positions in an order that pare does not follow`)
   site.free(from, out)
 }
 
 /** All of n = a × b positions, those of the inner factor outermost: 0, b, 2b, … 1, b + 1, … */
-function tieTurned(site: AxisSite, { from, out, positions }: Picked): boolean {
+function tieCrossed(site: AxisSite, { from, out, positions }: Picked): boolean {
   const inner = (positions[1] ?? 0) - (positions[0] ?? 0)
   if (positions.length !== from.size || inner < 2 || from.size % inner !== 0) return false
   const outer = from.size / inner
@@ -74,6 +80,13 @@ function tieStretches(site: AxisSite, { from, out, positions }: Picked): boolean
 }
 
 const FEW = 4
+
+/** All positions, each once. */
+function tieTurned(site: AxisSite, { from, out, positions }: Picked): boolean {
+  if (positions.length !== from.size || new Set(positions).size !== positions.length) return false
+  site.tie(out, turnedOf(from, Int32Array.from(positions)))
+  return true
+}
 
 function stretchesOf(positions: readonly number[]): { start: number; part: Axis }[] {
   const starts = [...positions.keys()].filter((i) => i === 0 || positions[i] !== positions[i - 1]! + 1)

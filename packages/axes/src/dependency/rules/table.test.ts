@@ -3,7 +3,7 @@ import { type Axis, rootOf } from '../axis.js'
 import { findDependencies } from '../dependencies.js'
 import { between, image, type Tiny, tinyModel } from './rules.test.support.js'
 
-/** Axes in brief. '4a': 4 positions that may go, with all others of that letter. '4!': none may go. 'a*b' is a product, 'a+b' a sum. */
+/** Axes in brief. '4a': 4 positions that may go, with all others of that letter. '4!': none may go. 'a*b' is a product, 'a+b' a sum, 'a~' in another order. */
 function brief(values: readonly (readonly Axis[])[]): string[] {
   const letters = new Map<Axis, string>()
   const write = (axis: Axis): string => {
@@ -11,6 +11,7 @@ function brief(values: readonly (readonly Axis[])[]): string[] {
     if (root.sum !== undefined) return root.sum.map(write).join('+')
     if (root.product !== undefined)
       return root.product.map((each) => (rootOf(each).sum ? `(${write(each)})` : write(each))).join('*')
+    if (root.turned !== undefined) return `${write(root.turned.of)}~`
     if (root.pin !== undefined || root.size === 1) return `${root.size}${root.size === 1 ? '' : '!'}`
     if (!letters.has(root)) letters.set(root, String.fromCharCode(97 + letters.size))
     return `${root.size}${letters.get(root)}`
@@ -218,7 +219,7 @@ describe('positions looked up, ordered, repeated', () => {
     [
       'Slice backwards',
       between('k = Slice(h, s, e, a, t)', 'int64[1] s = {-1}, int64[1] e = {-99}, int64[1] a = {1}, int64[1] t = {-1}'),
-      HELD,
+      'w 5! 8a, v 8a~ 2!',
     ],
     ['Split by count', between('p, q = Split<axis = -1, num_outputs = 2>(h)\n k = Add(p, q)', '', 4), 'w 5! 4a+4a, v 4a 2!'],
     [
