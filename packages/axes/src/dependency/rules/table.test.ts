@@ -219,7 +219,7 @@ describe('positions looked up, ordered, repeated', () => {
     [
       'Slice backwards',
       between('k = Slice(h, s, e, a, t)', 'int64[1] s = {-1}, int64[1] e = {-99}, int64[1] a = {1}, int64[1] t = {-1}'),
-      'w 5! 8a, v 8a~ 2!',
+      'w 5! 8a~, v 8a 2!',
     ],
     ['Split by count', between('p, q = Split<axis = -1, num_outputs = 2>(h)\n k = Add(p, q)', '', 4), 'w 5! 4a+4a, v 4a 2!'],
     [
