@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as core from '@actions/core'
+import { baseLock } from './base-lock.js'
 import { bundledEngine } from './bundled-engine.js'
 import type { RunEngine } from './engine.js'
 import { readEvent } from './event.js'
@@ -41,7 +42,8 @@ async function measure(inputs: ActionInputs, env: Env, signal: AbortSignal): Pro
     log.info(`The workspace is ${trusted ? '' : 'not '}trusted: ${reason}.`)
     const engine = await chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted })
     const folder = outputFolder(env)
-    const request = { inputs: inputs.run, workingDirectory, folder, signal }
+    const against = await baseLock({ env, event, token: inputs.token, workspace, workingDirectory })
+    const request = { inputs: inputs.run, workingDirectory, folder, against, signal }
     const { results, exitCode } = await core.group('Prune and measure', () => engine(request))
     return signal.aborted
       ? { kind: 'failure', failure: asFailure(signal.reason, signal) }

@@ -17,13 +17,14 @@ const TOLD_EVERY_MS = 10_000
 export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): RunEngine {
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
-  return ({ inputs: { models, values }, workingDirectory, folder, signal }) => {
-    const { config } = ownOf('run', values)
+  return ({ inputs: { models, values }, workingDirectory, folder, against, signal }) => {
+    const { config, lock: write, carryForward: carry } = ownOf('run', values)
     return run({
       ...(config === undefined ? {} : { config }),
       overrides: { ...overridesOf('run', values), ...(models.length === 0 ? {} : { models: [...models] }) },
       cwd: workingDirectory,
       outDir: folder,
+      lock: { write, carry, against, ...(against !== undefined && { name: 'this pull request' }) },
       trusted,
       workspace,
       engine,

@@ -14,6 +14,8 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   target: ['macs=0.5', 'parameters=0.5', 'bytes=0.5', 'latency=0.5'],
   'max-drop': ['0.01', 'relative=0.01'],
   'allow-worthless-reference': ['true', 'false'],
+  lock: ['true', 'false'],
+  'carry-forward': ['true', 'false'],
   sparsity: ['0.5'],
   threshold: ['0.5'],
   ratio: ['0.5'],
@@ -43,7 +45,7 @@ describe('what the command line takes, the action takes', () => {
     }
     const structure = name === 'ratio' || name === 'target' ? { structure: 'neuron' } : {}
     // There is no such model, and that is all that is wrong, beside data that recovery lacks.
-    const argv = argumentsOf(read({ [name]: text, ...structure, models: 'none.onnx' }), 'nowhere')
+    const argv = argumentsOf(read({ [name]: text, ...structure, models: 'none.onnx' }), { folder: 'nowhere' })
     const exitCode = await main(
       argv.filter((option) => option !== '--json'),
       io as Parameters<typeof main>[1],

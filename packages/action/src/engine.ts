@@ -8,8 +8,13 @@ export interface EngineRequest {
   readonly workingDirectory: string
   /** results.json, report.html, summary.md and the pruned models are written here. */
   readonly folder: string
+  /** The lock file that is compared with. Default: that of the working directory, if there is one */
+  readonly against?: Against | undefined
   readonly signal: AbortSignal
 }
+
+/** A lock file, and what it is called in sentences. */
+export type Against = 'none' | { readonly name: string; readonly path: string }
 
 export interface EngineOutcome {
   readonly results: RunResults

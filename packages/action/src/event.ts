@@ -9,6 +9,8 @@ export interface Event {
   readonly code: 'repository' | 'fork' | 'unknown'
   /** Number of the pull request a comment would go to. */
   readonly pullRequest?: number
+  /** What the pull request would be merged into. */
+  readonly base?: { readonly branch: string; readonly sha: string }
 }
 
 /** The event of GITHUB_EVENT_NAME and GITHUB_EVENT_PATH. Throws a Failure where the payload is not JSON. */
@@ -37,6 +39,7 @@ export function parseEvent(name: string, payload: unknown): Event {
         name,
         code: origin(payload, at(payload, 'pull_request', 'head', 'repo', 'id')),
         ...pullRequest(at(payload, 'pull_request', 'number')),
+        ...baseOf(at(payload, 'pull_request', 'base')),
       }
     case 'workflow_run':
       return {
@@ -63,6 +66,11 @@ function origin(payload: unknown, head: unknown): Event['code'] {
 
 function pullRequest(number: unknown): { readonly pullRequest?: number } {
   return typeof number === 'number' && Number.isSafeInteger(number) && number > 0 ? { pullRequest: number } : {}
+}
+
+function baseOf(base: unknown): { readonly base?: NonNullable<Event['base']> } {
+  const [branch, sha] = [at(base, 'ref'), at(base, 'sha')]
+  return typeof branch === 'string' && typeof sha === 'string' ? { base: { branch, sha } } : {}
 }
 
 function at(value: unknown, ...path: readonly string[]): unknown {

@@ -106,7 +106,7 @@ describe("the workspace's command line", () => {
 
 describe('its arguments', () => {
   it('are the inputs that were given, models last', () => {
-    expect(argumentsOf(read({}), 'out')).toEqual(['run', '--json', '--out=out'])
+    expect(argumentsOf(read({}), { folder: 'out' })).toEqual(['run', '--json', '--out=out'])
     const all = {
       config: 'c.json',
       models: '-a.onnx\nb.onnx',
@@ -118,15 +118,17 @@ describe('its arguments', () => {
       sparsity: '0.5',
       'max-drop': 'relative=0.01',
     }
-    const argv = argumentsOf(read(all), 'out')
+    const argv = argumentsOf(read(all), { folder: 'out' })
     expect([argv.slice(0, 3), argv.slice(-3)]).toEqual([
       ['run', '--json', '--out=out'],
       ['--', '-a.onnx', 'b.onnx'],
     ])
     const options = Object.entries(all).flatMap(([name, text]) => (name === 'models' ? [] : [`--${name}=${text}`]))
     expect([...argv.slice(3, -3)].sort()).toEqual(options.sort())
-    expect(argumentsOf(read({ 'allow-worthless-reference': 'true' }), 'out')).toContain('--allow-worthless-reference')
-    expect(argumentsOf(read({ 'allow-worthless-reference': 'False' }), 'out')).toContain('--no-allow-worthless-reference')
-    expect(argumentsOf(read({ target: 'macs=0.5' }), 'out')).toContain('--target=macs=0.5')
+    expect(argumentsOf(read({ 'allow-worthless-reference': 'true' }), { folder: 'out' })).toContain('--allow-worthless-reference')
+    expect(argumentsOf(read({ 'allow-worthless-reference': 'False' }), { folder: 'out' })).toContain(
+      '--no-allow-worthless-reference',
+    )
+    expect(argumentsOf(read({ target: 'macs=0.5' }), { folder: 'out' })).toContain('--target=macs=0.5')
   })
 })

@@ -43,7 +43,7 @@ function readManifest(path: string): unknown {
 
 /** Runs `pare run --json` in a process of its own. Its JSON is all that is taken from it; its messages go to the log. */
 export async function runWorkspaceCli(cli: WorkspaceCli, request: EngineRequest): Promise<EngineOutcome> {
-  const { stdout, exitCode } = await runCommand([cli.script, ...argumentsOf(request.inputs, request.folder)], request)
+  const { stdout, exitCode } = await runCommand([cli.script, ...argumentsOf(request.inputs, request)], request)
   request.signal.throwIfAborted()
   const document = parseJson(stdout)
   const results = runResults.safeParse(document)
@@ -52,13 +52,17 @@ export async function runWorkspaceCli(cli: WorkspaceCli, request: EngineRequest)
 }
 
 /** Of `pare run`. Absent inputs are left out: the config decides. */
-export function argumentsOf({ models, texts }: RunInputs, folder: string): readonly string[] {
+export function argumentsOf(
+  { models, texts }: RunInputs,
+  { folder, against }: Pick<EngineRequest, 'folder' | 'against'>,
+): readonly string[] {
   const options = [...texts].map(([option, text]) => {
     const name = hyphened(option.name)
     if (option.argument !== undefined) return `--${name}=${text}`
     return `--${/^true$/i.test(text) ? '' : 'no-'}${name}`
   })
-  return ['run', '--json', `--out=${folder}`, ...options, ...(models.length > 0 ? ['--', ...models] : [])]
+  const compared = against === undefined ? [] : [`--against=${against === 'none' ? against : `${against.name}=${against.path}`}`]
+  return ['run', '--json', `--out=${folder}`, ...compared, ...options, ...(models.length > 0 ? ['--', ...models] : [])]
 }
 
 /** What belongs to the action alone: its inputs, its files, and tokens. */

@@ -24,6 +24,13 @@ export function packageIn(place: string): string {
   return join(place, 'node_modules', onnxruntimeNode.name)
 }
 
+/** The version of the package in a folder, or of the one that would be used here: installed, or to be fetched. */
+export function installedVersion(folder: string | undefined = findInstalled()): string {
+  if (folder === undefined) return onnxruntimeNode.version
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version?: string }
+  return version ?? 'unknown'
+}
+
 function cachedFolder(platform: Platform): string {
   return packageIn(cachePlace(platform))
 }

@@ -1,5 +1,5 @@
 export { OnnxRuntimeError } from './error.js'
-export { findInstalled, packageIn } from './find.js'
+export { findInstalled, installedVersion, packageIn } from './find.js'
 export { hasLibrary, libraryOf, type Platform, supportedPlatforms, thisPlatform, unsupportedPlatform } from './library.js'
 export { loadOnnxRuntime, type OnnxRuntime } from './load.js'
 export { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from './pinned.js'

@@ -50,6 +50,7 @@ function parts(results: RunResults): DocumentPart[] {
   const title = `## ${ICON[results.verdict]} Pare: ${mdText(headline(results))}\n\n`
   return [
     { text: title, rank: 0, what: 'title' },
+    ...changes(results),
     ...models.filter((model) => model.verdict !== 'pass').map((model) => reason(model)),
     ...(models.length > 0 ? [tableHead(), ...models.map((model) => row(model))] : []),
     ...models.flatMap((model) => remarks(model)),
@@ -57,6 +58,15 @@ function parts(results: RunResults): DocumentPart[] {
     ...models.flatMap((model) => details(model)),
     ...environment(results),
   ]
+}
+
+/** What is demanded less than in the lock file, and what else changed of how models are judged. */
+function changes({ against }: RunResults): DocumentPart[] {
+  return (against?.changes ?? []).map(({ kind, text }) => ({
+    text: `${kind === 'loosened' ? '🔓' : '🔀'} ${mdText(text)}\n\n`,
+    rank: 1,
+    what: 'change',
+  }))
 }
 
 /** What a blocked reviewer needs: which model, which metric, how much, allowed how much, what to do. */

@@ -105,6 +105,10 @@ const limits = z
 export const modelResult = z.object({
   path: z.string(),
   verdict,
+  carried: z
+    .boolean()
+    .optional()
+    .describe('true: nothing that decides it differs from the lock file, so it was not run again, and no model was written'),
   summary: z.string().optional().describe('how the metric went and what was allowed, in sentences, also for a pass'),
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
@@ -184,6 +188,21 @@ export const runResults = z.object({
   command: z.literal('run'),
   verdict,
   models: z.array(modelResult),
+  against: z
+    .object({
+      name: z.string().describe('what the lock file is of: main'),
+      changes: z.array(
+        z.object({
+          model: z.string(),
+          kind: z
+            .enum(['loosened', 'changed'])
+            .describe('loosened: less is demanded than there; changed: it is judged by other data or another metric'),
+          text: z.string(),
+        }),
+      ),
+    })
+    .optional()
+    .describe('what this run demands less than the lock file that it was compared with'),
   environment: z
     .object({
       pare: z.string(),

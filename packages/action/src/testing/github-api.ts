@@ -11,6 +11,8 @@ export interface GithubApi {
   readonly comments: StoredComment[]
   /** Paths that the pull request changes. Default: the model. */
   files: readonly string[]
+  /** Files of the repository, by commit and path. */
+  readonly contents: Map<string, string>
   /** A token of a fork's pull request may only read. */
   mayWrite: boolean
   readonly handler: Handler
@@ -20,7 +22,7 @@ export interface GithubApi {
 const PAGE = 2
 
 export function githubApi(origin: () => string): GithubApi {
-  const api: GithubApi = { comments: [], files: ['models/digits.onnx'], mayWrite: true, handler }
+  const api: GithubApi = { comments: [], files: ['models/digits.onnx'], contents: new Map(), mayWrite: true, handler }
   function handler({ method, url, body }: Parameters<Handler>[0]): ReturnType<Handler> {
     if (url.pathname === '/user') return json(403, { message: 'Resource not accessible by integration' })
     const one = /^\/repos\/octo\/models\/issues\/comments\/(\d+)$/.exec(url.pathname)?.[1]
@@ -28,6 +30,13 @@ export function githubApi(origin: () => string): GithubApi {
     if (/^\/repos\/octo\/models\/pulls\/\d+\/files$/.test(url.pathname)) {
       const files = api.files.map((filename) => ({ filename, status: 'modified' }))
       return page(files, url, origin())
+    }
+    const path = /^\/repos\/octo\/models\/contents\/(.+)$/.exec(url.pathname)?.[1]
+    if (path !== undefined) {
+      const content = api.contents.get(`${url.searchParams.get('ref')}:${decodeURIComponent(path)}`)
+      return content === undefined
+        ? json(404, { message: 'Not Found' })
+        : { status: 200, headers: { 'content-type': 'application/vnd.github.raw+json; charset=utf-8' }, body: content }
     }
     if (one === undefined && !all) return undefined
     if (method === 'GET') return page(api.comments, url, origin())

@@ -10,11 +10,12 @@ import { renderResults } from '../views/results.js'
 /** `pare run [MODELS…]`: what the action runs. */
 export async function run(context: Context, models: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress, flags } = context
-  const { config, out } = ownOf('run', values)
+  const { config, out, lock: write, against, carryForward: carry } = ownOf('run', values)
   const { results, exitCode, files } = await runModels({
     ...present({ config, outDir: out }),
     overrides: { ...overridesOf('run', values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
+    lock: { write, against, carry },
     cwd: io.cwd,
     signal: io.signal,
     progress,

@@ -168,6 +168,26 @@ export const COMMANDS = {
     own: {
       config: own(path, 'the config file', { argument: 'file', short: 'c', input: true }, 'the nearest pare.config.* upwards'),
       out: folder('./pare-out'),
+      lock: own(
+        z.boolean(),
+        'write pare.lock.json here: what decides each model, what was demanded and what came out, to be committed',
+        { both: true, input: true },
+        'not written',
+      ),
+      against: own(
+        z
+          .union([z.literal('none'), z.object({ name: z.string().min(1), path })])
+          .describe('a lock file such as main=main.lock.json, or none'),
+        'compare with this lock file: say what is demanded less than there',
+        { argument: 'name=file', read: againstOf, hint: 'write --against main=main.lock.json' },
+        'pare.lock.json, where there is one',
+      ),
+      carryForward: own(
+        z.boolean(),
+        'take the outcome of a model from the lock file where nothing that decides it differs; no model is written then',
+        { both: true, input: true },
+        'off',
+      ),
     },
   },
   inspect: {
@@ -244,4 +264,11 @@ function amountsOf(text: string): number[] {
 function shardOf(text: string): unknown {
   const [, index, all] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? []
   return { index: Number(index), count: Number(all) }
+}
+
+/** 'main=main.lock.json'. */
+function againstOf(text: string): unknown {
+  if (text === 'none') return text
+  const equals = text.indexOf('=')
+  return equals < 0 ? { name: 'the lock file', path: text } : { name: text.slice(0, equals), path: text.slice(equals + 1) }
 }

@@ -7,6 +7,7 @@ import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
 import { assignOutputs, companionsOf, masksPath } from '../files/output.js'
 import { Publication } from '../files/publication.js'
+import { Ledger, type LockOptions } from '../lockfile/ledger.js'
 import type { Config, Overrides } from '../options/config.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import { readTasks, type Task } from '../settings/tasks.js'
@@ -37,6 +38,8 @@ export interface RunOptions {
   readonly engine?: Engine
   readonly progress?: Progress
   readonly signal?: AbortSignal
+  /** What is done with lock files. Default: nothing */
+  readonly lock?: LockOptions
   /** Called with each model's result as soon as it is known. */
   readonly onResult?: (result: RunResults['models'][number]) => void
   /** Called with what stopped a model, stack and all; the result has its message. */
@@ -67,6 +70,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const outputs = await assignOutputs(tasks, folder)
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf), exclusive: true })
   await publication.protect(tasks.map(({ path }) => path))
+  const ledger = await Ledger.open({ isWhole: overrides.models === undefined, ...options.lock }, { cwd, engine })
   const references: ReferenceScores = new Map()
   const same = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   const runs: ModelRun[] = []
@@ -74,8 +78,10 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     const output = outputs[index]!
     const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
     const place = { output, publication, references, onError, ...present({ masks }) }
-    const outcome = await runModel(task, place, { ...same, label: task.name })
+    const carried = await ledger.begin(task)
+    const outcome = carried === undefined ? await runModel(task, place, { ...same, label: task.name }) : { result: carried }
     runs.push(outcome)
+    ledger.end(task, outcome.result)
     onResult?.(outcome.result)
   }
   const results: RunResults = {
@@ -83,12 +89,14 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     command: 'run',
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
+    ...present({ against: ledger.against() }),
     environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
     durationMs: Date.now() - start,
   }
   const files = await writeReports(results, publication)
   signal.throwIfAborted()
   await publication.publish()
+  await ledger.write()
   return { results, exitCode: exitCodeOf(results), files }
 }
 

@@ -46,6 +46,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly limits: Limits | undefined
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
+  /** All that config and options say of it, as they say it. */
+  readonly said: ModelSettings & { readonly seed: number; readonly overrides: Omit<Overrides, 'models' | 'prune' | 'device'> }
 }
 
 export interface TaskOptions {
@@ -217,7 +219,9 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
     problems.push(...(await recoverProblems(recover, { ...there, overrides: overrides.retrain ?? {} }, placeOf('recover'))))
   const seed = overrides.seed ?? config.seed ?? 1
   const name = showPath(path, reading.cwd)
-  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, limits }
+  const { models: _, prune: __, device: ___, ...rest } = overrides
+  const said = { ...settings, seed, overrides: rest }
+  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, limits, said }
 }
 
 async function readSteps(

@@ -29,11 +29,12 @@ export function renderResults(
     ),
     '',
     ...sentences,
+    ...(results.against?.changes ?? []).map(({ kind, text }) => (kind === 'loosened' ? colors.yellow(text) : text)),
     '',
     `${colored(results.verdict, colors)} ${headline(results)}`,
     `  report   ${shown(files.report)}`,
     `  results  ${shown(files.results)}`,
-    ...results.models.flatMap(({ pruned }) => (pruned === undefined ? [] : [`  pruned   ${pruned.path}`])),
+    ...results.models.flatMap(({ pruned, carried }) => (pruned === undefined || carried ? [] : [`  pruned   ${pruned.path}`])),
   ].join('\n')
 }
 

@@ -1,0 +1,90 @@
+import { resolve } from 'node:path'
+import { writeWhole } from '@pare/onnx'
+import type { RunResults } from '@pare/report'
+import type { Engine } from '../engine/work.js'
+import type { Task } from '../settings/tasks.js'
+import { toJson } from '../terminal/context.js'
+import { usage } from '../terminal/failure.js'
+import { packageVersion } from '../terminal/version.js'
+import { changesSince } from './changes.js'
+import { type Decisive, decidesTheSame, decisiveOf } from './decisive.js'
+import { LOCK_NAME, type LockEntry, type LockFile, readLock } from './lock-file.js'
+
+type ModelResult = RunResults['models'][number]
+
+/** What a run does with lock files. */
+export interface LockOptions {
+  /** Whether the lock file of the current folder is written, once the run has ended. Default: false */
+  readonly write?: boolean | undefined
+  /** The lock file that is compared with, and what it is called in sentences. Default: that of the current folder, if there is one */
+  readonly against?: 'none' | { readonly path: string; readonly name: string } | undefined
+  /** What this run is called in sentences. Default: 'this run' */
+  readonly name?: string | undefined
+  /** Whether all models of the config are run: one that is missing is gone. Default: false */
+  readonly isWhole?: boolean | undefined
+  /** Whether the outcome of a model is taken from the lock file where nothing that decides it differs. Default: false */
+  readonly carry?: boolean | undefined
+}
+
+/** The lock files of a run: what was known before, and what is known now. */
+export class Ledger {
+  readonly #entries = new Map<string, LockEntry>()
+  readonly #decisive = new Map<string, Decisive>()
+
+  private constructor(
+    private readonly options: LockOptions,
+    private readonly place: { readonly path: string; readonly engine: Engine },
+    private readonly own: LockFile | undefined,
+    private readonly base: { readonly file: LockFile; readonly name: string } | undefined,
+  ) {}
+
+  static async open(options: LockOptions, { cwd, engine }: { readonly cwd: string; readonly engine: Engine }): Promise<Ledger> {
+    const path = resolve(cwd, LOCK_NAME)
+    const own = await readLock(path, LOCK_NAME)
+    const { against } = options
+    if (against === 'none') return new Ledger(options, { path, engine }, own, undefined)
+    if (against === undefined) return new Ledger(options, { path, engine }, own, own && { file: own, name: 'the lock file' })
+    const file = await readLock(resolve(cwd, against.path), against.path)
+    if (file === undefined) throw usage(`pare run: there is no lock file ${against.path}.`, 'write one with: pare run --lock')
+    return new Ledger(options, { path, engine }, own, { file, name: against.name })
+  }
+
+  /** To be called before a model is run: its outcome, where that is known and wanted so. */
+  async begin(task: Task): Promise<ModelResult | undefined> {
+    if (this.base === undefined && this.options.write !== true) return undefined
+    const decisive = await decisiveOf(task, this.place.engine)
+    this.#decisive.set(task.name, decisive)
+    const entry = this.base?.file.models[task.name]
+    const isKnown = entry !== undefined && entry.result.verdict !== 'incomplete' && decidesTheSame(entry.decisive, decisive)
+    return this.options.carry === true && isKnown ? { ...entry.result, carried: true } : undefined
+  }
+
+  /** To be called with what came out. */
+  end(task: Task, result: ModelResult): void {
+    const decisive = this.#decisive.get(task.name)
+    if (decisive === undefined) return
+    // What is long, and decides nothing, stays in the results.
+    const { layers: _, groups: __, declined: ___, trainings: ____, durationMs: _____, carried: ______, ...kept } = result
+    this.#entries.set(task.name, { decisive, limits: task.limits ?? null, result: kept })
+  }
+
+  /** What is demanded less than in the lock file that is compared with. */
+  against(): RunResults['against'] {
+    if (this.base === undefined) return undefined
+    const { file, name } = this.base
+    const { name: ours = 'this run', isWhole = false } = this.options
+    const changes = changesSince(file, { models: Object.fromEntries(this.#entries), isWhole }, { ours, theirs: name })
+    return { name, changes: changes.map((each) => ({ ...each })) }
+  }
+
+  /** Writes the lock file, where that is wanted. Models that this run was not asked about stay as they were. */
+  async write(): Promise<void> {
+    if (this.options.write !== true) return
+    const models = { ...(this.options.isWhole === true ? {} : this.own?.models), ...Object.fromEntries(this.#entries) }
+    const sorted = Object.fromEntries(Object.entries(models).sort(([a], [b]) => (a < b ? -1 : 1)))
+    await writeWhole(
+      this.place.path,
+      `${toJson({ schemaVersion: 1, pare: packageVersion(), models: sorted } satisfies LockFile)}\n`,
+    )
+  }
+}

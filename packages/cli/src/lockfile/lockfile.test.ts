@@ -1,0 +1,157 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
+import { pare } from '../testing/terminal.js'
+import { changesSince } from './changes.js'
+import { changedParts, decidesTheSame } from './decisive.js'
+import type { LockEntry, LockFile } from './lock-file.js'
+
+const SIDES = { ours: 'this pull request', theirs: 'main' }
+
+function entry(limits: unknown, { metric = 'accuracy', data = 'd1' } = {}): LockEntry {
+  const file = { path: 'a.onnx', bytes: 1, metrics: { [metric]: 0.8 } }
+  return {
+    decisive: { model: 'm', 'evaluation data': data },
+    limits,
+    result: { path: 'a.onnx', verdict: 'pass', reasons: [], metric, reference: file, pruned: file },
+  }
+}
+
+const lock = (models: LockFile['models']): LockFile => ({ schemaVersion: 1, pare: '0', models })
+
+function said(before: LockEntry, after: LockEntry | undefined, isWhole = true): readonly string[] {
+  const models: LockFile['models'] = after === undefined ? {} : { 'a.onnx': after }
+  return changesSince(lock({ 'a.onnx': before }), { models, isWhole }, SIDES).map(({ text }) => text)
+}
+
+describe('what a run demands less than a lock file', () => {
+  it.each<[unknown, unknown, string]>([
+    [{ maxDrop: 0.01 }, { maxDrop: 0.9 }, 'This pull request allows a drop of 0.9; main allows 0.01.'],
+    [{ maxDrop: 0.01 }, { min: 0.5 }, 'This pull request does not limit maxDrop; main allows a drop of 0.01.'],
+    [{ min: 0.9 }, { min: 0.8 }, 'This pull request allows a value of 0.8; main allows 0.9.'],
+    [{ max: 5 }, { max: 6 }, 'This pull request allows a value of 6; main allows 5.'],
+    // Relative to 0.8: 0.08 is more than 0.05.
+    [
+      { maxDrop: 0.05 },
+      { maxDrop: { relative: 0.1 } },
+      'This pull request allows a drop of 0.1 of the reference; main allows 0.05.',
+    ],
+    [
+      { maxDrop: 0.1, certainty: 0.95 },
+      { maxDrop: 0.1 },
+      'This pull request judges the measured drop; main wants it with certainty 0.95.',
+    ],
+    [
+      { maxDrop: 0.1, certainty: 0.95 },
+      { maxDrop: 0.1, certainty: 0.6 },
+      'This pull request wants certainty 0.6; main wants 0.95.',
+    ],
+    [
+      { maxDrop: 0.1 },
+      { maxDrop: 0.1, allowWorthlessReference: true },
+      'This pull request allows a worthless reference; main does not.',
+    ],
+    [
+      [{ maxDrop: 0.1 }, { by: 'language', maxDrop: 0.2 }],
+      [{ maxDrop: 0.1 }],
+      'Main demands something of accuracy by language; this pull request does not.',
+    ],
+    [
+      [{ maxDrop: 0.1 }, { where: 'language=de', maxDrop: 0.2 }],
+      [{ maxDrop: 0.1 }, { where: 'language=de', maxDrop: 0.3 }],
+      'This pull request allows a drop of 0.3; main allows 0.2, of accuracy where language=de.',
+    ],
+  ])('%j, then %j', (before, after, text) => {
+    expect(said(entry(before), entry(after))).toEqual([text])
+    // What is demanded more is not told.
+    expect(said(entry(after), entry(before)).filter((each) => each === text)).toEqual([])
+  })
+
+  it('is nothing where it demands the same, or a limit is narrower', () => {
+    expect(said(entry({ maxDrop: 0.01 }), entry({ maxDrop: 0.01 }))).toEqual([])
+    expect(said(entry({ maxDrop: 0.05, min: 0.5 }), entry({ maxDrop: { relative: 0.01 }, min: 0.6 }))).toEqual([])
+  })
+
+  it('is a model that is gone, but not one that was not asked for', () => {
+    expect(said(entry({}), undefined)).toEqual(['Main measures a.onnx; this pull request does not.'])
+    expect(said(entry({}), undefined, false)).toEqual([])
+  })
+
+  it('tells other data, and another metric', () => {
+    expect(said(entry({ min: 0 }), entry({ min: 0 }, { data: 'd2' }))).toEqual([
+      'This pull request measures with another evaluation data than main: the two cannot be compared.',
+    ])
+    expect(said(entry({ maxDrop: 0.1 }, { metric: 'f1' }), entry({ maxDrop: 0.1 }))).toContain(
+      'This pull request gates accuracy; main gates f1.',
+    )
+  })
+})
+
+it('parts that differ decide, and code always does', () => {
+  expect(decidesTheSame({ model: 'a' }, { model: 'a' })).toBe(true)
+  expect(decidesTheSame({ model: 'a' }, { model: 'a', data: 'b' })).toBe(false)
+  const code = { settings: 'code that is not hashed' }
+  expect(decidesTheSame(code, code)).toBe(false)
+  expect(changedParts({ a: '1', b: '2', c: '3' }, { b: '2', a: '0', d: '4' })).toEqual(['a', 'd', 'c'])
+})
+
+async function project(): Promise<Folder> {
+  const folder = await fixture()
+  await copyFile(join(TEST_MODELS, 'mlp-digits.onnx'), join(folder.path, 'model.onnx'))
+  await copyFile(join(TEST_MODELS, 'data/digits-evaluate.npz'), join(folder.path, 'val.npz'))
+  await config(folder, 0.02)
+  return folder
+}
+
+function config(folder: Folder, maxDrop: number): Promise<void> {
+  const settings = {
+    models: [{ path: 'model.onnx' }],
+    evaluate: { data: 'val.npz', metric: 'accuracy' },
+    gate: { maxDrop },
+    prune: [{ target: { sparsity: 0.5 } }],
+  }
+  return writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(settings))
+}
+
+describe('pare run with a lock file', () => {
+  it('writes it, tells what is loosened, and carries forward what did not change', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    expect((await pare(['run', '--lock'], { cwd })).exitCode).toBe(0)
+    const written = await readFile(join(cwd, 'pare.lock.json'), 'utf8')
+    expect(JSON.parse(written).models['model.onnx'].result).toMatchObject({ verdict: 'pass', metric: 'accuracy' })
+
+    const carried = await pare(['run', '--carry-forward', '--json'], { cwd })
+    expect(carried.json()).toMatchObject({ verdict: 'pass', models: [{ carried: true }], against: { changes: [] } })
+
+    await config(folder, 0.9)
+    const loosened = await pare(['run', '--carry-forward', '--json'], { cwd })
+    const { models, against } = loosened.json() as { models: object[]; against: { changes: { text: string }[] } }
+    expect(models[0]).not.toHaveProperty('carried')
+    expect(against.changes.map(({ text }) => text)).toEqual(['This run allows a drop of 0.9; the lock file allows 0.02.'])
+    expect(await readFile(join(cwd, 'pare-out/summary.md'), 'utf8')).toContain('🔓 This run allows a drop of 0.9')
+
+    const none = await pare(['run', '--carry-forward', '--against', 'none', '--json'], { cwd })
+    expect(none.json()).not.toHaveProperty('against')
+    // Only --lock writes.
+    expect(await readFile(join(cwd, 'pare.lock.json'), 'utf8')).toBe(written)
+  })
+
+  it.each([
+    ['{', 'is not a lock file'],
+    ['{"schemaVersion": 2}', 'is not a lock file: schemaVersion'],
+  ])('refuses %s', async (text, message) => {
+    await using folder = await project()
+    await writeFile(join(folder.path, 'pare.lock.json'), text)
+    const { exitCode, stderr } = await pare(['run'], { cwd: folder.path })
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(message) })
+    expect(await folder.files()).not.toContain('pare-out/results.json')
+  })
+
+  it('refuses one that is named and not there', async () => {
+    await using folder = await project()
+    const { exitCode, stderr } = await pare(['run', '--against', 'main=x.json'], { cwd: folder.path })
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining('there is no lock file x.json') })
+  })
+})
