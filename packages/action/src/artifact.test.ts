@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type ArtifactService, artifactUrl, filesOf, uploadArtifact } from './artifact.js'
+import { type ArtifactService, artifactUrl, filesOf, uploadArtifact, uploadReport } from './artifact.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'pare-artifact-'))
 mkdirSync(join(folder, 'model'))
@@ -50,6 +50,23 @@ describe('the artifact', () => {
   it('gets a random suffix in the end', async () => {
     const { name } = await uploadArtifact({ folder, what: 'report', name: 'pare' }, service(['pare', 'pare-2', 'pare-3']))
     expect(name).toMatch(/^pare-[0-9a-f]{8}$/)
+  })
+
+  it('of the report is the page alone, not zipped, under a name that is free', async () => {
+    const sent: { names: string[]; options: object }[] = []
+    const taken: ArtifactService = {
+      async uploadArtifact(name, files, _, options) {
+        sent.push({ names: files.map((file) => basename(file)), options })
+        if (name === 'pare') throw new Error('(409) Conflict')
+        return { id: 7 }
+      },
+    }
+    await expect(uploadReport({ folder, name: 'pare', retentionDays: 3 }, taken)).resolves.toEqual({ name: 'pare-2', id: 7 })
+    const options = { retentionDays: 3, skipArchive: true }
+    expect(sent).toEqual([
+      { names: ['pare.html'], options },
+      { names: ['pare-2.html'], options },
+    ])
   })
 
   it('is not tried again for any other error', async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, mkdtempSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { messageOf } from './failure.js'
 import type { UploadSetting } from './inputs.js'
 
@@ -10,7 +11,7 @@ export interface ArtifactService {
     name: string,
     files: string[],
     rootDirectory: string,
-    options: { retentionDays?: number },
+    options: { retentionDays?: number; skipArchive?: boolean },
   ): Promise<{ id?: number | undefined }>
 }
 
@@ -36,19 +37,44 @@ const REPORT_FILES = /\.(json|html|md)$/
 export async function uploadArtifact(upload: Upload, service: ArtifactService): Promise<Artifact> {
   const files = filesOf(upload.folder, upload.what)
   if (files.length === 0) throw new Error(`there is nothing to upload in '${upload.folder}'`)
-  const options = upload.retentionDays === undefined ? {} : { retentionDays: upload.retentionDays }
-  const { name } = upload
-  return uploadAs([name, `${name}-2`, `${name}-3`, `${name}-${randomBytes(4).toString('hex')}`])
+  return uploadAs(namesLike(upload.name), (name) => service.uploadArtifact(name, files, upload.folder, retention(upload)))
+}
 
-  async function uploadAs([first = name, ...others]: readonly string[]): Promise<Artifact> {
-    try {
-      const { id } = await service.uploadArtifact(first, files, upload.folder, options)
-      if (id === undefined) throw new Error(`the service took '${first}' without giving it an id`)
-      return { name: first, id }
-    } catch (error) {
-      if (!isNameTaken(error) || others.length === 0) throw error
-      return uploadAs(others)
-    }
+/**
+ * Uploads the HTML report by itself and not zipped, so that its page is the report and nothing has to be unpacked. It is named as the artifact, with .html.
+ * Throws what the service throws.
+ */
+export async function uploadReport(upload: Omit<Upload, 'what'>, service: ArtifactService): Promise<Artifact> {
+  const folder = mkdtempSync(join(process.env.RUNNER_TEMP || tmpdir(), 'pare-report-'))
+  return uploadAs(namesLike(upload.name), (name) => {
+    // The service names what is not zipped by its file.
+    const file = join(folder, `${name}.html`)
+    copyFileSync(join(upload.folder, REPORT), file)
+    return service.uploadArtifact(name, [file], dirname(file), { ...retention(upload), skipArchive: true })
+  })
+}
+
+export const REPORT = 'report.html'
+
+function retention({ retentionDays }: Pick<Upload, 'retentionDays'>): { readonly retentionDays?: number } {
+  return retentionDays === undefined ? {} : { retentionDays }
+}
+
+function namesLike(name: string): readonly string[] {
+  return [name, `${name}-2`, `${name}-3`, `${name}-${randomBytes(4).toString('hex')}`]
+}
+
+async function uploadAs(
+  [first = '', ...others]: readonly string[],
+  send: (name: string) => ReturnType<ArtifactService['uploadArtifact']>,
+): Promise<Artifact> {
+  try {
+    const { id } = await send(first)
+    if (id === undefined) throw new Error(`the service took '${first}' without giving it an id`)
+    return { name: first, id }
+  } catch (error) {
+    if (!isNameTaken(error) || others.length === 0) throw error
+    return uploadAs(others, send)
   }
 }
 

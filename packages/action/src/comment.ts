@@ -3,7 +3,7 @@ import { commentMarker, figure, renderComment } from '@pare/report'
 import { mayChange } from './changed-files.js'
 import type { CommentSetting } from './inputs.js'
 import type { ActionOutcome } from './outcome.js'
-import { failureMarkdown } from './summary.js'
+import { failureMarkdown, reportLink } from './summary.js'
 
 /** GitHub refuses more than 65,536 characters; a character is at most as many as its bytes. */
 const COMMENT_BYTES = 65_536
@@ -44,8 +44,8 @@ export interface CommentRequest {
   readonly content: CommentContent
 }
 
-/** Of results: the report's comment; of a failure: its message. A comment from an earlier commit must not stay green. */
-export function contentOf(outcome: ActionOutcome): CommentContent {
+/** `report`: the address of the whole report. Of results: the report's comment; of a failure: its message. A comment from an earlier commit must not stay green. */
+export function contentOf(outcome: ActionOutcome, report?: string): CommentContent {
   if (outcome.kind === 'results') {
     const { results } = outcome
     // As far as they are shown: the last digits differ from machine to machine.
@@ -61,7 +61,10 @@ export function contentOf(outcome: ActionOutcome): CommentContent {
       passes: results.verdict === 'pass',
       facts,
       mayDependOn: (files) => mayChange(files, results),
-      render: (marker, maxBytes) => renderComment(results, { maxBytes, marker }),
+      render: (marker, maxBytes) => {
+        const link = report === undefined ? '' : `\n${reportLink(report)}\n`
+        return `${renderComment(results, { maxBytes: maxBytes - link.length, marker })}${link}`
+      },
     }
   }
   const { failure } = outcome

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DefaultArtifactClient } from '@actions/artifact'
 import * as core from '@actions/core'
-import { artifactUrl, uploadArtifact } from './artifact.js'
+import { artifactUrl, REPORT, uploadArtifact, uploadReport } from './artifact.js'
 import { comment, contentOf } from './comment.js'
 import { readEvent } from './event.js'
 import { messageOf } from './failure.js'
@@ -10,7 +10,7 @@ import { githubComments } from './github-comments.js'
 import type { ActionInputs } from './inputs.js'
 import * as log from './log.js'
 import { type ActionOutcome, annotationsOf, conclusionOf, measuredOutputs, verdictLines } from './outcome.js'
-import { appendSummary } from './summary.js'
+import { appendLink, appendSummary } from './summary.js'
 
 export interface Publishing {
   /** Undefined where the inputs themselves are wrong: then nothing is uploaded or commented. */
@@ -26,8 +26,15 @@ export async function publish(outcome: ActionOutcome, { inputs, env, signal }: P
   if (outcome.kind === 'results') setOutputs(outcome)
   await attempt('job summary', () => writeSummary(outcome, env))
   if (inputs === undefined || signal.aborted) return
-  if (outcome.kind === 'results') await attempt('artifact', () => sendArtifact(outcome, inputs, env))
-  await attempt('comment', () => sendComment(outcome, inputs, env))
+  const links: { report?: string } = {}
+  if (outcome.kind === 'results') {
+    await attempt('artifact', async () => {
+      await sendArtifact(outcome, inputs, env)
+      const url = await sendReport(outcome, inputs, env)
+      if (url !== undefined) Object.assign(links, { report: url })
+    })
+  }
+  await attempt('comment', () => sendComment(outcome, inputs, { env, ...links }))
 }
 
 type WithResults = Extract<ActionOutcome, { kind: 'results' }>
@@ -76,7 +83,27 @@ async function sendArtifact({ folder }: WithResults, inputs: ActionInputs, env: 
   }
 }
 
-async function sendComment(outcome: ActionOutcome, inputs: ActionInputs, env: Publishing['env']): Promise<void> {
+/** The report by itself: its address shows it in the browser. Undefined where there is none, or nothing is to be uploaded. */
+async function sendReport({ folder }: WithResults, inputs: ActionInputs, env: Publishing['env']): Promise<string | undefined> {
+  if (inputs.upload === 'none' || !existsSync(join(folder, REPORT))) return undefined
+  core.startGroup('Upload the report')
+  try {
+    const { artifactName: name, retentionDays } = inputs
+    const { id } = await uploadReport({ folder, name, retentionDays }, new DefaultArtifactClient())
+    const url = artifactUrl(id, env)
+    core.setOutput('report-url', url)
+    if (env.GITHUB_STEP_SUMMARY) appendLink(url, env.GITHUB_STEP_SUMMARY)
+    return url
+  } finally {
+    core.endGroup()
+  }
+}
+
+async function sendComment(
+  outcome: ActionOutcome,
+  inputs: ActionInputs,
+  { env, report }: { readonly env: Publishing['env']; readonly report?: string },
+): Promise<void> {
   const { comment: setting, token, artifactName } = inputs
   if (setting === 'never') return
   const { pullRequest } = readEvent(env)
@@ -87,7 +114,7 @@ async function sendComment(outcome: ActionOutcome, inputs: ActionInputs, env: Pu
   if (token === undefined) throw new Error("the input 'github-token' is empty")
   const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
   const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
-  const outcomeOfComment = await comment({ setting, id, content: contentOf(outcome) }, comments)
+  const outcomeOfComment = await comment({ setting, id, content: contentOf(outcome, report) }, comments)
   log.info(outcomeOfComment === 'nothing to say' ? `No comment: ${SILENT[setting]}.` : `Comment: ${outcomeOfComment}.`)
 }
 

@@ -72,6 +72,10 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
     expect(Number(step.outputs['size-ratio'])).toBeCloseTo(1, 2)
     expect(step.outputs['artifact-url']).toBe('https://github.com/octo/models/actions/runs/77/artifacts/4001')
     expect(artifacts()).toEqual({ 'pare-prune-0': expect.arrayContaining(['report.html', 'results.json', 'summary.md']) })
+    // The report by itself is the page, not a zip.
+    expect(services.store.artifacts.get('pare-prune-0.html')?.toString('utf8')).toMatch(/^<!doctype html>/i)
+    expect(step.outputs['report-url']).toBe('https://github.com/octo/models/actions/runs/77/artifacts/4002')
+    expect(step.summary).toContain('(https://github.com/octo/models/actions/runs/77/artifacts/4002)')
     expect(step.summary).toMatch(/^## .*Pare/)
     expect(step.log).toContain('The workspace is trusted: the event is push.')
     expect(step.log).toContain('ONNX Runtime: download')
@@ -135,7 +139,7 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
     const warnings = step.annotations.filter(({ level }) => level === 'warning').map(({ message }) => message)
     expect(warnings).toContainEqual(expect.stringMatching(/^No comment: .*pull requests from forks.*The verdict is not touched/s))
     expect(services.api.comments).toEqual([])
-    expect(services.store.artifacts.size).toBe(1)
+    expect(services.store.artifacts.size).toBe(2)
   })
 
   it('whose artifact name is taken uses another one', async () => {
@@ -224,7 +228,8 @@ describe.skipIf(skipped !== undefined)(`a step${skipped === undefined ? '' : ` (
   })
 
   function artifacts(): Record<string, string[]> {
-    return Object.fromEntries([...services.store.artifacts].map(([name, zip]) => [name, zipNames(zip)]))
+    const zips = [...services.store.artifacts].filter(([name]) => !name.endsWith('.html'))
+    return Object.fromEntries(zips.map(([name, zip]) => [name, zipNames(zip)]))
   }
 })
 

@@ -20,6 +20,18 @@ export function appendSummary(outcome: ActionOutcome, path: string): number {
   return bytes
 }
 
+/** Appends where the report is, if there is room. */
+export function appendLink(url: string, path: string): void {
+  const text = `\n${reportLink(url)}\n`
+  const taken = existsSync(path) ? statSync(path).size : 0
+  if (taken + Buffer.byteLength(text) <= SUMMARY_BYTES) appendFileSync(path, text)
+}
+
+/** Markdown that leads to the report. */
+export function reportLink(url: string): string {
+  return `[Open the whole report](${url}): pictures, every layer, every number.`
+}
+
 /** The failure as markdown: message and hint are shown as they are, whatever they contain, the message up to `most` characters. */
 export function failureMarkdown({ kind, message, hint }: ActionFailure, most = 100_000): string {
   const title = kind === 'interrupted' ? 'cancelled' : 'no verdict'
