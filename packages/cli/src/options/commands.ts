@@ -190,6 +190,19 @@ export const COMMANDS = {
       ),
     },
   },
+  report: {
+    arguments: '<results>',
+    help: 'Show the results of a run again, and write its report anew.',
+    examples: ['pare report pare-out/results.json', 'pare report results.json --out report'],
+    own: {
+      out: own(
+        path,
+        'write report.html and summary.md into this folder',
+        { argument: 'folder', short: 'o' },
+        'nothing is written',
+      ),
+    },
+  },
   inspect: {
     arguments: '<model>',
     help: 'Show layers, parameters and sparsity, what can be pruned, and what cannot and why.',

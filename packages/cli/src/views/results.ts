@@ -16,7 +16,7 @@ const HEAD = ['model', 'metric', 'reference', 'pruned', 'drop', 'removed', 'size
 /** A run as the terminal shows it: a table, a sentence for each model, and where the files are. */
 export function renderResults(
   results: RunResults,
-  files: Readonly<Record<'results' | 'report' | 'summary', string>>,
+  files: Readonly<Partial<Record<'results' | 'report' | 'summary', string>>> | undefined,
   { io }: Context,
 ): string {
   const colors = createColors(wantsColor(io.stdout, io.env))
@@ -32,8 +32,10 @@ export function renderResults(
     ...(results.against?.changes ?? []).map(({ kind, text }) => (kind === 'loosened' ? colors.yellow(text) : text)),
     '',
     `${colored(results.verdict, colors)} ${headline(results)}`,
-    `  report   ${shown(files.report)}`,
-    `  results  ${shown(files.results)}`,
+    ...(['report', 'results'] as const).flatMap((what) => {
+      const file = files?.[what]
+      return file === undefined ? [] : [`  ${what.padEnd(7)}  ${shown(file)}`]
+    }),
     ...results.models.flatMap(({ pruned, carried }) => (pruned === undefined || carried ? [] : [`  pruned   ${pruned.path}`])),
   ].join('\n')
 }
