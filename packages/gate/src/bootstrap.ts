@@ -1,3 +1,5 @@
+import { normalQuantile, studentQuantile } from './student.js'
+
 /** Confidence limits of a statistic at a two-sided level between 0 and 1. */
 export type Bounds = (level: number) => [low: number, high: number]
 
@@ -48,6 +50,15 @@ function studentised(residuals: Float64Array, weights: Float64Array, seed: numbe
     if (squares > 1e-12 * ee) ts[count++] = e / Math.sqrt(squares * bessel)
   }
   return ts.subarray(0, count).sort()
+}
+
+/**
+ * By how much the quantiles of a percentile bootstrap over so many groups are too near: it takes the deviation for known, and divides by the number
+ * of groups where one less is right (Hesterberg 2015, section 4.3). A function of the tail.
+ */
+export function fewGroups(groups: number): (tail: number) => number {
+  const bessel = Math.sqrt(groups / (groups - 1))
+  return (tail) => (bessel * studentQuantile(tail, groups - 1)) / normalQuantile(tail)
 }
 
 /** How many resamples of n samples are drawn. */

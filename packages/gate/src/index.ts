@@ -1,4 +1,6 @@
-export { drop } from './compare.js'
+export { type ComparisonContext, drop } from './compare.js'
+export { type DemandsCase, judgeDemands } from './demands/judge-demands.js'
+export type { ModelFigures } from './demands/model-limits.js'
 export {
   atSizes,
   figure,
