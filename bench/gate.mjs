@@ -60,7 +60,13 @@ function cell(family, { name, change, n, size, icc }) {
     const aggregate = family.aggregate
     const context = { facts, aggregate }
     const allowed = limits(truth)
-    const { verdict } = judge({ reference, pruned, limits: { maxDrop: allowed, certainty: 0.95, allowWorthlessReference: true }, facts, aggregate })
+    const { verdict } = judge({
+      reference,
+      pruned,
+      limits: { maxDrop: allowed, certainty: 0.95, allowWorthlessReference: true },
+      facts,
+      aggregate,
+    })
     if (verdict === 'incomplete') {
       refused++
       continue
@@ -76,5 +82,16 @@ function cell(family, { name, change, n, size, icc }) {
   const share = (count) => (judged === 0 ? '' : `${((100 * count) / judged).toFixed(1)} %`)
   const isShort = judged > 0 && covered / judged < 0.94 - 2 * Math.sqrt((0.06 * 0.94) / judged)
   const isLax = judged > 0 && passed / judged > 0.05 + 2 * Math.sqrt((0.05 * 0.95) / judged)
-  return { family: name, change, n, size, icc, covered: share(covered), passes: share(passed), width: judged && (width / judged).toPrecision(2), refused, '': `${isShort ? 'SHORT ' : ''}${isLax ? 'LAX' : ''}` }
+  return {
+    family: name,
+    change,
+    n,
+    size,
+    icc,
+    covered: share(covered),
+    passes: share(passed),
+    width: judged && (width / judged).toPrecision(2),
+    refused,
+    '': `${isShort ? 'SHORT ' : ''}${isLax ? 'LAX' : ''}`,
+  }
 }

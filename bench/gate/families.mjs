@@ -3,7 +3,13 @@ import { auc } from './auc.mjs'
 import { effects, normal, random, rates } from './groups.mjs'
 
 const exact = (truth) => truth()
-const measured = (metric, samples, { better = 'higher', bounded = true, aggregate } = {}) => ({ metric, better, bounded, value: valueFrom(samples, aggregate), samples })
+const measured = (metric, samples, { better = 'higher', bounded = true, aggregate } = {}) => ({
+  metric,
+  better,
+  bounded,
+  value: valueFrom(samples, aggregate),
+  samples,
+})
 
 /** Right (1) or wrong (0) of both models: `change` is [share that is lost, share that is gained]. */
 function flips([lost, gained], { icc, group, next }) {
@@ -17,7 +23,12 @@ function flips([lost, gained], { icc, group, next }) {
 }
 
 const proportion = {
-  changes: [[0.002, 0.002], [0.02, 0.01], [0.1, 0.1], [0.15, 0.05]],
+  changes: [
+    [0.002, 0.002],
+    [0.02, 0.01],
+    [0.1, 0.1],
+    [0.15, 0.05],
+  ],
   draw({ change, ...place }) {
     const both = flips(change, place)
     const side = (which) => measured('accuracy', { kind: 'proportion', correct: both.map((one) => one[which]) })
@@ -31,7 +42,11 @@ const mean = (shape, center) => ({
   draw({ change, icc, group, next }) {
     const noise = effects({ icc, group, next, shape })
     const reference = measured('mse', { kind: 'mean', values: group.map(() => 10) }, { better: 'lower', bounded: false })
-    const pruned = measured('mse', { kind: 'mean', values: noise.map((one) => 10 + change * one) }, { better: 'lower', bounded: false })
+    const pruned = measured(
+      'mse',
+      { kind: 'mean', values: noise.map((one) => 10 + change * one) },
+      { better: 'lower', bounded: false },
+    )
     const truth = () => change * center(icc)
     return { reference, pruned, truth, limits: () => ({ relative: (change * center(icc)) / 10 }) }
   },
@@ -39,7 +54,10 @@ const mean = (shape, center) => ({
 const exponential = (next) => -Math.log(1 - next())
 
 const ratio = {
-  changes: [[0.002, 0.002], [0.05, 0.02]],
+  changes: [
+    [0.002, 0.002],
+    [0.05, 0.02],
+  ],
   draw({ change: [lost, gained], icc, group, next }) {
     const groups = group.at(-1) + 1
     const [losing, gaining] = [lost, gained].map((one) => rates(one, { icc, groups, next }))
@@ -73,7 +91,8 @@ function answers(change, { icc, group, next }, classes) {
   const other = (one) => (one + 1 + Math.floor((classes - 1) * next())) % classes
   const both = flips(change, { icc, group, next })
   const hard = label.map(() => next() < 0.1)
-  const side = (which) => label.map((one, i) => (both[i][which] === 1 && !(hard[i] && both[i][0] === both[i][1]) ? one : other(one)))
+  const side = (which) =>
+    label.map((one, i) => (both[i][which] === 1 && !(hard[i] && both[i][0] === both[i][1]) ? one : other(one)))
   return { label, before: side(0), after: side(1) }
 }
 
@@ -90,7 +109,10 @@ function trueDrop(key, draw) {
 }
 
 const f1 = {
-  changes: [[0.002, 0.002], [0.06, 0.02]],
+  changes: [
+    [0.002, 0.002],
+    [0.06, 0.02],
+  ],
   draw({ change, icc, group, next }) {
     const drawn = answers(change, { icc, group, next }, 4)
     const side = ({ label }, predicted) => measured('f1', { kind: 'f1', predicted, label })

@@ -15,10 +15,19 @@ export function familyWise(trials) {
     let [failed, passed] = [0, 0]
     for (let trial = 0; trial < trials; trial++) {
       if (verdictOf({ n, size, icc, next, lost: () => 0.06 }, {}) === 'fail') failed++
-      if (verdictOf({ n, size, icc, next, lost: (slice) => (slice === SLICES - 1 ? 0.06 : 0.02) }, { certainty: 0.95 }) === 'pass') passed++
+      if (
+        verdictOf({ n, size, icc, next, lost: (slice) => (slice === SLICES - 1 ? 0.06 : 0.02) }, { certainty: 0.95 }) === 'pass'
+      )
+        passed++
     }
     const share = (count) => `${((100 * count) / trials).toFixed(1)} %`
-    rows.push({ 'samples a slice': n, size, icc, 'fails though all limits are kept': share(failed), 'passes, 95 % certain, though one is at its limit': share(passed) })
+    rows.push({
+      'samples a slice': n,
+      size,
+      icc,
+      'fails though all limits are kept': share(failed),
+      'passes, 95 % certain, though one is at its limit': share(passed),
+    })
   }
   console.table(rows)
 }

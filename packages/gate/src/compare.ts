@@ -5,7 +5,7 @@ import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
 import type { Aggregate, Drop, McNemar, Measurement, PerSample, SampleFacts } from './measurement.js'
 import { obstacles, sampleCount } from './obstacles.js'
 import { clopperPearson, type DiscordantCounts, mcnemar, proportionInterval, tally } from './proportion.js'
-import { influence, recordBounds, type RecordPair, resampleRecords } from './records.js'
+import { influence, type RecordPair, recordBounds, resampleRecords } from './records.js'
 
 /** A drop whose interval can be asked for at any level. */
 export interface Comparison extends Drop {
@@ -133,7 +133,11 @@ function pairPerplexities({ before, after, reference, grouping }: Pair<'perplexi
   const nats = pairSums(worsening, Float64Array.from(before.counts), grouping)
   // exp(after) − exp(before) = exp(before) · (exp(after − before) − 1): the interval is made in nats per token, where samples add up.
   const perplexity = (one: number) => reference.value * Math.expm1(one)
-  return paired({ ...nats, value: perplexity(nats.value), bounds: (level) => nats.bounds(level).map(perplexity) as [number, number] })
+  return paired({
+    ...nats,
+    value: perplexity(nats.value),
+    bounds: (level) => nats.bounds(level).map(perplexity) as [number, number],
+  })
 }
 
 /** What adds up over samples, or over groups. */

@@ -138,7 +138,11 @@ interface Drawn {
   readonly imagined: number
 }
 
-function resampledGroups({ label, reference, pruned, classes }: Answers, { members, imagined }: Drawn, next: () => number): number {
+function resampledGroups(
+  { label, reference, pruned, classes }: Answers,
+  { members, imagined }: Drawn,
+  next: () => number,
+): number {
   const before = new Confusion(classes)
   const after = new Confusion(classes)
   const count = members.length

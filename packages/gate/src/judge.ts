@@ -1,8 +1,7 @@
 import { combined } from './demands/combined.js'
-import { judgeWhole } from './demands/whole.js'
-import { isLimited } from './limits.js'
-import type { Aggregate, Limits, Measurement, SampleFacts, Verdict } from './measurement.js'
 import type { ModelFigures } from './demands/model-limits.js'
+import { judgeWhole } from './demands/whole.js'
+import type { Aggregate, Limits, Measurement, SampleFacts, Verdict } from './measurement.js'
 
 /** Two measurements over the same samples, and what is demanded of them. Undefined: it could not be measured. */
 export interface Case extends ModelFigures {
@@ -21,9 +20,6 @@ export interface Case extends ModelFigures {
  * `validateLimits` found no fault with; a NaN among them fails. Several demands are judged by `judgeDemands`.
  */
 export function judge({ reference, pruned, limits, facts, aggregate, ...figures }: Case): Verdict {
-  const missing = isLimited(limits) ? [] : [NO_LIMIT]
   const metric = reference?.metric ?? pruned?.metric ?? 'the metric'
-  return combined([judgeWhole(limits, { metric, pair: { reference, pruned }, facts, aggregate, figures, missing })])
+  return combined([judgeWhole(limits, { metric, pair: { reference, pruned }, facts, aggregate, figures })])
 }
-
-const NO_LIMIT = 'No limit is set: maxDrop, min, max and maxLatency are all absent.'

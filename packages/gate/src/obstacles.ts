@@ -6,7 +6,10 @@ import { valueFrom } from './value.js'
 export function obstacles(
   reference: Measurement | undefined,
   pruned: Measurement | undefined,
-  { facts, aggregate }: { readonly facts?: Pick<SampleFacts, 'group'> | undefined; readonly aggregate?: Aggregate | undefined } = {},
+  {
+    facts,
+    aggregate,
+  }: { readonly facts?: Pick<SampleFacts, 'group'> | undefined; readonly aggregate?: Aggregate | undefined } = {},
 ): string[] {
   const problems = [...unusable('reference', reference, aggregate), ...unusable('pruned', pruned, aggregate)]
   if (problems.length > 0 || !reference || !pruned) return problems
@@ -25,7 +28,9 @@ export function obstacles(
       `The reference model was measured on ${plural(n, 'sample')} and the pruned model on ${plural(m, 'sample')}: not the same data.`,
     ]
   if (facts?.group !== undefined && facts.group.of.length !== n) {
-    return [`${reference.metric} has ${plural(n, 'sample')}, but the column ${facts.group.by} has ${plural(facts.group.of.length, 'row')}.`]
+    return [
+      `${reference.metric} has ${plural(n, 'sample')}, but the column ${facts.group.by} has ${plural(facts.group.of.length, 'row')}.`,
+    ]
   }
   return mismatch(before, after)
 }
@@ -53,11 +58,7 @@ function unusable(name: string, one: Measurement | undefined, aggregate: Aggrega
 }
 
 /** Samples that are impossible, or do not add up to the value: a mistake of whoever measured. Rounding to single precision is allowed. */
-function contradiction(
-  subject: string,
-  { value, samples: perSample }: Measurement,
-  aggregate: Aggregate | undefined,
-): string[] {
+function contradiction(subject: string, { value, samples: perSample }: Measurement, aggregate: Aggregate | undefined): string[] {
   if (perSample.kind === 'proportion') {
     const odd = perSample.correct.findIndex((one) => one !== 0 && one !== 1)
     if (odd >= 0) return [`${subject} is ${perSample.correct[odd]} on sample ${odd}, neither right (1) nor wrong (0).`]

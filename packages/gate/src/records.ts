@@ -43,7 +43,11 @@ export function resampleRecords({ before, after, aggregate, sign }: RecordPair, 
  * Where few groups differ, resamples of them say little of what was not seen: there the interval reaches at least as far as the exact limit of the share of groups that
  * differ, times the most that one group moves the value.
  */
-export function recordBounds({ drop, drops }: Resampled, inflation: (tail: number) => number, floor: (level: number) => number): Bounds {
+export function recordBounds(
+  { drop, drops }: Resampled,
+  inflation: (tail: number) => number,
+  floor: (level: number) => number,
+): Bounds {
   return (level) => {
     const tail = (1 - level) / 2
     const wide = inflation(tail)

@@ -55,7 +55,9 @@ function judgeOne(demand: Demand, given: DemandsCase): DemandVerdict | PartsOfDe
   const isSplit = demand.where !== undefined || demand.by !== undefined || demand.classes
   if (!isSplit) return judgeWhole(demand, { ...common, facts, pair: { reference, pruned } })
   const about = aboutOf(demand, metric)
-  const missing = [reference === undefined ? 'reference' : '', pruned === undefined ? 'pruned' : ''].filter((model) => model !== '')
+  const missing = [reference === undefined ? 'reference' : '', pruned === undefined ? 'pruned' : ''].filter(
+    (model) => model !== '',
+  )
   if (reference === undefined || pruned === undefined)
     return incomplete(demand, about, [`${metric} of the ${missing.join(' and of the ')} model was not measured.`])
   const split = demand.classes ? classesOf(given, reference) : slicesOf(demand, metric, facts)
@@ -115,7 +117,8 @@ function classesOf({ reference: all }: DemandsCase, reference: Measurement): Nam
   if (labelled === undefined || labelled.samples.kind !== 'f1') return `The labels of the samples are not known: measure f1, too.`
   const { label } = labelled.samples
   const own = recalls(reference).samples
-  if (own.kind !== 'proportion') return `${reference.metric} is not right or wrong in each sample, so classes have none of their own.`
+  if (own.kind !== 'proportion')
+    return `${reference.metric} is not right or wrong in each sample, so classes have none of their own.`
   if (own.correct.length !== label.length)
     return `f1 judges ${label.length} samples and ${reference.metric} ${own.correct.length}, so it is not known which class each has.`
   const samples = new Map<number, number[]>()
@@ -134,5 +137,8 @@ function classesOf({ reference: all }: DemandsCase, reference: Measurement): Nam
 function recalls(measurement: Measurement): Measurement {
   const { samples } = measurement
   if (samples.kind !== 'f1') return measurement
-  return { ...measurement, samples: { kind: 'proportion', correct: samples.label.map((one, i) => Number(one === samples.predicted[i])) } }
+  return {
+    ...measurement,
+    samples: { kind: 'proportion', correct: samples.label.map((one, i) => Number(one === samples.predicted[i])) },
+  }
 }

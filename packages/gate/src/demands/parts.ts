@@ -105,7 +105,8 @@ function judgePart(
     const message = `${name} (${plural(samples, 'sample')}): ${reason ?? ''}`
     return { part: { name, samples, verdict: 'unclear', message }, breaches: [] }
   }
-  const drops = demand.certainty === undefined ? chanceBreaches(comparison, { demand, allowed, p, total }) : dropBreaches(comparison, demand)
+  const drops =
+    demand.certainty === undefined ? chanceBreaches(comparison, { demand, allowed, p, total }) : dropBreaches(comparison, demand)
   const breaches = [...drops, ...valueBreaches(comparison, demand)]
   const isUnclear = breaches.length === 0 && allowed !== undefined && !resolve(comparison, allowed).resolves
   const { reference, pruned, value, interval, groups } = comparison

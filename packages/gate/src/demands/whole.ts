@@ -1,13 +1,13 @@
 import { type Comparison, compare, dropOf } from '../compare.js'
-import { course, demanded, dropBreaches, valueBreaches } from './drop-limits.js'
 import { figure, percent } from '../figure.js'
 import { groupingOf, tooFewGroups } from '../groups.js'
-import { allowedDrop, judgesMetric } from '../limits.js'
+import { allowedDrop, isLimited, judgesMetric } from '../limits.js'
 import type { Aggregate, Demand, DemandVerdict, Limits, Measurement, SampleFacts } from '../measurement.js'
-import { latencyDoubts, missingFigures, type ModelFigures, modelBreaches } from './model-limits.js'
 import { obstacles } from '../obstacles.js'
 import { resolve } from '../resolution.js'
 import { worthless } from '../worth.js'
+import { course, demanded, dropBreaches, valueBreaches } from './drop-limits.js'
+import { latencyDoubts, type ModelFigures, missingFigures, modelBreaches } from './model-limits.js'
 
 /** What a demand is judged by. */
 export interface Evidence {
@@ -17,8 +17,6 @@ export interface Evidence {
   readonly facts: SampleFacts | undefined
   readonly aggregate: Aggregate | undefined
   readonly figures: ModelFigures
-  /** What is missing besides, in sentences. */
-  readonly missing?: readonly string[]
   /** Of which the demand is a slice: whether it is worth anything is asked of all samples. Default: the reference of the pair */
   readonly whole?: Measurement | undefined
 }
@@ -27,7 +25,7 @@ export interface Evidence {
 export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   const { pair, facts, aggregate, figures, metric } = evidence
   const about = aboutOf(demand, metric)
-  const missing = [...(evidence.missing ?? []), ...missingFigures(demand, figures)]
+  const missing = [...(isLimited(demand) ? [] : [NO_LIMIT]), ...missingFigures(demand, figures)]
   if (pair !== undefined) missing.push(...obstacles(pair.reference, pair.pruned, { facts, aggregate }))
   const few = tooFewGroups(groupingOf(facts?.group))
   if (few !== undefined && demand.maxDrop !== undefined) missing.push(few)
@@ -61,6 +59,8 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   }
 }
 
+const NO_LIMIT = 'No limit is set: maxDrop, min, max and maxLatency are all absent.'
+
 export function incomplete(demand: Demand, about: string, reasons: readonly string[]): DemandVerdict {
   return { demand, about, verdict: 'incomplete', summary: reasons.join(' '), reasons, breaches: [] }
 }
@@ -87,7 +87,9 @@ function passed(limits: Limits, comparison: Comparison | undefined, { size, macs
     max === undefined ? '' : `allowed is at most ${figure(max)} in all`,
   ].filter((demand) => demand !== '')
   const shares = [
-    maxSize === undefined || !size ? '' : `It has ${figure(size.after / size.before)} of the bytes; allowed is at most ${figure(maxSize)}.`,
+    maxSize === undefined || !size
+      ? ''
+      : `It has ${figure(size.after / size.before)} of the bytes; allowed is at most ${figure(maxSize)}.`,
     maxMacs === undefined || !macs
       ? ''
       : `It has ${figure(macs.after / macs.before)} of the multiplications; allowed is at most ${figure(maxMacs)}.`,
