@@ -1,15 +1,17 @@
 // node bench/gate.mjs [--quick] [--trials 400] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
 // a drop that equals its limit passes with 95 % certainty, over samples that stand alone and that belong together. `refused`: the gate says
-// that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc, and family-wise, the gate over ten slices.
+// that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc; and family-wise, the gate over ten slices; latency, a model beside
+// itself [--busy: while a core is burnt] [--seconds 2] [--model FILE].
 import { parseArgs } from 'node:util'
 import { drop, judge } from '@pare/gate'
 import { FAMILIES } from './gate/families.mjs'
 import { familyWise } from './gate/family-wise.mjs'
 import { grouped, random } from './gate/groups.mjs'
+import { latency } from './gate/latency.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, trials: { type: 'string' }, all: { type: 'boolean' } },
+  options: { quick: { type: 'boolean' }, trials: { type: 'string' }, busy: { type: 'boolean' }, seconds: { type: 'string' }, model: { type: 'string' } },
 })
 const trials = Number(values.trials ?? (values.quick ? 100 : 400))
 const shapes = values.quick
@@ -41,6 +43,10 @@ const wanted = positionals.length > 0 ? positionals : [...Object.keys(FAMILIES),
 for (const name of wanted) {
   if (name === 'family-wise') {
     familyWise(trials)
+    continue
+  }
+  if (name === 'latency') {
+    await latency(values.trials === undefined ? 20 : trials, { ...values, seconds: Number(values.seconds ?? 2) })
     continue
   }
   const rows = []

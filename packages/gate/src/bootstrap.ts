@@ -21,6 +21,31 @@ export function ratioBounds(differences: Float64Array, weights: Float64Array, se
   }
 }
 
+/**
+ * The same of totals of few groups, `effective` of them. The errors are those that leaving out each group in turn makes (the jackknife; MacKinnon, Nielsen and Webb
+ * 2023), which are larger, and the interval reaches no less far than Student's t with one degree of freedom less than there are groups.
+ */
+export function groupedRatioBounds(differences: Float64Array, weights: Float64Array, effective: number): Bounds {
+  const n = differences.length
+  const whole = sum(weights)
+  const ratio = sum(differences) / whole
+  let [alone, without] = [0, 0]
+  for (let g = 0; g < n; g++) {
+    const residual = differences[g]! - ratio * weights[g]!
+    alone += residual ** 2
+    without += (residual / (1 - weights[g]! / whole)) ** 2
+  }
+  if (!(alone > 0)) return () => [ratio, ratio]
+  const resampled = ratioBounds(differences, weights)
+  const stretch = Math.sqrt(without / alone) * ((n - 1) / n)
+  const error = Math.sqrt((without * (n - 1)) / n) / whole
+  return (level) => {
+    const [low, high] = resampled(level)
+    const reach = studentQuantile((1 - level) / 2, effective - 1) * error
+    return [ratio - Math.max((ratio - low) * stretch, reach), ratio + Math.max((high - ratio) * stretch, reach)]
+  }
+}
+
 /** The resampled errors of the ratio in units of their own standard error, ascending. */
 function studentised(residuals: Float64Array, weights: Float64Array, seed: number): Float64Array {
   const n = residuals.length

@@ -1,4 +1,4 @@
-import { type Bounds, fewGroups, ratioBounds, resamples } from './bootstrap.js'
+import { type Bounds, fewGroups, groupedRatioBounds, ratioBounds, resamples } from './bootstrap.js'
 import { clusteredInterval, tallyGroups } from './clustered.js'
 import { clusteredF1Bounds, f1Bounds } from './f1.js'
 import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
@@ -153,7 +153,12 @@ function pairSums(worsening: Float64Array, weights: Float64Array, grouping: Grou
   if (grouping === undefined) return { worsening, weights, value, bounds: ratioBounds(worsening, weights) }
   const groups = { of: grouping.of, count: grouping.sizes.length }
   const [ofGroups, weightsOfGroups] = [totals(worsening, groups), totals(weights, groups)]
-  return { worsening: ofGroups, weights: weightsOfGroups, value, bounds: ratioBounds(ofGroups, weightsOfGroups) }
+  return {
+    worsening: ofGroups,
+    weights: weightsOfGroups,
+    value,
+    bounds: groupedRatioBounds(ofGroups, weightsOfGroups, grouping.effective),
+  }
 }
 
 function paired({ value, bounds, worsening }: Sums): Paired {

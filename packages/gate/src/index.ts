@@ -17,5 +17,6 @@ export {
 export { type Case, judge } from './judge.js'
 export { type LimitProblem, validateLimits } from './limits.js'
 export type * from './measurement.js'
+export { studentQuantile } from './student.js'
 export { valueFrom } from './value.js'
 export { worthless } from './worth.js'
