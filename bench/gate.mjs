@@ -11,7 +11,13 @@ import { latency } from './gate/latency.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, trials: { type: 'string' }, busy: { type: 'boolean' }, seconds: { type: 'string' }, model: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    trials: { type: 'string' },
+    busy: { type: 'boolean' },
+    seconds: { type: 'string' },
+    model: { type: 'string' },
+  },
 })
 const trials = Number(values.trials ?? (values.quick ? 100 : 400))
 const shapes = values.quick

@@ -26,7 +26,17 @@ export async function latency(tries, { seconds, busy, model }) {
         if (interval[1] < 1) failed++
         if (1 / value > 1) flipped++
         reaches.push(Math.max(interval[1] / value, value / interval[0]) - 1)
-        if (i === tries - 1) rows.push({ threads, tries, openings: cases[0].openings, ms: cases[0].referenceMs.toPrecision(2), 'interval leaves out 1': missed, 'fails maxLatency: 1': failed, 'would by its point': flipped, 'resolves, median': `${(100 * reaches.sort((a, b) => a - b)[tries >> 1]).toFixed(2)} %` })
+        if (i === tries - 1)
+          rows.push({
+            threads,
+            tries,
+            openings: cases[0].openings,
+            ms: cases[0].referenceMs.toPrecision(2),
+            'interval leaves out 1': missed,
+            'fails maxLatency: 1': failed,
+            'would by its point': flipped,
+            'resolves, median': `${(100 * reaches.sort((a, b) => a - b)[tries >> 1]).toFixed(2)} %`,
+          })
       }
     }
     console.table(rows)
@@ -39,5 +49,7 @@ export async function latency(tries, { seconds, busy, model }) {
 /** Some 20 µs a run. */
 function tiny() {
   const weight = Float32Array.from({ length: 64 * 64 }, (_, i) => Math.sin(i) / 8)
-  return parseText('g (float[N, 64] x) => (float[N, 64] y) <float[64, 64] w> { h = MatMul(x, w) r = Relu(h) y = MatMul(r, w) }', { w: weight })
+  return parseText('g (float[N, 64] x) => (float[N, 64] y) <float[64, 64] w> { h = MatMul(x, w) r = Relu(h) y = MatMul(r, w) }', {
+    w: weight,
+  })
 }

@@ -19,14 +19,33 @@ export function tallyGroups(reference: readonly number[], pruned: readonly numbe
   return { lost: side(1), gained: side(-1), grouping }
 }
 
+/** The same of shares: of each group what it weighs, and how much of that was lost and gained. */
+export interface GroupShares {
+  readonly lost: Float64Array
+  readonly gained: Float64Array
+  readonly weights: Float64Array
+}
+
 /**
  * Two-sided confidence interval of the drop of a proportion whose samples belong together in groups: the limits of Korn and Graubard (1998) of both
  * discordant proportions, exact ones for as many samples as would tell as much if each stood alone, with Student's correction for few groups, combined as
  * for samples that stand alone (`proportionInterval`). How alike the samples of a group are is estimated by the variance of the group totals. From
- * few groups with a discordant sample it cannot be: one more, alike throughout, is imagined.
+ * few groups with a discordant sample it cannot be: one more, alike throughout, is imagined where there is none, and the less of one the more there are.
  */
 export function clusteredInterval({ lost, gained, grouping }: GroupTally, level: number): [low: number, high: number] {
-  const [p, q] = [sideOf(lost, grouping), sideOf(gained, grouping)]
+  return combine({ lost, gained, weights: grouping.sizes }, { level, leastDesign: 1 })
+}
+
+/** The same of parts of what each group weighs: of tokens, say. Parts may be smaller than one token, and then vary less than tokens that are right or wrong. */
+export function sharesInterval(shares: GroupShares, level: number): [low: number, high: number] {
+  return combine(shares, { level, leastDesign: 0 })
+}
+
+function combine(
+  { lost, gained, weights }: GroupShares,
+  { level, leastDesign }: { readonly level: number; readonly leastDesign: number },
+): [low: number, high: number] {
+  const [p, q] = [sideOf(lost, weights, leastDesign), sideOf(gained, weights, leastDesign)]
   const correlation = Math.max(multinomial(p.rate, q.rate), -correlationOf(p.residuals, q.residuals))
   return recovered({ rate: p.rate, limits: limitsOf(p, level) }, { rate: q.rate, limits: limitsOf(q, level) }, correlation)
 }
@@ -40,22 +59,25 @@ interface Side {
   readonly freedom: number
 }
 
-/** How many groups with a discordant sample are imagined besides those that were seen. */
-const IMAGINED = 1
-
-function sideOf(counts: Float64Array, { sizes, of, effective }: Grouping): Side {
-  const samples = of.length
-  const groups = sizes.length
-  const rate = counts.reduce((total, count) => total + count, 0) / samples
-  const residuals = counts.map((count, g) => count - rate * sizes[g]!)
-  const squares = residuals.reduce((total, residual) => total + residual * residual, 0)
-  const seen = counts.reduce((total, count) => total + Number(count > 0), 0)
+function sideOf(counts: Float64Array, weights: Float64Array, leastDesign: number): Side {
+  const samples = sum(weights)
+  const groups = weights.length
+  const effective = samples ** 2 / sum(weights.map((weight) => weight * weight))
+  const rate = sum(counts) / samples
+  const residuals = counts.map((count, g) => count - rate * weights[g]!)
+  const squares = sum(residuals.map((residual) => residual * residual))
+  const seen = sum(counts.map((count) => Number(count > 0)))
   const alone = samples * rate * (1 - rate)
   const measured = alone > 0 ? (squares * groups) / (groups - 1) / alone : 1
   // Where all samples of a group are alike, a group tells as much as one sample: the effect is the size of the group that a sample finds itself in.
   const alike = samples / effective
-  const design = Math.max(1, (seen * measured + IMAGINED * alike) / (seen + IMAGINED))
+  const imagined = 1 / (seen + 1)
+  const design = Math.max(leastDesign, (seen * measured + imagined * alike) / (seen + imagined))
   return { rate, residuals, samples, design, freedom: effective - 1 }
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0)
 }
 
 function limitsOf({ rate, samples, design, freedom }: Side, level: number): [number, number] {

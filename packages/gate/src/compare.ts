@@ -1,5 +1,5 @@
 import { type Bounds, fewGroups, groupedRatioBounds, ratioBounds, resamples } from './bootstrap.js'
-import { clusteredInterval, tallyGroups } from './clustered.js'
+import { clusteredInterval, sharesInterval, tallyGroups } from './clustered.js'
 import { clusteredF1Bounds, f1Bounds } from './f1.js'
 import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
 import type { Aggregate, Drop, McNemar, Measurement, PerSample, SampleFacts } from './measurement.js'
@@ -119,13 +119,14 @@ function pairMeans({ before, after, reference, grouping }: Pair<'mean'>): Paired
   const sign = reference.better === 'higher' ? -1 : 1
   const worsening = Float64Array.from(before.values, (value, i) => sign * (after.values[i]! - value))
   const ratio = pairSums(worsening, new Float64Array(worsening.length).fill(1), grouping)
-  return reference.bounded ? withFloor(ratio) : paired(ratio)
+  return reference.bounded ? withFloor(withShares(ratio, worsening, grouping)) : paired(ratio)
 }
 
 function pairRatios({ before, after, reference, grouping }: Pair<'ratio'>): Paired {
   const sign = reference.better === 'higher' ? -1 : 1
   const worsening = Float64Array.from(before.sums, (sum, i) => sign * (after.sums[i]! - sum))
-  return withFloor(pairSums(worsening, Float64Array.from(before.counts), grouping))
+  const ratio = pairSums(worsening, Float64Array.from(before.counts), grouping)
+  return withFloor(reference.bounded ? withShares(ratio, worsening, grouping) : ratio)
 }
 
 function pairPerplexities({ before, after, reference, grouping }: Pair<'perplexity'>): Paired {
@@ -159,6 +160,27 @@ function pairSums(worsening: Float64Array, weights: Float64Array, grouping: Grou
     value,
     bounds: groupedRatioBounds(ofGroups, weightsOfGroups, grouping.effective),
   }
+}
+
+/**
+ * Of what lies between 0 and 1, and belongs together in groups: the interval reaches at least as far as that of lost and gained shares. Where few groups lose
+ * much and most lose nothing, resamples of them do not show it.
+ */
+function withShares(sums: Sums, worsening: Float64Array, grouping: Grouping | undefined): Sums {
+  if (grouping === undefined) return sums
+  const groups = { of: grouping.of, count: grouping.sizes.length }
+  const [lost, gained] = [1, -1].map((sign) =>
+    totals(
+      worsening.map((one) => Math.max(0, sign * one)),
+      groups,
+    ),
+  )
+  const shares = { lost: lost!, gained: gained!, weights: sums.weights }
+  const bounds: Bounds = (level) => {
+    const [[low, high], [least, most]] = [sums.bounds(level), sharesInterval(shares, level)]
+    return [Math.min(low, least), Math.max(high, most)]
+  }
+  return { ...sums, bounds }
 }
 
 function paired({ value, bounds, worsening }: Sums): Paired {

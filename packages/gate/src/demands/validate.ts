@@ -114,7 +114,7 @@ function sliceProblems(entries: Record<string, unknown>, { columns }: Demandable
       hint: 'write classes: true, or leave it out',
     })
   const column = typeof where === 'string' ? where.split('=')[0]!.trim() : by
-  if (columns !== undefined && typeof column === 'string' && !columns.includes(column)) {
+  if (problems.length === 0 && columns !== undefined && typeof column === 'string' && !columns.includes(column)) {
     const hint = columns.length === 0 ? 'the data have none' : `the data have ${columns.join(', ')}`
     problems.push({ at: where === undefined ? 'by' : 'where', message: `there is no column '${column}'`, hint })
   }
