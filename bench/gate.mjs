@@ -1,4 +1,4 @@
-// node bench/gate.mjs [--quick] [--trials 400] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
+// node bench/gate.mjs [--quick] [--trials 400] [--most 5000 samples] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
 // a drop that equals its limit passes with 95 % certainty, over samples that stand alone and that belong together. `refused`: the gate says
 // that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc; and family-wise, the gate over ten slices; latency, a model beside
 // itself [--busy: while a core is burnt] [--seconds 2] [--model FILE].
@@ -13,6 +13,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean' },
+    most: { type: 'string' },
     trials: { type: 'string' },
     busy: { type: 'boolean' },
     seconds: { type: 'string' },
@@ -55,10 +56,16 @@ for (const name of wanted) {
     await latency(values.trials === undefined ? 20 : trials, { ...values, seconds: Number(values.seconds ?? 2) })
     continue
   }
-  const rows = []
+  const fitting = shapes.filter(([n]) => n <= Number(values.most ?? 5000))
   for (const change of FAMILIES[name].changes)
-    for (const [n, size, icc] of shapes) rows.push(cell(FAMILIES[name], { name, change, n, size, icc }))
-  console.table(rows)
+    for (const [n, size, icc] of fitting) console.log(line(cell(FAMILIES[name], { name, change, n, size, icc })))
+}
+
+/** 'ratio 0.05,0.02  n 500  size 50  icc 0.5  covered 97.0 %  …'. */
+function line(row) {
+  return Object.entries(row)
+    .map(([key, value]) => `${key} ${String(value).padEnd(key === 'change' ? 12 : 7)}`)
+    .join(' ')
 }
 
 /** Coverage and false passes of one cell. */

@@ -14,10 +14,12 @@ const measured = (metric, samples, { better = 'higher', bounded = true, aggregat
 /** Right (1) or wrong (0) of both models: `change` is [share that is lost, share that is gained]. */
 function flips([lost, gained], { icc, group, next }) {
   const groups = group.at(-1) + 1
-  const [losing, gaining] = [lost, gained].map((mean) => rates(mean, { icc, groups, next }))
+  const losing = rates(lost, { icc, groups, next })
+  // Of what is not lost, so that both together never exceed 1 and their means are exact.
+  const gaining = rates(gained / (1 - lost), { icc, groups, next })
   return group.map((g) => {
     const at = next()
-    const [p, q] = losing[g] + gaining[g] > 1 ? [losing[g] / 2, gaining[g] / 2] : [losing[g], gaining[g]]
+    const [p, q] = [losing[g], (1 - losing[g]) * gaining[g]]
     return at < p ? [1, 0] : at < p + q ? [0, 1] : [1, 1]
   })
 }
