@@ -178,7 +178,7 @@ function withShares(sums: Sums, worsening: Float64Array, grouping: Grouping | un
   const shares = { lost: lost!, gained: gained!, weights: sums.weights }
   const bounds: Bounds = (level) => {
     const [[low, high], [least, most]] = [sums.bounds(level), sharesInterval(shares, level)]
-    return [Math.min(low, least), Math.max(high, most)]
+    return [Math.max(-1, Math.min(low, least)), Math.min(1, Math.max(high, most))]
   }
   return { ...sums, bounds }
 }

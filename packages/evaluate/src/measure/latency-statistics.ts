@@ -17,7 +17,7 @@ const BLOCKS = 25
 const LEVEL = 0.95
 
 /** Times of several models that were run in turn while they stayed open: one list for each model, of which run i of all came one right after the other. */
-export type Round = readonly (readonly number[])[]
+export type TimingRound = readonly (readonly number[])[]
 
 /** A session that lies well in memory is faster for as long as it is open: a model beside itself comes out up to this far from 1. */
 const PLACEMENT = 0.01
@@ -27,7 +27,7 @@ const PLACEMENT = 0.01
  * median over its pairs of runs of the logarithm of their ratio: neighbouring runs, which a busy machine slows alike, count once. The result is their mean with
  * Student's interval, which so holds what differs from one opening to the next. Of one round only, see `overStretches`.
  */
-export function speedupOf(rounds: readonly Round[], before: number, after: number): Estimate {
+export function speedupOf(rounds: readonly TimingRound[], before: number, after: number): Estimate {
   const [only] = rounds
   if (rounds.length === 1 && only !== undefined) return overStretches(only[before]!, only[after]!)
   const logs = rounds.map((round) => medianOf(round[before]!.map((time, i) => Math.log(time / round[after]![i]!))))

@@ -10,9 +10,9 @@ import {
   type Estimate,
   FEWEST_RUNS,
   medianOf,
-  type Round,
   type SpeedVerdict,
   speedupOf,
+  type TimingRound,
   verdictOf,
 } from './latency-statistics.js'
 import { sameFiles } from './same-files.js'
@@ -225,7 +225,7 @@ async function timeAll({ first, open, openMs, sparse }: Models, { batch, request
   const least = Math.max(runs ?? FEWEST_TIMED, FEWEST_RUNS)
   const timingMs = runs === undefined ? Math.max(seconds * 1000, 2 * least * callMs * calls) : 2 * runs * callMs * calls
   const openings = openingsFor(timingMs, openMs, least)
-  const rounds: Round[] = []
+  const rounds: TimingRound[] = []
   const start = performance.now()
   for (let r = 0; r < openings; r++) {
     const isReversed = turns(seed, -1 - r, 2)[0] === 1
@@ -287,7 +287,7 @@ async function several(once: () => Promise<number>, calls: number): Promise<numb
   return total / calls
 }
 
-function speedOf(rounds: readonly Round[], before: number, after: number): Speed {
+function speedOf(rounds: readonly TimingRound[], before: number, after: number): Speed {
   const speedup = speedupOf(rounds, before, after)
   return { speedup, verdict: verdictOf(speedup, RESOLUTION) }
 }
