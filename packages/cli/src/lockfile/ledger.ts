@@ -65,7 +65,7 @@ export class Ledger {
     if (decisive === undefined) return
     // What is long, and decides nothing, stays in the results.
     const { layers: _, groups: __, declined: ___, trainings: ____, durationMs: _____, carried: ______, ...kept } = result
-    this.#entries.set(task.name, { decisive, limits: task.limits ?? null, result: kept })
+    this.#entries.set(task.name, { decisive, limits: task.demands ?? null, result: kept })
   }
 
   /** What is demanded less than in the lock file that is compared with. */

@@ -53,7 +53,7 @@ describe('a config', () => {
     const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
     expect(tasks).toHaveLength(1)
     const [task] = tasks
-    expect(task).toMatchObject({ name: 'model.onnx', path: `${folder.path}/model.onnx`, limits: { maxDrop: 0.05 } })
+    expect(task).toMatchObject({ name: 'model.onnx', path: `${folder.path}/model.onnx`, demands: [{ maxDrop: 0.05 }] })
     expect(task?.steps).toMatchObject([
       { criterion: { name: 'magnitude' }, structure: { name: 'element' }, target: { sparsity: 0.3 }, scope: 'tensor' },
     ])
@@ -74,7 +74,7 @@ describe('a config', () => {
     expect(tasks[0]?.steps).toMatchObject([
       { criterion: { name: 'magnitude' }, structure: { name: 'element' }, target: { sparsity: 0.5 } },
     ])
-    expect(tasks[0]).toMatchObject({ limits: { maxDrop: 0.01 }, evaluation: { request: { metrics: ['accuracy'] } } })
+    expect(tasks[0]).toMatchObject({ demands: [{ maxDrop: 0.01 }], evaluation: { request: { metrics: ['accuracy'] } } })
     expect(tasks[0]?.seed).toBe(1)
   })
 
@@ -83,7 +83,7 @@ describe('a config', () => {
     const overrides = { prune: { target: { sparsity: 0.9 } }, gate: { min: 0.5 }, seed: 3, evaluate: { metric: 'f1' } }
     const { tasks } = await readTasks({ cwd: folder.path, overrides, trusted: true })
     expect(tasks[0]?.steps).toMatchObject([{ target: { sparsity: 0.9 }, scope: 'tensor' }])
-    expect(tasks[0]?.limits).toEqual({ maxDrop: 0.05, min: 0.5 })
+    expect(tasks[0]?.demands).toEqual([{ maxDrop: 0.05, min: 0.5 }])
     expect(tasks[0]?.evaluation?.request.metrics).toEqual(['f1'])
     expect(tasks[0]?.seed).toBe(3)
   })
@@ -92,7 +92,7 @@ describe('a config', () => {
     await using folder = await fixture('json')
     const { tasks } = await readTasks({ cwd: folder.path, overrides: { models: ['./model.onnx'] }, trusted: true })
     expect(tasks).toHaveLength(1)
-    expect(tasks[0]).toMatchObject({ limits: { maxDrop: 0.05 }, steps: [{ target: { sparsity: 0.3 } }] })
+    expect(tasks[0]).toMatchObject({ demands: [{ maxDrop: 0.05 }], steps: [{ target: { sparsity: 0.3 } }] })
   })
 
   it('does not guess which of several steps an option means', async () => {

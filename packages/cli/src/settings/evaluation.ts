@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
-import type { Limits } from '@pare/gate'
+import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
 import type { Problem } from '../terminal/failure.js'
@@ -48,34 +48,40 @@ export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSe
   return evaluation
 }
 
-/** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
+/** What the gate demands, one demand or several. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
-  setting: Limits | undefined,
+  setting: Limits | readonly Demand[] | undefined,
   { metric, place, check }: { metric: string | undefined; place: string; check: Check },
-): Promise<Limits | undefined> {
-  const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
+): Promise<readonly Demand[] | undefined> {
+  const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
+  const { bounded } = metric === undefined ? { bounded: true } : findMetric(metric)
   const standard = { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
-  if (setting === undefined) return standard
-  const { validateLimits } = await import('@pare/gate')
-  const limits = isAllowanceOnly(setting) ? { ...setting, ...standard } : setting
-  const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
+  if (setting === undefined) return [standard]
+  const { validateGate } = await import('@pare/gate')
+  const gate = isAllowanceOnly(setting) ? { ...setting, ...standard } : setting
+  const wrong = validateGate(gate, { metric, metrics: METRIC_NAMES, traitsOf: (name) => traitsOf(findMetric(name)) })
   for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
     const option = limit === 'maxDrop' && typeof check.overrides.gate?.maxDrop === 'number'
-    const cure = option ? `${hint}; as an option: --max-drop relative=${limits.maxDrop}` : hint
+    const cure = option ? `${hint}; as an option: --max-drop relative=${check.overrides.gate?.maxDrop}` : hint
     check.problems.push({
-      place: limit === '' || place === '' ? place : placeIn(place, limit),
+      place: limit === '' || place === '' ? place : limit.startsWith('[') ? `${place}${limit}` : placeIn(place, limit),
       message: `${message}.`,
       hint: cure,
     })
   }
-  return wrong.length > 0 ? undefined : limits
+  return wrong.length > 0 ? undefined : Array.isArray(gate) ? (gate as readonly Demand[]) : [gate as Limits]
+}
+
+/** What of a metric matters to a gate. Right or wrong in each sample, with a class, are those that count the best classes. */
+function traitsOf({ name: metric, bounded, needs }: ReturnType<typeof import('@pare/evaluate').findMetric>): MetricTraits {
+  return { metric, bounded, classes: bounded && needs === 'class' }
 }
 
 /** Allowing a worthless reference is no limit: the default one still holds. */
-function isAllowanceOnly(gate: Limits): boolean {
+function isAllowanceOnly(gate: Limits | readonly Demand[]): gate is Limits {
   const fields = Object.keys(gate)
-  return fields.length === 1 && fields[0] === 'allowWorthlessReference'
+  return !Array.isArray(gate) && fields.length === 1 && fields[0] === 'allowWorthlessReference'
 }
 
 async function readMetrics(
