@@ -1,6 +1,6 @@
 export { type ComparisonContext, drop } from './compare.js'
 export { type DemandsCase, judgeDemands } from './demands/judge-demands.js'
-export type { ModelFigures } from './demands/model-limits.js'
+export type { BaseModel, ModelFigures } from './demands/model-limits.js'
 export { type Demandable, type MetricTraits, validateGate } from './demands/validate.js'
 export {
   atSizes,

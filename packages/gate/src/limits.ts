@@ -8,7 +8,7 @@ export interface LimitProblem {
   readonly hint: string
 }
 
-const METRIC_LIMITS = ['maxDrop', 'min', 'max'] as const
+const METRIC_LIMITS = ['maxDrop', 'maxRegression', 'min', 'max'] as const
 /** Fractions of what the reference has. */
 const MODEL_LIMITS = ['maxLatency', 'maxSize', 'maxMacs'] as const
 const LIMITS = [...METRIC_LIMITS, ...MODEL_LIMITS]
@@ -30,7 +30,8 @@ export function limitProblems(
 ): LimitProblem[] {
   return [
     ...absence(entries),
-    ...maxDropProblems(entries.maxDrop, metric),
+    ...dropProblems('maxDrop', entries.maxDrop, metric),
+    ...dropProblems('maxRegression', entries.maxRegression, metric),
     ...boundProblems(entries, metric),
     ...MODEL_LIMITS.flatMap((at) => fractionProblems(at, entries[at])),
     ...certaintyProblems(entries),
@@ -49,8 +50,14 @@ function absence(entries: Record<string, unknown>): LimitProblem[] {
   return [{ at: '', message: 'no limit is set, so nothing could ever fail', hint: 'set maxDrop, min or max, e.g. maxDrop: 0.01' }]
 }
 
-function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): LimitProblem[] {
-  const problem = (message: string, hint: string) => [{ at: 'maxDrop', message: `maxDrop is ${show(maxDrop)}${message}`, hint }]
+function dropProblems(
+  at: 'maxDrop' | 'maxRegression',
+  maxDrop: unknown,
+  metric: Pick<Measurement, 'metric' | 'bounded'> | undefined,
+): LimitProblem[] {
+  const problem = (message: string, hint: string) => [
+    { at, message: `${at} is ${show(maxDrop)}${message}`, hint: hint.replaceAll('maxDrop:', `${at}:`) },
+  ]
   if (maxDrop === undefined) return []
   if (typeof maxDrop === 'string') return problem(', text', bothForms(maxDrop, metric))
   if (typeof maxDrop === 'number') {

@@ -79,6 +79,8 @@ export interface Categories {
 export interface Limits {
   /** Largest drop allowed. A number is absolute and only for bounded metrics; relative is a fraction of the reference's value. */
   readonly maxDrop?: number | { readonly relative: number }
+  /** Largest drop allowed from what the pruned model of the base branch had, as `maxDrop` is written; not judged where that is not known. */
+  readonly maxRegression?: number | { readonly relative: number }
   /** Smallest value allowed of the pruned model's metric. */
   readonly min?: number
   /** Largest value allowed of the pruned model's metric. */
@@ -152,7 +154,7 @@ export interface McNemar {
 
 /** A demand not met. */
 export interface Breach {
-  readonly limit: 'maxDrop' | 'min' | 'max' | 'maxLatency' | 'maxSize' | 'maxMacs'
+  readonly limit: 'maxDrop' | 'maxRegression' | 'min' | 'max' | 'maxLatency' | 'maxSize' | 'maxMacs'
   readonly metric: string
   readonly allowed: number
   readonly measured: number

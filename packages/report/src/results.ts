@@ -97,6 +97,7 @@ const resolution = z.object({
 const limits = z
   .object({
     maxDrop: z.union([number, z.object({ relative: number })]),
+    maxRegression: z.union([number, z.object({ relative: number })]),
     min: number,
     max: number,
     maxLatency: number,

@@ -47,11 +47,15 @@ export function demands(model: ModelResult): string[] {
 
 /** What limits allow. */
 export function limitTexts({ limits = {}, metric = 'metric' }: Pick<ModelResult, 'limits' | 'metric'>): string[] {
-  const { maxDrop, min, max, maxLatency, maxSize, maxMacs, certainty } = limits
+  const { maxDrop, maxRegression, min, max, maxLatency, maxSize, maxMacs, certainty } = limits
   const sure = certainty === undefined ? '' : `, ${percent(certainty)} certain`
   const sentences: string[] = []
   if (typeof maxDrop === 'number') sentences.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
   if (typeof maxDrop === 'object') sentences.push(`drop\u00a0≤\u00a0${percent(maxDrop.relative)}${sure}`)
+  if (maxRegression !== undefined)
+    sentences.push(
+      `regression\u00a0≤\u00a0${typeof maxRegression === 'number' ? figure(maxRegression) : percent(maxRegression.relative)}`,
+    )
   if (min !== undefined) sentences.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
   if (max !== undefined) sentences.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
   if (maxLatency !== undefined) sentences.push(`time\u00a0≤\u00a0${figure(maxLatency)}×`)

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { BaseModel } from '@pare/gate'
 import { writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine } from '../engine/work.js'
@@ -57,6 +58,17 @@ export class Ledger {
     const entry = this.base?.file.models[task.name]
     const isKnown = entry !== undefined && entry.result.verdict !== 'incomplete' && decidesTheSame(entry.decisive, decisive)
     return this.options.carry === true && isKnown ? { ...entry.result, carried: true } : undefined
+  }
+
+  /** What the lock file that is compared with tells of the model as it came out before. */
+  baseOf(task: Task): BaseModel | undefined {
+    const entry = this.base?.file.models[task.name]
+    if (this.base === undefined || entry === undefined) return undefined
+    const { name } = this.base
+    const data = 'evaluation data'
+    const isSame = entry.decisive[data] === this.#decisive.get(task.name)?.[data]
+    const obstacle = `The evaluation data are not those of ${name}, so a regression was not judged.`
+    return { name, metrics: entry.result.pruned?.metrics ?? {}, ...(!isSame && { obstacle }) }
   }
 
   /** To be called with what came out. */

@@ -138,6 +138,19 @@ describe('pare run with a lock file', () => {
     expect(await readFile(join(cwd, 'pare.lock.json'), 'utf8')).toBe(written)
   })
 
+  it('fails a model that is worse than the one before, whatever it was pruned from', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    await pare(['run', '--lock', '--sparsity', '0.3'], { cwd })
+    const settings = JSON.parse(await readFile(join(cwd, 'pare.config.json'), 'utf8'))
+    await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ ...settings, gate: { maxDrop: 0.9, maxRegression: 0.001 } }))
+    const { exitCode, json } = await pare(['run', '--sparsity', '0.9', '--json'], { cwd })
+    expect(exitCode).toBe(1)
+    expect(json()).toMatchObject({
+      models: [{ reasons: [expect.stringContaining('less than the pruned model of the lock file')] }],
+    })
+  })
+
   it.each([
     ['{', 'is not a lock file'],
     ['{"schemaVersion": 2}', 'is not a lock file: schemaVersion'],

@@ -21,6 +21,10 @@ export const gateFields = {
       ...{ on: GATING, input: true },
     },
   }),
+  maxRegression: field(z.union([fromZero, z.strictObject({ relative: fromZero })]), {
+    expected: '0.005, or { relative: 0.005 }: how much worse than the pruned model of the base branch',
+    help: 'largest drop allowed from what the pruned model of the base branch had, which its lock file tells',
+  }),
   min: field(finite, { help: 'smallest value allowed of the metric', flag: { argument: 'value', on: GATING } }),
   max: field(finite, { help: 'largest value allowed of the metric', flag: { argument: 'value', on: GATING } }),
   maxLatency: field(z.number().positive(), {

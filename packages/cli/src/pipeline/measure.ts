@@ -1,5 +1,5 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
-import type { RelativeLatency, Verdict } from '@pare/gate'
+import type { BaseModel, RelativeLatency, Verdict } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import { childOf, type Work } from '../engine/work.js'
@@ -32,7 +32,7 @@ export interface ModelJudgement {
 export async function judgeModel(
   { evaluation, demands = [{}] }: Task & { readonly evaluation: EvaluationSettings },
   pruned: Pick<Pruned, 'model' | 'staged' | 'output' | 'macs'>,
-  { references, onComparison, work }: Judging,
+  { references, onComparison, work, base }: Judging,
 ): Promise<ModelJudgement> {
   await using hashing = hashFile(evaluation.request.data)
   const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
@@ -51,6 +51,7 @@ export async function judgeModel(
     latency: latency && relativeOf(latency),
     size: { before: pruned.model.bytes, after: pruned.output.bytes },
     macs: pruned.macs ?? undefined,
+    base,
   })
   return { comparison, dataHash, ...present({ latency }), verdict }
 }
@@ -61,6 +62,8 @@ interface Judging {
   /** Called as soon as both are measured: what follows may fail. */
   readonly onComparison: (comparison: PairScores, dataHash: string) => void
   readonly work: Work
+  /** The model as it came out on the base branch, where that is known. */
+  readonly base?: BaseModel
 }
 
 interface Pair {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Scores } from '@pare/evaluate'
+import type { BaseModel } from '@pare/gate'
 import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
@@ -77,8 +78,9 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   for (const [index, task] of tasks.entries()) {
     const output = outputs[index]!
     const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
-    const place = { output, publication, references, onError, ...present({ masks }) }
     const carried = await ledger.begin(task)
+    const base = ledger.baseOf(task)
+    const place = { output, publication, references, onError, ...present({ masks, base }) }
     const outcome = carried === undefined ? await runModel(task, place, { ...same, label: task.name }) : { result: carried }
     runs.push(outcome)
     ledger.end(task, outcome.result)
@@ -110,6 +112,8 @@ interface RunPlace extends OutputPlace {
   /** Collects. */
   readonly references: ReferenceScores
   readonly onError: RunOptions['onError']
+  /** The model as it came out on the base branch, where that is known. */
+  readonly base?: BaseModel
 }
 
 /** One model of a run. A failure is this model's and told in its result; only an abort is thrown. */
@@ -131,7 +135,7 @@ async function runModel(task: Task, place: RunPlace, work: Work): Promise<ModelR
 /** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
 async function examine(
   task: Task,
-  { references, ...place }: RunPlace,
+  { references, base, ...place }: RunPlace,
   { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
 ): Promise<void> {
   const { path, evaluation } = task
@@ -149,7 +153,10 @@ async function examine(
       Object.assign(outcome, { comparison, dataHash })
       for (const warning of mixedUp(outcome)) work.progress.note(`warning: ${work.label}: ${warning}`)
     }
-    Object.assign(outcome, await judgeModel({ ...task, evaluation }, pruned, { references, onComparison, work }))
+    Object.assign(
+      outcome,
+      await judgeModel({ ...task, evaluation }, pruned, { references, onComparison, work, ...present({ base }) }),
+    )
   }
   const [reference, candidate] = await zipping
   outcome.zipped = { reference: reference!, pruned: candidate! }

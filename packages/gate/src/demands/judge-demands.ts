@@ -42,9 +42,9 @@ export function judgeDemands(given: DemandsCase): Verdict {
 }
 
 function judgeOne(demand: Demand, given: DemandsCase): DemandVerdict | PartsOfDemand {
-  const { latency, size, macs, aggregateOf } = given
+  const { latency, size, macs, base, aggregateOf } = given
   const metric = demand.metric ?? given.metric
-  const figures = { latency, size, macs }
+  const figures = { latency, size, macs, base }
   const aggregate = aggregateOf?.(metric)
   const common = { metric, aggregate, figures }
   // A gate of one demand has always wanted the metric, too.

@@ -9,6 +9,18 @@ export interface ModelFigures {
   readonly size?: BeforeAfter | undefined
   /** Multiplications of one sample. Needed where they are limited. */
   readonly macs?: BeforeAfter | undefined
+  /** The pruned model that came out before, on the branch that a change would be merged into. */
+  readonly base?: BaseModel | undefined
+}
+
+/** What is known of a model that was pruned before. */
+export interface BaseModel {
+  /** Of the branch: 'main' */
+  readonly name: string
+  /** Of the pruned model, by name. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** Why its metrics cannot be compared with, a sentence. */
+  readonly obstacle?: string
 }
 
 /** What is limited, and unknown, in sentences. */

@@ -24,6 +24,7 @@ const KNOWN = [
   'by',
   'classes',
   'maxDrop',
+  'maxRegression',
   'min',
   'max',
   'maxLatency',

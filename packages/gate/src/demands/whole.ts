@@ -8,6 +8,7 @@ import { resolve } from '../resolution.js'
 import { worthless } from '../worth.js'
 import { course, demanded, dropBreaches, valueBreaches } from './drop-limits.js'
 import { latencyDoubts, type ModelFigures, missingFigures, modelBreaches } from './model-limits.js'
+import { regressionBreaches, regressionDoubts } from './regression.js'
 
 /** What a demand is judged by. */
 export interface Evidence {
@@ -36,13 +37,18 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   const comparison = reference && pruned && compare(reference, pruned, context)
   const breaches = [
     ...(comparison ? [...dropBreaches(comparison, demand), ...valueBreaches(comparison, demand)] : []),
+    ...(pruned ? regressionBreaches(demand, { pruned, base: figures.base }) : []),
     ...modelBreaches(demand, figures),
   ]
   const own = evidence.whole ?? reference
   const doubts = own && judgesMetric(demand) ? worthless(own, { facts: evidence.whole ? undefined : facts, aggregate }) : []
   const isWorthless = doubts.length > 0 && demand.allowWorthlessReference !== true
   const reasons = [...breaches.map(({ message }) => message), ...(isWorthless ? [...doubts, OVERRIDE] : [])]
-  const warnings = [...(isWorthless ? [] : doubts), ...latencyDoubts(figures, demand)]
+  const warnings = [
+    ...(isWorthless ? [] : doubts),
+    ...latencyDoubts(figures, demand),
+    ...(pruned ? regressionDoubts(demand, { pruned, base: figures.base }) : []),
+  ]
   return {
     demand,
     about,
@@ -76,13 +82,16 @@ export function aboutOf(demand: Demand, metric: string): string {
 export const OVERRIDE =
   'To judge by it all the same, set allow-worthless-reference (in a config, gate: { allowWorthlessReference: true }).'
 
-function passed(limits: Limits, comparison: Comparison | undefined, { size, macs }: ModelFigures): string {
-  const { maxDrop, min, max, certainty, maxSize, maxMacs } = limits
+function passed(limits: Limits, comparison: Comparison | undefined, { size, macs, base }: ModelFigures): string {
+  const { maxDrop, maxRegression, min, max, certainty, maxSize, maxMacs } = limits
   const sure = certainty === undefined ? '' : ` with ${percent(certainty)} certainty`
   const ofMetric = [
     maxDrop === undefined || !comparison
       ? ''
       : `allowed is at most ${demanded(maxDrop, allowedDrop(maxDrop, comparison.reference))}${sure}`,
+    maxRegression === undefined || base?.metrics[comparison?.metric ?? ''] === undefined
+      ? ''
+      : `${base.name} has ${figure(base.metrics[comparison!.metric]!)}, and allowed is a regression of ${typeof maxRegression === 'number' ? figure(maxRegression) : percent(maxRegression.relative)}`,
     min === undefined ? '' : `required is at least ${figure(min)}`,
     max === undefined ? '' : `allowed is at most ${figure(max)} in all`,
   ].filter((demand) => demand !== '')
