@@ -3,9 +3,9 @@ import { basename, resolve } from 'node:path'
 import { openModel, PareError } from '@pare/onnx'
 import { loadOnnxRuntime, type OnnxRuntime } from '@pare/onnxruntime'
 import type * as Ort from 'onnxruntime-common'
-import { type Batch, inputsFor } from '../data/dataset.js'
+import { allInputsFor, type Batch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
-import { type Elements, isElementType, type NdArray } from '../data/ndarray.js'
+import { type DataArray, type Elements, isElementType, type NdArray } from '../data/ndarray.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
 
 /** ONNX Runtime, loaded. */
@@ -73,14 +73,14 @@ export async function openSession(runtime: Runtime, path: string, options: Sessi
     inputs,
     outputs: session.outputMetadata.flatMap(toModelValue),
     async run(batch, output) {
-      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
+      const feeds = Object.entries(allInputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
       const results = await session.run(Object.fromEntries(feeds), [output]).catch((cause: Error) => {
         throw runFailure(path, batch, cause)
       })
       return toArray(results[output]!, path)
     },
     async runBatch(batch) {
-      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
+      const feeds = Object.entries(allInputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
       const results = await session.run(Object.fromEntries(feeds)).catch((cause: Error) => {
         throw runFailure(path, batch, cause)
       })
@@ -136,7 +136,7 @@ function runFailure(path: string, { first, size }: Batch, cause: Error): PareErr
   })
 }
 
-export function toTensor(ort: OnnxRuntime, { type, data, shape }: NdArray): Ort.Tensor {
+export function toTensor(ort: OnnxRuntime, { type, data, shape }: DataArray): Ort.Tensor {
   return new ort.Tensor(type, data as never, shape)
 }
 

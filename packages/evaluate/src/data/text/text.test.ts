@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
-import { array, put, temporaryFolder } from '../fixture.test.files.js'
-import { cutWindows, readText, type TextOptions } from './text.js'
+import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
+import { openData } from '../data.js'
+import type { TextOptions } from './text-options.js'
+import { cutWindows } from './windows.js'
 
 const folder = temporaryFolder()
 // Words split at blanks; ids 0 to 6.
@@ -25,8 +27,19 @@ const tokenizer = put(
     model: { type: 'WordPiece', vocab, unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100 },
   }),
 )
-const read = (text: string, options: Partial<TextOptions> & { fixedLength?: number } = {}, name = 'd.txt') =>
-  readText(text, name, { tokenizer, input: 'ids', label: 'label', ...options })
+const read = async (
+  text: string,
+  { fixedLength, ...options }: Partial<TextOptions> & { fixedLength?: number } = {},
+  name = 'd.txt',
+) => {
+  const inputs = [input('ids', 'int64', ['b', fixedLength ?? 's']), input('attention_mask', 'bool', ['b', fixedLength ?? 's'])]
+  const data = await openData(put(folder, name, text), { inputs, trusted: true, text: { tokenizer, ...options } })
+  for await (const batch of data.batches(100)) {
+    const { label, scored } = batch
+    return new Map(Object.entries({ ...batch.inputs, ...(label && { label }), ...(scored && { scored }) }))
+  }
+  throw new Error('no batch')
+}
 
 test('windows follow each other; each predicts all its tokens but the first', () => {
   expect(cutWindows([1, 2, 3, 4, 5], 2, 2)).toEqual([
@@ -85,11 +98,11 @@ test('lines with labels are one sample each, with special tokens and cut at the 
 })
 
 test('what is wrong is named', async () => {
-  await expect(read('a')).rejects.toThrow('d.txt: no window of two tokens or more in 1 documents.')
+  await expect(read('a')).rejects.toThrow('d.txt: no window of two tokens or more.')
   await expect(read('{"content": "a b"}', {}, 'd.jsonl')).rejects.toThrow("d.jsonl:1: 'text' is missing, expected text.")
   await expect(read('{"text": 3}\n', {}, 'd.jsonl')).rejects.toThrow("'text' is 3, expected text.")
   await expect(read('{"text": "a b", "label": "cat"}', {}, 'd.jsonl')).rejects.toThrow(
-    '\'label\' is "cat", expected a class number.',
+    "d.jsonl: labels 'label' are names, and which class of the model each is, is not known: cat.",
   )
   await expect(read('{"text"', {}, 'd.jsonl')).rejects.toThrow('d.jsonl:1: not JSON')
   await expect(read('[1]', {}, 'd.jsonl')).rejects.toThrow('d.jsonl:1: [1] is not an object.')

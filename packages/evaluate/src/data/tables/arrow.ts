@@ -1,0 +1,40 @@
+import { PareError } from '@pare/onnx'
+import { type Table as Columns, CompressionType, setCompressionCodec, tableFromIPC } from '@uwdata/flechette'
+import { decompress } from 'fzstd'
+import { readWhole } from '../file.js'
+import { unpackFrame } from './lz4.js'
+import { plainRow } from './plain.js'
+import type { Table, TableFile } from './table.js'
+
+const MOST_BYTES = 2 ** 31 - 1
+
+/** A file or stream of Arrow, also as Feather and as `datasets` saves it. It is held in memory. */
+export async function openArrow(file: TableFile): Promise<Table> {
+  const bytes = await readWhole(file.path, MOST_BYTES)
+  const columns = parse(bytes, file.name)
+  return {
+    ...{ name: file.name, folder: file.folder, rows: columns.numRows, bytes: bytes.byteLength },
+    async *read() {
+      for (let i = 0; i < columns.numRows; i++) {
+        yield { where: `${file.name}: row ${i + 1}`, values: plainRow(columns.get(i) as Record<string, unknown>) }
+      }
+    },
+  }
+}
+
+function parse(bytes: Buffer, name: string): Columns {
+  setCompressionCodec(CompressionType.LZ4_FRAME, { encode: noEncoder, decode: unpackFrame })
+  setCompressionCodec(CompressionType.ZSTD, { encode: noEncoder, decode: (data) => decompress(data) })
+  try {
+    return tableFromIPC(bytes, { useProxy: false })
+  } catch (cause) {
+    throw new PareError(`${name}: not readable as Arrow (${(cause as Error).message}).`, {
+      hint: 'expected a file or stream of Arrow, or Feather of version 2; the file may be cut short.',
+      cause,
+    })
+  }
+}
+
+function noEncoder(): never {
+  throw new Error('Arrow is read and not written')
+}
