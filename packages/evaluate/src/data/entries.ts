@@ -5,11 +5,11 @@ import { type FindClasses, numbered } from './labels.js'
 import { type Extra, labelNameOf, type Matched, type MatchOptions, matchArrays } from './match.js'
 import type { ModelValue } from './model-value.js'
 import { type DataArray, type Elements, isStrings, type NdArray, STORAGE } from './ndarray.js'
-import { type Padding, paddingFor } from './padding.js'
+import { paddingFor, type SamplePadding } from './padding.js'
 import { type SampleArrays, stackArrays } from './sample.js'
 
 /** One sample, ready to be put beside others. */
-export interface Entry {
+export interface SampleEntry {
   readonly arrays: SampleArrays
   /** Values of columns, by name. */
   readonly columns: Readonly<Record<string, string | number>>
@@ -29,12 +29,14 @@ export interface EntrySource {
   readonly group?: string
   /** What is wrong where there is no sample. Default: 'no rows' */
   readonly empty?: string
+  /** Whether what fills up does not count, with a mask or without one: windows of text. */
+  readonly isFilled?: boolean
   /** The token that fills up. */
   readonly pad?: number
   /** Whether they fit into memory. */
   readonly isSmall: boolean
   readonly notes: readonly string[]
-  read(): AsyncIterable<Entry>
+  read(): AsyncIterable<SampleEntry>
 }
 
 interface EntryOptions extends MatchOptions {
@@ -47,7 +49,7 @@ export async function entryDataSet(source: EntrySource, options: EntryOptions): 
 }
 
 async function heldDataSet(source: EntrySource, options: EntryOptions): Promise<DataSet> {
-  const entries: Entry[] = []
+  const entries: SampleEntry[] = []
   for await (const entry of source.read()) entries.push(entry)
   if (entries.length === 0) throw new PareError(`${source.name}: ${source.empty ?? 'no rows'}.`, { hint: 'give more data.' })
   const padding = paddingOf(source, entries[0], options)
@@ -71,7 +73,7 @@ async function heldDataSet(source: EntrySource, options: EntryOptions): Promise<
 /** Reads the first sample to see what they hold. */
 async function streamedDataSet(source: EntrySource, options: EntryOptions): Promise<DataSet> {
   // A generator can be read only once: what was peeked at is the first reading's.
-  let peeked: AsyncIterator<Entry> | undefined = source.read()[Symbol.asyncIterator]()
+  let peeked: AsyncIterator<SampleEntry> | undefined = source.read()[Symbol.asyncIterator]()
   const head = await peeked.next()
   const padding = paddingOf(source, head.done ? undefined : head.value, options)
   const matched = await matchEntries(head.done ? [] : [head.value], { source, options, padding, first: 0 })
@@ -81,7 +83,7 @@ async function streamedDataSet(source: EntrySource, options: EntryOptions): Prom
     ...present({ samples: source.samples }),
     async *batches(size) {
       const iterator = peeked ?? source.read()[Symbol.asyncIterator]()
-      const waiting: Entry[] = peeked && !head.done ? [head.value] : []
+      const waiting: SampleEntry[] = peeked && !head.done ? [head.value] : []
       peeked = undefined
       for (let first = 0; ; ) {
         const next = waiting.length > size ? { done: false as const } : await iterator.next()
@@ -98,13 +100,13 @@ async function streamedDataSet(source: EntrySource, options: EntryOptions): Prom
 }
 
 /** How many of the first samples have one shape. */
-function runOf(entries: readonly Entry[], options: MatchOptions): number {
+function runOf(entries: readonly SampleEntry[], options: MatchOptions): number {
   const other = entries.findIndex((entry) => !isLike(entry, entries[0]!, options))
   return other < 0 ? entries.length : other
 }
 
 /** Whether two samples have the same names, and shapes that differ in lengths at most. What differs otherwise is an error of its own. */
-function isLike(entry: Entry, other: Entry, { inputs }: MatchOptions): boolean {
+function isLike(entry: SampleEntry, other: SampleEntry, { inputs }: MatchOptions): boolean {
   return inputs.every(({ name, shape }) => {
     const [own, theirs] = [entry.arrays.get(name)?.shape, other.arrays.get(name)?.shape]
     if (own === undefined || theirs === undefined || own.length !== theirs.length) return true
@@ -112,7 +114,7 @@ function isLike(entry: Entry, other: Entry, { inputs }: MatchOptions): boolean {
   })
 }
 
-function isRagged(entries: readonly Entry[], padding: Padding | undefined): boolean {
+function isRagged(entries: readonly SampleEntry[], padding: SamplePadding | undefined): boolean {
   if (padding === undefined) return false
   const lengths = new Set(entries.map(({ arrays }) => arrays.get(padding.masked)?.shape[0]))
   return lengths.size > 1
@@ -122,19 +124,23 @@ const PADDED = 'samples of different lengths are filled up to the longest of a b
 const ONE_SHAPE =
   'samples have different shapes, and the model has no mask for filling: those that follow each other with one shape run together'
 
-function paddingOf({ pad }: EntrySource, head: Entry | undefined, options: MatchOptions): Padding | undefined {
+function paddingOf(
+  { pad, isFilled }: EntrySource,
+  head: SampleEntry | undefined,
+  options: MatchOptions,
+): SamplePadding | undefined {
   const label = head && labelNameOf([...head.arrays.keys()], options)
-  return paddingFor(options.inputs, { ...present({ pad }), label })
+  return paddingFor(options.inputs, { ...present({ pad, isFilled }), label })
 }
 
 interface MatchPlace {
   readonly source: EntrySource
   readonly options: EntryOptions
-  readonly padding: Padding | undefined
+  readonly padding: SamplePadding | undefined
   readonly first: number
 }
 
-async function matchEntries(entries: readonly Entry[], { source, options, padding, first }: MatchPlace): Promise<Matched> {
+async function matchEntries(entries: readonly SampleEntry[], { source, options, padding, first }: MatchPlace): Promise<Matched> {
   const arrays = stackArrays(
     entries.map((entry) => entry.arrays),
     source.name,

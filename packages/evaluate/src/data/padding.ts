@@ -4,7 +4,7 @@ import { type DataArray, isStrings, type NdArray, STORAGE, sizeOf } from './ndar
 import type { SampleArrays } from './sample.js'
 
 /** How samples of different lengths are filled up to one, behind their end. */
-export interface Padding {
+export interface SamplePadding {
   /** What fills an array up, by its name. */
   readonly values: ReadonlyMap<string, number>
   /** Lengths that the model fixes, by name. */
@@ -17,14 +17,21 @@ const MASK = 'attention_mask'
 /** A label that does not count, as PyTorch has it. */
 export const IGNORED_LABEL = -100
 
-/** How a model with a mask takes samples of different lengths. Undefined without one: nothing would tell it what is filling. */
+/**
+ * How a model with a mask takes samples of different lengths. Undefined without one: nothing would tell it what is filling, unless what stands behind the
+ * end does not count (`isFilled`).
+ */
 export function paddingFor(
   inputs: readonly ModelValue[],
-  { pad = 0, label }: { readonly pad?: number; readonly label: string | undefined },
-): Padding | undefined {
+  {
+    pad = 0,
+    label,
+    isFilled = false,
+  }: { readonly pad?: number; readonly label: string | undefined; readonly isFilled?: boolean },
+): SamplePadding | undefined {
   const sequences = inputs.filter(({ shape }) => shape.length >= 2)
   const masked = tokenInput(inputs) ?? sequences.find(({ name }) => name !== MASK)?.name
-  if (masked === undefined || !inputs.some(({ name }) => name === MASK)) return undefined
+  if (masked === undefined || !(isFilled || inputs.some(({ name }) => name === MASK))) return undefined
   const values = new Map<string, number>(sequences.map(({ name }) => [name, name === tokenInput(inputs) ? pad : 0]))
   values.set('scored', 0)
   values.set(MASK, 0)
@@ -36,7 +43,7 @@ export function paddingFor(
 }
 
 /** The samples in shapes that are the same for all of them. Those that are so already stay as they are. */
-export function padded(samples: readonly SampleArrays[], padding: Padding): readonly SampleArrays[] {
+export function padded(samples: readonly SampleArrays[], padding: SamplePadding): readonly SampleArrays[] {
   const targets = new Map<string, readonly number[]>()
   for (const name of padding.values.keys()) {
     const target = targetOf(name, samples, padding)
@@ -57,7 +64,7 @@ export function padded(samples: readonly SampleArrays[], padding: Padding): read
 }
 
 /** The largest shape; undefined where nothing is to be filled up, or cannot be. */
-function targetOf(name: string, samples: readonly SampleArrays[], { lengths }: Padding): readonly number[] | undefined {
+function targetOf(name: string, samples: readonly SampleArrays[], { lengths }: SamplePadding): readonly number[] | undefined {
   const arrays = samples.map((sample) => sample.get(name))
   const [head] = arrays
   if (head === undefined || head.shape.length === 0) return undefined

@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path'
 import { PareError, present } from '@pare/onnx'
 import { cellOf } from './columns.js'
-import type { Entry, EntrySource } from './entries.js'
+import type { EntrySource, SampleEntry } from './entries.js'
 import { keptNames } from './entries.js'
 import { readWhole } from './file.js'
 import { canFill } from './fill.js'
@@ -38,10 +38,10 @@ export async function rowSource(table: Table, options: RowOptions): Promise<Entr
   const common = { name: table.name, isSmall, notes: table.notes ?? [], columnNames: Object.keys(first.values) }
   if (options.text !== undefined && isTextRow(first, { inputs: options.inputs, label, field: options.text.field })) {
     const reader = await textReader(options.text, { table, first, label, inputs: options.inputs, boundary: options.boundary })
-    const { pad, isCut, group } = reader
+    const { pad, isCut, isFilled, group } = reader
     return {
       ...common,
-      ...{ pad, columnNames: [...common.columnNames, group], used: [...common.columnNames, group] },
+      ...{ pad, isFilled, columnNames: [...common.columnNames, group], used: [...common.columnNames, group] },
       empty: isCut ? 'no window of two tokens or more' : 'no rows',
       ...(isCut ? { group } : present({ samples: table.rows })),
       async *read() {
@@ -76,7 +76,7 @@ interface FileColumn {
 async function plainReader(
   table: Table,
   { first, label, options }: { readonly first: Row; readonly label: string; readonly options: RowOptions },
-): Promise<{ readonly used: readonly string[]; read(row: Row): Promise<Entry> }> {
+): Promise<{ readonly used: readonly string[]; read(row: Row): Promise<SampleEntry> }> {
   const { inputs } = options
   const readers = new Map<string, FileColumn>()
   for (const input of inputs.filter((each) => !canFill(each))) {

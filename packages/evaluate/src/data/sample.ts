@@ -12,7 +12,7 @@ import {
   STORAGE,
   sizeOf,
 } from './ndarray.js'
-import { type Padding, padded } from './padding.js'
+import { padded, type SamplePadding } from './padding.js'
 
 /**
  * One sample as a JSONL line or a data module gives it: a value for each input by name, without the batch axis, and the label.
@@ -46,7 +46,7 @@ export function arraysOf(sample: Sample, where: string): SampleArrays {
 export function stackArrays(
   samples: readonly SampleArrays[],
   source: string,
-  { first = 0, padding }: { readonly first?: number; readonly padding?: Padding | undefined } = {},
+  { first = 0, padding }: { readonly first?: number; readonly padding?: SamplePadding | undefined } = {},
 ): Map<string, DataArray> {
   const whole = padding === undefined ? samples : padded(samples, padding)
   const names = [...(whole[0] ?? new Map()).keys()]

@@ -53,7 +53,7 @@ function layoutOf({ name, type, shape }: ModelValue, said: ImageOptions['layout'
   const dims = shape.length === 3 ? [...shape, 1] : shape
   const [, second, third, last] = dims
   const isFew = (dim: unknown) => dim === 1 || dim === 3 || dim === 4
-  const guess = isFew(second) === isFew(last) ? undefined : isFew(second) ? 'NCHW' : 'NHWC'
+  const guess = layoutBy(second, last, (dim) => dim === 1 || dim === 3) ?? layoutBy(second, last, isFew)
   const layout = said ?? guess
   const count = layout === 'NCHW' ? second : last
   if (layout === undefined || (typeof count === 'number' && !isFew(count))) {
@@ -64,6 +64,12 @@ function layoutOf({ name, type, shape }: ModelValue, said: ImageOptions['layout'
   const sizes = layout === 'NCHW' ? [third, last] : [second, third]
   const [height, width] = sizes.map((dim) => (typeof dim === 'number' ? dim : undefined))
   return { isChannelsFirst: layout === 'NCHW', channels: typeof count === 'number' ? count : 3, height, width }
+}
+
+/** The axis that alone may be that of the colours. */
+function layoutBy(second: unknown, last: unknown, fits: (dim: unknown) => boolean): ImageOptions['layout'] {
+  if (fits(second) === fits(last)) return undefined
+  return fits(second) ? 'NCHW' : 'NHWC'
 }
 
 /** One channel is luminance as Pillow computes it (ITU-R 601-2), three leave transparency out. */

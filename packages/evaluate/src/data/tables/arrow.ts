@@ -1,6 +1,5 @@
 import { PareError } from '@pare/onnx'
-import { type Table as Columns, CompressionType, setCompressionCodec, tableFromIPC } from '@uwdata/flechette'
-import { decompress } from 'fzstd'
+import type { Table as Columns } from '@uwdata/flechette'
 import { readWhole } from '../file.js'
 import { unpackFrame } from './lz4.js'
 import { plainRow } from './plain.js'
@@ -11,7 +10,7 @@ const MOST_BYTES = 2 ** 31 - 1
 /** A file or stream of Arrow, also as Feather and as `datasets` saves it. It is held in memory. */
 export async function openArrow(file: TableFile): Promise<Table> {
   const bytes = await readWhole(file.path, MOST_BYTES)
-  const columns = parse(bytes, file.name)
+  const columns = await parse(bytes, file.name)
   return {
     ...{ name: file.name, folder: file.folder, rows: columns.numRows, bytes: bytes.byteLength },
     async *read() {
@@ -22,7 +21,9 @@ export async function openArrow(file: TableFile): Promise<Table> {
   }
 }
 
-function parse(bytes: Buffer, name: string): Columns {
+async function parse(bytes: Buffer, name: string): Promise<Columns> {
+  const { CompressionType, setCompressionCodec, tableFromIPC } = await import('@uwdata/flechette')
+  const { decompress } = await import('fzstd')
   setCompressionCodec(CompressionType.LZ4_FRAME, { encode: noEncoder, decode: unpackFrame })
   setCompressionCodec(CompressionType.ZSTD, { encode: noEncoder, decode: (data) => decompress(data) })
   try {

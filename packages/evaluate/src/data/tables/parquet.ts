@@ -1,6 +1,7 @@
+import type { FileHandle } from 'node:fs/promises'
 import { PareError } from '@pare/onnx'
+import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import { openFile } from '../file.js'
-import { asyncBufferFrom, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from './hyparquet.js'
 import { plainRow } from './plain.js'
 import type { Row, Table, TableFile } from './table.js'
 
@@ -16,6 +17,7 @@ export async function openParquet(file: TableFile): Promise<Table> {
 async function metadataOf(file: TableFile): Promise<{ metadata: FileMetaData; bytes: number }> {
   await using opened = await openFile(file.path)
   const { size } = await opened.handle.stat()
+  const { parquetMetadataAsync } = await import('hyparquet')
   const metadata = await parquetMetadataAsync(asyncBufferFrom(opened.handle, size)).catch((cause: Error) => {
     throw damaged(file.name, cause)
   })
@@ -26,7 +28,7 @@ async function metadataOf(file: TableFile): Promise<{ metadata: FileMetaData; by
 async function* rowsOf(file: TableFile, metadata: FileMetaData): AsyncGenerator<Row> {
   await using opened = await openFile(file.path)
   const { size } = await opened.handle.stat()
-  const { compressors } = await import('hyparquet-compressors')
+  const [{ parquetReadObjects }, { compressors }] = await Promise.all([import('hyparquet'), import('hyparquet-compressors')])
   let rowStart = 0
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows)
@@ -39,6 +41,20 @@ async function* rowsOf(file: TableFile, metadata: FileMetaData): AsyncGenerator<
       yield { where, values: plainRow(row) }
     }
     rowStart = rowEnd
+  }
+}
+
+/** A file as hyparquet reads it: stretch by stretch. */
+function asyncBufferFrom(handle: FileHandle, byteLength: number): AsyncBuffer {
+  return {
+    byteLength,
+    async slice(start, end = byteLength) {
+      const from = start < 0 ? Math.max(0, byteLength + start) : start
+      const length = Math.max(0, Math.min(end, byteLength) - from)
+      const bytes = new Uint8Array(length)
+      await handle.read(bytes, 0, length, from)
+      return bytes.buffer
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 import { PareError, present } from '@pare/onnx'
 import { cellOf } from '../columns.js'
-import type { Entry } from '../entries.js'
+import type { SampleEntry } from '../entries.js'
 import { tokenInput } from '../fill.js'
 import type { Boundary } from '../inside.js'
 import type { ModelValue } from '../model-value.js'
@@ -31,8 +31,10 @@ type TextFields =
 
 export interface TextReader {
   /** The windows of a row, or one sample of a row with a label. */
-  entries(row: Row, index: number): Promise<Entry[]>
+  entries(row: Row, index: number): Promise<SampleEntry[]>
   readonly pad: number
+  /** Whether they are filled up with or without a mask: windows, whose filling is not scored, and what the model takes in one length alone. */
+  readonly isFilled: boolean
   /** Whether rows are cut into windows. */
   readonly isCut: boolean
   /** What the rows are, as the column of their groups is called. */
@@ -95,9 +97,16 @@ export async function textReader(
     return { ids: encoded.ids, types: encoded.token_type_ids }
   }
   return {
-    ...{ pad, isCut, group: fields.kind === 'messages' ? 'conversation' : 'document' },
+    ...{
+      pad,
+      isCut,
+      isFilled: isCut || input.fixedLength !== undefined,
+      group: fields.kind === 'messages' ? 'conversation' : 'document',
+    },
     async entries(row, index) {
       const { ids, types } = await encode(row)
+      if (!isCut && ids.length === 0)
+        throw new PareError(`${row.where}: the tokenizer makes no token of the text.`, { hint: 'leave empty rows out.' })
       const windows = isCut ? cutWindows(ids, length, stride) : [{ ids: ids.slice(0, length), from: 1 }]
       const columns = columnsOf(row, { group: fields.kind === 'messages' ? 'conversation' : 'document', index })
       return windows.map((window) => {

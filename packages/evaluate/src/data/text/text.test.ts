@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { rmSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
 import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
 import { openData } from '../data.js'
 import type { TextOptions } from './text-options.js'
@@ -20,7 +21,11 @@ const tokenizer = put(
     post_processor: {
       type: 'TemplateProcessing',
       single: [{ SpecialToken: { id: '[CLS]', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
-      pair: [],
+      pair: [
+        { SpecialToken: { id: '[CLS]', type_id: 0 } },
+        { Sequence: { id: 'A', type_id: 0 } },
+        { Sequence: { id: 'B', type_id: 1 } },
+      ],
       special_tokens: { '[CLS]': { id: '[CLS]', ids: [6], tokens: ['[CLS]'] } },
     },
     decoder: null,
@@ -111,4 +116,60 @@ test('what is wrong is named', async () => {
   await expect(read('a b', { length: 4, stride: 5 })).rejects.toThrow('a stride of 5 with windows of 4')
   await expect(read('a b', { tokenizer: put(folder, 'bad.json', '{}') })).rejects.toThrow('bad.json: not a tokenizer this reads')
   await expect(read('a b', { tokenizer: `${folder}/none.json` })).rejects.toThrow('none.json: no such file')
+})
+
+describe('rows of text', () => {
+  const ids = [input('input_ids', 'int64', ['b', 's']), input('attention_mask', 'int64', ['b', 's'])]
+  const open = async (name: string, rows: readonly object[], inputs = ids) => {
+    const path = put(folder, name, rows.map((row) => JSON.stringify(row)).join('\n'))
+    const data = await openData(path, { inputs, trusted: true, text: { tokenizer, length: 3 } })
+    for await (const batch of data.batches(100)) return { ...batch, names: data.columnNames }
+    throw new Error('no batch')
+  }
+
+  test('windows of one document are a group, unless another is named', async () => {
+    const { columns, names } = await open('documents.jsonl', [{ text: 'a b c d e', site: 'x' }, { text: 'a b' }])
+    expect(names).toEqual({ group: 'document', isOwnGroup: true, slices: [] })
+    expect(columns!.document).toEqual([1, 1, 2])
+    expect(columns!.site).toEqual(['x', 'x', ''])
+  })
+
+  test('pairs are joined by the tokenizer, with the types of their tokens, and keep their answers', async () => {
+    const types = [...ids, input('token_type_ids', 'int64', ['b', 's'])]
+    const row = { premise: 'a', hypothesis: 'b', label: 1, source: 'made' }
+    const { inputs, label, columns } = await open('pairs.jsonl', [row, { ...row, premise: 'c' }], types)
+    expect(inputs.input_ids).toEqual(array('int64', [2, 3], [6, 1, 2, 6, 3, 2]))
+    expect(inputs.token_type_ids).toEqual(array('int64', [2, 3], [0, 0, 1, 0, 0, 1]))
+    expect(Array.from(label!.data, Number)).toEqual([1, 1])
+    expect(columns!.source).toEqual(['made', 'made'])
+  })
+
+  test('messages are one text by the chat template, and refused where there is none', async () => {
+    const messages = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b' },
+    ]
+    await expect(open('chat.jsonl', [{ messages }])).rejects.toThrow(
+      'chat.jsonl:1: messages, and the tokenizer has no chat_template',
+    )
+    const chat_template =
+      "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ m.content }} c {% endfor %}"
+    const config = put(folder, 'tokenizer_config.json', JSON.stringify({ chat_template, pad_token: 'e' }))
+    try {
+      const { inputs, names } = await open('chat.jsonl', [{ messages }])
+      expect(inputs.input_ids).toEqual(array('int64', [1, 3], [1, 3, 2]))
+      expect(names.group).toBe('conversation')
+      const longer = await open('chats.jsonl', [{ messages }, { messages: messages.slice(0, 1) }])
+      expect(longer.inputs.input_ids).toEqual(array('int64', [2, 3], [1, 3, 2, 1, 3, 5]))
+      await expect(open('system.jsonl', [{ messages: [{ role: 'system', content: 'a' }] }])).rejects.toThrow(
+        'the chat_template refuses the messages',
+      )
+    } finally {
+      rmSync(config)
+    }
+  })
+
+  test('labels of words are no labels of tokens', async () => {
+    await expect(open('words.jsonl', [{ text: 'a b', label: [0] }])).rejects.toThrow('words.jsonl:1: 1 labels for 3 tokens.')
+  })
 })
