@@ -29,17 +29,21 @@ export function paddingFor(
     isFilled = false,
   }: { readonly pad?: number; readonly label: string | undefined; readonly isFilled?: boolean },
 ): SamplePadding | undefined {
-  const sequences = inputs.filter(({ shape }) => shape.length >= 2)
-  const masked = tokenInput(inputs) ?? sequences.find(({ name }) => name !== MASK)?.name
+  const tokens = tokenInput(inputs)
+  const sequences = inputs.filter(({ shape }) => shape.length === 2 || (tokens === undefined && shape.length === 3))
+  const masked = tokens ?? sequences.find(({ name }) => name !== MASK)?.name
   if (masked === undefined || !(isFilled || inputs.some(({ name }) => name === MASK))) return undefined
-  const values = new Map<string, number>(sequences.map(({ name }) => [name, name === tokenInput(inputs) ? pad : 0]))
+  const values = new Map<string, number>(sequences.map(({ name }) => [name, name === tokens ? pad : 0]))
   values.set('scored', 0)
   values.set(MASK, 0)
   if (label !== undefined && !values.has(label)) values.set(label, IGNORED_LABEL)
   const lengths = sequences.flatMap(({ name, shape }): [string, number][] =>
     typeof shape[1] === 'number' ? [[name, shape[1]]] : [],
   )
-  return { values, masked, lengths: new Map(lengths) }
+  const fixed = new Map(lengths)
+  const length = fixed.get(masked)
+  if (length !== undefined) for (const name of ['scored', MASK]) if (!fixed.has(name)) fixed.set(name, length)
+  return { values, masked, lengths: fixed }
 }
 
 /** The samples in shapes that are the same for all of them. Those that are so already stay as they are. */
