@@ -4,9 +4,9 @@ import { arrayDataSet, type Batch, batchFrom, type DataSet, describeSamples, typ
 import { type FindClasses, numbered } from './labels.js'
 import { type Extra, labelNameOf, type Matched, type MatchOptions, matchArrays } from './match.js'
 import type { ModelValue } from './model-value.js'
-import { type DataArray, type Elements, isStrings, type NdArray, STORAGE } from './ndarray.js'
+import { type DataArray, type Elements, isStrings, type NdArray, type SampleArrays, STORAGE } from './ndarray.js'
 import { paddingFor, type SamplePadding } from './padding.js'
-import { type SampleArrays, stackArrays } from './sample.js'
+import { stackArrays } from './sample.js'
 
 /** One sample, ready to be put beside others. */
 export interface SampleEntry {

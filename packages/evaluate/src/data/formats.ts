@@ -1,5 +1,5 @@
 import { extname } from 'node:path'
-import type { ArrayFile } from './array-file.js'
+import type { ArrayFile } from './arrays/array-file.js'
 import type { DataArray } from './ndarray.js'
 import type { Table, TableFile } from './tables/table.js'
 
@@ -7,8 +7,8 @@ type Parse = (file: ArrayFile) => Promise<Map<string, DataArray>>
 
 /** Files of arrays by extension, with what gives their arrays by name. A new format is an entry here and its parser. */
 export const ARRAY_FORMATS: Readonly<Record<string, Parse>> = {
-  '.npz': async ({ bytes, name, maxBytes }) => (await import('./npz.js')).parseNpz(bytes, name, maxBytes),
-  '.npy': async (file) => (await import('./npy.js')).parseOnlyInput(file),
+  '.npz': async ({ bytes, name, maxBytes }) => (await import('./arrays/npz.js')).parseNpz(bytes, name, maxBytes),
+  '.npy': async (file) => (await import('./arrays/npy.js')).parseOnlyInput(file),
 }
 
 /** Tables by extension, with what opens them: a row is a sample, or a document. */

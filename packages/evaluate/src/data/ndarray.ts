@@ -20,6 +20,9 @@ export interface StringArray {
 /** What data hold and models take. */
 export type DataArray = NdArray | StringArray
 
+/** The arrays of one sample by name, without the axis of samples. */
+export type SampleArrays = ReadonlyMap<string, DataArray>
+
 export function isStrings(array: DataArray): array is StringArray {
   return array.type === 'string'
 }

@@ -1,7 +1,6 @@
 import { tokenInput } from './fill.js'
 import type { ModelValue } from './model-value.js'
-import { type DataArray, isStrings, type NdArray, STORAGE, sizeOf } from './ndarray.js'
-import type { SampleArrays } from './sample.js'
+import { type DataArray, isStrings, type NdArray, type SampleArrays, STORAGE, sizeOf } from './ndarray.js'
 
 /** How samples of different lengths are filled up to one, behind their end. */
 export interface SamplePadding {

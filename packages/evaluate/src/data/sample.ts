@@ -9,6 +9,7 @@ import {
   isStrings,
   type NdArray,
   numbersOf,
+  type SampleArrays,
   STORAGE,
   sizeOf,
 } from './ndarray.js'
@@ -27,9 +28,6 @@ export type SampleValue =
   | readonly SampleValue[]
   | ArrayBufferView
   | { readonly data: ArrayBufferView; readonly shape: readonly number[] }
-
-/** The arrays of one sample by name, without the axis of samples. */
-export type SampleArrays = ReadonlyMap<string, DataArray>
 
 /** The samples as arrays [samples, …], by name. `first` is the index of the first, for messages. Throws where they differ in names or shapes. */
 export function stackSamples(samples: readonly Sample[], source: string, first = 0): Map<string, DataArray> {

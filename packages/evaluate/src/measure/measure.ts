@@ -35,9 +35,11 @@ export async function measure(
   const started = performance.now()
   const metrics = findMetrics(request.metrics)
   const { threads = availableParallelism(), trusted = false } = request
-  await using model = await openSession(runtime, request.model, { threads, trusted })
+  await using model = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
   await using reference =
-    request.reference === undefined ? undefined : await openSession(runtime, request.reference, { threads, trusted })
+    request.reference === undefined
+      ? undefined
+      : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const data = await openData(request.data, dataOptions(request, model, importModule))
   const output = chooseOutput(model, request.output)
   const batch = await chooseBatch(

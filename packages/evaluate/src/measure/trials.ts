@@ -67,7 +67,7 @@ export async function runTrials(
   }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<void> {
   const { threads = availableParallelism(), trusted = false, defaults } = request
-  await using session = await openSession(runtime, request.model, { threads, trusted })
+  await using session = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
   const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(defaults, name))
   const data = await openData(request.data, {
     ...{ inputs, trusted, models: [request.original ?? request.model] },

@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
+import { type DataArray, type Elements, type ElementType, MAX_RANK, STORAGE, sizeOf } from '../ndarray.js'
 import type { ArrayFile } from './array-file.js'
-import { type DataArray, type Elements, type ElementType, MAX_RANK, STORAGE, sizeOf } from './ndarray.js'
 
 const MAGIC = '\x93NUMPY'
 

@@ -1,8 +1,8 @@
 import { PareError } from '@pare/onnx'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { npyBytes } from '../fixture.test.files.js'
-import { type NdArray, numbersOf } from './ndarray.js'
+import { npyBytes } from '../../fixture.test.files.js'
+import { type NdArray, numbersOf } from '../ndarray.js'
 import { parseNpy } from './npy.js'
 
 const bytesOf = (data: { buffer: ArrayBufferLike }) => new Uint8Array(data.buffer)

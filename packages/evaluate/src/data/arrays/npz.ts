@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import { type UnzipFileInfo, unzipSync } from 'fflate'
-import type { DataArray } from './ndarray.js'
+import type { DataArray } from '../ndarray.js'
 import { parseNpy } from './npy.js'
 
 /** The arrays of a .npz file by name, in the file's order. Throws when they would unpack to more than `maxBytes`, before unpacking any, with the hint. */
