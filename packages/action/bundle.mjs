@@ -18,6 +18,17 @@ const plugins = Object.keys(JSON.parse(readFileSync(join(cli, '../package.json')
 const apart = {
   // The plain entry of jiti loads its Babel at run time from its own folder; this one has it inside.
   './jiti.mjs': { packages: ['jiti'], code: "export * from 'jiti/static'" },
+  './tables.mjs': {
+    packages: ['hyparquet', 'hyparquet-compressors', '@uwdata/flechette', 'fzstd'],
+    code: `export { parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+      export { compressors } from 'hyparquet-compressors'
+      export { CompressionType, setCompressionCodec, tableFromIPC } from '@uwdata/flechette'
+      export { decompress } from 'fzstd'`,
+  },
+  './png.mjs': { packages: ['@cwasm/lodepng'], code: "export { decode } from '@cwasm/lodepng'" },
+  './jpeg.mjs': { packages: ['@cwasm/jpeg-turbo'], code: "export { decode } from '@cwasm/jpeg-turbo'" },
+  './webp.mjs': { packages: ['@cwasm/webp'], code: "export { decode } from '@cwasm/webp'" },
+  './jinja.mjs': { packages: ['@huggingface/jinja'], code: "export { Template } from '@huggingface/jinja'" },
   './toolkit.mjs': {
     packages: ['@actions/core', '@actions/artifact', '@actions/github', '@actions/tool-cache', 'tar'],
     code: `export * from '@actions/core'
@@ -48,7 +59,7 @@ export async function bundle(folder) {
       cwd: here,
       platform: 'node',
       external: /^onnxruntime-/,
-      plugins: [keepApart, inlineVersions, resolveInside],
+      plugins: [keepApart, inlineVersions, inlineWasm, resolveInside],
       onLog: (level, log, handle) => log.code === 'EVAL' || log.code === 'INVALID_ANNOTATION' || handle(level, log),
     })
     const { output } = await build.write({
@@ -85,6 +96,18 @@ const inlineVersions = {
     if (found === undefined) return null
     const { version } = JSON.parse(readFileSync(join(dirname(id), path), 'utf8'))
     return code.replaceAll(found, JSON.stringify(JSON.stringify({ version })))
+  },
+}
+
+/** Decoders of images read their WebAssembly from beside them: in a bundle it is within. */
+const inlineWasm = {
+  name: 'inline-wasm',
+  transform(code, id) {
+    if (!id.includes('/@cwasm/')) return null
+    return code.replace(/fs\.readFileSync\(path\.join\(__dirname, '([\w-]+\.wasm)'\)\)/, (_, file) => {
+      const bytes = readFileSync(join(dirname(id), file)).toString('base64')
+      return `Buffer.from(${JSON.stringify(bytes)}, 'base64')`
+    })
   },
 }
 

@@ -20,7 +20,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   threshold: ['0.5'],
   ratio: ['0.5'],
 }
-const FILES = ['config', 'data', 'calibrate', 'train', 'metric', 'criterion', 'structure']
+const FILES = ['config', 'data', 'calibrate', 'train', 'metric', 'criterion', 'structure', 'group', 'slice']
 
 describe('what the command line takes, the action takes', () => {
   it('and nothing is forgotten here', () => {

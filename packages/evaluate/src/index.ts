@@ -1,19 +1,24 @@
+export type { ColumnNames, ColumnValues } from './data/columns.js'
 export { type DataOptions, openData, UntrustedError } from './data/data.js'
-export { type Batch, type DataSet, inMemory, inputsFor, padBatch, type Samples } from './data/dataset.js'
+export { type Batch, type DataSet, inputsFor, padBatch, type Samples } from './data/dataset.js'
+export { inMemory } from './data/entries.js'
 export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
+export type { ImageOptions } from './data/images/image-options.js'
 export type { ModelValue } from './data/model-value.js'
 export {
   castElements,
+  type DataArray,
   describe,
   type Elements,
   type ElementType,
   firstNaN,
   type NdArray,
   numbersOf,
+  type StringArray,
   sizeOf,
 } from './data/ndarray.js'
 export type { Sample, SampleValue } from './data/sample.js'
-export type { TextOptions } from './data/text.js'
+export type { TextOptions } from './data/text/text-options.js'
 export { mostSamples, type ShapesFor } from './measure/batch-size.js'
 export type { CompareRequest, Difference } from './measure/compare.js'
 export type { ConstantPlace, ConstantPlaces, ConstantsRequest } from './measure/constants.js'

@@ -16,7 +16,7 @@ import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import { type Work, workOn } from '../engine/work.js'
-import { hashFile } from '../files/hash.js'
+import { hashData } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
@@ -167,7 +167,7 @@ function dataOf({ calibration }: Task, cwd: string): Calibration {
 /** Everything about the data that the numbers depend on. */
 async function dataFacts({ data, batch, text }: Calibration): Promise<CalibrationData> {
   const hashOf = async (path: string) => {
-    await using hashing = hashFile(path)
+    await using hashing = hashData(path)
     return hashing.digest()
   }
   const reading = text && { ...text, tokenizer: await hashOf(text.tokenizer) }

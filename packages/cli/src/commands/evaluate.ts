@@ -53,6 +53,7 @@ export async function evaluate(context: Context, [written = '']: readonly string
     const lines = Object.entries(shown.metrics).map(([metric, value]) => `  ${metric.padEnd(14)} ${figure(value)}`)
     return [`${shown.model} on ${formatCount(samples)} samples of ${shown.data}`, ...lines].join('\n')
   })
+  for (const note of measured.notes) progress.note(`note: ${note}`)
   for (const warning of warnings) progress.note(`warning: ${warning}`)
   return EXIT.pass
 }

@@ -1,6 +1,6 @@
 import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
 import { formatCount } from '@pare/gate'
-import { hashFile } from '../files/hash.js'
+import { hashData } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
 import { looksAtGradients, needsOf } from '../settings/calibration.js'
@@ -38,7 +38,7 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   // A file of statistics may hold those of gradients.
   const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && looksAtGradients(step))
   if (!steps.some(looks)) return undefined
-  const hashing = hashFile(run.data)
+  const hashing = hashData(run.data)
   const close = () => hashing[Symbol.asyncDispose]()
   if (statistics !== undefined) {
     const { checkWhole } = await import('@pare/core')

@@ -12,7 +12,7 @@ export type RunCounts = Pick<Forwarded, 'samples' | 'leftOut'>
 
 /** Runs models over calibration data in a child process, as core asks for it. Masks are those of the data, else ones. `onEnd` is told what ran. */
 export function forwardOver(
-  { data, text, samples, batch, threads, trusted, shard }: Calibration,
+  { data, text, samples, batch, threads, trusted, shard, image, original, workspace }: Calibration,
   engine: Engine = {},
   onEnd?: (outcome: Forwarded) => void,
 ): Forward {
@@ -24,7 +24,7 @@ export function forwardOver(
       await writeModel(model, path, signal === undefined ? {} : { signal })
       const request = {
         ...{ model: path, data, sums: [...sums], chunk: CHUNK_SAMPLES },
-        ...present({ text }),
+        ...present({ text, image, original, workspace }),
         ...(from > 0 && { from: from * CHUNK_SAMPLES }),
         ...present({ shard, to: samples, batch: most, threads, trusted }),
       }

@@ -20,9 +20,9 @@ export async function gradientsFor(
   if (training === undefined || !steps.some(looksAtGradients)) return undefined
   const { lossOver } = await import('@pare/retrain')
   const { kind, why, differentiate } = await lossOver(model, training)
-  const { data, text, threads, trusted } = training
+  const { data, text, threads, trusted, image, classes, original, workspace } = training
   progress.note(`${label}: gradients of ${kind} (${why}), up to ${SAMPLES} samples of ${showPath(data, cwd)}`)
-  const run = { data, trusted, samples: SAMPLES, ...present({ text, threads }) }
+  const run = { data, trusted, samples: SAMPLES, ...present({ text, threads, image, classes, original, workspace }) }
   const forward = forwardOver(run, engine)
   return { forward: withProgress(forward, (state) => phases.at('running training data', state)), differentiate }
 }

@@ -15,10 +15,7 @@ export interface TrialData extends Calibration {
 }
 
 /** Tries models out on calibration data in a child process, which stays as long as it is asked for more. */
-export function trialsOver(
-  { data, text, samples, batch, threads, trusted, label, output }: TrialData,
-  engine: Engine = {},
-): OpenTrials {
+export function trialsOver({ data, samples, shard: _, ...reading }: TrialData, engine: Engine = {}): OpenTrials {
   return async (model, { defaults, signal }) => {
     const { openTrials } = await import('@pare/evaluate')
     const folder = await mkdtemp(join(tmpdir(), 'pare-trials-'))
@@ -31,8 +28,7 @@ export function trialsOver(
       throw error
     }
     const request = {
-      ...{ model: path, data, defaults },
-      ...present({ text, batch, threads, trusted, label, output }),
+      ...{ model: path, data, defaults, ...reading },
     }
     const trials = openTrials(request, {
       // As long as it takes: progress shows, and it can be stopped.

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { PareError, readRegular } from '@pare/onnx'
 
@@ -15,6 +17,29 @@ export interface Hashing extends AsyncDisposable {
 export function hashFile(path: string): Hashing {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   return size < LARGE ? hashHere(path) : startHash(path, COMPLETE)
+}
+
+/** The same of data: of a folder, that of what sha256sum prints for its files, hidden ones left out, in the order of their paths. */
+export function hashData(path: string): Hashing {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return hashFile(path)
+  const result = digestFolder(path)
+  result.catch(() => undefined)
+  return { grew: () => {}, digest: () => result, [Symbol.asyncDispose]: async () => {} }
+}
+
+async function digestFolder(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((path) => !path.split('/').some((part) => part.startsWith('.')))
+    .sort()
+  const whole = createHash('sha256')
+  for (const path of paths) {
+    const bytes = await readRegular(join(folder, path))
+    whole.update(`${createHash('sha256').update(bytes).digest('hex')}  ${path}\n`)
+  }
+  return whole.digest('hex')
 }
 
 /** Bytes from which on a thread is worth its start. */

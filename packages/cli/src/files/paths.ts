@@ -16,6 +16,13 @@ export async function missingFile(path: string): Promise<string | undefined> {
     : `${path} is ${there.isDirectory() ? 'a folder' : 'something else'}`
 }
 
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  )
+}
+
 export async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     (entry) => entry.isFile(),

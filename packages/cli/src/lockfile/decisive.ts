@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isModule } from '@pare/evaluate/choices'
 import { openModel, present } from '@pare/onnx'
 import { installedVersion } from '@pare/onnxruntime'
 import type { Engine } from '../engine/work.js'
-import { hashData } from '../files/hash-data.js'
+import { hashData } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
 import { firstPartyNames } from '../plugins/plugins.js'
@@ -32,7 +33,7 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
     ),
   }
   const hashes = await Promise.all(
-    Object.entries(present(files)).map(async ([what, path]) => [what, isModule(path) ? CODE : await hashData(path)] as const),
+    Object.entries(present(files)).map(async ([what, path]) => [what, await hashOf(path)] as const),
   )
   return {
     ...(await modelHashes(task.path)),
@@ -43,6 +44,13 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
     'ONNX Runtime': installedVersion(onnxruntime),
     'execution provider': provider,
   }
+}
+
+async function hashOf(path: string): Promise<string> {
+  if (isModule(path)) return CODE
+  if (!existsSync(path)) return 'none'
+  await using hashing = hashData(path)
+  return await hashing.digest()
 }
 
 /** Whether two runs had nothing that could make their outcomes differ. */

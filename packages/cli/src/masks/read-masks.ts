@@ -24,6 +24,7 @@ async function readNpz(path: string, shown: string): Promise<Map<string, TensorM
   const arrays = parseNpz(await readRegular(path, { what: WHAT }), shown, MOST_BYTES, 'write large masks as .safetensors.')
   const masks = new Map<string, TensorMask>()
   for (const [name, { type, shape, data }] of arrays) {
+    if (type === 'string') throw new PareError(`${shown}: '${name}' is text, and no mask.`, { hint: 'write zeros and ones.' })
     const zeros = new ZeroBits(elementCount(shape))
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     refuseNaN(zeros.add(bytes, MASK_ELEMENTS[type]), name, shown)

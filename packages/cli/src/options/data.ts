@@ -1,13 +1,16 @@
 import { LOSSES } from '@pare/autograd/choices'
-import { DATA_FORMATS } from '@pare/evaluate/choices'
+import { DATA_FORMATS, RESAMPLES } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
 import { count, oneOf, path } from './schemas.js'
+import { parts } from './text.js'
 
 /** Commands that run a model over data. */
 const RUNNING = [...PRUNING, 'evaluate', 'calibrate', 'sensitivity']
 const JUDGING = ['run', 'evaluate', 'sensitivity']
+/** Commands that look at labels. */
+const LABELLED = [...PRUNING, 'evaluate', 'sensitivity']
 
 const samplesAtOnce = count.describe('a whole number of samples run together, such as 32')
 const tokens = count.describe('a whole number of tokens in a window of text, such as 128')
@@ -43,6 +46,34 @@ const label = field(path, {
   default: "the first of 'label', 'labels', 'y', 'target'",
 })
 
+const classes = field(z.union([path, z.array(z.string().min(1)).min(2)]), {
+  expected: "names of classes in the order of their numbers, such as ['cat', 'dog'], or a file with a name on each line",
+  help: 'names of classes in the order of their numbers, or a file of them: for labels that are names',
+  default: 'id2label of config.json beside model or data, else what the model names',
+})
+const column = path.describe("the name of a column, or array, of the data, such as 'patient'")
+const side = z.number().int().positive()
+const size = z.union([side, z.tuple([side, side])])
+const channelValues = z.array(z.number()).min(1).max(4)
+const image = field(
+  z.strictObject({
+    size: size.describe('pixels of the shorter side, or [height, width]').exactOptional(),
+    crop: size.describe('pixels of the square that is cut out of the middle, or [height, width]').exactOptional(),
+    resample: oneOf(RESAMPLES).exactOptional(),
+    rescale: z.number().describe('what each byte is multiplied by, such as 0.00392156862745098').exactOptional(),
+    mean: channelValues.describe('what is subtracted from each channel, such as [0.485, 0.456, 0.406]').exactOptional(),
+    std: channelValues.describe('what each channel is divided by, such as [0.229, 0.224, 0.225]').exactOptional(),
+    layout: oneOf(['NCHW', 'NHWC']).exactOptional(),
+    channels: oneOf(['rgb', 'bgr']).exactOptional(),
+    orientation: oneOf(['stored', 'upright']).exactOptional(),
+  }),
+  {
+    expected: 'how images become numbers, such as { size: 256, crop: 224, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }',
+    help: 'how images become numbers: size, crop, resample, rescale, mean, std, layout, channels, orientation',
+    default: 'preprocessor_config.json beside model or data; bytes as they are where the model takes bytes',
+  },
+)
+
 /** What a model is measured with, before and after. */
 export const evaluateFields = {
   data: field(path, {
@@ -62,12 +93,38 @@ export const evaluateFields = {
     flag: { argument: 'count', on: RUNNING, also: ['calibrate.batch'] },
   }),
   threads,
-  label: { ...label, flags: [{ argument: 'name', on: JUDGING }] },
+  label: { ...label, flags: [{ argument: 'name', on: LABELLED, also: ['train.label'] }] },
+  classes: {
+    ...classes,
+    flags: [
+      {
+        argument: 'names',
+        on: LABELLED,
+        also: ['train.classes'],
+        read: (text: string) => (text.includes(',') ? parts(text) : text),
+      },
+    ],
+  },
+  group: field(column, {
+    help: 'the column that says which samples belong together, such as the patient or the document',
+    default: 'windows of one document, for text',
+    flag: { argument: 'column', on: JUDGING, input: true },
+  }),
+  slices: field(z.array(column).min(1).describe("a list of columns that tell samples apart, such as ['camera', 'language']"), {
+    help: 'a column that tells samples apart, such as the camera or the language',
+    default: 'none',
+    flag: { name: 'slice', argument: 'column', repeatable: true, on: JUDGING, input: true },
+  }),
+  id: field(column, {
+    help: 'the column that names samples in reports',
+    default: "the first of 'id', 'path', 'file', 'file_name' that is no input",
+  }),
+  image,
   output: field(path, {
     expected: "the name of the output to measure, such as 'logits'",
     help: 'the output that is measured',
     default: "'logits', else the first",
-    flag: { argument: 'name', on: JUDGING },
+    flag: { argument: 'name', on: LABELLED, also: ['train.output'] },
   }),
   tokenizer: field(tokenizer.schema, {
     help: tokenizer.help,
@@ -107,7 +164,7 @@ export const calibrateFields = {
     flag: { argument: 'count', on: [...PRUNING, 'calibrate'] },
   }),
   batch: field(samplesAtOnce, { help: evaluateFields.batch.help, default: evaluateFields.batch.default! }),
-  ...{ threads, tokenizer, length, stride, field: textField },
+  ...{ threads, tokenizer, length, stride, field: textField, image },
 }
 
 /** Inputs with labels, or without where a teacher has them. Never evaluation data. */
@@ -118,12 +175,13 @@ export const trainFields = {
     flag: { name: 'train', argument: 'data', on: PRUNING, input: true },
   }),
   label,
+  classes,
   output: field(path, {
     expected: "the name of the output to judge, such as 'logits'",
     help: 'the output that is judged',
     default: "that of evaluate, else 'logits', else the first",
   }),
-  ...{ threads, tokenizer, length, field: textField },
+  ...{ threads, tokenizer, length, field: textField, image },
 }
 
 export const evaluate = z

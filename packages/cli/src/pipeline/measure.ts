@@ -3,7 +3,7 @@ import type { BaseModel, RelativeLatency, Verdict } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import { childOf, type Work } from '../engine/work.js'
-import { hashFile } from '../files/hash.js'
+import { hashData, hashFile } from '../files/hash.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
@@ -34,7 +34,7 @@ export async function judgeModel(
   pruned: Pick<Pruned, 'model' | 'staged' | 'output' | 'macs'>,
   { references, onComparison, work, base }: Judging,
 ): Promise<ModelJudgement> {
-  await using hashing = hashFile(evaluation.request.data)
+  await using hashing = hashData(evaluation.request.data)
   const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
   const comparison = await measurePair(pair, references, work)
   const dataHash = await hashing.digest()

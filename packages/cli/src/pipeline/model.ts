@@ -13,7 +13,7 @@ import type { DeviceFacts } from '../engine/device.js'
 import { describeLeft, describeTied } from '../engine/folded-weights.js'
 import { type OpenedModel, openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
-import { type Hashing, hashFile, hashGrowing, LARGE } from '../files/hash.js'
+import { type Hashing, hashData, hashFile, hashGrowing, LARGE } from '../files/hash.js'
 import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
 import type { OutputFiles } from '../files/output.js'
 import { writePlan } from '../files/plan-files.js'
@@ -132,7 +132,7 @@ async function planOpened(
   await publication.protect(filesOf(file))
   await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
   await using inputHash = hashModel(file)
-  await using dataHash = training && recover.retrain && hashFile(training.data)
+  await using dataHash = training && recover.retrain && hashData(training.data)
   const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
   const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
   const { pruned, planned, steps, states, ...staged } = await pruneInStages(model, task, staging, work)

@@ -191,6 +191,7 @@ function warningsOf({ evaluation }: Task, comparison: PairScores | undefined): s
     metric === gated ? [] : [`${metric} of the ${model} model could not be measured: ${reason}`],
   )
   const ignored = comparison?.pruned.ignored ?? []
+  others.push(...(comparison?.pruned.notes ?? []))
   return ignored.length === 0 ? others : [...others, `arrays of the data that no input takes: ${ignored.join(', ')}`]
 }
 

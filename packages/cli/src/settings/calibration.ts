@@ -3,15 +3,15 @@ import type { Shard, TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import { openRegular, present, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
-import { showPath } from '../files/paths.js'
+import { isFolder, showPath } from '../files/paths.js'
 import type { CalibrateConfig } from '../options/data.js'
 import type { Problem } from '../terminal/failure.js'
 import type { Check } from './check.js'
-import { readDataFile, strayTextOptions, textOf } from './data-file.js'
+import { type DataReading, readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
 import type { EvaluationSettings } from './evaluation.js'
 
 /** Calibration data: inputs only. */
-export interface Calibration {
+export interface Calibration extends Partial<DataReading> {
   readonly data: string
   readonly text?: TextOptions
   /** Only the first so many samples. Default: all */
@@ -38,12 +38,14 @@ interface CalibrationPlace {
   readonly place: string
   /** Of the same model: text is read with its tokenizer unless another is named. */
   readonly evaluation: EvaluationSettings | undefined
+  /** Path of the model. */
+  readonly model: string
 }
 
 /** Undefined where nothing names calibration data, or after a problem that is noted. */
 export async function readCalibration(
   config: CalibrateConfig | string | undefined,
-  { place, evaluation }: CalibrationPlace,
+  { place, evaluation, model }: CalibrationPlace,
   check: Check,
 ): Promise<CalibrationSource | undefined> {
   const { overrides, problems, cwd, trusted } = check
@@ -57,14 +59,17 @@ export async function readCalibration(
   const { data, tokenizer } = await readDataFile(section, check)
   if (data === undefined) return undefined
   const { samples, batch, threads, ...fields } = { ...own, ...over }
+  const reading = await readReading({ ...section, model }, check)
+  const image = reading.image ?? evaluation?.request.image
   const statistics = await readStatistics(data, showPath(data, cwd))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
-  return { run: { data, trusted, ...present({ text, samples, batch, threads }) }, ...present({ statistics }) }
+  return { run: { data, trusted, ...reading, ...present({ image, text, samples, batch, threads }) }, ...present({ statistics }) }
 }
 
 /** The statistics that a file holds; undefined where it holds something else. */
 export async function readStatistics(path: string, shown: string): Promise<StatisticsFile | undefined> {
+  if (await isFolder(path)) return undefined
   const first = new Uint8Array(8)
   const { handle } = await openRegular(path, 'calibration data')
   await using file = handle

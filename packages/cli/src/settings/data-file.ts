@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from 'node:path'
-import type { TextOptions } from '@pare/evaluate'
+import type { ImageOptions, TextOptions } from '@pare/evaluate'
 import { isModule, UNTRUSTED_HINT } from '@pare/evaluate/choices'
-import { present } from '@pare/onnx'
-import { missingFile, showPath } from '../files/paths.js'
+import { PareError, parseJson, present, readRegular } from '@pare/onnx'
+import { isFolder, missingFile, showPath } from '../files/paths.js'
 import type { EvaluateConfig } from '../options/data.js'
 import { type Problem, untrusted } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
@@ -57,6 +57,61 @@ export function strayTextOptions({ length, stride, field }: TextConfig, place: s
   }))
 }
 
+/** How data are read, besides text. */
+export interface DataReading {
+  readonly image?: ImageOptions
+  readonly classes?: readonly string[]
+  /** Of a checkout that is not trusted. */
+  readonly workspace?: string
+  /** The model, beside which config.json and preprocessor_config.json may lie. */
+  readonly original: string
+}
+
+/** The same, as a section and the overrides of it say it; a file of classes is read. */
+export async function readReading(
+  { own, over, place, model }: Pick<ReadingSection, 'own' | 'over' | 'place'> & { readonly model: string },
+  check: Check,
+): Promise<DataReading> {
+  const image = over?.image ?? own.image
+  const named = over?.classes ?? own.classes
+  const { workspace } = check
+  const section = {
+    own: textual(own.classes),
+    override: textual(over?.classes),
+    place: placeIn(place, 'classes'),
+    what: 'classes',
+  }
+  const path = typeof named === 'string' ? await readPath(section, check) : undefined
+  const classes = path === undefined ? (typeof named === 'string' ? undefined : named) : await readClasses(path)
+  return { original: model, ...present({ image: image as ImageOptions | undefined, classes, workspace }) }
+}
+
+interface ReadingSection {
+  readonly own: Pick<EvaluateConfig, 'image' | 'classes'>
+  readonly over: Pick<EvaluateConfig, 'image' | 'classes'> | undefined
+  readonly place: string
+}
+
+function textual(classes: EvaluateConfig['classes']): string | undefined {
+  return typeof classes === 'string' ? classes : undefined
+}
+
+/** A name on each line, or a list in JSON. */
+async function readClasses(path: string): Promise<readonly string[]> {
+  const text = (await readRegular(path, { what: 'a file of classes' })).toString('utf8')
+  if (path.endsWith('.json')) {
+    const value = parseJson(text)
+    if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
+    throw new PareError(`${path}: expected a list of names in JSON.`, {
+      hint: 'write ["cat", "dog"], or a name on each line of a .txt file.',
+    })
+  }
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+}
+
 /** The absolute path of a file that the config or an override names, if either does. */
 async function readPath(
   { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
@@ -64,7 +119,7 @@ async function readPath(
 ): Promise<string | undefined> {
   const setting = override ?? own
   if (setting === undefined) {
-    if (what !== 'tokenizer')
+    if (what !== 'tokenizer' && what !== 'classes')
       problems.push({ place, message: `is missing: no ${what}.`, hint: "name a data file: data: 'val.npz'" })
     return undefined
   }
@@ -76,7 +131,7 @@ async function readPath(
       await refuseOutside(join(dirname(path), 'tokenizer_config.json'), `what is beside ${what} '${setting}'`, workspace)
   }
   const missing = await missingFile(path)
-  if (missing === undefined) return path
+  if (missing === undefined || (what.endsWith(' data') && (await isFolder(path)))) return path
   problems.push({
     place,
     message: `${what} '${setting}' is not a file: ${missing}.`,

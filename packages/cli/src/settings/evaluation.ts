@@ -6,7 +6,7 @@ import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
 import type { Problem } from '../terminal/failure.js'
 import { type Check, placeIn } from './check.js'
-import { readDataFile, strayTextOptions, textOf } from './data-file.js'
+import { readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {
@@ -19,7 +19,7 @@ export interface EvaluationSettings {
 /** Undefined where nothing says what to measure with, or after a problem that is noted. */
 export async function readEvaluation(
   config: EvaluateConfig | undefined,
-  place: string,
+  { place, model }: { readonly place: string; readonly model: string },
   check: Check,
 ): Promise<EvaluationSettings | undefined> {
   const { problems, trusted } = check
@@ -29,11 +29,15 @@ export async function readEvaluation(
   const { data, tokenizer } = await readDataFile(section, check)
   const fields = { ...config, ...over }
   if (tokenizer === undefined) problems.push(...strayTextOptions(fields, place))
+  const { original: _, ...reading } = await readReading({ ...section, model }, check)
   const metrics = await readMetrics(fields.metric, placeIn(place, 'metric'), { tokenizer, data, problems })
   if (data === undefined || metrics === undefined) return undefined
-  const { batch, threads, label, output, timeout, memory, latency = false } = fields
+  const { batch, threads, label, output, group, slices, id, timeout, memory, latency = false } = fields
   return {
-    request: { data, metrics, trusted, ...present({ batch, threads, label, output, text: textOf(tokenizer, fields) }) },
+    request: {
+      ...{ data, metrics, trusted, ...reading },
+      ...present({ batch, threads, label, output, group, slices, id, text: textOf(tokenizer, fields) }),
+    },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
       memoryLimitBytes: memory === undefined ? undefined : memory * 2 ** 20,

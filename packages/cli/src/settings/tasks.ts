@@ -203,13 +203,13 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const stepPlace = (index: number) =>
     `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
   const steps = await readSteps(settings.prune, { placeOf: stepPlace, reading })
-  const measured = await readEvaluation(settings.evaluate, placeOf('evaluate'), reading)
+  const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path }, reading)
   const metric = measured?.request.metrics[0]
   const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
   const evaluation = withDemands(measured, demands)
-  const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation }, reading)
+  const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation, model: path }, reading)
   const { loss, schedule } = settings.level
-  const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation }, reading)
+  const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path }, reading)
   const isPreset = 'preset' in settings.prune
   const recover = recoverOf(settings.level.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
   // Where data are named that are not there, that is said already.

@@ -4,12 +4,13 @@ import { present } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
 import { showPath } from '../files/paths.js'
 import type { TrainConfig } from '../options/data.js'
+import type { Problem } from '../terminal/failure.js'
 import type { Check } from './check.js'
-import { readDataFile, strayTextOptions, textOf } from './data-file.js'
+import { type DataReading, readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
 import type { EvaluationSettings } from './evaluation.js'
 
 /** Training data as the user names them. The file is there. */
-export interface TrainingSource {
+export interface TrainingSource extends DataReading {
   /** Absolute. */
   readonly data: string
   readonly trusted: boolean
@@ -27,18 +28,21 @@ interface TrainingPlace {
   readonly loss: Loss | undefined
   /** Of the same model: text is read with its tokenizer unless another is named, and labels and output are the same. */
   readonly evaluation: EvaluationSettings | undefined
+  /** Path of the model. */
+  readonly model: string
 }
 
 /** Undefined where nothing names training data, or after a problem that is noted. The evaluation data are a problem. */
 export async function readTraining(
   config: TrainConfig | string | undefined,
-  { place, loss, evaluation }: TrainingPlace,
+  { place, loss, evaluation, model }: TrainingPlace,
   check: Check,
 ): Promise<TrainingSource | undefined> {
   const { overrides, problems, cwd, trusted } = check
   const over = overrides.train
   if (config === undefined && over?.data === undefined) {
     if (loss !== undefined) problems.push(strayLoss(loss))
+    if (evaluation === undefined) problems.push(...strayLabels(over))
     return undefined
   }
   const own: TrainConfig = typeof config === 'string' ? { data: config } : { ...config }
@@ -55,7 +59,18 @@ export async function readTraining(
   const { label = evaluation?.request.label, output = evaluation?.request.output, threads, ...fields } = { ...own, ...over }
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
-  return { data, trusted, ...present({ text, label, output, threads, loss }) }
+  const reading = await readReading({ ...section, model }, check)
+  const { image = evaluation?.request.image, classes = evaluation?.request.classes } = reading
+  return { data, trusted, ...reading, ...present({ image, classes, text, label, output, threads, loss }) }
+}
+
+/** What is said of labels, where there are no data with any. */
+function strayLabels(over: TrainConfig | undefined): Problem[] {
+  return Object.entries(present({ label: over?.label, output: over?.output, classes: over?.classes })).map(([option, value]) => ({
+    place: '',
+    message: `--${option} ${String(value)} is about labels, and there are no data with any.`,
+    hint: `name them with --train, or leave --${option} out`,
+  }))
 }
 
 function strayLoss(loss: Loss) {

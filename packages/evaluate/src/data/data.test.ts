@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { array, input, npyBytes, npzBytes, put, temporaryFolder, testModel } from '../fixture.test.files.js'
 import { type DataOptions, openData, UntrustedError } from './data.js'
-import { inMemory, inputsFor, padBatch } from './dataset.js'
+import { inputsFor, padBatch } from './dataset.js'
+import { inMemory } from './entries.js'
 
 const folder = temporaryFolder()
 const x = input('x', 'float32', ['batch', 2])
@@ -117,7 +118,8 @@ test('files that are missing, folders, pointers and other kinds are refused', as
     hint: expect.stringContaining('git lfs pull'),
   })
   await expect(open(`${folder}/none.npz`)).rejects.toThrow('none.npz: no such file.')
-  await expect(open(put(folder, 'd.parquet', ''))).rejects.toThrow("data of kind '.parquet' are not read.")
+  await expect(open(put(folder, 'd.parquet', ''))).rejects.toThrow('d.parquet: not readable as Parquet')
+  await expect(open(put(folder, 'd.arrow', 'ARROW1'))).rejects.toThrow('d.arrow: not readable as Arrow')
   await expect(open(files.npz, { maxBytes: 100 })).rejects.toThrow(/d\.npz: \d+ bytes, more than the 100 allowed/)
   await expect(open(put(folder, 'd.txt', 'words'))).rejects.toThrow('d.txt: text, but no tokenizer is named.')
   await expect(open(put(folder, 't.jsonl', '{"text": "words"}'))).rejects.toThrow('t.jsonl: text, but no tokenizer is named.')
@@ -151,7 +153,7 @@ test.each([1000, 200_000])('JSON nested %d deep is an error, not a crash', async
 })
 
 test('arrays of more axes than any tensor has are no arrays', async () => {
-  const line = `{"pixels": ${'['.repeat(40)}1${']'.repeat(40)}}`
+  const line = `{"x": ${'['.repeat(40)}1${']'.repeat(40)}}`
   await expect(open(put(folder, 'deep.jsonl', line))).rejects.toThrow('is not a number, an evenly nested array of numbers')
 })
 
@@ -184,16 +186,14 @@ describe('with a tokenizer', () => {
   })
 
   test.each([
-    ['t.parquet', Buffer.from('PAR1\u0015\0\u0015\xff', 'latin1')],
-    ['t.arrow', Buffer.from('ARROW1\0\0')],
     ['t.json', '[{"text": "words"}]'],
-    ['t.tsv', 'words\t1'],
+    ['t.xml', '<text>words</text>'],
   ])('%s is refused, with what is read', async (name, bytes) => {
     const refused = read(name, bytes)
     await expect(refused).rejects.toThrow(`data of kind '.${name.slice(2)}' are not read.`)
     await expect(refused).rejects.toHaveProperty(
       'hint',
-      'expected arrays (.npz, .npy, .csv, .jsonl), text with a tokenizer (.txt, .md, .jsonl), or a module (.js, .mjs, .ts).',
+      'expected arrays (.npz, .npy), tables (.csv, .tsv, .jsonl, .parquet, .arrow, .feather), a folder of images, text with a tokenizer (.txt, .md), or a module (.js, .mjs, .ts).',
     )
   })
 

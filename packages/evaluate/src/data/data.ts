@@ -1,80 +1,120 @@
-import { basename, extname, resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { PareError } from '@pare/onnx'
-import { arrayDataSet, type DataSet, sampleDataSet } from './dataset.js'
+import { PareError, present } from '@pare/onnx'
+import { besideFile, classFinder } from './classes.js'
+import { arrayDataSet, type DataSet } from './dataset.js'
+import { entryDataSet, matchNumbered } from './entries.js'
 import { checkFile, readWhole } from './file.js'
-import { canFill, tokenInput } from './fill.js'
-import { ARRAY_FORMATS, isModule, LINES, mayBeText, TEXT_FORMATS, UNTRUSTED_HINT } from './formats.js'
-import { parseJsonLines } from './jsonl.js'
-import { type MatchOptions, matchArrays } from './match.js'
+import { canFill } from './fill.js'
+import { ARRAY_FORMATS, isModule, TABLE_FORMATS, TEXT_FORMATS, UNTRUSTED_HINT } from './formats.js'
+import type { ImageOptions } from './images/image-options.js'
+import { UntrustedError } from './inside.js'
+import type { FindClasses } from './labels.js'
+import type { MatchOptions } from './match.js'
 import type { ModelValue } from './model-value.js'
-import type { NdArray } from './ndarray.js'
-import { type Sample, stackSamples } from './sample.js'
-import { readText, type TextOptions } from './text.js'
+import { type RowOptions, rowSource } from './rows.js'
+import { arraysOf, type Sample } from './sample.js'
+import type { Table } from './tables/table.js'
+import type { TextOptions } from './text/text-options.js'
+
+export { UntrustedError } from './inside.js'
 
 export interface DataOptions extends MatchOptions {
   /** The inputs of the model the data are for: name, type and shape. */
   readonly inputs: readonly ModelValue[]
-  /** Whether a module may be run. Where it may not, naming one throws UntrustedError. */
+  /** Whether a module may be run, and files outside be named. Where it may not, naming one throws UntrustedError. */
   readonly trusted: boolean
+  /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
+  readonly workspace?: string
+  /** Models beside which config.json and preprocessor_config.json may lie, the likeliest first. Default: none */
+  readonly models?: readonly string[]
+  /** Names of classes in the order of their numbers, for labels that are names. Default: those of config.json, else those that the model names */
+  readonly classes?: readonly string[]
+  /** How images become numbers. Default: as preprocessor_config.json says */
+  readonly image?: ImageOptions
   /** How text becomes token ids, where the file holds text; see `mayBeText` in formats.ts. Without it text is refused. */
   readonly text?: TextOptions
   /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
   readonly importModule?: (path: string) => Promise<unknown>
-  /** Bytes a file may have, packed or unpacked. Default: 2 GiB. */
+  /** Bytes that a file of arrays or of plain text may have, packed or unpacked. Default: 2 GiB. */
   readonly maxBytes?: number
-}
-
-/** Something executable was asked for where the input is not trusted. The command line makes it exit code 4. */
-export class UntrustedError extends PareError {
-  readonly kind = 'untrusted'
+  /** Bytes of a table that is read at once; a larger one is streamed. Default: 64 MiB */
+  readonly smallBytes?: number
 }
 
 const MAX_BYTES = 2 ** 31 - 1
 /** Written in letters, and no prose. */
-const UNREAD = ['.json', '.tsv']
+const UNREAD = ['.json', '.xml', '.yaml', '.yml', '.html', '.svg']
 
 /**
  * Opens evaluation, calibration or training data for a model.
- * 1. `.npz`: arrays [samples, …] by name. 2. `.npy`: the array of a model's only input. 3. `.csv`: columns, see `parseCsv`.
- * 4. `.jsonl`: a Sample each line. 5. With `text`, `.txt`, `.md` and any other file in UTF-8, or `.jsonl` with words: documents for a language model, see `readText`.
+ * 1. `.npz`: arrays [samples, …] by name. 2. `.npy`: the array of a model's only input. 3. Tables (`.csv`, `.tsv`, `.jsonl`, `.parquet`, `.arrow`): a sample each row, of
+ * numbers, of images and sounds that it holds or names, or of text. 4. A folder: one folder of images or sounds for each class, a list in metadata.csv, or tables.
+ * 5. With `text`, `.txt`, `.md` and any other file in UTF-8: a document for a language model.
  * 6. `.js`, `.mjs`, `.ts`: a module whose default export is an iterable of Samples, or a function that returns one.
- * Throws PareError with everything that does not fit, UntrustedError for a module that may not be run.
+ * Throws PareError with everything that does not fit, UntrustedError for a module that may not be run and for a file that may not be named.
  */
 export async function openData(path: string, options: DataOptions): Promise<DataSet> {
-  const name = basename(path)
   if (isModule(path)) return openModule(path, options)
-  const arrays = await readArrays(path, options)
-  const scored = arrays.get('scored')
-  if (!options.text || !scored || !mayBeText(path)) return arrayDataSet(matchArrays(arrays, name, options))
-  const names = new Set(options.inputs.map((input) => input.name))
-  const fitting = [...arrays].filter(([key]) => key !== 'scored' && (key !== 'attention_mask' || names.has(key)))
-  return arrayDataSet({ ...matchArrays(new Map(fitting), name, options), scored })
-}
-
-async function readArrays(path: string, options: DataOptions): Promise<Map<string, NdArray>> {
-  const { inputs, maxBytes = MAX_BYTES, label = 'label', text } = options
-  const name = basename(path)
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+  const { trusted, models = [], classes } = options
+  const folder = isFolder ? path : dirname(path)
+  const boundary = { trusted, root: options.workspace ?? folder }
+  const folders = [...new Set([...models.map((model) => dirname(model)), folder])]
+  const findClasses = classFinder({ models, folders, boundary, ...present({ classes }) })
   const extension = extname(path).toLowerCase()
-  const parse = Object.hasOwn(ARRAY_FORMATS, extension) ? ARRAY_FORMATS[extension] : undefined
-  if (parse === undefined && (UNREAD.includes(extension) || !(text || isText(extension)))) throw unread(path)
-  const bytes = await readWhole(path, maxBytes)
-  if (parse !== undefined) return parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
-  const content = decodeText(bytes, path)
-  if (extension === LINES && !holdsText(content, name, options)) {
-    const samples = [...parseJsonLines(content, name)].map(({ value }) => value as Sample)
-    if (samples.some((sample) => typeof sample.text === 'string')) throw noTokenizer(name)
-    return stackSamples(samples, name)
+  if (!isFolder && Object.hasOwn(ARRAY_FORMATS, extension)) return openArrays(path, { ...options, findClasses })
+  const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, options)
+  const { importModule: _, maxBytes: __, ...own } = options
+  const rows: RowOptions = {
+    ...own,
+    boundary,
+    findPreprocessor: () => besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary),
   }
-  if (!text) throw noTokenizer(name)
-  return readText(content, name, { ...text, ...textTarget(inputs, name), label })
+  return entryDataSet(await rowSource(table, rows), { ...options, findClasses })
 }
 
-/** Lines of samples hold numbers alone; a line with words is a document. */
-function holdsText(content: string, name: string, { text, label = 'label' }: DataOptions): boolean {
-  if (text === undefined || text.field !== undefined) return text !== undefined
-  const [first] = parseJsonLines(content, name)
-  return Object.entries(first?.value ?? {}).some(([key, value]) => key !== label && typeof value === 'string')
+async function openArrays(path: string, options: DataOptions & { readonly findClasses: FindClasses }): Promise<DataSet> {
+  const { inputs, maxBytes = MAX_BYTES, label = 'label' } = options
+  const name = basename(path)
+  const bytes = await readWhole(path, maxBytes)
+  const parse = ARRAY_FORMATS[extname(path).toLowerCase()]!
+  const arrays = await parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
+  return arrayDataSet(await matchNumbered(arrays, name, { options }))
+}
+
+/** A table, or a plain text as a table of one document. */
+async function openTable(path: string, { text, maxBytes = MAX_BYTES }: DataOptions): Promise<Table> {
+  const extension = extname(path).toLowerCase()
+  const file = { path, name: basename(path), folder: dirname(path) }
+  if (Object.hasOwn(TABLE_FORMATS, extension)) return await TABLE_FORMATS[extension]!(file)
+  if (UNREAD.includes(extension) || !(text || isText(extension))) throw unread(path)
+  const content = decodeText(await readWhole(path, maxBytes), path)
+  if (!text)
+    throw new PareError(`${file.name}: text, but no tokenizer is named.`, {
+      hint: 'name a tokenizer.json with the tokenizer option.',
+    })
+  // The field that holds the text is one of tables.
+  const values = { text: content, ...(text.field !== undefined && { [text.field]: content }) }
+  return {
+    name: file.name,
+    folder: file.folder,
+    bytes: 0,
+    rows: 1,
+    read: async function* () {
+      yield { where: file.name, values }
+    },
+  }
+}
+
+async function openFolder(path: string, findClasses: FindClasses): Promise<Table> {
+  const { chained, contentOf, openClassFolder } = await import('./tables/folder.js')
+  const content = await contentOf(path)
+  if (content.kind === 'files') return openClassFolder(path, findClasses)
+  const open = (file: string) => TABLE_FORMATS[extname(file).toLowerCase()]!({ path: file, name: basename(file), folder: path })
+  if (content.kind === 'list') return await open(content.path)
+  return chained(basename(path), await Promise.all(content.paths.map(open)))
 }
 
 /** Prose in another encoding, or no prose at all, would become tokens without a word about it. */
@@ -89,14 +129,14 @@ function decodeText(bytes: Buffer, path: string): string {
   })
 }
 
-/** Whether files with this extension are text, or may hold it. */
+/** Whether files with this extension are text. */
 function isText(extension: string): boolean {
-  return extension === LINES || TEXT_FORMATS.some((each) => each === extension)
+  return TEXT_FORMATS.some((each) => each === extension)
 }
 
 function unread(path: string): PareError {
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
-    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}, ${LINES}), text with a tokenizer (${[...TEXT_FORMATS, LINES].join(', ')}), or a module (.js, .mjs, .ts).`,
+    hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
   })
 }
 
@@ -115,9 +155,13 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
       cause,
     })
   })) as { default?: unknown }
-  const source = defaultOf(module)
+  const exported = defaultOf(module)
+  const { models = [], classes, trusted } = options
+  const folder = dirname(path)
+  const folders = [...models.map((model) => dirname(model)), folder]
+  const findClasses = classFinder({ models, folders, boundary: { trusted, root: folder }, ...present({ classes }) })
   const samples = async function* (): AsyncGenerator<Sample> {
-    const iterable: unknown = typeof source === 'function' ? await source() : source
+    const iterable: unknown = typeof exported === 'function' ? await exported() : exported
     if (!isIterable(iterable)) {
       throw new PareError(
         `${path}: its default export is ${iterable === undefined ? 'missing' : `of type ${typeof iterable}`}, expected samples.`,
@@ -128,7 +172,18 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
     }
     yield* iterable
   }
-  return sampleDataSet(samples, name, options)
+  const names = new Set<string>()
+  const source = {
+    ...{ name, isSmall: false, notes: [], columnNames: [] as string[] },
+    async *read() {
+      let index = 0
+      for await (const sample of samples()) {
+        for (const key of Object.keys(sample)) if (!names.has(key)) names.add(key)
+        yield { arrays: arraysOf(sample, `${name}: sample ${index++}`), columns: {} }
+      }
+    },
+  }
+  return entryDataSet(source, { ...options, findClasses })
 }
 
 /** The default export. Loaders of TypeScript may give a CommonJS module, whose own default lies one deeper. */
@@ -138,22 +193,4 @@ function defaultOf({ default: outer }: { default?: unknown }): unknown {
 
 function isIterable(value: unknown): value is AsyncIterable<Sample> {
   return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
-}
-
-function textTarget(inputs: readonly ModelValue[], name: string): { input: string; fixedLength?: number } {
-  const input = tokenInput(inputs)
-  const seq = inputs.find((one) => one.name === input)?.shape[1]
-  if (input === undefined) {
-    throw new PareError(
-      `${name}: text for a model without an input for token ids; it has ${inputs.map((one) => `'${one.name}'`).join(', ')}.`,
-      {
-        hint: 'text needs a model with an integer input [batch, sequence], input_ids for example.',
-      },
-    )
-  }
-  return { input, ...(typeof seq === 'number' && { fixedLength: seq }) }
-}
-
-function noTokenizer(name: string): PareError {
-  return new PareError(`${name}: text, but no tokenizer is named.`, { hint: 'name a tokenizer.json with the tokenizer option.' })
 }

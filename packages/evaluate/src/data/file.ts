@@ -1,4 +1,5 @@
-import { openRegular, PareError, systemCode } from '@pare/onnx'
+import { stat } from 'node:fs/promises'
+import { openRegular, PareError, parseJson, systemCode } from '@pare/onnx'
 
 const LFS_POINTER = 'version https://git-lfs.github.com/spec/v1'
 
@@ -19,7 +20,24 @@ export async function checkFile(path: string): Promise<void> {
   await using _ = await openFile(path)
 }
 
-async function openFile(path: string) {
+const MOST_JSON_BYTES = 2 ** 24
+
+/** The object in a JSON file; undefined where there is no file. `allow` is asked before it is read. */
+export async function readJsonFile(path: string, allow: (path: string) => Promise<string>): Promise<object | undefined> {
+  const there = await stat(path).catch(() => undefined)
+  if (there === undefined) return undefined
+  const bytes = await readWhole(await allow(path), MOST_JSON_BYTES)
+  try {
+    const value = parseJson(bytes.toString('utf8'))
+    if (typeof value === 'object' && value !== null) return value
+  } catch (cause) {
+    throw new PareError(`${path}: not JSON (${(cause as Error).message}).`, { hint: 'correct it, or take it away.', cause })
+  }
+  throw new PareError(`${path}: not a JSON object.`, { hint: 'correct it, or take it away.' })
+}
+
+/** Opens a file of data to read parts of it. Throws like `readWhole`, but for its size. */
+export async function openFile(path: string) {
   const { handle } = await openRegular(path, 'a file of data').catch((cause: unknown) => {
     const code = systemCode(cause)
     if (code === undefined) throw cause

@@ -1,19 +1,29 @@
 import { extname } from 'node:path'
-import type { ArrayFile } from './array-file.js'
-import type { NdArray } from './ndarray.js'
+import type { ArrayFile } from './arrays/array-file.js'
+import type { DataArray } from './ndarray.js'
+import type { Table, TableFile } from './tables/table.js'
 
-type Parse = (file: ArrayFile) => Promise<Map<string, NdArray>>
+type Parse = (file: ArrayFile) => Promise<Map<string, DataArray>>
 
 /** Files of arrays by extension, with what gives their arrays by name. A new format is an entry here and its parser. */
 export const ARRAY_FORMATS: Readonly<Record<string, Parse>> = {
-  '.npz': async ({ bytes, name, maxBytes }) => (await import('./npz.js')).parseNpz(bytes, name, maxBytes),
-  '.npy': async (file) => (await import('./npy.js')).parseOnlyInput(file),
-  '.csv': async ({ bytes, name, inputs, label }) =>
-    (await import('./csv.js')).parseCsv(bytes.toString('utf8'), name, { inputs, label }),
+  '.npz': async ({ bytes, name, maxBytes }) => (await import('./arrays/npz.js')).parseNpz(bytes, name, maxBytes),
+  '.npy': async (file) => (await import('./arrays/npy.js')).parseOnlyInput(file),
 }
 
-/** Lines of samples: arrays, or text where there is a tokenizer. */
-export const LINES = '.jsonl'
+/** Tables by extension, with what opens them: a row is a sample, or a document. */
+export const TABLE_FORMATS: Readonly<Record<string, (file: TableFile) => Promise<Table>>> = {
+  '.csv': async (file) => (await import('./tables/csv.js')).openCsv(file, ','),
+  '.tsv': async (file) => (await import('./tables/csv.js')).openCsv(file, '\t'),
+  '.jsonl': async (file) => (await import('./tables/jsonl.js')).openJsonLines(file),
+  '.parquet': async (file) => (await import('./tables/parquet.js')).openParquet(file),
+  '.arrow': async (file) => (await import('./tables/arrow.js')).openArrow(file),
+  '.feather': async (file) => (await import('./tables/arrow.js')).openArrow(file),
+}
+
+/** Files that folders and tables name. */
+export const IMAGE_FILE = /\.(png|jpe?g|webp)$/i
+export const SOUND_FILE = /\.wav$/i
 
 /** Files of text alone. Where there is a tokenizer, whatever else is UTF-8 is text too. */
 export const TEXT_FORMATS = ['.txt', '.md'] as const
@@ -25,16 +35,16 @@ export function isModule(path: string): boolean {
   return MODULE.test(path)
 }
 
-/** Whether a file of this name is read as text where there is a tokenizer: not one of arrays, and no module. */
+/** Whether a file of this name may hold text, that is read where there is a tokenizer: it is not one of arrays, and no module. */
 export function mayBeText(path: string): boolean {
   return !Object.hasOwn(ARRAY_FORMATS, extname(path).toLowerCase()) && !isModule(path)
 }
 
 /** Formats that are read and not run. */
-const STILL = [...Object.keys(ARRAY_FORMATS), LINES]
+const STILL = [...Object.keys(ARRAY_FORMATS), ...Object.keys(TABLE_FORMATS)]
 
-/** What data may be, as help and messages say it: '.npz, …, .txt or a module'. */
-export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')} or a module`
+/** What data may be, as help and messages say it: '.npz, …, .txt, a folder or a module'. */
+export const DATA_FORMATS = `${[...STILL, TEXT_FORMATS[0]].join(', ')}, a folder of images or a module`
 
 /** What to do about data that would be run where that is not trusted. */
 export const UNTRUSTED_HINT = `write it as ${STILL.slice(0, -1).join(', ')} or ${STILL.at(-1)}`

@@ -10,6 +10,23 @@ export interface NdArray {
   readonly data: Elements
 }
 
+/** A dense row-major array of text. */
+export interface StringArray {
+  readonly type: 'string'
+  readonly shape: readonly number[]
+  readonly data: readonly string[]
+}
+
+/** What data hold and models take. */
+export type DataArray = NdArray | StringArray
+
+/** The arrays of one sample by name, without the axis of samples. */
+export type SampleArrays = ReadonlyMap<string, DataArray>
+
+export function isStrings(array: DataArray): array is StringArray {
+  return array.type === 'string'
+}
+
 export type Elements =
   | Int8Array
   | Uint8Array
@@ -126,6 +143,16 @@ export function fromNested(value: unknown): NdArray | undefined {
   if (flat.every((item) => typeof item === 'boolean')) return { type: 'bool', shape, data: Uint8Array.from(flat, Number) }
   if (!flat.every((item) => typeof item === 'number')) return undefined
   return fromNumbers(flat as number[], shape)
+}
+
+/** An array of text nested as JSON has it, or undefined where the nesting is ragged, deeper than 32, or holds something else. */
+export function fromNestedText(value: unknown): StringArray | undefined {
+  const shape = nestedShape(value)
+  if (shape.length > MAX_RANK || !isEven(value, shape)) return undefined
+  const flat: unknown[] = shape.length === 0 ? [value] : (value as unknown[]).flat(shape.length - 1)
+  return flat.length > 0 && flat.every((item) => typeof item === 'string')
+    ? { type: 'string', shape, data: flat as string[] }
+    : undefined
 }
 
 /** int64 where all values are integers, else float64. */

@@ -32,7 +32,7 @@ test('samples that differ are named, with both shapes', () => {
 })
 
 test('what is no number is refused with what was found', () => {
-  expect(() => stackSamples([{ x: 'cat' } as never], 'd')).toThrow(`d: sample 0, 'x': "cat" is not a number`)
+  expect(() => stackSamples([{ x: { cat: 1 } } as never], 'd')).toThrow(`d: sample 0, 'x': {"cat":1} is not a number`)
   expect(() => stackSamples([{ x: [[1], [2, 3]] }], 'd')).toThrow("'x': [[1],[2,3]] is not a number")
   expect(() => stackSamples([{ x: { data: Uint8Array.of(1), shape: [2] } }], 'd')).toThrow('1 elements do not fill shape [2]')
 })

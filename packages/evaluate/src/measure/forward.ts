@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os'
 import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type DataSet, firstOf } from '../data/dataset.js'
+import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { NdArray } from '../data/ndarray.js'
-import type { TextOptions } from '../data/text.js'
+import type { TextOptions } from '../data/text/text-options.js'
 import type { Provider } from '../process/provider.js'
 import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
@@ -18,6 +19,12 @@ export interface ForwardRequest {
   readonly data: string
   /** Reads the data as text. */
   readonly text?: TextOptions
+  /** How images become numbers. Default: as a preprocessor_config.json beside model or data says */
+  readonly image?: ImageOptions
+  /** Model that this one was made of, beside which config.json and preprocessor_config.json may lie. Default: the model */
+  readonly original?: string
+  /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
+  readonly workspace?: string
   /** Outputs of which only the sum over the batches of a chunk is sent. */
   readonly sums: readonly string[]
   /** Samples of a chunk: no batch lies in two. */
@@ -65,7 +72,10 @@ export async function forward(
 ): Promise<Forwarded> {
   const { chunk, threads = availableParallelism(), trusted = false } = request
   await using session = await openSession(runtime, request.model, { threads, trusted })
-  const data = await openData(request.data, { inputs: session.inputs, trusted, ...present({ text: request.text }) })
+  const data = await openData(request.data, {
+    ...{ inputs: session.inputs, trusted, models: [request.original ?? request.model] },
+    ...present({ text: request.text, image: request.image, workspace: request.workspace }),
+  })
   const batch = await batchOf(data, session.inputs, request)
   const end = Math.min(request.to ?? Number.POSITIVE_INFINITY, data.samples ?? Number.POSITIVE_INFINITY)
   const usable = batch.fixed && Number.isFinite(end) ? end - (end % batch.size) : end

@@ -14,6 +14,7 @@ import { ROUNDING, type Sameness, startSameness } from '../metrics/sameness.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { mostSamplesOf } from './batch-size.js'
+import { startFacts } from './facts.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */
@@ -34,9 +35,11 @@ export async function measure(
   const started = performance.now()
   const metrics = findMetrics(request.metrics)
   const { threads = availableParallelism(), trusted = false } = request
-  await using model = await openSession(runtime, request.model, { threads, trusted })
+  await using model = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
   await using reference =
-    request.reference === undefined ? undefined : await openSession(runtime, request.reference, { threads, trusted })
+    request.reference === undefined
+      ? undefined
+      : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const data = await openData(request.data, dataOptions(request, model, importModule))
   const output = chooseOutput(model, request.output)
   const batch = await chooseBatch(
@@ -50,6 +53,7 @@ export async function measure(
   const scores = startScores(metrics)
   const referenceScores = startScores(metrics)
   const inputs = startInputs()
+  const facts = startFacts(data.columnNames)
   let samples = 0
   onProgress?.(progressOf(samples, data))
   for await (const part of data.batches(batch.size)) {
@@ -58,6 +62,7 @@ export async function measure(
     const other = await reference?.run(fed, output)
     const outcome = { batch: part, name: output, ...present({ reference: other }) }
     inputs.add(part)
+    facts.add(part)
     scores.add(judgeBatch({ ...outcome, output: own }, metrics), { batch: part, output: own })
     if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), { batch: part, output: other })
     samples += part.size
@@ -67,7 +72,8 @@ export async function measure(
     samples,
     ...scores.finish(output, inputs.same()),
     ...(reference && { reference: referenceScores.finish(output, inputs.same()) }),
-    ...{ ignored: data.ignored, output, batch: batch.size, threads },
+    ...present({ facts: facts.finish() }),
+    ...{ ignored: data.ignored, notes: data.notes, output, batch: batch.size, threads },
     executionProvider: runtime.provider,
     onnxruntime: runtime.version,
     durationMs: performance.now() - started,
@@ -78,7 +84,10 @@ function dataOptions(request: EvaluateRequest, model: Session, importModule: Mea
   return {
     inputs: model.inputs,
     trusted: request.trusted ?? false,
+    models: [request.reference, request.model].filter((path) => path !== undefined),
     ...present({ label: request.label, text: request.text, importModule }),
+    ...present({ group: request.group, slices: request.slices, id: request.id, classes: request.classes }),
+    ...present({ image: request.image, workspace: request.workspace }),
   }
 }
 

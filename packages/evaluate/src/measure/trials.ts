@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os'
 import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
+import type { ImageOptions } from '../data/images/image-options.js'
 import type { NdArray } from '../data/ndarray.js'
-import type { TextOptions } from '../data/text.js'
+import type { TextOptions } from '../data/text/text-options.js'
 import { judgeBatch } from '../metrics/judged.js'
 import { findMetric, type Metric, type MetricTally, startTally } from '../metrics/metrics.js'
 import type { EvaluationProgress } from '../process/request.js'
@@ -21,6 +22,14 @@ export interface TrialRequest {
   readonly text?: TextOptions
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
   readonly label?: string
+  /** How images become numbers. Default: as a preprocessor_config.json beside model or data says */
+  readonly image?: ImageOptions
+  /** Model that this one was made of, beside which config.json and preprocessor_config.json may lie. Default: the model */
+  readonly original?: string
+  /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
+  readonly workspace?: string
+  /** Names of classes in the order of their numbers, for labels that are names. Default: as `openData` finds them */
+  readonly classes?: readonly string[]
   /** Name of the output that is judged. Default: 'logits', else the first. */
   readonly output?: string
   /** Default: the model's own batch where it is fixed, else up to 32, fewer where samples are large. */
@@ -58,11 +67,12 @@ export async function runTrials(
   }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<void> {
   const { threads = availableParallelism(), trusted = false, defaults } = request
-  await using session = await openSession(runtime, request.model, { threads, trusted })
+  await using session = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
   const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(defaults, name))
   const data = await openData(request.data, {
-    ...{ inputs, trusted },
-    ...present({ label: request.label, text: request.text }),
+    ...{ inputs, trusted, models: [request.original ?? request.model] },
+    ...present({ label: request.label, text: request.text, image: request.image }),
+    ...present({ classes: request.classes, workspace: request.workspace }),
   })
   const output = chooseOutput(session, request.output)
   const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)

@@ -1,6 +1,7 @@
 import type { Measurement, SampleFacts } from '@pare/gate'
+import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
-import type { TextOptions } from '../data/text.js'
+import type { TextOptions } from '../data/text/text-options.js'
 import type { Provider } from './provider.js'
 
 /** One model over one data set. */
@@ -29,6 +30,12 @@ export interface EvaluateRequest {
   readonly slices?: readonly string[]
   /** Name of the column that names samples. Default: the first of 'id', 'path', 'file' that is no input; else they are numbered. */
   readonly id?: string
+  /** Names of classes in the order of their numbers, for labels that are names. Default: those of a config.json beside model or data, else those that the model names. */
+  readonly classes?: readonly string[]
+  /** How images become numbers. Default: as a preprocessor_config.json beside model or data says */
+  readonly image?: ImageOptions
+  /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
+  readonly workspace?: string
   /** Whether a data module may be run. Default: false. */
   readonly trusted?: boolean
 }
@@ -48,6 +55,8 @@ export interface Evaluation extends Scores {
   readonly facts?: SampleFacts
   /** The reference's own scores over the same samples, where one was named. */
   readonly reference?: Scores
+  /** What was decided for want of a word from the user, in sentences. */
+  readonly notes: readonly string[]
   /** Arrays of the data that are neither an input nor the label. */
   readonly ignored: readonly string[]
   /** Name of the output that was measured. */

@@ -3,9 +3,10 @@ import { basename, resolve } from 'node:path'
 import { openModel, PareError } from '@pare/onnx'
 import { loadOnnxRuntime, type OnnxRuntime } from '@pare/onnxruntime'
 import type * as Ort from 'onnxruntime-common'
-import { type Batch, inputsFor } from '../data/dataset.js'
+import { allInputsFor, type Batch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
-import { type Elements, isElementType, type NdArray } from '../data/ndarray.js'
+import { type DataArray, type Elements, isElementType, type NdArray } from '../data/ndarray.js'
+import { batchAxisOf, moveAxis, samplesFirst } from './batch-axis.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
 
 /** ONNX Runtime, loaded. */
@@ -47,6 +48,8 @@ export interface SessionOptions {
   readonly threads?: number
   /** Whether external data may be hard links, as in caches of model hubs. Default: false. */
   readonly trusted?: boolean
+  /** Whether batches have their samples on the first axis where the model has them on another that it names batch or N: they are turned, and outputs back. Default: false */
+  readonly samplesFirst?: boolean
   /**
    * Whether threads wait for work busily while the model runs, as they do unless told otherwise, and not between runs. It is faster, and takes
    * the processor from others. Default: false.
@@ -67,24 +70,34 @@ export async function openSession(runtime: Runtime, path: string, options: Sessi
   // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
   await using _ = await openModel(path, { allowHardLinks: options.trusted ?? false })
   const session = await createSession(runtime, path, options)
-  const inputs = session.inputMetadata.flatMap(toModelValue)
+  const declared = { inputs: session.inputMetadata.flatMap(toModelValue), outputs: session.outputMetadata.flatMap(toModelValue) }
+  const inputs = options.samplesFirst === true ? declared.inputs.map(samplesFirst) : declared.inputs
+  const axisOf = (value: ModelValue | undefined) =>
+    options.samplesFirst === true && value !== undefined ? batchAxisOf(value) : 0
+  const feedsOf = (batch: Batch) =>
+    Object.fromEntries(
+      Object.entries(allInputsFor(inputs, batch)).map(([name, array]) => {
+        const axis = axisOf(declared.inputs.find((input) => input.name === name))
+        return [name, toTensor(ort, moveAxis(array, 0, axis))]
+      }),
+    )
+  const resultOf = (name: string, tensor: Ort.Tensor) =>
+    moveAxis(toArray(tensor, path), axisOf(declared.outputs.find((output) => output.name === name)), 0)
   return {
     name: basename(path),
     inputs,
-    outputs: session.outputMetadata.flatMap(toModelValue),
+    outputs: declared.outputs,
     async run(batch, output) {
-      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
-      const results = await session.run(Object.fromEntries(feeds), [output]).catch((cause: Error) => {
+      const results = await session.run(feedsOf(batch), [output]).catch((cause: Error) => {
         throw runFailure(path, batch, cause)
       })
-      return toArray(results[output]!, path)
+      return resultOf(output, results[output]!)
     },
     async runBatch(batch) {
-      const feeds = Object.entries(inputsFor(inputs, batch)).map(([name, array]) => [name, toTensor(ort, array)])
-      const results = await session.run(Object.fromEntries(feeds)).catch((cause: Error) => {
+      const results = await session.run(feedsOf(batch)).catch((cause: Error) => {
         throw runFailure(path, batch, cause)
       })
-      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toArray(tensor, path)]))
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, resultOf(name, tensor)]))
     },
     async runAll(arrays) {
       const feeds = Object.entries(arrays).map(([name, array]) => [name, toTensor(ort, array)])
@@ -136,7 +149,7 @@ function runFailure(path: string, { first, size }: Batch, cause: Error): PareErr
   })
 }
 
-export function toTensor(ort: OnnxRuntime, { type, data, shape }: NdArray): Ort.Tensor {
+export function toTensor(ort: OnnxRuntime, { type, data, shape }: DataArray): Ort.Tensor {
   return new ort.Tensor(type, data as never, shape)
 }
 

@@ -49,6 +49,8 @@ function dataSet(samples: number, pick: Samples['pick']): Samples {
     samples,
     pick,
     ignored: [],
+    notes: [],
+    columnNames: { slices: [], isOwnGroup: true },
     ...{ sampleSize: 1, sampleShapes: {} },
     batches: () => {
       throw new Error('not read in order')

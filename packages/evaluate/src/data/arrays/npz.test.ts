@@ -2,7 +2,7 @@ import { PareError } from '@pare/onnx'
 import fc from 'fast-check'
 import { zipSync } from 'fflate'
 import { expect, test } from 'vitest'
-import { array, npyBytes, npzBytes } from '../fixture.test.files.js'
+import { array, npyBytes, npzBytes } from '../../fixture.test.files.js'
 import { parseNpz } from './npz.js'
 
 const LIMIT = 1 << 20

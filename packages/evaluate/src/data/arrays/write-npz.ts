@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import { Zip, ZipDeflate } from 'fflate'
-import { sizeOf } from './ndarray.js'
+import { sizeOf } from '../ndarray.js'
 
 /** An array of bools that is read piece by piece. */
 export interface BoolArray {

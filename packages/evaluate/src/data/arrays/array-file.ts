@@ -1,4 +1,4 @@
-import type { ModelValue } from './model-value.js'
+import type { ModelValue } from '../model-value.js'
 
 /** A file of arrays, in memory. */
 export interface ArrayFile {

@@ -1,8 +1,8 @@
 import { PareError } from '@pare/onnx'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { npyBytes } from '../fixture.test.files.js'
-import { numbersOf } from './ndarray.js'
+import { npyBytes } from '../../fixture.test.files.js'
+import { type NdArray, numbersOf } from '../ndarray.js'
 import { parseNpy } from './npy.js'
 
 const bytesOf = (data: { buffer: ArrayBufferLike }) => new Uint8Array(data.buffer)
@@ -27,7 +27,7 @@ test.each([
 ] as const)('elements of type %s', (descr, data, type, values) => {
   const parsed = parseNpy(npyBytes(descr, [2], bytesOf(data)), 'x.npy')
   expect(parsed.type).toBe(type)
-  expect([...numbersOf(parsed)]).toEqual(values)
+  expect([...numbersOf(parsed as NdArray)]).toEqual(values)
 })
 
 test('big-endian elements of two, four and eight bytes', () => {
@@ -57,8 +57,10 @@ test('scalars and empty arrays', () => {
 
 test('what is no array of numbers is refused with what was found', () => {
   expect(() => parseNpy(Buffer.from('hello world'), 'x.npy')).toThrow(/x\.npy: not a \.npy array, it begins with "hello /)
-  expect(() => parseNpy(npyBytes('|O', [1], Uint8Array.of(1)), 'x.npy')).toThrow(/elements of type '\|O' are not numbers/)
-  expect(() => parseNpy(npyBytes('<U4', [1], new Uint8Array(16)), 'x.npy')).toThrow(/'<U4' are not numbers/)
+  expect(() => parseNpy(npyBytes('|O', [1], Uint8Array.of(1)), 'x.npy')).toThrow(
+    /elements of type '\|O' are neither numbers nor text/,
+  )
+  expect(() => parseNpy(npyBytes('<M8[s]', [1], new Uint8Array(8)), 'x.npy')).toThrow(/are neither numbers nor text/)
   expect(() => parseNpy(npyBytes('<f4', [3], new Uint8Array(8)), 'x.npy')).toThrow(
     /8 bytes of data, but shape \(3\) of float32 needs 12/,
   )
@@ -93,4 +95,21 @@ test('a header longer than NumPy reads is refused before anything is looked for 
     ...Buffer.from(header),
   ])
   expect(() => parseNpy(file, 'x.npy')).toThrow('bytes, more than the 10000 that NumPy reads')
+})
+
+test.each([
+  [
+    '<U3',
+    'ünï\u{1F600}'.slice(0, 3),
+    (text: string) => Buffer.from(Uint32Array.from(text.padEnd(3, '\0'), (c) => c.codePointAt(0)!).buffer),
+  ],
+  ['|S5', 'cat', (text: string) => Buffer.from(text.padEnd(5, '\0'), 'latin1')],
+  ['>U2', 'ab', (text: string) => Buffer.from([...text].flatMap((c) => [0, 0, 0, c.charCodeAt(0)]))],
+] as const)('text of type %s', (descr, text, bytes) => {
+  const file = npyBytes(
+    descr,
+    [2],
+    Buffer.concat([bytes(text), bytes('')].map((b, i) => (i === 1 && b.length === 0 ? Buffer.alloc(8) : b))),
+  )
+  expect(parseNpy(file, 'x.npy')).toEqual({ type: 'string', shape: [2], data: [text, ''] })
 })

@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import { type UnzipFileInfo, unzipSync } from 'fflate'
-import type { NdArray } from './ndarray.js'
+import type { DataArray } from '../ndarray.js'
 import { parseNpy } from './npy.js'
 
 /** The arrays of a .npz file by name, in the file's order. Throws when they would unpack to more than `maxBytes`, before unpacking any, with the hint. */
@@ -9,7 +9,7 @@ export function parseNpz(
   name: string,
   maxBytes: number,
   hint = 'evaluate on fewer samples, or split the file.',
-): Map<string, NdArray> {
+): Map<string, DataArray> {
   const entries: UnzipFileInfo[] = []
   unzip(file, name, (entry) => {
     if (entry.name.endsWith('.npy')) entries.push(entry)

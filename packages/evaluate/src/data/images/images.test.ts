@@ -1,0 +1,221 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { encode } from '@cwasm/lodepng'
+import { describe, expect, test } from 'vitest'
+import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
+import { type DataOptions, openData, UntrustedError } from '../data.js'
+import { decodeImage } from './decode.js'
+import { resize } from './resize.js'
+import { resizedSize, stepsOf } from './steps.js'
+import { decodeWav } from './wav.js'
+
+const folder = temporaryFolder()
+const bytes = input('image', 'uint8', ['n', 3, 2, 2])
+const png = (...colours: [number, number, number][]) => {
+  const side = Math.sqrt(colours.length)
+  const data = new Uint8ClampedArray(colours.flatMap((colour) => [...colour, 255]))
+  return encode({ width: side, height: side, data } as never)
+}
+const [RED, GREEN, BLUE, WHITE] = [
+  [255, 0, 0],
+  [0, 255, 0],
+  [0, 0, 255],
+  [255, 255, 255],
+] as [number, number, number][]
+const square = png(RED!, GREEN!, BLUE!, WHITE!)
+const CHANNELS = [255, 0, 0, 255, 0, 255, 0, 255, 0, 0, 255, 255]
+const tree = (name: string, files: Readonly<Record<string, Uint8Array | string>>) => {
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(folder, name, path, '..'), { recursive: true })
+    writeFileSync(join(folder, name, path), content)
+  }
+  return join(folder, name)
+}
+const read = async (path: string, options: Partial<DataOptions> = {}) => {
+  const data = await openData(path, { inputs: [bytes], trusted: true, ...options })
+  for await (const batch of data.batches(10)) return { ...batch, notes: data.notes, columnNames: data.columnNames }
+  throw new Error('no batch')
+}
+
+describe('a folder', () => {
+  const animals = tree('animals', { 'dog/b.png': square, 'cat/a.png': square, 'cat/deep/c.PNG': square, '.git/x.png': square })
+
+  test('of class folders: classes in the order of their names, said in a note, and files by their paths', async () => {
+    const { inputs, label, columns, notes, columnNames } = await read(animals)
+    expect(inputs.image).toEqual(array('uint8', [3, 3, 2, 2], [...CHANNELS, ...CHANNELS, ...CHANNELS]))
+    expect(Array.from(label!.data, Number)).toEqual([0, 0, 1])
+    expect(columns!.path).toEqual(['cat/a.png', 'cat/deep/c.PNG', 'dog/b.png'])
+    expect(columnNames.id).toBe('path')
+    expect(notes).toEqual(['folders of animals are classes in the order of their names: 0 cat, 1 dog'])
+  })
+
+  test('of class folders: the classes that are said have their numbers', async () => {
+    expect(Array.from((await read(animals, { classes: ['dog', 'cat'] })).label!.data, Number)).toEqual([1, 1, 0])
+    await expect(read(animals, { classes: ['dog', 'cow'] })).rejects.toThrow(
+      'animals: the folder cat: not among the classes dog, cow',
+    )
+  })
+
+  test('with a list of files', async () => {
+    const listed = tree('listed', {
+      'a.png': square,
+      'b.png': square,
+      'metadata.csv': 'file_name,label,camera\nb.png,1,x\na.png,0,y\n',
+    })
+    const { label, columns } = await read(listed, { slices: ['camera'] })
+    expect(Array.from(label!.data, Number)).toEqual([1, 0])
+    expect(columns).toEqual({ file_name: ['b.png', 'a.png'], camera: ['x', 'y'] })
+  })
+
+  test('that holds no data, or parts of a data set, is refused with what it holds', async () => {
+    await expect(read(tree('empty', { 'readme.txt': 'x' }))).rejects.toThrow(
+      /empty: no data in the folder; it holds readme\.txt\./,
+    )
+    await expect(read(tree('parts', { 'train/a.png': square, 'val/a.png': square }))).rejects.toThrow(
+      'parts of a data set, and no classes: train, val',
+    )
+    await expect(read(tree('mixed', { 'a.png': square, 'cat/a.png': square }))).rejects.toThrow(
+      'mixed: 1 files beside folders of classes, a.png',
+    )
+  })
+})
+
+test('images that are damaged, of another kind, pointers or huge are refused by name', async () => {
+  const cases: [string, Uint8Array | string, RegExp][] = [
+    ['cut', square.subarray(0, 12), /cat\/x\.png: the image is cut short: 12 bytes/],
+    ['damaged', square.subarray(0, 50), /cat\/x\.png: the PNG cannot be decoded/],
+    ['text', 'hello, this is no image', /cat\/x\.png: not an image that is read; it begins with "hello, t"/],
+    ['pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:abc\n', /Git LFS pointer/],
+  ]
+  for (const [name, content, message] of cases) await expect(read(tree(name, { 'cat/x.png': content }))).rejects.toThrow(message)
+  const huge = Buffer.from(square)
+  huge.writeUInt32BE(100_000, 16)
+  huge.writeUInt32BE(100_000, 20)
+  await expect(read(tree('huge', { 'cat/x.png': huge }))).rejects.toThrow(
+    '100000 × 100000 pixels, more than the 67108864 allowed',
+  )
+})
+
+test('a table that is not trusted names no file outside, by path or by link', async () => {
+  put(folder, 'secret.png', square)
+  const inside = tree('inside', {
+    'd.csv': 'file,label\n../secret.png,0\n',
+    'link.csv': 'file,label\nlink.png,0\n',
+    'git.csv': 'file,label\n.git/x.png,0\n',
+    '.git/x.png': square,
+  })
+  symlinkSync(join(folder, 'secret.png'), join(inside, 'link.png'))
+  for (const name of ['d.csv', 'link.csv', 'git.csv']) {
+    await expect(read(join(inside, name), { trusted: false })).rejects.toBeInstanceOf(UntrustedError)
+    expect((await read(join(inside, name))).size).toBe(1)
+  }
+  expect((await read(join(inside, 'd.csv'), { trusted: false, workspace: folder })).size).toBe(1)
+  const address = put(inside, 'web.csv', 'file,label\nhttps://example.com/a.png,0\n')
+  await expect(read(address)).rejects.toThrow('an address, and nothing is fetched')
+  await expect(read(put(inside, 'gone.csv', 'file,label\ngone.png,0\n'))).rejects.toThrow('gone.csv:2: gone.png: no such file.')
+})
+
+test('images in a table, as datasets of Hugging Face stores them', async () => {
+  const { parquetWriteBuffer } = await import('hyparquet-writer')
+  const columnData = [
+    { name: 'image', data: [square], type: 'BYTE_ARRAY' as const },
+    { name: 'label', data: [1], type: 'INT32' as const },
+  ]
+  const path = put(folder, 'images.parquet', new Uint8Array(parquetWriteBuffer({ columnData })))
+  expect((await read(path)).inputs.image).toEqual(array('uint8', [1, 3, 2, 2], CHANNELS))
+})
+
+describe('preprocessing', () => {
+  const floats = input('pixel_values', 'float32', ['n', 3, 'h', 'w'])
+
+  test('of floats is refused where nothing says how', async () => {
+    const path = tree('floats', { 'cat/a.png': square })
+    await expect(read(path, { inputs: [floats] })).rejects.toThrow('how pixels become its numbers is not known')
+    const { inputs } = await read(path, { inputs: [floats], image: {} })
+    expect(Array.from(inputs.pixel_values!.data as Float32Array)).toEqual(CHANNELS.map((byte) => byte / 255))
+  })
+
+  test('is what preprocessor_config.json says: (byte ÷ 255 − mean) ÷ std', async () => {
+    const config = {
+      do_resize: false,
+      do_normalize: true,
+      image_mean: [0.5, 0.5, 0.5],
+      image_std: [0.5, 0.25, 0.5],
+      do_rescale: true,
+    }
+    const path = tree('configured', { 'cat/a.png': square, 'preprocessor_config.json': JSON.stringify(config) })
+    const { inputs } = await read(path, { inputs: [input('pixel_values', 'float32', ['n', 'h', 'w', 3])] })
+    expect(Array.from((inputs.pixel_values!.data as Float32Array).slice(0, 3))).toEqual([1, -2, -1])
+  })
+
+  test('another size than the model takes is refused with both', async () => {
+    const inputs = [input('image', 'uint8', ['n', 3, 4, 4])]
+    await expect(read(tree('small', { 'cat/a.png': square }), { inputs })).rejects.toThrow('comes out as 2 × 2 pixels')
+    expect((await read(join(folder, 'small'), { inputs, image: { size: [4, 4] } })).inputs.image!.shape).toEqual([1, 3, 4, 4])
+  })
+
+  test('the shorter side is resized, the other after it, and crop_pct enlarges first', () => {
+    expect(resizedSize({ height: 300, width: 400 }, { shortest: 256 })).toEqual({ height: 256, width: 341 })
+    const steps = stepsOf(undefined, { path: 'p', content: { size: { shortest_edge: 224 }, crop_pct: 0.875 } })
+    expect(steps).toMatchObject({ resize: { shortest: 256 }, crop: { height: 224, width: 224 } })
+    expect(() => stepsOf(undefined, { path: 'p', content: { do_pad: true } })).toThrow('p: do_pad is true, which is not read.')
+  })
+
+  test('shrinking is as in Pillow: the kernel grows, and weights sum to 1', () => {
+    // Weights 3/7, 3/7, 1/7 of 0, 0, 255 are 36.4; mirrored 218.6. Bytes are rounded.
+    const row = { width: 4, height: 1, channels: 1, data: Uint8Array.of(0, 0, 255, 255) }
+    expect([...resize(row, { width: 2, height: 1 }, 'bilinear').data]).toEqual([36, 219])
+    expect([...resize(row, { width: 2, height: 1 }, 'box').data]).toEqual([0, 255])
+    expect([...resize({ ...row, width: 1, height: 4 }, { width: 1, height: 2 }, 'bilinear').data]).toEqual([36, 219])
+  })
+})
+
+test('JPEG and WebP are decoded', async () => {
+  const jpeg = Buffer.from(
+    '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgICAgMCAgIDAwMDBAYEBAQEBAgGBgUGCQgKCgkICQkKDA8MCgsOCwkJDRENDg8QEBEQCgwSExIQEw8QEBD/wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q==',
+    'base64',
+  )
+  const webp = Buffer.from('UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA', 'base64')
+  for (const image of [jpeg, webp]) expect(await decodeImage(image, { where: 'x' })).toMatchObject({ width: 1, height: 1 })
+  await expect(decodeImage(jpeg.subarray(0, 100), { where: 'x' })).rejects.toThrow('x: ')
+})
+
+describe('WAV', () => {
+  const wav = (rate: number, channels: number, samples: Int16Array) => {
+    const header = Buffer.alloc(44)
+    header.write('RIFF', 0)
+    header.writeUInt32LE(36 + samples.byteLength, 4)
+    header.write('WAVEfmt ', 8)
+    header.writeUInt32LE(16, 16)
+    header.writeUInt16LE(1, 20)
+    header.writeUInt16LE(channels, 22)
+    header.writeUInt32LE(rate, 24)
+    header.writeUInt16LE(16, 34)
+    header.write('data', 36)
+    header.writeUInt32LE(samples.byteLength, 40)
+    return Buffer.concat([header, Buffer.from(samples.buffer)])
+  }
+  const wave = input('input_values', 'float32', ['n', 't'])
+
+  test('channels are averaged, and 16 bits lie between −1 and 1', () => {
+    expect(decodeWav(wav(16000, 2, Int16Array.of(16384, 0, -32768, -32768)), 'x')).toEqual({
+      rate: 16000,
+      data: Float32Array.of(0.25, -1),
+    })
+    expect(() => decodeWav(wav(16000, 1, Int16Array.of(1, 2)).subarray(0, 46), 'x')).toThrow(
+      'x: the WAV file is cut short: 2 of 4 bytes of sound.',
+    )
+    expect(() => decodeWav(Buffer.from('hello'), 'x')).toThrow('x: not a WAV file')
+  })
+
+  test('another rate than the model takes is refused, and so is one that is not known', async () => {
+    const sound = wav(8000, 1, Int16Array.of(1, 2))
+    await expect(read(tree('unknown', { 'yes/a.wav': sound }), { inputs: [wave] })).rejects.toThrow(
+      'the rate that the model takes is not known',
+    )
+    const said = tree('rate', { 'yes/a.wav': sound, 'preprocessor_config.json': '{"sampling_rate": 16000}' })
+    await expect(read(said, { inputs: [wave] })).rejects.toThrow('sound of 8000 Hz, and the model takes 16000 Hz')
+    const same = tree('same', { 'yes/a.wav': sound, 'preprocessor_config.json': '{"sampling_rate": 8000}' })
+    expect((await read(same, { inputs: [wave] })).inputs.input_values!.shape).toEqual([1, 2])
+  })
+})

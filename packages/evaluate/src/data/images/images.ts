@@ -1,0 +1,139 @@
+import { PareError } from '@pare/onnx'
+import type { ModelValue } from '../model-value.js'
+import { type DataArray, describe, type Elements, type ElementType, isInteger, STORAGE } from '../ndarray.js'
+import { decodeImage, type Pixels } from './decode.js'
+import type { ImageOptions } from './image-options.js'
+import { type Raster, resize } from './resize.js'
+import { type ImageSteps, resizedSize, type Size } from './steps.js'
+
+/** Makes the input of a model of the bytes of an image. */
+export type ReadImage = (bytes: Uint8Array, where: string) => Promise<DataArray>
+
+/** Where in the shape of an input the sizes of images stand. */
+interface ImageLayout {
+  readonly isChannelsFirst: boolean
+  readonly channels: number
+  readonly height: number | undefined
+  readonly width: number | undefined
+}
+
+/** Whether an input may be one of images. */
+export function takesImages({ type, shape }: ModelValue): boolean {
+  return type !== 'string' && (shape.length === 4 || shape.length === 3)
+}
+
+/**
+ * How images become an input. Without steps only bytes as they are will do: an input of integers. Throws PareError where what the input is does not tell
+ * how.
+ */
+export function imageReader(
+  input: ModelValue,
+  { steps, options }: { steps: ImageSteps | undefined; options: ImageOptions | undefined },
+): ReadImage {
+  const layout = layoutOf(input, options?.layout)
+  const type = input.type as ElementType
+  const isFloat = !isInteger(type)
+  if (isFloat && steps === undefined) {
+    throw new PareError(
+      `input '${input.name}' is ${describe(input.type, input.shape)}, and how pixels become its numbers is not known.`,
+      {
+        hint: 'put the preprocessor_config.json of the model beside it, or say it: evaluate: { image: { size: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } } (image: {} is bytes ÷ 255).',
+      },
+    )
+  }
+  return async (bytes, where) => {
+    const pixels = await decodeImage(bytes, { where, orientation: options?.orientation })
+    const sized = toSize(rasterOf(pixels, layout.channels), steps)
+    checkSize(sized, layout, { where, input })
+    return arrayOf(sized, { layout, type, ...(steps && { steps }) })
+  }
+}
+
+function layoutOf({ name, type, shape }: ModelValue, said: ImageOptions['layout']): ImageLayout {
+  const dims = shape.length === 3 ? [...shape, 1] : shape
+  const [, second, third, last] = dims
+  const isFew = (dim: unknown) => dim === 1 || dim === 3 || dim === 4
+  const guess = layoutBy(second, last, (dim) => dim === 1 || dim === 3) ?? layoutBy(second, last, isFew)
+  const layout = said ?? guess
+  const count = layout === 'NCHW' ? second : last
+  if (layout === undefined || (typeof count === 'number' && !isFew(count))) {
+    throw new PareError(`input '${name}' is ${describe(type, shape)}, and which axis is that of the colours is not known.`, {
+      hint: "say it: evaluate: { image: { layout: 'NCHW' } }, with 1, 3 or 4 channels.",
+    })
+  }
+  const sizes = layout === 'NCHW' ? [third, last] : [second, third]
+  const [height, width] = sizes.map((dim) => (typeof dim === 'number' ? dim : undefined))
+  return { isChannelsFirst: layout === 'NCHW', channels: typeof count === 'number' ? count : 3, height, width }
+}
+
+/** The axis that alone may be that of the colours. */
+function layoutBy(second: unknown, last: unknown, fits: (dim: unknown) => boolean): ImageOptions['layout'] {
+  if (fits(second) === fits(last)) return undefined
+  return fits(second) ? 'NCHW' : 'NHWC'
+}
+
+/** One channel is luminance as Pillow computes it (ITU-R 601-2), three leave transparency out. */
+function rasterOf({ data, width, height }: Pixels, channels: number): Raster {
+  const count = width * height
+  const result = new Uint8ClampedArray(count * channels)
+  for (let i = 0; i < count; i++) {
+    const [red, green, blue] = [data[4 * i]!, data[4 * i + 1]!, data[4 * i + 2]!]
+    if (channels === 1) result[i] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    else for (let c = 0; c < channels; c++) result[i * channels + c] = data[4 * i + c]!
+  }
+  return { width, height, channels, data: result }
+}
+
+function toSize(image: Raster, steps: ImageSteps | undefined): Raster {
+  const sized = steps?.resize === undefined ? image : resize(image, resizedSize(image, steps.resize), steps.resample)
+  return steps?.crop === undefined ? sized : centerCrop(sized, steps.crop)
+}
+
+/** The middle; what lies outside of the image is 0. */
+function centerCrop({ data, width, height, channels }: Raster, size: Size): Raster {
+  const top = Math.floor((height - size.height) / 2)
+  const left = Math.floor((width - size.width) / 2)
+  const result = new Uint8ClampedArray(size.width * size.height * channels)
+  for (let y = Math.max(0, -top); y < size.height && y + top < height; y++) {
+    const from = Math.max(0, left)
+    const until = Math.min(width, left + size.width)
+    const row = data.subarray(((y + top) * width + from) * channels, ((y + top) * width + until) * channels)
+    result.set(row, (y * size.width + from - left) * channels)
+  }
+  return { width: size.width, height: size.height, channels, data: result }
+}
+
+function checkSize({ height, width }: Raster, layout: ImageLayout, { where, input }: { where: string; input: ModelValue }): void {
+  if ((layout.height ?? height) === height && (layout.width ?? width) === width) return
+  throw new PareError(
+    `${where}: the image comes out as ${width} × ${height} pixels, and input '${input.name}' is ${describe(input.type, input.shape)}.`,
+    {
+      hint: `say how it is resized: evaluate: { image: { size: [${layout.height ?? height}, ${layout.width ?? width}] } }, or put the preprocessor_config.json of the model beside it.`,
+    },
+  )
+}
+
+function arrayOf(
+  { data, width, height, channels }: Raster,
+  { layout, type, steps }: { readonly layout: ImageLayout; readonly type: ElementType; readonly steps?: ImageSteps },
+): DataArray {
+  const { isChannelsFirst } = layout
+  const isFloat = !isInteger(type)
+  const { mean, std, rescale = 1 } = isFloat ? (steps ?? {}) : {}
+  const count = width * height
+  const result: Elements = isFloat ? new Float32Array(count * channels) : new STORAGE.uint8(count * channels)
+  for (let c = 0; c < channels; c++) {
+    const source = steps?.isBgr && channels >= 3 && c < 3 ? 2 - c : c
+    const [shift, scale] = [ofChannel(mean, c, 0), ofChannel(std, c, 1)]
+    for (let i = 0; i < count; i++) {
+      const byte = data[i * channels + source]!
+      result[isChannelsFirst ? c * count + i : i * channels + c] = isFloat ? (byte * rescale - shift) / scale : byte
+    }
+  }
+  const shape = isChannelsFirst ? [channels, height, width] : [height, width, channels]
+  return { type: isFloat ? 'float32' : 'uint8', shape, data: result }
+}
+
+function ofChannel(values: readonly number[] | undefined, channel: number, otherwise: number): number {
+  return values === undefined ? otherwise : (values[channel] ?? values[0] ?? otherwise)
+}

@@ -1,0 +1,41 @@
+import { PareError } from '@pare/onnx'
+import type { Table as Columns } from '@uwdata/flechette'
+import { readWhole } from '../file.js'
+import { unpackFrame } from './lz4.js'
+import { plainRow } from './plain.js'
+import type { Table, TableFile } from './table.js'
+
+const MOST_BYTES = 2 ** 31 - 1
+
+/** A file or stream of Arrow, also as Feather and as `datasets` saves it. It is held in memory. */
+export async function openArrow(file: TableFile): Promise<Table> {
+  const bytes = await readWhole(file.path, MOST_BYTES)
+  const columns = await parse(bytes, file.name)
+  return {
+    ...{ name: file.name, folder: file.folder, rows: columns.numRows, bytes: bytes.byteLength },
+    async *read() {
+      for (let i = 0; i < columns.numRows; i++) {
+        yield { where: `${file.name}: row ${i + 1}`, values: plainRow(columns.get(i) as Record<string, unknown>) }
+      }
+    },
+  }
+}
+
+async function parse(bytes: Buffer, name: string): Promise<Columns> {
+  const { CompressionType, setCompressionCodec, tableFromIPC } = await import('@uwdata/flechette')
+  const { decompress } = await import('fzstd')
+  setCompressionCodec(CompressionType.LZ4_FRAME, { encode: noEncoder, decode: unpackFrame })
+  setCompressionCodec(CompressionType.ZSTD, { encode: noEncoder, decode: (data) => decompress(data) })
+  try {
+    return tableFromIPC(bytes, { useProxy: false })
+  } catch (cause) {
+    throw new PareError(`${name}: not readable as Arrow (${(cause as Error).message}).`, {
+      hint: 'expected a file or stream of Arrow, or Feather of version 2; the file may be cut short.',
+      cause,
+    })
+  }
+}
+
+function noEncoder(): never {
+  throw new Error('Arrow is read and not written')
+}

@@ -1,0 +1,54 @@
+import { PareError } from '@pare/onnx'
+import { parse } from 'csv-parse'
+import { openFile } from '../file.js'
+import type { Row, Table, TableFile } from './table.js'
+
+/** No row is longer: a quotation mark that is never closed would take all of the file for one. */
+const MOST_ROW_BYTES = 2 ** 26
+
+/** A table of text, comma-separated or with another delimiter, with a header row. It is streamed. */
+export async function openCsv(file: TableFile, delimiter: ',' | '\t'): Promise<Table> {
+  await using opened = await openFile(file.path)
+  const { size: bytes } = await opened.handle.stat()
+  const first = await rowsOf(file, delimiter).next()
+  if (first.done) throw new PareError(`${file.name}: the file is empty.`, { hint: 'begin with a row of column names.' })
+  const header = first.value.map((cell) => cell.trim())
+  if (header.every((cell) => cell !== '' && Number.isFinite(Number(cell)))) {
+    throw new PareError(`${file.name}:1: the first row holds numbers only: ${header.slice(0, 4).join(', ')}.`, {
+      hint: 'begin with a row of column names; the labels are in the column named label.',
+    })
+  }
+  return {
+    ...{ name: file.name, folder: file.folder, bytes, header },
+    async *read() {
+      let line = 0
+      for await (const cells of rowsOf(file, delimiter)) {
+        line++
+        if (line > 1) yield rowOf(header, cells, `${file.name}:${line}`)
+      }
+    },
+  }
+}
+
+function rowOf(header: readonly string[], cells: readonly string[], where: string): Row {
+  return { where, cells, values: Object.fromEntries(header.map((name, i) => [name, cells[i]!])) }
+}
+
+async function* rowsOf({ path, name }: TableFile, delimiter: string): AsyncGenerator<string[]> {
+  await using file = await openFile(path)
+  const options = { bom: true, skip_empty_lines: true, trim: true, delimiter, max_record_size: MOST_ROW_BYTES }
+  const parser = parse(options)
+  const source = file.handle.createReadStream({ start: 0, autoClose: false })
+  source.on('error', (error) => parser.destroy(error))
+  try {
+    for await (const row of source.pipe(parser)) yield row as string[]
+  } catch (cause) {
+    if (cause instanceof PareError) throw cause
+    throw new PareError(`${name}: not readable as CSV (${(cause as Error).message}).`, {
+      hint: `expected ${delimiter === '\t' ? 'tab' : 'comma'}-separated values.`,
+      cause,
+    })
+  } finally {
+    source.destroy()
+  }
+}

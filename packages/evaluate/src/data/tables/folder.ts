@@ -1,0 +1,142 @@
+import { readdir } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { PareError } from '@pare/onnx'
+import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
+import { type FindClasses, listed } from '../labels.js'
+import type { Row, Table } from './table.js'
+
+/** What lists the files of a folder, as `datasets` has it. */
+const LISTS = ['metadata.csv', 'metadata.jsonl', 'metadata.parquet']
+/** Folders that are parts of a data set, and no classes. */
+const SPLITS = ['train', 'training', 'val', 'valid', 'validation', 'dev', 'test', 'testing']
+
+/** Files that a folder holds: a list of files with what belongs to them, tables that follow each other, or folders of files, one for each class. */
+export type FolderContent =
+  | { readonly kind: 'list'; readonly path: string }
+  | { readonly kind: 'tables'; readonly paths: readonly string[] }
+  | { readonly kind: 'files' }
+
+/** What a folder is read as. Throws PareError for one that holds no data. */
+export async function contentOf(folder: string): Promise<FolderContent> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  const files = entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => name)
+    .filter(isShown)
+    .sort()
+  const list = LISTS.find((name) => files.includes(name))
+  if (list !== undefined) return { kind: 'list', path: join(folder, list) }
+  const tables = files.filter((name) => ['.parquet', '.arrow'].includes(extname(name).toLowerCase()))
+  if (tables.length > 0) {
+    const sets = [...new Set(tables.map((name) => name.replace(/-\d+-of-\d+(?=\.)/, '')))]
+    if (sets.length > 1)
+      throw new PareError(`${folder}: tables of several data sets: ${listed(sets)}.`, { hint: 'name the file of one.' })
+    return { kind: 'tables', paths: tables.map((name) => join(folder, name)) }
+  }
+  return { kind: 'files' }
+}
+
+/**
+ * A folder with a folder for each class: the label is the number of the class. Classes are those that are known by name, else the folders in the order of
+ * their names, as ImageFolder of torchvision and load_files of scikit-learn have it. Files without a folder have no label.
+ */
+export async function openClassFolder(folder: string, findClasses: FindClasses): Promise<Table> {
+  const shown = basename(folder)
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => isShown(name))
+  const folders = entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort()
+  const perClass = await Promise.all(
+    folders.map(async (name) => {
+      const inside = await readdir(join(folder, name), { recursive: true })
+      return {
+        name,
+        files: inside
+          .map((file) => join(name, file))
+          .filter(isData)
+          .sort(),
+      }
+    }),
+  )
+  const loose = entries
+    .map(({ name }) => name)
+    .filter((name) => isData(name) && !folders.includes(name))
+    .sort()
+  const classes = perClass.filter(({ files }) => files.length > 0)
+  if (classes.length === 0 && loose.length === 0)
+    throw emptyFolder(
+      folder,
+      entries.map(({ name }) => name),
+    )
+  if (classes.length > 0 && loose.length > 0)
+    throw new PareError(`${folder}: ${loose.length} files beside folders of classes, ${loose[0]} for one.`, {
+      hint: 'move them into the folder of their class, or away.',
+    })
+  const names = classes.map(({ name }) => name)
+  const splits = names.filter((name) => SPLITS.includes(name.toLowerCase()))
+  if (names.length > 0 && splits.length === names.length)
+    throw new PareError(`${folder}: its folders are parts of a data set, and no classes: ${listed(names)}.`, {
+      hint: `name one of them: ${join(folder, splits[0]!)}`,
+    })
+  const { numberOf, notes } = await numbering(names, { shown, findClasses })
+  const rows = [
+    ...classes.flatMap(({ name, files }) => files.map((path) => ({ path, class: name, label: numberOf.get(name)! }))),
+    ...loose.map((path) => ({ path })),
+  ].map((row) => ({ ...row, path: row.path.split('\\').join('/') }))
+  return {
+    ...{ name: shown, folder, bytes: Number.POSITIVE_INFINITY, rows: rows.length, notes },
+    async *read(): AsyncGenerator<Row> {
+      for (const values of rows) yield { where: `${shown}/${values.path}`, values }
+    },
+  }
+}
+
+async function numbering(
+  names: readonly string[],
+  { shown, findClasses }: { readonly shown: string; readonly findClasses: FindClasses },
+): Promise<{ readonly numberOf: ReadonlyMap<string, number>; readonly notes: readonly string[] }> {
+  const classes = names.length > 0 ? await findClasses() : undefined
+  const unknown = classes === undefined ? names : names.filter((name) => !classes.names.includes(name))
+  if (classes !== undefined && unknown.length > 0 && (unknown.length < names.length || classes.from === 'as they are said'))
+    throw new PareError(
+      `${shown}: ${unknown.length === 1 ? 'the folder' : 'folders'} ${listed(unknown)}: not among the classes ${listed(classes.names)} (${classes.from}).`,
+      { hint: 'name folders after the classes, or say the classes in the order of their numbers with --classes.' },
+    )
+  const isNamed = classes !== undefined && unknown.length === 0
+  const order = isNamed ? classes.names : names
+  const how = isNamed ? `(${classes.from})` : 'in the order of their names'
+  const shownOrder = listed(order.map((name, i) => `${i} ${name}`))
+  return {
+    numberOf: new Map(order.map((name, i) => [name, i])),
+    notes: names.length === 0 ? [] : [`folders of ${shown} are classes ${how}: ${shownOrder}`],
+  }
+}
+
+function emptyFolder(folder: string, names: readonly string[]): PareError {
+  const found = names.length === 0 ? 'nothing' : listed(names)
+  return new PareError(`${folder}: no data in the folder; it holds ${found}.`, {
+    hint: `expected a folder for each class with images (.png, .jpg, .webp) or sounds (.wav) in it, or ${LISTS[0]} with a column file_name, or .parquet files.`,
+  })
+}
+
+function isShown(name: string): boolean {
+  return !name.startsWith('.')
+}
+
+function isData(path: string): boolean {
+  return (IMAGE_FILE.test(path) || SOUND_FILE.test(path)) && !path.split(/[\\/]/).some((part) => part.startsWith('.'))
+}
+
+/** Tables that follow each other, as one. */
+export function chained(name: string, tables: readonly Table[]): Table {
+  const [head] = tables as [Table]
+  const rows = tables.reduce((sum, table) => sum + (table.rows ?? Number.NaN), 0)
+  return {
+    ...{ name, folder: head.folder, bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0) },
+    ...(Number.isFinite(rows) && { rows }),
+    async *read() {
+      for (const table of tables) yield* table.read()
+    },
+  }
+}

@@ -1,0 +1,80 @@
+import { PareError, parseJson } from '@pare/onnx'
+import { openFile } from '../file.js'
+import type { Row, Table, TableFile } from './table.js'
+
+/** No line is longer. */
+const MOST_LINE_CHARACTERS = 2 ** 28
+
+/** A JSON object on each line. It is streamed; empty lines are passed over. */
+export async function openJsonLines(file: TableFile): Promise<Table> {
+  await using opened = await openFile(file.path)
+  const { size: bytes } = await opened.handle.stat()
+  return { name: file.name, folder: file.folder, bytes, read: () => rowsOf(file) }
+}
+
+async function* rowsOf({ path, name }: TableFile): AsyncGenerator<Row> {
+  await using file = await openFile(path)
+  const source = file.handle.createReadStream({ start: 0, autoClose: false })
+  let line = 0
+  try {
+    for await (const text of linesOf(source, name)) {
+      line++
+      const row = text.trim()
+      const where = `${name}:${line}`
+      if (row !== '') yield { where, values: parseObject(row, where) }
+    }
+  } finally {
+    source.destroy()
+  }
+}
+
+/** Lines of text in UTF-8. A byte order mark is none of it. */
+async function* linesOf(source: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decode = (bytes?: Uint8Array) => {
+    try {
+      return decoder.decode(bytes, { stream: bytes !== undefined })
+    } catch (cause) {
+      throw new PareError(`${name}: not text in UTF-8.`, {
+        hint: `convert it first, for example: iconv -f latin1 -t utf-8 ${name}`,
+        cause,
+      })
+    }
+  }
+  let pending: string[] = []
+  let waiting = 0
+  for await (const bytes of source) {
+    const parts = decode(bytes).split('\n')
+    for (const [i, part] of parts.entries()) {
+      pending.push(part)
+      waiting += part.length
+      if (waiting > MOST_LINE_CHARACTERS)
+        throw new PareError(`${name}: a line of more than ${MOST_LINE_CHARACTERS} characters.`, {
+          hint: 'write one sample on each line.',
+        })
+      if (i === parts.length - 1) continue
+      yield pending.join('')
+      pending = []
+      waiting = 0
+    }
+  }
+  pending.push(decode())
+  const last = pending.join('')
+  if (last !== '') yield last
+}
+
+function parseObject(row: string, where: string): Record<string, unknown> {
+  try {
+    const value = parseJson(row)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new PareError(cause instanceof PareError ? `${where}: ${message}` : `${where}: not JSON (${message}).`, {
+      hint: 'expected one JSON object on each line.',
+      cause,
+    })
+  }
+  throw new PareError(`${where}: ${row.slice(0, 40)} is not an object.`, {
+    hint: 'expected one JSON object on each line: {"input": [0.1, 0.2], "label": 3}',
+  })
+}

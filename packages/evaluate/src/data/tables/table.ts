@@ -1,0 +1,34 @@
+/** A table whose rows are read from the first to the last, as often as asked, and never all at once. */
+export interface Table {
+  /** As messages call it: the name of its file. */
+  readonly name: string
+  /** Of the file, or of the folder, in which files lie that it names. */
+  readonly folder: string
+  /** What the rows take in memory, about. Infinity where they are files themselves. */
+  readonly bytes: number
+  /** How many rows, where that is known without reading them. */
+  readonly rows?: number
+  /** Names of columns in the order of the file, where cells are text without types. */
+  readonly header?: readonly string[]
+  /** Names of classes in the order of their numbers, where the table has them in an order of its own. */
+  readonly notes?: readonly string[]
+  read(): AsyncIterable<Row>
+}
+
+export interface Row {
+  /** For messages: 'val.csv:3'. */
+  readonly where: string
+  readonly values: Readonly<Record<string, unknown>>
+  /** In the order of the header. */
+  readonly cells?: readonly string[]
+}
+
+/** What a parser of a table is given. */
+export interface TableFile {
+  readonly path: string
+  readonly name: string
+  readonly folder: string
+}
+
+/** What is smaller is read at once: then all that is wrong is said before anything runs, and samples can be had in any order. */
+export const SMALL_BYTES = 2 ** 26

@@ -1,0 +1,182 @@
+import { tableFromArrays, tableToIPC } from '@uwdata/flechette'
+import { parquetWriteBuffer } from 'hyparquet-writer'
+import { expect, test } from 'vitest'
+import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
+import { type DataOptions, openData } from '../data.js'
+import type { Batch } from '../dataset.js'
+import { entryDataSet } from '../entries.js'
+import { rowSource } from '../rows.js'
+import { unpackFrame } from './lz4.js'
+import { plainRow } from './plain.js'
+
+const folder = temporaryFolder()
+const x = input('x', 'float32', ['n', 2])
+const open = (path: string, options: Partial<DataOptions> = {}) => openData(path, { inputs: [x], trusted: false, ...options })
+const read = async (path: string, options: Partial<DataOptions> = {}, size = 100) => {
+  const batches: Batch[] = []
+  for await (const batch of (await open(path, options)).batches(size)) batches.push(batch)
+  return batches
+}
+
+const parquet = (rowGroupSize = 2) =>
+  new Uint8Array(
+    parquetWriteBuffer({
+      rowGroupSize,
+      columnData: [
+        {
+          name: 'x',
+          data: [
+            [0, 1],
+            [2, 3],
+            [4, 5],
+            [6, 7],
+            [8, 9],
+          ],
+          type: 'JSON',
+        },
+        { name: 'label', data: [0n, 1n, 2n, 3n, 4n], type: 'INT64' },
+        { name: 'site', data: ['a', 'b', 'a', 'b', 'c'], type: 'STRING' },
+      ],
+    }),
+  )
+const arrow = tableToIPC(
+  tableFromArrays({
+    x: [
+      [0, 1],
+      [2, 3],
+      [4, 5],
+      [6, 7],
+      [8, 9],
+    ],
+    label: [0, 1, 2, 3, 4],
+    site: ['a', 'b', 'a', 'b', 'c'],
+  }),
+  { format: 'file' },
+)!
+const written = (delimiter: string) =>
+  `x[0],x[1],label,site\n${[0, 1, 2, 3, 4].map((i) => [2 * i, 2 * i + 1, i, 'ababc'[i]].join(',')).join('\n')}\n`.replaceAll(
+    ',',
+    delimiter,
+  )
+const files = {
+  parquet: put(folder, 'd.parquet', parquet()),
+  arrow: put(folder, 'd.arrow', arrow),
+  feather: put(folder, 'd.feather', arrow),
+  csv: put(folder, 'd.csv', written(',')),
+  tsv: put(folder, 'd.tsv', written('\t')),
+  jsonl: put(
+    folder,
+    'd.jsonl',
+    [0, 1, 2, 3, 4].map((i) => JSON.stringify({ x: [2 * i, 2 * i + 1], label: i, site: 'ababc'[i] })).join('\n'),
+  ),
+}
+
+test.each(Object.entries(files))('%s: rows with their columns, held or streamed', async (_, path) => {
+  const options = { group: 'site', slices: ['label'] }
+  const [whole] = await read(path, options)
+  expect(whole!.inputs.x).toEqual(array('float32', [5, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))
+  expect(Array.from(whole!.label!.data, Number)).toEqual([0, 1, 2, 3, 4])
+  expect(whole!.columns).toMatchObject({ site: ['a', 'b', 'a', 'b', 'c'] })
+  const parts = await read(path, { ...options, smallBytes: 0 }, 2)
+  expect(parts.map(({ first, size }) => [first, size])).toEqual([
+    [0, 2],
+    [2, 2],
+    [4, 1],
+  ])
+  expect(parts.flatMap(({ columns }) => columns!.site)).toEqual(['a', 'b', 'a', 'b', 'c'])
+})
+
+test.each(Object.entries(files))('%s: a column that is not there is an error that lists those that are', async (_, path) => {
+  await expect(read(path, { group: 'patient' })).rejects.toThrow(/no column 'patient' for the groups; there are .*'site'/)
+  await expect(read(path, { slices: ['camera'] })).rejects.toThrow(/no column 'camera' for a slice; there are .*'site'/)
+})
+
+test('of a table that is streamed no more rows are held than a batch and one', async () => {
+  let given = 0
+  const table = {
+    ...{ name: 'endless.jsonl', folder, bytes: Number.POSITIVE_INFINITY },
+    async *read() {
+      for (let i = 0; i < 10_000; i++) {
+        given++
+        yield { where: `endless.jsonl:${i + 1}`, values: { x: [i, i], label: 0 } }
+      }
+    },
+  }
+  const options = { inputs: [x], boundary: { trusted: false, root: folder }, findPreprocessor: async () => undefined }
+  const data = await entryDataSet(await rowSource(table, options), { ...options, findClasses: async () => undefined })
+  given = 0
+  let seen = 0
+  for await (const { size } of data.batches(8)) {
+    seen += size
+    expect(given - seen).toBeLessThanOrEqual(1)
+  }
+  expect(seen).toBe(10_000)
+})
+
+test('a Parquet file, or an Arrow file, that is cut short is an error of that file', async () => {
+  await expect(read(put(folder, 'cut.parquet', parquet().subarray(0, 60)))).rejects.toThrow(
+    'cut.parquet: not readable as Parquet',
+  )
+  const damaged = parquet()
+  damaged.fill(255, 4, 40)
+  await expect(read(put(folder, 'bad.parquet', damaged))).rejects.toThrow(/bad\.parquet/)
+  await expect(read(put(folder, 'cut.arrow', arrow.subarray(0, 100)))).rejects.toThrow('cut.arrow: not readable as Arrow')
+})
+
+test('rows of different lengths without a mask run by shape, and with one they are filled up', async () => {
+  const path = put(
+    folder,
+    'ragged.jsonl',
+    [[1, 2], [3, 4], [5], [6, 7]].map((ids) => JSON.stringify({ input_ids: ids, label: 0 })).join('\n'),
+  )
+  const ids = input('input_ids', 'int64', ['n', 's'])
+  const plain = await open(path, { inputs: [ids] })
+  expect(plain.notes.join()).toContain('no mask for filling')
+  const shapes: unknown[] = []
+  for await (const batch of plain.batches(8)) shapes.push(batch.inputs.input_ids!.shape)
+  expect(shapes).toEqual([
+    [2, 2],
+    [1, 1],
+    [1, 2],
+  ])
+  const masked = await open(path, { inputs: [ids, input('attention_mask', 'int64', ['n', 's'])] })
+  expect(masked.notes.join()).toContain('filled up')
+  for await (const { inputs } of masked.batches(8)) {
+    expect(inputs.input_ids).toEqual(array('int64', [4, 2], [1, 2, 3, 4, 5, 0, 6, 7]))
+    expect(inputs.attention_mask).toEqual(array('int64', [4, 2], [1, 1, 1, 1, 1, 0, 1, 1]))
+  }
+})
+
+test('labels of different lengths are filled up with -100', async () => {
+  const rows = [
+    { input_ids: [1, 2], label: [3, 4] },
+    { input_ids: [5], label: [6] },
+  ]
+  const inputs = [input('input_ids', 'int64', ['n', 's']), input('attention_mask', 'int64', ['n', 's'])]
+  const [batch] = await read(put(folder, 'tags.jsonl', rows.map((row) => JSON.stringify(row)).join('\n')), { inputs })
+  expect(batch!.label).toEqual(array('int64', [2, 2], [3, 4, 6, -100]))
+})
+
+test('a target that is missing is NaN, in an input it is refused', async () => {
+  const [batch] = await read(put(folder, 'gaps.csv', 'x[0],x[1],label\n1,2,0.5\n3,4,\n'))
+  expect([...batch!.label!.data]).toEqual([0.5, Number.NaN])
+  await expect(read(put(folder, 'hole.csv', 'x[0],x[1],label\n1,,0.5\n'))).rejects.toThrow(
+    `hole.csv:2, column 'x[1]': "" is not a number.`,
+  )
+})
+
+test('an LZ4 frame is unpacked: literals, and copies that overlap what they write', () => {
+  // "ab" and then 8 bytes from 2 before: token 2 literals, match length 4 + 4.
+  const block = [0x24, 0x61, 0x62, 0x02, 0x00, 0x10, 0x21]
+  const frame = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, block.length, 0, 0, 0, ...block, 0, 0, 0, 0]
+  expect(Buffer.from(unpackFrame(Uint8Array.from(frame))).toString()).toBe('ababababab!')
+  expect(() => unpackFrame(Uint8Array.from(frame.slice(0, 14)))).toThrow()
+  expect(() => unpackFrame(Uint8Array.of(1, 2, 3, 4, 5))).toThrow('no LZ4 frame')
+})
+
+test('lists within lists and whole numbers of 64 bits are as JSON has them', () => {
+  expect(plainRow({ a: [[1n, 2n], [3n]], b: BigInt64Array.of(4n), c: { d: 5n }, e: Uint8Array.of(1) })).toEqual({
+    ...{ a: [[1, 2], [3]], b: [4], c: { d: 5 } },
+    e: Uint8Array.of(1),
+  })
+})

@@ -1,0 +1,13 @@
+/** How text becomes token ids. */
+export interface TextOptions {
+  /** Path of a Hugging Face tokenizer.json; a tokenizer_config.json beside it is read too. */
+  readonly tokenizer: string
+  /** Tokens in a window. Default: the model's sequence length where it is fixed, else 256. */
+  readonly length?: number
+  /** Tokens from the start of a window to that of the next. Smaller than `length`, each token is still predicted once, with more before it. Default: `length`. */
+  readonly stride?: number
+  /** Whether the tokenizer adds its special tokens ([CLS], <s>). Default: only where the text has labels, or is a pair of texts. */
+  readonly specialTokens?: boolean
+  /** Field, or column, that holds the text. Default: 'text', or a pair such as 'premise' and 'hypothesis', or 'messages'. */
+  readonly field?: string
+}

@@ -1,0 +1,81 @@
+import { dirname, join } from 'node:path'
+import { Tokenizer } from '@huggingface/tokenizers'
+import { PareError, parseJson } from '@pare/onnx'
+import { readJsonFile, readWhole } from '../file.js'
+import { type Boundary, insideOf } from '../inside.js'
+
+const MAX_TOKENIZER_BYTES = 2 ** 28
+
+/** A message of a conversation, as chat templates know it. */
+export type Message = Readonly<Record<string, unknown>>
+
+export interface OpenTokenizer {
+  readonly tokenizer: Tokenizer
+  /** Id of the token that fills up. Default: 0 */
+  readonly pad: number
+  /** A conversation as one text. Throws PareError where the tokenizer has no template, or it refuses the messages. */
+  render(messages: readonly Message[], where: string): Promise<string>
+}
+
+/** A tokenizer.json with the tokenizer_config.json beside it. */
+export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 'trusted'>): Promise<OpenTokenizer> {
+  const folder = dirname(path)
+  const inside = (file: string) => insideOf({ trusted, root: folder }, file, file)
+  const config = ((await readJsonFile(join(folder, 'tokenizer_config.json'), inside)) ?? {}) as Readonly<Record<string, unknown>>
+  const tokenizer = await construct(path, config)
+  const padToken = textOf(config.pad_token)
+  const pad = (padToken === undefined ? undefined : tokenizer.token_to_id(padToken)) ?? 0
+  return { tokenizer, pad, render: (messages, where) => render(messages, { config, where }) }
+}
+
+async function construct(path: string, config: object): Promise<Tokenizer> {
+  try {
+    return new Tokenizer(parseJson((await readWhole(path, MAX_TOKENIZER_BYTES)).toString('utf8')) as object, config)
+  } catch (cause) {
+    if (cause instanceof PareError) throw cause
+    throw new PareError(`${path}: not a tokenizer this reads (${(cause as Error).message}).`, {
+      hint: 'expected a tokenizer.json as Hugging Face tokenizers write it, and a tokenizer_config.json beside it or none.',
+      cause,
+    })
+  }
+}
+
+async function render(
+  messages: readonly Message[],
+  { config, where }: { readonly config: Readonly<Record<string, unknown>>; readonly where: string },
+): Promise<string> {
+  const template = templateOf(config.chat_template)
+  if (template === undefined) {
+    throw new PareError(`${where}: messages, and the tokenizer has no chat_template that makes one text of them.`, {
+      hint: 'put the tokenizer_config.json of a model for chats beside the tokenizer, or write each conversation as text.',
+    })
+  }
+  const { Template } = await import('@huggingface/jinja')
+  const tokens = Object.entries(config).flatMap(([name, token]) => {
+    const text = name.endsWith('_token') ? textOf(token) : undefined
+    return text === undefined ? [] : [[name, text] as const]
+  })
+  try {
+    return new Template(template).render({ ...Object.fromEntries(tokens), messages, add_generation_prompt: false })
+  } catch (cause) {
+    throw new PareError(`${where}: the chat_template refuses the messages (${(cause as Error).message}).`, {
+      hint: 'expected messages such as [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].',
+      cause,
+    })
+  }
+}
+
+/** One template, or the default of several. */
+function templateOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (!Array.isArray(value)) return undefined
+  const own = value.find((each: { name?: unknown }) => each?.name === 'default') as { template?: unknown } | undefined
+  return typeof own?.template === 'string' ? own.template : undefined
+}
+
+/** Tokens are written as text, or with what is special about them. */
+function textOf(token: unknown): string | undefined {
+  if (typeof token === 'string') return token
+  const content = (token as { content?: unknown } | null | undefined)?.content
+  return typeof content === 'string' ? content : undefined
+}
