@@ -1,4 +1,5 @@
 // What an evaluation may be told, as lists: schemas, help and messages are made of them. Nothing heavy is imported here, so that a command line starts fast.
 
 export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
+export { METRIC_NAMES } from './metrics/metric-names.js'
 export { PROVIDERS } from './process/providers.js'

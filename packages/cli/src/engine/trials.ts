@@ -12,11 +12,13 @@ export interface TrialData extends Calibration {
   readonly label?: string
   /** Name of the output that is judged. Default: 'logits', else the first. */
   readonly output?: string
+  /** Files of metrics that do not come with pare. */
+  readonly modules?: Readonly<Record<string, string>>
 }
 
 /** Tries models out on calibration data in a child process, which stays as long as it is asked for more. */
 export function trialsOver(
-  { data, text, samples, batch, threads, trusted, label, output }: TrialData,
+  { data, text, samples, batch, threads, trusted, label, output, modules }: TrialData,
   engine: Engine = {},
 ): OpenTrials {
   return async (model, { defaults, signal }) => {
@@ -32,7 +34,7 @@ export function trialsOver(
     }
     const request = {
       ...{ model: path, data, defaults },
-      ...present({ text, batch, threads, trusted, label, output }),
+      ...present({ text, batch, threads, trusted, label, output, modules }),
     }
     const trials = openTrials(request, {
       // As long as it takes: progress shows, and it can be stopped.

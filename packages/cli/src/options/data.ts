@@ -1,5 +1,5 @@
 import { LOSSES } from '@pare/autograd/choices'
-import { DATA_FORMATS } from '@pare/evaluate/choices'
+import { DATA_FORMATS, METRIC_NAMES } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
@@ -52,7 +52,7 @@ export const evaluateFields = {
   }),
   metric: field(z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]), {
     expected: "a metric such as 'accuracy', or a list of them; the gate looks at the first",
-    help: 'what is measured, such as accuracy, f1, perplexity or mse; the gate looks at the first',
+    help: `what is measured: ${METRIC_NAMES.map((name) => name.replace(/-k$/, '-5')).join(', ')}, or a plugin; options follow as in f1:average=micro; the gate looks at the first`,
     default: 'accuracy, for text perplexity',
     flag: { argument: 'name', repeatable: true, on: ['run', 'evaluate'], input: true },
   }),
@@ -68,6 +68,23 @@ export const evaluateFields = {
     help: 'the output that is measured',
     default: "'logits', else the first",
     flag: { argument: 'name', on: JUDGING },
+  }),
+  classAxis: field(z.number().int(), {
+    expected: "the axis of the output that counts the classes, such as 1: 0 is the samples', -1 the last",
+    help: "the axis of the output that counts the classes, the samples' being 0 and the last -1",
+    default: 'found by the shapes of output and labels',
+    flag: { argument: 'axis', on: JUDGING },
+  }),
+  ignore: field(z.array(z.number().int()), {
+    expected: 'a list of labels that do not count, such as [-100]',
+    help: 'labels of places that do not count, besides -100',
+    default: '255 of pixels',
+  }),
+  names: field(z.union([path, z.array(z.string())]), {
+    expected:
+      "the names of the classes in their order, such as ['cat', 'dog'], or a file with a name on each line, or a config.json with id2label",
+    help: 'the names of the classes in their order, where labels are names: a list, a file with a name on each line, or a config.json with id2label',
+    flag: { argument: 'file', schema: path, on: JUDGING },
   }),
   tokenizer: field(tokenizer.schema, {
     help: tokenizer.help,

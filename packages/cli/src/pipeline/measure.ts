@@ -73,7 +73,7 @@ async function measurePair(
 ): Promise<PairScores> {
   const key = JSON.stringify([reference, evaluation.request])
   const before = references.get(key)
-  const compares = evaluation.request.metrics.some(comparesModels)
+  const compares = evaluation.comparing.length > 0
   const request = { ...evaluation.request, model: pruned, ...(before === undefined || compares ? { reference } : {}) }
   const measured = await measure(request, evaluation.limits, work)
   const scores = measured.reference ?? before
@@ -94,11 +94,6 @@ async function refuseReplaced({ staged, output }: Pick<Pruned, 'staged' | 'outpu
       hint: 'find out what writes to the output folder, and run again',
     },
   )
-}
-
-/** Whether a metric is a comparison with another model. */
-export function comparesModels(metric: string): boolean {
-  return metric === 'agreement' || metric === 'kl'
 }
 
 /** Runs one evaluation in a child process. */

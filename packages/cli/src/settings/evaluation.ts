@@ -1,17 +1,22 @@
 import { extname } from 'node:path'
-import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
-import { mayBeText } from '@pare/evaluate/choices'
+import type { ChildOptions, EvaluateRequest, MetricModules } from '@pare/evaluate'
+import { METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
 import type { Limits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
-import type { Problem } from '../terminal/failure.js'
-import { type Check, placeIn } from './check.js'
+import { locateMetric } from '../plugins/plugins.js'
+import { usage } from '../terminal/failure.js'
+import { suggest } from '../terminal/suggest.js'
+import { type Check, orProblem, placeIn } from './check.js'
+import { readNames } from './class-names.js'
 import { readDataFile, strayTextOptions, textOf } from './data-file.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {
   readonly request: Omit<EvaluateRequest, 'model' | 'reference'>
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
+  /** Metrics that compare with a reference model. */
+  readonly comparing: readonly string[]
   /** Whether both models are timed, also where that is not limited. */
   readonly latency: boolean
 }
@@ -29,16 +34,24 @@ export async function readEvaluation(
   const { data, tokenizer } = await readDataFile(section, check)
   const fields = { ...config, ...over }
   if (tokenizer === undefined) problems.push(...strayTextOptions(fields, place))
-  const metrics = await readMetrics(fields.metric, placeIn(place, 'metric'), { tokenizer, data, problems })
-  if (data === undefined || metrics === undefined) return undefined
+  const found = await readMetrics(fields.metric, { place: placeIn(place, 'metric'), tokenizer, data }, check)
+  const names = await readNames(config?.names, over?.names, placeIn(place, 'names'), check)
+  if (data === undefined || found === undefined) return undefined
+  const { metrics, modules, comparing } = found
+  const { classAxis, ignore } = fields
   const { batch, threads, label, output, timeout, memory, latency = false } = fields
   return {
-    request: { data, metrics, trusted, ...present({ batch, threads, label, output, text: textOf(tokenizer, fields) }) },
+    request: {
+      data,
+      metrics,
+      trusted,
+      ...present({ modules, classAxis, ignore, names, batch, threads, label, output, text: textOf(tokenizer, fields) }),
+    },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
       memoryLimitBytes: memory === undefined ? undefined : memory * 2 ** 20,
     }),
-    latency,
+    ...{ comparing, latency },
   }
 }
 
@@ -51,9 +64,15 @@ export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSe
 /** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
   setting: Limits | undefined,
-  { metric, place, check }: { metric: string | undefined; place: string; check: Check },
+  {
+    metric,
+    modules,
+    place,
+    check,
+  }: { metric: string | undefined; modules: MetricModules | undefined; place: string; check: Check },
 ): Promise<Limits | undefined> {
-  const { bounded } = metric === undefined ? { bounded: true } : (await import('@pare/evaluate')).findMetric(metric)
+  const { bounded } =
+    metric === undefined ? { bounded: true } : await (await import('@pare/evaluate')).findMetric(metric, modules)
   const standard = { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
   if (setting === undefined) return standard
   const { validateLimits } = await import('@pare/gate')
@@ -78,30 +97,46 @@ function isAllowanceOnly(gate: Limits): boolean {
   return fields.length === 1 && fields[0] === 'allowWorthlessReference'
 }
 
+/** Metrics as they are written, and what follows from them. */
+interface MetricSettings {
+  readonly metrics: readonly string[]
+  /** Files of those that do not come with pare. */
+  readonly modules: MetricModules | undefined
+  readonly comparing: readonly string[]
+}
+
 async function readMetrics(
   setting: string | string[] | undefined,
-  place: string,
-  { tokenizer, data, problems }: { tokenizer: string | undefined; data: string | undefined; problems: Problem[] },
-): Promise<readonly string[] | undefined> {
-  const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
+  { place, tokenizer, data }: { place: string; tokenizer: string | undefined; data: string | undefined },
+  check: Check,
+): Promise<MetricSettings | undefined> {
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
   const metrics = setting === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof setting === 'string' ? [setting] : setting
-  const { suggest } = await import('../terminal/suggest.js')
-  const unknown = metrics.filter((metric) => {
-    try {
-      return findMetric(metric) === undefined
-    } catch {
-      return true
-    }
-  })
-  for (const metric of unknown) {
-    const guess = suggest(metric, METRIC_NAMES)
-    const all = `metrics: ${METRIC_NAMES.join(', ')}`
-    problems.push({
+  const { findMetric, readMetric } = await import('@pare/evaluate')
+  const modules: Record<string, string> = {}
+  const comparing: string[] = []
+  let holds = true
+  for (const written of metrics) {
+    const metric = await orProblem(
+      async () => {
+        const { name } = readMetric(written)
+        const path = METRIC_NAMES.includes(name) ? undefined : await moduleOf(name, check)
+        if (path !== undefined) modules[name] = path
+        return findMetric(written, modules)
+      },
       place,
-      message: `metric '${metric}' is unknown.`,
-      hint: guess === undefined ? all : `did you mean '${guess}'? ${all}`,
-    })
+      check,
+    )
+    if (metric === undefined) holds = false
+    else if (metric.needs.against === 'reference') comparing.push(written)
   }
-  return unknown.length > 0 ? undefined : metrics
+  return holds ? { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing } : undefined
+}
+
+/** The file of a metric that does not come with pare. A slip of the pen is told as one. */
+async function moduleOf(name: string, { folder, trusted }: Check): Promise<string> {
+  const guess = suggest(name, METRIC_NAMES)
+  const all = `metrics: ${METRIC_NAMES.join(', ')}`
+  if (guess !== undefined) throw usage(`metric '${name}' is unknown.`, `did you mean '${guess}'? ${all}`)
+  return locateMetric(name, { folder, trusted })
 }

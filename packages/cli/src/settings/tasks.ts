@@ -201,7 +201,12 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const steps = await readSteps(settings.prune, { placeOf: stepPlace, reading })
   const evaluation = await readEvaluation(settings.evaluate, placeOf('evaluate'), reading)
   const metric = evaluation?.request.metrics[0]
-  const limits = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
+  const limits = await readLimits(settings.gate, {
+    metric,
+    modules: evaluation?.request.modules,
+    place: placeOf('gate'),
+    check: reading,
+  })
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation }, reading)
   const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation }, reading)

@@ -52,7 +52,6 @@ export function matchArrays(arrays: ReadonlyMap<string, NdArray>, source: string
   const label = labelName === undefined ? undefined : arrays.get(labelName)
   if (labelName !== undefined && !label)
     problems.push(`no array '${labelName}' for the labels; found ${[...arrays.keys()].map((name) => `'${name}'`).join(', ')}.`)
-  if (label && firstNaN(label) >= 0) problems.push(`label '${labelName}' holds NaN at element ${firstNaN(label)}.`)
   const perSample = new Map(bound.filter(({ array }) => array.shape.length > 0).map(({ input, array }) => [input.name, array]))
   if (label) perSample.set(labelName!, label)
   problems.push(...countProblems(perSample))

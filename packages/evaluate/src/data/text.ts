@@ -146,7 +146,7 @@ function jsonDocuments(
   })
 }
 
-async function openTokenizer(path: string): Promise<Tokenizer> {
+export async function openTokenizer(path: string): Promise<Tokenizer> {
   const readJson = async (file: string) => parseJson((await readWhole(file, MAX_TOKENIZER_BYTES)).toString('utf8')) as object
   const config = join(dirname(path), 'tokenizer_config.json')
   try {

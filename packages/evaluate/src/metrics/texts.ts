@@ -1,0 +1,11 @@
+import type { NdArray } from '../data/ndarray.js'
+
+/** Whether the array holds text. */
+export function isText({ type }: NdArray): boolean {
+  return (type as string) === 'string'
+}
+
+/** Its texts, in order. */
+export function textsOf(array: NdArray): readonly string[] {
+  return array.data as unknown as readonly string[]
+}
