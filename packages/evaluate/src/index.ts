@@ -38,7 +38,7 @@ export type { Estimate, SpeedVerdict } from './measure/latency-statistics.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {
-  findAggregate,
+  findAggregates,
   findMetric,
   type MetricModules,
   type MetricReference,

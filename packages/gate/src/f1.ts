@@ -1,4 +1,5 @@
-import { type Bounds, quantile, random, resamples } from './bootstrap.js'
+import { type Bounds, fewGroups, quantile, random, resamples } from './bootstrap.js'
+import { type Grouping, membersOf } from './groups.js'
 
 /** True classes and what two models answered, as indices 0 … classes − 1. */
 interface Answers {
@@ -44,23 +45,69 @@ export function f1Bounds(
   return { drop, bounds }
 }
 
+/**
+ * The same over groups, which are drawn whole. The imagined ones, too, are groups, of which as many samples are lost or gained as there are differing samples in
+ * the group that a differing sample finds itself in; all of a group's, where no sample differs. Widened by Student's t for few groups.
+ */
+export function clusteredF1Bounds(
+  label: readonly number[],
+  reference: readonly number[],
+  pruned: readonly number[],
+  grouping: Grouping,
+  seed = 1,
+): { drop: number; bounds: Bounds } {
+  const answers = indexed(label, reference, pruned)
+  const members = membersOf(grouping)
+  const differing = members.map((own) => own.reduce((total, i) => total + Number(reference[i] !== pruned[i]), 0))
+  const [differ, squares] = [sum(differing), sum(differing.map((count) => count * count))]
+  const imagined = Math.round((squares + label.length / grouping.effective) / (differ + 1))
+  const drops = new Float64Array(resamples(label.length))
+  const next = random(seed)
+  for (let b = 0; b < drops.length; b++) drops[b] = resampledGroups(answers, { members, imagined }, next)
+  drops.sort()
+  const drop = macroF1(label, reference) - macroF1(label, pruned)
+  const inflation = fewGroups(grouping.effective)
+  const bounds: Bounds = (level) => {
+    const tail = (1 - level) / 2
+    const reach = (p: number) => (quantile(drops, p) - drop) * inflation(tail)
+    return [Math.min(drop, drop + reach(tail)), Math.max(drop, drop + reach(1 - tail))]
+  }
+  return { drop, bounds }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
 /** Shuffles of the answers that are tried: the smallest chance they can show is 1 in 200. */
 const SHUFFLES = 199
 
-/** How often the same answers, given to other samples, make as large an F1: a guess among many classes already beats a constant answer. */
-export function chanceOfF1(label: readonly number[], predicted: readonly number[], seed = 1): number {
+/**
+ * How often the same answers, given to other samples, make as large an F1: a guess among many classes already beats a constant answer. Groups of samples
+ * change places whole: the answers of all groups, one after the other, are given to the groups in another order.
+ */
+export function chanceOfF1(
+  label: readonly number[],
+  predicted: readonly number[],
+  members: readonly Int32Array[] = label.map((_, i) => Int32Array.of(i)),
+  seed = 1,
+): number {
   const { label: labels, reference, classes } = indexed(label, predicted, predicted)
   const next = random(seed)
   const own = f1Of(labels, reference, classes)
-  const answers = reference.slice()
+  const places = members.flatMap((group) => [...group])
+  const order = [...members]
+  const answers = new Int32Array(reference.length)
   let asLarge = 1
   for (let round = 0; round < SHUFFLES; round++) {
-    for (let i = answers.length - 1; i > 0; i--) {
+    for (let i = order.length - 1; i > 0; i--) {
       const j = Math.floor(next() * (i + 1))
-      const answer = answers[i]!
-      answers[i] = answers[j]!
-      answers[j] = answer
+      const group = order[i]!
+      order[i] = order[j]!
+      order[j] = group
     }
+    let at = 0
+    for (const group of order) for (const i of group) answers[places[at++]!] = reference[i]!
     if (f1Of(labels, answers, classes) >= own) asLarge++
   }
   return asLarge / (SHUFFLES + 1)
@@ -80,6 +127,39 @@ function resampledDrop({ label, reference, pruned, classes }: Answers, next: () 
       const wrong = (truth + 1 + Math.floor(next() * (classes - 1))) % classes
       before.add(truth, at === n ? truth : wrong)
       after.add(truth, at === n ? wrong : truth)
+    }
+  }
+  return before.f1() - after.f1()
+}
+
+interface Drawn {
+  readonly members: readonly Int32Array[]
+  /** Samples of an imagined group that only one model gets right. */
+  readonly imagined: number
+}
+
+function resampledGroups(
+  { label, reference, pruned, classes }: Answers,
+  { members, imagined }: Drawn,
+  next: () => number,
+): number {
+  const before = new Confusion(classes)
+  const after = new Confusion(classes)
+  const count = members.length
+  for (let g = 0; g < count; g++) {
+    const at = Math.floor(next() * (count + 2))
+    if (at < count) {
+      for (const i of members[at]!) {
+        before.add(label[i]!, reference[i]!)
+        after.add(label[i]!, pruned[i]!)
+      }
+      continue
+    }
+    for (let k = 0; k < imagined; k++) {
+      const truth = label[Math.floor(next() * label.length)]!
+      const wrong = (truth + 1 + Math.floor(next() * (classes - 1))) % classes
+      before.add(truth, at === count ? truth : wrong)
+      after.add(truth, at === count ? wrong : truth)
     }
   }
   return before.f1() - after.f1()

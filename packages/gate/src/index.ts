@@ -1,4 +1,7 @@
-export { drop } from './compare.js'
+export { type ComparisonContext, drop } from './compare.js'
+export { type DemandsCase, judgeDemands } from './demands/judge-demands.js'
+export type { ModelFigures } from './demands/model-limits.js'
+export { type Demandable, type MetricTraits, validateGate } from './demands/validate.js'
 export {
   atSizes,
   figure,
@@ -14,5 +17,6 @@ export {
 export { type Case, judge } from './judge.js'
 export { type LimitProblem, validateLimits } from './limits.js'
 export type * from './measurement.js'
+export { studentQuantile } from './student.js'
 export { valueFrom } from './value.js'
 export { worthless } from './worth.js'

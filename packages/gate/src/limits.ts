@@ -8,7 +8,11 @@ export interface LimitProblem {
   readonly hint: string
 }
 
-const KNOWN = ['maxDrop', 'min', 'max', 'maxLatency', 'certainty', 'allowWorthlessReference']
+const METRIC_LIMITS = ['maxDrop', 'min', 'max'] as const
+/** Fractions of what the reference has. */
+const MODEL_LIMITS = ['maxLatency', 'maxSize', 'maxMacs'] as const
+const LIMITS = [...METRIC_LIMITS, ...MODEL_LIMITS]
+const KNOWN: readonly string[] = [...LIMITS, 'certainty', 'allowWorthlessReference']
 
 /** Everything that is wrong with limits as a user wrote them. Empty: they are `Limits` and suit the metric, where that is known. */
 export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metric' | 'bounded'>): LimitProblem[] {
@@ -16,26 +20,33 @@ export function validateLimits(limits: unknown, metric?: Pick<Measurement, 'metr
     return [{ at: '', message: `the gate is ${show(limits)}, expected an object of limits`, hint: 'write { maxDrop: 0.01 }' }]
   }
   const entries = limits as Record<string, unknown>
+  return [...unknownKeys(entries, KNOWN), ...limitProblems(entries, metric)]
+}
+
+/** Everything but what is unknown. */
+export function limitProblems(
+  entries: Record<string, unknown>,
+  metric: Pick<Measurement, 'metric' | 'bounded'> | undefined,
+): LimitProblem[] {
   return [
-    ...unknownKeys(entries),
+    ...absence(entries),
     ...maxDropProblems(entries.maxDrop, metric),
     ...boundProblems(entries, metric),
-    ...latencyProblems(entries.maxLatency),
+    ...MODEL_LIMITS.flatMap((at) => fractionProblems(at, entries[at])),
     ...certaintyProblems(entries),
     ...allowanceProblems(entries.allowWorthlessReference),
   ]
 }
 
-function unknownKeys(entries: Record<string, unknown>): LimitProblem[] {
-  const unknown = Object.keys(entries).filter((key) => !KNOWN.includes(key))
-  const problems = unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${KNOWN.join(', ')}` }))
-  const some = ['maxDrop', 'min', 'max', 'maxLatency'].some((key) => entries[key] !== undefined)
-  return some
-    ? problems
-    : [
-        ...problems,
-        { at: '', message: 'no limit is set, so nothing could ever fail', hint: 'set maxDrop, min or max, e.g. maxDrop: 0.01' },
-      ]
+/** What a gate, or a demand, does not know. */
+export function unknownKeys(entries: Record<string, unknown>, known: readonly string[] = KNOWN): LimitProblem[] {
+  const unknown = Object.keys(entries).filter((key) => !known.includes(key))
+  return unknown.map((at) => ({ at, message: `'${at}' is not a limit`, hint: `a gate takes ${known.join(', ')}` }))
+}
+
+function absence(entries: Record<string, unknown>): LimitProblem[] {
+  if (LIMITS.some((key) => entries[key] !== undefined)) return []
+  return [{ at: '', message: 'no limit is set, so nothing could ever fail', hint: 'set maxDrop, min or max, e.g. maxDrop: 0.01' }]
 }
 
 function maxDropProblems(maxDrop: unknown, metric: Pick<Measurement, 'metric' | 'bounded'> | undefined): LimitProblem[] {
@@ -112,15 +123,19 @@ function boundProblems(
   return problems
 }
 
-function latencyProblems(maxLatency: unknown): LimitProblem[] {
-  if (maxLatency === undefined || (typeof maxLatency === 'number' && maxLatency > 0 && Number.isFinite(maxLatency))) return []
-  const message = `maxLatency is ${show(maxLatency)}, expected a fraction of the reference's time, above 0`
-  return [
-    { at: 'maxLatency', message, hint: 'write maxLatency: 0.8 for at most 80 % of the time, or 1.02 for no slower than it was' },
-  ]
+const OF_REFERENCE = {
+  maxLatency: ['time', 'write maxLatency: 0.8 for at most 80 % of the time, or 1.02 for no slower than it was'],
+  maxSize: ['bytes', 'write maxSize: 0.5 for a file of at most half as many bytes'],
+  maxMacs: ['multiplications', 'write maxMacs: 0.5 for at most half as many multiplications'],
+} as const
+
+function fractionProblems(at: (typeof MODEL_LIMITS)[number], value: unknown): LimitProblem[] {
+  if (value === undefined || (typeof value === 'number' && value > 0 && Number.isFinite(value))) return []
+  const [what, hint] = OF_REFERENCE[at]
+  return [{ at, message: `${at} is ${show(value)}, expected a fraction of the reference's ${what}, above 0`, hint }]
 }
 
-function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): LimitProblem[] {
+function certaintyProblems({ certainty, maxDrop, maxLatency }: Record<string, unknown>): LimitProblem[] {
   if (certainty === undefined) return []
   const problems: LimitProblem[] = []
   if (typeof certainty !== 'number' || !(certainty > 0.5 && certainty < 1)) {
@@ -131,7 +146,7 @@ function certaintyProblems({ certainty, maxDrop }: Record<string, unknown>): Lim
       hint: `write certainty: ${example}`,
     })
   }
-  if (maxDrop === undefined) {
+  if (maxDrop === undefined && maxLatency === undefined) {
     const hint = 'add e.g. maxDrop: 0.01, or leave certainty out: min and max judge the measured value as it is'
     problems.push({ at: 'certainty', message: 'certainty is set, but maxDrop is not', hint })
   }
@@ -144,19 +159,23 @@ function allowanceProblems(allowed: unknown): LimitProblem[] {
   return [{ at, message: `${at} is ${show(allowed)}, expected true or false`, hint: `write ${at}: true, or leave it out` }]
 }
 
-function show(value: unknown): string {
+export function show(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value))
 }
 
 /** Whether any limit that can be broken is set. */
 export function isLimited(limits: Limits): boolean {
-  const { maxDrop, min, max, maxLatency } = limits
-  return [maxDrop, min, max, maxLatency].some((limit) => limit !== undefined)
+  return LIMITS.some((limit) => limits[limit] !== undefined)
 }
 
 /** Whether any limit is on the metric: the time of a run needs no reference that is right. */
-export function judgesMetric({ maxDrop, min, max }: Limits): boolean {
-  return [maxDrop, min, max].some((limit) => limit !== undefined)
+export function judgesMetric(limits: Limits): boolean {
+  return METRIC_LIMITS.some((limit) => limits[limit] !== undefined)
+}
+
+/** Limits that a demand sets on the models themselves, whatever they answer. */
+export function modelLimitsOf(limits: Limits): readonly string[] {
+  return MODEL_LIMITS.filter((limit) => limits[limit] !== undefined)
 }
 
 /** The largest drop allowed, in the metric's own units. */

@@ -11,6 +11,8 @@ export interface Measurement {
   readonly blind?: Blind
   /** What is the same in all samples, where something is: zeros or other inputs, or the outputs of this model. */
   readonly same?: 'zeros' | 'inputs' | 'outputs'
+  /** Which samples of the data were judged, where not all were: places in the columns of `SampleFacts`. */
+  readonly judged?: readonly number[]
   /** Other numbers for the labels, with which far more of the model's answers would be right. */
   readonly renumbered?: Renumbered
 }
@@ -83,10 +85,26 @@ export interface Limits {
   readonly max?: number
   /** Largest time of a run allowed, as a fraction of the reference's: 0.8 is a quarter faster. */
   readonly maxLatency?: number
+  /** Largest file allowed, as a fraction of the reference's bytes. */
+  readonly maxSize?: number
+  /** Most multiplications allowed, as a fraction of the reference's. */
+  readonly maxMacs?: number
   /** Confidence with which the drop must be below `maxDrop`, between 0.5 and 1 (exclusive). Default: unset, the point estimate decides. */
   readonly certainty?: number
   /** Whether a model passes although the reference is no better than an answer that ignores the input. Default: false, it is incomplete. */
   readonly allowWorthlessReference?: boolean
+}
+
+/** One of several demands, each with limits of its own: on all samples, on those of one slice, or on every part. */
+export interface Demand extends Limits {
+  /** Default: the first metric that is measured */
+  readonly metric?: string
+  /** One slice: 'language=de' */
+  readonly where?: string
+  /** Every value of a column, each for itself: 'language' */
+  readonly by?: string
+  /** Every class for itself: of the samples with its label, the share that is right. */
+  readonly classes?: true
 }
 
 /** The time of a run of the pruned model ÷ that of the reference, run in turn on one machine. */
@@ -94,6 +112,16 @@ export interface RelativeLatency {
   readonly value: number
   /** 95 % confidence interval. */
   readonly interval: readonly [low: number, high: number]
+  /** How long both were timed. */
+  readonly seconds?: number
+  /** Whether both files are the same, byte for byte. */
+  readonly identical?: boolean
+}
+
+/** Something of the reference and of the pruned model: bytes, multiplications. */
+export interface BeforeAfter {
+  readonly before: number
+  readonly after: number
 }
 
 /** The drop from reference to pruned: positive is worse, whichever way the metric points. */
@@ -106,13 +134,25 @@ export interface Drop {
   readonly interval: readonly [low: number, high: number]
   /** How the interval was made: 'exact' (Clopper-Pearson limits) for proportions, else 'bootstrap'. */
   readonly method: 'exact' | 'bootstrap'
-  /** Exact McNemar test, classification only: samples only the reference got right, only the pruned model got right, two-sided p-value. */
-  readonly mcnemar?: { readonly lost: number; readonly gained: number; readonly p: number }
+  /** Exact McNemar test, classification only: two-sided p-value. */
+  readonly mcnemar?: McNemar
+  /** Over which groups the interval was made, where samples belong together. */
+  readonly groups?: { readonly by: string; readonly count: number }
+}
+
+export interface McNemar {
+  /** Samples that only the reference got right. */
+  readonly lost: number
+  /** Samples that only the pruned model got right. */
+  readonly gained: number
+  readonly p: number
+  /** Where samples belong together, `p` is that of groups that lost more samples than they gained, and the other way round. */
+  readonly groups?: { readonly lost: number; readonly gained: number }
 }
 
 /** A demand not met. */
 export interface Breach {
-  readonly limit: 'maxDrop' | 'min' | 'max' | 'maxLatency'
+  readonly limit: 'maxDrop' | 'min' | 'max' | 'maxLatency' | 'maxSize' | 'maxMacs'
   readonly metric: string
   readonly allowed: number
   readonly measured: number
@@ -129,9 +169,39 @@ export interface Verdict {
   /** What makes the reference worthless, where that is allowed. */
   readonly warnings?: readonly string[]
   readonly breaches: readonly Breach[]
+  /** Of the first demand. */
   readonly drop?: Drop
-  /** Only with a `maxDrop`. */
+  /** Of the first demand, only with a `maxDrop`. */
   readonly resolution?: Resolution
+  /** One for each demand, in their order. */
+  readonly demands: readonly DemandVerdict[]
+}
+
+/** What one demand came to. */
+export interface DemandVerdict extends Omit<Verdict, 'demands'> {
+  readonly demand: Demand
+  /** What it is about: 'accuracy where language = de', 'accuracy by language', 'the model'. */
+  readonly about: string
+  /** Of a demand on every part. */
+  readonly parts?: readonly PartVerdict[]
+}
+
+/** One slice or class of a demand on every part. */
+export interface PartVerdict {
+  /** 'de', '7' */
+  readonly name: string
+  readonly samples: number
+  /** 'unclear': too few samples to tell. */
+  readonly verdict: 'pass' | 'fail' | 'unclear'
+  readonly reference?: number
+  readonly pruned?: number
+  readonly drop?: Pick<Drop, 'value' | 'interval' | 'groups'>
+  /** The largest drop allowed, in the metric's own units. */
+  readonly allowed?: number
+  /** The chance of such a drop where the true one is at its limit, corrected by Holm for all parts of the gate. Without `certainty`. */
+  readonly p?: number
+  /** A sentence with these numbers. */
+  readonly message: string
 }
 
 /** Whether the data set is large enough to tell a drop of `maxDrop` from none. */
@@ -141,6 +211,8 @@ export interface Resolution {
   readonly smallest: number
   /** About how many samples would resolve `maxDrop`, where these do not. Undefined too where none would: a limit of 0. */
   readonly samples?: number
+  /** About how many groups would, where samples belong together. */
+  readonly groups?: number
   /** A sentence with these numbers. */
   readonly message: string
 }

@@ -38,9 +38,27 @@ export function proportionInterval(
   const q = gained / n
   const [pLow, pHigh] = limitsOf(lost, n, level)
   const [qLow, qHigh] = limitsOf(gained, n, level)
-  const correlation = p > 0 && q > 0 && p < 1 && q < 1 ? Math.sqrt((p * q) / ((1 - p) * (1 - q))) : 0
+  return recovered({ rate: p, limits: [pLow, pHigh] }, { rate: q, limits: [qLow, qHigh] }, multinomial(p, q))
+}
+
+/** How strongly two shares of one set push each other aside: minus the correlation of their counts. */
+export function multinomial(p: number, q: number): number {
+  return p > 0 && q > 0 && p < 1 && q < 1 ? Math.sqrt((p * q) / ((1 - p) * (1 - q))) : 0
+}
+
+interface RateLimits {
+  readonly rate: number
+  readonly limits: readonly [low: number, high: number]
+}
+
+/** Limits of p − q from those of both (Zou and Donner 2008), where they push each other aside by `correlation`. */
+export function recovered(p: RateLimits, q: RateLimits, correlation: number): [low: number, high: number] {
   const reach = (x: number, y: number) => Math.sqrt(x * x + 2 * correlation * x * y + y * y)
-  return [Math.max(-1, p - q - reach(p - pLow, qHigh - q)), Math.min(1, p - q + reach(pHigh - p, q - qLow))]
+  const value = p.rate - q.rate
+  return [
+    Math.max(-1, value - reach(p.rate - p.limits[0], q.limits[1] - q.rate)),
+    Math.min(1, value + reach(p.limits[1] - p.rate, q.rate - q.limits[0])),
+  ]
 }
 
 /**

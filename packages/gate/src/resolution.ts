@@ -1,5 +1,6 @@
 import type { Comparison } from './compare.js'
-import { figure, plural, rough } from './figure.js'
+import { figure, formatCount, plural, rough } from './figure.js'
+import { setText } from './groups.js'
 import type { Resolution } from './measurement.js'
 import { proportionInterval } from './proportion.js'
 
@@ -10,7 +11,7 @@ import { proportionInterval } from './proportion.js'
 export function resolve(comparison: Comparison, allowed: number): Resolution {
   const [low, high] = comparison.interval
   const smallest = reach(comparison)
-  const set = plural(comparison.samples, 'sample')
+  const set = setText(comparison.samples, comparison.grouping)
   if (low > allowed || high < allowed) {
     const side = low > allowed ? 'above' : 'below'
     return {
@@ -29,9 +30,19 @@ export function resolve(comparison: Comparison, allowed: number): Resolution {
   }
   const enough = needed(comparison, allowed)
   const sides = comparison.tally ? `, ${comparison.tally.lost + comparison.tally.gained} of which changed sides,` : ''
-  const cure = enough === undefined ? 'No number of samples would.' : `It would take about ${plural(enough, 'sample')}.`
+  const cure = enough === undefined ? 'No number of samples would.' : `It would take about ${amount(enough, comparison)}.`
   const message = `${set}${sides} are too few to resolve a drop of ${figure(allowed)}: the smallest they resolve is ${rough(smallest)}. ${cure}`
-  return { resolves: false, smallest, ...(enough !== undefined && { samples: enough }), message }
+  return {
+    resolves: false,
+    smallest,
+    ...(enough !== undefined && (comparison.grouping ? { groups: enough } : { samples: enough })),
+    message,
+  }
+}
+
+/** '8,000 samples', '300 groups (document)'. */
+function amount(enough: number, { grouping }: Comparison): string {
+  return grouping === undefined ? plural(enough, 'sample') : `${formatCount(enough)} groups (${grouping.by})`
 }
 
 /** The longer arm of the interval. */
@@ -39,10 +50,14 @@ function reach({ value, interval: [low, high] }: Pick<Comparison, 'value' | 'int
   return Math.max(high - value, value - low)
 }
 
-/** How many samples, of which as large a share changes sides or with differences as spread, would resolve a drop of `allowed`. To two digits. */
+/**
+ * How many samples, of which as large a share changes sides or with differences as spread, would resolve a drop of `allowed`; where samples belong together, how
+ * many groups as these. To two digits.
+ */
 function needed(comparison: Comparison, allowed: number): number | undefined {
   if (!(allowed > 0)) return undefined
-  const { samples: n, tally } = comparison
+  const { samples: n, tally, grouping } = comparison
+  if (grouping) return twoDigits(grouping.sizes.length * (reach(comparison) / allowed) ** 2)
   if (!tally) return twoDigits(n * (reach(comparison) / allowed) ** 2)
   const armsAt = (count: number) => {
     const larger = { lost: (tally.lost / n) * count, gained: (tally.gained / n) * count, n: count }

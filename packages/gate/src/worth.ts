@@ -1,9 +1,12 @@
 import { betaCdf } from './beta.js'
+import { tallyGroups } from './clustered.js'
 import { chanceOfF1 } from './f1.js'
 import { figure, plural, rough } from './figure.js'
-import type { Blind, Measurement } from './measurement.js'
+import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
+import type { Aggregate, Blind, Measurement, SampleFacts } from './measurement.js'
 import { sampleCount } from './obstacles.js'
 import { tally } from './proportion.js'
+import { resampleRecords } from './records.js'
 
 /** A reference counts as better than a blind answer where chance alone would make it look so less often than this. */
 const LEVEL = 0.05
@@ -12,15 +15,26 @@ const LEVEL = 0.05
  * Why nothing can be learnt from a drop of this metric, in sentences with the cure. Empty: the model's answers depend on what it is shown, and
  * are better than the best answer that ignores it. Of a measurement without `blind` and `same` nothing is known, and nothing is said.
  */
-export function worthless(measurement: Measurement): string[] {
+export function worthless(measurement: Measurement, { facts, aggregate }: WorthContext = {}): string[] {
   const { same, blind } = measurement
   if (same !== undefined) return [sameText(same, measurement)]
-  if (blind === undefined || isBetter(measurement, blind)) return []
-  return [blindText(measurement, blind)]
+  if (blind === undefined) return []
+  if (isNoHigher(measurement, blind)) return [blindText(measurement, blind, undefined)]
+  const chance = chanceOf(measurement, blind, { grouping: groupingOf(facts?.group), aggregate })
+  return chance < LEVEL ? [] : [blindText(measurement, blind, chance)]
 }
 
-function isBetter(measurement: Measurement, blind: Blind): boolean {
-  return !isNoHigher(measurement, blind) && chanceOf(measurement, blind) < LEVEL
+/** What a measurement is worth may depend on which of its samples belong together. */
+interface WorthContext {
+  /** Default: each sample stands alone */
+  readonly facts?: Pick<SampleFacts, 'group'> | undefined
+  /** Makes a value of records. */
+  readonly aggregate?: Aggregate | undefined
+}
+
+interface Together {
+  readonly grouping: Grouping | undefined
+  readonly aggregate: Aggregate | undefined
 }
 
 function isNoHigher({ value, better }: Measurement, blind: Blind): boolean {
@@ -28,15 +42,36 @@ function isNoHigher({ value, better }: Measurement, blind: Blind): boolean {
 }
 
 /**
- * The one-sided probability that a model no better than the blind answer does as well as this one, over the same samples. Exact for
- * proportions and F1; for means and perplexity Student's test of the paired differences, which also works for a handful of samples.
+ * The one-sided probability that a model no better than the blind answer does as well as this one, over the same samples, or over groups of those that
+ * belong together. Exact for proportions and F1; for means, ratios and perplexity Student's test of the paired differences, which also works for a handful of
+ * samples; for records the share of resamples in which the model is no better.
  */
-function chanceOf({ samples: own, better }: Measurement, { samples: blind }: Blind): number {
-  if (own.kind === 'proportion' && blind.kind === 'proportion') return chanceOfProportion(own.correct, blind.correct)
-  if (own.kind === 'f1') return chanceOfF1(own.label, own.predicted)
-  if (own.kind === 'mean' && blind.kind === 'mean') return chanceOfMean(differences(own.values, blind.values, better))
-  if (own.kind === 'perplexity' && blind.kind === 'perplexity') return chanceOfMean(differences(own.sums, blind.sums, better))
+function chanceOf({ samples: own, better }: Measurement, { samples: blind }: Blind, { grouping, aggregate }: Together): number {
+  const sums = (values: readonly number[]) =>
+    grouping === undefined ? values : Array.from(totals(values, { of: grouping.of, count: grouping.sizes.length }))
+  if (own.kind === 'proportion' && blind.kind === 'proportion') {
+    if (grouping === undefined) return chanceOfProportion(own.correct, blind.correct)
+    const { lost, gained } = tallyGroups(own.correct, blind.correct, grouping)
+    return chanceOfGroups(Array.from(lost, (one, g) => one - gained[g]!))
+  }
+  if (own.kind === 'f1') return chanceOfF1(own.label, own.predicted, grouping && membersOf(grouping))
+  if (own.kind === 'mean' && blind.kind === 'mean') return chanceOfMean(sums(differences(own.values, blind.values, better)))
+  if (own.kind === 'perplexity' && blind.kind === 'perplexity')
+    return chanceOfMean(sums(differences(own.sums, blind.sums, better)))
+  if (own.kind === 'ratio' && blind.kind === 'ratio') return chanceOfMean(sums(differences(own.sums, blind.sums, better)))
+  if (own.kind === 'records' && blind.kind === 'records' && aggregate !== undefined) {
+    const members = grouping ? membersOf(grouping) : own.records.map((_, i) => Int32Array.of(i))
+    const pair = { before: own.records, after: blind.records, aggregate, sign: better === 'higher' ? -1 : 1 } as const
+    const { drops } = resampleRecords(pair, members)
+    return (drops.filter((drop) => drop <= 0).length + 1) / (drops.length + 1)
+  }
   throw new RangeError(`gate: a metric of ${own.kind} samples is compared with a blind answer of ${blind.kind} samples`)
+}
+
+/** By how many more samples of each group it is right than the blind answer: the exact sign test, or Student's, of which one suffices. */
+function chanceOfGroups(better: readonly number[]): number {
+  const [won, lost] = [1, -1].map((sign) => better.filter((one) => sign * one > 0).length)
+  return Math.min(chanceOfMean(better), won === 0 ? 1 : betaCdf(0.5, won!, lost! + 1))
 }
 
 /**
@@ -84,15 +119,16 @@ function sameText(same: NonNullable<Measurement['same']>, { metric, samples: own
   }
 }
 
-function blindText(measurement: Measurement, blind: Blind): string {
+function blindText(measurement: Measurement, blind: Blind, chance: number | undefined): string {
   const { metric, value, better, bounded, samples: own, renumbered } = measurement
   const set = plural(sampleCount(own), 'sample')
   const cannotFail = bounded && better === 'higher' && blind.value === 1
-  const judged = isNoHigher(measurement, blind)
-    ? 'is no better'
-    : `is not better beyond chance (one-sided p = ${rough(chanceOf(measurement, blind))}, needed is less than ${LEVEL})`
+  const judged =
+    chance === undefined
+      ? 'is no better'
+      : `is not better beyond chance (one-sided p = ${rough(chance)}, needed is less than ${LEVEL})`
   // Of an F1 above that of a constant answer: what it was compared with is its own answers, shuffled.
-  const isShuffled = own.kind === 'f1' && !isNoHigher(measurement, blind)
+  const isShuffled = own.kind === 'f1' && chance !== undefined
   const rival = isShuffled
     ? 'the same answers in another order'
     : `${blind.answer}, without looking at the input, which gets ${figure(blind.value)}`

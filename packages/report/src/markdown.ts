@@ -1,4 +1,5 @@
 import { type DocumentPart, fit } from './budget.js'
+import { demandMarkdown } from './demands.js'
 import { mdCode, mdText } from './escape.js'
 import { amount, atSizes, change, duration, figure, formatCount, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
@@ -52,6 +53,7 @@ function parts(results: RunResults): DocumentPart[] {
     { text: title, rank: 0, what: 'title' },
     ...models.filter((model) => model.verdict !== 'pass').map((model) => reason(model)),
     ...(models.length > 0 ? [tableHead(), ...models.map((model) => row(model))] : []),
+    ...models.flatMap((model) => demandPart(model)),
     ...models.flatMap((model) => remarks(model)),
     ...models.flatMap((model) => chart(model)),
     ...models.flatMap((model) => details(model)),
@@ -96,6 +98,12 @@ function valueText(value: number | undefined): string {
 function sizes(before: number | undefined, after: number | undefined): string {
   if (before === undefined || after === undefined) return ''
   return `${size(before)} → ${size(after)} (${change(before, after) ?? 'new'})`
+}
+
+/** The demands of a gate with several, one a line. */
+function demandPart(model: ModelResult): DocumentPart[] {
+  const text = demandMarkdown(model)
+  return text === '' ? [] : [{ text: `\n${mdCode(model.path)}:\n\n${text}`, rank: 5, what: 'table of demands' }]
 }
 
 /** Whether the data can tell, McNemar's test, warnings. */

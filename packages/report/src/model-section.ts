@@ -1,3 +1,4 @@
+import { demandTable } from './demands.js'
 import { html, type Markup } from './escape.js'
 import { duration, formatCount, plural, share } from './figures.js'
 import { icon } from './icon.js'
@@ -21,6 +22,7 @@ ${model.proof?.proved === false && html`<p class="hint"><b>Note:</b> What was ${
 ${warnings.map((warning) => html`<p class="hint"><b>Note:</b> ${warning}</p>`)}
 ${tiles(model)}
 ${intervalFigure(model)}
+${demandTable(model)}
 ${trainingFigure(model)}
 ${removalFigure(model)}
 ${groups(model)}

@@ -78,15 +78,19 @@ const drop = z.object({
   interval: z.tuple([number, number]).describe('two-sided 95 % confidence interval of value, paired over samples'),
   method: z.string().describe('how the interval was made: exact or bootstrap'),
   mcnemar: z
-    .object({ lost: count, gained: count, p: number })
+    .object({ lost: count, gained: count, p: number, groups: z.object({ lost: count, gained: count }).optional() })
     .optional()
-    .describe('samples only the reference got right, samples only the pruned model got right, exact two-sided p'),
+    .describe(
+      'samples only the reference got right, samples only the pruned model got right, exact two-sided p; groups: of which p is',
+    ),
+  groups: z.object({ by: z.string(), count }).optional().describe('over which groups of samples the interval was made'),
 })
 
 const resolution = z.object({
   resolves: z.boolean().describe('whether the data set can tell a drop of maxDrop from none'),
   smallest: number.optional().describe('the smallest drop that it can'),
   samples: count.optional().describe('about how many samples could'),
+  groups: count.optional().describe('about how many groups could, where samples belong together'),
   message: z.string(),
 })
 
@@ -96,10 +100,42 @@ const limits = z
     min: number,
     max: number,
     maxLatency: number,
+    maxSize: number,
+    maxMacs: number,
     certainty: number,
     allowWorthlessReference: z.boolean(),
   })
   .partial()
+
+const part = z
+  .object({
+    name: z.string(),
+    samples: count,
+    verdict: z.enum(['pass', 'fail', 'unclear']).describe('unclear: too few samples to tell'),
+    reference: number.optional(),
+    pruned: number.optional(),
+    drop: drop.pick({ value: true, interval: true, groups: true }).optional(),
+    allowed: number.optional().describe("the largest drop allowed, in the metric's own units"),
+    p: number.optional().describe('of such a drop where the true one is at its limit, by Holm for all parts of the gate'),
+    message: z.string(),
+  })
+  .describe('one slice or class')
+
+const demand = z
+  .object({
+    about: z.string().describe('accuracy where language = de'),
+    verdict,
+    summary: z.string(),
+    reasons: z.array(z.string()),
+    limits,
+    breaches: z.array(
+      z.object({ limit: z.string(), metric: z.string(), allowed: number, measured: number, message: z.string() }),
+    ),
+    drop: drop.optional(),
+    resolution: resolution.optional(),
+    parts: z.array(part).optional().describe('of a demand on every value of a column, or on every class'),
+  })
+  .describe('one of several demands')
 
 /** One model of a run. */
 export const modelResult = z.object({
@@ -122,6 +158,10 @@ export const modelResult = z.object({
   pruned: file.extend({ metrics }).optional(),
   drop: drop.optional(),
   resolution: resolution.optional(),
+  demands: z
+    .array(demand)
+    .optional()
+    .describe('where there are several, or one on every part; limits, drop and resolution are those of the first'),
   sparsity: z
     .object({ before: number, after: number, target: number.optional(), model: number.optional() })
     .optional()
@@ -141,6 +181,8 @@ export const modelResult = z.object({
       threads: count,
       batch: count,
       executionProvider: z.string(),
+      seconds: number.optional().describe('how long both were timed'),
+      identical: z.boolean().optional().describe('both files are the same, byte for byte'),
     })
     .optional()
     .describe('both models run in turn on one machine; absent where it was not measured'),

@@ -39,8 +39,15 @@ export function explanation({ verdict, summary, reasons, error }: ModelResult): 
 }
 
 /** The demands on a model: ['drop ≤ 0.002, 95 % certain', 'accuracy ≥ 0.97']. */
-export function demands({ limits = {}, metric = 'metric' }: ModelResult): string[] {
-  const { maxDrop, min, max, maxLatency, certainty } = limits
+export function demands(model: ModelResult): string[] {
+  const own = limitTexts(model)
+  const others = (model.demands?.length ?? 1) - 1
+  return others === 0 ? own : [...own, `${others} more below`]
+}
+
+/** What limits allow. */
+export function limitTexts({ limits = {}, metric = 'metric' }: Pick<ModelResult, 'limits' | 'metric'>): string[] {
+  const { maxDrop, min, max, maxLatency, maxSize, maxMacs, certainty } = limits
   const sure = certainty === undefined ? '' : `, ${percent(certainty)} certain`
   const sentences: string[] = []
   if (typeof maxDrop === 'number') sentences.push(`drop\u00a0≤\u00a0${figure(maxDrop)}${sure}`)
@@ -48,6 +55,8 @@ export function demands({ limits = {}, metric = 'metric' }: ModelResult): string
   if (min !== undefined) sentences.push(`${metric}\u00a0≥\u00a0${figure(min)}`)
   if (max !== undefined) sentences.push(`${metric}\u00a0≤\u00a0${figure(max)}`)
   if (maxLatency !== undefined) sentences.push(`time\u00a0≤\u00a0${figure(maxLatency)}×`)
+  if (maxSize !== undefined) sentences.push(`bytes\u00a0≤\u00a0${figure(maxSize)}×`)
+  if (maxMacs !== undefined) sentences.push(`MACs\u00a0≤\u00a0${figure(maxMacs)}×`)
   return sentences
 }
 
@@ -74,9 +83,9 @@ export function intervalText({ drop }: ModelResult): string | undefined {
 /** What McNemar's test says, in a sentence. */
 export function mcnemarText({ drop }: ModelResult): string | undefined {
   if (!drop?.mcnemar) return undefined
-  const { lost, gained, p } = drop.mcnemar
+  const { lost, gained, p, groups } = drop.mcnemar
   const chance = p < 0.0001 ? 'p\u00a0<\u00a00.0001' : `p\u00a0=\u00a0${rough(p)}`
-  return `Only the reference got ${plural(lost, 'sample')} right, only the pruned model ${formatCount(gained)} (McNemar's exact test: ${chance}).`
+  return `Only the reference got ${plural(lost, 'sample')} right, only the pruned model ${formatCount(gained)} (${groups ? `exact sign test over ${plural(groups.lost + groups.gained, 'group')} that changed` : "McNemar's exact test"}: ${chance}).`
 }
 
 /** Models that need attention first; the order of the config within a verdict. */

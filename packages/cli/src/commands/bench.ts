@@ -87,7 +87,7 @@ async function time(request: LatencyRequest, engine: Engine, { io, progress }: C
 }
 
 function render(result: BenchResult): string {
-  const { reference, pruned, cases, onnxruntime, executionProvider } = result
+  const { reference, pruned, cases, onnxruntime, executionProvider, identical } = result
   const size = (name: string, one: number | null, other: number | null, format: (value: number) => string) =>
     one === null || other === null ? [name, '?', '?', ''] : [name, format(one), format(other), `${ratio(other / one)}×`]
   const sizes = renderTable(
@@ -103,6 +103,7 @@ function render(result: BenchResult): string {
     '',
     renderCases(cases),
     '',
+    ...(identical ? ['Both files are the same, byte for byte: any difference is the noise of this machine.'] : []),
     `Medians of a run on ONNX Runtime ${onnxruntime}, ${executionProvider}.${describeSizes(cases)}`,
     ...[renderSparse(cases)].flatMap((text) => (text === undefined ? [] : ['', text])),
   ].join('\n')

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Evaluation } from '@pare/evaluate'
+import type { EvaluateRequest, Evaluation } from '@pare/evaluate'
 import { figure, formatCount } from '@pare/gate'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
@@ -34,7 +34,7 @@ export async function evaluate(context: Context, [written = '']: readonly string
   }
   const { metrics, samples, durationMs, peakMemoryBytes, onnxruntime, executionProvider } = measured
   const data = showPath(request.data, io.cwd)
-  const warnings = await doubtsOf(measured, comparing)
+  const warnings = await doubtsOf(measured, { comparing, request })
   answer(context, {
     schemaVersion: 1,
     command: 'evaluate',
@@ -57,11 +57,16 @@ export async function evaluate(context: Context, [written = '']: readonly string
 }
 
 /** Why figures say nothing of the model. Of those that compare it with a reference, why they say nothing of that. */
-async function doubtsOf({ measurements, reference }: Evaluation, comparing: readonly string[]): Promise<readonly string[]> {
+async function doubtsOf(
+  { measurements, reference, facts }: Evaluation,
+  { comparing, request }: { readonly comparing: readonly string[]; readonly request: EvaluateRequest },
+): Promise<readonly string[]> {
   const { worthless } = await import('@pare/gate')
+  const { findAggregates } = await import('@pare/evaluate')
+  const aggregates = await findAggregates(request.metrics, request.modules)
   const doubts = measurements.flatMap((own) => {
     const judged = comparing.includes(own.metric) ? reference?.measurements.find(({ metric }) => metric === own.metric) : own
-    return judged === undefined ? [] : worthless(judged)
+    return judged === undefined ? [] : worthless(judged, { facts, aggregate: aggregates.get(own.metric) })
   })
   return [...new Set(doubts)]
 }

@@ -18,11 +18,11 @@ export async function relativeLatency(
   const activity = progress.begin(`${label}: timing both models in turn`)
   try {
     const { reference, pruned } = models
-    const { cases, executionProvider } = await benchModels(
+    const { cases, executionProvider, identical } = await benchModels(
       { reference, pruned, threads: [availableParallelism()], sparse: 'never' },
       { ...childOf(engine), signal, onProgress: ({ done, total }) => activity.update(done, total ?? 0) },
     )
-    const { speedup, referenceMs, prunedMs, threads, batch } = cases[0]!
+    const { speedup, referenceMs, prunedMs, threads, batch, seconds } = cases[0]!
     const [low, high] = speedup.interval
     return {
       relative: 1 / speedup.value,
@@ -32,6 +32,8 @@ export async function relativeLatency(
       threads,
       batch,
       executionProvider,
+      seconds,
+      ...(identical && { identical }),
     }
   } finally {
     activity.end()

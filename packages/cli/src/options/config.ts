@@ -12,7 +12,7 @@ import {
   trainSection,
 } from './data.js'
 import { DEVICES } from './devices.js'
-import { gate, gateFields } from './gate.js'
+import { demandFields, gate, gateFields, limits } from './gate.js'
 import { MASK_FORMATS, PRUNING, pruneFields, step, steps } from './prune.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
 import { type Field, type Fields, field, shapeOf } from './row.js'
@@ -139,7 +139,7 @@ export const overridesSchema = z
     train: trainSection.exactOptional(),
     retrain: retrain.exactOptional(),
     evaluate: evaluate.exactOptional(),
-    gate: gate.exactOptional(),
+    gate: limits.exactOptional(),
     ...shapeOf(oneLevel),
     ...shapeOf(topLevel),
   })
@@ -157,5 +157,8 @@ export const SECTIONS = {
   evaluate: evaluateFields,
   gate: gateFields,
 } satisfies Readonly<Record<string, Fields>>
+
+/** Fields that only a config has, of lists: no option says which entry it means. */
+export const LIST_FIELDS = { 'gate[]': demandFields } satisfies Readonly<Record<string, Fields>>
 
 export type Section = keyof typeof SECTIONS

@@ -27,6 +27,14 @@ export const gateFields = {
     expected: '0.8: a run takes at most 80 % of the time that it takes with the reference',
     help: "largest time of a run allowed, as a fraction of the reference's",
   }),
+  maxSize: field(z.number().positive(), {
+    expected: '0.5: the pruned file, with all that belongs to it, has at most half the bytes',
+    help: "largest file allowed, as a fraction of the reference's bytes",
+  }),
+  maxMacs: field(z.number().positive(), {
+    expected: '0.5: the pruned model multiplies at most half as often',
+    help: "most multiplications allowed, as a fraction of the reference's",
+  }),
   certainty: field(z.number().gt(0.5).lt(1), {
     expected: 'a number between 0.5 and 1, such as 0.95',
     help: 'be so sure that the drop is small enough, e.g. 0.95',
@@ -41,7 +49,40 @@ export const gateFields = {
   }),
 }
 
-export const gate = z.strictObject(shapeOf(gateFields)).describe('limits such as { maxDrop: 0.01 }')
+/** What a demand of a list says besides its limits: what it is about. */
+export const demandFields = {
+  metric: field(z.string().min(1), {
+    expected: "a metric such as 'f1'",
+    help: 'what is judged; it is measured where it is not anyway',
+    default: 'the first metric of evaluate.metric',
+  }),
+  where: field(z.string().min(3), {
+    expected: "a column of the data and one of its values, such as 'language=de'",
+    help: 'only samples of this slice',
+    default: 'all samples',
+  }),
+  by: field(z.string().min(1), {
+    expected: "a column of the data, such as 'language'",
+    help: 'every value of this column, each for itself: none may lose more than maxDrop, beyond chance',
+  }),
+  classes: field(z.literal(true), {
+    expected: 'true',
+    help: 'every class for itself, by the share of its samples that is right: none may lose more than maxDrop, beyond chance',
+  }),
+}
+
+export const limits = z.strictObject(shapeOf(gateFields)).describe('limits such as { maxDrop: 0.01 }')
+
+const demand = z
+  .strictObject({ ...shapeOf(demandFields), ...shapeOf(gateFields) })
+  .describe("a demand such as { where: 'language=de', maxDrop: 0.02 }")
+
+/** Limits, or a list of demands, each of which must be met. */
+export const gate = z
+  .union([limits, z.array(demand).min(1)])
+  .describe(
+    "limits such as { maxDrop: 0.01 }, or a list of demands such as [{ maxDrop: 0.01 }, { by: 'language', maxDrop: 0.02 }]",
+  )
 
 /** '0.01' → 0.01; 'relative=0.01' → { relative: 0.01 }. */
 function dropOf(text: string): unknown {

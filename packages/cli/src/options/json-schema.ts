@@ -1,10 +1,12 @@
 import { z } from 'zod'
-import { configSchema, SECTIONS } from './config.js'
+import { configSchema, LIST_FIELDS, SECTIONS } from './config.js'
 import type { Field } from './row.js'
 
 /** What fields are for, by their schema. */
 const FIELDS = new Map<z.core.$ZodType, Field>(
-  Object.values(SECTIONS).flatMap((fields) => Object.values(fields).map((field: Field) => [field.schema, field] as const)),
+  [...Object.values(SECTIONS), ...Object.values(LIST_FIELDS)].flatMap((fields) =>
+    Object.values(fields).map((field: Field) => [field.schema, field] as const),
+  ),
 )
 
 /** The JSON Schema that `schema/config.schema.json` publishes: editors complete a config by it, and show what each field does. */

@@ -1,5 +1,5 @@
 import { COMMANDS } from './commands.js'
-import { SECTIONS, type Section } from './config.js'
+import { LIST_FIELDS, SECTIONS, type Section } from './config.js'
 import { hyphened, withChoices } from './options.js'
 import type { Field, Flag } from './row.js'
 
@@ -17,7 +17,7 @@ export function optionTables(): Readonly<Record<string, string>> {
     data: tableOf([...sectionRows('calibrate'), ...sectionRows('train')]),
     recover: tableOf([...rowsOf(recovery, (name) => name), ...rowsOf(sections.retrain, (name) => `recover.retrain.${name}`)]),
     evaluate: tableOf(sectionRows('evaluate')),
-    gate: tableOf(sectionRows('gate')),
+    gate: tableOf([...sectionRows('gate'), ...rowsOf(LIST_FIELDS['gate[]'], (name) => `gate[].${name}`)]),
     ...Object.fromEntries(own),
   }
 }

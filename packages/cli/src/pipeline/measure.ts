@@ -1,5 +1,5 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
-import type { Verdict } from '@pare/gate'
+import type { RelativeLatency, Verdict } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import { childOf, type Work } from '../engine/work.js'
@@ -30,8 +30,8 @@ export interface ModelJudgement {
 
 /** Measures a pruned model and its reference over the evaluation data of a task, and judges what it lost. */
 export async function judgeModel(
-  { evaluation, limits = {} }: Task & { readonly evaluation: EvaluationSettings },
-  pruned: Pick<Pruned, 'model' | 'staged' | 'output'>,
+  { evaluation, demands = [{}] }: Task & { readonly evaluation: EvaluationSettings },
+  pruned: Pick<Pruned, 'model' | 'staged' | 'output' | 'macs'>,
   { references, onComparison, work }: Judging,
 ): Promise<ModelJudgement> {
   await using hashing = hashFile(evaluation.request.data)
@@ -39,15 +39,23 @@ export async function judgeModel(
   const comparison = await measurePair(pair, references, work)
   const dataHash = await hashing.digest()
   onComparison(comparison, dataHash)
-  const latency = evaluation.latency || limits.maxLatency !== undefined ? await relativeLatency(pair, work) : undefined
-  const [metric] = evaluation.request.metrics
-  const [reference, candidate] = [comparison.reference, comparison.pruned].map(({ measurements }) =>
-    measurements.find((measurement) => measurement.metric === metric),
-  )
+  const latency = evaluation.latency ? await relativeLatency(pair, work) : undefined
   await refuseReplaced(pruned)
-  const { judge } = await import('@pare/gate')
-  const timed = latency && { value: latency.relative, interval: latency.interval }
-  const verdict = judge({ reference, pruned: candidate, limits, latency: timed })
+  const { judgeDemands } = await import('@pare/gate')
+  const { findAggregates } = await import('@pare/evaluate')
+  const { metrics, modules } = evaluation.request
+  const aggregates = await findAggregates(metrics, modules)
+  const verdict = judgeDemands({
+    reference: comparison.reference.measurements,
+    pruned: comparison.pruned.measurements,
+    demands,
+    metric: metrics[0]!,
+    aggregateOf: (metric) => aggregates.get(metric),
+    facts: comparison.pruned.facts,
+    latency: latency && relativeOf(latency),
+    size: { before: pruned.model.bytes, after: pruned.output.bytes },
+    macs: pruned.macs ?? undefined,
+  })
   return { comparison, dataHash, ...present({ latency }), verdict }
 }
 
@@ -80,6 +88,11 @@ async function measurePair(
   if (scores === undefined) throw new Error(`no scores of the reference ${reference} came back`)
   references.set(key, scores)
   return { reference: scores, pruned: measured }
+}
+
+/** As the gate takes it. */
+function relativeOf({ relative: value, interval, seconds, identical }: ModelLatency): RelativeLatency {
+  return { value, interval, ...present({ seconds, identical }) }
 }
 
 /** What was measured must be what was written. */

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
-import type { Verdict } from '@pare/gate'
+import type { Demand, DemandVerdict, Limits, Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import { describeFolded } from '../engine/folded-weights.js'
 import type { ModelLatency } from '../engine/latency.js'
 import { showPath } from '../files/paths.js'
 import { describeProof } from '../proof/prove.js'
+import { firstMetric } from '../settings/demands.js'
 import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
@@ -46,11 +47,12 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     verdict: error === undefined ? (verdict?.verdict ?? 'incomplete') : 'incomplete',
     ...(verdict !== undefined && { summary: [verdict.summary, ...nothingRemoved(pruned?.cut ?? []).map(sentence)].join(' ') }),
     reasons: [...reasons, ...unmeasured(task, comparison)],
-    ...(task.evaluation !== undefined && { metric: task.evaluation.request.metrics[0]! }),
-    ...(task.limits !== undefined && { limits: { ...task.limits } }),
+    ...(task.evaluation !== undefined && { metric: firstMetric(task.evaluation, task.demands) }),
+    ...(task.demands?.[0] !== undefined && { limits: limitsOf(task.demands[0]) }),
     ...(await filesOf(task, outcome, cwd)),
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
+    ...(verdict !== undefined && isTold(verdict) && { demands: verdict.demands.map(demandResult) }),
     ...present({ latency: outcome.latency }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
@@ -67,6 +69,30 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
       error: { message: error.message, kind: error.kind, ...present({ hint: error.hint }) },
     }),
   }
+}
+
+/** What a demand limits, without what it is about. */
+function limitsOf({ metric: _metric, where: _where, by: _by, classes: _classes, ...limits }: Demand): Limits {
+  return limits
+}
+
+/** Whether the demands say more than the verdict does: where there are several, or one on every part. */
+function isTold({ demands }: Verdict): boolean {
+  return demands.length > 1 || demands.some(({ parts }) => parts !== undefined)
+}
+
+/** One of several demands, as `results.json` tells of it. */
+function demandResult({ demand, ...verdict }: DemandVerdict): NonNullable<ModelResult['demands']>[number] {
+  const { about, summary, drop, resolution, parts, reasons, breaches } = verdict
+  return structuredClone({
+    about,
+    verdict: verdict.verdict,
+    summary,
+    reasons,
+    limits: limitsOf(demand),
+    breaches,
+    ...present({ drop, resolution, parts }),
+  }) as NonNullable<ModelResult['demands']>[number]
 }
 
 /** 'no layer …' begins with a capital. */

@@ -83,7 +83,7 @@ describe('a config', () => {
     const overrides = { prune: { target: { sparsity: 0.9 } }, gate: { min: 0.5 }, seed: 3, evaluate: { metric: 'f1' } }
     const { tasks } = await readTasks({ cwd: folder.path, overrides, trusted: true })
     expect(tasks[0]?.steps).toMatchObject([{ target: { sparsity: 0.9 }, scope: 'tensor' }])
-    expect(tasks[0]?.limits).toEqual({ maxDrop: 0.05, min: 0.5 })
+    expect(tasks[0]?.demands).toEqual([{ maxDrop: 0.05, min: 0.5 }])
     expect(tasks[0]?.evaluation?.request.metrics).toEqual(['f1'])
     expect(tasks[0]?.seed).toBe(3)
   })

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
-import type { ChildOptions, EvaluateRequest, MetricModules } from '@pare/evaluate'
+import type { ChildOptions, EvaluateRequest, Metric, MetricModules } from '@pare/evaluate'
 import { METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
-import type { Limits } from '@pare/gate'
+import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
 import { locateMetric } from '../plugins/plugins.js'
@@ -61,44 +61,61 @@ export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSe
   return evaluation
 }
 
-/** The limits that hold for the gate's metric. Default: a drop of 0.01, relative where the metric has no fixed range. */
+/** What the gate demands, one demand or several. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
-  setting: Limits | undefined,
-  {
-    metric,
-    modules,
-    place,
-    check,
-  }: { metric: string | undefined; modules: MetricModules | undefined; place: string; check: Check },
-): Promise<Limits | undefined> {
-  const { bounded } =
-    metric === undefined ? { bounded: true } : await (await import('@pare/evaluate')).findMetric(metric, modules)
+  setting: Limits | readonly Demand[] | undefined,
+  { metric, place, check }: { metric: string | undefined; place: string; check: Check },
+): Promise<readonly Demand[] | undefined> {
+  const demanded = Array.isArray(setting) ? (setting as readonly Partial<Demand>[]).map((demand) => demand?.metric) : []
+  const metrics = await metricsOf([metric, ...demanded], check)
+  const { bounded } = metric === undefined ? { bounded: true } : (metrics.get(metric) ?? { bounded: true })
   const standard = { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
-  if (setting === undefined) return standard
-  const { validateLimits } = await import('@pare/gate')
-  const limits = isAllowanceOnly(setting) ? { ...setting, ...standard } : setting
-  const wrong = validateLimits(limits, metric === undefined ? undefined : { metric, bounded })
+  if (setting === undefined) return [standard]
+  const { validateGate } = await import('@pare/gate')
+  const gate = isAllowanceOnly(setting) ? { ...setting, ...standard } : setting
+  const wrong = validateGate(gate, { metric, metrics: METRIC_NAMES, traitsOf: (name) => traitsOf(metrics.get(name)) })
   for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
     const option = limit === 'maxDrop' && typeof check.overrides.gate?.maxDrop === 'number'
-    const cure = option ? `${hint}; as an option: --max-drop relative=${limits.maxDrop}` : hint
+    const cure = option ? `${hint}; as an option: --max-drop relative=${check.overrides.gate?.maxDrop}` : hint
     check.problems.push({
-      place: limit === '' || place === '' ? place : placeIn(place, limit),
+      place: limit === '' || place === '' ? place : limit.startsWith('[') ? `${place}${limit}` : placeIn(place, limit),
       message: `${message}.`,
       hint: cure,
     })
   }
-  return wrong.length > 0 ? undefined : limits
+  return wrong.length > 0 ? undefined : Array.isArray(gate) ? (gate as readonly Demand[]) : [gate as Limits]
+}
+
+/** Those of the metrics that there are, by the name that is written. */
+async function metricsOf(names: readonly unknown[], check: Check): Promise<ReadonlyMap<string, Metric>> {
+  const { findMetric } = await import('@pare/evaluate')
+  const metrics = new Map<string, Metric>()
+  for (const name of new Set(names)) {
+    if (typeof name !== 'string') continue
+    // One that is unknown is told by the gate.
+    const metric = await orProblem(async () => findMetric(name, await modulesOf(name, check)), '', { problems: [] })
+    if (metric !== undefined) metrics.set(name, metric)
+  }
+  return metrics
+}
+
+/** What of a metric matters to a gate. Right or wrong in each sample, with a class, are those that count the best classes. */
+function traitsOf(metric: Metric | undefined): MetricTraits | undefined {
+  if (metric === undefined) return undefined
+  const { name, bounded, needs, combine } = metric
+  const isCounted = combine === 'proportion' || (typeof combine === 'object' && 'f1' in combine)
+  return { metric: name, bounded, classes: needs.against === 'class' && isCounted }
 }
 
 /** Allowing a worthless reference is no limit: the default one still holds. */
-function isAllowanceOnly(gate: Limits): boolean {
+function isAllowanceOnly(gate: Limits | readonly Demand[]): gate is Limits {
   const fields = Object.keys(gate)
-  return fields.length === 1 && fields[0] === 'allowWorthlessReference'
+  return !Array.isArray(gate) && fields.length === 1 && fields[0] === 'allowWorthlessReference'
 }
 
 /** Metrics as they are written, and what follows from them. */
-interface MetricSettings {
+export interface MetricSettings {
   readonly metrics: readonly string[]
   /** Files of those that do not come with pare. */
   readonly modules: MetricModules | undefined
@@ -112,16 +129,23 @@ async function readMetrics(
 ): Promise<MetricSettings | undefined> {
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
   const metrics = setting === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof setting === 'string' ? [setting] : setting
-  const { findMetric, readMetric } = await import('@pare/evaluate')
+  return metricSettings(metrics, place, check)
+}
+
+/** Undefined where one is unknown, which is noted. */
+export async function metricSettings(
+  metrics: readonly string[],
+  place: string,
+  check: Check,
+): Promise<MetricSettings | undefined> {
+  const { findMetric } = await import('@pare/evaluate')
   const modules: Record<string, string> = {}
   const comparing: string[] = []
   let holds = true
   for (const written of metrics) {
     const metric = await orProblem(
       async () => {
-        const { name } = readMetric(written)
-        const path = METRIC_NAMES.includes(name) ? undefined : await moduleOf(name, check)
-        if (path !== undefined) modules[name] = path
+        Object.assign(modules, await modulesOf(written, check))
         return findMetric(written, modules)
       },
       place,
@@ -131,6 +155,13 @@ async function readMetrics(
     else if (metric.needs.against === 'reference') comparing.push(written)
   }
   return holds ? { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing } : undefined
+}
+
+/** The file of the metric, by its name, where it does not come with pare. */
+async function modulesOf(written: string, check: Check): Promise<MetricModules> {
+  const { readMetric } = await import('@pare/evaluate')
+  const { name } = readMetric(written)
+  return METRIC_NAMES.includes(name) ? {} : { [name]: await moduleOf(name, check) }
 }
 
 /** The file of a metric that does not come with pare. A slip of the pen is told as one. */

@@ -1,4 +1,4 @@
-import type { Limits } from '@pare/gate'
+import type { Demand, Limits } from '@pare/gate'
 import { type Config, type ModelConfig, type OneLevel, type Overrides, oneLevel } from '../options/config.js'
 import type { CalibrateConfig, EvaluateConfig, TrainConfig } from '../options/data.js'
 import type { PresetConfig, PruneConfig } from '../options/prune.js'
@@ -11,7 +11,7 @@ export interface ModelSettings {
   readonly calibrate: string | CalibrateConfig | undefined
   readonly train: string | TrainConfig | undefined
   readonly evaluate: EvaluateConfig | undefined
-  readonly gate: Limits | undefined
+  readonly gate: Limits | readonly Demand[] | undefined
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
@@ -23,7 +23,7 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
     calibrate: model.calibrate ?? config.calibrate,
     train: model.train ?? config.train,
     evaluate: joined(config.evaluate, model.evaluate),
-    gate: joined(joined(config.gate, model.gate), overrides.gate),
+    gate: gateOf(config, model, overrides),
   }
 }
 
@@ -67,6 +67,17 @@ export function ambiguousOverrides({ prune }: ModelSettings, overrides: Override
 function ratioOf({ prune }: Overrides): { ratio?: number } {
   const target = prune?.target
   return target !== undefined && 'ratio' in target ? { ratio: target.ratio } : {}
+}
+
+/** Limits join field by field; a list stands for itself. What options say is said of the limits, or of the first demand. */
+function gateOf({ gate: top }: Config, { gate: own }: Partial<ModelConfig>, { gate: over }: Overrides): ModelSettings['gate'] {
+  const base = isList(own) || isList(top) ? (own ?? top) : joined(top, own)
+  if (!isList(base)) return joined(base, over)
+  return over === undefined ? base : base.map((demand, i) => (i === 0 ? { ...demand, ...over } : demand))
+}
+
+function isList<Gate>(gate: Gate): gate is Extract<Gate, readonly unknown[]> {
+  return Array.isArray(gate)
 }
 
 function joined<Section extends object>(base: Section | undefined, over: Section | undefined): Section | undefined {

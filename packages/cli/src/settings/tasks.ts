@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
-import type { Limits } from '@pare/gate'
+import type { Demand } from '@pare/gate'
 import { isGlob } from '@pare/onnx'
 import { globFiles } from '../files/model-files.js'
 import { missingFile, showPath } from '../files/paths.js'
@@ -19,6 +19,7 @@ import { type CalibrationSource, calibrationProblems, readCalibration } from './
 import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
+import { withDemands } from './demands.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './evaluation.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -43,7 +44,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly training: TrainingSource | undefined
   /** Undefined: the model cannot pass. */
   readonly evaluation: EvaluationSettings | undefined
-  readonly limits: Limits | undefined
+  /** What the gate demands of it: limits, or several demands. */
+  readonly demands: readonly Demand[] | undefined
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
 }
@@ -199,14 +201,10 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const stepPlace = (index: number) =>
     `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
   const steps = await readSteps(settings.prune, { placeOf: stepPlace, reading })
-  const evaluation = await readEvaluation(settings.evaluate, placeOf('evaluate'), reading)
-  const metric = evaluation?.request.metrics[0]
-  const limits = await readLimits(settings.gate, {
-    metric,
-    modules: evaluation?.request.modules,
-    place: placeOf('gate'),
-    check: reading,
-  })
+  const measured = await readEvaluation(settings.evaluate, placeOf('evaluate'), reading)
+  const metric = measured?.request.metrics[0]
+  const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
+  const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation }, reading)
   const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation }, reading)
@@ -222,7 +220,7 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
     problems.push(...(await recoverProblems(recover, { ...there, overrides: overrides.retrain ?? {} }, placeOf('recover'))))
   const seed = overrides.seed ?? config.seed ?? 1
   const name = showPath(path, reading.cwd)
-  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, limits }
+  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, demands }
 }
 
 async function readSteps(

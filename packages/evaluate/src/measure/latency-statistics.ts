@@ -1,3 +1,5 @@
+import { studentQuantile } from '@pare/gate'
+
 /** A ratio, and where it lies with 95 % confidence. */
 export interface Estimate {
   readonly value: number
@@ -14,19 +16,41 @@ const BLOCKS = 25
 
 const LEVEL = 0.95
 
+/** Times of several models that were run in turn while they stayed open: one list for each model, of which run i of all came one right after the other. */
+export type Round = readonly (readonly number[])[]
+
+/** A session that lies well in memory is faster for as long as it is open: a model beside itself comes out up to this far from 1. */
+const PLACEMENT = 0.01
+
 /**
- * How many times as fast the second is. Run i of both came one right after the other; the runs are divided into at most 25 stretches of time, and
- * each stretch has one ratio, median of reference ÷ median of pruned: a machine that is busy for a while makes neighbouring runs alike, and so few
- * stretches less (batch means, Law 2015, section 9.5). The result is the median of these ratios and its interval.
+ * How many times as fast one model of the rounds is as another: `after` compared with `before`. In each round both were opened anew. A round is one value, the
+ * median over its pairs of runs of the logarithm of their ratio: neighbouring runs, which a busy machine slows alike, count once. The result is their mean with
+ * Student's interval, which so holds what differs from one opening to the next. Of one round only, see `overStretches`.
  */
-export function speedupOf(reference: readonly number[], pruned: readonly number[]): Estimate {
+export function speedupOf(rounds: readonly Round[], before: number, after: number): Estimate {
+  const [only] = rounds
+  if (rounds.length === 1 && only !== undefined) return overStretches(only[before]!, only[after]!)
+  const logs = rounds.map((round) => medianOf(round[before]!.map((time, i) => Math.log(time / round[after]![i]!))))
+  const mean = logs.reduce((total, log) => total + log, 0) / logs.length
+  const squares = logs.reduce((total, log) => total + (log - mean) ** 2, 0)
+  const reach = studentQuantile((1 - LEVEL) / 2, logs.length - 1) * Math.sqrt(squares / (logs.length - 1) / logs.length)
+  return { value: Math.exp(mean), interval: [Math.exp(mean - reach), Math.exp(mean + reach)] }
+}
+
+/**
+ * The same of models that were opened once. Run i of both came one right after the other; the runs are divided into at most 25 stretches of time, and
+ * each stretch has one ratio, median of reference ÷ median of pruned: a machine that is busy for a while makes neighbouring runs alike, and so few
+ * stretches less (batch means, Law 2015, section 9.5). The result is the median of these ratios and its interval, wider by what the places in memory may make.
+ */
+export function overStretches(reference: readonly number[], pruned: readonly number[]): Estimate {
   const runs = reference.length
   const blocks = Math.min(BLOCKS, runs)
   const ratios = Array.from({ length: blocks }, (_, i) => {
     const [from, to] = [Math.floor((i * runs) / blocks), Math.floor(((i + 1) * runs) / blocks)]
     return medianOf(reference.slice(from, to)) / medianOf(pruned.slice(from, to))
   })
-  return { value: medianOf(ratios), interval: medianInterval(ratios) }
+  const [low, high] = medianInterval(ratios)
+  return { value: medianOf(ratios), interval: [low / (1 + PLACEMENT), high * (1 + PLACEMENT)] }
 }
 
 export function medianOf(values: readonly number[]): number {

@@ -6,7 +6,16 @@ import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { integersOf } from './counted.js'
 import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type OpenSizes, sizesFor } from './latency-inputs.js'
-import { type Estimate, FEWEST_RUNS, medianOf, type SpeedVerdict, speedupOf, verdictOf } from './latency-statistics.js'
+import {
+  type Estimate,
+  FEWEST_RUNS,
+  medianOf,
+  type Round,
+  type SpeedVerdict,
+  speedupOf,
+  verdictOf,
+} from './latency-statistics.js'
+import { sameFiles } from './same-files.js'
 import { openSparse, type Runnable, type SparseRun } from './sparse-run.js'
 
 /** Two models that take the same inputs, and how to time them. */
@@ -37,6 +46,8 @@ export interface Latency {
   readonly executionProvider: Provider
   /** Version of ONNX Runtime. */
   readonly onnxruntime: string
+  /** Whether both files are the same, byte for byte. */
+  readonly identical: boolean
 }
 
 /** Both models with one number of threads and one batch, and how many times as fast the pruned model is. */
@@ -45,8 +56,12 @@ export interface LatencyCase extends Speed {
   readonly batch: number
   /** Of the axes that the models leave open, by name. */
   readonly sizes: OpenSizes
-  /** Of each model. */
+  /** Of each model; short ones are timed several at once, which counts as one. */
   readonly runs: number
+  /** How often both models were opened anew, so that where they lie in memory does not decide. */
+  readonly openings: number
+  /** How long both were timed. */
+  readonly seconds: number
   /** Milliseconds of a run, medians. */
   readonly referenceMs: number
   readonly prunedMs: number
@@ -80,9 +95,13 @@ const SECONDS = 2
 const WARM_UP_RUNS = 5
 const FEWEST_TIMED = 20
 const MOST_RUNS = 5000
-/**
- * A model beside itself differs by up to this much however often both run: its two sessions lie at different places in memory (bench/README.md).
- */
+/** Shorter runs are timed several at once: what the clock and the scheduler add is below a thousandth then. */
+const SHORTEST_MS = 1
+/** How often both models are opened anew: a session that lies well in memory is up to 1 % faster for as long as it is open. */
+const OPENINGS = 10
+/** Models that take so long to open that this many openings do not fit stay open, and the interval allows for where they lie. */
+const FEWEST_OPENINGS = 5
+/** Less of a difference is told to nobody as one. */
 export const RESOLUTION = 0.02
 
 /**
@@ -99,22 +118,60 @@ export async function measureLatency(
   const facts = await knownOf(request.reference)
   const cases: LatencyCase[] = []
   for (const [turn, count] of threads.entries()) {
-    await using reference = await openSession(runtime, request.reference, { threads: count, spinning: true })
-    await using pruned = await openSession(runtime, request.pruned, { threads: count, spinning: true })
-    checkSameInputs(reference, pruned)
+    const open = (isReversed: boolean) => openPair(runtime, request, count, isReversed)
+    const start = performance.now()
+    await using first = await open(false)
+    const openMs = await reopeningMs(open, performance.now() - start)
+    checkSameInputs(first.reference, first.pruned)
     const trySparse = request.sparse !== 'never' && runtime.provider === 'cpu'
     await using sparse = trySparse
-      ? await openSparse(runtime, request.pruned, { threads: count, inputs: pruned.inputs })
+      ? await openSparse(runtime, request.pruned, { threads: count, inputs: first.pruned.inputs })
       : undefined
-    const batches = batchesFor(reference, request.batches)
+    const batches = batchesFor(first.reference, request.batches)
     for (const [i, batch] of batches.entries()) {
       const share = (done: number) =>
         onProgress({ done: turn * batches.length + i + done, total: threads.length * batches.length })
-      const models = { reference, pruned, sparse }
+      const models = { first, open, openMs, sparse }
       cases.push({ threads: count, batch, ...(await timeAll(models, { batch, request, facts, share })) })
     }
   }
-  return { cases, executionProvider: runtime.provider, onnxruntime: runtime.version }
+  const identical = await sameFiles(request.reference, request.pruned)
+  return { cases, executionProvider: runtime.provider, onnxruntime: runtime.version, identical }
+}
+
+/** How long it takes to open both again, where the first time, which also loads and compiles what opens them, was no longer than an evaluation is timed. */
+async function reopeningMs(open: (isReversed: boolean) => Promise<SessionPair>, firstMs: number): Promise<number> {
+  if (firstMs > SECONDS * 1000) return firstMs
+  const start = performance.now()
+  const pair = await open(true)
+  const openMs = performance.now() - start
+  await pair[Symbol.asyncDispose]()
+  return openMs
+}
+
+interface SessionPair extends AsyncDisposable {
+  readonly reference: Session
+  readonly pruned: Session
+}
+
+/** Opens both models, which of them first by lot. */
+async function openPair(
+  runtime: Runtime,
+  { reference, pruned }: Pick<LatencyRequest, 'reference' | 'pruned'>,
+  threads: number,
+  isReversed: boolean,
+): Promise<SessionPair> {
+  const paths = isReversed ? [pruned, reference] : [reference, pruned]
+  const sessions: Session[] = []
+  for (const path of paths) sessions.push(await openSession(runtime, path, { threads, spinning: true }))
+  const [one, other] = sessions as [Session, Session]
+  return {
+    reference: isReversed ? other : one,
+    pruned: isReversed ? one : other,
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions) await session[Symbol.asyncDispose]()
+    },
+  }
 }
 
 function batchesFor(model: Session, batches: readonly number[] | undefined): readonly number[] {
@@ -142,54 +199,96 @@ interface Timing {
 }
 
 interface Models {
-  readonly reference: Session
-  readonly pruned: Session
+  readonly first: SessionPair
+  readonly open: (isReversed: boolean) => Promise<SessionPair>
+  /** How long that takes. */
+  readonly openMs: number
   readonly sparse: SparseRun | undefined
 }
 
-async function timeAll({ reference, pruned, sparse }: Models, { batch, request, facts, share }: Timing) {
+async function timeAll({ first, open, openMs, sparse }: Models, { batch, request, facts, share }: Timing) {
   const { dims = {}, runs, seconds = SECONDS, seed = 1 } = request
+  const { reference } = first
   const sizes = sizesFor({ name: reference.name, inputs: reference.inputs, symbols: facts.symbols }, batch, dims)
   const toRun = (model: Runnable) => {
     const inputs = inputsOf(model, sizes, facts)
     return () => timed(model, inputs, sizes)
   }
-  const run = [reference, pruned].map(toRun)
-  for (let i = 0; i < WARM_UP_RUNS; i++) for (const once of run) await once()
+  const runsOf = (pair: SessionPair) => [pair.reference, pair.pruned].map(toRun)
+  const callMs = Math.min(...(await warmUp(runsOf(first))))
   // Its first run makes the plan.
   await sparse?.runAll(inputsOf(sparse, sizes, facts))
   const plan = sparse?.plan()
-  if (sparse !== undefined && plan?.kind === 'sparse') {
-    run.push(toRun(sparse))
-    for (let i = 0; i < WARM_UP_RUNS; i++) await run[2]!()
-  }
-  const times = run.map((): number[] => [])
+  const more = sparse !== undefined && plan?.kind === 'sparse' ? [toRun(sparse)] : []
+  await warmUp(more)
+  const calls = Math.max(1, Math.ceil(SHORTEST_MS / callMs))
   const least = Math.max(runs ?? FEWEST_TIMED, FEWEST_RUNS)
+  const timingMs = runs === undefined ? Math.max(seconds * 1000, 2 * least * callMs * calls) : 2 * runs * callMs * calls
+  const openings = openingsFor(timingMs, openMs, least)
+  const rounds: Round[] = []
   const start = performance.now()
-  for (let i = 0; ; i++) {
-    const part = (performance.now() - start) / 1000 / seconds
-    if (i >= least && (runs !== undefined || part >= 1 || i >= MOST_RUNS)) break
-    share(Math.min(runs === undefined ? part : i / least, 1))
-    for (const which of turns(seed, i, run.length)) times[which]!.push(await run[which]!())
+  for (let r = 0; r < openings; r++) {
+    const isReversed = turns(seed, -1 - r, 2)[0] === 1
+    await using opened = openings === 1 ? undefined : await open(isReversed)
+    const run = [...runsOf(opened ?? first), ...more]
+    if (opened !== undefined) await warmUp(run)
+    const times = run.map((): number[] => [])
+    const from = performance.now()
+    const own = Math.floor(((r + 1) * least) / openings) - Math.floor((r * least) / openings)
+    const most = Math.ceil(MOST_RUNS / openings)
+    for (let i = 0; ; i++) {
+      const part = ((performance.now() - from) / 1000 / seconds) * openings
+      if (i >= own && (runs !== undefined || part >= 1 || i >= most)) break
+      share((r + Math.min(runs === undefined ? part : i / own, 1)) / openings)
+      for (const which of turns(seed, r * MOST_RUNS + i, run.length)) times[which]!.push(await several(run[which]!, calls))
+    }
+    rounds.push(times)
   }
-  const [ofReference = [], ofPruned = [], ofSparse] = times
+  const all = (which: number) => rounds.flatMap((round) => round[which] ?? [])
+  const ofSparse = all(2)
   return {
     sizes,
-    runs: ofReference.length,
-    referenceMs: medianOf(ofReference),
-    prunedMs: medianOf(ofPruned),
-    ...speedOf(ofReference, ofPruned),
+    runs: all(0).length,
+    openings,
+    seconds: (performance.now() - start) / 1000,
+    referenceMs: medianOf(all(0)),
+    prunedMs: medianOf(all(1)),
+    ...speedOf(rounds, 0, 1),
     sparse:
-      plan === undefined ? null : { plan, timed: ofSparse === undefined ? null : sparseTimes(ofReference, ofPruned, ofSparse) },
+      plan === undefined
+        ? null
+        : {
+            plan,
+            timed:
+              ofSparse.length === 0
+                ? null
+                : { ms: medianOf(ofSparse), overReference: speedOf(rounds, 0, 2), overPruned: speedOf(rounds, 1, 2) },
+          },
   }
 }
 
-function sparseTimes(reference: readonly number[], pruned: readonly number[], sparse: readonly number[]): SparseTimes {
-  return { ms: medianOf(sparse), overReference: speedOf(reference, sparse), overPruned: speedOf(pruned, sparse) }
+/** As many as take half as long as what is timed, or one where those are too few; each has two runs at least. */
+function openingsFor(timingMs: number, openMs: number, runs: number): number {
+  const fitting = Math.min(OPENINGS, Math.floor(timingMs / 2 / openMs), Math.floor(runs / 2))
+  return fitting < FEWEST_OPENINGS ? 1 : fitting
 }
 
-function speedOf(before: readonly number[], after: readonly number[]): Speed {
-  const speedup = speedupOf(before, after)
+/** Milliseconds of a run of each. */
+async function warmUp(run: readonly (() => Promise<number>)[]): Promise<number[]> {
+  const times = run.map((): number[] => [])
+  for (let i = 0; i < WARM_UP_RUNS; i++) for (const [which, once] of run.entries()) times[which]!.push(await once())
+  return times.map(medianOf)
+}
+
+/** Milliseconds of one of several runs in a row. */
+async function several(once: () => Promise<number>, calls: number): Promise<number> {
+  let total = 0
+  for (let i = 0; i < calls; i++) total += await once()
+  return total / calls
+}
+
+function speedOf(rounds: readonly Round[], before: number, after: number): Speed {
+  const speedup = speedupOf(rounds, before, after)
   return { speedup, verdict: verdictOf(speedup, RESOLUTION) }
 }
 

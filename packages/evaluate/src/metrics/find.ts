@@ -58,9 +58,17 @@ export async function findMetric(written: string, modules: MetricModules = {}): 
   return { ...metric, name: written }
 }
 
-/** What makes the value of a metric of records of them; undefined for metrics that are sums. */
-export async function findAggregate(written: string, modules?: MetricModules): Promise<Aggregate | undefined> {
-  return aggregateOf((await findMetric(written, modules)).combine)
+/** What makes the value of records, of those metrics that have some. */
+export async function findAggregates(
+  metrics: readonly string[],
+  modules?: MetricModules,
+): Promise<ReadonlyMap<string, Aggregate>> {
+  const aggregates = new Map<string, Aggregate>()
+  for (const written of metrics) {
+    const aggregate = aggregateOf((await findMetric(written, modules)).combine)
+    if (aggregate !== undefined) aggregates.set(written, aggregate)
+  }
+  return aggregates
 }
 
 async function factoryOf(name: string, modules: MetricModules): Promise<MetricFactory | undefined> {
