@@ -14,7 +14,9 @@ const metrics = folders
 
 const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase())
 const key = (name) => (/^\w+$/.test(name) ? name : `'${name}'`)
-const entries = metrics.map(({ folder, name }) => `  ${key(name)}: async () => (await import('@pare/${folder}/${name}')).${camel(name)},\n`)
+const entries = metrics.map(
+  ({ folder, name }) => `  ${key(name)}: async () => (await import('@pare/${folder}/${name}')).${camel(name)},\n`,
+)
 
 writeFileSync(
   new URL('../src/metrics/first-party.ts', import.meta.url),

@@ -1,5 +1,5 @@
 import type { Metric, MetricSample } from '@pare/metric'
-import { classSamples, manyLabelSamples, missingPython, python, valueOf } from '@pare/testing'
+import { classSamples, manyLabelSamples, metricValue, missingPython, python } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import { accuracy } from './accuracy.js'
 import { auc } from './auc.js'
@@ -76,7 +76,7 @@ describe.skipIf(missingPython() !== undefined)('the same as scikit-learn', () =>
   ])('%s', (_, cases, setup, samples) => {
     const values = expected(cases, setup, samples)
     for (const [i, [name, metric]] of cases.entries()) {
-      expect({ name, value: valueOf(metric, samples) }).toEqual({ name, value: expect.closeTo(values[i]!, 9) })
+      expect({ name, value: metricValue(metric, samples) }).toEqual({ name, value: expect.closeTo(values[i]!, 9) })
     }
   })
 
@@ -87,6 +87,8 @@ describe.skipIf(missingPython() !== undefined)('the same as scikit-learn', () =>
       rows: sample.rows.map((row) => Float64Array.of(0, Math.round(row[1]!))),
     }))
     const values = expected(TWO.slice(0, 2), SOFTMAX, samples)
-    expect(TWO.slice(0, 2).map(([, metric]) => valueOf(metric, samples))).toEqual(values.map((value) => expect.closeTo(value, 9)))
+    expect(TWO.slice(0, 2).map(([, metric]) => metricValue(metric, samples))).toEqual(
+      values.map((value) => expect.closeTo(value, 9)),
+    )
   })
 })

@@ -1,5 +1,5 @@
 import { type MetricSample, type SampleBoxes, sampleOf } from '@pare/metric'
-import { classSamples, missingPython, python, randomNumbers, testMetric, valueOf } from '@pare/testing'
+import { classSamples, metricValue, missingPython, python, randomNumbers, testMetric } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import { dice } from './dice.js'
 import { iou } from './iou.js'
@@ -56,16 +56,16 @@ test('mean average precision by hand', () => {
   const wrong = { box: Float64Array.of(50, 50, 60, 60), class: 0, score: 0.7 }
   // Up to 0.6, three levels of ten, both are right before anything is wrong: 1. Beyond, recall ends at ½: 51 of 101 points.
   const both = (3 + (7 * 51) / 101) / 10
-  expect(valueOf(map(), [detected({ expected, detected: [right, short, wrong] })])).toBeCloseTo(both, 12)
+  expect(metricValue(map(), [detected({ expected, detected: [right, short, wrong] })])).toBeCloseTo(both, 12)
   // The wrong one before them: precisions ½ and ⅔ up to 0.6, which is ⅔ everywhere; beyond ½ up to recall ½.
   const first = { ...wrong, score: 0.95 }
   const late = (3 * (2 / 3) + (7 * 0.5 * 51) / 101) / 10
-  expect(valueOf(map(), [detected({ expected, detected: [right, short, first] })])).toBeCloseTo(late, 12)
+  expect(metricValue(map(), [detected({ expected, detected: [right, short, first] })])).toBeCloseTo(late, 12)
   // A box is found once: its twin is wrong. A class that nothing is expected of does not count.
   const twin = { ...right, score: 0.85 }
   const other = { ...wrong, class: 7 }
   const [only] = expected
-  expect(valueOf(map(), [detected({ expected: [only!], detected: [right, twin, other] })])).toBe(1)
+  expect(metricValue(map(), [detected({ expected: [only!], detected: [right, twin, other] })])).toBe(1)
 })
 
 describe.skipIf(missingPython() !== undefined)('the same as SciPy and scikit-learn', () => {
@@ -77,7 +77,7 @@ a, y = np.array(given['a']).ravel(), np.array(given['y']).ravel()
 result = [float(jaccard_score(y, a, average='macro')), float(f1_score(y, a, average='macro'))]`,
       given,
     ) as readonly number[]
-    expect([iou(), dice()].map((metric) => valueOf(metric, pixels))).toEqual(values.map((value) => expect.closeTo(value, 9)))
+    expect([iou(), dice()].map((metric) => metricValue(metric, pixels))).toEqual(values.map((value) => expect.closeTo(value, 9)))
   })
 
   test('images', () => {
@@ -94,14 +94,14 @@ result = [float(np.mean([10 * np.log10(1 / np.mean((a - b) ** 2)) for a, b in zi
           float(np.mean([ssim(a[c], b[c]) for a, b in zip(x, y) for c in range(2)]))]`,
       given,
     ) as readonly number[]
-    expect([psnr(), ssim()].map((metric) => valueOf(metric, images))).toEqual(values.map((value) => expect.closeTo(value, 9)))
+    expect([psnr(), ssim()].map((metric) => metricValue(metric, images))).toEqual(values.map((value) => expect.closeTo(value, 9)))
   })
 })
 
 test('images that are the same have a PSNR of 100 and an SSIM of 1', () => {
   const same = images.map((sample) => ({ ...sample, rows: [sample.label] }))
-  expect(valueOf(psnr(), same)).toBe(100)
-  expect(valueOf(ssim(), same)).toBeCloseTo(1, 12)
+  expect(metricValue(psnr(), same)).toBe(100)
+  expect(metricValue(ssim(), same)).toBeCloseTo(1, 12)
   const small = sampleOf({ rows: [Float64Array.of(1)], label: Float64Array.of(1), shape: [1, 1, 1] })
-  expect(() => valueOf(ssim(), [small])).toThrow('no image of at least 11 × 11 pixels')
+  expect(() => metricValue(ssim(), [small])).toThrow('no image of at least 11 × 11 pixels')
 })

@@ -1,5 +1,5 @@
 import type { MetricSample } from '@pare/metric'
-import { classSamples, missingPython, python, testMetric, valueOf } from '@pare/testing'
+import { classSamples, metricValue, missingPython, python, testMetric } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { agreement } from './agreement.js'
 import { kl } from './kl.js'
@@ -20,5 +20,5 @@ from scipy.special import softmax
 result = float(np.mean(entropy(softmax(np.array(given['p']), 1), softmax(np.array(given['q']), 1), axis=1)))`,
     given,
   )
-  expect(valueOf(kl(), samples)).toBeCloseTo(value as number, 9)
+  expect(metricValue(kl(), samples)).toBeCloseTo(value as number, 9)
 })

@@ -1,5 +1,5 @@
 import { type MetricSample, sampleOf } from '@pare/metric'
-import { classSamples, testMetric, valueOf } from '@pare/testing'
+import { classSamples, metricValue, testMetric } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { bitsPerByte } from './bits-per-byte.js'
 import { cer } from './cer.js'
@@ -39,32 +39,32 @@ testMetric(entityF1, { samples: tagged, broken: undefined })
 
 test('text by hand', () => {
   // Two insertions, then 0 of 2, 2 replacements, 2 and one word too many: in words 3 + 0 + 2 + 2 ÷ (6 + 2 + 3 + 1).
-  expect(valueOf(wer(), texts.slice(0, 4))).toBeCloseTo((3 + 0 + 2 + 2) / 12, 12)
+  expect(metricValue(wer(), texts.slice(0, 4))).toBeCloseTo((3 + 0 + 2 + 2) / 12, 12)
   // kitten → sitting takes 3 of 7 characters (Levenshtein 1966's textbook pair).
-  expect(valueOf(cer(), [written('kitten', 'sitting')])).toBeCloseTo(3 / 7, 12)
+  expect(metricValue(cer(), [written('kitten', 'sitting')])).toBeCloseTo(3 / 7, 12)
   // 3 words in order, of 3 and 6: 2 · 3 ÷ 9.
-  expect(valueOf(rougeL(), texts.slice(0, 1))).toBeCloseTo(6 / 9, 12)
+  expect(metricValue(rougeL(), texts.slice(0, 1))).toBeCloseTo(6 / 9, 12)
   // 'The cat!' has the same words; of several ways to write it the nearest counts.
-  expect(valueOf(rougeL(), texts.slice(4, 5))).toBe(1)
-  expect(valueOf(cer(), texts.slice(5, 6))).toBeCloseTo(1 / 3, 12)
+  expect(metricValue(rougeL(), texts.slice(4, 5))).toBe(1)
+  expect(metricValue(cer(), texts.slice(5, 6))).toBeCloseTo(1 / 3, 12)
   // Only 'a dog' is the same.
-  expect(valueOf(exactMatch(), texts)).toBe(1 / 8)
+  expect(metricValue(exactMatch(), texts)).toBe(1 / 8)
 })
 
 test('chrF by hand', () => {
   // abc and abd: of single characters 2 of 3 on both sides, of pairs 1 of 2, of triples 0 of 1: (2/3 + 1/2 + 0) ÷ 3.
-  expect(valueOf(chrf(), [written('abc', 'abd')])).toBeCloseTo(7 / 18, 12)
+  expect(metricValue(chrf(), [written('abc', 'abd')])).toBeCloseTo(7 / 18, 12)
   // ab and abab: precisions 2/2 and 1/1, recalls 2/4 and 1/3 (ab, ba, ab): P = 1, R = 5/12, F₂ = 5 P R ÷ (4 P + R).
-  expect(valueOf(chrf(), [written('a b', 'ab ab')])).toBeCloseTo((5 * (5 / 12)) / (4 + 5 / 12), 12)
+  expect(metricValue(chrf(), [written('a b', 'ab ab')])).toBeCloseTo((5 * (5 / 12)) / (4 + 5 / 12), 12)
 })
 
 test('bits per byte by hand', () => {
   const rows = [Float64Array.of(0, 0), Float64Array.of(0, 0)]
   const sample = sampleOf({ rows, tokens: Float64Array.of(0, 1), bytes: Float64Array.of(1, 4) })
   // One bit for a token of four bytes.
-  expect(valueOf(bitsPerByte(), [sample])).toBeCloseTo(0.25, 12)
+  expect(metricValue(bitsPerByte(), [sample])).toBeCloseTo(0.25, 12)
   const { bytes: _, ...unknown } = sample
-  expect(() => valueOf(bitsPerByte(), [unknown])).toThrow('how many bytes a token stands for is not known')
+  expect(() => metricValue(bitsPerByte(), [unknown])).toThrow('how many bytes a token stands for is not known')
 })
 
 test.each([
@@ -79,7 +79,7 @@ test('F1 of entities by hand', () => {
   const label = Float64Array.of(1, 2, 0, 3)
   // Found: PER:0:0 (too short) and LOC:3:3 (right): 2 · 1 ÷ (2 · 1 + 1 + 1).
   const sample = sampleOf({ rows: [], answers: Float64Array.of(1, 0, 0, 3), label, names, places: 4, isSingle: false })
-  expect(valueOf(entityF1(), [sample])).toBe(0.5)
+  expect(metricValue(entityF1(), [sample])).toBe(0.5)
   const { names: _, ...unnamed } = sample
-  expect(() => valueOf(entityF1(), [unnamed])).toThrow('the names of the classes are not known')
+  expect(() => metricValue(entityF1(), [unnamed])).toThrow('the names of the classes are not known')
 })

@@ -1,5 +1,5 @@
 import { type MetricSample, sampleOf } from '@pare/metric'
-import { missingPython, python, randomNumbers, testMetric, valueOf, valueSamples } from '@pare/testing'
+import { metricValue, missingPython, python, randomNumbers, testMetric, valueSamples } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import { cosine } from './cosine.js'
 import { mae } from './mae.js'
@@ -52,7 +52,7 @@ x, y = np.array(given['x']), np.array(given['y'])
 result = [${names.map((name) => `float(${SCIPY[name]})`).join(', ')}]`,
       given,
     ) as readonly number[]
-    expect(metrics.map((make) => valueOf(make(), rounded))).toEqual(values.map((value) => expect.closeTo(value, 9)))
+    expect(metrics.map((make) => metricValue(make(), rounded))).toEqual(values.map((value) => expect.closeTo(value, 9)))
   })
 
   test('recall of neighbours', () => {
@@ -64,7 +64,7 @@ near = NearestNeighbors(n_neighbors=4, metric='cosine', algorithm='brute').fit(x
 result = float(np.mean([any(y[j] == y[i] for j in [j for j in near[i] if j != i][:3]) for i in range(len(y))]))`,
       given,
     ) as number
-    expect(valueOf(recallAtK({ k: 3 }), embeddings)).toBeCloseTo(value, 9)
+    expect(metricValue(recallAtK({ k: 3 }), embeddings)).toBeCloseTo(value, 9)
   })
 })
 
@@ -74,5 +74,5 @@ test('values without a target are left out, and columns keep their places', () =
     sampleOf({ rows: [Float64Array.of(1, 2)], label: Float64Array.of(1, 4), shape: [2], places: 2 }),
   ]
   // (3 − 1)² = 4, and (0 + 4) ÷ 2 = 2: their mean.
-  expect(valueOf(mse(), [a, b])).toBe(3)
+  expect(metricValue(mse(), [a, b])).toBe(3)
 })

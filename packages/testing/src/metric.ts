@@ -14,7 +14,7 @@ export interface MetricTestOptions {
 /** The laws every metric obeys. `make` is called for each test, so that hidden state would show. */
 export function testMetric(make: () => Metric, options: MetricTestOptions): void {
   const { samples, value, broken = withNaN } = options
-  const measured = (some: readonly MetricSample[]) => valueOf(make(), some)
+  const measured = (some: readonly MetricSample[]) => metricValue(make(), some)
 
   describe(`metric ${make().name}`, () => {
     test('has a name that can be typed, and a formula', () => {
@@ -41,8 +41,8 @@ export function testMetric(make: () => Metric, options: MetricTestOptions): void
     test('does not change samples, nor remember them', () => {
       const before = structuredClone(samples)
       const metric = make()
-      const first = valueOf(metric, samples)
-      expect(valueOf(metric, samples)).toBe(first)
+      const first = metricValue(metric, samples)
+      expect(metricValue(metric, samples)).toBe(first)
       expect(samples).toEqual(before)
     })
 
@@ -79,7 +79,7 @@ export function testMetric(make: () => Metric, options: MetricTestOptions): void
 }
 
 /** The value of a metric for these samples, as it is measured. */
-export function valueOf(metric: Metric, samples: readonly MetricSample[]): number {
+export function metricValue(metric: Metric, samples: readonly MetricSample[]): number {
   const { samples: own } = tallied(metric, samples).measurement()
   return valueFrom(own, aggregateOf(metric.combine))
 }
