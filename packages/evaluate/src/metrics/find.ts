@@ -75,7 +75,15 @@ async function factoryOf(name: string, modules: MetricModules): Promise<MetricFa
   if (Object.hasOwn(METRICS, name)) return METRICS[name]!()
   const path = Object.hasOwn(modules, name) ? modules[name] : undefined
   if (path === undefined) return undefined
-  const module = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>
+  const module = await import(pathToFileURL(path).href).then(
+    (exported) => exported as Readonly<Record<string, unknown>>,
+    (cause: Error) => {
+      throw new PareError(`metric '${name}' could not be loaded from ${path}: ${cause.message}`, {
+        hint: 'check the file, or install the package again.',
+        cause,
+      })
+    },
+  )
   const factory = module.default ?? module[exportName(name)]
   if (typeof factory === 'function') return factory as MetricFactory
   throw new PareError(`${path} exports no metric: neither a default export nor '${exportName(name)}' is a function.`, {
