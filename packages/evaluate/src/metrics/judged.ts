@@ -5,11 +5,11 @@ import { problemsError } from '../data/problems.js'
 import { boxProblems, readBoxes } from './boxes.js'
 import { labelProblems } from './labels.js'
 import { type Layout, layoutOf } from './layout.js'
+import { readWritten, textProblems } from './model-text.js'
 import { type BatchOutcome, type NeededOutcome, startContext } from './outcome.js'
 import { readPlaces } from './places.js'
 import { readTokens, tokenProblems } from './tokens.js'
 import { readValues, valueProblems } from './values.js'
-import { readWritten, textProblems } from './written.js'
 
 /** The samples of the batch for each of the metrics. Throws one PareError with everything that they lack. */
 export function judgeBatch(outcome: BatchOutcome, metrics: readonly Metric[]): ReadableSample[][] {
