@@ -24,6 +24,8 @@ export interface MatchOptions {
   readonly inputs: readonly ModelValue[]
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target' that is no input of the model. */
   readonly label?: string
+  /** Whether labels that are NaN are targets that are missing, which do not count. Default: false, they are refused. */
+  readonly missingLabels?: boolean
 }
 
 const LABEL_NAMES = ['label', 'labels', 'y', 'target']
@@ -52,6 +54,8 @@ export function matchArrays(arrays: ReadonlyMap<string, NdArray>, source: string
   const label = labelName === undefined ? undefined : arrays.get(labelName)
   if (labelName !== undefined && !label)
     problems.push(`no array '${labelName}' for the labels; found ${[...arrays.keys()].map((name) => `'${name}'`).join(', ')}.`)
+  if (label && options.missingLabels !== true && firstNaN(label) >= 0)
+    problems.push(`label '${labelName}' holds NaN at element ${firstNaN(label)}.`)
   const perSample = new Map(bound.filter(({ array }) => array.shape.length > 0).map(({ input, array }) => [input.name, array]))
   if (label) perSample.set(labelName!, label)
   problems.push(...countProblems(perSample))

@@ -80,6 +80,7 @@ export async function measure(
 function dataOptions(request: EvaluateRequest, model: Session, importModule: MeasureOptions['importModule']): DataOptions {
   return {
     inputs: model.inputs,
+    missingLabels: true,
     trusted: request.trusted ?? false,
     ...present({ label: request.label, text: request.text, importModule }),
   }
