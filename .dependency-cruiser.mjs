@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- linear-algebra | axes <- core <- criterion-* | structure-* <- preset-* <- cli <- action; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- linear-algebra | axes <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -18,9 +18,11 @@ const allowed = {
   retrain: ['wasm', 'onnx', 'autograd', 'evaluate'],
   sparse: ['wasm', 'onnx', 'onnxruntime'],
   gpu: ['core', 'sparse'],
-  evaluate: ['onnx', 'onnxruntime', 'gate', 'sparse'],
+  metric: ['onnx', 'gate'],
+  'metric-[^/]+': ['onnx', 'gate', 'metric'],
+  evaluate: ['onnx', 'onnxruntime', 'gate', 'sparse', 'metric', 'metric-[^/]+'],
   report: ['gate'],
-  testing: ['core', 'onnx', 'onnxruntime'],
+  testing: ['core', 'onnx', 'onnxruntime', 'gate', 'metric'],
   cli: [
     'onnx',
     'onnxruntime',

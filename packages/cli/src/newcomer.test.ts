@@ -43,10 +43,9 @@ describe('a model and data as they come', () => {
     [
       'classes instead of scores',
       TABLE,
-      'class.csv --label class',
-      'These are classes already: name the output with the scores (--output probabilities)',
+      'class.csv --label class --metric cross-entropy',
+      'these are classes already. Measure accuracy or f1, or name the output with the scores (--output probabilities)',
     ],
-    ['one output for yes or no', YES_OR_NO, 'label.csv', 'is measured with mse or mae against labels 0 and 1'],
   ])('with %s are refused with the cure', async (_, model, data, cure) => {
     await using folder = await folderWith(model)
     const { exitCode, stderr } = await pare(['evaluate', 'table.onnx', '--data', ...data.split(' ')], { cwd: folder.path })
@@ -55,6 +54,8 @@ describe('a model and data as they come', () => {
 
   it.each([
     ['the options that were named', TABLE, 'class.csv --label class --output probabilities --metric accuracy'],
+    ['classes instead of scores', TABLE, 'class.csv --label class --metric accuracy'],
+    ['one output for yes or no', YES_OR_NO, 'label.csv --metric accuracy'],
     ['the metric that was named', YES_OR_NO, 'label.csv --metric mse'],
   ])('are measured with %s, and run with them too', async (_, model, options) => {
     await using folder = await folderWith(model)

@@ -1,3 +1,17 @@
+export type {
+  BlindAnswer,
+  BlindTally,
+  Combination,
+  Contribution,
+  Metric,
+  MetricFactory,
+  MetricNeeds,
+  MetricSample,
+  MetricTally,
+  SampleBoxes,
+  SampleText,
+} from '@pare/metric'
+export { startTally } from '@pare/metric'
 export type { ColumnNames, ColumnValues } from './data/columns.js'
 export { type DataOptions, openData, UntrustedError } from './data/data.js'
 export { type Batch, type DataSet, inputsFor, padBatch, type Samples } from './data/dataset.js'
@@ -28,8 +42,16 @@ export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, 
 export type { Estimate, SpeedVerdict } from './measure/latency-statistics.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
+export {
+  findAggregates,
+  findMetric,
+  type MetricModules,
+  type MetricReference,
+  readMetric,
+} from './metrics/find.js'
 export { judgeBatch } from './metrics/judged.js'
-export { findMetric, METRIC_NAMES, type Metric, type MetricTally, startTally } from './metrics/metrics.js'
+export { METRIC_NAMES } from './metrics/metric-names.js'
+export type { ReadingOptions } from './metrics/outcome.js'
 export { answerJob, type Talk } from './process/answer.js'
 export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
 export { PROVIDERS, type Provider } from './process/providers.js'

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import type { Evaluation } from '@pare/evaluate'
+import type { EvaluateRequest, Evaluation } from '@pare/evaluate'
 import { figure, formatCount } from '@pare/gate'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
-import { comparesModels, measure } from '../pipeline/measure.js'
+import { measure } from '../pipeline/measure.js'
 import { evaluationOf } from '../settings/evaluation.js'
 import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -16,11 +16,10 @@ export async function evaluate(context: Context, [written = '']: readonly string
   const { io, progress } = context
   const { task, engine } = await readTask('evaluate', written, { values, cwd: io.cwd })
   const { reference } = ownOf('evaluate', values)
-  const { request: common, limits } = evaluationOf(task)
-  const comparing = common.metrics.find(comparesModels)
-  if (comparing !== undefined && reference === undefined) {
+  const { request: common, limits, comparing } = evaluationOf(task)
+  if (comparing.length > 0 && reference === undefined) {
     throw usage(
-      `pare evaluate: metric '${comparing}' compares with a reference model, and none is named.`,
+      `pare evaluate: metric '${comparing[0]}' compares with a reference model, and none is named.`,
       'name the model before it was pruned: --reference model.onnx',
     )
   }
@@ -35,7 +34,7 @@ export async function evaluate(context: Context, [written = '']: readonly string
   }
   const { metrics, samples, durationMs, peakMemoryBytes, onnxruntime, executionProvider } = measured
   const data = showPath(request.data, io.cwd)
-  const warnings = await doubtsOf(measured)
+  const warnings = await doubtsOf(measured, { comparing, request })
   answer(context, {
     schemaVersion: 1,
     command: 'evaluate',
@@ -59,11 +58,16 @@ export async function evaluate(context: Context, [written = '']: readonly string
 }
 
 /** Why figures say nothing of the model. Of those that compare it with a reference, why they say nothing of that. */
-async function doubtsOf({ measurements, reference }: Evaluation): Promise<readonly string[]> {
+async function doubtsOf(
+  { measurements, reference, facts }: Evaluation,
+  { comparing, request }: { readonly comparing: readonly string[]; readonly request: EvaluateRequest },
+): Promise<readonly string[]> {
   const { worthless } = await import('@pare/gate')
+  const { findAggregates } = await import('@pare/evaluate')
+  const aggregates = await findAggregates(request.metrics, request.modules)
   const doubts = measurements.flatMap((own) => {
-    const judged = comparesModels(own.metric) ? reference?.measurements.find(({ metric }) => metric === own.metric) : own
-    return judged === undefined ? [] : worthless(judged)
+    const judged = comparing.includes(own.metric) ? reference?.measurements.find(({ metric }) => metric === own.metric) : own
+    return judged === undefined ? [] : worthless(judged, { facts, aggregate: aggregates.get(own.metric) })
   })
   return [...new Set(doubts)]
 }

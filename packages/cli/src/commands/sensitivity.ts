@@ -26,7 +26,8 @@ export async function sensitivity(context: Context, [written = '']: readonly str
   const [{ structure, criterion, target: _, ...step }] = task.steps as [PruneStep]
   const amounts = amountsFor(structure, own)
   const metric = overridesOf('sensitivity', values).evaluate?.metric as string | undefined
-  const better = metric === undefined ? 'lower' : (await import('@pare/evaluate')).findMetric(metric).better
+  const { modules } = evaluationOf(task).request
+  const better = metric === undefined ? 'lower' : (await (await import('@pare/evaluate')).findMetric(metric, modules)).better
   const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
   const work = workOn(task, engine, context)
   await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })

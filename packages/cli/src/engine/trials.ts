@@ -12,6 +12,8 @@ export interface TrialData extends Calibration {
   readonly label?: string
   /** Name of the output that is judged. Default: 'logits', else the first. */
   readonly output?: string
+  /** Files of metrics that do not come with pare. */
+  readonly modules?: Readonly<Record<string, string>>
 }
 
 /** Tries models out on calibration data in a child process, which stays as long as it is asked for more. */

@@ -1,5 +1,5 @@
 import { LOSSES } from '@pare/autograd/choices'
-import { DATA_FORMATS, RESAMPLES } from '@pare/evaluate/choices'
+import { DATA_FORMATS, METRIC_NAMES, RESAMPLES } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
@@ -47,7 +47,8 @@ const label = field(path, {
 })
 
 const classes = field(z.union([path, z.array(z.string().min(1)).min(2)]), {
-  expected: "names of classes in the order of their numbers, such as ['cat', 'dog'], or a file with a name on each line",
+  expected:
+    "names of classes in the order of their numbers, such as ['cat', 'dog'], or a file with a name on each line, or a config.json with id2label",
   help: 'names of classes in the order of their numbers, or a file of them: for labels that are names',
   default: 'id2label of config.json beside model or data, else what the model names',
 })
@@ -83,7 +84,7 @@ export const evaluateFields = {
   }),
   metric: field(z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]), {
     expected: "a metric such as 'accuracy', or a list of them; the gate looks at the first",
-    help: 'what is measured, such as accuracy, f1, perplexity or mse; the gate looks at the first',
+    help: `what is measured: ${METRIC_NAMES.map((name) => name.replace(/-k$/, '-5')).join(', ')}, or a plugin; options follow as in f1:average=micro; the gate looks at the first`,
     default: 'accuracy, for text perplexity',
     flag: { argument: 'name', repeatable: true, on: ['run', 'evaluate'], input: true },
   }),
@@ -125,6 +126,17 @@ export const evaluateFields = {
     help: 'the output that is measured',
     default: "'logits', else the first",
     flag: { argument: 'name', on: LABELLED, also: ['train.output'] },
+  }),
+  classAxis: field(z.number().int(), {
+    expected: "the axis of the output that counts the classes, such as 1: 0 is the samples', -1 the last",
+    help: "the axis of the output that counts the classes, the samples' being 0 and the last -1",
+    default: 'found by the shapes of output and labels',
+    flag: { argument: 'axis', on: JUDGING },
+  }),
+  ignore: field(z.array(z.number().int()), {
+    expected: 'a list of labels that do not count, such as [-100]',
+    help: 'labels of places that do not count, besides -100',
+    default: '255 of pixels',
   }),
   tokenizer: field(tokenizer.schema, {
     help: tokenizer.help,

@@ -42,11 +42,15 @@ export async function judgeModel(
   const latency = evaluation.latency ? await relativeLatency(pair, work) : undefined
   await refuseReplaced(pruned)
   const { judgeDemands } = await import('@pare/gate')
+  const { findAggregates } = await import('@pare/evaluate')
+  const { metrics, modules } = evaluation.request
+  const aggregates = await findAggregates(metrics, modules)
   const verdict = judgeDemands({
     reference: comparison.reference.measurements,
     pruned: comparison.pruned.measurements,
     demands,
-    metric: evaluation.request.metrics[0]!,
+    metric: metrics[0]!,
+    aggregateOf: (metric) => aggregates.get(metric),
     facts: comparison.pruned.facts,
     latency: latency && relativeOf(latency),
     size: { before: pruned.model.bytes, after: pruned.output.bytes },
@@ -80,7 +84,7 @@ async function measurePair(
 ): Promise<PairScores> {
   const key = JSON.stringify([reference, evaluation.request])
   const before = references.get(key)
-  const compares = evaluation.request.metrics.some(comparesModels)
+  const compares = evaluation.comparing.length > 0
   const request = { ...evaluation.request, model: pruned, ...(before === undefined || compares ? { reference } : {}) }
   const measured = await measure(request, evaluation.limits, work)
   const scores = measured.reference ?? before
@@ -106,11 +110,6 @@ async function refuseReplaced({ staged, output }: Pick<Pruned, 'staged' | 'outpu
       hint: 'find out what writes to the output folder, and run again',
     },
   )
-}
-
-/** Whether a metric is a comparison with another model. */
-export function comparesModels(metric: string): boolean {
-  return metric === 'agreement' || metric === 'kl'
 }
 
 /** Runs one evaluation in a child process. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../settings/config-file.js'
 import { fixture } from '../testing/folder.js'
-import type { PluginKind } from './plugin-reference.js'
+import type { LoadedKind } from './plugin-reference.js'
 import { firstPartyNames, firstPartyPackages, isPlugin, resolveCriterion, resolvePreset, resolveStructure } from './plugins.js'
 
 const PACKAGES = fileURLToPath(new URL('../../../', import.meta.url))
@@ -15,11 +15,11 @@ const FOLDERS = readdirSync(PACKAGES).flatMap((folder) => {
   const [, kind, name] = /^(criterion|structure|preset)-(.+)$/.exec(folder) ?? []
   if (kind === undefined || name === undefined) return []
   const factory = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
-  return [{ folder, kind: kind as PluginKind, name, factory }]
+  return [{ folder, kind: kind as LoadedKind, name, factory }]
 })
 
 const resolvers = { criterion: resolveCriterion, structure: resolveStructure, preset: resolvePreset }
-const resolve = (kind: PluginKind, written: string, folder: string): Promise<unknown> =>
+const resolve = (kind: LoadedKind, written: string, folder: string): Promise<unknown> =>
   resolvers[kind](written, { folder, trusted: false })
 
 it('every folder of a plugin is among those that come with the CLI, and no other: npm run generate -w @pare/cli', () => {

@@ -6,7 +6,10 @@ export interface PluginReference {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-export type PluginKind = 'criterion' | 'structure' | 'preset'
+/** Kinds of plugins that run in this process. */
+export type LoadedKind = 'criterion' | 'structure' | 'preset'
+
+export type PluginKind = LoadedKind | 'metric'
 
 /** 'magnitude' or { name: 'magnitude', p: 2 } or 'magnitude:p=2,abs=true'. A structure '2:4' is 'nm:n=2,m=4'. */
 export function readReference(kind: PluginKind, setting: string | { readonly name: string }): PluginReference {
@@ -52,6 +55,8 @@ function example(kind: PluginKind): string {
       return "'element'"
     case 'preset':
       return "'cnn' or 'cnn:ratio=0.3'"
+    case 'metric':
+      return "'f1' or 'f1:average=micro'"
     default:
       throw kind satisfies never
   }

@@ -2,12 +2,13 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { AnyCriterion, PruneStep, Structure } from '@pare/core'
+import { METRIC_NAMES } from '@pare/evaluate/choices'
 import type { PluginConfig } from '../options/prune.js'
 import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
 import { suggest } from '../terminal/suggest.js'
 import { FIRST_PARTY } from './first-party.js'
-import { type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
+import { type LoadedKind, type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
 
 export interface PluginSource {
   /** Third-party plugins are resolved from here: the config file's folder, or the current one. */
@@ -34,9 +35,14 @@ export function resolvePreset(setting: PluginConfig<Preset>, source: PluginSourc
 /** What the factory of a preset gives. */
 export type Preset = readonly PruneStep[]
 
+/** The file of a metric that does not come with pare: it is run where models are. */
+export function locateMetric(name: string, source: PluginSource): Promise<string> {
+  return locatePlugin('metric', name, source).then(({ path }) => path)
+}
+
 type Plugin = AnyCriterion | Structure | Preset
 
-async function resolve(kind: PluginKind, setting: PluginConfig<Plugin>, source: PluginSource): Promise<Plugin> {
+async function resolve(kind: LoadedKind, setting: PluginConfig<Plugin>, source: PluginSource): Promise<Plugin> {
   if (isPlugin(kind, setting)) return setting
   const reference = readReference(kind, setting)
   const module = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))
@@ -46,7 +52,7 @@ async function resolve(kind: PluginKind, setting: PluginConfig<Plugin>, source: 
 type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
 
 export function firstPartyNames(kind: PluginKind): readonly string[] {
-  return Object.keys(FIRST_PARTY[kind])
+  return kind === 'metric' ? METRIC_NAMES : Object.keys(FIRST_PARTY[kind])
 }
 
 /** The names of their packages. */
@@ -54,14 +60,30 @@ export function firstPartyPackages(): readonly string[] {
   return Object.entries(FIRST_PARTY).flatMap(([kind, plugins]) => Object.keys(plugins).map((name) => `@pare/${kind}-${name}`))
 }
 
-async function loadFirstParty(kind: PluginKind, name: string): Promise<unknown> {
+async function loadFirstParty(kind: LoadedKind, name: string): Promise<unknown> {
   const prefix = `@pare/${kind}-`
   const short = name.startsWith(prefix) ? name.slice(prefix.length) : name
   const plugins: Readonly<Record<string, () => Promise<unknown>>> = FIRST_PARTY[kind]
   return Object.hasOwn(plugins, short) ? plugins[short]!() : undefined
 }
 
-async function loadThirdParty(kind: PluginKind, { name }: PluginReference, source: PluginSource): Promise<unknown> {
+async function loadThirdParty(kind: LoadedKind, { name }: PluginReference, source: PluginSource): Promise<unknown> {
+  const { packageName, path } = await locatePlugin(kind, name, source)
+  const module = await importPlugin(kind, packageName, path)
+  const exported = module.default ?? module[exportName(kind, packageName)]
+  if (exported !== undefined) return exported
+  throw usage(
+    `pare: ${packageName} exports no ${kind}: neither a default export nor '${exportName(kind, packageName)}'.`,
+    `it exports ${formatValue(Object.keys(module))}; a plugin exports a factory: see https://www.npmjs.com/package/@pare/core`,
+  )
+}
+
+/** The package of that name and the file that it leads to. */
+async function locatePlugin(
+  kind: PluginKind,
+  name: string,
+  source: PluginSource,
+): Promise<{ readonly packageName: string; readonly path: string }> {
   const packages = packagesOf(kind, name)
   if (!source.trusted) {
     throw untrusted(
@@ -71,21 +93,14 @@ async function loadThirdParty(kind: PluginKind, { name }: PluginReference, sourc
   }
   for (const packageName of packages) {
     const path = await locate(packageName, source.folder)
-    if (path === undefined) continue
-    const module = await importPlugin(kind, packageName, path)
-    const exported = module.default ?? module[exportName(kind, packageName)]
-    if (exported !== undefined) return exported
-    throw usage(
-      `pare: ${packageName} exports no ${kind}: neither a default export nor '${exportName(kind, packageName)}'.`,
-      `it exports ${formatValue(Object.keys(module))}; a plugin exports a factory: see https://www.npmjs.com/package/@pare/core`,
-    )
+    if (path !== undefined) return { packageName, path }
   }
   throw notFound(kind, name, packages, source.folder)
 }
 
 /** In the order they are tried. */
 function packagesOf(kind: PluginKind, name: string): readonly string[] {
-  if (name.startsWith('@')) return [name]
+  if (/^[@./]/.test(name)) return [name]
   const own = [`@pare/${kind}-${name}`, `pare-${kind}-${name}`, name]
   return name.startsWith(`pare-${kind}-`) ? [name] : own
 }
@@ -132,7 +147,7 @@ function exportName(kind: PluginKind, packageName: string): string {
   return short.replace(/[-_.]+(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function make(kind: PluginKind, { name, options }: PluginReference, factory: unknown): Plugin {
+function make(kind: LoadedKind, { name, options }: PluginReference, factory: unknown): Plugin {
   const watched = watchReads(options)
   const plugin = typeof factory === 'function' ? call(kind, name, () => (factory as Factory)(watched.options)) : factory
   if (!isPlugin(kind, plugin)) {
@@ -179,13 +194,13 @@ function call<Result>(kind: PluginKind, name: string, factory: () => Result): Re
   }
 }
 
-const MEMBERS: { readonly [Kind in PluginKind]: readonly string[] } = {
+const MEMBERS: { readonly [Kind in LoadedKind]: readonly string[] } = {
   criterion: ['name', 'needs', 'saliency (or solve, score, zeros)'],
   preset: ['a list of steps with structure, criterion and target'],
   structure: ['name', 'find'],
 }
 
-export function isPlugin(kind: PluginKind, value: unknown): value is Plugin {
+export function isPlugin(kind: LoadedKind, value: unknown): value is Plugin {
   if (kind === 'preset') return Array.isArray(value) && value.length > 0 && value.every(isStep)
   if (typeof value !== 'object' || value === null) return false
   return kind === 'criterion' ? isCriterion(value) : MEMBERS[kind].every((member) => member in value)

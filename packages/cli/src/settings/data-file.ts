@@ -102,7 +102,12 @@ async function readClasses(path: string): Promise<readonly string[]> {
   if (path.endsWith('.json')) {
     const value = parseJson(text)
     if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
-    throw new PareError(`${path}: expected a list of names in JSON.`, {
+    const { id2label } = (value ?? {}) as { readonly id2label?: Readonly<Record<string, string>> }
+    if (typeof id2label === 'object' && id2label !== null) {
+      const numbers = Object.keys(id2label).sort((a, b) => Number(a) - Number(b))
+      return numbers.map((number) => String(id2label[number]))
+    }
+    throw new PareError(`${path}: expected a list of names in JSON, or id2label of a config.json.`, {
       hint: 'write ["cat", "dog"], or a name on each line of a .txt file.',
     })
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Check } from './check.js'
 import { withDemands } from './demands.js'
 import type { EvaluationSettings } from './evaluation.js'
 import { settle } from './settings.js'
@@ -6,11 +7,15 @@ import { settle } from './settings.js'
 const evaluation: EvaluationSettings = {
   request: { data: '/val.npz', metrics: ['accuracy'], slices: ['source'] },
   limits: {},
+  comparing: [],
   latency: false,
 }
 
+const check: Check = { cwd: '/', folder: '/', overrides: {}, trusted: true, workspace: undefined, problems: [] }
+const place = { place: 'gate', check }
+
 describe('demands', () => {
-  test('add their metrics, the F1 of classes and the columns of their slices to what is measured', () => {
+  test('add their metrics, the F1 of classes and the columns of their slices to what is measured', async () => {
     const demands = [
       { maxDrop: 0.01 },
       { metric: 'cross-entropy', max: 3 },
@@ -18,19 +23,19 @@ describe('demands', () => {
       { where: ' language = de', maxDrop: 0.1 },
       { by: 'source', maxDrop: 0.1 },
     ] as const
-    expect(withDemands(evaluation, demands)?.request).toMatchObject({
+    expect((await withDemands(evaluation, demands, place))?.request).toMatchObject({
       metrics: ['accuracy', 'cross-entropy', 'f1'],
       slices: ['source', 'language'],
     })
   })
 
-  test('that are limits alone change nothing', () => {
-    expect(withDemands(evaluation, [{ maxDrop: 0.01 }])).toEqual(evaluation)
-    expect(withDemands(undefined, [{ maxDrop: 0.01 }])).toBeUndefined()
+  test('that are limits alone change nothing', async () => {
+    expect(await withDemands(evaluation, [{ maxDrop: 0.01 }], place)).toEqual(evaluation)
+    expect(await withDemands(undefined, [{ maxDrop: 0.01 }], place)).toBeUndefined()
   })
 
-  test('on the time of a run have it measured', () => {
-    expect(withDemands(evaluation, [{ maxDrop: 0.01 }, { maxLatency: 1 }])?.latency).toBe(true)
+  test('on the time of a run have it measured', async () => {
+    expect((await withDemands(evaluation, [{ maxDrop: 0.01 }, { maxLatency: 1 }], place))?.latency).toBe(true)
   })
 })
 

@@ -1,23 +1,34 @@
 import type { Demand } from '@pare/gate'
-import type { EvaluationSettings } from './evaluation.js'
+import { present } from '@pare/onnx'
+import { type Check, placeIn } from './check.js'
+import { type EvaluationSettings, metricSettings } from './evaluation.js'
 
 /** What must be measured for these demands, too: their metrics, F1 for its classes, the columns of their slices, the time of a run. */
-export function withDemands(
+export async function withDemands(
   evaluation: EvaluationSettings | undefined,
   demands: readonly Demand[] = [],
-): EvaluationSettings | undefined {
+  { place, check }: { readonly place: string; readonly check: Check },
+): Promise<EvaluationSettings | undefined> {
   if (evaluation === undefined) return undefined
   const { request } = evaluation
   const metrics = union(
     request.metrics,
     demands.flatMap(({ metric, classes }) => [...(metric === undefined ? [] : [metric]), ...(classes ? ['f1'] : [])]),
   )
+  const found = await metricSettings(metrics, placeIn(place, 'metric'), check)
+  if (found === undefined) return undefined
+  const { modules, comparing } = found
   const slices = union(
     request.slices ?? [],
     demands.flatMap(({ where, by }) => where?.split('=')[0]?.trim() ?? by ?? []),
   )
   const latency = evaluation.latency || demands.some(({ maxLatency }) => maxLatency !== undefined)
-  return { ...evaluation, request: { ...request, metrics, ...(slices.length > 0 && { slices }) }, latency }
+  return {
+    ...evaluation,
+    request: { ...request, metrics, ...present({ modules }), ...(slices.length > 0 && { slices }) },
+    comparing,
+    latency,
+  }
 }
 
 /** The metric of a run that is told first: that of the first demand, or the first that is measured. */

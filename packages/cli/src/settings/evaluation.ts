@@ -1,17 +1,21 @@
 import { extname } from 'node:path'
-import type { ChildOptions, EvaluateRequest } from '@pare/evaluate'
-import { mayBeText } from '@pare/evaluate/choices'
+import type { ChildOptions, EvaluateRequest, Metric, MetricModules } from '@pare/evaluate'
+import { METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
 import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
-import type { Problem } from '../terminal/failure.js'
-import { type Check, placeIn } from './check.js'
+import { locateMetric } from '../plugins/plugins.js'
+import { usage } from '../terminal/failure.js'
+import { suggest } from '../terminal/suggest.js'
+import { type Check, orProblem, placeIn } from './check.js'
 import { readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {
   readonly request: Omit<EvaluateRequest, 'model' | 'reference'>
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
+  /** Metrics that compare with a reference model. */
+  readonly comparing: readonly string[]
   /** Whether both models are timed, also where that is not limited. */
   readonly latency: boolean
 }
@@ -30,19 +34,21 @@ export async function readEvaluation(
   const fields = { ...config, ...over }
   if (tokenizer === undefined) problems.push(...strayTextOptions(fields, place))
   const { original: _, ...reading } = await readReading({ ...section, model }, check)
-  const metrics = await readMetrics(fields.metric, placeIn(place, 'metric'), { tokenizer, data, problems })
-  if (data === undefined || metrics === undefined) return undefined
-  const { batch, threads, label, output, group, slices, id, timeout, memory, latency = false } = fields
+  const found = await readMetrics(fields.metric, { place: placeIn(place, 'metric'), tokenizer, data }, check)
+  if (data === undefined || found === undefined) return undefined
+  const { metrics, modules, comparing } = found
+  const { batch, threads, label, output, group, slices, id, classAxis, ignore, timeout, memory, latency = false } = fields
+  const text = textOf(tokenizer, fields)
   return {
     request: {
       ...{ data, metrics, trusted, ...reading },
-      ...present({ batch, threads, label, output, group, slices, id, text: textOf(tokenizer, fields) }),
+      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, ignore, text }),
     },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
       memoryLimitBytes: memory === undefined ? undefined : memory * 2 ** 20,
     }),
-    latency,
+    ...{ comparing, latency },
   }
 }
 
@@ -57,13 +63,14 @@ export async function readLimits(
   setting: Limits | readonly Demand[] | undefined,
   { metric, place, check }: { metric: string | undefined; place: string; check: Check },
 ): Promise<readonly Demand[] | undefined> {
-  const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
-  const { bounded } = metric === undefined ? { bounded: true } : findMetric(metric)
+  const demanded = Array.isArray(setting) ? (setting as readonly Partial<Demand>[]).map((demand) => demand?.metric) : []
+  const metrics = await metricsOf([metric, ...demanded], check)
+  const { bounded } = metric === undefined ? { bounded: true } : (metrics.get(metric) ?? { bounded: true })
   const standard = { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
   if (setting === undefined) return [standard]
   const { validateGate } = await import('@pare/gate')
   const gate = isAllowanceOnly(setting) ? { ...setting, ...standard } : setting
-  const wrong = validateGate(gate, { metric, metrics: METRIC_NAMES, traitsOf: (name) => traitsOf(findMetric(name)) })
+  const wrong = validateGate(gate, { metric, metrics: METRIC_NAMES, traitsOf: (name) => traitsOf(metrics.get(name)) })
   for (const { at: limit, message, hint } of wrong) {
     // What came from an option is cured there.
     const option = limit === 'maxDrop' && typeof check.overrides.gate?.maxDrop === 'number'
@@ -77,9 +84,25 @@ export async function readLimits(
   return wrong.length > 0 ? undefined : Array.isArray(gate) ? (gate as readonly Demand[]) : [gate as Limits]
 }
 
+/** Those of the metrics that there are, by the name that is written. */
+async function metricsOf(names: readonly unknown[], check: Check): Promise<ReadonlyMap<string, Metric>> {
+  const { findMetric } = await import('@pare/evaluate')
+  const metrics = new Map<string, Metric>()
+  for (const name of new Set(names)) {
+    if (typeof name !== 'string') continue
+    // One that is unknown is told by the gate.
+    const metric = await orProblem(async () => findMetric(name, await modulesOf(name, check)), '', { problems: [] })
+    if (metric !== undefined) metrics.set(name, metric)
+  }
+  return metrics
+}
+
 /** What of a metric matters to a gate. Right or wrong in each sample, with a class, are those that count the best classes. */
-function traitsOf({ name: metric, bounded, needs }: ReturnType<typeof import('@pare/evaluate').findMetric>): MetricTraits {
-  return { metric, bounded, classes: bounded && needs === 'class' }
+function traitsOf(metric: Metric | undefined): MetricTraits | undefined {
+  if (metric === undefined) return undefined
+  const { name, bounded, needs, combine } = metric
+  const isCounted = combine === 'proportion' || (typeof combine === 'object' && 'f1' in combine)
+  return { metric: name, bounded, classes: needs.against === 'class' && isCounted }
 }
 
 /** Allowing a worthless reference is no limit: the default one still holds. */
@@ -88,30 +111,60 @@ function isAllowanceOnly(gate: Limits | readonly Demand[]): gate is Limits {
   return !Array.isArray(gate) && fields.length === 1 && fields[0] === 'allowWorthlessReference'
 }
 
+/** Metrics as they are written, and what follows from them. */
+export interface MetricSettings {
+  readonly metrics: readonly string[]
+  /** Files of those that do not come with pare. */
+  readonly modules: MetricModules | undefined
+  readonly comparing: readonly string[]
+}
+
 async function readMetrics(
   setting: string | string[] | undefined,
-  place: string,
-  { tokenizer, data, problems }: { tokenizer: string | undefined; data: string | undefined; problems: Problem[] },
-): Promise<readonly string[] | undefined> {
-  const { findMetric, METRIC_NAMES } = await import('@pare/evaluate')
+  { place, tokenizer, data }: { place: string; tokenizer: string | undefined; data: string | undefined },
+  check: Check,
+): Promise<MetricSettings | undefined> {
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
   const metrics = setting === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof setting === 'string' ? [setting] : setting
-  const { suggest } = await import('../terminal/suggest.js')
-  const unknown = metrics.filter((metric) => {
-    try {
-      return findMetric(metric) === undefined
-    } catch {
-      return true
-    }
-  })
-  for (const metric of unknown) {
-    const guess = suggest(metric, METRIC_NAMES)
-    const all = `metrics: ${METRIC_NAMES.join(', ')}`
-    problems.push({
+  return metricSettings(metrics, place, check)
+}
+
+/** Undefined where one is unknown, which is noted. */
+export async function metricSettings(
+  metrics: readonly string[],
+  place: string,
+  check: Check,
+): Promise<MetricSettings | undefined> {
+  const { findMetric } = await import('@pare/evaluate')
+  const modules: Record<string, string> = {}
+  const comparing: string[] = []
+  let holds = true
+  for (const written of metrics) {
+    const metric = await orProblem(
+      async () => {
+        Object.assign(modules, await modulesOf(written, check))
+        return findMetric(written, modules)
+      },
       place,
-      message: `metric '${metric}' is unknown.`,
-      hint: guess === undefined ? all : `did you mean '${guess}'? ${all}`,
-    })
+      check,
+    )
+    if (metric === undefined) holds = false
+    else if (metric.needs.against === 'reference') comparing.push(written)
   }
-  return unknown.length > 0 ? undefined : metrics
+  return holds ? { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing } : undefined
+}
+
+/** The file of the metric, by its name, where it does not come with pare. */
+async function modulesOf(written: string, check: Check): Promise<MetricModules> {
+  const { readMetric } = await import('@pare/evaluate')
+  const { name } = readMetric(written)
+  return METRIC_NAMES.includes(name) ? {} : { [name]: await moduleOf(name, check) }
+}
+
+/** The file of a metric that does not come with pare. A slip of the pen is told as one. */
+async function moduleOf(name: string, { folder, trusted }: Check): Promise<string> {
+  const guess = suggest(name, METRIC_NAMES)
+  const all = `metrics: ${METRIC_NAMES.join(', ')}`
+  if (guess !== undefined) throw usage(`metric '${name}' is unknown.`, `did you mean '${guess}'? ${all}`)
+  return locateMetric(name, { folder, trusted })
 }

@@ -206,7 +206,7 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path }, reading)
   const metric = measured?.request.metrics[0]
   const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
-  const evaluation = withDemands(measured, demands)
+  const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation, model: path }, reading)
   const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path }, reading)

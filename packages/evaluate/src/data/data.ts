@@ -64,7 +64,8 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const folders = [...new Set([...models.map((model) => dirname(model)), folder])]
   const findClasses = classFinder({ models, folders, boundary, ...present({ classes }) })
   const extension = extname(path).toLowerCase()
-  if (!isFolder && Object.hasOwn(ARRAY_FORMATS, extension)) return openArrays(path, { ...options, findClasses })
+  if (!isFolder && Object.hasOwn(ARRAY_FORMATS, extension))
+    return { ...(await openArrays(path, { ...options, findClasses })), findClasses }
   const table = isFolder ? await openFolder(path, findClasses) : await openTable(path, options)
   const { importModule: _, maxBytes: __, ...own } = options
   const rows: RowOptions = {
@@ -72,7 +73,7 @@ export async function openData(path: string, options: DataOptions): Promise<Data
     boundary,
     findPreprocessor: () => besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary),
   }
-  return entryDataSet(await rowSource(table, rows), { ...options, findClasses })
+  return { ...(await entryDataSet(await rowSource(table, rows), { ...options, findClasses })), findClasses }
 }
 
 async function openArrays(path: string, options: DataOptions & { readonly findClasses: FindClasses }): Promise<DataSet> {
@@ -183,7 +184,7 @@ async function openModule(path: string, options: DataOptions): Promise<DataSet> 
       }
     },
   }
-  return entryDataSet(source, { ...options, findClasses })
+  return { ...(await entryDataSet(source, { ...options, findClasses })), findClasses }
 }
 
 /** The default export. Loaders of TypeScript may give a CommonJS module, whose own default lies one deeper. */

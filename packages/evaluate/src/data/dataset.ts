@@ -28,6 +28,8 @@ export interface DataSet {
   readonly labelName?: string
   /** The columns that say something of the samples besides inputs and labels. Their values are in the batches. */
   readonly columnNames: ColumnNames
+  /** The names of the classes in the order of their numbers, where something tells them. Default: nothing does */
+  findClasses?(): Promise<{ readonly names: readonly string[] } | undefined>
   /** What was decided for want of a word from the user, in sentences. */
   readonly notes: readonly string[]
   /** Elements of the largest input of one sample: what a sensible batch size follows from. */

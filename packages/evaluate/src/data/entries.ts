@@ -171,6 +171,12 @@ export async function matchNumbered(
   const name = labelNameOf([...arrays.keys()], options)
   const label = name === undefined ? undefined : arrays.get(name)
   if (name === undefined || label === undefined || !isStrings(label)) return matchArrays(arrays, where, options, extra)
+  if (options.textLabels === true && label.shape.length === 1) {
+    const rest = new Map([...arrays].filter(([key]) => key !== name))
+    const { label: _, ...others } = options
+    const columns = { ...extra.columns, [name]: label.data }
+    return { ...matchArrays(rest, where, others, { ...extra, columns, names: [...extra.names, name] }), labelName: name }
+  }
   const numbers = await numbered(label, `${where}: labels '${name}'`, options.findClasses)
   const columns = label.shape.length === 1 ? { ...extra.columns, [name]: label.data } : extra.columns
   return matchArrays(new Map([...arrays, [name, numbers]]), where, options, { ...extra, columns })

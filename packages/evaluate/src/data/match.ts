@@ -27,6 +27,8 @@ export interface MatchOptions extends ColumnOptions {
   readonly inputs: readonly ModelValue[]
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target' that is no input of the model. */
   readonly label?: string
+  /** Whether labels that are text are answers that are expected, and no names of classes: they become a column. Default: false */
+  readonly textLabels?: boolean
 }
 
 /** What the data hold besides arrays. */

@@ -1,3 +1,4 @@
+import type { Numbers } from '@pare/metric'
 import { float16ToFloat32, float32ToFloat16 } from '@pare/onnx'
 
 /** Element types of arrays and of model inputs and outputs, as ONNX Runtime names them. */
@@ -39,8 +40,7 @@ export type Elements =
   | Float32Array
   | Float64Array
 
-/** Elements as numbers, ready for arithmetic. */
-export type Numbers = Float32Array | Float64Array
+export type { Numbers }
 
 export const STORAGE = {
   bool: Uint8Array,

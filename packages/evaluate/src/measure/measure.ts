@@ -1,16 +1,18 @@
 import { availableParallelism } from 'node:os'
-import { type Measurement, valueFrom } from '@pare/gate'
+import type { Measurement } from '@pare/gate'
+import { type Metric, type ReadableSample, startTally } from '@pare/metric'
 import { PareError, present } from '@pare/onnx'
 import { type DataOptions, openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { NdArray } from '../data/ndarray.js'
 import { problemsError } from '../data/problems.js'
-import type { BlindTally } from '../metrics/blind.js'
+import { findMetric, type MetricModules } from '../metrics/find.js'
 import { judgeBatch } from '../metrics/judged.js'
-import type { JudgedSample } from '../metrics/judged-sample.js'
-import { findMetric, type Metric, startTally } from '../metrics/metrics.js'
+import { startContext } from '../metrics/outcome.js'
 import { ROUNDING, type Sameness, startSameness } from '../metrics/sameness.js'
+import { isText, textArray } from '../metrics/texts.js'
+import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { mostSamplesOf } from './batch-size.js'
@@ -33,14 +35,15 @@ export async function measure(
   { onProgress, importModule }: MeasureOptions = {},
 ): Promise<Omit<Evaluation, 'peakMemoryBytes'>> {
   const started = performance.now()
-  const metrics = findMetrics(request.metrics)
+  const metrics = await findMetrics(request.metrics, request.modules)
   const { threads = availableParallelism(), trusted = false } = request
   await using model = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
   await using reference =
     request.reference === undefined
       ? undefined
       : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
-  const data = await openData(request.data, dataOptions(request, model, importModule))
+  const textLabels = metrics.some(({ needs }) => needs.read === 'text')
+  const data = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels })
   const output = chooseOutput(model, request.output)
   const batch = await chooseBatch(
     data,
@@ -50,21 +53,25 @@ export async function measure(
     ],
     request.batch,
   )
+  const names = (await data.findClasses?.())?.names
+  const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
+  const context = startContext({ ...request, ...present({ names }) }, readers)
   const scores = startScores(metrics)
   const referenceScores = startScores(metrics)
   const inputs = startInputs()
   const facts = startFacts(data.columnNames)
   let samples = 0
   onProgress?.(progressOf(samples, data))
-  for await (const part of data.batches(batch.size)) {
+  for await (const read of data.batches(batch.size)) {
+    const part = textLabels ? withTextLabel(read, data.labelName) : read
     const fed = batch.fixed ? padBatch(part, batch.size) : part
-    const own = await model.run(fed, output)
-    const other = await reference?.run(fed, output)
-    const outcome = { batch: part, name: output, ...present({ reference: other }) }
+    const own = await runFor(model, fed, { output, metrics })
+    const other = reference && (await runFor(reference, fed, { output, metrics }))
+    const outcome = { batch: part, name: output, context, ...present({ reference: other?.output }) }
     inputs.add(part)
     facts.add(part)
-    scores.add(judgeBatch({ ...outcome, output: own }, metrics), { batch: part, output: own })
-    if (other) referenceScores.add(judgeBatch({ ...outcome, output: other }, metrics), { batch: part, output: other })
+    scores.add(judgeBatch({ ...outcome, ...own }, metrics), { batch: part, output: own.output })
+    if (other) referenceScores.add(judgeBatch({ ...outcome, ...other }, metrics), { batch: part, output: other.output })
     samples += part.size
     onProgress?.(progressOf(samples, data))
   }
@@ -91,8 +98,26 @@ function dataOptions(request: EvaluateRequest, model: Session, importModule: Mea
   }
 }
 
-function findMetrics(names: readonly string[]): Metric[] {
-  if (names.length > 0) return [...new Set(names)].map(findMetric)
+/** Answers that are expected are a column of text; metrics find them where labels are. */
+function withTextLabel(batch: Batch, name: string | undefined): Batch {
+  const texts = name === undefined || batch.label !== undefined ? undefined : batch.columns?.[name]
+  if (texts === undefined) return batch
+  return { ...batch, label: textArray(texts.map(String)) }
+}
+
+/** The output that is measured, and all of them where a metric looks at more than one. */
+async function runFor(
+  session: Session,
+  fed: Batch,
+  { output, metrics }: { readonly output: string; readonly metrics: readonly Metric[] },
+): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
+  if (!metrics.some(({ needs }) => needs.read === 'boxes')) return { output: await session.run(fed, output) }
+  const outputs = await session.runBatch(fed)
+  return { output: outputs[output]!, outputs }
+}
+
+async function findMetrics(names: readonly string[], modules?: MetricModules): Promise<Metric[]> {
+  if (names.length > 0) return Promise.all([...new Set(names)].map((name) => findMetric(name, modules)))
   throw new PareError('evaluation: no metric is named.', { hint: 'name at least one, accuracy or perplexity for example.' })
 }
 
@@ -158,18 +183,15 @@ function startScores(metrics: readonly Metric[]) {
   const tallies = metrics.map((metric) => ({
     metric: metric.name,
     tally: startTally(metric),
-    blind: metric.blind(),
     failed: -1,
   }))
   const outputs = startSameness(ROUNDING)
   return {
-    add(samples: readonly JudgedSample[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
-      outputs.add(output, batch.size)
-      for (const one of tallies) {
-        for (let i = 0; i < samples.length && one.failed < 0; i++) {
-          if (one.tally.add(samples[i]!)) one.blind.add(samples[i]!)
-          else one.failed = batch.first + i
-        }
+    add(samples: readonly (readonly ReadableSample[])[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
+      if (!isText(output)) outputs.add(output, batch.size)
+      for (const [at, one] of tallies.entries()) {
+        const own = samples[at]!
+        for (let i = 0; i < own.length && one.failed < 0; i++) if (!one.tally.add(own[i]!)) one.failed = batch.first + i
       }
     },
     finish(output: string, inputs: Measurement['same']): Scores {
@@ -182,7 +204,7 @@ function startScores(metrics: readonly Metric[]) {
       const same = inputs ?? (outputs.isSame() ? 'outputs' : undefined)
       const measurements = tallies
         .filter(({ failed }) => failed < 0)
-        .map(({ tally, blind }) => ({ ...tally.measurement(), ...worthOf(blind), ...(same && { same }) }))
+        .map(({ tally }) => ({ ...tally.measurement(), ...(same && { same }) }))
       const finite = measurements.filter(({ value }) => Number.isFinite(value))
       const infinite = measurements
         .filter(({ value }) => !Number.isFinite(value))
@@ -194,11 +216,4 @@ function startScores(metrics: readonly Metric[]) {
       }
     },
   }
-}
-
-function worthOf(tally: BlindTally): Pick<Measurement, 'blind' | 'renumbered'> {
-  const answer = tally.answer()
-  if (answer === undefined) return {}
-  const { renumbered, ...blind } = answer
-  return { blind: { ...blind, value: valueFrom(blind.samples) }, ...present({ renumbered }) }
 }

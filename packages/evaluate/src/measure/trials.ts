@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os'
+import { type Metric, type MetricTally, startTally } from '@pare/metric'
 import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { ImageOptions } from '../data/images/image-options.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text/text-options.js'
+import { findMetric, type MetricModules } from '../metrics/find.js'
 import { judgeBatch } from '../metrics/judged.js'
-import { findMetric, type Metric, type MetricTally, startTally } from '../metrics/metrics.js'
 import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { chooseBatch, chooseOutput } from './measure.js'
@@ -37,6 +38,8 @@ export interface TrialRequest {
   /** Default: all cores. */
   readonly threads?: number
   readonly trusted?: boolean
+  /** Files of metrics that do not come with Pare, by name. */
+  readonly modules?: MetricModules
 }
 
 /** Inputs that hold something else than what is defaults, by name. */
@@ -76,7 +79,7 @@ export async function runTrials(
   })
   const output = chooseOutput(session, request.output)
   const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)
-  const trying = { session, data, output, batch, defaults, onProgress }
+  const trying = { session, data, output, batch, defaults, onProgress, ...present({ modules: request.modules }) }
   for (let round = await ask(); round !== undefined; ) round = await ask(await tryOut(round, trying))
 }
 
@@ -86,6 +89,7 @@ interface Trying {
   readonly output: string
   readonly batch: { readonly size: number; readonly fixed: boolean }
   readonly defaults: TrialSetting
+  readonly modules?: MetricModules
   readonly onProgress: (progress: EvaluationProgress) => void
 }
 
@@ -103,13 +107,13 @@ async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }:
   for await (const whole of data.batches(batch.size)) {
     if (whole.first >= most) break
     const part = whole.first + whole.size > most ? firstOf(whole, most - whole.first) : whole
-    const metric = metricFor(against, part)
+    const metric = await metricFor(against, part, trying.modules)
     if (tallies.length === 0) tallies = settings.map(() => ({ tally: startTally(metric), holds: true }))
-    const reference = metric.needs === 'reference' ? { reference: await run(part, {}) } : {}
+    const reference = metric.needs.against === 'reference' ? { reference: await run(part, {}) } : {}
     for (const [i, setting] of settings.entries()) {
       const trial = tallies[i]!
       const judged = judgeBatch({ batch: part, name: output, output: await run(part, setting), ...reference }, [metric])
-      for (const sample of judged) trial.holds &&= trial.tally.add(sample)
+      for (const sample of judged[0]!) trial.holds &&= trial.tally.add(sample)
       done += part.size
       onProgress({ done, ...total })
     }
@@ -124,8 +128,8 @@ interface Trial {
   holds: boolean
 }
 
-function metricFor(against: Round['against'], { label, tokens }: Batch): Metric {
-  if (typeof against === 'object') return findMetric(against.metric)
+function metricFor(against: Round['against'], { label, tokens }: Batch, modules?: MetricModules): Promise<Metric> {
+  if (typeof against === 'object') return findMetric(against.metric, modules)
   if (against === 'outputs') return findMetric('kl')
   if (label === undefined) return findMetric(tokens === undefined ? 'cross-entropy' : 'perplexity')
   return findMetric(/^float/.test(label.type) ? 'mse' : 'cross-entropy')

@@ -2,18 +2,22 @@ import type { Measurement, SampleFacts } from '@pare/gate'
 import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { TextOptions } from '../data/text/text-options.js'
+import type { MetricModules } from '../metrics/find.js'
+import type { ReadingOptions } from '../metrics/outcome.js'
 import type { Provider } from './provider.js'
 
 /** One model over one data set. */
-export interface EvaluateRequest {
+export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   /** Path of the model. */
   readonly model: string
-  /** Path of a reference model, run over the same samples: 'agreement' and 'kl' compare with it, and it is measured too. */
+  /** Path of a reference model, run over the same samples: metrics such as 'agreement' compare with it, and it is measured too. */
   readonly reference?: string
   /** Path of the evaluation data, see `openData`. */
   readonly data: string
-  /** 'accuracy', 'top-5', 'f1', 'cross-entropy', 'perplexity', 'mse', 'mae', 'agreement', 'kl'. */
+  /** As they are written: 'accuracy', 'top-5', 'f1:average=micro'. */
   readonly metrics: readonly string[]
+  /** Files of metrics that do not come with Pare, by name. They are run. */
+  readonly modules?: MetricModules
   /** Samples that run at once. Default: the model's own batch where it is fixed, else up to 32, fewer where samples are large. */
   readonly batch?: number
   /** Default: all cores. */

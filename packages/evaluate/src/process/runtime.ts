@@ -159,6 +159,8 @@ export function toModelValue(value: Ort.InferenceSession.ValueMetadata): ModelVa
 }
 
 export function toArray({ type, dims, data }: Ort.Tensor, path: string): NdArray {
+  // Metrics of text and of names of classes read them.
+  if (type === 'string') return { type, shape: dims, data } as unknown as NdArray
   if (!isElementType(type))
     throw new PareError(`${path}: an output of type ${type} cannot be measured.`, { hint: 'name another output.' })
   return { type, shape: dims, data: data as Elements }

@@ -39,9 +39,10 @@ export async function heldOutLoss(
     first += judged.parts[0]! * fed.count
     count += fed.count
     if (scores !== undefined && judged.output !== undefined && isScores(judged.output)) {
-      tally ??= startTally(findMetric('accuracy'))
-      const samples = judgeBatch({ batch: fed.batch, name: scores, output: judged.output }, [findMetric('accuracy')])
-      for (const sample of samples) holds &&= tally.add(sample)
+      const accuracy = await findMetric('accuracy')
+      tally ??= startTally(accuracy)
+      const [samples] = judgeBatch({ batch: fed.batch, name: scores, output: judged.output }, [accuracy])
+      for (const sample of samples!) holds &&= tally.add(sample)
     }
   }
   if (count === 0) return undefined

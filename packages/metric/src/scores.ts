@@ -1,10 +1,4 @@
-import type { Numbers } from '../data/ndarray.js'
-
-/**
- * What a row of scores over classes means: numbers a softmax turns into probabilities, or probabilities. Log-probabilities are logits too:
- * their softmax is the identity.
- */
-export type Scale = 'logits' | 'probabilities'
+import type { Numbers, Scale } from './contract.js'
 
 /** How far the sum of a row of probabilities may be from 1, f16 included. */
 const SUM_TOLERANCE = 1e-2

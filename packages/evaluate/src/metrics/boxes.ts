@@ -1,0 +1,78 @@
+import { type Numbers, type ReadableSample, type SampleBoxes, sampleOf } from '@pare/metric'
+import { describe, type NdArray, numbersOf } from '../data/ndarray.js'
+import type { NeededOutcome } from './outcome.js'
+
+/** Numbers of a detected box in one output: x1, y1, x2, y2, score, class. Of an expected one: x1, y1, x2, y2, class. */
+const DETECTED = 6
+const EXPECTED = 5
+
+/** What keeps outputs and labels from being boxes. */
+export function boxProblems(outcome: NeededOutcome): string[] {
+  const { batch, name, output } = outcome
+  const problems: string[] = []
+  if (detectionsIn(outcome) === undefined) {
+    problems.push(
+      `output '${name}' is ${describe(output.type, output.shape)}, expected [samples, boxes, 6] (x1, y1, x2, y2, score, class), or outputs named boxes [samples, boxes, 4], scores and labels [samples, boxes].`,
+    )
+  }
+  const { label } = batch
+  if (label === undefined) problems.push('the data have no labels.')
+  else if (label.shape.length !== 3 || label.shape[2] !== EXPECTED) {
+    problems.push(
+      `labels are ${describe(label.type, label.shape)}, expected [samples, boxes, 5]: x1, y1, x2, y2, class, filled up with a class of −1.`,
+    )
+  }
+  return problems
+}
+
+/** Samples of boxes. */
+export function readBoxes(outcome: NeededOutcome): ReadableSample[] {
+  const detections = detectionsIn(outcome)!
+  const { batch } = outcome
+  const labels = numbersOf(batch.label!)
+  const count = batch.label!.shape[1]!
+  return Array.from({ length: batch.size }, (_, i) => {
+    const expected = rowsOf(labels, { from: i * count, count, width: EXPECTED })
+      .map((row) => ({ box: row.subarray(0, 4), class: row[4]! }))
+      .filter((one) => one.class >= 0)
+    const boxes: SampleBoxes = { detected: detections(i), expected }
+    const sample = sampleOf({ rows: [], places: 1, isSingle: true, boxes })
+    return { read: ({ scale, isMany }) => (scale === 'logits' && !isMany ? sample : undefined) }
+  })
+}
+
+type Detections = (sample: number) => SampleBoxes['detected']
+
+function detectionsIn({ batch, output, outputs = {} }: NeededOutcome): Detections | undefined {
+  const [size, count, width] = output.shape
+  if (output.shape.length === 3 && width === DETECTED && size! >= batch.size) {
+    const values = numbersOf(output)
+    return (i) =>
+      rowsOf(values, { from: i * count!, count: count!, width }).flatMap((row) =>
+        detectionOf(row.subarray(0, 4), row[4]!, row[5]!),
+      )
+  }
+  const find = (name: RegExp, rank: number) =>
+    Object.entries(outputs).find(([own, { shape }]) => name.test(own) && shape.length === rank && shape[0]! >= batch.size)?.[1]
+  const parts = [find(/box/i, 3), find(/score|conf/i, 2), find(/label|class/i, 2)]
+  return parts.every((part) => part !== undefined) ? fromParts(parts as [NdArray, NdArray, NdArray]) : undefined
+}
+
+function fromParts([boxes, scores, classes]: readonly [NdArray, NdArray, NdArray]): Detections | undefined {
+  const count = boxes.shape[1]!
+  if (boxes.shape[2] !== 4 || scores.shape[1] !== count || classes.shape[1] !== count) return undefined
+  const [box, score, one] = [numbersOf(boxes), numbersOf(scores), numbersOf(classes)]
+  return (i) =>
+    rowsOf(box, { from: i * count, count, width: 4 }).flatMap((row, at) =>
+      detectionOf(row, score[i * count + at]!, one[i * count + at]!),
+    )
+}
+
+/** What fills an output up has no score, or a class below 0. */
+function detectionOf(box: Numbers, score: number, one: number): SampleBoxes['detected'] {
+  return one >= 0 && score > 0 ? [{ box, score, class: one }] : []
+}
+
+function rowsOf(values: Numbers, { from, count, width }: { from: number; count: number; width: number }): Numbers[] {
+  return Array.from({ length: count }, (_, at) => values.subarray((from + at) * width, (from + at + 1) * width))
+}

@@ -1,0 +1,41 @@
+// Written by `npm run generate -w @pare/evaluate` from the folders packages/metric-*; do not edit it.
+
+import type { MetricFactory } from '@pare/metric'
+
+/** The metrics that come with this package, each loaded when it is asked for. */
+export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
+  accuracy: async () => (await import('@pare/metric-class/accuracy')).accuracy,
+  agreement: async () => (await import('@pare/metric-reference/agreement')).agreement,
+  auc: async () => (await import('@pare/metric-class/auc')).auc,
+  'average-precision': async () => (await import('@pare/metric-class/average-precision')).averagePrecision,
+  'balanced-accuracy': async () => (await import('@pare/metric-class/balanced-accuracy')).balancedAccuracy,
+  'bits-per-byte': async () => (await import('@pare/metric-text/bits-per-byte')).bitsPerByte,
+  brier: async () => (await import('@pare/metric-class/brier')).brier,
+  'calibration-error': async () => (await import('@pare/metric-class/calibration-error')).calibrationError,
+  cer: async () => (await import('@pare/metric-text/cer')).cer,
+  chrf: async () => (await import('@pare/metric-text/chrf')).chrf,
+  cosine: async () => (await import('@pare/metric-value/cosine')).cosine,
+  'cross-entropy': async () => (await import('@pare/metric-class/cross-entropy')).crossEntropy,
+  dice: async () => (await import('@pare/metric-image/dice')).dice,
+  'entity-f1': async () => (await import('@pare/metric-text/entity-f1')).entityF1,
+  'exact-match': async () => (await import('@pare/metric-text/exact-match')).exactMatch,
+  f1: async () => (await import('@pare/metric-class/f1')).f1,
+  iou: async () => (await import('@pare/metric-image/iou')).iou,
+  kl: async () => (await import('@pare/metric-reference/kl')).kl,
+  'log-loss': async () => (await import('@pare/metric-class/log-loss')).logLoss,
+  mae: async () => (await import('@pare/metric-value/mae')).mae,
+  map: async () => (await import('@pare/metric-image/map')).map,
+  mse: async () => (await import('@pare/metric-value/mse')).mse,
+  pearson: async () => (await import('@pare/metric-value/pearson')).pearson,
+  perplexity: async () => (await import('@pare/metric-text/perplexity')).perplexity,
+  precision: async () => (await import('@pare/metric-class/precision')).precision,
+  psnr: async () => (await import('@pare/metric-image/psnr')).psnr,
+  r2: async () => (await import('@pare/metric-value/r2')).r2,
+  recall: async () => (await import('@pare/metric-class/recall')).recall,
+  'recall-at-k': async () => (await import('@pare/metric-value/recall-at-k')).recallAtK,
+  'rouge-l': async () => (await import('@pare/metric-text/rouge-l')).rougeL,
+  spearman: async () => (await import('@pare/metric-value/spearman')).spearman,
+  ssim: async () => (await import('@pare/metric-image/ssim')).ssim,
+  'top-k': async () => (await import('@pare/metric-class/top-k')).topK,
+  wer: async () => (await import('@pare/metric-text/wer')).wer,
+}

@@ -1,0 +1,16 @@
+import type { NdArray } from '../data/ndarray.js'
+
+/** Whether the array holds text. */
+export function isText({ type }: NdArray): boolean {
+  return (type as string) === 'string'
+}
+
+/** Its texts, in order. */
+export function textsOf(array: NdArray): readonly string[] {
+  return array.data as unknown as readonly string[]
+}
+
+/** Texts as an array: a name, or an answer, for each sample. */
+export function textArray(texts: readonly string[]): NdArray {
+  return { type: 'string', shape: [texts.length], data: texts } as unknown as NdArray
+}

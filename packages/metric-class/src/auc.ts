@@ -1,0 +1,28 @@
+import { classShares, type Metric } from '@pare/metric'
+import { overRankings, type RankingStep, rankingRecord } from './parts/ranking.js'
+
+export function auc(): Metric {
+  return {
+    name: 'auc',
+    formula: 'area under the ROC curve, mean over classes against the rest: how often a sample of the class scores above another',
+    better: 'higher',
+    bounded: true,
+    needs: { read: 'scores', against: 'class', many: true, single: true },
+    of: rankingRecord,
+    combine: overRankings(areaOf),
+    blind: classShares(),
+  }
+}
+
+/** Pairs of a sample of the class and another that are in order, ties being half: Mann and Whitney's U. */
+function areaOf(steps: readonly RankingStep[]): number {
+  let above = 0
+  let pairs = 0
+  let negatives = 0
+  for (const step of steps) {
+    pairs += step.negatives * (above + step.positives / 2)
+    above += step.positives
+    negatives += step.negatives
+  }
+  return pairs / (above * negatives)
+}

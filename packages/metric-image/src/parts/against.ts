@@ -1,0 +1,11 @@
+import { choiceOption, type MetricNeeds, type MetricOptions, type MetricSample, type Numbers } from '@pare/metric'
+
+/** `against`: images among the labels, or what a reference model puts out. */
+export function imageNeeds(options: MetricOptions): MetricNeeds {
+  const against = choiceOption(options, 'against', ['label', 'reference'])
+  return { read: 'values', against: against === 'label' ? 'values' : 'reference' }
+}
+
+export function targetOf({ label, reference }: MetricSample, needs: MetricNeeds): Numbers {
+  return needs.against === 'reference' ? reference[0]! : label
+}

@@ -1,0 +1,21 @@
+import { commonestAnswer, type Metric } from '@pare/metric'
+
+export function agreement(): Metric {
+  return {
+    name: 'agreement',
+    formula: 'share of places whose best class is that of the reference model, mean over samples',
+    better: 'higher',
+    bounded: true,
+    needs: { read: 'answers', against: 'reference' },
+    of({ answers, referenceAnswers, isSingle }) {
+      let same = 0
+      for (let i = 0; i < answers.length; i++) {
+        if (Number.isNaN(answers[i]! + referenceAnswers[i]!)) return Number.NaN
+        if (answers[i] === referenceAnswers[i]) same++
+      }
+      return isSingle ? same : [same / answers.length, 1]
+    },
+    combine: 'proportion',
+    blind: commonestAnswer,
+  }
+}

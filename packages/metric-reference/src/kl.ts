@@ -1,0 +1,17 @@
+import { divergence, type Metric } from '@pare/metric'
+
+export function kl(): Metric {
+  return {
+    name: 'kl',
+    formula: 'mean of Σ p·(log p − log q), p the reference model’s probabilities',
+    better: 'lower',
+    bounded: false,
+    needs: { read: 'scores', against: 'reference' },
+    of({ rows, reference, scale }) {
+      let total = 0
+      for (const [i, row] of rows.entries()) total += divergence(reference[i]!, row, scale)
+      return total / rows.length
+    },
+    combine: 'mean',
+  }
+}

@@ -1,0 +1,85 @@
+import { type MetricSample, sampleOf } from '@pare/metric'
+import { classSamples, metricValue, testMetric } from '@pare/testing'
+import { expect, test } from 'vitest'
+import { bitsPerByte } from './bits-per-byte.js'
+import { cer } from './cer.js'
+import { chrf } from './chrf.js'
+import { entityF1 } from './entity-f1.js'
+import { exactMatch } from './exact-match.js'
+import { spansOf } from './parts/spans.js'
+import { perplexity } from './perplexity.js'
+import { rougeL } from './rouge-l.js'
+import { wer } from './wer.js'
+
+const written = (answer: string, ...expected: string[]): MetricSample =>
+  sampleOf({ rows: [], places: 1, isSingle: true, text: { answer, expected } })
+
+const texts = [
+  written('the cat sat', 'the cat sat on the mat'),
+  written('a dog', 'a dog'),
+  written('one two three', 'three two one'),
+  written('nothing alike', 'xyz'),
+  written('The cat!', 'the cat'),
+  written('abc', 'abd', 'abcd'),
+  written('', 'some words'),
+  written('grüße aus köln', 'grüsse aus köln'),
+]
+for (const make of [exactMatch, rougeL, chrf, wer, cer]) testMetric(make, { samples: texts, broken: undefined })
+
+const windows = classSamples({ places: 4 }).map((sample) => {
+  const tokens = Float64Array.from(sample.label)
+  return { ...sample, tokens, scored: Float64Array.of(0, 1, 1, 1), bytes: tokens.map((token) => token + 1) }
+})
+testMetric(perplexity, { samples: windows })
+testMetric(bitsPerByte, { samples: windows })
+
+const names = ['O', 'B-PER', 'I-PER', 'B-LOC']
+const tagged = classSamples({ places: 6, seed: 3 }).map((sample) => ({ ...sample, names }))
+testMetric(entityF1, { samples: tagged, broken: undefined })
+
+test('text by hand', () => {
+  // Two insertions, then 0 of 2, 2 replacements, 2 and one word too many: in words 3 + 0 + 2 + 2 ÷ (6 + 2 + 3 + 1).
+  expect(metricValue(wer(), texts.slice(0, 4))).toBeCloseTo((3 + 0 + 2 + 2) / 12, 12)
+  // kitten → sitting takes 3 of 7 characters (Levenshtein 1966's textbook pair).
+  expect(metricValue(cer(), [written('kitten', 'sitting')])).toBeCloseTo(3 / 7, 12)
+  // 3 words in order, of 3 and 6: 2 · 3 ÷ 9.
+  expect(metricValue(rougeL(), texts.slice(0, 1))).toBeCloseTo(6 / 9, 12)
+  // 'The cat!' has the same words; of several ways to write it the nearest counts.
+  expect(metricValue(rougeL(), texts.slice(4, 5))).toBe(1)
+  expect(metricValue(cer(), texts.slice(5, 6))).toBeCloseTo(1 / 3, 12)
+  // Only 'a dog' is the same.
+  expect(metricValue(exactMatch(), texts)).toBe(1 / 8)
+})
+
+test('chrF by hand', () => {
+  // abc and abd: of single characters 2 of 3 on both sides, of pairs 1 of 2, of triples 0 of 1: (2/3 + 1/2 + 0) ÷ 3.
+  expect(metricValue(chrf(), [written('abc', 'abd')])).toBeCloseTo(7 / 18, 12)
+  // ab and abab: precisions 2/2 and 1/1, recalls 2/4 and 1/3 (ab, ba, ab): P = 1, R = 5/12, F₂ = 5 P R ÷ (4 P + R).
+  expect(metricValue(chrf(), [written('a b', 'ab ab')])).toBeCloseTo((5 * (5 / 12)) / (4 + 5 / 12), 12)
+})
+
+test('bits per byte by hand', () => {
+  const rows = [Float64Array.of(0, 0), Float64Array.of(0, 0)]
+  const sample = sampleOf({ rows, tokens: Float64Array.of(0, 1), bytes: Float64Array.of(1, 4) })
+  // One bit for a token of four bytes.
+  expect(metricValue(bitsPerByte(), [sample])).toBeCloseTo(0.25, 12)
+  const { bytes: _, ...unknown } = sample
+  expect(() => metricValue(bitsPerByte(), [unknown])).toThrow('how many bytes a token stands for is not known')
+})
+
+test.each([
+  ['B-PER I-PER O B-LOC', ['PER:0:1', 'LOC:3:3']],
+  ['B-PER B-PER I-PER', ['PER:0:0', 'PER:1:2']],
+  ['I-PER I-LOC O', ['PER:0:0', 'LOC:1:1']],
+  ['S-PER B-LOC I-LOC E-LOC I-LOC', ['PER:0:0', 'LOC:1:3', 'LOC:4:4']],
+  ['O O', []],
+])('the entities of %s', (tags, spans) => expect(spansOf(tags.split(' '))).toEqual(spans))
+
+test('F1 of entities by hand', () => {
+  const label = Float64Array.of(1, 2, 0, 3)
+  // Found: PER:0:0 (too short) and LOC:3:3 (right): 2 · 1 ÷ (2 · 1 + 1 + 1).
+  const sample = sampleOf({ rows: [], answers: Float64Array.of(1, 0, 0, 3), label, names, places: 4, isSingle: false })
+  expect(metricValue(entityF1(), [sample])).toBe(0.5)
+  const { names: _, ...unnamed } = sample
+  expect(() => metricValue(entityF1(), [unnamed])).toThrow('the names of the classes are not known')
+})
