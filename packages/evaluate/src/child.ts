@@ -2,6 +2,7 @@ import { compare } from './measure/compare.js'
 import { constants } from './measure/constants.js'
 import { forward } from './measure/forward.js'
 import { measureLatency } from './measure/latency.js'
+import { look } from './measure/look.js'
 import { measure } from './measure/measure.js'
 import { type Round, runTrials } from './measure/trials.js'
 import { answerJob, type Talk } from './process/answer.js'
@@ -20,6 +21,7 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
     await using session = await openSession(runtime, job.model)
     return { inputs: session.inputs, outputs: session.outputs }
   }
+  if (job.kind === 'look') return look(runtime, job.request)
   if (job.kind === 'constants') return constants(runtime, job.request)
   if (job.kind === 'compare') return compare(runtime, job.request)
   let last = Number.NEGATIVE_INFINITY

@@ -36,10 +36,19 @@ export type { TextOptions } from './data/text/text-options.js'
 export { mostSamples, type ShapesFor } from './measure/batch-size.js'
 export type { CompareRequest, Difference } from './measure/compare.js'
 export type { ConstantPlace, ConstantPlaces, ConstantsRequest } from './measure/constants.js'
-export { benchModels, compareModels, computeConstants, describeModel, evaluate, forwardModel } from './measure/evaluate.js'
+export {
+  benchModels,
+  compareModels,
+  computeConstants,
+  describeModel,
+  evaluate,
+  forwardModel,
+  lookAtData,
+} from './measure/evaluate.js'
 export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './measure/forward.js'
 export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './measure/latency.js'
 export type { Estimate, SpeedVerdict } from './measure/latency-statistics.js'
+export type { FirstLook, LookRequest } from './measure/look.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {

@@ -231,6 +231,7 @@ export const runResults = z.object({
   command: z.literal('run'),
   verdict,
   models: z.array(modelResult),
+  config: z.string().optional().describe('the config that was used'),
   against: z
     .object({
       name: z.string().describe('what the lock file is of: main'),

@@ -15,6 +15,7 @@ type Execute = (context: Context, words: readonly string[], values: OptionValues
 const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   bench: async () => (await import('./bench.js')).bench,
   calibrate: async () => (await import('./calibrate.js')).calibrate,
+  check: async () => (await import('./check.js')).check,
   devices: async () => (await import('./devices.js')).devices,
   evaluate: async () => (await import('./evaluate.js')).evaluate,
   init: async () => (await import('./init.js')).init,

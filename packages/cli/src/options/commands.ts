@@ -12,6 +12,8 @@ interface Command {
   readonly arguments: string
   readonly help: string
   readonly examples: readonly string[]
+  /** A command whose options it shares, but for those that the other has alone. */
+  readonly like?: string
   /** What only this command has. */
   readonly own: Fields
   /** Options of its own that say something of a model's settings: where that stands. */
@@ -188,6 +190,15 @@ export const COMMANDS = {
         { both: true, input: true },
         'off',
       ),
+    },
+  },
+  check: {
+    arguments: '[models...]',
+    help: 'Look at all settings and data of a run before it: what is wrong, how many samples and labels, how long they take. Nothing is pruned or written.',
+    examples: ['pare check', 'pare check model.onnx --data val.csv --label species'],
+    like: 'run',
+    own: {
+      config: own(path, 'the config file', { argument: 'file', short: 'c' }, 'the nearest pare.config.* upwards'),
     },
   },
   report: {

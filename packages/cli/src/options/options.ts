@@ -16,8 +16,16 @@ export interface Option extends Omit<Flag, 'on' | 'also' | 'schema' | 'required'
 
 /** Everything that a command takes, what it shares with others first. */
 export function optionsOf(command: CommandName): readonly Option[] {
-  const shared = Object.entries(SECTIONS).flatMap(([section, fields]) => optionsIn(section, fields, command))
-  const { own, places = {} } = COMMANDS[command] as { own: Fields; places?: Readonly<Record<string, string>> }
+  const {
+    own,
+    like,
+    places = {},
+  } = COMMANDS[command] as {
+    readonly own: Fields
+    readonly like?: CommandName
+    readonly places?: Readonly<Record<string, string>>
+  }
+  const shared = Object.entries(SECTIONS).flatMap(([section, fields]) => optionsIn(section, fields, like ?? command))
   const alone = Object.entries(own).flatMap(([key, field]) =>
     field.flags.map((flag) => option(key, field, flag, { command, places: places[key] === undefined ? [] : [places[key]] })),
   )

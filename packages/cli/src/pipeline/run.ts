@@ -17,6 +17,7 @@ import { EXIT } from '../terminal/exit.js'
 import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
 import { environmentOf } from './environment.js'
+import { lookFirst } from './first-look.js'
 import { judgeModel, measure, type PairScores, type ReferenceScores } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import { type ModelOutcome, mixedUp, resultOf } from './result.js'
@@ -65,8 +66,11 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
   const { signal = new AbortController().signal, config, workspace = cwd } = options
   const start = Date.now()
-  const { tasks, engine: choice } = await readTasks({ cwd, overrides, trusted, config, workspace })
+  const { tasks, engine: choice, config: used } = await readTasks({ cwd, overrides, trusted, config, workspace })
+  if (used !== undefined)
+    progress.note(overrides.models === undefined ? `config: ${used}` : `config: ${used}, for the models that are named`)
   const engine = { ...options.engine, ...choice }
+  await lookFirst(tasks, { signal, progress, engine, cwd })
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf), exclusive: true })
@@ -91,7 +95,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     command: 'run',
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
-    ...present({ against: ledger.against() }),
+    ...present({ config: used, against: ledger.against() }),
     environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
     durationMs: Date.now() - start,
   }

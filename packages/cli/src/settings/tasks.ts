@@ -66,6 +66,8 @@ export interface TaskOptions {
 export interface Tasks {
   readonly tasks: readonly Task[]
   readonly engine: EngineChoice
+  /** The config that was read, as messages name it. Undefined: there is none */
+  readonly config?: string
 }
 
 /** The tasks of `pare run`: all of the config is read and checked before anything runs. Throws one `Failure` with every problem found. */
@@ -124,7 +126,11 @@ async function readAll(
   if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
   if (problems.length > 0) throw invalid(problems, reading)
   const { provider, device } = { ...config, ...options.overrides }
-  return { tasks, engine: { ...(provider && { provider }), ...(device && { device }) } }
+  return {
+    tasks,
+    engine: { ...(provider && { provider }), ...(device && { device }) },
+    ...(shown !== undefined && { config: shown }),
+  }
 }
 
 /** A model file with the config entry it belongs to. */
@@ -145,6 +151,24 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
 }
 
 async function expandModels(reading: Reading): Promise<readonly Entry[]> {
+  const asked = reading.overrides.models
+  // Of a config beside models that are named, entries that are not asked for may be wrong.
+  const entries = await configuredModels(asked === undefined ? reading : { ...reading, problems: [] })
+  if (asked === undefined) return entries
+  const choice: Entry[] = []
+  for (const pattern of asked) {
+    for (const path of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
+      const { workspace } = reading
+      if (workspace !== undefined && isWrittenInside(path, workspace))
+        await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, workspace)
+      const matches = entries.filter((entry) => entry.path === path)
+      choice.push(...(matches.length > 0 ? matches : [{ path, model: {}, place: '' }]))
+    }
+  }
+  return choice
+}
+
+async function configuredModels(reading: Reading): Promise<readonly Entry[]> {
   const entries: Entry[] = []
   for (const [index, model] of (reading.config.models ?? []).entries()) {
     const place = `models[${index}]`
@@ -156,18 +180,7 @@ async function expandModels(reading: Reading): Promise<readonly Entry[]> {
       entries.push({ path, model, place })
     }
   }
-  if (reading.overrides.models === undefined) return entries
-  const choice: Entry[] = []
-  for (const pattern of reading.overrides.models) {
-    for (const path of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
-      const { workspace } = reading
-      if (workspace !== undefined && isWrittenInside(path, workspace))
-        await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, workspace)
-      const matches = entries.filter((entry) => entry.path === path)
-      choice.push(...(matches.length > 0 ? matches : [{ path, model: {}, place: '' }]))
-    }
-  }
-  return choice
+  return entries
 }
 
 /** Files of a path or glob, absolute and in order. None is a problem; the name itself stands in, so that the rest of its entry is checked too. */

@@ -5,6 +5,7 @@ import type { CompareRequest, Difference } from './compare.js'
 import type { ConstantPlaces, ConstantsRequest } from './constants.js'
 import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
 import type { Latency, LatencyRequest } from './latency.js'
+import type { FirstLook, LookRequest } from './look.js'
 
 /**
  * Runs a model, and its reference where one is named, over the evaluation data in a child process, and measures it.
@@ -15,6 +16,15 @@ export async function evaluate(request: EvaluateRequest, options: ChildOptions =
   const job = { kind: 'evaluate', request } as const
   const { result, peakMemoryBytes } = await runChild(job, basename(request.model), options)
   return { ...(result as Omit<Evaluation, 'peakMemoryBytes'>), peakMemoryBytes }
+}
+
+/** A first look at a model and its data in a child process: what is wrong with the data is in what it gives. Throws like `evaluate` for the model itself. */
+export async function lookAtData(
+  request: LookRequest,
+  options: ChildOptions = {},
+): Promise<FirstLook & { readonly peakMemoryBytes: number }> {
+  const { result, peakMemoryBytes } = await runChild({ kind: 'look', request }, basename(request.model), options)
+  return { ...(result as FirstLook), peakMemoryBytes }
 }
 
 /** Inputs and outputs of a model as ONNX Runtime sees them, asked in a child process. Throws like `evaluate`. */

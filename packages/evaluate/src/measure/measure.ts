@@ -87,7 +87,7 @@ export async function measure(
   }
 }
 
-function dataOptions(request: EvaluateRequest, model: Session, importModule: MeasureOptions['importModule']): DataOptions {
+export function dataOptions(request: EvaluateRequest, model: Session, importModule: MeasureOptions['importModule']): DataOptions {
   return {
     inputs: model.inputs,
     trusted: request.trusted ?? false,
@@ -99,14 +99,14 @@ function dataOptions(request: EvaluateRequest, model: Session, importModule: Mea
 }
 
 /** Answers that are expected are a column of text; metrics find them where labels are. */
-function withTextLabel(batch: Batch, name: string | undefined): Batch {
+export function withTextLabel(batch: Batch, name: string | undefined): Batch {
   const texts = name === undefined || batch.label !== undefined ? undefined : batch.columns?.[name]
   if (texts === undefined) return batch
   return { ...batch, label: textArray(texts.map(String)) }
 }
 
 /** The output that is measured, and all of them where a metric looks at more than one. */
-async function runFor(
+export async function runFor(
   session: Session,
   fed: Batch,
   { output, metrics }: { readonly output: string; readonly metrics: readonly Metric[] },
@@ -116,7 +116,7 @@ async function runFor(
   return { output: outputs[output]!, outputs }
 }
 
-async function findMetrics(names: readonly string[], modules?: MetricModules): Promise<Metric[]> {
+export async function findMetrics(names: readonly string[], modules?: MetricModules): Promise<Metric[]> {
   if (names.length > 0) return Promise.all([...new Set(names)].map((name) => findMetric(name, modules)))
   throw new PareError('evaluation: no metric is named.', { hint: 'name at least one, accuracy or perplexity for example.' })
 }

@@ -11,6 +11,7 @@ import type { CompareRequest } from '../measure/compare.js'
 import type { ConstantsRequest } from '../measure/constants.js'
 import type { ForwardPart, ForwardRequest } from '../measure/forward.js'
 import type { LatencyRequest } from '../measure/latency.js'
+import type { LookRequest } from '../measure/look.js'
 import type { TrialRequest } from '../measure/trials.js'
 import { scrubEnvironment, temporaryIn } from './environment.js'
 import type { Provider } from './provider.js'
@@ -20,6 +21,7 @@ import type { EvaluateRequest, EvaluationProgress } from './request.js'
 export type Job =
   | { readonly kind: 'evaluate'; readonly request: EvaluateRequest }
   | { readonly kind: 'describe'; readonly model: string }
+  | { readonly kind: 'look'; readonly request: LookRequest }
   | { readonly kind: 'compare'; readonly request: CompareRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }

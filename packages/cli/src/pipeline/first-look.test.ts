@@ -1,0 +1,72 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
+import { pare } from '../testing/terminal.js'
+
+async function project(): Promise<Folder> {
+  const folder = await fixture()
+  await copyFile(join(TEST_MODELS, 'mlp-digits.onnx'), join(folder.path, 'model.onnx'))
+  await copyFile(join(TEST_MODELS, 'data/digits-evaluate.npz'), join(folder.path, 'val.npz'))
+  await writeFile(join(folder.path, 'wrong.csv'), 'a,b,label\n1,2,0\n')
+  return folder
+}
+
+describe('before anything is pruned', () => {
+  it('all data are looked at, and everything that is wrong is told', async () => {
+    await using folder = await project()
+    const argv = ['model.onnx', '--data', 'wrong.csv', '--criterion', 'wanda', '--calibrate', 'wrong.csv', '--sparsity', '0.5']
+    for (const command of ['run', 'check']) {
+      const { exitCode, stderr } = await pare([command, ...argv], { cwd: folder.path })
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain('pare: 2 problems with the data')
+      expect(stderr).toContain('model.onnx, evaluation data: wrong.csv: 2 columns for input')
+      expect(stderr).toContain('model.onnx, calibration data: wrong.csv')
+    }
+    expect((await folder.files()).filter((file) => file.startsWith('pare-out'))).toEqual([])
+  })
+
+  it('pare check says what there is, and writes nothing', async () => {
+    await using folder = await project()
+    const before = await folder.files()
+    const { exitCode, stdout } = await pare(['check', 'model.onnx', '--data', 'val.npz'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/model\.onnx +evaluation +val\.npz +450 +1: 46, 3: 46/)
+    const { json } = await pare(['check', 'model.onnx', '--data', 'val.npz', '--json'], { cwd: folder.path })
+    expect(json()).toMatchObject({
+      command: 'check',
+      data: [
+        { model: 'model.onnx', purpose: 'evaluation', samples: 450, isAll: true, read: 450, msPerSample: expect.any(Number) },
+      ],
+    })
+    expect(await folder.files()).toEqual(before)
+  })
+
+  it('a model without evaluation data is told of', async () => {
+    await using folder = await project()
+    expect((await pare(['check', 'model.onnx'], { cwd: folder.path })).stdout).toContain('model.onnx: no evaluation data')
+  })
+})
+
+describe('a config above', () => {
+  it('says so, and what is wrong with models that nobody asked about does not matter', async () => {
+    await using folder = await project()
+    await writeFile(
+      join(folder.path, 'pare.config.json'),
+      JSON.stringify({
+        models: [{ path: 'gone.onnx' }],
+        evaluate: { data: 'val.npz', metric: 'accuracy' },
+        gate: { maxDrop: 0.5 },
+      }),
+    )
+    await mkdir(join(folder.path, 'sub'))
+    const cwd = join(folder.path, 'sub')
+    const named = await pare(['run', '../model.onnx', '--sparsity', '0.3', '--json'], { cwd })
+    expect({ exitCode: named.exitCode, stderr: named.stderr }).toEqual({
+      exitCode: 0,
+      stderr: expect.stringMatching(/config: .*pare\.config\.json, for the models that are named/),
+    })
+    expect(named.json()).toMatchObject({ config: expect.stringContaining('pare.config.json') })
+    expect((await pare(['run'], { cwd })).exitCode).toBe(2)
+  })
+})

@@ -1,0 +1,95 @@
+import type { ChildOptions, FirstLook, LookRequest } from '@pare/evaluate'
+import { childOf, type Work } from '../engine/work.js'
+import { showPath } from '../files/paths.js'
+import type { Task } from '../settings/tasks.js'
+import { Failure, isPareError, type Problem } from '../terminal/failure.js'
+
+/** What a file of data is for. */
+export type DataPurpose = 'evaluation' | 'calibration' | 'training'
+
+/** What was seen of the data of one model. */
+export interface LookedAt {
+  readonly task: Task
+  readonly purpose: DataPurpose
+  /** As messages name it. */
+  readonly data: string
+  /** Undefined: the model does not run here, which its own run tells. */
+  readonly look: (FirstLook & { readonly peakMemoryBytes: number }) | undefined
+}
+
+type LookWork = Pick<Work, 'signal' | 'progress' | 'engine' | 'cwd'>
+
+/**
+ * Looks at all data of all tasks before anything is done with them: opens them for the model, reads samples and labels, runs the model on the first and the last of them
+ * and reads what comes out as the metrics will. Throws one Failure with everything that is wrong.
+ */
+export async function lookFirst(tasks: readonly Task[], work: LookWork): Promise<readonly LookedAt[]> {
+  const looks = new Map<string, Promise<LookedAt['look']>>()
+  const seen: LookedAt[] = []
+  for (const task of tasks) {
+    for (const { purpose, request, limits } of requestsOf(task)) {
+      const key = JSON.stringify(request)
+      const own = looks.get(key) ?? lookAt(request, limits, { ...work, label: task.name })
+      looks.set(key, own)
+      seen.push({ task, purpose, data: showPath(request.data, work.cwd), look: await own })
+    }
+  }
+  const wrong = seen.filter(({ look }) => look?.problem !== undefined)
+  if (wrong.length > 0) throw failureOf(wrong)
+  return seen
+}
+
+interface Asked {
+  readonly purpose: DataPurpose
+  readonly request: LookRequest
+  readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
+}
+
+function requestsOf({ path: model, evaluation, calibration, training }: Task): readonly Asked[] {
+  const asked: Asked[] = []
+  if (evaluation !== undefined)
+    asked.push({ purpose: 'evaluation', request: { ...evaluation.request, model }, limits: evaluation.limits })
+  if (calibration !== undefined && calibration.statistics === undefined) {
+    const { shard: _, samples: __, original: ___, ...run } = calibration.run
+    asked.push({ purpose: 'calibration', request: { ...run, model, metrics: [] }, limits: {} })
+  }
+  if (training !== undefined) {
+    const { loss: _, original: __, output: ___, ...run } = training
+    asked.push({ purpose: 'training', request: { ...run, model, metrics: [] }, limits: {} })
+  }
+  return asked
+}
+
+async function lookAt(
+  request: LookRequest,
+  limits: Asked['limits'],
+  { signal, progress, engine, label }: LookWork & { readonly label: string },
+): Promise<LookedAt['look']> {
+  const { lookAtData } = await import('@pare/evaluate')
+  const activity = progress.begin(`${label}: looking at the data`)
+  const loader = /\.[cm]?ts$/.test(request.data) ? { loader: import.meta.resolve('jiti/register') } : {}
+  try {
+    return await lookAtData(request, { ...limits, ...childOf(engine), ...loader, signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    // The model does not open, or ends the process: that is no matter of the data, and told where it is run.
+    if (isPareError(error)) return undefined
+    throw error
+  } finally {
+    activity.end()
+  }
+}
+
+function failureOf(wrong: readonly LookedAt[]): Failure {
+  const problems = wrong.map(({ task, purpose, look }): Problem => {
+    const { message, hint } = look!.problem!
+    return { place: `${task.name}, ${purpose} data`, message, ...(hint !== undefined && { hint }) }
+  })
+  const kind = wrong.some(({ look }) => look?.problem?.untrusted) ? 'untrusted' : 'usage'
+  const [first] = problems
+  if (problems.length === 1) return new Failure(kind, `pare: ${first!.place}: ${first!.message}`, { hint: first!.hint, problems })
+  const lines = problems.map(
+    ({ place, message, hint }) => `  ${place}: ${message}${hint === undefined ? '' : `\n    hint: ${hint}`}`,
+  )
+  return new Failure(kind, `pare: ${problems.length} problems with the data:\n${lines.join('\n')}`, { problems })
+}

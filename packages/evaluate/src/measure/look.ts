@@ -1,0 +1,116 @@
+import { PareError } from '@pare/onnx'
+import { openData } from '../data/data.js'
+import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
+import { numbersOf } from '../data/ndarray.js'
+import { judgeBatch } from '../metrics/judged.js'
+import { startContext } from '../metrics/outcome.js'
+import { readersOf } from '../metrics/tokenizer.js'
+import type { EvaluateRequest } from '../process/request.js'
+import { openSession, type Runtime } from '../process/runtime.js'
+import { chooseBatch, chooseOutput, dataOptions, findMetrics, runFor, withTextLabel } from './measure.js'
+
+/** A model and its data, looked at before anything is done with them. */
+export interface LookRequest extends EvaluateRequest {
+  /** After how many milliseconds no more samples are read. Default: 10,000 */
+  readonly readingMs?: number
+}
+
+/** What a first look finds. */
+export interface FirstLook {
+  /** What is wrong with the data, or with what is to be measured on them. Undefined: nothing that was seen */
+  readonly problem?: { readonly message: string; readonly hint?: string; readonly untrusted: boolean }
+  /** In all, where that is known. */
+  readonly samples?: number
+  /** That were read. */
+  readonly read: number
+  /** Of whole numbers, as labels of classes are: how many samples have each of the commonest, the commonest first. */
+  readonly labels?: readonly (readonly [label: number, samples: number])[]
+  /** Milliseconds that the model takes for one sample, in batches as they will be. */
+  readonly msPerSample?: number
+  readonly batch?: number
+  readonly output?: string
+  readonly notes: readonly string[]
+}
+
+/**
+ * Opens the model and its data, reads samples until all are read or the time is over, runs the model on the first and the last batch of them, and reads what comes out
+ * as the metrics will. Throws PareError where the model itself cannot be opened: that is no matter of the data.
+ */
+export async function look(runtime: Runtime, { readingMs = 10_000, ...request }: LookRequest): Promise<FirstLook> {
+  const { trusted = false, threads } = request
+  await using model = await openSession(runtime, request.model, {
+    trusted,
+    samplesFirst: true,
+    ...(threads !== undefined && { threads }),
+  })
+  const found: Seen = { read: 0, notes: [] }
+  try {
+    const metrics = request.metrics.length === 0 ? [] : await findMetrics(request.metrics, request.modules)
+    const textLabels = metrics.some(({ needs }) => needs.read === 'text')
+    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels })
+    Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
+    const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
+    const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
+    Object.assign(found, { batch: batch.size }, output !== undefined && { output })
+    const names = (await data.findClasses?.())?.names
+    const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
+    const context = startContext({ ...request, ...(names && { names }) }, readers)
+    let outcome: Awaited<ReturnType<typeof runFor>> | undefined
+    const judge = async (read: Batch, { runs }: { readonly runs: boolean }) => {
+      const part = textLabels ? withTextLabel(read, data.labelName) : read
+      if (runs) {
+        const fed = batch.fixed ? padBatch(part, batch.size) : part
+        const start = performance.now()
+        outcome = await runFor(model, fed, { output: output ?? model.outputs[0]!.name, metrics })
+        found.msPerSample = (performance.now() - start) / fed.size
+      }
+      if (outcome === undefined || output === undefined) return
+      // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
+      judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
+    }
+    const last = await readThrough(data, { size: batch.size, found, end: performance.now() + readingMs, judge })
+    if (last !== undefined) await judge(last, { runs: true })
+    return found
+  } catch (error) {
+    if (!(error instanceof PareError)) throw error
+    const { message, hint } = error
+    return {
+      ...found,
+      problem: { message, untrusted: 'kind' in error && error.kind === 'untrusted', ...(hint !== undefined && { hint }) },
+    }
+  }
+}
+
+type Seen = { -readonly [Key in keyof FirstLook]: FirstLook[Key] }
+
+interface Through {
+  readonly size: number
+  readonly found: Seen
+  readonly end: number
+  readonly judge: (batch: Batch, how: { readonly runs: boolean }) => Promise<void>
+}
+
+/** Reads batches, and gives the last one, where it is another than the first. */
+async function readThrough(data: DataSet, { size, found, end, judge }: Through): Promise<Batch | undefined> {
+  const labels = new Map<number, number>()
+  let last: Batch | undefined
+  for await (const batch of data.batches(size)) {
+    await judge(batch, { runs: found.read === 0 })
+    if (found.read > 0) last = batch
+    found.read += batch.size
+    countLabels(batch, labels)
+    if (performance.now() > end) break
+  }
+  const common = [...labels].sort(([a, n], [b, m]) => m - n || a - b).slice(0, MOST_LABELS)
+  if (common.length > 0) found.labels = common
+  return last
+}
+
+const MOST_LABELS = 12
+
+function countLabels({ label, size }: Batch, labels: Map<number, number>): void {
+  if (label === undefined || label.data.length !== size) return
+  const values = numbersOf(label)
+  if (!values.every(Number.isInteger)) return
+  for (const value of values) labels.set(value, (labels.get(value) ?? 0) + 1)
+}
