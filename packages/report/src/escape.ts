@@ -17,9 +17,9 @@ export function scriptJson(value: unknown): Markup {
   )
 }
 
-/** A name in GitHub's markdown: monospaced, taken literally, on one line, at most 200 characters. */
-export function mdCode(name: string): string {
-  return `<code>${entities(harmless(oneLine(clip(name, 200))))}</code>`
+/** A name in GitHub's markdown: monospaced, taken literally, on one line, at most `length` characters. */
+export function mdCode(name: string, length = 200): string {
+  return `<code>${entities(harmless(oneLine(clip(name, length))))}</code>`
 }
 
 /** A message in GitHub's markdown: literal text on one line, at most 600 characters. */

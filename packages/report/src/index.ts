@@ -1,3 +1,6 @@
+export { adviceFor } from './advice.js'
+export type { BreakdownFields } from './breakdown/fields.js'
+export { changedClasses, classChangeText, classFindings } from './breakdown/findings.js'
 export { type CurvesView, type CurveView, renderCurves } from './curves.js'
 export { figure } from './figures.js'
 export { renderHtml } from './html.js'

@@ -20,6 +20,7 @@ import { environmentOf } from './environment.js'
 import { judgeModel, measure, type PairScores, type ReferenceScores } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import { type ModelOutcome, mixedUp, resultOf } from './result.js'
+import { type SourceVariables, sourceOf } from './source.js'
 import { zippedSize } from './zipped.js'
 
 export interface RunOptions {
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly engine?: Engine
   readonly progress?: Progress
   readonly signal?: AbortSignal
+  /** The environment, for what a workflow says of commit and run. Default: nothing */
+  readonly env?: SourceVariables
   /** What is done with lock files. Default: nothing */
   readonly lock?: LockOptions
   /** Called with each model's result as soon as it is known. */
@@ -65,7 +68,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
   const { signal = new AbortController().signal, config, workspace = cwd } = options
   const start = Date.now()
-  const { tasks, engine: choice } = await readTasks({ cwd, overrides, trusted, config, workspace })
+  const { tasks, engine: choice, config: file } = await readTasks({ cwd, overrides, trusted, config, workspace })
   const engine = { ...options.engine, ...choice }
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
@@ -92,6 +95,7 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
     ...present({ against: ledger.against() }),
+    ...present({ source: sourceOf(options.env ?? {}, { config: file, cwd }) }),
     environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
     durationMs: Date.now() - start,
   }
