@@ -22,6 +22,11 @@ export function mdCode(name: string, length = 200): string {
   return `<code>${entities(harmless(oneLine(clip(name, length))))}</code>`
 }
 
+/** Whether an address may become a link: https, a host, and a path without anything that has a meaning in HTML or markdown. */
+export function isHarmlessAddress(address: string): boolean {
+  return /^https:\/\/[\w.-]+(:\d+)?(\/[\w./-]*)?$/.test(address)
+}
+
 /** A message in GitHub's markdown: literal text on one line, at most 600 characters. */
 export function mdText(message: string): string {
   return entities(harmless(oneLine(clip(message, 600))))

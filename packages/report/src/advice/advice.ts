@@ -1,9 +1,9 @@
-import { isLost } from './breakdown/findings.js'
-import { figure, formatCount, share } from './figures.js'
-import { removalsOf } from './pruning.js'
-import type { ModelResult } from './results.js'
+import { isLost } from '../breakdown/findings.js'
+import { figure, formatCount, share } from '../figures.js'
+import { removalsOf } from '../pruning.js'
+import type { ModelResult } from '../results.js'
 import { shellWord } from './shell.js'
-import { allowedDrop } from './statement.js'
+import { allowedDrop } from '../statement.js'
 
 /** What to do now: a sentence, and what to type. */
 export interface Advice {

@@ -1,5 +1,5 @@
-import { html, type Markup } from './escape.js'
-import { rough } from './figures.js'
+import { html, type Markup } from '../escape.js'
+import { rough } from '../figures.js'
 
 /** Where a value lies, from 0 to 100. */
 export interface Scale {
