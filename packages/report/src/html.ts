@@ -1,14 +1,14 @@
 import { html, isHarmlessAddress, type Markup, scriptJson } from './escape.js'
 import { duration, size } from './figures.js'
-import { icon, iconUrl } from './page/icon.js'
 import { modelSection } from './model-section.js'
+import { icon, iconUrl } from './page/icon.js'
 import { page } from './page/page.js'
 import { pageScript } from './page/page-script.js'
 import { pageStyle } from './page/page-style.js'
+import { type TableColumn, table } from './page/table.js'
 import { prunedShare, prunedText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
-import { type TableColumn, table } from './page/table.js'
 
 /** Models whose reasons stand at the top of the page. */
 const MOST_REASONS = 3

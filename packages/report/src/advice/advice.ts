@@ -2,8 +2,8 @@ import { isLost } from '../breakdown/findings.js'
 import { figure, formatCount, share } from '../figures.js'
 import { removalsOf } from '../pruning.js'
 import type { ModelResult } from '../results.js'
-import { shellWord } from './shell.js'
 import { allowedDrop } from '../statement.js'
+import { shellWord } from './shell.js'
 
 /** What to do now: a sentence, and what to type. */
 export interface Advice {
@@ -238,4 +238,3 @@ function evaluateCommand({ path, data, metric }: ModelResult): string {
   const words = [shellWord(path, 'model.onnx'), '--data', shellWord(data?.path ?? 'val.npz', 'val.npz')]
   return `pare evaluate ${[...words, ...(metric === undefined ? [] : ['--metric', shellWord(metric, 'accuracy')])].join(' ')}`
 }
-

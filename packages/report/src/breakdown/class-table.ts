@@ -16,7 +16,7 @@ export function classTable({ classes = [] }: ModelResult): Markup | undefined {
   const rows = [...changed, ...known.filter((one) => !changed.includes(one))].filter(({ samples }) => samples > 0)
   const columns: TableColumn<ClassResult>[] = [
     { title: 'Class', cell: className, heading: true },
-    { title: 'Right', cell: bar },
+    { title: 'Right', number: (one) => one.share!.after, cell: bar },
     { title: 'before', number: (one) => one.share!.before, cell: (one) => share(one.share!.before) },
     { title: 'after', number: (one) => one.share!.after, cell: (one) => share(one.share!.after) },
     { title: 'Change', number: changeOf, cell: (one) => points(changeOf(one)) },

@@ -73,7 +73,15 @@ function heatMap(
       const [x, y, width] = [MARGIN + j * step + inset, i * step + inset, step - 2 * inset].map((one) => one.toFixed(2))
       return [
         html`<rect class="${kind}" x="${x}" y="${y}" width="${width}" height="${width}" ${kind === 'less' ? 'stroke' : 'fill'}-opacity="${opacity.toFixed(2)}"/>`,
-        ...(isNumbered ? [number(title === 'Difference' ? signed(value) : formatCount(value), { x: MARGIN + (j + 0.5) * step, y: (i + 0.5) * step, kind })] : []),
+        ...(isNumbered
+          ? [
+              number(title === 'Difference' ? signed(value) : formatCount(value), {
+                x: MARGIN + (j + 0.5) * step,
+                y: (i + 0.5) * step,
+                kind,
+              }),
+            ]
+          : []),
       ]
     }),
   )

@@ -35,7 +35,8 @@ function lostText(lost: readonly ClassResult[]): string | undefined {
   if (first === undefined) return undefined
   const { name, samples, right } = first
   if (second === undefined) {
-    const all = samples === right.before ? `all ${formatCount(samples)}` : `${formatCount(right.before)} of ${formatCount(samples)}`
+    const all =
+      samples === right.before ? `all ${formatCount(samples)}` : `${formatCount(right.before)} of ${formatCount(samples)}`
     return `Class ${name} is lost: ${all} samples were answered rightly before pruning, none is now.`
   }
   const list = lost.map((one) => `${one.name} (${formatCount(one.right.before)} of ${formatCount(one.samples)} right before)`)

@@ -44,7 +44,7 @@ function samples({ path, changed }: ModelResult): string | undefined {
     ...[label, before, after, text ?? ''].map((one) => mdText(one)),
   ])
   const title = `${plural(lost + gained, 'sample')} changed sides in ${mdCode(path)}: ${formatCount(lost)} lost, ${formatCount(gained)} gained`
-  return folded(title, ['Sample', '', 'Label', 'Before', 'After', 'Text'], rows)
+  return folded(title, ['Sample', 'Side', 'Label', 'Before', 'After', 'Text'], rows)
 }
 
 function folded(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {

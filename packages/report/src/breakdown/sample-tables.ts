@@ -13,7 +13,7 @@ export function changedTable({ changed }: ModelResult): Markup | undefined {
   const rows = changed.samples.slice(0, MOST_ROWS)
   const columns: TableColumn<ChangedSample>[] = [
     { title: 'Sample', cell: ({ id }) => id, heading: true },
-    { title: '', cell: ({ label, before }) => (label === before ? 'lost' : 'gained') },
+    { title: 'Side', cell: ({ label, before }) => (label === before ? 'lost' : 'gained') },
     { title: 'Label', cell: ({ label }) => label },
     { title: 'Before', cell: ({ before }) => before },
     { title: 'After', cell: ({ after }) => after },

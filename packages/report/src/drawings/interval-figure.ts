@@ -1,8 +1,8 @@
 import { html, type Markup } from '../escape.js'
 import { figure, percent } from '../figures.js'
 import type { ModelResult } from '../results.js'
-import { at, scaleOver, ticks } from './scale.js'
 import { allowedDrop, dropText, intervalText, mcnemarText } from '../statement.js'
+import { at, scaleOver, ticks } from './scale.js'
 
 /** The drop and its interval against what is allowed, drawn on one scale; below it, whether the data can tell. */
 export function intervalFigure(model: ModelResult): Markup | undefined {

@@ -106,7 +106,7 @@ line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4;
 .advice ol { margin: 8px 0 0; padding-left: 1.5em; } .advice li { margin-top: 8px; max-width: 78ch; overflow-wrap: anywhere; } .advice li:first-child { margin-top: 0; }
 .add { color: var(--soft); } .type span { display: inline-block; max-width: 100%; }
 .type { display: block; width: fit-content; max-width: 100%; margin-top: 4px; padding: 3px 9px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); }
-.right { width: 120px; height: 20px; overflow: visible; display: block; } .classes .legend { margin: 6px 0 8px; } .classes th.name { min-width: 4rem; }
+.right { width: 120px; height: 20px; overflow: visible; display: block; } .classes .legend { margin: 6px 0 8px; } .classes th.name, .confusion th.name, .reliability th.name { min-width: 4rem; }
 .mark { stroke: var(--ink); stroke-width: 2.5; }
 .maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 270px), 1fr)); gap: 18px 28px; margin-top: 12px; }
 .maps svg { display: block; width: 100%; max-width: 380px; font-size: 10px; } .maps .name { margin: 0 0 6px; font-weight: 600; font-size: .9rem; }

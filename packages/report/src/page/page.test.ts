@@ -23,6 +23,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
     long,
     hostile: hostile(),
     incomplete: example('incomplete'),
+    lost: example('lost-class'),
   }
 
   for (const [name, results] of Object.entries(runs)) {
