@@ -103,7 +103,9 @@ function answerLines({ classes, changed: samples, findings = [], slices = [] }: 
   return [
     ...findings.map((finding) => `  ${colors.yellow(finding)}`),
     ...(shown.length > 0 ? [`  by class ${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`] : []),
-    ...slices.map(({ by, name, samples: count, before, after }) => `  where ${by} = ${name} (${count}): ${value(before)} → ${value(after)}`),
+    ...slices.map(
+      ({ by, name, samples: count, before, after }) => `  where ${by} = ${name} (${count}): ${value(before)} → ${value(after)}`,
+    ),
     ...(samples !== undefined && samples.samples.length > 0
       ? [`  ${samples.lost} samples lost, ${samples.gained} gained, named in results and report`]
       : []),

@@ -17,7 +17,7 @@ export interface GatheredAnswers extends Pick<Evaluation, 'answers' | 'labels' |
 }
 
 /** The samples of a batch as the metrics read them, of the model and of its reference. */
-export interface JudgedBatch {
+interface JudgedBatch {
   readonly batch: Batch
   readonly own: readonly (readonly ReadableSample[])[]
   readonly reference?: readonly (readonly ReadableSample[])[] | undefined

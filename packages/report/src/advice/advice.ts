@@ -1,5 +1,5 @@
+import { figure, formatCount, share } from '@pare/gate'
 import { isLost } from '../breakdown/findings.js'
-import { figure, formatCount, share } from '../figures.js'
 import { removalsOf } from '../pruning.js'
 import type { ModelResult } from '../results.js'
 import { allowedDrop } from '../statement.js'

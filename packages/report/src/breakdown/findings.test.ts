@@ -29,7 +29,7 @@ describe('findings', () => {
     expect(fellBeyondChance(some('a', 20, 20, 13), 6)).toBe(true)
     expect(fellBeyondChance(some('a', 20, 20, 13), 7)).toBe(false)
     expect(classFindings([some('a', 20, 20, 13), some('b', 20, 20, 20)])).toEqual([
-      'A class fell by more than chance explains: a (100.0\u00a0% right before, 65.0\u00a0% now, of 20 samples).',
+      'A class fell by more than chance explains: a (100.0 % right before, 65.0 % now, of 20 samples).',
     ])
   })
 

@@ -1,5 +1,4 @@
-import { betaCdf } from '@pare/gate'
-import { formatCount, plural, share } from '../figures.js'
+import { betaCdf, formatCount, plural, share } from '@pare/gate'
 import type { ClassResult } from './fields.js'
 
 /** Classes with fewer right answers before are told of together: one unlucky sample is no news. */

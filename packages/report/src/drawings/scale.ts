@@ -2,14 +2,14 @@ import { html, type Markup } from '../escape.js'
 import { rough } from '../figures.js'
 
 /** Where a value lies, from 0 to 100. */
-export interface Scale {
+export interface AxisScale {
   (value: number): number
   readonly low: number
   readonly high: number
 }
 
 /** A scale on which all values have room. */
-export function scaleOver(values: readonly number[]): Scale {
+export function scaleOver(values: readonly number[]): AxisScale {
   const [least, most] = [Math.min(...values), Math.max(...values)]
   const margin = (most - least || 1) * 0.08
   const [low, high] = [least - margin, most + margin]
@@ -17,7 +17,7 @@ export function scaleOver(values: readonly number[]): Scale {
 }
 
 /** Three to six round values below the scale. */
-export function ticks(scale: Scale): Markup[] {
+export function ticks(scale: AxisScale): Markup[] {
   const raw = (scale.high - scale.low) / 4
   const unit = 10 ** Math.floor(Math.log10(raw))
   const step = unit * ([1, 2, 5].find((factor) => factor * unit >= raw * 0.65) ?? 10)
