@@ -23,6 +23,7 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
       ...(config === undefined ? {} : { config }),
       overrides: { ...overridesOf('run', values), ...(models.length === 0 ? {} : { models: [...models] }) },
       cwd: workingDirectory,
+      env: process.env,
       outDir: folder,
       lock: { write, carry, against, ...(against !== undefined && { name: 'this pull request' }) },
       trusted,

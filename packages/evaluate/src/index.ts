@@ -64,5 +64,12 @@ export type { ReadingOptions } from './metrics/outcome.js'
 export { answerJob, type Talk } from './process/answer.js'
 export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
 export { PROVIDERS, type Provider } from './process/providers.js'
-export type { EvaluateRequest, Evaluation, EvaluationProgress, ModelDescription, Scores } from './process/request.js'
+export type {
+  EvaluateRequest,
+  Evaluation,
+  EvaluationProgress,
+  ModelAnswers,
+  ModelDescription,
+  Scores,
+} from './process/request.js'
 export { createSession, loadRuntime, type Runtime, toModelValue } from './process/runtime.js'

@@ -1,6 +1,8 @@
+export { betaCdf } from './beta.js'
 export { type ComparisonContext, drop } from './compare.js'
 export { type DemandsCase, judgeDemands } from './demands/judge-demands.js'
 export type { BaseModel, ModelFigures } from './demands/model-limits.js'
+export { subset } from './demands/subset.js'
 export { type Demandable, type MetricTraits, validateGate } from './demands/validate.js'
 export {
   atSizes,

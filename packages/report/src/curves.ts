@@ -1,8 +1,8 @@
 import { html, type Markup } from './escape.js'
 import { figure, formatCount, share } from './figures.js'
-import { page } from './page.js'
-import { pageStyle } from './page-style.js'
-import { type TableColumn, table } from './table.js'
+import { page } from './page/page.js'
+import { pageStyle } from './page/page-style.js'
+import { type TableColumn, table } from './page/table.js'
 
 /** What each part of a model costs when it alone is pruned. */
 export interface CurvesView {

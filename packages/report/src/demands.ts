@@ -1,9 +1,9 @@
 import { html, type Markup, mdText } from './escape.js'
 import { figure, formatCount, plural, rough } from './figures.js'
-import { icon } from './icon.js'
+import { icon } from './page/icon.js'
+import { type TableColumn, table } from './page/table.js'
 import type { ModelResult } from './results.js'
 import { limitTexts, STATE } from './statement.js'
-import { type TableColumn, table } from './table.js'
 
 type DemandResult = NonNullable<ModelResult['demands']>[number]
 type DemandPart = NonNullable<DemandResult['parts']>[number]

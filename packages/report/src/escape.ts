@@ -17,9 +17,14 @@ export function scriptJson(value: unknown): Markup {
   )
 }
 
-/** A name in GitHub's markdown: monospaced, taken literally, on one line, at most 200 characters. */
-export function mdCode(name: string): string {
-  return `<code>${entities(harmless(oneLine(clip(name, 200))))}</code>`
+/** A name in GitHub's markdown: monospaced, taken literally, on one line, at most `length` characters. */
+export function mdCode(name: string, length = 200): string {
+  return `<code>${entities(harmless(oneLine(clip(name, length))))}</code>`
+}
+
+/** Whether an address may become a link: https, a host, and a path without anything that has a meaning in HTML or markdown. */
+export function isHarmlessAddress(address: string): boolean {
+  return /^https:\/\/[\w.-]+(:\d+)?(\/[\w./-]*)?$/.test(address)
 }
 
 /** A message in GitHub's markdown: literal text on one line, at most 600 characters. */

@@ -1,14 +1,14 @@
-import { html, type Markup, scriptJson } from './escape.js'
+import { html, isHarmlessAddress, type Markup, scriptJson } from './escape.js'
 import { duration, size } from './figures.js'
-import { icon, iconUrl } from './icon.js'
 import { modelSection } from './model-section.js'
-import { page } from './page.js'
-import { pageScript } from './page-script.js'
-import { pageStyle } from './page-style.js'
+import { icon, iconUrl } from './page/icon.js'
+import { page } from './page/page.js'
+import { pageScript } from './page/page-script.js'
+import { pageStyle } from './page/page-style.js'
+import { type TableColumn, table } from './page/table.js'
 import { prunedShare, prunedText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
-import { type TableColumn, table } from './table.js'
 
 /** Models whose reasons stand at the top of the page. */
 const MOST_REASONS = 3
@@ -28,7 +28,8 @@ ${footer(results)}
 
 /** What a busy reader needs: how many failed, and why the first ones did. */
 function banner({ verdict, models, ...results }: RunResults): Markup {
-  const urgent = byUrgency(models).filter((model) => models.length === 1 || model.verdict !== 'pass')
+  const isNews = ({ verdict: own, findings = [] }: ModelResult) => own !== 'pass' || findings.length > 0
+  const urgent = byUrgency(models).filter((model) => models.length === 1 || isNews(model))
   const shown = urgent.slice(0, MOST_REASONS)
   const more = urgent.length - shown.length
   return html`<header class="banner ${verdict}">
@@ -43,8 +44,9 @@ ${more > 0 && html`<p>And ${more} more.</p>`}</div>
 }
 
 function reason(model: ModelResult, named: boolean): Markup {
-  if (!named) return html`<p class="${model.error ? '' : 'sentence'}">${explanation(model)}</p>`
-  return html`<p><b>${model.path}</b>: ${explanation(model)}</p>`
+  const findings = (model.findings ?? []).map((finding) => html`<p>${finding}</p>`)
+  if (!named) return html`<p class="${model.error ? '' : 'sentence'}">${explanation(model)}</p>${findings}`
+  return html`<p><b>${model.path}</b>: ${explanation(model)}</p>${findings}`
 }
 
 function overview(models: readonly ModelResult[]): Markup {
@@ -69,19 +71,29 @@ function overview(models: readonly ModelResult[]): Markup {
   return html`<section class="card"><h2>All models</h2>${table({ label: 'All models', columns, rows: models })}</section>`
 }
 
-function footer({ environment, durationMs }: RunResults): Markup {
+function footer({ environment, source = {}, durationMs }: RunResults): Markup {
   if (!environment) return html``
   const { pare, node, platform, arch, cpu, onnxruntime, executionProvider } = environment
-  const facts: [string, string | undefined][] = [
+  const { commit, repository, run, config } = source
+  const facts: [string, string | Markup | undefined][] = [
     ['Pare', pare],
     ['ONNX Runtime', onnxruntime && `${onnxruntime}${executionProvider ? `, ${executionProvider}` : ''}`],
     ['Node', node],
     ['Machine', `${platform} ${arch}, ${cpu}`],
     ['Duration', durationMs === undefined ? undefined : duration(durationMs)],
+    ['Commit', commit && linked(commit.slice(0, 12), repository && `${repository}/commit/${commit}`)],
+    ['Repository', repository && linked(repository.replace(/^https:\/\//, ''), repository)],
+    ['Run', run && linked(run.split('/').at(-1)!, run)],
+    ['Config', config],
   ]
   const entries = facts.filter(([, value]) => value !== undefined)
   return html`<footer><h2>Environment</h2><dl class="facts">
 ${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
 </dl>
 <p><button type="button" id="download" hidden>Download results.json</button></p></footer>`
+}
+
+/** A link where the address is a harmless one, else the text: results may come from a stranger. */
+function linked(text: string, address: string | undefined): Markup {
+  return address !== undefined && isHarmlessAddress(address) ? html`<a href="${address}">${text}</a>` : html`${text}`
 }

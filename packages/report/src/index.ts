@@ -1,3 +1,7 @@
+export { adviceFor } from './advice/advice.js'
+export { adviceLines } from './advice/advice-list.js'
+export type { BreakdownFields } from './breakdown/fields.js'
+export { changedClasses, classChangeText, classFindings } from './breakdown/findings.js'
 export { type CurvesView, type CurveView, renderCurves } from './curves.js'
 export { figure } from './figures.js'
 export { renderHtml } from './html.js'

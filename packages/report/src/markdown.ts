@@ -1,6 +1,8 @@
+import { adviceMarkdown } from './advice/advice-list.js'
+import { answersMarkdown } from './breakdown/markdown.js'
 import { type DocumentPart, fit } from './budget.js'
 import { demandMarkdown } from './demands.js'
-import { mdCode, mdText } from './escape.js'
+import { isHarmlessAddress, mdCode, mdText } from './escape.js'
 import { amount, atSizes, change, duration, figure, formatCount, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
@@ -54,8 +56,11 @@ function parts(results: RunResults): DocumentPart[] {
     ...changes(results),
     ...models.filter((model) => model.verdict !== 'pass').map((model) => reason(model)),
     ...(models.length > 0 ? [tableHead(), ...models.map((model) => row(model))] : []),
+    ...models.flatMap((model) => findingPart(model)),
+    ...models.flatMap((model) => advicePart(model)),
     ...models.flatMap((model) => demandPart(model)),
     ...models.flatMap((model) => remarks(model)),
+    ...models.flatMap((model) => answersMarkdown(model).map((text) => ({ text, rank: 7, what: 'table of answers' }))),
     ...models.flatMap((model) => chart(model)),
     ...models.flatMap((model) => details(model)),
     ...environment(results),
@@ -108,6 +113,17 @@ function valueText(value: number | undefined): string {
 function sizes(before: number | undefined, after: number | undefined): string {
   if (before === undefined || after === undefined) return ''
   return `${size(before)} → ${size(after)} (${change(before, after) ?? 'new'})`
+}
+
+/** What the metric hides: also where the gate passes. */
+function findingPart({ path, findings = [] }: ModelResult): DocumentPart[] {
+  return findings.map((text) => ({ text: `\n⚠️ ${mdCode(path)}: ${mdText(text)}\n`, rank: 2, what: 'finding' }))
+}
+
+function advicePart(model: ModelResult): DocumentPart[] {
+  const text = adviceMarkdown(model)
+  if (text === '') return []
+  return [{ text: `\n**What to do now** about ${mdCode(model.path)}:\n\n${text}`, rank: 4, what: 'list of what to do' }]
 }
 
 /** The demands of a gate with several, one a line. */
@@ -250,7 +266,7 @@ function folded(title: string, body: string): string {
   return `\n<details><summary>${title}</summary>\n\n${body}\n</details>\n`
 }
 
-function environment({ environment, durationMs }: RunResults): DocumentPart[] {
+function environment({ environment, source, durationMs }: RunResults): DocumentPart[] {
   if (!environment) return []
   const { pare, node, platform, arch, cpu, onnxruntime, executionProvider } = environment
   const facts = [
@@ -260,5 +276,17 @@ function environment({ environment, durationMs }: RunResults): DocumentPart[] {
     `${platform} ${arch}, ${cpu}`,
     durationMs !== undefined && duration(durationMs),
   ].filter((fact) => fact)
-  return [{ text: `\n<sub>${mdText(facts.join(' · '))}</sub>\n`, rank: 7, what: 'environment' }]
+  const text = [mdText(facts.join(' · ')), ...sourceFacts(source)].join(' · ')
+  return [{ text: `\n<sub>${text}</sub>\n`, rank: 7, what: 'environment' }]
+}
+
+/** Commit and run as links, where the addresses are harmless: results may come from a stranger. */
+function sourceFacts({ commit, repository, run, config }: NonNullable<RunResults['source']> = {}): string[] {
+  const link = (text: string, address: string | undefined) =>
+    address !== undefined && isHarmlessAddress(address) ? `[${mdText(text)}](${address})` : mdText(text)
+  return [
+    ...(commit === undefined ? [] : [`commit ${link(commit.slice(0, 12), repository && `${repository}/commit/${commit}`)}`]),
+    ...(run === undefined ? [] : [link('run of the workflow', run)]),
+    ...(config === undefined ? [] : [`config ${mdCode(config)}`]),
+  ]
 }

@@ -1,28 +1,42 @@
+import { adviceSection } from './advice/advice-list.js'
+import { classTable } from './breakdown/class-table.js'
+import { confusionFigure } from './breakdown/confusion-figure.js'
+import { reliabilityFigure } from './breakdown/reliability-figure.js'
+import { changedTable, sliceTable } from './breakdown/sample-tables.js'
 import { demandTable } from './demands.js'
+import { intervalFigure } from './drawings/interval-figure.js'
+import { latencyFigure } from './drawings/latency-figure.js'
+import { removalFigure, sparsityFigure } from './drawings/share-figure.js'
+import { trainingFigure } from './drawings/training-figure.js'
 import { html, type Markup } from './escape.js'
 import { duration, formatCount, plural, share } from './figures.js'
-import { icon } from './icon.js'
-import { intervalFigure } from './interval-figure.js'
+import { icon } from './page/icon.js'
+import { type TableColumn, table } from './page/table.js'
 import { proofText } from './pruning.js'
 import type { ModelResult } from './results.js'
-import { removalFigure, sparsityFigure } from './share-figure.js'
 import { explanation, STATE } from './statement.js'
-import { type TableColumn, table } from './table.js'
 import { tiles } from './tiles.js'
-import { trainingFigure } from './training-figure.js'
 
 /** Everything the page says about one model. */
 export function modelSection(model: ModelResult, index: number, models: readonly ModelResult[]): Markup {
-  const { path, verdict, error, warnings = [] } = model
+  const { path, verdict, error, warnings = [], findings = [] } = model
   return html`<article class="card model ${verdict}" id="model-${index}">
 <header><h2>${path}</h2><span class="chip ${verdict}">${icon(verdict)}${STATE[verdict]}</span></header>
 ${models.length > 1 && html`<p class="${error ? 'why' : 'why sentence'}">${explanation(model)}</p>`}
+${models.length > 1 && findings.map((finding) => html`<p class="hint finding"><b>Behind the metric:</b> ${finding}</p>`)}
 ${error?.hint !== undefined && html`<p class="hint"><b>What to do:</b> ${error.hint}</p>`}
 ${model.proof?.proved === false && html`<p class="hint"><b>Note:</b> What was ${model.proof.step === 'permute' ? 'permuted' : 'cut'} is ${proofText(model)}.</p>`}
 ${warnings.map((warning) => html`<p class="hint"><b>Note:</b> ${warning}</p>`)}
+${adviceSection(model)}
 ${tiles(model)}
 ${intervalFigure(model)}
 ${demandTable(model)}
+${latencyFigure(model)}
+${classTable(model)}
+${confusionFigure(model)}
+${changedTable(model)}
+${sliceTable(model)}
+${reliabilityFigure(model)}
 ${trainingFigure(model)}
 ${removalFigure(model)}
 ${groups(model)}

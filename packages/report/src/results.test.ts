@@ -9,7 +9,8 @@ test('the published JSON Schema is current; if not: npm run schema -w @pare/repo
 })
 
 test('every example follows the schema', () => {
-  for (const name of ['failing', 'incomplete', 'passing', 'several-models'] as const) expect(example(name).schemaVersion).toBe(1)
+  for (const name of ['failing', 'incomplete', 'passing', 'several-models', 'lost-class'] as const)
+    expect(example(name).schemaVersion).toBe(1)
 })
 
 test('NaN and a missing verdict do not', () => {

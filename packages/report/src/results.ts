@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { breakdownFields } from './breakdown/fields.js'
 
 const number = z.number()
 const count = z.number().int().nonnegative()
@@ -177,6 +178,7 @@ export const modelResult = z.object({
     .nullable()
     .optional()
     .describe('of one sample; sizes: those of the axes that the model leaves open'),
+  ...breakdownFields,
   latency: z
     .object({
       relative: number.describe('time of a run of the pruned model ÷ that of the reference'),
@@ -208,6 +210,17 @@ export const modelResult = z.object({
     .object({ metrics })
     .optional()
     .describe('the pruned model before it was repaired and retrained; absent where it was pruned in several stages'),
+  advice: z
+    .array(
+      z.object({
+        situation: z.string().describe('what it is an answer to: drop-too-large, too-few-samples, …'),
+        text: z.string(),
+        options: z.string().optional().describe('to be added to the command that was run'),
+        command: z.string().optional().describe('a command of its own'),
+      }),
+    )
+    .optional()
+    .describe('what to do now, where it is no pass or a class is lost, the likeliest first'),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),
@@ -231,7 +244,6 @@ export const runResults = z.object({
   command: z.literal('run'),
   verdict,
   models: z.array(modelResult),
-  config: z.string().optional().describe('the config that was used'),
   against: z
     .object({
       name: z.string().describe('what the lock file is of: main'),
@@ -258,6 +270,15 @@ export const runResults = z.object({
       executionProvider: z.string().optional(),
     })
     .optional(),
+  source: z
+    .object({
+      commit: z.string().optional(),
+      repository: z.string().optional().describe('its address'),
+      run: z.string().optional().describe('the address of the run of the workflow'),
+      config: z.string().optional().describe('path of the config file'),
+    })
+    .optional()
+    .describe('what was run, as far as it is known'),
   durationMs: number.optional(),
 })
 

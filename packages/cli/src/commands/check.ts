@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatDuration } from '@pare/gate'
 import { engineOf } from '../engine/work.js'
+import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { type LookedAt, lookFirst } from '../pipeline/first-look.js'
 import { readTasks } from '../settings/tasks.js'
@@ -12,7 +13,8 @@ export async function check(context: Context, models: readonly string[], values:
   const { io, progress } = context
   const { config } = ownOf('check', values)
   const overrides = { ...overridesOf('check', values), ...(models.length > 0 && { models: [...models] }) }
-  const { tasks, engine, config: used } = await readTasks({ cwd: io.cwd, config, overrides, trusted: true })
+  const { tasks, engine, config: file } = await readTasks({ cwd: io.cwd, config, overrides, trusted: true })
+  const used = file && showPath(file, io.cwd)
   const looks = await lookFirst(tasks, { signal: io.signal, progress, engine: { ...engineOf(context, engine) }, cwd: io.cwd })
   const shown = looks.map(describe)
   answer(context, { schemaVersion: 1, command: 'check', ...(used !== undefined && { config: used }), data: shown })

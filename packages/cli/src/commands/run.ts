@@ -16,7 +16,7 @@ export async function run(context: Context, models: readonly string[], values: O
     overrides: { ...overridesOf('run', values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
     lock: { write, against, carry },
-    cwd: io.cwd,
+    ...{ cwd: io.cwd, env: io.env },
     signal: io.signal,
     progress,
     onResult: ({ path, verdict }) => progress.note(`${path}: ${verdict}`),

@@ -76,8 +76,7 @@ export class Ledger {
     const decisive = this.#decisive.get(task.name)
     if (decisive === undefined) return
     // What is long, and decides nothing, stays in the results.
-    const { layers: _, groups: __, declined: ___, trainings: ____, durationMs: _____, carried: ______, ...kept } = result
-    this.#entries.set(task.name, { decisive, limits: task.demands ?? null, result: kept })
+    this.#entries.set(task.name, { decisive, limits: task.demands ?? null, result: lockedPart(result) })
   }
 
   /** What is demanded less than in the lock file that is compared with. */
@@ -99,4 +98,13 @@ export class Ledger {
       `${toJson({ schemaVersion: 1, pare: packageVersion(), models: sorted } satisfies LockFile)}\n`,
     )
   }
+}
+
+const LEFT_OUT = [
+  ...['layers', 'groups', 'declined', 'trainings', 'durationMs', 'carried', 'advice'],
+  ...['classes', 'confusion', 'slices', 'changed', 'reliability'],
+]
+
+function lockedPart(result: ModelResult): ModelResult {
+  return Object.fromEntries(Object.entries(result).filter(([field]) => !LEFT_OUT.includes(field))) as ModelResult
 }

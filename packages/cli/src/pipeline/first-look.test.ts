@@ -66,7 +66,7 @@ describe('a config above', () => {
       exitCode: 0,
       stderr: expect.stringMatching(/config: .*pare\.config\.json, for the models that are named/),
     })
-    expect(named.json()).toMatchObject({ config: expect.stringContaining('pare.config.json') })
+    expect(named.json()).toMatchObject({ source: { config: expect.stringContaining('pare.config.json') } })
     expect((await pare(['run'], { cwd })).exitCode).toBe(2)
   })
 })

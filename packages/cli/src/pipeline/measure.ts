@@ -1,12 +1,15 @@
 import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
 import type { BaseModel, RelativeLatency, Verdict } from '@pare/gate'
 import { present } from '@pare/onnx'
+import type { BreakdownFields } from '@pare/report'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import { childOf, type Work } from '../engine/work.js'
 import { hashData, hashFile } from '../files/hash.js'
+import { firstMetric } from '../settings/demands.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
+import { breakdownOf } from './breakdown.js'
 import type { Pruned } from './model.js'
 
 /** A reference and its pruned model over the same samples. */
@@ -26,11 +29,13 @@ export interface ModelJudgement {
   /** Where both were timed. */
   readonly latency?: ModelLatency
   readonly verdict: Verdict
+  /** What the metric hides. */
+  readonly breakdown: BreakdownFields
 }
 
 /** Measures a pruned model and its reference over the evaluation data of a task, and judges what it lost. */
 export async function judgeModel(
-  { evaluation, demands = [{}] }: Task & { readonly evaluation: EvaluationSettings },
+  { evaluation, demands }: Task & { readonly evaluation: EvaluationSettings },
   pruned: Pick<Pruned, 'model' | 'staged' | 'output' | 'macs'>,
   { references, onComparison, work, base }: Judging,
 ): Promise<ModelJudgement> {
@@ -48,7 +53,7 @@ export async function judgeModel(
   const verdict = judgeDemands({
     reference: comparison.reference.measurements,
     pruned: comparison.pruned.measurements,
-    demands,
+    demands: demands ?? [{}],
     metric: metrics[0]!,
     aggregateOf: (metric) => aggregates.get(metric),
     facts: comparison.pruned.facts,
@@ -57,7 +62,9 @@ export async function judgeModel(
     macs: pruned.macs ?? undefined,
     base,
   })
-  return { comparison, dataHash, ...present({ latency }), verdict }
+  const metric = firstMetric(evaluation, demands)
+  const breakdown = breakdownOf(comparison, { metric, aggregate: aggregates.get(metric) })
+  return { comparison, dataHash, ...present({ latency }), verdict, breakdown }
 }
 
 interface Judging {

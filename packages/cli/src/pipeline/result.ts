@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
 import type { Demand, DemandVerdict, Limits, Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
-import type { RunResults } from '@pare/report'
+import { adviceFor, type BreakdownFields, type RunResults } from '@pare/report'
 import { describeFolded } from '../engine/folded-weights.js'
 import type { ModelLatency } from '../engine/latency.js'
 import { showPath } from '../files/paths.js'
@@ -34,11 +34,18 @@ export interface ModelOutcome {
   calibratedOn?: string | undefined
   latency?: ModelLatency
   verdict?: Verdict
+  breakdown?: BreakdownFields
   error?: FailureReport
 }
 
 /** A model's part of `results.json`. Without a verdict of the gate it is incomplete, with the reason. */
 export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): Promise<ModelResult> {
+  const result = await outcomeResult(task, outcome, cwd)
+  const advice = adviceFor(result)
+  return { ...result, ...(advice.length > 0 && { advice }) }
+}
+
+async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Promise<ModelResult> {
   const { pruned, comparison, verdict, error } = outcome
   const reasons =
     error !== undefined ? [error.message] : task.evaluation === undefined ? [NOT_MEASURED] : [...(verdict?.reasons ?? [])]
@@ -53,6 +60,7 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
     ...(verdict?.drop !== undefined && { drop: { ...verdict.drop, interval: [...verdict.drop.interval] } }),
     ...(verdict?.resolution !== undefined && { resolution: verdict.resolution }),
     ...(verdict !== undefined && isTold(verdict) && { demands: verdict.demands.map(demandResult) }),
+    ...outcome.breakdown,
     ...present({ latency: outcome.latency }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),

@@ -7,6 +7,7 @@ import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
 import { assignOutputs, companionsOf, masksPath } from '../files/output.js'
+import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { Ledger, type LockOptions } from '../lockfile/ledger.js'
 import type { Config, Overrides } from '../options/config.js'
@@ -21,6 +22,7 @@ import { lookFirst } from './first-look.js'
 import { judgeModel, measure, type PairScores, type ReferenceScores } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import { type ModelOutcome, mixedUp, resultOf } from './result.js'
+import { type SourceVariables, sourceOf } from './source.js'
 import { zippedSize } from './zipped.js'
 
 export interface RunOptions {
@@ -40,6 +42,8 @@ export interface RunOptions {
   readonly engine?: Engine
   readonly progress?: Progress
   readonly signal?: AbortSignal
+  /** The environment, for what a workflow says of commit and run. Default: nothing */
+  readonly env?: SourceVariables
   /** What is done with lock files. Default: nothing */
   readonly lock?: LockOptions
   /** Called with each model's result as soon as it is known. */
@@ -66,9 +70,9 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
   const { signal = new AbortController().signal, config, workspace = cwd } = options
   const start = Date.now()
-  const { tasks, engine: choice, config: used } = await readTasks({ cwd, overrides, trusted, config, workspace })
-  if (used !== undefined)
-    progress.note(overrides.models === undefined ? `config: ${used}` : `config: ${used}, for the models that are named`)
+  const { tasks, engine: choice, config: file } = await readTasks({ cwd, overrides, trusted, config, workspace })
+  if (file !== undefined)
+    progress.note(`config: ${showPath(file, cwd)}${overrides.models === undefined ? '' : ', for the models that are named'}`)
   const engine = { ...options.engine, ...choice }
   await lookFirst(tasks, { signal, progress, engine, cwd })
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
@@ -95,7 +99,8 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     command: 'run',
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
-    ...present({ config: used, against: ledger.against() }),
+    ...present({ against: ledger.against() }),
+    ...present({ source: sourceOf(options.env ?? {}, { config: file, cwd }) }),
     environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
     durationMs: Date.now() - start,
   }

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
 import type { Demand } from '@pare/gate'
-import { isGlob } from '@pare/onnx'
+import { isGlob, present } from '@pare/onnx'
 import { globFiles } from '../files/model-files.js'
 import { missingFile, showPath } from '../files/paths.js'
 import type { CommandName } from '../options/commands.js'
@@ -66,7 +66,7 @@ export interface TaskOptions {
 export interface Tasks {
   readonly tasks: readonly Task[]
   readonly engine: EngineChoice
-  /** The config that was read, as messages name it. Undefined: there is none */
+  /** Absolute path of the config. Absent: there is none, or it is no file. */
   readonly config?: string
 }
 
@@ -75,7 +75,9 @@ export async function readTasks(options: TaskOptions): Promise<Tasks> {
   const workspace = options.trusted ? undefined : (options.workspace ?? options.cwd)
   const [wrong] = checkShape(options.overrides, overridesSchema).problems
   if (wrong !== undefined) throw usage(`pare run: overrides: ${wrong.place}: ${wrong.message}`, wrong.hint)
-  return readAll(await configOf(options, workspace), { ...options, workspace, command: 'run' })
+  const source = await configOf(options, workspace)
+  const tasks = await readAll(source, { ...options, workspace, command: 'run' })
+  return { ...tasks, ...present({ config: source.path }) }
 }
 
 /** The task of a command that takes one model: its options are a config, which is read and checked like that of `pare run`. */
@@ -103,6 +105,8 @@ interface Source {
   readonly folder: string
   /** What messages call it. Undefined: there is none, and options say everything. */
   readonly shown?: string
+  /** Absent: it is no file. */
+  readonly path?: string
 }
 
 interface Reading extends Check {
@@ -129,7 +133,6 @@ async function readAll(
   return {
     tasks,
     engine: { ...(provider && { provider }), ...(device && { device }) },
-    ...(shown !== undefined && { config: shown }),
   }
 }
 
@@ -147,7 +150,7 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
   if (path === undefined) return { value: {}, folder: cwd }
   await refuseOutside(path, `config ${showPath(path, cwd)}`, workspace)
   const { value } = await loadConfig(path, trusted)
-  return { value, folder: dirname(path), shown: showPath(path, cwd) }
+  return { value, folder: dirname(path), shown: showPath(path, cwd), path }
 }
 
 async function expandModels(reading: Reading): Promise<readonly Entry[]> {

@@ -1,5 +1,5 @@
 import { atSizes, figure, formatBytes, share } from '@pare/gate'
-import { dropText, type RunResults } from '@pare/report'
+import { adviceLines, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/removed-units.js'
@@ -86,7 +86,35 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     ...cutLines(model),
     ...proofLines(model),
     ...warnings.map((warning) => `  ${warning}`),
+    ...answerLines(model, colors),
+    ...adviceText(model, colors),
   ]
+}
+
+/** Classes that the terminal shows. */
+const MOST_CLASSES = 5
+
+/** What changed behind the metric: sentences, then the classes and slices that lost most. */
+function answerLines({ classes, changed: samples, findings = [], slices = [] }: ModelResult, colors: Colors): string[] {
+  const changedOnes = changedClasses(classes)
+  const shown = changedOnes.slice(0, MOST_CLASSES).map(classChangeText)
+  const more = changedOnes.length - shown.length
+  const value = (number: number | undefined) => (number === undefined ? '–' : figure(number))
+  return [
+    ...findings.map((finding) => `  ${colors.yellow(finding)}`),
+    ...(shown.length > 0 ? [`  by class ${shown.join('; ')}${more > 0 ? `; and ${more} more` : ''}`] : []),
+    ...slices.map(
+      ({ by, name, samples: count, before, after }) => `  where ${by} = ${name} (${count}): ${value(before)} → ${value(after)}`,
+    ),
+    ...(samples !== undefined && samples.samples.length > 0
+      ? [`  ${samples.lost} samples lost, ${samples.gained} gained, named in results and report`]
+      : []),
+  ]
+}
+
+function adviceText(model: ModelResult, colors: Colors): string[] {
+  const lines = adviceLines(model)
+  return lines.length === 0 ? [] : [`  ${colors.bold('what to do now')}`, ...lines.map((line) => `  ${line}`)]
 }
 
 /** What a cut took away. */

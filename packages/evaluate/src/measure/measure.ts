@@ -15,6 +15,7 @@ import { isText, textArray } from '../metrics/texts.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
+import { startAnswers } from './answers.js'
 import { mostSamplesOf } from './batch-size.js'
 import { startFacts } from './facts.js'
 
@@ -60,6 +61,7 @@ export async function measure(
   const referenceScores = startScores(metrics)
   const inputs = startInputs()
   const facts = startFacts(data.columnNames)
+  const answers = startAnswers(metrics, request)
   let samples = 0
   onProgress?.(progressOf(samples, data))
   for await (const read of data.batches(batch.size)) {
@@ -70,15 +72,21 @@ export async function measure(
     const outcome = { batch: part, name: output, context, ...present({ reference: other?.output }) }
     inputs.add(part)
     facts.add(part)
-    scores.add(judgeBatch({ ...outcome, ...own }, metrics), { batch: part, output: own.output })
-    if (other) referenceScores.add(judgeBatch({ ...outcome, ...other }, metrics), { batch: part, output: other.output })
+    const judged = judgeBatch({ ...outcome, ...own }, metrics)
+    const judgedReference = other && judgeBatch({ ...outcome, ...other }, metrics)
+    scores.add(judged, { batch: part, output: own.output })
+    if (other) referenceScores.add(judgedReference!, { batch: part, output: other.output })
+    answers.add({ batch: part, own: judged, reference: judgedReference })
     samples += part.size
     onProgress?.(progressOf(samples, data))
   }
+  const { reference: referenceAnswers, ...gathered } = await answers.finish(context.metNames())
   return {
     samples,
-    ...scores.finish(output, inputs.same()),
-    ...(reference && { reference: referenceScores.finish(output, inputs.same()) }),
+    ...{ ...scores.finish(output, inputs.same()), ...gathered },
+    ...(reference && {
+      reference: { ...referenceScores.finish(output, inputs.same()), ...present({ answers: referenceAnswers }) },
+    }),
     ...present({ facts: facts.finish() }),
     ...{ ignored: data.ignored, notes: data.notes, output, batch: batch.size, threads },
     executionProvider: runtime.provider,

@@ -16,6 +16,8 @@ export interface ReadingOptions {
 export interface ReadingContext extends ReadingOptions {
   /** Numbers of names that are met. */
   readonly numberOf: (name: string) => number
+  /** All names that are known or were met, in the order of their numbers. */
+  readonly metNames: () => readonly string[]
   /** Texts of a row of token ids, where a tokenizer is named. */
   readonly decode?: (ids: readonly number[]) => string
   /** Bytes of text that a token stands for. */
@@ -52,5 +54,5 @@ export function startContext(
     numbers.set(name, number)
     return number
   }
-  return { ...options, ...tokenizer, numberOf }
+  return { ...options, ...tokenizer, numberOf, metNames: () => [...numbers.keys()] }
 }

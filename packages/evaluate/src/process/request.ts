@@ -44,6 +44,14 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly trusted?: boolean
 }
 
+/** The classes that one model answered with, one for each sample. */
+export interface ModelAnswers {
+  /** −1 where the label of a sample does not count. */
+  readonly predicted: readonly number[]
+  /** How probable the model held its answer. Absent: it says classes alone. */
+  readonly confidence?: readonly number[]
+}
+
 /** What one model scored. */
 export interface Scores {
   /** By name, measured ones only. All are finite. */
@@ -51,12 +59,20 @@ export interface Scores {
   readonly measurements: readonly Measurement[]
   /** Metrics without a value, and why. Never a pass. */
   readonly unmeasured: readonly { readonly metric: string; readonly reason: string }[]
+  /** Where a metric compares one class a sample with a label. */
+  readonly answers?: ModelAnswers
 }
 
 export interface Evaluation extends Scores {
   readonly samples: number
   /** What is known of the samples besides what was measured. Default: nothing */
   readonly facts?: SampleFacts
+  /** The right class of each sample, where there are `answers`; −1 where it does not count. */
+  readonly labels?: readonly number[]
+  /** In the order of their numbers, where names are known. */
+  readonly classNames?: readonly string[]
+  /** The beginning of the text of samples that changed sides, by number, where the data are text. */
+  readonly texts?: Readonly<Record<number, string>>
   /** The reference's own scores over the same samples, where one was named. */
   readonly reference?: Scores
   /** What was decided for want of a word from the user, in sentences. */

@@ -102,6 +102,24 @@ line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4;
 .training .curve { fill: none; stroke-width: 2; } .training .c0 { stroke: var(--c0); } .training .c1 { stroke: var(--c1); }
 .stage { stroke: var(--soft); stroke-opacity: .5; stroke-dasharray: 2 3; }
 
+.advice { margin-top: 18px; padding: 14px 18px; border: 1px solid var(--line); border-left: 4px solid var(--bar); border-radius: 8px; background: var(--wash); }
+.advice ol { margin: 8px 0 0; padding-left: 1.5em; } .advice li { margin-top: 8px; max-width: 78ch; overflow-wrap: anywhere; } .advice li:first-child { margin-top: 0; }
+.add { color: var(--soft); } .type span { display: inline-block; max-width: 100%; }
+.type { display: block; width: fit-content; max-width: 100%; margin-top: 4px; padding: 3px 9px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); }
+.right { width: 120px; height: 20px; overflow: visible; display: block; } .classes .legend { margin: 6px 0 8px; } .classes th.name, .confusion th.name, .reliability th.name { min-width: 4rem; }
+.mark { stroke: var(--ink); stroke-width: 2.5; }
+.maps { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 270px), 1fr)); gap: 18px 28px; margin-top: 12px; }
+.maps svg { display: block; width: 100%; max-width: 380px; font-size: 10px; } .maps .name { margin: 0 0 6px; font-weight: 600; font-size: .9rem; }
+.maps text { fill: var(--ink); text-anchor: middle; } .maps text.full { fill: var(--card); }
+.maps text.row { text-anchor: end; fill: var(--soft); } .maps text.column { fill: var(--soft); }
+.frame { fill: var(--wash); stroke: var(--line); } rect.part, rect.full { fill: var(--bar); }
+rect.more { fill: var(--bar); } rect.less { fill: none; stroke: var(--fail); stroke-width: 1.6; }
+.reliability > svg { display: block; width: 100%; max-width: 420px; margin-top: 12px; font-size: 11px; }
+.reliability text { fill: var(--soft); text-anchor: middle; } .reliability text.value { text-anchor: end; }
+.reliability { --c0: #3f63d8; --c1: #a35200; } @media (prefers-color-scheme: dark) { .reliability { --c0: #6f93ff; --c1: #efa04e; } }
+.reliability .curve { fill: none; stroke-width: 1.75; } .reliability .c0 { stroke: var(--c0); } .reliability .c1 { stroke: var(--c1); stroke-dasharray: 5 3; }
+.ideal { stroke: var(--soft); stroke-dasharray: 2 4; } .hollow { fill: var(--card); stroke: var(--c1); stroke-width: 2; } .solid { fill: var(--c0); }
+line.zero { stroke: var(--soft); stroke-dasharray: 2 3; }
 details { margin-top: 18px; border-top: 1px solid var(--line); padding-top: 14px; }
 summary { cursor: pointer; font-weight: 600; font-size: .95rem; }
 details > :not(summary) { margin-top: 12px; }
@@ -134,6 +152,6 @@ footer h2 { font-size: .95rem; margin-bottom: 8px; }
 footer p { margin-top: 18px; }
 footer button { font: inherit; font-size: .9rem; color: var(--ink); background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 7px 14px; cursor: pointer; }
 footer button:hover { border-color: var(--soft); }
-@media (max-width: 560px) { .banner .inner { gap: 14px; } .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 16px; } .tiles dd { font-size: 1.15rem; } }
+@media (max-width: 560px) { .right { width: 84px; } .banner .inner { gap: 14px; } .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px 16px; } .tiles dd { font-size: 1.15rem; } }
 @media print { .scroll { max-height: none; } body { background: #fff; } .card { break-inside: avoid-page; } footer button { display: none; } }
 `

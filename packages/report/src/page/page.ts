@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { html, Markup } from './escape.js'
+import { html, Markup } from '../escape.js'
 
 export interface Page {
   readonly title: string

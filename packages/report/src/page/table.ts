@@ -1,4 +1,4 @@
-import { html, type Markup } from './escape.js'
+import { html, type Markup } from '../escape.js'
 
 /** One column of a table that a reader can sort by. */
 export interface TableColumn<Row> {

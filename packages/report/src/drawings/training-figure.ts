@@ -1,7 +1,7 @@
-import { html, type Markup } from './escape.js'
-import { figure, formatCount } from './figures.js'
-import type { ModelResult } from './results.js'
-import { type Look, looksOf, metricName, trainingText } from './training.js'
+import { html, type Markup } from '../escape.js'
+import { figure, formatCount } from '../figures.js'
+import type { ModelResult } from '../results.js'
+import { type Look, looksOf, metricName, trainingText } from '../training.js'
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 150, 46, 22]
 /** A scale that would begin so near to 0, as a share of its length, begins there. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Browser, hasBrowser, openBrowser } from './browser.test.data.js'
-import { renderHtml } from './html.js'
-import { example, hostile, withLayers } from './sample.test.data.js'
+import { type Browser, hasBrowser, openBrowser } from '../browser.test.data.js'
+import { renderHtml } from '../html.js'
+import { example, hostile, withLayers } from '../sample.test.data.js'
 
 describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none; CHROMIUM names another)', () => {
   let browser: Browser
@@ -23,6 +23,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
     long,
     hostile: hostile(),
     incomplete: example('incomplete'),
+    lost: example('lost-class'),
   }
 
   for (const [name, results] of Object.entries(runs)) {

@@ -1,7 +1,8 @@
-import { html, type Markup } from './escape.js'
-import { figure, percent, rough } from './figures.js'
-import type { ModelResult } from './results.js'
-import { allowedDrop, dropText, intervalText, mcnemarText } from './statement.js'
+import { html, type Markup } from '../escape.js'
+import { figure, percent } from '../figures.js'
+import type { ModelResult } from '../results.js'
+import { allowedDrop, dropText, intervalText, mcnemarText } from '../statement.js'
+import { at, scaleOver, ticks } from './scale.js'
 
 /** The drop and its interval against what is allowed, drawn on one scale; below it, whether the data can tell. */
 export function intervalFigure(model: ModelResult): Markup | undefined {
@@ -27,45 +28,12 @@ ${limits?.certainty !== undefined && html`<p>The limit asks for ${percent(limits
 </figure>`
 }
 
-/** Where a value lies, from 0 to 100. */
-interface Scale {
-  (value: number): number
-  readonly low: number
-  readonly high: number
-}
-
-function scaleOver(values: readonly number[]): Scale {
-  const [least, most] = [Math.min(...values), Math.max(...values)]
-  const margin = (most - least || 1) * 0.08
-  const [low, high] = [least - margin, most + margin]
-  return Object.assign((value: number) => (100 * (value - low)) / (high - low), { low, high })
-}
-
-function zones(limit: number): Markup {
+/** What is allowed, and what is not. */
+export function zones(limit: number): Markup {
   return html`<rect class="allowed" x="0" width="${at(limit)}" y="24" height="40" rx="3"/><rect class="exceeded" x="${at(limit)}" width="${at(100 - limit)}" y="24" height="40" rx="3"/>`
 }
 
-function allowedLine(allowed: number, x: number): Markup {
+export function allowedLine(allowed: number, x: number): Markup {
   const anchor = x > 75 ? 'end' : x < 25 ? 'start' : 'middle'
   return html`<line class="limit" x1="${at(x)}" x2="${at(x)}" y1="20" y2="64"/><text class="limit" x="${at(x)}" y="13" text-anchor="${anchor}">allowed ${figure(allowed)}</text>`
-}
-
-/** Three to six round values below the scale. */
-function ticks(scale: Scale): Markup[] {
-  const raw = (scale.high - scale.low) / 4
-  const unit = 10 ** Math.floor(Math.log10(raw))
-  const step = unit * ([1, 2, 5].find((factor) => factor * unit >= raw * 0.65) ?? 10)
-  const marks: Markup[] = []
-  for (let k = Math.ceil(scale.low / step); k * step <= scale.high; k++) {
-    const x = scale(k * step)
-    if (x < 4 || x > 96) continue
-    marks.push(
-      html`<line class="tick" x1="${at(x)}" x2="${at(x)}" y1="64" y2="69"/><text class="tick" x="${at(x)}" y="84" text-anchor="middle">${rough(k * step)}</text>`,
-    )
-  }
-  return marks
-}
-
-function at(percentage: number): string {
-  return `${percentage.toFixed(3)}%`
 }
