@@ -108,7 +108,7 @@ describe('pare init', () => {
     expect(stdout).toContain('runs-on: ubuntu-latest')
     const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
     expect(tasks).toMatchObject([
-      { name: 'model.onnx', limits: { maxDrop: 0.01 }, evaluation: { request: { data: join(folder.path, 'val.npz') } } },
+      { name: 'model.onnx', demands: [{ maxDrop: 0.01 }], evaluation: { request: { data: join(folder.path, 'val.npz') } } },
     ])
   })
 

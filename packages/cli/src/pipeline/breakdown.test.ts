@@ -2,7 +2,7 @@ import type { ModelAnswers } from '@pare/evaluate'
 import type { Measurement } from '@pare/gate'
 import { describe, expect, test } from 'vitest'
 import { breakdownOf } from './breakdown.js'
-import type { PairScores } from './measure.js'
+import type { PairScores } from './pair-scores.js'
 
 const labels = [0, 0, 1, 1, 2, -1]
 const before = { predicted: [0, 1, 1, 1, 2, -1], confidence: [0.95, 0.55, 0.85, 0.45, 0.95, 0] }

@@ -2,7 +2,7 @@ import type { ModelAnswers } from '@pare/evaluate'
 import { type Aggregate, type Measurement, subset } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { type BreakdownFields, classFindings } from '@pare/report'
-import type { PairScores } from './measure.js'
+import type { PairScores } from './pair-scores.js'
 
 /** Classes of which the whole matrix is kept, and pairs of label and answer. */
 const MOST_CLASSES = 50

@@ -11,12 +11,7 @@ import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
 import { breakdownOf } from './breakdown.js'
 import type { Pruned } from './model.js'
-
-/** A reference and its pruned model over the same samples. */
-export interface PairScores {
-  readonly reference: Scores
-  readonly pruned: Measured
-}
+import type { PairScores } from './pair-scores.js'
 
 /** Scores of reference models in this run, by model and how it is measured. */
 export type ReferenceScores = Map<string, Scores>
