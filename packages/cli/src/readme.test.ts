@@ -22,7 +22,7 @@ describe('the README', () => {
   it('has a config that holds', async () => {
     await using folder = await fixture(undefined, { 'pare.config.ts': blockOf('ts') })
     const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
-    expect(tasks).toMatchObject([{ limits: { maxDrop: 0.05 }, steps: [{ target: { sparsity: 0.3 }, exclude: ['4.weight'] }] }])
+    expect(tasks).toMatchObject([{ demands: [{ maxDrop: 0.05 }], steps: [{ target: { sparsity: 0.3 }, exclude: ['4.weight'] }] }])
   })
 
   it('shows the problems of a config as they are told', async () => {

@@ -9,9 +9,9 @@ export interface TaskFolder extends AsyncDisposable {
 }
 
 /** An empty folder with the model of a task and its data, and its config where it has one; gone afterwards. */
-export async function taskFolder(task: Task, { config = task.config } = {}): Promise<TaskFolder> {
+export async function taskFolder({ make, config }: Pick<Task, 'make' | 'config'>): Promise<TaskFolder> {
   const path = await realpath(await mkdtemp(join(tmpdir(), 'pare-task-')))
-  const { files, value } = await task.make()
+  const { files, value } = await make()
   const all = { ...files, ...(config !== undefined && { 'pare.config.yaml': config }) }
   for (const [name, content] of Object.entries(all)) {
     await mkdir(dirname(join(path, name)), { recursive: true })

@@ -214,13 +214,13 @@ const noLabels: Task = {
 
 const embeddings: Task = {
   name: 'Embeddings that should stay where they are',
-  model: 'a vector, `float[N, 16]`',
+  model: 'a vector, `embeddings` `float[N, 16]`',
   data: '`val.npz`: `x`, no label',
   options: '--data val.npz --metric cosine:against=reference',
   metric: 'cosine:against=reference',
   async make() {
     const random = seeded(10)
-    const model = `vectors (float[N, 8] x) => (float[N, 16] y) <float[8, 16] w> { y = MatMul(x, w) }`
+    const model = `vectors (float[N, 8] x) => (float[N, 16] embeddings) <float[8, 16] w> { embeddings = MatMul(x, w) }`
     const data = npz({ x: { type: 'f4', shape: [200, WIDTH], values: rowsOf(random, 200).flat() } })
     return { files: { 'model.onnx': await onnx(model, { w: weights(random, 128) }), 'val.npz': data }, value: 1 }
   },
@@ -228,7 +228,7 @@ const embeddings: Task = {
 
 const retrieval: Task = {
   name: 'Embeddings that should find their kind',
-  model: 'a vector, `float[N, 16]`',
+  model: 'a vector, `embeddings` `float[N, 16]`',
   data: '`val.npz`: `x`, and `label`: a number for each kind',
   options: '--data val.npz --metric recall-at-1',
   metric: 'recall-at-1',
@@ -246,7 +246,7 @@ const retrieval: Task = {
       x: { type: 'f4', shape: [240, WIDTH], values: rows.flat() },
       label: { type: 'i8', shape: [240], values: labels },
     })
-    const model = `vectors (float[N, 8] x) => (float[N, 16] y) <float[8, 16] w> { y = MatMul(x, w) }`
+    const model = `vectors (float[N, 8] x) => (float[N, 16] embeddings) <float[8, 16] w> { embeddings = MatMul(x, w) }`
     return {
       files: { 'model.onnx': await onnx(model, { w }), 'val.npz': data },
       value: share(nearest, (one, i) => labels[one] === labels[i]),
