@@ -1,8 +1,11 @@
-// Writes what is made of the table of options: the JSON Schema of configs, and the tables of the README.
+// Writes what is made of the table of options: the JSON Schema of configs, and the tables of the README; and the table of tasks.
 import { readFile, writeFile } from 'node:fs/promises'
 import { configJsonSchema } from '../dist/options/json-schema.js'
 import { optionTables, withTables } from '../dist/options/tables.js'
+import { taskTable } from '../dist/testing/tasks/table.js'
 
 await writeFile(new URL('../schema/config.schema.json', import.meta.url), `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
 const readme = new URL('../README.md', import.meta.url)
 await writeFile(readme, withTables(await readFile(readme, 'utf8'), optionTables()))
+const tasks = new URL('../../../docs/tasks.md', import.meta.url)
+await writeFile(tasks, withTables(await readFile(tasks, 'utf8'), { tasks: await taskTable() }))

@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readTasks } from './settings/tasks.js'
 import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 import type { InspectView } from './views/inspection-facts.js'
@@ -96,36 +94,5 @@ describe('pare inspect', () => {
         { id: 'conv_proj.weight', structure: 'nm', reason: expect.stringContaining('fewer than 4') },
       ],
     })
-  })
-})
-
-describe('pare init', () => {
-  it.each(['ts', 'json', 'yaml'])('writes a %s config that holds for what is there', async (format) => {
-    await using folder = await fixture(undefined, { 'data/train.csv': '' })
-    const { exitCode, stdout } = await pare(['init', '--format', format], { cwd: folder.path })
-    expect(exitCode).toBe(0)
-    expect(stdout).toContain('Models in it: model.onnx.')
-    expect(stdout).toContain('runs-on: ubuntu-latest')
-    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
-    expect(tasks).toMatchObject([
-      { name: 'model.onnx', demands: [{ maxDrop: 0.01 }], evaluation: { request: { data: join(folder.path, 'val.npz') } } },
-    ])
-  })
-
-  it('takes TypeScript where TypeScript is at home', async () => {
-    await using folder = await fixture(undefined, { 'tsconfig.json': '{}' })
-    const { json } = await pare(['init', '--json'], { cwd: folder.path })
-    expect(json()).toMatchObject({ command: 'init', config: { path: 'pare.config.ts' }, models: ['model.onnx'], data: 'val.npz' })
-    expect(await readFile(join(folder.path, 'pare.config.ts'), 'utf8')).toContain("import { defineConfig } from '@pare/cli'")
-  })
-
-  it('never overwrites a config', async () => {
-    await using folder = await fixture('json')
-    const before = await readFile(join(folder.path, 'pare.config.json'), 'utf8')
-    const { exitCode, stderr } = await pare(['init', '--format', 'yaml'], { cwd: folder.path })
-    expect(exitCode).toBe(2)
-    expect(stderr).toContain('pare.config.json is already here')
-    expect(await folder.files()).not.toContain('pare.config.yaml')
-    expect(await readFile(join(folder.path, 'pare.config.json'), 'utf8')).toBe(before)
   })
 })

@@ -19,6 +19,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 
 const { stdout, stderr, env } = process
 process.exitCode = await main(process.argv.slice(2), {
+  // Opened only where something is asked.
+  get stdin() {
+    return process.stdin
+  },
   stdout,
   stderr,
   env,

@@ -12,12 +12,15 @@ export type {
   SampleText,
 } from '@pare/metric'
 export { startTally } from '@pare/metric'
-export type { ColumnNames, ColumnValues } from './data/columns.js'
+export { type ColumnNames, type ColumnValues, ID_NAMES } from './data/columns.js'
 export { type DataOptions, openData, UntrustedError } from './data/data.js'
 export { type Batch, type DataSet, inputsFor, padBatch, type Samples } from './data/dataset.js'
 export { inMemory } from './data/entries.js'
+export { canFill, tokenInput } from './data/fill.js'
 export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
+export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
+export { labelNameOf } from './data/match.js'
 export type { ModelValue } from './data/model-value.js'
 export {
   castElements,

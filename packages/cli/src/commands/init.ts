@@ -1,39 +1,57 @@
-import { lstat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { writeWhole } from '@pare/onnx'
-import { globFiles } from '../files/model-files.js'
-import { showPath } from '../files/paths.js'
-import type { CONFIG_FORMATS } from '../options/commands.js'
+import { type Draft, draftOf } from '../init/draft.js'
+import { planProject } from '../init/plan-config.js'
+import { askChoices, canAsk } from '../init/questions.js'
+import { type ConfigFormat, renderConfig } from '../init/render.js'
+import { exists, searchProject, textOf, usesLfs } from '../init/search.js'
+import { WORKFLOW_PATH, workflowText } from '../init/workflow.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
 
-type Format = (typeof CONFIG_FORMATS)[number]
-
-/** Writes a config for the models and data found below the current folder. Never overwrites one. */
+/** Writes a config for the models and data found below the current folder, and the workflow that runs it. Never overwrites either. */
 export async function init(context: Context, _: readonly string[], values: OptionValues): Promise<number> {
-  const { cwd } = context.io
+  const { io, flags } = context
+  const { cwd } = io
   await refuseSecond(cwd)
-  const { format = await usualFormat(cwd) } = ownOf('init', values)
-  const files = await look(cwd)
-  const name = `pare.config.${format}`
-  await writeWhole(join(cwd, name), render(format, files))
+  const { format = await usualFormat(cwd), yes = false } = ownOf('init', values)
+  const files = await searchProject(cwd)
+  const { models, unread } = await planProject(cwd, files)
+  const workflow = await newWorkflow(cwd)
+  const asks = !yes && !flags.json && !flags.quiet && canAsk(io)
+  const choices = asks
+    ? await askChoices(models, { io, workflow })
+    : { models, pruning: 'half' as const, writesWorkflow: workflow !== undefined }
+  const draft = await draftOf(choices)
+  const lfs = await usesLfs(cwd, await filesOf(draft, files.media))
+  const texts = new Map([[`pare.config.${format}`, renderConfig(draft, { format, schema: await schemaFor(cwd) })]])
+  if (choices.writesWorkflow) texts.set(WORKFLOW_PATH, workflowText({ lfs }))
+  const ignored = await ignoreText(cwd)
+  if (ignored !== undefined) texts.set('.gitignore', ignored)
+  io.signal.throwIfAborted()
+  for (const [name, text] of texts) {
+    await mkdir(dirname(join(cwd, name)), { recursive: true })
+    await writeWhole(join(cwd, name), text)
+  }
+  const doubts = [...draft.doubts, ...unread]
+  const [first] = draft.models
+  const data = models.some(({ proposal }) => proposal !== undefined) ? first?.evaluate.data : undefined
+  const summary = { written: [...texts.keys()], models: models.length === 0 ? [] : draft.models, data, doubts, format }
   answer(context, {
     schemaVersion: 1,
     command: 'init',
-    config: { path: name },
-    models: files.models,
-    data: files.data,
-    workflow: WORKFLOW,
+    config: { path: `pare.config.${format}` },
+    models: summary.models.map(({ path }) => path),
+    data,
+    doubts,
+    written: summary.written,
+    workflow: workflowText({ lfs }),
   })
-  say(context, files, (shown) => summary(name, shown))
+  say(context, summary, (shown) => summaryOf(shown, workflowText({ lfs })))
   return EXIT.pass
-}
-
-interface ProjectFiles {
-  readonly models: readonly string[]
-  readonly data: string | undefined
 }
 
 async function refuseSecond(cwd: string): Promise<void> {
@@ -45,88 +63,64 @@ async function refuseSecond(cwd: string): Promise<void> {
   }
 }
 
-async function usualFormat(cwd: string): Promise<Format> {
+async function usualFormat(cwd: string): Promise<ConfigFormat> {
   return (await exists(join(cwd, 'tsconfig.json'))) ? 'ts' : 'yaml'
 }
 
-/** Models, and the data file whose name promises evaluation data most. */
-async function look(cwd: string): Promise<ProjectFiles> {
-  const options = { skip: ['pare-out', 'dist'], depth: 6 }
-  const find = async (glob: string) => (await globFiles(glob, cwd, options)).map((path) => showPath(path, cwd))
-  const models = (await find('**/*.onnx')).slice(0, 20)
-  const data = await find('**/*.{npz,jsonl,csv}')
-  const promising = [/eval/i, /val/i, /test/i].map((pattern) => data.find((path) => pattern.test(path)))
-  return { models, data: promising.find((path) => path !== undefined) ?? data[0] }
+/** The path of the workflow where this is the top of a Git checkout, and there is none. */
+async function newWorkflow(cwd: string): Promise<string | undefined> {
+  return (await exists(join(cwd, '.git'))) && !(await exists(join(cwd, WORKFLOW_PATH))) ? WORKFLOW_PATH : undefined
 }
 
-function render(format: Format, { models, data = 'data/evaluate.npz' }: ProjectFiles): string {
-  const paths = models.length > 0 ? models : ['models/model.onnx']
-  const config = {
-    prune: [{ structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }],
-    evaluate: { data, metric: 'accuracy' },
-    gate: { maxDrop: 0.01 },
-    models: paths.map((path) => ({ path })),
-  }
-  switch (format) {
-    case 'json':
-      return `${JSON.stringify(config, null, 2)}\n`
-    case 'ts':
-      return `import { defineConfig } from '@pare/cli'\n\nexport default defineConfig(${JSON.stringify(config, null, 2).replace(/"(\w+)":/g, '$1:')})\n`
-    case 'yaml':
-      return yaml(paths, data)
-    default:
-      throw format satisfies never
-  }
+/** The schema that is installed, else the published one. */
+async function schemaFor(cwd: string): Promise<string> {
+  const installed = './node_modules/@pare/cli/schema/config.schema.json'
+  return (await exists(join(cwd, installed))) ? installed : 'https://unpkg.com/@pare/cli/schema/config.schema.json'
 }
 
-function yaml(paths: readonly string[], data: string): string {
-  return `# What pare run does with each model.
-prune:
-  - { structure: element, criterion: magnitude, target: { sparsity: 0.5 } }
-# What it is measured with before and after: the arrays are named after the model's inputs, plus 'label'.
-evaluate: { data: ${JSON.stringify(data)}, metric: accuracy }
-# How much of the metric may be lost.
-gate: { maxDrop: 0.01 }
-models:
-${paths.map((path) => `  - path: ${JSON.stringify(path)}`).join('\n')}
-`
+/** .gitignore with the folder of results; undefined where it has that, or where nothing is kept in Git. */
+async function ignoreText(cwd: string): Promise<string | undefined> {
+  const text = await textOf(join(cwd, '.gitignore'))
+  if (text === undefined && !(await exists(join(cwd, '.git')))) return undefined
+  if (text?.split(/\r?\n/).some((line) => /^(\*\*)?\/?pare-out\/?\**$/.test(line.trim()))) return undefined
+  return `${text === undefined || text === '' || text.endsWith('\n') ? (text ?? '') : `${text}\n`}pare-out/\n`
 }
 
-const WORKFLOW = `name: pare
-on: pull_request
-permissions:
-  contents: read
-jobs:
-  pare:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v5
-      - uses: pare-dev/pare@v1
-`
+/** Models and data that the config names; of a folder what lies in it. */
+async function filesOf({ models }: Draft, media: readonly string[]): Promise<readonly string[]> {
+  return models.flatMap(({ path, evaluate: { data = '', tokenizer = '' } }) => [
+    path,
+    data,
+    tokenizer,
+    ...media.filter((file) => file.startsWith(`${data}/`)),
+  ])
+}
 
-function summary(name: string, { models, data }: ProjectFiles): string {
+interface Summary {
+  readonly written: readonly string[]
+  readonly models: readonly { readonly path: string }[]
+  readonly data: string | undefined
+  readonly doubts: readonly string[]
+}
+
+function summaryOf({ written, models, data, doubts }: Summary, workflow: string): string {
   const modelLine =
-    models.length === 0 ? 'No .onnx file was found: put the path of yours into it.' : `Models in it: ${models.join(', ')}.`
+    models.length === 0
+      ? 'No .onnx file was found: put the path of yours into it.'
+      : `Models in it: ${models.map(({ path }) => path).join(', ')}.`
   const dataLine =
     data === undefined
-      ? 'No data file was found: put the path of yours into it.'
+      ? 'No data file was found that fits: put the path of yours into it.'
       : `Measured with: ${data} (check that this is evaluation data).`
-  return `Wrote ${name}.
+  const doubtLines = doubts.length === 0 ? '' : `\nNot sure:\n${doubts.map((doubt) => `  ${doubt}\n`).join('')}`
+  const workflowLines = written.includes(WORKFLOW_PATH)
+    ? ''
+    : `\nRun it on each pull request, as ${WORKFLOW_PATH}:\n\n${workflow.replace(/^(?=.)/gm, '  ')}`
+  return `Wrote ${written.join(', ')}.
 ${modelLine}
 ${dataLine}
-
+${doubtLines}
 Run it here:
   npx pare run
-
-Run it on each pull request, as .github/workflows/pare.yml:
-
-${WORKFLOW.replace(/^(?=.)/gm, '  ')}`
-}
-
-/** A link that leads nowhere is there too. */
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
+${workflowLines}`
 }

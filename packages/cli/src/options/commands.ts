@@ -231,8 +231,8 @@ export const COMMANDS = {
   },
   init: {
     arguments: '',
-    help: 'Write a config to start from, and show the workflow to add.',
-    examples: ['pare init', 'pare init --format json'],
+    help: 'Look at the models and data here, and write a config and a workflow for them.',
+    examples: ['pare init', 'pare init --yes', 'pare init --format json'],
     own: {
       format: own(
         oneOf(CONFIG_FORMATS),
@@ -240,6 +240,7 @@ export const COMMANDS = {
         { argument: 'format', hint: 'try: pare init --format yaml' },
         'ts in a project with TypeScript, else yaml',
       ),
+      yes: own(z.boolean(), 'ask nothing, and take what is likeliest', { short: 'y' }, 'asks on a terminal'),
     },
   },
 } satisfies Readonly<Record<string, Command>>

@@ -22,7 +22,7 @@ interface Words {
 export interface Flag<Schema extends z.ZodType = z.ZodType> extends Partial<Words> {
   /** In camelCase. Default: as the field. */
   readonly name?: string
-  readonly short?: 'o' | 'c'
+  readonly short?: 'o' | 'c' | 'y'
   /** How help calls its value: 'fraction'. None: it is said or not. */
   readonly argument?: string
   /** The field of the value that it makes, where it is one of several ways to say it: 'sparsity' of { sparsity: 0.5 }. */

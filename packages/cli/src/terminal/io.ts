@@ -2,6 +2,8 @@
 export interface Io {
   readonly stdout: Output
   readonly stderr: Output
+  /** Where somebody types, if anybody can. */
+  readonly stdin?: NodeJS.ReadStream | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** Relative paths on the command line start here. */
   readonly cwd: string

@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly signal?: AbortSignal
   /** A terminal somebody looks at. Default: false, a pipe. */
   readonly isTTY?: boolean
+  /** Where somebody types. */
+  readonly stdin?: Io['stdin']
   /** Sees what goes to stderr as it comes. */
   readonly onStderr?: (text: string) => void
 }
@@ -26,7 +28,7 @@ export interface SessionOptions {
 /** Runs `pare …argv` in this process. */
 export async function pare(
   argv: readonly string[],
-  { cwd, env = {}, signal, isTTY = false, onStderr }: SessionOptions,
+  { cwd, env = {}, signal, isTTY = false, stdin, onStderr }: SessionOptions,
 ): Promise<Session> {
   const out: string[] = []
   const err: string[] = []
@@ -42,6 +44,7 @@ export async function pare(
   const io = {
     stdout: record(out),
     stderr: record(err, onStderr),
+    stdin,
     env,
     cwd,
     signal: signal ?? new AbortController().signal,

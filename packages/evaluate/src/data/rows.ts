@@ -85,16 +85,17 @@ async function plainReader(
   }
   const taken = new Set(inputs.filter(({ name }) => readers.has(name)).map(({ name }) => name))
   const kept = keptNames(options)
-  const numbers =
-    table.header && cellReader(table.header, { table, label, kept, inputs: inputs.filter(({ name }) => !taken.has(name)) })
+  const open = inputs.filter(({ name }) => !taken.has(name))
+  const header = table.header ?? featureColumns(first, { label, kept, inputs: open })
+  const numbers = header && cellReader(header, { table, label, kept, inputs: open })
   if (options.text === undefined && taken.size === 0) refuseText(first, { table, inputs })
   const used = [...readers.values()].map(({ column }) => column)
   const readRow = async (row: Row) => {
     const arrays = new Map<string, DataArray>()
     for (const [name, { read }] of readers) arrays.set(name, await read(row))
-    if (numbers !== undefined) for (const [name, array] of numbers.read(row)) arrays.set(name, array)
+    if (numbers !== undefined) for (const [name, array] of numbers.read(written(row, header))) arrays.set(name, array)
     else {
-      const own = inputs.filter(({ name }) => !taken.has(name) && row.values[name] !== undefined)
+      const own = open.filter(({ name }) => row.values[name] !== undefined)
       const sample = Object.fromEntries(own.map(({ name }) => [name, row.values[name]]))
       const labels = label in row.values ? { [label]: labelValue(row.values[label]) } : {}
       for (const [name, array] of arraysOf({ ...sample, ...labels } as Sample, row.where)) arrays.set(name, array)
@@ -102,6 +103,31 @@ async function plainReader(
     return { arrays, columns: columnsOf(row, kept) }
   }
   return { used: [...used, ...(numbers?.used ?? [])], read: readRow }
+}
+
+/**
+ * The columns of a table with a number in each, as pandas writes one, where the only input bears the name of none: together they are that input, as the
+ * columns of CSV are.
+ */
+function featureColumns(
+  { values }: Row,
+  { label, kept, inputs }: { label: string; kept: ReadonlySet<string>; inputs: readonly ModelValue[] },
+): readonly string[] | undefined {
+  const asked = inputs.filter((input) => !canFill(input))
+  const features = Object.entries(values).filter(([name]) => name !== label && !kept.has(name))
+  const isNumber = (value: unknown) => value === null || ['number', 'bigint', 'boolean'].includes(typeof value)
+  if (asked.length !== 1 || asked[0]!.name in values || features.length === 0) return undefined
+  return features.every(([, value]) => isNumber(value)) ? Object.keys(values) : undefined
+}
+
+/** The row with its cells as CSV has them. */
+function written(row: Row, header: readonly string[] | undefined): Row {
+  return row.cells === undefined ? { ...row, cells: (header ?? []).map((name) => cellText(row.values[name])) } : row
+}
+
+function cellText(value: unknown): string {
+  if (typeof value === 'boolean') return String(Number(value))
+  return value === null || value === undefined ? '' : String(value)
 }
 
 /** A target that is not there does not count. */

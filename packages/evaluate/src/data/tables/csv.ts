@@ -10,7 +10,10 @@ const MOST_ROW_BYTES = 2 ** 26
 export async function openCsv(file: TableFile, delimiter: ',' | '\t'): Promise<Table> {
   await using opened = await openFile(file.path)
   const { size: bytes } = await opened.handle.stat()
-  const first = await rowsOf(file, delimiter).next()
+  const rows = rowsOf(file, delimiter)
+  const first = await rows.next()
+  // The file is closed: a table is read from its beginning.
+  await rows.return(undefined)
   if (first.done) throw new PareError(`${file.name}: the file is empty.`, { hint: 'begin with a row of column names.' })
   const header = first.value.map((cell) => cell.trim())
   if (header.every((cell) => cell !== '' && Number.isFinite(Number(cell)))) {

@@ -86,6 +86,40 @@ test.each(Object.entries(files))('%s: rows with their columns, held or streamed'
   expect(parts.flatMap(({ columns }) => columns!.site)).toEqual(['a', 'b', 'a', 'b', 'c'])
 })
 
+const features = { age: [30, 40], income: [1.5, 2.5], label: [1, 0], site: ['a', 'b'] }
+const featureFiles = {
+  parquet: put(
+    folder,
+    'features.parquet',
+    new Uint8Array(
+      parquetWriteBuffer({
+        columnData: [
+          { name: 'age', data: [30n, 40n], type: 'INT64' },
+          { name: 'income', data: features.income, type: 'DOUBLE' },
+          { name: 'label', data: [1n, 0n], type: 'INT64' },
+          { name: 'site', data: features.site, type: 'STRING' },
+        ],
+      }),
+    ),
+  ),
+  arrow: put(folder, 'features.arrow', tableToIPC(tableFromArrays(features), { format: 'file' })!),
+  csv: put(folder, 'features.csv', 'age,income,label,site\n30,1.5,1,a\n40,2.5,0,b'),
+  jsonl: put(
+    folder,
+    'features.jsonl',
+    [0, 1].map((i) => JSON.stringify(Object.fromEntries(Object.entries(features).map(([k, v]) => [k, v[i]])))).join('\n'),
+  ),
+}
+
+test.each(
+  Object.entries(featureFiles),
+)('%s: columns of numbers are the only input, those that are named aside', async (_, path) => {
+  const [whole] = await read(path, { group: 'site' })
+  expect(whole!.inputs.x).toEqual(array('float32', [2, 2], [30, 1.5, 40, 2.5]))
+  expect(Array.from(whole!.label!.data, Number)).toEqual([1, 0])
+  await expect(read(path)).rejects.toThrow(/"a" is not a number|3 columns for input|no array for input 'x'/)
+})
+
 test.each(Object.entries(files))('%s: a column that is not there is an error that lists those that are', async (_, path) => {
   await expect(read(path, { group: 'patient' })).rejects.toThrow(/no column 'patient' for the groups; there are .*'site'/)
   await expect(read(path, { slices: ['camera'] })).rejects.toThrow(/no column 'camera' for a slice; there are .*'site'/)

@@ -12,7 +12,7 @@ import { type Message, openTokenizer } from './tokenizer.js'
 import { cutWindows, type Window, windowSize } from './windows.js'
 
 /** Pairs of texts as public data sets call them: the tokenizer joins them. */
-const PAIRS: readonly (readonly [string, string])[] = [
+export const PAIRS: readonly (readonly [string, string])[] = [
   ['text', 'text_pair'],
   ['premise', 'hypothesis'],
   ['sentence1', 'sentence2'],

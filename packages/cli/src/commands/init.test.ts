@@ -1,0 +1,177 @@
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { runResults } from '@pare/report'
+import { describe, expect, it } from 'vitest'
+import { readTasks } from '../settings/tasks.js'
+import type { Io } from '../terminal/io.js'
+import { fixture, TEST_MODELS } from '../testing/folder.js'
+import { taskFolder } from '../testing/tasks/folder.js'
+import { LIGHT } from '../testing/tasks/task.js'
+import { TASKS } from '../testing/tasks/tasks.js'
+import { pare } from '../testing/terminal.js'
+
+/** Where another metric than that of the table is the likelier one. */
+const OTHERWISE: Readonly<Record<string, string>> = {
+  'A Parquet table': 'accuracy',
+  'Pairs of texts': 'accuracy',
+}
+
+describe.concurrent('pare init, and pare run without a word more, judge', () => {
+  it.each(TASKS)('$name', async (task) => {
+    await using folder = await taskFolder({ make: task.make })
+    const cwd = folder.path
+    const { exitCode } = await pare(['init'], { cwd })
+    expect(exitCode).toBe(0)
+    const run = await pare(['run', '--sparsity', LIGHT, '--json'], { cwd })
+    const [model] = runResults.parse(run.json()).models
+    expect([run.exitCode, model?.verdict, model?.reasons]).toEqual([0, 'pass', []])
+    expect(model?.metric).toBe(OTHERWISE[task.name] ?? task.metric)
+  })
+})
+
+describe('pare init', () => {
+  it.each(['ts', 'json', 'yaml'])('writes a %s config that holds for what is there', async (format) => {
+    await using folder = await fixture(undefined, { 'data/train.csv': '' })
+    const { exitCode, stdout } = await pare(['init', '--format', format], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('Models in it: model.onnx.')
+    expect(stdout).toContain('runs-on: ubuntu-latest')
+    expect(stdout).toContain('train.csv: the file is empty.')
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    expect(tasks).toMatchObject([
+      {
+        name: 'model.onnx',
+        demands: [{ maxDrop: 0.01 }],
+        evaluation: { request: { data: join(folder.path, 'val.npz'), metrics: ['accuracy'] } },
+      },
+    ])
+    const text = await readFile(join(folder.path, `pare.config.${format}`), 'utf8')
+    if (format !== 'ts') expect(text).toContain('schema/config.schema.json')
+  })
+
+  it('takes TypeScript where TypeScript is at home', async () => {
+    await using folder = await fixture(undefined, { 'tsconfig.json': '{}' })
+    const { json } = await pare(['init', '--json'], { cwd: folder.path })
+    expect(json()).toMatchObject({ command: 'init', config: { path: 'pare.config.ts' }, models: ['model.onnx'], data: 'val.npz' })
+    expect(await readFile(join(folder.path, 'pare.config.ts'), 'utf8')).toContain("import { defineConfig } from '@pare/cli'")
+  })
+
+  it('never overwrites a config', async () => {
+    await using folder = await fixture('json')
+    const before = await readFile(join(folder.path, 'pare.config.json'), 'utf8')
+    const { exitCode, stderr } = await pare(['init', '--format', 'yaml'], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('pare.config.json is already here')
+    expect(await folder.files()).not.toContain('pare.config.yaml')
+    expect(await readFile(join(folder.path, 'pare.config.json'), 'utf8')).toBe(before)
+  })
+
+  it('gives each model the data that fit it', async () => {
+    await using folder = await fixture()
+    await cp(join(TEST_MODELS, 'mnist-resnet20-bn.onnx'), join(folder.path, 'resnet.onnx'))
+    await cp(join(TEST_MODELS, 'data/mnist-evaluate.npz'), join(folder.path, 'mnist-test.npz'))
+    await pare(['init'], { cwd: folder.path })
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    const data = tasks.map(({ name, evaluation }) => [name, evaluation?.request.data.slice(folder.path.length + 1)])
+    expect(data).toEqual([
+      ['model.onnx', 'val.npz'],
+      ['resnet.onnx', 'mnist-test.npz'],
+    ])
+    expect(await readFile(join(folder.path, 'pare.config.yaml'), 'utf8')).not.toContain('preset')
+  })
+
+  it('says what it did not find', async () => {
+    await using folder = await fixture(undefined, {
+      'val.npz': 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n',
+    })
+    const { exitCode, stdout } = await pare(['init'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('data: none was found that fits model.onnx')
+    expect(stdout).toContain('a Git LFS pointer, not the file itself.')
+  })
+})
+
+describe('pare init in a Git checkout', () => {
+  const workflow = '.github/workflows/pare.yml'
+  const checkout = async (files: Readonly<Record<string, string>> = {}) => {
+    const folder = await fixture(undefined, files)
+    await mkdir(join(folder.path, '.git'))
+    return folder
+  }
+  const read = (folder: { readonly path: string }, name: string) => readFile(join(folder.path, name), 'utf8')
+
+  it('writes the workflow, and keeps results out of Git', async () => {
+    await using folder = await checkout({ '.gitignore': 'node_modules' })
+    const { stdout } = await pare(['init'], { cwd: folder.path })
+    expect(stdout).toContain(`Wrote pare.config.yaml, ${workflow}, .gitignore.`)
+    expect(stdout).not.toContain('runs-on')
+    expect(await read(folder, workflow)).toMatch(/- uses: actions\/checkout@v5\n {6}- uses: pare-dev\/pare@v1\n$/)
+    expect(await read(folder, '.gitignore')).toBe('node_modules\npare-out/\n')
+  })
+
+  it('changes neither a workflow nor a .gitignore that say it already', async () => {
+    await using folder = await checkout({ '.gitignore': '/pare-out\n', [workflow]: 'mine' })
+    const { stdout } = await pare(['init'], { cwd: folder.path })
+    expect(stdout).toContain('Wrote pare.config.yaml.\n')
+    expect(await read(folder, workflow)).toBe('mine')
+    expect(await read(folder, '.gitignore')).toBe('/pare-out\n')
+  })
+
+  it.each([
+    ['*.onnx filter=lfs diff=lfs merge=lfs -text', true],
+    ['/val.npz filter=lfs', true],
+    ['# *.onnx filter=lfs\n*.onnx -text\nother/*.npz filter=lfs', false],
+  ])('fetches from Git LFS where that holds a file: %j', async (attributes, lfs) => {
+    await using folder = await checkout({ '.gitattributes': attributes })
+    await pare(['init'], { cwd: folder.path })
+    expect((await read(folder, workflow)).includes('with: { lfs: true }')).toBe(lfs)
+  })
+})
+
+describe('pare init on a terminal', () => {
+  const [ENTER, DOWN, CTRL_C] = ['\r', '\u001b[B', '\u0003'] as const
+
+  /** Types a key at each question, as it comes. */
+  async function typing(cwd: string, keys: readonly string[], args: readonly string[] = []) {
+    const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => stdin }) as unknown as NonNullable<
+      Io['stdin']
+    >
+    const left = [...keys]
+    let asked = ''
+    const onStderr = (text: string) => {
+      asked += text
+      // Each question begins with its mark.
+      if (!text.includes('◆') || left.length === 0) return
+      setImmediate(() => (stdin as unknown as PassThrough).write(left.shift() ?? ''))
+    }
+    const session = await pare(['init', ...args], { cwd, isTTY: true, stdin, onStderr })
+    return { ...session, asked }
+  }
+
+  it('asks which metric, and takes the answer', async () => {
+    await using folder = await fixture()
+    const { exitCode, asked } = await typing(folder.path, [`${DOWN}${ENTER}`])
+    expect(exitCode).toBe(0)
+    expect(asked).toContain('What is measured of model.onnx?')
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    expect(tasks).toMatchObject([{ evaluation: { request: { metrics: ['balanced-accuracy'] } } }])
+  })
+
+  it('writes nothing where it is broken off', async () => {
+    await using folder = await fixture()
+    await mkdir(join(folder.path, '.git'))
+    const before = await folder.files()
+    const { exitCode, stderr } = await typing(folder.path, [ENTER, CTRL_C])
+    expect(exitCode).toBe(130)
+    expect(stderr).toContain('interrupted')
+    expect(await folder.files()).toEqual(before)
+  })
+
+  it.each([['--yes'], ['--json'], ['--quiet']])('asks nothing with %s', async (flag) => {
+    await using folder = await fixture()
+    await writeFile(join(folder.path, 'test.npz'), await readFile(join(folder.path, 'val.npz')))
+    const { exitCode, asked } = await typing(folder.path, [], [flag])
+    expect([exitCode, asked]).toEqual([0, ''])
+  })
+})

@@ -1,0 +1,78 @@
+import { join } from 'node:path'
+import { type DataGlance, glanceAt } from '@pare/evaluate'
+import { present } from '@pare/onnx'
+import { isPareError } from '../terminal/failure.js'
+import { fits } from './columns.js'
+import type { Pairing } from './pairing.js'
+import { type Proposal, propose } from './proposal.js'
+import { id2labelBeside, type ProjectFiles, tokenizerFor } from './search.js'
+import { readSignature, type Signature } from './signature.js'
+
+/** A model of the project, and the data that it can be measured with. */
+export interface ModelPlan {
+  readonly path: string
+  readonly kind: Signature['kind']
+  /** Data that have what the model takes, the likeliest first. */
+  readonly data: readonly string[]
+  /** How it is measured with the first of them, or with others of them. Undefined where there are none. */
+  readonly proposal?: Proposal
+  proposalFor(data: string): Promise<Proposal>
+}
+
+/** What can be said of a project, and what of its files could not be read. */
+export interface ProjectPlan {
+  readonly models: readonly ModelPlan[]
+  /** Lines for people. */
+  readonly unread: readonly string[]
+}
+
+/** Looks at each model and at each data set, and finds which fit. */
+export async function planProject(cwd: string, files: ProjectFiles): Promise<ProjectPlan> {
+  const unread: string[] = []
+  const glances = new Map<string, DataGlance>()
+  for (const path of files.data) {
+    const glance = await orNote(() => glanceAt(join(cwd, path)), unread)
+    if (glance !== undefined) glances.set(path, glance)
+  }
+  const models: ModelPlan[] = []
+  for (const path of files.models) {
+    const signature = await orNote(() => readSignature(join(cwd, path)), unread)
+    const fitting =
+      signature === undefined ? [] : [...glances].filter(([, glance]) => fits(signature, glance)).map(([name]) => name)
+    const data = [...fitting].sort((a, b) => nearness(b, path) - nearness(a, path))
+    const proposalFor = async (name: string) =>
+      propose(await pairingOf(path, name, { cwd, files, signature: signature!, glance: glances.get(name)! }))
+    const [first] = data
+    const proposal = first === undefined ? undefined : await proposalFor(first)
+    models.push({ path, kind: signature?.kind ?? 'other', data, proposalFor, ...present({ proposal }) })
+  }
+  return { models, unread }
+}
+
+interface Pair extends Pick<Pairing, 'signature' | 'glance'> {
+  readonly cwd: string
+  readonly files: ProjectFiles
+}
+
+async function pairingOf(model: string, data: string, { cwd, files, signature, glance }: Pair): Promise<Pairing> {
+  const tokenizer = tokenizerFor(model, data, files)
+  const id2label = await id2labelBeside([join(cwd, model), join(cwd, data)])
+  return { signature, glance, data, ...present({ tokenizer, id2label }) }
+}
+
+/** Data in the folder of the model come before others that promise as much. */
+function nearness(data: string, model: string): number {
+  const folder = model.includes('/') ? model.slice(0, model.lastIndexOf('/') + 1) : ''
+  return Number(folder !== '' && data.startsWith(folder))
+}
+
+/** A file that is not what its name says is no reason to write no config. */
+async function orNote<T>(read: () => Promise<T>, unread: string[]): Promise<T | undefined> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isPareError(error)) throw error
+    unread.push(error.message)
+    return undefined
+  }
+}

@@ -1,0 +1,97 @@
+import { lstat, readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { globMatcher, parseJson } from '@pare/onnx'
+import { globFiles } from '../files/model-files.js'
+import { showPath } from '../files/paths.js'
+
+/** What lies below a folder that a config may be about. Paths are relative to it. */
+export interface ProjectFiles {
+  readonly models: readonly string[]
+  /** Files and folders of data, the likeliest evaluation data first. */
+  readonly data: readonly string[]
+  readonly tokenizers: readonly string[]
+  /** Images and sounds. */
+  readonly media: readonly string[]
+}
+
+const OPTIONS = { skip: ['pare-out', 'dist'], depth: 6 }
+const MOST = 20
+
+export async function searchProject(cwd: string): Promise<ProjectFiles> {
+  const find = async (glob: string) => (await globFiles(glob, cwd, OPTIONS)).map((path) => showPath(path, cwd))
+  const files = await find('**/*.{npz,npy,csv,tsv,jsonl,parquet,arrow,feather,txt}')
+  const media = await find('**/*.{png,jpg,jpeg,webp,wav,PNG,JPG,JPEG,WEBP,WAV}')
+  const lists = files.filter((path) => /(^|\/)metadata\.(csv|jsonl|parquet)$/.test(path)).map((path) => dirname(path))
+  const parts = files.filter((path) => /-\d+-of-\d+\.(parquet|arrow)$/.test(path)).map((path) => dirname(path))
+  // A folder of folders of files: a folder for each class.
+  const classFolders = media.filter((path) => path.split('/').length > 2).map((path) => dirname(dirname(path)))
+  const own = files.filter(
+    (path) => !lists.includes(dirname(path)) && !parts.includes(dirname(path)) && !NO_DATA.test(basename(path)),
+  )
+  const all = [...new Set([...own, ...lists, ...parts, ...classFolders])]
+  return {
+    models: (await find('**/*.onnx')).slice(0, MOST),
+    data: all.sort((a, b) => promise(b) - promise(a) || (a < b ? -1 : 1)).slice(0, MOST),
+    tokenizers: await find('**/tokenizer.json'),
+    media,
+  }
+}
+
+const NO_DATA = /^(requirements.*|licen[cs]e.*|readme.*|vocab|merges|labels|classes|robots|CMakeLists|notice.*)\.(txt|csv)$/i
+
+/** How much a name promises evaluation data. */
+function promise(path: string): number {
+  const points: readonly (readonly [RegExp, number])[] = [
+    [/eval/i, 8],
+    [/val/i, 6],
+    [/test/i, 5],
+    [/dev/i, 4],
+    [/train/i, -8],
+    [/calib/i, -6],
+  ]
+  return points.reduce((sum, [pattern, value]) => (pattern.test(path) ? sum + value : sum), 0)
+}
+
+/** The tokenizer in the folder of the model, of the data, or in the only one that there is. */
+export function tokenizerFor(model: string, data: string, { tokenizers }: ProjectFiles): string | undefined {
+  const folders = [dirname(model), dirname(dirname(model)), dirname(data), data]
+  const beside = folders.map((folder) => (folder === '.' ? 'tokenizer.json' : `${folder}/tokenizer.json`))
+  return beside.find((path) => tokenizers.includes(path)) ?? (tokenizers.length === 1 ? tokenizers[0] : undefined)
+}
+
+/** Names of classes in the config.json beside a model, or beside its data. */
+export async function id2labelBeside(paths: readonly string[]): Promise<readonly string[] | undefined> {
+  for (const path of new Set(paths.flatMap((each) => [dirname(each), dirname(dirname(each))]))) {
+    const text = await textOf(join(path, 'config.json'))
+    const { id2label } = (text === undefined ? {} : (parseJson(text) ?? {})) as { readonly id2label?: object }
+    if (typeof id2label === 'object' && id2label !== null) return Object.values(id2label).map(String)
+  }
+  return undefined
+}
+
+/** Whether Git keeps one of the files elsewhere (Git LFS), by the .gitattributes of a folder. */
+export async function usesLfs(cwd: string, paths: readonly string[]): Promise<boolean> {
+  const text = (await textOf(join(cwd, '.gitattributes'))) ?? ''
+  const covers = text.split(/\r?\n/).flatMap((line) => {
+    const [pattern = '', ...attributes] = line.trim().split(/\s+/)
+    if (pattern.startsWith('#') || !attributes.includes('filter=lfs')) return []
+    // Without a slash a pattern is of names, at any depth.
+    return [globMatcher(pattern.includes('/') ? pattern.replace(/^\//, '') : `**/${pattern}`)]
+  })
+  return paths.some((path) => covers.some((covered) => covered(path)))
+}
+
+export async function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'EISDIR' || error.code === 'ENOTDIR') return undefined
+    throw error
+  })
+}
+
+/** A link that leads nowhere is there too. */
+export async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
+}
