@@ -71,7 +71,10 @@ export interface WeightProblem {
   readonly weight: Float32Array
   readonly rows: number
   readonly columns: number
-  /** By key of `needs`: f64[columns], of a 'gram' f64[columns × columns]. */
+  /**
+   * By key of `needs`: f64[columns], of a 'gram' f64[columns × columns]. Weights of one stage that read the same input come one after another with the very
+   * same array, so that what is made of it can be kept, in a WeakMap by the array, and shared. Not to be changed.
+   */
   readonly stats: Readonly<Record<string, Float64Array>>
   readonly pattern: Pattern
   /** Elements that are to be zero, where the pattern is free. */

@@ -124,7 +124,7 @@ function partOf(stats: SolveInputs['stats'], g: number, groups: number): Record<
   return Object.fromEntries(
     Object.entries(stats).map(([key, { values }]) => {
       const size = values.length / groups
-      return [key, values.subarray(g * size, (g + 1) * size)]
+      return [key, groups === 1 ? values : values.subarray(g * size, (g + 1) * size)]
     }),
   )
 }
