@@ -88,8 +88,13 @@ export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | u
   return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
 }
 
-/** Whether a step looks at gradients of a loss over training data. */
-export function looksAtGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
+/** Whether a step looks at gradients of a loss over training data, to judge or to spread its target. */
+export function looksAtGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
+  return step.allocation === 'fisher' || judgesByGradients(step)
+}
+
+/** Whether a step's criterion looks at gradients of a loss over training data. */
+export function judgesByGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
   if (criterion.kind === 'units') return criterion.data === 'training'
   return criterion.kind !== 'mask' && Object.values(criterion.needs).some(({ at }) => at === 'gradient')
 }
@@ -111,24 +116,29 @@ export function calibrationProblems(
 ): Problem[] {
   return steps.flatMap((step, i) => {
     const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
-    const lacks = looksAtGradients(step) && training === undefined && !isMeasured
+    const lacks = training === undefined && ((judgesByGradients(step) && !isMeasured) || step.allocation === 'fisher')
     const taught = looksAtGradients(step) && loss === 'kl'
     const problems = [problemOf(step, i, calibration), lacks && noTraining(step), taught && noDistance(step)]
     return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
   })
 }
 
-function noTraining({ criterion }: PruneStep): Complaint {
+function noTraining(step: PruneStep): Complaint {
+  const hint = "name inputs with labels: --train train.npz, or train: 'train.npz' in the config"
   return {
-    message: `criterion '${criterion.name}' looks at gradients of the loss over training data, and there are none.`,
-    hint: "name inputs with labels: --train train.npz, or train: 'train.npz' in the config",
+    message: `${looking(step)} looks at gradients of the loss over training data, and there are none.`,
+    hint: judgesByGradients(step)
+      ? hint
+      : `${hint}; of a language model the calibration data serve, whose next tokens are the labels`,
   }
 }
 
+const looking = (step: PruneStep) => (judgesByGradients(step) ? `criterion '${step.criterion.name}'` : 'allocation fisher')
+
 /** The model as it is, is no distance from itself. */
-function noDistance({ criterion }: PruneStep): Complaint {
+function noDistance(step: PruneStep): Complaint {
   return {
-    message: `criterion '${criterion.name}' looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
+    message: `${looking(step)} looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
     hint: 'leave the loss out, and it is chosen by model and labels',
   }
 }

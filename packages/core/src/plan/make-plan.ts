@@ -3,11 +3,12 @@ import { analyse } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
-import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
+import type { Declined, Group, MaskGroup, Pattern, Weight } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
-import { checkMasked, checkStep, cuttingStep, isMasked, maskingStep, solverTarget } from './check-step.js'
+import { fisherCounts } from '../select/fisher.js'
+import { checkMasked, checkStep, cuttingStep, isMasked, type MaskingStep, maskingStep, solverTarget } from './check-step.js'
 import type { Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
@@ -62,13 +63,25 @@ export async function planStepsOf(
     checkMasked(step, pattern.kind)
     return [await planByMask({ step, weights }, options)]
   }
-  const { criterion, ...masking } = maskingStep(step, pattern.kind)
+  const { criterion, ...masking } = await counted(maskingStep(step, pattern.kind), { weights, ...models }, options)
   const request = { weights, pattern, model: models.model }
   if (criterion.kind === 'solver') {
     const target = solverTarget(criterion, masking.target)
     return planSolve({ step: { ...masking, criterion, target }, ...request }, options)
   }
   return [await planMask({ step: { ...masking, criterion }, ...request }, options)]
+}
+
+/** The step, with what the allocation 'fisher' gives each weight as counts. */
+async function counted(
+  step: MaskingStep,
+  { weights, model }: { readonly weights: readonly Weight[]; readonly model: Model },
+  options: PlanOptions,
+): Promise<MaskingStep> {
+  const { allocation, target } = step
+  if (allocation !== 'fisher' || 'threshold' in target) return step
+  const counts = await fisherCounts(weights, { model, sparsity: target.sparsity }, options)
+  return { ...step, allocation: { counts: Object.fromEntries(weights.map(({ id }, i) => [id, counts[i]!])) } }
 }
 
 function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {

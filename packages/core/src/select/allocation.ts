@@ -4,9 +4,14 @@ import { hullOf, type LossCurve } from './loss-curves.js'
 
 /**
  * How much of each weight goes, where scope is 'row' or 'tensor'. 'uniform': the same share of all. 'erk': more of large layers (Erdős–Rényi kernel). 'owl':
- * less of layers with many outlying saliencies. Curves: by measured losses of each weight, by its id.
+ * less of layers with many outlying saliencies. 'fisher': by one threshold of what the loss on training data feels of each element. Curves: by measured losses of
+ * each weight, by its id. Counts: so many elements of each weight, by its id.
  */
-export type Allocation = (typeof ALLOCATIONS)[number] | OwlOptions | { readonly curves: Readonly<Record<string, LossCurve>> }
+export type Allocation =
+  | (typeof ALLOCATIONS)[number]
+  | OwlOptions
+  | { readonly curves: Readonly<Record<string, LossCurve>> }
+  | { readonly counts: Readonly<Record<string, number>> }
 
 export interface OwlOptions {
   readonly owl: {
