@@ -208,6 +208,18 @@ test('weights with one Gram matrix give the same together as alone', async () =>
   expect(weight).toEqual((await alps().solve({ ...other, weight: other.weight.slice() })).weight)
 })
 
+test('rows that the loss feels more keep more, and in a row of its own nothing changes', async () => {
+  const problem = randomProblem({ rows: 4, columns: 30, seed: 4, zeros: 60 })
+  const felt = Float64Array.of(100, 1, 1, 1)
+  const { weight } = await alps().solve({ ...problem, felt, weight: problem.weight.slice() })
+  expect(countZeros(weight)).toBe(60)
+  expect(countZeros(weight.subarray(0, 30))).toBeLessThan(countZeros(weight.subarray(30, 60)) / 2)
+  const byRow = { ...problem, scope: 'row' } as const
+  const { weight: plain } = await alps().solve({ ...byRow, weight: problem.weight.slice() })
+  const { weight: weighted } = await alps().solve({ ...byRow, felt: Float64Array.of(4, 4, 4, 4), weight: problem.weight.slice() })
+  expect(maskOf(weighted)).toEqual(maskOf(plain))
+})
+
 test('an aborted solution ends', async () => {
   const problem = randomProblem({ rows: 2, columns: 30, seed: 1, zeros: 30 })
   await expect(alps().solve({ ...problem, signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop')

@@ -109,8 +109,7 @@ async function instrumented(
     const isOutput = statistic.at === 'output'
     const value = isOutput ? graphWriter.node('Mul', [gradients.get(site.value)!, scale]) : site.value
     const rows = writer.rows({ ...site, value }, { rank })
-    const of = isOutput ? graphWriter.node('Mul', [rows, rows]) : rows
-    results.set(keyOf(request), writer.reduced(of, request).result)
+    results.set(keyOf(request), writer.measured(rows, request).result)
   }
   const { graph } = derived
   const outputs = [samples, ...results.values()].map((name) => makeValueInfo({ name }))

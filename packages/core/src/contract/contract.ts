@@ -76,6 +76,11 @@ export interface WeightProblem {
    * same array, so that what is made of it can be kept, in a WeakMap by the array, and shared. Not to be changed.
    */
   readonly stats: Readonly<Record<string, Float64Array>>
+  /**
+   * f64[rows]: the mean square of the derivative of the loss by each output, where that was measured. An error of a row costs in proportion, which matters
+   * where rows are ranked together. Default: all rows cost the same
+   */
+  readonly felt?: Float64Array
   readonly pattern: Pattern
   /** Elements that are to be zero, where the pattern is free. */
   readonly zeros: number

@@ -7,7 +7,7 @@ import type { Declined, Group, MaskGroup, Pattern, Weight } from '../contract/co
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
-import { fisherCounts } from '../select/fisher.js'
+import { fisherAllocation } from '../select/fisher.js'
 import { checkMasked, checkStep, cuttingStep, isMasked, type MaskingStep, maskingStep, solverTarget } from './check-step.js'
 import type { Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
 import { planCut } from './plan-cut.js'
@@ -80,8 +80,7 @@ async function counted(
 ): Promise<MaskingStep> {
   const { allocation, target } = step
   if (allocation !== 'fisher' || 'threshold' in target) return step
-  const counts = await fisherCounts(weights, { model, sparsity: target.sparsity }, options)
-  return { ...step, allocation: { counts: Object.fromEntries(weights.map(({ id }, i) => [id, counts[i]!])) } }
+  return { ...step, allocation: await fisherAllocation(weights, { model, sparsity: target.sparsity }, options) }
 }
 
 function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {

@@ -76,8 +76,9 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   const solutions = []
   for (const [g, weight] of before.parts.entries()) {
     const own = Math.floor(((g + 1) * zeros) / groups) - Math.floor((g * zeros) / groups)
+    const felt = feltBy(request.step, id)?.subarray(g * before.rows, (g + 1) * before.rows)
     const problem = { id, weight, rows: before.rows, columns: before.columns, pattern: request.pattern, zeros: own, scope }
-    solutions.push(await criterion.solve({ ...problem, stats: partOf(stats, g, groups), ...present({ signal }) }))
+    solutions.push(await criterion.solve({ ...problem, stats: partOf(stats, g, groups), ...present({ signal, felt }) }))
   }
   const { floats, data } = matricesPayload(tensor, rows, { ...before, parts: solutions.map(({ weight }) => weight) })
   const bits = noBits(elements)
@@ -91,6 +92,9 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   const entry: MaskedWeight = { id, elements, zeros: existing, masked, rule: packBits(bits) }
   return { entry, tensor: updated, notes: solutions.flatMap(({ notes }) => notes.map((note) => `${id}: ${note}`)) }
 }
+
+const feltBy = ({ allocation }: SolveRequest['step'], id: string) =>
+  typeof allocation === 'object' && 'counts' in allocation ? allocation.felt?.[id] : undefined
 
 /** How many elements of each weight shall be zero. */
 function countsOf(

@@ -7,7 +7,7 @@ import { measureOutputsAndInputs } from '../calibrate/outputs-and-inputs.js'
 import type { Solver, WeightProblem } from '../contract/contract.js'
 import { makePlan } from '../plan/make-plan.js'
 import { magnitude, masking } from '../plan/plugins.test.data.js'
-import { fisherCounts, sharesBelow } from './fisher.js'
+import { fisherAllocation, sharesBelow } from './fisher.js'
 
 /** x → a → b; the derivative of the loss by each is made up: twice the value of one, the value of the other. */
 const model = () =>
@@ -47,7 +47,8 @@ test('what the loss feels of outputs, and the sums of products of inputs, by han
 })
 
 test('more goes of the weight whose outputs the loss feels less, and all counts add up', async () => {
-  const counts = await fisherCounts(weightsOf(model()), { model: model(), sparsity: 0.5 }, { seed: 1, gradients })
+  const { counts: byId } = await fisherAllocation(weightsOf(model()), { model: model(), sparsity: 0.5 }, { seed: 1, gradients })
+  const counts = Object.values(byId)
   expect(counts.reduce((a, b) => a + b, 0)).toBe(4)
   expect(counts[1]!).toBeGreaterThan(counts[0]!)
 })
@@ -68,7 +69,8 @@ test('the threshold gives each layer its share, within bounds', () => {
 test('any criterion and any solver takes the counts, block by block too', async () => {
   const target = { sparsity: 0.5 }
   const options = { seed: 1, gradients, forward: forwardOver(data) }
-  const counts = await fisherCounts(weightsOf(model()), { model: model(), sparsity: 0.5 }, options)
+  const { counts: byId } = await fisherAllocation(weightsOf(model()), { model: model(), sparsity: 0.5 }, options)
+  const counts = Object.values(byId)
   const problems: WeightProblem[] = []
   const solver: Solver = {
     ...{ kind: 'solver', name: 'keep-last', needs: { gram: { at: 'input', reduce: 'gram' } } },
@@ -85,6 +87,7 @@ test('any criterion and any solver takes the counts, block by block too', async 
   expect(await masked(model(), magnitude)).toEqual([...counts])
   expect(await masked(model(), solver)).toEqual([...counts])
   expect(problems.map(({ zeros }) => zeros)).toEqual([...counts])
+  expect(problems.map(({ felt }) => [...felt!])[0]).toEqual([10, 16])
 })
 
 test('without training data it says what it needs', async () => {

@@ -4,7 +4,7 @@ import { readMatrices } from '../backend/matrix.js'
 import { measureOutputsAndInputs, type OutputsAndInputs } from '../calibrate/outputs-and-inputs.js'
 import type { Weight } from '../contract/contract.js'
 import type { PlanOptions } from '../plan/plan.js'
-import { wholeCounts } from './allocation.js'
+import { type CountedAllocation, wholeCounts } from './allocation.js'
 
 /** As much is added to the diagonal of the Gram matrix, as a fraction of its mean, as solvers add by default. */
 const DAMPING = 0.1
@@ -15,13 +15,13 @@ const LEAST = 0.25
 /**
  * How many elements of each weight go, by what the loss feels: the score of an element is F_r · w² ÷ [H⁻¹]ⱼⱼ, F_r being the mean square of the derivative of the
  * loss by output r, and w² ÷ [H⁻¹]ⱼⱼ what the output changes by at least when the element goes and the others of its row make up for it (Optimal Brain
- * Surgeon). One threshold for all weights, within bounds, gives each its share. One forward and backward pass, and n³ operations for n inputs.
+ * Surgeon, Hassibi and Stork 1993). One threshold for all weights, within bounds, gives each its share. One forward and backward pass, and n³ operations for n inputs.
  */
-export async function fisherCounts(
+export async function fisherAllocation(
   weights: readonly Weight[],
   { model, sparsity }: { readonly model: Model; readonly sparsity: number },
   { gradients, signal, onProgress }: PlanOptions,
-): Promise<readonly number[]> {
+): Promise<CountedAllocation> {
   if (gradients === undefined)
     throw new PareError('allocation fisher looks at gradients of the loss over training data, and there are none.', {
       hint: 'name data with labels: --train train.npz, or train in the config. For a language model its calibration data serve as well.',
@@ -37,7 +37,11 @@ export async function fisherCounts(
     if (last?.gram !== own.gram) last = { gram: own.gram, variances: await unexplained(own.gram, weight) }
     layers.push(await histogramOf(weight, own, last.variances))
   }
-  return sharesBelow(layers, sparsity)
+  const counts = sharesBelow(layers, sparsity)
+  return {
+    counts: Object.fromEntries(weights.map(({ id }, i) => [id, counts[i]!])),
+    felt: Object.fromEntries([...measured].map(([id, { squares }]) => [id, squares])),
+  }
 }
 
 export interface ScoredLayer {
