@@ -68,6 +68,16 @@ function rowScaleOf({ rows, felt }: WeightProblem): Float64Array {
   return felt.map((value) => Math.sqrt(value / mean + LEAST_FELT))
 }
 
+/** Keeps what a mask says, of what is not zero already. */
+export function keepGiven({ rows, columns, stride, kept, allowed }: OpenProblem, mask: Uint8Array): void {
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < columns; j++) {
+      const to = row * stride + j
+      kept[to] = allowed[to] === 0 ? 0 : mask[row * columns + j]!
+    }
+  }
+}
+
 /** f32[columns × columns] at the beginning of a matrix that may be larger. */
 export function loadSquare({ data, stride }: FloatMatrix, values: Float32Array, columns: number): void {
   data.fill(0)

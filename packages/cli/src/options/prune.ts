@@ -109,6 +109,11 @@ export const pruneFields = {
       on: PRUNING,
     },
   }),
+  refit: field(plugin<AnyCriterion>('alps', 'alps:swaps=20'), {
+    help: 'change what stays of masked weights to make up for what goes, with --calibrate: alps, or alps:swaps=20 where weights may change places first',
+    default: 'what stays is as it was',
+    flag: { argument: 'name', hint: 'for a mask that a criterion or --mask FILE decides: --refit alps', on: PRUNING },
+  }),
   scope: field(oneOf(SCOPES), {
     expected: "'row', 'tensor' or 'global', for structures that cut 'group' or 'global'",
     help: 'what is ranked together',

@@ -81,10 +81,10 @@ function strayCount(samples: number): Problem {
 }
 
 /** What a step needs of calibration data, in words; undefined where it looks at weights only. */
-export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | undefined {
+export function needsOf({ criterion, refit }: Pick<PruneStep, 'criterion' | 'refit'>): string | undefined {
   if (criterion.kind === 'units') return criterion.data === 'training' ? undefined : 'to try units out on calibration data'
-  if (criterion.kind === 'mask') return undefined
-  const keys = Object.entries(criterion.needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
+  const needs = { ...(criterion.kind === 'mask' ? {} : criterion.needs), ...refit?.needs }
+  const keys = Object.entries(needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
   return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
 }
 
@@ -146,24 +146,27 @@ function noDistance(step: PruneStep): Complaint {
 type Complaint = Omit<Problem, 'place'>
 
 function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Complaint | undefined {
-  const { criterion } = step
   const needs = needsOf(step)
   if (needs === undefined) return undefined
   if (source === undefined) {
     return {
-      message: `criterion '${criterion.name}' needs ${needs}, and there are none.`,
+      message: `${whoNeeds(step)} needs ${needs}, and there are none.`,
       hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
     }
   }
   return source.statistics === undefined ? undefined : statisticsProblem(step, index, needs)
 }
 
+const whoNeeds = ({ criterion, refit }: PruneStep) =>
+  refit === undefined ? `criterion '${criterion.name}'` : `refit '${refit.name}'`
+
 /** What was measured before is of the whole model, as it was. */
-function statisticsProblem({ criterion, sequential }: PruneStep, index: number, needs: string): Complaint | undefined {
-  const who = `criterion '${criterion.name}'`
+function statisticsProblem(step: PruneStep, index: number, needs: string): Complaint | undefined {
+  const { criterion, sequential, refit } = step
+  const who = whoNeeds(step)
   const data = 'give the data themselves: --calibrate data.npz'
   if (criterion.kind === 'units') return { message: `${who} needs ${needs}, and a file of statistics has none.`, hint: data }
-  const isSolver = criterion.kind === 'solver'
+  const isSolver = criterion.kind === 'solver' || refit !== undefined
   if (isSolver ? sequential !== false : sequential === true) {
     return {
       message: `${who} goes block by block and measures in between, which a file of statistics cannot.`,

@@ -47,6 +47,8 @@ export interface Solver {
   readonly needs: Record<string, Statistic>
   /** Default: 'tensor'. 'row' or 'tensor'. */
   readonly scope?: Scope
+  /** Whether it takes masks that are decided already, and changes what stays. Default: false */
+  readonly refits?: boolean
   solve(problem: WeightProblem): Promise<Solution>
 }
 
@@ -82,6 +84,8 @@ export interface WeightProblem {
    */
   readonly felt?: Float64Array
   readonly pattern: Pattern
+  /** u8[rows × columns], 1 where an element stays: a mask that is decided already, which is to be kept in its number of zeros. Only for solvers that refit. */
+  readonly kept?: Uint8Array
   /** Elements that are to be zero, where the pattern is free. */
   readonly zeros: number
   readonly scope: Scope
