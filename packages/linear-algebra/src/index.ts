@@ -1,5 +1,6 @@
 export { cholesky } from './cholesky.js'
 export { firstNotFinite, meanOfDiagonal, raisedDampings } from './damping.js'
+export { type FloatFactor, type FloatMatrix, type FloatWorkspace, openFloatWorkspace } from './float-workspace.js'
 export { type RidgeProblem, type RidgeSolution, ridgeSolve } from './ridge.js'
 export { invertLower } from './triangle.js'
 export { type Matrix, openWorkspace, type Workspace } from './workspace.js'

@@ -1,6 +1,5 @@
-import { availableParallelism } from 'node:os'
-import { PareError } from '@pare/onnx'
 import { type Item, startThreads } from '@pare/wasm/threads'
+import { openMemory, poolAreas, threadsFor } from './memory.js'
 import { type Operand, pack, panels } from './pack.js'
 import { KERNEL, productModule, TILE } from './product-kernel.js'
 
@@ -34,6 +33,9 @@ export interface WorkspaceOptions {
   readonly threads?: number | undefined
 }
 
+/** At the start of the memory, for what the threads are handed. A list of all 64 strips of PACKED_ROWS takes 5 KiB, and smaller ones before it less together. */
+const POOL_BYTES = 1 << 14
+
 /** Terms that the kernel sums at a time, and the size of the blocks that the algorithms here work with. */
 export const BLOCK = 128
 
@@ -41,11 +43,17 @@ export const BLOCK = 128
 export async function openWorkspace({ matrices: sizes, threads }: WorkspaceOptions): Promise<Workspace> {
   const shapes = sizes.map(({ rows, columns }) => ({ rows: roundUp(rows), stride: roundUp(columns) }))
   const elements = shapes.reduce((sum, { rows, stride }) => sum + rows * stride, 0)
-  const target = threads ?? (elements < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS))
+  const target = threads ?? threadsFor(elements)
   const packed = PACKED_ROWS * BLOCK + BLOCK * Math.max(...shapes.map(({ stride }) => stride))
   const { memory, kind } = openMemory(POOL_BYTES + 8 * (packed + elements), target > 1 ? 'shared' : 'plain')
   const count = kind === 'shared' ? target : 1
-  const pool = await startThreads({ count, module: productModule(kind), kernels: [KERNEL], memory, allocate: poolAreas() })
+  const pool = await startThreads({
+    count,
+    module: productModule(kind),
+    kernels: [KERNEL],
+    memory,
+    allocate: poolAreas(POOL_BYTES),
+  })
 
   const a = POOL_BYTES
   const b = a + 8 * PACKED_ROWS * BLOCK
@@ -105,46 +113,9 @@ function strips({ a, b, c, depth, rowPanels, columnPanels, stride, lower }: Prod
 /** Panels of rows in a strip: 64 rows and 128 products fill 64 KiB, of the second-level cache. */
 const STRIP = 16
 
-/** At the start of the memory, for what the threads are handed. A list of all 64 strips of PACKED_ROWS takes 5 KiB, and smaller ones before it less together. */
-const POOL_BYTES = 1 << 14
-
-/** Areas of POOL_BYTES, one after another. */
-function poolAreas(): (bytes: number) => number {
-  let next = 0
-  return (bytes) => {
-    const address = next
-    next += 64 * Math.ceil(bytes / 64)
-    if (next > POOL_BYTES) throw new Error(`${next} bytes for the threads are more than ${POOL_BYTES}`)
-    return address
-  }
-}
-
-/** Elements from which on threads are worth their start of some 40 ms. */
-const WORTH_THREADS = 1 << 20
-/** Beyond, packing and the blocks of the diagonal, which one thread works on, are most of the time. */
-const MOST_THREADS = 16
 const PACKED_ROWS = 4096
-const PAGE = 65536
 
 /** The terms of the sums from `k` on, one block of them. */
 const part = (of: Operand, k: number) => ({ ...of, start: of.start + k * of.along, depth: Math.min(BLOCK, of.depth - k) })
 
 const roundUp = (size: number) => TILE * Math.ceil(size / TILE)
-
-/** Shared memory where it can be had, else memory for one thread. */
-function openMemory(bytes: number, kind: 'plain' | 'shared'): { memory: WebAssembly.Memory; kind: 'plain' | 'shared' } {
-  const pages = Math.ceil(bytes / PAGE)
-  try {
-    if (kind === 'plain') return { memory: new WebAssembly.Memory({ initial: pages }), kind }
-    return { memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }), kind }
-  } catch (cause) {
-    if (kind === 'shared') return openMemory(bytes, 'plain')
-    throw new PareError(
-      `linear-algebra: matrices of ${Math.ceil(bytes / 2 ** 20)} MiB were asked for; 4096 MiB, as far as they are free, is the most.`,
-      {
-        hint: 'leave the layer out with exclude, or choose a criterion that needs no matrix of all pairs of inputs.',
-        cause,
-      },
-    )
-  }
-}

@@ -61,7 +61,7 @@ describe('wrong arguments', () => {
     [['prune', 'm.onnx', '--seed', '1.5'], "pare: --seed is '1.5'; expected a whole number", '--help'],
     [
       ['prune', 'm.onnx', '--allocation', 'even'],
-      "pare: --allocation is 'even'; expected uniform, erk, owl, or a .json file of measured curves.",
+      "pare: --allocation is 'even'; expected uniform, erk, owl, fisher, or a .json file of measured curves.",
       'erk: more of large weights; owl: less of weights with many outliers; curves.json: what pare sensitivity --json printed',
     ],
     [

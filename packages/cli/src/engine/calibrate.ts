@@ -3,7 +3,7 @@ import { formatCount } from '@pare/gate'
 import { hashData } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
-import { looksAtGradients, needsOf } from '../settings/calibration.js'
+import { judgesByGradients, needsOf } from '../settings/calibration.js'
 import type { Task } from '../settings/tasks.js'
 import { usage } from '../terminal/failure.js'
 import type { Phases } from '../terminal/phases.js'
@@ -36,7 +36,7 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   const { run, statistics } = calibration
   const shown = showPath(run.data, work.cwd)
   // A file of statistics may hold those of gradients.
-  const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && looksAtGradients(step))
+  const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && judgesByGradients(step))
   if (!steps.some(looks)) return undefined
   const hashing = hashData(run.data)
   const close = () => hashing[Symbol.asyncDispose]()

@@ -2,7 +2,7 @@ import type { Differentiation } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { present } from '@pare/onnx'
 import { showPath } from '../files/paths.js'
-import { looksAtGradients } from '../settings/calibration.js'
+import { judgesByGradients, looksAtGradients } from '../settings/calibration.js'
 import type { Task } from '../settings/tasks.js'
 import type { Phases } from '../terminal/phases.js'
 import { forwardOver, withProgress } from './forward.js'
@@ -10,6 +10,8 @@ import type { Work } from './work.js'
 
 /** Samples that gradients are taken of: more change the ranks of weights little, and many criteria go through them one by one. */
 const SAMPLES = 512
+/** The same where they only say how much goes of each weight: each counts for all its positions, and all elements of a weight count together. */
+const FEW_SAMPLES = 64
 
 /** Gradients of the loss that training data suggest. Undefined where no step looks at them, or there are no training data: core says so. */
 export async function gradientsFor(
@@ -21,8 +23,9 @@ export async function gradientsFor(
   const { lossOver } = await import('@pare/retrain')
   const { kind, why, differentiate } = await lossOver(model, training)
   const { data, text, threads, trusted, image, classes, original, workspace } = training
-  progress.note(`${label}: gradients of ${kind} (${why}), up to ${SAMPLES} samples of ${showPath(data, cwd)}`)
-  const run = { data, trusted, samples: SAMPLES, ...present({ text, threads, image, classes, original, workspace }) }
+  const samples = steps.some(judgesByGradients) ? SAMPLES : FEW_SAMPLES
+  progress.note(`${label}: gradients of ${kind} (${why}), up to ${samples} samples of ${showPath(data, cwd)}`)
+  const run = { data, trusted, samples, ...present({ text, threads, image, classes, original, workspace }) }
   const forward = forwardOver(run, engine)
   return { forward: withProgress(forward, (state) => phases.at('running training data', state)), differentiate }
 }

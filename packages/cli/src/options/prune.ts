@@ -57,7 +57,7 @@ const mask = z
 /** A step of pruning. */
 export const pruneFields = {
   criterion: field(plugin<AnyCriterion>('magnitude', 'magnitude:p=2'), {
-    help: 'how important an element is: magnitude, magnitude:p=2, random, or with --calibrate wanda, activation, sparsegpt; or a package',
+    help: 'how important an element is: magnitude, magnitude:p=2, random, or with --calibrate wanda, activation, alps, sparsegpt; or a package',
     default: 'magnitude',
     flag: { argument: 'name', on: STEPS, input: true },
   }),
@@ -109,6 +109,11 @@ export const pruneFields = {
       on: PRUNING,
     },
   }),
+  refit: field(plugin<AnyCriterion>('alps', 'alps:swaps=20'), {
+    help: 'change what stays of masked weights to make up for what goes, with --calibrate: alps, or alps:swaps=20 where weights may change places first',
+    default: 'what stays is as it was',
+    flag: { argument: 'name', hint: 'for a mask that a criterion or --mask FILE decides: --refit alps', on: PRUNING },
+  }),
   scope: field(oneOf(SCOPES), {
     expected: "'row', 'tensor' or 'global', for structures that cut 'group' or 'global'",
     help: 'what is ranked together',
@@ -121,13 +126,13 @@ export const pruneFields = {
   }),
   allocation: field(allocation, {
     expected:
-      "'uniform', 'erk', 'owl', { owl: { lambda: 0.08, outlier: 5 } }, 'curves.json' from pare sensitivity --json, or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
-    help: 'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl, or curves.json from pare sensitivity',
+      "'uniform', 'erk', 'owl', 'fisher', { owl: { lambda: 0.08, outlier: 5 } }, 'curves.json' from pare sensitivity --json, or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
+    help: 'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl, fisher (with --train), or curves.json from pare sensitivity',
     default: 'uniform',
     flag: {
       argument: 'how',
-      schema: allocation.describe('uniform, erk, owl, or a .json file of measured curves'),
-      hint: 'erk: more of large weights; owl: less of weights with many outliers; curves.json: what pare sensitivity --json printed',
+      schema: allocation.describe('uniform, erk, owl, fisher, or a .json file of measured curves'),
+      hint: 'erk: more of large weights; owl: less of weights with many outliers; fisher: by what the loss on --train data feels; curves.json: what pare sensitivity --json printed',
       on: PRUNING,
     },
   }),

@@ -4,6 +4,7 @@
 export const FIRST_PARTY = {
   criterion: {
     activation: async () => (await import('@pare/criterion-activation')).activation,
+    alps: async () => (await import('@pare/criterion-alps')).alps,
     'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
     gradient: async () => (await import('@pare/criterion-gradient')).gradient,
     magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,

@@ -86,15 +86,20 @@ function strayCount(samples: number): Problem {
 }
 
 /** What a step needs of calibration data, in words; undefined where it looks at weights only. */
-export function needsOf({ criterion }: Pick<PruneStep, 'criterion'>): string | undefined {
+export function needsOf({ criterion, refit }: Pick<PruneStep, 'criterion' | 'refit'>): string | undefined {
   if (criterion.kind === 'units') return criterion.data === 'training' ? undefined : 'to try units out on calibration data'
-  if (criterion.kind === 'mask') return undefined
-  const keys = Object.entries(criterion.needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
+  const needs = { ...(criterion.kind === 'mask' ? {} : criterion.needs), ...refit?.needs }
+  const keys = Object.entries(needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
   return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
 }
 
-/** Whether a step looks at gradients of a loss over training data. */
-export function looksAtGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
+/** Whether a step looks at gradients of a loss over training data, to judge or to spread its target. */
+export function looksAtGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
+  return step.allocation === 'fisher' || judgesByGradients(step)
+}
+
+/** Whether a step's criterion looks at gradients of a loss over training data. */
+export function judgesByGradients({ criterion }: Pick<PruneStep, 'criterion'>): boolean {
   if (criterion.kind === 'units') return criterion.data === 'training'
   return criterion.kind !== 'mask' && Object.values(criterion.needs).some(({ at }) => at === 'gradient')
 }
@@ -116,24 +121,29 @@ export function calibrationProblems(
 ): Problem[] {
   return steps.flatMap((step, i) => {
     const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
-    const lacks = looksAtGradients(step) && training === undefined && !isMeasured
+    const lacks = training === undefined && ((judgesByGradients(step) && !isMeasured) || step.allocation === 'fisher')
     const taught = looksAtGradients(step) && loss === 'kl'
     const problems = [problemOf(step, i, calibration), lacks && noTraining(step), taught && noDistance(step)]
     return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
   })
 }
 
-function noTraining({ criterion }: PruneStep): Complaint {
+function noTraining(step: PruneStep): Complaint {
+  const hint = "name inputs with labels: --train train.npz, or train: 'train.npz' in the config"
   return {
-    message: `criterion '${criterion.name}' looks at gradients of the loss over training data, and there are none.`,
-    hint: "name inputs with labels: --train train.npz, or train: 'train.npz' in the config",
+    message: `${looking(step)} looks at gradients of the loss over training data, and there are none.`,
+    hint: judgesByGradients(step)
+      ? hint
+      : `${hint}; of a language model the calibration data serve, whose next tokens are the labels`,
   }
 }
 
+const looking = (step: PruneStep) => (judgesByGradients(step) ? `criterion '${step.criterion.name}'` : 'allocation fisher')
+
 /** The model as it is, is no distance from itself. */
-function noDistance({ criterion }: PruneStep): Complaint {
+function noDistance(step: PruneStep): Complaint {
   return {
-    message: `criterion '${criterion.name}' looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
+    message: `${looking(step)} looks at gradients of the loss, and 'kl' is a distance from a teacher, which it has none of.`,
     hint: 'leave the loss out, and it is chosen by model and labels',
   }
 }
@@ -141,24 +151,27 @@ function noDistance({ criterion }: PruneStep): Complaint {
 type Complaint = Omit<Problem, 'place'>
 
 function problemOf(step: PruneStep, index: number, source: CalibrationSource | undefined): Complaint | undefined {
-  const { criterion } = step
   const needs = needsOf(step)
   if (needs === undefined) return undefined
   if (source === undefined) {
     return {
-      message: `criterion '${criterion.name}' needs ${needs}, and there are none.`,
+      message: `${whoNeeds(step)} needs ${needs}, and there are none.`,
       hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
     }
   }
   return source.statistics === undefined ? undefined : statisticsProblem(step, index, needs)
 }
 
+const whoNeeds = ({ criterion, refit }: PruneStep) =>
+  refit === undefined ? `criterion '${criterion.name}'` : `refit '${refit.name}'`
+
 /** What was measured before is of the whole model, as it was. */
-function statisticsProblem({ criterion, sequential }: PruneStep, index: number, needs: string): Complaint | undefined {
-  const who = `criterion '${criterion.name}'`
+function statisticsProblem(step: PruneStep, index: number, needs: string): Complaint | undefined {
+  const { criterion, sequential, refit } = step
+  const who = whoNeeds(step)
   const data = 'give the data themselves: --calibrate data.npz'
   if (criterion.kind === 'units') return { message: `${who} needs ${needs}, and a file of statistics has none.`, hint: data }
-  const isSolver = criterion.kind === 'solver'
+  const isSolver = criterion.kind === 'solver' || refit !== undefined
   if (isSolver ? sequential !== false : sequential === true) {
     return {
       message: `${who} goes block by block and measures in between, which a file of statistics cannot.`,

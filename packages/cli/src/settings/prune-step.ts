@@ -1,4 +1,4 @@
-import { checkStep, type PruneStep, type Structure, type Target } from '@pare/core'
+import { checkStep, type PruneStep, type Solver, type Structure, type Target } from '@pare/core'
 import { BUDGETS } from '@pare/core/choices'
 import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
@@ -15,19 +15,20 @@ export interface StepSource extends PluginSource {
 /** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
 export async function resolveStep(step: PruneConfig | PruneStep, source: StepSource): Promise<PruneStep> {
   if ('mask' in step && step.mask !== undefined) return maskedStep({ ...step, mask: step.mask }, source)
-  const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, ...options } = step
+  const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, refit, ...options } = step
   const structure = await resolveStructure(shape, source)
   const criterion = await resolveCriterion(rule, source)
   const spread = allocation && (await resolveAllocation(allocation, source))
   const essentials = { structure, criterion, target: readTarget(target, structure) }
   const resolved = { ...essentials, ...present({ ...options, allocation: spread }) }
-  checkStep(resolved)
-  return resolved
+  const refitted = { ...resolved, ...(await resolveRefit(refit, source)) }
+  checkStep(refitted)
+  return refitted
 }
 
 /** A step whose mask is decided already: what decides it otherwise is refused. */
 async function maskedStep(
-  { mask, structure = 'element', criterion, allocation, target, ...options }: PruneConfig & { readonly mask: string },
+  { mask, structure = 'element', criterion, allocation, target, refit, ...options }: PruneConfig & { readonly mask: string },
   source: StepSource,
 ): Promise<PruneStep> {
   const { maskFolder: folder = source.folder, workspace } = source
@@ -36,10 +37,24 @@ async function maskedStep(
       `pare: mask ${mask} says which elements go, and criterion '${typeof criterion === 'string' ? criterion : criterion.name}' judges them.`,
       'leave --mask or --criterion out; in a config, make two steps of them',
     )
-  const step = { structure: await resolveStructure(structure, source), ...present({ ...options, target, allocation }) }
+  if (refit !== undefined && mask === 'keep')
+    throw usage(
+      'pare: mask keep keeps the zeros that the model has, and refit makes up for what goes: nothing does.',
+      'refit the model from before: --mask masks.npz --refit alps, where pare prune MODEL --mask keep --masks masks.npz writes the mask',
+    )
+  const shape = await resolveStructure(structure, source)
+  const step = { structure: shape, ...present({ ...options, target, allocation }), ...(await resolveRefit(refit, source)) }
   // Before a file is looked for.
   checkStep({ ...step, criterion: { kind: 'mask', name: `mask ${mask}`, zeros: async () => undefined } } as PruneStep)
   return { ...step, criterion: await resolveMask(mask, { folder, workspace }) } as PruneStep
+}
+
+/** The solver that changes what stays. What else it may be is refused where steps are checked. */
+async function resolveRefit(
+  refit: PruneConfig['refit'] | PruneStep['refit'],
+  source: StepSource,
+): Promise<Pick<PruneStep, 'refit'>> {
+  return refit === undefined ? {} : { refit: (await resolveCriterion(refit, source)) as Solver }
 }
 
 function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', sparsity = 0.5 }: Structure): Target {
@@ -71,7 +86,7 @@ function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', spa
 export function describeStep({ structure, criterion, target, scope, include, exclude, ...limits }: PruneStep): string {
   const only = include === undefined ? '' : `, only ${include.join(' ')}`
   const without = exclude === undefined ? '' : `, without ${exclude.join(' ')}`
-  if (criterion.kind === 'mask') return `${criterion.name} on ${structure.name}${only}${without}`
+  if (criterion.kind === 'mask') return `${criterion.name} on ${structure.name}${describeLimits(limits)}${only}${without}`
   const [[name, amount]] = Object.entries(target ?? { sparsity: structure.sparsity }) as [[string, number]]
   const goal = BUDGETS.some((kind) => kind === name) ? `at most ${amount} of ${name}` : `${name} ${amount}`
   return `${criterion.name}${limits.norm === undefined ? '' : ` (${limits.norm})`} on ${structure.name}, ${scope ?? (structure.kind === 'cut' ? 'group' : (('scope' in criterion ? criterion.scope : undefined) ?? 'global'))}, ${goal}${describeSpread(limits)}${limits.sequential === true ? ', sequential' : ''}${describeLimits(limits)}${only}${without}`
@@ -82,8 +97,14 @@ function describeSpread({ allocation, normalize }: Pick<PruneStep, 'allocation' 
   return `, spread by ${typeof allocation === 'string' ? allocation : Object.keys(allocation)[0]}`
 }
 
-function describeLimits({ minUnits, multipleOf, uniform }: Pick<PruneStep, 'minUnits' | 'multipleOf' | 'uniform'>): string {
+function describeLimits({
+  minUnits,
+  multipleOf,
+  uniform,
+  refit,
+}: Pick<PruneStep, 'minUnits' | 'multipleOf' | 'uniform' | 'refit'>): string {
   return [
+    refit === undefined ? '' : `, refitted by ${refit.name}`,
     minUnits === undefined ? '' : `, at least ${minUnits} kept`,
     multipleOf === undefined ? '' : `, kept in multiples of ${multipleOf}`,
     uniform === true ? ', uniform' : '',

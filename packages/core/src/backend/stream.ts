@@ -25,9 +25,19 @@ export function elementsOf(tensor: Tensor): number {
   return tensor.data.byteLength / widthOf(tensor)
 }
 
-/** Precision in which the saliencies of all these weights are computed, so that they compare. */
-export function precisionOf(weights: readonly { readonly tensor: Tensor }[]): Precision {
-  return weights.some(({ tensor }) => tensor.type === 'float64') ? 'f64' : 'f32'
+/** Precision in which the saliencies of all these weights are computed, so that they compare: f64 where f32 would not hold what they meet, or its root. */
+export function precisionOf(
+  weights: readonly { readonly tensor: Tensor }[],
+  statistics: readonly Readonly<Record<string, SpreadStatistic>>[] = [],
+): Precision {
+  const isWide = weights.some(({ tensor }) => tensor.type === 'float64')
+  return isWide || statistics.some((each) => Object.values(each).some(leavesSingle)) ? 'f64' : 'f32'
+}
+
+/** Whether the largest number of a statistic is so small or large that f32 does not hold it times a weight. */
+function leavesSingle({ values }: SpreadStatistic): boolean {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  return largest > 0 && !(largest > 1e-30 && largest < 1e30)
 }
 
 /** How weights are read. */

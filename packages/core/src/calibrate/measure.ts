@@ -240,12 +240,15 @@ function notFinite(): PareError {
   })
 }
 
-/** Reads the statistics of a weight out of what was measured. A weight that is used several times met all of it. */
+/**
+ * Reads the statistics of a weight out of what was measured. A weight that is used several times met all of it. What a weight has in common
+ * with the one before it is the same array, where both are read with the same `memo`.
+ */
 export function statisticsOf<Key extends string>(
   weight: Weight,
   needs: Readonly<Record<Key, Statistic>>,
   totals: ReadonlyMap<string, Totals>,
-  criterion = 'NAME',
+  { criterion = 'NAME', memo = new Map() }: { readonly criterion?: string; readonly memo?: Map<string, LastRead> } = {},
 ): Record<Key, SpreadStatistic> {
   return Object.fromEntries(
     Object.entries<Statistic>(needs).map(([key, statistic]) => {
@@ -258,8 +261,23 @@ export function statisticsOf<Key extends string>(
           })
         return each
       })
-      const all = parts.reduce((a, b) => combined(statistic.reduce, a, b))
-      return [key, { at: statistic.at, values: finished(statistic.reduce, all) }]
+      const of = ids.join('\n')
+      const last = memo.get(key)
+      const values =
+        last?.of === of
+          ? last.values
+          : finished(
+              statistic.reduce,
+              parts.reduce((a, b) => combined(statistic.reduce, a, b)),
+            )
+      memo.set(key, { of, values })
+      return [key, { at: statistic.at, values }]
     }),
   ) as Record<Key, SpreadStatistic>
+}
+
+/** The statistic that was read last, and of which requests it is. */
+export interface LastRead {
+  readonly of: string
+  readonly values: Float64Array
 }

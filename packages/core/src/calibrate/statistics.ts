@@ -2,7 +2,7 @@ import { type Model, PareError, present } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract/contract.js'
 import type { PlanOptions } from '../plan/plan.js'
 import { needsTraining } from './gradients.js'
-import { type Measured, measure, statisticsOf } from './measure.js'
+import { type LastRead, type Measured, measure, statisticsOf } from './measure.js'
 import type { SpreadStatistic } from './spread.js'
 import { totalOf } from './totals.js'
 
@@ -42,7 +42,8 @@ export async function statisticsFor(
 /** Reads what was measured before. */
 export function statisticsFrom({ blocks, reductions }: Measured, { name, needs }: Needing): WeightStatistics {
   const totals = totalOf(blocks, reductions)
-  return { of: (weight) => statisticsOf(weight, needs, totals, name) }
+  const memo = new Map<string, LastRead>()
+  return { of: (weight) => statisticsOf(weight, needs, totals, { criterion: name, memo }) }
 }
 
 function needsData(name: string, needs: Needs): PareError {

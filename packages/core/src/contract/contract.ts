@@ -47,6 +47,8 @@ export interface Solver {
   readonly needs: Record<string, Statistic>
   /** Default: 'tensor'. 'row' or 'tensor'. */
   readonly scope?: Scope
+  /** Whether it takes masks that are decided already, and changes what stays. Default: false */
+  readonly refits?: boolean
   solve(problem: WeightProblem): Promise<Solution>
 }
 
@@ -71,9 +73,19 @@ export interface WeightProblem {
   readonly weight: Float32Array
   readonly rows: number
   readonly columns: number
-  /** By key of `needs`: f64[columns], of a 'gram' f64[columns × columns]. */
+  /**
+   * By key of `needs`: f64[columns], of a 'gram' f64[columns × columns]. Weights of one stage that read the same input come one after another with the very
+   * same array, so that what is made of it can be kept, in a WeakMap by the array, and shared. Not to be changed.
+   */
   readonly stats: Readonly<Record<string, Float64Array>>
+  /**
+   * f64[rows]: the mean square of the derivative of the loss by each output, where that was measured. An error of a row costs in proportion, which matters
+   * where rows are ranked together. Default: all rows cost the same
+   */
+  readonly felt?: Float64Array
   readonly pattern: Pattern
+  /** u8[rows × columns], 1 where an element stays: a mask that is decided already, which is to be kept in its number of zeros. Only for solvers that refit. */
+  readonly kept?: Uint8Array
   /** Elements that are to be zero, where the pattern is free. */
   readonly zeros: number
   readonly scope: Scope

@@ -15,9 +15,22 @@ export type MaskedStep = PruneStep & { readonly criterion: MaskCriterion }
 
 /** Throws PareError where what a step says does not go together, or is impossible, as far as that shows before a model is read. */
 export function checkStep(step: PruneStep): void {
+  checkRefit(step)
   if (isMasked(step)) checkMasked(step)
   else if (step.structure.kind === 'cut') cuttingStep(step)
   else maskingStep(step)
+}
+
+/** Throws PareError where what stays cannot be refitted, or by this solver. */
+function checkRefit({ refit, criterion, structure }: PruneStep): void {
+  if (refit === undefined) return
+  const leave = { hint: 'leave --refit out.' }
+  if (structure.kind === 'cut')
+    throw new PareError(`refit ${refit.name} changes masked weights, and structure '${structure.name}' cuts units.`, leave)
+  if (criterion.kind === 'solver')
+    throw new PareError(`refit ${refit.name} changes what stays, and so does solver '${criterion.name}'.`, leave)
+  if (refit.kind === 'solver' && refit.refits === true) return
+  throw new PareError(`refit '${refit.name}' does not take masks that are decided already.`, { hint: '--refit alps does.' })
 }
 
 export function isMasked(step: PruneStep): step is MaskedStep {

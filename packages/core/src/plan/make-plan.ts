@@ -3,15 +3,16 @@ import { analyse } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
-import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
+import type { Declined, Group, MaskGroup, Pattern, Weight } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
-import { checkMasked, checkStep, cuttingStep, isMasked, maskingStep, solverTarget } from './check-step.js'
-import type { Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
+import { fisherAllocation } from '../select/fisher.js'
+import { checkMasked, checkStep, cuttingStep, isMasked, type MaskingStep, maskingStep, solverTarget } from './check-step.js'
+import type { MaskStep, Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
-import { planSolve } from './plan-solve.js'
+import { planRefit, planSolve, type RefitRequest } from './plan-solve.js'
 
 /** Decides what goes, step by step, each on the model that the steps before leave. Reads weights, changes nothing. */
 export async function makePlan(model: Model, steps: readonly PruneStep[], options: PlanOptions): Promise<Planned> {
@@ -60,15 +61,37 @@ export async function planStepsOf(
   const weights = masked.map(({ weight }) => weight)
   if (isMasked(step)) {
     checkMasked(step, pattern.kind)
-    return [await planByMask({ step, weights }, options)]
+    return refitted(await planByMask({ step, weights }, options), { step, weights, pattern, ...models }, options)
   }
-  const { criterion, ...masking } = maskingStep(step, pattern.kind)
+  const { criterion, ...masking } = await counted(maskingStep(step, pattern.kind), { weights, ...models }, options)
   const request = { weights, pattern, model: models.model }
   if (criterion.kind === 'solver') {
     const target = solverTarget(criterion, masking.target)
     return planSolve({ step: { ...masking, criterion, target }, ...request }, options)
   }
-  return [await planMask({ step: { ...masking, criterion }, ...request }, options)]
+  const mask = await planMask({ step: { ...masking, criterion }, ...request }, options)
+  return refitted(mask, { step: masking, ...request }, options)
+}
+
+/** A mask, and what its step's solver makes of the weights that stay, if it has one. */
+async function refitted(
+  mask: MaskStep,
+  { step, ...request }: Omit<RefitRequest, 'mask' | 'solver' | 'step'> & { readonly step: Omit<PruneStep, 'criterion'> },
+  options: PlanOptions,
+): Promise<readonly PlanStep[]> {
+  const { refit: solver } = step
+  return solver === undefined ? [mask] : planRefit({ step, ...request, solver, mask }, options)
+}
+
+/** The step, with what the allocation 'fisher' gives each weight as counts. */
+async function counted(
+  step: MaskingStep,
+  { weights, model }: { readonly weights: readonly Weight[]; readonly model: Model },
+  options: PlanOptions,
+): Promise<MaskingStep> {
+  const { allocation, target } = step
+  if (allocation !== 'fisher' || 'threshold' in target) return step
+  return { ...step, allocation: await fisherAllocation(weights, { model, sparsity: target.sparsity }, options) }
 }
 
 function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {

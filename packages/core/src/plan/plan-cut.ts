@@ -109,7 +109,10 @@ async function scoresOf(
   progress: () => void,
 ): Promise<Ranked[]> {
   const statistics = await statisticsById(criterion, { groups, model }, options)
-  const precision = precisionOf(groups.flatMap(({ slices }) => slices))
+  const precision = precisionOf(
+    groups.flatMap(({ slices }) => slices),
+    statistics && [...statistics.values()].map(({ stats }) => stats),
+  )
   const backend = options.backend ?? cpu
   const kernel = backend.compile(trace(criterion), precision)
   const scoring = {

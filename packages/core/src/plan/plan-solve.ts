@@ -1,4 +1,5 @@
 import { elementCount, type Model, PareError, present, sha256 } from '@pare/onnx'
+import { weightsOf } from '../analyse/analyse.js'
 import { applyStep } from '../apply/apply.js'
 import { noBits, packBits, setBit } from '../apply/mask-bits.js'
 import type { UpdatedTensor, UpdateStep } from '../apply/update.js'
@@ -24,28 +25,63 @@ export interface SolveRequest {
  * solver makes up for depends on what the blocks before let through.
  */
 export async function planSolve(request: SolveRequest, options: PlanOptions): Promise<readonly [MaskStep, UpdateStep]> {
-  const { step, weights, model } = request
+  const { step, weights } = request
   const { criterion, target, structure } = step
   const scope = step.scope ?? criterion.scope ?? 'tensor'
-  for (const { id, quantised } of weights)
-    if (quantised !== undefined) throw needsFloats(`solver '${criterion.name}' cannot change '${id}'`, quantised)
   const counts = countsOf(weights, step)
-  const stages = step.sequential === false ? [[...weights]] : await stagesOf(model, weights)
   const head = { kind: 'mask', structure: structure.name, criterion: criterion.name, scope, target } as const
   const mask: MaskStep = { ...head, saliency: { op: 'abs', of: { op: 'weight' } }, precision: 'f32', weights: [] }
-  const update: UpdateStep = { kind: 'update', by: criterion.name, tensors: [], notes: [] }
+  return solveStages({ ...request, solver: criterion, scope, mask, zerosOf: ({ id }) => counts.get(id)! }, options)
+}
+
+export interface RefitRequest extends Omit<SolveRequest, 'step'> {
+  readonly step: Omit<PruneStep, 'criterion'>
+  readonly solver: Solver
+  /** What goes: decided already. */
+  readonly mask: MaskStep
+}
+
+/** Has a solver change what stays of the weights of a mask to make up for what goes, block by block unless told otherwise. */
+export async function planRefit(request: RefitRequest, options: PlanOptions): Promise<readonly [MaskStep, UpdateStep]> {
+  const { mask, model } = request
+  const masked = new Map(weightsOf(await applyStep(model, mask, options)).map((weight) => [weight.id, weight]))
+  const counts = new Map(mask.weights.map(({ id, masked: zeros }) => [id, zeros]))
+  const weights = request.weights.filter(({ id }) => counts.has(id))
+  // Which rows were ranked together does not matter any more.
+  const scope = mask.scope === 'row' ? 'row' : 'tensor'
+  return solveStages(
+    { ...request, weights, scope, zerosOf: ({ id }) => counts.get(id)!, maskedOf: ({ id }) => masked.get(id)! },
+    options,
+  )
+}
+
+interface StagesRequest extends Omit<SolveRequest, 'step'> {
+  readonly step: Omit<PruneStep, 'criterion'>
+  readonly solver: Solver
+  readonly scope: Scope
+  /** What the mask is called in the plan: its weights are those that come out. */
+  readonly mask: MaskStep
+  /** How many elements of a weight shall be zero. */
+  zerosOf(weight: Weight): number
+  /** A weight with its mask, where that is decided already. */
+  maskedOf?(weight: Weight): Weight
+}
+
+async function solveStages(request: StagesRequest, options: PlanOptions): Promise<readonly [MaskStep, UpdateStep]> {
+  const { step, weights, model, solver, mask } = request
+  for (const { id, quantised } of weights)
+    if (quantised !== undefined) throw needsFloats(`solver '${solver.name}' cannot change '${id}'`, quantised)
+  const stages = step.sequential === false ? [[...weights]] : await stagesOf(model, weights)
+  const update: UpdateStep = { kind: 'update', by: solver.name, tensors: [], notes: [] }
   let current = model
-  let [masked, updated] = [mask, update]
+  let [masked, updated] = [{ ...mask, weights: [] as readonly MaskedWeight[] }, update]
   let done = 0
   for (const stage of stages) {
-    const statistics = (await statisticsFor(criterion, { model: current, weights: stage }, options))!
+    const statistics = (await statisticsFor(solver, { model: current, weights: stage }, options))!
     const [entries, tensors, notes]: [MaskedWeight[], UpdatedTensor[], string[]] = [[], [], []]
     for (const weight of stage) {
       options.signal?.throwIfAborted()
-      const solved = await solveOne(weight, {
-        ...{ request, scope, stats: statistics.of(weight), zeros: counts.get(weight.id)! },
-        ...options,
-      })
+      const solved = await solveOne(weight, { request, stats: statistics.of(weight), ...present({ signal: options.signal }) })
       entries.push(solved.entry)
       tensors.push(solved.tensor)
       notes.push(...solved.notes)
@@ -59,25 +95,28 @@ export async function planSolve(request: SolveRequest, options: PlanOptions): Pr
 }
 
 interface SolveInputs {
-  readonly request: SolveRequest
-  readonly scope: Scope
+  readonly request: StagesRequest
   readonly stats: Readonly<Record<string, SpreadStatistic>>
-  /** Elements that shall be zero. */
-  readonly zeros: number
   readonly signal?: AbortSignal
 }
 
-async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, zeros, signal }: SolveInputs) {
-  const { criterion } = request.step
-  const groups = groupsOf(id, { criterion, stats, columns: rows.before * rows.after })
+async function solveOne(weight: Weight, { request, stats, signal }: SolveInputs) {
+  const { id, tensor, rows } = weight
+  const { solver, step, pattern } = request
+  const groups = groupsOf(id, { criterion: solver, stats, columns: rows.before * rows.after })
   const before = await readMatrices(tensor, rows, groups)
+  const decided = request.maskedOf && (await readMatrices(request.maskedOf(weight).tensor, rows, groups))
+  const zeros = request.zerosOf(weight)
   const elements = elementCount(tensor.shape)
   const existing = before.parts.reduce((sum, part) => sum + part.reduce((n, w) => n + Number(w === 0), 0), 0)
   const solutions = []
-  for (const [g, weight] of before.parts.entries()) {
+  for (const [g, values] of before.parts.entries()) {
     const own = Math.floor(((g + 1) * zeros) / groups) - Math.floor((g * zeros) / groups)
-    const problem = { id, weight, rows: before.rows, columns: before.columns, pattern: request.pattern, zeros: own, scope }
-    solutions.push(await criterion.solve({ ...problem, stats: partOf(stats, g, groups), ...present({ signal }) }))
+    const felt = feltBy(step, id)?.subarray(g * before.rows, (g + 1) * before.rows)
+    const kept = decided && Uint8Array.from(decided.parts[g]!, (w) => (w === 0 ? 0 : 1))
+    const shape = { id, weight: values, rows: before.rows, columns: before.columns }
+    const problem = { ...shape, pattern, zeros: own, scope: request.scope, stats: partOf(stats, g, groups) }
+    solutions.push(await solver.solve({ ...problem, ...present({ signal, felt, kept }) }))
   }
   const { floats, data } = matricesPayload(tensor, rows, { ...before, parts: solutions.map(({ weight }) => weight) })
   const bits = noBits(elements)
@@ -91,6 +130,9 @@ async function solveOne({ id, tensor, rows }: Weight, { request, scope, stats, z
   const entry: MaskedWeight = { id, elements, zeros: existing, masked, rule: packBits(bits) }
   return { entry, tensor: updated, notes: solutions.flatMap(({ notes }) => notes.map((note) => `${id}: ${note}`)) }
 }
+
+const feltBy = ({ allocation }: Pick<PruneStep, 'allocation'>, id: string) =>
+  typeof allocation === 'object' && 'counts' in allocation ? allocation.felt?.[id] : undefined
 
 /** How many elements of each weight shall be zero. */
 function countsOf(
@@ -124,7 +166,7 @@ function partOf(stats: SolveInputs['stats'], g: number, groups: number): Record<
   return Object.fromEntries(
     Object.entries(stats).map(([key, { values }]) => {
       const size = values.length / groups
-      return [key, values.subarray(g * size, (g + 1) * size)]
+      return [key, groups === 1 ? values : values.subarray(g * size, (g + 1) * size)]
     }),
   )
 }

@@ -8,7 +8,7 @@ import type { Forward } from '../calibrate/forward.js'
 import type { Differentiation } from '../calibrate/gradients.js'
 import type { Measured } from '../calibrate/measure.js'
 import type { BUDGETS, NORMALIZATIONS, NORMS } from '../choices.js'
-import type { AnyCriterion, Declined, Expression, Group, Scope, Structure } from '../contract/contract.js'
+import type { AnyCriterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
 import type { NmRule } from '../patterns/nm.js'
 import type { TileRule } from '../patterns/tiles.js'
 import type { PermuteStep } from '../permute/step.js'
@@ -135,6 +135,8 @@ export interface PruneStep extends AnalyseOptions {
   readonly target?: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
   readonly scope?: Scope
+  /** A solver that then changes what stays of the masked weights, to make up for what goes. Default: what stays is as it was */
+  readonly refit?: Solver
   /** How a sparsity is spread over weights that are ranked each on its own; scope is then 'tensor' unless it is 'row'. Default: 'uniform' */
   readonly allocation?: Allocation
   /** How saliencies are made comparable between weights that are ranked together. Default: they are taken as they are. */

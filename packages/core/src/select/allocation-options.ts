@@ -22,18 +22,20 @@ function allocationProblem(
   if (pattern === 'nm')
     return [`allocation spreads zeros over weights, and structure '${structure.name}' takes as many of each`, leave]
   if (criterion.kind === 'solver') {
-    const isAllowed =
-      allocation === 'uniform' || allocation === 'erk' || (typeof allocation === 'object' && 'curves' in allocation)
-    return isAllowed
-      ? undefined
-      : [`allocation owl looks at saliencies, and '${criterion.name}' is a solver`, 'say --allocation erk, or measured curves']
+    const isOwl = allocation === 'owl' || (typeof allocation === 'object' && 'owl' in allocation)
+    return isOwl
+      ? [
+          `allocation owl looks at saliencies, and '${criterion.name}' is a solver`,
+          'say --allocation fisher or erk, or measured curves',
+        ]
+      : undefined
   }
   if (scope === 'global' || scope === 'group')
     return [
       `scope '${scope}' ranks weights together, and allocation tells how much of each goes`,
       'say --scope tensor or row, or leave --allocation out',
     ]
-  if (sequential === true && allocation !== 'uniform')
+  if (sequential === true && allocation !== 'uniform' && allocation !== 'fisher')
     return ['allocation looks at all weights at once, and sequential pruning at one block after another', 'leave one of them out']
   if (target !== undefined && 'threshold' in target)
     return [

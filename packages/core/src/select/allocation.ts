@@ -4,9 +4,20 @@ import { hullOf, type LossCurve } from './loss-curves.js'
 
 /**
  * How much of each weight goes, where scope is 'row' or 'tensor'. 'uniform': the same share of all. 'erk': more of large layers (Erdős–Rényi kernel). 'owl':
- * less of layers with many outlying saliencies. Curves: by measured losses of each weight, by its id.
+ * less of layers with many outlying saliencies. 'fisher': by one threshold of what the loss on training data feels of each element. Curves: by measured losses of
+ * each weight, by its id. Counts: so many elements of each weight, by its id, and what the loss feels of its outputs, for solvers.
  */
-export type Allocation = (typeof ALLOCATIONS)[number] | OwlOptions | { readonly curves: Readonly<Record<string, LossCurve>> }
+export type Allocation =
+  | (typeof ALLOCATIONS)[number]
+  | OwlOptions
+  | { readonly curves: Readonly<Record<string, LossCurve>> }
+  | CountedAllocation
+
+export interface CountedAllocation {
+  readonly counts: Readonly<Record<string, number>>
+  /** f64[rows] by id of the weight. Default: not known */
+  readonly felt?: Readonly<Record<string, Float64Array>>
+}
 
 export interface OwlOptions {
   readonly owl: {

@@ -42,7 +42,7 @@ export async function select(
   options: PlanOptions & { readonly backend: Backend },
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   checkElementTarget(ranking.target)
-  const precision = precisionOf(weights)
+  const precision = precisionOf(weights, statistics && weights.map(statistics.of))
   const sources = weights.map((weight) => sourceOf(weight, options.seed, statistics?.of(weight)))
   const kernel = options.backend.compile(saliency, precision)
   const scoring = {

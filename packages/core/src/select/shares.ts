@@ -19,7 +19,7 @@ export async function sharesOf(
   return owlCounts(layers, outliers, { zeros, lambda })
 }
 
-/** The same where it takes no look at the weights. Undefined for 'owl', which does. */
+/** The same where it takes no look at the weights. Undefined for 'owl', which does; 'fisher' has become counts before. */
 export function sharesWithoutData(
   layers: readonly AllocatedLayer[],
   sparsity: number,
@@ -28,7 +28,9 @@ export function sharesWithoutData(
   const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
   if (allocation === 'uniform') return uniformCounts(layers, sparsity)
   if (allocation === 'erk') return erkCounts(layers, zeros)
-  return typeof allocation === 'object' && 'curves' in allocation ? curveCounts(layers, allocation.curves, zeros) : undefined
+  if (allocation === 'fisher') throw new Error('allocation fisher was not counted')
+  if (typeof allocation !== 'object' || 'owl' in allocation) return undefined
+  return 'curves' in allocation ? curveCounts(layers, allocation.curves, zeros) : layers.map(({ id }) => allocation.counts[id]!)
 }
 
 /** Each is at most one off its own share. */
