@@ -42,7 +42,20 @@ const allowed = {
 }
 
 /** Folders of the command line: each may import those before it, and no others. */
-const FOLDERS = ['terminal', 'options', 'files', 'plugins', 'settings', 'engine', 'proof', 'pipeline', 'views', 'init', 'commands']
+const FOLDERS = [
+  'terminal',
+  'options',
+  'files',
+  'plugins',
+  'settings',
+  'engine',
+  'proof',
+  'lockfile',
+  'pipeline',
+  'views',
+  'init',
+  'commands',
+]
 const folder = (name) => `^packages/cli/src/${name}/`
 
 /** @type {import('dependency-cruiser').IConfiguration} */
