@@ -3,7 +3,7 @@
 /** A number for a sentence: four significant digits unless told otherwise, thousands grouped, a true minus sign. */
 export function figure(value: number, digits = 4): string {
   const rounded = Number(value.toPrecision(digits))
-  const text = Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en-US') : String(rounded)
+  const text = Math.abs(value) >= 1000 ? formatCount(Math.round(value)) : String(rounded)
   return text.replace('-', '−')
 }
 
@@ -37,9 +37,15 @@ function someOf(names: readonly string[]): readonly string[] {
   return names.length <= 4 ? names : [...names.slice(0, 3), `${names.length - 3} more`]
 }
 
+// Made once: `toLocaleString` makes one for each number.
+let counts: Intl.NumberFormat | undefined
+
 /** 1234567 is '1,234,567', in every locale. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US', { maximumFractionDigits: 0 })
+  // Below that nothing is grouped.
+  if (Number.isInteger(count) && Math.abs(count) < 1000) return String(count)
+  counts ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+  return counts.format(count)
 }
 
 /** '1 sample', '2,000 samples'. */
