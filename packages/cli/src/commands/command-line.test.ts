@@ -62,7 +62,7 @@ describe('wrong arguments', () => {
     [
       ['prune', 'm.onnx', '--allocation', 'even'],
       "pare: --allocation is 'even'; expected uniform, erk, owl, fisher, or a .json file of measured curves.",
-      'erk: more of large weights; owl: less of weights with many outliers; curves.json: what pare sensitivity --json printed',
+      'erk: more of large weights; owl: less of weights with many outliers; fisher: by what the loss on --train data feels; curves.json: what pare sensitivity --json printed',
     ],
     [
       ['prune', 'm.onnx', '--normalize', 'l2'],

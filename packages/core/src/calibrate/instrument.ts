@@ -13,6 +13,7 @@ import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Mask, type MaskLayout, type Padding } from './padding.js'
+import { isOfProducts, SCALES_ROWS, scaledBack, scaleOf } from './scaled-rows.js'
 import { GEOMETRY, type Patches, type StatisticSite, siteKey } from './site.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -125,7 +126,6 @@ function unknownShape(value: string): PareError {
 /** Nodes that reduce values, appended to a graph. */
 export class StatisticWriter {
   readonly #rows = new Map<string, string>()
-  readonly #scales = new Map<string, string>()
   readonly #masked: MaskedRows
 
   constructor(
@@ -162,46 +162,14 @@ export class StatisticWriter {
     const isGram = statistic.reduce === 'gram'
     if (!isOfProducts(statistic.reduce, expression) || this.opset < SCALES_ROWS)
       return this.reduced(this.changed(rows, expression), request, other)
-    const scale = this.#scale(rows)
+    const scale = scaleOf(this.writer, rows, this.opset)
     const scaled = this.writer.node('Div', [rows, scale])
-    const otherScale = other === undefined ? scale : this.#scale(other)
+    const otherScale = other === undefined ? scale : scaleOf(this.writer, other, this.opset)
     const second = other === undefined ? scaled : this.writer.node('Div', [other, otherScale])
     const reduced = this.reduced(this.changed(scaled, expression), request, isGram ? second : undefined)
     const product = [scale, isGram ? otherScale : scale] as const
-    const result = this.#scaledBack(reduced.result, statistic.reduce === 'variance' ? [scale] : product)
-    return { ...reduced, result, ...(reduced.squares && { squares: this.#scaledBack(reduced.squares, product) }) }
-  }
-
-  /** f32[]: 1 where the rows of a batch are of ordinary size, else the sum of their sizes, so that they become at most 1. */
-  #scale(rows: string): string {
-    const known = this.#scales.get(rows)
-    if (known !== undefined) return known
-    const all = this.writer.node('Reshape', [this.writer.node('Abs', [rows]), this.writer.ints([-1])])
-    const sum = this.writer.node('ReduceSum', this.opset >= 13 ? [all, this.writer.ints([0])] : [all], {
-      ...(this.opset >= 13 ? {} : { axes: [0n] }),
-      keepdims: 0n,
-    })
-    const isTiny = this.writer.node('Less', [sum, this.writer.float(TINY)])
-    const isHuge = this.writer.node('Less', [this.writer.float(HUGE), sum])
-    const isThere = this.writer.node('Less', [this.writer.float(0), sum])
-    const isOdd = this.writer.node('And', [isThere, this.writer.node('Or', [isTiny, isHuge])])
-    const scale = this.writer.node('Where', [
-      isOdd,
-      this.writer.node('Min', [sum, this.writer.float(MOST)]),
-      this.writer.float(1),
-    ])
-    this.#scales.set(rows, scale)
-    return scale
-  }
-
-  #scaledBack(value: string, scales: readonly string[]): string {
-    const wide = (name: string) => this.writer.node('Cast', [name], { to: 11n })
-    return scales
-      .slice(0, -1)
-      .reduce(
-        (result, scale) => this.writer.node('Mul', [result, wide(scale)]),
-        this.writer.own('Mul', [wide(value), wide(scales.at(-1)!)]),
-      )
+    const result = scaledBack(this.writer, reduced.result, statistic.reduce === 'variance' ? [scale] : product)
+    return { ...reduced, result, ...(reduced.squares && { squares: scaledBack(this.writer, reduced.squares, product) }) }
   }
 
   reduced(rows: string, { statistic, site }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
@@ -304,20 +272,6 @@ export class StatisticWriter {
     return this.opset >= since ? {} : { axes: [0n] }
   }
 }
-
-/** Whether it sums products of two elements: of themselves or of others. */
-function isOfProducts(reduce: Statistic['reduce'], expression: Expression): boolean {
-  if (reduce === 'gram' || reduce === 'variance') return expression.op === 'weight'
-  return expression.op === 'square' && expression.of.op === 'weight'
-}
-
-/** The operator set from which on a scale can be chosen in the graph. */
-const SCALES_ROWS = 9
-/** Sums of sizes from which on, and up to which, products of two elements are far from the ends of f32. */
-const TINY = 1e-3
-const HUGE = 1e15
-/** Where a sum would leave f32, the rows are divided by this. */
-const MOST = 1e38
 
 const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const
