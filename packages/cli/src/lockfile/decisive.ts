@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isModule } from '@pare/evaluate/choices'
 import { openModel, present } from '@pare/onnx'
@@ -16,8 +17,8 @@ import { packageVersion } from '../terminal/version.js'
 /** Everything that decides the outcome of a model, by what it is. Two runs with equal parts have equal outcomes, but for the rounding of their machines. */
 export type Decisive = Readonly<Record<string, string>>
 
-/** What stands in the place of a part that is code, of which nothing tells whether it changed. */
-const CODE = 'code that is not hashed'
+/** What stands in the place of a part that is code, or names other files, of which nothing tells whether it changed. */
+const UNKNOWN = 'not hashed'
 
 export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: Engine): Promise<Decisive> {
   const { evaluation, calibration, training, steps, said } = task
@@ -31,6 +32,8 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
     ...Object.fromEntries(
       steps.flatMap(({ criterion }, i) => (isFileMask(criterion) ? [[`mask of step ${i + 1}`, criterion.path]] : [])),
     ),
+    ...besides('the model', task.path),
+    ...besides('the evaluation data', evaluation?.request.data),
   }
   const hashes = await Promise.all(
     Object.entries(present(files)).map(async ([what, path]) => [what, await hashOf(path)] as const),
@@ -38,8 +41,13 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
   return {
     ...(await modelHashes(task.path)),
     ...Object.fromEntries(hashes),
-    ...Object.fromEntries(pluginsOf(said).map((name) => [`plugin ${name}`, CODE])),
-    settings: settingsHash(said),
+    ...Object.fromEntries(pluginsOf(task).map((name) => [`plugin ${name}`, UNKNOWN])),
+    // With what files of settings say: curves of an allocation, names of classes.
+    settings: settingsHash({
+      said,
+      allocations: steps.map(({ allocation }) => allocation),
+      classes: evaluation?.request.classes,
+    }),
     pare: packageVersion(),
     'ONNX Runtime': installedVersion(onnxruntime),
     'execution provider': provider,
@@ -47,16 +55,36 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
 }
 
 async function hashOf(path: string): Promise<string> {
-  if (isModule(path)) return CODE
+  if (isModule(path)) return UNKNOWN
   if (!existsSync(path)) return 'none'
+  if (await namesFiles(path)) return UNKNOWN
   await using hashing = hashData(path)
   return await hashing.digest()
+}
+
+/** Whether a table may name images or sounds, as far as its beginning tells. */
+async function namesFiles(path: string): Promise<boolean> {
+  if (!/\.(csv|tsv|jsonl)$/i.test(path)) return false
+  await using file = await open(path)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(1 << 16), 0, 1 << 16, 0)
+  return /\.(png|jpe?g|webp|wav)\b/i.test(buffer.toString('latin1', 0, bytesRead))
+}
+
+/** Files beside a model or its data that say how these are read. */
+function besides(what: string, path: string | undefined): Readonly<Record<string, string | undefined>> {
+  if (path === undefined) return {}
+  const beside = (name: string) => join(dirname(path), name)
+  const [config, preprocessor] = [beside('config.json'), beside('preprocessor_config.json')]
+  return {
+    ...(existsSync(config) && { [`config.json beside ${what}`]: config }),
+    ...(existsSync(preprocessor) && { [`preprocessor_config.json beside ${what}`]: preprocessor }),
+  }
 }
 
 /** Whether two runs had nothing that could make their outcomes differ. */
 export function decidesTheSame(one: Decisive, other: Decisive): boolean {
   const parts = new Set([...Object.keys(one), ...Object.keys(other)])
-  return [...parts].every((part) => one[part] === other[part] && one[part] !== CODE)
+  return [...parts].every((part) => one[part] === other[part] && one[part] !== UNKNOWN)
 }
 
 /** What differs, in the order of the second. */
@@ -69,17 +97,26 @@ function tokenizers(what: string, path: string | undefined): Readonly<Record<str
   return { [what]: path, [`settings of the ${what}`]: join(dirname(path), 'tokenizer_config.json') }
 }
 
+const PLUGIN_FIELDS = { preset: 'preset', criterion: 'criterion', refit: 'criterion', structure: 'structure' } as const
+
 /** Names of plugins that do not come with pare. */
-function pluginsOf({ prune }: Task['said']): readonly string[] {
-  const references = ('preset' in prune ? [prune] : prune).flatMap((step) =>
-    (['preset', 'criterion', 'structure'] as const).flatMap((kind) => {
-      const setting = (step as Partial<Record<PluginKind, unknown>>)[kind]
-      return typeof setting === 'string' ? [{ kind, name: readReference(kind, setting).name }] : []
+function pluginsOf({ said: { prune }, evaluation }: Task): readonly string[] {
+  const steps = 'preset' in prune ? [prune] : prune
+  const foreign = steps.flatMap((step) =>
+    Object.entries(PLUGIN_FIELDS).flatMap(([field, kind]) => {
+      const setting = (step as Readonly<Record<string, unknown>>)[field]
+      const name = nameOf(kind, setting)
+      return name === undefined || firstPartyNames(kind).includes(name.replace(`@pare/${kind}-`, '')) ? [] : [name]
     }),
   )
-  return references
-    .filter(({ kind, name }) => !firstPartyNames(kind).includes(name.replace(`@pare/${kind}-`, '')))
-    .map(({ name }) => name)
+  return [...foreign, ...Object.keys(evaluation?.request.modules ?? {})]
+}
+
+/** Of a plugin as text or { name }; an imported one is code, which the settings tell. */
+function nameOf(kind: PluginKind, setting: unknown): string | undefined {
+  if (typeof setting === 'string') return readReference(kind, setting).name
+  const name = (setting as { readonly name?: unknown } | undefined)?.name
+  return typeof name === 'string' ? name : undefined
 }
 
 async function modelHashes(path: string): Promise<Decisive> {
@@ -90,7 +127,7 @@ async function modelHashes(path: string): Promise<Decisive> {
 }
 
 /** Of everything that options and config say of a model. Objects that a config imports are code. */
-function settingsHash(said: Task['said']): string {
+function settingsHash(said: unknown): string {
   let isCode = false
   const canonical = (value: unknown): unknown => {
     if (typeof value === 'function') isCode = true
@@ -104,5 +141,5 @@ function settingsHash(said: Task['said']): string {
     )
   }
   const text = JSON.stringify(canonical(said))
-  return isCode ? CODE : createHash('sha256').update(text).digest('hex')
+  return isCode ? UNKNOWN : createHash('sha256').update(text).digest('hex')
 }

@@ -6,8 +6,6 @@ import { usage } from '../terminal/failure.js'
 
 // What a repository knows of its pruned models, committed beside its config: against it a later run is compared.
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/)
-
 const entry = z.object({
   /** Everything that decides the outcome: of each part its SHA-256, or what it is. */
   decisive: z.record(z.string(), z.string()),
@@ -28,8 +26,6 @@ export type LockEntry = z.infer<typeof entry>
 export type LockFile = z.infer<typeof lockFile>
 
 export const LOCK_NAME = 'pare.lock.json'
-
-export const isDigest = (text: string): boolean => digest.safeParse(text).success
 
 /** The lock file at a path; undefined where there is none. Throws a usage Failure where it is no lock file. */
 export async function readLock(path: string, shown: string): Promise<LockFile | undefined> {

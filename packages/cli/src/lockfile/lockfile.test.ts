@@ -1,10 +1,11 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { readTasks } from '../settings/tasks.js'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 import { changesSince } from './changes.js'
-import { changedParts, decidesTheSame } from './decisive.js'
+import { changedParts, decidesTheSame, decisiveOf } from './decisive.js'
 import type { LockEntry, LockFile } from './lock-file.js'
 
 const SIDES = { ours: 'this pull request', theirs: 'main' }
@@ -91,7 +92,7 @@ describe('what a run demands less than a lock file', () => {
 it('parts that differ decide, and code always does', () => {
   expect(decidesTheSame({ model: 'a' }, { model: 'a' })).toBe(true)
   expect(decidesTheSame({ model: 'a' }, { model: 'a', data: 'b' })).toBe(false)
-  const code = { settings: 'code that is not hashed' }
+  const code = { settings: 'not hashed' }
   expect(decidesTheSame(code, code)).toBe(false)
   expect(changedParts({ a: '1', b: '2', c: '3' }, { b: '2', a: '0', d: '4' })).toEqual(['a', 'd', 'c'])
 })
@@ -136,6 +137,40 @@ describe('pare run with a lock file', () => {
     expect(none.json()).not.toHaveProperty('against')
     // Only --lock writes.
     expect(await readFile(join(cwd, 'pare.lock.json'), 'utf8')).toBe(written)
+  })
+
+  it.each<[string, (folder: Folder) => Promise<unknown>]>([
+    ['the data', (folder) => copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'val.npz'))],
+    ['what tells how data are read', (folder) => writeFile(join(folder.path, 'config.json'), '{"id2label": {"0": "zero"}}')],
+    ['a setting', (folder) => config(folder, 0.021)],
+  ])('does not carry forward where %s changed', async (_, change) => {
+    await using folder = await project()
+    const cwd = folder.path
+    await pare(['run', '--lock', '--quiet'], { cwd })
+    await change(folder)
+    const { json } = await pare(['run', '--carry-forward', '--json'], { cwd })
+    expect((json() as { models: object[] }).models[0]).not.toHaveProperty('carried')
+  })
+
+  it('does not carry forward what code decides, or files that a table names', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    const decisive = async (settings: object) => {
+      await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ models: [{ path: 'model.onnx' }], ...settings }))
+      const { tasks } = await readTasks({ cwd, overrides: {}, trusted: true })
+      return decisiveOf(tasks[0]!, {})
+    }
+    await writeFile(
+      join(cwd, 'metric.mjs'),
+      "export default () => ({ name: 'own', formula: 'own', better: 'higher', bounded: true, needs: { against: 'class', read: 'answers' }, combine: 'proportion', of: () => [1] })",
+    )
+    const own = await decisive({ evaluate: { data: 'val.npz', metric: './metric.mjs' }, gate: { min: 0 } })
+    expect(decidesTheSame(own, own)).toBe(false)
+    await writeFile(join(cwd, 'paths.csv'), 'image,label\na.png,1\n')
+    const named = await decisive({ evaluate: { data: 'paths.csv', metric: 'accuracy' } })
+    expect(decidesTheSame(named, named)).toBe(false)
+    const plain = await decisive({ evaluate: { data: 'val.npz', metric: 'accuracy' } })
+    expect(decidesTheSame(plain, plain)).toBe(true)
   })
 
   it('fails a model that is worse than the one before, whatever it was pruned from', async () => {
