@@ -53,6 +53,7 @@ export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, 
 export type { Estimate, SpeedVerdict } from './measure/latency-statistics.js'
 export type { FirstLook, LookRequest } from './measure/look.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
+export type { StoredArray } from './measure/stored-arrays.js'
 export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {
   findAggregates,

@@ -8,6 +8,7 @@ import { repairLevel } from './level.js'
 import { cannotMerge, merge } from './merge.js'
 import { originsOf } from './origins.js'
 import { findRepairable, type Repairable } from './repairable.js'
+import { fittedLayers, replaceBlocks } from './replacement.js'
 import type { Done } from './treatment.js'
 import { countReaders } from './updates.js'
 
@@ -44,26 +45,30 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
   const { model: merged, nameOf } = merge(reference, pruned)
-  const { repairables, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
+  const masked = new Set(maskedBy(steps).map(({ id }) => id))
+  const replaced = await replaceBlocks(reference, pruned, { steps, seed, forward, onPadding, masked, signal })
+  const fitted = fittedLayers(replaced)
+  const { repairables: all, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
   const context = {
     ...{ reference, forward, onPadding, signal },
     // Values keep their names, and axes their meaning, whatever is repaired.
     padding: await findPadding(merged, { fillsMask: forward.fillsMask ?? false }),
     origins: await originsOf(reference, steps, seed),
-    masked: new Set(maskedBy(steps).map(({ id }) => id)),
+    masked,
     weights: new Map(weightsOf(reference).map((weight) => [keyOf(weight.uses[0]!.node), weight])),
     readers: countReaders(pruned),
   }
-  const all: Done[] = []
-  let current = pruned
+  const repairables = all.filter(({ id }) => !fitted.has(id))
+  const done: Done[] = [...replaced]
+  let current = applyUpdate(pruned, stepOf(replaced))
   for (const level of levelsOf(repairables)) {
     signal?.throwIfAborted()
-    const done = await repairLevel(level, current, context)
-    current = applyUpdate(current, stepOf(done))
-    all.push(...done)
-    onProgress?.({ done: all.length, total: repairables.length })
+    const treated = await repairLevel(level, current, context)
+    current = applyUpdate(current, stepOf(treated))
+    done.push(...treated)
+    onProgress?.({ done: done.length, total: repairables.length + replaced.length })
   }
-  return repaired({ done: all, notes })
+  return repaired({ done, notes })
 }
 
 function levelsOf(repairables: readonly Repairable[]): Repairable[][] {

@@ -40,6 +40,8 @@ export interface Fit {
 /** What was done about a layer. */
 export interface Done {
   readonly how: Treatment['how'] | 'nothing'
+  /** The layer that took the place of removed blocks: first output of its node. */
+  readonly layer?: string
   readonly tensors: readonly UpdatedTensor[]
   readonly notes: readonly string[]
 }
