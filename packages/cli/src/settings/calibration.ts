@@ -93,9 +93,20 @@ export function needsOf({ criterion, refit }: Pick<PruneStep, 'criterion' | 'ref
   return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
 }
 
-/** Whether a step looks at gradients of a loss over training data, to judge or to spread its target. */
-export function looksAtGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
+/** Whether a step cannot do without gradients of a loss over training data, to judge or to spread its target. */
+export function needsGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
   return step.allocation === 'fisher' || judgesByGradients(step)
+}
+
+/** Whether a step looks at gradients, because it must or because there are training data with a loss that has any. */
+export function looksAtGradients(
+  step: Pick<PruneStep, 'criterion' | 'allocation'>,
+  training: { readonly loss?: Loss | undefined } | undefined,
+): boolean {
+  const { criterion } = step
+  // The model as it is, is no distance from itself.
+  const weighs = criterion.kind === 'units' && criterion.weighsByLoss === true && training?.loss !== 'kl'
+  return needsGradients(step) || (weighs && training !== undefined)
 }
 
 /** Whether a step's criterion looks at gradients of a loss over training data. */
@@ -122,7 +133,7 @@ export function calibrationProblems(
   return steps.flatMap((step, i) => {
     const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
     const lacks = training === undefined && ((judgesByGradients(step) && !isMeasured) || step.allocation === 'fisher')
-    const taught = looksAtGradients(step) && loss === 'kl'
+    const taught = needsGradients(step) && loss === 'kl'
     const problems = [problemOf(step, i, calibration), lacks && noTraining(step), taught && noDistance(step)]
     return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
   })
