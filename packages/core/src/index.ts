@@ -54,6 +54,7 @@ export type {
   Planned,
   PlanOptions,
   PlanStep,
+  PresetStep,
   PruneStep,
   Target,
   TimeModel,

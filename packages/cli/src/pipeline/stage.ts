@@ -6,6 +6,7 @@ import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import type { RetrainConfig } from '../options/recover.js'
 import { type Proof, prove } from '../proof/prove.js'
+import { describeDefaults } from '../settings/default-criterion.js'
 import { stagesOf } from '../settings/schedule.js'
 import type { Task } from '../settings/tasks.js'
 import { decide } from './decide.js'
@@ -42,6 +43,7 @@ export interface Staged {
 
 /** Decides, proves, applies and recovers, stage by stage: each judges what the one before left. */
 export async function pruneInStages(reference: Model, task: Task, staging: Staging, work: Work): Promise<Staged> {
+  for (const sentence of describeDefaults(task)) work.progress.note(`${work.label}: ${sentence}`)
   const all = stagesOf(task.steps, task.schedule)
   let current = reference
   const stages: Stage[] = []

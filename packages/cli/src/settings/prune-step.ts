@@ -5,19 +5,26 @@ import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'
 import { resolveAllocation } from './curves-file.js'
+import { defaultCriterion } from './default-criterion.js'
 import { resolveMask } from './mask-file.js'
 
 export interface StepSource extends PluginSource {
   /** The path of a mask starts here. Default: `folder` */
   readonly maskFolder?: string | undefined
+  /** Whether there are calibration data that can be run. Default: false */
+  readonly isCalibrated?: boolean
 }
 
-/** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
+/**
+ * A step with its plugins loaded and its defaults filled in: half of all elements or a quarter of the units, by magnitude or, with calibration data, by what
+ * judges such units best.
+ */
 export async function resolveStep(step: PruneConfig | PruneStep, source: StepSource): Promise<PruneStep> {
   if ('mask' in step && step.mask !== undefined) return maskedStep({ ...step, mask: step.mask }, source)
-  const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, refit, ...options } = step
+  const { structure: shape = 'element', criterion: rule, target, allocation, refit, ...options } = step
   const structure = await resolveStructure(shape, source)
-  const criterion = await resolveCriterion(rule, source)
+  const { isCalibrated = false } = source
+  const criterion = await resolveCriterion(rule ?? defaultCriterion({ structure, norm: options.norm, isCalibrated }), source)
   const spread = allocation && (await resolveAllocation(allocation, source))
   const essentials = { structure, criterion, target: readTarget(target, structure) }
   const resolved = { ...essentials, ...present({ ...options, allocation: spread }) }

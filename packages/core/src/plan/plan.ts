@@ -153,6 +153,12 @@ export interface PruneStep extends AnalyseOptions {
   readonly uniform?: boolean
 }
 
+/** A step of a preset. */
+export interface PresetStep extends PruneStep {
+  /** What stands in place of criterion, scope and norm where there are calibration data that can be run. Default: the same */
+  readonly calibrated?: Pick<PruneStep, 'criterion' | 'scope' | 'norm'>
+}
+
 export interface PlanOptions {
   /** A safe integer ≥ 0. */
   readonly seed: number
