@@ -43,7 +43,6 @@ export interface Staged {
 
 /** Decides, proves, applies and recovers, stage by stage: each judges what the one before left. */
 export async function pruneInStages(reference: Model, task: Task, staging: Staging, work: Work): Promise<Staged> {
-  for (const sentence of describeDefaults(task)) work.progress.note(`${work.label}: ${sentence}`)
   const all = stagesOf(task.steps, task.schedule)
   let current = reference
   const stages: Stage[] = []
@@ -93,6 +92,7 @@ async function pruneStage(model: Model, task: Task, place: Place, work: Work): P
   const { seed } = task
   const { planned, ...decided } = await decide(model, task, { hashes: place.hashes, work })
   const { steps } = planned
+  if (place.index === 0) for (const sentence of describeDefaults(task, steps)) work.progress.note(`${work.label}: ${sentence}`)
   const proofs = task.prove ? await prove({ model, steps, seed }, work) : []
   const pruned = await applyPlan(model, { seed, steps })
   if (place.count === 1) await place.onPruned?.(pruned)

@@ -1,5 +1,6 @@
 import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
+import { head } from '@pare/structure-head'
 import { layer } from '@pare/structure-layer'
 import { neuron } from '@pare/structure-neuron'
 import { describe, expect, it } from 'vitest'
@@ -11,6 +12,7 @@ describe('the criterion of a step that names none', () => {
   it.each([
     ['neurons', neuron(), 'osscar'],
     ['channels', channel(), 'osscar'],
+    ['heads', head(), 'wanda'],
     ['layers', layer(), 'magnitude'],
     ['elements', element(), 'magnitude'],
     ['units of a structure of somebody else', { ...neuron(), name: 'neuron-of-mine' }, 'magnitude'],
@@ -40,7 +42,7 @@ describe('half of the neurons of a network, repaired', () => {
     }
     const joint = await accuracyOf('joint', [])
     expect(joint.step).toBe('osscar on neuron, group, ratio 0.5')
-    expect(joint.stderr).toContain('units of neuron are judged by osscar, the default where there are calibration data')
+    expect(joint.stderr).toContain('neuron: chosen by osscar, the default where there are calibration data')
     const plain = await accuracyOf('plain', ['--criterion', 'magnitude'])
     expect(plain.step).toBe('magnitude on neuron, group, ratio 0.5')
     expect(plain.stderr).not.toContain('the default where')

@@ -1,11 +1,11 @@
-import type { PruneStep, Structure } from '@pare/core'
+import type { PlanStep, PruneStep, Structure } from '@pare/core'
 import type { Task } from './tasks.js'
 
 /**
  * What judges the units of a structure where there are calibration data that can be run, and a step names no criterion: the best that was measured on our models
  * (docs/decisions/022). Of what is not named here, and without data, magnitude.
  */
-const CALIBRATED: Readonly<Record<string, string>> = { channel: 'osscar', head: 'osscar', neuron: 'osscar' }
+const CALIBRATED: Readonly<Record<string, string>> = { channel: 'osscar', head: 'wanda', neuron: 'osscar' }
 
 export interface DefaultChoice {
   readonly structure: Structure
@@ -21,18 +21,16 @@ export function defaultCriterion({ structure: { name, kind }, norm, isCalibrated
   return isCalibrated ? (calibrated ?? 'magnitude') : 'magnitude'
 }
 
-/** Which criteria were taken since there are calibration data, one sentence for each structure. */
-export function describeDefaults({ steps, said, calibration }: Pick<Task, 'steps' | 'said' | 'calibration'>): readonly string[] {
-  if (calibration === undefined || calibration.statistics !== undefined) return []
+/** Which criteria were taken since there are calibration data, and where not, one sentence for each step. */
+export function describeDefaults({ steps, said }: Pick<Task, 'steps' | 'said'>, planned: readonly PlanStep[]): readonly string[] {
   const { prune } = said
-  const chosen = steps.filter(
-    ({ criterion }, i) =>
-      criterion.name !== 'magnitude' && ('preset' in prune || prune[i]?.criterion === undefined) && !isMask(prune, i),
-  )
-  const why = 'preset' in prune ? `preset ${String(prune.preset)} does so where` : 'the default where'
-  return chosen.map(
-    ({ structure, criterion }) => `units of ${structure.name} are judged by ${criterion.name}, ${why} there are calibration data`,
-  )
+  const why = 'preset' in prune ? `preset ${String(prune.preset)} does so` : 'the default'
+  const cuts = planned.filter((step) => step.kind === 'cut')
+  return steps.flatMap(({ structure, criterion, otherwise }) => {
+    const taken = otherwise && cuts.find((step) => step.structure === structure.name)?.criterion
+    if (taken === undefined) return []
+    return taken === criterion.name
+      ? [`${structure.name}: chosen by ${taken}, ${why} where there are calibration data`]
+      : [`${structure.name}: chosen by ${taken}, since ${criterion.name} asks what reads the units, and of a group nothing of that is measured`]
+  })
 }
-
-const isMask = (prune: Task['said']['prune'], i: number) => !('preset' in prune) && prune[i]?.mask !== undefined

@@ -1,4 +1,4 @@
-import type { PresetStep, PruneStep } from '@pare/core'
+import type { AnyCriterion, Criterion, PresetStep, PruneStep } from '@pare/core'
 import { present } from '@pare/onnx'
 import type { PresetConfig } from '../options/prune.js'
 import { readReference } from '../plugins/plugin-reference.js'
@@ -14,6 +14,8 @@ export async function presetSteps({ preset, ratio }: PresetConfig, source: StepS
 
 function stepOf({ calibrated, ...step }: PresetStep, { isCalibrated = false }: StepSource): PruneStep {
   if (calibrated === undefined || !isCalibrated) return step
-  const { criterion: _, scope: __, norm: ___, ...rest } = step
-  return { ...rest, ...calibrated }
+  const { criterion, scope: _, norm: __, ...rest } = step
+  return { ...rest, ...calibrated, ...(isOfElements(criterion) && { otherwise: criterion }) }
 }
+
+const isOfElements = (criterion: AnyCriterion): criterion is Criterion => 'saliency' in criterion

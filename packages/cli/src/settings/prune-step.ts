@@ -1,4 +1,4 @@
-import { checkStep, type PruneStep, type Solver, type Structure, type Target } from '@pare/core'
+import { type Criterion, checkStep, type PruneStep, type Solver, type Structure, type Target } from '@pare/core'
 import { BUDGETS } from '@pare/core/choices'
 import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
@@ -24,10 +24,13 @@ export async function resolveStep(step: PruneConfig | PruneStep, source: StepSou
   const { structure: shape = 'element', criterion: rule, target, allocation, refit, ...options } = step
   const structure = await resolveStructure(shape, source)
   const { isCalibrated = false } = source
-  const criterion = await resolveCriterion(rule ?? defaultCriterion({ structure, norm: options.norm, isCalibrated }), source)
+  const name = rule ?? defaultCriterion({ structure, norm: options.norm, isCalibrated })
+  const criterion = await resolveCriterion(name, source)
+  // A default judges every model that magnitude judges.
+  const otherwise = rule === undefined && name !== 'magnitude' ? await resolveCriterion('magnitude', source) : undefined
   const spread = allocation && (await resolveAllocation(allocation, source))
   const essentials = { structure, criterion, target: readTarget(target, structure) }
-  const resolved = { ...essentials, ...present({ ...options, allocation: spread }) }
+  const resolved = { ...essentials, ...present({ otherwise: otherwise as Criterion | undefined, ...options, allocation: spread }) }
   const refitted = { ...resolved, ...(await resolveRefit(refit, source)) }
   checkStep(refitted)
   return refitted

@@ -9,6 +9,7 @@ import { isWithinLayer } from '../calibrate/site.js'
 import { statisticsFor } from '../calibrate/statistics.js'
 import type { Criterion, Probe, UnitCriterion, UnitGroup } from '../contract/contract.js'
 import { openProbe } from '../probe/probe.js'
+import { unreadGroup } from '../probe/readers.js'
 import { shareFor, triesFor } from '../select/targets.js'
 import { limitsOf, type UnitLimits } from '../select/unit-options.js'
 import { scoreUnits, type UnitScoring } from '../select/unit-scores.js'
@@ -26,7 +27,8 @@ export interface CutRequest {
 }
 
 /** Scores units, ranks them, and takes as many as the target asks for. */
-export async function planCut(request: CutRequest, options: PlanOptions): Promise<CutStep> {
+export async function planCut(asked: CutRequest, options: PlanOptions): Promise<CutStep> {
+  const request = judgeable(asked)
   const { step, groups } = request
   const { criterion } = step
   const limits = limitsOf(step)
@@ -50,6 +52,13 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
     progress,
   }
   return settled(await shareFor(search))
+}
+
+/** With the criterion that judges otherwise, where the first cannot. */
+function judgeable({ step, groups, model, original }: CutRequest): CutRequest {
+  const { otherwise, ...rest } = step
+  const criterion = otherwise !== undefined && unreadGroup(model, groups) !== undefined ? otherwise : step.criterion
+  return { step: { ...rest, criterion }, groups, model, original }
 }
 
 /** Which units of each group go, for a share of all. */

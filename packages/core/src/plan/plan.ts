@@ -8,7 +8,7 @@ import type { Forward } from '../calibrate/forward.js'
 import type { Differentiation } from '../calibrate/gradients.js'
 import type { Measured } from '../calibrate/measure.js'
 import type { BUDGETS, NORMALIZATIONS, NORMS } from '../choices.js'
-import type { AnyCriterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
+import type { AnyCriterion, Criterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
 import type { NmRule } from '../patterns/nm.js'
 import type { TileRule } from '../patterns/tiles.js'
 import type { PermuteStep } from '../permute/step.js'
@@ -131,6 +131,8 @@ export type Norm = (typeof NORMS)[number]
 export interface PruneStep extends AnalyseOptions {
   readonly structure: Structure
   readonly criterion: AnyCriterion
+  /** Judges instead where the criterion asks for what reads the units of a group, and of one that is not measured. Default: that is refused */
+  readonly otherwise?: Criterion
   /** Default: what the structure's pattern makes; to be given where it leaves the choice. */
   readonly target?: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */

@@ -1,4 +1,4 @@
-import { type Model, PareError, present } from '@pare/onnx'
+import { type Model, operatorName, PareError, present } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import { readMatrices } from '../backend/matrix.js'
 import { requestId } from '../calibrate/instrument.js'
@@ -45,20 +45,34 @@ export async function* unitReaders(
   }
 }
 
+/** The first of the groups of which no weight that sums over its units has inputs that are measured: `unitReaders` refuses it. */
+export function unreadGroup(model: Model, groups: readonly UnitGroup[]): UnitGroup | undefined {
+  const weights = new Map(weightsOf(model).map((weight) => [weight.id, weight]))
+  return groups.find((group) => measuredReadings(group, weights).length === 0)
+}
+
 function readingsOf(group: UnitGroup, weights: ReadonlyMap<string, Weight>, criterion: string): readonly Reading[] {
-  const slices = group.kind === 'coupled' ? group.slices : []
-  const readings = slices.flatMap((slice) => {
-    const weight = weights.get(slice.id)
-    if (!slice.scored || weight === undefined || isOutputAxis(slice, weight)) return []
-    return weight.uses.every((use) => typeof inputSite(weight, use) !== 'string') ? [{ slice, weight }] : []
-  })
+  const readings = measuredReadings(group, weights)
   if (readings.length > 0) return readings
   throw new PareError(
     `criterion '${criterion}' cannot judge '${group.id}': of no weight that sums over its units the inputs are measured.`,
     {
-      hint: `leave it out with --exclude '${group.id}', or choose another: --criterion wanda.`,
+      hint: `leave it out with --exclude '${group.id}', or choose another: --criterion magnitude.`,
     },
   )
+}
+
+function measuredReadings({ kind, slices }: UnitGroup, weights: ReadonlyMap<string, Weight>): readonly Reading[] {
+  if (kind === 'block') return []
+  return slices.flatMap((slice) => {
+    const weight = weights.get(slice.id)
+    return slice.scored && weight !== undefined && !isOutputAxis(slice, weight) && isMeasured(weight) ? [{ slice, weight }] : []
+  })
+}
+
+/** Whether what a weight sums over is measured column by column. */
+function isMeasured(weight: Weight): boolean {
+  return weight.uses.every((use) => operatorName(use.node) !== 'ConvTranspose' && typeof inputSite(weight, use) !== 'string')
 }
 
 /** Undefined where there are no training data, or the gradient of an output is not measured: then no weight's errors are compared with another's. */
