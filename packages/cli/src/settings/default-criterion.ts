@@ -31,6 +31,8 @@ export function describeDefaults({ steps, said }: Pick<Task, 'steps' | 'said'>, 
     if (taken === undefined) return []
     return taken === criterion.name
       ? [`${structure.name}: chosen by ${taken}, ${why} where there are calibration data`]
-      : [`${structure.name}: chosen by ${taken}, since ${criterion.name} asks what reads the units, and of a group nothing of that is measured`]
+      : [
+          `${structure.name}: chosen by ${taken}, since ${criterion.name} asks what reads the units, and of a group nothing of that is measured`,
+        ]
   })
 }

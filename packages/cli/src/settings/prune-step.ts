@@ -30,7 +30,10 @@ export async function resolveStep(step: PruneConfig | PruneStep, source: StepSou
   const otherwise = rule === undefined && name !== 'magnitude' ? await resolveCriterion('magnitude', source) : undefined
   const spread = allocation && (await resolveAllocation(allocation, source))
   const essentials = { structure, criterion, target: readTarget(target, structure) }
-  const resolved = { ...essentials, ...present({ otherwise: otherwise as Criterion | undefined, ...options, allocation: spread }) }
+  const resolved = {
+    ...essentials,
+    ...present({ otherwise: otherwise as Criterion | undefined, ...options, allocation: spread }),
+  }
   const refitted = { ...resolved, ...(await resolveRefit(refit, source)) }
   checkStep(refitted)
   return refitted
