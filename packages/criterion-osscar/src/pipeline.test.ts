@@ -1,4 +1,4 @@
-import { applyPlan, type CutStep, makePlan, repair, type Structure } from '@pare/core'
+import { applyPlan, type Criterion, type CutStep, makePlan, repair, type Structure } from '@pare/core'
 import { type Model, parseText } from '@pare/onnx'
 import { channel } from '@pare/structure-channel'
 import { neuron } from '@pare/structure-neuron'
@@ -74,11 +74,15 @@ test('a group whose readers nobody measures is refused by name', async () => {
       declined: [],
     }),
   }
-  const planning = makePlan(model, [{ structure: blind, criterion: osscar(), target: { ratio: 0.5 } }], {
-    seed: 1,
-    forward: arrayForward({ x }),
-  })
-  await expect(planning).rejects.toThrow("criterion 'osscar' cannot judge 'a:1': of no weight that sums over its units")
+  const step = { structure: blind, criterion: osscar(), target: { ratio: 0.5 } }
+  const options = { seed: 1, forward: arrayForward({ x }) }
+  await expect(makePlan(model, [step], options)).rejects.toThrow(
+    "criterion 'osscar' cannot judge 'a:1': of no weight that sums over its units",
+  )
+  // Unless the step says what judges then.
+  const otherwise: Criterion = { name: 'magnitude', needs: {}, saliency: ({ weight }, ops) => ops.abs(weight) }
+  const { steps } = await makePlan(model, [{ ...step, otherwise }], options)
+  expect((steps[0] as CutStep).criterion).toBe('magnitude')
 })
 
 async function squaredError(model: Model, other: Model, x: Case['x']): Promise<number> {
