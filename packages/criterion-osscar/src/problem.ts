@@ -38,6 +38,9 @@ export async function openProblem(units: number, readers: readonly UnitReader[],
   }
 }
 
+/** A WebAssembly memory of 4 GiB holds the packed factors of a product too. */
+const MOST_BYTES = 3.5 * 2 ** 30
+
 async function tableauOf(reader: UnitReader, { damping, threads }: ProblemOptions): Promise<Tableau> {
   const { id, gram, rows } = reader
   const n = reader.units.length
@@ -46,6 +49,13 @@ async function tableauOf(reader: UnitReader, { damping, threads }: ProblemOption
     throw new PareError(`osscar: the Gram matrix of '${id}' holds ${gram[at]}.`, {
       hint: 'check the calibration data for huge values.',
     })
+  if (8 * n * (n + rows) > MOST_BYTES)
+    throw new PareError(
+      `osscar: '${id}' has ${n} inputs and ${rows} outputs, and ${n} · (${n} + ${rows}) numbers exceed ${MOST_BYTES / 2 ** 30} GiB.`,
+      {
+        hint: 'choose another criterion: --criterion wanda.',
+      },
+    )
   const mean = meanOfDiagonal(gram, n) || 1
   const weight = costed(reader)
   for (const share of [damping, ...[1e-6, 1e-4, 1e-2, 1].filter((more) => more > damping)]) {

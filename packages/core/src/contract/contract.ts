@@ -1,7 +1,7 @@
 import type { BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Rows } from '@pare/axes'
 import type { Node, Tensor } from '@pare/onnx'
 import type { SCOPES } from '../choices.js'
-import type { UnitCriterion } from './unit-criterion.js'
+import type { UnitCriterion, UnitGroup } from './unit-criterion.js'
 
 // What a plugin sees. A criterion says how important an element is, a structure says what may go; neither knows the other.
 
@@ -134,9 +134,6 @@ export interface Findings {
 
 /** What is kept or removed unit by unit. */
 export type Group = MaskGroup | UnitGroup
-
-/** What is cut unit by unit: positions of axes, or stretches of the graph. */
-export type UnitGroup = CoupledGroup | BlockGroup
 
 /** Elements of one tensor that are masked, never cut. */
 export interface MaskGroup {

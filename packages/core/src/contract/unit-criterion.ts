@@ -1,4 +1,7 @@
-import type { UnitGroup } from './contract.js'
+import type { BlockGroup, CoupledGroup } from '@pare/axes'
+
+/** What is cut unit by unit: positions of axes, or stretches of the graph. */
+export type UnitGroup = CoupledGroup | BlockGroup
 
 /** Judges whole units by trying or comparing them. Refuses structures that mask. */
 export interface UnitCriterion {
