@@ -1,13 +1,22 @@
 // node bench/closed-form.mjs [--draws 3] [--only alps,wanda]: perplexity of lm-llama pruned without training by criteria that look at data, beside each other in
 // one run, with processor seconds (starting processes, calibration and evaluation of nothing included; those of 70 %, or of 2:4). A draw is 128 rows of the
 // calibration data: the first, the last, every second. With one draw a cell is a number, with more the mean and the range.
+// node bench/closed-form.mjs --units [--only wanda,osscar] [--rows heads]: half of the units of the test models by each criterion, repaired with the first 512
+// samples of their calibration data (lm-llama: 128), with processor seconds of everything, repair and proof included.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openData } from '@pare/evaluate'
 
-const { values: options } = parseArgs({ options: { draws: { type: 'string', default: '3' }, only: { type: 'string' } } })
+const { values: options } = parseArgs({
+  options: {
+    draws: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    units: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '' },
+  },
+})
 const root = fileURLToPath(new URL('..', import.meta.url))
 const out = `${root}bench/out/closed-form`
 const models = [`${root}../shared/models/`, `${root}test-models/`].find((folder) => existsSync(`${folder}lm-llama.onnx`))
@@ -39,7 +48,38 @@ const METHODS = [
   },
 ]
 
+/** Model, what goes, data, and training data. */
+const UNITS = [
+  ['lm-llama', 'neuron', 'lm', 'lm-calibrate', 'perplexity', '128'],
+  ['kjv-bert', 'neuron', 'kjv', 'kjv-train', 'accuracy', '512'],
+  ['kjv-bert', 'head', 'kjv', 'kjv-train', 'accuracy', '512'],
+  ['mnist-resnet20-bn', 'channel', 'mnist', 'mnist-calibrate', 'accuracy', '512'],
+  ['mnist-resnet20-folded', 'channel', 'mnist', 'mnist-calibrate', 'accuracy', '512'],
+  ['mnist-mobilenet-bn', 'channel', 'mnist', 'mnist-calibrate', 'accuracy', '512'],
+  ['mnist-mobilenet-folded', 'channel', 'mnist', 'mnist-calibrate', 'accuracy', '512'],
+]
+const JUDGES = [
+  { key: 'magnitude' },
+  { key: 'wanda' },
+  { key: 'gradient', trained: true },
+  { key: 'osscar' },
+  { key: 'osscar-felt', name: 'osscar', trained: true },
+  { key: 'osscar-global', name: 'osscar', trained: true, more: ['--scope', 'global'] },
+]
+
 mkdirSync(out, { recursive: true })
+if (options.units) {
+  const judges = JUDGES.filter(({ key }) => options.only === undefined || options.only.split(',').includes(key))
+  console.log(`| | ${judges.map(({ key }) => `${key} | s`).join(' | ')} |\n|---|${'---|---|'.repeat(judges.length)}`)
+  for (const row of UNITS.filter((each) => each.join(' ').includes(options.rows))) {
+    const cells = judges.map((judge) => unitsCut(row, judge))
+    console.log(
+      `| ${row[0]}, half of the ${row[1]}s | ${cells.map(({ value, seconds }) => `${value.toFixed(4)} | ${seconds.toFixed(0)}`).join(' | ')} |`,
+    )
+  }
+  rmSync(out, { recursive: true })
+  process.exit()
+}
 const draws = await drawn(Number(options.draws))
 console.log('| | 50 % | 60 % | 70 % | 80 % | 2:4 | 6:8 | processor s |\n|---|---|---|---|---|---|---|---|')
 for (const { name, key, rule, targets, first = 0, spread } of METHODS) {
@@ -103,6 +143,16 @@ function pruned(rule, { target, data, spread }) {
   const evaluation = ['--data', `${models}data/lm-evaluate.npz`, '--metric', 'perplexity']
   const { result } = pare(['evaluate', `${out}/lm-llama.onnx`, ...evaluation])
   return { perplexity: result.metrics.perplexity, seconds, trials: plan.searches?.[0].trials }
+}
+
+/** Quality of a model without half of its units, and processor seconds. */
+function unitsCut([name, structure, data, train, metric, samples], { key, name: criterion = key, trained = false, more = [] }) {
+  const rule = ['--structure', structure, '--criterion', criterion, '--ratio', '0.5', ...more]
+  const inputs = ['--calibrate', `${models}data/${data}-calibrate.npz`, '--samples', samples, '--recover', 'repair']
+  const labels = trained ? ['--train', `${models}data/${train}.npz`] : []
+  const { seconds } = pare(['prune', `${models}${name}.onnx`, ...rule, ...inputs, ...labels, '--out', out])
+  const evaluation = ['--data', `${models}data/${data}-evaluate.npz`, '--metric', metric]
+  return { value: pare(['evaluate', `${out}/${name}.onnx`, ...evaluation]).result.metrics[metric], seconds }
 }
 
 /** What a command prints, and processor seconds of it and of what it started. */

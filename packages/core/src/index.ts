@@ -55,6 +55,7 @@ export type {
   PlanOptions,
   PlanProgress,
   PlanStep,
+  PresetStep,
   PruneStep,
   Target,
   TimeModel,

@@ -9,12 +9,16 @@ const chain = (units: number): BlockGroup => ({
 })
 
 const never = () => Promise.reject(new Error('not calls for'))
+const none = () => {
+  throw new Error('not called for')
+}
 
 function comparing(values: Record<string, number>, removals?: number) {
   const calls: Likeness[] = []
   const probe: Probe = {
     losses: never,
     gradients: never,
+    readers: none,
     likeness: async (pairs, likeness) => {
       calls.push(likeness)
       return pairs.map((pair) => values[pair.join()]!)
@@ -53,6 +57,7 @@ function twins() {
   const probe: Probe = {
     likeness: never,
     gradients: never,
+    readers: none,
     losses: async (_, settings) => {
       rounds.push(settings.length)
       return settings.map(lossOf)

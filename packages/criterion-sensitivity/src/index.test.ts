@@ -22,6 +22,9 @@ function probeOf(
     },
     likeness: () => Promise.reject(new Error('not calls for')),
     gradients: () => Promise.reject(new Error('not calls for')),
+    readers: () => {
+      throw new Error('not called for')
+    },
   }
 }
 

@@ -1,5 +1,6 @@
-import type { PruneStep } from '@pare/core'
+import type { PresetStep } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
+import { osscar } from '@pare/criterion-osscar'
 import { channel } from '@pare/structure-channel'
 
 export interface CnnOptions {
@@ -9,10 +10,11 @@ export interface CnnOptions {
 
 /**
  * Channels of convolutions, ranked over the whole network by the sum of the absolute weights that belong to them, relative to their group. What stays is a
- * multiple of 8, which is what run times are fast at.
+ * multiple of 8, which is what run times are fast at. With calibration data they are chosen together, of each group the same share, by what the others make up for.
  */
-export function cnn({ ratio = 0.3 }: CnnOptions = {}): PruneStep[] {
-  return [{ structure: channel(), criterion: magnitude(), target: { ratio }, scope: 'global', norm: 'l1', multipleOf: 8 }]
+export function cnn({ ratio = 0.3 }: CnnOptions = {}): PresetStep[] {
+  const shared = { structure: channel(), target: { ratio }, multipleOf: 8 } as const
+  return [{ ...shared, criterion: magnitude(), scope: 'global', norm: 'l1', calibrated: { criterion: osscar() } }]
 }
 
 export default cnn

@@ -1,5 +1,7 @@
-import type { PruneStep } from '@pare/core'
+import type { PresetStep } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
+import { osscar } from '@pare/criterion-osscar'
+import { wanda } from '@pare/criterion-wanda'
 import { head } from '@pare/structure-head'
 import { neuron } from '@pare/structure-neuron'
 
@@ -8,12 +10,15 @@ export interface TransformerOptions {
   readonly ratio?: number
 }
 
-/** Attention heads, then hidden units of feed-forward networks, by the L2 norm of what belongs to them. */
-export function transformer({ ratio = 0.3 }: TransformerOptions = {}): PruneStep[] {
+/**
+ * Attention heads, then hidden units of feed-forward networks, by the L2 norm of what belongs to them; with calibration data heads by what
+ * reads them meets, and neurons together, by what the others make up for.
+ */
+export function transformer({ ratio = 0.3 }: TransformerOptions = {}): PresetStep[] {
   const shared = { criterion: magnitude(), target: { ratio }, norm: 'l2' } as const
   return [
-    { structure: head(), ...shared },
-    { structure: neuron(), ...shared, multipleOf: 8 },
+    { structure: head(), ...shared, calibrated: { criterion: wanda() } },
+    { structure: neuron(), ...shared, multipleOf: 8, calibrated: { criterion: osscar() } },
   ]
 }
 

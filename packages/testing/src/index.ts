@@ -7,3 +7,4 @@ export { classSamples, manyLabelSamples, randomNumbers, type SampleSetOptions, v
 export { missingPython, type PythonInput, python } from './python.js'
 export { testStructure } from './structure.js'
 export { tinyModels } from './tiny-models.js'
+export { testUnitCriterion } from './unit-criterion.js'

@@ -19,7 +19,7 @@ export async function gradientsFor(
   { steps, training }: Pick<Task, 'steps' | 'training'>,
   { phases, work: { progress, label, engine, cwd } }: { readonly phases: Phases; readonly work: Work },
 ): Promise<Differentiation | undefined> {
-  if (training === undefined || !steps.some(looksAtGradients)) return undefined
+  if (training === undefined || !steps.some((step) => looksAtGradients(step, training))) return undefined
   const { lossOver } = await import('@pare/retrain')
   const { kind, why, differentiate } = await lossOver(model, training)
   const { data, text, threads, trusted, image, classes, original, workspace } = training

@@ -67,8 +67,8 @@ const mask = z
 /** A step of pruning. */
 export const pruneFields = {
   criterion: field(plugin<AnyCriterion>('magnitude', 'magnitude:p=2'), {
-    help: 'how important an element is: magnitude, magnitude:p=2, random, or with --calibrate wanda, activation, alps, sparsegpt; or a package',
-    default: 'magnitude',
+    help: 'how important an element is: magnitude, magnitude:p=2, random, or with --calibrate osscar, wanda, activation, alps, sparsegpt; or a package',
+    default: 'magnitude; with --calibrate, of channels and neurons osscar, of heads wanda',
     flag: { argument: 'name', on: STEPS, input: true },
   }),
   structure: field(plugin<Structure>('element', '{ name: "element" }'), {

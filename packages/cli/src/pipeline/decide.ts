@@ -64,7 +64,8 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
 /** Data that are named, and that nothing looks at. */
 function unusedData({ steps, calibration, training, recover }: Task, isOpen: boolean, { cwd }: Work): readonly string[] {
   const isIdle = calibration !== undefined && !isOpen && !recover.repair
-  const isUntrained = training !== undefined && recover.retrain === undefined && !steps.some(looksAtGradients)
+  const isLookedAt = steps.some((step) => looksAtGradients(step, training))
+  const isUntrained = training !== undefined && recover.retrain === undefined && !isLookedAt
   return [
     ...(isIdle ? [`no criterion looks at data: ${showPath(calibration.run.data, cwd)} is not used`] : []),
     ...(isUntrained

@@ -17,6 +17,7 @@ import { type Proof, prove } from '../proof/prove.js'
 import { stagesOf } from '../settings/schedule.js'
 import type { Task } from '../settings/tasks.js'
 import { decide } from './decide.js'
+import { describeDefaults } from './default-choices.js'
 import { type RepairFacts, repairModel } from './repair.js'
 import { retrainModel, type TrainingFacts } from './retrain.js'
 
@@ -109,6 +110,7 @@ async function pruneStage(model: Model, task: Task, place: Place, work: Work): P
   const { seed } = task
   const { planned, ...decided } = await decide(model, task, { hashes: place.hashes, searches: place.searches, work })
   const { steps } = planned
+  if (place.index === 0) for (const sentence of describeDefaults(task, steps)) work.progress.note(`${work.label}: ${sentence}`)
   const proofs = task.prove ? await prove({ model, steps, seed }, work) : []
   const pruned = await applyPlan(model, { seed, steps })
   if (place.count === 1) await place.onPruned?.(pruned)

@@ -8,6 +8,7 @@ export const FIRST_PARTY = {
     'block-influence': async () => (await import('@pare/criterion-block-influence')).blockInfluence,
     gradient: async () => (await import('@pare/criterion-gradient')).gradient,
     magnitude: async () => (await import('@pare/criterion-magnitude')).magnitude,
+    osscar: async () => (await import('@pare/criterion-osscar')).osscar,
     random: async () => (await import('@pare/criterion-random')).random,
     sensitivity: async () => (await import('@pare/criterion-sensitivity')).sensitivity,
     sparsegpt: async () => (await import('@pare/criterion-sparsegpt')).sparsegpt,

@@ -75,7 +75,7 @@ describe('a third-party plugin', () => {
   it('that is not installed is told with what was tried and the command that installs it', async () => {
     await expect(resolveCriterion('hessian', { folder: '/', trusted: true })).rejects.toMatchObject({
       message:
-        "pare: criterion 'hessian' not found. Tried @pare/criterion-hessian, pare-criterion-hessian, hessian from /, and what comes with pare: activation, alps, block-influence, gradient, magnitude, random, sensitivity, sparsegpt, wanda.",
+        "pare: criterion 'hessian' not found. Tried @pare/criterion-hessian, pare-criterion-hessian, hessian from /, and what comes with pare: activation, alps, block-influence, gradient, magnitude, osscar, random, sensitivity, sparsegpt, wanda.",
       hint: 'install it: npm install --save-dev pare-criterion-hessian',
     })
   })

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { AnyCriterion, PruneStep, Structure } from '@pare/core'
+import type { AnyCriterion, PresetStep, Structure } from '@pare/core'
 import { METRIC_NAMES } from '@pare/evaluate/choices'
 import type { PluginConfig } from '../options/prune.js'
 import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
@@ -33,7 +33,7 @@ export function resolvePreset(setting: PluginConfig<Preset>, source: PluginSourc
 }
 
 /** What the factory of a preset gives. */
-export type Preset = readonly PruneStep[]
+export type Preset = readonly PresetStep[]
 
 /** The file of a metric that does not come with pare: it is run where models are. */
 export function locateMetric(name: string, source: PluginSource): Promise<string> {
@@ -212,7 +212,7 @@ function isCriterion(value: object): boolean {
   return 'score' in value || 'zeros' in value || ('needs' in value && ('saliency' in value || 'solve' in value))
 }
 
-function isStep(value: unknown): value is PruneStep {
-  const { structure, criterion, target } = (value ?? {}) as Partial<PruneStep>
+function isStep(value: unknown): value is PresetStep {
+  const { structure, criterion, target } = (value ?? {}) as Partial<PresetStep>
   return isPlugin('structure', structure) && isPlugin('criterion', criterion) && typeof target === 'object'
 }

@@ -98,9 +98,20 @@ export function needsOf({
   return searchOf(allocation) === undefined ? undefined : 'to try models out on calibration data'
 }
 
-/** Whether a step looks at gradients of a loss over training data, to judge or to spread its target. */
-export function looksAtGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
-  return step.allocation === 'fisher' || searchOf(step.allocation) !== undefined || judgesByGradients(step)
+/** Whether a step cannot do without gradients of a loss over training data, to judge or to spread its target. */
+export function needsGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
+  return step.allocation === 'fisher' || judgesByGradients(step)
+}
+
+/** Whether a step looks at gradients, because it must or because there are training data with a loss that has any. */
+export function looksAtGradients(
+  step: Pick<PruneStep, 'criterion' | 'allocation'>,
+  training: { readonly loss?: Loss | undefined } | undefined,
+): boolean {
+  const { criterion, allocation } = step
+  const weighs = (criterion.kind === 'units' && criterion.weighsByLoss === true) || searchOf(allocation) !== undefined
+  // The model as it is, is no distance from itself.
+  return needsGradients(step) || (weighs && training !== undefined && training.loss !== 'kl')
 }
 
 /** Whether a step's criterion looks at gradients of a loss over training data. */
@@ -127,7 +138,7 @@ export function calibrationProblems(
   return steps.flatMap((step, i) => {
     const isMeasured = calibration?.statistics !== undefined && step.criterion.kind !== 'units'
     const lacks = training === undefined && ((judgesByGradients(step) && !isMeasured) || step.allocation === 'fisher')
-    const taught = looksAtGradients(step) && loss === 'kl'
+    const taught = needsGradients(step) && loss === 'kl'
     const problems = [problemOf(step, i, calibration), lacks && noTraining(step), taught && noDistance(step)]
     return problems.flatMap((problem) => (problem ? [{ place: at(i), ...problem }] : []))
   })

@@ -1,13 +1,21 @@
-import type { PruneStep } from '@pare/core'
+import type { AnyCriterion, Criterion, PresetStep, PruneStep } from '@pare/core'
 import { present } from '@pare/onnx'
 import type { PresetConfig } from '../options/prune.js'
 import { readReference } from '../plugins/plugin-reference.js'
-import { type PluginSource, resolvePreset } from '../plugins/plugins.js'
-import { resolveStep } from './prune-step.js'
+import { resolvePreset } from '../plugins/plugins.js'
+import { resolveStep, type StepSource } from './prune-step.js'
 
-/** The steps of a preset, with the ratio that was asked for. */
-export async function presetSteps({ preset, ratio }: PresetConfig, source: PluginSource): Promise<readonly PruneStep[]> {
+/** The steps of a preset, with the ratio that was asked for, as they are with or without calibration data. */
+export async function presetSteps({ preset, ratio }: PresetConfig, source: StepSource): Promise<readonly PruneStep[]> {
   const { name, options } = readReference('preset', preset)
   const steps = await resolvePreset({ ...options, ...present({ ratio }), name }, source)
-  return Promise.all(steps.map((step) => resolveStep(step, source)))
+  return Promise.all(steps.map((step) => resolveStep(stepOf(step, source), source)))
 }
+
+function stepOf({ calibrated, ...step }: PresetStep, { isCalibrated = false }: StepSource): PruneStep {
+  if (calibrated === undefined || !isCalibrated) return step
+  const { criterion, scope: _, norm: __, ...rest } = step
+  return { ...rest, ...calibrated, ...(isOfElements(criterion) && { otherwise: criterion }) }
+}
+
+const isOfElements = (criterion: AnyCriterion): criterion is Criterion => 'saliency' in criterion

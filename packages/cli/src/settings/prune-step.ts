@@ -1,26 +1,39 @@
-import { checkStep, type PruneStep, type Solver, type Structure, type Target } from '@pare/core'
+import { type Criterion, checkStep, type PruneStep, type Solver, type Structure, type Target } from '@pare/core'
 import { BUDGETS } from '@pare/core/choices'
 import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'
 import { resolveAllocation } from './curves-file.js'
+import { defaultCriterion } from './default-criterion.js'
 import { resolveMask } from './mask-file.js'
 
 export interface StepSource extends PluginSource {
   /** The path of a mask starts here. Default: `folder` */
   readonly maskFolder?: string | undefined
+  /** Whether there are calibration data that can be run. Default: false */
+  readonly isCalibrated?: boolean
 }
 
-/** A step with its plugins loaded and its defaults filled in: by magnitude, half of all elements or a quarter of the units. */
+/**
+ * A step with its plugins loaded and its defaults filled in: half of all elements or a quarter of the units, by magnitude or, with calibration data, by what
+ * judges such units best.
+ */
 export async function resolveStep(step: PruneConfig | PruneStep, source: StepSource): Promise<PruneStep> {
   if ('mask' in step && step.mask !== undefined) return maskedStep({ ...step, mask: step.mask }, source)
-  const { structure: shape = 'element', criterion: rule = 'magnitude', target, allocation, refit, ...options } = step
+  const { structure: shape = 'element', criterion: rule, target, allocation, refit, ...options } = step
   const structure = await resolveStructure(shape, source)
-  const criterion = await resolveCriterion(rule, source)
+  const { isCalibrated = false } = source
+  const name = rule ?? defaultCriterion({ structure, norm: options.norm, isCalibrated })
+  const criterion = await resolveCriterion(name, source)
+  // A default judges every model that magnitude judges.
+  const otherwise = rule === undefined && name !== 'magnitude' ? await resolveCriterion('magnitude', source) : undefined
   const spread = allocation && (await resolveAllocation(allocation, source))
   const essentials = { structure, criterion, target: readTarget(target, structure) }
-  const resolved = { ...essentials, ...present({ ...options, allocation: spread }) }
+  const resolved = {
+    ...essentials,
+    ...present({ otherwise: otherwise as Criterion | undefined, ...options, allocation: spread }),
+  }
   const refitted = { ...resolved, ...(await resolveRefit(refit, source)) }
   checkStep(refitted)
   return refitted

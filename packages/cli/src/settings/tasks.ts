@@ -218,7 +218,6 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   }
   const stepPlace = (index: number) =>
     `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
-  const steps = await readSteps(settings.prune, { placeOf: stepPlace, reading })
   const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path }, reading)
   const metric = measured?.request.metrics[0]
   const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
@@ -234,6 +233,8 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
     })
   const isPreset = 'preset' in settings.prune
   const recover = recoverOf(settings.level.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
+  const isCalibrated = calibration !== undefined && calibration.statistics === undefined
+  const steps = await readSteps(settings.prune, { placeOf: stepPlace, isCalibrated, reading })
   // Where data are named that are not there, that is said already.
   const there = { calibration, training: training ?? settings.train ?? overrides.train?.data, loss }
   const isMissing = calibration === undefined && (settings.calibrate ?? overrides.calibrate?.data) !== undefined
@@ -249,13 +250,25 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, demands, said }
 }
 
+interface StepPlaces {
+  readonly placeOf: (index: number) => string
+  /** Whether there are calibration data that can be run. */
+  readonly isCalibrated: boolean
+  readonly reading: Reading
+}
+
 async function readSteps(
   steps: ModelSettings['prune'],
-  { placeOf, reading }: { readonly placeOf: (index: number) => string; readonly reading: Reading },
+  { placeOf, isCalibrated, reading }: StepPlaces,
 ): Promise<readonly PruneStep[]> {
-  if ('preset' in steps) return (await orProblem(() => presetSteps(steps, reading), placeOf(0), reading)) ?? []
+  if ('preset' in steps)
+    return (await orProblem(() => presetSteps(steps, { ...reading, isCalibrated }), placeOf(0), reading)) ?? []
   const resolved: PruneStep[] = []
-  const source = { ...reading, maskFolder: reading.overrides.prune?.mask === undefined ? reading.folder : reading.cwd }
+  const source = {
+    ...reading,
+    isCalibrated,
+    maskFolder: reading.overrides.prune?.mask === undefined ? reading.folder : reading.cwd,
+  }
   for (const [index, step] of steps.entries()) {
     const one = await orProblem(() => resolveStep(step ?? {}, source), placeOf(index), reading)
     if (one !== undefined) resolved.push(one)

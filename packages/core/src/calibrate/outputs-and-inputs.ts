@@ -20,14 +20,53 @@ const GRAM: Statistic = { at: 'input', reduce: 'gram' }
 export async function measureOutputsAndInputs(
   model: Model,
   weights: readonly Weight[],
-  { gradients, ...run }: { readonly gradients: Differentiation } & Pick<ForwardOptions, 'signal' | 'onProgress'>,
+  run: GradientRun,
 ): Promise<ReadonlyMap<string, OutputsAndInputs>> {
   const sites = weights.map((weight) => ({ id: weight.id, uses: sitesOf(weight) }))
-  const { measuring, probes } = await instrumented(
-    model,
-    sites.flatMap(({ uses }) => uses),
-    gradients,
+  const requests = sites.flatMap(({ uses }) => uses.flatMap(({ input, output }) => [input, output]))
+  const { totals, samples } = await summed(model, requests, run)
+  const grams = new Map<string, Float64Array>()
+  return new Map(
+    sites.map(({ id, uses }) => {
+      const squares = sumOf(uses.map(({ output }) => totals.get(keyOf(output))!)).map((sum) => sum / samples)
+      const key = uses.map(({ input }) => keyOf(input)).join('\n')
+      const gram = grams.get(key) ?? sumOf(uses.map(({ input }) => totals.get(keyOf(input))!))
+      grams.set(key, gram)
+      return [id, { squares, gram }]
+    }),
   )
+}
+
+/** f64[rows] by id of a weight: the mean over samples of the sum over positions of (∂loss ÷ ∂y)². */
+export type Felt = ReadonlyMap<string, Float64Array>
+
+/** What the loss feels of the outputs of weights, in one forward and backward pass over training data. Undefined where one of them is not measured. */
+export async function measureFelt(model: Model, weights: readonly Weight[], run: GradientRun): Promise<Felt | undefined> {
+  const sites = weights.map((weight) => ({ id: weight.id, outputs: weight.uses.map(outputSite) }))
+  if (sites.some(({ outputs }) => outputs.some((site) => typeof site === 'string'))) return undefined
+  const requestOf = (site: StatisticSite | string): Request => ({ site: site as StatisticSite, statistic: SQUARE })
+  const { totals, samples } = await summed(
+    model,
+    sites.flatMap(({ outputs }) => outputs.map(requestOf)),
+    run,
+  )
+  return new Map(
+    sites.map(({ id, outputs }) => [
+      id,
+      sumOf(outputs.map((site) => totals.get(keyOf(requestOf(site)))!)).map((sum) => sum / samples),
+    ]),
+  )
+}
+
+type GradientRun = { readonly gradients: Differentiation } & Pick<ForwardOptions, 'signal' | 'onProgress'>
+
+/** Sums over all training data of what is asked for, by key of the request. */
+async function summed(
+  model: Model,
+  requests: readonly Request[],
+  { gradients, ...run }: GradientRun,
+): Promise<{ totals: ReadonlyMap<string, Float64Array>; samples: number }> {
+  const { measuring, probes } = await instrumented(model, requests, gradients)
   const totals = new Map<string, Float64Array>()
   let samples = 0
   for await (const { outputs } of gradients.forward(measuring, { sums: new Set(probes.results.values()), ...run })) {
@@ -42,16 +81,7 @@ export async function measureOutputsAndInputs(
   }
   if (samples === 0) throw new PareError('there are no training data.', { hint: 'give at least one sample.' })
   for (const [key, total] of totals) if (total.some((value) => !Number.isFinite(value))) throw notFinite(key)
-  const summed = new Map<string, Float64Array>()
-  return new Map(
-    sites.map(({ id, uses }) => {
-      const squares = sumOf(uses.map(({ output }) => totals.get(keyOf(output))!)).map((sum) => sum / samples)
-      const key = uses.map(({ input }) => keyOf(input)).join('\n')
-      const gram = summed.get(key) ?? sumOf(uses.map(({ input }) => totals.get(keyOf(input))!))
-      summed.set(key, gram)
-      return [id, { squares, gram }]
-    }),
-  )
+  return { totals, samples }
 }
 
 interface Use {
@@ -88,11 +118,13 @@ interface Probes {
 /** A model whose outputs are sums over the batches of what is measured. */
 async function instrumented(
   model: Model,
-  uses: readonly Use[],
+  requests: readonly Request[],
   { differentiate }: Differentiation,
 ): Promise<{ measuring: Model; probes: Probes }> {
   const { shapes } = await inferShapes(model)
-  const { model: derived, gradients } = await differentiate(model, [...new Set(uses.map(({ output }) => output.site.value))])
+  const { model: derived, gradients } = await differentiate(model, [
+    ...new Set(requests.flatMap(({ site, statistic }) => (statistic.at === 'output' ? [site.value] : []))),
+  ])
   const graphWriter = new GraphWriter(derived.graph, 'measure')
   const writer = new StatisticWriter(derived.opsets.get('') ?? 1, graphWriter)
   const first = model.graph.inputs.find(({ shape }) => shape?.length !== 0)
@@ -101,7 +133,7 @@ async function instrumented(
   // The loss is a mean over samples: times their number, the gradient of one sample does not depend on the batch.
   const scale = graphWriter.node('Cast', [samples], { to: 1n })
   const results = new Map<string, string>()
-  for (const request of uses.flatMap(({ input, output }) => [input, output])) {
+  for (const request of requests) {
     const { site, statistic } = request
     if (results.has(keyOf(request))) continue
     const rank = shapes.get(site.value)?.length

@@ -1,11 +1,15 @@
 import type { BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Rows } from '@pare/axes'
 import type { Node, Tensor } from '@pare/onnx'
 import type { SCOPES } from '../choices.js'
+import type { UnitCriterion, UnitGroup } from './unit-criterion.js'
 
 // What a plugin sees. A criterion says how important an element is, a structure says what may go; neither knows the other.
 
 /** Facts of the graph. */
 export type { Block, BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Role, Rows, Slice } from '@pare/axes'
+
+/** Whoever judges whole units, and what it is handed. */
+export type * from './unit-criterion.js'
 
 /** How much each element of a weight matters: an expression, traced once and compiled by each backend. Higher is kept. */
 export interface Criterion<Needs extends Record<string, Statistic> = Record<string, Statistic>> {
@@ -99,54 +103,6 @@ export interface Solution {
   readonly notes: readonly string[]
 }
 
-/** Judges whole units by trying or comparing them. Refuses structures that mask. */
-export interface UnitCriterion {
-  readonly kind: 'units'
-  readonly name: string
-  /** What it asks its probe about. Default: 'calibration' */
-  readonly data?: 'calibration' | 'training'
-  /** f64[units] for each group; the lowest go first, ties in order of position. Compared between groups as they are where the scope is 'global'. */
-  score(groups: readonly UnitGroup[], probe: Probe): Promise<readonly Float64Array[]>
-}
-
-/** What the pipeline hands to those who try things out: the model runs on calibration data. */
-export interface Probe {
-  /**
-   * The mean loss with units gated, one for each setting: a gate is f32[units] by group id, 1 where a unit counts; groups that are not named stay as
-   * they are. Throws PareError for groups along which statistics are taken: there a factor 0 is not removal.
-   */
-  losses(groups: readonly UnitGroup[], settings: readonly Gates[], loss: MeasuredLoss): Promise<readonly number[]>
-  /** How alike two values of the model are, f64, one for each pair of names: a mean over rows of calibration data. */
-  likeness(pairs: readonly (readonly [string, string])[], likeness: Likeness): Promise<readonly number[]>
-  /**
-   * f64[units] for each group: the mean over training data, sample by sample, of the size of the derivative of the loss with respect to each unit's gate at 1,
-   * or of its square. Throws PareError where `losses` does.
-   */
-  gradients(groups: readonly UnitGroup[], of: 'size' | 'square'): Promise<readonly Float64Array[]>
-  /** By group id how many units are to go, where that is known before they are judged: not for a budget, nor where groups are ranked together. */
-  readonly removals?: ReadonlyMap<string, number>
-  readonly signal?: AbortSignal
-}
-
-export interface MeasuredLoss {
-  /**
-   * 'labels': mean −log p(label), of text of the tokens, of numbers the mean squared error. 'outputs': KL divergence from what the model gives with
-   * nothing gated; needs no labels.
-   */
-  readonly against: 'labels' | 'outputs'
-  /** Only the first so many samples. Default: all */
-  readonly samples?: number
-}
-
-export interface Likeness {
-  /** 'cosine' of two rows, or their 'angle' ÷ π: 0 where they point the same way, 1 where the opposite. */
-  readonly of: 'cosine' | 'angle'
-  /** A row lies along the last axis, of images [batch, channels, …] along the channels. 'last': only that of the last position of [batch, seq, width]. */
-  readonly rows: 'all' | 'last'
-}
-
-export type Gates = ReadonlyMap<string, Float32Array>
-
 /** Where the model may be cut. Only finds; masking, cutting, proving and replay are core's. */
 export interface Structure {
   readonly name: string
@@ -178,9 +134,6 @@ export interface Findings {
 
 /** What is kept or removed unit by unit. */
 export type Group = MaskGroup | UnitGroup
-
-/** What is cut unit by unit: positions of axes, or stretches of the graph. */
-export type UnitGroup = CoupledGroup | BlockGroup
 
 /** Elements of one tensor that are masked, never cut. */
 export interface MaskGroup {

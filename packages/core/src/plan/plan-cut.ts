@@ -7,12 +7,13 @@ import { buffersOf, precisionOf } from '../backend/stream.js'
 import { trace } from '../backend/trace.js'
 import { isWithinLayer } from '../calibrate/site.js'
 import { statisticsFor } from '../calibrate/statistics.js'
-import type { Criterion, UnitCriterion, UnitGroup } from '../contract/contract.js'
+import type { Criterion, Probe, UnitCriterion, UnitGroup } from '../contract/contract.js'
 import { openProbe } from '../probe/probe.js'
+import { unreadGroup } from '../probe/readers.js'
 import { shareFor, triesFor } from '../select/targets.js'
 import { limitsOf, type UnitLimits } from '../select/unit-options.js'
 import { scoreUnits, type UnitScoring } from '../select/unit-scores.js'
-import { type Ranked, rankUnits, unitsOf } from '../select/units.js'
+import { lowest, type Ranked, rankUnits, unitsOf } from '../select/units.js'
 import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
 
 export interface CutRequest {
@@ -26,29 +27,18 @@ export interface CutRequest {
 }
 
 /** Scores units, ranks them, and takes as many as the target asks for. */
-export async function planCut(request: CutRequest, options: PlanOptions): Promise<CutStep> {
+export async function planCut(asked: CutRequest, options: PlanOptions): Promise<CutStep> {
+  const request = judgeable(asked)
   const { step, groups } = request
   const { criterion } = step
   const limits = limitsOf(step)
   const units = unitsOf(groups)
   const scored = criterion.kind === 'units' ? 0 : groups.length
   const progress = counted(scored + ('ratio' in step.target ? 0 : triesFor(units)), options)
-  const removedAt =
-    criterion.kind === 'units'
-      ? rankUnits(await triedScores({ ...request, criterion, limits }, options), { ...limits, comparable: true })
-      : rankUnits(await scoresOf({ ...request, criterion }, options, progress), limits)
-  const stepAt = (share: number): CutStep => {
-    const removed = removedAt(share)
-    return {
-      kind: 'cut',
-      structure: step.structure.name,
-      criterion: step.criterion.name,
-      scope: limits.scope,
-      target: step.target,
-      groups: groups.map(({ id, units }, i) => ({ id, units, removed: removed[i]! })),
-    }
-  }
-  if ('ratio' in step.target) return stepAt(step.target.ratio)
+  const rank = await rankingOf(request, { limits, progress }, options)
+  const stepAt = (share: number): CutStep => cutStep(request, limits, rank(share))
+  const settled = (share: number) => settledStep({ request, limits, step: stepAt(share) }, options)
+  if ('ratio' in step.target) return settled(step.target.ratio)
   const without = (share: number) => applyStep(request.model, stepAt(share), options)
   const { latency, sizes } = options
   const search = {
@@ -61,7 +51,53 @@ export async function planCut(request: CutRequest, options: PlanOptions): Promis
     sizes,
     progress,
   }
-  return stepAt(await shareFor(search))
+  return settled(await shareFor(search))
+}
+
+/** With the criterion that judges otherwise, where the first cannot. */
+function judgeable({ step, groups, model, original }: CutRequest): CutRequest {
+  const { otherwise, ...rest } = step
+  const criterion = otherwise !== undefined && unreadGroup(model, groups) !== undefined ? otherwise : step.criterion
+  return { step: { ...rest, criterion }, groups, model, original }
+}
+
+/** Which units of each group go, for a share of all. */
+async function rankingOf(
+  request: CutRequest,
+  { limits, progress }: { readonly limits: UnitLimits; readonly progress: () => void },
+  options: PlanOptions,
+): Promise<(share: number) => readonly (readonly number[])[]> {
+  const { criterion } = request.step
+  if (criterion.kind !== 'units') return rankUnits(await scoresOf({ ...request, criterion }, options, progress), limits)
+  const removals = removalCounts({ ...request, limits })
+  return rankUnits(await triedScores({ ...request, criterion, removals }, options), { ...limits, comparable: true })
+}
+
+function cutStep({ step, groups }: CutRequest, { scope }: UnitLimits, removed: readonly (readonly number[])[]): CutStep {
+  return {
+    ...{ kind: 'cut', structure: step.structure.name, criterion: step.criterion.name, scope, target: step.target },
+    groups: groups.map(({ id, units }, i) => ({ id, units, removed: removed[i]! })),
+  }
+}
+
+interface Settling {
+  readonly request: CutRequest
+  readonly limits: UnitLimits
+  /** By scores that units had before it was known how many go. */
+  readonly step: CutStep
+}
+
+/** The step, with as many units of each group as it has, chosen anew by a criterion that judges units together and did not know how many go. */
+async function settledStep({ request, limits, step }: Settling, options: PlanOptions): Promise<CutStep> {
+  const { criterion } = request.step
+  if (criterion.kind !== 'units' || criterion.jointly !== true || removalCounts({ ...request, limits }) !== undefined) return step
+  const removals = new Map(step.groups.map(({ id, removed }) => [id, removed.length]))
+  const ranked = await triedScores({ ...request, criterion, removals }, options)
+  return cutStep(
+    request,
+    limits,
+    ranked.map(({ scores }, i) => lowest(scores, step.groups[i]!.removed.length)),
+  )
 }
 
 /** Tells of one thing more each time it is called, and stops the work where that was asked for. */
@@ -75,10 +111,14 @@ function counted(total: number, { signal, onProgress }: PlanOptions): () => void
 
 /** Scores of a criterion that tries or compares units. */
 async function triedScores(
-  { step, criterion, groups, model, limits }: CutRequest & { readonly criterion: UnitCriterion; readonly limits: UnitLimits },
+  {
+    criterion,
+    groups,
+    model,
+    removals,
+  }: CutRequest & { readonly criterion: UnitCriterion; readonly removals: Probe['removals'] },
   options: PlanOptions,
 ): Promise<Ranked[]> {
-  const removals = removalCounts({ step, groups, limits })
   await using probe = openProbe(model, { ...options, criterion: criterion.name, ...present({ removals }) })
   const scores = await criterion.score(groups, probe)
   return groups.map((group, i) => {

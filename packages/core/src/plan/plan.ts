@@ -9,7 +9,7 @@ import type { Forward } from '../calibrate/forward.js'
 import type { Differentiation } from '../calibrate/gradients.js'
 import type { Measured } from '../calibrate/measure.js'
 import type { BUDGETS, NORMALIZATIONS, NORMS } from '../choices.js'
-import type { AnyCriterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
+import type { AnyCriterion, Criterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
 import type { NmRule } from '../patterns/nm.js'
 import type { TileRule } from '../patterns/tiles.js'
 import type { PermuteStep } from '../permute/step.js'
@@ -133,6 +133,8 @@ export type Norm = (typeof NORMS)[number]
 export interface PruneStep extends AnalyseOptions {
   readonly structure: Structure
   readonly criterion: AnyCriterion
+  /** Judges instead where the criterion asks for what reads the units of a group, and of one that is not measured. Default: that is refused */
+  readonly otherwise?: Criterion
   /** Default: what the structure's pattern makes; to be given where it leaves the choice. */
   readonly target?: Target
   /** What is ranked together. Default: the criterion's, else 'global'; for units 'group'. */
@@ -153,6 +155,12 @@ export interface PruneStep extends AnalyseOptions {
   readonly multipleOf?: number
   /** Groups with as many units lose as many, for run times that read one number for all layers. Default: false */
   readonly uniform?: boolean
+}
+
+/** A step of a preset. */
+export interface PresetStep extends PruneStep {
+  /** What stands in place of criterion, scope and norm where there are calibration data that can be run. Default: the same */
+  readonly calibrated?: Pick<PruneStep, 'criterion' | 'scope' | 'norm'>
 }
 
 export interface PlanOptions {

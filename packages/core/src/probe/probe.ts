@@ -5,6 +5,7 @@ import type { PlanOptions } from '../plan/plan.js'
 import { gateGradients } from './gate-gradients.js'
 import { gateOf, withGates } from './gates.js'
 import { meanLikeness } from './likeness.js'
+import { unitReaders } from './readers.js'
 import type { Setting, Trials } from './trials.js'
 
 /** A probe, and what ends it. */
@@ -49,6 +50,7 @@ export function openProbe(
       if (options.gradients === undefined) throw needsTraining(criterion)
       return gateGradients(model, { groups, of }, { gradients: options.gradients, ...run })
     },
+    readers: (groups) => unitReaders(model, groups, { ...options, criterion }),
     [Symbol.asyncDispose]: close,
   }
 }

@@ -53,10 +53,10 @@ export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitSc
 const PUT = { l1: 'sum', mean: 'sum', l2: 'squares', max: 'max' } as const satisfies Record<Norm, UnitLayout['put']>
 
 /** Elements from one position of a slice's axis to the next. */
-const innerOf = ({ tensor: { shape }, axis }: Slice) => elementCount(shape.slice(axis + 1))
+export const innerOf = ({ tensor: { shape }, axis }: Slice) => elementCount(shape.slice(axis + 1))
 
 /** Whether the axis of a slice is that of a weight's outputs. */
-function isOutputAxis(slice: Slice, weight: Weight | undefined): boolean {
+export function isOutputAxis(slice: Slice, weight: Weight | undefined): boolean {
   const { tensor, axis } = slice
   return weight !== undefined && tensor.shape[axis] === weight.rows.out && innerOf(slice) === weight.rows.after
 }

@@ -28,6 +28,13 @@ export function rankUnits(groups: readonly Ranked[], limits: RankLimits): (share
   }
 }
 
+/** The units with the lowest scores, ties in order of position, in order. */
+export function lowest(scores: Float64Array, count: number): number[] {
+  return ascending(scores)
+    .slice(0, count)
+    .sort((a, b) => a - b)
+}
+
 function keptOf(units: number, kept: number, { minUnits, multipleOf }: UnitLimits): number {
   const least = Math.min(units, Math.max(kept, minUnits))
   return units < multipleOf ? least : Math.min(units, Math.ceil(least / multipleOf) * multipleOf)
