@@ -66,7 +66,7 @@ export async function instrument(
   requests: readonly Request[],
   { fillsMask = false, ...options }: Instrumenting = {},
 ): Promise<Instrumented> {
-  const { shapes } = await inferShapes(model)
+  const shapes = options.shapes ?? (await inferShapes(model)).shapes
   const padding = options.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
   const graphWriter = new GraphWriter(model.graph, 'measure')
@@ -115,6 +115,8 @@ export interface Instrumenting {
   readonly fillsMask?: boolean | undefined
   /** Where padding is, as far as that is known. Default: as follows from the model */
   readonly padding?: Padding | undefined
+  /** Shapes of values: only the numbers of their axes count. Default: as follows from the model */
+  readonly shapes?: ReadonlyMap<string, readonly number[]> | undefined
 }
 
 function unknownShape(value: string): PareError {

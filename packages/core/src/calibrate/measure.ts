@@ -3,7 +3,7 @@ import type { Statistic, Weight } from '../contract/contract.js'
 import { rowCount } from '../select/rows.js'
 import type { Forward, ForwardOptions, ForwardOutput } from './forward.js'
 import { type Differentiation, gradientRequest, instrumentGradients, isOfBatch, needsTraining } from './gradients.js'
-import { type Instrumented, instrument, type Probed, type Request, requestId } from './instrument.js'
+import { type Instrumented, type Instrumenting, instrument, type Probed, type Request, requestId } from './instrument.js'
 import type { Padding } from './padding.js'
 import { inputSite, outputSite } from './site.js'
 import type { SpreadStatistic } from './spread.js'
@@ -24,6 +24,8 @@ export interface StatisticsOptions {
   readonly onPadding?: ((values: readonly string[]) => void) | undefined
   /** Where padding is, as far as that is known. Default: as follows from the model */
   readonly padding?: Padding | undefined
+  /** Shapes of values, as far as they are known. Default: as follows from the model */
+  readonly shapes?: Instrumenting['shapes']
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -201,13 +203,14 @@ async function measureOnce(
 async function instrumentedFor(
   model: Model,
   requests: readonly Request[],
-  { forward, gradients, padding, signal, onProgress }: Pick<Pass, 'forward' | 'gradients' | 'padding' | 'signal' | 'onProgress'>,
+  { forward, gradients, padding, shapes, signal, onProgress }: Omit<Pass, 'reductions'>,
 ): Promise<{ instrumented: Instrumented; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
   const run = { ...present({ signal, onProgress }) }
   const kind = kindOf(requests[0]!)
   if (kind === 'data') {
     if (forward === undefined) throw new Error('statistics of values need calibration data')
-    return { instrumented: await instrument(model, requests, { fillsMask: forward.fillsMask, padding }), forward, ...run }
+    const instrumented = await instrument(model, requests, { fillsMask: forward.fillsMask, padding, shapes })
+    return { instrumented, forward, ...run }
   }
   if (gradients === undefined) throw needsTraining()
   const instrumented = await instrumentGradients(model, requests, gradients)
