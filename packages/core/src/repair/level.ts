@@ -2,6 +2,7 @@ import type { Model } from '@pare/onnx'
 import { present } from '@pare/onnx'
 import type { LevelMeasuring } from '../calibrate/levels.js'
 import { measureSites } from '../calibrate/measure.js'
+import { type SizedRequest, sized } from '../calibrate/passes.js'
 import type { StatisticSite } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { fitLayer, matchLayer } from './layer.js'
@@ -49,9 +50,16 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
   if (treatments.length === 0) return done
   const { measuring, onPadding, signal } = context
   const options = { ...withAliases(measuring, aliases), onPadding, ...present({ signal }) }
-  const totals = await measureSites(model, treatments.flatMap(requestsOf), options)
+  const totals = await measureSites(model, treatments.flatMap(sizedRequests), options)
   for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), context))
   return done
+}
+
+function sizedRequests(treatment: Treatment): SizedRequest[] {
+  const { of } = treatment
+  const requests = requestsOf(treatment)
+  // A number for each channel is nothing.
+  return requests.map((request) => (of.kind === 'layer' ? sized(of.weight, request) : { ...request, bytes: 0 }))
 }
 
 function treat(treatment: Treatment, measurements: Measurements, context: Repairing): Promise<Done> {
