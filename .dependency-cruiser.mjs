@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- linear-algebra | axes <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- linear-algebra | axes | quantise <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -9,7 +9,8 @@ const allowed = {
   onnxruntime: ['onnx'],
   'linear-algebra': ['wasm', 'onnx'],
   axes: ['onnx'],
-  core: ['wasm', 'onnx', 'linear-algebra', 'axes'],
+  quantise: ['onnx'],
+  core: ['wasm', 'onnx', 'linear-algebra', 'axes', 'quantise'],
   'criterion-[^/]+': ['core', 'linear-algebra'],
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],
@@ -27,6 +28,7 @@ const allowed = {
     'onnx',
     'onnxruntime',
     'core',
+    'quantise',
     'criterion-[^/]+',
     'structure-[^/]+',
     'preset-[^/]+',

@@ -38,6 +38,8 @@ export interface MetricNeeds {
   readonly read: 'answers' | 'scores' | 'values' | 'tokens' | 'text' | 'boxes'
   /** What it is compared with: a class for each place; as many numbers as the output has; any; what a reference model puts out. Default: what `read` goes with. */
   readonly against?: 'class' | 'values' | 'group' | 'reference'
+  /** Of `values`: the name of a second output of the same shape. The one value of a sample is then the cosine between the two. */
+  readonly with?: string
   /** Whether a sample may have several labels at once: labels of 0 and 1, one for each class. Default: false */
   readonly many?: boolean
   /** Whether a sample must be one answer: no sequence, no pixels. Default: false */

@@ -2,7 +2,7 @@ export { classShares, commonestAnswer, commonestClasses, meanTarget, medianTarge
 export { aggregateOf, perSampleOf } from './combine.js'
 export type * from './contract.js'
 export { type ClassCounts, countsRecord, meanOf, overCounts, ratio } from './counts.js'
-export { choiceOption, countOption, type MetricOptions, numberOption } from './options.js'
+export { choiceOption, countOption, type MetricOptions, nameOption, numberOption } from './options.js'
 export { chancesOf, chosenOf, probabilitiesOf, softplus } from './probabilities.js'
 export { type SampleParts, sampleOf } from './sample.js'
 export { bestOf, divergence, isDistribution, negativeLogLikelihood, rankOf } from './scores.js'

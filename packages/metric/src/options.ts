@@ -32,3 +32,10 @@ export function choiceOption<Choice extends string>(
     hint: `leave it out for ${choices[0]}.`,
   })
 }
+
+/** An option that is a name, or is left out. */
+export function nameOption(options: MetricOptions, name: string): string | undefined {
+  const value = options[name]
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value
+  throw new PareError(`${name} is ${String(value)}, expected a name.`, { hint: `leave it out for none.` })
+}

@@ -1,4 +1,5 @@
 import { adviceMarkdown } from './advice/advice-list.js'
+import { baselineMarkdown } from './baselines.js'
 import { answersMarkdown } from './breakdown/markdown.js'
 import { type DocumentPart, fit } from './budget.js'
 import { demandMarkdown } from './demands.js'
@@ -59,6 +60,7 @@ function parts(results: RunResults): DocumentPart[] {
     ...models.flatMap((model) => findingPart(model)),
     ...models.flatMap((model) => advicePart(model)),
     ...models.flatMap((model) => demandPart(model)),
+    ...models.flatMap((model) => baselinePart(model)),
     ...models.flatMap((model) => remarks(model)),
     ...models.flatMap((model) => answersMarkdown(model).map((text) => ({ text, rank: 7, what: 'table of answers' }))),
     ...models.flatMap((model) => chart(model)),
@@ -130,6 +132,20 @@ function advicePart(model: ModelResult): DocumentPart[] {
 function demandPart(model: ModelResult): DocumentPart[] {
   const text = demandMarkdown(model)
   return text === '' ? [] : [{ text: `\n${mdCode(model.path)}:\n\n${text}`, rank: 5, what: 'table of demands' }]
+}
+
+/** What a user might take instead of the pruned model. */
+function baselinePart(model: ModelResult): DocumentPart[] {
+  const text = baselineMarkdown(model)
+  return text === ''
+    ? []
+    : [
+        {
+          text: `\n${mdCode(model.path)} beside the unpruned model in fewer bits:\n\n${text}`,
+          rank: 5,
+          what: 'table of baselines',
+        },
+      ]
 }
 
 /** Whether the data can tell, McNemar's test, warnings. */

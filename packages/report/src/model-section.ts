@@ -1,4 +1,5 @@
 import { adviceSection } from './advice/advice-list.js'
+import { baselineTable } from './baselines.js'
 import { classTable } from './breakdown/class-table.js'
 import { confusionFigure } from './breakdown/confusion-figure.js'
 import { reliabilityFigure } from './breakdown/reliability-figure.js'
@@ -32,6 +33,7 @@ ${tiles(model)}
 ${intervalFigure(model)}
 ${demandTable(model)}
 ${latencyFigure(model)}
+${baselineTable(model)}
 ${classTable(model)}
 ${confusionFigure(model)}
 ${changedTable(model)}

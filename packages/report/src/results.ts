@@ -204,6 +204,27 @@ export const modelResult = z.object({
     .describe(
       'normalisations measured anew, layers whose outputs got the mean and deviation they had, layers fitted to what they gave',
     ),
+  quantised: z
+    .object({
+      method: z.string().describe('int8, int8-weights, int4 or f16'),
+      block: count.optional().describe('inputs that share a scale, of weights in blocks'),
+      weights: count,
+      elements: count,
+      left: z
+        .array(z.object({ id: z.string(), elements: count, reason: z.string() }))
+        .describe('large constants that stay as they are'),
+    })
+    .optional()
+    .describe('weights that were given fewer bits after pruning'),
+  baselines: z
+    .array(
+      z.object({
+        ...{ method: z.string(), bytes, zippedBytes: bytes, metrics },
+        drop: drop.pick({ value: true, interval: true }).optional(),
+      }),
+    )
+    .optional()
+    .describe('the unpruned model with its weights in fewer bits, measured on the same data'),
   trainings: z.array(training).optional().describe('one for each stage of the schedule, where it was retrained'),
   training: z.object({ path: z.string(), sha256: z.string() }).optional().describe('the data of these'),
   unrecovered: z

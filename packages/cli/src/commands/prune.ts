@@ -10,6 +10,7 @@ import { publishAll } from '../files/publish.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { openMasksPlace, shownMasks } from '../pipeline/masks.js'
 import { type Pruned, pruneModel } from '../pipeline/model.js'
+import { describeQuantisation } from '../pipeline/quantise.js'
 import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
 import { describeTraining } from '../pipeline/retrain.js'
@@ -63,7 +64,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     declined,
     ...(folded.length > 0 && { folded }),
     ...(proofs.length > 0 && { proofs }),
-    ...present({ repair: pruned.repair }),
+    ...present({ repair: pruned.repair, quantised: pruned.quantised }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
   }
@@ -84,6 +85,7 @@ function summary(pruned: Pruned, cwd: string): string {
     ...proofLines(pruned),
     ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
     ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
+    ...(pruned.quantised === undefined ? [] : [`  quantised   ${describeQuantisation(pruned.quantised)}`]),
     ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
     ...(pruned.masks === undefined ? [] : [`  masks       ${showPath(pruned.masks.path, cwd)}`]),

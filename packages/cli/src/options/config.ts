@@ -14,6 +14,7 @@ import {
 import { DEVICES } from './devices.js'
 import { demandFields, gate, gateFields, limits } from './gate.js'
 import { MASK_FORMATS, PRUNING, pruneFields, step, steps } from './prune.js'
+import { baselinesField, quantiseField } from './quantise.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
 import { type Field, type Fields, field, shapeOf } from './row.js'
 import { axisSizes, oneOf, path } from './schemas.js'
@@ -26,6 +27,8 @@ export const oneLevel = {
   recover: recoverField,
   loss: lossField,
   schedule: scheduleField,
+  quantise: quantiseField,
+  baselines: baselinesField,
   prove: field(z.boolean(), {
     expected: 'false: what is cut is not proved, for models that ONNX Runtime cannot run',
     help: 'write what was cut or permuted without proving it, for models that ONNX Runtime cannot run',

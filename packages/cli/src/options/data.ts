@@ -133,6 +133,12 @@ export const evaluateFields = {
     default: 'found by the shapes of output and labels',
     flag: { argument: 'axis', on: JUDGING },
   }),
+  firstClass: field(z.number().int().min(0), {
+    expected: 'how many numbers stand before the first class on its axis, such as 4 for a box',
+    help: 'how many numbers stand before the scores of the classes on their axis: 4 of detectors whose boxes come first',
+    default: '0',
+    flag: { argument: 'count', on: JUDGING },
+  }),
   ignore: field(z.array(z.number().int()), {
     expected: 'a list of labels that do not count, such as [-100]',
     help: 'labels of places that do not count, besides -100',

@@ -23,6 +23,7 @@ import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type MasksFile, type MasksPlace, makeMasks } from './masks.js'
+import { type QuantisationFacts, quantiseModel } from './quantise.js'
 import { nothingRemoved } from './removed-units.js'
 import type { RepairFacts } from './repair.js'
 import type { TrainingFacts } from './retrain.js'
@@ -66,6 +67,8 @@ export interface PlannedModel extends PlanFacts {
   readonly trainings: readonly TrainingFacts[]
   /** The data of these. */
   readonly training?: { readonly path: string; readonly sha256: string }
+  /** Where weights were given fewer bits. */
+  readonly quantised?: QuantisationFacts
   /** The file of masks, where one was wanted and something is masked. */
   readonly masks?: MasksFile
   /** What the user should look at. */
@@ -135,7 +138,9 @@ async function planOpened(
   await using dataHash = training && recover.retrain && hashData(training.data)
   const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
   const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
-  const { pruned, planned, steps, states, ...staged } = await pruneInStages(model, task, staging, work)
+  const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
+  const quantised = await quantiseModel(pruned, task.quantise, work)
+  const steps = [...staged.steps, ...quantised.steps]
   const { calibration, repair, trainings } = staged
   const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
@@ -153,7 +158,7 @@ async function planOpened(
     declined: planned.declined,
     folded: folded.weights,
     ...{ proofs: staged.proofs, trainings },
-    ...present({ repair, masks: masks.file }),
+    ...present({ repair, masks: masks.file, quantised: quantised.facts }),
     warnings: warn(
       [
         ...nothingRemoved(facts.cut),
@@ -161,13 +166,14 @@ async function planOpened(
         ...describeLeft(folded.left),
         ...(await tiedWarnings(model, steps)),
         ...staged.warnings,
+        ...quantised.warnings,
         ...trainings.flatMap(({ notes }) => notes),
       ],
       work,
     ),
     cuts: planned.steps,
   }
-  return { planned: plannedFacts, pruned }
+  return { planned: plannedFacts, pruned: quantised.model }
 }
 
 /** Files that a task reads besides the model. */

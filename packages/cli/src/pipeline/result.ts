@@ -16,6 +16,7 @@ import { shownMasks } from './masks.js'
 import type { Pruned } from './model.js'
 import type { PairScores } from './pair-scores.js'
 import { proofOf } from './proof-facts.js'
+import { type Baseline, describeQuantisation } from './quantise.js'
 import { nothingRemoved } from './removed-units.js'
 import { describeRepair } from './repair.js'
 import { describeTraining } from './retrain.js'
@@ -33,6 +34,8 @@ export interface ModelOutcome {
   /** Hash of the calibration data, also where they were measured before. */
   calibratedOn?: string | undefined
   latency?: ModelLatency
+  /** The unpruned model in fewer bits, where that was wanted. */
+  baselines?: readonly Baseline[]
   verdict?: Verdict
   breakdown?: BreakdownFields
   error?: FailureReport
@@ -62,6 +65,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...(verdict !== undefined && isTold(verdict) && { demands: verdict.demands.map(demandResult) }),
     ...outcome.breakdown,
     ...present({ latency: outcome.latency }),
+    ...baselinesOf(outcome),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
@@ -71,6 +75,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
       ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
+      ...(pruned?.quantised === undefined ? [] : [`quantised: ${describeQuantisation(pruned.quantised)}`]),
     ],
     warnings: [...(pruned?.warnings ?? []), ...mixedUp(outcome), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
@@ -164,12 +169,24 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
     ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),
+    ...(pruned.quantised !== undefined && {
+      quantised: { ...pruned.quantised, left: pruned.quantised.left.map((each) => ({ ...each })) },
+    }),
     parameters,
     macs,
     declined: declined.map(({ id, structure, reason }) => ({ id, structure, reason })),
     plan: { path: showPath(plan.path, cwd) },
     ...(structuredClone(shownMasks(pruned, cwd)) as Pick<ModelResult, 'masks'>),
   }
+}
+
+function baselinesOf({ baselines = [] }: ModelOutcome): Pick<ModelResult, 'baselines'> {
+  if (baselines.length === 0) return {}
+  const asResult = ({ scores, drop, ...facts }: Baseline) => ({
+    ...{ ...facts, metrics: { ...scores.metrics } },
+    ...(drop && { drop: { value: drop.value, interval: [...drop.interval] as [number, number] } }),
+  })
+  return { baselines: baselines.map(asResult) }
 }
 
 /** Why the gate's metric has no value. */

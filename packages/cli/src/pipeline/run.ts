@@ -11,6 +11,7 @@ import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { Ledger, type LockOptions } from '../lockfile/ledger.js'
 import type { Config, Overrides } from '../options/config.js'
+import { firstMetric } from '../settings/demands.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import { readTasks, type Task } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
@@ -22,6 +23,7 @@ import { lookFirst } from './first-look.js'
 import { judgeModel, measure, type ReferenceScores } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import type { PairScores } from './pair-scores.js'
+import { measureBaselines } from './quantise.js'
 import { type ModelOutcome, mixedUp, resultOf } from './result.js'
 import { type SourceVariables, sourceOf } from './source.js'
 import { zippedSize } from './zipped.js'
@@ -167,6 +169,9 @@ async function examine(
       outcome,
       await judgeModel({ ...task, evaluation }, pruned, { references, onComparison, work, ...present({ base }) }),
     )
+    const metric = firstMetric(evaluation, task.demands)
+    const { reference } = outcome.comparison!
+    outcome.baselines = await measureBaselines(task, { evaluation, metric, reference }, { folder: folder.path, work })
   }
   const [reference, candidate] = await zipping
   outcome.zipped = { reference: reference!, pruned: candidate! }

@@ -37,12 +37,13 @@ export async function readEvaluation(
   const found = await readMetrics(fields.metric, { place: placeIn(place, 'metric'), tokenizer, data }, check)
   if (data === undefined || found === undefined) return undefined
   const { metrics, modules, comparing } = found
-  const { batch, threads, label, output, group, slices, id, classAxis, ignore, timeout, memory, latency = false } = fields
+  const { timeout, memory, latency = false } = fields
+  const { batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore } = fields
   const text = textOf(tokenizer, fields)
   return {
     request: {
       ...{ data, metrics, trusted, ...reading },
-      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, ignore, text }),
+      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore, text }),
     },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,

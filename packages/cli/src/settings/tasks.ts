@@ -226,6 +226,12 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation, model: path }, reading)
   const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path }, reading)
+  if (settings.level.baselines !== undefined && settings.evaluate === undefined && overrides.evaluate?.data === undefined)
+    problems.push({
+      place: placeOf('baselines'),
+      message: 'baselines are measured, and there are no evaluation data.',
+      hint: "name some with --data, or evaluate: { data: 'val.npz', metric: 'accuracy' } in the config",
+    })
   const isPreset = 'preset' in settings.prune
   const recover = recoverOf(settings.level.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
   // Where data are named that are not there, that is said already.

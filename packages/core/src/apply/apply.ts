@@ -1,5 +1,6 @@
 import { cut, cutBlocks } from '@pare/axes'
 import { editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
+import { applyQuantisation } from '@pare/quantise'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Backend } from '../backend/backend.js'
 import { cpu } from '../backend/cpu.js'
@@ -33,6 +34,8 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
       return applyUpdate(model, step)
     case 'permute':
       return applyPermutation(model, step)
+    case 'quantise':
+      return applyQuantisation(model, step)
     default:
       return step satisfies never
   }

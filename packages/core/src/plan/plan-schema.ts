@@ -1,3 +1,4 @@
+import { BLOCK_SIZES, QUANTISED_FORMS, QUANTISERS } from '@pare/quantise/choices'
 import { z } from 'zod'
 import { BUDGETS, SCOPES } from '../choices.js'
 import type { Expression } from '../contract/contract.js'
@@ -93,6 +94,14 @@ const permuteStep = z.strictObject({
   ),
 })
 
+const quantiseStep = z.strictObject({
+  kind: z.literal('quantise'),
+  method: z.enum(QUANTISERS),
+  block: z.literal(BLOCK_SIZES),
+  left: z.array(z.strictObject({ id: z.string(), elements: count, reason: z.string() })),
+  weights: z.array(z.strictObject({ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count })),
+})
+
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
 export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   schemaVersion: z.literal(1),
@@ -114,5 +123,5 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
       weights: z.array(z.strictObject({ id: z.string(), value: z.string(), sha256 })),
     })
     .exactOptional(),
-  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep])),
+  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep, quantiseStep])),
 })

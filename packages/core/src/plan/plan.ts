@@ -1,4 +1,5 @@
 import type { Model } from '@pare/onnx'
+import type { QuantiseStep } from '@pare/quantise'
 import type { AnalyseOptions } from '../analyse/analyse.js'
 import type { AxisSizes } from '../analyse/open-sizes.js'
 import type { MaskBits } from '../apply/mask-bits.js'
@@ -65,7 +66,7 @@ export interface SourceFacts {
   readonly external?: readonly { readonly name: string; readonly sha256: string }[]
 }
 
-export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep
+export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep | QuantiseStep
 
 /** Units of some groups are removed. */
 export interface CutStep {

@@ -119,7 +119,8 @@ export async function runFor(
   fed: Batch,
   { output, metrics }: { readonly output: string; readonly metrics: readonly Metric[] },
 ): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
-  if (!metrics.some(({ needs }) => needs.read === 'boxes')) return { output: await session.run(fed, output) }
+  if (!metrics.some(({ needs }) => needs.read === 'boxes' || needs.with !== undefined))
+    return { output: await session.run(fed, output) }
   const outputs = await session.runBatch(fed)
   return { output: outputs[output]!, outputs }
 }

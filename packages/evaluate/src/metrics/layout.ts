@@ -9,6 +9,8 @@ export interface Layout {
   /** Of the labels: a class at each place, or 0 and 1 for each class. */
   readonly labels: 'class' | 'indicators'
   readonly classes: number
+  /** How many numbers stand before the first class on their axis; of `scores`. */
+  readonly first: number
   readonly places: number
   /** Places between two classes at the same place; of `scores`. */
   readonly inner: number
@@ -21,6 +23,18 @@ export type LayoutResult = Layout | { readonly problem: string }
 
 /** Found by the shapes of output and labels, of text by the tokens; or as the user says. */
 export function layoutOf(outcome: NeededOutcome): LayoutResult {
+  const found = axisOf(outcome)
+  const { firstClass = 0 } = outcome.context
+  if (firstClass === 0 || 'problem' in found) return found
+  if (found.kind === 'scores' && found.labels === 'class' && found.classes - firstClass > 1)
+    return { ...found, classes: found.classes - firstClass, first: firstClass }
+  const { output, name } = outcome
+  return {
+    problem: `firstClass is ${firstClass}, and output '${name}' is ${describe(output.type, output.shape)}: no axis on which two classes follow them.`,
+  }
+}
+
+function axisOf(outcome: NeededOutcome): LayoutResult {
   const { output, batch, context } = outcome
   const shape = output.shape.slice(1)
   const label = batch.label?.shape.slice(1).filter((size) => size !== 1)
@@ -43,7 +57,7 @@ function classLayout(outcome: NeededOutcome, label: readonly number[] | undefine
   const places = sizeOf(shape)
   if (needs.read === 'scores') return { problem: expected(outcome) }
   if (needs.against === 'class' && String(shape) !== String(label)) return { problem: expected(outcome) }
-  return { kind: 'classes', labels: 'class', classes: Number.POSITIVE_INFINITY, places, inner: 1, rank: shape.length }
+  return { kind: 'classes', labels: 'class', classes: Number.POSITIVE_INFINITY, first: 0, places, inner: 1, rank: shape.length }
 }
 
 function statedLayout(shape: readonly number[], stated: number, outcome: NeededOutcome): LayoutResult {
@@ -74,12 +88,20 @@ function sameShape(shape: readonly number[], label: readonly number[]): Layout {
 function scoresAt(shape: readonly number[], axis: number): Layout {
   const inner = sizeOf(shape.slice(axis + 1))
   const places = inner * sizeOf(shape.slice(0, axis))
-  return { kind: 'scores', labels: 'class', classes: shape[axis]!, places, inner, rank: withoutAxis(shape, axis).length }
+  return {
+    kind: 'scores',
+    labels: 'class',
+    classes: shape[axis]!,
+    first: 0,
+    places,
+    inner,
+    rank: withoutAxis(shape, axis).length,
+  }
 }
 
 function yesNo(shape: readonly number[]): Layout {
   const rank = shape.filter((size) => size !== 1).length
-  return { kind: 'yes-no', labels: 'class', classes: 2, places: sizeOf(shape), inner: 1, rank }
+  return { kind: 'yes-no', labels: 'class', classes: 2, first: 0, places: sizeOf(shape), inner: 1, rank }
 }
 
 function withoutAxis(shape: readonly number[], axis: number): readonly number[] {

@@ -6,6 +6,8 @@ import type { NdArray } from '../data/ndarray.js'
 export interface ReadingOptions {
   /** The axis of the output that counts the classes, 0 being the samples'; −1 is the last. */
   readonly classAxis?: number
+  /** How many numbers stand before the first class on that axis, such as the four of a box. Default: 0 */
+  readonly firstClass?: number
   /** Labels of places that do not count. Default: −100, and of pixels 255 */
   readonly ignore?: readonly number[]
   /** Names of the classes in their order: what labels that are names mean. */

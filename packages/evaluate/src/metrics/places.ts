@@ -153,7 +153,7 @@ function rowsOf(values: Numbers, layout: Layout, { counted, scale }: Counted & {
   if (layout.kind === 'classes') return Array.from(placesIn(layout, { counted }), (place) => Float64Array.of(values[place]!))
   return Array.from(placesIn(layout, { counted }), (place) => {
     if (layout.kind === 'yes-no') return yesAndNo(values[place]!, scale)
-    if (layout.inner === 1) return values.subarray(place * layout.classes, (place + 1) * layout.classes)
+    if (layout.inner === 1) return values.subarray(startOf(place, layout), startOf(place, layout) + layout.classes)
     const row = new Float64Array(layout.classes)
     copyScores(values, layout, { place, row })
     return row
@@ -193,6 +193,6 @@ function copyScores(values: Numbers, layout: Layout, { place, row }: { place: nu
 }
 
 /** Where the scores of a place begin: places are numbered as the output is without its axis of classes. */
-function startOf(place: number, { classes, inner }: Layout): number {
-  return Math.floor(place / inner) * classes * inner + (place % inner)
+function startOf(place: number, { classes, first, inner }: Layout): number {
+  return (Math.floor(place / inner) * (first + classes) + first) * inner + (place % inner)
 }

@@ -179,6 +179,22 @@ describe('without labels', () => {
     expect(await value('agreement', { output, reference, ids: i64([1, 2], [0, 0]) })).toBe(1)
   })
 
+  test('numbers before the classes are left out, on any axis', async () => {
+    // Two numbers of a box, then three classes, at two places.
+    const [own, other] = [
+      [9, 0, 0, 9, 1, 0, 2, 1, 0, 2],
+      [0, 9, 9, 0, 1, 0, 2, 3, 0, 2],
+    ]
+    const inner = { output: f32([1, 5, 2], own), reference: f32([1, 5, 2], other), classAxis: 1 }
+    // Classes (1, 2, 0) and (0, 1, 2) at the two places; the other model's (1, 2, 0) and (0, 3, 2).
+    expect(await value('agreement', { ...inner, firstClass: 2 })).toBe(0.5)
+    expect(await value('agreement', inner)).toBe(0)
+    const turned = (flat: readonly number[]) => [0, 1].flatMap((place) => [0, 1, 2, 3, 4].map((one) => flat[one * 2 + place]!))
+    const last = { output: f32([1, 2, 5], turned(own)), reference: f32([1, 2, 5], turned(other)), classAxis: -1 }
+    expect(await value('kl', { ...last, firstClass: 2 })).toBeCloseTo(await value('kl', { ...inner, firstClass: 2 }), 12)
+    await expect(measure('agreement', { ...inner, firstClass: 4 })).rejects.toThrow('firstClass is 4')
+  })
+
   test('numbers and vectors are compared with those of the reference', async () => {
     const [a, b] = [f32([2, 2], [1, 0, 0, 2]), f32([2, 2], [2, 0, 1, 0])]
     expect(await value('mse:against=reference', { output: a, reference: b })).toBe((1 + 0 + 1 + 4) / 4)
@@ -187,6 +203,23 @@ describe('without labels', () => {
       'compares with a reference model, and none is named',
     )
   })
+})
+
+test('two towers are compared by their cosine with a score', async () => {
+  const output = f32([3, 2], [1, 0, 0, 2, 3, 4])
+  const outputs = { y: output, z: f32([3, 2], [1, 0, 1, 0, 4, 3]) }
+  // Cosines 1, 0 and 24 ÷ 25.
+  const label = f32([3], [1, 0.5, 0.96])
+  expect(await value('mse:with=z', { output, outputs, label })).toBeCloseTo(0.25 / 3, 6)
+  expect(await value('spearman:with=z', { output, outputs, label })).toBe(1)
+  await expect(measure('mse:with=w', { output, outputs, label })).rejects.toThrow(
+    "with names 'w', expected another output than 'y': one of y, z",
+  )
+  await expect(measure('mse:with=z', { output, outputs: { ...outputs, z: label }, label })).rejects.toThrow(
+    "output 'y' is float32[3, 2], 'z' is float32[3], expected two of one shape",
+  )
+  await expect(measure('mse:with=z,against=reference', { output, outputs, label })).rejects.toThrow('with=z compares with labels')
+  await expect(measure('cosine:with=z', { output, outputs, label })).rejects.toThrow("has no option 'with'")
 })
 
 test('targets that are NaN are left out', async () => {

@@ -1,13 +1,47 @@
 import { type MetricSample, type Numbers, type ReadableSample, sampleOf } from '@pare/metric'
-import { describe, numbersOf, sizeOf } from '../data/ndarray.js'
+import { describe, type NdArray, numbersOf, sizeOf } from '../data/ndarray.js'
 import { labelNumbers } from './labels.js'
 import type { NeededOutcome } from './outcome.js'
 import { isText } from './texts.js'
 
 /** What keeps the values of the output from being compared. */
-export function valueProblems({ batch, name, output, reference, needs }: NeededOutcome): string[] {
+export function valueProblems(outcome: NeededOutcome): string[] {
+  const { name, output, needs } = outcome
+  if (isText(output)) return [`output '${name}' is ${describe(output.type, output.shape)}, expected numbers.`]
+  if (needs.with === undefined) return targetProblems(outcome)
+  const problems = pairProblems(outcome, needs.with)
+  return problems.length > 0 ? problems : targetProblems({ ...outcome, output: cosinesOf(outcome) })
+}
+
+/** What keeps two outputs from being the two sides of a pair. */
+function pairProblems({ name, output, outputs = {} }: NeededOutcome, other: string): string[] {
+  const second = Object.hasOwn(outputs, other) ? outputs[other]! : undefined
+  const own = `output '${name}' is ${describe(output.type, output.shape)}`
+  if (second === undefined || other === name)
+    return [`with names '${other}', expected another output than '${name}': one of ${Object.keys(outputs).join(', ')}.`]
+  if (isText(second) || String(second.shape) !== String(output.shape) || output.shape.length < 2)
+    return [`${own}, '${other}' is ${describe(second.type, second.shape)}, expected two of one shape [samples, …].`]
+  return []
+}
+
+/** [samples]: the cosine between both outputs of a sample. A vector of zeros points nowhere: 0. */
+function cosinesOf({ batch, output, outputs, needs }: NeededOutcome): NdArray {
+  const width = sizeOf(output.shape.slice(1))
+  const [own, other] = [output, outputs![needs.with!]!].map((array) => numbersOf(array, 0, batch.size * width))
+  const data = Float64Array.from({ length: batch.size }, (_, i) => {
+    let [product, a, b] = [0, 0, 0]
+    for (let at = i * width; at < (i + 1) * width; at++) {
+      product += own![at]! * other![at]!
+      a += own![at]! ** 2
+      b += other![at]! ** 2
+    }
+    return a === 0 || b === 0 ? 0 : product / Math.sqrt(a * b)
+  })
+  return { type: 'float64', shape: [batch.size], data }
+}
+
+function targetProblems({ batch, name, output, reference, needs }: NeededOutcome): string[] {
   const own = describe(output.type, output.shape)
-  if (isText(output)) return [`output '${name}' is ${own}, expected numbers.`]
   if (needs.against === 'reference') {
     if (String(reference!.shape) === String(output.shape)) return []
     return [`output '${name}' is ${own}, the reference's ${describe(reference!.type, reference!.shape)}.`]
@@ -21,7 +55,8 @@ export function valueProblems({ batch, name, output, reference, needs }: NeededO
 
 /** Samples of values. Those whose target is NaN are left out. */
 export function readValues(outcome: NeededOutcome): ReadableSample[] {
-  const { batch, output, reference, needs } = outcome
+  const { batch, reference, needs } = outcome
+  const output = needs.with === undefined ? outcome.output : cosinesOf(outcome)
   const width = sizeOf(output.shape.slice(1))
   const own = numbersOf(output, 0, batch.size * width)
   const other = needs.against === 'reference' ? numbersOf(reference!, 0, batch.size * width) : undefined

@@ -1,6 +1,6 @@
 import type { Aggregate, SampleRecord } from '@pare/gate'
 import { type Metric, type MetricOptions, meanOf } from '@pare/metric'
-import { againstOption, targetOf } from './against.js'
+import { targetOf, valueNeeds } from './against.js'
 
 /** All values at one place of the output, with their targets; a sample counts as often as its weight says. */
 export interface ValueColumn {
@@ -15,7 +15,7 @@ export function columnMetric(
   value: (column: ValueColumn) => number,
   options: MetricOptions,
 ): Metric {
-  const needs = againstOption(options)
+  const needs = valueNeeds(options)
   return {
     ...{ name, formula, needs, better: 'higher', bounded: false },
     of(sample) {

@@ -1,5 +1,5 @@
 import { type Metric, type MetricOptions, meanTarget, medianTarget } from '@pare/metric'
-import { againstOption, targetOf } from './against.js'
+import { targetOf, valueNeeds } from './against.js'
 
 /** A mean over samples of the mean over their values of a loss of the difference. */
 export function meanLoss(
@@ -7,7 +7,7 @@ export function meanLoss(
   loss: (difference: number) => number,
   options: MetricOptions,
 ): Metric {
-  const needs = againstOption(options)
+  const needs = valueNeeds(options)
   const ofLabels = needs.against === 'values'
   return {
     ...{ name, formula, needs, better: 'lower', bounded: false, combine: 'mean' },

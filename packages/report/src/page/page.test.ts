@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Browser, hasBrowser, openBrowser } from '../browser.test.data.js'
+import { accessibilityFindings, type Browser, hasBrowser, openBrowser } from '../browser.test.data.js'
 import { renderHtml } from '../html.js'
 import { example, hostile, withLayers } from '../sample.test.data.js'
 
@@ -38,6 +38,8 @@ describe.skipIf(!hasBrowser)('the page in Chromium (skipped where there is none;
           const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
           expect(Number(/\d+/.exec(background)![0]) < 128).toBe(dark)
           expect(browser.complaints).toEqual([])
+          // With everything open: what is folded away is not looked at. The width changes nothing that is judged.
+          if (width === 1280 && name !== 'long') expect(await accessibilityFindings(page)).toEqual([])
           await page.close()
         })
       }

@@ -21,7 +21,7 @@ export function table<Row>({
   readonly rows: readonly Row[]
 }): Markup {
   const kind = ({ number, heading }: TableColumn<Row>) => (number ? 'number' : heading ? 'name' : 'text')
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="${label}"><table class="sortable">
+  return html`<div class="scroll" role="group" tabindex="0" aria-label="${label}"><table class="sortable">
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${kind(column)}">${column.title}</th>`)}</tr></thead>
 <tbody>
 ${rows.map((row, i) => html`<tr>${columns.map((column) => cell(column, row, i))}</tr>\n`)}</tbody>

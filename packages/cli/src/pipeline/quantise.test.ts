@@ -1,0 +1,94 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseText, writeModel } from '@pare/onnx'
+import type { RunResults } from '@pare/report'
+import { describe, expect, it } from 'vitest'
+import { fixture, TEST_MODELS } from '../testing/folder.js'
+import { pare } from '../testing/terminal.js'
+
+async function kjv() {
+  const folder = await fixture()
+  await copyFile(join(TEST_MODELS, 'kjv-bert.onnx'), join(folder.path, 'bert.onnx'))
+  await copyFile(join(TEST_MODELS, 'data/kjv-evaluate.npz'), join(folder.path, 'val.npz'))
+  return folder
+}
+
+describe('pare prune --quantise', () => {
+  it.each([
+    'int8',
+    'int8-weights',
+    'int4:block=64',
+    'f16',
+  ])('%s is written, told, and replayed to the same bytes', async (how) => {
+    await using folder = await kjv()
+    const argv = ['prune', 'bert.onnx', '--sparsity', '0.5', '--quantise', how, '--out', 'out']
+    const { exitCode, stdout } = await pare(argv, { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    const [method, block] = how.split(':block=')
+    expect(stdout).toContain(
+      `quantised   ${method}${how.startsWith('int4') ? ` in blocks of ${block}` : how === 'int8-weights' ? ' in blocks of 32' : ''}: `,
+    )
+    const written = await readFile(join(folder.path, 'out/bert.onnx'))
+    const original = await readFile(join(folder.path, 'bert.onnx'))
+    expect(written.byteLength / original.byteLength).toBeLessThan(how === 'f16' ? 0.52 : 0.3)
+    const replayed = await pare(['replay', 'out/bert.plan.json', 'bert.onnx', '--out', 'again'], { cwd: folder.path })
+    expect(replayed).toMatchObject({ exitCode: 0 })
+    expect((await readFile(join(folder.path, 'again/bert.onnx'))).equals(written)).toBe(true)
+  })
+
+  it('says why nothing is', async () => {
+    await using folder = await fixture()
+    const text = 'small (float[N, 4] x) => (float[N, 4] y) <float[4, 4] w> { y = MatMul(x, w) }'
+    await writeModel(parseText(text, { w: Float32Array.from({ length: 16 }, (_, i) => i + 1) }), join(folder.path, 'small.onnx'))
+    const { exitCode, stderr } = await pare(['prune', 'small.onnx', '--quantise', 'int8'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stderr).toContain('warning: small.onnx: nothing is quantised: the model has no large weights')
+  })
+
+  it('refuses other words, and other blocks', async () => {
+    await using folder = await fixture()
+    for (const how of ['int3', 'int4:block=48', 'int4:blocks=32']) {
+      const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(
+        `--quantise is '${how}'; expected int8, int8-weights, int4 or f16, or with a size of blocks int4:block=64`,
+      )
+    }
+  })
+})
+
+describe('pare run --baselines', () => {
+  it('measures the unpruned model in fewer bits beside the pruned one', async () => {
+    await using folder = await fixture()
+    const config = {
+      models: [{ path: 'model.onnx' }],
+      prune: [{ target: { sparsity: 0.5 } }],
+      ...{ quantise: { method: 'int4', block: 64 }, baselines: ['int8', 'int4'] },
+      ...{ evaluate: { data: 'val.npz', metric: 'accuracy' }, gate: { maxDrop: 0.05 } },
+    }
+    await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(config))
+    const { exitCode, json } = await pare(['run', '--json'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    const [model] = (json() as unknown as RunResults).models
+    expect(model?.quantised).toMatchObject({ method: 'int4', block: 64 })
+    expect(model?.steps?.at(-1)).toMatch(/^quantised: int4 in blocks of 64: \d+ weights/)
+    const [int8, int4] = model!.baselines!
+    const { bytes, metrics } = model!.reference
+    // Of int8 about a quarter of the bytes, of int4 less, and both lose next to nothing.
+    expect(int8!.bytes / bytes).toBeLessThan(0.3)
+    expect(int4!.bytes).toBeLessThan(int8!.bytes)
+    for (const { drop, metrics: own } of [int8!, int4!]) {
+      expect(own.accuracy! + drop!.value).toBeCloseTo(metrics.accuracy!, 9)
+      expect(Math.abs(drop!.value)).toBeLessThan(0.03)
+      expect(drop!.interval[0]).toBeLessThanOrEqual(drop!.value)
+    }
+    expect(await readFile(join(folder.path, 'pare-out/summary.md'), 'utf8')).toContain('| Pruned, in int4 |')
+  })
+
+  it('needs evaluation data', async () => {
+    await using folder = await fixture()
+    const { exitCode, stderr } = await pare(['run', 'model.onnx', '--baselines', 'int8'], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain('baselines are measured, and there are no evaluation data')
+  })
+})

@@ -1,0 +1,215 @@
+import {
+  editGraph,
+  editModel,
+  float32ToFloat16,
+  GraphWriter,
+  keyOf,
+  type Model,
+  makeTensor,
+  type Node,
+  PareError,
+  type Payload,
+  type Tensor,
+  usesOf,
+  withoutDead,
+} from '@pare/onnx'
+import { blockCount, blocksOf } from './blocks.js'
+import { unitAxis } from './find.js'
+import { floats, madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import type { QuantisedWeight, QuantiseStep } from './step.js'
+
+/**
+ * The model with the weights of the step in fewer bits. Scales are computed now, codes when they are written; the input is not changed.
+ *
+ * @throws PareError where the model has no such weight, or one of another size.
+ */
+export async function applyQuantisation(model: Model, step: Pick<QuantiseStep, 'method' | 'block' | 'weights'>): Promise<Model> {
+  const rewriting = new Rewriting(model, step)
+  for (const weight of step.weights) await rewriting.store(weight)
+  return rewriting.finish()
+}
+
+/** A graph whose weights are exchanged one by one. */
+class Rewriting {
+  readonly #uses
+  readonly #writer: GraphWriter
+  readonly #tensors: Tensor[] = []
+  /** What takes the place of a node, by its key: written where the node stood. */
+  readonly #replacements = new Map<string, (node: Node) => void>()
+  readonly #gone = new Set<string>()
+  readonly #names: Set<string>
+  #usesMicrosoft = false
+
+  constructor(
+    private readonly model: Model,
+    private readonly step: Pick<QuantiseStep, 'method' | 'block'>,
+  ) {
+    const { graph } = model
+    this.#uses = usesOf(graph)
+    this.#writer = new GraphWriter(graph, 'quantised')
+    this.#names = new Set([
+      ...graph.nodes.flatMap(({ outputs }) => outputs),
+      ...[...graph.inputs, ...graph.initializers].map(({ name }) => name),
+    ])
+  }
+
+  async store({ id, form, elements }: QuantisedWeight): Promise<void> {
+    const tensor = this.#uses.constants.get(id)
+    if (tensor === undefined || tensor.type !== 'float32' || tensor.data.byteLength !== 4 * elements) {
+      const has = tensor === undefined ? 'has no such constant' : `has it as ${tensor.type}[${tensor.shape}]`
+      throw new PareError(`the plan quantises '${id}' with ${elements} elements, and this model ${has}.`, {
+        hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
+      })
+    }
+    await this.#storeAs[form](id, tensor)
+    this.#gone.add(id)
+  }
+
+  readonly #storeAs = {
+    halves: async (id: string, tensor: Tensor): Promise<void> => {
+      const { data, shape } = tensor
+      const halves: Payload = {
+        byteLength: data.byteLength / 2,
+        async read(target, offset) {
+          const bytes = new Uint8Array(2 * target.byteLength)
+          await data.read(bytes, 2 * offset)
+          const words = float32ToFloat16(floats(bytes))
+          target.set(new Uint8Array(words.buffer, words.byteOffset, target.byteLength))
+        },
+      }
+      const name = this.#tensor(`${id}_half`, { type: 'float16', shape, data: halves })
+      this.#writer.write('Cast', [name], [id], { to: FLOAT })
+    },
+
+    stored: async (id: string, tensor: Tensor): Promise<void> => {
+      const axis = unitAxis(this.#uses.of(id)[0]!, tensor)!
+      const scales = await unitScales(tensor, axis)
+      const codes = this.#codes(`${id}_int8`, tensor, { axis, scales, type: 'int8' })
+      const shape = tensor.shape.map((size, i) => (i === axis ? size : 1))
+      const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape, values: scales })
+      this.#writer.write('Mul', [this.#writer.node('Cast', [codes], { to: FLOAT }), scale], [id])
+    },
+
+    rows: async (id: string, tensor: Tensor): Promise<void> => {
+      const scales = await unitScales(tensor, 0)
+      const codes = this.#codes(`${id}_int8`, tensor, { axis: 0, scales, type: 'int8' })
+      const shape = tensor.shape.map((size, i) => (i === 0 ? size : 1))
+      const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape, values: scales })
+      this.#replace(id, ({ inputs, outputs }) => {
+        const [rows, factors] = [codes, scale].map((table) => this.#writer.node('Gather', [table, inputs[1]!], { axis: 0n }))
+        this.#writer.write('Mul', [this.#writer.node('Cast', [rows!], { to: FLOAT }), factors!], outputs)
+      })
+    },
+
+    integers: async (id: string, tensor: Tensor): Promise<void> => {
+      const scalesAlong = new Map<number, Float32Array>()
+      for (const use of this.#uses.of(id)) {
+        const axis = unitAxis(use, tensor)!
+        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await unitScales(tensor, axis))
+      }
+      const stored = new Map<number, { readonly codes: string; readonly scale: string }>()
+      const storedFor = (axis: number) => {
+        const own = stored.get(axis)
+        if (own !== undefined) return own
+        const scales = scalesAlong.get(axis)!
+        const codes = this.#codes(`${id}_uint8`, tensor, { axis, scales, type: 'uint8', isTurned: axis === 0 })
+        const made = { codes, scale: this.#tensor(`${id}_scale`, { type: 'float32', shape: [scales.length], values: scales }) }
+        stored.set(axis, made)
+        return made
+      }
+      this.#replace(id, (node) => {
+        const { codes, scale } = storedFor(unitAxis({ node, input: 1 }, tensor)!)
+        const [x, bias] = [node.inputs[0]!, node.inputs[2] ?? '']
+        const [rounded, factor, zero] = this.#writer.outputs('DynamicQuantizeLinear', [x], {}, { outputs: 3 })
+        const sums = this.#writer.own('MatMulInteger', [rounded!, codes, zero!, this.#middle()])
+        const wide = this.#writer.own('Cast', [sums], { to: FLOAT })
+        this.#withBias('Mul', [wide, this.#writer.node('Mul', [factor!, scale])], { bias, outputs: node.outputs })
+      })
+    },
+
+    blocks: async (id: string, tensor: Tensor): Promise<void> => {
+      const bits = this.step.method === 'int4' ? 4 : 8
+      const { block } = this.step
+      this.#usesMicrosoft = true
+      for (const use of this.#uses.of(id)) {
+        const isTurned = unitAxis(use, tensor) === 0
+        const [first, second] = tensor.shape as [number, number]
+        const [inputs, units] = isTurned ? [second, first] : [first, second]
+        const shape = { inputs, units, bits, block, isTurned } as const
+        const count = blockCount(shape)
+        const { scales } = await blocksOf(tensor, shape)
+        const codes = this.#tensor(`${id}_int${bits}`, {
+          type: 'uint8',
+          shape: [units, count, (block * bits) / 8],
+          data: madeAtOnce((units * count * block * bits) / 8, async () => (await blocksOf(tensor, shape)).codes),
+        })
+        const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape: [units * count], values: scales })
+        const attributes = { K: BigInt(inputs), N: BigInt(units), bits: BigInt(bits), block_size: BigInt(block), ...ACCURACY }
+        this.#replacements.set(keyOf(use.node), ({ inputs: [x = '', , bias = ''], outputs }) => {
+          const product = bias === '' ? outputs : [this.#writer.name()]
+          this.#writer.write('MatMulNBits', [x, codes, scale], product, attributes, MICROSOFT)
+          if (bias !== '') this.#writer.write('Add', [product[0]!, bias], outputs)
+        })
+      }
+    },
+  } satisfies Record<QuantisedWeight['form'], (id: string, tensor: Tensor) => Promise<void>>
+
+  /** The node that reads the weight gives way, wherever it does. */
+  #replace(id: string, write: (node: Node) => void): void {
+    for (const { node } of this.#uses.of(id)) this.#replacements.set(keyOf(node), write)
+  }
+
+  #withBias(
+    op: string,
+    inputs: readonly string[],
+    { bias, outputs }: { readonly bias: string; readonly outputs: readonly string[] },
+  ): void {
+    if (bias === '') this.#writer.write(op, inputs, outputs)
+    else this.#writer.write('Add', [this.#writer.own(op, inputs), bias], outputs)
+  }
+
+  #codes(name: string, tensor: Tensor, { isTurned = false, ...codes }: UnitCodes & { readonly isTurned?: boolean }): string {
+    const shape = isTurned ? [...tensor.shape].reverse() : tensor.shape
+    const data = isTurned ? turnedCodes(tensor, codes) : unitCodes(tensor, codes)
+    return this.#tensor(name, { type: codes.type, shape, data })
+  }
+
+  /** The code of 0 in uint8. */
+  #middle(): string {
+    this.#middleName ??= this.#tensor('quantised_zero', { type: 'uint8', shape: [], values: [128] })
+    return this.#middleName
+  }
+  #middleName: string | undefined
+
+  #tensor(wanted: string, fields: Omit<Parameters<typeof makeTensor>[0], 'name'>): string {
+    let name = wanted
+    for (let i = 2; this.#names.has(name); i++) name = `${wanted}_${i}`
+    this.#names.add(name)
+    this.#tensors.push(makeTensor({ name, ...fields }))
+    return name
+  }
+
+  finish(): Model {
+    const { graph } = this.model
+    for (const node of graph.nodes) {
+      const replacement = this.#replacements.get(keyOf(node))
+      if (replacement !== undefined) replacement(node)
+      else if (!node.outputs.some((name) => this.#gone.has(name))) this.#writer.nodes.push(node)
+    }
+    const initializers = [
+      ...graph.initializers.filter(({ name }) => !this.#gone.has(name)),
+      ...this.#writer.constants,
+      ...this.#tensors,
+    ]
+    const opsets = this.#usesMicrosoft ? new Map([...this.model.opsets, [MICROSOFT, 1] as const]) : this.model.opsets
+    return withoutDead(
+      this.model,
+      editModel(this.model, { opsets, graph: editGraph(graph, { nodes: this.#writer.nodes, initializers }) }),
+    )
+  }
+}
+
+const FLOAT = 1n
+const MICROSOFT = 'com.microsoft'
+/** Inputs are rounded to 8 bits, block by block, for the product: several times as fast on a CPU. */
+const ACCURACY = { accuracy_level: 4n }

@@ -1,0 +1,19 @@
+/** How weights are stored and multiplied: one home for the words of options, plans and reports. */
+export const QUANTISERS = ['int8', 'int8-weights', 'int4', 'f16'] as const
+
+export type Quantiser = (typeof QUANTISERS)[number]
+
+/**
+ * How a weight is stored. 'integers': uint8 around 128 for each output unit, multiplied as integers
+ * with inputs that are rounded as they come. 'blocks': 4 or 8 bits, a scale
+ * for each output unit and block of inputs (MatMulNBits). 'rows': 8 bits, a scale for each row of a table, of which rows are taken. 'stored': 8 bits for each output
+ * unit, made floats again when a model is loaded. 'halves': 16-bit floats, made floats again when a model is loaded.
+ */
+export const QUANTISED_FORMS = ['integers', 'blocks', 'rows', 'stored', 'halves'] as const
+
+export type QuantisedForm = (typeof QUANTISED_FORMS)[number]
+
+/** Inputs that share one scale in weights of 4 and 8 bits in blocks. */
+export const BLOCK_SIZES = [16, 32, 64, 128, 256] as const
+
+export type BlockSize = (typeof BLOCK_SIZES)[number]

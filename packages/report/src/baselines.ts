@@ -1,0 +1,107 @@
+import { html, type Markup, mdText } from './escape.js'
+import { figure, size } from './figures.js'
+import { type TableColumn, table } from './page/table.js'
+import type { ModelResult } from './results.js'
+
+/** A model that a user might take: as it was, in fewer bits, or pruned. */
+interface Choice {
+  readonly name: string
+  readonly isPruned: boolean
+  readonly value: number | undefined
+  /** How much worse than the reference. */
+  readonly drop: number | undefined
+  readonly interval: readonly [number, number] | undefined
+  readonly bytes: number
+  readonly zippedBytes: number | undefined
+}
+
+/** In one sentence which of them a user should take; undefined where there is nothing to compare. Sizes are those of zipped files, since that is what zeros save. */
+export function baselineSentence(model: ModelResult): string | undefined {
+  const all = choices(model)
+  const pruned = all.find(({ isPruned }) => isPruned)
+  const others = all.slice(1).filter((one) => one !== pruned && one.drop !== undefined && one.zippedBytes !== undefined)
+  if (pruned?.drop === undefined || pruned.zippedBytes === undefined || others.length === 0) return undefined
+  const own = { drop: pruned.drop, zipped: pruned.zippedBytes }
+  const better = others.filter(({ drop, zippedBytes }) => drop! <= own.drop && zippedBytes! <= own.zipped).sort(bySize)
+  const [best] = better
+  if (best !== undefined)
+    return `${capital(best.name)} is smaller (${size(best.zippedBytes!)} against ${size(own.zipped)} zipped) and loses ${lessOrEqual(best.drop!, own.drop)}: take that, or prune more and quantise what is left.`
+  const worse = others.filter(({ drop, zippedBytes }) => drop! >= own.drop && zippedBytes! >= own.zipped)
+  if (worse.length === others.length)
+    return `The pruned model is smaller than ${worse.map(({ name }) => name).join(' and ')}, and loses no more: take it.`
+  const [smaller] = others.filter(({ zippedBytes }) => zippedBytes! < own.zipped).sort(bySize)
+  if (smaller !== undefined)
+    return `${capital(smaller.name)} is smaller than the pruned model (${size(smaller.zippedBytes!)} against ${size(own.zipped)} zipped) and loses more (${loss(smaller.drop!)} against ${loss(own.drop)}).`
+  const [gentler] = others.filter(({ drop }) => drop! < own.drop).sort(bySize)
+  return `The pruned model is the smallest (${size(own.zipped)} zipped) and loses ${loss(own.drop)}; ${gentler!.name} takes ${size(gentler!.zippedBytes!)} and loses ${loss(gentler!.drop!)}.`
+}
+
+/** The page's table of what a user might take instead. */
+export function baselineTable(model: ModelResult): Markup | undefined {
+  const rows = choices(model)
+  if ((model.baselines ?? []).length === 0) return undefined
+  const columns: TableColumn<Choice>[] = [
+    { title: 'Model', cell: ({ name }) => capital(name), heading: true },
+    { title: model.metric ?? 'Metric', number: ({ value }) => value, cell: ({ value }) => textOf(value) },
+    { title: 'Drop (95 % interval)', number: ({ drop }) => drop, cell: dropOf },
+    { title: 'Size', number: ({ bytes }) => bytes, cell: ({ bytes }) => size(bytes) },
+    {
+      title: 'Zipped',
+      number: ({ zippedBytes }) => zippedBytes,
+      cell: ({ zippedBytes }) => (zippedBytes === undefined ? '–' : size(zippedBytes)),
+    },
+  ]
+  const sentence = baselineSentence(model)
+  return html`<section><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</section>`
+}
+
+/** The same for a job summary. */
+export function baselineMarkdown(model: ModelResult): string {
+  if ((model.baselines ?? []).length === 0) return ''
+  const head = `| Model | ${mdText(model.metric ?? 'Metric')} | Drop (95 % interval) | Size | Zipped |\n| --- | --- | --- | --- | --- |\n`
+  const rows = choices(model).map((one) => {
+    const zipped = one.zippedBytes === undefined ? '–' : size(one.zippedBytes)
+    return `| ${mdText(capital(one.name))} | ${textOf(one.value)} | ${dropOf(one)} | ${size(one.bytes)} | ${zipped} |\n`
+  })
+  const sentence = baselineSentence(model)
+  return `${head}${rows.join('')}${sentence === undefined ? '' : `\n${mdText(sentence)}\n`}`
+}
+
+function choices({ metric, reference, pruned, baselines = [], drop, quantised }: ModelResult): readonly Choice[] {
+  const measured = (metrics: Readonly<Record<string, number>>) => (metric === undefined ? undefined : metrics[metric])
+  const original = {
+    ...{ name: 'as it was', isPruned: false, value: measured(reference.metrics), drop: 0, interval: undefined },
+    ...{ bytes: reference.bytes, zippedBytes: reference.zippedBytes },
+  }
+  const quantisedOnes = baselines.map((one) => ({
+    ...{ name: `unpruned in ${one.method}`, isPruned: false, value: measured(one.metrics) },
+    ...{ drop: one.drop?.value, interval: one.drop?.interval, bytes: one.bytes, zippedBytes: one.zippedBytes },
+  }))
+  const own = pruned && {
+    ...{ name: quantised === undefined ? 'pruned' : `pruned, in ${quantised.method}`, isPruned: true },
+    ...{ value: measured(pruned.metrics), drop: drop?.value, interval: drop?.interval },
+    ...{ bytes: pruned.bytes, zippedBytes: pruned.zippedBytes },
+  }
+  return [original, ...quantisedOnes, ...(own === undefined ? [] : [own])]
+}
+
+function dropOf({ drop, interval }: Choice): string {
+  if (drop === undefined) return 'not measured'
+  return interval === undefined ? textOf(drop) : `${figure(drop)} (${figure(interval[0], 2)} to ${figure(interval[1], 2)})`
+}
+
+function textOf(value: number | undefined): string {
+  return value === undefined ? 'not measured' : figure(value)
+}
+
+function lessOrEqual(one: number, other: number): string {
+  return one === other ? 'no more' : `less (${loss(one)} against ${loss(other)})`
+}
+
+function loss(drop: number): string {
+  return drop > 0 ? figure(drop) : 'nothing'
+}
+
+const bySize = (a: Choice, b: Choice) => a.zippedBytes! - b.zippedBytes!
+
+const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
