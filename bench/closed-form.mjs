@@ -19,32 +19,44 @@ const METHODS = [
   { name: 'Wanda', key: 'wanda', rule: ['--criterion', 'wanda'], targets: [...LEVELS, ...PATTERNS] },
   { name: 'SparseGPT', key: 'sparsegpt', rule: ['--criterion', 'sparsegpt'], targets: [...LEVELS, ...PATTERNS] },
   { name: 'ALPS', key: 'alps', rule: ['--criterion', 'alps'], targets: [...LEVELS, ...PATTERNS] },
-  { name: 'Wanda, spread by fisher', key: 'wanda-fisher', rule: ['--criterion', 'wanda'], targets: LEVELS, fisher: true },
+  { name: 'Wanda, spread by fisher', key: 'wanda-fisher', rule: ['--criterion', 'wanda'], targets: LEVELS, spread: 'fisher' },
   {
     name: 'SparseGPT, spread by fisher',
     key: 'sparsegpt-fisher',
     rule: ['--criterion', 'sparsegpt'],
     targets: LEVELS,
-    fisher: true,
+    spread: 'fisher',
   },
-  { name: 'ALPS, spread by fisher', key: 'alps-fisher', rule: ['--criterion', 'alps'], targets: LEVELS, fisher: true },
+  { name: 'ALPS, spread by fisher', key: 'alps-fisher', rule: ['--criterion', 'alps'], targets: LEVELS, spread: 'fisher' },
+  // Solves every layer at seven sparsities: some ten times the time of the row above.
+  {
+    name: 'ALPS, searched',
+    key: 'alps-search',
+    rule: ['--criterion', 'alps'],
+    targets: LEVELS.slice(2),
+    first: 2,
+    spread: 'search',
+  },
 ]
 
 mkdirSync(out, { recursive: true })
 const draws = await drawn(Number(options.draws))
 console.log('| | 50 % | 60 % | 70 % | 80 % | 2:4 | 6:8 | processor s |\n|---|---|---|---|---|---|---|---|')
-for (const { name, key, rule, targets, fisher } of METHODS) {
+for (const { name, key, rule, targets, first = 0, spread } of METHODS) {
   if (options.only !== undefined && !options.only.split(',').includes(key)) continue
-  const cells = targets.map((target) => draws.map((data) => pruned(rule, { target, data, fisher })))
-  const empty = Array(LEVELS.length + PATTERNS.length - targets.length).fill('')
-  const seconds = cells[2].map(({ seconds }) => seconds)
+  const cells = targets.map((target) => draws.map((data) => pruned(rule, { target, data, spread })))
+  const before = Array(first).fill('')
+  const empty = Array(LEVELS.length + PATTERNS.length - first - targets.length).fill('')
+  const seconds = cells[2 - first].map(({ seconds }) => seconds)
+  const trials = cells[2 - first][0].trials
   const shown = cells.map((cell) =>
     mean(
       cell.map(({ perplexity }) => perplexity),
       3,
     ),
   )
-  console.log(`| ${[name, ...shown, ...empty, mean(seconds, 0)].join(' | ')} |`)
+  const times = trials === undefined ? mean(seconds, 0) : `${mean(seconds, 0)}, ${trials} trials`
+  console.log(`| ${[name, ...before, ...shown, ...empty, times].join(' | ')} |`)
 }
 rmSync(out, { recursive: true })
 
@@ -73,9 +85,9 @@ function npy(rows) {
   return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header), Buffer.from(values.buffer)])
 }
 
-function pruned(rule, { target, data, fisher = false }) {
-  const spread = fisher ? ['--allocation', 'fisher', '--train', data] : []
-  const { seconds } = pare([
+function pruned(rule, { target, data, spread }) {
+  const spreading = spread === undefined ? [] : ['--allocation', spread, '--train', data]
+  const { result: plan, seconds } = pare([
     'prune',
     model,
     '--exclude',
@@ -84,13 +96,13 @@ function pruned(rule, { target, data, fisher = false }) {
     ...target,
     '--calibrate',
     data,
-    ...spread,
+    ...spreading,
     '--out',
     out,
   ])
   const evaluation = ['--data', `${models}data/lm-evaluate.npz`, '--metric', 'perplexity']
   const { result } = pare(['evaluate', `${out}/lm-llama.onnx`, ...evaluation])
-  return { perplexity: result.metrics.perplexity, seconds }
+  return { perplexity: result.metrics.perplexity, seconds, trials: plan.searches?.[0].trials }
 }
 
 /** What a command prints, and processor seconds of it and of what it started. */

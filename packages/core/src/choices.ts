@@ -10,7 +10,7 @@ export const NORMS = ['l1', 'l2', 'mean', 'max'] as const
 export const BUDGETS = ['macs', 'parameters', 'bytes', 'latency'] as const
 
 /** Ways to spread a sparsity over weights that need no more than their name. */
-export const ALLOCATIONS = ['uniform', 'erk', 'owl', 'fisher'] as const
+export const ALLOCATIONS = ['uniform', 'erk', 'owl', 'fisher', 'search'] as const
 
 /** Ways to make saliencies comparable between weights. */
 export const NORMALIZATIONS = ['lamp'] as const

@@ -53,6 +53,7 @@ export type {
   Plan,
   Planned,
   PlanOptions,
+  PlanProgress,
   PlanStep,
   PruneStep,
   Target,
@@ -62,6 +63,7 @@ export type {
 export { maskedBy } from './plan/plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan/plan-file.js'
 export { type Curves, lossCurves } from './probe/curves.js'
-export type { OpenTrials } from './probe/trials.js'
+export type { InputFile, OpenTrials } from './probe/trials.js'
 export { type Repaired, repair } from './repair/repair.js'
-export type { Allocation } from './select/allocation.js'
+export type { OpenSearch, SearchFacts, SearchState } from './search/state.js'
+export { type Allocation, searchOf } from './select/allocation.js'

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { breakdownFields } from './breakdown/fields.js'
+import { search } from './searches.js'
+import { training } from './trainings.js'
 
 const number = z.number()
 const count = z.number().int().nonnegative()
@@ -42,35 +44,6 @@ const proof = z.union([
     sizesDiffer: z.boolean().describe('whether these had different sizes; else the model fixes all sizes'),
   }),
 ])
-
-const heldOut = z
-  .object({ loss: number, metric: z.object({ name: z.string(), value: number }).optional() })
-  .describe('on training samples that were held out')
-
-const training = z.object({
-  loss: z.string().describe('what was minimised'),
-  why: z.string().describe('why that one'),
-  distilled: z.boolean().describe('whether the model before pruning was learnt from, too'),
-  optimizer: z.string(),
-  learningRate: number.describe('the largest'),
-  batch: count,
-  steps: count.describe('that were done'),
-  bestStep: count.describe('the one whose weights were kept; 0: training did not help'),
-  msPerStep: number.describe('median, milliseconds'),
-  ended: z.enum(['finished', 'early', 'stopped', 'diverged']),
-  samples: z.object({ trained: count, heldOut: count }),
-  before: heldOut.optional(),
-  after: heldOut.optional(),
-  curve: z.array(
-    z.object({
-      step: count,
-      loss: number.optional().describe('mean since the point before'),
-      heldOut: heldOut.optional(),
-    }),
-  ),
-  peakMemoryBytes: bytes.optional().describe('of the process that trained'),
-  notes: z.array(z.string()),
-})
 
 const drop = z.object({
   metric: z.string(),
@@ -198,6 +171,7 @@ export const modelResult = z.object({
   proof: proof
     .optional()
     .describe('whether what was cut computes what it would with the same units multiplied by 0; for cut models'),
+  searches: z.array(search).optional().describe('how shares of weights were searched, in the order of the steps'),
   repair: z
     .object({ batchNormalizations: count, matched: count, refit: count, notes: z.array(z.string()) })
     .optional()

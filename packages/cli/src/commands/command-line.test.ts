@@ -61,8 +61,8 @@ describe('wrong arguments', () => {
     [['prune', 'm.onnx', '--seed', '1.5'], "pare: --seed is '1.5'; expected a whole number", '--help'],
     [
       ['prune', 'm.onnx', '--allocation', 'even'],
-      "pare: --allocation is 'even'; expected uniform, erk, owl, fisher, or a .json file of measured curves.",
-      'erk: more of large weights; owl: less of weights with many outliers; fisher: by what the loss on --train data feels; curves.json: what pare sensitivity --json printed',
+      "pare: --allocation is 'even'; expected uniform, erk, owl, fisher, search, search:trials=200, or a .json file of measured curves.",
+      'erk: more of large weights; owl: less of weights with many outliers; fisher: by what the loss on --train data feels; search: by trying models out on --calibrate data; curves.json: what pare sensitivity --json printed',
     ],
     [
       ['prune', 'm.onnx', '--normalize', 'l2'],

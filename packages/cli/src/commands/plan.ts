@@ -26,7 +26,7 @@ export async function plan(context: Context, [model = '']: readonly string[], va
   io.signal.throwIfAborted()
   await masks.publish()
   await publishAll(publication, context)
-  const { calibration, sparsity, groups, repair, trainings, declined, device, warnings } = facts
+  const { calibration, sparsity, groups, searches, repair, trainings, declined, device, warnings } = facts
   const shown = showPath(output.plan, io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -37,6 +37,7 @@ export async function plan(context: Context, [model = '']: readonly string[], va
     ...present({ calibration }),
     sparsity,
     groups,
+    ...(searches.length > 0 && { searches }),
     ...present({ repair }),
     ...(trainings.length > 0 && { trainings }),
     declined,

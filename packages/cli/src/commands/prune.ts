@@ -14,6 +14,7 @@ import { describeQuantisation } from '../pipeline/quantise.js'
 import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
 import { describeTraining } from '../pipeline/retrain.js'
+import { describeSearch } from '../pipeline/search.js'
 import { describeProof } from '../proof/prove.js'
 import { readTask } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -64,6 +65,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     declined,
     ...(folded.length > 0 && { folded }),
     ...(proofs.length > 0 && { proofs }),
+    ...(pruned.searches.length > 0 && { searches: pruned.searches }),
     ...present({ repair: pruned.repair, quantised: pruned.quantised }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
@@ -83,6 +85,7 @@ function summary(pruned: Pruned, cwd: string): string {
     ...(pruned.layers.length > 0 ? maskedLines(pruned) : []),
     ...(pruned.cut.length > 0 ? cutLines(pruned) : []),
     ...proofLines(pruned),
+    ...pruned.searches.map((search) => `  searched    ${describeSearch(search)}`),
     ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
     ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
     ...(pruned.quantised === undefined ? [] : [`  quantised   ${describeQuantisation(pruned.quantised)}`]),

@@ -39,8 +39,13 @@ export function trialsOver({ data, samples, shard: _, ...reading }: TrialData, e
       ...childOf(engine),
     })
     return {
-      losses: (settings, { against, samples: most = samples, onProgress }) =>
-        trials.losses({ settings, against, ...(most !== undefined && { samples: Math.min(most, samples ?? most) }) }, onProgress),
+      losses: (settings, { against, samples: asked, share, onProgress }) => {
+        const most = Math.min(asked ?? Number.POSITIVE_INFINITY, samples ?? Number.POSITIVE_INFINITY)
+        return trials.losses(
+          { settings, against, ...present({ share, samples: Number.isFinite(most) ? most : undefined }) },
+          onProgress,
+        )
+      },
       async [Symbol.asyncDispose]() {
         await trials[Symbol.asyncDispose]()
         await remove()

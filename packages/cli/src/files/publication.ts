@@ -70,7 +70,7 @@ export class Publication implements AsyncDisposable {
     for (const path of this.#owned) await this.#refuseInput(path)
   }
 
-  /** These files are removed once everything is in its place: until then somebody may have to start again from them. */
+  /** These files and folders are removed once everything is in its place: until then somebody may have to start again from them. */
   spend(paths: readonly string[]): void {
     this.#spent.push(...paths)
   }
@@ -98,7 +98,7 @@ export class Publication implements AsyncDisposable {
       for (const name of VERDICT_FILES) await rm(join(folder, name), { force: true })
     for (const path of leftovers) await rm(path, { force: true })
     for (const { from, to } of ordered(places, this.folder)) await rename(from, to)
-    for (const path of this.#spent) await rm(path, { force: true })
+    for (const path of this.#spent) await rm(path, { force: true, recursive: true })
     return verdicts.filter((folder) => !own.includes(folder)).map((folder) => join(folder, 'results.json'))
   }
 

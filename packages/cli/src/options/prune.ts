@@ -32,6 +32,14 @@ const target = z.union([
 
 const point = z.strictObject({ sparsity: fraction, loss: z.number().describe('a number: what is lost there') })
 
+/** What a search of shares takes, besides that it is one. */
+export const searchFields = z.strictObject({
+  trials: count.describe('a whole number from 1 on, such as 400').exactOptional(),
+  minutes: positive.describe('a number above 0, such as 10').exactOptional(),
+  levels: count.describe('an odd number from 3 on, such as 7').exactOptional(),
+  step: fraction.describe('a number above 0 and below 1, such as 0.05').exactOptional(),
+})
+
 const allocation = z.union([
   z.enum(ALLOCATIONS),
   z.strictObject({
@@ -40,6 +48,8 @@ const allocation = z.union([
       outlier: fromZero.describe('a number from 0 on, such as 5').exactOptional(),
     }),
   }),
+  z.strictObject({ search: searchFields }),
+  z.templateLiteral(['search:', z.string()]),
   z.strictObject({ curves: z.record(z.string(), z.array(point).min(2)) }),
   z.templateLiteral([z.string(), '.json']),
 ])
@@ -126,13 +136,13 @@ export const pruneFields = {
   }),
   allocation: field(allocation, {
     expected:
-      "'uniform', 'erk', 'owl', 'fisher', { owl: { lambda: 0.08, outlier: 5 } }, 'curves.json' from pare sensitivity --json, or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
-    help: 'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl, fisher (with --train), or curves.json from pare sensitivity',
+      "'uniform', 'erk', 'owl', 'fisher', 'search', 'search:trials=200,minutes=10', { search: { trials: 200 } }, { owl: { lambda: 0.08, outlier: 5 } }, 'curves.json' from pare sensitivity --json, or { curves: { 'name of a weight': [{ sparsity: 0, loss: 0 }, …] } }",
+    help: 'how a sparsity is spread over weights, each ranked on its own: uniform, erk, owl, fisher (with --train), search (with --calibrate: tries models out, search:trials=200,minutes=10), or curves.json from pare sensitivity',
     default: 'uniform',
     flag: {
       argument: 'how',
-      schema: allocation.describe('uniform, erk, owl, fisher, or a .json file of measured curves'),
-      hint: 'erk: more of large weights; owl: less of weights with many outliers; fisher: by what the loss on --train data feels; curves.json: what pare sensitivity --json printed',
+      schema: allocation.describe('uniform, erk, owl, fisher, search, search:trials=200, or a .json file of measured curves'),
+      hint: 'erk: more of large weights; owl: less of weights with many outliers; fisher: by what the loss on --train data feels; search: by trying models out on --calibrate data; curves.json: what pare sensitivity --json printed',
       on: PRUNING,
     },
   }),

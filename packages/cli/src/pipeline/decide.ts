@@ -1,10 +1,11 @@
-import { type CalibrationFacts, makePlan, type Planned } from '@pare/core'
+import { type CalibrationFacts, makePlan, type Planned, type PlanProgress, type SearchFacts } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { present } from '@pare/onnx'
 import { openCalibration } from '../engine/calibrate.js'
 import { type DeviceFacts, onDevice } from '../engine/device.js'
 import { gradientsFor } from '../engine/gradients.js'
 import { timeModels } from '../engine/latency.js'
+import { searchStates } from '../engine/search.js'
 import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
@@ -16,6 +17,8 @@ import { emptiedLayers } from './removed-units.js'
 interface Deciding {
   /** Of the model. */
   readonly hashes: () => Promise<ModelHashes>
+  /** Folder in which searches keep what they have done. */
+  readonly searches: string
   readonly work: Work
 }
 
@@ -23,19 +26,24 @@ export interface Decided {
   readonly planned: Planned
   readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
+  /** How searches of allocations went, in the order of their steps. */
+  readonly searches: readonly SearchFacts[]
   readonly warnings: readonly string[]
 }
 
 /** Decides what goes. */
-export async function decide(model: Model, task: Task, { hashes, work }: Deciding): Promise<Decided> {
+export async function decide(model: Model, task: Task, { hashes, searches: folder, work }: Deciding): Promise<Decided> {
   const { steps, seed, calibration, dims: sizes } = task
   using phases = phasesOf(work.progress, work.label)
   await using opened = await openCalibration({ task, phases, hashes }, work)
-  const onProgress = (progress: { done: number; total: number }) => phases.at('deciding what goes', progress)
+  const onProgress = (progress: PlanProgress) => phases.at('deciding what goes', progress)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const gradients = await gradientsFor(model, task, { phases, work })
+  const searches: SearchFacts[] = []
   const options = {
     seed,
+    search: searchStates(folder, { task, hashes, work }),
+    onSearch: (facts: SearchFacts) => void searches.push(facts),
     signal: work.signal,
     onProgress,
     ...opened?.options,
@@ -50,7 +58,7 @@ export async function decide(model: Model, task: Task, { hashes, work }: Decidin
     ...(opened?.warnings() ?? []),
     ...emptiedLayers(planned.steps),
   ]
-  return { planned, device, warnings, ...(calibration && opened && { calibration: await opened.facts() }) }
+  return { planned, device, searches, warnings, ...(calibration && opened && { calibration: await opened.facts() }) }
 }
 
 /** Data that are named, and that nothing looks at. */

@@ -5,6 +5,7 @@ import {
   type PlanStep,
   planOf,
   requireOpen,
+  type SearchFacts,
   tiedCopies,
   weightsOf,
 } from '@pare/core'
@@ -65,7 +66,9 @@ export interface PlannedModel extends PlanFacts {
   readonly repair?: RepairFacts
   /** One for each stage, where that was wanted. */
   readonly trainings: readonly TrainingFacts[]
-  /** The data of these. */
+  /** How searches of allocations went, where there were any. */
+  readonly searches: readonly SearchFacts[]
+  /** The data of the trainings. */
   readonly training?: { readonly path: string; readonly sha256: string }
   /** Where weights were given fewer bits. */
   readonly quantised?: QuantisationFacts
@@ -136,8 +139,11 @@ async function planOpened(
   await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashData(training.data)
-  const state = output.plan.replace(/(\.plan\.json)?$/, '.training')
-  const staging = { hashes: () => inputHash.digest(), state, ...present({ onPruned }) }
+  const [state, searches] = ['.training', '.search'].map((end) => output.plan.replace(/(\.plan\.json)?$/, end)) as [
+    string,
+    string,
+  ]
+  const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned }) }
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
   const quantised = await quantiseModel(pruned, task.quantise, work)
   const steps = [...staged.steps, ...quantised.steps]
@@ -157,7 +163,7 @@ async function planOpened(
     ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
     declined: planned.declined,
     folded: folded.weights,
-    ...{ proofs: staged.proofs, trainings },
+    ...{ proofs: staged.proofs, trainings, searches: staged.searches },
     ...present({ repair, masks: masks.file, quantised: quantised.facts }),
     warnings: warn(
       [

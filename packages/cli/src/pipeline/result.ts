@@ -11,15 +11,17 @@ import { firstMetric } from '../settings/demands.js'
 import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
+import type { Baseline } from './baselines.js'
 import { bytesOf } from './facts.js'
 import { shownMasks } from './masks.js'
 import type { Pruned } from './model.js'
 import type { PairScores } from './pair-scores.js'
 import { proofOf } from './proof-facts.js'
-import { type Baseline, describeQuantisation } from './quantise.js'
+import { describeQuantisation } from './quantise.js'
 import { nothingRemoved } from './removed-units.js'
 import { describeRepair } from './repair.js'
 import { describeTraining } from './retrain.js'
+import { describeSearch } from './search.js'
 
 type ModelResult = RunResults['models'][number]
 
@@ -72,6 +74,7 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     steps: [
       ...(pruned?.folded ?? []).map((weight) => `folded: ${describeFolded(weight)}`),
       ...task.steps.map(describeStep),
+      ...(pruned?.searches ?? []).map((search) => `searched: ${describeSearch(search)}`),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
       ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
       ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
@@ -166,6 +169,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     ...(cut.length > 0 && { groups: cut.map((group) => ({ ...group })) }),
     ...present({ proof }),
     device: { ...pruned.device },
+    ...(pruned.searches.length > 0 && { searches: structuredClone(pruned.searches) as NonNullable<ModelResult['searches']> }),
     ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
     ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),

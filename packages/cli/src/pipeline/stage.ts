@@ -1,4 +1,12 @@
-import { applyPlan, type CalibrationFacts, countParameters, type Planned, type PlanStep } from '@pare/core'
+import {
+  applyPlan,
+  type CalibrationFacts,
+  countParameters,
+  type Planned,
+  type PlanStep,
+  type SearchFacts,
+  searchOf,
+} from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { present } from '@pare/onnx'
 import type { DeviceFacts } from '../engine/device.js'
@@ -18,6 +26,8 @@ export interface Staging {
   readonly hashes: () => Promise<ModelHashes>
   /** Where a training stands is written to this path, and what tells the stage. */
   readonly state: string
+  /** Folder in which searches keep what they have done, and what tells the stage. */
+  readonly searches: string
   /** Called with a model once it is pruned and not recovered yet, where there is one stage only. Default: nobody looks at it */
   readonly onPruned?: (pruned: Model) => Promise<void>
 }
@@ -36,7 +46,9 @@ export interface Staged {
   readonly repair?: RepairFacts
   readonly trainings: readonly TrainingFacts[]
   readonly warnings: readonly string[]
-  /** Files in which trainings stand, to be removed once everything is written. */
+  /** How searches of allocations went. */
+  readonly searches: readonly SearchFacts[]
+  /** Files and folders in which trainings and searches stand, to be removed once everything is written. */
   readonly states: readonly string[]
 }
 
@@ -48,13 +60,15 @@ export async function pruneInStages(reference: Model, task: Task, staging: Stagi
   const states: string[] = []
   for (const [index, steps] of all.entries()) {
     const state = `${staging.state}${all.length === 1 ? '' : `-${index + 1}`}`
-    const place = { ...staging, reference, index, count: all.length, state }
+    const searches = `${staging.searches}${all.length === 1 ? '' : `-${index + 1}`}`
+    const place = { ...staging, reference, index, count: all.length, state, searches }
     const stage = await pruneStage(current, { ...task, steps }, place, work)
     current = stage.pruned
     stages.push(stage)
-    states.push(state)
+    if (task.recover.retrain !== undefined) states.push(state)
+    if (steps.some(({ allocation }) => searchOf(allocation) !== undefined)) states.push(searches)
   }
-  return { ...joined(stages), states: task.recover.retrain === undefined ? [] : states }
+  return { ...joined(stages), states }
 }
 
 /** What stages did, as one. */
@@ -71,12 +85,16 @@ function joined(stages: readonly Stage[]): Omit<Staged, 'states'> {
     proofs: stages.flatMap(({ proofs }) => proofs),
     ...present({ repair }),
     trainings: stages.flatMap(({ training }) => training ?? []),
+    searches: stages.flatMap(({ searches }) => searches),
     warnings: [...new Set(stages.flatMap(({ warnings }) => warnings))],
   }
 }
 
 interface Stage
-  extends Pick<Staged, 'pruned' | 'steps' | 'planned' | 'device' | 'calibration' | 'proofs' | 'repair' | 'warnings'> {
+  extends Pick<
+    Staged,
+    'pruned' | 'steps' | 'planned' | 'device' | 'calibration' | 'proofs' | 'repair' | 'searches' | 'warnings'
+  > {
   readonly training?: TrainingFacts
 }
 
@@ -89,7 +107,7 @@ interface Place extends Staging {
 
 async function pruneStage(model: Model, task: Task, place: Place, work: Work): Promise<Stage> {
   const { seed } = task
-  const { planned, ...decided } = await decide(model, task, { hashes: place.hashes, work })
+  const { planned, ...decided } = await decide(model, task, { hashes: place.hashes, searches: place.searches, work })
   const { steps } = planned
   const proofs = task.prove ? await prove({ model, steps, seed }, work) : []
   const pruned = await applyPlan(model, { seed, steps })

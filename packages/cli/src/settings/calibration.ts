@@ -1,4 +1,4 @@
-import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile } from '@pare/core'
+import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile, searchOf } from '@pare/core'
 import type { Shard, TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import { openRegular, present, readRegular } from '@pare/onnx'
@@ -86,16 +86,21 @@ function strayCount(samples: number): Problem {
 }
 
 /** What a step needs of calibration data, in words; undefined where it looks at weights only. */
-export function needsOf({ criterion, refit }: Pick<PruneStep, 'criterion' | 'refit'>): string | undefined {
+export function needsOf({
+  criterion,
+  refit,
+  allocation,
+}: Pick<PruneStep, 'criterion' | 'refit' | 'allocation'>): string | undefined {
   if (criterion.kind === 'units') return criterion.data === 'training' ? undefined : 'to try units out on calibration data'
   const needs = { ...(criterion.kind === 'mask' ? {} : criterion.needs), ...refit?.needs }
   const keys = Object.entries(needs).flatMap(([key, { at }]) => (at === 'gradient' ? [] : [key]))
-  return keys.length === 0 ? undefined : `${keys.join(', ')} of calibration data`
+  if (keys.length > 0) return `${keys.join(', ')} of calibration data`
+  return searchOf(allocation) === undefined ? undefined : 'to try models out on calibration data'
 }
 
 /** Whether a step looks at gradients of a loss over training data, to judge or to spread its target. */
 export function looksAtGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
-  return step.allocation === 'fisher' || judgesByGradients(step)
+  return step.allocation === 'fisher' || searchOf(step.allocation) !== undefined || judgesByGradients(step)
 }
 
 /** Whether a step's criterion looks at gradients of a loss over training data. */
@@ -162,7 +167,10 @@ function problemOf(step: PruneStep, index: number, source: CalibrationSource | u
   return source.statistics === undefined ? undefined : statisticsProblem(step, index, needs)
 }
 
-const whoNeeds = ({ criterion, refit }: PruneStep) =>
+const whoNeeds = (step: PruneStep) =>
+  needsOf({ ...step, allocation: 'uniform' }) === undefined ? 'allocation search' : whoMeasures(step)
+
+const whoMeasures = ({ criterion, refit }: PruneStep) =>
   refit === undefined ? `criterion '${criterion.name}'` : `refit '${refit.name}'`
 
 /** What was measured before is of the whole model, as it was. */
@@ -171,6 +179,8 @@ function statisticsProblem(step: PruneStep, index: number, needs: string): Compl
   const who = whoNeeds(step)
   const data = 'give the data themselves: --calibrate data.npz'
   if (criterion.kind === 'units') return { message: `${who} needs ${needs}, and a file of statistics has none.`, hint: data }
+  if (searchOf(step.allocation) !== undefined)
+    return { message: 'allocation search tries models out on calibration data, and a file of statistics has none.', hint: data }
   const isSolver = criterion.kind === 'solver' || refit !== undefined
   if (isSolver ? sequential !== false : sequential === true) {
     return {

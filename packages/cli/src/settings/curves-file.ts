@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import type { Allocation } from '@pare/core'
 import { parseJson, readRegular, systemCode } from '@pare/onnx'
 import { z } from 'zod'
+import { searchFields } from '../options/prune.js'
+import { readOptions } from '../plugins/plugin-reference.js'
 import { usage } from '../terminal/failure.js'
 import { refuseOutside } from './workspace.js'
 
@@ -13,8 +15,8 @@ const measured = z.object({
     .min(1),
 })
 
-/** How an allocation is written: as core takes it, or the path of a file with measured curves. */
-export type WrittenAllocation = Allocation | `${string}.json`
+/** How an allocation is written: as core takes it, 'search:trials=200', or the path of a file with measured curves. */
+export type WrittenAllocation = Allocation | `${string}.json` | `search:${string}`
 
 export interface CurvesSource {
   /** Paths start here. */
@@ -23,8 +25,9 @@ export interface CurvesSource {
   readonly workspace?: string | undefined
 }
 
-/** Reads measured curves where they stand in a file. */
+/** The allocation as core takes it. Reads measured curves where they stand in a file. */
 export async function resolveAllocation(setting: WrittenAllocation, source: CurvesSource): Promise<Allocation> {
+  if (typeof setting === 'string' && setting.startsWith('search:')) return { search: searchOptions(setting) }
   if (typeof setting !== 'string' || !setting.endsWith('.json')) return setting as Allocation
   const path = resolve(source.folder, setting)
   await refuseOutside(path, `the curves ${setting}`, source.workspace)
@@ -42,6 +45,21 @@ export async function resolveAllocation(setting: WrittenAllocation, source: Curv
     ),
   }
 }
+
+/** 'search:trials=200,minutes=10' → { trials: 200, minutes: 10 } */
+function searchOptions(written: string): z.infer<typeof searchFields> {
+  const { options } = readOptions('allocation', written)
+  const { data, error } = searchFields.safeParse(options)
+  if (data !== undefined) return data
+  const [issue] = error.issues
+  const what =
+    issue?.code === 'unrecognized_keys'
+      ? `it has no option ${issue.keys.join(', ')}`
+      : `${issue?.path.join('.')} is ${JSON.stringify(options[String(issue?.path[0])])}`
+  throw usage(`pare: allocation '${written}': ${what}.`, SEARCH_HINT)
+}
+
+const SEARCH_HINT = 'its options are numbers: search:trials=400,minutes=10,levels=7,step=0.05'
 
 const MOST_BYTES = 2 ** 28
 

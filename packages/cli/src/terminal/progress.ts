@@ -12,7 +12,7 @@ export interface Progress {
 }
 
 export interface Activity {
-  /** `done` of `total`, in any unit. `message` says more than a percentage, where there are no bars. */
+  /** `done` of `total`, in any unit. `message` says more than a percentage. */
   update(done: number, total: number, message?: string): void
   end(): void
 }
@@ -27,7 +27,8 @@ export async function makeProgress(io: Io, quiet: boolean): Promise<Progress> {
   const { SingleBar } = await import('cli-progress')
   return bars(
     io,
-    (label) => new SingleBar({ ...BAR, stream: io.stderr as NodeJS.WritableStream, format: `${label} {bar} {percentage}%` }),
+    (label) =>
+      new SingleBar({ ...BAR, stream: io.stderr as NodeJS.WritableStream, format: `${label} {bar} {percentage}%{message}` }),
   )
 }
 
@@ -59,9 +60,10 @@ function bars({ stderr, now }: Io, makeBar: (label: string) => SingleBar): Progr
       // Braces have a meaning in the format of a bar.
       const bar = makeBar(lineOf(label).replace(/[{}]/g, '_'))
       const start = now()
-      bar.start(1, 0)
+      bar.start(1, 0, { message: '' })
       return {
-        update: (done, total) => bar.update(total > 0 ? Math.min(1, done / total) : 0),
+        update: (done, total, message) =>
+          bar.update(total > 0 ? Math.min(1, done / total) : 0, { message: message === undefined ? '' : ` ${lineOf(message)}` }),
         end() {
           bar.stop()
           stderr.write(`${lineOf(`${label} ${formatDuration(now() - start)}`)}\n`)

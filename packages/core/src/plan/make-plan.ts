@@ -3,10 +3,12 @@ import { analyse } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
-import type { Declined, Group, MaskGroup, Pattern, Weight } from '../contract/contract.js'
+import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
+import { type SearchRequest, searchAllocation } from '../search/search-allocation.js'
+import { searchOf } from '../select/allocation.js'
 import { fisherAllocation } from '../select/fisher.js'
 import { checkMasked, checkStep, cuttingStep, isMasked, type MaskingStep, maskingStep, solverTarget } from './check-step.js'
 import type { MaskStep, Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
@@ -63,7 +65,11 @@ export async function planStepsOf(
     checkMasked(step, pattern.kind)
     return refitted(await planByMask({ step, weights }, options), { step, weights, pattern, ...models }, options)
   }
-  const { criterion, ...masking } = await counted(maskingStep(step, pattern.kind), { weights, ...models }, options)
+  const { criterion, ...masking } = await counted(
+    maskingStep(step, pattern.kind),
+    { groups: masked, model: models.model },
+    options,
+  )
   const request = { weights, pattern, model: models.model }
   if (criterion.kind === 'solver') {
     const target = solverTarget(criterion, masking.target)
@@ -83,15 +89,22 @@ async function refitted(
   return solver === undefined ? [mask] : planRefit({ step, ...request, solver, mask }, options)
 }
 
-/** The step, with what the allocation 'fisher' gives each weight as counts. */
+/** The step, with what the allocations 'fisher' and 'search' give each weight as counts. */
 async function counted(
   step: MaskingStep,
-  { weights, model }: { readonly weights: readonly Weight[]; readonly model: Model },
+  { groups, model }: { readonly groups: readonly MaskGroup[]; readonly model: Model },
   options: PlanOptions,
 ): Promise<MaskingStep> {
   const { allocation, target } = step
-  if (allocation !== 'fisher' || 'threshold' in target) return step
-  return { ...step, allocation: await fisherAllocation(weights, { model, sparsity: target.sparsity }, options) }
+  if ('threshold' in target) return step
+  const weights = groups.map(({ weight }) => weight)
+  if (allocation === 'fisher')
+    return { ...step, allocation: await fisherAllocation(weights, { model, sparsity: target.sparsity }, options) }
+  const search = searchOf(allocation)
+  if (search === undefined) return step
+  const planFor: SearchRequest['planFor'] = (some, counts, at, more) =>
+    planStepsOf({ ...step, allocation: counts, sequential: false }, { groups: some, model: at, original: at }, more)
+  return { ...step, allocation: await searchAllocation({ step: { ...step, target }, groups, model, search, planFor }, options) }
 }
 
 function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Pattern {

@@ -14,6 +14,7 @@ import type { NmRule } from '../patterns/nm.js'
 import type { TileRule } from '../patterns/tiles.js'
 import type { PermuteStep } from '../permute/step.js'
 import type { OpenTrials } from '../probe/trials.js'
+import type { OpenSearch, SearchFacts } from '../search/state.js'
 import type { Allocation } from '../select/allocation.js'
 import type { RowThresholds } from '../select/rows.js'
 import type { Threshold } from '../select/threshold.js'
@@ -172,6 +173,10 @@ export interface PlanOptions {
   readonly latency?: TimeModel
   /** Tries models out on calibration data, for criteria that judge whole units. */
   readonly trials?: OpenTrials
+  /** Where searches keep what they have done. */
+  readonly search?: OpenSearch
+  /** Called with how a search went once it has ended. */
+  readonly onSearch?: (facts: SearchFacts) => void
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
   readonly onPadding?: (values: readonly string[]) => void
   /** Statistics that were measured before, for criteria that look at them. */
@@ -182,6 +187,8 @@ export interface PlanProgress {
   readonly done: number
   /** Estimated: further passes may be needed. */
   readonly total: number
+  /** What it is at, where that is more than a share. */
+  readonly message?: string
 }
 
 /** A plan without the facts of the model's file, which whoever opened it adds, and what was found on the way. */

@@ -35,7 +35,7 @@ function summing(): { readonly trials: OpenTrials; readonly opened: Setting[]; r
   const trials: OpenTrials = async (_, { defaults }) => {
     opened.push(defaults)
     return {
-      losses: async (round) => {
+      losses: async (round: readonly Setting[]) => {
         settings.push(...round)
         return round.map((setting) =>
           Object.values(setting)

@@ -8,7 +8,7 @@ import { makePlan } from '../plan/make-plan.js'
 import { neuron } from '../plan/plugins.test.data.js'
 import { gateOf } from './gates.js'
 import { openProbe } from './probe.js'
-import type { OpenTrials } from './trials.js'
+import type { OpenTrials, Setting } from './trials.js'
 
 /** Two hidden units of y = 2 · relu(x₀) + 3 · relu(x₁). */
 const model = () =>
@@ -25,7 +25,7 @@ function meanOfOutput(events: string[] = []): OpenTrials {
   return async (gated, { defaults }) => {
     events.push(`open ${Object.keys(defaults)}`)
     return {
-      async losses(settings) {
+      async losses(settings: readonly Setting[]) {
         const losses: number[] = []
         for (const setting of settings) {
           const inputs = Object.entries({ ...defaults, ...setting }).map(

@@ -2,7 +2,6 @@ import type { Model } from '@pare/onnx'
 import { present } from '@pare/onnx'
 import type { LevelMeasuring } from '../calibrate/levels.js'
 import { measureSites } from '../calibrate/measure.js'
-import { type SizedRequest, sized } from '../calibrate/passes.js'
 import type { StatisticSite } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { fitLayer, matchLayer } from './layer.js'
@@ -10,7 +9,7 @@ import { type Merged, merge, withPositions } from './merge.js'
 import { renewNormalization } from './normalization.js'
 import type { Origins } from './origins.js'
 import type { Repairable, RepairableLayer } from './repairable.js'
-import { type Done, type Measurements, measurementsOf, requestsOf, type Treatment } from './treatment.js'
+import { type Done, type Measurements, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
 
 /** What repairing any layer needs. */
 export interface Repairing {
@@ -53,13 +52,6 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
   const totals = await measureSites(model, treatments.flatMap(sizedRequests), options)
   for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), context))
   return done
-}
-
-function sizedRequests(treatment: Treatment): SizedRequest[] {
-  const { of } = treatment
-  const requests = requestsOf(treatment)
-  // A number for each channel is nothing.
-  return requests.map((request) => (of.kind === 'layer' ? sized(of.weight, request) : { ...request, bytes: 0 }))
 }
 
 function treat(treatment: Treatment, measurements: Measurements, context: Repairing): Promise<Done> {

@@ -8,6 +8,7 @@ import { repairLevel } from './level.js'
 import { cannotMerge, merge } from './merge.js'
 import { originsOf } from './origins.js'
 import { findRepairable, type Repairable } from './repairable.js'
+import { fittedLayers, replaceBlocks } from './replacement.js'
 import type { Done } from './treatment.js'
 import { countReaders } from './updates.js'
 
@@ -43,29 +44,35 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
   const { steps, seed, forward, onPadding, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
-  const { model: merged, nameOf } = merge(reference, pruned)
-  const { repairables, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
+  const { nameOf } = merge(reference, pruned)
+  const masked = new Set(maskedBy(steps).map(({ id }) => id))
+  const replaced = await replaceBlocks(reference, pruned, { steps, seed, forward, onPadding, masked, signal })
+  const fitted = fittedLayers(replaced)
+  const { repairables: all, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
+  const repairables = all.filter(({ id }) => !fitted.has(id))
   const levels = levelsOf(repairables)
-  const all: Done[] = []
-  if (levels.length === 0) return repaired({ notes })
-  // Values keep their names, and axes their meaning, whatever is repaired.
-  await using runs = await openLevels(forward, { model: merged, levels: levels.map((level) => levelOf(level, nameOf)), signal })
+  const done: Done[] = [...replaced]
+  if (levels.length === 0) return repaired({ done, notes })
+  let current = applyUpdate(pruned, stepOf(replaced))
+  // Values keep their names, and axes their meaning, whatever is repaired from here on.
+  const together = merge(reference, current)
+  const measured = levels.map((level) => levelOf(level, together.nameOf))
+  await using runs = await openLevels(forward, { model: together.model, levels: measured, signal })
   const context = {
     ...{ reference, onPadding, signal },
     origins: await originsOf(reference, steps, seed),
-    masked: new Set(maskedBy(steps).map(({ id }) => id)),
+    masked,
     weights: new Map(weightsOf(reference).map((weight) => [keyOf(weight.uses[0]!.node), weight])),
     readers: countReaders(pruned),
   }
-  let current = pruned
   for (const [i, level] of levels.entries()) {
     signal?.throwIfAborted()
-    const done = await repairLevel(level, current, { ...context, measuring: runs.at(i) })
-    current = applyUpdate(current, stepOf(done))
-    all.push(...done)
-    onProgress?.({ done: all.length, total: repairables.length })
+    const treated = await repairLevel(level, current, { ...context, measuring: runs.at(i) })
+    current = applyUpdate(current, stepOf(treated))
+    done.push(...treated)
+    onProgress?.({ done: done.length, total: repairables.length + replaced.length })
   }
-  return repaired({ done: all, notes })
+  return repaired({ done, notes })
 }
 
 function levelsOf(repairables: readonly Repairable[]): Repairable[][] {

@@ -1,10 +1,14 @@
 import { PareError } from '@pare/onnx'
 import type { Pattern } from '../contract/contract.js'
 import type { PruneStep } from '../plan/plan.js'
+import { checkSearch } from '../search/search-options.js'
+import { searchOf } from './allocation.js'
 
 /** Throws PareError where a step spreads its target in a way that does not go with the rest of what it says. */
 export function checkAllocation(step: PruneStep, pattern?: Pattern['kind']): void {
   checkNumbers(step)
+  const search = searchOf(step.allocation)
+  if (search !== undefined) checkSearch(search)
   const why = allocationProblem(step, pattern) ?? normalizeProblem(step, pattern)
   if (why !== undefined) throw new PareError(`${why[0]}.`, { hint: why[1] })
 }
@@ -26,7 +30,7 @@ function allocationProblem(
     return isOwl
       ? [
           `allocation owl looks at saliencies, and '${criterion.name}' is a solver`,
-          'say --allocation fisher or erk, or measured curves',
+          'say --allocation fisher, search or erk, or measured curves',
         ]
       : undefined
   }
@@ -35,7 +39,7 @@ function allocationProblem(
       `scope '${scope}' ranks weights together, and allocation tells how much of each goes`,
       'say --scope tensor or row, or leave --allocation out',
     ]
-  if (sequential === true && allocation !== 'uniform' && allocation !== 'fisher')
+  if (sequential === true && allocation !== 'uniform' && allocation !== 'fisher' && searchOf(allocation) === undefined)
     return ['allocation looks at all weights at once, and sequential pruning at one block after another', 'leave one of them out']
   if (target !== undefined && 'threshold' in target)
     return [

@@ -1,15 +1,18 @@
 import { PareError } from '@pare/onnx'
 import type { ALLOCATIONS } from '../choices.js'
+import type { SearchOptions } from '../search/search-options.js'
 import { hullOf, type LossCurve } from './loss-curves.js'
 
 /**
  * How much of each weight goes, where scope is 'row' or 'tensor'. 'uniform': the same share of all. 'erk': more of large layers (Erdős–Rényi kernel). 'owl':
- * less of layers with many outlying saliencies. 'fisher': by one threshold of what the loss on training data feels of each element. Curves: by measured losses of
+ * less of layers with many outlying saliencies. 'fisher': by one threshold of what the loss on training data feels of each element. 'search' and search: by trying
+ * models out on calibration data. Curves: by measured losses of
  * each weight, by its id. Counts: so many elements of each weight, by its id, and what the loss feels of its outputs, for solvers.
  */
 export type Allocation =
   | (typeof ALLOCATIONS)[number]
   | OwlOptions
+  | SearchAllocation
   | { readonly curves: Readonly<Record<string, LossCurve>> }
   | CountedAllocation
 
@@ -26,6 +29,17 @@ export interface OwlOptions {
     /** A saliency of more than so many times the mean of its weight is an outlier. Default: 5 */
     readonly outlier?: number
   }
+}
+
+/** Shares are searched: each weight is solved at several sparsities, and models put together of them are tried on calibration data. */
+export interface SearchAllocation {
+  readonly search: SearchOptions
+}
+
+/** The options of a search; undefined where shares are not searched. */
+export function searchOf(allocation: Allocation | undefined): SearchOptions | undefined {
+  if (allocation === 'search') return {}
+  return typeof allocation === 'object' && 'search' in allocation ? allocation.search : undefined
 }
 
 /** A weight whose share is to be told. */

@@ -1,5 +1,5 @@
 import { readChunks, type WeightSource } from '../backend/stream.js'
-import { type AllocatedLayer, type Allocation, curveCounts, erkCounts, owlCounts } from './allocation.js'
+import { type AllocatedLayer, type Allocation, curveCounts, erkCounts, owlCounts, searchOf } from './allocation.js'
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
 
@@ -19,7 +19,7 @@ export async function sharesOf(
   return owlCounts(layers, outliers, { zeros, lambda })
 }
 
-/** The same where it takes no look at the weights. Undefined for 'owl', which does; 'fisher' has become counts before. */
+/** The same where it takes no look at the weights. Undefined for 'owl', which does; 'fisher' and 'search' have become counts before. */
 export function sharesWithoutData(
   layers: readonly AllocatedLayer[],
   sparsity: number,
@@ -28,9 +28,10 @@ export function sharesWithoutData(
   const zeros = Math.round(sparsity * layers.reduce((total, { elements }) => total + elements, 0))
   if (allocation === 'uniform') return uniformCounts(layers, sparsity)
   if (allocation === 'erk') return erkCounts(layers, zeros)
-  if (allocation === 'fisher') throw new Error('allocation fisher was not counted')
+  if (allocation === 'fisher' || searchOf(allocation) !== undefined) throw new Error('an allocation was not counted')
   if (typeof allocation !== 'object' || 'owl' in allocation) return undefined
-  return 'curves' in allocation ? curveCounts(layers, allocation.curves, zeros) : layers.map(({ id }) => allocation.counts[id]!)
+  if ('curves' in allocation) return curveCounts(layers, allocation.curves, zeros)
+  return 'counts' in allocation ? layers.map(({ id }) => allocation.counts[id]!) : undefined
 }
 
 /** Each is at most one off its own share. */

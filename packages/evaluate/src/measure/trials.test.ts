@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
@@ -49,6 +50,73 @@ describe('trials', () => {
     expect(reports.at(-1)).toEqual({ done: 4, total: 4 })
     await using larger = openTrials({ ...SCALED, batch: 3 })
     expect((await larger.losses(round))[0]).toBeCloseTo(whole!, 9)
+  })
+
+  test('a share of the samples is rounded, and of data that do not say how many they are it is counted', async () => {
+    await using trials = openTrials(SCALED)
+    // Half of three: two.
+    expect(await trials.losses({ settings: [off], against: { metric: 'accuracy' }, share: 0.5 })).toEqual([1])
+    expect(await trials.losses({ settings: [off], against: { metric: 'accuracy' }, share: 0.01 })).toEqual([1])
+    const lines = put(
+      folder,
+      'rows.jsonl',
+      [2, 0, -2].map((x, i) => JSON.stringify({ x: [x, 0], label: Number(i === 2) })).join('\n'),
+    )
+    await using counted = openTrials({ ...SCALED, data: lines })
+    expect(await counted.losses({ settings: [off], against: { metric: 'accuracy' }, share: 0.5 })).toEqual([1])
+  })
+
+  test('values that lie in a file are read there, and kept', async () => {
+    const path = put(folder, 'scale.bin', new Uint8Array(Float32Array.of(0, 1).buffer))
+    await using trials = openTrials(SCALED)
+    const stored = { s: { type: 'float32', shape: [2], path } } as const
+    const [kept] = await trials.losses({ settings: [stored], against: 'outputs' })
+    expect([kept]).toEqual(await trials.losses({ settings: [off], against: 'outputs' }))
+    await rm(path)
+    expect(await trials.losses({ settings: [stored], against: 'outputs' })).toEqual([kept])
+    await expect(
+      trials.losses({
+        settings: [{ s: { ...stored.s, path: put(folder, 'short.bin', new Uint8Array(4)) } }],
+        against: 'outputs',
+      }),
+    ).rejects.toThrow('short.bin holds 4 bytes, and float32[2] takes 8')
+  })
+
+  test('the divergence of logits is that of the metric, place by place, padding left out', async () => {
+    const random = (n: number, by: number) => Array.from({ length: n }, (_, i) => 3 * Math.sin(by * i * i + i))
+    const text = `g (int64[N, S] input_ids, int64[N, S] attention_mask, float[5] s) => (float[N, S, 5] logits) <float[6, 5] e = {${random(30, 1).map((v) => v.toFixed(4))}}>
+      { h = Gather(e, input_ids) logits = Mul(h, s) }`
+    const model = put(folder, 'tokens.onnx', await modelBytes(parseText(text)))
+    const ids = put(
+      folder,
+      'tokens.npz',
+      npzBytes({
+        input_ids: array('int64', [2, 4], [1, 2, 3, 4, 5, 0, 1, 1]),
+        attention_mask: array('int64', [2, 4], [1, 1, 1, 1, 1, 1, 1, 0]),
+      }),
+    )
+    await using trials = openTrials({ model, data: ids, defaults: { s: array('float32', [5], [1, 1, 1, 1, 1]) } })
+    const changed = { s: array('float32', [5], [1, 0.5, -1, 2, 1.5]) }
+    const [own] = await trials.losses({ settings: [changed], against: 'outputs' })
+    const [metric] = await trials.losses({ settings: [changed], against: { metric: 'kl' } })
+    expect(own).toBeCloseTo(metric!, 6)
+    expect(own).toBeGreaterThan(0.1)
+    const nan = { s: array('float32', [5], [1, Number.NaN, 1, 1, 1]) }
+    expect(await trials.losses({ settings: [nan, {}], against: 'outputs' })).toEqual([Number.NaN, 0])
+  })
+
+  test('of values of which nothing says where classes are, the mean squared difference', async () => {
+    const model = put(
+      folder,
+      'values.onnx',
+      await modelBytes(parseText('g (float[N, 2, 3] x, float[3] s) => (float[N, 2, 3] y) { y = Mul(x, s) }')),
+    )
+    const x = put(folder, 'values.npz', npzBytes({ x: array('float32', [2, 2, 3], [1, 0, 0, 2, 0, 0, 0, 0, 0, 3, 5, 7]) }))
+    await using trials = openTrials({ model, data: x, defaults: { s: array('float32', [3], [1, 1, 1]) } })
+    const settings = [{ s: array('float32', [3], [0, 1, 1]) }, {}]
+    // (1 + 4) ÷ 6 and 9 ÷ 6, their mean.
+    expect((await trials.losses({ settings, against: 'outputs' }))[0]).toBeCloseTo((5 / 6 + 9 / 6) / 2, 12)
+    expect((await trials.losses({ settings, against: 'outputs' }))[1]).toBe(0)
   })
 
   test('agrees with evaluate on a trained model', async () => {

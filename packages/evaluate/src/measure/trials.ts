@@ -8,9 +8,12 @@ import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text/text-options.js'
 import { findMetric, type MetricModules } from '../metrics/find.js'
 import { judgeBatch } from '../metrics/judged.js'
+import type { BatchOutcome } from '../metrics/outcome.js'
 import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
+import { type Distance, type DistanceKind, distanceFrom, distanceKindOf } from './distance.js'
 import { chooseBatch, chooseOutput } from './measure.js'
+import { openStoredArrays, type StoredArray, type StoredArrays } from './stored-arrays.js'
 
 /** A model that is loaded once and run over the same data again and again, each time with other values of some inputs. */
 export interface TrialRequest {
@@ -43,18 +46,20 @@ export interface TrialRequest {
 }
 
 /** Inputs that hold something else than what is defaults, by name. */
-export type TrialSetting = Readonly<Record<string, NdArray>>
+export type TrialSetting = Readonly<Record<string, NdArray | StoredArray>>
 
 /** Settings to be tried on the same samples. */
 export interface Round {
   readonly settings: readonly TrialSetting[]
   /**
    * 'labels': mean −log p(label), of text of the tokens, of labels that are fractions the mean squared error. 'outputs': KL divergence from what
-   * the model gives with no setting. Else a metric, and its value.
+   * the model gives with no setting, of values that are no scores the mean squared difference. Else a metric, and its value.
    */
   readonly against: 'labels' | 'outputs' | { readonly metric: string }
   /** Only the first so many samples. Default: all */
   readonly samples?: number
+  /** Only so much of these, rounded, at least one: above 0, up to 1. Default: 1 */
+  readonly share?: number
 }
 
 /**
@@ -79,7 +84,8 @@ export async function runTrials(
   })
   const output = chooseOutput(session, request.output)
   const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)
-  const trying = { session, data, output, batch, defaults, onProgress, ...present({ modules: request.modules }) }
+  const stored = openStoredArrays()
+  const trying = { session, data, output, batch, defaults, stored, onProgress, ...present({ modules: request.modules }) }
   for (let round = await ask(); round !== undefined; ) round = await ask(await tryOut(round, trying))
 }
 
@@ -88,44 +94,80 @@ interface Trying {
   readonly data: DataSet
   readonly output: string
   readonly batch: { readonly size: number; readonly fixed: boolean }
-  readonly defaults: TrialSetting
+  readonly defaults: Readonly<Record<string, NdArray>>
+  readonly stored: StoredArrays
   readonly modules?: MetricModules
   readonly onProgress: (progress: EvaluationProgress) => void
 }
 
 /** One pass over the data: each batch is read once and run with every setting. */
-async function tryOut({ settings, against, samples = Number.POSITIVE_INFINITY }: Round, trying: Trying): Promise<number[]> {
-  const { session, data, output, batch, defaults, onProgress } = trying
-  const most = Math.min(samples, data.samples ?? Number.POSITIVE_INFINITY)
+async function tryOut({ settings: written, against, samples, share = 1 }: Round, trying: Trying): Promise<number[]> {
+  const { session, data, output, batch, defaults, stored, onProgress } = trying
+  const settings: Readonly<Record<string, NdArray>>[] = []
+  for (const setting of written) settings.push(await stored.read(setting))
+  const most = await samplesOf(data, { samples, share })
   const total = Number.isFinite(most) ? { total: most * settings.length } : {}
-  const run = (part: Batch, setting: TrialSetting) => {
+  const run = (part: Batch, setting: Readonly<Record<string, NdArray>>) => {
     const fed = batch.fixed ? padBatch(part, batch.size) : part
     return session.run({ ...fed, inputs: { ...fed.inputs, ...defaults, ...setting } }, output)
   }
-  let tallies: Trial[] = []
+  let trials: Trial[] = []
+  let kind: DistanceKind | undefined
   let done = 0
   for await (const whole of data.batches(batch.size)) {
     if (whole.first >= most) break
     const part = whole.first + whole.size > most ? firstOf(whole, most - whole.first) : whole
     const metric = await metricFor(against, part, trying.modules)
-    if (tallies.length === 0) tallies = settings.map(() => ({ tally: startTally(metric), holds: true }))
     const reference = metric.needs.against === 'reference' ? { reference: await run(part, {}) } : {}
+    const compared = { batch: part, name: output, ...reference }
+    if (trials.length === 0) {
+      trials = settings.map(() => ({ tally: startTally(metric), holds: true, sum: 0, samples: 0 }))
+      kind = against === 'outputs' ? distanceKindOf(compared) : undefined
+    }
+    const by = kind === undefined ? metric : distanceFrom(kind, compared)
     for (const [i, setting] of settings.entries()) {
-      const trial = tallies[i]!
-      const judged = judgeBatch({ batch: part, name: output, output: await run(part, setting), ...reference }, [metric])
-      for (const sample of judged[0]!) trial.holds &&= trial.tally.add(sample)
+      addTo(trials[i]!, { ...compared, output: await run(part, setting) }, by)
       done += part.size
       onProgress({ done, ...total })
     }
   }
-  if (tallies.length === 0) throw new PareError('there are no data to try settings on.', { hint: 'give at least one sample.' })
-  return tallies.map(({ tally, holds }) => (holds ? lossOf(tally, against) : Number.NaN))
+  if (trials.length === 0) throw new PareError('there are no data to try settings on.', { hint: 'give at least one sample.' })
+  return trials.map((trial) => lossOf(trial, against))
 }
 
+/** One setting, so far. */
 interface Trial {
   readonly tally: MetricTally
   /** False once a sample could not be judged. */
   holds: boolean
+  /** Of distances. */
+  sum: number
+  /** Whose distances these are. */
+  samples: number
+}
+
+function addTo(trial: Trial, outcome: BatchOutcome, by: Distance | Metric): void {
+  if (typeof by === 'function') {
+    trial.sum += by(outcome.output)
+    trial.samples += outcome.batch.size
+    return
+  }
+  for (const sample of judgeBatch(outcome, [by])[0]!) trial.holds &&= trial.tally.add(sample)
+}
+
+/** How many samples of the data are run, infinite where nobody knows how many there are and all are. Counts them where only a share is. */
+async function samplesOf(
+  { samples: there, batches }: DataSet,
+  { samples = Number.POSITIVE_INFINITY, share }: { readonly samples: number | undefined; readonly share: number },
+): Promise<number> {
+  const most = Math.min(samples, there ?? Number.POSITIVE_INFINITY)
+  if (share === 1) return most
+  let counted = most
+  if (!Number.isFinite(counted)) {
+    counted = 0
+    for await (const { size } of batches(32)) counted += size
+  }
+  return Math.max(1, Math.round(share * counted))
 }
 
 function metricFor(against: Round['against'], { label, tokens }: Batch, modules?: MetricModules): Promise<Metric> {
@@ -135,7 +177,9 @@ function metricFor(against: Round['against'], { label, tokens }: Batch, modules?
   return findMetric(/^float/.test(label.type) ? 'mse' : 'cross-entropy')
 }
 
-function lossOf(tally: MetricTally, against: Round['against']): number {
+function lossOf({ tally, holds, sum, samples }: Trial, against: Round['against']): number {
+  if (samples > 0) return sum / samples
+  if (!holds) return Number.NaN
   const { value, metric } = tally.measurement()
   return metric === 'perplexity' && against === 'labels' ? Math.log(value) : value
 }

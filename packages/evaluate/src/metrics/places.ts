@@ -38,8 +38,8 @@ function countedLabels(label: Numbers, layout: Layout, outcome: NeededOutcome): 
   return Array.from(label.keys()).filter((at) => !isIgnored(label[at]!))
 }
 
-/** Of text, the places that predict a token that is to be predicted. */
-function countedPlaces({ batch }: NeededOutcome, { places }: Layout, sample: number): number[] | undefined {
+/** Of text, the places that predict a token that is to be predicted. Undefined: all. */
+export function countedPlaces({ batch }: NeededOutcome, { places }: Layout, sample: number): number[] | undefined {
   const ids = batch.tokens === undefined ? undefined : batch.inputs[batch.tokens]
   if (ids === undefined || places === 1 || ids.shape[1] !== places) return undefined
   const scored = scoredTokens(batch, ids).subarray(sample * places, (sample + 1) * places)
