@@ -4,6 +4,8 @@ import { forward } from './measure/forward.js'
 import { measureLatency } from './measure/latency.js'
 import { look } from './measure/look.js'
 import { measure } from './measure/measure.js'
+import type { RelayQuestion } from './measure/open-relay.js'
+import { runRelay, type SegmentRequest } from './measure/relay.js'
 import { type Round, runTrials } from './measure/trials.js'
 import { answerJob, type Talk } from './process/answer.js'
 import type { Job, Setup } from './process/process.js'
@@ -32,13 +34,20 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
     void talk({ kind: 'progress', progress })
   }
   if (job.kind === 'forward') return forward(runtime, job.request, { onPart: (part) => talk({ kind: 'part', part }), onProgress })
-  if (job.kind === 'trials') {
-    const ask = async (losses?: readonly number[]) => {
-      const answered = new Promise<{ answer?: Round }>((resolve) => process.once('message', resolve))
-      await talk({ kind: 'ask', outcome: losses })
-      return (await answered).answer
-    }
-    return runTrials(runtime, job.request, { ask, onProgress })
+  const ask = async <Answer>(outcome: unknown) => {
+    const answered = new Promise<{ answer?: Answer }>((resolve) => process.once('message', resolve))
+    await talk({ kind: 'ask', outcome })
+    return (await answered).answer
   }
+  if (job.kind === 'relay') {
+    const question = (asked: RelayQuestion) => asked
+    return runRelay(runtime, job.request, {
+      mostSamples: async (shapes) => (await ask<number>(question({ kind: 'most-samples', shapes })))!,
+      next: (state) => ask<SegmentRequest>(question({ kind: 'next', state })),
+      onPart: (part) => talk({ kind: 'part', part }),
+      onProgress,
+    })
+  }
+  if (job.kind === 'trials') return runTrials(runtime, job.request, { ask: (losses) => ask<Round>(losses), onProgress })
   return job.kind === 'latency' ? measureLatency(runtime, job.request, onProgress) : measure(runtime, job.request, { onProgress })
 }

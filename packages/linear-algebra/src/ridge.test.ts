@@ -9,6 +9,25 @@ test('[[4, 2], [2, 5]] · [1, 1] = [6, 7], and λ = 1 makes the same of [[3, 2],
   expect(await solved({ gram: Float64Array.of(3, 2, 2, 4), cross, lambda: 1 })).toEqual({ solution: [1, 1], lambda: 1 })
 })
 
+test('λ draws the solution to where it is to be near, by hand', async () => {
+  // (3 + 1) · x = 4 + 1 · 4; and where G and B say nothing, λ alone decides.
+  const near = Float64Array.of(4)
+  expect(await solved({ gram: Float64Array.of(3), cross: Float64Array.of(4), near, lambda: 1 })).toEqual({
+    solution: [2],
+    lambda: 1,
+  })
+  const nothing = { gram: Float64Array.of(2, 0, 0, 0), cross: new Float64Array(4), near: Float64Array.of(1, 2, 3, 4), lambda: 2 }
+  expect((await solved(nothing)).solution).toEqual([0.5, 1, 3, 4].map((value) => expect.closeTo(value, 12)))
+  // A raised λ draws as it was raised: eigenvalues 0 and 2, so the mean of the diagonal times a millionth.
+  const raised = await solved({
+    gram: Float64Array.of(1, -1, -1, 1),
+    cross: new Float64Array(2),
+    near: Float64Array.of(1, 1),
+    lambda: 0,
+  })
+  expect(raised.solution).toEqual([expect.closeTo(1, 6), expect.closeTo(1, 6)])
+})
+
 test('(G + λI) · X is B again, for any number of inputs and right-hand sides', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 0, max: 9 }), fc.constantFrom(1, 2), fc.nat(), check),

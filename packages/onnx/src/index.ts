@@ -37,6 +37,8 @@ export { inlineFunctions } from './graph/inline.js'
 export { type AttributeValue, makeAttribute, makeNode, makeTensor, makeValueInfo } from './graph/make.js'
 export { operatorName } from './graph/operator-name.js'
 export { byOperator, MICROSOFT_OPERATORS, ONNX_OPERATORS } from './graph/operators.js'
+export { isRandom } from './graph/random.js'
+export { type SegmentOptions, segmentOf } from './graph/segment.js'
 export {
   capturedBy,
   constantsOf,

@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { CHUNK_SAMPLES, type Forward } from '@pare/core'
-import type { Forwarded } from '@pare/evaluate'
-import { present, writeModel } from '@pare/onnx'
+import { basename, join } from 'node:path'
+import { CHUNK_SAMPLES, type CrossingType, type Forward, type Relay } from '@pare/core'
+import type { Forwarded, ModelValue } from '@pare/evaluate'
+import { type Model, present, type ValueInfo, writeModel } from '@pare/onnx'
 import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
@@ -11,38 +11,95 @@ import { childOf, type Engine } from './work.js'
 export type RunCounts = Pick<Forwarded, 'samples' | 'leftOut'>
 
 /** Runs models over calibration data in a child process, as core asks for it. Masks are those of the data, else ones. `onEnd` is told what ran. */
-export function forwardOver(
-  { data, text, samples, batch, threads, trusted, shard, image, original, workspace }: Calibration,
-  engine: Engine = {},
-  onEnd?: (outcome: Forwarded) => void,
-): Forward {
-  const forward: Forward = async function* (model, { sums, from = 0, batch: most = batch, signal, onProgress }) {
+export function forwardOver(calibration: Calibration, engine: Engine = {}, onEnd?: (outcome: Forwarded) => void): Forward {
+  const { shard, samples, ...reading } = calibration
+  const forward: Forward = async function* (model, { sums, from = 0, batch: most = reading.batch, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
-    const folder = await mkdtemp(join(tmpdir(), 'pare-calibrate-'))
-    try {
-      const path = join(folder, 'calibrate.onnx')
-      await writeModel(model, path, signal === undefined ? {} : { signal })
-      const request = {
-        ...{ model: path, data, sums: [...sums], chunk: CHUNK_SAMPLES },
-        ...present({ text, image, original, workspace }),
-        ...(from > 0 && { from: from * CHUNK_SAMPLES }),
-        ...present({ shard, to: samples, batch: most, threads, trusted }),
-      }
-      yield* forwardModel(request, {
-        ...present({ signal, onProgress, onEnd }),
-        // As long as it takes: progress shows, and it can be stopped.
-        timeoutMs: Number.MAX_SAFE_INTEGER,
-        ...childOf(engine),
-      }) as AsyncGenerator<never>
-    } finally {
-      await rm(folder, { recursive: true, force: true })
+    await using written = await writeInFolder(model, 'pare-calibrate-', signal)
+    const request = {
+      ...{ ...reading, model: written.path, sums: [...sums], chunk: CHUNK_SAMPLES },
+      ...(from > 0 && { from: from * CHUNK_SAMPLES }),
+      ...present({ shard, to: samples, batch: most }),
     }
+    yield* forwardModel(request, {
+      ...present({ signal, onProgress, onEnd }),
+      ...{ timeoutMs: ENDLESS, ...childOf(engine) },
+    }) as AsyncGenerator<never>
   }
-  return Object.assign(forward, { fillsMask: true })
+  return Object.assign(forward, { fillsMask: true, open: openIn(calibration, engine, onEnd) })
+}
+
+/** As long as it takes: progress shows, and it can be stopped. */
+const ENDLESS = Number.MAX_SAFE_INTEGER
+
+function openIn(
+  { samples, shard: _, original, ...reading }: Calibration,
+  engine: Engine,
+  onEnd?: (outcome: Forwarded) => void,
+): NonNullable<Forward['open']> {
+  return async (model, { signal }) => {
+    const { openRelay, mostSamples } = await import('@pare/evaluate')
+    const inputs = inputsOf(model)
+    const name = original === undefined ? 'the model' : basename(original)
+    const request = { ...reading, name, inputs, chunk: CHUNK_SAMPLES, ...present({ original, to: samples }) }
+    const process = await openRelay(request, {
+      mostSamples: (shapes) => mostSamples(model, (count) => shapes[count - 1]!),
+      ...present({ signal }),
+      ...{ timeoutMs: ENDLESS, ...childOf(engine) },
+    })
+    onEnd?.(process.forwarded)
+    const crossings = new Map<string, CrossingType>()
+    return {
+      crossings,
+      async *run(segment, { sums, store, forget, signal, onProgress }) {
+        await using written = await writeInFolder(segment, 'pare-segment-', signal)
+        const segments = { segment: written.path, sums: [...sums], store: [...store], forget }
+        yield* process.run(segments, onProgress) as AsyncGenerator<never>
+        for (const name of forget) crossings.delete(name)
+        for (const { name, type, rank } of process.stored) crossings.set(name, { type: type as CrossingType['type'], rank })
+      },
+      [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
+    } satisfies Relay
+  }
+}
+
+/** A model in a temporary folder, which goes when it is disposed of. */
+async function writeInFolder(model: Model, prefix: string, signal?: AbortSignal): Promise<AsyncDisposable & { path: string }> {
+  const folder = await mkdtemp(join(tmpdir(), prefix))
+  const remove = () => rm(folder, { recursive: true, force: true })
+  const path = join(folder, 'model.onnx')
+  try {
+    await writeModel(model, path, present({ signal }))
+  } catch (error) {
+    await remove()
+    throw error
+  }
+  return { path, [Symbol.asyncDispose]: remove }
+}
+
+/** Inputs as ONNX Runtime lists them: without those that the model has a value for, and those that are no tensor. */
+function inputsOf({ graph }: Model): ModelValue[] {
+  const stored = new Set(graph.initializers.map(({ name }) => name))
+  return graph.inputs
+    .filter(({ name }) => !stored.has(name))
+    .flatMap(({ name, type, shape = [] }: ValueInfo) =>
+      type === undefined ? [] : [{ name, type, shape: shape.map((size) => size ?? '') }],
+    )
 }
 
 /** The same, told of elsewhere. */
 export function withProgress(forward: Forward, onProgress: NonNullable<Parameters<Forward>[1]['onProgress']>): Forward {
-  const relay: Forward = (model, options) => forward(model, { ...options, onProgress })
-  return Object.assign(relay, { fillsMask: forward.fillsMask ?? false })
+  const { fillsMask = false, open } = forward
+  const told: Forward = (model, options) => forward(model, { ...options, onProgress })
+  const openTold: Forward['open'] =
+    open &&
+    (async (model, options) => {
+      const relay = await open(model, options)
+      return {
+        crossings: relay.crossings,
+        run: (segment, run) => relay.run(segment, { ...run, onProgress }),
+        [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
+      }
+    })
+  return Object.assign(told, { fillsMask, ...present({ open: openTold }) })
 }

@@ -25,9 +25,9 @@ export async function outputsOf(model: Model, data: Data): Promise<Record<string
 
 /** Runs the samples in batches of up to `options.batch`, those of a chunk summed where sums are wanted. Default: batches of 4 */
 export function forwardOver(data: Data): Forward {
-  return async function* (model, { sums, batch = 4 }) {
+  return async function* (model, { sums, batch = 4, from = 0 }) {
     const samples = Object.values(data)[0]!.shape[0]!
-    for (let start = 0; start < samples; start += CHUNK_SAMPLES) {
+    for (let start = from * CHUNK_SAMPLES; start < samples; start += CHUNK_SAMPLES) {
       const added: Record<string, number[]> = {}
       for (let first = start; first < Math.min(start + CHUNK_SAMPLES, samples); first += batch) {
         const outputs = await outputsOf(model, slice(data, first, Math.min(first + batch, start + CHUNK_SAMPLES, samples)))

@@ -22,6 +22,14 @@ export interface Request {
   readonly statistic: Statistic
   /** For 'gram': what the site is multiplied with, row by row, instead of itself. As many rows, and groups in the same order. */
   readonly other?: StatisticSite
+  /** For 'gram': only these columns of the matrix. Default: all */
+  readonly panel?: Panel | undefined
+}
+
+/** Columns of a matrix, the last one not counted. */
+export interface Panel {
+  readonly from: number
+  readonly to: number
 }
 
 /** A model that only measures, and what its outputs are. */
@@ -52,8 +60,9 @@ export interface Probed {
 }
 
 /** Tells requests apart: sites and statistics that are the same are measured once. */
-export function requestId({ site, statistic, other }: Request): string {
-  const key = other === undefined ? siteKey(site) : `${siteKey(site)} with ${siteKey(other)}`
+export function requestId({ site, statistic, other, panel }: Request): string {
+  const columns = panel === undefined ? '' : ` columns ${panel.from} to ${panel.to}`
+  const key = `${siteKey(site)}${other === undefined ? '' : ` with ${siteKey(other)}`}${columns}`
   return `${key} ${statistic.reduce} ${JSON.stringify(traceStatistic(statistic))}`
 }
 
@@ -66,7 +75,7 @@ export async function instrument(
   requests: readonly Request[],
   { fillsMask = false, ...options }: Instrumenting = {},
 ): Promise<Instrumented> {
-  const { shapes } = await inferShapes(model)
+  const shapes = options.shapes ?? (await inferShapes(model)).shapes
   const padding = options.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
   const graphWriter = new GraphWriter(model.graph, 'measure')
@@ -115,6 +124,8 @@ export interface Instrumenting {
   readonly fillsMask?: boolean | undefined
   /** Where padding is, as far as that is known. Default: as follows from the model */
   readonly padding?: Padding | undefined
+  /** Shapes of values: only the numbers of their axes count. Default: as follows from the model */
+  readonly shapes?: ReadonlyMap<string, readonly number[]> | undefined
 }
 
 function unknownShape(value: string): PareError {
@@ -172,7 +183,7 @@ export class StatisticWriter {
     return { ...reduced, result, ...(reduced.squares && { squares: scaledBack(this.writer, reduced.squares, product) }) }
   }
 
-  reduced(rows: string, { statistic, site }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
+  reduced(rows: string, { statistic, site, panel }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
     // Each request reads outputs of its own: those of some are added up while the model runs.
     const shape = this.writer.own('Shape', [rows])
     switch (statistic.reduce) {
@@ -186,7 +197,7 @@ export class StatisticWriter {
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
       case 'gram':
-        return { rows: shape, result: this.#gram(rows, other, site.patches?.groups ?? 1) }
+        return { rows: shape, result: this.#gram(rows, this.#panel(other, panel), site.patches?.groups ?? 1) }
       default:
         return statistic.reduce satisfies never
     }
@@ -243,6 +254,13 @@ export class StatisticWriter {
     const count = this.writer.node('Cast', [this.writer.node('Gather', [shape, this.writer.ints(0)], { axis: 0n })], { to: 1n })
     const away = this.writer.node('Sub', [rows, this.writer.node('Div', [result, count])])
     return { result, squares: this.#sum(this.writer.node('Mul', [away, away])) }
+  }
+
+  #panel(rows: string, panel: Panel | undefined): string {
+    if (panel === undefined) return rows
+    const { from, to } = panel
+    if (this.opset < 10) return this.writer.node('Slice', [rows], { starts: [BigInt(from)], ends: [BigInt(to)], axes: [1n] })
+    return this.writer.node('Slice', [rows, this.writer.ints([from]), this.writer.ints([to]), this.writer.ints([1])])
   }
 
   #gram(rows: string, other: string, groups: number): string {

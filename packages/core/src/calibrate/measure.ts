@@ -1,10 +1,10 @@
-import { elementCount, type Model, PareError, present } from '@pare/onnx'
+import { type Model, PareError, present } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract/contract.js'
-import { rowCount } from '../select/rows.js'
 import type { Forward, ForwardOptions, ForwardOutput } from './forward.js'
 import { type Differentiation, gradientRequest, instrumentGradients, isOfBatch, needsTraining } from './gradients.js'
-import { type Instrumented, instrument, type Probed, type Request, requestId } from './instrument.js'
+import { type Instrumented, type Instrumenting, instrument, type Probed, type Request, requestId } from './instrument.js'
 import type { Padding } from './padding.js'
+import { blocksWithoutPanels, passesOf, type SizedRequest, sized, withoutPanels } from './passes.js'
 import { inputSite, outputSite } from './site.js'
 import type { SpreadStatistic } from './spread.js'
 import { type ChunkTotals, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
@@ -14,7 +14,7 @@ export interface StatisticsOptions {
   readonly forward?: Forward
   /** Runs training data, for gradients. */
   readonly gradients?: Differentiation
-  /** What the reductions of one pass may hold; more are measured in several passes. Default: 1 GiB */
+  /** What the reductions of one pass may hold; more are measured in several passes. Default: 512 MiB */
   readonly budgetBytes?: number
   /** What an earlier run measured before it was stopped: this one goes on behind it. */
   readonly before?: Measured
@@ -24,6 +24,8 @@ export interface StatisticsOptions {
   readonly onPadding?: ((values: readonly string[]) => void) | undefined
   /** Where padding is, as far as that is known. Default: as follows from the model */
   readonly padding?: Padding | undefined
+  /** Shapes of values, as far as they are known. Default: as follows from the model */
+  readonly shapes?: Instrumenting['shapes']
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void
 }
@@ -59,19 +61,18 @@ export async function measure(
   needs: Readonly<Record<string, Statistic>>,
   { before, onChunk, ...options }: StatisticsOptions,
 ): Promise<Measured> {
-  const requests = new Map<string, Request & { bytes: number }>()
+  const requests = new Map<string, SizedRequest>()
   for (const weight of weights) {
-    for (const request of requestsFor(weight, needs))
-      requests.set(requestId(request), { ...request, bytes: bytesOf(weight, request) })
+    for (const request of requestsFor(weight, needs)) requests.set(requestId(request), sized(weight, request))
   }
-  const reductions = new Map([...requests].map(([id, { statistic }]) => [id, statistic.reduce]))
-  refuseOther(before?.reductions ?? reductions, reductions)
   const all = KINDS.flatMap((kind) =>
-    passes(
+    passesOf(
       [...requests.values()].filter((request) => kindOf(request) === kind),
-      options.budgetBytes ?? 2 ** 30,
+      options.budgetBytes ?? DEFAULT_BUDGET,
     ),
   )
+  const reductions = reductionsOf(all.flat())
+  refuseOther(before?.reductions ?? reductions, reductions)
   const begun = all.findLastIndex((pass) => blocksOf(before, pass).length > 0)
   let parts: (readonly ChunkTotals[])[] = []
   for (const [i, pass] of all.entries()) {
@@ -86,7 +87,14 @@ export async function measure(
           })
     parts = [...parts, blocks]
   }
-  return { reductions, blocks: together(parts) }
+  const whole = reductionsOf([...requests.values()])
+  return { reductions: whole, blocks: blocksWithoutPanels(together(parts), all.flat()) }
+}
+
+const DEFAULT_BUDGET = 2 ** 29
+
+function reductionsOf(requests: readonly Request[]): Reductions {
+  return new Map(requests.map((request) => [requestId(request), request.statistic.reduce]))
 }
 
 function refuseOther(before: Reductions, reductions: Reductions): void {
@@ -123,39 +131,19 @@ function kindOf({ statistic }: Request): (typeof KINDS)[number] {
   return isOfBatch(statistic) ? 'gradient' : 'gradient of samples'
 }
 
-/** Of a reduction, with room for the sums of earlier chunks. */
-function bytesOf({ rows, tensor: { shape } }: Weight, { statistic, site }: Request): number {
-  const positions =
-    statistic.at === 'gradient'
-      ? elementCount(shape)
-      : statistic.at === 'output'
-        ? rowCount(rows)
-        : elementCount(shape) / rows.out
-  return 16 * (statistic.reduce === 'gram' ? positions ** 2 / (site.patches?.groups ?? 1) : positions)
-}
-
-function passes<T extends { bytes: number }>(requests: readonly T[], budget: number): T[][] {
-  const groups: T[][] = []
-  let left = 0
-  for (const request of requests) {
-    if (groups.length === 0 || request.bytes > left) {
-      groups.push([])
-      left = budget
-    }
-    groups.at(-1)!.push(request)
-    left -= request.bytes
-  }
-  return groups
-}
-
-/** Statistics of sites, by id of the request, measured in one pass. */
+/** Statistics of sites, by id of the request, in as few passes over the data as the budget allows. */
 export async function measureSites(
   model: Model,
-  requests: readonly Request[],
+  requests: readonly SizedRequest[],
   options: Omit<StatisticsOptions, 'before' | 'onChunk'>,
 ): Promise<ReadonlyMap<string, Totals>> {
-  const reductions = new Map(requests.map((request) => [requestId(request), request.statistic.reduce]))
-  return totalOf(await measureOnce(model, requests, { ...options, reductions }), reductions)
+  const passes = passesOf(requests, options.budgetBytes ?? DEFAULT_BUDGET)
+  const totals = new Map<string, Totals>()
+  for (const pass of passes) {
+    const reductions = reductionsOf(pass)
+    for (const each of totalOf(await measureOnce(model, pass, { ...options, reductions }), reductions)) totals.set(...each)
+  }
+  return withoutPanels(totals, passes.flat())
 }
 
 interface Pass extends Omit<StatisticsOptions, 'before' | 'onChunk'> {
@@ -201,13 +189,14 @@ async function measureOnce(
 async function instrumentedFor(
   model: Model,
   requests: readonly Request[],
-  { forward, gradients, padding, signal, onProgress }: Pick<Pass, 'forward' | 'gradients' | 'padding' | 'signal' | 'onProgress'>,
+  { forward, gradients, padding, shapes, signal, onProgress }: Omit<Pass, 'reductions'>,
 ): Promise<{ instrumented: Instrumented; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
   const run = { ...present({ signal, onProgress }) }
   const kind = kindOf(requests[0]!)
   if (kind === 'data') {
     if (forward === undefined) throw new Error('statistics of values need calibration data')
-    return { instrumented: await instrument(model, requests, { fillsMask: forward.fillsMask, padding }), forward, ...run }
+    const instrumented = await instrument(model, requests, { fillsMask: forward.fillsMask, padding, shapes })
+    return { instrumented, forward, ...run }
   }
   if (gradients === undefined) throw needsTraining()
   const instrumented = await instrumentGradients(model, requests, gradients)

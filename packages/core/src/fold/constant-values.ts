@@ -3,6 +3,7 @@ import {
   attributesOf,
   constantsOf,
   type DataType,
+  isRandom,
   type LocalFunction,
   type Model,
   madeBy,
@@ -93,19 +94,9 @@ const BY_NUMBER: ReadonlyMap<number, DataType> = new Map([
 const INTEGERS = new Set(['Shape', 'Size', 'ArgMax', 'ArgMin', 'NonZero'])
 const CHOICES = new Set('And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Xor'.split(' '))
 
-/** Operators that give other numbers each time. */
-const RANDOM = new Set('Bernoulli Dropout Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike'.split(' '))
-
 /** Whether a node gives the same numbers each time, and is one that run times know. */
 function repeatable({ functions }: Model): (node: Node) => boolean {
   const callees = new Map(functions.map((each) => [keyOfFunction(each), each]))
-  const isRandom = ({ op, domain, attributes }: Node): boolean =>
-    (domain === '' && RANDOM.has(op)) ||
-    [...attributes.values()].some(
-      (attribute) =>
-        (attribute.kind === 'graph' && attribute.value.nodes.some(isRandom)) ||
-        (attribute.kind === 'graphs' && attribute.value.some(({ nodes }) => nodes.some(isRandom))),
-    )
   const anyRandom = functions.some(({ nodes }) => nodes.some(isRandom))
   return (node) => {
     if (callees.has(operatorName(node)) || callees.has(`.${node.op}`)) return !anyRandom

@@ -5,8 +5,8 @@ import { type MaskBits, noBits, packBits, setBit } from '../apply/mask-bits.js'
 import { cpu } from '../backend/cpu.js'
 import { buffersOf, precisionOf, sourceOf, type WeightSource } from '../backend/stream.js'
 import { trace } from '../backend/trace.js'
-import { stagesOf } from '../calibrate/stages.js'
-import { statisticsFor, type WeightStatistics } from '../calibrate/statistics.js'
+import { openStages, stagesOf } from '../calibrate/stages.js'
+import { type StatisticsSource, statisticsFor, type WeightStatistics } from '../calibrate/statistics.js'
 import type { Criterion, Expression, Pattern, Weight } from '../contract/contract.js'
 import { maskedIn, stripesFor } from '../patterns/masked-in.js'
 import { readStripes } from '../patterns/stripes.js'
@@ -35,15 +35,20 @@ export async function planMask({ step, weights, pattern, model }: MaskRequest, o
   if (step.sequential !== true) return masked(whole, { step, weights, pattern, model }, options)
   let current = model
   let all = whole
-  for (const stage of await stagesOf(model, weights)) {
-    const part = await masked(whole, { step, weights: stage, pattern, model: current }, options)
+  await using runs = await openStages({ model, stages: await stagesOf(model, weights), needs: criterion.needs }, options)
+  for (const { weights: stage, source } of runs.all) {
+    const part = await masked(whole, { step, weights: stage, pattern, model: current }, source)
     current = await applyStep(current, part, options)
     all = { ...all, weights: [...all.weights, ...part.weights] }
   }
   return all
 }
 
-async function masked(head: MaskStep, { step, weights, pattern, model }: MaskRequest, options: PlanOptions): Promise<MaskStep> {
+async function masked(
+  head: MaskStep,
+  { step, weights, pattern, model }: MaskRequest,
+  options: StatisticsSource,
+): Promise<MaskStep> {
   const { scope, saliency } = head
   const statistics = await statisticsFor(step.criterion, { model, weights }, options)
   const { target, allocation, normalize } = step

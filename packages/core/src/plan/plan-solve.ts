@@ -5,7 +5,7 @@ import { noBits, packBits, setBit } from '../apply/mask-bits.js'
 import type { UpdatedTensor, UpdateStep } from '../apply/update.js'
 import { matricesPayload, readMatrices } from '../backend/matrix.js'
 import type { SpreadStatistic } from '../calibrate/spread.js'
-import { stagesOf } from '../calibrate/stages.js'
+import { openStages, stagesOf } from '../calibrate/stages.js'
 import { statisticsFor } from '../calibrate/statistics.js'
 import type { Pattern, Scope, Solver, Weight } from '../contract/contract.js'
 import { needsFloats } from '../contract/needs-floats.js'
@@ -71,13 +71,14 @@ async function solveStages(request: StagesRequest, options: PlanOptions): Promis
   const { step, weights, model, solver, mask } = request
   for (const { id, quantised } of weights)
     if (quantised !== undefined) throw needsFloats(`solver '${solver.name}' cannot change '${id}'`, quantised)
-  const stages = step.sequential === false ? [[...weights]] : await stagesOf(model, weights)
+  const stages = step.sequential === false ? [weights] : await stagesOf(model, weights)
+  await using runs = await openStages({ model, stages, needs: solver.needs }, options)
   const update: UpdateStep = { kind: 'update', by: solver.name, tensors: [], notes: [] }
   let current = model
   let [masked, updated] = [{ ...mask, weights: [] as readonly MaskedWeight[] }, update]
   let done = 0
-  for (const stage of stages) {
-    const statistics = (await statisticsFor(solver, { model: current, weights: stage }, options))!
+  for (const { weights: stage, source } of runs.all) {
+    const statistics = (await statisticsFor(solver, { model: current, weights: stage }, source))!
     const [entries, tensors, notes]: [MaskedWeight[], UpdatedTensor[], string[]] = [[], [], []]
     for (const weight of stage) {
       options.signal?.throwIfAborted()

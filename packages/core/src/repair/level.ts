@@ -1,8 +1,7 @@
 import type { Model } from '@pare/onnx'
 import { present } from '@pare/onnx'
-import type { Forward } from '../calibrate/forward.js'
+import type { LevelMeasuring } from '../calibrate/levels.js'
 import { measureSites } from '../calibrate/measure.js'
-import type { Padding } from '../calibrate/padding.js'
 import type { StatisticSite } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { fitLayer, matchLayer } from './layer.js'
@@ -10,15 +9,14 @@ import { type Merged, merge, withPositions } from './merge.js'
 import { renewNormalization } from './normalization.js'
 import type { Origins } from './origins.js'
 import type { Repairable, RepairableLayer } from './repairable.js'
-import { type Done, type Measurements, measurementsOf, requestsOf, type Treatment } from './treatment.js'
+import { type Done, type Measurements, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
 
 /** What repairing any layer needs. */
 export interface Repairing {
   readonly reference: Model
-  readonly forward: Forward
-  readonly onPadding?: ((values: readonly string[]) => void) | undefined
   /** In the reference and the pruned model as one graph. */
-  readonly padding?: Padding | undefined
+  readonly measuring: LevelMeasuring
+  readonly onPadding?: ((values: readonly string[]) => void) | undefined
   readonly origins: Origins
   /** Ids of weights whose zeros stay. */
   readonly masked: ReadonlySet<string>
@@ -29,7 +27,7 @@ export interface Repairing {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Repairs layers that do not feed one another, with one pass over the data. */
+/** Repairs layers that do not feed one another by what one pass over the data measures. */
 export async function repairLevel(level: readonly Repairable[], pruned: Model, context: Repairing): Promise<Done[]> {
   const merged = merge(context.reference, pruned)
   let { model } = merged
@@ -49,10 +47,9 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
     }
   }
   if (treatments.length === 0) return done
-  const { forward, onPadding, signal } = context
-  const padding = context.padding && withAliases(context.padding, aliases)
-  const options = { forward, onPadding, padding, ...present({ signal }) }
-  const totals = await measureSites(model, treatments.flatMap(requestsOf), options)
+  const { measuring, onPadding, signal } = context
+  const options = { ...withAliases(measuring, aliases), onPadding, ...present({ signal }) }
+  const totals = await measureSites(model, treatments.flatMap(sizedRequests), options)
   for (const treatment of treatments) done.push(await treat(treatment, measurementsOf(totals), context))
   return done
 }
@@ -120,9 +117,14 @@ function targetIn(
   return { model: aligned?.model ?? model, treatment, ...(aligned && { alias: [aligned.name, value] as const }) }
 }
 
-/** Some positions of a value have the rows that the value has. */
-function withAliases(padding: Padding, aliases: ReadonlyMap<string, string>): Padding {
-  return { ...padding, layoutOf: (value, axis) => padding.layoutOf(aliases.get(value) ?? value, axis) }
+/** Some positions of a value have the rows that the value has, and as many axes. */
+function withAliases({ forward, padding, shapes }: LevelMeasuring, aliases: ReadonlyMap<string, string>): LevelMeasuring {
+  const alias = (value: string) => aliases.get(value) ?? value
+  return {
+    forward,
+    padding: padding && { ...padding, layoutOf: (value, axis) => padding.layoutOf(alias(value), axis) },
+    shapes: new Map([...shapes, ...[...aliases].map(([name, value]) => [name, shapes.get(value) ?? []] as const)]),
+  }
 }
 
 const VARIANCE: Statistic = { at: 'output', reduce: 'variance' }

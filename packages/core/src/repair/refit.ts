@@ -22,26 +22,29 @@ export interface Refit {
 }
 
 /**
- * The weight nearest to the reference's outputs: min ‖XWᵀ + b − Y‖² + λ‖W − W₀‖², with W₀ the weight as it is. Its change D solves
- * (G + λI)·Dᵀ = C − G·W₀ᵀ. Undefined where the inputs are constant, or no λ helps.
+ * The weight nearest to the reference's outputs: min ‖XWᵀ + b − Y‖² + λ‖W − W₀‖², with W₀ the weight as it is. It solves
+ * (G + λI)·Wᵀ = C + λ·W₀ᵀ. Undefined where the inputs are constant, or no λ helps.
  */
 export async function refit({ weight, gram, cross, means, ridge, signal }: RefitProblem): Promise<Refit | undefined> {
   const columns = Math.sqrt(gram.length)
   const rows = weight.length / columns
   const g = means === undefined ? gram : lessProduct(gram, means.x, means.x)
-  const c = means === undefined ? Float64Array.from(cross) : lessProduct(cross, means.x, means.y)
+  const c = means === undefined ? cross : lessProduct(cross, means.x, means.y)
   const mean = meanOfDiagonal(g, columns)
   if (!(mean > 1e-10 * meanOfDiagonal(gram, columns))) return undefined
-  for (let i = 0; i < columns; i++) {
-    for (let j = 0; j < columns; j++) {
-      const factor = g[i * columns + j]!
-      if (factor !== 0) for (let r = 0; r < rows; r++) c[i * rows + r]! -= factor * weight[r * columns + j]!
-    }
-  }
-  const solved = await ridgeSolve({ gram: g, cross: c, lambda: ridge * mean, signal })
+  const solved = await ridgeSolve({ gram: g, cross: c, near: transposed(weight, columns), lambda: ridge * mean, signal })
   if (solved === undefined) return undefined
-  const fitted = weight.map((value, i) => value + solved.solution[(i % columns) * rows + Math.floor(i / columns)]!)
-  return { weight: fitted, ridge: solved.lambda / mean }
+  const { solution, lambda } = solved
+  return { weight: Float32Array.from(transposed(solution, rows)), ridge: lambda / mean }
+}
+
+/** f64[columns × rows] of [rows × columns]. */
+function transposed(values: ArrayLike<number>, columns: number): Float64Array {
+  const rows = values.length / columns
+  const result = new Float64Array(values.length)
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!
+  return result
 }
 
 /** a − left·rightᵀ */

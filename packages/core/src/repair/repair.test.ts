@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { applyPlan } from '../apply/apply.js'
 import type { Forward } from '../calibrate/forward.js'
+import { floats, relayOver } from '../calibrate/relay.test.support.js'
 import type { CutStep, MaskStep, PlanStep } from '../plan/plan.js'
 import { formatPlan, parsePlan, planOf, planPayloads } from '../plan/plan-file.js'
 import { repair } from './repair.js'
@@ -14,12 +15,11 @@ const seed = 1
 
 type Data = Readonly<Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>>
 
-/** Runs all samples in one batch. */
+/** Runs all samples in one batch, segment by segment. */
 function forwardOver(data: Data): Forward {
-  return async function* (model, _) {
-    if (Object.values(data)[0]!.shape[0] === 0) return
-    yield { chunk: 0, outputs: await outputsOf(model, data) }
-  }
+  const isEmpty = Object.values(data)[0]!.shape[0] === 0
+  const feeds = Object.entries(data).map(([name, { data: values, shape }]) => [name, floats(values, shape)] as const)
+  return relayOver(isEmpty ? [] : [Object.fromEntries(feeds)])
 }
 
 async function outputsOf(model: Model, data: Data): Promise<Record<string, ArrayLike<number>>> {

@@ -2,7 +2,7 @@ import { keyOf, type Model } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import { applyUpdate, type UpdatedTensor, type UpdateStep } from '../apply/update.js'
 import type { Forward } from '../calibrate/forward.js'
-import { findPadding } from '../calibrate/padding.js'
+import { type Level, openLevels } from '../calibrate/levels.js'
 import { maskedBy, type PlanProgress, type PlanStep } from '../plan/plan.js'
 import { repairLevel } from './level.js'
 import { cannotMerge, merge } from './merge.js'
@@ -38,32 +38,36 @@ export interface Repaired {
 
 /**
  * What a pruned model computes is brought near to the reference again, in closed form, from calibration data. From the inputs on, level by level:
- * later layers are repaired by what they meet once the earlier ones are. Each level costs a pass over the data, through both models up to it.
+ * later layers are repaired by what they meet once the earlier ones are. Both models run twice over the data, at most, however many levels there are.
  */
 export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<Repaired> {
   const { steps, seed, forward, onPadding, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
-  const { model: merged, nameOf } = merge(reference, pruned)
+  const { nameOf } = merge(reference, pruned)
   const masked = new Set(maskedBy(steps).map(({ id }) => id))
   const replaced = await replaceBlocks(reference, pruned, { steps, seed, forward, onPadding, masked, signal })
   const fitted = fittedLayers(replaced)
   const { repairables: all, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
+  const repairables = all.filter(({ id }) => !fitted.has(id))
+  const levels = levelsOf(repairables)
+  const done: Done[] = [...replaced]
+  if (levels.length === 0) return repaired({ done, notes })
+  let current = applyUpdate(pruned, stepOf(replaced))
+  // Values keep their names, and axes their meaning, whatever is repaired from here on.
+  const together = merge(reference, current)
+  const measured = levels.map((level) => levelOf(level, together.nameOf))
+  await using runs = await openLevels(forward, { model: together.model, levels: measured, signal })
   const context = {
-    ...{ reference, forward, onPadding, signal },
-    // Values keep their names, and axes their meaning, whatever is repaired.
-    padding: await findPadding(merged, { fillsMask: forward.fillsMask ?? false }),
+    ...{ reference, onPadding, signal },
     origins: await originsOf(reference, steps, seed),
     masked,
     weights: new Map(weightsOf(reference).map((weight) => [keyOf(weight.uses[0]!.node), weight])),
     readers: countReaders(pruned),
   }
-  const repairables = all.filter(({ id }) => !fitted.has(id))
-  const done: Done[] = [...replaced]
-  let current = applyUpdate(pruned, stepOf(replaced))
-  for (const level of levelsOf(repairables)) {
+  for (const [i, level] of levels.entries()) {
     signal?.throwIfAborted()
-    const treated = await repairLevel(level, current, context)
+    const treated = await repairLevel(level, current, { ...context, measuring: runs.at(i) })
     current = applyUpdate(current, stepOf(treated))
     done.push(...treated)
     onProgress?.({ done: done.length, total: repairables.length + replaced.length })
@@ -75,6 +79,14 @@ function levelsOf(repairables: readonly Repairable[]): Repairable[][] {
   const levels = new Map<number, Repairable[]>()
   for (const one of repairables) levels.set(one.level, [...(levels.get(one.level) ?? []), one])
   return [...levels].sort(([a], [b]) => a - b).map(([, level]) => level)
+}
+
+/** What is measured of a level, and what is not settled before it is done. */
+function levelOf(level: readonly Repairable[], nameOf: (value: string) => string): Level {
+  const reads = level.flatMap((one) =>
+    one.kind === 'normalization' ? [one.site.value] : [one.input.value, one.output.value, nameOf(one.output.value)],
+  )
+  return { reads, changes: level.map(({ id }) => id) }
 }
 
 function repaired({ done = [], notes }: { done?: readonly Done[]; notes: readonly string[] }): Repaired {

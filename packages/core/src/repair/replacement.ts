@@ -10,7 +10,7 @@ import type { PlanStep } from '../plan/plan.js'
 import { fitLayer } from './layer.js'
 import { merge } from './merge.js'
 import { findRepairable, type RepairableLayer } from './repairable.js'
-import { type Done, measurementsOf, requestsOf, type Treatment } from './treatment.js'
+import { type Done, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
 import { countReaders } from './updates.js'
 
 export interface ReplacingOptions {
@@ -104,7 +104,7 @@ async function replaceRun(run: RemovedRun, { reference, current }: Models, optio
     ...padding,
     layoutOf: (value: string, axis: number) => padding.layoutOf(value === target ? layer.output.value : value, axis),
   }
-  const totals = await measureSites(model, requestsOf(treatment), {
+  const totals = await measureSites(model, sizedRequests(treatment), {
     ...{ forward, onPadding, padding: aliased },
     ...present({ signal }),
   })

@@ -1,5 +1,6 @@
 import type { UpdatedTensor } from '../apply/update.js'
 import { type Request, requestId } from '../calibrate/instrument.js'
+import { type SizedRequest, sized } from '../calibrate/passes.js'
 import { finished, type Totals } from '../calibrate/totals.js'
 import type { Moments } from './match.js'
 import type { Normalization, RepairableLayer } from './repairable.js'
@@ -52,7 +53,7 @@ export interface Measurements {
   moments(request: Request): Moments
 }
 
-export function requestsOf(treatment: Treatment): readonly Request[] {
+function requestsOf(treatment: Treatment): readonly Request[] {
   switch (treatment.how) {
     case 'normalization':
       return [treatment.input]
@@ -63,6 +64,12 @@ export function requestsOf(treatment: Treatment): readonly Request[] {
     default:
       return treatment satisfies never
   }
+}
+
+/** The same with what they take. A number for each channel is nothing. */
+export function sizedRequests(treatment: Treatment): SizedRequest[] {
+  const { of } = treatment
+  return requestsOf(treatment).map((request) => (of.kind === 'layer' ? sized(of.weight, request) : { ...request, bytes: 0 }))
 }
 
 export function measurementsOf(totals: ReadonlyMap<string, Totals>): Measurements {

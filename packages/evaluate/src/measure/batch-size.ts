@@ -47,8 +47,8 @@ export async function mostSamplesOf(
   return Math.min(...most)
 }
 
-/** Of what the data hold, and of what is filled in. */
-function shapesOfSamples(
+/** Shapes of inputs for so many samples: of what the data hold, and of what is filled in. */
+export function shapesOfSamples(
   inputs: readonly ModelValue[],
   { sampleShapes, tokens }: DataSet,
   samples: number,

@@ -76,7 +76,10 @@ export async function forward(
     ...{ inputs: session.inputs, trusted, models: [request.original ?? request.model] },
     ...present({ text: request.text, image: request.image, workspace: request.workspace }),
   })
-  const batch = await batchOf(data, session.inputs, request)
+  const batch = await batchOf(data, session.inputs, {
+    ...request,
+    mostSamples: () => mostSamplesOf([{ path: request.model, inputs: session.inputs }], data),
+  })
   const end = Math.min(request.to ?? Number.POSITIVE_INFINITY, data.samples ?? Number.POSITIVE_INFINITY)
   const usable = batch.fixed && Number.isFinite(end) ? end - (end % batch.size) : end
   const { from, to } = stretchOf(request, usable)
@@ -136,7 +139,8 @@ function stretchOf({ from = 0, shard, chunk, data }: ForwardRequest, samples: nu
   return { from: Math.max(from, border(shard.index - 1)), to: border(shard.index) }
 }
 
-function added(sum: Float64Array | undefined, values: NdArray['data']): Float64Array {
+/** A sum with the elements of one more batch. */
+export function added(sum: Float64Array | undefined, values: NdArray['data']): Float64Array {
   const target = sum ?? new Float64Array(values.length)
   for (let i = 0; i < target.length; i++) target[i]! += Number(values[i])
   return target
@@ -147,10 +151,16 @@ const DEFAULT_BATCH = 32
 const BATCH_TOKENS = 4096
 const BATCH_ELEMENTS = 2 ** 20
 
-async function batchOf(
+interface Batching extends Pick<ForwardRequest, 'batch' | 'chunk'> {
+  /** That the model can take at once. */
+  mostSamples(): Promise<number>
+}
+
+/** How many samples run at once, and whether the model fixes that. */
+export async function batchOf(
   data: DataSet,
   inputs: readonly ModelValue[],
-  { batch, chunk, model }: ForwardRequest,
+  { batch, chunk, mostSamples }: Batching,
 ): Promise<{ size: number; fixed: boolean }> {
   const fixed = inputs
     .filter(({ shape }) => shape.length > 1)
@@ -166,6 +176,6 @@ async function batchOf(
     )
   }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
-  const size = batch ?? Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf([{ path: model, inputs }], data)))
+  const size = batch ?? Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamples()))
   return { size: 2 ** Math.floor(Math.log2(Math.min(size, chunk))), fixed: false }
 }

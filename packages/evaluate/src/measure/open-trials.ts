@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { present } from '@pare/onnx'
 import { type ChildOptions, runChild } from '../process/process.js'
 import type { EvaluationProgress } from '../process/request.js'
+import { meeting } from './meeting.js'
 import type { Round, TrialRequest } from './trials.js'
 
 /** A model that stays loaded in a child process. Disposing of it ends the child. */
@@ -52,23 +53,4 @@ interface Waiting {
   readonly resolve: (losses: readonly number[]) => void
   readonly reject: (error: unknown) => void
   readonly onProgress?: (progress: EvaluationProgress) => void
-}
-
-/** Hands things over, whoever comes first. */
-function meeting<Thing>(): { give: (thing: Thing) => void; take: () => Promise<Thing> } {
-  const there: Thing[] = []
-  let take: ((thing: Thing) => void) | undefined
-  return {
-    give(thing) {
-      if (take === undefined) there.push(thing)
-      else take(thing)
-      take = undefined
-    },
-    take: () =>
-      there.length > 0
-        ? Promise.resolve(there.shift() as Thing)
-        : new Promise((resolve) => {
-            take = resolve
-          }),
-  }
 }

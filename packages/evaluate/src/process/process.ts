@@ -12,6 +12,7 @@ import type { ConstantsRequest } from '../measure/constants.js'
 import type { ForwardPart, ForwardRequest } from '../measure/forward.js'
 import type { LatencyRequest } from '../measure/latency.js'
 import type { LookRequest } from '../measure/look.js'
+import type { RelayRequest } from '../measure/relay.js'
 import type { TrialRequest } from '../measure/trials.js'
 import { scrubEnvironment, temporaryIn } from './environment.js'
 import type { Provider } from './provider.js'
@@ -25,6 +26,7 @@ export type Job =
   | { readonly kind: 'compare'; readonly request: CompareRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }
+  | { readonly kind: 'relay'; readonly request: RelayRequest }
   | { readonly kind: 'trials'; readonly request: TrialRequest }
   | { readonly kind: 'constants'; readonly request: ConstantsRequest }
 

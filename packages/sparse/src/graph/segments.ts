@@ -1,4 +1,4 @@
-import { editGraph, editModel, type Model, madeBy, type Node, readBy, type Uses, type ValueInfo } from '@pare/onnx'
+import { editGraph, editModel, isRandom, type Model, madeBy, type Node, readBy, type Uses, type ValueInfo } from '@pare/onnx'
 import type { Between } from './between.js'
 import type { ProductSite } from './sites.js'
 import { widenedUsesOf } from './uses.js'
@@ -81,14 +81,11 @@ function levelsOf(nodes: readonly Node[], { uses, owners }: { uses: Uses; owners
       const producer = uses.producers.get(name)
       return producer !== undefined && free.has(producer)
     })
-    if (fromConstants && !isOutput && !RANDOM.test(node.op)) free.add(node)
+    if (fromConstants && !isOutput && !isRandom(node)) free.add(node)
     else dense.set(node, Math.max(0, ...reads.map((name) => readyFor(name, 'dense'))))
   }
   return { dense, own, free }
 }
-
-/** Twice is not the same twice. */
-const RANDOM = /^(Random|Multinomial|Bernoulli|Dropout)/
 
 function withFree(nodes: readonly Node[], { uses, free }: { uses: Uses; free: ReadonlySet<Node> }): Node[] {
   const needed = new Set<Node>()
