@@ -62,6 +62,11 @@ export interface SessionOptions {
    * with them. Default: false
    */
   readonly literal?: boolean
+  /**
+   * Whether sums of products of uint8 and int8 are exact on every CPU. Else ONNX Runtime clips sums of two to 16 bits on those without VNNI. Version 1.30 fails then
+   * where DequantizeLinear of several scales has no zero point. Default: false
+   */
+  readonly precise?: boolean
 }
 
 /** Opens the model from its path, so that external data beside it are found. */
@@ -120,7 +125,7 @@ function loadFailure(path: string, provider: Provider, cause: Error): PareError 
 export async function createSession(
   { ort, provider }: Runtime,
   path: string,
-  { threads = availableParallelism(), spinning = false, optimized = true, literal = false }: SessionOptions = {},
+  { threads = availableParallelism(), spinning = false, optimized = true, literal = false, precise = false }: SessionOptions = {},
 ): Promise<Ort.InferenceSession> {
   const options = {
     ...providerOptions(ort, provider),
@@ -134,6 +139,7 @@ export async function createSession(
         intra_op: { allow_spinning: spinning ? '1' : '0' },
         force_spinning_stop: spinning ? '1' : '0',
         ...(literal && { disable_quant_qdq: '1' }),
+        ...(precise && { x64quantprecision: '1' }),
       },
     },
   } as const
