@@ -16,6 +16,8 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   'allow-worthless-reference': ['true', 'false'],
   lock: ['true', 'false'],
   'carry-forward': ['true', 'false'],
+  quantise: ['int8', 'int8-weights', 'int4', 'int4:block=64', 'f16'],
+  baselines: ['int8', 'int8,int4'],
   sparsity: ['0.5'],
   threshold: ['0.5'],
   ratio: ['0.5'],
