@@ -128,7 +128,7 @@ describe('two runs in one folder', () => {
     )
     const refused = [one!, other!].find(({ exitCode }) => exitCode !== 0)!
     expect([one!.exitCode, other!.exitCode].sort()).toEqual([0, 3])
-    expect(refused.stderr).toMatch(/^pare: another pare \(process \d+ on .*\) is writing its results to .*out\.\n/)
+    expect(refused.stderr).toMatch(/^pare: another pare \(process \d+ on .*\) is writing its results to .*out\.\n/m)
     expect(refused.stderr).toContain('hint: wait until it has ended, or choose another folder with --out')
   })
 

@@ -64,6 +64,17 @@ const mask = z
   .union([z.literal('keep'), maskFile])
   .describe("a .npz or .safetensors file of masks such as 'masks.npz', or 'keep'")
 
+const norm = oneOf(NORMS)
+const scope = oneOf(SCOPES)
+
+const calibrated = z
+  .strictObject({
+    criterion: plugin<AnyCriterion>('osscar', 'wanda'),
+    scope: scope.exactOptional(),
+    norm: norm.exactOptional(),
+  })
+  .describe("a criterion such as { criterion: 'osscar' }")
+
 /** A step of pruning. */
 export const pruneFields = {
   criterion: field(plugin<AnyCriterion>('magnitude', 'magnitude:p=2'), {
@@ -124,7 +135,7 @@ export const pruneFields = {
     default: 'what stays is as it was',
     flag: { argument: 'name', hint: 'for a mask that a criterion or --mask FILE decides: --refit alps', on: PRUNING },
   }),
-  scope: field(oneOf(SCOPES), {
+  scope: field(scope, {
     expected: "'row', 'tensor' or 'global', for structures that cut 'group' or 'global'",
     help: 'what is ranked together',
     default: "the criterion's, else global; for structures that cut group",
@@ -156,7 +167,7 @@ export const pruneFields = {
     default: 'off; for solvers on',
     flag: { on: PRUNING },
   }),
-  norm: field(oneOf(NORMS), {
+  norm: field(norm, {
     help: 'how elements make the score of a unit',
     default: 'l1',
     flag: {
@@ -182,6 +193,10 @@ export const pruneFields = {
     help: 'groups with as many units lose as many',
     default: 'off',
     flag: { on: PRUNING },
+  }),
+  calibrated: field(calibrated, {
+    help: 'what stands in place of criterion, scope and norm where there are calibration data that can be run',
+    default: 'the same',
   }),
   include: field(globs, {
     help: 'only nodes or tensors with such a name',

@@ -17,12 +17,12 @@ describe('a config', () => {
       '  models[0].prune[0].target.sparsity: is 1.5; expected a number from 0 to 1, such as 0.5.',
       "  sede: 'sede' is not an option.",
       `  models[1].path: model 'absent.onnx' is not a file: it does not exist (looked for ${folder.path}/absent.onnx).`,
-      expect.stringContaining(
-        "  models[0].prune[0]: criterion 'magnitud' not found. Tried @pare/criterion-magnitud, pare-criterion-magnitud, magnitud",
-      ),
       `  models[0].evaluate.data: evaluation data 'missing.npz' is not a file: it does not exist (looked for ${folder.path}/missing.npz).`,
       "  models[0].evaluate.metric: metric 'acuracy' is unknown.",
       "  models[0].gate.maxDrop: maxDrop is '1%', text.",
+      expect.stringContaining(
+        "  models[0].prune[0]: criterion 'magnitud' not found. Tried @pare/criterion-magnitud, pare-criterion-magnitud, magnitud",
+      ),
       '  models[1].gate.maxDrop: maxDrop is 2, which nothing between 0 and 1 can exceed.',
       `  models[1].train: training data 'train.npz' is not a file: it does not exist (looked for ${folder.path}/train.npz).`,
       '',

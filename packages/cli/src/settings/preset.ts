@@ -1,4 +1,4 @@
-import type { AnyCriterion, Criterion, PresetStep, PruneStep } from '@pare/core'
+import type { PruneStep } from '@pare/core'
 import { present } from '@pare/onnx'
 import type { PresetConfig } from '../options/prune.js'
 import { readReference } from '../plugins/plugin-reference.js'
@@ -9,13 +9,5 @@ import { resolveStep, type StepSource } from './prune-step.js'
 export async function presetSteps({ preset, ratio }: PresetConfig, source: StepSource): Promise<readonly PruneStep[]> {
   const { name, options } = readReference('preset', preset)
   const steps = await resolvePreset({ ...options, ...present({ ratio }), name }, source)
-  return Promise.all(steps.map((step) => resolveStep(stepOf(step, source), source)))
+  return Promise.all(steps.map((step) => resolveStep(step, source)))
 }
-
-function stepOf({ calibrated, ...step }: PresetStep, { isCalibrated = false }: StepSource): PruneStep {
-  if (calibrated === undefined || !isCalibrated) return step
-  const { criterion, scope: _, norm: __, ...rest } = step
-  return { ...rest, ...calibrated, ...(isOfElements(criterion) && { otherwise: criterion }) }
-}
-
-const isOfElements = (criterion: AnyCriterion): criterion is Criterion => 'saliency' in criterion

@@ -1,4 +1,13 @@
-import { type Criterion, checkStep, type PruneStep, type Solver, type Structure, type Target } from '@pare/core'
+import {
+  type AnyCriterion,
+  type Criterion,
+  checkStep,
+  type PresetStep,
+  type PruneStep,
+  type Solver,
+  type Structure,
+  type Target,
+} from '@pare/core'
 import { BUDGETS } from '@pare/core/choices'
 import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
@@ -19,29 +28,46 @@ export interface StepSource extends PluginSource {
  * A step with its plugins loaded and its defaults filled in: half of all elements or a quarter of the units, by magnitude or, with calibration data, by what
  * judges such units best.
  */
-export async function resolveStep(step: PruneConfig | PruneStep, source: StepSource): Promise<PruneStep> {
+export async function resolveStep(step: PruneConfig | PresetStep, source: StepSource): Promise<PruneStep> {
   if ('mask' in step && step.mask !== undefined) return maskedStep({ ...step, mask: step.mask }, source)
-  const { structure: shape = 'element', criterion: rule, target, allocation, refit, ...options } = step
+  const { structure: shape = 'element', criterion: rule, target, allocation, refit, calibrated, ...own } = step
   const structure = await resolveStructure(shape, source)
   const { isCalibrated = false } = source
-  const name = rule ?? defaultCriterion({ structure, norm: options.norm, isCalibrated })
+  const instead = isCalibrated ? calibrated : undefined
+  const { scope: _, norm: __, ...others } = own
+  const options = instead === undefined ? own : { ...others, ...present({ scope: instead.scope, norm: instead.norm }) }
+  const name = instead?.criterion ?? rule ?? defaultCriterion({ structure, norm: own.norm, isCalibrated })
   const criterion = await resolveCriterion(name, source)
-  // A default judges every model that magnitude judges.
-  const otherwise = rule === undefined && name !== 'magnitude' ? await resolveCriterion('magnitude', source) : undefined
+  // A default, and what stands in a criterion's place, judges every model that magnitude, or that criterion, judges.
+  const second = instead === undefined ? (rule === undefined && name !== 'magnitude' ? 'magnitude' : undefined) : rule
+  const otherwise = second === undefined ? undefined : isOfElements(await resolveCriterion(second, source))
   const spread = allocation && (await resolveAllocation(allocation, source))
   const essentials = { structure, criterion, target: readTarget(target, structure) }
   const resolved = {
     ...essentials,
-    ...present({ otherwise: otherwise as Criterion | undefined, ...options, allocation: spread }),
+    ...present({ otherwise, ...options, allocation: spread }),
   }
   const refitted = { ...resolved, ...(await resolveRefit(refit, source)) }
   checkStep(refitted)
   return refitted
 }
 
+function isOfElements(criterion: AnyCriterion): Criterion | undefined {
+  return 'saliency' in criterion ? criterion : undefined
+}
+
 /** A step whose mask is decided already: what decides it otherwise is refused. */
 async function maskedStep(
-  { mask, structure = 'element', criterion, allocation, target, refit, ...options }: PruneConfig & { readonly mask: string },
+  {
+    mask,
+    structure = 'element',
+    criterion,
+    allocation,
+    target,
+    refit,
+    calibrated: _,
+    ...options
+  }: PruneConfig & { readonly mask: string },
   source: StepSource,
 ): Promise<PruneStep> {
   const { maskFolder: folder = source.folder, workspace } = source
