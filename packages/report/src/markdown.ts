@@ -298,11 +298,11 @@ function environment({ environment, source, durationMs }: RunResults): DocumentP
 
 /** Commit and run as links, where the addresses are harmless: results may come from a stranger. */
 function sourceFacts({ commit, repository, run, config }: NonNullable<RunResults['source']> = {}): string[] {
-  const link = (text: string, address: string | undefined) =>
+  const mdLink = (text: string, address: string | undefined) =>
     address !== undefined && isHarmlessAddress(address) ? `[${mdText(text)}](${address})` : mdText(text)
   return [
-    ...(commit === undefined ? [] : [`commit ${link(commit.slice(0, 12), repository && `${repository}/commit/${commit}`)}`]),
-    ...(run === undefined ? [] : [link('run of the workflow', run)]),
+    ...(commit === undefined ? [] : [`commit ${mdLink(commit.slice(0, 12), repository && `${repository}/commit/${commit}`)}`]),
+    ...(run === undefined ? [] : [mdLink('run of the workflow', run)]),
     ...(config === undefined ? [] : [`config ${mdCode(config)}`]),
   ]
 }
