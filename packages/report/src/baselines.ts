@@ -52,7 +52,7 @@ export function baselineTable(model: ModelResult): Markup | undefined {
     },
   ]
   const sentence = baselineSentence(model)
-  return html`<section><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</section>`
+  return html`<figure><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</figure>`
 }
 
 /** The same for a job summary. */
@@ -87,7 +87,7 @@ function choices({ metric, reference, pruned, baselines = [], drop, quantised }:
 
 function dropOf({ drop, interval }: Choice): string {
   if (drop === undefined) return 'not measured'
-  return interval === undefined ? textOf(drop) : `${figure(drop)} (${figure(interval[0], 2)} to ${figure(interval[1], 2)})`
+  return interval === undefined ? figure(drop, 3) : `${figure(drop, 3)} (${figure(interval[0], 2)} to ${figure(interval[1], 2)})`
 }
 
 function textOf(value: number | undefined): string {
@@ -99,7 +99,7 @@ function lessOrEqual(one: number, other: number): string {
 }
 
 function loss(drop: number): string {
-  return drop > 0 ? figure(drop) : 'nothing'
+  return drop > 0 ? figure(drop, 3) : 'nothing'
 }
 
 const bySize = (a: Choice, b: Choice) => a.zippedBytes! - b.zippedBytes!

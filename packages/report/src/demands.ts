@@ -39,7 +39,7 @@ export function demandTable(model: ModelResult): Markup | undefined {
           : html`<span class="chip ${verdict}">${icon(verdict)}${WORD[verdict]}</span>`,
     },
   ]
-  return html`<h3>Demands</h3>${table({ label: 'Demands', columns, rows })}`
+  return html`<figure><h3>Demands</h3>${table({ label: 'Demands', columns, rows })}</figure>`
 }
 
 /** The same in markdown, '' where there is one demand only. */

@@ -1,5 +1,6 @@
 export { adviceFor } from './advice/advice.js'
 export { adviceLines } from './advice/advice-list.js'
+export { baselineSentence } from './baselines.js'
 export type { BreakdownFields } from './breakdown/fields.js'
 export { changedClasses, classChangeText, classFindings } from './breakdown/findings.js'
 export { type CurvesView, type CurveView, renderCurves } from './curves.js'

@@ -21,6 +21,14 @@ it('shows the results of a run again, and writes the same report and summary', a
   expect(shown.json()).toEqual(JSON.parse(await readFile(join(cwd, 'pare-out/results.json'), 'utf8')))
 })
 
+it('refuses a folder that is a file', async () => {
+  await using folder = await fixture()
+  const document = { schemaVersion: 1, command: 'run', verdict: 'pass', models: [] }
+  await writeFile(join(folder.path, 'results.json'), JSON.stringify(document))
+  const { exitCode, stderr } = await pare(['report', 'results.json', '--out', 'model.onnx'], { cwd: folder.path })
+  expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining('model.onnx cannot be made: EEXIST') })
+})
+
 it.each([
   ['none.json', 'cannot be read (ENOENT)'],
   ['text.json', 'holds no results of pare run'],

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseJson, readRegular, systemCode, writeWhole } from '@pare/onnx'
 import { type RunResults, renderHtml, renderSummary, runResults } from '@pare/report'
+import { makeFolder } from '../files/make-folder.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
@@ -21,7 +21,7 @@ export async function report(context: Context, [file = '']: readonly string[], v
 
 async function write(results: RunResults, folder: string): Promise<{ readonly report: string; readonly summary: string }> {
   const files = { report: join(folder, 'report.html'), summary: join(folder, 'summary.md') }
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   await writeWhole(files.report, renderHtml(results))
   await writeWhole(files.summary, renderSummary(results))
   return files

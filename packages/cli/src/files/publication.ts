@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { openRegular, parseJson, writeWhole } from '@pare/onnx'
 import { Failure, usage } from '../terminal/failure.js'
 import { holderOf, isLock, type Lock, type Owner, ownMark, takeLock } from './lock.js'
+import { makeFolder } from './make-folder.js'
 import { isVerdict, VERDICT_FILES } from './output.js'
 
 export interface PublicationOptions {
@@ -41,9 +42,7 @@ export class Publication implements AsyncDisposable {
 
   /** Makes the folder, as far as it is not there. Throws a Failure where that cannot be, or another command has it for itself. */
   static async open(folder: string, { owned, exclusive = false }: PublicationOptions): Promise<Publication> {
-    const firstFolder = await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-      throw usage(`pare: the folder ${folder} cannot be made: ${cause.message}`, 'choose another folder with --out', cause)
-    })
+    const firstFolder = await makeFolder(folder)
     const lock = exclusive ? await lockFolder(folder) : undefined
     try {
       await removeAbandoned(folder)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { SearchState } from '@pare/core'
 import { parseJson, systemCode, writeWhole } from '@pare/onnx'
 import { usage } from '../terminal/failure.js'
+import { makeFolder } from './make-folder.js'
 
 const HEAD = 'state.json'
 const SCORES = 'scores.jsonl'
@@ -19,7 +20,7 @@ interface ScoreLine {
 
 /** Opens the state in a folder: that of another search is thrown away. Throws a Failure for a folder that holds something else. */
 export async function openSearchState(folder: string, identity: string): Promise<Omit<SearchState, keyof AsyncDisposable>> {
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const before = await headOf(folder)
   if (before !== identity) {
     for (const name of [SCORES, VALUES, HEAD]) await rm(join(folder, name), { recursive: true, force: true })

@@ -1,5 +1,5 @@
 import { atSizes, figure, formatBytes, share } from '@pare/gate'
-import { adviceLines, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
+import { adviceLines, baselineSentence, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/removed-units.js'
@@ -87,6 +87,7 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     ...proofLines(model),
     ...warnings.map((warning) => `  ${warning}`),
     ...answerLines(model, colors),
+    ...baselineLines(model),
     ...adviceText(model, colors),
   ]
 }
@@ -109,6 +110,19 @@ function answerLines({ classes, changed: samples, findings = [], slices = [] }: 
     ...(samples !== undefined && samples.samples.length > 0
       ? [`  ${samples.lost} samples lost, ${samples.gained} gained, named in results and report`]
       : []),
+  ]
+}
+
+/** What a user might take instead of the pruned model, with its figures. */
+function baselineLines(model: ModelResult): string[] {
+  const { baselines = [], metric = '' } = model
+  const sentence = baselineSentence(model)
+  return [
+    ...baselines.map(({ method, metrics, zippedBytes }) => {
+      const value = metrics[metric]
+      return `  unpruned in ${method}: ${metric} ${value === undefined ? 'not measured' : figure(value)}, ${formatBytes(zippedBytes)} zipped`
+    }),
+    ...(sentence === undefined ? [] : [`  ${sentence}`]),
   ]
 }
 
