@@ -67,7 +67,7 @@ describe('pare run --baselines', () => {
       ...{ evaluate: { data: 'val.npz', metric: 'accuracy' }, gate: { maxDrop: 0.05 } },
     }
     await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(config))
-    const { exitCode, json, stderr } = await pare(['run', '--json'], { cwd: folder.path })
+    const { exitCode, json } = await pare(['run', '--json'], { cwd: folder.path })
     expect(exitCode).toBe(0)
     const [model] = (json() as unknown as RunResults).models
     expect(model?.quantised).toMatchObject({ method: 'int4', block: 64 })
@@ -83,7 +83,8 @@ describe('pare run --baselines', () => {
       expect(drop!.interval[0]).toBeLessThanOrEqual(drop!.value)
     }
     expect(await readFile(join(folder.path, 'pare-out/summary.md'), 'utf8')).toContain('| Pruned, in int4 |')
-    expect(stderr).toMatch(/ {2}unpruned in int8: accuracy [\d.]+, [\d.]+ kB zipped\n/)
+    const shown = await pare(['report', 'pare-out/results.json'], { cwd: folder.path })
+    expect(shown.stdout).toMatch(/ {2}unpruned in int8: accuracy [\d.]+, [\d.]+.kB zipped\n/)
   })
 
   it('needs evaluation data', async () => {
