@@ -1,5 +1,5 @@
 // node bench/matrix.mjs [GROUP …] [--structures a,b] [--models GLOB] [--json FILE] [--every] [--seconds N]: prunes every model of the groups by half with every structure, proved, and
-// lets an oracle judge it that knows nothing of core. Groups: patterns, models, cases, torchvision. Exit code 1 where a cell is wrong, silent or a false alarm.
+// lets an oracle judge it that knows nothing of core. Groups: patterns, models, cases, language, torchvision. Exit code 1 where a cell is wrong, silent or a false alarm.
 import { fork } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -47,6 +47,7 @@ const groups = {
     ...filesIn('../shared/models'),
   ],
   cases: () => filesIn('../shared/cases'),
+  language: () => filesIn('bench/out/language'),
   torchvision: () => filesIn('bench/out/torchvision').sort((a, b) => statSync(a.path).size - statSync(b.path).size),
 }
 

@@ -26,10 +26,9 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   const plain = await runModel(original, feeds, outputs)
   const expected = await runModel(masked, feeds, outputs)
   const actual = await runModel(cut, feeds, outputs)
-  const isFree = (name) => /present|cache|state/i.test(name)
-  const differences = expected.map((each, i) => apart(each, actual[i], { names: outputs, isFree }))
+  const differences = expected.map((each, i) => apart(each, actual[i], { names: outputs, isFree: isCache }))
   const worst = Math.max(...differences.map((each) => each.worst))
-  const moved = Math.max(...plain.map((each, i) => apart(each, actual[i], { names: outputs, isFree }).worst))
+  const moved = Math.max(...plain.map((each, i) => apart(each, actual[i], { names: outputs, isFree: isCache }).worst))
   const compared = Math.min(...differences.map((each) => each.compared))
   if (compared > 0 && worst <= tolerance)
     return { verdict: 'ok', share, note: moved <= tolerance ? 'the outputs did not move' : '' }
@@ -50,15 +49,22 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   }
 }
 
-/** The outputs; for those of functions that saturate, where the last digit is the run time's, what went into them. */
+const isCache = (name) => /present|cache|state/i.test(name)
+
+/**
+ * The outputs that both have, for the cache of a block goes with it; of functions that saturate, where the last digit is the run time's, what went into them.
+ */
 function comparedIn(original, cut) {
   const made = new Map(original.graph.nodes.map((node) => [node.outputs[0], node]))
   const left = new Set(cut.graph.nodes.flatMap(({ outputs }) => outputs))
-  return original.graph.outputs.map(({ name }) => {
-    const node = made.get(name)
-    const [input] = node?.inputs ?? []
-    return /^(Sigmoid|HardSigmoid|Tanh)$/.test(node?.op ?? '') && left.has(input) ? input : name
-  })
+  const kept = new Set(cut.graph.outputs.map(({ name }) => name))
+  return original.graph.outputs
+    .filter(({ name }) => kept.has(name) || !isCache(name))
+    .map(({ name }) => {
+      const node = made.get(name)
+      const [input] = node?.inputs ?? []
+      return /^(Sigmoid|HardSigmoid|Tanh)$/.test(node?.op ?? '') && left.has(input) ? input : name
+    })
 }
 
 /** What the last products with weights on the way to each output make, where both models have it. */

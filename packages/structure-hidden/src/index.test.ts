@@ -70,3 +70,34 @@ async function run(model: Model): Promise<unknown> {
   const ids = new runtime.Tensor('int64', BigInt64Array.from([0n, 4n, 8n, 2n, 7n, 1n]), [2, 3])
   return (await session.run({ ids })).y!.data
 }
+
+test('a width that a mask and a norm are spread over is the width still: its reason says that it leaves the model', async () => {
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17]>
+     pooled (int64[N, T] ids, float[N, T] mask) => (float[N, 6] embedding)
+     <float[16, 6] table, float[6, 8] up, float[8, 6] down, float[6] n = {1, 2, 3, 4, 5, 6}, int64[1] last = {-1}, int64[1] one = {1}>
+     { x = Gather(table, ids)
+       a = LayerNormalization<axis = -1>(x, n)
+       b = MatMul(a, up)
+       c = Relu(b)
+       d = MatMul(c, down)
+       e = Add(x, d)
+       size = Shape(e)
+       column = Unsqueeze(mask, last)
+       wide = Expand(column, size)
+       kept = Mul(e, wide)
+       sum = ReduceSum<keepdims = 0>(kept, one)
+       length = ReduceL2<axes = [1]>(sum)
+       whole = Shape(sum)
+       lengths = Expand(length, whole)
+       embedding = Div(sum, lengths) }`,
+    {
+      table: Float32Array.from({ length: 96 }, (_, i) => Math.sin(i)),
+      up: Float32Array.from({ length: 48 }, (_, i) => Math.cos(i)),
+      down: Float32Array.from({ length: 48 }, (_, i) => Math.sin(2 * i)),
+    },
+  )
+  const { groups, declined } = hidden().find(await analyseUnits(model))
+  expect(groups).toEqual([])
+  expect(declined).toEqual([{ id: 'table:1', structure: 'hidden', reason: "it is an axis of the output 'embedding'" }])
+})

@@ -10,7 +10,7 @@ export const hidden = (): Structure =>
 
 /** Made by an embedding, or by weights and normalised, and summed over by weights; not what is normalised inside or between heads. */
 function isWidth({ roles }: CoupledGroup): boolean {
-  const others = ['batch', 'inner', 'outer', 'repeat'] as const
+  const others = ['batch', 'inner', 'outer'] as const
   const isStream = roles.has('embedding') || (roles.has('norm') && roles.has('matmul-out'))
   return isStream && roles.has('matmul-in') && !others.some((role) => roles.has(role))
 }

@@ -12,8 +12,10 @@ import {
 import { flattened } from '../nested/flatten.js'
 import { type AxesRead, findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
+import { WEIGHT_OPERATORS } from '../weight-operators.js'
 import { type Axis, atom, pin } from './axis.js'
 import { holdEdges } from './edges.js'
+import { noteObstacle, unknownShape } from './obstacles.js'
 import { NESTED_RULES } from './rules/nested.js'
 import { AXIS_RULES } from './rules/rules.js'
 import { settle, settleConstant } from './settle.js'
@@ -88,6 +90,7 @@ export async function findDependencies(whole: Model): Promise<Dependencies> {
     contractions,
     statistics,
     arranged: new Set(),
+    weighted: new Set(),
     obstacles: [],
     unseen: new Set(),
   }
@@ -183,6 +186,8 @@ interface State {
   readonly statistics: Set<Node>
   /** Values that are constants in another arrangement: a weight behind a Transpose or a Cast. */
   readonly arranged: Set<string>
+  /** Values in which a weight, or a table of embeddings, had a part. */
+  readonly weighted: Set<string>
   readonly obstacles: Obstacle[]
   /** Reasons by which axes are held only since the analysis ends there. */
   readonly unseen: Set<string>
@@ -205,14 +210,15 @@ function visit(node: Node, scope: NameScope, state: State): void {
     for (const name of node.outputs) state.arranged.add(name)
   const outputs = node.outputs.map((name) => (name === '' ? undefined : facts.shapes.get(name)?.map((size) => atom(size))))
   for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
+  if (isWeighted(node, operands, state)) for (const name of node.outputs) state.weighted.add(name)
   // What joins graphs says of each value what is known of it.
   const isComplete =
     node.domain === 'pare' ||
     (node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
       operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === ''))
-  noteObstacle(node, { operands, outputs }, state)
+  noteObstacle(node, { operands, outputs, isKnown: ruleOf(node) !== undefined }, state.obstacles)
   if (!isComplete)
-    return pinUnseen(unknownShape(node, operands, outputs), [...operands.map(({ axes }) => axes), ...outputs], state)
+    return pinUnseen(unknownShape(node, { operands, outputs }), [...operands.map(({ axes }) => axes), ...outputs], state)
   const rule = ruleOf(node)
   if (rule === undefined)
     return pinUnseen(
@@ -228,6 +234,7 @@ function visit(node: Node, scope: NameScope, state: State): void {
     values: operands.map(({ numbers }) => numbers),
     elements: (index) => facts.elements(node.inputs[index] ?? ''),
     constants: operands.map(({ constant }) => constant),
+    isWeighted: (index) => state.weighted.has(node.inputs[index] ?? ''),
     isFixed: (output, axis) => facts.isFixed(node.outputs[output]!, axis),
     isFixedInput: (input, axis) => scope.constant(node.inputs[input]!) !== undefined || facts.isFixed(node.inputs[input]!, axis),
     contractions,
@@ -254,38 +261,16 @@ const ARRANGES = new Set([
   'DequantizeLinear',
 ])
 
-/** Only where the trouble begins: what follows from a value that is not known is not known either. */
-function noteObstacle(
-  node: Node,
-  { operands, outputs }: { readonly operands: readonly Operand[]; readonly outputs: readonly (readonly Axis[] | undefined)[] },
-  { obstacles }: State,
-): void {
-  const id = `${node.op} '${node.name || node.outputs[0]}'`
-  const nested = [...node.attributes.values()].some(({ kind }) => kind === 'graph' || kind === 'graphs')
-  if (nested) obstacles.push({ id, reason: 'it holds a graph of its own, and pare does not cut across its border' })
-  else if (ruleOf(node) === undefined)
-    obstacles.push({ id, reason: `pare does not know what operator ${operatorName(node)} does to the axes of its inputs` })
-  else if (operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === '')) {
-    const unknown = node.outputs.find((name, i) => name !== '' && outputs[i] === undefined)
-    if (unknown !== undefined)
-      obstacles.push({
-        id,
-        reason: `the shape of its output '${unknown}' does not follow from the model: the sizes it takes are computed in a way that pare does not follow; exporting with constant folding may help`,
-      })
-  }
-}
-
-function unknownShape(node: Node, operands: readonly Operand[], outputs: readonly (readonly Axis[] | undefined)[]): string {
-  const unknown = [
-    ...node.inputs.filter((name, i) => name !== '' && operands[i]!.axes === undefined),
-    ...node.outputs.filter((name, i) => name !== '' && outputs[i] === undefined),
-  ]
-  return `the shape of '${unknown[0]}' at ${node.op} '${node.name || keyOf(node)}' does not follow from the model`
-}
-
 function pinUnseen(reason: string, values: readonly (readonly Axis[] | undefined)[], { unseen }: State): void {
   unseen.add(reason)
   for (const axes of values) for (const axis of axes ?? []) pin(axis, reason)
+}
+
+/** Whether a weight multiplies what this node makes, or did so with something that it is made of. Sizes are of no weight. */
+function isWeighted(node: Node, operands: readonly Operand[], { weighted }: State): boolean {
+  if (node.op === 'Shape' || node.op === 'Size') return false
+  const inputs = node.op === 'Gather' ? [0] : (WEIGHT_OPERATORS.get(operatorName(node))?.inputs ?? [])
+  return inputs.some((input) => operands[input]?.constant) || node.inputs.some((name) => weighted.has(name))
 }
 
 interface Operand {

@@ -23,6 +23,8 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
   isFixedInput(input: number, axis: number): boolean
   /** Whether an input is a constant of the model. */
   isConstant(index: number): boolean
+  /** Whether a weight had a part in what an input holds: a mask or positions come from no weight. */
+  isWeighted(index: number): boolean
   /** These two are one axis. Either may be missing: then nothing is said of the other. */
   tie(a: Axis | undefined, b: Axis | undefined): void
   /** Whatever is removed from these, nothing else changes. */
@@ -60,6 +62,7 @@ export interface SiteFacts {
   readonly values: readonly (readonly number[] | undefined)[]
   readonly elements: AxisSite['elements']
   readonly constants: readonly boolean[]
+  readonly isWeighted: AxisSite['isWeighted']
   readonly isFixed: AxisSite['isFixed']
   readonly isFixedInput: AxisSite['isFixedInput']
   /** Collects. */
@@ -108,6 +111,9 @@ class NodeSite extends NodeAttributes implements AxisSite {
   }
   get elements(): AxisSite['elements'] {
     return this.#facts.elements
+  }
+  get isWeighted(): AxisSite['isWeighted'] {
+    return this.#facts.isWeighted
   }
   get isFixed(): AxisSite['isFixed'] {
     return this.#facts.isFixed

@@ -6,7 +6,7 @@ export function kindOfUnits({ roles }: CoupledGroup): string | undefined {
 }
 
 const KINDS: readonly { readonly has: readonly Role[]; readonly words: string }[] = [
-  { has: ['repeat', 'matmul-out'], words: 'queries that share a key and a value' },
+  { has: ['repeat', 'batch', 'matmul-out'], words: 'queries that share a key and a value' },
   { has: ['batch', 'matmul-out'], words: 'heads of attention' },
   { has: ['inner', 'matmul-out'], words: 'positions inside a head, of queries and keys' },
   { has: ['outer', 'matmul-out'], words: 'positions inside a head, of values' },

@@ -15,6 +15,7 @@ import {
   makeValueInfo,
   type Node,
   readBy,
+  type ValueInfo,
 } from '@pare/onnx'
 
 /** The reference and the pruned model as one graph over the same inputs. */
@@ -25,6 +26,8 @@ export interface Merged {
 }
 
 const PREFIX = 'reference/'
+/** What feeds models knows a cache by how its name begins. */
+const SUFFIX = '/reference'
 
 /** Values of the pruned model keep their names; what the reference computes otherwise gets a prefix. What both compute alike is there once. */
 export function merge(reference: Model, pruned: Model): Merged {
@@ -34,6 +37,8 @@ export function merge(reference: Model, pruned: Model): Merged {
   const rename = (name: string) => names.get(name) ?? name
   const other = reference.graph.initializers.filter((tensor) => stored.get(tensor.name) !== tensor)
   for (const { name } of other) names.set(name, `${PREFIX}${name}`)
+  const resized = resizedInputs(reference, pruned)
+  for (const { name } of resized) names.set(name, `${name}${SUFFIX}`)
   const nodes: Node[] = []
   for (const node of reference.graph.nodes) {
     const isSame = nodesByKey.get(keyOf(node)) === node && !readBy(node).some((name) => names.has(name))
@@ -46,7 +51,10 @@ export function merge(reference: Model, pruned: Model): Merged {
   const values = reference.graph.values.filter(({ name }) => names.has(name))
   const merged = editGraph(graph, {
     nodes: [...graph.nodes, ...nodes],
-    inputs: [...new Map([...reference.graph.inputs, ...graph.inputs].map((input) => [input.name, input])).values()],
+    inputs: [
+      ...new Map([...reference.graph.inputs, ...graph.inputs].map((input) => [input.name, input])).values(),
+      ...resized.map((input) => editValueInfo(input, { name: rename(input.name) })),
+    ],
     values: [...graph.values, ...values.map((value) => editValueInfo(value, { name: rename(value.name) }))],
     initializers: [...graph.initializers, ...other.map((tensor) => editTensor(tensor, { name: rename(tensor.name) }))],
   })
@@ -55,10 +63,13 @@ export function merge(reference: Model, pruned: Model): Merged {
 
 /** Why two models cannot run as one, if so. */
 export function cannotMerge(reference: Model, pruned: Model): string | undefined {
-  if (reference.functions !== pruned.functions) return 'weights inside functions of the model were pruned'
-  const shapes = new Map(reference.graph.inputs.map(({ name, shape }) => [name, String(shape)]))
-  const input = pruned.graph.inputs.find(({ name, shape }) => shapes.get(name) !== String(shape))
-  return input && `the input '${input.name}' has another shape than before`
+  return reference.functions === pruned.functions ? undefined : 'weights inside functions of the model were pruned'
+}
+
+/** Inputs of the reference that have another shape in the pruned model: caches of keys and values whose heads went. */
+function resizedInputs(reference: Model, pruned: Model): ValueInfo[] {
+  const shapes = new Map(pruned.graph.inputs.map(({ name, shape }) => [name, String(shape)]))
+  return reference.graph.inputs.filter(({ name, shape }) => shapes.has(name) && shapes.get(name) !== String(shape))
 }
 
 /** The model with one value more: some positions of an axis of a value, in this order. */

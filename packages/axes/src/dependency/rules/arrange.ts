@@ -167,7 +167,7 @@ function gather(site: AxisSite): void {
   if (site.isConstant(0) && data.length === 2) site.role('embedding', data[1 - at])
 }
 
-/** Positions of a stretched axis repeat what was one. */
+/** Positions of a stretched axis repeat what was one. Of a mask, which no weight made, that says nothing of what it is spread over. */
 function expand(site: AxisSite): void {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return
@@ -178,7 +178,7 @@ function expand(site: AxisSite): void {
     else {
       site.free(from)
       if (site.isFixed(0, out.length - i)) site.free(to)
-      site.role('repeat', to)
+      if (site.isWeighted(0)) site.role('repeat', to)
     }
   }
 }
