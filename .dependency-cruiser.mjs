@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- linear-algebra | axes | quantise <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- linear-algebra | axes | quantise | vocabulary <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -10,7 +10,8 @@ const allowed = {
   'linear-algebra': ['wasm', 'onnx'],
   axes: ['onnx'],
   quantise: ['onnx'],
-  core: ['wasm', 'onnx', 'linear-algebra', 'axes', 'quantise'],
+  vocabulary: ['onnx', 'axes'],
+  core: ['wasm', 'onnx', 'linear-algebra', 'axes', 'quantise', 'vocabulary'],
   'criterion-[^/]+': ['core', 'linear-algebra'],
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],

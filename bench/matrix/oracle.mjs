@@ -159,7 +159,10 @@ function consumersOf(twins, { before, after }, constants) {
       const [whole, part] = [before(name), after(twin.inputs[operand.input])]
       if (whole === undefined || part === undefined || whole.shape.join() === part.shape.join()) continue
       const factors = operand.axis === undefined || !/^float/.test(whole.type) ? undefined : factorsOf(operand, whole, part, twin)
-      if (factors === 'foreign') foreign.push(`${node.op} '${node.name || node.outputs[0]}'`)
+      // Of a product of stored numbers alone one side is data: a table of places that is normalised before it meets a weight.
+      const isData = operandsOf(node).some(({ input }) => input !== operand.input && constants.has(node.inputs[input] ?? ''))
+      if (factors === 'foreign' && isData) unread.push(`${node.op} of what is computed from stored numbers`)
+      else if (factors === 'foreign') foreign.push(`${node.op} '${node.name || node.outputs[0]}'`)
       else if (factors === undefined) unread.push(`${node.op} of ${whole.type}`)
       else if (factors !== 'nothing') masks.push({ node, input: operand.input, type: whole.type, ...factors })
     }

@@ -1,6 +1,7 @@
 import { cut, cutBlocks } from '@pare/axes'
 import { editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
 import { applyQuantisation } from '@pare/quantise'
+import { applyVocabulary } from '@pare/vocabulary'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Backend } from '../backend/backend.js'
 import { cpu } from '../backend/cpu.js'
@@ -36,6 +37,8 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
       return applyPermutation(model, step)
     case 'quantise':
       return applyQuantisation(model, step)
+    case 'vocabulary':
+      return applyVocabulary(model, step)
     default:
       return step satisfies never
   }

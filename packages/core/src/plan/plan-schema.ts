@@ -102,6 +102,13 @@ const quantiseStep = z.strictObject({
   weights: z.array(z.strictObject({ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count })),
 })
 
+const vocabularyStep = z.strictObject({
+  kind: z.literal('vocabulary'),
+  groups: z.array(z.string()).min(1),
+  units: count,
+  kept: z.base64(),
+})
+
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
 export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   schemaVersion: z.literal(1),
@@ -123,5 +130,5 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
       weights: z.array(z.strictObject({ id: z.string(), value: z.string(), sha256 })),
     })
     .exactOptional(),
-  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep, quantiseStep])),
+  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep, quantiseStep, vocabularyStep])),
 })

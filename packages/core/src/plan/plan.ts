@@ -1,5 +1,6 @@
 import type { Model } from '@pare/onnx'
 import type { QuantiseStep } from '@pare/quantise'
+import type { VocabularyStep } from '@pare/vocabulary'
 import type { AnalyseOptions } from '../analyse/analyse.js'
 import type { AxisSizes } from '../analyse/open-sizes.js'
 import type { MaskBits } from '../apply/mask-bits.js'
@@ -67,7 +68,7 @@ export interface SourceFacts {
   readonly external?: readonly { readonly name: string; readonly sha256: string }[]
 }
 
-export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep | QuantiseStep
+export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep | QuantiseStep | VocabularyStep
 
 /** Units of some groups are removed. */
 export interface CutStep {

@@ -1,0 +1,5 @@
+export { keptIds } from './closure.js'
+export { findVocabulary, type VocabularyPlaces } from './places.js'
+export { idsNamedIn, type NewIds, newIds, renumbered, renumberedConfig } from './renumber.js'
+export { applyVocabulary, keptOf, type VocabularyStep, vocabularyStep } from './step.js'
+export { idsOf, type TokenizerJson, tokenizerOf } from './tokenizer.js'
