@@ -22,7 +22,14 @@ export function planPayloads({ steps }: Pick<Plan, 'steps'>): Payload[] {
   return steps.flatMap((step) => (step.kind === 'update' ? step.tensors.map(({ data }) => data) : []))
 }
 
-const LISTS = { mask: 'weights', cut: 'groups', update: 'tensors', permute: 'groups', quantise: 'weights', vocabulary: 'groups' } as const
+const LISTS = {
+  mask: 'weights',
+  cut: 'groups',
+  update: 'tensors',
+  permute: 'groups',
+  quantise: 'weights',
+  vocabulary: 'groups',
+} as const
 
 function formatStep(step: StoredPlan['steps'][number]): string {
   const list = LISTS[step.kind]
