@@ -30,6 +30,7 @@ const allowed = {
     'onnxruntime',
     'core',
     'quantise',
+    'vocabulary',
     'criterion-[^/]+',
     'structure-[^/]+',
     'preset-[^/]+',

@@ -6,6 +6,7 @@ import { look } from './measure/look.js'
 import { measure } from './measure/measure.js'
 import type { RelayQuestion } from './measure/open-relay.js'
 import { runRelay, type SegmentRequest } from './measure/relay.js'
+import { compareRenamed } from './measure/renamed.js'
 import { type Round, runTrials } from './measure/trials.js'
 import { answerJob, type Talk } from './process/answer.js'
 import type { Job, Setup } from './process/process.js'
@@ -26,6 +27,7 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
   if (job.kind === 'look') return look(runtime, job.request)
   if (job.kind === 'constants') return constants(runtime, job.request)
   if (job.kind === 'compare') return compare(runtime, job.request)
+  if (job.kind === 'renamed') return compareRenamed(runtime, job.request)
   let last = Number.NEGATIVE_INFINITY
   const onProgress = (progress: EvaluationProgress) => {
     const now = performance.now()

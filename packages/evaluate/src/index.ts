@@ -42,6 +42,7 @@ export type { ConstantPlace, ConstantPlaces, ConstantsRequest } from './measure/
 export {
   benchModels,
   compareModels,
+  compareRenamedModels,
   computeConstants,
   describeModel,
   evaluate,
@@ -55,6 +56,7 @@ export type { FirstLook, LookRequest } from './measure/look.js'
 export { openRelay, type RelayOptions, type RelayProcess } from './measure/open-relay.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export type { RelayRequest, RelayState, SegmentRequest, ShapesOfFew } from './measure/relay.js'
+export type { Renamed, RenamedRequest } from './measure/renamed.js'
 export type { StoredArray } from './measure/stored-arrays.js'
 export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {

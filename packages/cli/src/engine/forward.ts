@@ -78,7 +78,7 @@ async function writeInFolder(model: Model, prefix: string, signal?: AbortSignal)
 }
 
 /** Inputs as ONNX Runtime lists them: without those that the model has a value for, and those that are no tensor. */
-function inputsOf({ graph }: Model): ModelValue[] {
+export function inputsOf({ graph }: Model): ModelValue[] {
   const stored = new Set(graph.initializers.map(({ name }) => name))
   return graph.inputs
     .filter(({ name }) => !stored.has(name))

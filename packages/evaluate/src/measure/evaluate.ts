@@ -6,6 +6,7 @@ import type { ConstantPlaces, ConstantsRequest } from './constants.js'
 import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
 import type { Latency, LatencyRequest } from './latency.js'
 import type { FirstLook, LookRequest } from './look.js'
+import type { Renamed, RenamedRequest } from './renamed.js'
 
 /**
  * Runs a model, and its reference where one is named, over the evaluation data in a child process, and measures it.
@@ -37,6 +38,12 @@ export async function describeModel(model: string, options: ChildOptions = {}): 
 export async function compareModels(request: CompareRequest, options: ChildOptions = {}): Promise<Difference> {
   const { result } = await runChild({ kind: 'compare', request }, basename(request.other), options)
   return result as Difference
+}
+
+/** Whether a model with fewer tokens reads texts as its reference does, and gives the same numbers, in a child process. Throws like `evaluate`. */
+export async function compareRenamedModels(request: RenamedRequest, options: ChildOptions = {}): Promise<Renamed> {
+  const { result } = await runChild({ kind: 'renamed', request }, basename(request.other.model), options)
+  return result as Renamed
 }
 
 /** The outputs of models that have no inputs, computed in a child process. Throws like `evaluate`, but for a model that ONNX Runtime refuses. */

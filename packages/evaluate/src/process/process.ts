@@ -13,6 +13,7 @@ import type { ForwardPart, ForwardRequest } from '../measure/forward.js'
 import type { LatencyRequest } from '../measure/latency.js'
 import type { LookRequest } from '../measure/look.js'
 import type { RelayRequest } from '../measure/relay.js'
+import type { RenamedRequest } from '../measure/renamed.js'
 import type { TrialRequest } from '../measure/trials.js'
 import { scrubEnvironment, temporaryIn } from './environment.js'
 import type { Provider } from './provider.js'
@@ -24,6 +25,7 @@ export type Job =
   | { readonly kind: 'describe'; readonly model: string }
   | { readonly kind: 'look'; readonly request: LookRequest }
   | { readonly kind: 'compare'; readonly request: CompareRequest }
+  | { readonly kind: 'renamed'; readonly request: RenamedRequest }
   | { readonly kind: 'latency'; readonly request: LatencyRequest }
   | { readonly kind: 'forward'; readonly request: ForwardRequest }
   | { readonly kind: 'relay'; readonly request: RelayRequest }
