@@ -46,7 +46,7 @@ export interface Block {
  * conv-out, conv-in, matmul-out, matmul-in: a weight makes them, or sums over them. batch: multiplied apart in a product of activations, as attention
  * heads are. inner: summed over in one. norm: a normalisation takes statistics over them, so removing one changes the others. embedding: columns of a
  * table. group: groups of a convolution. repeat: copies made by broadcasting, as queries need of the key and value that they share.
- * recurrent: hidden units of a recurrent layer. expert: experts that a router chooses among.
+ * recurrent: hidden units of a recurrent layer. expert: experts that a router chooses among. chosen: numbers of which the largest are chosen.
  */
 export type Role =
   | 'conv-out'
@@ -62,6 +62,7 @@ export type Role =
   | 'repeat'
   | 'recurrent'
   | 'expert'
+  | 'chosen'
 
 /** The part of one tensor that belongs to the units of a group. */
 export interface Slice {

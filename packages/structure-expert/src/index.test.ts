@@ -1,7 +1,7 @@
 import { analyseUnits, type Criterion, type CutStep, makePlan } from '@pare/core'
 import { type Model, parseText } from '@pare/onnx'
 import { testCutStructure } from '@pare/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { expert } from './index.js'
 
 /** Two mixtures of `experts` experts of 4 hidden units, around a residual stream of width 6. */
@@ -68,4 +68,35 @@ describe('how many experts go', () => {
       "MoE 'mixed1' chooses 4 of its positions",
     ])
   })
+})
+
+test('experts that are written out are told of', async () => {
+  const sizes = { router: [4, 2], a: [4, 4], b: [4, 4] }
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17]>
+     written (float[N, 4] x) => (float[N, 4] y)
+     <${Object.entries(sizes).map(([name, shape]) => `float[${shape}] ${name}`)}, int64[1] one = {1}, int64 first = {0}, int64 second = {1}, int64[1] last = {-1}>
+     { scores = MatMul(x, router)
+       shares = Softmax<axis = -1>(scores)
+       largest, which = TopK(shares, one)
+       is0 = Equal(which, first)
+       is1 = Equal(which, second)
+       to0 = Cast<to = 1>(is0)
+       to1 = Cast<to = 1>(is1)
+       y0 = MatMul(x, a)
+       y1 = MatMul(x, b)
+       z0 = Mul(y0, to0)
+       z1 = Mul(y1, to1)
+       z = Add(z0, z1)
+       y = Mul(z, largest) }`,
+    Object.fromEntries(
+      Object.entries(sizes).map(([name, [rows = 0, columns = 0]]) => [
+        name,
+        Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i)),
+      ]),
+    ),
+  )
+  const { groups, declined } = expert().find(await analyseUnits(model))
+  expect(groups).toEqual([])
+  expect(declined).toMatchObject([{ id: 'router:1', reason: expect.stringContaining('they are written out in the graph') }])
 })

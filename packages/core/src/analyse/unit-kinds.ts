@@ -11,6 +11,7 @@ const KINDS: readonly { readonly has: readonly Role[]; readonly words: string }[
   { has: ['inner', 'matmul-out'], words: 'positions inside a head, of queries and keys' },
   { has: ['outer', 'matmul-out'], words: 'positions inside a head, of values' },
   { has: ['expert'], words: 'experts that a router chooses among' },
+  { has: ['chosen', 'matmul-out'], words: 'scores of which the largest are chosen' },
   { has: ['recurrent'], words: 'hidden units of a recurrent layer' },
   { has: ['conv-out', 'norm'], words: 'channels of a convolution that a normalisation takes statistics over' },
   { has: ['conv-out', 'conv-in'], words: 'channels between convolutions' },

@@ -52,6 +52,7 @@ function topK(site: AxisSite): void {
   if (x === undefined) return
   const over = fromFront(site.int('axis', -1), x.length)
   for (const output of [0, 1]) tieAll(site, x, site.output(output), (axis) => axis === over)
+  site.role('chosen', x[over])
   site.free(...(site.input(1) ?? []))
 }
 

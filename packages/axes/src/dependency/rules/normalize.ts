@@ -1,5 +1,5 @@
 import { madeBy } from '@pare/onnx'
-import { atom, productOf } from '../axis.js'
+import { atom, pin, productOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll, tieBroadcast } from './broadcast.js'
 
@@ -126,5 +126,7 @@ function softmax(site: AxisSite): void {
   if (x === undefined || out === undefined) return
   const isOld = site.opset < 13
   const over = fromFront(site.int('axis', isOld ? 1 : -1), x.length)
-  tieAll(site, x, out, (axis) => (isOld ? axis >= over : axis === over))
+  tieAll(site, x, out, (axis) => isOld && axis > over)
+  // Which it is stays known behind it, as where a router chooses experts.
+  pin(out[over]!, `${site.node.op} '${site.name}' works along it`)
 }
