@@ -52,7 +52,7 @@ export {
 export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './measure/forward.js'
 export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './measure/latency.js'
 export type { Estimate, SpeedVerdict } from './measure/latency-statistics.js'
-export type { FirstLook, LookRequest } from './measure/look.js'
+export { type FirstLook, type LookRequest, sharedSamples } from './measure/look.js'
 export { openRelay, type RelayOptions, type RelayProcess } from './measure/open-relay.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export type { RelayRequest, RelayState, SegmentRequest, ShapesOfFew } from './measure/relay.js'

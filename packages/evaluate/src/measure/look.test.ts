@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { lookAtData } from './evaluate.js'
+import { sharedSamples } from './look.js'
 
 let folder: string
 beforeAll(async () => {
@@ -49,4 +50,49 @@ it('needs no labels where nothing is measured', async () => {
   const data = join(folder, 'inputs.csv')
   await writeFile(data, 'x[0],x[1]\n1,2\n3,4\n5,6\n')
   expect(await lookAtData({ model: join(folder, 'm.onnx'), data, metrics: [] })).toMatchObject({ samples: 3, read: 3 })
+})
+
+it('tells samples again that another file holds, whatever it is written in and whatever their labels', async () => {
+  const lines = (rows: readonly (readonly number[])[]) => rows.map((x) => JSON.stringify({ x, label: 0 })).join('\n')
+  await writeFile(join(folder, 'a.csv'), 'x[0],x[1],label\n0,1,2\n2,3,1\n4,5,0\n6,7,0\n8,9,1\n')
+  await writeFile(
+    join(folder, 'b.jsonl'),
+    lines([
+      [1, 1],
+      [6.0, 7],
+      [0, 1],
+      [0, 1],
+    ]),
+  )
+  await writeFile(
+    join(folder, 'c.jsonl'),
+    lines([
+      [1, 1],
+      [3, 2],
+    ]),
+  )
+  const look = (name: string) =>
+    lookAtData({ model: join(folder, 'm.onnx'), data: join(folder, name), metrics: [], fingerprints: true })
+  const [a, b, c] = [await look('a.csv'), await look('b.jsonl'), await look('c.jsonl')]
+  expect([sharedSamples(a, b), sharedSamples(b, a), sharedSamples(a, c), sharedSamples(a, a)]).toEqual([2, 3, 0, 5])
+})
+
+it('tells texts again in windows of other lengths of rows', async () => {
+  const model = parseText(
+    'g (int64[N, T] input_ids, int64[N, T] attention_mask) => (float[N, T, 3] y) <float[9, 3] w> { y = Gather(w, input_ids) }',
+    { w: new Float32Array(27) },
+  )
+  await writeFile(join(folder, 't.onnx'), await modelBytes(model))
+  const rows = (list: readonly (readonly number[])[]) => list.map((input_ids) => JSON.stringify({ input_ids })).join('\n')
+  await writeFile(
+    join(folder, 'long.jsonl'),
+    rows([
+      [1, 2],
+      [3, 4, 5, 6, 7],
+    ]),
+  )
+  await writeFile(join(folder, 'short.jsonl'), rows([[1, 2], [1, 2, 0], [8]]))
+  const look = (name: string) =>
+    lookAtData({ model: join(folder, 't.onnx'), data: join(folder, name), metrics: [], fingerprints: true })
+  expect(sharedSamples(await look('short.jsonl'), await look('long.jsonl'))).toBe(1)
 })

@@ -1,6 +1,7 @@
 import { PareError } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
+import { fingerprints, shared } from '../data/fingerprint.js'
 import { numbersOf } from '../data/ndarray.js'
 import { judgeBatch } from '../metrics/judged.js'
 import { startContext } from '../metrics/outcome.js'
@@ -13,6 +14,8 @@ import { chooseBatch, chooseOutput, dataOptions, findMetrics, runFor, withTextLa
 export interface LookRequest extends EvaluateRequest {
   /** After how many milliseconds no more samples are read. Default: 10,000 */
   readonly readingMs?: number
+  /** Whether it is noted which samples were read, by their content. Default: false */
+  readonly fingerprints?: boolean
 }
 
 /** What a first look finds. */
@@ -29,6 +32,8 @@ export interface FirstLook {
   readonly msPerSample?: number
   readonly batch?: number
   readonly output?: string
+  /** Of the samples that were read, in base64: see `sharedSamples`. */
+  readonly fingerprints?: string
   readonly notes: readonly string[]
 }
 
@@ -68,7 +73,13 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
       judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
     }
-    const last = await readThrough(data, { size: batch.size, found, end: performance.now() + readingMs, judge })
+    const prints: Uint8Array[] = []
+    const noted = async (read: Batch, how: { readonly runs: boolean }) => {
+      if (request.fingerprints === true) prints.push(fingerprints(read))
+      await judge(read, how)
+    }
+    const last = await readThrough(data, { size: batch.size, found, end: performance.now() + readingMs, judge: noted })
+    if (prints.length > 0) found.fingerprints = Buffer.concat(prints).toString('base64')
     if (last !== undefined) await judge(last, { runs: true })
     return found
   } catch (error) {
@@ -79,6 +90,12 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       problem: { message, untrusted: 'kind' in error && error.kind === 'untrusted', ...(hint !== undefined && { hint }) },
     }
   }
+}
+
+/** How many of the samples that a first look read another one read, too. Both must have noted them. */
+export function sharedSamples(one: FirstLook, other: FirstLook): number {
+  const [prints, others] = [one, other].map((each) => Buffer.from(each.fingerprints ?? '', 'base64'))
+  return shared(prints!, others!)
 }
 
 type Seen = { -readonly [Key in keyof FirstLook]: FirstLook[Key] }
