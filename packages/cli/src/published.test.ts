@@ -3,6 +3,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { cleanClone, ROOT } from './testing/clone.js'
 import { TEST_MODELS } from './testing/folder.js'
@@ -21,6 +24,7 @@ interface Packed {
 }
 
 let folder: string
+let tarballs: string
 let user: string
 let manifests: readonly Manifest[]
 let packed: readonly Packed[]
@@ -30,7 +34,7 @@ let installed: { readonly stdout: string; readonly stderr: string }
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pare-published-'))
   const clone = join(folder, 'clone')
-  const tarballs = join(folder, 'tarballs')
+  tarballs = join(folder, 'tarballs')
   user = join(folder, 'user')
   for (const each of [tarballs, user]) await mkdir(each)
   await cleanClone(clone)
@@ -61,6 +65,27 @@ it('from a clean clone every public package packs its built files, its licence, 
     ).toEqual([])
   }
 })
+
+it('publint finds nothing in a tarball, and its types are found by everything that reads ES modules', async () => {
+  for (const path of await tarballsIn(tarballs)) {
+    const data = await readFile(path)
+    const tarball = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true })
+    expect(
+      messages.map((message) => formatMessage(message, pkg, { color: false })),
+      path,
+    ).toEqual([])
+    const { problems = [] } = { ...(await checkPackage(createPackageFromTarballData(data))) } as { problems?: readonly Problem[] }
+    // Packages are ES modules: CommonJS gets them by import(), and what knows no exports is too old.
+    const others = problems.filter(({ kind, resolutionKind }) => kind !== 'CJSResolvesToESM' && resolutionKind !== 'node10')
+    expect(others, path).toEqual([])
+  }
+}, 120_000)
+
+interface Problem {
+  readonly kind: string
+  readonly resolutionKind?: string
+}
 
 it('every public package says where it comes from, how it is published, and is 0.1.0', () => {
   for (const { name, version, license, repository, publishConfig, scripts } of manifests) {
