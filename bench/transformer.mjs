@@ -1,8 +1,16 @@
 // A transformer with random weights, a share of them zero: learned positions left out, post-attention and feed-forward layers as in GPT-2.
 import { parseText } from '../packages/onnx/dist/index.js'
 
-/** A model with inputs `ids` i64[batch, seq] and output `y` f32[batch, seq, width]. */
-export function transformer({ width, layers, sparsity, vocabulary = 512, heads = width / 64, hidden = 4 * width }) {
+/** A model with the input `input` i64[batch, seq] and output `y` f32[batch, seq, width]. */
+export function transformer({
+  width,
+  layers,
+  sparsity,
+  vocabulary = 512,
+  heads = width / 64,
+  hidden = 4 * width,
+  input = 'ids',
+}) {
   const values = {
     table: random(vocabulary * width, 0, 0),
     ones: new Float32Array(width).fill(1),
@@ -13,7 +21,7 @@ export function transformer({ width, layers, sparsity, vocabulary = 512, heads =
     `float[${vocabulary}, ${width}] table, float[${width}] ones, float[${width}] zeros, float[${hidden}] zeros4`,
     `int64[4] split = {0, 0, ${heads}, 64}, int64[3] merge = {0, 0, ${width}}, float scale = {0.125}`,
   ]
-  const nodes = ['h0 = Gather(table, ids)']
+  const nodes = [`h0 = Gather(table, ${input})`]
   const weight = (name, inputs, out) => {
     values[name] = random(inputs * out, sparsity, Object.keys(values).length, Math.sqrt(3 / (inputs * (1 - sparsity))))
     declared.push(`float[${inputs}, ${out}] ${name}`)
@@ -37,7 +45,7 @@ export function transformer({ width, layers, sparsity, vocabulary = 512, heads =
   }
   nodes.push(`y = LayerNormalization <axis = -1> (h${layers}, ones, zeros)`)
   const text = `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
-    g (int64[batch, seq] ids) => (float[batch, seq, ${width}] y) <${declared.join(',\n')}> { ${nodes.join('\n')} }`
+    g (int64[batch, seq] ${input}) => (float[batch, seq, ${width}] y) <${declared.join(',\n')}> { ${nodes.join('\n')} }`
   return parseText(text, values)
 }
 
