@@ -111,6 +111,53 @@ def merged(name):
     onnx.save(model, os.path.join(OUT, f"{name}-merged.onnx"))
 
 
+def merged_pair(name):
+    """decoder_model and decoder_with_past_model in one If, as optimum merges them: weights of the same numbers are there once, keys and values of the encoder pass through where
+    they are cached."""
+    both = [onnx.load(os.path.join(OUT, f"{name}-decoder{suffix}.onnx")) for suffix in ("", "-with-past")]
+    stored, names = {}, [{}, {}]
+    for model, own in zip(both, names):
+        for each in model.graph.initializer:
+            key = (each.data_type, tuple(each.dims), numpy_helper.to_array(each).tobytes())
+            own[each.name] = stored.setdefault(key, each).name
+    # Two different tensors of one name would meet.
+    taken = {}
+    for each in stored.values():
+        assert taken.setdefault(each.name, each) is each, each.name
+    first, second = both
+    outputs = [each.name for each in first.graph.output]
+    inputs = {each.name: each for model in both for each in model.graph.input}
+
+    def branch(model, own, suffix):
+        made = {name for node in model.graph.node for name in node.output}
+        renamed = lambda value: own.get(value, value + suffix if value in made else value)
+        nodes = []
+        for node in model.graph.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name += suffix
+            copy.input[:] = [renamed(value) for value in node.input]
+            copy.output[:] = [renamed(value) for value in node.output]
+            nodes.append(copy)
+        values = []
+        for value in first.graph.output:
+            copy = onnx.ValueInfoProto()
+            copy.CopyFrom(next((each for each in model.graph.output if each.name == value.name), value))
+            copy.name += suffix
+            if value.name not in made:
+                nodes.append(helper.make_node("Identity", [value.name.replace("present", "past_key_values")], [copy.name], name="/pass" + copy.name))
+            values.append(copy)
+        return helper.make_graph(nodes, "branch" + suffix, [], values)
+
+    use = helper.make_tensor_value_info("use_cache_branch", TensorProto.BOOL, [1])
+    branches = dict(then_branch=branch(second, names[1], "_with_past"), else_branch=branch(first, names[0], "_no_past"))
+    node = helper.make_node("If", ["use_cache_branch"], outputs, name="optimum::if", **branches)
+    graph = helper.make_graph([node], "merged", [*inputs.values(), use], list(first.graph.output), list(stored.values()))
+    model = helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
+    onnx.checker.check_model(model)
+    onnx.save(model, os.path.join(OUT, f"{name}-decoder-merged.onnx"))
+
+
 def jobs():
     for name in decoders.FAMILIES:
         for style in ("optimum", "js", "plain"):
@@ -118,6 +165,8 @@ def jobs():
         yield f"{name}-merged", lambda name=name: merged(name)
     for name, make in encoders.MODELS.items():
         yield name, lambda make=make, name=name: make(lambda model, *rest: export(randomised(model), *rest), lambda file: os.path.join(OUT, file))
+    for name in ("t5", "flan-t5", "bart", "whisper"):
+        yield f"{name}-decoder-merged", lambda name=name: merged_pair(name)
 
 
 def main():
