@@ -4,7 +4,6 @@ import { cutStructure, type Structure } from '@pare/core'
 export const expert = (): Structure =>
   cutStructure({
     name: 'expert',
-    counts: ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'],
     candidates: ({ coupled }) => coupled.filter(({ roles }) => roles.has('expert')),
     none: 'it has no mixture of experts',
   })

@@ -7,7 +7,7 @@ export type Side = 'encoder' | 'decoder' | 'vision' | 'audio' | undefined
 /** What became of a size in one place. */
 export interface Change {
   readonly fact: Exclude<Fact, 'headDim'>
-  /** A layer, named by the first weight that is sliced there, or what has the size. */
+  /** A layer, named by the node of the first weight that is sliced there, or what has the size. */
   readonly place: string
   readonly side: Side
   readonly before: number
@@ -38,7 +38,7 @@ export function changesOf(
       const weight = weightOf(place)
       if (!after.weights.has(weight)) return []
       const left = after.by[fact].get(place) ?? (cut.has(weight) ? 1 : count)
-      return [{ fact, place: weight, side, before: count, after: left }]
+      return [{ fact, place: before.nodes.get(weight) || weight, side, before: count, after: left }]
     }),
   )
   const kept = keptLayers(steps, side)

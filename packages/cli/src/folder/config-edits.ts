@@ -1,7 +1,7 @@
-import { parseJson } from '@pare/onnx'
+import { parseJson, present } from '@pare/onnx'
 import type { Change, KeptLayers, Side } from './changes.js'
 import { editJson, type JsonEdit } from './json-text.js'
-import { DEFAULT_EXPANSION, isSameSide, LAYER_LISTS, READS_HEAD_DIM, SIZE_NAMES, sideOf } from './size-names.js'
+import { IMPLIED_NEURONS, isSameSide, LAYER_LISTS, READS_HEAD_DIM, SIZE_NAMES, sideOf } from './size-names.js'
 import type { Cache, Fact } from './sizes.js'
 
 /** What the models of a folder became. */
@@ -36,10 +36,10 @@ export interface Conflict {
   readonly places: ReadonlyMap<number, readonly string[]>
 }
 
-/** A file beside a model as it has to be for what the models became. `name` is what warnings call it. */
-export function editConfig(name: string, text: string, outcome: Outcome): EditedConfig {
+/** A file beside a model as it has to be for what the models became. `name` is what warnings call it. Undefined: it is no object in JSON. */
+export function editConfig(name: string, text: string, outcome: Outcome): EditedConfig | undefined {
   const json = parsed(text)
-  if (json === undefined) return { text, edits: [], conflicts: [], warnings: [`${name} is not JSON, and is copied as it is.`] }
+  if (json === undefined) return undefined
   const draft: Draft = { name, outcome, edits: [], conflicts: [], warnings: [], known: new Set() }
   walk(json, [], draft)
   draft.warnings.push(...unknownSizes(json, draft))
@@ -78,7 +78,8 @@ const MOST_DEEP = 5
 
 function walk(object: Json, path: readonly string[], draft: Draft): void {
   const now = new Map<Fact, number>()
-  for (const [key, value] of Object.entries(object)) {
+  const implied = IMPLIED_NEURONS.width in object && !SIZE_NAMES.neurons.some((key) => key in object)
+  for (const [key, value] of Object.entries(implied ? { ...object, [IMPLIED_NEURONS.key]: null } : object)) {
     const at = [...path, key]
     if (isObject(value) && path.length < MOST_DEEP) walk(value, at, draft)
     if (LAYER_LISTS.includes(key) && Array.isArray(value)) editList(value, at, draft, sideOf(at, Object.keys(object)))
@@ -87,7 +88,8 @@ function walk(object: Json, path: readonly string[], draft: Draft): void {
     const held = heldBy(object, fact, value, draft)
     if (held === undefined) continue
     draft.known.add(fact)
-    const after = editNumber({ fact, held, path: at, isWritten: value === held }, object, draft)
+    const behind = key in object ? {} : { behind: IMPLIED_NEURONS.width }
+    const after = editNumber({ fact, held, path: at, isWritten: value === held, ...behind }, object, draft)
     if (after !== undefined) now.set(fact, after)
   }
   writeHeadDim(object, { path, now }, draft)
@@ -96,11 +98,11 @@ function walk(object: Json, path: readonly string[], draft: Draft): void {
 /** The number under a key; where it is null, the one that it stands for. */
 function heldBy(object: Json, fact: Fact, value: unknown, { outcome }: Draft): number | undefined {
   if (Number.isSafeInteger(value)) return value as number
-  const width = numberUnder(object, 'width')
+  const width = object[IMPLIED_NEURONS.width]
   const isCut = outcome.changes.some(
     (change) => (change.fact === 'neurons' || change.fact === 'width') && change.before !== change.after,
   )
-  return value === null && fact === 'neurons' && width !== undefined && isCut ? DEFAULT_EXPANSION * width : undefined
+  return value === null && fact === 'neurons' && typeof width === 'number' && isCut ? IMPLIED_NEURONS.times * width : undefined
 }
 
 interface Size {
@@ -109,10 +111,12 @@ interface Size {
   readonly path: readonly string[]
   /** Whether it stands there as a number. */
   readonly isWritten: boolean
+  /** The key behind which it is put, where there is none. */
+  readonly behind?: string
 }
 
 /** What a number has to be now, edited where it is another. Undefined: the models do not tell. */
-function editNumber({ fact, held, path, isWritten }: Size, object: Json, draft: Draft): number | undefined {
+function editNumber({ fact, held, path, isWritten, behind }: Size, object: Json, draft: Draft): number | undefined {
   const { name, outcome, edits, conflicts, warnings } = draft
   const side = sideOf(path, Object.keys(object))
   const own = outcome.changes.filter((change) => change.fact === fact && isSameSide(change.side, side))
@@ -129,7 +133,8 @@ function editNumber({ fact, held, path, isWritten }: Size, object: Json, draft: 
     return undefined
   }
   if (others.length > 0) conflicts.push({ key: path.join('.'), before: held, places })
-  else if (after !== held || !isWritten) edits.push({ path, value: after, before: isWritten ? held : null })
+  else if (after !== held || !isWritten)
+    edits.push({ path, value: after, before: isWritten ? held : null, ...present({ behind }) })
   return after
 }
 

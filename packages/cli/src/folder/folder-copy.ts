@@ -69,7 +69,8 @@ export class FolderCopy {
     file: string,
     { model, pruned, steps }: { readonly model: Model; readonly pruned: Model; readonly steps: readonly PlanStep[] },
   ) {
-    if (!steps.some(({ kind }) => kind === 'cut')) return
+    // Of several models one that stays as it is may share a number with one that is cut.
+    if (this.place.folder.models.length === 1 && !steps.some(({ kind }) => kind === 'cut')) return
     const [before, after] = [await sizesOf(model), await sizesOf(pruned)]
     const side = sideOfFile(file.split('/').at(-1)!)
     const layers = keptLayers(steps, side)
@@ -121,7 +122,9 @@ export class FolderCopy {
       caches: outcomes.flatMap(({ caches }) => caches),
     }
     const bytes = await readRegular(join(this.place.folder.path, name), { what: name, maxBytes: MOST_TEXT })
-    return editConfig(name, bytes.toString('utf8'), outcome)
+    const text = bytes.toString('utf8')
+    const warnings = [`${name} is not JSON, and is copied as it is.`]
+    return editConfig(name, text, outcome) ?? { text, edits: [], conflicts: [], warnings }
   }
 }
 

@@ -30,8 +30,8 @@ export const LAYER_LISTS: readonly string[] = [
   ...['layer_types', 'layers_block_type', 'mlp_layer_types', 'attention_layers', 'no_rope_layers', 'layer_block_types'],
 ]
 
-/** Where a neurons key is null, as GPT-2 writes n_inner: so many times the width. */
-export const DEFAULT_EXPANSION = 4
+/** GPT-2's own key of its neurons may be null or left out: then they are so many times the width, which is n_embd there. */
+export const IMPLIED_NEURONS = { key: 'n_inner', width: 'n_embd', times: 4 }
 
 /** Architectures whose run times read the width of a head where it is written out (transformers.js, onnxruntime-genai, transformers). */
 export const READS_HEAD_DIM: ReadonlySet<string> = new Set([

@@ -11,6 +11,8 @@ export interface ModelSizes {
   readonly by: Readonly<Record<Exclude<Fact, 'headDim' | 'layers' | 'vocabulary'>, ReadonlyMap<string, number>>>
   /** Names of all weights: what is not among them went with its layer. */
   readonly weights: ReadonlySet<string>
+  /** The node that reads a weight first, by the weight's name. */
+  readonly nodes: ReadonlyMap<string, string>
   /** Caches of attention, in order. */
   readonly caches: readonly Cache[]
   /** Classes of the output `logits`. Undefined: it has none, or the size does not follow from the model. */
@@ -41,6 +43,7 @@ export async function sizesOf(model: Model): Promise<ModelSizes> {
       width: unitsOf(await groupsOf('hidden')),
     },
     weights: new Set(analysis.coupled.flatMap(({ slices }) => slices.map(({ id }) => id))),
+    nodes: new Map(analysis.weights.flatMap(({ id, uses }) => (uses[0] === undefined ? [] : [[id, uses[0].name] as const]))),
     caches: cachesOf(model),
     vocabulary: vocabularyOf(model),
   }

@@ -110,11 +110,11 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
     await writeModel(pruned, unrecovered, { signal: work.signal })
     files.unrecovered = true
   }
-  const { planned, pruned } = await planOpened(opened, task, { ...place, onPruned }, work)
+  const { planned, pruned, unquantised } = await planOpened(opened, task, { ...place, onPruned }, work)
   const staged = await publication.staged(output.model)
   const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
-  const structures = task.steps.map(({ structure }) => structure)
-  const more = copy === undefined ? await sideCarWarnings(task.path, planned.cuts, { structures, ...work }) : []
+  const cut = { model: opened.model, pruned: unquantised, steps: planned.cuts }
+  const more = copy === undefined ? await sideCarWarnings(task.path, cut, work.workspace) : []
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
@@ -139,6 +139,8 @@ function foldingOf({ mergeAdapters = false }: Task): { readonly mergeAdapters: b
 interface PlannedAndPruned {
   readonly planned: PlannedModel & { readonly cuts: readonly PlanStep[] }
   readonly pruned: Model
+  /** Before its weights were given fewer bits, where they were. */
+  readonly unquantised: Model
 }
 
 async function planOpened(
@@ -194,7 +196,7 @@ async function planOpened(
     ),
     cuts: planned.steps,
   }
-  return { planned: plannedFacts, pruned: quantised.model }
+  return { planned: plannedFacts, pruned: quantised.model, unquantised: pruned }
 }
 
 /** Files that a task reads besides the model. */
