@@ -16,6 +16,8 @@ export interface ModelFolder {
   readonly companions: readonly string[]
   /** Files that do not go along, with the reason. */
   readonly left: readonly LeftFile[]
+  /** Whether its configs say that it predicts tokens of text. */
+  readonly isLanguageModel: boolean
   /** Which model was taken, and of which others, as a sentence. */
   readonly choice: string
 }
@@ -61,6 +63,7 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
   return {
     ...{ path, name, models, companions, left },
     kind: genai ? 'genai' : config ? 'hugging-face' : 'files',
+    isLanguageModel: genai || (config && (await predictsText(path))),
     choice: `${models.join(' and ')} of ${name}${genai ? ', as genai_config.json says' : ''}${others.filter((file) => file.endsWith('.onnx')).length > 0 ? ` (not ${others.filter((file) => file.endsWith('.onnx')).join(', ')})` : ''}`,
   }
 }
@@ -151,10 +154,35 @@ function chosen(name: string, onnx: readonly string[]): readonly string[] {
   )
 }
 
+const MOST_CONFIG_BYTES = 2 ** 22
+
+/** The object in a config of the folder. Throws PareError where it holds none. */
+async function readConfig(path: string, name: string): Promise<object> {
+  const text = (await readRegular(join(path, name), { what: name, maxBytes: MOST_CONFIG_BYTES })).toString('utf8')
+  const refuse = (why: string, cause?: unknown) =>
+    new PareError(`${basename(path)}: ${name} is not ${why}.`, {
+      hint: 'correct it, or name the ONNX file instead of the folder.',
+      cause,
+    })
+  try {
+    const value = parseJson(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch (cause) {
+    throw refuse(`JSON (${(cause as Error).message})`, cause)
+  }
+  throw refuse('an object in JSON')
+}
+
+/** By the architecture in config.json. */
+async function predictsText(path: string): Promise<boolean> {
+  const { architectures } = (await readConfig(path, 'config.json')) as { architectures?: unknown }
+  return /CausalLM|LMHead|ConditionalGeneration/.test(JSON.stringify(architectures ?? ''))
+}
+
 /** The models that genai_config.json names. */
 async function genaiModels(path: string, onnx: readonly string[]): Promise<readonly string[]> {
-  const text = (await readRegular(join(path, 'genai_config.json'), { maxBytes: 2 ** 20 })).toString('utf8')
-  const { model } = (parseJson(text) ?? {}) as { model?: Readonly<Record<string, { filename?: unknown } | undefined>> }
+  const config = await readConfig(path, 'genai_config.json')
+  const { model } = config as { model?: Readonly<Record<string, { filename?: unknown } | undefined>> }
   const names = ['encoder', 'decoder'].map((part) => model?.[part]?.filename).filter((file) => typeof file === 'string')
   const missing = names.find((file) => !onnx.includes(file))
   if (names.length > 0 && missing === undefined) return names

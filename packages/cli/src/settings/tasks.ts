@@ -175,13 +175,17 @@ async function taskOf({ path, folder, model, place }: Entry, reading: Reading): 
   }
   const stepPlace = (index: number) =>
     `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
-  const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path }, reading)
+  const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path, folder }, reading)
   const metric = measured?.request.metrics[0]
   const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
   const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
-  const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation, model: path }, reading)
+  const calibration = await readCalibration(
+    settings.calibrate,
+    { place: placeOf('calibrate'), evaluation, model: path, folder },
+    reading,
+  )
   const { loss, schedule } = settings.level
-  const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path }, reading)
+  const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path, folder }, reading)
   if (settings.level.baselines !== undefined && settings.evaluate === undefined && overrides.evaluate?.data === undefined)
     problems.push({
       place: placeOf('baselines'),
