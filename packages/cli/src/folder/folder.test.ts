@@ -262,6 +262,11 @@ test('the tokenizer of the folder reads the data, and of a conversation the answ
   expect(metrics.perplexity).toBeCloseTo(Math.exp((losses[0]! + losses[1]! + losses[2]!) / 3), 4)
   const calibrated = await folder.prune('--criterion', 'wanda', '--calibrate', 'chat.jsonl')
   expect(calibrated.json()).toMatchObject({ calibration: { samples: 1 } })
+  await writeFile(join(folder.path, 'x.npz'), '')
+  const stray = await folder.prune('--criterion', 'wanda', '--calibrate', 'x.npz', '--tokenizer', 'tiny/tokenizer.json')
+  expect(stray.stdout).toContain('x.npz holds no text: a tokenizer does nothing for it.')
+  const mixed = ['--criterion', 'wanda', '--calibrate', 'x.npz', '--train', 'chat.jsonl', '--recover', 'retrain']
+  expect((await folder.prune(...mixed, '--tokenizer', 'tiny/tokenizer.json')).stdout).not.toContain('holds no text')
 })
 
 describe('a folder as onnxruntime-genai has it', () => {

@@ -65,7 +65,7 @@ export async function readCalibration(
   const reading = await readReading({ ...section, model }, check)
   const image = reading.image ?? evaluation?.request.image
   const statistics = await readStatistics(data, showPath(data, cwd))
-  problems.push(...strayTokenizer({ data, named: over?.tokenizer ?? own.tokenizer, place }))
+  problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   return { run: { data, trusted, ...reading, ...present({ image, text, samples, batch, threads }) }, ...present({ statistics }) }

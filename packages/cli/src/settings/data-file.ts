@@ -69,22 +69,22 @@ export function strayTextOptions({ length, stride, field }: TextConfig, place: s
   }))
 }
 
-/** A tokenizer for arrays or a module would do nothing. */
-export function strayTokenizer({
-  data,
-  named,
-  place,
-}: {
-  readonly data: string
-  readonly named: string | undefined
-  readonly place: string
-}): readonly Problem[] {
+/** A tokenizer for arrays or a module would do nothing; `isMeasured` says whether metrics may still want one that is named for all data. */
+export function strayTokenizer(
+  { own, over, place }: Pick<DataSection, 'own' | 'over' | 'place'>,
+  { data, isMeasured }: { readonly data: string; readonly isMeasured: boolean },
+  { overrides }: Check,
+): readonly Problem[] {
+  // An option is for all data: where one of them is text it is not for nothing.
+  const others = [overrides.evaluate?.data, overrides.calibrate?.data, overrides.train?.data]
+  const isUsed = isMeasured || others.some((other) => other !== undefined && mayBeText(other))
+  const named = own.tokenizer ?? (isUsed ? undefined : over?.tokenizer)
   if (named === undefined || mayBeText(data)) return []
   return [
     {
       place: placeIn(place, 'tokenizer'),
       message: `is ${formatValue(named)}, and ${basename(data)} holds no text: a tokenizer does nothing for it.`,
-      hint: 'leave the tokenizer out, or name a text, a table of texts, JSONL or Parquet for example',
+      hint: 'leave the tokenizer out, or name a text, or a table of texts, JSONL or Parquet for example',
     },
   ]
 }

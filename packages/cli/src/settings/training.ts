@@ -60,7 +60,7 @@ export async function readTraining(
     })
   }
   const { label = evaluation?.request.label, output = evaluation?.request.output, threads, ...fields } = { ...own, ...over }
-  problems.push(...strayTokenizer({ data, named: over?.tokenizer ?? own.tokenizer, place }))
+  problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   const reading = await readReading({ ...section, model }, check)
