@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Model, writeModel } from '@pare/onnx'
+import { type Model, writeModel, writeWhole } from '@pare/onnx'
 import { tinyModels } from './tiny-models.js'
 
 export interface TinyFolderOptions {
@@ -22,7 +22,7 @@ export async function writeTinyFolder(
   for (const [name, text] of texts) {
     if (text === undefined) continue
     await mkdir(dirname(join(folder, name)), { recursive: true })
-    await writeFile(join(folder, name), text)
+    await writeWhole(join(folder, name), text)
   }
   await mkdir(dirname(join(folder, model)), { recursive: true })
   await writeModel(decoder(), join(folder, model))

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
-import { type CopyPlace, copiedFiles } from '../folder/folder-copy.js'
+import { type CopyPlace, copiedFiles } from '../folder/copy-place.js'
 import { type ModelFolder, outside } from '../folder/model-folder.js'
 import { MASK_FORMATS } from '../options/prune.js'
 import { usage } from '../terminal/failure.js'

@@ -1,23 +1,17 @@
-import { copyFile, stat } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PlanStep } from '@pare/core'
-import { type Model, readRegular, writeWhole } from '@pare/onnx'
+import { type Model, openRegular, readRegular, writeWhole } from '@pare/onnx'
 import { isFile, showPath } from '../files/paths.js'
 import type { Publication } from '../files/publication.js'
 import { Failure, usage } from '../terminal/failure.js'
 import { type CardModel, hasSection, withSection } from './card.js'
 import { changesOf, keptLayers } from './changes.js'
 import { type Conflict, editConfig, type Outcome } from './config-edits.js'
-import { type LeftFile, type ModelFolder, SIZES_HOLDERS } from './model-folder.js'
+import { CARD, type CopyPlace, copiedFiles } from './copy-place.js'
+import { type LeftFile, SIZES_HOLDERS } from './model-folder.js'
 import { sideOfFile } from './size-names.js'
 import { sizesOf } from './sizes.js'
-
-/** Where a folder goes, with its pruned models. */
-export interface CopyPlace {
-  readonly folder: ModelFolder
-  /** Absolute path of the copy. */
-  readonly path: string
-}
 
 /** What a command says of the folder that it wrote. */
 export interface CopyFacts {
@@ -28,14 +22,8 @@ export interface CopyFacts {
   readonly warnings: readonly string[]
 }
 
-const CARD = 'README.md'
 /** Above this nobody wrote it by hand. */
 const MOST_TEXT = 2 ** 22
-
-/** Every file of the copy besides the models. */
-export function copiedFiles({ folder, path }: CopyPlace): readonly string[] {
-  return [...new Set([...folder.companions, CARD])].map((file) => join(path, file))
-}
 
 /** Throws a Failure where the folder of the copy holds files of the same names that no copy of ours put there. */
 export async function refuseForeign(place: CopyPlace): Promise<void> {
@@ -128,15 +116,17 @@ export class FolderCopy {
   }
 }
 
-/** Copies a regular file; what has taken its place since is refused. */
+/** Copies a regular file; what has taken its place since it was listed, a link for instance, is refused. */
 async function copyWhole(from: string, to: string): Promise<void> {
-  const { size } = await stat(from)
-  await copyFile(from, to)
-  const copied = await stat(to)
-  if (copied.size !== size)
-    throw new Failure('infrastructure', `pare: ${from} changed while it was copied.`, {
+  const listed = await lstat(from)
+  const { handle } = await openRegular(from, 'a file of the folder')
+  await using file = handle
+  const opened = await file.stat()
+  if (!listed.isFile() || listed.ino !== opened.ino || listed.dev !== opened.dev)
+    throw new Failure('infrastructure', `pare: ${from} was replaced while the folder was copied.`, {
       hint: 'run again when nothing writes to it',
     })
+  await writeWhole(to, file.createReadStream({ start: 0, autoClose: false }))
 }
 
 async function textOf(path: string): Promise<string | undefined> {
