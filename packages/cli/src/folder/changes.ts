@@ -1,12 +1,12 @@
 import type { PlanStep } from '@pare/core'
-import { type Fact, type ModelSizes, weightOf } from './sizes.js'
+import { type ModelSizes, type SizeKind, weightOf } from './sizes.js'
 
 /** Which part of a model a file or a key is about. Undefined: the whole, or what has no parts. */
 export type Side = 'encoder' | 'decoder' | 'vision' | 'audio' | undefined
 
 /** What became of a size in one place. */
-export interface Change {
-  readonly fact: Exclude<Fact, 'headDim'>
+export interface SizeChange {
+  readonly fact: Exclude<SizeKind, 'headDim'>
   /** A layer, named by the node of the first weight that is sliced there, or what has the size. */
   readonly place: string
   readonly side: Side
@@ -29,12 +29,12 @@ export function changesOf(
   sizes: { readonly before: ModelSizes; readonly after: ModelSizes },
   steps: readonly PlanStep[],
   side: Side,
-): readonly Change[] {
+): readonly SizeChange[] {
   const { before, after } = sizes
   const cut = new Set(steps.flatMap((step) => (step.kind === 'cut' ? step.groups.map(({ id }) => weightOf(id)) : [])))
   const facts = Object.keys(before.by) as (keyof ModelSizes['by'])[]
   const units = facts.flatMap((fact) =>
-    [...before.by[fact]].flatMap(([place, count]): Change[] => {
+    [...before.by[fact]].flatMap(([place, count]): SizeChange[] => {
       const weight = weightOf(place)
       if (!after.weights.has(weight)) return []
       const left = after.by[fact].get(place) ?? (cut.has(weight) ? 1 : count)

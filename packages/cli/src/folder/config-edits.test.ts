@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Change } from './changes.js'
+import type { SizeChange } from './changes.js'
 import { editConfig, type Outcome } from './config-edits.js'
 
-type Sizes = readonly (readonly [fact: Change['fact'], before: number, after: number, side?: Change['side']])[]
+type Sizes = readonly (readonly [fact: SizeChange['fact'], before: number, after: number, side?: SizeChange['side']])[]
 
 function outcome(sizes: Sizes, more: Partial<Outcome> = {}): Outcome {
   const changes = sizes.map(([fact, before, after, side], i) => ({ fact, before, after, side, place: `/layers.${i}` }))

@@ -1,14 +1,14 @@
 import { parseJson, present } from '@pare/onnx'
-import type { Change, KeptLayers, Side } from './changes.js'
+import type { KeptLayers, Side, SizeChange } from './changes.js'
 import { editJson, type JsonEdit } from './json-text.js'
 import { IMPLIED_NEURONS, isSameSide, LAYER_LISTS, READS_HEAD_DIM, SIZE_NAMES, sideOf } from './size-names.js'
-import type { Cache, Fact } from './sizes.js'
+import type { AttentionCache, SizeKind } from './sizes.js'
 
 /** What the models of a folder became. */
 export interface Outcome {
-  readonly changes: readonly Change[]
+  readonly changes: readonly SizeChange[]
   readonly layers: readonly KeptLayers[]
-  readonly caches: readonly Cache[]
+  readonly caches: readonly AttentionCache[]
 }
 
 /** A number or list that was changed in a file beside a model. */
@@ -55,7 +55,7 @@ interface Draft {
   readonly conflicts: Conflict[]
   readonly warnings: string[]
   /** Sizes that the file holds under a name that is known. */
-  readonly known: Set<Fact>
+  readonly known: Set<SizeKind>
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -71,13 +71,13 @@ function parsed(text: string): Json | undefined {
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const factOf = (key: string) => (Object.keys(SIZE_NAMES) as Fact[]).find((fact) => SIZE_NAMES[fact].includes(key))
+const factOf = (key: string) => (Object.keys(SIZE_NAMES) as SizeKind[]).find((fact) => SIZE_NAMES[fact].includes(key))
 
 /** Nothing that holds sizes is nested deeper. */
 const MOST_DEEP = 5
 
 function walk(object: Json, path: readonly string[], draft: Draft): void {
-  const now = new Map<Fact, number>()
+  const now = new Map<SizeKind, number>()
   const implied = IMPLIED_NEURONS.width in object && !SIZE_NAMES.neurons.some((key) => key in object)
   for (const [key, value] of Object.entries(implied ? { ...object, [IMPLIED_NEURONS.key]: null } : object)) {
     const at = [...path, key]
@@ -96,7 +96,7 @@ function walk(object: Json, path: readonly string[], draft: Draft): void {
 }
 
 /** The number under a key; where it is null, the one that it stands for. */
-function heldBy(object: Json, fact: Fact, value: unknown, { outcome }: Draft): number | undefined {
+function heldBy(object: Json, fact: SizeKind, value: unknown, { outcome }: Draft): number | undefined {
   if (Number.isSafeInteger(value)) return value as number
   const width = object[IMPLIED_NEURONS.width]
   const isCut = outcome.changes.some(
@@ -106,7 +106,7 @@ function heldBy(object: Json, fact: Fact, value: unknown, { outcome }: Draft): n
 }
 
 interface Size {
-  readonly fact: Exclude<Fact, 'headDim'>
+  readonly fact: Exclude<SizeKind, 'headDim'>
   readonly held: number
   readonly path: readonly string[]
   /** Whether it stands there as a number. */
@@ -146,14 +146,14 @@ function editList(list: readonly unknown[], path: readonly string[], { outcome, 
   edits.push({ path, value: stretch.kept.map((layer) => list[layer]), before: list })
 }
 
-function numberUnder(object: Json, fact: Fact): number | undefined {
+function numberUnder(object: Json, fact: SizeKind): number | undefined {
   return SIZE_NAMES[fact].map((key) => object[key]).find((value) => Number.isSafeInteger(value)) as number | undefined
 }
 
 /** The width of a head is no longer the width of the model ÷ the heads once heads or columns went: then it is written out. */
 function writeHeadDim(
   object: Json,
-  { path, now }: { readonly path: readonly string[]; readonly now: ReadonlyMap<Fact, number> },
+  { path, now }: { readonly path: readonly string[]; readonly now: ReadonlyMap<SizeKind, number> },
   { name, outcome, edits, warnings }: Draft,
 ): void {
   const [width, heads] = [numberUnder(object, 'width'), numberUnder(object, 'heads')]

@@ -1,8 +1,8 @@
 import type { Side } from './changes.js'
-import type { Fact } from './sizes.js'
+import type { SizeKind } from './sizes.js'
 
 /** The names of each size in config.json, generation_config.json and genai_config.json, over all architectures. */
-export const SIZE_NAMES: Readonly<Record<Fact, readonly string[]>> = {
+export const SIZE_NAMES: Readonly<Record<SizeKind, readonly string[]>> = {
   heads: [
     ...['num_attention_heads', 'num_heads', 'n_head', 'n_heads', 'num_query_heads'],
     ...['encoder_attention_heads', 'decoder_attention_heads', 'num_decoder_heads', 'num_encoder_heads'],

@@ -3,24 +3,24 @@ import type { Model } from '@pare/onnx'
 import { resolveStructure } from '../plugins/plugins.js'
 
 /** A size that files beside a model hold as one number for all layers. */
-export type Fact = 'heads' | 'keyValueHeads' | 'neurons' | 'experts' | 'width' | 'layers' | 'headDim' | 'vocabulary'
+export type SizeKind = 'heads' | 'keyValueHeads' | 'neurons' | 'experts' | 'width' | 'layers' | 'headDim' | 'vocabulary'
 
 /** The sizes of a model, as its graph has them. */
 export interface ModelSizes {
   /** By fact, one for each place that has its own: a layer, named by the first weight that is sliced there. */
-  readonly by: Readonly<Record<Exclude<Fact, 'headDim' | 'layers' | 'vocabulary'>, ReadonlyMap<string, number>>>
+  readonly by: Readonly<Record<Exclude<SizeKind, 'headDim' | 'layers' | 'vocabulary'>, ReadonlyMap<string, number>>>
   /** Names of all weights: what is not among them went with its layer. */
   readonly weights: ReadonlySet<string>
   /** The node that reads a weight first, by the weight's name. */
   readonly nodes: ReadonlyMap<string, string>
   /** Caches of attention, in order. */
-  readonly caches: readonly Cache[]
+  readonly caches: readonly AttentionCache[]
   /** Classes of the output `logits`. Undefined: it has none, or the size does not follow from the model. */
   readonly vocabulary: number | undefined
 }
 
 /** What a layer keeps of the tokens before: an input [batch, heads, past, headDim]. */
-export interface Cache {
+export interface AttentionCache {
   /** Name of the input. */
   readonly name: string
   readonly heads: number
@@ -80,7 +80,7 @@ function headsOf(groups: readonly CoupledGroup[]) {
 /** 'q_proj.weight:1#2' → 'q_proj.weight'. */
 export const weightOf = (id: string): string => id.replace(/:\d+(#\d+)?$/, '')
 
-function cachesOf({ graph }: Model): readonly Cache[] {
+function cachesOf({ graph }: Model): readonly AttentionCache[] {
   return graph.inputs.flatMap(({ name, shape }) => {
     const [heads, headDim] = [shape?.[1], shape?.[3]]
     const isCache = /^past_key_values?[._]/.test(name) && shape?.length === 4

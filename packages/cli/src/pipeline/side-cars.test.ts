@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeTinyFolder } from '@pare/testing'
 import { describe, expect, it } from 'vitest'
-import type { Change } from '../folder/changes.js'
+import type { SizeChange } from '../folder/changes.js'
 import { pare } from '../testing/terminal.js'
 import { disagreements } from './side-cars.js'
 
-function outcome(sizes: readonly (readonly [fact: Change['fact'], before: number, after: number])[]) {
+function outcome(sizes: readonly (readonly [fact: SizeChange['fact'], before: number, after: number])[]) {
   const changes = sizes.map(([fact, before, after], i) => ({ fact, before, after, side: undefined, place: String(i) }))
   return { changes, layers: [], caches: [] }
 }

@@ -14,7 +14,7 @@ interface Located {
 }
 
 /** A model file with the config entry it belongs to. */
-export interface Entry extends Located {
+export interface ModelEntry extends Located {
   readonly model: Partial<ModelConfig>
   /** 'models[0]', or '' for a model that only the options name. */
   readonly place: string
@@ -26,12 +26,12 @@ interface ModelReading extends Check {
 }
 
 /** The models that are named: those of the options with what the config says of them, or else those of the config. */
-export async function expandModels(reading: ModelReading): Promise<readonly Entry[]> {
+export async function expandModels(reading: ModelReading): Promise<readonly ModelEntry[]> {
   const asked = reading.overrides.models
   // Of a config beside models that are named, entries that are not asked for may be wrong.
   const entries = await configuredModels(asked === undefined ? reading : { ...reading, problems: [] })
   if (asked === undefined) return entries
-  const choice: Entry[] = []
+  const choice: ModelEntry[] = []
   for (const pattern of asked) {
     for (const located of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
       const { path } = located
@@ -45,8 +45,8 @@ export async function expandModels(reading: ModelReading): Promise<readonly Entr
   return choice
 }
 
-async function configuredModels(reading: ModelReading): Promise<readonly Entry[]> {
-  const entries: Entry[] = []
+async function configuredModels(reading: ModelReading): Promise<readonly ModelEntry[]> {
+  const entries: ModelEntry[] = []
   for (const [index, model] of (reading.config.models ?? []).entries()) {
     const place = `models[${index}]`
     if (model?.path === undefined) continue

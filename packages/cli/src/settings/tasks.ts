@@ -20,7 +20,7 @@ import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
 import { withDemands } from './demands.js'
-import { type Entry, expandModels } from './entries.js'
+import { expandModels, type ModelEntry } from './entries.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './evaluation.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -164,7 +164,7 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
   return { value, folder: dirname(path), shown: showPath(path, cwd), path }
 }
 
-async function taskOf({ path, folder, model, place }: Entry, reading: Reading): Promise<Task> {
+async function taskOf({ path, folder, model, place }: ModelEntry, reading: Reading): Promise<Task> {
   const { config, overrides, problems } = reading
   const settings = settle(config, model, overrides)
   problems.push(...ambiguousOverrides(settings, overrides, place))
