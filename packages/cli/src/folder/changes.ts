@@ -37,7 +37,7 @@ export function changesOf(
     [...before.by[fact]].flatMap(([place, count]): SizeChange[] => {
       const weight = weightOf(place)
       if (!after.weights.has(weight)) return []
-      const left = after.by[fact].get(place) ?? (cut.has(weight) ? 1 : count)
+      const left = after.by[fact].get(place) ?? (cut.has(weight) ? (before.unitSizes.get(place) ?? 1) : count)
       return [{ fact, place: before.nodes.get(weight) || weight, side, before: count, after: left }]
     }),
   )

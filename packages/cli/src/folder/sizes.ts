@@ -9,6 +9,8 @@ export type SizeKind = 'heads' | 'keyValueHeads' | 'neurons' | 'experts' | 'widt
 export interface ModelSizes {
   /** By fact, one for each place that has its own: a layer, named by the first weight that is sliced there. */
   readonly by: Readonly<Record<Exclude<SizeKind, 'headDim' | 'layers' | 'vocabulary'>, ReadonlyMap<string, number>>>
+  /** What one unit of a place counts for, where it is more than one: columns that share a scale of a weight in few bits go together. */
+  readonly unitSizes: ReadonlyMap<string, number>
   /** Names of all weights: what is not among them went with its layer. */
   readonly weights: ReadonlySet<string>
   /** The node that reads a weight first, by the weight's name. */
@@ -34,14 +36,19 @@ export async function sizesOf(model: Model): Promise<ModelSizes> {
     const structures = await Promise.all(settings.map((setting) => resolveStructure(setting, { folder: '.', trusted: false })))
     return coupledBy(structures, analysis)
   }
+  const [neurons, width] = [wholeAxes(await groupsOf('neuron')), wholeAxes(await groupsOf('hidden'))]
+  const unitSizes = new Map([...neurons, ...width].map(([id, group]) => [id, unitSizeOf(group)]))
+  const sized = (groups: ReadonlyMap<string, CoupledGroup>) =>
+    new Map([...groups].map(([id, { units }]) => [id, units * (unitSizes.get(id) ?? 1)]))
   const heads = headsOf(await groupsOf('head', { name: 'head', queries: true }))
   return {
     by: {
       ...heads,
-      neurons: unitsOf(await groupsOf('neuron')),
-      experts: unitsOf(await groupsOf('expert')),
-      width: unitsOf(await groupsOf('hidden')),
+      neurons: sized(neurons),
+      experts: sized(wholeAxes(await groupsOf('expert'))),
+      width: sized(width),
     },
+    unitSizes,
     weights: new Set(analysis.coupled.flatMap(({ slices }) => slices.map(({ id }) => id))),
     nodes: new Map(analysis.weights.flatMap(({ id, uses }) => (uses[0] === undefined ? [] : [[id, uses[0].name] as const]))),
     caches: cachesOf(model),
@@ -61,8 +68,21 @@ function coupledBy(structures: readonly Structure[], analysis: Analysis): readon
   return analysis.coupled.filter(({ id }) => ids.has(id))
 }
 
-function unitsOf(groups: readonly CoupledGroup[]): ReadonlyMap<string, number> {
-  return new Map(groups.map(({ id, units }) => [id, units]))
+/** Groups by weight and axis. Of several that share one, blocks and what is within each, the one that can be cut stands for the axis. */
+function wholeAxes(groups: readonly CoupledGroup[]): ReadonlyMap<string, CoupledGroup> {
+  const axes = new Map<string, CoupledGroup>()
+  for (const group of groups) {
+    const id = group.id.replace(/#\d+$/, '')
+    if (axes.get(id)?.held !== undefined || !axes.has(id)) axes.set(id, group)
+  }
+  return axes
+}
+
+/** The elements that a unit has wherever it is: in a tensor that stores several things side by side it has more. */
+function unitSizeOf({ units, slices }: CoupledGroup): number {
+  const counts = slices.map((slice) => slice.units.reduce((count, unit) => count + Number(unit >= 0), 0))
+  const each = Math.min(...counts) / units
+  return Number.isInteger(each) ? each : 1
 }
 
 /** Query heads and key-value heads of each attention. Groups of one weight are its key-value heads, and the queries that share each of them. */
