@@ -50,6 +50,7 @@ export async function replay(
   })
   const inputs = [...filesOf(file), resolve(io.cwd, planPath), ...(like === undefined ? [] : [resolve(io.cwd, like)])]
   await publication.protect(inputs)
+  copy?.reads(filesOf(file))
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
   await masks.place.masks?.publication.protect(inputs)
   const { seed, folding } = plan

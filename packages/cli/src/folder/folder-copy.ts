@@ -44,6 +44,8 @@ export class FolderCopy {
   readonly place: CopyPlace
   readonly #outcomes = new Map<string, Outcome>()
   readonly #cards = new Map<string, CardModel>()
+  /** Absolute paths. */
+  readonly #read = new Set<string>()
 
   constructor(place: CopyPlace) {
     this.place = place
@@ -67,6 +69,11 @@ export class FolderCopy {
       const { conflicts } = await this.#edited(name)
       if (conflicts.length > 0) throw uneven(this.place.folder.name, name, conflicts)
     }
+  }
+
+  /** These files are read as parts of a model: what is in them is written anew, under whatever name. */
+  reads(paths: readonly string[]): void {
+    for (const path of paths) this.#read.add(path)
   }
 
   /** What the card says of a model. */
@@ -95,7 +102,8 @@ export class FolderCopy {
     const models = folder.models.flatMap((file) => this.#cards.get(file) ?? [])
     const own = folder.companions.includes(CARD) ? await textOf(join(folder.path, CARD)) : undefined
     await writeWhole(await publication.staged(join(path, CARD)), await withSection(own ?? '', { models, edits }))
-    return { path, edits, left: folder.left, warnings }
+    const left = folder.left.filter((file) => !this.#read.has(join(folder.path, file.path)))
+    return { path, edits, left, warnings }
   }
 
   #holders(): readonly string[] {

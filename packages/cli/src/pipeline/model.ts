@@ -152,6 +152,7 @@ async function planOpened(
   const { path, seed, training, recover, dims } = task
   if (dims !== undefined) await requireOpen(model, dims)
   await publication.protect(filesOf(file))
+  copy?.reads(filesOf(file))
   await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashData(training.data)
