@@ -7,7 +7,6 @@ import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 export const expert = (): Structure =>
   cutStructure({
     name: 'expert',
-    counts: ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'],
     candidates: ({ coupled }) =>
       coupled.flatMap((group) =>
         group.roles.has('expert') ? [group] : isRouter(group) ? [{ ...group, held: WRITTEN_OUT }] : [],

@@ -15,10 +15,6 @@ export interface HeadOptions {
 export const head = ({ queries = false }: HeadOptions = {}): Structure => ({
   name: 'head',
   kind: 'cut',
-  counts: [
-    ...['num_attention_heads', 'num_heads', 'n_head', 'n_heads', 'encoder_attention_heads', 'decoder_attention_heads'],
-    ...(queries ? [] : ['num_key_value_heads', 'num_kv_heads']),
-  ],
   find: (analysis) => headsOf(analysis, queries).find(analysis),
 })
 

@@ -182,10 +182,4 @@ describe('which of both is cut', () => {
     const { declined } = await find(MODELS['two keys and values, by Tile']!(), true)
     expect(declined.map(({ reason }) => reason)).toEqual(['the queries that share it are cut, as queries=true says'])
   })
-
-  it('files beside a model count queries, whichever are cut, and key-value heads only where these are', () => {
-    expect(head().counts).toContain('num_key_value_heads')
-    expect(head({ queries: true }).counts).not.toContain('num_key_value_heads')
-    expect(head({ queries: true }).counts).toContain('num_attention_heads')
-  })
 })

@@ -4,7 +4,6 @@ import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 export const hidden = (): Structure =>
   cutStructure({
     name: 'hidden',
-    counts: ['hidden_size', 'd_model', 'n_embd', 'dim'],
     candidates: ({ coupled }) => coupled.filter(isWidth),
   })
 

@@ -4,7 +4,6 @@ import { cutStructure, type Structure } from '@pare/core'
 export const layer = (): Structure =>
   cutStructure({
     name: 'layer',
-    counts: ['num_hidden_layers', 'num_layers', 'n_layer', 'n_layers', 'encoder_layers', 'decoder_layers'],
     candidates: ({ blocks }) => blocks,
     none: 'it has no residual block: nowhere is what a stretch of the graph computes added to what the stretch was given',
   })

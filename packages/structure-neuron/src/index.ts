@@ -4,7 +4,6 @@ import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 export const neuron = (): Structure =>
   cutStructure({
     name: 'neuron',
-    counts: ['intermediate_size', 'ffn_dim', 'd_ff', 'n_inner', 'hidden_dim', 'encoder_ffn_dim', 'decoder_ffn_dim'],
     candidates: ({ coupled }) => coupled.filter(isHidden),
   })
 

@@ -138,7 +138,7 @@ describe('wrong arguments', () => {
 describe('errors', () => {
   it.each([
     ['that is not there', 'absent.onnx', undefined, 'does not exist'],
-    ['that is a folder', 'folder', undefined, 'is a folder'],
+    ['that is a folder', 'folder', undefined, 'a folder without an ONNX model'],
     ['that is empty', 'a.onnx', '', 'is empty'],
     ['that is no ONNX', 'a.onnx', 'not a model, but text that goes on for a while', ''],
     ['that is a Git LFS pointer', 'a.onnx', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n', 'git lfs pull'],

@@ -28,9 +28,10 @@ const between = z.number().gt(0).lt(1)
 export const COMMANDS = {
   prune: {
     arguments: '<model>',
-    help: 'Prune one model by its weights, and write it to another folder.',
+    help: 'Prune one model, or the models of a folder, and write them to another folder.',
     examples: [
       'pare prune model.onnx',
+      'pare prune ./my-model --structure head --ratio 0.25 --uniform',
       'pare prune model.onnx --sparsity 0.8 --scope tensor --exclude "/lm_head/*"',
       'pare prune model.onnx --criterion wanda --calibrate calibrate.npz --samples 256',
       'pare prune model.onnx --sparsity 0.9 --recover retrain --train train.npz --schedule cubic:5',

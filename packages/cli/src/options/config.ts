@@ -103,7 +103,9 @@ const inherited = {
 
 const model = z
   .strictObject({
-    path: path.describe("an ONNX file such as 'models/classifier.onnx', or a glob of several"),
+    path: path.describe(
+      "an ONNX file such as 'models/classifier.onnx', a folder as Hugging Face has it, or a glob of several files",
+    ),
     ...inherited,
     ...shapeOf(oneLevel),
   })

@@ -23,7 +23,7 @@ const threads = field(count, {
 })
 const tokenizer = field(path, {
   expected: "a tokenizer file such as 'tokenizer.json'",
-  help: 'tokenizer.json: reads the data as text',
+  help: 'tokenizer.json: reads the data as text (default for a folder: its own)',
   default: 'that of evaluate, where its data are text too',
 })
 const length = field(tokens, {

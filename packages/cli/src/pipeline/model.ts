@@ -1,3 +1,4 @@
+import { dirname, relative, sep } from 'node:path'
 import {
   type CalibrationFacts,
   type FoldedWeight,
@@ -19,6 +20,7 @@ import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
 import type { OutputFiles } from '../files/output.js'
 import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
+import type { FolderCopy } from '../folder/folder-copy.js'
 import type { Proof } from '../proof/prove.js'
 import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
@@ -40,6 +42,8 @@ export interface OutputPlace {
   readonly unrecovered?: string
   /** Where the masks of masked weights are written. Default: they are not */
   readonly masks?: MasksPlace
+  /** Of the folder that the model came in: is told what became of it. Default: it came alone */
+  readonly copy?: FolderCopy | undefined
 }
 
 export interface FileFacts {
@@ -95,19 +99,22 @@ export async function planModel(task: Task, place: OutputPlace, work: Work): Pro
 
 /** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
 export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<Pruned> {
-  const { output, publication, unrecovered } = place
+  const { output, publication, unrecovered, copy } = place
   await using opened = await openFolded(task.path, work, foldingOf(task))
   const files = { unrecovered: false }
-  const onPruned = async (pruned: Model) => {
-    if (unrecovered === undefined || task.recover.retrain === undefined) return
+  const onPruned = async (pruned: Model, steps: readonly PlanStep[]) => {
+    if (task.recover.retrain === undefined) return
+    // What the files beside the model cannot say is told before hours of training.
+    await copy?.note(fileIn(task), { model: opened.model, pruned, steps })
+    if (unrecovered === undefined) return
     await writeModel(pruned, unrecovered, { signal: work.signal })
     files.unrecovered = true
   }
-  const { planned, pruned } = await planOpened(opened, task, { ...place, onPruned }, work)
+  const { planned, pruned, unquantised } = await planOpened(opened, task, { ...place, onPruned }, work)
   const staged = await publication.staged(output.model)
   const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
-  const structures = task.steps.map(({ structure }) => structure)
-  const more = await sideCarWarnings(task.path, planned.cuts, { structures, ...work })
+  const cut = { model: opened.model, pruned: unquantised, steps: planned.cuts }
+  const more = copy === undefined ? await sideCarWarnings(task.path, cut, work.workspace) : []
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
@@ -118,6 +125,13 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
   }
 }
 
+/** The model's name in the folder that it came in. */
+export function fileIn({ path, folder }: Pick<Task, 'path' | 'folder'>): string {
+  return relative(folder?.path ?? dirname(path), path)
+    .split(sep)
+    .join('/')
+}
+
 function foldingOf({ mergeAdapters = false }: Task): { readonly mergeAdapters: boolean } {
   return { mergeAdapters }
 }
@@ -125,17 +139,20 @@ function foldingOf({ mergeAdapters = false }: Task): { readonly mergeAdapters: b
 interface PlannedAndPruned {
   readonly planned: PlannedModel & { readonly cuts: readonly PlanStep[] }
   readonly pruned: Model
+  /** Before its weights were given fewer bits, where they were. */
+  readonly unquantised: Model
 }
 
 async function planOpened(
   { file, model, folded, folding }: OpenedModel,
   task: Task,
-  { output, publication, masks: masksPlace, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
+  { output, publication, masks: masksPlace, copy, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<PlannedAndPruned> {
   const { path, seed, training, recover, dims } = task
   if (dims !== undefined) await requireOpen(model, dims)
   await publication.protect(filesOf(file))
+  copy?.reads(filesOf(file))
   await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
   await using inputHash = hashModel(file)
   await using dataHash = training && recover.retrain && hashData(training.data)
@@ -145,6 +162,7 @@ async function planOpened(
   ]
   const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned }) }
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
+  await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
   const quantised = await quantiseModel(pruned, task.quantise, work)
   const steps = [...staged.steps, ...quantised.steps]
   const { calibration, repair, trainings } = staged
@@ -179,7 +197,7 @@ async function planOpened(
     ),
     cuts: planned.steps,
   }
-  return { planned: plannedFacts, pruned: quantised.model }
+  return { planned: plannedFacts, pruned: quantised.model, unquantised: pruned }
 }
 
 /** Files that a task reads besides the model. */

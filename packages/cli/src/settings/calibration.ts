@@ -4,10 +4,11 @@ import { mayBeText } from '@pare/evaluate/choices'
 import { openRegular, present, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
 import { isFolder, showPath } from '../files/paths.js'
+import type { ModelFolder } from '../folder/model-folder.js'
 import type { CalibrateConfig } from '../options/data.js'
 import type { Problem } from '../terminal/failure.js'
 import type { Check } from './check.js'
-import { type DataReading, readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
+import { type DataReading, readDataFile, readReading, strayTextOptions, strayTokenizer, textOf } from './data-file.js'
 import type { EvaluationSettings } from './evaluation.js'
 
 /** Calibration data: inputs only. */
@@ -40,12 +41,14 @@ interface CalibrationPlace {
   readonly evaluation: EvaluationSettings | undefined
   /** Path of the model. */
   readonly model: string
+  /** That the model came in. Default: it came alone */
+  readonly folder?: ModelFolder | undefined
 }
 
 /** Undefined where nothing names calibration data, or after a problem that is noted. */
 export async function readCalibration(
   config: CalibrateConfig | string | undefined,
-  { place, evaluation, model }: CalibrationPlace,
+  { place, evaluation, model, folder }: CalibrationPlace,
   check: Check,
 ): Promise<CalibrationSource | undefined> {
   const { overrides, problems, cwd, trusted } = check
@@ -55,13 +58,14 @@ export async function readCalibration(
     return undefined
   }
   const own: CalibrateConfig = typeof config === 'string' ? { data: config } : { ...config }
-  const section = { own, over, place, dataPlace: place, what: 'calibration data' }
+  const section = { own, over, place, dataPlace: place, what: 'calibration data', folder }
   const { data, tokenizer } = await readDataFile(section, check)
   if (data === undefined) return undefined
   const { samples, batch, threads, ...fields } = { ...own, ...over }
   const reading = await readReading({ ...section, model }, check)
   const image = reading.image ?? evaluation?.request.image
   const statistics = await readStatistics(data, showPath(data, cwd))
+  problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   return { run: { data, trusted, ...reading, ...present({ image, text, samples, batch, threads }) }, ...present({ statistics }) }

@@ -1,8 +1,9 @@
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { ImageOptions, TextOptions } from '@pare/evaluate'
-import { isModule, UNTRUSTED_HINT } from '@pare/evaluate/choices'
+import { isModule, mayBeText, UNTRUSTED_HINT } from '@pare/evaluate/choices'
 import { PareError, parseJson, present, readRegular } from '@pare/onnx'
 import { isFolder, missingFile, showPath } from '../files/paths.js'
+import type { ModelFolder } from '../folder/model-folder.js'
 import type { EvaluateConfig } from '../options/data.js'
 import { type Problem, untrusted } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
@@ -14,6 +15,8 @@ type TextConfig = Pick<EvaluateConfig, 'length' | 'stride' | 'field'>
 
 /** What a section of a config, and the overrides of it, say of a data file. */
 export interface DataSection {
+  /** That the model came in: its tokenizer is taken where none is named. Default: it came alone */
+  readonly folder?: ModelFolder | undefined
   readonly own: Pick<EvaluateConfig, 'data' | 'tokenizer'>
   readonly over: Pick<EvaluateConfig, 'data' | 'tokenizer'> | undefined
   /** 'evaluation data' */
@@ -26,11 +29,11 @@ export interface DataSection {
 
 /** The absolute paths of a data file and of its tokenizer, as far as they are named and there; what is missing is noted. Throws where the data would be run and may not. */
 export async function readDataFile(
-  { own, over, what, place, dataPlace }: DataSection,
+  { own, over, what, place, dataPlace, folder }: DataSection,
   check: Check,
 ): Promise<{ readonly data: string | undefined; readonly tokenizer: string | undefined }> {
   const data = await readPath({ own: own.data, override: over?.data, place: dataPlace, what }, check)
-  const tokenizer = await readPath(
+  const named = await readPath(
     { own: own.tokenizer, override: over?.tokenizer, place: placeIn(place, 'tokenizer'), what: 'tokenizer' },
     check,
   )
@@ -40,8 +43,17 @@ export async function readDataFile(
       UNTRUSTED_HINT,
     )
   }
-  return { data, tokenizer }
+  const isNamed = (over?.tokenizer ?? own.tokenizer) !== undefined
+  return { data, tokenizer: isNamed ? named : ownTokenizer(folder, data) }
 }
+
+/** The tokenizer of the folder that the model came in, for data that may be text. */
+export function ownTokenizer(folder: ModelFolder | undefined, data: string | undefined): string | undefined {
+  const isThere = folder?.companions.includes(TOKENIZER) === true
+  return isThere && data !== undefined && mayBeText(data) ? join(folder.path, TOKENIZER) : undefined
+}
+
+const TOKENIZER = 'tokenizer.json'
 
 /** How a file is read as text; undefined without a tokenizer. */
 export function textOf(tokenizer: string | undefined, { length, stride, field }: TextConfig): TextOptions | undefined {
@@ -55,6 +67,26 @@ export function strayTextOptions({ length, stride, field }: TextConfig, place: s
     message: `is ${formatValue(value)}, but the data are not read as text.`,
     hint: "name a tokenizer: tokenizer: 'tokenizer.json'",
   }))
+}
+
+/** A tokenizer for arrays or a module would do nothing; `isMeasured` says whether metrics may still want one that is named for all data. */
+export function strayTokenizer(
+  { own, over, place }: Pick<DataSection, 'own' | 'over' | 'place'>,
+  { data, isMeasured }: { readonly data: string; readonly isMeasured: boolean },
+  { overrides }: Check,
+): readonly Problem[] {
+  // An option is for all data: where one of them is text it is not for nothing.
+  const others = [overrides.evaluate?.data, overrides.calibrate?.data, overrides.train?.data]
+  const isUsed = isMeasured || others.some((other) => other !== undefined && mayBeText(other))
+  const named = own.tokenizer ?? (isUsed ? undefined : over?.tokenizer)
+  if (named === undefined || mayBeText(data)) return []
+  return [
+    {
+      place: placeIn(place, 'tokenizer'),
+      message: `is ${formatValue(named)}, and ${basename(data)} holds no text: a tokenizer does nothing for it.`,
+      hint: 'leave the tokenizer out, or name a text, or a table of texts, JSONL or Parquet for example',
+    },
+  ]
 }
 
 /** How data are read, besides text. */

@@ -3,6 +3,7 @@ import type { ChildOptions, EvaluateRequest, Metric, MetricModules } from '@pare
 import { METRIC_NAMES, mayBeText } from '@pare/evaluate/choices'
 import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
+import type { ModelFolder } from '../folder/model-folder.js'
 import type { EvaluateConfig } from '../options/data.js'
 import { locateMetric } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'
@@ -23,18 +24,24 @@ export interface EvaluationSettings {
 /** Undefined where nothing says what to measure with, or after a problem that is noted. */
 export async function readEvaluation(
   config: EvaluateConfig | undefined,
-  { place, model }: { readonly place: string; readonly model: string },
+  { place, model, folder }: { readonly place: string; readonly model: string; readonly folder?: ModelFolder | undefined },
   check: Check,
 ): Promise<EvaluationSettings | undefined> {
   const { problems, trusted } = check
   const over = check.overrides.evaluate
   if (config === undefined && over?.data === undefined) return undefined
-  const section = { own: config ?? {}, over, place, dataPlace: placeIn(place, 'data'), what: 'evaluation data' }
+  const section = { own: config ?? {}, over, place, dataPlace: placeIn(place, 'data'), what: 'evaluation data', folder }
   const { data, tokenizer } = await readDataFile(section, check)
   const fields = { ...config, ...over }
   if (tokenizer === undefined) problems.push(...strayTextOptions(fields, place))
   const { original: _, ...reading } = await readReading({ ...section, model }, check)
-  const found = await readMetrics(fields.metric, { place: placeIn(place, 'metric'), tokenizer, data }, check)
+  // With the tokenizer of a folder labels may be what is predicted: then its model says which.
+  const isOther = fields.tokenizer === undefined && folder?.isLanguageModel === false
+  const found = await readMetrics(
+    fields.metric,
+    { place: placeIn(place, 'metric'), tokenizer: isOther ? undefined : tokenizer, data },
+    check,
+  )
   if (data === undefined || found === undefined) return undefined
   const { metrics, modules, comparing } = found
   const { timeout, memory, latency = false } = fields

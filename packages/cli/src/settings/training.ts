@@ -3,10 +3,11 @@ import { mayBeText } from '@pare/evaluate/choices'
 import { present } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
 import { showPath } from '../files/paths.js'
+import type { ModelFolder } from '../folder/model-folder.js'
 import type { TrainConfig } from '../options/data.js'
 import type { Problem } from '../terminal/failure.js'
 import type { Check } from './check.js'
-import { type DataReading, readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
+import { type DataReading, readDataFile, readReading, strayTextOptions, strayTokenizer, textOf } from './data-file.js'
 import type { EvaluationSettings } from './evaluation.js'
 
 /** Training data as the user names them. The file is there. */
@@ -30,12 +31,14 @@ interface TrainingPlace {
   readonly evaluation: EvaluationSettings | undefined
   /** Path of the model. */
   readonly model: string
+  /** That the model came in. Default: it came alone */
+  readonly folder?: ModelFolder | undefined
 }
 
 /** Undefined where nothing names training data, or after a problem that is noted. The evaluation data are a problem. */
 export async function readTraining(
   config: TrainConfig | string | undefined,
-  { place, loss, evaluation, model }: TrainingPlace,
+  { place, loss, evaluation, model, folder }: TrainingPlace,
   check: Check,
 ): Promise<TrainingSource | undefined> {
   const { overrides, problems, cwd, trusted } = check
@@ -46,7 +49,7 @@ export async function readTraining(
     return undefined
   }
   const own: TrainConfig = typeof config === 'string' ? { data: config } : { ...config }
-  const section = { own, over, place, dataPlace: place, what: 'training data' }
+  const section = { own, over, place, dataPlace: place, what: 'training data', folder }
   const { data, tokenizer } = await readDataFile(section, check)
   if (data === undefined) return undefined
   if (data === evaluation?.request.data) {
@@ -57,6 +60,7 @@ export async function readTraining(
     })
   }
   const { label = evaluation?.request.label, output = evaluation?.request.output, threads, ...fields } = { ...own, ...over }
+  problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   const reading = await readReading({ ...section, model }, check)

@@ -114,8 +114,6 @@ export interface Structure {
   readonly pattern?: Pattern['kind']
   /** Channels change places first, so that an n:m pattern keeps more. Default: they stay where they are. */
   readonly permute?: Permuting
-  /** Keys under which files beside a model (`config.json`) say how many of its units there are. Default: none is known */
-  readonly counts?: readonly string[]
   find(analysis: Analysis): Findings
 }
 

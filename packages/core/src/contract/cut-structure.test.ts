@@ -9,12 +9,12 @@ const model = parseText(
 
 test('what nothing holds is found, and the rest declined with the reason: the graph’s before the structure’s own', async () => {
   const structure = cutStructure({
-    ...{ name: 'wide', counts: ['width'] },
+    name: 'wide',
     candidates: ({ coupled }) => coupled,
     refuse: ({ units }) => (units < 4 ? `it has ${units} units, fewer than 4` : undefined),
   })
   const { groups, declined } = structure.find(await analyseUnits(model))
-  expect({ ...structure, find: undefined }).toEqual({ name: 'wide', kind: 'cut', counts: ['width'], find: undefined })
+  expect({ ...structure, find: undefined }).toEqual({ name: 'wide', kind: 'cut', find: undefined })
   expect(groups.map(({ id }) => id)).toEqual(['b:1'])
   expect(declined).toEqual([
     { id: 'a:0', structure: 'wide', reason: "it is an axis of the input 'x'" },
@@ -23,8 +23,7 @@ test('what nothing holds is found, and the rest declined with the reason: the gr
   ])
 })
 
-test('by itself it refuses nothing, and counts nothing', async () => {
+test('by itself it refuses nothing', async () => {
   const structure = cutStructure({ name: 'any', candidates: ({ coupled }) => coupled })
-  expect(structure.counts).toEqual([])
   expect(structure.find(await analyseUnits(model)).groups.map(({ id }) => id)).toEqual(['a:1', 'b:1'])
 })

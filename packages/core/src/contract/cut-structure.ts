@@ -4,8 +4,6 @@ import { WHOLE_MODEL } from './whole-model.js'
 export interface CutRule<G extends UnitGroup> {
   /** What options and reports call the structure. */
   readonly name: string
-  /** As of a structure. */
-  readonly counts?: readonly string[]
   /** The groups of the analysis that are of this kind, held ones included. */
   readonly candidates: (analysis: Analysis) => readonly G[]
   /** What the user reads where there are no candidates. Default: of what kinds the units of the model are */
@@ -15,18 +13,11 @@ export interface CutRule<G extends UnitGroup> {
 }
 
 /** A structure that cuts: groups that nothing holds are found, the others declined with the reason. */
-export function cutStructure<G extends UnitGroup>({
-  name,
-  counts = [],
-  candidates,
-  none,
-  refuse = () => undefined,
-}: CutRule<G>): Structure {
+export function cutStructure<G extends UnitGroup>({ name, candidates, none, refuse = () => undefined }: CutRule<G>): Structure {
   const reasonOf = (group: G) => group.held ?? refuse(group)
   return {
     name,
     kind: 'cut',
-    counts,
     find(analysis) {
       const all = candidates(analysis)
       if (all.length === 0 && none !== undefined)

@@ -4,7 +4,7 @@ import { readWhole } from './file.js'
 import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
 import type { Table } from './tables/table.js'
-import { PAIRS } from './text/text-rows.js'
+import { isTextNames } from './text/text-fields.js'
 
 /** What a data set looks like, without a model to read it for. */
 export interface DataGlance {
@@ -74,7 +74,7 @@ async function tableGlance(table: Table): Promise<DataGlance> {
   const names = [...new Set([...(table.header ?? []), ...Object.keys(rows[0] ?? {})])]
   const columns = columnsOf(rows, names)
   const isNamed = (name: string) => columns.some((column) => column.name === name && column.kind === 'names')
-  const isText = isNamed('text') || names.includes('messages') || PAIRS.some((pair) => pair.every(isNamed))
+  const isText = names.includes('messages') || isTextNames(isNamed)
   return { kind: 'table', columns, isText }
 }
 

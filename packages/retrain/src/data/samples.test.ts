@@ -126,3 +126,22 @@ describe('text', () => {
     }
   })
 })
+
+test('text of which not every token counts is not cut anew: the rows stay as they are, and what counts in them', () => {
+  const whole = text([8, 4])
+  // In the first window the third token is a question's: only the second and the fourth count.
+  const pick: Samples['pick'] = (numbers) => {
+    const batch = whole.pick(numbers)
+    const scored = Uint8Array.from(batch.scored!.data as Uint8Array)
+    Array.from(numbers).forEach((row, i) => {
+      if (row === 0) scored[4 * i + 2] = 0
+    })
+    return { ...batch, scored: { ...batch.scored!, data: scored } as NdArray }
+  }
+  const source = openSource({ ...whole, pick }, { seed: 1, holdOut: 0 })
+  expect([source.count, source.isFixed]).toEqual([3, true])
+  const { batch, numbers } = source.at(0, 3)
+  const first = numbers.indexOf(0)
+  expect(Array.from(batch.scored!.data as Uint8Array).slice(4 * first, 4 * first + 4)).toEqual([0, 1, 0, 1])
+  expect(openSource(whole, { seed: 1, holdOut: 0 }).isFixed).toBe(false)
+})

@@ -32,13 +32,27 @@ const MOST_WINDOWS = 64
 const [HOLD, ORDER, BEGIN] = [1, 2, 3] as const
 
 /**
- * Rows are drawn as they are. Text without labels is cut anew in each epoch: its windows begin elsewhere.
+ * Rows are drawn as they are, conversations and completions among them, of which not every token counts. Other text without labels is cut anew in each epoch:
+ * its windows begin elsewhere.
  * Throws PareError where nothing is left to train on.
  */
 export function openSource(data: Samples, options: SourceOptions): SampleSource {
-  const isText = data.pick([0]).scored !== undefined && data.pick([0]).label === undefined
+  const isText = data.pick([0]).scored !== undefined && data.pick([0]).label === undefined && !isMasked(data)
   const held = heldOf(data.samples, isText ? MOST_WINDOWS : MOST_HELD, options.holdOut)
   return isText ? windowSource(data, held, options.seed) : rowSource(data, held, options.seed)
+}
+
+/** Whether some token that is followed by one that counts does not count itself, but for the first. */
+function isMasked(data: Samples): boolean {
+  const all = data.pick(Uint32Array.from({ length: data.samples }, (_, row) => row))
+  const length = all.inputs[all.tokens!]!.shape[1]!
+  const scored = numbersOf(all.scored!)
+  for (let row = 0; row < data.samples; row++) {
+    const own = scored.subarray(row * length, (row + 1) * length)
+    const end = usedOf(own)
+    for (let at = 1; at < end; at++) if (own[at] === 0) return true
+  }
+  return false
 }
 
 function heldOf(samples: number, most: number, share: number): number {

@@ -6,8 +6,8 @@ export interface TextOptions {
   readonly length?: number
   /** Tokens from the start of a window to that of the next. Smaller than `length`, each token is still predicted once, with more before it. Default: `length`. */
   readonly stride?: number
-  /** Whether the tokenizer adds its special tokens ([CLS], <s>). Default: only where the text has labels, or is a pair of texts. */
+  /** Whether the tokenizer adds its special tokens ([CLS], <s>). Default: only where the text has labels, is a pair of texts, or a prompt with an answer. */
   readonly specialTokens?: boolean
-  /** Field, or column, that holds the text. Default: 'text', or a pair such as 'premise' and 'hypothesis', or 'messages'. */
+  /** Field, or column, that holds the text. Default: 'messages', a pair such as 'premise' and 'hypothesis', 'prompt' and 'completion', 'instruction' and 'output', or 'text'. */
   readonly field?: string
 }

@@ -7,27 +7,26 @@ import type { ModelValue } from '../model-value.js'
 import type { DataArray, NdArray } from '../ndarray.js'
 import { arraysOf, type Sample } from '../sample.js'
 import type { Row, Table } from '../tables/table.js'
+import { answeredTokens, type CountedTokens, conversationTokens } from './answers.js'
+import {
+  alpacaPrompt,
+  completionIn,
+  conversationIn,
+  fieldsOf,
+  instructionIn,
+  isMessages,
+  isTextNames,
+  noText,
+} from './text-fields.js'
 import type { TextOptions } from './text-options.js'
-import { type Message, openTokenizer } from './tokenizer.js'
+import { openTokenizer } from './tokenizer.js'
 import { cutWindows, type Window, windowSize } from './windows.js'
 
-/** Pairs of texts as public data sets call them: the tokenizer joins them. */
-export const PAIRS: readonly (readonly [string, string])[] = [
-  ['text', 'text_pair'],
-  ['premise', 'hypothesis'],
-  ['sentence1', 'sentence2'],
-  ['question1', 'question2'],
-  ['question', 'sentence'],
-  ['question', 'passage'],
-  ['query', 'document'],
-]
-const MESSAGES = 'messages'
+/** Rows that are what a model is given as it is used: the tokenizer adds its special tokens. */
+const SPECIAL: ReadonlySet<string> = new Set(['pair', 'completion', 'instruction'])
 
-/** What a row of text is read by. */
-type TextFields =
-  | { readonly kind: 'text'; readonly field: string }
-  | { readonly kind: 'pair'; readonly fields: readonly [string, string] }
-  | { readonly kind: 'messages' }
+/** Rows whose windows are those of one conversation. */
+const CONVERSATIONS: ReadonlySet<string> = new Set(['messages', 'completion', 'instruction'])
 
 export interface TextReader {
   /** The windows of a row, or one sample of a row with a label. */
@@ -58,7 +57,7 @@ export function isTextRow(
   const ids = tokenInput(inputs)
   if (ids !== undefined && values[ids] !== undefined) return false
   // Cells of CSV are all written in letters.
-  if (cells !== undefined) return typeof values.text === 'string' || PAIRS.some((pair) => pair.every((name) => name in values))
+  if (cells !== undefined) return isTextNames((name) => typeof values[name] === 'string')
   if ('text' in values) return true
   return Object.entries(values).some(([name, value]) => name !== label && (typeof value === 'string' || isMessages(value)))
 }
@@ -70,19 +69,31 @@ export async function textReader(
 ): Promise<TextReader> {
   const input = targetOf(inputs, table.name)
   const fields = fieldsOf(first, options.field)
-  const { tokenizer, pad, render } = await openTokenizer(options.tokenizer, boundary)
+  const opened = await openTokenizer(options.tokenizer, boundary)
+  const { tokenizer, pad } = opened
   const isLabelled = first.values[label] !== undefined
-  const specialTokens = options.specialTokens ?? (isLabelled || fields.kind === 'pair')
+  const specialTokens = options.specialTokens ?? (isLabelled || SPECIAL.has(fields.kind))
   const { length, stride } = windowSize({ ...options, fixedLength: input.fixedLength })
   const isCut = !isLabelled && fields.kind !== 'pair'
+  const group = CONVERSATIONS.has(fields.kind) ? 'conversation' : 'document'
   const takesTypes = inputs.some(({ name }) => name === 'token_type_ids')
-  const encode = async ({ where, values }: Row) => {
+  const encode = async (row: Row): Promise<CountedTokens & { readonly types?: readonly number[] | undefined }> => {
+    const { where, values } = row
     const special = { add_special_tokens: specialTokens }
-    if (fields.kind === 'messages') {
-      const messages = values[MESSAGES]
-      if (!isMessages(messages)) throw noText(where, MESSAGES, values)
-      return { ids: tokenizer.encode(await render(messages, where), { add_special_tokens: false }).ids }
+    const conversation = conversationIn(row, fields)
+    if (conversation !== undefined) return conversationTokens(conversation, opened, where)
+    if (fields.kind === 'completion') return answeredTokens(completionIn(row), opened, { special: specialTokens, where })
+    if (fields.kind === 'instruction') {
+      const { prompt, input: more, answer } = instructionIn(row)
+      if (!opened.hasTemplate)
+        return answeredTokens({ prompt: alpacaPrompt({ prompt, input: more }), answer }, opened, {
+          special: specialTokens,
+          where,
+        })
+      const asked = { role: 'user', content: more === '' ? prompt : `${prompt}\n\n${more}` }
+      return conversationTokens({ messages: [asked, { role: 'assistant', content: answer }], context: 0 }, opened, where)
     }
+    if (fields.kind === 'messages') throw noText(where, 'messages', values)
     if (fields.kind === 'text') {
       const text = values[fields.field]
       if (typeof text !== 'string') throw noText(where, fields.field, values)
@@ -101,20 +112,23 @@ export async function textReader(
       pad,
       isCut,
       isFilled: isCut || input.fixedLength !== undefined,
-      group: fields.kind === 'messages' ? 'conversation' : 'document',
+      group,
     },
     async entries(row, index) {
-      const { ids, types } = await encode(row)
+      const { ids, types, counts } = await encode(row)
       if (!isCut && ids.length === 0)
         throw new PareError(`${row.where}: the tokenizer makes no token of the text.`, { hint: 'leave empty rows out.' })
-      const windows = isCut ? cutWindows(ids, length, stride) : [{ ids: ids.slice(0, length), from: 1 }]
-      const columns = columnsOf(row, { group: fields.kind === 'messages' ? 'conversation' : 'document', index })
-      return windows.map((window) => {
-        const arrays = new Map<string, DataArray>(arraysOfWindow(window, input.name))
-        if (takesTypes && types !== undefined) arrays.set('token_type_ids', integers(types.slice(0, length)))
-        if (isLabelled) arrays.set(label, labelOf(row, { label, tokens: window.ids.length }))
-        return { arrays, columns }
-      })
+      const windows = isCut ? cutWindows(ids, length, stride) : [{ ids: ids.slice(0, length), start: 0, from: 1 }]
+      const columns = columnsOf(row, { group, index })
+      // Of a conversation, stretches without a word of the assistant predict nothing.
+      return windows
+        .filter((window) => predicts(window, counts))
+        .map((window) => {
+          const arrays = new Map<string, DataArray>(arraysOfWindow(window, input.name, counts))
+          if (takesTypes && types !== undefined) arrays.set('token_type_ids', integers(types.slice(0, length)))
+          if (isLabelled) arrays.set(label, labelOf(row, { label, tokens: window.ids.length }))
+          return { arrays, columns }
+        })
     },
   }
 }
@@ -143,32 +157,20 @@ function columnsOf({ values }: Row, { group, index }: { group: string; index: nu
   return { ...columns, [group]: index + 1 }
 }
 
-function fieldsOf({ where, values }: Row, field: string | undefined): TextFields {
-  if (field !== undefined) return { kind: 'text', field }
-  if (isMessages(values[MESSAGES])) return { kind: 'messages' }
-  const pair = PAIRS.find((each) => each.every((name) => typeof values[name] === 'string'))
-  if (pair !== undefined) return { kind: 'pair', fields: pair }
-  if (typeof values.text === 'string') return { kind: 'text', field: 'text' }
-  throw noText(where, 'text', values)
+/** Whether a token that is not the first of its window counts. */
+function predicts({ ids, start, from }: Window, counts: Uint8Array | undefined): boolean {
+  return counts === undefined || counts.subarray(start + from, start + ids.length).includes(1)
 }
 
-function isMessages(value: unknown): value is readonly Message[] {
-  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each?.role === 'string')
-}
-
-function noText(where: string, field: string, values: Readonly<Record<string, unknown>>): PareError {
-  return new PareError(`${where}: '${field}' is ${JSON.stringify(values[field]) ?? 'missing'}, expected text.`, {
-    hint: `found ${Object.keys(values).join(', ')}; name the field with the text.`,
-  })
-}
-
-function arraysOfWindow({ ids, from }: Window, input: string): [string, NdArray][] {
+function arraysOfWindow({ ids, start, from }: Window, input: string, counts: Uint8Array | undefined): [string, NdArray][] {
   const mask = new Uint8Array(ids.length).fill(1)
   const shape = [ids.length]
+  const scored = new Uint8Array(ids.length)
+  for (let at = from; at < ids.length; at++) scored[at] = counts?.[start + at] ?? 1
   return [
     [input, integers(ids)],
     ['attention_mask', { type: 'bool', shape, data: mask }],
-    ['scored', { type: 'bool', shape, data: new Uint8Array(ids.length).fill(1, from) }],
+    ['scored', { type: 'bool', shape, data: scored }],
   ]
 }
 

@@ -48,20 +48,20 @@ const read = async (
 
 test('windows follow each other; each predicts all its tokens but the first', () => {
   expect(cutWindows([1, 2, 3, 4, 5], 2, 2)).toEqual([
-    { ids: [1, 2], from: 1 },
-    { ids: [3, 4], from: 1 },
+    { ids: [1, 2], start: 0, from: 1 },
+    { ids: [3, 4], start: 2, from: 1 },
   ])
   expect(cutWindows([1, 2, 3, 4, 5], 3, 3)).toEqual([
-    { ids: [1, 2, 3], from: 1 },
-    { ids: [4, 5], from: 1 },
+    { ids: [1, 2, 3], start: 0, from: 1 },
+    { ids: [4, 5], start: 3, from: 1 },
   ])
 })
 
 test('windows that overlap predict each token once, with what came before it', () => {
   const windows = cutWindows([1, 2, 3, 4, 5, 6], 4, 2)
   expect(windows).toEqual([
-    { ids: [1, 2, 3, 4], from: 1 },
-    { ids: [3, 4, 5, 6], from: 2 },
+    { ids: [1, 2, 3, 4], start: 0, from: 1 },
+    { ids: [3, 4, 5, 6], start: 2, from: 2 },
   ])
   for (const [length, stride, n] of [
     [4, 1, 9],
@@ -159,8 +159,8 @@ describe('rows of text', () => {
       const { inputs, names } = await open('chat.jsonl', [{ messages }])
       expect(inputs.input_ids).toEqual(array('int64', [1, 3], [1, 3, 2]))
       expect(names.group).toBe('conversation')
-      const longer = await open('chats.jsonl', [{ messages }, { messages: messages.slice(0, 1) }])
-      expect(longer.inputs.input_ids).toEqual(array('int64', [2, 3], [1, 3, 2, 1, 3, 5]))
+      const longer = await open('chats.jsonl', [{ messages }, { messages: messages.slice(1) }])
+      expect(longer.inputs.input_ids).toEqual(array('int64', [2, 3], [1, 3, 2, 2, 3, 5]))
       await expect(open('system.jsonl', [{ messages: [{ role: 'system', content: 'a' }] }])).rejects.toThrow(
         'the chat_template refuses the messages',
       )

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { PareError, parseJson } from '@pare/onnx'
@@ -13,11 +14,13 @@ export interface OpenTokenizer {
   readonly tokenizer: Tokenizer
   /** Id of the token that fills up. Default: 0 */
   readonly pad: number
-  /** A conversation as one text. Throws PareError where the tokenizer has no template, or it refuses the messages. */
-  render(messages: readonly Message[], where: string): Promise<string>
+  /** Whether it knows how a conversation is written. */
+  readonly hasTemplate: boolean
+  /** A conversation as one text, up to where an answer begins with `isAsking`. Throws PareError where the tokenizer has no template, or it refuses the messages. */
+  render(messages: readonly Message[], where: string, options?: { readonly isAsking?: boolean }): Promise<string>
 }
 
-/** A tokenizer.json with the tokenizer_config.json beside it. */
+/** A tokenizer.json with the tokenizer_config.json beside it, and the chat template in that or in a file of its own, which goes first. */
 export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 'trusted'>): Promise<OpenTokenizer> {
   const folder = dirname(path)
   const inside = (file: string) => insideOf({ trusted, root: folder }, file, file)
@@ -25,7 +28,11 @@ export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 't
   const tokenizer = await construct(path, config)
   const padToken = textOf(config.pad_token)
   const pad = (padToken === undefined ? undefined : tokenizer.token_to_id(padToken)) ?? 0
-  return { tokenizer, pad, render: (messages, where) => render(messages, { config, where }) }
+  const template = (await templateBeside(folder, inside)) ?? templateOf(config.chat_template)
+  return {
+    ...{ tokenizer, pad, hasTemplate: template !== undefined },
+    render: (messages, where, { isAsking = false } = {}) => render(messages, { config, template, where, isAsking }),
+  }
 }
 
 async function construct(path: string, config: object): Promise<Tokenizer> {
@@ -40,11 +47,28 @@ async function construct(path: string, config: object): Promise<Tokenizer> {
   }
 }
 
-async function render(
-  messages: readonly Message[],
-  { config, where }: { readonly config: Readonly<Record<string, unknown>>; readonly where: string },
-): Promise<string> {
-  const template = templateOf(config.chat_template)
+const MAX_TEMPLATE_BYTES = 2 ** 20
+
+/** The template in chat_template.jinja, or in chat_template.json as processors have it. */
+async function templateBeside(folder: string, inside: (file: string) => Promise<string>): Promise<string | undefined> {
+  const path = join(folder, 'chat_template.jinja')
+  const isThere = await stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  )
+  if (isThere) return (await readWhole(await inside(path), MAX_TEMPLATE_BYTES)).toString('utf8')
+  const json = (await readJsonFile(join(folder, 'chat_template.json'), inside)) as { chat_template?: unknown } | undefined
+  return templateOf(json?.chat_template)
+}
+
+interface Rendering {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly template: string | undefined
+  readonly where: string
+  readonly isAsking: boolean
+}
+
+async function render(messages: readonly Message[], { config, template, where, isAsking }: Rendering): Promise<string> {
   if (template === undefined) {
     throw new PareError(`${where}: messages, and the tokenizer has no chat_template that makes one text of them.`, {
       hint: 'put the tokenizer_config.json of a model for chats beside the tokenizer, or write each conversation as text.',
@@ -56,7 +80,7 @@ async function render(
     return text === undefined ? [] : [[name, text] as const]
   })
   try {
-    return new Template(template).render({ ...Object.fromEntries(tokens), messages, add_generation_prompt: false })
+    return new Template(template).render({ ...Object.fromEntries(tokens), messages, add_generation_prompt: isAsking })
   } catch (cause) {
     throw new PareError(`${where}: the chat_template refuses the messages (${(cause as Error).message}).`, {
       hint: 'expected messages such as [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].',

@@ -5,6 +5,8 @@ const DEFAULT_LENGTH = 256
 /** A stretch of token ids; those before `from` are only context. */
 export interface Window {
   readonly ids: readonly number[]
+  /** Position of its first id in the text. */
+  readonly start: number
   readonly from: number
 }
 
@@ -15,7 +17,7 @@ export function cutWindows(ids: readonly number[], length: number, stride: numbe
     const end = Math.min(start + length, ids.length)
     // Windows that do not overlap do not predict their first token: nothing comes before it.
     const from = Math.max(1, done - start)
-    if (end - start > from) windows.push({ ids: ids.slice(start, end), from })
+    if (end - start > from) windows.push({ ids: ids.slice(start, end), start, from })
     done = end
   }
   return windows
