@@ -5,6 +5,7 @@ import { atSizes, formatBytes, formatCount } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
+import { modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -43,9 +44,11 @@ export async function bench(
   const { batch, sparse, ...more } = ownOf('bench', values)
   const engine = engineOf(context, present({ provider }))
   const work = { signal: context.io.signal, progress: context.progress, engine }
-  const referenceSize = await sizeOf(reference, cwd, { work, dims: more.dims ?? {} })
-  const sizes = [referenceSize, await sizeOf(pruned, cwd, { work, dims: referenceSize.macsAt })] as const
-  const paths = { reference: resolve(cwd, reference), pruned: resolve(cwd, pruned) }
+  const files = await Promise.all([reference, pruned].map((written) => modelFileOf(resolve(cwd, written))))
+  for (const { folder } of files) if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
+  const paths = { reference: files[0]!.path, pruned: files[1]!.path }
+  const referenceSize = await sizeOf(reference, paths.reference, { work, dims: more.dims ?? {} })
+  const sizes = [referenceSize, await sizeOf(pruned, paths.pruned, { work, dims: referenceSize.macsAt })] as const
   const request = {
     ...paths,
     ...more,
@@ -64,12 +67,12 @@ interface Sizing {
   readonly dims: AxisSizes
 }
 
-async function sizeOf(path: string, cwd: string, { work, dims }: Sizing): Promise<ModelSize> {
-  await using opened = await openFolded(resolve(cwd, path), { ...work, label: path })
-  const { file, model } = opened
+async function sizeOf(path: string, file: string, { work, dims }: Sizing): Promise<ModelSize> {
+  await using opened = await openFolded(file, { ...work, label: path })
+  const { model } = opened
   const { elements } = await countParameters(model)
   const count = await macCount(model, dims)
-  return { path, bytes: bytesOf(file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
+  return { path, bytes: bytesOf(opened.file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
 }
 
 async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {

@@ -37,6 +37,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   const start = io.now()
   const { criterion: names = ['wanda'], out: target = '', shard } = ownOf('calibrate', values)
   const { task, engine } = await readTask('calibrate', written, { values, cwd: io.cwd })
+  if (task.folder !== undefined) context.progress.note(`model: ${task.folder.choice}`)
   const criteria = await needingOf(names, io.cwd)
   const run = { ...dataOf(task, io.cwd), ...present({ shard }) }
   const out = resolve(io.cwd, target)

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
 import type { EvaluateRequest, Evaluation } from '@pare/evaluate'
 import { figure, formatCount } from '@pare/gate'
+import { present } from '@pare/onnx'
 import { workOn } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
+import { modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { measure } from '../pipeline/measure.js'
 import { evaluationOf } from '../settings/evaluation.js'
@@ -24,7 +26,9 @@ export async function evaluate(context: Context, [written = '']: readonly string
     )
   }
   const model = task.name
-  const request = { ...common, model: task.path, ...(reference !== undefined && { reference: resolve(io.cwd, reference) }) }
+  if (task.folder !== undefined) progress.note(`model: ${task.folder.choice}`)
+  const original = reference === undefined ? undefined : (await modelFileOf(resolve(io.cwd, reference))).path
+  const request = { ...common, model: task.path, ...present({ reference: original }) }
   const measured = await measure(request, limits, workOn(task, engine, context))
   const [missing] = measured.unmeasured
   if (missing !== undefined) {

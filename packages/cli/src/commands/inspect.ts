@@ -16,6 +16,7 @@ import {
 import { elementCount, type Model, operatorName, present, type Tensor } from '@pare/onnx'
 import { openFolded } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
+import { modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { carriedBy, carriedByAll, rangeOf } from '../pipeline/unit-parameters.js'
@@ -33,7 +34,9 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const names = options.structure === undefined ? firstPartyNames('structure') : [options.structure]
   const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))
   const work = { signal: io.signal, progress: context.progress, label: model, engine: engineOf(context, {}) }
-  await using opened = await openFolded(resolve(io.cwd, model), work)
+  const { path, folder } = await modelFileOf(resolve(io.cwd, model))
+  if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
+  await using opened = await openFolded(path, work)
   const { file, folded } = opened
   const { dims = {} } = overridesOf('inspect', values)
   await requireOpen(opened.model, dims)

@@ -6,6 +6,7 @@ import { showPath } from '../files/paths.js'
 import { payloadPath } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
+import { FolderCopy } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { openMasksPlace, shownMasks } from '../pipeline/masks.js'
 import { planModel } from '../pipeline/model.js'
@@ -18,10 +19,12 @@ export async function plan(context: Context, [model = '']: readonly string[], va
   const { io } = context
   const { task, engine } = await readTask('plan', model, { values, cwd: io.cwd })
   const { out, masks: masksFile } = ownOf('plan', values)
-  const output = await outputFiles(task.path, { cwd: io.cwd, out })
+  const output = await outputFiles(task, { cwd: io.cwd, out })
+  const copy = output.copy && new FolderCopy(output.copy)
+  if (task.folder !== undefined) context.progress.note(`model: ${task.folder.choice}`)
   await using publication = await Publication.open(output.folder, { owned: [output.plan, payloadPath(output.plan)] })
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
-  const place = { output, publication, ...masks.place }
+  const place = { output, publication, copy, ...masks.place }
   const facts = await planModel({ ...task, prove: false }, place, workOn(task, engine, context))
   io.signal.throwIfAborted()
   await masks.publish()

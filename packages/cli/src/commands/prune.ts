@@ -7,7 +7,10 @@ import { companionsOf, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
+import { valueText } from '../folder/card.js'
+import { type CopyFacts, FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
+import { cardOf } from '../pipeline/course.js'
 import { openMasksPlace, shownMasks } from '../pipeline/masks.js'
 import { type Pruned, pruneModel } from '../pipeline/model.js'
 import { describeQuantisation } from '../pipeline/quantise.js'
@@ -16,32 +19,78 @@ import { describeRepair } from '../pipeline/repair.js'
 import { describeTraining } from '../pipeline/retrain.js'
 import { describeSearch } from '../pipeline/search.js'
 import { describeProof } from '../proof/prove.js'
-import { readTask } from '../settings/tasks.js'
+import { readFolderTasks } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
+import { usage } from '../terminal/failure.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
 export async function prune(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const start = io.now()
-  const { task, engine } = await readTask('prune', model, { values, cwd: io.cwd })
+  const { tasks, engine } = await readFolderTasks('prune', model, { values, cwd: io.cwd })
   const { out, masks: masksFile } = ownOf('prune', values)
-  const output = await outputFiles(task.path, { cwd: io.cwd, out })
-  await using publication = await Publication.open(output.folder, { owned: companionsOf(output) })
-  await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
-  const pruned = await pruneModel(task, { output, publication, ...masks.place }, workOn(task, engine, context))
+  if (masksFile !== undefined && tasks.length > 1)
+    throw usage(
+      `pare prune: --masks ${masksFile} is one file, and ${model} holds ${tasks.length} models.`,
+      `name one of them: ${tasks[0]!.name}`,
+    )
+  const outputs = await Promise.all(tasks.map((task) => outputFiles(task, { cwd: io.cwd, out })))
+  const { folder, copy: place } = outputs[0]!
+  if (place !== undefined) await refuseForeign(place)
+  if (place !== undefined) context.progress.note(`model: ${place.folder.choice}`)
+  const copy = place && new FolderCopy(place)
+  await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf) })
+  await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder, publication })
+  const all: Pruned[] = []
+  for (const [index, task] of tasks.entries()) {
+    const output = outputs[index]!
+    const pruned = await pruneModel(task, { output, publication, copy, ...masks.place }, workOn(task, engine, context))
+    copy?.describe(...cardOf(task, pruned, []))
+    all.push(pruned)
+  }
+  const copied = await copy?.stage(publication)
   await masks.publish()
   await publishAll(publication, context)
+  for (const warning of copied?.warnings ?? []) context.progress.note(`warning: ${warning}`)
   answer(context, {
     schemaVersion: 1,
     command: 'prune',
-    ...documentOf(pruned, io.cwd),
+    ...(all.length === 1 ? documentOf(all[0]!, io.cwd) : { models: all.map((pruned) => documentOf(pruned, io.cwd)) }),
+    ...(copied !== undefined && folderDocument(copied, all, io.cwd)),
     executionProvider: engine.provider ?? 'cpu',
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
-  say(context, pruned, (shown) => summary(shown, io.cwd))
+  say(context, all, (shown) =>
+    [...(copied === undefined ? [] : folderLines(copied, io.cwd)), ...shown.map((pruned) => summary(pruned, io.cwd))].join('\n'),
+  )
   return EXIT.pass
+}
+
+/** Of a folder: it is the output, with what its files say now, and what did not go along. */
+function folderDocument({ path, edits, left, warnings }: CopyFacts, all: readonly Pruned[], cwd: string) {
+  const [first] = all
+  const { output } = documentOf(first!, cwd)
+  const single = all.length === 1 && { ...output, model: output.path }
+  const more = [...first!.warnings, ...warnings]
+  return {
+    output: { ...single, path: showPath(path, cwd), edits, left },
+    ...(all.length === 1 && more.length > 0 && { warnings: more }),
+    ...(all.length > 1 && warnings.length > 0 && { warnings }),
+  }
+}
+
+const MOST_LEFT = 6
+
+function folderLines({ path, edits, left }: CopyFacts, cwd: string): readonly string[] {
+  const names = left.slice(0, MOST_LEFT).map(({ path: file, reason }) => `${file} (${reason})`)
+  const more = left.length > MOST_LEFT ? ` and ${left.length - MOST_LEFT} more` : ''
+  return [
+    `${showPath(path, cwd)}/`,
+    ...edits.map(({ file, key, before, after }) => `  ${file}: ${key} ${valueText(before)} → ${valueText(after)}`),
+    ...(left.length === 0 ? [] : [`  left behind: ${names.join(', ')}${more}`]),
+  ]
 }
 
 /** What --json prints of a pruned model. */

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { applyPlan, type Plan, type PlanStep, transferSteps } from '@pare/core'
 import { formatBytes } from '@pare/gate'
 import { type Model, type ModelFile, openModel, present } from '@pare/onnx'
@@ -10,11 +10,14 @@ import { showPath } from '../files/paths.js'
 import { readPlan } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
+import type { CardModel } from '../folder/card.js'
+import { copiedFiles, FolderCopy, refuseForeign } from '../folder/folder-copy.js'
+import { type ModelFolder, modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { makeMasks, openMasksPlace, shownMasks } from '../pipeline/masks.js'
-import { writePruned } from '../pipeline/model.js'
-import { describeProof, prove } from '../proof/prove.js'
+import { fileIn, writePruned } from '../pipeline/model.js'
+import { describeProof, type Proof, prove } from '../proof/prove.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
@@ -29,9 +32,11 @@ export async function replay(
   const start = io.now()
   const { prove: proves = true, provider = 'cpu' } = overridesOf('replay', values)
   const { out, like, masks: masksFile } = ownOf('replay', values)
-  const path = resolve(io.cwd, model)
+  const { path, folder } = await modelFileOf(resolve(io.cwd, model))
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
-  const output = await outputFiles(path, { cwd: io.cwd, out })
+  const output = await outputFiles({ path, folder }, { cwd: io.cwd, out })
+  if (output.copy !== undefined) await refuseForeign(output.copy)
+  const copy = output.copy && new FolderCopy(output.copy)
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   await using file = await openModel(path)
   const hashes = await hashesOf(file)
@@ -39,7 +44,9 @@ export async function replay(
   if (!isOther) refuseOther(plan, hashes, { model, planPath })
   await using opened = await openPlanned(path, { ...plan, shown: planPath }, work, { checkNumbers: !isOther })
   const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
-  await using publication = await Publication.open(output.folder, { owned: modelFiles(output.model) })
+  await using publication = await Publication.open(output.folder, {
+    owned: [...modelFiles(output.model), ...(output.copy === undefined ? [] : copiedFiles(output.copy))],
+  })
   const inputs = [...filesOf(file), resolve(io.cwd, planPath), ...(like === undefined ? [] : [resolve(io.cwd, like)])]
   await publication.protect(inputs)
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
@@ -49,13 +56,24 @@ export async function replay(
   const steps = like === undefined ? plan.steps : await stepsLike(like, to, { plan, planPath, cwd: io.cwd }, work)
   const proofs = proves ? await prove({ model: opened.model, steps, seed }, work) : []
   const pruned = await applyPlan(opened.model, { seed, steps, ...present({ folding }) })
+  await copy?.note(fileIn({ path, ...present({ folder }) }), { model: opened.model, pruned, steps })
   const facts = await writePruned(pruned, { path: await publication.staged(output.model), destination: output.model }, work)
+  copy?.describe(...replayedCard({ path, folder, planPath, source, facts, proofs }))
+  const copied = await copy?.stage(publication)
   const made = await makeMasks(masks.place.masks, { model: pruned, steps, folded: opened.folded.weights })
+  for (const warning of copied?.warnings ?? []) progress.note(`warning: ${warning}`)
   for (const warning of made.warnings) progress.note(`warning: ${model}: ${warning}`)
   io.signal.throwIfAborted()
   await masks.publish()
   await publishAll(publication, context)
   const result = { ...facts, path: showPath(output.model, io.cwd) }
+  const whole = copied && {
+    ...result,
+    path: showPath(copied.path, io.cwd),
+    model: result.path,
+    edits: copied.edits,
+    left: copied.left,
+  }
   const shown = shownMasks(present({ masks: made.file }), io.cwd)
   answer(context, {
     schemaVersion: 1,
@@ -63,7 +81,7 @@ export async function replay(
     model: source,
     plan: { path: planPath },
     ...present({ like }),
-    output: result,
+    output: whole ?? result,
     ...shown,
     ...(proofs.length > 0 && { proofs }),
     ...(made.warnings.length > 0 && { warnings: made.warnings }),
@@ -76,6 +94,23 @@ export async function replay(
     return `${written.path}  (${formatBytes(written.bytes)})\n  sha256 ${written.sha256}${proved.join('')}${beside}`
   })
   return EXIT.pass
+}
+
+/** What the card of a folder says of a model that a plan made. */
+function replayedCard({ path, folder, planPath, source, facts, proofs }: Replayed): readonly [file: string, card: CardModel] {
+  const file = fileIn({ path, ...present({ folder }) })
+  const bytes = { before: source.bytes, after: facts.bytes }
+  const steps = proofs.map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`)
+  return [file, { file, sha256: source.sha256, bytes, steps, removed: `by the plan ${basename(planPath)}`, measured: [] }]
+}
+
+interface Replayed {
+  readonly path: string
+  readonly folder: ModelFolder | undefined
+  readonly planPath: string
+  readonly source: { readonly bytes: number; readonly sha256: string }
+  readonly facts: { readonly bytes: number }
+  readonly proofs: readonly Proof[]
 }
 
 interface PlanSource {

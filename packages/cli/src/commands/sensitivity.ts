@@ -22,6 +22,7 @@ import { renderCurvesText } from '../views/curves.js'
 export async function sensitivity(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const { task, engine } = await readTask('sensitivity', written, { values, cwd: io.cwd })
+  if (task.folder !== undefined) context.progress.note(`model: ${task.folder.choice}`)
   const { samples = DEFAULT_SAMPLES, out, ...own } = ownOf('sensitivity', values)
   const [{ structure, criterion, target: _, ...step }] = task.steps as [PruneStep]
   const amounts = amountsFor(structure, own)

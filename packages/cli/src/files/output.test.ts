@@ -77,7 +77,7 @@ describe('the files of a run', () => {
 
 describe('the files of one command', () => {
   it('stand in ./pare-out/<model name>/ by default', async () => {
-    const { folder, model } = await outputFiles('/models/resnet.onnx', { cwd: '/work', out: undefined })
+    const { folder, model } = await outputFiles({ path: '/models/resnet.onnx' }, { cwd: '/work', out: undefined })
     expect([folder, model]).toEqual([join('/work/pare-out/resnet'), join('/work/pare-out/resnet/resnet.onnx')])
   })
 
@@ -86,7 +86,7 @@ describe('the files of one command', () => {
     await mkdir(join(folder.path, 'out'))
     await symlink(join(folder.path, 'model.onnx'), join(folder.path, 'out/model.onnx'))
     const input = join(folder.path, 'model.onnx')
-    await expect(outputFiles(input, { cwd: folder.path, out: 'out' })).rejects.toMatchObject({
+    await expect(outputFiles({ path: input }, { cwd: folder.path, out: 'out' })).rejects.toMatchObject({
       kind: 'usage',
       hint: 'choose another folder with --out',
     })

@@ -1,5 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
+import { type CopyPlace, copiedFiles } from '../folder/folder-copy.js'
+import { type ModelFolder, outside } from '../folder/model-folder.js'
 import { MASK_FORMATS } from '../options/prune.js'
 import { usage } from '../terminal/failure.js'
 import { payloadPath } from './plan-files.js'
@@ -10,6 +12,15 @@ export interface OutputFiles {
   /** The pruned model: the input's file name. */
   readonly model: string
   readonly plan: string
+  /** Where the folder that the model came in goes with it. Absent: it came alone. */
+  readonly copy?: CopyPlace
+}
+
+/** A model whose results are to be placed. */
+export interface PlacedModel {
+  readonly path: string
+  /** The folder that it came in. Default: it came alone */
+  readonly folder?: ModelFolder | undefined
 }
 
 /** What a run says of all its models, in the order in which it is put in place. */
@@ -20,8 +31,9 @@ export function isVerdict(path: string, folder: string): boolean {
 }
 
 /** Every file that may be written for one model. */
-export function companionsOf({ model, plan }: OutputFiles): readonly string[] {
-  return [...modelFiles(model), plan, payloadPath(plan), ...MASK_FORMATS.map((format) => masksPath(plan, format))]
+export function companionsOf({ model, plan, copy }: OutputFiles): readonly string[] {
+  const own = [...modelFiles(model), plan, payloadPath(plan), ...MASK_FORMATS.map((format) => masksPath(plan, format))]
+  return copy === undefined ? own : [...own, ...copiedFiles(copy)]
 }
 
 /** Where masks stand beside a model: 'resnet.plan.json' → 'resnet.masks.npz'. */
@@ -39,33 +51,54 @@ export function modelName(path: string): string {
   return basename(path, extname(path))
 }
 
-/** `folder` defaults to ./pare-out/<model name>. Refuses a folder where the input itself would be overwritten. */
-export async function outputFiles(input: string, { cwd, out }: { cwd: string; out?: string | undefined }): Promise<OutputFiles> {
-  const [files] = await assignOutputs([{ path: input }], resolve(cwd, out ?? join('pare-out', modelName(input))))
-  return files!
+/** `out` defaults to ./pare-out/<name of the model or of its folder>. Refuses a folder where the input itself would be overwritten. */
+export async function outputFiles(
+  { path, folder }: PlacedModel,
+  { cwd, out }: { cwd: string; out?: string | undefined },
+): Promise<OutputFiles> {
+  const to = outputFolder({ path, folder }, { cwd, out })
+  if (folder === undefined) return (await assignOutputs([{ path }], to))[0]!
+  await refuseInput(folder.path, to)
+  return inCopy({ folder: outside(folder, to), path: to }, path)
+}
+
+/** Where the results of a command for one model go. */
+export function outputFolder({ path, folder }: PlacedModel, { cwd, out }: { cwd: string; out?: string | undefined }): string {
+  return resolve(cwd, out ?? join('pare-out', folder?.name ?? modelName(path)))
+}
+
+/** Of a model that came in a folder: at its place in the copy. */
+function inCopy(copy: CopyPlace, path: string): OutputFiles {
+  const model = join(copy.path, relative(copy.folder.path, path))
+  return { folder: copy.path, model, plan: join(dirname(model), `${modelName(path)}.plan.json`), copy }
 }
 
 /**
  * Output files for each model of a run: by file name, below their common folder where names meet, numbered where paths meet, or would on a
  * disk that does not tell capitals from small letters.
  */
-export async function assignOutputs(
-  models: readonly { readonly path: string }[],
-  folder: string,
-): Promise<readonly OutputFiles[]> {
-  const common = commonFolder(models.map(({ path }) => dirname(path)))
+export async function assignOutputs(models: readonly PlacedModel[], folder: string): Promise<readonly OutputFiles[]> {
+  const common = commonFolder(models.map((model) => dirname(model.folder?.path ?? model.path)))
   const paths = new Set(VERDICT_FILES.map((name) => onDisk(join(folder, name))))
   const outputs = new Map<number, OutputFiles>()
+  const copies = new Map<ModelFolder, CopyPlace>()
   const isFirst = (index: number) => models.findIndex(({ path }) => path === models[index]!.path) === index
   const inTurn = [...models.keys()].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
   for (const index of inTurn) {
-    const { path } = models[index]!
-    const below = join(folder, relative(common, dirname(path)))
+    const { path, folder: own } = models[index]!
+    const below = join(folder, relative(common, dirname(own?.path ?? path)))
+    const copied = own && copies.get(own)
+    if (copied !== undefined) outputs.set(index, inCopy(copied, path))
     for (let count = 1; !outputs.has(index); count++) {
-      const name = count === 1 ? modelName(path) : `${modelName(path)}-${count}`
-      const files = { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
+      const numbered = (name: string) => (count === 1 ? name : `${name}-${count}`)
+      const name = numbered(modelName(path))
+      const files =
+        own === undefined
+          ? { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
+          : inCopy({ folder: outside(own, folder), path: join(below, numbered(own.name)) }, path)
       const names = companionsOf(files).map(onDisk)
       if (names.some((name) => paths.has(name))) continue
+      if (own !== undefined) copies.set(own, (files as OutputFiles).copy!)
       for (const name of names) paths.add(name)
       outputs.set(index, files)
     }

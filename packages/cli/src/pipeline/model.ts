@@ -1,3 +1,4 @@
+import { dirname, relative, sep } from 'node:path'
 import {
   type CalibrationFacts,
   type FoldedWeight,
@@ -19,6 +20,7 @@ import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
 import type { OutputFiles } from '../files/output.js'
 import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
+import type { FolderCopy } from '../folder/folder-copy.js'
 import type { Proof } from '../proof/prove.js'
 import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
@@ -40,6 +42,8 @@ export interface OutputPlace {
   readonly unrecovered?: string
   /** Where the masks of masked weights are written. Default: they are not */
   readonly masks?: MasksPlace
+  /** Of the folder that the model came in: is told what became of it. Default: it came alone */
+  readonly copy?: FolderCopy | undefined
 }
 
 export interface FileFacts {
@@ -95,11 +99,14 @@ export async function planModel(task: Task, place: OutputPlace, work: Work): Pro
 
 /** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
 export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<Pruned> {
-  const { output, publication, unrecovered } = place
+  const { output, publication, unrecovered, copy } = place
   await using opened = await openFolded(task.path, work, foldingOf(task))
   const files = { unrecovered: false }
-  const onPruned = async (pruned: Model) => {
-    if (unrecovered === undefined || task.recover.retrain === undefined) return
+  const onPruned = async (pruned: Model, steps: readonly PlanStep[]) => {
+    if (task.recover.retrain === undefined) return
+    // What the files beside the model cannot say is told before hours of training.
+    await copy?.note(fileIn(task), { model: opened.model, pruned, steps })
+    if (unrecovered === undefined) return
     await writeModel(pruned, unrecovered, { signal: work.signal })
     files.unrecovered = true
   }
@@ -107,7 +114,7 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
   const staged = await publication.staged(output.model)
   const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
   const structures = task.steps.map(({ structure }) => structure)
-  const more = await sideCarWarnings(task.path, planned.cuts, { structures, ...work })
+  const more = copy === undefined ? await sideCarWarnings(task.path, planned.cuts, { structures, ...work }) : []
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
@@ -116,6 +123,13 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
     ...files,
     warnings: [...planned.warnings, ...warn(more, work)],
   }
+}
+
+/** The model's name in the folder that it came in. */
+export function fileIn({ path, folder }: Pick<Task, 'path' | 'folder'>): string {
+  return relative(folder?.path ?? dirname(path), path)
+    .split(sep)
+    .join('/')
 }
 
 function foldingOf({ mergeAdapters = false }: Task): { readonly mergeAdapters: boolean } {
@@ -130,7 +144,7 @@ interface PlannedAndPruned {
 async function planOpened(
   { file, model, folded, folding }: OpenedModel,
   task: Task,
-  { output, publication, masks: masksPlace, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
+  { output, publication, masks: masksPlace, copy, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<PlannedAndPruned> {
   const { path, seed, training, recover, dims } = task
@@ -145,6 +159,7 @@ async function planOpened(
   ]
   const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned }) }
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
+  await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
   const quantised = await quantiseModel(pruned, task.quantise, work)
   const steps = [...staged.steps, ...quantised.steps]
   const { calibration, repair, trainings } = staged

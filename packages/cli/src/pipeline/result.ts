@@ -1,27 +1,23 @@
 import { stat } from 'node:fs/promises'
 import type { Scores } from '@pare/evaluate'
-import type { Demand, DemandVerdict, Limits, Verdict } from '@pare/gate'
+import { type Demand, type DemandVerdict, figure, type Limits, type Verdict } from '@pare/gate'
 import { openModel, present } from '@pare/onnx'
 import { adviceFor, type BreakdownFields, type RunResults } from '@pare/report'
-import { describeFolded } from '../engine/folded-weights.js'
 import type { ModelLatency } from '../engine/latency.js'
 import { showPath } from '../files/paths.js'
-import { describeProof } from '../proof/prove.js'
+import { valueText } from '../folder/card.js'
+import type { CopyFacts } from '../folder/folder-copy.js'
 import { firstMetric } from '../settings/demands.js'
-import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
 import type { FailureReport } from '../terminal/failure.js'
 import type { Baseline } from './baselines.js'
+import { courseOf } from './course.js'
 import { bytesOf } from './facts.js'
 import { shownMasks } from './masks.js'
 import type { Pruned } from './model.js'
 import type { PairScores } from './pair-scores.js'
 import { proofOf } from './proof-facts.js'
-import { describeQuantisation } from './quantise.js'
 import { nothingRemoved } from './removed-units.js'
-import { describeRepair } from './repair.js'
-import { describeTraining } from './retrain.js'
-import { describeSearch } from './search.js'
 
 type ModelResult = RunResults['models'][number]
 
@@ -38,6 +34,8 @@ export interface ModelOutcome {
   latency?: ModelLatency
   /** The unpruned model in fewer bits, where that was wanted. */
   baselines?: readonly Baseline[]
+  /** The folder that the model came in, where all of its models are pruned. */
+  copied?: CopyFacts
   verdict?: Verdict
   breakdown?: BreakdownFields
   error?: FailureReport
@@ -71,20 +69,36 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
-    steps: [
-      ...(pruned?.folded ?? []).map((weight) => `folded: ${describeFolded(weight)}`),
-      ...task.steps.map(describeStep),
-      ...(pruned?.searches ?? []).map((search) => `searched: ${describeSearch(search)}`),
-      ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
-      ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
-      ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
-      ...(pruned?.quantised === undefined ? [] : [`quantised: ${describeQuantisation(pruned.quantised)}`]),
+    steps: [...courseOf(task, pruned), ...copyOf(outcome)],
+    warnings: [
+      ...(pruned?.warnings ?? []),
+      ...(outcome.copied?.warnings ?? []),
+      ...mixedUp(outcome),
+      ...(verdict?.warnings ?? []),
+      ...warningsOf(task, comparison),
     ],
-    warnings: [...(pruned?.warnings ?? []), ...mixedUp(outcome), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...present({ hint: error.hint }) },
     }),
   }
+}
+
+/** What files beside the model say now. */
+function copyOf({ copied }: ModelOutcome): readonly string[] {
+  return (copied?.edits ?? []).map(
+    ({ file, key, before, after }) => `wrote ${file}: ${key} ${valueText(before)} → ${valueText(after)}`,
+  )
+}
+
+/** What was measured of a model and its reference, and the verdict, a line each. */
+export function measuredOf({ comparison, verdict }: ModelOutcome): readonly string[] {
+  if (comparison === undefined) return []
+  const { reference, pruned } = comparison
+  const shown = (value: number | undefined) => (value === undefined ? 'not measured' : figure(value))
+  const metrics = Object.entries(pruned.metrics).map(
+    ([metric, value]) => `${metric} ${shown(reference.metrics[metric])} → ${shown(value)} on ${pruned.samples} samples`,
+  )
+  return [...metrics, ...(verdict === undefined ? [] : [verdict.summary])]
 }
 
 /** What a demand limits, without what it is about. */

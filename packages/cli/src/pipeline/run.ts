@@ -9,6 +9,7 @@ import type { Engine, Work } from '../engine/work.js'
 import { assignOutputs, companionsOf, masksPath } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
+import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { Ledger, type LockOptions } from '../lockfile/ledger.js'
 import type { Config, Overrides } from '../options/config.js'
 import { firstMetric } from '../settings/demands.js'
@@ -19,12 +20,13 @@ import { EXIT } from '../terminal/exit.js'
 import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
 import { measureBaselines } from './baselines.js'
+import { cardOf } from './course.js'
 import { environmentOf } from './environment.js'
 import { lookFirst } from './first-look.js'
 import { judgeModel, measure, type ReferenceScores } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import type { PairScores } from './pair-scores.js'
-import { type ModelOutcome, mixedUp, resultOf } from './result.js'
+import { type ModelOutcome, measuredOf, mixedUp, resultOf } from './result.js'
 import { type SourceVariables, sourceOf } from './source.js'
 import { zippedSize } from './zipped.js'
 
@@ -80,6 +82,9 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   await lookFirst(tasks, { signal, progress, engine, cwd })
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
+  for (const copy of new Set(outputs.flatMap(({ copy }) => copy ?? []))) await refuseForeign(copy)
+  const copies = new Map(outputs.flatMap(({ copy }) => (copy === undefined ? [] : [[copy, new FolderCopy(copy)] as const])))
+  for (const { folder } of copies.keys()) progress.note(`model: ${folder.choice}`)
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf), exclusive: true })
   await publication.protect(tasks.map(({ path }) => path))
   const ledger = await Ledger.open({ isWhole: overrides.models === undefined, ...options.lock }, { cwd, engine })
@@ -91,7 +96,8 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
     const carried = await ledger.begin(task)
     const base = ledger.baseOf(task)
-    const place = { output, publication, references, onError, ...present({ masks, base }) }
+    const copy = output.copy && copies.get(output.copy)
+    const place = { output, publication, references, onError, copy, ...present({ masks, base }) }
     const outcome = carried === undefined ? await runModel(task, place, { ...same, label: task.name }) : { result: carried }
     runs.push(outcome)
     ledger.end(task, outcome.result)
@@ -172,6 +178,10 @@ async function examine(
     const metric = firstMetric(evaluation, task.demands)
     const { reference } = outcome.comparison!
     outcome.baselines = await measureBaselines(task, { evaluation, metric, reference }, { folder: folder.path, work })
+  }
+  if (place.copy !== undefined) {
+    place.copy.describe(...cardOf(task, pruned, measuredOf(outcome)))
+    if (place.copy.isComplete) outcome.copied = await place.copy.stage(place.publication)
   }
   const [reference, candidate] = await zipping
   outcome.zipped = { reference: reference!, pruned: candidate! }

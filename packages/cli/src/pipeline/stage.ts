@@ -30,7 +30,7 @@ export interface Staging {
   /** Folder in which searches keep what they have done, and what tells the stage. */
   readonly searches: string
   /** Called with a model once it is pruned and not recovered yet, where there is one stage only. Default: nobody looks at it */
-  readonly onPruned?: (pruned: Model) => Promise<void>
+  readonly onPruned?: (pruned: Model, steps: readonly PlanStep[]) => Promise<void>
 }
 
 /** A model that was pruned, in one stage or several, and recovered in each. */
@@ -113,7 +113,7 @@ async function pruneStage(model: Model, task: Task, place: Place, work: Work): P
   if (place.index === 0) for (const sentence of describeDefaults(task, steps)) work.progress.note(`${work.label}: ${sentence}`)
   const proofs = task.prove ? await prove({ model, steps, seed }, work) : []
   const pruned = await applyPlan(model, { seed, steps })
-  if (place.count === 1) await place.onPruned?.(pruned)
+  if (place.count === 1) await place.onPruned?.(pruned, steps)
   const recovered = await recoverStage({ model, pruned, steps }, task, place, work)
   return { ...decided, ...recovered, steps: [...steps, ...recovered.steps], planned, proofs }
 }

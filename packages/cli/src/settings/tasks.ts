@@ -1,9 +1,9 @@
 import { dirname, resolve } from 'node:path'
 import type { PruneStep } from '@pare/core'
 import type { Demand } from '@pare/gate'
-import { isGlob, present } from '@pare/onnx'
-import { globFiles } from '../files/model-files.js'
-import { missingFile, showPath } from '../files/paths.js'
+import { present } from '@pare/onnx'
+import { showPath } from '../files/paths.js'
+import type { ModelFolder } from '../folder/model-folder.js'
 import type { CommandName } from '../options/commands.js'
 import {
   type Config,
@@ -20,6 +20,7 @@ import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config-file.js'
 import { checkShape, formatProblems } from './config-problems.js'
 import { withDemands } from './demands.js'
+import { type Entry, expandModels } from './entries.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './evaluation.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
@@ -27,13 +28,15 @@ import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
 import { readTraining, type TrainingSource } from './training.js'
-import { isWrittenInside, refuseOutside } from './workspace.js'
+import { refuseOutside } from './workspace.js'
 
 /** Everything that is done for one model, with plugins loaded and paths absolute. */
 export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly path: string
   /** The path as messages and results name it: relative to `cwd`, with forward slashes. */
   readonly name: string
+  /** The folder that the model came in, where that was named. */
+  readonly folder?: ModelFolder
   /** Of everything random. */
   readonly seed: number
   readonly steps: readonly PruneStep[]
@@ -86,17 +89,33 @@ export async function readTask(
   model: string,
   { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
 ): Promise<{ readonly task: Task; readonly engine: EngineChoice }> {
+  const { tasks, engine } = await readFolderTasks(command, model, { values, cwd })
+  const [task, second] = tasks as readonly [Task, Task?]
+  if (second === undefined) return { task, engine }
+  throw usage(
+    `pare ${command}: ${model} holds ${tasks.length} models that belong together: ${task.folder?.models.join(', ')}.`,
+    `name one of them: ${task.name}`,
+  )
+}
+
+/** The tasks of a command that takes one model, or a folder with the models that belong together. */
+export async function readFolderTasks(
+  command: CommandName,
+  model: string,
+  { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
+): Promise<{ readonly tasks: readonly Task[]; readonly engine: EngineChoice }> {
   const overrides = { ...overridesOf(command, values), models: [model] }
   const options = { cwd, overrides, trusted: true, workspace: undefined, command }
   const { tasks, engine } = await readAll({ value: {}, folder: cwd }, options)
   const [task, second] = tasks
-  if (task === undefined || second !== undefined)
+  const isWhole = task?.folder !== undefined && tasks.every(({ folder }) => folder === task.folder)
+  if (task === undefined || (second !== undefined && !isWhole))
     throw usage(
       `pare ${command}: '${model}' matches ${tasks.length} models; expected one.`,
       'name one of them, or prune all of them with: pare run',
     )
   // As it is typed, unless a glob found it.
-  return { task: { ...task, name: task.path === resolve(cwd, model) ? model : task.name }, engine }
+  return { tasks: tasks.map((each) => ({ ...each, name: each.path === resolve(cwd, model) ? model : each.name })), engine }
 }
 
 /** A config as it was found, not validated yet. */
@@ -136,14 +155,6 @@ async function readAll(
   }
 }
 
-/** A model file with the config entry it belongs to. */
-interface Entry {
-  readonly path: string
-  readonly model: Partial<ModelConfig>
-  /** 'models[0]', or '' for a model that only the options name. */
-  readonly place: string
-}
-
 async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string | undefined): Promise<Source> {
   if (typeof config === 'object') return { value: config, folder: cwd, shown: 'the config' }
   const path = await findConfig(cwd, config)
@@ -153,61 +164,7 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
   return { value, folder: dirname(path), shown: showPath(path, cwd), path }
 }
 
-async function expandModels(reading: Reading): Promise<readonly Entry[]> {
-  const asked = reading.overrides.models
-  // Of a config beside models that are named, entries that are not asked for may be wrong.
-  const entries = await configuredModels(asked === undefined ? reading : { ...reading, problems: [] })
-  if (asked === undefined) return entries
-  const choice: Entry[] = []
-  for (const pattern of asked) {
-    for (const path of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
-      const { workspace } = reading
-      if (workspace !== undefined && isWrittenInside(path, workspace))
-        await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, workspace)
-      const matches = entries.filter((entry) => entry.path === path)
-      choice.push(...(matches.length > 0 ? matches : [{ path, model: {}, place: '' }]))
-    }
-  }
-  return choice
-}
-
-async function configuredModels(reading: Reading): Promise<readonly Entry[]> {
-  const entries: Entry[] = []
-  for (const [index, model] of (reading.config.models ?? []).entries()) {
-    const place = `models[${index}]`
-    if (model?.path === undefined) continue
-    // Before anything is looked for there.
-    await refuseOutside(resolve(reading.folder, model.path), `model ${model.path}`, reading.workspace)
-    for (const path of await expand(model.path, { folder: reading.folder, place: `${place}.path` }, reading)) {
-      await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, reading.workspace)
-      entries.push({ path, model, place })
-    }
-  }
-  return entries
-}
-
-/** Files of a path or glob, absolute and in order. None is a problem; the name itself stands in, so that the rest of its entry is checked too. */
-async function expand(
-  pattern: string,
-  { folder, place }: { folder: string; place: string },
-  { problems }: Check,
-): Promise<readonly string[]> {
-  const literal = resolve(folder, pattern)
-  const missing = await missingFile(literal)
-  if (missing === undefined) return [literal]
-  if (!isGlob(pattern)) {
-    problems.push({ place, message: `model '${pattern}' is not a file: ${missing}.`, hint: 'check the path' })
-    return [literal]
-  }
-  const files = await globFiles(pattern, folder)
-  if (files.length === 0) {
-    problems.push({ place, message: `'${pattern}' matches no file in ${folder}.`, hint: 'check the glob' })
-    return [literal]
-  }
-  return files
-}
-
-async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<Task> {
+async function taskOf({ path, folder, model, place }: Entry, reading: Reading): Promise<Task> {
   const { config, overrides, problems } = reading
   const settings = settle(config, model, overrides)
   problems.push(...ambiguousOverrides(settings, overrides, place))
@@ -247,7 +204,22 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const name = showPath(path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
   const said = { ...settings, seed, overrides: rest }
-  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, demands, said }
+  const whole = present({ folder })
+  return {
+    prove: true,
+    ...settings.level,
+    ...whole,
+    path,
+    name,
+    seed,
+    steps,
+    recover,
+    calibration,
+    training,
+    evaluation,
+    demands,
+    said,
+  }
 }
 
 interface StepPlaces {

@@ -1,0 +1,164 @@
+import { copyFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PlanStep } from '@pare/core'
+import { type Model, readRegular, writeWhole } from '@pare/onnx'
+import { isFile, showPath } from '../files/paths.js'
+import type { Publication } from '../files/publication.js'
+import { Failure, usage } from '../terminal/failure.js'
+import { type CardModel, hasSection, withSection } from './card.js'
+import { changesOf, keptLayers } from './changes.js'
+import { type Conflict, editConfig, type Outcome } from './config-edits.js'
+import { type LeftFile, type ModelFolder, SIZES_HOLDERS } from './model-folder.js'
+import { sideOfFile } from './size-names.js'
+import { sizesOf } from './sizes.js'
+
+/** Where a folder goes, with its pruned models. */
+export interface CopyPlace {
+  readonly folder: ModelFolder
+  /** Absolute path of the copy. */
+  readonly path: string
+}
+
+/** What a command says of the folder that it wrote. */
+export interface CopyFacts {
+  readonly path: string
+  /** Numbers that were changed, by file. */
+  readonly edits: readonly { readonly file: string; readonly key: string; readonly before: unknown; readonly after: unknown }[]
+  readonly left: readonly LeftFile[]
+  readonly warnings: readonly string[]
+}
+
+const CARD = 'README.md'
+/** Above this nobody wrote it by hand. */
+const MOST_TEXT = 2 ** 22
+
+/** Every file of the copy besides the models. */
+export function copiedFiles({ folder, path }: CopyPlace): readonly string[] {
+  return [...new Set([...folder.companions, CARD])].map((file) => join(path, file))
+}
+
+/** Throws a Failure where the folder of the copy holds files of the same names that no copy of ours put there. */
+export async function refuseForeign(place: CopyPlace): Promise<void> {
+  const taken = []
+  for (const path of copiedFiles(place)) if (await isFile(path)) taken.push(path)
+  if (taken.length === 0 || hasSection(await textOf(join(place.path, CARD)))) return
+  throw usage(
+    `pare: ${place.path} holds ${taken.length === 1 ? 'a file' : `${taken.length} files`} of the same name, ${showPath(taken[0]!, place.path)} first, that pare did not write.`,
+    'choose another folder with --out, or empty this one',
+  )
+}
+
+/**
+ * The copy of a folder on its way: collects what became of each of its models, and then gives the files beside them what they have to say. It holds for the
+ * models of one folder, in any order; a model that is noted again replaces what was noted of it.
+ */
+export class FolderCopy {
+  readonly place: CopyPlace
+  readonly #outcomes = new Map<string, Outcome>()
+  readonly #cards = new Map<string, CardModel>()
+
+  constructor(place: CopyPlace) {
+    this.place = place
+  }
+
+  /**
+   * Measures what became of a model's sizes. Throws a Failure where a file beside it holds one number for what differs between layers now.
+   * `file` is the model's name in the folder.
+   */
+  async note(
+    file: string,
+    { model, pruned, steps }: { readonly model: Model; readonly pruned: Model; readonly steps: readonly PlanStep[] },
+  ) {
+    if (!steps.some(({ kind }) => kind === 'cut')) return
+    const [before, after] = [await sizesOf(model), await sizesOf(pruned)]
+    const side = sideOfFile(file.split('/').at(-1)!)
+    const layers = keptLayers(steps, side)
+    this.#outcomes.set(file, { changes: changesOf({ before, after }, steps, side), layers, caches: after.caches })
+    for (const name of this.#holders()) {
+      const { conflicts } = await this.#edited(name)
+      if (conflicts.length > 0) throw uneven(this.place.folder.name, name, conflicts)
+    }
+  }
+
+  /** What the card says of a model. */
+  describe(file: string, card: CardModel): void {
+    this.#cards.set(file, card)
+  }
+
+  /** Whether all models of the folder were described. */
+  get isComplete(): boolean {
+    return this.place.folder.models.every((file) => this.#cards.has(file))
+  }
+
+  /** Puts the files beside the models where they are published from. */
+  async stage(publication: Publication): Promise<CopyFacts> {
+    const { folder, path } = this.place
+    const edits: CopyFacts['edits'][number][] = []
+    const warnings: string[] = []
+    for (const file of folder.companions.filter((each) => each !== CARD)) {
+      const target = await publication.staged(join(path, file))
+      const edited = this.#holders().includes(file) ? await this.#edited(file) : undefined
+      if (edited === undefined || edited.edits.length === 0) await copyWhole(join(folder.path, file), target)
+      else await writeWhole(target, edited.text)
+      edits.push(...(edited?.edits ?? []).map((edit) => ({ file, ...edit })))
+      warnings.push(...(edited?.warnings ?? []))
+    }
+    const models = folder.models.flatMap((file) => this.#cards.get(file) ?? [])
+    const own = folder.companions.includes(CARD) ? await textOf(join(folder.path, CARD)) : undefined
+    await writeWhole(await publication.staged(join(path, CARD)), await withSection(own ?? '', { models, edits }))
+    return { path, edits, left: folder.left, warnings }
+  }
+
+  #holders(): readonly string[] {
+    return this.place.folder.companions.filter((file) => SIZES_HOLDERS.includes(file))
+  }
+
+  async #edited(name: string) {
+    const outcomes = [...this.#outcomes.values()]
+    const outcome = {
+      changes: outcomes.flatMap(({ changes }) => changes),
+      layers: outcomes.flatMap(({ layers }) => layers),
+      caches: outcomes.flatMap(({ caches }) => caches),
+    }
+    const bytes = await readRegular(join(this.place.folder.path, name), { what: name, maxBytes: MOST_TEXT })
+    return editConfig(name, bytes.toString('utf8'), outcome)
+  }
+}
+
+/** Copies a regular file; what has taken its place since is refused. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const { size } = await stat(from)
+  await copyFile(from, to)
+  const copied = await stat(to)
+  if (copied.size !== size)
+    throw new Failure('infrastructure', `pare: ${from} changed while it was copied.`, {
+      hint: 'run again when nothing writes to it',
+    })
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  if (!(await isFile(path))) return undefined
+  return (await readRegular(path, { what: 'a model card', maxBytes: MOST_TEXT })).toString('utf8')
+}
+
+const MOST_SHOWN = 3
+
+function uneven(folder: string, file: string, conflicts: readonly Conflict[]): Failure {
+  const [{ key, before, places }] = conflicts as [Conflict]
+  const counts = [...places].sort(([one], [other]) => one - other)
+  const lines = counts.map(([count, names]) => {
+    const more = names.length > MOST_SHOWN ? ` and ${names.length - MOST_SHOWN} more` : ''
+    return `${count} in ${names.slice(0, MOST_SHOWN).join(', ')}${more}`
+  })
+  const others =
+    conflicts.length > 1
+      ? ` So it is with ${conflicts
+          .slice(1)
+          .map((conflict) => conflict.key)
+          .join(', ')}.`
+      : ''
+  return usage(
+    `pare: ${file} of ${folder} holds ${key} as one number (${before}), and the layers would differ: ${lines.join('; ')}.${others}`,
+    'cut as many of every layer: --uniform (in a config, uniform: true); or prune the ONNX file itself, without the folder',
+  )
+}

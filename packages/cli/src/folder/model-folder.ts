@@ -1,0 +1,199 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { basename, join, relative, sep } from 'node:path'
+import { PareError, parseJson, readRegular } from '@pare/onnx'
+import { isFolder } from '../files/paths.js'
+
+/** A folder as Hugging Face, transformers.js or onnxruntime-genai keep a model, with what of it is pruned. */
+export interface ModelFolder {
+  /** Absolute. */
+  readonly path: string
+  /** What it is called in messages. */
+  readonly name: string
+  readonly kind: 'hugging-face' | 'genai' | 'files'
+  /** Models that are pruned, relative to the folder with forward slashes: one, or the encoder and the decoder. */
+  readonly models: readonly string[]
+  /** Files that go with them as they are: tokenizers, configs, other parts of the model with their data. */
+  readonly companions: readonly string[]
+  /** Files that do not go along, with the reason. */
+  readonly left: readonly LeftFile[]
+  /** Which model was taken, and of which others, as a sentence. */
+  readonly choice: string
+}
+
+export interface LeftFile {
+  /** Relative to the folder. */
+  readonly path: string
+  readonly reason: string
+}
+
+/** Larger files beside a model are weights of some kind. */
+const MOST_BYTES = 2 ** 28
+/** Sentence transformers keep configs in folders of their own. */
+const MOST_DEEP = 3
+
+/** Looks through a folder. Throws PareError where it holds no model, or several of which none is meant before the others. */
+export async function openModelFolder(path: string): Promise<ModelFolder> {
+  const name = basename(path)
+  const { files, left } = await filesBelow(path)
+  const onnx = files.filter(({ path: file }) => file.endsWith('.onnx')).map(({ path: file }) => file)
+  const genai = files.some(({ path: file }) => file === 'genai_config.json')
+  const config = files.some(({ path: file }) => file === 'config.json')
+  const refused = left.find(({ path: file, reason }) => SIZES_HOLDERS.includes(file) && reason === LINK)
+  if (refused !== undefined)
+    throw new PareError(`${name}: ${refused.path} is a link, and links are not followed.`, {
+      hint: `copy the folder with its files: cp -rL ${name} copy-of-${name} (or download it with a folder of its own: hf download … --local-dir ${name}).`,
+    })
+  const models = genai ? await genaiModels(path, onnx) : chosen(name, onnx)
+  const kept = new Set(models)
+  const parts = onnx.filter((file) => !kept.has(file) && isPart(file, { models, onnx, genai }))
+  const companions: string[] = []
+  for (const { path: file, bytes } of files) {
+    if (kept.has(file) || models.some((model) => isDataOf(file, model))) continue
+    if (parts.includes(file) || parts.some((part) => isDataOf(file, part))) companions.push(file)
+    else if (isWeights(file))
+      left.push({ path: file, reason: file.includes('.onnx') ? 'another variant' : 'weights of another run time' })
+    else if (DATA.test(file)) left.push({ path: file, reason: 'data, or a config of pare' })
+    else if (bytes > MOST_BYTES) left.push({ path: file, reason: 'too large to be a config or a tokenizer' })
+    else companions.push(file)
+  }
+  left.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const others = left.filter(({ reason }) => reason === 'another variant').map(({ path: file }) => file)
+  return {
+    ...{ path, name, models, companions, left },
+    kind: genai ? 'genai' : config ? 'hugging-face' : 'files',
+    choice: `${models.join(' and ')} of ${name}${genai ? ', as genai_config.json says' : ''}${others.filter((file) => file.endsWith('.onnx')).length > 0 ? ` (not ${others.filter((file) => file.endsWith('.onnx')).join(', ')})` : ''}`,
+  }
+}
+
+/** The model file that is meant by a path, and the folder where it is one. Throws PareError like `openModelFolder`, and where several models belong together. */
+export async function modelFileOf(path: string): Promise<{ readonly path: string; readonly folder?: ModelFolder }> {
+  if (!(await isFolder(path))) return { path }
+  const folder = await openModelFolder(path)
+  const [model, second] = folder.models
+  if (second === undefined) return { path: join(path, model!), folder }
+  throw new PareError(`${folder.name} holds ${folder.models.length} models that belong together: ${folder.models.join(', ')}.`, {
+    hint: `name one of them: ${folder.name}/${model}`,
+  })
+}
+
+/** Files that hold sizes: they are edited by what was cut. */
+export const SIZES_HOLDERS: readonly string[] = ['config.json', 'generation_config.json', 'genai_config.json']
+
+const LINK = 'a link, and links are not followed'
+
+interface Listing {
+  readonly files: { readonly path: string; readonly bytes: number }[]
+  readonly left: LeftFile[]
+}
+
+async function filesBelow(root: string): Promise<Listing> {
+  const listing: Listing = { files: [], left: [] }
+  const look = async (below: string, depth: number): Promise<void> => {
+    const entries = await readdir(join(root, below), { withFileTypes: true })
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const place = join(root, below, entry.name)
+      const path = relative(root, place).split(sep).join('/')
+      if (entry.name.startsWith('.') || PASSED_OVER.has(entry.name)) continue
+      if (entry.isSymbolicLink()) listing.left.push({ path, reason: LINK })
+      else if (entry.isDirectory() && depth < MOST_DEEP) await look(path, depth + 1)
+      else if (entry.isFile()) listing.files.push({ path, bytes: (await lstat(place)).size })
+    }
+  }
+  await look('', 1)
+  return listing
+}
+
+/** Folders that are none of a model's. */
+const PASSED_OVER = new Set(['node_modules', 'pare-out', '__pycache__'])
+
+/** What precisions are called in the names of transformers.js and optimum. */
+const VARIANT = /_(fp16|fp32|int8|uint8|q8|q4|q4f16|q2|q2f16|q1|q1f16|bnb4|quantized|optimized|O[1-4]|qint8\w*|quint8\w*)$/
+
+const stemOf = (file: string) => basename(file, '.onnx')
+const folderOf = (file: string) => file.slice(0, file.length - basename(file).length)
+
+/** The models of a folder without a genai_config.json. */
+function chosen(name: string, onnx: readonly string[]): readonly string[] {
+  const among = (folder: string) => onnx.filter((file) => folderOf(file) === folder)
+  const all = among('').length > 0 ? among('') : among('onnx/')
+  const named = (stem: string) => all.find((file) => stemOf(file) === stem)
+  const single = named('model')
+  if (single !== undefined) return [single]
+  const [encoder, merged, first, next] = [
+    'encoder_model',
+    'decoder_model_merged',
+    'decoder_model',
+    'decoder_with_past_model',
+  ].map(named)
+  if (merged === undefined && first !== undefined && next !== undefined) {
+    throw new PareError(
+      `${name}: decoder_model.onnx and decoder_with_past_model.onnx hold the same weights twice, and two files cannot be cut as one.`,
+      {
+        hint: 'export it again with a merged decoder, decoder_model_merged.onnx, which optimum writes unless --no-post-process is given; or prune the files one by one.',
+      },
+    )
+  }
+  const set = [encoder, merged ?? first].filter((file) => file !== undefined)
+  if (set.length > 0) return set
+  const plain = all.filter((file) => !VARIANT.test(stemOf(file)))
+  const candidates = plain.length > 0 ? plain : all
+  if (candidates.length === 1) return candidates
+  throw new PareError(
+    candidates.length === 0
+      ? `${name}: a folder without an ONNX model: there is none in it, nor in a folder onnx below.`
+      : `${name}: a folder of ${candidates.length} models, none of them called model.onnx: ${candidates.join(', ')}.`,
+    {
+      hint:
+        candidates.length === 0
+          ? `export the model first: optimum-cli export onnx --model ${name} ${name}-onnx`
+          : `name the file: ${name}/${candidates[0]}`,
+    },
+  )
+}
+
+/** The models that genai_config.json names. */
+async function genaiModels(path: string, onnx: readonly string[]): Promise<readonly string[]> {
+  const text = (await readRegular(join(path, 'genai_config.json'), { maxBytes: 2 ** 20 })).toString('utf8')
+  const { model } = (parseJson(text) ?? {}) as { model?: Readonly<Record<string, { filename?: unknown } | undefined>> }
+  const names = ['encoder', 'decoder'].map((part) => model?.[part]?.filename).filter((file) => typeof file === 'string')
+  const missing = names.find((file) => !onnx.includes(file))
+  if (names.length > 0 && missing === undefined) return names
+  throw new PareError(
+    `${basename(path)}: genai_config.json ${missing === undefined ? 'names no model.decoder.filename' : `names ${JSON.stringify(missing)}, and there is no such file in the folder`}.`,
+    { hint: 'correct genai_config.json, or name the ONNX file instead of the folder.' },
+  )
+}
+
+/** Whether a model is another part of the whole, such as embed_tokens.onnx, and no variant of one. */
+function isPart(
+  file: string,
+  { models, onnx, genai }: { readonly models: readonly string[]; readonly onnx: readonly string[]; readonly genai: boolean },
+): boolean {
+  const stem = stemOf(file)
+  const bare = stem.replace(VARIANT, '')
+  if (folderOf(file) !== folderOf(models[0]!) || (!genai && models.some((model) => stemOf(model) === 'model'))) return false
+  if (/^decoder_(model|with_past_model|model_merged)$/.test(bare)) return false
+  return bare === stem || !onnx.includes(`${folderOf(file)}${bare}.onnx`)
+}
+
+/** Data and configs of ours that lie beside a model. */
+const DATA = /(\.(jsonl|csv|tsv|parquet|arrow|feather|npy|plan\.json)|^pare\.(config|lock)\.\w+)$/
+
+/** The folder without what lies below a path: what is written there is none of it. */
+export function outside(folder: ModelFolder, path: string): ModelFolder {
+  const below = `${relative(folder.path, path).split(sep).join('/')}/`
+  const isOther = (file: string) => !file.startsWith(below)
+  return { ...folder, companions: folder.companions.filter(isOther), left: folder.left.filter((file) => isOther(file.path)) }
+}
+
+/** Whether a file holds external data of a model, by its name. */
+function isDataOf(file: string, model: string): boolean {
+  return file.startsWith(model) && /^[._]data([._]\d{1,4})?$/.test(file.slice(model.length))
+}
+
+/** Weights, by what the run times that read them call them. */
+function isWeights(file: string): boolean {
+  const formats =
+    /\.(onnx|onnx[._]data([._]\d+)?|ort|safetensors|bin|pt|pth|ckpt|h5|msgpack|gguf|ggml|ot|tflite|pb|mlmodel|weight|npz|data|engine|pdparams)$/
+  return formats.test(file) || /\.(safetensors|bin)\.index\.json$/.test(file)
+}
