@@ -136,14 +136,14 @@ export async function proveVocabulary(
     const { first, outputs } = renamed
     if (first !== undefined)
       throw new Failure(
-        'bug',
+        'infrastructure',
         `pare: ${label}: with fewer tokens, ${renamed.different} of ${renamed.windows} texts are read otherwise, the first near window ${first.window} of ${first.path}.`,
         {
           hint: 'nothing was written. Please report it with the tokenizer',
         },
       )
     if (!(outputs.relative <= TOLERANCE))
-      throw new Failure('bug', `pare: ${label}: with fewer tokens the outputs differ by ${outputs.relative.toExponential(1)}.`, {
+      throw new Failure('infrastructure', `pare: ${label}: with fewer tokens the outputs differ by ${outputs.relative.toExponential(1)}.`, {
         hint: 'nothing was written. Please report it with the model',
       })
     return renamed
