@@ -27,6 +27,7 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   replay: async () => (await import('./replay.js')).replay,
   run: async () => (await import('./run.js')).run,
   sensitivity: async () => (await import('./sensitivity.js')).sensitivity,
+  vocabulary: async () => (await import('./vocabulary.js')).vocabulary,
 }
 
 /** Makes the context of the command that runs. */

@@ -22,6 +22,14 @@ export interface CopyFacts {
   readonly warnings: readonly string[]
 }
 
+/** A file beside the models with other numbers. */
+export interface Rewritten {
+  readonly text: string
+  /** What to tell of it. */
+  readonly edits: readonly { readonly key: string; readonly before: unknown; readonly after: unknown }[]
+  readonly warnings: readonly string[]
+}
+
 /** Above this nobody wrote it by hand. */
 const MOST_TEXT = 2 ** 22
 
@@ -46,6 +54,8 @@ export class FolderCopy {
   readonly #cards = new Map<string, CardModel>()
   /** Absolute paths. */
   readonly #read = new Set<string>()
+  readonly #rewritten = new Map<string, Rewritten>()
+  readonly #stale = new Map<string, LeftFile>()
 
   constructor(place: CopyPlace) {
     this.place = place
@@ -81,6 +91,16 @@ export class FolderCopy {
     this.#cards.set(file, card)
   }
 
+  /** Gives a file beside the models another text, whatever was measured of sizes. */
+  rewrite(file: string, rewritten: Rewritten): void {
+    this.#rewritten.set(file, rewritten)
+  }
+
+  /** Leaves a file behind. */
+  leave(file: LeftFile): void {
+    this.#stale.set(file.path, file)
+  }
+
   /** Whether all models of the folder were described. */
   get isComplete(): boolean {
     return this.place.folder.models.every((file) => this.#cards.has(file))
@@ -91,9 +111,9 @@ export class FolderCopy {
     const { folder, path } = this.place
     const edits: CopyFacts['edits'][number][] = []
     const warnings: string[] = []
-    for (const file of folder.companions.filter((each) => each !== CARD)) {
+    for (const file of folder.companions.filter((each) => each !== CARD && !this.#stale.has(each))) {
       const target = await publication.staged(join(path, file))
-      const edited = this.#holders().includes(file) ? await this.#edited(file) : undefined
+      const edited = this.#rewritten.get(file) ?? (this.#holders().includes(file) ? await this.#edited(file) : undefined)
       if (edited === undefined || edited.edits.length === 0) await copyWhole(join(folder.path, file), target)
       else await writeWhole(target, edited.text)
       edits.push(...(edited?.edits ?? []).map((edit) => ({ file, ...edit })))
@@ -103,7 +123,7 @@ export class FolderCopy {
     const own = folder.companions.includes(CARD) ? await textOf(join(folder.path, CARD)) : undefined
     await writeWhole(await publication.staged(join(path, CARD)), await withSection(own ?? '', { models, edits }))
     const left = folder.left.filter((file) => !this.#read.has(join(folder.path, file.path)))
-    return { path, edits, left, warnings }
+    return { path, edits, left: [...left, ...this.#stale.values()], warnings }
   }
 
   #holders(): readonly string[] {

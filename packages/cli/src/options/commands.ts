@@ -224,6 +224,25 @@ export const COMMANDS = {
       all: own(z.boolean(), 'list everything, also what is alike', {}),
     },
   },
+  vocabulary: {
+    arguments: '<model>',
+    help: 'Remove the tokens that texts never use from a language model and its tokenizer. The texts become the same tokens, and the model gives the same numbers for them: that is proved before anything is written.',
+    examples: [
+      'pare vocabulary ./my-model --text corpus.txt',
+      'pare vocabulary ./my-model --text train.jsonl --text test.jsonl --field question --out smaller',
+    ],
+    own: {
+      out: folder('./pare-out/<model name>'),
+      text: own(
+        z.array(path).describe('a file of text'),
+        'what the model must read as before: a text, a table or JSONL with texts, or a folder of these',
+        { argument: 'file', repeatable: true, required: ['vocabulary'] },
+      ),
+      tokenizer: own(path, 'tokenizer.json', { argument: 'file' }, 'the one beside the model'),
+      field: own(path, 'field, or column, that holds the text', { argument: 'name' }, "'text', or what the data make likely"),
+      windows: own(count, 'windows of text that both models are run on, for the proof', { argument: 'count' }, '32'),
+    },
+  },
   devices: {
     arguments: '',
     help: 'List what can compute here: GPUs that WebGPU finds, and what ONNX Runtime runs models on.',

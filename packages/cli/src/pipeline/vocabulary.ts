@@ -143,9 +143,13 @@ export async function proveVocabulary(
         },
       )
     if (!(outputs.relative <= TOLERANCE))
-      throw new Failure('infrastructure', `pare: ${label}: with fewer tokens the outputs differ by ${outputs.relative.toExponential(1)}.`, {
-        hint: 'nothing was written. Please report it with the model',
-      })
+      throw new Failure(
+        'infrastructure',
+        `pare: ${label}: with fewer tokens the outputs differ by ${outputs.relative.toExponential(1)}.`,
+        {
+          hint: 'nothing was written. Please report it with the model',
+        },
+      )
     return renamed
   } finally {
     activity.end()
@@ -154,10 +158,10 @@ export async function proveVocabulary(
 
 /** '170 windows the same tokens; 428,715 numbers of 16 windows the same bit for bit' */
 export function describeRenamed({ windows, outputs }: Renamed): string {
-  const numbers = `${formatCount(outputs.numbers)} numbers of ${formatCount(outputs.windows)} windows`
+  const counted = (count: number) => `${formatCount(count)} window${count === 1 ? '' : 's'}`
   const same =
     outputs.different === 0
       ? 'the same bit for bit'
       : `at most ${outputs.relative.toExponential(0)} apart (${formatCount(outputs.different)} in the last digits)`
-  return `${formatCount(windows)} windows of text the same tokens; ${numbers} ${same}`
+  return `${counted(windows)} of text the same tokens; ${formatCount(outputs.numbers)} numbers of ${counted(outputs.windows)} ${same}`
 }
