@@ -49,7 +49,10 @@ export async function sizesOf(model: Model): Promise<ModelSizes> {
       width: sized(width),
     },
     unitSizes,
-    weights: new Set(analysis.coupled.flatMap(({ slices }) => slices.map(({ id }) => id))),
+    weights: new Set([
+      ...model.graph.initializers.map(({ name }) => name),
+      ...[...analysis.weights, ...analysis.coupled.flatMap(({ slices }) => slices)].map(({ id }) => id),
+    ]),
     nodes: new Map(analysis.weights.flatMap(({ id, uses }) => (uses[0] === undefined ? [] : [[id, uses[0].name] as const]))),
     caches: cachesOf(model),
     vocabulary: vocabularyOf(model),
