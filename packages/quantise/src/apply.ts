@@ -5,7 +5,6 @@ import {
   GraphWriter,
   keyOf,
   type Model,
-  makeTensor,
   type Node,
   PareError,
   type Payload,
@@ -14,8 +13,12 @@ import {
   withoutDead,
 } from '@pare/onnx'
 import { blockCount, blocksOf } from './blocks.js'
+import type { QuantisedForm } from './choices.js'
 import { unitAxis } from './find.js'
+import { NewTensors } from './new-tensors.js'
 import { floats, madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import { withoutNormalization } from './static/normalization.js'
+import { withIntegers } from './static/write.js'
 import type { QuantisedWeight, QuantiseStep } from './step.js'
 
 /**
@@ -23,21 +26,39 @@ import type { QuantisedWeight, QuantiseStep } from './step.js'
  *
  * @throws PareError where the model has no such weight, or one of another size.
  */
-export async function applyQuantisation(model: Model, step: Pick<QuantiseStep, 'method' | 'block' | 'weights'>): Promise<Model> {
-  const rewriting = new Rewriting(model, step)
-  for (const weight of step.weights) await rewriting.store(weight)
+export async function applyQuantisation(model: Model, step: AppliedStep): Promise<Model> {
+  const { method, weights, activations = [] } = step
+  checkWeights(model, weights)
+  const isStatic = ({ form }: QuantisedWeight) => form === 'static'
+  const ids = new Set(weights.filter(isStatic).map(({ id }) => id))
+  const base = method === 'int8-static' ? await withIntegers(await withoutNormalization(model), ids, activations) : model
+  const rewriting = new Rewriting(base, step)
+  for (const weight of weights) if (weight.form !== 'static') await rewriting.store(weight.id, weight.form)
   return rewriting.finish()
+}
+
+type AppliedStep = Pick<QuantiseStep, 'method' | 'block' | 'weights' | 'activations'>
+
+function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
+  const { constants } = usesOf(model.graph)
+  for (const { id, elements } of weights) {
+    const tensor = constants.get(id)
+    if (tensor?.type === 'float32' && tensor.data.byteLength === 4 * elements) continue
+    const has = tensor === undefined ? 'has no such constant' : `has it as ${tensor.type}[${tensor.shape}]`
+    throw new PareError(`the plan quantises '${id}' with ${elements} elements, and this model ${has}.`, {
+      hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
+    })
+  }
 }
 
 /** A graph whose weights are exchanged one by one. */
 class Rewriting {
   readonly #uses
   readonly #writer: GraphWriter
-  readonly #tensors: Tensor[] = []
+  readonly #tensors: NewTensors
   /** What takes the place of a node, by its key: written where the node stood. */
   readonly #replacements = new Map<string, (node: Node) => void>()
   readonly #gone = new Set<string>()
-  readonly #names: Set<string>
   #usesMicrosoft = false
 
   constructor(
@@ -47,21 +68,11 @@ class Rewriting {
     const { graph } = model
     this.#uses = usesOf(graph)
     this.#writer = new GraphWriter(graph, 'quantised')
-    this.#names = new Set([
-      ...graph.nodes.flatMap(({ outputs }) => outputs),
-      ...[...graph.inputs, ...graph.initializers].map(({ name }) => name),
-    ])
+    this.#tensors = new NewTensors(graph)
   }
 
-  async store({ id, form, elements }: QuantisedWeight): Promise<void> {
-    const tensor = this.#uses.constants.get(id)
-    if (tensor === undefined || tensor.type !== 'float32' || tensor.data.byteLength !== 4 * elements) {
-      const has = tensor === undefined ? 'has no such constant' : `has it as ${tensor.type}[${tensor.shape}]`
-      throw new PareError(`the plan quantises '${id}' with ${elements} elements, and this model ${has}.`, {
-        hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
-      })
-    }
-    await this.#storeAs[form](id, tensor)
+  async store(id: string, form: Exclude<QuantisedForm, 'static'>): Promise<void> {
+    await this.#storeAs[form](id, this.#uses.constants.get(id)!)
     this.#gone.add(id)
   }
 
@@ -152,7 +163,7 @@ class Rewriting {
         })
       }
     },
-  } satisfies Record<QuantisedWeight['form'], (id: string, tensor: Tensor) => Promise<void>>
+  } satisfies Record<Exclude<QuantisedForm, 'static'>, (id: string, tensor: Tensor) => Promise<void>>
 
   /** The node that reads the weight gives way, wherever it does. */
   #replace(id: string, write: (node: Node) => void): void {
@@ -181,12 +192,8 @@ class Rewriting {
   }
   #middleName: string | undefined
 
-  #tensor(wanted: string, fields: Omit<Parameters<typeof makeTensor>[0], 'name'>): string {
-    let name = wanted
-    for (let i = 2; this.#names.has(name); i++) name = `${wanted}_${i}`
-    this.#names.add(name)
-    this.#tensors.push(makeTensor({ name, ...fields }))
-    return name
+  #tensor(wanted: string, fields: Parameters<NewTensors['add']>[1]): string {
+    return this.#tensors.add(wanted, fields)
   }
 
   finish(): Model {
@@ -199,7 +206,7 @@ class Rewriting {
     const initializers = [
       ...graph.initializers.filter(({ name }) => !this.#gone.has(name)),
       ...this.#writer.constants,
-      ...this.#tensors,
+      ...this.#tensors.all,
     ]
     const opsets = this.#usesMicrosoft ? new Map([...this.model.opsets, [MICROSOFT, 1] as const]) : this.model.opsets
     return withoutDead(

@@ -10,6 +10,7 @@ import {
   usesOf,
 } from '@pare/onnx'
 import type { QuantisedForm, Quantiser } from './choices.js'
+import { isStaticWeight } from './static/integer-graph.js'
 import type { QuantisedWeight, UnquantisedWeight } from './step.js'
 
 /** Smaller constants and vectors are left without a word: scales would take what codes save. */
@@ -27,6 +28,11 @@ export function findWeights(model: Model, method: Quantiser): FoundWeights {
   const left: UnquantisedWeight[] = []
   for (const [id, tensor] of uses.constants) {
     const elements = elementCount(tensor.shape)
+    // Integers between layers are worth more than bytes of small weights.
+    if (method === 'int8-static' && isStaticWeight(id, tensor, uses)) {
+      weights.push({ id, form: 'static', elements })
+      continue
+    }
     if (elements < LEAST_ELEMENTS || !FLOATS.includes(tensor.type) || (tensor.shape.length < 2 && method !== 'f16')) continue
     const form = formOf({ id, tensor, uses, opset: model.opsets.get('') ?? 1 }, method)
     if (typeof form === 'string') weights.push({ id, form, elements })
@@ -76,7 +82,7 @@ function formAt(place: Use, { tensor, opset }: Candidate, method: Quantiser): Qu
   const op = operatorName(node)
   if (op === 'Gather' && input === 0 && unitAxis(place, tensor) === 0) return 'rows'
   if (isProduct(place, tensor)) {
-    if (method === 'int8') return opset >= 11 ? 'integers' : 'stored'
+    if (method === 'int8' || method === 'int8-static') return opset >= 11 ? 'integers' : 'stored'
     return 'blocks'
   }
   return unitAxis(place, tensor) === undefined ? undefined : 'stored'

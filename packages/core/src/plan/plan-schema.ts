@@ -100,6 +100,9 @@ const quantiseStep = z.strictObject({
   block: z.literal(BLOCK_SIZES),
   left: z.array(z.strictObject({ id: z.string(), elements: count, reason: z.string() })),
   weights: z.array(z.strictObject({ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count })),
+  activations: z
+    .array(z.strictObject({ id: z.string(), low: z.number().max(0), high: z.number().nonnegative() }))
+    .exactOptional(),
 })
 
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */

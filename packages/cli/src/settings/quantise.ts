@@ -1,0 +1,43 @@
+import type { Quantiser } from '@pare/quantise'
+import type { QuantiseConfig } from '../options/quantise.js'
+import type { Problem } from '../terminal/failure.js'
+import type { CalibrationSource } from './calibration.js'
+
+/** What is to be done to weights, complete but for defaults. */
+export function quantiserOf(setting: QuantiseConfig): Exclude<QuantiseConfig, string> {
+  return typeof setting === 'string' ? { method: setting } : setting
+}
+
+/** Why weights cannot be given fewer bits with the data that are there. */
+export function quantiseProblems(
+  {
+    quantise,
+    baselines = [],
+  }: { readonly quantise?: QuantiseConfig | undefined; readonly baselines?: readonly Quantiser[] | undefined },
+  calibration: CalibrationSource | undefined,
+  placeOf: (section: 'quantise' | 'baselines') => string,
+): Problem[] {
+  const wanted = [
+    ...(quantise === undefined ? [] : [{ section: 'quantise' as const, who: whoMeasures(quantise) }]),
+    ...baselines.map((method) => ({ section: 'baselines' as const, who: whoMeasures(method) })),
+  ]
+  const lacks = calibration === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
+  if (calibration !== undefined && calibration.statistics === undefined) return []
+  return wanted.flatMap(({ section, who }) =>
+    who === undefined
+      ? []
+      : [
+          {
+            place: placeOf(section),
+            message: `${section}: ${who} needs calibration data, and ${lacks}.`,
+            hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
+          },
+        ],
+  )
+}
+
+/** Who needs calibration data; undefined: nobody. */
+export function whoMeasures(setting: QuantiseConfig): string | undefined {
+  const { method } = quantiserOf(setting)
+  return method === 'int8-static' ? method : undefined
+}
