@@ -5,7 +5,8 @@ export type Quantiser = (typeof QUANTISERS)[number]
 
 /**
  * How a weight is stored. 'integers': uint8 around 128 for each output unit, multiplied as integers
- * with inputs that are rounded as they come. 'static': the same, also of convolutions, with inputs that are rounded to ranges that are known beforehand. 'blocks': 4 or 8 bits, a scale
+ * with inputs that are rounded as they come. 'static': int8 for each output unit, multiplied as integers, also by convolutions,
+ * with inputs that are rounded to ranges that are known beforehand. 'blocks': 4 or 8 bits, a scale
  * for each output unit and block of inputs (MatMulNBits). 'rows': 8 bits, a scale for each row of a table, of which rows are taken. 'stored': 8 bits for each output
  * unit, made floats again when a model is loaded. 'halves': 16-bit floats, made floats again when a model is loaded.
  */

@@ -29,8 +29,8 @@ export function emptyHistogram(range: ActivationRange): Histogram {
 }
 
 /**
- * A range that leaves out what is rare. 'percentile': one in ten thousand on either side. 'mse': as much on both sides as makes the mean squared error of rounding
- * and clipping least (Nagel et al. 2021, arXiv 2106.08295, section 3.1), among a hundred shares of the range.
+ * A range that leaves out what is rare. 'percentile': one in ten thousand on either side. 'mse': as much as makes the mean squared error of rounding
+ * and clipping least (Nagel et al. 2021, arXiv 2106.08295, section 3.1), first above and then below, among a hundred shares of either side.
  */
 export function narrowed({ range, counts }: Histogram, rule: Exclude<RangeRule, 'minmax'>): ActivationRange {
   const { id, low, high } = range
@@ -38,13 +38,16 @@ export function narrowed({ range, counts }: Histogram, rule: Exclude<RangeRule, 
   if (width === 0) return range
   const f32 = (from: number, to: number) => ({ id, low: Math.min(0, Math.fround(from)), high: Math.max(0, Math.fround(to)) })
   if (rule === 'percentile') return f32(low + width * binAt(counts, TAIL), high - width * binAt([...counts].reverse(), TAIL))
-  let best = { error: Infinity, share: 1 }
-  for (let step = 100; step > 0; step--) {
-    const share = step / 100
-    const error = squaredError(counts, { low, high }, share)
-    if (error < best.error) best = { error, share }
-  }
-  return f32(low * best.share, high * best.share)
+  const above = bestShare((share) => squaredError(counts, range, { low, high: high * share }))
+  const below = bestShare((share) => squaredError(counts, range, { low: low * share, high: high * above }))
+  return f32(low * below, high * above)
+}
+
+/** Of 1, 0.99 … the one with the least error. */
+function bestShare(errorOf: (share: number) => number): number {
+  const shares = Array.from({ length: 100 }, (_, i) => 1 - i / 100)
+  const errors = shares.map(errorOf)
+  return shares[errors.indexOf(Math.min(...errors))]!
 }
 
 const TAIL = 1e-4
@@ -57,17 +60,18 @@ function binAt(counts: ArrayLike<number>, share: number): number {
   return bin
 }
 
-/** Of numbers in the middle of their bins, when all are rounded to codes of this share of the range. */
-function squaredError(counts: Float64Array, { low, high }: { low: number; high: number }, share: number): number {
+type Ends = Pick<ActivationRange, 'low' | 'high'>
+
+/** Of numbers in the middle of their bins, when all are rounded to codes between two ends. */
+function squaredError(counts: Float64Array, { low, high }: Ends, ends: Ends): number {
   const width = (high - low) / counts.length
-  const step = ((high - low) * share) / MOST_ACTIVATION
-  const [least, most] = [low * share, high * share]
+  const step = (ends.high - ends.low) / MOST_ACTIVATION
   let sum = 0
   for (let bin = 0; bin < counts.length; bin++) {
     if (counts[bin] === 0) continue
     const middle = low + (bin + 0.5) * width
-    const away = Math.max(least - middle, middle - most, 0)
-    // A number within the range is off by a step of uniform rounding, on average.
+    const away = Math.max(ends.low - middle, middle - ends.high, 0)
+    // A number between the ends is off by what uniform rounding is off by, on average.
     sum += counts[bin]! * (away > 0 ? away * away : (step * step) / 12)
   }
   return sum

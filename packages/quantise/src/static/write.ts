@@ -1,4 +1,5 @@
 import {
+  attributesOf,
   editGraph,
   editModel,
   editNode,
@@ -6,8 +7,10 @@ import {
   keyOf,
   type Model,
   type Node,
+  operatorName,
   PareError,
   readAll,
+  type Tensor,
   type Uses,
   usesOf,
   withoutDead,
@@ -19,7 +22,7 @@ import { type IntegerGraph, type IntegerProduct, integerGraph } from './integer-
 import { constantBehind } from './normalization.js'
 
 /**
- * The model with values rounded by QuantizeLinear and DequantizeLinear around products with these weights, as ONNX Runtime fuses them: weights are uint8 around 128 with a
+ * The model with values rounded by QuantizeLinear and DequantizeLinear around products with these weights, as ONNX Runtime fuses them: weights are int8 with a
  * scale for each output unit, biases int32 with the product of both scales. BatchNormalization is in the weights already.
  */
 export async function withIntegers(
@@ -86,18 +89,21 @@ async function writeWeights(
     const [{ axis, units }] = uses as [IntegerProduct]
     const biases = await Promise.all(uses.map(({ node }) => biasOf(node, all)))
     const inputs = uses.map(({ node }) => scales.get(node.inputs[0]!)!.scale)
-    const own = scalesWithRoom(await unitLargest(weight, axis), biases, inputs)
-    const codes = tensors.add(`${id}_uint8`, {
-      ...{ type: 'uint8', shape: weight.shape },
-      data: unitCodes(weight, { axis, scales: own, type: 'uint8' }),
+    const own = scalesWithRoom(await unitLargest(weight, axis), biases, {
+      inputs,
+      mostCode: Math.min(...uses.map((use) => mostCode(use, weight))),
+    })
+    const codes = tensors.add(`${id}_int8`, {
+      ...{ type: 'int8', shape: weight.shape },
+      data: unitCodes(weight, { axis, scales: own, type: 'int8' }),
     })
     const scale = tensors.add(`${id}_scale`, { type: 'float32', shape: [units], values: own })
-    const zeros = tensors.add(`${id}_zero`, { type: 'uint8', shape: [units], values: new Uint8Array(units).fill(MIDDLE) })
+    const zeros = tensors.add(`${id}_zero`, { type: 'int8', shape: [units], values: new Int8Array(units) })
     const rounded = writer.node('DequantizeLinear', [codes, scale, zeros], { axis: BigInt(axis) })
     for (const [i, { node }] of uses.entries()) {
       const bias = biases[i]
-      const products_ = own.map((value) => Math.fround(value * inputs[i]!))
-      const added = bias === undefined ? [] : [writeBias(node.outputs[0]!, bias, products_)]
+      const steps = own.map((value) => Math.fround(value * inputs[i]!))
+      const added = bias === undefined ? [] : [writeBias(node.outputs[0]!, bias, steps)]
       products.set(keyOf(node), editNode(node, { inputs: [node.inputs[0]!, rounded, ...added] }))
     }
   }
@@ -114,8 +120,16 @@ async function writeWeights(
   }
 }
 
-/** uint8 code of 0. */
-const MIDDLE = 128
+/**
+ * Of codes whose products are summed two by two in 16 bits on CPUs without VNNI: 2 · 64 · 255 fits, and sums are exact everywhere. A convolution of each channel for itself
+ * multiplies one by one, and has all codes.
+ */
+const MOST_OF_TWO = 64
+
+function mostCode({ node, units }: IntegerProduct, { shape }: Tensor): number {
+  const isDepthwise = operatorName(node) === 'Conv' && shape[1] === 1 && attributesOf(node).int('group', 1) === units
+  return isDepthwise ? MOST_CODE : MOST_OF_TWO
+}
 
 async function biasOf(node: Node, uses: Uses): Promise<Float32Array | undefined> {
   const name = node.inputs[2] ?? ''
@@ -131,11 +145,11 @@ const ONLY_BIAS = 2 ** 20
 function scalesWithRoom(
   largest: Float32Array,
   biases: readonly (Float32Array | undefined)[],
-  inputs: readonly number[],
+  { inputs, mostCode }: { readonly inputs: readonly number[]; readonly mostCode: number },
 ): Float32Array {
   return largest.map((most, unit) => {
     const least = (codes: number) => Math.max(0, ...biases.map((bias, i) => Math.abs(bias?.[unit] ?? 0) / (inputs[i]! * codes)))
-    return most > 0 ? Math.max(most / MOST_CODE, least(MOST_BIAS)) : least(ONLY_BIAS) || 1
+    return most > 0 ? Math.max(most / mostCode, least(MOST_BIAS)) : least(ONLY_BIAS) || 1
   })
 }
 
