@@ -15,6 +15,7 @@ import {
 import { blockCount, blocksOf } from './blocks.js'
 import type { QuantisedForm } from './choices.js'
 import { unitAxis } from './find.js'
+import { unitScalesOnGrid } from './grid.js'
 import { NewTensors } from './new-tensors.js'
 import { floats, madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
 import { withoutNormalization } from './static/normalization.js'
@@ -33,7 +34,7 @@ export async function applyQuantisation(model: Model, step: AppliedStep): Promis
   const ids = new Set(weights.filter(isStatic).map(({ id }) => id))
   const base = method === 'int8-static' ? await withIntegers(await withoutNormalization(model), ids, activations) : model
   const rewriting = new Rewriting(base, step)
-  for (const weight of weights) if (weight.form !== 'static') await rewriting.store(weight.id, weight.form)
+  for (const weight of weights) if (weight.form !== 'static') await rewriting.store({ ...weight, form: weight.form })
   return rewriting.finish()
 }
 
@@ -50,6 +51,8 @@ function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
     })
   }
 }
+
+type Stored = Pick<QuantisedWeight, 'id' | 'onGrid'> & { readonly form: Exclude<QuantisedForm, 'static'> }
 
 /** A graph whose weights are exchanged one by one. */
 class Rewriting {
@@ -71,8 +74,8 @@ class Rewriting {
     this.#tensors = new NewTensors(graph)
   }
 
-  async store(id: string, form: Exclude<QuantisedForm, 'static'>): Promise<void> {
-    await this.#storeAs[form](id, this.#uses.constants.get(id)!)
+  async store({ id, form, onGrid }: Stored): Promise<void> {
+    await this.#storeAs[form](id, this.#uses.constants.get(id)!, onGrid === true)
     this.#gone.add(id)
   }
 
@@ -112,11 +115,11 @@ class Rewriting {
       })
     },
 
-    integers: async (id: string, tensor: Tensor): Promise<void> => {
+    integers: async (id: string, tensor: Tensor, onGrid: boolean): Promise<void> => {
       const scalesAlong = new Map<number, Float32Array>()
       for (const use of this.#uses.of(id)) {
         const axis = unitAxis(use, tensor)!
-        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await unitScales(tensor, axis))
+        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (onGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
       }
       const stored = new Map<number, { readonly codes: string; readonly scale: string }>()
       const storedFor = (axis: number) => {
@@ -138,7 +141,7 @@ class Rewriting {
       })
     },
 
-    blocks: async (id: string, tensor: Tensor): Promise<void> => {
+    blocks: async (id: string, tensor: Tensor, isOnGrid: boolean): Promise<void> => {
       const bits = this.step.method === 'int4' ? 4 : 8
       const { block } = this.step
       this.#usesMicrosoft = true
@@ -146,7 +149,7 @@ class Rewriting {
         const isTurned = unitAxis(use, tensor) === 0
         const [first, second] = tensor.shape as [number, number]
         const [inputs, units] = isTurned ? [second, first] : [first, second]
-        const shape = { inputs, units, bits, block, isTurned } as const
+        const shape = { inputs, units, bits, block, isTurned, isOnGrid } as const
         const count = blockCount(shape)
         const { scales } = await blocksOf(tensor, shape)
         const codes = this.#tensor(`${id}_int${bits}`, {
@@ -163,7 +166,7 @@ class Rewriting {
         })
       }
     },
-  } satisfies Record<Exclude<QuantisedForm, 'static'>, (id: string, tensor: Tensor) => Promise<void>>
+  } satisfies Record<Stored['form'], (id: string, tensor: Tensor, onGrid: boolean) => Promise<void>>
 
   /** The node that reads the weight gives way, wherever it does. */
   #replace(id: string, write: (node: Node) => void): void {

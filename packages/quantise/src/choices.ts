@@ -26,3 +26,8 @@ export type BlockSize = (typeof BLOCK_SIZES)[number]
 export const RANGE_RULES = ['minmax', 'percentile', 'mse'] as const
 
 export type RangeRule = (typeof RANGE_RULES)[number]
+
+/** What an element becomes: the nearest code ('nearest'), or the one after which others best make up for it on calibration data ('gptq'). */
+export const ROUNDINGS = ['nearest', 'gptq'] as const
+
+export type Rounding = (typeof ROUNDINGS)[number]

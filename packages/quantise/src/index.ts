@@ -9,6 +9,7 @@ export {
   RANGE_RULES,
   type RangeRule,
 } from './choices.js'
+export { gridsOf, type RoundingGrid } from './grid.js'
 export { type QuantisedModel, type QuantiseOptions, quantise } from './quantise.js'
 export type { ActivationRange } from './static/activation.js'
 export type { RunData } from './static/ranges.js'

@@ -12,6 +12,8 @@ export interface QuantiseOptions {
   readonly method: Quantiser
   /** Inputs that share a scale in weights of blocks: fewer are nearer to the weight and take more bytes. Default: 32 */
   readonly block?: BlockSize
+  /** Names of weights whose elements lie on their grids already. Default: none */
+  readonly onGrid?: ReadonlySet<string>
   /** Of `int8-static`. Default: 'minmax' */
   readonly range?: RangeRule
   /** Runs calibration data, which `int8-static` needs. */
@@ -35,11 +37,12 @@ export interface QuantisedModel {
  */
 export async function quantise(
   model: Model,
-  { method, block = 32, range = 'minmax', run, signal }: QuantiseOptions,
+  { method, block = 32, onGrid, range = 'minmax', run, signal }: QuantiseOptions,
 ): Promise<QuantisedModel> {
   const base = method === 'int8-static' ? await staticBase(model, run) : model
   const found = findWeights(base, method)
-  const { weights, left } = method === 'f16' ? await withinHalves(model, found) : found
+  const { weights: nearest, left } = method === 'f16' ? await withinHalves(model, found) : found
+  const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
   const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)
   const ranges = { run: run!, rule: range, signal }
   const activations = ids.length === 0 ? [] : await measureRanges(base, await integerGraph(base, new Set(ids)), ranges)

@@ -18,6 +18,8 @@ export interface QuantisedWeight {
   readonly id: string
   readonly form: QuantisedForm
   readonly elements: number
+  /** Whether its elements are codes times scales before this step, as a step before it rounded them. Absent: each becomes the nearest. */
+  readonly onGrid?: true
 }
 
 /** A large constant that stays as it is, and why. */

@@ -8,7 +8,7 @@ import type { Work } from '../engine/work.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { measure } from './measure.js'
-import { runFor } from './quantise.js'
+import { forwardFor } from './quantise.js'
 import { zippedSize } from './zipped.js'
 
 /** The unpruned model in fewer bits, as it was measured. */
@@ -40,7 +40,7 @@ export async function measureBaselines(
       await using opened = await openFolded(path, { ...work, label }, { mergeAdapters })
       const { model } = await quantise(opened.model, {
         method,
-        ...present({ run: runFor(method, calibration, { ...work, label }) }),
+        ...present({ run: forwardFor(method, calibration, { ...work, label }) }),
       })
       const files = await writeModel(model, file, { signal: work.signal })
       return files.reduce((sum, each) => sum + each.bytes, 0)

@@ -1,10 +1,17 @@
-import type { Quantiser } from '@pare/quantise'
+import type { BlockSize, Quantiser, RangeRule, Rounding } from '@pare/quantise/choices'
 import type { QuantiseConfig } from '../options/quantise.js'
 import type { Problem } from '../terminal/failure.js'
 import type { CalibrationSource } from './calibration.js'
 
-/** What is to be done to weights, complete but for defaults. */
-export function quantiserOf(setting: QuantiseConfig): Exclude<QuantiseConfig, string> {
+/** What is to be done to weights, as far as it is said. */
+export interface QuantiserSettings {
+  readonly method: Quantiser
+  readonly block?: BlockSize
+  readonly range?: RangeRule
+  readonly rounding?: Rounding
+}
+
+export function quantiserOf(setting: QuantiseConfig): QuantiserSettings {
   return typeof setting === 'string' ? { method: setting } : setting
 }
 
@@ -38,6 +45,7 @@ export function quantiseProblems(
 
 /** Who needs calibration data; undefined: nobody. */
 export function whoMeasures(setting: QuantiseConfig): string | undefined {
-  const { method } = quantiserOf(setting)
-  return method === 'int8-static' ? method : undefined
+  const { method, rounding } = quantiserOf(setting)
+  if (method === 'int8-static') return method
+  return rounding === 'gptq' ? `${method} rounded by gptq` : undefined
 }
