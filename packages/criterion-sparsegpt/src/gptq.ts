@@ -12,7 +12,8 @@ export interface GptqOptions {
 
 /**
  * GPTQ (Frantar et al. 2022, arXiv 2210.17323, algorithm 1): column by column, each element becomes the nearest of its grid, and what rounding is off by is made up for by the
- * columns that follow, in the least-squares sense of the calibration data. Scales of blocks of columns are those of the weights when the sweep reaches them. Zeros stay
+ * columns that follow, in the least-squares sense of the calibration data. Scales of blocks of columns are chosen for the weights as they are when the sweep reaches them: of the one that reaches the largest, and
+ * some smaller ones, that with the least squared error (as the authors' code does). Zeros stay
  * zeros: what columns before would have added to them goes on to the next ones. Costs what SparseGPT does.
  */
 export function gptq({ damping = 0.01, threads }: GptqOptions = {}): Solver {
@@ -94,14 +95,42 @@ interface ScalesRequest extends Stripe {
 /** Of columns as they are now. Zeros have no say: columns before would only have moved them. */
 function scalesOf({ weight, columns }: WeightProblem, { rows }: Factor, request: ScalesRequest): void {
   const { from, to, at, end, grid, scales } = request
+  const values = new Float64Array(end - at)
   for (let row = from; row < to; row++) {
-    let largest = 0
-    for (let j = at; j < end; j++) {
-      const value = rows.data[(row - from) * rows.stride + j]!
-      if (weight[row * columns + j] !== 0 && Math.abs(value) > Math.abs(largest)) largest = value
-    }
-    scales[row - from] = scaleOf(largest, grid)
+    let count = 0
+    const start = (row - from) * rows.stride
+    for (let j = at; j < end; j++) if (weight[row * columns + j] !== 0) values[count++] = rows.data[start + j]!
+    scales[row - from] = bestScale(values.subarray(0, count), grid)
   }
+}
+
+/** Of a few around the one that reaches all values, the scale with the least squared error. */
+function bestScale(values: Float64Array, grid: RoundingGrid): number {
+  let largest = 0
+  for (const value of values) if (Math.abs(value) > Math.abs(largest)) largest = value
+  const whole = scaleOf(largest, grid)
+  const best = { scale: whole, error: Infinity }
+  // The further end may be on either side, where one is.
+  const sides = grid.outermost < 0 ? [1, -1] : [1]
+  for (const share of SHARES) {
+    for (const side of sides) {
+      const scale = Math.fround(whole * share * side)
+      let error = 0
+      for (const value of values) {
+        const off = value - codeOf(value / scale, grid) * scale
+        error += off * off
+      }
+      if (error < best.error) Object.assign(best, { scale, error })
+    }
+  }
+  return best.scale
+}
+
+/** What is tried: rounding of many gets finer than clipping of few gets worse. */
+const SHARES = [1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7]
+
+function codeOf(ratio: number, { least, most }: RoundingGrid): number {
+  return Math.max(least, Math.min(most, Math.round(ratio)))
 }
 
 function scaleOf(largest: number, { outermost }: RoundingGrid): number {
@@ -110,18 +139,14 @@ function scaleOf(largest: number, { outermost }: RoundingGrid): number {
 }
 
 /** Rounds the columns of a block one after another. rows · size² operations at most. */
-function sweep(
-  { rows, size, values, zeroFlags, errors, triangle }: ColumnBlock,
-  { least, most }: RoundingGrid,
-  scales: Float32Array,
-): void {
+function sweep({ rows, size, values, zeroFlags, errors, triangle }: ColumnBlock, grid: RoundingGrid, scales: Float32Array): void {
   for (let row = 0; row < rows; row++) {
     const start = row * size
     const scale = scales[row]!
     for (let i = 0; i < size; i++) {
       const line = i * size
       const value = values[start + i]!
-      const code = zeroFlags[start + i] === 1 ? 0 : Math.max(least, Math.min(most, Math.round(value / scale)))
+      const code = zeroFlags[start + i] === 1 ? 0 : codeOf(value / scale, grid)
       const kept = code === 0 ? 0 : code * scale
       const error = (value - kept) / triangle[line + i]!
       errors[start + i] = error
@@ -147,7 +172,7 @@ export function nearest({ weight, rows, columns }: WeightProblem, grid: Rounding
         ),
       )
       for (let j = 0; j < own.length; j++) {
-        const code = Math.max(grid.least, Math.min(grid.most, Math.round(own[j]! / scale)))
+        const code = codeOf(own[j]! / scale, grid)
         result[row * columns + at + j] = code === 0 ? 0 : code * scale
       }
     }
