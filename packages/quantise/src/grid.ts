@@ -1,6 +1,7 @@
 import { type Model, PareError, readAll, type Tensor, usesOf } from '@pare/onnx'
 import type { BlockSize, Quantiser } from './choices.js'
-import { findWeights, unitAxis } from './find.js'
+import { findWeights } from './find.js'
+import { unitAxis } from './place.js'
 import { floats, MOST_CODE } from './scales.js'
 
 /** What the elements of a weight as a matrix f32[rows × columns] can be rounded to: whole codes times a scale, 0 among them. */

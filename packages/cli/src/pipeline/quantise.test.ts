@@ -36,6 +36,40 @@ describe('pare prune --quantise', () => {
     expect((await readFile(join(folder.path, 'again/bert.onnx'))).equals(written)).toBe(true)
   })
 
+  it.each([
+    ['int8-static:range=mse', 'int8-static: '],
+    ['int4:block=64,rounding=gptq', 'int4 in blocks of 64: '],
+    ['int8:rounding=gptq', 'int8: '],
+  ])('%s looks at calibration data, says so, and is replayed without them', async (how, said) => {
+    await using folder = await fixture()
+    await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
+    const data = ['--calibrate', 'calibrate.npz', '--samples', '200']
+    const argv = ['prune', 'model.onnx', '--sparsity', '0.5', '--quantise', how, ...data, '--out', 'out']
+    const { exitCode, stdout, stderr } = await pare(argv, { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(`quantised   ${said}`)
+    expect(stdout).toContain('calibrated  200 samples of calibrate.npz')
+    expect(stderr).not.toContain('is not used')
+    const replayed = await pare(['replay', 'out/model.plan.json', 'model.onnx', '--out', 'again'], { cwd: folder.path })
+    expect(replayed).toMatchObject({ exitCode: 0 })
+    const [written, again] = await Promise.all(['out', 'again'].map((name) => readFile(join(folder.path, name, 'model.onnx'))))
+    expect(again!.equals(written!)).toBe(true)
+    const scores = await pare(['evaluate', 'again/model.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--json'], {
+      cwd: folder.path,
+    })
+    // 0.978 of the floats, whole.
+    expect((scores.json() as { metrics: { accuracy: number } }).metrics.accuracy).toBeGreaterThan(0.96)
+  })
+
+  it.each(['int8-static', 'int4:rounding=gptq'])('%s needs calibration data', async (how) => {
+    await using folder = await fixture()
+    const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    const who = how === 'int8-static' ? how : 'int4 rounded by gptq'
+    expect(stderr).toContain(`quantise: ${who} needs calibration data, and there are none.`)
+    expect(stderr).toContain('--calibrate data.npz')
+  })
+
   it('says why nothing is', async () => {
     await using folder = await fixture()
     const text = 'small (float[N, 4] x) => (float[N, 4] y) <float[4, 4] w> { y = MatMul(x, w) }'
@@ -47,11 +81,18 @@ describe('pare prune --quantise', () => {
 
   it('refuses other words, and other blocks', async () => {
     await using folder = await fixture()
-    for (const how of ['int3', 'int4:block=48', 'int4:blocks=32']) {
+    for (const how of [
+      'int3',
+      'int4:block=48',
+      'int4:blocks=32',
+      'int8:range=mse',
+      'int8-static:rounding=gptq',
+      'f16:block=32',
+    ]) {
       const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
       expect(exitCode).toBe(2)
       expect(stderr).toContain(
-        `--quantise is '${how}'; expected int8, int8-weights, int4 or f16, or with a size of blocks int4:block=64`,
+        `--quantise is '${how}'; expected int8, int8-static, int8-weights, int4 or f16, or with options int4:block=64,rounding=gptq or int8-static:range=mse`,
       )
     }
   })

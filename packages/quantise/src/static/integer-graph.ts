@@ -10,7 +10,7 @@ import {
   type Uses,
   usesOf,
 } from '@pare/onnx'
-import { isProduct, unitAxis } from '../find.js'
+import { isProduct, unitAxis } from '../place.js'
 import { floats } from '../scales.js'
 import { constantBehind } from './normalization.js'
 
