@@ -1,4 +1,4 @@
-// node bench/quantise.mjs [name …]: models in fewer bits, unpruned and pruned to half: bytes, bytes zipped, the metric, and how many times as fast as the original a run of
+// node bench/quantise.mjs [name[/criterion] …]: models in fewer bits, unpruned and pruned to half: bytes, bytes zipped, the metric, and how many times as fast as the original a run of
 // eight samples is on one thread, in processor time: the fastest of ten stretches of each, in turn. Zeros are in dense files: what they save shows zipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, statSync } from 'node:fs'
@@ -9,22 +9,23 @@ import { zippedSize } from '../packages/cli/dist/pipeline/zipped.js'
 const runtime = createRequire(new URL('../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = `${root}bench/out/quantise`
-const transformer = ['int8', 'int8:rounding=gptq', 'int8-static', 'int4', 'int4:rounding=gptq']
+const products = ['int8', 'int8:rounding=gptq', 'int4', 'int4:rounding=gptq']
+const transformer = [...products, 'int8-static']
 const blocks = ['int4:block=128', 'int4:block=128,rounding=gptq']
-const pruned = (criterion) => ['--sparsity', '0.5', '--criterion', criterion]
+const pruned = (how) => ['--sparsity', '0.5', ...(how === 'lamp' ? ['--normalize', 'lamp'] : ['--criterion', how])]
 const models = {
   'mnist-resnet20-folded': images(),
   'mnist-mobilenet-folded': images(),
   'kjv-bert': {
     ...{ data: 'kjv', metric: 'accuracy', samples: 256, dims: { seq: 96 } },
-    rows: { unpruned: transformer, sparsegpt: transformer },
+    rows: { unpruned: transformer, sparsegpt: products },
   },
   'lm-llama': {
     ...{ data: 'lm', metric: 'perplexity', samples: 128, dims: { seq: 128 } },
     rows: {
       unpruned: [...transformer, ...blocks],
-      wanda: transformer,
-      sparsegpt: transformer,
+      wanda: products,
+      sparsegpt: products,
       alps: ['int8:rounding=gptq', 'int4:rounding=gptq'],
     },
   },
@@ -32,15 +33,15 @@ const models = {
 
 function images() {
   const forms = ['int8', 'int8-static']
-  return { data: 'mnist', metric: 'accuracy', samples: 512, dims: {}, rows: { unpruned: forms, sparsegpt: forms } }
+  return { data: 'mnist', metric: 'accuracy', samples: 512, dims: {}, rows: { unpruned: forms, lamp: forms } }
 }
 
 const wanted = process.argv.slice(2)
 console.log('| model | pruned | form | bytes | zipped | metric | times as fast |\n|---|---|---|---|---|---|---|')
 for (const [name, { rows, ...model }] of Object.entries(models)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue
   const original = [`${root}test-models/${name}.onnx`, `${root}../shared/models/${name}.onnx`].find(existsSync)
   for (const [criterion, forms] of Object.entries(rows)) {
+    if (wanted.length > 0 && !wanted.some((each) => `${name}/${criterion}`.startsWith(each))) continue
     const floats = criterion === 'unpruned' ? original : prune(original, model, pruned(criterion), 'floats')
     await row({ name, original, file: floats, criterion, form: 'f32', ...model })
     for (const form of forms) {

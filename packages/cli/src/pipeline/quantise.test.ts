@@ -38,8 +38,8 @@ describe('pare prune --quantise', () => {
 
   it.each([
     ['int8-static:range=mse', 'int8-static: '],
-    ['int4:block=64,rounding=gptq', 'int4 in blocks of 64: '],
-    ['int8:rounding=gptq', 'int8: '],
+    ['int4:block=64,rounding=gptq', 'int4 in blocks of 64 rounded by gptq: '],
+    ['int8:rounding=gptq', 'int8 rounded by gptq: '],
   ])('%s looks at calibration data, says so, and is replayed without them', async (how, said) => {
     await using folder = await fixture()
     await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))

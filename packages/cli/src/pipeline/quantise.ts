@@ -14,6 +14,8 @@ export interface QuantisationFacts {
   readonly method: Quantiser
   /** Of weights in blocks. */
   readonly block?: number
+  /** Who rounded weights on calibration data. Absent: each element became the nearest. */
+  readonly rounding?: string
   readonly weights: number
   readonly elements: number
   readonly left: QuantiseStep['left']
@@ -40,7 +42,8 @@ export async function quantiseModel(
   const forward = forwardFor(setting, calibration, work, ({ samples }) => Object.assign(counts, { samples }))
   await using hashing = forward && hashData(calibration!.run.data)
   const settings = quantiserOf(setting)
-  const update = settings.rounding === 'gptq' ? await roundedBy(settings, { model, forward: forward!, seed }, work) : undefined
+  const rounding = settings.rounding === 'gptq' ? await roundedBy(settings, { model, forward: forward!, seed }, work) : undefined
+  const update = rounding?.tensors.length === 0 ? undefined : rounding
   const rounded = update === undefined ? model : await applyPlan(model, { seed, steps: [update] })
   const onGrid = new Set(update?.tensors.map(({ id }) => id))
   const { model: quantised, step } = await quantise(rounded, { ...settings, onGrid, signal, ...present({ run: forward }) })
@@ -54,8 +57,8 @@ export async function quantiseModel(
   return {
     model: quantised,
     steps: isNothing ? [] : [...(update === undefined ? [] : [update]), step],
-    facts: factsOf(step),
-    warnings: [...(isNothing ? [`nothing is quantised: ${whyNothing(step)}`] : []), ...(update?.notes ?? [])],
+    facts: { ...factsOf(step), ...present({ rounding: update?.by }) },
+    warnings: [...(isNothing ? [`nothing is quantised: ${whyNothing(step)}`] : []), ...(rounding?.notes ?? [])],
     ...present({ calibration: data }),
   }
 }
@@ -112,8 +115,9 @@ function whyNothing({ left }: QuantiseStep): string {
 }
 
 /** 'int4 in blocks of 32: 43 weights; 2 left as they are' */
-export function describeQuantisation({ method, block, weights, left }: QuantisationFacts): string {
+export function describeQuantisation({ method, block, rounding, weights, left }: QuantisationFacts): string {
   const blocks = block === undefined ? '' : ` in blocks of ${block}`
   const others = left.length === 0 ? '' : `; ${left.length} left as ${left.length === 1 ? 'it is' : 'they are'}`
-  return `${method}${blocks}: ${weights} weight${weights === 1 ? '' : 's'}${others}`
+  const rounded = rounding === undefined ? '' : ` rounded by ${rounding}`
+  return `${method}${blocks}${rounded}: ${weights} weight${weights === 1 ? '' : 's'}${others}`
 }

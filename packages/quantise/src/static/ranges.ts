@@ -79,7 +79,7 @@ function sampling(model: Model, values: readonly RoundedValue[]): Model {
   return measuringModel(model, writer, names)
 }
 
-/** At most of one value and batch: half of twice as many. */
+/** Half as many are taken of one value and batch, at most. */
 const SAMPLED = 8192
 
 function measuringModel(model: Model, writer: GraphWriter, outputs: readonly string[]): Model {
