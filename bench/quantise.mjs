@@ -9,7 +9,7 @@ import { zippedSize } from '../packages/cli/dist/pipeline/zipped.js'
 const runtime = createRequire(new URL('../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = `${root}bench/out/quantise`
-const products = ['int8', 'int8:rounding=gptq', 'int4', 'int4:rounding=gptq']
+const products = ['int4', 'int4:rounding=gptq', 'int8', 'int8-weights', 'int8:rounding=gptq']
 const transformer = [...products, 'int8-static']
 const blocks = ['int4:block=128', 'int4:block=128,rounding=gptq']
 const pruned = (how) => ['--sparsity', '0.5', ...(how === 'lamp' ? ['--normalize', 'lamp'] : ['--criterion', how])]

@@ -47,6 +47,7 @@ function formOf(candidate: Candidate, method: Quantiser): Choice {
   const { id, tensor, uses } = candidate
   const places = uses.of(id)
   const [first] = places
+  if (method === 'f16' && tensor.type === 'float16') return { reason: 'it is stored as halves already' }
   if (tensor.type !== 'float32') return { reason: `it is stored as ${tensor.type}; only float32 is quantised` }
   if (uses.outputs.has(id)) return { reason: 'it is an output of the model' }
   if (first === undefined || (uses.consumers.get(id) ?? []).some((node) => !node.inputs.includes(id)))

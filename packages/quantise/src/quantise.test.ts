@@ -170,6 +170,17 @@ describe('a weight', () => {
   })
 })
 
+test('of a model that is halves in parts, the others become halves', async () => {
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17]> mixed (float[N, 16] x) => (float16[N, 16] y) <float[16, 16] w, float16[16, 16] v>
+     { a = MatMul(x, w) h = Cast<to = 10>(a) y = MatMul(h, v) }`,
+    { w: numbers(256, 1), v: numbers(256, 2) },
+  )
+  const { step } = await quantise(model, { method: 'f16' })
+  expect(step.weights.map(({ id }) => id)).toEqual(['w'])
+  expect(step.left).toEqual([{ id: 'v', elements: 256, reason: 'it is stored as halves already' }])
+})
+
 test('a step is done again to the same bytes, and refuses another model', async () => {
   const { model, step } = await quantise(network(), { method: 'int4' })
   expect(await modelBytes(await applyQuantisation(network(), step))).toEqual(await modelBytes(model))

@@ -101,10 +101,11 @@ describe('pare prune --quantise', () => {
 describe('pare run --baselines', () => {
   it('measures the unpruned model in fewer bits beside the pruned one', async () => {
     await using folder = await fixture()
+    await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
     const config = {
       models: [{ path: 'model.onnx' }],
       prune: [{ target: { sparsity: 0.5 } }],
-      ...{ quantise: { method: 'int4', block: 64 }, baselines: ['int8', 'int4'] },
+      ...{ quantise: { method: 'int4', block: 64 }, baselines: ['int8', 'int4', 'int8-static'], calibrate: 'calibrate.npz' },
       ...{ evaluate: { data: 'val.npz', metric: 'accuracy' }, gate: { maxDrop: 0.05 } },
     }
     await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(config))
@@ -113,12 +114,12 @@ describe('pare run --baselines', () => {
     const [model] = (json() as unknown as RunResults).models
     expect(model?.quantised).toMatchObject({ method: 'int4', block: 64 })
     expect(model?.steps?.at(-1)).toMatch(/^quantised: int4 in blocks of 64: \d+ weights/)
-    const [int8, int4] = model!.baselines!
+    const [int8, int4, known] = model!.baselines!
     const { bytes, metrics } = model!.reference
     // Of int8 about a quarter of the bytes, of int4 less, and both lose next to nothing.
     expect(int8!.bytes / bytes).toBeLessThan(0.3)
     expect(int4!.bytes).toBeLessThan(int8!.bytes)
-    for (const { drop, metrics: own } of [int8!, int4!]) {
+    for (const { drop, metrics: own } of [int8!, int4!, known!]) {
       expect(own.accuracy! + drop!.value).toBeCloseTo(metrics.accuracy!, 9)
       expect(Math.abs(drop!.value)).toBeLessThan(0.03)
       expect(drop!.interval[0]).toBeLessThanOrEqual(drop!.value)

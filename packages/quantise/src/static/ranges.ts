@@ -29,7 +29,7 @@ export async function measureRanges(
   if (rule === 'minmax') return whole
   const histograms = whole.map((range) => emptyHistogram(range))
   for await (const { outputs } of run(sampling(model, own), options))
-    for (const [i, { add }] of histograms.entries()) add(outputs[`${PREFIX}${i}`]!)
+    for (const [i, { add }] of histograms.entries()) add(outputs[`${PREFIX}${i}`] ?? [])
   return histograms.map((histogram: Histogram) => narrowed(histogram, rule))
 }
 
