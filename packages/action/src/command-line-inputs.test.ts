@@ -16,7 +16,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   'allow-worthless-reference': ['true', 'false'],
   lock: ['true', 'false'],
   'carry-forward': ['true', 'false'],
-  quantise: ['int8', 'int8-weights', 'int4', 'int4:block=64', 'f16'],
+  quantise: ['int8', 'int8-static:range=mse', 'int8-weights', 'int4', 'int4:block=64,rounding=gptq', 'f16'],
   baselines: ['int8', 'int8,int4'],
   sparsity: ['0.5'],
   threshold: ['0.5'],

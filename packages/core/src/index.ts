@@ -63,6 +63,7 @@ export type {
 } from './plan/plan.js'
 export { maskedBy } from './plan/plan.js'
 export { formatPlan, parsePlan, planOf, planPayloads } from './plan/plan-file.js'
+export { planRounding, type RoundingRequest } from './plan/plan-rounding.js'
 export { type Curves, lossCurves } from './probe/curves.js'
 export type { InputFile, OpenTrials } from './probe/trials.js'
 export { type Repaired, repair } from './repair/repair.js'

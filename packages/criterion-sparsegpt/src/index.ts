@@ -5,6 +5,8 @@ import { keepLargest } from './keep-largest.js'
 import type { SparseGptSettings } from './settings.js'
 import { update } from './update.js'
 
+export { type GptqOptions, gptq } from './gptq.js'
+
 export interface SparsegptOptions {
   /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. More is safer, less is closer to the data. The paper has 0.01. Default: 0.1 */
   readonly damping?: number
@@ -33,11 +35,13 @@ export function sparsegpt({ damping = 0.1, block = 16, threads }: SparsegptOptio
     name: 'sparsegpt',
     needs: { gram: { at: 'input', reduce: 'gram' } },
     scope: 'tensor',
-    solve: (problem) => solve(problem, { damping, block, threads, elements: GIBIBYTE }),
+    solve: (problem) => solve(problem, { damping, block, threads, elements: GIBIBYTE, fallback: MASKED }),
   }
 }
 
 export default sparsegpt
+
+const MASKED = { zero: 'masked by |w|, without an update', indefinite: 'masked by |w|·√(mean x²), without an update' }
 
 /** In elements of f64. */
 const GIBIBYTE = 2 ** 27

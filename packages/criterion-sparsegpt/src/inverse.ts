@@ -8,7 +8,7 @@ import {
   raisedDampings,
   type Workspace,
 } from '@pare/linear-algebra'
-import type { SparseGptSettings } from './settings.js'
+import type { Fallback, SparseGptSettings } from './settings.js'
 
 /**
  * The upper triangular U with UᵀU = (G + λI)⁻¹. U[i, j] = data[origin − i · stride − j] for j ≥ i; elsewhere data mean nothing.
@@ -46,7 +46,7 @@ export function openRoom(problem: WeightProblem, settings: SparseGptSettings): P
  */
 export async function factorOfInverse(
   problem: WeightProblem,
-  { damping }: SparseGptSettings,
+  { damping, fallback }: SparseGptSettings,
   workspace: Workspace,
 ): Promise<Factored> {
   const { columns, signal } = problem
@@ -57,10 +57,10 @@ export async function factorOfInverse(
     await invertLower(workspace, matrix, signal)
     const { data, stride } = matrix
     const factor = { data, origin: (columns - 1) * (stride + 1), stride, rows, workspace }
-    return { factor, notes: notesOf(problem, damping, tried) }
+    return { factor, notes: notesOf(problem, { damping, tried, fallback }) }
   }
   return {
-    notes: ['the Gram matrix is not positive definite even with a damping of 1: masked by |w|·√(mean x²), without an update'],
+    notes: [`the Gram matrix is not positive definite even with a damping of 1: ${fallback.indefinite}`],
   }
 }
 
@@ -80,11 +80,16 @@ function loadReversed({ data, rows, stride }: Matrix, { stats, columns }: Weight
   }
 }
 
-function notesOf({ stats }: WeightProblem, initial: number, damping: number): string[] {
-  if (stats.gram!.every((value) => value === 0))
-    return ['every input was zero in the calibration data: masked by |w|, without an update']
-  if (damping === initial) return []
+function notesOf({ stats }: WeightProblem, { damping, tried, fallback }: Damped): string[] {
+  if (stats.gram!.every((value) => value === 0)) return [`every input was zero in the calibration data: ${fallback.zero}`]
+  if (tried === damping) return []
   return [
-    `damping was raised from ${initial} to ${Number(damping.toPrecision(6))}: with less the Gram matrix is not positive definite`,
+    `damping was raised from ${damping} to ${Number(tried.toPrecision(6))}: with less the Gram matrix is not positive definite`,
   ]
+}
+
+interface Damped {
+  readonly damping: number
+  readonly tried: number
+  readonly fallback: Fallback
 }

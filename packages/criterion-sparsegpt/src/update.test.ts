@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { factorOfInverse, openRoom } from './inverse.js'
 import { update } from './update.js'
 
-const settings = { damping: 0.01, block: 8, threads: 1 }
+const settings = { damping: 0.01, block: 8, threads: 1, fallback: { zero: '', indefinite: '' } }
 
 test('a weight of more rows than fit into memory loses as many elements in all, and with scope row the same ones', async () => {
   for (const scope of ['row', 'tensor'] as const) {

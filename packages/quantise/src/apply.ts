@@ -5,7 +5,6 @@ import {
   GraphWriter,
   keyOf,
   type Model,
-  makeTensor,
   type Node,
   PareError,
   type Payload,
@@ -14,8 +13,13 @@ import {
   withoutDead,
 } from '@pare/onnx'
 import { blockCount, blocksOf } from './blocks.js'
-import { unitAxis } from './find.js'
+import type { QuantisedForm } from './choices.js'
+import { unitScalesOnGrid } from './grid.js'
+import { NewTensors } from './new-tensors.js'
+import { unitAxis } from './place.js'
 import { floats, madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import { withoutNormalization } from './static/normalization.js'
+import { withIntegers } from './static/write.js'
 import type { QuantisedWeight, QuantiseStep } from './step.js'
 
 /**
@@ -23,21 +27,41 @@ import type { QuantisedWeight, QuantiseStep } from './step.js'
  *
  * @throws PareError where the model has no such weight, or one of another size.
  */
-export async function applyQuantisation(model: Model, step: Pick<QuantiseStep, 'method' | 'block' | 'weights'>): Promise<Model> {
-  const rewriting = new Rewriting(model, step)
-  for (const weight of step.weights) await rewriting.store(weight)
+export async function applyQuantisation(model: Model, step: AppliedStep): Promise<Model> {
+  const { method, weights, activations = [] } = step
+  checkWeights(model, weights)
+  const isStatic = ({ form }: QuantisedWeight) => form === 'static'
+  const ids = new Set(weights.filter(isStatic).map(({ id }) => id))
+  const base = method === 'int8-static' ? await withIntegers(await withoutNormalization(model), ids, activations) : model
+  const rewriting = new Rewriting(base, step)
+  for (const weight of weights) if (weight.form !== 'static') await rewriting.store({ ...weight, form: weight.form })
   return rewriting.finish()
 }
+
+type AppliedStep = Pick<QuantiseStep, 'method' | 'block' | 'weights' | 'activations'>
+
+function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
+  const { constants } = usesOf(model.graph)
+  for (const { id, elements } of weights) {
+    const tensor = constants.get(id)
+    if (tensor?.type === 'float32' && tensor.data.byteLength === 4 * elements) continue
+    const has = tensor === undefined ? 'has no such constant' : `has it as ${tensor.type}[${tensor.shape}]`
+    throw new PareError(`the plan quantises '${id}' with ${elements} elements, and this model ${has}.`, {
+      hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
+    })
+  }
+}
+
+type Stored = Pick<QuantisedWeight, 'id' | 'onGrid'> & { readonly form: Exclude<QuantisedForm, 'static'> }
 
 /** A graph whose weights are exchanged one by one. */
 class Rewriting {
   readonly #uses
   readonly #writer: GraphWriter
-  readonly #tensors: Tensor[] = []
+  readonly #tensors: NewTensors
   /** What takes the place of a node, by its key: written where the node stood. */
   readonly #replacements = new Map<string, (node: Node) => void>()
   readonly #gone = new Set<string>()
-  readonly #names: Set<string>
   #usesMicrosoft = false
 
   constructor(
@@ -47,21 +71,11 @@ class Rewriting {
     const { graph } = model
     this.#uses = usesOf(graph)
     this.#writer = new GraphWriter(graph, 'quantised')
-    this.#names = new Set([
-      ...graph.nodes.flatMap(({ outputs }) => outputs),
-      ...[...graph.inputs, ...graph.initializers].map(({ name }) => name),
-    ])
+    this.#tensors = new NewTensors(graph)
   }
 
-  async store({ id, form, elements }: QuantisedWeight): Promise<void> {
-    const tensor = this.#uses.constants.get(id)
-    if (tensor === undefined || tensor.type !== 'float32' || tensor.data.byteLength !== 4 * elements) {
-      const has = tensor === undefined ? 'has no such constant' : `has it as ${tensor.type}[${tensor.shape}]`
-      throw new PareError(`the plan quantises '${id}' with ${elements} elements, and this model ${has}.`, {
-        hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
-      })
-    }
-    await this.#storeAs[form](id, tensor)
+  async store({ id, form, onGrid }: Stored): Promise<void> {
+    await this.#storeAs[form](id, this.#uses.constants.get(id)!, onGrid === true)
     this.#gone.add(id)
   }
 
@@ -101,11 +115,11 @@ class Rewriting {
       })
     },
 
-    integers: async (id: string, tensor: Tensor): Promise<void> => {
+    integers: async (id: string, tensor: Tensor, onGrid: boolean): Promise<void> => {
       const scalesAlong = new Map<number, Float32Array>()
       for (const use of this.#uses.of(id)) {
         const axis = unitAxis(use, tensor)!
-        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await unitScales(tensor, axis))
+        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (onGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
       }
       const stored = new Map<number, { readonly codes: string; readonly scale: string }>()
       const storedFor = (axis: number) => {
@@ -127,7 +141,7 @@ class Rewriting {
       })
     },
 
-    blocks: async (id: string, tensor: Tensor): Promise<void> => {
+    blocks: async (id: string, tensor: Tensor, isOnGrid: boolean): Promise<void> => {
       const bits = this.step.method === 'int4' ? 4 : 8
       const { block } = this.step
       this.#usesMicrosoft = true
@@ -135,7 +149,7 @@ class Rewriting {
         const isTurned = unitAxis(use, tensor) === 0
         const [first, second] = tensor.shape as [number, number]
         const [inputs, units] = isTurned ? [second, first] : [first, second]
-        const shape = { inputs, units, bits, block, isTurned } as const
+        const shape = { inputs, units, bits, block, isTurned, isOnGrid } as const
         const count = blockCount(shape)
         const { scales } = await blocksOf(tensor, shape)
         const codes = this.#tensor(`${id}_int${bits}`, {
@@ -152,7 +166,7 @@ class Rewriting {
         })
       }
     },
-  } satisfies Record<QuantisedWeight['form'], (id: string, tensor: Tensor) => Promise<void>>
+  } satisfies Record<Stored['form'], (id: string, tensor: Tensor, onGrid: boolean) => Promise<void>>
 
   /** The node that reads the weight gives way, wherever it does. */
   #replace(id: string, write: (node: Node) => void): void {
@@ -181,12 +195,8 @@ class Rewriting {
   }
   #middleName: string | undefined
 
-  #tensor(wanted: string, fields: Omit<Parameters<typeof makeTensor>[0], 'name'>): string {
-    let name = wanted
-    for (let i = 2; this.#names.has(name); i++) name = `${wanted}_${i}`
-    this.#names.add(name)
-    this.#tensors.push(makeTensor({ name, ...fields }))
-    return name
+  #tensor(wanted: string, fields: Parameters<NewTensors['add']>[1]): string {
+    return this.#tensors.add(wanted, fields)
   }
 
   finish(): Model {
@@ -199,7 +209,7 @@ class Rewriting {
     const initializers = [
       ...graph.initializers.filter(({ name }) => !this.#gone.has(name)),
       ...this.#writer.constants,
-      ...this.#tensors,
+      ...this.#tensors.all,
     ]
     const opsets = this.#usesMicrosoft ? new Map([...this.model.opsets, [MICROSOFT, 1] as const]) : this.model.opsets
     return withoutDead(

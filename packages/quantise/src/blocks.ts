@@ -1,4 +1,5 @@
 import { readAll, type Tensor } from '@pare/onnx'
+import { gridOfBlocks, scaleOnGrid } from './grid.js'
 import { floats } from './scales.js'
 
 /** How a matrix stands in MatMulNBits. */
@@ -11,6 +12,8 @@ export interface BlockShape {
   readonly block: number
   /** Whether the weight is [units, inputs] and not [inputs, units]. */
   readonly isTurned: boolean
+  /** Whether its elements are codes times scales already. Default: each becomes the nearest */
+  readonly isOnGrid?: boolean
 }
 
 export interface Blocks {
@@ -29,10 +32,12 @@ export function blockCount({ inputs, block }: Pick<BlockShape, 'inputs' | 'block
  * size in a block is given the code 0, which lies one further from the middle than the last, so that no element is clipped and no code unused.
  */
 export async function blocksOf(tensor: Tensor, shape: BlockShape): Promise<Blocks> {
-  const { inputs, units, bits, block, isTurned } = shape
+  const { inputs, units, bits, block, isTurned, isOnGrid = false } = shape
   const values = floats(await readAll(tensor.data))
   const count = blockCount(shape)
   const middle = 2 ** (bits - 1)
+  const grid = gridOfBlocks(bits, block)
+  const own = new Float32Array(block)
   const bytes = (block * bits) / 8
   const scales = new Float32Array(units * count)
   const codes = new Uint8Array(units * count * bytes).fill(bits === 4 ? 0x88 : 0x80)
@@ -40,15 +45,12 @@ export async function blocksOf(tensor: Tensor, shape: BlockShape): Promise<Block
   for (let unit = 0; unit < units; unit++) {
     for (let b = 0; b < count; b++) {
       const [from, to] = [b * block, Math.min(inputs, (b + 1) * block)]
-      let largest = 0
-      for (let k = from; k < to; k++) {
-        const value = values[at(unit, k)]!
-        if (Math.abs(value) > Math.abs(largest)) largest = value
-      }
-      const scale = Math.fround(largest === 0 ? 1 : largest / -middle)
+      for (let k = from; k < to; k++) own[k - from] = values[at(unit, k)]!
+      const elements = own.subarray(0, to - from)
+      const scale = isOnGrid ? scaleOnGrid(elements, grid, tensor.name) : nearestScale(elements, middle)
       scales[unit * count + b] = scale
       for (let k = from; k < to; k++) {
-        const code = Math.max(0, Math.min(2 * middle - 1, Math.round(values[at(unit, k)]! / scale) + middle))
+        const code = Math.max(0, Math.min(2 * middle - 1, Math.round(own[k - from]! / scale) + middle))
         const place = (unit * count + b) * bytes
         if (bits === 8) codes[place + (k - from)] = code
         else {
@@ -59,4 +61,10 @@ export async function blocksOf(tensor: Tensor, shape: BlockShape): Promise<Block
     }
   }
   return { codes, scales }
+}
+
+function nearestScale(elements: Float32Array, middle: number): number {
+  let largest = 0
+  for (const value of elements) if (Math.abs(value) > Math.abs(largest)) largest = value
+  return Math.fround(largest === 0 ? 1 : largest / -middle)
 }

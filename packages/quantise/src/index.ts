@@ -1,4 +1,16 @@
 export { applyQuantisation } from './apply.js'
-export { BLOCK_SIZES, type BlockSize, QUANTISED_FORMS, QUANTISERS, type QuantisedForm, type Quantiser } from './choices.js'
+export {
+  BLOCK_SIZES,
+  type BlockSize,
+  QUANTISED_FORMS,
+  QUANTISERS,
+  type QuantisedForm,
+  type Quantiser,
+  RANGE_RULES,
+  type RangeRule,
+} from './choices.js'
+export { gridsOf, type RoundingGrid } from './grid.js'
 export { type QuantisedModel, type QuantiseOptions, quantise } from './quantise.js'
+export type { ActivationRange } from './static/activation.js'
+export type { RunData } from './static/ranges.js'
 export type { QuantisedWeight, QuantiseStep, UnquantisedWeight } from './step.js'

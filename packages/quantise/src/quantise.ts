@@ -1,14 +1,24 @@
-import { type Model, usesOf } from '@pare/onnx'
+import { type Model, PareError, usesOf } from '@pare/onnx'
 import { applyQuantisation } from './apply.js'
-import type { BlockSize, Quantiser } from './choices.js'
+import type { BlockSize, Quantiser, RangeRule } from './choices.js'
 import { type FoundWeights, findWeights } from './find.js'
 import { largest } from './scales.js'
+import { integerGraph } from './static/integer-graph.js'
+import { withoutNormalization } from './static/normalization.js'
+import { measureRanges, type RunData } from './static/ranges.js'
 import type { QuantisedWeight, QuantiseStep, UnquantisedWeight } from './step.js'
 
 export interface QuantiseOptions {
   readonly method: Quantiser
   /** Inputs that share a scale in weights of blocks: fewer are nearer to the weight and take more bytes. Default: 32 */
   readonly block?: BlockSize
+  /** Names of weights whose elements lie on their grids already. Default: none */
+  readonly onGrid?: ReadonlySet<string>
+  /** Of `int8-static`. Default: 'minmax' */
+  readonly range?: RangeRule
+  /** Runs calibration data, which `int8-static` needs. */
+  readonly run?: RunData
+  readonly signal?: AbortSignal
 }
 
 export interface QuantisedModel {
@@ -25,12 +35,40 @@ export interface QuantisedModel {
  * tables of rows and weights of other operators are stored as int8 and computed with as floats. int8-weights: all are stored so, or in blocks (MatMulNBits).
  * int4: weights of MatMul and Gemm have 4 bits in blocks, the others 8. f16: all are stored as halves and computed with as floats.
  */
-export async function quantise(model: Model, { method, block = 32 }: QuantiseOptions): Promise<QuantisedModel> {
-  const found = findWeights(model, method)
-  const { weights, left } = method === 'f16' ? await withinHalves(model, found) : found
-  const step: QuantiseStep = { kind: 'quantise', method, block, weights, left }
+export async function quantise(
+  model: Model,
+  { method, block = 32, onGrid, range = 'minmax', run, signal }: QuantiseOptions,
+): Promise<QuantisedModel> {
+  const base = method === 'int8-static' ? await staticBase(model, run) : model
+  const found = findWeights(base, method)
+  const { weights: nearest, left } = method === 'f16' ? await withinHalves(model, found) : found
+  const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
+  const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)
+  const ranges = { run: run!, rule: range, signal }
+  const activations = ids.length === 0 ? [] : await measureRanges(base, await integerGraph(base, new Set(ids)), ranges)
+  const step: QuantiseStep = { kind: 'quantise', method, block, weights, ...(ids.length > 0 && { activations }), left }
   return { model: weights.length === 0 ? model : await applyQuantisation(model, step), step }
 }
+
+/** What ranges are measured on. */
+async function staticBase(model: Model, run: RunData | undefined): Promise<Model> {
+  const opset = model.opsets.get('') ?? 1
+  if (opset < PER_UNIT)
+    throw new PareError(
+      `int8-static: the model has opset ${opset}, and scales for each output unit came with opset ${PER_UNIT}.`,
+      {
+        hint: `export it with opset ${PER_UNIT} or later, or choose int8, which needs none.`,
+      },
+    )
+  if (run === undefined)
+    throw new PareError('int8-static needs calibration data, to measure what values between layers reach, and there are none.', {
+      hint: 'name inputs that are like those the model will meet: --calibrate data.npz; int8 needs none.',
+    })
+  return withoutNormalization(model)
+}
+
+/** The opset of QuantizeLinear with an axis. */
+const PER_UNIT = 13
 
 const MOST_HALF = 65504
 

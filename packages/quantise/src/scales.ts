@@ -5,18 +5,23 @@ export const MOST_CODE = 127
 
 /** f32[units]: the largest size of a unit's elements ÷ 127. Of a unit that is all zeros 1. Reads the weight once, in pieces. */
 export async function unitScales(tensor: Tensor, axis: number): Promise<Float32Array> {
+  return (await unitLargest(tensor, axis)).map((most) => (most > 0 ? most / MOST_CODE : 1))
+}
+
+/** f32[units]: the largest size of a unit's elements. Reads the weight once, in pieces. */
+export async function unitLargest(tensor: Tensor, axis: number): Promise<Float32Array> {
   const { units, inner } = stridesOf(tensor.shape, axis)
-  const scales = new Float32Array(units)
+  const largest = new Float32Array(units)
   for await (const { bytes, offset } of chunks(tensor.data)) {
     const values = floats(bytes)
     const start = offset / 4
     for (let i = 0; i < values.length; i++) {
       const unit = Math.floor((start + i) / inner) % units
       const size = Math.abs(values[i]!)
-      if (size > scales[unit]!) scales[unit] = size
+      if (size > largest[unit]!) largest[unit] = size
     }
   }
-  return scales.map((most) => (most > 0 ? most / MOST_CODE : 1))
+  return largest
 }
 
 /** The largest size of an element. */

@@ -1,12 +1,15 @@
 import type { BlockSize, QuantisedForm, Quantiser } from './choices.js'
+import type { ActivationRange } from './static/activation.js'
 
-/** Weights get fewer bits. The numbers follow from the model that the step is applied to, so a plan holds none. */
+/** Weights get fewer bits. Their numbers follow from the model that the step is applied to, so a plan holds none; ranges of values follow from calibration data, and stand here. */
 export interface QuantiseStep {
   readonly kind: 'quantise'
   readonly method: Quantiser
   /** Of weights in blocks. */
   readonly block: BlockSize
   readonly weights: readonly QuantisedWeight[]
+  /** Of values that are rounded to 8 bits, for `int8-static`. */
+  readonly activations?: readonly ActivationRange[]
   readonly left: readonly UnquantisedWeight[]
 }
 
@@ -15,6 +18,8 @@ export interface QuantisedWeight {
   readonly id: string
   readonly form: QuantisedForm
   readonly elements: number
+  /** Whether its elements are codes times scales before this step, as a step before it rounded them. Absent: each becomes the nearest. */
+  readonly onGrid?: true
 }
 
 /** A large constant that stays as it is, and why. */

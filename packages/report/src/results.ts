@@ -180,8 +180,9 @@ export const modelResult = z.object({
     ),
   quantised: z
     .object({
-      method: z.string().describe('int8, int8-weights, int4 or f16'),
+      method: z.string().describe('int8, int8-static, int8-weights, int4 or f16'),
       block: count.optional().describe('inputs that share a scale, of weights in blocks'),
+      rounding: z.string().optional().describe('gptq: on calibration data; to the nearest where it is absent'),
       weights: count,
       elements: count,
       left: z

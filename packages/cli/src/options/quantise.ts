@@ -1,4 +1,4 @@
-import { BLOCK_SIZES, QUANTISERS } from '@pare/quantise/choices'
+import { BLOCK_SIZES, QUANTISERS, type Quantiser, RANGE_RULES, ROUNDINGS } from '@pare/quantise/choices'
 import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field } from './row.js'
@@ -7,18 +7,28 @@ import { numberOf, parts } from './text.js'
 
 const method = oneOf(QUANTISERS)
 const block = z.literal(BLOCK_SIZES).describe(`how many inputs share a scale: ${listed(BLOCK_SIZES.map(String))}`)
+const range = oneOf(RANGE_RULES)
+const rounding = oneOf(ROUNDINGS)
 
-const quantise = z.union([method, z.strictObject({ method, block: block.exactOptional() })])
+const quantise = z.union([
+  method,
+  z.strictObject({ method: z.literal('int8-static'), range: range.exactOptional() }),
+  z.strictObject({
+    method: z.enum(['int8', 'int8-weights', 'int4'] satisfies readonly Quantiser[]),
+    ...{ block: block.exactOptional(), rounding: rounding.exactOptional() },
+  }),
+  z.strictObject({ method: z.literal('f16') }),
+])
 
 export const quantiseField = field(quantise, {
-  expected: `${listed(QUANTISERS.map((name) => `'${name}'`))}, or { method: 'int4', block: 64 }`,
-  help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-weights, int4 (blocks of 32 inputs; int4:block=64) or f16',
+  expected: `${listed(QUANTISERS.map((name) => `'${name}'`))}, { method: 'int4', block: 64, rounding: 'gptq' } or { method: 'int8-static', range: 'mse' }`,
+  help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-static (convolutions too, with ranges from calibration data; int8-static:range=mse), int8-weights, int4 (blocks of 32 inputs; int4:block=64,rounding=gptq rounds with calibration data) or f16',
   default: 'floats as they were',
   flag: {
     argument: 'how',
-    schema: quantise.describe(`${listed(QUANTISERS)}, or with a size of blocks int4:block=64`),
+    schema: quantise.describe(`${listed(QUANTISERS)}, or with options int4:block=64,rounding=gptq or int8-static:range=mse`),
     read: quantiserOf,
-    hint: 'int8 is fastest on CPUs, int4 smallest: --quantise int8',
+    hint: 'int8 is fastest on CPUs without data, int4 smallest: --quantise int8',
     on: PRUNING,
     input: true,
   },
@@ -43,8 +53,13 @@ export const baselinesField = field(z.array(method).min(1), {
 
 export type QuantiseConfig = z.infer<typeof quantise>
 
-/** 'int4:block=64' → { method: 'int4', block: 64 } */
+/** 'int4:block=64,rounding=gptq' → { method: 'int4', block: 64, rounding: 'gptq' } */
 function quantiserOf(text: string): unknown {
-  const [, name = text, size] = /^\s*([\w-]+)\s*(?::\s*block\s*=\s*(\d+))?\s*$/.exec(text) ?? []
-  return size === undefined ? name.trim() : { method: name, block: numberOf(size) }
+  const [name = '', options] = text.split(/:(.*)/s)
+  if (options === undefined) return name.trim()
+  const pairs = parts(options).map((part) => {
+    const [key = '', value = ''] = part.split(/=(.*)/s).map((each) => each.trim())
+    return [key, /^\d/.test(value) ? numberOf(value) : value]
+  })
+  return { method: name.trim(), ...Object.fromEntries(pairs) }
 }

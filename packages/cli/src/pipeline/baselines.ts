@@ -8,6 +8,7 @@ import type { Work } from '../engine/work.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { measure } from './measure.js'
+import { forwardFor } from './quantise.js'
 import { zippedSize } from './zipped.js'
 
 /** The unpruned model in fewer bits, as it was measured. */
@@ -22,7 +23,12 @@ export interface Baseline {
 
 /** What a user would take instead of pruning: writes the unpruned model in fewer bits to `folder`, measures it, and forgets it. */
 export async function measureBaselines(
-  { path, baselines = [], mergeAdapters = false }: Pick<Task, 'path' | 'baselines' | 'mergeAdapters'>,
+  {
+    path,
+    baselines = [],
+    mergeAdapters = false,
+    calibration,
+  }: Pick<Task, 'path' | 'baselines' | 'mergeAdapters' | 'calibration'>,
   { evaluation, metric, reference }: BaselineMeasuring,
   { folder, work }: { readonly folder: string; readonly work: Work },
 ): Promise<Baseline[]> {
@@ -32,7 +38,10 @@ export async function measureBaselines(
     const file = join(folder, `${method}.onnx`)
     const bytes = await (async () => {
       await using opened = await openFolded(path, { ...work, label }, { mergeAdapters })
-      const { model } = await quantise(opened.model, { method })
+      const { model } = await quantise(opened.model, {
+        method,
+        ...present({ run: forwardFor(method, calibration, { ...work, label }) }),
+      })
       const files = await writeModel(model, file, { signal: work.signal })
       return files.reduce((sum, each) => sum + each.bytes, 0)
     })()

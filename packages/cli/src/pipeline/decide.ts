@@ -10,6 +10,7 @@ import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
 import { looksAtGradients } from '../settings/calibration.js'
+import { whoMeasures } from '../settings/quantise.js'
 import type { Task } from '../settings/tasks.js'
 import { phasesOf } from '../terminal/phases.js'
 import { emptiedLayers } from './removed-units.js'
@@ -62,8 +63,14 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
 }
 
 /** Data that are named, and that nothing looks at. */
-function unusedData({ steps, calibration, training, recover }: Task, isOpen: boolean, { cwd }: Work): readonly string[] {
-  const isIdle = calibration !== undefined && !isOpen && !recover.repair
+function unusedData(
+  { steps, calibration, training, recover, quantise, baselines = [] }: Task,
+  isOpen: boolean,
+  { cwd }: Work,
+): readonly string[] {
+  const forms = [...(quantise === undefined ? [] : [quantise]), ...baselines]
+  const isMeasured = forms.some((form) => whoMeasures(form) !== undefined)
+  const isIdle = calibration !== undefined && !isOpen && !recover.repair && !isMeasured
   const isLookedAt = steps.some((step) => looksAtGradients(step, training))
   const isUntrained = training !== undefined && recover.retrain === undefined && !isLookedAt
   return [

@@ -163,9 +163,9 @@ async function planOpened(
   const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned }) }
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
   await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
-  const quantised = await quantiseModel(pruned, task.quantise, work)
+  const quantised = await quantiseModel(pruned, task, work)
   const steps = [...staged.steps, ...quantised.steps]
-  const { calibration, repair, trainings } = staged
+  const { calibration = quantised.calibration, repair, trainings } = staged
   const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
   const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })

@@ -36,6 +36,40 @@ describe('pare prune --quantise', () => {
     expect((await readFile(join(folder.path, 'again/bert.onnx'))).equals(written)).toBe(true)
   })
 
+  it.each([
+    ['int8-static:range=mse', 'int8-static: '],
+    ['int4:block=64,rounding=gptq', 'int4 in blocks of 64 rounded by gptq: '],
+    ['int8:rounding=gptq', 'int8 rounded by gptq: '],
+  ])('%s looks at calibration data, says so, and is replayed without them', async (how, said) => {
+    await using folder = await fixture()
+    await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
+    const data = ['--calibrate', 'calibrate.npz', '--samples', '200']
+    const argv = ['prune', 'model.onnx', '--sparsity', '0.5', '--quantise', how, ...data, '--out', 'out']
+    const { exitCode, stdout, stderr } = await pare(argv, { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(`quantised   ${said}`)
+    expect(stdout).toContain('calibrated  200 samples of calibrate.npz')
+    expect(stderr).not.toContain('is not used')
+    const replayed = await pare(['replay', 'out/model.plan.json', 'model.onnx', '--out', 'again'], { cwd: folder.path })
+    expect(replayed).toMatchObject({ exitCode: 0 })
+    const [written, again] = await Promise.all(['out', 'again'].map((name) => readFile(join(folder.path, name, 'model.onnx'))))
+    expect(again!.equals(written!)).toBe(true)
+    const scores = await pare(['evaluate', 'again/model.onnx', '--data', 'val.npz', '--metric', 'accuracy', '--json'], {
+      cwd: folder.path,
+    })
+    // 0.978 of the floats, whole.
+    expect((scores.json() as { metrics: { accuracy: number } }).metrics.accuracy).toBeGreaterThan(0.96)
+  })
+
+  it.each(['int8-static', 'int4:rounding=gptq'])('%s needs calibration data', async (how) => {
+    await using folder = await fixture()
+    const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
+    expect(exitCode).toBe(2)
+    const who = how === 'int8-static' ? how : 'int4 rounded by gptq'
+    expect(stderr).toContain(`quantise: ${who} needs calibration data, and there are none.`)
+    expect(stderr).toContain('--calibrate data.npz')
+  })
+
   it('says why nothing is', async () => {
     await using folder = await fixture()
     const text = 'small (float[N, 4] x) => (float[N, 4] y) <float[4, 4] w> { y = MatMul(x, w) }'
@@ -47,11 +81,18 @@ describe('pare prune --quantise', () => {
 
   it('refuses other words, and other blocks', async () => {
     await using folder = await fixture()
-    for (const how of ['int3', 'int4:block=48', 'int4:blocks=32']) {
+    for (const how of [
+      'int3',
+      'int4:block=48',
+      'int4:blocks=32',
+      'int8:range=mse',
+      'int8-static:rounding=gptq',
+      'f16:block=32',
+    ]) {
       const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
       expect(exitCode).toBe(2)
       expect(stderr).toContain(
-        `--quantise is '${how}'; expected int8, int8-weights, int4 or f16, or with a size of blocks int4:block=64`,
+        `--quantise is '${how}'; expected int8, int8-static, int8-weights, int4 or f16, or with options int4:block=64,rounding=gptq or int8-static:range=mse`,
       )
     }
   })
@@ -60,10 +101,11 @@ describe('pare prune --quantise', () => {
 describe('pare run --baselines', () => {
   it('measures the unpruned model in fewer bits beside the pruned one', async () => {
     await using folder = await fixture()
+    await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
     const config = {
       models: [{ path: 'model.onnx' }],
       prune: [{ target: { sparsity: 0.5 } }],
-      ...{ quantise: { method: 'int4', block: 64 }, baselines: ['int8', 'int4'] },
+      ...{ quantise: { method: 'int4', block: 64 }, baselines: ['int8', 'int4', 'int8-static'], calibrate: 'calibrate.npz' },
       ...{ evaluate: { data: 'val.npz', metric: 'accuracy' }, gate: { maxDrop: 0.05 } },
     }
     await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(config))
@@ -72,12 +114,12 @@ describe('pare run --baselines', () => {
     const [model] = (json() as unknown as RunResults).models
     expect(model?.quantised).toMatchObject({ method: 'int4', block: 64 })
     expect(model?.steps?.at(-1)).toMatch(/^quantised: int4 in blocks of 64: \d+ weights/)
-    const [int8, int4] = model!.baselines!
+    const [int8, int4, known] = model!.baselines!
     const { bytes, metrics } = model!.reference
     // Of int8 about a quarter of the bytes, of int4 less, and both lose next to nothing.
     expect(int8!.bytes / bytes).toBeLessThan(0.3)
     expect(int4!.bytes).toBeLessThan(int8!.bytes)
-    for (const { drop, metrics: own } of [int8!, int4!]) {
+    for (const { drop, metrics: own } of [int8!, int4!, known!]) {
       expect(own.accuracy! + drop!.value).toBeCloseTo(metrics.accuracy!, 9)
       expect(Math.abs(drop!.value)).toBeLessThan(0.03)
       expect(drop!.interval[0]).toBeLessThanOrEqual(drop!.value)

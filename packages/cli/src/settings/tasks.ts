@@ -24,6 +24,7 @@ import { expandModels, type ModelEntry } from './entries.js'
 import { type EvaluationSettings, readEvaluation, readLimits } from './evaluation.js'
 import { presetSteps } from './preset.js'
 import { resolveStep } from './prune-step.js'
+import { quantiseProblems } from './quantise.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
@@ -199,7 +200,10 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   // Where data are named that are not there, that is said already.
   const there = { calibration, training: training ?? settings.train ?? overrides.train?.data, loss }
   const isMissing = calibration === undefined && (settings.calibrate ?? overrides.calibrate?.data) !== undefined
-  if (!isMissing) problems.push(...calibrationProblems(steps, there, stepPlace))
+  if (!isMissing) {
+    problems.push(...calibrationProblems(steps, there, stepPlace))
+    problems.push(...quantiseProblems(settings.level, calibration, placeOf))
+  }
   const isMeasured = calibration?.statistics !== undefined
   problems.push(...scheduleProblems(steps, { schedule, isMeasured, at: stepPlace }))
   if (!isMissing)

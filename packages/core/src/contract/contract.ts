@@ -1,5 +1,6 @@
 import type { BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Rows } from '@pare/axes'
 import type { Node, Tensor } from '@pare/onnx'
+import type { RoundingGrid } from '@pare/quantise'
 import type { SCOPES } from '../choices.js'
 import type { UnitCriterion, UnitGroup } from './unit-criterion.js'
 
@@ -7,6 +8,9 @@ import type { UnitCriterion, UnitGroup } from './unit-criterion.js'
 
 /** Facts of the graph. */
 export type { Block, BlockGroup, CoupledGroup, Obstacle, QuantisedTensor, Role, Rows, Slice } from '@pare/axes'
+
+/** What a solver that rounds keeps to. */
+export type { RoundingGrid } from '@pare/quantise'
 
 /** Whoever judges whole units, and what it is handed. */
 export type * from './unit-criterion.js'
@@ -53,6 +57,8 @@ export interface Solver {
   readonly scope?: Scope
   /** Whether it takes masks that are decided already, and changes what stays. Default: false */
   readonly refits?: boolean
+  /** Whether it rounds elements to a grid, and changes those that are not rounded yet to make up for it. Default: false */
+  readonly rounds?: boolean
   solve(problem: WeightProblem): Promise<Solution>
 }
 
@@ -92,6 +98,8 @@ export interface WeightProblem {
   readonly kept?: Uint8Array
   /** Elements that are to be zero, where the pattern is free. */
   readonly zeros: number
+  /** What elements are to be rounded to; zeros stay zeros. Only for solvers that round. */
+  readonly grid?: RoundingGrid
   readonly scope: Scope
   readonly signal?: AbortSignal
 }

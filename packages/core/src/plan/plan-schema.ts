@@ -99,7 +99,12 @@ const quantiseStep = z.strictObject({
   method: z.enum(QUANTISERS),
   block: z.literal(BLOCK_SIZES),
   left: z.array(z.strictObject({ id: z.string(), elements: count, reason: z.string() })),
-  weights: z.array(z.strictObject({ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count })),
+  weights: z.array(
+    z.strictObject({ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count, onGrid: z.literal(true).exactOptional() }),
+  ),
+  activations: z
+    .array(z.strictObject({ id: z.string(), low: z.number().max(0), high: z.number().nonnegative() }))
+    .exactOptional(),
 })
 
 const vocabularyStep = z.strictObject({

@@ -7,7 +7,7 @@ import { matricesPayload, readMatrices } from '../backend/matrix.js'
 import type { SpreadStatistic } from '../calibrate/spread.js'
 import { openStages, stagesOf } from '../calibrate/stages.js'
 import { statisticsFor } from '../calibrate/statistics.js'
-import type { Pattern, Scope, Solver, Weight } from '../contract/contract.js'
+import type { Pattern, RoundingGrid, Scope, Solver, Weight } from '../contract/contract.js'
 import { needsFloats } from '../contract/needs-floats.js'
 import { sharesWithoutData } from '../select/shares.js'
 import type { MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
@@ -55,7 +55,7 @@ export async function planRefit(request: RefitRequest, options: PlanOptions): Pr
   )
 }
 
-interface StagesRequest extends Omit<SolveRequest, 'step'> {
+export interface StagesRequest extends Omit<SolveRequest, 'step'> {
   readonly step: Omit<PruneStep, 'criterion'>
   readonly solver: Solver
   readonly scope: Scope
@@ -65,9 +65,12 @@ interface StagesRequest extends Omit<SolveRequest, 'step'> {
   zerosOf(weight: Weight): number
   /** A weight with its mask, where that is decided already. */
   maskedOf?(weight: Weight): Weight
+  /** What its elements are rounded to, where they are. */
+  gridOf?(weight: Weight): RoundingGrid
 }
 
-async function solveStages(request: StagesRequest, options: PlanOptions): Promise<readonly [MaskStep, UpdateStep]> {
+/** Solves stage after stage, each on what the ones before leave. */
+export async function solveStages(request: StagesRequest, options: PlanOptions): Promise<readonly [MaskStep, UpdateStep]> {
   const { step, weights, model, solver, mask } = request
   for (const { id, quantised } of weights)
     if (quantised !== undefined) throw needsFloats(`solver '${solver.name}' cannot change '${id}'`, quantised)
@@ -117,7 +120,8 @@ async function solveOne(weight: Weight, { request, stats, signal }: SolveInputs)
     const kept = decided && Uint8Array.from(decided.parts[g]!, (w) => (w === 0 ? 0 : 1))
     const shape = { id, weight: values, rows: before.rows, columns: before.columns }
     const problem = { ...shape, pattern, zeros: own, scope: request.scope, stats: partOf(stats, g, groups) }
-    solutions.push(await solver.solve({ ...problem, ...present({ signal, felt, kept }) }))
+    const grid = request.gridOf?.(weight)
+    solutions.push(await solver.solve({ ...problem, ...present({ signal, felt, kept, grid }) }))
   }
   const { floats, data } = matricesPayload(tensor, rows, { ...before, parts: solutions.map(({ weight }) => weight) })
   const bits = noBits(elements)

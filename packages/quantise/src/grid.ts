@@ -1,0 +1,79 @@
+import { type Model, PareError, readAll, type Tensor, usesOf } from '@pare/onnx'
+import type { BlockSize, Quantiser } from './choices.js'
+import { findWeights } from './find.js'
+import { unitAxis } from './place.js'
+import { floats, MOST_CODE } from './scales.js'
+
+/** What the elements of a weight as a matrix f32[rows × columns] can be rounded to: whole codes times a scale, 0 among them. */
+export interface RoundingGrid {
+  readonly least: number
+  readonly most: number
+  /** Columns of a row that share a scale. Default: all */
+  readonly block?: number
+  /** What the element of the largest size is coded as: a scale may be negative, and where `least` is the further end it is that. */
+  readonly outermost: number
+}
+
+/** The grids of those weights of MatMul and Gemm that a method multiplies in few bits, by name: whoever rounds them better than to the nearest keeps to these. */
+export function gridsOf(
+  model: Model,
+  { method, block = 32 }: { readonly method: Quantiser; readonly block?: BlockSize },
+): ReadonlyMap<string, RoundingGrid> {
+  const uses = usesOf(model.graph)
+  return new Map(
+    findWeights(model, method).weights.flatMap(({ id, form }) => {
+      // Of a weight that is read along both axes there would be two.
+      const axes = new Set(uses.of(id).map((use) => unitAxis(use, uses.constants.get(id)!)))
+      if (axes.size !== 1 || (form !== 'integers' && form !== 'blocks')) return []
+      return [[id, form === 'integers' ? GRID_OF_UNITS : gridOfBlocks(method === 'int4' ? 4 : 8, block)]]
+    }),
+  )
+}
+
+export const GRID_OF_UNITS: RoundingGrid = { least: -MOST_CODE, most: MOST_CODE, outermost: MOST_CODE }
+
+export function gridOfBlocks(bits: 4 | 8, block: number): RoundingGrid {
+  const middle = 2 ** (bits - 1)
+  return { least: -middle, most: middle - 1, block, outermost: -middle }
+}
+
+/** How far from a whole code an element on a grid is at most, by rounding to f32. Of another grid some element is at least 1/128 away. */
+const NEARLY = 1e-3
+
+/**
+ * The scale of elements that are codes times a scale already: the largest one is some code, and the further out it is, the better. 1 where all are zero.
+ *
+ * @throws PareError where they lie on no such grid.
+ */
+export function scaleOnGrid(elements: Float32Array, { least, most, outermost }: RoundingGrid, id: string): number {
+  let largest = 0
+  for (const value of elements) if (Math.abs(value) > Math.abs(largest)) largest = value
+  if (largest === 0) return 1
+  for (let size = Math.abs(outermost); size > 0; size--)
+    for (const code of outermost < 0 ? [-size, size] : [size]) {
+      if (code < least || code > most) continue
+      // Scales of symmetric codes are positive, whatever the sign of the largest element.
+      const scale = Math.fround(outermost < 0 ? largest / code : Math.abs(largest) / code)
+      if (elements.every((value) => isOn(value / scale, least, most))) return scale
+    }
+  throw new PareError(`the plan has '${id}' on a grid of ${most - least + 1} codes, and its elements lie on none.`, {
+    hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
+  })
+}
+
+function isOn(ratio: number, least: number, most: number): boolean {
+  const code = Math.round(ratio)
+  return Math.abs(ratio - code) < NEARLY && code >= least && code <= most
+}
+
+/** f32[units]: scales of a matrix whose elements are codes times those already. */
+export async function unitScalesOnGrid(tensor: Tensor, axis: number): Promise<Float32Array> {
+  const values = floats(await readAll(tensor.data))
+  const [rows, columns] = tensor.shape as [number, number]
+  const [units, inputs] = axis === 0 ? [rows, columns] : [columns, rows]
+  const own = new Float32Array(inputs)
+  return Float32Array.from({ length: units }, (_, unit) => {
+    for (let k = 0; k < inputs; k++) own[k] = values[axis === 0 ? unit * columns + k : k * columns + unit]!
+    return scaleOnGrid(own, GRID_OF_UNITS, tensor.name)
+  })
+}
