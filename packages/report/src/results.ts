@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { breakdownFields } from './breakdown/fields.js'
 import { search } from './searches.js'
+import { smallestSearch } from './smallest-fields.js'
 import { training } from './trainings.js'
 
 const number = z.number()
@@ -199,6 +200,7 @@ export const modelResult = z.object({
     )
     .optional()
     .describe('the unpruned model with its weights in fewer bits, measured on the same data'),
+  smallest: smallestSearch.optional(),
   trainings: z.array(training).optional().describe('one for each stage of the schedule, where it was retrained'),
   training: z.object({ path: z.string(), sha256: z.string() }).optional().describe('the data of these'),
   unrecovered: z

@@ -10,6 +10,7 @@ import { describeProof } from '../proof/prove.js'
 import { firstMetric } from '../settings/demands.js'
 import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
+import type { SmallestSearchFacts } from '../smallest/find-smallest.js'
 import type { FailureReport } from '../terminal/failure.js'
 import type { Baseline } from './baselines.js'
 import { bytesOf } from './facts.js'
@@ -22,12 +23,17 @@ import { nothingRemoved } from './removed-units.js'
 import { describeRepair } from './repair.js'
 import { describeTraining } from './retrain.js'
 import { describeSearch } from './search.js'
+import { describeNothing, describeSmallest, smallestResult } from './smallest.js'
 
 type ModelResult = RunResults['models'][number]
 
 /** What is known of a model when its run ends, however early. */
 export interface ModelOutcome {
   pruned?: Pruned
+  /** How the smallest model that passes was looked for, where that was wanted. */
+  smallest?: SmallestSearchFacts
+  /** The task with what was chosen. */
+  chosen?: Task
   zipped?: { readonly reference: number; readonly pruned: number }
   comparison?: PairScores
   /** Of the pruned model before it was recovered. */
@@ -51,12 +57,17 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
 }
 
 async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Promise<ModelResult> {
-  const { pruned, comparison, verdict, error } = outcome
+  const { pruned, comparison, verdict, error, smallest } = outcome
+  const isNothing = smallest !== undefined && smallest.chosen === undefined
   const reasons =
-    error !== undefined ? [error.message] : task.evaluation === undefined ? [NOT_MEASURED] : [...(verdict?.reasons ?? [])]
+    error !== undefined
+      ? [error.message]
+      : task.evaluation === undefined
+        ? [NOT_MEASURED]
+        : [...(isNothing ? [describeNothing(smallest)] : []), ...(verdict?.reasons ?? [])]
   return {
     path: task.name,
-    verdict: error === undefined ? (verdict?.verdict ?? 'incomplete') : 'incomplete',
+    verdict: error === undefined ? (verdict?.verdict ?? (isNothing ? 'fail' : 'incomplete')) : 'incomplete',
     ...(verdict !== undefined && { summary: [verdict.summary, ...nothingRemoved(pruned?.cut ?? []).map(sentence)].join(' ') }),
     reasons: [...reasons, ...unmeasured(task, comparison)],
     ...(task.evaluation !== undefined && { metric: firstMetric(task.evaluation, task.demands) }),
@@ -68,11 +79,13 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...outcome.breakdown,
     ...present({ latency: outcome.latency }),
     ...baselinesOf(outcome),
+    ...(smallest !== undefined && { smallest: smallestResult(smallest, cwd) }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
       ...(pruned?.folded ?? []).map((weight) => `folded: ${describeFolded(weight)}`),
+      ...(smallest === undefined ? [] : [`searched: ${describeSmallest(smallest)}`]),
       ...task.steps.map(describeStep),
       ...(pruned?.searches ?? []).map((search) => `searched: ${describeSearch(search)}`),
       ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),

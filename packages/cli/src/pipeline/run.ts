@@ -6,7 +6,7 @@ import type { BaseModel } from '@pare/gate'
 import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
-import { assignOutputs, companionsOf, masksPath } from '../files/output.js'
+import { assignOutputs, companionsOf, masksPath, trialsFolder } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { Ledger, type LockOptions } from '../lockfile/ledger.js'
@@ -14,6 +14,7 @@ import type { Config, Overrides } from '../options/config.js'
 import { firstMetric } from '../settings/demands.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import { readTasks, type Task } from '../settings/tasks.js'
+import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { reportOf } from '../terminal/failure.js'
@@ -133,15 +134,31 @@ async function runModel(task: Task, place: RunPlace, work: Work): Promise<ModelR
   const start = Date.now()
   const outcome: ModelOutcome = {}
   try {
-    await examine(task, place, { work, outcome })
+    const chosen = await chooseSmallest(task, place, { work, outcome })
+    if (chosen !== undefined) await examine(chosen, place, { work, outcome })
   } catch (error) {
     work.signal.throwIfAborted()
     const report = reportOf(error)
     outcome.error = { ...report, message: place.publication.named(report.message) }
     place.onError?.(task.name, error)
   }
-  const result = { ...(await resultOf(task, outcome, work.cwd)), durationMs: Date.now() - start }
+  const result = { ...(await resultOf(outcome.chosen ?? task, outcome, work.cwd)), durationMs: Date.now() - start }
   return outcome.comparison === undefined ? { result } : { result, onnxruntime: outcome.comparison.pruned.onnxruntime }
+}
+
+/** The task as it is, or with what a search for the smallest model chose; undefined where nothing passes. */
+async function chooseSmallest(
+  task: Task,
+  { output }: RunPlace,
+  { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
+): Promise<Task | undefined> {
+  const { smallest } = task
+  if (smallest === undefined) return task
+  outcome.smallest = await findSmallest({ task, smallest, folder: trialsFolder(output) }, work)
+  const { chosen } = outcome.smallest
+  if (chosen === undefined) return undefined
+  outcome.chosen = await chosenTask(task, smallest, chosen)
+  return outcome.chosen
 }
 
 /** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */

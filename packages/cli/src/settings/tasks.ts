@@ -14,6 +14,7 @@ import {
   overridesSchema,
 } from '../options/config.js'
 import { type OptionValues, overridesOf } from '../options/overrides.js'
+import type { PresetConfig } from '../options/prune.js'
 import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import { type Check, orProblem, placeIn } from './check.js'
@@ -26,6 +27,7 @@ import { resolveStep } from './prune-step.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
+import { afterSearch, dropOf, gateWithDrop, readSmallest, type SmallestSettings, withoutDrop } from './smallest.js'
 import { readTraining, type TrainingSource } from './training.js'
 import { isWrittenInside, refuseOutside } from './workspace.js'
 
@@ -46,6 +48,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly evaluation: EvaluationSettings | undefined
   /** What the gate demands of it: limits, or several demands. */
   readonly demands: readonly Demand[] | undefined
+  /** How the smallest model that passes is looked for, where that is wanted: `steps` and `quantise` follow from what it finds. */
+  readonly smallest: SmallestSettings | undefined
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
   /** All that config and options say of it, as they say it. */
@@ -220,7 +224,12 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
     `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
   const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path }, reading)
   const metric = measured?.request.metrics[0]
-  const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
+  const gate = gateWithDrop(settings)
+  const demands = await readLimits(gate, { metric, place: placeOf('gate'), check: reading })
+  const maxDrop = dropOf(settings.prune)
+  // Where the gate has a drop of its own, nothing else looks at that of the target.
+  if (maxDrop !== undefined && gate === settings.gate)
+    await readLimits({ maxDrop }, { metric, place: placeOf('prune'), check: reading })
   const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation, model: path }, reading)
   const { loss, schedule } = settings.level
@@ -234,7 +243,8 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const isPreset = 'preset' in settings.prune
   const recover = recoverOf(settings.level.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
   const isCalibrated = calibration !== undefined && calibration.statistics === undefined
-  const steps = await readSteps(settings.prune, { placeOf: stepPlace, isCalibrated, reading })
+  const prune = withoutDrop(settings.prune)
+  const steps = await readSteps(prune, { placeOf: stepPlace, isCalibrated, reading })
   // Where data are named that are not there, that is said already.
   const there = { calibration, training: training ?? settings.train ?? overrides.train?.data, loss }
   const isMissing = calibration === undefined && (settings.calibrate ?? overrides.calibrate?.data) !== undefined
@@ -244,10 +254,21 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   if (!isMissing)
     problems.push(...(await recoverProblems(recover, { ...there, overrides: overrides.retrain ?? {} }, placeOf('recover'))))
   const seed = overrides.seed ?? config.seed ?? 1
+  const { command } = reading
+  const presetAt = (preset: PresetConfig) => presetSteps(preset, { ...reading, isCalibrated })
+  const searched = { ...settings, ...settings.level, steps, evaluation, seed, command, placeOf, presetAt }
+  const smallest = await readSmallest(searched, reading)
+  if (command === 'prune' && smallest === undefined && evaluation !== undefined && maxDrop === undefined)
+    problems.push({
+      place: placeOf('evaluate'),
+      message: 'there are evaluation data, and pare prune measures nothing unless it searches.',
+      hint: 'measure and judge with pare run, or search for the smallest model: --target max-drop=0.01',
+    })
   const name = showPath(path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
   const said = { ...settings, seed, overrides: rest }
-  return { prove: true, ...settings.level, path, name, seed, steps, recover, calibration, training, evaluation, demands, said }
+  const data = { calibration, training, evaluation: afterSearch(evaluation, { smallest, seed }) }
+  return { prove: true, ...settings.level, path, name, seed, steps, recover, ...data, demands, smallest, said }
 }
 
 interface StepPlaces {
