@@ -20,6 +20,7 @@ export const smallestSearch = z
   .object({
     smallest: z.enum(['bytes', 'macs', 'parameters']).describe('what was made small; bytes are those of the zipped file'),
     maxDrop: z.union([number, z.object({ relative: number })]).describe('that candidates may have on the search data'),
+    certainty: number.describe('with which a drop had to be below that'),
     metric: z.string(),
     reference: size.extend({ value: number.describe('of the metric on the search data') }),
     data: z

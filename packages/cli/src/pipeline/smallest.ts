@@ -1,8 +1,8 @@
 import { figure, formatBytes, plural } from '@pare/gate'
 import { present } from '@pare/onnx'
-import type { RunResults } from '@pare/report'
+import { candidateName, type RunResults } from '@pare/report'
 import { showPath } from '../files/paths.js'
-import { describeCandidate, type TriedCandidate } from '../smallest/candidate.js'
+import type { TriedCandidate } from '../smallest/candidate.js'
 import type { SmallestSearchFacts } from '../smallest/find-smallest.js'
 
 type SmallestResult = NonNullable<RunResults['models'][number]['smallest']>
@@ -11,7 +11,7 @@ type SmallestResult = NonNullable<RunResults['models'][number]['smallest']>
 export function describeSmallest({ tried, chosen, seconds, ended }: SmallestSearchFacts): string {
   const spent = `${plural(tried.length, 'candidate')} in ${Math.round(seconds)} s`
   const end = ended === 'finished' ? '' : `, ended by its ${ended}`
-  return `${spent}${end}: ${chosen === undefined ? 'none passes' : describeCandidate(chosen)}`
+  return `${spent}${end}: ${chosen === undefined ? 'none passes' : candidateName(chosen)}`
 }
 
 /** Why a search chose nothing, in a sentence. */
@@ -26,14 +26,14 @@ export function describeNothing({ tried, metric, ended, maxDrop, reference }: Sm
     return why === undefined ? all : `${all} ${why}`
   }
   const size = least.size === undefined ? '' : `, ${formatBytes(least.size.zippedBytes)} zipped`
-  return `${all} The least drop was ${figure(least.drop!.value, 3)} (${describeCandidate(least)}${size}).`
+  return `${all} The least drop was ${figure(least.drop!.value, 3)} (${candidateName(least)}${size}).`
 }
 
 /** As `results.json` tells of it. */
 export function smallestResult(facts: SmallestSearchFacts, cwd: string): SmallestResult {
-  const { smallest, maxDrop, metric, reference, data, chosen, next, tried, ended, known, seconds } = facts
+  const { smallest, maxDrop, certainty, metric, reference, data, chosen, next, tried, ended, known, seconds } = facts
   return {
-    ...{ smallest, maxDrop, metric, ended, known, seconds },
+    ...{ smallest, maxDrop, certainty, metric, ended, known, seconds },
     reference: { ...reference },
     data: { ...data, path: showPath(data.path, cwd) },
     ...present({ chosen: chosen && candidateOf(chosen) }),

@@ -13,6 +13,8 @@ import { isDrop, type ModelSettings } from './settings.js'
 /** How the smallest model that passes is looked for. */
 export interface SmallestSettings {
   readonly maxDrop: NonNullable<Limits['maxDrop']>
+  /** With which the drop must be below that on the search data. Default: the gate's, else 0.8 */
+  readonly certainty?: number
   readonly smallest: (typeof SMALLEST)[number]
   readonly bits: readonly CandidateBits[]
   readonly minutes?: number
@@ -114,17 +116,16 @@ export async function readSmallest(
       )
     return undefined
   }
-  const { smallest = 'bytes', minutes, trials } = search
+  const { smallest = 'bytes', certainty, minutes, trials } = search
   const method = typeof quantise === 'string' ? quantise : quantise?.method
   const usual: readonly CandidateBits[] =
     method !== undefined ? [method] : smallest === 'macs' ? ['none'] : ['int4', 'int8', 'none']
   const isSplit = data === undefined && command !== 'prune'
   const part = isSplit ? { part: { seed, from: 0, to: SPLIT } } : {}
   return {
-    maxDrop,
-    smallest,
+    ...{ maxDrop, smallest },
     bits: [...new Set(search.quantisers ?? usual)],
-    ...present({ minutes, trials }),
+    ...present({ certainty, minutes, trials }),
     evaluation: { ...evaluation, request: { ...evaluation.request, ...part, ...present({ data }) } },
     isSplit,
     stepsAt: async (ratio) => {

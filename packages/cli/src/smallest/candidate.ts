@@ -40,9 +40,3 @@ export interface TriedCandidate extends Candidate {
   /** Why it is no pass, where the drop does not say it. */
   readonly reason?: string
 }
-
-/** 'elements at 0.62, int4' → as tables and progress name it. */
-export function describeCandidate({ ratio, bits }: Candidate): string {
-  const pruned = ratio === 0 ? 'unpruned' : `ratio ${ratio}`
-  return bits === 'none' ? pruned : `${pruned}, ${bits}`
-}

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { countParameters, macCount, totalMacs } from '@pare/core'
 import { figure, formatBytes } from '@pare/gate'
+import { candidateName } from '@pare/report'
 import { openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
 import { hashData } from '../files/hash.js'
@@ -14,7 +15,7 @@ import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { silence } from '../terminal/progress.js'
 import { packageVersion } from '../terminal/version.js'
-import { type Candidate, type CandidateSize, describeCandidate, type TriedCandidate } from './candidate.js'
+import type { Candidate, CandidateSize, TriedCandidate } from './candidate.js'
 import { makeCandidates } from './make.js'
 import { measureCandidates, searchDemands } from './measure.js'
 import { type SmallestFound, searchSmallest } from './search.js'
@@ -25,6 +26,7 @@ export interface SmallestSearchFacts extends SmallestFound {
   readonly smallest: SmallestSettings['smallest']
   readonly maxDrop: SmallestSettings['maxDrop']
   readonly metric: string
+  readonly certainty: number
   /** On the search data. */
   readonly reference: CandidateSize & { readonly value: number }
   readonly data: { readonly path: string; readonly samples: number; readonly isSplit: boolean }
@@ -86,7 +88,7 @@ export async function findSmallest(
         const { tried, isKnown } = await attempt(candidate, than)
         count.tried++
         count.known += Number(isKnown)
-        activity.update(count.tried, smallest.trials ?? 9 * smallest.bits.length, describeCandidate(tried))
+        activity.update(count.tried, smallest.trials ?? 9 * smallest.bits.length, candidateName(tried))
         work.progress.note(`${work.label}: trial ${count.tried}: ${describeTried(tried)}${isKnown ? ' (known)' : ''}`)
         return tried
       },
@@ -94,7 +96,7 @@ export async function findSmallest(
     const { evaluation, isSplit, maxDrop } = smallest
     return {
       ...found,
-      ...{ smallest: smallest.smallest, maxDrop, metric: measuring.metric },
+      ...{ smallest: smallest.smallest, maxDrop, metric: measuring.metric, certainty: measuring.certainty },
       reference: { ...reference, value: measuring.value },
       data: { path: evaluation.request.data, samples: measuring.samples, isSplit },
       ...{ known: count.known, seconds: (now() - start) / 1000 },
@@ -160,13 +162,13 @@ function describeTried(tried: TriedCandidate): string {
     ...(drop === undefined ? [] : [`drop ${figure(drop.value, 3)}${isEarly ? ' on a quarter of the samples' : ''}`]),
     ...(outcome === 'impossible' ? [`cannot be made: ${reason}`] : outcome === 'larger' ? ['too large to be tried'] : [outcome]),
   ]
-  return `${describeCandidate(tried)}: ${parts.join(', ')}`
+  return `${candidateName(tried)}: ${parts.join(', ')}`
 }
 
 /** What decides how candidates come out. */
 async function identityOf(
   task: Task,
-  { evaluation, maxDrop }: SmallestSettings,
+  { evaluation, ...limits }: SmallestSettings,
   { hashes, work }: { readonly hashes: () => Promise<ModelHashes>; readonly work: Work },
 ): Promise<string> {
   const { calibration, training, steps, seed, dims, mergeAdapters, said, demands } = task
@@ -181,7 +183,7 @@ async function identityOf(
   const settings = { ...own, overrides, allocations: steps.map(({ allocation }) => allocation) }
   const parts = {
     ...{ model: await hashes(), data: Object.values(data), request: { ...evaluation.request, data: undefined } },
-    demands: searchDemands(demands ?? [{}], maxDrop),
+    demands: searchDemands(demands ?? [{}], limits),
     ...{ settings, seed, dims, mergeAdapters },
     ...{ provider: work.engine.provider ?? 'cpu', pare: packageVersion() },
   }

@@ -14,6 +14,8 @@ const FIRST_SHARE = 0.25
 /** How candidates come out on the search data. */
 export interface CandidateMeasuring {
   readonly metric: string
+  /** With which a drop must be below what is allowed. */
+  readonly certainty: number
   /** Of the reference. */
   readonly value: number
   /** Of the search data. */
@@ -39,7 +41,7 @@ export async function measureCandidates(
   const { judgeDemands } = await import('@pare/gate')
   const { evaluation, maxDrop } = smallest
   const { metrics, modules } = evaluation.request
-  const demands = searchDemands(gate, maxDrop)
+  const demands = searchDemands(gate, smallest)
   const metric = demands[0]!.metric ?? metrics[0]!
   const aggregates = await findAggregates(metrics, modules)
   const references: ReferenceScores = new Map()
@@ -49,7 +51,7 @@ export async function measureCandidates(
   if (few !== undefined) await referenceOn(few)
   return {
     metric,
-    ...{ value: whole.value, samples: whole.samples },
+    ...{ certainty: demands[0]!.certainty!, value: whole.value, samples: whole.samples },
     async judge(file, size) {
       if (few !== undefined) {
         const { verdict, samples, pruned } = await judged(file, size, few)
@@ -109,9 +111,17 @@ export async function measureCandidates(
 }
 
 /** What the gate demands, with the drop of the target; what is not measured of candidates is left to the gate. */
-export function searchDemands(gate: readonly Demand[], maxDrop: SmallestSettings['maxDrop']): readonly Demand[] {
-  return gate.map(({ maxLatency: _, maxRegression: __, ...demand }, i) => (i === 0 ? { ...demand, maxDrop } : demand))
+export function searchDemands(
+  gate: readonly Demand[],
+  { maxDrop, certainty }: Pick<SmallestSettings, 'maxDrop' | 'certainty'>,
+): readonly Demand[] {
+  return gate.map(({ maxLatency: _, maxRegression: __, ...demand }, i) =>
+    i === 0 ? { ...demand, maxDrop, certainty: certainty ?? demand.certainty ?? USUAL_CERTAINTY } : demand,
+  )
 }
+
+/** Of the candidates that pass by what was measured alone, the smallest is likely to be worse than it looks. */
+const USUAL_CERTAINTY = 0.8
 
 /** The first quarter of the places that a draw by lot gives samples. */
 function firstPartOf(evaluation: EvaluationSettings, seed: number): EvaluationSettings {

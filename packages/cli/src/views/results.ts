@@ -1,5 +1,15 @@
 import { atSizes, figure, formatBytes, share } from '@pare/gate'
-import { adviceLines, baselineSentence, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
+import {
+  adviceLines,
+  baselineSentence,
+  candidateCells,
+  changedClasses,
+  classChangeText,
+  dropText,
+  type RunResults,
+  smallestSentences,
+  tellingCandidates,
+} from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/removed-units.js'
@@ -51,8 +61,7 @@ function rowOf(model: ModelResult, colors: Colors): string[] {
     metric ?? '–',
     value(reference.metrics),
     value(pruned?.metrics),
-    // No line of a terminal is broken between a number and its unit.
-    dropText(model)?.replaceAll('\u00a0', ' ') ?? '–',
+    plainSpaces(dropText(model) ?? '–'),
     removedText(model),
     pruned === undefined ? formatBytes(reference.bytes) : sizes(reference, pruned),
     colored(verdict, colors),
@@ -87,6 +96,7 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     ...proofLines(model),
     ...warnings.map((warning) => `  ${warning}`),
     ...answerLines(model, colors),
+    ...smallestLines(model),
     ...baselineLines(model),
     ...adviceText(model, colors),
   ]
@@ -112,6 +122,19 @@ function answerLines({ classes, changed: samples, findings = [], slices = [] }: 
       : []),
   ]
 }
+
+/** How the smallest model was found, and the candidates that tell most. */
+function smallestLines(model: ModelResult): string[] {
+  const { smallest } = model
+  if (smallest === undefined) return []
+  const rows = tellingCandidates(smallest).map((one) => candidateCells(one, smallest).map(plainSpaces))
+  const head = ['candidate', 'zipped', smallest.metric, 'drop (95 % interval)', '']
+  const table = rows.length === 0 ? [] : renderTable(head, rows).split('\n')
+  return [...smallestSentences(model), ...table].map((line) => `  ${line}`)
+}
+
+/** No line of a terminal is broken between a number and its unit. */
+const plainSpaces = (text: string) => text.replaceAll('\u00a0', ' ')
 
 /** What a user might take instead of the pruned model, with its figures. */
 function baselineLines(model: ModelResult): string[] {
