@@ -3,7 +3,7 @@ import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
 import { summarizeFolded } from '../engine/folded-weights.js'
 import { workOn } from '../engine/work.js'
-import { companionsOf, outputFiles } from '../files/output.js'
+import { companionsOf, outputFiles, trialsFolder } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
@@ -15,10 +15,13 @@ import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
 import { describeTraining } from '../pipeline/retrain.js'
 import { describeSearch } from '../pipeline/search.js'
+import { describeNothing, type SmallestResult, smallestResult } from '../pipeline/smallest.js'
 import { describeProof } from '../proof/prove.js'
 import { readTask } from '../settings/tasks.js'
+import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
+import { smallestLines } from '../views/smallest.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
 export async function prune(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
@@ -29,19 +32,36 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   const output = await outputFiles(task.path, { cwd: io.cwd, out })
   await using publication = await Publication.open(output.folder, { owned: companionsOf(output) })
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
-  const pruned = await pruneModel(task, { output, publication, ...masks.place }, workOn(task, engine, context))
+  const work = workOn(task, engine, context)
+  const search = task.smallest && (await findSmallest({ task, smallest: task.smallest, folder: trialsFolder(output) }, work))
+  const smallest = search && smallestResult(search, io.cwd)
+  if (search !== undefined && search.chosen === undefined) {
+    answer(context, { schemaVersion: 1, command: 'prune', smallest, durationMs: io.now() - start })
+    say(context, search, (shown) => [`${describeNothing(shown)} Nothing is written.`, ...smallestLines({ smallest })].join('\n'))
+    return EXIT.fail
+  }
+  const chosen = search?.chosen === undefined ? task : await chosenTask(task, task.smallest!, search.chosen)
+  const pruned = await pruneModel(chosen, { output, publication, ...masks.place }, work)
   await masks.publish()
   await publishAll(publication, context)
   answer(context, {
     schemaVersion: 1,
     command: 'prune',
     ...documentOf(pruned, io.cwd),
+    ...present({ smallest }),
     executionProvider: engine.provider ?? 'cpu',
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
-  say(context, pruned, (shown) => summary(shown, io.cwd))
+  say(context, pruned, (shown) => [summary(shown, io.cwd), ...smallestLines({ smallest }), ...unjudged(smallest)].join('\n'))
   return EXIT.pass
+}
+
+/** What a search on these samples leaves open. */
+function unjudged(smallest: SmallestResult | undefined): readonly string[] {
+  return smallest === undefined
+    ? []
+    : ['  Of many candidates the one that just passes is a lucky one: pare run judges it on samples that the search did not see.']
 }
 
 /** What --json prints of a pruned model. */

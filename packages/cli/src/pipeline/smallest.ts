@@ -5,7 +5,8 @@ import { showPath } from '../files/paths.js'
 import type { TriedCandidate } from '../smallest/candidate.js'
 import type { SmallestSearchFacts } from '../smallest/find-smallest.js'
 
-type SmallestResult = NonNullable<RunResults['models'][number]['smallest']>
+/** As `results.json` and --json tell of it. */
+export type SmallestResult = NonNullable<RunResults['models'][number]['smallest']>
 
 /** '17 candidates in 96 s: ratio 0.62, int4' */
 export function describeSmallest({ tried, chosen, seconds, ended }: SmallestSearchFacts): string {

@@ -1,15 +1,5 @@
 import { atSizes, figure, formatBytes, share } from '@pare/gate'
-import {
-  adviceLines,
-  baselineSentence,
-  candidateCells,
-  changedClasses,
-  classChangeText,
-  dropText,
-  type RunResults,
-  smallestSentences,
-  tellingCandidates,
-} from '@pare/report'
+import { adviceLines, baselineSentence, changedClasses, classChangeText, dropText, type RunResults } from '@pare/report'
 import { createColors } from 'picocolors'
 import { showPath } from '../files/paths.js'
 import { changed, removedShare, removedUnits } from '../pipeline/removed-units.js'
@@ -17,6 +7,7 @@ import { describeProof } from '../proof/prove.js'
 import type { Context } from '../terminal/context.js'
 import { wantsColor } from '../terminal/io.js'
 import { renderTable } from '../terminal/table.js'
+import { plainSpaces, smallestLines } from './smallest.js'
 
 type ModelResult = RunResults['models'][number]
 type Colors = ReturnType<typeof createColors>
@@ -122,19 +113,6 @@ function answerLines({ classes, changed: samples, findings = [], slices = [] }: 
       : []),
   ]
 }
-
-/** How the smallest model was found, and the candidates that tell most. */
-function smallestLines(model: ModelResult): string[] {
-  const { smallest } = model
-  if (smallest === undefined) return []
-  const rows = tellingCandidates(smallest).map((one) => candidateCells(one, smallest).map(plainSpaces))
-  const head = ['candidate', 'zipped', smallest.metric, 'drop (95 % interval)', '']
-  const table = rows.length === 0 ? [] : renderTable(head, rows).split('\n')
-  return [...smallestSentences(model), ...table].map((line) => `  ${line}`)
-}
-
-/** No line of a terminal is broken between a number and its unit. */
-const plainSpaces = (text: string) => text.replaceAll('\u00a0', ' ')
 
 /** What a user might take instead of the pruned model, with its figures. */
 function baselineLines(model: ModelResult): string[] {
