@@ -196,6 +196,10 @@ export const modelResult = z.object({
       z.object({
         ...{ method: z.string(), bytes, zippedBytes: bytes, metrics },
         drop: drop.pick({ value: true, interval: true }).optional(),
+        latency: z
+          .object({ relative: number, interval: z.tuple([number, number]) })
+          .optional()
+          .describe("time of a run ÷ the reference's"),
       }),
     )
     .optional()

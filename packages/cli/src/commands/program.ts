@@ -74,7 +74,9 @@ function addOption(command: Command, option: Option): void {
   if (argument === undefined) command.option(flagsOf(option), help)
   else if (isRequired) command.requiredOption(flagsOf(option), help, reader(option))
   else command.option(flagsOf(option), help, reader(option))
-  if (option.both === true) command.option(flagsOf({ ...option, negative: true }), 'not so, also where the config says so')
+  if (option.both !== true) return
+  const { argument: _, ...switched } = option
+  command.option(flagsOf({ ...switched, negative: true }), 'not so, also where the config says so')
 }
 
 /** A parser for commander: what the text means, or a usage error with the option, the value and what was expected. */

@@ -199,8 +199,9 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
 
 function baselinesOf({ baselines = [] }: ModelOutcome): Pick<ModelResult, 'baselines'> {
   if (baselines.length === 0) return {}
-  const asResult = ({ scores, drop, ...facts }: Baseline) => ({
+  const asResult = ({ scores, drop, latency, ...facts }: Baseline) => ({
     ...{ ...facts, metrics: { ...scores.metrics } },
+    latency: { relative: latency.relative, interval: [...latency.interval] as [number, number] },
     ...(drop && { drop: { value: drop.value, interval: [...drop.interval] as [number, number] } }),
   })
   return { baselines: baselines.map(asResult) }

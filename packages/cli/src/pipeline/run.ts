@@ -19,7 +19,7 @@ import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
-import { measureBaselines } from './baselines.js'
+import { briefLatency, chosenBaselines, measureBaselines } from './baselines.js'
 import { environmentOf } from './environment.js'
 import { lookFirst } from './first-look.js'
 import { judgeModel, measure, type ReferenceScores } from './measure.js'
@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** The environment, for what a workflow says of commit and run. Default: nothing */
   readonly env?: SourceVariables
+  /** Whether the unpruned model in fewer bits is measured unasked, where that is cheap. Default: only where it is asked for */
+  readonly usualBaselines?: boolean
   /** What is done with lock files. Default: nothing */
   readonly lock?: LockOptions
   /** Called with each model's result as soon as it is known. */
@@ -92,7 +94,8 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
     const carried = await ledger.begin(task)
     const base = ledger.baseOf(task)
-    const place = { output, publication, references, onError, ...present({ masks, base }) }
+    const { usualBaselines = false } = options
+    const place = { output, publication, references, onError, usualBaselines, ...present({ masks, base }) }
     const outcome = carried === undefined ? await runModel(task, place, { ...same, label: task.name }) : { result: carried }
     runs.push(outcome)
     ledger.end(task, outcome.result)
@@ -125,6 +128,7 @@ interface RunPlace extends OutputPlace {
   /** Collects. */
   readonly references: ReferenceScores
   readonly onError: RunOptions['onError']
+  readonly usualBaselines: boolean
   /** The model as it came out on the base branch, where that is known. */
   readonly base?: BaseModel
 }
@@ -164,9 +168,10 @@ async function chooseSmallest(
 /** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
 async function examine(
   task: Task,
-  { references, base, ...place }: RunPlace,
+  { references, base, usualBaselines, ...place }: RunPlace,
   { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
 ): Promise<void> {
+  const start = performance.now()
   const { path, evaluation } = task
   await using folder = await temporaryFolder()
   const unrecovered = join(folder.path, 'unrecovered.onnx')
@@ -188,7 +193,13 @@ async function examine(
     )
     const metric = firstMetric(evaluation, task.demands)
     const { reference } = outcome.comparison!
-    outcome.baselines = await measureBaselines(task, { evaluation, metric, reference }, { folder: folder.path, work })
+    const { durationMs, reference: both } = outcome.comparison!.pruned
+    const evaluationMs = both === undefined ? durationMs : durationMs / 2
+    const spentMs = performance.now() - start
+    const baselines = chosenBaselines(task.baselines, { isUsual: usualBaselines, spentMs, evaluationMs })
+    outcome.baselines = await measureBaselines(task, { baselines, evaluation, metric, reference }, { folder: folder.path, work })
+    // In a table beside others, and no limit is on it.
+    if (baselines.length > 0) outcome.latency ??= await briefLatency(path, pruned.staged, work)
   }
   const [reference, candidate] = await zipping
   outcome.zipped = { reference: reference!, pruned: candidate! }

@@ -234,7 +234,7 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const calibration = await readCalibration(settings.calibrate, { place: placeOf('calibrate'), evaluation, model: path }, reading)
   const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path }, reading)
-  if (settings.level.baselines !== undefined && settings.evaluate === undefined && overrides.evaluate?.data === undefined)
+  if ((settings.level.baselines ?? false) !== false && settings.evaluate === undefined && overrides.evaluate?.data === undefined)
     problems.push({
       place: placeOf('baselines'),
       message: 'baselines are measured, and there are no evaluation data.',

@@ -4,7 +4,7 @@ import type { Quantiser } from '@pare/quantise'
 export type CandidateBits = Quantiser | 'none'
 
 /** What a search for the smallest model tries: the steps of a task with this much of them going, then weights in so many bits. */
-export interface Candidate {
+export interface ModelCandidate {
   /** Ratio or sparsity of the steps that are free, from 0 on and below 1; at 0 they are left out. */
   readonly ratio: number
   readonly bits: CandidateBits
@@ -22,7 +22,7 @@ export interface CandidateSize {
 }
 
 /** A candidate and what came of it. */
-export interface TriedCandidate extends Candidate {
+export interface TriedCandidate extends ModelCandidate {
   /**
    * 'pass', 'fail': as the gate judges it on the search data. 'larger': it is no smaller than one that passes, or than the reference, and was not measured.
    * 'impossible': it could not be made, for the reason.

@@ -15,7 +15,7 @@ import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { silence } from '../terminal/progress.js'
 import { packageVersion } from '../terminal/version.js'
-import type { Candidate, CandidateSize, TriedCandidate } from './candidate.js'
+import type { ModelCandidate, CandidateSize, TriedCandidate } from './candidate.js'
 import { makeCandidates } from './make.js'
 import { measureCandidates, searchDemands } from './measure.js'
 import { type SmallestFound, searchSmallest } from './search.js'
@@ -70,7 +70,7 @@ export async function findSmallest(
     const compare = comparing(smallest.smallest)
     const isSmaller = (size: CandidateSize | undefined, than: TriedCandidate | undefined) =>
       size !== undefined && compare(size, than?.size ?? reference) < 0
-    const tryAnew = async (candidate: Candidate, than: TriedCandidate | undefined): Promise<TriedCandidate> => {
+    const tryAnew = async (candidate: ModelCandidate, than: TriedCandidate | undefined): Promise<TriedCandidate> => {
       const made = await make(candidate)
       if ('reason' in made) return { ...candidate, outcome: 'impossible', reason: made.reason }
       const { file, size } = made
@@ -113,11 +113,11 @@ export async function findSmallest(
 
 interface Attempting {
   readonly isSmaller: (size: CandidateSize | undefined, than: TriedCandidate | undefined) => boolean
-  readonly tryAnew: (candidate: Candidate, than: TriedCandidate | undefined) => Promise<TriedCandidate>
+  readonly tryAnew: (candidate: ModelCandidate, than: TriedCandidate | undefined) => Promise<TriedCandidate>
 }
 
 /** The task with what was chosen in the place of what is searched for. */
-export async function chosenTask(task: Task, smallest: SmallestSettings, { ratio, bits }: Candidate): Promise<Task> {
+export async function chosenTask(task: Task, smallest: SmallestSettings, { ratio, bits }: ModelCandidate): Promise<Task> {
   const { quantise, ...others } = task
   const method = typeof quantise === 'string' ? quantise : quantise?.method
   const own = bits === 'none' ? {} : { quantise: method === bits ? quantise! : bits }
@@ -126,7 +126,7 @@ export async function chosenTask(task: Task, smallest: SmallestSettings, { ratio
 
 /** What came of a candidate before, where it was tried; else it is tried, and kept as soon as it has finished. */
 export function remembering(files: TrialFiles, { isSmaller, tryAnew }: Attempting) {
-  return async (candidate: Candidate, than: TriedCandidate | undefined) => {
+  return async (candidate: ModelCandidate, than: TriedCandidate | undefined) => {
     const before = await files.find(candidate)
     // What was too large to be measured then may be small enough now.
     if (before !== undefined && !(before.outcome === 'larger' && isSmaller(before.size, than))) {

@@ -12,7 +12,7 @@ import { zippedSize } from '../pipeline/zipped.js'
 import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { isPareError } from '../terminal/failure.js'
-import type { Candidate, CandidateBits, CandidateSize } from './candidate.js'
+import type { ModelCandidate, CandidateBits, CandidateSize } from './candidate.js'
 
 /** A candidate as a file, or why it cannot be made. */
 export type MadeCandidate = { readonly file: string; readonly size: CandidateSize } | { readonly reason: string }
@@ -33,7 +33,7 @@ interface Making {
 const KEPT = 8
 
 /** Makes candidates. What is pruned is pruned once for all forms of its weights, as far as it was kept. */
-export function makeCandidates(making: Making, work: Work): (candidate: Candidate) => Promise<MadeCandidate> {
+export function makeCandidates(making: Making, work: Work): (candidate: ModelCandidate) => Promise<MadeCandidate> {
   const kept = new Map<number, PrunedFile | { readonly reason: string }>()
   const prunedAt = async (ratio: number) => {
     const before = kept.get(ratio)

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Candidate, CandidateBits, CandidateSize, TriedCandidate } from './candidate.js'
+import type { ModelCandidate, CandidateBits, CandidateSize, TriedCandidate } from './candidate.js'
 import { remembering } from './find-smallest.js'
 import { type SmallestSearch, searchSmallest } from './search.js'
 import { openTrialFiles } from './trial-files.js'
@@ -15,7 +15,7 @@ const FORMS: Readonly<Record<string, { readonly bytes: number; readonly passes: 
 }
 const REFERENCE = 1000
 
-function sizeOf({ ratio, bits }: Candidate): CandidateSize {
+function sizeOf({ ratio, bits }: ModelCandidate): CandidateSize {
   const bytes = Math.round(FORMS[bits]!.bytes * (1 - 0.8 * ratio))
   return { bytes, zippedBytes: bytes, parameters: bytes, macs: null }
 }
@@ -25,7 +25,7 @@ const isSmaller = (size: CandidateSize | undefined, than: TriedCandidate | undef
 
 const compare: SmallestSearch['compare'] = (one, other) => Math.sign(one.size!.bytes - other.size!.bytes)
 
-async function tryOne(candidate: Candidate, than: TriedCandidate | undefined): Promise<TriedCandidate> {
+async function tryOne(candidate: ModelCandidate, than: TriedCandidate | undefined): Promise<TriedCandidate> {
   const size = sizeOf(candidate)
   if (!isSmaller(size, than)) return { ...candidate, outcome: 'larger', size }
   return { ...candidate, outcome: candidate.ratio <= FORMS[candidate.bits]!.passes ? 'pass' : 'fail', size }
@@ -182,7 +182,7 @@ async function runUntil(folder: string, { alive, finished }: { alive: number; re
       tick()
     },
   }
-  const tryAnew = async (candidate: Candidate, than: TriedCandidate | undefined) => {
+  const tryAnew = async (candidate: ModelCandidate, than: TriedCandidate | undefined) => {
     tick()
     return tryOne(candidate, than)
   }

@@ -1,4 +1,4 @@
-import type { Candidate, CandidateBits, TriedCandidate } from './candidate.js'
+import type { ModelCandidate, CandidateBits, TriedCandidate } from './candidate.js'
 
 /** Ratios that are tried: hundredths from 0 on, below 1. */
 const STEPS = 100
@@ -9,7 +9,7 @@ export interface SmallestSearch {
   /** What is made small: −1, 0 or 1 as the first is smaller, as large, or larger than the second. */
   readonly compare: (one: TriedCandidate, other: TriedCandidate) => number
   /** Makes a candidate; measures it only where it is smaller than `than`, the smallest that passes so far. Undefined: than the reference */
-  readonly attempt: (candidate: Candidate, than: TriedCandidate | undefined) => Promise<TriedCandidate>
+  readonly attempt: (candidate: ModelCandidate, than: TriedCandidate | undefined) => Promise<TriedCandidate>
   /** Candidates that are tried at most, those of earlier runs that were stopped included. Default: no limit */
   readonly trials?: number | undefined
   /** Whether its time is over. */
@@ -36,7 +36,7 @@ export async function searchSmallest({ bits, compare, attempt, trials, isLate }:
   const tried: TriedCandidate[] = []
   let best: TriedCandidate | undefined
   const spent = () => (trials !== undefined && tried.length >= trials ? 'trials' : isLate() ? 'minutes' : undefined)
-  const tryOne = async (candidate: Candidate) => {
+  const tryOne = async (candidate: ModelCandidate) => {
     const one = await attempt(candidate, best)
     tried.push(one)
     if (one.outcome === 'pass') best = one

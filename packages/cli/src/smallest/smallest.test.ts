@@ -61,7 +61,9 @@ describe('pare run --target max-drop', () => {
     expect(model).toMatchObject({ verdict: 'fail', smallest: { ended: 'finished' } })
     expect(model!.pruned).toBeUndefined()
     expect(model!.smallest!.tried).toMatchObject([{ ratio: 0, bits: 'int4', outcome: 'fail' }])
-    expect(model!.reasons[0]).toContain('None of 1 candidate is smaller than the reference and keeps the drop of accuracy within 0')
+    expect(model!.reasons[0]).toContain(
+      'None of 1 candidate is smaller than the reference and keeps the drop of accuracy within 0',
+    )
     await expect(stat(join(folder.path, 'pare-out/model.onnx'))).rejects.toThrow()
   })
 
@@ -91,7 +93,18 @@ describe('pare run --target max-drop', () => {
 describe('pare prune --target max-drop', () => {
   it('searches on the data that are named, and judges nothing', async () => {
     await using folder = await fixture()
-    const argv = ['prune', 'model.onnx', '--data', 'val.npz', '--target', 'max-drop=0.02', '--trials', '2', '--quantisers', 'int8']
+    const argv = [
+      'prune',
+      'model.onnx',
+      '--data',
+      'val.npz',
+      '--target',
+      'max-drop=0.02',
+      '--trials',
+      '2',
+      '--quantisers',
+      'int8',
+    ]
     const { exitCode, stdout } = await pare(argv, { cwd: folder.path })
     expect(exitCode).toBe(0)
     expect(stdout).toContain('on 450 samples of')
@@ -104,8 +117,16 @@ describe('what cannot be searched for', () => {
     ['without data', ['prune', 'model.onnx', '--target', 'max-drop=0.02'], 'there are no evaluation data'],
     ['in a plan', ['plan', 'model.onnx', '--target', 'max-drop=0.02'], 'which pare plan does not'],
     ['where a structure says how much', [...RUN, '--structure', '2:4'], "structure 'nm' says how much goes"],
-    ['with options of a search and no drop', ['run', 'model.onnx', '--data', 'val.npz', '--minutes', '3'], 'nothing is searched for'],
-    ['with data that nothing measures', ['prune', 'model.onnx', '--data', 'val.npz'], 'pare prune measures nothing unless it searches'],
+    [
+      'with options of a search and no drop',
+      ['run', 'model.onnx', '--data', 'val.npz', '--minutes', '3'],
+      'nothing is searched for',
+    ],
+    [
+      'with data that nothing measures',
+      ['prune', 'model.onnx', '--data', 'val.npz'],
+      'pare prune measures nothing unless it searches',
+    ],
     ['with forms that there are not', [...RUN, '--quantisers', 'int3'], 'expected one or more of none, int8'],
     ['with a drop in other words', ['run', 'model.onnx', '--data', 'val.npz', '--target', 'max-drop=lots'], '--target is'],
   ])('is told %s', async (_, argv, message) => {

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { parseJson, writeWhole } from '@pare/onnx'
 import { makeFolder } from '../files/make-folder.js'
 import { usage } from '../terminal/failure.js'
-import type { Candidate, TriedCandidate } from './candidate.js'
+import type { ModelCandidate, TriedCandidate } from './candidate.js'
 
 /** What earlier runs of a search have tried. */
 export interface TrialFiles {
-  find(candidate: Candidate): Promise<TriedCandidate | undefined>
+  find(candidate: ModelCandidate): Promise<TriedCandidate | undefined>
   /** It is there, whole, or it is not. */
   keep(tried: TriedCandidate): Promise<void>
 }
@@ -20,7 +20,7 @@ export interface TrialFiles {
  */
 export async function openTrialFiles(folder: string, identity: string): Promise<TrialFiles> {
   await makeFolder(folder)
-  const fileOf = ({ ratio, bits }: Candidate) => {
+  const fileOf = ({ ratio, bits }: ModelCandidate) => {
     const key = createHash('sha256')
       .update(JSON.stringify([identity, ratio, bits]))
       .digest('hex')

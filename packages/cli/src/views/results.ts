@@ -119,9 +119,11 @@ function baselineLines(model: ModelResult): string[] {
   const { baselines = [], metric = '' } = model
   const sentence = baselineSentence(model)
   return [
-    ...baselines.map(({ method, metrics, zippedBytes }) => {
+    ...baselines.map(({ method, metrics, zippedBytes, drop, latency }) => {
       const value = metrics[metric]
-      return `  unpruned in ${method}: ${metric} ${value === undefined ? 'not measured' : figure(value)}, ${formatBytes(zippedBytes)} zipped`
+      const lost = drop === undefined ? '' : ` (drop ${figure(drop.interval[0], 2)} to ${figure(drop.interval[1], 2)})`
+      const time = latency === undefined ? '' : `, ${figure(latency.relative, 2)} of the time of a run`
+      return `  unpruned in ${method}: ${metric} ${value === undefined ? 'not measured' : figure(value)}${lost}, ${formatBytes(zippedBytes)} zipped${time}`
     }),
     ...(sentence === undefined ? [] : [`  ${sentence}`]),
   ]
