@@ -23,6 +23,7 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   merge: async () => (await import('./merge.js')).merge,
   plan: async () => (await import('./plan.js')).plan,
   prune: async () => (await import('./prune.js')).prune,
+  recipe: async () => (await import('./recipe.js')).recipe,
   report: async () => (await import('./report.js')).report,
   replay: async () => (await import('./replay.js')).replay,
   run: async () => (await import('./run.js')).run,

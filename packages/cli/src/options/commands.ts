@@ -211,6 +211,14 @@ export const COMMANDS = {
       config: own(path, 'the config file', { argument: 'file', short: 'c' }, 'the nearest pare.config.* upwards'),
     },
   },
+  recipe: {
+    arguments: '[name]',
+    help: 'List what to take for a kind of model, with what it costs and what it made of test models; or print one as a config.',
+    examples: ['pare recipe', 'pare recipe server-encoder > pare.config.yaml', 'pare recipe small-llm --format json'],
+    own: {
+      format: own(oneOf(['yaml', 'json']), 'how the config is written', { argument: 'format' }, 'yaml'),
+    },
+  },
   report: {
     arguments: '<results>',
     help: 'Show the results of a run again, and write its report anew.',

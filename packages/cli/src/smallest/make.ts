@@ -12,7 +12,7 @@ import { zippedSize } from '../pipeline/zipped.js'
 import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { isPareError } from '../terminal/failure.js'
-import type { ModelCandidate, CandidateBits, CandidateSize } from './candidate.js'
+import type { CandidateBits, CandidateSize, ModelCandidate } from './candidate.js'
 
 /** A candidate as a file, or why it cannot be made. */
 export type MadeCandidate = { readonly file: string; readonly size: CandidateSize } | { readonly reason: string }

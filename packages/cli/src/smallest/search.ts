@@ -1,4 +1,4 @@
-import type { ModelCandidate, CandidateBits, TriedCandidate } from './candidate.js'
+import type { CandidateBits, ModelCandidate, TriedCandidate } from './candidate.js'
 
 /** Ratios that are tried: hundredths from 0 on, below 1. */
 const STEPS = 100
