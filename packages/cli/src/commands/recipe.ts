@@ -1,7 +1,7 @@
 import { figure, formatBytes, plural } from '@pare/gate'
 import { stringify } from 'yaml'
 import { type OptionValues, ownOf } from '../options/overrides.js'
-import { RECIPES, type Recipe, type RecipeMeasurement } from '../recipes/recipes.js'
+import { type ModelRecipe, RECIPES, type RecipeMeasurement } from '../recipes/recipes.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
@@ -31,7 +31,7 @@ export async function recipe(context: Context, [name]: readonly string[], values
 }
 
 /** With places for the user's own files. */
-export function configOf({ config, metric, maxDrop }: Recipe): object {
+export function configOf({ config, metric, maxDrop }: ModelRecipe): object {
   return {
     models: [{ path: 'model.onnx' }],
     ...config,
@@ -43,7 +43,7 @@ export function configOf({ config, metric, maxDrop }: Recipe): object {
 const CLOSING = `Zipped sizes are those of gzip. A recipe is a config: print it with pare recipe NAME, put your files in the place of those that it names,
 and let pare run judge what comes out. Other models bear more or less: with target: { maxDrop: 0.01 } in a step Pare finds how much.`
 
-function describe({ name, for: whom, does, takes, measured }: Recipe): string {
+function describe({ name, for: whom, does, takes, measured }: ModelRecipe): string {
   return [
     name,
     `  for       ${whom}`,
@@ -65,7 +65,7 @@ export function describeMeasurement({ model, metric, before, after, zipped, cpuS
   return `${model}: ${facts.join(', ')}${note === undefined ? '' : `. ${note}`}`
 }
 
-function yamlOf({ name, for: whom, does, takes, measured }: Recipe, config: object): string {
+function yamlOf({ name, for: whom, does, takes, measured }: ModelRecipe, config: object): string {
   const head = [
     `${name}: for ${whom}.`,
     does,
