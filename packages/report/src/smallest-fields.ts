@@ -30,7 +30,7 @@ export const smallestSearch = z
     next: candidate
       .extend({ withinResolution: z.boolean().describe('whether the search data cannot tell its drop from one that is allowed') })
       .optional()
-      .describe('the same with one hundredth more going, which was tried and does not pass'),
+      .describe('the same with one hundredth more going, which was tried, and does not pass or is no smaller'),
     tried: z
       .array(
         candidate.extend({

@@ -52,6 +52,8 @@ describe('a search for the smallest model', () => {
       'The smallest whose drop of accuracy is below 0.01 with 80 % certainty: ratio 0.5, int4, 150 B zipped, 15.0 % of the reference.',
       'One step further, ratio 0.51, int4 does not pass, with a drop of 0.012; these samples cannot tell that from a drop that is allowed.',
     ])
+    const larger = model({ tried: SEARCH.tried.map((one) => (one.ratio === 0.51 ? tried(0.51, 'int4', 151) : one)) })
+    expect(smallestSentences(larger).at(-1)).toBe('One step further, ratio 0.51, int4 is no smaller.')
     const { chosen: _, next: __, ...nothing } = SEARCH
     const told = smallestSentences({ smallest: { ...nothing, ended: 'minutes', known: 3 } }).map(plain)
     expect(told).toEqual([

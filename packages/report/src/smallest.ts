@@ -40,6 +40,7 @@ export function smallestSentences({ smallest, data: gate }: Pick<ModelResult, 's
 
 function nextSentence({ withinResolution, ...next }: NonNullable<SmallestSearchResult['next']>, tried: readonly Tried[]): string {
   const { drop, outcome, reason } = tried.find((one) => isSame(one, next)) ?? {}
+  if (outcome === 'larger') return `One step further, ${candidateName(next)} is no smaller.`
   if (outcome === 'impossible') return `One step further, ${candidateName(next)} cannot be made: ${reason}`
   const lost = drop === undefined ? '' : `, with a drop of ${figure(drop.value, 3)}`
   const close = withinResolution ? '; these samples cannot tell that from a drop that is allowed' : ''

@@ -34,9 +34,9 @@ export const smallestFields = {
     flag: { argument: 'count', on: SEARCHING },
   }),
   certainty: field(z.number().gt(0.5).lt(1), {
-    expected: 'a number between 0.5 and 1, such as 0.9',
+    expected: 'a number between 0.5 and 1, such as 0.95',
     help: 'how sure it must be on the search data that the drop of a candidate is small enough: of many candidates, the one that just passes is a lucky one',
-    default: "the gate's, else 0.8",
+    default: "the gate's, else 0.9",
   }),
   smallest: field(oneOf(SMALLEST), {
     help: 'what a search makes small: bytes of the zipped file, macs, parameters that are not zero',

@@ -13,7 +13,7 @@ import { isDrop, type ModelSettings } from './settings.js'
 /** How the smallest model that passes is looked for. */
 export interface SmallestSettings {
   readonly maxDrop: NonNullable<Limits['maxDrop']>
-  /** With which the drop must be below that on the search data. Default: the gate's, else 0.8 */
+  /** With which the drop must be below that on the search data. Default: the gate's, else 0.9 */
   readonly certainty?: number
   readonly smallest: (typeof SMALLEST)[number]
   readonly bits: readonly CandidateBits[]

@@ -121,7 +121,7 @@ export function searchDemands(
 }
 
 /** Of the candidates that pass by what was measured alone, the smallest is likely to be worse than it looks. */
-const USUAL_CERTAINTY = 0.8
+const USUAL_CERTAINTY = 0.9
 
 /** The first quarter of the places that a draw by lot gives samples. */
 function firstPartOf(evaluation: EvaluationSettings, seed: number): EvaluationSettings {

@@ -19,7 +19,7 @@ export interface SmallestSearch {
 export interface SmallestFound {
   /** The smallest that passes. Undefined: none does */
   readonly chosen: TriedCandidate | undefined
-  /** The same with one hundredth more going, where that was tried: it does not pass, or cannot be made. */
+  /** The same with one hundredth more going, where that was tried: it does not pass, cannot be made, or is no smaller. */
   readonly next: TriedCandidate | undefined
   /** In the order of their trials. */
   readonly tried: readonly TriedCandidate[]

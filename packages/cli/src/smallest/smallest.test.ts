@@ -19,7 +19,7 @@ describe('pare run --target max-drop', () => {
     // Both parts hold all 450 samples between them.
     expect(smallest!.data).toMatchObject({ path: 'val.npz', isSplit: true })
     expect(smallest!.data.samples + data!.samples).toBe(450)
-    expect(smallest).toMatchObject({ ended: 'trials', known: 0, certainty: 0.8, maxDrop: 0.02, metric: 'accuracy' })
+    expect(smallest).toMatchObject({ ended: 'trials', known: 0, certainty: 0.9, maxDrop: 0.02, metric: 'accuracy' })
     expect(smallest!.tried.length).toBe(4)
     const { chosen, tried } = smallest!
     const best = tried.find(({ ratio }) => ratio === chosen!.ratio)!
