@@ -23,7 +23,7 @@ import { nothingRemoved } from './removed-units.js'
 import { describeRepair } from './repair.js'
 import { describeTraining } from './retrain.js'
 import { describeSearch } from './search.js'
-import { describeNothing, describeSmallest, smallestResult } from './smallest.js'
+import { describeNothing, describeSmallest, disagreement, smallestResult } from './smallest.js'
 
 type ModelResult = RunResults['models'][number]
 
@@ -93,7 +93,13 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
       ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
       ...(pruned?.quantised === undefined ? [] : [`quantised: ${describeQuantisation(pruned.quantised)}`]),
     ],
-    warnings: [...(pruned?.warnings ?? []), ...mixedUp(outcome), ...(verdict?.warnings ?? []), ...warningsOf(task, comparison)],
+    warnings: [
+      ...(pruned?.warnings ?? []),
+      ...disagreement(smallest, verdict?.verdict),
+      ...mixedUp(outcome),
+      ...(verdict?.warnings ?? []),
+      ...warningsOf(task, comparison),
+    ],
     ...(error !== undefined && {
       error: { message: error.message, kind: error.kind, ...present({ hint: error.hint }) },
     }),

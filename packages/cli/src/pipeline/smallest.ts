@@ -1,4 +1,4 @@
-import { figure, formatBytes, plural } from '@pare/gate'
+import { figure, formatBytes, percent, plural } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { candidateName, type RunResults } from '@pare/report'
 import { showPath } from '../files/paths.js'
@@ -28,6 +28,14 @@ export function describeNothing({ tried, metric, ended, maxDrop, reference }: Sm
   }
   const size = least.size === undefined ? '' : `, ${formatBytes(least.size.zippedBytes)} zipped`
   return `${all} The least drop was ${figure(least.drop!.value, 3)} (${candidateName(least)}${size}).`
+}
+
+/** What to do where the gate does not agree with the search data. */
+export function disagreement(facts: SmallestSearchFacts | undefined, verdict: string | undefined): readonly string[] {
+  if (facts?.chosen === undefined || verdict !== 'fail') return []
+  return [
+    `the search data let it pass with ${percent(facts.certainty)} certainty, and the gate's do not: give the search more data (--search-data), or ask for more certainty (search: { certainty: 0.99 })`,
+  ]
 }
 
 /** As `results.json` tells of it. */

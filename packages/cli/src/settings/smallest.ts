@@ -81,6 +81,12 @@ export async function readSmallest(
         message: 'is of a search for the smallest model, and nothing is searched for.',
         hint: 'say what may be lost: --target max-drop=0.01',
       })
+    if (command === 'prune' && evaluation !== undefined)
+      problems.push({
+        place: placeOf('evaluate'),
+        message: 'there are evaluation data, and pare prune measures nothing unless it searches.',
+        hint: 'measure and judge with pare run, or search for the smallest model: --target max-drop=0.01',
+      })
     return undefined
   }
   const problem = (place: string, message: string, hint: string) => void problems.push({ place, message, hint })

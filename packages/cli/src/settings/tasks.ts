@@ -258,12 +258,6 @@ async function taskOf({ path, model, place }: Entry, reading: Reading): Promise<
   const presetAt = (preset: PresetConfig) => presetSteps(preset, { ...reading, isCalibrated })
   const searched = { ...settings, ...settings.level, steps, evaluation, seed, command, placeOf, presetAt }
   const smallest = await readSmallest(searched, reading)
-  if (command === 'prune' && smallest === undefined && evaluation !== undefined && maxDrop === undefined)
-    problems.push({
-      place: placeOf('evaluate'),
-      message: 'there are evaluation data, and pare prune measures nothing unless it searches.',
-      hint: 'measure and judge with pare run, or search for the smallest model: --target max-drop=0.01',
-    })
   const name = showPath(path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
   const said = { ...settings, seed, overrides: rest }
