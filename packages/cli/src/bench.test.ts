@@ -34,6 +34,22 @@ describe('pare bench', () => {
     expect(stderr).toContain('timing both models in turn')
   })
 
+  it('times a model beside itself in fewer bits, and wants something to time it beside', async () => {
+    await using folder = await fixture()
+    const few = ['--threads', '1', '--batch', '1', '--runs', '6']
+    const argv = ['bench', 'model.onnx', '--baselines', 'int8,int4', ...few]
+    const { exitCode, stdout } = await pare(argv, { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/model\.onnx +model\.onnx in int8[\s\S]*model\.onnx +model\.onnx in int4/)
+    const result = (await pare([...argv, '--json'], { cwd: folder.path })).json() as unknown as BenchResult
+    expect(result.pruned.path).toBe('model.onnx in int8')
+    expect(result.beside!.map(({ pruned }) => pruned.path)).toEqual(['model.onnx in int4'])
+    expect(result.beside![0]!.pruned.bytes).toBeLessThan(result.pruned.bytes)
+    const one = await pare(['bench', 'model.onnx'], { cwd: folder.path })
+    expect(one.exitCode).toBe(2)
+    expect(one.stderr).toContain('a model is timed beside another')
+  })
+
   it('shows the sizes that it gave to open axes', async () => {
     const argv = ['bench', BERT, BERT, '--threads', '1', '--batch', '1', '--runs', '6', '--dims', 'seq=7']
     expect((await pare(argv, { cwd: '/' })).stdout).toContain('Open sizes are batch=1, seq=7; change them with --dims.')

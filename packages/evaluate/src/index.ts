@@ -34,6 +34,7 @@ export {
   type StringArray,
   sizeOf,
 } from './data/ndarray.js'
+export type { SamplePart } from './data/part.js'
 export type { Sample, SampleValue } from './data/sample.js'
 export type { TextOptions } from './data/text/text-options.js'
 export { mostSamples, type ShapesFor } from './measure/batch-size.js'

@@ -13,7 +13,11 @@ interface Choice {
   readonly interval: readonly [number, number] | undefined
   readonly bytes: number
   readonly zippedBytes: number | undefined
+  /** Time of a run ÷ that of the reference. */
+  readonly latency: { readonly relative: number; readonly interval: readonly [number, number] } | undefined
 }
+
+const ORIGINAL = 'as it was'
 
 /** In one sentence which of them a user should take; undefined where there is nothing to compare. Sizes are those of zipped files, since that is what zeros save. */
 export function baselineSentence(model: ModelResult): string | undefined {
@@ -50,6 +54,7 @@ export function baselineTable(model: ModelResult): Markup | undefined {
       number: ({ zippedBytes }) => zippedBytes,
       cell: ({ zippedBytes }) => (zippedBytes === undefined ? '–' : size(zippedBytes)),
     },
+    { title: TIME, number: ({ latency }) => latency?.relative, cell: timeOf },
   ]
   const sentence = baselineSentence(model)
   return html`<figure><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</figure>`
@@ -58,29 +63,30 @@ export function baselineTable(model: ModelResult): Markup | undefined {
 /** The same for a job summary. */
 export function baselineMarkdown(model: ModelResult): string {
   if ((model.baselines ?? []).length === 0) return ''
-  const head = `| Model | ${mdText(model.metric ?? 'Metric')} | Drop (95 % interval) | Size | Zipped |\n| --- | --- | --- | --- | --- |\n`
+  const head = `| Model | ${mdText(model.metric ?? 'Metric')} | Drop (95 % interval) | Size | Zipped | ${TIME} |\n| --- | --- | --- | --- | --- | --- |\n`
   const rows = choices(model).map((one) => {
     const zipped = one.zippedBytes === undefined ? '–' : size(one.zippedBytes)
-    return `| ${mdText(capital(one.name))} | ${textOf(one.value)} | ${dropOf(one)} | ${size(one.bytes)} | ${zipped} |\n`
+    return `| ${mdText(capital(one.name))} | ${textOf(one.value)} | ${dropOf(one)} | ${size(one.bytes)} | ${zipped} | ${timeOf(one)} |\n`
   })
   const sentence = baselineSentence(model)
   return `${head}${rows.join('')}${sentence === undefined ? '' : `\n${mdText(sentence)}\n`}`
 }
 
-function choices({ metric, reference, pruned, baselines = [], drop, quantised }: ModelResult): readonly Choice[] {
+function choices({ metric, reference, pruned, baselines = [], drop, quantised, latency }: ModelResult): readonly Choice[] {
   const measured = (metrics: Readonly<Record<string, number>>) => (metric === undefined ? undefined : metrics[metric])
   const original = {
-    ...{ name: 'as it was', isPruned: false, value: measured(reference.metrics), drop: 0, interval: undefined },
-    ...{ bytes: reference.bytes, zippedBytes: reference.zippedBytes },
+    ...{ name: ORIGINAL, isPruned: false, value: measured(reference.metrics), drop: 0, interval: undefined },
+    ...{ bytes: reference.bytes, zippedBytes: reference.zippedBytes, latency: { relative: 1, interval: [1, 1] as const } },
   }
   const quantisedOnes = baselines.map((one) => ({
     ...{ name: `unpruned in ${one.method}`, isPruned: false, value: measured(one.metrics) },
     ...{ drop: one.drop?.value, interval: one.drop?.interval, bytes: one.bytes, zippedBytes: one.zippedBytes },
+    latency: one.latency,
   }))
   const own = pruned && {
     ...{ name: quantised === undefined ? 'pruned' : `pruned, in ${quantised.method}`, isPruned: true },
     ...{ value: measured(pruned.metrics), drop: drop?.value, interval: drop?.interval },
-    ...{ bytes: pruned.bytes, zippedBytes: pruned.zippedBytes },
+    ...{ bytes: pruned.bytes, zippedBytes: pruned.zippedBytes, latency },
   }
   return [original, ...quantisedOnes, ...(own === undefined ? [] : [own])]
 }
@@ -88,6 +94,16 @@ function choices({ metric, reference, pruned, baselines = [], drop, quantised }:
 function dropOf({ drop, interval }: Choice): string {
   if (drop === undefined) return 'not measured'
   return interval === undefined ? figure(drop, 3) : `${figure(drop, 3)} (${figure(interval[0], 2)} to ${figure(interval[1], 2)})`
+}
+
+const TIME = "Time of a run ÷ the reference's"
+
+/** '0.62 (0.6 to 0.65)' */
+function timeOf({ latency, name }: Choice): string {
+  if (latency === undefined) return '–'
+  if (name === ORIGINAL) return '1'
+  const [low, high] = latency.interval
+  return `${figure(latency.relative, 2)} (${figure(low, 2)} to ${figure(high, 2)})`
 }
 
 function textOf(value: number | undefined): string {

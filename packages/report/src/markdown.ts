@@ -8,6 +8,7 @@ import { amount, atSizes, change, duration, figure, formatCount, plural, share, 
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
+import { smallestMarkdown } from './smallest.js'
 import {
   byUrgency,
   demands,
@@ -60,6 +61,7 @@ function parts(results: RunResults): DocumentPart[] {
     ...models.flatMap((model) => findingPart(model)),
     ...models.flatMap((model) => advicePart(model)),
     ...models.flatMap((model) => demandPart(model)),
+    ...models.flatMap((model) => smallestPart(model)),
     ...models.flatMap((model) => baselinePart(model)),
     ...models.flatMap((model) => remarks(model)),
     ...models.flatMap((model) => answersMarkdown(model).map((text) => ({ text, rank: 7, what: 'table of answers' }))),
@@ -132,6 +134,12 @@ function advicePart(model: ModelResult): DocumentPart[] {
 function demandPart(model: ModelResult): DocumentPart[] {
   const text = demandMarkdown(model)
   return text === '' ? [] : [{ text: `\n${mdCode(model.path)}:\n\n${text}`, rank: 5, what: 'table of demands' }]
+}
+
+/** What a search for the smallest model tried. */
+function smallestPart(model: ModelResult): DocumentPart[] {
+  const text = smallestMarkdown(model)
+  return text === '' ? [] : [{ text: `\n${mdCode(model.path)}: ${text}`, rank: 5, what: 'table of candidates' }]
 }
 
 /** What a user might take instead of the pruned model. */

@@ -15,6 +15,7 @@ import { icon } from './page/icon.js'
 import { type TableColumn, table } from './page/table.js'
 import { proofText } from './pruning.js'
 import type { ModelResult } from './results.js'
+import { smallestFigure } from './smallest.js'
 import { explanation, STATE } from './statement.js'
 import { tiles } from './tiles.js'
 
@@ -33,6 +34,7 @@ ${tiles(model)}
 ${intervalFigure(model)}
 ${demandTable(model)}
 ${latencyFigure(model)}
+${smallestFigure(model)}
 ${baselineTable(model)}
 ${classTable(model)}
 ${confusionFigure(model)}

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { breakdownFields } from './breakdown/fields.js'
 import { search } from './searches.js'
+import { smallestSearch } from './smallest-fields.js'
 import { training } from './trainings.js'
 
 const number = z.number()
@@ -196,10 +197,15 @@ export const modelResult = z.object({
       z.object({
         ...{ method: z.string(), bytes, zippedBytes: bytes, metrics },
         drop: drop.pick({ value: true, interval: true }).optional(),
+        latency: z
+          .object({ relative: number, interval: z.tuple([number, number]) })
+          .optional()
+          .describe("time of a run ÷ the reference's"),
       }),
     )
     .optional()
     .describe('the unpruned model with its weights in fewer bits, measured on the same data'),
+  smallest: smallestSearch.optional(),
   trainings: z.array(training).optional().describe('one for each stage of the schedule, where it was retrained'),
   training: z.object({ path: z.string(), sha256: z.string() }).optional().describe('the data of these'),
   unrecovered: z

@@ -1,8 +1,11 @@
-import { resolve } from 'node:path'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { type AxisSizes, countParameters, macCount, totalMacs } from '@pare/core'
 import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
 import { atSizes, formatBytes, formatCount } from '@pare/gate'
-import { present } from '@pare/onnx'
+import { present, writeModel } from '@pare/onnx'
+import { quantise } from '@pare/quantise'
 import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
 import { modelFileOf } from '../folder/model-folder.js'
@@ -10,14 +13,21 @@ import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
+import { usage } from '../terminal/failure.js'
 import { renderTable } from '../terminal/table.js'
 import { renderSparse } from '../views/bench-sparse.js'
 import { describeSpeed, formatMs, ratio } from '../views/speed.js'
 
 /** What `--json` prints. */
-export interface BenchResult extends Latency {
+export interface BenchResult extends BenchPair {
   readonly schemaVersion: 1
   readonly command: 'bench'
+  /** Other models beside the same reference. */
+  readonly beside?: readonly BenchPair[]
+}
+
+/** Two models, and how long they take. */
+export interface BenchPair extends Latency {
   readonly reference: ModelSize
   readonly pruned: ModelSize
 }
@@ -42,24 +52,71 @@ export async function bench(
   const { cwd } = context.io
   const { provider, seed } = overridesOf('bench', values)
   const { batch, sparse, ...more } = ownOf('bench', values)
+  const { baselines, ...timing } = more
+  const isOne = pruned === ''
+  if (isOne && baselines === undefined)
+    throw usage(
+      `pare bench: ${reference} is one model, and a model is timed beside another.`,
+      'name a second one, or time it beside itself in fewer bits: --baselines int8,int4',
+    )
   const engine = engineOf(context, present({ provider }))
   const work = { signal: context.io.signal, progress: context.progress, engine }
-  const files = await Promise.all([reference, pruned].map((written) => modelFileOf(resolve(cwd, written))))
-  for (const { folder } of files) if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
-  const paths = { reference: files[0]!.path, pruned: files[1]!.path }
-  const referenceSize = await sizeOf(reference, paths.reference, { work, dims: more.dims ?? {} })
-  const sizes = [referenceSize, await sizeOf(pruned, paths.pruned, { work, dims: referenceSize.macsAt })] as const
-  const request = {
-    ...paths,
-    ...more,
-    ...present({ batches: batch, seed }),
-    ...(sparse === false && { sparse: 'never' as const }),
+  const request = { ...timing, ...present({ batches: batch, seed }), ...(sparse === false && { sparse: 'never' as const }) }
+  const shared = { context, engine, work, request }
+  const named = async (shown: string): Promise<ShownModel> => {
+    const { path, folder } = await modelFileOf(resolve(cwd, shown))
+    if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
+    return { path, shown }
   }
-  const latency = await time(request, engine, context)
-  const result: BenchResult = { schemaVersion: 1, command: 'bench', reference: sizes[0], pruned: sizes[1], ...latency }
+  const first = await named(reference)
+  const pairs: BenchPair[] = isOne ? [] : [await timePair(first, await named(pruned), shared)]
+  await using folder = await temporaryFolder()
+  for (const method of new Set(baselines)) {
+    const path = join(folder.path, `${method}.onnx`)
+    {
+      await using opened = await openFolded(first.path, { ...work, label: reference })
+      await writeModel((await quantise(opened.model, { method })).model, path, { signal: work.signal })
+    }
+    pairs.push(await timePair(first, { path, shown: `${reference} in ${method}` }, shared))
+  }
+  const [pair, ...beside] = pairs as [BenchPair, ...BenchPair[]]
+  const result: BenchResult = {
+    ...{ schemaVersion: 1, command: 'bench', ...pair },
+    ...(beside.length > 0 && { beside }),
+  }
   answer(context, result)
-  say(context, result, render)
+  say(context, result, ({ beside = [], ...pair }) => [pair, ...beside].map(render).join('\n\n'))
   return EXIT.pass
+}
+
+interface ShownModel {
+  /** Absolute. */
+  readonly path: string
+  /** What it is called. */
+  readonly shown: string
+}
+
+interface Shared {
+  readonly context: Context
+  readonly engine: Engine
+  readonly work: Sizing['work']
+  readonly request: Omit<LatencyRequest, 'reference' | 'pruned'>
+}
+
+async function timePair(
+  reference: ShownModel,
+  pruned: ShownModel,
+  { context, engine, work, request }: Shared,
+): Promise<BenchPair> {
+  const before = await sizeOf(reference, { work, dims: request.dims ?? {} })
+  const after = await sizeOf(pruned, { work, dims: before.macsAt })
+  const paths = { reference: reference.path, pruned: pruned.path }
+  return { reference: before, pruned: after, ...(await time({ ...paths, ...request }, engine, context)) }
+}
+
+async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'pare-bench-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 interface Sizing {
@@ -67,12 +124,12 @@ interface Sizing {
   readonly dims: AxisSizes
 }
 
-async function sizeOf(path: string, file: string, { work, dims }: Sizing): Promise<ModelSize> {
-  await using opened = await openFolded(file, { ...work, label: path })
-  const { model } = opened
+async function sizeOf({ path, shown }: ShownModel, { work, dims }: Sizing): Promise<ModelSize> {
+  await using opened = await openFolded(path, { ...work, label: shown })
+  const { file, model } = opened
   const { elements } = await countParameters(model)
   const count = await macCount(model, dims)
-  return { path, bytes: bytesOf(opened.file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
+  return { path: shown, bytes: bytesOf(file), parameters: elements, macs: totalMacs(count), macsAt: count.sizes }
 }
 
 async function time(request: LatencyRequest, engine: Engine, { io, progress }: Context): Promise<Latency> {
@@ -89,7 +146,7 @@ async function time(request: LatencyRequest, engine: Engine, { io, progress }: C
   }
 }
 
-function render(result: BenchResult): string {
+function render(result: BenchPair): string {
   const { reference, pruned, cases, onnxruntime, executionProvider, identical } = result
   const size = (name: string, one: number | null, other: number | null, format: (value: number) => string) =>
     one === null || other === null ? [name, '?', '?', ''] : [name, format(one), format(other), `${ratio(other / one)}×`]

@@ -3,6 +3,7 @@ import { engineOf } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { type LookedAt, lookFirst } from '../pipeline/first-look.js'
+import { repeatedSamples } from '../pipeline/repeated-samples.js'
 import { readTasks } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
@@ -17,8 +18,17 @@ export async function check(context: Context, models: readonly string[], values:
   const used = file && showPath(file, io.cwd)
   const looks = await lookFirst(tasks, { signal: io.signal, progress, engine: { ...engineOf(context, engine) }, cwd: io.cwd })
   const shown = looks.map(describe)
-  answer(context, { schemaVersion: 1, command: 'check', ...(used !== undefined && { config: used }), data: shown })
-  say(context, { used, tasks: tasks.map(({ name }) => name), shown }, render)
+  const warnings = [...(await repeatedSamples(looks))].flatMap(([{ name }, sentences]) =>
+    sentences.map((sentence) => `${name}: ${sentence}`),
+  )
+  answer(context, {
+    schemaVersion: 1,
+    command: 'check',
+    ...(used !== undefined && { config: used }),
+    data: shown,
+    ...(warnings.length > 0 && { warnings }),
+  })
+  say(context, { used, tasks: tasks.map(({ name }) => name), shown, warnings }, render)
   return EXIT.pass
 }
 
@@ -44,7 +54,14 @@ function describe({ task, purpose, data, look }: LookedAt) {
 
 type Shown = ReturnType<typeof describe>
 
-function render({ used, tasks, shown }: { used: string | undefined; tasks: readonly string[]; shown: readonly Shown[] }): string {
+interface Rendered {
+  readonly used: string | undefined
+  readonly tasks: readonly string[]
+  readonly shown: readonly Shown[]
+  readonly warnings: readonly string[]
+}
+
+function render({ used, tasks, shown, warnings }: Rendered): string {
   const rows = shown.map((each) => [
     ...[each.model, each.purpose, each.data],
     each.samples === undefined ? 'the model does not run here' : `${each.isAll ? '' : 'at least '}${formatCount(each.samples)}`,
@@ -58,6 +75,7 @@ function render({ used, tasks, shown }: { used: string | undefined; tasks: reado
     '',
     ...(rows.length > 0 ? [renderTable(['model', 'for', 'data', 'samples', 'labels', 'time to run', 'memory'], rows), ''] : []),
     ...shown.flatMap(({ data, notes = [] }) => notes.map((note) => `${data}: ${note}`)),
+    ...warnings.map((warning) => `warning: ${warning}`),
     ...without.map((name) => `${name}: no evaluation data, so its verdict will be incomplete.`),
     `${tasks.length === 1 ? 'The model' : `All ${tasks.length} models`} and their data can be used. Pruning itself and recovery take their own time.`,
   ].join('\n')

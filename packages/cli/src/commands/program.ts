@@ -23,6 +23,7 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   merge: async () => (await import('./merge.js')).merge,
   plan: async () => (await import('./plan.js')).plan,
   prune: async () => (await import('./prune.js')).prune,
+  recipe: async () => (await import('./recipe.js')).recipe,
   report: async () => (await import('./report.js')).report,
   replay: async () => (await import('./replay.js')).replay,
   run: async () => (await import('./run.js')).run,
@@ -75,7 +76,9 @@ function addOption(command: Command, option: Option): void {
   if (argument === undefined) command.option(flagsOf(option), help)
   else if (isRequired) command.requiredOption(flagsOf(option), help, reader(option))
   else command.option(flagsOf(option), help, reader(option))
-  if (option.both === true) command.option(flagsOf({ ...option, negative: true }), 'not so, also where the config says so')
+  if (option.both !== true) return
+  const { argument: _, ...switched } = option
+  command.option(flagsOf({ ...switched, negative: true }), 'not so, also where the config says so')
 }
 
 /** A parser for commander: what the text means, or a usage error with the option, the value and what was expected. */

@@ -3,7 +3,7 @@ import { present } from '@pare/onnx'
 import { describeCalibration } from '../engine/calibrate.js'
 import { summarizeFolded } from '../engine/folded-weights.js'
 import { workOn } from '../engine/work.js'
-import { companionsOf, outputFiles } from '../files/output.js'
+import { companionsOf, outputFiles, trialsFolder } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
@@ -18,11 +18,14 @@ import { changed, removedUnits } from '../pipeline/removed-units.js'
 import { describeRepair } from '../pipeline/repair.js'
 import { describeTraining } from '../pipeline/retrain.js'
 import { describeSearch } from '../pipeline/search.js'
+import { describeNothing, type SmallestResult, smallestResult } from '../pipeline/smallest.js'
 import { describeProof } from '../proof/prove.js'
 import { readFolderTasks } from '../settings/tasks.js'
+import { chosenTask, findSmallest, type SmallestSearchFacts } from '../smallest/find-smallest.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
+import { smallestLines } from '../views/smallest.js'
 
 /** `pare prune MODEL`: one step, from the options, or those of a preset. */
 export async function prune(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
@@ -42,12 +45,16 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   const copy = place && new FolderCopy(place)
   await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf) })
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder, publication })
-  const all: Pruned[] = []
+  const all: Made[] = []
   for (const [index, task] of tasks.entries()) {
     const output = outputs[index]!
-    const pruned = await pruneModel(task, { output, publication, copy, ...masks.place }, workOn(task, engine, context))
-    copy?.describe(...cardOf(task, pruned, []))
-    all.push(pruned)
+    const work = workOn(task, engine, context)
+    const search = task.smallest && (await findSmallest({ task, smallest: task.smallest, folder: trialsFolder(output) }, work))
+    if (search !== undefined && search.chosen === undefined) return nothingPasses(search, { context, start })
+    const chosen = search?.chosen === undefined ? task : await chosenTask(task, task.smallest!, search.chosen)
+    const pruned = await pruneModel(chosen, { output, publication, copy, ...masks.place }, work)
+    copy?.describe(...cardOf(chosen, pruned, []))
+    all.push({ pruned, ...present({ smallest: search && smallestResult(search, io.cwd) }) })
   }
   const copied = await copy?.stage(publication)
   await masks.publish()
@@ -56,24 +63,56 @@ export async function prune(context: Context, [model = '']: readonly string[], v
   answer(context, {
     schemaVersion: 1,
     command: 'prune',
-    ...(all.length === 1 ? documentOf(all[0]!, io.cwd) : { models: all.map((pruned) => documentOf(pruned, io.cwd)) }),
+    ...(all.length === 1 ? documentOf(all[0]!, io.cwd) : { models: all.map((made) => documentOf(made, io.cwd)) }),
     ...(copied !== undefined && folderDocument(copied, all, io.cwd)),
     executionProvider: engine.provider ?? 'cpu',
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
   say(context, all, (shown) =>
-    [...(copied === undefined ? [] : folderLines(copied, io.cwd)), ...shown.map((pruned) => summary(pruned, io.cwd))].join('\n'),
+    [
+      ...(copied === undefined ? [] : folderLines(copied, io.cwd)),
+      ...shown.flatMap(({ pruned, smallest }) => [
+        summary(pruned, io.cwd),
+        ...smallestLines(present({ smallest })),
+        ...unjudged(smallest),
+      ]),
+    ].join('\n'),
   )
   return EXIT.pass
 }
 
+/** A model, and how the smallest was looked for where that was wanted. */
+interface Made {
+  readonly pruned: Pruned
+  readonly smallest?: SmallestResult
+}
+
+/** Nothing is written of a folder of which a model finds none that passes. */
+function nothingPasses(
+  search: SmallestSearchFacts,
+  { context, start }: { readonly context: Context; readonly start: number },
+): number {
+  const { io } = context
+  const smallest = smallestResult(search, io.cwd)
+  answer(context, { schemaVersion: 1, command: 'prune', smallest, durationMs: io.now() - start })
+  say(context, search, (shown) => [`${describeNothing(shown)} Nothing is written.`, ...smallestLines({ smallest })].join('\n'))
+  return EXIT.fail
+}
+
+/** What a search on these samples leaves open. */
+function unjudged(smallest: SmallestResult | undefined): readonly string[] {
+  return smallest === undefined
+    ? []
+    : ['  Of many candidates the one that just passes is a lucky one: pare run judges it on samples that the search did not see.']
+}
+
 /** Of a folder: it is the output, with what its files say now, and what did not go along. */
-function folderDocument({ path, edits, left, warnings }: CopyFacts, all: readonly Pruned[], cwd: string) {
+function folderDocument({ path, edits, left, warnings }: CopyFacts, all: readonly Made[], cwd: string) {
   const [first] = all
   const { output } = documentOf(first!, cwd)
   const single = all.length === 1 && { ...output, model: output.path }
-  const more = [...first!.warnings, ...warnings]
+  const more = [...first!.pruned.warnings, ...warnings]
   return {
     output: { ...single, path: showPath(path, cwd), edits, left },
     ...(all.length === 1 && more.length > 0 && { warnings: more }),
@@ -94,7 +133,7 @@ function folderLines({ path, edits, left }: CopyFacts, cwd: string): readonly st
 }
 
 /** What --json prints of a pruned model. */
-function documentOf(pruned: Pruned, cwd: string) {
+function documentOf({ pruned, smallest }: Made, cwd: string) {
   const { model, output, plan, parameters, macs, groups, declined, folded, proofs, warnings } = pruned
   const { model: _, ...sparsity } = pruned.sparsity
   const shown = <File extends { readonly path: string }>(file: File) => ({ ...file, path: showPath(file.path, cwd) })
@@ -118,6 +157,7 @@ function documentOf(pruned: Pruned, cwd: string) {
     ...present({ repair: pruned.repair, quantised: pruned.quantised }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
+    ...present({ smallest }),
   }
 }
 

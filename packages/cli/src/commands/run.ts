@@ -16,6 +16,7 @@ export async function run(context: Context, models: readonly string[], values: O
     overrides: { ...overridesOf('run', values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
     lock: { write, against, carry },
+    usualBaselines: true,
     ...{ cwd: io.cwd, env: io.env },
     signal: io.signal,
     progress,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TimeModel } from '@pare/core'
-import { writeModel } from '@pare/onnx'
+import { present, writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import { childOf, type Work } from './work.js'
 
@@ -10,7 +10,7 @@ export type ModelLatency = NonNullable<RunResults['models'][number]['latency']>
 
 /** Time of a run of the pruned model ÷ that of the reference, with all cores: both run in turn, as `pare bench` does it. Dense, as users of the file run it. */
 export async function relativeLatency(
-  models: { readonly reference: string; readonly pruned: string },
+  models: { readonly reference: string; readonly pruned: string; readonly seconds?: number },
   { engine, signal, progress, label }: Work,
 ): Promise<ModelLatency> {
   const { benchModels } = await import('@pare/evaluate')
@@ -18,8 +18,9 @@ export async function relativeLatency(
   const activity = progress.begin(`${label}: timing both models in turn`)
   try {
     const { reference, pruned } = models
+    const more = { threads: [availableParallelism()], sparse: 'never', ...present({ seconds: models.seconds }) } as const
     const { cases, executionProvider, identical } = await benchModels(
-      { reference, pruned, threads: [availableParallelism()], sparse: 'never' },
+      { reference, pruned, ...more },
       { ...childOf(engine), signal, onProgress: ({ done, total }) => activity.update(done, total ?? 0) },
     )
     const { speedup, referenceMs, prunedMs, threads, batch, seconds } = cases[0]!

@@ -41,6 +41,11 @@ export function masksPath(plan: string, format: (typeof MASK_FORMATS)[number]): 
   return `${plan.replace(/(\.plan)?\.json$/, '')}.masks.${format}`
 }
 
+/** The folder beside a model in which a search for the smallest keeps its trials: 'resnet.plan.json' → 'resnet.smallest'. */
+export function trialsFolder({ plan }: Pick<OutputFiles, 'plan'>): string {
+  return plan.replace(/(\.plan)?\.json$/, '.smallest')
+}
+
 /** A model and what its external data are usually called. */
 export function modelFiles(model: string): readonly string[] {
   return [model, `${model}.data`, `${model}_data`]

@@ -21,11 +21,13 @@ export type Decisive = Readonly<Record<string, string>>
 const UNKNOWN = 'not hashed'
 
 export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: Engine): Promise<Decisive> {
-  const { evaluation, calibration, training, steps, said } = task
+  const { evaluation, smallest, calibration, training, steps, said } = task
+  const search = smallest?.evaluation.request.data
   const files = {
     'evaluation data': evaluation?.request.data,
     'calibration data': calibration?.run.data,
     'training data': training?.data,
+    'search data': search === evaluation?.request.data ? undefined : search,
     ...tokenizers('tokenizer', evaluation?.request.text?.tokenizer),
     ...tokenizers("calibration's tokenizer", calibration?.run.text?.tokenizer),
     ...tokenizers("training's tokenizer", training?.text?.tokenizer),

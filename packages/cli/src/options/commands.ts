@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
+import { QUANTISERS } from '@pare/quantise/choices'
 import { z } from 'zod'
 import { maskFile } from './prune.js'
 import { type Field, type Fields, field } from './row.js'
-import { axisSizes, count, oneOf, path, positive } from './schemas.js'
+import { axisSizes, count, listed, oneOf, path, positive } from './schemas.js'
 import { numberOf, parts, sizesOf } from './text.js'
 
 /** A command, as help shows it. What it shares with others stands in the sections of a config. */
@@ -107,9 +108,10 @@ export const COMMANDS = {
     own: { out: own(path, 'the file of statistics, such as stats.pare', { argument: 'file', short: 'o', required: ['merge'] }) },
   },
   bench: {
-    arguments: '<reference> <pruned>',
-    help: 'Time two models that take the same inputs, in turn, and say how much faster and smaller the second is.',
+    arguments: '<reference> [pruned]',
+    help: 'Time two models that take the same inputs, in turn, and say how much faster and smaller the second is; or a model beside itself in fewer bits.',
     examples: [
+      'pare bench model.onnx --baselines int8,int4',
       'pare bench model.onnx pare-out/model/model.onnx',
       'pare bench a.onnx b.onnx --threads 1 --batch 1 --dims sequence=128',
     ],
@@ -141,6 +143,14 @@ export const COMMANDS = {
       }),
       seconds: own(positive, 'time for each case, without --runs', { argument: 'time' }, '2'),
       sparse: own(z.boolean(), 'do not try sparse weights on sparse kernels', { negative: true }),
+      baselines: own(
+        z
+          .array(z.enum(QUANTISERS))
+          .min(1)
+          .describe(`one or more of ${listed(QUANTISERS)}, with commas between`),
+        'time the first model in fewer bits, too, as users would take it instead of pruning',
+        { argument: 'how', read: parts, hint: 'for example: --baselines int8,int4' },
+      ),
     },
   },
   sensitivity: {
@@ -200,6 +210,14 @@ export const COMMANDS = {
     like: 'run',
     own: {
       config: own(path, 'the config file', { argument: 'file', short: 'c' }, 'the nearest pare.config.* upwards'),
+    },
+  },
+  recipe: {
+    arguments: '[name]',
+    help: 'List what to take for a kind of model, with what it costs and what it made of test models; or print one as a config.',
+    examples: ['pare recipe', 'pare recipe server-encoder > pare.config.yaml', 'pare recipe small-llm --format json'],
+    own: {
+      format: own(oneOf(['yaml', 'json']), 'how the config is written', { argument: 'format' }, 'yaml'),
     },
   },
   report: {

@@ -18,6 +18,7 @@ import { baselinesField, quantiseField } from './quantise.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
 import { type Field, type Fields, field, shapeOf } from './row.js'
 import { axisSizes, oneOf, path } from './schemas.js'
+import { searchSection, smallestFields } from './smallest.js'
 import { sizesOf } from './text.js'
 
 const seed = z.number().int().min(0).max(0xffffffff)
@@ -99,6 +100,7 @@ const inherited = {
   train: train.exactOptional(),
   evaluate: evaluate.exactOptional(),
   gate: gate.exactOptional(),
+  search: searchSection.exactOptional(),
 }
 
 const model = z
@@ -145,6 +147,7 @@ export const overridesSchema = z
     retrain: retrain.exactOptional(),
     evaluate: evaluate.exactOptional(),
     gate: limits.exactOptional(),
+    search: searchSection.exactOptional(),
     ...shapeOf(oneLevel),
     ...shapeOf(topLevel),
   })
@@ -161,6 +164,7 @@ export const SECTIONS = {
   retrain: retrainFields,
   evaluate: evaluateFields,
   gate: gateFields,
+  search: smallestFields,
 } satisfies Readonly<Record<string, Fields>>
 
 /** Fields that only a config has, of lists: no option says which entry it means. */

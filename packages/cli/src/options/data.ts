@@ -8,7 +8,7 @@ import { parts } from './text.js'
 
 /** Commands that run a model over data. */
 const RUNNING = [...PRUNING, 'evaluate', 'calibrate', 'sensitivity']
-const JUDGING = ['run', 'evaluate', 'sensitivity']
+const JUDGING = ['prune', 'run', 'evaluate', 'sensitivity']
 /** Commands that look at labels. */
 const LABELLED = [...PRUNING, 'evaluate', 'sensitivity']
 
@@ -86,7 +86,7 @@ export const evaluateFields = {
     expected: "a metric such as 'accuracy', or a list of them; the gate looks at the first",
     help: `what is measured: ${METRIC_NAMES.map((name) => name.replace(/-k$/, '-5')).join(', ')}, or a plugin; options follow as in f1:average=micro; the gate looks at the first`,
     default: 'accuracy, for text perplexity',
-    flag: { argument: 'name', repeatable: true, on: ['run', 'evaluate'], input: true },
+    flag: { argument: 'name', repeatable: true, on: ['prune', 'run', 'evaluate'], input: true },
   }),
   batch: field(samplesAtOnce, {
     help: 'samples run together',

@@ -43,7 +43,7 @@ export const gateFields = {
     expected: 'a number between 0.5 and 1, such as 0.95',
     help: 'be so sure that the drop is small enough, e.g. 0.95',
     default: 'the measured drop decides',
-    flag: { argument: 'level', on: GATING },
+    flag: { argument: 'level', on: [...GATING, 'prune'] },
   }),
   allowWorthlessReference: field(z.boolean(), {
     expected: 'true or false',

@@ -3,6 +3,7 @@ import { ALLOCATIONS, BUDGETS, NORMALIZATIONS, NORMS, SCOPES } from '@pare/core/
 import { z } from 'zod'
 import { field, shapeOf } from './row.js'
 import { budget, count, fraction, fromZero, globs, listed, oneOf, positive } from './schemas.js'
+import { dropTarget, dropTargetOf } from './smallest.js'
 import { numberOf } from './text.js'
 
 /** Commands that prune as their options say. */
@@ -27,6 +28,7 @@ const target = z.union([
   z.strictObject({ sparsity: fraction }),
   z.strictObject({ threshold: positive }),
   z.strictObject({ ratio: fraction }),
+  dropTarget,
   ...budgets,
 ])
 
@@ -88,8 +90,8 @@ export const pruneFields = {
     flag: { argument: 'name', on: STEPS, input: true },
   }),
   target: field(target, {
-    expected: `one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, ${BUDGETS.map((kind) => `{ ${kind}: 0.5 }`).join(', ')}`,
-    help: 'how much goes, as a fraction of the model before all steps',
+    expected: `one of { sparsity: 0.5 }, { threshold: 0.01 }, { maxDrop: 0.01 } or, for structures that cut, { ratio: 0.3 }, ${BUDGETS.map((kind) => `{ ${kind}: 0.5 }`).join(', ')}`,
+    help: 'how much goes, as a fraction of the model before all steps; { maxDrop: 0.01 }: as much as the gate allows, which a search finds',
     default: '{ sparsity: 0.5 }, for structures that cut { ratio: 0.25 }',
     flags: [
       {
@@ -112,10 +114,12 @@ export const pruneFields = {
       {
         argument: 'kind=fraction',
         schema: z
-          .union(budgets)
-          .describe(`${listed(BUDGETS.map((kind) => `${kind}=`))} with the fraction that may remain, above 0 and up to 1`),
-        read: budgetOf,
-        help: `instead of a ratio: the fraction that may remain of ${listed(BUDGETS)}, e.g. macs=0.5; the fewest units that meet it go`,
+          .union([...budgets, dropTarget])
+          .describe(
+            `${listed(BUDGETS.map((kind) => `${kind}=`))} with the fraction that may remain, above 0 and up to 1, or max-drop= with the largest drop`,
+          ),
+        read: (text: string) => dropTargetOf(text) ?? budgetOf(text),
+        help: `instead of a ratio: the fraction that may remain of ${listed(BUDGETS)}, e.g. macs=0.5; the fewest units that meet it go. Or max-drop=0.01: the smallest model that passes, which a search over ratios and forms of weights finds (prune, run)`,
         hint: budgetHint,
         ...{ on: PRUNING, input: true },
       },
@@ -214,7 +218,11 @@ export const step = z
   .describe("a step such as { structure: 'element', criterion: 'magnitude', target: { sparsity: 0.5 } }")
 
 const preset = z
-  .strictObject({ preset: plugin<never>('cnn', '{ name: "cnn" }'), ratio: fraction.exactOptional() })
+  .strictObject({
+    preset: plugin<never>('cnn', '{ name: "cnn" }'),
+    ratio: fraction.exactOptional(),
+    target: dropTarget.describe('{ maxDrop: 0.01 }: as much goes as the gate allows, which a search finds').exactOptional(),
+  })
   .describe("a preset such as { preset: 'cnn', ratio: 0.3 }")
 
 export const steps = z

@@ -34,17 +34,21 @@ export const quantiseField = field(quantise, {
   },
 })
 
-export const baselinesField = field(z.array(method).min(1), {
-  expected: "a list such as ['int8', 'int4']",
-  help: 'measure the unpruned model in fewer bits, too, beside the pruned one: int8,int4',
-  default: 'not measured',
+/** What a user would take instead of pruning, where nobody says otherwise. */
+export const USUAL_BASELINES = ['int8', 'int4'] as const
+
+const baselines = z.array(method).min(1)
+
+export const baselinesField = field(z.union([baselines, z.literal(false)]), {
+  expected: "a list such as ['int8', 'int4'], or false",
+  help: 'measure the unpruned model in fewer bits, too, beside the pruned one, with the time of a run: int8,int4',
+  default:
+    'int8,int4 with pare run, where that is likely to take less than half of the time that the model has taken, or 10 seconds',
   flag: {
     argument: 'how',
-    schema: z
-      .array(method)
-      .min(1)
-      .describe(`one or more of ${listed(QUANTISERS)}, with commas between`),
-    read: parts,
+    schema: z.union([baselines, z.literal(false)]).describe(`one or more of ${listed(QUANTISERS)}, with commas between`),
+    read: (text: string) => (text.trim() === 'false' ? false : parts(text)),
+    both: true,
     hint: 'what a user would take instead of pruning: --baselines int8,int4',
     on: ['run'],
     input: true,

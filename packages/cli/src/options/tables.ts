@@ -18,6 +18,7 @@ export function optionTables(): Readonly<Record<string, string>> {
     recover: tableOf([...rowsOf(recovery, (name) => name), ...rowsOf(sections.retrain, (name) => `recover.retrain.${name}`)]),
     evaluate: tableOf(sectionRows('evaluate')),
     gate: tableOf([...sectionRows('gate'), ...rowsOf(LIST_FIELDS['gate[]'], (name) => `gate[].${name}`)]),
+    search: tableOf(sectionRows('search')),
     ...Object.fromEntries(own),
   }
 }

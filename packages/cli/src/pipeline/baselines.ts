@@ -4,7 +4,9 @@ import type { Drop } from '@pare/gate'
 import { present, writeModel } from '@pare/onnx'
 import { type Quantiser, quantise } from '@pare/quantise'
 import { openFolded } from '../engine/folding.js'
+import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import type { Work } from '../engine/work.js'
+import { USUAL_BASELINES } from '../options/quantise.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { measure } from './measure.js'
@@ -19,17 +21,38 @@ export interface Baseline {
   readonly scores: Scores
   /** Of the gate's metric. Absent where it could not be measured. */
   readonly drop?: Pick<Drop, 'value' | 'interval'>
+  /** Time of a run ÷ that of the reference, with its 95 % interval. */
+  readonly latency: Pick<ModelLatency, 'relative' | 'interval'>
+}
+
+/** How long models are timed for a table beside each other, in seconds: enough to see what differs by some per cent. */
+const TIMED_SECONDS = 0.5
+/** What is measured unasked takes at most this much of the time that a model has taken so far, or these milliseconds. */
+const [UNASKED_SHARE, UNASKED_MS] = [0.5, 10_000]
+
+/**
+ * Those that are measured: what was asked for, and unasked the usual ones where that is likely to be cheap beside what the model has taken so far. An evaluation of one of them takes about as long as that
+ * of the pruned model did.
+ */
+export function chosenBaselines(
+  asked: Task['baselines'],
+  { isUsual, spentMs, evaluationMs }: { readonly isUsual: boolean; readonly spentMs: number; readonly evaluationMs: number },
+): readonly Quantiser[] {
+  if (asked === false) return []
+  if (asked !== undefined) return asked
+  const expected = USUAL_BASELINES.length * (evaluationMs + TIMED_SECONDS * 1000)
+  return isUsual && expected <= Math.max(UNASKED_MS, UNASKED_SHARE * spentMs) ? USUAL_BASELINES : []
+}
+
+/** How long a run of a model takes beside the reference, timed briefly. */
+export async function briefLatency(reference: string, pruned: string, work: Work): Promise<ModelLatency> {
+  return await relativeLatency({ reference, pruned, seconds: TIMED_SECONDS }, work)
 }
 
 /** What a user would take instead of pruning: writes the unpruned model in fewer bits to `folder`, measures it, and forgets it. */
 export async function measureBaselines(
-  {
-    path,
-    baselines = [],
-    mergeAdapters = false,
-    calibration,
-  }: Pick<Task, 'path' | 'baselines' | 'mergeAdapters' | 'calibration'>,
-  { evaluation, metric, reference }: BaselineMeasuring,
+  { path, mergeAdapters = false, calibration }: Pick<Task, 'path' | 'mergeAdapters' | 'calibration'>,
+  { baselines, evaluation, metric, reference }: BaselineMeasuring,
   { folder, work }: { readonly folder: string; readonly work: Work },
 ): Promise<Baseline[]> {
   const measured: Baseline[] = []
@@ -48,7 +71,9 @@ export async function measureBaselines(
     const request = { ...evaluation.request, model: file, ...(evaluation.comparing.length > 0 && { reference: path }) }
     const scores = await measure(request, evaluation.limits, { ...work, label })
     const zippedBytes = await zippedSize(file, work.signal)
-    measured.push({ method, bytes, zippedBytes, scores, ...present({ drop: await dropOf(scores) }) })
+    const { relative, interval } = await briefLatency(path, file, { ...work, label })
+    const latency = { relative, interval }
+    measured.push({ method, bytes, zippedBytes, scores, latency, ...present({ drop: await dropOf(scores) }) })
   }
   return measured
 
@@ -65,6 +90,7 @@ export async function measureBaselines(
 
 /** How the unpruned model was measured. */
 interface BaselineMeasuring {
+  readonly baselines: readonly Quantiser[]
   readonly evaluation: EvaluationSettings
   /** The one that the gate looks at. */
   readonly metric: string

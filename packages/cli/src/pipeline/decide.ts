@@ -64,11 +64,11 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
 
 /** Data that are named, and that nothing looks at. */
 function unusedData(
-  { steps, calibration, training, recover, quantise, baselines = [] }: Task,
+  { steps, calibration, training, recover, quantise, baselines }: Task,
   isOpen: boolean,
   { cwd }: Work,
 ): readonly string[] {
-  const forms = [...(quantise === undefined ? [] : [quantise]), ...baselines]
+  const forms = [...(quantise === undefined ? [] : [quantise]), ...(baselines || [])]
   const isMeasured = forms.some((form) => whoMeasures(form) !== undefined)
   const isIdle = calibration !== undefined && !isOpen && !recover.repair && !isMeasured
   const isLookedAt = steps.some((step) => looksAtGradients(step, training))

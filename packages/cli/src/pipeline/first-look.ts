@@ -5,7 +5,7 @@ import type { Task } from '../settings/tasks.js'
 import { Failure, isPareError, type Problem } from '../terminal/failure.js'
 
 /** What a file of data is for. */
-export type DataPurpose = 'evaluation' | 'calibration' | 'training'
+export type DataPurpose = 'evaluation' | 'search' | 'calibration' | 'training'
 
 /** What was seen of the data of one model. */
 export interface LookedAt {
@@ -45,10 +45,13 @@ interface Asked {
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
 }
 
-function requestsOf({ path: model, evaluation, calibration, training }: Task): readonly Asked[] {
+function requestsOf({ path: model, evaluation, smallest, calibration, training }: Task): readonly Asked[] {
   const asked: Asked[] = []
   if (evaluation !== undefined)
     asked.push({ purpose: 'evaluation', request: { ...evaluation.request, model }, limits: evaluation.limits })
+  const search = smallest?.evaluation
+  if (search !== undefined && search.request.data !== evaluation?.request.data)
+    asked.push({ purpose: 'search', request: { ...search.request, model }, limits: search.limits })
   if (calibration !== undefined && calibration.statistics === undefined) {
     const { shard: _, samples: __, original: ___, ...run } = calibration.run
     asked.push({ purpose: 'calibration', request: { ...run, model, metrics: [] }, limits: {} })
@@ -57,7 +60,8 @@ function requestsOf({ path: model, evaluation, calibration, training }: Task): r
     const { loss: _, original: __, output: ___, ...run } = training
     asked.push({ purpose: 'training', request: { ...run, model, metrics: [] }, limits: {} })
   }
-  return asked
+  // What only one file holds cannot be in another one.
+  return asked.length === 1 ? asked : asked.map((each) => ({ ...each, request: { ...each.request, fingerprints: true } }))
 }
 
 async function lookAt(

@@ -79,12 +79,12 @@ interface Pair {
 }
 
 /** Measures both models of a pair; a reference that was measured the same way before is not run again unless a metric compares with it. */
-async function measurePair(
+export async function measurePair(
   { reference, pruned, evaluation }: Pair,
   references: ReferenceScores,
   work: Work,
 ): Promise<PairScores> {
-  const key = JSON.stringify([reference, evaluation.request])
+  const key = referenceKey(reference, evaluation)
   const before = references.get(key)
   const compares = evaluation.comparing.length > 0
   const request = { ...evaluation.request, model: pruned, ...(before === undefined || compares ? { reference } : {}) }
@@ -93,6 +93,11 @@ async function measurePair(
   if (scores === undefined) throw new Error(`no scores of the reference ${reference} came back`)
   references.set(key, scores)
   return { reference: scores, pruned: measured }
+}
+
+/** What tells how a reference was measured. */
+export function referenceKey(reference: string, { request }: EvaluationSettings): string {
+  return JSON.stringify([reference, request])
 }
 
 /** As the gate takes it. */

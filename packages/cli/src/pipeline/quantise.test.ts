@@ -5,6 +5,7 @@ import type { RunResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
+import { chosenBaselines } from './baselines.js'
 
 async function kjv() {
   const folder = await fixture()
@@ -109,7 +110,7 @@ describe('pare run --baselines', () => {
       ...{ evaluate: { data: 'val.npz', metric: 'accuracy' }, gate: { maxDrop: 0.05 } },
     }
     await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(config))
-    const { exitCode, json } = await pare(['run', '--json'], { cwd: folder.path })
+    const { exitCode, json } = await pare(['run', '--json'], { cwd: folder.path, baselines: true })
     expect(exitCode).toBe(0)
     const [model] = (json() as unknown as RunResults).models
     expect(model?.quantised).toMatchObject({ method: 'int4', block: 64 })
@@ -119,14 +120,40 @@ describe('pare run --baselines', () => {
     // Of int8 about a quarter of the bytes, of int4 less, and both lose next to nothing.
     expect(int8!.bytes / bytes).toBeLessThan(0.3)
     expect(int4!.bytes).toBeLessThan(int8!.bytes)
-    for (const { drop, metrics: own } of [int8!, int4!, known!]) {
+    for (const { drop, latency, metrics: own } of [int8!, int4!, known!]) {
       expect(own.accuracy! + drop!.value).toBeCloseTo(metrics.accuracy!, 9)
       expect(Math.abs(drop!.value)).toBeLessThan(0.03)
       expect(drop!.interval[0]).toBeLessThanOrEqual(drop!.value)
+      expect(latency!.interval[0]).toBeLessThanOrEqual(latency!.relative)
+      expect(latency!.relative).toBeGreaterThan(0)
     }
     expect(await readFile(join(folder.path, 'pare-out/summary.md'), 'utf8')).toContain('| Pruned, in int4 |')
     const shown = await pare(['report', 'pare-out/results.json'], { cwd: folder.path })
-    expect(shown.stdout).toMatch(/ {2}unpruned in int8: accuracy [\d.]+, [\d.]+.kB zipped\n/)
+    expect(shown.stdout).toMatch(
+      / {2}unpruned in int8: accuracy [\d.]+ \(drop [−\d.]+ to [−\d.]+\), [\d.]+.kB zipped, [\d.]+ of the time of a run\n/,
+    )
+  })
+
+  it('measures int8 and int4 unasked where that takes seconds, and nothing where it is said not to', async () => {
+    await using folder = await fixture()
+    const argv = ['run', 'model.onnx', '--data', 'val.npz', '--max-drop', '0.5', '--json']
+    const usual = await pare(argv, { cwd: folder.path, baselines: true })
+    expect((usual.json() as unknown as RunResults).models[0]!.baselines!.map(({ method }) => method)).toEqual(['int8', 'int4'])
+    const none = await pare([...argv, '--no-baselines'], { cwd: folder.path })
+    expect((none.json() as unknown as RunResults).models[0]!.baselines).toBeUndefined()
+  })
+
+  it.each<[string, Parameters<typeof chosenBaselines>, readonly string[]]>([
+    // Two of 1 s and half a second each are 3 s.
+    ['unasked in 10 seconds', [undefined, { isUsual: true, spentMs: 0, evaluationMs: 1000 }], ['int8', 'int4']],
+    // Two of 20.5 s are 41 s: less than half of 90 s, more than half of 80 s.
+    ['unasked in half of the time', [undefined, { isUsual: true, spentMs: 90_000, evaluationMs: 20_000 }], ['int8', 'int4']],
+    ['not unasked where they take more', [undefined, { isUsual: true, spentMs: 80_000, evaluationMs: 20_000 }], []],
+    ['not unasked where nobody wants that', [undefined, { isUsual: false, spentMs: 0, evaluationMs: 0 }], []],
+    ['asked, whatever it takes', [['f16'], { isUsual: true, spentMs: 0, evaluationMs: 1e9 }], ['f16']],
+    ['never where that is said', [false, { isUsual: true, spentMs: 1e9, evaluationMs: 0 }], []],
+  ])('are measured %s', (_, question, methods) => {
+    expect(chosenBaselines(...question)).toEqual(methods)
   })
 
   it('needs evaluation data', async () => {

@@ -9,6 +9,7 @@ import { valueText } from '../folder/card.js'
 import type { CopyFacts } from '../folder/folder-copy.js'
 import { firstMetric } from '../settings/demands.js'
 import type { Task } from '../settings/tasks.js'
+import type { SmallestSearchFacts } from '../smallest/find-smallest.js'
 import type { FailureReport } from '../terminal/failure.js'
 import type { Baseline } from './baselines.js'
 import { courseOf } from './course.js'
@@ -18,12 +19,17 @@ import type { Pruned } from './model.js'
 import type { PairScores } from './pair-scores.js'
 import { proofOf } from './proof-facts.js'
 import { nothingRemoved } from './removed-units.js'
+import { describeNothing, describeSmallest, disagreement, smallestResult } from './smallest.js'
 
 type ModelResult = RunResults['models'][number]
 
 /** What is known of a model when its run ends, however early. */
 export interface ModelOutcome {
   pruned?: Pruned
+  /** How the smallest model that passes was looked for, where that was wanted. */
+  smallest?: SmallestSearchFacts
+  /** The task with what was chosen. */
+  chosen?: Task
   zipped?: { readonly reference: number; readonly pruned: number }
   comparison?: PairScores
   /** Of the pruned model before it was recovered. */
@@ -34,6 +40,8 @@ export interface ModelOutcome {
   latency?: ModelLatency
   /** The unpruned model in fewer bits, where that was wanted. */
   baselines?: readonly Baseline[]
+  /** What other data hold of the evaluation data, as far as they were looked at. */
+  repeated?: readonly string[]
   /** The folder that the model came in, where all of its models are pruned. */
   copied?: CopyFacts
   verdict?: Verdict
@@ -49,12 +57,17 @@ export async function resultOf(task: Task, outcome: ModelOutcome, cwd: string): 
 }
 
 async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Promise<ModelResult> {
-  const { pruned, comparison, verdict, error } = outcome
+  const { pruned, comparison, verdict, error, smallest } = outcome
+  const isNothing = smallest !== undefined && smallest.chosen === undefined
   const reasons =
-    error !== undefined ? [error.message] : task.evaluation === undefined ? [NOT_MEASURED] : [...(verdict?.reasons ?? [])]
+    error !== undefined
+      ? [error.message]
+      : task.evaluation === undefined
+        ? [NOT_MEASURED]
+        : [...(isNothing ? [describeNothing(smallest)] : []), ...(verdict?.reasons ?? [])]
   return {
     path: task.name,
-    verdict: error === undefined ? (verdict?.verdict ?? 'incomplete') : 'incomplete',
+    verdict: error === undefined ? (verdict?.verdict ?? (isNothing ? 'fail' : 'incomplete')) : 'incomplete',
     ...(verdict !== undefined && { summary: [verdict.summary, ...nothingRemoved(pruned?.cut ?? []).map(sentence)].join(' ') }),
     reasons: [...reasons, ...unmeasured(task, comparison)],
     ...(task.evaluation !== undefined && { metric: firstMetric(task.evaluation, task.demands) }),
@@ -66,13 +79,20 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...outcome.breakdown,
     ...present({ latency: outcome.latency }),
     ...baselinesOf(outcome),
+    ...(smallest !== undefined && { smallest: smallestResult(smallest, cwd) }),
     ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
-    steps: [...courseOf(task, pruned), ...copyOf(outcome)],
+    steps: [
+      ...(smallest === undefined ? [] : [`searched: ${describeSmallest(smallest)}`]),
+      ...courseOf(task, pruned),
+      ...copyOf(outcome),
+    ],
     warnings: [
       ...(pruned?.warnings ?? []),
       ...(outcome.copied?.warnings ?? []),
+      ...disagreement(smallest, verdict?.verdict),
+      ...(outcome.repeated ?? []),
       ...mixedUp(outcome),
       ...(verdict?.warnings ?? []),
       ...warningsOf(task, comparison),
@@ -200,8 +220,9 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
 
 function baselinesOf({ baselines = [] }: ModelOutcome): Pick<ModelResult, 'baselines'> {
   if (baselines.length === 0) return {}
-  const asResult = ({ scores, drop, ...facts }: Baseline) => ({
+  const asResult = ({ scores, drop, latency, ...facts }: Baseline) => ({
     ...{ ...facts, metrics: { ...scores.metrics } },
+    latency: { relative: latency.relative, interval: [...latency.interval] as [number, number] },
     ...(drop && { drop: { value: drop.value, interval: [...drop.interval] as [number, number] } }),
   })
   return { baselines: baselines.map(asResult) }
@@ -216,7 +237,8 @@ function unmeasured({ evaluation }: Task, comparison: PairScores | undefined): r
 }
 
 /** Calibrated or trained on what it is judged by: the drop looks smaller than it is. */
-export function mixedUp({ pruned, dataHash, calibratedOn = pruned?.calibration?.sha256 }: ModelOutcome): string[] {
+export function mixedUp({ pruned, dataHash, repeated, calibratedOn = pruned?.calibration?.sha256 }: ModelOutcome): string[] {
+  if (repeated !== undefined) return []
   if (dataHash === undefined) return []
   const same = [
     ...(calibratedOn === dataHash ? [['calibration', 'Calibrate'] as const] : []),

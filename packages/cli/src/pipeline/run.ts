@@ -6,7 +6,7 @@ import type { BaseModel } from '@pare/gate'
 import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
-import { assignOutputs, companionsOf, masksPath } from '../files/output.js'
+import { assignOutputs, companionsOf, masksPath, trialsFolder } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
@@ -15,17 +15,19 @@ import type { Config, Overrides } from '../options/config.js'
 import { firstMetric } from '../settings/demands.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import { readTasks, type Task } from '../settings/tasks.js'
+import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
-import { measureBaselines } from './baselines.js'
+import { briefLatency, chosenBaselines, measureBaselines } from './baselines.js'
 import { cardOf } from './course.js'
 import { environmentOf } from './environment.js'
 import { lookFirst } from './first-look.js'
 import { judgeModel, measure, type ReferenceScores } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import type { PairScores } from './pair-scores.js'
+import { repeatedSamples } from './repeated-samples.js'
 import { type ModelOutcome, measuredOf, mixedUp, resultOf } from './result.js'
 import { type SourceVariables, sourceOf } from './source.js'
 import { zippedSize } from './zipped.js'
@@ -49,6 +51,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** The environment, for what a workflow says of commit and run. Default: nothing */
   readonly env?: SourceVariables
+  /** Whether the unpruned model in fewer bits is measured unasked, where that is cheap. Default: only where it is asked for */
+  readonly usualBaselines?: boolean
   /** What is done with lock files. Default: nothing */
   readonly lock?: LockOptions
   /** Called with each model's result as soon as it is known. */
@@ -79,7 +83,8 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   if (file !== undefined)
     progress.note(`config: ${showPath(file, cwd)}${overrides.models === undefined ? '' : ', for the models that are named'}`)
   const engine = { ...options.engine, ...choice }
-  await lookFirst(tasks, { signal, progress, engine, cwd })
+  const repeated = await repeatedSamples(await lookFirst(tasks, { signal, progress, engine, cwd }))
+  for (const [{ name }, sentences] of repeated) for (const sentence of sentences) progress.note(`warning: ${name}: ${sentence}`)
   const folder = resolve(cwd, options.outDir ?? 'pare-out')
   const outputs = await assignOutputs(tasks, folder)
   for (const copy of new Set(outputs.flatMap(({ copy }) => copy ?? []))) await refuseForeign(copy)
@@ -97,7 +102,16 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     const carried = await ledger.begin(task)
     const base = ledger.baseOf(task)
     const copy = output.copy && copies.get(output.copy)
-    const place = { output, publication, references, onError, copy, ...present({ masks, base }) }
+    const { usualBaselines = false } = options
+    const place = {
+      output,
+      publication,
+      references,
+      onError,
+      copy,
+      usualBaselines,
+      ...present({ masks, base, repeated: repeated.get(task) }),
+    }
     const outcome = carried === undefined ? await runModel(task, place, { ...same, label: task.name }) : { result: carried }
     runs.push(outcome)
     ledger.end(task, outcome.result)
@@ -130,6 +144,9 @@ interface RunPlace extends OutputPlace {
   /** Collects. */
   readonly references: ReferenceScores
   readonly onError: RunOptions['onError']
+  readonly usualBaselines: boolean
+  /** What other data hold of the evaluation data. */
+  readonly repeated?: readonly string[]
   /** The model as it came out on the base branch, where that is known. */
   readonly base?: BaseModel
 }
@@ -137,25 +154,42 @@ interface RunPlace extends OutputPlace {
 /** One model of a run. A failure is this model's and told in its result; only an abort is thrown. */
 async function runModel(task: Task, place: RunPlace, work: Work): Promise<ModelRun> {
   const start = Date.now()
-  const outcome: ModelOutcome = {}
+  const outcome: ModelOutcome = present({ repeated: place.repeated })
   try {
-    await examine(task, place, { work, outcome })
+    const chosen = await chooseSmallest(task, place, { work, outcome })
+    if (chosen !== undefined) await examine(chosen, place, { work, outcome })
   } catch (error) {
     work.signal.throwIfAborted()
     const report = reportOf(error)
     outcome.error = { ...report, message: place.publication.named(report.message) }
     place.onError?.(task.name, error)
   }
-  const result = { ...(await resultOf(task, outcome, work.cwd)), durationMs: Date.now() - start }
+  const result = { ...(await resultOf(outcome.chosen ?? task, outcome, work.cwd)), durationMs: Date.now() - start }
   return outcome.comparison === undefined ? { result } : { result, onnxruntime: outcome.comparison.pruned.onnxruntime }
+}
+
+/** The task as it is, or with what a search for the smallest model chose; undefined where nothing passes. */
+async function chooseSmallest(
+  task: Task,
+  { output }: RunPlace,
+  { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
+): Promise<Task | undefined> {
+  const { smallest } = task
+  if (smallest === undefined) return task
+  outcome.smallest = await findSmallest({ task, smallest, folder: trialsFolder(output) }, work)
+  const { chosen } = outcome.smallest
+  if (chosen === undefined) return undefined
+  outcome.chosen = await chosenTask(task, smallest, chosen)
+  return outcome.chosen
 }
 
 /** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
 async function examine(
   task: Task,
-  { references, base, ...place }: RunPlace,
+  { references, base, usualBaselines, ...place }: RunPlace,
   { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
 ): Promise<void> {
+  const start = performance.now()
   const { path, evaluation } = task
   await using folder = await temporaryFolder()
   const unrecovered = join(folder.path, 'unrecovered.onnx')
@@ -177,7 +211,13 @@ async function examine(
     )
     const metric = firstMetric(evaluation, task.demands)
     const { reference } = outcome.comparison!
-    outcome.baselines = await measureBaselines(task, { evaluation, metric, reference }, { folder: folder.path, work })
+    const { durationMs, reference: both } = outcome.comparison!.pruned
+    const evaluationMs = both === undefined ? durationMs : durationMs / 2
+    const spentMs = performance.now() - start
+    const baselines = chosenBaselines(task.baselines, { isUsual: usualBaselines, spentMs, evaluationMs })
+    outcome.baselines = await measureBaselines(task, { baselines, evaluation, metric, reference }, { folder: folder.path, work })
+    // In a table beside others, and no limit is on it.
+    if (baselines.length > 0) outcome.latency ??= await briefLatency(path, pruned.staged, work)
   }
   if (place.copy !== undefined) {
     place.copy.describe(...cardOf(task, pruned, measuredOf(outcome)))

@@ -47,7 +47,7 @@ describe('the shape of a config', () => {
     [
       'NaN',
       { prune: [{ target: { sparsity: Number.NaN } }] },
-      'prune[0].target: is {"sparsity":"NaN"}; expected one of { sparsity: 0.5 }, { threshold: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }, { latency: 0.5 }.',
+      'prune[0].target: is {"sparsity":"NaN"}; expected one of { sparsity: 0.5 }, { threshold: 0.01 }, { maxDrop: 0.01 } or, for structures that cut, { ratio: 0.3 }, { macs: 0.5 }, { parameters: 0.5 }, { bytes: 0.5 }, { latency: 0.5 }.',
     ],
     [
       'a budget of nothing',

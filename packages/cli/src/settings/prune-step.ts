@@ -16,6 +16,7 @@ import { usage } from '../terminal/failure.js'
 import { resolveAllocation } from './curves-file.js'
 import { defaultCriterion } from './default-criterion.js'
 import { resolveMask } from './mask-file.js'
+import { isDrop } from './settings.js'
 
 export interface StepSource extends PluginSource {
   /** The path of a mask starts here. Default: `folder` */
@@ -97,6 +98,11 @@ async function resolveRefit(
 }
 
 function readTarget(target: TargetConfig | undefined, { name, kind = 'mask', sparsity = 0.5 }: Structure): Target {
+  if (isDrop(target))
+    throw usage(
+      `pare: a step of structure '${name}' has a largest drop for a target, and nothing searches for it here.`,
+      'use pare prune or pare run, or say how much goes',
+    )
   if (kind === 'cut') {
     if (target === undefined) return { ratio: 0.25 }
     if (!('sparsity' in target || 'threshold' in target)) return target

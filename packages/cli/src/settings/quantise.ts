@@ -19,14 +19,14 @@ export function quantiserOf(setting: QuantiseConfig): QuantiserSettings {
 export function quantiseProblems(
   {
     quantise,
-    baselines = [],
-  }: { readonly quantise?: QuantiseConfig | undefined; readonly baselines?: readonly Quantiser[] | undefined },
+    baselines,
+  }: { readonly quantise?: QuantiseConfig | undefined; readonly baselines?: readonly Quantiser[] | false | undefined },
   calibration: CalibrationSource | undefined,
   placeOf: (section: 'quantise' | 'baselines') => string,
 ): Problem[] {
   const wanted = [
     ...(quantise === undefined ? [] : [{ section: 'quantise' as const, who: whoMeasures(quantise) }]),
-    ...baselines.map((method) => ({ section: 'baselines' as const, who: whoMeasures(method) })),
+    ...(baselines || []).map((method) => ({ section: 'baselines' as const, who: whoMeasures(method) })),
   ]
   const lacks = calibration === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
   if (calibration !== undefined && calibration.statistics === undefined) return []

@@ -1,7 +1,8 @@
 import type { Demand, Limits } from '@pare/gate'
 import { type Config, type ModelConfig, type OneLevel, type Overrides, oneLevel } from '../options/config.js'
 import type { CalibrateConfig, EvaluateConfig, TrainConfig } from '../options/data.js'
-import type { PresetConfig, PruneConfig } from '../options/prune.js'
+import type { PresetConfig, PruneConfig, TargetConfig } from '../options/prune.js'
+import type { SearchConfig } from '../options/smallest.js'
 import type { Problem } from '../terminal/failure.js'
 
 /** What holds for one model. Of data, what the config says alone: paths of overrides start at another folder. */
@@ -12,6 +13,7 @@ export interface ModelSettings {
   readonly train: string | TrainConfig | undefined
   readonly evaluate: EvaluateConfig | undefined
   readonly gate: Limits | readonly Demand[] | undefined
+  readonly search: SearchConfig | undefined
 }
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
@@ -24,6 +26,7 @@ export function settle(config: Config, model: Partial<ModelConfig>, overrides: O
     train: model.train ?? config.train,
     evaluate: joined(config.evaluate, model.evaluate),
     gate: gateOf(config, model, overrides),
+    search: joined(config.search, model.search),
   }
 }
 
@@ -38,15 +41,22 @@ function levelOf(said: Partial<OneLevel>): OneLevel {
 }
 
 function overridden(prune: ModelSettings['prune'], overrides: Overrides): ModelSettings['prune'] {
-  if ('preset' in prune) return { ...prune, ...ratioOf(overrides) }
-  return prune.length === 1 ? [{ ...prune[0], ...overrides.prune }] : prune
+  if ('preset' in prune) return { ...prune, ...amountOf(overrides) }
+  if (prune.length === 1) return [{ ...prune[0], ...overrides.prune }]
+  const target = overrides.prune?.target
+  return isDrop(target) ? prune.map((step) => (step.mask === undefined ? { ...step, target } : step)) : prune
+}
+
+/** Whether a target says what may be lost, and not how much goes. */
+export function isDrop(target: TargetConfig | undefined): target is Extract<TargetConfig, { readonly maxDrop: unknown }> {
+  return target !== undefined && 'maxDrop' in target
 }
 
 /** Options of a step cannot say which of several steps they mean, and a preset makes its own. */
 export function ambiguousOverrides({ prune }: ModelSettings, overrides: Overrides, place: string): readonly Problem[] {
   const options = Object.keys(overrides.prune ?? {})
   if ('preset' in prune) {
-    const excepted = Object.keys(ratioOf(overrides)).length > 0 ? ['target'] : []
+    const excepted = Object.keys(amountOf(overrides)).length > 0 ? ['target'] : []
     const name = typeof prune.preset === 'string' ? prune.preset : prune.preset.name
     return options
       .filter((option) => !excepted.includes(option))
@@ -57,15 +67,19 @@ export function ambiguousOverrides({ prune }: ModelSettings, overrides: Override
       }))
   }
   if (prune.length < 2) return []
-  return options.map((option) => ({
+  // As much goes with all steps as the drop allows.
+  const own = isDrop(overrides.prune?.target) ? options.filter((option) => option !== 'target') : options
+  return own.map((option) => ({
     place,
     message: `has ${prune.length} pruning steps, and '${option}' given from outside does not say which one it changes.`,
     hint: `set '${option}' in the steps of the config`,
   }))
 }
 
-function ratioOf({ prune }: Overrides): { ratio?: number } {
+/** What a preset takes: a ratio, or how much the drop allows. */
+function amountOf({ prune }: Overrides): Pick<PresetConfig, 'ratio' | 'target'> {
   const target = prune?.target
+  if (isDrop(target)) return { target }
   return target !== undefined && 'ratio' in target ? { ratio: target.ratio } : {}
 }
 

@@ -14,6 +14,7 @@ import {
   overridesSchema,
 } from '../options/config.js'
 import { type OptionValues, overridesOf } from '../options/overrides.js'
+import type { PresetConfig } from '../options/prune.js'
 import { Failure, type Problem, usage } from '../terminal/failure.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './calibration.js'
 import { type Check, orProblem, placeIn } from './check.js'
@@ -28,6 +29,7 @@ import { quantiseProblems } from './quantise.js'
 import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
+import { afterSearch, dropOf, gateWithDrop, readSmallest, type SmallestSettings, withoutDrop } from './smallest.js'
 import { readTraining, type TrainingSource } from './training.js'
 import { refuseOutside } from './workspace.js'
 
@@ -50,6 +52,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly evaluation: EvaluationSettings | undefined
   /** What the gate demands of it: limits, or several demands. */
   readonly demands: readonly Demand[] | undefined
+  /** How the smallest model that passes is looked for, where that is wanted: `steps` and `quantise` follow from what it finds. */
+  readonly smallest: SmallestSettings | undefined
   /** Whether what is cut or permuted is proved before it is written. */
   readonly prove: boolean
   /** All that config and options say of it, as they say it. */
@@ -178,7 +182,12 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
     `${placeOf('prune')}${'preset' in settings.prune || placeOf('prune') === '' ? '' : `[${index}]`}`
   const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path, folder }, reading)
   const metric = measured?.request.metrics[0]
-  const demands = await readLimits(settings.gate, { metric, place: placeOf('gate'), check: reading })
+  const gate = gateWithDrop(settings)
+  const demands = await readLimits(gate, { metric, place: placeOf('gate'), check: reading })
+  const maxDrop = dropOf(settings.prune)
+  // Where the gate has a drop of its own, nothing else looks at that of the target.
+  if (maxDrop !== undefined && gate === settings.gate)
+    await readLimits({ maxDrop }, { metric, place: placeOf('prune'), check: reading })
   const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(
     settings.calibrate,
@@ -187,7 +196,7 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   )
   const { loss, schedule } = settings.level
   const training = await readTraining(settings.train, { place: placeOf('train'), loss, evaluation, model: path, folder }, reading)
-  if (settings.level.baselines !== undefined && settings.evaluate === undefined && overrides.evaluate?.data === undefined)
+  if ((settings.level.baselines ?? false) !== false && settings.evaluate === undefined && overrides.evaluate?.data === undefined)
     problems.push({
       place: placeOf('baselines'),
       message: 'baselines are measured, and there are no evaluation data.',
@@ -196,7 +205,8 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   const isPreset = 'preset' in settings.prune
   const recover = recoverOf(settings.level.recover, { isPreset, data: calibration, overrides: overrides.retrain ?? {} })
   const isCalibrated = calibration !== undefined && calibration.statistics === undefined
-  const steps = await readSteps(settings.prune, { placeOf: stepPlace, isCalibrated, reading })
+  const prune = withoutDrop(settings.prune)
+  const steps = await readSteps(prune, { placeOf: stepPlace, isCalibrated, reading })
   // Where data are named that are not there, that is said already.
   const there = { calibration, training: training ?? settings.train ?? overrides.train?.data, loss }
   const isMissing = calibration === undefined && (settings.calibrate ?? overrides.calibrate?.data) !== undefined
@@ -209,25 +219,16 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   if (!isMissing)
     problems.push(...(await recoverProblems(recover, { ...there, overrides: overrides.retrain ?? {} }, placeOf('recover'))))
   const seed = overrides.seed ?? config.seed ?? 1
+  const { command } = reading
+  const presetAt = (preset: PresetConfig) => presetSteps(preset, { ...reading, isCalibrated })
+  const searched = { ...settings, ...settings.level, steps, evaluation, seed, command, placeOf, presetAt }
+  const smallest = await readSmallest(searched, reading)
   const name = showPath(path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
   const said = { ...settings, seed, overrides: rest }
-  const whole = present({ folder })
-  return {
-    prove: true,
-    ...settings.level,
-    ...whole,
-    path,
-    name,
-    seed,
-    steps,
-    recover,
-    calibration,
-    training,
-    evaluation,
-    demands,
-    said,
-  }
+  const data = { calibration, training, evaluation: afterSearch(evaluation, { smallest, seed }) }
+  const about = { path, name, ...present({ folder }) }
+  return { prove: true, ...settings.level, ...about, seed, steps, recover, ...data, demands, smallest, said }
 }
 
 interface StepPlaces {

@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly isTTY?: boolean
   /** Where somebody types. */
   readonly stdin?: Io['stdin']
+  /** What a run measures unasked beside the pruned model stays. Default: it is left out, since it takes seconds */
+  readonly baselines?: boolean
   /** Sees what goes to stderr as it comes. */
   readonly onStderr?: (text: string) => void
 }
@@ -28,7 +30,7 @@ export interface SessionOptions {
 /** Runs `pare …argv` in this process. */
 export async function pare(
   argv: readonly string[],
-  { cwd, env = {}, signal, isTTY = false, stdin, onStderr }: SessionOptions,
+  { cwd, env = {}, signal, isTTY = false, stdin, onStderr, baselines = false }: SessionOptions,
 ): Promise<Session> {
   const out: string[] = []
   const err: string[] = []
@@ -50,7 +52,8 @@ export async function pare(
     signal: signal ?? new AbortController().signal,
     now: Date.now,
   }
-  const exitCode = await main(argv, io)
+  const isBare = argv[0] === 'run' && !baselines && !argv.some((word) => /^(--baselines|--help|-h)/.test(word))
+  const exitCode = await main(isBare ? [...argv, '--no-baselines'] : argv, io)
   const [stdout, stderr] = [out.join(''), err.join('')]
   return { exitCode, stdout, stderr, json: () => JSON.parse(stdout) as Document }
 }

@@ -7,6 +7,7 @@ import { describeProof } from '../proof/prove.js'
 import type { Context } from '../terminal/context.js'
 import { wantsColor } from '../terminal/io.js'
 import { renderTable } from '../terminal/table.js'
+import { plainSpaces, smallestLines } from './smallest.js'
 
 type ModelResult = RunResults['models'][number]
 type Colors = ReturnType<typeof createColors>
@@ -51,8 +52,7 @@ function rowOf(model: ModelResult, colors: Colors): string[] {
     metric ?? '–',
     value(reference.metrics),
     value(pruned?.metrics),
-    // No line of a terminal is broken between a number and its unit.
-    dropText(model)?.replaceAll('\u00a0', ' ') ?? '–',
+    plainSpaces(dropText(model) ?? '–'),
     removedText(model),
     pruned === undefined ? formatBytes(reference.bytes) : sizes(reference, pruned),
     colored(verdict, colors),
@@ -87,6 +87,7 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     ...proofLines(model),
     ...warnings.map((warning) => `  ${warning}`),
     ...answerLines(model, colors),
+    ...smallestLines(model),
     ...baselineLines(model),
     ...adviceText(model, colors),
   ]
@@ -118,9 +119,11 @@ function baselineLines(model: ModelResult): string[] {
   const { baselines = [], metric = '' } = model
   const sentence = baselineSentence(model)
   return [
-    ...baselines.map(({ method, metrics, zippedBytes }) => {
+    ...baselines.map(({ method, metrics, zippedBytes, drop, latency }) => {
       const value = metrics[metric]
-      return `  unpruned in ${method}: ${metric} ${value === undefined ? 'not measured' : figure(value)}, ${formatBytes(zippedBytes)} zipped`
+      const lost = drop === undefined ? '' : ` (drop ${figure(drop.interval[0], 2)} to ${figure(drop.interval[1], 2)})`
+      const time = latency === undefined ? '' : `, ${figure(latency.relative, 2)} of the time of a run`
+      return `  unpruned in ${method}: ${metric} ${value === undefined ? 'not measured' : figure(value)}${lost}, ${formatBytes(zippedBytes)} zipped${time}`
     }),
     ...(sentence === undefined ? [] : [`  ${sentence}`]),
   ]

@@ -136,6 +136,32 @@ export function firstOf({ label: _, scored: __, columns: ___, ...batch }: Batch,
   }
 }
 
+/** These samples of a batch, by their place in it, with all that is known of them. */
+export function takeRows({ label, scored, columns, ...batch }: Batch, rows: readonly number[]): Batch {
+  const of = (array: NdArray): NdArray => {
+    if (array.shape.length === 0) return array
+    const width = array.data.length / batch.size
+    const data: Elements = new STORAGE[array.type](rows.length * width)
+    for (const [to, from] of rows.entries()) data.set(array.data.subarray(from * width, (from + 1) * width) as never, to * width)
+    return { ...array, shape: [rows.length, ...array.shape.slice(1)], data }
+  }
+  const ofTexts = (array: StringArray): StringArray => {
+    if (array.shape.length === 0) return array
+    const width = array.data.length / batch.size
+    const data = rows.flatMap((row) => array.data.slice(row * width, (row + 1) * width))
+    return { ...array, shape: [rows.length, ...array.shape.slice(1)], data }
+  }
+  return {
+    ...batch,
+    size: rows.length,
+    inputs: mapped(batch.inputs, of),
+    ...(batch.strings && { strings: mapped(batch.strings, ofTexts) }),
+    ...(label && { label: of(label) }),
+    ...(scored && { scored: of(scored) }),
+    ...(columns && { columns: mapped(columns, (values) => rows.map((row) => values[row]!)) }),
+  }
+}
+
 function mapped<Value>(values: Readonly<Record<string, Value>>, change: (value: Value) => Value): Record<string, Value> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
 }

@@ -6,6 +6,7 @@ import { type DataOptions, openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { NdArray } from '../data/ndarray.js'
+import { partOf } from '../data/part.js'
 import { problemsError } from '../data/problems.js'
 import { findMetric, type MetricModules } from '../metrics/find.js'
 import { judgeBatch } from '../metrics/judged.js'
@@ -44,7 +45,8 @@ export async function measure(
       ? undefined
       : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-  const data = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels })
+  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels })
+  const data = request.part === undefined ? all : await partOf(all, request.part)
   const output = chooseOutput(model, request.output)
   const batch = await chooseBatch(
     data,

@@ -1,6 +1,7 @@
 import type { Measurement, SampleFacts } from '@pare/gate'
 import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
+import type { SamplePart } from '../data/part.js'
 import type { TextOptions } from '../data/text/text-options.js'
 import type { MetricModules } from '../metrics/find.js'
 import type { ReadingOptions } from '../metrics/outcome.js'
@@ -42,6 +43,8 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly workspace?: string
   /** Whether a data module may be run. Default: false. */
   readonly trusted?: boolean
+  /** Only these of the samples. Default: all */
+  readonly part?: SamplePart
 }
 
 /** The classes that one model answered with, one for each sample. */

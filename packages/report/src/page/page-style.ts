@@ -100,6 +100,8 @@ line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4;
 .training > svg { display: block; width: 100%; margin-top: 6px; font-size: 9px; }
 .training text { fill: var(--soft); } .training .value, .training .last { text-anchor: end; }
 .training .curve { fill: none; stroke-width: 2; } .training .c0 { stroke: var(--c0); } .training .c1 { stroke: var(--c1); }
+.candidates > svg { display: block; width: 100%; margin-top: 12px; font-size: 11px; } .candidates text { fill: var(--soft); } .candidates .value { text-anchor: end; } .candidates .amount { text-anchor: middle; }
+.candidates line.limit { stroke: var(--ink); stroke-width: 2; } .candidates line.span { stroke: var(--tone); stroke-opacity: .45; stroke-width: 2; } .front { fill: none; stroke: var(--soft); stroke-dasharray: 4 3; }
 .stage { stroke: var(--soft); stroke-opacity: .5; stroke-dasharray: 2 3; }
 
 .advice { margin-top: 18px; padding: 14px 18px; border: 1px solid var(--line); border-left: 4px solid var(--bar); border-radius: 8px; background: var(--wash); }

@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { countParameters, macCount, totalMacs } from '@pare/core'
+import { figure, formatBytes } from '@pare/gate'
+import { candidateName } from '@pare/report'
+import { openFolded } from '../engine/folding.js'
+import type { Work } from '../engine/work.js'
+import { hashData } from '../files/hash.js'
+import { hashModel, type ModelHashes } from '../files/hash-model.js'
+import { bytesOf } from '../pipeline/facts.js'
+import { zippedSize } from '../pipeline/zipped.js'
+import type { SmallestSettings } from '../settings/smallest.js'
+import type { Task } from '../settings/tasks.js'
+import { silence } from '../terminal/progress.js'
+import { packageVersion } from '../terminal/version.js'
+import type { CandidateSize, ModelCandidate, TriedCandidate } from './candidate.js'
+import { makeCandidates } from './make.js'
+import { measureCandidates, searchDemands } from './measure.js'
+import { type SmallestFound, searchSmallest } from './search.js'
+import { openTrialFiles, type TrialFiles } from './trial-files.js'
+
+/** How a search for the smallest model went. */
+export interface SmallestSearchFacts extends SmallestFound {
+  readonly smallest: SmallestSettings['smallest']
+  readonly maxDrop: SmallestSettings['maxDrop']
+  readonly metric: string
+  readonly certainty: number
+  /** On the search data. */
+  readonly reference: CandidateSize & { readonly value: number }
+  readonly data: { readonly path: string; readonly samples: number; readonly isSplit: boolean }
+  /** Candidates that were tried by earlier runs. */
+  readonly known: number
+  readonly seconds: number
+}
+
+interface Finding {
+  readonly task: Task
+  readonly smallest: SmallestSettings
+  /** Where trials are kept. */
+  readonly folder: string
+  /** Default: Date.now */
+  readonly now?: () => number
+}
+
+/** Tries candidates until the smallest that passes on the search data is known. What was tried is kept in a folder, and not tried again. */
+export async function findSmallest(
+  { task, smallest, folder, now = Date.now }: Finding,
+  work: Work,
+): Promise<SmallestSearchFacts> {
+  const start = now()
+  const quiet: Work = { ...work, progress: silence }
+  const temporary = await mkdtemp(join(tmpdir(), 'pare-smallest-'))
+  const activity = work.progress.begin(`${work.label}: looking for the smallest model that passes`)
+  try {
+    await using opened = await openFolded(task.path, quiet, { mergeAdapters: task.mergeAdapters ?? false })
+    await using hashing = hashModel(opened.file)
+    const hashes = () => hashing.digest()
+    const { elements, zeros } = await countParameters(opened.model)
+    const reference: CandidateSize = {
+      ...{ bytes: bytesOf(opened.file), zippedBytes: await zippedSize(task.path, work.signal) },
+      ...{ parameters: elements - zeros.before, macs: totalMacs(await macCount(opened.model, task.dims)) },
+    }
+    const files = await openTrialFiles(folder, await identityOf(task, smallest, { hashes, work }))
+    const make = makeCandidates({ opened, task, smallest, hashes, temporary, folder }, quiet)
+    const demands = task.demands ?? [{}]
+    const measured = { reference: { path: task.path, ...reference }, smallest, demands, seed: task.seed }
+    const measuring = await measureCandidates(measured, quiet)
+    const compare = comparing(smallest.smallest)
+    const isSmaller = (size: CandidateSize | undefined, than: TriedCandidate | undefined) =>
+      size !== undefined && compare(size, than?.size ?? reference) < 0
+    const tryAnew = async (candidate: ModelCandidate, than: TriedCandidate | undefined): Promise<TriedCandidate> => {
+      const made = await make(candidate)
+      if ('reason' in made) return { ...candidate, outcome: 'impossible', reason: made.reason }
+      const { file, size } = made
+      if (!isSmaller(size, than)) return { ...candidate, outcome: 'larger', size }
+      return { ...candidate, size, ...(await measuring.judge(file, size)) }
+    }
+    const count = { tried: 0, known: 0 }
+    const attempt = remembering(files, { isSmaller, tryAnew })
+    const found = await searchSmallest({
+      ...{ bits: smallest.bits, trials: smallest.trials },
+      compare: (one, other) => compare(one.size, other.size),
+      isLate: () => smallest.minutes !== undefined && now() - start >= smallest.minutes * 60_000,
+      attempt: async (candidate, than) => {
+        work.signal.throwIfAborted()
+        const { tried, isKnown } = await attempt(candidate, than)
+        count.tried++
+        count.known += Number(isKnown)
+        activity.update(count.tried, smallest.trials ?? 9 * smallest.bits.length, candidateName(tried))
+        work.progress.note(`${work.label}: trial ${count.tried}: ${describeTried(tried)}${isKnown ? ' (known)' : ''}`)
+        return tried
+      },
+    })
+    const { evaluation, isSplit, maxDrop } = smallest
+    return {
+      ...found,
+      ...{ smallest: smallest.smallest, maxDrop, metric: measuring.metric, certainty: measuring.certainty },
+      reference: { ...reference, value: measuring.value },
+      data: { path: evaluation.request.data, samples: measuring.samples, isSplit },
+      ...{ known: count.known, seconds: (now() - start) / 1000 },
+    }
+  } catch (error) {
+    if (work.signal.aborted)
+      work.progress.note(`${work.label}: the search for the smallest model has stopped; the same command goes on from there`)
+    throw error
+  } finally {
+    activity.end()
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+interface Attempting {
+  readonly isSmaller: (size: CandidateSize | undefined, than: TriedCandidate | undefined) => boolean
+  readonly tryAnew: (candidate: ModelCandidate, than: TriedCandidate | undefined) => Promise<TriedCandidate>
+}
+
+/** The task with what was chosen in the place of what is searched for. */
+export async function chosenTask(task: Task, smallest: SmallestSettings, { ratio, bits }: ModelCandidate): Promise<Task> {
+  const { quantise, ...others } = task
+  const method = typeof quantise === 'string' ? quantise : quantise?.method
+  const own = bits === 'none' ? {} : { quantise: method === bits ? quantise! : bits }
+  return { ...others, ...own, steps: await smallest.stepsAt(ratio) }
+}
+
+/** What came of a candidate before, where it was tried; else it is tried, and kept as soon as it has finished. */
+export function remembering(files: TrialFiles, { isSmaller, tryAnew }: Attempting) {
+  return async (candidate: ModelCandidate, than: TriedCandidate | undefined) => {
+    const before = await files.find(candidate)
+    // What was too large to be measured then may be small enough now.
+    if (before !== undefined && !(before.outcome === 'larger' && isSmaller(before.size, than))) {
+      const isLarger = before.outcome === 'pass' && !isSmaller(before.size, than)
+      return { tried: isLarger ? { ...before, outcome: 'larger' as const } : before, isKnown: true }
+    }
+    const tried = await tryAnew(candidate, than)
+    await files.keep(tried)
+    return { tried, isKnown: false }
+  }
+}
+
+/** By what is to be small, and zipped bytes where that is the same. Nothing is smaller than what is not known. */
+function comparing(smallest: SmallestSettings['smallest']) {
+  const amounts = (size: CandidateSize | undefined): readonly number[] => {
+    if (size === undefined) return [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+    const { zippedBytes, macs, parameters } = size
+    const first = { bytes: zippedBytes, macs: macs ?? Number.POSITIVE_INFINITY, parameters }[smallest]
+    return [first, zippedBytes]
+  }
+  return (one: CandidateSize | undefined, other: CandidateSize | undefined): number => {
+    const [mine, theirs] = [amounts(one), amounts(other)]
+    const at = mine.findIndex((amount, i) => amount !== theirs[i])
+    return at < 0 ? 0 : mine[at]! < theirs[at]! ? -1 : 1
+  }
+}
+
+/** 'ratio 0.5, int4: 412 kB zipped, drop 0.004 (−0.002 to 0.01): pass' */
+function describeTried(tried: TriedCandidate): string {
+  const { size, drop, outcome, reason, isEarly } = tried
+  const parts = [
+    ...(size === undefined ? [] : [`${formatBytes(size.zippedBytes)} zipped`]),
+    ...(drop === undefined ? [] : [`drop ${figure(drop.value, 3)}${isEarly ? ' on a quarter of the samples' : ''}`]),
+    ...(outcome === 'impossible' ? [`cannot be made: ${reason}`] : outcome === 'larger' ? ['too large to be tried'] : [outcome]),
+  ]
+  return `${candidateName(tried)}: ${parts.join(', ')}`
+}
+
+/** What decides how candidates come out. */
+async function identityOf(
+  task: Task,
+  { evaluation, ...limits }: SmallestSettings,
+  { hashes, work }: { readonly hashes: () => Promise<ModelHashes>; readonly work: Work },
+): Promise<string> {
+  const { calibration, training, steps, seed, dims, mergeAdapters, said, demands } = task
+  const data: Record<string, string> = {}
+  for (const path of new Set([calibration?.run.data, training?.data, evaluation.request.data])) {
+    if (path === undefined) continue
+    await using hashing = hashData(path)
+    data[path] = await hashing.digest()
+  }
+  const { search: _, gate: __, evaluate: ___, ...own } = said
+  const { search: ____, gate: _____, evaluate: ______, ...overrides } = said.overrides
+  const settings = { ...own, overrides, allocations: steps.map(({ allocation }) => allocation) }
+  const parts = {
+    ...{ model: await hashes(), data: Object.values(data), request: { ...evaluation.request, data: undefined } },
+    demands: searchDemands(demands ?? [{}], limits),
+    ...{ settings, seed, dims, mergeAdapters },
+    ...{ provider: work.engine.provider ?? 'cpu', pare: packageVersion() },
+  }
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}

@@ -1,0 +1,113 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openModel, writeModel } from '@pare/onnx'
+import type { OpenedModel } from '../engine/folding.js'
+import type { Work } from '../engine/work.js'
+import type { ModelHashes } from '../files/hash-model.js'
+import { bytesOf, factsOf, type PlanFacts } from '../pipeline/facts.js'
+import { quantiseModel } from '../pipeline/quantise.js'
+import { pruneInStages } from '../pipeline/stage.js'
+import { zippedSize } from '../pipeline/zipped.js'
+import type { SmallestSettings } from '../settings/smallest.js'
+import type { Task } from '../settings/tasks.js'
+import { isPareError } from '../terminal/failure.js'
+import type { CandidateBits, CandidateSize, ModelCandidate } from './candidate.js'
+
+/** A candidate as a file, or why it cannot be made. */
+export type MadeCandidate = { readonly file: string; readonly size: CandidateSize } | { readonly reason: string }
+
+interface Making {
+  readonly opened: OpenedModel
+  readonly task: Task
+  readonly smallest: SmallestSettings
+  /** Of the model. */
+  readonly hashes: () => Promise<ModelHashes>
+  /** Of files that are gone afterwards. */
+  readonly temporary: string
+  /** Where trainings and searches of shares within a trial stand, so that one that was stopped goes on. */
+  readonly folder: string
+}
+
+/** Pruned models that are kept for other forms of their weights: the same ratios come again for each. */
+const KEPT = 8
+
+/** Makes candidates. What is pruned is pruned once for all forms of its weights, as far as it was kept. */
+export function makeCandidates(making: Making, work: Work): (candidate: ModelCandidate) => Promise<MadeCandidate> {
+  const kept = new Map<number, PrunedFile | { readonly reason: string }>()
+  const prunedAt = async (ratio: number) => {
+    const before = kept.get(ratio)
+    if (before !== undefined) return before
+    const pruned = await pruneAt(ratio, making, work)
+    const [oldest] = kept.keys()
+    if (kept.size >= KEPT && oldest !== undefined) {
+      const old = kept.get(oldest)!
+      kept.delete(oldest)
+      if ('file' in old) await rm(old.file, { force: true })
+    }
+    kept.set(ratio, pruned)
+    return pruned
+  }
+  return async ({ ratio, bits }) => {
+    const pruned = await prunedAt(ratio)
+    if ('reason' in pruned) return pruned
+    const file = bits === 'none' ? pruned.file : join(making.temporary, 'candidate.onnx')
+    if (bits !== 'none') {
+      const reason = await quantiseFile(pruned.file, file, { bits, task: making.task }, work)
+      if (reason !== undefined) return { reason }
+    }
+    const { parameters, macs } = pruned.facts
+    await using written = await openModel(file)
+    const size = {
+      ...{ bytes: bytesOf(written), zippedBytes: await zippedSize(file, work.signal) },
+      ...{ parameters: parameters.nonzero, macs: macs?.after ?? null },
+    }
+    return { file, size }
+  }
+}
+
+interface PrunedFile {
+  readonly file: string
+  readonly facts: Pick<PlanFacts, 'parameters' | 'macs'>
+}
+
+async function pruneAt(ratio: number, making: Making, work: Work): Promise<PrunedFile | { readonly reason: string }> {
+  const { opened, task, smallest, hashes, temporary, folder } = making
+  const name = String(Math.round(ratio * 100))
+  const file = join(temporary, `pruned-${name}.onnx`)
+  try {
+    const steps = await smallest.stepsAt(ratio)
+    const staging = { hashes, state: join(folder, `training-${name}`), searches: join(folder, `shares-${name}`) }
+    const planned = { steps: [], groups: [], declined: [] }
+    // What is chosen is proved when it is made for good.
+    const { pruned, states, ...staged } =
+      steps.length === 0
+        ? { pruned: opened.model, planned, trainings: [], states: [] }
+        : await pruneInStages(opened.model, { ...task, steps, prove: false }, staging, work)
+    const change = { model: opened.model, pruned, planned: staged.planned, retrained: staged.trainings.length > 0 }
+    const facts = await factsOf({ ...change, ...(task.dims && { sizes: task.dims }) })
+    await writeModel(pruned, file, { signal: work.signal })
+    for (const state of states) await rm(state, { recursive: true, force: true })
+    return { file, facts }
+  } catch (error) {
+    work.signal.throwIfAborted()
+    // A ratio that some structure, criterion or target refuses is one that cannot be had; the message is told.
+    if (!isPareError(error)) throw error
+    return { reason: error.message }
+  }
+}
+
+interface Bits {
+  readonly bits: Exclude<CandidateBits, 'none'>
+  /** What the user says of it, and the data by which ranges and rounding are found. */
+  readonly task: Task
+}
+
+/** Writes a model with its weights in fewer bits. Returns why it is none, if so. */
+async function quantiseFile(from: string, to: string, { bits, task }: Bits, work: Work): Promise<string | undefined> {
+  await using file = await openModel(from)
+  const setting = typeof task.quantise === 'object' && task.quantise.method === bits ? task.quantise : bits
+  const { model, steps, warnings } = await quantiseModel(file.model, { ...task, quantise: setting }, work)
+  if (steps.length === 0) return warnings[0] ?? 'nothing is quantised'
+  await writeModel(model, to, { signal: work.signal })
+  return undefined
+}
