@@ -1,5 +1,5 @@
-// node bench/language.mjs [--models GLOB] [--cuts FILE] [--json FILE] [--table FILE]: what works on the language models of bench/export-language.py besides cutting: calibrated
-// choice, repair, retraining, evaluation. With --cuts, the JSON of `bench/matrix.mjs language`, --table writes both as docs/language-support.md has them.
+// node bench/language.mjs [--models GLOB] [--cuts FILE] [--operations FILE] [--json FILE] [--table FILE]: what works on the language models of bench/export-language.py besides cutting: calibrated
+// choice, repair, retraining, evaluation; --operations takes what --json wrote. With --cuts, the JSON of `bench/matrix.mjs language`, --table writes both as docs/language-support.md has them.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -13,6 +13,7 @@ const { values } = parseArgs({
   options: {
     models: { type: 'string', default: '*' },
     cuts: { type: 'string' },
+    operations: { type: 'string' },
     json: { type: 'string' },
     table: { type: 'string' },
   },
@@ -35,7 +36,8 @@ const names = readdirSync(MODELS)
 const folder = await mkdtemp(join(tmpdir(), 'pare-language-'))
 const cells = []
 try {
-  for (const name of names) cells.push(...(await operationsOn(name)))
+  if (values.operations !== undefined) cells.push(...JSON.parse(await readFile(values.operations, 'utf8')))
+  else for (const name of names) cells.push(...(await operationsOn(name)))
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
@@ -131,11 +133,17 @@ async function table() {
   const mark = (cell) => {
     if (cell === undefined) return '–'
     if (['ok', 'proved only', 'works'].includes(cell.status)) return 'yes'
-    const text = cell.note.replace(/\s+/g, ' ').slice(0, 300)
+    // Of several the first says it.
+    const text = cell.note
+      .replace(/\s+/g, ' ')
+      .replace(/, \S+ \(.*/, '')
+      .replace(/^\S+\.jsonl: - input .*/, 'the cached keys and values in the data are those of all heads')
+      .slice(0, 300)
     const at = notes.indexOf(text) < 0 ? notes.push(text) : notes.indexOf(text) + 1
     return `[${at}]`
   }
-  const rows = names.map((name) => [
+  const shown = names.filter((name) => cells.some((cell) => cell.label === name))
+  const rows = shown.map((name) => [
     name,
     ...structures.map((structure) =>
       mark(cuts.find((cell) => cell.label.endsWith(`/${name}.onnx`) && cell.structure === structure)),

@@ -48,7 +48,7 @@ export async function openWeights(model: Model, trainable: readonly Trainable[],
     const mask = masks === undefined ? (tensor.shape.length > 1 ? maskOf(values) : undefined) : masks.get(id)
     tensors.push({ tensor: { name: id, shape: tensor.shape, decays: tensor.shape.length > 1, ...present({ mask }) }, values })
   }
-  if (tensors.length === 0) throw nothingToTrain([...graphs.frozen][0])
+  if (tensors.length === 0) throw nothingToTrain([...graphs.frozen][0], model)
   const arena = openArena(
     tensors.map(({ tensor }) => tensor),
     areas,
@@ -61,8 +61,10 @@ export async function openWeights(model: Model, trainable: readonly Trainable[],
   return weightsIn(arena, await statisticsOf(model, graphs))
 }
 
-function nothingToTrain(frozen: readonly [name: string, reason: string] | undefined): PareError {
-  const why = frozen === undefined ? '' : `: '${frozen[0]}' not, since ${frozen[1]}`
+function nothingToTrain(frozen: readonly [name: string, reason: string] | undefined, { graph }: Model): PareError {
+  const holder = graph.nodes.find(({ attributes }) => [...attributes.values()].some(({ kind }) => kind === 'graph'))
+  const nested = holder && `: what is within ${holder.op} '${holder.name || holder.outputs[0]}' is not trained`
+  const why = frozen === undefined ? (nested ?? '') : `: '${frozen[0]}' not, since ${frozen[1]}`
   return new PareError(`retrain: the model has no parameter that can be trained${why}.`, {
     hint: 'pare inspect MODEL lists its weights; what include and exclude name must leave some.',
   })

@@ -5,7 +5,7 @@ export const layer = (): Structure =>
   cutStructure({
     name: 'layer',
     candidates: ({ blocks }) => blocks,
-    none: 'it has no residual block: nowhere is what a stretch of the graph computes added to what the stretch was given',
+    none: 'it has no residual block: nowhere is what a stretch of the graph computes added to what the stretch was given (within If, Loop and Scan blocks are not looked for)',
   })
 
 export default layer

@@ -27,6 +27,20 @@ describe('graphs within nodes', () => {
     expect(again.exitCode).toBe(0)
     expect(await readFile(join(folder.path, 'again/merged.onnx'))).toEqual(await readFile(join(folder.path, 'out/merged.onnx')))
   })
+
+  it('are not measured or trained, and the node that holds them is named', async () => {
+    const ids = Array.from({ length: 8 }, (_, i) => JSON.stringify({ input_ids: [i, i + 1, i + 2, 3] })).join('\n')
+    await using folder = await fixture(undefined, { 'ids.jsonl': ids })
+    await writeFile(join(folder.path, 'merged.onnx'), await modelBytes(tinyModels['merged decoder']!()))
+    const prune = (...args: readonly string[]) => pare(['prune', 'merged.onnx', ...args], { cwd: folder.path })
+    const solved = await prune('--criterion', 'sparsegpt', '--calibrate', 'ids.jsonl')
+    expect(solved.stderr).toMatch(/is computed in a graph within If '.*', and what is computed there cannot be measured/)
+    const retrain = ['--recover', 'retrain', '--train', 'ids.jsonl', '--steps', '2', '--loss', 'next-token']
+    const retrained = await prune('--structure', 'neuron', ...retrain)
+    expect(retrained.stderr).toMatch(/no parameter that can be trained: what is within If '.*' is not trained/)
+    const layers = await prune('--structure', 'layer')
+    expect(layers.stderr).toContain('within If, Loop and Scan blocks are not looked for')
+  })
 })
 
 describe('local functions', () => {

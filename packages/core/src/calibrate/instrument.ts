@@ -6,7 +6,6 @@ import {
   inferShapes,
   type Model,
   makeValueInfo,
-  PareError,
   withoutDead,
 } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
@@ -15,6 +14,7 @@ import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './mask
 import { findPadding, type Mask, type MaskLayout, type Padding } from './padding.js'
 import { isOfProducts, SCALES_ROWS, scaledBack, scaleOf } from './scaled-rows.js'
 import { GEOMETRY, type Patches, type StatisticSite, siteKey } from './site.js'
+import { unknownShape } from './unknown-shape.js'
 
 /** One thing to measure: a statistic of a site. */
 export interface Request {
@@ -113,7 +113,7 @@ export async function instrument(
 
   function rowsOf(site: StatisticSite, layout: MaskLayout | 'none' | 'unmasked'): string {
     const rank = shapes.get(site.value)?.length
-    if (rank === undefined) throw unknownShape(site.value)
+    if (rank === undefined) throw unknownShape(model, site.value)
     if (layout === 'unmasked') unmasked.add(site.value)
     return writer.rows(site, { rank, ...(typeof layout === 'object' && { layout }) })
   }
@@ -126,12 +126,6 @@ export interface Instrumenting {
   readonly padding?: Padding | undefined
   /** Shapes of values: only the numbers of their axes count. Default: as follows from the model */
   readonly shapes?: ReadonlyMap<string, readonly number[]> | undefined
-}
-
-function unknownShape(value: string): PareError {
-  return new PareError(`the number of axes of '${value}' does not follow from the model, so it cannot be measured.`, {
-    hint: 'leave the weights that read it out with --exclude, or export the model with shapes.',
-  })
 }
 
 /** Nodes that reduce values, appended to a graph. */

@@ -4,6 +4,7 @@ import type { ForwardOptions } from './forward.js'
 import type { Differentiation } from './gradients.js'
 import { type Request, requestId, StatisticWriter } from './instrument.js'
 import { inputSite, outputSite, type StatisticSite } from './site.js'
+import { unknownShape } from './unknown-shape.js'
 
 /** What the loss feels of the outputs of a weight, and what its inputs have in common. */
 export interface OutputsAndInputs {
@@ -137,7 +138,7 @@ async function instrumented(
     const { site, statistic } = request
     if (results.has(keyOf(request))) continue
     const rank = shapes.get(site.value)?.length
-    if (rank === undefined) throw unknownShape(site.value)
+    if (rank === undefined) throw unknownShape(model, site.value)
     const isOutput = statistic.at === 'output'
     const value = isOutput ? graphWriter.node('Mul', [gradients.get(site.value)!, scale]) : site.value
     const rows = writer.rows({ ...site, value }, { rank })
@@ -152,12 +153,6 @@ async function instrumented(
 function sumOf(parts: readonly Float64Array[]): Float64Array {
   const [first, ...others] = new Set(parts)
   return others.length === 0 ? first! : others.reduce((sum, part) => sum.map((value, i) => value + part[i]!), first!)
-}
-
-function unknownShape(value: string): PareError {
-  return new PareError(`the number of axes of '${value}' does not follow from the model, so it cannot be measured.`, {
-    hint: 'leave the weights at it out with --exclude, or export the model with shapes.',
-  })
 }
 
 function notFinite(key: string): PareError {
