@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
 import { QUANTISERS } from '@pare/quantise/choices'
 import { z } from 'zod'
-import { maskFile } from './prune.js'
-import { type Field, type Fields, field } from './row.js'
+import { againstOf, amounts, amountsOf, folder, masks, own, shardOf } from './own-fields.js'
+import type { Field, Fields } from './row.js'
 import { axisSizes, count, listed, oneOf, path, positive } from './schemas.js'
 import { numberOf, parts, sizesOf } from './text.js'
 
@@ -23,8 +23,6 @@ interface Command {
 
 /** How `init` may write a config. */
 export const CONFIG_FORMATS = ['ts', 'json', 'yaml'] as const
-
-const between = z.number().gt(0).lt(1)
 
 export const COMMANDS = {
   prune: {
@@ -290,48 +288,4 @@ export type Own<Name extends CommandName> = {
   readonly [Key in keyof (typeof COMMANDS)[Name]['own']]?: (typeof COMMANDS)[Name]['own'][Key] extends Field<infer Schema>
     ? z.infer<Schema>
     : never
-}
-
-/** A field that one command alone has. */
-function own<Schema extends z.ZodType>(
-  schema: Schema,
-  help: string,
-  flag: Partial<Field['flags'][number]>,
-  fallback?: string,
-): Field<Schema> {
-  return field(schema, { help, flag: { on: [], ...flag }, ...(fallback !== undefined && { default: fallback }) })
-}
-
-function folder(shown: string): Field<typeof path> {
-  return own(path, 'where the results go', { argument: 'folder', short: 'o' }, shown)
-}
-
-function masks(): Field<typeof maskFile> {
-  return own(
-    maskFile.describe('a .npz or .safetensors file'),
-    'also write the masks of masked weights to this file, for other trainers: bools by name of the weight, 1 where an element stays',
-    { argument: 'file', hint: 'for example: --masks masks.npz, or --masks masks.safetensors' },
-  )
-}
-
-function amounts() {
-  return z.array(between).min(1).describe('numbers between 0 and 1, such as 0.3,0.5,0.7')
-}
-
-/** '0.5,0.3' → [0.3, 0.5]: each once, ascending. */
-function amountsOf(text: string): number[] {
-  return [...new Set(parts(text).map(numberOf))].sort((a, b) => a - b)
-}
-
-/** '1/3' → the first of three. */
-function shardOf(text: string): unknown {
-  const [, index, all] = /^(\d+)\/(\d+)$/.exec(text.trim()) ?? []
-  return { index: Number(index), count: Number(all) }
-}
-
-/** 'main=main.lock.json'. */
-function againstOf(text: string): unknown {
-  if (text === 'none') return text
-  const equals = text.indexOf('=')
-  return equals < 0 ? { name: 'the lock file', path: text } : { name: text.slice(0, equals), path: text.slice(equals + 1) }
 }
