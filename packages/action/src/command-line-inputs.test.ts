@@ -11,18 +11,21 @@ const read = (inputs: Readonly<Record<string, string>>) =>
 const TEXTS: Readonly<Record<string, readonly string[]>> = {
   recover: ['none', 'repair', 'retrain', 'repair,retrain'],
   provider: ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'],
-  target: ['macs=0.5', 'parameters=0.5', 'bytes=0.5', 'latency=0.5'],
+  target: ['macs=0.5', 'parameters=0.5', 'bytes=0.5', 'latency=0.5', 'max-drop=0.01'],
   'max-drop': ['0.01', 'relative=0.01'],
   'allow-worthless-reference': ['true', 'false'],
   lock: ['true', 'false'],
   'carry-forward': ['true', 'false'],
   quantise: ['int8', 'int8-static:range=mse', 'int8-weights', 'int4', 'int4:block=64,rounding=gptq', 'f16'],
   baselines: ['int8', 'int8,int4'],
+  minutes: ['5'],
+  quantisers: ['none,int8'],
+  smallest: ['bytes', 'macs', 'parameters'],
   sparsity: ['0.5'],
   threshold: ['0.5'],
   ratio: ['0.5'],
 }
-const FILES = ['config', 'data', 'calibrate', 'train', 'metric', 'criterion', 'structure', 'group', 'slice']
+const FILES = ['config', 'data', 'calibrate', 'train', 'metric', 'criterion', 'structure', 'group', 'slice', 'search-data']
 
 describe('what the command line takes, the action takes', () => {
   it('and nothing is forgotten here', () => {
