@@ -68,7 +68,10 @@ async function headOf(folder: string): Promise<string | undefined> {
 
 /** Whole lines. */
 async function linesOf(folder: string): Promise<readonly ScoreLine[]> {
-  const text = await readFile(join(folder, SCORES), 'utf8').catch(() => '')
+  const text = await readFile(join(folder, SCORES), 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return ''
+    throw error
+  })
   return text
     .split('\n')
     .slice(0, -1)

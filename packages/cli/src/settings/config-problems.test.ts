@@ -17,7 +17,7 @@ describe('the shape of a config', () => {
     [
       'a model without a path',
       { models: [{}] },
-      "models[0].path: is missing; expected an ONNX file such as 'models/classifier.onnx', or a glob of several.",
+      "models[0].path: is missing; expected an ONNX file such as 'models/classifier.onnx', a folder as Hugging Face has it, or a glob of several files.",
     ],
     [
       'no step',

@@ -53,8 +53,9 @@ function kindOf(file: Stats): string {
 
 /** The system's own word for why a file could not be opened, such as ENOENT, where that is what an error of this file says. */
 export function systemCode(error: unknown): string | undefined {
-  const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+  const causes = error instanceof Error ? [error, error.cause] : []
+  const own = causes.find((each): each is NodeJS.ErrnoException => each instanceof Error && 'code' in each)
+  return own && String(own.code)
 }
 
 export function unreadable(path: string, cause: unknown): PareError {
