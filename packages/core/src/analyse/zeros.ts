@@ -50,8 +50,20 @@ export function parameterTensors(model: Model): ReadonlySet<Tensor> {
     if (isFloat(values.type) && values.shape.length > 0 && !quantisation.scales.has(tensor)) tensors.add(values)
     return tensor
   })
-  // Inputs 3 and 4 of BatchNormalization are a mean and a variance: measured, not learnt.
+  const taken = new Map<string, Tensor>()
+  const cast = new Set<string>()
   visitNodes(model, (node, scope) => {
+    const [first = '', second = ''] = node.inputs
+    const table = node.op === 'Gather' ? scope.constant(first)?.tensor : undefined
+    if (table !== undefined) taken.set(node.outputs[0]!, table)
+    // Rows of a table of 8 bits are taken first, become floats then, and are multiplied with the scale of each.
+    const codes = node.op === 'Cast' ? taken.get(first) : undefined
+    if (codes?.type === 'int8' && codes.shape.length > 1) {
+      tensors.add(codes)
+      cast.add(node.outputs[0]!)
+    }
+    if (node.op === 'Mul' && cast.has(first) && taken.has(second)) tensors.delete(taken.get(second)!)
+    // Inputs 3 and 4 of BatchNormalization are a mean and a variance: measured, not learnt.
     if (node.op !== 'BatchNormalization') return
     for (const name of node.inputs.slice(3)) {
       const statistic = scope.constant(name)
@@ -61,11 +73,11 @@ export function parameterTensors(model: Model): ReadonlySet<Tensor> {
   return tensors
 }
 
-/** Elements of a floating-point tensor that are zero. */
+/** Elements that are zero, of a floating-point tensor or of one of 8 bits around 0. */
 export async function countZeros(tensor: Tensor): Promise<number> {
   let zeros = 0
   for await (const { bytes } of chunks(tensor.data, CHUNK_BYTES)) {
-    const values = narrowest(bytes, floatType(tensor))
+    const values = tensor.type === 'int8' ? bytes : narrowest(bytes, floatType(tensor))
     for (let i = 0; i < values.length; i++) zeros += -(values[i] === 0) & 1
   }
   return zeros
