@@ -33,20 +33,29 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
     const forward = forwardOver(calibration, engine)
-    const repaired = await repair(reference, pruned, { steps, seed, forward, signal, onProgress, onPadding: padded.add })
+    const given = await givenBy(calibration.data)
+    const repaired = await repair(reference, pruned, { steps, seed, forward, given, signal, onProgress, onPadding: padded.add })
     return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {
     activity.end()
   }
 }
 
-/** '21 normalisations, 1 layer matched, 20 fitted' */
-export function describeRepair({ batchNormalizations, matched, refit }: RepairFacts): string {
+/** Which inputs a file of data holds. Of a module nobody knows before it runs: then all that it might. */
+async function givenBy(data: string): Promise<(input: string) => boolean> {
+  const { glanceAt, isModule } = await import('@pare/evaluate')
+  if (isModule(data)) return () => true
+  const names = new Set((await glanceAt(data)).columns.map(({ name }) => name.replace(/\[.*$/, '')))
+  return (input) => names.has(input)
+}
+
+/** '21 normalisations, 1 layer matched, 20 fitted', or why nothing was */
+export function describeRepair({ batchNormalizations, matched, refit, notes }: RepairFacts): string {
   const counted = [
     [batchNormalizations, batchNormalizations === 1 ? 'normalisation' : 'normalisations'],
     [matched, matched === 1 ? 'layer matched' : 'layers matched'],
     [refit, refit === 1 ? 'layer fitted' : 'layers fitted'],
   ] as const
   const parts = counted.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]))
-  return parts.length === 0 ? 'nothing to repair' : parts.join(', ')
+  return parts.length === 0 ? (notes[0] ?? 'nothing to repair') : parts.join(', ')
 }

@@ -61,9 +61,13 @@ export function merge(reference: Model, pruned: Model): Merged {
   return { model: editModel(pruned, { graph: merged }), nameOf: rename }
 }
 
-/** Why two models cannot run as one, if so. */
-export function cannotMerge(reference: Model, pruned: Model): string | undefined {
-  return reference.functions === pruned.functions ? undefined : 'weights inside functions of the model were pruned'
+/** Why two models cannot run as one over the same data, if so. `given`: inputs that the data hold. */
+export function cannotMerge(reference: Model, pruned: Model, given: (input: string) => boolean): string | undefined {
+  if (reference.functions !== pruned.functions) return 'weights inside functions of the model were pruned'
+  const [resized] = resizedInputs(reference, pruned)
+  // Next to caches that begin empty, one that the data fill crashed ONNX Runtime 1.30 (a BART decoder with its past).
+  const held = resized && reference.graph.inputs.find(({ name, shape }) => shape?.length === resized.shape?.length && given(name))
+  return held && `the calibration data hold the cache '${held.name}', and '${resized.name}' has fewer heads than before`
 }
 
 /** Inputs of the reference that have another shape in the pruned model: caches of keys and values whose heads went. */
