@@ -106,6 +106,7 @@ export interface SampleBoxes {
 
 /** Collects samples that are added in order, and finds the best answer for all of them that ignores the input. */
 export interface BlindTally {
+  /** Rows of the sample are empty, as many as there are: what a model makes of the input is not looked at. */
   add(sample: MetricSample): void
   /** Undefined where there is no such answer. */
   answer(): BlindAnswer | undefined

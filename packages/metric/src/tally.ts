@@ -1,6 +1,6 @@
 import { type Aggregate, type Measurement, type PerSample, valueFrom } from '@pare/gate'
 import { aggregateOf, perSampleOf } from './combine.js'
-import type { Contribution, Metric, MetricSample, Scale } from './contract.js'
+import type { Contribution, Metric, MetricSample, Numbers, Scale } from './contract.js'
 import { isDistribution } from './scores.js'
 
 /** How the outputs and labels of a whole data set are to be understood: it shows once all samples are seen. */
@@ -33,7 +33,7 @@ export function isBetweenZeroAndOne(scores: ArrayLike<number>): boolean {
 }
 
 /** In this order: where several fit all samples, the first is taken. */
-const READINGS: readonly Reading[] = [
+export const READINGS: readonly Reading[] = [
   { scale: 'probabilities', isMany: false },
   { scale: 'logits', isMany: false },
   { scale: 'probabilities', isMany: true },
@@ -64,7 +64,7 @@ export function startTally(metric: Metric): MetricTally {
         if (!areFinite(contribution)) return true
         holds = true
         contributions.push(contribution)
-        blind?.add(own)
+        blind?.add(unseen(own))
         return true
       })
       // A reading whose scores are not finite here has fewer contributions than the others.
@@ -87,6 +87,13 @@ export function startTally(metric: Metric): MetricTally {
     },
   }
 }
+
+/** The sample without what models make of its input: an answer that ignores the input cannot look at it. Rows keep their number. */
+function unseen(sample: MetricSample): MetricSample {
+  return { ...sample, rows: sample.rows.map(() => NOTHING), reference: sample.reference.map(() => NOTHING) }
+}
+
+const NOTHING: Numbers = new Float64Array()
 
 function areFinite(contribution: Contribution | undefined): boolean {
   if (contribution === undefined) return true

@@ -16,34 +16,66 @@ export interface GatheredAnswers extends Pick<Evaluation, 'answers' | 'labels' |
   readonly reference?: ModelAnswers
 }
 
-/** The samples of a batch as the metrics read them, of the model and of its reference. */
-interface JudgedBatch {
+/** The answers of one batch, of the model and of its reference. */
+interface AnsweredBatch {
   readonly batch: Batch
-  readonly own: readonly (readonly ReadableSample[])[]
-  readonly reference?: readonly (readonly ReadableSample[])[] | undefined
+  readonly own: BatchAnswers
+  readonly reference?: BatchAnswers | undefined
+}
+
+/** Of each sample of a batch the answer in each reading of the scores. Empty: no metric compares one class a sample with a label. */
+export type BatchAnswers = readonly SampleAnswers[]
+
+/** With scores read as probabilities, and as logits. null: the answer is no class so. */
+export type SampleAnswers = readonly [probabilities: SampleAnswer | null, logits: SampleAnswer | null]
+
+/** The class of a sample, that which the model answers, and how sure of it the model is. Without confidence it says the class alone. */
+export interface SampleAnswer {
+  readonly label: number
+  readonly predicted: number
+  readonly confidence?: number
+}
+
+const SCALES: readonly Scale[] = ['probabilities', 'logits']
+
+/** Reads the answers of one model, batch by batch: of the first metric that compares one class a sample with a label. A reading that does not fit one sample fits none. */
+export function startAnswering(metrics: readonly Metric[]): (samples: readonly (readonly ReadableSample[])[]) => BatchAnswers {
+  const at = metrics.findIndex(({ needs }) => (needs.read === 'answers' || needs.read === 'scores') && needs.against === 'class')
+  const isOpen = SCALES.map(() => true)
+  return (samples) => {
+    if (at < 0) return []
+    return samples[at]!.map((sample) => {
+      const [probabilities = null, logits = null] = SCALES.map((scale, i) => {
+        const read = isOpen[i] ? sample.read({ scale, isMany: false }) : undefined
+        const own = read?.isSingle ? classOf(read) : undefined
+        isOpen[i] &&= own !== undefined
+        return own ?? null
+      })
+      return [probabilities, logits]
+    })
+  }
 }
 
 /**
  * Gathers the classes that models answer with, where a metric compares one class a sample with a label: numbers alone, and of samples that changed
  * sides a short text. What the metrics read is read here, so nothing runs twice.
  */
-export function startAnswers(metrics: readonly Metric[], { text, trusted = false }: Pick<EvaluateRequest, 'text' | 'trusted'>) {
-  const at = metrics.findIndex(({ needs }) => (needs.read === 'answers' || needs.read === 'scores') && needs.against === 'class')
+export function startAnswers({ text, trusted = false }: Pick<EvaluateRequest, 'text' | 'trusted'>) {
   const own = startModel()
   const reference = startModel()
   const texts: Record<number, string> = {}
   const tokens = new Map<number, readonly number[]>()
   let hasReference = false
   return {
-    add({ batch, own: ownSamples, reference: otherSamples }: JudgedBatch) {
-      if (at < 0) return
-      hasReference ||= otherSamples !== undefined
+    add({ batch, own: ownAnswers, reference: otherAnswers }: AnsweredBatch) {
+      if (ownAnswers.length === 0) return
+      hasReference ||= otherAnswers !== undefined
       for (let i = 0; i < batch.size; i++) {
-        own.add(ownSamples[at]?.[i])
-        if (otherSamples !== undefined) reference.add(otherSamples[at]?.[i])
+        own.add(ownAnswers[i])
+        if (otherAnswers !== undefined) reference.add(otherAnswers[i])
         const isRight = own.isRight()
         // Without a reference in this run nobody knows which samples changed sides: those that are wrong now may have.
-        const isKept = otherSamples === undefined ? isRight === false : isRight !== reference.isRight()
+        const isKept = otherAnswers === undefined ? isRight === false : isRight !== reference.isRight()
         if (isKept) keepText(batch, i, { texts, tokens })
       }
     },
@@ -67,7 +99,8 @@ export function startAnswers(metrics: readonly Metric[], { text, trusted = false
 }
 
 interface OpenReading {
-  readonly scale: Scale
+  /** Of the answers of a sample. */
+  readonly at: number
   readonly predicted: number[]
   readonly confidence: number[]
   /** Whether there are scores: a model may say the class alone. */
@@ -76,17 +109,14 @@ interface OpenReading {
 
 /** The answers of one model. Whether its scores are probabilities shows once all samples are seen; until then both readings are kept. */
 function startModel() {
-  let open: OpenReading[] = (['probabilities', 'logits'] as const).map((scale) => ({
-    ...{ scale, predicted: [], confidence: [], hasScores: true },
-  }))
+  let open: OpenReading[] = SCALES.map((_, at) => ({ at, predicted: [], confidence: [], hasScores: true }))
   const labels: number[] = []
   return {
-    add(sample: ReadableSample | undefined) {
+    add(answers: SampleAnswers | undefined) {
       let label: number | undefined
       open = open.filter((reading) => {
-        const read = sample?.read({ scale: reading.scale, isMany: false })
-        const own = read?.isSingle ? classOf(read) : undefined
-        if (own === undefined) return false
+        const own = answers?.[reading.at]
+        if (own === null || own === undefined) return false
         label = own.label
         addTo(reading, own)
         return true
@@ -108,15 +138,16 @@ function startModel() {
 }
 
 /** The answer of a sample with one place, and how sure of it the model is. Undefined: the answer is no class. */
-function classOf(sample: MetricSample): { label: number; predicted: number; confidence: number | undefined } | undefined {
+function classOf(sample: MetricSample): SampleAnswer | undefined {
   if (sample.places === 0) return { label: IGNORED, predicted: IGNORED, confidence: 0 }
   const [label, predicted] = [sample.label[0]!, sample.answers[0]!]
   if (!Number.isInteger(label) || !Number.isInteger(predicted)) return undefined
   const row = sample.rows[0]!
-  return { label, predicted, confidence: row.length < 2 ? undefined : probabilitiesOf(row, sample.scale)[predicted] }
+  if (row.length < 2) return { label, predicted }
+  return { label, predicted, ...present({ confidence: probabilitiesOf(row, sample.scale)[predicted] }) }
 }
 
-function addTo(reading: OpenReading, { predicted, confidence }: { predicted: number; confidence: number | undefined }): void {
+function addTo(reading: OpenReading, { predicted, confidence }: SampleAnswer): void {
   reading.predicted.push(predicted)
   if (confidence === undefined || !Number.isFinite(confidence)) reading.hasScores = false
   else reading.confidence.push(confidence)

@@ -8,7 +8,8 @@ import { startContext } from '../metrics/outcome.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
-import { chooseBatch, chooseOutput, dataOptions, findMetrics, runFor, withTextLabel } from './measure.js'
+import { runFor } from './judge.js'
+import { chooseBatch, chooseOutput, dataOptions, findMetrics, withTextLabel } from './measure.js'
 
 /** A model and its data, looked at before anything is done with them. */
 export interface LookRequest extends EvaluateRequest {

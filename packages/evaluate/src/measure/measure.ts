@@ -5,20 +5,20 @@ import { PareError, present } from '@pare/onnx'
 import { type DataOptions, openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
-import type { NdArray } from '../data/ndarray.js'
 import { partOf } from '../data/part.js'
 import { problemsError } from '../data/problems.js'
 import { findMetric, type MetricModules } from '../metrics/find.js'
-import { judgeBatch } from '../metrics/judged.js'
 import { startContext } from '../metrics/outcome.js'
-import { ROUNDING, type Sameness, startSameness } from '../metrics/sameness.js'
-import { isText, textArray } from '../metrics/texts.js'
+import { type Sameness, startSameness } from '../metrics/sameness.js'
+import { textArray } from '../metrics/texts.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { startAnswers } from './answers.js'
 import { mostSamplesOf } from './batch-size.js'
 import { startFacts } from './facts.js'
+import { startJudge } from './judge.js'
+import { startReplay } from './replay.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */
@@ -59,35 +59,43 @@ export async function measure(
   const names = (await data.findClasses?.())?.names
   const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
   const context = startContext({ ...request, ...present({ names }) }, readers)
-  const scores = startScores(metrics)
-  const referenceScores = startScores(metrics)
+  const live = { model, reference, output, metrics, context }
+  await using judge =
+    request.recordings === undefined
+      ? await startJudge(live, { runtime, request, batch: batch.size, threads })
+      : await startReplay(request.recordings, { metrics, batch: batch.size, output, isCompared: reference !== undefined })
+  const scores = startScores(judge.metrics)
+  const referenceScores = startScores(judge.metrics)
   const inputs = startInputs()
   const facts = startFacts(data.columnNames)
-  const answers = startAnswers(metrics, request)
+  const answers = startAnswers(request)
   let samples = 0
+  let number = 0
   onProgress?.(progressOf(samples, data))
   for await (const read of data.batches(batch.size)) {
     const part = textLabels ? withTextLabel(read, data.labelName) : read
-    const fed = batch.fixed ? padBatch(part, batch.size) : part
-    const own = await runFor(model, fed, { output, metrics })
-    const other = reference && (await runFor(reference, fed, { output, metrics }))
-    const outcome = { batch: part, name: output, context, ...present({ reference: other?.output }) }
-    inputs.add(part)
-    facts.add(part)
-    const judged = judgeBatch({ ...outcome, ...own }, metrics)
-    const judgedReference = other && judgeBatch({ ...outcome, ...other }, metrics)
-    scores.add(judged, { batch: part, output: own.output })
-    if (other) referenceScores.add(judgedReference!, { batch: part, output: other.output })
-    answers.add({ batch: part, own: judged, reference: judgedReference })
+    const judged = await judge.judge(part, { number, fed: batch.fixed ? () => padBatch(part, batch.size) : () => part })
+    number++
     samples += part.size
     onProgress?.(progressOf(samples, data))
+    if (judged === undefined) continue
+    const { own, reference: other } = judged
+    inputs.add(part)
+    facts.add(part)
+    scores.add(own.samples, part)
+    if (other) referenceScores.add(other.samples, part)
+    answers.add({ batch: part, own: own.answers, reference: other?.answers })
   }
-  const { reference: referenceAnswers, ...gathered } = await answers.finish(context.metNames())
+  const end = await judge.finish({ batches: number, samples })
+  const { reference: referenceAnswers, ...gathered } = await answers.finish(end.names)
   return {
     samples,
-    ...{ ...scores.finish(output, inputs.same()), ...gathered },
+    ...{ ...scores.finish(output, inputs.same() ?? end.same.own), ...gathered },
     ...(reference && {
-      reference: { ...referenceScores.finish(output, inputs.same()), ...present({ answers: referenceAnswers }) },
+      reference: {
+        ...referenceScores.finish(output, inputs.same() ?? end.same.reference),
+        ...present({ answers: referenceAnswers }),
+      },
     }),
     ...present({ facts: facts.finish() }),
     ...{ ignored: data.ignored, notes: data.notes, output, batch: batch.size, threads },
@@ -113,18 +121,6 @@ export function withTextLabel(batch: Batch, name: string | undefined): Batch {
   const texts = name === undefined || batch.label !== undefined ? undefined : batch.columns?.[name]
   if (texts === undefined) return batch
   return { ...batch, label: textArray(texts.map(String)) }
-}
-
-/** The output that is measured, and all of them where a metric looks at more than one. */
-export async function runFor(
-  session: Session,
-  fed: Batch,
-  { output, metrics }: { readonly output: string; readonly metrics: readonly Metric[] },
-): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
-  if (!metrics.some(({ needs }) => needs.read === 'boxes' || needs.with !== undefined))
-    return { output: await session.run(fed, output) }
-  const outputs = await session.runBatch(fed)
-  return { output: outputs[output]!, outputs }
 }
 
 export async function findMetrics(names: readonly string[], modules?: MetricModules): Promise<Metric[]> {
@@ -196,23 +192,20 @@ function startScores(metrics: readonly Metric[]) {
     tally: startTally(metric),
     failed: -1,
   }))
-  const outputs = startSameness(ROUNDING)
   return {
-    add(samples: readonly (readonly ReadableSample[])[], { batch, output }: { readonly batch: Batch; readonly output: NdArray }) {
-      if (!isText(output)) outputs.add(output, batch.size)
+    add(samples: readonly (readonly ReadableSample[])[], batch: Batch) {
       for (const [at, one] of tallies.entries()) {
         const own = samples[at]!
         for (let i = 0; i < own.length && one.failed < 0; i++) if (!one.tally.add(own[i]!)) one.failed = batch.first + i
       }
     },
-    finish(output: string, inputs: Measurement['same']): Scores {
+    finish(output: string, same: Measurement['same']): Scores {
       const unmeasured = tallies
         .filter(({ failed }) => failed >= 0)
         .map(({ metric, failed }) => ({
           metric,
           reason: `metric '${metric}' has no value: output '${output}' of sample ${failed} holds NaN or an infinite value.`,
         }))
-      const same = inputs ?? (outputs.isSame() ? 'outputs' : undefined)
       const measurements = tallies
         .filter(({ failed }) => failed < 0)
         .map(({ tally }) => ({ ...tally.measurement(), ...(same && { same }) }))

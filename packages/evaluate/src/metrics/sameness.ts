@@ -11,6 +11,18 @@ export interface Sameness {
   isSame(): boolean
   /** Whether all of it is 0. */
   isZero(): boolean
+  /** What another machine needs to go on. */
+  state(): SamenessState
+  /** Takes in what was seen of other samples. */
+  join(state: SamenessState): void
+}
+
+/** What was seen of some of the samples. */
+export interface SamenessState {
+  readonly count: number
+  readonly differs: boolean
+  /** The first sample, where no other differs from it. */
+  readonly first: readonly (number | string)[] | null
 }
 
 /** Samples count as the same up to `tolerance` of the first one's largest element; where their lengths differ, over the shorter. */
@@ -40,7 +52,23 @@ export function startSameness(tolerance: number): Sameness {
     },
     isSame: () => count > 1 && !differs,
     isZero: () => count > 1 && !differs && first?.every((value) => value === 0) === true,
+    state: () => ({ count, differs, first: differs || first === undefined ? null : Array.from(first, storable) }),
+    join(state) {
+      count += state.count
+      differs ||= state.differs
+      if (differs || state.first === null) return
+      const own = Float64Array.from(state.first, Number)
+      if (first === undefined) {
+        first = own
+        slack = tolerance * largest(own)
+      } else differs = !isNear(own, first, slack)
+    },
   }
+}
+
+/** JSON has no NaN. */
+function storable(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value)
 }
 
 function isNear(own: Numbers, first: Numbers, slack: number): boolean {

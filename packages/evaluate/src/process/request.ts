@@ -2,6 +2,7 @@ import type { Measurement, SampleFacts } from '@pare/gate'
 import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { SamplePart } from '../data/part.js'
+import type { EvaluationShare } from '../measure/recording.js'
 import type { TextOptions } from '../data/text/text-options.js'
 import type { MetricModules } from '../metrics/find.js'
 import type { ReadingOptions } from '../metrics/outcome.js'
@@ -45,6 +46,10 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly trusted?: boolean
   /** Only these of the samples. Default: all */
   readonly part?: SamplePart
+  /** Only the batches of one share, which are recorded for a merge. Default: all, and nothing is recorded */
+  readonly share?: EvaluationShare
+  /** Paths of the recordings of all shares: no model is run. Default: the models are run */
+  readonly recordings?: readonly string[]
 }
 
 /** The classes that one model answered with, one for each sample. */
