@@ -29,7 +29,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 
   async function start(): Promise<Context> {
-    return { io, flags, progress: await makeProgress(io, flags.quiet) }
+    return { io, flags, progress: await makeProgress(io, flags.quiet), words: argv }
   }
 }
 

@@ -3,17 +3,31 @@ import { isStatistics, mergeStatistics, type NamedStatistics, parseStatistics } 
 import { formatBytes, formatCount } from '@pare/gate'
 import { readRegular, systemCode } from '@pare/onnx'
 import { refuseInput } from '../files/output.js'
-import { showPath } from '../files/paths.js'
+import { isFile, isFolder, showPath } from '../files/paths.js'
 import { writeStatistics } from '../files/statistics-files.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
+import { runOptionsOf, tellRun } from './run.js'
 
-/** `pare merge FILES… --out FILE`: the statistics of shards, put together exactly. */
-export async function merge(context: Context, files: readonly string[], values: OptionValues): Promise<number> {
+/** `pare merge`: what shards left, put together exactly: those of a run where a folder is named, else files of statistics. */
+export async function merge(context: Context, words: readonly string[], values: OptionValues): Promise<number> {
+  const [first = '', ...models] = words
+  if (!(await isFolder(resolve(context.io.cwd, first)))) return await mergeStatisticFiles(context, words, values)
+  const { mergeRun } = await import('../sharding/merge-run.js')
+  return tellRun(context, await mergeRun({ ...runOptionsOf('merge', { context, models, values }), shards: first }))
+}
+
+async function mergeStatisticFiles(context: Context, files: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
-  const { out = '' } = ownOf('merge', values)
+  const { out } = ownOf('merge', values)
+  if (out === undefined && files.length === 1 && !(await isFile(resolve(io.cwd, files[0]!))))
+    throw usage(
+      `pare merge: there is neither a folder nor a file ${files[0]}.`,
+      'name the folder of the shards, such as pare-out/shards',
+    )
+  if (out === undefined) throw usage('pare merge: it is not said where the statistics go.', 'name a file: --out stats.pare')
   const target = resolve(io.cwd, out)
   for (const file of files) await refuseInput(resolve(io.cwd, file), target)
   const shards: NamedStatistics[] = []
@@ -43,8 +57,8 @@ async function readShard(path: string, name: string): Promise<NamedStatistics['f
   if (isStatistics(bytes)) return parseStatistics(bytes, name)
   if (isRun(bytes)) {
     throw usage(
-      `pare merge: ${name} holds results of pare run, and this version puts statistics together only.`,
-      'run all models in one pare run; shards of runs are not available yet',
+      `pare merge: ${name} holds the results of a whole pare run, not what a shard left.`,
+      'name the folder of the shards, such as pare-out/shards',
     )
   }
   throw usage(`pare merge: ${name} is not a file of statistics.`, 'name the files that pare calibrate --shard wrote')

@@ -22,6 +22,7 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   inspect: async () => (await import('./inspect.js')).inspect,
   merge: async () => (await import('./merge.js')).merge,
   plan: async () => (await import('./plan.js')).plan,
+  'plan-run': async () => (await import('./plan-run.js')).planRun,
   prune: async () => (await import('./prune.js')).prune,
   recipe: async () => (await import('./recipe.js')).recipe,
   report: async () => (await import('./report.js')).report,
@@ -101,8 +102,15 @@ function joined(before: unknown, value: unknown): unknown {
 
 /** What was given. Commander says true of --no-… that nobody gave. */
 function valuesOf(command: Command, name: CommandName): OptionValues {
-  const negative = new Set(optionsOf(name).flatMap((option) => (option.negative === true ? [option.name] : [])))
-  return Object.fromEntries(Object.entries(command.opts()).filter(([key, value]) => !(negative.has(key) && value === true)))
+  const options = new Map(optionsOf(name).map((option) => [option.name, option]))
+  return Object.fromEntries(
+    Object.entries(command.opts()).flatMap(([key, value]) => {
+      const { negative, bare } = options.get(key) ?? {}
+      if (negative === true && value === true) return []
+      // Commander says true of an option whose value was left out.
+      return [[key, bare !== undefined && value === true ? bare : value]]
+    }),
+  )
 }
 
 function outputs(io: Io) {

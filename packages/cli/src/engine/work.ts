@@ -32,12 +32,18 @@ export interface Engine {
   readonly provider?: Provider
   /** Where it is decided what goes. Default: 'cpu' */
   readonly device?: DeviceChoice
+  /** That run models in evaluations, where neither config nor options say. Default: all cores */
+  readonly threads?: number
 }
 
 /** The engine of a command, as its options choose it: what it must fetch, the user is told. */
-export function engineOf({ progress }: Pick<Context, 'progress'>, choice: EngineChoice): Engine {
-  return { onFetch: progress.note, ...choice }
+export function engineOf({ progress, io }: Pick<Context, 'progress' | 'io'>, choice: EngineChoice): Engine {
+  const threads = Number(io.env[WORKER_THREADS] ?? 0)
+  return { onFetch: progress.note, ...choice, ...(threads > 0 && { threads }) }
 }
+
+/** The variable that tells each of several processes of one run how many threads are its own. */
+export const WORKER_THREADS = 'PARE_WORKER_THREADS'
 
 /** The work of a command on one model. */
 export function workOn({ name }: { readonly name: string }, choice: EngineChoice, context: Context): Work {

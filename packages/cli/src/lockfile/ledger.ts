@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { BaseModel } from '@pare/gate'
-import { writeWhole } from '@pare/onnx'
+import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine } from '../engine/work.js'
 import type { Task } from '../settings/tasks.js'
@@ -72,11 +72,19 @@ export class Ledger {
   }
 
   /** To be called with what came out. */
-  end(task: Task, result: ModelResult): void {
+  end(task: Task, { result, cost }: { readonly result: ModelResult; readonly cost?: LockEntry['cost'] | undefined }): void {
     const decisive = this.#decisive.get(task.name)
     if (decisive === undefined) return
     // What is long, and decides nothing, stays in the results.
-    this.#entries.set(task.name, { decisive, limits: task.demands ?? null, result: lockedPart(result) })
+    this.#entries.set(task.name, {
+      ...{ decisive, limits: task.demands ?? null, result: lockedPart(result) },
+      ...present({ cost: (cost && rounded(cost)) ?? this.costOf(task) }),
+    })
+  }
+
+  /** What the model took in an earlier run, in seconds: the lock file of the current folder tells, else the one that is compared with. */
+  costOf({ name }: Pick<Task, 'name'>): LockEntry['cost'] {
+    return this.own?.models[name]?.cost ?? this.base?.file.models[name]?.cost
   }
 
   /** What is demanded less than in the lock file that is compared with. */
@@ -98,6 +106,11 @@ export class Ledger {
       `${toJson({ schemaVersion: 1, pare: packageVersion(), models: sorted } satisfies LockFile)}\n`,
     )
   }
+}
+
+/** Two digits tell long from short, and do not change with every run. */
+function rounded({ prune, measure }: NonNullable<LockEntry['cost']>): LockEntry['cost'] {
+  return { prune: Number(prune.toPrecision(2)), measure: Number(measure.toPrecision(2)) }
 }
 
 const LEFT_OUT = [

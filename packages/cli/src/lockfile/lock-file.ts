@@ -13,6 +13,8 @@ const entry = z.object({
   limits: z.unknown(),
   /** The result as it was, so that it need not be computed again. */
   result: modelResult,
+  /** What it took to prune the model, and to measure it and its reference, in seconds: from it runs on many machines are planned. */
+  cost: z.object({ prune: z.number().min(0), measure: z.number().min(0) }).optional(),
 })
 
 const lockFile = z.object({

@@ -21,6 +21,32 @@ interface Command {
   readonly places?: Readonly<Record<string, string>>
 }
 
+/** What of a run decides which models have to be done at all: the same for its shards, their plan and their merge. */
+const RUN_FIELDS = {
+  config: own(path, 'the config file', { argument: 'file', short: 'c', input: true }, 'the nearest pare.config.* upwards'),
+  against: own(
+    z
+      .union([z.literal('none'), z.object({ name: z.string().min(1), path })])
+      .describe('a lock file such as main=main.lock.json, or none'),
+    'compare with this lock file: say what is demanded less than there',
+    { argument: 'name=file', read: againstOf, hint: 'write --against main=main.lock.json' },
+    'pare.lock.json, where there is one',
+  ),
+  carryForward: own(
+    z.boolean(),
+    'take the outcome of a model from the lock file where nothing that decides it differs; no model is written then',
+    { both: true, input: true },
+    'off',
+  ),
+}
+
+const LOCK = own(
+  z.boolean(),
+  'write pare.lock.json here: what decides each model, what was demanded and what came out, to be committed',
+  { both: true, input: true },
+  'not written',
+)
+
 /** How `init` may write a config. */
 export const CONFIG_FORMATS = ['ts', 'json', 'yaml'] as const
 
@@ -99,11 +125,30 @@ export const COMMANDS = {
     },
     places: { data: 'calibrate.data' },
   },
+  'plan-run': {
+    arguments: '[models...]',
+    help: 'Show how a run is spread over machines: which models, or parts of their evaluation data, fall to whom, and how long that takes. Nothing is done.',
+    examples: ['pare plan-run --shards 8', 'pare plan-run --shards 8 --json'],
+    like: 'run',
+    own: {
+      ...RUN_FIELDS,
+      shards: own(count, 'how many machines there are', { argument: 'count', required: ['plan-run'] }),
+    },
+  },
   merge: {
     arguments: '<files...>',
-    help: 'Put the statistics of shards together: the same bytes as of one run on the same machine.',
-    examples: ['pare merge stats-1.pare stats-2.pare stats-3.pare --out stats.pare'],
-    own: { out: own(path, 'the file of statistics, such as stats.pare', { argument: 'file', short: 'o', required: ['merge'] }) },
+    help: 'Put together what shards left. Of pare run: a folder, and the models and options of the run; the gate judges now. Of pare calibrate: files of statistics.',
+    examples: [
+      'pare merge pare-out/shards',
+      'pare merge downloaded model.onnx --data val.npz --metric accuracy --max-drop 0.01',
+      'pare merge stats-1.pare stats-2.pare stats-3.pare --out stats.pare',
+    ],
+    like: 'run',
+    own: {
+      ...RUN_FIELDS,
+      out: own(path, 'where the results go; of statistics, the file', { argument: 'path', short: 'o' }, './pare-out'),
+      lock: LOCK,
+    },
   },
   bench: {
     arguments: '<reference> [pruned]',
@@ -175,30 +220,29 @@ export const COMMANDS = {
   run: {
     arguments: '[models...]',
     help: 'Prune, measure and gate all models of the config. This is what the GitHub Action runs.',
-    examples: ['pare run', 'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01', 'pare run --device gpu'],
+    examples: [
+      'pare run',
+      'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01',
+      'pare run --shard 2/8',
+      'pare run --workers 2',
+    ],
     own: {
-      config: own(path, 'the config file', { argument: 'file', short: 'c', input: true }, 'the nearest pare.config.* upwards'),
+      ...RUN_FIELDS,
       out: folder('./pare-out'),
-      lock: own(
-        z.boolean(),
-        'write pare.lock.json here: what decides each model, what was demanded and what came out, to be committed',
-        { both: true, input: true },
-        'not written',
-      ),
-      against: own(
+      lock: LOCK,
+      shard: own(
         z
-          .union([z.literal('none'), z.object({ name: z.string().min(1), path })])
-          .describe('a lock file such as main=main.lock.json, or none'),
-        'compare with this lock file: say what is demanded less than there',
-        { argument: 'name=file', read: againstOf, hint: 'write --against main=main.lock.json' },
-        'pare.lock.json, where there is one',
+          .union([z.literal('environment'), z.object({ index: count, count }).refine(({ index, count }) => index <= count)])
+          .describe('index/count, from 1/8 to 8/8'),
+        'only what falls to one of several machines, left for pare merge: without a value the environment tells which (PARE_SHARD, arrays of Slurm and AWS Batch, Kubernetes Indexed Jobs, GitLab, Buildkite, CircleCI)',
+        {
+          argument: 'index/count',
+          read: shardOf,
+          bare: 'environment',
+          hint: 'run each of 1/3, 2/3 and 3/3, then pare merge pare-out/shards',
+        },
       ),
-      carryForward: own(
-        z.boolean(),
-        'take the outcome of a model from the lock file where nothing that decides it differs; no model is written then',
-        { both: true, input: true },
-        'off',
-      ),
+      workers: own(count, 'do it in so many processes of this machine, as if they were machines', { argument: 'count' }, '1'),
     },
   },
   check: {

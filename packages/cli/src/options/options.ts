@@ -63,9 +63,9 @@ export function hyphened(name: string): string {
 }
 
 /** '-o, --out <folder>' */
-export function flagsOf({ name, short, argument, negative }: Option): string {
+export function flagsOf({ name, short, argument, negative, bare }: Option): string {
   const long = `--${negative === true ? 'no-' : ''}${hyphened(name)}`
-  return `${short === undefined ? '' : `-${short}, `}${long}${argument === undefined ? '' : ` <${argument}>`}`
+  return `${short === undefined ? '' : `-${short}, `}${long}${argument === undefined ? '' : bare === undefined ? ` <${argument}>` : ` [${argument}]`}`
 }
 
 /** Help for one line: what it does, and what holds without it. */

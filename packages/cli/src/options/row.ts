@@ -25,6 +25,8 @@ export interface Flag<Schema extends z.ZodType = z.ZodType> extends Partial<Word
   readonly short?: 'o' | 'c' | 'y'
   /** How help calls its value: 'fraction'. None: it is said or not. */
   readonly argument?: string
+  /** What it means without a value. Absent: it needs one. */
+  readonly bare?: unknown
   /** The field of the value that it makes, where it is one of several ways to say it: 'sparsity' of { sparsity: 0.5 }. */
   readonly kind?: string
   /** What it may be, where that is not what the field may be. Its description says what is expected. */

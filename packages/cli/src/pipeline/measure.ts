@@ -32,14 +32,14 @@ export interface ModelJudgement {
 export async function judgeModel(
   { evaluation, demands }: Task & { readonly evaluation: EvaluationSettings },
   pruned: Pick<Pruned, 'model' | 'staged' | 'output' | 'macs'>,
-  { references, onComparison, work, base }: Judging,
+  { references, onComparison, work, base, sharing, latency: known }: Judging,
 ): Promise<ModelJudgement> {
   await using hashing = hashData(evaluation.request.data)
   const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
-  const comparison = await measurePair(pair, references, work)
+  const comparison = await measurePair(pair, references, work, sharing)
   const dataHash = await hashing.digest()
   onComparison(comparison, dataHash)
-  const latency = evaluation.latency ? await relativeLatency(pair, work) : undefined
+  const latency = evaluation.latency ? (known ?? (await relativeLatency(pair, work))) : undefined
   await refuseReplaced(pruned)
   const { judgeDemands } = await import('@pare/gate')
   const { findAggregates } = await import('@pare/evaluate')
@@ -70,7 +70,13 @@ interface Judging {
   readonly work: Work
   /** The model as it came out on the base branch, where that is known. */
   readonly base?: BaseModel
+  readonly sharing?: Sharing
+  /** As it was timed elsewhere. Default: it is timed where a demand asks for it */
+  readonly latency?: ModelLatency
 }
+
+/** How an evaluation is spread over machines: it is a share that is recorded, or what all shares recorded. */
+export type Sharing = Pick<EvaluateRequest, 'share' | 'recordings'>
 
 interface Pair {
   readonly reference: string
@@ -83,11 +89,13 @@ export async function measurePair(
   { reference, pruned, evaluation }: Pair,
   references: ReferenceScores,
   work: Work,
+  sharing: Sharing = {},
 ): Promise<PairScores> {
   const key = referenceKey(reference, evaluation)
   const before = references.get(key)
-  const compares = evaluation.comparing.length > 0
-  const request = { ...evaluation.request, model: pruned, ...(before === undefined || compares ? { reference } : {}) }
+  // What is recorded must hold the reference too: it may be put together with others by somebody who has not measured it.
+  const isNeeded = before === undefined || evaluation.comparing.length > 0 || sharing.share !== undefined
+  const request = { ...evaluation.request, ...sharing, model: pruned, ...(isNeeded ? { reference } : {}) }
   const measured = await measure(request, evaluation.limits, work)
   const scores = measured.reference ?? before
   if (scores === undefined) throw new Error(`no scores of the reference ${reference} came back`)
@@ -135,7 +143,7 @@ export async function measure(
     ...(/\.[cm]?ts$/.test(request.data) && { loader: import.meta.resolve('jiti/register') }),
   }
   try {
-    return await evaluate(request, options)
+    return await evaluate({ ...present({ threads: engine.threads }), ...request }, options)
   } finally {
     activity.end()
   }

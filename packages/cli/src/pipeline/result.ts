@@ -46,7 +46,15 @@ export interface ModelOutcome {
   copied?: CopyFacts
   verdict?: Verdict
   breakdown?: BreakdownFields
+  /** What it took. */
+  cost?: StageCost
   error?: FailureReport
+}
+
+/** Seconds: to prune a model with all that belongs to it, and to measure it and its reference. */
+export interface StageCost {
+  readonly prune: number
+  readonly measure: number
 }
 
 /** A model's part of `results.json`. Without a verdict of the gate it is incomplete, with the reason. */

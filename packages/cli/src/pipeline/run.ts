@@ -1,36 +1,23 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { Scores } from '@pare/evaluate'
-import type { BaseModel } from '@pare/gate'
 import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
-import { assignOutputs, companionsOf, masksPath, trialsFolder } from '../files/output.js'
+import { assignOutputs, companionsOf, masksPath, type OutputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { Ledger, type LockOptions } from '../lockfile/ledger.js'
 import type { Config, Overrides } from '../options/config.js'
-import { firstMetric } from '../settings/demands.js'
-import type { EvaluationSettings } from '../settings/evaluation.js'
 import { readTasks, type Task } from '../settings/tasks.js'
-import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { reportOf } from '../terminal/failure.js'
 import { type Progress, silence } from '../terminal/progress.js'
-import { briefLatency, chosenBaselines, measureBaselines } from './baselines.js'
-import { cardOf } from './course.js'
 import { environmentOf } from './environment.js'
+import { type ModelRun, type RunPlace, runModel } from './examine.js'
 import { lookFirst } from './first-look.js'
-import { judgeModel, measure, type ReferenceScores } from './measure.js'
-import { type OutputPlace, pruneModel } from './model.js'
-import type { PairScores } from './pair-scores.js'
+import type { ReferenceScores } from './measure.js'
 import { repeatedSamples } from './repeated-samples.js'
-import { type ModelOutcome, measuredOf, mixedUp, resultOf } from './result.js'
 import { type SourceVariables, sourceOf } from './source.js'
-import { zippedSize } from './zipped.js'
 
 export interface RunOptions {
   /** A config file, or the config itself. Default: the nearest `pare.config.*` upwards from `cwd`; none is needed where `overrides` name a model. */
@@ -75,46 +62,69 @@ export interface RunOutcome {
  * it is stopped, the results of an earlier run stay as they are. Throws one error for a wrong config, and where another run is writing to
  * the same folder; the signal's reason when aborted.
  */
-export async function run(options: RunOptions = {}): Promise<RunOutcome> {
-  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence, onResult, onError } = options
+export function run(options: RunOptions = {}): Promise<RunOutcome> {
+  return runModels(options, async () => runModel)
+}
+
+/** A run whose config is read and whose lock files are open. Nothing is looked at or written yet. */
+export interface OpenedRun {
+  readonly tasks: readonly Task[]
+  readonly engine: Engine
+  /** Absolute path of the config. Absent: there is none, or it is no file. */
+  readonly config?: string
+  readonly ledger: Ledger
+  /** Outcomes that are known already, and wanted so. */
+  readonly carried: ReadonlyMap<Task, RunResults['models'][number]>
+  /** The same for the work on all models. */
+  readonly work: Omit<Work, 'label'>
+}
+
+export async function openRun(options: RunOptions): Promise<OpenedRun> {
+  const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence } = options
   const { signal = new AbortController().signal, config, workspace = cwd } = options
-  const start = Date.now()
   const { tasks, engine: choice, config: file } = await readTasks({ cwd, overrides, trusted, config, workspace })
   if (file !== undefined)
     progress.note(`config: ${showPath(file, cwd)}${overrides.models === undefined ? '' : ', for the models that are named'}`)
   const engine = { ...options.engine, ...choice }
-  const repeated = await repeatedSamples(await lookFirst(tasks, { signal, progress, engine, cwd }))
-  for (const [{ name }, sentences] of repeated) for (const sentence of sentences) progress.note(`warning: ${name}: ${sentence}`)
-  const folder = resolve(cwd, options.outDir ?? 'pare-out')
-  const outputs = await assignOutputs(tasks, folder)
-  for (const copy of new Set(outputs.flatMap(({ copy }) => copy ?? []))) await refuseForeign(copy)
-  const copies = new Map(outputs.flatMap(({ copy }) => (copy === undefined ? [] : [[copy, new FolderCopy(copy)] as const])))
-  for (const { folder } of copies.keys()) progress.note(`model: ${folder.choice}`)
-  await using publication = await Publication.open(folder, { owned: outputs.flatMap(companionsOf), exclusive: true })
-  await publication.protect(tasks.map(({ path }) => path))
   const ledger = await Ledger.open({ isWhole: overrides.models === undefined, ...options.lock }, { cwd, engine })
+  const carried = new Map<Task, RunResults['models'][number]>()
+  for (const task of tasks) {
+    const known = await ledger.begin(task)
+    if (known !== undefined) carried.set(task, known)
+  }
+  const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
+  return { tasks, engine, ledger, carried, work, ...present({ config: file }) }
+}
+
+/** Brings one model to its end. */
+export type ModelRunner = (task: Task, place: RunPlace, work: Work) => Promise<ModelRun>
+
+/** A run in which `start` says how each model is brought to its end. */
+export async function runModels(options: RunOptions, start: (opened: OpenedRun) => Promise<ModelRunner>): Promise<RunOutcome> {
+  const { onError, onResult, usualBaselines = false } = options
+  const started = Date.now()
+  const opened = await openRun(options)
+  const { tasks, ledger, carried, work, engine, config } = opened
+  const { cwd, progress, signal } = work
+  const repeated = await repeatedSamples(await lookFirst(tasks, work))
+  for (const [{ name }, sentences] of repeated) for (const sentence of sentences) progress.note(`warning: ${name}: ${sentence}`)
+  const runner = await start(opened)
+  const folder = resolve(cwd, options.outDir ?? DEFAULT_OUT)
+  const placed = await placeModels(tasks, folder, progress)
+  await using publication = await Publication.open(folder, { owned: placed.owned, exclusive: true })
+  await publication.protect(tasks.map(({ path }) => path))
   const references: ReferenceScores = new Map()
-  const same = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
   const runs: ModelRun[] = []
-  for (const [index, task] of tasks.entries()) {
-    const output = outputs[index]!
-    const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
-    const carried = await ledger.begin(task)
+  for (const task of tasks) {
     const base = ledger.baseOf(task)
-    const copy = output.copy && copies.get(output.copy)
-    const { usualBaselines = false } = options
-    const place = {
-      output,
-      publication,
-      references,
-      onError,
-      copy,
-      usualBaselines,
-      ...present({ masks, base, repeated: repeated.get(task) }),
+    const place: RunPlace = {
+      ...{ ...placed.of(task, publication), publication, references, onError, usualBaselines },
+      ...present({ base, repeated: repeated.get(task) }),
     }
-    const outcome = carried === undefined ? await runModel(task, place, { ...same, label: task.name }) : { result: carried }
+    const known = carried.get(task)
+    const outcome = known === undefined ? await runner(task, place, { ...work, label: task.name }) : { result: known }
     runs.push(outcome)
-    ledger.end(task, outcome.result)
+    ledger.end(task, outcome)
     onResult?.(outcome.result)
   }
   const results: RunResults = {
@@ -123,9 +133,9 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
     verdict: worst(runs),
     models: runs.map(({ result }) => result),
     ...present({ against: ledger.against() }),
-    ...present({ source: sourceOf(options.env ?? {}, { config: file, cwd }) }),
+    ...present({ source: sourceOf(options.env ?? {}, { config, cwd }) }),
     environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
-    durationMs: Date.now() - start,
+    durationMs: Date.now() - started,
   }
   const files = await writeReports(results, publication)
   signal.throwIfAborted()
@@ -134,108 +144,31 @@ export async function run(options: RunOptions = {}): Promise<RunOutcome> {
   return { results, exitCode: exitCodeOf(results), files }
 }
 
-interface ModelRun {
-  readonly result: RunResults['models'][number]
-  /** Version of what ran the model, where it got so far. */
-  readonly onnxruntime?: string
+/** Where the results of a run go. */
+export const DEFAULT_OUT = 'pare-out'
+
+/** The places of all models below a folder, which is not made yet. */
+export interface PlacedModels {
+  /** Every file that may be written. */
+  readonly owned: readonly string[]
+  readonly outputs: ReadonlyMap<Task, OutputFiles>
+  of(task: Task, publication: Publication): Pick<RunPlace, 'output' | 'copy' | 'masks'>
 }
 
-interface RunPlace extends OutputPlace {
-  /** Collects. */
-  readonly references: ReferenceScores
-  readonly onError: RunOptions['onError']
-  readonly usualBaselines: boolean
-  /** What other data hold of the evaluation data. */
-  readonly repeated?: readonly string[]
-  /** The model as it came out on the base branch, where that is known. */
-  readonly base?: BaseModel
-}
-
-/** One model of a run. A failure is this model's and told in its result; only an abort is thrown. */
-async function runModel(task: Task, place: RunPlace, work: Work): Promise<ModelRun> {
-  const start = Date.now()
-  const outcome: ModelOutcome = present({ repeated: place.repeated })
-  try {
-    const chosen = await chooseSmallest(task, place, { work, outcome })
-    if (chosen !== undefined) await examine(chosen, place, { work, outcome })
-  } catch (error) {
-    work.signal.throwIfAborted()
-    const report = reportOf(error)
-    outcome.error = { ...report, message: place.publication.named(report.message) }
-    place.onError?.(task.name, error)
+export async function placeModels(tasks: readonly Task[], folder: string, progress: Progress): Promise<PlacedModels> {
+  const assigned = await assignOutputs(tasks, folder)
+  const outputs = new Map(tasks.map((task, i) => [task, assigned[i]!]))
+  for (const copy of new Set(assigned.flatMap(({ copy }) => copy ?? []))) await refuseForeign(copy)
+  const copies = new Map(assigned.flatMap(({ copy }) => (copy === undefined ? [] : [[copy, new FolderCopy(copy)] as const])))
+  for (const { folder } of copies.keys()) progress.note(`model: ${folder.choice}`)
+  return {
+    ...{ owned: assigned.flatMap(companionsOf), outputs },
+    of(task, publication) {
+      const output = outputs.get(task)!
+      const masks = task.masks && { path: masksPath(output.plan, task.masks), publication }
+      return { output, copy: output.copy && copies.get(output.copy), ...present({ masks }) }
+    },
   }
-  const result = { ...(await resultOf(outcome.chosen ?? task, outcome, work.cwd)), durationMs: Date.now() - start }
-  return outcome.comparison === undefined ? { result } : { result, onnxruntime: outcome.comparison.pruned.onnxruntime }
-}
-
-/** The task as it is, or with what a search for the smallest model chose; undefined where nothing passes. */
-async function chooseSmallest(
-  task: Task,
-  { output }: RunPlace,
-  { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
-): Promise<Task | undefined> {
-  const { smallest } = task
-  if (smallest === undefined) return task
-  outcome.smallest = await findSmallest({ task, smallest, folder: trialsFolder(output) }, work)
-  const { chosen } = outcome.smallest
-  if (chosen === undefined) return undefined
-  outcome.chosen = await chosenTask(task, smallest, chosen)
-  return outcome.chosen
-}
-
-/** Prunes, measures both models, judges. What comes out is kept in `outcome`, however far it gets. */
-async function examine(
-  task: Task,
-  { references, base, usualBaselines, ...place }: RunPlace,
-  { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
-): Promise<void> {
-  const start = performance.now()
-  const { path, evaluation } = task
-  await using folder = await temporaryFolder()
-  const unrecovered = join(folder.path, 'unrecovered.onnx')
-  const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }) }, work)
-  outcome.pruned = pruned
-  const zipping = Promise.all([path, pruned.staged].map((file) => zippedSize(file, work.signal)))
-  // It goes on while the models are measured, and may fail before somebody waits for it.
-  zipping.catch(() => undefined)
-  outcome.calibratedOn = task.calibration?.statistics?.data.sha256
-  if (evaluation !== undefined) {
-    if (pruned.unrecovered) outcome.unrecovered = await metricBefore(unrecovered, evaluation, work)
-    const onComparison = (comparison: PairScores, dataHash: string) => {
-      Object.assign(outcome, { comparison, dataHash })
-      for (const warning of mixedUp(outcome)) work.progress.note(`warning: ${work.label}: ${warning}`)
-    }
-    Object.assign(
-      outcome,
-      await judgeModel({ ...task, evaluation }, pruned, { references, onComparison, work, ...present({ base }) }),
-    )
-    const metric = firstMetric(evaluation, task.demands)
-    const { reference } = outcome.comparison!
-    const { durationMs, reference: both } = outcome.comparison!.pruned
-    const evaluationMs = both === undefined ? durationMs : durationMs / 2
-    const spentMs = performance.now() - start
-    const baselines = chosenBaselines(task.baselines, { isUsual: usualBaselines, spentMs, evaluationMs })
-    outcome.baselines = await measureBaselines(task, { baselines, evaluation, metric, reference }, { folder: folder.path, work })
-    // In a table beside others, and no limit is on it.
-    if (baselines.length > 0) outcome.latency ??= await briefLatency(path, pruned.staged, work)
-  }
-  if (place.copy !== undefined) {
-    place.copy.describe(...cardOf(task, pruned, measuredOf(outcome)))
-    if (place.copy.isComplete) outcome.copied = await place.copy.stage(place.publication)
-  }
-  const [reference, candidate] = await zipping
-  outcome.zipped = { reference: reference!, pruned: candidate! }
-}
-
-/** What the gate's metric was before the model was recovered: what recovery bought. */
-async function metricBefore(model: string, { request, limits }: EvaluationSettings, work: Work): Promise<Scores> {
-  const metrics = request.metrics.slice(0, 1)
-  return await measure({ ...request, metrics, model }, limits, { ...work, label: `${work.label}, before recovery` })
-}
-
-async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'pare-run-'))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 function worst(runs: readonly ModelRun[]): RunResults['verdict'] {

@@ -27,6 +27,9 @@ function narrowed(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const fitting = issue.errors.filter((errors) => !errors.some(({ code, path }) => code === 'invalid_type' && path.length === 0))
   if (fitting.length !== 1) return [issue]
+  // One that lacks what it needs and has what it does not know is none of the alternatives.
+  const isUnknown = fitting[0]!.map(({ code }) => code === 'unrecognized_keys')
+  if (isUnknown.includes(true) && isUnknown.includes(false) && fitting[0]!.every(({ path }) => path.length < 2)) return [issue]
   return fitting[0]!.flatMap((inner) => narrowed({ ...inner, path: [...issue.path, ...inner.path] }))
 }
 

@@ -7,6 +7,8 @@ export interface Context {
   readonly io: Io
   readonly flags: OutputFlags
   readonly progress: Progress
+  /** The command line, as it was typed. */
+  readonly words: readonly string[]
 }
 
 export interface OutputFlags {

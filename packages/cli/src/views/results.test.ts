@@ -42,6 +42,7 @@ const output = { write: () => true, isTTY: false }
 const context = {
   io: { stdout: output, stderr: output, env: {}, cwd: '/work', signal: new AbortController().signal, now: () => 0 },
   flags: { json: false, quiet: false, verbose: false },
+  words: [],
   progress: { begin: () => ({ update() {}, end() {} }), note() {} },
 }
 

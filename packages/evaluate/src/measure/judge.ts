@@ -11,7 +11,8 @@ import { isText } from '../metrics/texts.js'
 import type { EvaluateRequest } from '../process/request.js'
 import type { Runtime, Session } from '../process/runtime.js'
 import { type BatchAnswers, startAnswering } from './answers.js'
-import { createRecording, isInShare } from './recording.js'
+import { createRecording } from './recording.js'
+import { isInShare } from './share.js'
 
 /** What one model made of a batch, as metrics and the report read it. */
 export interface JudgedOutcome {

@@ -2,7 +2,8 @@ import { type Metric, type RecordedSample, type Replay, replayOf } from '@pare/m
 import { PareError } from '@pare/onnx'
 import { ROUNDING, startSameness } from '../metrics/sameness.js'
 import { type Judge, type JudgedOutcome, sameOutputs } from './judge.js'
-import { isInShare, type OpenRecording, openRecording, type RecordedOutcome } from './recording.js'
+import { type OpenRecording, openRecording, type RecordedOutcome } from './recording.js'
+import { isInShare } from './share.js'
 
 interface Replayed {
   readonly metrics: readonly Metric[]

@@ -1,0 +1,150 @@
+import { constants } from 'node:fs'
+import { copyFile, lstat, mkdir, readdir, realpath } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { parseJson, readRegular, writeWhole } from '@pare/onnx'
+import { MANIFEST_NAME, type PlacedManifest, type ShardManifest, shardManifest } from '@pare/shards'
+import { hashFile } from '../files/hash.js'
+import { makeFolder } from '../files/make-folder.js'
+import { showPath } from '../files/paths.js'
+import type { ModelOutcome } from '../pipeline/result.js'
+import { Failure } from '../terminal/failure.js'
+
+/** What a shard keeps of a model's outcome: what its merge cannot find out again. */
+export type StoredOutcome = Pick<
+  ModelOutcome,
+  'pruned' | 'smallest' | 'unrecovered' | 'latency' | 'baselines' | 'copied' | 'error'
+>
+
+/** Below the folder of one attempt of a shard. */
+export const [RESULTS, RECORDINGS, OUTCOMES] = ['files', 'recordings', 'outcomes'] as const
+
+/** The folder for another attempt of a shard, which is made: 'shard-2-of-8/attempt-1'. */
+export async function nextAttempt(
+  folder: string,
+  { index, count }: ShardManifest['shard'],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly path: string; readonly attempt: number }> {
+  const shard = join(folder, `shard-${index}-of-${count}`)
+  await makeFolder(shard)
+  const before = (await readdir(shard)).flatMap((name) => /^attempt-(\d+)$/.exec(name)?.[1] ?? []).map(Number)
+  const attempt = Math.max(1, Number(env.GITHUB_RUN_ATTEMPT ?? 1) || 1, ...before.map((each) => each + 1))
+  const path = join(shard, `attempt-${attempt}`)
+  await mkdir(path)
+  for (const name of [RECORDINGS, OUTCOMES]) await mkdir(join(path, name))
+  return { path, attempt }
+}
+
+/** Writes what makes the shard count: last of all. */
+export async function writeManifest(path: string, manifest: Omit<ShardManifest, 'files'>): Promise<ShardManifest> {
+  const files: ShardManifest['files'] = []
+  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.startsWith('.pare-')) continue
+    const file = join(entry.parentPath, entry.name)
+    await using hashing = hashFile(file)
+    files.push({
+      path: relative(path, file).split(sep).join('/'),
+      bytes: (await lstat(file)).size,
+      sha256: await hashing.digest(),
+    })
+  }
+  const whole = { ...manifest, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) }
+  await writeWhole(join(path, MANIFEST_NAME), `${JSON.stringify(whole, null, 2)}\n`)
+  return whole
+}
+
+/** A shard that is there, or why what lies there is none. */
+export interface FoundShards {
+  readonly manifests: readonly (PlacedManifest & { readonly path: string })[]
+  readonly problems: readonly string[]
+}
+
+/** Folders of shards may be below folders of artifacts. */
+const MOST_DEPTH = 4
+const MANIFEST_BYTES = 2 ** 26
+
+/** All shards below a folder, of several attempts side by side the last that ended. No link is followed. */
+export async function findShards(folder: string, cwd: string): Promise<FoundShards> {
+  const manifests: (PlacedManifest & { readonly path: string })[] = []
+  const problems: string[] = []
+  const visit = async (path: string, depth: number): Promise<void> => {
+    const entries = await readdir(path, { withFileTypes: true })
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+    const attempts = folders.flatMap((name) => /^attempt-(\d+)$/.exec(name)?.[1] ?? []).map(Number)
+    for (const attempt of attempts.sort((a, b) => b - a)) {
+      const place = join(path, `attempt-${attempt}`)
+      const manifest = await readManifest(place).catch((error: Error) => {
+        problems.push(`${showPath(place, cwd)}: ${error.message}`)
+        return undefined
+      })
+      if (manifest === 'none') continue
+      if (manifest !== undefined) manifests.push({ name: showPath(place, cwd), path: place, manifest })
+      break
+    }
+    if (depth < MOST_DEPTH)
+      for (const name of folders.sort()) if (!/^attempt-\d+$/.test(name)) await visit(join(path, name), depth + 1)
+  }
+  await visit(folder, 0)
+  return { manifests, problems }
+}
+
+async function readManifest(place: string): Promise<ShardManifest | 'none'> {
+  const path = join(place, MANIFEST_NAME)
+  const entry = await lstat(path).catch(() => undefined)
+  if (entry === undefined) return 'none'
+  if (!entry.isFile() || entry.size > MANIFEST_BYTES) throw new Error(`its ${MANIFEST_NAME} is no manifest of a shard`)
+  const parsed = shardManifest.safeParse(jsonOf(Buffer.from(await readRegular(path, { what: 'a manifest' })).toString()))
+  if (parsed.success) return parsed.data
+  throw new Error(`its ${MANIFEST_NAME} is no manifest of a shard: ${parsed.error.issues[0]?.message}`)
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Copies a file of a shard, and throws where the copy is not what the shard says it left. */
+export async function takeFile(
+  { path: folder, name, manifest }: PlacedManifest & { readonly path: string },
+  file: string,
+  to: string,
+): Promise<void> {
+  const said = manifest.files.find(({ path }) => path === file)
+  const from = join(folder, ...file.split('/'))
+  const damaged = (what: string) =>
+    new Failure('infrastructure', `pare merge: ${name}/${file} ${what}.`, {
+      hint: `run shard ${manifest.shard.index}/${manifest.shard.count} again, and merge`,
+    })
+  if (said === undefined) throw damaged('is not among the files that the shard lists')
+  const entry = await lstat(from).catch(() => undefined)
+  if (entry?.isFile() !== true) throw damaged('is missing, or no file')
+  if ((await realpath(from)) !== join(await realpath(folder), ...file.split('/'))) throw damaged('is reached through a link')
+  await mkdir(dirname(to), { recursive: true })
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  await using hashing = hashFile(to)
+  if ((await hashing.digest()) !== said.sha256) throw damaged('is not the file that the shard left: its SHA-256 differs')
+}
+
+/** Outcomes as JSON, which has no NaN and no infinity. */
+export async function writeOutcome(path: string, outcome: StoredOutcome): Promise<void> {
+  await writeWhole(
+    path,
+    JSON.stringify(outcome, (_, value) => storable(value)),
+  )
+}
+
+export async function readOutcome(path: string): Promise<StoredOutcome> {
+  const text = Buffer.from(await readRegular(path, { what: 'the outcome of a shard' })).toString()
+  return JSON.parse(text, (_, value) => restored(value)) as StoredOutcome
+}
+
+function storable(value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value
+}
+
+function restored(value: unknown): unknown {
+  const name = (value as { readonly $number?: unknown } | null)?.$number
+  return typeof name === 'string' ? Number(name) : value
+}

@@ -1,0 +1,163 @@
+import { join, resolve } from 'node:path'
+import { present } from '@pare/onnx'
+import type { DonePiece, RunPiece, ShardManifest, ShardPlace } from '@pare/shards'
+import { relativeLatency } from '../engine/latency.js'
+import type { Work } from '../engine/work.js'
+import { companionsOf } from '../files/output.js'
+import { isFile } from '../files/paths.js'
+import { Publication } from '../files/publication.js'
+import { copiedFiles } from '../folder/copy-place.js'
+import { attempt, chooseSmallest, examine, metricBefore, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
+import { lookFirst } from '../pipeline/first-look.js'
+import { measurePair, type Sharing } from '../pipeline/measure.js'
+import { pruneModel } from '../pipeline/model.js'
+import type { ModelOutcome } from '../pipeline/result.js'
+import { DEFAULT_OUT, openRun, type PlacedModels, placeModels, type RunOptions } from '../pipeline/run.js'
+import type { Task } from '../settings/tasks.js'
+import { packageVersion } from '../terminal/version.js'
+import { nextAttempt, OUTCOMES, RECORDINGS, RESULTS, type StoredOutcome, writeManifest, writeOutcome } from './blob.js'
+import { type SpreadRun, spreadRun } from './spread.js'
+
+export interface ShardOptions extends RunOptions {
+  readonly shard: ShardPlace
+}
+
+/** What a shard did, and left for the merge. */
+export interface ShardOutcome {
+  /** The folder of this attempt. */
+  readonly path: string
+  readonly manifest: ShardManifest
+  /** What stopped pieces, by their ids. */
+  readonly failures: Readonly<Record<string, string>>
+}
+
+/** Where the shards of a run lie below its results. */
+export const SHARDS = 'shards'
+
+/**
+ * Does the pieces of one shard of a run, and leaves what came out in a folder of its own below that of the results: nothing is judged. A model that fails is told of in
+ * the merge, like one of a whole run. Throws one error for a wrong config; the signal's reason when aborted.
+ */
+export async function runShard({ shard, ...options }: ShardOptions): Promise<ShardOutcome> {
+  const opened = await openRun(options)
+  const plan = await spreadRun(opened, shard.count)
+  const own = plan.pieces.filter((piece) => piece.shard === shard.index)
+  const tasks = [...new Set(own.map(({ model }) => plan.tasks.get(model)!))]
+  await lookFirst(tasks, opened.work)
+  const { cwd, progress, signal } = opened.work
+  const folder = join(resolve(cwd, options.outDir ?? DEFAULT_OUT), SHARDS)
+  const { path, attempt: number } = await nextAttempt(folder, shard, options.env ?? {})
+  const placed = await placeModels(opened.tasks, join(path, RESULTS), progress)
+  await using publication = await Publication.open(join(path, RESULTS), { owned: placed.owned, exclusive: true })
+  await publication.protect(tasks.map((task) => task.path))
+  const done: Omit<DonePiece, 'results'>[] = []
+  const failures: Record<string, string> = {}
+  for (const [i, piece] of own.entries()) {
+    signal.throwIfAborted()
+    const names = { recording: `${RECORDINGS}/${i}.jsonl.gz`, outcome: `${OUTCOMES}/${i}.json` }
+    const work = { ...opened.work, label: plan.tasks.get(piece.model)!.name }
+    const context = { plan, piece, placed, publication, recording: join(path, names.recording), onError: options.onError }
+    const start = performance.now()
+    const outcome = await doPiece(context, { ...options, work })
+    if (outcome.error !== undefined) failures[piece.id] = outcome.error.message
+    await writeOutcome(join(path, names.outcome), storedPart(outcome))
+    const { id, sha256 } = piece
+    const seconds = (performance.now() - start) / 1000
+    done.push({
+      ...{ id, sha256, seconds, cost: outcome.cost ?? { prune: seconds, measure: 0 }, outcome: names.outcome },
+      ...((await isFile(join(path, names.recording))) && { recording: names.recording }),
+      ...present({ pruned: outcome.pruned?.output.sha256 }),
+    })
+  }
+  await publication.publish()
+  const pieces = await Promise.all(
+    done.map(async (piece, i) => ({ ...piece, results: await resultsOf(own[i]!, { plan, placed, path }) })),
+  )
+  const manifest = await writeManifest(path, {
+    ...{ schemaVersion: 1, kind: 'pare-shard', pare: packageVersion(), run: plan.sha256, shard, attempt: number, pieces },
+  })
+  return { path, manifest, failures }
+}
+
+interface PieceContext {
+  readonly plan: SpreadRun
+  readonly piece: RunPiece
+  readonly placed: PlacedModels
+  readonly publication: Publication
+  readonly recording: string
+  readonly onError: RunOptions['onError']
+}
+
+async function doPiece(
+  { plan, piece, placed, publication, recording, onError }: PieceContext,
+  { work, usualBaselines = false }: { readonly work: Work; readonly usualBaselines?: boolean },
+): Promise<ModelOutcome> {
+  const task = plan.tasks.get(piece.model)!
+  const { part } = piece
+  const outcome: ModelOutcome = {}
+  const sharing: Sharing = { share: { ...part, recording } }
+  const place: RunPlace = {
+    ...placed.of(task, publication),
+    publication,
+    references: new Map(),
+    onError,
+    usualBaselines,
+    sharing,
+  }
+  await attempt({ place, work, outcome }, async () => {
+    const chosen = await chooseSmallest(task, place, { work, outcome })
+    if (chosen === undefined) return
+    // With all samples here, everything is as in a run of one machine.
+    if (part.count === 1) await examine(chosen, place, { work, outcome })
+    else await examinePart(chosen, { ...place, sharing, isFirst: part.index === 1 }, { work, outcome })
+  })
+  return outcome
+}
+
+/** Prunes a model, and measures it on a part of the samples. Who has the first part keeps the model, and measures what is no matter of samples. */
+async function examinePart(
+  task: Task,
+  { isFirst, sharing, ...place }: Omit<RunPlace, 'sharing'> & { readonly isFirst: boolean; readonly sharing: Sharing },
+  { work, outcome }: { readonly work: Work; readonly outcome: ModelOutcome },
+): Promise<void> {
+  const { evaluation } = task
+  if (evaluation === undefined) throw new Error(`${task.name} has no evaluation of which this could be a part`)
+  await using folder = await temporaryFolder()
+  await using apart = isFirst ? undefined : await Publication.open(folder.path, { owned: [] })
+  const own =
+    apart === undefined
+      ? place
+      : { ...place, ...(await placeModels([task], folder.path, work.progress)).of(task, apart), publication: apart }
+  const start = performance.now()
+  const unrecovered = join(folder.path, 'unrecovered.onnx')
+  const pruned = await pruneModel(task, { ...own, ...(isFirst && { unrecovered }) }, work)
+  outcome.pruned = pruned
+  const prune = (performance.now() - start) / 1000
+  if (pruned.unrecovered) outcome.unrecovered = await metricBefore(unrecovered, evaluation, work)
+  const measuring = performance.now()
+  const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
+  await measurePair(pair, new Map(), work, sharing)
+  outcome.cost = { prune, measure: (performance.now() - measuring) / 1000 }
+  if (isFirst && evaluation.latency) outcome.latency = await relativeLatency(pair, work)
+}
+
+function storedPart({ pruned, smallest, unrecovered, latency, baselines, copied, error }: ModelOutcome): StoredOutcome {
+  return present({ pruned, smallest, unrecovered, latency, baselines, copied, error }) as StoredOutcome
+}
+
+/** The files of a piece among those that were published, as the manifest names them. */
+async function resultsOf(
+  { model, part }: RunPiece,
+  { plan, placed, path }: { readonly plan: SpreadRun; readonly placed: PlacedModels; readonly path: string },
+): Promise<string[]> {
+  if (part.index > 1) return []
+  const output = placed.outputs.get(plan.tasks.get(model)!)!
+  const files = [...companionsOf(output), ...(output.copy === undefined ? [] : copiedFiles(output.copy))]
+  const there = await Promise.all([...new Set(files)].map(async (file) => ((await isFile(file)) ? [file] : [])))
+  return there.flat().map((file) =>
+    file
+      .slice(path.length + 1)
+      .split('\\')
+      .join('/'),
+  )
+}
