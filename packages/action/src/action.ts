@@ -12,6 +12,7 @@ import * as log from './log.js'
 import { findOnnxRuntime } from './onnxruntime.js'
 import { type ActionOutcome, exitCodeOf, stepExitCode } from './outcome.js'
 import { publish } from './publish.js'
+import { readReported } from './reported.js'
 import { decideTrust } from './trust.js'
 import { findWorkspaceCli, runWorkspaceCli } from './workspace-engine.js'
 
@@ -36,6 +37,7 @@ export async function runAction(env: Env, signal: AbortSignal): Promise<number> 
 async function measure(inputs: ActionInputs, env: Env, signal: AbortSignal): Promise<ActionOutcome> {
   try {
     const workspace = resolve(env.GITHUB_WORKSPACE ?? '.')
+    if (inputs.task.kind === 'report') return await readReported(resolve(workspace, inputs.task.path), outputFolder(env))
     const workingDirectory = existingFolder(resolve(workspace, inputs.workingDirectory), inputs.workingDirectory)
     const event = readEvent(env)
     const { trusted, reason } = decideTrust(inputs.trust, event)
@@ -43,15 +45,25 @@ async function measure(inputs: ActionInputs, env: Env, signal: AbortSignal): Pro
     const engine = await chooseEngine({ inputs, env, signal, workspace, workingDirectory, trusted })
     const folder = outputFolder(env)
     const against = await baseLock({ env, event, token: inputs.token, workspace, workingDirectory })
-    const request = { inputs: inputs.run, workingDirectory, folder, against, signal }
-    const { results, exitCode } = await core.group('Prune and measure', () => engine(request))
-    return signal.aborted
-      ? { kind: 'failure', failure: asFailure(signal.reason, signal) }
-      : { kind: 'results', results, exitCode, folder }
+    const task = inputs.task.kind === 'merge' ? { ...inputs.task, path: resolve(workspace, inputs.task.path) } : inputs.task
+    const request = { inputs: inputs.run, task, workingDirectory, folder, against, signal }
+    const done = await core.group(TITLES[task.kind], () => engine(request))
+    if (signal.aborted) return { kind: 'failure', failure: asFailure(signal.reason, signal) }
+    if ('results' in done) return { kind: 'results', ...done, folder }
+    if ('used' in done) return { kind: 'plan', ...done, shards: task.kind === 'plan' ? task.shards : 1 }
+    const { index, count } = task.kind === 'shard' ? task : { index: 1, count: 1 }
+    return { kind: 'shard', ...done, place: { index, count }, folder }
   } catch (error) {
     return { kind: 'failure', failure: asFailure(error, signal) }
   }
 }
+
+const TITLES = {
+  run: 'Prune and measure',
+  shard: 'Prune and measure',
+  plan: 'Plan',
+  merge: 'Put the shards together',
+} as const
 
 interface Surroundings {
   readonly inputs: ActionInputs

@@ -1,6 +1,6 @@
-import { run } from '@pare/cli'
+import { mergeRun, planRun, run, runShard } from '@pare/cli'
 import { overridesOf, ownOf } from '@pare/cli/options'
-import type { RunEngine } from './engine.js'
+import { type RunEngine, shardDone, shardsOf } from './engine.js'
 import * as log from './log.js'
 
 export interface BundledEngine {
@@ -17,9 +17,9 @@ const TOLD_EVERY_MS = 10_000
 export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine): RunEngine {
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
-  return ({ inputs: { models, values }, workingDirectory, folder, against, signal }) => {
+  return async ({ inputs: { models, values }, task, workingDirectory, folder, against, signal }) => {
     const { config, lock: write, carryForward: carry } = ownOf('run', values)
-    return run({
+    const options = {
       ...(config === undefined ? {} : { config }),
       overrides: { ...overridesOf('run', values), ...(models.length === 0 ? {} : { models: [...models] }) },
       cwd: workingDirectory,
@@ -31,7 +31,22 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
       engine,
       progress: { begin, note: log.info },
       signal,
-    })
+    }
+    switch (task.kind) {
+      case 'run':
+        return await run(options)
+      case 'merge':
+        return await mergeRun({ ...options, shards: task.path })
+      case 'plan':
+        return { used: shardsOf((await planRun({ ...options, shards: task.shards })).pieces) }
+      case 'shard': {
+        const { index, count } = task
+        const { manifest, failures } = await runShard({ ...options, shard: { index, count } })
+        return { shard: shardDone(manifest.pieces, failures) }
+      }
+      default:
+        return task satisfies never
+    }
   }
 }
 

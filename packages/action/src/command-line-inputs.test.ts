@@ -50,7 +50,10 @@ describe('what the command line takes, the action takes', () => {
     }
     const structure = name === 'ratio' || name === 'target' ? { structure: 'neuron' } : {}
     // There is no such model, and that is all that is wrong, beside data that recovery lacks.
-    const argv = argumentsOf(read({ [name]: text, ...structure, models: 'none.onnx' }), { folder: 'nowhere' })
+    const argv = argumentsOf(read({ [name]: text, ...structure, models: 'none.onnx' }), {
+      folder: 'nowhere',
+      task: { kind: 'run' },
+    })
     const exitCode = await main(
       argv.filter((option) => option !== '--json'),
       io as Parameters<typeof main>[1],

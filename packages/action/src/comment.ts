@@ -45,7 +45,7 @@ export interface CommentRequest {
 }
 
 /** `report`: the address of the whole report. Of results: the report's comment; of a failure: its message. A comment from an earlier commit must not stay green. */
-export function contentOf(outcome: ActionOutcome, report?: string): CommentContent {
+export function contentOf(outcome: Exclude<ActionOutcome, { kind: 'shard' | 'plan' }>, report?: string): CommentContent {
   if (outcome.kind === 'results') {
     const { results } = outcome
     // As far as they are shown: the last digits differ from machine to machine.

@@ -9,6 +9,8 @@ export interface Event {
   readonly code: 'repository' | 'fork' | 'unknown'
   /** Number of the pull request a comment would go to. */
   readonly pullRequest?: number
+  /** Of a run that was started by another: the code of that one. Its pull request is the open one whose head it is. */
+  readonly head?: { readonly owner: string; readonly branch: string; readonly sha: string }
   /** What the pull request would be merged into. */
   readonly base?: { readonly branch: string; readonly sha: string }
 }
@@ -46,6 +48,7 @@ export function parseEvent(name: string, payload: unknown): Event {
         name,
         code: origin(payload, at(payload, 'workflow_run', 'head_repository', 'id')),
         ...pullRequest(at(payload, 'workflow_run', 'pull_requests', '0', 'number')),
+        ...headOf(at(payload, 'workflow_run')),
       }
     case 'issue_comment':
       // The payload names the pull request but not the repository its code comes from.
@@ -71,6 +74,12 @@ function pullRequest(number: unknown): { readonly pullRequest?: number } {
 function baseOf(base: unknown): { readonly base?: NonNullable<Event['base']> } {
   const [branch, sha] = [at(base, 'ref'), at(base, 'sha')]
   return typeof branch === 'string' && typeof sha === 'string' ? { base: { branch, sha } } : {}
+}
+
+function headOf(run: unknown): { readonly head?: NonNullable<Event['head']> } {
+  const [owner, branch, sha] = [at(run, 'head_repository', 'owner', 'login'), at(run, 'head_branch'), at(run, 'head_sha')]
+  const isWhole = typeof owner === 'string' && typeof branch === 'string' && typeof sha === 'string'
+  return isWhole ? { head: { owner, branch, sha } } : {}
 }
 
 function at(value: unknown, ...path: readonly string[]): unknown {

@@ -1,5 +1,6 @@
 import { getOctokit } from '@actions/github'
 import type { Comment, Comments } from './comment.js'
+import type { Event } from './event.js'
 
 export interface PullRequest {
   /** `owner/name`. */
@@ -9,6 +10,17 @@ export interface PullRequest {
 
 /** GitHub lists no more files of a pull request. */
 const MOST_FILES = 3000
+
+/** The open pull request of the repository whose head is this commit, if there is one. Runs of forks do not name theirs. */
+export async function pullRequestOf(
+  token: string,
+  { repository, head }: { readonly repository: string; readonly head: NonNullable<Event['head']> },
+): Promise<number | undefined> {
+  const { rest } = getOctokit(token)
+  const [owner = '', repo = ''] = repository.split('/')
+  const { data } = await rest.pulls.list({ owner, repo, state: 'open', head: `${head.owner}:${head.branch}`, per_page: 100 })
+  return data.find((pull) => pull.head.sha === head.sha)?.number
+}
 
 /** The comments of a pull request through GitHub's REST API (GITHUB_API_URL). */
 export function githubComments(token: string, { repository, number }: PullRequest): Comments {

@@ -11,6 +11,7 @@ export interface Input {
 export const SHARED: readonly Option[] = optionsOf('run').filter(({ input }) => input === true)
 
 export const CHOICES = {
+  mode: ['run', 'plan', 'merge', 'report'],
   'fail-on': ['regression', 'error', 'never'],
   trust: ['auto', 'always', 'never'],
   comment: ['never', 'on-failure', 'on-change', 'always'],
@@ -20,8 +21,15 @@ export const CHOICES = {
 /** What only the action has. */
 const OWN: Readonly<Record<string, Input>> = {
   'working-directory': { description: 'Folder that paths start from', default: '.' },
-  shard: { description: 'Part of a run, e.g. 1/3. Not in this version: an error' },
-  mode: { description: 'run. In this version merge and report are errors', default: 'run' },
+  mode: {
+    description:
+      'run: prune, measure and judge, or with shard only what falls to this job. plan: say which of so many shards have something to do. merge: put together what shards left, and judge. report: write summary and comment of results that another run measured',
+    default: 'run',
+  },
+  shard: { description: 'Of mode run: only one of several shards, e.g. 2/8, which is uploaded for mode merge' },
+  shards: { description: 'Of mode plan: how many shards there are at most, from 1 to 256' },
+  'shards-path': { description: 'Of mode merge: the folder that the artifacts of the shards were downloaded into' },
+  results: { description: 'Of mode report: the results.json of another run, downloaded' },
   'fail-on': {
     description: 'What fails the step: regression (a failed gate or an error), error (only errors), never',
     default: 'regression',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ActionFailure } from './failure.js'
-import { readInputs } from './inputs.js'
+import { type ActionTask, readInputs } from './inputs.js'
 import { inputVariables, readActionYml } from './testing/action-yml.js'
 
 const read = (inputs: Record<string, string>) =>
@@ -143,15 +143,37 @@ describe('wrong inputs', () => {
     expect(failure({ [name]: value }).message).toContain(`'${name}' is '${value}'`)
   })
 
-  it.each([
-    ['shard', '1/3'],
-    ['mode', 'merge'],
-    ['mode', 'report'],
-  ])('%s: %s is for a later version, and refused today', (name, value) => {
-    expect(failure({ [name]: value })).toMatchObject({
-      kind: 'usage',
-      message: expect.stringMatching(`'${name}' is '${value}', but this version`),
-    })
+  it.each<[Record<string, string>, ActionTask]>([
+    [{}, { kind: 'run' }],
+    [{ shard: '2/8' }, { kind: 'shard', index: 2, count: 8 }],
+    [
+      { mode: 'plan', shards: '256' },
+      { kind: 'plan', shards: 256 },
+    ],
+    [
+      { mode: 'merge', 'shards-path': 'down/loaded' },
+      { kind: 'merge', path: 'down/loaded' },
+    ],
+    [
+      { mode: 'report', results: 'results.json' },
+      { kind: 'report', path: 'results.json' },
+    ],
+  ])('%o is a task', (inputs, task) => {
+    expect(read(inputs).task).toEqual(task)
+  })
+
+  it.each<[Record<string, string>, string]>([
+    [{ shard: '9/8' }, "'shard' is '9/8', expected from 1/8 to 8/8"],
+    [{ shard: '0/8' }, "'shard' is '0/8'"],
+    [{ shard: '1/257' }, 'of at most 256'],
+    [{ mode: 'plan' }, "'mode' is plan, and 'shards' is missing"],
+    [{ mode: 'plan', shards: '0' }, "'shards' is '0', expected a whole number from 1 to 256"],
+    [{ mode: 'merge' }, "'mode' is merge, and 'shards-path' is missing"],
+    [{ mode: 'report' }, "'mode' is report, and 'results' is missing"],
+    [{ mode: 'merge', 'shards-path': 'x', shard: '1/2' }, "'shard' is '1/2', and 'mode' is merge: it belongs to mode run"],
+    [{ mode: 'judge' }, "'mode' is 'judge', expected run, plan, merge, report"],
+  ])('%o is refused', (inputs, message) => {
+    expect(failure(inputs)).toMatchObject({ kind: 'usage', message: expect.stringContaining(message) })
   })
 
   it('ratio: 0.3 is for structures that cut', () => {

@@ -1,6 +1,6 @@
 import { hyphened, numberOf, type Option, type OptionValues, overridesOf, readText } from '@pare/cli/options'
 import { ActionFailure, messageOf } from './failure.js'
-import { CHOICES, SHARED } from './input-table.js'
+import { CHOICES, inputTable, SHARED } from './input-table.js'
 
 export type FailOn = (typeof CHOICES)['fail-on'][number]
 export type CommentSetting = (typeof CHOICES)['comment'][number]
@@ -20,6 +20,7 @@ export interface RunInputs {
 /** Everything the workflow says in `with:`. */
 export interface ActionInputs {
   readonly run: RunInputs
+  readonly task: ActionTask
   /** From the workspace. Default: '.'. */
   readonly workingDirectory: string
   /** Default: 'regression'. */
@@ -38,10 +39,20 @@ export interface ActionInputs {
   readonly token?: string
 }
 
-/** Inputs that are declared and answer with an error until the engine can do what they ask. */
-const notYet: Readonly<Record<string, string>> = {
-  shard: 'runs spread over several jobs',
-}
+/** What a step is to do. */
+export type ActionTask =
+  | { readonly kind: 'run' }
+  | { readonly kind: 'shard'; readonly index: number; readonly count: number }
+  | { readonly kind: 'plan'; readonly shards: number }
+  /** Paths start at the working directory. */
+  | { readonly kind: 'merge'; readonly path: string }
+  | { readonly kind: 'report'; readonly path: string }
+
+/** What each mode needs besides, or may have. */
+const OF_MODE = { run: 'shard', plan: 'shards', merge: 'shards-path', report: 'results' } as const
+
+/** GitHub starts no more jobs for a matrix. */
+const MOST_SHARDS = 256
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -53,9 +64,10 @@ interface Reader {
 
 /** The inputs in `env` (`INPUT_MAX-DROP` …). Throws one usage Failure that lists everything wrong with them. */
 export function readInputs(env: Env): ActionInputs {
-  const from: Reader = { env, problems: notYetProblems(env) }
+  const from: Reader = { env, problems: [] }
   const inputs: ActionInputs = {
     run: readRunInputs(from),
+    task: readTask(from),
     workingDirectory: input(env, 'working-directory') ?? '.',
     failOn: choice(from, 'fail-on', CHOICES['fail-on'], 'regression'),
     trust: choice(from, 'trust', CHOICES.trust, 'auto'),
@@ -115,15 +127,30 @@ function input(env: Env, name: string): string | undefined {
   return env[`INPUT_${name.toUpperCase()}`]?.trim() || undefined
 }
 
-function notYetProblems(env: Env): string[] {
-  const problems = Object.entries(notYet).flatMap(([name, what]) => {
+function readTask(from: Reader): ActionTask {
+  const { env, problems } = from
+  const mode = choice(from, 'mode', CHOICES.mode, 'run')
+  for (const [other, name] of Object.entries(OF_MODE)) {
     const value = input(env, name)
-    return value === undefined ? [] : [`'${name}' is '${value}', but this version has no ${what} yet: remove the input`]
-  })
-  const mode = input(env, 'mode')
-  if (mode !== undefined && mode !== 'run')
-    problems.push(`'mode' is '${mode}', but this version can only run: write run, or remove the input`)
-  return problems
+    if (other !== mode && value !== undefined)
+      problems.push(`'${name}' is '${value}', and 'mode' is ${mode}: it belongs to mode ${other}`)
+  }
+  const name = OF_MODE[mode]
+  const value = input(env, name)
+  if (mode === 'run') return value === undefined ? { kind: 'run' } : readShard(value, problems)
+  if (value === undefined) problems.push(`'mode' is ${mode}, and '${name}' is missing: ${inputTable()[name]!.description}`)
+  if (mode !== 'plan') return { kind: mode, path: value ?? '' }
+  const shards = Number(value ?? 1)
+  if (!(Number.isInteger(shards) && shards >= 1 && shards <= MOST_SHARDS))
+    problems.push(`'shards' is '${value}', expected a whole number from 1 to ${MOST_SHARDS}`)
+  return { kind: 'plan', shards }
+}
+
+function readShard(value: string, problems: string[]): ActionTask {
+  const [, index, count] = (/^([1-9]\d*)\/([1-9]\d*)$/.exec(value) ?? []).map(Number)
+  if (index === undefined || count === undefined || index > count || count > MOST_SHARDS)
+    problems.push(`'shard' is '${value}', expected from 1/8 to 8/8, of at most ${MOST_SHARDS}`)
+  return { kind: 'shard', index: index ?? 1, count: count ?? 1 }
 }
 
 function choice<Value extends string>(

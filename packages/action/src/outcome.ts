@@ -1,11 +1,22 @@
 import { figure, type ModelResult, type RunResults } from '@pare/report'
+import type { ShardDone } from './engine.js'
 import { type ActionFailure, exitCodes } from './failure.js'
 import type { FailOn } from './inputs.js'
 
 /** How a run ended: with results (whatever the verdict), or without. */
 export type ActionOutcome =
   | { readonly kind: 'results'; readonly results: RunResults; readonly exitCode: number; readonly folder: string }
+  /** A shard has no verdict: it left something in the folder. */
+  | { readonly kind: 'shard'; readonly shard: ShardDone; readonly place: ShardPlace; readonly folder: string }
+  /** The shards that have something to do. */
+  | { readonly kind: 'plan'; readonly used: readonly number[]; readonly shards: number }
   | { readonly kind: 'failure'; readonly failure: ActionFailure }
+
+/** Which of how many, from 1 on. */
+interface ShardPlace {
+  readonly index: number
+  readonly count: number
+}
 
 export interface Annotation {
   readonly level: 'error' | 'warning'
@@ -18,7 +29,18 @@ const ANNOTATIONS_SHOWN = 10
 
 /** The exit code of the command line's table for this outcome. */
 export function exitCodeOf(outcome: ActionOutcome): number {
-  return outcome.kind === 'results' ? outcome.exitCode : exitCodes[outcome.failure.kind]
+  switch (outcome.kind) {
+    case 'results':
+      return outcome.exitCode
+    case 'failure':
+      return exitCodes[outcome.failure.kind]
+    case 'shard':
+    case 'plan':
+      // What failed in a shard is told, and judged, by the merge.
+      return exitCodes.pass
+    default:
+      return outcome satisfies never
+  }
 }
 
 /** The exit code of the step. Cancelling is never turned into success. */
@@ -39,6 +61,7 @@ export function stepExitCode(exitCode: number, failOn: FailOn): number {
 /** The output `conclusion`: pass, fail, incomplete, error or cancelled. */
 export function conclusionOf(outcome: ActionOutcome): string {
   if (outcome.kind === 'failure') return outcome.failure.kind === 'interrupted' ? 'cancelled' : 'error'
+  if (outcome.kind !== 'results') return outcome.kind
   return outcome.exitCode === exitCodes.interrupted ? 'cancelled' : outcome.results.verdict
 }
 

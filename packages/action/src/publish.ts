@@ -6,7 +6,7 @@ import { artifactUrl, REPORT, uploadArtifact, uploadReport } from './artifact.js
 import { comment, contentOf } from './comment.js'
 import { readEvent } from './event.js'
 import { messageOf } from './failure.js'
-import { githubComments } from './github-comments.js'
+import { githubComments, pullRequestOf } from './github-comments.js'
 import type { ActionInputs } from './inputs.js'
 import * as log from './log.js'
 import { type ActionOutcome, annotationsOf, conclusionOf, measuredOutputs, verdictLines } from './outcome.js'
@@ -24,6 +24,7 @@ export async function publish(outcome: ActionOutcome, { inputs, env, signal }: P
   core.setOutput('conclusion', conclusionOf(outcome))
   annotate(outcome)
   if (outcome.kind === 'results') setOutputs(outcome)
+  if (outcome.kind === 'plan') core.setOutput('shards', JSON.stringify(outcome.used))
   await attempt('job summary', () => writeSummary(outcome, env))
   if (inputs === undefined || signal.aborted) return
   const links: { report?: string } = {}
@@ -34,6 +35,8 @@ export async function publish(outcome: ActionOutcome, { inputs, env, signal }: P
       if (url !== undefined) Object.assign(links, { report: url })
     })
   }
+  if (outcome.kind === 'shard') return await sendShard(outcome, inputs, env)
+  if (outcome.kind === 'plan') return
   await attempt('comment', () => sendComment(outcome, inputs, { env, ...links }))
 }
 
@@ -46,6 +49,15 @@ function annotate(outcome: ActionOutcome): void {
       if (level === 'error') log.error(message, title)
       else log.warning(message, title)
     }
+    return
+  }
+  if (outcome.kind === 'plan') {
+    log.info(`Shards that have something to do: ${outcome.used.join(', ')}.`)
+    return
+  }
+  if (outcome.kind === 'shard') {
+    for (const line of outcome.shard.lines) log.info(line)
+    if (outcome.shard.hasFailures) log.warning('Not everything could be measured here; the merge says which model is incomplete.')
     return
   }
   const { kind, message, hint } = outcome.failure
@@ -83,6 +95,21 @@ async function sendArtifact({ folder }: WithResults, inputs: ActionInputs, env: 
   }
 }
 
+/** Without its artifact a shard is lost: what stops it stops the step. */
+async function sendShard(
+  { folder }: Extract<ActionOutcome, { kind: 'shard' }>,
+  { upload, artifactName: name, retentionDays }: ActionInputs,
+  env: Publishing['env'],
+): Promise<void> {
+  if (upload === 'none') {
+    core.setOutput('shards-path', join(folder, 'shards'))
+    return
+  }
+  const { id } = await uploadArtifact({ folder, what: 'models', name, retentionDays }, new DefaultArtifactClient())
+  core.setOutput('artifact-id', id)
+  core.setOutput('artifact-url', artifactUrl(id, env))
+}
+
 /** The report by itself: its address shows it in the browser. Undefined where there is none, or nothing is to be uploaded. */
 async function sendReport({ folder }: WithResults, inputs: ActionInputs, env: Publishing['env']): Promise<string | undefined> {
   if (inputs.upload === 'none' || !existsSync(join(folder, REPORT))) return undefined
@@ -100,19 +127,26 @@ async function sendReport({ folder }: WithResults, inputs: ActionInputs, env: Pu
 }
 
 async function sendComment(
-  outcome: ActionOutcome,
+  outcome: Exclude<ActionOutcome, { kind: 'shard' | 'plan' }>,
   inputs: ActionInputs,
   { env, report }: { readonly env: Publishing['env']; readonly report?: string },
 ): Promise<void> {
   const { comment: setting, token, artifactName } = inputs
   if (setting === 'never') return
-  const { pullRequest } = readEvent(env)
-  if (pullRequest === undefined) {
+  const event = readEvent(env)
+  const { head } = event
+  if (event.pullRequest === undefined && head === undefined) {
     log.info(`No comment: the event ${env.GITHUB_EVENT_NAME} belongs to no pull request.`)
     return
   }
   if (token === undefined) throw new Error("the input 'github-token' is empty")
-  const comments = githubComments(token, { repository: env.GITHUB_REPOSITORY ?? '', number: pullRequest })
+  const repository = env.GITHUB_REPOSITORY ?? ''
+  const number = event.pullRequest ?? (head && (await pullRequestOf(token, { repository, head })))
+  if (number === undefined) {
+    log.info(`No comment: no open pull request has ${head?.sha} as its head; it may have gone on since.`)
+    return
+  }
+  const comments = githubComments(token, { repository, number })
   const id = [env.GITHUB_WORKFLOW, env.GITHUB_JOB, env.GITHUB_ACTION, artifactName].join('/')
   const outcomeOfComment = await comment({ setting, id, content: contentOf(outcome, report) }, comments)
   log.info(outcomeOfComment === 'nothing to say' ? `No comment: ${SILENT[setting]}.` : `Comment: ${outcomeOfComment}.`)

@@ -97,7 +97,7 @@ describe.skipIf(skipped !== undefined)(
     it('bad inputs: exit 2, before anything is downloaded', async () => {
       const step = await runStep(machine, services, {
         event: events.push,
-        with: { ...green, 'max-drop': '1%', shard: '1/3' },
+        with: { ...green, 'max-drop': '1%', shard: '4/3' },
       })
       expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([2, 'error'])
       expect(step.annotations[0]?.message).toMatch(/2 inputs are wrong.*'shard'.*'max-drop' is '1%'/s)

@@ -13,11 +13,35 @@ const LEAST_BYTES = 1024
 export function appendSummary(outcome: ActionOutcome, path: string): number {
   const room = SUMMARY_BYTES - (existsSync(path) ? statSync(path).size : 0)
   if (room < LEAST_BYTES) return 0
-  const text = `${outcome.kind === 'results' ? renderSummary(outcome.results, { maxBytes: room - 1 }) : failureMarkdown(outcome.failure)}\n`
+  const text = `${summaryOf(outcome, room - 1)}\n`
   const bytes = Buffer.byteLength(text)
   if (bytes > room) return 0
   appendFileSync(path, text)
   return bytes
+}
+
+function summaryOf(outcome: ActionOutcome, maxBytes: number): string {
+  switch (outcome.kind) {
+    case 'results':
+      return renderSummary(outcome.results, { maxBytes })
+    case 'failure':
+      return failureMarkdown(outcome.failure)
+    case 'shard': {
+      const { index, count } = outcome.place
+      const title = `## Pare: shard ${index} of ${count}`
+      return [
+        title,
+        '',
+        'Nothing is judged here: the merge puts all shards together.',
+        '',
+        fenced(outcome.shard.lines.join('\n')),
+      ].join('\n')
+    }
+    case 'plan':
+      return `## Pare: ${outcome.used.length} of at most ${outcome.shards} shards have something to do`
+    default:
+      return outcome satisfies never
+  }
 }
 
 /** Appends where the report is, if there is room. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RunResults } from '@pare/report'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { EngineRequest } from './engine.js'
 import { readInputs } from './inputs.js'
 import { argumentsOf, findWorkspaceCli, runWorkspaceCli, scrubbed } from './workspace-engine.js'
 
@@ -24,10 +25,10 @@ function install(script: string, manifest: object = { version: '9.9.9', bin: { p
   writeFileSync(join(folder, 'main.mjs'), script)
 }
 
-function run(signal = new AbortController().signal) {
+function run(signal = new AbortController().signal, task: EngineRequest['task'] = { kind: 'run' }) {
   const cli = findWorkspaceCli(workspace, workspace)
   if (cli === undefined) throw new Error('not found')
-  return runWorkspaceCli(cli, { inputs: read({ models: 'm.onnx' }), workingDirectory: workspace, folder: 'out', signal })
+  return runWorkspaceCli(cli, { inputs: read({ models: 'm.onnx' }), task, workingDirectory: workspace, folder: 'out', signal })
 }
 
 describe("the workspace's command line", () => {
@@ -106,7 +107,7 @@ describe("the workspace's command line", () => {
 
 describe('its arguments', () => {
   it('are the inputs that were given, models last', () => {
-    expect(argumentsOf(read({}), { folder: 'out' })).toEqual(['run', '--json', '--out=out'])
+    expect(argumentsOf(read({}), { folder: 'out', task: { kind: 'run' } })).toEqual(['run', '--json', '--out=out'])
     const all = {
       config: 'c.json',
       models: '-a.onnx\nb.onnx',
@@ -118,17 +119,30 @@ describe('its arguments', () => {
       sparsity: '0.5',
       'max-drop': 'relative=0.01',
     }
-    const argv = argumentsOf(read(all), { folder: 'out' })
+    const argv = argumentsOf(read(all), { folder: 'out', task: { kind: 'run' } })
     expect([argv.slice(0, 3), argv.slice(-3)]).toEqual([
       ['run', '--json', '--out=out'],
       ['--', '-a.onnx', 'b.onnx'],
     ])
     const options = Object.entries(all).flatMap(([name, text]) => (name === 'models' ? [] : [`--${name}=${text}`]))
     expect([...argv.slice(3, -3)].sort()).toEqual(options.sort())
-    expect(argumentsOf(read({ 'allow-worthless-reference': 'true' }), { folder: 'out' })).toContain('--allow-worthless-reference')
-    expect(argumentsOf(read({ 'allow-worthless-reference': 'False' }), { folder: 'out' })).toContain(
+    expect(argumentsOf(read({ 'allow-worthless-reference': 'true' }), { folder: 'out', task: { kind: 'run' } })).toContain(
+      '--allow-worthless-reference',
+    )
+    expect(argumentsOf(read({ 'allow-worthless-reference': 'False' }), { folder: 'out', task: { kind: 'run' } })).toContain(
       '--no-allow-worthless-reference',
     )
-    expect(argumentsOf(read({ target: 'macs=0.5' }), { folder: 'out' })).toContain('--target=macs=0.5')
+    const rest = { folder: 'out' }
+    const told = { lock: 'true', models: 'm.onnx' }
+    expect(argumentsOf(read(told), { ...rest, task: { kind: 'shard', index: 2, count: 8 } })).toEqual([
+      ...['run', '--json', '--out=out', '--shard=2/8', '--lock', '--', 'm.onnx'],
+    ])
+    expect(argumentsOf(read(told), { ...rest, task: { kind: 'merge', path: '/shards' } })).toEqual([
+      ...['merge', '--json', '--out=out', '--lock', '--', '/shards', 'm.onnx'],
+    ])
+    expect(argumentsOf(read(told), { ...rest, task: { kind: 'plan', shards: 8 } })).toEqual([
+      ...['plan-run', '--json', '--shards=8', '--', 'm.onnx'],
+    ])
+    expect(argumentsOf(read({ target: 'macs=0.5' }), { folder: 'out', task: { kind: 'run' } })).toContain('--target=macs=0.5')
   })
 })

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { hyphened } from '@pare/cli/options'
 import { runResults } from '@pare/report'
-import type { EngineOutcome, EngineRequest } from './engine.js'
+import { z } from 'zod'
+import { type EngineOutcome, type EngineRequest, shardDone, shardsOf } from './engine.js'
 import { ActionFailure, exitCodes, messageOf } from './failure.js'
 import type { RunInputs } from './inputs.js'
 import { findUpwards } from './onnxruntime.js'
@@ -41,28 +42,61 @@ function readManifest(path: string): unknown {
   }
 }
 
-/** Runs `pare run --json` in a process of its own. Its JSON is all that is taken from it; its messages go to the log. */
+/** Runs `pare run --json`, or its relatives, in a process of its own. Its JSON is all that is taken from it; its messages go to the log. */
 export async function runWorkspaceCli(cli: WorkspaceCli, request: EngineRequest): Promise<EngineOutcome> {
   const { stdout, exitCode } = await runCommand([cli.script, ...argumentsOf(request.inputs, request)], request)
   request.signal.throwIfAborted()
   const document = parseJson(stdout)
-  const results = runResults.safeParse(document)
-  if (results.success) return { results: results.data, exitCode }
+  const { kind } = request.task
+  if (kind === 'plan') {
+    const plan = z.object({ used: z.array(z.number().int().min(1)).max(256) }).safeParse(document)
+    if (plan.success) return { used: shardsOf(plan.data.used.map((shard) => ({ shard }))) }
+  } else if (kind === 'shard') {
+    const shard = z
+      .object({ pieces: z.array(z.object({ id: z.string() })), failures: z.record(z.string(), z.string()) })
+      .safeParse(document)
+    if (shard.success) return { shard: shardDone(shard.data.pieces, shard.data.failures) }
+  } else {
+    const results = runResults.safeParse(document)
+    if (results.success) return { results: results.data, exitCode }
+  }
   throw failureOf(document, exitCode, cli)
 }
 
-/** Of `pare run`. Absent inputs are left out: the config decides. */
+/** Of `pare run`, `merge` or `plan-run`. Absent inputs are left out: the config decides. */
 export function argumentsOf(
   { models, texts }: RunInputs,
-  { folder, against }: Pick<EngineRequest, 'folder' | 'against'>,
+  { folder, against, task }: Pick<EngineRequest, 'folder' | 'against' | 'task'>,
 ): readonly string[] {
-  const options = [...texts].map(([option, text]) => {
+  const options = [...texts].flatMap(([option, text]) => {
     const name = hyphened(option.name)
-    if (option.argument !== undefined) return `--${name}=${text}`
-    return `--${/^true$/i.test(text) ? '' : 'no-'}${name}`
+    // A plan writes nothing.
+    if (task.kind === 'plan' && option.name === 'lock') return []
+    if (option.argument !== undefined) return [`--${name}=${text}`]
+    return [`--${/^true$/i.test(text) ? '' : 'no-'}${name}`]
   })
   const compared = against === undefined ? [] : [`--against=${against === 'none' ? against : `${against.name}=${against.path}`}`]
-  return ['run', '--json', `--out=${folder}`, ...compared, ...options, ...(models.length > 0 ? ['--', ...models] : [])]
+  const [command, own, words] = commandOf(task)
+  const out = task.kind === 'plan' ? [] : [`--out=${folder}`]
+  const named = [...words, ...models]
+  return [command, '--json', ...out, ...own, ...compared, ...options, ...(named.length > 0 ? ['--', ...named] : [])]
+}
+
+function commandOf(
+  task: EngineRequest['task'],
+): readonly [command: string, options: readonly string[], words: readonly string[]] {
+  switch (task.kind) {
+    case 'run':
+      return ['run', [], []]
+    case 'shard':
+      return ['run', [`--shard=${task.index}/${task.count}`], []]
+    case 'plan':
+      return ['plan-run', [`--shards=${task.shards}`], []]
+    case 'merge':
+      return ['merge', [], [task.path]]
+    default:
+      return task satisfies never
+  }
 }
 
 /** What belongs to the action alone: its inputs, its files, and tokens. */

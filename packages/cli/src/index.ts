@@ -1,4 +1,7 @@
 import type { RunOptions, RunOutcome } from './pipeline/run.js'
+import type { MergeOptions } from './sharding/merge-run.js'
+import type { ShardOptions, ShardOutcome } from './sharding/run-shard.js'
+import type { SpreadRun } from './sharding/spread.js'
 import type { Io } from './terminal/io.js'
 
 // Configs import this module: everything heavy is loaded when it is called.
@@ -10,6 +13,9 @@ export type { PluginConfig, PresetConfig, PruneConfig, TargetConfig } from './op
 export type { RecoverConfig, RetrainConfig, ScheduleConfig } from './options/recover.js'
 export type { RunOptions, RunOutcome } from './pipeline/run.js'
 export { defineConfig } from './settings/config.js'
+export type { MergeOptions } from './sharding/merge-run.js'
+export type { ShardOptions, ShardOutcome } from './sharding/run-shard.js'
+export type { SpreadRun } from './sharding/spread.js'
 export { EXIT } from './terminal/exit.js'
 export type { FailureKind, Problem } from './terminal/failure.js'
 export type { Io, Output } from './terminal/io.js'
@@ -19,6 +25,22 @@ export { guarded, visible, visibleMessage } from './terminal/visible.js'
 /** All models of a config: prune, measure, gate, report. Throws one error for a wrong config, and the signal's reason when aborted. */
 export async function run(options?: RunOptions): Promise<RunOutcome> {
   return (await import('./pipeline/run.js')).run(options)
+}
+
+/** What falls to one of several machines, left in a folder below that of the results. Nothing is judged. Throws as `run` does. */
+export async function runShard(options: ShardOptions): Promise<ShardOutcome> {
+  return (await import('./sharding/run-shard.js')).runShard(options)
+}
+
+/** What all shards left, put together and judged: the results of a run of one machine. Throws as `run` does. */
+export async function mergeRun(options: MergeOptions): Promise<RunOutcome> {
+  return (await import('./sharding/merge-run.js')).mergeRun(options)
+}
+
+/** How a run is spread over so many machines. Nothing is done. */
+export async function planRun({ shards, ...options }: RunOptions & { readonly shards: number }): Promise<SpreadRun> {
+  const { openRun } = await import('./pipeline/run.js')
+  return (await import('./sharding/spread.js')).spreadRun(await openRun(options), shards)
 }
 
 /** Runs a command as `pare` would, and returns its exit code. Touches nothing of the process but `io` and files. */

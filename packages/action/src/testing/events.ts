@@ -11,4 +11,17 @@ export const events = {
   pullRequest: { name: 'pull_request', payload: pull(repository) },
   forkPullRequest: { name: 'pull_request', payload: pull(fork) },
   forkPullRequestTarget: { name: 'pull_request_target', payload: pull(fork) },
+  /** Of a run on the fork's pull request, which it does not name. */
+  forkWorkflowRun: {
+    name: 'workflow_run',
+    payload: {
+      repository,
+      workflow_run: {
+        pull_requests: [],
+        head_branch: 'patch',
+        head_sha: 'c0ffee',
+        head_repository: { ...fork, owner: { login: 'mallory' } },
+      },
+    },
+  },
 } as const satisfies Record<string, Event>

@@ -13,6 +13,8 @@ export interface GithubApi {
   files: readonly string[]
   /** Files of the repository, by commit and path. */
   readonly contents: Map<string, string>
+  /** Open pull requests by their head, 'owner:branch'. */
+  readonly pulls: Map<string, { readonly number: number; readonly head: { readonly sha: string } }>
   /** A token of a fork's pull request may only read. */
   mayWrite: boolean
   readonly handler: Handler
@@ -22,7 +24,14 @@ export interface GithubApi {
 const PAGE = 2
 
 export function githubApi(origin: () => string): GithubApi {
-  const api: GithubApi = { comments: [], files: ['models/digits.onnx'], contents: new Map(), mayWrite: true, handler }
+  const api: GithubApi = {
+    comments: [],
+    files: ['models/digits.onnx'],
+    contents: new Map(),
+    pulls: new Map(),
+    mayWrite: true,
+    handler,
+  }
   function handler({ method, url, body }: Parameters<Handler>[0]): ReturnType<Handler> {
     if (url.pathname === '/user') return json(403, { message: 'Resource not accessible by integration' })
     const one = /^\/repos\/octo\/models\/issues\/comments\/(\d+)$/.exec(url.pathname)?.[1]
@@ -30,6 +39,10 @@ export function githubApi(origin: () => string): GithubApi {
     if (/^\/repos\/octo\/models\/pulls\/\d+\/files$/.test(url.pathname)) {
       const files = api.files.map((filename) => ({ filename, status: 'modified' }))
       return page(files, url, origin())
+    }
+    if (url.pathname === '/repos/octo/models/pulls') {
+      const pull = api.pulls.get(url.searchParams.get('head') ?? '')
+      return page(pull === undefined ? [] : [pull], url, origin())
     }
     const path = /^\/repos\/octo\/models\/contents\/(.+)$/.exec(url.pathname)?.[1]
     if (path !== undefined) {

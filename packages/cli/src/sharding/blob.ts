@@ -94,7 +94,8 @@ async function readManifest(place: string): Promise<ShardManifest | 'none'> {
   if (!entry.isFile() || entry.size > MANIFEST_BYTES) throw new Error(`its ${MANIFEST_NAME} is no manifest of a shard`)
   const parsed = shardManifest.safeParse(jsonOf(Buffer.from(await readRegular(path, { what: 'a manifest' })).toString()))
   if (parsed.success) return parsed.data
-  throw new Error(`its ${MANIFEST_NAME} is no manifest of a shard: ${parsed.error.issues[0]?.message}`)
+  const [issue] = parsed.error.issues
+  throw new Error(`its ${MANIFEST_NAME} is no manifest of a shard: ${issue?.path.join('.')}: ${issue?.message}`)
 }
 
 function jsonOf(text: string): unknown {
