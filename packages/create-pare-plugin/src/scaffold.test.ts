@@ -24,6 +24,17 @@ it('plugins of every kind pass their own tests', async () => {
   expect(numTotalTests).toBeGreaterThan(300)
 }, 240_000)
 
+it('pare plugin check finds nothing wrong, in what is there and in what it does', async () => {
+  const { exitCode, stdout, stderr } = await workshop.run('pare', ['plugin', 'check', 'pare-criterion-first-criterion', '--json'])
+  const { findings, laws } = JSON.parse(stdout) as { findings: readonly { readonly status: string }[]; laws: readonly unknown[] }
+  expect({ exitCode, stderr, other: findings.filter(({ status }) => status !== 'pass') }).toEqual({
+    exitCode: 0,
+    stderr: '',
+    other: [],
+  })
+  expect([findings.length, laws.length]).toEqual([10, 6])
+}, 120_000)
+
 /** Tests in src, and not what is built of them. */
 const FOLDERS = ['--exclude', '**/dist/**', '--exclude', '**/built/**', '--exclude', '**/node_modules/**']
 

@@ -22,6 +22,7 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   inspect: async () => (await import('./inspect.js')).inspect,
   merge: async () => (await import('./merge.js')).merge,
   plan: async () => (await import('./plan.js')).plan,
+  plugin: async () => (await import('./plugin.js')).plugin,
   prune: async () => (await import('./prune.js')).prune,
   recipe: async () => (await import('./recipe.js')).recipe,
   report: async () => (await import('./report.js')).report,

@@ -142,7 +142,7 @@ async function importPlugin(kind: PluginKind, packageName: string, path: string)
 }
 
 /** '@acme/criterion-block-influence' → 'blockInfluence'. */
-function exportName(kind: PluginKind, packageName: string): string {
+export function exportName(kind: PluginKind, packageName: string): string {
   const short = packageName.replace(/^@[^/]+\//, '').replace(new RegExp(`^(pare-)?${kind}-`), '')
   return short.replace(/[-_.]+(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
@@ -194,7 +194,8 @@ function call<Result>(kind: PluginKind, name: string, factory: () => Result): Re
   }
 }
 
-const MEMBERS: { readonly [Kind in LoadedKind]: readonly string[] } = {
+/** What a plugin of a kind has. */
+export const MEMBERS: { readonly [Kind in LoadedKind]: readonly string[] } = {
   criterion: ['name', 'needs', 'saliency (or solve, score, zeros)'],
   preset: ['a list of steps with structure, criterion and target'],
   structure: ['name', 'find'],
