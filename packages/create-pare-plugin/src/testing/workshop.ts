@@ -46,7 +46,7 @@ export async function openWorkshop(): Promise<Workshop> {
       return join(path, folder)
     },
     async build() {
-      const plugins = (await readdir(path)).filter((name) => name.startsWith('pare-'))
+      const plugins = (await readdir(path)).filter((name) => /^pare-(criterion|structure|preset|metric)-/.test(name))
       const include = plugins.map((name) => `${name}/src`)
       const compilerOptions = { rootDir: '.', outDir: 'built', skipLibCheck: false }
       const config = { extends: `./${plugins[0]}/tsconfig.json`, compilerOptions, include }
