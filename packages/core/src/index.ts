@@ -35,6 +35,8 @@ export {
   foldWeights,
 } from './fold/fold-weights.js'
 export type { ComputedConstant } from './fold/folded-model.js'
+export { guardCriterion } from './guard/guard-criterion.js'
+export { guardStructure } from './guard/guard-structure.js'
 export { keepZeros } from './masks/keep-zeros.js'
 export { transferSteps } from './masks/transfer.js'
 export { keptIn, zerosOf } from './masks/zeros.js'

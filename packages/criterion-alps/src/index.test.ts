@@ -1,8 +1,11 @@
 import { PareError, type Pattern, type WeightProblem } from '@pare/core'
+import { testSolver } from '@pare/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { alps } from './index.js'
 import { errorOf, generator, plainAlps, plainRefitOf, randomProblem } from './plain.test.support.js'
+
+testSolver(alps)
 
 test('[1, 1] with Gram [[2, 1], [1, 2]] loses one weight and the other makes up half of it, by hand', async () => {
   // Least squares on one weight: x = (2 · 1 + 1 · 1) ÷ 2.

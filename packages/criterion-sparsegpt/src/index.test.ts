@@ -1,7 +1,10 @@
 import { PareError, type Pattern, type WeightProblem } from '@pare/core'
+import { testSolver } from '@pare/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sparsegpt } from './index.js'
+
+testSolver(sparsegpt)
 
 test('[1, 1] with Gram [[2, 1], [1, 2]] loses its first weight and the second makes up half of it, by hand', async () => {
   // H⁻¹ = ⅓[[2, −1], [−1, 2]] = UᵀU with U = [[√⅔, −½√⅔], [0, √½]]. Scores w²/U[j, j]² = 1.5 and 2: the first goes.

@@ -1,5 +1,5 @@
 import { type MetricSample, type SampleBoxes, sampleOf } from '@pare/metric'
-import { classSamples, metricValue, missingPython, python, randomNumbers, testMetric } from '@pare/testing'
+import { boxSamples, classSamples, metricValue, missingPython, python, randomNumbers, testMetric } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import { dice } from './dice.js'
 import { iou } from './iou.js'
@@ -28,20 +28,7 @@ function imageSamples(): MetricSample[] {
 }
 
 const boxes = boxSamples()
-testMetric(map, { samples: boxes, broken: undefined })
-
-function boxSamples(): MetricSample[] {
-  const random = randomNumbers(9)
-  const box = () => {
-    const [x, y] = [50 * random(), 50 * random()]
-    return Float64Array.of(x, y, x + 5 + 20 * random(), y + 5 + 20 * random())
-  }
-  return Array.from({ length: 12 }, () => {
-    const expected = Array.from({ length: 3 }, () => ({ box: box(), class: Math.floor(3 * random()) }))
-    const near = expected.map((one) => ({ ...one, box: one.box.map((side) => side + 2 * random()), score: random() }))
-    return detected({ expected, detected: [...near, { box: box(), class: 1, score: random() }] })
-  })
-}
+testMetric(map, { samples: boxes })
 
 function detected(one: SampleBoxes): MetricSample {
   return sampleOf({ rows: [], places: 1, isSingle: true, boxes: one })

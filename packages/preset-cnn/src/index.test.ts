@@ -1,8 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { type CutStep, makePlan } from '@pare/core'
 import { openModel } from '@pare/onnx'
+import { testPreset } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { cnn } from './index.js'
+
+testPreset('cnn', cnn)
 
 test('is one step: channels over the whole network, kept in multiples of 8', () => {
   expect(cnn()).toMatchObject([

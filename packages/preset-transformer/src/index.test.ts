@@ -1,8 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { type CutStep, makePlan } from '@pare/core'
 import { openModel } from '@pare/onnx'
+import { testPreset } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { transformer } from './index.js'
+
+testPreset('transformer', transformer)
 
 test('is two steps: heads, then neurons in multiples of 8', () => {
   expect(transformer({ ratio: 0.2 })).toMatchObject([

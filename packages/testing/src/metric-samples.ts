@@ -1,4 +1,4 @@
-import { type MetricSample, type Numbers, sampleOf } from '@pare/metric'
+import { type MetricNeeds, type MetricSample, type Numbers, sampleOf } from '@pare/metric'
 
 /** Numbers between 0 and 1 that follow from a seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {
@@ -52,5 +52,73 @@ export function valueSamples({ samples = 40, classes: width = 3, seed = 1 }: Sam
     const label = vector()
     const row = label.map((value) => value + 0.5 * (random() - 0.5))
     return sampleOf({ rows: [row], label, reference: [vector()], answers: new Float64Array(), places: width })
+  })
+}
+
+/** Samples of text: what a model wrote, and one or two ways to write it. */
+export function textSamples(): MetricSample[] {
+  return TEXTS.map(([answer = '', ...expected]) => sampleOf({ rows: [], places: 1, isSingle: true, text: { answer, expected } }))
+}
+
+const TEXTS: readonly (readonly string[])[] = [
+  ['the cat sat', 'the cat sat on the mat'],
+  ['a dog', 'a dog'],
+  ['one two three', 'three two one'],
+  ['nothing alike', 'xyz'],
+  ['The cat!', 'the cat'],
+  ['abc', 'abd', 'abcd'],
+  ['', 'some words'],
+  ['grüße aus köln', 'grüsse aus köln'],
+]
+
+/** Windows of tokens: scores of the token after each, all but the first to be predicted. */
+export function tokenSamples({ places = 4, ...options }: SampleSetOptions = {}): MetricSample[] {
+  return classSamples({ ...options, places }).map((sample) => {
+    const tokens = Float64Array.from(sample.label)
+    const scored = Float64Array.from({ length: places }, (_, at) => Number(at > 0))
+    return { ...sample, tokens, scored, bytes: tokens.map((token) => token + 1) }
+  })
+}
+
+/** Images with three boxes of three classes, found almost where they are, and one that is not there. */
+export function boxSamples({ samples = 12, classes = 3, seed = 9 }: SampleSetOptions = {}): MetricSample[] {
+  const random = randomNumbers(seed)
+  const box = () => {
+    const [x, y] = [50 * random(), 50 * random()]
+    return Float64Array.of(x, y, x + 5 + 20 * random(), y + 5 + 20 * random())
+  }
+  return Array.from({ length: samples }, () => {
+    const expected = Array.from({ length: 3 }, () => ({ box: box(), class: Math.floor(classes * random()) }))
+    const near = expected.map((one) => ({ ...one, box: one.box.map((side) => side + 2 * random()), score: random() }))
+    const detected = [...near, { box: box(), class: 1, score: random() }]
+    return sampleOf({ rows: [], places: 1, isSingle: true, boxes: { detected, expected } })
+  })
+}
+
+/** Samples of the kind that a metric needs. */
+export function samplesFor({ read, against }: MetricNeeds): MetricSample[] {
+  switch (read) {
+    case 'answers':
+    case 'scores':
+      return classSamples()
+    case 'values':
+      return against === 'group' ? groupedSamples() : valueSamples()
+    case 'tokens':
+      return tokenSamples()
+    case 'text':
+      return textSamples()
+    case 'boxes':
+      return boxSamples()
+    default:
+      throw read satisfies never
+  }
+}
+
+/** Vectors of four groups that lean apart. */
+function groupedSamples(): MetricSample[] {
+  const random = randomNumbers(7)
+  return Array.from({ length: 60 }, (_, i) => {
+    const row = Float64Array.from({ length: 5 }, (_, at) => random() + (at === i % 4 ? 0.6 : 0))
+    return sampleOf({ rows: [row], answers: new Float64Array(), label: Float64Array.of(i % 4) })
   })
 }

@@ -1,19 +1,22 @@
 import { valueFrom } from '@pare/gate'
 import { aggregateOf, type Metric, type MetricSample, readableSample, startTally } from '@pare/metric'
 import { describe, expect, test } from 'vitest'
+import { samplesFor } from './metric-samples.js'
 
 export interface MetricTestOptions {
-  /** Samples of the kind that the metric needs, at least 8, no two alike. */
-  readonly samples: readonly MetricSample[]
+  /** Samples of the kind that the metric needs, at least 8, no two alike. Default: made up, of that kind */
+  readonly samples?: readonly MetricSample[]
   /** The value for samples, worked out at once. Default: it is not compared */
   readonly value?: (samples: readonly MetricSample[]) => number
-  /** The same sample with NaN where the model put out a number. Default: NaN in its first row. Undefined: the metric sees no numbers. */
+  /** The same sample with NaN where the model put out a number. Default: NaN in its first row, and none of texts and boxes. Undefined: the metric sees no numbers. */
   readonly broken?: ((sample: MetricSample) => MetricSample) | undefined
 }
 
 /** The laws every metric obeys. `make` is called for each test, so that hidden state would show. */
-export function testMetric(make: () => Metric, options: MetricTestOptions): void {
-  const { samples, value, broken = withNaN } = options
+export function testMetric(make: () => Metric, options: MetricTestOptions = {}): void {
+  const { needs } = make()
+  const { samples = samplesFor(needs), value, broken = withNaN } = options
+  const seesNumbers = 'broken' in options ? options.broken !== undefined : needs.read !== 'text' && needs.read !== 'boxes'
   const measured = (some: readonly MetricSample[]) => metricValue(make(), some)
 
   describe(`metric ${make().name}`, () => {
@@ -72,7 +75,7 @@ export function testMetric(make: () => Metric, options: MetricTestOptions): void
       expect(Number.isFinite(blind.value)).toBe(true)
     })
 
-    test.skipIf('broken' in options && options.broken === undefined)('of a model that puts out NaN it has no value', () => {
+    test.skipIf(!seesNumbers)('of a model that puts out NaN it has no value', () => {
       expect(startTally(make()).add(readableSample(broken(samples[0]!)))).toBe(false)
     })
   })

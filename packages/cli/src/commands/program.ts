@@ -23,6 +23,7 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   merge: async () => (await import('./merge.js')).merge,
   plan: async () => (await import('./plan.js')).plan,
   'plan-run': async () => (await import('./plan-run.js')).planRun,
+  plugin: async () => (await import('./plugin.js')).plugin,
   prune: async () => (await import('./prune.js')).prune,
   recipe: async () => (await import('./recipe.js')).recipe,
   report: async () => (await import('./report.js')).report,

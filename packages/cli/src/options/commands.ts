@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
 import { QUANTISERS } from '@pare/quantise/choices'
 import { z } from 'zod'
-import { againstOf, amounts, amountsOf, folder, masks, own, shardOf } from './own-fields.js'
+import { againstOf, amounts, amountsOf, folder, masks, own, pluginOptions, shardOf } from './own-fields.js'
 import type { Field, Fields } from './row.js'
 import { axisSizes, count, listed, oneOf, path, positive } from './schemas.js'
 import { numberOf, parts, sizesOf } from './text.js'
@@ -302,6 +302,12 @@ export const COMMANDS = {
       field: own(path, 'field, or column, that holds the text', { argument: 'name' }, "'text', or what the data make likely"),
       windows: own(count, 'windows of text that both models are run on, for the proof', { argument: 'count' }, '32'),
     },
+  },
+  plugin: {
+    arguments: '<check> [folder]',
+    help: 'pare plugin check looks at the folder of a plugin, or here: its name, package.json, types, README and licence, and whether it keeps the laws of its kind. It runs the code of the plugin.',
+    examples: ['pare plugin check', 'pare plugin check ../pare-criterion-distance --options to=1'],
+    own: { options: pluginOptions() },
   },
   devices: {
     arguments: '',

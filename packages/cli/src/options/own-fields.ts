@@ -28,6 +28,27 @@ export function masks(): Field<typeof maskFile> {
   )
 }
 
+export function pluginOptions() {
+  return own(
+    z.record(z.string(), z.unknown()).describe('name=value,name=value'),
+    'what the plugin is made with, where it needs options',
+    { argument: 'values', read: namedValues, hint: 'for example: --options k=5' },
+  )
+}
+
+/** 'k=5,abs=true' → { k: 5, abs: true }. */
+function namedValues(text: string): Readonly<Record<string, unknown>> | undefined {
+  const pairs = parts(text).map((part) => /^([^=\s]+)\s*=\s*(.*)$/.exec(part))
+  if (pairs.some((pair) => pair === null)) return undefined
+  return Object.fromEntries(pairs.map((pair) => [pair![1]!, meaningOf(pair![2]!)]))
+}
+
+function meaningOf(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true'
+  const number = numberOf(text)
+  return Number.isNaN(number) ? text : number
+}
+
 const between = z.number().gt(0).lt(1)
 
 export function amounts() {

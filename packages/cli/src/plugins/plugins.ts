@@ -1,14 +1,16 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { AnyCriterion, PresetStep, Structure } from '@pare/core'
+import { type AnyCriterion, guardCriterion, guardStructure, type PresetStep, type Structure } from '@pare/core'
 import { METRIC_NAMES } from '@pare/evaluate/choices'
+import type { PluginOrigin } from '@pare/onnx'
 import type { PluginConfig } from '../options/prune.js'
 import { Failure, isPareError, untrusted, usage } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
 import { suggest } from '../terminal/suggest.js'
 import { FIRST_PARTY } from './first-party.js'
 import { type LoadedKind, type PluginKind, type PluginReference, readReference } from './plugin-reference.js'
+import { versioned } from './plugin-version.js'
 
 export interface PluginSource {
   /** Third-party plugins are resolved from here: the config file's folder, or the current one. */
@@ -43,11 +45,32 @@ export function locateMetric(name: string, source: PluginSource): Promise<string
 type Plugin = AnyCriterion | Structure | Preset
 
 async function resolve(kind: LoadedKind, setting: PluginConfig<Plugin>, source: PluginSource): Promise<Plugin> {
-  if (isPlugin(kind, setting)) return setting
+  if (isPlugin(kind, setting)) return guarded(setting, { kind, name: nameOf(kind, setting) })
   const reference = readReference(kind, setting)
-  const module = (await loadFirstParty(kind, reference.name)) ?? (await loadThirdParty(kind, reference, source))
-  return make(kind, reference, module)
+  const own = await loadFirstParty(kind, reference.name)
+  if (own !== undefined) {
+    const plugin = make(kind, reference, own)
+    // Steps hold plugins, which are taken for imported ones where nobody says whose they are.
+    return isPreset(plugin) ? guarded(plugin, { kind, name: reference.name, from: 'comes with pare' }) : plugin
+  }
+  const { exported, from } = await loadThirdParty(kind, reference, source)
+  return guarded(make(kind, reference, exported), { kind, name: reference.name, from })
 }
+
+/** The plugin, whose faults are told with its name. */
+function guarded(plugin: Plugin, origin: PluginOrigin): Plugin {
+  if (isPreset(plugin)) return plugin.map((step) => guardedStep(step, origin))
+  return 'find' in plugin ? guardStructure(plugin, origin) : guardCriterion(plugin, origin)
+}
+
+function guardedStep({ structure, criterion, calibrated, ...step }: PresetStep, origin: PluginOrigin): PresetStep {
+  const judging = calibrated && { calibrated: { ...calibrated, criterion: guardCriterion(calibrated.criterion, origin) } }
+  return { ...step, structure: guardStructure(structure, origin), criterion: guardCriterion(criterion, origin), ...judging }
+}
+
+const isPreset = (plugin: Plugin): plugin is Preset => Array.isArray(plugin)
+
+const nameOf = (kind: LoadedKind, plugin: Plugin) => (isPreset(plugin) ? kind : plugin.name)
 
 type Factory = (options?: Readonly<Record<string, unknown>>) => unknown
 
@@ -67,11 +90,11 @@ async function loadFirstParty(kind: LoadedKind, name: string): Promise<unknown> 
   return Object.hasOwn(plugins, short) ? plugins[short]!() : undefined
 }
 
-async function loadThirdParty(kind: LoadedKind, { name }: PluginReference, source: PluginSource): Promise<unknown> {
+async function loadThirdParty(kind: LoadedKind, { name }: PluginReference, source: PluginSource) {
   const { packageName, path } = await locatePlugin(kind, name, source)
   const module = await importPlugin(kind, packageName, path)
   const exported = module.default ?? module[exportName(kind, packageName)]
-  if (exported !== undefined) return exported
+  if (exported !== undefined) return { exported, from: await versioned(packageName, path) }
   throw usage(
     `pare: ${packageName} exports no ${kind}: neither a default export nor '${exportName(kind, packageName)}'.`,
     `it exports ${formatValue(Object.keys(module))}; a plugin exports a factory: see https://www.npmjs.com/package/@pare/core`,
@@ -142,7 +165,7 @@ async function importPlugin(kind: PluginKind, packageName: string, path: string)
 }
 
 /** '@acme/criterion-block-influence' → 'blockInfluence'. */
-function exportName(kind: PluginKind, packageName: string): string {
+export function exportName(kind: PluginKind, packageName: string): string {
   const short = packageName.replace(/^@[^/]+\//, '').replace(new RegExp(`^(pare-)?${kind}-`), '')
   return short.replace(/[-_.]+(\w)/g, (_, letter: string) => letter.toUpperCase())
 }
@@ -194,7 +217,8 @@ function call<Result>(kind: PluginKind, name: string, factory: () => Result): Re
   }
 }
 
-const MEMBERS: { readonly [Kind in LoadedKind]: readonly string[] } = {
+/** What a plugin of a kind has. */
+export const MEMBERS: { readonly [Kind in LoadedKind]: readonly string[] } = {
   criterion: ['name', 'needs', 'saliency (or solve, score, zeros)'],
   preset: ['a list of steps with structure, criterion and target'],
   structure: ['name', 'find'],

@@ -25,6 +25,11 @@ describe('the shape of a config', () => {
       "prune: is []; expected a list of pruning steps, at least one, or a preset such as { preset: 'cnn' }.",
     ],
     [
+      'a step that is not in a list',
+      { prune: { criterion: 'magnitude' } },
+      'prune: is {"criterion":"magnitude"}; expected a list of pruning steps, at least one, or a preset such as { preset: \'cnn\' }.',
+    ],
+    [
       'a scope nobody knows',
       { prune: [{ scope: 'layer' }] },
       "prune[0].scope: is \"layer\"; expected 'row', 'tensor' or 'global', for structures that cut 'group' or 'global'.",

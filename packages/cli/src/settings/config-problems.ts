@@ -13,7 +13,7 @@ export function checkShape(
   schema: z.ZodType = configSchema,
 ): { readonly problems: readonly Problem[]; readonly rest: unknown } {
   // What a gate may say, the gate itself knows best: limits are checked where they are put together.
-  const all = (schema.safeParse(input).error?.issues ?? []).flatMap(narrowed)
+  const all = (schema.safeParse(input).error?.issues ?? []).flatMap((issue) => narrowed(issue, input))
   const issues = all.filter(({ path }) => !path.includes('gate'))
   const problems = issues.flatMap((issue) => problemsOf(issue, { input, schema }))
   const wrong = issues.flatMap((issue) =>
@@ -22,15 +22,18 @@ export function checkShape(
   return { problems, rest: wrong.reduce<unknown>((rest, path) => without(rest, path), input) }
 }
 
-/** Of alternatives of which one alone has the right type, such as a list or an object: what is wrong within that one. */
-function narrowed(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+/**
+ * Of alternatives of which one alone has the right type, such as a list or an object: what is wrong within that one. Not where it
+ * lacks what that one has to have: `prune: { criterion: … }` is no preset, but a step that is not in a list.
+ */
+function narrowed(issue: z.core.$ZodIssue, input: unknown): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const fitting = issue.errors.filter((errors) => !errors.some(({ code, path }) => code === 'invalid_type' && path.length === 0))
-  if (fitting.length !== 1) return [issue]
-  // One that lacks what it needs and has what it does not know is none of the alternatives.
-  const isUnknown = fitting[0]!.map(({ code }) => code === 'unrecognized_keys')
-  if (isUnknown.includes(true) && isUnknown.includes(false) && fitting[0]!.every(({ path }) => path.length < 2)) return [issue]
-  return fitting[0]!.flatMap((inner) => narrowed({ ...inner, path: [...issue.path, ...inner.path] }))
+  const [only] = fitting
+  if (fitting.length !== 1 || only === undefined) return [issue]
+  const lacks = only.some(({ path }) => path.length === 1 && valueAt(input, [...issue.path, ...path]) === undefined)
+  if (lacks) return [issue]
+  return only.flatMap((inner) => narrowed({ ...inner, path: [...issue.path, ...inner.path] }, input))
 }
 
 /** ['models', 0, 'gate', 'maxDrop'] → 'models[0].gate.maxDrop'. */

@@ -18,10 +18,7 @@ export interface ModelSettings {
 
 /** Precedence: override, the model's own entry, the config's top level, built-in default. */
 export function settle(config: Config, model: Partial<ModelConfig>, overrides: Overrides): ModelSettings {
-  const own = model.prune ?? config.prune ?? [{}]
-  // One that is neither is told of already.
-  const known = Array.isArray(own) || 'preset' in own ? own : [{}]
-  const prune = overrides.preset === undefined ? known : { preset: overrides.preset }
+  const prune = overrides.preset === undefined ? (model.prune ?? config.prune ?? [{}]) : { preset: overrides.preset }
   return {
     level: { ...levelOf(config), ...levelOf(model), ...levelOf(overrides) },
     prune: overridden(prune, overrides),

@@ -1,5 +1,5 @@
 import type { Model } from '@pare/onnx'
-import { present } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import { applyStep } from '../apply/apply.js'
 import { cpu } from '../backend/cpu.js'
@@ -125,8 +125,9 @@ async function triedScores(
     const { id, units } = group
     const own = scores[i]
     if (own?.length === units && !own.some(Number.isNaN)) return { units, ...leastOf(group), scores: own }
-    throw new Error(
-      `criterion '${criterion.name}' gives ${own?.length ?? 'no'} scores, or NaN, for the ${units} units of '${id}'`,
+    throw new PareError(
+      `criterion '${criterion.name}' gives ${own?.length ?? 'no'} scores, or NaN, for the ${units} units of '${id}'; a number for each was expected.`,
+      { hint: 'this is a fault of the criterion: tell its author.' },
     )
   })
 }
@@ -162,6 +163,7 @@ async function scoresOf(
     kernel,
     norm: step.norm ?? 'l1',
     seed: options.seed,
+    criterion: criterion.name,
     readersOnly: criterion.readersOnly ?? false,
     ...present({ statistics }),
   }

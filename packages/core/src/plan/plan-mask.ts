@@ -53,7 +53,7 @@ async function masked(
   const statistics = await statisticsFor(step.criterion, { model, weights }, options)
   const { target, allocation, normalize } = step
   const spread = { ...(allocation && { allocation }), ...(normalize && { normalize }) }
-  const request = { weights, pattern, scope, target, saliency, ...spread, ...present({ statistics }) }
+  const request = { weights, pattern, scope, target, saliency, criterion: head.criterion, ...spread, ...present({ statistics }) }
   const { precision, selections } = await select(request, { backend: cpu, ...options })
   const entries: MaskedWeight[] = []
   for (const [i, weight] of weights.entries()) {

@@ -1,3 +1,4 @@
+import { present } from '@pare/onnx'
 import type { Backend, Precision } from '../backend/backend.js'
 import { buffersOf, precisionOf, readChunks, sourceOf, type WeightSource } from '../backend/stream.js'
 import type { WeightStatistics } from '../calibrate/statistics.js'
@@ -23,6 +24,8 @@ export interface SelectRequest {
   readonly scope: Scope
   readonly target: ElementTarget
   readonly saliency: Expression
+  /** Whose saliency it is, for messages. */
+  readonly criterion?: string
   /** What the weights meet, where the saliency says so. */
   readonly statistics?: WeightStatistics
   /** How a sparsity is spread over weights, where scope is 'row' or 'tensor'. Default: 'uniform' */
@@ -38,7 +41,7 @@ export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
  * as many fewer as the next tile is too large.
  */
 export async function select(
-  { weights, pattern = { kind: 'free' }, saliency, statistics, ...ranking }: SelectRequest,
+  { weights, pattern = { kind: 'free' }, saliency, criterion, statistics, ...ranking }: SelectRequest,
   options: PlanOptions & { readonly backend: Backend },
 ): Promise<{ precision: Precision; selections: Selected[] }> {
   checkElementTarget(ranking.target)
@@ -50,6 +53,7 @@ export async function select(
     precision,
     buffers: buffersOf(kernel, options.backend),
     progress: progressOf(sources, options),
+    ...present({ criterion }),
   }
   return { precision, selections: await selectBy(pattern, sources, ranking, scoring) }
 }

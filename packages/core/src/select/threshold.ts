@@ -1,9 +1,9 @@
-import { PareError } from '@pare/onnx'
 import type { Candidates, Floats, SaliencyRange, SaliencyTally } from '../backend/backend.js'
 import { BUCKETS, DIGITS, digitReader, notFinite, rangeOf, ZEROS } from '../backend/keys.js'
 import { kth } from '../backend/kth.js'
 import { readChunks, type WeightSource } from '../backend/stream.js'
 import { guessRange } from './guess.js'
+import { notFiniteError } from './not-finite.js'
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
 
@@ -91,7 +91,7 @@ async function histogram(sources: readonly WeightSource[], scoring: Scoring) {
     const own = await kernel.counts()
     zeros.push(own[ZEROS[precision]]! - zerosBefore)
     zerosBefore = own[ZEROS[precision]]!
-    if (notFinite(own, precision) > 0) throw await nameNotFinite(source, scoring)
+    if (notFinite(own, precision) > 0) throw await notFiniteError(source, scoring, scoring.criterion)
     seen += source.elements
     if (seen > 2 ** 31 || source === sources.at(-1)) {
       for (let b = 0; b < BUCKETS; b++) counts[b]! += own[b]!
@@ -163,7 +163,7 @@ async function gather(
   for (const source of sources) {
     const start = all.length
     const tally = await collect(source, range, { into: all, scoring })
-    if (!tally.finite) throw await nameNotFinite(source, scoring)
+    if (!tally.finite) throw await notFiniteError(source, scoring, scoring.criterion)
     parts.push({ ...tally, start, end: all.length })
   }
   return { all, parts }
@@ -248,20 +248,4 @@ async function settle({ value, parts, lower }: Border, rank: number, zeros: read
     selections.push({ zeros: zeros[i]!, masked: part.below + ties, rule: { below: value, until } })
   }
   return selections
-}
-
-async function nameNotFinite(source: WeightSource, scoring: Scoring): Promise<PareError> {
-  for await (const { weights, start } of readChunks(source, scoring)) {
-    const at = weights.findIndex((weight) => !Number.isFinite(weight))
-    if (at < 0) continue
-    return new PareError(
-      `'${source.weight.id}' holds ${weights[at]} at element ${start + at}; weights must be finite to be ranked.`,
-      {
-        hint: `repair the model, or leave this weight out with --exclude '${source.weight.tensor.name}'.`,
-      },
-    )
-  }
-  return new PareError(`the criterion gave '${source.weight.id}' saliencies that are not finite numbers.`, {
-    hint: 'this is a fault of the criterion: tell its author.',
-  })
 }

@@ -5,10 +5,13 @@ import { elementsOf, readChunks, type WeightReading } from '../backend/stream.js
 import type { SpreadStatistic } from '../calibrate/spread.js'
 import type { Slice, Weight } from '../contract/contract.js'
 import type { Norm } from '../plan/plan.js'
+import { notFiniteError } from './not-finite.js'
 
 export interface UnitScoring extends WeightReading {
   /** Of the criterion, compiled once for all groups. */
   readonly kernel: Kernel
+  /** Whose kernel it is, for messages. */
+  readonly criterion?: string
   readonly norm: Norm
   readonly seed: number
   /** Where the criterion looks at data: what weights meet, by id. Slices of other tensors are not scored then. */
@@ -26,9 +29,9 @@ export interface SlicedUnits {
   readonly slices: readonly Slice[]
 }
 
-/** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. */
+/** f64[units]: the saliencies of all elements of a unit's scored slices, put together by the norm. Elements that are zero add nothing. Throws PareError where one is not finite. */
 export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitScoring): Promise<Float64Array> {
-  const { norm, kernel, seed, statistics, readersOnly = false, ...reading } = scoring
+  const { norm, kernel, criterion, seed, statistics, readersOnly = false, ...reading } = scoring
   const scored = slices.filter(
     (slice) =>
       slice.scored &&
@@ -46,6 +49,8 @@ export async function scoreUnits({ units, slices }: SlicedUnits, scoring: UnitSc
     }
     const layout = { inner: innerOf(slice), units: slice.units, put: PUT[norm] }
     for await (const chunk of readChunks(source, reading)) await kernel.addScores(chunk, layout, scores)
+    // NaN ranks nowhere: whatever stands first would go.
+    if (scores.some((score) => Number.isNaN(score) || score === Infinity)) throw await notFiniteError(source, reading, criterion)
   }
   return finished(scores, scored, norm)
 }

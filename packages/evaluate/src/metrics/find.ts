@@ -3,6 +3,7 @@ import type { Aggregate } from '@pare/gate'
 import { aggregateOf, type Metric, type MetricFactory } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { METRICS } from './first-party.js'
+import { guardMetric } from './guard-metric.js'
 import { METRIC_NAMES } from './metric-names.js'
 
 /** Files of metrics that do not come with this package, by the name in front of the colon. */
@@ -55,7 +56,9 @@ export async function findMetric(written: string, modules: MetricModules = {}): 
       hint: `its options: ${[...read].join(', ') || 'none'}.`,
     })
   }
-  return { ...metric, name: written }
+  const named = { ...metric, name: written }
+  // What comes with this package is tested.
+  return Object.hasOwn(METRICS, name) ? named : guardMetric(named, { kind: 'metric', name, from: modules[name]! })
 }
 
 /** What makes the value of records, of those metrics that have some. */
@@ -102,7 +105,11 @@ function make(written: string, factory: MetricFactory, options: Readonly<Record<
   try {
     metric = factory(options)
   } catch (cause) {
-    if (!(cause instanceof PareError)) throw cause
+    if (!(cause instanceof PareError))
+      throw new PareError(`metric '${written}' refused its options: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        hint: 'see the README of the plugin.',
+        cause,
+      })
     throw new PareError(`metric '${written}': ${cause.message}`, { hint: cause.hint, cause })
   }
   const lacking = MEMBERS.filter((member) => typeof metric !== 'object' || metric === null || !(member in metric))
