@@ -11,6 +11,13 @@ const workflows = readdirSync(FOLDER).map((name) => ({ name, text: readFileSync(
 /** What releases move. */
 const OWN = /^pare-dev\/pare(\/\.github\/workflows\/gate\.yml)?@v1$/
 
+const DOC = readFileSync(new URL('../../../docs/many-machines.md', import.meta.url), 'utf8').split('## Slurm')[0]!
+const examples = [...DOC.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
+
+it.each(examples)('a workflow of docs/many-machines.md has no fault that actionlint knows', async (text) => {
+  expect(await actionlint.runLint(text, '.github/workflows/pare.yml')).toEqual([])
+})
+
 describe.each(workflows)('.github/workflows/$name', ({ name, text }) => {
   it('has no fault that actionlint knows', async () => {
     expect(await actionlint.runLint(text, `.github/workflows/${name}`)).toEqual([])

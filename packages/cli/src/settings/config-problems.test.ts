@@ -187,3 +187,16 @@ it('places read like code', () => {
   expect(formatPlace(['models', 0, 'gate', 'maxDrop'])).toBe('models[0].gate.maxDrop')
   expect(formatPlace([])).toBe('')
 })
+
+describe('what the command line calls by another name', () => {
+  it.each<[unknown, string]>([
+    [{ prune: [{ sparsity: 0.5 }] }, 'target: { sparsity: … }'],
+    [{ prune: { preset: 'cnn', sparsity: 0.5 } }, 'target: { sparsity: … }'],
+    [{ sparsity: 0.5 }, 'prune: [{ target: { sparsity: … } }]'],
+    [{ models: [{ path: 'm.onnx', maxDrop: 0.01 }] }, 'gate: { maxDrop: … }'],
+    [{ metric: 'f1' }, 'evaluate: { metric: … }'],
+    [{ tokenizer: 'tokenizer.json' }, 'evaluate: { tokenizer: … }'],
+  ])('%j', (config, written) => {
+    expect(checkShape(config).problems.map(({ hint }) => hint)).toEqual([`in a config it is written ${written}`])
+  })
+})

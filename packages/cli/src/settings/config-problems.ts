@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { configSchema } from '../options/config.js'
+import { optionsOf } from '../options/options.js'
 import type { Problem } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
 import { suggest } from '../terminal/suggest.js'
@@ -71,11 +72,35 @@ function unknownKey(path: Path, whole: z.ZodType): Problem {
   const place = formatPlace(path)
   const keys = keysAt(path.slice(0, -1), whole)
   const guess = suggest(key, keys)
+  const written = writtenAs(key, keys)
   return {
     place,
     message: `'${key}' is not an option.`,
-    hint: guess === undefined ? `options here: ${keys.join(', ')}` : `did you mean '${guess}'? Options here: ${keys.join(', ')}`,
+    hint:
+      written !== undefined
+        ? `in a config it is written ${written}`
+        : guess === undefined
+          ? `options here: ${keys.join(', ')}`
+          : `did you mean '${guess}'? Options here: ${keys.join(', ')}`,
   }
+}
+
+/**
+ * How a config says what an option of the command line says: 'sparsity' is `prune: [{ target: { sparsity: … } }]`. Where one of `keys` may be
+ * written is the beginning.
+ */
+function writtenAs(name: string, keys: readonly string[]): string | undefined {
+  const option = optionsOf('run').find((each) => each.name === name)
+  const [place = ''] = option?.places ?? []
+  if (option === undefined || place === '') return undefined
+  const path = [...place.split('.'), ...(option.kind === undefined ? [] : [option.kind])]
+  const start = Math.max(
+    0,
+    path.findIndex((field) => keys.includes(field)),
+  )
+  const [first = '', ...inner] = path.slice(start)
+  const value = inner.reduceRight((rest, field) => `{ ${field}: ${rest} }`, '…')
+  return first === 'prune' ? `prune: [${value}]` : `${first}: ${value}`
 }
 
 function keysAt(path: Path, whole: z.ZodType): readonly string[] {

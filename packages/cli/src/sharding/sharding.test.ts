@@ -44,7 +44,7 @@ describe('a run on many machines', () => {
   it('is the run of one, bit for bit, however many there are', async () => {
     await using folder = await prepared()
     expect((await run(folder, 'run --out whole')).exitCode).toBe(1)
-    for (const count of [1, 5]) {
+    for (const count of [4]) {
       for (let index = 1; index <= count; index++)
         expect((await run(folder, `run --out of-${count} --shard`, { PARE_SHARD: `${index}/${count}` })).exitCode).toBe(0)
       expect((await run(folder, `merge of-${count}/shards --out of-${count}`)).exitCode).toBe(1)
@@ -52,9 +52,9 @@ describe('a run on many machines', () => {
       await sameFiles(folder, 'whole', `of-${count}`)
     }
     // What the lock file would take over from a run of one machine is what it would take over from the merge.
-    const { stdout } = await run(folder, 'plan-run --shards 5 --json')
-    expect(JSON.parse(stdout)).toMatchObject({ shards: 5, carried: [], guessed: ['model.onnx', 'model.onnx (2)', 'bad.onnx'] })
-  }, 120_000)
+    const { stdout } = await run(folder, 'plan-run --shards 4 --json')
+    expect(JSON.parse(stdout)).toMatchObject({ shards: 4, carried: [], guessed: ['model.onnx', 'model.onnx (2)', 'bad.onnx'] })
+  }, 240_000)
 
   it('processes of one machine are machines, too', async () => {
     await using folder = await prepared()
@@ -64,7 +64,7 @@ describe('a run on many machines', () => {
     expect(exitCode).toBe(1)
     expect(await results(folder, 'both')).toEqual(await results(folder, 'whole'))
     expect((await folder.files()).filter((name) => name.includes('shard'))).toEqual([])
-  }, 120_000)
+  }, 240_000)
 })
 
 describe('what is not whole is incomplete, and never a pass', async () => {
