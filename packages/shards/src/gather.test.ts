@@ -55,6 +55,13 @@ describe('shards are held against the plan of the run', () => {
     expect(problems[1]).toMatch(/is shard 2 of 2, and this run has 3/)
   })
 
+  test('one whose files are damaged does not count', () => {
+    const damages = new Map([[all[1]!, 'shard-2/attempt-1/model.onnx is cut off.']])
+    const { missing, cures } = gatherShards(plan, all, damages)
+    expect([...missing]).toEqual([['b', 'shard-2/attempt-1/model.onnx is cut off.']])
+    expect(cures[0]).toBe('pare run --shard 2/3')
+  })
+
   test('one that says it is another, or that its piece is another, does not count', () => {
     const swapped = { ...all[1]!, manifest: { ...all[1]!.manifest, shard: { index: 3, count: 3 } } }
     expect([...gatherShards(plan, [all[0]!, swapped]).missing.keys()]).toEqual(['b', 'c'])

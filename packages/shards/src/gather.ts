@@ -23,8 +23,15 @@ export interface GatheredShards {
   readonly cures: readonly string[]
 }
 
-/** Takes each shard once: of several attempts the last. One that is there twice, or of another run, does not count. */
-export function gatherShards(plan: RunPlan, manifests: readonly PlacedManifest[]): GatheredShards {
+/**
+ * Takes each shard once: of several attempts the last. One that is there twice, of another run, or damaged (a sentence for each, by its manifest) does
+ * not count.
+ */
+export function gatherShards(
+  plan: RunPlan,
+  manifests: readonly PlacedManifest[],
+  damages: ReadonlyMap<PlacedManifest, string> = new Map(),
+): GatheredShards {
   const problems: string[] = []
   const notes: string[] = []
   const own = manifests.filter(({ name, manifest }) => {
@@ -56,7 +63,9 @@ export function gatherShards(plan: RunPlan, manifests: readonly PlacedManifest[]
     const place = taken.get(shard)
     const pieces = place?.manifest.pieces.filter((piece) => piece.id === id) ?? []
     const [piece] = pieces
+    const damage = place && damages.get(place)
     if (place === undefined) missing.set(id, `shard ${shard} of ${plan.shards} is missing.`)
+    else if (damage !== undefined) missing.set(id, damage)
     else if (piece === undefined || pieces.length > 1 || piece.sha256 !== sha256)
       missing.set(id, `${place.name} does not hold it as the plan has it.`)
     else done.set(id, { piece, place })

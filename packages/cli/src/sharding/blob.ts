@@ -106,26 +106,46 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Copies a file of a shard, and throws where the copy is not what the shard says it left. */
-export async function takeFile(
-  { path: folder, name, manifest }: PlacedManifest & { readonly path: string },
-  file: string,
-  to: string,
-): Promise<void> {
-  const said = manifest.files.find(({ path }) => path === file)
-  const from = join(folder, ...file.split('/'))
+interface ShardFolder extends PlacedManifest {
+  readonly path: string
+}
+
+/** A sentence on the first file that is not what the shard says it left. Undefined where all are. */
+export async function damageOf(shard: ShardFolder): Promise<string | undefined> {
+  for (const { path: file, sha256 } of shard.manifest.files) {
+    const what = (await obstacleTo(shard, file)) ?? (await otherThan(join(shard.path, ...file.split('/')), sha256))
+    if (what !== undefined) return `${shard.name}/${file} ${what}.`
+  }
+  return undefined
+}
+
+/** Copies a file of a shard, and throws where the copy is not what the shard says it left: it may have changed since it was looked at. */
+export async function takeFile(shard: ShardFolder, file: string, to: string): Promise<void> {
+  const { manifest, name, path } = shard
+  const said = manifest.files.find((each) => each.path === file)
   const damaged = (what: string) =>
     new Failure('infrastructure', `pare merge: ${name}/${file} ${what}.`, {
       hint: `run shard ${manifest.shard.index}/${manifest.shard.count} again, and merge`,
     })
   if (said === undefined) throw damaged('is not among the files that the shard lists')
-  const entry = await lstat(from).catch(() => undefined)
-  if (entry?.isFile() !== true) throw damaged('is missing, or no file')
-  if ((await realpath(from)) !== join(await realpath(folder), ...file.split('/'))) throw damaged('is reached through a link')
+  const obstacle = await obstacleTo(shard, file)
+  if (obstacle !== undefined) throw damaged(obstacle)
   await mkdir(dirname(to), { recursive: true })
-  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-  await using hashing = hashFile(to)
-  if ((await hashing.digest()) !== said.sha256) throw damaged('is not the file that the shard left: its SHA-256 differs')
+  await copyFile(join(path, ...file.split('/')), to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+  const other = await otherThan(to, said.sha256)
+  if (other !== undefined) throw damaged(other)
+}
+
+async function obstacleTo({ path }: ShardFolder, file: string): Promise<string | undefined> {
+  const place = join(path, ...file.split('/'))
+  const entry = await lstat(place).catch(() => undefined)
+  if (entry?.isFile() !== true) return 'is missing, or no file'
+  return (await realpath(place)) === join(await realpath(path), ...file.split('/')) ? undefined : 'is reached through a link'
+}
+
+async function otherThan(path: string, sha256: string): Promise<string | undefined> {
+  await using hashing = hashFile(path)
+  return (await hashing.digest()) === sha256 ? undefined : 'is not the file that the shard left: its SHA-256 differs'
 }
 
 /** Outcomes as JSON, which has no NaN and no infinity. */

@@ -13,7 +13,7 @@ import { zippedSize } from '../pipeline/zipped.js'
 import type { Task } from '../settings/tasks.js'
 import { chosenTask } from '../smallest/find-smallest.js'
 import { Failure, usage } from '../terminal/failure.js'
-import { findShards, RESULTS, readOutcome, type StoredOutcome, takeFile } from './blob.js'
+import { damageOf, findShards, RESULTS, readOutcome, type StoredOutcome, takeFile } from './blob.js'
 import { spreadRun } from './spread.js'
 
 export interface MergeOptions extends Omit<RunOptions, 'usualBaselines'> {
@@ -46,7 +46,12 @@ async function startMerge(folder: string, opened: OpenedRun): Promise<ModelRunne
     )
   }
   const plan = await spreadRun(opened, first.manifest.shard.count)
-  const gathered = gatherShards(plan, found.manifests)
+  const damages = new Map<PlacedManifest, string>()
+  for (const shard of found.manifests) {
+    const damage = await damageOf(shard)
+    if (damage !== undefined) damages.set(shard, damage)
+  }
+  const gathered = gatherShards(plan, found.manifests, damages)
   const problems = [...found.problems, ...gathered.problems]
   for (const text of [...gathered.notes, ...problems.map((problem) => `warning: ${problem}`)]) progress.note(text)
   const paths = new Map<PlacedManifest, string>(found.manifests.map((each) => [each, each.path]))
