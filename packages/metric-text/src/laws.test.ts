@@ -3,6 +3,7 @@ import { classSamples, metricValue, testMetric } from '@pare/testing'
 import { expect, test } from 'vitest'
 import { bitsPerByte } from './bits-per-byte.js'
 import { cer } from './cer.js'
+import { choiceAccuracy } from './choice-accuracy.js'
 import { chrf } from './chrf.js'
 import { entityF1 } from './entity-f1.js'
 import { exactMatch } from './exact-match.js'
@@ -32,6 +33,11 @@ const windows = classSamples({ places: 4 }).map((sample) => {
 })
 testMetric(perplexity, { samples: windows })
 testMetric(bitsPerByte, { samples: windows })
+
+const questions = classSamples({ seed: 5 })
+const likeliest = (some: readonly MetricSample[]) =>
+  some.filter(({ answers, label }) => answers[0] === label[0]).length / some.length
+testMetric(choiceAccuracy, { samples: questions, value: likeliest })
 
 const names = ['O', 'B-PER', 'I-PER', 'B-LOC']
 const tagged = classSamples({ places: 6, seed: 3 }).map((sample) => ({ ...sample, names }))

@@ -15,6 +15,7 @@ import {
   type StringArray,
   sizeOf,
 } from './ndarray.js'
+import type { ChoiceQuestion } from './questions/question.js'
 
 /** Samples that fit the inputs of one model, read in batches and in order as often as asked. */
 export interface DataSet {
@@ -51,6 +52,8 @@ export interface Batch {
   readonly size: number
   /** The arrays of the data by name, in the inputs' types, [size, …]. `inputsFor` adds what follows from the token ids. */
   readonly inputs: Readonly<Record<string, NdArray>>
+  /** What a language model is asked, in the place of inputs: the rows that it is given follow from it. */
+  readonly questions?: readonly ChoiceQuestion[]
   /** The arrays of inputs of text. */
   readonly strings?: Readonly<Record<string, StringArray>>
   /** Name of the input that holds token ids. */
@@ -128,6 +131,7 @@ export function firstOf({ label: _, scored: __, columns: ___, ...batch }: Batch,
     ...batch,
     size,
     inputs: mapped(batch.inputs, shorten),
+    ...(batch.questions && { questions: batch.questions.slice(0, size) }),
     ...(batch.strings && {
       strings: mapped(batch.strings, ({ shape, data, type }) => ({
         ...{ type, shape: [size, ...shape.slice(1)], data: data.slice(0, (data.length / batch.size) * size) },
@@ -155,6 +159,7 @@ export function takeRows({ label, scored, columns, ...batch }: Batch, rows: read
     ...batch,
     size: rows.length,
     inputs: mapped(batch.inputs, of),
+    ...(batch.questions && { questions: rows.map((row) => batch.questions![row]!) }),
     ...(batch.strings && { strings: mapped(batch.strings, ofTexts) }),
     ...(label && { label: of(label) }),
     ...(scored && { scored: of(scored) }),

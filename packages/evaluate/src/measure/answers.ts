@@ -11,6 +11,9 @@ const IGNORED = -1
 const TEXT_LENGTH = 200
 const TEXT_TOKENS = 80
 
+/** Whose samples have classes as answers. */
+const CLASSES: ReadonlySet<Metric['needs']['read']> = new Set(['answers', 'scores', 'choices'])
+
 /** What is gathered beside the metrics. */
 export interface GatheredAnswers extends Pick<Evaluation, 'answers' | 'labels' | 'classNames' | 'texts'> {
   readonly reference?: ModelAnswers
@@ -28,7 +31,7 @@ interface JudgedBatch {
  * sides a short text. What the metrics read is read here, so nothing runs twice.
  */
 export function startAnswers(metrics: readonly Metric[], { text, trusted = false }: Pick<EvaluateRequest, 'text' | 'trusted'>) {
-  const at = metrics.findIndex(({ needs }) => (needs.read === 'answers' || needs.read === 'scores') && needs.against === 'class')
+  const at = metrics.findIndex(({ needs }) => CLASSES.has(needs.read) && needs.against === 'class')
   const own = startModel()
   const reference = startModel()
   const texts: Record<number, string> = {}

@@ -1,4 +1,4 @@
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
@@ -8,6 +8,7 @@ import { startContext } from '../metrics/outcome.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
+import { askingOf } from './asking.js'
 import { chooseBatch, chooseOutput, dataOptions, findMetrics, runFor, withTextLabel } from './measure.js'
 
 /** A model and its data, looked at before anything is done with them. */
@@ -52,7 +53,8 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
   try {
     const metrics = request.metrics.length === 0 ? [] : await findMetrics(request.metrics, request.modules)
     const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels })
+    const asking = askingOf(metrics)
+    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels, ...present({ asking }) })
     Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
     const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
     const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
@@ -66,10 +68,12 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       if (runs) {
         const fed = batch.fixed ? padBatch(part, batch.size) : part
         const start = performance.now()
-        outcome = await runFor(model, fed, { output: output ?? model.outputs[0]!.name, metrics })
+        outcome = await runFor(model, fed, { output: output ?? model.outputs[0]!.name, metrics, atOnce: batch })
         found.msPerSample = (performance.now() - start) / fed.size
       }
       if (outcome === undefined || output === undefined) return
+      // What was asked is read as a whole already.
+      if (part.questions !== undefined && !runs) return
       // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
       judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
     }

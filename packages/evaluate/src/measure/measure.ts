@@ -17,8 +17,10 @@ import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { startAnswers } from './answers.js'
+import { askingOf } from './asking.js'
 import { mostSamplesOf } from './batch-size.js'
 import { startFacts } from './facts.js'
+import { type AskingPlace, likelihoodsOf } from './likelihoods.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */
@@ -45,7 +47,8 @@ export async function measure(
       ? undefined
       : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels })
+  const asking = askingOf(metrics)
+  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels, ...present({ asking }) })
   const data = request.part === undefined ? all : await partOf(all, request.part)
   const output = chooseOutput(model, request.output)
   const batch = await chooseBatch(
@@ -69,8 +72,8 @@ export async function measure(
   for await (const read of data.batches(batch.size)) {
     const part = textLabels ? withTextLabel(read, data.labelName) : read
     const fed = batch.fixed ? padBatch(part, batch.size) : part
-    const own = await runFor(model, fed, { output, metrics })
-    const other = reference && (await runFor(reference, fed, { output, metrics }))
+    const own = await runFor(model, fed, { output, metrics, atOnce: batch })
+    const other = reference && (await runFor(reference, fed, { output, metrics, atOnce: batch }))
     const outcome = { batch: part, name: output, context, ...present({ reference: other?.output }) }
     inputs.add(part)
     facts.add(part)
@@ -115,12 +118,13 @@ export function withTextLabel(batch: Batch, name: string | undefined): Batch {
   return { ...batch, label: textArray(texts.map(String)) }
 }
 
-/** The output that is measured, and all of them where a metric looks at more than one. */
+/** The output that is measured, and all of them where a metric looks at more than one; of questions how likely the model holds their choices. */
 export async function runFor(
   session: Session,
   fed: Batch,
-  { output, metrics }: { readonly output: string; readonly metrics: readonly Metric[] },
+  { output, metrics, atOnce }: AskingPlace & { readonly metrics: readonly Metric[] },
 ): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
+  if (fed.questions !== undefined) return { output: await likelihoodsOf(session, fed, { output, atOnce }) }
   if (!metrics.some(({ needs }) => needs.read === 'boxes' || needs.with !== undefined))
     return { output: await session.run(fed, output) }
   const outputs = await session.runBatch(fed)

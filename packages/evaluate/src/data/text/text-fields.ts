@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import { isChoiceRow } from '../questions/choice-forms.js'
 import type { Row } from '../tables/table.js'
 import type { Message } from './tokenizer.js'
 
@@ -34,7 +35,14 @@ export function fieldsOf({ where, values }: Row, field: string | undefined): Tex
   if (isCompletion(values)) return { kind: 'completion' }
   if (isInstruction(values)) return { kind: 'instruction' }
   if (typeof values.text === 'string') return { kind: 'text', field: 'text' }
+  if (isChoiceRow(values)) throw choicesAsText(where)
   throw noText(where, 'text', values)
+}
+
+function choicesAsText(where: string): PareError {
+  return new PareError(`${where}: a question with choices, which is no text to predict.`, {
+    hint: 'measure how often the model holds the right choice for the likeliest: --metric choice-accuracy.',
+  })
 }
 
 /** Whether columns of these names, that hold words, are text: of CSV, whose cells are all written in letters, only these are. */

@@ -14,6 +14,8 @@ export interface OpenTokenizer {
   readonly tokenizer: Tokenizer
   /** Id of the token that fills up. Default: 0 */
   readonly pad: number
+  /** Id of a token by what it is for: 'bos_token', 'eos_token'. Undefined: there is none. */
+  idOf(role: string): number | undefined
   /** Whether it knows how a conversation is written. */
   readonly hasTemplate: boolean
   /** A conversation as one text, up to where an answer begins with `isAsking`. Throws PareError where the tokenizer has no template, or it refuses the messages. */
@@ -26,11 +28,13 @@ export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 't
   const inside = (file: string) => insideOf({ trusted, root: folder }, file, file)
   const config = ((await readJsonFile(join(folder, 'tokenizer_config.json'), inside)) ?? {}) as Readonly<Record<string, unknown>>
   const tokenizer = await construct(path, config)
-  const padToken = textOf(config.pad_token)
-  const pad = (padToken === undefined ? undefined : tokenizer.token_to_id(padToken)) ?? 0
+  const idOf = (role: string) => {
+    const token = textOf(config[role])
+    return token === undefined ? undefined : tokenizer.token_to_id(token)
+  }
   const template = (await templateBeside(folder, inside)) ?? templateOf(config.chat_template)
   return {
-    ...{ tokenizer, pad, hasTemplate: template !== undefined },
+    ...{ tokenizer, pad: idOf('pad_token') ?? 0, idOf, hasTemplate: template !== undefined },
     render: (messages, where, { isAsking = false } = {}) => render(messages, { config, template, where, isAsking }),
   }
 }
