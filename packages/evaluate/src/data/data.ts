@@ -13,8 +13,8 @@ import { UntrustedError } from './inside.js'
 import type { FindClasses } from './labels.js'
 import type { MatchOptions } from './match.js'
 import type { ModelValue } from './model-value.js'
-import type { Asking } from './questions/question.js'
-import { questionDataSet } from './questions/question-rows.js'
+import { askedDataSet } from './questions/asked-data-set.js'
+import type { Asking, WritingOptions } from './questions/question.js'
 import { type RowOptions, rowSource } from './rows.js'
 import { arraysOf, type Sample } from './sample.js'
 import type { Table } from './tables/table.js'
@@ -39,6 +39,8 @@ export interface DataOptions extends MatchOptions {
   readonly text?: TextOptions
   /** Reads rows as what a language model is asked, with a tokenizer. Default: as what a model is fed */
   readonly asking?: Asking
+  /** How long answers may become, for which prompts leave room. */
+  readonly writing?: WritingOptions
   /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
   readonly importModule?: (path: string) => Promise<unknown>
   /** Bytes that a file of arrays or of plain text may have, packed or unpacked. Default: 2 GiB. */
@@ -61,7 +63,8 @@ const UNREAD = ['.json', '.xml', '.yaml', '.yml', '.html', '.svg']
  */
 export async function openData(path: string, options: DataOptions): Promise<DataSet> {
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
-  if (options.asking !== undefined) return openQuestions(path, { ...options, isFolder })
+  const { asking } = options
+  if (asking !== undefined) return openQuestions(path, { ...options, asking, isFolder })
   if (isModule(path)) return openModule(path, options)
   const { trusted, models = [], classes } = options
   const folder = isFolder ? path : dirname(path)
@@ -84,7 +87,7 @@ export async function openData(path: string, options: DataOptions): Promise<Data
 /** Rows as what a language model is asked. */
 async function openQuestions(
   path: string,
-  { isFolder, ...options }: DataOptions & { readonly isFolder: boolean },
+  { isFolder, ...options }: DataOptions & { readonly asking: Asking; readonly isFolder: boolean },
 ): Promise<DataSet> {
   const { text, trusted, workspace } = options
   const name = basename(path)
@@ -100,7 +103,7 @@ async function openQuestions(
     })
   const table = isFolder ? await openFolder(path, async () => undefined) : await openTable(path, options)
   const root = workspace ?? (isFolder ? path : dirname(path))
-  return await questionDataSet(table, { ...options, text, boundary: { trusted, root } })
+  return await askedDataSet(table, { ...options, text, boundary: { trusted, root } })
 }
 
 async function openArrays(path: string, options: DataOptions & { readonly findClasses: FindClasses }): Promise<DataSet> {

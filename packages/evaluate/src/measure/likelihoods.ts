@@ -5,10 +5,7 @@ import type { NdArray } from '../data/ndarray.js'
 import type { ChoiceQuestion } from '../data/questions/question.js'
 import type { Session } from '../process/runtime.js'
 import { refuseLookingAhead } from './causal.js'
-import { runRows, scoresAt } from './token-rows.js'
-
-/** Bytes that the scores of one run may take. Those of a single row may take more. */
-const MOST_BYTES = 2 ** 27
+import { MOST_BYTES, runRows, scoresAt } from './token-rows.js'
 
 /** How questions are put to a model. */
 export interface AskingPlace {

@@ -12,7 +12,7 @@ import { findMetric, type MetricModules } from '../metrics/find.js'
 import { judgeBatch } from '../metrics/judged.js'
 import { startContext } from '../metrics/outcome.js'
 import { ROUNDING, type Sameness, startSameness } from '../metrics/sameness.js'
-import { isText, textArray } from '../metrics/texts.js'
+import { isText, textArray, waysArray } from '../metrics/texts.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
@@ -21,6 +21,8 @@ import { askingOf } from './asking.js'
 import { mostSamplesOf } from './batch-size.js'
 import { startFacts } from './facts.js'
 import { type AskingPlace, likelihoodsOf } from './likelihoods.js'
+import { writeAnswers } from './write-answers.js'
+import { type Writing, writingOf } from './writing.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */
@@ -47,10 +49,10 @@ export async function measure(
       ? undefined
       : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-  const asking = askingOf(metrics)
+  const output = chooseOutput(model, request.output)
+  const asking = askingOf(metrics, model, output)
   const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels, ...present({ asking }) })
   const data = request.part === undefined ? all : await partOf(all, request.part)
-  const output = chooseOutput(model, request.output)
   const batch = await chooseBatch(
     data,
     [
@@ -62,6 +64,8 @@ export async function measure(
   const names = (await data.findClasses?.())?.names
   const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
   const context = startContext({ ...request, ...present({ names }) }, readers)
+  const writing = asking === 'answers' ? await writingOf(request, context) : undefined
+  const running = { output, metrics, atOnce: batch, ...present({ writing }) }
   const scores = startScores(metrics)
   const referenceScores = startScores(metrics)
   const inputs = startInputs()
@@ -72,8 +76,8 @@ export async function measure(
   for await (const read of data.batches(batch.size)) {
     const part = textLabels ? withTextLabel(read, data.labelName) : read
     const fed = batch.fixed ? padBatch(part, batch.size) : part
-    const own = await runFor(model, fed, { output, metrics, atOnce: batch })
-    const other = reference && (await runFor(reference, fed, { output, metrics, atOnce: batch }))
+    const own = await runFor(model, fed, running)
+    const other = reference && (await runFor(reference, fed, running))
     const outcome = { batch: part, name: output, context, ...present({ reference: other?.output }) }
     inputs.add(part)
     facts.add(part)
@@ -107,24 +111,33 @@ export function dataOptions(request: EvaluateRequest, model: Session, importModu
     models: [request.reference, request.model].filter((path) => path !== undefined),
     ...present({ label: request.label, text: request.text, importModule }),
     ...present({ group: request.group, slices: request.slices, id: request.id, classes: request.classes }),
-    ...present({ image: request.image, workspace: request.workspace }),
+    ...present({ image: request.image, workspace: request.workspace, writing: request.writing }),
   }
 }
 
 /** Answers that are expected are a column of text; metrics find them where labels are. */
 export function withTextLabel(batch: Batch, name: string | undefined): Batch {
+  if (batch.prompts !== undefined) return { ...batch, label: waysArray(batch.prompts.map(({ expected }) => expected)) }
   const texts = name === undefined || batch.label !== undefined ? undefined : batch.columns?.[name]
   if (texts === undefined) return batch
   return { ...batch, label: textArray(texts.map(String)) }
 }
 
-/** The output that is measured, and all of them where a metric looks at more than one; of questions how likely the model holds their choices. */
+/** How a batch is run. */
+interface Running extends AskingPlace {
+  readonly metrics: readonly Metric[]
+  /** Where the model is to write. */
+  readonly writing?: Writing
+}
+
+/** The output that is measured, and all of them where a metric looks at more than one; of questions how likely the model holds their choices, of prompts what it writes. */
 export async function runFor(
   session: Session,
   fed: Batch,
-  { output, metrics, atOnce }: AskingPlace & { readonly metrics: readonly Metric[] },
+  { output, metrics, atOnce, writing }: Running,
 ): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
   if (fed.questions !== undefined) return { output: await likelihoodsOf(session, fed, { output, atOnce }) }
+  if (writing !== undefined) return { output: await writeAnswers(session, fed, { output, atOnce, writing }) }
   if (!metrics.some(({ needs }) => needs.read === 'boxes' || needs.with !== undefined))
     return { output: await session.run(fed, output) }
   const outputs = await session.runBatch(fed)
@@ -172,7 +185,7 @@ export async function chooseBatch(
   if (fixed.length === 1) return { size: fixed[0]!, fixed: true }
   if (batch !== undefined) return { size: batch, fixed: false }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
-  return { size: Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
+  return { size: Math.max(1, Math.min(data.mostAtOnce ?? DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
 }
 
 /** Whether all inputs are the same in every sample. */

@@ -4,6 +4,9 @@ import type { ModelValue } from '../data/model-value.js'
 import { castElements, describe, type ElementType, type NdArray, numbersOf } from '../data/ndarray.js'
 import type { Session } from '../process/runtime.js'
 
+/** Bytes that the scores of one run may take. Those of a single row may take more. */
+export const MOST_BYTES = 2 ** 27
+
 /** Rows of token ids for a language model, which may differ in length. */
 export interface TokenRows {
   readonly rows: readonly (readonly number[])[]

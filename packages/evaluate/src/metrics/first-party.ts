@@ -39,4 +39,5 @@ export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
   ssim: async () => (await import('@pare/metric-image/ssim')).ssim,
   'top-k': async () => (await import('@pare/metric-class/top-k')).topK,
   wer: async () => (await import('@pare/metric-text/wer')).wer,
+  'word-f1': async () => (await import('@pare/metric-text/word-f1')).wordF1,
 }
