@@ -158,6 +158,9 @@ test('of a conversation each answer of the assistant is written behind what was 
   await expect(evaluate({ ...request, data: lines('none.jsonl', [{ messages: messages('a') }]) })).rejects.toThrow(
     'a conversation without an answer of the assistant',
   )
+  await expect(
+    evaluate({ ...request, metrics: ['perplexity'], data: lines('row.jsonl', [{ question: 'a b', answer: 'c' }]) }),
+  ).rejects.toThrow("a prompt with its answer, and no 'completion'")
   await expect(evaluate({ ...request, data: lines('odd.jsonl', [{ q: 'a', k: 'b' }]) })).rejects.toThrow(
     'no prompt with an answer; found q, k',
   )

@@ -46,3 +46,10 @@ export interface WritingOptions {
 }
 
 export const MAX_TOKENS = 128
+
+/** Columns that are what is asked and answered, by what is asked: the others say something of it. */
+export const ASKED_COLUMNS: Readonly<Record<Asking, RegExp>> = {
+  choices:
+    /^(question|question_stem|choices|answer|answerKey|[A-Z]|ctx|ctx_[ab]|endings|label|goal|sol[12]|sentence|option[12]|context|gold)$/,
+  answers: /^(prompt|question|context|answers?)$/,
+}

@@ -1,5 +1,6 @@
 import { PareError } from '@pare/onnx'
 import { isChoiceRow } from '../questions/choice-forms.js'
+import { isPromptRow } from '../questions/prompt-row.js'
 import type { Row } from '../tables/table.js'
 import type { Message } from './tokenizer.js'
 
@@ -36,12 +37,19 @@ export function fieldsOf({ where, values }: Row, field: string | undefined): Tex
   if (isInstruction(values)) return { kind: 'instruction' }
   if (typeof values.text === 'string') return { kind: 'text', field: 'text' }
   if (isChoiceRow(values)) throw choicesAsText(where)
+  if (isPromptRow(values)) throw promptAsText(where)
   throw noText(where, 'text', values)
 }
 
 function choicesAsText(where: string): PareError {
   return new PareError(`${where}: a question with choices, which is no text to predict.`, {
     hint: 'measure how often the model holds the right choice for the likeliest: --metric choice-accuracy.',
+  })
+}
+
+function promptAsText(where: string): PareError {
+  return new PareError(`${where}: a prompt with its answer, and no 'completion' that goes on from it to the letter.`, {
+    hint: 'measure what the model writes: --metric word-f1 or exact-match. For perplexity name the answer completion, with the space before it.',
   })
 }
 
