@@ -43,13 +43,13 @@ export function fieldsOf({ where, values }: Row, field: string | undefined): Tex
 
 function choicesAsText(where: string): PareError {
   return new PareError(`${where}: a question with choices, which is no text to predict.`, {
-    hint: 'measure how often the model holds the right choice for the likeliest: --metric choice-accuracy.',
+    hint: 'where a model is measured, choose --metric choice-accuracy: how often it holds the right choice for the likeliest. Elsewhere give texts.',
   })
 }
 
 function promptAsText(where: string): PareError {
   return new PareError(`${where}: a prompt with its answer, and no 'completion' that goes on from it to the letter.`, {
-    hint: 'measure what the model writes: --metric word-f1 or exact-match. For perplexity name the answer completion, with the space before it.',
+    hint: 'where a model is measured, choose --metric word-f1 or exact-match, of what it writes. Elsewhere, and for perplexity, name the answer completion, with the space before it.',
   })
 }
 
