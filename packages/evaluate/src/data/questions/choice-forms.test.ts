@@ -96,6 +96,11 @@ test('the answer may stand in a field that the user names', () => {
   expect(asked({ context: 'It is', choices: ['wet', 'dry'], gold: 0, mine: 'dry' }, 'mine').answer).toBe(1)
 })
 
+test('reports show a question with its choices', () => {
+  const row = { where: 'val.jsonl:1', values: { question: 'Which?', choices: ['one', 'two'], answer: 'B' } }
+  expect(choiceRowOf(row, undefined).text).toBe('Which? [one | two]')
+})
+
 test('a number is the number of a choice, and text may be that too', () => {
   expect(asked({ context: '1 + 1 =', choices: [2, 4, 6], gold: 2 }).answer).toBe(2)
   expect(asked({ context: '1 + 1 =', choices: [20, 40], gold: 40 }).answer).toBe(1)

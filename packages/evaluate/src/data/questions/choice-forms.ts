@@ -145,7 +145,9 @@ export function choiceRowOf({ where, values }: Row, label: string | undefined): 
   }
   const field = label ?? [form.answer, 'gold', 'answer', 'label'].find((name) => name in values) ?? form.answer
   const answer = answerIn(values[field], { choices: written ?? question.choices, ...(labels && { labels }) }, { where, field })
-  return { ...question, answer }
+  // With the choices, by which questions of the same words differ, and in whose order answers are numbered.
+  const text = `${question.text} [${(written ?? question.choices).join(' | ')}]`
+  return { ...question, text, answer }
 }
 
 /** Choices behind the same context. */

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { besideFile } from '../classes.js'
+import { BESIDE_TOKENIZER } from './beside-tokenizer.js'
 import { openTokenizer } from './tokenizer.js'
 
 /**
@@ -9,7 +10,7 @@ import { openTokenizer } from './tokenizer.js'
 export async function endTokens(tokenizer: string, { trusted }: { readonly trusted: boolean }): Promise<ReadonlySet<number>> {
   const folder = dirname(tokenizer)
   const ends = new Set<number>()
-  for (const name of ['generation_config.json', 'config.json', 'genai_config.json']) {
+  for (const name of BESIDE_TOKENIZER.ends) {
     const found = await besideFile<EndConfig>([folder], name, { trusted, root: folder })
     const own = found?.content.eos_token_id ?? found?.content.model?.eos_token_id
     for (const id of [own].flat()) if (typeof id === 'number') ends.add(id)

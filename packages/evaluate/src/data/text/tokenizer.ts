@@ -4,6 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import { PareError, parseJson } from '@pare/onnx'
 import { readJsonFile, readWhole } from '../file.js'
 import { type Boundary, insideOf } from '../inside.js'
+import { BESIDE_TOKENIZER } from './beside-tokenizer.js'
 
 const MAX_TOKENIZER_BYTES = 2 ** 28
 
@@ -26,7 +27,9 @@ export interface OpenTokenizer {
 export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 'trusted'>): Promise<OpenTokenizer> {
   const folder = dirname(path)
   const inside = (file: string) => insideOf({ trusted, root: folder }, file, file)
-  const config = ((await readJsonFile(join(folder, 'tokenizer_config.json'), inside)) ?? {}) as Readonly<Record<string, unknown>>
+  const config = ((await readJsonFile(join(folder, BESIDE_TOKENIZER.settings[0]), inside)) ?? {}) as Readonly<
+    Record<string, unknown>
+  >
   const tokenizer = await construct(path, config)
   const idOf = (role: string) => {
     const token = textOf(config[role])
@@ -55,13 +58,14 @@ const MAX_TEMPLATE_BYTES = 2 ** 20
 
 /** The template in chat_template.jinja, or in chat_template.json as processors have it. */
 async function templateBeside(folder: string, inside: (file: string) => Promise<string>): Promise<string | undefined> {
-  const path = join(folder, 'chat_template.jinja')
+  const [jinja, other] = BESIDE_TOKENIZER.templates
+  const path = join(folder, jinja)
   const isThere = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,
   )
   if (isThere) return (await readWhole(await inside(path), MAX_TEMPLATE_BYTES)).toString('utf8')
-  const json = (await readJsonFile(join(folder, 'chat_template.json'), inside)) as { chat_template?: unknown } | undefined
+  const json = (await readJsonFile(join(folder, other), inside)) as { chat_template?: unknown } | undefined
   return templateOf(json?.chat_template)
 }
 
