@@ -42,6 +42,15 @@ describe('pare sensitivity', () => {
     expect(second!.points.at(-1)!.loss / metrics.kl).toBeCloseTo(1, 4)
   })
 
+  it('refuses questions, of which no trials are made', async () => {
+    await using folder = await fixture(undefined, { 'val.jsonl': '{"context": "a", "choices": ["b", "c"], "gold": 0}' })
+    const argv = ['sensitivity', LLAMA, '--data', 'val.jsonl', '--tokenizer', join(TEST_MODELS, 'lm-tokenizer.json')]
+    const asked = await pare([...argv, '--metric', 'choice-accuracy'], { cwd: folder.path })
+    expect([asked.exitCode, asked.stderr]).toEqual([2, expect.stringContaining('trials are not made of them')])
+    const { exitCode, stderr } = await pare(argv, { cwd: folder.path })
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('Elsewhere give texts')])
+  })
+
   it('shows units against ratios, as a table and as a page', async () => {
     await using folder = await fixture()
     const argv = ['sensitivity', DIGITS, '--data', DATA, '--structure', 'neuron', '--ratios', '0.5', '--metric', 'accuracy']

@@ -35,6 +35,7 @@ export {
   sizeOf,
 } from './data/ndarray.js'
 export type { SamplePart } from './data/part.js'
+export { ASKED_COLUMNS, type Asking } from './data/questions/question.js'
 export type { Sample, SampleValue } from './data/sample.js'
 export type { TextOptions } from './data/text/text-options.js'
 export { mostSamples, type ShapesFor } from './measure/batch-size.js'

@@ -143,6 +143,38 @@ test('a pruned model may have a cache of another size than its reference', async
   expect(metrics).toEqual({ agreement: 1, kl: 0 })
 })
 
+test('a reference is compared with token by token, over windows of any length', async () => {
+  const reference = await write('reference.onnx', decoder('seq', '4'))
+  const model = await write(
+    'steeper.onnx',
+    decoder('seq', '4').replace(SLOPE.join(', '), SLOPE.map((each) => -3 * each).join(', ')),
+  )
+  const windows = [
+    [0, 3, 2, 0],
+    [1, 3, 2, 0],
+    [0, 3],
+  ]
+  // Each token but the last predicts one: 3, 3 and 1.
+  const places = windows.flatMap((ids) => ids.slice(0, -1).map((id, t) => ({ row: TABLE[id]!, t })))
+  const scores = (slope: number) => places.map(({ row, t }) => row.map((score, k) => score + t * slope * SLOPE[k]!))
+  const [before, after] = [scores(1), scores(-3)]
+  const logs = (row: readonly number[]) =>
+    row.map((score) => score - Math.log(row.reduce((sum, each) => sum + Math.exp(each), 0)))
+  const divergences = before.map((row, i) => {
+    const [p, q] = [logs(row), logs(after[i]!)]
+    return p.reduce((sum, each, k) => sum + Math.exp(each) * (each - q[k]!), 0)
+  })
+  const best = (row: readonly number[]) => row.indexOf(Math.max(...row))
+  const same = before.filter((row, i) => best(row) === best(after[i]!)).length
+  const { metrics, measurements } = await evaluate({
+    ...{ model, reference, data: text, metrics: ['kl', 'agreement'], text: { tokenizer, length: 4 }, batch: 2 },
+  })
+  expect(metrics.kl).toBeCloseTo(divergences.reduce((sum, each) => sum + each, 0) / 7, 6)
+  expect(metrics.agreement).toBeCloseTo(same / 7, 12)
+  expect(measurements.map(({ samples }) => samples)).toMatchObject([{ counts: [3, 3, 1] }, { counts: [3, 3, 1] }])
+  expect(same).toBeLessThan(7)
+})
+
 test('a token outside the vocabulary is named', async () => {
   const data = put(folder, 'outside.npz', npzBytes({ ids: array('uint8', [2, 2], [0, 3, 1, 7]) }))
   const model = await write(

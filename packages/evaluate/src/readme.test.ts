@@ -18,7 +18,15 @@ test('the first example runs and prints what it says', () => {
 /** What of the data it needs, in a word or two. */
 function needsOf({ read, against, many, single }: MetricNeeds): string {
   const other = against === 'reference' ? 'reference' : against === 'group' ? 'class' : against
-  const what = { answers: other, scores: other, values: other, tokens: 'token ids', text: 'text', boxes: 'boxes' }[read]
+  const what = {
+    answers: other,
+    scores: other,
+    values: other,
+    tokens: 'token ids',
+    text: 'text',
+    boxes: 'boxes',
+    choices: 'questions with choices',
+  }[read]
   return [what, read === 'scores' && against === 'class' && 'scores', many && 'or labels', single && 'one a sample']
     .filter(Boolean)
     .join(', ')

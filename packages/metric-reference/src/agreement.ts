@@ -3,7 +3,7 @@ import { commonestAnswer, type Metric } from '@pare/metric'
 export function agreement(): Metric {
   return {
     name: 'agreement',
-    formula: 'share of places whose best class is that of the reference model, mean over samples',
+    formula: 'share of samples, or of places in them, whose best class is that of the reference model',
     better: 'higher',
     bounded: true,
     needs: { read: 'answers', against: 'reference' },
@@ -13,7 +13,7 @@ export function agreement(): Metric {
         if (Number.isNaN(answers[i]! + referenceAnswers[i]!)) return Number.NaN
         if (answers[i] === referenceAnswers[i]) same++
       }
-      return isSingle ? same : [same / answers.length, 1]
+      return isSingle ? same : [same, answers.length]
     },
     combine: 'proportion',
     blind: commonestAnswer,

@@ -3,14 +3,14 @@ import { divergence, type Metric } from '@pare/metric'
 export function kl(): Metric {
   return {
     name: 'kl',
-    formula: 'mean of Σ p·(log p − log q), p the reference model’s probabilities',
+    formula: 'mean over samples, or over places in them, of Σ p·(log p − log q), p the reference model’s probabilities',
     better: 'lower',
     bounded: false,
     needs: { read: 'scores', against: 'reference' },
-    of({ rows, reference, scale }) {
+    of({ rows, reference, scale, isSingle }) {
       let total = 0
       for (const [i, row] of rows.entries()) total += divergence(reference[i]!, row, scale)
-      return total / rows.length
+      return isSingle ? total : [total, rows.length]
     },
     combine: 'mean',
   }

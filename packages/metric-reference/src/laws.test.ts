@@ -22,3 +22,14 @@ result = float(np.mean(entropy(softmax(np.array(given['p']), 1), softmax(np.arra
   )
   expect(metricValue(kl(), samples)).toBeCloseTo(value as number, 9)
 })
+
+test('each place counts the same, in a long sample as in a short one', () => {
+  const [long, short] = [classSamples({ places: 9, samples: 1, seed: 2 }), classSamples({ places: 1, samples: 1, seed: 3 })]
+  const [one, other] = [long[0]!, { ...short[0]!, isSingle: false }]
+  for (const metric of [kl(), agreement()]) {
+    const [a, b] = [metricValue(metric, [one]), metricValue(metric, [other])]
+    expect(metricValue(metric, [one, other])).toBeCloseTo((9 * a + b) / 10, 12)
+  }
+  // One class at each of many places is a sample for itself, which the gate judges exactly.
+  expect(kl().of(short[0]!)).toBeTypeOf('number')
+})

@@ -3,6 +3,7 @@ import { classSamples, metricValue, testMetric, textSamples } from '@pare/testin
 import { expect, test } from 'vitest'
 import { bitsPerByte } from './bits-per-byte.js'
 import { cer } from './cer.js'
+import { choiceAccuracy } from './choice-accuracy.js'
 import { chrf } from './chrf.js'
 import { entityF1 } from './entity-f1.js'
 import { exactMatch } from './exact-match.js'
@@ -10,15 +11,21 @@ import { spansOf } from './parts/spans.js'
 import { perplexity } from './perplexity.js'
 import { rougeL } from './rouge-l.js'
 import { wer } from './wer.js'
+import { wordF1 } from './word-f1.js'
 
 const written = (answer: string, ...expected: string[]): MetricSample =>
   sampleOf({ rows: [], places: 1, isSingle: true, text: { answer, expected } })
 
 const texts = textSamples()
-for (const make of [exactMatch, rougeL, chrf, wer, cer]) testMetric(make)
+for (const make of [exactMatch, wordF1, rougeL, chrf, wer, cer]) testMetric(make)
 
 testMetric(perplexity)
 testMetric(bitsPerByte)
+
+const questions = classSamples({ seed: 5 })
+const likeliest = (some: readonly MetricSample[]) =>
+  some.filter(({ answers, label }) => answers[0] === label[0]).length / some.length
+testMetric(choiceAccuracy, { samples: questions, value: likeliest })
 
 const names = ['O', 'B-PER', 'I-PER', 'B-LOC']
 const tagged = classSamples({ places: 6, seed: 3 }).map((sample) => ({ ...sample, names }))
@@ -36,6 +43,20 @@ test('text by hand', () => {
   expect(metricValue(cer(), texts.slice(5, 6))).toBeCloseTo(1 / 3, 12)
   // Only 'a dog' is the same.
   expect(metricValue(exactMatch(), texts)).toBe(1 / 8)
+  // Without its article, its comma and its capital letter the same words are left: of 'The old dog, asleep' and 'a dog' dog alone, 2 · 1 ÷ (3 + 1).
+  expect(metricValue(wordF1(), [written('The old dog, asleep', 'a dog')])).toBe(0.5)
+  expect(metricValue(wordF1(), [written('dog dog', 'cat', 'dog dog dog')])).toBe(0.8)
+  expect(metricValue(exactMatch({ by: 'words' }), [written('The Dog.', 'dog'), written('an old dog', 'dog')])).toBe(0.5)
+})
+
+test('the last number of an answer', () => {
+  const byNumber = exactMatch({ by: 'number' })
+  const solved = '48 ÷ 2 = 24 clips in May, 48 + 24 = 72. #### 72'
+  expect(metricValue(byNumber, [written('So she sold 72.', solved), written('The answer is 24', solved)])).toBe(0.5)
+  expect(metricValue(byNumber, [written('$1,250.50 in all', '1250.5'), written('-3', '-3.0')])).toBe(1)
+  expect(metricValue(byNumber, [written('none', '7')])).toBe(0)
+  expect(() => metricValue(byNumber, [written('7', 'seven')])).toThrow('"seven" holds no number')
+  expect(() => exactMatch({ by: 'letters' })).toThrow('by is letters, expected one of text, words, number')
 })
 
 test('chrF by hand', () => {

@@ -57,6 +57,12 @@ export function commonestClasses(k: number): Words {
   return (counts) => ({ answer: `always answering ${listed(commonest(counts, k))}`, cure: CHECK_LABELS })
 }
 
+/** Always naming the choice that is right most often, by where it stands. */
+export const commonestChoice: Words = (counts) => ({
+  answer: `always answering choice ${commonest(counts, 1)[0]}, counted from 0`,
+  cure: 'Check that the answers are numbered as the choices are. Small models often do no better on such questions.',
+})
+
 function sharesInWords(): ReturnType<Words> {
   return { answer: 'always giving each class the share of its labels', cure: CHECK_LABELS }
 }

@@ -33,11 +33,14 @@ export type MetricFactory = (options?: Readonly<Record<string, unknown>>) => Met
 export interface MetricNeeds {
   /**
    * 'answers': the class of each place, whether the model says it or has scores. 'scores': scores over classes at each place. 'values': all
-   * numbers of the output. 'tokens': scores of the token after each. 'text': words. 'boxes': detected boxes.
+   * numbers of the output. 'tokens': scores of the token after each. 'text': words. 'boxes': detected boxes. 'choices': how likely a language
+   * model holds each of several texts behind a question, one row of log-probabilities.
    */
-  readonly read: 'answers' | 'scores' | 'values' | 'tokens' | 'text' | 'boxes'
+  readonly read: 'answers' | 'scores' | 'values' | 'tokens' | 'text' | 'boxes' | 'choices'
   /** What it is compared with: a class for each place; as many numbers as the output has; any; what a reference model puts out. Default: what `read` goes with. */
   readonly against?: 'class' | 'values' | 'group' | 'reference'
+  /** Of `choices`: what the log-probability of a choice is divided by. Default: 'choice', by nothing */
+  readonly per?: 'choice' | 'byte' | 'character' | 'token'
   /** Of `values`: the name of a second output of the same shape. The one value of a sample is then the cosine between the two. */
   readonly with?: string
   /** Whether a sample may have several labels at once: labels of 0 and 1, one for each class. Default: false */

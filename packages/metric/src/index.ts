@@ -1,4 +1,12 @@
-export { classShares, commonestAnswer, commonestClasses, meanTarget, medianTarget, tokenShares } from './blind.js'
+export {
+  classShares,
+  commonestAnswer,
+  commonestChoice,
+  commonestClasses,
+  meanTarget,
+  medianTarget,
+  tokenShares,
+} from './blind.js'
 export { aggregateOf, perSampleOf } from './combine.js'
 export type * from './contract.js'
 export { type ClassCounts, countsRecord, meanOf, overCounts, ratio } from './counts.js'

@@ -100,6 +100,7 @@ export function samplesFor({ read, against }: MetricNeeds): MetricSample[] {
   switch (read) {
     case 'answers':
     case 'scores':
+    case 'choices':
       return classSamples()
     case 'values':
       return against === 'group' ? groupedSamples() : valueSamples()

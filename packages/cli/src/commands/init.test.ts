@@ -81,6 +81,34 @@ describe('pare init', () => {
     expect(await readFile(join(folder.path, 'pare.config.yaml'), 'utf8')).not.toContain('preset')
   })
 
+  it('takes the subjects of questions for slices, and no part of a question for anything else', async () => {
+    const task = TASKS.find(({ name }) => name === 'Multiple choice')!
+    await using folder = await taskFolder({ make: task.make })
+    const question = (i: number) => ({
+      ...{ question: `w${i} w1`, choices: ['w2', 'w3', 'w4', 'w5'], answer: i % 4 },
+      ...{ subject: ['maths', 'law'][i % 2], id: `q${i}` },
+    })
+    const rows = Array.from({ length: 24 }, (_, i) => JSON.stringify(question(i)))
+    await writeFile(join(folder.path, 'val.jsonl'), rows.join('\n'))
+    expect((await pare(['init', '--format', 'yaml'], { cwd: folder.path })).exitCode).toBe(0)
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    const { request } = tasks[0]!.evaluation!
+    expect(request).toMatchObject({ metrics: ['choice-accuracy'], slices: ['subject'] })
+    expect([request.label, request.group, request.classes]).toEqual([undefined, undefined, undefined])
+  })
+
+  it('leaves a question and its answer to a classifier as they are', async () => {
+    const task = TASKS.find(({ name }) => name === 'Text classification')!
+    await using folder = await taskFolder({ make: task.make })
+    const rows = Array.from({ length: 24 }, (_, i) =>
+      JSON.stringify({ question: `w${i} w1`, answer: ['negative', 'positive'][i % 2] }),
+    )
+    await writeFile(join(folder.path, 'val.jsonl'), rows.join('\n'))
+    expect((await pare(['init', '--format', 'yaml'], { cwd: folder.path })).exitCode).toBe(0)
+    const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+    expect(tasks[0]!.evaluation!.request).toMatchObject({ metrics: ['accuracy'], label: 'answer', text: { field: 'question' } })
+  })
+
   it('says what it did not find', async () => {
     await using folder = await fixture(undefined, {
       'val.npz': 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n',

@@ -1,7 +1,16 @@
-import { type ColumnGlance, canFill, type DataGlance, ID_NAMES, labelNameOf, type ModelValue, tokenInput } from '@pare/evaluate'
+import {
+  ASKED_COLUMNS,
+  type ColumnGlance,
+  canFill,
+  type DataGlance,
+  ID_NAMES,
+  labelNameOf,
+  type ModelValue,
+  tokenInput,
+} from '@pare/evaluate'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
-import type { Signature } from './signature.js'
+import { givesTokens, type Signature } from './signature.js'
 
 /** Which columns of data are what. */
 export interface BoundColumns {
@@ -18,20 +27,34 @@ export interface BoundColumns {
 const LABELS = /^(class|target|outcome|species|category|answer|expected|sentiment|diagnosis|price|.*_label|label_.*|.*_class)$/i
 const GROUPS = /patient|subject|user|speaker|session|document|customer|group|video|scene|site/i
 
+/** Of questions the subject is what they are about, and not who was examined. */
+const ASKED_GROUPS = /passage|article|document|session|conversation/i
+
 /** Tells inputs, labels and other columns apart. */
 export function boundOf(signature: Signature, glance: DataGlance): BoundColumns {
   const inputs = signature.inputs.filter((input) => !canFill(input))
   const named = new Set(signature.inputs.map(({ name }) => name))
-  const others = glance.columns.filter(({ name }) => !named.has(arrayOf(name)))
-  const isText = glance.isText || isOtherText(signature, glance)
+  const asked = askedColumns(signature, glance)
+  const others = glance.columns.filter(({ name }) => !named.has(arrayOf(name)) && asked?.test(name) !== true)
+  const isText = asked !== undefined || glance.isText || isOtherText(signature, glance)
   const features = isText ? undefined : featureCount(inputs, glance)
-  const label = labelOf(others, signature, features)
+  const label = asked === undefined ? labelOf(others, signature, features) : undefined
   const rest = others.filter((column) => column !== label && !ID_NAMES.includes(column.name))
   const known = { ...present({ label }), isText }
   if (isText)
-    return { ...known, ...present({ field: glance.isText ? undefined : longest(rest)?.name }), ...groupsIn(rest, rest.length) }
+    return {
+      ...known,
+      ...present({ field: glance.isText || asked !== undefined ? undefined : longest(rest)?.name }),
+      ...groupsIn(rest, rest.length, asked === undefined ? GROUPS : ASKED_GROUPS),
+    }
   // Of a table of features, as many columns are something else as are too many for the input.
   return { ...known, ...groupsIn(rest, features === undefined ? 0 : rest.length - features) }
+}
+
+/** The columns of what a language model is asked. Undefined: the model is none, or the data ask nothing. */
+function askedColumns(signature: Signature, { asking }: DataGlance): RegExp | undefined {
+  const isWriter = signature.outputs.some((output) => givesTokens(signature, output))
+  return asking !== undefined && isWriter ? ASKED_COLUMNS[asking] : undefined
 }
 
 /** 'pixels[3]' → 'pixels'. */
@@ -61,11 +84,15 @@ function labelOf(others: readonly ColumnGlance[], signature: Signature, features
 }
 
 /** What is neither input nor label: at most so many columns of it. */
-function groupsIn(rest: readonly ColumnGlance[], count: number): Pick<BoundColumns, 'columns' | 'doubts'> {
+function groupsIn(
+  rest: readonly ColumnGlance[],
+  count: number,
+  groupNames: RegExp = GROUPS,
+): Pick<BoundColumns, 'columns' | 'doubts'> {
   if (count <= 0) return { columns: {}, doubts: [] }
-  const likely = (column: ColumnGlance) => Number(column.kind === 'names') + 2 * Number(GROUPS.test(column.name))
+  const likely = (column: ColumnGlance) => Number(column.kind === 'names') + 2 * Number(groupNames.test(column.name))
   const extra = [...rest].sort((a, b) => likely(b) - likely(a)).slice(0, count)
-  const groups = extra.filter((column) => GROUPS.test(column.name) && repeats(column))
+  const groups = extra.filter((column) => groupNames.test(column.name) && repeats(column))
   const slices = extra.filter((column) => !groups.includes(column) && distinct(column).size <= 20 && repeats(column))
   const ids = extra.filter((column) => !groups.includes(column) && !slices.includes(column) && !isProse(column))
   const [group] = groups
@@ -120,7 +147,7 @@ export function fits(signature: Signature, glance: DataGlance): boolean {
   if (missing.length === 0) return true
   if (missing.length > 1) return false
   const [input] = missing as [ModelValue]
-  if (glance.kind === 'text' || glance.isText || isOtherText(signature, glance))
+  if (glance.kind === 'text' || glance.isText || askedColumns(signature, glance) !== undefined || isOtherText(signature, glance))
     return tokenInput(signature.inputs) === input.name
   const has = (kind: ColumnGlance['kind']) => glance.columns.some((column) => column.kind === kind)
   if (has('images')) return input.shape.length === 4

@@ -1,7 +1,7 @@
-import { type ColumnGlance, type ModelValue, tokenInput } from '@pare/evaluate'
+import type { ColumnGlance, ModelValue } from '@pare/evaluate'
 import { present } from '@pare/onnx'
 import type { Pairing } from './pairing.js'
-import type { Signature } from './signature.js'
+import { givesTokens, isVector, type Signature } from './signature.js'
 
 /** A metric that fits, and what it is for. */
 export interface MetricChoice {
@@ -21,9 +21,9 @@ const ACCURACY = metric('accuracy', 'share of samples that are right')
 const BALANCED = metric('balanced-accuracy', 'each class counts the same, however rare')
 const F1 = metric('f1', 'precision and recall of each class')
 const AUC = metric('auc', 'the order of scores, without a threshold')
+const CHOICES = metric('choice-accuracy', 'share of questions whose likeliest choice is the right one')
+const WORDS = metric('word-f1', 'words in common of what the model writes and what is expected')
 const COSINE = metric('cosine:against=reference', 'how near vectors stay to those of the original model')
-
-const VECTORS = /embed|vector|feature|hidden_state|pooler/i
 
 /** By the shapes of output and label, and by what values the label has. */
 export function metricsFor(pairing: Pairing, label: ColumnGlance | undefined): MeasureChoice {
@@ -58,15 +58,21 @@ function chooseOutput({ outputs, firstOutput }: Signature): ModelValue | undefin
 }
 
 function unlabelled({ signature, glance }: Pairing, output: ModelValue): Choice {
-  const { shape, type, name } = output
-  if (tokenInput(signature.inputs) !== undefined && shape.length === 3 && !VECTORS.test(name))
-    return sure(metric('perplexity', 'how well the next token is foreseen'))
+  const { shape, type } = output
+  if (givesTokens(signature, output)) return tokensChoice(glance)
   if (glance.kind === 'text') return sure(metric('perplexity', 'how well the next token is foreseen'))
   const agreement = metric('agreement', 'share of samples with the same best class as the original model')
   if (/^u?int/.test(type)) return sure(agreement)
-  if (VECTORS.test(name)) return sure(COSINE)
+  if (isVector(output)) return sure(COSINE)
   if (shape.length === 2 && sizeAt(shape, 1) !== 1) return unsure(agreement, COSINE)
   return unsure(metric('mse:against=reference', 'the distance to what the original model gives'), COSINE)
+}
+
+/** A language model foresees text, or is asked what the data hold. */
+function tokensChoice({ asking }: Pairing['glance']): Choice {
+  if (asking === 'choices') return sure(CHOICES, metric('choice-accuracy:per=byte', 'the same for each byte of a choice'))
+  if (asking === 'answers') return unsure(WORDS, metric('exact-match', 'share of answers that are the same text'))
+  return sure(metric('perplexity', 'how well the next token is foreseen'))
 }
 
 function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: ColumnGlance): Choice {
@@ -74,7 +80,7 @@ function labelled(pairing: Pairing, { shape, type, name }: ModelValue, label: Co
   if (type === 'string') return writtenChoice(shape, label)
   if (rank === 2 && label.shape[1] === 5 && shape.length === 3 && sizeAt(shape, 2) === 6)
     return sure(metric('map', 'precision and recall of boxes, as COCO has them'))
-  if (VECTORS.test(name) && rank === 0)
+  if (isVector({ name }) && rank === 0)
     return sure(metric('recall-at-1', 'whether the nearest other vector has the same label'), COSINE)
   if (rank === 0) return scalarChoice(shape, type, label)
   if (rank === shape.length - 1) return sameRank(shape, label)

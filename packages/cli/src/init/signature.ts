@@ -1,4 +1,4 @@
-import type { ModelValue } from '@pare/evaluate'
+import { type ModelValue, tokenInput } from '@pare/evaluate'
 import { type Model, openModel, type ValueInfo } from '@pare/onnx'
 
 /** What a model takes and gives, and what it is made of, as its file states it. */
@@ -27,6 +27,18 @@ export async function readSignature(path: string): Promise<Signature> {
       graph.nodes.some(({ attributes }) => attributes.has('classlabels_strings')) ||
       file.model.proto.metadataProps.some(({ key }) => ['names', 'id2label', 'classes'].includes(key)),
   }
+}
+
+const VECTORS = /embed|vector|feature|hidden_state|pooler/i
+
+/** Whether an output is a vector of a sample, or of each token, that is no score. */
+export function isVector({ name }: Pick<ModelValue, 'name'>): boolean {
+  return VECTORS.test(name)
+}
+
+/** Whether an output is scores of the next token. */
+export function givesTokens({ inputs }: Pick<Signature, 'inputs'>, output: ModelValue): boolean {
+  return tokenInput(inputs) !== undefined && output.shape.length === 3 && !isVector(output)
 }
 
 function modelValueOf({ name, type, shape }: ValueInfo): ModelValue {

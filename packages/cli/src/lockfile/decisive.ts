@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isModule } from '@pare/evaluate/choices'
+import { BESIDE_TOKENIZER, isModule } from '@pare/evaluate/choices'
 import { openModel, present } from '@pare/onnx'
 import { installedVersion } from '@pare/onnxruntime'
 import type { Engine } from '../engine/work.js'
@@ -96,7 +96,14 @@ export function changedParts(before: Decisive, after: Decisive): readonly string
 
 function tokenizers(what: string, path: string | undefined): Readonly<Record<string, string | undefined>> {
   if (path === undefined) return {}
-  return { [what]: path, [`settings of the ${what}`]: join(dirname(path), 'tokenizer_config.json') }
+  const beside = (name: string) => join(dirname(path), name)
+  const [settings] = BESIDE_TOKENIZER.settings
+  const others = [...BESIDE_TOKENIZER.templates, ...BESIDE_TOKENIZER.ends].filter((name) => existsSync(beside(name)))
+  return {
+    [what]: path,
+    [`settings of the ${what}`]: beside(settings),
+    ...Object.fromEntries(others.map((name) => [`${name} beside the ${what}`, beside(name)])),
+  }
 }
 
 const PLUGIN_FIELDS = { preset: 'preset', criterion: 'criterion', refit: 'criterion', structure: 'structure' } as const

@@ -1,4 +1,4 @@
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readTasks } from '../settings/tasks.js'
@@ -150,6 +150,27 @@ describe('pare run with a lock file', () => {
     await change(folder)
     const { json } = await pare(['run', '--carry-forward', '--json'], { cwd })
     expect((json() as { models: object[] }).models[0]).not.toHaveProperty('carried')
+  })
+
+  it('knows the chat template, and what ends an answer, beside the tokenizer', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    const decisive = async () => {
+      const evaluate = { data: 'chats.jsonl', tokenizer: 'words/tokenizer.json', metric: 'word-f1', maxTokens: 8 }
+      await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ models: [{ path: 'model.onnx' }], evaluate }))
+      const { tasks } = await readTasks({ cwd, overrides: {}, trusted: true })
+      return decisiveOf(tasks[0]!, {})
+    }
+    await mkdir(join(cwd, 'words'))
+    await writeFile(join(cwd, 'words/tokenizer.json'), '{}')
+    await writeFile(join(cwd, 'chats.jsonl'), '{"messages": []}')
+    for (const name of ['chat_template.jinja', 'generation_config.json']) {
+      const before = await decisive()
+      await writeFile(join(cwd, 'words', name), '{"eos_token_id": 1}')
+      const after = await decisive()
+      expect(changedParts(before, after)).toEqual([`${name} beside the tokenizer`])
+      expect(decidesTheSame(before, after)).toBe(false)
+    }
   })
 
   it('does not carry forward what code decides, or files that a table names', async () => {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
 import { count, oneOf, path } from './schemas.js'
-import { parts } from './text.js'
+import { parts, unescaped } from './text.js'
 
 /** Commands that run a model over data. */
 const RUNNING = [...PRUNING, 'evaluate', 'calibrate', 'sensitivity']
@@ -151,6 +151,23 @@ export const evaluateFields = {
   length: { ...length, flags: [{ argument: 'count', on: RUNNING, also: ['calibrate.length', 'train.length'] }] },
   stride: { ...stride, flags: [{ argument: 'count', on: RUNNING, also: ['calibrate.stride'] }] },
   field: textField,
+  maxTokens: field(count, {
+    expected: 'a whole number of tokens, such as 64',
+    help: 'tokens of an answer that a language model writes, at most',
+    default: '128',
+    flag: { argument: 'count', on: ['prune', 'run', 'evaluate'], input: true },
+  }),
+  stop: field(z.array(z.string().min(1)).min(1).describe("a list of texts at which an answer ends, such as ['\\n']"), {
+    help: 'a text at which an answer ends that a language model writes, such as \\n; it is no part of it',
+    default: 'only tokens that end a text',
+    flag: {
+      argument: 'text',
+      repeatable: true,
+      read: (text: string) => [unescaped(text)],
+      on: ['prune', 'run', 'evaluate'],
+      input: true,
+    },
+  }),
   latency: field(z.boolean(), {
     expected: 'true: both models are timed in turn, also where the gate does not limit it',
     help: 'both models are timed in turn, also where the gate does not limit it',

@@ -59,3 +59,8 @@ export function sizesOf(text: string): unknown {
 export function parts(text: string): string[] {
   return text.split(',').map((part) => part.trim())
 }
+
+/** A text with line breaks and tabs as they are typed: '\\n\\n'. */
+export function unescaped(text: string): string {
+  return text.replaceAll('\\n', '\n').replaceAll('\\t', '\t')
+}

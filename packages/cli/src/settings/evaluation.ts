@@ -6,7 +6,8 @@ import { present } from '@pare/onnx'
 import type { ModelFolder } from '../folder/model-folder.js'
 import type { EvaluateConfig } from '../options/data.js'
 import { locateMetric } from '../plugins/plugins.js'
-import { usage } from '../terminal/failure.js'
+import { type Problem, usage } from '../terminal/failure.js'
+import { formatValue } from '../terminal/format.js'
 import { suggest } from '../terminal/suggest.js'
 import { type Check, orProblem, placeIn } from './check.js'
 import { readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
@@ -44,13 +45,16 @@ export async function readEvaluation(
   )
   if (data === undefined || found === undefined) return undefined
   const { metrics, modules, comparing } = found
+  if (!found.readsText) problems.push(...strayWriting(fields, place))
   const { timeout, memory, latency = false } = fields
   const { batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore } = fields
   const text = textOf(tokenizer, fields)
+  const { maxTokens, stop } = fields
+  const writing = maxTokens === undefined && stop === undefined ? undefined : present({ maxTokens, stop })
   return {
     request: {
       ...{ data, metrics, trusted, ...reading },
-      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore, text }),
+      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore, text, writing }),
     },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -58,6 +62,15 @@ export async function readEvaluation(
     }),
     ...{ comparing, latency },
   }
+}
+
+/** Options of answers that no model writes would do nothing. */
+function strayWriting({ maxTokens, stop }: Pick<EvaluateConfig, 'maxTokens' | 'stop'>, place: string): readonly Problem[] {
+  return Object.entries(present({ maxTokens, stop })).map(([key, value]) => ({
+    place: placeIn(place, key),
+    message: `is ${formatValue(value)}, but no metric looks at what a language model writes.`,
+    hint: 'measure exact-match, word-f1, rouge-l, chrf, wer or cer, or leave it out',
+  }))
 }
 
 /** That of a command whose data must be named. */
@@ -125,6 +138,8 @@ export interface MetricSettings {
   /** Files of those that do not come with pare. */
   readonly modules: MetricModules | undefined
   readonly comparing: readonly string[]
+  /** Whether one of them looks at text, which a language model writes. */
+  readonly readsText: boolean
 }
 
 async function readMetrics(
@@ -146,7 +161,7 @@ export async function metricSettings(
   const { findMetric } = await import('@pare/evaluate')
   const modules: Record<string, string> = {}
   const comparing: string[] = []
-  let holds = true
+  let [holds, readsText] = [true, false]
   for (const written of metrics) {
     const metric = await orProblem(
       async () => {
@@ -158,8 +173,9 @@ export async function metricSettings(
     )
     if (metric === undefined) holds = false
     else if (metric.needs.against === 'reference') comparing.push(written)
+    readsText ||= metric?.needs.read === 'text'
   }
-  return holds ? { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing } : undefined
+  return holds ? { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing, readsText } : undefined
 }
 
 /** The file of the metric, by its name, where it does not come with pare. */

@@ -13,6 +13,8 @@ import { UntrustedError } from './inside.js'
 import type { FindClasses } from './labels.js'
 import type { MatchOptions } from './match.js'
 import type { ModelValue } from './model-value.js'
+import { askedDataSet } from './questions/asked-data-set.js'
+import type { Asking, WritingOptions } from './questions/question.js'
 import { type RowOptions, rowSource } from './rows.js'
 import { arraysOf, type Sample } from './sample.js'
 import type { Table } from './tables/table.js'
@@ -35,6 +37,10 @@ export interface DataOptions extends MatchOptions {
   readonly image?: ImageOptions
   /** How text becomes token ids, where the file holds text; see `mayBeText` in formats.ts. Without it text is refused. */
   readonly text?: TextOptions
+  /** Reads rows as what a language model is asked, with a tokenizer. Default: as what a model is fed */
+  readonly asking?: Asking
+  /** How long answers may become, for which prompts leave room. */
+  readonly writing?: WritingOptions
   /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
   readonly importModule?: (path: string) => Promise<unknown>
   /** Bytes that a file of arrays or of plain text may have, packed or unpacked. Default: 2 GiB. */
@@ -56,8 +62,10 @@ const UNREAD = ['.json', '.xml', '.yaml', '.yml', '.html', '.svg']
  * Throws PareError with everything that does not fit, UntrustedError for a module that may not be run and for a file that may not be named.
  */
 export async function openData(path: string, options: DataOptions): Promise<DataSet> {
-  if (isModule(path)) return openModule(path, options)
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+  const { asking } = options
+  if (asking !== undefined) return openQuestions(path, { ...options, asking, isFolder })
+  if (isModule(path)) return openModule(path, options)
   const { trusted, models = [], classes } = options
   const folder = isFolder ? path : dirname(path)
   const boundary = { trusted, root: options.workspace ?? folder }
@@ -74,6 +82,28 @@ export async function openData(path: string, options: DataOptions): Promise<Data
     findPreprocessor: () => besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary),
   }
   return { ...(await entryDataSet(await rowSource(table, rows), { ...options, findClasses })), findClasses }
+}
+
+/** Rows as what a language model is asked. */
+async function openQuestions(
+  path: string,
+  { isFolder, ...options }: DataOptions & { readonly asking: Asking; readonly isFolder: boolean },
+): Promise<DataSet> {
+  const { text, trusted, workspace } = options
+  const name = basename(path)
+  const extension = extname(path).toLowerCase()
+  if (!isFolder && !Object.hasOwn(TABLE_FORMATS, extension)) {
+    throw new PareError(`${name}: data of kind '${extension}' hold no questions for a language model.`, {
+      hint: `questions are rows of a table: ${Object.keys(TABLE_FORMATS).join(', ')}.`,
+    })
+  }
+  if (text === undefined)
+    throw new PareError(`${name}: questions, but no tokenizer is named.`, {
+      hint: 'name a tokenizer.json with the tokenizer option.',
+    })
+  const table = isFolder ? await openFolder(path, async () => undefined) : await openTable(path, options)
+  const root = workspace ?? (isFolder ? path : dirname(path))
+  return await askedDataSet(table, { ...options, text, boundary: { trusted, root } })
 }
 
 async function openArrays(path: string, options: DataOptions & { readonly findClasses: FindClasses }): Promise<DataSet> {

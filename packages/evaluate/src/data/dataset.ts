@@ -15,6 +15,7 @@ import {
   type StringArray,
   sizeOf,
 } from './ndarray.js'
+import type { ChoiceQuestion, WritingPrompt } from './questions/question.js'
 
 /** Samples that fit the inputs of one model, read in batches and in order as often as asked. */
 export interface DataSet {
@@ -32,6 +33,8 @@ export interface DataSet {
   findClasses?(): Promise<{ readonly names: readonly string[] } | undefined>
   /** What was decided for want of a word from the user, in sentences. */
   readonly notes: readonly string[]
+  /** Samples of a batch at most where nobody says: of what takes long, so that it shows how far things are. Default: as many as have room */
+  readonly mostAtOnce?: number
   /** Elements of the largest input of one sample: what a sensible batch size follows from. */
   readonly sampleSize: number
   /** Shapes of the arrays of one sample, by input: without the batch. Samples that come one by one are taken to be like the first. */
@@ -51,6 +54,10 @@ export interface Batch {
   readonly size: number
   /** The arrays of the data by name, in the inputs' types, [size, …]. `inputsFor` adds what follows from the token ids. */
   readonly inputs: Readonly<Record<string, NdArray>>
+  /** What a language model is asked, in the place of inputs: the rows that it is given follow from it. */
+  readonly questions?: readonly ChoiceQuestion[]
+  /** The same where it writes the answers. */
+  readonly prompts?: readonly WritingPrompt[]
   /** The arrays of inputs of text. */
   readonly strings?: Readonly<Record<string, StringArray>>
   /** Name of the input that holds token ids. */
@@ -128,6 +135,8 @@ export function firstOf({ label: _, scored: __, columns: ___, ...batch }: Batch,
     ...batch,
     size,
     inputs: mapped(batch.inputs, shorten),
+    ...(batch.questions && { questions: batch.questions.slice(0, size) }),
+    ...(batch.prompts && { prompts: batch.prompts.slice(0, size) }),
     ...(batch.strings && {
       strings: mapped(batch.strings, ({ shape, data, type }) => ({
         ...{ type, shape: [size, ...shape.slice(1)], data: data.slice(0, (data.length / batch.size) * size) },
@@ -155,6 +164,8 @@ export function takeRows({ label, scored, columns, ...batch }: Batch, rows: read
     ...batch,
     size: rows.length,
     inputs: mapped(batch.inputs, of),
+    ...(batch.questions && { questions: rows.map((row) => batch.questions![row]!) }),
+    ...(batch.prompts && { prompts: rows.map((row) => batch.prompts![row]!) }),
     ...(batch.strings && { strings: mapped(batch.strings, ofTexts) }),
     ...(label && { label: of(label) }),
     ...(scored && { scored: of(scored) }),

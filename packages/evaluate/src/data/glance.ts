@@ -3,6 +3,9 @@ import { basename, dirname, extname } from 'node:path'
 import { readWhole } from './file.js'
 import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
+import { isChoiceRow } from './questions/choice-forms.js'
+import { isPromptRow } from './questions/prompt-row.js'
+import type { Asking } from './questions/question.js'
 import type { Table } from './tables/table.js'
 import { isTextNames } from './text/text-fields.js'
 
@@ -15,6 +18,8 @@ export interface DataGlance {
   readonly folders?: readonly string[]
   /** Whether rows hold text, or a pair of texts, under names that are known. */
   readonly isText: boolean
+  /** Whether rows are questions with choices, or prompts with answers, that a language model may be asked. Default: neither */
+  readonly asking?: Asking
 }
 
 export interface ColumnGlance {
@@ -75,7 +80,9 @@ async function tableGlance(table: Table): Promise<DataGlance> {
   const columns = columnsOf(rows, names)
   const isNamed = (name: string) => columns.some((column) => column.name === name && column.kind === 'names')
   const isText = names.includes('messages') || isTextNames(isNamed)
-  return { kind: 'table', columns, isText }
+  const asking =
+    rows[0] === undefined ? undefined : isChoiceRow(rows[0]) ? 'choices' : isPromptRow(rows[0]) ? 'answers' : undefined
+  return { kind: 'table', columns, isText, ...(asking !== undefined && !isText && { asking }) }
 }
 
 /** Cells of CSV are all written in letters. */

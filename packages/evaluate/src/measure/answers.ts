@@ -11,6 +11,9 @@ const IGNORED = -1
 const TEXT_LENGTH = 200
 const TEXT_TOKENS = 80
 
+/** Whose samples have classes as answers. */
+const CLASSES: ReadonlySet<Metric['needs']['read']> = new Set(['answers', 'scores', 'choices'])
+
 /** What is gathered beside the metrics. */
 export interface GatheredAnswers extends Pick<Evaluation, 'answers' | 'labels' | 'classNames' | 'texts'> {
   readonly reference?: ModelAnswers
@@ -40,7 +43,7 @@ const SCALES: readonly Scale[] = ['probabilities', 'logits']
 
 /** Reads the answers of one model, batch by batch: of the first metric that compares one class a sample with a label. A reading that does not fit one sample fits none. */
 export function startAnswering(metrics: readonly Metric[]): (samples: readonly (readonly ReadableSample[])[]) => BatchAnswers {
-  const at = metrics.findIndex(({ needs }) => (needs.read === 'answers' || needs.read === 'scores') && needs.against === 'class')
+  const at = metrics.findIndex(({ needs }) => CLASSES.has(needs.read) && needs.against === 'class')
   const isOpen = SCALES.map(() => true)
   return (samples) => {
     if (at < 0) return []

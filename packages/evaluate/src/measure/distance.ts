@@ -4,8 +4,8 @@ import { type Layout, layoutOf } from '../metrics/layout.js'
 import { type BatchOutcome, type NeededOutcome, startContext } from '../metrics/outcome.js'
 import { countedPlaces } from '../metrics/places.js'
 
-/** How far outputs of a batch lie from those of the reference, summed over samples. NaN where an output holds NaN. */
-export type Distance = (output: NdArray) => number
+/** How far outputs of a batch lie from those of the reference, summed over so many samples or places. The sum is NaN where an output holds NaN. */
+export type Distance = (output: NdArray) => { readonly sum: number; readonly count: number }
 
 /** What a distance is taken of: logits at each place, or values of which nothing says which of their axes counts classes. */
 export type DistanceKind = 'logits' | 'values'
@@ -45,7 +45,7 @@ function rowsIn(needed: NeededOutcome, layout: Layout): readonly (readonly numbe
   })
 }
 
-/** Σ p · (r − q) + log Σ exp q − log Σ exp r at each place, p being the softmax of r; the mean over the places of a sample, summed over samples. */
+/** Σ p · (r − q) + log Σ exp q − log Σ exp r at each place, p being the softmax of r, summed over the places. */
 function divergence(reference: Float32Array | Float64Array, rows: readonly (readonly number[])[], classes: number): Distance {
   const probabilities = new Float32Array(reference.length)
   const offsets = rows.map((starts) => starts.map((start) => logSumExp(reference, start, classes)))
@@ -56,17 +56,16 @@ function divergence(reference: Float32Array | Float64Array, rows: readonly (read
     }
   return (output) => {
     const scores = floatsOf(output)
-    let total = 0
+    let [sum, count] = [0, 0]
     for (const [s, starts] of rows.entries()) {
-      let sum = 0
       for (const [i, start] of starts.entries()) {
         let cross = 0
         for (let c = start; c < start + classes; c++) cross += probabilities[c]! * (reference[c]! - scores[c]!)
         sum += Math.max(cross + logSumExp(scores, start, classes) - offsets[s]![i]!, 0)
       }
-      total += sum / starts.length
+      count += starts.length
     }
-    return total
+    return { sum, count }
   }
 }
 
@@ -85,7 +84,7 @@ function squaredDifference(reference: NdArray, size: number): Distance {
     const values = floatsOf(output)
     let sum = 0
     for (let i = 0; i < size * each; i++) sum += (values[i]! - own[i]!) ** 2
-    return sum / each
+    return { sum: sum / each, count: size }
   }
 }
 

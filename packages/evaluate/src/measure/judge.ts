@@ -11,8 +11,11 @@ import { isText } from '../metrics/texts.js'
 import type { EvaluateRequest } from '../process/request.js'
 import type { Runtime, Session } from '../process/runtime.js'
 import { type BatchAnswers, startAnswering } from './answers.js'
+import { type AskingPlace, likelihoodsOf } from './likelihoods.js'
 import { createRecording } from './recording.js'
 import { isInShare } from './share.js'
+import { writeAnswers } from './write-answers.js'
+import type { Writing } from './writing.js'
 
 /** What one model made of a batch, as metrics and the report read it. */
 export interface JudgedOutcome {
@@ -42,8 +45,7 @@ export interface JudgedEnd {
 interface Live {
   readonly model: Session
   readonly reference: Session | undefined
-  readonly output: string
-  readonly metrics: readonly Metric[]
+  readonly running: Running
   readonly context: ReadingContext
 }
 
@@ -57,7 +59,8 @@ interface Recorded {
 /** Runs the models; of a share it runs its batches alone, and records them. */
 export async function startJudge(live: Live, { runtime, request, batch: size, threads }: Recorded): Promise<Judge> {
   const started = performance.now()
-  const { model, reference, output, metrics, context } = live
+  const { model, reference, running, context } = live
+  const { output, metrics } = running
   const { share } = request
   const [own, other] = [startOutcomes(metrics), startOutcomes(metrics)]
   const known = context.metNames().length
@@ -73,8 +76,8 @@ export async function startJudge(live: Live, { runtime, request, batch: size, th
     metrics,
     async judge(batch, { number, fed }) {
       if (share !== undefined && !isInShare(share, number)) return undefined
-      const run = await runFor(model, fed(), { output, metrics })
-      const otherRun = reference && (await runFor(reference, fed(), { output, metrics }))
+      const run = await runFor(model, fed(), running)
+      const otherRun = reference && (await runFor(reference, fed(), running))
       const outcome = { batch, name: output, context, ...(otherRun && { reference: otherRun.output }) }
       const judged = own.add({ ...outcome, ...run })
       const judgedReference = otherRun && other.add({ ...outcome, ...otherRun })
@@ -132,12 +135,21 @@ function startOutcomes(metrics: readonly Metric[]) {
   }
 }
 
-/** The output that is measured, and all of them where a metric looks at more than one. */
+/** How a batch is run. */
+interface Running extends AskingPlace {
+  readonly metrics: readonly Metric[]
+  /** Where the model is to write. */
+  readonly writing?: Writing
+}
+
+/** The output that is measured, and all of them where a metric looks at more than one; of questions how likely the model holds their choices, of prompts what it writes. */
 export async function runFor(
   session: Session,
   fed: Batch,
-  { output, metrics }: { readonly output: string; readonly metrics: readonly Metric[] },
+  { output, metrics, atOnce, writing }: Running,
 ): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
+  if (fed.questions !== undefined) return { output: await likelihoodsOf(session, fed, { output, atOnce }) }
+  if (writing !== undefined) return { output: await writeAnswers(session, fed, { output, atOnce, writing }) }
   if (!metrics.some(({ needs }) => needs.read === 'boxes' || needs.with !== undefined))
     return { output: await session.run(fed, output) }
   const outputs = await session.runBatch(fed)

@@ -1,6 +1,6 @@
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
-import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
+import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
 import { numbersOf } from '../data/ndarray.js'
 import { judgeBatch } from '../metrics/judged.js'
@@ -8,8 +8,10 @@ import { startContext } from '../metrics/outcome.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
+import { askingOf } from './asking.js'
 import { runFor } from './judge.js'
 import { chooseBatch, chooseOutput, dataOptions, findMetrics, withTextLabel } from './measure.js'
+import { writingOf } from './writing.js'
 
 /** A model and its data, looked at before anything is done with them. */
 export interface LookRequest extends EvaluateRequest {
@@ -53,24 +55,31 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
   try {
     const metrics = request.metrics.length === 0 ? [] : await findMetrics(request.metrics, request.modules)
     const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels })
+    const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
+    const asking = output === undefined ? undefined : askingOf(metrics, model, output)
+    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels, ...present({ asking }) })
     Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
     const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
-    const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
     Object.assign(found, { batch: batch.size }, output !== undefined && { output })
     const names = (await data.findClasses?.())?.names
     const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
     const context = startContext({ ...request, ...(names && { names }) }, readers)
+    const writing = asking === 'answers' ? await writingOf(request, context) : undefined
+    const running = { output: output ?? model.outputs[0]!.name, metrics, atOnce: batch, ...present({ writing }) }
     let outcome: Awaited<ReturnType<typeof runFor>> | undefined
     const judge = async (read: Batch, { runs }: { readonly runs: boolean }) => {
-      const part = textLabels ? withTextLabel(read, data.labelName) : read
+      // Writing takes long: one answer shows whether it works, and about how long.
+      const seen = read.prompts === undefined ? read : firstOf(read, 1)
+      const part = textLabels ? withTextLabel(seen, data.labelName) : seen
       if (runs) {
         const fed = batch.fixed ? padBatch(part, batch.size) : part
         const start = performance.now()
-        outcome = await runFor(model, fed, { output: output ?? model.outputs[0]!.name, metrics })
-        found.msPerSample = (performance.now() - start) / fed.size
+        outcome = await runFor(model, fed, running)
+        found.msPerSample = (performance.now() - start) / (part.prompts === undefined ? fed.size : 1)
       }
       if (outcome === undefined || output === undefined) return
+      // What was asked is read as a whole already.
+      if ((part.questions !== undefined || part.prompts !== undefined) && !runs) return
       // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
       judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
     }

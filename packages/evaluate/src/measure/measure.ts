@@ -10,15 +10,17 @@ import { problemsError } from '../data/problems.js'
 import { findMetric, type MetricModules } from '../metrics/find.js'
 import { startContext } from '../metrics/outcome.js'
 import { type Sameness, startSameness } from '../metrics/sameness.js'
-import { textArray } from '../metrics/texts.js'
+import { textArray, waysArray } from '../metrics/texts.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { startAnswers } from './answers.js'
+import { askingOf } from './asking.js'
 import { mostSamplesOf } from './batch-size.js'
 import { startFacts } from './facts.js'
 import { startJudge } from './judge.js'
 import { startReplay } from './replay.js'
+import { writingOf } from './writing.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */
@@ -45,9 +47,10 @@ export async function measure(
       ? undefined
       : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels })
-  const data = request.part === undefined ? all : await partOf(all, request.part)
   const output = chooseOutput(model, request.output)
+  const asking = askingOf(metrics, model, output)
+  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels, ...present({ asking }) })
+  const data = request.part === undefined ? all : await partOf(all, request.part)
   const batch = await chooseBatch(
     data,
     [
@@ -59,7 +62,9 @@ export async function measure(
   const names = (await data.findClasses?.())?.names
   const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
   const context = startContext({ ...request, ...present({ names }) }, readers)
-  const live = { model, reference, output, metrics, context }
+  const writing = asking === 'answers' ? await writingOf(request, context) : undefined
+  const running = { output, metrics, atOnce: batch, ...present({ writing }) }
+  const live = { model, reference, running, context }
   await using judge =
     request.recordings === undefined
       ? await startJudge(live, { runtime, request, batch: batch.size, threads })
@@ -112,12 +117,13 @@ export function dataOptions(request: EvaluateRequest, model: Session, importModu
     models: [request.reference, request.model].filter((path) => path !== undefined),
     ...present({ label: request.label, text: request.text, importModule }),
     ...present({ group: request.group, slices: request.slices, id: request.id, classes: request.classes }),
-    ...present({ image: request.image, workspace: request.workspace }),
+    ...present({ image: request.image, workspace: request.workspace, writing: request.writing }),
   }
 }
 
 /** Answers that are expected are a column of text; metrics find them where labels are. */
 export function withTextLabel(batch: Batch, name: string | undefined): Batch {
+  if (batch.prompts !== undefined) return { ...batch, label: waysArray(batch.prompts.map(({ expected }) => expected)) }
   const texts = name === undefined || batch.label !== undefined ? undefined : batch.columns?.[name]
   if (texts === undefined) return batch
   return { ...batch, label: textArray(texts.map(String)) }
@@ -164,7 +170,7 @@ export async function chooseBatch(
   if (fixed.length === 1) return { size: fixed[0]!, fixed: true }
   if (batch !== undefined) return { size: batch, fixed: false }
   const most = Math.floor((data.tokens === undefined ? BATCH_ELEMENTS : BATCH_TOKENS) / data.sampleSize)
-  return { size: Math.max(1, Math.min(DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
+  return { size: Math.max(1, Math.min(data.mostAtOnce ?? DEFAULT_BATCH, most, await mostSamplesOf(models, data))), fixed: false }
 }
 
 /** Whether all inputs are the same in every sample. */

@@ -121,7 +121,7 @@ async function tryOut({ settings: written, against, samples, share = 1 }: Round,
     const reference = metric.needs.against === 'reference' ? { reference: await run(part, {}) } : {}
     const compared = { batch: part, name: output, ...reference }
     if (trials.length === 0) {
-      trials = settings.map(() => ({ tally: startTally(metric), holds: true, sum: 0, samples: 0 }))
+      trials = settings.map(() => ({ tally: startTally(metric), holds: true, sum: 0, count: 0 }))
       kind = against === 'outputs' ? distanceKindOf(compared) : undefined
     }
     const by = kind === undefined ? metric : distanceFrom(kind, compared)
@@ -142,14 +142,15 @@ interface Trial {
   holds: boolean
   /** Of distances. */
   sum: number
-  /** Whose distances these are. */
-  samples: number
+  /** Of the samples, or places in them, whose distances these are. */
+  count: number
 }
 
 function addTo(trial: Trial, outcome: BatchOutcome, by: Distance | Metric): void {
   if (typeof by === 'function') {
-    trial.sum += by(outcome.output)
-    trial.samples += outcome.batch.size
+    const { sum, count } = by(outcome.output)
+    trial.sum += sum
+    trial.count += count
     return
   }
   for (const sample of judgeBatch(outcome, [by])[0]!) trial.holds &&= trial.tally.add(sample)
@@ -177,8 +178,8 @@ function metricFor(against: Round['against'], { label, tokens }: Batch, modules?
   return findMetric(/^float/.test(label.type) ? 'mse' : 'cross-entropy')
 }
 
-function lossOf({ tally, holds, sum, samples }: Trial, against: Round['against']): number {
-  if (samples > 0) return sum / samples
+function lossOf({ tally, holds, sum, count }: Trial, against: Round['against']): number {
+  if (count > 0) return sum / count
   if (!holds) return Number.NaN
   const { value, metric } = tally.measurement()
   return metric === 'perplexity' && against === 'labels' ? Math.log(value) : value

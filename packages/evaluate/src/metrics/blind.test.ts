@@ -81,7 +81,9 @@ test('of agreement it is what the reference answers most often, in samples of th
   })
   const rows = [...reference(0), ...reference(1)]
   const sequence = { rows, reference: rows, isSingle: false }
-  expect(await blindOf('agreement', [sequence, sequence])).toMatchObject({ samples: { kind: 'mean', values: [0.5, 0.5] } })
+  expect(await blindOf('agreement', [sequence, sequence])).toMatchObject({
+    samples: { kind: 'ratio', sums: [1, 1], counts: [2, 2] },
+  })
 })
 
 test('a distance between models has none', async () => {

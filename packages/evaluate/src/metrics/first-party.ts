@@ -13,6 +13,7 @@ export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
   brier: async () => (await import('@pare/metric-class/brier')).brier,
   'calibration-error': async () => (await import('@pare/metric-class/calibration-error')).calibrationError,
   cer: async () => (await import('@pare/metric-text/cer')).cer,
+  'choice-accuracy': async () => (await import('@pare/metric-text/choice-accuracy')).choiceAccuracy,
   chrf: async () => (await import('@pare/metric-text/chrf')).chrf,
   cosine: async () => (await import('@pare/metric-value/cosine')).cosine,
   'cross-entropy': async () => (await import('@pare/metric-class/cross-entropy')).crossEntropy,
@@ -38,4 +39,5 @@ export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
   ssim: async () => (await import('@pare/metric-image/ssim')).ssim,
   'top-k': async () => (await import('@pare/metric-class/top-k')).topK,
   wer: async () => (await import('@pare/metric-text/wer')).wer,
+  'word-f1': async () => (await import('@pare/metric-text/word-f1')).wordF1,
 }

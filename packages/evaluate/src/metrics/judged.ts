@@ -5,6 +5,7 @@ import { problemsError } from '../data/problems.js'
 import { boxProblems, readBoxes } from './boxes.js'
 import { labelProblems } from './labels.js'
 import { type Layout, layoutOf } from './layout.js'
+import { choiceProblems, readChoices } from './likeliest.js'
 import { readWritten, textProblems } from './model-text.js'
 import { type BatchOutcome, type NeededOutcome, startContext } from './outcome.js'
 import { readPlaces } from './places.js'
@@ -55,6 +56,8 @@ function readerFor(outcome: NeededOutcome): Reader {
       return ready(textProblems(outcome), readWritten)
     case 'boxes':
       return ready(boxProblems(outcome), readBoxes)
+    case 'choices':
+      return ready(choiceProblems(outcome), readChoices)
     default:
       return needs.read satisfies never
   }

@@ -89,11 +89,11 @@ test('agreement compares best classes with the reference’s', async () => {
 
 test('agreement of a sequence is the share of its places', async () => {
   const sample = { rows: [row(1, 2), row(1, 2)], reference: [row(1, 2), row(2, 1)], isSingle: false }
-  expect(await measure('agreement', [sample])).toMatchObject({ value: 0.5, samples: { kind: 'mean', values: [0.5] } })
-  // A sequence that agrees everywhere is still a mean, so that two measurements of one data set are of one kind.
+  expect(await measure('agreement', [sample])).toMatchObject({ value: 0.5, samples: { kind: 'ratio', sums: [1], counts: [2] } })
+  // A sequence that agrees everywhere is still a ratio, so that two measurements of one data set are of one kind.
   expect(await measure('agreement', [{ ...sample, rows: sample.reference }])).toMatchObject({
     value: 1,
-    samples: { kind: 'mean', values: [1] },
+    samples: { kind: 'ratio', sums: [2], counts: [2] },
   })
 })
 

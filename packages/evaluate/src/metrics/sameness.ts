@@ -46,7 +46,11 @@ export function startSameness(tolerance: number): Sameness {
         if (first === undefined) {
           first = own.slice()
           slack = tolerance * largest(own)
-        } else differs = !isNear(own, first, slack)
+        } else if (!isNear(own, first, slack)) {
+          differs = true
+          // Of a large vocabulary it is hundreds of megabytes.
+          first = undefined
+        }
         count++
       }
     },

@@ -14,3 +14,10 @@ export function textsOf(array: NdArray): readonly string[] {
 export function textArray(texts: readonly string[]): NdArray {
   return { type: 'string', shape: [texts.length], data: texts } as unknown as NdArray
 }
+
+/** Several ways to write each answer, [samples, most ways]: where there are fewer, the last stands again. */
+export function waysArray(ways: readonly (readonly string[])[]): NdArray {
+  const width = ways.reduce((most, { length }) => Math.max(most, length), 1)
+  const data = ways.flatMap((own) => Array.from({ length: width }, (_, i) => own[i] ?? own.at(-1)!))
+  return { type: 'string', shape: [ways.length, width], data } as unknown as NdArray
+}

@@ -14,5 +14,7 @@ export async function readersOf(
   const bytesOf = await tokenBytes(tokenizer)
   if (!reads('text')) return { bytesOf }
   const { tokenizer: opened } = await openTokenizer(tokenizer, { trusted })
-  return { bytesOf, decode: (ids) => opened.decode([...ids], { skip_special_tokens: true }) }
+  // The tokenizer takes no list without a token.
+  const decode = (ids: readonly number[]) => (ids.length === 0 ? '' : opened.decode([...ids], { skip_special_tokens: true }))
+  return { bytesOf, decode }
 }

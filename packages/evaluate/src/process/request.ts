@@ -2,8 +2,9 @@ import type { Measurement, SampleFacts } from '@pare/gate'
 import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { SamplePart } from '../data/part.js'
-import type { EvaluationShare } from '../measure/share.js'
+import type { WritingOptions } from '../data/questions/question.js'
 import type { TextOptions } from '../data/text/text-options.js'
+import type { EvaluationShare } from '../measure/share.js'
 import type { MetricModules } from '../metrics/find.js'
 import type { ReadingOptions } from '../metrics/outcome.js'
 import type { Provider } from './provider.js'
@@ -26,6 +27,8 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly threads?: number
   /** Reads the data as text. */
   readonly text?: TextOptions
+  /** How a language model writes answers, where a metric reads text. */
+  readonly writing?: WritingOptions
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
   readonly label?: string
   /** Name of the output that is measured. Default: 'logits', else the first. */

@@ -154,6 +154,68 @@ const language: Task = {
   },
 }
 
+/** A language model in which each token follows from the one before it. */
+async function bigrams(random: Random) {
+  const { values, declared, scores } = tokenScores(random, WORDS)
+  const model = `language (${TOKENS}) => (float[N, T, ${WORDS}] logits) <${declared}> { rows = Gather(e, input_ids) logits = MatMul(rows, w) }`
+  return { scores, files: { 'model.onnx': await onnx(model, values), 'tokenizer.json': tokenizer(WORDS) } }
+}
+
+const multipleChoice: Task = {
+  name: 'Multiple choice',
+  model: 'scores of the next token, `float[N, T, vocabulary]`',
+  data: '`val.jsonl`: `{"context": "…", "choices": ["…", "…"], "gold": 0}`, or the fields of MMLU, ARC, HellaSwag, PIQA or Winogrande',
+  options: '--data val.jsonl --tokenizer tokenizer.json --metric choice-accuracy',
+  metric: 'choice-accuracy',
+  async make() {
+    const random = seeded(37)
+    const { scores, files } = await bigrams(random)
+    const chance = (before: number, id: number) => {
+      const all = scores(before)
+      return all[id]! - Math.log(all.reduce((total, each) => total + Math.exp(each), 0))
+    }
+    const questions = times(240, () => ({
+      context: sentence(random, 3),
+      choices: times(4, () => sentence(random, 1 + random.below(2))),
+    }))
+    const answers = questions.map(({ context, choices }) =>
+      best(choices.map((ids) => ids.reduce((sum, id, at) => sum + chance(at === 0 ? context.at(-1)! : ids[at - 1]!, id), 0))),
+    )
+    const labels = answers.map((answer) => mistaken(random, answer, 4))
+    const rows = questions.map(({ context, choices }, i) => ({
+      ...{ context: written(context), choices: choices.map(written), gold: labels[i] },
+    }))
+    return { files: { ...files, 'val.jsonl': lines(rows) }, value: share(answers, (answer, i) => answer === labels[i]) }
+  },
+}
+
+const writing: Task = {
+  name: 'Answers that a language model writes',
+  model: 'scores of the next token, `float[N, T, vocabulary]`, with a cache or without one',
+  data: '`val.jsonl`: `{"prompt": "…", "answer": "…"}`, or `messages`',
+  options: '--data val.jsonl --tokenizer tokenizer.json --metric word-f1 --max-tokens 4',
+  metric: 'word-f1',
+  async make() {
+    const random = seeded(38)
+    const { scores, files } = await bigrams(random)
+    const prompts = times(80, () => sentence(random, 3))
+    const answers = prompts.map((ids) => {
+      const own = [ids.at(-1)!]
+      while (own.length < 5) own.push(best(scores(own.at(-1)!)))
+      return own.slice(1)
+    })
+    const expected = answers.map((ids) => (random.uniform() < 0.2 ? sentence(random, 4) : ids))
+    const overlap = (own: readonly number[], other: readonly number[]) => {
+      const left = [...other]
+      return own.filter((id) => left.includes(id) && left.splice(left.indexOf(id), 1)).length / 4
+    }
+    return {
+      files: { ...files, 'val.jsonl': lines(prompts.map((ids, i) => ({ prompt: written(ids), answer: written(expected[i]!) }))) },
+      value: answers.reduce((sum, ids, i) => sum + overlap(ids, expected[i]!), 0) / answers.length,
+    }
+  },
+}
+
 const ANSWERS = ['a red fox runs', 'the old dog sleeps', 'a small bird sings', 'no one knows']
 const quoted = (texts: readonly string[]) => `{${texts.map((text) => `"${text}"`).join(', ')}}`
 
@@ -207,4 +269,4 @@ const speech: Task = {
   },
 }
 
-export const TEXTS: readonly Task[] = [classification, pairs, entities, language, answers, speech]
+export const TEXTS: readonly Task[] = [classification, pairs, entities, language, multipleChoice, writing, answers, speech]

@@ -1,4 +1,6 @@
 import { PareError } from '@pare/onnx'
+import { isChoiceRow } from '../questions/choice-forms.js'
+import { isPromptRow } from '../questions/prompt-row.js'
 import type { Row } from '../tables/table.js'
 import type { Message } from './tokenizer.js'
 
@@ -34,7 +36,21 @@ export function fieldsOf({ where, values }: Row, field: string | undefined): Tex
   if (isCompletion(values)) return { kind: 'completion' }
   if (isInstruction(values)) return { kind: 'instruction' }
   if (typeof values.text === 'string') return { kind: 'text', field: 'text' }
+  if (isChoiceRow(values)) throw choicesAsText(where)
+  if (isPromptRow(values)) throw promptAsText(where)
   throw noText(where, 'text', values)
+}
+
+function choicesAsText(where: string): PareError {
+  return new PareError(`${where}: a question with choices, which is no text to predict.`, {
+    hint: 'where a model is measured, choose --metric choice-accuracy: how often it holds the right choice for the likeliest. Elsewhere give texts.',
+  })
+}
+
+function promptAsText(where: string): PareError {
+  return new PareError(`${where}: a prompt with its answer, and no 'completion' that goes on from it to the letter.`, {
+    hint: 'where a model is measured, choose --metric word-f1 or exact-match, of what it writes. Elsewhere, and for perplexity, name the answer completion, with the space before it.',
+  })
 }
 
 /** Whether columns of these names, that hold words, are text: of CSV, whose cells are all written in letters, only these are. */

@@ -4,6 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import { PareError, parseJson } from '@pare/onnx'
 import { readJsonFile, readWhole } from '../file.js'
 import { type Boundary, insideOf } from '../inside.js'
+import { BESIDE_TOKENIZER } from './beside-tokenizer.js'
 
 const MAX_TOKENIZER_BYTES = 2 ** 28
 
@@ -14,6 +15,8 @@ export interface OpenTokenizer {
   readonly tokenizer: Tokenizer
   /** Id of the token that fills up. Default: 0 */
   readonly pad: number
+  /** Id of a token by what it is for: 'bos_token', 'eos_token'. Undefined: there is none. */
+  idOf(role: string): number | undefined
   /** Whether it knows how a conversation is written. */
   readonly hasTemplate: boolean
   /** A conversation as one text, up to where an answer begins with `isAsking`. Throws PareError where the tokenizer has no template, or it refuses the messages. */
@@ -24,13 +27,17 @@ export interface OpenTokenizer {
 export async function openTokenizer(path: string, { trusted }: Pick<Boundary, 'trusted'>): Promise<OpenTokenizer> {
   const folder = dirname(path)
   const inside = (file: string) => insideOf({ trusted, root: folder }, file, file)
-  const config = ((await readJsonFile(join(folder, 'tokenizer_config.json'), inside)) ?? {}) as Readonly<Record<string, unknown>>
+  const config = ((await readJsonFile(join(folder, BESIDE_TOKENIZER.settings[0]), inside)) ?? {}) as Readonly<
+    Record<string, unknown>
+  >
   const tokenizer = await construct(path, config)
-  const padToken = textOf(config.pad_token)
-  const pad = (padToken === undefined ? undefined : tokenizer.token_to_id(padToken)) ?? 0
+  const idOf = (role: string) => {
+    const token = textOf(config[role])
+    return token === undefined ? undefined : tokenizer.token_to_id(token)
+  }
   const template = (await templateBeside(folder, inside)) ?? templateOf(config.chat_template)
   return {
-    ...{ tokenizer, pad, hasTemplate: template !== undefined },
+    ...{ tokenizer, pad: idOf('pad_token') ?? 0, idOf, hasTemplate: template !== undefined },
     render: (messages, where, { isAsking = false } = {}) => render(messages, { config, template, where, isAsking }),
   }
 }
@@ -51,13 +58,14 @@ const MAX_TEMPLATE_BYTES = 2 ** 20
 
 /** The template in chat_template.jinja, or in chat_template.json as processors have it. */
 async function templateBeside(folder: string, inside: (file: string) => Promise<string>): Promise<string | undefined> {
-  const path = join(folder, 'chat_template.jinja')
+  const [jinja, other] = BESIDE_TOKENIZER.templates
+  const path = join(folder, jinja)
   const isThere = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,
   )
   if (isThere) return (await readWhole(await inside(path), MAX_TEMPLATE_BYTES)).toString('utf8')
-  const json = (await readJsonFile(join(folder, 'chat_template.json'), inside)) as { chat_template?: unknown } | undefined
+  const json = (await readJsonFile(join(folder, other), inside)) as { chat_template?: unknown } | undefined
   return templateOf(json?.chat_template)
 }
 

@@ -1,0 +1,144 @@
+import { PareError, present } from '@pare/onnx'
+import { cellOf, chooseColumns, namesIn } from '../columns.js'
+import type { Batch, DataSet } from '../dataset.js'
+import { tokenInput } from '../fill.js'
+import type { Boundary } from '../inside.js'
+import type { MatchOptions } from '../match.js'
+import type { ModelValue } from '../model-value.js'
+import { fromNumbers } from '../ndarray.js'
+import { problemsError } from '../problems.js'
+import { type Row, SMALL_BYTES, type Table } from '../tables/table.js'
+import type { TextOptions } from '../text/text-options.js'
+import { openTokenizer } from '../text/tokenizer.js'
+import { choiceEntry } from './choice-entries.js'
+import { promptEncoder } from './encode.js'
+import { promptEntries } from './prompt-entries.js'
+import type { AskedEntry, Asking, WritingOptions } from './question.js'
+
+export interface AskedOptions extends MatchOptions {
+  readonly asking: Asking
+  readonly text: TextOptions
+  readonly writing?: WritingOptions
+  readonly boundary: Boundary
+  /** What is larger is streamed. Default: 64 MiB */
+  readonly smallBytes?: number
+}
+
+const PROMPTS_AT_ONCE = 8
+
+/** With what columns say of it. */
+type KeptEntry = AskedEntry & { readonly columns: Readonly<Record<string, string | number>> }
+
+/**
+ * A data set of what a language model is asked. A row is a question with choices, or one prompt or several. A small table is read at once, and all that is wrong with it is said before
+ * anything runs.
+ */
+export async function askedDataSet(table: Table, options: AskedOptions): Promise<DataSet> {
+  const tokens = tokensIn(options.inputs, table.name)
+  const head = await firstRow(table)
+  const reader = await readerFor(head, tokens, options)
+  const names = [...Object.keys(head.values), ...(reader.group === undefined ? [] : [reader.group])]
+  const { columns: columnNames, problems } = chooseColumns(options, {
+    ...{ names, inputs: new Set(options.inputs.map(({ name }) => name)) },
+    ...present({ own: reader.group }),
+  })
+  if (problems.length > 0) throw problemsError(table.name, problems, 'name columns of the data.')
+  const kept = namesIn(columnNames)
+  async function* entries(): AsyncGenerator<KeptEntry> {
+    let index = 0
+    for await (const row of table.read()) {
+      const values = { ...row.values, ...(reader.group !== undefined && { [reader.group]: ++index }) }
+      const columns = Object.fromEntries(kept.map((name) => [name, cellOf(values[name]) ?? '']))
+      for (const entry of await reader.entries(row)) yield { ...entry, columns }
+    }
+  }
+  const held = table.bytes <= (options.smallBytes ?? SMALL_BYTES) ? await all(entries()) : undefined
+  const longest = (held ?? (await reader.entries(head))).reduce((most, { length }) => Math.max(most, length), 1)
+  return {
+    ...present({ samples: held?.length ?? (options.asking === 'choices' ? table.rows : undefined) }),
+    ...{ ignored: [], notes: notesOf(held), tokens: tokens.name, columnNames },
+    ...(options.asking === 'answers' && { mostAtOnce: PROMPTS_AT_ONCE }),
+    ...{ sampleSize: longest, sampleShapes: { [tokens.name]: [longest] } },
+    async *batches(size) {
+      let waiting: KeptEntry[] = []
+      let first = 0
+      for await (const entry of held ?? entries()) {
+        waiting.push(entry)
+        if (waiting.length < size) continue
+        yield batchOf(waiting, { first, kept })
+        first += waiting.length
+        waiting = []
+      }
+      if (waiting.length > 0) yield batchOf(waiting, { first, kept })
+    },
+  }
+}
+
+function tokensIn(inputs: readonly ModelValue[], name: string): ModelValue {
+  const tokens = tokenInput(inputs)
+  if (tokens !== undefined) return inputs.find((input) => input.name === tokens)!
+  throw new PareError(`${name}: questions for a model without an input for token ids.`, {
+    hint: 'they are put to language models, with an integer input [batch, sequence].',
+  })
+}
+
+async function firstRow(table: Table): Promise<Row> {
+  for await (const row of table.read()) return row
+  throw new PareError(`${table.name}: no rows.`, { hint: 'give more data.' })
+}
+
+/** How rows become what is asked. */
+interface AskedReader {
+  entries(row: Row): Promise<readonly AskedEntry[]>
+  /** What belongs together, as the column of it is called, where a row is more than one thing. */
+  readonly group?: string
+}
+
+async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): Promise<AskedReader> {
+  const { text, boundary, asking, label, writing } = options
+  const opened = await openTokenizer(text.tokenizer, boundary)
+  const encoder = promptEncoder(opened, { special: text.specialTokens ?? true })
+  const length = mostTokens(tokens.shape[1], text.length)
+  if (asking === 'choices') return { entries: async (row) => [choiceEntry(row, { encoder, length, label })] }
+  return promptEntries(head, { opened, encoder, length, ...present({ label, writing, field: text.field }) })
+}
+
+/** Tokens that a model is given at most: as the user says, and as it is fixed. */
+function mostTokens(fixed: number | string | undefined, length: number | undefined): number {
+  const most = typeof fixed === 'number' ? fixed : Number.POSITIVE_INFINITY
+  if (length === undefined) return most
+  if (Number.isInteger(length) && length >= 2 && length <= most) return length
+  throw new PareError(
+    `text: a length of ${length} tokens; expected 2 to ${Number.isFinite(most) ? most : 'the longest the model takes'}.`,
+    { hint: 'leave the length out to take what the model has.' },
+  )
+}
+
+async function all<Entry>(entries: AsyncIterable<Entry>): Promise<readonly Entry[]> {
+  const held: Entry[] = []
+  for await (const entry of entries) held.push(entry)
+  return held
+}
+
+function notesOf(held: readonly AskedEntry[] | undefined): readonly string[] {
+  const count = held?.filter(({ isShortened }) => isShortened).length ?? 0
+  if (count === 0) return []
+  const many = count === 1 ? '1 question is' : `${count} questions are`
+  return [`${many} longer than the model is given at once: the beginning is left out`]
+}
+
+function batchOf(
+  entries: readonly KeptEntry[],
+  { first, kept }: { readonly first: number; readonly kept: readonly string[] },
+): Batch {
+  const questions = entries.flatMap(({ asked }) => ('question' in asked ? [asked.question] : []))
+  const prompts = entries.flatMap(({ asked }) => ('prompt' in asked ? [asked.prompt] : []))
+  const answers = questions.map(({ answer }) => answer)
+  return {
+    ...{ first, size: entries.length, inputs: {} },
+    ...(prompts.length > 0 ? { prompts } : { questions, label: fromNumbers(answers, [entries.length]) }),
+    // Reports show what was asked, and fingerprints tell samples apart by it.
+    strings: { question: { type: 'string', shape: [entries.length], data: entries.map(({ text }) => text) } },
+    columns: Object.fromEntries(kept.map((name) => [name, entries.map(({ columns }) => columns[name]!)])),
+  }
+}

@@ -1,0 +1,55 @@
+/** What a language model is asked: to say which of several texts is the likeliest. */
+export interface ChoiceQuestion {
+  readonly choices: readonly AnswerChoice[]
+  /** The right choice, counted from 0. */
+  readonly answer: number
+}
+
+/** One of the texts that may go on after what is asked. */
+export interface AnswerChoice {
+  /** What is asked and the choice behind it, encoded together. */
+  readonly ids: readonly number[]
+  /** Where the tokens of the choice begin: at least 1. */
+  readonly from: number
+  /** Of its text. */
+  readonly bytes: number
+  readonly characters: number
+}
+
+/** What a language model is asked to go on from. */
+export interface WritingPrompt {
+  readonly ids: readonly number[]
+  /** What is expected, one or more ways to write it. */
+  readonly expected: readonly string[]
+}
+
+/** One thing that a model is asked. */
+export interface AskedEntry {
+  /** As reports show it. */
+  readonly text: string
+  readonly asked: { readonly question: ChoiceQuestion } | { readonly prompt: WritingPrompt }
+  /** Tokens that the model is given at most. */
+  readonly length: number
+  /** Whether its beginning was left out, since the model takes no more. */
+  readonly isShortened: boolean
+}
+
+/** What metrics ask a model, which decides how rows are read: to tell choices apart, or to write answers. */
+export type Asking = 'choices' | 'answers'
+
+/** How a model writes answers. */
+export interface WritingOptions {
+  /** Tokens of an answer at most. Default: 128 */
+  readonly maxTokens?: number
+  /** Texts at which an answer ends. They are no part of it. Default: none, only tokens that end a text */
+  readonly stop?: readonly string[]
+}
+
+export const MAX_TOKENS = 128
+
+/** Columns that are what is asked and answered, by what is asked: the others say something of it. */
+export const ASKED_COLUMNS: Readonly<Record<Asking, RegExp>> = {
+  choices:
+    /^(question|question_stem|choices|answer|answerKey|[A-Z]|ctx|ctx_[ab]|endings|label|goal|sol[12]|sentence|option[12]|context|gold)$/,
+  answers: /^(prompt|question|context|answers?)$/,
+}

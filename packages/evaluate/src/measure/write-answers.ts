@@ -1,0 +1,64 @@
+import type { Batch } from '../data/dataset.js'
+import type { NdArray } from '../data/ndarray.js'
+import type { WritingPrompt } from '../data/questions/question.js'
+import { textArray } from '../metrics/texts.js'
+import type { Session } from '../process/runtime.js'
+import { refuseLookingAhead } from './causal.js'
+import { cachedRun, cacheOf, type GreedyRun, uncachedRun } from './greedy.js'
+import type { AskingPlace } from './likelihoods.js'
+import { readAnswer, type Writing } from './writing.js'
+
+/**
+ * What a model writes behind each prompt of a batch, string[prompts]: the likeliest token at each step, up to one that ends a text, a text that stops it, or as many as are allowed. With a cache
+ * prompts of one length are written together, without one those of any.
+ */
+export async function writeAnswers(
+  session: Session,
+  { prompts = [], first }: Batch,
+  { output, atOnce, writing }: AskingPlace & { readonly writing: Writing },
+): Promise<NdArray> {
+  const place = { output, first, fixed: atOnce.fixed ? atOnce.size : undefined }
+  if (first === 0) await refuseLookingAhead(session, { ...place, row: prompts[0]!.ids })
+  const cache = cacheOf(session)
+  const answers = new Array<string>(prompts.length)
+  for (const group of groupsOf(prompts, { size: atOnce.size, isEven: cache !== undefined })) {
+    const rows = group.map((i) => prompts[i]!.ids)
+    const run = cache === undefined ? uncachedRun(session, rows, place) : cachedRun(session, rows, { ...place, cache })
+    for (const [at, ids] of (await written(run, rows.length, writing)).entries())
+      answers[group[at]!] = readAnswer(ids, writing).text.trim()
+  }
+  return textArray(answers)
+}
+
+/** Prompts that are run together, by number. */
+function groupsOf(
+  prompts: readonly WritingPrompt[],
+  { size, isEven }: { readonly size: number; readonly isEven: boolean },
+): readonly (readonly number[])[] {
+  const groups = new Map<number, number[]>()
+  for (const [i, { ids }] of prompts.entries()) {
+    const key = isEven ? ids.length : 0
+    groups.set(key, [...(groups.get(key) ?? []), i])
+  }
+  return [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / size) }, (_, i) => group.slice(i * size, (i + 1) * size)),
+  )
+}
+
+/** The tokens behind each of so many prompts, without those that end them. A row that is over goes along until all are. */
+async function written(run: GreedyRun, count: number, writing: Writing): Promise<readonly (readonly number[])[]> {
+  const rows = Array.from({ length: count }, () => [] as number[])
+  const isOpen = rows.map(() => true)
+  let tokens = await run.first()
+  for (let step = 1; ; step++) {
+    for (const [i, token] of tokens.entries()) {
+      // A model that gives NaN writes no more.
+      if (isOpen[i] && (Number.isNaN(token) || writing.ends.has(token))) isOpen[i] = false
+      if (!isOpen[i]) continue
+      rows[i]!.push(token)
+      if (writing.stop.length > 0 && readAnswer(rows[i]!, writing).isOver) isOpen[i] = false
+    }
+    if (step >= writing.maxTokens || !isOpen.includes(true)) return rows
+    tokens = await run.after(tokens.map((token) => (Number.isNaN(token) ? 0 : token)))
+  }
+}
