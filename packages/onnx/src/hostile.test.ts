@@ -44,6 +44,12 @@ describe('broken bytes are refused with field and byte offset', () => {
       "'graph.node.attribute.f' at byte 6 runs past byte 10",
     ],
     ['floats of 3 bytes', [0x3a, 9, 0x0a, 7, 0x2a, 5, 0x3a, 3, 0, 0, 0], "'graph.node.attribute.floats' at byte 8 holds 3 bytes"],
+    ['two graphs', [0x3a, 2, 0x12, 0, 0x3a, 2, 0x12, 0], "'graph' at byte 4 stands there a second time"],
+    [
+      'two tensors in one attribute',
+      [0x3a, 10, 0x0a, 8, 0x2a, 6, 0x2a, 0, 0x2a, 0, 0x20, 0],
+      "'graph.node.attribute.t' at byte 8 stands there a second time",
+    ],
     ['no graph', [0x08, 8], "field 'graph' is missing"],
     ['an unknown element type', [0x3a, 4, 0x2a, 2, 0x10, 99], 'data_type 99, expected a number from 1 to 26'],
     [
