@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Scores } from '@pare/evaluate'
 import type { BaseModel } from '@pare/gate'
-import { present, writeWhole } from '@pare/onnx'
+import { makeTemporaryFolder, present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
 import { assignOutputs, companionsOf, masksPath, trialsFolder } from '../files/output.js'
@@ -234,7 +233,7 @@ async function metricBefore(model: string, { request, limits }: EvaluationSettin
 }
 
 async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'pare-run-'))
+  const path = makeTemporaryFolder('run')
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
