@@ -246,3 +246,11 @@ test('a description of Parquet with a number of many bytes, or that is not there
   await refused(footer(Array(1000).fill(0x1c)))('structs are nested more than 32 deep')
   await refused(Buffer.from('PAR1'))('it is too short')
 })
+
+test('a column for each of 50,000 pixels is read in time that is proportional to them', async () => {
+  const n = 50_000
+  const header = Array.from({ length: n }, (_, i) => `x[${i}]`).join(',')
+  const path = put(folder, 'wide.csv', `${header},label\n${'1,'.repeat(n)}0\n`)
+  const [batch] = await read(path, { inputs: [input('x', 'float32', ['n', n])] })
+  expect(batch!.inputs.x?.data).toHaveLength(n)
+})
