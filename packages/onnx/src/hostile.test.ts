@@ -205,3 +205,17 @@ test('a node with two attributes of one name is refused: readers do not agree on
   attribute.push(attribute[0]!)
   await expect(readModel(toBinary(ModelProtoSchema, proto))).rejects.toThrow("LeakyRelu 'y' has the attribute 'alpha' twice.")
 })
+
+test.each([
+  ['itself', 'y = Transpose(y)'],
+  ['one behind it', 'a = Cast<to = 1>(b)\n b = Relu(a)\n y = Add(x, b)'],
+])('a node that reads the output of %s is refused: whoever follows values would never arrive', async (_, nodes) => {
+  expect(() => parseText(`<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { ${nodes} }`)).toThrow(
+    'reads what is made of its own output',
+  )
+})
+
+test('nodes in another order than that in which they run are read', () => {
+  const text = '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu(a)\n a = Neg(x) }'
+  expect(parseText(text).graph.nodes.map(({ op }) => op)).toEqual(['Relu', 'Neg'])
+})
