@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, statSync } from 'node:fs'
+import { visibleMessage } from '@pare/cli'
 import { renderSummary } from '@pare/report'
 import type { ActionFailure } from './failure.js'
 import type { ActionOutcome } from './outcome.js'
@@ -56,7 +57,7 @@ export function reportLink(url: string): string {
   return `[Open the whole report](${url}): pictures, every layer, every number.`
 }
 
-/** The failure as markdown: message and hint are shown as they are, whatever they contain, the message up to `most` characters. */
+/** The failure as markdown: message and hint in blocks of code, with what cannot be seen written out, the message up to `most` characters. */
 export function failureMarkdown({ kind, message, hint }: ActionFailure, most = 100_000): string {
   const title = kind === 'interrupted' ? 'cancelled' : 'no verdict'
   const shown = message.length > most ? `${message.slice(0, most)} …` : message
@@ -66,7 +67,8 @@ export function failureMarkdown({ kind, message, hint }: ActionFailure, most = 1
 
 /** A code block whose fence is longer than any run of backticks inside. */
 function fenced(text: string): string {
-  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
+  const shown = visibleMessage(text)
+  const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(Math.max(3, longest + 1))
-  return `${fence}text\n${text}\n${fence}`
+  return `${fence}text\n${shown}\n${fence}`
 }

@@ -44,6 +44,12 @@ describe('broken bytes are refused with field and byte offset', () => {
       "'graph.node.attribute.f' at byte 6 runs past byte 10",
     ],
     ['floats of 3 bytes', [0x3a, 9, 0x0a, 7, 0x2a, 5, 0x3a, 3, 0, 0, 0], "'graph.node.attribute.floats' at byte 8 holds 3 bytes"],
+    ['two graphs', [0x3a, 2, 0x12, 0, 0x3a, 2, 0x12, 0], "'graph' at byte 4 stands there a second time"],
+    [
+      'two tensors in one attribute',
+      [0x3a, 10, 0x0a, 8, 0x2a, 6, 0x2a, 0, 0x2a, 0, 0x20, 0],
+      "'graph.node.attribute.t' at byte 8 stands there a second time",
+    ],
     ['no graph', [0x08, 8], "field 'graph' is missing"],
     ['an unknown element type', [0x3a, 4, 0x2a, 2, 0x10, 99], 'data_type 99, expected a number from 1 to 26'],
     [
@@ -198,4 +204,18 @@ test('a node with two attributes of one name is refused: readers do not agree on
   const { attribute } = proto.graph!.node[0]!
   attribute.push(attribute[0]!)
   await expect(readModel(toBinary(ModelProtoSchema, proto))).rejects.toThrow("LeakyRelu 'y' has the attribute 'alpha' twice.")
+})
+
+test.each([
+  ['itself', 'y = Transpose(y)'],
+  ['one behind it', 'a = Cast<to = 1>(b)\n b = Relu(a)\n y = Add(x, b)'],
+])('a node that reads the output of %s is refused: whoever follows values would never arrive', async (_, nodes) => {
+  expect(() => parseText(`<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { ${nodes} }`)).toThrow(
+    'reads what is made of its own output',
+  )
+})
+
+test('nodes in another order than that in which they run are read', () => {
+  const text = '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Relu(a)\n a = Neg(x) }'
+  expect(parseText(text).graph.nodes.map(({ op }) => op)).toEqual(['Relu', 'Neg'])
 })

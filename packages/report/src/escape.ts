@@ -10,11 +10,9 @@ export function html(strings: TemplateStringsArray, ...values: readonly Value[])
   return new Markup(String.raw({ raw: strings }, ...values.map((value) => source(value))))
 }
 
-/** JSON for a script element of type application/json: no value in it can end the element or begin a comment. */
+/** JSON for a script element of type application/json: no value in it can end the element or begin a comment, nor make the source read otherwise than it is. */
 export function scriptJson(value: unknown): Markup {
-  return new Markup(
-    JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029'),
-  )
+  return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c').replace(UNSEEN, escapes))
 }
 
 /** A name in GitHub's markdown: monospaced, taken literally, on one line, at most `length` characters. */
@@ -42,6 +40,12 @@ function harmless(text: string): string {
 
 /** What would make a name read otherwise than it is: controls but line breaks, marks of direction, what takes no room. */
 const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+
+function escapes(character: string): string {
+  return Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join(
+    '',
+  )
+}
 
 function source(value: Value): string {
   if (value instanceof Markup) return value.source

@@ -25,3 +25,9 @@ test('a reader of today accepts the fields of tomorrow', () => {
   expect(runResults.safeParse({ ...example('passing'), tomorrow: 1 }).success).toBe(true)
   expect(JSON.stringify(resultsJsonSchema())).not.toContain('"additionalProperties":false')
 })
+
+test.each(['__proto__', 'constructor', 'toString'])('a metric by the name %s, which every object has, is none', (metric) => {
+  const results = example('failing')
+  const models = results.models.map((model) => ({ ...model, metric }))
+  expect(runResults.safeParse({ ...results, models }).success).toBe(false)
+})

@@ -8,6 +8,8 @@ const number = z.number()
 const count = z.number().int().nonnegative()
 const bytes = count.describe('bytes')
 const verdict = z.enum(['pass', 'fail', 'incomplete'])
+/** Values are looked up by it: no name that every object has. */
+const metricName = z.string().refine((name) => !(name in {}), 'no name that every object has')
 const metrics = z.record(z.string(), number).describe('value by metric name; a metric that could not be measured is absent')
 const file = z.object({ path: z.string(), bytes, zippedBytes: bytes.optional(), sha256: z.string().optional() })
 
@@ -47,7 +49,7 @@ const proof = z.union([
 ])
 
 const drop = z.object({
-  metric: z.string(),
+  metric: metricName,
   value: number.describe('positive is worse, whichever way the metric points'),
   relative: number.optional().describe("value ÷ the reference's metric"),
   interval: z.tuple([number, number]).describe('two-sided 95 % confidence interval of value, paired over samples'),
@@ -105,7 +107,7 @@ const demand = z
     reasons: z.array(z.string()),
     limits,
     breaches: z.array(
-      z.object({ limit: z.string(), metric: z.string(), allowed: number, measured: number, message: z.string() }),
+      z.object({ limit: z.string(), metric: metricName, allowed: number, measured: number, message: z.string() }),
     ),
     drop: drop.optional(),
     resolution: resolution.optional(),
@@ -132,7 +134,7 @@ export const modelResult = z.object({
     .object({ kind: z.enum(['cpu', 'gpu']), name: z.string(), reason: z.string().optional() })
     .optional()
     .describe('where it was decided what goes; reason: why it is not the one that was asked for, or would have been taken'),
-  metric: z.string().optional().describe('the metric the gate looks at'),
+  metric: metricName.optional().describe('the metric the gate looks at'),
   limits: limits.optional(),
   reference: file.extend({ metrics }),
   pruned: file.extend({ metrics }).optional(),

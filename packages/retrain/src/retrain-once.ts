@@ -1,9 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import { type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
-import { elementCount, type Model, present, writeModel } from '@pare/onnx'
+import { elementCount, type Model, makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { STATISTICS } from './choices.js'
 import type { HeldOut } from './data/held-out.js'
 import type { BlockLoss, DistillWeights } from './losses.js'
@@ -106,7 +105,7 @@ export async function retrainOnce(
   child: RetrainChildOptions,
 ): Promise<Retrained> {
   child.signal?.throwIfAborted()
-  const folder = await mkdtemp(join(tmpdir(), 'pare-retrain-'))
+  const folder = makeTemporaryFolder('retrain')
   try {
     const request = await requestOf(model, options, folder)
     const { result, peakMemoryBytes } = await runToItsEnd(request, child)

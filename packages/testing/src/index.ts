@@ -2,6 +2,7 @@ export { type ArrayInput, arrayForward } from './array-forward.js'
 export { type BackendTestOptions, testBackend } from './backend.js'
 export { type CriterionTestOptions, testCriterion } from './criterion.js'
 export { type CutStructureOptions, testCutStructure } from './cut-structure.js'
+export { HOSTILE_TEXTS, harmIn } from './hostile-texts.js'
 export { testMaskCriterion } from './mask-criterion.js'
 export { type MetricTestOptions, metricValue, testMetric } from './metric.js'
 export {

@@ -26,12 +26,9 @@ export interface Axis {
 
 export function atom(size: number, pin?: string): Axis {
   if (!(Number.isSafeInteger(size) && size >= 0)) {
-    throw new PareError(
-      `a node of the model divides an axis so that ${size} positions are left, expected a whole number from 0 on.`,
-      {
-        hint: 'counts in its attributes, such as group and num_heads, must be whole, above 0, and divide the axis: export the model again.',
-      },
-    )
+    throw new PareError(`an axis is divided so that ${size} positions are left, expected a whole number from 0 on.`, {
+      hint: 'counts in its attributes, such as group and num_heads, must be whole, above 0, and divide the axis: export the model again.',
+    })
   }
   return { size, roles: new Set(), ...present({ pin }) }
 }

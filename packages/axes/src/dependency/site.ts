@@ -1,4 +1,4 @@
-import { type Attributes, keyOf, type Node, NodeAttributes, present } from '@pare/onnx'
+import { type Attributes, keyOf, type Node, NodeAttributes, PareError, present } from '@pare/onnx'
 import type { Role } from '../units.js'
 import { type Axis, addRole, pin, unify } from './axis.js'
 
@@ -77,7 +77,12 @@ export function applyRule(rule: AxisRule, facts: SiteFacts): void {
   const name = node.name || keyOf(node) || node.op
   const claimed = new Set<Axis>()
   const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
-  rule(new NodeSite(facts, name, claimed))
+  try {
+    rule(new NodeSite(facts, name, claimed))
+  } catch (error) {
+    if (!(error instanceof PareError)) throw error
+    throw new PareError(`${node.op} '${name}': ${error.message}`, { hint: error.hint, cause: error })
+  }
   pinAll(
     all().filter((axis) => !claimed.has(axis)),
     `${node.op} '${name}' works along it`,

@@ -37,7 +37,12 @@ export function flattened(model: Model): Flat {
   return flat
 }
 
-const NESTING: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan'])
+/** The graphs that each of these operators holds, by the names of their attributes. */
+const NESTING: Readonly<Record<string, readonly string[]>> = {
+  If: ['then_branch', 'else_branch'],
+  Loop: ['body'],
+  Scan: ['body'],
+}
 
 function flatten(model: Model): Flat {
   const { graph } = model
@@ -54,11 +59,13 @@ function flatten(model: Model): Flat {
 /** Whether the graphs of a node, and all graphs in them, are those of operators that are known. */
 function isOpen(node: Node): boolean {
   const graphs = bodiesOf(node)
+  const expected = Object.hasOwn(NESTING, node.op) ? NESTING[node.op]! : []
   const made = node.outputs.length + (node.op === 'Loop' ? 1 : 0)
   return (
     graphs.length > 0 &&
     node.domain === '' &&
-    NESTING.has(node.op) &&
+    graphs.length === expected.length &&
+    expected.every((name) => graphs.some((each) => each.name === name)) &&
     graphs.every(({ graph }) => graph.outputs.length === made && isClear(graph))
   )
 }

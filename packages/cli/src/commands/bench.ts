@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type AxisSizes, countParameters, macCount, totalMacs } from '@pare/core'
 import type { Latency, LatencyCase, LatencyRequest } from '@pare/evaluate'
 import { atSizes, formatBytes, formatCount } from '@pare/gate'
-import { present, writeModel } from '@pare/onnx'
+import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import { quantise } from '@pare/quantise'
 import { type FoldingWork, openFolded } from '../engine/folding.js'
 import { childOf, type Engine, engineOf } from '../engine/work.js'
@@ -115,7 +114,7 @@ async function timePair(
 }
 
 async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'pare-bench-'))
+  const path = makeTemporaryFolder('bench')
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 

@@ -2,7 +2,7 @@ import { formatBytes, formatCount, formatDuration } from '@pare/gate'
 import { engineOf } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
-import { type LookedAt, lookFirst } from '../pipeline/first-look.js'
+import { type LookedAt, lookFirst, refuseFailed } from '../pipeline/first-look.js'
 import { repeatedSamples } from '../pipeline/repeated-samples.js'
 import { readTasks } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -17,6 +17,7 @@ export async function check(context: Context, models: readonly string[], values:
   const { tasks, engine, config: file } = await readTasks({ cwd: io.cwd, config, overrides, trusted: true })
   const used = file && showPath(file, io.cwd)
   const looks = await lookFirst(tasks, { signal: io.signal, progress, engine: { ...engineOf(context, engine) }, cwd: io.cwd })
+  refuseFailed(looks)
   const shown = looks.map(describe)
   const warnings = [...(await repeatedSamples(looks))].flatMap(([{ name }, sentences]) =>
     sentences.map((sentence) => `${name}: ${sentence}`),
@@ -64,7 +65,7 @@ interface Rendered {
 function render({ used, tasks, shown, warnings }: Rendered): string {
   const rows = shown.map((each) => [
     ...[each.model, each.purpose, each.data],
-    each.samples === undefined ? 'the model does not run here' : `${each.isAll ? '' : 'at least '}${formatCount(each.samples)}`,
+    each.samples === undefined ? '–' : `${each.isAll ? '' : 'at least '}${formatCount(each.samples)}`,
     labelsText(each),
     each.runMs === undefined ? '–' : `about ${formatDuration(each.runMs)}`,
     each.peakMemoryBytes === undefined ? '–' : formatBytes(each.peakMemoryBytes),

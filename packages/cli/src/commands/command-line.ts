@@ -5,7 +5,7 @@ import { Failure, type FailureReport, isAbort, reportOf, stackOf } from '../term
 import { type Io, wantsColor } from '../terminal/io.js'
 import { makeProgress } from '../terminal/progress.js'
 import { packageVersion } from '../terminal/version.js'
-import { visible, visibleMessage } from '../terminal/visible.js'
+import { clipped, visible, visibleMessage } from '../terminal/visible.js'
 
 /** Runs one command and returns its exit code. Touches nothing of the process but `io` and files. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
@@ -58,7 +58,7 @@ function tell(error: unknown, { io, flags, command }: { io: Io; flags: OutputFla
   const { message, hint, problems } = report
   if (flags.json) io.stdout.write(`${toJson({ schemaVersion: 1, command, error: { message, hint, problems } })}\n`)
   const { bold, dim } = wantsColor(io.stderr, io.env) ? STYLES : PLAIN
-  io.stderr.write(`${bold(visibleMessage(message))}\n${hint === undefined ? '' : `  hint: ${visible(hint)}\n`}`)
+  io.stderr.write(`${bold(visibleMessage(message))}\n${hint === undefined ? '' : `  hint: ${visible(clipped(hint))}\n`}`)
   if (flags.verbose && !interrupted) io.stderr.write(`${dim(visibleMessage(stackOf(error)))}\n`)
   return interrupted ? EXIT.interrupted : EXIT[report.kind]
 }

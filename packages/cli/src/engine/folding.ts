@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ComputeConstants, type FoldedModel, type Folding, type FoldOptions, foldWeights } from '@pare/core'
 import {
@@ -8,6 +7,7 @@ import {
   inlineFunctions,
   type Model,
   type ModelFile,
+  makeTemporaryFolder,
   openModel,
   openRegular,
   sha256,
@@ -133,7 +133,7 @@ function constantsOver({ signal, progress, label, engine }: FoldingWork): Comput
   const compute: ComputeConstants = async (models) => {
     const { computeConstants } = await import('@pare/evaluate')
     const activity = progress.begin(`${label}: computing weights`)
-    const folder = await mkdtemp(join(tmpdir(), 'pare-weights-'))
+    const folder = makeTemporaryFolder('weights')
     closing.unshift(() => rm(folder, { recursive: true, force: true }))
     try {
       const paths: string[] = []

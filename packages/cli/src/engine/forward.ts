@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { CHUNK_SAMPLES, type CrossingType, type Forward, type Relay } from '@pare/core'
 import type { Forwarded, ModelValue } from '@pare/evaluate'
-import { type Model, present, type ValueInfo, writeModel } from '@pare/onnx'
+import { type Model, makeTemporaryFolder, present, type ValueInfo, writeModel } from '@pare/onnx'
 import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
@@ -15,7 +14,7 @@ export function forwardOver(calibration: Calibration, engine: Engine = {}, onEnd
   const { shard, samples, ...reading } = calibration
   const forward: Forward = async function* (model, { sums, from = 0, batch: most = reading.batch, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
-    await using written = await writeInFolder(model, 'pare-calibrate-', signal)
+    await using written = await writeInFolder(model, 'calibrate', signal)
     const request = {
       ...{ ...reading, model: written.path, sums: [...sums], chunk: CHUNK_SAMPLES },
       ...(from > 0 && { from: from * CHUNK_SAMPLES }),
@@ -52,7 +51,7 @@ function openIn(
     return {
       crossings,
       async *run(segment, { sums, store, forget, signal, onProgress }) {
-        await using written = await writeInFolder(segment, 'pare-segment-', signal)
+        await using written = await writeInFolder(segment, 'segment', signal)
         const segments = { segment: written.path, sums: [...sums], store: [...store], forget }
         yield* process.run(segments, onProgress) as AsyncGenerator<never>
         for (const name of forget) crossings.delete(name)
@@ -64,8 +63,8 @@ function openIn(
 }
 
 /** A model in a temporary folder, which goes when it is disposed of. */
-async function writeInFolder(model: Model, prefix: string, signal?: AbortSignal): Promise<AsyncDisposable & { path: string }> {
-  const folder = await mkdtemp(join(tmpdir(), prefix))
+async function writeInFolder(model: Model, name: string, signal?: AbortSignal): Promise<AsyncDisposable & { path: string }> {
+  const folder = makeTemporaryFolder(name)
   const remove = () => rm(folder, { recursive: true, force: true })
   const path = join(folder, 'model.onnx')
   try {

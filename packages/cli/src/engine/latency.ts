@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TimeModel } from '@pare/core'
-import { present, writeModel } from '@pare/onnx'
+import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import { childOf, type Work } from './work.js'
 
@@ -44,7 +43,7 @@ export async function relativeLatency(
 /** Times models that are not written yet, for targets of latency. */
 export function timeModels(work: Work): TimeModel {
   return async (model, original) => {
-    const folder = await mkdtemp(join(tmpdir(), 'pare-latency-'))
+    const folder = makeTemporaryFolder('latency')
     try {
       const [reference, pruned] = [join(folder, 'reference.onnx'), join(folder, 'pruned.onnx')]
       await writeModel(original, reference)

@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenTrials } from '@pare/core'
-import { present, writeModel } from '@pare/onnx'
+import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { Calibration } from '../settings/calibration.js'
 import { childOf, type Engine } from './work.js'
 
@@ -20,7 +19,7 @@ export interface TrialData extends Calibration {
 export function trialsOver({ data, samples, shard: _, ...reading }: TrialData, engine: Engine = {}): OpenTrials {
   return async (model, { defaults, signal }) => {
     const { openTrials } = await import('@pare/evaluate')
-    const folder = await mkdtemp(join(tmpdir(), 'pare-trials-'))
+    const folder = makeTemporaryFolder('trials')
     const remove = () => rm(folder, { recursive: true, force: true })
     const path = join(folder, 'trials.onnx')
     try {

@@ -87,7 +87,9 @@ export async function assignOutputs(models: readonly PlacedModel[], folder: stri
   const paths = new Set(VERDICT_FILES.map((name) => onDisk(join(folder, name))))
   const outputs = new Map<number, OutputFiles>()
   const copies = new Map<ModelFolder, CopyPlace>()
-  const isFirst = (index: number) => models.findIndex(({ path }) => path === models[index]!.path) === index
+  const first = new Map<string, number>()
+  for (const [index, { path }] of models.entries()) if (!first.has(path)) first.set(path, index)
+  const isFirst = (index: number) => first.get(models[index]!.path) === index
   const inTurn = [...models.keys()].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
   for (const index of inTurn) {
     const { path, folder: own } = models[index]!

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 import { type Io, isInteractive } from '../terminal/io.js'
+import { visible } from '../terminal/visible.js'
 import { type DraftChoices, type Pruning, presetFor } from './draft.js'
 import type { ModelPlan } from './plan-config.js'
 import type { Proposal } from './proposal.js'
@@ -93,8 +94,12 @@ async function asker(io: Io): Promise<Asker> {
       (await answered(
         prompts.select<string>({
           ...common,
-          message,
-          options: choices.map((choice) => ({ ...choice })),
+          message: visible(message),
+          options: choices.map(({ value, label, hint }) => ({
+            value,
+            label: visible(label),
+            ...(hint && { hint: visible(hint) }),
+          })),
           initialValue: choices[0]!.value,
         }),
       )) as Value,
@@ -102,12 +107,12 @@ async function asker(io: Io): Promise<Asker> {
       answered(
         prompts.multiselect({
           ...common,
-          message,
-          options: choices.map((value) => ({ value, label: value })),
+          message: visible(message),
+          options: choices.map((value) => ({ value, label: visible(value) })),
           initialValues: [...choices],
           required: true,
         }),
       ),
-    whether: (message) => answered(prompts.confirm({ ...common, message })),
+    whether: (message) => answered(prompts.confirm({ ...common, message: visible(message) })),
   }
 }

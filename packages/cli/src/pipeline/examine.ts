@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Scores } from '@pare/evaluate'
 import type { BaseModel } from '@pare/gate'
-import { present } from '@pare/onnx'
+import { makeTemporaryFolder, present } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Work } from '../engine/work.js'
 import { trialsFolder } from '../files/output.js'
@@ -153,6 +152,6 @@ export async function metricBefore(model: string, { request, limits }: Evaluatio
 }
 
 export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'pare-run-'))
+  const path = makeTemporaryFolder('run')
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }

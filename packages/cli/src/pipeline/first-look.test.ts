@@ -42,6 +42,16 @@ describe('before anything is pruned', () => {
     expect(await folder.files()).toEqual(before)
   })
 
+  it('a model that does not run here is no model that can be used', async () => {
+    await using folder = await project()
+    await writeFile(join(folder.path, 'broken.onnx'), 'no model')
+    const { exitCode, stdout, stderr } = await pare(['check', 'broken.onnx', '--data', 'val.npz'], { cwd: folder.path })
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+    expect(stderr).toMatch(
+      /broken\.onnx, evaluation data: .*broken\.onnx: .*not begin with the tag of a field|runs past|not an ONNX/,
+    )
+  })
+
   it('a model without evaluation data is told of', async () => {
     await using folder = await project()
     expect((await pare(['check', 'model.onnx'], { cwd: folder.path })).stdout).toContain('model.onnx: no evaluation data')

@@ -14,8 +14,14 @@ export interface LookedAt {
   /** As messages name it. */
   readonly data: string
   /** Undefined: the model does not run here, which its own run tells. */
-  readonly look: (FirstLook & { readonly peakMemoryBytes: number }) | undefined
+  readonly look: Look | undefined
+  /** Why the model does not run here. */
+  readonly failure?: Failed
 }
+
+type Failed = Error & { readonly hint?: string | undefined }
+
+type Look = FirstLook & { readonly peakMemoryBytes: number }
 
 type LookWork = Pick<Work, 'signal' | 'progress' | 'engine' | 'cwd'>
 
@@ -24,19 +30,27 @@ type LookWork = Pick<Work, 'signal' | 'progress' | 'engine' | 'cwd'>
  * and reads what comes out as the metrics will. Throws one Failure with everything that is wrong.
  */
 export async function lookFirst(tasks: readonly Task[], work: LookWork): Promise<readonly LookedAt[]> {
-  const looks = new Map<string, Promise<LookedAt['look']>>()
+  const looks = new Map<string, Promise<Look | Failed>>()
   const seen: LookedAt[] = []
   for (const task of tasks) {
     for (const { purpose, request, limits } of requestsOf(task)) {
       const key = JSON.stringify(request)
       const own = looks.get(key) ?? lookAt(request, limits, { ...work, label: task.name })
       looks.set(key, own)
-      seen.push({ task, purpose, data: showPath(request.data, work.cwd), look: await own })
+      const outcome = await own
+      const found = outcome instanceof Error ? { look: undefined, failure: outcome } : { look: outcome }
+      seen.push({ task, purpose, data: showPath(request.data, work.cwd), ...found })
     }
   }
   const wrong = seen.filter(({ look }) => look?.problem !== undefined)
-  if (wrong.length > 0) throw failureOf(wrong)
+  if (wrong.length > 0) throw failureOf(wrong, ({ look }) => look?.problem)
   return seen
+}
+
+/** Throws one Failure with every model that does not run here. */
+export function refuseFailed(looks: readonly LookedAt[]): void {
+  const failed = looks.filter(({ failure }) => failure !== undefined)
+  if (failed.length > 0) throw failureOf(failed, ({ failure }) => failure)
 }
 
 interface Asked {
@@ -68,7 +82,7 @@ async function lookAt(
   request: LookRequest,
   limits: Asked['limits'],
   { signal, progress, engine, label }: LookWork & { readonly label: string },
-): Promise<LookedAt['look']> {
+): Promise<Look | Failed> {
   const { lookAtData } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: looking at the data`)
   const loader = /\.[cm]?ts$/.test(request.data) ? { loader: import.meta.resolve('jiti/register') } : {}
@@ -77,16 +91,17 @@ async function lookAt(
   } catch (error) {
     signal.throwIfAborted()
     // The model does not open, or ends the process: that is no matter of the data, and told where it is run.
-    if (isPareError(error)) return undefined
+    if (isPareError(error)) return error
     throw error
   } finally {
     activity.end()
   }
 }
 
-function failureOf(wrong: readonly LookedAt[]): Failure {
-  const problems = wrong.map(({ task, purpose, look }): Problem => {
-    const { message, hint } = look!.problem!
+function failureOf(wrong: readonly LookedAt[], problemOf: (each: LookedAt) => FirstLook['problem'] | Failed): Failure {
+  const problems = wrong.map((each): Problem => {
+    const { task, purpose } = each
+    const { message, hint } = problemOf(each)!
     return { place: `${task.name}, ${purpose} data`, message, ...(hint !== undefined && { hint }) }
   })
   const kind = wrong.some(({ look }) => look?.problem?.untrusted) ? 'untrusted' : 'usage'

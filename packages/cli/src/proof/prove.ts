@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { applyPlan, gatePlan, type PlanStep } from '@pare/core'
 import type { Difference } from '@pare/evaluate'
-import { type Model, writeModel } from '@pare/onnx'
+import { type Model, makeTemporaryFolder, writeModel } from '@pare/onnx'
 import { childOf, type Work } from '../engine/work.js'
 import { Failure, isPareError } from '../terminal/failure.js'
 import { withComparedOutputs } from './compared-outputs.js'
@@ -105,7 +104,7 @@ export async function compared(
 ): Promise<Difference> {
   const { compareModels } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
-  const folder = await mkdtemp(join(tmpdir(), 'pare-proof-'))
+  const folder = makeTemporaryFolder('proof')
   const pathOf = async (name: string, model: Model) => {
     const path = join(folder, `${name}.onnx`)
     await writeModel(model, path, { signal })

@@ -1,9 +1,10 @@
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PareError, parseJson, readRegular, refuseDeep } from '@pare/onnx'
+import { PareError, parseJson, readRegular } from '@pare/onnx'
 import { isFile } from '../files/paths.js'
 import { firstPartyPackages } from '../plugins/plugins.js'
 import { Failure, untrusted, usage } from '../terminal/failure.js'
+import { parseYaml } from './yaml-text.js'
 
 const NAMES = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map((extension) => `pare.config.${extension}`)
 
@@ -34,12 +35,10 @@ export async function findConfig(cwd: string, name?: string): Promise<string | u
 export async function loadConfig(path: string, trusted: boolean): Promise<LoadedConfig> {
   switch (extname(path)) {
     case '.json':
-      return { path, value: parse(path, 'JSON', await readText(path), { trusted, parser: parseJson }) }
+      return { path, value: await parse(path, 'JSON', await readText(path), { trusted, parser: parseJson }) }
     case '.yaml':
-    case '.yml': {
-      const yaml = await import('yaml')
-      return { path, value: parse(path, 'YAML', await readText(path), { trusted, parser: yaml.parse }) }
-    }
+    case '.yml':
+      return { path, value: await parse(path, 'YAML', await readText(path), { trusted, parser: parseYaml }) }
     case '.ts':
     case '.mts':
     case '.js':
@@ -63,16 +62,14 @@ async function readText(path: string): Promise<string> {
 /** Nobody writes more by hand. */
 const MOST_BYTES = 2 ** 22
 
-function parse(
+async function parse(
   path: string,
   format: string,
   text: string,
   { trusted, parser }: { trusted: boolean; parser: (text: string) => unknown },
-): unknown {
+): Promise<unknown> {
   try {
-    const value = parser(text)
-    refuseDeep(value)
-    return value
+    return await parser(text)
   } catch (cause) {
     const why = trusted || cause instanceof PareError ? messageOf(cause) : whereOnly(cause)
     throw new Failure('usage', `pare: config ${path} is not ${format}: ${why}`, { hint: 'correct it at the place named', cause })

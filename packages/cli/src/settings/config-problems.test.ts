@@ -200,3 +200,20 @@ describe('what the command line calls by another name', () => {
     expect(checkShape(config).problems.map(({ hint }) => hint)).toEqual([`in a config it is written ${written}`])
   })
 })
+
+it('a config of thousands of mistakes is told of by the first ones, in time that is proportional to it', () => {
+  const { problems, rest } = checkShape({
+    models: [],
+    ...Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, 1])),
+  })
+  expect(problems).toHaveLength(21)
+  expect(problems[0]).toMatchObject({ place: 'k0', message: "'k0' is not an option." })
+  expect(problems.at(-1)).toEqual({ place: '', message: 'and 19980 more problems.' })
+  expect(rest).toEqual({})
+  expect(checkShape({ models: Array(5000).fill({ path: 1 }) }).problems).toHaveLength(21)
+})
+
+it('a key that is a text of its own is cut short, and not compared with options', () => {
+  const [problem] = checkShape({ models: [], ['x'.repeat(100_000)]: 1 }).problems
+  expect(problem).toMatchObject({ place: `${'x'.repeat(79)}…`, hint: expect.stringMatching(/^options here: /) })
+})

@@ -16,11 +16,25 @@ export function checkShape(
   // What a gate may say, the gate itself knows best: limits are checked where they are put together.
   const all = (schema.safeParse(input).error?.issues ?? []).flatMap((issue) => narrowed(issue, input))
   const issues = all.filter(({ path }) => !path.includes('gate'))
+  const count = issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0)
+  // Whoever wrote so many did not mean a config: the first ones tell, and looking for the place of each takes as long as all are long.
+  if (count > MOST_PROBLEMS) {
+    const first = issues.slice(0, MOST_PROBLEMS).flatMap((issue) => problemsOf(shortened(issue), { input, schema }))
+    const shown = first.slice(0, SHOWN_OF_MANY)
+    return { problems: [...shown, { place: '', message: `and ${count - shown.length} more problems.` }], rest: {} }
+  }
   const problems = issues.flatMap((issue) => problemsOf(issue, { input, schema }))
   const wrong = issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path],
   )
   return { problems, rest: wrong.reduce<unknown>((rest, path) => without(rest, path), input) }
+}
+
+const MOST_PROBLEMS = 200
+const SHOWN_OF_MANY = 20
+
+function shortened(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  return issue.code === 'unrecognized_keys' ? { ...issue, keys: issue.keys.slice(0, SHOWN_OF_MANY) } : issue
 }
 
 /**
@@ -41,8 +55,14 @@ function narrowed(issue: z.core.$ZodIssue, input: unknown): readonly z.core.$Zod
 export function formatPlace(path: Path): string {
   return path.reduce<string>((place, key) => {
     if (typeof key === 'number') return `${place}[${key}]`
-    return place === '' ? String(key) : `${place}.${String(key)}`
+    const name = clipped(String(key))
+    return place === '' ? name : `${place}.${name}`
   }, '')
+}
+
+/** Names of options are short: a longer key is not one. */
+function clipped(key: string): string {
+  return key.length > 80 ? `${key.slice(0, 79)}…` : key
 }
 
 /** Problems as a message shows them: one a line, with its cure. */
@@ -68,7 +88,7 @@ function problemsOf(
 }
 
 function unknownKey(path: Path, whole: z.ZodType): Problem {
-  const key = String(path.at(-1))
+  const key = clipped(String(path.at(-1)))
   const place = formatPlace(path)
   const keys = keysAt(path.slice(0, -1), whole)
   const guess = suggest(key, keys)

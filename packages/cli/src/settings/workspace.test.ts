@@ -36,6 +36,13 @@ const NAMED: readonly (readonly [what: string, name: string, config: object])[] 
   ['what is beside a tokenizer', 'tokenizer_config.json', model({ evaluate: { data: 'val.npz', tokenizer: 'model.onnx' } })],
   ['calibration data', 'x.jsonl', model({ ...measured, calibrate: 'x.jsonl' })],
   ['training data', 'x.jsonl', model({ ...measured, train: 'x.jsonl', recover: 'retrain' })],
+  ['what beside the data says of classes', 'config.json', model({ evaluate: { data: 'val.npz', metric: 'accuracy' } })],
+  ['a file of names of classes', 'x.txt', model({ evaluate: { data: 'val.npz', metric: 'accuracy', classes: 'x.txt' } })],
+  ['statistics', 'x.pare', model({ ...measured, calibrate: 'x.pare', prune: [{ criterion: 'wanda' }] })],
+  ['statistics in shards', 'x.*.pare', model({ ...measured, calibrate: 'x.*.pare', prune: [{ criterion: 'wanda' }] })],
+  ['a mask in .npz', 'x.npz', model({ ...measured, prune: [{ mask: 'x.npz' }] })],
+  ['a mask in .safetensors', 'x.safetensors', model({ ...measured, prune: [{ mask: 'x.safetensors' }] })],
+  ['data in a folder that is a link', 'x', model({ evaluate: { data: 'x' } })],
   ['an allocation', 'x.json', model({ ...measured, prune: [{ allocation: 'x.json' }] })],
 ]
 
@@ -45,7 +52,7 @@ describe.skipIf(process.platform === 'win32')('of a checkout that is not trusted
       await using place = await checkout(name, config, { to })
       const failure: unknown = await run({ cwd: place.workspace, trusted: false }).catch((error: unknown) => error)
       expect(failure).toMatchObject({ kind: 'untrusted' })
-      expect(String(failure)).toContain('is a link that leads')
+      expect(String(failure)).toMatch(/is a link that leads|leads out of the folder that the data may name|lies in \.git/)
       expect(JSON.stringify([String(failure), failure])).not.toMatch(/root|AUTHORIZATION/)
     })
   }

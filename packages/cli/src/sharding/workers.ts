@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeTemporaryFolder } from '@pare/onnx'
 import { WORKER_THREADS } from '../engine/work.js'
 import type { RunOptions, RunOutcome } from '../pipeline/run.js'
 import { Failure, usage } from '../terminal/failure.js'
@@ -23,7 +24,7 @@ export async function runWorkers({ workers, words, ...options }: WorkerOptions):
       `pare run: --workers ${workers} are more than this machine's ${availableParallelism()} cores can do.`,
       'take as many as there are cores, or fewer',
     )
-  const folder = await mkdtemp(join(tmpdir(), 'pare-workers-'))
+  const folder = makeTemporaryFolder('workers')
   const activity = progress?.begin(`${workers} processes`)
   try {
     const threads = Math.max(1, Math.floor(availableParallelism() / workers))

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { countParameters, macCount, totalMacs } from '@pare/core'
 import { figure, formatBytes } from '@pare/gate'
+import { makeTemporaryFolder } from '@pare/onnx'
 import { candidateName } from '@pare/report'
 import { openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
@@ -51,7 +50,7 @@ export async function findSmallest(
 ): Promise<SmallestSearchFacts> {
   const start = now()
   const quiet: Work = { ...work, progress: silence }
-  const temporary = await mkdtemp(join(tmpdir(), 'pare-smallest-'))
+  const temporary = makeTemporaryFolder('smallest')
   const activity = work.progress.begin(`${work.label}: looking for the smallest model that passes`)
   try {
     await using opened = await openFolded(task.path, quiet, { mergeAdapters: task.mergeAdapters ?? false })

@@ -1,7 +1,7 @@
 import { formatDuration } from '@pare/gate'
 import type { SingleBar } from 'cli-progress'
 import { type Io, isInteractive } from './io.js'
-import { guarded, visible } from './visible.js'
+import { clipped, guarded, visible } from './visible.js'
 
 /** Tells what is going on, on stderr. */
 export interface Progress {
@@ -73,7 +73,10 @@ function bars({ stderr, now }: Io, makeBar: (label: string) => SingleBar): Progr
   }
 }
 
+/** A line that tells what is going on. */
+const MOST_CHARACTERS = 2000
+
 /** What is told has names of others in it: it is one line, whatever they hold. */
 function lineOf(text: string): string {
-  return guarded(visible(text))
+  return guarded(visible(clipped(text, MOST_CHARACTERS)))
 }

@@ -1,5 +1,6 @@
 /** The candidate nearest to what was written, if it is near enough to be meant. */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > MOST_CHARACTERS) return undefined
   const lower = word.toLowerCase()
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(lower.length * 0.4)) + 1
@@ -12,6 +13,9 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   }
   return best
 }
+
+/** What is longer is no word that was mistyped, and comparing takes its length times that of each candidate. */
+const MOST_CHARACTERS = 100
 
 /** Insertions, deletions, substitutions and swaps of neighbours (Damerau 1964, restricted). O(length × length). */
 export function editDistance(left: string, right: string): number {

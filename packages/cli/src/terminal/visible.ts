@@ -8,10 +8,18 @@ export function visible(text: string): string {
   return text.replace(UNSEEN, escapeOf).replace(/##(?=[\w.-]*\[)/g, '#\\#')
 }
 
-/** A message of several lines: ours begin with two blanks, every other line break is one of its words. */
+/** No sentence of ours is longer: a name that is longer is cut short, and a log stays one that can be read. */
+const MOST_CHARACTERS = 20_000
+
+/** At most this much of a text of others, with a mark where more was. */
+export function clipped(text: string, most: number = MOST_CHARACTERS): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
+}
+
+/** A message of several lines: ours begin with two blanks, every other line break is one of its words. At most 20,000 characters. */
 export function visibleMessage(text: string): string {
   return guarded(
-    text
+    clipped(text)
       .split(/\n(?= {2})/)
       .map(visible)
       .join('\n'),
@@ -29,7 +37,7 @@ export function visibleData<Data>(data: Data): Data {
 }
 
 function visibleValue(value: unknown): unknown {
-  if (typeof value === 'string') return visible(value)
+  if (typeof value === 'string') return visible(clipped(value))
   if (Array.isArray(value)) return value.map(visibleValue)
   if (value instanceof Map) return new Map([...value].map(([key, inner]) => [visibleValue(key), visibleValue(inner)]))
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { PareError, present } from '@pare/onnx'
+import { rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { makeTemporaryFolder, PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { allInputsFor, firstOf } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
@@ -58,7 +57,7 @@ const DEFAULT_MEMORY = 2 ** 29
 
 /** Reads the samples once, and runs segments over them in this process until there are no more. `openRelay` does so in a child. */
 export async function runRelay(runtime: Runtime, request: RelayRequest, talk: RelayTalk): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'pare-values-'))
+  const folder = makeTemporaryFolder('values')
   const store = new RelayStore(folder, request.memoryBytes ?? DEFAULT_MEMORY)
   try {
     const { batches, forwarded } = await readSamples(request, { runtime, store, talk })

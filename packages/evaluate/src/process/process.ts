@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { tmpdir, totalmem } from 'node:os'
-import { join } from 'node:path'
-import { PareError } from '@pare/onnx'
+import { totalmem } from 'node:os'
+import { makeTemporaryFolder, PareError } from '@pare/onnx'
 import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
 import { UntrustedError } from '../data/data.js'
@@ -91,7 +90,7 @@ export async function runChild<Progress = EvaluationProgress>(
   signal?.throwIfAborted()
   const { provider, loader } = options
   const onnxruntime = options.onnxruntime ?? (await provideOnnxRuntime(options))
-  const folder = mkdtempSync(join(tmpdir(), 'pare-child-'))
+  const folder = makeTemporaryFolder('child')
   const child = fork(options.child ?? new URL('../../dist/child.js', import.meta.url), {
     env: { ...scrubEnvironment(process.env), ...temporaryIn(folder) },
     execArgv: [],

@@ -73,8 +73,9 @@ export interface SessionOptions {
 export async function openSession(runtime: Runtime, path: string, options: SessionOptions = {}): Promise<Session> {
   const { ort } = runtime
   // ONNX Runtime reads any file that the model names in its folder. Ours refuses links and explains what is broken.
-  await using _ = await openModel(path, { allowHardLinks: options.trusted ?? false })
+  await using file = await openModel(path, { allowHardLinks: options.trusted ?? false })
   const session = await createSession(runtime, path, options)
+  await file.confirmFiles()
   const declared = { inputs: session.inputMetadata.flatMap(toModelValue), outputs: session.outputMetadata.flatMap(toModelValue) }
   const inputs = options.samplesFirst === true ? declared.inputs.map(samplesFirst) : declared.inputs
   const axisOf = (value: ModelValue | undefined) =>

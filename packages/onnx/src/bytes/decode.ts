@@ -30,6 +30,7 @@ export function decodeModel(proto: ModelProto, decoding: Decoding): Model {
 
 export function decodeGraph(proto: GraphProto, decoding: Decoding): Graph {
   for (const each of proto.sparseInitializer) decodeSparse(each, decoding)
+  refuseCircles(proto.node, decoding)
   return {
     name: proto.name,
     nodes: proto.node.map((node) => decodeNode(node, decoding)),
@@ -43,6 +44,7 @@ export function decodeGraph(proto: GraphProto, decoding: Decoding): Graph {
 }
 
 function decodeFunction(proto: FunctionProto, decoding: Decoding): LocalFunction {
+  refuseCircles(proto.node, decoding)
   return {
     domain: proto.domain,
     name: proto.name,
@@ -66,6 +68,29 @@ export function decodeNode(proto: NodeProto, decoding: Decoding): Node {
     attributes: new Map(proto.attribute.map((each) => [each.name, decodeAttribute(each, decoding)])),
     proto,
   }
+}
+
+/** Nodes that read what is made of what they make: whoever follows values through them would never arrive. Linear. */
+function refuseCircles(nodes: readonly NodeProto[], { image }: Decoding): void {
+  const makers = new Map<string, number>()
+  for (const [i, { output }] of nodes.entries()) for (const name of output) if (name !== '') makers.set(name, i)
+  // In the order that the format demands nothing is read before it is made.
+  if (nodes.every(({ input }, i) => input.every((name) => !((makers.get(name) ?? -1) >= i)))) return
+  const waitsFor = nodes.map(({ input }) => input.filter((name) => makers.has(name)).length)
+  const readers = nodes.map((): number[] => [])
+  for (const [i, { input }] of nodes.entries())
+    for (const name of input) if (makers.has(name)) readers[makers.get(name)!]!.push(i)
+  const ready = [...waitsFor.keys()].filter((i) => waitsFor[i] === 0)
+  for (let next = ready.pop(); next !== undefined; next = ready.pop())
+    for (const reader of readers[next]!) if (--waitsFor[reader]! === 0) ready.push(reader)
+  const circle = nodes.find((_, i) => waitsFor[i]! > 0)
+  if (circle === undefined) return
+  throw new PareError(
+    `${image.label}: ${circle.opType} '${circle.name || (circle.output[0] ?? '')}' reads what is made of its own output.`,
+    {
+      hint: 'the model is damaged: export, copy or download it again.',
+    },
+  )
 }
 
 /** Which of two attributes of one name holds, readers do not agree on. */

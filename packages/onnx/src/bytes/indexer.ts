@@ -95,6 +95,7 @@ function walk(state: State, table: MessageTable, inside: Inside): void {
     throw tooMuch(state, cursor.position, `there are more than ${LIMITS.tensors} tensors`)
   count(state, cursor.position, 'messages', 1)
   if (table.isNode) count(state, cursor.position, 'nodes', 1)
+  let single = 0
   while (cursor.position < inside.end) {
     const at = cursor.position
     const tag = cursor.varint(inside.end)
@@ -104,6 +105,10 @@ function walk(state: State, table: MessageTable, inside: Inside): void {
     const field = table.fields.get(number)
     const here = { at, wireType, inside }
     if (field?.message !== undefined) {
+      // Protobuf would merge two of them; other readers, and those that look for elements, do not agree on what that gives.
+      const bit = field.repeated ? 0 : 1 << number
+      if ((single & bit) !== 0) throw damaged(state, field, at, 'stands there a second time')
+      single |= bit
       nested(state, field, here)
     } else {
       const start = skip(state, field ?? unknownField(number), here)

@@ -1,4 +1,14 @@
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -34,11 +44,16 @@ function newFolder(): string {
 }
 
 /** Writes a model whose initializer f32[2] says it is elsewhere. */
-function modelIn(folder: string, entries: Readonly<Record<string, string>>): string {
+function modelIn(
+  folder: string,
+  entries: Readonly<Record<string, string>> | readonly (readonly [key: string, value: string])[],
+): string {
   const { proto } = parseText('m (float[2] x) => (float[2] y) <float[2] w = {0, 0}> { y = Add(x, w) }')
   const tensor = proto.graph!.initializer[0]! as TensorProto
   tensor.dataLocation = TensorProto_DataLocation.EXTERNAL
-  tensor.externalData = Object.entries(entries).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }))
+  tensor.externalData = (Array.isArray(entries) ? entries : Object.entries(entries)).map(([key, value]) =>
+    create(StringStringEntryProtoSchema, { key, value }),
+  )
   const path = join(folder, 'model.onnx')
   writeFileSync(path, toBinary(ModelProtoSchema, proto))
   return path
@@ -84,7 +99,14 @@ describe('external data are refused', () => {
   const places: [string, string, string][] = [
     ['outside the folder', '../weights.data', "leaves the model's folder"],
     ['outside by a detour', 'sub/../../weights.data', "leaves the model's folder"],
-    ['with backslashes', '..\\weights.data', "leaves the model's folder"],
+    [
+      'with backslashes',
+      '..\\weights.data',
+      process.platform === 'win32' ? "leaves the model's folder" : "has a '\\' in its name",
+    ],
+    ['in memory of ONNX Runtime', '*/_ORT_MEM_ADDR_/*', "has a '*' in its name"],
+    ['with a NUL', 'weights.data\0', 'is not the name of a file'],
+    ['with a very long name', 'w'.repeat(5000), 'is not the name of a file'],
     ['at an absolute path', '/etc/passwd', 'is an absolute path'],
     ['on a drive', 'C:weights.data', 'is an absolute path'],
     ['in a hidden file', '.env', 'is a hidden file'],
@@ -130,10 +152,79 @@ describe('external data are refused', () => {
     expect(await refusal(modelIn(newFolder(), { location: 'weights.data', [key]: value }))).toContain(key)
   })
 
+  const TWICE = [
+    [
+      'location',
+      [
+        ['location', 'weights.data'],
+        ['location', '/etc/passwd'],
+      ],
+    ],
+    [
+      'offset',
+      [
+        ['location', 'weights.data'],
+        ['offset', '0'],
+        ['offset', '8'],
+      ],
+    ],
+    [
+      'length',
+      [
+        ['location', 'weights.data'],
+        ['length', '8'],
+        ['length', '8'],
+      ],
+    ],
+  ] as const
+  test.each(TWICE)('with two entries %s, of which readers take either', async (key, entries) => {
+    expect(await refusal(modelIn(newFolder(), entries))).toContain(`have the entry '${key}' twice`)
+  })
+
+  test.each(['prepacked_0', 'basepath', 'Location', '__proto__', ''])('with the entry %j', async (key) => {
+    const path = modelIn(newFolder(), [
+      ['location', 'weights.data'],
+      [key, 'weights.data|0;8;x'],
+    ])
+    expect(await refusal(path)).toContain(`have the entry '${key}', expected location, offset, length, checksum`)
+  })
+
+  test.skipIf(process.platform === 'win32')('even where a file has the name of memory, or a backslash in its own', async () => {
+    const folder = newFolder()
+    mkdirSync(join(folder, '*/_ORT_MEM_ADDR_'), { recursive: true })
+    mkdirSync(join(folder, 'sub'))
+    for (const name of ['*/_ORT_MEM_ADDR_/*', 'sub\\w', 'sub/w']) writeFileSync(join(folder, name), new Uint8Array(8))
+    expect(await refusal(modelIn(folder, { location: '*/_ORT_MEM_ADDR_/*' }))).toContain("has a '*' in its name")
+    expect(await refusal(modelIn(folder, { location: 'sub\\w' }))).toContain("has a '\\' in its name")
+  })
+
   test('that Git LFS left out', async () => {
     const folder = newFolder()
     writeFileSync(join(folder, 'weights.data'), 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 16\n')
     expect(await refusal(modelIn(folder, { location: 'weights.data' }))).toContain('git lfs pull')
+  })
+})
+
+describe('files that are open', () => {
+  const replaced = (path: string) => {
+    writeFileSync(`${path}.new`, readFileSync(path))
+    renameSync(`${path}.new`, path)
+  }
+  test.each(['model.onnx', 'weights.data'])('are no longer the same once %s was replaced', async (name) => {
+    const folder = newFolder()
+    await using file = await openModel(modelIn(folder, { location: 'weights.data' }))
+    await file.confirmFiles()
+    replaced(join(folder, name))
+    await expect(file.confirmFiles()).rejects.toThrow(`${name} was replaced or changed`)
+  })
+
+  test('are no longer the same once one was written to, or is gone', async () => {
+    const folder = newFolder()
+    await using file = await openModel(modelIn(folder, { location: 'weights.data' }))
+    writeFileSync(join(folder, 'weights.data'), new Uint8Array(20))
+    await expect(file.confirmFiles()).rejects.toThrow('weights.data was replaced or changed')
+    rmSync(join(folder, 'weights.data'))
+    await expect(file.confirmFiles()).rejects.toThrow('weights.data was replaced or changed')
   })
 })
 

@@ -8,7 +8,7 @@ import { fileBytes } from '../bytes/wire.js'
 import { PareError } from '../error.js'
 import type { Payload } from '../model.js'
 import { isLfsPointer, lfsPointer } from './lfs.js'
-import { unreadable } from './regular-file.js'
+import { type FileState, stateOf, unreadable } from './regular-file.js'
 
 interface Settings {
   /** Default: external data are refused. */
@@ -32,6 +32,8 @@ export class External {
   readonly #settings: Settings
   readonly #files = new Map<string, DataFile>()
   readonly #handles: FileHandle[] = []
+  /** Of the files when they were opened. */
+  readonly #states: FileState[] = []
 
   constructor(settings: Settings) {
     this.#settings = settings
@@ -42,6 +44,10 @@ export class External {
     return [...this.#files.values()].map((file) => file.path)
   }
 
+  get states(): readonly FileState[] {
+    return this.#states
+  }
+
   get locations(): readonly string[] {
     return [...this.#files.keys()]
   }
@@ -50,6 +56,7 @@ export class External {
   async openAll(model: ModelProto, label: string): Promise<void> {
     for (const tensor of tensorProtos(model)) {
       if (tensor.dataLocation !== DataLocation.EXTERNAL) continue
+      checkEntries(tensor, label)
       const location = entry(tensor, 'location') ?? ''
       if (!this.#files.has(location)) this.#files.set(location, await this.#open(location, { tensor: tensor.name, label }))
     }
@@ -96,6 +103,7 @@ export class External {
       throw unreadable(path, cause)
     })
     this.#handles.push(handle)
+    this.#states.push(stateOf(path, await handle.stat({ bigint: true })))
     const { size, nlink } = await regular(handle, path, refuse)
     if (nlink > 1 && !allowHardLinks) {
       throw refuse(
@@ -110,6 +118,31 @@ export class External {
   }
 }
 
+/**
+ * Run times read these entries too. What two readers may understand in two ways is refused: an entry that stands there twice, of which one takes the first and
+ * another the last, and entries with a meaning of their own, such as where ONNX Runtime looks for a tensor that it has packed before.
+ */
+function checkEntries({ name, externalData }: TensorProto, label: string): void {
+  const keys = new Set<string>()
+  for (const { key } of externalData) {
+    const shown = key.slice(0, 40)
+    if (!KEYS.has(key)) {
+      throw new PareError(
+        `${label}: external data of tensor '${name}' have the entry '${shown}', expected ${[...KEYS].join(', ')}.`,
+        {
+          hint: 'save the model again with onnx.save, or export it again.',
+        },
+      )
+    }
+    if (keys.has(key))
+      throw new PareError(`${label}: external data of tensor '${name}' have the entry '${shown}' twice.`, { hint: DAMAGED })
+    keys.add(key)
+  }
+}
+
+/** All that the format knows and ONNX Runtime takes. */
+const KEYS: ReadonlySet<string> = new Set(['location', 'offset', 'length', 'checksum'])
+
 type Refuse = (problem: string, hint: string) => PareError
 
 /** The real path of `location`, proved to lie in `folder` without a link on the way. */
@@ -117,6 +150,10 @@ async function insideFolder(folder: string, location: string, refuse: Refuse): P
   const steps = location.split(/[/\\]/)
   const inside = "put the file into the model's folder and save the model with its plain name as location."
   if (location === '' || location.includes('\0') || location.length > 4096) throw refuse('is not the name of a file', inside)
+  // ONNX Runtime has names such as '*/_ORT_MEM_ADDR_/*' for places in its memory.
+  if (location.includes('*')) throw refuse("has a '*' in its name", inside)
+  // On Windows it leads into a folder, elsewhere it is part of a name: not every reader opens the same file.
+  if (location.includes('\\') && process.platform !== 'win32') throw refuse("has a '\\' in its name", inside)
   if (isAbsolute(location) || /^[a-z]:/i.test(location)) throw refuse('is an absolute path', inside)
   if (steps.includes('..')) throw refuse("leaves the model's folder", inside)
   if (steps.some((step) => step.startsWith('.') && step !== '.')) throw refuse('is a hidden file or in a hidden folder', inside)
@@ -148,7 +185,7 @@ async function regular(handle: FileHandle, path: string, refuse: Refuse): Promis
 const INLINE = 'save the model with its tensors in it, or open it from its file.'
 const DAMAGED = 'the model is damaged: export, copy or download it again.'
 
-/** An entry of where a tensor's elements are. */
+/** An entry of where a tensor's elements are; `checkEntries` has seen to it that there is only one. */
 export function entry(tensor: TensorProto, key: string): string | undefined {
   return tensor.externalData.find((each) => each.key === key)?.value
 }

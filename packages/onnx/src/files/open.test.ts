@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { readAll } from '../bytes/payload.js'
+import { GraphProtoSchema, type ModelProto, ModelProtoSchema, toBinary } from '../bytes/proto.js'
 import { valuesOf } from '../bytes/values.js'
 import { varintBytes } from '../bytes/wire.js'
 import { editModel } from '../graph/edit.js'
@@ -82,9 +83,9 @@ test('opset versions of several domains, strings and sparse initializers are kep
   const text = parseText(
     '<opset_import: ["" : 17, "com.microsoft" : 1]> m (string[2] x) => (string[2] y) <string[2] s = {"a", "b"}> { y = Identity(x) }',
   )
-  const bytes = await modelBytes(text)
-  // The graph is the last field but for the opsets: a second graph field is merged into the first.
-  const model = await readModel(Uint8Array.from([...bytes, 0x3a, sparse.length + 2, 0x7a, sparse.length, ...sparse]))
+  const graph = [...toBinary(GraphProtoSchema, text.proto.graph!), 0x7a, sparse.length, ...sparse]
+  const rest = toBinary(ModelProtoSchema, { ...text.proto, graph: undefined } as unknown as ModelProto)
+  const model = await readModel(Uint8Array.from([...rest, 0x3a, ...varintBytes(graph.length), ...graph]))
   expect([...model.opsets]).toEqual([
     ['', 17],
     ['com.microsoft', 1],

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { decodeModel } from '../bytes/decode.js'
 import { fileImage, type Image, memoryImage } from '../bytes/image.js'
@@ -12,7 +12,7 @@ import type { Model } from '../model.js'
 import { present } from '../present.js'
 import { External } from './external.js'
 import { isLfsPointer, lfsPointer } from './lfs.js'
-import { openRegular } from './regular-file.js'
+import { type FileState, openRegular, stateOf } from './regular-file.js'
 
 export interface OpenOptions {
   /**
@@ -28,18 +28,35 @@ export class ModelFile implements AsyncDisposable {
   readonly path: string
   /** Size of the model's own file. */
   readonly bytes: number
+  readonly #files: readonly FileState[]
   readonly #close: () => Promise<void>
 
   constructor(parts: {
     readonly model: Model
     readonly path: string
     readonly bytes: number
+    readonly files: readonly FileState[]
     readonly close: () => Promise<void>
   }) {
     this.model = parts.model
     this.path = parts.path
     this.bytes = parts.bytes
+    this.#files = parts.files
     this.#close = parts.close
+  }
+
+  /**
+   * Throws PareError where a name of one of its files, external data too, no longer leads to what was opened. Run times open a model by its name: asked after
+   * they have, it says whether that is what was looked at before.
+   */
+  async confirmFiles(): Promise<void> {
+    for (const file of this.#files) {
+      const now = await stat(file.path, { bigint: true }).catch(() => undefined)
+      if (now !== undefined && stateOf(file.path, now).key === file.key) continue
+      throw new PareError(`${file.path} was replaced or changed while it was opened.`, {
+        hint: 'run again when nothing writes to it.',
+      })
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -55,6 +72,7 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
     await Promise.all([handle.close(), external.close()])
   }
   try {
+    const own = stateOf(path, await handle.stat({ bigint: true }))
     const bytes = fileBytes(handle.fd, size, path)
     checkBeginning(bytes)
     const real = await realpath(path)
@@ -66,6 +84,7 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
       model: assemble({ image, index, proto, external, path: real, name: basename(path) }),
       path,
       bytes: size,
+      files: [own, ...external.states],
       close,
     })
   } catch (error) {

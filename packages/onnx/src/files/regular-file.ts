@@ -1,4 +1,4 @@
-import { constants, type Stats } from 'node:fs'
+import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { PareError } from '../error.js'
 
@@ -26,6 +26,16 @@ export async function openRegular(path: string, what = 'an ONNX file'): Promise<
   if (opened.isFile()) return { handle, size: opened.size }
   await handle.close()
   throw new PareError(`${path} is no longer a regular file.`, { hint: 'run again when nothing replaces it.' })
+}
+
+/** What a path leads to: another key is another file, or one that was written to. */
+export interface FileState {
+  readonly path: string
+  readonly key: string
+}
+
+export function stateOf(path: string, { dev, ino, size, mtimeNs }: BigIntStats): FileState {
+  return { path, key: [dev, ino, size, mtimeNs].join() }
 }
 
 /** The bytes of a regular file, see `openRegular`. Throws PareError where it has more than `maxBytes`. Default: 2 GiB */

@@ -93,8 +93,3 @@ test('a function that calls itself is refused', () => {
   expect(() => visitNodes(model, () => undefined)).toThrow(PareError)
   expect(() => visitNodes(model, () => undefined)).toThrow('local.f → local.g → local.f')
 })
-
-test('a circle of Identity nodes ends', () => {
-  const model = parseText('m (float x) => (float y) { a = Identity(b)\n b = Identity(a)\n y = Neg(a) }')
-  expect(seen(model).at(-1)).toEqual(['y', ['(Identity)']])
-})

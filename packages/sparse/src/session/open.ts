@@ -50,10 +50,11 @@ async function openParts(
 ): Promise<Omit<SessionParts, 'close'>> {
   const { threads = availableParallelism(), plan = 'measured' } = options
   const ort = options.ort ?? loadOnnxRuntime(await provideOnnxRuntime())
-  const whole = await readWhole(source, options, closers)
+  const { model: whole, confirm } = await readWhole(source, options, closers)
   const settings = sessionSettings(threads, options.session)
   const dense = await createDense(ort, source, settings)
   closers.push(async () => dense.release())
+  await confirm()
   const createSession = sessionsOf(ort, source, settings)
   const { model, defaults, sites, without } = await findSites(whole, options, createSession)
   if (sites.length === 0) return { dense, sites, defaults, fixed: { ...NOTHING, kind: 'dense', reason: without } }
@@ -82,11 +83,11 @@ async function readWhole(
   source: string | Uint8Array,
   { trusted = false }: SparseSessionOptions,
   closers: (() => Promise<unknown>)[],
-): Promise<Model> {
-  if (typeof source !== 'string') return readModel(source)
+): Promise<{ readonly model: Model; readonly confirm: () => Promise<void> }> {
+  if (typeof source !== 'string') return { model: await readModel(source), confirm: async () => {} }
   const file = await openModel(source, { allowHardLinks: trusted })
   closers.push(() => file[Symbol.asyncDispose]())
-  return file.model
+  return { model: file.model, confirm: () => file.confirmFiles() }
 }
 
 /** Found when first asked for, and once. */

@@ -1,3 +1,4 @@
+import { PareError } from '@pare/onnx'
 import type { Axis } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 
@@ -6,8 +7,10 @@ export function each(names: string, rule: AxisRule): [string, AxisRule][] {
   return names.split(' ').map((name) => [name, rule])
 }
 
-/** `axis` counted from the front. */
+/** `axis` counted from the front. Throws PareError where there is none of this number. */
 export function fromFront(axis: number, rank: number): number {
+  if (!(axis >= -rank && axis < rank))
+    throw new PareError(`axis ${axis} of a value that has ${rank} axes.`, { hint: 'the model is damaged: export it again.' })
   return axis < 0 ? axis + rank : axis
 }
 

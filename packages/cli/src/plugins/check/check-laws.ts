@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { makeTemporaryFolder } from '@pare/onnx'
 import type { PluginKind } from '../plugin-reference.js'
 import { fails, type PluginFinding, passes, skips } from './finding.js'
 import { resolveFrom, runTool, toolOf } from './installed-tool.js'
@@ -42,7 +42,7 @@ export async function checkLaws(request: LawsRequest): Promise<LawsCheck> {
     const message = `the laws of its kind were not tried: ${absent.join(' and ')} ${absent.length > 1 ? 'are' : 'is'} not installed here.`
     return { finding: skips('laws', message, `npm install --save-dev ${absent.join(' ')}`), laws: [] }
   }
-  const place = await realpath(await mkdtemp(join(tmpdir(), 'pare-laws-')))
+  const place = await realpath(makeTemporaryFolder('laws'))
   try {
     await writeFile(join(place, 'laws.test.mjs'), suiteOf(request, testing))
     await writeFile(join(place, 'vitest.config.mjs'), CONFIG)

@@ -61,7 +61,9 @@ function groupColumns(header: readonly string[], { inputs, label, kept }: CellOp
     const isFeature = entry.array !== label && !kept.has(header[entry.column]!)
     const array = single !== undefined && isFeature ? single : entry.array
     const index = array === entry.array ? entry.index : entry.column
-    groups.set(array, [...(groups.get(array) ?? []), { ...entry, index }])
+    const own = groups.get(array) ?? []
+    own.push({ ...entry, index })
+    groups.set(array, own)
   }
   return new Map(
     [...groups].map(([array, entries]) => [array, entries.sort((a, b) => a.index - b.index).map(({ column }) => column)]),

@@ -3,14 +3,14 @@
 const MAGIC = 0x184d2204
 const RAW = 0x80000000
 
-/** The bytes of a frame. Throws RangeError or Error where it is damaged. */
-export function unpackFrame(frame: Uint8Array): Uint8Array {
+/** The bytes of a frame, at most `most` of them. Throws RangeError or Error where it is damaged, or has more. */
+export function unpackFrame(frame: Uint8Array, most: number = Number.POSITIVE_INFINITY): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   if (view.getUint32(0, true) !== MAGIC) throw new Error('no LZ4 frame')
   const flags = view.getUint8(4)
   const hasBlockChecksum = (flags & 0x10) !== 0
   let at = 6 + ((flags & 0x08) !== 0 ? 8 : 0) + ((flags & 0x01) !== 0 ? 4 : 0) + 1
-  const output = new Growing()
+  const output = new Growing(most)
   for (;;) {
     const size = view.getUint32(at, true)
     at += 4
@@ -58,6 +58,8 @@ class Growing {
   #data = new Uint8Array(2 ** 16)
   #length = 0
 
+  constructor(private readonly most: number) {}
+
   append(bytes: Uint8Array): void {
     this.#reserve(bytes.length)
     this.#data.set(bytes, this.#length)
@@ -77,6 +79,7 @@ class Growing {
   }
 
   #reserve(more: number): void {
+    if (this.#length + more > this.most) throw new Error(`it unpacks to more than ${this.most} bytes`)
     if (this.#length + more <= this.#data.length) return
     const data = new Uint8Array(Math.max(this.#length + more, 2 * this.#data.length))
     data.set(this.#data.subarray(0, this.#length))

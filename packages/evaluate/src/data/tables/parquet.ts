@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { PareError } from '@pare/onnx'
 import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import { openFile } from '../file.js'
+import { checkColumns, checkFooter, checkPages, type ReadBytes } from './parquet-pages.js'
 import { plainRow } from './plain.js'
 import type { Row, Table, TableFile } from './table.js'
 
@@ -14,13 +15,20 @@ export async function openParquet(file: TableFile): Promise<Table> {
   }
 }
 
-async function metadataOf(file: TableFile): Promise<{ metadata: FileMetaData; bytes: number }> {
+/** The description at the end of a file. */
+export async function metadataOf(file: TableFile): Promise<{ metadata: FileMetaData; bytes: number }> {
   await using opened = await openFile(file.path)
   const { size } = await opened.handle.stat()
   const { parquetMetadataAsync } = await import('hyparquet')
-  const metadata = await parquetMetadataAsync(asyncBufferFrom(opened.handle, size)).catch((cause: Error) => {
-    throw damaged(file.name, cause)
-  })
+  const metadata = await checkFooter(readerOf(opened.handle), size)
+    .then(() => parquetMetadataAsync(asyncBufferFrom(opened.handle, size)))
+    .then((read) => {
+      checkColumns(read)
+      return read
+    })
+    .catch((cause: Error) => {
+      throw damaged(file.name, cause)
+    })
   const unpacked = metadata.row_groups.reduce((sum, { total_byte_size }) => sum + Number(total_byte_size), 0)
   return { metadata, bytes: Math.max(size, unpacked) }
 }
@@ -33,9 +41,11 @@ async function* rowsOf(file: TableFile, metadata: FileMetaData): AsyncGenerator<
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows)
     const source = { file: asyncBufferFrom(opened.handle, size), metadata, compressors, rowStart, rowEnd }
-    const rows = await parquetReadObjects({ ...source, utf8: false, geoparquet: false }).catch((cause: Error) => {
-      throw damaged(file.name, cause)
-    })
+    const rows = await checkPages(readerOf(opened.handle), group)
+      .then(() => parquetReadObjects({ ...source, utf8: false, geoparquet: false }))
+      .catch((cause: Error) => {
+        throw damaged(file.name, cause)
+      })
     for (const [i, row] of rows.entries()) {
       const where = `${file.name}: row ${rowStart + i + 1}`
       yield { where, values: plainRow(row) }
@@ -55,6 +65,14 @@ function asyncBufferFrom(handle: FileHandle, byteLength: number): AsyncBuffer {
       await handle.read(bytes, 0, length, from)
       return bytes.buffer
     },
+  }
+}
+
+function readerOf(handle: FileHandle): ReadBytes {
+  return async (start, length) => {
+    const bytes = new Uint8Array(length)
+    const { bytesRead } = await handle.read(bytes, 0, length, start)
+    return new DataView(bytes.buffer, 0, bytesRead)
   }
 }
 

@@ -214,3 +214,43 @@ test('lists within lists and whole numbers of 64 bits are as JSON has them', () 
     e: Uint8Array.of(1),
   })
 })
+
+test('an LZ4 frame that unpacks to more than allowed is refused before it has', () => {
+  // A literal 'a', and a copy of it of 4 + 15 + 255 × 5,000 bytes.
+  const block = [0x1f, 0x61, 1, 0, ...Array(5000).fill(255), 0]
+  const size = [block.length & 255, block.length >> 8, 0, 0]
+  const frame = Uint8Array.from([0x04, 0x22, 0x4d, 0x18, 0x40, 0x40, 0, ...size, ...block, 0, 0, 0, 0])
+  expect(unpackFrame(frame).length).toBe(1 + 4 + 15 + 255 * 5000)
+  expect(() => unpackFrame(frame, 1_000_000)).toThrow('it unpacks to more than 1000000 bytes')
+})
+
+test.each([
+  ['more values than their column', [0x5c, 0x15, 10], [0x5c, 0x15, 126], 'pages of a column of 5 values hold 63'],
+  ['sizes below zero', [0x5c, 0x15, 10], [0x5c, 0x15, 11], 'a page has sizes below zero'],
+])('pages of Parquet with %s are refused before they are unpacked', async (_, good, bad, message) => {
+  const bytes = Buffer.from(parquet(5))
+  const at = bytes.indexOf(Buffer.from(good))
+  expect(at).toBeGreaterThan(0)
+  bytes.set(bad, at)
+  await expect(read(put(folder, 'pages.parquet', bytes))).rejects.toThrow(message)
+})
+
+test('a description of Parquet with a number of many bytes, or that is not there, is refused', async () => {
+  const footer = (content: readonly number[]) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(content.length)
+    return Buffer.concat([Buffer.from('PAR1'), Buffer.from(content), length, Buffer.from('PAR1')])
+  }
+  const refused = (bytes: Uint8Array) => expect(read(put(folder, 'footer.parquet', bytes))).rejects.toThrow
+  await refused(footer([0x16, ...Array(100_000).fill(0x80), 1, 0]))('a number of more than ten bytes')
+  await refused(footer(Array(1000).fill(0x1c)))('structs are nested more than 32 deep')
+  await refused(Buffer.from('PAR1'))('it is too short')
+})
+
+test('a column for each of 50,000 pixels is read in time that is proportional to them', async () => {
+  const n = 50_000
+  const header = Array.from({ length: n }, (_, i) => `x[${i}]`).join(',')
+  const path = put(folder, 'wide.csv', `${header},label\n${'1,'.repeat(n)}0\n`)
+  const [batch] = await read(path, { inputs: [input('x', 'float32', ['n', n])] })
+  expect(batch!.inputs.x?.data).toHaveLength(n)
+})
