@@ -38,8 +38,9 @@ export async function nextAttempt(
 export async function writeManifest(path: string, manifest: Omit<ShardManifest, 'files'>): Promise<ShardManifest> {
   const files: ShardManifest['files'] = []
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || entry.name.startsWith('.pare-')) continue
     const file = join(entry.parentPath, entry.name)
+    // What is staged and locked goes once the shard has ended.
+    if (!entry.isFile() || relative(path, file).split(sep).some((name) => name.startsWith('.pare-'))) continue
     await using hashing = hashFile(file)
     files.push({
       path: relative(path, file).split(sep).join('/'),
