@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs'
 import { linkTo, REPOSITORY, slugOf } from '../pages.mjs'
 
 const groups = JSON.parse(readFileSync(new URL('../pages/menu.json', import.meta.url), 'utf8'))
-/** Open from the beginning: what most people look for. */
-const OPEN = ['Begin', 'How to', 'Commands and Action']
 
 export default {
   title: 'Pare',
@@ -14,7 +12,12 @@ export default {
   ignoreDeadLinks: false,
   lastUpdated: false,
   // Nothing in the documents is HTML: '<name>' is a text.
-  markdown: { html: false, anchor: { slugify: slugOf }, config: keepCode },
+  markdown: {
+    html: false,
+    anchor: { slugify: slugOf },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config: keepCode,
+  },
   themeConfig: {
     nav: [
       { text: 'Tasks', link: '/tasks' },
@@ -22,9 +25,9 @@ export default {
       { text: 'Commands', link: '/packages/cli' },
       { text: 'Action', link: '/packages/action' },
     ],
+    // Always open: what the theme folds is a button in a button to those who do not see it.
     sidebar: groups.map(({ text, items }) => ({
       text,
-      collapsed: !OPEN.includes(text),
       items: items.map(({ text: title, address }) => ({ text: title, link: linkTo(address) })),
     })),
     outline: { level: [2, 3], label: 'On this page' },
