@@ -46,3 +46,11 @@ it('what the registry trusts installs nothing and runs no code of the repository
   expect(trusted.map((job) => job.slice(0, job.indexOf(':')))).toEqual(['publish'])
   expect(trusted[0]).not.toMatch(/npm (ci|install|run)|npx|checkout/)
 })
+
+it('who publishes the site installs nothing and runs no code of the repository', () => {
+  const { text } = workflows.find(({ name }) => name === 'pages.yml')!
+  const jobs = text.split(/^ {2}(?=\w+:\n)/m).filter((job) => /pages: write|id-token: write/.test(job))
+  expect(jobs.map((job) => job.slice(0, job.indexOf(':')))).toEqual(['deploy'])
+  expect(jobs[0]).toContain("if: github.event_name == 'push'")
+  expect(jobs[0]).not.toMatch(/npm|npx|checkout|run:/)
+})

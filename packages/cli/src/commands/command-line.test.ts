@@ -1,23 +1,35 @@
 import { describe, expect, it } from 'vitest'
+import { COMMANDS, type CommandName } from '../options/commands.js'
+import { hyphened, optionsOf } from '../options/options.js'
 import { fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 
-const COMMANDS = ['prune', 'plan', 'replay', 'evaluate', 'sensitivity', 'run', 'inspect', 'init']
+const ALL = Object.keys(COMMANDS) as CommandName[]
 
 describe('help', () => {
   it('lists the commands and where to start', async () => {
     const { exitCode, stdout, stderr } = await pare(['--help'], { cwd: '/' })
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
-    for (const command of COMMANDS) expect(stdout).toContain(`\n  ${command} `)
+    for (const command of ALL) expect(stdout).toContain(`\n  ${command} `)
     expect(stdout).toContain('pare inspect model.onnx')
   })
 
-  it.each(COMMANDS)('of %s has examples', async (command) => {
+  it.each(ALL)('of %s has examples that name it, and its options exist', async (command) => {
     const { exitCode, stdout } = await pare([command, '--help'], { cwd: '/' })
     expect(exitCode).toBe(0)
     expect(stdout).toContain(`Usage: pare ${command}`)
     expect(stdout).toMatch(new RegExp(`Examples:\n  \\$ pare ${command}`))
     expect(stdout).toContain('--json')
+    const own = new Set(optionsOf(command).map(({ name }) => `--${hyphened(name)}`))
+    const examples = COMMANDS[command].examples.filter((line) => line.startsWith(`pare ${command} `))
+    for (const [option] of examples.join('\n').matchAll(/(?<= )--[a-z-]+/g))
+      if (option !== '--json') expect(own).toContain(option)
+  })
+
+  it.each(ALL)('of %s fits a terminal of 80 columns', async (command) => {
+    const { stdout } = await pare([command, '--help'], { cwd: '/', columns: 80 })
+    const long = stdout.split('\n').filter((line) => line.length > 80 && !line.startsWith('  $ '))
+    expect(long).toEqual([])
   })
 
   it('is shown for no command at all, as an error', async () => {

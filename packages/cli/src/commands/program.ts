@@ -4,6 +4,7 @@ import { flagsOf, helpOf, hyphened, type Option, optionsOf } from '../options/op
 import type { OptionValues } from '../options/overrides.js'
 import { readText } from '../options/text.js'
 import type { Context } from '../terminal/context.js'
+import { EXIT_CODES as CODES } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
 import { type Io, wantsColor } from '../terminal/io.js'
 import { packageVersion } from '../terminal/version.js'
@@ -16,8 +17,10 @@ const EXECUTE: { readonly [Name in CommandName]: () => Promise<Execute> } = {
   bench: async () => (await import('./bench.js')).bench,
   calibrate: async () => (await import('./calibrate.js')).calibrate,
   check: async () => (await import('./check.js')).check,
+  completion: async () => (await import('./completion.js')).completion,
   devices: async () => (await import('./devices.js')).devices,
   evaluate: async () => (await import('./evaluate.js')).evaluate,
+  explain: async () => (await import('./explain.js')).explain,
   init: async () => (await import('./init.js')).init,
   inspect: async () => (await import('./inspect.js')).inspect,
   merge: async () => (await import('./merge.js')).merge,
@@ -61,6 +64,8 @@ function addCommand(program: Command, name: CommandName, { start, finish }: { st
   const { arguments: words, help, examples } = COMMANDS[name]
   const command = program.command(`${name} ${words}`.trim()).description(help)
   for (const option of optionsOf(name)) addOption(command, option)
+  // An option may be asked for as it is written: pare explain --max-drop.
+  if (name === 'explain') command.allowUnknownOption()
   command.addHelpText(
     'after',
     `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}${name === 'run' ? `\n${EXIT_CODES}` : ''}`,
@@ -135,6 +140,4 @@ Start here:
 
 Help on a command: pare <command> --help`
 
-const EXIT_CODES = `
-Exit codes: 0 all models pass, 1 a gate failed, 2 wrong options or config, 3 incomplete (something could not
-be measured), 4 untrusted input refused, 130 interrupted.`
+const EXIT_CODES = `\nExit codes:\n${CODES.map(({ code, meaning }) => `  ${String(code).padEnd(3)}  ${meaning}`).join('\n')}`

@@ -315,6 +315,22 @@ export const COMMANDS = {
     examples: ['pare devices', 'pare devices --json'],
     own: {},
   },
+  explain: {
+    arguments: '[words...]',
+    help: 'Say what an exit code, a word, an option or a command means, and what to do. Without a word: what can be asked for.',
+    examples: ['pare explain 3', 'pare explain sparsity', 'pare explain max-drop'],
+    own: {},
+  },
+  completion: {
+    arguments: '<shell>',
+    help: 'Print a script that completes commands, options and their values in bash, zsh or fish.',
+    examples: [
+      'pare completion bash > ~/.local/share/bash-completion/completions/pare',
+      'pare completion zsh > ~/.zfunc/_pare',
+      'pare completion fish > ~/.config/fish/completions/pare.fish',
+    ],
+    own: {},
+  },
   init: {
     arguments: '',
     help: 'Look at the models and data here, and write a config and a workflow for them.',

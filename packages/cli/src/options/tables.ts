@@ -1,3 +1,4 @@
+import { EXIT_CODES } from '../terminal/exit.js'
 import { COMMANDS } from './commands.js'
 import { LIST_FIELDS, SECTIONS, type Section } from './config.js'
 import { hyphened, withChoices } from './options.js'
@@ -19,6 +20,10 @@ export function optionTables(): Readonly<Record<string, string>> {
     evaluate: tableOf(sectionRows('evaluate')),
     gate: tableOf([...sectionRows('gate'), ...rowsOf(LIST_FIELDS['gate[]'], (name) => `gate[].${name}`)]),
     search: tableOf(sectionRows('search')),
+    'exit codes': markdown(
+      ['exit code', 'meaning'],
+      EXIT_CODES.map(({ code, meaning }) => [String(code), meaning]),
+    ),
     ...Object.fromEntries(own),
   }
 }

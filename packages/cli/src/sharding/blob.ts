@@ -40,7 +40,13 @@ export async function writeManifest(path: string, manifest: Omit<ShardManifest, 
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name)
     // What is staged and locked goes once the shard has ended.
-    if (!entry.isFile() || relative(path, file).split(sep).some((name) => name.startsWith('.pare-'))) continue
+    if (
+      !entry.isFile() ||
+      relative(path, file)
+        .split(sep)
+        .some((name) => name.startsWith('.pare-'))
+    )
+      continue
     await using hashing = hashFile(file)
     files.push({
       path: relative(path, file).split(sep).join('/'),

@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/src/main.ts': 'hands both streams to the commands',
   'cli/src/terminal/context.ts': 'makes tables and JSON harmless; all commands go through it',
   'cli/src/terminal/progress.ts': 'makes notes and labels harmless',
+  'create-pare-plugin/src/main.ts': 'says what it was told on its own command line',
   'testing/src/python.ts': 'says why tests are skipped',
 }
 

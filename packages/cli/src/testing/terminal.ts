@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly signal?: AbortSignal
   /** A terminal somebody looks at. Default: false, a pipe. */
   readonly isTTY?: boolean
+  /** Of the terminal. Default: 100 */
+  readonly columns?: number
   /** Where somebody types. */
   readonly stdin?: Io['stdin']
   /** What a run measures unasked beside the pruned model stays. Default: it is left out, since it takes seconds */
@@ -30,13 +32,13 @@ export interface SessionOptions {
 /** Runs `pare …argv` in this process. */
 export async function pare(
   argv: readonly string[],
-  { cwd, env = {}, signal, isTTY = false, stdin, onStderr, baselines = false }: SessionOptions,
+  { cwd, env = {}, signal, isTTY = false, columns = 100, stdin, onStderr, baselines = false }: SessionOptions,
 ): Promise<Session> {
   const out: string[] = []
   const err: string[] = []
   const record = (texts: string[], see?: (text: string) => void) => ({
     isTTY,
-    columns: 100,
+    columns,
     write(text: string) {
       texts.push(text)
       see?.(text)

@@ -1,0 +1,86 @@
+import { COMMANDS, type CommandName } from '../options/commands.js'
+import { flagsOf, helpOf, hyphened, optionsOf } from '../options/options.js'
+import { EXIT_CODES } from '../terminal/exit.js'
+import { GLOSSARY } from './glossary.js'
+
+/** What `pare explain` knows of a word: an exit code, a word of the glossary, an option or a command. */
+export interface Topic {
+  readonly kind: 'exit code' | 'word' | 'option' | 'command'
+  /** '3', 'sparsity', '--max-drop <drop>', 'pare run' */
+  readonly title: string
+  readonly text: string
+  /** What to do, or where to go on, a sentence each. */
+  readonly advice: readonly string[]
+}
+
+/** Everything there is about it; nothing where it is not known. */
+export function topicsOf(word: string): readonly Topic[] {
+  const name = plainName(word)
+  return [...exitCodes(name), ...terms(name), ...options(name), ...commands(name)]
+}
+
+/** Whatever can be asked for. */
+export const TOPIC_NAMES: readonly string[] = [
+  ...EXIT_CODES.flatMap(({ code, names }) => [String(code), ...names]),
+  ...GLOSSARY.flatMap(({ words }) => words),
+  ...(Object.keys(COMMANDS) as CommandName[]).flatMap((command) => [
+    command,
+    ...optionsOf(command).map(({ name }) => hyphened(name)),
+  ]),
+].filter((name, i, all) => all.indexOf(name) === i)
+
+/** Letters of either kind; '--no-prove' is asked for as 'prove', 'the gate' as 'gate'. */
+function plainName(word: string): string {
+  return word
+    .trim()
+    .toLowerCase()
+    .replace(/^(the|pare|exit code) |^--/, '')
+    .replace(/^no-/, '')
+}
+
+function exitCodes(name: string): readonly Topic[] {
+  return EXIT_CODES.filter(({ code, names }) => name === String(code) || names.includes(name)).map(
+    ({ code, meaning, advice }) => ({ kind: 'exit code', title: `exit code ${code}`, text: meaning, advice: [advice] }),
+  )
+}
+
+function terms(name: string): readonly Topic[] {
+  return GLOSSARY.filter(({ words }) => words.some((word) => plainName(word) === name)).map(({ text, elsewhere }) => {
+    const colon = text.indexOf(': ')
+    return {
+      kind: 'word',
+      title: text.slice(0, colon),
+      text: text.slice(colon + 2),
+      advice: elsewhere === undefined ? [] : [`Others call it: ${elsewhere}.`],
+    }
+  })
+}
+
+/** An option says the same in most commands: those that have it are named together. */
+function options(name: string): readonly Topic[] {
+  const found = new Map<string, { readonly title: string; readonly text: string; readonly commands: CommandName[] }>()
+  for (const command of Object.keys(COMMANDS) as CommandName[])
+    for (const option of optionsOf(command)) {
+      if (hyphened(option.name) !== name) continue
+      const [title, text] = [flagsOf(option), helpOf(option)]
+      const same = found.get(`${title} ${text}`)
+      if (same === undefined) found.set(`${title} ${text}`, { title, text, commands: [command] })
+      else same.commands.push(command)
+    }
+  return [...found.values()].map(({ title, text, commands }) => ({
+    kind: 'option',
+    ...{ title, text },
+    advice: [`Of ${commands.map((command) => `pare ${command}`).join(', ')}.`],
+  }))
+}
+
+function commands(name: string): readonly Topic[] {
+  return (Object.keys(COMMANDS) as CommandName[])
+    .filter((command) => command === name)
+    .map((command) => ({
+      kind: 'command',
+      title: `pare ${command}`,
+      text: COMMANDS[command].help,
+      advice: [`For example: ${COMMANDS[command].examples[0]}`, `All options: pare ${command} --help`],
+    }))
+}
