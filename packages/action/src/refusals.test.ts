@@ -100,7 +100,7 @@ describe.skipIf(skipped !== undefined)(
         with: { ...green, 'max-drop': '1%', shard: '4/3' },
       })
       expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([2, 'error'])
-      expect(step.annotations[0]?.message).toMatch(/2 inputs are wrong.*'shard'.*'max-drop' is '1%'/s)
+      expect(step.annotations[0]?.message).toMatch(/2 inputs are wrong.*'max-drop' is '1%'.*'shard' is '4\/3'/s)
       expect(services.registry.requests).toEqual([])
     })
 
