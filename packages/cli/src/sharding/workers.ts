@@ -40,6 +40,9 @@ export async function runWorkers({ workers, words, ...options }: WorkerOptions):
     })
     const ends = await Promise.all(all)
     signal.throwIfAborted()
+    for (const [i, { code, stderr }] of ends.entries())
+      if (code !== 0)
+        progress?.note(`warning: process ${i + 1} of ${workers} ended with ${code ?? 'a signal'}: ${lastLine(stderr)}`)
     // Wrong options and data are wrong for all of them, and told once.
     const wrong = ends.find(({ code }) => code === 2 || code === 4)
     if (wrong !== undefined)
@@ -49,6 +52,10 @@ export async function runWorkers({ workers, words, ...options }: WorkerOptions):
     activity?.end()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) || 'it said nothing'
 }
 
 interface WorkerEnd {
