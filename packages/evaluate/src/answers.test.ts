@@ -4,9 +4,9 @@ import { modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { openData } from './data/data.js'
 import { put, temporaryFolder } from './fixture.test.files.js'
+import { writeAnswers } from './measure/asking/write-answers.js'
 import { evaluate } from './measure/evaluate.js'
 import { look } from './measure/look.js'
-import { writeAnswers } from './measure/write-answers.js'
 import { loadRuntime, openSession } from './process/runtime.js'
 
 const folder = temporaryFolder()

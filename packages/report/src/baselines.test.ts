@@ -73,7 +73,7 @@ describe('what a user should take', () => {
 test('the tables have a row for each', () => {
   const results = { ...model({ drop: 0.01, zipped: 2e6 }, { drop: 0.02, zipped: 1e6 }), quantised: quantised() }
   expect(plain(baselineMarkdown(results))).toBe(
-    `| Model | accuracy | Drop (95 % interval) | Size | Zipped | Time of a run ÷ the reference's |
+    `| Model | accuracy | Drop (95 % interval) | Size | Zipped | Time ÷ the reference's |
 | --- | --- | --- | --- | --- | --- |
 | As it was | 0.9 | 0 | 4 MB | 3.9 MB | 1 |
 | Unpruned in int8 | 0.88 | 0.02 (0.01 to 0.03) | 1 MB | 1 MB | 0.62 (0.6 to 0.65) |

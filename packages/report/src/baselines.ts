@@ -96,7 +96,7 @@ function dropOf({ drop, interval }: Choice): string {
   return interval === undefined ? figure(drop, 3) : `${figure(drop, 3)} (${figure(interval[0], 2)} to ${figure(interval[1], 2)})`
 }
 
-const TIME = "Time of a run ÷ the reference's"
+const TIME = "Time ÷ the reference's"
 
 /** '0.62 (0.6 to 0.65)' */
 function timeOf({ latency, name }: Choice): string {

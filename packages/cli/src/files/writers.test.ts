@@ -15,7 +15,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/src/files/lock.ts': "opens with 'wx', which follows no link, and is never renamed",
   'onnx/src/files/data-names.ts': "opens with 'wx' to take a name; what is written there goes through the one function",
   'evaluate/src/measure/constants.ts': "opens with 'wx' in a folder that was made for it",
-  'evaluate/src/measure/relay-store.ts': "opens with 'wx+' in a folder that was made for it",
+  'evaluate/src/measure/relay/relay-store.ts': "opens with 'wx+' in a folder that was made for it",
   'cli/src/files/search-state.ts': 'appends to a file that the one function has just put in its place',
   'action/src/artifact.ts': 'copies to a folder that was made for it',
   'action/src/base-lock.ts': 'writes to a folder that was made for it',
@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'cli/src/plugins/check/check-laws.ts': 'writes to a folder that was made for it',
   'cli/src/sharding/blob.ts': 'copies to where no file is yet, in a folder that was made for it',
   'create-pare-plugin/src/scaffold.ts': "writes with 'wx', which follows no link",
-  'evaluate/src/measure/recording.ts': "opens with 'wx', which follows no link",
+  'evaluate/src/measure/sharing/recording.ts': "opens with 'wx', which follows no link",
   'action/src/summary.ts': 'appends to the file that the runner names, which no checkout can reach',
 }
 

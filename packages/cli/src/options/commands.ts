@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os'
 import { DATA_FORMATS } from '@pare/evaluate/choices'
 import { QUANTISERS } from '@pare/quantise/choices'
 import { z } from 'zod'
-import { againstOf, amounts, amountsOf, folder, masks, own, pluginOptions, shardOf } from './own-fields.js'
+import { amounts, amountsOf, folder, masks, own, pluginOptions, shardOf } from './own-fields.js'
 import type { Field, Fields } from './row.js'
+import { RUN_COMMANDS } from './run-commands.js'
 import { axisSizes, count, listed, oneOf, path, positive } from './schemas.js'
 import { numberOf, parts, sizesOf } from './text.js'
 
@@ -20,32 +21,6 @@ interface Command {
   /** Options of its own that say something of a model's settings: where that stands. */
   readonly places?: Readonly<Record<string, string>>
 }
-
-/** What of a run decides which models have to be done at all: the same for its shards, their plan and their merge. */
-const RUN_FIELDS = {
-  config: own(path, 'the config file', { argument: 'file', short: 'c', input: true }, 'the nearest pare.config.* upwards'),
-  against: own(
-    z
-      .union([z.literal('none'), z.object({ name: z.string().min(1), path })])
-      .describe('a lock file such as main=main.lock.json, or none'),
-    'compare with this lock file: say what is demanded less than there',
-    { argument: 'name=file', read: againstOf, hint: 'write --against main=main.lock.json' },
-    'pare.lock.json, where there is one',
-  ),
-  carryForward: own(
-    z.boolean(),
-    'take the outcome of a model from the lock file where nothing that decides it differs; no model is written then',
-    { both: true, input: true },
-    'off',
-  ),
-}
-
-const LOCK = own(
-  z.boolean(),
-  'write pare.lock.json here: what decides each model, what was demanded and what came out, to be committed',
-  { both: true, input: true },
-  'not written',
-)
 
 /** How `init` may write a config. */
 export const CONFIG_FORMATS = ['ts', 'json', 'yaml'] as const
@@ -125,31 +100,6 @@ export const COMMANDS = {
     },
     places: { data: 'calibrate.data' },
   },
-  'plan-run': {
-    arguments: '[models...]',
-    help: 'Show how a run is spread over machines: which models, or parts of their evaluation data, fall to whom, and how long that takes. Nothing is done.',
-    examples: ['pare plan-run --shards 8', 'pare plan-run --shards 8 --json'],
-    like: 'run',
-    own: {
-      ...RUN_FIELDS,
-      shards: own(count, 'how many machines there are', { argument: 'count', required: ['plan-run'] }),
-    },
-  },
-  merge: {
-    arguments: '<files...>',
-    help: 'Put together what shards left. Of pare run: a folder, and the models and options of the run; the gate judges now. Of pare calibrate: files of statistics.',
-    examples: [
-      'pare merge pare-out/shards',
-      'pare merge downloaded model.onnx --data val.npz --metric accuracy --max-drop 0.01',
-      'pare merge stats-1.pare stats-2.pare stats-3.pare --out stats.pare',
-    ],
-    like: 'run',
-    own: {
-      ...RUN_FIELDS,
-      out: own(path, 'where the results go; of statistics, the file', { argument: 'path', short: 'o' }, './pare-out'),
-      lock: LOCK,
-    },
-  },
   bench: {
     arguments: '<reference> [pruned]',
     help: 'Time two models that take the same inputs, in turn, and say how much faster and smaller the second is; or a model beside itself in fewer bits.',
@@ -217,43 +167,7 @@ export const COMMANDS = {
     },
     places: { metric: 'evaluate.metric' },
   },
-  run: {
-    arguments: '[models...]',
-    help: 'Prune, measure and gate all models of the config. This is what the GitHub Action runs.',
-    examples: [
-      'pare run',
-      'pare run model.onnx --data val.npz --metric accuracy --max-drop 0.01',
-      'pare run --shard 2/8',
-      'pare run --workers 2',
-    ],
-    own: {
-      ...RUN_FIELDS,
-      out: folder('./pare-out'),
-      lock: LOCK,
-      shard: own(
-        z
-          .union([z.literal('environment'), z.object({ index: count, count }).refine(({ index, count }) => index <= count)])
-          .describe('index/count, from 1/8 to 8/8'),
-        'only what falls to one of several machines, left for pare merge: without a value the environment tells which (PARE_SHARD, arrays of Slurm and AWS Batch, Kubernetes Indexed Jobs, GitLab, Buildkite, CircleCI)',
-        {
-          argument: 'index/count',
-          read: shardOf,
-          bare: 'environment',
-          hint: 'run each of 1/3, 2/3 and 3/3, then pare merge pare-out/shards',
-        },
-      ),
-      workers: own(count, 'do it in so many processes of this machine, as if they were machines', { argument: 'count' }, '1'),
-    },
-  },
-  check: {
-    arguments: '[models...]',
-    help: 'Look at all settings and data of a run before it: what is wrong, how many samples and labels, how long they take. Nothing is pruned or written.',
-    examples: ['pare check', 'pare check model.onnx --data val.csv --label species'],
-    like: 'run',
-    own: {
-      config: own(path, 'the config file', { argument: 'file', short: 'c' }, 'the nearest pare.config.* upwards'),
-    },
-  },
+  ...RUN_COMMANDS,
   recipe: {
     arguments: '[name]',
     help: 'List what to take for a kind of model, with what it costs and what it made of test models; or print one as a config.',

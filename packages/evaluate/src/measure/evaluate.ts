@@ -4,7 +4,7 @@ import type { EvaluateRequest, Evaluation, ModelDescription } from '../process/r
 import type { CompareRequest, Difference } from './compare.js'
 import type { ConstantPlaces, ConstantsRequest } from './constants.js'
 import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
-import type { Latency, LatencyRequest } from './latency.js'
+import type { Latency, LatencyRequest } from './latency/latency.js'
 import type { FirstLook, LookRequest } from './look.js'
 import type { Renamed, RenamedRequest } from './renamed.js'
 

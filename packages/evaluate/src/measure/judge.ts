@@ -11,11 +11,11 @@ import { isText } from '../metrics/texts.js'
 import type { EvaluateRequest } from '../process/request.js'
 import type { Runtime, Session } from '../process/runtime.js'
 import { type BatchAnswers, startAnswering } from './answers.js'
-import { type AskingPlace, likelihoodsOf } from './likelihoods.js'
-import { createRecording } from './recording.js'
-import { isInShare } from './share.js'
-import { writeAnswers } from './write-answers.js'
-import type { Writing } from './writing.js'
+import { type AskingPlace, likelihoodsOf } from './asking/likelihoods.js'
+import { writeAnswers } from './asking/write-answers.js'
+import type { Writing } from './asking/writing.js'
+import { createRecording } from './sharing/recording.js'
+import { isInShare } from './sharing/share.js'
 
 /** What one model made of a batch, as metrics and the report read it. */
 export interface JudgedOutcome {

@@ -8,10 +8,10 @@ import { startContext } from '../metrics/outcome.js'
 import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
-import { askingOf } from './asking.js'
+import { askingOf } from './asking/asking.js'
+import { writingOf } from './asking/writing.js'
 import { runFor } from './judge.js'
 import { chooseBatch, chooseOutput, dataOptions, findMetrics, withTextLabel } from './measure.js'
-import { writingOf } from './writing.js'
 
 /** A model and its data, looked at before anything is done with them. */
 export interface LookRequest extends EvaluateRequest {

@@ -15,12 +15,12 @@ import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest, Evaluation, EvaluationProgress, Scores } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { startAnswers } from './answers.js'
-import { askingOf } from './asking.js'
+import { askingOf } from './asking/asking.js'
+import { writingOf } from './asking/writing.js'
 import { mostSamplesOf } from './batch-size.js'
 import { startFacts } from './facts.js'
 import { startJudge } from './judge.js'
-import { startReplay } from './replay.js'
-import { writingOf } from './writing.js'
+import { startReplay } from './sharing/replay.js'
 
 const DEFAULT_BATCH = 32
 /** What a default batch holds at most: tokens of text, elements of anything else. */

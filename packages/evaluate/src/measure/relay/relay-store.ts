@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { PareError } from '@pare/onnx'
-import { type DataArray, isStrings, STORAGE, sizeOf } from '../data/ndarray.js'
+import { type DataArray, isStrings, STORAGE, sizeOf } from '../../data/ndarray.js'
 
 /**
  * Values of batches by name, in memory up to so many bytes and in files of a folder beyond that: one file for each value, which goes when the value does.

@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
-import type { NdArray } from '../data/ndarray.js'
-import type { Session } from '../process/runtime.js'
+import type { NdArray } from '../../data/ndarray.js'
+import type { Session } from '../../process/runtime.js'
 import { runRows, scoresAt, type TokenRows } from './token-rows.js'
 
 /** How far scores of earlier tokens may change with a later one, beside its own: rounding to 8 bits over a whole row shifts them a little. */

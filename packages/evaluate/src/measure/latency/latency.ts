@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import type { SessionPlan } from '@pare/sparse'
-import type { Provider } from '../process/provider.js'
-import type { EvaluationProgress } from '../process/request.js'
-import { openSession, type Runtime, type Session } from '../process/runtime.js'
-import { integersOf } from './counted.js'
+import type { Provider } from '../../process/provider.js'
+import type { EvaluationProgress } from '../../process/request.js'
+import { openSession, type Runtime, type Session } from '../../process/runtime.js'
+import { integersOf } from '../counted.js'
+import { sameFiles } from '../same-files.js'
+import { openSparse, type Runnable, type SparseRun } from '../sparse-run.js'
 import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type OpenSizes, sizesFor } from './latency-inputs.js'
 import {
   type Estimate,
@@ -15,8 +17,6 @@ import {
   type TimingRound,
   verdictOf,
 } from './latency-statistics.js'
-import { sameFiles } from './same-files.js'
-import { openSparse, type Runnable, type SparseRun } from './sparse-run.js'
 
 /** Two models that take the same inputs, and how to time them. */
 export interface LatencyRequest {

@@ -6,8 +6,8 @@ import { createGunzip, gzipSync } from 'node:zlib'
 import type { RecordedSample } from '@pare/metric'
 import { PareError, parseJson } from '@pare/onnx'
 import { z } from 'zod'
-import type { SamenessState } from '../metrics/sameness.js'
-import type { BatchAnswers } from './answers.js'
+import type { SamenessState } from '../../metrics/sameness.js'
+import type { BatchAnswers } from '../answers.js'
 
 /** What one model made of one batch. */
 export interface RecordedOutcome {

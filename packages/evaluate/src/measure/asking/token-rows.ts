@@ -1,8 +1,8 @@
 import { PareError } from '@pare/onnx'
-import { tokenInput } from '../data/fill.js'
-import type { ModelValue } from '../data/model-value.js'
-import { castElements, describe, type ElementType, type NdArray, numbersOf } from '../data/ndarray.js'
-import type { Session } from '../process/runtime.js'
+import { tokenInput } from '../../data/fill.js'
+import type { ModelValue } from '../../data/model-value.js'
+import { castElements, describe, type ElementType, type NdArray, numbersOf } from '../../data/ndarray.js'
+import type { Session } from '../../process/runtime.js'
 
 /** Bytes that the scores of one run may take. Those of a single row may take more. */
 export const MOST_BYTES = 2 ** 27

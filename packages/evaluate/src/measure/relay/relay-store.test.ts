@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { array, temporaryFolder } from '../fixture.test.files.js'
+import { array, temporaryFolder } from '../../fixture.test.files.js'
 import { RelayStore } from './relay-store.js'
 
 const values = (from: number) => array('float32', [2, 2], [from, from + 1, from + 2, from + 3])

@@ -1,10 +1,10 @@
 import { allSizes, PareError, type Symbols, symbolsIn } from '@pare/onnx'
-import { canFill } from '../data/fill.js'
-import type { ModelValue } from '../data/model-value.js'
-import { describe, type NdArray } from '../data/ndarray.js'
-import { problemsError } from '../data/problems.js'
-import type { Integers } from './counted.js'
-import { makeUp, pastSymbols } from './made-up.js'
+import { canFill } from '../../data/fill.js'
+import type { ModelValue } from '../../data/model-value.js'
+import { describe, type NdArray } from '../../data/ndarray.js'
+import { problemsError } from '../../data/problems.js'
+import type { Integers } from '../counted.js'
+import { makeUp, pastSymbols } from '../made-up.js'
 
 /** A model as far as its inputs go. */
 export interface ModelInputs {

@@ -1,8 +1,8 @@
 import type { Metric } from '@pare/metric'
 import { PareError } from '@pare/onnx'
-import { tokenInput } from '../data/fill.js'
-import type { Asking } from '../data/questions/question.js'
-import type { Session } from '../process/runtime.js'
+import { tokenInput } from '../../data/fill.js'
+import type { Asking } from '../../data/questions/question.js'
+import type { Session } from '../../process/runtime.js'
 
 /**
  * What metrics ask a model, beyond what it gives for its inputs. Undefined: nothing. A model whose output is scores of tokens is asked to write where a metric reads text. Throws PareError

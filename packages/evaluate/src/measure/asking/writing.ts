@@ -1,8 +1,8 @@
 import { PareError } from '@pare/onnx'
-import { MAX_TOKENS } from '../data/questions/question.js'
-import { endTokens } from '../data/text/end-tokens.js'
-import type { ReadingContext } from '../metrics/outcome.js'
-import type { EvaluateRequest } from '../process/request.js'
+import { MAX_TOKENS } from '../../data/questions/question.js'
+import { endTokens } from '../../data/text/end-tokens.js'
+import type { ReadingContext } from '../../metrics/outcome.js'
+import type { EvaluateRequest } from '../../process/request.js'
 
 /** How answers are written, with what tokenizer and configs say. */
 export interface Writing {

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { modelBytes, parseText } from '@pare/onnx'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { array, input, npzBytes, put, temporaryFolder } from '../fixture.test.files.js'
-import { openRelay, type RelayProcess, type RelayRequest } from '../index.js'
+import { array, input, npzBytes, put, temporaryFolder } from '../../fixture.test.files.js'
+import { openRelay, type RelayProcess, type RelayRequest } from '../../index.js'
 
 const folder = temporaryFolder()
 const temporary = temporaryFolder()

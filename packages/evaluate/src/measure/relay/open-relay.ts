@@ -1,7 +1,7 @@
-import { type ChildOptions, runChild } from '../process/process.js'
-import type { EvaluationProgress } from '../process/request.js'
-import type { Forwarded, ForwardPart } from './forward.js'
-import { meeting } from './meeting.js'
+import { type ChildOptions, runChild } from '../../process/process.js'
+import type { EvaluationProgress } from '../../process/request.js'
+import type { Forwarded, ForwardPart } from '../forward.js'
+import { meeting } from '../meeting.js'
 import type { RelayRequest, RelayState, SegmentRequest, ShapesOfFew } from './relay.js'
 
 /** Data in a child process that run through segments of a model. Disposing of it ends the child at once, and what it stored is gone. */

@@ -1,9 +1,9 @@
 import { isDistribution, negativeLogLikelihood, type Scale } from '@pare/metric'
 import { PareError } from '@pare/onnx'
-import type { Batch } from '../data/dataset.js'
-import type { NdArray } from '../data/ndarray.js'
-import type { ChoiceQuestion } from '../data/questions/question.js'
-import type { Session } from '../process/runtime.js'
+import type { Batch } from '../../data/dataset.js'
+import type { NdArray } from '../../data/ndarray.js'
+import type { ChoiceQuestion } from '../../data/questions/question.js'
+import type { Session } from '../../process/runtime.js'
 import { refuseLookingAhead } from './causal.js'
 import { MOST_BYTES, runRows, scoresAt } from './token-rows.js'
 

@@ -1,7 +1,7 @@
 import { type Metric, type RecordedSample, type Replay, replayOf } from '@pare/metric'
 import { PareError } from '@pare/onnx'
-import { ROUNDING, startSameness } from '../metrics/sameness.js'
-import { type Judge, type JudgedOutcome, sameOutputs } from './judge.js'
+import { ROUNDING, startSameness } from '../../metrics/sameness.js'
+import { type Judge, type JudgedOutcome, sameOutputs } from '../judge.js'
 import { type OpenRecording, openRecording, type RecordedOutcome } from './recording.js'
 import { isInShare } from './share.js'
 

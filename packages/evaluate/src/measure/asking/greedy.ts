@@ -1,8 +1,8 @@
 import { bestOf } from '@pare/metric'
 import { PareError } from '@pare/onnx'
-import { inputsFor } from '../data/dataset.js'
-import type { NdArray } from '../data/ndarray.js'
-import type { Session } from '../process/runtime.js'
+import { inputsFor } from '../../data/dataset.js'
+import type { NdArray } from '../../data/ndarray.js'
+import type { Session } from '../../process/runtime.js'
 import { arrayFor, MOST_BYTES, runRows, scoresAt, tokensOf } from './token-rows.js'
 
 /** Texts that are written on together, token by token. */

@@ -1,8 +1,8 @@
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
-import { put, temporaryFolder } from '../fixture.test.files.js'
-import type { EvaluationProgress } from '../process/request.js'
-import { benchModels } from './evaluate.js'
+import { put, temporaryFolder } from '../../fixture.test.files.js'
+import type { EvaluationProgress } from '../../process/request.js'
+import { benchModels } from '../evaluate.js'
 
 const folder = temporaryFolder()
 const text = async (name: string, source: string) => put(folder, `${name}.onnx`, await modelBytes(parseText(source)))
