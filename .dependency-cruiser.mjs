@@ -28,6 +28,7 @@ const allowed = {
   testing: ['core', 'onnx', 'onnxruntime', 'gate', 'metric'],
   cli: [
     'onnx',
+    'axes',
     'onnxruntime',
     'core',
     'quantise',

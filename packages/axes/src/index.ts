@@ -15,6 +15,7 @@ export { type Dependencies, findDependencies } from './dependency/dependencies.j
 export { type Coupling, findCoupling } from './dependency/groups.js'
 export type { Contraction } from './dependency/site.js'
 export { type Flat, flattened } from './nested/flatten.js'
+export { takenBranches } from './nested/taken.js'
 export { type Quantisation, type QuantisedTensor, quantisationOf } from './quantised/quantised-tensors.js'
 export type { Block, BlockGroup, CoupledGroup, Obstacle, Role, Slice } from './units.js'
 export { type Rows, WEIGHT_OPERATORS, type WeightOperator } from './weight-operators.js'

@@ -7,9 +7,16 @@ import { describe, expect, it } from 'vitest'
 import { renderResults } from './views/results.js'
 
 const files = { results: '/work/out/results.json', report: '/work/out/report.html', summary: '/work/out/summary.md' }
-const output = { write: () => true, isTTY: false }
+const output = { write: () => true, isTTY: true, columns: 200 }
 const context = {
-  io: { stdout: output, stderr: output, env: {}, cwd: '/work', signal: new AbortController().signal, now: () => 0 },
+  io: {
+    stdout: output,
+    stderr: output,
+    env: { NO_COLOR: '1' },
+    cwd: '/work',
+    signal: new AbortController().signal,
+    now: () => 0,
+  },
   flags: { json: false, quiet: false, verbose: false },
   words: [],
   progress: { begin: () => ({ update() {}, end() {} }), note() {} },

@@ -16,7 +16,7 @@ export { type ColumnNames, type ColumnValues, ID_NAMES } from './data/columns.js
 export { type DataOptions, openData, UntrustedError } from './data/data.js'
 export { type Batch, type DataSet, inputsFor, padBatch, type Samples } from './data/dataset.js'
 export { inMemory } from './data/entries.js'
-export { canFill, tokenInput } from './data/fill.js'
+export { canFill, FILLED_FLAGS, tokenInput } from './data/fill.js'
 export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
 export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'

@@ -84,7 +84,7 @@ export async function bench(
     ...(beside.length > 0 && { beside }),
   }
   answer(context, result)
-  say(context, result, ({ beside = [], ...pair }) => [pair, ...beside].map(render).join('\n\n'))
+  say(context, result, ({ beside = [], ...pair }, columns) => [pair, ...beside].map((one) => render(one, columns)).join('\n\n'))
   return EXIT.pass
 }
 
@@ -145,7 +145,7 @@ async function time(request: LatencyRequest, engine: Engine, { io, progress }: C
   }
 }
 
-function render(result: BenchPair): string {
+function render(result: BenchPair, columns: number): string {
   const { reference, pruned, cases, onnxruntime, executionProvider, identical } = result
   const size = (name: string, one: number | null, other: number | null, format: (value: number) => string) =>
     one === null || other === null ? [name, '?', '?', ''] : [name, format(one), format(other), `${ratio(other / one)}×`]
@@ -156,19 +156,20 @@ function render(result: BenchPair): string {
       size('parameters', reference.parameters, pruned.parameters, formatCount),
       size(`MACs${atSizes(reference.macsAt)}`, reference.macs, pruned.macs, formatCount),
     ],
+    { columns },
   )
   return [
     sizes,
     '',
-    renderCases(cases),
+    renderCases(cases, columns),
     '',
     ...(identical ? ['Both files are the same, byte for byte: any difference is the noise of this machine.'] : []),
     `Medians of a run on ONNX Runtime ${onnxruntime}, ${executionProvider}.${describeSizes(cases)}`,
-    ...[renderSparse(cases)].flatMap((text) => (text === undefined ? [] : ['', text])),
+    ...[renderSparse(cases, columns)].flatMap((text) => (text === undefined ? [] : ['', text])),
   ].join('\n')
 }
 
-function renderCases(cases: readonly LatencyCase[]): string {
+function renderCases(cases: readonly LatencyCase[], columns: number): string {
   const sparse = cases.some((each) => each.sparse?.timed != null)
   const head = sparse
     ? ['threads', 'batch', 'reference', 'pruned', 'sparse', 'pruned to reference', 'sparse to reference (95 % interval)']
@@ -186,7 +187,7 @@ function renderCases(cases: readonly LatencyCase[]): string {
       ...(sparse ? [more[1]!] : []),
     ]
   })
-  return renderTable(head, rows)
+  return renderTable(head, rows, { columns })
 }
 
 /** Sizes that are the same in all cases. */

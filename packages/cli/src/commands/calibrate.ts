@@ -12,6 +12,7 @@ import {
 } from '@pare/core'
 import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, present } from '@pare/onnx'
+import { asRun } from '../engine/data-inputs.js'
 import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
@@ -49,7 +50,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
   const producer = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
   const facts: MeasurementFacts = { ...producer, model: await hashing.digest(), data: await dataFacts(run), partial }
-  const measuring = { model: opened.model, criteria, run, out, facts, work }
+  const measuring = { model: await asRun(opened.model, run.data), criteria, run, out, facts, work }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
   const bytes = await writeStatistics(out, { ...producer, model: facts.model, data, measured })

@@ -62,7 +62,7 @@ interface Rendered {
   readonly warnings: readonly string[]
 }
 
-function render({ used, tasks, shown, warnings }: Rendered): string {
+function render({ used, tasks, shown, warnings }: Rendered, columns: number): string {
   const rows = shown.map((each) => [
     ...[each.model, each.purpose, each.data],
     each.samples === undefined ? '–' : `${each.isAll ? '' : 'at least '}${formatCount(each.samples)}`,
@@ -74,7 +74,9 @@ function render({ used, tasks, shown, warnings }: Rendered): string {
   return [
     used === undefined ? 'No config: the options say everything.' : `Config: ${used}`,
     '',
-    ...(rows.length > 0 ? [renderTable(['model', 'for', 'data', 'samples', 'labels', 'time to run', 'memory'], rows), ''] : []),
+    ...(rows.length > 0
+      ? [renderTable(['model', 'for', 'data', 'samples', 'labels', 'time to run', 'memory'], rows, { columns }), '']
+      : []),
     ...shown.flatMap(({ data, notes = [] }) => notes.map((note) => `${data}: ${note}`)),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...without.map((name) => `${name}: no evaluation data, so its verdict will be incomplete.`),

@@ -47,7 +47,7 @@ async function findProviders({ io, progress }: Context): Promise<Devices['provid
   return ort.listSupportedBackends().map(({ name, bundled }) => ({ name, bundled }))
 }
 
-function render({ cpu, adapters, problem, providers }: Devices): string {
+function render({ cpu, adapters, problem, providers }: Devices, columns: number): string {
   const rows = adapters.map(({ name, software, subgroups, features, limits }) => [
     name,
     software ? 'software' : 'gpu',
@@ -57,7 +57,7 @@ function render({ cpu, adapters, problem, providers }: Devices): string {
   ])
   const gpu =
     problem === undefined
-      ? renderTable(['adapter', 'kind', 'subgroups', 'f16', 'largest buffer'], rows)
+      ? renderTable(['adapter', 'kind', 'subgroups', 'f16', 'largest buffer'], rows, { columns })
       : [`gpu  ${problem.message}`, ...(problem.hint === undefined ? [] : [`  hint: ${problem.hint}`])].join('\n')
   const runs = providers.map(({ name, bundled }) => (bundled ? name : `${name} (needs libraries of its own)`)).join(', ')
   return `cpu  ${cpu.name}, ${cpu.threads} threads\n\n${gpu}\n\nONNX Runtime runs on: ${runs}`

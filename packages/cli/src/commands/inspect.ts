@@ -63,7 +63,7 @@ export async function inspect(context: Context, [model = '']: readonly string[],
     declined: views.flatMap(({ declined }) => declined),
   }
   answer(context, { schemaVersion: 1, command: 'inspect', ...view })
-  say(context, view, (shown) => renderInspection(shown, { all: options.all ?? false }))
+  say(context, view, (shown, columns) => renderInspection(shown, { all: options.all ?? false, columns }))
   return EXIT.pass
 }
 

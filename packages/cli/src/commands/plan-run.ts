@@ -26,13 +26,13 @@ export async function planRun(context: Context, models: readonly string[], value
   return EXIT.pass
 }
 
-function render({ shards, pieces, carried, guessed }: Omit<SpreadRun, 'tasks'>): string {
+function render({ shards, pieces, carried, guessed }: Omit<SpreadRun, 'tasks'>, columns: number): string {
   const loads = Array.from({ length: shards }, (_, i) => pieces.filter(({ shard }) => shard === i + 1))
   const rows = loads.flatMap((own, i) => own.map(({ id, seconds }) => [`${i + 1}`, id, formatDuration(seconds * 1000)]))
   const most = Math.max(0, ...loads.map((own) => own.reduce((sum, { seconds }) => sum + seconds, 0)))
   const idle = loads.filter((own) => own.length === 0).length
   const lines = [
-    renderTable(['shard', 'piece', 'about'], rows),
+    renderTable(['shard', 'piece', 'about'], rows, { columns }),
     '',
     `${formatCount(shards)} ${shards === 1 ? 'shard' : 'shards'}: about ${formatDuration(most * 1000)} for the longest.`,
     ...(idle > 0 ? [`${idle} of them ${idle === 1 ? 'has' : 'have'} nothing to do: fewer are enough.`] : []),

@@ -69,12 +69,12 @@ export async function prune(context: Context, [model = '']: readonly string[], v
     durationMs: io.now() - start,
     peakMemoryBytes: peakMemory(),
   })
-  say(context, all, (shown) =>
+  say(context, all, (shown, columns) =>
     [
       ...(copied === undefined ? [] : folderLines(copied, io.cwd)),
       ...shown.flatMap(({ pruned, smallest }) => [
         summary(pruned, io.cwd),
-        ...smallestLines(present({ smallest })),
+        ...smallestLines(present({ smallest }), columns),
         ...unjudged(smallest),
       ]),
     ].join('\n'),
@@ -96,7 +96,9 @@ function nothingPasses(
   const { io } = context
   const smallest = smallestResult(search, io.cwd)
   answer(context, { schemaVersion: 1, command: 'prune', smallest, durationMs: io.now() - start })
-  say(context, search, (shown) => [`${describeNothing(shown)} Nothing is written.`, ...smallestLines({ smallest })].join('\n'))
+  say(context, search, (shown, columns) =>
+    [`${describeNothing(shown)} Nothing is written.`, ...smallestLines({ smallest }, columns)].join('\n'),
+  )
   return EXIT.fail
 }
 

@@ -3,6 +3,7 @@ import { type AnyCriterion, type Curves, lossCurves, type PlanOptions, type Prun
 import { figure } from '@pare/gate'
 import { writeWhole } from '@pare/onnx'
 import type { CurvesView } from '@pare/report'
+import { asRun } from '../engine/data-inputs.js'
 import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
@@ -39,8 +40,9 @@ export async function sensitivity(context: Context, [written = '']: readonly str
   const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
   const work = workOn(task, engine, context)
   await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })
+  const model = await asRun(opened.model, evaluationOf(task).request.data)
   const curves = await curvesOf(
-    (more) => lossCurves(opened.model, { step: { structure, criterion, ...step }, amounts, loss }, more),
+    (more) => lossCurves(model, { step: { structure, criterion, ...step }, amounts, loss }, more),
     { task, samples },
     work,
   )

@@ -1,7 +1,15 @@
-import { type CalibrationFacts, makePlan, type Planned, type PlanProgress, type SearchFacts } from '@pare/core'
-import type { Model } from '@pare/onnx'
-import { present } from '@pare/onnx'
+import {
+  analyseUnits,
+  type CalibrationFacts,
+  findGroups,
+  makePlan,
+  type Planned,
+  type PlanProgress,
+  type SearchFacts,
+} from '@pare/core'
+import { type Model, PareError, present } from '@pare/onnx'
 import { openCalibration } from '../engine/calibrate.js'
+import { asRun } from '../engine/data-inputs.js'
 import { type DeviceFacts, onDevice } from '../engine/device.js'
 import { gradientsFor } from '../engine/gradients.js'
 import { timeModels } from '../engine/latency.js'
@@ -40,6 +48,9 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
   const onProgress = (progress: PlanProgress) => phases.at('deciding what goes', progress)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const gradients = await gradientsFor(model, task, { phases, work })
+  const measured = calibration?.statistics === undefined ? calibration?.run.data : undefined
+  const calibrated = opened === undefined ? model : await asRun(model, measured)
+  const seen = gradients === undefined ? calibrated : await asRun(calibrated, task.training!.data)
   const searches: SearchFacts[] = []
   const options = {
     seed,
@@ -52,14 +63,36 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
     latency: timeModels(work),
   }
   const { value: planned, device } = await onDevice(work.engine.device ?? 'auto', work, (backend) =>
-    makePlan(model, steps, { ...options, ...present({ backend }) }),
+    makePlan(seen, steps, { ...options, ...present({ backend }) }),
   )
+  if (seen !== model) await refuseOneBranch(model, { planned, steps })
   const warnings = [
     ...unusedData(task, opened !== undefined, work),
     ...(opened?.warnings() ?? []),
     ...emptiedLayers(planned.steps),
   ]
   return { planned, device, searches, warnings, ...(calibration && opened && { calibration: await opened.facts() }) }
+}
+
+/** Throws where what goes is one thing in the branch that data take, and not in the whole model. */
+async function refuseOneBranch(
+  model: Model,
+  { planned, steps }: { readonly planned: Planned; readonly steps: Task['steps'] },
+): Promise<void> {
+  for (const { structure, ...step } of steps) {
+    if (structure.kind !== 'cut') continue
+    const whole = findGroups(structure, await analyseUnits(model, step)).groups.flatMap((group) =>
+      group.kind === 'mask' ? [] : [group.id],
+    )
+    const other = planned.groups.find((group) => group.structure === structure.name && !whole.includes(group.id))
+    if (other === undefined) continue
+    throw new PareError(
+      `structure '${structure.name}' finds '${other.id}' in the branch that runs without a cache, and not in the whole model, whose branches are merged.`,
+      {
+        hint: 'export the model without merging its branches (optimum-cli export onnx --no-post-process), or choose another structure.',
+      },
+    )
+  }
 }
 
 /** Data that are named, and that nothing looks at. */

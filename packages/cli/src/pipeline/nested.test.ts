@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { modelBytes, parseText } from '@pare/onnx'
+import { modelBytes, openModel, parseText, readAll } from '@pare/onnx'
 import { tinyModels } from '@pare/testing'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../testing/folder.js'
@@ -28,20 +28,67 @@ describe('graphs within nodes', () => {
     expect(await readFile(join(folder.path, 'again/merged.onnx'))).toEqual(await readFile(join(folder.path, 'out/merged.onnx')))
   })
 
-  it('are not measured or trained, and the node that holds them is named', async () => {
-    const ids = Array.from({ length: 8 }, (_, i) => JSON.stringify({ input_ids: [i, i + 1, i + 2, 3] })).join('\n')
-    await using folder = await fixture(undefined, { 'ids.jsonl': ids })
+  it.each([
+    ['a mask of a solver', ['--criterion', 'sparsegpt', '--calibrate', 'ids.jsonl']],
+    ['a repair', ['--structure', 'neuron', '--criterion', 'wanda', '--calibrate', 'ids.jsonl', '--recover', 'repair']],
+    [
+      'a training',
+      ['--structure', 'neuron', '--recover', 'retrain', '--train', 'ids.jsonl', '--steps', '2', '--loss', 'next-token'],
+    ],
+  ])('%s of merged branches is that of the one branch that data take', async (_, args) => {
+    await using folder = await fixture(undefined, { 'ids.jsonl': IDS })
+    for (const [file, name] of [
+      ['merged.onnx', 'merged decoder'],
+      ['plain.onnx', 'decoder, past_sequence_length + sequence_length'],
+    ] as const) {
+      await writeFile(join(folder.path, file), await modelBytes(tinyModels[name]!()))
+      const { exitCode, stderr } = await pare(['prune', file, ...args, '--out', 'out'], { cwd: folder.path })
+      expect(exitCode, stderr).toBe(0)
+    }
+    const [merged, plain] = await Promise.all(['merged', 'plain'].map((name) => weightsIn(join(folder.path, `out/${name}.onnx`))))
+    expect(merged!.size).toBeGreaterThan(10)
+    for (const [name, values] of plain!) {
+      const differences = values.map((value, i) => Math.abs(value - merged!.get(name)![i]!))
+      expect(Math.max(...differences), name).toBeLessThan(1e-3)
+    }
+  })
+
+  it('are not measured where the data say themselves which branch is taken, and the node that holds them is named', async () => {
+    const rows = IDS.split('\n').map((row) => JSON.stringify({ ...JSON.parse(row), use_cache_branch: [0] }))
+    await using folder = await fixture(undefined, { 'ids.jsonl': rows.join('\n') })
     await writeFile(join(folder.path, 'merged.onnx'), await modelBytes(tinyModels['merged decoder']!()))
-    const prune = (...args: readonly string[]) => pare(['prune', 'merged.onnx', ...args], { cwd: folder.path })
-    const solved = await prune('--criterion', 'sparsegpt', '--calibrate', 'ids.jsonl')
-    expect(solved.stderr).toMatch(/is computed in a graph within If '.*', and what is computed there cannot be measured/)
-    const retrain = ['--recover', 'retrain', '--train', 'ids.jsonl', '--steps', '2', '--loss', 'next-token']
-    const retrained = await prune('--structure', 'neuron', ...retrain)
-    expect(retrained.stderr).toMatch(/no parameter that can be trained: what is within If '.*' is not trained/)
-    const layers = await prune('--structure', 'layer')
-    expect(layers.stderr).toContain('within If, Loop and Scan blocks are not looked for')
+    const { stderr } = await pare(['prune', 'merged.onnx', '--criterion', 'wanda', '--calibrate', 'ids.jsonl'], {
+      cwd: folder.path,
+    })
+    expect(stderr).toMatch(/is computed in a graph within If '.*', and what is computed there cannot be measured/)
+  })
+
+  it('have no blocks, with data or without', async () => {
+    await using folder = await fixture(undefined, { 'ids.jsonl': IDS })
+    await writeFile(join(folder.path, 'merged.onnx'), await modelBytes(tinyModels['merged decoder']!()))
+    const prune = (...args: readonly string[]) =>
+      pare(['prune', 'merged.onnx', '--structure', 'layer', ...args], { cwd: folder.path })
+    expect((await prune()).stderr).toContain('within If, Loop and Scan blocks are not looked for')
+    const judged = await prune('--criterion', 'block-influence', '--calibrate', 'ids.jsonl')
+    expect(judged.stderr).toContain('in the branch that runs without a cache, and not in the whole model')
   })
 })
+
+const IDS = Array.from({ length: 8 }, (_, i) => JSON.stringify({ input_ids: [i, (i * 3 + 1) % 8, (i * 5 + 2) % 8, 3] })).join(
+  '\n',
+)
+
+/** f32 of each initializer with two axes or more, by name. */
+async function weightsIn(path: string): Promise<ReadonlyMap<string, readonly number[]>> {
+  await using file = await openModel(path)
+  const { initializers } = file.model.graph
+  const weights = initializers.filter(({ type, shape }) => type === 'float32' && shape.length > 1)
+  return new Map(
+    await Promise.all(
+      weights.map(async ({ name, data }) => [name, [...new Float32Array((await readAll(data)).buffer)]] as const),
+    ),
+  )
+}
 
 describe('local functions', () => {
   it('stand in place of their calls, also when the plan is replayed', async () => {

@@ -1,5 +1,6 @@
 import { type PlanStep, type Repaired, repair } from '@pare/core'
 import type { Model } from '@pare/onnx'
+import { asRun, inputsOfData } from '../engine/data-inputs.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import type { Work } from '../engine/work.js'
@@ -33,20 +34,13 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
     const forward = forwardOver(calibration, engine)
-    const given = await givenBy(calibration.data)
-    const repaired = await repair(reference, pruned, { steps, seed, forward, given, signal, onProgress, onPadding: padded.add })
+    const given = await inputsOfData(calibration.data)
+    const [before, after] = [await asRun(reference, calibration.data), await asRun(pruned, calibration.data)]
+    const repaired = await repair(before, after, { steps, seed, forward, given, signal, onProgress, onPadding: padded.add })
     return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {
     activity.end()
   }
-}
-
-/** Which inputs a file of data holds. Of a module nobody knows before it runs: then all that it might. */
-async function givenBy(data: string): Promise<(input: string) => boolean> {
-  const { glanceAt, isModule } = await import('@pare/evaluate')
-  if (isModule(data)) return () => true
-  const names = new Set((await glanceAt(data)).columns.map(({ name }) => name.replace(/\[.*$/, '')))
-  return (input) => names.has(input)
 }
 
 /** '21 normalisations, 1 layer matched, 20 fitted', or why nothing was */

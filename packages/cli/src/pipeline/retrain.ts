@@ -16,6 +16,7 @@ import {
 import { figure, formatCount } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, present, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
+import { asRun } from '../engine/data-inputs.js'
 import { trainerOf, type Work } from '../engine/work.js'
 import type { RetrainConfig } from '../options/recover.js'
 import { widen } from '../proof/widen.js'
@@ -76,10 +77,10 @@ export async function retrainModel(
   const activity = progress.begin(`${label}: retraining${job.stage}`)
   try {
     const trained = await retrain(
-      widen(pruned),
+      widen(await asRun(pruned, training.data)),
       {
         ...{ ...training, ...recipe, seed, removed, state },
-        ...(distill && { distill: { ...distill, teacher: widen(reference) } }),
+        ...(distill && { distill: { ...distill, teacher: widen(await asRun(reference, training.data)) } }),
       },
       {
         ...trainerOf(engine),

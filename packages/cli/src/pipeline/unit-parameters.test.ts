@@ -1,6 +1,6 @@
 import { makeTensor } from '@pare/onnx'
 import { expect, it } from 'vitest'
-import { folded, shortened } from '../views/fold.js'
+import { folded } from '../views/fold.js'
 import { carriedBy, carriedByAll, rangeOf } from './unit-parameters.js'
 
 const square = makeTensor({ name: 'w', type: 'float32', shape: [4, 4, 3], values: new Float32Array(48) })
@@ -45,9 +45,4 @@ it('names that differ in numbers fold to a glob, but not over the axis behind th
     ['l.2.w1:1', 1],
     ['x', 1],
   ])
-})
-
-it('a long name keeps both ends', () => {
-  expect(shortened('encoder.layers.0.attention.weight', 16)).toBe('encod…ion.weight')
-  expect(shortened('short', 16)).toBe('short')
 })

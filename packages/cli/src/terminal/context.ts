@@ -1,5 +1,6 @@
 import type { Io } from './io.js'
 import type { Progress } from './progress.js'
+import { columnsOf } from './table.js'
 import { guarded, visibleData, visibleJson } from './visible.js'
 
 /** What every command is given besides its own arguments. */
@@ -20,10 +21,10 @@ export interface OutputFlags {
   readonly verbose: boolean
 }
 
-/** For people; nothing under --json and --quiet. `render` is given the data with every text in them on one line and free of controls. */
-export function say<Data>({ io, flags }: Context, data: Data, render: (data: Data) => string): void {
+/** For people; nothing under --json and --quiet. `render` is given the data with every text in them on one line and free of controls, and the columns of a line. */
+export function say<Data>({ io, flags }: Context, data: Data, render: (data: Data, columns: number) => string): void {
   if (flags.json || flags.quiet) return
-  const text = guarded(render(visibleData(data)))
+  const text = guarded(render(visibleData(data), columnsOf(io.stdout)))
   io.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 }
 

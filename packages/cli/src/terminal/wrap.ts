@@ -1,12 +1,40 @@
-/** Lines of at most `width` characters, broken at spaces; a word that is longer stays whole. */
-export function wrapped(text: string, width: number): readonly string[] {
+import stringWidth from 'string-width'
+
+/** Lines of at most `width` columns of a terminal, broken at blanks. A word that is longer stays whole, unless `whole` is false: then it is broken too. Linear. */
+export function wrapped(text: string, width: number, { whole = true }: { readonly whole?: boolean } = {}): readonly string[] {
   const lines: string[] = []
   let line = ''
-  for (const word of text.split(/\s+/).filter((each) => each !== '')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+  let used = 0
+  for (const word of text.split(/\s+/).flatMap((each) => (each === '' ? [] : whole ? [each] : pieces(each, width)))) {
+    const wide = stringWidth(word)
+    if (line !== '' && used + 1 + wide > width) {
       lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
+      line = ''
+      used = 0
+    }
+    used += wide + (line === '' ? 0 : 1)
+    line += line === '' ? word : ` ${word}`
   }
   return line === '' ? lines : [...lines, line]
 }
+
+/** A word in parts of at most so many columns. */
+function pieces(word: string, width: number): string[] {
+  if (stringWidth(word) <= width) return [word]
+  const parts: string[] = []
+  let part = ''
+  let used = 0
+  for (const { segment } of GRAPHEMES.segment(word)) {
+    const wide = stringWidth(segment)
+    if (part !== '' && used + wide > width) {
+      parts.push(part)
+      part = ''
+      used = 0
+    }
+    part += segment
+    used += wide
+  }
+  return [...parts, part]
+}
+
+const GRAPHEMES = new Intl.Segmenter()

@@ -5,24 +5,24 @@ import { renderTable } from '../terminal/table.js'
 type Layer = SparseLatency['plan']['layers'][number]
 
 /** What sparse weights gain, by case, and where: a paragraph and a table for each. Undefined where no model has any that could gain. */
-export function renderSparse(cases: readonly LatencyCase[]): string | undefined {
+export function renderSparse(cases: readonly LatencyCase[], columns: number): string | undefined {
   const tried = cases.filter(({ sparse }) => sparse !== null && sparse.plan.layers.length > 0)
   if (tried.length === 0) return undefined
   const pays = tried.some(({ sparse }) => sparse?.timed != null)
   const summary = pays
     ? 'Sparse weights run on kernels of Pare\u2019s own where that is faster; a table for each case:'
     : 'The zeros do not pay on this run time: dense, ONNX Runtime multiplies with them as with any number, and sparse kernels are not faster here.'
-  return [summary, ...tried.map(renderCase)].join('\n\n')
+  return [summary, ...tried.map((each) => renderCase(each, columns))].join('\n\n')
 }
 
-function renderCase({ threads, batch, sparse }: LatencyCase): string {
+function renderCase({ threads, batch, sparse }: LatencyCase, columns: number): string {
   const { plan } = sparse!
   const title = `${threads} ${threads === 1 ? 'thread' : 'threads'}, batch ${batch}: ${plan.kind}; ${plan.reason}`
   const head = ['layers', 'inputs × outputs', 'zeros', 'format', 'samples', 'dense', 'sparse', 'runs']
   const groups = alike(plan.layers).sort((a, b) => timeOf(b) - timeOf(a))
   const more =
     groups.length > MOST_ROWS ? `\nand ${groups.length - MOST_ROWS} kinds of layers that take less time; --json has all.` : ''
-  return `${title}\n${renderTable(head, groups.slice(0, MOST_ROWS).map(rowOf))}${more}`
+  return `${title}\n${renderTable(head, groups.slice(0, MOST_ROWS).map(rowOf), { columns })}${more}`
 }
 
 const MOST_ROWS = 12

@@ -3,7 +3,7 @@ import type { CurvesView } from '@pare/report'
 import { renderTable } from '../terminal/table.js'
 
 /** Loss against sparsity as the terminal shows it: a row for each weight or group with a small plot, the costliest first. */
-export function renderCurvesText({ path, loss, amount, note, curves }: CurvesView): string {
+export function renderCurvesText({ path, loss, amount, note, curves }: CurvesView, columns: number): string {
   const amounts = [...new Set(curves.flatMap(({ points }) => points.map((point) => point.amount)))].sort((a, b) => a - b)
   const ranked = [...curves].sort((a, b) => (b.points.at(-1)?.loss ?? 0) - (a.points.at(-1)?.loss ?? 0))
   const most = Math.max(...curves.flatMap(({ points }) => points.map((point) => point.loss)))
@@ -17,7 +17,7 @@ export function renderCurvesText({ path, loss, amount, note, curves }: CurvesVie
   return [
     `${path}: ${loss} against ${amount}, each pruned alone`,
     '',
-    renderTable([...head, ...shown.map(share)], rows),
+    renderTable([...head, ...shown.map(share)], rows, { columns, shorten: head.slice(0, 1) }),
     '',
     `${note} Bars are on a logarithmic scale of four powers of ten.`,
   ].join('\n')

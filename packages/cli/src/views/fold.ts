@@ -25,10 +25,3 @@ function commonName(names: readonly string[]): string {
   const [first, ...rest] = names.map((name) => name.split(/((?<![:#]\d*)\d+)/))
   return first!.map((part, i) => (rest.every((other) => other[i] === part) ? part : '*')).join('')
 }
-
-/** Cut short in the middle: both ends of a name tell where it belongs. */
-export function shortened(name: string, width: number): string {
-  if (name.length <= width) return name
-  const head = Math.floor((width - 1) / 3)
-  return `${name.slice(0, head)}…${name.slice(name.length - (width - 1 - head))}`
-}

@@ -3,15 +3,24 @@ import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
 import type { Range } from '../pipeline/unit-parameters.js'
 import { renderTable } from '../terminal/table.js'
-import { folded, shortened } from './fold.js'
+import { wrapped } from '../terminal/wrap.js'
+import { folded } from './fold.js'
 import type { GroupView, InspectView, WeightView } from './inspection-facts.js'
 
-/** What is alike shares a line, and long names lose their middle, unless `all` is wanted. */
-export function renderInspection(view: InspectView, { all }: { readonly all: boolean }): string {
+interface InspectionOptions {
+  /** A line for everything, with its whole name. Otherwise what is alike shares a line, and long names lose their middle. */
+  readonly all: boolean
+  /** Characters of a line. */
+  readonly columns: number
+}
+
+/** What is in a model: a table of structures, of weights and of units, and what is left alone. */
+export function renderInspection(view: InspectView, options: InspectionOptions): string {
+  const { all } = options
   const cut = view.groups.filter(({ unitParameters }) => unitParameters !== undefined)
-  const parts = [header(view), ...computed(view, all), summary(view), weights(view, all)]
-  if (cut.length > 0) parts.push(units(cut, all))
-  if (view.declined.length > 0) parts.push(declined(view, all))
+  const parts = [header(view), ...computed(view, all), summary(view, options), weights(view, options)]
+  if (cut.length > 0) parts.push(units(cut, options))
+  if (view.declined.length > 0) parts.push(declined(view, options))
   const text = parts.join('\n\n')
   return /[×…]\d*/.test(text) && !all ? `${text}\n\nWhat is alike shares a line; --all and --json list everything.` : text
 }
@@ -47,7 +56,7 @@ function foldedLines(weights: readonly FoldedWeight[]): readonly string[] {
 }
 
 /** One line a structure: what it finds, and how much of the model that is. */
-function summary({ structures }: InspectView): string {
+function summary({ structures }: InspectView, { columns }: InspectionOptions): string {
   const useful = structures.filter(({ groups }) => groups > 0)
   const rows = useful.map(({ name, kind, groups, units, parameters, share: part, declined }) => [
     name,
@@ -61,18 +70,18 @@ function summary({ structures }: InspectView): string {
   const others = structures.filter((structure) => !useful.includes(structure)).map(({ name }) => name)
   const nothing = others.length === 0 ? [] : [`Nothing here for ${others.join(', ')}: the reasons stand under 'Left alone'.`]
   if (rows.length === 0) return nothing.join('\n')
-  return [table(['structure', '', 'groups', 'units', 'parameters', 'share', 'left alone'], rows), ...nothing].join('\n')
+  const head = ['structure', '', ...NUMBERS]
+  return [renderTable(head, rows, { columns, right: NUMBERS }), ...nothing].join('\n')
 }
+
+const NUMBERS = ['groups', 'units', 'parameters', 'share', 'left alone']
 
 /** Names that an exporter gave to constants say nothing: then the node that reads one stands for it. */
 function tellingName(name: string, node: string | undefined): string {
   return node !== undefined && node !== '' && /^(onnx::|val_\d+|\d+(:|$))/.test(name) ? node : name
 }
 
-/** Wider names lose their middle: the tables fit 100 columns. */
-const NAME = 47
-
-function weights({ layers }: InspectView, all: boolean): string {
+function weights({ layers }: InspectView, { all, columns }: InspectionOptions): string {
   if (layers.length === 0) return 'No weights that are pruned by default.'
   const shape = ({ shape: sizes, type }: WeightView) => `${sizes.join('×')}${type === undefined ? '' : ` ${type}`}`
   if (all) {
@@ -84,7 +93,10 @@ function weights({ layers }: InspectView, all: boolean): string {
       formatCount(layer.elements),
       share(layer.sparsity),
     ])
-    return table(['weight', 'read by', 'operator', 'shape', 'elements', 'sparsity'], rows, ['elements', 'sparsity'])
+    return renderTable(['weight', 'read by', 'operator', 'shape', 'elements', 'sparsity'], rows, {
+      columns,
+      right: ['elements', 'sparsity'],
+    })
   }
   const folds = folded(layers, {
     name: ({ name, node }) => tellingName(name, node),
@@ -95,7 +107,7 @@ function weights({ layers }: InspectView, all: boolean): string {
     const sparsities = entries.map(({ sparsity }) => sparsity)
     const [least, most] = [Math.min(...sparsities), Math.max(...sparsities)].map(share)
     return [
-      shortened(name, NAME),
+      name,
       times(entries.length),
       first!.op,
       shape(first!),
@@ -103,10 +115,14 @@ function weights({ layers }: InspectView, all: boolean): string {
       least === most ? least! : `${least!.replace(' %', '')}–${most}`,
     ]
   })
-  return table(['weight', '', 'operator', 'shape', 'elements', 'sparsity'], rows, ['', 'elements', 'sparsity'])
+  return renderTable(['weight', '', 'operator', 'shape', 'elements', 'sparsity'], rows, {
+    columns,
+    right: ['', 'elements', 'sparsity'],
+    shorten: ['weight'],
+  })
 }
 
-function units(groups: readonly GroupView[], all: boolean): string {
+function units(groups: readonly GroupView[], { all, columns }: InspectionOptions): string {
   const key = (group: GroupView) => JSON.stringify([group.structure, group.units, group.unitParameters, group.unitMacs])
   const folds = all
     ? groups.map((group) => ({ name: group.id, entries: [group] }))
@@ -115,17 +131,21 @@ function units(groups: readonly GroupView[], all: boolean): string {
     const { structure, units, unitParameters, unitMacs } = entries[0]!
     return [
       structure,
-      all ? name : shortened(name, NAME),
+      name,
       times(entries.length),
       formatCount(units),
       range(unitParameters),
       unitMacs === null ? '?' : range(unitMacs),
     ]
   })
-  return table(['structure', 'group', '', 'units', 'params/unit', 'MACs/unit'], rows, ['', 'units', 'params/unit', 'MACs/unit'])
+  return renderTable(['structure', 'group', '', 'units', 'params/unit', 'MACs/unit'], rows, {
+    columns,
+    right: ['', 'units', 'params/unit', 'MACs/unit'],
+    shorten: all ? [] : ['group'],
+  })
 }
 
-function declined({ declined }: InspectView, all: boolean): string {
+function declined({ declined }: InspectView, { all, columns }: InspectionOptions): string {
   const entries = acrossStructures(declined)
   // A reason often names the place: what differs in numbers only is one reason.
   const folds = all
@@ -135,7 +155,7 @@ function declined({ declined }: InspectView, all: boolean): string {
     const { structure, reason } = entries[0]!
     const count = entries.length === 1 ? '' : ` ${times(entries.length)}`
     const example = entries.length > 1 && /\d/.test(reason) ? 'e.g. ' : ''
-    return [`  ${structure} ${name}${count}`, ...wrapped(`${example}${reason}`).map((line) => `    ${line}`)]
+    return [`  ${structure} ${name}${count}`, ...wrapped(`${example}${reason}`, columns - 4).map((line) => `    ${line}`)]
   })
   return ['Left alone:', ...lines].join('\n')
 }
@@ -151,11 +171,6 @@ function acrossStructures(declined: InspectView['declined']): InspectView['decli
   return [...entries.values()].map(({ id, reason, structures }) => ({ id, reason, structure: structures.join(', ') }))
 }
 
-/** Lines of at most 96 characters, broken at spaces. */
-function wrapped(text: string): readonly string[] {
-  return text.match(/\S.{0,94}\S(?= |$)|\S+/g) ?? []
-}
-
 function times(count: number): string {
   return count === 1 ? '' : `×${count}`
 }
@@ -165,13 +180,3 @@ function range(limits: Range | undefined): string {
   const [least, most] = [formatCount(limits.least), formatCount(limits.most)]
   return least === most ? least : `${least}–${most}`
 }
-
-/** Columns of numbers stand flush right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[], numbers: readonly string[] = NUMBERS): string {
-  const right = head.map((title) => numbers.includes(title))
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
-  const aligned = (cells: readonly string[]) => cells.map((cell, i) => (right[i] ? cell.padStart(widths[i]!) : cell))
-  return renderTable(aligned(head), rows.map(aligned))
-}
-
-const NUMBERS = ['groups', 'units', 'parameters', 'share', 'left alone']

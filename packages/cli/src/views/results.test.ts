@@ -38,9 +38,16 @@ const results: RunResults = {
   ],
 }
 const files = { results: '/work/out/results.json', report: '/work/out/report.html', summary: '/work/out/summary.md' }
-const output = { write: () => true, isTTY: false }
+const output = { write: () => true, isTTY: true, columns: 200 }
 const context = {
-  io: { stdout: output, stderr: output, env: {}, cwd: '/work', signal: new AbortController().signal, now: () => 0 },
+  io: {
+    stdout: output,
+    stderr: output,
+    env: { NO_COLOR: '1' },
+    cwd: '/work',
+    signal: new AbortController().signal,
+    now: () => 0,
+  },
   flags: { json: false, quiet: false, verbose: false },
   words: [],
   progress: { begin: () => ({ update() {}, end() {} }), note() {} },
@@ -65,6 +72,18 @@ fail 1 of 3 models passed, 1 failed, 1 incomplete
   report   out/report.html
   results  out/results.json
   pruned   out/a.onnx`)
+})
+
+it('no line of the table is longer than 80 characters where there is no terminal', () => {
+  const narrow = { ...context, io: { ...context.io, stdout: { write: () => true } } }
+  const table = renderResults(results, files, narrow).split('\n\n')[0]!.split('\n')
+  expect(table).toEqual([
+    'model   metric    reference  pruned  drop  removed  size          verdict',
+    'a.onnx  accuracy  0.9        0.8     0.1   50.0 %   1.9 MB → 500  fail',
+    '                                           zeros    kB zipped',
+    'b.onnx  –         –          –       –     –        0 B           incomplete',
+    'c.onnx  –         –          –       –     –        5 B           pass',
+  ])
 })
 
 it('a cut model says what is gone, what that saves, and whether it is proved', () => {

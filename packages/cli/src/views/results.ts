@@ -6,7 +6,7 @@ import { changed, removedShare, removedUnits } from '../pipeline/removed-units.j
 import { describeProof } from '../proof/prove.js'
 import type { Context } from '../terminal/context.js'
 import { wantsColor } from '../terminal/io.js'
-import { renderTable } from '../terminal/table.js'
+import { columnsOf, renderTable } from '../terminal/table.js'
 import { plainSpaces, smallestLines } from './smallest.js'
 
 type ModelResult = RunResults['models'][number]
@@ -21,12 +21,14 @@ export function renderResults(
   { io }: Context,
 ): string {
   const colors = createColors(wantsColor(io.stdout, io.env))
-  const sentences = results.models.flatMap((model) => sentencesOf(model, colors))
+  const columns = columnsOf(io.stdout)
+  const sentences = results.models.flatMap((model) => sentencesOf(model, { colors, columns }))
   const shown = (path: string) => showPath(path, io.cwd)
   return [
     renderTable(
       HEAD,
       results.models.map((model) => rowOf(model, colors)),
+      { columns },
     ),
     '',
     ...sentences,
@@ -74,7 +76,7 @@ function sizes(reference: ModelResult['reference'], pruned: NonNullable<ModelRes
     : `${formatBytes(reference.bytes)} → ${formatBytes(pruned.bytes)}`
 }
 
-function sentencesOf(model: ModelResult, colors: Colors): string[] {
+function sentencesOf(model: ModelResult, { colors, columns }: { readonly colors: Colors; readonly columns: number }): string[] {
   const { path, verdict, summary, reasons, resolution, warnings = [], error } = model
   const sentences = reasons.length > 0 ? reasons : summary === undefined ? [] : [summary]
   const hint = error?.hint === undefined ? [] : [`  hint: ${error.hint}`]
@@ -87,7 +89,7 @@ function sentencesOf(model: ModelResult, colors: Colors): string[] {
     ...proofLines(model),
     ...warnings.map((warning) => `  ${warning}`),
     ...answerLines(model, colors),
-    ...smallestLines(model),
+    ...smallestLines(model, columns),
     ...baselineLines(model),
     ...adviceText(model, colors),
   ]

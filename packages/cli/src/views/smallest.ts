@@ -2,12 +2,12 @@ import { candidateCells, type ModelResult, smallestSentences, tellingCandidates 
 import { renderTable } from '../terminal/table.js'
 
 /** How the smallest model was found, and the candidates that tell most. */
-export function smallestLines(model: Pick<ModelResult, 'smallest' | 'data'>): string[] {
+export function smallestLines(model: Pick<ModelResult, 'smallest' | 'data'>, columns: number): string[] {
   const { smallest } = model
   if (smallest === undefined) return []
   const rows = tellingCandidates(smallest).map((one) => candidateCells(one, smallest).map(plainSpaces))
   const head = ['candidate', 'zipped', smallest.metric, 'drop (95 % interval)', '']
-  const table = rows.length === 0 ? [] : renderTable(head, rows).split('\n')
+  const table = rows.length === 0 ? [] : renderTable(head, rows, { columns: columns - 2 }).split('\n')
   return [...smallestSentences(model), ...table].map((line) => `  ${line}`)
 }
 

@@ -5,7 +5,7 @@ export function unknownShape(model: Model, value: string): PareError {
   const outer = holderOf(model, value)
   if (outer !== undefined)
     return new PareError(`'${value}' is computed in a graph within ${outer}, and what is computed there cannot be measured.`, {
-      hint: 'export the model without merging its branches (optimum-cli export onnx --no-post-process), or prune it by what needs no data: --criterion magnitude.',
+      hint: 'leave use_cache_branch out where it is in the data: then the branch without a cache is measured. Or export the model without merging its branches (optimum-cli export onnx --no-post-process).',
     })
   return new PareError(`the number of axes of '${value}' does not follow from the model, so it cannot be measured.`, {
     hint: 'leave the weights that read it out with --exclude, or export the model with shapes.',

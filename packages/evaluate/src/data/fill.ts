@@ -10,14 +10,19 @@ export interface TokenBatch {
   readonly mask?: NdArray
 }
 
+/** Inputs of one truth value that is the same for all data. Merged decoders choose between their two graphs by this one: without a cache it is false. */
+export const FILLED_FLAGS: ReadonlyMap<string, boolean> = new Map([['use_cache_branch', false]])
+
 /** Inputs of Hugging Face exports that follow from the token ids. One entry each. */
 const FILLERS: readonly { readonly name: RegExp; make(input: ModelValue, batch: TokenBatch): NdArray }[] = [
   { name: /^attention_mask$/, make: (_, batch) => batch.mask ?? constant(batch, 1) },
   { name: /^token_type_ids$/, make: (_, batch) => constant(batch, 0) },
   { name: /^position_ids$/, make: (_, batch) => positions(batch) },
   { name: /^past_key_values?[._]/, make: emptyPast },
-  // Merged decoders choose between their two subgraphs by this input; without a cache it is false.
-  { name: /^use_cache_branch$/, make: () => ({ type: 'bool', shape: [1], data: Uint8Array.of(0) }) },
+  ...[...FILLED_FLAGS].map(([name, value]) => ({
+    name: new RegExp(`^${name}$`),
+    make: (): NdArray => ({ type: 'bool', shape: [1], data: Uint8Array.of(Number(value)) }),
+  })),
 ]
 
 export function canFill(input: ModelValue): boolean {
