@@ -1,6 +1,7 @@
 import { keyOf, operatorName } from '@pare/onnx'
 import type { Axis } from '../dependency/axis.js'
-import type { ConstantAxes, Dependencies } from '../dependency/dependencies.js'
+import type { ConstantAxes } from '../dependency/constant-axes.js'
+import type { Dependencies } from '../dependency/dependencies.js'
 import type { QuantisedTensor } from './quantised-tensors.js'
 
 /** Axes of the elements of a quantised tensor: [out, in] of the weight of MatMulNBits, which stores [out, blocks, bytes]. None where they are not known. */
