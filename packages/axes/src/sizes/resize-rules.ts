@@ -5,7 +5,10 @@ import type { Resizing } from './resizing.js'
 
 /** How the sizes that these operators hold themselves change, when heads, groups, repeats or channels go. */
 export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [
-  ['com.microsoft.Attention', packedAttention],
+  ...['com.microsoft.Attention', 'com.microsoft.QAttention'].map((name): [string, (site: Resizing) => Node] => [
+    name,
+    packedAttention,
+  ]),
   ['com.microsoft.MultiHeadAttention', (site) => withCounts(site, { num_heads: site.output(0)?.[2] })],
   ['com.microsoft.GroupQueryAttention', groupQueryAttention],
   ['Attention', (site) => withCounts(site, { q_num_heads: headsIn(site.input(0)), kv_num_heads: headsIn(site.input(1)) })],

@@ -9,6 +9,7 @@ import { image } from './image.js'
 import { index, isChosen } from './index.js'
 import { matrix } from './matrix.js'
 import { normalize } from './normalize.js'
+import { quantisedLayers } from './quantised-layers.js'
 import { quantize } from './quantize.js'
 import { recurrent } from './recurrent.js'
 
@@ -45,6 +46,7 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ...image,
   ...index,
   ...quantize,
+  ...quantisedLayers,
 ])
 
 function equal(site: AxisSite): void {
