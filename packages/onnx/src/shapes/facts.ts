@@ -71,8 +71,8 @@ export async function factsOf(model: Model, { unnamed = 'alike', hasCounts = fal
       return others.length > 0 && others.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
     },
     isZero(value) {
-      const all = samples.flatMap(({ values }) => values.get(value)?.numbers ?? [])
-      return all.length > 0 && all.every((number) => number === 0)
+      const known = samples.find(({ values }) => (values.get(value)?.numbers.length ?? 0) > 0)
+      return known?.values.get(value)!.numbers.every((number) => number === 0) ?? false
     },
     elements(value) {
       const [first, ...others] = knowing(value).map(({ values }) => values.get(value)?.numbers)
