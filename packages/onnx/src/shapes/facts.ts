@@ -71,8 +71,11 @@ export async function factsOf(model: Model, { unnamed = 'alike', hasCounts = fal
       return others.length > 0 && others.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
     },
     isZero(value) {
-      const known = samples.find(({ values }) => (values.get(value)?.numbers.length ?? 0) > 0)
-      return known?.values.get(value)!.numbers.every((number) => number === 0) ?? false
+      for (const { values } of samples) {
+        const numbers = values.get(value)?.numbers ?? []
+        if (numbers.length > 0) return numbers.every((number) => number === 0)
+      }
+      return false
     },
     elements(value) {
       const [first, ...others] = knowing(value).map(({ values }) => values.get(value)?.numbers)
