@@ -1,4 +1,10 @@
+import { expect, test } from 'vitest'
+import { findCoupling } from '../dependency/groups.js'
+import { tinyModel } from '../dependency/rules/rules.test.support.js'
+import { difference } from '../random/laws.test.support.js'
 import { testCases } from './cases.test.support.js'
+import { cut } from './cut.js'
+import { gated } from './gated.js'
 
 /** x f32[N, 5] through a router `r` among 4 experts of 6 hidden units each, and back to 3. `nodes` make `m`, f32[N, 5], of x and the numbers `l` of the router. */
 function mixture(nodes: string, constants: string, opset = 18) {
@@ -11,15 +17,36 @@ function mixture(nodes: string, constants: string, opset = 18) {
 
 const each = (count: number, make: (expert: number) => string) => Array.from({ length: count }, (_, e) => make(e)).join('\n')
 const names = (count: number, letter: string) => Array.from({ length: count }, (_, e) => `${letter}${e}`).join(', ')
-const own = each(4, (e) => `float[5, 6] a${e}, float[6] b${e}, float[6, 5] c${e}, float[5] d${e},`)
+/** Numbers follow the lengths of names. */
+const of = (e: number) => `${e}${'_'.repeat(e)}`
+const own = each(4, (e) => `float[5, 6] a${of(e)}, float[6] b${of(e)}, float[6, 5] c${of(e)}, float[5] d${of(e)},`)
 const numbers = each(4, (e) => `int64 n${e} = {${e}}, int64[1] o${e} = {${e}},`)
 /** What expert e makes of `from`. */
 const network = (e: number, from: string) =>
-  `f${e} = MatMul(${from}, a${e})\n g${e} = Add(f${e}, b${e})\n h${e} = Relu(g${e})\n i${e} = MatMul(h${e}, c${e})\n k${e} = Add(i${e}, d${e})`
+  `f${e} = MatMul(${from}, a${of(e)})\n g${e} = Add(f${e}, b${of(e)})\n h${e} = Relu(g${e})\n i${e} = MatMul(h${e}, c${of(e)})\n k${e} = Add(i${e}, d${of(e)})`
 const SUM = `s01 = Add(y0, y1)\n s012 = Add(s01, y2)\n m = Add(s012, y3)`
-const HIDDEN = 'a0:1 6, c0:1 5, a1:1 6, a2:1 6, a3:1 6'
+const HIDDEN = 'a0:1 6, c0:1 5, a1_:1 6, a2__:1 6, a3___:1 6'
 const STACKED = 'float[4, 5, 6] a, float[4, 1, 6] b, float[4, 6, 5] c, int64[1] first = {0}'
 const DENSE = `e = Unsqueeze(x, first)\n f = MatMul(e, a)\n g = Add(f, b)\n h = Relu(g)\n i = MatMul(h, c)`
+
+const COMPARED = `w, j = TopK(l, two)\n p = Softmax(w)
+  ${each(4, (e) => `${network(e, 'x')}\n is${e} = Equal(j, n${e})\n to${e} = Cast<to = 1>(is${e})\n pw${e} = Mul(p, to${e})\n q${e} = ReduceSum(pw${e}, last)\n y${e} = Mul(k${e}, q${e})`)}\n ${SUM}`
+
+// Of three tokens none may be sent to an expert: then nothing is noticed.
+test('another expert than the one that goes would be noticed', async () => {
+  const model = tinyModel(mixture(COMPARED, `${own} ${numbers} int64[1] one = {1}`))
+  const { dependencies, atoms } = await findCoupling(model)
+  const router = atoms.get('r:1')!
+  const without = (expert: number) => new Map([[router, Uint8Array.from({ length: 4 }, (_, e) => (e === expert ? 1 : 0))]])
+  for (const gone of [0, 1, 2, 3])
+    for (const other of [0, 1, 2, 3]) {
+      const apart = await difference(gated(model, dependencies, without(gone)), cut(model, dependencies, without(other)), [
+        { N: 64 },
+      ])
+      if (gone === other) expect(apart).toBeLessThan(1e-5)
+      else expect(apart).toBeGreaterThan(1e-2)
+    }
+})
 
 testCases({
   'shares of all experts, split': {
@@ -110,6 +137,13 @@ testCases({
     model: mixture(
       `p = Softmax(l)\n j = ArgMax<axis = 1, keepdims = 1>(p)\n is = Equal(j, all)\n to = Cast<to = 1>(is)\n q0 = Mul(p, to)\n ${DENSE}\n q = Transpose(q0)\n qu = Unsqueeze(q, last)\n z = Mul(i, qu)\n m = ReduceSum<keepdims = 0>(z, first)`,
       `${STACKED}, int64[4] all = {0, 1, 2, 3}`,
+    ),
+    groups: 'u:1 5, r:1 4, a:2 6, c:2 5',
+  },
+  'tokens repeated for each expert': {
+    model: mixture(
+      `w, j = TopK(l, two)\n p = Softmax(w)\n zs = Shape(l)\n n = ConstantOfShape(zs)\n q0 = ScatterElements<axis = 1>(n, j, p)\n t0 = Tile(x, often)\n t1 = Reshape(t0, apart)\n f = MatMul(t1, a)\n h = Relu(f)\n i = MatMul(h, c)\n q = Transpose(q0)\n qu = Unsqueeze(q, last)\n z = Mul(i, qu)\n m = ReduceSum<keepdims = 0>(z, first)`,
+      'float[4, 5, 6] a, float[4, 6, 5] c, int64[1] first = {0}, int64[2] often = {4, 1}, int64[3] apart = {4, -1, 5}',
     ),
     groups: 'u:1 5, r:1 4, a:2 6, c:2 5',
   },

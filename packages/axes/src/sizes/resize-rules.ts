@@ -76,7 +76,7 @@ function tile(site: Resizing): Node {
   const [x, out, repeats] = [site.input(0), site.output(0), site.elements(1)]
   if (x === undefined || out === undefined || repeats === undefined) return node
   const after = repeats.map((count, i) =>
-    count !== undefined && site.isFixed(0, i) ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
+    count !== undefined ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
   )
   if (after.every((count, i) => count === repeats[i])) return node
   return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, after)] })

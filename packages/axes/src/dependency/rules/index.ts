@@ -31,7 +31,7 @@ function tile(site: AxisSite): void {
   for (const [i, count] of repeats.entries()) {
     if (count === 1) site.tie(x[i], out[i])
     else if (count !== undefined && out[i]!.size === count * x[i]!.size) {
-      const again = site.isFixed(0, i) ? atom(count) : atom(count, `Tile '${site.name}' repeats as often as it is told`)
+      const again = atom(count)
       site.role('repeat', again)
       site.tie(out[i], productOf([again, x[i]!]))
       site.free(x[i])
