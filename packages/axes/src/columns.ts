@@ -114,7 +114,7 @@ const UNPRUNED = byOperator([
   ['an embedding is cut along the width of the network only', 'Gather com.microsoft.EmbedLayerNormalization'],
   [
     'no rule yet',
-    `DeformConv Einsum com.microsoft.AttnLSTM com.microsoft.ConvTransposeWithDynamicPads com.microsoft.DecoderAttention
+    `DeformConv com.microsoft.AttnLSTM com.microsoft.ConvTransposeWithDynamicPads com.microsoft.DecoderAttention
      com.microsoft.DecoderMaskedSelfAttention com.microsoft.FusedMatMulActivation com.microsoft.GemmFastGelu
      com.microsoft.LongformerAttention com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
      com.microsoft.PackedAttention com.microsoft.SparseToDenseMatMul com.microsoft.TransposeMatMul`,

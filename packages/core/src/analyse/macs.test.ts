@@ -27,6 +27,11 @@ test('MACs of weights that are gathered for each token are those of the experts 
   ])
 })
 
+test('MACs of Einsum are those of the letters that it sums over', async () => {
+  const experts = model('float[N, 4] x', 'float[5, 4, 6] w', 'y = Einsum<equation = "nd,edf->nef">(x, w)')
+  expect(await countMacs(experts)).toBe(5 * 4 * 6)
+})
+
 describe('MACs are counted at stated sizes', () => {
   test.each<[string, Model, number, Record<string, number>]>([
     // 112 × 112 outputs · 8 channels · 3 · 3 · 3
