@@ -1,5 +1,5 @@
 // The networks that bench/structure.mjs cuts: two known ones as their papers and torchvision have them, and two that grow.
-import { makeTensor } from '@pare/onnx'
+import { makeNode, makeTensor } from '@pare/onnx'
 import { Network } from './network.mjs'
 
 const IMAGE = 'm (float[N, 3, 224, 224] x) => (float[N, 1000] y)'
@@ -111,4 +111,46 @@ export function deepTransformer(nodes) {
     x = net.add(x, linear(net.relu(up), width))
   }
   return net.model('m (float[N, seq, 16] x) => (float[N, seq, 16] y)', x)
+}
+
+/** Mixtures of 8 experts as PyTorch exports them, tokens gathered for each of the best two, with that many nodes in all. */
+export function deepMixture(nodes) {
+  const net = new Network()
+  const [width, experts, hidden] = [16, 8, 24]
+  const ints = (name, values, shape) => {
+    net.tensors.push(makeTensor({ name, type: 'int64', values, ...(shape && { shape }) }))
+    return name
+  }
+  const [two, first, last] = [ints('two', [2]), ints('first', [0]), ints('last', [-1])]
+  const [depth, range] = [ints('depth', [experts], []), ints('range', [0, 1])]
+  const numbers = Array.from({ length: experts }, (_, e) => ints(`number${e}`, [e], []))
+  const nodesOf = (op, inputs, count, attributes = {}) => {
+    const outputs = Array.from({ length: count }, (_, i) => `${op}_${net.nodes.length}_${i}`)
+    net.nodes.push(makeNode({ op, inputs, outputs, attributes }))
+    return outputs
+  }
+  const linear = (x, inputs, out) => net.node('MatMul', [x, net.weight(`linear_${net.nodes.length}.weight`, [inputs, out])])
+  let x = { name: 'x', channels: width }
+  while (net.nodes.length < nodes - 26 * experts) {
+    const shares = net.node('Softmax', [linear(x.name, width, experts)], { axis: -1n })
+    const [top, places] = nodesOf('TopK', [shares, two], 2, { axis: -1n })
+    const normed = net.node('Div', [top, net.node('ReduceSum', [top, last])])
+    const masks = net.node('Transpose', [net.node('OneHot', [places, depth, range])], { perm: [2n, 1n, 0n] })
+    let sum = net.node('ConstantOfShape', [net.node('Shape', [x.name])])
+    for (const number of numbers) {
+      const found = net.node('NonZero', [net.node('Gather', [masks, number])])
+      const [slot, token] = nodesOf('Split', [found], 2, { axis: 0n, num_outputs: 2n })
+      const tokens = net.node('Squeeze', [token, first])
+      const own = net.node('Gather', [x.name, tokens])
+      const gate = linear(own, width, hidden)
+      const units = net.node('Mul', [net.node('Mul', [gate, net.node('Sigmoid', [gate])]), linear(own, width, hidden)])
+      const at = net.node('Transpose', [net.node('Concat', [token, slot], { axis: 0n })])
+      const share = net.node('Unsqueeze', [net.node('GatherND', [normed, at]), last])
+      const made = net.node('Mul', [linear(units, hidden, width), share])
+      const more = net.node('Add', [net.node('Gather', [sum, tokens]), made])
+      sum = net.node('ScatterND', [sum, net.node('Transpose', [token]), more])
+    }
+    x = net.add(x, { name: sum, channels: width })
+  }
+  return net.model('m (float[N, 16] x) => (float[N, 16] y)', x)
 }

@@ -5,11 +5,12 @@ import { analyseUnits, applyPlan, countMacs, countParameters, makePlan } from '@
 import magnitude from '@pare/criterion-magnitude'
 import { editModel, writeModel } from '@pare/onnx'
 import channel from '@pare/structure-channel'
+import expert from '@pare/structure-expert'
 import neuron from '@pare/structure-neuron'
-import { deepResidual, deepTransformer, densenet121, resnet50, vgg16 } from './architectures.mjs'
+import { deepMixture, deepResidual, deepTransformer, densenet121, resnet50, vgg16 } from './architectures.mjs'
 
 const RUNS = 5
-const NODES = [1000, 2000, 5000, 10_000, 20_000]
+const NODES = [1000, 2000, 5000, 10_000, 20_000, 100_000]
 const folder = fileURLToPath(new URL('out/', import.meta.url))
 const wanted = process.argv.slice(2)
 if (wanted.length === 0 || wanted.includes('known')) await known()
@@ -47,6 +48,7 @@ async function growth() {
   for (const [make, structure] of [
     [deepResidual, channel()],
     [deepTransformer, neuron()],
+    [deepMixture, expert()],
   ]) {
     for (const nodes of NODES) {
       const model = make(nodes)

@@ -1,6 +1,7 @@
 // Judges cut models apart from core: which positions are gone is found by comparing weights, and in the original the factors that summed over them are zeroed.
 import { editGraph, editModel, editNode, makeNode, makeTensor } from '@pare/onnx'
 import { keptPositions, restricted } from './positions.mjs'
+import { routersOf, withoutChoices } from './routers.mjs'
 import { apart, runModel } from './runs.mjs'
 import { operandsOf, statisticsOf } from './weights.mjs'
 
@@ -21,7 +22,8 @@ export async function judgeCut({ original, cut, feeds, tolerance }) {
   if (consumers.unread.length > 0) unseen.push(...consumers.unread)
   if (consumers.foreign.length > 0)
     return { verdict: 'wrong', share, note: `the weight of ${consumers.foreign[0]} is no part of what it was` }
-  const masked = withFactors(withoutBlocks(original, cut, unseen), consumers.masks)
+  const routers = routersOf(twins, seen, constants)
+  const masked = withFactors(withoutChoices(withoutBlocks(original, cut, unseen), routers), consumers.masks)
   const outputs = comparedIn(original, cut)
   const plain = await runModel(original, feeds, outputs)
   const expected = await runModel(masked, feeds, outputs)

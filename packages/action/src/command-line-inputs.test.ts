@@ -26,6 +26,8 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   sparsity: ['0.5'],
   threshold: ['0.5'],
   ratio: ['0.5'],
+  mask: ['keep'],
+  masks: ['npz', 'safetensors'],
 }
 const FILES = ['config', 'data', 'calibrate', 'train', 'metric', 'criterion', 'structure', 'group', 'slice', 'search-data']
 

@@ -22,9 +22,14 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
     'experts, their hidden units and the width; weights of the order [experts, in, out] are cut by experts only',
     'com.microsoft.MoE',
   ],
-  ['the axis it runs over is held; before opset 13 all from it on', 'Softmax LogSoftmax Hardmax'],
+  ['the axis it runs over is held, but for experts that a router chooses among; before opset 13 all from it on', 'Softmax'],
+  ['the axis it runs over is held; before opset 13 all from it on', 'LogSoftmax Hardmax'],
   ['sizes that end in a target or in bounds follow; computed with otherwise, as √headDim, they hold their axis', 'Shape Size'],
-  ['the axis it works along is held', `ArgMax ArgMin CumSum TopK GatherElements ScatterElements Scatter ReverseSequence OneHot`],
+  [
+    'the axis it works along is held, but for experts that a router chooses among',
+    `ArgMax TopK GatherElements ScatterElements Scatter OneHot`,
+  ],
+  ['the axis it works along is held', `ArgMin CumSum ReverseSequence Compress`],
   ['the last two axes are held', 'Trilu com.microsoft.Trilu'],
   ['axes that the indices reach are held', 'GatherND ScatterND'],
   [
@@ -47,7 +52,8 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
     'of an axis with scales for blocks whole blocks may go',
     `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
   ],
-  ['what it makes is held', 'Range EyeLike NonZero'],
+  ['what it makes is held', 'Range EyeLike'],
+  ['what it looks at and what it makes is held', 'NonZero NonMaxSuppression Unique'],
   [
     'of the inputs whole blocks may go; they are held where zero points share bytes or a block is not full',
     'com.microsoft.MatMulNBits',
@@ -108,7 +114,7 @@ const UNPRUNED = byOperator([
   ['an embedding is cut along the width of the network only', 'Gather com.microsoft.EmbedLayerNormalization'],
   [
     'no rule yet',
-    `DeformConv Einsum com.microsoft.AttnLSTM com.microsoft.ConvTransposeWithDynamicPads com.microsoft.DecoderAttention
+    `DeformConv com.microsoft.AttnLSTM com.microsoft.ConvTransposeWithDynamicPads com.microsoft.DecoderAttention
      com.microsoft.DecoderMaskedSelfAttention com.microsoft.FusedMatMulActivation com.microsoft.GemmFastGelu
      com.microsoft.LongformerAttention com.microsoft.NhwcConv com.microsoft.NhwcFusedConv
      com.microsoft.PackedAttention com.microsoft.SparseToDenseMatMul com.microsoft.TransposeMatMul`,

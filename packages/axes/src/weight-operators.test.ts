@@ -29,6 +29,10 @@ test.each<[string, number, number[], number[]]>([
   ['ConvTranspose', 1, [3, 5, 7], [1, 3, 5, 7]],
   ['ConvTranspose<group = 2>', 1, [6, 5, 7], [2, 3, 5, 7]],
   ['com.microsoft.Attention', 1, [3, 15], [1, 3, 15, 1]],
+  ['Einsum<equation = "td,de->te">', 1, [3, 5], [1, 3, 5, 1]],
+  ['Einsum<equation = "td,edf->tef">', 1, [2, 3, 5], [2, 3, 5, 1]],
+  ['Einsum<equation = "td,efd->tef">', 1, [2, 5, 3], [2, 1, 5, 3]],
+  ['Einsum<equation = "tab,acb->tc">', 1, [2, 5, 3], [1, 6, 5, 1]],
   ['LSTM', 1, [1, 20, 3], [1, 1, 20, 3]],
   ['GRU', 2, [2, 15, 5], [2, 1, 15, 5]],
   ['RNN', 1, [1, 5, 3], [1, 1, 5, 3]],
@@ -38,7 +42,7 @@ test.each<[string, number, number[], number[]]>([
   expect(expected.reduce((a, b) => a * b)).toBe(shape.reduce((a, b) => a * b))
 })
 
-test('weights of recurrent layers and of experts are not pruned unless they are named, all others are', () => {
+test('weights of Einsum, of recurrent layers and of experts are not pruned unless they are named, all others are', () => {
   const reasons = [...WEIGHT_OPERATORS].filter(([, { reason }]) => reason !== undefined).map(([name]) => name)
-  expect(reasons).toEqual(['LSTM', 'GRU', 'RNN', 'com.microsoft.MoE'])
+  expect(reasons).toEqual(['Einsum', 'LSTM', 'GRU', 'RNN', 'com.microsoft.MoE'])
 })

@@ -20,6 +20,7 @@ export const WEIGHT_OPERATORS: ReadonlyMap<string, WeightOperator> = new Map([
   ['com.microsoft.QGemm', { inputs: [3], rows: (node, _, shape) => gemm(node, 1, shape) }],
   // Its elements are [out, in], however they are packed.
   ['com.microsoft.MatMulNBits', { inputs: [1], rows: (_, _input, shape) => firstAxis(shape) }],
+  ['Einsum', { inputs: [0, 1, 2, 3], reason: 'its axes stand as the equation of an Einsum has them', rows: einsum }],
   ['LSTM', recurrent('LSTM')],
   ['GRU', recurrent('GRU')],
   ['RNN', recurrent('RNN')],
@@ -69,6 +70,24 @@ function firstAxis(shape: readonly number[]): Rows {
 function gemm(node: Node, input: number, shape: readonly number[]): Rows {
   const transposed = attributesOf(node).int(input === 0 ? 'transA' : 'transB') === 1
   return transposed === (input === 1) ? firstAxis(shape) : lastAxis(shape)
+}
+
+/**
+ * Letters that the output lacks are summed over. Rows are told apart where these stand together, behind letters that are not summed over and before or behind
+ * others; else each element is a row of its own, beside as many others as are summed.
+ */
+function einsum(node: Node, input: number, shape: readonly number[]): Rows {
+  const [left = '', right = ''] = (attributesOf(node).string('equation') ?? '').replaceAll(/\s/g, '').split('->')
+  const letters = [...(left.split(',')[input] ?? '')]
+  const isSummed = letters.map((letter) => !right.includes(letter))
+  const [first, last] = [isSummed.indexOf(true), isSummed.lastIndexOf(true)]
+  const before = elementCount(shape.filter((_, i) => isSummed[i]))
+  const size = (from: number, to?: number) => elementCount(shape.slice(from, to))
+  const isTogether = letters.length === shape.length && isSummed.slice(first, last + 1).every((each) => each)
+  if (first < 0 || !isTogether) return { batch: 1, before, out: elementCount(shape) / Math.max(before, 1), after: 1 }
+  return last + 1 < shape.length
+    ? { batch: size(0, first), before, out: size(last + 1), after: 1 }
+    : { batch: size(0, Math.max(first - 1, 0)), before: 1, out: first > 0 ? shape[first - 1]! : 1, after: before }
 }
 
 /** W [in, out ÷ group, ...kernel]: the inputs of one group after those of another. */

@@ -70,33 +70,43 @@ describe('how many experts go', () => {
   })
 })
 
-test('experts that are written out are told of', async () => {
-  const sizes = { router: [4, 2], a: [4, 4], b: [4, 4] }
-  const model = parseText(
+/** Two experts, a matrix each, of which the better one is taken: `nodes` make z of y0 and y1. */
+function written(nodes: string): Model {
+  const sizes = { router: [4, 3], a: [4, 4], b: [4, 4], c: [4, 4], head: [4, 2] }
+  return parseText(
     `<ir_version: 8, opset_import: ["" : 17]>
-     written (float[N, 4] x) => (float[N, 4] y)
-     <${Object.entries(sizes).map(([name, shape]) => `float[${shape}] ${name}`)}, int64[1] one = {1}, int64 first = {0}, int64 second = {1}, int64[1] last = {-1}>
+     written (float[N, 4] x) => (float[N, 2] y)
+     <${Object.entries(sizes).map(([name, shape]) => `float[${shape}] ${name}`)}, int64[1] one = {1}, int64 n0 = {0}, int64 n1 = {1}, int64 n2 = {2}, int64[1] last = {-1}>
      { scores = MatMul(x, router)
        shares = Softmax<axis = -1>(scores)
        largest, which = TopK(shares, one)
-       is0 = Equal(which, first)
-       is1 = Equal(which, second)
-       to0 = Cast<to = 1>(is0)
-       to1 = Cast<to = 1>(is1)
-       y0 = MatMul(x, a)
-       y1 = MatMul(x, b)
-       z0 = Mul(y0, to0)
-       z1 = Mul(y1, to1)
-       z = Add(z0, z1)
-       y = Mul(z, largest) }`,
+       ${['a', 'b', 'c'].map((weight, e) => `is${e} = Equal(which, n${e})\n to${e} = Cast<to = 1>(is${e})\n y${e} = MatMul(x, ${weight})\n z${e} = Mul(y${e}, to${e})`).join('\n')}
+       ${nodes}
+       w = Mul(z, largest)
+       y = MatMul(w, head) }`,
     Object.fromEntries(
       Object.entries(sizes).map(([name, [rows = 0, columns = 0]]) => [
         name,
-        Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i)),
+        Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * 1.3 + rows)),
       ]),
     ),
   )
-  const { groups, declined } = expert().find(await analyseUnits(model))
-  expect(groups).toEqual([])
-  expect(declined).toMatchObject([{ id: 'router:1', reason: expect.stringContaining('they are written out in the graph') }])
+}
+
+testCutStructure(expert, { models: { 'written out experts': () => written('s = Add(z0, z1)\n z = Add(s, z2)') } })
+
+describe('experts that are written out', () => {
+  test('have the weights of their stretch of the graph', async () => {
+    const { groups } = expert().find(await analyseUnits(written('z = Sum(z0, z1, z2)')))
+    const slices = groups.flatMap((group) => (group.kind === 'coupled' ? group.slices : []))
+    expect(slices.map(({ id, units }) => `${id} ${[...units]}`)).toEqual(['router 0,1,2', 'a 0,0,0,0', 'b 1,1,1,1', 'c 2,2,2,2'])
+  })
+
+  test('stay where more is made of them than a sum, which is said', async () => {
+    const { groups, declined } = expert().find(await analyseUnits(written('s = Add(z0, z1)\n z = Max(s, z2)')))
+    expect(groups).toEqual([])
+    expect(declined).toMatchObject([
+      { id: 'router:1', reason: "expert 2 cannot be left out: of 'is2', Max 'z' makes more of it than a part of a sum" },
+    ])
+  })
 })

@@ -1,22 +1,17 @@
 import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
 
 /**
- * Experts that a router chooses among, with their columns of the router. As many as it chooses for each token always stay. Experts that are written out, a
- * stretch of the graph for each, are told of and stay.
+ * Experts that a router chooses among, with their columns of the router: those of one node, those whose weights are stacked, and those that are written out in a
+ * stretch of the graph each. As many as the router chooses for each token always stay.
  */
 export const expert = (): Structure =>
   cutStructure({
     name: 'expert',
-    candidates: ({ coupled }) =>
-      coupled.flatMap((group) =>
-        group.roles.has('expert') ? [group] : isRouter(group) ? [{ ...group, held: WRITTEN_OUT }] : [],
-      ),
+    candidates: ({ coupled }) => coupled.filter((group) => group.roles.has('expert') || isRouter(group)),
     none: 'it has no mixture of experts',
   })
 
+/** What is chosen among and turned out to be no experts, or cannot go, says why. */
 const isRouter = ({ roles }: CoupledGroup) => roles.has('chosen') && roles.has('matmul-out')
-
-const WRITTEN_OUT =
-  'the largest of what it makes are chosen: if it chooses experts, they are written out in the graph, and only those of one com.microsoft.MoE are cut; --structure neuron makes each of them smaller'
 
 export default expert

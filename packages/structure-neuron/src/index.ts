@@ -9,7 +9,7 @@ export const neuron = (): Structure =>
 
 /** Not the width of the residual stream, which normalisations look at, nor what attention sees as heads or inside a head. */
 function isHidden({ roles }: CoupledGroup): boolean {
-  const others = ['norm', 'embedding', 'batch', 'inner', 'outer', 'repeat', 'conv-out'] as const
+  const others = ['norm', 'embedding', 'batch', 'inner', 'outer', 'repeat', 'conv-out', 'expert'] as const
   return roles.has('matmul-out') && roles.has('matmul-in') && !others.some((role) => roles.has(role))
 }
 

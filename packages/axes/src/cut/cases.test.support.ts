@@ -58,14 +58,15 @@ export function odd(coupling: Coupling): Removals {
 
 /** The last unit of every group stays. */
 function allButOne(coupling: Coupling): Removals {
-  return removalsOf(coupling, (unit, units) => (unit < units - 1 ? 1 : 0))
+  return removalsOf(coupling, (unit, units) => (unit < units ? 1 : 0))
 }
 
 function removalsOf(coupling: Coupling, gone: (unit: number, units: number) => number): Removals {
   return new Map(
-    free(coupling).map(({ id, units }) => [
+    free(coupling).map(({ id, units, least = 1 }) => [
       coupling.atoms.get(id)!,
-      Uint8Array.from({ length: units }, (_, unit) => gone(unit, units)),
+      // As many as must stay are the last ones.
+      Uint8Array.from({ length: units }, (_, unit) => gone(unit, units - least)),
     ]),
   )
 }

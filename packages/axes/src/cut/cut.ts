@@ -1,6 +1,7 @@
 import {
   editGraph,
   editModel,
+  editNode,
   editValueInfo,
   keyOf,
   type Model,
@@ -8,15 +9,20 @@ import {
   makeTensor,
   type Node,
   operatorName,
+  PareError,
+  present,
   type Tensor,
   type ValueInfo,
   withoutDead,
   withTensors,
 } from '@pare/onnx'
 import type { Axis } from '../dependency/axis.js'
-import { type Dependencies, opsetOf } from '../dependency/dependencies.js'
+import type { Dependencies } from '../dependency/dependencies.js'
+import { opsetOf } from '../dependency/opset.js'
+import type { Absence } from '../experts/absence.js'
 import { flattened } from '../nested/flatten.js'
 import { RESIZE } from '../sizes/resize.js'
+import type { Resizing } from '../sizes/resizing.js'
 import { resized } from './gated.js'
 import { keptPositions, type Removals } from './remaining.js'
 import { rename, sliceConstants } from './slice-constants.js'
@@ -27,7 +33,8 @@ export function cut(whole: Model, dependencies: Dependencies, removals: Removals
   const { own, shared, inputs } = sliceConstants(dependencies.constants, (axis) => keptPositions(axis, removals))
   const sliced = withTensors(model, (tensor, id) => own.get(id) ?? tensor)
   const added: Tensor[] = [...shared]
-  const nodes = sliced.graph.nodes.flatMap((node) =>
+  const absence = dependencies.experts.absence((axis) => removals.get(axis))
+  const nodes = withoutAbsent(sliced.graph.nodes, absence, model.graph.outputs).flatMap((node) =>
     resize(rename(node, inputs), { opsets: model.opsets, dependencies, removals, added }),
   )
   const { graph } = sliced
@@ -43,6 +50,35 @@ export function cut(whole: Model, dependencies: Dependencies, removals: Removals
     initializers: [...graph.initializers, ...added],
   })
   return nest(withoutDead(model, editModel(sliced, { graph: edited })))
+}
+
+/** Nodes without stretches that go with experts: what these were added to takes the place of the sum. Throws PareError where something needs more of them. */
+function withoutAbsent(nodes: readonly Node[], absence: Absence | undefined, outputs: readonly ValueInfo[]): readonly Node[] {
+  if (absence === undefined) return nodes
+  const { stuck, instead, dropped } = absence
+  if (stuck !== undefined)
+    throw new PareError(
+      `'${stuck.value}' of experts that go is read by ${stuck.node?.op ?? 'an output'}, which needs it as long as others stay.`,
+      {
+        hint: 'remove fewer experts at once, or others.',
+      },
+    )
+  const gone = new Set([...absence.nodes].map(keyOf))
+  const left = new Map([...dropped].map(([node, inputs]) => [keyOf(node), inputs]))
+  const ends = new Set(outputs.map(({ name }) => name))
+  const last = (name: string): string => {
+    const other = instead.get(name)
+    return other === undefined ? name : last(other)
+  }
+  return nodes.flatMap((node) => {
+    const out = keyOf(node)
+    if (gone.has(out))
+      return ends.has(out) && instead.has(out) ? [makeNode({ op: 'Identity', inputs: [last(out)], outputs: [out] })] : []
+    const inputs = node.inputs.filter((_, i) => !left.get(out)?.has(i)).map(last)
+    return inputs.length === node.inputs.length && inputs.every((name, i) => name === node.inputs[i])
+      ? [node]
+      : [editNode(node, { inputs })]
+  })
 }
 
 /** What the model says of an input or output: its part of a cache may be smaller. */
@@ -80,9 +116,9 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
   if (rewrite === undefined) return [node]
   const { axesAt, values, numbers, elements, isFixed, sizesRead } = dependencies
   const before: Node[] = []
-  const constant = (list: readonly number[]) => {
+  const constant: Resizing['constant'] = (list, { shape, type = 'int64' } = {}) => {
     const name = `${keyOf(node)}/sizes${added.length}`
-    added.push(makeTensor({ name, type: 'int64', values: list }))
+    added.push(makeTensor({ name, type, values: list, ...present({ shape }) }))
     return name
   }
   const compute = (op: string, inputs: readonly string[], attributes: Readonly<Record<string, bigint>> = {}) => {
@@ -99,6 +135,8 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     value: (index) => numbers(node.inputs[index]!),
     elements: (index) => elements(node.inputs[index] ?? ''),
     isFixed: (output, axis) => isFixed(node.outputs[output]!, axis),
+    positions: (index) => dependencies.positions(node.inputs[index] ?? ''),
+    typeOf: (index) => dependencies.typeOf(node.inputs[index] ?? ''),
     sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
     constant,
     sizes(input, list) {

@@ -56,8 +56,7 @@ const CASES: Readonly<Record<string, MixtureCase>> = {
   },
   'a router whose Softmax was taken before': {
     model: mixture({ router: 'q = Add(l, c)\n p = Softmax(q)' }),
-    groups: 'u:1 6, f:1 4',
-    held: { 'r:1': "Softmax 'p' works along it" },
+    groups: 'u:1 6, r:1 8, f:1 4',
   },
 }
 

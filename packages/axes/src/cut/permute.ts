@@ -45,7 +45,10 @@ export function heldInPlace(model: Model, dependencies: Dependencies): (atom: Ax
   const edges = new Set<Axis>()
   for (const { name } of [...model.graph.inputs, ...model.graph.outputs])
     for (const axis of dependencies.values.get(name) ?? []) for (const atom of atomsOf(axis)) edges.add(atom)
-  return (atom) => atom.pin ?? (edges.has(atom) ? 'it is an axis of an input or output of the model' : undefined)
+  return (atom) =>
+    atom.pin ??
+    (dependencies.isPlaced(atom) ? 'the graph tells its units apart by their numbers' : undefined) ??
+    (edges.has(atom) ? 'it is an axis of an input or output of the model' : undefined)
 }
 
 function joined(parts: readonly Int32Array[]): Int32Array {

@@ -1,6 +1,6 @@
 import { editNode, editTensor, keyOf, type Node, type Tensor } from '@pare/onnx'
 import type { Axis } from '../dependency/axis.js'
-import type { ConstantAxes } from '../dependency/dependencies.js'
+import type { ConstantAxes } from '../dependency/constant-axes.js'
 import { slicedPayload } from './sliced.js'
 
 /** Slices by id, slices under new names for readers that need others, and what those readers read: by output of the node, input and name. */

@@ -116,7 +116,8 @@ export function unify(a: Axis, b: Axis, reason: string): void {
   unifySums(x, y, reason)
 }
 
-const isAtom = (axis: Axis) => madeOf(axis) === undefined
+/** Whether nothing has split an axis. */
+export const isAtom = (axis: Axis): boolean => madeOf(axis) === undefined
 
 /** Of what the two are orders of, an atom becomes the other in the order that follows. */
 function unifyTurned(x: Axis, y: Axis, reason: string): void {

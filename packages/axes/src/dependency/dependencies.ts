@@ -1,25 +1,16 @@
-import {
-  factsOf,
-  keyOf,
-  type Model,
-  type ModelFacts,
-  type NameScope,
-  type Node,
-  operatorName,
-  type Tensor,
-  visitNodes,
-} from '@pare/onnx'
+import { type DataType, factsOf, keyOf, type Model, type NameScope, type Node, visitNodes } from '@pare/onnx'
+import { noRouting } from '../experts/routing.js'
+import { settleExperts, type WrittenOut } from '../experts/written-out.js'
 import { flattened } from '../nested/flatten.js'
 import { type AxesRead, findSizesRead } from '../sizes/sizes-read.js'
 import type { Obstacle } from '../units.js'
-import { WEIGHT_OPERATORS } from '../weight-operators.js'
-import { type Axis, atom, pin } from './axis.js'
+import { type Axis, atom, pin, rootOf } from './axis.js'
+import type { ConstantAxes } from './constant-axes.js'
 import { holdEdges } from './edges.js'
-import { noteObstacle, unknownShape } from './obstacles.js'
-import { NESTED_RULES } from './rules/nested.js'
-import { AXIS_RULES } from './rules/rules.js'
+import { opsetOf } from './opset.js'
 import { settle, settleConstant } from './settle.js'
-import { applyRule, type Contraction } from './site.js'
+import type { Contraction } from './site.js'
+import { type State, visit } from './visit.js'
 
 /** Which axes of which tensors keep the same positions. */
 export interface Dependencies {
@@ -35,32 +26,24 @@ export interface Dependencies {
   axesAt(output: string, input: number): readonly Axis[] | undefined
   /** Elements of a small value that are the same whatever the sizes of the inputs. */
   numbers(value: string): readonly number[] | undefined
+  /** Of elements that are known. Default: int64 */
+  typeOf(value: string): DataType
   /** The same, each undefined where it is not the same. */
   elements(value: string): readonly (number | undefined)[] | undefined
   /** Whether the size of an axis of a value is the same whatever the sizes of the inputs. */
   isFixed(value: string, axis: number): boolean
   /** For each element of a value the axes whose sizes it is computed from at run time. */
   readonly sizesRead: ReadonlyMap<string, AxesRead>
+  /** The axis of which the numbers in a value are positions: which experts a router chose. */
+  positions(value: string): Axis | undefined
+  /** Experts that are written out in the graph. */
+  readonly experts: WrittenOut
+  /** Whether units are told apart by where they stand in the graph, and not in weights alone. */
+  isPlaced(axis: Axis): boolean
   /** Nodes beyond which nothing is known of axes, with the reason. */
   readonly obstacles: readonly Obstacle[]
   /** Whether an axis is held only since the analysis ends there. */
   isUnseen(axis: Axis): boolean
-}
-
-/**
- * A constant as some nodes read it. Exporters store equal vectors once (biases that are all zero, say): that ties nothing together, since each
- * reader can have a vector of its own. A matrix that several nodes read is one matrix.
- */
-export interface ConstantAxes {
-  readonly id: string
-  readonly tensor: Tensor
-  readonly axes: readonly Axis[]
-  readonly readers: Reader[]
-}
-
-export interface Reader {
-  readonly node: Node
-  readonly input: number
 }
 
 /**
@@ -69,7 +52,7 @@ export interface Reader {
  */
 export async function findDependencies(whole: Model): Promise<Dependencies> {
   const { model } = flattened(whole)
-  const facts = await factsOf(model)
+  const facts = await factsOf(model, { hasCounts: true })
   const constants = new Map<string, ConstantAxes>()
   const values = new Map<string, readonly Axis[]>()
   const contractions: Contraction[] = []
@@ -93,6 +76,7 @@ export async function findDependencies(whole: Model): Promise<Dependencies> {
     weighted: new Set(),
     obstacles: [],
     unseen: new Set(),
+    routing: noRouting(),
   }
   const elsewhere = new Map<string, string>()
   const captured = new Set<string>()
@@ -103,17 +87,29 @@ export async function findDependencies(whole: Model): Promise<Dependencies> {
     } else for (const name of node.inputs) heldBySubgraph(name, scope)
   })
   for (const { name } of model.graph.outputs) note(name, OUTPUT)
+  const { routing } = state
+  const experts = settleExperts({
+    ...{ graph: model.graph, routing, constants: [...constants.values()] },
+    shapeOf: (value) => facts.shapes.get(value),
+    numbers: (value) => facts.constant(value)?.numbers,
+  })
   holdEdges(model, values)
   for (const { id, axes } of constants.values()) for (const axis of elsewhere.has(id) ? axes : []) pin(axis, elsewhere.get(id)!)
+  const placed = new Set([...routing.picks, ...routing.stacks].map(({ axis }) => rootOf(axis)))
+  for (const axis of routing.positions.values()) placed.add(rootOf(axis))
   const dependencies: Omit<Dependencies, 'sizesRead'> = {
     constants: [...constants.values()],
     values,
     contractions,
     statistics,
     obstacles: state.obstacles,
+    experts,
+    positions: (value) => routing.positions.get(value),
+    isPlaced: (axis) => placed.has(rootOf(axis)),
     isUnseen: (axis) => axis.pin !== undefined && state.unseen.has(axis.pin),
     axesAt: (output, input) => inputs.get(output)?.[input],
     numbers: (value) => facts.constant(value)?.numbers,
+    typeOf: (value) => facts.constant(value)?.type ?? 'int64',
     elements: facts.elements,
     isFixed: facts.isFixed,
   }
@@ -169,126 +165,4 @@ function settleAll(
   for (const name of captured)
     for (const axis of read.of.get(name)?.flat() ?? []) pin(axis, `its size, '${name}', is read in a subgraph`)
   return read.of
-}
-
-/** The version of the operator set of a node's domain. */
-export function opsetOf(opsets: ReadonlyMap<string, number>, { domain }: Node): number {
-  return opsets.get(domain) ?? (domain === 'ai.onnx' ? opsets.get('') : undefined) ?? 1
-}
-
-interface State {
-  readonly facts: ModelFacts
-  readonly constants: Map<string, ConstantAxes>
-  readonly values: Map<string, readonly Axis[]>
-  /** Axes of the inputs of a node, by its first output. */
-  readonly inputs: Map<string, readonly (readonly Axis[] | undefined)[]>
-  readonly contractions: Contraction[]
-  readonly statistics: Set<Node>
-  /** Values that are constants in another arrangement: a weight behind a Transpose or a Cast. */
-  readonly arranged: Set<string>
-  /** Values in which a weight, or a table of embeddings, had a part. */
-  readonly weighted: Set<string>
-  readonly obstacles: Obstacle[]
-  /** Reasons by which axes are held only since the analysis ends there. */
-  readonly unseen: Set<string>
-}
-
-function visit(node: Node, scope: NameScope, state: State): void {
-  const { facts, values, contractions, statistics } = state
-  // Copies of a constant are the constant: whoever reads them is its reader.
-  if (scope.constant(keyOf(node)) !== undefined) return
-  const operands = node.inputs.map((name, input) => operand(name, { scope, reader: { node, input }, state }))
-  state.inputs.set(
-    keyOf(node),
-    operands.map(({ axes }) => axes),
-  )
-  if (
-    ARRANGES.has(operatorName(node)) &&
-    operands[0]?.constant &&
-    operands.slice(1).every(({ constant }, i) => constant || node.inputs[i + 1] === '')
-  )
-    for (const name of node.outputs) state.arranged.add(name)
-  const outputs = node.outputs.map((name) => (name === '' ? undefined : facts.shapes.get(name)?.map((size) => atom(size))))
-  for (const [i, name] of node.outputs.entries()) if (outputs[i] !== undefined) values.set(name, outputs[i])
-  if (isWeighted(node, operands, state)) for (const name of node.outputs) state.weighted.add(name)
-  // What joins graphs says of each value what is known of it.
-  const isComplete =
-    node.domain === 'pare' ||
-    (node.outputs.every((name, i) => name === '' || outputs[i] !== undefined) &&
-      operands.every(({ axes }, i) => axes !== undefined || node.inputs[i] === ''))
-  noteObstacle(node, { operands, outputs, isKnown: ruleOf(node) !== undefined }, state.obstacles)
-  if (!isComplete)
-    return pinUnseen(unknownShape(node, { operands, outputs }), [...operands.map(({ axes }) => axes), ...outputs], state)
-  const rule = ruleOf(node)
-  if (rule === undefined)
-    return pinUnseen(
-      `${node.op} '${node.name || keyOf(node) || node.op}' is not understood`,
-      [...operands.map(({ axes }) => axes), ...outputs],
-      state,
-    )
-  applyRule(rule, {
-    node,
-    opset: opsetOf(scope.opsets, node),
-    inputs: operands.map(({ axes }) => axes),
-    outputs,
-    values: operands.map(({ numbers }) => numbers),
-    elements: (index) => facts.elements(node.inputs[index] ?? ''),
-    constants: operands.map(({ constant }) => constant),
-    isWeighted: (index) => state.weighted.has(node.inputs[index] ?? ''),
-    isFixed: (output, axis) => facts.isFixed(node.outputs[output]!, axis),
-    isFixedInput: (input, axis) => scope.constant(node.inputs[input]!) !== undefined || facts.isFixed(node.inputs[input]!, axis),
-    contractions,
-    statistics,
-  })
-}
-
-const ruleOf = (node: Node) => AXIS_RULES.get(operatorName(node)) ?? NESTED_RULES.get(operatorName(node))
-
-/** Operators that give the numbers of their input in another arrangement or type. */
-const ARRANGES = new Set([
-  'Transpose',
-  'Reshape',
-  'Squeeze',
-  'Unsqueeze',
-  'Flatten',
-  'Slice',
-  'Split',
-  'Concat',
-  'Expand',
-  'Tile',
-  'Cast',
-  'Identity',
-  'DequantizeLinear',
-])
-
-function pinUnseen(reason: string, values: readonly (readonly Axis[] | undefined)[], { unseen }: State): void {
-  unseen.add(reason)
-  for (const axes of values) for (const axis of axes ?? []) pin(axis, reason)
-}
-
-/** Whether a weight multiplies what this node makes, or did so with something that it is made of. Sizes are of no weight. */
-function isWeighted(node: Node, operands: readonly Operand[], { weighted }: State): boolean {
-  if (node.op === 'Shape' || node.op === 'Size') return false
-  const inputs = node.op === 'Gather' ? [0] : (WEIGHT_OPERATORS.get(operatorName(node))?.inputs ?? [])
-  return inputs.some((input) => operands[input]?.constant) || node.inputs.some((name) => weighted.has(name))
-}
-
-interface Operand {
-  readonly axes: readonly Axis[] | undefined
-  readonly numbers: readonly number[] | undefined
-  readonly constant: boolean
-}
-
-function operand(name: string, { scope, reader, state }: { scope: NameScope; reader: Reader; state: State }): Operand {
-  const { constants, facts, values } = state
-  if (name === '') return { axes: undefined, numbers: undefined, constant: false }
-  const numbers = facts.constant(name)?.numbers
-  const constant = scope.constant(name)
-  if (constant === undefined) return { axes: values.get(name), numbers, constant: state.arranged.has(name) }
-  const { id, tensor } = constant
-  const key = tensor.shape.length > 1 ? id : `${id}\n${keyOf(reader.node)}\n${reader.input}`
-  const entry = constants.get(key) ?? { id, tensor, axes: tensor.shape.map((size) => atom(size)), readers: [] }
-  entry.readers.push(reader)
-  constants.set(key, entry)
-  return { axes: entry.axes, numbers, constant: true }
 }

@@ -1,11 +1,12 @@
 import type { Model } from '@pare/onnx'
 import { isFloat, operatorName, present } from '@pare/onnx'
 import { elementAxes } from '../quantised/element-axes.js'
-import { quantisationOf } from '../quantised/quantised-tensors.js'
+import { type QuantisedTensor, quantisationOf } from '../quantised/quantised-tensors.js'
 import type { CoupledGroup, Slice } from '../units.js'
 import { WEIGHT_OPERATORS } from '../weight-operators.js'
 import { type Axis, atomsOf, unitsAlong } from './axis.js'
-import { type ConstantAxes, type Dependencies, findDependencies } from './dependencies.js'
+import type { ConstantAxes } from './constant-axes.js'
+import { type Dependencies, findDependencies } from './dependencies.js'
 
 /** Everything in a model that can only go together, and how to find it again in the graph. */
 export interface Coupling {
@@ -51,6 +52,7 @@ async function groupsOf(model: Model): Promise<Coupling> {
       }
     }
   }
+  addOwn(dependencies, slices, tensors)
   const groups: CoupledGroup[] = []
   const atoms = new Map<string, Axis>()
   const times = new Map<string, number>()
@@ -74,8 +76,29 @@ async function groupsOf(model: Model): Promise<Coupling> {
   return { groups, dependencies, atoms }
 }
 
+/** What experts have that are written out goes whole. */
+function addOwn(
+  { experts, constants }: Dependencies,
+  slices: Map<Axis, Slice[]>,
+  tensors: ReadonlyMap<string, QuantisedTensor>,
+): void {
+  for (const [axis, units] of experts.own) {
+    const unitOf = new Map(units.flatMap((names, unit) => [...names].map((name) => [name, unit] as const)))
+    const known = new Set<string>()
+    for (const { id, tensor, readers } of constants) {
+      const unit = unitOf.get(tensor.name)
+      const values = tensors.get(id)?.values ?? tensor
+      if (unit === undefined || known.has(id) || values.shape.length === 0 || !isFloat(values.type)) continue
+      known.add(id)
+      const scored = values.shape.length > 1 && !isAdded({ readers })
+      const slice = { id, tensor: values, axis: 0, units: new Int32Array(values.shape[0]!).fill(unit), scored }
+      slices.get(axis)?.push(slice)
+    }
+  }
+}
+
 /** Whether a matrix is no weight to those that read it, but a bias or a state, as recurrent layers have them for both directions. */
-function isAdded({ readers }: ConstantAxes): boolean {
+function isAdded({ readers }: Pick<ConstantAxes, 'readers'>): boolean {
   return readers.every(({ node, input }) => WEIGHT_OPERATORS.get(operatorName(node))?.inputs.includes(input) === false)
 }
 

@@ -1,6 +1,7 @@
 import { type Attributes, keyOf, type Node, NodeAttributes, PareError, present } from '@pare/onnx'
+import { noRouting, type Routing } from '../experts/routing.js'
 import type { Role } from '../units.js'
-import { type Axis, addRole, pin, unify } from './axis.js'
+import { type Axis, addRole, pin, rootOf, unify } from './axis.js'
 
 /** A node as its rule sees it. What a rule says nothing of is pinned afterwards: forgetting something makes less prunable, never wrong. */
 export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'float' | 'floats' | 'string'> {
@@ -37,6 +38,24 @@ export interface AxisSite extends Pick<Attributes, 'has' | 'int' | 'ints' | 'flo
   contract(input: number, axis: number, zero?: number): void
   /** The node chooses positions of this axis of an input by the numbers there, or takes a Softmax: there a number below all others equals removal. */
   compete(input: number, axis: number): void
+  /** Numbers of a router compete along this axis: it is held for `reason`, unless it turns out that experts are chosen. */
+  route(input: number, axis: number, reason: string): void
+  /** The axis of which the numbers in an input are positions, as experts that were chosen. */
+  positions(input: number): Axis | undefined
+  /** The same of an output. */
+  tellPositions(output: number, axis: Axis): void
+  /** The node does nothing with positions in this input but find what stands there. */
+  readPositions(input: number): void
+  /** Where a position of this axis was not chosen, an output is 0 or false. */
+  vanish(output: number, axis: Axis): void
+  /** Whether an input is 0 throughout. */
+  isZero(input: number): boolean
+  /** An output is one position of an axis of experts. */
+  pick(axis: Axis, unit: number, output: number): void
+  /** Whether an input is 0 or false at the positions of an axis that were not chosen. */
+  vanishes(input: number, axis: Axis): boolean
+  /** Each input is one position of the axis. */
+  stack(axis: Axis): void
 }
 
 /** What an operator does to axes. */
@@ -69,6 +88,10 @@ export interface SiteFacts {
   readonly contractions: Contraction[]
   /** Collects nodes with role 'norm'. */
   readonly statistics: Set<Node>
+  /** Collects. Default: nothing is kept */
+  readonly routing?: Routing
+  /** Inputs whose positions are only moved. Default: none */
+  readonly moved?: ReadonlySet<number>
 }
 
 /** Applies a rule to a node. What it does not claim is pinned. */
@@ -78,7 +101,9 @@ export function applyRule(rule: AxisRule, facts: SiteFacts): void {
   const claimed = new Set<Axis>()
   const all = () => [...inputs, ...outputs].flatMap((axes) => axes ?? [])
   try {
-    rule(new NodeSite(facts, name, claimed))
+    const site = new NodeSite(facts, name, claimed)
+    rule(site)
+    site.holdPositions()
   } catch (error) {
     if (!(error instanceof PareError)) throw error
     throw new PareError(`${node.op} '${name}': ${error.message}`, { hint: error.hint, cause: error })
@@ -97,6 +122,8 @@ const pinAll = (axes: readonly Axis[], reason: string) => {
 class NodeSite extends NodeAttributes implements AxisSite {
   readonly #facts: SiteFacts
   readonly #claimed: Set<Axis>
+  readonly #routing: Routing
+  readonly #read = new Set<number>()
 
   constructor(
     facts: SiteFacts,
@@ -106,6 +133,7 @@ class NodeSite extends NodeAttributes implements AxisSite {
     super(facts.node.attributes)
     this.#facts = facts
     this.#claimed = claimed
+    this.#routing = facts.routing ?? noRouting()
   }
 
   get node(): Node {
@@ -167,5 +195,60 @@ class NodeSite extends NodeAttributes implements AxisSite {
     const along = this.input(input)?.[axis]
     this.free(along)
     if (along !== undefined) this.#facts.contractions.push({ node: this.node, input, axis, along, isCompetition: true })
+  }
+
+  route(input: number, axis: number, reason: string): void {
+    const along = this.input(input)?.[axis]
+    if (along === undefined) return
+    this.compete(input, axis)
+    if (!this.#routing.competitions.has(along)) this.#routing.competitions.set(along, reason)
+  }
+
+  positions(input: number): Axis | undefined {
+    return this.#routing.positions.get(this.node.inputs[input] ?? '')
+  }
+
+  tellPositions(output: number, axis: Axis): void {
+    const name = this.node.outputs[output]
+    if (name) this.#routing.positions.set(name, axis)
+  }
+
+  readPositions(input: number): void {
+    this.#read.add(input)
+  }
+
+  vanish(output: number, axis: Axis): void {
+    this.#routing.vanishing.set(this.node.outputs[output]!, axis)
+  }
+
+  isZero(input: number): boolean {
+    const isZero = (number: number) => number === 0
+    return this.#routing.zeros.has(this.node.inputs[input] ?? '') || (this.value(input)?.every(isZero) ?? false)
+  }
+
+  pick(axis: Axis, unit: number, output: number): void {
+    const { node } = this
+    this.free(axis)
+    const vanishes = this.vanishes(0, axis) || node.op === 'Equal'
+    this.#routing.picks.push({ axis, unit, value: node.outputs[output]!, vanishes, node })
+  }
+
+  vanishes(input: number, axis: Axis): boolean {
+    const along = this.#routing.vanishing.get(this.node.inputs[input] ?? '')
+    return along !== undefined && rootOf(along) === rootOf(axis)
+  }
+
+  stack(axis: Axis): void {
+    this.free(axis)
+    this.#routing.stacks.push({ axis, node: this.node })
+  }
+
+  /** Whoever computes with the numbers of positions would compute with others once some are gone. */
+  holdPositions(): void {
+    for (const input of this.node.inputs.keys()) {
+      const axis = this.positions(input)
+      if (axis !== undefined && !this.#read.has(input) && !this.#facts.moved?.has(input))
+        pin(axis, `${this.node.op} '${this.name}' computes with the numbers of its positions`)
+    }
   }
 }

@@ -55,14 +55,14 @@ type Offered = ReadonlyMap<Axis, string>
 const named = (removals: Removals, ids: Offered) =>
   [...removals].map(([axis, gone]) => `${ids.get(axis)} without ${[...gone.keys()].filter((i) => gone[i] === 1)}`).join('; ')
 
-/** Some units of most groups, never all of one. */
+/** Some units of most groups, never more than may go. */
 function someOf(groups: Offered, choices: Choices): Removals {
   const removals = new Map<Axis, Uint8Array>()
   const all = choices.chance(0.3)
   for (const axis of groups.keys()) {
     if (!all && choices.chance(0.3)) continue
     const removed = new Uint8Array(axis.size)
-    const count = choices.int(1, axis.size - 1)
+    const count = choices.int(1, axis.size - (axis.least?.count ?? 1))
     for (let left = count; left > 0; ) {
       const unit = choices.int(0, axis.size - 1)
       left -= removed[unit] === 0 ? 1 : 0

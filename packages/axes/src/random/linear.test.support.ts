@@ -13,7 +13,7 @@ export function linear(t: Transformer, x: Value, out: number): Value {
   const inputs = x.shape.at(-1)!
   const shape = [...x.shape.slice(0, -1), out]
   const way = choices.int(0, 9)
-  if (way === 0) return g.node('Einsum', [x, g.weight([inputs, out])], shape, 'equation = "bti,io->bto"')
+  if (way === 0 && x.shape.length === 3) return g.node('Einsum', [x, g.weight([inputs, out])], shape, 'equation = "bti,io->bto"')
   if (way === 1) return g.node('com.microsoft.FusedMatMul', [x, g.weight([out, inputs])], shape, 'transB = 1')
   if (way === 2 && x.shape.length === 3) {
     const flat = g.node('Reshape', [x, g.ints([-1, inputs])], [-1, inputs])

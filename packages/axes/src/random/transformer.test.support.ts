@@ -3,6 +3,7 @@ import { attention } from './attention.test.support.js'
 import { fusedAttention } from './fused.test.support.js'
 import { type Choices, GraphText, type Value } from './graph-text.test.support.js'
 import { linear, mean, sliceLast, splitLast, type Transformer } from './linear.test.support.js'
+import { mixture } from './mixture.test.support.js'
 import { recurrent } from './recurrent.test.support.js'
 
 /** A random valid transformer of `layers` layers, over token ids or over vectors. */
@@ -16,7 +17,7 @@ export function randomTransformer(choices: Choices, layers: number): Model {
     : linear(t, { name: 'x', shape: [-1, -1, 5] }, t.width)
   if (choices.chance(0.4)) x = placed(t, x)
   for (let layer = 0; layer < layers; layer++) {
-    const branch = choices.pick([attention, attention, fusedAttention, recurrent, mlp, mlp, mlp])(t, normalised(t, x))
+    const branch = choices.pick([attention, attention, fusedAttention, recurrent, mixture, mlp, mlp, mlp])(t, normalised(t, x))
     x = choices.chance(0.85) ? sum(t, x, branch) : branch
     if (choices.chance(0.2)) x = normalised(t, x)
   }

@@ -5,7 +5,10 @@ import type { Resizing } from './resizing.js'
 
 /** How the sizes that these operators hold themselves change, when heads, groups, repeats or channels go. */
 export const RULE_SIZES: readonly [string, (site: Resizing) => Node][] = [
-  ['com.microsoft.Attention', packedAttention],
+  ...['com.microsoft.Attention', 'com.microsoft.QAttention'].map((name): [string, (site: Resizing) => Node] => [
+    name,
+    packedAttention,
+  ]),
   ['com.microsoft.MultiHeadAttention', (site) => withCounts(site, { num_heads: site.output(0)?.[2] })],
   ['com.microsoft.GroupQueryAttention', groupQueryAttention],
   ['Attention', (site) => withCounts(site, { q_num_heads: headsIn(site.input(0)), kv_num_heads: headsIn(site.input(1)) })],
@@ -73,7 +76,7 @@ function tile(site: Resizing): Node {
   const [x, out, repeats] = [site.input(0), site.output(0), site.elements(1)]
   if (x === undefined || out === undefined || repeats === undefined) return node
   const after = repeats.map((count, i) =>
-    count !== undefined && site.isFixed(0, i) ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
+    count !== undefined ? sizeAfter(out[i]!, removals) / sizeAfter(x[i]!, removals) : count,
   )
   if (after.every((count, i) => count === repeats[i])) return node
   return editNode(node, { inputs: [node.inputs[0]!, site.sizes(1, after)] })

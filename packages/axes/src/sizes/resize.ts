@@ -1,6 +1,6 @@
 import { attributesOf, editAttributes, editNode, type Node, operatorName } from '@pare/onnx'
 import { keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
-import { type Axis, rootOf } from '../dependency/axis.js'
+import { type Axis, isAtom, rootOf } from '../dependency/axis.js'
 import { RULE_SIZES } from './resize-rules.js'
 import type { Resizing, Unresized } from './resizing.js'
 
@@ -15,6 +15,8 @@ export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map<str
   ['Slice', slice],
   ['Gather', gather],
   ['Squeeze', squeeze],
+  ['OneHot', oneHot],
+  ['Equal', equal],
   ...RULE_SIZES,
 ])
 
@@ -136,9 +138,24 @@ function split(site: Resizing): Node {
   const { node, removals } = site
   const at = splitAxis(site)
   if (at === undefined || !changes([site.input(0)![at]!, ...site.sizesRead(1).flat()], removals)) return node
+  if (isOneByOne(site, at)) return splitOneByOne(site, at)
   const parts = node.outputs.map((_, i) => sizeAfter(site.output(i)![at]!, removals))
   if (site.opset < 13) return editAttributes(node, { split: parts.map(BigInt) })
   return editNode(editAttributes(node, { num_outputs: undefined }), { inputs: [node.inputs[0]!, site.constant(parts)] })
+}
+
+/** Whether each position is an output, as shares of experts are. */
+const isOneByOne = ({ node, input, output }: Resizing, at: number) =>
+  isAtom(input(0)![at]!) && node.outputs.length > 1 && node.outputs.every((_, i) => output(i)![at]!.size === 1)
+
+function splitOneByOne(site: Resizing, at: number): Node {
+  const { node, removals } = site
+  const kept = keptMask(site.input(0)![at]!, removals)
+  const outputs = node.outputs.filter((_, i) => kept[i] === 1)
+  const ones = outputs.map(() => 1)
+  const fewer = editNode(editAttributes(node, { num_outputs: undefined }), { outputs })
+  if (site.opset < 13) return editAttributes(fewer, { split: ones.map(BigInt) })
+  return editNode(fewer, { inputs: [node.inputs[0]!, site.constant(ones)] })
 }
 
 /** Undefined where an output is left out, whose size nothing tells. */
@@ -190,11 +207,42 @@ function gather(site: Resizing): Node {
   const { node, removals } = site
   const [x, out, positions] = [site.input(0), site.output(0), site.value(1)]
   const at = axisOf(attributesOf(node).int('axis', 0), x?.length ?? 0)
-  if (x === undefined || out === undefined || positions === undefined || site.input(1)?.length !== 1) return node
+  if (x === undefined || out === undefined || positions === undefined) return node
+  if (site.input(1)?.length === 0) {
+    if (!isAtom(x[at]!) || !changes([x[at]!], removals)) return node
+    return editNode(node, {
+      inputs: [node.inputs[0]!, site.constant([keptBefore(x[at]!, positions[0]!, removals)], { shape: [] })],
+    })
+  }
+  if (site.input(1)?.length !== 1) return node
   if (!changes([x[at]!, out[at]!], removals)) return node
   const kept = keptMask(out[at]!, removals)
   const now = positions.filter((_, i) => kept[i] === 1).map((index) => keptBefore(x[at]!, index, removals))
   return editNode(node, { inputs: [node.inputs[0]!, site.constant(now)] })
+}
+
+/** As many as there are experts. */
+function oneHot(site: Resizing): Node {
+  const { node, removals } = site
+  const chosen = site.positions(0)
+  if (chosen === undefined || !changes([chosen], removals)) return node
+  const shape = site.input(1)!.map(() => 1)
+  const depth = site.constant([sizeAfter(chosen, removals)], { shape })
+  return editNode(node, { inputs: [node.inputs[0]!, depth, node.inputs[2]!] })
+}
+
+/** The number of an expert counts those that stay before it. */
+function equal(site: Resizing): Node {
+  const { node, removals } = site
+  const which = [0, 1].find((input) => site.positions(input) !== undefined)
+  if (which === undefined || !changes([site.positions(which)!], removals)) return node
+  const chosen = site.positions(which)!
+  const numbers = site.value(1 - which)!
+  const isAll = numbers.length > 1
+  const now = isAll ? numbers.slice(0, sizeAfter(chosen, removals)) : [keptBefore(chosen, numbers[0]!, removals)]
+  const shape = site.input(1 - which)!.map((_, i, { length }) => (i === length - 1 ? now.length : 1))
+  const constant = site.constant(now, { shape, type: site.typeOf(1 - which) })
+  return editNode(node, { inputs: node.inputs.map((name, i) => (i === which ? name : constant)) })
 }
 
 interface Bounds {

@@ -1,4 +1,4 @@
-import type { Node } from '@pare/onnx'
+import type { DataType, Node } from '@pare/onnx'
 import type { Removals } from '../cut/remaining.js'
 import type { Axis } from '../dependency/axis.js'
 import type { AxesRead } from './sizes-read.js'
@@ -19,11 +19,15 @@ export interface Resizing {
   isFixed(output: number, axis: number): boolean
   /** For each element of an input the axes whose sizes it is computed from at run time. [] where there are none. */
   sizesRead(index: number): AxesRead
-  /** Makes an int64 constant and returns its name. */
-  constant(numbers: readonly number[]): string
+  /** The axis of which the numbers in an input are positions. */
+  positions(index: number): Axis | undefined
+  /** Of the elements of an input that are known. Default: int64 */
+  typeOf(index: number): DataType
+  /** Makes a constant and returns its name. Default: int64, of one axis */
+  constant(numbers: readonly number[], as?: { readonly shape?: readonly number[]; readonly type?: DataType }): string
   /** Sizes in place of those an input holds; undefined: as it holds them. Returns the name. */
   sizes(input: number, sizes: readonly (number | undefined)[]): string
 }
 
 /** What is known of a node before anything is removed. */
-export type Unresized = Omit<Resizing, 'removals' | 'constant' | 'sizes'>
+export type Unresized = Omit<Resizing, 'removals' | 'constant' | 'positions' | 'typeOf' | 'sizes'>

@@ -11,6 +11,8 @@ import {
   openModel,
   openRegular,
   sha256,
+  type Tensor,
+  withTensors,
   writeModel,
 } from '@pare/onnx'
 import { Failure } from '../terminal/failure.js'
@@ -100,12 +102,17 @@ function otherWeight(plan: string, value: string, isMissing: boolean): Failure {
 }
 
 async function foldingOf(
-  { graph }: Model,
+  model: Model,
   weights: FoldedModel['weights'],
   { inlined, mergeAdapters }: Pick<FoldOptions, 'mergeAdapters'> & { readonly inlined: boolean },
 ): Promise<Folding | undefined> {
   if (weights.length === 0 && !inlined) return undefined
-  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]))
+  // In branches and loops they go by their way to them.
+  const tensors = new Map<string, Tensor>()
+  withTensors(model, (tensor, id) => {
+    tensors.set(id, tensor)
+    return tensor
+  })
   const facts: { id: string; value: string; sha256: string }[] = []
   for (const { id, value } of weights) facts.push({ id, value, sha256: await sha256(tensors.get(id)!.data) })
   return {

@@ -39,7 +39,7 @@ export const oneLevel = {
   masks: field(oneOf(MASK_FORMATS), {
     help: 'write the masks of masked weights beside each pruned model, for other trainers: model.masks.npz',
     default: 'not written',
-    flag: { argument: 'format', hint: 'npz for NumPy, safetensors for PyTorch and others', on: ['run'] },
+    flag: { argument: 'format', hint: 'npz for NumPy, safetensors for PyTorch and others', on: ['run'], input: true },
   }),
   mergeAdapters: field(z.boolean(), {
     expected: 'true or false',

@@ -131,7 +131,7 @@ export const pruneFields = {
       argument: 'file',
       schema: mask.describe('a .npz or .safetensors file, or keep'),
       hint: 'pare prune MODEL --masks masks.npz writes such a file; to keep the zeros that the model has: --mask keep',
-      on: PRUNING,
+      ...{ on: PRUNING, input: true },
     },
   }),
   refit: field(plugin<AnyCriterion>('alps', 'alps:swaps=20'), {

@@ -39,6 +39,19 @@ describe('MACs of a model for images of any size', () => {
     expect(json()).toMatchObject({ macs: macsAt(32, 64), macsAt: { N: 1, height: 32, width: 64 } })
   })
 
+  it('are a formula of the sizes, which gives what is counted', async () => {
+    await using folder = await imageFolder()
+    const { stdout } = await pare(['inspect', 'image.onnx'], { cwd: folder.path })
+    expect(stdout).toContain('= 290 · height · width, where height is a multiple of 2 and width is a multiple of 2')
+    const { json } = await pare(['inspect', 'image.onnx', '--json'], { cwd: folder.path })
+    expect(json()).toMatchObject({
+      macFormula: {
+        terms: [{ coefficient: 216 + 296 / 4, powers: { height: 1, width: 1 } }],
+        multiplesOf: { height: 2, width: 2 },
+      },
+    })
+  })
+
   it('are brought down to a target at those sizes, before and after', async () => {
     await using folder = await imageFolder()
     const argv = [

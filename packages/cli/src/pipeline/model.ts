@@ -27,7 +27,7 @@ import type { Task } from '../settings/tasks.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type MasksFile, type MasksPlace, makeMasks } from './masks.js'
 import { type QuantisationFacts, quantiseModel } from './quantise.js'
-import { nothingRemoved } from './removed-units.js'
+import { keptForChoices, nothingRemoved } from './removed-units.js'
 import type { RepairFacts } from './repair.js'
 import type { TrainingFacts } from './retrain.js'
 import { sideCarWarnings } from './side-cars.js'
@@ -186,6 +186,7 @@ async function planOpened(
     warnings: warn(
       [
         ...nothingRemoved(facts.cut),
+        ...keptForChoices(steps, planned.groups),
         ...masks.warnings,
         ...describeLeft(folded.left),
         ...(await tiedWarnings(model, steps)),

@@ -4,6 +4,7 @@ import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, it } from 'vitest'
 import { fixture } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
+import { keptForChoices } from './removed-units.js'
 
 /** Two layers of 16 weights: those of the second are a thousand times as large. */
 const uneven = () =>
@@ -28,5 +29,30 @@ describe('a layer of which nothing is left', () => {
       cwd: folder.path,
     })
     expect(cured.stderr).not.toContain('nothing is left')
+  })
+})
+
+describe('experts of which fewer go than a ratio says', () => {
+  const cut = (ratio: number, removed: readonly number[]) =>
+    keptForChoices(
+      [
+        {
+          ...{ kind: 'cut', structure: 'expert', criterion: 'magnitude', scope: 'group' },
+          target: { ratio },
+          groups: [{ id: 'router:1', units: 4, removed }],
+        },
+      ],
+      [{ kind: 'coupled', id: 'router:1', units: 4, least: 2, roles: new Set(), slices: [] }],
+    )
+
+  it('are warned of, with the number that stays', () => {
+    expect(cut(0.95, [0, 1])).toEqual([
+      "of the 4 expert units of 'router:1' 2 were removed, where 4 were asked for: the model chooses 2 of them for each input, so as many stay",
+    ])
+  })
+
+  it('and not where as many go as were asked for', () => {
+    expect(cut(0.5, [0, 1])).toEqual([])
+    expect(cut(0.25, [3])).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-import type { PlanStep } from '@pare/core'
+import type { Group, PlanStep } from '@pare/core'
 import { formatCount, plural, share } from '@pare/gate'
 import { removalsOf, removalText } from '@pare/report/pruning'
 
@@ -22,6 +22,24 @@ export function nothingRemoved(groups: readonly Cut[]): readonly string[] {
     return [
       `no ${structure} unit was removed: of ${where}, what was asked for rounds to none, or only what has to stay is there.`,
     ]
+  })
+}
+
+/** What a user should know where fewer units went than a ratio says, since the model chooses so many of them for each input. */
+export function keptForChoices(steps: readonly PlanStep[], groups: readonly Group[]): readonly string[] {
+  const least = new Map(
+    groups.flatMap((group) => (group.kind === 'coupled' && group.least ? [[group.id, group.least] as const] : [])),
+  )
+  return steps.flatMap((step) => {
+    if (step.kind !== 'cut' || !('ratio' in step.target)) return []
+    const { ratio } = step.target
+    return step.groups.flatMap(({ id, units, removed }) => {
+      const stay = least.get(id)
+      if (stay === undefined || units - removed.length > stay || removed.length >= Math.round(ratio * units)) return []
+      return [
+        `of the ${units} ${step.structure} units of '${id}' ${removed.length} were removed, where ${Math.round(ratio * units)} were asked for: the model chooses ${stay} of them for each input, so as many stay`,
+      ]
+    })
   })
 }
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { applyPlan, gatePlan, type PlanStep } from '@pare/core'
+import { applyPlan, type ChosenUnits, chosenUnits, gatePlan, type PlanStep } from '@pare/core'
 import type { Difference } from '@pare/evaluate'
 import { type Model, makeTemporaryFolder, writeModel } from '@pare/onnx'
 import { childOf, type Work } from '../engine/work.js'
@@ -28,14 +28,27 @@ export interface Proof {
 /** What a proof needs of the work on a model. */
 export type ProofWork = Pick<Work, 'signal' | 'progress' | 'label' | 'engine'>
 
+/** What a proof of one step needs. */
+interface StepWork extends ProofWork {
+  readonly step: Proof['step']
+  /** Default: nothing that goes is chosen by the model */
+  readonly chosen?: ChosenUnits
+}
+
+const NONE_CHOSEN: ChosenUnits = { areChosen: false, renumbered: new Set() }
+/** Inputs on which experts are compared: few tokens are not sent to all. */
+const MANY_RUNS = 6
+
 /** 'cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes' */
 export function describeProof({
   step = 'cut',
   difference,
   tolerance,
   sizesDiffer,
-}: Pick<Proof, 'difference' | 'tolerance' | 'sizesDiffer'> & { readonly step?: Proof['step'] | undefined }): string {
-  return `${EQUATION[step]}: largest difference ${difference === 0 ? 0 : difference.toExponential(0)}, tolerance ${tolerance.toExponential(0)}, two ${sizesDiffer ? 'sizes' : 'inputs'}`
+  runs = 2,
+}: Pick<Proof, 'difference' | 'tolerance' | 'sizesDiffer'> &
+  Partial<Pick<Proof, 'runs'>> & { readonly step?: Proof['step'] | undefined }): string {
+  return `${EQUATION[step]}: largest difference ${difference === 0 ? 0 : difference.toExponential(0)}, tolerance ${tolerance.toExponential(0)}, ${runs === 2 ? 'two' : runs} ${sizesDiffer ? 'sizes' : 'inputs'}`
 }
 
 const EQUATION = { cut: 'cut = masked', permute: 'permuted = original' } as const
@@ -54,7 +67,9 @@ export async function prove(
     const next = await applyPlan(current, { seed, steps: [step] })
     if (step.kind === 'cut' || step.kind === 'permute') {
       const expected = step.kind === 'cut' ? await gatePlan(current, step) : current
-      const { relative, sizes, free, failure, tolerance } = await comparedWithin([expected, next], { ...work, step: step.kind })
+      const chosen = step.kind === 'cut' ? await chosenUnits(current, step) : NONE_CHOSEN
+      const about = { ...work, step: step.kind, chosen }
+      const { relative, sizes, free, failure, tolerance } = await comparedWithin([expected, next], about)
       const proof = {
         step: step.kind,
         structure: step.structure,
@@ -77,7 +92,7 @@ export async function prove(
  */
 async function comparedWithin(
   models: readonly [expected: Model, actual: Model],
-  work: ProofWork & { readonly step: Proof['step'] },
+  work: StepWork,
 ): Promise<Difference & { readonly tolerance: number }> {
   const compareTo = async ([expected, actual]: readonly [Model, Model]) => {
     const tolerance = toleranceOf(actual)
@@ -100,7 +115,7 @@ export async function compared(
   expected: Model,
   actual: Model,
   tolerance: number,
-  { signal, progress, label, engine, step }: ProofWork & { readonly step: Proof['step'] },
+  { signal, progress, label, engine, step, chosen = NONE_CHOSEN }: StepWork,
 ): Promise<Difference> {
   const { compareModels } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: proving the ${NOUN[step]}`)
@@ -113,15 +128,18 @@ export async function compared(
   const options = { signal, ...childOf(engine) }
   const compareOnce = async ([one, two]: readonly [Model, Model]) => {
     const models = { reference: await pathOf('expected', one), other: await pathOf('found', two) }
-    const difference = await compareModels(models, options)
-    const decisions = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
+    const runs = chosen.areChosen ? { runs: MANY_RUNS } : {}
+    const difference = await compareModels({ ...models, ...runs }, options)
+    // Numbers of experts that are counted anew say something else in the other model.
+    const both = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
+    const decisions = both.filter(({ name }) => !chosen.renumbered.has(name))
     if (decisions.length === 0) return difference
     const names = decisions.map(({ name }) => name)
     const counted = decisions.filter((each) => each.counted).map(({ name }) => name)
     const model = await pathOf('given', givenDecisions(two, decisions))
     const reference = await pathOf('expected', withDecisions(one, decisions))
     const other = await pathOf('found', withDecisions(two, decisions))
-    return await compareModels({ reference, other, decisions: { model, names, counted } }, options)
+    return await compareModels({ reference, other, decisions: { model, names, counted }, ...runs }, options)
   }
   try {
     const [one, two] = [expected, actual].map((model) => withComparedOutputs(widen(model))) as [Model, Model]

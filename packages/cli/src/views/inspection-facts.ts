@@ -1,4 +1,4 @@
-import type { FoldedModel, FoldedWeight, TiedCopy } from '@pare/core'
+import type { FoldedModel, FoldedWeight, MacFormula, TiedCopy } from '@pare/core'
 import type { Range } from '../pipeline/unit-parameters.js'
 
 /** What `pare inspect --json` prints of a model. */
@@ -23,6 +23,8 @@ export interface InspectView {
   readonly macs: number | null
   /** Sizes of all axes that the model leaves open. */
   readonly macsAt: Readonly<Record<string, number>>
+  /** MACs of one sample at any sizes that the model leaves open. Absent where these do not change them. */
+  readonly macFormula?: MacFormula
   /** Why MACs cannot be counted. */
   readonly macsUnknown?: string
   readonly layers: readonly WeightView[]

@@ -1,4 +1,4 @@
-import type { FoldedWeight } from '@pare/core'
+import type { FoldedWeight, MacFormula } from '@pare/core'
 import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
 import type { Range } from '../pipeline/unit-parameters.js'
@@ -25,7 +25,7 @@ export function renderInspection(view: InspectView, options: InspectionOptions):
   return /[×…]\d*/.test(text) && !all ? `${text}\n\nWhat is alike shares a line; --all and --json list everything.` : text
 }
 
-function header({ model, parameters, macs, macsAt, macsUnknown }: InspectView): string {
+function header({ model, parameters, macs, macsAt, macFormula, macsUnknown }: InspectView): string {
   const values = (list: InspectView['model']['inputs']) =>
     list.map(({ name, type, shape }) => `${name} ${type}[${shape?.join(', ') ?? '?'}]`).join(', ')
   return [
@@ -34,7 +34,23 @@ function header({ model, parameters, macs, macsAt, macsUnknown }: InspectView): 
     `  outputs     ${values(model.outputs)}`,
     `  parameters  ${formatCount(parameters.total)}, of them ${formatCount(parameters.nonzero)} not zero`,
     `  MACs        ${macs === null ? `not known: ${macsUnknown}` : `${formatCount(macs)} for one sample${atSizes(macsAt)}`}`,
+    ...(macFormula === undefined ? [] : [`              ${describeFormula(macFormula)}`]),
   ].join('\n')
+}
+
+/** '= 290 · height · width + 64 · height, where height and width are multiples of 2' */
+function describeFormula({ terms, multiplesOf, reason }: MacFormula): string {
+  if (terms === null) return `at other sizes by no formula: ${reason}`
+  const power = ([name, exponent]: readonly [string, number]) => (exponent === 1 ? name : `${name}^${exponent}`)
+  const sum = terms.map(({ coefficient, powers }) =>
+    [
+      Number(coefficient.toPrecision(12)).toLocaleString('en-US', { maximumFractionDigits: 6 }),
+      ...Object.entries(powers).map(power),
+    ].join(' · '),
+  )
+  const whole = Object.entries(multiplesOf).map(([name, step]) => `${name} is a multiple of ${step}`)
+  const condition = whole.length === 0 ? '' : `, where ${whole.join(' and ')}`
+  return `= ${sum.join(' + ').replaceAll('+ -', '- ')}${condition}`
 }
 
 /** Weights that are computed, and those that stay so. */

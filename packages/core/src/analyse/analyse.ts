@@ -88,11 +88,11 @@ function findCandidates(model: Model): Candidates {
           ...{ tensor: operand.tensor, ...present({ quantised: operand.quantised }) },
           rows: layout(operator!.rows(node, input, operand.shape), operand),
           uses: [use],
-          reason: operator!.reason,
+          reason: operator!.reason ?? (operand.gather && gathered(operand.gather)),
         })
     }
     if (node.op === 'Gather' || node.op === 'EmbedLayerNormalization') {
-      for (const name of node.inputs) addId(embeddings, operandAt(name, scope)?.id)
+      for (const name of node.inputs) addId(embeddings, tableAt(operandAt(name, scope)))
     }
   })
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
@@ -123,6 +123,8 @@ function hiddenWeight({ id, tensor, node }: Behind, reader: Node): NotEligible {
 interface Operand extends Pick<Weight, 'id' | 'tensor' | 'quantised'> {
   readonly shape: readonly number[]
   readonly transposed: boolean
+  /** The node that takes some of several such weights, by numbers that the model computes. */
+  readonly gather?: Node
 }
 
 interface Surroundings {
@@ -146,6 +148,12 @@ function operandOf(name: string | undefined, at: Surroundings): Operand | undefi
       const codes = scope.constant(input)
       const quantised = codes && quantisation.tensors.get(codes.id)
       return quantised && operandAs(codes, quantised)
+    }
+    case 'Gather': {
+      // Of the weights of several experts those that a token is sent to. A table of rows is no weight.
+      const stack = scope.constant(input)
+      if (stack === undefined || stack.tensor.shape.length < 3 || attributesOf(producer).int('axis', 0) !== 0) return undefined
+      return { ...operandAs(stack, quantisation.tensors.get(stack.id)), gather: producer }
     }
     // Zero is zero in every type of floats.
     case 'Cast':
@@ -182,6 +190,12 @@ function swaps(node: Node): boolean {
 function layout(rows: Rows, { transposed }: Operand): Rows {
   return transposed ? { batch: 1, before: rows.after, out: rows.out, after: rows.before } : rows
 }
+
+const gathered = ({ name, outputs }: Node) =>
+  `it holds the weights of several experts, of which Gather '${name || outputs[0]}' takes some for each input`
+
+/** A table that rows are taken from, and no stack of weights. */
+const tableAt = (operand: Operand | undefined) => (operand === undefined || operand.shape.length > 2 ? undefined : operand.id)
 
 function addId(ids: Set<string>, id: string | undefined): void {
   if (id !== undefined) ids.add(id)

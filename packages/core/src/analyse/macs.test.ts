@@ -1,5 +1,6 @@
 import { type Model, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
+import { analyse } from './analyse.js'
 import { countMacs, macCount } from './macs.js'
 import { requireOpen } from './open-sizes.js'
 
@@ -16,6 +17,20 @@ const model = (input: string, constants: string, nodes: string): Model => {
 
 const convolution = (input: string) =>
   model(input, 'float[8, 3, 3, 3] w', 'y = Conv<pads = [1, 1, 1, 1], strides = [2, 2]>(x, w)')
+
+test('MACs of weights that are gathered for each token are those of the experts it is sent to', async () => {
+  const experts = model('float[N, 1, 1, 4] x, int64[N, 2] which', 'float[5, 4, 6] w', 'g = Gather(w, which)\n y = MatMul(x, g)')
+  // Two experts of 4 · 6 for the one token.
+  expect(await countMacs(experts)).toBe(2 * 24)
+  expect(analyse(experts).notEligible).toEqual([
+    { id: 'w', reason: "it holds the weights of several experts, of which Gather 'g' takes some for each input", byUser: false },
+  ])
+})
+
+test('MACs of Einsum are those of the letters that it sums over', async () => {
+  const experts = model('float[N, 4] x', 'float[5, 4, 6] w', 'y = Einsum<equation = "nd,edf->nef">(x, w)')
+  expect(await countMacs(experts)).toBe(5 * 4 * 6)
+})
 
 describe('MACs are counted at stated sizes', () => {
   test.each<[string, Model, number, Record<string, number>]>([

@@ -304,14 +304,14 @@ describe('names', () => {
     expect(weights).toEqual([{ id: 'w', value: 'w', reader: "MatMul 'h'", sources: ['s'], operators: ['Neg'], isWeight: true }])
   })
 
-  it('a value that a nested graph reads keeps its name', async () => {
+  it('a value that a nested graph reads goes by its new name there, too', async () => {
     const model = parseText(
       `g (float[N, 4] x, bool c) => (float[N, 8] y) <float[4, 8] s> { w = Neg(s)\n h = MatMul(x, w)\n y = If(c) <then_branch = t () => (float[N, 8] p) { p = MatMul(x, w) }, else_branch = e () => (float[N, 8] q) { q = Identity(h) }> }`,
       { s },
     )
     const folded = await foldWeights(model, compute)
-    expect(folded.model.graph.initializers.map(({ name }) => name)).toEqual(['w'])
-    expect(analyse(folded.model).weights.map(({ id, uses }) => [id, uses.length])).toEqual([['w', 2]])
+    expect(folded.model.graph.initializers.map(({ name }) => name)).toEqual(['s'])
+    expect(analyse(folded.model).weights.map(({ id, uses }) => [id, uses.length])).toEqual([['s', 2]])
   })
 
   it('an initializer of an old model is an input too', async () => {
@@ -374,4 +374,39 @@ it('a sparse initializer is stored as the dense weight that it is', async () => 
   expect([...valuesOf('float32', await readAll(tensor!.data))]).toEqual(expected)
   expect(folded.model.graph.sparseInitializers).toEqual([])
   expect(await outputsOf(folded.model, { x })).toEqual(await outputsOf(model, { x }))
+})
+
+describe('weights that are computed in branches and loops', () => {
+  const header = '<ir_version: 8, opset_import: ["" : 17]> g'
+  const mask = (size: number) => Array.from({ length: size }, (_, i) => (i % 3 === 0 ? 0 : 1))
+  const both = parseText(
+    `${header} (float[N, 4] x, float[1] f) => (float[N, 8] y) <float[4, 8] s, float[4, 8] m>
+     { c = Cast<to = 9>(f)
+       y = If(c) <then_branch = t () => (float[N, 8] p) { w = Mul(s, m)\n p = MatMul(x, w) }, else_branch = e () => (float[N, 8] q) { v = Neg(m)\n q = MatMul(x, v) }> }`,
+    { s, m: mask(32) },
+  )
+  const loop = parseText(
+    `${header} (float[N, 4] x) => (float[N, 4] y) <int64 count = {3}, bool going = {1}, float[4, 4] u, float[4, 4] n>
+     { y = Loop(count, going, x) <body = l (int64 i, bool k, float[a, b] h) => (bool o, float[a, b] t) { o = Identity(k)\n w = Mul(u, n)\n z = MatMul(h, w)\n t = Tanh(z) }> }`,
+    { u: wave(16, 3), n: mask(16) },
+  )
+
+  it.each([
+    ['branches', both, ['Mul', 'Neg'], 2],
+    ['the body of a loop', loop, ['Mul'], 1],
+  ])('%s: the weight is stored there, and the model computes the same', async (_, model, operators, count) => {
+    const folded = await foldWeights(model, compute)
+    expect(folded.left).toEqual([])
+    expect(folded.weights.flatMap((weight) => weight.operators)).toEqual(operators)
+    expect(
+      analyse(folded.model)
+        .weights.map(({ id }) => id)
+        .sort(),
+    ).toEqual(folded.weights.map(({ id }) => id).sort())
+    expect(folded.weights).toHaveLength(count)
+    for (const flag of [0, 1]) {
+      const data = { x, f: { data: Float32Array.of(flag), shape: [1] } }
+      expect(await outputsOf(folded.model, data)).toEqual(await outputsOf(model, data))
+    }
+  })
 })

@@ -1,3 +1,4 @@
+import { flattened } from '@pare/axes'
 import { bytesOf, elementCount, isFloat, type Model, makePayload, PareError, readAll, valuesOf } from '@pare/onnx'
 import type { NotEligible } from '../contract/contract.js'
 import { fixedSizes } from './fixed-sizes.js'
@@ -45,13 +46,16 @@ export interface FoldOptions extends Pick<FoldableOptions, 'mergeAdapters'> {
 /**
  * The model with every weight that it computes from constants alone stored as an initializer, and without the nodes and tensors that only led to it: weights that
  * are normalised, masked, sliced, stacked, transposed or merged in the graph. The numbers are those that `compute` gives. Weights made of integers stay as they
- * are, and those whose tensors are read in another form too.
+ * are, and those whose tensors are read in another form too. In branches of If and bodies of Loop and Scan it is the same.
  */
-export async function foldWeights(
-  model: Model,
-  compute: ComputeConstants,
-  { only, ...options }: FoldOptions = {},
-): Promise<FoldedModel> {
+export async function foldWeights(whole: Model, compute: ComputeConstants, options: FoldOptions = {}): Promise<FoldedModel> {
+  // Branches and bodies of loops are written out: what is computed in them goes by its way to it.
+  const { model, nest } = flattened(whole)
+  const folded = await foldFlat(model, compute, options)
+  return { ...folded, model: nest(folded.model) }
+}
+
+async function foldFlat(model: Model, compute: ComputeConstants, { only, ...options }: FoldOptions): Promise<FoldedModel> {
   const sizes = await fixedSizes(model)
   const { foldable, left } = foldablesIn(model, { ...options, sizes })
   const wanted = only === undefined ? foldable : foldable.filter(({ value }) => only.has(value))
@@ -147,7 +151,8 @@ function factsOf({ value, reader, nodes, sources, sparse, isWeight }: Foldable, 
 /**
  * Throws where a plan was made for a model whose weights are folded, and this one's are not, or other ones. `folded`: those of the model that the plan is for.
  */
-export function checkFolded(expected: readonly Pick<FoldedWeight, 'id' | 'value'>[], { graph }: Model): void {
+export function checkFolded(expected: readonly Pick<FoldedWeight, 'id' | 'value'>[], model: Model): void {
+  const { graph } = flattened(model).model
   const stored = new Set(graph.initializers.map(({ name }) => name))
   const made = new Set(graph.nodes.flatMap(({ outputs }) => outputs))
   const missing = expected.find(({ id, value }) => !stored.has(id) || (id !== value && made.has(value)))

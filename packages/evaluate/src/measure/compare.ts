@@ -15,6 +15,8 @@ export interface CompareRequest {
    * not those of `counted`, whose size is decided too. Default: as it comes.
    */
   readonly decisions?: { readonly model: string; readonly names: readonly string[]; readonly counted: readonly string[] }
+  /** How many inputs are made up. Default: 2 */
+  readonly runs?: number
 }
 
 export interface Difference {
@@ -29,13 +31,16 @@ export interface Difference {
 }
 
 /**
- * Runs both on the same made-up inputs, twice: with two sets of sizes, or other values where all sizes are fixed. Throws PareError where the reference
+ * Runs both on the same made-up inputs, twice or as often as is asked for: with several sets of sizes, or other values where all sizes are fixed. Throws PareError where the reference
  * runs with no sizes that are tried, or gives no number to compare.
  */
-export async function compare(runtime: Runtime, { reference, other, decisions }: CompareRequest): Promise<Difference> {
+export async function compare(
+  runtime: Runtime,
+  { reference, other, decisions, runs = RUNS }: CompareRequest,
+): Promise<Difference> {
   const options = { literal: true, precise: await canBePrecise([reference, other]) }
   await using one = await openSession(runtime, reference, options)
-  const expected = await runTwice(one, reference)
+  const expected = await runOften(one, reference, runs)
   const sizes = expected.map((each) => each.sizes)
   const free = hasFreeSizes(one.inputs)
   try {
@@ -73,7 +78,7 @@ interface Run {
 }
 
 /** With the first sizes that work. */
-async function runTwice(session: Session, path: string): Promise<readonly Run[]> {
+async function runOften(session: Session, path: string, count: number): Promise<readonly Run[]> {
   await using file = await openModel(path)
   const making = { integers: integersOf(file.model), symbols: await symbolsOf(file.model) }
   const isCached = pastSymbols(session.inputs, making.symbols).size > 0
@@ -92,8 +97,10 @@ async function runTwice(session: Session, path: string): Promise<readonly Run[]>
     if (outputs === undefined) continue
     if (holdsNumbers(outputs)) runs.push({ sizes, way: wayOf(sizes, run), inputs, outputs })
     else failures.push('its outputs hold no finite number')
-    if (runs.length === RUNS) return runs
+    if (runs.length === count) return runs
   }
+  // More than two are wished for, not needed.
+  if (runs.length >= RUNS) return runs
   throw new PareError(`${session.name} gives ${RUNS} results on no inputs that can be made up: ${failures[0]}`, {
     hint: 'the models cannot be compared; evaluate both on data of your own.',
   })

@@ -18,6 +18,8 @@ export interface ModelFacts {
   isFixed(value: string, axis: number): boolean
   /** Elements of a small value that are always the same. */
   constant(value: string): InferenceFacts | undefined
+  /** Whether a value that is filled with one number is 0 wherever it is small enough to be known. */
+  isZero(value: string): boolean
   /** Elements of a small value, each undefined where it is not always the same. */
   elements(value: string): readonly (number | undefined)[] | undefined
 }
@@ -25,14 +27,19 @@ export interface ModelFacts {
 export interface FactOptions {
   /** Sizes of inputs that have no name: 'alike' where they stand at the same place, or all 'apart'. Default: 'alike' */
   readonly unnamed?: 'alike' | 'apart'
+  /**
+   * Whether sizes that data decide (of what is not 0, of boxes that are left, of what a Loop collects) are made up, so that shapes behind them are known: never
+   * fixed, and all of one name. Default: false
+   */
+  readonly hasCounts?: boolean
 }
 
 /**
  * Shapes are inferred for several choices of the sizes that the model leaves open, in pairs that differ in each: what comes out the same at all of them is
  * always the same. Throws PareError where the model contradicts itself at all of them.
  */
-export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions = {}): Promise<ModelFacts> {
-  const pairs = await inferOften(model, unnamed)
+export async function factsOf(model: Model, { unnamed = 'alike', hasCounts = false }: FactOptions = {}): Promise<ModelFacts> {
+  const pairs = await inferOften(model, { unnamed, hasCounts })
   const samples = pairs.flatMap(({ first, second }) => [first, second])
   const pairOf = (value: string) =>
     pairs.find(({ first, second }) => first.shapes.has(value) && second.shapes.has(value)) ?? pairs[0]!
@@ -63,6 +70,13 @@ export async function factsOf(model: Model, { unnamed = 'alike' }: FactOptions =
       const constant = first?.values.get(value)
       return others.length > 0 && others.every(({ values }) => isSame(constant, values.get(value))) ? constant : undefined
     },
+    isZero(value) {
+      for (const { values } of samples) {
+        const numbers = values.get(value)?.numbers ?? []
+        if (numbers.length > 0) return numbers.every((number) => number === 0)
+      }
+      return false
+    },
     elements(value) {
       const [first, ...others] = knowing(value).map(({ values }) => values.get(value)?.numbers)
       if (others.length === 0 || others.some((sample) => sample?.length !== first?.length)) return undefined
@@ -82,12 +96,14 @@ const PRIMES = [
   [5, 13, 17, 19, 23, 29, 31, 37],
 ]
 const SCALES = [1, 32]
+/** Made-up counts: fewer than limits that models set, such as the best 100. */
+const COUNTS = [41, 43]
 
 /**
  * Pairs of choices, those first that tell most: small images shrink to nothing, and long texts run out of positions. With an If, a pair for each branch, and
  * where that tells more, one without any positions of a kind: a branch for the first tokens fits an empty cache only.
  */
-async function inferOften(model: Model, unnamed: 'alike' | 'apart'): Promise<readonly Pair[]> {
+async function inferOften(model: Model, { unnamed, hasCounts }: Required<FactOptions>): Promise<readonly Pair[]> {
   const infer = await shapesOf(model)
   const symbols = await symbolsOf(model)
   const pairs: Pair[] = []
@@ -96,7 +112,9 @@ async function inferOften(model: Model, unnamed: 'alike' | 'apart'): Promise<rea
     const sizes = (primes: readonly number[]) =>
       sizesOf(model, symbols, { sizes: primes.map((prime) => scale * prime), unnamed, ...options })
     try {
-      const [first, second] = PRIMES.map((primes) => infer({ ...sizes(primes), ...present({ branch: options.branch }) }))
+      const [first, second] = PRIMES.map((primes, i) =>
+        infer({ ...sizes(primes), ...present({ branch: options.branch, count: hasCounts ? COUNTS[i] : undefined }) }),
+      )
       pairs.push({ scale, first: first!, second: second!, branch: options.branch !== undefined })
     } catch (error) {
       if (!(error instanceof PareError)) throw error
@@ -141,7 +159,7 @@ interface Pair {
   readonly second: Shapes
 }
 
-interface Choice extends Required<FactOptions> {
+interface Choice extends Pick<Required<FactOptions>, 'unnamed'> {
   readonly sizes: readonly number[]
   /** A symbol of which there are none. */
   readonly empty?: string

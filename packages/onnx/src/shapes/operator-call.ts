@@ -6,6 +6,7 @@ import type { Branch, Fact, Facts, InferenceFacts, OperatorCall } from './rules/
 export interface CallPlace {
   readonly opset: number
   readonly branch: Branch | undefined
+  readonly count: number | undefined
   /** Of a value, by its name. */
   fact(name: string): Fact | undefined
   factOf(tensor: Tensor): Fact
@@ -31,6 +32,9 @@ export class NodeCall implements OperatorCall {
   }
   get branch(): Branch | undefined {
     return this.#place.branch
+  }
+  get count(): number | undefined {
+    return this.#place.count
   }
   get int(): Read<number> {
     return this.#attributes.int

@@ -1,3 +1,4 @@
+import { isRouted } from '../../experts/routing.js'
 import { type Axis, atom, productOf, rootOf, sumOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { fromFront } from './broadcast.js'
@@ -83,7 +84,9 @@ export function joined(site: AxisSite, operands: readonly number[]): void {
   if (inputs.some((input) => input?.length !== out.length)) return
   for (const input of inputs) for (const i of out.keys()) if (i !== at) site.tie(input![i], out[i])
   const parts = inputs.map((input) => input![at]!)
-  site.tie(out[at], sumOf(parts))
+  // Single values side by side may be those of experts: they are held, unless it turns out so.
+  if (parts.length > 1 && parts.every(({ size }) => size === 1)) site.stack(out[at]!)
+  else site.tie(out[at], sumOf(parts))
   site.free(...parts)
 }
 
@@ -95,7 +98,8 @@ function split(site: AxisSite): void {
   if (outputs.some((output) => output === undefined)) return
   for (const output of outputs) for (const i of x.keys()) if (i !== at) site.tie(x[i], output![i])
   const parts = outputs.map((output) => output![at]!)
-  site.tie(x[at], sumOf(parts))
+  if (isRouted(x[at]) && parts.every(({ size }) => size === 1)) for (const i of parts.keys()) site.pick(x[at], i, i)
+  else site.tie(x[at], sumOf(parts))
   site.free(...parts, ...(site.input(1) ?? []))
 }
 
@@ -110,6 +114,8 @@ function slice(site: AxisSite): void {
   for (const [i, axis] of x.entries()) {
     const which = cut.get(i)
     if (which === undefined) site.tie(axis, out[i])
+    else if (isRouted(axis) && out[i]!.size === 1 && axis.size > 1 && starts?.[which] !== undefined && site.isFixed(0, i))
+      site.pick(axis, starts[which] < 0 ? starts[which] + axis.size : starts[which], 0)
     else if (steps?.[which] !== 1)
       tieSteps(site, { from: axis, out: out[i]!, start: starts?.[which], step: steps?.[which], at: i })
     else if (axis.size === out[i]!.size && rootOf(axis).pin === undefined) site.tie(axis, out[i])
@@ -156,6 +162,17 @@ function gather(site: AxisSite): void {
   const at = fromFront(site.int('axis', 0), data.length)
   for (let i = 0; i < at; i++) site.tie(data[i], out[i])
   for (let i = at + 1; i < data.length; i++) site.tie(data[i], out[i + indices.length - 1])
+  const chosen = site.positions(1)
+  if (chosen !== undefined && chosen.size === data[at]!.size) {
+    for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
+    site.readPositions(1)
+    return site.tie(data[at], chosen)
+  }
+  const [only, ...others] = site.value(1) ?? []
+  if (only !== undefined && others.length === 0 && isRouted(data[at]) && data[at].size > 1) {
+    site.free(...indices, ...(indices.length === 1 ? [out[at]] : []))
+    return site.pick(data[at], only < 0 ? only + data[at].size : only, 0)
+  }
   const positions = indices.length === 1 && site.isFixedInput(0, at) ? site.value(1) : undefined
   if (positions === undefined) for (const [i, index] of indices.entries()) site.tie(index, out[at + i])
   else {

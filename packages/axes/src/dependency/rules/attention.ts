@@ -7,7 +7,7 @@ import { tieAll } from './broadcast.js'
  * The size of a head is held, since 1/√headDim and rotary tables follow it; so are the positions, which a softmax runs over.
  */
 export const attention: readonly [string, AxisRule][] = [
-  ['com.microsoft.Attention', packedAttention],
+  ['com.microsoft.Attention', (site) => packedAttention(site)],
   ['com.microsoft.MultiHeadAttention', multiHeadAttention],
   ['com.microsoft.GroupQueryAttention', groupQueryAttention],
   ['Attention', standardAttention],
@@ -47,8 +47,15 @@ function tieHeads(site: AxisSite, axis: Axis | undefined, heads: Axis): void {
   if (axis?.size === heads.size) site.tie(axis, heads)
 }
 
+/** Which inputs are the past and the zero point of the input. */
+interface PackedInputs {
+  readonly past: number
+  /** Default: the input holds no codes */
+  readonly zero?: number
+}
+
 /** x f32[batch, seq, in] · W f32[in, query + key + value] */
-function packedAttention(site: AxisSite): void {
+export function packedAttention(site: AxisSite, { past, zero }: PackedInputs = { past: 4 }): void {
   const [x, w, bias, out] = [site.input(0), site.input(1), site.input(2), site.output(0)]
   const heads = headsOf(site, site.int('num_heads', 0), site.int('num_heads', 0))
   if (x === undefined || w?.[1] === undefined || out === undefined || heads === undefined) return
@@ -57,12 +64,12 @@ function packedAttention(site: AxisSite): void {
   if (parts.length !== 3 || parts.includes(undefined) || sizes.reduce((a, b) => a + b) !== w[1].size) return
   site.tie(x[0], out[0])
   site.tie(x[2], w[0])
-  site.contract(0, 2)
+  site.contract(0, 2, zero)
   site.tie(w[1], sumOf(parts as Axis[]))
   site.tie(bias?.[0], w[1])
   site.tie(out[2], parts[2])
-  for (const cache of [site.input(4), site.output(1)]) tieHeads(site, cache?.[2], heads.shared)
-  tieHeads(site, site.input(5)?.[1], heads.shared)
+  for (const cache of [site.input(past), site.output(1)]) tieHeads(site, cache?.[2], heads.shared)
+  if (past === 4) tieHeads(site, site.input(5)?.[1], heads.shared)
   site.role('matmul-in', w[0])
   site.role('matmul-out', w[1])
 }

@@ -1,5 +1,6 @@
 import { madeBy } from '@pare/onnx'
-import { atom, pin, productOf } from '../axis.js'
+import { isRouted } from '../../experts/routing.js'
+import { addRole, atom, pin, productOf, rootOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { each, fromFront, tieAll, tieBroadcast } from './broadcast.js'
 
@@ -127,6 +128,12 @@ function softmax(site: AxisSite): void {
   const isOld = site.opset < 13
   const over = fromFront(site.int('axis', isOld ? 1 : -1), x.length)
   tieAll(site, x, out, (axis) => isOld && axis > over)
-  // Which it is stays known behind it, as where a router chooses experts.
-  pin(out[over]!, `${site.node.op} '${site.name}' works along it`)
+  const says = `${site.node.op} '${site.name}' works along it`
+  // Shares of experts may become fewer: those of the others grow.
+  const isRouter = site.node.op === 'Softmax' && rootOf(x[over]!).roles.has('matmul-out') && rootOf(x[over]!).pin === undefined
+  if (isRouter && (!isOld || over === x.length - 1)) addRole(x[over]!, 'chosen')
+  if (!isRouter || !isRouted(x[over])) return pin(out[over]!, says)
+  site.route(0, over, says)
+  site.tie(x[over], out[over])
+  site.vanish(0, x[over])
 }

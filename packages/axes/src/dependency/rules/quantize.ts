@@ -52,7 +52,8 @@ function blocked(site: AxisSite, at: number, block: number): void {
   tieBlocks(site, out[at]!, { blocks: scale[at]!, block })
 }
 
-function tieBlocks(site: AxisSite, axis: Axis, { blocks, block }: { blocks: Axis; block: number }): void {
+/** The axis is blocks × positions of a block, of which whole blocks may go. */
+export function tieBlocks(site: AxisSite, axis: Axis, { blocks, block }: { blocks: Axis; block: number }): void {
   site.tie(axis, productOf([blocks, atom(block, `${site.node.op} '${site.name}' has scales of blocks of ${block} along it`)]))
   site.free(blocks)
 }

@@ -6,9 +6,10 @@ import { each, elementwise, fromFront, tieAll } from './broadcast.js'
 import { convolutions } from './convolution.js'
 import { experts } from './experts.js'
 import { image } from './image.js'
-import { index } from './index.js'
+import { index, isChosen } from './index.js'
 import { matrix } from './matrix.js'
 import { normalize } from './normalize.js'
+import { quantisedLayers } from './quantised-layers.js'
 import { quantize } from './quantize.js'
 import { recurrent } from './recurrent.js'
 
@@ -18,7 +19,7 @@ import { recurrent } from './recurrent.js'
  */
 export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRule>([
   ...each(
-    'Abs Acos Add And Asin Atan BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Acosh Asinh Atanh Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Equal Erf Exp Floor',
+    'Abs Acos Add And Asin Atan BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Acosh Asinh Atanh Cast Ceil Celu Clip Cos Cosh Div Dropout Elu Erf Exp Floor',
     elementwise,
   ),
   ...each(
@@ -30,6 +31,7 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
     elementwise,
   ),
   ['CastLike', castLike],
+  ['Equal', equal],
   ['com.microsoft.BiasSplitGelu', biasSplitGelu],
   ...convolutions,
   ...each('AveragePool MaxPool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool', pool),
@@ -44,7 +46,13 @@ export const AXIS_RULES: ReadonlyMap<string, AxisRule> = new Map<string, AxisRul
   ...image,
   ...index,
   ...quantize,
+  ...quantisedLayers,
 ])
+
+function equal(site: AxisSite): void {
+  isChosen(site)
+  elementwise(site)
+}
 
 /** Only the type of the second input counts. */
 function castLike(site: AxisSite): void {

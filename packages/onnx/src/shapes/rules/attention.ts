@@ -47,13 +47,13 @@ function keysAndValues(call: OperatorCall, heads: number): { seq: number; key: n
 }
 
 /** com.microsoft: the weight is f32[in, query + key + value], the past f32[2, batch, heads, seq, headDim]. */
-function packedAttention(call: OperatorCall): Facts {
+function packedAttention(call: OperatorCall, pastAt = 4): Facts {
   const [from, weight] = [call.shape(0), call.shape(1)]
   if (from === undefined || weight === undefined) return []
   const third = weight[1]! / 3
   const [, key, value] = call.ints('qkv_hidden_sizes') ?? [third, third, third]
   const [out] = shaped([from[0]!, from[1]!, value!])
-  const past = call.has(4) ? call.shape(4)?.[3] : 0
+  const past = call.has(pastAt) ? call.shape(pastAt)?.[3] : 0
   if (past === undefined || key !== value) return [out]
   const heads = call.int('num_heads', Number.NaN)
   const total = call.int('past_present_share_buffer', 0) === 1 ? past : past + from[1]!
@@ -79,7 +79,8 @@ const rotaryEmbedding: ShapeRule = (call) => [{ shape: call.shape(0) }]
 
 /** Operators of com.microsoft. */
 export const microsoftAttention: ShapeRules = {
-  Attention: packedAttention,
+  Attention: (call) => packedAttention(call),
+  QAttention: (call) => packedAttention(call, 8),
   MultiHeadAttention: multiHeadAttention,
   GroupQueryAttention: groupQueryAttention,
   RotaryEmbedding: rotaryEmbedding,

@@ -124,6 +124,7 @@ export const microsoft: ShapeRules = {
   ...each('SkipLayerNormalization SkipSimplifiedLayerNormalization', skipNormalization),
   EmbedLayerNormalization: embedLayerNormalization,
   ...each('BiasGelu FastGelu QuickGelu', (call) => [{ shape: call.shape(0) }]),
+  DynamicQuantizeLSTM: recurrent,
   ...each('MoE QMoE', (call) => [{ shape: call.shape(0) }]),
   BiasSplitGelu: (call) => halved(call.shape(0)),
   ...quantised,

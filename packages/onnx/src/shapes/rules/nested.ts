@@ -45,11 +45,15 @@ function enter(call: OperatorCall): Facts {
   })
 }
 
-/** How often it runs is not known: what is collected has no shape. */
+/** How often it runs is not known: what is collected has a made-up number of passes, or no shape. */
 function loop(call: OperatorCall): Facts {
   const { inputs, outputs } = call.node
   const carried = inputs.length - 2 - outputs.length
-  return outputs.map((_, i) => (i < carried ? carriedOn(call.shape(1 + i), call.shape(2 + outputs.length + i)) : undefined))
+  return outputs.map((_, i) => {
+    const shape = call.shape(1 + i)
+    if (i < carried) return carriedOn(shape, call.shape(2 + outputs.length + i))
+    return shape === undefined || call.count === undefined ? undefined : { shape: [call.count, ...shape] }
+  })
 }
 
 function scan(call: OperatorCall): Facts {

@@ -168,10 +168,36 @@ function argument(call: OperatorCall): Facts {
 /** i64[rank, how many]: it has a shape only where the elements are known. */
 function nonZero(call: OperatorCall): Facts {
   const [shape, value] = [call.shape(0), call.value(0)]
-  if (shape === undefined || shape.length === 0 || value === undefined) return []
+  if (shape === undefined || shape.length === 0) return []
+  if (value === undefined) return counted(call, (count) => [shape.length, count])
   const places = forEachPosition(shape, (position, flat) => (value.numbers[flat] === 0 ? [] : [[...position]])).flat()
   const numbers = shape.flatMap((_, axis) => places.map((position) => position[axis]!))
   return [{ shape: [shape.length, places.length], value: { type: 'int64', numbers } }]
+}
+
+/** Where data decide how many there are. */
+function counted({ count }: OperatorCall, shapeOf: (count: number) => readonly number[]): Facts {
+  return count === undefined ? [] : [{ shape: shapeOf(count) }]
+}
+
+/** Positions where a condition holds, of one axis or of the elements in a row. */
+function compress(call: OperatorCall): Facts {
+  const shape = call.shape(0)
+  const given = call.int('axis')
+  const axis = shape && given !== undefined ? axisOf(given, shape.length) : undefined
+  if (shape === undefined || (given !== undefined && axis === undefined)) return []
+  return counted(call, (count) => (axis === undefined ? [count] : shape.map((size, i) => (i === axis ? count : size))))
+}
+
+/** Different elements or slices; the first positions and counts of these, and where each of the input is among them. */
+function unique(call: OperatorCall): Facts {
+  const shape = call.shape(0)
+  const given = call.int('axis')
+  const axis = shape && given !== undefined ? axisOf(given, shape.length) : undefined
+  if (shape === undefined || (given !== undefined && axis === undefined) || call.count === undefined) return []
+  const list = { shape: [call.count] }
+  const different = axis === undefined ? list : { shape: shape.map((size, i) => (i === axis ? call.count! : size)) }
+  return [different, list, { shape: [axis === undefined ? product(shape) : shape[axis]!] }, list]
 }
 
 function cumulate(call: OperatorCall): Facts {
@@ -220,6 +246,9 @@ export const pick: ShapeRules = {
   ArgMax: argument,
   ArgMin: argument,
   NonZero: nonZero,
+  NonMaxSuppression: (call) => counted(call, (count) => [count, 3]),
+  Compress: compress,
+  Unique: unique,
   CumSum: cumulate,
   Trilu: triangle,
   ReverseSequence: same,

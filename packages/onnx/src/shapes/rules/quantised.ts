@@ -17,12 +17,28 @@ export const quantised: ShapeRules = {
       ),
     ),
   QGemm: qGemm,
+  GatherBlockQuantized: gatherBlocks,
 }
 
 function broadcastAll(call: OperatorCall, inputs: readonly number[]): readonly number[] | undefined {
   return inputs
     .map((input) => call.shape(input))
     .reduce((all, shape) => (all === undefined || shape === undefined ? undefined : broadcast(all, shape)))
+}
+
+/** Rows of a table, decoded. Packed in bytes, several codes of the last axis share one. */
+function gatherBlocks(call: OperatorCall): Facts {
+  const [table, indices, scales] = [call.shape(0), call.shape(1), call.shape(2)]
+  if (table === undefined || indices === undefined || scales?.length !== table.length) return []
+  const at = call.int('gather_axis', 0)
+  const axis = at < 0 ? at + table.length : at
+  const last = table.length - 1
+  const over = call.int('quantize_axis', 1)
+  const blocks = (size: number) =>
+    (over < 0 ? over + table.length : over) === last ? Math.ceil(size / call.int('block_size', 128)) : size
+  const perByte = blocks(table[last]!) === scales[last] ? 1 : 8 / call.int('bits', 4)
+  const unpacked = [...table.slice(0, -1), table[last]! * perByte]
+  return shaped([...unpacked.slice(0, axis), ...indices, ...unpacked.slice(axis + 1)])
 }
 
 function channelsFirst(rule: ShapeRule): ShapeRule {

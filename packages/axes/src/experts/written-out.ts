@@ -1,0 +1,148 @@
+import { type Graph, keyOf, type Node } from '@pare/onnx'
+import { type Axis, atomsOf, pin, rootOf } from '../dependency/axis.js'
+import type { ConstantAxes } from '../dependency/constant-axes.js'
+import { type Absence, absenceOf, type Paths } from './absence.js'
+import type { Pick, Routing, Stack } from './routing.js'
+
+/** Experts that stand in stretches of the graph of their own, and go with these. */
+export interface WrittenOut {
+  /** Of each axis of experts, for each expert the names of values and constants that nothing else reads. */
+  readonly own: ReadonlyMap<Axis, readonly ReadonlySet<string>[]>
+  /** What goes with experts: `isGone` says of an axis which. */
+  absence(isGone: (axis: Axis) => Uint8Array | undefined): Absence | undefined
+}
+
+export interface SettledFacts {
+  readonly graph: Graph
+  readonly routing: Routing
+  readonly constants: readonly ConstantAxes[]
+  shapeOf(value: string): readonly number[] | undefined
+  numbers(value: string): readonly number[] | undefined
+}
+
+/**
+ * Tells which of the axes that compete are experts: those along which weights of several experts are stacked, or whose positions go into a stretch of the graph
+ * each, whose end is added to those of the others. All others are held. Linear in the nodes of these stretches.
+ */
+export function settleExperts(facts: SettledFacts): WrittenOut {
+  const { routing, graph, constants } = facts
+  const paths = pathsOf(facts)
+  const own = new Map<Axis, readonly ReadonlySet<string>[]>()
+  const parts = new Map<Axis, Parts>()
+  const partsAt = (axis: Axis) => {
+    const root = rootOf(axis)
+    const known = parts.get(root) ?? { picks: [], stacks: [] }
+    parts.set(root, known)
+    return known
+  }
+  for (const pick of routing.picks) partsAt(pick.axis).picks.push(pick)
+  for (const stack of routing.stacks) partsAt(stack.axis).stacks.push(stack)
+  for (const { name } of graph.outputs) {
+    const told = routing.positions.get(name)
+    if (told !== undefined) pin(told, `the output '${name}' tells which were chosen`)
+  }
+  for (const [axis, reason] of competing(routing)) {
+    if (axis.sum !== undefined || axis.product !== undefined || axis.turned !== undefined || axis.pin !== undefined) {
+      pin(axis, reason)
+      continue
+    }
+    const { picks, stacks } = parts.get(axis) ?? { picks: [], stacks: [] }
+    if (picks.length + stacks.length === 0) {
+      if (isStacked(axis, constants)) axis.roles.add('expert')
+      else pin(axis, reason)
+      continue
+    }
+    const units = Array.from({ length: axis.size }, (_, unit) => absenceAt(paths, { picks, stacks }, (each) => each === unit))
+    const problem = problemOf({ picks, stacks }, units, reason)
+    if (problem !== undefined) pin(axis, problem)
+    else {
+      axis.roles.add('expert')
+      own.set(
+        axis,
+        units.map(({ unread }) => unread),
+      )
+    }
+  }
+  // Nothing may be removed from single values that are put side by side, but experts.
+  for (const [axis, { stacks }] of parts)
+    for (const { node } of stacks)
+      if (!own.has(axis))
+        for (const each of atomsOf(axis)) pin(each, `Concat '${node.name || keyOf(node)}' joins single positions of it`)
+  return {
+    own,
+    absence(isGone) {
+      const zeros: string[] = []
+      const left: { node: Node; input: number }[] = []
+      for (const axis of own.keys()) {
+        const gone = isGone(axis)
+        if (gone === undefined) continue
+        const starts = startsOf(parts.get(axis)!, (unit) => gone[unit] === 1)
+        zeros.push(...starts.zeros)
+        left.push(...starts.left)
+      }
+      return zeros.length + left.length === 0 ? undefined : absenceOf(paths, zeros, left)
+    },
+  }
+}
+
+interface Parts {
+  readonly picks: Pick[]
+  readonly stacks: Stack[]
+}
+
+/** Of axes that became one, the first reason. */
+function competing({ competitions }: Routing): Map<Axis, string> {
+  const roots = new Map<Axis, string>()
+  for (const [axis, reason] of competitions) if (!roots.has(rootOf(axis))) roots.set(rootOf(axis), reason)
+  return roots
+}
+
+/** Whether weights of several experts stand one after another along an axis, and not only the columns of a router. */
+function isStacked(axis: Axis, constants: readonly ConstantAxes[]): boolean {
+  return constants.some(({ axes }) => axes.length > 2 && axes.slice(0, -1).some((each) => rootOf(each) === axis))
+}
+
+function startsOf({ picks, stacks }: Parts, isGone: (unit: number) => boolean) {
+  return {
+    zeros: picks.filter(({ unit }) => isGone(unit)).map(({ value }) => value),
+    left: stacks.flatMap(({ node }) => [...node.inputs.keys()].filter(isGone).map((input) => ({ node, input }))),
+  }
+}
+
+function absenceAt(paths: Paths, parts: Parts, isGone: (unit: number) => boolean): Absence {
+  const { zeros, left } = startsOf(parts, isGone)
+  return absenceOf(paths, zeros, left)
+}
+
+/** Why the experts of an axis cannot go one by one, if so. */
+function problemOf({ picks, stacks }: Parts, units: readonly Absence[], reason: string): string | undefined {
+  const named = (node: Node) => `${node.op} '${node.name || keyOf(node)}'`
+  const taken = new Set(picks.map(({ unit }) => unit))
+  for (const { value, vanishes, node, unit } of picks)
+    if (!vanishes)
+      return `${named(node)} takes number ${unit} of them as '${value}', which is not 0 where a router has not chosen it`
+  for (const [unit, { stuck }] of units.entries()) {
+    if (stacks.length === 0 && !taken.has(unit)) return `${reason}, and number ${unit} of them goes nowhere of its own`
+    if (stuck === undefined) continue
+    const where = stuck.node === undefined ? 'it is an output' : `${named(stuck.node)} makes more of it than a part of a sum`
+    return `expert ${unit} cannot be left out: of '${stuck.value}', ${where}`
+  }
+  return undefined
+}
+
+function pathsOf({ graph, shapeOf, numbers }: SettledFacts): Paths {
+  const readers = new Map<string, Node[]>()
+  const makers = new Map<string, Node>()
+  const order = new Map<Node, number>()
+  for (const [at, node] of graph.nodes.entries()) {
+    order.set(node, at)
+    for (const name of new Set(node.inputs)) {
+      if (name === '') continue
+      const known = readers.get(name)
+      if (known === undefined) readers.set(name, [node])
+      else known.push(node)
+    }
+    for (const name of node.outputs) makers.set(name, node)
+  }
+  return { readers, makers, order, outputs: new Set(graph.outputs.map(({ name }) => name)), shapeOf, numbers }
+}

@@ -1,0 +1,25 @@
+import { rootOf } from '@pare/axes'
+import type { Model } from '@pare/onnx'
+import type { CutStep } from '../plan/plan.js'
+import { removedUnits } from './removed-units.js'
+
+/** What a cut does to choices that the model makes. */
+export interface ChosenUnits {
+  /** Whether units go that a router chooses among: of few tokens, few of them are met. */
+  readonly areChosen: boolean
+  /** Values whose numbers are positions of units of which some go: in the cut model they count others. */
+  readonly renumbered: ReadonlySet<string>
+}
+
+/** Of a step that cuts. Linear in the values of the model. */
+export async function chosenUnits(model: Model, step: CutStep): Promise<ChosenUnits> {
+  const { dependencies, removals } = await removedUnits(model, step)
+  const isCut = (value: string) => {
+    const axis = dependencies.positions(value)
+    return axis !== undefined && removals.has(rootOf(axis))
+  }
+  return {
+    areChosen: [...removals.keys()].some((axis) => axis.roles.has('expert')),
+    renumbered: new Set([...dependencies.values.keys()].filter(isCut)),
+  }
+}
