@@ -3,7 +3,7 @@
 // that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc; and family-wise, the gate over ten slices; latency, a model beside
 // itself [--busy: while a core is burnt] [--seconds 2] [--model FILE].
 import { parseArgs } from 'node:util'
-import { drop, judge } from '@pare/gate'
+import { judge } from '@pare/gate'
 import { FAMILIES } from './gate/families.mjs'
 import { familyWise } from './gate/family-wise.mjs'
 import { grouped, random } from './gate/groups.mjs'
@@ -77,9 +77,8 @@ function cell(family, { name, change, n, size, icc }) {
     const { reference, pruned, truth, limits } = family.draw({ change, icc, group, next })
     const facts = { slices: [], group: { by: 'group', names: [], of: group } }
     const aggregate = family.aggregate
-    const context = { facts, aggregate }
     const allowed = limits(truth)
-    const { verdict } = judge({
+    const { verdict, drop } = judge({
       reference,
       pruned,
       limits: { maxDrop: allowed, certainty: 0.95, allowWorthlessReference: true },
@@ -90,8 +89,7 @@ function cell(family, { name, change, n, size, icc }) {
       refused++
       continue
     }
-    const found = drop(reference, pruned, context)
-    const [low, high] = found.interval
+    const [low, high] = drop.interval
     const target = truth(reference)
     width += high - low
     if (low <= target && target <= high) covered++

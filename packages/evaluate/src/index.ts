@@ -64,9 +64,11 @@ export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {
   findAggregates,
   findMetric,
+  type MetricFields,
   type MetricModules,
   type MetricReference,
   readMetric,
+  writeMetric,
 } from './metrics/find.js'
 export { judgeBatch } from './metrics/judged.js'
 export { METRIC_NAMES } from './metrics/metric-names.js'

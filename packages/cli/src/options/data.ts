@@ -3,7 +3,7 @@ import { DATA_FORMATS, METRIC_NAMES, RESAMPLES } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
-import { count, oneOf, path } from './schemas.js'
+import { count, metric, oneOf, path } from './schemas.js'
 import { parts, unescaped } from './text.js'
 
 /** Commands that run a model over data. */
@@ -82,8 +82,8 @@ export const evaluateFields = {
     help: `what to measure with: ${DATA_FORMATS}`,
     flag: { argument: 'file', on: JUDGING, required: ['evaluate', 'sensitivity'], input: true },
   }),
-  metric: field(z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]), {
-    expected: "a metric such as 'accuracy', or a list of them; the gate looks at the first",
+  metric: field(z.union([metric, z.array(metric).min(1)]), {
+    expected: "a metric such as 'accuracy' or { name: 'f1', average: 'micro' }, or a list of them; the gate looks at the first",
     help: `what is measured: ${METRIC_NAMES.map((name) => name.replace(/-k$/, '-5')).join(', ')}, or a plugin; options follow as in f1:average=micro; the gate looks at the first`,
     default: 'accuracy, for text perplexity',
     flag: { argument: 'name', repeatable: true, on: ['prune', 'run', 'evaluate'], input: true },
