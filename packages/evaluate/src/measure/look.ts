@@ -79,7 +79,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       }
       if (outcome === undefined || output === undefined) return
       // What was asked is read as a whole already.
-      if ((part.questions !== undefined || part.prompts !== undefined) && !runs) return
+      if ((part.questions ?? part.prompts ?? part.pairs) !== undefined && !runs) return
       // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
       judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
     }
