@@ -109,10 +109,15 @@ export interface SampleText {
   readonly expected: readonly string[]
 }
 
-/** Boxes in one image: [x1, y1, x2, y2], in any unit. */
+/** Boxes in one image: [x1, y1, x2, y2], in any unit. Of those that are expected, `isCrowd` stands for many things in one, and `area` is that of the thing. Default: no crowd; the area of the box */
 export interface SampleBoxes {
   readonly detected: readonly { readonly box: Numbers; readonly score: number; readonly class: number }[]
-  readonly expected: readonly { readonly box: Numbers; readonly class: number }[]
+  readonly expected: readonly {
+    readonly box: Numbers
+    readonly class: number
+    readonly isCrowd?: boolean
+    readonly area?: number
+  }[]
 }
 
 /** Collects samples that are added in order, and finds the best answer for all of them that ignores the input. */

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { PareError, present } from '@pare/onnx'
+import { BOX_ARRAYS, emptyBoxes } from './box-labels.js'
 import { cellOf } from './columns.js'
 import type { EntrySource, SampleEntry } from './entries.js'
 import { keptNames } from './entries.js'
@@ -113,7 +114,10 @@ async function plainReader(
       const own = open.filter(({ name }) => row.values[name] !== undefined)
       const sample = Object.fromEntries(own.map(({ name }) => [name, row.values[name]]))
       const labels = label in row.values ? { [label]: labelValue(row.values[label]) } : {}
-      for (const [name, array] of arraysOf({ ...sample, ...labels } as Sample, row.where)) arrays.set(name, array)
+      const boxes = options.boxLabels === true ? boxesIn(row) : {}
+      for (const name of Object.keys(boxes).filter((each) => boxes[each]?.length === 0)) arrays.set(name, emptyBoxes(name))
+      const said = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
+      for (const [name, array] of arraysOf(Object.fromEntries(said) as Sample, row.where)) arrays.set(name, array)
     }
     return { arrays, columns: columnsOf(row, kept) }
   }
@@ -143,6 +147,14 @@ function written(row: Row, header: readonly string[] | undefined): Row {
 function cellText(value: unknown): string {
   if (typeof value === 'boolean') return String(Number(value))
   return value === null || value === undefined ? '' : String(value)
+}
+
+/** Lists of boxes and what is said of each. */
+function boxesIn({ values }: Row): Readonly<Record<string, readonly unknown[]>> {
+  const own = BOX_ARRAYS.flatMap((name) =>
+    Array.isArray(values[name]) ? [[name, values[name] as readonly unknown[]] as const] : [],
+  )
+  return Object.fromEntries(own)
 }
 
 /** A target that is not there does not count. */

@@ -55,9 +55,15 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
   try {
     const metrics = request.metrics.length === 0 ? [] : await findMetrics(request.metrics, request.modules)
     const textLabels = metrics.some(({ needs }) => needs.read === 'text')
+    const boxLabels = metrics.some(({ needs }) => needs.read === 'boxes')
     const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
     const asking = output === undefined ? undefined : askingOf(metrics, model, output)
-    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels, ...present({ asking }) })
+    const data = await openData(request.data, {
+      ...dataOptions(request, model, undefined),
+      textLabels,
+      boxLabels,
+      ...present({ asking }),
+    })
     Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
     const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
     Object.assign(found, { batch: batch.size }, output !== undefined && { output })

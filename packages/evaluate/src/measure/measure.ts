@@ -47,9 +47,15 @@ export async function measure(
       ? undefined
       : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
   const textLabels = metrics.some(({ needs }) => needs.read === 'text')
+  const boxLabels = metrics.some(({ needs }) => needs.read === 'boxes')
   const output = chooseOutput(model, request.output)
   const asking = askingOf(metrics, model, output)
-  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels, ...present({ asking }) })
+  const all = await openData(request.data, {
+    ...dataOptions(request, model, importModule),
+    textLabels,
+    boxLabels,
+    ...present({ asking }),
+  })
   const data = request.part === undefined ? all : await partOf(all, request.part)
   const batch = await chooseBatch(
     data,
