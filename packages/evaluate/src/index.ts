@@ -22,6 +22,7 @@ export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
 export { labelNameOf } from './data/match.js'
 export type { ModelValue } from './data/model-value.js'
+export { filesNamedBy } from './data/named-files.js'
 export {
   castElements,
   type DataArray,

@@ -38,7 +38,7 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   const comparison = reference && pruned && compare(reference, pruned, context)
   const breaches = [
     ...(comparison ? [...dropBreaches(comparison, demand), ...valueBreaches(comparison, demand)] : []),
-    ...(pruned ? regressionBreaches(demand, { pruned, base: figures.base }) : []),
+    ...(pruned ? regressionBreaches(demand, { pruned, base: figures.base, facts: context.facts, aggregate }) : []),
     ...modelBreaches(demand, figures),
   ]
   const own = evidence.whole ?? reference
@@ -50,7 +50,7 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
     // A slice has the answer of all samples beside it, which is not its own.
     ...(own && evidence.whole === undefined && doubts.length === 0 ? looseLimits(demand, own) : []),
     ...latencyDoubts(figures, demand),
-    ...(pruned ? regressionDoubts(demand, { pruned, base: figures.base }) : []),
+    ...(pruned ? regressionDoubts(demand, { pruned, base: figures.base, facts: context.facts, aggregate }) : []),
   ]
   return {
     demand,
