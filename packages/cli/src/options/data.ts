@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
 import { count, metric, oneOf, path } from './schemas.js'
-import { parts, unescaped } from './text.js'
+import { numberOf, parts, sizesOf, unescaped } from './text.js'
 
 /** Commands that run a model over data. */
 const RUNNING = [...PRUNING, 'evaluate', 'calibrate', 'sensitivity']
@@ -80,6 +80,17 @@ const image = field(
   },
 )
 
+/** '1' → 1; 'x=1,y=1' → { x: 1, y: 1 }. */
+function axesOf(text: string): unknown {
+  return text.includes('=') ? sizesOf(text) : numberOf(text)
+}
+
+const batchAxis = field(z.union([z.number().int().min(0), z.record(z.string().min(1), z.number().int().min(0))]), {
+  expected: 'the axis of samples, such as 1, or of inputs and outputs by name, such as { tokens: 1, scores: 1 }; the first is 0',
+  help: 'the axis of samples of inputs and outputs, the first being 0, where it is not the first: 1, or x=1,y=1 by name',
+  default: 'that which the model names batch or N, else the first',
+})
+
 /** What a model is measured with, before and after. */
 export const evaluateFields = {
   data: field(path, {
@@ -138,6 +149,10 @@ export const evaluateFields = {
     default: 'found by the shapes of output and labels',
     flag: { argument: 'axis', on: JUDGING },
   }),
+  batchAxis: {
+    ...batchAxis,
+    flags: [{ argument: 'axis', read: axesOf, on: [...JUDGING, 'plan', 'calibrate'], also: ['calibrate.batchAxis'] }],
+  },
   firstClass: field(z.number().int().min(0), {
     expected: 'how many numbers stand before the first class on its axis, such as 4 for a box',
     help: 'how many numbers stand before the scores of the classes on their axis: 4 of detectors whose boxes come first',
@@ -204,6 +219,10 @@ export const calibrateFields = {
     flag: { argument: 'count', on: [...PRUNING, 'calibrate'] },
   }),
   batch: field(samplesAtOnce, { help: evaluateFields.batch.help, default: evaluateFields.batch.default! }),
+  batchAxis: field(batchAxis.schema, {
+    help: batchAxis.help,
+    default: 'that of evaluate, else what the model names batch or N, else the first',
+  }),
   ...{ threads, tokenizer, length, stride, field: textField, image },
 }
 

@@ -49,14 +49,29 @@ export async function readEvaluation(
   const { metrics, modules, comparing } = found
   if (!found.readsText) problems.push(...strayWriting(fields, place))
   const { timeout, memory, latency = false } = fields
-  const { batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore } = fields
+  const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
   const text = textOf(tokenizer, fields)
   const { maxTokens, stop } = fields
   const writing = maxTokens === undefined && stop === undefined ? undefined : present({ maxTokens, stop })
   return {
     request: {
       ...{ data, metrics, trusted, ...reading },
-      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore, text, writing }),
+      ...present({
+        modules,
+        batch,
+        threads,
+        label,
+        output,
+        group,
+        slices,
+        id,
+        classAxis,
+        batchAxis,
+        firstClass,
+        ignore,
+        text,
+        writing,
+      }),
     },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,

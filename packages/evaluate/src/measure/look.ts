@@ -49,6 +49,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
   await using model = await openSession(runtime, request.model, {
     trusted,
     samplesFirst: true,
+    batchAxis: request.batchAxis,
     ...(threads !== undefined && { threads }),
   })
   const found: Seen = { read: 0, notes: [] }
