@@ -1,7 +1,7 @@
 // node bench/gate.mjs [--quick] [--trials 400] [--most 5000 samples] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
 // a drop that equals its limit passes with 95 % certainty, over samples that stand alone and that belong together. `refused`: the gate says
 // that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc; and family-wise, the gate over ten slices; latency, a model beside
-// itself [--busy: while a core is burnt] [--seconds 2] [--model FILE].
+// itself [--busy: while a core is burnt] [--seconds 2] [--threads 1] [--model FILE].
 import { parseArgs } from 'node:util'
 import { judge } from '@pare/gate'
 import { FAMILIES } from './gate/families.mjs'
@@ -17,6 +17,7 @@ const { values, positionals } = parseArgs({
     trials: { type: 'string' },
     busy: { type: 'boolean' },
     seconds: { type: 'string' },
+    threads: { type: 'string' },
     model: { type: 'string' },
   },
 })
