@@ -1,9 +1,9 @@
 // node bench/gate.mjs [--quick] [--trials 400] [--most 5000 samples] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
 // a drop that equals its limit passes with 95 % certainty, over samples that stand alone and that belong together. `refused`: the gate says
 // that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc; and family-wise, the gate over ten slices; latency, a model beside
-// itself [--busy: while a core is burnt] [--seconds 2] [--model FILE].
+// itself [--busy: while a core is burnt] [--seconds 2] [--threads 1] [--model FILE].
 import { parseArgs } from 'node:util'
-import { drop, judge } from '@pare/gate'
+import { judge } from '@pare/gate'
 import { FAMILIES } from './gate/families.mjs'
 import { familyWise } from './gate/family-wise.mjs'
 import { grouped, random } from './gate/groups.mjs'
@@ -17,6 +17,7 @@ const { values, positionals } = parseArgs({
     trials: { type: 'string' },
     busy: { type: 'boolean' },
     seconds: { type: 'string' },
+    threads: { type: 'string' },
     model: { type: 'string' },
   },
 })
@@ -77,9 +78,8 @@ function cell(family, { name, change, n, size, icc }) {
     const { reference, pruned, truth, limits } = family.draw({ change, icc, group, next })
     const facts = { slices: [], group: { by: 'group', names: [], of: group } }
     const aggregate = family.aggregate
-    const context = { facts, aggregate }
     const allowed = limits(truth)
-    const { verdict } = judge({
+    const { verdict, drop } = judge({
       reference,
       pruned,
       limits: { maxDrop: allowed, certainty: 0.95, allowWorthlessReference: true },
@@ -90,8 +90,7 @@ function cell(family, { name, change, n, size, icc }) {
       refused++
       continue
     }
-    const found = drop(reference, pruned, context)
-    const [low, high] = found.interval
+    const [low, high] = drop.interval
     const target = truth(reference)
     width += high - low
     if (low <= target && target <= high) covered++

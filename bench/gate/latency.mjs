@@ -6,7 +6,7 @@ import { benchModels } from '@pare/evaluate'
 import { modelBytes, parseText } from '@pare/onnx'
 
 /** How often the interval of a model beside a copy of itself leaves out 1, and how often a gate with maxLatency: 1 fails it. */
-export async function latency(tries, { seconds, busy, model }) {
+export async function latency(tries, { seconds, busy, model, threads: asked }) {
   const folder = await mkdtemp(join(tmpdir(), 'pare-bench-'))
   const burner = busy ? spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }) : undefined
   try {
@@ -15,7 +15,7 @@ export async function latency(tries, { seconds, busy, model }) {
     else await copyFile(model, paths.reference)
     await copyFile(paths.reference, paths.pruned)
     const rows = []
-    for (const threads of [...new Set([1, availableParallelism()])]) {
+    for (const threads of asked === undefined ? [...new Set([1, availableParallelism()])] : [Number(asked)]) {
       let [missed, failed, flipped] = [0, 0, 0]
       const reaches = []
       for (let i = 0; i < tries; i++) {
@@ -26,7 +26,13 @@ export async function latency(tries, { seconds, busy, model }) {
         if (interval[1] < 1) failed++
         if (1 / value > 1) flipped++
         reaches.push(Math.max(interval[1] / value, value / interval[0]) - 1)
-        if (i === tries - 1)
+        // A long one shows how far it is, and what it came to so far.
+        const isLast = i === tries - 1
+        if (!isLast && (i + 1) % 25 === 0)
+          console.log(
+            `${threads} threads: ${i + 1} of ${tries} tries, the interval leaves out 1 in ${missed}, fails ${failed}, by its point ${flipped}`,
+          )
+        if (isLast)
           rows.push({
             threads,
             tries,

@@ -22,6 +22,7 @@ export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
 export { labelNameOf } from './data/match.js'
 export type { ModelValue } from './data/model-value.js'
+export { filesNamedBy } from './data/named-files.js'
 export {
   castElements,
   type DataArray,
@@ -64,14 +65,17 @@ export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {
   findAggregates,
   findMetric,
+  type MetricFields,
   type MetricModules,
   type MetricReference,
   readMetric,
+  writeMetric,
 } from './metrics/find.js'
 export { judgeBatch } from './metrics/judged.js'
 export { METRIC_NAMES } from './metrics/metric-names.js'
 export type { ReadingOptions } from './metrics/outcome.js'
 export { answerJob, type Talk } from './process/answer.js'
+export { type BatchAxis, batchAxisOf } from './process/batch-axis.js'
 export { type ChildOptions, RunError, runChild, type Setup } from './process/process.js'
 export { PROVIDERS, type Provider } from './process/providers.js'
 export type {

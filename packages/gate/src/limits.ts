@@ -142,7 +142,7 @@ function fractionProblems(at: (typeof MODEL_LIMITS)[number], value: unknown): Li
   return [{ at, message: `${at} is ${show(value)}, expected a fraction of the reference's ${what}, above 0`, hint }]
 }
 
-function certaintyProblems({ certainty, maxDrop, maxLatency }: Record<string, unknown>): LimitProblem[] {
+function certaintyProblems({ certainty, maxDrop, maxRegression, maxLatency }: Record<string, unknown>): LimitProblem[] {
   if (certainty === undefined) return []
   const problems: LimitProblem[] = []
   if (typeof certainty !== 'number' || !(certainty > 0.5 && certainty < 1)) {
@@ -153,7 +153,7 @@ function certaintyProblems({ certainty, maxDrop, maxLatency }: Record<string, un
       hint: `write certainty: ${example}`,
     })
   }
-  if (maxDrop === undefined && maxLatency === undefined) {
+  if (maxDrop === undefined && maxLatency === undefined && maxRegression === undefined) {
     const hint = 'add e.g. maxDrop: 0.01, or leave certainty out: min and max judge the measured value as it is'
     problems.push({ at: 'certainty', message: 'certainty is set, but maxDrop is not', hint })
   }

@@ -168,7 +168,7 @@ export interface Verdict {
   readonly summary: string
   /** Why, in sentences: each breach, or what is missing, and what makes the reference worthless. Empty for a pass. */
   readonly reasons: readonly string[]
-  /** What makes the reference worthless, where that is allowed. */
+  /** What makes the reference worthless, where that is allowed; and limits that an answer without the input would meet. */
   readonly warnings?: readonly string[]
   readonly breaches: readonly Breach[]
   /** Of the first demand. */

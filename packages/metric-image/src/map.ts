@@ -1,62 +1,95 @@
 import type { SampleRecord } from '@pare/gate'
-import { type Metric, meanOf, type Numbers, type SampleBoxes } from '@pare/metric'
+import { choiceOption, type Metric, type MetricOptions, meanOf, type Numbers, type SampleBoxes } from '@pare/metric'
 
 /** IoU that a box must have with one of its class to be right: the mean over 0.5, 0.55 … 0.95. */
-const LEVELS = Array.from({ length: 10 }, (_, i) => 0.5 + i * 0.05)
-const RECALLS = 101
+const LEVELS = evenly(0.5, 0.95, 10)
+const RECALLS = evenly(0, 1, 101)
 /** COCO looks at no more boxes of a class in one image. */
 const MOST_BOXES = 100
 
-export function map(): Metric {
+/** Areas in pixels, both ends included, as COCO has them. */
+const SIZES = {
+  all: [0, 1e10],
+  small: [0, 32 ** 2],
+  medium: [32 ** 2, 96 ** 2],
+  large: [96 ** 2, 1e10],
+} as const satisfies Readonly<Record<string, readonly [number, number]>>
+
+export function map(options: MetricOptions = {}): Metric {
+  const size = choiceOption(options, 'size', ['all', 'small', 'medium', 'large'])
   return {
     name: 'map',
     formula:
-      'mean over classes and over IoU 0.5, 0.55 … 0.95 of the precision at 101 recalls, at most 100 boxes of a class in an image (COCO)',
+      'mean over classes and over IoU 0.5, 0.55 … 0.95 of the precision at 101 recalls, at most 100 boxes of a class in an image; crowds are found by any number of boxes; size=small, medium or large: boxes of up to 32², up to 96² and of more pixels (COCO)',
     better: 'higher',
     bounded: true,
     needs: { read: 'boxes' },
-    of: ({ boxes }) => recordOf(boxes!),
+    of: ({ boxes }) => recordOf(boxes!, SIZES[size]),
     combine: meanPrecision,
   }
 }
 
-/** Marks boxes that are expected: −1, class, how many. Others: class, score, for how many levels each of 10 whether it is right. */
+/** Marks boxes that are expected: −1, class, how many. Others: class, score, for how many levels each of 10 what it is. */
 const EXPECTED = -1
 const DETECTED_WIDTH = 2 + LEVELS.length
 
-function recordOf({ detected, expected }: SampleBoxes): number[] {
+/** What a detected box is at one level. What found a box that does not count, or none and is of another size, does not count. */
+const [WRONG, RIGHT, IGNORED] = [0, 1, 2] as const
+
+type Area = readonly [least: number, most: number]
+type ExpectedBox = SampleBoxes['expected'][number] & { readonly isIgnored: boolean }
+
+function recordOf({ detected, expected }: SampleBoxes, area: Area): number[] {
+  const isOutside = (own: number) => own < area[0] || own > area[1]
   const classes = [...new Set([...detected, ...expected].map((one) => one.class))].sort((a, b) => a - b)
   return classes.flatMap((one) => {
-    const truths = expected.filter((box) => box.class === one).map(({ box }) => box)
+    const truths: ExpectedBox[] = expected
+      .filter((box) => box.class === one)
+      .map((box) => ({ ...box, isIgnored: box.isCrowd === true || isOutside(box.area ?? areaOf(box.box)) }))
+      // Those that count are looked at first.
+      .sort((a, b) => Number(a.isIgnored) - Number(b.isIgnored))
     const found = detected.filter((box) => box.class === one)
     const best = found.sort((a, b) => b.score - a.score).slice(0, MOST_BOXES)
     const overlaps = best.map(({ box }) => truths.map((truth) => overlap(box, truth)))
-    const right = LEVELS.map((level) => matches(overlaps, level))
+    const kinds = LEVELS.map((level) =>
+      matches(overlaps, truths, level).map((at, i) => {
+        if (at >= 0) return truths[at]!.isIgnored ? IGNORED : RIGHT
+        return isOutside(areaOf(best[i]!.box)) ? IGNORED : WRONG
+      }),
+    )
+    const counted = truths.filter(({ isIgnored }) => !isIgnored).length
     return [
-      ...(truths.length > 0 ? [EXPECTED, one, truths.length] : []),
-      ...best.flatMap(({ score }, i) => [one, score, ...right.map((level) => Number(level[i]))]),
+      ...(counted > 0 ? [EXPECTED, one, counted] : []),
+      ...best.flatMap(({ score }, i) => [one, score, ...kinds.map((level) => level[i]!)]),
     ]
   })
 }
 
-/** The best box first, each takes the expected box with which it overlaps most, of those that are left. */
-function matches(overlaps: readonly (readonly number[])[], level: number): boolean[] {
+/**
+ * Which expected box each found, −1 for none: the best box first, each takes the one with which it overlaps most, of those that are left and count, and only
+ * where there is none of those that do not. A crowd is never taken.
+ */
+function matches(overlaps: readonly (readonly number[])[], truths: readonly ExpectedBox[], level: number): number[] {
   const taken = new Set<number>()
   return overlaps.map((own) => {
     let best = -1
     for (const [i, value] of own.entries()) {
-      if (!taken.has(i) && value >= Math.min(level, 1 - 1e-10) && (best < 0 || value >= own[best]!)) best = i
+      if (taken.has(i) && truths[i]!.isCrowd !== true) continue
+      if (best >= 0 && !truths[best]!.isIgnored && truths[i]!.isIgnored) break
+      if (value >= Math.min(level, 1 - 1e-10) && (best < 0 || value >= own[best]!)) best = i
     }
     if (best >= 0) taken.add(best)
-    return best >= 0
+    return best
   })
 }
 
-function overlap(a: Numbers, b: Numbers): number {
+/** Intersection over union; with a crowd over the detected box alone. */
+function overlap(a: Numbers, { box: b, isCrowd }: ExpectedBox): number {
   const width = Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!)
   const height = Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!)
   const both = Math.max(0, width) * Math.max(0, height)
-  return both === 0 ? 0 : both / (areaOf(a) + areaOf(b) - both)
+  if (both === 0) return 0
+  return both / (isCrowd === true ? areaOf(a) : areaOf(a) + areaOf(b) - both)
 }
 
 function areaOf(box: Numbers): number {
@@ -91,6 +124,8 @@ function meanPrecision(records: readonly SampleRecord[], weights?: ArrayLike<num
   }
   // A class without boxes to be found has no recall, and does not count.
   const counted = [...classes].filter(([, { expected }]) => expected > 0).sort(([a], [b]) => a - b)
+  // Where none is to be found, every model would be as good.
+  if (counted.length === 0) return Number.NaN
   return meanOf(counted.map(([, own]) => meanOf(LEVELS.map((_, level) => averagePrecisionAt(own, level)))))
 }
 
@@ -99,6 +134,7 @@ function averagePrecisionAt({ expected, detected }: ClassBoxes, level: number): 
   const [recalls, precisions]: [number[], number[]] = [[], []]
   let [hits, all] = [0, 0]
   for (const { weight, right } of order) {
+    if (right[level] === IGNORED) continue
     // A sample that counts several times is as many samples with the same boxes, one after the other.
     for (let copy = 0; copy < weight; copy++) {
       hits += right[level]!
@@ -109,9 +145,14 @@ function averagePrecisionAt({ expected, detected }: ClassBoxes, level: number): 
   }
   for (let i = precisions.length - 2; i >= 0; i--) precisions[i] = Math.max(precisions[i]!, precisions[i + 1]!)
   let [sum, at] = [0, 0]
-  for (let step = 0; step < RECALLS; step++) {
-    while (at < recalls.length && recalls[at]! < step / (RECALLS - 1)) at++
+  for (const recall of RECALLS) {
+    while (at < recalls.length && recalls[at]! < recall) at++
     sum += precisions[at] ?? 0
   }
-  return sum / RECALLS
+  return sum / RECALLS.length
+}
+
+/** As numpy.linspace rounds them: 29 × 0.01 is not 0.29, and recalls such as 29 of 100 lie on these. */
+function evenly(from: number, to: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => (i === count - 1 ? to : from + i * ((to - from) / (count - 1))))
 }

@@ -1,11 +1,12 @@
 import type { Metric, MetricOptions } from '@pare/metric'
-import { againstOption, targetOf } from './parts/against.js'
+import { againstOption, pairNeeds, targetOf } from './parts/against.js'
 
 export function cosine(options: MetricOptions = {}): Metric {
-  const needs = againstOption(options)
+  const needs = pairNeeds(options) ?? againstOption(options)
   return {
     name: 'cosine',
-    formula: 'mean of (output · label) ÷ (|output| · |label|)',
+    formula:
+      'mean of (output · label) ÷ (|output| · |label|); of two texts (pairs=mean) the vector of the second takes the place of the label',
     better: 'higher',
     bounded: false,
     needs,

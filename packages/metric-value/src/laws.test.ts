@@ -17,6 +17,20 @@ for (const make of metrics) testMetric(() => make({ against: 'reference' }), { s
 const embeddings = embeddingSamples()
 testMetric(() => recallAtK({ k: 3 }), { samples: embeddings })
 
+const pairs = pairSamples()
+testMetric(() => recallAtK({ k: 3, pairs: 'mean' }), { samples: pairs })
+testMetric(() => cosine({ pairs: 'mean' }), { samples: pairs })
+
+/** Vectors of two texts that are alike; some second texts are of several samples. */
+function pairSamples(): MetricSample[] {
+  const random = randomNumbers(8)
+  const texts = Array.from({ length: 40 }, () => Float64Array.from({ length: 4 }, () => random() - 0.5))
+  return Array.from({ length: 60 }, (_, i) => {
+    const label = texts[i % 40]!
+    return sampleOf({ rows: [label.map((one) => one + 0.5 * (random() - 0.5))], answers: new Float64Array(), label })
+  })
+}
+
 /** Vectors of four classes. */
 function embeddingSamples(): MetricSample[] {
   const random = randomNumbers(7)
@@ -65,6 +79,20 @@ result = float(np.mean([any(y[j] == y[i] for j in [j for j in near[i] if j != i]
       given,
     ) as number
     expect(metricValue(recallAtK({ k: 3 }), embeddings)).toBeCloseTo(value, 9)
+  })
+
+  test('recall of the second of two texts', () => {
+    const given = { x: pairs.map(({ rows }) => rows[0]), y: pairs.map(({ label }) => label) }
+    const value = python(
+      `from sklearn.neighbors import NearestNeighbors
+x, y = np.array(given['x']), np.array(given['y'])
+near = NearestNeighbors(n_neighbors=60, metric='cosine', algorithm='brute').fit(y).kneighbors(x, return_distance=False)
+result = float(np.mean([[j % 40 for j in near[i]].index(i % 40) < 3 for i in range(len(x))]))`,
+      given,
+    ) as number
+    expect(value).toBeGreaterThan(0.5)
+    expect(value).toBeLessThan(1)
+    expect(metricValue(recallAtK({ k: 3, pairs: 'mean' }), pairs)).toBeCloseTo(value, 9)
   })
 })
 

@@ -1,6 +1,8 @@
 import type { SampleRecord } from '@pare/gate'
-import { countOption, type Metric, type MetricOptions } from '@pare/metric'
+import { countOption, type Metric, type MetricNeeds, type MetricOptions } from '@pare/metric'
 import { PareError } from '@pare/onnx'
+import { pairNeeds } from './parts/against.js'
+import { retrieval } from './parts/retrieval.js'
 
 /** Each sample is compared with every other: of more this takes too long. */
 const MOST_SAMPLES = 8192
@@ -10,11 +12,13 @@ const SPARE = 64
 
 export function recallAtK(options: MetricOptions = {}): Metric {
   const k = countOption(options, 'k')
+  const pair = pairNeeds(options)
+  if (pair !== undefined) return recallOfPairs(k, pair)
   const caches = new WeakMap<readonly SampleRecord[], Neighbours>()
   return {
     name: 'recall-at-k',
     formula:
-      'share of samples one of whose k nearest others, by cosine, has their label; a sample and its copies are not its neighbours',
+      'share of samples one of whose k nearest others, by cosine, has their label; a sample and its copies are not its neighbours. Of two texts (pairs=mean) the share of first texts whose second is among the k nearest of all second ones',
     better: 'higher',
     bounded: true,
     needs: { read: 'values', against: 'group' },
@@ -30,6 +34,21 @@ export function recallAtK(options: MetricOptions = {}): Metric {
         if (isFound(records, neighbours[i]!, { i, k, ...(weights && { weights }) })) found += weight
       }
       return found / total
+    },
+  }
+}
+
+/** Of rows of a question and the text that answers it: how often the text is found. */
+function recallOfPairs(k: number, needs: MetricNeeds): Metric {
+  const value = retrieval(k, SPARE)
+  return {
+    name: 'recall-at-k',
+    formula: 'share of first texts whose second is among the k nearest of all second ones, by cosine',
+    ...{ better: 'higher', bounded: true, needs },
+    of: ({ rows, label }) => [...rows[0]!, ...label],
+    combine(records, weights) {
+      refuseMany(records)
+      return value(records, weights)
     },
   }
 }
@@ -54,11 +73,7 @@ function isFound(
 }
 
 function neighboursOf(records: readonly SampleRecord[], count: number): Neighbours {
-  if (records.length > MOST_SAMPLES) {
-    throw new PareError(`metric 'recall-at-k': ${records.length} samples, each compared with every other: too many.`, {
-      hint: `measure it on at most ${MOST_SAMPLES}.`,
-    })
-  }
+  refuseMany(records)
   const units = records.map(([, ...values]) => {
     const length = Math.hypot(...values) || 1
     return Float64Array.from(values, (value) => value / length)
@@ -71,6 +86,13 @@ function neighboursOf(records: readonly SampleRecord[], count: number): Neighbou
     })
     const others = Array.from(records.keys()).filter((j) => j !== i && !isCopy(records[i]!, records[j]!))
     return others.sort((a, b) => closeness[b]! - closeness[a]! || a - b).slice(0, count)
+  })
+}
+
+function refuseMany({ length }: readonly SampleRecord[]): void {
+  if (length <= MOST_SAMPLES) return
+  throw new PareError(`metric 'recall-at-k': ${length} samples, each compared with every other: too many.`, {
+    hint: `measure it on at most ${MOST_SAMPLES}.`,
   })
 }
 

@@ -37,12 +37,20 @@ export interface MetricNeeds {
    * model holds each of several texts behind a question, one row of log-probabilities.
    */
   readonly read: 'answers' | 'scores' | 'values' | 'tokens' | 'text' | 'boxes' | 'choices'
-  /** What it is compared with: a class for each place; as many numbers as the output has; any; what a reference model puts out. Default: what `read` goes with. */
-  readonly against?: 'class' | 'values' | 'group' | 'reference'
+  /**
+   * What it is compared with: a class for each place; as many numbers as the output has; any; what a reference model puts out; of `pairs` the vector of the
+   * second text. Default: what `read` goes with.
+   */
+  readonly against?: 'class' | 'values' | 'group' | 'reference' | 'pair'
   /** Of `choices`: what the log-probability of a choice is divided by. Default: 'choice', by nothing */
   readonly per?: 'choice' | 'byte' | 'character' | 'token'
   /** Of `values`: the name of a second output of the same shape. The one value of a sample is then the cosine between the two. */
   readonly with?: string
+  /**
+   * Of `values`: the two texts of a row are encoded each on its own, and this is how one vector is made of what the model gives for a text: the mean over its
+   * tokens, that of the first token, or the output as it is. Against 'values' the one value of a sample is the cosine between the two. Default: rows are no pairs
+   */
+  readonly pairs?: 'mean' | 'cls' | 'output'
   /** Whether a sample may have several labels at once: labels of 0 and 1, one for each class. Default: false */
   readonly many?: boolean
   /** Whether a sample must be one answer: no sequence, no pixels. Default: false */
@@ -101,10 +109,15 @@ export interface SampleText {
   readonly expected: readonly string[]
 }
 
-/** Boxes in one image: [x1, y1, x2, y2], in any unit. */
+/** Boxes in one image: [x1, y1, x2, y2], in any unit. Of those that are expected, `isCrowd` stands for many things in one, and `area` is that of the thing. Default: no crowd; the area of the box */
 export interface SampleBoxes {
   readonly detected: readonly { readonly box: Numbers; readonly score: number; readonly class: number }[]
-  readonly expected: readonly { readonly box: Numbers; readonly class: number }[]
+  readonly expected: readonly {
+    readonly box: Numbers
+    readonly class: number
+    readonly isCrowd?: boolean
+    readonly area?: number
+  }[]
 }
 
 /** Collects samples that are added in order, and finds the best answer for all of them that ignores the input. */

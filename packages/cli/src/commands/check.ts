@@ -1,12 +1,16 @@
-import { formatBytes, formatCount, formatDuration } from '@pare/gate'
-import { engineOf } from '../engine/work.js'
+import type { ChildOptions, ModelDescription } from '@pare/evaluate'
+import { figure, formatBytes, formatCount, formatDuration } from '@pare/gate'
+import { present } from '@pare/onnx'
+import { childOf, engineOf } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { type LookedAt, lookFirst, refuseFailed } from '../pipeline/first-look.js'
 import { repeatedSamples } from '../pipeline/repeated-samples.js'
-import { readTasks } from '../settings/tasks.js'
+import { formatProblems } from '../settings/config-problems.js'
+import { readTasks, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
+import { Failure, isPareError, type Problem } from '../terminal/failure.js'
 import { renderTable } from '../terminal/table.js'
 
 /** `pare check [MODELS…]`: all settings and data of a run, looked at and timed; nothing is pruned, nothing written. */
@@ -19,18 +23,63 @@ export async function check(context: Context, models: readonly string[], values:
   const looks = await lookFirst(tasks, { signal: io.signal, progress, engine: { ...engineOf(context, engine) }, cwd: io.cwd })
   refuseFailed(looks)
   const shown = looks.map(describe)
-  const warnings = [...(await repeatedSamples(looks))].flatMap(([{ name }, sentences]) =>
+  const bare = tasks.filter((task) => !looks.some((look) => look.task === task))
+  const opened = await openBare(bare, { signal: io.signal, ...childOf({ ...engineOf(context, engine) }) })
+  const repeated = [...(await repeatedSamples(looks))].flatMap(([{ name }, sentences]) =>
     sentences.map((sentence) => `${name}: ${sentence}`),
   )
+  const warnings = [...repeated, ...looks.flatMap(looseDemands)]
   answer(context, {
     schemaVersion: 1,
     command: 'check',
     ...(used !== undefined && { config: used }),
     data: shown,
+    ...(opened.length > 0 && { models: opened }),
     ...(warnings.length > 0 && { warnings }),
   })
-  say(context, { used, tasks: tasks.map(({ name }) => name), shown, warnings }, render)
+  say(context, { used, tasks: tasks.map(({ name }) => name), shown, opened, warnings }, render)
   return EXIT.pass
+}
+
+/** A model without data, and what ONNX Runtime says of it. */
+type OpenedModel = ModelDescription & { readonly model: string }
+
+/** Opens models that no data are named for. Throws one Failure with all that do not open. */
+async function openBare(tasks: readonly Task[], options: ChildOptions): Promise<readonly OpenedModel[]> {
+  const { describeModel } = await import('@pare/evaluate')
+  const opened: OpenedModel[] = []
+  const problems: Problem[] = []
+  for (const { path, name } of tasks) {
+    try {
+      opened.push({ model: name, ...(await describeModel(path, options)) })
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (!isPareError(error)) throw error
+      problems.push({ place: name, message: error.message, ...present({ hint: error.hint }) })
+    }
+  }
+  const [first] = problems
+  if (first === undefined) return opened
+  if (problems.length === 1) throw new Failure('usage', `pare check: ${first.message}`, { hint: first.hint, problems })
+  throw new Failure('usage', `pare check: ${problems.length} models do not open:\n${formatProblems(problems)}`, { problems })
+}
+
+/** Demands on accuracy that always answering the commonest label would meet, even where the reference is always right. */
+function looseDemands({ task, purpose, look }: LookedAt): string[] {
+  const [commonest] = look?.labels ?? []
+  if (purpose !== 'evaluation' || commonest === undefined || look!.read === 0) return []
+  const share = commonest[1] / look!.read
+  return (task.demands ?? []).flatMap((demand) => {
+    const { metric = task.evaluation?.request.metrics[0], maxDrop, min, where, by, classes } = demand
+    if (metric !== 'accuracy' || (where ?? by ?? classes) !== undefined) return []
+    const allowed = typeof maxDrop === 'object' ? maxDrop.relative : maxDrop
+    const isMet = (allowed ?? 1) >= 1 - share && (min === undefined || share >= min)
+    if ((maxDrop === undefined && min === undefined) || !isMet) return []
+    const limit = maxDrop === undefined ? `min ${figure(min!)}` : `a drop of ${figure(allowed!)}`
+    return [
+      `${task.name}: the limit on accuracy (${limit}) is so loose that always answering ${commonest[0]}, without looking at the input, meets it: that gets ${figure(share)}. Tighten it.`,
+    ]
+  })
 }
 
 /** What a look found, and what it means for a run. */
@@ -59,10 +108,11 @@ interface Rendered {
   readonly used: string | undefined
   readonly tasks: readonly string[]
   readonly shown: readonly Shown[]
+  readonly opened: readonly OpenedModel[]
   readonly warnings: readonly string[]
 }
 
-function render({ used, tasks, shown, warnings }: Rendered, columns: number): string {
+function render({ used, tasks, shown, opened, warnings }: Rendered, columns: number): string {
   const rows = shown.map((each) => [
     ...[each.model, each.purpose, each.data],
     each.samples === undefined ? '–' : `${each.isAll ? '' : 'at least '}${formatCount(each.samples)}`,
@@ -77,11 +127,23 @@ function render({ used, tasks, shown, warnings }: Rendered, columns: number): st
     ...(rows.length > 0
       ? [renderTable(['model', 'for', 'data', 'samples', 'labels', 'time to run', 'memory'], rows, { columns }), '']
       : []),
+    ...opened.flatMap(({ model, inputs, outputs }) => [
+      `${model}: ONNX Runtime opens it.`,
+      `  takes ${valuesText(inputs)}`,
+      `  gives ${valuesText(outputs)}`,
+      '',
+    ]),
     ...shown.flatMap(({ data, notes = [] }) => notes.map((note) => `${data}: ${note}`)),
     ...warnings.map((warning) => `warning: ${warning}`),
     ...without.map((name) => `${name}: no evaluation data, so its verdict will be incomplete.`),
-    `${tasks.length === 1 ? 'The model' : `All ${tasks.length} models`} and their data can be used. Pruning itself and recovery take their own time.`,
+    opened.length === tasks.length
+      ? `No data are named, so ${tasks.length === 1 ? 'the model was opened' : 'the models were opened'} and not run: name some with --data.`
+      : `${tasks.length === 1 ? 'The model' : `All ${tasks.length} models`} and their data can be used. Pruning itself and recovery take their own time.`,
   ].join('\n')
+}
+
+function valuesText(values: ModelDescription['inputs']): string {
+  return values.map(({ name, type, shape }) => `${name} ${type}[${shape.join(', ')}]`).join('; ') || 'no tensor'
 }
 
 function labelsText({ labels }: Shown): string {

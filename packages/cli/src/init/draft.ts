@@ -1,4 +1,4 @@
-import { findMetric } from '@pare/evaluate'
+import { findMetric, writeMetric } from '@pare/evaluate'
 import type { EvaluateConfig } from '../options/data.js'
 import type { ModelPlan } from './plan-config.js'
 import type { Proposal } from './proposal.js'
@@ -55,8 +55,8 @@ const UNKNOWN = { evaluate: { data: 'data/evaluate.npz', metric: 'accuracy' }, g
 
 /** What the first metric may lose: what the gate allows where nobody says. */
 async function limitsFor(metric: EvaluateConfig['metric']): Promise<object> {
-  const first = Array.isArray(metric) ? metric[0] : metric
-  const { bounded } = await findMetric(first ?? 'accuracy', {})
+  const first = (Array.isArray(metric) ? metric[0] : metric) ?? 'accuracy'
+  const { bounded } = await findMetric(typeof first === 'string' ? first : writeMetric(first), {})
   return { maxDrop: bounded ? 0.01 : { relative: 0.01 } }
 }
 

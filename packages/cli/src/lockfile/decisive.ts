@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { BESIDE_TOKENIZER, isModule } from '@pare/evaluate/choices'
 import { openModel, present } from '@pare/onnx'
 import { installedVersion } from '@pare/onnxruntime'
 import type { Engine } from '../engine/work.js'
-import { hashData } from '../files/hash.js'
+import { hashData, hashFile } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
 import { firstPartyNames } from '../plugins/plugins.js'
@@ -17,7 +17,7 @@ import { packageVersion } from '../terminal/version.js'
 /** Everything that decides the outcome of a model, by what it is. Two runs with equal parts have equal outcomes, but for the rounding of their machines. */
 export type Decisive = Readonly<Record<string, string>>
 
-/** What stands in the place of a part that is code, or names other files, of which nothing tells whether it changed. */
+/** What stands in the place of a part that is code, or names files elsewhere, of which nothing tells whether it changed. */
 const UNKNOWN = 'not hashed'
 
 export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: Engine): Promise<Decisive> {
@@ -59,7 +59,7 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
 async function hashOf(path: string): Promise<string> {
   if (isModule(path)) return UNKNOWN
   if (!existsSync(path)) return 'none'
-  if (await namesFiles(path)) return UNKNOWN
+  if (await namesFiles(path)) return await hashWithFiles(path)
   await using hashing = hashData(path)
   return await hashing.digest()
 }
@@ -70,6 +70,24 @@ async function namesFiles(path: string): Promise<boolean> {
   await using file = await open(path)
   const { buffer, bytesRead } = await file.read(Buffer.alloc(1 << 16), 0, 1 << 16, 0)
   return /\.(png|jpe?g|webp|wav)\b/i.test(buffer.toString('latin1', 0, bytesRead))
+}
+
+/** Of a table and the files that it names, as sha256sum lists them. Not hashed: one of them lies elsewhere than below the table, or is not there. */
+async function hashWithFiles(path: string): Promise<string> {
+  const { filesNamedBy } = await import('@pare/evaluate')
+  const folder = dirname(path)
+  const whole = createHash('sha256').update(`${await fileHash(path)}  .\n`)
+  for (const name of await filesNamedBy(path)) {
+    const file = resolve(folder, name)
+    if (relative(folder, file).startsWith('..') || isAbsolute(relative(folder, file)) || !existsSync(file)) return UNKNOWN
+    whole.update(`${await fileHash(file)}  ${name}\n`)
+  }
+  return whole.digest('hex')
+}
+
+async function fileHash(path: string): Promise<string> {
+  await using hashing = hashFile(path)
+  return await hashing.digest()
 }
 
 /** Files beside a model or its data that say how these are read. */

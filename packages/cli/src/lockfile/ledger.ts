@@ -10,6 +10,7 @@ import { packageVersion } from '../terminal/version.js'
 import { changesSince } from './changes.js'
 import { type Decisive, decidesTheSame, decisiveOf } from './decisive.js'
 import { LOCK_NAME, type LockEntry, type LockFile, readLock } from './lock-file.js'
+import { readSamples } from './locked-samples.js'
 
 type ModelResult = RunResults['models'][number]
 
@@ -68,17 +69,33 @@ export class Ledger {
     const data = 'evaluation data'
     const isSame = entry.decisive[data] === this.#decisive.get(task.name)?.[data]
     const obstacle = `The evaluation data are not those of ${name}, so a regression was not judged.`
-    return { name, metrics: entry.result.pruned?.metrics ?? {}, ...(!isSame && { obstacle }) }
+    const samples = readSamples(entry.samples)
+    return { name, metrics: entry.result.pruned?.metrics ?? {}, samples, ...(!isSame && { obstacle }) }
   }
 
   /** To be called with what came out. */
-  end(task: Task, { result, cost }: { readonly result: ModelResult; readonly cost?: LockEntry['cost'] | undefined }): void {
+  end(
+    task: Task,
+    {
+      result,
+      cost,
+      samples,
+    }: {
+      readonly result: ModelResult
+      readonly cost?: LockEntry['cost'] | undefined
+      readonly samples?: LockEntry['samples'] | undefined
+    },
+  ): void {
     const decisive = this.#decisive.get(task.name)
     if (decisive === undefined) return
     // What is long, and decides nothing, stays in the results.
     this.#entries.set(task.name, {
       ...{ decisive, limits: task.demands ?? null, result: lockedPart(result) },
-      ...present({ cost: (cost && rounded(cost)) ?? this.costOf(task) }),
+      ...present({
+        cost: (cost && rounded(cost)) ?? this.costOf(task),
+        // What is carried forward is what it was.
+        samples: result.carried === true ? this.base?.file.models[task.name]?.samples : samples,
+      }),
     })
   }
 

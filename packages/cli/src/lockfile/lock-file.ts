@@ -3,6 +3,7 @@ import { parseJson } from '@pare/onnx'
 import { modelResult } from '@pare/report'
 import { z } from 'zod'
 import { usage } from '../terminal/failure.js'
+import { lockedSamples } from './locked-samples.js'
 
 // What a repository knows of its pruned models, committed beside its config: against it a later run is compared.
 
@@ -13,6 +14,8 @@ const entry = z.object({
   limits: z.unknown(),
   /** The result as it was, so that it need not be computed again. */
   result: modelResult,
+  /** What the pruned model made of each sample, by metric, where a regression is limited. */
+  samples: z.record(z.string(), lockedSamples).optional(),
   /** What it took to prune the model, and to measure it and its reference, in seconds: from it runs on many machines are planned. */
   cost: z.object({ prune: z.number().min(0), measure: z.number().min(0) }).optional(),
 })

@@ -7,6 +7,7 @@ import { pare } from '../testing/terminal.js'
 import { changesSince } from './changes.js'
 import { changedParts, decidesTheSame, decisiveOf } from './decisive.js'
 import type { LockEntry, LockFile } from './lock-file.js'
+import { readSamples } from './locked-samples.js'
 
 const SIDES = { ours: 'this pull request', theirs: 'main' }
 
@@ -173,7 +174,7 @@ describe('pare run with a lock file', () => {
     }
   })
 
-  it('does not carry forward what code decides, or files that a table names', async () => {
+  it('does not carry forward what code decides, or files elsewhere that a table names', async () => {
     await using folder = await project()
     const cwd = folder.path
     const decisive = async (settings: object) => {
@@ -187,9 +188,19 @@ describe('pare run with a lock file', () => {
     )
     const own = await decisive({ evaluate: { data: 'val.npz', metric: './metric.mjs' }, gate: { min: 0 } })
     expect(decidesTheSame(own, own)).toBe(false)
+    const named = () => decisive({ evaluate: { data: 'paths.csv', metric: 'accuracy' } })
+    for (const path of ['../a.png', 'not-there.png']) {
+      await writeFile(join(cwd, 'paths.csv'), `image,label\n${path},1\n`)
+      const elsewhere = await named()
+      expect(decidesTheSame(elsewhere, elsewhere)).toBe(false)
+    }
+    // The images that a table names decide, too.
     await writeFile(join(cwd, 'paths.csv'), 'image,label\na.png,1\n')
-    const named = await decisive({ evaluate: { data: 'paths.csv', metric: 'accuracy' } })
-    expect(decidesTheSame(named, named)).toBe(false)
+    await writeFile(join(cwd, 'a.png'), 'one')
+    const before = await named()
+    expect(decidesTheSame(before, await named())).toBe(true)
+    await writeFile(join(cwd, 'a.png'), 'two')
+    expect(changedParts(before, await named())).toEqual(['evaluation data'])
     const plain = await decisive({ evaluate: { data: 'val.npz', metric: 'accuracy' } })
     expect(decidesTheSame(plain, plain)).toBe(true)
   })
@@ -203,8 +214,25 @@ describe('pare run with a lock file', () => {
     const { exitCode, json } = await pare(['run', '--sparsity', '0.9', '--json'], { cwd })
     expect(exitCode).toBe(1)
     expect(json()).toMatchObject({
-      models: [{ reasons: [expect.stringContaining('less than the pruned model of the lock file')] }],
+      models: [
+        {
+          reasons: [expect.stringContaining('less than the pruned model of the lock file')],
+          warnings: expect.arrayContaining([expect.stringContaining('keeps no samples of accuracy')]),
+        },
+      ],
     })
+    // Once a regression is limited, samples are kept, and judged one by one.
+    await pare(['run', '--lock', '--sparsity', '0.3'], { cwd })
+    const { models } = JSON.parse(await readFile(join(cwd, 'pare.lock.json'), 'utf8'))
+    expect(readSamples(models['model.onnx'].samples).accuracy).toMatchObject({ kind: 'proportion', correct: { length: 450 } })
+    const paired = await pare(['run', '--sparsity', '0.9', '--json'], { cwd })
+    expect((paired.json() as { models: { reasons: string[] }[] }).models[0]?.reasons[0]).toContain(
+      '95 % interval of the difference',
+    )
+    // What was changed by hand is not taken for what was measured.
+    const [text] = Object.values(models['model.onnx'].samples) as [{ sha256: string; deflated: string }]
+    expect(readSamples({ accuracy: { ...text, sha256: '0' } })).toEqual({})
+    expect(readSamples({ accuracy: { ...text, deflated: 'AAAA' } })).toEqual({})
   })
 
   it.each([

@@ -3,8 +3,8 @@ import { DATA_FORMATS, METRIC_NAMES, RESAMPLES } from '@pare/evaluate/choices'
 import { z } from 'zod'
 import { PRUNING } from './prune.js'
 import { field, shapeOf } from './row.js'
-import { count, oneOf, path } from './schemas.js'
-import { parts, unescaped } from './text.js'
+import { count, metric, oneOf, path } from './schemas.js'
+import { numberOf, parts, sizesOf, unescaped } from './text.js'
 
 /** Commands that run a model over data. */
 const RUNNING = [...PRUNING, 'evaluate', 'calibrate', 'sensitivity']
@@ -59,6 +59,11 @@ const channelValues = z.array(z.number()).min(1).max(4)
 const image = field(
   z.strictObject({
     size: size.describe('pixels of the shorter side, or [height, width]').exactOptional(),
+    longest: side.describe('pixels that the longer side may have at most, such as 1333').exactOptional(),
+    pad: z
+      .tuple([side, side])
+      .describe('filled up with 0 to the right and below, to [height, width], such as [1333, 1333]')
+      .exactOptional(),
     crop: size.describe('pixels of the square that is cut out of the middle, or [height, width]').exactOptional(),
     resample: oneOf(RESAMPLES).exactOptional(),
     rescale: z.number().describe('what each byte is multiplied by, such as 0.00392156862745098').exactOptional(),
@@ -70,10 +75,21 @@ const image = field(
   }),
   {
     expected: 'how images become numbers, such as { size: 256, crop: 224, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }',
-    help: 'how images become numbers: size, crop, resample, rescale, mean, std, layout, channels, orientation',
+    help: 'how images become numbers: size, longest, crop, pad, resample, rescale, mean, std, layout, channels, orientation',
     default: 'preprocessor_config.json beside model or data; bytes as they are where the model takes bytes',
   },
 )
+
+/** '1' → 1; 'x=1,y=1' → { x: 1, y: 1 }. */
+function axesOf(text: string): unknown {
+  return text.includes('=') ? sizesOf(text) : numberOf(text)
+}
+
+const batchAxis = field(z.union([z.number().int().min(0), z.record(z.string().min(1), z.number().int().min(0))]), {
+  expected: 'the axis of samples, such as 1, or of inputs and outputs by name, such as { tokens: 1, scores: 1 }; the first is 0',
+  help: 'the axis of samples of inputs and outputs, the first being 0, where it is not the first: 1, or x=1,y=1 by name',
+  default: 'that which the model names batch or N, else the first',
+})
 
 /** What a model is measured with, before and after. */
 export const evaluateFields = {
@@ -82,8 +98,8 @@ export const evaluateFields = {
     help: `what to measure with: ${DATA_FORMATS}`,
     flag: { argument: 'file', on: JUDGING, required: ['evaluate', 'sensitivity'], input: true },
   }),
-  metric: field(z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]), {
-    expected: "a metric such as 'accuracy', or a list of them; the gate looks at the first",
+  metric: field(z.union([metric, z.array(metric).min(1)]), {
+    expected: "a metric such as 'accuracy' or { name: 'f1', average: 'micro' }, or a list of them; the gate looks at the first",
     help: `what is measured: ${METRIC_NAMES.map((name) => name.replace(/-k$/, '-5')).join(', ')}, or a plugin; options follow as in f1:average=micro; the gate looks at the first`,
     default: 'accuracy, for text perplexity',
     flag: { argument: 'name', repeatable: true, on: ['prune', 'run', 'evaluate'], input: true },
@@ -133,6 +149,10 @@ export const evaluateFields = {
     default: 'found by the shapes of output and labels',
     flag: { argument: 'axis', on: JUDGING },
   }),
+  batchAxis: {
+    ...batchAxis,
+    flags: [{ argument: 'axis', read: axesOf, on: [...JUDGING, 'plan', 'calibrate'], also: ['calibrate.batchAxis'] }],
+  },
   firstClass: field(z.number().int().min(0), {
     expected: 'how many numbers stand before the first class on its axis, such as 4 for a box',
     help: 'how many numbers stand before the scores of the classes on their axis: 4 of detectors whose boxes come first',
@@ -199,6 +219,10 @@ export const calibrateFields = {
     flag: { argument: 'count', on: [...PRUNING, 'calibrate'] },
   }),
   batch: field(samplesAtOnce, { help: evaluateFields.batch.help, default: evaluateFields.batch.default! }),
+  batchAxis: field(batchAxis.schema, {
+    help: batchAxis.help,
+    default: 'that of evaluate, else what the model names batch or N, else the first',
+  }),
   ...{ threads, tokenizer, length, stride, field: textField, image },
 }
 

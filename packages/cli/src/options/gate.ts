@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { field, shapeOf } from './row.js'
-import { finite, fromZero } from './schemas.js'
+import { finite, fromZero, metric } from './schemas.js'
 import { numberOf } from './text.js'
 
 /** Commands that have a gate. */
@@ -55,8 +55,8 @@ export const gateFields = {
 
 /** What a demand of a list says besides its limits: what it is about. */
 export const demandFields = {
-  metric: field(z.string().min(1), {
-    expected: "a metric such as 'f1'",
+  metric: field(metric, {
+    expected: "a metric such as 'f1' or { name: 'f1', average: 'micro' }",
     help: 'what is judged; it is measured where it is not anyway',
     default: 'the first metric of evaluate.metric',
   }),
@@ -87,6 +87,9 @@ export const gate = z
   .describe(
     "limits such as { maxDrop: 0.01 }, or a list of demands such as [{ maxDrop: 0.01 }, { by: 'language', maxDrop: 0.02 }]",
   )
+
+export type GateConfig = z.infer<typeof gate>
+export type MetricConfig = z.infer<typeof metric>
 
 /** '0.01' → 0.01; 'relative=0.01' → { relative: 0.01 }. */
 function dropOf(text: string): unknown {

@@ -12,6 +12,15 @@ export const finite = z.number().describe('a number, such as 0.9')
 export const path = z.string().min(1)
 export const globs = z.array(z.string().min(1)).describe("a list of globs over names of nodes or tensors, such as ['/lm_head/*']")
 
+/** A metric: its name, options after a colon; or an object of its name and options. */
+export const metric = z.union([
+  z.string().min(1),
+  z
+    .object({ name: z.string().min(1) })
+    .catchall(z.union([z.number(), z.boolean(), z.string()]).describe('a number, true, false or a word'))
+    .describe("a metric with its options, such as { name: 'f1', average: 'micro' }"),
+])
+
 /** One of some words. */
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
   return z.enum(words).describe(listed(words.map((word) => `'${word}'`)))

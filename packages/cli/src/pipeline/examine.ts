@@ -6,6 +6,7 @@ import { makeTemporaryFolder, present } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Work } from '../engine/work.js'
 import { trialsFolder } from '../files/output.js'
+import { keepSamples, type LockedSamples } from '../lockfile/locked-samples.js'
 import { firstMetric } from '../settings/demands.js'
 import type { EvaluationSettings } from '../settings/evaluation.js'
 import type { Task } from '../settings/tasks.js'
@@ -26,6 +27,8 @@ export interface ModelRun {
   readonly onnxruntime?: string
   /** What it took, in seconds. */
   readonly cost?: StageCost
+  /** What the pruned model made of each sample, by metric, where a regression is limited. */
+  readonly samples?: Readonly<Record<string, LockedSamples>>
 }
 
 /** Where what comes out of a model goes, and what is known besides. */
@@ -62,7 +65,8 @@ export async function endModel(
 ): Promise<ModelRun> {
   const result = { ...(await resultOf(outcome.chosen ?? task, outcome, cwd)), durationMs }
   const { cost, comparison } = outcome
-  return { result, ...present({ cost, onnxruntime: comparison?.pruned.onnxruntime }) }
+  const samples = comparison && keepSamples(comparison.pruned.measurements, task.demands)
+  return { result, ...present({ cost, samples, onnxruntime: comparison?.pruned.onnxruntime }) }
 }
 
 /** Does something for one model. A failure is this model's, and kept in its outcome; only an abort is thrown. */

@@ -56,6 +56,31 @@ describe('before anything is pruned', () => {
     await using folder = await project()
     expect((await pare(['check', 'model.onnx'], { cwd: folder.path })).stdout).toContain('model.onnx: no evaluation data')
   })
+
+  it('without any data a model is opened, and what it takes and gives is told', async () => {
+    await using folder = await project()
+    const { exitCode, stdout } = await pare(['check', 'model.onnx'], { cwd: folder.path })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('model.onnx: ONNX Runtime opens it.')
+    expect(stdout).toMatch(/takes input float32\[\w+, 64\]\n {2}gives logits float32\[\w+, 10\]/)
+    expect(stdout).toContain('No data are named, so the model was opened and not run')
+    const { json } = await pare(['check', 'model.onnx', '--json'], { cwd: folder.path })
+    expect(json()).toMatchObject({ models: [{ model: 'model.onnx', inputs: [{ name: 'input', type: 'float32' }] }] })
+    await writeFile(join(folder.path, 'broken.onnx'), 'no model')
+    const broken = await pare(['check', 'broken.onnx'], { cwd: folder.path })
+    expect([broken.exitCode, broken.stdout]).toEqual([2, ''])
+    expect(broken.stderr).toContain('broken.onnx')
+  })
+
+  it('a limit that a constant answer meets is told', async () => {
+    await using folder = await project()
+    const args = ['model.onnx', '--data', 'val.npz', '--sparsity', '0.3', '--max-drop', '0.95']
+    expect(
+      (await pare(['check', 'model.onnx', '--data', 'val.npz', '--max-drop', '0.95'], { cwd: folder.path })).stdout,
+    ).toContain('warning: model.onnx: the limit on accuracy (a drop of 0.95) is so loose that always answering 1')
+    const { stdout } = await pare(['run', ...args], { cwd: folder.path })
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('The limit on accuracy is so loose that')
+  })
 })
 
 describe('a config above', () => {

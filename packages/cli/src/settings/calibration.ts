@@ -1,5 +1,5 @@
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile, searchOf } from '@pare/core'
-import type { Shard, TextOptions } from '@pare/evaluate'
+import type { BatchAxis, Shard, TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import { openRegular, present, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
@@ -19,6 +19,8 @@ export interface Calibration extends Partial<DataReading> {
   readonly samples?: number
   readonly batch?: number
   readonly threads?: number
+  /** The axis of samples, where the model does not tell. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   /** Whether a data module may be run. Default: false */
   readonly trusted?: boolean
   /** Only one of several shards. Default: all data */
@@ -61,14 +63,17 @@ export async function readCalibration(
   const section = { own, over, place, dataPlace: place, what: 'calibration data', folder }
   const { data, tokenizer } = await readDataFile(section, check)
   if (data === undefined) return undefined
-  const { samples, batch, threads, ...fields } = { ...own, ...over }
+  const { samples, batch, threads, batchAxis = evaluation?.request.batchAxis, ...fields } = { ...own, ...over }
   const reading = await readReading({ ...section, model }, check)
   const image = reading.image ?? evaluation?.request.image
   const statistics = await readStatistics(data, showPath(data, cwd))
   problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
-  return { run: { data, trusted, ...reading, ...present({ image, text, samples, batch, threads }) }, ...present({ statistics }) }
+  return {
+    run: { data, trusted, ...reading, ...present({ image, text, samples, batch, threads, batchAxis }) },
+    ...present({ statistics }),
+  }
 }
 
 /** The statistics that a file holds; undefined where it holds something else. */

@@ -5,12 +5,14 @@ import type { Demand, Limits, MetricTraits } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { ModelFolder } from '../folder/model-folder.js'
 import type { EvaluateConfig } from '../options/data.js'
+import type { GateConfig } from '../options/gate.js'
 import { locateMetric } from '../plugins/plugins.js'
 import { type Problem, usage } from '../terminal/failure.js'
 import { formatValue } from '../terminal/format.js'
 import { suggest } from '../terminal/suggest.js'
 import { type Check, orProblem, placeIn } from './check.js'
 import { readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
+import { writtenGate, writtenMetric } from './metric-setting.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {
@@ -47,14 +49,29 @@ export async function readEvaluation(
   const { metrics, modules, comparing } = found
   if (!found.readsText) problems.push(...strayWriting(fields, place))
   const { timeout, memory, latency = false } = fields
-  const { batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore } = fields
+  const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
   const text = textOf(tokenizer, fields)
   const { maxTokens, stop } = fields
   const writing = maxTokens === undefined && stop === undefined ? undefined : present({ maxTokens, stop })
   return {
     request: {
       ...{ data, metrics, trusted, ...reading },
-      ...present({ modules, batch, threads, label, output, group, slices, id, classAxis, firstClass, ignore, text, writing }),
+      ...present({
+        modules,
+        batch,
+        threads,
+        label,
+        output,
+        group,
+        slices,
+        id,
+        classAxis,
+        batchAxis,
+        firstClass,
+        ignore,
+        text,
+        writing,
+      }),
     },
     limits: present({
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
@@ -81,9 +98,10 @@ export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSe
 
 /** What the gate demands, one demand or several. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
-  setting: Limits | readonly Demand[] | undefined,
+  config: GateConfig | undefined,
   { metric, place, check }: { metric: string | undefined; place: string; check: Check },
 ): Promise<readonly Demand[] | undefined> {
+  const setting = config === undefined ? undefined : await writtenGate(config, place, check)
   const demanded = Array.isArray(setting) ? (setting as readonly Partial<Demand>[]).map((demand) => demand?.metric) : []
   const metrics = await metricsOf([metric, ...demanded], check)
   const { bounded } = metric === undefined ? { bounded: true } : (metrics.get(metric) ?? { bounded: true })
@@ -143,13 +161,15 @@ export interface MetricSettings {
 }
 
 async function readMetrics(
-  setting: string | string[] | undefined,
+  setting: EvaluateConfig['metric'],
   { place, tokenizer, data }: { place: string; tokenizer: string | undefined; data: string | undefined },
   check: Check,
 ): Promise<MetricSettings | undefined> {
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
-  const metrics = setting === undefined ? [isText ? 'perplexity' : 'accuracy'] : typeof setting === 'string' ? [setting] : setting
-  return metricSettings(metrics, place, check)
+  if (setting === undefined) return metricSettings([isText ? 'perplexity' : 'accuracy'], place, check)
+  const metrics = await Promise.all((Array.isArray(setting) ? setting : [setting]).map((one) => writtenMetric(one, place, check)))
+  const written = metrics.filter((metric) => metric !== undefined)
+  return written.length < metrics.length ? undefined : metricSettings(written, place, check)
 }
 
 /** Undefined where one is unknown, which is noted. */

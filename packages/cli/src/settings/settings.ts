@@ -1,6 +1,6 @@
-import type { Demand, Limits } from '@pare/gate'
 import { type Config, type ModelConfig, type OneLevel, type Overrides, oneLevel } from '../options/config.js'
 import type { CalibrateConfig, EvaluateConfig, TrainConfig } from '../options/data.js'
+import type { GateConfig } from '../options/gate.js'
 import type { PresetConfig, PruneConfig, TargetConfig } from '../options/prune.js'
 import type { SearchConfig } from '../options/smallest.js'
 import type { Problem } from '../terminal/failure.js'
@@ -12,7 +12,7 @@ export interface ModelSettings {
   readonly calibrate: string | CalibrateConfig | undefined
   readonly train: string | TrainConfig | undefined
   readonly evaluate: EvaluateConfig | undefined
-  readonly gate: Limits | readonly Demand[] | undefined
+  readonly gate: GateConfig | undefined
   readonly search: SearchConfig | undefined
 }
 

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PareError, present } from '@pare/onnx'
+import { joinBoxes } from './box-labels.js'
 import { besideFile, classFinder } from './classes.js'
 import { arrayDataSet, type DataSet } from './dataset.js'
 import { entryDataSet, matchNumbered } from './entries.js'
@@ -111,7 +112,8 @@ async function openArrays(path: string, options: DataOptions & { readonly findCl
   const name = basename(path)
   const bytes = await readWhole(path, maxBytes)
   const parse = ARRAY_FORMATS[extname(path).toLowerCase()]!
-  const arrays = await parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
+  const read = await parse({ bytes, name, inputs: inputs.filter((input) => !canFill(input)), label, maxBytes })
+  const arrays = options.boxLabels === true ? joinBoxes(read, name) : read
   return arrayDataSet(await matchNumbered(arrays, name, { options }))
 }
 

@@ -15,7 +15,7 @@ import {
   type StringArray,
   sizeOf,
 } from './ndarray.js'
-import type { ChoiceQuestion, WritingPrompt } from './questions/question.js'
+import type { ChoiceQuestion, TextPair, WritingPrompt } from './questions/question.js'
 
 /** Samples that fit the inputs of one model, read in batches and in order as often as asked. */
 export interface DataSet {
@@ -58,6 +58,8 @@ export interface Batch {
   readonly questions?: readonly ChoiceQuestion[]
   /** The same where it writes the answers. */
   readonly prompts?: readonly WritingPrompt[]
+  /** Two texts of each sample, to be encoded each on its own. */
+  readonly pairs?: readonly TextPair[]
   /** The arrays of inputs of text. */
   readonly strings?: Readonly<Record<string, StringArray>>
   /** Name of the input that holds token ids. */
@@ -137,6 +139,7 @@ export function firstOf({ label: _, scored: __, columns: ___, ...batch }: Batch,
     inputs: mapped(batch.inputs, shorten),
     ...(batch.questions && { questions: batch.questions.slice(0, size) }),
     ...(batch.prompts && { prompts: batch.prompts.slice(0, size) }),
+    ...(batch.pairs && { pairs: batch.pairs.slice(0, size) }),
     ...(batch.strings && {
       strings: mapped(batch.strings, ({ shape, data, type }) => ({
         ...{ type, shape: [size, ...shape.slice(1)], data: data.slice(0, (data.length / batch.size) * size) },
@@ -166,6 +169,7 @@ export function takeRows({ label, scored, columns, ...batch }: Batch, rows: read
     inputs: mapped(batch.inputs, of),
     ...(batch.questions && { questions: rows.map((row) => batch.questions![row]!) }),
     ...(batch.prompts && { prompts: rows.map((row) => batch.prompts![row]!) }),
+    ...(batch.pairs && { pairs: rows.map((row) => batch.pairs![row]!) }),
     ...(batch.strings && { strings: mapped(batch.strings, ofTexts) }),
     ...(label && { label: of(label) }),
     ...(scored && { scored: of(scored) }),

@@ -1,4 +1,5 @@
 import { PareError, present } from '@pare/onnx'
+import { joinBoxes, padBoxes } from './box-labels.js'
 import { ID_NAMES, namesIn } from './columns.js'
 import { arrayDataSet, type Batch, batchFrom, type DataSet, describeSamples, type Samples } from './dataset.js'
 import { type FindClasses, numbered } from './labels.js'
@@ -45,7 +46,18 @@ interface EntryOptions extends MatchOptions {
 
 /** A data set of samples that come one by one. Small ones are read at once, and all that is wrong with them is said before anything runs. */
 export async function entryDataSet(source: EntrySource, options: EntryOptions): Promise<DataSet> {
-  return source.isSmall ? await heldDataSet(source, options) : await streamedDataSet(source, options)
+  const own = options.boxLabels === true ? withBoxes(source) : source
+  return own.isSmall ? await heldDataSet(own, options) : await streamedDataSet(own, options)
+}
+
+/** Entries whose boxes are one array. */
+function withBoxes(source: EntrySource): EntrySource {
+  return {
+    ...source,
+    async *read() {
+      for await (const entry of source.read()) yield { ...entry, arrays: joinBoxes(entry.arrays, source.name) }
+    },
+  }
 }
 
 async function heldDataSet(source: EntrySource, options: EntryOptions): Promise<DataSet> {
@@ -141,11 +153,8 @@ interface MatchPlace {
 }
 
 async function matchEntries(entries: readonly SampleEntry[], { source, options, padding, first }: MatchPlace): Promise<Matched> {
-  const arrays = stackArrays(
-    entries.map((entry) => entry.arrays),
-    source.name,
-    { first, padding },
-  )
+  const own = entries.map((entry) => entry.arrays)
+  const arrays = stackArrays(options.boxLabels === true ? padBoxes(own) : own, source.name, { first, padding })
   const last = first + entries.length - 1
   const where = source.isSmall
     ? source.name

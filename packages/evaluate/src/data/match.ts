@@ -29,6 +29,8 @@ export interface MatchOptions extends ColumnOptions {
   readonly label?: string
   /** Whether labels that are text are answers that are expected, and no names of classes: they become a column. Default: false */
   readonly textLabels?: boolean
+  /** Whether labels are boxes, which may stand in arrays of their own: see `joinBoxes`. Default: false */
+  readonly boxLabels?: boolean
 }
 
 /** What the data hold besides arrays. */

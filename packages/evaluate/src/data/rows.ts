@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { PareError, present } from '@pare/onnx'
+import { BOX_ARRAYS, emptyBoxes } from './box-labels.js'
 import { cellOf } from './columns.js'
 import type { EntrySource, SampleEntry } from './entries.js'
 import { keptNames } from './entries.js'
@@ -7,14 +8,14 @@ import { readWhole } from './file.js'
 import { canFill } from './fill.js'
 import { IMAGE_FILE, SOUND_FILE } from './formats.js'
 import type { ImageOptions } from './images/image-options.js'
-import { imageReader, type ReadImage, takesImages } from './images/images.js'
-import { soundReader, takesSound } from './images/sound.js'
+import { imageReader, PIXEL_MASK, takesImages } from './images/images.js'
 import { stepsOf } from './images/steps.js'
 import { type Boundary, insideOf } from './inside.js'
 import { labelNameOf, type MatchOptions } from './match.js'
 import type { ModelValue } from './model-value.js'
 import { type DataArray, describe, isElementType, isInteger } from './ndarray.js'
 import { arraysOf, type Sample } from './sample.js'
+import { soundReader, takesSound } from './sounds/sound.js'
 import { cellReader } from './tables/cells.js'
 import { type Row, SMALL_BYTES, type Table } from './tables/table.js'
 import type { TextOptions } from './text/text-options.js'
@@ -69,8 +70,16 @@ async function firstRow(table: Table): Promise<Row> {
 /** A column of files, and what makes an input of them. */
 interface FileColumn {
   readonly column: string
-  read(row: Row): Promise<DataArray>
+  read(row: Row): Promise<FileArrays>
 }
+
+/** What is made of a file: the input, and where it is no filling. */
+interface FileArrays {
+  readonly array: DataArray
+  readonly mask?: DataArray
+}
+
+type ReadFile = (bytes: Uint8Array, where: string) => Promise<FileArrays>
 
 /** Rows of numbers, images and sounds. */
 async function plainReader(
@@ -79,11 +88,14 @@ async function plainReader(
 ): Promise<{ readonly used: readonly string[]; read(row: Row): Promise<SampleEntry> }> {
   const { inputs } = options
   const readers = new Map<string, FileColumn>()
-  for (const input of inputs.filter((each) => !canFill(each))) {
+  for (const input of inputs.filter((each) => !canFill(each) && each.name !== PIXEL_MASK)) {
     const file = await fileReader(table, { first, input, options })
     if (file !== undefined) readers.set(input.name, file)
   }
-  const taken = new Set(inputs.filter(({ name }) => readers.has(name)).map(({ name }) => name))
+  const hasMask = readers.size > 0 && inputs.some(({ name }) => name === PIXEL_MASK)
+  const taken = new Set(
+    inputs.filter(({ name }) => readers.has(name) || (hasMask && name === PIXEL_MASK)).map(({ name }) => name),
+  )
   const kept = keptNames(options)
   const open = inputs.filter(({ name }) => !taken.has(name))
   const header = table.header ?? featureColumns(first, { label, kept, inputs: open })
@@ -92,13 +104,20 @@ async function plainReader(
   const used = [...readers.values()].map(({ column }) => column)
   const readRow = async (row: Row) => {
     const arrays = new Map<string, DataArray>()
-    for (const [name, { read }] of readers) arrays.set(name, await read(row))
+    for (const [name, { read }] of readers) {
+      const { array, mask } = await read(row)
+      arrays.set(name, array)
+      if (hasMask && mask !== undefined) arrays.set(PIXEL_MASK, mask)
+    }
     if (numbers !== undefined) for (const [name, array] of numbers.read(written(row, header))) arrays.set(name, array)
     else {
       const own = open.filter(({ name }) => row.values[name] !== undefined)
       const sample = Object.fromEntries(own.map(({ name }) => [name, row.values[name]]))
       const labels = label in row.values ? { [label]: labelValue(row.values[label]) } : {}
-      for (const [name, array] of arraysOf({ ...sample, ...labels } as Sample, row.where)) arrays.set(name, array)
+      const boxes = options.boxLabels === true ? boxesIn(row) : {}
+      for (const name of Object.keys(boxes).filter((each) => boxes[each]?.length === 0)) arrays.set(name, emptyBoxes(name))
+      const said = Object.entries({ ...sample, ...labels, ...boxes }).filter(([name]) => !arrays.has(name))
+      for (const [name, array] of arraysOf(Object.fromEntries(said) as Sample, row.where)) arrays.set(name, array)
     }
     return { arrays, columns: columnsOf(row, kept) }
   }
@@ -128,6 +147,14 @@ function written(row: Row, header: readonly string[] | undefined): Row {
 function cellText(value: unknown): string {
   if (typeof value === 'boolean') return String(Number(value))
   return value === null || value === undefined ? '' : String(value)
+}
+
+/** Lists of boxes and what is said of each. */
+function boxesIn({ values }: Row): Readonly<Record<string, readonly unknown[]>> {
+  const own = BOX_ARRAYS.flatMap((name) =>
+    Array.isArray(values[name]) ? [[name, values[name] as readonly unknown[]] as const] : [],
+  )
+  return Object.fromEntries(own)
 }
 
 /** A target that is not there does not count. */
@@ -177,7 +204,7 @@ async function fileReader(table: Table, { first, input, options }: FilePlace): P
       throw new PareError(
         `${table.name}: column '${column}' holds ${what}, and input '${input.name}' is ${describe(input.type, input.shape)}.`,
         {
-          hint: `${what} are read for ${what === 'images' ? 'inputs [batch, channels, height, width] or [batch, height, width, channels]' : 'inputs [batch, samples] of floats'}; write what the model takes as .npz or .parquet.`,
+          hint: `${what} are read for ${what === 'images' ? 'inputs [batch, channels, height, width] or [batch, height, width, channels]' : 'inputs of floats, [batch, samples] or [batch, bins, frames]'}; write what the model takes as .npz or .parquet.`,
         },
       )
     }
@@ -200,11 +227,11 @@ async function fileReader(table: Table, { first, input, options }: FilePlace): P
 
 /** Whether one input takes such files, or there is one at all. */
 function isOnly(inputs: readonly ModelValue[], takes: (input: ModelValue) => boolean): boolean {
-  const all = inputs.filter((input) => !canFill(input))
+  const all = inputs.filter((input) => !canFill(input) && input.name !== PIXEL_MASK)
   return all.length === 1 || all.filter(takes).length === 1
 }
 
-async function openImages(input: ModelValue, options: RowOptions): Promise<ReadImage> {
+async function openImages(input: ModelValue, options: RowOptions): Promise<ReadFile> {
   const isFloat = isElementType(input.type) && !isInteger(input.type)
   // Integers are bytes as they are, but for what is said of sizes.
   const config = await options.findPreprocessor()
@@ -212,8 +239,9 @@ async function openImages(input: ModelValue, options: RowOptions): Promise<ReadI
   return imageReader(input, { steps, options: options.image })
 }
 
-async function openSounds(input: ModelValue, options: RowOptions): Promise<ReadImage> {
-  return soundReader(input, await options.findPreprocessor())
+async function openSounds(input: ModelValue, options: RowOptions): Promise<ReadFile> {
+  const read = soundReader(input, await options.findPreprocessor())
+  return async (bytes, where) => ({ array: await read(bytes, where) })
 }
 
 const MOST_FILE_BYTES = 2 ** 28

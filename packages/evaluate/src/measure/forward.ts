@@ -6,6 +6,7 @@ import type { ImageOptions } from '../data/images/image-options.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text/text-options.js'
+import type { BatchAxis } from '../process/batch-axis.js'
 import type { Provider } from '../process/provider.js'
 import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
@@ -39,6 +40,8 @@ export interface ForwardRequest {
   /** Default: all cores. */
   readonly threads?: number
   readonly trusted?: boolean
+  /** The axis of samples of inputs, by name or of all that have it. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
 }
 
 export interface Shard {
@@ -71,7 +74,12 @@ export async function forward(
   { onPart, onProgress }: { onPart: (part: ForwardPart) => Promise<void>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<Forwarded> {
   const { chunk, threads = availableParallelism(), trusted = false } = request
-  await using session = await openSession(runtime, request.model, { threads, trusted })
+  await using session = await openSession(runtime, request.model, {
+    threads,
+    trusted,
+    samplesFirst: 'inputs',
+    batchAxis: request.batchAxis,
+  })
   const data = await openData(request.data, {
     ...{ inputs: session.inputs, trusted, models: [request.original ?? request.model] },
     ...present({ text: request.text, image: request.image, workspace: request.workspace }),

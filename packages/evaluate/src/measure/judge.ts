@@ -11,6 +11,7 @@ import { isText } from '../metrics/texts.js'
 import type { EvaluateRequest } from '../process/request.js'
 import type { Runtime, Session } from '../process/runtime.js'
 import { type BatchAnswers, startAnswering } from './answers.js'
+import { encodePairs } from './asking/encode-pairs.js'
 import { type AskingPlace, likelihoodsOf } from './asking/likelihoods.js'
 import { writeAnswers } from './asking/write-answers.js'
 import type { Writing } from './asking/writing.js'
@@ -149,6 +150,10 @@ export async function runFor(
   { output, metrics, atOnce, writing }: Running,
 ): Promise<{ output: NdArray; outputs?: Readonly<Record<string, NdArray>> }> {
   if (fed.questions !== undefined) return { output: await likelihoodsOf(session, fed, { output, atOnce }) }
+  if (fed.pairs !== undefined) {
+    const pooling = new Set(metrics.flatMap(({ needs }) => needs.pairs ?? []))
+    return { output: await encodePairs(session, fed, { output, atOnce, pooling: [...pooling] }) }
+  }
   if (writing !== undefined) return { output: await writeAnswers(session, fed, { output, atOnce, writing }) }
   if (!metrics.some(({ needs }) => needs.read === 'boxes' || needs.with !== undefined))
     return { output: await session.run(fed, output) }

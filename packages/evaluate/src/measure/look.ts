@@ -49,15 +49,22 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
   await using model = await openSession(runtime, request.model, {
     trusted,
     samplesFirst: true,
+    batchAxis: request.batchAxis,
     ...(threads !== undefined && { threads }),
   })
   const found: Seen = { read: 0, notes: [] }
   try {
     const metrics = request.metrics.length === 0 ? [] : await findMetrics(request.metrics, request.modules)
     const textLabels = metrics.some(({ needs }) => needs.read === 'text')
+    const boxLabels = metrics.some(({ needs }) => needs.read === 'boxes')
     const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
     const asking = output === undefined ? undefined : askingOf(metrics, model, output)
-    const data = await openData(request.data, { ...dataOptions(request, model, undefined), textLabels, ...present({ asking }) })
+    const data = await openData(request.data, {
+      ...dataOptions(request, model, undefined),
+      textLabels,
+      boxLabels,
+      ...present({ asking }),
+    })
     Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
     const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
     Object.assign(found, { batch: batch.size }, output !== undefined && { output })
@@ -79,7 +86,7 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       }
       if (outcome === undefined || output === undefined) return
       // What was asked is read as a whole already.
-      if ((part.questions !== undefined || part.prompts !== undefined) && !runs) return
+      if ((part.questions ?? part.prompts ?? part.pairs) !== undefined && !runs) return
       // Labels of other batches are read beside what came out for the first. What compares with a reference compares the model with itself here.
       judgeBatch({ ...outcome, batch: part, name: output, context, reference: outcome.output }, metrics)
     }

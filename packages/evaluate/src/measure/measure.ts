@@ -41,15 +41,26 @@ export async function measure(
   const started = performance.now()
   const metrics = await findMetrics(request.metrics, request.modules)
   const { threads = availableParallelism(), trusted = false } = request
-  await using model = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
+  await using model = await openSession(runtime, request.model, {
+    threads,
+    trusted,
+    samplesFirst: true,
+    batchAxis: request.batchAxis,
+  })
   await using reference =
     request.reference === undefined
       ? undefined
-      : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true })
+      : await openSession(runtime, request.reference, { threads, trusted, samplesFirst: true, batchAxis: request.batchAxis })
   const textLabels = metrics.some(({ needs }) => needs.read === 'text')
+  const boxLabels = metrics.some(({ needs }) => needs.read === 'boxes')
   const output = chooseOutput(model, request.output)
   const asking = askingOf(metrics, model, output)
-  const all = await openData(request.data, { ...dataOptions(request, model, importModule), textLabels, ...present({ asking }) })
+  const all = await openData(request.data, {
+    ...dataOptions(request, model, importModule),
+    textLabels,
+    boxLabels,
+    ...present({ asking }),
+  })
   const data = request.part === undefined ? all : await partOf(all, request.part)
   const batch = await chooseBatch(
     data,

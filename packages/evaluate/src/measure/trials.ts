@@ -9,6 +9,7 @@ import type { TextOptions } from '../data/text/text-options.js'
 import { findMetric, type MetricModules } from '../metrics/find.js'
 import { judgeBatch } from '../metrics/judged.js'
 import type { BatchOutcome } from '../metrics/outcome.js'
+import type { BatchAxis } from '../process/batch-axis.js'
 import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
 import { type Distance, type DistanceKind, distanceFrom, distanceKindOf } from './distance.js'
@@ -24,6 +25,8 @@ export interface TrialRequest {
   /** Inputs that do not come from the data, and what they hold unless a setting says otherwise. */
   readonly defaults: Readonly<Record<string, NdArray>>
   readonly text?: TextOptions
+  /** The axis of samples of inputs and outputs, by name or of all that have it. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */
   readonly label?: string
   /** How images become numbers. Default: as a preprocessor_config.json beside model or data says */
@@ -75,7 +78,12 @@ export async function runTrials(
   }: { ask: (losses?: readonly number[]) => Promise<Round | undefined>; onProgress: (progress: EvaluationProgress) => void },
 ): Promise<void> {
   const { threads = availableParallelism(), trusted = false, defaults } = request
-  await using session = await openSession(runtime, request.model, { threads, trusted, samplesFirst: true })
+  await using session = await openSession(runtime, request.model, {
+    threads,
+    trusted,
+    samplesFirst: true,
+    batchAxis: request.batchAxis,
+  })
   const inputs = session.inputs.filter(({ name }) => !Object.hasOwn(defaults, name))
   const data = await openData(request.data, {
     ...{ inputs, trusted, models: [request.original ?? request.model] },

@@ -1,10 +1,11 @@
 import { type Numbers, type ReadableSample, type SampleBoxes, sampleOf } from '@pare/metric'
+import { BOX_WIDTH } from '../data/box-labels.js'
 import { describe, type NdArray, numbersOf } from '../data/ndarray.js'
 import type { NeededOutcome } from './outcome.js'
 
-/** Numbers of a detected box in one output: x1, y1, x2, y2, score, class. Of an expected one: x1, y1, x2, y2, class. */
+/** Numbers of a detected box in one output: x1, y1, x2, y2, score, class. Of an expected one: x1, y1, x2, y2, class, and whether it is a crowd, and its area, where the data say so. */
 const DETECTED = 6
-const EXPECTED = 5
+const EXPECTED = [5, BOX_WIDTH]
 
 /** What keeps outputs and labels from being boxes. */
 export function boxProblems(outcome: NeededOutcome): string[] {
@@ -17,9 +18,9 @@ export function boxProblems(outcome: NeededOutcome): string[] {
   }
   const { label } = batch
   if (label === undefined) problems.push('the data have no labels.')
-  else if (label.shape.length !== 3 || label.shape[2] !== EXPECTED) {
+  else if (label.shape.length !== 3 || !EXPECTED.includes(label.shape[2]!)) {
     problems.push(
-      `labels are ${describe(label.type, label.shape)}, expected [samples, boxes, 5]: x1, y1, x2, y2, class, filled up with a class of −1.`,
+      `labels are ${describe(label.type, label.shape)}, expected [samples, boxes, 5]: x1, y1, x2, y2, class, filled up with a class of −1; or arrays boxes [samples, boxes, 4] and labels [samples, boxes].`,
     )
   }
   return problems
@@ -30,10 +31,14 @@ export function readBoxes(outcome: NeededOutcome): ReadableSample[] {
   const detections = detectionsIn(outcome)!
   const { batch } = outcome
   const labels = numbersOf(batch.label!)
-  const count = batch.label!.shape[1]!
+  const [, count, width] = batch.label!.shape as [number, number, number]
   return Array.from({ length: batch.size }, (_, i) => {
-    const expected = rowsOf(labels, { from: i * count, count, width: EXPECTED })
-      .map((row) => ({ box: row.subarray(0, 4), class: row[4]! }))
+    const expected = rowsOf(labels, { from: i * count, count, width })
+      .map((row) => ({
+        box: row.subarray(0, 4),
+        class: row[4]!,
+        ...(width === BOX_WIDTH && { isCrowd: row[5] === 1, area: row[6]! }),
+      }))
       .filter((one) => one.class >= 0)
     const boxes: SampleBoxes = { detected: detections(i), expected }
     const sample = sampleOf({ rows: [], places: 1, isSingle: true, boxes })

@@ -33,6 +33,34 @@ export function readMetric(written: string): MetricReference {
   return { name: short ? `${stem}-k` : head.trim(), options }
 }
 
+/** A metric as a config may write it: its name, with its options in fields beside it. */
+export interface MetricFields {
+  readonly name: string
+  readonly [option: string]: number | boolean | string
+}
+
+/**
+ * The text that `readMetric` reads as the same metric: { name: 'f1', average: 'micro' } → 'f1:average=micro'. Throws PareError for an option that no text can
+ * say.
+ */
+export function writeMetric({ name, ...options }: MetricFields): string {
+  const written = Object.entries(options).map(([option, value]) => {
+    if (typeof value === 'string' && value.includes(',')) {
+      throw new PareError(`metric '${name}': ${option} is '${value}', and a comma ends an option.`, {
+        hint: 'write it without one.',
+      })
+    }
+    return `${option}=${value}`
+  })
+  const own = readMetric(name)
+  if (written.length > 0 && Object.keys(own.options).length > 0) {
+    throw new PareError(`metric '${name}' has options in its name, and more beside it.`, {
+      hint: `write { name: '${own.name}', … } with all of them.`,
+    })
+  }
+  return written.length === 0 ? name : `${name}:${written.join(',')}`
+}
+
 /** The metric as it is written, which is its name. Throws PareError for an unknown one, and for options that it does not have. */
 export async function findMetric(written: string, modules: MetricModules = {}): Promise<Metric> {
   const { name, options } = readMetric(written)

@@ -8,9 +8,30 @@ import { isText } from './texts.js'
 export function valueProblems(outcome: NeededOutcome): string[] {
   const { name, output, needs } = outcome
   if (isText(output)) return [`output '${name}' is ${describe(output.type, output.shape)}, expected numbers.`]
+  if (needs.pairs !== undefined) return textPairProblems(outcome)
   if (needs.with === undefined) return targetProblems(outcome)
   const problems = pairProblems(outcome, needs.with)
-  return problems.length > 0 ? problems : targetProblems({ ...outcome, output: cosinesOf(outcome) })
+  return problems.length > 0 ? problems : targetProblems({ ...outcome, output: cosinesOf(towersOf(outcome), outcome.batch.size) })
+}
+
+/** What keeps vectors of two texts, [samples, 2, width], from being compared with each other, or their cosine with a label. */
+function textPairProblems(outcome: NeededOutcome): string[] {
+  const { batch, needs, output } = outcome
+  if (batch.pairs === undefined) return ['the data are no rows of two texts, or are not read as such here.']
+  if (needs.against === 'pair') return []
+  const own = halvesOf(output, batch.size)
+  return targetProblems({ ...outcome, output: cosinesOf(own, batch.size) })
+}
+
+/** The first and the second vector of each sample. */
+function halvesOf(output: NdArray, size: number): readonly [NdArray, NdArray] {
+  const width = output.shape[2]!
+  const half = (at: 0 | 1): NdArray => {
+    const data = new Float64Array(size * width)
+    for (let i = 0; i < size; i++) data.set(numbersOf(output, (2 * i + at) * width, (2 * i + at + 1) * width), i * width)
+    return { type: 'float64', shape: [size, width], data }
+  }
+  return [half(0), half(1)]
 }
 
 /** What keeps two outputs from being the two sides of a pair. */
@@ -24,11 +45,13 @@ function pairProblems({ name, output, outputs = {} }: NeededOutcome, other: stri
   return []
 }
 
-/** [samples]: the cosine between both outputs of a sample. A vector of zeros points nowhere: 0. */
-function cosinesOf({ batch, output, outputs, needs }: NeededOutcome): NdArray {
-  const width = sizeOf(output.shape.slice(1))
-  const [own, other] = [output, outputs![needs.with!]!].map((array) => numbersOf(array, 0, batch.size * width))
-  const data = Float64Array.from({ length: batch.size }, (_, i) => {
+const towersOf = ({ output, outputs, needs }: NeededOutcome) => [output, outputs![needs.with!]!] as const
+
+/** [samples]: the cosine between both arrays of a sample. A vector of zeros points nowhere: 0. */
+function cosinesOf(both: readonly [NdArray, NdArray], size: number): NdArray {
+  const width = sizeOf(both[0].shape.slice(1))
+  const [own, other] = both.map((array) => numbersOf(array, 0, size * width))
+  const data = Float64Array.from({ length: size }, (_, i) => {
     let [product, a, b] = [0, 0, 0]
     for (let at = i * width; at < (i + 1) * width; at++) {
       product += own![at]! * other![at]!
@@ -37,7 +60,7 @@ function cosinesOf({ batch, output, outputs, needs }: NeededOutcome): NdArray {
     }
     return a === 0 || b === 0 ? 0 : product / Math.sqrt(a * b)
   })
-  return { type: 'float64', shape: [batch.size], data }
+  return { type: 'float64', shape: [size], data }
 }
 
 function targetProblems({ batch, name, output, reference, needs }: NeededOutcome): string[] {
@@ -56,7 +79,13 @@ function targetProblems({ batch, name, output, reference, needs }: NeededOutcome
 /** Samples of values. Those whose target is NaN are left out. */
 export function readValues(outcome: NeededOutcome): ReadableSample[] {
   const { batch, reference, needs } = outcome
-  const output = needs.with === undefined ? outcome.output : cosinesOf(outcome)
+  if (needs.against === 'pair') return readTextPairs(outcome)
+  const output =
+    needs.pairs !== undefined
+      ? cosinesOf(halvesOf(outcome.output, batch.size), batch.size)
+      : needs.with === undefined
+        ? outcome.output
+        : cosinesOf(towersOf(outcome), batch.size)
   const width = sizeOf(output.shape.slice(1))
   const own = numbersOf(output, 0, batch.size * width)
   const other = needs.against === 'reference' ? numbersOf(reference!, 0, batch.size * width) : undefined
@@ -68,6 +97,14 @@ export function readValues(outcome: NeededOutcome): ReadableSample[] {
     if (labels === undefined) return asRead({ row, shape, reference: [other!.subarray(i * width, (i + 1) * width)] })
     return asRead({ shape, ...withTargets(row, labels.subarray(i * width, (i + 1) * width)) })
   })
+}
+
+/** Samples whose values are the vector of the first text, and whose label is that of the second. */
+function readTextPairs({ batch, output }: NeededOutcome): ReadableSample[] {
+  const width = output.shape[2]!
+  const [first, second] = halvesOf(output, batch.size).map((half) => numbersOf(half))
+  const part = (values: Numbers, i: number) => values.subarray(i * width, (i + 1) * width)
+  return Array.from({ length: batch.size }, (_, i) => asRead({ row: part(first!, i), shape: [width], label: part(second!, i) }))
 }
 
 function withTargets(row: Numbers, label: Numbers): Partial<MetricSample> & { readonly row: Numbers } {

@@ -1,19 +1,40 @@
+import { PareError } from '@pare/onnx'
 import type { ModelValue } from '../data/model-value.js'
 import { type DataArray, isStrings, sizeOf } from '../data/ndarray.js'
 
 /** How exporters call the axis of samples. */
 const BATCH = /^(batch|batch_?size|n|bs)$/i
 
-/** The axis of samples: that which is named so, else the first. */
-export function batchAxisOf({ shape }: Pick<ModelValue, 'shape'>): number {
+/** The axis of samples of inputs and outputs: of all that have it, or by name. */
+export type BatchAxis = number | Readonly<Record<string, number>>
+
+/** The axis of samples: the one that is said, else that which is named so, else the first. Throws PareError for an axis that the value does not have. */
+export function batchAxisOf({ name, shape }: Pick<ModelValue, 'name' | 'shape'>, said?: BatchAxis): number {
+  const own = typeof said === 'object' ? (Object.hasOwn(said, name) ? said[name] : undefined) : said
+  if (own !== undefined && own < shape.length) return own
+  if (own !== undefined && typeof said === 'object') {
+    throw new PareError(`batchAxis: ${own} of '${name}', which has ${shape.length} ${shape.length === 1 ? 'axis' : 'axes'}.`, {
+      hint: `count from 0: expected 0 to ${shape.length - 1}.`,
+    })
+  }
   const named = shape.flatMap((dim, axis) => (typeof dim === 'string' && BATCH.test(dim) ? [axis] : []))
   return named.length === 1 ? named[0]! : 0
 }
 
 /** The value with its samples on the first axis. */
-export function samplesFirst(value: ModelValue): ModelValue {
-  const axis = batchAxisOf(value)
+export function samplesFirst(value: ModelValue, said?: BatchAxis): ModelValue {
+  const axis = batchAxisOf(value, said)
   return axis === 0 ? value : { ...value, shape: moved(value.shape, axis, 0) }
+}
+
+/** Throws PareError for names that are neither input nor output. */
+export function checkBatchAxis(said: BatchAxis | undefined, values: readonly ModelValue[]): void {
+  if (typeof said !== 'object') return
+  const unknown = Object.keys(said).find((name) => !values.some((value) => value.name === name))
+  if (unknown === undefined) return
+  throw new PareError(`batchAxis: '${unknown}' is neither an input nor an output.`, {
+    hint: `expected ${values.map(({ name }) => name).join(', ')}.`,
+  })
 }
 
 /** The array with one of its axes in another place. */

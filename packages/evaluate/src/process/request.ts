@@ -7,6 +7,7 @@ import type { TextOptions } from '../data/text/text-options.js'
 import type { EvaluationShare } from '../measure/sharing/share.js'
 import type { MetricModules } from '../metrics/find.js'
 import type { ReadingOptions } from '../metrics/outcome.js'
+import type { BatchAxis } from './batch-axis.js'
 import type { Provider } from './provider.js'
 
 /** One model over one data set. */
@@ -45,6 +46,8 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly image?: ImageOptions
   /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
   readonly workspace?: string
+  /** The axis of samples of inputs and outputs, by name or of all that have it. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   /** Whether a data module may be run. Default: false. */
   readonly trusted?: boolean
   /** Only these of the samples. Default: all */

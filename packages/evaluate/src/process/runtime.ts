@@ -6,7 +6,7 @@ import type * as Ort from 'onnxruntime-common'
 import { allInputsFor, type Batch } from '../data/dataset.js'
 import type { ModelValue } from '../data/model-value.js'
 import { type DataArray, type Elements, isElementType, type NdArray } from '../data/ndarray.js'
-import { batchAxisOf, moveAxis, samplesFirst } from './batch-axis.js'
+import { type BatchAxis, batchAxisOf, checkBatchAxis, moveAxis, samplesFirst } from './batch-axis.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
 
 /** ONNX Runtime, loaded. */
@@ -48,8 +48,10 @@ export interface SessionOptions {
   readonly threads?: number
   /** Whether external data may be hard links, as in caches of model hubs. Default: false. */
   readonly trusted?: boolean
-  /** Whether batches have their samples on the first axis where the model has them on another that it names batch or N: they are turned, and outputs back. Default: false */
-  readonly samplesFirst?: boolean
+  /** Whether batches have their samples on the first axis where the model has them on another that it names batch or N: they are turned, and outputs back; 'inputs' are turned alone. Default: false */
+  readonly samplesFirst?: boolean | 'inputs'
+  /** The axis of samples, with `samplesFirst`, where its name does not tell. Default: as its name says, else the first */
+  readonly batchAxis?: BatchAxis | undefined
   /**
    * Whether threads wait for work busily while the model runs, as they do unless told otherwise, and not between runs. It is faster, and takes
    * the processor from others. Default: false.
@@ -77,9 +79,11 @@ export async function openSession(runtime: Runtime, path: string, options: Sessi
   const session = await createSession(runtime, path, options)
   await file.confirmFiles()
   const declared = { inputs: session.inputMetadata.flatMap(toModelValue), outputs: session.outputMetadata.flatMap(toModelValue) }
-  const inputs = options.samplesFirst === true ? declared.inputs.map(samplesFirst) : declared.inputs
-  const axisOf = (value: ModelValue | undefined) =>
-    options.samplesFirst === true && value !== undefined ? batchAxisOf(value) : 0
+  const { batchAxis } = options
+  if (options.samplesFirst === true) checkBatchAxis(batchAxis, [...declared.inputs, ...declared.outputs])
+  const isTurned = options.samplesFirst === true || options.samplesFirst === 'inputs'
+  const inputs = isTurned ? declared.inputs.map((input) => samplesFirst(input, batchAxis)) : declared.inputs
+  const axisOf = (value: ModelValue | undefined) => (isTurned && value !== undefined ? batchAxisOf(value, batchAxis) : 0)
   const feedsOf = (batch: Batch) =>
     Object.fromEntries(
       Object.entries(allInputsFor(inputs, batch)).map(([name, array]) => {
@@ -87,8 +91,11 @@ export async function openSession(runtime: Runtime, path: string, options: Sessi
         return [name, toTensor(ort, moveAxis(array, 0, axis))]
       }),
     )
-  const resultOf = (name: string, tensor: Ort.Tensor) =>
-    moveAxis(toArray(tensor, path), axisOf(declared.outputs.find((output) => output.name === name)), 0)
+  const resultOf = (name: string, tensor: Ort.Tensor) => {
+    const array = toArray(tensor, path)
+    if (options.samplesFirst !== true) return array
+    return moveAxis(array, axisOf(declared.outputs.find((output) => output.name === name)), 0)
+  }
   return {
     name: basename(path),
     inputs,

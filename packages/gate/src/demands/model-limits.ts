@@ -1,5 +1,5 @@
 import { figure, percent, rough } from '../figure.js'
-import type { BeforeAfter, Breach, Limits, RelativeLatency } from '../measurement.js'
+import type { BeforeAfter, Breach, Limits, PerSample, RelativeLatency } from '../measurement.js'
 
 /** What is known of two models besides their metrics. Undefined: it could not be found. */
 export interface ModelFigures {
@@ -19,6 +19,8 @@ export interface BaseModel {
   readonly name: string
   /** Of the pruned model, by name. */
   readonly metrics: Readonly<Record<string, number>>
+  /** What it made of each sample, by metric, in the order of the data. Default: not known */
+  readonly samples?: Readonly<Record<string, PerSample>>
   /** Why its metrics cannot be compared with, a sentence. */
   readonly obstacle?: string
 }

@@ -46,7 +46,30 @@ it('is not judged where that model is not known, or was measured otherwise, and 
   expect(judged(limits, undefined)).toMatchObject({ verdict: 'pass', warnings: [expect.stringContaining('No earlier result')] })
   const other = { ...MAIN, obstacle: 'The evaluation data are not those of main.' }
   expect(judged(limits, other)).toMatchObject({ verdict: 'pass', warnings: [other.obstacle] })
+  expect(judged(limits, MAIN).warnings?.[0]).toContain('main keeps no samples of accuracy, so the measured values alone judged')
   expect(judged(limits, { name: 'main', metrics: {} })).toMatchObject({
     warnings: [expect.stringContaining('main has no accuracy')],
   })
+})
+
+it('is judged sample by sample where those of that model are kept', () => {
+  const kept = { ...MAIN, samples: { accuracy: right(90).samples } }
+  const { reasons, warnings } = judged({ maxRegression: 0.01 }, kept)
+  expect(reasons[0]).toMatch(
+    /0\.02 less than the pruned model of main has \(0\.9\); allowed is at most 0\.01 \(95 % interval of the difference .* to .*, 100 samples\)\.$/,
+  )
+  expect(warnings).toBeUndefined()
+  // Two of a hundred are lost: with certainty that is no less than 2 %.
+  expect(judged({ maxRegression: 0.03 }, kept).verdict).toBe('pass')
+  const sure = judged({ maxRegression: 0.03, certainty: 0.95 }, kept)
+  expect(sure.verdict).toBe('fail')
+  expect(sure.reasons[0]).toContain('with 95 % certainty, and only a regression below')
+  expect(judged({ maxRegression: 0.1, certainty: 0.95 }, kept).verdict).toBe('pass')
+})
+
+it('is judged by values where the samples are others', () => {
+  const other = { ...MAIN, samples: { accuracy: { kind: 'proportion', correct: [1, 1] } } } as const
+  const { verdict, warnings } = judged({ maxRegression: 0.02 }, other)
+  expect(verdict).toBe('pass')
+  expect(warnings?.[0]).toContain('The samples of main are not those of this run')
 })

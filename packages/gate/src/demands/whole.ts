@@ -7,6 +7,7 @@ import { obstacles } from '../obstacles.js'
 import { resolve } from '../resolution.js'
 import { worthless } from '../worth.js'
 import { course, demanded, dropBreaches, valueBreaches } from './drop-limits.js'
+import { looseLimits } from './loose.js'
 import { latencyDoubts, type ModelFigures, missingFigures, modelBreaches } from './model-limits.js'
 import { regressionBreaches, regressionDoubts } from './regression.js'
 
@@ -37,7 +38,7 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   const comparison = reference && pruned && compare(reference, pruned, context)
   const breaches = [
     ...(comparison ? [...dropBreaches(comparison, demand), ...valueBreaches(comparison, demand)] : []),
-    ...(pruned ? regressionBreaches(demand, { pruned, base: figures.base }) : []),
+    ...(pruned ? regressionBreaches(demand, { pruned, base: figures.base, facts: context.facts, aggregate }) : []),
     ...modelBreaches(demand, figures),
   ]
   const own = evidence.whole ?? reference
@@ -46,8 +47,10 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   const reasons = [...breaches.map(({ message }) => message), ...(isWorthless ? [...doubts, OVERRIDE] : [])]
   const warnings = [
     ...(isWorthless ? [] : doubts),
+    // A slice has the answer of all samples beside it, which is not its own.
+    ...(own && evidence.whole === undefined && doubts.length === 0 ? looseLimits(demand, own) : []),
     ...latencyDoubts(figures, demand),
-    ...(pruned ? regressionDoubts(demand, { pruned, base: figures.base }) : []),
+    ...(pruned ? regressionDoubts(demand, { pruned, base: figures.base, facts: context.facts, aggregate }) : []),
   ]
   return {
     demand,

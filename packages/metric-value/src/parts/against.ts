@@ -7,15 +7,37 @@ export function againstOption(options: MetricOptions): MetricNeeds {
   return { read: 'values', against: against === 'label' ? 'values' : 'reference' }
 }
 
-/** `against`, and `with`: the output of a second tower. The cosine between the two is then what is compared with the label. */
+/**
+ * `against`; and `with`, the output of a second tower, or `pairs`, for two texts that one model encodes. The cosine between the two is then what is compared
+ * with the label.
+ */
 export function valueNeeds(options: MetricOptions): MetricNeeds {
   const needs = againstOption(options)
+  const pairs = pairsOption(options)
   const other = nameOption(options, 'with')
-  if (other === undefined) return needs
-  if (needs.against === 'values') return { ...needs, with: other }
-  throw new PareError(`with=${other} compares with labels, and against is ${needs.against}.`, {
-    hint: 'leave one of the two out.',
-  })
+  const said = [...(other === undefined ? [] : [`with=${other}`]), ...(pairs === undefined ? [] : [`pairs=${pairs}`])]
+  if (said.length > 1 || (said.length > 0 && needs.against !== 'values')) {
+    throw new PareError(
+      said.length > 1
+        ? `${said.join(' and ')} both say what the cosine is taken of.`
+        : `${said[0]} compares with labels, and against is ${needs.against}.`,
+      { hint: 'leave one of the two out.' },
+    )
+  }
+  return { ...needs, ...(other !== undefined && { with: other }), ...(pairs !== undefined && { pairs }) }
+}
+
+/** `pairs`: how a vector is made of what the model gives for each of two texts. Undefined: a sample is one thing. */
+export function pairsOption(options: MetricOptions): 'mean' | 'cls' | 'output' | undefined {
+  return options.pairs === undefined
+    ? undefined
+    : choiceOption<'mean' | 'cls' | 'output'>(options, 'pairs', ['mean', 'cls', 'output'])
+}
+
+/** Of two texts: the second is what the first is compared with. */
+export function pairNeeds(options: MetricOptions): MetricNeeds | undefined {
+  const pairs = pairsOption(options)
+  return pairs === undefined ? undefined : { read: 'values', against: 'pair', pairs }
 }
 
 /** What the values of the sample are compared with. */

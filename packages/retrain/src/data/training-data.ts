@@ -1,4 +1,13 @@
-import { firstNaN, type ImageOptions, inMemory, type ModelValue, openData, type Samples, type TextOptions } from '@pare/evaluate'
+import {
+  batchAxisOf,
+  firstNaN,
+  type ImageOptions,
+  inMemory,
+  type ModelValue,
+  openData,
+  type Samples,
+  type TextOptions,
+} from '@pare/evaluate'
 import { type Model, PareError, present } from '@pare/onnx'
 import { openSource, type SampleSource } from './samples.js'
 
@@ -37,6 +46,7 @@ export async function openTrainingData(model: Model, options: TrainingDataOption
   const { text, label, image, classes, original, workspace, trusted = false } = options
   const inputs = inputsOf(model)
   const output = outputOf(model, options.output)
+  refuseTurned(model, inputs)
   const opened = await openData(options.data, {
     ...{ inputs, trusted, models: original === undefined ? [] : [original] },
     ...present({ text, label, image, classes, workspace }),
@@ -44,6 +54,19 @@ export async function openTrainingData(model: Model, options: TrainingDataOption
   const samples = await inMemory(opened, inputs)
   refuseMissing(samples)
   return { samples, inputs, output, source: openSource(samples, options), isText: samples.tokens !== undefined }
+}
+
+/** Losses compare samples along the first axis. */
+function refuseTurned({ graph }: Model, inputs: readonly ModelValue[]): void {
+  const outputs = graph.outputs.map(({ name, type = '', shape = [] }) => ({ name, type, shape: shape.map((dim) => dim ?? '') }))
+  const turned = [...inputs, ...outputs].find((value) => batchAxisOf(value) > 0)
+  if (turned === undefined) return
+  throw new PareError(
+    `retrain: '${turned.name}' has its samples on axis ${batchAxisOf(turned)}, and training takes them on the first.`,
+    {
+      hint: 'export the model with the batch first, or prune without --train.',
+    },
+  )
 }
 
 /** A target that is not there would make the loss NaN. */

@@ -4,6 +4,10 @@ import type { Resample } from './resize.js'
 export interface ImageOptions {
   /** Of the shorter side, or [height, width]. Default: as it is, where that is what the model takes */
   readonly size?: number | readonly [height: number, width: number]
+  /** What the longer side may have at most, where `size` is that of the shorter. Default: any */
+  readonly longest?: number
+  /** Filled up with 0 to the right and below, after mean and deviation: [height, width]. Default: nothing is filled up */
+  readonly pad?: readonly [height: number, width: number]
   /** Cut out of the middle: a square, or [height, width]. Default: nothing is cut */
   readonly crop?: number | readonly [height: number, width: number]
   /** Default: 'bilinear' */

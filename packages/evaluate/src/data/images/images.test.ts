@@ -1,13 +1,14 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { encode } from '@cwasm/lodepng'
+import { missingPython, python } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
 import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
 import { type DataOptions, openData, UntrustedError } from '../data.js'
+import { decodeWav } from '../sounds/wav.js'
 import { decodeImage } from './decode.js'
 import { resize } from './resize.js'
 import { resizedSize, stepsOf } from './steps.js'
-import { decodeWav } from './wav.js'
 
 const folder = temporaryFolder()
 const bytes = input('image', 'uint8', ['n', 3, 2, 2])
@@ -158,7 +159,71 @@ describe('preprocessing', () => {
     expect(resizedSize({ height: 300, width: 400 }, { shortest: 256 })).toEqual({ height: 256, width: 341 })
     const steps = stepsOf(undefined, { path: 'p', content: { size: { shortest_edge: 224 }, crop_pct: 0.875 } })
     expect(steps).toMatchObject({ resize: { shortest: 256 }, crop: { height: 224, width: 224 } })
-    expect(() => stepsOf(undefined, { path: 'p', content: { do_pad: true } })).toThrow('p: do_pad is true, which is not read.')
+    expect(() => stepsOf(undefined, { path: 'p', content: { do_thumbnail: true } })).toThrow(
+      'p: do_thumbnail is true, which is not read.',
+    )
+  })
+
+  test('detectors: a longest side, filled up to the right and below behind mean and deviation, with a mask', async () => {
+    const stated = (content: object) => stepsOf(undefined, { path: 'p', content: content as never })
+    const edges = { shortest_edge: 800, longest_edge: 1333 }
+    expect(stated({ size: edges, do_pad: true })).toMatchObject({ resize: { shortest: 800, longest: 1333 }, pad: 'model' })
+    expect(stated({ size: 800, max_size: 1333 })).toMatchObject({ resize: { shortest: 800, longest: 1333 }, pad: 'model' })
+    expect(stated({ size: { longest_edge: 1024 }, do_pad: true, pad_size: { height: 1024, width: 1024 } })).toMatchObject({
+      ...{ resize: { longest: 1024 }, pad: { height: 1024, width: 1024 } },
+    })
+    expect(stated({ size: { max_height: 800, max_width: 1333 }, do_pad: false })).not.toHaveProperty('pad')
+    expect(() => stated({ size: edges, size_divisor: 32 })).toThrow('p: size_divisor is 32, which is not read.')
+    const config = {
+      ...{ size: { shortest_edge: 2, longest_edge: 4 }, do_pad: true, pad_size: { height: 3, width: 4 } },
+      ...{ do_rescale: true, image_mean: [1, 1, 1], image_std: [1, 1, 1] },
+    }
+    const path = tree('filled', { 'cat/a.png': square, 'preprocessor_config.json': JSON.stringify(config) })
+    const inputs = [input('pixel_values', 'float32', ['n', 3, 'h', 'w']), input('pixel_mask', 'int64', ['n', 'h', 'w'])]
+    const read4 = await read(path, { inputs })
+    expect(read4.inputs.pixel_values!.shape).toEqual([1, 3, 3, 4])
+    // Red is (255, 0, 0): 1 − 1 and 0 − 1; what is filled up is 0, not −1.
+    expect(Array.from(read4.inputs.pixel_values!.data as Float32Array).slice(12, 24)).toEqual([
+      -1, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0,
+    ])
+    expect(read4.inputs.pixel_mask).toEqual(array('int64', [1, 3, 4], [1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]))
+    const own = await read(path, { inputs, image: { size: [3, 3], pad: [3, 4] } })
+    expect(own.inputs.pixel_values!.shape).toEqual([1, 3, 3, 4])
+    await expect(read(path, { inputs, image: { size: [5, 5] } })).rejects.toThrow(
+      'comes out as 5 × 5 pixels, and is to be filled up to 4 × 3',
+    )
+    // Filled up to what the model takes.
+    const fixed = [input('pixel_values', 'float32', ['n', 3, 5, 6])]
+    const open = tree('open', { 'cat/a.png': square, 'preprocessor_config.json': JSON.stringify({ ...config, pad_size: null }) })
+    expect((await read(open, { inputs: fixed })).inputs.pixel_values!.shape).toEqual([1, 3, 5, 6])
+  })
+
+  test.skipIf(missingPython() !== undefined)('sizes are those of the processors in transformers', () => {
+    const sizes = Array.from({ length: 400 }, (_, i) => [1 + ((i * 7919) % 3001), 1 + ((i * 104729) % 2003)] as const)
+    const found = python(
+      `def detr(height, width, size, most):
+    raw = None
+    if max(height, width) / min(height, width) * size > most:
+        raw = most * float(min(height, width)) / float(max(height, width))
+        size = int(round(raw))
+    if (height <= width and height == size) or (width <= height and width == size): return [height, width]
+    if width < height: return [int((size if raw is None else raw) * height / width), size]
+    return [size, int((size if raw is None else raw) * width / height)]
+def sam(height, width, longest):
+    scale = longest * 1.0 / max(height, width)
+    return [int(height * scale + 0.5), int(width * scale + 0.5)]
+def within(height, width, high, wide):
+    scale = min(high / height, wide / width)
+    return [int(height * scale), int(width * scale)]
+result = [[detr(h, w, 800, 1333), sam(h, w, 1024), within(h, w, 800, 1333)] for h, w in given['sizes']]`,
+      { sizes },
+    ) as number[][][]
+    for (const [i, [height, width]] of sizes.entries()) {
+      const own = [{ shortest: 800, longest: 1333 }, { longest: 1024 }, { within: { height: 800, width: 1333 } }].map((how) =>
+        resizedSize({ height, width }, how),
+      )
+      expect(own.map((size) => [size.height, size.width])).toEqual(found[i])
+    }
   })
 
   test('shrinking is as in Pillow: the kernel grows, and weights sum to 1', () => {
@@ -214,7 +279,8 @@ describe('WAV', () => {
       'the rate that the model takes is not known',
     )
     const said = tree('rate', { 'yes/a.wav': sound, 'preprocessor_config.json': '{"sampling_rate": 16000}' })
-    await expect(read(said, { inputs: [wave] })).rejects.toThrow('sound of 8000 Hz, and the model takes 16000 Hz')
+    // Resampled: as many seconds.
+    expect((await read(said, { inputs: [wave] })).inputs.input_values!.shape).toEqual([1, 4])
     const same = tree('same', { 'yes/a.wav': sound, 'preprocessor_config.json': '{"sampling_rate": 8000}' })
     expect((await read(same, { inputs: [wave] })).inputs.input_values!.shape).toEqual([1, 2])
   })

@@ -7,7 +7,16 @@ import { type Raster, resize } from './resize.js'
 import { type ImageSteps, resizedSize, type Size } from './steps.js'
 
 /** Makes the input of a model of the bytes of an image. */
-export type ReadImage = (bytes: Uint8Array, where: string) => Promise<DataArray>
+export type ReadImage = (bytes: Uint8Array, where: string) => Promise<ImageArrays>
+
+export interface ImageArrays {
+  readonly array: DataArray
+  /** bool[height, width]: 1 where the image is, and 0 where it was filled up. */
+  readonly mask: DataArray
+}
+
+/** The input of detectors that says where an image is. */
+export const PIXEL_MASK = 'pixel_mask'
 
 /** Where in the shape of an input the sizes of images stand. */
 interface ImageLayout {
@@ -18,8 +27,8 @@ interface ImageLayout {
 }
 
 /** Whether an input may be one of images. */
-export function takesImages({ type, shape }: ModelValue): boolean {
-  return type !== 'string' && (shape.length === 4 || shape.length === 3)
+export function takesImages({ name, type, shape }: ModelValue): boolean {
+  return name !== PIXEL_MASK && type !== 'string' && (shape.length === 4 || shape.length === 3)
 }
 
 /**
@@ -44,8 +53,14 @@ export function imageReader(
   return async (bytes, where) => {
     const pixels = await decodeImage(bytes, { where, orientation: options?.orientation })
     const sized = toSize(rasterOf(pixels, layout.channels), steps)
-    checkSize(sized, layout, { where, input })
-    return arrayOf(sized, { layout, type, ...(steps && { steps }) })
+    const frame = frameOf(sized, { pad: steps?.pad, layout, where })
+    checkSize(frame, layout, { where, input })
+    const mask = new Uint8Array(frame.width * frame.height)
+    for (let y = 0; y < sized.height; y++) mask.fill(1, y * frame.width, y * frame.width + sized.width)
+    return {
+      array: arrayOf(sized, { frame, layout, type, ...(steps && { steps }) }),
+      mask: { type: 'bool', shape: [frame.height, frame.width], data: mask },
+    }
   }
 }
 
@@ -103,7 +118,31 @@ function centerCrop({ data, width, height, channels }: Raster, size: Size): Rast
   return { width: size.width, height: size.height, channels, data: result }
 }
 
-function checkSize({ height, width }: Raster, layout: ImageLayout, { where, input }: { where: string; input: ModelValue }): void {
+const MOST_PIXELS = 2 ** 26
+
+/** The size that an image is filled up to. */
+function frameOf(
+  { width, height }: Raster,
+  { pad, layout, where }: { readonly pad: ImageSteps['pad']; readonly layout: ImageLayout; readonly where: string },
+): Size {
+  const frame =
+    pad === undefined
+      ? { height, width }
+      : pad === 'model'
+        ? { height: layout.height ?? height, width: layout.width ?? width }
+        : pad
+  if (frame.height * frame.width > MOST_PIXELS)
+    throw new PareError(`${where}: filled up to ${frame.width} × ${frame.height} pixels.`, {
+      hint: `expected at most ${MOST_PIXELS}.`,
+    })
+  if (frame.height >= height && frame.width >= width) return frame
+  throw new PareError(
+    `${where}: the image comes out as ${width} × ${height} pixels, and is to be filled up to ${frame.width} × ${frame.height}.`,
+    { hint: 'say how it is resized: evaluate: { image: { size: 800, longest: 1333, pad: [1333, 1333] } } for example.' },
+  )
+}
+
+function checkSize({ height, width }: Size, layout: ImageLayout, { where, input }: { where: string; input: ModelValue }): void {
   if ((layout.height ?? height) === height && (layout.width ?? width) === width) return
   throw new PareError(
     `${where}: the image comes out as ${width} × ${height} pixels, and input '${input.name}' is ${describe(input.type, input.shape)}.`,
@@ -115,22 +154,29 @@ function checkSize({ height, width }: Raster, layout: ImageLayout, { where, inpu
 
 function arrayOf(
   { data, width, height, channels }: Raster,
-  { layout, type, steps }: { readonly layout: ImageLayout; readonly type: ElementType; readonly steps?: ImageSteps },
+  {
+    frame,
+    layout,
+    type,
+    steps,
+  }: { readonly frame: Size; readonly layout: ImageLayout; readonly type: ElementType; readonly steps?: ImageSteps },
 ): DataArray {
   const { isChannelsFirst } = layout
   const isFloat = !isInteger(type)
   const { mean, std, rescale = 1 } = isFloat ? (steps ?? {}) : {}
-  const count = width * height
+  const count = frame.width * frame.height
   const result: Elements = isFloat ? new Float32Array(count * channels) : new STORAGE.uint8(count * channels)
   for (let c = 0; c < channels; c++) {
     const source = steps?.isBgr && channels >= 3 && c < 3 ? 2 - c : c
     const [shift, scale] = [ofChannel(mean, c, 0), ofChannel(std, c, 1)]
-    for (let i = 0; i < count; i++) {
-      const byte = data[i * channels + source]!
-      result[isChannelsFirst ? c * count + i : i * channels + c] = isFloat ? (byte * rescale - shift) / scale : byte
-    }
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const byte = data[(y * width + x) * channels + source]!
+        const at = y * frame.width + x
+        result[isChannelsFirst ? c * count + at : at * channels + c] = isFloat ? (byte * rescale - shift) / scale : byte
+      }
   }
-  const shape = isChannelsFirst ? [channels, height, width] : [height, width, channels]
+  const shape = isChannelsFirst ? [channels, frame.height, frame.width] : [frame.height, frame.width, channels]
   return { type: isFloat ? 'float32' : 'uint8', shape, data: result }
 }
 

@@ -10,11 +10,20 @@ export interface Size {
   readonly width: number
 }
 
+/** The size of an image after resizing: the same for all; by the shorter side, or the longer; the largest that fits into a frame. */
+export type Resize =
+  | Size
+  | { readonly shortest: number; readonly longest?: number }
+  | { readonly longest: number }
+  | { readonly within: Size }
+
 /** What is done with each image, all of it decided. */
 export interface ImageSteps {
-  readonly resize?: Size | { readonly shortest: number; readonly longest?: number }
+  readonly resize?: Resize
   readonly resample: Resample
   readonly crop?: Size
+  /** Filled up with 0 to the right and below, after the rest: to a size, or to that of the model where it has one. */
+  readonly pad?: Size | 'model'
   readonly rescale: number
   readonly mean?: readonly number[]
   readonly std?: readonly number[]
@@ -33,11 +42,19 @@ export function stepsOf(
 ): ImageSteps | undefined {
   const stated = config && stepsOfConfig(config.content, config.path)
   if (options === undefined) return stated
-  const { size, crop, resample, rescale, mean, std, channels } = options
+  const { size, longest, crop, pad, resample, rescale, mean, std, channels } = options
+  if (longest !== undefined && typeof size !== 'number') {
+    throw new PareError(`image: longest is ${longest}, and size does not say how long the shorter side is.`, {
+      hint: 'write { size: 800, longest: 1333 }, or leave longest out.',
+    })
+  }
   return {
     ...(stated ?? { resample: 'bilinear', rescale: 1 / 255, isBgr: false }),
     ...present({ resample, rescale, mean, std }),
-    ...(size !== undefined && { resize: typeof size === 'number' ? { shortest: size } : sizeFrom(size) }),
+    ...(size !== undefined && {
+      resize: typeof size === 'number' ? { shortest: size, ...present({ longest }) } : sizeFrom(size),
+    }),
+    ...(pad !== undefined && { pad: sizeFrom(pad) }),
     ...(crop !== undefined && { crop: sizeFrom(crop) }),
     ...(channels !== undefined && { isBgr: channels === 'bgr' }),
     from: stated === undefined ? 'as they are said' : `${stated.from}, and what is said besides`,
@@ -46,8 +63,7 @@ export function stepsOf(
 
 function stepsOfConfig(config: PreprocessorConfig, path: string): ImageSteps {
   const isOn = (step: string, otherwise: boolean) => (typeof config[step] === 'boolean' ? config[step] : otherwise)
-  for (const step of ['do_pad', 'do_thumbnail', 'do_align_long_axis', 'do_reduce_labels'])
-    if (isOn(step, false)) throw unread(path, step, true)
+  for (const step of ['do_thumbnail', 'do_align_long_axis']) if (isOn(step, false)) throw unread(path, step, true)
   const isCropped = isOn('do_center_crop', false)
   const crop = isCropped ? exactSize(config.crop_size, { path, key: 'crop_size' }) : undefined
   const isResized = isOn('do_resize', config.size !== undefined)
@@ -62,9 +78,17 @@ function stepsOfConfig(config: PreprocessorConfig, path: string): ImageSteps {
     rescale: isOn('do_rescale', true) ? factor : 1,
     isBgr: isOn('do_flip_channel_order', false),
     from: path,
+    // Older files of detectors do not say that they fill up, and always do.
+    ...(isOn('do_pad', isFilling(config)) && { pad: padOf(config, path) }),
     ...present({ crop, mean, std, resize: isResized ? resizeOf(config, { isCropped, path }) : undefined }),
     ...(typeof config.crop_pct === 'number' && croppedSize(config, path)),
   }
+}
+
+const isFilling = (config: PreprocessorConfig) => ['pad_size', 'max_size'].some((key) => (config[key] ?? undefined) !== undefined)
+
+function padOf({ pad_size: size }: PreprocessorConfig, path: string): Size | 'model' {
+  return size === undefined || size === null ? 'model' : exactSize(size, { path, key: 'pad_size' })
 }
 
 /** ConvNeXT's: below 384, resized to size ÷ crop_pct and cut to the size; else to the size, square. */
@@ -76,11 +100,23 @@ function croppedSize(config: PreprocessorConfig, path: string): Pick<ImageSteps,
 }
 
 function resizeOf(config: PreprocessorConfig, { isCropped, path }: { isCropped: boolean; path: string }): ImageSteps['resize'] {
-  const { size } = config
+  const { size, max_size: most } = config
+  for (const key of ['size_divisor', 'ensure_multiple_of'])
+    if (typeof config[key] === 'number' && config[key] !== 1) throw unread(path, key, config[key])
+  if (config.keep_aspect_ratio === true) throw unread(path, 'keep_aspect_ratio', true)
+  // DETR's of before: the shorter side, and the most that the longer may have.
+  if (typeof size === 'number' && typeof most === 'number') return { shortest: size, longest: most }
   // A plain number is the shorter side where the image is cut afterwards, else both sides.
   if (typeof size === 'number') return isCropped ? { shortest: size } : sizeFrom(size)
-  const { shortest_edge: shortest, longest_edge: longest } = (size ?? {}) as Record<string, unknown>
+  const {
+    shortest_edge: shortest,
+    longest_edge: longest,
+    max_height: high,
+    max_width: wide,
+  } = (size ?? {}) as Record<string, unknown>
   if (typeof shortest === 'number') return { shortest, ...(typeof longest === 'number' && { longest }) }
+  if (typeof longest === 'number') return { longest }
+  if (typeof high === 'number' && typeof wide === 'number') return { within: { height: high, width: wide } }
   return exactSize(size, { path, key: 'size' })
 }
 
@@ -113,13 +149,29 @@ function unread(path: string, key: string, value: unknown): PareError {
   })
 }
 
-/** The size of an image after resizing. */
-export function resizedSize({ height, width }: Size, resize: NonNullable<ImageSteps['resize']>): Size {
+/** The size of an image after resizing, as transformers round it: those of detectors where there is a longest side. */
+export function resizedSize({ height, width }: Size, resize: Resize): Size {
   if ('height' in resize) return resize
+  if ('within' in resize) {
+    const scale = Math.min(resize.within.height / height, resize.within.width / width)
+    return { height: Math.trunc(height * scale), width: Math.trunc(width * scale) }
+  }
+  if (!('shortest' in resize)) {
+    const scale = resize.longest / Math.max(height, width)
+    return { height: Math.trunc(height * scale + 0.5), width: Math.trunc(width * scale + 0.5) }
+  }
   const [short, long] = height < width ? [height, width] : [width, height]
-  let shortest = resize.shortest
-  if (resize.longest !== undefined && (long / short) * shortest > resize.longest)
-    shortest = Math.round((resize.longest * short) / long)
-  const other = Math.trunc((shortest * long) / short)
+  const isTooLong = resize.longest !== undefined && (long / short) * resize.shortest > resize.longest
+  const exact = isTooLong ? (resize.longest! * short) / long : resize.shortest
+  const shortest = roundedToEven(exact)
+  const isSame = short === shortest
+  const other = isSame ? long : Math.trunc((exact * long) / short)
   return height < width ? { height: shortest, width: other } : { height: other, width: shortest }
+}
+
+/** As Python rounds: halves to the even neighbour. */
+function roundedToEven(value: number): number {
+  const below = Math.floor(value)
+  if (value - below !== 0.5) return Math.round(value)
+  return below % 2 === 0 ? below : below + 1
 }

@@ -12,6 +12,7 @@ import type { TextOptions } from '../text/text-options.js'
 import { openTokenizer } from '../text/tokenizer.js'
 import { choiceEntry } from './choice-entries.js'
 import { promptEncoder } from './encode.js'
+import { pairEntries } from './pair-entries.js'
 import { promptEntries } from './prompt-entries.js'
 import type { AskedEntry, Asking, WritingOptions } from './question.js'
 
@@ -25,6 +26,8 @@ export interface AskedOptions extends MatchOptions {
 }
 
 const PROMPTS_AT_ONCE = 8
+/** Tokens of a text that is encoded, where neither user nor model say how many: as many as a window of text has. */
+const USUAL_LENGTH = 256
 
 /** With what columns say of it. */
 type KeptEntry = AskedEntry & { readonly columns: Readonly<Record<string, string | number>> }
@@ -55,8 +58,8 @@ export async function askedDataSet(table: Table, options: AskedOptions): Promise
   const held = table.bytes <= (options.smallBytes ?? SMALL_BYTES) ? await all(entries()) : undefined
   const longest = (held ?? (await reader.entries(head))).reduce((most, { length }) => Math.max(most, length), 1)
   return {
-    ...present({ samples: held?.length ?? (options.asking === 'choices' ? table.rows : undefined) }),
-    ...{ ignored: [], notes: notesOf(held), tokens: tokens.name, columnNames },
+    ...present({ samples: held?.length ?? (options.asking === 'answers' ? undefined : table.rows) }),
+    ...{ ignored: [], notes: notesOf(held, options.asking), tokens: tokens.name, columnNames },
     ...(options.asking === 'answers' && { mostAtOnce: PROMPTS_AT_ONCE }),
     ...{ sampleSize: longest, sampleShapes: { [tokens.name]: [longest] } },
     async *batches(size) {
@@ -97,6 +100,10 @@ interface AskedReader {
 async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): Promise<AskedReader> {
   const { text, boundary, asking, label, writing } = options
   const opened = await openTokenizer(text.tokenizer, boundary)
+  if (asking === 'pairs') {
+    const most = mostTokens(tokens.shape[1], text.length)
+    return pairEntries(head, { opened, length: Math.min(most, text.length ?? USUAL_LENGTH), ...present({ label }) })
+  }
   const encoder = promptEncoder(opened, { special: text.specialTokens ?? true })
   const length = mostTokens(tokens.shape[1], text.length)
   if (asking === 'choices') return { entries: async (row) => [choiceEntry(row, { encoder, length, label })] }
@@ -120,9 +127,13 @@ async function all<Entry>(entries: AsyncIterable<Entry>): Promise<readonly Entry
   return held
 }
 
-function notesOf(held: readonly AskedEntry[] | undefined): readonly string[] {
+function notesOf(held: readonly AskedEntry[] | undefined, asking: Asking): readonly string[] {
   const count = held?.filter(({ isShortened }) => isShortened).length ?? 0
   if (count === 0) return []
+  if (asking === 'pairs')
+    return [
+      `${count === 1 ? 'a text of 1 row is' : `texts of ${count} rows are`} longer than the model is given: the end is left out`,
+    ]
   const many = count === 1 ? '1 question is' : `${count} questions are`
   return [`${many} longer than the model is given at once: the beginning is left out`]
 }
@@ -133,10 +144,15 @@ function batchOf(
 ): Batch {
   const questions = entries.flatMap(({ asked }) => ('question' in asked ? [asked.question] : []))
   const prompts = entries.flatMap(({ asked }) => ('prompt' in asked ? [asked.prompt] : []))
+  const pairs = entries.flatMap(({ asked }) => ('pair' in asked ? [asked] : []))
   const answers = questions.map(({ answer }) => answer)
+  const labels = pairs.flatMap(({ label }) => label ?? [])
   return {
     ...{ first, size: entries.length, inputs: {} },
-    ...(prompts.length > 0 ? { prompts } : { questions, label: fromNumbers(answers, [entries.length]) }),
+    ...(prompts.length > 0 && { prompts }),
+    ...(questions.length > 0 && { questions, label: fromNumbers(answers, [entries.length]) }),
+    ...(pairs.length > 0 && { pairs: pairs.map(({ pair }) => pair) }),
+    ...(labels.length > 0 && { label: fromNumbers(labels, [entries.length]) }),
     // Reports show what was asked, and fingerprints tell samples apart by it.
     strings: { question: { type: 'string', shape: [entries.length], data: entries.map(({ text }) => text) } },
     columns: Object.fromEntries(kept.map((name) => [name, entries.map(({ columns }) => columns[name]!)])),

@@ -23,19 +23,28 @@ export interface WritingPrompt {
   readonly expected: readonly string[]
 }
 
+/** Two texts that a model encodes each on its own, as token ids. */
+export type TextPair = readonly [first: readonly number[], second: readonly number[]]
+
 /** One thing that a model is asked. */
 export interface AskedEntry {
   /** As reports show it. */
   readonly text: string
-  readonly asked: { readonly question: ChoiceQuestion } | { readonly prompt: WritingPrompt }
+  readonly asked: { readonly question: ChoiceQuestion } | { readonly prompt: WritingPrompt } | AskedPair
   /** Tokens that the model is given at most. */
   readonly length: number
   /** Whether its beginning was left out, since the model takes no more. */
   readonly isShortened: boolean
 }
 
-/** What metrics ask a model, which decides how rows are read: to tell choices apart, or to write answers. */
-export type Asking = 'choices' | 'answers'
+/** A pair, and what is said of it: how alike both are, for example. */
+export interface AskedPair {
+  readonly pair: TextPair
+  readonly label?: number
+}
+
+/** What metrics ask a model, which decides how rows are read: to tell choices apart, to write answers, or to encode two texts. */
+export type Asking = 'choices' | 'answers' | 'pairs'
 
 /** How a model writes answers. */
 export interface WritingOptions {
@@ -52,4 +61,5 @@ export const ASKED_COLUMNS: Readonly<Record<Asking, RegExp>> = {
   choices:
     /^(question|question_stem|choices|answer|answerKey|[A-Z]|ctx|ctx_[ab]|endings|label|goal|sol[12]|sentence|option[12]|context|gold)$/,
   answers: /^(prompt|question|context|answers?)$/,
+  pairs: /^$/,
 }

@@ -1,25 +1,63 @@
 import { PareError } from '@pare/onnx'
 import type { Table as Columns } from '@uwdata/flechette'
 import type { Decompress as Zstd } from 'fzstd'
-import { readWhole } from '../file.js'
+import { openFile } from '../file.js'
+import { type ArrowMessage, arrowMessages, stretch } from './arrow-messages.js'
 import { unpackFrame } from './lz4.js'
 import { plainRow } from './plain.js'
-import type { Table, TableFile } from './table.js'
+import type { Row, Table, TableFile } from './table.js'
 
 const MOST_BYTES = 2 ** 31 - 1
 
-/** A file or stream of Arrow, also as Feather and as `datasets` saves it. It is held in memory. */
+/**
+ * A file or stream of Arrow, also as Feather and as `datasets` saves it, read batch of rows by batch of rows. Dictionaries are held, and read anew with each
+ * batch.
+ */
 export async function openArrow(file: TableFile): Promise<Table> {
-  const bytes = await readWhole(file.path, MOST_BYTES)
-  const columns = await parse(bytes, file.name)
+  const { messages, bytes } = await messagesOf(file)
   return {
-    ...{ name: file.name, folder: file.folder, rows: columns.numRows, bytes: bytes.byteLength },
-    async *read() {
-      for (let i = 0; i < columns.numRows; i++) {
-        yield { where: `${file.name}: row ${i + 1}`, values: plainRow(columns.get(i) as Record<string, unknown>) }
-      }
-    },
+    ...{ name: file.name, folder: file.folder, rows: messages.reduce((sum, { rows }) => sum + rows, 0), bytes },
+    read: () => rowsOf(file, messages),
   }
+}
+
+async function messagesOf(file: TableFile): Promise<{ readonly messages: readonly ArrowMessage[]; readonly bytes: number }> {
+  await using opened = await openFile(file.path)
+  const { size } = await opened.handle.stat()
+  try {
+    return { messages: await arrowMessages(opened.handle, size), bytes: size }
+  } catch (cause) {
+    throw damaged(file.name, cause as Error)
+  }
+}
+
+async function* rowsOf(file: TableFile, messages: readonly ArrowMessage[]): AsyncGenerator<Row> {
+  await using opened = await openFile(file.path)
+  const bytesOf = async ({ start, bytes }: ArrowMessage) => {
+    if (bytes > MOST_BYTES) throw damaged(file.name, new Error(`a batch of ${bytes} bytes`))
+    const { buffer } = await stretch(opened.handle, start, bytes).catch((cause: Error) => {
+      throw damaged(file.name, cause)
+    })
+    return new Uint8Array(buffer as ArrayBuffer)
+  }
+  const held = await Promise.all(messages.filter(({ kind }) => kind === 'schema' || kind === 'dictionary').map(bytesOf))
+  let first = 0
+  for (const message of messages.filter(({ kind }) => kind === 'rows')) {
+    const columns = await parse(Buffer.concat([...held, await bytesOf(message), END]), file.name)
+    for (let i = 0; i < columns.numRows; i++)
+      yield { where: `${file.name}: row ${first + i + 1}`, values: plainRow(columns.get(i) as Record<string, unknown>) }
+    first += columns.numRows
+  }
+}
+
+/** What ends a stream. */
+const END = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0)
+
+function damaged(name: string, cause: Error): PareError {
+  return new PareError(`${name}: not readable as Arrow (${cause.message}).`, {
+    hint: 'expected a file or stream of Arrow, or Feather of version 2; the file may be cut short.',
+    cause,
+  })
 }
 
 async function parse(bytes: Buffer, name: string): Promise<Columns> {
@@ -40,10 +78,7 @@ async function parse(bytes: Buffer, name: string): Promise<Columns> {
   try {
     return tableFromIPC(bytes, { useProxy: false })
   } catch (cause) {
-    throw new PareError(`${name}: not readable as Arrow (${(cause as Error).message}).`, {
-      hint: 'expected a file or stream of Arrow, or Feather of version 2; the file may be cut short.',
-      cause,
-    })
+    throw damaged(name, cause as Error)
   }
 }
 

@@ -15,7 +15,13 @@ export function askingOf(
 ): Asking | undefined {
   const writes = isWriter(model, output)
   const askedBy = ({ needs }: Metric): Asking | undefined =>
-    needs.read === 'choices' ? 'choices' : needs.read === 'text' && writes ? 'answers' : undefined
+    needs.read === 'choices'
+      ? 'choices'
+      : needs.pairs !== undefined
+        ? 'pairs'
+        : needs.read === 'text' && writes
+          ? 'answers'
+          : undefined
   const [first] = metrics
   const asking = first && askedBy(first)
   const other = metrics.find((metric) => askedBy(metric) !== asking)
@@ -29,6 +35,7 @@ export function askingOf(
 const WORDS = {
   choices: 'asks the model which of several texts is likeliest',
   answers: 'has the model write answers',
+  pairs: 'has the model encode two texts of a row',
   none: 'reads what the model gives for each sample',
 } as const
 

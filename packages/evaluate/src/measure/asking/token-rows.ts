@@ -19,7 +19,22 @@ export interface TokenRows {
 }
 
 /** Scores over the vocabulary after each token: float[rows, longest, vocabulary]. Behind the end of a row stands what does not count. */
-export async function runRows(session: Session, { rows, first, output, fixed }: TokenRows): Promise<NdArray> {
+export async function runRows(session: Session, tokens: TokenRows): Promise<NdArray> {
+  const { output } = tokens
+  const { array: scores, rows: count, width } = await runTokens(session, tokens)
+  const [size, seq, vocabulary] = scores.shape
+  if (scores.shape.length === 3 && size === count && seq === width && vocabulary! > 1) return scores
+  throw new PareError(
+    `${session.name}: output '${output}' is ${describe(scores.type, scores.shape)} for ${count} rows of ${width} tokens, expected scores of the next token at each: [${count}, ${width}, vocabulary].`,
+    { hint: 'questions are put to models that write text; name another output, or measure accuracy on labels.' },
+  )
+}
+
+/** What the model gives for rows of token ids, filled up to `width` behind their end and masked there; `rows` as many as were run. */
+export async function runTokens(
+  session: Session,
+  { rows, first, output, fixed }: TokenRows,
+): Promise<{ readonly array: NdArray; readonly rows: number; readonly width: number }> {
   const input = tokensOf(session)
   const own = typeof input.shape[1] === 'number' ? input.shape[1] : undefined
   const width = own ?? rows.reduce((most, { length }) => Math.max(most, length), 0)
@@ -35,13 +50,8 @@ export async function runRows(session: Session, { rows, first, output, fixed }: 
     [input.name]: arrayFor(input, { type: 'float64', shape, data: ids }),
     [MASK]: masked === undefined ? BOOL(shape, mask) : arrayFor(masked, BOOL(shape, mask)),
   }
-  const scores = await session.run({ first, size: filled.length, inputs, tokens: input.name }, output)
-  const [size, seq, vocabulary] = scores.shape
-  if (scores.shape.length === 3 && size === filled.length && seq === width && vocabulary! > 1) return scores
-  throw new PareError(
-    `${session.name}: output '${output}' is ${describe(scores.type, scores.shape)} for ${filled.length} rows of ${width} tokens, expected scores of the next token at each: [${filled.length}, ${width}, vocabulary].`,
-    { hint: 'questions are put to models that write text; name another output, or measure accuracy on labels.' },
-  )
+  const array = await session.run({ first, size: filled.length, inputs, tokens: input.name }, output)
+  return { array, rows: filled.length, width }
 }
 
 const MASK = 'attention_mask'

@@ -4,6 +4,7 @@ import { makeTemporaryFolder, PareError, present } from '@pare/onnx'
 import { openData } from '../../data/data.js'
 import { allInputsFor, firstOf } from '../../data/dataset.js'
 import type { ModelValue } from '../../data/model-value.js'
+import { batchAxisOf } from '../../process/batch-axis.js'
 import type { EvaluationProgress } from '../../process/request.js'
 import { createSession, type Runtime, toArray, toTensor } from '../../process/runtime.js'
 import { shapesOfSamples } from '../batch-size.js'
@@ -91,6 +92,13 @@ async function readSamples(
   { runtime, store, talk }: Reading,
 ): Promise<{ batches: readonly StoredBatch[]; forwarded: Forwarded }> {
   const { inputs, chunk, trusted = false, to = Number.POSITIVE_INFINITY } = request
+  const turned = inputs.find((input) => batchAxisOf(input, request.batchAxis) > 0)
+  if (turned !== undefined) {
+    throw new PareError(
+      `calibration: '${turned.name}' has its samples on axis ${batchAxisOf(turned, request.batchAxis)}, and weights that are solved block by block take them on the first.`,
+      { hint: 'take a criterion that masks, such as wanda, or export the model with the batch first.' },
+    )
+  }
   const data = await openData(request.data, {
     ...{ inputs, trusted, models: request.original === undefined ? [] : [request.original] },
     ...present({ text: request.text, image: request.image, workspace: request.workspace }),

@@ -1,0 +1,98 @@
+import { PareError, present } from '@pare/onnx'
+import type { Row } from '../tables/table.js'
+import { PAIRS } from '../text/text-fields.js'
+import type { OpenTokenizer } from '../text/tokenizer.js'
+import type { AskedEntry } from './question.js'
+
+/** Two texts as data sets of embedding models call them, besides those that classifiers are given. */
+const ENCODED: readonly (readonly [string, string])[] = [
+  ...PAIRS,
+  ['anchor', 'positive'],
+  ['text1', 'text2'],
+  ['sentence_A', 'sentence_B'],
+  ['query', 'passage'],
+  ['question', 'answer'],
+]
+
+/** How alike two texts are, by the names that such columns have. */
+const SCORES = ['label', 'labels', 'score', 'similarity_score', 'relatedness_score', 'target', 'y']
+
+interface PairEncoding {
+  readonly opened: OpenTokenizer
+  /** Tokens that the model is given at most. */
+  readonly length: number
+  /** The column that says how alike they are. */
+  readonly label?: string
+}
+
+/** Reads rows as two texts, as the first row is. Of a text that is too long the end is left out; what the tokenizer puts behind a text stays behind it. */
+export function pairEntries(head: Row, { opened, length, label }: PairEncoding) {
+  const fields = ENCODED.find((pair) => pair.every((name) => typeof head.values[name] === 'string'))
+  if (fields === undefined) {
+    throw new PareError(`${head.where}: no two texts in ${namesOf(head)}.`, {
+      hint: `expected one of ${ENCODED.map((pair) => pair.join(' and ')).join('; ')}.`,
+    })
+  }
+  const score = label ?? SCORES.find((name) => head.values[name] !== undefined && !fields.includes(name))
+  const encoder = textEncoder(opened, length)
+  return {
+    entries: async (row: Row): Promise<readonly AskedEntry[]> => {
+      const texts = fields.map((name) => textIn(row, name))
+      const [first, second] = texts.map((text) => encoder(text, row.where)) as [Encoded, Encoded]
+      const asked = {
+        pair: [first.ids, second.ids] as const,
+        ...present({ label: score === undefined ? undefined : scoreIn(row, score) }),
+      }
+      const most = Math.max(first.ids.length, second.ids.length)
+      return [{ text: texts.join('\n'), asked, length: most, isShortened: first.isCut || second.isCut }]
+    },
+  }
+}
+
+interface Encoded {
+  readonly ids: readonly number[]
+  readonly isCut: boolean
+}
+
+function textEncoder({ tokenizer }: OpenTokenizer, length: number): (text: string, where: string) => Encoded {
+  const encode = (text: string) => tokenizer.encode(text, { add_special_tokens: true }).ids
+  const ends = commonEnd(encode('a'), encode('b'))
+  return (text, where) => {
+    const ids = encode(text)
+    if (ids.length === 0)
+      throw new PareError(`${where}: the tokenizer makes no token of the text.`, { hint: 'leave empty rows out.' })
+    if (ids.length <= length) return { ids, isCut: false }
+    const end = ids.slice(ids.length - Math.min(ends, length - 1))
+    return { ids: [...ids.slice(0, length - end.length), ...end], isCut: true }
+  }
+}
+
+/** How many tokens stand behind every text: those that two texts have in common at their ends. */
+function commonEnd(one: readonly number[], other: readonly number[]): number {
+  let count = 0
+  while (count < Math.min(one.length, other.length) - 1 && one.at(-1 - count) === other.at(-1 - count)) count++
+  return count
+}
+
+function textIn(row: Row, name: string): string {
+  const text = row.values[name]
+  if (typeof text === 'string') return text
+  throw new PareError(`${row.where}: no text '${name}', and the rows before have one.`, { hint: 'give each row both texts.' })
+}
+
+function scoreIn(row: Row, name: string): number {
+  const value = row.values[name]
+  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)
+  if (value !== null && value !== undefined && Number.isFinite(number)) return number
+  throw new PareError(
+    `${row.where}: '${name}' is ${JSON.stringify(value) ?? 'missing'}, expected a number: how alike both texts are.`,
+    {
+      hint: 'name the column with --label, or leave the row out.',
+    },
+  )
+}
+
+const namesOf = ({ values }: Row) =>
+  Object.keys(values)
+    .map((name) => `'${name}'`)
+    .join(', ') || 'an empty row'
