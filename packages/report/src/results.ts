@@ -181,6 +181,20 @@ export const modelResult = z.object({
     .describe(
       'normalisations measured anew, layers whose outputs got the mean and deviation they had, layers fitted to what they gave',
     ),
+  blocks: z
+    .array(
+      z.object({
+        parts: z.array(z.object({ name: z.string(), errors: z.object({ before: number, after: number }).optional() })),
+        samples: count,
+        bytes: count.describe('of the values of one part that were in memory, at most'),
+        seconds: number,
+        notes: z.array(z.string()),
+      }),
+    )
+    .optional()
+    .describe(
+      'parts of blocks that were trained without labels to give what the unpruned ones give, one list for each stage; errors are mean squares, as a share of what is given, on samples that were held out',
+    ),
   quantised: z
     .object({
       method: z.string().describe('int8, int8-static, int8-weights, int4 or f16'),

@@ -70,7 +70,7 @@ function unusedData(
 ): readonly string[] {
   const forms = [...(quantise === undefined ? [] : [quantise]), ...(baselines || [])]
   const isMeasured = forms.some((form) => whoMeasures(form) !== undefined)
-  const isIdle = calibration !== undefined && !isOpen && !recover.repair && !isMeasured
+  const isIdle = calibration !== undefined && !isOpen && !recover.repair && recover.blocks === undefined && !isMeasured
   const isLookedAt = steps.some((step) => looksAtGradients(step, training))
   const isUntrained = training !== undefined && recover.retrain === undefined && !isLookedAt
   return [

@@ -42,7 +42,7 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
 }
 
 /** Which inputs a file of data holds. Of a module nobody knows before it runs: then all that it might. */
-async function givenBy(data: string): Promise<(input: string) => boolean> {
+export async function givenBy(data: string): Promise<(input: string) => boolean> {
   const { glanceAt, isModule } = await import('@pare/evaluate')
   if (isModule(data)) return () => true
   const names = new Set((await glanceAt(data)).columns.map(({ name }) => name.replace(/\[.*$/, '')))
