@@ -12,19 +12,44 @@ import { type Region, regionBetween } from './regions.js'
  */
 export function findBlocks(model: Model, dependencies: Dependencies): BlockGroup[] {
   const flow = flowOf(model)
-  return chainsOf(flow).flatMap((links) => groupsOf(model, { flow, dependencies, links }))
+  return chainsOf(flow).flatMap((links) =>
+    groupsOf(model, { flow, dependencies, runs: wholeBlocks(flow, links), name: 'blocks' }),
+  )
+}
+
+/** Parts of a residual block that can go without the other. */
+export type PartKind = 'attention' | 'feed-forward'
+
+/**
+ * Attention alone, and feed-forward networks alone: two groups for each stretch of blocks in which there is attention. A part that holds both (attention and
+ * feed-forward network beside each other) counts as attention; what follows its sum goes with it.
+ */
+export function findBlockParts(model: Model, dependencies: Dependencies): BlockGroup[] {
+  const flow = flowOf(model)
+  return chainsOf(flow).flatMap((links) => {
+    const isAttention = links.map(({ region }) => attends(kindOf(flow, region)))
+    if (!isAttention.includes(true)) return []
+    return (['attention', 'feed-forward'] as const).flatMap((part) => {
+      const own = links.filter((_, i) => isAttention[i] === (part === 'attention'))
+      const runs = own.map((link) => [link])
+      return runs.length === 0 ? [] : groupsOf(model, { flow, dependencies, runs, name: part })
+    })
+  })
 }
 
 interface Chain {
   readonly flow: Flow
   readonly dependencies: Dependencies
-  readonly links: readonly Link[]
+  /** Links that are one unit. */
+  readonly runs: readonly (readonly Link[])[]
+  /** How ids begin. */
+  readonly name: 'blocks' | PartKind
 }
 
 /** One group of all blocks that can go, and one for each that cannot, held. */
-function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGroup[] {
+function groupsOf(model: Model, { flow, dependencies, runs, name }: Chain): BlockGroup[] {
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
-  const candidates = wholeBlocks(flow, links).map((run) => {
+  const candidates = runs.map((run) => {
     const [from, to] = [run[0]!.region.from, run.at(-1)!.to]
     const candidate = { flow, from, to, region: regionBetween(flow, from, to) }
     return { ...candidate, block: blockOf({ ...candidate, inputs }), held: refusal({ ...candidate, dependencies }) }
@@ -32,7 +57,7 @@ function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGrou
   const whole = candidates.filter(({ held }) => held === undefined)
   const group = (units: typeof candidates): BlockGroup => ({
     kind: 'block',
-    id: `blocks:${units[0]!.from}`,
+    id: `${name}:${units[0]!.from}`,
     units: units.length,
     slices: units.flatMap(({ region }, unit) => (region === undefined ? [] : slicesOf(model, { flow, region, unit }))),
     blocks: units.map(({ block }) => block),
