@@ -127,7 +127,13 @@ export const modelResult = z.object({
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
   calibration: z
-    .object({ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() })
+    .object({
+      ...{ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() },
+      parts: z
+        .array(z.object({ path: z.string(), samples: count }))
+        .optional()
+        .describe('of a mixture: how many samples are of each file'),
+    })
     .optional()
     .describe('the data, or the file of statistics, that criteria looked at'),
   device: z

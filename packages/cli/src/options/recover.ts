@@ -135,9 +135,9 @@ export const retrain = z
   .describe('how it is retrained, such as { epochs: 3, distill: true }; all of it has a default')
 
 const blocks = z.strictObject({
-  epochs: above.describe('how often each part of a block sees each calibration sample, such as 5').exactOptional(),
+  epochs: above.describe('how often each part of a block sees each calibration sample, such as 10').exactOptional(),
   batch: count.describe('samples that run at once, such as 8').exactOptional(),
-  learningRate: above.describe('the learning rate at its largest, such as 0.001').exactOptional(),
+  learningRate: above.describe('the learning rate at its largest, such as 0.005').exactOptional(),
 })
 
 /** What can be done about a pruned model, in the order in which it is done. */

@@ -26,6 +26,7 @@ import { collectPaddedValues } from '../engine/padded-values.js'
 import { trainerOf, type Work } from '../engine/work.js'
 import type { BlocksConfig } from '../options/recover.js'
 import { widen } from '../proof/widen.js'
+import { calibrationFiles } from '../settings/calibration.js'
 import type { Activity } from '../terminal/progress.js'
 import { givenBy, type RepairJob } from './repair.js'
 
@@ -41,8 +42,6 @@ export interface BlocksFacts {
 
 export interface BlocksJob extends RepairJob {
   readonly settings: BlocksConfig
-  /** Share of the parameters that is gone. */
-  readonly removed: number
 }
 
 /** Trains what pruning left block by block over calibration data, without labels: the step that is appended to the plan, and how it went. */
@@ -64,7 +63,7 @@ export async function recoverBlockwise(job: BlocksJob, work: Work): Promise<{ st
     return trained === undefined ? { tensors: new Map() } : trainedOf(trained)
   }
   try {
-    const given = await givenBy(calibration.data)
+    const given = await givenBy(calibrationFiles(calibration))
     const recovered = await recoverBlocks(widen(reference), model, {
       ...{ steps, seed, forward: forwardOver(calibration, engine), train, given, onPadding: padded.add, signal },
     })
@@ -78,12 +77,14 @@ export async function recoverBlockwise(job: BlocksJob, work: Work): Promise<{ st
 
 /** Share of the samples by which the best weights of a part are chosen. */
 const HELD_OUT = 0.05
-const DEFAULT_EPOCHS = 5
+const DEFAULT_EPOCHS = 10
+/** Chosen by held-out samples of other models than the one that figures are of: docs/decisions/033-blocks.md. */
+const DEFAULT_RATE = 0.005
 
 /** Undefined where the part has nothing that can be trained. Its values lie in a file while it is. */
 async function trainPart(
   { model, loss, inputs, constants }: PartJob,
-  { settings, seed, removed }: BlocksJob,
+  { settings, seed }: BlocksJob,
   { engine, signal }: Work,
   onProgress: (step: number, steps: number, loss: number) => void,
 ): Promise<Retrained | undefined> {
@@ -99,8 +100,8 @@ async function trainPart(
     const trained = await retrain(
       model,
       {
-        ...{ data, loss: 'output', output: loss, include, seed, removed, holdOut: HELD_OUT },
-        ...{ optimizer: { name: 'adamw', weightDecay: 0 }, epochs: DEFAULT_EPOCHS, ...settings },
+        ...{ data, loss: 'output', output: loss, include, seed, holdOut: HELD_OUT },
+        ...{ optimizer: { name: 'adamw', weightDecay: 0 }, epochs: DEFAULT_EPOCHS, learningRate: DEFAULT_RATE, ...settings },
       },
       { ...trainerOf(engine), signal, onProgress: ({ step, steps, loss }) => onProgress(step, steps, loss) },
     )

@@ -9,7 +9,7 @@ import { searchStates } from '../engine/search.js'
 import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
-import { looksAtGradients } from '../settings/calibration.js'
+import { describeFiles, looksAtGradients } from '../settings/calibration.js'
 import { whoMeasures } from '../settings/quantise.js'
 import type { Task } from '../settings/tasks.js'
 import { phasesOf } from '../terminal/phases.js'
@@ -74,7 +74,7 @@ function unusedData(
   const isLookedAt = steps.some((step) => looksAtGradients(step, training))
   const isUntrained = training !== undefined && recover.retrain === undefined && !isLookedAt
   return [
-    ...(isIdle ? [`no criterion looks at data: ${showPath(calibration.run.data, cwd)} is not used`] : []),
+    ...(isIdle ? [`no criterion looks at data: ${describeFiles(calibration.run, cwd)} is not used`] : []),
     ...(isUntrained
       ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
       : []),

@@ -22,6 +22,7 @@ import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
 import type { FolderCopy } from '../folder/folder-copy.js'
 import type { Proof } from '../proof/prove.js'
+import { calibrationFiles } from '../settings/calibration.js'
 import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
 import type { BlocksFacts } from './blocks.js'
@@ -205,7 +206,11 @@ async function planOpened(
 
 /** Files that a task reads besides the model. */
 function inputsOf({ steps, calibration, training, evaluation }: Task): readonly string[] {
-  const data = [calibration?.run.data, training?.data, evaluation?.request.data].filter((path) => path !== undefined)
+  const data = [
+    ...(calibration === undefined ? [] : calibrationFiles(calibration.run)),
+    training?.data,
+    evaluation?.request.data,
+  ].filter((path) => path !== undefined)
   return [...data, ...steps.flatMap(({ criterion }) => (isFileMask(criterion) ? [criterion.path] : []))]
 }
 

@@ -3,7 +3,7 @@ import type { Model } from '@pare/onnx'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import type { Work } from '../engine/work.js'
-import type { Calibration } from '../settings/calibration.js'
+import { type Calibration, calibrationFiles } from '../settings/calibration.js'
 
 /** What repairing changed. */
 export interface RepairFacts {
@@ -33,7 +33,7 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
     const forward = forwardOver(calibration, engine)
-    const given = await givenBy(calibration.data)
+    const given = await givenBy(calibrationFiles(calibration))
     const repaired = await repair(reference, pruned, { steps, seed, forward, given, signal, onProgress, onPadding: padded.add })
     return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {
@@ -41,11 +41,12 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   }
 }
 
-/** Which inputs a file of data holds. Of a module nobody knows before it runs: then all that it might. */
-export async function givenBy(data: string): Promise<(input: string) => boolean> {
+/** Which inputs files of data hold. Of a module nobody knows before it runs: then all that it might. */
+export async function givenBy(files: readonly string[]): Promise<(input: string) => boolean> {
   const { glanceAt, isModule } = await import('@pare/evaluate')
-  if (isModule(data)) return () => true
-  const names = new Set((await glanceAt(data)).columns.map(({ name }) => name.replace(/\[.*$/, '')))
+  if (files.some(isModule)) return () => true
+  const glances = await Promise.all(files.map((data) => glanceAt(data)))
+  const names = new Set(glances.flatMap(({ columns }) => columns.map(({ name }) => name.replace(/\[.*$/, ''))))
   return (input) => names.has(input)
 }
 

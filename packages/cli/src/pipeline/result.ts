@@ -88,7 +88,9 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...present({ latency: outcome.latency }),
     ...baselinesOf(outcome),
     ...(smallest !== undefined && { smallest: smallestResult(smallest, cwd) }),
-    ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
+    ...(pruned?.calibration !== undefined && {
+      calibration: structuredClone(pruned.calibration) as NonNullable<ModelResult['calibration']>,
+    }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [

@@ -153,10 +153,7 @@ async function recoverStage(
   }
   if (recover.blocks !== undefined && calibration !== undefined) {
     const job = { reference: model, pruned: current, steps: [...steps, ...more], seed, calibration: calibration.run }
-    const { step, facts: own } = await recoverBlockwise(
-      { ...job, settings: recover.blocks, removed: await removedOf(reference, current) },
-      work,
-    )
+    const { step, facts: own } = await recoverBlockwise({ ...job, settings: recover.blocks }, work)
     if (step.tensors.length > 0) await add(step)
     facts.blocks = own
   }
