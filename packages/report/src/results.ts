@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { breakdownFields } from './breakdown/fields.js'
 import { search } from './searches.js'
 import { smallestSearch } from './smallest-fields.js'
-import { training } from './trainings.js'
+import { BLOCKS, blocks, mixedParts, training } from './trainings.js'
 
 const number = z.number()
 const count = z.number().int().nonnegative()
@@ -129,10 +129,7 @@ export const modelResult = z.object({
   calibration: z
     .object({
       ...{ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() },
-      parts: z
-        .array(z.object({ path: z.string(), samples: count }))
-        .optional()
-        .describe('of a mixture: how many samples are of each file'),
+      parts: mixedParts,
     })
     .optional()
     .describe('the data, or the file of statistics, that criteria looked at'),
@@ -187,20 +184,7 @@ export const modelResult = z.object({
     .describe(
       'normalisations measured anew, layers whose outputs got the mean and deviation they had, layers fitted to what they gave',
     ),
-  blocks: z
-    .array(
-      z.object({
-        parts: z.array(z.object({ name: z.string(), errors: z.object({ before: number, after: number }).optional() })),
-        samples: count,
-        bytes: count.describe('of the values of one part that were in memory, at most'),
-        seconds: number,
-        notes: z.array(z.string()),
-      }),
-    )
-    .optional()
-    .describe(
-      'parts of blocks that were trained without labels to give what the unpruned ones give, one list for each stage; errors are mean squares, as a share of what is given, on samples that were held out',
-    ),
+  blocks: blocks.optional().describe(BLOCKS),
   quantised: z
     .object({
       method: z.string().describe('int8, int8-static, int8-weights, int4 or f16'),
