@@ -2,7 +2,7 @@
 // one run, with processor seconds (starting processes, calibration and evaluation of nothing included; those of 70 %, or of 2:4). A draw is 128 rows of the
 // calibration data: the first, the last, every second. With one draw a cell is a number, with more the mean and the range.
 // node bench/closed-form.mjs --units [--only wanda,osscar] [--rows heads]: half of the units of the test models by each criterion, repaired with the first 512
-// samples of their calibration data (lm-llama: 128), with processor seconds of everything, repair and proof included.
+// samples of their calibration data (lm-llama: 128), with processor seconds of everything, repair, training block by block where it follows, and proof included.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -37,6 +37,20 @@ const METHODS = [
     spread: 'fisher',
   },
   { name: 'ALPS, spread by fisher', key: 'alps-fisher', rule: ['--criterion', 'alps'], targets: LEVELS, spread: 'fisher' },
+  {
+    name: 'ALPS, then block by block',
+    key: 'alps-blocks',
+    rule: ['--criterion', 'alps', '--recover', 'blocks'],
+    targets: LEVELS.slice(2),
+    first: 2,
+  },
+  {
+    name: 'SparseGPT, then block by block',
+    key: 'sparsegpt-blocks',
+    rule: ['--criterion', 'sparsegpt', '--recover', 'blocks'],
+    targets: LEVELS.slice(2),
+    first: 2,
+  },
   // Solves every layer at seven sparsities: some ten times the time of the row above.
   {
     name: 'ALPS, searched',
@@ -63,6 +77,7 @@ const JUDGES = [
   { key: 'wanda' },
   { key: 'gradient', trained: true },
   { key: 'osscar' },
+  { key: 'osscar-blocks', name: 'osscar', recover: 'repair,blocks' },
   { key: 'osscar-felt', name: 'osscar', trained: true },
   { key: 'osscar-global', name: 'osscar', trained: true, more: ['--scope', 'global'] },
 ]
@@ -146,9 +161,12 @@ function pruned(rule, { target, data, spread }) {
 }
 
 /** Quality of a model without half of its units, and processor seconds. */
-function unitsCut([name, structure, data, train, metric, samples], { key, name: criterion = key, trained = false, more = [] }) {
+function unitsCut(
+  [name, structure, data, train, metric, samples],
+  { key, name: criterion = key, trained = false, recover = 'repair', more = [] },
+) {
   const rule = ['--structure', structure, '--criterion', criterion, '--ratio', '0.5', ...more]
-  const inputs = ['--calibrate', `${models}data/${data}-calibrate.npz`, '--samples', samples, '--recover', 'repair']
+  const inputs = ['--calibrate', `${models}data/${data}-calibrate.npz`, '--samples', samples, '--recover', recover]
   const labels = trained ? ['--train', `${models}data/${train}.npz`] : []
   const { seconds } = pare(['prune', `${models}${name}.onnx`, ...rule, ...inputs, ...labels, '--out', out])
   const evaluation = ['--data', `${models}data/${data}-evaluate.npz`, '--metric', metric]

@@ -9,7 +9,7 @@ const read = (inputs: Readonly<Record<string, string>>) =>
 
 /** Texts that mean something, by the name of the input. */
 const TEXTS: Readonly<Record<string, readonly string[]>> = {
-  recover: ['none', 'repair', 'retrain', 'repair,retrain'],
+  recover: ['none', 'repair', 'blocks', 'retrain', 'repair,retrain', 'repair,blocks'],
   provider: ['cpu', 'cuda', 'webgpu', 'dml', 'coreml'],
   target: ['macs=0.5', 'parameters=0.5', 'bytes=0.5', 'latency=0.5', 'max-drop=0.01'],
   'max-drop': ['0.01', 'relative=0.01'],

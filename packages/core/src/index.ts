@@ -70,6 +70,8 @@ export { formatPlan, parsePlan, planOf, planPayloads } from './plan/plan-file.js
 export { planRounding, type RoundingRequest } from './plan/plan-rounding.js'
 export { type Curves, lossCurves } from './probe/curves.js'
 export type { InputFile, OpenTrials } from './probe/trials.js'
+export type { PartErrors, PartJob, SampleArray, TrainedPart, TrainPart } from './recover/part-job.js'
+export { type RecoverBlocksOptions, type RecoveredBlocks, type RecoveredPart, recoverBlocks } from './recover/recover-blocks.js'
 export { type Repaired, repair } from './repair/repair.js'
 export type { OpenSearch, SearchFacts, SearchState } from './search/state.js'
 export { type Allocation, searchOf } from './select/allocation.js'

@@ -21,6 +21,7 @@ export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/format
 export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
 export { labelNameOf } from './data/match.js'
+export type { MixedFile } from './data/mixed.js'
 export type { ModelValue } from './data/model-value.js'
 export { filesNamedBy } from './data/named-files.js'
 export {

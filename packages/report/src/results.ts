@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { breakdownFields } from './breakdown/fields.js'
 import { search } from './searches.js'
 import { smallestSearch } from './smallest-fields.js'
-import { training } from './trainings.js'
+import { BLOCKS, blocks, mixedParts, training } from './trainings.js'
 
 const number = z.number()
 const count = z.number().int().nonnegative()
@@ -127,7 +127,10 @@ export const modelResult = z.object({
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
   calibration: z
-    .object({ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() })
+    .object({
+      ...{ path: z.string(), sha256: z.string(), samples: count.optional(), executionProvider: z.string().optional() },
+      parts: mixedParts,
+    })
     .optional()
     .describe('the data, or the file of statistics, that criteria looked at'),
   device: z
@@ -181,6 +184,7 @@ export const modelResult = z.object({
     .describe(
       'normalisations measured anew, layers whose outputs got the mean and deviation they had, layers fitted to what they gave',
     ),
+  blocks: blocks.optional().describe(BLOCKS),
   quantised: z
     .object({
       method: z.string().describe('int8, int8-static, int8-weights, int4 or f16'),

@@ -33,3 +33,23 @@ export const training = z.object({
   peakMemoryBytes: bytes.optional().describe('of the process that trained'),
   notes: z.array(z.string()),
 })
+
+/** Parts of blocks that were trained without labels. */
+export const blocks = z.array(
+  z.object({
+    parts: z.array(z.object({ name: z.string(), errors: z.object({ before: number, after: number }).optional() })),
+    samples: count,
+    bytes: count.describe('of the values of one part that were in memory, at most'),
+    seconds: number,
+    notes: z.array(z.string()),
+  }),
+)
+
+export const BLOCKS =
+  'parts of blocks that were trained without labels to give what the unpruned ones give, one list for each stage; errors are mean squares, as a share of what is given, on samples that were held out'
+
+/** How many samples of a mixture are of each file. */
+export const mixedParts = z
+  .array(z.object({ path: z.string(), samples: count }))
+  .optional()
+  .describe('of a mixture: how many samples are of each file')

@@ -1,5 +1,5 @@
 import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
-import { type ImageOptions, openData, type TextOptions } from '@pare/evaluate'
+import { type ImageOptions, type MixedFile, openData, type TextOptions } from '@pare/evaluate'
 import { constantsOf, editGraph, editModel, editTensor, type Model, present } from '@pare/onnx'
 import { inputsOf, outputOf } from './data/training-data.js'
 import { chooseLoss, IGNORED } from './losses.js'
@@ -15,6 +15,8 @@ export interface LossDataOptions {
   readonly original?: string
   /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
   readonly workspace?: string
+  /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */
+  readonly mixture?: readonly MixedFile[]
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target' */
   readonly label?: string
   /** Name of the output that is judged. Default: 'logits', else the first */
@@ -35,12 +37,12 @@ export interface DataLoss {
 
 /** The loss that training data suggest for a model. Reads one sample. Throws PareError where there is nothing to learn from. */
 export async function lossOver(model: Model, options: LossDataOptions): Promise<DataLoss> {
-  const { text, label, image, classes, original, workspace, trusted = false, loss: setting } = options
+  const { text, label, image, classes, original, workspace, mixture, trusted = false, loss: setting } = options
   const output = outputOf(model, options.output)
   const inputs = inputsOf(model)
   const data = await openData(options.data, {
     ...{ inputs, trusted, models: original === undefined ? [] : [original] },
-    ...present({ text, label, image, classes, workspace }),
+    ...present({ text, label, image, classes, workspace, mixture }),
   })
   let sample: Parameters<typeof chooseLoss>[0]['sample'] = { first: 0, size: 0, inputs: {} }
   for await (const batch of data.batches(1)) {

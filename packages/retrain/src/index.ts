@@ -9,4 +9,6 @@ export { learningRateAt, type Schedule, type SparsityOptions, sparsities, sparsi
 export { defaultLearningRate, type RecipeOptions } from './recipe.js'
 export { checkRetraining, retrain } from './retrain.js'
 export type { RetrainChildOptions, Retrained, RetrainOptions, TrainedTensor } from './retrain-once.js'
+export { type Added, separateVectors } from './separate.js'
 export type { CurvePoint, Ended, Recipe, StepProgress } from './train.js'
+export { trainableTensors } from './trainable.js'

@@ -2,7 +2,7 @@ import type { Model } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { findCoupling } from '../dependency/groups.js'
 import { type Tiny, tinyModel } from '../dependency/rules/rules.test.support.js'
-import { findBlocks } from './find-blocks.js'
+import { findBlockParts, findBlocks } from './find-blocks.js'
 
 /** The groups of a model: their ids, their blocks as 'from → to', and why they are held. */
 async function blocksOf(model: Model) {
@@ -89,4 +89,25 @@ describe('blocks that cannot be passed by are held, with the reason', () => {
 test('what is read within a block and elsewhere too makes no block', async () => {
   const model = wide('p = MatMul(x, a) s = Add(x, p) y = Mul(s, p)')
   expect(await blocksOf(model)).toEqual([])
+})
+
+describe('parts', () => {
+  async function partsOf(model: Model) {
+    const { dependencies } = await findCoupling(model)
+    return findBlockParts(model, dependencies).map(({ id, blocks }) => [id, ...blocks.map(({ from, to }) => `${from} → ${to}`)])
+  }
+
+  test('attention and feed-forward networks are groups of their own', async () => {
+    const model = wide(
+      [attention('x', 'h', 'a'), forward('h', 'i', 'b'), attention('i', 'j', 'c'), forward('j', 'y', 'd')].join('\n'),
+    )
+    expect(await partsOf(model)).toEqual([
+      ['attention:x', 'x → h', 'i → j'],
+      ['feed-forward:h', 'h → i', 'j → y'],
+    ])
+  })
+
+  test('there are none where there is no attention', async () => {
+    expect(await partsOf(wide([forward('x', 'h', 'a'), forward('h', 'y', 'b')].join('\n')))).toEqual([])
+  })
 })

@@ -1,9 +1,10 @@
-import { isFloat, keyOf, type Model, operatorName } from '@pare/onnx'
+import { isFloat, keyOf, type Model } from '@pare/onnx'
 import type { Dependencies } from '../dependency/dependencies.js'
 import { quantisationOf } from '../quantised/quantised-tensors.js'
 import type { Block, BlockGroup, Slice } from '../units.js'
+import { attends, chainsOf, kindOf, type Link } from './chains.js'
 import { type Flow, flowOf } from './flow.js'
-import { type Region, regionBetween, residualRegions } from './regions.js'
+import { type Region, regionBetween } from './regions.js'
 
 /**
  * The residual blocks of a model: a group for each stretch of blocks that follow one another. A block is whole: attention with the feed-forward
@@ -11,63 +12,44 @@ import { type Region, regionBetween, residualRegions } from './regions.js'
  */
 export function findBlocks(model: Model, dependencies: Dependencies): BlockGroup[] {
   const flow = flowOf(model)
-  return chainsOf(flow).flatMap((links) => groupsOf(model, { flow, dependencies, links }))
+  return chainsOf(flow).flatMap((links) =>
+    groupsOf(model, { flow, dependencies, runs: wholeBlocks(flow, links), name: 'blocks' }),
+  )
 }
 
-/** A residual region, and the value that the next one begins with. */
-interface Link {
-  readonly region: Region
-  readonly to: string
-}
+/** Parts of a residual block that can go without the other. */
+export type PartKind = 'attention' | 'feed-forward'
 
-/** Regions that follow one another, with nothing between them but what has no weights. */
-function chainsOf(flow: Flow): Link[][] {
-  const chains: Link[][] = []
-  for (const region of residualRegions(flow)) {
-    const chain = chains.at(-1)
-    const before = chain?.at(-1)
-    if (chain !== undefined && before !== undefined && connects(flow, before.region.to, region.from)) {
-      chain[chain.length - 1] = { ...before, to: region.from }
-      chain.push({ region, to: region.to })
-    } else chains.push([{ region, to: region.to }])
-  }
-  return chains.map((chain) => ended(flow, chain))
-}
-
-function connects(flow: Flow, from: string, to: string): boolean {
-  if (from === to) return true
-  const between = regionBetween(flow, from, to)
-  return between !== undefined && !between.steps.some((i) => flow.steps[i]!.weighs)
-}
-
-/** The last region of a chain ends as the others do: with the same operators after the sum, where they are there. */
-function ended(flow: Flow, chain: Link[]): Link[] {
-  const [last, before] = [chain.at(-1)!, chain.at(-2)]
-  if (before === undefined || before.region.to === before.to) return chain
-  const tail = regionBetween(flow, before.region.to, before.to)!.steps.map((i) => operatorName(flow.steps[i]!.node))
-  const start = flow.maker.get(last.region.to)! + 1
-  const names = new Set([last.region.to])
-  for (let i = start; i < flow.steps.length && tail.length > 0; i++) {
-    const { node, reads, makes } = flow.steps[i]!
-    if (!reads.some((name) => names.has(name))) continue
-    if (operatorName(node) !== tail.shift()) return chain
-    for (const name of makes) names.add(name)
-    if (tail.length > 0) continue
-    return connects(flow, last.region.to, makes[0]!) ? [...chain.slice(0, -1), { ...last, to: makes[0]! }] : chain
-  }
-  return chain
+/**
+ * Attention alone, and feed-forward networks alone: two groups for each stretch of blocks in which there is attention. A part that holds both (attention and
+ * feed-forward network beside each other) counts as attention; what follows its sum goes with it.
+ */
+export function findBlockParts(model: Model, dependencies: Dependencies): BlockGroup[] {
+  const flow = flowOf(model)
+  return chainsOf(flow).flatMap((links) => {
+    const isAttention = links.map(({ region }) => attends(kindOf(flow, region)))
+    if (!isAttention.includes(true)) return []
+    return (['attention', 'feed-forward'] as const).flatMap((part) => {
+      const own = links.filter((_, i) => isAttention[i] === (part === 'attention'))
+      const runs = own.map((link) => [link])
+      return runs.length === 0 ? [] : groupsOf(model, { flow, dependencies, runs, name: part })
+    })
+  })
 }
 
 interface Chain {
   readonly flow: Flow
   readonly dependencies: Dependencies
-  readonly links: readonly Link[]
+  /** Links that are one unit. */
+  readonly runs: readonly (readonly Link[])[]
+  /** How ids begin. */
+  readonly name: 'blocks' | PartKind
 }
 
 /** One group of all blocks that can go, and one for each that cannot, held. */
-function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGroup[] {
+function groupsOf(model: Model, { flow, dependencies, runs, name }: Chain): BlockGroup[] {
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
-  const candidates = wholeBlocks(flow, links).map((run) => {
+  const candidates = runs.map((run) => {
     const [from, to] = [run[0]!.region.from, run.at(-1)!.to]
     const candidate = { flow, from, to, region: regionBetween(flow, from, to) }
     return { ...candidate, block: blockOf({ ...candidate, inputs }), held: refusal({ ...candidate, dependencies }) }
@@ -75,7 +57,7 @@ function groupsOf(model: Model, { flow, dependencies, links }: Chain): BlockGrou
   const whole = candidates.filter(({ held }) => held === undefined)
   const group = (units: typeof candidates): BlockGroup => ({
     kind: 'block',
-    id: `blocks:${units[0]!.from}`,
+    id: `${name}:${units[0]!.from}`,
     units: units.length,
     slices: units.flatMap(({ region }, unit) => (region === undefined ? [] : slicesOf(model, { flow, region, unit }))),
     blocks: units.map(({ block }) => block),
@@ -98,18 +80,6 @@ function wholeBlocks(flow: Flow, links: readonly Link[]): Link[][] {
     else blocks.push([link])
   }
   return blocks
-}
-
-const attends = (kind: string) => /Softmax|Attention/.test(kind)
-
-/** Operators that tell regions apart: those with weights, and attention. */
-function kindOf({ steps }: Flow, region: Region): string {
-  const names = region.steps.flatMap((i) => {
-    const { node, weighs } = steps[i]!
-    const name = operatorName(node)
-    return weighs || attends(name) ? [name] : []
-  })
-  return names.sort().join()
 }
 
 interface Candidate {

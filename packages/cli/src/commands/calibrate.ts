@@ -12,19 +12,20 @@ import {
 } from '@pare/core'
 import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, present } from '@pare/onnx'
+import { describeParts, partsOf } from '../engine/calibrate.js'
 import { asRun } from '../engine/data-inputs.js'
 import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import { type Work, workOn } from '../engine/work.js'
-import { hashData } from '../files/hash.js'
+import { hashCalibration, hashData } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { refuseInput } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Keeper, type MeasurementFacts, partialPath, readPartial, writeStatistics } from '../files/statistics-files.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { resolveCriterion } from '../plugins/plugins.js'
-import type { Calibration } from '../settings/calibration.js'
+import { type Calibration, calibrationFiles, describeFiles } from '../settings/calibration.js'
 import { readTask, type Task } from '../settings/tasks.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
@@ -42,7 +43,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   const criteria = await needingOf(names, io.cwd)
   const run = { ...dataOf(task, io.cwd), ...present({ shard }) }
   const out = resolve(io.cwd, target)
-  for (const input of [run.data, task.path]) await refuseInput(input, out)
+  for (const input of [...calibrationFiles(run), task.path]) await refuseInput(input, out)
   const model = task.name
   const work = workOn(task, engine, context)
   await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })
@@ -50,7 +51,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
   const producer = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
   const facts: MeasurementFacts = { ...producer, model: await hashing.digest(), data: await dataFacts(run), partial }
-  const measuring = { model: await asRun(opened.model, run.data), criteria, run, out, facts, work }
+  const measuring = { model: await asRun(opened.model, calibrationFiles(run)), criteria, run, out, facts, work }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
   const bytes = await writeStatistics(out, { ...producer, model: facts.model, data, measured })
@@ -58,8 +59,14 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   for (const { reason } of left) progress.note(`warning: ${model}: ${reason}`)
   const output = { path: showPath(out, io.cwd), bytes }
   const chunks = stretchOf(measured)
+  const parts = partsOf(run, samples, io.cwd)
   answer(context, {
-    ...{ schemaVersion: 1, command: 'calibrate', model, data: { path: showPath(run.data, io.cwd), sha256: facts.data.sha256 } },
+    ...{
+      schemaVersion: 1,
+      command: 'calibrate',
+      model,
+      data: { path: describeFiles(run, io.cwd), sha256: facts.data.sha256, ...present({ parts }) },
+    },
     ...{ samples, chunks, criteria: names, executionProvider: producer.executionProvider, statistics: output, left },
     durationMs: io.now() - start,
   })
@@ -67,7 +74,8 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   say(
     context,
     { path: output.path, names },
-    ({ path, names }) => `${path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${part}`,
+    ({ path, names }) =>
+      `${path}  (${formatBytes(bytes)})\n  ${names.join(', ')} on ${formatCount(samples)} samples${describeParts(parts)}${part}`,
   )
   return EXIT.pass
 }
@@ -167,11 +175,13 @@ function dataOf({ calibration }: Task, cwd: string): Calibration {
 }
 
 /** Everything about the data that the numbers depend on. */
-async function dataFacts({ data, batch, text }: Calibration): Promise<CalibrationData> {
+async function dataFacts(run: Calibration): Promise<CalibrationData> {
   const hashOf = async (path: string) => {
     await using hashing = hashData(path)
     return hashing.digest()
   }
+  const { batch, text } = run
+  await using all = hashCalibration(run)
   const reading = text && { ...text, tokenizer: await hashOf(text.tokenizer) }
-  return { sha256: await hashOf(data), ...present({ batch, text: reading }) }
+  return { sha256: await all.digest(), ...present({ batch, text: reading }) }
 }

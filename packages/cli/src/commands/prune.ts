@@ -10,6 +10,7 @@ import { publishAll } from '../files/publish.js'
 import { valueText } from '../folder/card.js'
 import { type CopyFacts, FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
+import { describeBlocks } from '../pipeline/blocks.js'
 import { cardOf } from '../pipeline/course.js'
 import { openMasksPlace, shownMasks } from '../pipeline/masks.js'
 import { type Pruned, pruneModel } from '../pipeline/model.js'
@@ -157,6 +158,7 @@ function documentOf({ pruned, smallest }: Made, cwd: string) {
     ...(proofs.length > 0 && { proofs }),
     ...(pruned.searches.length > 0 && { searches: pruned.searches }),
     ...present({ repair: pruned.repair, quantised: pruned.quantised }),
+    ...(pruned.blocks.length > 0 && { blocks: pruned.blocks }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
     ...present({ smallest }),
@@ -178,6 +180,7 @@ function summary(pruned: Pruned, cwd: string): string {
     ...proofLines(pruned),
     ...pruned.searches.map((search) => `  searched    ${describeSearch(search)}`),
     ...(pruned.repair === undefined ? [] : [`  repair      ${describeRepair(pruned.repair)}`]),
+    ...pruned.blocks.map((blocks) => `  blocks      ${describeBlocks(blocks)}`),
     ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
     ...(pruned.quantised === undefined ? [] : [`  quantised   ${describeQuantisation(pruned.quantised)}`]),
     ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),

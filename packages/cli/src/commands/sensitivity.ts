@@ -40,7 +40,7 @@ export async function sensitivity(context: Context, [written = '']: readonly str
   const loss = { against: metric === undefined ? ('outputs' as const) : { metric }, better, samples }
   const work = workOn(task, engine, context)
   await using opened = await openFolded(task.path, work, { mergeAdapters: task.mergeAdapters ?? false })
-  const model = await asRun(opened.model, evaluationOf(task).request.data)
+  const model = await asRun(opened.model, [evaluationOf(task).request.data])
   const curves = await curvesOf(
     (more) => lossCurves(model, { step: { structure, criterion, ...step }, amounts, loss }, more),
     { task, samples },

@@ -1,9 +1,11 @@
 import type { CalibrationFacts, PlanOptions, PruneStep } from '@pare/core'
+import { mixedCounts } from '@pare/evaluate/choices'
 import { formatCount } from '@pare/gate'
-import { hashData } from '../files/hash.js'
+import { present } from '@pare/onnx'
+import { hashCalibration } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
-import { judgesByGradients, needsOf } from '../settings/calibration.js'
+import { type Calibration, describeFiles, judgesByGradients, needsOf } from '../settings/calibration.js'
 import type { Task } from '../settings/tasks.js'
 import { usage } from '../terminal/failure.js'
 import type { Phases } from '../terminal/phases.js'
@@ -34,11 +36,11 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   const { calibration, steps } = opening.task
   if (calibration === undefined) return undefined
   const { run, statistics } = calibration
-  const shown = showPath(run.data, work.cwd)
+  const shown = describeFiles(run, work.cwd)
   // A file of statistics may hold those of gradients.
   const looks = (step: PruneStep) => needsOf(step) !== undefined || (statistics !== undefined && judgesByGradients(step))
   if (!steps.some(looks)) return undefined
-  const hashing = hashData(run.data)
+  const hashing = hashCalibration(run)
   const close = () => hashing[Symbol.asyncDispose]()
   if (statistics !== undefined) {
     const { checkWhole } = await import('@pare/core')
@@ -64,7 +66,8 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
     async facts() {
       const { provider: executionProvider = 'cpu' } = work.engine
       const samples = counts.samples > 0 ? { samples: counts.samples } : {}
-      const facts = { path: shown, sha256: await hashing.digest(), ...samples, executionProvider }
+      const parts = partsOf(run, counts.samples, work.cwd)
+      const facts = { path: shown, sha256: await hashing.digest(), ...samples, ...present({ parts }), executionProvider }
       work.progress.note(`${work.label}: calibrated on ${describeCalibration(facts)}`)
       return facts
     },
@@ -78,10 +81,27 @@ export async function openCalibration(opening: Opening, work: Work): Promise<Ope
   }
 }
 
-/** '256 samples of calibrate.npz', 'calibrate.npz, on webgpu' */
-export function describeCalibration({ path, samples, executionProvider }: Omit<CalibrationFacts, 'sha256'>): string {
+/** How many of the samples are of each file of a mixture. Undefined where nothing is mixed, or nobody knows how many there are. */
+export function partsOf({ mixture }: Calibration, samples: number, cwd: string): CalibrationFacts['parts'] {
+  if (mixture === undefined || samples === 0) return undefined
+  const counts = mixedCounts(
+    mixture.map(({ weight }) => weight),
+    samples,
+  )
+  return mixture.map(({ data }, i) => ({ path: showPath(data, cwd), samples: counts[i]! }))
+}
+
+/** '256 samples of calibrate.npz', 'calibrate.npz, on webgpu', '128 samples, 32 of text.npz and 96 of code.npz' */
+export function describeCalibration({ path, samples, parts, executionProvider }: Omit<CalibrationFacts, 'sha256'>): string {
   const counted = samples === undefined ? '' : `${formatCount(samples)} ${samples === 1 ? 'sample' : 'samples'} of `
-  return `${counted}${path}${executionProvider === 'cpu' ? '' : `, on ${executionProvider}`}`
+  const on = executionProvider === 'cpu' ? '' : `, on ${executionProvider}`
+  return parts === undefined ? `${counted}${path}${on}` : `${counted.replace(/ of $/, '')}${describeParts(parts)}${on}`
+}
+
+/** ', 32 of text.npz and 96 of code.npz'; nothing where nothing is mixed */
+export function describeParts(parts: CalibrationFacts['parts']): string {
+  if (parts === undefined) return ''
+  return `, ${parts.map((part) => `${formatCount(part.samples)} of ${part.path}`).join(' and ')}`
 }
 
 /** Throws where statistics are of other files than those of the model. */

@@ -4,6 +4,7 @@ import type { OpenSearch } from '@pare/core'
 import { hashData } from '../files/hash.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { openSearchState } from '../files/search-state.js'
+import { calibrationFiles } from '../settings/calibration.js'
 import type { Task } from '../settings/tasks.js'
 import { packageVersion } from '../terminal/version.js'
 import type { Work } from './work.js'
@@ -34,7 +35,7 @@ export function searchStates(folder: string, { task, hashes, work }: Searching):
 
 async function dataOf({ calibration, training }: SearchTask): Promise<readonly string[]> {
   const hashed: string[] = []
-  for (const path of [calibration?.run.data, training?.data]) {
+  for (const path of [...(calibration === undefined ? [] : calibrationFiles(calibration.run)), training?.data]) {
     if (path === undefined) continue
     await using hashing = hashData(path)
     hashed.push(await hashing.digest())

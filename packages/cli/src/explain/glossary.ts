@@ -227,7 +227,12 @@ export const GLOSSARY: readonly GlossaryTerm[] = [
   },
   {
     words: ['recover'],
-    text: 'recover: reconstruct, retrain or distil after pruning',
+    text: 'recover: repair, train block by block, retrain or distil after pruning',
+  },
+  {
+    words: ['part'],
+    text: 'part (of a block): attention alone, or the feed-forward network alone, with its non-linearity and what it is added to: what is trained at once, block by block, without labels',
+    elsewhere: 'sub-block',
   },
   {
     words: ['gate'],

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { MixedFile } from '@pare/evaluate'
 import { PareError, readRegular } from '@pare/onnx'
 
 /** The SHA-256 of a file, computed in a thread of its own, possibly while the file is still being written. */
@@ -25,6 +26,22 @@ export function hashData(path: string): Hashing {
   const result = digestFolder(path)
   result.catch(() => undefined)
   return { grew: () => {}, digest: () => result, [Symbol.asyncDispose]: async () => {} }
+}
+
+/** The same of calibration data: of a mixture, that of its weights and of what its files hash to. */
+export function hashCalibration({ data, mixture }: { readonly data: string; readonly mixture?: readonly MixedFile[] }): Hashing {
+  if (mixture === undefined) return hashData(data)
+  const hashes = mixture.map((file) => hashData(file.data))
+  return {
+    grew: () => {},
+    async digest() {
+      const lines = await Promise.all(hashes.map(async (hash, i) => `${mixture[i]!.weight} ${await hash.digest()}\n`))
+      return createHash('sha256').update(lines.join('')).digest('hex')
+    },
+    async [Symbol.asyncDispose]() {
+      for (const hash of hashes) await hash[Symbol.asyncDispose]()
+    },
+  }
 }
 
 async function digestFolder(folder: string): Promise<string> {

@@ -64,9 +64,11 @@ export function keptLayers(steps: readonly PlanStep[], side: Side): readonly Kep
   for (const step of steps) {
     if (step.kind !== 'cut') continue
     for (const { id, units, removed } of step.groups) {
-      if (!id.startsWith('blocks:')) continue
-      const stretch = stretches.get(id) ?? { before: units, kept: Array.from({ length: units }, (_, layer) => layer) }
-      stretches.set(id, { ...stretch, kept: stretch.kept.filter((_, index) => !removed.includes(index)) })
+      // Run times count layers by their caches, which go with attention.
+      const [, begin] = /^(?:blocks|attention):(.*)$/s.exec(id) ?? []
+      if (begin === undefined) continue
+      const stretch = stretches.get(begin) ?? { before: units, kept: Array.from({ length: units }, (_, layer) => layer) }
+      stretches.set(begin, { ...stretch, kept: stretch.kept.filter((_, index) => !removed.includes(index)) })
     }
   }
   return [...stretches.values()].map((stretch) => ({ ...stretch, side }))

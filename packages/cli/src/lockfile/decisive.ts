@@ -10,6 +10,7 @@ import { hashData, hashFile } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
 import { firstPartyNames } from '../plugins/plugins.js'
+import { calibrationFiles } from '../settings/calibration.js'
 import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
 import { packageVersion } from '../terminal/version.js'
@@ -25,7 +26,12 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
   const search = smallest?.evaluation.request.data
   const files = {
     'evaluation data': evaluation?.request.data,
-    'calibration data': calibration?.run.data,
+    ...Object.fromEntries(
+      (calibration === undefined ? [] : calibrationFiles(calibration.run)).map((path, i) => [
+        `calibration data${i === 0 ? '' : ` ${i + 1}`}`,
+        path,
+      ]),
+    ),
     'training data': training?.data,
     'search data': search === evaluation?.request.data ? undefined : search,
     ...tokenizers('tokenizer', evaluation?.request.text?.tokenizer),

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { DATA_FORMATS } from '@pare/evaluate/choices'
 import { QUANTISERS } from '@pare/quantise/choices'
 import { z } from 'zod'
 import { amounts, amountsOf, folder, masks, own, pluginOptions, shardOf } from './own-fields.js'
@@ -81,7 +80,6 @@ export const COMMANDS = {
       'pare prune model.onnx --criterion wanda --calibrate stats.pare',
     ],
     own: {
-      data: own(path, `inputs like those the model will meet: ${DATA_FORMATS}`, { argument: 'file', required: ['calibrate'] }),
       out: own(path, 'the file of statistics, such as stats.pare', { argument: 'file', short: 'o', required: ['calibrate'] }),
       criterion: own(
         z.array(path).describe('a criterion, such as wanda'),
@@ -98,7 +96,6 @@ export const COMMANDS = {
         { argument: 'index/count', read: shardOf, hint: 'run each of 1/3, 2/3 and 3/3, then pare merge' },
       ),
     },
-    places: { data: 'calibrate.data' },
   },
   bench: {
     arguments: '<reference> [pruned]',

@@ -205,12 +205,47 @@ export const evaluateFields = {
   }),
 }
 
+const weighted = z.strictObject({
+  data: path.describe("a data file such as 'code.npz'"),
+  weight: z.number().positive().describe('how many of the samples are of this file, beside the others: 3').exactOptional(),
+})
+const mixedFiles = z.array(z.union([path, weighted])).min(1)
+
+/** 'code.npz:weight=3'; an input of the action holds several, one on each line. */
+function mixedFilesOf(text: string): unknown {
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [, data, weight] = /^(.+):weight=([^:=]*)$/.exec(line) ?? []
+      return data === undefined ? line : { data, weight: numberOf(weight!) }
+    })
+}
+
+const mixing = {
+  schema: mixedFiles.describe(
+    "a data file such as 'calibrate.npz'; of several, each with its weight where it is not 1: 'code.npz:weight=3'",
+  ),
+  read: mixedFilesOf,
+  repeatable: true,
+} as const
+
 /** Inputs like those the model will meet; labels in them are not looked at. */
 export const calibrateFields = {
-  data: field(path, {
-    expected: "a data file such as 'data/calibrate.npz'",
-    help: `inputs for criteria that look at data, and for repair: ${DATA_FORMATS}, or a file of pare calibrate`,
-    flag: { name: 'calibrate', argument: 'data', on: PRUNING, input: true },
+  data: field(z.union([path, mixedFiles]), {
+    expected:
+      "a data file such as 'data/calibrate.npz', or several that are mixed, with weights: ['text.npz', { data: 'code.npz', weight: 3 }]",
+    help: `inputs for criteria that look at data, and for repair: ${DATA_FORMATS}, or a file of pare calibrate; several are mixed, evenly or by weight (code.npz:weight=3)`,
+    flags: [
+      { name: 'calibrate', argument: 'data', on: PRUNING, input: true, ...mixing },
+      {
+        argument: 'data',
+        on: ['calibrate'],
+        required: ['calibrate'],
+        help: `inputs like those the model will meet: ${DATA_FORMATS}; several are mixed, evenly or by weight (code.npz:weight=3)`,
+        ...mixing,
+      },
+    ],
   }),
   samples: field(count, {
     expected: 'a whole number of samples, such as 256: only the first so many',
@@ -249,8 +284,10 @@ export const evaluate = z
 
 export const calibrateSection = z.strictObject(shapeOf(calibrateFields))
 export const calibrate = z
-  .union([path, calibrateSection])
-  .describe("calibration data such as 'calibrate.npz' or { data: 'calibrate.npz', samples: 256 }")
+  .union([path, mixedFiles, calibrateSection])
+  .describe(
+    "calibration data such as 'calibrate.npz', ['text.npz', { data: 'code.npz', weight: 3 }] or { data: 'calibrate.npz', samples: 256 }",
+  )
 
 export const trainSection = z.strictObject(shapeOf(trainFields))
 export const train = z
@@ -259,6 +296,7 @@ export const train = z
 
 export type EvaluateConfig = z.infer<typeof evaluate>
 export type CalibrateConfig = z.infer<typeof calibrateSection>
+export type CalibrateData = z.infer<typeof mixedFiles>
 export type TrainConfig = z.infer<typeof trainSection>
 
 export const lossField = field(oneOf(LOSSES), {

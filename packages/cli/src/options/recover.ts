@@ -134,26 +134,38 @@ export const retrain = z
   .strictObject(shapeOf(retrainFields))
   .describe('how it is retrained, such as { epochs: 3, distill: true }; all of it has a default')
 
-const RECOVERIES = ['none', 'repair', 'retrain'] as const
+const blocks = z.strictObject({
+  epochs: above.describe('how often each part of a block sees each calibration sample, such as 10').exactOptional(),
+  batch: count.describe('samples that run at once, such as 8').exactOptional(),
+  learningRate: above.describe('the learning rate at its largest, such as 0.005').exactOptional(),
+})
+
+/** What can be done about a pruned model, in the order in which it is done. */
+const RECOVERIES = ['repair', 'blocks', 'retrain'] as const
 
 const recover = z.union([
-  z.enum(RECOVERIES),
+  z.enum(['none', ...RECOVERIES]),
   z.strictObject({
     repair: z.boolean().describe('true: fit what is left to calibration data, before it is retrained').exactOptional(),
+    blocks: z
+      .union([z.boolean(), blocks])
+      .describe(
+        'true, or how long: train what is left block by block on calibration data, without labels, before it is retrained',
+      )
+      .exactOptional(),
     retrain: retrain.exactOptional(),
   }),
 ])
 
 export const recoverField = field(recover, {
-  expected: "'repair', 'retrain', 'none' or { repair: true, retrain: { epochs: 3 } }",
-  help: 'repair: fit what is left to the calibration data; retrain: train it on the training data; repair,retrain: both; none: leave it as it was pruned',
+  expected: "'repair', 'blocks', 'retrain', 'none' or { repair: true, blocks: true, retrain: { epochs: 3 } }",
+  help: 'repair: fit what is left to the calibration data; blocks: train it on them block by block, without labels; retrain: train it on the training data; several with commas (repair,retrain); none: leave it as it was pruned',
   default: 'none; with a preset and calibration data repair',
   flag: {
     argument: 'how',
-    schema: recover.describe('repair, retrain, both (repair,retrain) or none'),
-    read: (text) =>
-      /^\s*repair\s*,\s*retrain\s*$|^\s*retrain\s*,\s*repair\s*$/.test(text) ? { repair: true, retrain: {} } : text,
-    hint: 'repair fits statistics, biases and weights to calibration data: --recover repair --calibrate data.npz; retrain trains what is left: --recover retrain --train data.npz',
+    schema: recover.describe('repair, blocks, retrain, several of them (repair,retrain) or none'),
+    read: severalOf,
+    hint: 'repair fits statistics, biases and weights to calibration data: --recover repair --calibrate data.npz; blocks trains block by block on them: --recover blocks --calibrate data.npz; retrain trains what is left: --recover retrain --train data.npz',
     ...{ on: PRUNING, input: true },
   },
 })
@@ -182,8 +194,21 @@ export const scheduleField = field(schedule, {
 })
 
 export type RetrainConfig = z.infer<typeof retrain>
+export type BlocksConfig = z.infer<typeof blocks>
 export type RecoverConfig = z.infer<typeof recover>
 export type ScheduleConfig = z.infer<typeof schedule>
+
+/** 'repair,retrain': each once, in any order. */
+function severalOf(text: string): unknown {
+  const names = text.split(',').map((name) => name.trim())
+  const known = new Set(RECOVERIES.filter((name) => names.includes(name)))
+  if (names.length < 2 || known.size !== names.length) return text
+  return {
+    ...(known.has('repair') && { repair: true }),
+    ...(known.has('blocks') && { blocks: true }),
+    ...(known.has('retrain') && { retrain: {} }),
+  }
+}
 
 /** 'cubic:5', or 'cubic'. */
 function scheduleOf(text: string): unknown {

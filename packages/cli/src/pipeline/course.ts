@@ -3,6 +3,7 @@ import type { CardModel } from '../folder/card.js'
 import { describeProof } from '../proof/prove.js'
 import { describeStep } from '../settings/prune-step.js'
 import type { Task } from '../settings/tasks.js'
+import { describeBlocks } from './blocks.js'
 import { fileIn, type Pruned } from './model.js'
 import { describeQuantisation } from './quantise.js'
 import { changed, removedUnits } from './removed-units.js'
@@ -18,6 +19,7 @@ export function courseOf({ steps }: Pick<Task, 'steps'>, pruned: Pruned | undefi
     ...(pruned?.searches ?? []).map((search) => `searched: ${describeSearch(search)}`),
     ...(pruned?.proofs ?? []).map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`),
     ...(pruned?.repair === undefined ? [] : [`repaired: ${describeRepair(pruned.repair)}`]),
+    ...(pruned?.blocks ?? []).map((blocks) => `trained block by block: ${describeBlocks(blocks)}`),
     ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
     ...(pruned?.quantised === undefined ? [] : [`quantised: ${describeQuantisation(pruned.quantised)}`]),
   ]

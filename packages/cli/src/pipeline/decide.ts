@@ -17,7 +17,7 @@ import { searchStates } from '../engine/search.js'
 import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
-import { looksAtGradients } from '../settings/calibration.js'
+import { calibrationFiles, describeFiles, looksAtGradients } from '../settings/calibration.js'
 import { whoMeasures } from '../settings/quantise.js'
 import type { Task } from '../settings/tasks.js'
 import { phasesOf } from '../terminal/phases.js'
@@ -48,9 +48,9 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
   const onProgress = (progress: PlanProgress) => phases.at('deciding what goes', progress)
   if (opened === undefined) onProgress({ done: 0, total: 1 })
   const gradients = await gradientsFor(model, task, { phases, work })
-  const measured = calibration?.statistics === undefined ? calibration?.run.data : undefined
+  const measured = calibration === undefined || calibration.statistics !== undefined ? [] : calibrationFiles(calibration.run)
   const calibrated = opened === undefined ? model : await asRun(model, measured)
-  const seen = gradients === undefined ? calibrated : await asRun(calibrated, task.training!.data)
+  const seen = gradients === undefined ? calibrated : await asRun(calibrated, [task.training!.data])
   const searches: SearchFacts[] = []
   const options = {
     seed,
@@ -103,11 +103,11 @@ function unusedData(
 ): readonly string[] {
   const forms = [...(quantise === undefined ? [] : [quantise]), ...(baselines || [])]
   const isMeasured = forms.some((form) => whoMeasures(form) !== undefined)
-  const isIdle = calibration !== undefined && !isOpen && !recover.repair && !isMeasured
+  const isIdle = calibration !== undefined && !isOpen && !recover.repair && recover.blocks === undefined && !isMeasured
   const isLookedAt = steps.some((step) => looksAtGradients(step, training))
   const isUntrained = training !== undefined && recover.retrain === undefined && !isLookedAt
   return [
-    ...(isIdle ? [`no criterion looks at data: ${showPath(calibration.run.data, cwd)} is not used`] : []),
+    ...(isIdle ? [`no criterion looks at data: ${describeFiles(calibration.run, cwd)} is not used`] : []),
     ...(isUntrained
       ? [`no criterion looks at gradients, and nothing is retrained: ${showPath(training.data, cwd)} is not used`]
       : []),

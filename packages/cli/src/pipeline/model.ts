@@ -22,8 +22,10 @@ import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
 import type { FolderCopy } from '../folder/folder-copy.js'
 import type { Proof } from '../proof/prove.js'
+import { calibrationFiles } from '../settings/calibration.js'
 import { isFileMask } from '../settings/mask-file.js'
 import type { Task } from '../settings/tasks.js'
+import type { BlocksFacts } from './blocks.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts.js'
 import { type MasksFile, type MasksPlace, makeMasks } from './masks.js'
 import { type QuantisationFacts, quantiseModel } from './quantise.js'
@@ -68,6 +70,8 @@ export interface PlannedModel extends PlanFacts {
   readonly proofs: readonly Proof[]
   /** Where that was wanted. */
   readonly repair?: RepairFacts
+  /** One for each stage in which blocks were trained, where that was wanted. */
+  readonly blocks: readonly BlocksFacts[]
   /** One for each stage, where that was wanted. */
   readonly trainings: readonly TrainingFacts[]
   /** How searches of allocations went, where there were any. */
@@ -165,7 +169,7 @@ async function planOpened(
   await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
   const quantised = await quantiseModel(pruned, task, work)
   const steps = [...staged.steps, ...quantised.steps]
-  const { calibration = quantised.calibration, repair, trainings } = staged
+  const { calibration = quantised.calibration, repair, blocks, trainings } = staged
   const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
   const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
   const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })
@@ -181,7 +185,7 @@ async function planOpened(
     ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
     declined: planned.declined,
     folded: folded.weights,
-    ...{ proofs: staged.proofs, trainings, searches: staged.searches },
+    ...{ proofs: staged.proofs, blocks, trainings, searches: staged.searches },
     ...present({ repair, masks: masks.file, quantised: quantised.facts }),
     warnings: warn(
       [
@@ -203,7 +207,11 @@ async function planOpened(
 
 /** Files that a task reads besides the model. */
 function inputsOf({ steps, calibration, training, evaluation }: Task): readonly string[] {
-  const data = [calibration?.run.data, training?.data, evaluation?.request.data].filter((path) => path !== undefined)
+  const data = [
+    ...(calibration === undefined ? [] : calibrationFiles(calibration.run)),
+    training?.data,
+    evaluation?.request.data,
+  ].filter((path) => path !== undefined)
   return [...data, ...steps.flatMap(({ criterion }) => (isFileMask(criterion) ? [criterion.path] : []))]
 }
 

@@ -3,9 +3,9 @@ import { type Model, present } from '@pare/onnx'
 import { gridsOf, type Quantiser, type QuantiseStep, quantise } from '@pare/quantise'
 import { forwardOver } from '../engine/forward.js'
 import type { Work } from '../engine/work.js'
-import { hashData } from '../files/hash.js'
-import { showPath } from '../files/paths.js'
+import { hashCalibration } from '../files/hash.js'
 import type { QuantiseConfig } from '../options/quantise.js'
+import { describeFiles } from '../settings/calibration.js'
 import { type QuantiserSettings, quantiserOf, whoMeasures } from '../settings/quantise.js'
 import type { Task } from '../settings/tasks.js'
 
@@ -40,7 +40,7 @@ export async function quantiseModel(
   const { signal } = work
   const counts: Pick<CalibrationFacts, 'samples'> = {}
   const forward = forwardFor(setting, calibration, work, ({ samples }) => Object.assign(counts, { samples }))
-  await using hashing = forward && hashData(calibration!.run.data)
+  await using hashing = forward && hashCalibration(calibration!.run)
   const settings = quantiserOf(setting)
   const rounding = settings.rounding === 'gptq' ? await roundedBy(settings, { model, forward: forward!, seed }, work) : undefined
   const update = rounding?.tensors.length === 0 ? undefined : rounding
@@ -50,7 +50,7 @@ export async function quantiseModel(
   signal.throwIfAborted()
   const { provider: executionProvider = 'cpu' } = work.engine
   const data = hashing && {
-    ...{ path: showPath(calibration!.run.data, work.cwd), sha256: await hashing.digest() },
+    ...{ path: describeFiles(calibration!.run, work.cwd), sha256: await hashing.digest() },
     ...{ ...counts, executionProvider },
   }
   const isNothing = step.weights.length === 0

@@ -4,7 +4,7 @@ import { asRun, inputsOfData } from '../engine/data-inputs.js'
 import { forwardOver } from '../engine/forward.js'
 import { collectPaddedValues } from '../engine/padded-values.js'
 import type { Work } from '../engine/work.js'
-import type { Calibration } from '../settings/calibration.js'
+import { type Calibration, calibrationFiles } from '../settings/calibration.js'
 
 /** What repairing changed. */
 export interface RepairFacts {
@@ -34,8 +34,9 @@ export async function repairModel(job: RepairJob, { signal, progress, label, eng
   const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
   try {
     const forward = forwardOver(calibration, engine)
-    const given = await inputsOfData(calibration.data)
-    const [before, after] = [await asRun(reference, calibration.data), await asRun(pruned, calibration.data)]
+    const files = calibrationFiles(calibration)
+    const given = await inputsOfData(files)
+    const [before, after] = [await asRun(reference, files), await asRun(pruned, files)]
     const repaired = await repair(before, after, { steps, seed, forward, given, signal, onProgress, onPadding: padded.add })
     return { ...repaired, step: { ...repaired.step, notes: [...repaired.step.notes, ...padded.warnings()] } }
   } finally {

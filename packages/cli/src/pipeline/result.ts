@@ -88,7 +88,9 @@ async function outcomeResult(task: Task, outcome: ModelOutcome, cwd: string): Pr
     ...present({ latency: outcome.latency }),
     ...baselinesOf(outcome),
     ...(smallest !== undefined && { smallest: smallestResult(smallest, cwd) }),
-    ...(pruned?.calibration !== undefined && { calibration: { ...pruned.calibration } }),
+    ...(pruned?.calibration !== undefined && {
+      calibration: structuredClone(pruned.calibration) as NonNullable<ModelResult['calibration']>,
+    }),
     ...(pruned !== undefined && pruningOf(pruned, cwd)),
     ...(outcome.unrecovered !== undefined && { unrecovered: { metrics: { ...outcome.unrecovered.metrics } } }),
     steps: [
@@ -213,6 +215,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     device: { ...pruned.device },
     ...(pruned.searches.length > 0 && { searches: structuredClone(pruned.searches) as NonNullable<ModelResult['searches']> }),
     ...(pruned.repair !== undefined && { repair: { ...pruned.repair, notes: [...pruned.repair.notes] } }),
+    ...(pruned.blocks.length > 0 && { blocks: structuredClone(pruned.blocks) as NonNullable<ModelResult['blocks']> }),
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
     ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),
     ...(pruned.quantised !== undefined && {

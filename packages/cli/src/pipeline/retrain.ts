@@ -77,10 +77,10 @@ export async function retrainModel(
   const activity = progress.begin(`${label}: retraining${job.stage}`)
   try {
     const trained = await retrain(
-      widen(await asRun(pruned, training.data)),
+      widen(await asRun(pruned, [training.data])),
       {
         ...{ ...training, ...recipe, seed, removed, state },
-        ...(distill && { distill: { ...distill, teacher: widen(await asRun(reference, training.data)) } }),
+        ...(distill && { distill: { ...distill, teacher: widen(await asRun(reference, [training.data])) } }),
       },
       {
         ...trainerOf(engine),

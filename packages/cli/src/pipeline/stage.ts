@@ -16,6 +16,7 @@ import type { RetrainConfig } from '../options/recover.js'
 import { type Proof, prove } from '../proof/prove.js'
 import { stagesOf } from '../settings/schedule.js'
 import type { Task } from '../settings/tasks.js'
+import { type BlocksFacts, recoverBlockwise } from './blocks.js'
 import { decide } from './decide.js'
 import { describeDefaults } from './default-choices.js'
 import { type RepairFacts, repairModel } from './repair.js'
@@ -45,6 +46,8 @@ export interface Staged {
   readonly calibration?: CalibrationFacts
   readonly proofs: readonly Proof[]
   readonly repair?: RepairFacts
+  /** One for each stage in which blocks were trained. */
+  readonly blocks: readonly BlocksFacts[]
   readonly trainings: readonly TrainingFacts[]
   readonly warnings: readonly string[]
   /** How searches of allocations went. */
@@ -85,6 +88,7 @@ function joined(stages: readonly Stage[]): Omit<Staged, 'states'> {
     ...present({ calibration }),
     proofs: stages.flatMap(({ proofs }) => proofs),
     ...present({ repair }),
+    blocks: stages.flatMap(({ blocks }) => blocks ?? []),
     trainings: stages.flatMap(({ training }) => training ?? []),
     searches: stages.flatMap(({ searches }) => searches),
     warnings: [...new Set(stages.flatMap(({ warnings }) => warnings))],
@@ -96,6 +100,7 @@ interface Stage
     Staged,
     'pruned' | 'steps' | 'planned' | 'device' | 'calibration' | 'proofs' | 'repair' | 'searches' | 'warnings'
   > {
+  readonly blocks?: BlocksFacts
   readonly training?: TrainingFacts
 }
 
@@ -126,16 +131,16 @@ interface Recovering {
   readonly steps: readonly PlanStep[]
 }
 
-/** Repairs and retrains, as it is wanted: the model then, and the steps that made it. */
+/** Repairs, trains block by block and retrains, as it is wanted: the model then, and the steps that made it. */
 async function recoverStage(
   { model, pruned, steps }: Recovering,
   { seed, recover, calibration, training }: Task,
   { reference, index, count, state }: Place,
   work: Work,
-): Promise<Pick<Stage, 'pruned' | 'steps' | 'repair' | 'training'>> {
+): Promise<Pick<Stage, 'pruned' | 'steps' | 'repair' | 'blocks' | 'training'>> {
   let current = pruned
   const more: PlanStep[] = []
-  const facts: { repair?: RepairFacts; training?: TrainingFacts } = {}
+  const facts: { repair?: RepairFacts; blocks?: BlocksFacts; training?: TrainingFacts } = {}
   const add = async (step: PlanStep) => {
     current = await applyPlan(current, { seed, steps: [step] })
     more.push(step)
@@ -145,6 +150,12 @@ async function recoverStage(
     const { step, batchNormalizations, matched, refit } = await repairModel(job, work)
     await add(step)
     facts.repair = { batchNormalizations, matched, refit, notes: step.notes }
+  }
+  if (recover.blocks !== undefined && calibration !== undefined) {
+    const job = { reference: model, pruned: current, steps: [...steps, ...more], seed, calibration: calibration.run }
+    const { step, facts: own } = await recoverBlockwise({ ...job, settings: recover.blocks }, work)
+    if (step.tensors.length > 0) await add(step)
+    facts.blocks = own
   }
   if (recover.retrain !== undefined && training !== undefined) {
     const retrain = partOf(recover.retrain, { index, count })

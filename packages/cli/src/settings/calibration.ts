@@ -1,19 +1,30 @@
 import { isStatistics, type PruneStep, parseStatistics, type StatisticsFile, searchOf } from '@pare/core'
-import type { BatchAxis, Shard, TextOptions } from '@pare/evaluate'
+import type { BatchAxis, MixedFile, Shard, TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import { openRegular, present, readRegular } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
 import { isFolder, showPath } from '../files/paths.js'
 import type { ModelFolder } from '../folder/model-folder.js'
-import type { CalibrateConfig } from '../options/data.js'
+import type { CalibrateConfig, CalibrateData } from '../options/data.js'
 import type { Problem } from '../terminal/failure.js'
 import type { Check } from './check.js'
-import { type DataReading, readDataFile, readReading, strayTextOptions, strayTokenizer, textOf } from './data-file.js'
+import {
+  type DataReading,
+  type DataSection,
+  readDataFile,
+  readReading,
+  strayTextOptions,
+  strayTokenizer,
+  textOf,
+} from './data-file.js'
 import type { EvaluationSettings } from './evaluation.js'
 
 /** Calibration data: inputs only. */
 export interface Calibration extends Partial<DataReading> {
+  /** Path of the data; of a mixture the first of its files. */
   readonly data: string
+  /** Files of which samples are mixed. Default: the data alone */
+  readonly mixture?: readonly MixedFile[]
   readonly text?: TextOptions
   /** Only the first so many samples. Default: all */
   readonly samples?: number
@@ -49,7 +60,7 @@ interface CalibrationPlace {
 
 /** Undefined where nothing names calibration data, or after a problem that is noted. */
 export async function readCalibration(
-  config: CalibrateConfig | string | undefined,
+  config: CalibrateConfig | CalibrateData | string | undefined,
   { place, evaluation, model, folder }: CalibrationPlace,
   check: Check,
 ): Promise<CalibrationSource | undefined> {
@@ -59,25 +70,94 @@ export async function readCalibration(
     if (over?.samples !== undefined) problems.push(strayCount(over.samples))
     return undefined
   }
-  const own: CalibrateConfig = typeof config === 'string' ? { data: config } : { ...config }
+  const own: CalibrateConfig = typeof config === 'string' || isList(config) ? { data: config } : { ...config }
   const section = { own, over, place, dataPlace: place, what: 'calibration data', folder }
-  const { data, tokenizer } = await readDataFile(section, check)
-  if (data === undefined) return undefined
+  const { files, tokenizer } = await readFiles(section, check)
+  if (files === undefined) return undefined
+  const data = (files.find((file) => mayBeText(file.data)) ?? files[0]!).data
   const { samples, batch, threads, batchAxis = evaluation?.request.batchAxis, ...fields } = { ...own, ...over }
   const reading = await readReading({ ...section, model }, check)
   const image = reading.image ?? evaluation?.request.image
-  const statistics = await readStatistics(data, showPath(data, cwd))
+  const statistics = await readStatistics(files, { place, cwd, problems })
   problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
+  const mixture = files.length === 1 ? undefined : files
   const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
-  return {
-    run: { data, trusted, ...reading, ...present({ image, text, samples, batch, threads, batchAxis }) },
-    ...present({ statistics }),
+  const run = {
+    data: files[0]!.data,
+    trusted,
+    ...reading,
+    ...present({ mixture, image, text, samples, batch, threads, batchAxis }),
   }
+  return { run, ...present({ statistics }) }
+}
+
+const isList = (config: CalibrateConfig | CalibrateData | undefined): config is CalibrateData => Array.isArray(config)
+
+type FilesSection = Omit<DataSection, 'own' | 'over'> & {
+  readonly own: CalibrateConfig
+  readonly over: Partial<CalibrateConfig> | undefined
+}
+
+/** All files that are named, with absolute paths, and the tokenizer. Undefined where one of them is not there, which is noted. */
+async function readFiles(
+  { own, over, ...section }: FilesSection,
+  check: Check,
+): Promise<{ readonly files: readonly MixedFile[] | undefined; readonly tokenizer: string | undefined }> {
+  const named = namedFiles(over?.data ?? own.data)
+  const isOver = over?.data !== undefined
+  const files: MixedFile[] = []
+  let tokenizer: string | undefined
+  for (const { data: written, weight = 1 } of named) {
+    const one = {
+      ...section,
+      own: { ...own, data: isOver ? undefined : written },
+      over: { ...over, data: isOver ? written : undefined },
+    }
+    const read = await readDataFile(one as DataSection, check)
+    tokenizer ??= read.tokenizer
+    if (read.data !== undefined) files.push({ data: read.data, weight })
+  }
+  return { files: files.length < named.length ? undefined : files, tokenizer }
+}
+
+function namedFiles(data: CalibrateConfig['data']): { readonly data: string | undefined; readonly weight?: number }[] {
+  if (data === undefined || typeof data === 'string') return [{ data }]
+  return data.map((file) => (typeof file === 'string' ? { data: file } : file))
+}
+
+/** The files that calibration data are read from. */
+export function calibrationFiles({ data, mixture }: Calibration): readonly string[] {
+  return mixture?.map((file) => file.data) ?? [data]
+}
+
+/** 'calibrate.npz', 'text.npz, code.npz:weight=3' */
+export function describeFiles({ data, mixture }: Calibration, cwd: string): string {
+  if (mixture === undefined) return showPath(data, cwd)
+  return mixture.map((file) => `${showPath(file.data, cwd)}${file.weight === 1 ? '' : `:weight=${file.weight}`}`).join(', ')
+}
+
+/** The statistics that a file holds; undefined where it holds something else. They are not mixed with anything. */
+async function readStatistics(
+  files: readonly MixedFile[],
+  { place, cwd, problems }: { readonly place: string; readonly cwd: string; readonly problems: Problem[] },
+): Promise<StatisticsFile | undefined> {
+  for (const { data } of files) {
+    const shown = showPath(data, cwd)
+    const statistics = await statisticsIn(data, shown)
+    if (statistics === undefined) continue
+    if (files.length === 1) return statistics
+    problems.push({
+      place,
+      message: `mixes ${shown}, which holds statistics, with other calibration data.`,
+      hint: 'mix the data themselves, or leave the others out; statistics of parts of one file are put together by pare merge',
+    })
+  }
+  return undefined
 }
 
 /** The statistics that a file holds; undefined where it holds something else. */
-export async function readStatistics(path: string, shown: string): Promise<StatisticsFile | undefined> {
+export async function statisticsIn(path: string, shown: string): Promise<StatisticsFile | undefined> {
   if (await isFolder(path)) return undefined
   const first = new Uint8Array(8)
   const { handle } = await openRegular(path, 'calibration data')

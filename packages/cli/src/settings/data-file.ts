@@ -69,14 +69,20 @@ export function strayTextOptions({ length, stride, field }: TextConfig, place: s
   }))
 }
 
+interface TokenizerSection extends Pick<DataSection, 'place'> {
+  readonly own: Pick<EvaluateConfig, 'tokenizer'>
+  readonly over: Pick<EvaluateConfig, 'tokenizer'> | undefined
+}
+
 /** A tokenizer for arrays or a module would do nothing; `isMeasured` says whether metrics may still want one that is named for all data. */
 export function strayTokenizer(
-  { own, over, place }: Pick<DataSection, 'own' | 'over' | 'place'>,
+  { own, over, place }: TokenizerSection,
   { data, isMeasured }: { readonly data: string; readonly isMeasured: boolean },
   { overrides }: Check,
 ): readonly Problem[] {
   // An option is for all data: where one of them is text it is not for nothing.
-  const others = [overrides.evaluate?.data, overrides.calibrate?.data, overrides.train?.data]
+  const mixed = [overrides.calibrate?.data ?? []].flat().map((file) => (typeof file === 'string' ? file : file.data))
+  const others = [overrides.evaluate?.data, ...mixed, overrides.train?.data]
   const isUsed = isMeasured || others.some((other) => other !== undefined && mayBeText(other))
   const named = own.tokenizer ?? (isUsed ? undefined : over?.tokenizer)
   if (named === undefined || mayBeText(data)) return []

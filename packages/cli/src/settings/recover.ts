@@ -1,11 +1,12 @@
 import { present } from '@pare/onnx'
 import type { DistillWeights, Loss } from '@pare/retrain'
-import type { RecoverConfig, RetrainConfig } from '../options/recover.js'
+import type { BlocksConfig, RecoverConfig, RetrainConfig } from '../options/recover.js'
 import { type Problem, reportOf } from '../terminal/failure.js'
 
 /** What is done, all of it decided. */
 export interface Recover {
   readonly repair: boolean
+  readonly blocks?: BlocksConfig
   readonly retrain?: RetrainConfig
 }
 
@@ -16,13 +17,15 @@ export function recoverOf(setting: RecoverConfig | undefined, { isPreset, data, 
   if (setting === undefined) return { repair: isPreset && data !== undefined && data.statistics === undefined }
   if (setting === 'none') return NO_RECOVERY
   if (setting === 'repair') return { repair: true }
-  const { repair = false, retrain } = setting === 'retrain' ? { retrain: {} } : setting
-  if (retrain === undefined) return { repair }
+  if (setting === 'blocks') return { repair: false, blocks: {} }
+  const { repair = false, blocks = false, retrain } = setting === 'retrain' ? { retrain: {} } : setting
+  const before = { repair, ...(blocks !== false && { blocks: blocks === true ? {} : blocks }) }
+  if (retrain === undefined) return before
   // Steps and epochs say the same thing.
   const { steps, epochs, ...others } = retrain
   const length = overrides.steps === undefined && overrides.epochs === undefined ? { steps, epochs } : {}
   const lengths = Object.fromEntries(Object.entries(length).filter(([, value]) => value !== undefined))
-  return { repair, retrain: { ...others, ...lengths, ...overrides } }
+  return { ...before, retrain: { ...others, ...lengths, ...overrides } }
 }
 
 export interface Recovering {
@@ -47,14 +50,19 @@ export interface RecoveryData {
 }
 
 /** Why that cannot be done, if so. */
-export async function recoverProblems({ repair, retrain }: Recover, data: RecoveryData, place: string): Promise<Problem[]> {
+export async function recoverProblems(
+  { repair, blocks, retrain }: Recover,
+  data: RecoveryData,
+  place: string,
+): Promise<Problem[]> {
   const { calibration, training, overrides, loss } = data
   const problems: Problem[] = []
-  if (repair && (calibration === undefined || calibration.statistics !== undefined)) {
+  const fitting = repair ? 'repair' : blocks && 'blocks'
+  if (fitting && (calibration === undefined || calibration.statistics !== undefined)) {
     const reason = calibration === undefined ? 'there are none' : 'a file of statistics has no inputs to run'
     problems.push({
       place,
-      message: `recover: repair needs calibration data, and ${reason}.`,
+      message: `recover: ${fitting} needs calibration data, and ${reason}.`,
       hint: "name inputs that are like those the model will meet: --calibrate data.npz, or calibrate: 'data.npz' in the config",
     })
   }

@@ -1,4 +1,4 @@
-import { findBlocks, findCoupling } from '@pare/axes'
+import { findBlockParts, findBlocks, findCoupling } from '@pare/axes'
 import type { Model } from '@pare/onnx'
 import type { Analysis, UnitGroup } from '../contract/contract.js'
 import { type AnalyseOptions, analyse } from './analyse.js'
@@ -12,6 +12,7 @@ export async function analyseUnits(model: Model, options: AnalyseOptions = {}): 
     ...analysis,
     coupled: eligible(groups, analysis),
     blocks: eligible(findBlocks(model, dependencies), analysis),
+    parts: eligible(findBlockParts(model, dependencies), analysis),
     obstacles,
   }
 }

@@ -1,5 +1,5 @@
 import type { Axis, Dependencies, Removals, RemovedBlocks } from '@pare/axes'
-import { findBlocks, findCoupling } from '@pare/axes'
+import { findBlockParts, findBlocks, findCoupling } from '@pare/axes'
 import { type Model, PareError } from '@pare/onnx'
 import type { CutStep } from '../plan/plan.js'
 
@@ -16,7 +16,9 @@ export async function removedUnits(model: Model, { groups }: CutStep): Promise<R
   const removals = new Map<Axis, Uint8Array>()
   const blocks: RemovedBlocks[] = []
   const blockGroups = new Map(
-    groups.some(({ id }) => !atoms.has(id)) ? findBlocks(model, dependencies).map((group) => [group.id, group]) : [],
+    groups.some(({ id }) => !atoms.has(id))
+      ? [...findBlocks(model, dependencies), ...findBlockParts(model, dependencies)].map((group) => [group.id, group])
+      : [],
   )
   for (const entry of groups) {
     const { id, units, removed } = entry

@@ -180,6 +180,11 @@ export interface Analysis {
   readonly coupled: readonly CoupledGroup[]
   /** Residual blocks, one group for each stretch of blocks that follow one another. Found for structures that cut, else empty. */
   readonly blocks: readonly BlockGroup[]
+  /**
+   * Parts of these blocks: attention alone ('attention:' begins their ids), and feed-forward networks alone ('feed-forward:'), of stretches in which there is
+   * attention. Found for structures that cut, else empty.
+   */
+  readonly parts: readonly BlockGroup[]
   /** Nodes that end the search for what goes together, with the reason. Found for structures that cut, else empty. */
   readonly obstacles: readonly Obstacle[]
 }

@@ -22,8 +22,8 @@ export function guardStructure(structure: Structure, origin: PluginOrigin): Stru
 
 const KINDS: readonly string[] = ['mask', 'cut']
 
-const idsOf = ({ weights, coupled, blocks }: Analysis) =>
-  JSON.stringify([weights, coupled, blocks].map((all) => all.map(({ id }) => id)))
+const idsOf = ({ weights, coupled, blocks, parts }: Analysis) =>
+  JSON.stringify([weights, coupled, blocks, parts].map((all) => all.map(({ id }) => id)))
 
 interface Finding {
   readonly analysis: Analysis
@@ -38,7 +38,7 @@ function checkFindings(found: Findings, { analysis, kind, origin }: Finding): vo
   const fault = (group: Group, problem: string, expected: string) =>
     pluginFault(origin, { problem: `find gave a group '${group?.id}' ${problem}`, expected })
   const weights = new Set(analysis.weights.map(({ id }) => id))
-  const units = new Map([...analysis.coupled, ...analysis.blocks].map((group) => [group.id, group.units]))
+  const units = new Map([...analysis.coupled, ...analysis.blocks, ...analysis.parts].map((group) => [group.id, group.units]))
   const ids = new Set<string>()
   for (const group of groups as readonly Group[]) {
     if (typeof group?.id !== 'string') throw fault(group, `without an id: ${shown(group)}`, 'a text that is the same every time')
@@ -48,11 +48,11 @@ function checkFindings(found: Findings, { analysis, kind, origin }: Finding): vo
       throw fault(
         group,
         `of kind '${group.kind}'`,
-        kind === 'mask' ? "'mask', as the structure's kind is," : 'one of analysis.coupled or analysis.blocks',
+        kind === 'mask' ? "'mask', as the structure's kind is," : 'one of analysis.coupled, analysis.blocks or analysis.parts',
       )
     if (group.kind !== 'mask') {
       if (units.get(group.id) !== group.units)
-        throw fault(group, 'of its own making', 'one of analysis.coupled or analysis.blocks')
+        throw fault(group, 'of its own making', 'one of analysis.coupled, analysis.blocks or analysis.parts')
       continue
     }
     if (!weights.has(group.weight?.id)) throw fault(group, 'with a weight of its own making', 'one of analysis.weights')

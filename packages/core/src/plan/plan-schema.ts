@@ -126,7 +126,10 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   }),
   seed: count,
   calibration: z
-    .strictObject({ path: z.string(), sha256, samples: count.exactOptional(), executionProvider: z.string() })
+    .strictObject({
+      ...{ path: z.string(), sha256, samples: count.exactOptional(), executionProvider: z.string() },
+      parts: z.array(z.strictObject({ path: z.string(), samples: count })).exactOptional(),
+    })
     .exactOptional(),
   folding: z
     .strictObject({

@@ -51,6 +51,8 @@ export interface Folding {
 }
 
 export interface CalibrationFacts {
+  /** Of a mixture: how many samples are of each file. */
+  readonly parts?: readonly { readonly path: string; readonly samples: number }[]
   /** Of the data, or of a file of statistics. */
   readonly path: string
   readonly sha256: string

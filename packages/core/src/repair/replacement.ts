@@ -32,7 +32,7 @@ export interface ReplacingOptions {
 export async function replaceBlocks(reference: Model, pruned: Model, options: ReplacingOptions): Promise<readonly Done[]> {
   const done: Done[] = []
   let current = pruned
-  for (const run of await runsOf(reference, options)) {
+  for (const run of await removedRuns(reference, options)) {
     options.signal?.throwIfAborted()
     const one = await replaceRun(run, { reference, current }, options)
     done.push(one)
@@ -47,7 +47,7 @@ export function fittedLayers(done: readonly Done[]): ReadonlySet<string> {
 }
 
 /** Removed blocks that follow one another. */
-interface RemovedRun {
+export interface RemovedRun {
   /** The value that enters the first, and what the last one's would have given. */
   readonly from: string
   readonly to: string
@@ -56,8 +56,11 @@ interface RemovedRun {
   readonly nodes: ReadonlySet<string>
 }
 
-/** In the order in which data meet them. */
-async function runsOf(reference: Model, { steps, seed }: ReplacingOptions): Promise<readonly RemovedRun[]> {
+/** What cuts removed of whole blocks, in the order in which data meet them. */
+export async function removedRuns(
+  reference: Model,
+  { steps, seed }: Pick<ReplacingOptions, 'steps' | 'seed'>,
+): Promise<readonly RemovedRun[]> {
   const gone = []
   let current = reference
   for (const step of steps) {

@@ -13,6 +13,7 @@ import type { ImageOptions } from './images/image-options.js'
 import { UntrustedError } from './inside.js'
 import type { FindClasses } from './labels.js'
 import type { MatchOptions } from './match.js'
+import { type MixedFile, mixedDataSet } from './mixed.js'
 import type { ModelValue } from './model-value.js'
 import { askedDataSet } from './questions/asked-data-set.js'
 import type { Asking, WritingOptions } from './questions/question.js'
@@ -42,6 +43,8 @@ export interface DataOptions extends MatchOptions {
   readonly asking?: Asking
   /** How long answers may become, for which prompts leave room. */
   readonly writing?: WritingOptions
+  /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */
+  readonly mixture?: readonly MixedFile[]
   /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
   readonly importModule?: (path: string) => Promise<unknown>
   /** Bytes that a file of arrays or of plain text may have, packed or unpacked. Default: 2 GiB. */
@@ -60,9 +63,12 @@ const UNREAD = ['.json', '.xml', '.yaml', '.yml', '.html', '.svg']
  * numbers, of images and sounds that it holds or names, or of text. 4. A folder: one folder of images or sounds for each class, a list in metadata.csv, or tables.
  * 5. With `text`, `.txt`, `.md` and any other file in UTF-8: a document for a language model.
  * 6. `.js`, `.mjs`, `.ts`: a module whose default export is an iterable of Samples, or a function that returns one.
+ * 7. With `mixture`, samples of several of these.
  * Throws PareError with everything that does not fit, UntrustedError for a module that may not be run and for a file that may not be named.
  */
 export async function openData(path: string, options: DataOptions): Promise<DataSet> {
+  const { mixture, ...single } = options
+  if (mixture !== undefined) return mixedDataSet(mixture, { inputs: options.inputs, open: (file) => openData(file, single) })
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
   const { asking } = options
   if (asking !== undefined) return openQuestions(path, { ...options, asking, isFolder })

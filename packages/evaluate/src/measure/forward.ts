@@ -3,6 +3,7 @@ import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type DataSet, firstOf } from '../data/dataset.js'
 import type { ImageOptions } from '../data/images/image-options.js'
+import type { MixedFile } from '../data/mixed.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text/text-options.js'
@@ -18,6 +19,8 @@ export interface ForwardRequest {
   readonly model: string
   /** Path of the data; labels are not needed. */
   readonly data: string
+  /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */
+  readonly mixture?: readonly MixedFile[]
   /** Reads the data as text. */
   readonly text?: TextOptions
   /** How images become numbers. Default: as a preprocessor_config.json beside model or data says */
@@ -82,7 +85,7 @@ export async function forward(
   })
   const data = await openData(request.data, {
     ...{ inputs: session.inputs, trusted, models: [request.original ?? request.model] },
-    ...present({ text: request.text, image: request.image, workspace: request.workspace }),
+    ...present({ text: request.text, image: request.image, workspace: request.workspace, mixture: request.mixture }),
   })
   const batch = await batchOf(data, session.inputs, {
     ...request,

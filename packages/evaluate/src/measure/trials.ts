@@ -4,6 +4,7 @@ import { PareError, present } from '@pare/onnx'
 import { openData } from '../data/data.js'
 import { type Batch, type DataSet, padBatch } from '../data/dataset.js'
 import type { ImageOptions } from '../data/images/image-options.js'
+import type { MixedFile } from '../data/mixed.js'
 import type { NdArray } from '../data/ndarray.js'
 import type { TextOptions } from '../data/text/text-options.js'
 import { findMetric, type MetricModules } from '../metrics/find.js'
@@ -24,6 +25,8 @@ export interface TrialRequest {
   readonly data: string
   /** Inputs that do not come from the data, and what they hold unless a setting says otherwise. */
   readonly defaults: Readonly<Record<string, NdArray>>
+  /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */
+  readonly mixture?: readonly MixedFile[]
   readonly text?: TextOptions
   /** The axis of samples of inputs and outputs, by name or of all that have it. Default: that which is named batch or N, else the first */
   readonly batchAxis?: BatchAxis
@@ -88,7 +91,7 @@ export async function runTrials(
   const data = await openData(request.data, {
     ...{ inputs, trusted, models: [request.original ?? request.model] },
     ...present({ label: request.label, text: request.text, image: request.image }),
-    ...present({ classes: request.classes, workspace: request.workspace }),
+    ...present({ classes: request.classes, workspace: request.workspace, mixture: request.mixture }),
   })
   const output = chooseOutput(session, request.output)
   const batch = await chooseBatch(data, [{ path: request.model, inputs }], request.batch)

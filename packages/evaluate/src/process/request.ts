@@ -1,5 +1,6 @@
 import type { Measurement, SampleFacts } from '@pare/gate'
 import type { ImageOptions } from '../data/images/image-options.js'
+import type { MixedFile } from '../data/mixed.js'
 import type { ModelValue } from '../data/model-value.js'
 import type { SamplePart } from '../data/part.js'
 import type { WritingOptions } from '../data/questions/question.js'
@@ -18,6 +19,8 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly reference?: string
   /** Path of the evaluation data, see `openData`. */
   readonly data: string
+  /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */
+  readonly mixture?: readonly MixedFile[]
   /** As they are written: 'accuracy', 'top-5', 'f1:average=micro'. */
   readonly metrics: readonly string[]
   /** Files of metrics that do not come with Pare, by name. They are run. */

@@ -83,7 +83,11 @@ const SITUATIONS: readonly Situation[] = [
   {
     situation: 'drop-without-repair',
     answer: (model) =>
-      hasLost(model) && model.trainings === undefined && model.repair === undefined && model.calibration === undefined
+      hasLost(model) &&
+      model.trainings === undefined &&
+      model.repair === undefined &&
+      model.blocks === undefined &&
+      model.calibration === undefined
         ? {
             text: 'Without labels: fit what is left to some inputs, which takes seconds.',
             options: '--recover repair --calibrate inputs.npz',

@@ -1,3 +1,3 @@
 // Reading and writing .npz files, without anything else of this package.
 export { parseNpz } from './npz.js'
-export { type BoolArray, npzBytes } from './write-npz.js'
+export { npzBytes, type PieceArray } from './write-npz.js'

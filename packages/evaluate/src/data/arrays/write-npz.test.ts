@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseNpz } from './npz.js'
-import { type BoolArray, npzBytes } from './write-npz.js'
+import { npzBytes, type PieceArray } from './write-npz.js'
 
 const interpreter = process.env.PYTHON ?? '/usr/bin/python3'
 const required = process.env.CI === 'true' && process.platform === 'linux'
@@ -20,7 +20,7 @@ function hasNumpy(): boolean {
 }
 
 /** In pieces of so many elements. */
-const arrayOf = (name: string, shape: readonly number[], values: readonly number[], piece = 3): BoolArray => ({
+const arrayOf = (name: string, shape: readonly number[], values: readonly number[], piece = 3): PieceArray => ({
   name,
   shape,
   async *elements() {
@@ -28,13 +28,13 @@ const arrayOf = (name: string, shape: readonly number[], values: readonly number
   },
 })
 
-async function bytesOf(arrays: readonly BoolArray[]): Promise<Buffer> {
+async function bytesOf(arrays: readonly PieceArray[]): Promise<Buffer> {
   const pieces: Uint8Array[] = []
   for await (const piece of npzBytes(arrays)) pieces.push(piece)
   return Buffer.concat(pieces)
 }
 
-describe('a .npz file of bools', () => {
+describe('a .npz file', () => {
   const arrays = [
     arrayOf('/encoder/layer.0/MatMul', [2, 3], [1, 0, 1, 1, 0, 0]),
     arrayOf('größe', [5], [0, 0, 0, 0, 1]),
@@ -90,6 +90,27 @@ describe('a .npz file of bools', () => {
         expect(read).toEqual(wanted.map(({ shape }, i) => [`a${i}`, 'bool', shape, values[i]]))
       }),
     )
+  })
+
+  it('holds numbers as they lie in memory', async () => {
+    const values = Float32Array.of(1.5, -2, 1e-9, 4, 5, 6)
+    const bytes = new Uint8Array(values.buffer)
+    const array: PieceArray = {
+      name: 'x',
+      type: 'float32',
+      shape: [3, 2],
+      elements: () => [bytes.subarray(0, 8), bytes.subarray(8)],
+    }
+    const ids: PieceArray = {
+      name: 'ids',
+      type: 'int64',
+      shape: [1],
+      elements: () => [new Uint8Array(BigInt64Array.of(-7n).buffer)],
+    }
+    expect([...parseNpz(await bytesOf([array, ids]), 'a.npz', 1e6)]).toEqual([
+      ['x', { type: 'float32', shape: [3, 2], data: values }],
+      ['ids', { type: 'int64', shape: [1], data: BigInt64Array.of(-7n) }],
+    ])
   })
 
   it('that would be larger than such files can be is refused before anything is written', async () => {

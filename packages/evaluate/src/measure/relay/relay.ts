@@ -101,7 +101,7 @@ async function readSamples(
   }
   const data = await openData(request.data, {
     ...{ inputs, trusted, models: request.original === undefined ? [] : [request.original] },
-    ...present({ text: request.text, image: request.image, workspace: request.workspace }),
+    ...present({ text: request.text, image: request.image, workspace: request.workspace, mixture: request.mixture }),
   })
   const few = [1, 2].map((samples) => shapesOfSamples(inputs, data, samples))
   const batch = await batchOf(data, inputs, { ...request, mostSamples: () => talk.mostSamples(few as never) })
