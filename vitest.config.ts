@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // Files of a worker share what they import: loading it took longer than the tests. Packages whose tests change their process say --isolate.
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Tests that load ONNX Runtime themselves must not send anything either, nor leave its files behind.
