@@ -43,7 +43,8 @@ function recallOfPairs(k: number, needs: MetricNeeds): Metric {
   const value = retrieval(k, SPARE)
   return {
     name: 'recall-at-k',
-    formula: 'share of first texts whose second is among the k nearest of all second ones, by cosine',
+    formula:
+      'share of first texts whose second is among the k nearest of all second ones, by cosine; a second text of several samples takes as many places before others',
     ...{ better: 'higher', bounded: true, needs },
     of: ({ rows, label }) => [...rows[0]!, ...label],
     combine(records, weights) {
