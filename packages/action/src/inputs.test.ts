@@ -38,7 +38,7 @@ describe('inputs', () => {
       config: 'ci/pare.config.json',
       data: 'val.npz',
       metric: 'accuracy',
-      calibrate: 'calibrate.npz',
+      calibrate: ['calibrate.npz'],
       criterion: 'magnitude:p=2',
       structure: 'element',
       sparsity: 0.5,
@@ -207,7 +207,7 @@ describe('wrong inputs', () => {
   })
 
   it('recover: repair goes with calibration data', () => {
-    const run = { recover: 'repair', calibrate: 'data.npz' }
+    const run = { recover: 'repair', calibrate: ['data.npz'] }
     expect(read({ recover: 'repair', calibrate: 'data.npz' }).run.values).toEqual(run)
   })
 })
