@@ -94,7 +94,7 @@ describe('wrong arguments', () => {
     [['prune', 'm.onnx', '--calibrate', 'c.npz'], "calibration data 'c.npz' is not a file", 'check the path'],
     [
       ['run', '--recover', 'distil'],
-      "pare: --recover is 'distil'; expected repair, retrain, both (repair,retrain) or none.",
+      "pare: --recover is 'distil'; expected repair, blocks, retrain, several of them (repair,retrain) or none.",
       '--recover retrain --train data.npz',
     ],
     [
