@@ -4,23 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { figure, judge, type Limits, type Measurement, percent } from '@pare/gate'
 import { type RunResults, renderComment, renderHtml, renderSummary } from '@pare/report'
 import { describe, expect, it } from 'vitest'
+import { TERMINAL } from './testing/terminal-context.js'
 import { renderResults } from './views/results.js'
 
 const files = { results: '/work/out/results.json', report: '/work/out/report.html', summary: '/work/out/summary.md' }
-const output = { write: () => true, isTTY: true, columns: 200 }
-const context = {
-  io: {
-    stdout: output,
-    stderr: output,
-    env: { NO_COLOR: '1' },
-    cwd: '/work',
-    signal: new AbortController().signal,
-    now: () => 0,
-  },
-  flags: { json: false, quiet: false, verbose: false },
-  words: [],
-  progress: { begin: () => ({ update() {}, end() {} }), note() {} },
-}
 
 function perplexity(nats: number): Measurement {
   const sums = Array.from({ length: 40 }, (_, i) => 100 * nats + (i % 5))
@@ -78,7 +65,7 @@ describe.each<[string, Case]>([
   const share = typeof one.limits.maxDrop === 'object' ? ` (${percent(Math.abs(relative!))})` : ''
   const views = {
     'the sentence of the verdict': model!.summary!,
-    'the table of the terminal': renderResults(results, files, context).split('\n')[1]!,
+    'the table of the terminal': renderResults(results, files, TERMINAL).split('\n')[1]!,
     'the job summary': renderSummary(results),
     'the comment': renderComment(results, { marker: '<!-- x -->' }),
     'the page': renderHtml(results).replaceAll(/<[^>]+>/g, ' '),

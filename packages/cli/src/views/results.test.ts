@@ -1,6 +1,7 @@
 import type { RunResults } from '@pare/report'
 import { expect, it } from 'vitest'
 import { renderTable } from '../terminal/table.js'
+import { TERMINAL } from '../testing/terminal-context.js'
 import { renderResults } from './results.js'
 
 const results: RunResults = {
@@ -38,24 +39,10 @@ const results: RunResults = {
   ],
 }
 const files = { results: '/work/out/results.json', report: '/work/out/report.html', summary: '/work/out/summary.md' }
-const output = { write: () => true, isTTY: true, columns: 200 }
-const context = {
-  io: {
-    stdout: output,
-    stderr: output,
-    env: { NO_COLOR: '1' },
-    cwd: '/work',
-    signal: new AbortController().signal,
-    now: () => 0,
-  },
-  flags: { json: false, quiet: false, verbose: false },
-  words: [],
-  progress: { begin: () => ({ update() {}, end() {} }), note() {} },
-}
 
 it('a run is a table, a sentence for each model, and the files', () => {
   expect(
-    renderResults(results, files, context),
+    renderResults(results, files, TERMINAL),
   ).toBe(`model   metric    reference  pruned  drop  removed       size                    verdict
 a.onnx  accuracy  0.9        0.8     0.1   50.0 % zeros  1.9 MB → 500 kB zipped  fail
 b.onnx  –         –          –       –     –             0 B                     incomplete
@@ -75,7 +62,7 @@ fail 1 of 3 models passed, 1 failed, 1 incomplete
 })
 
 it('no line of the table is longer than 80 characters where there is no terminal', () => {
-  const narrow = { ...context, io: { ...context.io, stdout: { write: () => true } } }
+  const narrow = { ...TERMINAL, io: { ...TERMINAL.io, stdout: { write: () => true } } }
   const table = renderResults(results, files, narrow).split('\n\n')[0]!.split('\n')
   expect(table).toEqual([
     'model   metric    reference  pruned  drop  removed  size          verdict',
@@ -103,7 +90,7 @@ it('a cut model says what is gone, what that saves, and whether it is proved', (
     macs: { before: 2000, after: 1000 },
     proof: { proved: true, difference: 3.04e-7, tolerance: 1e-4, runs: 2, sizesDiffer: true },
   }
-  const text = renderResults({ ...results, models: [cut] }, files, context)
+  const text = renderResults({ ...results, models: [cut] }, files, TERMINAL)
   expect(text).toContain('25.0 % neuron, 50.0 % head  2 MB → 1 MB  pass')
   expect(text).toContain(`pass a.onnx: accuracy stayed.
   removed 96 of 384 neuron units in 2 groups, 2 of 4 head units in 1 group
@@ -111,12 +98,12 @@ it('a cut model says what is gone, what that saves, and whether it is proved', (
   MACs 2,000 → 1,000 (−50.0 %)
   cut = masked: largest difference 3e-7, tolerance 1e-4, two sizes
 `)
-  const unproved = renderResults({ ...results, models: [{ ...cut, proof: { proved: false } }] }, files, context)
+  const unproved = renderResults({ ...results, models: [{ ...cut, proof: { proved: false } }] }, files, TERMINAL)
   expect(unproved).toContain('what was cut is not proved')
 })
 
 it('verdicts have colours where colours are wanted', () => {
-  const colored = { ...context, io: { ...context.io, env: { FORCE_COLOR: '1' } } }
+  const colored = { ...TERMINAL, io: { ...TERMINAL.io, env: { FORCE_COLOR: '1' } } }
   expect(renderResults(results, files, colored)).toContain('\u001b[31mfail\u001b[39m 1 of 3')
 })
 

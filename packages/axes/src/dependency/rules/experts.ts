@@ -10,18 +10,30 @@ export const experts: readonly [string, AxisRule][] = [['com.microsoft.MoE', mix
  * f32[experts, units, width], f32[experts, width, units] and, where a gate has its own, f32[experts, units, width]; biases f32[experts, units or width].
  */
 function mixture(site: AxisSite): void {
-  const [x, router, first, second] = [site.input(0), site.input(1), site.input(2), site.input(4)]
-  const out = site.output(0)
-  if (x === undefined || router?.length !== 2 || first?.length !== 3 || second?.length !== 3 || out === undefined) return
+  const [first, second] = [site.input(2), site.input(4)]
+  if (first?.length !== 3 || second?.length !== 3) return
+  const ends = tieExperts(site, [first, site.input(3), second, site.input(5), site.input(6), site.input(7)])
+  if (ends !== undefined) tieUnits(site, { width: ends.x.at(-1)!, out: ends.out.at(-1)!, first, second })
+}
+
+/**
+ * The experts of the router (input 1) and of `operands`, which have them along their first axis, go together, as many as are chosen stay. Gives the axes of input and output.
+ * Undefined, with nothing tied, where they do not fit.
+ */
+export function tieExperts(
+  site: AxisSite,
+  operands: readonly (readonly Axis[] | undefined)[],
+): { readonly x: readonly Axis[]; readonly out: readonly Axis[] } | undefined {
+  const [x, router, out] = [site.input(0), site.input(1), site.output(0)]
+  if (x === undefined || router?.length !== 2 || out === undefined) return undefined
   const [count, k] = [router[1]!, site.int('k', 1)]
-  const operands = [first, site.input(3), second, site.input(5), site.input(6), site.input(7)]
-  if (operands.some((axes) => axes !== undefined && axes[0]!.size !== count.size)) return
+  if (operands.some((axes) => axes !== undefined && axes[0]!.size !== count.size)) return undefined
   tieAll(site, x, out, (axis) => axis === x.length - 1)
   for (const axes of operands) site.tie(axes?.[0], count)
   site.compete(1, 1)
   site.role('expert', count)
   keepAtLeast(count, k, `${site.node.op} '${site.name}' chooses ${k} of its positions`)
-  tieUnits(site, { width: x.at(-1)!, out: out.at(-1)!, first, second })
+  return { x, out }
 }
 
 interface Within {

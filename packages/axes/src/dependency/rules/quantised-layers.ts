@@ -1,8 +1,9 @@
 import { elementCount } from '@pare/onnx'
-import { atom, keepAtLeast, pin, productOf } from '../axis.js'
+import { atom, pin, productOf } from '../axis.js'
 import type { AxisRule, AxisSite } from '../site.js'
 import { packedAttention } from './attention.js'
 import { tieAll } from './broadcast.js'
+import { tieExperts } from './experts.js'
 import { tieBlocks } from './quantize.js'
 
 /** Whole layers on codes, in one node each. */
@@ -63,16 +64,10 @@ function table(site: AxisSite): void {
 
 /** Experts go, as those of MoE do. Width and hidden units are held: they are packed in bytes and blocks. */
 function mixture(site: AxisSite): void {
-  const [x, router, out] = [site.input(0), site.input(1), site.output(0)]
-  if (x === undefined || router?.length !== 2 || out === undefined) return
-  const [count, k] = [router[1]!, site.int('k', 1)]
   const operands = [...site.node.inputs.keys()].slice(2, 14).map((input) => site.input(input))
-  if (operands.some((axes) => axes !== undefined && axes[0]!.size !== count.size)) return
-  tieAll(site, x, out, (axis) => axis === x.length - 1)
-  for (const axes of operands) site.tie(axes?.[0], count)
-  site.compete(1, 1)
-  site.role('expert', count)
-  keepAtLeast(count, k, `${site.node.op} '${site.name}' chooses ${k} of its positions`)
+  const ends = tieExperts(site, operands)
+  if (ends === undefined) return
+  const { x, out } = ends
   const reason = `${site.node.op} '${site.name}' has its weights packed along it`
   for (const axes of [[x.at(-1)!], [out.at(-1)!], ...operands.map((axes) => axes?.slice(1) ?? [])])
     for (const axis of axes) pin(axis, reason)
