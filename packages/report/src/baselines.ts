@@ -98,12 +98,12 @@ function dropOf({ drop, interval }: Choice): string {
 
 const TIME = "Time ÷ the reference's"
 
-/** '0.62 (0.6 to 0.65)' */
+/** '0.621 (0.598 to 0.653)' */
 function timeOf({ latency, name }: Choice): string {
   if (latency === undefined) return '–'
   if (name === ORIGINAL) return '1'
   const [low, high] = latency.interval
-  return `${figure(latency.relative, 2)} (${figure(low, 2)} to ${figure(high, 2)})`
+  return `${figure(latency.relative, 3)} (${figure(low, 3)} to ${figure(high, 3)})`
 }
 
 function textOf(value: number | undefined): string {

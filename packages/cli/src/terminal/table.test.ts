@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { expect, it } from 'vitest'
 import { columnsOf, renderTable } from './table.js'
+import { wrapped } from './wrap.js'
 
 const lines = (text: string) => text.split('\n')
 
@@ -20,9 +21,9 @@ it('columns stand under each other, numbers flush right', () => {
 it('what has no room is broken, at blanks first', () => {
   const rows = [['models/a-name-of-some-length.onnx', '1.9 MB → 500 kB zipped', 'incomplete']]
   expect(lines(renderTable(['model', 'size', 'verdict'], rows, { columns: 48 }))).toEqual([
-    'model                   size          verdict',
-    'models/a-name-of-some-  1.9 MB → 500  incomplete',
-    'length.onnx             kB zipped',
+    'model              size          verdict',
+    'models/a-name-of-  1.9 MB → 500  incomplete',
+    'some-length.onnx   kB zipped',
   ])
 })
 
@@ -32,6 +33,15 @@ it('a name that is shortened keeps both ends, and gives way before anything is b
     'weight                       size',
     'encoder.….self.query.weight  1.9 MB → 500 kB',
   ])
+})
+
+it('a path is broken behind its folders and the parts of its name', () => {
+  expect(wrapped('test-models/mnist-resnet20-bn.onnx', 16, { whole: false })).toEqual([
+    'test-models/',
+    'mnist-resnet20-',
+    'bn.onnx',
+  ])
+  expect(wrapped('abcdefgh', 3, { whole: false })).toEqual(['abc', 'def', 'gh'])
 })
 
 it('colours take no room', () => {

@@ -18,7 +18,7 @@ export function wrapped(text: string, width: number, { whole = true }: { readonl
   return line === '' ? lines : [...lines, line]
 }
 
-/** A word in parts of at most so many columns. */
+/** A word in parts of at most so many columns, broken behind what separates its own parts where there is such a place: of a path its folders. */
 function pieces(word: string, width: number): string[] {
   if (stringWidth(word) <= width) return [word]
   const parts: string[] = []
@@ -27,14 +27,18 @@ function pieces(word: string, width: number): string[] {
   for (const { segment } of GRAPHEMES.segment(word)) {
     const wide = stringWidth(segment)
     if (part !== '' && used + wide > width) {
-      parts.push(part)
-      part = ''
-      used = 0
+      const [head, rest = ''] = part.match(BREAK)?.slice(1) ?? [part]
+      parts.push(head!)
+      part = rest
+      used = stringWidth(rest)
     }
     part += segment
     used += wide
   }
   return [...parts, part]
 }
+
+/** Up to the last separator of a part, and what is behind it. */
+const BREAK = /^(.*[/\\_:-])(.+)$/s
 
 const GRAPHEMES = new Intl.Segmenter()

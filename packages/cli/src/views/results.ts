@@ -28,7 +28,8 @@ export function renderResults(
     renderTable(
       HEAD,
       results.models.map((model) => rowOf(model, colors)),
-      { columns },
+      // The sentences below say the whole path.
+      { columns, shorten: ['model'] },
     ),
     '',
     ...sentences,
@@ -124,7 +125,7 @@ function baselineLines(model: ModelResult): string[] {
     ...baselines.map(({ method, metrics, zippedBytes, drop, latency }) => {
       const value = metrics[metric]
       const lost = drop === undefined ? '' : ` (drop ${figure(drop.interval[0], 2)} to ${figure(drop.interval[1], 2)})`
-      const time = latency === undefined ? '' : `, ${figure(latency.relative, 2)} of the time of a run`
+      const time = latency === undefined ? '' : `, ${figure(latency.relative, 3)} of the time of a run`
       return `  unpruned in ${method}: ${metric} ${value === undefined ? 'not measured' : figure(value)}${lost}, ${formatBytes(zippedBytes)} zipped${time}`
     }),
     ...(sentence === undefined ? [] : [`  ${sentence}`]),
