@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { applyPlan } from '@pare/core'
 import { evaluate } from '@pare/evaluate'
 import { bytesOf, editTensor, makePayload, openModel, withTensors, writeModel } from '@pare/onnx'
-import { retrainModel } from '../packages/cli/dist/pipeline/retrain.js'
+import { retrainModel } from '../packages/cli/dist/pipeline/steps/retrain.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { zippedSize } from '../packages/cli/dist/pipeline/zipped.js'
+import { zippedSize } from '../packages/cli/dist/pipeline/facts/zipped.js'
 
 const runtime = createRequire(new URL('../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -11,7 +11,7 @@ import { openModel, writeModel } from '@pare/onnx'
 import { sparsities } from '@pare/retrain'
 import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
-import { retrainModel } from '../packages/cli/dist/pipeline/retrain.js'
+import { retrainModel } from '../packages/cli/dist/pipeline/steps/retrain.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`

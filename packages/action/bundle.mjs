@@ -45,7 +45,7 @@ const files = {
   'child.mjs': join(dirname(entryOf('@pare/evaluate')), 'child.js'),
   'retrain-child.mjs': join(dirname(entryOf('@pare/retrain')), 'child.js'),
   ...Object.fromEntries(Object.keys(apart).map((file) => [file.slice(2), file])),
-  'config.js': join(cli, 'settings/config.js'),
+  'config.js': join(cli, 'settings/config/config.js'),
   ...Object.fromEntries(plugins.map((name) => [`plugins/${name.slice('@pare/'.length)}.mjs`, entryOf(name)])),
 }
 

@@ -1,8 +1,8 @@
 import { main } from '@pare/cli'
 import { describe, expect, it } from 'vitest'
+import { argumentsOf } from './engine/workspace-engine.js'
 import { inputTable, SHARED } from './input-table.js'
 import { readInputs } from './inputs.js'
-import { argumentsOf } from './workspace-engine.js'
 
 const read = (inputs: Readonly<Record<string, string>>) =>
   readInputs(Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))).run

@@ -3,7 +3,7 @@ import type { RunResults } from '@pare/report'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ActionFailure } from './failure.js'
 import * as log from './log.js'
-import { publish } from './publish.js'
+import { publish } from './report/publish.js'
 
 /** As the tests of the command line have them: each would be a line that the runner obeys, or an order to a terminal. */
 const EVIL =

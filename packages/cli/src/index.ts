@@ -12,7 +12,7 @@ export type { CalibrateConfig, EvaluateConfig, TrainConfig } from './options/dat
 export type { PluginConfig, PresetConfig, PruneConfig, TargetConfig } from './options/prune.js'
 export type { RecoverConfig, RetrainConfig, ScheduleConfig } from './options/recover.js'
 export type { RunOptions, RunOutcome } from './pipeline/run.js'
-export { defineConfig } from './settings/config.js'
+export { defineConfig } from './settings/config/config.js'
 export type { MergeOptions } from './sharding/merge-run.js'
 export type { ShardOptions, ShardOutcome } from './sharding/run-shard.js'
 export type { SpreadRun } from './sharding/spread.js'

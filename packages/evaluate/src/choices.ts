@@ -2,7 +2,7 @@
 
 export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/formats.js'
 export { RESAMPLES } from './data/images/image-options.js'
-export { mixedCounts } from './data/mixed-counts.js'
+export { mixedCounts } from './data/rows/mixed-counts.js'
 export { BESIDE_TOKENIZER } from './data/text/beside-tokenizer.js'
 export { METRIC_NAMES } from './metrics/metric-names.js'
 export { PROVIDERS } from './process/providers.js'

@@ -12,7 +12,6 @@ export type {
   SampleText,
 } from '@pare/metric'
 export { startTally } from '@pare/metric'
-export { type ColumnNames, type ColumnValues, ID_NAMES } from './data/columns.js'
 export { type DataOptions, openData, UntrustedError } from './data/data.js'
 export { type Batch, type DataSet, inputsFor, padBatch, type Samples } from './data/dataset.js'
 export { inMemory } from './data/entries.js'
@@ -21,7 +20,6 @@ export { DATA_FORMATS, isModule, mayBeText, UNTRUSTED_HINT } from './data/format
 export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
 export { labelNameOf } from './data/match.js'
-export type { MixedFile } from './data/mixed.js'
 export type { ModelValue } from './data/model-value.js'
 export { filesNamedBy } from './data/named-files.js'
 export {
@@ -36,9 +34,11 @@ export {
   type StringArray,
   sizeOf,
 } from './data/ndarray.js'
-export type { SamplePart } from './data/part.js'
 export { ASKED_COLUMNS, type Asking } from './data/questions/question.js'
-export type { Sample, SampleValue } from './data/sample.js'
+export { type ColumnNames, type ColumnValues, ID_NAMES } from './data/rows/columns.js'
+export type { MixedFile } from './data/rows/mixed.js'
+export type { SamplePart } from './data/rows/part.js'
+export type { Sample, SampleValue } from './data/rows/sample.js'
 export type { TextOptions } from './data/text/text-options.js'
 export { mostSamples, type ShapesFor } from './measure/batch-size.js'
 export type { CompareRequest, Difference } from './measure/compare.js'

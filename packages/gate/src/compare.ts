@@ -1,11 +1,11 @@
-import { type Bounds, fewGroups, groupedRatioBounds, ratioBounds, resamples } from './bootstrap.js'
-import { clusteredInterval, sharesInterval, tallyGroups } from './clustered.js'
 import { clusteredF1Bounds, f1Bounds } from './f1.js'
 import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
 import type { Aggregate, Drop, McNemar, Measurement, PerSample, SampleFacts } from './measurement.js'
 import { obstacles, sampleCount } from './obstacles.js'
-import { clopperPearson, type DiscordantCounts, mcnemar, proportionInterval, tally } from './proportion.js'
 import { influence, type RecordPair, recordBounds, resampleRecords } from './records.js'
+import { type Bounds, fewGroups, groupedRatioBounds, ratioBounds, resamples } from './statistics/bootstrap.js'
+import { clusteredInterval, sharesInterval, tallyGroups } from './statistics/clustered.js'
+import { clopperPearson, type DiscordantCounts, mcnemar, proportionInterval, tally } from './statistics/proportion.js'
 
 /** A drop whose interval can be asked for at any level. */
 export interface Comparison extends Drop {

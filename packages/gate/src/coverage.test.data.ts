@@ -1,4 +1,4 @@
-import { clopperPearson, type DiscordantCounts, proportionInterval } from './proportion.js'
+import { clopperPearson, type DiscordantCounts, proportionInterval } from './statistics/proportion.js'
 
 /** True probabilities that a sample is lost or gained by pruning. */
 export interface Truth {

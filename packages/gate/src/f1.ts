@@ -1,5 +1,5 @@
-import { type Bounds, fewGroups, quantile, random, resamples } from './bootstrap.js'
 import { type Grouping, membersOf } from './groups.js'
+import { type Bounds, fewGroups, quantile, random, resamples } from './statistics/bootstrap.js'
 
 /** True classes and what two models answered, as indices 0 … classes − 1. */
 interface Answers {

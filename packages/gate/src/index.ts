@@ -1,4 +1,3 @@
-export { betaCdf } from './beta.js'
 export { type ComparisonContext, drop } from './compare.js'
 export { type DemandsCase, judgeDemands } from './demands/judge-demands.js'
 export type { BaseModel, ModelFigures } from './demands/model-limits.js'
@@ -19,6 +18,7 @@ export {
 export { type Case, judge } from './judge.js'
 export { type LimitProblem, validateLimits } from './limits.js'
 export type * from './measurement.js'
-export { studentQuantile } from './student.js'
+export { betaCdf } from './statistics/beta.js'
+export { studentQuantile } from './statistics/student.js'
 export { valueFrom } from './value.js'
 export { worthless } from './worth.js'

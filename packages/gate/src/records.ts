@@ -1,5 +1,5 @@
-import { type Bounds, quantile, random } from './bootstrap.js'
 import type { Aggregate, SampleRecord } from './measurement.js'
+import { type Bounds, quantile, random } from './statistics/bootstrap.js'
 
 /** Records of two models over the same samples, and what makes a value of them. */
 export interface RecordPair {

@@ -2,7 +2,7 @@ import type { Comparison } from './compare.js'
 import { figure, formatCount, plural, rough } from './figure.js'
 import { setText } from './groups.js'
 import type { Resolution } from './measurement.js'
-import { proportionInterval } from './proportion.js'
+import { proportionInterval } from './statistics/proportion.js'
 
 /**
  * Whether this many samples can tell a drop as large as the one allowed from none. They can where the interval reaches no further from the

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { random } from './bootstrap.js'
 import { macroF1 } from './f1.js'
 import { judge } from './judge.js'
 import type { Blind, Measurement } from './measurement.js'
+import { random } from './statistics/bootstrap.js'
 import { worthless } from './worth.js'
 
 const share = (correct: readonly number[]) => correct.reduce((total, one) => total + one, 0) / correct.length

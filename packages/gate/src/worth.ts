@@ -1,12 +1,12 @@
-import { betaCdf } from './beta.js'
-import { tallyGroups } from './clustered.js'
 import { chanceOfF1 } from './f1.js'
 import { figure, plural, rough } from './figure.js'
 import { type Grouping, groupingOf, membersOf, totals } from './groups.js'
 import type { Aggregate, Blind, Measurement, SampleFacts } from './measurement.js'
 import { sampleCount } from './obstacles.js'
-import { tally } from './proportion.js'
 import { resampleRecords } from './records.js'
+import { betaCdf } from './statistics/beta.js'
+import { tallyGroups } from './statistics/clustered.js'
+import { tally } from './statistics/proportion.js'
 
 /** A reference counts as better than a blind answer where chance alone would make it look so less often than this. */
 const LEVEL = 0.05

@@ -13,7 +13,7 @@ import { publishAll } from '../files/publish.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { type ModelFolder, modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
-import { bytesOf } from '../pipeline/facts.js'
+import { bytesOf } from '../pipeline/facts/facts.js'
 import { type FileFacts, writePruned } from '../pipeline/model.js'
 import {
   type Corpus,
@@ -22,7 +22,7 @@ import {
   proveVocabulary,
   type SmallerVocabulary,
   shrinkVocabulary,
-} from '../pipeline/vocabulary.js'
+} from '../pipeline/steps/vocabulary.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { CHUNK_SAMPLES, type CrossingType, type Forward, type Relay } from '@pare/core'
 import type { Forwarded, ModelValue } from '@pare/evaluate'
 import { type Model, makeTemporaryFolder, present, type ValueInfo, writeModel } from '@pare/onnx'
-import type { Calibration } from '../settings/calibration.js'
+import type { Calibration } from '../settings/data/calibration.js'
 import { childOf, type Engine } from './work.js'
 
 /** What ran, as far as it is known. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenTrials } from '@pare/core'
 import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
-import type { Calibration } from '../settings/calibration.js'
+import type { Calibration } from '../settings/data/calibration.js'
 import { childOf, type Engine } from './work.js'
 
 /** What losses against labels need besides calibration data. */

@@ -17,14 +17,14 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'evaluate/src/measure/constants.ts': "opens with 'wx' in a folder that was made for it",
   'evaluate/src/measure/relay/relay-store.ts': "opens with 'wx+' in a folder that was made for it",
   'cli/src/files/search-state.ts': 'appends to a file that the one function has just put in its place',
-  'action/src/artifact.ts': 'copies to a folder that was made for it',
+  'action/src/report/artifact.ts': 'copies to a folder that was made for it',
   'action/src/base-lock.ts': 'writes to a folder that was made for it',
-  'action/src/reported.ts': 'writes to a folder that was made for it',
+  'action/src/report/reported.ts': 'writes to a folder that was made for it',
   'cli/src/plugins/check/check-laws.ts': 'writes to a folder that was made for it',
   'cli/src/sharding/blob.ts': 'copies to where no file is yet, in a folder that was made for it',
   'create-pare-plugin/src/scaffold.ts': "writes with 'wx', which follows no link",
   'evaluate/src/measure/sharing/recording.ts': "opens with 'wx', which follows no link",
-  'action/src/summary.ts': 'appends to the file that the runner names, which no checkout can reach',
+  'action/src/report/summary.ts': 'appends to the file that the runner names, which no checkout can reach',
 }
 
 /** What makes a folder for temporary files. */
@@ -35,7 +35,7 @@ const ALLOWED_TEMPORARY: Readonly<Record<string, string>> = {
   'cli/src/files/publication.ts': 'inside the output folder, with its owner written in it',
   'onnxruntime/src/unpack.ts': 'beside the place that is filled',
   'action/src/action.ts': 'the runner empties its folder for temporary files',
-  'action/src/artifact.ts': 'the runner empties its folder for temporary files',
+  'action/src/report/artifact.ts': 'the runner empties its folder for temporary files',
   'action/src/base-lock.ts': 'the runner empties its folder for temporary files',
 }
 

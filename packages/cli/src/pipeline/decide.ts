@@ -17,11 +17,11 @@ import { searchStates } from '../engine/search.js'
 import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { showPath } from '../files/paths.js'
-import { calibrationFiles, describeFiles, looksAtGradients } from '../settings/calibration.js'
+import { calibrationFiles, describeFiles, looksAtGradients } from '../settings/data/calibration.js'
 import { whoMeasures } from '../settings/quantise.js'
 import type { Task } from '../settings/tasks.js'
 import { phasesOf } from '../terminal/phases.js'
-import { emptiedLayers } from './removed-units.js'
+import { emptiedLayers } from './facts/removed-units.js'
 
 interface Deciding {
   /** Of the model. */

@@ -5,13 +5,13 @@ import type { BreakdownFields } from '@pare/report'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
 import { childOf, type Work } from '../engine/work.js'
 import { hashData, hashFile } from '../files/hash.js'
-import { firstMetric } from '../settings/demands.js'
-import type { EvaluationSettings } from '../settings/evaluation.js'
+import { firstMetric } from '../settings/data/demands.js'
+import type { EvaluationSettings } from '../settings/data/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
-import { breakdownOf } from './breakdown.js'
+import { breakdownOf } from './facts/breakdown.js'
+import type { PairScores } from './facts/pair-scores.js'
 import type { Pruned } from './model.js'
-import type { PairScores } from './pair-scores.js'
 
 /** Scores of reference models in this run, by model and how it is measured. */
 export type ReferenceScores = Map<string, Scores>

@@ -12,12 +12,12 @@ import { readTasks, type Task } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { type Progress, silence } from '../terminal/progress.js'
-import { environmentOf } from './environment.js'
 import { type ModelRun, type RunPlace, runModel } from './examine.js'
+import { environmentOf } from './facts/environment.js'
+import { repeatedSamples } from './facts/repeated-samples.js'
+import { type SourceVariables, sourceOf } from './facts/source.js'
 import { lookFirst } from './first-look.js'
 import type { ReferenceScores } from './measure.js'
-import { repeatedSamples } from './repeated-samples.js'
-import { type SourceVariables, sourceOf } from './source.js'
 
 export interface RunOptions {
   /** A config file, or the config itself. Default: the nearest `pare.config.*` upwards from `cwd`; none is needed where `overrides` name a model. */

@@ -16,11 +16,11 @@ import type { RetrainConfig } from '../options/recover.js'
 import { type Proof, prove } from '../proof/prove.js'
 import { stagesOf } from '../settings/schedule.js'
 import type { Task } from '../settings/tasks.js'
-import { type BlocksFacts, recoverBlockwise } from './blocks.js'
 import { decide } from './decide.js'
-import { describeDefaults } from './default-choices.js'
-import { type RepairFacts, repairModel } from './repair.js'
-import { retrainModel, type TrainingFacts } from './retrain.js'
+import { describeDefaults } from './facts/default-choices.js'
+import { type BlocksFacts, recoverBlockwise } from './steps/blocks.js'
+import { type RepairFacts, repairModel } from './steps/repair.js'
+import { retrainModel, type TrainingFacts } from './steps/retrain.js'
 
 /** What stages need besides the task. */
 export interface Staging {

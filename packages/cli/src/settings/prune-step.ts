@@ -13,9 +13,9 @@ import { present } from '@pare/onnx'
 import type { PruneConfig, TargetConfig } from '../options/prune.js'
 import { type PluginSource, resolveCriterion, resolveStructure } from '../plugins/plugins.js'
 import { usage } from '../terminal/failure.js'
-import { resolveAllocation } from './curves-file.js'
+import { resolveAllocation } from './data/curves-file.js'
+import { resolveMask } from './data/mask-file.js'
 import { defaultCriterion } from './default-criterion.js'
-import { resolveMask } from './mask-file.js'
 import { isDrop } from './settings.js'
 
 export interface StepSource extends PluginSource {

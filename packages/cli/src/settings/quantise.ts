@@ -1,7 +1,7 @@
 import type { BlockSize, Quantiser, RangeRule, Rounding } from '@pare/quantise/choices'
 import type { QuantiseConfig } from '../options/quantise.js'
 import type { Problem } from '../terminal/failure.js'
-import type { CalibrationSource } from './calibration.js'
+import type { CalibrationSource } from './data/calibration.js'
 
 /** What is to be done to weights, as far as it is said. */
 export interface QuantiserSettings {

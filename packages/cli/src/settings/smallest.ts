@@ -6,8 +6,8 @@ import type { QuantiseConfig } from '../options/quantise.js'
 import type { SearchConfig, SMALLEST } from '../options/smallest.js'
 import type { CandidateBits } from '../smallest/candidate.js'
 import { type Check, placeIn } from './check.js'
-import { readDataFile } from './data-file.js'
-import type { EvaluationSettings } from './evaluation.js'
+import { readDataFile } from './data/data-file.js'
+import type { EvaluationSettings } from './data/evaluation.js'
 import { isDrop, type ModelSettings } from './settings.js'
 
 /** How the smallest model that passes is looked for. */

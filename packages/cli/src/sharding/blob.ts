@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { hashFile } from '../files/hash.js'
 import { makeFolder } from '../files/make-folder.js'
 import { showPath } from '../files/paths.js'
-import type { ModelOutcome } from '../pipeline/result.js'
+import type { ModelOutcome } from '../pipeline/facts/result.js'
 import { Failure } from '../terminal/failure.js'
 
 /** What a shard keeps of a model's outcome: what its merge cannot find out again. */

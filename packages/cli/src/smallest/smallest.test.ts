@@ -2,7 +2,7 @@ import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runResults } from '@pare/report'
 import { describe, expect, it } from 'vitest'
-import { zippedSize } from '../pipeline/zipped.js'
+import { zippedSize } from '../pipeline/facts/zipped.js'
 import { fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 

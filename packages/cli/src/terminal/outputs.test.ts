@@ -13,7 +13,7 @@ const OUTPUT =
 const ALLOWED: Readonly<Record<string, string>> = {
   'action/src/log.ts': 'makes lines and annotations harmless; all others of the action go through it',
   'action/src/main.ts': 'writes nothing: it waits until all is written',
-  'action/src/workspace-engine.ts': 'names a signal',
+  'action/src/engine/workspace-engine.ts': 'names a signal',
   'cli/src/commands/command-line.ts': 'makes messages and hints harmless',
   'cli/src/commands/completion.ts': 'a script that is made of our own options',
   'cli/src/commands/program.ts': 'help, which is ours; errors of arguments are thrown',

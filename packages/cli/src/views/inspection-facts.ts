@@ -1,5 +1,5 @@
 import type { FoldedModel, FoldedWeight, MacFormula, TiedCopy } from '@pare/core'
-import type { Range } from '../pipeline/unit-parameters.js'
+import type { Range } from '../pipeline/facts/unit-parameters.js'
 
 /** What `pare inspect --json` prints of a model. */
 export interface InspectView {

@@ -1,7 +1,7 @@
 import type { FoldedWeight, MacFormula } from '@pare/core'
 import { atSizes, formatBytes, formatCount, share } from '@pare/gate'
 import { describeFolded, describeLeft, describeTied } from '../engine/folded-weights.js'
-import type { Range } from '../pipeline/unit-parameters.js'
+import type { Range } from '../pipeline/facts/unit-parameters.js'
 import { renderTable } from '../terminal/table.js'
 import { wrapped } from '../terminal/wrap.js'
 import { folded } from './fold.js'

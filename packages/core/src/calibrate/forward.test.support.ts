@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { type Model, modelBytes } from '@pare/onnx'
 import type { Tensor } from 'onnxruntime-node'
 import type { Forward } from './forward.js'
-import { CHUNK_SAMPLES } from './totals.js'
+import { CHUNK_SAMPLES } from './statistics/totals.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 

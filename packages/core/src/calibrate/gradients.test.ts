@@ -7,7 +7,7 @@ import { masking } from '../plan/plugins.test.data.js'
 import { type Data, forwardOver } from './forward.test.support.js'
 import type { Differentiation } from './gradients.js'
 import { measureAll } from './measure-all.js'
-import { statisticsFrom } from './statistics.js'
+import { statisticsFrom } from './statistics/statistics.js'
 
 const model = () => parseText('g (float[N, 2] x) => (float[N, 1] y) <float[2, 1] w = {1, 1}> { y = MatMul(x, w) }')
 

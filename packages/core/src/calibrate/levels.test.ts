@@ -7,7 +7,7 @@ import { wave } from './forward.test.support.js'
 import { type Level, openLevels } from './levels.js'
 import { measureSites } from './measure.js'
 import { type Feeds, floats, type RelayLog, relayOver, wholeOver } from './relay.test.support.js'
-import { finished } from './totals.js'
+import { finished } from './statistics/totals.js'
 
 const MEAN: Statistic = { at: 'input', reduce: 'mean' }
 

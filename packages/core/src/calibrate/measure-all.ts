@@ -2,7 +2,7 @@ import { type Model, PareError } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Weight } from '../contract/contract.js'
 import { type Measured, measure, requestsFor, type StatisticsOptions } from './measure.js'
-import type { Needing } from './statistics.js'
+import type { Needing } from './statistics/statistics.js'
 
 /** What some criteria need, of every weight of a model. */
 export interface MeasuredAll {

@@ -8,7 +8,7 @@ import type { Statistic } from '../contract/contract.js'
 import type { Forward, ForwardOutput } from './forward.js'
 import { type Measured, measure, statisticsOf } from './measure.js'
 import { spread } from './spread.js'
-import { CHUNK_SAMPLES, joined, totalOf } from './totals.js'
+import { CHUNK_SAMPLES, joined, totalOf } from './statistics/totals.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 

@@ -7,7 +7,16 @@ import type { Padding } from './padding.js'
 import { blocksWithoutPanels, passesOf, type SizedRequest, sized, withoutPanels } from './passes.js'
 import { inputSite, outputSite } from './site.js'
 import type { SpreadStatistic } from './spread.js'
-import { type ChunkTotals, combined, endOf, finished, joined, type Reductions, type Totals, totalOf } from './totals.js'
+import {
+  type ChunkTotals,
+  combined,
+  endOf,
+  finished,
+  joined,
+  type Reductions,
+  type Totals,
+  totalOf,
+} from './statistics/totals.js'
 
 export interface StatisticsOptions {
   /** Runs calibration data. Needed unless only gradients are measured. */

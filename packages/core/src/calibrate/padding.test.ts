@@ -11,7 +11,7 @@ import { repair } from '../repair/repair.js'
 import type { Forward } from './forward.js'
 import { measure, statisticsOf } from './measure.js'
 import { findPadding } from './padding.js'
-import { totalOf } from './totals.js'
+import { totalOf } from './statistics/totals.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 

@@ -2,7 +2,7 @@ import { elementCount } from '@pare/onnx'
 import type { Weight } from '../contract/contract.js'
 import { rowCount } from '../select/rows.js'
 import { type Request, requestId } from './instrument.js'
-import type { ChunkTotals, Totals } from './totals.js'
+import type { ChunkTotals, Totals } from './statistics/totals.js'
 
 /** A request, and what its reduction takes. */
 export interface SizedRequest extends Request {

@@ -6,7 +6,7 @@ import { makePlan } from '../plan/make-plan.js'
 import { masking, wanda } from '../plan/plugins.test.data.js'
 import { forwardOver, wave } from './forward.test.support.js'
 import { measure, statisticsOf } from './measure.js'
-import { totalOf } from './totals.js'
+import { totalOf } from './statistics/totals.js'
 
 describe('inputs whose squares leave f32', () => {
   test.each([

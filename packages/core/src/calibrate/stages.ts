@@ -5,7 +5,7 @@ import type { Weight } from '../contract/contract.js'
 import type { PlanOptions } from '../plan/plan.js'
 import { type Level, openLevels } from './levels.js'
 import { requestsFor } from './measure.js'
-import type { Needs, StatisticsSource } from './statistics.js'
+import type { Needs, StatisticsSource } from './statistics/statistics.js'
 
 /** Weights that are judged together, and what measures them on the model with the stages before pruned. */
 export interface MeasuredStage {

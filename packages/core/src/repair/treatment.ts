@@ -1,7 +1,7 @@
 import type { UpdatedTensor } from '../apply/update.js'
 import { type Request, requestId } from '../calibrate/instrument.js'
 import { type SizedRequest, sized } from '../calibrate/passes.js'
-import { finished, type Totals } from '../calibrate/totals.js'
+import { finished, type Totals } from '../calibrate/statistics/totals.js'
 import type { Moments } from './match.js'
 import type { Normalization, RepairableLayer } from './repairable.js'
 

@@ -1,7 +1,7 @@
 import { present } from '@pare/onnx'
 import type { Backend, Precision } from '../backend/backend.js'
 import { buffersOf, precisionOf, readChunks, sourceOf, type WeightSource } from '../backend/stream.js'
-import type { WeightStatistics } from '../calibrate/statistics.js'
+import type { WeightStatistics } from '../calibrate/statistics/statistics.js'
 import type { NORMALIZATIONS } from '../choices.js'
 import type { Expression, Pattern, Scope, Weight } from '../contract/contract.js'
 import type { SaliencyRule } from '../patterns/masked-in.js'

@@ -1,5 +1,4 @@
 import { PareError, present } from '@pare/onnx'
-import type { ColumnNames, ColumnValues } from './columns.js'
 import { canFill, fillInput } from './fill.js'
 import type { Matched } from './match.js'
 import type { ModelValue } from './model-value.js'
@@ -16,6 +15,7 @@ import {
   sizeOf,
 } from './ndarray.js'
 import type { ChoiceQuestion, TextPair, WritingPrompt } from './questions/question.js'
+import type { ColumnNames, ColumnValues } from './rows/columns.js'
 
 /** Samples that fit the inputs of one model, read in batches and in order as often as asked. */
 export interface DataSet {

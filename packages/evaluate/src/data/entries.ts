@@ -1,13 +1,13 @@
 import { PareError, present } from '@pare/onnx'
-import { joinBoxes, padBoxes } from './box-labels.js'
-import { ID_NAMES, namesIn } from './columns.js'
 import { arrayDataSet, type Batch, batchFrom, type DataSet, describeSamples, type Samples } from './dataset.js'
-import { type FindClasses, numbered } from './labels.js'
+import { joinBoxes, padBoxes } from './labels/box-labels.js'
+import { type FindClasses, numbered } from './labels/labels.js'
 import { type Extra, labelNameOf, type Matched, type MatchOptions, matchArrays } from './match.js'
 import type { ModelValue } from './model-value.js'
 import { type DataArray, type Elements, isStrings, type NdArray, type SampleArrays, STORAGE } from './ndarray.js'
 import { paddingFor, type SamplePadding } from './padding.js'
-import { stackArrays } from './sample.js'
+import { ID_NAMES, namesIn } from './rows/columns.js'
+import { stackArrays } from './rows/sample.js'
 
 /** One sample, ready to be put beside others. */
 export interface SampleEntry {

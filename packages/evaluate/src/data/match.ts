@@ -1,9 +1,9 @@
 import { present } from '@pare/onnx'
-import { type ColumnNames, type ColumnOptions, type ColumnValues, chooseColumns, namesIn } from './columns.js'
 import { canFill, tokenInput } from './fill.js'
 import type { ModelValue } from './model-value.js'
 import { castProblem, type DataArray, describe, firstNaN, isElementType, isStrings, type NdArray, numbersOf } from './ndarray.js'
 import { problemsError } from './problems.js'
+import { type ColumnNames, type ColumnOptions, type ColumnValues, chooseColumns, namesIn } from './rows/columns.js'
 
 /** Named arrays that cover the inputs of a model, sample by sample along axis 0. */
 export interface Matched {

@@ -1,5 +1,5 @@
 import { type Model, type NameScope, visitNodes } from '@pare/onnx'
-import { tableRows } from '../data/table-rows.js'
+import { tableRows } from '../data/rows/table-rows.js'
 
 /** Integer inputs that count tokens of a cache: their values follow from the sizes of the others. */
 export interface TokenCounter {

@@ -1,7 +1,7 @@
 import type { Categories, SampleFacts } from '@pare/gate'
 import { present } from '@pare/onnx'
-import type { ColumnNames } from '../data/columns.js'
 import type { Batch } from '../data/dataset.js'
+import type { ColumnNames } from '../data/rows/columns.js'
 
 /** Gathers what columns say of the samples, batch by batch. */
 export function startFacts({ group, isOwnGroup, slices, id }: ColumnNames) {

@@ -1,5 +1,5 @@
 import { type Numbers, type ReadableSample, type SampleBoxes, sampleOf } from '@pare/metric'
-import { BOX_WIDTH } from '../data/box-labels.js'
+import { BOX_WIDTH } from '../data/labels/box-labels.js'
 import { describe, type NdArray, numbersOf } from '../data/ndarray.js'
 import type { NeededOutcome } from './outcome.js'
 

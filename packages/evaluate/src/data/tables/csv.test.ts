@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
-import { stackArrays } from '../sample.js'
+import { stackArrays } from '../rows/sample.js'
 import { cellReader } from './cells.js'
 import { openCsv } from './csv.js'
 

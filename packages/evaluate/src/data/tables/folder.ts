@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { PareError } from '@pare/onnx'
 import { IMAGE_FILE, SOUND_FILE } from '../formats.js'
-import { type FindClasses, listed } from '../labels.js'
+import { type FindClasses, listed } from '../labels/labels.js'
 import type { Row, Table } from './table.js'
 
 /** What lists the files of a folder, as `datasets` has it. */

@@ -5,7 +5,7 @@ import { array, input, put, temporaryFolder } from '../../fixture.test.files.js'
 import { type DataOptions, openData } from '../data.js'
 import type { Batch } from '../dataset.js'
 import { entryDataSet } from '../entries.js'
-import { rowSource } from '../rows.js'
+import { rowSource } from '../rows/rows.js'
 import { unpackFrame } from './lz4.js'
 import { plainRow } from './plain.js'
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { besideFile } from '../classes.js'
+import { besideFile } from '../labels/classes.js'
 import { BESIDE_TOKENIZER } from './beside-tokenizer.js'
 import { openTokenizer } from './tokenizer.js'
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { PareError, parseJson } from '@pare/onnx'
 import { readJsonFile, readWhole } from '../file.js'
-import { type Boundary, insideOf } from '../inside.js'
+import { type Boundary, insideOf } from '../rows/inside.js'
 import { BESIDE_TOKENIZER } from './beside-tokenizer.js'
 
 const MAX_TOKENIZER_BYTES = 2 ** 28

@@ -1,0 +1,123 @@
+import { applyPlan, type CalibrationFacts, type Forward, type PlanStep, planRounding, type UpdateStep } from '@pare/core'
+import { type Model, present } from '@pare/onnx'
+import { gridsOf, type Quantiser, type QuantiseStep, quantise } from '@pare/quantise'
+import { forwardOver } from '../../engine/forward.js'
+import type { Work } from '../../engine/work.js'
+import { hashCalibration } from '../../files/hash.js'
+import type { QuantiseConfig } from '../../options/quantise.js'
+import { describeFiles } from '../../settings/data/calibration.js'
+import { type QuantiserSettings, quantiserOf, whoMeasures } from '../../settings/quantise.js'
+import type { Task } from '../../settings/tasks.js'
+
+/** What was done to weights, and what was not. */
+export interface QuantisationFacts {
+  readonly method: Quantiser
+  /** Of weights in blocks. */
+  readonly block?: number
+  /** Who rounded weights on calibration data. Absent: each element became the nearest. */
+  readonly rounding?: string
+  readonly weights: number
+  readonly elements: number
+  readonly left: QuantiseStep['left']
+}
+
+export interface QuantisedOutcome {
+  readonly model: Model
+  readonly steps: readonly PlanStep[]
+  readonly facts?: QuantisationFacts
+  /** The data that ranges were measured on. */
+  readonly calibration?: CalibrationFacts
+  readonly warnings: readonly string[]
+}
+
+/** The model in fewer bits, where that is wanted. */
+export async function quantiseModel(
+  model: Model,
+  { quantise: setting, calibration, seed }: Pick<Task, 'quantise' | 'calibration' | 'seed'>,
+  work: Work,
+): Promise<QuantisedOutcome> {
+  if (setting === undefined) return { model, steps: [], warnings: [] }
+  const { signal } = work
+  const counts: Pick<CalibrationFacts, 'samples'> = {}
+  const forward = forwardFor(setting, calibration, work, ({ samples }) => Object.assign(counts, { samples }))
+  await using hashing = forward && hashCalibration(calibration!.run)
+  const settings = quantiserOf(setting)
+  const rounding = settings.rounding === 'gptq' ? await roundedBy(settings, { model, forward: forward!, seed }, work) : undefined
+  const update = rounding?.tensors.length === 0 ? undefined : rounding
+  const rounded = update === undefined ? model : await applyPlan(model, { seed, steps: [update] })
+  const onGrid = new Set(update?.tensors.map(({ id }) => id))
+  const { model: quantised, step } = await quantise(rounded, { ...settings, onGrid, signal, ...present({ run: forward }) })
+  signal.throwIfAborted()
+  const { provider: executionProvider = 'cpu' } = work.engine
+  const data = hashing && {
+    ...{ path: describeFiles(calibration!.run, work.cwd), sha256: await hashing.digest() },
+    ...{ ...counts, executionProvider },
+  }
+  const isNothing = step.weights.length === 0
+  return {
+    model: quantised,
+    steps: isNothing ? [] : [...(update === undefined ? [] : [update]), step],
+    facts: { ...factsOf(step), ...present({ rounding: update?.by }) },
+    warnings: [...(isNothing ? [`nothing is quantised: ${whyNothing(step)}`] : []), ...(rounding?.notes ?? [])],
+    ...present({ calibration: data }),
+  }
+}
+
+interface RoundingJob {
+  readonly model: Model
+  readonly forward: Forward
+  readonly seed: number
+}
+
+/** Weights rounded to the grids of a form, so that what follows makes up for it. */
+async function roundedBy(settings: QuantiserSettings, { model, forward, seed }: RoundingJob, work: Work): Promise<UpdateStep> {
+  const { gptq } = await import('@pare/criterion-sparsegpt')
+  const activity = work.progress.begin(`${work.label}: rounding weights`)
+  try {
+    const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
+    const options = { seed, forward, signal: work.signal, onProgress }
+    return await planRounding(model, { solver: gptq(), grids: gridsOf(model, settings) }, options)
+  } finally {
+    activity.end()
+  }
+}
+
+/** What runs calibration data, where a form of weights needs them. `onEnd` is told what ran. */
+export function forwardFor(
+  setting: QuantiseConfig,
+  calibration: Task['calibration'],
+  { engine, progress, label }: Pick<Work, 'engine' | 'progress' | 'label'>,
+  onEnd?: Parameters<typeof forwardOver>[2],
+): Forward | undefined {
+  if (calibration === undefined || whoMeasures(setting) === undefined) return undefined
+  const forward = forwardOver(calibration.run, engine, onEnd)
+  const told: Forward = async function* (model, options) {
+    const activity = progress.begin(`${label}: running calibration data`)
+    const onProgress = ({ done, total }: { done: number; total?: number }) => activity.update(done, total ?? done)
+    try {
+      yield* forward(model, { ...options, onProgress })
+    } finally {
+      activity.end()
+    }
+  }
+  return Object.assign(told, { fillsMask: forward.fillsMask ?? false, ...present({ open: forward.open }) })
+}
+
+function factsOf({ method, block, weights, left }: QuantiseStep): QuantisationFacts {
+  const inBlocks = weights.some(({ form }) => form === 'blocks')
+  const elements = weights.reduce((sum, weight) => sum + weight.elements, 0)
+  return { method, ...present({ block: inBlocks ? block : undefined }), weights: weights.length, elements, left }
+}
+
+function whyNothing({ left }: QuantiseStep): string {
+  const [first] = left
+  return first === undefined ? 'the model has no large weights' : `of '${first.id}', ${first.reason}`
+}
+
+/** 'int4 in blocks of 32: 43 weights; 2 left as they are' */
+export function describeQuantisation({ method, block, rounding, weights, left }: QuantisationFacts): string {
+  const blocks = block === undefined ? '' : ` in blocks of ${block}`
+  const others = left.length === 0 ? '' : `; ${left.length} left as ${left.length === 1 ? 'it is' : 'they are'}`
+  const rounded = rounding === undefined ? '' : ` rounded by ${rounding}`
+  return `${method}${blocks}${rounded}: ${weights} weight${weights === 1 ? '' : 's'}${others}`
+}

@@ -1,0 +1,51 @@
+import { PareError } from '@pare/onnx'
+import { type DataArray, isStrings, type NdArray, type StringArray } from '../ndarray.js'
+
+/** Names of classes, in the order of their numbers. */
+export interface ClassNames {
+  readonly names: readonly string[]
+  /** Where they are from, for people: 'config.json'. */
+  readonly from: string
+}
+
+/** Finds the names of classes when they are first needed. */
+export type FindClasses = () => Promise<ClassNames | undefined>
+
+/** Labels as numbers: text becomes the number of its class. `where` is for messages: 'labels of d.npz'. */
+export async function numbered(label: DataArray, where: string, findClasses: FindClasses): Promise<NdArray> {
+  if (!isStrings(label)) return label
+  const classes = await findClasses()
+  if (classes === undefined) throw noClasses(label, where)
+  const numbers = new Map(classes.names.map((name, i) => [name, i]))
+  const data = BigInt64Array.from(label.data, (name) => {
+    const number = numbers.get(name) ?? asNumber(name, classes.names.length)
+    if (number !== undefined) return BigInt(number)
+    throw new PareError(
+      `${where}: ${JSON.stringify(name)} is not among the classes ${listed(classes.names)} (${classes.from}).`,
+      {
+        hint: "correct the label, or say the classes in the order of their numbers: --classes cat,dog (in a config, evaluate: { classes: ['cat', 'dog'] }).",
+      },
+    )
+  })
+  return { type: 'int64', shape: label.shape, data }
+}
+
+/** A class that is written as its number among others that are named. */
+function asNumber(name: string, count: number): number | undefined {
+  const number = /^\d+$/.test(name) ? Number(name) : Number.NaN
+  return number < count ? number : undefined
+}
+
+function noClasses({ data }: StringArray, where: string): PareError {
+  const names = [...new Set(data)].sort()
+  return new PareError(`${where} are names, and which class of the model each is, is not known: ${listed(names)}.`, {
+    hint: `say them in the order of the model's outputs: --classes ${names.slice(0, 3).join(',')}${names.length > 3 ? ',…' : ''} (in a config, evaluate: { classes: [...] }), or put a config.json with id2label beside the model.`,
+  })
+}
+
+const MOST_LISTED = 12
+
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_LISTED).join(', ')
+  return names.length > MOST_LISTED ? `${shown}, … (${names.length})` : shown
+}
