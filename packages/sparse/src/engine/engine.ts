@@ -33,12 +33,15 @@ export interface KernelEngine extends AsyncDisposable {
 const MOST_THREADS = 16
 /** A panel of 512 rows and 32 samples. */
 const SCRATCH_BYTES = 65536
+/** A segment of an input of one sample, which 16 bits address. */
+const INPUT_BYTES = 65536
 
 export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }: EngineOptions): Promise<KernelEngine> {
   const count = Math.max(1, Math.min(threads ?? availableParallelism(), MOST_THREADS))
   const kind = count > 1 ? 'shared' : 'plain'
   const memory = openMemory(kind)
-  const { bytes, numbers } = kernelSet(withElements(kinds), { relaxed, memory: kind })
+  const x = memory.allocate(INPUT_BYTES + 4 * Math.max(0, ...kinds.map(({ columns }) => columns)), 'an input')
+  const { bytes, numbers } = kernelSet(withElements(kinds), { relaxed, memory: kind, x })
   const module = new WebAssembly.Module(bytes)
   const pool = await startThreads({
     count,
@@ -48,7 +51,16 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
     allocate: memory.allocate,
     scratch: SCRATCH_BYTES,
   })
-  const setting: EngineSetting = { memory, relaxed, count, numbers, threads: pool, area: sharedArea(memory), packed: { is: '' } }
+  const setting: EngineSetting = {
+    memory,
+    relaxed,
+    count,
+    numbers,
+    threads: pool,
+    x,
+    area: sharedArea(memory),
+    packed: { is: '' },
+  }
   return {
     memory,
     threads: count,

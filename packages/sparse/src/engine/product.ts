@@ -1,10 +1,10 @@
 import { type Item, type KernelCall, SCRATCH } from '@pare/wasm/threads'
-import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
+import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
-import { panelName, type TileKind, vectorKindOf, vectorName, WIDTHS, widestPanel } from '../kernels/modules.js'
-import { type Blocked, type BlockedChunk, blocked } from '../layout/blocked.js'
+import { hasVectorKernel, panelName, type TileKind, vectorName, WIDTHS, widestPanel } from '../kernels/modules.js'
+import { type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
-import { SLICED_INPUTS, type SlicedRows, sliced } from '../layout/sliced.js'
+import { streamed } from '../layout/streamed.js'
 import { singleElements, widened } from '../pack.js'
 import type { EngineSetting } from './setting.js'
 
@@ -169,104 +169,58 @@ function panelsOf(samples: number, widest: number): Panel[] {
 
 type Stored = ChunkOf & { readonly headers: number; readonly indices: number; readonly values: number }
 
-function store({ memory }: EngineSetting, chunk: BlockedChunk) {
-  const headers = memory.allocate(chunk.headers.byteLength, 'a weight')
-  memory.words(headers, chunk.headers.length).set(chunk.headers)
-  return { headers, ...storeEntries({ memory }, chunk) }
-}
-
-function storeEntries(
-  { memory }: Pick<EngineSetting, 'memory'>,
-  { indices, values }: { readonly indices: Uint16Array; readonly values: StoredValues },
-) {
-  const indexAt = memory.allocate(indices.byteLength, 'a weight')
-  memory.bytes(indexAt, indices.byteLength).set(bytesOf(indices))
-  const valueAt = memory.allocate(values.byteLength, 'a weight')
-  memory.bytes(valueAt, values.byteLength).set(bytesOf(values))
-  return { indices: indexAt, values: valueAt }
-}
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Float32Array) => new Uint8Array(buffer, byteOffset, byteLength)
-
-/** The kernel for one sample, where there is one. */
-function vectorProduct(weight: Weight): Run | undefined {
-  switch (vectorKindOf(weight.kind)) {
-    case 'sliced':
-      return slicedProduct(weight, weight.matrix as PackedRows)
-    case 'tall':
-    case 'wide':
-      return tileProduct(weight)
-    case undefined:
-      return undefined
+function store(setting: EngineSetting, { headers, indices, values }: BlockedChunk) {
+  return {
+    headers: storeBytes(setting, bytesOf(headers)),
+    indices: storeBytes(setting, bytesOf(indices)),
+    values: storeBytes(setting, bytesOf(values)),
   }
 }
 
-function slicedProduct({ setting, kind, chunks, biasAddress, activation }: Weight, matrix: PackedRows): Run {
+function storeBytes({ memory }: EngineSetting, bytes: Uint8Array): number {
+  const address = memory.allocate(bytes.length, 'a weight')
+  memory.bytes(address, bytes.length).set(bytes)
+  return address
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView) => new Uint8Array(buffer, byteOffset, byteLength)
+
+/** The product of one sample, where there is a kernel for it. */
+function vectorProduct(weight: Weight): Run | undefined {
+  const { setting, matrix, kind, chunks, biasAddress, activation } = weight
+  if (!hasVectorKernel(kind)) return undefined
   const { memory, numbers, threads } = setting
-  const layout: SlicedRows = sliced(matrix, chunks)
-  const parts = layout.chunks.map(({ firstRow, rows, blocks }) => ({
+  const { segments, segmentInputs, chunks: parts } = streamed(matrix, chunks)
+  const stored = parts.map(({ firstRow, rows, streams }) => ({
     firstRow,
     rows,
-    blocks: blocks.map((block) => ({ slices: block.slices, ...storeEntries(setting, block) })),
+    streams: streams.map(({ bands, bytes }) => ({ bands, address: storeBytes(setting, bytes) })),
   }))
   const number = (name: string) => numbers.get(name)!
-  // Each block of x with a zero behind it.
-  const xs = memory.allocate(4 * (matrix.in + layout.blocks), 'an input')
-  const startOf = (block: number) => xs + 4 * block * (SLICED_INPUTS + 1)
+  // Sums of tall tiles may reach past the last row, so they are made in the thread's own area.
+  const aside = kind.rows > 1
+
   return (x, y) => {
-    const target = memory.floats(xs, matrix.in + layout.blocks)
-    for (let block = 0; block < layout.blocks; block++) {
-      const from = block * SLICED_INPUTS
-      target.set(memory.floats(x + 4 * from, Math.min(SLICED_INPUTS, matrix.in - from)), from + block)
+    for (let segment = 0; segment < segments; segment++) {
+      const from = segment * segmentInputs
+      const inputs = Math.min(segmentInputs, matrix.in - from)
+      memory.floats(setting.x, inputs).set(memory.floats(x + 4 * from, inputs))
+      memory.floats(setting.x + 4 * inputs, kind.columns).fill(0)
+      threads.run(stored.map((part) => itemOf(part, segment, y)))
     }
-    threads.run(
-      parts.map(({ firstRow, rows, blocks }) => {
-        const at = y + 4 * firstRow
-        return [
-          [number('copy'), at, biasAddress + 4 * firstRow, 4 * rows],
-          ...blocks.flatMap(({ slices, indices, values }, block) =>
-            slices === 0 ? [] : [[number(vectorName(kind)), startOf(block), at, indices, values, slices] as const],
-          ),
-          ...(activation === undefined ? [] : [[number(activation), at, rows] as const]),
-        ]
-      }),
-    )
   }
-}
 
-/** Inputs of a block where tiles meet one sample: all that 16 bits number, as x is small. */
-const VECTOR_BLOCK = 16384
-
-function tileProduct({ setting, matrix, kind, chunks, biasAddress, activation }: Weight): Run {
-  const { memory, numbers, threads } = setting
-  const layout: Blocked = blocked(matrix, chunks, VECTOR_BLOCK)
-  const parts = layout.chunks.map((chunk) => ({ ...chunk, ...store(setting, chunk) }))
-  const number = (name: string) => numbers.get(name)!
-  const tall = kind.rows > 1
-  const padded = Math.ceil(matrix.in / kind.columns) * kind.columns
-  const xs = memory.allocate(4 * padded, 'an input')
-  const step = 4 * layout.blockInputs
-  return (x, y) => {
-    memory.floats(xs, matrix.in).set(memory.floats(x, matrix.in))
-    threads.run(
-      parts.map(({ firstRow, rows, headers, indices, values }) => {
-        const at = y + 4 * firstRow
-        // Sums of tall tiles may reach past the last row, so they are made in the thread's own area.
-        const bias = (to: number): KernelCall => [number('copy'), to, biasAddress + 4 * firstRow, 4 * rows]
-        const product = [number(vectorName(kind)), xs, SCRATCH, headers, indices, values, step, layout.blocks] as const
-        return [
-          ...(tall
-            ? [bias(SCRATCH), product, [number('copy'), at, SCRATCH, 4 * rows] as const]
-            : [
-                bias(at),
-                [number('zero'), SCRATCH, 16 * rows] as const,
-                product,
-                [number('sumLanes'), SCRATCH, at, rows] as const,
-              ]),
-          ...(activation === undefined ? [] : [[number(activation), at, rows] as const]),
-        ]
-      }),
-    )
+  function itemOf({ firstRow, rows, streams }: (typeof stored)[number], segment: number, y: number): Item {
+    const at = y + 4 * firstRow
+    const { bands, address } = streams[segment]!
+    const sums = aside ? SCRATCH : at
+    const before = segment === 0 ? biasAddress + 4 * firstRow : at
+    return [
+      ...(sums === before ? [] : [[number('copy'), sums, before, 4 * rows] as const]),
+      ...(bands === 0 ? [] : [[number(vectorName(kind)), sums, address, bands] as const]),
+      ...(aside ? [[number('copy'), at, SCRATCH, 4 * rows] as const] : []),
+      ...(activation === undefined || segment + 1 < segments ? [] : [[number(activation), at, rows] as const]),
+    ]
   }
 }
 

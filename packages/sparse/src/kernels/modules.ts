@@ -4,7 +4,7 @@ import { panelKernel } from './panel-kernel.js'
 import { normKernel, pairKernel } from './row-kernels.js'
 import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
 import type { Variant } from './values.js'
-import { slicedKernel, sumLanesKernel, tileVectorKernel } from './vector-kernels.js'
+import { streamKernel } from './vector-kernels.js'
 
 /** A tile's size, and whether its values are halves where they meet one sample. */
 export interface TileKind {
@@ -37,24 +37,22 @@ export function widestPanel({ rows }: { rows: number }, relaxed: boolean): numbe
   return WIDTHS.findLast((vectors) => vectors * rows <= sums) ?? 1
 }
 
-/** Whether one sample has a kernel of its own, and of which kind. */
-export function vectorKindOf({ rows, columns }: { rows: number; columns: number }): 'sliced' | 'tall' | 'wide' | undefined {
-  if (rows === 1 && columns === 1) return 'sliced'
-  if (columns === 1 && rows % 4 === 0) return 'tall'
-  return rows === 1 && columns % 4 === 0 ? 'wide' : undefined
+/** Whether one sample has a kernel of its own: for single elements, and for tiles along one axis of a multiple of four. */
+export function hasVectorKernel({ rows, columns }: { rows: number; columns: number }): boolean {
+  return rows * columns === 1 || (Math.min(rows, columns) === 1 && (rows * columns) % 4 === 0)
 }
 
 export const panelName = ({ rows, columns }: TileKind, vectors: number) => `panel ${rows}×${columns} ${vectors}`
 export const vectorName = ({ rows, columns, half }: TileKind) => `vector ${rows}×${columns}${half ? ' half' : ''}`
 
+/** `x`: the address of the input of one sample. */
 export function kernelSet(
   kinds: readonly TileKind[],
-  { relaxed, memory }: { relaxed: boolean; memory: 'plain' | 'shared' },
+  { relaxed, memory, x }: { relaxed: boolean; memory: 'plain' | 'shared'; x: number },
 ): KernelSet {
   const functions = [
     define('copy', ['i32', 'i32', 'i32'], ({ parameters: [to, from, bytes] }) => copy(to!.get, from!.get, bytes!.get)),
     define('zero', ['i32', 'i32'], ({ parameters: [address, bytes] }) => zero(address!.get, bytes!.get)),
-    sumLanesKernel('sumLanes'),
     pairKernel('add'),
     pairKernel('mul'),
     normKernel('layer', 'layer'),
@@ -68,7 +66,9 @@ export function kernelSet(
     ]),
     ...ACTIVATIONS.map((activation) => activationKernel(activation, { relaxed })),
     ...distinct(kinds, (kind) => panelName(kind, 0)).flatMap((kind) => panelKernels(kind, { relaxed })),
-    ...distinct(kinds, vectorName).flatMap((kind) => vectorKernels(kind, { relaxed })),
+    ...distinct(kinds.filter(hasVectorKernel), vectorName).map((kind) =>
+      streamKernel(vectorName(kind), { ...kind, x }, { relaxed }),
+    ),
   ]
   return {
     bytes: moduleOf(functions, memory),
@@ -84,16 +84,4 @@ function panelKernels(kind: TileKind, variant: Variant): Definition[] {
   return WIDTHS.filter((vectors) => vectors <= widestPanel(kind, variant.relaxed)).map((vectors) =>
     panelKernel(panelName(kind, vectors), { ...kind, vectors }, variant),
   )
-}
-
-function vectorKernels(kind: TileKind, variant: Variant): Definition[] {
-  switch (vectorKindOf(kind)) {
-    case 'sliced':
-      return [slicedKernel(vectorName(kind), kind.half, variant)]
-    case 'tall':
-    case 'wide':
-      return [tileVectorKernel(vectorName(kind), kind, variant)]
-    case undefined:
-      return []
-  }
 }
