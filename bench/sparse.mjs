@@ -1,5 +1,5 @@
 // Sparse products and whole models against ONNX Runtime's dense ones, in turn in one process: bench/README.md, "Sparse against dense".
-//   node bench/sparse.mjs kernels --sizes 4096x4096,768x3072 --samples 1,128 --sparsity 0.9 --formats rows,1×4,4×1 --threads 1,2
+//   node bench/sparse.mjs kernels --sizes 4096x4096,768x3072 --samples 1,128 --sparsity 0.9 --formats rows,1×4,4×1 --threads 1,2 --precision f32,f16,i8
 //   node bench/sparse.mjs models --threads 1,2
 //   node bench/sparse.mjs correct --only lm
 //   node bench/sparse.mjs huge
@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os'
 import { editGraph, editModel, editTensor, makePayload, makeTensor, modelBytes, parseText, readAll, readModel } from '@pare/onnx'
 import { SparseSession } from '@pare/sparse'
 import { openEngine } from '../packages/sparse/dist/engine/engine.js'
-import { packRows, packTiles } from '../packages/sparse/dist/pack.js'
+import { asCodes, packRows, packTiles } from '../packages/sparse/dist/pack.js'
 import { correct, huge } from './sparse-correct.mjs'
 import { transformer } from './transformer.mjs'
 
@@ -55,20 +55,24 @@ async function kernels() {
   for (const count of threads)
     for (const size of list('sizes', '4096x4096')) {
       const [inputs, out] = size.split('x').map(Number)
-      const dense = await denseSession(inputs, out, count)
-      for (const sparsity of list('sparsity', '0.5,0.8,0.9,0.95').map(Number))
-        for (const format of list('formats', 'rows,1×4,4×1'))
-          for (const precision of list('precision', 'f32'))
+      for (const precision of list('precision', 'f32')) {
+        const dense = await denseSession(inputs, out, { count, integers: precision === 'i8' })
+        for (const sparsity of list('sparsity', '0.5,0.7,0.8,0.9,0.95').map(Number))
+          for (const format of list('formats', 'rows,1×4,4×1'))
             await timeProduct({ dense, inputs, out, sparsity, format, precision, count })
-      await dense.release()
+        await dense.release()
+      }
     }
 }
 
 async function timeProduct({ dense, inputs, out, sparsity, format, precision, count }) {
   const tile = FORMATS[format]
   const weight = { data: randomWeight(out, inputs, sparsity, tile), out, in: inputs, transposed: false }
-  const matrix = format === 'rows' ? packRows(weight, precision) : packTiles(weight, tile, precision)
-  const engine = await openEngine({ kinds: [{ ...tile, half: precision === 'f16' }], threads: count })
+  if (precision === 'i8') weight.data = weight.data.map((value) => (value === 0 ? 0 : Math.ceil(253 * value) || 1))
+  const packed = precision === 'i8' ? 'f32' : precision
+  const floats = format === 'rows' ? packRows(weight, packed) : packTiles(weight, tile, packed)
+  const matrix = precision === 'i8' ? asCodes(floats, new Float32Array(out).fill(1)) : floats
+  const engine = await openEngine({ kinds: [{ ...tile, values: precision }], threads: count })
   const product = engine.load(matrix)
   for (const samples of list('samples', '1,128').map(Number)) {
     const x = Float32Array.from({ length: samples * inputs }, (_, i) => Math.sin(i * 0.37))
@@ -186,10 +190,22 @@ function randomWeight(out, inputs, sparsity, { rows, columns }) {
   return data
 }
 
-async function denseSession(inputs, out, count) {
-  const model = parseText(`g (float[M, ${inputs}] x) => (float[M, ${out}] y) <float[1] w = {0}> { y = MatMul(x, w) }`)
+/** In floats, or in integers as quantisers write a product: rounding the inputs included. */
+async function denseSession(inputs, out, { count, integers }) {
+  const product = integers
+    ? 'q, a, z = DynamicQuantizeLinear(x) i = MatMulInteger(q, w, z) c = Cast <to = 1> (i) y = Mul(c, a)'
+    : 'y = MatMul(x, w)'
+  const type = integers ? 'int8' : 'float'
+  const model = parseText(
+    `<ir_version: 8, opset_import: ["" : 17]> g (float[M, ${inputs}] x) => (float[M, ${out}] y) <${type}[1] w = {0}> { ${product} }`,
+  )
   const values = randomWeight(out, inputs, 0, FORMATS.rows)
-  const weight = makeTensor({ name: 'w', type: 'float32', shape: [inputs, out], values })
+  const weight = makeTensor({
+    name: 'w',
+    type: integers ? 'int8' : 'float32',
+    shape: [inputs, out],
+    values: integers ? Int8Array.from(values, (value) => Math.ceil(253 * value)) : values,
+  })
   const bytes = await modelBytes(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) }))
   return ort.InferenceSession.create(bytes, { intraOpNumThreads: count, interOpNumThreads: 1 })
 }

@@ -1,4 +1,4 @@
-import type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from '@pare/sparse'
+import type { FloatValues, PackedGroups, PackedRows, PackedTiles, SparseMatrix } from '@pare/sparse'
 
 /** A weight W[out, in], any zeros or none. */
 export interface DenseMatrix {
@@ -6,10 +6,10 @@ export interface DenseMatrix {
   readonly out: number
   readonly in: number
   /** [out, in] */
-  readonly values: StoredValues
+  readonly values: FloatValues
 }
 
-export type DeviceMatrix = DenseMatrix | SparseMatrix
+export type DeviceMatrix = DenseMatrix | SparseMatrix<FloatValues>
 
 /** How a kernel finds the entries of a row. */
 export interface Entries {
@@ -55,7 +55,7 @@ for (var column = ${width}u * (${first}); column < ${columns}u; column += ${widt
   }
 }
 
-function entriesOfRows({ in: inputs, starts, columns, values }: PackedRows): Entries {
+function entriesOfRows({ in: inputs, starts, columns, values }: PackedRows<FloatValues>): Entries {
   return {
     data: [starts, columns, values],
     declarations: `${declare(3, 'starts')}\n${columnsAt(4, columns)}\n${valuesAt(5, values, false)}`,
@@ -69,7 +69,7 @@ for (var entry = starts[row] + ${first}; entry < end; entry += ${step}) {
   }
 }
 
-function entriesOfTiles({ in: inputs, tileRows, tileColumns, starts, columns, values }: PackedTiles): Entries {
+function entriesOfTiles({ in: inputs, tileRows, tileColumns, starts, columns, values }: PackedTiles<FloatValues>): Entries {
   const quads = tileColumns % 4 === 0
   return {
     data: [starts, columns, values],
@@ -127,7 +127,7 @@ function columnsAt(binding: number, columns: Uint16Array | Uint32Array): string 
 }
 
 /** WGSL: `valueAt(i)`, or `quadAt(i)` of four values from a multiple of four on. Halves are widened by a function that every device has. */
-export function valuesAt(binding: number, values: StoredValues, quads: boolean): string {
+export function valuesAt(binding: number, values: FloatValues, quads: boolean): string {
   const halves = values instanceof Uint16Array
   if (quads && halves)
     return `${declare(binding, 'values', 'vec2u')}

@@ -1,4 +1,4 @@
-import type { PackedGroups, PackedRows, PackedTiles, StoredValues } from '@pare/sparse'
+import type { FloatValues, PackedGroups, PackedRows, PackedTiles } from '@pare/sparse'
 import type { DenseMatrix } from './entries.js'
 
 /** Multiples of 1/8 from −4 to 4: exact in halves, and their products and small sums exact in f32. */
@@ -34,7 +34,7 @@ export function dense(weight: Float32Array, { halves = false, ...shape }: Shape)
   return { kind: 'dense', ...shape, values: stored(weight, halves) }
 }
 
-export function rows(weight: Float32Array, { halves = false, ...shape }: Shape): PackedRows {
+export function rows(weight: Float32Array, { halves = false, ...shape }: Shape): PackedRows<FloatValues> {
   const starts = [0]
   const columns: number[] = []
   const values: number[] = []
@@ -56,7 +56,11 @@ export function rows(weight: Float32Array, { halves = false, ...shape }: Shape):
   }
 }
 
-export function tiles(weight: Float32Array, { halves = false, ...shape }: Shape, size: readonly [number, number]): PackedTiles {
+export function tiles(
+  weight: Float32Array,
+  { halves = false, ...shape }: Shape,
+  size: readonly [number, number],
+): PackedTiles<FloatValues> {
   const [tileRows, tileColumns] = size
   const starts = [0]
   const columns: number[] = []
@@ -104,7 +108,7 @@ export function groups(
 
 const indices = (list: readonly number[], inputs: number) => (inputs <= 65536 ? Uint16Array.from(list) : Uint32Array.from(list))
 
-function stored(values: ArrayLike<number>, halves: boolean): StoredValues {
+function stored(values: ArrayLike<number>, halves: boolean): FloatValues {
   return halves ? Uint16Array.from(values, halfBits) : Float32Array.from(values)
 }
 

@@ -1,13 +1,17 @@
 // Sparse weights as both CPU and GPU know them. Each is a matrix W[out, in]: a row for each output, the columns that it sums over. The product is
 // y[M, out] = x[M, in] · Wᵀ. Kernels may reorder what is here into layouts of their own; this is what weights are packed into, checked and counted in.
 
-export type SparseMatrix = PackedRows | PackedTiles | PackedGroups
+export type SparseMatrix<V extends StoredValues = StoredValues> = PackedRows<V> | PackedTiles<V> | PackedGroups
 
-/** Values as f32, or as the bits of IEEE halves, which kernels widen: exact where the model stores halves, else rounded. */
-export type StoredValues = Float32Array | Uint16Array
+/**
+ * Values as f32, as the bits of IEEE halves, which kernels widen, or as codes of 8 bits that each output has a scale for. Of halves and codes those are exact
+ * that the model stores as such.
+ */
+export type StoredValues = FloatValues | Int8Array
+export type FloatValues = Float32Array | Uint16Array
 
 /** Any zeros anywhere: compressed rows. */
-export interface PackedRows {
+export interface PackedRows<V extends StoredValues = StoredValues> {
   readonly kind: 'rows'
   readonly out: number
   readonly in: number
@@ -16,14 +20,16 @@ export interface PackedRows {
   /** [entries], ascending within a row. 16 bits where `in` ≤ 65,536, else 32. */
   readonly columns: Uint16Array | Uint32Array
   /** [entries]. None is zero, unless it was there as a NaN or an infinity, which stay. */
-  readonly values: StoredValues
+  readonly values: V
+  /** f32[out]: what the codes of each output are multiplied with, where values are codes. */
+  readonly scales?: Float32Array
 }
 
 /**
  * Tiles of `tileRows` outputs × `tileColumns` inputs, each present as a whole or absent. A grid from element (0, 0) on: a band is `tileRows` rows. Where the
  * grid does not divide the matrix, the last tiles reach past it and hold zeros there.
  */
-export interface PackedTiles {
+export interface PackedTiles<V extends StoredValues = StoredValues> {
   readonly kind: 'tiles'
   readonly out: number
   readonly in: number
@@ -34,7 +40,9 @@ export interface PackedTiles {
   /** [tiles], ascending within a band: the tile begins at input `columns[t] · tileColumns`. 16 bits where that suffices, else 32. */
   readonly columns: Uint16Array | Uint32Array
   /** [tiles, tileRows, tileColumns], row-major within a tile. */
-  readonly values: StoredValues
+  readonly values: V
+  /** f32[out]: what the codes of each output are multiplied with, where values are codes. */
+  readonly scales?: Float32Array
 }
 
 /**
@@ -50,6 +58,6 @@ export interface PackedGroups {
   readonly of: number
   /** u32[⌈out · entriesOfARow ÷ 8⌉]: entry e has its position within its group in the four bits from 4 · (e mod 8) on of word ⌊e ÷ 8⌋. */
   readonly positions: Uint32Array
-  /** [out, ⌈in ÷ of⌉, keep]. */
-  readonly values: StoredValues
+  /** [out, ⌈in ÷ of⌉, keep]. Not codes. */
+  readonly values: FloatValues
 }

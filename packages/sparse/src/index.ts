@@ -1,4 +1,4 @@
-export type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from './formats.js'
+export type { FloatValues, PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from './formats.js'
 export {
   chooseFormat,
   type DenseWeight,

@@ -1,5 +1,5 @@
 import { float16ToFloat32, float32ToFloat16, PareError } from '@pare/onnx'
-import type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from './formats.js'
+import type { FloatValues, PackedGroups, PackedRows, PackedTiles } from './formats.js'
 
 /** A weight W[out, in] as its file has it: W[o, i] is `data[o · in + i]`, or where it is transposed `data[i · out + o]`. */
 export interface DenseWeight {
@@ -18,7 +18,7 @@ export interface SparseTileSize {
 export type ValuePrecision = 'f32' | 'f16'
 
 /** Reads the weight twice, in the order in which it is stored. */
-export function packRows(weight: DenseWeight, precision: ValuePrecision = 'f32'): PackedRows {
+export function packRows(weight: DenseWeight, precision: ValuePrecision = 'f32'): PackedRows<FloatValues> {
   const { out, in: inputs } = weight
   const starts = new Uint32Array(out + 1)
   forEachNonZero(weight, (row) => starts[row + 1]!++)
@@ -39,7 +39,7 @@ export function packTiles(
   weight: DenseWeight,
   { rows, columns }: SparseTileSize,
   precision: ValuePrecision = 'f32',
-): PackedTiles {
+): PackedTiles<FloatValues> {
   const { out, in: inputs } = weight
   const [bands, across] = [Math.ceil(out / rows), Math.ceil(inputs / columns)]
   const present = new Uint8Array(bands * across)
@@ -124,7 +124,7 @@ function fillUp(places: Uint8Array, values: Float32Array, count: number): void {
 }
 
 /** The entries of groups as compressed rows, for kernels that know no groups: without those that only fill up. */
-export function rowsOfGroups({ out, in: inputs, keep, of, positions, values }: PackedGroups): PackedRows {
+export function rowsOfGroups({ out, in: inputs, keep, of, positions, values }: PackedGroups): PackedRows<FloatValues> {
   const perRow = Math.ceil(inputs / of) * keep
   const starts = new Uint32Array(out + 1)
   const columns = inputs <= 65536 ? new Uint16Array(values.length) : new Uint32Array(values.length)
@@ -143,10 +143,17 @@ export function rowsOfGroups({ out, in: inputs, keep, of, positions, values }: P
 }
 
 /** Tiles of one output as single elements, with their zeros. */
-export function singleElements({ out, in: inputs, tileColumns, starts, columns, values }: PackedTiles): PackedRows {
+export function singleElements({
+  out,
+  in: inputs,
+  tileColumns,
+  starts,
+  columns,
+  values,
+}: PackedTiles<Float32Array>): PackedRows<Float32Array> {
   const make = (length: number) => (inputs <= 65536 ? new Uint16Array(length) : new Uint32Array(length))
   const all = make(values.length)
-  const packed = values instanceof Float32Array ? new Float32Array(values.length) : new Uint16Array(values.length)
+  const packed = new Float32Array(values.length)
   const rowStarts = new Uint32Array(out + 1)
   let at = 0
   for (let row = 0; row < out; row++) {
@@ -174,12 +181,53 @@ function forEachNonZero(
 }
 
 /** The same with values as f32. */
-export function widened<M extends SparseMatrix>(matrix: M): M {
-  return matrix.values instanceof Float32Array ? matrix : { ...matrix, values: float16ToFloat32(matrix.values) }
+export function widened(matrix: PackedRows | PackedTiles): PackedRows<Float32Array> | PackedTiles<Float32Array> {
+  const { scales, ...others } = matrix
+  return { ...others, values: floatsOf(matrix) }
+}
+
+function floatsOf(matrix: PackedRows | PackedTiles): Float32Array {
+  const { values, scales } = matrix
+  if (values instanceof Float32Array) return values
+  if (values instanceof Uint16Array) return float16ToFloat32(values)
+  const floats = new Float32Array(values.length)
+  forEachEntry(matrix, (at, row) => {
+    floats[at] = values[at]! * scales![row]!
+  })
+  return floats
+}
+
+/** Each stored element with its output. Of tiles at the edge, elements past the last output are left out. */
+function forEachEntry(matrix: PackedRows | PackedTiles, use: (at: number, row: number) => void): void {
+  const { tileRows, tileColumns } = tileSizeOf(matrix)
+  const area = tileRows * tileColumns
+  for (let line = 0; line + 1 < matrix.starts.length; line++)
+    for (let at = matrix.starts[line]! * area; at < matrix.starts[line + 1]! * area; at++) {
+      const row = line * tileRows + Math.floor((at % area) / tileColumns)
+      if (row < matrix.out) use(at, row)
+    }
+}
+
+/** Single elements are tiles of 1 × 1. */
+export function tileSizeOf(matrix: PackedRows | PackedTiles): { readonly tileRows: number; readonly tileColumns: number } {
+  return matrix.kind === 'tiles' ? matrix : { tileRows: 1, tileColumns: 1 }
+}
+
+/** The same with values as codes of 8 bits, where every one of them is a code times the scale of its output; else the matrix itself. `scales`: f32[out] */
+export function asCodes(matrix: PackedRows | PackedTiles, scales: Float32Array): PackedRows | PackedTiles {
+  const { values } = matrix
+  if (!(values instanceof Float32Array)) return matrix
+  const codes = new Int8Array(values.length)
+  let exact = true
+  forEachEntry(matrix, (at, row) => {
+    codes[at] = Math.round(values[at]! / scales[row]!)
+    exact &&= Math.fround(codes[at]! * scales[row]!) === values[at]!
+  })
+  return exact ? { ...matrix, values: codes, scales } : matrix
 }
 
 /** The same with values as halves, where every one of them is a finite half; else the matrix itself. */
-export function asHalves<M extends SparseMatrix>(matrix: M): M {
+export function asHalves(matrix: PackedRows | PackedTiles): PackedRows | PackedTiles {
   const { values } = matrix
   if (!(values instanceof Float32Array)) return matrix
   const halves = float32ToFloat16(values)
@@ -189,7 +237,7 @@ export function asHalves<M extends SparseMatrix>(matrix: M): M {
   return { ...matrix, values: halves }
 }
 
-function storedValues(values: Float32Array, precision: ValuePrecision): StoredValues {
+function storedValues(values: Float32Array, precision: ValuePrecision): FloatValues {
   return precision === 'f16' ? float32ToFloat16(values) : values
 }
 
@@ -201,7 +249,10 @@ const TILES: readonly SparseTileSize[] = [
 ]
 
 /** Tiles of four outputs or four inputs where the zeros lie in such, else single elements. Larger tiles along an axis consist of these. */
-export function chooseFormat(weight: DenseWeight, precision: ValuePrecision = 'f32'): PackedRows | PackedTiles {
+export function chooseFormat(
+  weight: DenseWeight,
+  precision: ValuePrecision = 'f32',
+): PackedRows<FloatValues> | PackedTiles<FloatValues> {
   const rows = packRows(weight, precision)
   const entries = rows.values.length
   for (const size of entries === 0 ? [] : TILES) {

@@ -56,6 +56,8 @@ export const f32 = {
 
 export const v128 = {
   load: from([0xfd, 0x00], 2),
+  /** Eight 8-bit integers with sign, as i16x8. */
+  load8x8: from([0xfd, 0x01], 0),
   /** Four 16-bit integers with sign. */
   load16x4: from([0xfd, 0x03], 1),
   load32Splat: from([0xfd, 0x09], 2),
@@ -128,6 +130,9 @@ export const i32x4 = {
   addPairs: simd(0x7f),
   /** Bit i: the sign of lane i. */
   signs: simd(0xa4),
+  /** Of an i16x8, its lower lanes. */
+  extendLow: simd(0xa7),
+  extendHigh: simd(0xa8),
   shl: (vector: Code, bits: number): Code => [vector, i32.const(bits), 0xfd, unsigned(0xab)],
   shiftSigned: (vector: Code, bits: number): Code => [vector, i32.const(bits), 0xfd, unsigned(0xac)],
   add: simd(0xae),
@@ -168,6 +173,8 @@ export const f32x4 = {
   /** a < b ? a : b and a > b … as one instruction on x86: a NaN in a gives b. */
   pmin: simd(0xea),
   pmax: simd(0xeb),
+  /** Of i32x4. */
+  convert: simd(0xfa),
   /** a · b + c, rounded once or twice: relaxed SIMD. */
   relaxedMadd: simd(0x105),
 } as const

@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Activation } from '../kernels/activations.js'
 import type { TileKind } from '../kernels/modules.js'
-import { type DenseWeight, packGroups, packRows, packTiles, type SparseTileSize } from '../pack.js'
+import type { ValueKind } from '../kernels/values.js'
+import { asCodes, type DenseWeight, packGroups, packRows, packTiles, type SparseTileSize } from '../pack.js'
 import { type KernelEngine, openEngine } from './engine.js'
+import { kindOf } from './product.js'
 
 const SIZES: readonly SparseTileSize[] = [
   { rows: 1, columns: 1 },
@@ -16,8 +18,9 @@ const SIZES: readonly SparseTileSize[] = [
   { rows: 8, columns: 1 },
 ]
 const KINDS: readonly TileKind[] = SIZES.flatMap((size) => [
-  { ...size, half: false },
-  { ...size, half: true },
+  { ...size, values: 'f32' },
+  { ...size, values: 'f16' },
+  { ...size, values: 'i8' },
 ])
 const engines = await Promise.all([
   openEngine({ kinds: KINDS, threads: 1 }),
@@ -29,7 +32,7 @@ afterAll(() => Promise.all(engines.map((engine) => engine[Symbol.asyncDispose]()
 interface Case {
   readonly engine: number
   readonly size: SparseTileSize
-  readonly half: boolean
+  readonly values: ValueKind
   readonly out: number
   readonly inputs: number
   readonly samples: number
@@ -42,7 +45,7 @@ interface Case {
 const cases = fc.record<Case>({
   engine: fc.nat(engines.length - 1),
   size: fc.constantFrom(...SIZES),
-  half: fc.boolean(),
+  values: fc.constantFrom('f32', 'f16', 'i8'),
   out: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 700 })),
   inputs: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 600 })),
   samples: fc.oneof(fc.constant(1), fc.integer({ min: 0, max: 9 }), fc.integer({ min: 1, max: 80 })),
@@ -87,7 +90,7 @@ describe('a product', () => {
     for (const engine of engines)
       for (const samples of [1, 2]) {
         const x = Float32Array.from({ length: 3 * samples }, (_, i) => [3, Number.POSITIVE_INFINITY, Number.NaN][i % 3]!)
-        const y = run(engine, { weight, size: SIZES[0]!, half: false, samples }, x)
+        const y = run(engine, { weight, size: SIZES[0]!, values: 'f32', samples }, x)
         expect([...y.subarray(0, 2)]).toEqual([3, Number.POSITIVE_INFINITY])
       }
   })
@@ -97,11 +100,11 @@ describe('a product', () => {
     for (const engine of engines)
       for (const samples of [1, 6]) {
         const x = new Float32Array(5 * samples).fill(2)
-        expect([...run(engine, { weight, size: { rows: 1, columns: 4 }, half: false, samples }, x)]).toEqual(
+        expect([...run(engine, { weight, size: { rows: 1, columns: 4 }, values: 'f32', samples }, x)]).toEqual(
           Array(samples).fill(10),
         )
         x[4] = Number.NaN
-        expect(run(engine, { weight, size: { rows: 1, columns: 4 }, half: false, samples }, x)[0]).toBeNaN()
+        expect(run(engine, { weight, size: { rows: 1, columns: 4 }, values: 'f32', samples }, x)[0]).toBeNaN()
       }
   })
 
@@ -116,7 +119,7 @@ describe('a product', () => {
     for (const size of SIZES.slice(0, 3))
       for (const samples of [1, 5]) {
         const x = Float32Array.from({ length: inputs * samples }, (_, i) => i % inputs)
-        const y = run(engines[2]!, { weight, size, half: false, samples }, x)
+        const y = run(engines[2]!, { weight, size, values: 'f32', samples }, x)
         // 1·0 + 2·40,000 + 3·69,999 and 4·65,536.
         expect([...y.subarray(0, 2)]).toEqual([289_997, 262_144])
       }
@@ -154,12 +157,12 @@ describe('a product', () => {
     const weight = { data: Float32Array.of(1), out: 1, in: 1, transposed: false }
     const x = Float32Array.from({ length: 801 }, (_, i) => (i - 400) / 20)
     const [y, one] = [x.length, 1].map((samples) =>
-      run(engines[0]!, { weight, size: SIZES[0]!, half: false, samples, activation }, x),
+      run(engines[0]!, { weight, size: SIZES[0]!, values: 'f32', samples, activation }, x),
     )
     expect(one![0]).toBeCloseTo(of(-20), 6)
     // Far out nothing is left of it, or all.
     const far = Float32Array.of(-30_000, 30_000)
-    const ends = run(engines[0]!, { weight, size: SIZES[0]!, half: false, samples: 2, activation }, far)
+    const ends = run(engines[0]!, { weight, size: SIZES[0]!, values: 'f32', samples: 2, activation }, far)
     expect([...ends].map((each) => each + 0)).toEqual([...far].map((each) => of(each) + 0))
     for (let i = 0; i < x.length; i++) {
       expect(Math.abs(y![i]! - of(x[i]!)), `${x[i]}`).toBeLessThan(4e-7 * Math.max(1, Math.abs(x[i]!)))
@@ -183,13 +186,16 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
 }
 
-function arrange({ out, inputs, samples, sparsity, transposed, bias, half, seed }: Case) {
+function arrange({ out, inputs, samples, sparsity, transposed, bias, values, seed }: Case) {
   const next = random(seed)
   const number = () => {
     const value = next() - 0.5
-    return half ? float16ToFloat32(float32ToFloat16(Float32Array.of(value)))[0]! : value
+    return values === 'f16' ? float16ToFloat32(float32ToFloat16(Float32Array.of(value)))[0]! : value
   }
-  const data = Float32Array.from({ length: out * inputs }, () => (next() < sparsity ? 0 : number()))
+  const code = (i: number) => scaleOf(transposed ? i % out : Math.floor(i / inputs)) * (1 + Math.floor(127 * next()))
+  const data = Float32Array.from({ length: out * inputs }, (_, i) =>
+    next() < sparsity ? 0 : values === 'i8' ? code(i) : number(),
+  )
   const weight: DenseWeight = { data, out, in: inputs, transposed }
   return {
     weight,
@@ -197,6 +203,9 @@ function arrange({ out, inputs, samples, sparsity, transposed, bias, half, seed 
     bias: bias ? Float32Array.from({ length: out }, () => next()) : undefined,
   }
 }
+
+/** What the codes of an output are multiplied with. */
+const scaleOf = (row: number) => Math.fround((1 + (row % 5)) / 1000)
 
 function random(seed: number): () => number {
   let state = seed >>> 0
@@ -211,7 +220,7 @@ function random(seed: number): () => number {
 interface Given {
   readonly weight: DenseWeight
   readonly size: SparseTileSize
-  readonly half: boolean
+  readonly values: ValueKind
   readonly samples: number
   readonly bias?: Float32Array | undefined
   readonly activation?: Activation
@@ -227,17 +236,25 @@ function multiply(
   given: Case,
   { weight, x, bias }: { weight: DenseWeight; x: Float32Array; bias: Float32Array | undefined },
 ): Float32Array {
-  return run(engine, { weight, size: given.size, half: given.half, samples: given.samples, bias }, x)
+  return run(engine, { weight, size: given.size, values: given.values, samples: given.samples, bias }, x)
 }
 
 function run(
   engine: KernelEngine,
-  { weight, size, half, samples, bias, activation, columns }: Given,
+  { weight, size, values, samples, bias, activation, columns }: Given,
   x: Float32Array,
 ): Float32Array {
-  const precision = half ? 'f16' : 'f32'
+  const precision = values === 'f16' ? 'f16' : 'f32'
   const matrix = size.rows * size.columns === 1 ? packRows(weight, precision) : packTiles(weight, size, precision)
-  const product = engine.load(matrix, { ...(bias && { bias }), ...(activation && { activation }) })
+  const stored =
+    values === 'i8'
+      ? asCodes(
+          matrix,
+          Float32Array.from({ length: weight.out }, (_, row) => scaleOf(row)),
+        )
+      : matrix
+  expect(kindOf(stored)).toEqual({ ...size, values })
+  const product = engine.load(stored, { ...(bias && { bias }), ...(activation && { activation }) })
   const { memory } = engine
   const source = memory.allocate(4 * samples * weight.in, 'x')
   memory.floats(source, samples * weight.in).set(x.subarray(0, samples * weight.in))

@@ -73,7 +73,7 @@ export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }:
 
 /** Tiles of one output may be taken as single elements. */
 function withElements(kinds: readonly TileKind[]): TileKind[] {
-  return [...kinds.map(({ half }) => ({ rows: 1, columns: 1, half })), ...kinds]
+  return [...kinds.map(({ values }) => ({ rows: 1, columns: 1, values })), ...kinds]
 }
 
 /** One area for the packed samples of all products, which run one after another. It grows. */

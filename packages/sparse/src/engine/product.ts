@@ -5,7 +5,7 @@ import { hasVectorKernel, panelName, type TileKind, vectorName, WIDTHS, widestPa
 import { type BlockedChunk, blocked } from '../layout/blocked.js'
 import { type ChunkOf, chunksOf } from '../layout/chunks.js'
 import { streamed } from '../layout/streamed.js'
-import { singleElements, widened } from '../pack.js'
+import { singleElements, tileSizeOf, widened } from '../pack.js'
 import type { EngineSetting } from './setting.js'
 
 /** A sparse weight in memory, ready to be multiplied with. */
@@ -29,11 +29,11 @@ export interface Epilogue {
   readonly activation?: Activation
 }
 
-export const kindOf = (matrix: PackedRows | PackedTiles): TileKind => ({
-  rows: matrix.kind === 'tiles' ? matrix.tileRows : 1,
-  columns: matrix.kind === 'tiles' ? matrix.tileColumns : 1,
-  half: matrix.values instanceof Uint16Array,
-})
+export function kindOf(matrix: PackedRows | PackedTiles): TileKind {
+  const { tileRows: rows, tileColumns: columns } = tileSizeOf(matrix)
+  const { values } = matrix
+  return { rows, columns, values: values instanceof Float32Array ? 'f32' : values instanceof Uint16Array ? 'f16' : 'i8' }
+}
 
 export function loadProduct(
   setting: EngineSetting,
@@ -73,7 +73,9 @@ type Run = (x: number, y: number, samples: number, how: How) => void
 const BLOCK_BYTES = 32768
 
 function panelProduct(weight: Weight): Run {
-  const { setting, matrix, kind, chunks, biasAddress, activation } = asElements(inFloats(weight))
+  const { setting, chunks, biasAddress, activation } = weight
+  const matrix = forPanels(weight)
+  const kind = kindOf(matrix)
   const { numbers, threads, relaxed } = setting
   const { out, in: inputs } = matrix
   const widest = widestPanel(kind, relaxed)
@@ -126,17 +128,13 @@ function panelProduct(weight: Weight): Run {
   }
 }
 
-/** Many samples share the reading of a value: widening it each time would only cost. */
-function inFloats(weight: Weight): Weight {
-  const { matrix } = weight
-  return matrix.values instanceof Float32Array ? weight : { ...weight, matrix: widened(matrix) }
-}
-
-/** Engines without relaxed SIMD run out of registers with several inputs at a time. */
-function asElements(weight: Weight): Weight {
-  const { matrix, kind, setting } = weight
-  if (setting.relaxed || matrix.kind !== 'tiles' || kind.rows > 1) return weight
-  return { ...weight, matrix: singleElements(matrix), kind: { ...kind, columns: 1 } }
+/**
+ * Many samples share the reading of a value: widening it each time would only cost. Engines without relaxed SIMD run out of registers with several inputs at a
+ * time.
+ */
+function forPanels({ matrix, setting }: Weight): PackedRows<Float32Array> | PackedTiles<Float32Array> {
+  const floats = widened(matrix)
+  return setting.relaxed || floats.kind !== 'tiles' || floats.tileRows > 1 ? floats : singleElements(floats)
 }
 
 type PackedPanel = Panel & { readonly address: number; readonly all: number; readonly layout: 'rows' | 'columns' }
@@ -197,6 +195,7 @@ function vectorProduct(weight: Weight): Run | undefined {
     streams: streams.map(({ bands, bytes }) => ({ bands, address: storeBytes(setting, bytes) })),
   }))
   const number = (name: string) => numbers.get(name)!
+  const scales = matrix.scales && storeBytes(setting, bytesOf(matrix.scales))
   // Sums of tall tiles may reach past the last row, so they are made in the thread's own area.
   const aside = kind.rows > 1
 
@@ -211,15 +210,19 @@ function vectorProduct(weight: Weight): Run | undefined {
   }
 
   function itemOf({ firstRow, rows, streams }: (typeof stored)[number], segment: number, y: number): Item {
-    const at = y + 4 * firstRow
+    const [at, bias] = [y + 4 * firstRow, biasAddress + 4 * firstRow]
     const { bands, address } = streams[segment]!
     const sums = aside ? SCRATCH : at
-    const before = segment === 0 ? biasAddress + 4 * firstRow : at
+    const call = (name: string, ...parameters: number[]): KernelCall => [number(name), ...parameters]
+    const copied = (to: number, from: number) => (to === from ? [] : [call('copy', to, from, 4 * rows)])
+    const isLast = segment + 1 === segments
+    const begin = segment > 0 ? copied(sums, at) : scales === undefined ? copied(sums, bias) : [call('zero', sums, 4 * rows)]
+    const scaled = (by: number) => [call('mul', at, sums, by + 4 * firstRow, rows), call('add', at, at, bias, rows)]
     return [
-      ...(sums === before ? [] : [[number('copy'), sums, before, 4 * rows] as const]),
-      ...(bands === 0 ? [] : [[number(vectorName(kind)), sums, address, bands] as const]),
-      ...(aside ? [[number('copy'), at, SCRATCH, 4 * rows] as const] : []),
-      ...(activation === undefined || segment + 1 < segments ? [] : [[number(activation), at, rows] as const]),
+      ...begin,
+      ...(bands === 0 ? [] : [call(vectorName(kind), sums, address, bands)]),
+      ...(isLast && scales !== undefined ? scaled(scales) : copied(at, sums)),
+      ...(isLast && activation !== undefined ? [call(activation, at, rows)] : []),
     ]
   }
 }

@@ -1,9 +1,10 @@
 import { attributesOf, type Model, type Node, type Payload, present, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { PackedRows, PackedTiles } from '../formats.js'
 import type { Activation } from '../kernels/activations.js'
-import { asHalves, chooseFormat, type DenseWeight } from '../pack.js'
+import { asCodes, asHalves, chooseFormat, type DenseWeight } from '../pack.js'
+import { type Codes, scalesAlong } from './dequantised-tensor.js'
 import { activationAfter } from './scalar-functions.js'
-import { widenedUsesOf } from './uses.js'
+import { type WidenedUses, widenedUsesOf } from './uses.js'
 
 /** A product with a sparse constant weight, with what follows it and can be done with it. */
 export interface ProductSite {
@@ -15,6 +16,8 @@ export interface ProductSite {
   readonly input: string
   readonly output: string
   readonly weight: string
+  /** Whether the file has integers as its weight. */
+  readonly integers: boolean
   readonly matrix: PackedRows | PackedTiles
   readonly sparsity: number
   readonly bias?: Float32Array
@@ -26,8 +29,8 @@ export interface SiteOptions {
   readonly leastSparsity: number
   /** Weights with fewer elements are left to ONNX Runtime: handing over takes longer than the product. */
   readonly fewestElements: number
-  /** Values are stored as halves, where that is exact, once all of them together have as many bytes in f32. */
-  readonly halvesFrom: number
+  /** Values are stored as codes or halves, where that is exact, once all of them together have as many bytes in f32. */
+  readonly narrowFrom: number
 }
 
 /** All products with sparse weights of the main graph, in its order. Reads the weights one by one; one that two products share is packed once. */
@@ -44,14 +47,11 @@ export async function sparseSites(model: Model, options: SiteOptions): Promise<P
     if (weight === undefined) continue
     sites.push(await fused({ node, product, weight }, uses))
   }
-  const matrices = new Set(sites.map(({ matrix }) => matrix))
-  const bytes = [...matrices].reduce((sum, { values }) => sum + values.byteLength, 0)
-  return bytes < options.halvesFrom ? sites : inHalves(sites, matrices)
-}
-
-function inHalves(sites: readonly ProductSite[], matrices: ReadonlySet<ProductSite['matrix']>): ProductSite[] {
-  const stored = new Map([...matrices].map((matrix) => [matrix, asHalves(matrix)]))
-  return sites.map((site) => ({ ...site, matrix: stored.get(site.matrix)! }))
+  const weights = [...packed.values()].filter((weight) => weight !== undefined)
+  const bytes = weights.reduce((sum, { matrix }) => sum + matrix.values.byteLength, 0)
+  if (bytes < options.narrowFrom) return sites
+  const narrowed = new Map(weights.map(({ matrix, scales }) => [matrix, scales ? asCodes(matrix, scales) : asHalves(matrix)]))
+  return sites.map((site) => ({ ...site, matrix: narrowed.get(site.matrix)! }))
 }
 
 interface Product {
@@ -62,19 +62,21 @@ interface Product {
   readonly transposed: boolean
   /** Factor of the weight. */
   readonly alpha: number
+  /** Where the file has integers. */
+  readonly codes?: Codes
   /** Name of a constant to add, and a factor. */
   readonly bias?: string
   readonly beta: number
 }
 
 /** The product that a node is; undefined where it is none, or not with a constant matrix. */
-function productOf(node: Node, uses: Uses): Product | undefined {
+function productOf(node: Node, uses: WidenedUses): Product | undefined {
   const tensor = uses.constants.get(node.inputs[1] ?? '')
   if (node.domain !== '' || tensor === undefined || tensor.type !== 'float32' || uses.constants.has(node.inputs[0]!))
     return undefined
   const [rows = 0, columns = 0] = tensor.shape
   const bias = node.inputs[2] === undefined || node.inputs[2] === '' ? {} : { bias: node.inputs[2] }
-  const plain = { tensor, alpha: 1, beta: 1 }
+  const plain = { tensor, alpha: 1, beta: 1, ...present({ codes: uses.codes.get(node.inputs[1]!) }) }
   switch (node.op) {
     case 'MatMul':
       return tensor.shape.length === 2 ? { ...plain, op: 'MatMul', out: columns, in: rows, transposed: true } : undefined
@@ -128,10 +130,12 @@ function isPointwise(node: Node, { shape }: Tensor): boolean {
 interface Packed {
   readonly matrix: PackedRows | PackedTiles
   readonly sparsity: number
+  /** f32[out]: what makes floats of the integers that the file has. */
+  readonly scales?: Float32Array
 }
 
 async function pack(product: Product, { leastSparsity, fewestElements }: SiteOptions): Promise<Packed | undefined> {
-  const { tensor, out, in: inputs, transposed, alpha } = product
+  const { tensor, out, in: inputs, transposed, alpha, codes } = product
   const elements = out * inputs
   if (elements < fewestElements || elements === 0) return undefined
   const data = await floatsOf(tensor.data)
@@ -140,7 +144,8 @@ async function pack(product: Product, { leastSparsity, fewestElements }: SiteOpt
   const sparsity = zeros / elements
   if (!(sparsity >= leastSparsity)) return undefined
   const weight: DenseWeight = { data: alpha === 1 ? data : data.map((value) => value * alpha), out, in: inputs, transposed }
-  return { matrix: chooseFormat(weight), sparsity }
+  const scales = codes && alpha === 1 ? await scalesAlong(transposed ? 1 : 0, codes) : undefined
+  return { matrix: chooseFormat(weight), sparsity, ...present({ scales }) }
 }
 
 /** All elements, read straight into place: an array of bytes ends at 4 GiB in Node 20, one of floats does not. */
@@ -180,7 +185,9 @@ async function fused(
     input: node.inputs[0]!,
     output,
     weight: product.tensor.name || node.inputs[1]!,
-    ...weight,
+    integers: product.codes !== undefined,
+    matrix: weight.matrix,
+    sparsity: weight.sparsity,
     ...present({ bias }),
     ...(applied && { activation: applied.activation }),
   }

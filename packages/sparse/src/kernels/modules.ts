@@ -3,14 +3,14 @@ import { ACTIVATIONS, activationKernel } from './activations.js'
 import { panelKernel } from './panel-kernel.js'
 import { normKernel, pairKernel } from './row-kernels.js'
 import { fillKernel, packColumnsKernel, packKernel, unpackColumnsKernel, unpackKernel } from './transpose-kernels.js'
-import type { Variant } from './values.js'
+import type { ValueKind, Variant } from './values.js'
 import { streamKernel } from './vector-kernels.js'
 
-/** A tile's size, and whether its values are halves where they meet one sample. */
+/** A tile's size, and how its values are stored where they meet one sample. */
 export interface TileKind {
   readonly rows: number
   readonly columns: number
-  readonly half: boolean
+  readonly values: ValueKind
 }
 
 /** Functions of a module, in the order of their numbers. All parameters are whole numbers, most of them addresses. */
@@ -43,7 +43,7 @@ export function hasVectorKernel({ rows, columns }: { rows: number; columns: numb
 }
 
 export const panelName = ({ rows, columns }: TileKind, vectors: number) => `panel ${rows}×${columns} ${vectors}`
-export const vectorName = ({ rows, columns, half }: TileKind) => `vector ${rows}×${columns}${half ? ' half' : ''}`
+export const vectorName = ({ rows, columns, values }: TileKind) => `vector ${rows}×${columns} ${values}`
 
 /** `x`: the address of the input of one sample. */
 export function kernelSet(

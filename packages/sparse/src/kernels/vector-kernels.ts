@@ -1,6 +1,6 @@
 import { type Code, type Definition, define, f32, f32x4, i32, type Local, plus, repeat, v128, type Writer } from '@pare/wasm'
 import { bandShape } from '../layout/streamed.js'
-import { type KernelValues, madd, type Variant, valuesOf } from './values.js'
+import { type KernelValues, madd, type ValueKind, type Variant, valuesOf } from './values.js'
 
 // Products for one sample: x is f32[inputs] as it stands, with zeros behind.
 
@@ -8,7 +8,7 @@ import { type KernelValues, madd, type Variant, valuesOf } from './values.js'
 export interface StreamShape {
   readonly rows: number
   readonly columns: number
-  readonly half: boolean
+  readonly values: ValueKind
   readonly x: number
 }
 
@@ -21,7 +21,7 @@ export function streamKernel(name: string, shape: StreamShape, variant: Variant)
   return define(name, ['i32', 'i32', 'i32'], (writer) => {
     const [y, stream, bands] = writer.parameters
     const [left, header] = writer.locals('i32', 2)
-    const stored = valuesOf(shape.half, writer)
+    const stored = valuesOf(shape.values, writer)
     const { sums, step, stepBytes, add } = entriesOf(shape, { variant, writer, stored, stream, header, y })
     return [
       stored.begin,
@@ -73,9 +73,9 @@ function singleEntries(x: number, { variant, writer, stored, stream, header, y }
     }, [])
   return {
     sums,
-    step: sums.map((sum, i) => [
+    step: stored.fours(stream.get, 16, 2, (four, i) => [
       word.set(gather(4 * i)),
-      sum.set(madd(variant, word.get, stored.four(stream.get, 16 + 4 * i * stored.bytes), sum.get)),
+      sums[i]!.set(madd(variant, word.get, four, sums[i]!.get)),
     ]),
     stepBytes: 16 + 8 * stored.bytes,
     add: [
@@ -96,13 +96,13 @@ function wideTiles(columns: number, x: number, { variant, writer, stored, stream
   const lane = (i: number) => f32x4.lane(word.get, i)
   return {
     sums,
-    step: sums.map((sum, tile) => [
-      place.set(i32.load16(stream.get, 2 * tile)),
-      Array.from({ length: vectors }, (_, v) => {
-        const value = stored.four(stream.get, 8 + (tile * columns + 4 * v) * stored.bytes)
-        return sum.set(madd(variant, value, v128.load(place.get, x + 16 * v), sum.get))
-      }),
-    ]),
+    step: stored.fours(stream.get, 8, 4 * vectors, (four, i) => {
+      const [tile, v] = [Math.floor(i / vectors), i % vectors]
+      return [
+        v === 0 ? place.set(i32.load16(stream.get, 2 * tile)) : [],
+        sums[tile]!.set(madd(variant, four, v128.load(place.get, x + 16 * v), sums[tile]!.get)),
+      ]
+    }),
     stepBytes: 8 + 4 * columns * stored.bytes,
     add: [
       word.set(f32x4.add(f32x4.add(sums[0].get, sums[1].get), f32x4.add(sums[2].get, sums[3].get))),
@@ -120,13 +120,14 @@ function tallTiles(rows: number, x: number, { variant, writer, stored, stream, h
   const total = (v: number) => sets.map((set) => set[v]!.get).reduce((sum, each) => f32x4.add(sum, each))
   return {
     sums: sets.flat(),
-    step: [0, 1, 2, 3].map((tile) => [
-      input.set(v128.load32Splat(i32.load16(stream.get, 2 * tile), x)),
-      sets[tile % sets.length]!.map((sum, v) => {
-        const value = stored.four(stream.get, 8 + (tile * rows + 4 * v) * stored.bytes)
-        return sum.set(madd(variant, value, input.get, sum.get))
-      }),
-    ]),
+    step: stored.fours(stream.get, 8, 4 * vectors, (four, i) => {
+      const [tile, v] = [Math.floor(i / vectors), i % vectors]
+      const sum = sets[tile % sets.length]![v]!
+      return [
+        v === 0 ? input.set(v128.load32Splat(i32.load16(stream.get, 2 * tile), x)) : [],
+        sum.set(madd(variant, four, input.get, sum.get)),
+      ]
+    }),
     stepBytes: 8 + 4 * rows * stored.bytes,
     add: [
       at.set(plus(y.get, i32.mul(i32.load16(header.get), i32.const(4 * rows)))),

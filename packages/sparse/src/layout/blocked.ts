@@ -1,4 +1,4 @@
-import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
+import type { PackedRows, PackedTiles } from '../formats.js'
 import type { ChunkOf } from './chunks.js'
 
 /** A sparse weight as the kernels for panels of samples read it. */
@@ -23,11 +23,15 @@ export interface BlockedChunk extends ChunkOf {
   /** For each band its number within the chunk, then for each of its tiles the first input within the block. */
   readonly indices: Uint16Array
   /** For each tile its elements, those of an input one after another. */
-  readonly values: StoredValues
+  readonly values: Float32Array
 }
 
 /** Linear in tiles, and in bands × blocks. */
-export function blocked(matrix: PackedRows | PackedTiles, chunks: readonly ChunkOf[], blockInputs: number): Blocked {
+export function blocked(
+  matrix: PackedRows<Float32Array> | PackedTiles<Float32Array>,
+  chunks: readonly ChunkOf[],
+  blockInputs: number,
+): Blocked {
   const { out, in: inputs } = matrix
   const { tileRows, tileColumns } = matrix.kind === 'tiles' ? matrix : { tileRows: 1, tileColumns: 1 }
   const size = blockInputs - (blockInputs % tileColumns)
@@ -45,7 +49,7 @@ export function blocked(matrix: PackedRows | PackedTiles, chunks: readonly Chunk
 }
 
 interface Source {
-  readonly matrix: PackedRows | PackedTiles
+  readonly matrix: PackedRows<Float32Array> | PackedTiles<Float32Array>
   readonly tileRows: number
   readonly tileColumns: number
   readonly size: number
@@ -61,7 +65,7 @@ function blockChunk({ matrix, tileRows, tileColumns, size, blocks }: Source, chu
   const headers: number[] = []
   // At most one band number for each block in which a band has tiles.
   const indices = new Uint16Array(tiles + Math.min(tiles, bands * blocks))
-  const target = values instanceof Float32Array ? new Float32Array(tiles * area) : new Uint16Array(tiles * area)
+  const target = new Float32Array(tiles * area)
   const next = starts.slice(first, first + bands)
   const counts = new Uint32Array(bands)
   let at = 0

@@ -1,4 +1,5 @@
 import type { PackedRows, PackedTiles, StoredValues } from '../formats.js'
+import { tileSizeOf } from '../pack.js'
 import type { ChunkOf } from './chunks.js'
 
 /** A sparse weight as the kernels for one sample read it: each stream once, from its first byte to its last. */
@@ -46,11 +47,11 @@ const CACHED = 12288
 
 /** Linear in entries, and in lines × blocks. Lines are sorted by their entries within a chunk (SELL-C-σ, Kreutzer et al. 2014, arXiv 1307.6209). */
 export function streamed(matrix: PackedRows | PackedTiles, chunks: readonly ChunkOf[]): Streamed {
-  const { tileRows, tileColumns } = matrix.kind === 'tiles' ? matrix : { tileRows: 1, tileColumns: 1 }
+  const { tileRows, tileColumns } = tileSizeOf(matrix)
   const area = tileRows * tileColumns
   const segmentInputs = MOST_INPUTS - (MOST_INPUTS % tileColumns)
   const shape = bandShape(area)
-  const entryBytes = 2 + area * (matrix.values instanceof Float32Array ? 4 : 2)
+  const entryBytes = 2 + area * matrix.values.BYTES_PER_ELEMENT
   const lines = matrix.starts.length - 1
   const perInput = (shape.lines * entryBytes * matrix.columns.length) / Math.max(1, lines * matrix.in)
   const blockInputs = Math.max(tileColumns, Math.floor(CACHED / (4 + perInput) / tileColumns) * tileColumns)
@@ -139,7 +140,7 @@ interface Place {
 function writeBand({ matrix, tileRows, tileColumns, shape }: Source, band: Band, { bytes, at, from, after }: Place): void {
   const area = tileRows * tileColumns
   const shorts = new Uint16Array(bytes.buffer)
-  const values: StoredValues = matrix.values instanceof Float32Array ? new Float32Array(bytes.buffer) : shorts
+  const values = viewAs(matrix.values, bytes)
   const perStep = shape.lines * shape.depth
   const last = band.lines.at(-1)!
   // What only fills up adds zeros to the last line.
@@ -158,4 +159,10 @@ function writeBand({ matrix, tileRows, tileColumns, shape }: Source, band: Band,
     }
     to += perStep * (2 + area * values.BYTES_PER_ELEMENT)
   }
+}
+
+/** Bytes as values of the same kind. */
+function viewAs(like: StoredValues, { buffer }: Uint8Array): StoredValues {
+  if (like instanceof Float32Array) return new Float32Array(buffer)
+  return like instanceof Uint16Array ? new Uint16Array(buffer) : new Int8Array(buffer)
 }

@@ -85,7 +85,7 @@ async function timeLayers(parts: RunParts, samples: ReadonlyMap<ProductSite, num
     const layers: LayerPlan[] = []
     for (const [site, count] of samples) {
       const { out, in: inputs } = site.matrix
-      const size = [inputs, out, site.activation].join()
+      const size = [inputs, out, site.activation, site.integers].join()
       const alike = [size, count, formatOf(site), Math.round(50 * site.sparsity)].join()
       if (!sessions.has(size)) sessions.set(size, await denseProduct(parts, site))
       if (!times.has(alike)) times.set(alike, await timeLayer(parts, site, { count, session: sessions.get(size)! }))
@@ -107,18 +107,23 @@ const describe = (site: ProductSite) => ({
   format: formatOf(site),
 })
 
-/** A dense product of the same size, with the activation: its time does not depend on the numbers. */
+/** A dense product of the same size, of integers where the weight is stored as such, with the activation: its time does not depend on the numbers. */
 async function denseProduct(
   { createSession }: RunParts,
-  { matrix: { out, in: inputs }, activation }: ProductSite,
+  { matrix: { out, in: inputs }, activation, integers }: ProductSite,
 ): Promise<Ort.InferenceSession> {
   const after = activation === undefined ? 'y = Identity(p)' : ACTIVATION_NODES[activation]
+  const type = integers ? 'int8' : 'float32'
+  const product = integers
+    ? 'q, a, z = DynamicQuantizeLinear(x) s = MatMulInteger(q, w, z) p = Cast <to = 1> (s)'
+    : 'p = MatMul(x, w)'
   const model = parseText(
     `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
-    g (float[M, ${inputs}] x) => (float[M, ${out}] y) <float[1] w = {0}> { p = MatMul(x, w) ${after} }`,
+    g (float[M, ${inputs}] x) => (float[M, ${out}] y) <${integers ? 'int8' : 'float'}[1] w = {0}> { ${product} ${after} }`,
   )
-  const values = new Float32Array(inputs * out).map((_, i) => ((i * 7919) % 1013) / 1013 - 0.5)
-  const weight = makeTensor({ name: 'w', type: 'float32', shape: [inputs, out], values })
+  const scale = integers ? 1 : 1 / 128
+  const values = Float32Array.from({ length: inputs * out }, (_, i) => (((i * 7919) % 255) - 127) * scale)
+  const weight = makeTensor({ name: 'w', type, shape: [inputs, out], values })
   return createSession(editModel(model, { graph: editGraph(model.graph, { initializers: [weight] }) }))
 }
 

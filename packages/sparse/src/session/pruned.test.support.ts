@@ -31,10 +31,14 @@ Reflect.deleteProperty(globalThis, 'Float16Array')
 export const models = new URL('../../../../test-models/', import.meta.url).pathname
 
 /** Largest difference between a sparse session and ONNX Runtime, relative to the largest absolute value of the latter's result. */
-export async function difference(bytes: Uint8Array, all: readonly Feeds[]): Promise<number> {
+export async function difference(
+  bytes: Uint8Array,
+  all: readonly Feeds[],
+  options: ort.InferenceSession.SessionOptions = {},
+): Promise<number> {
   await using session = await SparseSession.create(bytes, { ort, plan: 'sparse', fewestElements: 0, threads: 2 })
   if (session.plan.kind !== 'sparse') throw new Error(`the plan is ${session.plan.kind}: ${session.plan.reason}`)
-  const dense = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 })
+  const dense = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3, ...options })
   let worst = 0
   for (const feeds of all) worst = Math.max(worst, differenceOf(await dense.run(feeds), await session.run(feeds)))
   await dense.release()

@@ -1,5 +1,6 @@
 import { editGraph, editModel, type Model } from '@pare/onnx'
 import { computeInFloats, namesToKnow } from '../graph/compute-in-floats.js'
+import { integersInFloats } from '../graph/integers.js'
 import { type ProductSite, sparseSites } from '../graph/sites.js'
 import type { SparseSessionOptions } from './options.js'
 import type { CreateSession } from './ort-sessions.js'
@@ -8,7 +9,7 @@ import { inferValues } from './values-between.js'
 
 /** A model as it runs in parts. */
 export interface FoundSites {
-  /** Without defaults of inputs, and where halves are computed with, in f32. */
+  /** Without defaults of inputs, and where halves, or integers with sparse weights, are multiplied, in f32. */
   readonly model: Model
   readonly defaults: ReadonlySet<string>
   readonly sites: readonly ProductSite[]
@@ -34,7 +35,8 @@ export async function findSites(whole: Model, options: SparseSessionOptions, cre
   } catch (error) {
     return nothing(`which of its values are halves cannot be told: ${(error as Error).message}`)
   }
-  const sites = await sparseSites(inFloats, { leastSparsity, fewestElements, halvesFrom: HALVES_FROM })
+  inFloats = await integersInFloats(inFloats, { leastSparsity, fewestElements })
+  const sites = await sparseSites(inFloats, { leastSparsity, fewestElements, narrowFrom: NARROW_FROM })
   return {
     model: inFloats,
     defaults,
@@ -47,7 +49,7 @@ export async function findSites(whole: Model, options: SparseSessionOptions, cre
  * Bytes of values beyond which a model does not keep them in its caches from one run to the next, so that a single sample waits for memory. Halves are then up
  * to 1.6 times as fast; in the cache tiles of them are up to 1.2 times as slow.
  */
-const HALVES_FROM = 1 << 24
+const NARROW_FROM = 1 << 24
 
 /** Inputs that have a value if none is given become constants. */
 function withoutDefaults(model: Model): { model: Model; defaults: ReadonlySet<string> } {
