@@ -64,8 +64,8 @@ describe('pare bench', () => {
     const argv = ['bench', 'sparse.onnx', 'sparse.onnx', '--threads', '1', '--batch', '32', '--runs', '6']
     const { stdout } = await pare(argv, { cwd: folder.path })
     expect(stdout).toMatch(/^1 thread, batch 32: (sparse|dense); .+\.$/m)
-    expect(stdout).toMatch(/^layers +inputs × outputs +zeros +format +samples +dense +sparse +runs$/m)
-    expect(stdout).toMatch(/^h +256 × 256 +95\.0 % +rows +32 +\S+ µs +\S+ µs +(sparse|dense)$/m)
+    expect(stdout).toMatch(/^layers +in × out +zeros +format +samples +dense +sparse +limit +runs$/m)
+    expect(stdout).toMatch(/^h +256 × 256 +95\.0 % +rows +32 +\S+ µs +\S+ µs +20\.0× +(sparse|dense)$/m)
     expect(stdout).toMatch(/The zeros do not pay on this run time|Sparse weights run on kernels/)
     expect((await pare([...argv, '--no-sparse'], { cwd: folder.path })).stdout).not.toContain('zeros')
   })

@@ -11,5 +11,5 @@ export {
 } from './pack.js'
 export type { SparseSessionOptions } from './session/options.js'
 export type { Feeds, Results } from './session/parts.js'
-export type { LayerPlan, SessionPlan } from './session/plan.js'
+export type { LayerPlan, SessionPlan, SparsityOutlook } from './session/plan.js'
 export { SparseSession } from './session/sparse-session.js'

@@ -3,6 +3,7 @@ import { share } from '@pare/gate'
 import { renderTable } from '../terminal/table.js'
 
 type Layer = SparseLatency['plan']['layers'][number]
+type SparsityOutlook = NonNullable<SparseLatency['plan']['outlook']>[number]
 
 /** What sparse weights gain, by case, and where: a paragraph and a table for each. Undefined where no model has any that could gain. */
 export function renderSparse(cases: readonly LatencyCase[], columns: number): string | undefined {
@@ -18,11 +19,12 @@ export function renderSparse(cases: readonly LatencyCase[], columns: number): st
 function renderCase({ threads, batch, sparse }: LatencyCase, columns: number): string {
   const { plan } = sparse!
   const title = `${threads} ${threads === 1 ? 'thread' : 'threads'}, batch ${batch}: ${plan.kind}; ${plan.reason}`
-  const head = ['layers', 'inputs × outputs', 'zeros', 'format', 'samples', 'dense', 'sparse', 'runs']
+  const head = ['layers', 'in × out', 'zeros', 'format', 'samples', 'dense', 'sparse', 'limit', 'runs']
   const groups = alike(plan.layers).sort((a, b) => timeOf(b) - timeOf(a))
   const more =
     groups.length > MOST_ROWS ? `\nand ${groups.length - MOST_ROWS} kinds of layers that take less time; --json has all.` : ''
-  return `${title}\n${renderTable(head, groups.slice(0, MOST_ROWS).map(rowOf), { columns })}${more}`
+  const table = renderTable(head, groups.slice(0, MOST_ROWS).map(rowOf), { columns })
+  return [`${title}\n${table}${more}`, ...(plan.outlook === undefined ? [] : [outlookOf(plan.outlook)])].join('\n')
 }
 
 const MOST_ROWS = 12
@@ -50,9 +52,24 @@ function rowOf(layers: readonly Layer[]): string[] {
     String(first.samples),
     formatUs(first.denseUs),
     formatUs(first.sparseUs),
+    times(first.limit),
     first.chosen,
   ]
 }
+
+/** How many zeros the product that takes longest would need. */
+function outlookOf(outlook: readonly SparsityOutlook[]): string {
+  const [{ in: inputs, out, samples }] = outlook as [SparsityOutlook]
+  const places = outlook.map(({ format, sparsity, speedup }) => {
+    const where = format === 'rows' ? 'in any place' : `in ${format}`
+    return sparsity === undefined
+      ? `not even from 95 % zeros ${where}`
+      : `from ${share(sparsity)} zeros ${where} (${times(speedup!)})`
+  })
+  return `A product of ${inputs} × ${out} with ${samples} ${samples === 1 ? 'sample' : 'samples'} by itself would be faster sparse ${places.join(', and ')}.`
+}
+
+const times = (ratio: number) => (Number.isFinite(ratio) ? `${ratio.toPrecision(ratio < 10 ? 2 : 3)}×` : '∞')
 
 function formatUs(microseconds: number): string {
   return microseconds < 9995 ? `${Number(microseconds.toPrecision(3))} µs` : `${(microseconds / 1000).toPrecision(3)} ms`

@@ -18,7 +18,7 @@ export async function openSparse(
   path: string,
   { threads, inputs }: { readonly threads: number; readonly inputs: readonly ModelValue[] },
 ): Promise<SparseRun> {
-  const session = await SparseSession.create(path, { ort, threads })
+  const session = await SparseSession.create(path, { ort, threads, outlook: true })
   return {
     name: basename(path),
     inputs,

@@ -20,7 +20,7 @@ export interface CacheKey {
   readonly settings: string
 }
 
-const VERSION = 1
+const VERSION = 2
 
 /** What a cached plan says is trusted as a choice between two ways that give the same results. A file that cannot be read counts as none. */
 export async function openCache(folder: string, key: CacheKey): Promise<Cache> {

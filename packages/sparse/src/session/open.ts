@@ -25,6 +25,8 @@ export interface SessionParts {
   readonly close: () => Promise<void>
   /** Set where there is nothing to measure. */
   readonly fixed?: SessionPlan
+  /** Whether plans that stay dense say how many zeros would pay. */
+  readonly outlook: boolean
   readonly parts?: RunParts
   readonly cache?: Cache
 }
@@ -48,7 +50,7 @@ async function openParts(
   options: SparseSessionOptions,
   closers: (() => Promise<unknown>)[],
 ): Promise<Omit<SessionParts, 'close'>> {
-  const { threads = availableParallelism(), plan = 'measured' } = options
+  const { threads = availableParallelism(), plan = 'measured', outlook = false } = options
   const ort = options.ort ?? loadOnnxRuntime(await provideOnnxRuntime())
   const { model: whole, confirm } = await readWhole(source, options, closers)
   const settings = sessionSettings(threads, options.session)
@@ -57,7 +59,7 @@ async function openParts(
   await confirm()
   const createSession = sessionsOf(ort, source, settings)
   const { model, defaults, sites, without } = await findSites(whole, options, createSession)
-  if (sites.length === 0) return { dense, sites, defaults, fixed: { ...NOTHING, kind: 'dense', reason: without } }
+  if (sites.length === 0) return { dense, sites, defaults, outlook, fixed: { ...NOTHING, kind: 'dense', reason: without } }
 
   const engine = await openEngine({ kinds: sites.map(({ matrix }) => kindOf(matrix)), threads })
   closers.push(async () => engine[Symbol.asyncDispose]())
@@ -72,7 +74,7 @@ async function openParts(
     infoOf: (names) => inferValues(createSession, model, names),
     createSession,
   }
-  const session = { dense, sites, defaults, parts }
+  const session = { dense, sites, defaults, outlook, parts }
   if (plan === 'sparse')
     return { ...session, fixed: { ...NOTHING, kind: 'sparse', reason: ASKED, sparse: sites.map(({ id }) => id) } }
   if (options.cache === undefined) return session
@@ -125,11 +127,11 @@ async function keyOf(
   source: string | Uint8Array,
   { ort, threads, options }: { ort: OnnxRuntime; threads: number; options: SparseSessionOptions },
 ) {
-  const { leastSparsity, fewestElements, session } = options
+  const { leastSparsity, fewestElements, session, outlook } = options
   return {
     model: await sha256(typeof source === 'string' ? source : makePayload(source)),
     threads,
     onnxruntime: ort.env.versions.node ?? 'unknown',
-    settings: JSON.stringify({ leastSparsity, fewestElements, session }),
+    settings: JSON.stringify({ leastSparsity, fewestElements, session, outlook }),
   }
 }

@@ -16,6 +16,8 @@ export interface SparseSessionOptions {
   readonly samples?: readonly Feeds[]
   /** Folder in which plans are kept for the next session. Default: none. */
   readonly cache?: string
+  /** Whether plans that stay dense say how many zeros would pay, which takes some seconds more. Default: false */
+  readonly outlook?: boolean
   /** Weights with fewer zeros, as a share, stay dense. Default: 0.5 */
   readonly leastSparsity?: number
   /** Weights with fewer elements stay dense. Default: 16384 */

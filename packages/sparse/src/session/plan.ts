@@ -13,6 +13,20 @@ export interface SessionPlan {
   readonly sparseMs?: number
   /** Sessions of ONNX Runtime that the sparse run consists of. */
   readonly segments?: number
+  /** For the product that takes most of the dense time, where the plan is dense and it was asked for: how many zeros would pay. */
+  readonly outlook?: readonly SparsityOutlook[]
+}
+
+/** The fewest zeros with which a product of this size is faster sparse. */
+export interface SparsityOutlook {
+  readonly in: number
+  readonly out: number
+  readonly samples: number
+  /** 'rows', zeros in any place, or 'tiles 4×1'. */
+  readonly format: string
+  /** Both undefined where 95 % do not suffice. */
+  readonly sparsity?: number
+  readonly speedup?: number
 }
 
 /** A product with a sparse weight, by itself: without handing values over between the run times. */
@@ -30,6 +44,8 @@ export interface LayerPlan {
   /** With bias and activation, the fastest of several runs, in microseconds. */
   readonly denseUs: number
   readonly sparseUs: number
+  /** How many times as fast as dense it could be: of one sample by bytes of the weight, of more by multiplications. */
+  readonly limit: number
   readonly chosen: 'sparse' | 'dense'
 }
 

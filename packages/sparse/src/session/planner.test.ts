@@ -74,6 +74,18 @@ describe('the planner', () => {
     expect(session.plan.layers.every(({ chosen }) => chosen === 'dense')).toBe(true)
   })
 
+  it('says how many zeros would pay where it stays dense and is asked', async () => {
+    // Both products; then the first with 50 and 60 % zeros in any place, and from 50 to 95 % in tiles.
+    measured({ layers: [0.9, 0.5, 1.05, 1.25, 1, 1, 1, 1, 1, 1], sessions: [] })
+    await using session = await create({ outlook: true })
+    const size = { in: 64, out: 64, samples: 4 }
+    expect(session.plan).toMatchObject({
+      kind: 'dense',
+      outlook: [{ ...size, format: 'rows', sparsity: 0.6, speedup: 1.25 }, { ...size, format: 'tiles 4×1' }],
+    })
+    expect(session.plan.outlook![1]).not.toHaveProperty('sparsity')
+  })
+
   it('stays dense where handing over costs more than products gain', async () => {
     measured({ layers: [3, 2], sessions: [0.8, 0.8] })
     await using session = await create()

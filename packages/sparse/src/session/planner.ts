@@ -3,12 +3,15 @@ import type * as Ort from 'onnxruntime-common'
 import type { ProductSite } from '../graph/sites.js'
 import type { Activation } from '../kernels/activations.js'
 import { type Both, gainUs, inTurn, OF_LAYER, OF_SESSION, pays } from './measure.js'
+import { outlookOf } from './outlook.js'
 import type { Feeds, RunParts } from './parts.js'
 import type { LayerPlan, SessionPlan } from './plan.js'
 import type { Split } from './split.js'
 
 export interface Planning {
   readonly parts: RunParts
+  /** Whether plans that stay dense say how many zeros would pay. */
+  readonly outlook: boolean
   readonly sites: readonly ProductSite[]
   readonly dense: Ort.InferenceSession
   /** The split for these sites, made once for each set. */
@@ -19,7 +22,21 @@ export interface Planning {
  * Which products to run sparse for inputs like these: each is timed by itself, dense and sparse, then the whole model both ways. Where handing over between the
  * run times costs more than the products gain, those that gain least go back to ONNX Runtime, and where nothing pays, all do. Takes a second or two.
  */
-export async function makePlan({ parts, sites, dense, splitFor }: Planning, feeds: Feeds, shapes: string): Promise<SessionPlan> {
+export async function makePlan(planning: Planning, feeds: Feeds, shapes: string): Promise<SessionPlan> {
+  const plan = await fastestPlan(planning, feeds, shapes)
+  if (plan.kind === 'sparse' || !planning.outlook || plan.layers.length === 0) return plan
+  const { parts, sites } = planning
+  const slowest = plan.layers.reduce((a, b) => (b.denseUs > a.denseUs ? b : a))
+  const dense = await denseProduct(parts, sites.find(({ id }) => id === slowest.id)!)
+  try {
+    const product = { dense, feeds: feedsFor(parts, slowest.in, slowest.samples) }
+    return { ...plan, outlook: await outlookOf(parts, slowest, product) }
+  } finally {
+    await dense.release()
+  }
+}
+
+async function fastestPlan({ parts, sites, dense, splitFor }: Planning, feeds: Feeds, shapes: string): Promise<SessionPlan> {
   const all = sites.map(({ id }) => id)
   const split = await splitFor(all)
   const samples = new Map<ProductSite, number>()
@@ -89,7 +106,7 @@ async function timeLayers(parts: RunParts, samples: ReadonlyMap<ProductSite, num
       const alike = [size, count, formatOf(site), Math.round(50 * site.sparsity)].join()
       if (!sessions.has(size)) sessions.set(size, await denseProduct(parts, site))
       if (!times.has(alike)) times.set(alike, await timeLayer(parts, site, { count, session: sessions.get(size)! }))
-      layers.push({ ...describe(site), samples: count, ...times.get(alike)!, chosen: 'dense' })
+      layers.push({ ...describe(site, count), samples: count, ...times.get(alike)!, chosen: 'dense' })
     }
     return layers
   } finally {
@@ -97,7 +114,7 @@ async function timeLayers(parts: RunParts, samples: ReadonlyMap<ProductSite, num
   }
 }
 
-const describe = (site: ProductSite) => ({
+const describe = (site: ProductSite, samples: number) => ({
   id: site.id,
   weight: site.weight,
   op: site.op,
@@ -105,7 +122,11 @@ const describe = (site: ProductSite) => ({
   in: site.matrix.in,
   sparsity: site.sparsity,
   format: formatOf(site),
+  limit: samples === 1 ? bytesOfDense(site) / bytesOfSparse(site) : 1 / (1 - site.sparsity),
 })
+
+const bytesOfDense = ({ matrix: { in: inputs, out }, integers }: ProductSite) => (integers ? 1 : 4) * inputs * out
+const bytesOfSparse = ({ matrix: { columns, values } }: ProductSite) => values.byteLength + 2 * columns.length
 
 /** A dense product of the same size, of integers where the weight is stored as such, with the activation: its time does not depend on the numbers. */
 async function denseProduct(
@@ -138,15 +159,15 @@ const ACTIVATION_NODES: Readonly<Record<Activation, string>> = {
 }
 
 async function timeLayer(
-  { ort, engine, buffers, productOf }: RunParts,
+  parts: RunParts,
   site: ProductSite,
   { count, session }: { count: number; session: Ort.InferenceSession },
 ): Promise<Times> {
+  const { engine, buffers, productOf } = parts
   const product = productOf(site)
   const [x, y] = [buffers.take(4 * count * product.in), buffers.take(4 * count * product.out)]
-  const values = new Float32Array(count * product.in).map((_, i) => ((i * 104729) % 1009) / 1009 - 0.5)
-  engine.memory.floats(x.address, values.length).set(values)
-  const feeds = { x: new ort.Tensor('float32', values, [count, product.in]) }
+  const feeds = feedsFor(parts, product.in, count)
+  engine.memory.floats(x.address, count * product.in).set(feeds.x.data as Float32Array)
   const both = await inTurn(
     () => session.run(feeds),
     () => product.run(x.address, y.address, count),
@@ -156,4 +177,9 @@ async function timeLayer(
   buffers.giveBack(y)
   const [dense, sparse] = both.fastest
   return { denseUs: 1000 * dense, sparseUs: 1000 * sparse }
+}
+
+function feedsFor({ ort }: RunParts, inputs: number, samples: number): { readonly x: Ort.Tensor } {
+  const values = new Float32Array(samples * inputs).map((_, i) => ((i * 104729) % 1009) / 1009 - 0.5)
+  return { x: new ort.Tensor('float32', values, [samples, inputs]) }
 }

@@ -92,8 +92,8 @@ export class SparseSession implements AsyncDisposable {
   }
 
   async #measure(feeds: Feeds, shapes: string): Promise<SessionPlan> {
-    const { parts, sites, dense, cache } = this.#parts
-    const planning = { parts: parts!, sites, dense, splitFor: (ids: readonly string[]) => this.#splitFor(ids) }
+    const { parts, sites, dense, cache, outlook } = this.#parts
+    const planning = { parts: parts!, outlook, sites, dense, splitFor: (ids: readonly string[]) => this.#splitFor(ids) }
     try {
       const plan = await makePlan(planning, feeds, shapes)
       await cache?.keep(plan)

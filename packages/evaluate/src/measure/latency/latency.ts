@@ -35,7 +35,8 @@ export interface LatencyRequest {
   /** Of the order in which the models of a pair run. Default: 1. */
   readonly seed?: number
   /**
-   * 'measured': where the pruned model has sparse weights and the provider is the CPU, it is run in a SparseSession too, which tries what is faster.
+   * 'measured': where the pruned model has sparse weights and the provider is the CPU, it is run in a SparseSession too, which tries what is faster and, where
+   * dense is, how many zeros would pay.
    * Default: 'measured'
    */
   readonly sparse?: 'measured' | 'never'
