@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { PareError } from '@pare/onnx'
-import { UntrustedError } from '../data/data.js'
+import { UntrustedError } from '../data/rows/inside.js'
 import { ownFolder } from './environment.js'
 import type { Reply } from './process.js'
 
