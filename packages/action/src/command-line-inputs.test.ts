@@ -21,6 +21,8 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   minutes: ['5'],
   'max-tokens': ['32'],
   stop: ['\\n'],
+  temperature: ['0.8'],
+  'top-p': ['0.95'],
   quantisers: ['none,int8'],
   smallest: ['bytes', 'macs', 'parameters'],
   sparsity: ['0.5'],

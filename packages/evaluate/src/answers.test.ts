@@ -3,6 +3,7 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import { modelBytes, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { openData } from './data/data.js'
+import type { WritingOptions } from './data/questions/question.js'
 import { put, temporaryFolder } from './fixture.test.files.js'
 import { writeAnswers } from './measure/asking/write-answers.js'
 import { evaluate } from './measure/evaluate.js'
@@ -203,4 +204,43 @@ test('lm-llama writes what ONNX Runtime gives, token by token', async () => {
   expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(3)
   const request = { model, data: lines('lm.jsonl', rows), text: { tokenizer: path }, metrics: ['exact-match'] }
   expect((await evaluate({ ...request, writing: { maxTokens: 10 } })).metrics).toEqual({ 'exact-match': 1 })
+}, 60_000)
+
+test('with a temperature tokens are drawn by their probability, the same draws for all models, however prompts are grouped', async () => {
+  const rows = Array.from({ length: 400 }, () => ({ prompt: 'a', completion: 'x' }))
+  // Scores of a, b, c, d are the logarithms of 4, 3, 2 and 1.
+  const scores = [4, 3, 2, 1, 0, 0, 0].map((share) => (share === 0 ? -99 : Math.log(share)).toFixed(6))
+  const model = await write(
+    'draws.onnx',
+    `draws (int64[batch, seq] input_ids) => (float[batch, seq, 7] logits) <float[1, 7] row = {${scores.join(', ')}}, int64[2] seven = {7, 7}>
+      { table = Expand(row, seven) logits = Gather(table, input_ids) }`,
+  )
+  const written = async (writing: WritingOptions, size: number) => {
+    await using session = await openSession(loadRuntime(), model)
+    const own = new Tokenizer(JSON.parse(readFileSync(tokenizer, 'utf8')) as object, {})
+    const decode = (ids: readonly number[]) => (ids.length === 0 ? '' : own.decode([...ids]))
+    const data = lines('draws.jsonl', rows)
+    const opened = await openData(data, { inputs: session.inputs, trusted: false, text: { tokenizer }, asking: 'answers' })
+    const how = { stop: [], ends: new Set([4]), decode, maxTokens: 2, ...writing }
+    const answers: string[] = []
+    for await (const batch of opened.batches(size)) {
+      const place = { output: 'logits', atOnce: { size, fixed: false }, writing: how }
+      answers.push(...((await writeAnswers(session, batch, place)).data as unknown as string[]))
+    }
+    return answers
+  }
+  const drawn = await written({ temperature: 1 }, 8)
+  expect(await written({ temperature: 1 }, 50)).toEqual(drawn)
+  const words = drawn.flatMap((answer) => answer.split(' '))
+  const shareOf = (word: string) => words.filter((each) => each === word).length / words.length
+  // Four standard errors of a share of 800 draws are at most 0.07.
+  for (const [word, share] of Object.entries({ a: 0.4, b: 0.3, c: 0.2, d: 0.1 }))
+    expect(Math.abs(shareOf(word) - share)).toBeLessThan(0.07)
+  // The two likeliest have 0.7: 4/7 and 3/7 are left.
+  const nucleus = (await written({ temperature: 1, topP: 0.65 }, 8)).flatMap((answer) => answer.split(' '))
+  expect(new Set(nucleus)).toEqual(new Set(['a', 'b']))
+  expect(Math.abs(nucleus.filter((word) => word === 'a').length / nucleus.length - 4 / 7)).toBeLessThan(0.07)
+  // The likeliest of all: at a temperature near 0, and with a nucleus of one.
+  for (const writing of [{ temperature: 0.01 }, { temperature: 1, topP: 0.1 }, { temperature: 0 }])
+    expect(new Set(await written(writing, 50))).toEqual(new Set(['a a']))
 }, 60_000)

@@ -177,6 +177,18 @@ export const evaluateFields = {
     default: '128',
     flag: { argument: 'count', on: ['prune', 'run', 'evaluate'], input: true },
   }),
+  temperature: field(z.number().min(0).max(10), {
+    expected: 'a number from 0 to 10, such as 0.8',
+    help: 'above 0, a language model draws each token of an answer by its probability, with scores divided by this; models that are compared are given the same draws',
+    default: '0: the likeliest token',
+    flag: { argument: 'number', on: ['prune', 'run', 'evaluate'], input: true },
+  }),
+  topP: field(z.number().gt(0).max(1), {
+    expected: 'a number above 0 and up to 1, such as 0.95',
+    help: 'with a temperature, tokens are drawn among the likeliest that have this share of the probability together',
+    default: '1',
+    flag: { argument: 'share', on: ['prune', 'run', 'evaluate'], input: true },
+  }),
   stop: field(z.array(z.string().min(1)).min(1).describe("a list of texts at which an answer ends, such as ['\\n']"), {
     help: 'a text at which an answer ends that a language model writes, such as \\n; it is no part of it',
     default: 'only tokens that end a text',

@@ -47,12 +47,13 @@ export async function readEvaluation(
   )
   if (data === undefined || found === undefined) return undefined
   const { metrics, modules, comparing } = found
-  if (!found.readsText) problems.push(...strayWriting(fields, place))
+  problems.push(...strayWriting(fields, { place, isWritten: found.readsText }))
   const { timeout, memory, latency = false } = fields
   const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
   const text = textOf(tokenizer, fields)
-  const { maxTokens, stop } = fields
-  const writing = maxTokens === undefined && stop === undefined ? undefined : present({ maxTokens, stop })
+  const { maxTokens, temperature, topP, stop } = fields
+  const options = present({ maxTokens, temperature, topP, stop })
+  const writing = Object.keys(options).length === 0 ? undefined : options
   return {
     request: {
       ...{ data, metrics, trusted, ...reading },
@@ -81,12 +82,18 @@ export async function readEvaluation(
   }
 }
 
-/** Options of answers that no model writes would do nothing. */
-function strayWriting({ maxTokens, stop }: Pick<EvaluateConfig, 'maxTokens' | 'stop'>, place: string): readonly Problem[] {
-  return Object.entries(present({ maxTokens, stop })).map(([key, value]) => ({
+/** Options of answers that no model writes, or draws nothing for, would do nothing. */
+function strayWriting(
+  { maxTokens, temperature, topP, stop }: Pick<EvaluateConfig, 'maxTokens' | 'temperature' | 'topP' | 'stop'>,
+  { place, isWritten }: { readonly place: string; readonly isWritten: boolean },
+): readonly Problem[] {
+  const stray = isWritten ? present({ topP: temperature ? undefined : topP }) : present({ maxTokens, temperature, topP, stop })
+  return Object.entries(stray).map(([key, value]) => ({
     place: placeIn(place, key),
-    message: `is ${formatValue(value)}, but no metric looks at what a language model writes.`,
-    hint: 'measure exact-match, word-f1, rouge-l, chrf, wer or cer, or leave it out',
+    message: `is ${formatValue(value)}, but ${isWritten ? 'without a temperature the likeliest token is taken' : 'no metric looks at what a language model writes'}.`,
+    hint: isWritten
+      ? 'name a temperature, such as 0.8, or leave it out'
+      : 'measure exact-match, word-f1, rouge-l, chrf, wer or cer, or leave it out',
   }))
 }
 

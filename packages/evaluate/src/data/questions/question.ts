@@ -50,6 +50,10 @@ export type Asking = 'choices' | 'answers' | 'pairs'
 export interface WritingOptions {
   /** Tokens of an answer at most. Default: 128 */
   readonly maxTokens?: number
+  /** Above 0: each token is drawn by its probability, with scores divided by this. Default: 0, the likeliest token */
+  readonly temperature?: number
+  /** With a temperature: drawn among the likeliest that have this share of the probability together. Default: 1 */
+  readonly topP?: number
   /** Texts at which an answer ends. They are no part of it. Default: none, only tokens that end a text */
   readonly stop?: readonly string[]
 }

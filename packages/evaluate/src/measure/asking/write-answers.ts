@@ -4,12 +4,13 @@ import type { WritingPrompt } from '../../data/questions/question.js'
 import { textArray } from '../../metrics/texts.js'
 import type { Session } from '../../process/runtime.js'
 import { refuseLookingAhead } from './causal.js'
-import { cachedRun, cacheOf, type GreedyRun, uncachedRun } from './greedy.js'
 import type { AskingPlace } from './likelihoods.js'
+import { tokenChoice } from './token-choice.js'
+import { cachedRun, cacheOf, type TokenRun, uncachedRun } from './token-runs.js'
 import { readAnswer, type Writing } from './writing.js'
 
 /**
- * What a model writes behind each prompt of a batch, string[prompts]: the likeliest token at each step, up to one that ends a text, a text that stops it, or as many as are allowed. With a cache
+ * What a model writes behind each prompt of a batch, string[prompts]: the likeliest token at each step or one that is drawn, up to one that ends a text, a text that stops it, or as many as are allowed. With a cache
  * prompts of one length are written together, without one those of any.
  */
 export async function writeAnswers(
@@ -23,7 +24,12 @@ export async function writeAnswers(
   const answers = new Array<string>(prompts.length)
   for (const group of groupsOf(prompts, { size: atOnce.size, isEven: cache !== undefined })) {
     const rows = group.map((i) => prompts[i]!.ids)
-    const run = cache === undefined ? uncachedRun(session, rows, place) : cachedRun(session, rows, { ...place, cache })
+    const choose = tokenChoice(
+      writing,
+      group.map((i) => first + i),
+    )
+    const own = { ...place, choose }
+    const run = cache === undefined ? uncachedRun(session, rows, own) : cachedRun(session, rows, { ...own, cache })
     for (const [at, ids] of (await written(run, rows.length, writing)).entries())
       answers[group[at]!] = readAnswer(ids, writing).text.trim()
   }
@@ -46,7 +52,7 @@ function groupsOf(
 }
 
 /** The tokens behind each of so many prompts, without those that end them. A row that is over goes along until all are. */
-async function written(run: GreedyRun, count: number, writing: Writing): Promise<readonly (readonly number[])[]> {
+async function written(run: TokenRun, count: number, writing: Writing): Promise<readonly (readonly number[])[]> {
   const rows = Array.from({ length: count }, () => [] as number[])
   const isOpen = rows.map(() => true)
   let tokens = await run.first()

@@ -8,6 +8,8 @@ import type { EvaluateRequest } from '../../process/request.js'
 export interface Writing {
   /** Tokens of an answer at most. */
   readonly maxTokens: number
+  readonly temperature?: number
+  readonly topP?: number
   /** Texts at which an answer ends. */
   readonly stop: readonly string[]
   /** Tokens that end a text. */
@@ -24,8 +26,8 @@ export async function writingOf(
     throw new PareError('answers are text, but no tokenizer is named.', {
       hint: 'name a tokenizer.json with the tokenizer option.',
     })
-  const { maxTokens = MAX_TOKENS, stop = [] } = writing
-  return { maxTokens, stop, ends: await endTokens(text.tokenizer, { trusted }), decode }
+  const { maxTokens = MAX_TOKENS, stop = [], ...drawing } = writing
+  return { ...drawing, maxTokens, stop, ends: await endTokens(text.tokenizer, { trusted }), decode }
 }
 
 /** The text of an answer so far, up to what stops it, and whether it is over. */

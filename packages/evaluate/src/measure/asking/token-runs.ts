@@ -1,19 +1,21 @@
-import { bestOf } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import { inputsFor } from '../../data/dataset.js'
 import type { NdArray } from '../../data/ndarray.js'
 import type { Session } from '../../process/runtime.js'
+import type { TokenChoice } from './token-choice.js'
 import { arrayFor, MOST_BYTES, runRows, scoresAt, tokensOf } from './token-rows.js'
 
 /** Texts that are written on together, token by token. */
-export interface GreedyRun {
-  /** The likeliest token behind each text, the first of equals; NaN where a score is NaN. */
+export interface TokenRun {
+  /** The token that is chosen behind each text; NaN where a score is NaN. */
   first(): Promise<readonly number[]>
   /** The same once each text has one more token. */
   after(tokens: readonly number[]): Promise<readonly number[]>
 }
 
-export interface GreedyPlace {
+export interface TokenPlace {
+  /** Chooses a token by the scores behind a text, the number of which it is told. */
+  readonly choose: TokenChoice
   /** Name of the output with the scores. */
   readonly output: string
   /** The number of the first sample, for messages. */
@@ -36,8 +38,8 @@ const PAST = /^past_key_values?[._]/
 export function cachedRun(
   session: Session,
   rows: readonly (readonly number[])[],
-  { output, first, fixed, cache }: GreedyPlace & { readonly cache: ReadonlyMap<string, string> },
-): GreedyRun {
+  { choose, output, first, fixed, cache }: TokenPlace & { readonly cache: ReadonlyMap<string, string> },
+): TokenRun {
   const input = tokensOf(session)
   const size = fixed ?? rows.length
   const filled = <Row>(each: readonly Row[]) => Array.from({ length: size }, (_, i) => each[i] ?? each.at(-1)!)
@@ -70,7 +72,8 @@ export function cachedRun(
     const byName = new Map(session.outputs.map(({ name }, i) => [name, results[i]!]))
     past = Object.fromEntries([...cache].map(([name, present]) => [name, byName.get(present)!]))
     length = total
-    return rows.map((_, row) => bestOf(scoresAt(byName.get(output)!, row, seq - 1)))
+    const isRead = length >= (rows[0]?.length ?? 0)
+    return rows.map((_, row) => (isRead ? choose(scoresAt(byName.get(output)!, row, seq - 1), row) : 0))
   }
   return {
     async first() {
@@ -92,11 +95,11 @@ function mostTokens({ outputs }: Session, { output, size }: { readonly output: s
 }
 
 /** Texts of any length, without a cache: all of them are read anew for each token. */
-export function uncachedRun(session: Session, rows: readonly (readonly number[])[], place: GreedyPlace): GreedyRun {
+export function uncachedRun(session: Session, rows: readonly (readonly number[])[], place: TokenPlace): TokenRun {
   const written = rows.map((row) => [...row])
   const next = async () => {
     const scores = await runRows(session, { ...place, rows: written })
-    return written.map(({ length }, row) => bestOf(scoresAt(scores, row, length - 1)))
+    return written.map(({ length }, row) => place.choose(scoresAt(scores, row, length - 1), row))
   }
   return {
     first: next,
