@@ -1,3 +1,4 @@
+import { digestOfYield } from './data/module.js'
 import { compare } from './measure/compare.js'
 import { constants } from './measure/constants.js'
 import { forward } from './measure/forward.js'
@@ -19,6 +20,7 @@ answerJob<Job & Setup>(work)
 
 async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
   if (job.loader !== undefined) await import(job.loader)
+  if (job.kind === 'digest') return digestOfYield(job.request)
   const runtime = loadRuntime({ folder: job.onnxruntime, provider: job.provider })
   if (job.kind === 'describe') {
     await using session = await openSession(runtime, job.model)

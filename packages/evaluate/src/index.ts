@@ -21,6 +21,7 @@ export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
 export { labelNameOf } from './data/match.js'
 export type { ModelValue } from './data/model-value.js'
+export type { YieldRequest } from './data/module.js'
 export { filesNamedBy } from './data/named-files.js'
 export {
   castElements,
@@ -49,6 +50,7 @@ export {
   compareRenamedModels,
   computeConstants,
   describeModel,
+  digestModule,
   evaluate,
   forwardModel,
   lookAtData,

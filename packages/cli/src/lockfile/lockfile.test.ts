@@ -2,10 +2,11 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readTasks } from '../settings/tasks.js'
+import { silence } from '../terminal/progress.js'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
 import { changesSince } from './changes.js'
-import { changedParts, decidesTheSame, decisiveOf } from './decisive.js'
+import { changedParts, decidesTheSame, decisiveOf, unknownParts } from './decisive.js'
 import type { LockEntry, LockFile } from './lock-file.js'
 import { readSamples } from './locked-samples.js'
 
@@ -93,8 +94,10 @@ describe('what a run demands less than a lock file', () => {
 it('parts that differ decide, and code always does', () => {
   expect(decidesTheSame({ model: 'a' }, { model: 'a' })).toBe(true)
   expect(decidesTheSame({ model: 'a' }, { model: 'a', data: 'b' })).toBe(false)
-  const code = { settings: 'not hashed' }
+  const code = { settings: 'not hashed: the config holds code' }
   expect(decidesTheSame(code, code)).toBe(false)
+  expect(changedParts(code, { settings: 'abc' })).toEqual([])
+  expect(unknownParts(code, { settings: 'abc' })).toEqual([{ part: 'settings', why: 'the config holds code' }])
   expect(changedParts({ a: '1', b: '2', c: '3' }, { b: '2', a: '0', d: '4' })).toEqual(['a', 'd', 'c'])
 })
 
@@ -203,6 +206,78 @@ describe('pare run with a lock file', () => {
     expect(changedParts(before, await named())).toEqual(['evaluation data'])
     const plain = await decisive({ evaluate: { data: 'val.npz', metric: 'accuracy' } })
     expect(decidesTheSame(plain, plain)).toBe(true)
+  })
+
+  it('takes a data module for what it yields, whatever its code is', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    const settings = {
+      models: [{ path: 'model.onnx' }],
+      evaluate: { data: 'data.mjs', metric: 'agreement' },
+      gate: { min: 0.01 },
+      baselines: false,
+    }
+    await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ ...settings, prune: [{ target: { sparsity: 0.5 } }] }))
+    // The samples lie in a file that the module reads.
+    const samples = (shift: number) =>
+      JSON.stringify(
+        Array.from({ length: 20 }, (_, i) => ({
+          input: Array.from({ length: 64 }, (_, j) => ((i * j + shift) % 17) / 16),
+          label: i % 10,
+        })),
+      )
+    const code = (more = '') =>
+      `import { readFileSync } from 'node:fs'\n${more}\nexport default function* () { yield* JSON.parse(readFileSync(new URL('./rows.json', import.meta.url), 'utf8')) }`
+    await writeFile(join(cwd, 'rows.json'), samples(0))
+    await writeFile(join(cwd, 'data.mjs'), code())
+    expect((await pare(['run', '--lock', '--quiet'], { cwd })).exitCode).toBe(0)
+    await writeFile(join(cwd, 'data.mjs'), code('// Other code, the same samples.'))
+    const { json } = await pare(['run', '--carry-forward', '--json'], { cwd })
+    expect(json()).toMatchObject({ models: [{ carried: true }], against: { changes: [] } })
+    const decisive = async () => {
+      const { tasks } = await readTasks({ cwd, overrides: {}, trusted: true })
+      const { signal } = new AbortController()
+      return await decisiveOf(tasks[0]!, {}, { engine: {}, signal, progress: silence, yields: new Map() })
+    }
+    const before = await decisive()
+    await writeFile(join(cwd, 'rows.json'), samples(1))
+    const after = await decisive()
+    expect(changedParts(before, after)).toEqual(['evaluation data'])
+    await writeFile(join(cwd, 'data.mjs'), 'export default [{ input: "what no array is", label: [[1], 2] }]')
+    const broken = await decisive()
+    expect(unknownParts(before, broken)).toEqual([
+      { part: 'evaluation data', why: expect.stringContaining('data.mjs: sample 0') },
+    ])
+    expect(decidesTheSame(broken, broken)).toBe(false)
+  })
+
+  it('says why it does not know whether data are as they were', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    await pare(['run', '--lock', '--quiet'], { cwd })
+    const path = join(cwd, 'pare.lock.json')
+    const written = await readFile(path, 'utf8')
+    const data = JSON.parse(written).models['model.onnx'].decisive['evaluation data'] as string
+    await writeFile(path, written.replace(data, 'not hashed: it names ../a.png, which lies elsewhere'))
+    const { json, stderr } = await pare(['run', '--carry-forward', '--json'], { cwd })
+    expect((json() as { models: object[] }).models[0]).not.toHaveProperty('carried')
+    expect(stderr).toContain('nothing tells whether this is as it was: evaluation data (it names ../a.png, which lies elsewhere)')
+    expect(json()).toMatchObject({
+      against: {
+        changes: [
+          {
+            text: 'Nothing tells whether this run measures with the evaluation data of the lock file: it names ../a.png, which lies elsewhere.',
+          },
+        ],
+      },
+    })
+    await writeFile(path, written)
+    await config(folder, 0.02)
+    const settings = JSON.parse(await readFile(join(cwd, 'pare.config.json'), 'utf8'))
+    await writeFile(path, written.replace(data, 'not hashed'))
+    await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ ...settings, gate: { maxDrop: 0.9, maxRegression: 0.001 } }))
+    const judged = await pare(['run', '--json'], { cwd })
+    expect(JSON.stringify(judged.json())).toContain('so a regression was not judged')
   })
 
   it('fails a model that is worse than the one before, whatever it was pruned from', async () => {

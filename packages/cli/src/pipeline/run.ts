@@ -89,7 +89,7 @@ export async function openRun(options: RunOptions): Promise<OpenedRun> {
   const ledger = await Ledger.open({ isWhole: overrides.models === undefined, ...options.lock }, { cwd, engine })
   const carried = new Map<Task, RunResults['models'][number]>()
   for (const task of tasks) {
-    const known = await ledger.begin(task)
+    const known = await ledger.begin(task, { signal, progress })
     if (known !== undefined) carried.set(task, known)
   }
   const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }

@@ -6,6 +6,7 @@ import { makeTemporaryFolder, PareError } from '@pare/onnx'
 import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
 import { UntrustedError } from '../data/data.js'
+import type { YieldRequest } from '../data/module.js'
 import type { CompareRequest } from '../measure/compare.js'
 import type { ConstantsRequest } from '../measure/constants.js'
 import type { ForwardPart, ForwardRequest } from '../measure/forward.js'
@@ -30,6 +31,7 @@ export type Job =
   | { readonly kind: 'relay'; readonly request: RelayRequest }
   | { readonly kind: 'trials'; readonly request: TrialRequest }
   | { readonly kind: 'constants'; readonly request: ConstantsRequest }
+  | { readonly kind: 'digest'; readonly request: YieldRequest }
 
 /** What the child does it with. */
 export interface Setup {
