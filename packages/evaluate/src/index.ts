@@ -8,6 +8,7 @@ export type {
   MetricNeeds,
   MetricSample,
   MetricTally,
+  Pooling,
   SampleBoxes,
   SampleText,
 } from '@pare/metric'

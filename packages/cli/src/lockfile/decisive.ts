@@ -59,6 +59,8 @@ export async function decisiveOf(
       said,
       allocations: steps.map(({ allocation }) => allocation),
       classes: evaluation?.request.classes,
+      // With the pooling that a file beside the model says.
+      metrics: evaluation?.request.metrics,
     }),
     pare: packageVersion(),
     'ONNX Runtime': installedVersion(onnxruntime),

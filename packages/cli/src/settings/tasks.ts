@@ -183,11 +183,11 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path, folder }, reading)
   const metric = measured?.request.metrics[0]
   const gate = gateWithDrop(settings)
-  const demands = await readLimits(gate, { metric, place: placeOf('gate'), check: reading })
+  const demands = await readLimits(gate, { metric, place: placeOf('gate'), model: path, check: reading })
   const maxDrop = dropOf(settings.prune)
   // Where the gate has a drop of its own, nothing else looks at that of the target.
   if (maxDrop !== undefined && gate === settings.gate)
-    await readLimits({ maxDrop }, { metric, place: placeOf('prune'), check: reading })
+    await readLimits({ maxDrop }, { metric, place: placeOf('prune'), model: path, check: reading })
   const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(
     settings.calibrate,
