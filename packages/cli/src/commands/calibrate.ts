@@ -10,6 +10,7 @@ import {
   type Needing,
   startOf,
 } from '@pare/core'
+import { isModule } from '@pare/evaluate/choices'
 import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, present } from '@pare/onnx'
 import { describeParts, partsOf } from '../engine/calibrate.js'
@@ -191,6 +192,8 @@ async function sourcesOf(run: Calibration, work: Work): Promise<Readonly<Record<
   const sources: Record<string, string> = {}
   const reader = { runner: { ...work, yields: new Map() }, samples: run.samples }
   for (const [i, path] of calibrationFiles(run).entries()) {
+    // Only shards are held against each other, and a pass over a module may take long.
+    if (isModule(path) && run.shard === undefined) continue
     const whole = await hashOfData(path, reader)
     if (whole !== (await hashOf(path))) sources[`what file ${i + 1} of the data names or yields`] = whole
   }
