@@ -123,9 +123,10 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
     }
     const known = carried.get(task)
     const outcome = known === undefined ? await runner(task, place, { ...work, label: task.name }) : { result: known }
-    runs.push(outcome)
+    const result = { ...outcome.result, ...present({ named: task.at }) }
+    runs.push({ ...outcome, result })
     ledger.end(task, outcome)
-    onResult?.(outcome.result)
+    onResult?.(result)
   }
   const results: RunResults = {
     schemaVersion: 1,
