@@ -71,7 +71,7 @@ export function argumentsOf(
   const options = [...texts].flatMap(([option, text]) => {
     const name = hyphened(option.name)
     // A plan writes nothing.
-    if (task.kind === 'plan' && option.name === 'lock') return []
+    if (task.kind === 'plan' && ['lock', 'badge'].includes(option.name)) return []
     if (option.argument !== undefined) return [`--${name}=${text}`]
     return [`--${/^true$/i.test(text) ? '' : 'no-'}${name}`]
   })

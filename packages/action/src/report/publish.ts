@@ -93,6 +93,7 @@ function setOutputs({ results, folder }: WithResults): void {
   for (const [name, file] of [
     ['results-path', 'results.json'],
     ['report-path', 'report.html'],
+    ['badge-path', 'badge.json'],
   ] as const) {
     if (existsSync(join(folder, file))) core.setOutput(name, join(folder, file))
   }
