@@ -15,6 +15,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   'max-drop': ['0.01', 'relative=0.01'],
   'allow-worthless-reference': ['true', 'false'],
   lock: ['true', 'false'],
+  badge: ['true', 'false'],
   'carry-forward': ['true', 'false'],
   quantise: ['int8', 'int8-static:range=mse', 'int8-weights', 'int4', 'int4:block=64,rounding=gptq', 'f16'],
   baselines: ['int8', 'int8,int4'],

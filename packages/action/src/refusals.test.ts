@@ -82,15 +82,17 @@ describe.skipIf(skipped !== undefined)(
       expect(existsSync(join(machine.workspace, 'pwned'))).toBe(false)
     })
 
-    it('bad config: exit 2, with every problem in one annotation', async () => {
+    it('bad config: exit 2, with an annotation for each problem, at its line', async () => {
       checkOut(machine, {
         'pare.config.json': JSON.stringify({ models: [{ path: 'models/digits.onnx', evalaute: {}, gate: { maxDrop: '1%' } }] }),
       })
       const step = await runStep(machine, services, { event: events.push, with: {} })
       expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([2, 'error'])
-      expect(step.annotations).toHaveLength(1)
-      expect(step.annotations[0]?.message).toMatch(/evalaute/)
-      expect(step.annotations[0]?.message).toMatch(/maxDrop/)
+      expect(step.annotations.map(({ message }) => message)).toEqual([
+        expect.stringMatching(/evalaute/),
+        expect.stringMatching(/maxDrop/),
+      ])
+      expect(step.log.match(/^::error .*file=pare\.config\.\w+,line=\d+,col=\d+::/gm)).toHaveLength(2)
       expect(services.store.artifacts.size).toBe(0)
     })
 

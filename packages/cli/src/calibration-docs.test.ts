@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -29,5 +29,22 @@ describe('docs/calibration.md', () => {
     await pare(['calibrate', 'test-models/mlp-digits.onnx', '--data', data, '--out', 'pare-out/one.pare'], { cwd })
     const [one, merged] = await Promise.all(['one', 'merged'].map((file) => readFile(join(cwd, 'pare-out', `${file}.pare`))))
     expect(merged!.equals(one!)).toBe(true)
+  })
+
+  it('does not merge shards whose data module yielded other samples', async () => {
+    const row = (value: number) => `{ input: new Float32Array(64).fill(i % ${value}) }`
+    const code = (value: number) => `export default Array.from({ length: 512 }, (_, i) => (${row(value)}))`
+    for (const [shard, value] of [
+      [1, 3],
+      [2, 5],
+    ] as const) {
+      // Its bytes are the same; the file that it imports is not.
+      await writeFile(join(cwd, 'rows.mjs'), code(value))
+      await writeFile(join(cwd, 'data.mjs'), "export { default } from './rows.mjs'")
+      const of = ['--data', 'data.mjs', '--samples', '512', '--shard', `${shard}/2`, '--out', `${shard}.pare`]
+      expect(await pare(['calibrate', 'test-models/mlp-digits.onnx', ...of], { cwd })).toMatchObject({ exitCode: 0 })
+    }
+    const { exitCode, stderr } = await pare(['merge', '1.pare', '2.pare', '--out', 'all.pare'], { cwd })
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining('what their module yields') })
   })
 })

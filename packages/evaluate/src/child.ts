@@ -13,6 +13,7 @@ answerJob<Job & Setup>(work)
 /** Each kind of work loads what it needs alone: a process is started for each, and loading everything took longer than many of them. */
 async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
   if (job.loader !== undefined) await import(job.loader)
+  if (job.kind === 'digest') return (await import('./data/module.js')).digestOfYield(job.request)
   const runtime = loadRuntime({ folder: job.onnxruntime, provider: job.provider })
   switch (job.kind) {
     case 'describe': {

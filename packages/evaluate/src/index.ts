@@ -8,6 +8,7 @@ export type {
   MetricNeeds,
   MetricSample,
   MetricTally,
+  Pooling,
   SampleBoxes,
   SampleText,
 } from '@pare/metric'
@@ -21,6 +22,7 @@ export { type ColumnGlance, type DataGlance, glanceAt } from './data/glance.js'
 export type { ImageOptions } from './data/images/image-options.js'
 export { labelNameOf } from './data/match.js'
 export type { ModelValue } from './data/model-value.js'
+export type { YieldRequest } from './data/module.js'
 export { filesNamedBy } from './data/named-files.js'
 export {
   castElements,
@@ -49,6 +51,7 @@ export {
   compareRenamedModels,
   computeConstants,
   describeModel,
+  digestModule,
   evaluate,
   forwardModel,
   lookAtData,

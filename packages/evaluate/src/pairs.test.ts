@@ -113,12 +113,22 @@ test('the cosine of two texts is compared with a score, and with the other texts
   expect(recall(1)).toBeLessThan(recall(2))
 })
 
-test("the vector of the first token, and the model's own", async () => {
+test("the vector of the first or the last token, the largest of each place, and the model's own", async () => {
   const data = lines('sts.jsonl', ROWS)
   // All texts begin with [CLS], whose vector does not depend on them here.
   expect((await evaluate({ ...request, data, metrics: ['cosine:pairs=cls'] })).metrics).toEqual({
     'cosine:pairs=cls': expect.closeTo(1, 9),
   })
+  const vectors = (text: string) => tokens(text).map((id) => TABLE[id]!)
+  const ways = {
+    last: (text: string) => vectors(text).at(-1)!,
+    max: (text: string) => [0, 1, 2].map((at) => Math.max(...vectors(text).map((vector) => vector[at]!))),
+  }
+  for (const [way, vectorOf] of Object.entries(ways)) {
+    const metric = `cosine:pairs=${way}`
+    const expected = ROWS.reduce((sum, row) => sum + cosine(vectorOf(row.sentence1), vectorOf(row.sentence2)), 0) / 5
+    expect((await evaluate({ ...request, data, metrics: [metric] })).metrics[metric]).toBeCloseTo(expected, 6)
+  }
   const own = { ...request, data, metrics: ['cosine:pairs=output'], output: 'sentence_embedding' }
   // The sum points where the mean does.
   expect((await evaluate(own)).metrics['cosine:pairs=output']).toBeCloseTo(cosines.reduce((sum, one) => sum + one, 0) / 5, 6)

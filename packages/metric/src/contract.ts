@@ -48,9 +48,9 @@ export interface MetricNeeds {
   readonly with?: string
   /**
    * Of `values`: the two texts of a row are encoded each on its own, and this is how one vector is made of what the model gives for a text: the mean over its
-   * tokens, that of the first token, or the output as it is. Against 'values' the one value of a sample is the cosine between the two. Default: rows are no pairs
+   * tokens, that of the first or the last token, the largest number of each place, or the output as it is. Against 'values' the one value of a sample is the cosine between the two. Default: rows are no pairs
    */
-  readonly pairs?: 'mean' | 'cls' | 'output'
+  readonly pairs?: Pooling
   /** Whether a sample may have several labels at once: labels of 0 and 1, one for each class. Default: false */
   readonly many?: boolean
   /** Whether a sample must be one answer: no sequence, no pixels. Default: false */
@@ -59,6 +59,9 @@ export interface MetricNeeds {
 
 /** One number, or a pair of sum and count, or as many as the metric's own `Aggregate` wants. */
 export type Contribution = number | readonly number[]
+
+/** How one vector is made of what a model gives for the tokens of a text: 'output' takes it as it is. */
+export type Pooling = 'mean' | 'cls' | 'max' | 'last' | 'output'
 
 /**
  * 'proportion': a sample is right (1) or wrong (0), or a pair of right places and places. 'mean': a number, or a pair of sum and count; the value is

@@ -1,5 +1,6 @@
 export { OnnxRuntimeError } from './error.js'
 export { findInstalled, installedVersion, packageIn } from './find.js'
+export { isIntact } from './intact.js'
 export { hasLibrary, libraryOf, type Platform, supportedPlatforms, thisPlatform, unsupportedPlatform } from './library.js'
 export { loadOnnxRuntime, type OnnxRuntime } from './load.js'
 export { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from './pinned.js'

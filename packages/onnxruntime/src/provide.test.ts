@@ -1,13 +1,24 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { create } from 'tar'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { cachePlace, packageIn } from './find.js'
-import { OnnxRuntimeError, onnxruntimeCommon, onnxruntimeNode, thisPlatform } from './index.js'
+import { OnnxRuntimeError, onnxruntimeCommon, onnxruntimeNode, supportedPlatforms, thisPlatform } from './index.js'
+import { isIntact } from './intact.js'
 import { fill } from './unpack.js'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -42,6 +53,30 @@ it('the pinned packages are those of the lock file', () => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))
   for (const { name, version, integrity } of [onnxruntimeNode, onnxruntimeCommon])
     expect(packages[`node_modules/${name}`]).toMatchObject({ version, integrity })
+})
+
+it.each(supportedPlatforms)('what is unpacked for %s is pinned', async (name) => {
+  const [os, arch] = name.split('/') as [string, string]
+  const source = join(ROOT, 'node_modules')
+  const place = join(folder, 'place')
+  const keep: Readonly<Record<string, RegExp>> = {
+    'onnxruntime-common': /^(.*package\.json|dist\/(cjs|esm)\/.*\.js)$/,
+    'onnxruntime-node': new RegExp(`^(package\\.json|dist/.*\\.js|bin/napi-v6/${os}/${arch}/.*)$`),
+  }
+  for (const [name, pattern] of Object.entries(keep)) {
+    const files = readdirSync(join(source, name), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    for (const { parentPath, name: file } of files) {
+      const path = relative(join(source, name), join(parentPath, file)).replaceAll('\\', '/')
+      if (path.startsWith('node_modules/') || !pattern.test(path)) continue
+      const target = join(place, 'node_modules', name, path)
+      mkdirSync(dirname(target), { recursive: true })
+      copyFileSync(join(parentPath, file), target)
+    }
+  }
+  expect(isIntact(place, { os, arch })).toBe(true)
+  expect(isIntact(place, { os, arch: 'other' })).toBe(false)
+  writeFileSync(join(place, 'more'), '')
+  expect(isIntact(place, { os, arch })).toBe(false)
 })
 
 it('a project with a recent onnxruntime-node uses that one, and one with an old one does not', async () => {

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { OnnxRuntimeError } from './error.js'
 import { packageIn } from './find.js'
-import { hasLibrary, type Platform } from './library.js'
+import { isIntact } from './intact.js'
+import type { Platform } from './library.js'
 import { onnxruntimeCommon, onnxruntimeNode, type PinnedPackage } from './pinned.js'
 
 /** Puts the tarball of a package into an empty folder, and returns the file's path. */
@@ -89,13 +90,13 @@ async function unpack(file: string, folder: string, keep: Keep): Promise<void> {
   await extract({ file, cwd: folder, strip: 1, strict: true, filter })
 }
 
-/** Whoever comes second keeps what the first one put there; a place without a library is replaced. */
+/** Whoever comes second keeps what the first one put there; a place with anything else than what was published is replaced. */
 function putInPlace(unpacked: string, place: string, platform: Platform): void {
-  if (hasLibrary(packageIn(place), platform)) return
+  if (isIntact(place, platform)) return
   rmSync(place, { recursive: true, force: true })
   try {
     renameSync(unpacked, place)
   } catch (error) {
-    if (!hasLibrary(packageIn(place), platform)) throw error
+    if (!isIntact(place, platform)) throw error
   }
 }

@@ -1,3 +1,4 @@
+import { tradeOffFigure } from './drawings/trade-off-figure.js'
 import { html, type Markup, mdText } from './escape.js'
 import { figure, size } from './figures.js'
 import { type TableColumn, table } from './page/table.js'
@@ -57,7 +58,25 @@ export function baselineTable(model: ModelResult): Markup | undefined {
     { title: TIME, number: ({ latency }) => latency?.relative, cell: timeOf },
   ]
   const sentence = baselineSentence(model)
-  return html`<figure><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</figure>`
+  return html`<figure><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}
+${tradeOff(model, rows)}
+${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</figure>`
+}
+
+/** What each takes and costs, as a drawing. */
+function tradeOff(
+  { metric = 'the metric', limits, reference, verdict }: ModelResult,
+  all: readonly Choice[],
+): Markup | undefined {
+  const points = all.flatMap(({ name, isPruned, drop, interval, zippedBytes }) =>
+    drop === undefined || zippedBytes === undefined
+      ? []
+      : [{ name, bytes: zippedBytes, drop, interval, ...(isPruned && { verdict }) }],
+  )
+  const most = limits?.maxDrop
+  const relativeTo = Math.abs(reference.metrics[metric] ?? Number.NaN)
+  const limit = typeof most === 'object' ? most.relative * relativeTo : most
+  return tradeOffFigure(points, { metric, limit: Number.isNaN(limit) ? undefined : limit })
 }
 
 /** The same for a job summary. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { advice } from './advice/fields.js'
 import { breakdownFields } from './breakdown/fields.js'
 import { search } from './searches.js'
 import { smallestSearch } from './smallest-fields.js'
@@ -123,6 +124,10 @@ export const modelResult = z.object({
     .boolean()
     .optional()
     .describe('true: nothing that decides it differs from the lock file, so it was not run again, and no model was written'),
+  named: z
+    .object({ file: z.string(), line: count, column: count })
+    .optional()
+    .describe('where the config names it, counted from 1'),
   summary: z.string().optional().describe('how the metric went and what was allowed, in sentences, also for a pass'),
   reasons: z.array(z.string()).describe('why it is not a pass, in sentences'),
   data: z.object({ path: z.string(), samples: count, sha256: z.string().optional() }).optional().describe('evaluation data'),
@@ -218,17 +223,7 @@ export const modelResult = z.object({
     .object({ metrics })
     .optional()
     .describe('the pruned model before it was repaired and retrained; absent where it was pruned in several stages'),
-  advice: z
-    .array(
-      z.object({
-        situation: z.string().describe('what it is an answer to: drop-too-large, too-few-samples, …'),
-        text: z.string(),
-        options: z.string().optional().describe('to be added to the command that was run'),
-        command: z.string().optional().describe('a command of its own'),
-      }),
-    )
-    .optional()
-    .describe('what to do now, where it is no pass or a class is lost, the likeliest first'),
+  advice: advice.optional(),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),
   plan: z.object({ path: z.string() }).optional(),

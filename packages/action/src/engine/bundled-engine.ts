@@ -18,13 +18,14 @@ export function bundledEngine({ onnxruntime, trusted, workspace }: BundledEngine
   const beside = (file: string) => new URL(file, import.meta.url)
   const engine = { onnxruntime, evaluateChild: beside('./child.mjs'), retrainChild: beside('./retrain-child.mjs') }
   return async ({ inputs: { models, values }, task, workingDirectory, folder, against, signal }) => {
-    const { config, lock: write, carryForward: carry } = ownOf('run', values)
+    const { config, lock: write, carryForward: carry, badge = false } = ownOf('run', values)
     const options = {
       ...(config === undefined ? {} : { config }),
       overrides: { ...overridesOf('run', values), ...(models.length === 0 ? {} : { models: [...models] }) },
       cwd: workingDirectory,
       env: process.env,
       outDir: folder,
+      badge,
       lock: { write, carry, against, ...(against !== undefined && { name: 'this pull request' }) },
       trusted,
       workspace,

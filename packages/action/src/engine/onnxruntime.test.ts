@@ -81,6 +81,24 @@ describe('ONNX Runtime is taken from', () => {
   })
 })
 
+describe('the tool cache', () => {
+  it('is not used where a byte of it is another, and is filled anew', { timeout: 120_000 }, async () => {
+    const { folder } = await findOnnxRuntime(search())
+    const library = join(folder, 'bin/napi-v6/linux/arm64/libonnxruntime.so.1')
+    const published = readFileSync(library)
+    const other = Buffer.from(published)
+    other[1000]! ^= 1
+    writeFileSync(library, other)
+    // Nor may something lie in it that was not published.
+    const stranger = join(folder, 'dist/preload.js')
+    writeFileSync(stranger, 'process.exit(0)')
+    await expect(findOnnxRuntime(search())).resolves.toEqual({ folder, from: 'download' })
+    expect(readFileSync(library).equals(published)).toBe(true)
+    expect(existsSync(stranger)).toBe(false)
+    await expect(findOnnxRuntime(search())).resolves.toEqual({ folder, from: 'tool cache' })
+  })
+})
+
 describe('a download', () => {
   it('with the wrong hash is an error, and nothing of it is unpacked', async () => {
     const source = join(root, 'evil')

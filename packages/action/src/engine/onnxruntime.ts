@@ -1,7 +1,17 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { fill, hasLibrary, libraryOf, onnxruntimeNode, type Platform, packageIn, unsupportedPlatform } from '@pare/onnxruntime'
+import {
+  fill,
+  hasLibrary,
+  isIntact,
+  libraryOf,
+  onnxruntimeNode,
+  type Platform,
+  packageIn,
+  unsupportedPlatform,
+} from '@pare/onnxruntime'
 import { ActionFailure } from '../failure.js'
+import * as log from '../log.js'
 import { downloadFrom } from './download.js'
 
 export interface Search {
@@ -23,7 +33,7 @@ export interface OnnxRuntimeFolder {
   readonly from: 'input' | 'workspace' | 'tool cache' | 'download'
 }
 
-/** In this order: the input, the workspace (trusted only), the tool cache, a download into the tool cache. */
+/** In this order: the input, the workspace (trusted only), the tool cache where every byte is as it was published, a download into the tool cache. */
 export async function findOnnxRuntime(search: Search): Promise<OnnxRuntimeFolder> {
   if (search.path !== undefined) return { folder: fromInput(search.path, search), from: 'input' }
   const workspace = search.trusted ? findUpwards(search.workingDirectory, search.workspace, 'onnxruntime-node') : undefined
@@ -32,8 +42,12 @@ export async function findOnnxRuntime(search: Search): Promise<OnnxRuntimeFolder
   if (unsupported !== undefined) throw unsupported
   const { os, arch } = search.platform
   const places = caches(search.env).map((cache) => join(cache, 'pare-onnxruntime', onnxruntimeNode.version, `${os}-${arch}`))
-  const cached = places.map(packageIn).find((folder) => hasLibrary(folder, search.platform))
-  if (cached !== undefined) return { folder: cached, from: 'tool cache' }
+  const cached = places.find((place) => isIntact(place, search.platform))
+  if (cached !== undefined) return { folder: packageIn(cached), from: 'tool cache' }
+  for (const place of places.filter((each) => existsSync(each)))
+    log.warning(
+      `${place} holds other files than ONNX Runtime ${onnxruntimeNode.version} was published with: it is not used, and fetched anew.`,
+    )
   return { folder: await fill({ places, platform: search.platform, fetch: downloadFrom(search) }), from: 'download' }
 }
 

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { hyphened } from '@pare/cli/options'
 import { runResults } from '@pare/report'
 import { z } from 'zod'
-import { ActionFailure, exitCodes, messageOf } from '../failure.js'
+import { ActionFailure, exitCodes, messageOf, problemsIn } from '../failure.js'
 import type { RunInputs } from '../inputs.js'
 import { type EngineOutcome, type EngineRequest, shardDone, shardsOf } from './engine.js'
 import { findUpwards } from './onnxruntime.js'
@@ -71,7 +71,7 @@ export function argumentsOf(
   const options = [...texts].flatMap(([option, text]) => {
     const name = hyphened(option.name)
     // A plan writes nothing.
-    if (task.kind === 'plan' && option.name === 'lock') return []
+    if (task.kind === 'plan' && ['lock', 'badge'].includes(option.name)) return []
     if (option.argument !== undefined) return [`--${name}=${text}`]
     return [`--${/^true$/i.test(text) ? '' : 'no-'}${name}`]
   })
@@ -148,7 +148,8 @@ function failureOf(document: unknown, exitCode: number, cli: WorkspaceCli): Acti
   if (document instanceof ActionFailure)
     return new ActionFailure(kindOf(exitCode), `${who} ended with exit code ${exitCode}; ${document.message}`, { hint })
   const { error, schemaVersion } = fieldsOf(document)
-  if (isReport(error)) return new ActionFailure(kindOf(exitCode), error.message, { hint: error.hint ?? hint })
+  if (isReport(error))
+    return new ActionFailure(kindOf(exitCode), error.message, { hint: error.hint ?? hint, problems: problemsIn(error) })
   return new ActionFailure(
     'infrastructure',
     `${who} wrote results with schemaVersion ${JSON.stringify(schemaVersion)}, which this action cannot read (expected 1)`,

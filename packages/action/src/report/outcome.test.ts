@@ -6,6 +6,7 @@ import {
   annotationsOf,
   conclusionOf,
   exitCodeOf,
+  failureAnnotations,
   headline,
   measuredOutputs,
   stepExitCode,
@@ -114,9 +115,37 @@ describe('annotations', () => {
     ])
   })
 
-  it('are no more than GitHub shows, and the last one counts the rest', () => {
+  it('are at most five, and the last one counts the rest', () => {
     const annotations = annotationsOf(run(...Array.from({ length: 12 }, () => failing)))
-    expect(annotations).toHaveLength(10)
-    expect(annotations[9]?.message).toBe('3 more are in the job summary and in results.json') // 12 - 9
+    expect(annotations).toHaveLength(5)
+    expect(annotations[4]?.message).toBe('8 more are in the job summary and in results.json') // 12 - 4
+  })
+
+  const at = { file: 'pare.config.yml', line: 12, column: 5 }
+
+  it('stand at the line of the config that names the model', () => {
+    const named: ModelResult = { ...failing, warnings: ['slow'], named: at }
+    expect(annotationsOf(run(named), 'models/').map((each) => each.at)).toEqual(
+      Array(2).fill({ ...at, file: 'models/pare.config.yml' }),
+    )
+    expect(annotationsOf(run(named), '../elsewhere')[0]).not.toHaveProperty('at')
+  })
+
+  it('stand at the lines of what is wrong in a config', () => {
+    const problems = [
+      { place: 'sede', message: "'sede' is not an option.", hint: "did you mean 'seed'?", at },
+      { place: '', message: 'nowhere.' },
+      { place: 'seed', message: 'elsewhere.', at: { ...at, file: '/home/me/pare.config.yml' } },
+    ]
+    expect(failureAnnotations(new ActionFailure('usage', 'three problems', { problems }))).toEqual([
+      { level: 'error', title: 'Pare: the config', message: "sede: 'sede' is not an option.\n  hint: did you mean 'seed'?", at },
+      { level: 'error', title: 'Pare: the config', message: 'nowhere.' },
+      { level: 'error', title: 'Pare: the config', message: 'seed: elsewhere.' },
+    ])
+    const many = failureAnnotations(new ActionFailure('usage', 'many', { problems: Array(9).fill(problems[0]) }))
+    expect([many.length, many[4]?.message]).toEqual([5, '5 more are in the job summary and in the log'])
+    expect(failureAnnotations(new ActionFailure('usage', 'one', { hint: 'do it' }))).toEqual([
+      { level: 'error', title: 'Pare', message: 'one\n  hint: do it' },
+    ])
   })
 })

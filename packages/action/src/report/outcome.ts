@@ -1,6 +1,7 @@
+import { posix } from 'node:path'
 import { figure, type ModelResult, type RunResults } from '@pare/report'
 import type { ShardDone } from '../engine/engine.js'
-import { type ActionFailure, exitCodes } from '../failure.js'
+import { type ActionFailure, exitCodes, type FilePlace } from '../failure.js'
 import type { FailOn } from '../inputs.js'
 
 /** How a run ended: with results (whatever the verdict), or without. */
@@ -22,10 +23,12 @@ export interface Annotation {
   readonly level: 'error' | 'warning'
   readonly title: string
   readonly message: string
+  /** Where it is shown, relative to the root of the repository. Default: at no file */
+  readonly at?: FilePlace
 }
 
-/** GitHub shows 10 of each level for a step. */
-const ANNOTATIONS_SHOWN = 10
+/** Of each level: more would hide what matters, and GitHub shows 10. */
+const ANNOTATIONS_SHOWN = 5
 
 /** The exit code of the command line's table for this outcome. */
 export function exitCodeOf(outcome: ActionOutcome): number {
@@ -99,15 +102,45 @@ export function verdictLines({ models }: RunResults): readonly string[] {
   })
 }
 
-/** One error for each model that did not pass, one warning for each thing worth knowing; at most as many as GitHub shows. */
-export function annotationsOf(results: RunResults): readonly Annotation[] {
+/**
+ * One error for each model that did not pass, one warning for each thing worth knowing, at the line of the config that names the model; at most five of each, the last of which
+ * counts the rest. `root`: where paths of results start, relative to the root of the repository.
+ */
+export function annotationsOf(results: RunResults, root = ''): readonly Annotation[] {
   const errors: Annotation[] = results.models
     .filter((model) => model.verdict !== 'pass')
-    .map((model) => ({ level: 'error', title: `Pare: ${model.path} ${verdictWord[model.verdict]}`, message: whyOf(model) }))
+    .map((model) => ({
+      ...{ level: 'error', title: `Pare: ${model.path} ${verdictWord[model.verdict]}`, message: whyOf(model) },
+      ...shownAt(model.named, root),
+    }))
   const warnings: Annotation[] = results.models.flatMap((model) =>
-    warningsOf(model).map((message) => ({ level: 'warning' as const, title: `Pare: ${model.path}`, message })),
+    warningsOf(model).map((message) => ({
+      ...{ level: 'warning' as const, title: `Pare: ${model.path}`, message },
+      ...shownAt(model.named, root),
+    })),
   )
   return [...limited(errors, 'error'), ...limited(warnings, 'warning')]
+}
+
+/** One error for each thing that is wrong in a config, at its line; else one for the whole failure. */
+export function failureAnnotations({ message, hint, problems }: ActionFailure, root = ''): readonly Annotation[] {
+  const withHint = (text: string, cure: string | undefined) => (cure === undefined ? text : `${text}\n  hint: ${cure}`)
+  if (!problems.some(({ at }) => at !== undefined)) return [{ level: 'error', title: 'Pare', message: withHint(message, hint) }]
+  const errors = problems.map(
+    (problem): Annotation => ({
+      ...{ level: 'error', title: 'Pare: the config' },
+      message: withHint(`${problem.place === '' ? '' : `${problem.place}: `}${problem.message}`, problem.hint),
+      ...shownAt(problem.at, root),
+    }),
+  )
+  return limited(errors, 'error', 'in the job summary and in the log')
+}
+
+/** Outside of the repository GitHub shows nothing. */
+function shownAt(at: FilePlace | undefined, root: string): Pick<Annotation, 'at'> {
+  if (at === undefined) return {}
+  const file = posix.normalize(posix.join(posix.isAbsolute(at.file) ? '' : root, at.file))
+  return file.startsWith('..') || posix.isAbsolute(file) || /^[a-z]:/i.test(file) ? {} : { at: { ...at, file } }
 }
 
 const verdictWord = { pass: 'passes', fail: 'fails the gate', incomplete: 'is incomplete' } as const
@@ -128,9 +161,13 @@ function warningsOf(model: ModelResult): readonly string[] {
   return [...resolution, ...(model.warnings ?? [])]
 }
 
-function limited(annotations: readonly Annotation[], level: Annotation['level']): readonly Annotation[] {
+function limited(
+  annotations: readonly Annotation[],
+  level: Annotation['level'],
+  where = 'in the job summary and in results.json',
+): readonly Annotation[] {
   if (annotations.length <= ANNOTATIONS_SHOWN) return annotations
   const rest = annotations.length - ANNOTATIONS_SHOWN + 1
-  const last: Annotation = { level, title: 'Pare', message: `${rest} more are in the job summary and in results.json` }
+  const last: Annotation = { level, title: 'Pare', message: `${rest} more are ${where}` }
   return [...annotations.slice(0, ANNOTATIONS_SHOWN - 1), last]
 }

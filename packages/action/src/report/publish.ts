@@ -9,7 +9,15 @@ import * as log from '../log.js'
 import { artifactUrl, REPORT, uploadArtifact, uploadReport } from './artifact.js'
 import { comment, contentOf } from './comment.js'
 import { githubComments, pullRequestOf } from './github-comments.js'
-import { type ActionOutcome, annotationsOf, conclusionOf, measuredOutputs, verdictLines } from './outcome.js'
+import {
+  type ActionOutcome,
+  type Annotation,
+  annotationsOf,
+  conclusionOf,
+  failureAnnotations,
+  measuredOutputs,
+  verdictLines,
+} from './outcome.js'
 import { appendLink, appendSummary } from './summary.js'
 
 export interface Publishing {
@@ -22,7 +30,7 @@ export interface Publishing {
 /** Outputs, annotations, job summary, artifact, comment, in this order. None of them decides the verdict: what fails is a warning. */
 export async function publish(outcome: ActionOutcome, { inputs, env, signal }: Publishing): Promise<void> {
   core.setOutput('conclusion', conclusionOf(outcome))
-  annotate(outcome)
+  annotate(outcome, rootOf(inputs))
   if (outcome.kind === 'results') setOutputs(outcome)
   if (outcome.kind === 'plan') core.setOutput('shards', JSON.stringify(outcome.used))
   await attempt('job summary', () => writeSummary(outcome, env))
@@ -42,13 +50,15 @@ export async function publish(outcome: ActionOutcome, { inputs, env, signal }: P
 
 type WithResults = Extract<ActionOutcome, { kind: 'results' }>
 
-function annotate(outcome: ActionOutcome): void {
+/** Where paths of results and configs start, relative to the root of the repository. */
+function rootOf(inputs: Publishing['inputs']): string {
+  return (inputs?.workingDirectory ?? '').split('\\').join('/')
+}
+
+function annotate(outcome: ActionOutcome, root: string): void {
   if (outcome.kind === 'results') {
     for (const line of verdictLines(outcome.results)) log.info(line)
-    for (const { level, title, message } of annotationsOf(outcome.results)) {
-      if (level === 'error') log.error(message, title)
-      else log.warning(message, title)
-    }
+    showAnnotations(annotationsOf(outcome.results, root))
     return
   }
   if (outcome.kind === 'plan') {
@@ -60,9 +70,22 @@ function annotate(outcome: ActionOutcome): void {
     if (outcome.shard.hasFailures) log.warning('Not everything could be measured here; the merge says which model is incomplete.')
     return
   }
-  const { kind, message, hint } = outcome.failure
-  if (kind === 'interrupted') log.warning(message)
-  else log.error(hint === undefined ? message : `${message}\n  hint: ${hint}`)
+  const { kind, message } = outcome.failure
+  if (kind === 'interrupted') {
+    log.warning(message)
+    return
+  }
+  const annotations = failureAnnotations(outcome.failure, root)
+  // Of several the log has the whole.
+  if (annotations.length > 1) for (const line of message.split('\n')) log.info(line)
+  showAnnotations(annotations)
+}
+
+function showAnnotations(annotations: readonly Annotation[]): void {
+  for (const { level, title, message, at } of annotations) {
+    if (level === 'error') log.error(message, title, at)
+    else log.warning(message, title, at)
+  }
 }
 
 function setOutputs({ results, folder }: WithResults): void {
@@ -70,6 +93,7 @@ function setOutputs({ results, folder }: WithResults): void {
   for (const [name, file] of [
     ['results-path', 'results.json'],
     ['report-path', 'report.html'],
+    ['badge-path', 'badge.json'],
   ] as const) {
     if (existsSync(join(folder, file))) core.setOutput(name, join(folder, file))
   }

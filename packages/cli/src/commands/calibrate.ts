@@ -10,9 +10,11 @@ import {
   type Needing,
   startOf,
 } from '@pare/core'
+import { isModule } from '@pare/evaluate/choices'
 import { formatBytes, formatCount } from '@pare/gate'
 import { type Model, present } from '@pare/onnx'
 import { describeParts, partsOf } from '../engine/calibrate.js'
+import { filesBeside, hashOfData } from '../engine/data-hash.js'
 import { asRun } from '../engine/data-inputs.js'
 import { openFolded } from '../engine/folding.js'
 import { forwardOver } from '../engine/forward.js'
@@ -50,7 +52,7 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   await using hashing = hashModel(opened.file)
   const partial = { criteria: names, ...present({ samples: run.samples, shard }) }
   const producer = { pare: packageVersion(), executionProvider: engine.provider ?? 'cpu' }
-  const facts: MeasurementFacts = { ...producer, model: await hashing.digest(), data: await dataFacts(run), partial }
+  const facts: MeasurementFacts = { ...producer, model: await hashing.digest(), data: await dataFacts(run, work), partial }
   const measuring = { model: await asRun(opened.model, calibrationFiles(run)), criteria, run, out, facts, work }
   const { measured, left, samples } = await measureKept(measuring, context)
   const data = { ...facts.data, samples }
@@ -175,13 +177,33 @@ function dataOf({ calibration }: Task, cwd: string): Calibration {
 }
 
 /** Everything about the data that the numbers depend on. */
-async function dataFacts(run: Calibration): Promise<CalibrationData> {
-  const hashOf = async (path: string) => {
-    await using hashing = hashData(path)
-    return hashing.digest()
-  }
+async function dataFacts(run: Calibration, work: Work): Promise<CalibrationData> {
   const { batch, text } = run
   await using all = hashCalibration(run)
   const reading = text && { ...text, tokenizer: await hashOf(text.tokenizer) }
-  return { sha256: await all.digest(), ...present({ batch, text: reading }) }
+  const sources = await sourcesOf(run, work)
+  const more = Object.keys(sources).length === 0 ? {} : { sources }
+  return { sha256: await all.digest(), ...present({ batch, text: reading }), ...more }
+}
+
+/** What the bytes of the data alone do not say. */
+async function sourcesOf(run: Calibration, work: Work): Promise<Readonly<Record<string, string>>> {
+  const { image, original } = run
+  const sources: Record<string, string> = {}
+  const reader = { runner: { ...work, yields: new Map() }, samples: run.samples }
+  for (const [i, path] of calibrationFiles(run).entries()) {
+    // Only shards are held against each other, and a pass over a module may take long.
+    if (isModule(path) && run.shard === undefined) continue
+    const whole = await hashOfData(path, reader)
+    if (whole !== (await hashOf(path))) sources[`what file ${i + 1} of the data names or yields`] = whole
+  }
+  const beside = { ...filesBeside('the model', original), ...filesBeside('the data', run.data) }
+  for (const [what, path] of Object.entries(beside)) if (path !== undefined) sources[what] = await hashOf(path)
+  if (image !== undefined) sources['settings of images'] = JSON.stringify(image)
+  return sources
+}
+
+async function hashOf(path: string): Promise<string> {
+  await using hashing = hashData(path)
+  return hashing.digest()
 }

@@ -15,8 +15,6 @@ import { pare } from '../testing/terminal.js'
 const OTHERWISE: Readonly<Record<string, string>> = {
   'A Parquet table': 'accuracy',
   'Pairs of texts': 'accuracy',
-  // What two texts have in common it does not ask: how vectors stay needs no scores.
-  'Embeddings of two texts, against a score': 'cosine:against=reference',
 }
 
 describe.concurrent('pare init, and pare run without a word more, judge', () => {

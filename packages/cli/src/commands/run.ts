@@ -34,9 +34,9 @@ export function runOptionsOf(
   { context, models, values }: { readonly context: Context; readonly models: readonly string[]; readonly values: OptionValues },
 ): RunOptions {
   const { io, progress, flags } = context
-  const { config, out, lock: write, against, carryForward: carry } = ownOf(command, values)
+  const { config, out, lock: write, against, carryForward: carry, badge } = ownOf(command, values)
   return {
-    ...present({ config, outDir: out }),
+    ...present({ config, outDir: out, badge }),
     overrides: { ...overridesOf(command, values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),
     lock: { write, against, carry },

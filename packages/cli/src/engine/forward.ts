@@ -3,8 +3,8 @@ import { basename, join } from 'node:path'
 import { CHUNK_SAMPLES, type CrossingType, type Forward, type Relay } from '@pare/core'
 import type { Forwarded, ModelValue } from '@pare/evaluate'
 import { type Model, makeTemporaryFolder, present, type ValueInfo, writeModel } from '@pare/onnx'
-import type { Calibration } from '../settings/data/calibration.js'
-import { childOf, type Engine } from './work.js'
+import { type Calibration, calibrationFiles } from '../settings/data/calibration.js'
+import { childOf, type Engine, loaderFor } from './work.js'
 
 /** What ran, as far as it is known. */
 export type RunCounts = Pick<Forwarded, 'samples' | 'leftOut'>
@@ -22,7 +22,7 @@ export function forwardOver(calibration: Calibration, engine: Engine = {}, onEnd
     }
     yield* forwardModel(request, {
       ...present({ signal, onProgress, onEnd }),
-      ...{ timeoutMs: ENDLESS, ...childOf(engine) },
+      ...{ timeoutMs: ENDLESS, ...childOf(engine), ...loaderFor(calibrationFiles(calibration)) },
     }) as AsyncGenerator<never>
   }
   return Object.assign(forward, { fillsMask: true, open: openIn(calibration, engine, onEnd) })
@@ -44,7 +44,7 @@ function openIn(
     const process = await openRelay(request, {
       mostSamples: (shapes) => mostSamples(model, (count) => shapes[count - 1]!),
       ...present({ signal }),
-      ...{ timeoutMs: ENDLESS, ...childOf(engine) },
+      ...{ timeoutMs: ENDLESS, ...childOf(engine), ...loaderFor(calibrationFiles(reading)) },
     })
     onEnd?.(process.forwarded)
     const crossings = new Map<string, CrossingType>()

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenTrials } from '@pare/core'
 import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
-import type { Calibration } from '../settings/data/calibration.js'
-import { childOf, type Engine } from './work.js'
+import { type Calibration, calibrationFiles } from '../settings/data/calibration.js'
+import { childOf, type Engine, loaderFor } from './work.js'
 
 /** What losses against labels need besides calibration data. */
 export interface TrialData extends Calibration {
@@ -36,6 +36,7 @@ export function trialsOver({ data, samples, shard: _, ...reading }: TrialData, e
       timeoutMs: Number.MAX_SAFE_INTEGER,
       ...present({ signal }),
       ...childOf(engine),
+      ...loaderFor(calibrationFiles({ data, ...reading })),
     })
     return {
       losses: (settings, { against, samples: asked, share, onProgress }) => {

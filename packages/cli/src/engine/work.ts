@@ -61,6 +61,11 @@ export function childOf({
   return present({ child: evaluateChild, onnxruntime, onFetch, provider })
 }
 
+/** What lets a child process import data modules in TypeScript, where there are any. */
+export function loaderFor(files: readonly string[]): Pick<ChildOptions, 'loader'> {
+  return files.some((path) => /\.[cm]?ts$/.test(path)) ? { loader: import.meta.resolve('jiti/register') } : {}
+}
+
 /** The engine as `@pare/retrain` takes it. */
 export function trainerOf({
   retrainChild,

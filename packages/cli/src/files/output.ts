@@ -23,8 +23,11 @@ export interface PlacedModel {
   readonly folder?: ModelFolder | undefined
 }
 
+/** What shields.io draws a badge of, where that is wanted. */
+export const BADGE = 'badge.json'
+
 /** What a run says of all its models, in the order in which it is put in place. */
-export const VERDICT_FILES = ['report.html', 'summary.md', 'results.json']
+export const VERDICT_FILES = ['report.html', 'summary.md', BADGE, 'results.json']
 
 export function isVerdict(path: string, folder: string): boolean {
   return dirname(path) === folder && VERDICT_FILES.includes(basename(path))

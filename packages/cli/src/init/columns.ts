@@ -10,7 +10,7 @@ import {
 } from '@pare/evaluate'
 import { present } from '@pare/onnx'
 import type { EvaluateConfig } from '../options/data.js'
-import { givesTokens, type Signature } from './signature.js'
+import { givesTokens, isEncoder, type Signature } from './signature.js'
 
 /** Which columns of data are what. */
 export interface BoundColumns {
@@ -36,15 +36,19 @@ export function boundOf(signature: Signature, glance: DataGlance): BoundColumns 
   const named = new Set(signature.inputs.map(({ name }) => name))
   const asked = askedColumns(signature, glance)
   const others = glance.columns.filter(({ name }) => !named.has(arrayOf(name)) && asked?.test(name) !== true)
-  const isText = asked !== undefined || glance.isText || isOtherText(signature, glance)
+  const isText = asked !== undefined || glance.isText || isOtherText(signature, glance) || isEncodedPair(signature, glance)
   const features = isText ? undefined : featureCount(inputs, glance)
-  const label = asked === undefined ? labelOf(others, signature, features) : undefined
-  const rest = others.filter((column) => column !== label && !ID_NAMES.includes(column.name))
+  const pair = isEncoder(signature) ? glance.pair : undefined
+  const score = glance.columns.find(({ name }) => name === pair?.score)
+  const label = asked === undefined ? (score ?? labelOf(others, signature, features)) : undefined
+  const rest = others.filter(
+    (column) => column !== label && !ID_NAMES.includes(column.name) && pair?.texts.includes(column.name) !== true,
+  )
   const known = { ...present({ label }), isText }
   if (isText)
     return {
       ...known,
-      ...present({ field: glance.isText || asked !== undefined ? undefined : longest(rest)?.name }),
+      ...present({ field: glance.isText || asked !== undefined || pair !== undefined ? undefined : longest(rest)?.name }),
       ...groupsIn(rest, rest.length, asked === undefined ? GROUPS : ASKED_GROUPS),
     }
   // Of a table of features, as many columns are something else as are too many for the input.
@@ -128,6 +132,11 @@ function isOtherText({ inputs }: Signature, { kind, columns }: DataGlance): bool
   return columns.some(isProse)
 }
 
+/** Two texts, for a model that makes vectors of them. */
+function isEncodedPair(signature: Signature, { pair }: DataGlance): boolean {
+  return pair !== undefined && isEncoder(signature)
+}
+
 function isProse({ kind, values }: ColumnGlance): boolean {
   return kind === 'names' && values.filter((value) => /\s/.test(String(value))).length * 2 > values.length
 }
@@ -147,7 +156,13 @@ export function fits(signature: Signature, glance: DataGlance): boolean {
   if (missing.length === 0) return true
   if (missing.length > 1) return false
   const [input] = missing as [ModelValue]
-  if (glance.kind === 'text' || glance.isText || askedColumns(signature, glance) !== undefined || isOtherText(signature, glance))
+  if (
+    glance.kind === 'text' ||
+    glance.isText ||
+    isEncodedPair(signature, glance) ||
+    askedColumns(signature, glance) !== undefined ||
+    isOtherText(signature, glance)
+  )
     return tokenInput(signature.inputs) === input.name
   const has = (kind: ColumnGlance['kind']) => glance.columns.some((column) => column.kind === kind)
   if (has('images')) return input.shape.length === 4

@@ -1,7 +1,7 @@
-import type { ColumnGlance, ModelValue } from '@pare/evaluate'
+import type { ColumnGlance, ModelValue, Pooling } from '@pare/evaluate'
 import { present } from '@pare/onnx'
 import type { Pairing } from './pairing.js'
-import { givesTokens, isVector, type Signature } from './signature.js'
+import { givesTokens, isEncoder, isVector, SENTENCE_VECTOR, type Signature } from './signature.js'
 
 /** A metric that fits, and what it is for. */
 export interface MetricChoice {
@@ -30,10 +30,46 @@ export function metricsFor(pairing: Pairing, label: ColumnGlance | undefined): M
   const { signature } = pairing
   const output = chooseOutput(signature)
   if (output === undefined) return { metrics: [ACCURACY], doubts: [] }
+  const two = pairChoice(pairing, output, label)
+  if (two !== undefined) return two
   const choice = label === undefined ? unlabelled(pairing, output) : labelled(pairing, output, label)
   const [first, ...others] = choice.metrics
   const doubt = choice.isSure || first === undefined ? [] : [`metric: ${first.name}, ${first.why}${orElse(others)}.`]
   return { output, metrics: choice.metrics, doubts: doubt }
+}
+
+/** Of two texts a model that encodes them is asked how near they are. Undefined: it is no such model, or the data are none. */
+function pairChoice(pairing: Pairing, output: ModelValue, label: ColumnGlance | undefined): MeasureChoice | undefined {
+  const { signature, glance, pooling } = pairing
+  if (glance.pair === undefined || !isEncoder(signature)) return undefined
+  const isScore = label?.kind === 'numbers' && !isKind(label)
+  const own = signature.outputs.find(({ name }) => name === SENTENCE_VECTOR)
+  const measured = own ?? signature.outputs.find(isVector) ?? output
+  // Entailment, for example: how near both texts are says nothing of it.
+  if (label !== undefined && !isScore && !isTwofold(label)) return { output: measured, metrics: [COSINE], doubts: [] }
+  const way: Pooling = measured.shape.length === 2 ? 'output' : (pooling ?? 'mean')
+  const spearman = metric(`spearman:pairs=${way}`, 'whether texts that are said to be more alike are nearer')
+  const found = metric(`recall-at-1:pairs=${way}`, 'how often the second text is the nearest to the first')
+  const cosine = metric(`cosine:pairs=${way}`, 'how near both texts are')
+  const metrics = label === undefined ? [found, cosine] : [spearman, cosine]
+  const [first] = metrics as [MetricChoice]
+  const isSaid = way === 'output' || pooling !== undefined
+  const doubts = isSaid
+    ? []
+    : [
+        `metric: ${first.name} takes the mean over the tokens of a text; write pairs=cls, max or last where the model was trained so.`,
+      ]
+  return { output: measured, metrics, doubts }
+}
+
+/** Few whole numbers are kinds of pairs, as of entailment, and no degrees of likeness. */
+function isKind({ isWhole, values }: ColumnGlance): boolean {
+  return isWhole && new Set(values).size <= 3
+}
+
+/** Yes or no: the same, or not. */
+function isTwofold({ kind, values }: ColumnGlance): boolean {
+  return kind === 'numbers' && values.every((value) => value === 0 || value === 1)
 }
 
 interface Choice {

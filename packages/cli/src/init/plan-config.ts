@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type DataGlance, glanceAt } from '@pare/evaluate'
 import { present } from '@pare/onnx'
+import { readPooling } from '../settings/data/pooling.js'
 import { isPareError } from '../terminal/failure.js'
 import { fits } from './columns.js'
 import type { Pairing } from './pairing.js'
@@ -41,7 +42,7 @@ export async function planProject(cwd: string, files: ProjectFiles): Promise<Pro
       signature === undefined ? [] : [...glances].filter(([, glance]) => fits(signature, glance)).map(([name]) => name)
     const data = [...fitting].sort((a, b) => nearness(b, path) - nearness(a, path))
     const proposalFor = async (name: string) =>
-      propose(await pairingOf(path, name, { cwd, files, signature: signature!, glance: glances.get(name)! }))
+      propose(await pairingOf(path, name, { cwd, files, unread, signature: signature!, glance: glances.get(name)! }))
     const [first] = data
     const proposal = first === undefined ? undefined : await proposalFor(first)
     models.push({ path, kind: signature?.kind ?? 'other', data, proposalFor, ...present({ proposal }) })
@@ -52,12 +53,14 @@ export async function planProject(cwd: string, files: ProjectFiles): Promise<Pro
 interface Pair extends Pick<Pairing, 'signature' | 'glance'> {
   readonly cwd: string
   readonly files: ProjectFiles
+  readonly unread: string[]
 }
 
-async function pairingOf(model: string, data: string, { cwd, files, signature, glance }: Pair): Promise<Pairing> {
+async function pairingOf(model: string, data: string, { cwd, files, signature, glance, unread }: Pair): Promise<Pairing> {
   const tokenizer = tokenizerFor(model, data, files)
   const id2label = await id2labelBeside([join(cwd, model), join(cwd, data)])
-  return { signature, glance, data, ...present({ tokenizer, id2label }) }
+  const found = await orNote(() => readPooling(join(cwd, model)), unread)
+  return { signature, glance, data, ...present({ tokenizer, id2label, pooling: found?.pooling }) }
 }
 
 /** Data in the folder of the model come before others that promise as much. */

@@ -22,10 +22,12 @@ export function propose(pairing: Pairing): Proposal {
   const { label } = bound
   const choice = metricsFor(pairing, label)
   const isText = bound.isText && tokenizer !== undefined
-  const usual = labelNameOf(
+  const named = labelNameOf(
     glance.columns.map(({ name }) => name),
     { inputs: signature.inputs },
   )
+  const isPaired = choice.metrics[0]?.name.includes(':pairs=') === true
+  const isUsual = (name: string) => name === (isPaired ? glance.pair?.score : named)
   const classes = classesOf(pairing, label, choice.output?.type === 'string')
   const [metric] = choice.metrics
   return {
@@ -33,7 +35,7 @@ export function propose(pairing: Pairing): Proposal {
       data,
       ...(metric !== undefined && { metric: metric.name }),
       ...present({
-        label: label !== undefined && label.name !== usual && glance.kind !== 'files' ? label.name : undefined,
+        label: label !== undefined && !isUsual(label.name) && glance.kind !== 'files' ? label.name : undefined,
         output: choice.output !== undefined && choice.output.name !== usualOutput(signature) ? choice.output.name : undefined,
         classes: classes?.names,
         tokenizer: isText ? tokenizer : undefined,

@@ -41,6 +41,14 @@ export function givesTokens({ inputs }: Pick<Signature, 'inputs'>, output: Model
   return tokenInput(inputs) !== undefined && output.shape.length === 3 && !isVector(output)
 }
 
+/** What sentence-transformers calls the vector of a text, where the model itself makes one. */
+export const SENTENCE_VECTOR = 'sentence_embedding'
+
+/** Whether a model encodes texts: it takes tokens and gives vectors of them, or of the whole. */
+export function isEncoder({ inputs, outputs }: Pick<Signature, 'inputs' | 'outputs'>): boolean {
+  return tokenInput(inputs) !== undefined && outputs.some(isVector)
+}
+
 function modelValueOf({ name, type, shape }: ValueInfo): ModelValue {
   return { name, type: type ?? 'float32', shape: (shape ?? []).map((size, axis) => size ?? `${name}_${axis}`) }
 }

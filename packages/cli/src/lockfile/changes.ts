@@ -1,5 +1,5 @@
 import { figure } from '@pare/gate'
-import { changedParts } from './decisive.js'
+import { changedParts, unknownParts } from './decisive.js'
 import type { LockEntry, LockFile } from './lock-file.js'
 
 /** How the two sides of a comparison are called in sentences. */
@@ -87,9 +87,11 @@ const JUDGING = ['evaluation data', 'tokenizer', 'settings of the tokenizer']
 
 function changed(old: LockEntry, now: LockEntry, { ours, theirs }: Sides): readonly string[] {
   const parts = changedParts(old.decisive, now.decisive).filter((part) => JUDGING.includes(part))
+  const unknown = unknownParts(old.decisive, now.decisive).filter(({ part }) => JUDGING.includes(part))
   const [was, is] = [old.result.metric, now.result.metric]
   return [
     ...parts.map((part) => `${ours} measures with another ${part} than ${theirs}: the two cannot be compared.`),
+    ...unknown.map(({ part, why }) => `nothing tells whether ${ours} measures with the ${part} of ${theirs}: ${why}.`),
     ...(was !== is && was !== undefined ? [`${ours} gates ${is ?? 'nothing'}; ${theirs} gates ${was}.`] : []),
   ]
 }

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import { BESIDE_TOKENIZER, isModule } from '@pare/evaluate/choices'
+import { dirname, join } from 'node:path'
+import { BESIDE_TOKENIZER } from '@pare/evaluate/choices'
 import { openModel, present } from '@pare/onnx'
 import { installedVersion } from '@pare/onnxruntime'
+import { filesBeside, hashOfData, type ModuleRunner, notHashed, whyNotHashed } from '../engine/data-hash.js'
 import type { Engine } from '../engine/work.js'
-import { hashData, hashFile } from '../files/hash.js'
 import { hashModel } from '../files/hash-model.js'
 import { type PluginKind, readReference } from '../plugins/plugin-reference.js'
 import { firstPartyNames } from '../plugins/plugins.js'
@@ -18,10 +17,12 @@ import { packageVersion } from '../terminal/version.js'
 /** Everything that decides the outcome of a model, by what it is. Two runs with equal parts have equal outcomes, but for the rounding of their machines. */
 export type Decisive = Readonly<Record<string, string>>
 
-/** What stands in the place of a part that is code, or names files elsewhere, of which nothing tells whether it changed. */
-const UNKNOWN = 'not hashed'
-
-export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: Engine): Promise<Decisive> {
+/** With a runner, data modules are run, and what they yield is what they are. */
+export async function decisiveOf(
+  task: Task,
+  { provider = 'cpu', onnxruntime }: Engine,
+  runner?: ModuleRunner,
+): Promise<Decisive> {
   const { evaluation, smallest, calibration, training, steps, said } = task
   const search = smallest?.evaluation.request.data
   const files = {
@@ -40,21 +41,26 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
     ...Object.fromEntries(
       steps.flatMap(({ criterion }, i) => (isFileMask(criterion) ? [[`mask of step ${i + 1}`, criterion.path]] : [])),
     ),
-    ...besides('the model', task.path),
-    ...besides('the evaluation data', evaluation?.request.data),
+    ...filesBeside('the model', task.path),
+    ...filesBeside('the evaluation data', evaluation?.request.data),
   }
   const hashes = await Promise.all(
-    Object.entries(present(files)).map(async ([what, path]) => [what, await hashOf(path)] as const),
+    Object.entries(present(files)).map(async ([what, path]) => {
+      const samples = what.startsWith('calibration data') ? calibration?.run.samples : undefined
+      return [what, await hashOfData(path, { runner, samples })] as const
+    }),
   )
   return {
     ...(await modelHashes(task.path)),
     ...Object.fromEntries(hashes),
-    ...Object.fromEntries(pluginsOf(task).map((name) => [`plugin ${name}`, UNKNOWN])),
+    ...Object.fromEntries(pluginsOf(task).map((name) => [`plugin ${name}`, notHashed('it is code')])),
     // With what files of settings say: curves of an allocation, names of classes.
     settings: settingsHash({
       said,
       allocations: steps.map(({ allocation }) => allocation),
       classes: evaluation?.request.classes,
+      // With the pooling that a file beside the model says.
+      metrics: evaluation?.request.metrics,
     }),
     pare: packageVersion(),
     'ONNX Runtime': installedVersion(onnxruntime),
@@ -62,60 +68,35 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
   }
 }
 
-async function hashOf(path: string): Promise<string> {
-  if (isModule(path)) return UNKNOWN
-  if (!existsSync(path)) return 'none'
-  if (await namesFiles(path)) return await hashWithFiles(path)
-  await using hashing = hashData(path)
-  return await hashing.digest()
-}
-
-/** Whether a table may name images or sounds, as far as its beginning tells. */
-async function namesFiles(path: string): Promise<boolean> {
-  if (!/\.(csv|tsv|jsonl)$/i.test(path)) return false
-  await using file = await open(path)
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(1 << 16), 0, 1 << 16, 0)
-  return /\.(png|jpe?g|webp|wav)\b/i.test(buffer.toString('latin1', 0, bytesRead))
-}
-
-/** Of a table and the files that it names, as sha256sum lists them. Not hashed: one of them lies elsewhere than below the table, or is not there. */
-async function hashWithFiles(path: string): Promise<string> {
-  const { filesNamedBy } = await import('@pare/evaluate')
-  const folder = dirname(path)
-  const whole = createHash('sha256').update(`${await fileHash(path)}  .\n`)
-  for (const name of await filesNamedBy(path)) {
-    const file = resolve(folder, name)
-    if (relative(folder, file).startsWith('..') || isAbsolute(relative(folder, file)) || !existsSync(file)) return UNKNOWN
-    whole.update(`${await fileHash(file)}  ${name}\n`)
-  }
-  return whole.digest('hex')
-}
-
-async function fileHash(path: string): Promise<string> {
-  await using hashing = hashFile(path)
-  return await hashing.digest()
-}
-
-/** Files beside a model or its data that say how these are read. */
-function besides(what: string, path: string | undefined): Readonly<Record<string, string | undefined>> {
-  if (path === undefined) return {}
-  const beside = (name: string) => join(dirname(path), name)
-  const [config, preprocessor] = [beside('config.json'), beside('preprocessor_config.json')]
-  return {
-    ...(existsSync(config) && { [`config.json beside ${what}`]: config }),
-    ...(existsSync(preprocessor) && { [`preprocessor_config.json beside ${what}`]: preprocessor }),
-  }
-}
-
 /** Whether two runs had nothing that could make their outcomes differ. */
 export function decidesTheSame(one: Decisive, other: Decisive): boolean {
   const parts = new Set([...Object.keys(one), ...Object.keys(other)])
-  return [...parts].every((part) => one[part] === other[part] && one[part] !== UNKNOWN)
+  return [...parts].every((part) => one[part] === other[part] && whyNotHashed(one[part]) === undefined)
 }
 
-/** What differs, in the order of the second. */
+/** What differs, in the order of the second. What nothing is known of may differ or not. */
 export function changedParts(before: Decisive, after: Decisive): readonly string[] {
-  return [...new Set([...Object.keys(after), ...Object.keys(before)])].filter((part) => before[part] !== after[part])
+  return [...new Set([...Object.keys(after), ...Object.keys(before)])].filter(
+    (part) => before[part] !== after[part] && unknown(part, before, after) === undefined,
+  )
+}
+
+/** Parts of which nothing tells whether they differ, and why. */
+export function unknownParts(before: Decisive, after: Decisive): readonly UnknownPart[] {
+  return Object.keys(after).flatMap((part) => {
+    const why = part in before ? unknown(part, before, after) : undefined
+    return why === undefined ? [] : [{ part, why }]
+  })
+}
+
+export interface UnknownPart {
+  readonly part: string
+  /** The end of a sentence. */
+  readonly why: string
+}
+
+function unknown(part: string, before: Decisive, after: Decisive): string | undefined {
+  return whyNotHashed(after[part]) ?? whyNotHashed(before[part])
 }
 
 function tokenizers(what: string, path: string | undefined): Readonly<Record<string, string | undefined>> {
@@ -174,5 +155,5 @@ function settingsHash(said: unknown): string {
     )
   }
   const text = JSON.stringify(canonical(said))
-  return isCode ? UNKNOWN : createHash('sha256').update(text).digest('hex')
+  return isCode ? notHashed('the config holds code') : createHash('sha256').update(text).digest('hex')
 }

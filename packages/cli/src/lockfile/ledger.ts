@@ -2,13 +2,14 @@ import { resolve } from 'node:path'
 import type { BaseModel } from '@pare/gate'
 import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
-import type { Engine } from '../engine/work.js'
+import { whyNotHashed } from '../engine/data-hash.js'
+import type { Engine, Work } from '../engine/work.js'
 import type { Task } from '../settings/tasks.js'
 import { toJson } from '../terminal/context.js'
 import { usage } from '../terminal/failure.js'
 import { packageVersion } from '../terminal/version.js'
 import { changesSince } from './changes.js'
-import { type Decisive, decidesTheSame, decisiveOf } from './decisive.js'
+import { changedParts, type Decisive, decidesTheSame, decisiveOf, unknownParts } from './decisive.js'
 import { LOCK_NAME, type LockEntry, type LockFile, readLock } from './lock-file.js'
 import { readSamples } from './locked-samples.js'
 
@@ -32,6 +33,7 @@ export interface LockOptions {
 export class Ledger {
   readonly #entries = new Map<string, LockEntry>()
   readonly #decisive = new Map<string, Decisive>()
+  readonly #yields = new Map<string, Promise<string>>()
 
   private constructor(
     private readonly options: LockOptions,
@@ -52,13 +54,18 @@ export class Ledger {
   }
 
   /** To be called before a model is run: its outcome, where that is known and wanted so. */
-  async begin(task: Task): Promise<ModelResult | undefined> {
+  async begin(task: Task, work: Pick<Work, 'signal' | 'progress'>): Promise<ModelResult | undefined> {
     if (this.base === undefined && this.options.write !== true) return undefined
-    const decisive = await decisiveOf(task, this.place.engine)
+    const { engine } = this.place
+    const decisive = await decisiveOf(task, engine, { ...work, engine, yields: this.#yields })
     this.#decisive.set(task.name, decisive)
-    const entry = this.base?.file.models[task.name]
-    const isKnown = entry !== undefined && entry.result.verdict !== 'incomplete' && decidesTheSame(entry.decisive, decisive)
-    return this.options.carry === true && isKnown ? { ...entry.result, carried: true } : undefined
+    if (this.options.carry !== true || this.base === undefined) return undefined
+    const { file, name } = this.base
+    const entry = file.models[task.name]
+    if (entry !== undefined && entry.result.verdict !== 'incomplete' && decidesTheSame(entry.decisive, decisive))
+      return { ...entry.result, carried: true }
+    work.progress.note(`${task.name}: not carried forward, since ${whyNotCarried(entry, decisive, name)}`)
+    return undefined
   }
 
   /** What the lock file that is compared with tells of the model as it came out before. */
@@ -67,8 +74,13 @@ export class Ledger {
     if (this.base === undefined || entry === undefined) return undefined
     const { name } = this.base
     const data = 'evaluation data'
-    const isSame = entry.decisive[data] === this.#decisive.get(task.name)?.[data]
-    const obstacle = `The evaluation data are not those of ${name}, so a regression was not judged.`
+    const now = this.#decisive.get(task.name)?.[data]
+    const why = whyNotHashed(now) ?? whyNotHashed(entry.decisive[data])
+    const obstacle =
+      why === undefined
+        ? `The evaluation data are not those of ${name}, so a regression was not judged.`
+        : `Nothing tells whether the evaluation data are those of ${name} (${why}), so a regression was not judged.`
+    const isSame = why === undefined && entry.decisive[data] === now
     const samples = readSamples(entry.samples)
     return { name, metrics: entry.result.pruned?.metrics ?? {}, samples, ...(!isSame && { obstacle }) }
   }
@@ -125,13 +137,23 @@ export class Ledger {
   }
 }
 
+/** The end of a sentence. `name` is what the lock file is called. */
+function whyNotCarried(entry: LockEntry | undefined, now: Decisive, name: string): string {
+  if (entry === undefined) return `${name} does not have it`
+  if (entry.result.verdict === 'incomplete') return `${name} has no verdict of it`
+  const changed = changedParts(entry.decisive, now)
+  if (changed.length > 0) return `not everything is as it was: ${changed.join(', ')}`
+  const [first] = unknownParts(entry.decisive, now)
+  return `nothing tells whether this is as it was: ${first!.part} (${first!.why})`
+}
+
 /** Two digits tell long from short, and do not change with every run. */
 function rounded({ prune, measure }: NonNullable<LockEntry['cost']>): LockEntry['cost'] {
   return { prune: Number(prune.toPrecision(2)), measure: Number(measure.toPrecision(2)) }
 }
 
 const LEFT_OUT = [
-  ...['layers', 'groups', 'declined', 'trainings', 'durationMs', 'carried', 'advice'],
+  ...['layers', 'groups', 'declined', 'trainings', 'durationMs', 'carried', 'advice', 'named'],
   ...['classes', 'confusion', 'slices', 'changed', 'reliability'],
 ]
 

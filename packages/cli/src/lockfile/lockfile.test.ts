@@ -2,99 +2,19 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readTasks } from '../settings/tasks.js'
+import { silence } from '../terminal/progress.js'
 import { type Folder, fixture, TEST_MODELS } from '../testing/folder.js'
 import { pare } from '../testing/terminal.js'
-import { changesSince } from './changes.js'
-import { changedParts, decidesTheSame, decisiveOf } from './decisive.js'
-import type { LockEntry, LockFile } from './lock-file.js'
+import { changedParts, decidesTheSame, decisiveOf, unknownParts } from './decisive.js'
 import { readSamples } from './locked-samples.js'
-
-const SIDES = { ours: 'this pull request', theirs: 'main' }
-
-function entry(limits: unknown, { metric = 'accuracy', data = 'd1' } = {}): LockEntry {
-  const file = { path: 'a.onnx', bytes: 1, metrics: { [metric]: 0.8 } }
-  return {
-    decisive: { model: 'm', 'evaluation data': data },
-    limits,
-    result: { path: 'a.onnx', verdict: 'pass', reasons: [], metric, reference: file, pruned: file },
-  }
-}
-
-const lock = (models: LockFile['models']): LockFile => ({ schemaVersion: 1, pare: '0', models })
-
-function said(before: LockEntry, after: LockEntry | undefined, isWhole = true): readonly string[] {
-  const models: LockFile['models'] = after === undefined ? {} : { 'a.onnx': after }
-  return changesSince(lock({ 'a.onnx': before }), { models, isWhole }, SIDES).map(({ text }) => text)
-}
-
-describe('what a run demands less than a lock file', () => {
-  it.each<[unknown, unknown, string]>([
-    [{ maxDrop: 0.01 }, { maxDrop: 0.9 }, 'This pull request allows a drop of 0.9; main allows 0.01.'],
-    [{ maxDrop: 0.01 }, { min: 0.5 }, 'This pull request does not limit maxDrop; main allows a drop of 0.01.'],
-    [{ min: 0.9 }, { min: 0.8 }, 'This pull request allows a value of 0.8; main allows 0.9.'],
-    [{ max: 5 }, { max: 6 }, 'This pull request allows a value of 6; main allows 5.'],
-    // Relative to 0.8: 0.08 is more than 0.05.
-    [
-      { maxDrop: 0.05 },
-      { maxDrop: { relative: 0.1 } },
-      'This pull request allows a drop of 0.1 of the reference; main allows 0.05.',
-    ],
-    [
-      { maxDrop: 0.1, certainty: 0.95 },
-      { maxDrop: 0.1 },
-      'This pull request judges the measured drop; main wants it with certainty 0.95.',
-    ],
-    [
-      { maxDrop: 0.1, certainty: 0.95 },
-      { maxDrop: 0.1, certainty: 0.6 },
-      'This pull request wants certainty 0.6; main wants 0.95.',
-    ],
-    [
-      { maxDrop: 0.1 },
-      { maxDrop: 0.1, allowWorthlessReference: true },
-      'This pull request allows a worthless reference; main does not.',
-    ],
-    [
-      [{ maxDrop: 0.1 }, { by: 'language', maxDrop: 0.2 }],
-      [{ maxDrop: 0.1 }],
-      'Main demands something of accuracy by language; this pull request does not.',
-    ],
-    [
-      [{ maxDrop: 0.1 }, { where: 'language=de', maxDrop: 0.2 }],
-      [{ maxDrop: 0.1 }, { where: 'language=de', maxDrop: 0.3 }],
-      'This pull request allows a drop of 0.3; main allows 0.2, of accuracy where language=de.',
-    ],
-  ])('%j, then %j', (before, after, text) => {
-    expect(said(entry(before), entry(after))).toEqual([text])
-    // What is demanded more is not told.
-    expect(said(entry(after), entry(before)).filter((each) => each === text)).toEqual([])
-  })
-
-  it('is nothing where it demands the same, or a limit is narrower', () => {
-    expect(said(entry({ maxDrop: 0.01 }), entry({ maxDrop: 0.01 }))).toEqual([])
-    expect(said(entry({ maxDrop: 0.05, min: 0.5 }), entry({ maxDrop: { relative: 0.01 }, min: 0.6 }))).toEqual([])
-  })
-
-  it('is a model that is gone, but not one that was not asked for', () => {
-    expect(said(entry({}), undefined)).toEqual(['Main measures a.onnx; this pull request does not.'])
-    expect(said(entry({}), undefined, false)).toEqual([])
-  })
-
-  it('tells other data, and another metric', () => {
-    expect(said(entry({ min: 0 }), entry({ min: 0 }, { data: 'd2' }))).toEqual([
-      'This pull request measures with another evaluation data than main: the two cannot be compared.',
-    ])
-    expect(said(entry({ maxDrop: 0.1 }, { metric: 'f1' }), entry({ maxDrop: 0.1 }))).toContain(
-      'This pull request gates accuracy; main gates f1.',
-    )
-  })
-})
 
 it('parts that differ decide, and code always does', () => {
   expect(decidesTheSame({ model: 'a' }, { model: 'a' })).toBe(true)
   expect(decidesTheSame({ model: 'a' }, { model: 'a', data: 'b' })).toBe(false)
-  const code = { settings: 'not hashed' }
+  const code = { settings: 'not hashed: the config holds code' }
   expect(decidesTheSame(code, code)).toBe(false)
+  expect(changedParts(code, { settings: 'abc' })).toEqual([])
+  expect(unknownParts(code, { settings: 'abc' })).toEqual([{ part: 'settings', why: 'the config holds code' }])
   expect(changedParts({ a: '1', b: '2', c: '3' }, { b: '2', a: '0', d: '4' })).toEqual(['a', 'd', 'c'])
 })
 
@@ -203,6 +123,78 @@ describe('pare run with a lock file', () => {
     expect(changedParts(before, await named())).toEqual(['evaluation data'])
     const plain = await decisive({ evaluate: { data: 'val.npz', metric: 'accuracy' } })
     expect(decidesTheSame(plain, plain)).toBe(true)
+  })
+
+  it('takes a data module for what it yields, whatever its code is', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    const settings = {
+      models: [{ path: 'model.onnx' }],
+      evaluate: { data: 'data.mjs', metric: 'agreement' },
+      gate: { min: 0.01 },
+      baselines: false,
+    }
+    await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ ...settings, prune: [{ target: { sparsity: 0.5 } }] }))
+    // The samples lie in a file that the module reads.
+    const samples = (shift: number) =>
+      JSON.stringify(
+        Array.from({ length: 20 }, (_, i) => ({
+          input: Array.from({ length: 64 }, (_, j) => ((i * j + shift) % 17) / 16),
+          label: i % 10,
+        })),
+      )
+    const code = (more = '') =>
+      `import { readFileSync } from 'node:fs'\n${more}\nexport default function* () { yield* JSON.parse(readFileSync(new URL('./rows.json', import.meta.url), 'utf8')) }`
+    await writeFile(join(cwd, 'rows.json'), samples(0))
+    await writeFile(join(cwd, 'data.mjs'), code())
+    expect((await pare(['run', '--lock', '--quiet'], { cwd })).exitCode).toBe(0)
+    await writeFile(join(cwd, 'data.mjs'), code('// Other code, the same samples.'))
+    const { json } = await pare(['run', '--carry-forward', '--json'], { cwd })
+    expect(json()).toMatchObject({ models: [{ carried: true }], against: { changes: [] } })
+    const decisive = async () => {
+      const { tasks } = await readTasks({ cwd, overrides: {}, trusted: true })
+      const { signal } = new AbortController()
+      return await decisiveOf(tasks[0]!, {}, { engine: {}, signal, progress: silence, yields: new Map() })
+    }
+    const before = await decisive()
+    await writeFile(join(cwd, 'rows.json'), samples(1))
+    const after = await decisive()
+    expect(changedParts(before, after)).toEqual(['evaluation data'])
+    await writeFile(join(cwd, 'data.mjs'), 'export default [{ input: "what no array is", label: [[1], 2] }]')
+    const broken = await decisive()
+    expect(unknownParts(before, broken)).toEqual([
+      { part: 'evaluation data', why: expect.stringContaining('data.mjs: sample 0') },
+    ])
+    expect(decidesTheSame(broken, broken)).toBe(false)
+  })
+
+  it('says why it does not know whether data are as they were', async () => {
+    await using folder = await project()
+    const cwd = folder.path
+    await pare(['run', '--lock', '--quiet'], { cwd })
+    const path = join(cwd, 'pare.lock.json')
+    const written = await readFile(path, 'utf8')
+    const data = JSON.parse(written).models['model.onnx'].decisive['evaluation data'] as string
+    await writeFile(path, written.replace(data, 'not hashed: it names ../a.png, which lies elsewhere'))
+    const { json, stderr } = await pare(['run', '--carry-forward', '--json'], { cwd })
+    expect((json() as { models: object[] }).models[0]).not.toHaveProperty('carried')
+    expect(stderr).toContain('nothing tells whether this is as it was: evaluation data (it names ../a.png, which lies elsewhere)')
+    expect(json()).toMatchObject({
+      against: {
+        changes: [
+          {
+            text: 'Nothing tells whether this run measures with the evaluation data of the lock file: it names ../a.png, which lies elsewhere.',
+          },
+        ],
+      },
+    })
+    await writeFile(path, written)
+    await config(folder, 0.02)
+    const settings = JSON.parse(await readFile(join(cwd, 'pare.config.json'), 'utf8'))
+    await writeFile(path, written.replace(data, 'not hashed'))
+    await writeFile(join(cwd, 'pare.config.json'), JSON.stringify({ ...settings, gate: { maxDrop: 0.9, maxRegression: 0.001 } }))
+    const judged = await pare(['run', '--json'], { cwd })
+    expect(JSON.stringify(judged.json())).toContain('so a regression was not judged')
   })
 
   it('fails a model that is worse than the one before, whatever it was pruned from', async () => {

@@ -28,6 +28,13 @@ const LOCK = own(
   'not written',
 )
 
+const BADGE = own(
+  z.boolean(),
+  'write badge.json beside the results: the verdict, sizes and the metric as a badge of shields.io takes them',
+  { both: true, input: true },
+  'not written',
+)
+
 /** `pare run`, and what belongs to it. */
 export const RUN_COMMANDS = {
   run: {
@@ -43,6 +50,7 @@ export const RUN_COMMANDS = {
       ...RUN_FIELDS,
       out: folder('./pare-out'),
       lock: LOCK,
+      badge: BADGE,
       shard: own(
         z
           .union([z.literal('environment'), z.object({ index: count, count }).refine(({ index, count }) => index <= count)])
@@ -81,6 +89,7 @@ export const RUN_COMMANDS = {
       ...RUN_FIELDS,
       out: own(path, 'where the results go; of statistics, the file', { argument: 'path', short: 'o' }, './pare-out'),
       lock: LOCK,
+      badge: BADGE,
     },
   },
   check: {

@@ -1,5 +1,5 @@
 import type { ChildOptions, FirstLook, LookRequest } from '@pare/evaluate'
-import { childOf, type Work } from '../engine/work.js'
+import { childOf, loaderFor, type Work } from '../engine/work.js'
 import { showPath } from '../files/paths.js'
 import type { Task } from '../settings/tasks.js'
 import { Failure, isPareError, type Problem } from '../terminal/failure.js'
@@ -85,7 +85,7 @@ async function lookAt(
 ): Promise<Look | Failed> {
   const { lookAtData } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: looking at the data`)
-  const loader = /\.[cm]?ts$/.test(request.data) ? { loader: import.meta.resolve('jiti/register') } : {}
+  const loader = loaderFor([request.data, ...(request.mixture ?? []).map(({ data }) => data)])
   try {
     return await lookAtData(request, { ...limits, ...childOf(engine), ...loader, signal })
   } catch (error) {

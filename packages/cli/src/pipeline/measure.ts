@@ -3,7 +3,7 @@ import type { BaseModel, RelativeLatency, Verdict } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { BreakdownFields } from '@pare/report'
 import { type ModelLatency, relativeLatency } from '../engine/latency.js'
-import { childOf, type Work } from '../engine/work.js'
+import { childOf, loaderFor, type Work } from '../engine/work.js'
 import { hashData, hashFile } from '../files/hash.js'
 import { firstMetric } from '../settings/data/demands.js'
 import type { EvaluationSettings } from '../settings/data/evaluation.js'
@@ -140,7 +140,7 @@ export async function measure(
     signal,
     onProgress: ({ done, total }) => activity.update(done, total ?? 0),
     ...childOf(engine),
-    ...(/\.[cm]?ts$/.test(request.data) && { loader: import.meta.resolve('jiti/register') }),
+    ...loaderFor([request.data]),
   }
   try {
     return await evaluate({ ...present({ threads: engine.threads }), ...request }, options)

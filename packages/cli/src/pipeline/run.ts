@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 import { present, writeWhole } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Engine, Work } from '../engine/work.js'
-import { assignOutputs, companionsOf, masksPath, type OutputFiles } from '../files/output.js'
+import { assignOutputs, BADGE, companionsOf, masksPath, type OutputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly env?: SourceVariables
   /** Whether the unpruned model in fewer bits is measured unasked, where that is cheap. Default: only where it is asked for */
   readonly usualBaselines?: boolean
+  /** Whether badge.json is written beside the results. Default: false */
+  readonly badge?: boolean
   /** What is done with lock files. Default: nothing */
   readonly lock?: LockOptions
   /** Called with each model's result as soon as it is known. */
@@ -89,7 +91,7 @@ export async function openRun(options: RunOptions): Promise<OpenedRun> {
   const ledger = await Ledger.open({ isWhole: overrides.models === undefined, ...options.lock }, { cwd, engine })
   const carried = new Map<Task, RunResults['models'][number]>()
   for (const task of tasks) {
-    const known = await ledger.begin(task)
+    const known = await ledger.begin(task, { signal, progress })
     if (known !== undefined) carried.set(task, known)
   }
   const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
@@ -123,9 +125,10 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
     }
     const known = carried.get(task)
     const outcome = known === undefined ? await runner(task, place, { ...work, label: task.name }) : { result: known }
-    runs.push(outcome)
+    const result = { ...outcome.result, ...present({ named: task.at }) }
+    runs.push({ ...outcome, result })
     ledger.end(task, outcome)
-    onResult?.(outcome.result)
+    onResult?.(result)
   }
   const results: RunResults = {
     schemaVersion: 1,
@@ -137,7 +140,7 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
     environment: environmentOf(runs.find((each) => each.onnxruntime !== undefined)?.onnxruntime, engine),
     durationMs: Date.now() - started,
   }
-  const files = await writeReports(results, publication)
+  const files = await writeReports(results, publication, options)
   signal.throwIfAborted()
   await publication.publish()
   await ledger.write()
@@ -191,8 +194,12 @@ function exitCodeOf({ verdict, models }: RunResults): number {
   }
 }
 
-async function writeReports(results: RunResults, publication: Publication): Promise<RunOutcome['files']> {
-  const { renderHtml, renderSummary } = await import('@pare/report')
+async function writeReports(
+  results: RunResults,
+  publication: Publication,
+  { badge = false }: Pick<RunOptions, 'badge'>,
+): Promise<RunOutcome['files']> {
+  const { badgeOf, renderHtml, renderSummary } = await import('@pare/report')
   const files = {
     results: join(publication.folder, 'results.json'),
     report: join(publication.folder, 'report.html'),
@@ -201,5 +208,6 @@ async function writeReports(results: RunResults, publication: Publication): Prom
   await writeWhole(await publication.staged(files.results), `${toJson(results)}\n`)
   await writeWhole(await publication.staged(files.report), renderHtml(results))
   await writeWhole(await publication.staged(files.summary), renderSummary(results))
+  if (badge) await writeWhole(await publication.staged(join(publication.folder, BADGE)), `${toJson(badgeOf(results))}\n`)
   return files
 }

@@ -41,7 +41,7 @@ describe.each(FOLDERS)('@pare/$folder', ({ folder, kind, name, factory }) => {
     ['pare.config.mjs', `import ${factory} from '@pare/${folder}'\nexport default { plugin: ${factory}() }`],
   ])('is imported by a %s where nothing is installed', async (file, text) => {
     await using here = await fixture(undefined, { [file]: text })
-    const { value } = await loadConfig(join(here.path, file), true)
+    const { value } = await loadConfig(join(here.path, file), { trusted: true })
     expect(isPlugin(kind, (value as { plugin: unknown }).plugin)).toBe(true)
   })
 
@@ -50,7 +50,7 @@ describe.each(FOLDERS)('@pare/$folder', ({ folder, kind, name, factory }) => {
     ['pare.config.yaml', `short: ${name}\nlong: '@pare/${folder}'`],
   ])('is named in a %s, by its short name and its long one', async (file, text) => {
     await using here = await fixture(undefined, { [file]: text })
-    const { value } = await loadConfig(join(here.path, file), false)
+    const { value } = await loadConfig(join(here.path, file), { trusted: false })
     const { short, long } = value as { short: string; long: string }
     for (const written of [short, long]) expect(isPlugin(kind, await resolve(kind, written, here.path))).toBe(true)
   })

@@ -15,11 +15,12 @@ import {
 } from '../options/config.js'
 import { type OptionValues, overridesOf } from '../options/overrides.js'
 import type { PresetConfig } from '../options/prune.js'
-import { Failure, type Problem, usage } from '../terminal/failure.js'
+import { Failure, type Problem, type SourcePlace, usage } from '../terminal/failure.js'
 import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config/config-file.js'
 import { checkShape, formatProblems } from './config/config-problems.js'
 import { expandModels, type ModelEntry } from './config/entries.js'
+import { locatorOf } from './config/source-places.js'
 import { refuseOutside } from './config/workspace.js'
 import { type CalibrationSource, calibrationProblems, readCalibration } from './data/calibration.js'
 import { withDemands } from './data/demands.js'
@@ -40,6 +41,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly name: string
   /** The folder that the model came in, where that was named. */
   readonly folder?: ModelFolder
+  /** Where the config names it. Default: it does not, or nobody knows the line */
+  readonly at?: SourcePlace
   /** Of everything random. */
   readonly seed: number
   readonly steps: readonly PruneStep[]
@@ -131,6 +134,8 @@ interface Source {
   readonly shown?: string
   /** Absent: it is no file. */
   readonly path?: string
+  /** Of JSON and YAML. */
+  readonly text?: string
 }
 
 interface Reading extends Check {
@@ -141,7 +146,7 @@ interface Reading extends Check {
 }
 
 async function readAll(
-  { value, folder, shown }: Source,
+  { value, folder, shown, text }: Source,
   options: Omit<Check, 'folder' | 'problems'> & Pick<Reading, 'command'>,
 ): Promise<Tasks> {
   const { problems: shape, rest } = checkShape(value)
@@ -150,12 +155,17 @@ async function readAll(
   const entries = await expandModels(reading)
   const tasks: Task[] = []
   for (const entry of entries) tasks.push(await taskOf(entry, reading))
+  const locate = await locatorOf(shown === undefined || text === undefined ? undefined : { file: shown, text })
   const problems = distinct(reading.problems)
   if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
-  if (problems.length > 0) throw invalid(problems, reading)
+  if (problems.length > 0)
+    throw invalid(
+      problems.map((each) => ({ ...each, ...present({ at: locate(each.place) }) })),
+      reading,
+    )
   const { provider, device } = { ...config, ...options.overrides }
   return {
-    tasks,
+    tasks: tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })),
     engine: { ...(provider && { provider }), ...(device && { device }) },
   }
 }
@@ -165,8 +175,9 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
   const path = await findConfig(cwd, config)
   if (path === undefined) return { value: {}, folder: cwd }
   await refuseOutside(path, `config ${showPath(path, cwd)}`, workspace)
-  const { value } = await loadConfig(path, trusted)
-  return { value, folder: dirname(path), shown: showPath(path, cwd), path }
+  const shown = showPath(path, cwd)
+  const { value, text } = await loadConfig(path, { trusted, shown })
+  return { value, folder: dirname(path), shown, path, ...present({ text }) }
 }
 
 async function taskOf({ path, folder, model, place }: ModelEntry, reading: Reading): Promise<Task> {
@@ -183,11 +194,11 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   const measured = await readEvaluation(settings.evaluate, { place: placeOf('evaluate'), model: path, folder }, reading)
   const metric = measured?.request.metrics[0]
   const gate = gateWithDrop(settings)
-  const demands = await readLimits(gate, { metric, place: placeOf('gate'), check: reading })
+  const demands = await readLimits(gate, { metric, place: placeOf('gate'), model: path, check: reading })
   const maxDrop = dropOf(settings.prune)
   // Where the gate has a drop of its own, nothing else looks at that of the target.
   if (maxDrop !== undefined && gate === settings.gate)
-    await readLimits({ maxDrop }, { metric, place: placeOf('prune'), check: reading })
+    await readLimits({ maxDrop }, { metric, place: placeOf('prune'), model: path, check: reading })
   const evaluation = await withDemands(measured, demands, { place: placeOf('gate'), check: reading })
   const calibration = await readCalibration(
     settings.calibrate,

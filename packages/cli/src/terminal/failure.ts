@@ -3,12 +3,22 @@ import { PareError } from '@pare/onnx/error'
 /** What kind of failure it is: wrong input of the user, something that broke, or input that may not be trusted. */
 export type FailureKind = 'usage' | 'infrastructure' | 'untrusted'
 
+/** A place in a file, counted from 1. */
+export interface SourcePlace {
+  /** As messages name it. */
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
 /** One thing that is wrong in a config, with the place and the cure. */
 export interface Problem {
   /** 'models[0].gate.maxDrop', or '' for the config as a whole. */
   readonly place: string
   readonly message: string
   readonly hint?: string
+  /** Where it stands in the config, or where it is missing. Default: that is not known */
+  readonly at?: SourcePlace
 }
 
 /** A `PareError` that also says how the command ends. */

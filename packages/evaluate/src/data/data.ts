@@ -1,57 +1,24 @@
 import { stat } from 'node:fs/promises'
-import { basename, dirname, extname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { basename, dirname, extname } from 'node:path'
 import { PareError, present } from '@pare/onnx'
+import type { DataOptions } from './data-options.js'
 import { arrayDataSet, type DataSet } from './dataset.js'
 import { entryDataSet, matchNumbered } from './entries.js'
-import { checkFile, readWhole } from './file.js'
+import { readWhole } from './file.js'
 import { canFill } from './fill.js'
-import { ARRAY_FORMATS, isModule, TABLE_FORMATS, TEXT_FORMATS, UNTRUSTED_HINT } from './formats.js'
-import type { ImageOptions } from './images/image-options.js'
+import { ARRAY_FORMATS, isModule, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
 import { joinBoxes } from './labels/box-labels.js'
 import { besideFile, classFinder } from './labels/classes.js'
 import type { FindClasses } from './labels/labels.js'
-import type { MatchOptions } from './match.js'
-import type { ModelValue } from './model-value.js'
+import { openModule } from './module.js'
 import { askedDataSet } from './questions/asked-data-set.js'
-import type { Asking, WritingOptions } from './questions/question.js'
-import { UntrustedError } from './rows/inside.js'
-import { type MixedFile, mixedDataSet } from './rows/mixed.js'
+import type { Asking } from './questions/question.js'
+import { mixedDataSet } from './rows/mixed.js'
 import { type RowOptions, rowSource } from './rows/rows.js'
-import { arraysOf, type Sample } from './rows/sample.js'
 import type { Table } from './tables/table.js'
-import type { TextOptions } from './text/text-options.js'
 
+export type { DataOptions } from './data-options.js'
 export { UntrustedError } from './rows/inside.js'
-
-export interface DataOptions extends MatchOptions {
-  /** The inputs of the model the data are for: name, type and shape. */
-  readonly inputs: readonly ModelValue[]
-  /** Whether a module may be run, and files outside be named. Where it may not, naming one throws UntrustedError. */
-  readonly trusted: boolean
-  /** The folder in which all files must lie that data name which are not trusted. Default: that of the data */
-  readonly workspace?: string
-  /** Models beside which config.json and preprocessor_config.json may lie, the likeliest first. Default: none */
-  readonly models?: readonly string[]
-  /** Names of classes in the order of their numbers, for labels that are names. Default: those of config.json, else those that the model names */
-  readonly classes?: readonly string[]
-  /** How images become numbers. Default: as preprocessor_config.json says */
-  readonly image?: ImageOptions
-  /** How text becomes token ids, where the file holds text; see `mayBeText` in formats.ts. Without it text is refused. */
-  readonly text?: TextOptions
-  /** Reads rows as what a language model is asked, with a tokenizer. Default: as what a model is fed */
-  readonly asking?: Asking
-  /** How long answers may become, for which prompts leave room. */
-  readonly writing?: WritingOptions
-  /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */
-  readonly mixture?: readonly MixedFile[]
-  /** Imports a module by its absolute path; a loader for TypeScript goes here. Default: import(). */
-  readonly importModule?: (path: string) => Promise<unknown>
-  /** Bytes that a file of arrays or of plain text may have, packed or unpacked. Default: 2 GiB. */
-  readonly maxBytes?: number
-  /** Bytes of a table that is read at once; a larger one is streamed. Default: 64 MiB */
-  readonly smallBytes?: number
-}
 
 const MAX_BYTES = 2 ** 31 - 1
 /** Written in letters, and no prose. */
@@ -177,59 +144,4 @@ function unread(path: string): PareError {
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
     hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
   })
-}
-
-async function openModule(path: string, options: DataOptions): Promise<DataSet> {
-  const name = basename(path)
-  if (!options.trusted) {
-    throw new UntrustedError(`${path}: a data module is not run on untrusted input.`, {
-      hint: `${UNTRUSTED_HINT}, or run where the code is trusted.`,
-    })
-  }
-  await checkFile(path)
-  const load = options.importModule ?? ((file) => import(pathToFileURL(file).href) as Promise<unknown>)
-  const module = (await load(resolve(path)).catch((cause: Error) => {
-    throw new PareError(`${path}: the module does not load (${cause.message}).`, {
-      hint: 'run it with node to see where it fails.',
-      cause,
-    })
-  })) as { default?: unknown }
-  const exported = defaultOf(module)
-  const { models = [], classes, trusted } = options
-  const folder = dirname(path)
-  const folders = [...models.map((model) => dirname(model)), folder]
-  const findClasses = classFinder({ models, folders, boundary: { trusted, root: folder }, ...present({ classes }) })
-  const samples = async function* (): AsyncGenerator<Sample> {
-    const iterable: unknown = typeof exported === 'function' ? await exported() : exported
-    if (!isIterable(iterable)) {
-      throw new PareError(
-        `${path}: its default export is ${iterable === undefined ? 'missing' : `of type ${typeof iterable}`}, expected samples.`,
-        {
-          hint: 'export default an (async) iterable of { input: [0.1, 0.2], label: 3 }, or a function that returns one.',
-        },
-      )
-    }
-    yield* iterable
-  }
-  const names = new Set<string>()
-  const source = {
-    ...{ name, isSmall: false, notes: [], columnNames: [] as string[] },
-    async *read() {
-      let index = 0
-      for await (const sample of samples()) {
-        for (const key of Object.keys(sample)) if (!names.has(key)) names.add(key)
-        yield { arrays: arraysOf(sample, `${name}: sample ${index++}`), columns: {} }
-      }
-    },
-  }
-  return { ...(await entryDataSet(source, { ...options, findClasses })), findClasses }
-}
-
-/** The default export. Loaders of TypeScript may give a CommonJS module, whose own default lies one deeper. */
-function defaultOf({ default: outer }: { default?: unknown }): unknown {
-  return typeof outer === 'object' && outer !== null && 'default' in outer ? outer.default : outer
-}
-
-function isIterable(value: unknown): value is AsyncIterable<Sample> {
-  return typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
 }

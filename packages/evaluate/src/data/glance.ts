@@ -4,6 +4,7 @@ import { readWhole } from './file.js'
 import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
 import { type DataArray, isStrings, numbersOf } from './ndarray.js'
 import { isChoiceRow } from './questions/choice-forms.js'
+import { type PairColumns, pairColumns } from './questions/pair-entries.js'
 import { isPromptRow } from './questions/prompt-row.js'
 import type { Asking } from './questions/question.js'
 import type { Table } from './tables/table.js'
@@ -20,6 +21,8 @@ export interface DataGlance {
   readonly isText: boolean
   /** Whether rows are questions with choices, or prompts with answers, that a language model may be asked. Default: neither */
   readonly asking?: Asking
+  /** Columns of two texts that an embedding model may encode each on its own. Default: there are none */
+  readonly pair?: PairColumns
 }
 
 export interface ColumnGlance {
@@ -82,7 +85,8 @@ async function tableGlance(table: Table): Promise<DataGlance> {
   const isText = names.includes('messages') || isTextNames(isNamed)
   const asking =
     rows[0] === undefined ? undefined : isChoiceRow(rows[0]) ? 'choices' : isPromptRow(rows[0]) ? 'answers' : undefined
-  return { kind: 'table', columns, isText, ...(asking !== undefined && !isText && { asking }) }
+  const pair = pairColumns({ text: isNamed, value: (name) => names.includes(name) })
+  return { kind: 'table', columns, isText, ...(asking !== undefined && !isText && { asking }), ...(pair && { pair }) }
 }
 
 /** Cells of CSV are all written in letters. */

@@ -1,15 +1,37 @@
+import { stat } from 'node:fs/promises'
 import { basename, dirname, extname } from 'node:path'
 import { IMAGE_FILE, SOUND_FILE, TABLE_FORMATS } from './formats.js'
+import { contentOf } from './tables/folder.js'
 
-/** The images and sounds that a table names by path and does not hold, as it names them: each once, in the order in which they are met. None of what is no table. */
+/** Rows after which a table that named no file is taken to name none. */
+const FIRST_ROWS = 256
+
+/**
+ * The images and sounds that a table, or the tables of a folder, name by path and do not hold, as they name them: each once, in the order in which they are met. Paths
+ * start at the folder of the table. None of what is no table. Throws as the data themselves do where they cannot be read.
+ */
 export async function filesNamedBy(path: string): Promise<readonly string[]> {
-  const open = TABLE_FORMATS[extname(path).toLowerCase()]
-  if (open === undefined) return []
-  const table = await open({ path, name: basename(path), folder: dirname(path) })
   const names = new Set<string>()
-  for await (const { values } of table.read()) for (const value of Object.values(values)) collect(value, names)
+  for (const table of await tablesOf(path)) {
+    let rows = 0
+    const before = names.size
+    for await (const { values } of (await open(table)).read()) {
+      for (const value of Object.values(values)) collect(value, names)
+      if (++rows === FIRST_ROWS && names.size === before) break
+    }
+  }
   return [...names]
 }
+
+async function tablesOf(path: string): Promise<readonly string[]> {
+  if ((await stat(path)).isDirectory()) {
+    const content = await contentOf(path)
+    return content.kind === 'list' ? [content.path] : content.kind === 'tables' ? content.paths : []
+  }
+  return Object.hasOwn(TABLE_FORMATS, extname(path).toLowerCase()) ? [path] : []
+}
+
+const open = (path: string) => TABLE_FORMATS[extname(path).toLowerCase()]!({ path, name: basename(path), folder: dirname(path) })
 
 function collect(value: unknown, names: Set<string>): void {
   const { path, bytes } = (value ?? {}) as { readonly path?: unknown; readonly bytes?: unknown }

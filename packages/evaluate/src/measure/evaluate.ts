@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import type { YieldRequest } from '../data/module.js'
 import { type ChildOptions, runChild } from '../process/process.js'
 import type { EvaluateRequest, Evaluation, ModelDescription } from '../process/request.js'
 import type { CompareRequest, Difference } from './compare.js'
@@ -53,6 +54,12 @@ export async function computeConstants(
 ): Promise<readonly ConstantPlaces[]> {
   const { result } = await runChild({ kind: 'constants', request }, 'the weights that are computed', options)
   return result as readonly ConstantPlaces[]
+}
+
+/** What a data module yields, as one SHA-256: it is run in a child process, and all its samples are read. Throws like `evaluate`. */
+export async function digestModule(request: YieldRequest, options: ChildOptions = {}): Promise<string> {
+  const { result } = await runChild({ kind: 'digest', request }, basename(request.path), options)
+  return result as string
 }
 
 /** Latency of two models that take the same inputs, timed in turn in a child process. Throws like `evaluate`. */

@@ -5,6 +5,7 @@ import { totalmem } from 'node:os'
 import { makeTemporaryFolder, PareError } from '@pare/onnx'
 import { provideOnnxRuntime } from '@pare/onnxruntime'
 import pidusage from 'pidusage'
+import type { YieldRequest } from '../data/module.js'
 import { UntrustedError } from '../data/rows/inside.js'
 import type { CompareRequest } from '../measure/compare.js'
 import type { ConstantsRequest } from '../measure/constants.js'
@@ -30,6 +31,7 @@ export type Job =
   | { readonly kind: 'relay'; readonly request: RelayRequest }
   | { readonly kind: 'trials'; readonly request: TrialRequest }
   | { readonly kind: 'constants'; readonly request: ConstantsRequest }
+  | { readonly kind: 'digest'; readonly request: YieldRequest }
 
 /** What the child does it with. */
 export interface Setup {

@@ -1,4 +1,12 @@
-import { choiceOption, type MetricNeeds, type MetricOptions, type MetricSample, type Numbers, nameOption } from '@pare/metric'
+import {
+  choiceOption,
+  type MetricNeeds,
+  type MetricOptions,
+  type MetricSample,
+  type Numbers,
+  nameOption,
+  type Pooling,
+} from '@pare/metric'
 import { PareError } from '@pare/onnx'
 
 /** `against`: the labels, or what a reference model puts out. */
@@ -28,10 +36,9 @@ export function valueNeeds(options: MetricOptions): MetricNeeds {
 }
 
 /** `pairs`: how a vector is made of what the model gives for each of two texts. Undefined: a sample is one thing. */
-export function pairsOption(options: MetricOptions): 'mean' | 'cls' | 'output' | undefined {
-  return options.pairs === undefined
-    ? undefined
-    : choiceOption<'mean' | 'cls' | 'output'>(options, 'pairs', ['mean', 'cls', 'output'])
+export function pairsOption(options: MetricOptions): Pooling | undefined {
+  if (options.pairs === undefined) return undefined
+  return choiceOption<Pooling>(options, 'pairs', ['mean', 'cls', 'max', 'last', 'output'])
 }
 
 /** Of two texts: the second is what the first is compared with. */

@@ -102,6 +102,9 @@ line.overall { stroke: var(--overall); stroke-width: 1.5; stroke-dasharray: 6 4;
 .training .curve { fill: none; stroke-width: 2; } .training .c0 { stroke: var(--c0); } .training .c1 { stroke: var(--c1); }
 .candidates > svg { display: block; width: 100%; margin-top: 12px; font-size: 11px; } .candidates text { fill: var(--soft); } .candidates .value { text-anchor: end; } .candidates .amount { text-anchor: middle; }
 .candidates line.limit { stroke: var(--ink); stroke-width: 2; } .candidates line.span { stroke: var(--tone); stroke-opacity: .45; stroke-width: 2; } .front { fill: none; stroke: var(--soft); stroke-dasharray: 4 3; }
+.trade { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 10px; margin-top: 14px; } .trade > svg { display: block; width: 100%; height: 222px; overflow: visible; font-size: 13px; } .trade > .levels { width: 52px; }
+.trade text { fill: var(--soft); } .trade .levels text { text-anchor: end; } .trade text.limit { fill: var(--ink); font-weight: 600; } .trade text.name { fill: var(--ink); font-weight: 600; }
+.trade line.limit { stroke: var(--ink); stroke-width: 2; } .trade .other { --tone: var(--soft); } .trade .range { stroke: var(--tone); stroke-opacity: .5; stroke-width: 3; } .trade + .legend { margin-bottom: 12px; } .trade + .legend b { color: var(--ink); }
 .stage { stroke: var(--soft); stroke-opacity: .5; stroke-dasharray: 2 3; }
 
 .advice { margin-top: 18px; padding: 14px 18px; border: 1px solid var(--line); border-left: 4px solid var(--bar); border-radius: 8px; background: var(--wash); }

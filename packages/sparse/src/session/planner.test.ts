@@ -81,7 +81,10 @@ describe('the planner', () => {
     const size = { in: 64, out: 64, samples: 4 }
     expect(session.plan).toMatchObject({
       kind: 'dense',
-      outlook: [{ ...size, format: 'rows', sparsity: 0.6, speedup: 1.25 }, { ...size, format: 'tiles 4×1' }],
+      outlook: [
+        { ...size, format: 'rows', sparsity: 0.6, speedup: 1.25 },
+        { ...size, format: 'tiles 4×1' },
+      ],
     })
     expect(session.plan.outlook![1]).not.toHaveProperty('sparsity')
   })

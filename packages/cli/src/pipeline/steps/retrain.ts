@@ -17,7 +17,7 @@ import { figure, formatCount } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, present, withTensors } from '@pare/onnx'
 import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
 import { asRun } from '../../engine/data-inputs.js'
-import { trainerOf, type Work } from '../../engine/work.js'
+import { loaderFor, trainerOf, type Work } from '../../engine/work.js'
 import type { RetrainConfig } from '../../options/recover.js'
 import { widen } from '../../proof/widen.js'
 import type { TrainingSource } from '../../settings/data/training.js'
@@ -91,7 +91,7 @@ export async function retrainModel(
           const message = `step ${step} of ${steps}, loss ${short(loss)}, learning rate ${short(learningRate)}, ${short(msPerStep)} ms a step${heldOutText}`
           activity.update(step, steps, message)
         },
-        ...(/\.[cm]?ts$/.test(training.data) && { loader: import.meta.resolve('jiti/register') }),
+        ...loaderFor([training.data]),
       },
     )
     if (trained.ended === 'stopped') {

@@ -1,9 +1,10 @@
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PareError, parseJson, readRegular } from '@pare/onnx'
+import { PareError, parseJson, present, readRegular } from '@pare/onnx'
 import { isFile } from '../../files/paths.js'
 import { firstPartyPackages } from '../../plugins/plugins.js'
 import { Failure, untrusted, usage } from '../../terminal/failure.js'
+import { placeOfError } from './source-places.js'
 import { parseYaml } from './yaml-text.js'
 
 const NAMES = ['ts', 'mts', 'js', 'mjs', 'json', 'yaml', 'yml'].map((extension) => `pare.config.${extension}`)
@@ -12,6 +13,8 @@ export interface LoadedConfig {
   /** Not validated yet. */
   readonly value: unknown
   readonly path: string
+  /** Of JSON and YAML. */
+  readonly text?: string
 }
 
 /** The config file named, or the nearest one from `cwd` upwards; undefined where there is none. */
@@ -22,8 +25,8 @@ export async function findConfig(cwd: string, name?: string): Promise<string | u
     throw usage(`pare: config '${name}' is not a file (looked for ${path}).`, 'check --config, or write one with: pare init')
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    const present = await Promise.all(NAMES.map((name) => isFile(join(folder, name))))
-    const [name, second] = NAMES.filter((_, index) => present[index])
+    const there = await Promise.all(NAMES.map((name) => isFile(join(folder, name))))
+    const [name, second] = NAMES.filter((_, index) => there[index])
     if (second !== undefined)
       throw usage(`pare: ${folder} has two configs, ${name} and ${second}.`, 'remove one, or choose with --config')
     if (name !== undefined) return join(folder, name)
@@ -31,14 +34,17 @@ export async function findConfig(cwd: string, name?: string): Promise<string | u
   }
 }
 
-/** Reads a config. TypeScript and JavaScript are run, so only where `trusted`. */
-export async function loadConfig(path: string, trusted: boolean): Promise<LoadedConfig> {
+/** Reads a config. TypeScript and JavaScript are run, so only where `trusted`. `shown`: what places in it are told by. */
+export async function loadConfig(
+  path: string,
+  { trusted, shown = path }: { readonly trusted: boolean; readonly shown?: string },
+): Promise<LoadedConfig> {
   switch (extname(path)) {
     case '.json':
-      return { path, value: await parse(path, 'JSON', await readText(path), { trusted, parser: parseJson }) }
+      return await parse(path, 'JSON', { trusted, shown, parser: parseJson })
     case '.yaml':
     case '.yml':
-      return { path, value: await parse(path, 'YAML', await readText(path), { trusted, parser: parseYaml }) }
+      return await parse(path, 'YAML', { trusted, shown, parser: parseYaml })
     case '.ts':
     case '.mts':
     case '.js':
@@ -65,14 +71,17 @@ const MOST_BYTES = 2 ** 22
 async function parse(
   path: string,
   format: string,
-  text: string,
-  { trusted, parser }: { trusted: boolean; parser: (text: string) => unknown },
-): Promise<unknown> {
+  { trusted, shown, parser }: { trusted: boolean; shown: string; parser: (text: string) => unknown },
+): Promise<LoadedConfig> {
+  const text = await readText(path)
   try {
-    return await parser(text)
+    return { path, text, value: await parser(text) }
   } catch (cause) {
     const why = trusted || cause instanceof PareError ? messageOf(cause) : whereOnly(cause)
-    throw new Failure('usage', `pare: config ${path} is not ${format}: ${why}`, { hint: 'correct it at the place named', cause })
+    const hint = 'correct it at the place named'
+    const at = await placeOfError({ file: shown, text }, cause)
+    const problems = [{ place: '', message: `the config is not ${format}: ${why}`, hint, ...present({ at }) }]
+    throw new Failure('usage', `pare: config ${path} is not ${format}: ${why}`, { hint, cause, problems })
   }
 }
 

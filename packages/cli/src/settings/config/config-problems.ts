@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { configSchema } from '../../options/config.js'
 import { optionsOf } from '../../options/options.js'
-import type { Problem } from '../../terminal/failure.js'
+import type { Problem, SourcePlace } from '../../terminal/failure.js'
 import { formatValue } from '../../terminal/format.js'
 import { suggest } from '../../terminal/suggest.js'
 import { visible, visibleMessage } from '../../terminal/visible.js'
@@ -65,12 +65,17 @@ function clipped(key: string): string {
   return key.length > 80 ? `${key.slice(0, 79)}…` : key
 }
 
+/** 'pare.config.yml:12:5' */
+export function formatSource({ file, line, column }: SourcePlace): string {
+  return `${visible(file)}:${line}:${column}`
+}
+
 /** Problems as a message shows them: one a line, with its cure. */
 export function formatProblems(problems: readonly Problem[]): string {
   return problems
     .map(
-      ({ place, message, hint }) =>
-        `  ${place === '' ? '' : `${place}: `}${visibleMessage(message)}${hint === undefined ? '' : `\n    hint: ${visible(hint)}`}`,
+      ({ place, message, hint, at }) =>
+        `  ${at === undefined ? '' : `${formatSource(at)}: `}${place === '' ? '' : `${place}: `}${visibleMessage(message)}${hint === undefined ? '' : `\n    hint: ${visible(hint)}`}`,
     )
     .join('\n')
 }

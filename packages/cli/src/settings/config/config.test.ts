@@ -14,17 +14,17 @@ describe('a config', () => {
     expect(stdout).toBe('')
     expect(stderr.split('\n').filter((line) => !line.includes('hint:'))).toEqual([
       'pare run: 9 problems in pare.config.json:',
-      '  models[0].prune[0].target.sparsity: is 1.5; expected a number from 0 to 1, such as 0.5.',
-      "  sede: 'sede' is not an option.",
-      `  models[1].path: model 'absent.onnx' is not a file: it does not exist (looked for ${folder.path}/absent.onnx).`,
-      `  models[0].evaluate.data: evaluation data 'missing.npz' is not a file: it does not exist (looked for ${folder.path}/missing.npz).`,
-      "  models[0].evaluate.metric: metric 'acuracy' is unknown.",
-      "  models[0].gate.maxDrop: maxDrop is '1%', text.",
+      '  pare.config.json:6:80: models[0].prune[0].target.sparsity: is 1.5; expected a number from 0 to 1, such as 0.5.',
+      "  pare.config.json:2:3: sede: 'sede' is not an option.",
+      `  pare.config.json:10:7: models[1].path: model 'absent.onnx' is not a file: it does not exist (looked for ${folder.path}/absent.onnx).`,
+      `  pare.config.json:7:21: models[0].evaluate.data: evaluation data 'missing.npz' is not a file: it does not exist (looked for ${folder.path}/missing.npz).`,
+      "  pare.config.json:7:44: models[0].evaluate.metric: metric 'acuracy' is unknown.",
+      "  pare.config.json:8:17: models[0].gate.maxDrop: maxDrop is '1%', text.",
       expect.stringContaining(
-        "  models[0].prune[0]: criterion 'magnitud' not found. Tried @pare/criterion-magnitud, pare-criterion-magnitud, magnitud",
+        "  pare.config.json:6:17: models[0].prune[0]: criterion 'magnitud' not found. Tried @pare/criterion-magnitud, pare-criterion-magnitud, magnitud",
       ),
-      '  models[1].gate.maxDrop: maxDrop is 2, which nothing between 0 and 1 can exceed.',
-      `  models[1].train: training data 'train.npz' is not a file: it does not exist (looked for ${folder.path}/train.npz).`,
+      '  pare.config.json:10:62: models[1].gate.maxDrop: maxDrop is 2, which nothing between 0 and 1 can exceed.',
+      `  pare.config.json:10:30: models[1].train: training data 'train.npz' is not a file: it does not exist (looked for ${folder.path}/train.npz).`,
       '',
     ])
     expect(stderr).toContain("hint: did you mean 'seed'?")

@@ -1,11 +1,19 @@
 import { PareError, refuseDeep } from '@pare/onnx'
-import type { CST } from 'yaml'
+import type { CST, Document, LineCounter } from 'yaml'
 
 /**
  * What no config has. The library looks at all keys of a map for each of them, and walks through what is nested by calling itself, until the process ends without
  * an error to catch.
  */
 export const YAML_LIMITS = { depth: 64, keys: 1000, marks: 100 } as const
+
+/** A YAML text as a document, whatever is wrong with it, and its lines. Throws PareError where it goes beyond `YAML_LIMITS`. */
+export async function documentOf(text: string): Promise<{ readonly document: Document; readonly lines: LineCounter }> {
+  const { LineCounter, parseDocument, Parser } = await import('yaml')
+  for (const token of new Parser().parse(text)) checkToken(token)
+  const lines = new LineCounter()
+  return { document: parseDocument(text, { lineCounter: lines, logLevel: 'silent', uniqueKeys: false }), lines }
+}
 
 /** The value of a YAML text. Throws as the library does, and PareError where a text goes beyond `YAML_LIMITS`. Time is linear in the text. */
 export async function parseYaml(text: string): Promise<unknown> {

@@ -42,7 +42,7 @@ export async function readEvaluation(
   const isOther = fields.tokenizer === undefined && folder?.isLanguageModel === false
   const found = await readMetrics(
     fields.metric,
-    { place: placeIn(place, 'metric'), tokenizer: isOther ? undefined : tokenizer, data },
+    { place: placeIn(place, 'metric'), model, tokenizer: isOther ? undefined : tokenizer, data },
     check,
   )
   if (data === undefined || found === undefined) return undefined
@@ -106,9 +106,9 @@ export function evaluationOf({ evaluation }: { readonly evaluation: EvaluationSe
 /** What the gate demands, one demand or several. Default: a drop of 0.01, relative where the metric has no fixed range. */
 export async function readLimits(
   config: GateConfig | undefined,
-  { metric, place, check }: { metric: string | undefined; place: string; check: Check },
+  { metric, place, model, check }: { metric: string | undefined; place: string; model: string; check: Check },
 ): Promise<readonly Demand[] | undefined> {
-  const setting = config === undefined ? undefined : await writtenGate(config, place, check)
+  const setting = config === undefined ? undefined : await writtenGate(config, { place, model }, check)
   const demanded = Array.isArray(setting) ? (setting as readonly Partial<Demand>[]).map((demand) => demand?.metric) : []
   const metrics = await metricsOf([metric, ...demanded], check)
   const { bounded } = metric === undefined ? { bounded: true } : (metrics.get(metric) ?? { bounded: true })
@@ -169,12 +169,14 @@ export interface MetricSettings {
 
 async function readMetrics(
   setting: EvaluateConfig['metric'],
-  { place, tokenizer, data }: { place: string; tokenizer: string | undefined; data: string | undefined },
+  { place, model, tokenizer, data }: { place: string; model: string; tokenizer: string | undefined; data: string | undefined },
   check: Check,
 ): Promise<MetricSettings | undefined> {
   const isText = data !== undefined && (tokenizer === undefined ? extname(data) === '.txt' : mayBeText(data))
   if (setting === undefined) return metricSettings([isText ? 'perplexity' : 'accuracy'], place, check)
-  const metrics = await Promise.all((Array.isArray(setting) ? setting : [setting]).map((one) => writtenMetric(one, place, check)))
+  const metrics = await Promise.all(
+    (Array.isArray(setting) ? setting : [setting]).map((one) => writtenMetric(one, { place, model }, check)),
+  )
   const written = metrics.filter((metric) => metric !== undefined)
   return written.length < metrics.length ? undefined : metricSettings(written, place, check)
 }

@@ -64,13 +64,20 @@ function refuseOther(first: NamedStatistics, other: NamedStatistics): void {
   throw new PareError(`${first.name} and ${other.name} do not go together: ${differs.what} differ.`, { hint: differs.hint })
 }
 
+const sorted = (sources: Readonly<Record<string, string>> = {}) => Object.entries(sources).sort(([a], [b]) => (a < b ? -1 : 1))
+
 const FACTS: readonly { readonly what: string; readonly hint: string; readonly of: (file: StatisticsFile) => unknown }[] = [
   { what: 'the models they were measured on', hint: 'measure all shards on the same file.', of: ({ model }) => model },
   { what: 'the data they were measured on', hint: 'measure all shards on the same file.', of: ({ data }) => data.sha256 },
   {
+    what: 'the images that the data name, what their module yields, or how images are read',
+    hint: 'measure all shards with the same files and settings.',
+    of: ({ data }) => sorted(data.sources),
+  },
+  {
     what: 'the samples, batch or reading of text',
     hint: 'give all shards the same --samples, --batch, --tokenizer, --length and --stride.',
-    of: ({ data }) => data,
+    of: ({ data: { sources: _, ...data } }) => data,
   },
   {
     what: 'the versions of pare they were measured by',

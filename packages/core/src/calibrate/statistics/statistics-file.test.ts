@@ -140,6 +140,11 @@ describe('merging', () => {
     ['too many chunks', { a: fileOf(0, 9) }, /a: it holds chunk 8, and its data have 7/],
     ['another model', { a: fileOf(0, 4), b: fileOf(4, 7, { model: { sha256: 'b'.repeat(64) } }) }, /a and b .* models/],
     ['other data', { a: fileOf(0, 4), b: fileOf(4, 7, { data: { ...whole.data, sha256: 'b'.repeat(64) } }) }, /a and b .* data/],
+    [
+      'other images',
+      { a: fileOf(0, 4), b: fileOf(4, 7, { data: { ...whole.data, sources: { 'settings of images': '{"size":8}' } } }) },
+      /a and b .* images/,
+    ],
     ['another number of samples', { a: fileOf(0, 4), b: fileOf(4, 7, { data: { sha256: HASH, samples: 9 } }) }, /samples/],
     ['another version', { a: fileOf(0, 4), b: fileOf(4, 7, { pare: '9.0.0' }) }, /versions of pare/],
     ['what an interrupted run left', { a: fileOf(0, 7, { data: { sha256: HASH } }) }, /interrupted/],

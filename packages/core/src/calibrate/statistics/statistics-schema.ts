@@ -28,6 +28,7 @@ export const statisticsSchema: z.ZodType<StoredStatistics> = z.strictObject({
         field: z.string().exactOptional(),
       })
       .exactOptional(),
+    sources: z.record(z.string(), z.string()).exactOptional(),
   }),
   partial: z
     .strictObject({

@@ -32,6 +32,8 @@ export interface CalibrationData {
   readonly batch?: number
   /** How text was read. */
   readonly text?: { readonly tokenizer: string; readonly length?: number; readonly stride?: number; readonly field?: string }
+  /** What else the numbers come from, by what it is: images that the data name, what a module yields, how images are read. Default: nothing else */
+  readonly sources?: Readonly<Record<string, string>>
 }
 
 /** Where the numbers of one statistic lie: so many f64 from a byte of the payload on, and as many squares behind them for 'variance'. */

@@ -17,6 +17,18 @@ const ENCODED: readonly (readonly [string, string])[] = [
 /** How alike two texts are, by the names that such columns have. */
 const SCORES = ['label', 'labels', 'score', 'similarity_score', 'relatedness_score', 'target', 'y']
 
+/** Columns of two texts that an embedding model encodes each on its own, and of what is said of both. */
+export interface PairColumns {
+  readonly texts: readonly [string, string]
+  readonly score?: string
+}
+
+/** By their names. Undefined: there are no two texts. */
+export function pairColumns(has: { text(name: string): boolean; value(name: string): boolean }): PairColumns | undefined {
+  const texts = ENCODED.find((pair) => pair.every((name) => has.text(name)))
+  return texts && { texts, ...present({ score: SCORES.find((name) => has.value(name) && !texts.includes(name)) }) }
+}
+
 interface PairEncoding {
   readonly opened: OpenTokenizer
   /** Tokens that the model is given at most. */
@@ -27,13 +39,17 @@ interface PairEncoding {
 
 /** Reads rows as two texts, as the first row is. Of a text that is too long the end is left out; what the tokenizer puts behind a text stays behind it. */
 export function pairEntries(head: Row, { opened, length, label }: PairEncoding) {
-  const fields = ENCODED.find((pair) => pair.every((name) => typeof head.values[name] === 'string'))
-  if (fields === undefined) {
+  const columns = pairColumns({
+    text: (name) => typeof head.values[name] === 'string',
+    value: (name) => head.values[name] !== undefined,
+  })
+  if (columns === undefined) {
     throw new PareError(`${head.where}: no two texts in ${namesOf(head)}.`, {
       hint: `expected one of ${ENCODED.map((pair) => pair.join(' and ')).join('; ')}.`,
     })
   }
-  const score = label ?? SCORES.find((name) => head.values[name] !== undefined && !fields.includes(name))
+  const { texts: fields } = columns
+  const score = label ?? columns.score
   const encoder = textEncoder(opened, length)
   return {
     entries: async (row: Row): Promise<readonly AskedEntry[]> => {

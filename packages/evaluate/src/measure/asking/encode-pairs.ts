@@ -1,12 +1,10 @@
-import type { MetricNeeds } from '@pare/metric'
+import type { Pooling } from '@pare/metric'
 import { PareError } from '@pare/onnx'
 import type { Batch } from '../../data/dataset.js'
 import { describe, type NdArray, numbersOf, sizeOf } from '../../data/ndarray.js'
 import type { Session } from '../../process/runtime.js'
 import type { AskingPlace } from './likelihoods.js'
 import { runTokens } from './token-rows.js'
-
-type Pooling = NonNullable<MetricNeeds['pairs']>
 
 interface PairPlace extends AskingPlace {
   /** How metrics want a vector of a text to be made. They agree, or it is refused. */
@@ -50,7 +48,7 @@ function poolingProblem(
     if (!isTokens) return undefined
     return {
       message: `is ${shown}, a vector for each token, and pairs=output takes one for a text.`,
-      hint: "write pairs=mean or pairs=cls, as 1_Pooling/config.json of sentence-transformers says, or name the output 'sentence_embedding'.",
+      hint: "write pairs=auto where 1_Pooling/config.json of sentence-transformers lies beside the model; else pairs=mean, cls, max or last, or name the output 'sentence_embedding'.",
     }
   }
   if (isTokens) return undefined
@@ -60,7 +58,7 @@ function poolingProblem(
   }
 }
 
-/** f64[width] of one row of the output: the mean over its tokens, the vector of the first, or the row as it is. */
+/** f64[width] of one row of the output: the mean or the largest over its tokens, the vector of the first or of the last, or the row as it is. */
 function vectorOf(
   array: NdArray,
   row: number,
@@ -71,6 +69,12 @@ function vectorOf(
   if (pool === 'output') return Float64Array.from(values)
   const width = array.shape[2]!
   if (pool === 'cls') return Float64Array.from(values.subarray(0, width))
+  if (pool === 'last') return Float64Array.from(values.subarray((tokens - 1) * width, tokens * width))
+  if (pool === 'max') {
+    const largest = Float64Array.from(values.subarray(0, width))
+    for (let at = width; at < tokens * width; at++) largest[at % width] = Math.max(largest[at % width]!, values[at]!)
+    return largest
+  }
   const mean = new Float64Array(width)
   for (let token = 0; token < tokens; token++) for (let i = 0; i < width; i++) mean[i]! += values[token * width + i]! / tokens
   return mean
