@@ -1,6 +1,7 @@
 export type { RemovedBlocks } from './blocks/caches.js'
+export type { PartKind } from './blocks/candidates.js'
 export { cutBlocks } from './blocks/cut-blocks.js'
-export { findBlockParts, findBlocks, type PartKind } from './blocks/find-blocks.js'
+export { findBlockParts, findBlocks } from './blocks/find-blocks.js'
 export { type BlockPart, findParts } from './blocks/find-parts.js'
 export { residualSumOf } from './blocks/flow.js'
 export { gateBlocks } from './blocks/gate-blocks.js'

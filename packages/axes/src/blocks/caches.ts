@@ -1,4 +1,5 @@
 import { editValueInfo, type Model, type ValueInfo } from '@pare/onnx'
+import { type Flat, flattened } from '../nested/flatten.js'
 import type { Block, BlockGroup } from '../units.js'
 import type { Flow } from './flow.js'
 import type { Names } from './rename.js'
@@ -11,6 +12,16 @@ export interface RemovedBlocks {
 
 export function blocksGone(groups: readonly RemovedBlocks[]): Block[] {
   return groups.flatMap(({ group, removed }) => removed.map((unit) => group.blocks[unit]!))
+}
+
+/** Where each of these blocks begins and ends, in every branch that it is in. */
+export function boundsOf(blocks: readonly Block[]): Pick<Block, 'from' | 'to'>[] {
+  return blocks.flatMap((block) => (block.twin === undefined ? [block] : [block, block.twin]))
+}
+
+/** The graph in which blocks are: with branches written out where they are in branches. */
+export function graphOf(model: Model, blocks: readonly Block[]): Flat {
+  return blocks.some(({ twin }) => twin !== undefined) ? flattened(model) : { model, nest: (edited) => edited }
 }
 
 /**

@@ -21,7 +21,8 @@ import { type Body, Nest } from './nest.js'
 export interface Flat {
   /**
    * The graphs of If, Loop and Scan stand in the main graph, under their ids, before a node 'pare.If', 'pare.Loop' or 'pare.Scan' that joins what they
-   * make; one 'pare.Enter' gives a body what it takes. It is for analysis and editing: no run time knows these operators.
+   * make; one 'pare.Enter' gives a body what it takes. It is for analysis and editing: no run time knows these operators. An If of which outputs go lists those
+   * that stay as `kept`.
    */
   readonly model: Model
   /** Puts the nodes of an edited flat model back into their graphs; new ones go where what they read is made. */
