@@ -56,6 +56,22 @@ describe('graphs within nodes', () => {
     }
   })
 
+  it('blocks of merged branches are trained as data run them, and the plan replays', async () => {
+    await using folder = await fixture(undefined, { 'ids.jsonl': [IDS, IDS, IDS].join('\n') })
+    await writeFile(join(folder.path, 'merged.onnx'), await modelBytes(tinyModels['merged decoder']!()))
+    const args = ['merged.onnx', '--structure', 'layer', '--ratio', '0.5', '--calibrate', 'ids.jsonl', '--recover', 'blocks']
+    const { json, stderr } = await pare(['prune', ...args, '--json', '--out', 'out'], { cwd: folder.path })
+    const { blocks } = json() as { blocks?: { parts: { name: string; errors: { before: number; after: number } }[] }[] }
+    expect(
+      blocks?.[0]?.parts.map(({ name }) => name),
+      stderr,
+    ).toEqual(['logits.else_branch/r1_begun', 'logits.else_branch/h2_begun'])
+    for (const { errors } of blocks![0]!.parts) expect(errors.after).toBeLessThan(errors.before)
+    const again = await pare(['replay', 'out/merged.plan.json', 'merged.onnx', '--out', 'again'], { cwd: folder.path })
+    expect(again.exitCode).toBe(0)
+    expect(await readFile(join(folder.path, 'again/merged.onnx'))).toEqual(await readFile(join(folder.path, 'out/merged.onnx')))
+  })
+
   it('are not measured where the data say themselves which branch is taken, and the node that holds them is named', async () => {
     const rows = IDS.split('\n').map((row) => JSON.stringify({ ...JSON.parse(row), use_cache_branch: [0] }))
     await using folder = await fixture(undefined, { 'ids.jsonl': rows.join('\n') })
