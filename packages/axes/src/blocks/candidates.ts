@@ -3,6 +3,7 @@ import type { Dependencies } from '../dependency/dependencies.js'
 import { quantisationOf } from '../quantised/quantised-tensors.js'
 import type { Block, Slice } from '../units.js'
 import type { Link } from './chains.js'
+import { feedersOf, isNumbered } from './feeders.js'
 import type { Flow } from './flow.js'
 import { type Region, regionBetween } from './regions.js'
 import { isWithin, type Way } from './ways.js'
@@ -63,26 +64,37 @@ function sizesOf({ steps, maker }: Flow, values: Dependencies['values'], name: s
 }
 
 function blockOf(flow: Flow, { from, to, region }: Bounds): Block {
-  const own = new Set(region === undefined ? [] : [...region.steps, ...region.aside])
-  return {
-    from,
-    to,
-    nodes: [...new Set([...own].map((i) => keyOf(flow.steps[i]!.node)))],
-    inputs: inputsOf(flow, own, from),
-    outputs: region?.outputs ?? [],
-  }
+  const own = region === undefined ? [] : [...ownSteps(flow, region)]
+  const outputs = region === undefined ? [] : [...region.outputs, ...feedersOf(flow, region).outputs]
+  const nodes = [...new Set(own.map((i) => keyOf(flow.steps[i]!.node)))]
+  return { from, to, nodes, inputs: region === undefined ? [] : inputsOf(flow, region), outputs }
 }
 
-/** Inputs of the model that nothing but these steps reads, but not what the block itself goes through. */
-export function inputsOf({ steps, readers, inputs }: Flow, own: ReadonlySet<number>, from: string): readonly string[] {
-  const reads = new Set([...own].flatMap((i) => steps[i]!.reads))
-  return [...reads].filter((name) => name !== from && inputs.has(name) && readers.get(name)!.every((i) => own.has(i)))
+/** Steps that go with a region: what it is, what leads aside, and what feeds nothing else. */
+export function ownSteps(flow: Flow, region: Region): ReadonlySet<number> {
+  return new Set([...region.steps, ...region.aside, ...feedersOf(flow, region).steps])
+}
+
+/**
+ * Inputs of the model that nothing but a region reads, with what feeds it and these steps besides, but not what the region itself goes through. What is only asked for
+ * its size elsewhere is read here; what only feeds it goes where it has a number, as a part of a cache has.
+ */
+export function inputsOf(flow: Flow, region: Region, besides: readonly number[] = []): readonly string[] {
+  const inside = new Set([...region.steps, ...region.aside].flatMap((i) => flow.steps[i]!.reads))
+  const own = new Set([...ownSteps(flow, region), ...besides])
+  const reads = [...inside, ...[...own].flatMap((i) => flow.steps[i]!.reads.filter(isNumbered))]
+  return [...new Set(reads)].filter((name) => name !== region.from && flow.inputs.has(name) && isReadBy(flow, name, own))
+}
+
+/** Whether nothing but these steps reads the numbers in a value. The size of a cache is that of each other. */
+export function isReadBy({ readers, steps }: Flow, name: string, own: ReadonlySet<number>): boolean {
+  return (readers.get(name) ?? []).every((i) => own.has(i) || steps[i]!.node.op === 'Shape')
 }
 
 function slicesOf(model: Model, flow: Flow, region: Region): Omit<Slice, 'units'>[] {
   const { tensors } = quantisationOf(model)
   const slices = new Map<string, Omit<Slice, 'units'>>()
-  for (const i of region.steps) {
+  for (const i of [...region.steps, ...feedersOf(flow, region).steps]) {
     const { constants, weighs } = flow.steps[i]!
     for (const { id, tensor: stored } of constants) {
       const tensor = tensors.get(id)?.values ?? stored

@@ -1,7 +1,8 @@
 import { editAttributes, editGraph, editModel, editNode, type Model, makeNode, type Node, withoutDead } from '@pare/onnx'
 import { isIf } from '../nested/taken.js'
 import type { Block } from '../units.js'
-import { blocksGone, boundsOf, cacheNames, graphOf, interfaceOf, type RemovedBlocks } from './caches.js'
+import { blocksGone, boundsOf, cachesLeft, graphOf, interfaceOf, type RemovedBlocks } from './caches.js'
+import { ownSteps } from './candidates.js'
 import { type Flow, type FlowStep, flowOf, residualSumOf } from './flow.js'
 import { regionBetween } from './regions.js'
 import { type Names, renamed } from './rename.js'
@@ -21,13 +22,12 @@ export function cutBlocks(whole: Model, groups: readonly RemovedBlocks[]): Model
     while (ends.has(at)) at = ends.get(at)!
     return at
   }
-  const names = cacheNames(groups, flow)
-  const without = new Set(blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]))
+  const { names, sizes, without } = cachesLeft(groups, flow)
   const left = nodesLeft(model, { flow, gone: goneFrom(whole, bounds), instead })
   const joined = left.map((node) => (isIf(node) ? withoutOutputs(node, without) : node))
   const delivered = deliver(joined, { model, ends, instead })
   const graph = editGraph(model.graph, {
-    nodes: delivered.map((node) => renamed(node, names)),
+    nodes: delivered.map((node) => renamed(node, new Map([...names, ...sizes]))),
     ...interfaceOf(model, { without, names }),
     // Shapes that the file states of what is renamed or gone would contradict.
     values: model.graph.values.filter(({ name }) => !names.has(name) && !ends.has(name)),
@@ -45,7 +45,7 @@ function goneFrom(whole: Model, bounds: readonly Pick<Block, 'from' | 'to'>[]): 
     // Of branches in branches the innermost stands last.
     const { flow } = choices.flat().findLast(({ path }) => isWithin(path, to)) ?? main
     const region = regionBetween(flow, from, to)!
-    for (const i of [...region.steps, ...region.aside]) {
+    for (const i of ownSteps(flow, region)) {
       const { node, part } = flow.steps[i]!
       gone.set(node, (gone.get(node) ?? new Set()).add(part))
     }

@@ -1,5 +1,5 @@
 import { editGraph, editModel, editNode, type Model, makeNode, type Node, operatorName } from '@pare/onnx'
-import { blocksGone, boundsOf, cacheNames, graphOf, interfaceOf, type RemovedBlocks } from './caches.js'
+import { blocksGone, boundsOf, cachesLeft, graphOf, interfaceOf, type RemovedBlocks } from './caches.js'
 import { flowOf, residualSumOf, SKIP_NORMS } from './flow.js'
 import { renamed } from './rename.js'
 import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
@@ -14,10 +14,8 @@ export function gateBlocks(whole: Model, groups: readonly RemovedBlocks[]): Mode
   const { model, nest } = graphOf(whole, blocks)
   const begins = new Map(boundsOf(blocks).map(({ from, to }) => [to, from]))
   const nodes = model.graph.nodes.flatMap((node) => gatedAt(node, begins))
-  const names = new Map([
-    ...blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map((name) => [name, `${name}/gone`] as const)),
-    ...cacheNames(groups, flowOf(model)),
-  ])
+  const left = cachesLeft(groups, flowOf(model))
+  const names = new Map([...[...left.without].map((name) => [name, `${name}/gone`] as const), ...left.names])
   const without = new Set(blocks.flatMap(({ outputs }) => outputs))
   const graph = editGraph(model.graph, {
     nodes: withSumOutputs(nodes).map((node) => renamed(node, names)),

@@ -1,6 +1,6 @@
 import { keyOf } from '@pare/onnx'
 import type { Slice } from '../units.js'
-import { type Candidate, type Candidates, inputsOf } from './candidates.js'
+import { type Candidate, type Candidates, inputsOf, isReadBy, ownSteps } from './candidates.js'
 import type { Flow } from './flow.js'
 
 /** Stretches of blocks in one branch of an If, each with the same blocks in the other: a block goes from both, or stays in both. */
@@ -21,10 +21,10 @@ function together(one: Candidate, other: Candidate): Candidate {
     [
       { flow: one.flow, own: ownOne!.steps },
       { flow: other.flow, own: ownOther!.steps },
-    ].every(({ flow, own }) => (flow.readers.get(name) ?? []).every((i) => own.has(i)))
+    ].every(({ flow, own }) => isReadBy(flow, name, own))
   const inputs = [
-    ...inputsOf(one.flow, ownOne!.steps, one.block.from),
-    ...inputsOf(other.flow, ownOther!.steps, other.block.from),
+    ...(one.region === undefined ? [] : inputsOf(one.flow, one.region, [...ownOne!.steps])),
+    ...(other.region === undefined ? [] : inputsOf(other.flow, other.region, [...ownOther!.steps])),
   ]
   const { from, to, nodes } = other.block
   return {
@@ -64,7 +64,7 @@ interface OwnSteps {
 
 /** The steps of a block in its branch, with those that only pass on what the other branch makes there: a cache that comes in and goes out. */
 function stepsOf({ flow, region, block }: Candidate, outputs: readonly string[]): OwnSteps {
-  const steps = new Set(region === undefined ? [] : [...region.steps, ...region.aside])
+  const steps = new Set(region === undefined ? [] : ownSteps(flow, region))
   for (const name of outputs) {
     if (block.outputs.includes(name)) continue
     const passing = passedOn(flow, name)

@@ -17,7 +17,8 @@ import { EXIT } from '../terminal/exit.js'
 /** `pare plan MODEL`: what prune would do, written down. */
 export async function plan(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
-  const { task, engine } = await readTask('plan', model, { values, cwd: io.cwd })
+  await using read = await readTask('plan', model, { values, cwd: io.cwd })
+  const { task, engine } = read
   const { out, masks: masksFile } = ownOf('plan', values)
   const output = await outputFiles(task, { cwd: io.cwd, out })
   const copy = output.copy && new FolderCopy(output.copy)

@@ -40,7 +40,7 @@ export async function decisiveOf(task: Task, { provider = 'cpu', onnxruntime }: 
     ...Object.fromEntries(
       steps.flatMap(({ criterion }, i) => (isFileMask(criterion) ? [[`mask of step ${i + 1}`, criterion.path]] : [])),
     ),
-    ...besides('the model', task.path),
+    ...besides('the model', task.pair?.models.first ?? task.path),
     ...besides('the evaluation data', evaluation?.request.data),
   }
   const hashes = await Promise.all(

@@ -1,4 +1,5 @@
-import { dirname, relative, sep } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import {
   type CalibrationFacts,
   type FoldedWeight,
@@ -16,7 +17,7 @@ import { describeLeft, describeTied } from '../engine/folded-weights.js'
 import { type OpenedModel, openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
 import { type Hashing, hashData, hashFile, hashGrowing, LARGE } from '../files/hash.js'
-import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
+import { filesOf, hashFiles, type ModelHashes } from '../files/hash-model.js'
 import type { OutputFiles } from '../files/output.js'
 import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
@@ -89,8 +90,12 @@ export interface PlannedModel extends PlanFacts {
 /** A model that was pruned and written. */
 export interface Pruned extends PlannedModel {
   readonly output: FileFacts
-  /** Where the output is until it is published. */
+  /** Where the output can be run until it is published: of a pair of decoders the model of both. */
   readonly staged: string
+  /** Of this file. */
+  readonly stagedSha256: string
+  /** The model files that are published. */
+  readonly stagedFiles: readonly string[]
   /** Whether it was written to the path that was given for it. */
   readonly unrecovered: boolean
 }
@@ -115,22 +120,55 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
     files.unrecovered = true
   }
   const { planned, pruned, unquantised } = await planOpened(opened, task, { ...place, onPruned }, work)
-  const staged = await publication.staged(output.model)
-  const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
+  const written = await writeResult(pruned, task, { output, publication }, work)
   const cut = { model: opened.model, pruned: unquantised, steps: planned.cuts }
   const more = copy === undefined ? await sideCarWarnings(task.path, cut, work.workspace) : []
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
-    output: { ...result, path: output.model },
-    staged,
+    ...written,
     ...files,
     warnings: [...planned.warnings, ...warn(more, work)],
   }
 }
 
+/** Writes a model to where it is published from; one that was joined stays beside what it was joined from, and goes out as the two files that it was. */
+export async function writeResult(
+  pruned: Model,
+  { pair, path }: Pick<Task, 'pair' | 'path'>,
+  { output, publication }: Pick<OutputPlace, 'output' | 'publication'>,
+  work: Pick<Work, 'signal' | 'progress' | 'label'>,
+): Promise<Pick<Pruned, 'output' | 'staged' | 'stagedSha256' | 'stagedFiles'>> {
+  const write = async (model: Model, to: string, destination: string) => writePruned(model, { path: to, destination }, work)
+  const target = await publication.staged(output.model)
+  const files = { stagedFiles: await stagedFiles(output, publication) }
+  if (pair === undefined || output.next === undefined) {
+    const result = await write(pruned, target, output.model)
+    return { output: { ...result, path: output.model }, staged: target, stagedSha256: result.sha256, ...files }
+  }
+  const staged = join(dirname(path), 'pruned', basename(path))
+  await mkdir(dirname(staged), { recursive: true })
+  const { sha256: stagedSha256 } = await write(pruned, staged, staged)
+  const { first, next } = pair.split(pruned)
+  const one = await write(first, target, output.model)
+  const other = await write(next, await publication.staged(output.next), output.next)
+  const facts = { path: output.model, bytes: one.bytes + other.bytes, sha256: one.sha256 }
+  return { output: facts, staged, stagedSha256, ...files }
+}
+
+/** Where the model files of an output are until they are published. */
+export async function stagedFiles({ model, next }: OutputFiles, publication: Publication): Promise<readonly string[]> {
+  return await Promise.all([model, ...(next === undefined ? [] : [next])].map((file) => publication.staged(file)))
+}
+
+/** The model files of a task, without external data. */
+export function modelFilesOf({ path, pair }: Pick<Task, 'path' | 'pair'>): readonly string[] {
+  return pair === undefined ? [path] : [pair.models.first, pair.models.next]
+}
+
 /** The model's name in the folder that it came in. */
-export function fileIn({ path, folder }: Pick<Task, 'path' | 'folder'>): string {
+export function fileIn({ path: own, folder, pair }: Pick<Task, 'path' | 'folder' | 'pair'>): string {
+  const path = pair?.models.first ?? own
   return relative(folder?.path ?? dirname(path), path)
     .split(sep)
     .join('/')
@@ -155,10 +193,11 @@ async function planOpened(
 ): Promise<PlannedAndPruned> {
   const { path, seed, training, recover, dims } = task
   if (dims !== undefined) await requireOpen(model, dims)
-  await publication.protect(filesOf(file))
-  copy?.reads(filesOf(file))
-  await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
-  await using inputHash = hashModel(file)
+  const sources = task.pair?.files ?? filesOf(file)
+  await publication.protect(sources)
+  copy?.reads(sources)
+  await masksPlace?.publication.protect([...sources, ...inputsOf(task)])
+  await using inputHash = hashFiles(sources)
   await using dataHash = training && recover.retrain && hashData(training.data)
   const [state, searches] = ['.training', '.search'].map((end) => output.plan.replace(/(\.plan\.json)?$/, end)) as [
     string,
@@ -171,7 +210,7 @@ async function planOpened(
   const steps = [...staged.steps, ...quantised.steps]
   const { calibration = quantised.calibration, repair, blocks, trainings } = staged
   const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
-  const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
+  const source = { path: sources[0] ?? path, bytes: file.bytes, ...(await inputHash.digest()) }
   const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })
   await writePlan(await publication.staged(output.plan), plan)
   publication.spend(states)
@@ -179,7 +218,7 @@ async function planOpened(
   const plannedFacts = {
     ...facts,
     device: staged.device,
-    model: { ...source, bytes: bytesOf(file) },
+    model: { ...source, bytes: task.pair?.bytes ?? bytesOf(file) },
     plan: { path: output.plan },
     ...present({ calibration }),
     ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
