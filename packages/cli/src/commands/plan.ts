@@ -52,7 +52,7 @@ export async function plan(context: Context, [model = '']: readonly string[], va
   const course = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
   say(
     context,
-    { plan: shown, model: task.name },
+    { plan: shown, model: task.pair === undefined ? task.name : model },
     ({ plan, model }) => `${plan}\n  ${course}\n  apply it: pare replay ${plan} ${model}`,
   )
   return EXIT.pass

@@ -33,9 +33,10 @@ export async function replay(
   const start = io.now()
   const { prove: proves = true, provider = 'cpu' } = overridesOf('replay', values)
   const { out, like, masks: masksFile } = ownOf('replay', values)
-  await using located = await modelFileOf(resolve(io.cwd, model))
-  const { path, folder, pair } = located
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
+  const isMeant = async (file: string) => (await hashesOf([file])).sha256 === plan.model.sha256
+  await using located = await modelFileOf(resolve(io.cwd, model), isMeant)
+  const { path, folder, pair } = located
   const output = await outputFiles(located, { cwd: io.cwd, out })
   if (output.copy !== undefined) await refuseForeign(output.copy)
   const copy = output.copy && new FolderCopy(output.copy)

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { type CopyPlace, copiedFiles } from '../folder/copy-place.js'
 import { type ModelFolder, outside } from '../folder/model-folder.js'
-import type { JoinedDecoders } from '../folder/pair/pair.js'
+import { type JoinedDecoders, nextDecoder } from '../folder/pair/pair.js'
 import { MASK_FORMATS } from '../options/prune.js'
 import { usage } from '../terminal/failure.js'
 import { payloadPath } from './plan-files.js'
@@ -73,7 +73,7 @@ export async function outputFiles(
   { cwd, out }: { cwd: string; out?: string | undefined },
 ): Promise<OutputFiles> {
   const to = outputFolder({ path, folder }, { cwd, out })
-  if (folder === undefined) return (await assignOutputs([{ path }], to))[0]!
+  if (folder === undefined) return (await assignOutputs([{ path, pair }], to))[0]!
   await refuseInput(folder.path, to)
   return inCopy({ folder: outside(folder, to), path: to }, { path, pair })
 }
@@ -114,7 +114,10 @@ export async function assignOutputs(models: readonly PlacedModel[], folder: stri
       const name = numbered(modelName(path))
       const files =
         own === undefined
-          ? { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
+          ? {
+              ...{ folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) },
+              ...(pair !== undefined && { next: join(below, nextDecoder(`${name}${extname(path)}`)) }),
+            }
           : inCopy({ folder: outside(own, folder), path: join(below, numbered(own.name)) }, { path, pair })
       const names = companionsOf(files).map(onDisk)
       if (names.some((name) => paths.has(name))) continue

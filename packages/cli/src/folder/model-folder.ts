@@ -89,26 +89,36 @@ export function modelsIn(folder: ModelFolder): readonly LocatedModel[] {
   })
 }
 
+/** A model file that is there until this is disposed of. */
+export interface OpenedLocation extends AsyncDisposable {
+  readonly path: string
+  readonly folder?: ModelFolder
+  readonly pair?: JoinedDecoders
+}
+
 /**
- * The model file that is meant by a path, and the folder where it is one. A pair of decoders is joined, until this is disposed of. Throws PareError like
- * `openModelFolder` and `openJoined`, and where several models belong together.
+ * The model file that is meant by a path, and the folder where it is one. A pair of decoders is joined. Of several models that belong together the one that `isMeant` says
+ * of its first file is taken, without the folder. Throws PareError like `openModelFolder` and `openJoined`, and where several models belong together and none is meant.
  */
 export async function modelFileOf(
   path: string,
-): Promise<{ readonly path: string; readonly folder?: ModelFolder; readonly pair?: JoinedDecoders } & AsyncDisposable> {
-  const nothing = { [Symbol.asyncDispose]: async () => undefined }
-  if (!(await isFolder(path))) return { path, ...nothing }
+  isMeant: (file: string) => Promise<boolean> = async () => false,
+): Promise<OpenedLocation> {
+  if (!(await isFolder(path))) return opened({ path })
   const folder = await openModelFolder(path)
-  const [model, second] = folder.models
-  if (second === undefined) {
-    const [{ path: first, next }] = modelsIn(folder) as [LocatedModel]
-    if (next === undefined) return { path: first, folder, ...nothing }
-    const pair = await openJoined({ first, next })
-    return { path: pair.path, folder, pair, [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose]() }
-  }
+  const located = modelsIn(folder)
+  const [model] = folder.models
+  if (located.length === 1) return opened(located[0]!)
+  for (const { folder: _, ...each } of located) if (await isMeant(each.path)) return opened(each)
   throw new PareError(`${folder.name} holds ${folder.models.length} models that belong together: ${folder.models.join(', ')}.`, {
     hint: `name one of them: ${folder.name}/${model}`,
   })
+}
+
+async function opened({ path, folder, next }: LocatedModel): Promise<OpenedLocation> {
+  const pair = next === undefined ? undefined : await openJoined({ first: path, next })
+  const dispose = async () => await pair?.[Symbol.asyncDispose]()
+  return { path: pair?.path ?? path, ...present({ folder, pair }), [Symbol.asyncDispose]: dispose }
 }
 
 /** Files that hold sizes: they are edited by what was cut. */

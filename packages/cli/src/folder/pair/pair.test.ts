@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -123,7 +123,7 @@ describe('a decoder in two files', () => {
 
   test('without its first layer calls the caches of the other by the first numbers, in both files', async () => {
     await using folder = await work()
-    await folder.prune('--structure', 'layer', '--ratio', '0.5')
+    await folder.prune('--structure', 'layer', '--ratio', '0.5', '--no-prove')
     const { names } = await writtenBy(join(folder.path, 'pare-out/tiny'))
     const kinds = ['decoder', 'encoder'].flatMap((kind) => ['key', 'value'].map((each) => `0.${kind}.${each}`))
     expect(names).toEqual({
@@ -134,7 +134,7 @@ describe('a decoder in two files', () => {
 
   test('is told by the bytes and hashes of both files, and its plan replays to the byte', async () => {
     await using folder = await work()
-    const document = (await folder.prune('--structure', 'neuron', '--ratio', '0.5')).json() as {
+    const document = (await folder.prune('--structure', 'neuron', '--ratio', '0.5', '--no-prove')).json() as {
       model: { path: string; bytes: number; external: { name: string }[] }
       output: { model: string; bytes: number }
     }
@@ -151,9 +151,27 @@ describe('a decoder in two files', () => {
       external: [{ name: 'decoder_with_past_model.onnx' }],
     })
     expect([document.model.bytes, document.output.bytes]).toEqual([await bytesIn('tiny'), await bytesIn('pare-out/tiny')])
-    const again = await folder.run('replay', 'pare-out/tiny/decoder_model.plan.json', 'tiny', '--out', 'again')
+    const again = await folder.run('replay', 'pare-out/tiny/decoder_model.plan.json', 'tiny', '--out', 'again', '--no-prove')
     expect(again.exitCode, again.stderr).toBe(0)
     for (const name of ['decoder_model.onnx', 'decoder_with_past_model.onnx', 'config.json'])
+      expect(await readFile(join(folder.path, 'again', name))).toEqual(await readFile(join(folder.path, 'pare-out/tiny', name)))
+  })
+
+  test('beside an encoder is found by its plan', async () => {
+    await using folder = await work()
+    await cp(join(folder.path, 'tiny/decoder_model.onnx'), join(folder.path, 'tiny/encoder_model.onnx'))
+    const session = await folder.prune('--structure', 'neuron', '--ratio', '0.5', '--no-prove')
+    expect(session.json()).toMatchObject({
+      models: [
+        { output: { path: 'pare-out/tiny/encoder_model.onnx' } },
+        { output: { path: 'pare-out/tiny/decoder_model.onnx' } },
+      ],
+    })
+    await rm(join(folder.path, 'tiny/encoder_model.onnx'))
+    await cp(join(folder.path, 'tiny/decoder_with_past_model.onnx'), join(folder.path, 'tiny/encoder_model.onnx'))
+    const again = await folder.run('replay', 'pare-out/tiny/decoder_model.plan.json', 'tiny', '--out', 'again', '--no-prove')
+    expect(again.exitCode, again.stderr).toBe(0)
+    for (const name of ['decoder_model.onnx', 'decoder_with_past_model.onnx'])
       expect(await readFile(join(folder.path, 'again', name))).toEqual(await readFile(join(folder.path, 'pare-out/tiny', name)))
   })
 

@@ -51,7 +51,7 @@ function decoder(side: Side): Model {
     `<ir_version: 8, opset_import: ["" : 17]>
      ${isNext ? 'next' : 'first'} (int64[batch_size, decoder_sequence_length] input_ids, ${isNext ? past : 'float[batch_size, encoder_sequence_length, 8] encoder_hidden_states'})
      => (float[batch_size, decoder_sequence_length, 16] logits, ${present})
-     <${declared}, int64[4] apart = {0, 0, 2, 4}, int64[3] flat = {0, 0, 8}, int64 one = {1}, int64 two = {2}, int64 zero = {0}, int64[1] front = {0}, int64[1] last = {1},
+     <${declared}, int64[4] apart = {0, 0, 2, 4}, int64[3] flat = {0, 0, 8}, int64 one = {1}, ${isNext ? 'int64 two = {2}, ' : ''}int64 zero = {0}, int64[1] front = {0}, int64[1] last = {1},
       float none = {0}, float never = {-10000}>
      { h0 = Gather(embed, input_ids)
        ids = Shape(input_ids)
