@@ -1,10 +1,10 @@
 import type { Model } from '@pare/onnx'
 import type { Dependencies } from '../dependency/dependencies.js'
 import type { BlockGroup } from '../units.js'
-import { type Candidate, type Candidates, candidateOf } from './candidates.js'
 import { attends, chainsOf, kindOf, type Link } from './chains.js'
 import type { Flow } from './flow.js'
 import { paired } from './paired.js'
+import { type BlockStretch, type PassableBlock, passableBlock } from './passable-blocks.js'
 import { isWithin, type Way, waysThrough } from './ways.js'
 
 /**
@@ -33,7 +33,7 @@ export function findBlockParts(model: Model, dependencies: Dependencies): BlockG
 }
 
 /** Stretches of the graph, of which each is a unit. */
-interface Stretch extends Pick<Candidates, 'name'> {
+interface Stretch extends Pick<BlockStretch, 'name'> {
   /** Links that are one unit. */
   readonly runs: readonly (readonly Link[])[]
 }
@@ -47,16 +47,16 @@ function stretchesOf(
     chainsOf(flow)
       .filter(([link]) => isWithin(path, link!.region.from))
       .flatMap((links) => divide(flow, links))
-      .map(({ name, runs }) => ({ name, units: runs.map((run) => candidateOf(model, { flow, path, values }, run)) }))
+      .map(({ name, runs }) => ({ name, units: runs.map((run) => passableBlock(model, { flow, path, values }, run)) }))
   const [whole, ...choices] = waysThrough(model)
   const plain = along(whole).flatMap(groupsOf)
   return [...plain, ...choices.flatMap(([first, second]) => paired(along(first), along(second)).flatMap(groupsOf))]
 }
 
 /** One group of all blocks that can go, and one for each that cannot, held. */
-function groupsOf({ name, units: all }: Candidates): BlockGroup[] {
+function groupsOf({ name, units: all }: BlockStretch): BlockGroup[] {
   const whole = all.filter(({ held }) => held === undefined)
-  const group = (units: readonly Candidate[]): BlockGroup => ({
+  const group = (units: readonly PassableBlock[]): BlockGroup => ({
     kind: 'block',
     id: `${name}:${units[0]!.block.from}`,
     units: units.length,

@@ -1,10 +1,10 @@
 import { keyOf } from '@pare/onnx'
 import type { Slice } from '../units.js'
-import { type Candidate, type Candidates, inputsOf, isReadBy, ownSteps } from './candidates.js'
 import type { Flow } from './flow.js'
+import { type BlockStretch, inputsOf, isReadBy, ownSteps, type PassableBlock } from './passable-blocks.js'
 
 /** Stretches of blocks in one branch of an If, each with the same blocks in the other: a block goes from both, or stays in both. */
-export function paired(first: readonly Candidates[], second: readonly Candidates[]): readonly Candidates[] {
+export function paired(first: readonly BlockStretch[], second: readonly BlockStretch[]): readonly BlockStretch[] {
   return first.map(({ name, units }, at) => {
     const others = second[at]?.name === name ? second[at].units : []
     if (others.length === units.length) return { name, units: units.map((unit, i) => together(unit, others[i]!)) }
@@ -13,7 +13,7 @@ export function paired(first: readonly Candidates[], second: readonly Candidates
   })
 }
 
-function together(one: Candidate, other: Candidate): Candidate {
+function together(one: PassableBlock, other: PassableBlock): PassableBlock {
   const outputs = [...new Set([...one.block.outputs, ...other.block.outputs])]
   const [ownOne, ownOther] = [one, other].map((each) => stepsOf(each, outputs))
   const held = one.held ?? other.held ?? mismatch(one, other) ?? ownOne!.problem ?? ownOther!.problem
@@ -41,14 +41,14 @@ function together(one: Candidate, other: Candidate): Candidate {
 }
 
 /** Weights of both, or of one alone, as the keys of an encoder that the branch without a cache computes. */
-function joined(one: Candidate['slices'], other: Candidate['slices']): Candidate['slices'] {
+function joined(one: PassableBlock['slices'], other: PassableBlock['slices']): PassableBlock['slices'] {
   const slices = new Map<string, Omit<Slice, 'units'>>(one.map((slice) => [slice.id, slice]))
   for (const slice of other) slices.set(slice.id, { ...slice, scored: slice.scored || slices.get(slice.id)?.scored === true })
   return [...slices.values()]
 }
 
 /** Blocks are the same where they share a weight or an output. */
-function mismatch(one: Candidate, other: Candidate): string | undefined {
+function mismatch(one: PassableBlock, other: PassableBlock): string | undefined {
   const outputs = new Set(one.block.outputs)
   const ids = new Set(one.slices.map(({ id }) => id))
   const isSame = other.block.outputs.some((name) => outputs.has(name)) || other.slices.some(({ id }) => ids.has(id))
@@ -63,7 +63,7 @@ interface OwnSteps {
 }
 
 /** The steps of a block in its branch, with those that only pass on what the other branch makes there: a cache that comes in and goes out. */
-function stepsOf({ flow, region, block }: Candidate, outputs: readonly string[]): OwnSteps {
+function stepsOf({ flow, region, block }: PassableBlock, outputs: readonly string[]): OwnSteps {
   const steps = new Set(region === undefined ? [] : ownSteps(flow, region))
   for (const name of outputs) {
     if (block.outputs.includes(name)) continue

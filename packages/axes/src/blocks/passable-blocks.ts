@@ -12,14 +12,14 @@ import { isWithin, type Way } from './ways.js'
 export type PartKind = 'attention' | 'feed-forward'
 
 /** Blocks that follow one another, and that may go. */
-export interface Candidates {
+export interface BlockStretch {
   /** How ids begin. */
   readonly name: 'blocks' | PartKind
-  readonly units: readonly Candidate[]
+  readonly units: readonly PassableBlock[]
 }
 
 /** A block that may go. */
-export interface Candidate {
+export interface PassableBlock {
   readonly flow: Flow
   readonly region: Region | undefined
   readonly block: Block
@@ -34,7 +34,7 @@ export interface Surroundings extends Way {
 }
 
 /** What lies between the beginning of the first of these links and the end of the last. */
-export function candidateOf(model: Model, { flow, path, values }: Surroundings, run: readonly Link[]): Candidate {
+export function passableBlock(model: Model, { flow, path, values }: Surroundings, run: readonly Link[]): PassableBlock {
   const [from, to] = [run[0]!.region.from, run.at(-1)!.to]
   const region = regionBetween(flow, from, to)
   const held = refusal({ flow, path, values }, { from, to, region })
@@ -45,7 +45,7 @@ export function candidateOf(model: Model, { flow, path, values }: Surroundings, 
   }
 }
 
-type Bounds = Pick<Block, 'from' | 'to'> & Pick<Candidate, 'region'>
+type Bounds = Pick<Block, 'from' | 'to'> & Pick<PassableBlock, 'region'>
 
 /** Why a block cannot be passed by. */
 function refusal({ flow, path, values }: Surroundings, { from, to, region }: Bounds): string | undefined {
