@@ -21,10 +21,12 @@ interface Branches {
   readonly isFused?: boolean
   /** What the branch that continues a cache makes of `other.l`, which only the branch without one computes. Default: a constant without elements */
   readonly other?: (layer: number) => string
+  /** The layer of whose cache the branch that continues it asks for the size. Default: none */
+  readonly measured?: number
 }
 
 /** A merged decoder: blocks x + down(relu(up(x) + past)), in both branches of an If, with a part of two caches each. */
-function merged({ continued = [0, 1, 2], begun = [0, 1, 2], isFused = false, other = nothing }: Branches = {}): Model {
+function merged({ continued = [0, 1, 2], begun = [0, 1, 2], isFused = false, other = nothing, measured }: Branches = {}): Model {
   const all = [0, 1, 2]
   const caches = all.flatMap((l) => [`kept.${l}`, `other.${l}`])
   const branch = (
@@ -36,11 +38,12 @@ function merged({ continued = [0, 1, 2], begun = [0, 1, 2], isFused = false, oth
       ${layers.map((l, i) => block(l, { i, isFused, isContinued })).join('\n')}
       ${all.map((l) => (isContinued ? other(l) : `"other.${l}" = Abs(${layers.includes(l) ? `c${l}` : 'x9'})`)).join('\n')}
       ${all.filter((l) => !layers.includes(l)).map((l) => `"kept.${l}" = Identity(x9)`)}
-      y = MatMul(h${layers.length}, v) }`
+      ${isContinued && measured !== undefined ? `s = Shape("past.kept.${measured}") f = Cast<to = 1>(s) l = ReduceMax<keepdims = 0>(f)` : 'l = Identity(one)'}
+      p = MatMul(h${layers.length}, v) y = Mul(p, l) }`
   const constants = all.map((l) => `float[6, 9] up${l}, float[9, 6] down${l}, float[6] n${l}`)
   return tinyModel({
     inputs: `float[N, 3, 5] x, float[N, 3, 9] x9, bool flag, ${caches.map((cache) => `float[N, 3, 9] "past.${cache}"`).join(', ')}`,
-    constants: `float[5, 6] w, float[6, 2] v, float[6] n3, ${constants.join(', ')}`,
+    constants: `float[5, 6] w, float[6, 2] v, float[6] n3, float one = {1}, ${constants.join(', ')}`,
     nodes: `y, ${caches.map((cache) => `"${cache}"`).join(', ')} = If(flag) <${branch('then_branch', continued, true)}, ${branch('else_branch', begun, false)}>`,
     outputs: `y, ${caches.map((cache) => `"${cache}"`).join(', ')}`,
   })
@@ -100,6 +103,19 @@ test('a cache that comes in and goes out of the branch that computes nothing of 
   expect(group!.blocks[1]!.inputs).toEqual(['past.kept.1', 'past.other.1'])
   const [cut, gated] = [cutBlocks, gateBlocks].map((change) => change(model, [{ group: group!, removed: [0] }]))
   expect(cut!.graph.inputs.filter(({ name }) => name.startsWith('past')).length).toBe(4)
+  expect(await difference(gated!, cut!, SIZES)).toBeLessThan(1e-5)
+})
+
+test.each([
+  [0, [0]],
+  [2, [2]],
+  [1, [0, 1]],
+])('where the size of the cache of layer %i is read, and %j go, that of another is read', async (measured, removed) => {
+  const model = merged({ measured })
+  const [group] = await blocksOf(model)
+  const [cut, gated] = [cutBlocks, gateBlocks].map((change) => change(model, [{ group: group!, removed }]))
+  const names = cut!.graph.inputs.map(({ name }) => name).filter((name) => name.startsWith('past.kept'))
+  expect(names).toEqual([0, 1, 2].slice(0, 3 - removed.length).map((l) => `past.kept.${l}`))
   expect(await difference(gated!, cut!, SIZES)).toBeLessThan(1e-5)
 })
 
