@@ -14,7 +14,7 @@ import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { type ModelFolder, modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
-import { type FileFacts, writePruned } from '../pipeline/model.js'
+import { type FileFacts, writePruned } from '../pipeline/result-files.js'
 import {
   type Corpus,
   describeRenamed,

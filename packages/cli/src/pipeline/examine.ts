@@ -18,7 +18,8 @@ import type { PairScores } from './facts/pair-scores.js'
 import { type ModelOutcome, measuredOf, mixedUp, resultOf, type StageCost } from './facts/result.js'
 import { zippedSizes } from './facts/zipped.js'
 import { judgeModel, measure, type ReferenceScores, type Sharing } from './measure.js'
-import { modelFilesOf, type OutputPlace, pruneModel } from './model.js'
+import { type OutputPlace, pruneModel } from './model.js'
+import { modelFilesOf } from './result-files.js'
 
 /** A model of a run, once it has ended. */
 export interface ModelRun {
