@@ -112,47 +112,37 @@ def merged(name):
 
 
 def merged_pair(name):
-    """decoder_model and decoder_with_past_model in one If, as optimum merges them: weights of the same numbers are there once, keys and values of the encoder pass through where
-    they are cached."""
-    both = [onnx.load(os.path.join(OUT, f"{name}-decoder{suffix}.onnx")) for suffix in ("", "-with-past")]
-    stored, names = {}, [{}, {}]
-    for model, own in zip(both, names):
+    """decoder_model and decoder_with_past_model in one If, as optimum merges them: weights of the same numbers are there once, other constants and all names stay what they were in
+    each branch, and keys and values of the encoder, which are cached already, come out as constants without elements."""
+    first, second = (onnx.load(os.path.join(OUT, f"{name}-decoder{suffix}.onnx")) for suffix in ("", "-with-past"))
+    made = {each.name for each in second.graph.output}
+    for each in first.graph.output:
+        if each.name not in made:
+            sizes = [each_size.dim_value or each_size.dim_param for each_size in each.type.tensor_type.shape.dim]
+            open_sizes = [i for i, size in enumerate(sizes) if isinstance(size, str)]
+            shape = [size if i not in open_sizes else int(i != open_sizes[0]) for i, size in enumerate(sizes)]
+            nothing = helper.make_tensor("const_tensor", TensorProto.FLOAT, shape, [])
+            second.graph.node.append(helper.make_node("Constant", [], [each.name], name="/nothing/" + each.name, value=nothing))
+    stored, branches = {}, []
+    for model in (first, second):
+        own = {}
         for each in model.graph.initializer:
-            key = (each.data_type, tuple(each.dims), numpy_helper.to_array(each).tobytes())
-            own[each.name] = stored.setdefault(key, each).name
-    # Two different tensors of one name would meet.
-    taken = {}
-    for each in stored.values():
-        assert taken.setdefault(each.name, each) is each, each.name
-    first, second = both
-    outputs = [each.name for each in first.graph.output]
-    inputs = {each.name: each for model in both for each in model.graph.input}
-
-    def branch(model, own, suffix):
-        made = {name for node in model.graph.node for name in node.output}
-        renamed = lambda value: own.get(value, value + suffix if value in made else value)
-        nodes = []
+            if len(each.dims) > 1 or (len(each.dims) == 1 and each.data_type == TensorProto.FLOAT):
+                key = (each.data_type, tuple(each.dims), numpy_helper.to_array(each).tobytes())
+                if key not in stored:
+                    stored[key] = onnx.TensorProto()
+                    stored[key].CopyFrom(each)
+                    stored[key].name = f"{each.name}_merged_{len(stored)}"
+                own[each.name] = stored[key].name
         for node in model.graph.node:
-            copy = onnx.NodeProto()
-            copy.CopyFrom(node)
-            copy.name += suffix
-            copy.input[:] = [renamed(value) for value in node.input]
-            copy.output[:] = [renamed(value) for value in node.output]
-            nodes.append(copy)
-        values = []
-        for value in first.graph.output:
-            copy = onnx.ValueInfoProto()
-            copy.CopyFrom(next((each for each in model.graph.output if each.name == value.name), value))
-            copy.name += suffix
-            if value.name not in made:
-                nodes.append(helper.make_node("Identity", [value.name.replace("present", "past_key_values")], [copy.name], name="/pass" + copy.name))
-            values.append(copy)
-        return helper.make_graph(nodes, "branch" + suffix, [], values)
-
+            node.input[:] = [own.get(value, value) for value in node.input]
+        left = [each for each in model.graph.initializer if each.name not in own]
+        branches.append(helper.make_graph(list(model.graph.node), model.graph.name, [], list(first.graph.output), left))
+    inputs = {each.name: each for model in (first, second) for each in model.graph.input}
+    outputs = list(first.graph.output)
     use = helper.make_tensor_value_info("use_cache_branch", TensorProto.BOOL, [1])
-    branches = dict(then_branch=branch(second, names[1], "_with_past"), else_branch=branch(first, names[0], "_no_past"))
-    node = helper.make_node("If", ["use_cache_branch"], outputs, name="optimum::if", **branches)
-    graph = helper.make_graph([node], "merged", [*inputs.values(), use], list(first.graph.output), list(stored.values()))
+    node = helper.make_node("If", ["use_cache_branch"], [each.name for each in outputs], name="optimum::if", then_branch=branches[1], else_branch=branches[0])
+    graph = helper.make_graph([node], "merged", [*inputs.values(), use], outputs, list(stored.values()))
     model = helper.make_model(graph, opset_imports=first.opset_import, ir_version=first.ir_version)
     onnx.checker.check_model(model)
     onnx.save(model, os.path.join(OUT, f"{name}-decoder-merged.onnx"))

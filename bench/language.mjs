@@ -102,10 +102,12 @@ function rowsFor(inputs, isClassifier) {
     seed = (seed * 1103515245 + 12345) % 2 ** 31
     return seed / 2 ** 31
   }
+  // A merged decoder begins without a cache; one that only goes on with a cache is given that of the encoder.
+  const isMerged = inputs.some(({ name }) => name === 'use_cache_branch')
   const own = inputs.filter(
     ({ name }) =>
       !/^(attention_mask|position_ids|token_type_ids|use_cache_branch)$/.test(name) &&
-      !/^past_key_values?[._](?!.*encoder)/.test(name),
+      !(isMerged ? /^past_key_values?[._]/ : /^past_key_values?[._](?!.*encoder)/).test(name),
   )
   const filled = ({ type, shape, name }) => {
     const sizes = shape.slice(1).map((size) => (typeof size === 'number' ? size : 6))

@@ -57,7 +57,8 @@ class Embeddings(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """`kind`: 'bert' adds the mask, 'distil' fills the scores where an expanded mask is 0, 'sdpa' scales both factors."""
+    """`kind`: 'bert' adds the mask, 'distil' fills the scores where an expanded mask is 0, 'sdpa' scales both factors, 't5' takes the size of the batch from the queries and does
+    not scale, 'bart' (with Marian and Whisper) multiplies matrices of batch · heads."""
 
     def __init__(self, kind="bert", width=H, bias=True):
         super().__init__()
@@ -70,8 +71,10 @@ class SelfAttention(nn.Module):
 
     def forward(self, x, mask, others=None, bias=None, past=None):
         memory = x if others is None else others
-        q = self.heads(self.query(x))
-        k, v = (self.heads(self.key(memory)), self.heads(self.value(memory))) if past is None or others is None else past
+        batch = x.shape[0]
+        heads = self.heads if self.kind not in ("t5", "bart") else lambda y: y.view(batch, -1, HEADS, D).transpose(1, 2)
+        q = heads(self.query(x) * D**-0.5 if self.kind == "bart" else self.query(x))
+        k, v = (heads(self.key(memory)), heads(self.value(memory))) if past is None or others is None else past
         if past is not None and others is None:
             k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
         if self.kind == "distil":
@@ -81,14 +84,25 @@ class SelfAttention(nn.Module):
         elif self.kind == "sdpa":
             scale = torch.sqrt(1.0 / torch.sqrt(torch.as_tensor(q.shape[-1], dtype=torch.float32)))
             scores = torch.matmul(q * scale, k.transpose(2, 3) * scale) + mask
+        elif self.kind == "bart":
+            return self.in_matrices(x, q.contiguous(), k.contiguous(), v.contiguous(), mask), (k, v)
         else:
-            scores = torch.matmul(q, k.transpose(-1, -2)) / math.sqrt(D)
+            scores = torch.matmul(q, k.transpose(-1, -2)) / (1 if self.kind == "t5" else math.sqrt(D))
             if mask is not None:
                 scores = scores + mask
         if bias is not None:
             scores = scores + bias
         out = torch.matmul(F.softmax(scores, dim=-1), v).permute(0, 2, 1, 3).contiguous()
         return self.dense(out.view(out.size()[:-2] + (HEADS * D,))), (k, v)
+
+    def in_matrices(self, x, q, k, v, mask):
+        batch, length, _ = x.size()
+        q, k, v = (each.view(batch * HEADS, -1, D) for each in (q, k, v))
+        scores = torch.bmm(q, k.transpose(1, 2))
+        if mask is not None:
+            scores = (scores.view(batch, HEADS, length, k.size(1)) + mask).view(batch * HEADS, length, k.size(1))
+        out = torch.bmm(F.softmax(scores, dim=-1), v).view(batch, HEADS, length, D).transpose(1, 2)
+        return self.dense(out.reshape(batch, length, HEADS * D))
 
 
 class PostNormLayer(nn.Module):
@@ -296,7 +310,7 @@ class Seq2Seq(nn.Module):
             self.enc_bias, self.dec_bias = nn.Embedding(32, HEADS), nn.Embedding(32, HEADS)
         if audio:
             self.conv1, self.conv2 = nn.Conv1d(20, H, 3, padding=1), nn.Conv1d(H, H, 3, stride=2, padding=1)
-        attention = lambda: SelfAttention("t5" if style == "t5" else "bert", bias=bias)
+        attention = lambda: SelfAttention("t5" if style == "t5" else "bart", bias=bias)
         feed = lambda: nn.ModuleDict(dict(wi=nn.Linear(H, FFN, bias=bias), wo=nn.Linear(FFN, H, bias=bias), **(dict(gate=nn.Linear(H, FFN, bias=False)) if gated else {})))
         self.encoder = nn.ModuleList([nn.ModuleDict(dict(a=attention(), n1=norm(), f=feed(), n2=norm())) for _ in range(LAYERS)])
         self.decoder = nn.ModuleList([nn.ModuleDict(dict(a=attention(), n1=norm(), x=attention(), n2=norm(), f=feed(), n3=norm())) for _ in range(LAYERS)])
@@ -398,9 +412,9 @@ def seq2seq(name, style, audio=False, gated=False):
         run = (lambda m, ids, memory, *past: m.decode(ids, memory, None, past)) if audio else (lambda m, seen, ids, memory, *past: m.decode(ids, memory, seen, past))
         axes = {"encoder_attention_mask": source, "input_ids": target, "encoder_hidden_states": source, "logits": target}
         for each in pasts:
-            axes[each] = {0: "batch_size", 2: "past_decoder_sequence_length" if "decoder" in each else "encoder_sequence_length"}
+            axes[each] = {0: "batch_size", 2: "past_decoder_sequence_length" if "decoder" in each else "encoder_sequence_length_out"}
         for each in presents:
-            axes[each] = {0: "batch_size", 2: ("past_decoder_sequence_length + 1" if cached else "decoder_sequence_length") if "decoder" in each else "encoder_sequence_length"}
+            axes[each] = {0: "batch_size", 2: "past_decoder_sequence_length + 1" if "decoder" in each else "encoder_sequence_length_out"}
         if audio:
             del axes["encoder_attention_mask"]
         export(Part(whole, run), tuple(inputs), place(f"{name}-decoder{'-with-past' if cached else ''}.onnx"), [*first, "input_ids", "encoder_hidden_states", *pasts], ["logits", *presents], axes)

@@ -40,6 +40,8 @@ export interface Block {
   /** Inputs and outputs of the model that go with it: its part of a cache. */
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
+  /** Of a block in one branch of an If: where the same block begins and ends in the other. Names are those that `flattened` gives. Absent: the graph has it once */
+  readonly twin?: Pick<Block, 'from' | 'to'>
 }
 
 /**

@@ -40,7 +40,8 @@ export async function mergeRun(options: MergeOptions): Promise<RunOutcome> {
 /** How a run is spread over so many machines. Nothing is done. */
 export async function planRun({ shards, ...options }: RunOptions & { readonly shards: number }): Promise<SpreadRun> {
   const { openRun } = await import('./pipeline/run.js')
-  return (await import('./sharding/spread.js')).spreadRun(await openRun(options), shards)
+  await using opened = await openRun(options)
+  return await (await import('./sharding/spread.js')).spreadRun(opened, shards)
 }
 
 /** Runs a command as `pare` would, and returns its exit code. Touches nothing of the process but `io` and files. */

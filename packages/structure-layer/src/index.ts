@@ -25,4 +25,4 @@ export default layer
 const PARTS: readonly string[] = ['block', 'attention', 'feed-forward']
 
 const NO_BLOCK =
-  'it has no residual block: nowhere is what a stretch of the graph computes added to what the stretch was given (within If, Loop and Scan blocks are not looked for)'
+  'it has no residual block: nowhere is what a stretch of the graph computes added to what the stretch was given (within Loop and Scan blocks are not looked for)'

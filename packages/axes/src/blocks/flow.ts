@@ -1,4 +1,14 @@
-import { type Constant, capturedBy, keyOf, type Model, madeBy, type Node, operatorName, visitNodes } from '@pare/onnx'
+import {
+  type Constant,
+  capturedBy,
+  keyOf,
+  type Model,
+  madeBy,
+  type Node,
+  operatorName,
+  type ValueInfo,
+  visitNodes,
+} from '@pare/onnx'
 import { quantisationOf } from '../quantised/quantised-tensors.js'
 import { WEIGHT_OPERATORS } from '../weight-operators.js'
 
@@ -12,7 +22,8 @@ export interface Flow {
   readonly maker: ReadonlyMap<string, number>
   /** Indices of the steps that read a value, ascending. */
   readonly readers: ReadonlyMap<string, readonly number[]>
-  /** Outputs of the model. */
+  /** Inputs and outputs of the model. */
+  readonly inputs: ReadonlySet<string>
   readonly outputs: ReadonlySet<string>
   /** Values that nested graphs read. */
   readonly captured: ReadonlySet<string>
@@ -67,7 +78,8 @@ export function flowOf(model: Model): Flow {
       else list.push(i)
     }
   }
-  return { steps, maker, readers, outputs: new Set(model.graph.outputs.map(({ name }) => name)), captured }
+  const namesOf = (values: readonly ValueInfo[]) => new Set(values.map(({ name }) => name))
+  return { steps, maker, readers, inputs: namesOf(model.graph.inputs), outputs: namesOf(model.graph.outputs), captured }
 }
 
 /** Operators whose output is the numbers of a constant of integers, in this or another arrangement. */

@@ -1,5 +1,5 @@
 import { editGraph, editModel, editNode, type Model, makeNode, type Node, operatorName } from '@pare/onnx'
-import { blocksGone, cacheNames, interfaceOf, type RemovedBlocks } from './caches.js'
+import { blocksGone, boundsOf, cachesLeft, graphOf, interfaceOf, type RemovedBlocks } from './caches.js'
 import { flowOf, residualSumOf, SKIP_NORMS } from './flow.js'
 import { renamed } from './rename.js'
 import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
@@ -8,22 +8,21 @@ import { addendsOf, withAddends, withSumOutputs } from './skip-norms.js'
  * The model with the end of each block that goes replaced by 0 · end + beginning: everything still runs, and nothing of it counts. Its inputs and
  * outputs are those of the cut model, and the inputs that only blocks that go read.
  */
-export function gateBlocks(model: Model, groups: readonly RemovedBlocks[]): Model {
+export function gateBlocks(whole: Model, groups: readonly RemovedBlocks[]): Model {
   const blocks = blocksGone(groups)
-  if (blocks.length === 0) return model
-  const begins = new Map(blocks.map(({ from, to }) => [to, from]))
+  if (blocks.length === 0) return whole
+  const { model, nest } = graphOf(whole, blocks)
+  const begins = new Map(boundsOf(blocks).map(({ from, to }) => [to, from]))
   const nodes = model.graph.nodes.flatMap((node) => gatedAt(node, begins))
-  const names = new Map([
-    ...blocks.flatMap(({ inputs, outputs }) => [...inputs, ...outputs].map((name) => [name, `${name}/gone`] as const)),
-    ...cacheNames(groups, flowOf(model)),
-  ])
+  const left = cachesLeft(groups, flowOf(model))
+  const names = new Map([...[...left.without].map((name) => [name, `${name}/gone`] as const), ...left.names])
   const without = new Set(blocks.flatMap(({ outputs }) => outputs))
   const graph = editGraph(model.graph, {
     nodes: withSumOutputs(nodes).map((node) => renamed(node, names)),
     ...interfaceOf(model, { without, names }),
     values: model.graph.values.filter(({ name }) => !names.has(name)),
   })
-  return editModel(model, { graph })
+  return nest(editModel(model, { graph }))
 }
 
 function gatedAt(node: Node, begins: ReadonlyMap<string, string>): Node[] {

@@ -38,7 +38,7 @@ export function regionBetween(flow: Flow, from: string, to: string): Region | un
 }
 
 /** What leads aside to outputs is short; longer, it is the rest of the network. */
-const MOST_ASIDE = 64
+export const MOST_ASIDE = 64
 
 function stepsBetween({ steps, maker }: Flow, { from, last }: { from: string; last: number }): Set<number> {
   const names = new Set([from])

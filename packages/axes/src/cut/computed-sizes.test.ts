@@ -179,6 +179,49 @@ describe('windows of an image', () => {
   })
 })
 
+/** Attention as BART, Marian and Whisper write it: matrices of batch · heads, whose number is computed. */
+const inMatrices = (heads: string): Tiny => ({
+  inputs: 'float[N, S, 5] x, float[N, 1, 1, S] mask',
+  constants: `float[5, 8] w, float[8, 2] v, int64[4] apart = {0, 0, 4, 2}, int64[1] i0 = {0}, int64[1] i1 = {1}, int64[1] i2 = {2}, int64[1] four = {4}, int64[1] eight = {8}, int64[1] rest = {-1}`,
+  nodes: `h = MatMul(x, w)
+    r = Reshape(h, apart)
+    t = Transpose<perm = [0, 2, 1, 3]>(r)
+    s = Shape(h)\n n = Gather(s, i0)\n l = Gather(s, i1)
+    ${heads}
+    m = Mul(n, heads)
+    flat = Concat<axis = 0>(m, rest, i2)
+    q = Reshape(t, flat)
+    k = Transpose<perm = [0, 2, 1]>(q)
+    a = MatMul(q, k)
+    square = Concat<axis = 0>(n, four, l, l)
+    b = Reshape(a, square)
+    c = Add(b, mask)
+    flat3 = Concat<axis = 0>(m, l, l)
+    d = Reshape(c, flat3)
+    p = Softmax<axis = -1>(d)
+    e = MatMul(p, q)
+    back = Concat<axis = 0>(n, four, l, i2)
+    f = Reshape(e, back)
+    g = Transpose<perm = [0, 2, 1, 3]>(f)
+    all = Concat<axis = 0>(n, l, eight)
+    o = Reshape(g, all)
+    y = MatMul(o, v)`,
+})
+
+describe('matrices of batch · heads', () => {
+  testCases({
+    'as many as a constant says: a share of what is computed is left': {
+      model: inMatrices('heads = Identity(four)'),
+      groups: 'w:1 4, w:1#2 2',
+    },
+    'as many as a Shape says: they are held': {
+      model: inMatrices('z = Shape(t)\n heads = Gather(z, i1)'),
+      groups: 'w:1#2 2',
+      held: { 'w:1': "Reshape 'q' has sizes that are known only at run time" },
+    },
+  })
+})
+
 describe('targets', () => {
   testCases({
     'the batch read, and −1': {

@@ -400,6 +400,18 @@ describe('graphs within graphs', () => {
       groups: '',
       held: { 'w:1': "it is an axis of the input 'past'" },
     },
+    'a branch that makes nothing, and says so with an empty constant': {
+      model: {
+        inputs: 'float[N, 5] x, bool c',
+        constants: 'float[5, 8] w, float[8, 2] v, int64[3] three = {-1, 1, 8}, int64[1] last = {2}',
+        nodes: `k, kept = If(c) <
+            then_branch = a () => (float[N, 8] p, float[M, K, 8] none) { h = MatMul(x, w)\n p = Relu(h)\n none = Constant<value = float[0, 1, 8] {}>() },
+            else_branch = b () => (float[N, 8] q, float[M, K, 8] s) { g = MatMul(x, w)\n q = Relu(g)\n s = Reshape(g, three) }>
+          y = MatMul(k, v)\n z = ReduceSum<keepdims = 0>(kept, last)`,
+        outputs: 'y, z',
+      },
+      groups: 'w:1 8',
+    },
     'branches that make different numbers of units': {
       model: {
         inputs: 'float[N, 5] x, bool c',

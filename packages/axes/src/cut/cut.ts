@@ -22,7 +22,7 @@ import { opsetOf } from '../dependency/opset.js'
 import type { Absence } from '../experts/absence.js'
 import { flattened } from '../nested/flatten.js'
 import { RESIZE } from '../sizes/resize.js'
-import type { Resizing } from '../sizes/resizing.js'
+import type { NewSize, Resizing, Share } from '../sizes/resizing.js'
 import { resized } from './gated.js'
 import { keptPositions, type Removals } from './remaining.js'
 import { rename, sliceConstants } from './slice-constants.js'
@@ -140,12 +140,17 @@ function resize(node: Node, { opsets, dependencies, removals, added }: Resized):
     sizesRead: (index) => sizesRead.get(node.inputs[index] ?? '') ?? [],
     constant,
     sizes(input, list) {
-      if (list.every((size) => size !== undefined)) return constant(list)
+      if (list.every((size) => typeof size === 'number')) return constant(list)
       const sizes = list.slice(-axesAt(keyOf(node), input)![0]!.size)
+      const isShare = (size: NewSize): size is Share => typeof size === 'object'
       // Bounds of a Slice may have 32 bits.
       const given = node.op === 'Slice' ? compute('Cast', [node.inputs[input]!], { to: INT64 }) : node.inputs[input]!
-      const kept = compute('Mul', [given, constant(sizes.map((size) => (size === undefined ? 1 : 0)))])
-      return compute('Add', [kept, constant(sizes.map((size) => size ?? 0))])
+      const times = sizes.map((size) => (isShare(size) ? size.now : Number(size === undefined)))
+      const multiplied = compute('Mul', [given, constant(times)])
+      const kept = sizes.some(isShare)
+        ? compute('Div', [multiplied, constant(sizes.map((size) => (isShare(size) ? size.before : 1)))])
+        : multiplied
+      return compute('Add', [kept, constant(sizes.map((size) => (typeof size === 'number' ? size : 0)))])
     },
   })
   return [...before, resized]

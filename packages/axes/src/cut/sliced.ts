@@ -1,4 +1,15 @@
-import { bitsOf, byteLength, bytesOf, elementCount, lazyPayload, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import {
+  bitsOf,
+  byteLength,
+  bytesOf,
+  elementCount,
+  lazyPayload,
+  makePayload,
+  type Payload,
+  readAll,
+  type Tensor,
+  valuesOf,
+} from '@pare/onnx'
 
 /**
  * The elements of a tensor at the kept positions of each axis, read when they are asked for. Only the rows (positions of axis 0) that a stretch
@@ -6,6 +17,7 @@ import { bitsOf, byteLength, bytesOf, elementCount, lazyPayload, type Payload, r
  */
 export function slicedPayload(tensor: Tensor, kept: readonly Int32Array[]): Payload {
   const elements = elementCount(tensor.shape)
+  if (elements === 0) return makePayload(new Uint8Array(0))
   if (bitsOf(tensor.type) < 8) return repackedPayload(tensor, kept)
   const width = tensor.data.byteLength / elements
   const [rows = Int32Array.of(0), ...rest] = kept

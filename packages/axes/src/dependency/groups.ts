@@ -44,7 +44,7 @@ async function groupsOf(model: Model): Promise<Coupling> {
     const axes = quantised === undefined ? constant.axes : elementAxes(constant, quantised, dependencies)
     for (const [axis, along] of axes.entries()) {
       for (const unit of atomsOf(along)) {
-        if (unit.size === 1) continue
+        if (unit.size < 2) continue
         const slice = { id, tensor, axis, units: unitsAlong(along, unit), scored: tensor.shape.length > 1 && !isAdded(constant) }
         const others = slices.get(unit)
         if (others === undefined) slices.set(unit, [slice])

@@ -1,4 +1,4 @@
-import { parseText } from '@pare/onnx'
+import { editGraph, editModel, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { findCoupling } from '../dependency/groups.js'
 import { flattened } from './flatten.js'
@@ -24,4 +24,11 @@ test.each([
 test('an If with its two branches is written out', () => {
   const { model } = flattened(withBranches([branch('then_branch'), branch('else_branch')].join(', ')))
   expect(model.graph.nodes.map(({ op }) => op)).toEqual(['MatMul', 'Relu', 'Relu', 'If'])
+})
+
+test('models that share nodes of a branch share them when they are written out', () => {
+  const model = withBranches([branch('then_branch'), branch('else_branch')].join(', '))
+  const other = editModel(model, { graph: editGraph(model.graph, { values: [] }) })
+  const [one, two] = [model, other].map((each) => flattened(each).model.graph.nodes)
+  expect([one![1] === two![1], one![2] === two![2], one![1] === one![2]]).toEqual([true, true, false])
 })

@@ -21,7 +21,8 @@ import { type Body, Nest } from './nest.js'
 export interface Flat {
   /**
    * The graphs of If, Loop and Scan stand in the main graph, under their ids, before a node 'pare.If', 'pare.Loop' or 'pare.Scan' that joins what they
-   * make; one 'pare.Enter' gives a body what it takes. It is for analysis and editing: no run time knows these operators.
+   * make; one 'pare.Enter' gives a body what it takes. It is for analysis and editing: no run time knows these operators. An If of which outputs go lists those
+   * that stay as `kept`.
    */
   readonly model: Model
   /** Puts the nodes of an edited flat model back into their graphs; new ones go where what they read is made. */
@@ -77,6 +78,25 @@ function isClear({ nodes, sparseInitializers }: Graph): boolean {
 
 const bodiesOf = (node: Node) => [...node.attributes.values()].flatMap(graphsOf)
 
+/** What branches hold, under the names it has in flat models: models that share a node or tensor share it when they are written out, too. */
+const renamed = new WeakMap<Node, Node[]>()
+const renamedTensors = new WeakMap<Tensor, Tensor[]>()
+
+function sharedAs<T extends object>(
+  known: WeakMap<T, T[]>,
+  of: T,
+  { isSame, make }: { readonly isSame: (other: T) => boolean; readonly make: () => T },
+): T {
+  const others = known.get(of) ?? []
+  const found = others.find(isSame)
+  if (found !== undefined) return found
+  const made = make()
+  known.set(of, [...others, made])
+  return made
+}
+
+const equal = (a: readonly string[], b: readonly string[]) => a.length === b.length && a.every((name, i) => name === b[i])
+
 /** Where names are looked up. */
 interface Place {
   readonly path: string
@@ -109,7 +129,11 @@ class Flattening {
   #renamed(node: Node, { path, nameOf }: Place): Node {
     if (path === '') return node
     const own = (name: string) => (name === '' ? '' : nameOf(name))
-    return editNode(node, { inputs: node.inputs.map(own), outputs: node.outputs.map(own) })
+    const [inputs, outputs] = [node.inputs.map(own), node.outputs.map(own)]
+    return sharedAs(renamed, node, {
+      isSame: (other) => equal(other.inputs, inputs) && equal(other.outputs, outputs),
+      make: () => editNode(node, { inputs, outputs }),
+    })
   }
 
   #open(node: Node, place: Place): void {
@@ -154,7 +178,11 @@ class Flattening {
     const nameOf = (name: string) => (own.has(name) ? `${path}${name}` : outer.nameOf(name))
     for (const name of own) if (name !== '') this.nest.local(`${path}${name}`, name)
     for (const tensor of graph.initializers) {
-      const flat = editTensor(tensor, { name: nameOf(tensor.name) })
+      const name = nameOf(tensor.name)
+      const flat = sharedAs(renamedTensors, tensor, {
+        isSame: (other) => other.name === name,
+        make: () => editTensor(tensor, { name }),
+      })
       this.initializers.push(flat)
       this.nest.tensor(flat, tensor, path)
     }

@@ -129,14 +129,15 @@ export class Nest {
   /** The node with its graphs. */
   #closed(flat: Node, { node, bodies, entered }: Join, build: Build): Node {
     const local = (name: string) => this.#locals.get(name) ?? name
-    const count = bodies[0]!.graph.outputs.length
+    const left = attributesOf(flat).ints('kept') ?? [...bodies[0]!.graph.outputs.keys()]
+    const count = left.length
     const inputs = entered === undefined ? flat.inputs.slice(0, 1) : build.entries.get(entered)!.inputs
     const skipped = entered === undefined ? 1 : 0
     const order = entered === undefined ? ['then_branch', 'else_branch'] : [bodyName(node)]
     const graphs = order.map((name, i) => {
       const body = bodies.find(({ path }) => path.endsWith(`.${name}/`))!
       const outputs = flat.inputs.slice(skipped + i * count, skipped + (i + 1) * count)
-      return [name, this.#graph(body, outputs, build)] as const
+      return [name, this.#graph(body, { outputs, left }, build)] as const
     })
     const [reads, makes] = [inputs.map(local), flat.outputs.map(local)]
     const isSame = graphs.every(([name, graph]) => bodies.some((body) => body.path.endsWith(`.${name}/`) && body.graph === graph))
@@ -144,7 +145,7 @@ export class Nest {
     return editNode(editAttributes(node, Object.fromEntries(graphs)), { inputs: reads, outputs: makes })
   }
 
-  #graph({ graph, path }: Body, outputs: readonly string[], build: Build): Graph {
+  #graph({ graph, path }: Body, { outputs, left }: Ends, build: Build): Graph {
     const local = (name: string) => this.#locals.get(name) ?? name
     const stated = (value: ValueInfo): ValueInfo => {
       const now = build.values.get(`${path}${value.name}`)
@@ -156,7 +157,8 @@ export class Nest {
       nodes: (build.parts.get(path) ?? []).map((node) => this.#back(node, build)),
       initializers: tensors.map((tensor) => this.#tensors.get(tensor) ?? editTensor(tensor, { name: local(tensor.name) })),
       inputs: graph.inputs.map(stated),
-      outputs: graph.outputs.map((value, i) => {
+      outputs: left.map((at, i) => {
+        const value = graph.outputs[at]!
         const name = local(outputs[i]!)
         return name === value.name ? (this.#locals.has(`${path}${name}`) ? stated(value) : value) : editValueInfo(value, { name })
       }),
@@ -165,6 +167,13 @@ export class Nest {
     const isSame = (Object.keys(parts) as (keyof typeof parts)[]).every((part) => equal(parts[part], graph[part]))
     return isSame ? graph : editGraph(graph, parts)
   }
+}
+
+interface Ends {
+  /** Flat names of what a body makes. */
+  readonly outputs: readonly string[]
+  /** Which of its outputs these are: of an If some may have gone. */
+  readonly left: readonly number[]
 }
 
 interface Build {

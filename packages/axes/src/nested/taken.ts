@@ -1,4 +1,4 @@
-import { editGraph, editModel, type Model, madeBy, makeNode, type Node, withoutDead } from '@pare/onnx'
+import { attributesOf, editGraph, editModel, keyOf, type Model, madeBy, makeNode, type Node, withoutDead } from '@pare/onnx'
 import { flattened } from './flatten.js'
 
 /**
@@ -26,7 +26,21 @@ export function takenBranches(model: Model, flags: ReadonlyMap<string, boolean>)
 /** Operators of one input that leave a truth value what it was, and its opposite. */
 const KEEPS: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Cast', 'Not'])
 
-const isIf = ({ op, domain }: Node) => domain === 'pare' && op === 'If'
+/** Whether a node of a flat model chooses between two branches. */
+export const isIf = ({ op, domain }: Node): boolean => domain === 'pare' && op === 'If'
+
+/** How names of what is in a branch of an If begin in a flat model. */
+export function branchPath(choice: Node, value: boolean): string {
+  return `${attributesOf(choice).string('id', '')}.${value ? 'then' : 'else'}_branch/`
+}
+
+/** A flat model with one branch of an If in its place, and without the other. */
+export function wayThrough(flat: Model, choice: Node, value: boolean): Model {
+  const other = branchPath(choice, !value)
+  const left = flat.graph.nodes.filter((node) => !keyOf(node).startsWith(other))
+  const nodes = left.flatMap((node) => (node === choice ? taken(node, value) : [node]))
+  return editModel(flat, { graph: editGraph(flat.graph, { nodes }) })
+}
 
 /** Its outputs, as the branch makes them: inputs are the condition, then what the one branch makes, then the other. */
 function taken({ inputs, outputs }: Node, value: boolean): readonly Node[] {

@@ -1,8 +1,8 @@
 import { attributesOf, editAttributes, editNode, type Node, operatorName } from '@pare/onnx'
 import { keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
-import { type Axis, isAtom, rootOf } from '../dependency/axis.js'
+import { type Axis, factorsOf, isAtom, rootOf } from '../dependency/axis.js'
 import { RULE_SIZES } from './resize-rules.js'
-import type { Resizing, Unresized } from './resizing.js'
+import type { NewSize, Resizing, Share, Unresized } from './resizing.js'
 
 /** Operators that hold sizes of their own, in attributes or constants, and how these change. All others follow from the shapes of their inputs. */
 export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map<string, (site: Resizing) => Node>([
@@ -41,16 +41,16 @@ export function unwritable(site: Unresized): readonly Axis[] {
 }
 
 /** Where some sizes stay as they were computed: the axes that they are of, and those they were computed from. */
-function unmasked(
-  site: Unresized,
-  input: number,
-  target: readonly (number | undefined)[] | undefined,
-): readonly Axis[] | undefined {
+function unmasked(site: Unresized, input: number, target: readonly NewSize[] | undefined): readonly Axis[] | undefined {
   if (target === undefined) return undefined
   const read = site.sizesRead(input)
   // A target may be shorter than what an Expand makes: its last entry is the last axis.
   const lead = target.length - read.length
-  return target.flatMap((size, i) => (size === undefined ? [site.output(0)![i]!, ...(read[i - lead] ?? [])] : []))
+  return target.flatMap((size, i) => {
+    if (typeof size === 'number') return []
+    const from = read[i - lead] ?? []
+    return size === undefined ? [site.output(0)![i]!, ...from] : from
+  })
 }
 
 /** Parts of an axis that is not cut stay as they are computed: what they are computed from keeps its size. */
@@ -91,17 +91,30 @@ function reshape(site: Resizing): Node {
 }
 
 /**
- * New sizes where they are fixed; 0 (as before) or one −1 (whatever is left) where they are not; undefined for those that stay as they are computed.
- * None where the target is an attribute, as before opset 5.
+ * New sizes where they are fixed; 0 (as before) or one −1 (whatever is left) where they are not; where several are left over, a share of what is computed as
+ * batch · heads, and undefined for those that stay as they are computed. None where the target is an attribute, as before opset 5.
  */
-function reshapeTarget(site: Unresized, removals: Removals): readonly (number | undefined)[] | undefined {
+function reshapeTarget(site: Unresized, removals: Removals): readonly NewSize[] | undefined {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined || site.opset < 5) return undefined
   const target = out.map((axis, i) => {
     if (site.isFixed(0, i)) return sizeAfter(axis, removals)
     return x[i] !== undefined && rootOf(x[i]) === rootOf(axis) ? 0 : -1
   })
-  return target.indexOf(-1) === target.lastIndexOf(-1) ? target : target.map((size) => (size === -1 ? undefined : size))
+  if (target.indexOf(-1) === target.lastIndexOf(-1)) return target
+  return target.map((size, i) => (size === -1 ? shareOf(out[i]!, removals) : size))
+}
+
+/** Of a product that is computed, whatever its open factors are. Undefined where it is no product of axes that are whole. */
+function shareOf(axis: Axis, removals: Removals): Share | undefined {
+  const factors = factorsOf(axis)
+  if (factors.length < 2 || !factors.every(isAtom)) return undefined
+  const changed = factors.filter((factor) => sizeAfter(factor, removals) !== factor.size)
+  const product = (sizes: readonly number[]) => sizes.reduce((all, size) => all * size, 1)
+  return {
+    now: product(changed.map((factor) => sizeAfter(factor, removals))),
+    before: product(changed.map(({ size }) => size)),
+  }
 }
 
 /** Elements are the same wherever they stand. */

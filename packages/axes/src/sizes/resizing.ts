@@ -3,6 +3,15 @@ import type { Removals } from '../cut/remaining.js'
 import type { Axis } from '../dependency/axis.js'
 import type { AxesRead } from './sizes-read.js'
 
+/** A size that is computed at run time, and of which a share is left: so many of each `before`. */
+export interface Share {
+  readonly now: number
+  readonly before: number
+}
+
+/** A size in place of one that an input holds; undefined: as the input holds it. */
+export type NewSize = number | Share | undefined
+
 /** A node and its axes, when something is cut. */
 export interface Resizing {
   readonly node: Node
@@ -25,8 +34,8 @@ export interface Resizing {
   typeOf(index: number): DataType
   /** Makes a constant and returns its name. Default: int64, of one axis */
   constant(numbers: readonly number[], as?: { readonly shape?: readonly number[]; readonly type?: DataType }): string
-  /** Sizes in place of those an input holds; undefined: as it holds them. Returns the name. */
-  sizes(input: number, sizes: readonly (number | undefined)[]): string
+  /** Makes sizes in place of those an input holds, and returns their name. */
+  sizes(input: number, sizes: readonly NewSize[]): string
 }
 
 /** What is known of a node before anything is removed. */

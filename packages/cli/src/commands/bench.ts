@@ -62,8 +62,16 @@ export async function bench(
   const work = { signal: context.io.signal, progress: context.progress, engine }
   const request = { ...timing, ...present({ batches: batch, seed }), ...(sparse === false && { sparse: 'never' as const }) }
   const shared = { context, engine, work, request }
+  const located: AsyncDisposable[] = []
+  await using _ = {
+    async [Symbol.asyncDispose]() {
+      for (const each of located) await each[Symbol.asyncDispose]()
+    },
+  }
   const named = async (shown: string): Promise<ShownModel> => {
-    const { path, folder } = await modelFileOf(resolve(cwd, shown))
+    const model = await modelFileOf(resolve(cwd, shown))
+    located.push(model)
+    const { path, folder } = model
     if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
     return { path, shown }
   }

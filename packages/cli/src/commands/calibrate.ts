@@ -40,7 +40,8 @@ export async function calibrate(context: Context, [written = '']: readonly strin
   const { io, progress } = context
   const start = io.now()
   const { criterion: names = ['wanda'], out: target = '', shard } = ownOf('calibrate', values)
-  const { task, engine } = await readTask('calibrate', written, { values, cwd: io.cwd })
+  await using read = await readTask('calibrate', written, { values, cwd: io.cwd })
+  const { task, engine } = read
   if (task.folder !== undefined) context.progress.note(`model: ${task.folder.choice}`)
   const criteria = await needingOf(names, io.cwd)
   const run = { ...dataOf(task, io.cwd), ...present({ shard }) }

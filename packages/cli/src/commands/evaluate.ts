@@ -16,7 +16,8 @@ import { Failure, usage } from '../terminal/failure.js'
 /** `pare evaluate MODEL --data FILE`: one model's measurements. */
 export async function evaluate(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress } = context
-  const { task, engine } = await readTask('evaluate', written, { values, cwd: io.cwd })
+  await using read = await readTask('evaluate', written, { values, cwd: io.cwd })
+  const { task, engine } = read
   const { reference } = ownOf('evaluate', values)
   const { request: common, limits, comparing } = evaluationOf(task)
   if (comparing.length > 0 && reference === undefined) {
@@ -27,8 +28,8 @@ export async function evaluate(context: Context, [written = '']: readonly string
   }
   const model = task.name
   if (task.folder !== undefined) progress.note(`model: ${task.folder.choice}`)
-  const original = reference === undefined ? undefined : (await modelFileOf(resolve(io.cwd, reference))).path
-  const request = { ...common, model: task.path, ...present({ reference: original }) }
+  await using original = reference === undefined ? undefined : await modelFileOf(resolve(io.cwd, reference))
+  const request = { ...common, model: task.path, ...present({ reference: original?.path }) }
   const measured = await measure(request, limits, workOn(task, engine, context))
   const [missing] = measured.unmeasured
   if (missing !== undefined) {

@@ -35,7 +35,8 @@ export async function inspect(context: Context, [model = '']: readonly string[],
   const names = options.structure === undefined ? firstPartyNames('structure') : [options.structure]
   const structures = await Promise.all(names.map((name) => resolveStructure(name, source)))
   const work = { signal: io.signal, progress: context.progress, label: model, engine: engineOf(context, {}) }
-  const { path, folder } = await modelFileOf(resolve(io.cwd, model))
+  await using located = await modelFileOf(resolve(io.cwd, model))
+  const { path, folder } = located
   if (folder !== undefined) context.progress.note(`model: ${folder.choice}`)
   await using opened = await openFolded(path, work)
   const { file, folded } = opened

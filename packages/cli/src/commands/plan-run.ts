@@ -12,7 +12,7 @@ import { renderTable } from '../terminal/table.js'
 export async function planRun(context: Context, models: readonly string[], values: OptionValues): Promise<number> {
   const { io, progress } = context
   const { config, against, carryForward: carry, shards = 1 } = ownOf('plan-run', values)
-  const opened = await openRun({
+  await using opened = await openRun({
     ...present({ config }),
     overrides: { ...overridesOf('plan-run', values), ...(models.length > 0 && { models: [...models] }) },
     engine: engineOf(context, { device: 'auto' }),

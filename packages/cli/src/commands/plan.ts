@@ -17,7 +17,8 @@ import { EXIT } from '../terminal/exit.js'
 /** `pare plan MODEL`: what prune would do, written down. */
 export async function plan(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
-  const { task, engine } = await readTask('plan', model, { values, cwd: io.cwd })
+  await using read = await readTask('plan', model, { values, cwd: io.cwd })
+  const { task, engine } = read
   const { out, masks: masksFile } = ownOf('plan', values)
   const output = await outputFiles(task, { cwd: io.cwd, out })
   const copy = output.copy && new FolderCopy(output.copy)
@@ -51,7 +52,7 @@ export async function plan(context: Context, [model = '']: readonly string[], va
   const course = `sparsity ${share(sparsity.before)} → ${share(sparsity.after)}`
   say(
     context,
-    { plan: shown, model: task.name },
+    { plan: shown, model: task.pair === undefined ? task.name : model },
     ({ plan, model }) => `${plan}\n  ${course}\n  apply it: pare replay ${plan} ${model}`,
   )
   return EXIT.pass

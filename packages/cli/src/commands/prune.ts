@@ -32,7 +32,8 @@ import { smallestLines } from '../views/smallest.js'
 export async function prune(context: Context, [model = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
   const start = io.now()
-  const { tasks, engine } = await readFolderTasks('prune', model, { values, cwd: io.cwd })
+  await using read = await readFolderTasks('prune', model, { values, cwd: io.cwd })
+  const { tasks, engine } = read
   const { out, masks: masksFile } = ownOf('prune', values)
   if (masksFile !== undefined && tasks.length > 1)
     throw usage(

@@ -1,10 +1,10 @@
 import { basename, resolve } from 'node:path'
 import { applyPlan, type Plan, type PlanStep, transferSteps } from '@pare/core'
 import { formatBytes } from '@pare/gate'
-import { type Model, type ModelFile, openModel, present } from '@pare/onnx'
+import { type Model, openModel, present } from '@pare/onnx'
 import { type FoldingWork, openPlanned } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
-import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
+import { filesOf, hashFiles, type ModelHashes } from '../files/hash-model.js'
 import { modelFiles, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { readPlan } from '../files/plan-files.js'
@@ -13,10 +13,11 @@ import { publishAll } from '../files/publish.js'
 import type { CardModel } from '../folder/card.js'
 import { copiedFiles } from '../folder/copy-place.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
-import { type ModelFolder, modelFileOf } from '../folder/model-folder.js'
+import { modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
-import { fileIn, writePruned } from '../pipeline/model.js'
+import { fileIn } from '../pipeline/model.js'
+import { writeResult } from '../pipeline/result-files.js'
 import { makeMasks, openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
 import { describeProof, type Proof, prove } from '../proof/prove.js'
 import { answer, type Context, say } from '../terminal/context.js'
@@ -33,24 +34,31 @@ export async function replay(
   const start = io.now()
   const { prove: proves = true, provider = 'cpu' } = overridesOf('replay', values)
   const { out, like, masks: masksFile } = ownOf('replay', values)
-  const { path, folder } = await modelFileOf(resolve(io.cwd, model))
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
-  const output = await outputFiles({ path, folder }, { cwd: io.cwd, out })
+  const isMeant = async (file: string) => (await hashesOf([file])).sha256 === plan.model.sha256
+  await using located = await modelFileOf(resolve(io.cwd, model), isMeant)
+  const { path, folder, pair } = located
+  const output = await outputFiles(located, { cwd: io.cwd, out })
   if (output.copy !== undefined) await refuseForeign(output.copy)
   const copy = output.copy && new FolderCopy(output.copy)
   const work = { signal: io.signal, progress, label: model, engine: engineOf(context, { provider }) }
   await using file = await openModel(path)
-  const hashes = await hashesOf(file)
+  const sources = pair?.files ?? filesOf(file)
+  const hashes = await hashesOf(sources)
   const isOther = like !== undefined && differenceOf(plan, hashes) !== undefined
   if (!isOther) refuseOther(plan, hashes, { model, planPath })
   await using opened = await openPlanned(path, { ...plan, shown: planPath }, work, { checkNumbers: !isOther })
-  const source = { path: showPath(path, io.cwd), bytes: bytesOf(file), ...hashes }
+  const source = { path: showPath(sources[0] ?? path, io.cwd), bytes: pair?.bytes ?? bytesOf(file), ...hashes }
   await using publication = await Publication.open(output.folder, {
-    owned: [...modelFiles(output.model), ...(output.copy === undefined ? [] : copiedFiles(output.copy))],
+    owned: [
+      ...modelFiles(output.model),
+      ...(output.next === undefined ? [] : modelFiles(output.next)),
+      ...(output.copy === undefined ? [] : copiedFiles(output.copy)),
+    ],
   })
-  const inputs = [...filesOf(file), resolve(io.cwd, planPath), ...(like === undefined ? [] : [resolve(io.cwd, like)])]
+  const inputs = [...sources, resolve(io.cwd, planPath), ...(like === undefined ? [] : [resolve(io.cwd, like)])]
   await publication.protect(inputs)
-  copy?.reads(filesOf(file))
+  copy?.reads(sources)
   await using masks = await openMasksPlace(masksFile, { cwd: io.cwd, folder: output.folder, publication })
   await masks.place.masks?.publication.protect(inputs)
   const { seed, folding } = plan
@@ -58,9 +66,10 @@ export async function replay(
   const steps = like === undefined ? plan.steps : await stepsLike(like, to, { plan, planPath, cwd: io.cwd }, work)
   const proofs = proves ? await prove({ model: opened.model, steps, seed }, work) : []
   const pruned = await applyPlan(opened.model, { seed, steps, ...present({ folding }) })
-  await copy?.note(fileIn({ path, ...present({ folder }) }), { model: opened.model, pruned, steps })
-  const facts = await writePruned(pruned, { path: await publication.staged(output.model), destination: output.model }, work)
-  copy?.describe(...replayedCard({ path, folder, planPath, source, facts, proofs }))
+  const name = fileIn({ path, ...present({ folder, pair }) })
+  await copy?.note(name, { model: opened.model, pruned, steps })
+  const { output: facts } = await writeResult(pruned, { path, ...present({ pair }) }, { output, publication }, work)
+  copy?.describe(...replayedCard({ name, planPath, source, facts, proofs }))
   const copied = await copy?.stage(publication)
   const made = await makeMasks(masks.place.masks, { model: pruned, steps, folded: opened.folded.weights })
   for (const warning of copied?.warnings ?? []) progress.note(`warning: ${warning}`)
@@ -99,16 +108,15 @@ export async function replay(
 }
 
 /** What the card of a folder says of a model that a plan made. */
-function replayedCard({ path, folder, planPath, source, facts, proofs }: Replayed): readonly [file: string, card: CardModel] {
-  const file = fileIn({ path, ...present({ folder }) })
+function replayedCard({ name: file, planPath, source, facts, proofs }: Replayed): readonly [file: string, card: CardModel] {
   const bytes = { before: source.bytes, after: facts.bytes }
   const steps = proofs.map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`)
   return [file, { file, sha256: source.sha256, bytes, steps, removed: `by the plan ${basename(planPath)}`, measured: [] }]
 }
 
 interface Replayed {
-  readonly path: string
-  readonly folder: ModelFolder | undefined
+  /** Of the model in its folder. */
+  readonly name: string
   readonly planPath: string
   readonly source: { readonly bytes: number; readonly sha256: string }
   readonly facts: { readonly bytes: number }
@@ -130,7 +138,7 @@ async function stepsLike(
 ): Promise<readonly PlanStep[]> {
   const path = resolve(cwd, like)
   await using file = await openModel(path)
-  refuseOther(plan, await hashesOf(file), { model: like, planPath })
+  refuseOther(plan, await hashesOf(filesOf(file)), { model: like, planPath })
   if (to === undefined) return plan.steps
   await using original = await openPlanned(path, { ...plan, shown: planPath }, { ...work, label: like })
   const activity = work.progress.begin(`${like}: reading its masks`)
@@ -141,8 +149,8 @@ async function stepsLike(
   }
 }
 
-async function hashesOf(file: ModelFile): Promise<ModelHashes> {
-  await using hashing = hashModel(file)
+async function hashesOf(files: readonly string[]): Promise<ModelHashes> {
+  await using hashing = hashFiles(files)
   return await hashing.digest()
 }
 

@@ -22,7 +22,8 @@ import { renderCurvesText } from '../views/curves.js'
 /** `pare sensitivity MODEL --data FILE`: loss against sparsity, each weight or group pruned alone. */
 export async function sensitivity(context: Context, [written = '']: readonly string[], values: OptionValues): Promise<number> {
   const { io } = context
-  const { task, engine } = await readTask('sensitivity', written, { values, cwd: io.cwd })
+  await using read = await readTask('sensitivity', written, { values, cwd: io.cwd })
+  const { task, engine } = read
   if (task.folder !== undefined) context.progress.note(`model: ${task.folder.choice}`)
   const { samples = DEFAULT_SAMPLES, out, ...own } = ownOf('sensitivity', values)
   const [{ structure, criterion, target: _, ...step }] = task.steps as [PruneStep]

@@ -14,7 +14,7 @@ import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { type ModelFolder, modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
-import { type FileFacts, writePruned } from '../pipeline/model.js'
+import { type FileFacts, writePruned } from '../pipeline/result-files.js'
 import {
   type Corpus,
   describeRenamed,
@@ -78,7 +78,13 @@ interface Source {
 
 /** Of a model that is named alone, the files beside it that speak of tokens go with it. */
 async function sourceOf(written: string, named: string | undefined, cwd: string): Promise<Source> {
-  const { path, folder = await alone(resolve(cwd, written)) } = await modelFileOf(resolve(cwd, written))
+  await using located = await modelFileOf(resolve(cwd, written))
+  const { path, folder = await alone(resolve(cwd, written)), pair } = located
+  if (pair !== undefined)
+    throw usage(
+      `pare vocabulary: ${written} holds a decoder in two files, ${folder.models[0]} and another that goes on with its cache, and takes a model in one.`,
+      'export it again with a merged decoder, which optimum-cli export onnx writes unless --no-post-process is given',
+    )
   const tokenizer = named === undefined ? join(folder.path, TOKENIZER) : resolve(cwd, named)
   const missing = await missingFile(tokenizer)
   if (missing !== undefined)
@@ -98,7 +104,17 @@ async function alone(path: string): Promise<ModelFolder> {
   const companions: string[] = []
   for (const name of [...CONFIGS, 'special_tokens_map.json']) if (await isFile(join(folder, name))) companions.push(name)
   const [name, models] = [basename(path, '.onnx'), [basename(path)]]
-  return { path: folder, name, kind: 'files', isLanguageModel: true, models, companions, left: [], choice: basename(path) }
+  return {
+    path: folder,
+    name,
+    kind: 'files',
+    isLanguageModel: true,
+    models,
+    paired: [],
+    companions,
+    left: [],
+    choice: basename(path),
+  }
 }
 
 async function corpusOf(files: readonly string[], cwd: string): Promise<readonly string[]> {

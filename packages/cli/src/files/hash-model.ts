@@ -14,8 +14,13 @@ export interface ModelHashing extends AsyncDisposable {
 
 /** Hashes all files of a model, each in a thread of its own. */
 export function hashModel(file: ModelFile): ModelHashing {
-  const own = hashFile(file.path)
-  const external = externalFiles(file.model).map((path) => ({ name: basename(path), hashing: hashFile(path) }))
+  return hashFiles(filesOf(file))
+}
+
+/** The same of files that are one model: the first is its own. */
+export function hashFiles([path, ...others]: readonly string[]): ModelHashing {
+  const own = hashFile(path!)
+  const external = others.map((other) => ({ name: basename(other), hashing: hashFile(other) }))
   return {
     async digest() {
       const sha256 = await own.digest()

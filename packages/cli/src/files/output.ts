@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { type CopyPlace, copiedFiles } from '../folder/copy-place.js'
 import { type ModelFolder, outside } from '../folder/model-folder.js'
+import { type JoinedDecoders, nextDecoder } from '../folder/pair/pair.js'
 import { MASK_FORMATS } from '../options/prune.js'
 import { usage } from '../terminal/failure.js'
 import { payloadPath } from './plan-files.js'
@@ -12,6 +13,8 @@ export interface OutputFiles {
   /** The pruned model: the input's file name. */
   readonly model: string
   readonly plan: string
+  /** The second file of a pair of decoders. */
+  readonly next?: string
   /** Where the folder that the model came in goes with it. Absent: it came alone. */
   readonly copy?: CopyPlace
 }
@@ -21,6 +24,8 @@ export interface PlacedModel {
   readonly path: string
   /** The folder that it came in. Default: it came alone */
   readonly folder?: ModelFolder | undefined
+  /** What it was joined from: results have the places of these. Default: it is a file of its own */
+  readonly pair?: Pick<JoinedDecoders, 'models'> | undefined
 }
 
 /** What shields.io draws a badge of, where that is wanted. */
@@ -34,8 +39,14 @@ export function isVerdict(path: string, folder: string): boolean {
 }
 
 /** Every file that may be written for one model. */
-export function companionsOf({ model, plan, copy }: OutputFiles): readonly string[] {
-  const own = [...modelFiles(model), plan, payloadPath(plan), ...MASK_FORMATS.map((format) => masksPath(plan, format))]
+export function companionsOf({ model, plan, next, copy }: OutputFiles): readonly string[] {
+  const own = [
+    ...modelFiles(model),
+    ...(next === undefined ? [] : modelFiles(next)),
+    plan,
+    payloadPath(plan),
+    ...MASK_FORMATS.map((format) => masksPath(plan, format)),
+  ]
   return copy === undefined ? own : [...own, ...copiedFiles(copy)]
 }
 
@@ -61,13 +72,13 @@ export function modelName(path: string): string {
 
 /** `out` defaults to ./pare-out/<name of the model or of its folder>. Refuses a folder where the input itself would be overwritten. */
 export async function outputFiles(
-  { path, folder }: PlacedModel,
+  { path, folder, pair }: PlacedModel,
   { cwd, out }: { cwd: string; out?: string | undefined },
 ): Promise<OutputFiles> {
   const to = outputFolder({ path, folder }, { cwd, out })
-  if (folder === undefined) return (await assignOutputs([{ path }], to))[0]!
+  if (folder === undefined) return (await assignOutputs([{ path, pair }], to))[0]!
   await refuseInput(folder.path, to)
-  return inCopy({ folder: outside(folder, to), path: to }, path)
+  return inCopy({ folder: outside(folder, to), path: to }, { path, pair })
 }
 
 /** Where the results of a command for one model go. */
@@ -76,9 +87,11 @@ export function outputFolder({ path, folder }: PlacedModel, { cwd, out }: { cwd:
 }
 
 /** Of a model that came in a folder: at its place in the copy. */
-function inCopy(copy: CopyPlace, path: string): OutputFiles {
-  const model = join(copy.path, relative(copy.folder.path, path))
-  return { folder: copy.path, model, plan: join(dirname(model), `${modelName(path)}.plan.json`), copy }
+function inCopy(copy: CopyPlace, { path, pair }: PlacedModel): OutputFiles {
+  const placeOf = (file: string) => join(copy.path, relative(copy.folder.path, file))
+  const model = placeOf(pair?.models.first ?? path)
+  const plan = join(dirname(model), `${modelName(model)}.plan.json`)
+  return { folder: copy.path, model, plan, copy, ...(pair !== undefined && { next: placeOf(pair.models.next) }) }
 }
 
 /**
@@ -95,17 +108,20 @@ export async function assignOutputs(models: readonly PlacedModel[], folder: stri
   const isFirst = (index: number) => first.get(models[index]!.path) === index
   const inTurn = [...models.keys()].sort((a, b) => Number(isFirst(b)) - Number(isFirst(a)))
   for (const index of inTurn) {
-    const { path, folder: own } = models[index]!
+    const { path, folder: own, pair } = models[index]!
     const below = join(folder, relative(common, dirname(own?.path ?? path)))
     const copied = own && copies.get(own)
-    if (copied !== undefined) outputs.set(index, inCopy(copied, path))
+    if (copied !== undefined) outputs.set(index, inCopy(copied, { path, pair }))
     for (let count = 1; !outputs.has(index); count++) {
       const numbered = (name: string) => (count === 1 ? name : `${name}-${count}`)
       const name = numbered(modelName(path))
       const files =
         own === undefined
-          ? { folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) }
-          : inCopy({ folder: outside(own, folder), path: join(below, numbered(own.name)) }, path)
+          ? {
+              ...{ folder: below, model: join(below, `${name}${extname(path)}`), plan: join(below, `${name}.plan.json`) },
+              ...(pair !== undefined && { next: join(below, nextDecoder(`${name}${extname(path)}`)) }),
+            }
+          : inCopy({ folder: outside(own, folder), path: join(below, numbered(own.name)) }, { path, pair })
       const names = companionsOf(files).map(onDisk)
       if (names.some((name) => paths.has(name))) continue
       if (own !== undefined) copies.set(own, (files as OutputFiles).copy!)
@@ -115,7 +131,9 @@ export async function assignOutputs(models: readonly PlacedModel[], folder: stri
   }
   const assigned = [...models.keys()].map((index) => outputs.get(index)!)
   // Inputs are protected from all outputs: one model's output may be another's input.
-  for (const { model } of assigned) await Promise.all(models.map(({ path }) => refuseInput(path, model)))
+  const inputs = models.flatMap(({ path, pair }) => (pair === undefined ? [path] : [pair.models.first, pair.models.next]))
+  for (const { model, next = model } of assigned)
+    await Promise.all(inputs.flatMap((path) => [refuseInput(path, model), refuseInput(path, next)]))
   return assigned
 }
 

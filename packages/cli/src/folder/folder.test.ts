@@ -315,8 +315,6 @@ test('a folder without a model, or with several of which none is meant, says wha
   const { error } = (await several.prune()).json() as unknown as { error: { message: string; hint: string } }
   expect(error.message).toContain('a folder of 2 models, none of them called model.onnx: a.onnx, b.onnx')
   expect(error.hint).toBe('name the file: tiny/a.onnx')
-  await using split = await work({ model: 'decoder_model.onnx', files: { 'decoder_with_past_model.onnx': 'x' } })
-  expect((await split.prune()).stdout).toContain('hold the same weights twice')
 })
 
 test('an encoder and a decoder go together, and share the numbers of one config', async () => {

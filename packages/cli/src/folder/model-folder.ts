@@ -1,7 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
-import { PareError, parseJson, readRegular } from '@pare/onnx'
+import { PareError, parseJson, present, readRegular } from '@pare/onnx'
 import { isFolder } from '../files/paths.js'
+import { type JoinedDecoders, nextDecoder, openJoined } from './pair/pair.js'
 
 /** A folder as Hugging Face, transformers.js or onnxruntime-genai keep a model, with what of it is pruned. */
 export interface ModelFolder {
@@ -12,6 +13,8 @@ export interface ModelFolder {
   readonly kind: 'hugging-face' | 'genai' | 'files'
   /** Models that are pruned, relative to the folder with forward slashes: one, or the encoder and the decoder. */
   readonly models: readonly string[]
+  /** Those of them that begin a text, and have a second file for what follows, `nextDecoder`: both are pruned as one. */
+  readonly paired: readonly string[]
   /** Files that go with them as they are: tokenizers, configs, other parts of the model with their data. */
   readonly companions: readonly string[]
   /** Files that do not go along, with the reason. */
@@ -46,43 +49,83 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
       hint: `copy the folder with its files: cp -rL ${name} copy-of-${name} (or download it with a folder of its own: hf download … --local-dir ${name}).`,
     })
   const models = genai ? await genaiModels(path, onnx) : chosen(name, onnx)
-  const kept = new Set(models)
+  const paired = genai ? [] : models.filter((model) => isFirstDecoder(model) && onnx.includes(nextDecoder(model)))
+  const own = [...models, ...paired.map(nextDecoder)]
+  const kept = new Set(own)
   const parts = onnx.filter((file) => !kept.has(file) && isPart(file, { models, onnx, genai }))
   const companions: string[] = []
   for (const { path: file, bytes } of files) {
-    if (kept.has(file) || models.some((model) => isDataOf(file, model))) continue
+    if (kept.has(file) || own.some((model) => isDataOf(file, model))) continue
     if (parts.includes(file) || parts.some((part) => isDataOf(file, part))) companions.push(file)
     else if (isWeights(file))
-      left.push({ path: file, reason: file.includes('.onnx') ? 'another variant' : 'weights of another run time' })
+      left.push({ path: file, reason: file.includes('.onnx') ? VARIANT_LEFT : 'weights of another run time' })
     else if (DATA.test(file)) left.push({ path: file, reason: 'data, or a config of pare' })
     else if (bytes > MOST_BYTES) left.push({ path: file, reason: 'too large to be a config or a tokenizer' })
     else companions.push(file)
   }
   left.sort((a, b) => (a.path < b.path ? -1 : 1))
-  const others = left.filter(({ reason }) => reason === 'another variant').map(({ path: file }) => file)
+  const others = left.filter(({ reason }) => reason === VARIANT_LEFT).map(({ path: file }) => file)
   return {
-    ...{ path, name, models, companions, left },
+    ...{ path, name, models, paired, companions, left },
     kind: genai ? 'genai' : config ? 'hugging-face' : 'files',
     isLanguageModel: genai || (config && (await predictsText(path))),
-    choice: `${models.join(' and ')} of ${name}${genai ? ', as genai_config.json says' : ''}${others.filter((file) => file.endsWith('.onnx')).length > 0 ? ` (not ${others.filter((file) => file.endsWith('.onnx')).join(', ')})` : ''}`,
+    choice: `${models.map((model) => (paired.includes(model) ? `${model} with ${nextDecoder(model)}` : model)).join(' and ')} of ${name}${genai ? ', as genai_config.json says' : ''}${others.filter((file) => file.endsWith('.onnx')).length > 0 ? ` (not ${others.filter((file) => file.endsWith('.onnx')).join(', ')})` : ''}`,
   }
 }
 
-/** The model file that is meant by a path, and the folder where it is one. Throws PareError like `openModelFolder`, and where several models belong together. */
-export async function modelFileOf(path: string): Promise<{ readonly path: string; readonly folder?: ModelFolder }> {
-  if (!(await isFolder(path))) return { path }
+/** A model file, with the folder that was named for it. */
+export interface LocatedModel {
+  readonly path: string
+  readonly folder?: ModelFolder
+  /** Of a pair of decoders: the second file. */
+  readonly next?: string
+}
+
+/** The models of a folder, in their order. */
+export function modelsIn(folder: ModelFolder): readonly LocatedModel[] {
+  return folder.models.map((model) => {
+    const next = folder.paired.includes(model) ? join(folder.path, nextDecoder(model)) : undefined
+    return { path: join(folder.path, model), folder, ...present({ next }) }
+  })
+}
+
+/** A model file that is there until this is disposed of. */
+export interface OpenedLocation extends AsyncDisposable {
+  readonly path: string
+  readonly folder?: ModelFolder
+  readonly pair?: JoinedDecoders
+}
+
+/**
+ * The model file that is meant by a path, and the folder where it is one. A pair of decoders is joined. Of several models that belong together the one that `isMeant` says
+ * of its first file is taken, without the folder. Throws PareError like `openModelFolder` and `openJoined`, and where several models belong together and none is meant.
+ */
+export async function modelFileOf(
+  path: string,
+  isMeant: (file: string) => Promise<boolean> = async () => false,
+): Promise<OpenedLocation> {
+  if (!(await isFolder(path))) return opened({ path })
   const folder = await openModelFolder(path)
-  const [model, second] = folder.models
-  if (second === undefined) return { path: join(path, model!), folder }
+  const located = modelsIn(folder)
+  const [model] = folder.models
+  if (located.length === 1) return opened(located[0]!)
+  for (const { folder: _, ...each } of located) if (await isMeant(each.path)) return opened(each)
   throw new PareError(`${folder.name} holds ${folder.models.length} models that belong together: ${folder.models.join(', ')}.`, {
     hint: `name one of them: ${folder.name}/${model}`,
   })
+}
+
+async function opened({ path, folder, next }: LocatedModel): Promise<OpenedLocation> {
+  const pair = next === undefined ? undefined : await openJoined({ first: path, next })
+  const dispose = async () => await pair?.[Symbol.asyncDispose]()
+  return { path: pair?.path ?? path, ...present({ folder, pair }), [Symbol.asyncDispose]: dispose }
 }
 
 /** Files that hold sizes: they are edited by what was cut. */
 export const SIZES_HOLDERS: readonly string[] = ['config.json', 'generation_config.json', 'genai_config.json']
 
 const LINK = 'a link, and links are not followed'
+const VARIANT_LEFT = 'another variant'
 
 interface Listing {
   readonly files: { readonly path: string; readonly bytes: number }[]
@@ -112,6 +155,7 @@ const PASSED_OVER = new Set(['node_modules', 'pare-out', '__pycache__'])
 /** What precisions are called in the names of transformers.js and optimum. */
 const VARIANT = /_(fp16|fp32|int8|uint8|q8|q4|q4f16|q2|q2f16|q1|q1f16|bnb4|quantized|optimized|O[1-4]|qint8\w*|quint8\w*)$/
 
+const isFirstDecoder = (file: string) => stemOf(file) === 'decoder_model'
 const stemOf = (file: string) => basename(file, '.onnx')
 const folderOf = (file: string) => file.slice(0, file.length - basename(file).length)
 
@@ -122,20 +166,7 @@ function chosen(name: string, onnx: readonly string[]): readonly string[] {
   const named = (stem: string) => all.find((file) => stemOf(file) === stem)
   const single = named('model')
   if (single !== undefined) return [single]
-  const [encoder, merged, first, next] = [
-    'encoder_model',
-    'decoder_model_merged',
-    'decoder_model',
-    'decoder_with_past_model',
-  ].map(named)
-  if (merged === undefined && first !== undefined && next !== undefined) {
-    throw new PareError(
-      `${name}: decoder_model.onnx and decoder_with_past_model.onnx hold the same weights twice, and two files cannot be cut as one.`,
-      {
-        hint: 'export it again with a merged decoder, decoder_model_merged.onnx, which optimum writes unless --no-post-process is given; or prune the files one by one.',
-      },
-    )
-  }
+  const [encoder, merged, first] = ['encoder_model', 'decoder_model_merged', 'decoder_model'].map(named)
   const set = [encoder, merged ?? first].filter((file) => file !== undefined)
   if (set.length > 0) return set
   const plain = all.filter((file) => !VARIANT.test(stemOf(file)))

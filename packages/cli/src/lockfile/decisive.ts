@@ -41,7 +41,7 @@ export async function decisiveOf(
     ...Object.fromEntries(
       steps.flatMap(({ criterion }, i) => (isFileMask(criterion) ? [[`mask of step ${i + 1}`, criterion.path]] : [])),
     ),
-    ...filesBeside('the model', task.path),
+    ...filesBeside('the model', task.pair?.models.first ?? task.path),
     ...filesBeside('the evaluation data', evaluation?.request.data),
   }
   const hashes = await Promise.all(

@@ -16,9 +16,10 @@ import { briefLatency, chosenBaselines, measureBaselines } from './facts/baselin
 import { cardOf } from './facts/course.js'
 import type { PairScores } from './facts/pair-scores.js'
 import { type ModelOutcome, measuredOf, mixedUp, resultOf, type StageCost } from './facts/result.js'
-import { zippedSize } from './facts/zipped.js'
+import { zippedSizes } from './facts/zipped.js'
 import { judgeModel, measure, type ReferenceScores, type Sharing } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
+import { modelFilesOf } from './result-files.js'
 
 /** A model of a run, once it has ended. */
 export interface ModelRun {
@@ -116,7 +117,7 @@ export async function examine(
   const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }) }, work)
   outcome.pruned = pruned
   const prunedMs = performance.now() - start
-  const zipping = Promise.all([path, pruned.staged].map((file) => zippedSize(file, work.signal)))
+  const zipping = Promise.all([modelFilesOf(task), pruned.stagedFiles].map((files) => zippedSizes(files, work.signal)))
   // It goes on while the models are measured, and may fail before somebody waits for it.
   zipping.catch(() => undefined)
   outcome.calibratedOn = task.calibration?.statistics?.data.sha256

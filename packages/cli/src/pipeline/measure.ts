@@ -30,12 +30,12 @@ export interface ModelJudgement {
 
 /** Measures a pruned model and its reference over the evaluation data of a task, and judges what it lost. */
 export async function judgeModel(
-  { evaluation, demands }: Task & { readonly evaluation: EvaluationSettings },
-  pruned: Pick<Pruned, 'model' | 'staged' | 'output' | 'macs'>,
+  { path, evaluation, demands }: Task & { readonly evaluation: EvaluationSettings },
+  pruned: Pick<Pruned, 'model' | 'staged' | 'stagedSha256' | 'output' | 'macs'>,
   { references, onComparison, work, base, sharing, latency: known }: Judging,
 ): Promise<ModelJudgement> {
   await using hashing = hashData(evaluation.request.data)
-  const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
+  const pair = { reference: path, pruned: pruned.staged, evaluation }
   const comparison = await measurePair(pair, references, work, sharing)
   const dataHash = await hashing.digest()
   onComparison(comparison, dataHash)
@@ -114,13 +114,17 @@ function relativeOf({ relative: value, interval, seconds, identical }: ModelLate
 }
 
 /** What was measured must be what was written. */
-async function refuseReplaced({ staged, output }: Pick<Pruned, 'staged' | 'output'>): Promise<void> {
+async function refuseReplaced({
+  staged,
+  stagedSha256,
+  output,
+}: Pick<Pruned, 'staged' | 'stagedSha256' | 'output'>): Promise<void> {
   await using hashing = hashFile(staged)
   const sha256 = await hashing.digest()
-  if (sha256 === output.sha256) return
+  if (sha256 === stagedSha256) return
   throw new Failure(
     'infrastructure',
-    `pare run: ${output.path} changed while it was measured: it had SHA-256 ${output.sha256}, and has ${sha256}.`,
+    `pare run: ${output.path} changed while it was measured: it had SHA-256 ${stagedSha256}, and has ${sha256}.`,
     {
       hint: 'find out what writes to the output folder, and run again',
     },

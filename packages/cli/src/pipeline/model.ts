@@ -15,8 +15,8 @@ import type { DeviceFacts } from '../engine/device.js'
 import { describeLeft, describeTied } from '../engine/folded-weights.js'
 import { type OpenedModel, openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
-import { type Hashing, hashData, hashFile, hashGrowing, LARGE } from '../files/hash.js'
-import { filesOf, hashModel, type ModelHashes } from '../files/hash-model.js'
+import { hashData } from '../files/hash.js'
+import { filesOf, hashFiles, type ModelHashes } from '../files/hash-model.js'
 import type { OutputFiles } from '../files/output.js'
 import { writePlan } from '../files/plan-files.js'
 import type { Publication } from '../files/publication.js'
@@ -27,6 +27,7 @@ import { isFileMask } from '../settings/data/mask-file.js'
 import type { Task } from '../settings/tasks.js'
 import { bytesOf, factsOf, type PlanFacts } from './facts/facts.js'
 import { keptForChoices, nothingRemoved } from './facts/removed-units.js'
+import { type FileFacts, type ResultFiles, writeResult } from './result-files.js'
 import { pruneInStages, type Staging } from './stage.js'
 import type { BlocksFacts } from './steps/blocks.js'
 import { type MasksFile, type MasksPlace, makeMasks } from './steps/masks.js'
@@ -46,14 +47,6 @@ export interface OutputPlace {
   readonly masks?: MasksPlace
   /** Of the folder that the model came in: is told what became of it. Default: it came alone */
   readonly copy?: FolderCopy | undefined
-}
-
-export interface FileFacts {
-  readonly path: string
-  /** With external data, where there are any. */
-  readonly bytes: number
-  /** Of the model's own file. */
-  readonly sha256: string
 }
 
 /** What a plan makes of a model, and what is known of it. */
@@ -87,10 +80,7 @@ export interface PlannedModel extends PlanFacts {
 }
 
 /** A model that was pruned and written. */
-export interface Pruned extends PlannedModel {
-  readonly output: FileFacts
-  /** Where the output is until it is published. */
-  readonly staged: string
+export interface Pruned extends PlannedModel, ResultFiles {
   /** Whether it was written to the path that was given for it. */
   readonly unrecovered: boolean
 }
@@ -115,22 +105,21 @@ export async function pruneModel(task: Task, place: OutputPlace, work: Work): Pr
     files.unrecovered = true
   }
   const { planned, pruned, unquantised } = await planOpened(opened, task, { ...place, onPruned }, work)
-  const staged = await publication.staged(output.model)
-  const result = await writePruned(pruned, { path: staged, destination: output.model }, work)
+  const written = await writeResult(pruned, task, { output, publication }, work)
   const cut = { model: opened.model, pruned: unquantised, steps: planned.cuts }
   const more = copy === undefined ? await sideCarWarnings(task.path, cut, work.workspace) : []
   const { cuts: _, ...facts } = planned
   return {
     ...facts,
-    output: { ...result, path: output.model },
-    staged,
+    ...written,
     ...files,
     warnings: [...planned.warnings, ...warn(more, work)],
   }
 }
 
 /** The model's name in the folder that it came in. */
-export function fileIn({ path, folder }: Pick<Task, 'path' | 'folder'>): string {
+export function fileIn({ path: own, folder, pair }: Pick<Task, 'path' | 'folder' | 'pair'>): string {
+  const path = pair?.models.first ?? own
   return relative(folder?.path ?? dirname(path), path)
     .split(sep)
     .join('/')
@@ -155,10 +144,11 @@ async function planOpened(
 ): Promise<PlannedAndPruned> {
   const { path, seed, training, recover, dims } = task
   if (dims !== undefined) await requireOpen(model, dims)
-  await publication.protect(filesOf(file))
-  copy?.reads(filesOf(file))
-  await masksPlace?.publication.protect([...filesOf(file), ...inputsOf(task)])
-  await using inputHash = hashModel(file)
+  const sources = task.pair?.files ?? filesOf(file)
+  await publication.protect(sources)
+  copy?.reads(sources)
+  await masksPlace?.publication.protect([...sources, ...inputsOf(task)])
+  await using inputHash = hashFiles(sources)
   await using dataHash = training && recover.retrain && hashData(training.data)
   const [state, searches] = ['.training', '.search'].map((end) => output.plan.replace(/(\.plan\.json)?$/, end)) as [
     string,
@@ -171,7 +161,7 @@ async function planOpened(
   const steps = [...staged.steps, ...quantised.steps]
   const { calibration = quantised.calibration, repair, blocks, trainings } = staged
   const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
-  const source = { path, bytes: file.bytes, ...(await inputHash.digest()) }
+  const source = { path: sources[0] ?? path, bytes: file.bytes, ...(await inputHash.digest()) }
   const plan = planOf({ ...source, path: work.label }, seed, steps, { calibration, folding: await folding() })
   await writePlan(await publication.staged(output.plan), plan)
   publication.spend(states)
@@ -179,7 +169,7 @@ async function planOpened(
   const plannedFacts = {
     ...facts,
     device: staged.device,
-    model: { ...source, bytes: bytesOf(file) },
+    model: { ...source, bytes: task.pair?.bytes ?? bytesOf(file) },
     plan: { path: output.plan },
     ...present({ calibration }),
     ...(dataHash && training && { training: { path: training.data, sha256: await dataHash.digest() } }),
@@ -225,40 +215,4 @@ async function tiedWarnings(model: Model, steps: readonly PlanStep[]): Promise<r
 function warn(warnings: readonly string[], { progress, label }: Work): readonly string[] {
   for (const warning of warnings) progress.note(`warning: ${label}: ${warning}`)
   return warnings
-}
-
-interface Writing {
-  readonly path: string
-  /** Where it is published. */
-  readonly destination: string
-}
-
-/** Writes a model, whole or not at all, and hashes it meanwhile. `bytes` counts external data too. */
-export async function writePruned(
-  model: Model,
-  { path, destination }: Writing,
-  { signal, progress, label }: Pick<Work, 'signal' | 'progress' | 'label'>,
-): Promise<FileFacts> {
-  const activity = progress.begin(`${label}: writing`)
-  const growing: { hash?: Hashing; bytes: number } = { bytes: 0 }
-  try {
-    const files = await writeModel(model, path, {
-      destination,
-      signal,
-      // The first file is the model's own.
-      onFile: ({ temporary, bytes }) => {
-        if (growing.bytes === 0 && bytes >= LARGE) growing.hash = hashGrowing(temporary)
-        growing.bytes ||= bytes
-      },
-      onProgress: (done, total) => {
-        activity.update(done, total)
-        growing.hash?.grew(Math.min(done, growing.bytes))
-      },
-    })
-    await using hash = growing.hash ?? hashFile(path)
-    return { path, bytes: files.reduce((sum, file) => sum + file.bytes, 0), sha256: await hash.digest() }
-  } finally {
-    await growing.hash?.[Symbol.asyncDispose]()
-    activity.end()
-  }
 }

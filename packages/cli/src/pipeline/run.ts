@@ -68,8 +68,8 @@ export function run(options: RunOptions = {}): Promise<RunOutcome> {
   return runModels(options, async () => runModel)
 }
 
-/** A run whose config is read and whose lock files are open. Nothing is looked at or written yet. */
-export interface OpenedRun {
+/** A run whose config is read and whose lock files are open. Nothing is looked at or written yet, but what its tasks were joined to, which goes when this is disposed of. */
+export interface OpenedRun extends AsyncDisposable {
   readonly tasks: readonly Task[]
   readonly engine: Engine
   /** Absolute path of the config. Absent: there is none, or it is no file. */
@@ -84,7 +84,8 @@ export interface OpenedRun {
 export async function openRun(options: RunOptions): Promise<OpenedRun> {
   const { cwd = process.cwd(), overrides = {}, trusted = true, progress = silence } = options
   const { signal = new AbortController().signal, config, workspace = cwd } = options
-  const { tasks, engine: choice, config: file } = await readTasks({ cwd, overrides, trusted, config, workspace })
+  const read = await readTasks({ cwd, overrides, trusted, config, workspace })
+  const { tasks, engine: choice, config: file, [Symbol.asyncDispose]: dispose } = read
   if (file !== undefined)
     progress.note(`config: ${showPath(file, cwd)}${overrides.models === undefined ? '' : ', for the models that are named'}`)
   const engine = { ...options.engine, ...choice }
@@ -95,7 +96,7 @@ export async function openRun(options: RunOptions): Promise<OpenedRun> {
     if (known !== undefined) carried.set(task, known)
   }
   const work = { signal, progress, engine, cwd, workspace: trusted ? undefined : workspace }
-  return { tasks, engine, ledger, carried, work, ...present({ config: file }) }
+  return { tasks, engine, ledger, carried, work, ...present({ config: file }), [Symbol.asyncDispose]: dispose }
 }
 
 /** Brings one model to its end. */
@@ -105,7 +106,7 @@ export type ModelRunner = (task: Task, place: RunPlace, work: Work) => Promise<M
 export async function runModels(options: RunOptions, start: (opened: OpenedRun) => Promise<ModelRunner>): Promise<RunOutcome> {
   const { onError, onResult, usualBaselines = false } = options
   const started = Date.now()
-  const opened = await openRun(options)
+  await using opened = await openRun(options)
   const { tasks, ledger, carried, work, engine, config } = opened
   const { cwd, progress, signal } = work
   const repeated = await repeatedSamples(await lookFirst(tasks, work))
@@ -114,7 +115,7 @@ export async function runModels(options: RunOptions, start: (opened: OpenedRun) 
   const folder = resolve(cwd, options.outDir ?? DEFAULT_OUT)
   const placed = await placeModels(tasks, folder, progress)
   await using publication = await Publication.open(folder, { owned: placed.owned, exclusive: true })
-  await publication.protect(tasks.map(({ path }) => path))
+  await publication.protect(tasks.flatMap(({ path, pair }) => pair?.files ?? [path]))
   const references: ReferenceScores = new Map()
   const runs: ModelRun[] = []
   for (const task of tasks) {

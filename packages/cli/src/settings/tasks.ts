@@ -4,6 +4,7 @@ import type { Demand } from '@pare/gate'
 import { present } from '@pare/onnx'
 import { showPath } from '../files/paths.js'
 import type { ModelFolder } from '../folder/model-folder.js'
+import { type JoinedDecoders, openJoined } from '../folder/pair/pair.js'
 import type { CommandName } from '../options/commands.js'
 import {
   type Config,
@@ -43,6 +44,8 @@ export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
   readonly folder?: ModelFolder
   /** Where the config names it. Default: it does not, or nobody knows the line */
   readonly at?: SourcePlace
+  /** The two decoders that `path` was joined from. Absent: it is a file of its own */
+  readonly pair?: JoinedDecoders
   /** Of everything random. */
   readonly seed: number
   readonly steps: readonly PruneStep[]
@@ -74,7 +77,8 @@ export interface TaskOptions {
   readonly workspace?: string | undefined
 }
 
-export interface Tasks {
+/** Disposed of, what was joined for them is gone. */
+export interface Tasks extends AsyncDisposable {
   readonly tasks: readonly Task[]
   readonly engine: EngineChoice
   /** Absolute path of the config. Absent: there is none, or it is no file. */
@@ -88,7 +92,7 @@ export async function readTasks(options: TaskOptions): Promise<Tasks> {
   if (wrong !== undefined) throw usage(`pare run: overrides: ${wrong.place}: ${wrong.message}`, wrong.hint)
   const source = await configOf(options, workspace)
   const tasks = await readAll(source, { ...options, workspace, command: 'run' })
-  return { ...tasks, ...present({ config: source.path }) }
+  return { ...tasks, ...present({ config: source.path }), [Symbol.asyncDispose]: tasks[Symbol.asyncDispose] }
 }
 
 /** The task of a command that takes one model: its options are a config, which is read and checked like that of `pare run`. */
@@ -96,10 +100,11 @@ export async function readTask(
   command: CommandName,
   model: string,
   { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
-): Promise<{ readonly task: Task; readonly engine: EngineChoice }> {
-  const { tasks, engine } = await readFolderTasks(command, model, { values, cwd })
+): Promise<{ readonly task: Task; readonly engine: EngineChoice } & AsyncDisposable> {
+  const { tasks, engine, [Symbol.asyncDispose]: dispose } = await readFolderTasks(command, model, { values, cwd })
   const [task, second] = tasks as readonly [Task, Task?]
-  if (second === undefined) return { task, engine }
+  if (second === undefined) return { task, engine, [Symbol.asyncDispose]: dispose }
+  await dispose()
   throw usage(
     `pare ${command}: ${model} holds ${tasks.length} models that belong together: ${task.folder?.models.join(', ')}.`,
     `name one of them: ${task.name}`,
@@ -111,10 +116,10 @@ export async function readFolderTasks(
   command: CommandName,
   model: string,
   { values, cwd }: { readonly values: OptionValues; readonly cwd: string },
-): Promise<{ readonly tasks: readonly Task[]; readonly engine: EngineChoice }> {
+): Promise<Tasks> {
   const overrides = { ...overridesOf(command, values), models: [model] }
   const options = { cwd, overrides, trusted: true, workspace: undefined, command }
-  const { tasks, engine } = await readAll({ value: {}, folder: cwd }, options)
+  const { tasks, engine, [Symbol.asyncDispose]: dispose } = await readAll({ value: {}, folder: cwd }, options)
   const [task, second] = tasks
   const isWhole = task?.folder !== undefined && tasks.every(({ folder }) => folder === task.folder)
   if (task === undefined || (second !== undefined && !isWhole))
@@ -123,7 +128,8 @@ export async function readFolderTasks(
       'name one of them, or prune all of them with: pare run',
     )
   // As it is typed, unless a glob found it.
-  return { tasks: tasks.map((each) => ({ ...each, name: each.path === resolve(cwd, model) ? model : each.name })), engine }
+  const named = tasks.map((each) => ({ ...each, name: each.path === resolve(cwd, model) ? model : each.name }))
+  return { tasks: named, engine, [Symbol.asyncDispose]: dispose }
 }
 
 /** A config as it was found, not validated yet. */
@@ -153,20 +159,35 @@ async function readAll(
   const config = (rest ?? {}) as Config
   const reading: Reading = { ...options, config, folder, shown, problems: [...shape] }
   const entries = await expandModels(reading)
-  const tasks: Task[] = []
-  for (const entry of entries) tasks.push(await taskOf(entry, reading))
-  const locate = await locatorOf(shown === undefined || text === undefined ? undefined : { file: shown, text })
-  const problems = distinct(reading.problems)
-  if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
-  if (problems.length > 0)
-    throw invalid(
-      problems.map((each) => ({ ...each, ...present({ at: locate(each.place) }) })),
-      reading,
-    )
-  const { provider, device } = { ...config, ...options.overrides }
-  return {
-    tasks: tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })),
-    engine: { ...(provider && { provider }), ...(device && { device }) },
+  const pairs: JoinedDecoders[] = []
+  const dispose = async () => {
+    for (const pair of pairs) await pair[Symbol.asyncDispose]()
+  }
+  try {
+    const tasks: Task[] = []
+    for (const entry of entries) {
+      const { path: first, next, place } = entry
+      const pair = next === undefined ? undefined : await orProblem(() => openJoined({ first, next }), place, reading)
+      if (pair !== undefined) pairs.push(pair)
+      tasks.push(await taskOf({ ...entry, path: pair?.path ?? first, ...present({ pair }) }, reading))
+    }
+    const locate = await locatorOf(shown === undefined || text === undefined ? undefined : { file: shown, text })
+    const problems = distinct(reading.problems)
+    if (entries.length === 0 && problems.length === 0) problems.push(noModels(shown))
+    if (problems.length > 0)
+      throw invalid(
+        problems.map((each) => ({ ...each, ...present({ at: locate(each.place) }) })),
+        reading,
+      )
+    const { provider, device } = { ...config, ...options.overrides }
+    return {
+      tasks: tasks.map((task, i) => ({ ...task, ...present({ at: locate(entries[i]!.place) }) })),
+      engine: { ...(provider && { provider }), ...(device && { device }) },
+      [Symbol.asyncDispose]: dispose,
+    }
+  } catch (error) {
+    await dispose()
+    throw error
   }
 }
 
@@ -180,7 +201,10 @@ async function configOf({ cwd, config, trusted }: TaskOptions, workspace: string
   return { value, folder: dirname(path), shown, path, ...present({ text }) }
 }
 
-async function taskOf({ path, folder, model, place }: ModelEntry, reading: Reading): Promise<Task> {
+async function taskOf(
+  { path, folder, pair, model, place }: ModelEntry & { readonly pair?: JoinedDecoders },
+  reading: Reading,
+): Promise<Task> {
   const { config, overrides, problems } = reading
   const settings = settle(config, model, overrides)
   problems.push(...ambiguousOverrides(settings, overrides, place))
@@ -234,11 +258,11 @@ async function taskOf({ path, folder, model, place }: ModelEntry, reading: Readi
   const presetAt = (preset: PresetConfig) => presetSteps(preset, { ...reading, isCalibrated })
   const searched = { ...settings, ...settings.level, steps, evaluation, seed, command, placeOf, presetAt }
   const smallest = await readSmallest(searched, reading)
-  const name = showPath(path, reading.cwd)
+  const name = showPath(pair?.models.first ?? path, reading.cwd)
   const { models: _, prune: __, device: ___, ...rest } = overrides
   const said = { ...settings, seed, overrides: rest }
   const data = { calibration, training, evaluation: afterSearch(evaluation, { smallest, seed }) }
-  const about = { path, name, ...present({ folder }) }
+  const about = { path, name, ...present({ folder, pair }) }
   return { prove: true, ...settings.level, ...about, seed, steps, recover, ...data, demands, smallest, said }
 }
 

@@ -5,9 +5,10 @@ import type { Work } from '../engine/work.js'
 import { isFolder } from '../files/paths.js'
 import { attempt, endModel, type ModelRun, type RunPlace, temporaryFolder } from '../pipeline/examine.js'
 import { type ModelOutcome, mixedUp } from '../pipeline/facts/result.js'
-import { zippedSize } from '../pipeline/facts/zipped.js'
+import { zippedSizes } from '../pipeline/facts/zipped.js'
 import { judgeModel } from '../pipeline/measure.js'
 import type { Pruned } from '../pipeline/model.js'
+import { modelFilesOf, stagedFiles } from '../pipeline/result-files.js'
 import { type ModelRunner, type OpenedRun, type RunOptions, type RunOutcome, runModels } from '../pipeline/run.js'
 import type { Task } from '../settings/tasks.js'
 import { chosenTask } from '../smallest/find-smallest.js'
@@ -115,7 +116,7 @@ async function mergeModel(
   outcome.pruned = await placedHere(pruned, { task, place })
   const chosen = outcome.chosen ?? task
   outcome.calibratedOn = chosen.calibration?.statistics?.data.sha256
-  const sizes = [task.path, outcome.pruned.staged].map((file) => zippedSize(file, work.signal))
+  const sizes = [modelFilesOf(task), outcome.pruned.stagedFiles].map((files) => zippedSizes(files, work.signal))
   const [reference, candidate] = await Promise.all(sizes)
   outcome.zipped = { reference: reference!, pruned: candidate! }
   if (chosen.evaluation === undefined || failed !== undefined) return
@@ -167,7 +168,7 @@ async function placedHere(pruned: Pruned, { task, place }: { readonly task: Task
   const { masks, training } = pruned
   return {
     ...pruned,
-    staged: await publication.staged(output.model),
+    ...{ staged: await publication.staged(output.model), stagedFiles: await stagedFiles(output, publication) },
     model: { ...pruned.model, path: task.path },
     plan: { path: output.plan },
     output: { ...pruned.output, path: output.model },

@@ -39,7 +39,7 @@ export const SHARDS = 'shards'
  * the merge, like one of a whole run. Throws one error for a wrong config; the signal's reason when aborted.
  */
 export async function runShard({ shard, ...options }: ShardOptions): Promise<ShardOutcome> {
-  const opened = await openRun(options)
+  await using opened = await openRun(options)
   const plan = await spreadRun(opened, shard.count)
   const own = plan.pieces.filter((piece) => piece.shard === shard.index)
   const tasks = [...new Set(own.map(({ model }) => plan.tasks.get(model)!))]
@@ -135,7 +135,7 @@ async function examinePart(
   const prune = (performance.now() - start) / 1000
   if (pruned.unrecovered) outcome.unrecovered = await metricBefore(unrecovered, evaluation, work)
   const measuring = performance.now()
-  const pair = { reference: pruned.model.path, pruned: pruned.staged, evaluation }
+  const pair = { reference: task.path, pruned: pruned.staged, evaluation }
   await measurePair(pair, new Map(), work, sharing)
   outcome.cost = { prune, measure: (performance.now() - measuring) / 1000 }
   if (isFirst && evaluation.latency) outcome.latency = await relativeLatency(pair, work)

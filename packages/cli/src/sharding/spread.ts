@@ -51,9 +51,11 @@ function namesOf(tasks: readonly Task[]): ReadonlyMap<Task, string> {
   )
 }
 
-/** A model whose evaluation is looked at as a whole before all of it is over. */
-function staysWhole({ evaluation, smallest, baselines }: Task): boolean {
-  return evaluation === undefined || smallest !== undefined || (Array.isArray(baselines) && baselines.length > 0)
+/** A model whose evaluation is looked at as a whole before all of it is over, and a pair of decoders, which are one model on one machine only. */
+function staysWhole({ evaluation, smallest, baselines, pair }: Task): boolean {
+  return (
+    pair !== undefined || evaluation === undefined || smallest !== undefined || (Array.isArray(baselines) && baselines.length > 0)
+  )
 }
 
 /** Rough, and only good to compare models with each other. */

@@ -15,14 +15,23 @@ function choose(site: AxisSite): void {
   site.free(...(site.input(0) ?? []))
   const count = site.node.outputs.length
   for (let i = 0; i < count; i++) {
-    const [out, yes, no] = [site.output(i), site.input(1 + i), site.input(1 + count + i)]
-    if (out?.length !== yes?.length || out?.length !== no?.length) continue
-    for (const [axis, along] of (out ?? []).entries())
-      if (yes![axis]!.size === along.size && no![axis]!.size === along.size) {
-        site.tie(yes![axis], along)
-        site.tie(no![axis], along)
-      }
+    const [out, ...made] = [site.output(i), site.input(1 + i), site.input(1 + count + i)]
+    if (made.some((axes) => axes?.length !== out?.length)) continue
+    const isNothing = [1 + i, 1 + count + i].map((input) => holdsNothing(site, input))
+    for (const [axis, along] of (out ?? []).entries()) {
+      const same = made.map((axes) => axes![axis]!.size === along.size)
+      // Of what has no elements it does not matter how long it is.
+      if (!same.every((isSame, branch) => isSame || isNothing[branch])) continue
+      for (const [branch, axes] of made.entries())
+        if (same[branch]) site.tie(axes![axis], along)
+        else site.free(axes![axis])
+    }
   }
+}
+
+/** A constant without elements stands for what one branch has no need to make: optimum's for the keys of an encoder, which are cached already. */
+function holdsNothing(site: AxisSite, input: number): boolean {
+  return site.isConstant(input) && (site.input(input)?.some(({ size }) => size === 0) ?? false)
 }
 
 /** What a loop is given, and what its body starts with. */

@@ -16,6 +16,13 @@ export async function zippedSize(path: string, signal: AbortSignal): Promise<num
   return bytes
 }
 
+/** The same of several models together. */
+export async function zippedSizes(paths: readonly string[], signal: AbortSignal): Promise<number> {
+  let bytes = 0
+  for (const path of paths) bytes += await zippedSize(path, signal)
+  return bytes
+}
+
 async function externalOf(path: string): Promise<readonly string[]> {
   await using file = await openModel(path)
   return externalFiles(file.model)

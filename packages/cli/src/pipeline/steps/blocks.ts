@@ -21,7 +21,7 @@ import {
   writeWhole,
 } from '@pare/onnx'
 import type { Added, Retrained } from '@pare/retrain'
-import { inputsOfData } from '../../engine/data-inputs.js'
+import { asRun, inputsOfData } from '../../engine/data-inputs.js'
 import { forwardOver } from '../../engine/forward.js'
 import { collectPaddedValues } from '../../engine/padded-values.js'
 import { trainerOf, type Work } from '../../engine/work.js'
@@ -51,7 +51,9 @@ export async function recoverBlockwise(job: BlocksJob, work: Work): Promise<{ st
   const { signal, progress, label, engine } = work
   const { separateVectors } = await import('@pare/retrain')
   const padded = collectPaddedValues()
-  const { model, added } = separateVectors(widen(pruned))
+  const files = calibrationFiles(calibration)
+  const [before, after] = [await asRun(reference, files), await asRun(pruned, files)]
+  const { model, added } = separateVectors(widen(after))
   const activity = progress.begin(`${label}: training block by block`)
   const start = performance.now()
   const frozen = new Map<string, string>()
@@ -64,8 +66,8 @@ export async function recoverBlockwise(job: BlocksJob, work: Work): Promise<{ st
     return trained === undefined ? { tensors: new Map() } : trainedOf(trained)
   }
   try {
-    const given = await inputsOfData(calibrationFiles(calibration))
-    const recovered = await recoverBlocks(widen(reference), model, {
+    const given = await inputsOfData(files)
+    const recovered = await recoverBlocks(widen(before), model, {
       ...{ steps, seed, forward: forwardOver(calibration, engine), train, given, onPadding: padded.add, signal },
     })
     const notes = [...recovered.notes, ...frozenNotes(frozen), ...padded.warnings()]

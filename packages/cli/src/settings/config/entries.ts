@@ -1,20 +1,14 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { isGlob } from '@pare/onnx'
 import { globFiles } from '../../files/model-files.js'
 import { isFolder, missingFile, showPath } from '../../files/paths.js'
-import { type ModelFolder, openModelFolder } from '../../folder/model-folder.js'
+import { type LocatedModel, modelsIn, openModelFolder } from '../../folder/model-folder.js'
 import type { Config, ModelConfig } from '../../options/config.js'
 import { type Check, orProblem } from '../check.js'
 import { isWrittenInside, refuseOutside } from './workspace.js'
 
-/** A model file, with the folder that was named for it. */
-interface Located {
-  readonly path: string
-  readonly folder?: ModelFolder
-}
-
 /** A model file with the config entry it belongs to. */
-export interface ModelEntry extends Located {
+export interface ModelEntry extends LocatedModel {
   readonly model: Partial<ModelConfig>
   /** 'models[0]', or '' for a model that only the options name. */
   readonly place: string
@@ -36,8 +30,7 @@ export async function expandModels(reading: ModelReading): Promise<readonly Mode
     for (const located of await expand(pattern, { folder: reading.cwd, place: '' }, reading)) {
       const { path } = located
       const { workspace } = reading
-      if (workspace !== undefined && isWrittenInside(path, workspace))
-        await refuseOutside(path, `model ${showPath(path, reading.cwd)}`, workspace)
+      if (workspace !== undefined && isWrittenInside(path, workspace)) await refuseFilesOutside(located, reading)
       const matches = entries.filter((entry) => entry.path === path)
       choice.push(...(matches.length > 0 ? matches : [{ ...located, model: {}, place: '' }]))
     }
@@ -53,11 +46,15 @@ async function configuredModels(reading: ModelReading): Promise<readonly ModelEn
     // Before anything is looked for there.
     await refuseOutside(resolve(reading.folder, model.path), `model ${model.path}`, reading.workspace)
     for (const located of await expand(model.path, { folder: reading.folder, place: `${place}.path` }, reading)) {
-      await refuseOutside(located.path, `model ${showPath(located.path, reading.cwd)}`, reading.workspace)
+      await refuseFilesOutside(located, reading)
       entries.push({ ...located, model, place })
     }
   }
   return entries
+}
+
+async function refuseFilesOutside({ path, next = path }: LocatedModel, { cwd, workspace }: ModelReading): Promise<void> {
+  for (const file of new Set([path, next])) await refuseOutside(file, `model ${showPath(file, cwd)}`, workspace)
 }
 
 /** Files of a path, a folder or a glob, absolute and in order. None is a problem; the name itself stands in, so that the rest of its entry is checked too. */
@@ -65,14 +62,14 @@ async function expand(
   pattern: string,
   { folder, place }: { folder: string; place: string },
   check: Check,
-): Promise<readonly Located[]> {
+): Promise<readonly LocatedModel[]> {
   const { problems } = check
   const literal = resolve(folder, pattern)
   const missing = await missingFile(literal)
   if (missing === undefined) return [{ path: literal }]
   if (await isFolder(literal)) {
     const opened = await orProblem(() => openModelFolder(literal), place, check)
-    return opened?.models.map((file) => ({ path: join(literal, file), folder: opened })) ?? []
+    return opened === undefined ? [] : modelsIn(opened)
   }
   if (!isGlob(pattern)) {
     problems.push({ place, message: `model '${pattern}' is not a file: ${missing}.`, hint: 'check the path' })
