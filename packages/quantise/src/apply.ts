@@ -1,13 +1,11 @@
 import {
   editGraph,
   editModel,
-  float32ToFloat16,
   GraphWriter,
   keyOf,
   type Model,
   type Node,
   PareError,
-  type Payload,
   type Tensor,
   usesOf,
   withoutDead,
@@ -15,9 +13,10 @@ import {
 import { blockCount, blocksOf } from './blocks.js'
 import type { QuantisedForm } from './choices.js'
 import { unitScalesOnGrid } from './grid.js'
+import { HALF_TYPES, type HalfMethod, halvesOf } from './halves.js'
 import { NewTensors } from './new-tensors.js'
 import { unitAxis } from './place.js'
-import { floats, madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import { madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
 import { withoutNormalization } from './static/normalization.js'
 import { withIntegers } from './static/write.js'
 import type { QuantisedWeight, QuantiseStep } from './step.js'
@@ -81,17 +80,9 @@ class Rewriting {
 
   readonly #storeAs = {
     halves: async (id: string, tensor: Tensor): Promise<void> => {
-      const { data, shape } = tensor
-      const halves: Payload = {
-        byteLength: data.byteLength / 2,
-        async read(target, offset) {
-          const bytes = new Uint8Array(2 * target.byteLength)
-          await data.read(bytes, 2 * offset)
-          const words = float32ToFloat16(floats(bytes))
-          target.set(new Uint8Array(words.buffer, words.byteOffset, target.byteLength))
-        },
-      }
-      const name = this.#tensor(`${id}_half`, { type: 'float16', shape, data: halves })
+      const method = this.step.method as HalfMethod
+      const halves = { type: HALF_TYPES[method], shape: tensor.shape, data: halvesOf(tensor, method) }
+      const name = this.#tensor(`${id}_half`, halves)
       this.#writer.write('Cast', [name], [id], { to: FLOAT })
     },
 

@@ -1,12 +1,12 @@
-import { type Model, PareError, usesOf } from '@pare/onnx'
+import { type Model, PareError } from '@pare/onnx'
 import { applyQuantisation } from './apply.js'
 import type { BlockSize, Quantiser, RangeRule } from './choices.js'
-import { type FoundWeights, findWeights } from './find.js'
-import { largest } from './scales.js'
+import { findWeights } from './find.js'
+import { isHalf, withinHalves } from './halves.js'
 import { integerGraph } from './static/integer-graph.js'
 import { withoutNormalization } from './static/normalization.js'
 import { measureRanges, type RunData } from './static/ranges.js'
-import type { QuantisedWeight, QuantiseStep, UnquantisedWeight } from './step.js'
+import type { QuantiseStep } from './step.js'
 
 export interface QuantiseOptions {
   readonly method: Quantiser
@@ -33,7 +33,7 @@ export interface QuantisedModel {
  * int8: weights of MatMul and Gemm have 8 bits with a scale for each output unit, and are multiplied as integers with inputs that are rounded to 8 bits as they come
  * (they are uint8 around 128: ONNX Runtime 1.30 clips sums of products with int8 on CPUs without VNNI, to half of the right number at worst);
  * tables of rows and weights of other operators are stored as int8 and computed with as floats. int8-weights: all are stored so, or in blocks (MatMulNBits).
- * int4: weights of MatMul and Gemm have 4 bits in blocks, the others 8. f16: all are stored as halves and computed with as floats.
+ * int4: weights of MatMul and Gemm have 4 bits in blocks, the others 8. f16 and bf16: all are stored as halves and computed with as floats.
  */
 export async function quantise(
   model: Model,
@@ -41,7 +41,7 @@ export async function quantise(
 ): Promise<QuantisedModel> {
   const base = method === 'int8-static' ? await staticBase(model, run) : model
   const found = findWeights(base, method)
-  const { weights: nearest, left } = method === 'f16' ? await withinHalves(model, found) : found
+  const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, found, method) : found
   const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
   const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)
   const ranges = { run: run!, rule: range, signal }
@@ -69,21 +69,3 @@ async function staticBase(model: Model, run: RunData | undefined): Promise<Model
 
 /** The opset of QuantizeLinear with an axis. */
 const PER_UNIT = 13
-
-const MOST_HALF = 65504
-
-/** Weights with an element that no half holds stay as they are. */
-async function withinHalves(model: Model, { weights, left }: FoundWeights): Promise<FoundWeights> {
-  const { constants } = usesOf(model.graph)
-  const fitting: QuantisedWeight[] = []
-  const outside: UnquantisedWeight[] = []
-  for (const weight of weights) {
-    const most = await largest(constants.get(weight.id)!)
-    if (most <= MOST_HALF) fitting.push(weight)
-    else {
-      const reason = `it has an element of ${most.toPrecision(3)}; a half reaches to ${MOST_HALF}`
-      outside.push({ id: weight.id, elements: weight.elements, reason })
-    }
-  }
-  return { weights: fitting, left: [...left, ...outside] }
-}

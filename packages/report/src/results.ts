@@ -187,7 +187,7 @@ export const modelResult = z.object({
   blocks: blocks.optional().describe(BLOCKS),
   quantised: z
     .object({
-      method: z.string().describe('int8, int8-static, int8-weights, int4 or f16'),
+      method: z.string().describe('int8, int8-static, int8-weights, int4, f16 or bf16'),
       block: count.optional().describe('inputs that share a scale, of weights in blocks'),
       rounding: z.string().optional().describe('gptq: on calibration data; to the nearest where it is absent'),
       weights: count,

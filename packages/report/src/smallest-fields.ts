@@ -12,7 +12,7 @@ const size = z.object({
 
 const candidate = z.object({
   ratio: number.describe('of the steps that were free: ratio or sparsity; 0: they were left out'),
-  bits: z.string().describe('how weights are stored: none, int8, int8-weights, int4 or f16'),
+  bits: z.string().describe('how weights are stored: none, int8, int8-weights, int4, f16 or bf16'),
 })
 
 /** How the smallest model that passes was looked for. */

@@ -17,12 +17,12 @@ const quantise = z.union([
     method: z.enum(['int8', 'int8-weights', 'int4'] satisfies readonly Quantiser[]),
     ...{ block: block.exactOptional(), rounding: rounding.exactOptional() },
   }),
-  z.strictObject({ method: z.literal('f16') }),
+  z.strictObject({ method: z.enum(['f16', 'bf16'] satisfies readonly Quantiser[]) }),
 ])
 
 export const quantiseField = field(quantise, {
   expected: `${listed(QUANTISERS.map((name) => `'${name}'`))}, { method: 'int4', block: 64, rounding: 'gptq' } or { method: 'int8-static', range: 'mse' }`,
-  help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-static (convolutions too, with ranges from calibration data; int8-static:range=mse), int8-weights, int4 (blocks of 32 inputs; int4:block=64,rounding=gptq rounds with calibration data) or f16',
+  help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-static (convolutions too, with ranges from calibration data; int8-static:range=mse), int8-weights, int4 (blocks of 32 inputs; int4:block=64,rounding=gptq rounds with calibration data), f16 or bf16',
   default: 'floats as they were',
   flag: {
     argument: 'how',
