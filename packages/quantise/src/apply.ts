@@ -51,7 +51,13 @@ function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
   }
 }
 
-type Stored = Pick<QuantisedWeight, 'id' | 'onGrid'> & { readonly form: Exclude<QuantisedForm, 'static'> }
+type Stored = Pick<QuantisedWeight, 'id' | 'onGrid' | 'bits'> & { readonly form: Exclude<QuantisedForm, 'static'> }
+
+interface StoredHow {
+  readonly isOnGrid: boolean
+  /** Default: as the method says */
+  readonly bits: 8 | undefined
+}
 
 /** A graph whose weights are exchanged one by one. */
 class Rewriting {
@@ -73,8 +79,8 @@ class Rewriting {
     this.#tensors = new NewTensors(graph)
   }
 
-  async store({ id, form, onGrid }: Stored): Promise<void> {
-    await this.#storeAs[form](id, this.#uses.constants.get(id)!, onGrid === true)
+  async store({ id, form, onGrid, bits }: Stored): Promise<void> {
+    await this.#storeAs[form](id, this.#uses.constants.get(id)!, { isOnGrid: onGrid === true, bits })
     this.#gone.add(id)
   }
 
@@ -106,11 +112,11 @@ class Rewriting {
       })
     },
 
-    integers: async (id: string, tensor: Tensor, onGrid: boolean): Promise<void> => {
+    integers: async (id: string, tensor: Tensor, { isOnGrid }: StoredHow): Promise<void> => {
       const scalesAlong = new Map<number, Float32Array>()
       for (const use of this.#uses.of(id)) {
         const axis = unitAxis(use, tensor)!
-        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (onGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
+        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (isOnGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
       }
       const stored = new Map<number, { readonly codes: string; readonly scale: string }>()
       const storedFor = (axis: number) => {
@@ -132,8 +138,8 @@ class Rewriting {
       })
     },
 
-    blocks: async (id: string, tensor: Tensor, isOnGrid: boolean): Promise<void> => {
-      const bits = this.step.method === 'int4' ? 4 : 8
+    blocks: async (id: string, tensor: Tensor, { isOnGrid, bits: own }: StoredHow): Promise<void> => {
+      const bits = own ?? (this.step.method === 'int4' ? 4 : 8)
       const { block } = this.step
       this.#usesMicrosoft = true
       for (const use of this.#uses.of(id)) {
@@ -157,7 +163,7 @@ class Rewriting {
         })
       }
     },
-  } satisfies Record<Stored['form'], (id: string, tensor: Tensor, onGrid: boolean) => Promise<void>>
+  } satisfies Record<Stored['form'], (id: string, tensor: Tensor, how: StoredHow) => Promise<void>>
 
   /** The node that reads the weight gives way, wherever it does. */
   #replace(id: string, write: (node: Node) => void): void {

@@ -3,7 +3,8 @@ import { applyQuantisation } from './apply.js'
 import type { BlockSize, Quantiser, RangeRule } from './choices.js'
 import { findWeights } from './find.js'
 import { isHalf, withinHalves } from './halves.js'
-import { integerGraph } from './static/integer-graph.js'
+import { keepSensitive, type OutputError } from './output-error.js'
+import { type IntegerGraph, integerGraph } from './static/integer-graph.js'
 import { withoutNormalization } from './static/normalization.js'
 import { measureRanges, type RunData } from './static/ranges.js'
 import type { QuantiseStep } from './step.js'
@@ -16,7 +17,9 @@ export interface QuantiseOptions {
   readonly onGrid?: ReadonlySet<string>
   /** Of `int8-static`. Default: 'minmax' */
   readonly range?: RangeRule
-  /** Runs calibration data, which `int8-static` needs. */
+  /** That the outputs may be off by on calibration data, as a part of their size: weights that bring most of it are kept in more bits. Default: any */
+  readonly error?: number
+  /** Runs calibration data, which `int8-static` and `error` need. */
   readonly run?: RunData
   readonly signal?: AbortSignal
 }
@@ -25,6 +28,8 @@ export interface QuantisedModel {
   readonly model: Model
   /** What was done, for a plan: `applyQuantisation` does it again. */
   readonly step: QuantiseStep
+  /** Where an error is allowed. */
+  readonly outputError?: OutputError
 }
 
 /**
@@ -37,17 +42,33 @@ export interface QuantisedModel {
  */
 export async function quantise(
   model: Model,
-  { method, block = 32, onGrid, range = 'minmax', run, signal }: QuantiseOptions,
+  { method, block = 32, onGrid, range = 'minmax', error: allowed, run, signal }: QuantiseOptions,
 ): Promise<QuantisedModel> {
   const base = method === 'int8-static' ? await staticBase(model, run) : model
   const found = findWeights(base, method)
   const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, found, method) : found
   const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
   const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)
+  const integers = await integerGraph(base, new Set(ids))
   const ranges = { run: run!, rule: range, signal }
-  const activations = ids.length === 0 ? [] : await measureRanges(base, await integerGraph(base, new Set(ids)), ranges)
-  const step: QuantiseStep = { kind: 'quantise', method, block, weights, ...(ids.length > 0 && { activations }), left }
-  return { model: weights.length === 0 ? model : await applyQuantisation(model, step), step }
+  const measured = allowed === undefined ? integers : everyValue(integers)
+  const activations = ids.length === 0 ? [] : await measureRanges(base, measured, ranges)
+  const whole: QuantiseStep = { kind: 'quantise', method, block, weights, ...(ids.length > 0 && { activations }), left }
+  const isLimited = allowed !== undefined && weights.length > 0
+  if (isLimited && run === undefined) throw withoutData(method)
+  const { step, ...told } = isLimited ? await keepSensitive(base, whole, { allowed, run: run!, signal }) : { step: whole }
+  return { model: step.weights.length === 0 ? model : await applyQuantisation(model, step), step, ...told }
+}
+
+/** All that are rounded each with a range of its own: with fewer weights in integers some are no longer what another one is. */
+function everyValue({ values }: IntegerGraph): Pick<IntegerGraph, 'values'> {
+  return { values: new Map([...values].map(([id, value]) => [id, { ...value, like: id }])) }
+}
+
+function withoutData(method: Quantiser): PareError {
+  return new PareError(`${method}: which weights are sensitive is measured on calibration data, and there are none.`, {
+    hint: 'name inputs that are like those the model will meet: --calibrate data.npz',
+  })
 }
 
 /** What ranges are measured on. */
