@@ -2,12 +2,13 @@ import { type Model, PareError } from '@pare/onnx'
 import { applyQuantisation } from './apply.js'
 import type { BlockSize, Quantiser, RangeRule } from './choices.js'
 import { findWeights } from './find.js'
-import { isHalf, withinHalves } from './halves.js'
+import { isHalf } from './halves.js'
 import { keepSensitive, type OutputError } from './output-error.js'
 import { type IntegerGraph, integerGraph } from './static/integer-graph.js'
 import { withoutNormalization } from './static/normalization.js'
 import { measureRanges, type RunData } from './static/ranges.js'
 import type { QuantiseStep } from './step.js'
+import { withinHalves } from './within-halves.js'
 
 export interface QuantiseOptions {
   readonly method: Quantiser
