@@ -1,4 +1,5 @@
 export { type ComparisonContext, drop } from './compare.js'
+export type { Foresight } from './demands/foresight.js'
 export { type DemandsCase, judgeDemands } from './demands/judge-demands.js'
 export type { BaseModel, ModelFigures } from './demands/model-limits.js'
 export { subset } from './demands/subset.js'

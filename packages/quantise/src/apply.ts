@@ -1,13 +1,11 @@
 import {
   editGraph,
   editModel,
-  float32ToFloat16,
   GraphWriter,
   keyOf,
   type Model,
   type Node,
   PareError,
-  type Payload,
   type Tensor,
   usesOf,
   withoutDead,
@@ -15,9 +13,10 @@ import {
 import { blockCount, blocksOf } from './blocks.js'
 import type { QuantisedForm } from './choices.js'
 import { unitScalesOnGrid } from './grid.js'
+import { HALF_TYPES, type HalfMethod, halvesOf } from './halves.js'
 import { NewTensors } from './new-tensors.js'
 import { unitAxis } from './place.js'
-import { floats, madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import { madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
 import { withoutNormalization } from './static/normalization.js'
 import { withIntegers } from './static/write.js'
 import type { QuantisedWeight, QuantiseStep } from './step.js'
@@ -52,7 +51,13 @@ function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
   }
 }
 
-type Stored = Pick<QuantisedWeight, 'id' | 'onGrid'> & { readonly form: Exclude<QuantisedForm, 'static'> }
+type Stored = Pick<QuantisedWeight, 'id' | 'onGrid' | 'bits'> & { readonly form: Exclude<QuantisedForm, 'static'> }
+
+interface StoredHow {
+  readonly isOnGrid: boolean
+  /** Default: as the method says */
+  readonly bits: 8 | undefined
+}
 
 /** A graph whose weights are exchanged one by one. */
 class Rewriting {
@@ -74,24 +79,16 @@ class Rewriting {
     this.#tensors = new NewTensors(graph)
   }
 
-  async store({ id, form, onGrid }: Stored): Promise<void> {
-    await this.#storeAs[form](id, this.#uses.constants.get(id)!, onGrid === true)
+  async store({ id, form, onGrid, bits }: Stored): Promise<void> {
+    await this.#storeAs[form](id, this.#uses.constants.get(id)!, { isOnGrid: onGrid === true, bits })
     this.#gone.add(id)
   }
 
   readonly #storeAs = {
     halves: async (id: string, tensor: Tensor): Promise<void> => {
-      const { data, shape } = tensor
-      const halves: Payload = {
-        byteLength: data.byteLength / 2,
-        async read(target, offset) {
-          const bytes = new Uint8Array(2 * target.byteLength)
-          await data.read(bytes, 2 * offset)
-          const words = float32ToFloat16(floats(bytes))
-          target.set(new Uint8Array(words.buffer, words.byteOffset, target.byteLength))
-        },
-      }
-      const name = this.#tensor(`${id}_half`, { type: 'float16', shape, data: halves })
+      const method = this.step.method as HalfMethod
+      const halves = { type: HALF_TYPES[method], shape: tensor.shape, data: halvesOf(tensor, method) }
+      const name = this.#tensor(`${id}_half`, halves)
       this.#writer.write('Cast', [name], [id], { to: FLOAT })
     },
 
@@ -115,11 +112,11 @@ class Rewriting {
       })
     },
 
-    integers: async (id: string, tensor: Tensor, onGrid: boolean): Promise<void> => {
+    integers: async (id: string, tensor: Tensor, { isOnGrid }: StoredHow): Promise<void> => {
       const scalesAlong = new Map<number, Float32Array>()
       for (const use of this.#uses.of(id)) {
         const axis = unitAxis(use, tensor)!
-        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (onGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
+        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (isOnGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
       }
       const stored = new Map<number, { readonly codes: string; readonly scale: string }>()
       const storedFor = (axis: number) => {
@@ -141,8 +138,8 @@ class Rewriting {
       })
     },
 
-    blocks: async (id: string, tensor: Tensor, isOnGrid: boolean): Promise<void> => {
-      const bits = this.step.method === 'int4' ? 4 : 8
+    blocks: async (id: string, tensor: Tensor, { isOnGrid, bits: own }: StoredHow): Promise<void> => {
+      const bits = own ?? (this.step.method === 'int4' ? 4 : 8)
       const { block } = this.step
       this.#usesMicrosoft = true
       for (const use of this.#uses.of(id)) {
@@ -166,7 +163,7 @@ class Rewriting {
         })
       }
     },
-  } satisfies Record<Stored['form'], (id: string, tensor: Tensor, onGrid: boolean) => Promise<void>>
+  } satisfies Record<Stored['form'], (id: string, tensor: Tensor, how: StoredHow) => Promise<void>>
 
   /** The node that reads the weight gives way, wherever it does. */
   #replace(id: string, write: (node: Node) => void): void {

@@ -1,5 +1,5 @@
 /** How weights are stored and multiplied: one home for the words of options, plans and reports. */
-export const QUANTISERS = ['int8', 'int8-static', 'int8-weights', 'int4', 'f16'] as const
+export const QUANTISERS = ['int8', 'int8-static', 'int8-weights', 'int4', 'f16', 'bf16'] as const
 
 export type Quantiser = (typeof QUANTISERS)[number]
 
@@ -8,7 +8,7 @@ export type Quantiser = (typeof QUANTISERS)[number]
  * with inputs that are rounded as they come. 'static': int8 for each output unit, multiplied as integers, also by convolutions,
  * with inputs that are rounded to ranges that are known beforehand. 'blocks': 4 or 8 bits, a scale
  * for each output unit and block of inputs (MatMulNBits). 'rows': 8 bits, a scale for each row of a table, of which rows are taken. 'stored': 8 bits for each output
- * unit, made floats again when a model is loaded. 'halves': 16-bit floats, made floats again when a model is loaded.
+ * unit, made floats again when a model is loaded. 'halves': 16-bit floats (float16 or, of bf16, bfloat16), made floats again when a model is loaded.
  */
 export const QUANTISED_FORMS = ['integers', 'static', 'blocks', 'rows', 'stored', 'halves'] as const
 

@@ -1,5 +1,6 @@
 import { elementCount, type Model, type Node, operatorName, type Tensor, type Use, type Uses, usesOf } from '@pare/onnx'
 import type { QuantisedForm, Quantiser } from './choices.js'
+import { HALF_TYPES, isHalf } from './halves.js'
 import { isProduct, unitAxis } from './place.js'
 import { isStaticWeight } from './static/integer-graph.js'
 import type { QuantisedWeight, UnquantisedWeight } from './step.js'
@@ -24,13 +25,16 @@ export function findWeights(model: Model, method: Quantiser): FoundWeights {
       weights.push({ id, form: 'static', elements })
       continue
     }
-    if (elements < LEAST_ELEMENTS || !FLOATS.includes(tensor.type) || (tensor.shape.length < 2 && method !== 'f16')) continue
+    if (elements < LEAST_ELEMENTS || !FLOATS.includes(tensor.type) || (tensor.shape.length < 2 && !isHalf(method))) continue
     const form = formOf({ id, tensor, uses, opset: model.opsets.get('') ?? 1 }, method)
     if (typeof form === 'string') weights.push({ id, form, elements })
     else left.push({ id, elements, reason: form.reason })
   }
   return { weights, left }
 }
+
+/** The opset from which on Cast makes floats of bfloat16. */
+const CAST_OF_BFLOAT16 = 13
 
 const FLOATS: readonly string[] = ['float32', 'float16', 'bfloat16', 'float64']
 
@@ -44,15 +48,17 @@ interface Candidate {
 type Choice = QuantisedForm | { readonly reason: string }
 
 function formOf(candidate: Candidate, method: Quantiser): Choice {
-  const { id, tensor, uses } = candidate
+  const { id, tensor, uses, opset } = candidate
   const places = uses.of(id)
   const [first] = places
-  if (method === 'f16' && tensor.type === 'float16') return { reason: 'it is stored as halves already' }
+  if (isHalf(method) && tensor.type === HALF_TYPES[method]) return { reason: 'it is stored as halves already' }
   if (tensor.type !== 'float32') return { reason: `it is stored as ${tensor.type}; only float32 is quantised` }
   if (uses.outputs.has(id)) return { reason: 'it is an output of the model' }
   if (first === undefined || (uses.consumers.get(id) ?? []).some((node) => !node.inputs.includes(id)))
     return { reason: first === undefined ? 'nothing in the main graph reads it' : 'a nested graph reads it' }
-  if (method === 'f16') return 'halves'
+  if (method === 'bf16' && opset < CAST_OF_BFLOAT16)
+    return { reason: `the model has opset ${opset}, and Cast reads bfloat16 from opset ${CAST_OF_BFLOAT16} on` }
+  if (isHalf(method)) return 'halves'
   const forms = new Set(places.map((place) => formAt(place, candidate, method)))
   const [form] = forms
   if (forms.size === 1 && form !== undefined) return form

@@ -10,6 +10,7 @@ export {
   type RangeRule,
 } from './choices.js'
 export { gridsOf, type RoundingGrid } from './grid.js'
+export type { OutputError, SensitiveWeight } from './output-error.js'
 export { type QuantisedModel, type QuantiseOptions, quantise } from './quantise.js'
 export type { ActivationRange } from './static/activation.js'
 export type { RunData } from './static/ranges.js'

@@ -1,12 +1,14 @@
-import { type Model, PareError, usesOf } from '@pare/onnx'
+import { type Model, PareError } from '@pare/onnx'
 import { applyQuantisation } from './apply.js'
 import type { BlockSize, Quantiser, RangeRule } from './choices.js'
-import { type FoundWeights, findWeights } from './find.js'
-import { largest } from './scales.js'
-import { integerGraph } from './static/integer-graph.js'
+import { findWeights } from './find.js'
+import { isHalf } from './halves.js'
+import { keepSensitive, type OutputError } from './output-error.js'
+import { type IntegerGraph, integerGraph } from './static/integer-graph.js'
 import { withoutNormalization } from './static/normalization.js'
 import { measureRanges, type RunData } from './static/ranges.js'
-import type { QuantisedWeight, QuantiseStep, UnquantisedWeight } from './step.js'
+import type { QuantiseStep } from './step.js'
+import { withinHalves } from './within-halves.js'
 
 export interface QuantiseOptions {
   readonly method: Quantiser
@@ -16,7 +18,9 @@ export interface QuantiseOptions {
   readonly onGrid?: ReadonlySet<string>
   /** Of `int8-static`. Default: 'minmax' */
   readonly range?: RangeRule
-  /** Runs calibration data, which `int8-static` needs. */
+  /** That the outputs may be off by on calibration data, as a part of their size: weights that bring most of it are kept in more bits. Default: any */
+  readonly error?: number
+  /** Runs calibration data, which `int8-static` and `error` need. */
   readonly run?: RunData
   readonly signal?: AbortSignal
 }
@@ -25,6 +29,8 @@ export interface QuantisedModel {
   readonly model: Model
   /** What was done, for a plan: `applyQuantisation` does it again. */
   readonly step: QuantiseStep
+  /** Where an error is allowed. */
+  readonly outputError?: OutputError
 }
 
 /**
@@ -33,21 +39,37 @@ export interface QuantisedModel {
  * int8: weights of MatMul and Gemm have 8 bits with a scale for each output unit, and are multiplied as integers with inputs that are rounded to 8 bits as they come
  * (they are uint8 around 128: ONNX Runtime 1.30 clips sums of products with int8 on CPUs without VNNI, to half of the right number at worst);
  * tables of rows and weights of other operators are stored as int8 and computed with as floats. int8-weights: all are stored so, or in blocks (MatMulNBits).
- * int4: weights of MatMul and Gemm have 4 bits in blocks, the others 8. f16: all are stored as halves and computed with as floats.
+ * int4: weights of MatMul and Gemm have 4 bits in blocks, the others 8. f16 and bf16: all are stored as halves and computed with as floats.
  */
 export async function quantise(
   model: Model,
-  { method, block = 32, onGrid, range = 'minmax', run, signal }: QuantiseOptions,
+  { method, block = 32, onGrid, range = 'minmax', error: allowed, run, signal }: QuantiseOptions,
 ): Promise<QuantisedModel> {
   const base = method === 'int8-static' ? await staticBase(model, run) : model
   const found = findWeights(base, method)
-  const { weights: nearest, left } = method === 'f16' ? await withinHalves(model, found) : found
+  const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, found, method) : found
   const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
   const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)
+  const integers = await integerGraph(base, new Set(ids))
   const ranges = { run: run!, rule: range, signal }
-  const activations = ids.length === 0 ? [] : await measureRanges(base, await integerGraph(base, new Set(ids)), ranges)
-  const step: QuantiseStep = { kind: 'quantise', method, block, weights, ...(ids.length > 0 && { activations }), left }
-  return { model: weights.length === 0 ? model : await applyQuantisation(model, step), step }
+  const measured = allowed === undefined ? integers : everyValue(integers)
+  const activations = ids.length === 0 ? [] : await measureRanges(base, measured, ranges)
+  const whole: QuantiseStep = { kind: 'quantise', method, block, weights, ...(ids.length > 0 && { activations }), left }
+  const isLimited = allowed !== undefined && weights.length > 0
+  if (isLimited && run === undefined) throw withoutData(method)
+  const { step, ...told } = isLimited ? await keepSensitive(base, whole, { allowed, run: run!, signal }) : { step: whole }
+  return { model: step.weights.length === 0 ? model : await applyQuantisation(model, step), step, ...told }
+}
+
+/** All that are rounded each with a range of its own: with fewer weights in integers some are no longer what another one is. */
+function everyValue({ values }: IntegerGraph): Pick<IntegerGraph, 'values'> {
+  return { values: new Map([...values].map(([id, value]) => [id, { ...value, like: id }])) }
+}
+
+function withoutData(method: Quantiser): PareError {
+  return new PareError(`${method}: which weights are sensitive is measured on calibration data, and there are none.`, {
+    hint: 'name inputs that are like those the model will meet: --calibrate data.npz',
+  })
 }
 
 /** What ranges are measured on. */
@@ -69,21 +91,3 @@ async function staticBase(model: Model, run: RunData | undefined): Promise<Model
 
 /** The opset of QuantizeLinear with an axis. */
 const PER_UNIT = 13
-
-const MOST_HALF = 65504
-
-/** Weights with an element that no half holds stay as they are. */
-async function withinHalves(model: Model, { weights, left }: FoundWeights): Promise<FoundWeights> {
-  const { constants } = usesOf(model.graph)
-  const fitting: QuantisedWeight[] = []
-  const outside: UnquantisedWeight[] = []
-  for (const weight of weights) {
-    const most = await largest(constants.get(weight.id)!)
-    if (most <= MOST_HALF) fitting.push(weight)
-    else {
-      const reason = `it has an element of ${most.toPrecision(3)}; a half reaches to ${MOST_HALF}`
-      outside.push({ id: weight.id, elements: weight.elements, reason })
-    }
-  }
-  return { weights: fitting, left: [...left, ...outside] }
-}

@@ -20,6 +20,8 @@ export interface QuantisedWeight {
   readonly elements: number
   /** Whether its elements are codes times scales before this step, as a step before it rounded them. Absent: each becomes the nearest. */
   readonly onGrid?: true
+  /** In blocks, under int4: it has 8, since it is sensitive. Default: as the method says */
+  readonly bits?: 8
 }
 
 /** A large constant that stays as it is, and why. */

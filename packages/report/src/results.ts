@@ -192,7 +192,7 @@ export const modelResult = z.object({
   blocks: blocks.optional().describe(BLOCKS),
   quantised: z
     .object({
-      method: z.string().describe('int8, int8-static, int8-weights, int4 or f16'),
+      method: z.string().describe('int8, int8-static, int8-weights, int4, f16 or bf16'),
       block: count.optional().describe('inputs that share a scale, of weights in blocks'),
       rounding: z.string().optional().describe('gptq: on calibration data; to the nearest where it is absent'),
       weights: count,
@@ -200,6 +200,21 @@ export const modelResult = z.object({
       left: z
         .array(z.object({ id: z.string(), elements: count, reason: z.string() }))
         .describe('large constants that stay as they are'),
+      outputError: z
+        .object({
+          allowed: number,
+          before: number.describe('with all in fewer bits'),
+          after: number,
+          weights: z.array(
+            z.object({
+              id: z.string(),
+              error: number.describe('with this weight alone in fewer bits'),
+              isKept: z.boolean().describe('in more bits for that: 8 under int4, else floats'),
+            }),
+          ),
+        })
+        .optional()
+        .describe('what fewer bits put the outputs off by on calibration data, as a part of their size, where that is limited'),
     })
     .optional()
     .describe('weights that were given fewer bits after pruning'),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { candidateName } from './candidate-name.js'
 import { renderHtml } from './html.js'
 import { renderSummary } from './markdown.js'
 import type { ModelResult } from './results.js'
@@ -49,16 +50,33 @@ describe('a search for the smallest model', () => {
   test('is told with its data, what it chose and one step further', () => {
     expect(smallestSentences(model()).map(plain)).toEqual([
       '7 candidates were tried, 4 of them measured, on 500 samples of a part of the evaluation data that the gate does not look at, which has the other 510.',
-      'The smallest whose drop of accuracy is below 0.01 with 80 % certainty: ratio 0.5, int4, 150 B zipped, 15.0 % of the reference.',
+      'The smallest that keeps the drop of accuracy within 0.01 on other samples with 80 % certainty: ratio 0.5, int4, 150 B zipped, 15.0 % of the reference.',
       'One step further, ratio 0.51, int4 does not pass, with a drop of 0.012; these samples cannot tell that from a drop that is allowed.',
     ])
     const larger = model({ tried: SEARCH.tried.map((one) => (one.ratio === 0.51 ? tried(0.51, 'int4', 151) : one)) })
     expect(smallestSentences(larger).at(-1)).toBe('One step further, ratio 0.51, int4 is no smaller.')
+    const backed = model({
+      next: { ratio: 0.52, bits: 'int4', withinResolution: false },
+      tried: [...SEARCH.tried, tried(0.52, 'int4', 148, 0.02)],
+    })
+    expect(smallestSentences(backed).at(-1)).toBe(
+      'One step further passes, too, and is left as a margin, since the smallest of many is a lucky one. Two steps further, ratio 0.52, int4 does not pass, with a drop of 0.02.',
+    )
+    const byStep = { ratio: 0.6, ratios: [0, 0.6], bits: 'int4' }
+    const uneven = model({
+      chosen: byStep,
+      even: { ratio: 0.5, bits: 'int4' },
+      tried: [...SEARCH.tried, { ...tried(0.6, 'int4', 100, 0.004), ratios: [0, 0.6] }],
+    })
+    expect(candidateName(byStep)).toBe('ratios 0 / 0.6, int4')
+    expect(smallestSentences(uneven).map(plain)).toContain(
+      'With the same ratio in all steps the smallest is ratio 0.5, int4: 150 B zipped, 50 % more.',
+    )
     const { chosen: _, next: __, ...nothing } = SEARCH
     const told = smallestSentences({ smallest: { ...nothing, ended: 'minutes', known: 3 } }).map(plain)
     expect(told).toEqual([
       expect.stringContaining('7 candidates were tried (3 of them by an earlier run), 4 of them measured'),
-      'None of them is smaller and passes: a drop of accuracy below 0.01 with 80 % certainty.',
+      'None of them is smaller and keeps the drop of accuracy within 0.01 on other samples with 80 % certainty.',
     ])
     expect(told[0]).toMatch(/until its minutes were over\.$/)
     expect(smallestSentences({})).toEqual([])

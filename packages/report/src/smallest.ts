@@ -1,3 +1,4 @@
+import { candidateName, isSame } from './candidate-name.js'
 import { candidateFigure } from './drawings/candidate-figure.js'
 import { html, type Markup, mdText } from './escape.js'
 import { figure, formatCount, percent, share, size } from './figures.js'
@@ -13,7 +14,7 @@ const FEW = 6
 /** What a search for the smallest model tried, what it chose, and on which data: sentences. Empty where nothing was searched for. */
 export function smallestSentences({ smallest, data: gate }: Pick<ModelResult, 'smallest' | 'data'>): string[] {
   if (smallest === undefined) return []
-  const { data, tried, chosen, next, reference, ended, known, maxDrop, certainty, metric } = smallest
+  const { data, tried, chosen, next, even, reference, ended, known, maxDrop, certainty, metric } = smallest
   const limit = typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(reference.value)
   const measured = tried.filter(({ drop }) => drop !== undefined).length
   const before = known === 0 ? '' : ` (${formatCount(known)} of them by an earlier run)`
@@ -28,23 +29,37 @@ export function smallestSentences({ smallest, data: gate }: Pick<ModelResult, 's
   if (chosen === undefined || best?.size === undefined)
     return [
       ...sentences,
-      `None of them is smaller and passes: a drop of ${metric} below ${figure(limit)} with ${percent(certainty)} certainty.`,
+      `None of them is smaller and keeps the drop of ${metric} within ${figure(limit)} on other samples with ${percent(certainty)} certainty.`,
     ]
   const part = share(best.size.zippedBytes / reference.zippedBytes)
   sentences.push(
-    `The smallest whose drop of ${metric} is below ${figure(limit)} with ${percent(certainty)} certainty: ${candidateName(chosen)}, ${size(best.size.zippedBytes)} zipped, ${part} of the reference.`,
+    `The smallest that keeps the drop of ${metric} within ${figure(limit)} on other samples with ${percent(certainty)} certainty: ${candidateName(chosen)}, ${size(best.size.zippedBytes)} zipped, ${part} of the reference.`,
   )
-  if (next !== undefined) sentences.push(nextSentence(next, tried))
+  const alike = tried.find((one) => isSame(one, even) && one.size !== undefined)
+  if (alike?.size !== undefined)
+    sentences.push(
+      `With the same ratio in all steps the smallest is ${candidateName(alike)}: ${size(alike.size.zippedBytes)} zipped, ${percent(alike.size.zippedBytes / best.size.zippedBytes - 1)} more.`,
+    )
+  if (next !== undefined) sentences.push(nextSentence(next, { tried, best }))
   return sentences
 }
 
-function nextSentence({ withinResolution, ...next }: NonNullable<SmallestSearchResult['next']>, tried: readonly Tried[]): string {
+function nextSentence(
+  { withinResolution, ...next }: NonNullable<SmallestSearchResult['next']>,
+  { tried, best }: { readonly tried: readonly Tried[]; readonly best: Tried },
+): string {
+  // The smallest that passes, where one hundredth less was chosen.
+  const isStepBack = next.ratio - best.ratio > 0.015
+  const margin = isStepBack
+    ? 'One step further passes, too, and is left as a margin, since the smallest of many is a lucky one. '
+    : ''
+  const further = isStepBack ? 'Two steps further' : 'One step further'
   const { drop, outcome, reason } = tried.find((one) => isSame(one, next)) ?? {}
-  if (outcome === 'larger') return `One step further, ${candidateName(next)} is no smaller.`
-  if (outcome === 'impossible') return `One step further, ${candidateName(next)} cannot be made: ${reason}`
+  if (outcome === 'larger') return `${margin}${further}, ${candidateName(next)} is no smaller.`
+  if (outcome === 'impossible') return `${margin}${further}, ${candidateName(next)} cannot be made: ${reason}`
   const lost = drop === undefined ? '' : `, with a drop of ${figure(drop.value, 3)}`
   const close = withinResolution ? '; these samples cannot tell that from a drop that is allowed' : ''
-  return `One step further, ${candidateName(next)} does not pass${lost}${close}.`
+  return `${margin}${further}, ${candidateName(next)} does not pass${lost}${close}.`
 }
 
 /** The chosen candidate, those that pass and are hardly larger, the smallest of each other form, and the step further: in order of their size. */
@@ -107,12 +122,6 @@ export function smallestMarkdown(model: ModelResult): string {
   return `${mdText(smallestSentences(model).join(' '))}\n\n${head}${rows.join('')}`
 }
 
-/** 'ratio 0.52, int4' */
-export function candidateName({ ratio, bits }: Pick<Tried, 'ratio' | 'bits'>): string {
-  const pruned = ratio === 0 ? 'unpruned' : `ratio ${ratio}`
-  return bits === 'none' ? pruned : `${pruned}, ${bits}`
-}
-
 function outcomeText({ outcome, isEarly }: Tried, isChosen: boolean): string {
   const early = isEarly === true ? ', on a quarter of the samples' : ''
   switch (outcome) {
@@ -127,10 +136,6 @@ function outcomeText({ outcome, isEarly }: Tried, isChosen: boolean): string {
     default:
       return outcome satisfies never
   }
-}
-
-function isSame(one: Pick<Tried, 'ratio' | 'bits'>, other: Pick<Tried, 'ratio' | 'bits'> | undefined): boolean {
-  return other !== undefined && one.ratio === other.ratio && one.bits === other.bits
 }
 
 const bySize = (a: Tried, b: Tried) =>

@@ -195,8 +195,8 @@ export const GLOSSARY: readonly GlossaryTerm[] = [
     elsewhere: 'evolutionary search (EvoPress)',
   },
   {
-    words: ['candidate'],
-    text: 'candidate: what a search for the smallest model tries: the steps with one ratio, and a form of the weights',
+    words: ['candidate', 'sequence', 'shape'],
+    text: 'candidate: what a search for the smallest model tries: the steps with one ratio, or one for each, and a form of the weights; sequence: candidates that lose more and more; shape: how far each step goes as a part of the one that goes furthest',
   },
   {
     words: ['search data'],

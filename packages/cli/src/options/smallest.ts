@@ -35,8 +35,8 @@ export const smallestFields = {
   }),
   certainty: field(z.number().gt(0.5).lt(1), {
     expected: 'a number between 0.5 and 1, such as 0.95',
-    help: 'how sure it must be on the search data that the drop of a candidate is small enough: of many candidates, the one that just passes is a lucky one',
-    default: "the gate's, else 0.9",
+    help: 'how sure it must be that what the search chooses passes on the data of the gate, which it does not see',
+    default: '0.95',
   }),
   smallest: field(oneOf(SMALLEST), {
     help: 'what a search makes small: bytes of the zipped file, macs, parameters that are not zero',

@@ -78,7 +78,8 @@ function requestsOf({ path: model, evaluation, smallest, calibration, training }
   return asked.length === 1 ? asked : asked.map((each) => ({ ...each, request: { ...each.request, fingerprints: true } }))
 }
 
-async function lookAt(
+/** What is seen of one file of data, or why the model does not run. */
+export async function lookAt(
   request: LookRequest,
   limits: Asked['limits'],
   { signal, progress, engine, label }: LookWork & { readonly label: string },

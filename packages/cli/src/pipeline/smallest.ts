@@ -34,30 +34,31 @@ export function describeNothing({ tried, metric, ended, maxDrop, reference }: Sm
 export function disagreement(facts: SmallestSearchFacts | undefined, verdict: string | undefined): readonly string[] {
   if (facts?.chosen === undefined || verdict !== 'fail') return []
   return [
-    `the search data let it pass with ${percent(facts.certainty)} certainty, and the gate's do not: give the search more data (--search-data), or ask for more certainty (search: { certainty: 0.99 })`,
+    `by the search data it was to pass with ${percent(facts.certainty)} certainty, and by the gate's it does not: give the search more data (--search-data), or ask for more certainty (search: { certainty: 0.99 })`,
   ]
 }
 
 /** As `results.json` tells of it. */
 export function smallestResult(facts: SmallestSearchFacts, cwd: string): SmallestResult {
-  const { smallest, maxDrop, certainty, metric, reference, data, chosen, next, tried, ended, known, seconds } = facts
+  const { smallest, maxDrop, certainty, metric, reference, data, chosen, next, even, tried, ended, known, seconds } = facts
   return {
     ...{ smallest, maxDrop, certainty, metric, ended, known, seconds },
     reference: { ...reference },
     data: { ...data, path: showPath(data.path, cwd) },
-    ...present({ chosen: chosen && candidateOf(chosen) }),
+    ...present({ chosen: chosen && candidateOf(chosen), even: even && candidateOf(even) }),
     ...(next !== undefined && {
       next: { ...candidateOf(next), withinResolution: isWithinResolution(next, facts) },
     }),
-    tried: tried.map(({ size, drop, ...one }) => ({
+    tried: tried.map(({ size, drop, ratios, ...one }) => ({
       ...one,
+      ...(ratios && { ratios: [...ratios] }),
       ...(size && { size: { ...size } }),
       ...(drop && { drop: { value: drop.value, interval: [...drop.interval] as [number, number] } }),
     })),
   }
 }
 
-const candidateOf = ({ ratio, bits }: TriedCandidate) => ({ ratio, bits })
+const candidateOf = ({ ratio, ratios, bits }: TriedCandidate) => ({ ratio, ...(ratios && { ratios: [...ratios] }), bits })
 
 /** Whether the search data cannot tell the drop of a candidate that failed from one that is allowed. */
 function isWithinResolution({ outcome, drop }: TriedCandidate, { maxDrop, reference }: SmallestSearchFacts): boolean {

@@ -9,6 +9,8 @@ export interface QuantiserSettings {
   readonly block?: BlockSize
   readonly range?: RangeRule
   readonly rounding?: Rounding
+  /** That outputs may be off by on calibration data, as a part of their size. */
+  readonly error?: number
 }
 
 export function quantiserOf(setting: QuantiseConfig): QuantiserSettings {
@@ -45,7 +47,8 @@ export function quantiseProblems(
 
 /** Who needs calibration data; undefined: nobody. */
 export function whoMeasures(setting: QuantiseConfig): string | undefined {
-  const { method, rounding } = quantiserOf(setting)
+  const { method, rounding, error } = quantiserOf(setting)
   if (method === 'int8-static') return method
+  if (error !== undefined) return `${method} with an error that is allowed`
   return rounding === 'gptq' ? `${method} rounded by gptq` : undefined
 }

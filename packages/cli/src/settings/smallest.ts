@@ -4,7 +4,7 @@ import { present } from '@pare/onnx'
 import type { PresetConfig, PruneConfig } from '../options/prune.js'
 import type { QuantiseConfig } from '../options/quantise.js'
 import type { SearchConfig, SMALLEST } from '../options/smallest.js'
-import type { CandidateBits } from '../smallest/candidate.js'
+import type { CandidateBits, ModelCandidate } from '../smallest/candidate.js'
 import { type Check, placeIn } from './check.js'
 import { readDataFile } from './data/data-file.js'
 import type { EvaluationSettings } from './data/evaluation.js'
@@ -13,7 +13,7 @@ import { isDrop, type ModelSettings } from './settings.js'
 /** How the smallest model that passes is looked for. */
 export interface SmallestSettings {
   readonly maxDrop: NonNullable<Limits['maxDrop']>
-  /** With which the drop must be below that on the search data. Default: the gate's, else 0.9 */
+  /** With which what is chosen must pass on the gate's data. Default: 0.95 */
   readonly certainty?: number
   readonly smallest: (typeof SMALLEST)[number]
   readonly bits: readonly CandidateBits[]
@@ -23,8 +23,10 @@ export interface SmallestSettings {
   readonly evaluation: EvaluationSettings
   /** Whether the search has a part of the evaluation data, and the gate the rest. Else it has data of its own, or there is no gate. */
   readonly isSplit: boolean
-  /** The steps with this ratio, or sparsity, of those that are free. Those go at 0. */
-  readonly stepsAt: (ratio: number) => Promise<readonly PruneStep[]>
+  /** How many steps have a ratio, or sparsity, that is looked for. */
+  readonly free: number
+  /** The steps with the ratios of a candidate in those that are free. Those go at 0. */
+  readonly stepsAt: (candidate: Pick<ModelCandidate, 'ratio' | 'ratios'>) => Promise<readonly PruneStep[]>
 }
 
 /** The drop that a target names, where one does: of several steps, the first. */
@@ -134,14 +136,27 @@ export async function readSmallest(
     ...present({ certainty, minutes, trials }),
     evaluation: { ...evaluation, request: { ...evaluation.request, ...part, ...present({ data }) } },
     isSplit,
-    stepsAt: async (ratio) => {
-      if ('preset' in prune) return ratio === 0 ? [] : presetAt({ ...withoutDrop(prune), ratio })
-      return steps.flatMap((step, i) => {
-        if (!isDrop(prune[i]?.target)) return [step]
-        return ratio === 0 ? [] : [{ ...step, target: targetAt(ratio, step) } as PruneStep]
+    free: freeSteps(prune, steps).length,
+    stepsAt: async ({ ratio, ratios }) => {
+      const free = freeSteps(prune, steps)
+      const ratioOf = (step: PruneStep) => ratios?.[free.indexOf(step)] ?? ratio
+      if ('preset' in prune) return presetStepsAt((own) => presetAt({ ...withoutDrop(prune), ratio: own }), free.map(ratioOf))
+      return steps.flatMap((step) => {
+        if (!free.includes(step)) return [step]
+        const own = ratioOf(step)
+        return own === 0 ? [] : [{ ...step, target: targetAt(own, step) } as PruneStep]
       })
     },
   }
+}
+
+/** Each step of a preset as the preset with its ratio has it. Those go at 0. */
+async function presetStepsAt(
+  at: (ratio: number) => Promise<readonly PruneStep[]>,
+  ratios: readonly number[],
+): Promise<readonly PruneStep[]> {
+  const steps = await Promise.all(ratios.map(async (ratio, i) => (ratio === 0 ? undefined : (await at(ratio))[i])))
+  return steps.filter((step) => step !== undefined)
 }
 
 function freeSteps(prune: ModelSettings['prune'], steps: readonly PruneStep[]): readonly PruneStep[] {

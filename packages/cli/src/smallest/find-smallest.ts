@@ -10,11 +10,12 @@ import { hashData } from '../files/hash.js'
 import { hashModel, type ModelHashes } from '../files/hash-model.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
 import { zippedSize } from '../pipeline/facts/zipped.js'
+import { lookAt } from '../pipeline/first-look.js'
 import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { silence } from '../terminal/progress.js'
 import { packageVersion } from '../terminal/version.js'
-import type { CandidateSize, ModelCandidate, TriedCandidate } from './candidate.js'
+import { type CandidateSize, candidateKey, type ModelCandidate, type TriedCandidate } from './candidate.js'
 import { makeCandidates } from './make.js'
 import { measureCandidates, searchDemands } from './measure.js'
 import { type SmallestFound, searchSmallest } from './search.js'
@@ -61,10 +62,15 @@ export async function findSmallest(
       ...{ bytes: bytesOf(opened.file), zippedBytes: await zippedSize(task.path, work.signal) },
       ...{ parameters: elements - zeros.before, macs: totalMacs(await macCount(opened.model, task.dims)) },
     }
-    const files = await openTrialFiles(folder, await identityOf(task, smallest, { hashes, work }))
+    const gateSamples = await samplesOfGate(task, smallest, quiet)
+    const sequences = sequencesOf(smallest)
+    const files = await openTrialFiles(
+      folder,
+      await identityOf(task, smallest, { hashes, judging: [gateSamples, sequences], work }),
+    )
     const make = makeCandidates({ opened, task, smallest, hashes, temporary, folder }, quiet)
     const demands = task.demands ?? [{}]
-    const measured = { reference: { path: task.path, ...reference }, smallest, demands, seed: task.seed }
+    const measured = { reference: { path: task.path, ...reference }, smallest, demands, gateSamples, sequences, seed: task.seed }
     const measuring = await measureCandidates(measured, quiet)
     const compare = comparing(smallest.smallest)
     const isSmaller = (size: CandidateSize | undefined, than: TriedCandidate | undefined) =>
@@ -77,16 +83,21 @@ export async function findSmallest(
       return { ...candidate, size, ...(await measuring.judge(file, size)) }
     }
     const count = { tried: 0, known: 0 }
+    const seen = new Set<string>()
     const attempt = remembering(files, { isSmaller, tryAnew })
     const found = await searchSmallest({
-      ...{ bits: smallest.bits, trials: smallest.trials },
+      ...{ bits: smallest.bits, free: smallest.free, seed: task.seed, trials: smallest.trials },
+      make: sizing(files, make),
+      mayPass: ({ outcome, drop }) => outcome === 'fail' && drop !== undefined && drop.value <= measuring.allowed,
       compare: (one, other) => compare(one.size, other.size),
       isLate: () => smallest.minutes !== undefined && now() - start >= smallest.minutes * 60_000,
       attempt: async (candidate, than) => {
         work.signal.throwIfAborted()
         const { tried, isKnown } = await attempt(candidate, than)
         count.tried++
-        count.known += Number(isKnown)
+        // What this run has tried is no other run's.
+        if (isKnown && !seen.has(candidateKey(candidate))) count.known++
+        seen.add(candidateKey(candidate))
         activity.update(count.tried, smallest.trials ?? 9 * smallest.bits.length, candidateName(tried))
         work.progress.note(`${work.label}: trial ${count.tried}: ${describeTried(tried)}${isKnown ? ' (known)' : ''}`)
         return tried
@@ -116,11 +127,12 @@ interface Attempting {
 }
 
 /** The task with what was chosen in the place of what is searched for. */
-export async function chosenTask(task: Task, smallest: SmallestSettings, { ratio, bits }: ModelCandidate): Promise<Task> {
+export async function chosenTask(task: Task, smallest: SmallestSettings, candidate: ModelCandidate): Promise<Task> {
+  const { bits } = candidate
   const { quantise, ...others } = task
   const method = typeof quantise === 'string' ? quantise : quantise?.method
   const own = bits === 'none' ? {} : { quantise: method === bits ? quantise! : bits }
-  return { ...others, ...own, steps: await smallest.stepsAt(ratio) }
+  return { ...others, ...own, steps: await smallest.stepsAt(candidate) }
 }
 
 /** What came of a candidate before, where it was tried; else it is tried, and kept as soon as it has finished. */
@@ -135,6 +147,20 @@ export function remembering(files: TrialFiles, { isSmaller, tryAnew }: Attemptin
     const tried = await tryAnew(candidate, than)
     await files.keep(tried)
     return { tried, isKnown: false }
+  }
+}
+
+/** Makes candidates for their size alone, unless that is known. */
+function sizing(files: TrialFiles, make: ReturnType<typeof makeCandidates>) {
+  return async (candidate: ModelCandidate): Promise<TriedCandidate> => {
+    const before = await files.find(candidate)
+    if (before !== undefined) return before
+    const made = await make(candidate)
+    const { outcome, ...others } =
+      'reason' in made ? { outcome: 'impossible' as const, reason: made.reason } : { outcome: 'larger' as const, size: made.size }
+    const one = { ...candidate, outcome, ...others }
+    await files.keep(one)
+    return one
   }
 }
 
@@ -164,11 +190,34 @@ function describeTried(tried: TriedCandidate): string {
   return `${candidateName(tried)}: ${parts.join(', ')}`
 }
 
+/** What is tried until it fails: the ratios of each form, and of several steps those that are found to suit them. */
+function sequencesOf({ bits, free }: SmallestSettings): number {
+  return bits.length + Number(free > 1)
+}
+
+/** That judge what a search on other data chose. Undefined where none do, or where that is known only once they are read. */
+async function samplesOfGate(
+  { path: model, evaluation }: Task,
+  { evaluation: search }: SmallestSettings,
+  work: Work,
+): Promise<number | undefined> {
+  if (evaluation === undefined || evaluation.request.data === search.request.data) return undefined
+  const look = await lookAt({ ...evaluation.request, model, readingMs: 0 }, evaluation.limits, work)
+  return look instanceof Error ? undefined : look.samples
+}
+
+interface Deciding {
+  readonly hashes: () => Promise<ModelHashes>
+  /** What else it takes to pass. */
+  readonly judging: readonly (number | undefined)[]
+  readonly work: Work
+}
+
 /** What decides how candidates come out. */
 async function identityOf(
   task: Task,
   { evaluation, ...limits }: SmallestSettings,
-  { hashes, work }: { readonly hashes: () => Promise<ModelHashes>; readonly work: Work },
+  { hashes, judging, work }: Deciding,
 ): Promise<string> {
   const { calibration, training, steps, seed, dims, mergeAdapters, said, demands } = task
   const data: Record<string, string> = {}
@@ -179,10 +228,13 @@ async function identityOf(
   }
   const { search: _, gate: __, evaluate: ___, ...own } = said
   const { search: ____, gate: _____, evaluate: ______, ...overrides } = said.overrides
-  const settings = { ...own, overrides, allocations: steps.map(({ allocation }) => allocation) }
+  // What the unpruned model is in fewer bits is no candidate.
+  const [level, overridden] = [own.level, overrides].map((each) => ({ ...each, baselines: undefined }))
+  const settings = { ...own, level, overrides: overridden, allocations: steps.map(({ allocation }) => allocation) }
   const parts = {
     ...{ model: await hashes(), data: Object.values(data), request: { ...evaluation.request, data: undefined } },
     demands: searchDemands(demands ?? [{}], limits),
+    judging: [limits.certainty, limits.isSplit, ...judging],
     ...{ settings, seed, dims, mergeAdapters },
     ...{ provider: work.engine.provider ?? 'cpu', pare: packageVersion() },
   }

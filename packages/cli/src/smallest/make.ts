@@ -33,22 +33,24 @@ const KEPT = 8
 
 /** Makes candidates. What is pruned is pruned once for all forms of its weights, as far as it was kept. */
 export function makeCandidates(making: Making, work: Work): (candidate: ModelCandidate) => Promise<MadeCandidate> {
-  const kept = new Map<number, PrunedFile | { readonly reason: string }>()
-  const prunedAt = async (ratio: number) => {
-    const before = kept.get(ratio)
+  const kept = new Map<string, PrunedFile | { readonly reason: string }>()
+  const prunedAt = async (candidate: ModelCandidate) => {
+    const name = nameOf(candidate)
+    const before = kept.get(name)
     if (before !== undefined) return before
-    const pruned = await pruneAt(ratio, making, work)
+    const pruned = await pruneAt(candidate, making, work)
     const [oldest] = kept.keys()
     if (kept.size >= KEPT && oldest !== undefined) {
       const old = kept.get(oldest)!
       kept.delete(oldest)
       if ('file' in old) await rm(old.file, { force: true })
     }
-    kept.set(ratio, pruned)
+    kept.set(name, pruned)
     return pruned
   }
-  return async ({ ratio, bits }) => {
-    const pruned = await prunedAt(ratio)
+  return async (candidate) => {
+    const { bits } = candidate
+    const pruned = await prunedAt(candidate)
     if ('reason' in pruned) return pruned
     const file = bits === 'none' ? pruned.file : join(making.temporary, 'candidate.onnx')
     if (bits !== 'none') {
@@ -70,12 +72,17 @@ interface PrunedFile {
   readonly facts: Pick<PlanFacts, 'parameters' | 'macs'>
 }
 
-async function pruneAt(ratio: number, making: Making, work: Work): Promise<PrunedFile | { readonly reason: string }> {
+/** Of what is pruned, whatever becomes of its bits. */
+function nameOf({ ratio, ratios = [ratio] }: ModelCandidate): string {
+  return ratios.map((one) => Math.round(one * 100)).join('-')
+}
+
+async function pruneAt(candidate: ModelCandidate, making: Making, work: Work): Promise<PrunedFile | { readonly reason: string }> {
   const { opened, task, smallest, hashes, temporary, folder } = making
-  const name = String(Math.round(ratio * 100))
+  const name = nameOf(candidate)
   const file = join(temporary, `pruned-${name}.onnx`)
   try {
-    const steps = await smallest.stepsAt(ratio)
+    const steps = await smallest.stepsAt(candidate)
     const staging = { hashes, state: join(folder, `training-${name}`), searches: join(folder, `shares-${name}`) }
     const planned = { steps: [], groups: [], declined: [] }
     // What is chosen is proved when it is made for good.

@@ -1,9 +1,10 @@
 import type { Scores } from '@pare/evaluate'
-import type { Demand, Verdict } from '@pare/gate'
+import type { Demand, Foresight, Verdict } from '@pare/gate'
 import type { Work } from '../engine/work.js'
+import { lookAt } from '../pipeline/first-look.js'
 import { measure, measurePair, type ReferenceScores, referenceKey } from '../pipeline/measure.js'
 import type { EvaluationSettings } from '../settings/data/evaluation.js'
-import type { SmallestSettings } from '../settings/smallest.js'
+import { type SmallestSettings, SPLIT } from '../settings/smallest.js'
 import { Failure } from '../terminal/failure.js'
 import type { CandidateSize, TriedCandidate } from './candidate.js'
 
@@ -14,13 +15,15 @@ const FIRST_SHARE = 0.25
 /** How candidates come out on the search data. */
 export interface CandidateMeasuring {
   readonly metric: string
-  /** With which a drop must be below what is allowed. */
+  /** With which what is chosen must pass on other samples. */
   readonly certainty: number
   /** Of the reference. */
   readonly value: number
   /** Of the search data. */
   readonly samples: number
-  /** As the gate judges it, on a quarter of the samples where its interval decides already, else on all. */
+  /** The largest drop that is allowed. */
+  readonly allowed: number
+  /** Whether the gate is likely to pass it, by all search samples, or by a quarter of them where that loses too much already. */
   judge(file: string, size: CandidateSize): Promise<Omit<TriedCandidate, 'ratio' | 'bits' | 'size'>>
 }
 
@@ -29,34 +32,40 @@ interface Measured {
   readonly smallest: SmallestSettings
   /** Of the gate. */
   readonly demands: readonly Demand[]
+  /** Of the gate's data, where it has any and that is known. */
+  readonly gateSamples: number | undefined
+  /** Sequences of candidates that are tried until one fails: each gets its part of what may go wrong. */
+  readonly sequences: number
   readonly seed: number
 }
 
 /** Measures the reference on the search data. */
 export async function measureCandidates(
-  { reference, smallest, demands: gate, seed }: Measured,
+  { reference, smallest, demands: gate, gateSamples, sequences, seed }: Measured,
   work: Work,
 ): Promise<CandidateMeasuring> {
   const { findAggregates } = await import('@pare/evaluate')
   const { judgeDemands } = await import('@pare/gate')
-  const { evaluation, maxDrop } = smallest
-  const { metrics, modules } = evaluation.request
+  const { maxDrop, free } = smallest
+  const { metrics, modules } = smallest.evaluation.request
   const demands = searchDemands(gate, smallest)
   const metric = demands[0]!.metric ?? metrics[0]!
   const aggregates = await findAggregates(metrics, modules)
   const references: ReferenceScores = new Map()
+  const evaluation = free > 1 ? await withDivergence(smallest.evaluation, reference.path, work) : smallest.evaluation
   const whole = await referenceOn(evaluation)
-  const isPlain = demands.length === 1 && Object.keys(demands[0]!).every((limit) => limit === 'maxDrop' || limit === 'certainty')
+  const { certainty = USUAL_CERTAINTY, isSplit } = smallest
+  const allowed = typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(whole.value)
+  const judging = isSplit ? (whole.samples * (1 - SPLIT)) / SPLIT : gateSamples
   const few = whole.samples >= MANY ? firstPartOf(evaluation, seed) : undefined
   if (few !== undefined) await referenceOn(few)
   return {
     metric,
-    ...{ certainty: demands[0]!.certainty!, value: whole.value, samples: whole.samples },
+    ...{ allowed, certainty, value: whole.value, samples: whole.samples },
     async judge(file, size) {
       if (few !== undefined) {
         const { verdict, samples, pruned } = await judged(file, size, few)
-        const early = earlyOutcome(verdict)
-        if (early !== undefined) return { outcome: early, ...outcomeOf(verdict, pruned), samples, isEarly: true }
+        if (isTooMuch(verdict)) return { outcome: 'fail', ...outcomeOf(verdict, pruned), samples, isEarly: true }
       }
       const { verdict, samples, pruned } = await judged(file, size, evaluation)
       if (verdict.verdict === 'incomplete') throw unjudged(verdict)
@@ -87,17 +96,22 @@ export async function measureCandidates(
       facts: pair.pruned.facts,
       size: { before: reference.bytes, after: size.bytes },
       macs: reference.macs === null || size.macs === null ? undefined : { before: reference.macs, after: size.macs },
+      foresight: foresightOf(pair.pruned.samples),
     })
     return { verdict, samples: pair.pruned.samples, pruned: pair.pruned }
   }
 
-  /** Where the 95 % interval of the drop lies on one side of the limit. */
-  function earlyOutcome({ verdict, drop }: Verdict): 'pass' | 'fail' | undefined {
-    if (drop === undefined || verdict === 'incomplete') return undefined
-    const allowed = typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(whole.value)
-    const [low, high] = drop.interval
-    if (low > allowed) return 'fail'
-    return isPlain && verdict === 'pass' && high <= allowed ? 'pass' : undefined
+  /**
+   * Candidates of one form are tried from the ratio that loses less on, in the order of what they lose: of such a sequence the first that is no pass ends it, and
+   * none needs a correction (fixed-sequence testing). Of several sequences each has its part of the uncertainty (Bonferroni).
+   */
+  function foresightOf(samples: number): Foresight {
+    return { share: judging === undefined ? 0 : samples / judging, certainty: 1 - (1 - certainty) / sequences }
+  }
+
+  /** Where the 95 % interval of the drop lies above the limit. */
+  function isTooMuch({ drop, verdict }: Verdict): boolean {
+    return verdict === 'fail' && drop !== undefined && drop.interval[0] > allowed
   }
 
   function outcomeOf({ drop, verdict, reasons }: Verdict, { metrics: own }: Scores): Partial<TriedCandidate> {
@@ -105,23 +119,32 @@ export async function measureCandidates(
     return {
       ...(own[metric] !== undefined && { value: own[metric] }),
       ...(drop && { drop: { value: drop.value, interval: drop.interval } }),
+      ...(free > 1 && own[DIVERGENCE] !== undefined && { kl: own[DIVERGENCE] }),
       ...(reason !== undefined && { reason }),
     }
   }
 }
 
-/** What the gate demands, with the drop of the target; what is not measured of candidates is left to the gate. */
-export function searchDemands(
-  gate: readonly Demand[],
-  { maxDrop, certainty }: Pick<SmallestSettings, 'maxDrop' | 'certainty'>,
-): readonly Demand[] {
-  return gate.map(({ maxLatency: _, maxRegression: __, ...demand }, i) =>
-    i === 0 ? { ...demand, maxDrop, certainty: certainty ?? demand.certainty ?? USUAL_CERTAINTY } : demand,
-  )
+/** The metric that tells how near outputs are to the reference's. */
+const DIVERGENCE = 'kl'
+
+/** With the divergence from the reference, too, where the outputs have one. */
+async function withDivergence(evaluation: EvaluationSettings, model: string, work: Work): Promise<EvaluationSettings> {
+  const { request, comparing } = evaluation
+  if (request.metrics.includes(DIVERGENCE)) return evaluation
+  const metrics = [...request.metrics, DIVERGENCE]
+  // Whether it can be measured is seen on the first samples, as before every evaluation.
+  const look = await lookAt({ ...request, metrics, model, readingMs: 0 }, evaluation.limits, work)
+  if (look instanceof Error || look.problem !== undefined) return evaluation
+  return { ...evaluation, request: { ...request, metrics }, comparing: [...comparing, DIVERGENCE] }
 }
 
-/** Of the candidates that pass by what was measured alone, the smallest is likely to be worse than it looks. */
-const USUAL_CERTAINTY = 0.9
+/** What the gate demands, with the drop of the target; what is not measured of candidates is left to the gate. */
+export function searchDemands(gate: readonly Demand[], { maxDrop }: Pick<SmallestSettings, 'maxDrop'>): readonly Demand[] {
+  return gate.map(({ maxLatency: _, maxRegression: __, ...demand }, i) => (i === 0 ? { ...demand, maxDrop } : demand))
+}
+
+const USUAL_CERTAINTY = 0.95
 
 /** The first quarter of the places that a draw by lot gives samples. */
 function firstPartOf(evaluation: EvaluationSettings, seed: number): EvaluationSettings {

@@ -19,7 +19,7 @@ describe('pare run --target max-drop', () => {
     // Both parts hold all 450 samples between them.
     expect(smallest!.data).toMatchObject({ path: 'val.npz', isSplit: true })
     expect(smallest!.data.samples + data!.samples).toBe(450)
-    expect(smallest).toMatchObject({ ended: 'trials', known: 0, certainty: 0.9, maxDrop: 0.02, metric: 'accuracy' })
+    expect(smallest).toMatchObject({ ended: 'trials', known: 0, certainty: 0.95, maxDrop: 0.02, metric: 'accuracy' })
     expect(smallest!.tried.length).toBe(4)
     const { chosen, tried } = smallest!
     const best = tried.find(({ ratio }) => ratio === chosen!.ratio)!
@@ -87,6 +87,32 @@ describe('pare run --target max-drop', () => {
     if (model!.data !== undefined) expect(model!.data.samples).toBe(450)
     // The other step is as it was said, also where the free one is left out.
     for (const { ratio } of model!.smallest!.tried) expect(ratio).toBeGreaterThan(0)
+  })
+})
+
+describe('several steps whose target is the drop', () => {
+  it('are tried with ratios of their own once one for all is found, and told', async () => {
+    await using folder = await fixture()
+    const config = {
+      models: [{ path: 'model.onnx' }],
+      prune: ['neuron', 'element'].map((structure) => ({ structure, target: { maxDrop: 0.05 } })),
+      evaluate: { data: 'val.npz', metric: 'accuracy' },
+      search: { quantisers: ['none'], certainty: 0.6, trials: 8 },
+      baselines: false,
+    }
+    await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify(config))
+    const { json } = await pare(['run', '--json'], { cwd: folder.path })
+    const [model] = runResults.parse(json()).models
+    const { chosen, tried, ended } = model!.smallest!
+    expect(ended).toBe('trials')
+    const byStep = tried.filter(({ ratios }) => ratios !== undefined)
+    expect(byStep.length).toBeGreaterThan(0)
+    for (const { ratio, ratios } of byStep) expect(Math.max(...ratios!)).toBe(ratio)
+    for (const { drop, kl } of tried) expect(kl !== undefined).toBe(drop !== undefined)
+    expect(chosen).toBeDefined()
+    expect(await readFile(join(folder.path, 'pare-out/report.html'), 'utf8')).toContain(
+      `ratios ${byStep[0]!.ratios!.join(' / ')}`,
+    )
   })
 })
 

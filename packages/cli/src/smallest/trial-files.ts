@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { parseJson, writeWhole } from '@pare/onnx'
 import { makeFolder } from '../files/make-folder.js'
 import { usage } from '../terminal/failure.js'
-import type { ModelCandidate, TriedCandidate } from './candidate.js'
+import { candidateKey, type ModelCandidate, type TriedCandidate } from './candidate.js'
 
 /** What earlier runs of a search have tried. */
 export interface TrialFiles {
@@ -20,9 +20,9 @@ export interface TrialFiles {
  */
 export async function openTrialFiles(folder: string, identity: string): Promise<TrialFiles> {
   await makeFolder(folder)
-  const fileOf = ({ ratio, bits }: ModelCandidate) => {
+  const fileOf = (candidate: ModelCandidate) => {
     const key = createHash('sha256')
-      .update(JSON.stringify([identity, ratio, bits]))
+      .update(JSON.stringify([identity, candidateKey(candidate)]))
       .digest('hex')
     return join(folder, `${key.slice(0, 32)}.json`)
   }

@@ -100,7 +100,10 @@ const quantiseStep = z.strictObject({
   block: z.literal(BLOCK_SIZES),
   left: z.array(z.strictObject({ id: z.string(), elements: count, reason: z.string() })),
   weights: z.array(
-    z.strictObject({ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count, onGrid: z.literal(true).exactOptional() }),
+    z.strictObject({
+      ...{ id: z.string(), form: z.enum(QUANTISED_FORMS), elements: count },
+      ...{ onGrid: z.literal(true).exactOptional(), bits: z.literal(8).exactOptional() },
+    }),
   ),
   activations: z
     .array(z.strictObject({ id: z.string(), low: z.number().max(0), high: z.number().nonnegative() }))

@@ -3,15 +3,22 @@ import { figure, percent, rough } from '../figure.js'
 import { setText } from '../groups.js'
 import { allowedDrop } from '../limits.js'
 import type { Breach, Limits } from '../measurement.js'
+import { type Foresight, isForeseen } from './foresight.js'
 
-/** Without certainty the measured drop decides. */
-export function dropBreaches(comparison: Comparison, { maxDrop, certainty }: Limits): Breach[] {
+/** Without certainty the measured drop decides; with foresight what other samples are likely to show. */
+export function dropBreaches(comparison: Comparison, { maxDrop, certainty }: Limits, foresight?: Foresight): Breach[] {
   if (maxDrop === undefined) return []
   const { metric, reference, value } = comparison
   const allowed = allowedDrop(maxDrop, reference)
   // Products like 0.01 × 0.5 round: a drop that equals its limit but for the last bits is not above it.
   const slack = 1e-12 * Math.max(Math.abs(reference), allowed)
   const demand = `allowed is at most ${demanded(maxDrop, allowed)}`
+  if (foresight !== undefined) {
+    if (isForeseen(comparison, { allowed: allowed + slack, certainty }, foresight)) return []
+    const seen = setText(comparison.samples, comparison.grouping)
+    const message = `${course(comparison)} on ${seen}; ${demand}, and that other samples show no more is less than ${percent(foresight.certainty)} certain.`
+    return [{ limit: 'maxDrop', metric, allowed, measured: value, message }]
+  }
   if (certainty === undefined) {
     if (value <= allowed + slack) return []
     const [low, high] = comparison.interval

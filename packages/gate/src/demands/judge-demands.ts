@@ -1,6 +1,7 @@
 import { judgesMetric } from '../limits.js'
 import type { Aggregate, Demand, DemandVerdict, Measurement, SampleFacts, Verdict } from '../measurement.js'
 import { combined } from './combined.js'
+import type { Foresight } from './foresight.js'
 import { holm } from './holm.js'
 import type { ModelFigures } from './model-limits.js'
 import { findParts, judgeParts, type PartsOfDemand } from './parts.js'
@@ -18,6 +19,8 @@ export interface DemandsCase extends ModelFigures {
   readonly facts?: SampleFacts | undefined
   /** Makes a value of the records of a metric. */
   readonly aggregateOf?: ((metric: string) => Aggregate | undefined) | undefined
+  /** Judges drops, but for those of parts, by what other samples are likely to show. Default: by these */
+  readonly foresight?: Foresight | undefined
 }
 
 /**
@@ -42,11 +45,11 @@ export function judgeDemands(given: DemandsCase): Verdict {
 }
 
 function judgeOne(demand: Demand, given: DemandsCase): DemandVerdict | PartsOfDemand {
-  const { latency, size, macs, base, aggregateOf } = given
+  const { latency, size, macs, base, aggregateOf, foresight } = given
   const metric = demand.metric ?? given.metric
   const figures = { latency, size, macs, base }
   const aggregate = aggregateOf?.(metric)
-  const common = { metric, aggregate, figures }
+  const common = { metric, aggregate, figures, foresight }
   // A gate of one demand has always wanted the metric, too.
   if (!judgesMetric(demand) && given.demands.length > 1) return judgeWhole(demand, { ...common, facts: undefined })
   const of = (measurements: readonly Measurement[]) => measurements.find((one) => one.metric === metric)

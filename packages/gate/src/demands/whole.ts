@@ -7,6 +7,7 @@ import { obstacles } from '../obstacles.js'
 import { resolve } from '../resolution.js'
 import { worthless } from '../worth.js'
 import { course, demanded, dropBreaches, valueBreaches } from './drop-limits.js'
+import type { Foresight } from './foresight.js'
 import { looseLimits } from './loose.js'
 import { latencyDoubts, type ModelFigures, missingFigures, modelBreaches } from './model-limits.js'
 import { regressionBreaches, regressionDoubts } from './regression.js'
@@ -21,6 +22,7 @@ export interface Evidence {
   readonly figures: ModelFigures
   /** Of which the demand is a slice: whether it is worth anything is asked of all samples. Default: the reference of the pair */
   readonly whole?: Measurement | undefined
+  readonly foresight?: Foresight | undefined
 }
 
 /** Judges a demand on all samples of a pair, or on the models alone. */
@@ -37,7 +39,7 @@ export function judgeWhole(demand: Demand, evidence: Evidence): DemandVerdict {
   const context = { facts: few === undefined ? facts : undefined, aggregate }
   const comparison = reference && pruned && compare(reference, pruned, context)
   const breaches = [
-    ...(comparison ? [...dropBreaches(comparison, demand), ...valueBreaches(comparison, demand)] : []),
+    ...(comparison ? [...dropBreaches(comparison, demand, evidence.foresight), ...valueBreaches(comparison, demand)] : []),
     ...(pruned ? regressionBreaches(demand, { pruned, base: figures.base, facts: context.facts, aggregate }) : []),
     ...modelBreaches(demand, figures),
   ]

@@ -1,3 +1,4 @@
+import { candidateName, isSame } from '../candidate-name.js'
 import { html, type Markup } from '../escape.js'
 import { figure, size } from '../figures.js'
 import type { SmallestSearchResult } from '../smallest-fields.js'
@@ -20,9 +21,9 @@ export function candidateFigure({ tried, chosen, maxDrop, metric, reference }: S
   const largest = Math.max(...measured.map(({ bytes }) => bytes))
   const x = (bytes: number) => LEFT + (bytes / largest) * (WIDTH - LEFT - 10)
   const y = (drop: number) => HEIGHT * (1 - (Math.min(high, Math.max(low, drop)) - low) / (high - low || 1))
-  const points = measured.map(({ ratio, bits, bytes, drop, outcome }) => {
-    const isChosen = chosen !== undefined && chosen.ratio === ratio && chosen.bits === bits
-    const name = `${ratio === 0 ? 'unpruned' : `ratio ${ratio}`}, ${bits}: ${size(bytes)}, drop ${figure(drop.value, 3)}`
+  const points = measured.map(({ bytes, drop, outcome, ...one }) => {
+    const isChosen = isSame(one, chosen)
+    const name = `${candidateName(one)}: ${size(bytes)}, drop ${figure(drop.value, 3)}`
     const [from, to] = [y(drop.interval[1]), y(drop.interval[0])]
     return html`<g class="${outcome === 'pass' ? 'pass' : 'fail'}"><title>${name}</title><line class="span" x1="${x(bytes).toFixed(1)}" x2="${x(bytes).toFixed(1)}" y1="${from.toFixed(1)}" y2="${to.toFixed(1)}"/><circle class="point ${outcome === 'pass' ? 'pass' : 'fail'}" cx="${x(bytes).toFixed(1)}" cy="${y(drop.value).toFixed(1)}" r="${isChosen ? 7 : 4.5}"/></g>\n`
   })

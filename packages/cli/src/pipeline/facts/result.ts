@@ -219,7 +219,7 @@ function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
     ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),
     ...(pruned.quantised !== undefined && {
-      quantised: { ...pruned.quantised, left: pruned.quantised.left.map((each) => ({ ...each })) },
+      quantised: structuredClone(pruned.quantised) as NonNullable<ModelResult['quantised']>,
     }),
     parameters,
     macs,
