@@ -21,7 +21,7 @@ export function ofWeightInBlocks(site: GradientSite, { group, ...convolution }: 
 
 type Sizes = readonly [number, number, number, number]
 
-interface Blocked extends Pick<Geometry, 'kernel' | 'strides' | 'dilations' | 'pads'> {
+interface BlockedWeight extends Pick<Geometry, 'kernel' | 'strides' | 'dilations' | 'pads'> {
   readonly samples: number
   readonly inside: number
   readonly out: number
@@ -34,7 +34,7 @@ interface Blocked extends Pick<Geometry, 'kernel' | 'strides' | 'dilations' | 'p
 }
 
 /** Samples stand for channels, filled up with zeros to whole blocks. */
-function ofDense(site: GradientSite, geometry: Blocked): string {
+function ofDense(site: GradientSite, geometry: BlockedWeight): string {
   const { samples, inside, out, positions, size } = geometry
   const { emit } = site
   const full = Math.ceil(samples / size) * size
@@ -49,7 +49,7 @@ function ofDense(site: GradientSite, geometry: Blocked): string {
 }
 
 /** Each channel of each sample is one of its own; summed over samples. */
-function ofDepthwise(site: GradientSite, geometry: Blocked): string {
+function ofDepthwise(site: GradientSite, geometry: BlockedWeight): string {
   const { samples, out, kernel, places, positions } = geometry
   const { emit } = site
   const channels = samples * out
@@ -65,7 +65,12 @@ function inBlocks(site: GradientSite, value: string): string {
 }
 
 /** x in blocks, with as much around it as the kernels reach. */
-function withMargin(site: GradientSite, x: string, [first, channels]: readonly [number, number], geometry: Blocked): string {
+function withMargin(
+  site: GradientSite,
+  x: string,
+  [first, channels]: readonly [number, number],
+  geometry: BlockedWeight,
+): string {
   const { kernel, strides, dilations, pads, places, positions, size } = geometry
   const { emit } = site
   const reach = [0, 1].map((axis) => strides[axis]! * (positions[axis]! - 1) + dilations[axis]! * (kernel[axis]! - 1) + 1)
@@ -81,7 +86,7 @@ function withMargin(site: GradientSite, x: string, [first, channels]: readonly [
 function convolved(
   site: GradientSite,
   inputs: readonly [string, string],
-  { positions, strides, dilations, channels, group }: Blocked & { readonly channels: number; readonly group: number },
+  { positions, strides, dilations, channels, group }: BlockedWeight & { readonly channels: number; readonly group: number },
 ): string {
   const attributes = {
     ...{ kernel_shape: positions.map(BigInt), strides: dilations.map(BigInt), dilations: strides.map(BigInt) },

@@ -18,7 +18,7 @@ export { hasBit, noBits, packBits, setBit } from './apply/mask-bits.js'
 export type { UpdateStep } from './apply/update.js'
 export type { CrossingType, Forward, ForwardOutput, Relay, SegmentRun } from './calibrate/forward.js'
 export type { Differentiation } from './calibrate/gradients.js'
-export type { Measured } from './calibrate/measure.js'
+export type { MeasuredStatistics } from './calibrate/measure.js'
 export { type MeasuredAll, measureAll } from './calibrate/measure-all.js'
 export { checkWhole, mergeStatistics, type NamedStatistics } from './calibrate/statistics/merge.js'
 export type { Needing } from './calibrate/statistics/statistics.js'
@@ -55,8 +55,8 @@ export type {
   MaskStep,
   Norm,
   Plan,
-  Planned,
   PlanOptions,
+  PlanOutcome,
   PlanProgress,
   PlanStep,
   PresetStep,
@@ -72,6 +72,6 @@ export { type Curves, lossCurves } from './probe/curves.js'
 export type { InputFile, OpenTrials } from './probe/trials.js'
 export type { PartErrors, PartJob, SampleArray, TrainedPart, TrainPart } from './recover/part-job.js'
 export { type RecoverBlocksOptions, type RecoveredBlocks, type RecoveredPart, recoverBlocks } from './recover/recover-blocks.js'
-export { type Repaired, repair } from './repair/repair.js'
+export { type RepairResult, repair } from './repair/repair.js'
 export type { OpenSearch, SearchFacts, SearchState } from './search/state.js'
 export { type Allocation, searchOf } from './select/allocation.js'

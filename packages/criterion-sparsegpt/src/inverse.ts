@@ -23,7 +23,7 @@ export interface Factor {
   readonly workspace: Workspace
 }
 
-export interface Factored {
+export interface Factorisation {
   /** Absent where no damping up to 1 makes the matrix positive definite. */
   readonly factor?: Factor
   readonly notes: readonly string[]
@@ -48,7 +48,7 @@ export async function factorOfInverse(
   problem: WeightProblem,
   { damping, fallback }: SparseGptSettings,
   workspace: Workspace,
-): Promise<Factored> {
+): Promise<Factorisation> {
   const { columns, signal } = problem
   const [matrix, rows] = workspace.matrices as [Matrix, Matrix]
   for (const tried of [damping, ...raisedDampings(damping)]) {

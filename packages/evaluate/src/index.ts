@@ -56,14 +56,14 @@ export {
   forwardModel,
   lookAtData,
 } from './measure/evaluate.js'
-export type { Forwarded, ForwardPart, ForwardRequest, Shard } from './measure/forward.js'
+export type { ForwardPart, ForwardRequest, ForwardResult, Shard } from './measure/forward.js'
 export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './measure/latency/latency.js'
 export type { Estimate, SpeedVerdict } from './measure/latency/latency-statistics.js'
 export { type FirstLook, type LookRequest, sharedSamples } from './measure/look.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export { openRelay, type RelayOptions, type RelayProcess } from './measure/relay/open-relay.js'
 export type { RelayRequest, RelayState, SegmentRequest, ShapesOfFew } from './measure/relay/relay.js'
-export type { Renamed, RenamedRequest } from './measure/renamed.js'
+export type { RenamedComparison, RenamedRequest } from './measure/renamed.js'
 export type { StoredArray } from './measure/stored-arrays.js'
 export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
 export {

@@ -14,7 +14,7 @@ export interface Measurement {
   /** Which samples of the data were judged, where not all were: places in the columns of `SampleFacts`. */
   readonly judged?: readonly number[]
   /** Other numbers for the labels, with which far more of the model's answers would be right. */
-  readonly renumbered?: Renumbered
+  readonly renumbered?: LabelNumbering
 }
 
 /** What the same metric is, over the same samples, for an answer that ignores the input: a model must be better, or its metric says nothing. */
@@ -29,7 +29,7 @@ export interface Blind {
 }
 
 /** Another numbering of the labels. */
-export interface Renumbered {
+export interface LabelNumbering {
   /** For a sentence: 'labels + 1'. */
   readonly how: string
   readonly accuracy: number

@@ -13,14 +13,14 @@ export interface RecordPair {
 /** Samples that are drawn together; each alone where nothing belongs together. */
 type Members = readonly Int32Array[]
 
-export interface Resampled {
+export interface BootstrapDrops {
   readonly drop: number
   /** Ascending. */
   readonly drops: Float64Array
 }
 
 /** The drop, and the drops of resamples in which groups are drawn with replacement. A resample without a value (a class is missing) is left out. */
-export function resampleRecords({ before, after, aggregate, sign }: RecordPair, members: Members, seed = 1): Resampled {
+export function resampleRecords({ before, after, aggregate, sign }: RecordPair, members: Members, seed = 1): BootstrapDrops {
   const [reference, pruned] = [distinct(before), distinct(after)]
   const value = (records: Distinct, weights: Float64Array) => aggregate(records.all, records.weights(weights))
   const dropOf = (weights: Float64Array) => sign * (value(pruned, weights) - value(reference, weights))
@@ -44,7 +44,7 @@ export function resampleRecords({ before, after, aggregate, sign }: RecordPair, 
  * differ, times the most that one group moves the value.
  */
 export function recordBounds(
-  { drop, drops }: Resampled,
+  { drop, drops }: BootstrapDrops,
   inflation: (tail: number) => number,
   floor: (level: number) => number,
 ): Bounds {

@@ -1,4 +1,4 @@
-import type { Renumbered } from '@pare/gate'
+import type { LabelNumbering } from '@pare/gate'
 
 /** A numbering is named where so many answers would be right with it, and at least twice as many as are. */
 const GOOD = 0.75
@@ -20,7 +20,7 @@ export interface Answers {
  * Numbers for the labels with which the answers would be right: one more or less each (the last becoming the first, and the other way round), or
  * the classes in another order. Undefined: none, or they are right as they are.
  */
-export function renumberedLabels({ labels, answers, classes }: Answers): Renumbered | undefined {
+export function renumberedLabels({ labels, answers, classes }: Answers): LabelNumbering | undefined {
   const own = share(labels, answers, (label) => label)
   const better = (accuracy: number) => accuracy >= GOOD && accuracy >= 2 * own
   const shifts = [1, -1].map((by) => {

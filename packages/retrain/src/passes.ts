@@ -7,13 +7,13 @@ import type { Arena } from './optimizer/arena.js'
 /** Forward and backward runs of the two models, with weights and gradients where the arena has them. */
 export interface Passes extends AsyncDisposable {
   /** The loss of a batch. Its gradients are in the arena, the statistics of the batch in `statistics`. Blocks this thread. */
-  train(fed: Fed): Promise<number>
+  train(fed: FedBatch): Promise<number>
   /** Blocks this thread. */
-  judge(fed: Fed, output: string | undefined): Promise<Judgement>
+  judge(fed: FedBatch, output: string | undefined): Promise<Judgement>
 }
 
 /** A batch, and what the losses compare with, by name. */
-export interface Fed {
+export interface FedBatch {
   readonly batch: Batch
   readonly targets: Readonly<Record<string, NdArray>>
 }
@@ -71,7 +71,7 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
   }
   const run = async (
     session: Ort.InferenceSession,
-    fed: Fed,
+    fed: FedBatch,
     outputs: Ort.InferenceSession.OnnxValueMapType | readonly string[],
   ) => {
     const inputs = session.inputMetadata.flatMap(toModelValue).filter(({ name }) => !Object.hasOwn(constant, name))
@@ -105,7 +105,7 @@ export async function openPasses(runtime: Runtime, request: PassRequest): Promis
   }
 }
 
-function fedInputs(inputs: readonly ModelValue[], { batch, targets }: Fed): Record<string, NdArray> {
+function fedInputs(inputs: readonly ModelValue[], { batch, targets }: FedBatch): Record<string, NdArray> {
   const own = inputs.filter(({ name }) => !Object.hasOwn(targets, name))
   const ofLoss = inputs.filter(({ name }) => Object.hasOwn(targets, name)).map(({ name }) => [name, targets[name]!] as const)
   return { ...inputsFor(own, batch), ...Object.fromEntries(ofLoss) }

@@ -10,7 +10,7 @@ import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights, TARGE
 import type { MovementOptions } from './optimizer/movement.js'
 import { areasOf } from './optimizer/optimizer.js'
 import { batchesOf, optimizerOf, type RecipeOptions, recipeOf } from './recipe.js'
-import { type Separated, separateVectors } from './separate.js'
+import { type SeparatedModel, separateVectors } from './separate.js'
 import type { Recipe } from './train.js'
 import { type TrainableOptions, trainableTensors } from './trainable.js'
 import { openWeights, type Weights } from './weights.js'
@@ -37,7 +37,7 @@ export interface RetrainRequest extends RecipeOptions, TrainableOptions, Trainin
 }
 
 /** A training, all of it decided, before anything has run. */
-export interface TrainingPlan extends Separated {
+export interface TrainingPlan extends SeparatedModel {
   readonly data: TrainingData
   readonly loss: ChosenLoss
   readonly graphs: Graphs

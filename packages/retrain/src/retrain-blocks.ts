@@ -1,21 +1,21 @@
 import { editTensor, leadingTo, type Model, makePayload, PareError, withTensors } from '@pare/onnx'
 import type { BlockLoss } from './losses.js'
-import type { Retrained, RetrainOptions, TrainedTensor } from './retrain-once.js'
+import type { RetrainOptions, RetrainResult, TrainedTensor } from './retrain-once.js'
 import { separateVectors } from './separate.js'
 import { trainableTensors } from './trainable.js'
 
-type Once = (model: Model, options: RetrainOptions & { readonly block: BlockLoss }) => Promise<Retrained>
+type Once = (model: Model, options: RetrainOptions & { readonly block: BlockLoss }) => Promise<RetrainResult>
 
 /**
  * Trains what lies between hidden values, one after another, each to give its value as the teacher does: gradients go through one block only. Later blocks meet what earlier ones give once they
  * are trained. Each block has an equal share of the steps. Throws PareError where a hidden value depends on no parameter that those before it do not depend on.
  */
-export async function retrainBlocks(model: Model, options: RetrainOptions, once: Once): Promise<Retrained> {
+export async function retrainBlocks(model: Model, options: RetrainOptions, once: Once): Promise<RetrainResult> {
   const { distill, steps, epochs, state, ...others } = options
   const hidden = distill?.hidden ?? []
   const { model: separated, added } = separateVectors(model)
   const trained = new Map<string, TrainedTensor>()
-  const runs: Retrained[] = []
+  const runs: RetrainResult[] = []
   let current = separated
   for (const [i, pair] of hidden.entries()) {
     const include = await weightsBehind(
@@ -51,14 +51,14 @@ function applied(model: Model, tensors: readonly TrainedTensor[]): Model {
 }
 
 /** Steps count on from block to block; what is best is best of each. */
-function together(runs: readonly Retrained[], tensors: readonly TrainedTensor[]): Retrained {
+function together(runs: readonly RetrainResult[], tensors: readonly TrainedTensor[]): RetrainResult {
   let before = 0
   const curve = runs.flatMap((run) => {
     const points = run.curve.map((point) => ({ ...point, step: before + point.step }))
     before += run.steps
     return points
   })
-  const sum = (of: (run: Retrained) => number) => runs.reduce((total, run) => total + of(run), 0)
+  const sum = (of: (run: RetrainResult) => number) => runs.reduce((total, run) => total + of(run), 0)
   const last = runs.at(-1)!
   return {
     ...last,

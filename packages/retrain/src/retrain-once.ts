@@ -10,7 +10,7 @@ import type { MovementOptions } from './optimizer/movement.js'
 import type { RetrainRequest } from './prepare.js'
 import type { RecipeOptions } from './recipe.js'
 import type { RunReply } from './run.js'
-import type { CurvePoint, Ended, Recipe, StepProgress } from './train.js'
+import type { CurvePoint, Recipe, StepProgress, TrainEnd } from './train.js'
 import type { TrainableOptions } from './trainable.js'
 
 export interface RetrainOptions extends RecipeOptions, TrainableOptions {
@@ -54,7 +54,7 @@ export interface RetrainOptions extends RecipeOptions, TrainableOptions {
 export type RetrainChildOptions = Omit<ChildOptions<StepProgress>, 'onPart' | 'onAsk' | 'stop'>
 
 /** A model's tensors after training, and how it went. */
-export interface Retrained {
+export interface RetrainResult {
   readonly tensors: readonly TrainedTensor[]
   /** Movement scores, where they were wanted. */
   readonly scores: ReadonlyMap<string, Float32Array>
@@ -63,7 +63,7 @@ export interface Retrained {
   /** All that was decided: steps, batch, learning rate … */
   readonly recipe: Recipe
   /** 'early': no better for `patience` looks. 'stopped': aborted. 'diverged': `reason` says how. In each case `tensors` are the best. */
-  readonly ended: Ended
+  readonly ended: TrainEnd
   readonly reason?: string
   /** Steps done. */
   readonly steps: number
@@ -103,7 +103,7 @@ export async function retrainOnce(
   model: Model,
   options: RetrainOptions & { readonly block?: BlockLoss },
   child: RetrainChildOptions,
-): Promise<Retrained> {
+): Promise<RetrainResult> {
   child.signal?.throwIfAborted()
   const folder = makeTemporaryFolder('retrain')
   try {
@@ -154,7 +154,7 @@ async function runToItsEnd(request: RetrainRequest, options: RetrainChildOptions
   }
 }
 
-async function resultOf(reply: RunReply, folder: string, peakMemoryBytes: number): Promise<Retrained> {
+async function resultOf(reply: RunReply, folder: string, peakMemoryBytes: number): Promise<RetrainResult> {
   const { tensors, scores = [], frozen, step, ...rest } = reply
   const trained = await numbersIn(join(folder, 'trained'), tensors)
   const scored = scores.length === 0 ? [] : await numbersIn(join(folder, 'scores'), scores)

@@ -4,7 +4,7 @@ import { evaluate } from '@pare/evaluate'
 import { editTensor, type Model, makePayload, withTensors, writeModel } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
 import { retrain } from './retrain.js'
-import type { Retrained } from './retrain-once.js'
+import type { RetrainResult } from './retrain-once.js'
 import type { StepProgress } from './train.js'
 import { loaded, temporaryFolder, testModel, untrained } from './training.test.support.js'
 
@@ -12,7 +12,7 @@ const folder = temporaryFolder()
 const mlp = loaded('mlp-digits.onnx')
 const data = testModel('data/digits-calibrate.npz')
 
-function applied(model: Model, { tensors }: Retrained): Model {
+function applied(model: Model, { tensors }: RetrainResult): Model {
   const by = new Map(tensors.map((tensor) => [tensor.id, tensor.values]))
   return withTensors(model, (tensor, id) => {
     const values = by.get(id)

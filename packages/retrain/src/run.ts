@@ -16,13 +16,13 @@ import { prepare, type RetrainRequest, type TrainingPlan } from './prepare.js'
 import { readState, writeState } from './state.js'
 import {
   type CurvePoint,
-  type Ended,
   median,
   newStanding,
   type Recipe,
   type Standing,
   type StepProgress,
-  type Trained,
+  type TrainEnd,
+  type TrainResult,
   train,
 } from './train.js'
 import { trainableTensors } from './trainable.js'
@@ -34,7 +34,7 @@ export interface RunReply {
   readonly scores?: readonly StoredTensor[]
   readonly loss: { readonly kind: Loss; readonly why: string; readonly output: string }
   readonly recipe: Recipe
-  readonly ended: Ended
+  readonly ended: TrainEnd
   readonly reason?: string
   readonly step: number
   readonly best: Standing['best']
@@ -94,7 +94,7 @@ export async function runTraining(runtime: Runtime, request: RetrainRequest, tal
   }
 }
 
-function replyOf({ added, data, loss, graphs, weights, recipe }: TrainingPlan, trained: Trained): Omit<RunReply, 'zeros'> {
+function replyOf({ added, data, loss, graphs, weights, recipe }: TrainingPlan, trained: TrainResult): Omit<RunReply, 'zeros'> {
   const { ended, reason, standing } = trained
   const { step, best, curve, times } = standing
   return {

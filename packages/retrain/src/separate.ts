@@ -1,13 +1,13 @@
 import { constantsOf, editGraph, editModel, editNode, keyOf, type Model, makeTensor, type Node, type Tensor } from '@pare/onnx'
 
 /** A model in which each reader of a vector has one of its own. */
-export interface Separated {
+export interface SeparatedModel {
   readonly model: Model
   /** The vectors that were added, by name: whose copy each is, and who reads it. */
-  readonly added: ReadonlyMap<string, Added>
+  readonly added: ReadonlyMap<string, VectorCopy>
 }
 
-export interface Added {
+export interface VectorCopy {
   readonly of: string
   /** First output of the node, and which input. */
   readonly reader: readonly [node: string, input: number]
@@ -17,9 +17,9 @@ export interface Added {
  * Exporters store equal vectors once, for several nodes, often through Identity: biases and normalisations that begin alike. Training would keep them equal, so that each reader but
  * the first gets a copy, and none reads through Identity any more. A matrix that several nodes read stays one matrix.
  */
-export function separateVectors(model: Model): Separated {
+export function separateVectors(model: Model): SeparatedModel {
   const { graph } = model
-  const added = new Map<string, Added>()
+  const added = new Map<string, VectorCopy>()
   const tensors: Tensor[] = []
   const inputs = new Map<Node, string[]>()
   for (const { id, tensor } of vectorsOf(model)) {

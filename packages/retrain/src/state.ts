@@ -1,7 +1,7 @@
 import { PareError, readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** A training as it stands after a step: what it is of, how far it is, and all its numbers. */
-export interface Saved<Progress> {
+export interface SavedTraining<Progress> {
   /** Hash of all that decides how it goes on. */
   readonly identity: string
   readonly progress: Progress
@@ -12,7 +12,10 @@ export interface Saved<Progress> {
 const MAGIC = 'pare-retrain 1\n'
 
 /** Writes it: the file is there whole or not at all. */
-export async function writeState<Progress>(path: string, { identity, progress, numbers }: Saved<Progress>): Promise<void> {
+export async function writeState<Progress>(
+  path: string,
+  { identity, progress, numbers }: SavedTraining<Progress>,
+): Promise<void> {
   const head = { identity, progress, numbers: [...numbers].map(([name, bytes]) => [name, bytes.byteLength]) }
   await writeWhole(path, [`${MAGIC}${JSON.stringify(head)}\n`, ...numbers.values()])
 }
@@ -20,7 +23,7 @@ export async function writeState<Progress>(path: string, { identity, progress, n
 const MOST_BYTES = Number.MAX_SAFE_INTEGER
 
 /** Reads it back. Undefined where there is no such file, or where it is of another training. Throws PareError for a file that is something else. */
-export async function readState<Progress>(path: string, identity: string): Promise<Saved<Progress> | undefined> {
+export async function readState<Progress>(path: string, identity: string): Promise<SavedTraining<Progress> | undefined> {
   const bytes = await readRegular(path, { what: 'the state of a training', maxBytes: MOST_BYTES }).catch((cause: unknown) => {
     if (systemCode(cause) === 'ENOENT') return undefined
     throw new PareError(`retrain: the state cannot be read: ${(cause as Error).message}`, { hint: 'name another file.', cause })

@@ -60,11 +60,11 @@ export interface StepProgress {
   readonly heldOut?: HeldOut
 }
 
-export type Ended = 'finished' | 'early' | 'stopped' | 'diverged'
+export type TrainEnd = 'finished' | 'early' | 'stopped' | 'diverged'
 
-export interface Trained {
+export interface TrainResult {
   readonly standing: Standing
-  readonly ended: Ended
+  readonly ended: TrainEnd
   /** Why it is 'diverged'. */
   readonly reason?: string
 }
@@ -92,7 +92,7 @@ export function newStanding(): Standing {
 }
 
 /** Trains until it is done, or ends before that for one of the reasons of `Ended`. Weights are then as they are: what to keep was kept. */
-export async function train(parts: TrainingParts, standing: Standing): Promise<Trained> {
+export async function train(parts: TrainingParts, standing: Standing): Promise<TrainResult> {
   const { recipe, onProgress, isStopped } = parts
   const optimizer = openOptimizer(recipe.optimizer, parts.arena)
   if (standing.curve.length === 0) await look(parts, standing)
@@ -189,7 +189,7 @@ function addPoint(standing: Standing, point: Pick<CurvePoint, 'heldOut'>): void 
 }
 
 /** No look: what goes on later must have looked at the same steps. Without held-out samples the last weights are the best. */
-async function stopped(parts: TrainingParts, standing: Standing): Promise<Trained> {
+async function stopped(parts: TrainingParts, standing: Standing): Promise<TrainResult> {
   if (standing.best.heldOut === undefined && standing.step > standing.best.step) {
     standing.best = { step: standing.step }
     parts.keep()
@@ -198,7 +198,7 @@ async function stopped(parts: TrainingParts, standing: Standing): Promise<Traine
   return { standing, ended: 'stopped' }
 }
 
-function diverged(standing: Standing, reason: string): Trained {
+function diverged(standing: Standing, reason: string): TrainResult {
   return { standing, ended: 'diverged', reason }
 }
 

@@ -2,7 +2,7 @@ import { constantsOf, elementCount, type Model, PareError, present, readAll, typ
 import type { Graphs } from './graphs.js'
 import { AREAS, type Area, type Arena, type ArenaTensor, openArena } from './optimizer/arena.js'
 import type { RunningStatistics } from './passes.js'
-import type { Added } from './separate.js'
+import type { VectorCopy } from './separate.js'
 import type { Trainable } from './trainable.js'
 
 export interface WeightsRequest {
@@ -34,7 +34,7 @@ export interface StoredTensor {
   readonly id: string
   readonly shape: readonly number[]
   /** Set where it is one reader's copy of a vector. */
-  readonly added?: Added
+  readonly added?: VectorCopy
 }
 
 /** Reads what is trained into memory, with what is masked at zero. */

@@ -78,14 +78,14 @@ export function contentOf(outcome: Exclude<ActionOutcome, { kind: 'shard' | 'pla
 }
 
 /** What was done about a comment. 'nothing to say': there is none, and nothing that it would tell has changed. */
-export type Commented = 'created' | 'updated' | 'unchanged' | 'nothing to say'
+export type CommentOutcome = 'created' | 'updated' | 'unchanged' | 'nothing to say'
 
 /**
  * Writes the one comment of this step, or updates it in place.
  * on-failure: written when the gate does not pass, and updated when it passes again. on-change: written when the gate does not pass, or when the pull
  * request changes a file that the results may depend on; then updated when a verdict or a figure is another one than it shows. always: every time.
  */
-export async function comment({ setting, id, content }: CommentRequest, comments: Comments): Promise<Commented> {
+export async function comment({ setting, id, content }: CommentRequest, comments: Comments): Promise<CommentOutcome> {
   if (setting === 'never') return 'unchanged'
   const marker = commentMarker(id)
   const facts = `<!-- pare-facts: ${createHash('sha256').update(JSON.stringify(content.facts)).digest('hex').slice(0, 16)} -->`

@@ -4,8 +4,8 @@ import {
   type CalibrationData,
   CHUNK_SAMPLES,
   endOf,
-  type Measured,
   type MeasuredAll,
+  type MeasuredStatistics,
   measureAll,
   type Needing,
   startOf,
@@ -110,7 +110,7 @@ async function measureKept(
   const onProgress = (state: { done: number; total?: number }) => phases.at('running calibration data', state)
   onProgress({ done: 0 })
   try {
-    const onChunk = (measured: Measured) => keeper.add(measured)
+    const onChunk = (measured: MeasuredStatistics) => keeper.add(measured)
     const padded = collectPaddedValues()
     const options = {
       ...{ forward, signal: io.signal, onProgress, onChunk, onPadding: padded.add, ...present({ before }) },
@@ -132,7 +132,7 @@ function ofGradients({ needs }: Needing): boolean {
   return Object.values(needs).some(({ at }) => at === 'gradient')
 }
 
-function interrupted(rest: Measured | undefined, path: string, cause: unknown): Failure {
+function interrupted(rest: MeasuredStatistics | undefined, path: string, cause: unknown): Failure {
   const what =
     rest === undefined
       ? `interrupted before the first chunk of ${CHUNK_SAMPLES} samples was complete. Nothing is left behind.`
@@ -142,12 +142,12 @@ function interrupted(rest: Measured | undefined, path: string, cause: unknown): 
 }
 
 /** Chunks of 256 samples: the first, and the one behind the last. */
-function stretchOf({ blocks }: Measured): { first: number; end: number } {
+function stretchOf({ blocks }: MeasuredStatistics): { first: number; end: number } {
   return { first: Math.min(...blocks.map(startOf)), end: Math.max(...blocks.map(endOf)) }
 }
 
 /** '1 chunk', '12 chunks' */
-function count(measured: Measured): string {
+function count(measured: MeasuredStatistics): string {
   const { first, end } = stretchOf(measured)
   return `${end - first} ${end - first === 1 ? 'chunk' : 'chunks'}`
 }

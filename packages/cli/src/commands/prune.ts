@@ -13,7 +13,7 @@ import { type OptionValues, ownOf } from '../options/overrides.js'
 import { cardOf } from '../pipeline/facts/course.js'
 import { changed, removedUnits } from '../pipeline/facts/removed-units.js'
 import { describeSearch } from '../pipeline/facts/search.js'
-import { type Pruned, pruneModel } from '../pipeline/model.js'
+import { type PrunedModel, pruneModel } from '../pipeline/model.js'
 import { describeNothing, type SmallestResult, smallestResult } from '../pipeline/smallest.js'
 import { describeBlocks } from '../pipeline/steps/blocks.js'
 import { openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
@@ -86,7 +86,7 @@ export async function prune(context: Context, [model = '']: readonly string[], v
 
 /** A model, and how the smallest was looked for where that was wanted. */
 interface Made {
-  readonly pruned: Pruned
+  readonly pruned: PrunedModel
   readonly smallest?: SmallestResult
 }
 
@@ -171,7 +171,7 @@ function peakMemory(): number {
   return process.resourceUsage().maxRSS * 1024
 }
 
-function summary(pruned: Pruned, cwd: string): string {
+function summary(pruned: PrunedModel, cwd: string): string {
   const { model, output, plan, declined } = pruned
   const lines = [
     `${showPath(output.path, cwd)}  (${formatBytes(output.bytes)}; was ${formatBytes(model.bytes)})`,
@@ -197,14 +197,14 @@ function summary(pruned: Pruned, cwd: string): string {
   return lines.join('\n')
 }
 
-function maskedLines({ sparsity, parameters, layers }: Pruned): string[] {
+function maskedLines({ sparsity, parameters, layers }: PrunedModel): string[] {
   return [
     `  sparsity    ${share(sparsity.before)} → ${share(sparsity.after)} of ${layers.length} weights`,
     `  parameters  ${formatCount(parameters.nonzero)} of ${formatCount(parameters.after)} are not zero`,
   ]
 }
 
-function cutLines({ cut, parameters, macs }: Pruned): string[] {
+function cutLines({ cut, parameters, macs }: PrunedModel): string[] {
   return [
     `  removed     ${removedUnits(cut)}`,
     `  parameters  ${changed(parameters)}`,
@@ -212,7 +212,7 @@ function cutLines({ cut, parameters, macs }: Pruned): string[] {
   ]
 }
 
-function proofLines({ cut, permuted, proofs }: Pruned): string[] {
+function proofLines({ cut, permuted, proofs }: PrunedModel): string[] {
   if (cut.length === 0 && permuted === 0) return []
   if (proofs.length === 0) return ['  proof       none: it was not wanted']
   return proofs.map((proof) => `  proof       ${describeProof(proof)}`)

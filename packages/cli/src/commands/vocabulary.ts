@@ -1,6 +1,6 @@
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { planOf } from '@pare/core'
-import type { Renamed } from '@pare/evaluate'
+import type { RenamedComparison } from '@pare/evaluate'
 import { formatBytes, formatCount, share } from '@pare/gate'
 import { type ModelFile, openModel, present } from '@pare/onnx'
 import { type Work, workOn } from '../engine/work.js'
@@ -180,7 +180,11 @@ interface Shown {
   readonly plan: string
 }
 
-function linesOf({ source, model, edits, left, plan }: Shown, counts: SmallerVocabulary['counts'], proof: Renamed): string[] {
+function linesOf(
+  { source, model, edits, left, plan }: Shown,
+  counts: SmallerVocabulary['counts'],
+  proof: RenamedComparison,
+): string[] {
   const { kept, before, used, tokens } = counts
   return [
     `${model.path}  (${formatBytes(model.bytes)}; was ${formatBytes(source.bytes)})`,

@@ -5,7 +5,7 @@ import { helpOf, hyphened, type Option, optionsOf } from '../options/options.js'
 import { FIRST_PARTY } from '../plugins/first-party.js'
 
 /** What may stand at a place of a command line: one of some words, a file, a folder, or something that cannot be guessed. */
-export type Offered = readonly string[] | 'file' | 'folder' | 'nothing'
+export type CompletionOffer = readonly string[] | 'file' | 'folder' | 'nothing'
 
 /** An option as shells offer it. */
 export interface OfferedOption {
@@ -14,7 +14,7 @@ export interface OfferedOption {
   readonly short?: string
   readonly help: string
   /** Absent: it takes no value. */
-  readonly value?: Offered
+  readonly value?: CompletionOffer
 }
 
 export interface OfferedCommand {
@@ -22,7 +22,7 @@ export interface OfferedCommand {
   readonly help: string
   readonly options: readonly OfferedOption[]
   /** What stands behind the command without an option. */
-  readonly words: Offered
+  readonly words: CompletionOffer
 }
 
 /** Every command with its options, from the table of options. `words`: what commands take besides files. */
@@ -57,7 +57,7 @@ const GLOBAL: readonly OfferedOption[] = [
 /** How help calls values that are files. */
 const FILES = ['file', 'model', 'original', 'path', 'names', 'data', 'name=file']
 
-function candidatesOf({ name, argument, schema }: Option): Offered {
+function candidatesOf({ name, argument, schema }: Option): CompletionOffer {
   const named = NAMES[name] ?? wordsOf(schema)
   if (named.length > 0) return named
   if (argument === 'folder') return 'folder'

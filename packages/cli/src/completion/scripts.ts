@@ -1,4 +1,4 @@
-import type { Offered, OfferedCommand, OfferedOption } from './offered.js'
+import type { CompletionOffer, OfferedCommand, OfferedOption } from './offered.js'
 
 /** Shells that `pare completion` knows. */
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
@@ -20,7 +20,7 @@ export function completionScript(shell: Shell, commands: readonly OfferedCommand
 
 /** For bash from 3.2 on, which macOS has: without mapfile, and compopt only where it is. */
 function bash(commands: readonly OfferedCommand[]): string {
-  const offer = (candidates: Offered) => {
+  const offer = (candidates: CompletionOffer) => {
     if (candidates === 'nothing') return ':'
     if (candidates === 'file') return '_pare_files -f'
     if (candidates === 'folder') return '_pare_files -d'
@@ -66,7 +66,7 @@ complete -F _pare pare
 }
 
 function zsh(commands: readonly OfferedCommand[]): string {
-  const offer = (candidates: Offered) => {
+  const offer = (candidates: CompletionOffer) => {
     if (candidates === 'nothing') return ':'
     if (candidates === 'file') return '_files'
     if (candidates === 'folder') return '_files -/'
@@ -110,7 +110,7 @@ if [[ $funcstack[1] == _pare ]]; then _pare "$@"; else compdef _pare pare; fi
 
 function fish(commands: readonly OfferedCommand[]): string {
   const when = (name: string) => `-n '__fish_seen_subcommand_from ${name}'`
-  const value = (candidates: Offered | undefined) => {
+  const value = (candidates: CompletionOffer | undefined) => {
     if (candidates === undefined) return ''
     if (candidates === 'file') return ' -r -F'
     if (candidates === 'folder') return " -x -a '(__fish_complete_directories)'"
@@ -134,7 +134,7 @@ function fish(commands: readonly OfferedCommand[]): string {
 }
 
 /** For bash and zsh: what an option of a command takes, by '<command> <option>'; then nothing else is offered. */
-function valueCases(commands: readonly OfferedCommand[], offer: (candidates: Offered) => string): string {
+function valueCases(commands: readonly OfferedCommand[], offer: (candidates: CompletionOffer) => string): string {
   const lines = new Map<string, string[]>()
   for (const { name, options } of commands)
     for (const option of options) {

@@ -1,16 +1,16 @@
 import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { CHUNK_SAMPLES, type CrossingType, type Forward, type Relay } from '@pare/core'
-import type { Forwarded, ModelValue } from '@pare/evaluate'
+import type { ForwardResult, ModelValue } from '@pare/evaluate'
 import { type Model, makeTemporaryFolder, present, type ValueInfo, writeModel } from '@pare/onnx'
 import { type Calibration, calibrationFiles } from '../settings/data/calibration.js'
 import { childOf, type Engine, loaderFor } from './work.js'
 
 /** What ran, as far as it is known. */
-export type RunCounts = Pick<Forwarded, 'samples' | 'leftOut'>
+export type RunCounts = Pick<ForwardResult, 'samples' | 'leftOut'>
 
 /** Runs models over calibration data in a child process, as core asks for it. Masks are those of the data, else ones. `onEnd` is told what ran. */
-export function forwardOver(calibration: Calibration, engine: Engine = {}, onEnd?: (outcome: Forwarded) => void): Forward {
+export function forwardOver(calibration: Calibration, engine: Engine = {}, onEnd?: (outcome: ForwardResult) => void): Forward {
   const { shard, samples, ...reading } = calibration
   const forward: Forward = async function* (model, { sums, from = 0, batch: most = reading.batch, signal, onProgress }) {
     const { forwardModel } = await import('@pare/evaluate')
@@ -34,7 +34,7 @@ const ENDLESS = Number.MAX_SAFE_INTEGER
 function openIn(
   { samples, shard: _, original, ...reading }: Calibration,
   engine: Engine,
-  onEnd?: (outcome: Forwarded) => void,
+  onEnd?: (outcome: ForwardResult) => void,
 ): NonNullable<Forward['open']> {
   return async (model, { signal }) => {
     const { openRelay, mostSamples } = await import('@pare/evaluate')

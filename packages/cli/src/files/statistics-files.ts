@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { formatStatistics, type Measured, parseStatistics, type StatisticsFile } from '@pare/core'
+import { formatStatistics, type MeasuredStatistics, parseStatistics, type StatisticsFile } from '@pare/core'
 import { readRegular, systemCode, writeWhole } from '@pare/onnx'
 
 /** What tells one measurement from another, before its samples are counted. */
@@ -21,7 +21,7 @@ export function writeStatistics(path: string, file: Omit<StatisticsFile, 'schema
 export async function readPartial(
   out: string,
   { facts, note }: { facts: MeasurementFacts; note: (text: string) => void },
-): Promise<Measured | undefined> {
+): Promise<MeasuredStatistics | undefined> {
   const path = partialPath(out)
   const bytes = await readRegular(path, { what: 'a file of statistics' }).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined
@@ -40,8 +40,8 @@ const factsOf = ({ pare, executionProvider, model, data, partial }: Pick<Statist
 
 /** Keeps what is measured, from time to time and when asked to. */
 export class Keeper {
-  #latest: Measured | undefined
-  #written: Measured | undefined
+  #latest: MeasuredStatistics | undefined
+  #written: MeasuredStatistics | undefined
   #last: number
 
   constructor(
@@ -53,13 +53,13 @@ export class Keeper {
   }
 
   /** A chunk is complete. */
-  async add(measured: Measured): Promise<void> {
+  async add(measured: MeasuredStatistics): Promise<void> {
     this.#latest = measured
     if (this.now() - this.#last >= KEEP_MS) await this.flush()
   }
 
   /** Writes what is not written yet. Gives what is kept, if anything. */
-  async flush(): Promise<Measured | undefined> {
+  async flush(): Promise<MeasuredStatistics | undefined> {
     this.#last = this.now()
     if (this.#latest === undefined || this.#latest === this.#written) return this.#written
     await writeStatistics(partialPath(this.out), { ...this.facts, measured: this.#latest })

@@ -23,7 +23,7 @@ export interface CopyFacts {
 }
 
 /** A file beside the models with other numbers. */
-export interface Rewritten {
+export interface RewrittenFile {
   readonly text: string
   /** What to tell of it. */
   readonly edits: readonly { readonly key: string; readonly before: unknown; readonly after: unknown }[]
@@ -54,7 +54,7 @@ export class FolderCopy {
   readonly #cards = new Map<string, CardModel>()
   /** Absolute paths. */
   readonly #read = new Set<string>()
-  readonly #rewritten = new Map<string, Rewritten>()
+  readonly #rewritten = new Map<string, RewrittenFile>()
   readonly #stale = new Map<string, LeftFile>()
 
   constructor(place: CopyPlace) {
@@ -92,7 +92,7 @@ export class FolderCopy {
   }
 
   /** Gives a file beside the models another text, whatever was measured of sizes. */
-  rewrite(file: string, rewritten: Rewritten): void {
+  rewrite(file: string, rewritten: RewrittenFile): void {
     this.#rewritten.set(file, rewritten)
   }
 

@@ -3,7 +3,7 @@ import {
   type CalibrationFacts,
   findGroups,
   makePlan,
-  type Planned,
+  type PlanOutcome,
   type PlanProgress,
   type SearchFacts,
 } from '@pare/core'
@@ -31,8 +31,8 @@ interface Deciding {
   readonly work: Work
 }
 
-export interface Decided {
-  readonly planned: Planned
+export interface PruningDecision {
+  readonly planned: PlanOutcome
   readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
   /** How searches of allocations went, in the order of their steps. */
@@ -41,7 +41,7 @@ export interface Decided {
 }
 
 /** Decides what goes. */
-export async function decide(model: Model, task: Task, { hashes, searches: folder, work }: Deciding): Promise<Decided> {
+export async function decide(model: Model, task: Task, { hashes, searches: folder, work }: Deciding): Promise<PruningDecision> {
   const { steps, seed, calibration, dims: sizes } = task
   using phases = phasesOf(work.progress, work.label)
   await using opened = await openCalibration({ task, phases, hashes }, work)
@@ -77,7 +77,7 @@ export async function decide(model: Model, task: Task, { hashes, searches: folde
 /** Throws where what goes is one thing in the branch that data take, and not in the whole model. */
 async function refuseOneBranch(
   model: Model,
-  { planned, steps }: { readonly planned: Planned; readonly steps: Task['steps'] },
+  { planned, steps }: { readonly planned: PlanOutcome; readonly steps: Task['steps'] },
 ): Promise<void> {
   for (const { structure, ...step } of steps) {
     if (structure.kind !== 'cut') continue

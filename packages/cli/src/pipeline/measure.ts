@@ -1,4 +1,4 @@
-import type { ChildOptions, EvaluateRequest, Evaluation as Measured, Scores } from '@pare/evaluate'
+import type { ChildOptions, EvaluateRequest, Evaluation as MeasuredStatistics, Scores } from '@pare/evaluate'
 import type { BaseModel, RelativeLatency, Verdict } from '@pare/gate'
 import { present } from '@pare/onnx'
 import type { BreakdownFields } from '@pare/report'
@@ -11,7 +11,7 @@ import type { Task } from '../settings/tasks.js'
 import { Failure } from '../terminal/failure.js'
 import { breakdownOf } from './facts/breakdown.js'
 import type { PairScores } from './facts/pair-scores.js'
-import type { Pruned } from './model.js'
+import type { PrunedModel } from './model.js'
 
 /** Scores of reference models in this run, by model and how it is measured. */
 export type ReferenceScores = Map<string, Scores>
@@ -31,7 +31,7 @@ export interface ModelJudgement {
 /** Measures a pruned model and its reference over the evaluation data of a task, and judges what it lost. */
 export async function judgeModel(
   { path, evaluation, demands }: Task & { readonly evaluation: EvaluationSettings },
-  pruned: Pick<Pruned, 'model' | 'staged' | 'stagedSha256' | 'output' | 'macs'>,
+  pruned: Pick<PrunedModel, 'model' | 'staged' | 'stagedSha256' | 'output' | 'macs'>,
   { references, onComparison, work, base, sharing, latency: known }: Judging,
 ): Promise<ModelJudgement> {
   await using hashing = hashData(evaluation.request.data)
@@ -118,7 +118,7 @@ async function refuseReplaced({
   staged,
   stagedSha256,
   output,
-}: Pick<Pruned, 'staged' | 'stagedSha256' | 'output'>): Promise<void> {
+}: Pick<PrunedModel, 'staged' | 'stagedSha256' | 'output'>): Promise<void> {
   await using hashing = hashFile(staged)
   const sha256 = await hashing.digest()
   if (sha256 === stagedSha256) return
@@ -136,7 +136,7 @@ export async function measure(
   request: EvaluateRequest,
   limits: EvaluationSettings['limits'],
   { signal, progress, label, engine }: Work,
-): Promise<Measured> {
+): Promise<MeasuredStatistics> {
   const { evaluate } = await import('@pare/evaluate')
   const activity = progress.begin(`${label}: measuring ${request.metrics.join(', ')}`)
   const options: ChildOptions = {

@@ -2,7 +2,7 @@ import { dirname, relative, sep } from 'node:path'
 import {
   type CalibrationFacts,
   type FoldedWeight,
-  type Planned,
+  type PlanOutcome,
   type PlanStep,
   planOf,
   requireOpen,
@@ -56,7 +56,7 @@ export interface PlannedModel extends PlanFacts {
   readonly plan: { readonly path: string }
   /** The data that criteria looked at, where one did. */
   readonly calibration?: CalibrationFacts
-  readonly declined: Planned['declined']
+  readonly declined: PlanOutcome['declined']
   /** Weights that the graph computed, and that were stored before anything else was done. */
   readonly folded: readonly FoldedWeight[]
   /** One for each step that cuts or permutes; none where that was not wanted. */
@@ -80,7 +80,7 @@ export interface PlannedModel extends PlanFacts {
 }
 
 /** A model that was pruned and written. */
-export interface Pruned extends PlannedModel, ResultFiles {
+export interface PrunedModel extends PlannedModel, ResultFiles {
   /** Whether it was written to the path that was given for it. */
   readonly unrecovered: boolean
 }
@@ -92,7 +92,7 @@ export async function planModel(task: Task, place: OutputPlace, work: Work): Pro
 }
 
 /** Prunes a model: plan, apply, recover, write. Its files stand in their places once the publication is published; the input is only read. */
-export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<Pruned> {
+export async function pruneModel(task: Task, place: OutputPlace, work: Work): Promise<PrunedModel> {
   const { output, publication, unrecovered, copy } = place
   await using opened = await openFolded(task.path, work, foldingOf(task))
   const files = { unrecovered: false }

@@ -2,7 +2,7 @@ import {
   applyPlan,
   type CalibrationFacts,
   countParameters,
-  type Planned,
+  type PlanOutcome,
   type PlanStep,
   type SearchFacts,
   searchOf,
@@ -35,12 +35,12 @@ export interface Staging {
 }
 
 /** A model that was pruned, in one stage or several, and recovered in each. */
-export interface Staged {
+export interface StagedModel {
   readonly pruned: Model
   /** All that was done, in order: what a plan holds. */
   readonly steps: readonly PlanStep[]
   /** With the groups that were found, and what was declined. */
-  readonly planned: Planned
+  readonly planned: PlanOutcome
   /** Where it was decided what goes, in the last stage. */
   readonly device: DeviceFacts
   readonly calibration?: CalibrationFacts
@@ -57,7 +57,7 @@ export interface Staged {
 }
 
 /** Decides, proves, applies and recovers, stage by stage: each judges what the one before left. */
-export async function pruneInStages(reference: Model, task: Task, staging: Staging, work: Work): Promise<Staged> {
+export async function pruneInStages(reference: Model, task: Task, staging: Staging, work: Work): Promise<StagedModel> {
   const all = stagesOf(task.steps, task.schedule)
   let current = reference
   const stages: Stage[] = []
@@ -76,7 +76,7 @@ export async function pruneInStages(reference: Model, task: Task, staging: Stagi
 }
 
 /** What stages did, as one. */
-function joined(stages: readonly Stage[]): Omit<Staged, 'states'> {
+function joined(stages: readonly Stage[]): Omit<StagedModel, 'states'> {
   const { calibration, device, pruned } = stages.at(-1)!
   const repair = sumOf(stages.flatMap((stage) => stage.repair ?? []))
   const steps = stages.flatMap((stage) => stage.steps)
@@ -97,7 +97,7 @@ function joined(stages: readonly Stage[]): Omit<Staged, 'states'> {
 
 interface Stage
   extends Pick<
-    Staged,
+    StagedModel,
     'pruned' | 'steps' | 'planned' | 'device' | 'calibration' | 'proofs' | 'repair' | 'searches' | 'warnings'
   > {
   readonly blocks?: BlocksFacts

@@ -32,7 +32,7 @@ export function decisionsOf({ graph }: Model): readonly Decision[] {
   })
 }
 
-interface Decided {
+interface PruningDecision {
   /** Which output. */
   readonly output: number
   /** How many inputs are looked at. */
@@ -41,7 +41,7 @@ interface Decided {
   readonly counted?: boolean
 }
 
-function decidedBy(node: Node): Decided | undefined {
+function decidedBy(node: Node): PruningDecision | undefined {
   switch (node.op) {
     case 'Greater':
     case 'GreaterOrEqual':

@@ -7,7 +7,7 @@ import { attempt, endModel, type ModelRun, type RunPlace, temporaryFolder } from
 import { type ModelOutcome, mixedUp } from '../pipeline/facts/result.js'
 import { zippedSizes } from '../pipeline/facts/zipped.js'
 import { judgeModel } from '../pipeline/measure.js'
-import type { Pruned } from '../pipeline/model.js'
+import type { PrunedModel } from '../pipeline/model.js'
 import { modelFilesOf, stagedFiles } from '../pipeline/result-files.js'
 import { type ModelRunner, type OpenedRun, type RunOptions, type RunOutcome, runModels } from '../pipeline/run.js'
 import type { Task } from '../settings/tasks.js'
@@ -163,7 +163,10 @@ function belowResults(file: string): readonly string[] {
 }
 
 /** The paths of another machine, here. */
-async function placedHere(pruned: Pruned, { task, place }: { readonly task: Task; readonly place: RunPlace }): Promise<Pruned> {
+async function placedHere(
+  pruned: PrunedModel,
+  { task, place }: { readonly task: Task; readonly place: RunPlace },
+): Promise<PrunedModel> {
   const { output, publication, masks: masksPlace } = place
   const { masks, training } = pruned
   return {

@@ -18,11 +18,11 @@ import { packageVersion } from '../terminal/version.js'
 import { type CandidateSize, candidateKey, type ModelCandidate, type TriedCandidate } from './candidate.js'
 import { makeCandidates } from './make.js'
 import { measureCandidates, searchDemands } from './measure.js'
-import { type SmallestFound, searchSmallest } from './search.js'
+import { type SmallestModel, searchSmallest } from './search.js'
 import { openTrialFiles, type TrialFiles } from './trial-files.js'
 
 /** How a search for the smallest model went. */
-export interface SmallestSearchFacts extends SmallestFound {
+export interface SmallestSearchFacts extends SmallestModel {
   readonly smallest: SmallestSettings['smallest']
   readonly maxDrop: SmallestSettings['maxDrop']
   readonly metric: string

@@ -23,7 +23,7 @@ export interface SmallestSearch {
   readonly isLate: () => boolean
 }
 
-export interface SmallestFound {
+export interface SmallestModel {
   /** One hundredth less than the smallest that passes, which is left as a margin. That itself where it is unpruned, or the search ended before. Undefined: none passes */
   readonly chosen: TriedCandidate | undefined
   /** One hundredth more than the smallest that passes, where that was tried: it does not pass, cannot be made, or is no smaller. */
@@ -42,7 +42,7 @@ export interface SmallestFound {
  * trials for each of the bits; one that is too large even at the largest ratio takes two. Of several free steps it is then found how much each should go, for the bits that
  * won, and bisection goes on from there. At last the smallest is stepped back from.
  */
-export async function searchSmallest(search: SmallestSearch): Promise<SmallestFound> {
+export async function searchSmallest(search: SmallestSearch): Promise<SmallestModel> {
   const running = new RunningSearch(search)
   try {
     await running.searchBits()
@@ -72,7 +72,7 @@ class RunningSearch {
 
   constructor(private readonly search: SmallestSearch) {}
 
-  found(ended: SmallestFound['ended']): SmallestFound {
+  found(ended: SmallestModel['ended']): SmallestModel {
     const [best, chosen] = [this.#best, this.#chosen ?? this.#best]
     const key = best && candidateKey(candidateAt(this.#sequence!, stepOf(best) + 1))
     const next = this.#tried.find((one) => candidateKey(one) === key)

@@ -3,7 +3,7 @@ import { traceStatistic } from '../backend/trace.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { needsFloats } from '../contract/needs-floats.js'
 import type { Forward } from './forward.js'
-import { type Instrumented, type Probed, type Request, requestId, StatisticWriter } from './instrument.js'
+import { type InstrumentedModel, type ModelProbe, type Request, requestId, StatisticWriter } from './instrument.js'
 
 /** How gradients of a loss are computed. Handed in: core knows no derivatives. */
 export interface Differentiation {
@@ -43,7 +43,7 @@ export async function instrumentGradients(
   model: Model,
   requests: readonly Request[],
   { differentiate }: Differentiation,
-): Promise<Instrumented> {
+): Promise<InstrumentedModel> {
   const tensors = [...new Set(requests.map(tensorOf))]
   const { model: derived, gradients } = await differentiate(model, tensors)
   const graphWriter = new GraphWriter(derived.graph, 'measure')
@@ -52,7 +52,7 @@ export async function instrumentGradients(
   if (first === undefined) throw new PareError('the model has no input with samples.', { hint: 'give it one with a batch axis.' })
   const rows = graphWriter.node('Shape', [first.name], { start: 0n, end: 1n })
   const samples = graphWriter.node('Cast', [rows], { to: 1n })
-  const probes = requests.map((request): Probed => {
+  const probes = requests.map((request): ModelProbe => {
     const { statistic } = request
     const of = writer.changed(gradients.get(tensorOf(request))!, traceStatistic(statistic))
     const isSum = statistic.reduce === 'mean' || statistic.reduce === 'variance'

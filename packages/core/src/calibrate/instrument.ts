@@ -33,9 +33,9 @@ export interface Panel {
 }
 
 /** A model that only measures, and what its outputs are. */
-export interface Instrumented {
+export interface InstrumentedModel {
   readonly model: Model
-  readonly probes: readonly Probed[]
+  readonly probes: readonly ModelProbe[]
   /** Where padding may count, if anywhere. */
   readonly unmasked?: CountedPadding
 }
@@ -48,7 +48,7 @@ export interface CountedPadding {
 }
 
 /** Where the reductions of a request come out. A batch gives them for its own rows. */
-export interface Probed {
+export interface ModelProbe {
   readonly id: string
   readonly reduce: Statistic['reduce']
   /** i64[2]: rows, positions. */
@@ -74,14 +74,14 @@ export async function instrument(
   model: Model,
   requests: readonly Request[],
   { fillsMask = false, ...options }: Instrumenting = {},
-): Promise<Instrumented> {
+): Promise<InstrumentedModel> {
   const shapes = options.shapes ?? (await inferShapes(model)).shapes
   const padding = options.padding ?? (await findPadding(model, { fillsMask }))
   const opset = model.opsets.get('') ?? 1
   const graphWriter = new GraphWriter(model.graph, 'measure')
   const writer = new StatisticWriter(opset, graphWriter)
   const unmasked = new Set<string>()
-  const probes: Probed[] = []
+  const probes: ModelProbe[] = []
   for (const request of new Map(requests.map((each) => [requestId(each), each])).values()) {
     const { site, statistic, other } = request
     // Rows of two sites are multiplied with each other: those that count must be the same.
@@ -161,7 +161,7 @@ export class StatisticWriter {
    * What a request asks of rows. Products of two elements would leave f32 where rows are tiny or huge: these are scaled first, batch by batch, and what
    * comes out is scaled back in f64.
    */
-  measured(rows: string, request: Request, other?: string): Omit<Probed, 'id' | 'reduce'> {
+  measured(rows: string, request: Request, other?: string): Omit<ModelProbe, 'id' | 'reduce'> {
     const { statistic } = request
     const expression = traceStatistic(statistic)
     const isGram = statistic.reduce === 'gram'
@@ -177,7 +177,7 @@ export class StatisticWriter {
     return { ...reduced, result, ...(reduced.squares && { squares: scaledBack(this.writer, reduced.squares, product) }) }
   }
 
-  reduced(rows: string, { statistic, site, panel }: Request, other = rows): Omit<Probed, 'id' | 'reduce'> {
+  reduced(rows: string, { statistic, site, panel }: Request, other = rows): Omit<ModelProbe, 'id' | 'reduce'> {
     // Each request reads outputs of its own: those of some are added up while the model runs.
     const shape = this.writer.own('Shape', [rows])
     switch (statistic.reduce) {

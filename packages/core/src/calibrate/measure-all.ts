@@ -1,12 +1,12 @@
 import { type Model, PareError } from '@pare/onnx'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Weight } from '../contract/contract.js'
-import { type Measured, measure, requestsFor, type StatisticsOptions } from './measure.js'
+import { type MeasuredStatistics, measure, requestsFor, type StatisticsOptions } from './measure.js'
 import type { Needing } from './statistics/statistics.js'
 
 /** What some criteria need, of every weight of a model. */
 export interface MeasuredAll {
-  readonly measured: Measured
+  readonly measured: MeasuredStatistics
   /** Weights that data tell nothing of, with the reason. */
   readonly left: readonly { readonly id: string; readonly reason: string }[]
 }

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Statistic } from '../contract/contract.js'
 import type { Forward, ForwardOutput } from './forward.js'
-import { type Measured, measure, statisticsOf } from './measure.js'
+import { type MeasuredStatistics, measure, statisticsOf } from './measure.js'
 import { spread } from './spread.js'
 import { CHUNK_SAMPLES, joined, totalOf } from './statistics/totals.js'
 
@@ -188,8 +188,8 @@ test('what was stopped in the middle of a pass is gone on with, to the same numb
     forwardOf({ [input!.name]: x }, 64, (options.from ?? 0) * CHUNK_SAMPLES)(model, options)
   const weights = weightsOf(file.model)
   const needs = { squares: NEEDS.squares, spread: NEEDS.spread }
-  const kept: Measured[] = []
-  const onChunk = (measured: Measured) => void kept.push(measured)
+  const kept: MeasuredStatistics[] = []
+  const onChunk = (measured: MeasuredStatistics) => void kept.push(measured)
   const whole = await measure(file.model, weights, needs, { forward, budgetBytes: 1, onChunk })
   // Six passes over three chunks, of which the last is told with the pass.
   expect(kept.length).toBe(12)

@@ -2,7 +2,7 @@ import { type Model, PareError, present } from '@pare/onnx'
 import type { Statistic, Weight } from '../contract/contract.js'
 import type { Forward, ForwardOptions, ForwardOutput } from './forward.js'
 import { type Differentiation, gradientRequest, instrumentGradients, isOfBatch, needsTraining } from './gradients.js'
-import { type Instrumented, type Instrumenting, instrument, type Probed, type Request, requestId } from './instrument.js'
+import { type InstrumentedModel, type Instrumenting, instrument, type ModelProbe, type Request, requestId } from './instrument.js'
 import type { Padding } from './padding.js'
 import { blocksWithoutPanels, passesOf, type SizedRequest, sized, withoutPanels } from './passes.js'
 import { inputSite, outputSite } from './site.js'
@@ -26,9 +26,9 @@ export interface StatisticsOptions {
   /** What the reductions of one pass may hold; more are measured in several passes. Default: 512 MiB */
   readonly budgetBytes?: number
   /** What an earlier run measured before it was stopped: this one goes on behind it. */
-  readonly before?: Measured
+  readonly before?: MeasuredStatistics
   /** Called each time a chunk is complete, with everything measured so far. */
-  readonly onChunk?: (measured: Measured) => void | Promise<void>
+  readonly onChunk?: (measured: MeasuredStatistics) => void | Promise<void>
   /** Called with values of which padding counts too: which of their positions it is does not follow from the model. */
   readonly onPadding?: ((values: readonly string[]) => void) | undefined
   /** Where padding is, as far as that is known. Default: as follows from the model */
@@ -40,7 +40,7 @@ export interface StatisticsOptions {
 }
 
 /** Statistics of some weights, as they are merged and stored: by id of the request. */
-export interface Measured {
+export interface MeasuredStatistics {
   readonly reductions: Reductions
   readonly blocks: readonly ChunkTotals[]
 }
@@ -69,7 +69,7 @@ export async function measure(
   weights: readonly Weight[],
   needs: Readonly<Record<string, Statistic>>,
   { before, onChunk, ...options }: StatisticsOptions,
-): Promise<Measured> {
+): Promise<MeasuredStatistics> {
   const requests = new Map<string, SizedRequest>()
   for (const weight of weights) {
     for (const request of requestsFor(weight, needs)) requests.set(requestId(request), sized(weight, request))
@@ -124,7 +124,7 @@ function together(parts: readonly (readonly ChunkTotals[])[]): ChunkTotals[] {
 }
 
 /** What was measured of the requests of one pass. */
-function blocksOf(measured: Measured | undefined, pass: readonly Request[]): ChunkTotals[] {
+function blocksOf(measured: MeasuredStatistics | undefined, pass: readonly Request[]): ChunkTotals[] {
   const ids = new Set(pass.map(requestId))
   return (measured?.blocks ?? []).flatMap((block) => {
     const totals = new Map([...block.totals].filter(([id]) => ids.has(id)))
@@ -169,7 +169,7 @@ async function measureOnce(
 ): Promise<ChunkTotals[]> {
   const { instrumented, forward, ...how } = await instrumentedFor(model, requests, options)
   const { probes, unmasked } = instrumented
-  const isLarge = (probe: Probed) => probe.reduce === 'gram' || (probe.reduce === 'mean' && kindOf(requests[0]!) !== 'data')
+  const isLarge = (probe: ModelProbe) => probe.reduce === 'gram' || (probe.reduce === 'mean' && kindOf(requests[0]!) !== 'data')
   const sums = new Set(probes.flatMap((probe) => (isLarge(probe) ? [probe.rows, probe.result] : [])))
   let isPadded = false
   const from = Math.max(0, ...start.map(endOf))
@@ -199,7 +199,7 @@ async function instrumentedFor(
   model: Model,
   requests: readonly Request[],
   { forward, gradients, padding, shapes, signal, onProgress }: Omit<Pass, 'reductions'>,
-): Promise<{ instrumented: Instrumented; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
+): Promise<{ instrumented: InstrumentedModel; forward: Forward } & Pick<ForwardOptions, 'batch' | 'signal' | 'onProgress'>> {
   const run = { ...present({ signal, onProgress }) }
   const kind = kindOf(requests[0]!)
   if (kind === 'data') {
@@ -221,7 +221,7 @@ function withBatch(before: ChunkTotals['totals'], batch: ChunkTotals['totals'], 
   return after
 }
 
-function readTotals({ id, reduce, rows, result, squares }: Probed, outputs: ForwardOutput['outputs']): [string, Totals][] {
+function readTotals({ id, reduce, rows, result, squares }: ModelProbe, outputs: ForwardOutput['outputs']): [string, Totals][] {
   const values = outputs[result]
   if (values === undefined) return []
   const count = Number(outputs[rows]![0])

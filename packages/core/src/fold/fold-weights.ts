@@ -2,7 +2,7 @@ import { flattened } from '@pare/axes'
 import { bytesOf, elementCount, isFloat, type Model, makePayload, PareError, readAll, valuesOf } from '@pare/onnx'
 import type { NotEligible } from '../contract/contract.js'
 import { fixedSizes } from './fixed-sizes.js'
-import { type Foldable, type FoldableOptions, foldablesIn, labelOf, type NotFolded, notFolded } from './foldable.js'
+import { type Foldable, type FoldableOptions, foldablesIn, labelOf, notFolded, type UnfoldedWeight } from './foldable.js'
 import { type ComputedConstant, foldedModel, originsOf, type StoredFold } from './folded-model.js'
 import { type FoldingPart, partsOf } from './parts.js'
 
@@ -63,7 +63,7 @@ async function foldFlat(model: Model, compute: ComputeConstants, { only, ...opti
   const parts = partsOf(model, wanted)
   const results = await compute(parts.map((part) => part.model))
   const folds: StoredFold[] = []
-  const failures: NotFolded[] = []
+  const failures: UnfoldedWeight[] = []
   for (const [i, part] of parts.entries()) {
     const { good, bad } = await judged(part, results[i]!)
     folds.push(...good)
@@ -82,7 +82,7 @@ async function foldFlat(model: Model, compute: ComputeConstants, { only, ...opti
 
 async function judged({ foldable }: FoldingPart, result: readonly ComputedConstant[] | { readonly failure: string }) {
   const good: StoredFold[] = []
-  const bad: NotFolded[] = []
+  const bad: UnfoldedWeight[] = []
   for (const [i, each] of foldable.entries()) {
     const computed = 'failure' in result ? undefined : result[i]
     const reason = 'failure' in result ? `the run time cannot compute it: ${result.failure}` : undefined
@@ -94,7 +94,7 @@ async function judged({ foldable }: FoldingPart, result: readonly ComputedConsta
   return { good, bad }
 }
 
-function notEligible({ value, source, reason }: NotFolded): Pick<NotEligible, 'id' | 'reason'> {
+function notEligible({ value, source, reason }: UnfoldedWeight): Pick<NotEligible, 'id' | 'reason'> {
   return { id: source ?? value, reason }
 }
 
@@ -113,7 +113,7 @@ function isVector({ reader }: Foldable, { shape }: ComputedConstant): boolean {
  * Weights that are made of the same tensors and have more elements together than these: the tensor stands in several of them, and pruned each on its own they
  * would be tied no longer. Slices of one tensor are not tied.
  */
-function withoutTied(folds: readonly StoredFold[]): { untied: readonly StoredFold[]; tied: readonly NotFolded[] } {
+function withoutTied(folds: readonly StoredFold[]): { untied: readonly StoredFold[]; tied: readonly UnfoldedWeight[] } {
   const groups = new Map<string, StoredFold[]>()
   for (const fold of folds) {
     const names = originsOf(fold).map(({ name }) => name)
@@ -121,7 +121,7 @@ function withoutTied(folds: readonly StoredFold[]): { untied: readonly StoredFol
     const key = JSON.stringify(names.sort())
     groups.set(key, [...(groups.get(key) ?? []), fold])
   }
-  const tied = new Map<StoredFold, NotFolded>()
+  const tied = new Map<StoredFold, UnfoldedWeight>()
   for (const group of groups.values()) {
     const elements = group.reduce((sum, { computed }) => sum + elementCount(computed.shape), 0)
     const [first] = originsOf(group[0]!)

@@ -38,7 +38,7 @@ export interface NamedTensor {
 }
 
 /** A computed weight that stays as it is. */
-export interface NotFolded {
+export interface UnfoldedWeight {
   readonly value: string
   /** The largest tensor it is computed from. Undefined where nothing of its size is stored. */
   readonly source: string | undefined
@@ -47,7 +47,7 @@ export interface NotFolded {
 
 export interface Foldables {
   readonly foldable: readonly Foldable[]
-  readonly left: readonly NotFolded[]
+  readonly left: readonly UnfoldedWeight[]
 }
 
 export interface FoldableOptions {
@@ -82,7 +82,7 @@ export function foldablesIn(model: Model, { mergeAdapters = false, sizes }: Fold
   const values = new Set(open.map(({ value }) => value))
   const elsewhere = { readers: readElsewhere(model, constants, values), outputs: namesOf(model.graph.outputs) }
   const foldable: Foldable[] = []
-  const left: NotFolded[] = []
+  const left: UnfoldedWeight[] = []
   for (const each of open) {
     const reason = whyNot(each, elsewhere)
     if (reason === undefined) foldable.push(each)
@@ -202,7 +202,7 @@ export function weightLike(sources: readonly NamedTensor[]): readonly NamedTenso
 }
 
 /** The reason goes with the largest tensor that the weight is computed from. */
-export function notFolded({ value, sources }: Pick<Foldable, 'value' | 'sources'>, reason: string): NotFolded {
+export function notFolded({ value, sources }: Pick<Foldable, 'value' | 'sources'>, reason: string): UnfoldedWeight {
   const [first, ...others] = sources
   return { value, source: first && others.reduce((a, b) => (sizeOf(b) > sizeOf(a) ? b : a), first).name, reason }
 }

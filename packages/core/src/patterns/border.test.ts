@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { findBorder, type Scored, type ScoredStream } from './border.js'
+import { findBorder, type ScoredStream, type ScoreRun } from './border.js'
 
 interface Weight {
   readonly scores: readonly number[]
@@ -12,7 +12,7 @@ const streamOf = ({ scores, added }: Weight): ScoredStream =>
   async function* () {
     for (let first = 0; first < scores.length; first += 3) {
       const piece = (values: readonly number[]) => Float64Array.from(values.slice(first, first + 3))
-      yield { first, scores: piece(scores), added: piece(added) } satisfies Scored
+      yield { first, scores: piece(scores), added: piece(added) } satisfies ScoreRun
     }
   }
 

@@ -1,7 +1,7 @@
 import { BUCKETS, digitReader, rangeOf } from '../backend/keys.js'
 
 /** Scores of what goes or stays as a whole, of some that follow one another. */
-export interface Scored {
+export interface ScoreRun {
   readonly first: number
   readonly scores: Float64Array
   /** Elements that become zero with each. */
@@ -9,7 +9,7 @@ export interface Scored {
 }
 
 /** The scores of one weight, read again each time. */
-export type ScoredStream = () => AsyncIterable<Scored>
+export type ScoredStream = () => AsyncIterable<ScoreRun>
 
 /** The first that stays, in the order of scores, weights and numbers. */
 export interface Border {

@@ -11,14 +11,14 @@ import { type SearchRequest, searchAllocation } from '../search/search-allocatio
 import { searchOf } from '../select/allocation.js'
 import { fisherAllocation } from '../select/fisher.js'
 import { checkMasked, checkStep, cuttingStep, isMasked, type MaskingStep, maskingStep, solverTarget } from './check-step.js'
-import type { MaskStep, Planned, PlanOptions, PlanStep, PruneStep } from './plan.js'
+import type { MaskStep, PlanOptions, PlanOutcome, PlanStep, PruneStep } from './plan.js'
 import { planCut } from './plan-cut.js'
 import { planMask } from './plan-mask.js'
 import { planRefit, planSolve, type RefitRequest } from './plan-solve.js'
 
 /** Decides what goes, step by step, each on the model that the steps before leave. Reads weights, changes nothing. */
-export async function makePlan(model: Model, steps: readonly PruneStep[], options: PlanOptions): Promise<Planned> {
-  const planned = { steps: [] as PlanStep[], groups: [] as Planned['groups'][number][], declined: [] as Declined[] }
+export async function makePlan(model: Model, steps: readonly PruneStep[], options: PlanOptions): Promise<PlanOutcome> {
+  const planned = { steps: [] as PlanStep[], groups: [] as PlanOutcome['groups'][number][], declined: [] as Declined[] }
   let current = model
   for (const step of steps) checkStep(step)
   for (const step of steps) {

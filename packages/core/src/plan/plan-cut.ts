@@ -13,7 +13,7 @@ import { unreadGroup } from '../probe/readers.js'
 import { shareFor, triesFor } from '../select/targets.js'
 import { limitsOf, type UnitLimits } from '../select/unit-options.js'
 import { scoreUnits, type UnitScoring } from '../select/unit-scores.js'
-import { lowest, type Ranked, rankUnits, unitsOf } from '../select/units.js'
+import { lowest, rankUnits, type UnitRanking, unitsOf } from '../select/units.js'
 import type { CutStep, PlanOptions, PruneStep, UnitTarget } from './plan.js'
 
 export interface CutRequest {
@@ -118,7 +118,7 @@ async function triedScores(
     removals,
   }: CutRequest & { readonly criterion: UnitCriterion; readonly removals: Probe['removals'] },
   options: PlanOptions,
-): Promise<Ranked[]> {
+): Promise<UnitRanking[]> {
   await using probe = openProbe(model, { ...options, criterion: criterion.name, ...present({ removals }) })
   const scores = await criterion.score(groups, probe)
   return groups.map((group, i) => {
@@ -148,7 +148,7 @@ async function scoresOf(
   { step, criterion, groups, model }: Scoring,
   options: PlanOptions,
   progress: () => void,
-): Promise<Ranked[]> {
+): Promise<UnitRanking[]> {
   const statistics = await statisticsById(criterion, { groups, model }, options)
   const precision = precisionOf(
     groups.flatMap(({ slices }) => slices),
@@ -167,7 +167,7 @@ async function scoresOf(
     readersOnly: criterion.readersOnly ?? false,
     ...present({ statistics }),
   }
-  const ranked: Ranked[] = []
+  const ranked: UnitRanking[] = []
   for (const group of groups) {
     ranked.push({ units: group.units, ...leastOf(group), scores: await scoreUnits(group, scoring) })
     progress()

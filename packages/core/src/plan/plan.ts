@@ -8,7 +8,7 @@ import type { UpdateStep } from '../apply/update.js'
 import type { Backend, Precision } from '../backend/backend.js'
 import type { Forward } from '../calibrate/forward.js'
 import type { Differentiation } from '../calibrate/gradients.js'
-import type { Measured } from '../calibrate/measure.js'
+import type { MeasuredStatistics } from '../calibrate/measure.js'
 import type { BUDGETS, NORMALIZATIONS, NORMS } from '../choices.js'
 import type { AnyCriterion, Criterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
 import type { NmRule } from '../patterns/nm.js'
@@ -191,7 +191,7 @@ export interface PlanOptions {
   /** Called with values in whose statistics padding counts too: which of their positions it is does not follow from the model. */
   readonly onPadding?: (values: readonly string[]) => void
   /** Statistics that were measured before, for criteria that look at them. */
-  readonly measured?: Measured
+  readonly measured?: MeasuredStatistics
 }
 
 export interface PlanProgress {
@@ -203,7 +203,7 @@ export interface PlanProgress {
 }
 
 /** A plan without the facts of the model's file, which whoever opened it adds, and what was found on the way. */
-export interface Planned {
+export interface PlanOutcome {
   readonly steps: readonly PlanStep[]
   readonly groups: readonly (Group & { readonly structure: string })[]
   readonly declined: readonly Declined[]

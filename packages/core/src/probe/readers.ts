@@ -109,14 +109,17 @@ function batchesOf(readings: readonly (readonly Reading[])[]): (readonly (readon
   return batches
 }
 
-interface Measured {
+interface MeasuredStatistics {
   readonly statistics: WeightStatistics
   readonly felt: Felt | undefined
   readonly centred: ReadonlySet<string>
 }
 
 /** Weights with the same inputs, bias or not, and units in the same places are one reader, row under row. */
-async function readersOf(readings: readonly Reading[], { statistics, felt, centred }: Measured): Promise<readonly UnitReader[]> {
+async function readersOf(
+  readings: readonly Reading[],
+  { statistics, felt, centred }: MeasuredStatistics,
+): Promise<readonly UnitReader[]> {
   const alike = new Map<string, { readonly parts: Part[]; readonly grams: readonly Float64Array[] }>()
   for (const { slice, weight } of readings) {
     const stats = statistics.of(weight)

@@ -5,7 +5,7 @@ import { measureSites } from '../calibrate/measure.js'
 import type { StatisticSite } from '../calibrate/site.js'
 import type { Statistic, Weight } from '../contract/contract.js'
 import { fitLayer, matchLayer } from './layer.js'
-import { type Merged, merge, withPositions } from './merge.js'
+import { type MergedModel, merge, withPositions } from './merge.js'
 import { renewNormalization } from './normalization.js'
 import type { Origins } from './origins.js'
 import type { Repairable, RepairableLayer } from './repairable.js'
@@ -77,7 +77,7 @@ interface Goal {
   readonly positions: Int32Array | undefined
 }
 
-function treatmentOf(layer: RepairableLayer, merged: Merged, { masked, weights, origins }: Repairing): Goal | Done {
+function treatmentOf(layer: RepairableLayer, merged: MergedModel, { masked, weights, origins }: Repairing): Goal | Done {
   const { id, weight, input, output, normalized } = layer
   const isMasked = masked.has(weight.id)
   // What it is given and what it holds are as in the reference.

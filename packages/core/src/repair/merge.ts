@@ -19,7 +19,7 @@ import {
 } from '@pare/onnx'
 
 /** The reference and the pruned model as one graph over the same inputs. */
-export interface Merged {
+export interface MergedModel {
   readonly model: Model
   /** What the reference's value is called in it: the same name, where pruning changed nothing before it. */
   nameOf(value: string): string
@@ -30,7 +30,7 @@ const PREFIX = 'reference/'
 const SUFFIX = '/reference'
 
 /** Values of the pruned model keep their names; what the reference computes otherwise gets a prefix. What both compute alike is there once. */
-export function merge(reference: Model, pruned: Model): Merged {
+export function merge(reference: Model, pruned: Model): MergedModel {
   const stored = new Map(pruned.graph.initializers.map((tensor) => [tensor.name, tensor]))
   const nodesByKey = new Map(pruned.graph.nodes.map((node) => [keyOf(node), node]))
   const names = new Map<string, string>()

@@ -27,7 +27,7 @@ export interface RepairOptions {
   readonly onProgress?: (progress: PlanProgress) => void
 }
 
-export interface Repaired {
+export interface RepairResult {
   /** To be applied after the steps. */
   readonly step: UpdateStep
   /** Normalisations with statistics measured anew. */
@@ -42,7 +42,7 @@ export interface Repaired {
  * What a pruned model computes is brought near to the reference again, in closed form, from calibration data. From the inputs on, level by level:
  * later layers are repaired by what they meet once the earlier ones are. Both models run twice over the data, at most, however many levels there are.
  */
-export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<Repaired> {
+export async function repair(reference: Model, pruned: Model, options: RepairOptions): Promise<RepairResult> {
   const { steps, seed, forward, given = () => false, onPadding, signal, onProgress } = options
   const reason = cannotMerge(reference, pruned, given)
   if (reason !== undefined) return repaired({ notes: [`nothing was repaired: ${reason}`] })
@@ -91,7 +91,7 @@ function levelOf(level: readonly Repairable[], nameOf: (value: string) => string
   return { reads, changes: level.map(({ id }) => id) }
 }
 
-function repaired({ done = [], notes }: { done?: readonly Done[]; notes: readonly string[] }): Repaired {
+function repaired({ done = [], notes }: { done?: readonly Done[]; notes: readonly string[] }): RepairResult {
   const count = (how: Done['how']) => done.filter((each) => each.how === how).length
   const step = stepOf(done)
   return {

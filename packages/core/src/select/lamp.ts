@@ -1,6 +1,6 @@
 import type { Floats } from '../backend/backend.js'
 import { readChunks, type WeightSource } from '../backend/stream.js'
-import { type Border, findBorder, type Scored, type ScoredStream } from '../patterns/border.js'
+import { type Border, findBorder, type ScoredStream, type ScoreRun } from '../patterns/border.js'
 import type { Scoring } from './scoring.js'
 import { selectLowest } from './threshold.js'
 
@@ -36,7 +36,7 @@ async function countBefore(weight: number, stream: ScoredStream, border: Border)
   return total
 }
 
-async function* sortedScores(source: WeightSource, scoring: Scoring): AsyncGenerator<Scored> {
+async function* sortedScores(source: WeightSource, scoring: Scoring): AsyncGenerator<ScoreRun> {
   const saliency = await saliencies(source, scoring)
   const scores = lampScores(saliency)
   yield { first: 0, scores, added: scores.map((score) => (score === -Infinity ? 0 : 1)) }

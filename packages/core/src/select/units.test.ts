@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PruneStep } from '../plan/plan.js'
 import { limitsOf, refuseUnitOptions, type UnitLimits } from './unit-options.js'
-import { type Ranked, rankUnits, unitsOf } from './units.js'
+import { rankUnits, type UnitRanking, unitsOf } from './units.js'
 
-const group = (...scores: number[]): Ranked => ({ units: scores.length, scores: Float64Array.from(scores) })
+const group = (...scores: number[]): UnitRanking => ({ units: scores.length, scores: Float64Array.from(scores) })
 const limits: UnitLimits = { scope: 'group', minUnits: 1, multipleOf: 1, uniform: false }
-const removed = (groups: readonly Ranked[], share: number, more: Partial<UnitLimits> = {}) =>
+const removed = (groups: readonly UnitRanking[], share: number, more: Partial<UnitLimits> = {}) =>
   rankUnits(groups, { ...limits, ...more })(share)
 
 describe('within a group', () => {

@@ -1,7 +1,7 @@
 import type { UnitLimits } from './unit-options.js'
 
 /** Units that are ranked together, whatever they are. */
-export interface Ranked {
+export interface UnitRanking {
   readonly units: number
   /** How many stay at least. Default: 1 */
   readonly least?: number
@@ -17,7 +17,7 @@ type RankLimits = UnitLimits & { readonly comparable?: boolean }
  * over all groups by scores divided by their group's mean; then what stays is rounded up to the limits. The lowest scores go
  * first, ties in order of position. Ranks once; what goes for one share goes for every larger one.
  */
-export function rankUnits(groups: readonly Ranked[], limits: RankLimits): (share: number) => number[][] {
+export function rankUnits(groups: readonly UnitRanking[], limits: RankLimits): (share: number) => number[][] {
   const orders = groups.map(({ scores }) => ascending(scores))
   const countsOf = limits.scope === 'global' ? globalCounts(groups, orders, limits) : groupCounts(groups)
   return (share) => {
@@ -46,7 +46,7 @@ type Counts = (share: number) => readonly number[]
  * Webster's method of apportionment: the k-th unit of a group, counted from 0, goes before those with a larger (k + ½) ÷ its units, of equal ones that of the
  * larger group. So the sum is round(share × all units), each group's part is one rate times its units, rounded, and what goes for one share goes for every larger one.
  */
-function groupCounts(groups: readonly Ranked[]): Counts {
+function groupCounts(groups: readonly UnitRanking[]): Counts {
   const order = groups
     .flatMap(({ units }, group) => Array.from({ length: units }, (_, k) => ({ group, units, place: (k + 0.5) / units })))
     .sort((a, b) => a.place - b.place || b.units - a.units || a.group - b.group)
@@ -58,7 +58,7 @@ function groupCounts(groups: readonly Ranked[]): Counts {
   }
 }
 
-function globalCounts(groups: readonly Ranked[], orders: readonly (readonly number[])[], limits: RankLimits): Counts {
+function globalCounts(groups: readonly UnitRanking[], orders: readonly (readonly number[])[], limits: RankLimits): Counts {
   const { minUnits, comparable = false } = limits
   const candidates = groups.flatMap(({ scores, least = 1 }, group) => {
     const mean = comparable ? 1 : scores.reduce((a, b) => a + b, 0) / scores.length
@@ -76,7 +76,7 @@ function globalCounts(groups: readonly Ranked[], orders: readonly (readonly numb
 }
 
 /** Groups with as many units lose as many: the mean of what each would lose, rounded. */
-function evened(groups: readonly Ranked[], counts: readonly number[]): number[] {
+function evened(groups: readonly UnitRanking[], counts: readonly number[]): number[] {
   const means = new Map<number, number>()
   for (const { units } of groups) {
     const alike = counts.filter((_, i) => groups[i]!.units === units)

@@ -1,6 +1,6 @@
 import { PareError, present } from '@pare/onnx'
 import { canFill, fillInput } from './fill.js'
-import type { Matched } from './match.js'
+import type { DataMatch } from './match.js'
 import type { ModelValue } from './model-value.js'
 import {
   castElements,
@@ -73,7 +73,7 @@ export interface Batch {
 }
 
 /** A data set of arrays in memory. */
-export function arrayDataSet(matched: Matched, notes: readonly string[] = []): DataSet {
+export function arrayDataSet(matched: DataMatch, notes: readonly string[] = []): DataSet {
   return {
     samples: matched.samples,
     notes,
@@ -88,7 +88,7 @@ export function arrayDataSet(matched: Matched, notes: readonly string[] = []): D
 }
 
 /** What is common to all samples, seen at the first of them. */
-export function describeSamples(matched: Matched) {
+export function describeSamples(matched: DataMatch) {
   const { ignored, columnNames } = matched
   return {
     ...{ ignored, columnNames, sampleSize: sampleSize(matched), sampleShapes: sampleShapes(matched) },
@@ -97,7 +97,7 @@ export function describeSamples(matched: Matched) {
 }
 
 /** The first samples of what was matched, as a batch. */
-export function batchFrom(matched: Matched, first: number): Batch {
+export function batchFrom(matched: DataMatch, first: number): Batch {
   return { ...slice(matched, 0, matched.samples), first }
 }
 
@@ -213,7 +213,7 @@ export function allInputsFor(inputs: readonly ModelValue[], batch: Batch): Recor
   return { ...inputsFor(inputs, batch), ...Object.fromEntries(texts) }
 }
 
-function slice(matched: Matched, first: number, size: number): Batch {
+function slice(matched: DataMatch, first: number, size: number): Batch {
   return batchOf(
     matched,
     { first, size },
@@ -224,7 +224,7 @@ function slice(matched: Matched, first: number, size: number): Batch {
   )
 }
 
-function gather(matched: Matched, samples: ArrayLike<number>): Batch {
+function gather(matched: DataMatch, samples: ArrayLike<number>): Batch {
   const size = samples.length
   return batchOf(
     matched,
@@ -250,7 +250,7 @@ interface Choice {
   items<Item>(list: readonly Item[], width: number): Item[]
 }
 
-function batchOf(matched: Matched, { first, size }: { first: number; size: number }, choice: Choice): Batch {
+function batchOf(matched: DataMatch, { first, size }: { first: number; size: number }, choice: Choice): Batch {
   const rows = (array: NdArray, type: ElementType = array.type): NdArray => {
     if (array.shape.length === 0) return { type, shape: [], data: castElements(array, type, [0, 1]) }
     const source = choice.rows(array, sizeOf(array.shape.slice(1)))
@@ -277,10 +277,10 @@ function batchOf(matched: Matched, { first, size }: { first: number; size: numbe
   }
 }
 
-function sampleShapes({ bound }: Matched): Record<string, readonly number[]> {
+function sampleShapes({ bound }: DataMatch): Record<string, readonly number[]> {
   return Object.fromEntries(bound.map(({ input, array }) => [input.name, array.shape.slice(1)]))
 }
 
-function sampleSize({ bound }: Matched): number {
+function sampleSize({ bound }: DataMatch): number {
   return Math.max(1, ...bound.map(({ array }) => sizeOf(array.shape.slice(1))))
 }

@@ -2,7 +2,7 @@ import { PareError, present } from '@pare/onnx'
 import { arrayDataSet, type Batch, batchFrom, type DataSet, describeSamples, type Samples } from './dataset.js'
 import { joinBoxes, padBoxes } from './labels/box-labels.js'
 import { type FindClasses, numbered } from './labels/labels.js'
-import { type Extra, labelNameOf, type Matched, type MatchOptions, matchArrays } from './match.js'
+import { type DataMatch, type Extra, labelNameOf, type MatchOptions, matchArrays } from './match.js'
 import type { ModelValue } from './model-value.js'
 import { type DataArray, type Elements, isStrings, type NdArray, type SampleArrays, STORAGE } from './ndarray.js'
 import { paddingFor, type SamplePadding } from './padding.js'
@@ -152,7 +152,10 @@ interface MatchPlace {
   readonly first: number
 }
 
-async function matchEntries(entries: readonly SampleEntry[], { source, options, padding, first }: MatchPlace): Promise<Matched> {
+async function matchEntries(
+  entries: readonly SampleEntry[],
+  { source, options, padding, first }: MatchPlace,
+): Promise<DataMatch> {
   const own = entries.map((entry) => entry.arrays)
   const arrays = stackArrays(options.boxLabels === true ? padBoxes(own) : own, source.name, { first, padding })
   const last = first + entries.length - 1
@@ -176,7 +179,7 @@ export async function matchNumbered(
   arrays: Map<string, DataArray>,
   where: string,
   { options, extra = { columns: {}, names: [] } }: { readonly options: EntryOptions; readonly extra?: Extra },
-): Promise<Matched> {
+): Promise<DataMatch> {
   const name = labelNameOf([...arrays.keys()], options)
   const label = name === undefined ? undefined : arrays.get(name)
   if (name === undefined || label === undefined || !isStrings(label)) return matchArrays(arrays, where, options, extra)

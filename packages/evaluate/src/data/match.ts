@@ -6,7 +6,7 @@ import { problemsError } from './problems.js'
 import { type ColumnNames, type ColumnOptions, type ColumnValues, chooseColumns, namesIn } from './rows/columns.js'
 
 /** Named arrays that cover the inputs of a model, sample by sample along axis 0. */
-export interface Matched {
+export interface DataMatch {
   readonly samples: number
   readonly bound: readonly { readonly input: ModelValue; readonly array: DataArray }[]
   /** Name of the input that holds token ids, where the model has one. */
@@ -58,7 +58,7 @@ export function matchArrays(
   source: string,
   options: MatchOptions,
   extra: Extra = { columns: {}, names: [] },
-): Matched {
+): DataMatch {
   const { inputs } = options
   const problems: string[] = []
   const tokens = tokenInput(inputs)

@@ -4,10 +4,10 @@ import { type ChildOptions, runChild } from '../process/process.js'
 import type { EvaluateRequest, Evaluation, ModelDescription } from '../process/request.js'
 import type { CompareRequest, Difference } from './compare.js'
 import type { ConstantPlaces, ConstantsRequest } from './constants.js'
-import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
+import type { ForwardPart, ForwardRequest, ForwardResult } from './forward.js'
 import type { Latency, LatencyRequest } from './latency/latency.js'
 import type { FirstLook, LookRequest } from './look.js'
-import type { Renamed, RenamedRequest } from './renamed.js'
+import type { RenamedComparison, RenamedRequest } from './renamed.js'
 
 /**
  * Runs a model, and its reference where one is named, over the evaluation data in a child process, and measures it.
@@ -42,9 +42,9 @@ export async function compareModels(request: CompareRequest, options: ChildOptio
 }
 
 /** Whether a model with fewer tokens reads texts as its reference does, and gives the same numbers, in a child process. Throws like `evaluate`. */
-export async function compareRenamedModels(request: RenamedRequest, options: ChildOptions = {}): Promise<Renamed> {
+export async function compareRenamedModels(request: RenamedRequest, options: ChildOptions = {}): Promise<RenamedComparison> {
   const { result } = await runChild({ kind: 'renamed', request }, basename(request.other.model), options)
-  return result as Renamed
+  return result as RenamedComparison
 }
 
 /** The outputs of models that have no inputs, computed in a child process. Throws like `evaluate`, but for a model that ONNX Runtime refuses. */
@@ -73,7 +73,7 @@ export async function benchModels(request: LatencyRequest, options: ChildOptions
  */
 export async function* forwardModel(
   request: ForwardRequest,
-  options: ChildOptions & { onEnd?: (outcome: Forwarded) => void } = {},
+  options: ChildOptions & { onEnd?: (outcome: ForwardResult) => void } = {},
 ): AsyncGenerator<ForwardPart> {
   const { signal } = options
   const stop = new AbortController()
@@ -103,7 +103,7 @@ export async function* forwardModel(
       })
     }
     const { result } = await ended
-    options.onEnd?.(result as Forwarded)
+    options.onEnd?.(result as ForwardResult)
   } finally {
     stop.abort()
     await settled

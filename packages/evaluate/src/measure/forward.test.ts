@@ -2,7 +2,7 @@ import { modelBytes, parseText } from '@pare/onnx'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { array, npzBytes, put, temporaryFolder } from '../fixture.test.files.js'
 import { forwardModel } from '../index.js'
-import type { Forwarded, ForwardPart, ForwardRequest } from './forward.js'
+import type { ForwardPart, ForwardRequest, ForwardResult } from './forward.js'
 
 const folder = temporaryFolder()
 /** Sample i is (i, 1). */
@@ -30,8 +30,8 @@ beforeAll(async () => {
 async function run(request: Partial<ForwardRequest> & { batchOf?: string } = {}) {
   const { batchOf = 'N', ...rest } = request
   const parts: ForwardPart[] = []
-  let result: Partial<Forwarded> = {}
-  const onEnd = (outcome: Forwarded) => {
+  let result: Partial<ForwardResult> = {}
+  const onEnd = (outcome: ForwardResult) => {
     result = outcome
   }
   for await (const part of forwardModel({ model: models[batchOf]!, data, sums: ['sum'], chunk: 4, ...rest }, { onEnd }))

@@ -59,7 +59,7 @@ export interface ForwardPart {
   readonly outputs: Readonly<Record<string, NdArray['data'] | Float64Array>>
 }
 
-export interface Forwarded {
+export interface ForwardResult {
   /** That have run. */
   readonly samples: number
   /** Of all shards together, those before `from` too. */
@@ -75,7 +75,7 @@ export async function forward(
   runtime: Runtime,
   request: ForwardRequest,
   { onPart, onProgress }: { onPart: (part: ForwardPart) => Promise<void>; onProgress: (progress: EvaluationProgress) => void },
-): Promise<Forwarded> {
+): Promise<ForwardResult> {
   const { chunk, threads = availableParallelism(), trusted = false } = request
   await using session = await openSession(runtime, request.model, {
     threads,

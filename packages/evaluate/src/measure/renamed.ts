@@ -19,7 +19,7 @@ export interface RenamedRequest {
   readonly windows: number
 }
 
-export interface Renamed {
+export interface RenamedComparison {
   readonly windows: number
   readonly tokens: number
   /** Windows that do not become the same tokens. */
@@ -40,14 +40,14 @@ export interface Renamed {
 const BATCH = 8
 
 /** Reads the data with both tokenizers side by side, and runs the first windows through both models. */
-export async function compareRenamed(runtime: Runtime, request: RenamedRequest): Promise<Renamed> {
+export async function compareRenamed(runtime: Runtime, request: RenamedRequest): Promise<RenamedComparison> {
   const { reference, other, kept, units } = request
   await using one = await openSession(runtime, reference.model)
   await using two = await openSession(runtime, other.model)
   const now = new Map(kept.map((id, at) => [id, at]))
   const counts = { windows: 0, tokens: 0, different: 0 }
   const outputs = { windows: 0, numbers: 0, different: 0, relative: 0 }
-  let first: Renamed['first']
+  let first: RenamedComparison['first']
   for (const path of request.data) {
     const [before, after] = [
       await openData(path, { inputs: one.inputs, trusted: true, models: [reference.model], text: reference.text }),

@@ -55,14 +55,14 @@ export function initializer(source: TextSource, value: ValueInfoProto): TensorPr
   return hasElements ? elements(lexer, tensor) : ofValues(lexer, tensor, numbers!)
 }
 
-export interface Declared {
+export interface ValueDeclaration {
   readonly name: string
   readonly type: DataType
   readonly shape: readonly number[]
 }
 
 /** `{1, 2, 3}`: the tensor with these elements. */
-export function elements(lexer: Lexer, tensor: Declared): TensorProto {
+export function elements(lexer: Lexer, tensor: ValueDeclaration): TensorProto {
   lexer.expect('{')
   if (tensor.type === 'string') {
     const strings = listOf(lexer, '}', () => new TextEncoder().encode(lexer.string()))
@@ -74,7 +74,7 @@ export function elements(lexer: Lexer, tensor: Declared): TensorProto {
   return ofValues(lexer, tensor, numbers)
 }
 
-function ofValues(lexer: Lexer, tensor: Declared, values: ArrayLike<number | bigint>): TensorProto {
+function ofValues(lexer: Lexer, tensor: ValueDeclaration, values: ArrayLike<number | bigint>): TensorProto {
   const dims = shapeFor(lexer, tensor, values.length)
   return create(TensorProtoSchema, {
     name: tensor.name,
@@ -84,7 +84,7 @@ function ofValues(lexer: Lexer, tensor: Declared, values: ArrayLike<number | big
   })
 }
 
-function shapeFor(lexer: Lexer, { name, shape }: Declared, count: number): bigint[] {
+function shapeFor(lexer: Lexer, { name, shape }: ValueDeclaration, count: number): bigint[] {
   if (elementCount(shape) === count) return shape.map(BigInt)
   throw lexer.error(`'${name}' of shape [${shape.join()}] takes ${elementCount(shape)} elements, given ${count}`)
 }

@@ -1,7 +1,7 @@
 import type { Loss } from '@pare/autograd'
 import { findMetric, judgeBatch, type NdArray, startTally } from '@pare/evaluate'
 import { present } from '@pare/onnx'
-import type { Fed, Passes } from '../passes.js'
+import type { FedBatch, Passes } from '../passes.js'
 
 /** What a model is worth on training data that it was not trained on. */
 export interface HeldOut {
@@ -11,7 +11,7 @@ export interface HeldOut {
 }
 
 /** A batch and how many judgements its loss is the mean of. */
-export interface JudgedBatch extends Fed {
+export interface JudgedBatch extends FedBatch {
   readonly count: number
 }
 

@@ -20,7 +20,7 @@ export type Area = (typeof AREAS)[number]
  */
 export interface Arena {
   readonly memory: WebAssembly.Memory
-  readonly tensors: readonly Placed[]
+  readonly tensors: readonly PlacedTensor[]
   /** Of the weights, with what fills tensors up to a multiple of eight. */
   readonly elements: number
   /** Where an area begins, in bytes. */
@@ -30,12 +30,12 @@ export interface Arena {
   /** f32[elements]. Throws where the arena has no such area. */
   area(area: Area): Float32Array
   /** The elements of one tensor, in the tensor's order. */
-  view(tensor: Placed, area: Area): Float32Array
+  view(tensor: PlacedTensor, area: Area): Float32Array
   readonly maskBytes: Uint8Array
 }
 
 /** A tensor and where it stands in each area. */
-export interface Placed extends ArenaTensor {
+export interface PlacedTensor extends ArenaTensor {
   readonly elements: number
   /** First element; a multiple of eight. */
   readonly first: number
@@ -52,7 +52,7 @@ const MOST_BYTES = 2 ** 32 - PAGE
 /** Room for these tensors, all zero but the mask. Throws PareError where it is more than WebAssembly can address. */
 export function openArena(tensors: readonly ArenaTensor[], areas: readonly Area[]): Arena {
   let elements = 0
-  const placed = tensors.map((tensor): Placed => {
+  const placed = tensors.map((tensor): PlacedTensor => {
     const own = tensor.shape.reduce((a, b) => a * b, 1)
     const first = elements
     elements += Math.ceil(own / 8) * 8
@@ -80,7 +80,7 @@ export function openArena(tensors: readonly ArenaTensor[], areas: readonly Area[
 }
 
 /** What fills a tensor up stays zero: its gradient is. */
-function fillMask(bytes: Uint8Array, { first, elements, mask }: Placed): void {
+function fillMask(bytes: Uint8Array, { first, elements, mask }: PlacedTensor): void {
   const target = bytes.subarray(first / 8, first / 8 + Math.ceil(elements / 8))
   if (mask === undefined) target.fill(255)
   else target.set(mask.subarray(0, target.length))

@@ -1,6 +1,6 @@
 import type { Curve } from '../curves.js'
 import { keyOf, lowestOf } from '../rank.js'
-import type { Arena, Placed } from './arena.js'
+import type { Arena, PlacedTensor } from './arena.js'
 import { sparsityAt } from './schedule.js'
 
 /** Movement pruning (Sanh et al. 2020, arXiv 2005.07683): what moves away from zero while it is trained is kept. */
@@ -28,7 +28,7 @@ export interface Movement {
 }
 
 /** The arena has the areas 'scores' and 'hidden'; the latter holds the values of weights that are masked for now. */
-export function openMovement(arena: Arena, tensors: readonly Placed[], options: MovementOptions): Movement {
+export function openMovement(arena: Arena, tensors: readonly PlacedTensor[], options: MovementOptions): Movement {
   const { sparsity, curve = 'cubic', until = 0.7, times = 20 } = options
   const own = tensors.map((tensor) => {
     const [weights, gradients, scores, hidden] = (['weights', 'gradients', 'scores', 'hidden'] as const).map((area) =>
@@ -65,15 +65,15 @@ export function openMovement(arena: Arena, tensors: readonly Placed[], options: 
   }
 }
 
-interface Scored {
-  readonly tensor: Placed
+interface ScoreRun {
+  readonly tensor: PlacedTensor
   readonly weights: Float32Array
   readonly scores: Float32Array
   readonly hidden: Float32Array
 }
 
 /** Masks what is among the lowest, and gives back its value to what is not any more. Gives the ties that are left. */
-function mask(arena: Arena, { tensor, weights, scores, hidden }: Scored, { key, ties }: { key: number; ties: number }): number {
+function mask(arena: Arena, { tensor, weights, scores, hidden }: ScoreRun, { key, ties }: { key: number; ties: number }): number {
   const { maskBytes } = arena
   const bits = new Int32Array(scores.buffer, scores.byteOffset, scores.length)
   let left = ties

@@ -2,7 +2,7 @@ import { attributesOf, madeBy, type Node, readAll, type Uses, valuesOf } from '@
 import type { Activation } from '../kernels/activations.js'
 
 /** Nodes that together are one function of each number of a value, and what comes out. */
-export interface Applied {
+export interface ActivationNodes {
   readonly nodes: readonly Node[]
   readonly activation: Activation
   /** Name of the result. */
@@ -19,11 +19,11 @@ const SAMPLES = Array.from({ length: 41 }, (_, i) => (i - 20) * 0.3 + 0.01)
  * The largest set of nodes from `value` on that is an activation of ours: nodes of numbers and constants are computed for some numbers, and the results decide,
  * so that it does not matter how an exporter writes a function. Undefined where there is none, or where someone else reads a value in between.
  */
-export async function activationAfter(value: string, uses: Uses): Promise<Applied | undefined> {
+export async function activationAfter(value: string, uses: Uses): Promise<ActivationNodes | undefined> {
   const numbers = new Map<string, readonly number[]>([[value, SAMPLES]])
   const nodes: Node[] = []
   const pending = [...(uses.consumers.get(value) ?? [])]
-  let largest: Applied | undefined
+  let largest: ActivationNodes | undefined
   while (pending.length > 0 && nodes.length < MOST_NODES) {
     const node = pending.shift()!
     if (nodes.includes(node)) continue

@@ -2,7 +2,7 @@ import type { PackedRows, PackedTiles } from '../formats.js'
 import type { ChunkOf } from './chunks.js'
 
 /** A sparse weight as the kernels for panels of samples read it. */
-export interface Blocked {
+export interface BlockedWeight {
   readonly out: number
   readonly in: number
   readonly tileRows: number
@@ -31,7 +31,7 @@ export function blocked(
   matrix: PackedRows<Float32Array> | PackedTiles<Float32Array>,
   chunks: readonly ChunkOf[],
   blockInputs: number,
-): Blocked {
+): BlockedWeight {
   const { out, in: inputs } = matrix
   const { tileRows, tileColumns } = matrix.kind === 'tiles' ? matrix : { tileRows: 1, tileColumns: 1 }
   const size = blockInputs - (blockInputs % tileColumns)

@@ -3,7 +3,7 @@ import { tileSizeOf } from '../pack.js'
 import type { ChunkOf } from './chunks.js'
 
 /** A sparse weight as the kernels for one sample read it: each stream once, from its first byte to its last. */
-export interface Streamed {
+export interface StreamedWeight {
   /** Inputs that lie in memory at a time, a multiple of a tile's; the last segment may have fewer. */
   readonly segmentInputs: number
   readonly segments: number
@@ -46,7 +46,7 @@ const MOST_INPUTS = 16383
 const CACHED = 12288
 
 /** Linear in entries, and in lines × blocks. Lines are sorted by their entries within a chunk (SELL-C-σ, Kreutzer et al. 2014, arXiv 1307.6209). */
-export function streamed(matrix: PackedRows | PackedTiles, chunks: readonly ChunkOf[]): Streamed {
+export function streamed(matrix: PackedRows | PackedTiles, chunks: readonly ChunkOf[]): StreamedWeight {
   const { tileRows, tileColumns } = tileSizeOf(matrix)
   const area = tileRows * tileColumns
   const segmentInputs = MOST_INPUTS - (MOST_INPUTS % tileColumns)

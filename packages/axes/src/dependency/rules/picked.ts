@@ -2,7 +2,7 @@ import { type Axis, atom, pin, productOf, sumOf, turnedOf } from '../axis.js'
 import type { AxisSite } from '../site.js'
 
 /** Some positions of an axis, in an order that is always the same. */
-export interface Picked {
+export interface AxisPick {
   readonly from: Axis
   readonly out: Axis
   /** For each position of `out` the one of `from`, counted from the front. */
@@ -14,7 +14,7 @@ export interface Picked {
  * k-th position; an axis of pairs turned round, as channels are shuffled; each position again and again), and where all positions are there once, in any order.
  * Some of them in an order that is none of these hold both.
  */
-export function tiePicked(site: AxisSite, picked: Picked): void {
+export function tiePicked(site: AxisSite, picked: AxisPick): void {
   const { from, out, positions } = picked
   const says = `${site.node.op} '${site.name}'`
   const isWithin = positions.length === out.size && positions.every((at) => Number.isInteger(at) && at >= 0 && at < from.size)
@@ -30,7 +30,7 @@ export function tiePicked(site: AxisSite, picked: Picked): void {
 }
 
 /** All of n = a × b positions, those of the inner factor outermost: 0, b, 2b, … 1, b + 1, … */
-function tieCrossed(site: AxisSite, { from, out, positions }: Picked): boolean {
+function tieCrossed(site: AxisSite, { from, out, positions }: AxisPick): boolean {
   const inner = (positions[1] ?? 0) - (positions[0] ?? 0)
   if (positions.length !== from.size || inner < 2 || from.size % inner !== 0) return false
   const outer = from.size / inner
@@ -42,7 +42,7 @@ function tieCrossed(site: AxisSite, { from, out, positions }: Picked): boolean {
 }
 
 /** Every k-th position of the whole axis: those of one of k positions of the inner factor. */
-function tieEvery(site: AxisSite, { from, out, positions }: Picked): boolean {
+function tieEvery(site: AxisSite, { from, out, positions }: AxisPick): boolean {
   const step = (positions[1] ?? 0) - (positions[0] ?? 0)
   if (step < 2 || from.size !== step * positions.length || positions.some((at, i) => at !== positions[0]! + i * step))
     return false
@@ -51,7 +51,7 @@ function tieEvery(site: AxisSite, { from, out, positions }: Picked): boolean {
 }
 
 /** Each position of the axis several times, one after another or the whole axis again and again. */
-function tieAgain(site: AxisSite, { from, out, positions }: Picked): boolean {
+function tieAgain(site: AxisSite, { from, out, positions }: AxisPick): boolean {
   const times = positions.length / from.size
   if (!Number.isInteger(times) || times < 2) return false
   const isInner = positions.every((at, i) => at === Math.floor(i / times))
@@ -63,7 +63,7 @@ function tieAgain(site: AxisSite, { from, out, positions }: Picked): boolean {
 }
 
 /** A few stretches, or many that are two positions and more on average; none of them twice. */
-function tieStretches(site: AxisSite, { from, out, positions }: Picked): boolean {
+function tieStretches(site: AxisSite, { from, out, positions }: AxisPick): boolean {
   const stretches = stretchesOf(positions)
   if (stretches.length > Math.max(FEW, positions.length / 2)) return false
   const inOrder = [...stretches].sort((a, b) => a.start - b.start)
@@ -82,7 +82,7 @@ function tieStretches(site: AxisSite, { from, out, positions }: Picked): boolean
 const FEW = 4
 
 /** All positions, each once. */
-function tieTurned(site: AxisSite, { from, out, positions }: Picked): boolean {
+function tieTurned(site: AxisSite, { from, out, positions }: AxisPick): boolean {
   if (positions.length !== from.size || new Set(positions).size !== positions.length) return false
   site.tie(out, turnedOf(from, Int32Array.from(positions)))
   return true

@@ -3,7 +3,7 @@ import type { CardModel } from '../../folder/card.js'
 import { describeProof } from '../../proof/prove.js'
 import { describeStep } from '../../settings/prune-step.js'
 import type { Task } from '../../settings/tasks.js'
-import { fileIn, type Pruned } from '../model.js'
+import { fileIn, type PrunedModel } from '../model.js'
 import { describeBlocks } from '../steps/blocks.js'
 import { describeQuantisation } from '../steps/quantise.js'
 import { describeRepair } from '../steps/repair.js'
@@ -12,7 +12,7 @@ import { changed, removedUnits } from './removed-units.js'
 import { describeSearch } from './search.js'
 
 /** What was done to a model, in order, a sentence for each step. */
-export function courseOf({ steps }: Pick<Task, 'steps'>, pruned: Pruned | undefined): readonly string[] {
+export function courseOf({ steps }: Pick<Task, 'steps'>, pruned: PrunedModel | undefined): readonly string[] {
   return [
     ...(pruned?.folded ?? []).map((weight) => `folded: ${describeFolded(weight)}`),
     ...steps.map(describeStep),
@@ -26,7 +26,7 @@ export function courseOf({ steps }: Pick<Task, 'steps'>, pruned: Pruned | undefi
 }
 
 /** What the card of a folder says of one of its models. */
-export function cardOf(task: Task, pruned: Pruned, measured: readonly string[]): readonly [file: string, card: CardModel] {
+export function cardOf(task: Task, pruned: PrunedModel, measured: readonly string[]): readonly [file: string, card: CardModel] {
   const { model, output, cut, parameters, sparsity, layers } = pruned
   const removed = [
     ...(cut.length > 0 ? [`${removedUnits(cut)} removed`] : []),

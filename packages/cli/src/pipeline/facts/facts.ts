@@ -5,7 +5,7 @@ import {
   type Layer,
   layersOf,
   macCount,
-  type Planned,
+  type PlanOutcome,
   type PlanStep,
   sparsityOf,
   totalMacs,
@@ -49,7 +49,7 @@ export interface PlanFacts {
 export interface PlannedChange {
   readonly model: Model
   readonly pruned: Model
-  readonly planned: Planned
+  readonly planned: PlanOutcome
   /** Whether weights that no step masked have changed too. Default: false */
   readonly retrained?: boolean
   /** At which MACs are counted, where that is said. Default: usual ones */
@@ -92,7 +92,7 @@ export function bytesOf({ model, bytes }: ModelFile): number {
   return bytes + external
 }
 
-function maskedGroups(steps: readonly PlanStep[], groups: Planned['groups']): readonly GroupFacts[] {
+function maskedGroups(steps: readonly PlanStep[], groups: PlanOutcome['groups']): readonly GroupFacts[] {
   const masked = new Map(
     steps.flatMap((step) =>
       step.kind === 'mask' ? step.weights.map(({ id, masked }) => [`${step.structure}\n${id}`, masked] as const) : [],

@@ -11,7 +11,7 @@ import { firstMetric } from '../../settings/data/demands.js'
 import type { Task } from '../../settings/tasks.js'
 import type { SmallestSearchFacts } from '../../smallest/find-smallest.js'
 import type { FailureReport } from '../../terminal/failure.js'
-import type { Pruned } from '../model.js'
+import type { PrunedModel } from '../model.js'
 import { describeNothing, describeSmallest, disagreement, smallestResult } from '../smallest.js'
 import { shownMasks } from '../steps/masks.js'
 import type { Baseline } from './baselines.js'
@@ -25,7 +25,7 @@ type ModelResult = RunResults['models'][number]
 
 /** What is known of a model when its run ends, however early. */
 export interface ModelOutcome {
-  pruned?: Pruned
+  pruned?: PrunedModel
   /** How the smallest model that passes was looked for, where that was wanted. */
   smallest?: SmallestSearchFacts
   /** The task with what was chosen. */
@@ -204,7 +204,7 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-function pruningOf(pruned: Pruned, cwd: string): Partial<ModelResult> {
+function pruningOf(pruned: PrunedModel, cwd: string): Partial<ModelResult> {
   const { sparsity, parameters, macs, layers, cut, declined, plan } = pruned
   const proof = proofOf(pruned)
   return {

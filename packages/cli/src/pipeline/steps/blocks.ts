@@ -20,7 +20,7 @@ import {
   withTensors,
   writeWhole,
 } from '@pare/onnx'
-import type { Added, Retrained } from '@pare/retrain'
+import type { RetrainResult, VectorCopy } from '@pare/retrain'
 import { asRun, inputsOfData } from '../../engine/data-inputs.js'
 import { forwardOver } from '../../engine/forward.js'
 import { collectPaddedValues } from '../../engine/padded-values.js'
@@ -90,7 +90,7 @@ async function trainPart(
   { settings, seed }: BlocksJob,
   { engine, signal }: Work,
   onProgress: (step: number, steps: number, loss: number) => void,
-): Promise<Retrained | undefined> {
+): Promise<RetrainResult | undefined> {
   const { retrain, trainableTensors } = await import('@pare/retrain')
   const { npzBytes } = await import('@pare/evaluate/npz')
   const own = new Set(constants)
@@ -115,7 +115,7 @@ async function trainPart(
   }
 }
 
-function trainedOf({ tensors, start, best }: Retrained): TrainedPart {
+function trainedOf({ tensors, start, best }: RetrainResult): TrainedPart {
   const [before, after] = [start?.loss, best.heldOut?.loss]
   return {
     tensors: new Map(tensors.map(({ id, values }) => [id, values])),
@@ -146,7 +146,7 @@ function frozenNotes(frozen: ReadonlyMap<string, string>): string[] {
 
 interface Stepping {
   readonly pruned: Model
-  readonly added: ReadonlyMap<string, Added>
+  readonly added: ReadonlyMap<string, VectorCopy>
   readonly notes: readonly string[]
 }
 

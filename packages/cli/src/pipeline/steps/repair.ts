@@ -1,4 +1,4 @@
-import { type PlanStep, type Repaired, repair } from '@pare/core'
+import { type PlanStep, type RepairResult, repair } from '@pare/core'
 import type { Model } from '@pare/onnx'
 import { asRun, inputsOfData } from '../../engine/data-inputs.js'
 import { forwardOver } from '../../engine/forward.js'
@@ -27,7 +27,7 @@ export interface RepairJob {
 }
 
 /** Repairs a pruned model over calibration data: the step that is appended to the plan, and what it changed. */
-export async function repairModel(job: RepairJob, { signal, progress, label, engine }: Work): Promise<Repaired> {
+export async function repairModel(job: RepairJob, { signal, progress, label, engine }: Work): Promise<RepairResult> {
   const { reference, pruned, steps, seed, calibration } = job
   const padded = collectPaddedValues()
   const activity = progress.begin(`${label}: repairing`)

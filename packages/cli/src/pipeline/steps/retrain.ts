@@ -15,7 +15,7 @@ import {
 } from '@pare/core'
 import { figure, formatCount } from '@pare/gate'
 import { bytesOf, type DataType, type Model, makePayload, present, withTensors } from '@pare/onnx'
-import type { CurvePoint, Ended, HeldOut, Loss, Recipe, Retrained } from '@pare/retrain'
+import type { CurvePoint, HeldOut, Loss, Recipe, RetrainResult, TrainEnd } from '@pare/retrain'
 import { asRun } from '../../engine/data-inputs.js'
 import { loaderFor, trainerOf, type Work } from '../../engine/work.js'
 import type { RetrainConfig } from '../../options/recover.js'
@@ -37,8 +37,8 @@ export interface TrainingFacts {
   readonly bestStep: number
   /** Median. */
   readonly msPerStep: number
-  readonly ended: Ended
-  readonly samples: Retrained['samples']
+  readonly ended: TrainEnd
+  readonly samples: RetrainResult['samples']
   /** On held-out samples, before and at best. */
   readonly before?: HeldOut
   readonly after?: HeldOut
@@ -110,7 +110,7 @@ function short(value: number): string {
   return String(Number(value.toPrecision(3)))
 }
 
-function factsOfTraining(trained: Retrained, distilled: boolean): TrainingFacts {
+function factsOfTraining(trained: RetrainResult, distilled: boolean): TrainingFacts {
   const { loss, recipe, steps, best, msPerStep, ended, samples, start, curve, peakMemoryBytes } = trained
   return {
     ...{ loss: loss.kind, why: loss.why, distilled, optimizer: recipe.optimizer.name, learningRate: recipe.learningRate },
@@ -120,7 +120,7 @@ function factsOfTraining(trained: Retrained, distilled: boolean): TrainingFacts 
   }
 }
 
-function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: Retrained, { steps: total }: Recipe): string[] {
+function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: RetrainResult, { steps: total }: Recipe): string[] {
   const [first] = frozen
   return [
     ...(resumedAt === undefined || resumedAt === steps ? [] : [`retraining went on from step ${resumedAt}`]),
@@ -139,7 +139,7 @@ function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: Retra
 }
 
 /** Halves are trained as f32, and what comes out is rounded to halves again. */
-function updateOf({ tensors }: Retrained, facts: TrainingFacts, pruned: Model): UpdateStep {
+function updateOf({ tensors }: RetrainResult, facts: TrainingFacts, pruned: Model): UpdateStep {
   const { loss, why, optimizer, steps, learningRate, notes } = facts
   const types = new Map<string, DataType>()
   withTensors(pruned, (tensor, id) => {
@@ -160,7 +160,7 @@ function updateOf({ tensors }: Retrained, facts: TrainingFacts, pruned: Model): 
 }
 
 /** What movement pruning masked, so that all that reports sparsity sees it. */
-async function movedMask({ tensors, scores }: Retrained, sparsity: number, pruned: Model): Promise<MaskStep> {
+async function movedMask({ tensors, scores }: RetrainResult, sparsity: number, pruned: Model): Promise<MaskStep> {
   const before = new Map(weightsOf(pruned).map(({ id, tensor }) => [id, tensor]))
   const weights: MaskedWeight[] = []
   for (const { id, values } of tensors) {

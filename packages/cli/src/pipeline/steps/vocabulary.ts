@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { Batch, Renamed, TextOptions } from '@pare/evaluate'
+import type { Batch, RenamedComparison, TextOptions } from '@pare/evaluate'
 import { formatCount } from '@pare/gate'
 import { type Model, PareError, parseJson, readRegular } from '@pare/onnx'
 import {
@@ -127,7 +127,7 @@ const TOLERANCE = 1e-5
 export async function proveVocabulary(
   { reference, other, corpus, step, windows }: RenamingProof,
   { signal, progress, label, engine }: Work,
-): Promise<Renamed> {
+): Promise<RenamedComparison> {
   const activity = progress.begin(`${label}: proving that texts are read the same`)
   const { compareRenamedModels } = await import('@pare/evaluate')
   try {
@@ -157,7 +157,7 @@ export async function proveVocabulary(
 }
 
 /** '170 windows the same tokens; 428,715 numbers of 16 windows the same bit for bit' */
-export function describeRenamed({ windows, outputs }: Renamed): string {
+export function describeRenamed({ windows, outputs }: RenamedComparison): string {
   const counted = (count: number) => `${formatCount(count)} window${count === 1 ? '' : 's'}`
   const same =
     outputs.different === 0

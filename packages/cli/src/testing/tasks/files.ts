@@ -2,14 +2,14 @@ import { crc32, deflateSync } from 'node:zlib'
 import { zipSync } from 'fflate'
 
 /** An array of a .npz file: `f4` of 32-bit floats, `i8` of 64-bit integers. */
-export interface Saved {
+export interface SavedTraining {
   readonly type: 'f4' | 'i8'
   readonly shape: readonly number[]
   readonly values: readonly number[]
 }
 
 /** As numpy.savez writes it. */
-export function npz(arrays: Readonly<Record<string, Saved>>): Uint8Array {
+export function npz(arrays: Readonly<Record<string, SavedTraining>>): Uint8Array {
   const files = Object.entries(arrays).map(([name, { type, shape, values }]) => {
     const data = type === 'f4' ? Float32Array.from(values) : BigInt64Array.from(values, BigInt)
     const dims = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`

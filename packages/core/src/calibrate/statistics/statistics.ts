@@ -3,7 +3,7 @@ import type { Statistic, Weight } from '../../contract/contract.js'
 import type { PlanOptions } from '../../plan/plan.js'
 import { needsTraining } from '../gradients.js'
 import type { LevelMeasuring } from '../levels.js'
-import { type LastRead, type Measured, measure, statisticsOf } from '../measure.js'
+import { type LastRead, type MeasuredStatistics, measure, statisticsOf } from '../measure.js'
 import type { SpreadStatistic } from '../spread.js'
 import { totalOf } from './totals.js'
 
@@ -44,7 +44,7 @@ export async function statisticsFor(
 }
 
 /** Reads what was measured before. */
-export function statisticsFrom({ blocks, reductions }: Measured, { name, needs }: Needing): WeightStatistics {
+export function statisticsFrom({ blocks, reductions }: MeasuredStatistics, { name, needs }: Needing): WeightStatistics {
   const totals = totalOf(blocks, reductions)
   const memo = new Map<string, LastRead>()
   return { of: (weight) => statisticsOf(weight, needs, totals, { criterion: name, memo }) }

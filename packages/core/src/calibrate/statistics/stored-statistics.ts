@@ -1,5 +1,5 @@
 import type { Statistic } from '../../contract/contract.js'
-import type { Measured } from '../measure.js'
+import type { MeasuredStatistics } from '../measure.js'
 
 /** Statistics of all weights of a model, as a file holds them: mergeable, and tied to the model and the data they are of. */
 export interface StatisticsFile {
@@ -12,11 +12,11 @@ export interface StatisticsFile {
   readonly model: { readonly sha256: string; readonly external?: readonly { readonly name: string; readonly sha256: string }[] }
   readonly data: CalibrationData
   /** Set in what an interrupted run leaves: what it was to measure. */
-  readonly partial?: Unfinished
-  readonly measured: Measured
+  readonly partial?: UnfinishedMeasurement
+  readonly measured: MeasuredStatistics
 }
 
-export interface Unfinished {
+export interface UnfinishedMeasurement {
   /** As they were named. */
   readonly criteria: readonly string[]
   readonly samples?: number

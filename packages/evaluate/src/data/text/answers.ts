@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { Answered, Conversation } from './text-fields.js'
+import type { AnsweredPrompt, Conversation } from './text-fields.js'
 import type { OpenTokenizer } from './tokenizer.js'
 
 /** Token ids, with those that count as what a model has to predict. */
@@ -20,7 +20,7 @@ interface Encoding {
  * the prompt alone has other tokens there.
  */
 export function answeredTokens(
-  { prompt, answer }: Answered,
+  { prompt, answer }: AnsweredPrompt,
   { tokenizer }: Pick<OpenTokenizer, 'tokenizer'>,
   { special, where }: Encoding,
 ): CountedTokens {

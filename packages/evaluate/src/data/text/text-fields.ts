@@ -87,19 +87,19 @@ export function conversationIn({ where, values }: Row, { kind }: TextFields): Co
 }
 
 /** A text and the answer to it. */
-export interface Answered {
+export interface AnsweredPrompt {
   readonly prompt: string
   readonly answer: string
 }
 
 /** Prompt and completion, as they stand there. */
-export function completionIn({ where, values }: Row): Answered {
+export function completionIn({ where, values }: Row): AnsweredPrompt {
   for (const name of ['prompt', 'completion']) if (typeof values[name] !== 'string') throw noText(where, name, values)
   return { prompt: values.prompt as string, answer: values.completion as string }
 }
 
 /** What is asked for by instruction and input, and the output. */
-export function instructionIn({ where, values }: Row): Answered & { readonly input: string } {
+export function instructionIn({ where, values }: Row): AnsweredPrompt & { readonly input: string } {
   for (const name of ['instruction', 'output']) if (typeof values[name] !== 'string') throw noText(where, name, values)
   const { input = '' } = values
   if (typeof input !== 'string' && input !== null) throw noText(where, 'input', values)

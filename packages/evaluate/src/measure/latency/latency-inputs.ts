@@ -13,7 +13,7 @@ export interface ModelInputs {
 }
 
 /** A model and which of its sizes follow from others. */
-export interface Sized extends ModelInputs {
+export interface SizedModel extends ModelInputs {
   readonly symbols: Symbols
 }
 
@@ -73,7 +73,7 @@ export function fixedBatch({ inputs }: ModelInputs): number | undefined {
  * Sizes of all open axes: `dims` where it names them, the batch where a name stands on first axes only, an empty past, height and width of an image,
  * else a short sequence. Sizes that follow from others are left out, unless `dims` names them.
  */
-export function sizesFor({ name, inputs, symbols }: Sized, batch: number, dims: OpenSizes): OpenSizes {
+export function sizesFor({ name, inputs, symbols }: SizedModel, batch: number, dims: OpenSizes): OpenSizes {
   const past = pastSymbols(inputs, symbols)
   const inner = new Set(inputs.flatMap(({ shape }) => shape.slice(1)))
   const sizes: Record<string, number> = {}

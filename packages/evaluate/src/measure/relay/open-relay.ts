@@ -1,13 +1,13 @@
 import { type ChildOptions, runChild } from '../../process/process.js'
 import type { EvaluationProgress } from '../../process/request.js'
-import type { Forwarded, ForwardPart } from '../forward.js'
+import type { ForwardPart, ForwardResult } from '../forward.js'
 import { meeting } from '../meeting.js'
 import type { RelayRequest, RelayState, SegmentRequest, ShapesOfFew } from './relay.js'
 
 /** Data in a child process that run through segments of a model. Disposing of it ends the child at once, and what it stored is gone. */
 export interface RelayProcess extends AsyncDisposable {
   /** What was read. */
-  readonly forwarded: Forwarded
+  readonly forwarded: ForwardResult
   /** Runs a segment: what it gives, batch by batch. One call at a time, to its end. Throws like `evaluate`. */
   run(segment: SegmentRequest, onProgress?: (progress: EvaluationProgress) => void): AsyncGenerator<ForwardPart>
   /** What the segment that ran last stored. */

@@ -8,7 +8,7 @@ import { batchAxisOf } from '../../process/batch-axis.js'
 import type { EvaluationProgress } from '../../process/request.js'
 import { createSession, type Runtime, toArray, toTensor } from '../../process/runtime.js'
 import { shapesOfSamples } from '../batch-size.js'
-import { added, batchOf, type Forwarded, type ForwardPart, type ForwardRequest } from '../forward.js'
+import { added, batchOf, type ForwardPart, type ForwardRequest, type ForwardResult } from '../forward.js'
 import { RelayStore } from './relay-store.js'
 
 /** Data that run through a model segment by segment. */
@@ -40,7 +40,7 @@ export interface SegmentRequest {
 
 /** Where a relay stands when a segment has run, or before the first. */
 export interface RelayState {
-  readonly forwarded: Forwarded
+  readonly forwarded: ForwardResult
   /** What the last segment stored, inputs of the model not counted. */
   readonly stored: readonly { readonly name: string; readonly type: string; readonly rank: number }[]
 }
@@ -90,7 +90,7 @@ interface Reading {
 async function readSamples(
   request: RelayRequest,
   { runtime, store, talk }: Reading,
-): Promise<{ batches: readonly StoredBatch[]; forwarded: Forwarded }> {
+): Promise<{ batches: readonly StoredBatch[]; forwarded: ForwardResult }> {
   const { inputs, chunk, trusted = false, to = Number.POSITIVE_INFINITY } = request
   const turned = inputs.find((input) => batchAxisOf(input, request.batchAxis) > 0)
   if (turned !== undefined) {
