@@ -16,10 +16,10 @@ import {
 } from '../options/config.js'
 import { type OptionValues, overridesOf } from '../options/overrides.js'
 import type { PresetConfig } from '../options/prune.js'
-import { Failure, type Problem, type SourcePlace, usage } from '../terminal/failure.js'
+import { type SourcePlace, usage } from '../terminal/failure.js'
 import { type Check, orProblem, placeIn } from './check.js'
 import { findConfig, loadConfig } from './config/config-file.js'
-import { checkShape, formatProblems } from './config/config-problems.js'
+import { checkShape } from './config/config-problems.js'
 import { expandModels, type ModelEntry } from './config/entries.js'
 import { locatorOf } from './config/source-places.js'
 import { refuseOutside } from './config/workspace.js'
@@ -34,6 +34,7 @@ import { type Recover, recoverOf, recoverProblems } from './recover.js'
 import { scheduleProblems } from './schedule.js'
 import { ambiguousOverrides, type ModelSettings, settle } from './settings.js'
 import { afterSearch, dropOf, gateWithDrop, readSmallest, type SmallestSettings, withoutDrop } from './smallest.js'
+import { distinct, invalid, noModels } from './task-problems.js'
 
 /** Everything that is done for one model, with plugins loaded and paths absolute. */
 export interface Task extends Omit<OneLevel, 'recover' | 'prove'> {
@@ -290,27 +291,4 @@ async function readSteps(
     if (one !== undefined) resolved.push(one)
   }
   return resolved
-}
-
-/** A problem at the top level of a config shows with each model that inherits it, and is told once. */
-function distinct(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [`${problem.place}\n${problem.message}`, problem])).values()]
-}
-
-function noModels(shown: string | undefined): Problem {
-  return shown === undefined
-    ? { place: '', message: 'no model to run, and no pare.config.* here or above.', hint: 'write a config with: pare init' }
-    : { place: 'models', message: 'is missing or empty: nothing to run.', hint: "name a model: models: [{ path: 'model.onnx' }]" }
-}
-
-/** One problem of the options is a sentence; several, and those of a config, are a list. */
-function invalid(problems: readonly Problem[], { shown, command }: Reading): Failure {
-  const [{ place, message, hint }] = problems as [Problem]
-  if (shown === undefined && problems.length === 1) {
-    return new Failure('usage', `pare ${command}: ${place === '' ? '' : `${place}: `}${message}`, { hint, problems })
-  }
-  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  return new Failure('usage', `pare ${command}: ${count} in ${shown ?? 'the options'}:\n${formatProblems(problems)}`, {
-    problems,
-  })
 }

@@ -1,0 +1,39 @@
+import { z } from 'zod'
+import { field } from './row.js'
+import { count } from './schemas.js'
+import { unescaped } from './text.js'
+
+const ASKING = ['prune', 'run', 'evaluate']
+
+/** How a language model writes answers. */
+export const writingFields = {
+  maxTokens: field(count, {
+    expected: 'a whole number of tokens, such as 64',
+    help: 'tokens of an answer that a language model writes, at most',
+    default: '128',
+    flag: { argument: 'count', on: ASKING, input: true },
+  }),
+  temperature: field(z.number().min(0).max(10), {
+    expected: 'a number from 0 to 10, such as 0.8',
+    help: 'above 0, a language model draws each token of an answer by its probability, with scores divided by this; models that are compared are given the same draws',
+    default: '0: the likeliest token',
+    flag: { argument: 'number', on: ASKING, input: true },
+  }),
+  topP: field(z.number().gt(0).max(1), {
+    expected: 'a number above 0 and up to 1, such as 0.95',
+    help: 'with a temperature, tokens are drawn among the likeliest that have this share of the probability together',
+    default: '1',
+    flag: { argument: 'share', on: ASKING, input: true },
+  }),
+  stop: field(z.array(z.string().min(1)).min(1).describe("a list of texts at which an answer ends, such as ['\\n']"), {
+    help: 'a text at which an answer ends that a language model writes, such as \\n; it is no part of it',
+    default: 'only tokens that end a text',
+    flag: {
+      argument: 'text',
+      repeatable: true,
+      read: (text: string) => [unescaped(text)],
+      on: ASKING,
+      input: true,
+    },
+  }),
+}

@@ -1,0 +1,28 @@
+import { Failure, type Problem } from '../terminal/failure.js'
+import { formatProblems } from './config/config-problems.js'
+
+/** A problem at the top level of a config shows with each model that inherits it, and is told once. */
+export function distinct(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [`${problem.place}\n${problem.message}`, problem])).values()]
+}
+
+export function noModels(shown: string | undefined): Problem {
+  return shown === undefined
+    ? { place: '', message: 'no model to run, and no pare.config.* here or above.', hint: 'write a config with: pare init' }
+    : { place: 'models', message: 'is missing or empty: nothing to run.', hint: "name a model: models: [{ path: 'model.onnx' }]" }
+}
+
+/** One problem of the options is a sentence; several, and those of a config, are a list. */
+export function invalid(
+  problems: readonly Problem[],
+  { shown, command }: { readonly shown: string | undefined; readonly command: string },
+): Failure {
+  const [{ place, message, hint }] = problems as [Problem]
+  if (shown === undefined && problems.length === 1) {
+    return new Failure('usage', `pare ${command}: ${place === '' ? '' : `${place}: `}${message}`, { hint, problems })
+  }
+  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  return new Failure('usage', `pare ${command}: ${count} in ${shown ?? 'the options'}:\n${formatProblems(problems)}`, {
+    problems,
+  })
+}
