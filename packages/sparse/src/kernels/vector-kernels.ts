@@ -13,7 +13,7 @@ export interface StreamShape {
 }
 
 /**
- * y f32[rows of the chunk] += x · Wᵀ for single elements, tiles of 1 output × 4 · n inputs, or 4 · n outputs × 1 input (`Stream` has the layout). `bands`: how
+ * y f32[rows of the chunk] += x · Wᵀ for single elements, tiles of 1 output × 4 · n inputs, or 4 · n outputs × 1 input (`WeightStream` has the layout). `bands`: how
  * many, at least 1. Of the last, y may reach past the last row.
  */
 export function streamKernel(name: string, shape: StreamShape, variant: Variant): Definition {

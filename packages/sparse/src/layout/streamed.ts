@@ -12,7 +12,7 @@ export interface StreamedWeight {
 
 export interface StreamedChunk extends ChunkOf {
   /** One for each segment of inputs. */
-  readonly streams: readonly Stream[]
+  readonly streams: readonly WeightStream[]
 }
 
 /**
@@ -21,7 +21,7 @@ export interface StreamedChunk extends ChunkOf {
  * lines], in bytes from the segment's x on, and their values [depth, lines, elements of a tile]. What a line lacks has the value 0 and the place after x, where
  * zeros lie.
  */
-export interface Stream {
+export interface WeightStream {
   readonly bands: number
   readonly bytes: Uint8Array
 }
@@ -94,7 +94,7 @@ interface Band {
   readonly lines: readonly { readonly line: number; readonly first: number; readonly count: number }[]
 }
 
-function streamOf(source: Source, part: Part): Stream {
+function streamOf(source: Source, part: Part): WeightStream {
   const { shape, entryBytes, blockInputs } = source
   const end = Math.min(part.from + part.inputs, source.matrix.in)
   const bands: Band[] = []

@@ -59,7 +59,7 @@ export function disagreements(name: string, text: string, outcome: Outcome): rea
 /** Beside the model, or above a folder named onnx, where Hugging Face keeps it. */
 async function sideCars(folder: string, workspace: string | undefined): Promise<{ name: string; text: string }[]> {
   const files: { name: string; text: string }[] = []
-  for (const [shown, place] of [['', folder], ...(basename(folder) === 'onnx' ? [['../../', dirname(folder)]] : [])]) {
+  for (const [shown, place] of [['', folder], ...(basename(folder) === 'onnx' ? [['../', dirname(folder)]] : [])]) {
     for (const name of SIZES_HOLDERS) {
       const path = join(place!, name)
       const isOurs = await refuseOutside(path, name, workspace).then(
