@@ -22,7 +22,7 @@ export interface EngineOptions {
 export interface KernelEngine extends AsyncDisposable {
   readonly memory: Memory
   readonly threads: number
-  /** Loads a weight. Its kind must be among the engine's; N:M is taken as rows: two of four cannot win on a CPU. */
+  /** Loads a weight. Its kind must be among the engine's; N:M is taken as rows. */
   load(matrix: SparseMatrix, epilogue?: { readonly bias?: Float32Array; readonly activation?: Activation }): SparseProduct
   /** f32[count] at `y` = that at `a` + or · that at `b`. */
   pair(op: 'add' | 'mul', y: number, operands: readonly [a: number, b: number], count: number): void
