@@ -21,7 +21,7 @@ export function ofWeightInBlocks(site: GradientSite, { group, ...convolution }: 
 
 type Sizes = readonly [number, number, number, number]
 
-interface BlockedWeight extends Pick<Geometry, 'kernel' | 'strides' | 'dilations' | 'pads'> {
+interface BlockedConvolution extends Pick<Geometry, 'kernel' | 'strides' | 'dilations' | 'pads'> {
   readonly samples: number
   readonly inside: number
   readonly out: number
@@ -34,7 +34,7 @@ interface BlockedWeight extends Pick<Geometry, 'kernel' | 'strides' | 'dilations
 }
 
 /** Samples stand for channels, filled up with zeros to whole blocks. */
-function ofDense(site: GradientSite, geometry: BlockedWeight): string {
+function ofDense(site: GradientSite, geometry: BlockedConvolution): string {
   const { samples, inside, out, positions, size } = geometry
   const { emit } = site
   const full = Math.ceil(samples / size) * size
@@ -49,7 +49,7 @@ function ofDense(site: GradientSite, geometry: BlockedWeight): string {
 }
 
 /** Each channel of each sample is one of its own; summed over samples. */
-function ofDepthwise(site: GradientSite, geometry: BlockedWeight): string {
+function ofDepthwise(site: GradientSite, geometry: BlockedConvolution): string {
   const { samples, out, kernel, places, positions } = geometry
   const { emit } = site
   const channels = samples * out
@@ -69,7 +69,7 @@ function withMargin(
   site: GradientSite,
   x: string,
   [first, channels]: readonly [number, number],
-  geometry: BlockedWeight,
+  geometry: BlockedConvolution,
 ): string {
   const { kernel, strides, dilations, pads, places, positions, size } = geometry
   const { emit } = site
@@ -86,7 +86,7 @@ function withMargin(
 function convolved(
   site: GradientSite,
   inputs: readonly [string, string],
-  { positions, strides, dilations, channels, group }: BlockedWeight & { readonly channels: number; readonly group: number },
+  { positions, strides, dilations, channels, group }: BlockedConvolution & { readonly channels: number; readonly group: number },
 ): string {
   const attributes = {
     ...{ kernel_shape: positions.map(BigInt), strides: dilations.map(BigInt), dilations: strides.map(BigInt) },

@@ -4,7 +4,7 @@ import { fixture, TEST_MODELS } from './testing/folder.js'
 import { pare } from './testing/terminal.js'
 import type { InspectView } from './views/inspection-facts.js'
 
-interface PrunedModel {
+interface PruneView {
   readonly groups: readonly { readonly id: string; readonly removed: number }[]
   readonly parameters: { readonly after: number }
   readonly macs: { readonly after: number }
@@ -55,7 +55,7 @@ describe('pare inspect', () => {
       const [first] = own
       const share = String(0.6 / first!.units)
       const args = ['--structure', structure, '--ratio', share, '--no-prove', '--out', structure, '--json']
-      const pruned = (await pare(['prune', model, ...args], { cwd: folder.path })).json() as unknown as PrunedModel
+      const pruned = (await pare(['prune', model, ...args], { cwd: folder.path })).json() as unknown as PruneView
       const removed = new Map(pruned.groups.map((group) => [group.id, group.removed]))
       const sum = (of: (group: InspectView['groups'][number]) => number) =>
         own.reduce((total, group) => total + of(group) * removed.get(group.id)!, 0)

@@ -1,13 +1,11 @@
 import type { Model } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import { findCoupling } from '../dependency/groups.js'
 import { tinyModel } from '../dependency/rules/rules.test.support.js'
 import { difference } from '../random/laws.test.support.js'
+import { blocksOf, FORWARD_WEIGHTS, LAYERS, partedBlock, partsOf, REMOVALS, SKIP } from './blocks.test.support.js'
 import { cutBlocks } from './cut-blocks.js'
-import { findBlockParts, findBlocks } from './find-blocks.js'
 import { gateBlocks } from './gate-blocks.js'
 
-const LAYERS = [0, 1, 2]
 const SIZES = [{ N: 1 }, { N: 4 }]
 
 /** Three feed-forward blocks, x + down(relu(up(x))) each, of width 6. */
@@ -22,8 +20,6 @@ const fused = () =>
     return `${norm} u${l} = MatMul(a${l}, up${l}) g${l} = Relu(u${l}) d${l} = MatMul(g${l}, down${l}) ${end}`
   }, 'float[6] last, ')
 
-const SKIP = 'com.microsoft.SkipLayerNormalization'
-
 /** Between two matrices, which nothing passes by. */
 function stack(block: (layer: number) => string, more = ''): Model {
   const constants = LAYERS.map((l) => `float[6, 9] up${l}, float[9, 6] down${l}, float[6] n${l}`)
@@ -34,23 +30,11 @@ function stack(block: (layer: number) => string, more = ''): Model {
   })
 }
 
-async function blocksOf(model: Model) {
-  const { dependencies } = await findCoupling(model)
-  return findBlocks(model, dependencies)
-}
-
 describe.each([
   ['plain', plain],
   ['fused', fused],
 ])('%s', (_, make) => {
-  test.each([
-    [[]],
-    [[0]],
-    [[1]],
-    [[2]],
-    [[0, 1]],
-    [[0, 2]],
-  ])('without blocks %j it computes what it computes with them at zero', async (removed) => {
+  test.each(REMOVALS)('without blocks %j it computes what it computes with them at zero', async (removed) => {
     const model = make()
     const groups = await blocksOf(model)
     expect(groups.map(({ units, held }) => [units, held])).toEqual([[3, undefined]])
@@ -67,21 +51,8 @@ describe.each([
   })
 })
 
-/** Three blocks of attention, x + softmax(x·up)·down, and a feed-forward network, each part with a norm before it, fused with the sum before or not. */
-const parted = (isFused: boolean) => () =>
-  stack(
-    (l) => {
-      const sum = (to: string, from: string, added: string, norm: string) =>
-        isFused
-          ? `${norm}, , , ${to} = ${SKIP}(${from}, ${added}, n${l})`
-          : `${to} = Add(${from}, ${added}) ${norm} = LayerNormalization(${to}, n${l})`
-      const begin = l === 0 ? 'a0 = LayerNormalization(h0, n0)' : ''
-      const attends = `u${l} = MatMul(a${l}, up${l}) z${l} = Softmax(u${l}) d${l} = MatMul(z${l}, down${l}) ${sum(`m${l}`, `h${l}`, `d${l}`, `b${l}`)}`
-      const feeds = `f${l} = MatMul(b${l}, in${l}) g${l} = Relu(f${l}) e${l} = MatMul(g${l}, out${l}) ${sum(`h${l + 1}`, `m${l}`, `e${l}`, `a${l + 1}`)}`
-      return `${begin} ${attends} ${feeds}`
-    },
-    LAYERS.map((l) => `float[6, 8] in${l}, float[8, 6] out${l}, `).join(''),
-  )
+/** Three of them. */
+const parted = (isFused: boolean) => () => stack((l) => partedBlock(l, isFused), FORWARD_WEIGHTS)
 
 describe.each([
   ['plain', parted(false)],
@@ -95,8 +66,7 @@ describe.each([
     [[0, 1], [1]],
   ])('without attention %j and feed-forward networks %j it computes what it computes with them at zero', async (attention, forward) => {
     const model = make()
-    const { dependencies } = await findCoupling(model)
-    const groups = findBlockParts(model, dependencies)
+    const groups = await partsOf(model)
     expect(groups.map(({ id, units, held }) => [id, units, held])).toEqual([
       ['attention:h0', 3, undefined],
       ['feed-forward:m0', 3, undefined],

@@ -1,17 +1,15 @@
 import type { Model } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import { findCoupling } from '../dependency/groups.js'
 import { tinyModel } from '../dependency/rules/rules.test.support.js'
 import { difference } from '../random/laws.test.support.js'
+import { blocksOf, FORWARD_WEIGHTS, LAYERS, partedBlock, partsOf, REMOVALS, SKIP } from './blocks.test.support.js'
 import { cutBlocks } from './cut-blocks.js'
-import { findBlockParts, findBlocks } from './find-blocks.js'
 import { gateBlocks } from './gate-blocks.js'
 
 const SIZES = [
   { N: 1, flag: 1 },
   { N: 4, flag: 0 },
 ]
-const SKIP = 'com.microsoft.SkipLayerNormalization'
 
 interface Branches {
   /** Blocks in the branch that continues a cache, and in the other. */
@@ -27,8 +25,7 @@ interface Branches {
 
 /** A merged decoder: blocks x + down(relu(up(x) + past)), in both branches of an If, with a part of two caches each. */
 function merged({ continued = [0, 1, 2], begun = [0, 1, 2], isFused = false, other = nothing, measured }: Branches = {}): Model {
-  const all = [0, 1, 2]
-  const caches = all.flatMap((l) => [`kept.${l}`, `other.${l}`])
+  const caches = LAYERS.flatMap((l) => [`kept.${l}`, `other.${l}`])
   const branch = (
     name: string,
     layers: readonly number[],
@@ -36,11 +33,11 @@ function merged({ continued = [0, 1, 2], begun = [0, 1, 2], isFused = false, oth
   ) => `${name} = ${name} () => (float[N, 3, 2] y, ${caches.map((cache) => `float[K, 3, 9] "${cache}"`).join(', ')}) {
       h0 = MatMul(x, w) a0 = LayerNormalization(h0, n0)
       ${layers.map((l, i) => block(l, { i, isFused, isContinued })).join('\n')}
-      ${all.map((l) => (isContinued ? other(l) : `"other.${l}" = Abs(${layers.includes(l) ? `c${l}` : 'x9'})`)).join('\n')}
-      ${all.filter((l) => !layers.includes(l)).map((l) => `"kept.${l}" = Identity(x9)`)}
+      ${LAYERS.map((l) => (isContinued ? other(l) : `"other.${l}" = Abs(${layers.includes(l) ? `c${l}` : 'x9'})`)).join('\n')}
+      ${LAYERS.filter((l) => !layers.includes(l)).map((l) => `"kept.${l}" = Identity(x9)`)}
       ${isContinued && measured !== undefined ? `s = Shape("past.kept.${measured}") f = Cast<to = 1>(s) l = ReduceMax<keepdims = 0>(f)` : 'l = Identity(one)'}
       p = MatMul(h${layers.length}, v) y = Mul(p, l) }`
-  const constants = all.map((l) => `float[6, 9] up${l}, float[9, 6] down${l}, float[6] n${l}`)
+  const constants = LAYERS.map((l) => `float[6, 9] up${l}, float[9, 6] down${l}, float[6] n${l}`)
   return tinyModel({
     inputs: `float[N, 3, 5] x, float[N, 3, 9] x9, bool flag, ${caches.map((cache) => `float[N, 3, 9] "past.${cache}"`).join(', ')}`,
     constants: `float[5, 6] w, float[6, 2] v, float[6] n3, float one = {1}, ${constants.join(', ')}`,
@@ -59,29 +56,17 @@ function block(l: number, { i, isFused, isContinued }: { i: number; isFused: boo
     "kept.${l}" = Identity(c${l}) g${l} = Relu(c${l}) d${l} = MatMul(g${l}, down${l}) ${sum}`
 }
 
-async function blocksOf(model: Model) {
-  const { dependencies } = await findCoupling(model)
-  return findBlocks(model, dependencies)
-}
-
 describe.each([
   ['plain', false],
   ['fused', true],
 ])('blocks in both branches of an If, %s', (_, isFused) => {
-  test.each([
-    [[]],
-    [[0]],
-    [[1]],
-    [[2]],
-    [[0, 1]],
-    [[0, 2]],
-  ])('without %j both compute what they compute with them at zero', async (removed) => {
+  test.each(REMOVALS)('without %j both compute what they compute with them at zero', async (removed) => {
     const model = merged({ isFused })
     const [group, ...others] = await blocksOf(model)
     expect([group!.id, group!.units, group!.held, others]).toEqual(['blocks:y.else_branch/h0', 3, undefined, []])
     const [cut, gated] = [cutBlocks, gateBlocks].map((change) => change(model, [{ group: group!, removed }]))
     expect(await difference(gated!, cut!, SIZES)).toBeLessThan(1e-5)
-    const layers = [0, 1, 2].filter((l) => !removed.some((gone) => gone === l))
+    const layers = LAYERS.filter((l) => !removed.some((gone) => gone === l))
     const left = cut!.graph.initializers.filter(({ name }) => /^(up|down)\d$/.test(name)).map(({ name }) => name)
     expect(left).toEqual(layers.flatMap((l) => [`up${l}`, `down${l}`]))
     // Those that stay close ranks.
@@ -115,7 +100,7 @@ test.each([
   const [group] = await blocksOf(model)
   const [cut, gated] = [cutBlocks, gateBlocks].map((change) => change(model, [{ group: group!, removed }]))
   const names = cut!.graph.inputs.map(({ name }) => name).filter((name) => name.startsWith('past.kept'))
-  expect(names).toEqual([0, 1, 2].slice(0, 3 - removed.length).map((l) => `past.kept.${l}`))
+  expect(names).toEqual(LAYERS.slice(0, 3 - removed.length).map((l) => `past.kept.${l}`))
   expect(await difference(gated!, cut!, SIZES)).toBeLessThan(1e-5)
 })
 
@@ -131,8 +116,36 @@ test.each([
   expect(groups.map(({ held }) => held)).toEqual([reason, reason.replace('.0', '.1'), reason.replace('.0', '.2')])
 })
 
-test('parts of blocks are found in both branches too', async () => {
-  const model = merged()
-  const { dependencies } = await findCoupling(model)
-  expect(findBlockParts(model, dependencies)).toEqual([])
+describe.each([
+  ['plain', false],
+  ['fused', true],
+])('parts of blocks in both branches, %s', (_, isFused) => {
+  const branch = (name: string, end: string) =>
+    `${name} = ${name} () => (float[N, 3, 2] y) { h0 = MatMul(x, w) ${LAYERS.map((l) => partedBlock(l, isFused)).join('\n')} p = MatMul(h3, v) ${end} }`
+  const model = tinyModel({
+    inputs: 'float[N, 3, 5] x, bool flag',
+    constants: `float[5, 6] w, float[6, 2] v, ${FORWARD_WEIGHTS}${LAYERS.map((l) => `float[6, 9] up${l}, float[9, 6] down${l}, float[6] n${l}`).join(', ')}`,
+    nodes: `y = If(flag) <${branch('then_branch', 'y = Neg(p)')}, ${branch('else_branch', 'y = Identity(p)')}>`,
+  })
+
+  test.each([
+    [[0], []],
+    [[1, 2], []],
+    [[], [0, 2]],
+    [[1], [0, 1]],
+  ])('without attention %j and feed-forward networks %j both compute what they compute with them at zero', async (attention, forward) => {
+    const groups = await partsOf(model)
+    expect(groups.map(({ id, units, held }) => [id, units, held])).toEqual([
+      ['attention:y.else_branch/h0', 3, undefined],
+      ['feed-forward:y.else_branch/m0', 3, undefined],
+    ])
+    const removed = [attention, forward].map((gone, i) => ({ group: groups[i]!, removed: gone }))
+    const [cut, gated] = [cutBlocks, gateBlocks].map((change) => change(model, removed))
+    expect(await difference(gated!, cut!, SIZES)).toBeLessThan(1e-5)
+    expect(await difference(model, cut!, SIZES)).toBeGreaterThan(1e-3)
+    const left = cut!.graph.initializers.map(({ name }) => name)
+    const has = (name: string) => LAYERS.filter((l) => left.includes(`${name}${l}`))
+    const stays = (gone: readonly number[]) => LAYERS.filter((l) => !gone.includes(l))
+    expect([has('up'), has('in')]).toEqual([stays(attention), stays(forward)])
+  })
 })

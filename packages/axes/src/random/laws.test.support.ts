@@ -36,7 +36,7 @@ export async function tryLaws(model: Model, { choices, sizes, tolerance = 1e-4 }
   const { dependencies } = coupling
   if (Buffer.compare(before, await modelBytes(cut(model, dependencies, new Map()))) !== 0)
     broken.push('cutting nothing changed the model')
-  const free: CompletionOffer = new Map(
+  const free: FreeAtoms = new Map(
     coupling.groups.filter(({ held }) => held === undefined).map(({ id }) => [coupling.atoms.get(id)!, id]),
   )
   const removals = someOf(free, choices)
@@ -50,13 +50,13 @@ export async function tryLaws(model: Model, { choices, sizes, tolerance = 1e-4 }
 }
 
 /** Ids by atom. */
-type CompletionOffer = ReadonlyMap<Axis, string>
+type FreeAtoms = ReadonlyMap<Axis, string>
 
-const named = (removals: Removals, ids: CompletionOffer) =>
+const named = (removals: Removals, ids: FreeAtoms) =>
   [...removals].map(([axis, gone]) => `${ids.get(axis)} without ${[...gone.keys()].filter((i) => gone[i] === 1)}`).join('; ')
 
 /** Some units of most groups, never more than may go. */
-function someOf(groups: CompletionOffer, choices: Choices): Removals {
+function someOf(groups: FreeAtoms, choices: Choices): Removals {
   const removals = new Map<Axis, Uint8Array>()
   const all = choices.chance(0.3)
   for (const axis of groups.keys()) {

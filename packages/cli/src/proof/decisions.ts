@@ -32,7 +32,7 @@ export function decisionsOf({ graph }: Model): readonly Decision[] {
   })
 }
 
-interface PruningDecision {
+interface NodeDecision {
   /** Which output. */
   readonly output: number
   /** How many inputs are looked at. */
@@ -41,7 +41,7 @@ interface PruningDecision {
   readonly counted?: boolean
 }
 
-function decidedBy(node: Node): PruningDecision | undefined {
+function decidedBy(node: Node): NodeDecision | undefined {
   switch (node.op) {
     case 'Greater':
     case 'GreaterOrEqual':

@@ -27,7 +27,7 @@ export interface CandidateMeasuring {
   judge(file: string, size: CandidateSize): Promise<Omit<TriedCandidate, 'ratio' | 'bits' | 'size'>>
 }
 
-interface MeasuredStatistics {
+interface CandidateDemands {
   readonly reference: { readonly path: string; readonly bytes: number; readonly macs: number | null }
   readonly smallest: SmallestSettings
   /** Of the gate. */
@@ -41,7 +41,7 @@ interface MeasuredStatistics {
 
 /** Measures the reference on the search data. */
 export async function measureCandidates(
-  { reference, smallest, demands: gate, gateSamples, sequences, seed }: MeasuredStatistics,
+  { reference, smallest, demands: gate, gateSamples, sequences, seed }: CandidateDemands,
   work: Work,
 ): Promise<CandidateMeasuring> {
   const { findAggregates } = await import('@pare/evaluate')

@@ -109,7 +109,7 @@ function batchesOf(readings: readonly (readonly Reading[])[]): (readonly (readon
   return batches
 }
 
-interface MeasuredStatistics {
+interface ReaderStatistics {
   readonly statistics: WeightStatistics
   readonly felt: Felt | undefined
   readonly centred: ReadonlySet<string>
@@ -118,7 +118,7 @@ interface MeasuredStatistics {
 /** Weights with the same inputs, bias or not, and units in the same places are one reader, row under row. */
 async function readersOf(
   readings: readonly Reading[],
-  { statistics, felt, centred }: MeasuredStatistics,
+  { statistics, felt, centred }: ReaderStatistics,
 ): Promise<readonly UnitReader[]> {
   const alike = new Map<string, { readonly parts: Part[]; readonly grams: readonly Float64Array[] }>()
   for (const { slice, weight } of readings) {

@@ -2,41 +2,29 @@ import { candidateName, isSame } from '../candidate-name.js'
 import { html, type Markup } from '../escape.js'
 import { figure, size } from '../figures.js'
 import type { SmallestSearchResult } from '../smallest-fields.js'
+import { dropScale, frontOf } from './drop-scale.js'
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 220, 52, 24]
-/** Of what is drawn above the limit, in times the distance from 0 to the limit: candidates that lose more lie on the edge. */
-const MOST = 4
 
 /** All measured candidates by the size of the zipped file and the drop with its interval; the limit, and the line of the smallest for each drop. */
 export function candidateFigure({ tried, chosen, maxDrop, metric, reference }: SmallestSearchResult): Markup | undefined {
   const measured = tried.flatMap(({ drop, size: own, ...one }) => (drop && own ? [{ ...one, drop, bytes: own.zippedBytes }] : []))
   if (measured.length < 2) return undefined
   const limit = typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(reference.value)
-  const least = Math.min(0, ...measured.map(({ drop }) => drop.interval[0]))
-  const most = Math.max(
-    limit,
-    Math.min(Math.max(...measured.map(({ drop }) => drop.interval[1])), limit * MOST || Number.POSITIVE_INFINITY),
-  )
-  const [low, high] = [Math.max(least, -(most || 1)), most]
+  const ends = measured.flatMap(({ drop }) => [...drop.interval])
+  const { y, levels } = dropScale(ends, { limit, top: 0, height: HEIGHT })
   const largest = Math.max(...measured.map(({ bytes }) => bytes))
   const x = (bytes: number) => LEFT + (bytes / largest) * (WIDTH - LEFT - 10)
-  const y = (drop: number) => HEIGHT * (1 - (Math.min(high, Math.max(low, drop)) - low) / (high - low || 1))
   const points = measured.map(({ bytes, drop, outcome, ...one }) => {
     const isChosen = isSame(one, chosen)
     const name = `${candidateName(one)}: ${size(bytes)}, drop ${figure(drop.value, 3)}`
     const [from, to] = [y(drop.interval[1]), y(drop.interval[0])]
     return html`<g class="${outcome === 'pass' ? 'pass' : 'fail'}"><title>${name}</title><line class="span" x1="${x(bytes).toFixed(1)}" x2="${x(bytes).toFixed(1)}" y1="${from.toFixed(1)}" y2="${to.toFixed(1)}"/><circle class="point ${outcome === 'pass' ? 'pass' : 'fail'}" cx="${x(bytes).toFixed(1)}" cy="${y(drop.value).toFixed(1)}" r="${isChosen ? 7 : 4.5}"/></g>\n`
   })
-  const passing = measured.filter(({ outcome }) => outcome === 'pass').sort((a, b) => a.bytes - b.bytes)
-  const front: string[] = []
-  let lowest = Number.POSITIVE_INFINITY
-  for (const { bytes, drop } of passing) {
-    if (drop.value >= lowest) continue
-    lowest = drop.value
-    front.push(`${x(bytes).toFixed(1)},${y(drop.value).toFixed(1)}`)
-  }
+  const passing = measured.flatMap(({ outcome, bytes, drop }) => (outcome === 'pass' ? [{ bytes, drop: drop.value }] : []))
+  const front = frontOf(passing).map(({ bytes, drop }) => `${x(bytes).toFixed(1)},${y(drop).toFixed(1)}`)
   return html`<svg viewBox="0 -8 ${WIDTH + 8} ${HEIGHT + BOTTOM + 12}" role="img" aria-label="Drop of ${metric} of ${measured.length} candidates by the bytes of the zipped file; the table below holds the numbers.">
-${[low, 0, limit, high].map((value) => html`<line class="${value === limit ? 'limit' : 'grid'}" x1="${LEFT}" x2="${WIDTH}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}"/><text class="value" x="${LEFT - 8}" y="${(y(value) + 3).toFixed(1)}">${figure(value, 2)}</text>`)}
+${levels.map((value) => html`<line class="${value === limit ? 'limit' : 'grid'}" x1="${LEFT}" x2="${WIDTH}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}"/><text class="value" x="${LEFT - 8}" y="${(y(value) + 3).toFixed(1)}">${figure(value, 2)}</text>`)}
 ${[0, largest / 2, largest].map((bytes) => html`<text class="amount" x="${x(bytes).toFixed(1)}" y="${HEIGHT + 18}">${size(Math.round(bytes))}</text>`)}
 ${front.length > 1 && html`<polyline class="front" points="${front.join(' ')}"/>`}
 ${points}</svg>

@@ -39,6 +39,23 @@ describe('the trade-off of size and drop', () => {
     expect(text).not.toContain('<b>pruned')
   })
 
+  it('tells points that lie on one another in one label, and those at the right to their left', () => {
+    const labels = (points: readonly TradeOffPoint[]) =>
+      [...drawn(points).matchAll(/<text class="name"[^>]*?(text-anchor="end")?>([\d, ]*)</g)].map(([, end, label]) => [
+        label,
+        end !== undefined,
+      ])
+    const same = { bytes: 300, drop: 0.002 }
+    const [original, int8, , pruned] = POINTS as readonly [TradeOffPoint, TradeOffPoint, TradeOffPoint, TradeOffPoint]
+    expect(labels([original, int8, { name: 'in int4', ...same }, pruned])).toEqual([
+      ['1', true],
+      ['2, 3', false],
+      ['', false],
+      ['4', false],
+    ])
+    expect(labels(POINTS).map(([label]) => label)).toEqual(['1', '2', '3', '4'])
+  })
+
   it('needs two models', () => {
     expect(tradeOffFigure(POINTS.slice(0, 1), { metric: 'accuracy', limit: 0.01 })).toBeUndefined()
   })

@@ -1,5 +1,6 @@
 import { html, type Markup } from '../escape.js'
 import { figure, size } from '../figures.js'
+import { APART, dropScale, frontOf } from './drop-scale.js'
 import { at } from './scale.js'
 
 /** A model that a user might take: what it takes, and what it costs. */
@@ -21,65 +22,55 @@ interface TradeOff {
 
 /** Pixels: the width follows the page, so that letters keep their size. */
 const [TOP, HEIGHT, BOTTOM] = [12, 180, 30]
-/** Beyond so many times the limit a drop lies on the edge. */
-const MOST = 4
-/** Pixels that two labels of the axis need. */
-const APART = 14
+/** Share of the width that two labels beside one another need. */
+const BESIDE = 0.03
+/** Share of the width from which on a label stands to the left of its point. */
+const LAST = 0.9
 
 /** What models lose, upwards, by the bytes of their zipped files, to the right. The dashed line joins those that no other beats in both. */
 export function tradeOffFigure(points: readonly TradeOffPoint[], { metric, limit }: TradeOff): Markup | undefined {
   if (points.length < 2) return undefined
   const ends = points.flatMap(({ drop, interval }) => interval ?? [drop])
-  const edge = limit === undefined || limit <= 0 ? Number.POSITIVE_INFINITY : MOST * limit
-  const low = Math.max(-edge, Math.min(0, ...ends))
-  const high = Math.max(limit ?? 0, Math.min(edge, Math.max(...ends)), low + Number.MIN_VALUE)
-  const y = (drop: number) => TOP + HEIGHT * (1 - (Math.min(high, Math.max(low, drop)) - low) / (high - low || 1))
+  const { y, levels } = dropScale(ends, { limit, top: TOP, height: HEIGHT })
   const largest = Math.max(...points.map(({ bytes }) => bytes)) || 1
   const x = (bytes: number) => at(2 + (94 * bytes) / largest)
-  const levels = apart(
-    [limit, 0, high, low].filter((value) => value !== undefined),
-    y,
-  )
   const front = frontOf(points)
+  const labels = labelsOf(points.map(({ bytes, drop }) => ({ x: bytes / largest, y: y(drop) })))
   return html`<div class="trade">
 <svg class="levels" aria-hidden="true">${levels.map((value) => html`<text class="${value === limit ? 'limit' : ''}" x="100%" y="${(y(value) + 4).toFixed(1)}">${figure(value, 2)}</text>`)}</svg>
 <svg role="img" aria-label="Drop of ${metric} of ${points.length} models by the bytes of the zipped file; the table below holds the numbers.">
 ${levels.map((value) => html`<line class="${value === limit ? 'limit' : 'grid'}" x2="100%" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}"/>`)}
 ${front.slice(1).map((point, i) => html`<line class="front" x1="${x(front[i]!.bytes)}" x2="${x(point.bytes)}" y1="${y(front[i]!.drop).toFixed(1)}" y2="${y(point.drop).toFixed(1)}"/>`)}
-${points.map((point, i) => pointMark(point, i, { x, y }))}
+${points.map((point, i) => pointMark(point, { x, y, label: labels[i]!, isLast: point.bytes > LAST * largest }))}
 ${[0, largest / 2, largest].map((bytes, i) => html`<text x="${x(bytes)}" y="${TOP + HEIGHT + BOTTOM - 4}" text-anchor="${['start', 'middle', 'end'][i]!}">${size(Math.round(bytes))}</text>`)}
 </svg></div>
 <p class="legend">${points.map(({ name }, i) => html`<span><b>${i + 1}</b> ${name}</span>`)}<span>drop of ${metric} upwards, with its 95 % interval; bytes of the zipped file to the right${limit !== undefined && '; the thick line is what is allowed'}</span></p>`
 }
 
-interface Axes {
+interface MarkPlace {
   readonly x: (bytes: number) => string
   readonly y: (drop: number) => number
+  readonly label: string
+  /** Whether there is no room to its right. */
+  readonly isLast: boolean
 }
 
-function pointMark({ name, bytes, drop, interval, verdict }: TradeOffPoint, index: number, { x, y }: Axes): Markup {
+function pointMark({ name, bytes, drop, interval, verdict }: TradeOffPoint, { x, y, label, isLast }: MarkPlace): Markup {
   const own = x(bytes)
   const text = `${name}: ${size(bytes)}, drop ${figure(drop, 3)}`
   const span =
     interval &&
     html`<line class="range" x1="${own}" x2="${own}" y1="${y(interval[1]).toFixed(1)}" y2="${y(interval[0]).toFixed(1)}"/>`
-  return html`<g class="${verdict ?? 'other'}"><title>${text}</title>${span}<circle class="point" cx="${own}" cy="${y(drop).toFixed(1)}" r="${verdict === undefined ? 5 : 7.5}"/><text class="name" x="${own}" y="${(y(drop) + 4).toFixed(1)}" dx="11">${index + 1}</text></g>\n`
+  const side = isLast ? html`dx="-11" text-anchor="end"` : html`dx="11"`
+  return html`<g class="${verdict ?? 'other'}"><title>${text}</title>${span}<circle class="point" cx="${own}" cy="${y(drop).toFixed(1)}" r="${verdict === undefined ? 5 : 7.5}"/><text class="name" x="${own}" y="${(y(drop) + 4).toFixed(1)}" ${side}>${label}</text></g>\n`
 }
 
-/** Those that no other beats in size and drop, by size. */
-function frontOf(points: readonly TradeOffPoint[]): readonly TradeOffPoint[] {
-  const bySize = [...points].sort((a, b) => a.bytes - b.bytes || a.drop - b.drop)
-  let least = Number.POSITIVE_INFINITY
-  return bySize.filter(({ drop }) => {
-    const isBetter = drop < least
-    if (isBetter) least = drop
-    return isBetter
-  })
-}
-
-/** Values whose labels do not touch, the first before the others. */
-function apart(values: readonly number[], y: (value: number) => number): readonly number[] {
-  const kept: number[] = []
-  for (const value of values) if (kept.every((other) => Math.abs(y(other) - y(value)) >= APART)) kept.push(value)
-  return kept
+/** Numbers of points, counted from 1. Those whose labels would touch are told at the first of them: '2, 3'. */
+function labelsOf(places: readonly { readonly x: number; readonly y: number }[]): readonly string[] {
+  const firstAt: number[] = []
+  for (const { x, y } of places) {
+    const near = places.findIndex((other) => Math.abs(other.x - x) < BESIDE && Math.abs(other.y - y) < APART)
+    firstAt.push(firstAt[near] ?? near)
+  }
+  return places.map((_, i) => firstAt.flatMap((first, j) => (first === i ? [j + 1] : [])).join(', '))
 }

@@ -65,7 +65,7 @@ export function openMovement(arena: Arena, tensors: readonly PlacedTensor[], opt
   }
 }
 
-interface ScoreRun {
+interface MovedTensor {
   readonly tensor: PlacedTensor
   readonly weights: Float32Array
   readonly scores: Float32Array
@@ -73,7 +73,7 @@ interface ScoreRun {
 }
 
 /** Masks what is among the lowest, and gives back its value to what is not any more. Gives the ties that are left. */
-function mask(arena: Arena, { tensor, weights, scores, hidden }: ScoreRun, { key, ties }: { key: number; ties: number }): number {
+function mask(arena: Arena, { tensor, weights, scores, hidden }: MovedTensor, { key, ties }: { key: number; ties: number }): number {
   const { maskBytes } = arena
   const bits = new Int32Array(scores.buffer, scores.byteOffset, scores.length)
   let left = ties

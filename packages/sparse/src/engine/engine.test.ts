@@ -125,6 +125,27 @@ describe('a product', () => {
       }
   })
 
+  it('scales codes once all inputs are summed, also where they are more than 16 bits number', () => {
+    const inputs = 70_000
+    const data = new Float32Array(2 * inputs)
+    for (const [at, code] of [
+      [0, 1],
+      [40_000, 2],
+      [69_999, 3],
+      [inputs + 65_536, 4],
+    ] as const)
+      data[at] = Math.fround(code * scaleOf(Math.floor(at / inputs)))
+    const weight = { data, out: 2, in: inputs, transposed: false }
+    const bias = Float32Array.of(5, 6)
+    const x = Float32Array.from({ length: inputs }, (_, i) => i)
+    // 0.001 · (1·0 + 2·40,000 + 3·69,999) and 0.002 · 4·65,536.
+    for (const size of SIZES.slice(0, 3)) {
+      const y = run(engines[2]!, { weight, size, values: 'i8', samples: 1, bias }, x)
+      expect(y[0]).toBeCloseTo(294.997, 3)
+      expect(y[1]).toBeCloseTo(530.288, 3)
+    }
+  })
+
   it('takes two of four inputs as single elements', () => {
     // [1, 0, 2, 0] · [5, 6, 7, 8] = 19
     const weight = { data: Float32Array.of(1, 0, 2, 0), out: 1, in: 4, transposed: false }

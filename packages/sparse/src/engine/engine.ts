@@ -33,7 +33,7 @@ export interface KernelEngine extends AsyncDisposable {
 const MOST_THREADS = 16
 /** A panel of 512 rows and 32 samples. */
 const SCRATCH_BYTES = 65536
-/** A segment of an input of one sample, which 16 bits address. */
+/** A portion of an input of one sample, which 16 bits address. */
 const INPUT_BYTES = 65536
 
 export async function openEngine({ kinds, threads, relaxed = hasRelaxedSimd() }: EngineOptions): Promise<KernelEngine> {

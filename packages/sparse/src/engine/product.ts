@@ -188,7 +188,7 @@ function vectorProduct(weight: Weight): Run | undefined {
   const { setting, matrix, kind, chunks, biasAddress, activation } = weight
   if (!hasVectorKernel(kind)) return undefined
   const { memory, numbers, threads } = setting
-  const { segments, segmentInputs, chunks: parts } = streamed(matrix, chunks)
+  const { portions, portionInputs, chunks: parts } = streamed(matrix, chunks)
   const stored = parts.map(({ firstRow, rows, streams }) => ({
     firstRow,
     rows,
@@ -200,23 +200,23 @@ function vectorProduct(weight: Weight): Run | undefined {
   const aside = kind.rows > 1
 
   return (x, y) => {
-    for (let segment = 0; segment < segments; segment++) {
-      const from = segment * segmentInputs
-      const inputs = Math.min(segmentInputs, matrix.in - from)
+    for (let portion = 0; portion < portions; portion++) {
+      const from = portion * portionInputs
+      const inputs = Math.min(portionInputs, matrix.in - from)
       memory.floats(setting.x, inputs).set(memory.floats(x + 4 * from, inputs))
       memory.floats(setting.x + 4 * inputs, kind.columns).fill(0)
-      threads.run(stored.map((part) => itemOf(part, segment, y)))
+      threads.run(stored.map((part) => itemOf(part, portion, y)))
     }
   }
 
-  function itemOf({ firstRow, rows, streams }: (typeof stored)[number], segment: number, y: number): Item {
+  function itemOf({ firstRow, rows, streams }: (typeof stored)[number], portion: number, y: number): Item {
     const [at, bias] = [y + 4 * firstRow, biasAddress + 4 * firstRow]
-    const { bands, address } = streams[segment]!
+    const { bands, address } = streams[portion]!
     const sums = aside ? SCRATCH : at
     const call = (name: string, ...parameters: number[]): KernelCall => [number(name), ...parameters]
     const copied = (to: number, from: number) => (to === from ? [] : [call('copy', to, from, 4 * rows)])
-    const isLast = segment + 1 === segments
-    const begin = segment > 0 ? copied(sums, at) : scales === undefined ? copied(sums, bias) : [call('zero', sums, 4 * rows)]
+    const isLast = portion + 1 === portions
+    const begin = portion > 0 ? copied(sums, at) : scales === undefined ? copied(sums, bias) : [call('zero', sums, 4 * rows)]
     const scaled = (by: number) => [call('mul', at, sums, by + 4 * firstRow, rows), call('add', at, at, bias, rows)]
     return [
       ...begin,

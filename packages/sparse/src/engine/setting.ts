@@ -8,7 +8,7 @@ export interface EngineSetting {
   readonly count: number
   readonly numbers: ReadonlyMap<string, number>
   readonly threads: Threads
-  /** Where kernels for one sample find its input: a segment, with zeros behind it. */
+  /** Where kernels for one sample find its input: a portion, with zeros behind it. */
   readonly x: number
   /** The address of the area for packed samples, at least this large. */
   readonly area: (bytes: number) => number

@@ -45,14 +45,21 @@ export async function integersInFloats(model: Model, enough: SparseEnough): Prom
 function castBehind(node: Node, uses: Uses): Node | undefined {
   if (node.op !== 'MatMulInteger' || node.domain !== '') return undefined
   const weight = uses.constants.get(node.inputs[1]!)
-  const zero = uses.constants.get(node.inputs[3] ?? '')
-  // DequantizeLinear has zero points for each column from opset 13 on; nearly all have one for all.
   if (weight?.shape.length !== 2 || uses.constants.has(node.inputs[0]!)) return undefined
-  if ((node.inputs[3] ?? '') !== '' && (zero === undefined || elementsOf(zero) !== 1)) return undefined
+  // Zero points may be one for each row of a and column of W; nearly all models have one for all.
+  const [zero = '', middle = ''] = node.inputs.slice(2)
+  if (!isOne(zero, uses) && uses.producers.get(zero)?.op !== 'DynamicQuantizeLinear') return undefined
+  if (!isOne(middle, uses)) return undefined
   const sums = node.outputs[0]!
   const [reader, ...others] = uses.consumers.get(sums) ?? []
   if (reader?.op !== 'Cast' || reader.domain !== '' || others.length > 0 || uses.outputs.has(sums)) return undefined
   return attributesOf(reader).int('to') === FLOAT ? reader : undefined
+}
+
+/** Whether a zero point is left out, or a constant of one element. */
+function isOne(name: string, { constants }: Uses): boolean {
+  const tensor = constants.get(name)
+  return name === '' || (tensor !== undefined && elementsOf(tensor) === 1)
 }
 
 async function hasZeros(node: Node, uses: Uses, { leastSparsity, fewestElements }: SparseEnough): Promise<boolean> {

@@ -4,21 +4,21 @@ import type { ChunkOf } from './chunks.js'
 
 /** A sparse weight as the kernels for one sample read it: each stream once, from its first byte to its last. */
 export interface StreamedWeight {
-  /** Inputs that lie in memory at a time, a multiple of a tile's; the last segment may have fewer. */
-  readonly segmentInputs: number
-  readonly segments: number
+  /** Inputs that lie in memory at a time, a multiple of a tile's; the last portion may have fewer. */
+  readonly portionInputs: number
+  readonly portions: number
   readonly chunks: readonly StreamedChunk[]
 }
 
 export interface StreamedChunk extends ChunkOf {
-  /** One for each segment of inputs. */
+  /** One for each portion of inputs. */
   readonly streams: readonly WeightStream[]
 }
 
 /**
  * Bands one after another. A band is four rows of single elements, or the outputs of one row of tiles; each line of it has `depth` entries in a step. In
  * memory: for each line u16, its number within the chunk; u16 steps; up to a multiple of four bytes; then for each step the entries' places, u16[depth,
- * lines], in bytes from the segment's x on, and their values [depth, lines, elements of a tile]. What a line lacks has the value 0 and the place after x, where
+ * lines], in bytes from the portion's x on, and their values [depth, lines, elements of a tile]. What a line lacks has the value 0 and the place after x, where
  * zeros lie.
  */
 export interface WeightStream {
@@ -37,7 +37,7 @@ export interface BandShape {
 export const bandShape = (area: number): BandShape =>
   area === 1 ? { lines: 4, depth: 2, headerBytes: 12 } : { lines: 1, depth: 4, headerBytes: 4 }
 
-/** Most inputs of a segment: 16 bits hold the place in bytes of one more. */
+/** Most inputs of a portion: 16 bits hold the place in bytes of one more. */
 const MOST_INPUTS = 16383
 /**
  * Bytes of x and of the band that reads it which stay in a first-level cache of 32 KiB while the next band is read: with all of 4096 inputs products took
@@ -49,23 +49,23 @@ const CACHED = 12288
 export function streamed(matrix: PackedRows | PackedTiles, chunks: readonly ChunkOf[]): StreamedWeight {
   const { tileRows, tileColumns } = tileSizeOf(matrix)
   const area = tileRows * tileColumns
-  const segmentInputs = MOST_INPUTS - (MOST_INPUTS % tileColumns)
+  const portionInputs = MOST_INPUTS - (MOST_INPUTS % tileColumns)
   const shape = bandShape(area)
   const entryBytes = 2 + area * matrix.values.BYTES_PER_ELEMENT
   const lines = matrix.starts.length - 1
   const perInput = (shape.lines * entryBytes * matrix.columns.length) / Math.max(1, lines * matrix.in)
   const blockInputs = Math.max(tileColumns, Math.floor(CACHED / (4 + perInput) / tileColumns) * tileColumns)
   const source = { matrix, tileRows, tileColumns, shape, entryBytes, blockInputs }
-  const segments = Math.max(1, Math.ceil(matrix.in / segmentInputs))
+  const portions = Math.max(1, Math.ceil(matrix.in / portionInputs))
   return {
-    segmentInputs,
-    segments,
+    portionInputs,
+    portions,
     chunks: chunks.map((chunk) => {
       const next = matrix.starts.slice(chunk.firstRow / tileRows, Math.ceil((chunk.firstRow + chunk.rows) / tileRows))
       return {
         ...chunk,
-        streams: Array.from({ length: segments }, (_, s) =>
-          streamOf(source, { next, firstLine: chunk.firstRow / tileRows, from: s * segmentInputs, inputs: segmentInputs }),
+        streams: Array.from({ length: portions }, (_, s) =>
+          streamOf(source, { next, firstLine: chunk.firstRow / tileRows, from: s * portionInputs, inputs: portionInputs }),
         ),
       }
     }),
@@ -133,7 +133,7 @@ interface Place {
   readonly bytes: Uint8Array
   readonly at: number
   readonly from: number
-  /** The input behind the segment, where zeros lie. */
+  /** The input behind the portion, where zeros lie. */
   readonly after: number
 }
 

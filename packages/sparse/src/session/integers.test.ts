@@ -32,6 +32,14 @@ const dynamic =
   '{ q, a, z = DynamicQuantizeLinear(x) i = MatMulInteger(q, w, z, m) c = Cast <to = 1> (i) f = Mul(a, s) y = Mul(c, f) }'
 
 describe('weights of integers', () => {
+  it('with a zero point for each row of the input stay with ONNX Runtime', async () => {
+    const text =
+      '<uint8[2] rows = {3, 7}, uint8 m = {128}> { q, a, z = DynamicQuantizeLinear(x) i = MatMulInteger(q, w, rows, m) c = Cast <to = 1> (i) y = Mul(c, s) }'
+    const bytes = await bytesOf(text, [weightOf('uint8', [INPUTS, UNITS]), perUnit])
+    await using session = await SparseSession.create(bytes, { ort, plan: 'sparse', fewestElements: 0 })
+    expect(session.plan).toMatchObject({ kind: 'dense', reason: expect.stringContaining('zeros') })
+  })
+
   it.each([
     ['DynamicQuantizeLinear and MatMulInteger of uint8', `<uint8 m = {128}> ${dynamic}`, weightOf('uint8', [INPUTS, UNITS])],
     ['the same of int8', `<int8 m = {0}> ${dynamic}`, weightOf('int8', [INPUTS, UNITS])],
@@ -42,13 +50,18 @@ describe('weights of integers', () => {
     ],
     [
       'DequantizeLinear for each row of Gemm',
-      '<uint8 m = {128}, float[1] b = {0.5}> { f = DequantizeLinear <axis = 0> (w, s) y = Gemm <transB = 1> (x, f, b) }',
+      '<float[1] b = {0.5}> { f = DequantizeLinear <axis = 0> (w, s) y = Gemm <transB = 1> (x, f, b) }',
       weightOf('int8', [UNITS, INPUTS]),
     ],
     [
       'DequantizeLinear of all',
       '<float t = {0.01}, uint8 m = {128}, float[1] s = {0}> { f = DequantizeLinear(w, t, m) y = MatMul(x, f) }',
       weightOf('uint8', [INPUTS, UNITS]),
+    ],
+    [
+      'DequantizeLinear of inputs, too, as static quantisers write it',
+      '<float t = {0.02}, uint8 m = {128}> { q = QuantizeLinear(x, t, m) d = DequantizeLinear(q, t, m) f = DequantizeLinear <axis = 1> (w, s) y = MatMul(d, f) }',
+      weightOf('int8', [INPUTS, UNITS]),
     ],
   ])('are multiplied sparse: %s', async (_, text, weight) => {
     const bytes = await bytesOf(text, text.includes('s = {0}') ? [weight] : [weight, perUnit])
