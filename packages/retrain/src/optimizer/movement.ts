@@ -73,7 +73,11 @@ interface MovedTensor {
 }
 
 /** Masks what is among the lowest, and gives back its value to what is not any more. Gives the ties that are left. */
-function mask(arena: Arena, { tensor, weights, scores, hidden }: MovedTensor, { key, ties }: { key: number; ties: number }): number {
+function mask(
+  arena: Arena,
+  { tensor, weights, scores, hidden }: MovedTensor,
+  { key, ties }: { key: number; ties: number },
+): number {
   const { maskBytes } = arena
   const bits = new Int32Array(scores.buffer, scores.byteOffset, scores.length)
   let left = ties
