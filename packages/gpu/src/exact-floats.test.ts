@@ -37,6 +37,11 @@ onEachAdapter((gpu) => {
     await expectReference({ op, of: weight })
   })
 
+  test.each(['exp', 'log', 'tanh'] as const)('%s has the bits of the reference', async (op) => {
+    await expectReference({ op, of: right })
+    await expectReference({ op, of: weight })
+  })
+
   async function expectReference(expression: Expression): Promise<void> {
     const [mine, theirs] = await Promise.all(
       [gpuBackend(gpu()), reference].map(async (backend) => {

@@ -146,6 +146,29 @@ fn less(a: u32, b: u32) -> u32 {
   return select(0u, 0x3f800000u, holds);
 }
 
+// Of a whole number of less than 2^8, and of anything that is not finite, any integer.
+fn integerOf(a: u32) -> i32 {
+  if (size(a) == 0u || size(a) >= 0x43800000u) { return 0; }
+  let p = partsOf(size(a));
+  let n = i32(p.m >> u32(clamp(150 - p.e, 0, 31)));
+  return select(n, -n, a >= SIGN);
+}
+
+// 2^n of a whole number n from −126 to 127.
+fn powerOfTwo(n: u32) -> u32 { return u32(clamp(integerOf(n) + 127, 0, 255)) << 23u; }
+
+// The exponent of a normal number, as a float.
+fn exponentOf(a: u32) -> u32 {
+  let e = i32((a >> 23u) & 255u) - 127;
+  return select(0u, SIGN, e < 0) | floatOf(u32(abs(e)));
+}
+
+// Of an integer below 2^24.
+fn floatOf(n: u32) -> u32 {
+  let zeros = countLeadingZeros(n);
+  return select(((157u - zeros) << 23u) + (n << (zeros - 8u)), 0u, n == 0u);
+}
+
 // A bijection of 32-bit integers (C. Wellons, "hash prospector": lowbias32).
 fn mixed(a: u32) -> u32 {
   var x = a ^ (a >> 16u);
@@ -157,8 +180,7 @@ fn mixed(a: u32) -> u32 {
 
 // n · 2^−24 of n < 2^24.
 fn fraction(n: u32) -> u32 {
-  let zeros = countLeadingZeros(n);
-  return select(((133u - zeros) << 23u) + (n << (zeros - 8u)), 0u, n == 0u);
+  return select(floatOf(n) - (24u << 23u), 0u, n == 0u);
 }
 
 fn uniformAt(index: vec2u, keys: vec2u) -> u32 {

@@ -1,4 +1,4 @@
-import { type Expression, statisticsOf } from '@pare/core/backends'
+import { type Arithmetic, type Expression, evaluate, statisticsOf } from '@pare/core/backends'
 import { EXACT_FLOATS } from './exact-floats.js'
 
 /** What all loops begin with: arithmetic, and what they are told of the tile. */
@@ -26,6 +26,7 @@ struct Tile {
 
 /** For loops over weights: `fn saliencyAt(i)`, the bits of the saliency of weight i of the tile. */
 export function saliencyShader(expression: Expression): string {
+  const { lines, value } = code(expression)
   return `${TILE}
 @group(0) @binding(1) var<storage, read> weights: array<u32>;
 @group(0) @binding(2) var<storage, read> statistics: array<u32>;
@@ -41,7 +42,8 @@ fn saliencyAt(i: u32) -> u32 {
   let weight = weights[i];
   if (size(weight) == 0u) { return SIGN | INFINITE; }
   if (size(weight) >= INFINITE) { return NAN; }
-  return withoutMinus(${text(expression, keysOf(expression))});
+  ${lines.join('\n  ')}
+  return withoutMinus(${value});
 }`
 }
 
@@ -57,33 +59,40 @@ export function keysOf(expression: Expression): string[] {
   return [...new Set(statisticsOf(expression))]
 }
 
-function text(e: Expression, keys: readonly string[]): string {
-  const of = (inner: Expression) => text(inner, keys)
-  switch (e.op) {
-    case 'weight':
-      return 'weight'
-    case 'constant':
-      return `${new Uint32Array(Float32Array.of(e.value).buffer)[0]}u`
-    case 'random':
-      return 'uniformAt(indexOf(i), tile.keys)'
-    case 'statistic':
-      return `statistic(${keys.indexOf(e.key)}u, i)`
-    case 'abs':
-      return `size(${of(e.of)})`
-    case 'negate':
-    case 'square':
-    case 'sqrt':
-      return `${e.op === 'sqrt' ? 'squareRoot' : e.op}(${of(e.of)})`
-    case 'add':
-    case 'subtract':
-    case 'multiply':
-    case 'divide':
-    case 'less':
-      return `${e.op}(${of(e.left)}, ${of(e.right)})`
-    case 'min':
-    case 'max':
-      return `${e.op === 'min' ? 'least' : 'most'}(${of(e.left)}, ${of(e.right)})`
-    default:
-      return e satisfies never
+/** The lines that compute what is shared, and the value. */
+function code(expression: Expression): { lines: readonly string[]; value: string } {
+  const keys = keysOf(expression)
+  const lines: string[] = []
+  const value = evaluate(expression, shaderArithmetic(lines), (leaf) => {
+    if (leaf.op === 'weight') return 'weight'
+    return leaf.op === 'random' ? 'uniformAt(indexOf(i), tile.keys)' : `statistic(${keys.indexOf(leaf.key)}u, i)`
+  })
+  return { lines, value }
+}
+
+function shaderArithmetic(lines: string[]): Arithmetic<string> {
+  const one = (name: string) => (x: string) => `${name}(${x})`
+  const two = (name: string) => (a: string, b: string) => `${name}(${a}, ${b})`
+  return {
+    precision: 'f32',
+    constant: (value) => `${new Uint32Array(Float32Array.of(value).buffer)[0]}u`,
+    abs: one('size'),
+    negate: one('negate'),
+    square: one('square'),
+    sqrt: one('squareRoot'),
+    add: two('add'),
+    subtract: two('subtract'),
+    multiply: two('multiply'),
+    divide: two('divide'),
+    min: two('least'),
+    max: two('most'),
+    less: two('less'),
+    powerOfTwo: one('powerOfTwo'),
+    exponentOf: one('exponentOf'),
+    share(text) {
+      const name = `t${lines.length}`
+      lines.push(`let ${name} = ${text};`)
+      return name
+    },
   }
 }

@@ -61,7 +61,7 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
     fc.constant<Expression>({ op: 'statistic', key: HOSTILE }),
     fc.constant<Expression>({ op: 'random' }),
     fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }).map(constant),
-    fc.record({ op: fc.constantFrom('abs', 'square', 'negate'), of: tie('expression') }),
+    fc.record({ op: fc.constantFrom('abs', 'square', 'negate', 'tanh'), of: tie('expression') }),
     fc.record({
       op: fc.constantFrom('add', 'subtract', 'multiply', 'min', 'max', 'less'),
       left: tie('expression'),

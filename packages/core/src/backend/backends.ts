@@ -3,6 +3,7 @@
 export { PareError } from '@pare/onnx/error'
 export type { Expression } from '../contract/contract.js'
 export { putTogether } from '../select/unit-layout.js'
+export { type Arithmetic, evaluate } from './arithmetic.js'
 export type {
   Awaitable,
   Backend,

@@ -1,7 +1,8 @@
 import type { Expression } from '../contract/contract.js'
 import { putTogether } from '../select/unit-layout.js'
+import { type Arithmetic, evaluate, type Leaf } from './arithmetic.js'
 import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyTally } from './backend.js'
-import { BUCKETS } from './keys.js'
+import { BUCKETS, exponentOf } from './keys.js'
 import { mix } from './random.js'
 
 /** Fuses the expression into every loop, in JavaScript: each weight is read once, nothing is allocated, no saliency is stored in between. */
@@ -50,8 +51,11 @@ function build(expression: Expression, precision: Precision): Loops {
   const keys = [...new Set(statisticsOf(expression))]
   // A key is a plugin's: as a string literal it is nothing but a string.
   const stats = keys.map((key, i) => `const stat${i} = stats[${JSON.stringify(key)}];`).join(' ')
-  const loop = (body: string) => `${stats} for (let i = 0, n = weights.length; i < n; i++) { const w = weights[i]; ${body} }`
-  const saliency = `(w === 0 ? -Infinity : ${text(expression, { precision, keys })} + (w - w))`
+  const lines: string[] = []
+  const value = evaluate(expression, textArithmetic(precision, lines), (leaf) => leafText(leaf, keys))
+  const saliency = `(w === 0 ? -Infinity : ${value} + (w - w))`
+  const each = `for (let i = 0, n = weights.length; i < n; i++)`
+  const loop = (body: string) => `${stats} ${each} { const w = weights[i]; ${lines.join(' ')} ${body} }`
   const open = 'weights, start, stream: { key0, key1 }, stats'
   const mask = (keep: string, zero: string) =>
     `({ ${open} }, below, target) { ${loop(`const keep = -(${saliency} ${keep} below); ${zero}`)} }`
@@ -59,6 +63,7 @@ function build(expression: Expression, precision: Precision): Loops {
   const wide = 'target[2 * i] &= keep; target[2 * i + 1] &= keep'
   return new Function(
     'mix',
+    'exponentOf',
     `'use strict'
      const { abs, sqrt, min, max, fround } = Math
      const square = (x) => x * x
@@ -82,46 +87,40 @@ function build(expression: Expression, precision: Precision): Loops {
          return { below, zeros, finite: others === 0 }
        },
      }`,
-  )(mix) as Loops
+  )(mix, exponentOf) as Loops
 }
 
-interface Names {
-  readonly precision: Precision
-  readonly keys: readonly string[]
-}
-
-function text(e: Expression, { precision, keys }: Names): string {
-  const of = (inner: Expression) => text(inner, { precision, keys })
-  const round = (inner: string) => (precision === 'f32' ? `fround(${inner})` : `(${inner})`)
-  switch (e.op) {
-    case 'weight':
-      return 'w'
-    case 'constant':
-      return round(Object.is(e.value, -0) ? '-0' : String(Number(e.value)))
-    case 'random':
-      return `((mix(mix((start + i >>> 0) ^ key0) ^ mix(((start + i) / 4294967296 >>> 0) + key1)) >>> 8) * ${2 ** -24})`
-    case 'statistic':
-      return `stat${keys.indexOf(e.key)}[i]`
-    case 'abs':
-      return `abs(${of(e.of)})`
-    case 'negate':
-      return `(-${of(e.of)})`
-    case 'square':
-    case 'sqrt':
-      return round(`${e.op}(${of(e.of)})`)
-    case 'add':
-    case 'subtract':
-    case 'multiply':
-    case 'divide':
-      return round(`${of(e.left)} ${SIGNS[e.op]} ${of(e.right)}`)
-    case 'min':
-    case 'max':
-      return `${e.op}(${of(e.left)}, ${of(e.right)})`
-    case 'less':
-      return `+(${of(e.left)} < ${of(e.right)})`
-    default:
-      return e satisfies never
+/** Arithmetic as text. What is shared becomes a line of its own in `lines`. */
+function textArithmetic(precision: Precision, lines: string[]): Arithmetic<string> {
+  const round = (text: string) => (precision === 'f32' ? `fround(${text})` : `(${text})`)
+  return {
+    precision,
+    constant: (value) => round(Object.is(value, -0) ? '-0' : String(Number(value))),
+    abs: (x) => `abs(${x})`,
+    negate: (x) => `(-${x})`,
+    square: (x) => round(`square(${x})`),
+    sqrt: (x) => round(`sqrt(${x})`),
+    add: (a, b) => round(`${a} + ${b}`),
+    subtract: (a, b) => round(`${a} - ${b}`),
+    multiply: (a, b) => round(`${a} * ${b}`),
+    divide: (a, b) => round(`${a} / ${b}`),
+    min: (a, b) => `min(${a}, ${b})`,
+    max: (a, b) => `max(${a}, ${b})`,
+    less: (a, b) => `+(${a} < ${b})`,
+    powerOfTwo: (n) => `2 ** ${n}`,
+    exponentOf: (x) => `exponentOf(${x})`,
+    share(text) {
+      const name = `t${lines.length}`
+      lines.push(`const ${name} = ${text};`)
+      return name
+    },
   }
+}
+
+function leafText(leaf: Leaf, keys: readonly string[]): string {
+  if (leaf.op === 'weight') return 'w'
+  if (leaf.op === 'statistic') return `stat${keys.indexOf(leaf.key)}[i]`
+  return `((mix(mix((start + i >>> 0) ^ key0) ^ mix(((start + i) / 4294967296 >>> 0) + key1)) >>> 8) * ${2 ** -24})`
 }
 
 /** Keys of the statistics in an expression. */
@@ -130,5 +129,3 @@ export function statisticsOf(e: Expression): string[] {
   if ('left' in e) return [...statisticsOf(e.left), ...statisticsOf(e.right)]
   return 'of' in e ? statisticsOf(e.of) : []
 }
-
-const SIGNS = { add: '+', subtract: '-', multiply: '*', divide: '/' } as const

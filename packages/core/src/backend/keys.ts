@@ -45,3 +45,12 @@ function fromKey(digits: readonly number[], fill: number, precision: Precision):
   }
   return precision === 'f32' ? view.getFloat32(0) : view.getFloat64(0)
 }
+
+/** e of a normal number m · 2ᵉ with 1 ≤ m < 2. */
+export function exponentOf(value: number): number {
+  FLOAT[0] = value
+  return ((WORDS[1]! >>> 20) & 2047) - 1023
+}
+
+const FLOAT = new Float64Array(1)
+const WORDS = new Uint32Array(FLOAT.buffer)

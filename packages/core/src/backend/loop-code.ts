@@ -1,5 +1,6 @@
 import { type Code, f32x4, i32, i32x4, plus, repeat, v128, type Writer } from '@pare/wasm'
 import type { Expression } from '../contract/contract.js'
+import { type Arithmetic, evaluate } from './arithmetic.js'
 import { STEP, statisticsAt, WEIGHTS } from './loop-memory.js'
 
 // What the vector loops have in common: parameters, variables, the way through the weights, and the code of a saliency.
@@ -9,7 +10,7 @@ export const PARAMETERS = ['i32', 'i32', 'f32', 'f32', 'i32'] as const
 export type Variables = ReturnType<typeof variablesOf>
 
 /** All loops have the same variables. */
-export function variablesOf({ parameters, locals }: Writer<typeof PARAMETERS>) {
+export function variablesOf({ parameters, local, locals }: Writer<typeof PARAMETERS>) {
   const [count, shift, low, high, first] = parameters
   const [address, slot, place, list, entry, bits] = locals('i32', 6)
   const [weight, saliency, lows, highs, sum, odd, any, below] = locals('v128', 8)
@@ -18,7 +19,7 @@ export function variablesOf({ parameters, locals }: Writer<typeof PARAMETERS>) {
   const [sizeBits, nought, minusInfinity] = locals('v128', 3)
   const vectors = { weight, saliency, lows, highs, sum, odd, any, below, sizeBits, nought, minusInfinity }
   const ofQuickCollect = { keys, moreKeys, lowBits, spans, least, most }
-  return { count, shift, low, high, first, address, slot, place, list, entry, bits, ...vectors, ...ofQuickCollect }
+  return { count, shift, low, high, first, address, slot, place, list, entry, bits, local, ...vectors, ...ofQuickCollect }
 }
 
 /** Offsets of the vectors of a step. */
@@ -57,6 +58,7 @@ export function plainSaliencyOf(expression: Expression, variables: Variables): S
 /** Whether an expression is 0 where the weight is, and not finite where the weight is not, whatever the other weights are. */
 export function tracksWeight(e: Expression): boolean {
   if (e.op === 'weight') return true
+  if (e.op === 'exp' || e.op === 'log' || e.op === 'tanh') return false
   if ('of' in e) return tracksWeight(e.of)
   if (e.op === 'multiply' || e.op === 'divide') {
     const isNumber = ({ right }: typeof e) =>
@@ -76,28 +78,41 @@ interface Place {
   readonly at: number
 }
 
-function vectors(e: Expression, place: Place): Code {
-  const of = (inner: Expression) => vectors(inner, place)
-  const { weight, address, sizeBits } = place.variables
-  if (e.op === 'abs') return v128.and(of(e.of), sizeBits.get)
-  if (e.op === 'square') return f32x4.mul(of(e.of), of(e.of))
-  if ('of' in e) return INSTRUCTIONS[e.op](of(e.of))
-  // A comparison that holds has all bits set: of 1 it leaves 1.
-  if (e.op === 'less') return v128.and(f32x4.lt(of(e.left), of(e.right)), f32x4.const(1))
-  if ('left' in e) return INSTRUCTIONS[e.op](of(e.left), of(e.right))
-  if (e.op === 'weight') return weight.get
-  if (e.op === 'constant') return f32x4.const(e.value)
-  if (e.op === 'statistic') return v128.load(address.get, statisticsAt(place.keys.indexOf(e.key)) - WEIGHTS + place.at)
-  throw new Error(`'${e.op}' has no vector form`)
+/** The code that leaves the value of an expression: what is shared is stored first. */
+function vectors(e: Expression, { variables, keys, at }: Place): Code {
+  const { weight, address } = variables
+  const stores: Code[] = []
+  const value = evaluate(e, vectorArithmetic(variables, stores), (leaf) => {
+    if (leaf.op === 'weight') return weight.get
+    if (leaf.op === 'statistic') return v128.load(address.get, statisticsAt(keys.indexOf(leaf.key)) - WEIGHTS + at)
+    throw new Error(`'${leaf.op}' has no vector form`)
+  })
+  return [stores, value]
 }
 
-const INSTRUCTIONS = {
-  negate: f32x4.neg,
-  sqrt: f32x4.sqrt,
-  add: f32x4.add,
-  subtract: f32x4.sub,
-  multiply: f32x4.mul,
-  divide: f32x4.div,
-  min: f32x4.min,
-  max: f32x4.max,
-} as const
+function vectorArithmetic({ sizeBits, local }: Variables, stores: Code[]): Arithmetic<Code> {
+  const share = (value: Code) => {
+    const stored = local('v128')
+    stores.push(stored.set(value))
+    return stored.get
+  }
+  return {
+    precision: 'f32',
+    constant: f32x4.const,
+    abs: (x) => v128.and(x, sizeBits.get),
+    negate: f32x4.neg,
+    square: (x) => f32x4.mul(x, x),
+    sqrt: f32x4.sqrt,
+    add: f32x4.add,
+    subtract: f32x4.sub,
+    multiply: f32x4.mul,
+    divide: f32x4.div,
+    min: f32x4.min,
+    max: f32x4.max,
+    // A comparison that holds has all bits set: of 1 it leaves 1.
+    less: (a, b) => v128.and(f32x4.lt(a, b), f32x4.const(1)),
+    powerOfTwo: (n) => i32x4.shl(i32x4.add(i32x4.fromFloat(n), i32x4.const(127)), 23),
+    exponentOf: (x) => f32x4.convert(i32x4.sub(v128.and(i32x4.shiftSigned(x, 23), i32x4.const(255)), i32x4.const(127))),
+    share,
+  }
+}

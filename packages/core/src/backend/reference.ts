@@ -1,20 +1,21 @@
 import type { Expression } from '../contract/contract.js'
 import { putTogether } from '../select/unit-layout.js'
-import type { Backend, Chunk, Kernel } from './backend.js'
-import { BUCKETS, digitReader } from './keys.js'
+import { type Arithmetic, evaluate, type Leaf } from './arithmetic.js'
+import type { Backend, Chunk, Kernel, Precision } from './backend.js'
+import { BUCKETS, digitReader, exponentOf } from './keys.js'
 import { type RandomStream, uniform } from './random.js'
 
 /** One element at a time, by walking the expression: slow and obvious, the oracle of every other backend. */
 export const reference: Backend = {
   name: 'reference',
   compile(expression, precision): Kernel {
-    const round = precision === 'f32' ? Math.fround : (x: number) => x
+    const arithmetic = numberArithmetic(precision)
     const digitOf = digitReader(precision)
     const counts = new Uint32Array(BUCKETS)
     const saliencies = ({ weights, start, stream, stats }: Chunk) =>
       Array.from(weights, (weight, i) => {
         const stat = (key: string) => stats?.[key]?.[i]
-        return saliency(expression, { weight, index: start + i, stream, round, stat })
+        return saliency(expression, { weight, index: start + i, stream, stat }, arithmetic)
       })
     return {
       saliency: (chunk, target) => target.set(saliencies(chunk)),
@@ -53,54 +54,42 @@ interface Element {
   readonly weight: number
   readonly index: number
   readonly stream: RandomStream
-  readonly round: (x: number) => number
   readonly stat: (key: string) => number | undefined
 }
 
-function saliency(expression: Expression, element: Element): number {
+function saliency(expression: Expression, element: Element, arithmetic: Arithmetic<number>): number {
   if (element.weight === 0) return -Infinity
   if (!Number.isFinite(element.weight)) return NaN
-  return evaluate(expression, element) + 0
+  return evaluate(expression, arithmetic, (leaf) => leafValue(leaf, element)) + 0
 }
 
-function evaluate(e: Expression, element: Element): number {
-  const of = (inner: Expression) => evaluate(inner, element)
-  const { round } = element
-  switch (e.op) {
-    case 'weight':
-      return element.weight
-    case 'constant':
-      return round(e.value)
-    case 'random':
-      return uniform(element.stream, element.index)
-    case 'statistic': {
-      const value = element.stat(e.key)
-      if (value === undefined) throw new Error(`statistic '${e.key}' has not been measured`)
-      return value
-    }
-    case 'abs':
-      return Math.abs(of(e.of))
-    case 'negate':
-      return -of(e.of)
-    case 'square':
-      return round(of(e.of) * of(e.of))
-    case 'sqrt':
-      return round(Math.sqrt(of(e.of)))
-    case 'add':
-      return round(of(e.left) + of(e.right))
-    case 'subtract':
-      return round(of(e.left) - of(e.right))
-    case 'multiply':
-      return round(of(e.left) * of(e.right))
-    case 'divide':
-      return round(of(e.left) / of(e.right))
-    case 'min':
-      return Math.min(of(e.left), of(e.right))
-    case 'max':
-      return Math.max(of(e.left), of(e.right))
-    case 'less':
-      return of(e.left) < of(e.right) ? 1 : 0
-    default:
-      return e satisfies never
+function leafValue(leaf: Leaf, element: Element): number {
+  if (leaf.op === 'weight') return element.weight
+  if (leaf.op === 'random') return uniform(element.stream, element.index)
+  const value = element.stat(leaf.key)
+  if (value === undefined) throw new Error(`statistic '${leaf.key}' has not been measured`)
+  return value
+}
+
+/** Arithmetic on numbers, one operation after another. */
+function numberArithmetic(precision: Precision): Arithmetic<number> {
+  const round = precision === 'f32' ? Math.fround : (x: number) => x
+  return {
+    precision,
+    constant: round,
+    abs: Math.abs,
+    negate: (x) => -x,
+    square: (x) => round(x * x),
+    sqrt: (x) => round(Math.sqrt(x)),
+    add: (a, b) => round(a + b),
+    subtract: (a, b) => round(a - b),
+    multiply: (a, b) => round(a * b),
+    divide: (a, b) => round(a / b),
+    min: (a, b) => Math.min(a, b),
+    max: (a, b) => Math.max(a, b),
+    less: (a, b) => (a < b ? 1 : 0),
+    powerOfTwo: (n) => 2 ** n,
+    exponentOf,
+    share: (x) => x,
   }
 }

@@ -228,6 +228,9 @@ export class StatisticWriter {
       case 'abs':
       case 'sqrt':
       case 'negate':
+      case 'exp':
+      case 'log':
+      case 'tanh':
         return this.writer.node(UNARY[e.op], [of(e.of)])
       case 'random':
       case 'statistic':
@@ -285,5 +288,5 @@ export class StatisticWriter {
   }
 }
 
-const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg' } as const
+const UNARY = { abs: 'Abs', sqrt: 'Sqrt', negate: 'Neg', exp: 'Exp', log: 'Log', tanh: 'Tanh' } as const
 const BINARY = { add: 'Add', subtract: 'Sub', multiply: 'Mul', divide: 'Div', min: 'Min', max: 'Max' } as const

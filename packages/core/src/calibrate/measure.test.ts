@@ -17,6 +17,11 @@ const NEEDS = {
   largest: { at: 'input', of: (x, ops) => ops.abs(x), reduce: 'max' },
   spread: { at: 'input', reduce: 'variance' },
   gram: { at: 'input', reduce: 'gram' },
+  softplus: {
+    at: 'input',
+    of: (x, ops) => ops.log(ops.add(ops.constant(1), ops.exp(ops.tanh(x)))),
+    reduce: 'mean',
+  },
   near: { at: 'output', of: (x, ops) => ops.less(ops.abs(x), ops.constant(0.5)), reduce: 'mean' },
 } satisfies Record<string, Statistic>
 
@@ -73,6 +78,7 @@ function byFormula(rows: number[][]) {
   return {
     squares: of((c) => rows.reduce((sum, row) => sum + row[c]! ** 2, 0) / rows.length),
     largest: of((c) => Math.max(...rows.map((row) => Math.abs(row[c]!)))),
+    softplus: of((c) => rows.reduce((sum, row) => sum + Math.log(1 + Math.exp(Math.tanh(row[c]!))), 0) / rows.length),
     spread: of((c) => rows.reduce((sum, row) => sum + (row[c]! - mean(c)) ** 2, 0) / rows.length),
     gram: of((a) => a).flatMap((a) => of((b) => rows.reduce((sum, row) => sum + row[a]! * row[b]!, 0) / rows.length)),
   }
@@ -103,7 +109,7 @@ describe('statistics are those of the formulas', () => {
     const model = parseText(`g (float[N, 3, 4] x) => (float[N, U, V] y) ${body}`, { w: wave(20, 5) })
     const { w } = await statistics(model, forwardOf({ x }, 8))
     const expected = byFormula(rows)
-    for (const key of ['squares', 'largest', 'spread', 'gram'] as const) expectClose(w![key].values, expected[key])
+    for (const key of ['squares', 'largest', 'softplus', 'spread', 'gram'] as const) expectClose(w![key].values, expected[key])
     expect(w!.near.values.length).toBe(5)
     expect(w!.near.values.every((share) => share > 0 && share < 1)).toBe(true)
   })

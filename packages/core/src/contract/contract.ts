@@ -229,6 +229,15 @@ export interface Ops {
   abs(value: TracedValue): TracedValue
   square(value: TracedValue): TracedValue
   sqrt(value: TracedValue): TracedValue
+  /** Within 3 units in the last place, as log and tanh are. */
+  exp(value: TracedValue): TracedValue
+  /** The natural logarithm: of 0 −∞, of less NaN. */
+  log(value: TracedValue): TracedValue
+  tanh(value: TracedValue): TracedValue
+  /** 1 ÷ (1 + e⁻ˣ). */
+  sigmoid(value: TracedValue): TracedValue
+  /** Of numbers from 0 on, raised to any power: exp(exponent · log(base)). */
+  power(base: TracedValue, exponent: TracedValue): TracedValue
   negate(value: TracedValue): TracedValue
   add(left: TracedValue, right: TracedValue): TracedValue
   subtract(left: TracedValue, right: TracedValue): TracedValue
@@ -250,5 +259,5 @@ export type Expression =
   | { readonly op: Unary; readonly of: Expression }
   | { readonly op: Binary; readonly left: Expression; readonly right: Expression }
 
-export type Unary = 'abs' | 'square' | 'sqrt' | 'negate'
+export type Unary = 'abs' | 'square' | 'sqrt' | 'negate' | 'exp' | 'log' | 'tanh'
 export type Binary = 'add' | 'subtract' | 'multiply' | 'divide' | 'min' | 'max' | 'less'

@@ -10,6 +10,7 @@ const count = z.number().int().nonnegative()
 const size = z.number().int().positive()
 const share = z.number().min(0).max(1)
 const budget = z.number().gt(0).max(1)
+const unary = ['abs', 'square', 'sqrt', 'negate', 'exp', 'log', 'tanh'] as const
 const binary = ['add', 'subtract', 'multiply', 'divide', 'min', 'max', 'less'] as const
 
 const expression: z.ZodType<Expression> = z.lazy(() =>
@@ -18,7 +19,7 @@ const expression: z.ZodType<Expression> = z.lazy(() =>
     z.strictObject({ op: z.literal('random') }),
     z.strictObject({ op: z.literal('statistic'), key: z.string() }),
     z.strictObject({ op: z.literal('constant'), value: z.number() }),
-    z.strictObject({ op: z.enum(['abs', 'square', 'sqrt', 'negate']), of: expression }),
+    z.strictObject({ op: z.enum(unary), of: expression }),
     z.strictObject({ op: z.enum(binary), left: expression, right: expression }),
   ]),
 )
