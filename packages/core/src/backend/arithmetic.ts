@@ -1,6 +1,5 @@
 import type { Binary, Expression, Unary } from '../contract/contract.js'
 import type { Precision } from './backend.js'
-import { elementary } from './elementary.js'
 
 /** Operations that every backend has, each rounded once. V is a number, or code that leaves one. */
 export interface Arithmetic<V>
@@ -21,27 +20,3 @@ export type Elementary = 'exp' | 'log' | 'tanh'
 
 /** What an expression begins with. */
 export type Leaf = Extract<Expression, { readonly op: 'weight' | 'statistic' | 'random' }>
-
-/** The value of an expression, or the code that works it out. */
-export function evaluate<V>(expression: Expression, arithmetic: Arithmetic<V>, leaf: (leaf: Leaf) => V): V {
-  const of = (inner: Expression) => evaluate(inner, arithmetic, leaf)
-  switch (expression.op) {
-    case 'weight':
-    case 'statistic':
-    case 'random':
-      return leaf(expression)
-    case 'constant':
-      return arithmetic.constant(expression.value)
-    case 'exp':
-    case 'log':
-    case 'tanh':
-      return elementary(expression.op, arithmetic.share(of(expression.of)), arithmetic)
-    case 'abs':
-    case 'negate':
-    case 'square':
-    case 'sqrt':
-      return arithmetic[expression.op](of(expression.of))
-    default:
-      return arithmetic[expression.op](of(expression.left), of(expression.right))
-  }
-}

@@ -3,7 +3,7 @@
 export { PareError } from '@pare/onnx/error'
 export type { Expression } from '../contract/contract.js'
 export { putTogether } from '../select/unit-layout.js'
-export { type Arithmetic, evaluate } from './arithmetic.js'
+export type { Arithmetic } from './arithmetic.js'
 export type {
   Awaitable,
   Backend,
@@ -18,6 +18,7 @@ export type {
   UnitLayout,
 } from './backend.js'
 export { cpu } from './cpu.js'
+export { evaluate } from './evaluate.js'
 export { javascript, statisticsOf } from './javascript.js'
 export { BUCKETS, notFinite, ZEROS } from './keys.js'
 export { kth } from './kth.js'

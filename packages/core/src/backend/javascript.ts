@@ -1,7 +1,8 @@
 import type { Expression } from '../contract/contract.js'
 import { putTogether } from '../select/unit-layout.js'
-import { type Arithmetic, evaluate, type Leaf } from './arithmetic.js'
+import type { Arithmetic, Leaf } from './arithmetic.js'
 import type { Backend, Bits, Candidates, Chunk, Floats, Kernel, Precision, SaliencyTally } from './backend.js'
+import { evaluate } from './evaluate.js'
 import { BUCKETS, exponentOf } from './keys.js'
 import { mix } from './random.js'
 
