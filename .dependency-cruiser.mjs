@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- linear-algebra | axes | quantise | vocabulary <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- plugin | linear-algebra | axes | quantise | vocabulary <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -7,11 +7,12 @@ const allowed = {
   wasm: [],
   onnx: [],
   onnxruntime: ['onnx'],
+  plugin: ['onnx'],
   'linear-algebra': ['wasm', 'onnx'],
   axes: ['onnx'],
   quantise: ['onnx'],
   vocabulary: ['onnx', 'axes'],
-  core: ['wasm', 'onnx', 'linear-algebra', 'axes', 'quantise', 'vocabulary'],
+  core: ['wasm', 'onnx', 'plugin', 'linear-algebra', 'axes', 'quantise', 'vocabulary'],
   'criterion-[^/]+': ['core', 'linear-algebra'],
   'structure-[^/]+': ['core'],
   'preset-[^/]+': ['core', 'criterion-[^/]+', 'structure-[^/]+'],
@@ -21,7 +22,7 @@ const allowed = {
   retrain: ['wasm', 'onnx', 'autograd', 'evaluate'],
   sparse: ['wasm', 'onnx', 'onnxruntime'],
   gpu: ['core', 'sparse'],
-  metric: ['onnx', 'gate'],
+  metric: ['onnx', 'plugin', 'gate'],
   'metric-[^/]+': ['onnx', 'gate', 'metric'],
   evaluate: ['onnx', 'onnxruntime', 'gate', 'sparse', 'metric', 'metric-[^/]+'],
   report: ['gate'],

@@ -2,10 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { configJsonSchema } from '../dist/options/json-schema.js'
 import { optionTables, withTables } from '../dist/options/tables.js'
+import { describeFirstParty } from '../dist/plugins/first-party-descriptions.js'
 import { recipeTable } from '../dist/recipes/table.js'
 import { taskTable } from '../dist/testing/tasks/table.js'
 
-await writeFile(new URL('../schema/config.schema.json', import.meta.url), `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+await writeFile(
+  new URL('../schema/config.schema.json', import.meta.url),
+  `${JSON.stringify(configJsonSchema(await describeFirstParty()), null, 2)}\n`,
+)
 const readme = new URL('../README.md', import.meta.url)
 await writeFile(readme, withTables(await readFile(readme, 'utf8'), optionTables()))
 const tasks = new URL('../../../docs/tasks.md', import.meta.url)

@@ -1,6 +1,7 @@
 // What programs and plugins call. What backends are made of is `@pare/core/backends`.
 
 export { PareError } from '@pare/onnx'
+export { type OptionDescription, type OptionsOf, type PluginFactory, z } from '@pare/plugin'
 export { analyse, weightsOf } from './analyse/analyse.js'
 export { analyseUnits } from './analyse/analyse-units.js'
 export { factorsOf } from './analyse/factors.js'
@@ -28,7 +29,9 @@ export { CHUNK_SAMPLES, endOf, startOf } from './calibrate/statistics/totals.js'
 export { checkGramProblem } from './contract/check-problem.js'
 export type * from './contract/contract.js'
 export { cutStructure } from './contract/cut-structure.js'
+export { defineCriterion, definePreset, defineStructure } from './contract/define.js'
 export { needsFloats } from './contract/needs-floats.js'
+export { dampingOption, threadsOption } from './contract/solver-options.js'
 export {
   type ComputeConstants,
   type FoldedModel,

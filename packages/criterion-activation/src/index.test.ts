@@ -22,7 +22,7 @@ test.each<[ActivationKind, number[]]>([
 
 test('refuses another kind, and an ε that is not above 0, with the value', () => {
   expect(() => activation({ kind: 'toString' as ActivationKind })).toThrow(
-    'activation: kind is "toString"; one of mean, l2, apoz, fluctuation',
+    'activation: kind is "toString"; mean, l2, apoz or fluctuation',
   )
   expect(() => activation({ kind: 'apoz', epsilon: 0 })).toThrow('activation: epsilon is 0')
 })

@@ -1,42 +1,35 @@
-import { type Criterion, type Ops, PareError, type Statistic, type TracedValue } from '@pare/core'
+import { type Criterion, defineCriterion, type Ops, type OptionsOf, type Statistic, type TracedValue, z } from '@pare/core'
 
-/**
- * How active a thing is: 'mean' of |a|; 'l2', the root of the mean of a²; 'apoz', how often |a| reaches ε (Hu et al. 2016, arXiv 1607.03250);
- * 'fluctuation', the variance of a times w² (FLAP, An et al. 2023, arXiv 2312.11983, §3).
- */
-export type ActivationKind = 'mean' | 'l2' | 'apoz' | 'fluctuation'
+const KINDS = ['mean', 'l2', 'apoz', 'fluctuation'] as const
 
-export interface ActivationOptions {
-  /** Default: 'l2' */
-  readonly kind?: ActivationKind
-  /** Below it |a| counts as zero, for 'apoz': ReLU gives true zeros, GELU and SiLU small numbers. Default: 0.01 */
-  readonly epsilon?: number
-}
+export type ActivationKind = (typeof KINDS)[number]
 
-type Needs = { active: Statistic }
+export type ActivationOptions = OptionsOf<typeof activation>
 
 /** Judges what is computed by how active it is on calibration data, where it is read. Made for units: neurons, channels, heads. */
-export function activation({ kind = 'l2', epsilon = 0.01 }: ActivationOptions = {}): Criterion<Needs> {
-  if (!Object.hasOwn(STATISTICS, kind)) {
-    throw new PareError(
-      `activation: kind is ${JSON.stringify(kind)}; one of ${Object.keys(STATISTICS).join(', ')} was expected.`,
-      {
-        hint: 'activation:kind=l2 for the size of activations.',
-      },
-    )
-  }
-  if (!(epsilon > 0)) {
-    throw new PareError(`activation: epsilon is ${JSON.stringify(epsilon)}; a number above 0 was expected.`, {
-      hint: 'activation:kind=apoz,epsilon=0.01',
-    })
-  }
-  return {
-    name: 'activation',
+export const activation = defineCriterion({
+  name: 'activation',
+  about:
+    'Judges what is computed by how active it is on calibration data, where it is read. Made for units: neurons, channels, heads.',
+  options: {
+    kind: z
+      .enum(KINDS)
+      .default('l2')
+      .describe(
+        'mean of |a|; l2, the root of the mean of a²; apoz, how often |a| reaches epsilon (Hu et al. 2016, arXiv 1607.03250); fluctuation, the variance of a times w² (FLAP, An et al. 2023, arXiv 2312.11983, §3)',
+      ),
+    epsilon: z
+      .number()
+      .gt(0)
+      .default(0.01)
+      .describe('below it |a| counts as zero, for apoz: ReLU gives true zeros, GELU and SiLU small numbers'),
+  },
+  create: ({ kind, epsilon }): Omit<Criterion<{ active: Statistic }>, 'name'> => ({
     needs: { active: { at: 'input', ...STATISTICS[kind](epsilon) } },
     readersOnly: true,
     saliency: ({ weight, stats: { active } }, ops) => SALIENCIES[kind](weight, active, ops),
-  }
-}
+  }),
+})
 
 const STATISTICS: Record<ActivationKind, (epsilon: number) => Pick<Statistic, 'of' | 'reduce'>> = {
   mean: () => ({ of: (a, ops) => ops.abs(a), reduce: 'mean' }),

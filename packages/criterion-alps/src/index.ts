@@ -1,4 +1,14 @@
-import { checkGramProblem, PareError, type Solution, type Solver, type WeightProblem } from '@pare/core'
+import {
+  checkGramProblem,
+  dampingOption,
+  defineCriterion,
+  type OptionsOf,
+  type Solution,
+  type Solver,
+  threadsOption,
+  type WeightProblem,
+  z,
+} from '@pare/core'
 import { openFloatWorkspace } from '@pare/linear-algebra'
 import { alternate } from './alternate.js'
 import { type Normal, normalOf } from './normal.js'
@@ -7,45 +17,46 @@ import { projectionOf } from './projection.js'
 import { refit } from './refit.js'
 import { swap } from './swap.js'
 
-export interface AlpsOptions {
-  /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. More is safer, less is closer to the data. The paper has 0.01. Default: 0.1 */
-  readonly damping?: number
-  /** For masks that are decided already: how often, in each row, a kept weight changes places with one that is not, at most, where that lowers the error. Default: 0 */
-  readonly swaps?: number
-  /** Default: one for each core, at most 16, and one for small weights. */
-  readonly threads?: number
-}
+export type AlpsOptions = OptionsOf<typeof alps>
 
 /**
  * ALPS (Meng et al. 2024, arXiv 2406.07831): which weights stay and what they become, found together. Weights W and their pruned version D are drawn
  * towards each other by a penalty that rises (ADMM) until D rests; then what stays is refitted by conjugate gradients. For f32[rows × columns] up to
  * 40 + 20 products of 2 · rows · columns² operations, and up to 8 inverses of 2 · columns³ that weights with the same inputs share.
  */
-export function alps({ damping = 0.1, swaps = 0, threads }: AlpsOptions = {}): Solver {
-  if (!(damping >= 0 && damping <= 1))
-    throw new PareError(`alps: damping is ${damping}; a number from 0 to 1 was expected.`, {
-      hint: 'alps:damping=0.1 is the default.',
-    })
-  if (!(Number.isInteger(swaps) && swaps >= 0))
-    throw new PareError(`alps: swaps is ${swaps}; a whole number from 0 on was expected.`, { hint: 'alps:swaps=20 is much.' })
-  const normals = new WeakMap<Float64Array, Normal>()
-  return {
-    kind: 'solver',
-    name: 'alps',
-    needs: { gram: { at: 'input', reduce: 'gram' } },
-    scope: 'tensor',
-    refits: true,
-    solve: (problem) => solve(problem, { swaps, threads, normal: shared }),
-  }
+export const alps = defineCriterion({
+  name: 'alps',
+  about: 'Which weights stay and what they become, found together on calibration data (Meng et al. 2024, arXiv 2406.07831).',
+  options: {
+    damping: dampingOption(0.1),
+    swaps: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe(
+        'for masks that are decided already: how often, in each row, a kept weight changes places with one that is not, at most, where that lowers the error',
+      ),
+    threads: threadsOption,
+  },
+  create({ damping, swaps, threads }): Omit<Solver, 'name'> {
+    const normals = new WeakMap<Float64Array, Normal>()
+    return {
+      kind: 'solver',
+      needs: { gram: { at: 'input', reduce: 'gram' } },
+      scope: 'tensor',
+      refits: true,
+      solve: (problem) => solve(problem, { swaps, threads, normal: shared }),
+    }
 
-  /** Weights that read the same input come with the same Gram matrix, and share what is made of it. */
-  function shared({ stats, columns }: WeightProblem): Normal {
-    const gram = stats.gram!
-    const normal = normals.get(gram) ?? normalOf(gram, columns, damping)
-    normals.set(gram, normal)
-    return normal
-  }
-}
+    /** Weights that read the same input come with the same Gram matrix, and share what is made of it. */
+    function shared({ stats, columns }: WeightProblem): Normal {
+      const gram = stats.gram!
+      const normal = normals.get(gram) ?? normalOf(gram, columns, damping)
+      normals.set(gram, normal)
+      return normal
+    }
+  },
+})
 
 export default alps
 

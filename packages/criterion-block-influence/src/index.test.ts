@@ -91,9 +91,9 @@ test('units that are no blocks are refused', async () => {
 })
 
 test.each([
-  [{ by: 'sine' as 'cosine' }, "by is 'sine'; expected 'cosine', 'angular' or 'perplexity'"],
-  [{ samples: 1.5 }, 'samples is 1.5; expected a whole number from 1 on'],
-  [{ against: 'x' as 'labels' }, "against is 'x'; expected 'labels' or 'outputs'"],
+  [{ by: 'sine' as 'cosine' }, 'by is "sine"; cosine, angular or perplexity was expected'],
+  [{ samples: 1.5 }, 'samples is 1.5; a whole number from 1 on was expected'],
+  [{ against: 'x' as 'labels' }, 'against is "x"; labels or outputs was expected'],
 ])('%j is refused', (options, message) => {
   expect(() => blockInfluence(options)).toThrow(message)
 })

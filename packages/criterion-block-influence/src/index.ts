@@ -1,36 +1,49 @@
-import type { UnitCriterion } from '@pare/core'
+import { defineCriterion, type OptionsOf, type UnitCriterion, z } from '@pare/core'
 import { eliminate } from './eliminate.js'
 import { influence } from './influence.js'
 import { stretch } from './stretch.js'
 
-export interface BlockInfluenceOptions {
-  /**
-   * 'cosine': 1 − mean cos(beginning, end) of each block on its own. 'angular': the stretch of blocks one after another between whose ends the last
-   * position turns least. 'perplexity': one block after another, each time the one without which the loss is lowest. Default: 'cosine'
-   */
-  readonly by?: 'cosine' | 'angular' | 'perplexity'
-  /** For 'perplexity': what the loss compares with. Default: 'labels', of text its tokens */
-  readonly against?: 'labels' | 'outputs'
-  /** For 'perplexity': only the first so many samples, since each try costs a pass over them. Default: 64 */
-  readonly samples?: number
-}
+export type BlockInfluenceOptions = OptionsOf<typeof blockInfluence>
 
 /** Removes whole blocks that change least what passes through them. For structure 'layer'. */
-export function blockInfluence({ by = 'cosine', against = 'labels', samples = 64 }: BlockInfluenceOptions = {}): UnitCriterion {
-  if (against !== 'outputs' && against !== 'labels')
-    throw new RangeError(`against is '${against as string}'; expected 'labels' or 'outputs'`)
-  if (!(Number.isSafeInteger(samples) && samples > 0))
-    throw new RangeError(`samples is ${samples}; expected a whole number from 1 on`)
-  const named = (score: UnitCriterion['score']): UnitCriterion => ({ kind: 'units', name: 'block-influence', score })
+export const blockInfluence = defineCriterion({
+  name: 'block-influence',
+  about: 'Removes whole blocks that change least what passes through them. For structure layer.',
+  options: {
+    by: z
+      .enum(['cosine', 'angular', 'perplexity'])
+      .default('cosine')
+      .describe(
+        'cosine: 1 − mean cos(beginning, end) of each block on its own; angular: the stretch of blocks one after another between whose ends the last position turns least; perplexity: one block after another, each time the one without which the loss is lowest',
+      ),
+    against: z
+      .enum(['labels', 'outputs'])
+      .default('labels')
+      .describe('for perplexity: what the loss compares with, labels (of text its tokens) or the outputs of the whole model'),
+    samples: z
+      .int()
+      .min(1)
+      .default(64)
+      .describe('for perplexity: only the first so many samples, since each try costs a pass over them'),
+  },
+  create: ({ by, against, samples }): Omit<UnitCriterion, 'name'> => ({
+    kind: 'units',
+    score: scoreBy({ by, against, samples }),
+  }),
+})
+
+type Settings = Required<BlockInfluenceOptions>
+
+function scoreBy({ by, against, samples }: { [Key in keyof Settings]: NonNullable<Settings[Key]> }): UnitCriterion['score'] {
   switch (by) {
     case 'cosine':
-      return named(influence)
+      return influence
     case 'angular':
-      return named(stretch)
+      return stretch
     case 'perplexity':
-      return named((groups, probe) => eliminate(groups, probe, { against, samples }))
+      return (groups, probe) => eliminate(groups, probe, { against, samples })
     default:
-      throw new RangeError(`by is '${by satisfies never as string}'; expected 'cosine', 'angular' or 'perplexity'`)
+      return by satisfies never
   }
 }
 

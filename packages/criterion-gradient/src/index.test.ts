@@ -1,15 +1,15 @@
 import { gradient as derive, withLoss } from '@pare/autograd'
-import { applyPlan, type Differentiation, makePlan } from '@pare/core'
+import { applyPlan, type Criterion, type Differentiation, makePlan } from '@pare/core'
 import { randomStream, reference, trace } from '@pare/core/backends'
 import { editGraph, editModel, type Model, parseText, readAll } from '@pare/onnx'
 import { element } from '@pare/structure-element'
 import { neuron } from '@pare/structure-neuron'
 import { arrayForward, testCriterion } from '@pare/testing'
 import { describe, expect, test } from 'vitest'
-import { type GradientKind, gradient } from './index.js'
+import { type GradientOptions, gradient } from './index.js'
 
 const KINDS = ['taylor', 'snip', 'magnitude', 'fisher', 'mix'] as const
-for (const of of KINDS) describe(of, () => testCriterion(() => gradient({ of })))
+for (const of of KINDS) describe(of, () => testCriterion(() => gradient({ of }) as Criterion))
 
 // y = x w against t, both of two columns: the loss is the mean of (y − t)².
 const X = [1, 2, 3, -1]
@@ -39,7 +39,7 @@ test.each([
   }
   const target = new Float32Array(2)
   reference
-    .compile(trace(gradient({ of })), 'f32')
+    .compile(trace(gradient({ of }) as Criterion), 'f32')
     .saliency({ weights: W, start: 0, stream: randomStream(1, 'w'), stats }, target)
   expect([...target]).toEqual(expected)
 })
@@ -69,7 +69,7 @@ function withConstants(derived: Model, { graph }: Model): Model {
 
 const data = { x: { data: Float32Array.from(X), shape: [2, 2] }, t: { data: Float32Array.from(T), shape: [2, 1] } }
 
-test.each<[Exclude<GradientKind, 'gates'>, number]>([
+test.each<[Exclude<GradientOptions['of'], 'gates'>, number]>([
   // Of the two weights the first goes where its saliency is the smaller one.
   ['taylor', 0],
   ['snip', 0],
@@ -122,6 +122,6 @@ test('without training data it says what it needs and how to give it', async () 
 
 test('an unknown kind is refused with those there are', () => {
   expect(() => gradient({ of: 'hessian' as 'fisher' })).toThrow(
-    'gradient: of is "hessian"; one of taylor, snip, magnitude, fisher, mix, gates',
+    'gradient: of is "hessian"; taylor, snip, magnitude, fisher, mix or gates',
   )
 })

@@ -1,34 +1,39 @@
-import { PareError, type UnitCriterion, type UnitGroup, type UnitReader } from '@pare/core'
+import {
+  dampingOption,
+  defineCriterion,
+  type OptionsOf,
+  threadsOption,
+  type UnitCriterion,
+  type UnitGroup,
+  type UnitReader,
+  z,
+} from '@pare/core'
 import { eliminate } from './eliminate.js'
 import { openProblem, type ProblemOptions } from './problem.js'
 import { search } from './search.js'
 
-export interface OsscarOptions {
-  /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. Default: 0.01 */
-  readonly damping?: number
-  /** How often, at most, some units change places with others, once it is known how many go. Default: 100 */
-  readonly rounds?: number
-  /** Default: one for each core, at most 16, and one for small problems. */
-  readonly threads?: number
-}
+export type OsscarOptions = OptionsOf<typeof osscar>
 
 /**
  * OSSCAR (Meng et al. 2024, arXiv 2403.12983): which units of a group stay, chosen together. A unit costs what the weights that read it give away when it goes and the
  * other units make up for it; the cheapest goes, and so on; then units change places where that lowers the error. Costs are half of F · ‖(Ŵ − W)X‖², F what the loss
  * feels of each output, where there are training data; else each layer's error is relative to what it puts out. For n inputs of a layer n² · (n + outputs) operations.
  */
-export function osscar({ damping = 0.01, rounds = 100, threads }: OsscarOptions = {}): UnitCriterion {
-  if (!(damping >= 0 && damping <= 1))
-    throw new PareError(`osscar: damping is ${damping}; a number from 0 to 1 was expected.`, {
-      hint: 'osscar:damping=0.01 is the default.',
-    })
-  if (!(Number.isSafeInteger(rounds) && rounds >= 0))
-    throw new PareError(`osscar: rounds is ${rounds}; a whole number from 0 on was expected.`, {
-      hint: 'osscar:rounds=0 leaves the search out.',
-    })
-  return {
+export const osscar = defineCriterion({
+  name: 'osscar',
+  about:
+    'Which units of a group stay, chosen together: a unit costs what the weights that read it give away when it goes and the other units make up for it (Meng et al. 2024, arXiv 2403.12983).',
+  options: {
+    damping: dampingOption(0.01),
+    rounds: z
+      .int()
+      .min(0)
+      .default(100)
+      .describe('how often, at most, some units change places with others, once it is known how many go'),
+    threads: threadsOption,
+  },
+  create: ({ damping, rounds, threads }): Omit<UnitCriterion, 'name'> => ({
     kind: 'units',
-    name: 'osscar',
     jointly: true,
     weighsByLoss: true,
     async score(groups, { readers, removals, signal }) {
@@ -40,8 +45,8 @@ export function osscar({ damping = 0.01, rounds = 100, threads }: OsscarOptions 
       }
       return scores
     },
-  }
-}
+  }),
+})
 
 export default osscar
 

@@ -1,8 +1,11 @@
-import type { Criterion } from '@pare/core'
+import { type Criterion, defineCriterion } from '@pare/core'
 
 /** Saliency = a uniform random number, a function of (seed, weight, element): the baseline that every other criterion must beat. */
-export function random(): Criterion<Record<never, never>> {
-  return { name: 'random', needs: {}, saliency: (_, ops) => ops.random() }
-}
+export const random = defineCriterion({
+  name: 'random',
+  about:
+    'Saliency = a uniform random number, a function of seed, weight and element: the baseline that every other criterion must beat.',
+  create: (): Omit<Criterion<Record<never, never>>, 'name'> => ({ needs: {}, saliency: (_, ops) => ops.random() }),
+})
 
 export default random

@@ -53,8 +53,8 @@ test('wide groups are tried in chunks, every unit once and alone', async () => {
 })
 
 test.each([
-  [{ against: 'both' as 'labels' }, "against is 'both'; expected 'outputs' or 'labels'"],
-  [{ samples: 0 }, 'samples is 0; expected a whole number from 1 on'],
+  [{ against: 'both' as 'labels' }, 'against is "both"; outputs or labels was expected'],
+  [{ samples: 0 }, 'samples is 0; a whole number from 1 on was expected'],
 ])('%j is refused', (options, message) => {
   expect(() => sensitivity(options)).toThrow(message)
 })

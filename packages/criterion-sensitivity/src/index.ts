@@ -1,24 +1,26 @@
-import type { Gates, Probe, UnitCriterion, UnitGroup } from '@pare/core'
+import { defineCriterion, type Gates, type OptionsOf, type Probe, type UnitCriterion, type UnitGroup, z } from '@pare/core'
 
-export interface SensitivityOptions {
-  /**
-   * What the loss compares with: 'outputs', KL divergence from what the whole model gives; 'labels', mean −log p(label), of text of the tokens.
-   * Default: 'outputs'
-   */
-  readonly against?: 'outputs' | 'labels'
-  /** Only the first so many samples of the calibration data: each unit costs a pass over them. Default: 64 */
-  readonly samples?: number
-}
+export type SensitivityOptions = OptionsOf<typeof sensitivity>
 
 /** Score of a unit = loss without it − loss of the whole model, each unit tried on its own (leave one out). */
-export function sensitivity({ against = 'outputs', samples = 64 }: SensitivityOptions = {}): UnitCriterion {
-  if (against !== 'outputs' && against !== 'labels')
-    throw new RangeError(`against is '${against as string}'; expected 'outputs' or 'labels'`)
-  if (!(Number.isSafeInteger(samples) && samples > 0))
-    throw new RangeError(`samples is ${samples}; expected a whole number from 1 on`)
-  return {
+export const sensitivity = defineCriterion({
+  name: 'sensitivity',
+  about: 'Score of a unit = loss without it − loss of the whole model, each unit tried on its own (leave one out).',
+  options: {
+    against: z
+      .enum(['outputs', 'labels'])
+      .default('outputs')
+      .describe(
+        'what the loss compares with; outputs: KL divergence from what the whole model gives; labels: mean −log p(label), of text of the tokens',
+      ),
+    samples: z
+      .int()
+      .min(1)
+      .default(64)
+      .describe('only the first so many samples of the calibration data: each unit costs a pass over them'),
+  },
+  create: ({ against, samples }): Omit<UnitCriterion, 'name'> => ({
     kind: 'units',
-    name: 'sensitivity',
     async score(groups, probe) {
       const loss = { against, samples }
       const [whole] = await probe.losses(groups, [new Map()], loss)
@@ -26,8 +28,8 @@ export function sensitivity({ against = 'outputs', samples = 64 }: SensitivityOp
       for (const group of groups) scores.push((await without(group, { groups, probe, loss })).map((value) => value - whole!))
       return scores
     },
-  }
-}
+  }),
+})
 
 /** f64[units]: the loss without each unit of a group. In chunks, so that the gates of wide groups need not be held all at once. */
 async function without(

@@ -1,14 +1,20 @@
-import { checkGramProblem, PareError, type RoundingGrid, type Solution, type Solver, type WeightProblem } from '@pare/core'
+import {
+  checkGramProblem,
+  dampingOption,
+  defineCriterion,
+  type OptionsOf,
+  PareError,
+  type RoundingGrid,
+  type Solution,
+  type Solver,
+  threadsOption,
+  type WeightProblem,
+} from '@pare/core'
 import { type ColumnBlock, closeBlock, loadRows, openBlock, type Stripe } from './block.js'
 import { type Factor, factorOfInverse, openRoom, rowsAtATime } from './inverse.js'
 import type { SparseGptSettings } from './settings.js'
 
-export interface GptqOptions {
-  /** What is added to the diagonal of the Gram matrix, as a fraction of its mean. Default: 0.01, as in the paper */
-  readonly damping?: number
-  /** Default: one for each core, at most 16, and one for small weights. */
-  readonly threads?: number
-}
+export type GptqOptions = OptionsOf<typeof gptq>
 
 /**
  * GPTQ (Frantar et al. 2022, arXiv 2210.17323, algorithm 1): column by column, each element becomes the nearest of its grid, and what rounding is off by is made up for by the
@@ -16,20 +22,19 @@ export interface GptqOptions {
  * some smaller ones, that with the least squared error (as the authors' code does). Zeros stay
  * zeros: what columns before would have added to them goes on to the next ones. Costs what SparseGPT does.
  */
-export function gptq({ damping = 0.01, threads }: GptqOptions = {}): Solver {
-  if (!(damping >= 0 && damping <= 1))
-    throw new PareError(`gptq: damping is ${damping}; a number from 0 to 1 was expected.`, {
-      hint: 'gptq:damping=0.01 is the default.',
-    })
-  return {
+export const gptq = defineCriterion({
+  name: 'gptq',
+  about:
+    'Column by column, each element becomes the nearest of its grid, and the columns that follow make up for what rounding is off by (Frantar et al. 2022, arXiv 2210.17323, algorithm 1).',
+  options: { damping: dampingOption(0.01), threads: threadsOption },
+  create: ({ damping, threads }): Omit<Solver, 'name'> => ({
     kind: 'solver',
-    name: 'gptq',
     needs: { gram: { at: 'input', reduce: 'gram' } },
     scope: 'tensor',
     rounds: true,
     solve: (problem) => solve(problem, { damping, block: BLOCK, threads, elements: GIBIBYTE, fallback: ROUNDED }),
-  }
-}
+  }),
+})
 
 const ROUNDED = { zero: 'rounded to the nearest', indefinite: 'rounded to the nearest' }
 

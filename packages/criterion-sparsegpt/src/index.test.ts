@@ -248,7 +248,7 @@ test('what cannot be solved is refused with the values', async () => {
   await expect(sparsegpt().solve({ ...problem, scope: 'global' })).rejects.toThrow('scope global; row or tensor was expected')
   await expect(sparsegpt().solve({ ...problem, zeros: 17 })).rejects.toThrow('cannot have 17 zeros')
   expect(() => sparsegpt({ damping: -1 })).toThrow('sparsegpt: damping is -1; a number from 0 to 1 was expected.')
-  expect(() => sparsegpt({ block: 50 })).toThrow('sparsegpt: block is 50; a multiple of four was expected.')
+  expect(() => sparsegpt({ block: 50 })).toThrow('sparsegpt: block is 50; a multiple of 4 was expected.')
 })
 
 function solve(

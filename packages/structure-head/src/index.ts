@@ -1,21 +1,33 @@
-import { type Analysis, type CoupledGroup, cutStructure, factorsOf, type Structure } from '@pare/core'
+import {
+  type Analysis,
+  type CoupledGroup,
+  cutStructure,
+  defineStructure,
+  factorsOf,
+  type OptionsOf,
+  type Structure,
+  z,
+} from '@pare/core'
 
-export interface HeadOptions {
-  /**
-   * Where queries share a key-value head, queries are cut and key-value heads stay: of each key-value head the same ones. Default: only where key-value heads
-   * cannot be cut, as in multi-query attention
-   */
-  readonly queries?: boolean
-}
+export type HeadOptions = OptionsOf<typeof head>
 
 /**
  * Heads of multi-head, grouped-query and multi-query attention: made by a weight, and multiplied apart in a product of activations. With shared keys and
  * values a unit is a key-value head with all its queries, or one query of every key-value head. The factor 1/√d stays: what is inside a head does not change.
  */
-export const head = ({ queries = false }: HeadOptions = {}): Structure => ({
+export const head = defineStructure({
   name: 'head',
-  kind: 'cut',
-  find: (analysis) => headsOf(analysis, queries).find(analysis),
+  about:
+    'Heads of multi-head, grouped-query and multi-query attention. With shared keys and values a unit is a key-value head with all its queries, or one query of every key-value head.',
+  options: {
+    queries: z
+      .boolean()
+      .default(false)
+      .describe(
+        'where queries share a key-value head, queries are cut and key-value heads stay, of each key-value head the same ones; else that is so only where key-value heads cannot be cut, as in multi-query attention',
+      ),
+  },
+  create: ({ queries }) => ({ kind: 'cut', find: (analysis) => headsOf(analysis, queries).find(analysis) }),
 })
 
 export default head

@@ -38,5 +38,5 @@ test('a network without attention has no parts, and another part is refused', as
     [],
     ['it has no residual block with attention in which attention stands alone'],
   ])
-  expect(() => layer({ part: 'ffn' as never })).toThrow("part is 'ffn'; expected 'block', 'attention', 'feed-forward'")
+  expect(() => layer({ part: 'ffn' as never })).toThrow('layer: part is "ffn"; block, attention or feed-forward was expected.')
 })

@@ -1,11 +1,16 @@
-import { type CoupledGroup, cutStructure, type Structure } from '@pare/core'
+import { type CoupledGroup, cutStructure, defineStructure } from '@pare/core'
 
 /** Hidden units between a product with a weight that makes them and one that sums over them: feed-forward networks, gated ones included. */
-export const neuron = (): Structure =>
-  cutStructure({
-    name: 'neuron',
-    candidates: ({ coupled }) => coupled.filter(isHidden),
-  })
+export const neuron = defineStructure({
+  name: 'neuron',
+  about:
+    'Hidden units between a product with a weight that makes them and one that sums over them: feed-forward networks, gated ones included.',
+  create: (_, name) =>
+    cutStructure({
+      name,
+      candidates: ({ coupled }) => coupled.filter(isHidden),
+    }),
+})
 
 /** Not the width of the residual stream, which normalisations look at, nor what attention sees as heads or inside a head. */
 function isHidden({ roles }: CoupledGroup): boolean {

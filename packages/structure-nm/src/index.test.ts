@@ -90,5 +90,8 @@ test('another target is refused, and the pattern is checked', async () => {
     message: `structure 'nm' always masks 0.5 of the elements, and takes no other target, not {"sparsity":0.7}.`,
     hint: 'say --sparsity 0.5, or leave the target out',
   })
-  for (const options of [{ n: 4 }, { n: 0 }, { n: 1.5 }, { n: 2, m: 128 }]) expect(() => nm(options)).toThrow('1 ≤ n < m ≤ 64')
+  expect(() => nm({ n: 4 })).toThrow('nm: n is 4 and m is 4; n below m was expected.')
+  expect(() => nm({ n: 0 })).toThrow('nm: n is 0; a whole number from 1 to 63 was expected.')
+  expect(() => nm({ n: 1.5 })).toThrow('nm: n is 1.5; a whole number')
+  expect(() => nm({ n: 2, m: 128 })).toThrow('nm: m is 128; a whole number from 2 to 64 was expected.')
 })

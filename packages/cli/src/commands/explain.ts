@@ -1,5 +1,6 @@
 import { GLOSSARY } from '../explain/glossary.js'
-import { TOPIC_NAMES, type Topic, topicsOf } from '../explain/topics.js'
+import type { Topic } from '../explain/topic.js'
+import { TOPIC_NAMES, topicsOf } from '../explain/topics.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT, EXIT_CODES } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
@@ -14,7 +15,7 @@ export async function explain(context: Context, words: readonly string[]): Promi
     return EXIT.pass
   }
   const asked = words.join(' ')
-  const topics = topicsOf(asked)
+  const topics = await topicsOf(asked)
   if (topics.length === 0) throw usage(`pare explain: '${asked}' is not known.`, nearTo(asked))
   answer(context, { schemaVersion: 1, command: 'explain', topics })
   say(context, topics, (shown) => shown.map(render).join('\n\n'))
@@ -49,6 +50,6 @@ function renderList(codes: typeof EXIT_CODES): string {
     'Words',
     ...indented(words.join(', ')),
     '',
-    'And every command and option, such as: pare explain max-drop',
+    'And every command, option and plugin, such as: pare explain max-drop',
   ].join('\n')
 }

@@ -22,7 +22,7 @@ describe('pare explain', () => {
       expect(exitCode).toBe(0)
       expect(stdout.replace(/\s+/g, ' ')).toContain(`exit code ${code} ${meaning} ${advice}`)
     }
-    expect(topicsOf('incomplete')).toEqual(topicsOf('3'))
+    expect(await topicsOf('incomplete')).toEqual(await topicsOf('3'))
   })
 
   it.each([
@@ -33,6 +33,9 @@ describe('pare explain', () => {
     [['--max-drop'], 'option'],
     [['no-prove'], 'option'],
     [['plan-run'], 'command'],
+    [['alps'], 'criterion'],
+    [['nm'], 'structure'],
+    [['cnn'], 'preset'],
   ])('knows %j', async (words, kind) => {
     const { exitCode, json } = await pare(['explain', ...words, '--json'], { cwd: '/' })
     expect(exitCode).toBe(0)
@@ -43,9 +46,18 @@ describe('pare explain', () => {
     })
   })
 
-  it('knows everything that it lists', () => {
-    for (const name of TOPIC_NAMES) expect({ name, topics: topicsOf(name).length > 0 }).toEqual({ name, topics: true })
+  it('knows everything that it lists', async () => {
+    for (const name of TOPIC_NAMES) expect({ name, topics: (await topicsOf(name)).length > 0 }).toEqual({ name, topics: true })
     for (const command of Object.keys(COMMANDS)) expect(TOPIC_NAMES).toContain(command)
+  })
+
+  it('shows the options of a plugin, with what is expected and the default', async () => {
+    const { stdout } = await pare(['explain', 'sparsegpt'], { cwd: '/' })
+    const text = stdout.replace(/\s+/g, ' ')
+    expect(text).toContain('criterion sparsegpt Column by column,')
+    expect(text).toContain('block: a multiple of 4 (default 16). Columns whose mask is chosen at a time')
+    expect(text).toContain('threads: a whole number from 1 on. How many threads;')
+    expect(text).toContain('For example: --criterion sparsegpt:damping=0.1')
   })
 
   it('of what it does not know names what is near', async () => {

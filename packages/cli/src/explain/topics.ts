@@ -1,22 +1,15 @@
 import { COMMANDS, type CommandName } from '../options/commands.js'
 import { flagsOf, helpOf, hyphened, optionsOf } from '../options/options.js'
+import { FIRST_PARTY } from '../plugins/first-party.js'
 import { EXIT_CODES } from '../terminal/exit.js'
 import { GLOSSARY } from './glossary.js'
-
-/** What `pare explain` knows of a word: an exit code, a word of the glossary, an option or a command. */
-export interface Topic {
-  readonly kind: 'exit code' | 'word' | 'option' | 'command'
-  /** '3', 'sparsity', '--max-drop <drop>', 'pare run' */
-  readonly title: string
-  readonly text: string
-  /** What to do, or where to go on, a sentence each. */
-  readonly advice: readonly string[]
-}
+import { pluginTopics } from './plugin-topics.js'
+import type { Topic } from './topic.js'
 
 /** Everything there is about it; nothing where it is not known. */
-export function topicsOf(word: string): readonly Topic[] {
+export async function topicsOf(word: string): Promise<readonly Topic[]> {
   const name = plainName(word)
-  return [...exitCodes(name), ...terms(name), ...options(name), ...commands(name)]
+  return [...exitCodes(name), ...terms(name), ...options(name), ...commands(name), ...(await pluginTopics(name))]
 }
 
 /** Whatever can be asked for. */
@@ -27,6 +20,7 @@ export const TOPIC_NAMES: readonly string[] = [
     command,
     ...optionsOf(command).map(({ name }) => hyphened(name)),
   ]),
+  ...Object.values(FIRST_PARTY).flatMap((plugins) => Object.keys(plugins)),
 ].filter((name, i, all) => all.indexOf(name) === i)
 
 /** Letters of either kind; '--no-prove' is asked for as 'prove', 'the gate' as 'gate'. */

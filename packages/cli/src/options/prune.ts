@@ -10,13 +10,22 @@ import { numberOf } from './text.js'
 export const PRUNING = ['prune', 'plan', 'run']
 const STEPS = [...PRUNING, 'sensitivity']
 
+/** Of what kind the plugins are that a schema takes. */
+export const PLUGIN_KINDS = new Map<z.core.$ZodType, string>()
+
 /** A plugin: imported, or by name ('magnitude', 'magnitude:p=2', { name: 'magnitude', p: 2 }). */
 export type PluginConfig<Plugin> = Plugin | string | { name: string; [option: string]: unknown }
 
-function plugin<Plugin>(example: string, options: string): z.ZodType<PluginConfig<Plugin>> {
-  const schema = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
+function plugin<Plugin>(
+  kind: 'criterion' | 'structure' | 'preset',
+  example: string,
+  options: string,
+): z.ZodType<PluginConfig<Plugin>> {
+  const form = z.union([z.string().min(1), z.looseObject({ name: z.string().min(1) })])
   // Imported plugins have a name too.
-  return schema.describe(`a plugin by name ('${example}', '${options}') or an imported one`) as z.ZodType<PluginConfig<Plugin>>
+  const schema = form.describe(`a plugin by name ('${example}', '${options}') or an imported one`)
+  PLUGIN_KINDS.set(schema, kind)
+  return schema as z.ZodType<PluginConfig<Plugin>>
 }
 
 type BudgetSchema<Kind extends string> = Kind extends string
@@ -71,7 +80,7 @@ const scope = oneOf(SCOPES)
 
 const calibrated = z
   .strictObject({
-    criterion: plugin<AnyCriterion>('osscar', 'wanda'),
+    criterion: plugin<AnyCriterion>('criterion', 'osscar', 'wanda'),
     scope: scope.exactOptional(),
     norm: norm.exactOptional(),
   })
@@ -79,12 +88,12 @@ const calibrated = z
 
 /** A step of pruning. */
 export const pruneFields = {
-  criterion: field(plugin<AnyCriterion>('magnitude', 'magnitude:p=2'), {
+  criterion: field(plugin<AnyCriterion>('criterion', 'magnitude', 'magnitude:p=2'), {
     help: 'how important an element is: magnitude, magnitude:p=2, random, or with --calibrate osscar, wanda, activation, alps, sparsegpt; or a package',
     default: 'magnitude; with --calibrate, of channels and neurons osscar, of heads wanda',
     flag: { argument: 'name', on: STEPS, input: true },
   }),
-  structure: field(plugin<Structure>('element', '{ name: "element" }'), {
+  structure: field(plugin<Structure>('structure', 'element', '{ name: "element" }'), {
     help: 'what may go: element, 2:4, tile, channel, neuron, head, or a package',
     default: 'element',
     flag: { argument: 'name', on: STEPS, input: true },
@@ -134,7 +143,7 @@ export const pruneFields = {
       ...{ on: PRUNING, input: true },
     },
   }),
-  refit: field(plugin<AnyCriterion>('alps', 'alps:swaps=20'), {
+  refit: field(plugin<AnyCriterion>('criterion', 'alps', 'alps:swaps=20'), {
     help: 'change what stays of masked weights to make up for what goes, with --calibrate: alps, or alps:swaps=20 where weights may change places first',
     default: 'what stays is as it was',
     flag: { argument: 'name', hint: 'for a mask that a criterion or --mask FILE decides: --refit alps', on: PRUNING },
@@ -219,7 +228,7 @@ export const step = z
 
 const preset = z
   .strictObject({
-    preset: plugin<never>('cnn', '{ name: "cnn" }'),
+    preset: plugin<never>('preset', 'cnn', '{ name: "cnn" }'),
     ratio: fraction.exactOptional(),
     target: dropTarget.describe('{ maxDrop: 0.01 }: as much goes as the gate allows, which a search finds').exactOptional(),
   })

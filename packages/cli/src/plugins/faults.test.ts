@@ -30,7 +30,7 @@ describe('a fault of a criterion is told with its name, its package and what was
   it.each([
     [`needs: {}, saliency: () => { throw new TypeError('no') }`, 'saliency threw TypeError: no; a result'],
     [`needs: {}, saliency: () => 3`, 'saliency gave 3; a value made by ops, such as ops.abs(weight) was expected'],
-    [`needs: {}, saliency: ({ weight }, ops) => ops.exp(weight)`, 'it asks for ops.exp; one of constant, random, abs, square'],
+    [`needs: {}, saliency: ({ weight }, ops) => ops.cosh(weight)`, 'it asks for ops.cosh; one of constant, random, abs, square'],
     [`needs: {}, saliency: ({ stats }) => stats.squares`, 'it asks for stats.squares; one of none, since needs is empty,'],
     [`needs: { a: { at: 'inputs', reduce: 'mean' } }, ${ABS}`, 'needs.a.at is "inputs"; one of input, output, gradient'],
     [`needs: { a: { at: 'input', reduce: 'median' } }, ${ABS}`, 'needs.a.reduce is "median"; one of mean, max, variance, gram'],

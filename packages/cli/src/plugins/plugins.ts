@@ -1,7 +1,14 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type AnyCriterion, guardCriterion, guardStructure, type PresetStep, type Structure } from '@pare/core'
+import {
+  type AnyCriterion,
+  guardCriterion,
+  guardStructure,
+  type OptionDescription,
+  type PresetStep,
+  type Structure,
+} from '@pare/core'
 import { METRIC_NAMES } from '@pare/evaluate/choices'
 import type { PluginOrigin } from '@pare/onnx'
 import type { PluginConfig } from '../options/prune.js'
@@ -171,6 +178,9 @@ export function exportName(kind: PluginKind, packageName: string): string {
 }
 
 function make(kind: LoadedKind, { name, options }: PluginReference, factory: unknown): Plugin {
+  const known = namesOfOptions(factory)
+  const stray = known === undefined ? undefined : Object.keys(options).find((option) => !known.includes(option))
+  if (known !== undefined && stray !== undefined) throw unknownOption(kind, { name, options }, stray, known)
   const watched = watchReads(options)
   const plugin = typeof factory === 'function' ? call(kind, name, () => (factory as Factory)(watched.options)) : factory
   if (!isPlugin(kind, plugin)) {
@@ -179,12 +189,21 @@ function make(kind: LoadedKind, { name, options }: PluginReference, factory: unk
       `check that the package is a ${kind}, and that it is made for this version of pare`,
     )
   }
-  const unread = Object.keys(options).find((option) => !watched.names.has(option))
+  const unread = known === undefined ? Object.keys(options).find((option) => !watched.names.has(option)) : undefined
   if (unread === undefined) return plugin
-  const names = [...watched.names]
-  const guess = suggest(unread, names)
-  throw usage(
-    `pare: ${kind} '${name}' has no option '${unread}' (${formatValue(options[unread])}).`,
+  throw unknownOption(kind, { name, options }, unread, [...watched.names])
+}
+
+/** Of a factory that says what its options are. */
+function namesOfOptions(factory: unknown): readonly string[] | undefined {
+  if (typeof factory !== 'function' || !('options' in factory) || !Array.isArray(factory.options)) return undefined
+  return (factory.options as readonly OptionDescription[]).map((option) => option.name)
+}
+
+function unknownOption(kind: LoadedKind, { name, options }: PluginReference, unknown: string, names: readonly string[]): Failure {
+  const guess = suggest(unknown, names)
+  return usage(
+    `pare: ${kind} '${name}' has no option '${unknown}' (${formatValue(options[unknown])}).`,
     `${guess === undefined ? '' : `did you mean '${guess}'? `}Its options: ${names.join(', ') || 'none'}`,
   )
 }

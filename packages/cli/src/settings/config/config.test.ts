@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { configJsonSchema } from '../../options/json-schema.js'
+import { describeFirstParty } from '../../plugins/first-party-descriptions.js'
 import { fixture } from '../../testing/folder.js'
 import { pare } from '../../testing/terminal.js'
 import { readTasks } from '../tasks.js'
@@ -153,6 +154,8 @@ describe('a config', () => {
 describe('the published JSON Schema', () => {
   it('is what the config is checked with', async () => {
     const published = await readFile(new URL('../../../schema/config.schema.json', import.meta.url), 'utf8')
-    expect(JSON.parse(published), 'write it anew with: npm run generate -w @pare/cli').toEqual(configJsonSchema())
+    expect(JSON.parse(published), 'write it anew with: npm run generate -w @pare/cli').toEqual(
+      configJsonSchema(await describeFirstParty()),
+    )
   })
 })

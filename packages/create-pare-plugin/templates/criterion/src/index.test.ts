@@ -1,4 +1,3 @@
-import type { Criterion } from '@pare/core'
 import { randomStream, reference, trace } from '@pare/core/backends'
 import { testCriterion } from '@pare/testing'
 import { expect, test } from 'vitest'
@@ -14,10 +13,10 @@ test('is |w − from|, by hand', () => {
 })
 
 test('an option that makes no sense is refused with its value', () => {
-  expect(() => myPlugin({ from: Number.NaN })).toThrow('my-plugin: from is NaN; a finite number was expected.')
+  expect(() => myPlugin({ from: Number.NaN })).toThrow('my-plugin: from is NaN; a number was expected.')
 })
 
-function saliencies(criterion: Criterion, weights: number[]): number[] {
+function saliencies(criterion: ReturnType<typeof myPlugin>, weights: number[]): number[] {
   const target = new Float32Array(weights.length)
   const chunk = { weights: Float32Array.from(weights), start: 0, stream: randomStream(1, 'weight') }
   reference.compile(trace(criterion), 'f32').saliency(chunk, target)

@@ -1,23 +1,18 @@
-import { type CoupledGroup, cutStructure, PareError, type Structure } from '@pare/core'
-
-export interface MyPluginOptions {
-  /** Groups with fewer units stay as they are. Default: 2 */
-  readonly least?: number
-}
+import { type CoupledGroup, cutStructure, defineStructure, z } from '@pare/core'
 
 /** Hidden units between two matrix products are removed, where there are enough of them. Put your choice here. */
-export function myPlugin({ least = 2 }: MyPluginOptions = {}): Structure {
-  if (!(Number.isInteger(least) && least >= 1))
-    throw new PareError(`my-plugin: least is ${least}; a whole number from 1 on was expected.`, {
-      hint: 'my-plugin:least=2 is the default.',
-    })
-  return cutStructure({
-    name: 'my-plugin',
-    // What can only go together is found by Pare; a structure chooses among these groups by their roles.
-    candidates: ({ coupled }) => coupled.filter(isHidden),
-    refuse: ({ units }) => (units < least ? `it has ${units} units, fewer than ${least}` : undefined),
-  })
-}
+export const myPlugin = defineStructure({
+  name: 'my-plugin',
+  about: 'Hidden units between two matrix products, where there are enough of them.',
+  options: { least: z.int().min(1).default(2).describe('groups with fewer units stay as they are') },
+  create: ({ least }, name) =>
+    cutStructure({
+      name,
+      // What can only go together is found by Pare; a structure chooses among these groups by their roles.
+      candidates: ({ coupled }) => coupled.filter(isHidden),
+      refuse: ({ units }) => (units < least ? `it has ${units} units, fewer than ${least}` : undefined),
+    }),
+})
 
 export default myPlugin
 

@@ -1,28 +1,28 @@
-import { checkGramProblem, PareError, type Solution, type Solver, type WeightProblem } from '@pare/core'
-
-export interface MyPluginOptions {
-  /** How far a row that stays is scaled towards its least-squares fit, from 0 (not at all) to 1. Default: 1 */
-  readonly fit?: number
-}
+import { checkGramProblem, defineCriterion, PareError, type Solution, type Solver, type WeightProblem, z } from '@pare/core'
 
 /**
  * Masks the elements with the lowest |w| · √(mean x²), then scales what stays of each row to make up for what went: the factor a that makes
  * ‖X w − a · X v‖ least. Put your algorithm here.
  */
-export function myPlugin({ fit = 1 }: MyPluginOptions = {}): Solver {
-  if (!(fit >= 0 && fit <= 1))
-    throw new PareError(`my-plugin: fit is ${fit}; a number from 0 to 1 was expected.`, {
-      hint: 'my-plugin:fit=1 is the default.',
-    })
-  return {
+export const myPlugin = defineCriterion({
+  name: 'my-plugin',
+  about: 'Masks the elements with the lowest |w| · √(mean x²), then scales what stays of each row to make up for what went.',
+  options: {
+    fit: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(1)
+      .describe('how far a row that stays is scaled towards its least-squares fit, from 0, not at all, to 1'),
+  },
+  create: ({ fit }): Omit<Solver, 'name'> => ({
     kind: 'solver',
-    name: 'my-plugin',
     // The mean of the products of each two inputs, measured on calibration data: f64[columns × columns].
     needs: { gram: { at: 'input', reduce: 'gram' } },
     scope: 'tensor',
     solve: async (problem) => solve(problem, fit),
-  }
-}
+  }),
+})
 
 export default myPlugin
 

@@ -1,17 +1,12 @@
-import { PareError, type UnitCriterion, type UnitReader } from '@pare/core'
-
-export interface MyPluginOptions {
-  /** What a unit's share of the output is raised to. 1 or 2. Default: 1 */
-  readonly power?: 1 | 2
-}
+import { defineCriterion, type UnitCriterion, type UnitReader, z } from '@pare/core'
 
 /** Score of a unit = its share of the mean square of what is computed from it. The units with the lowest go first. Put your rule here. */
-export function myPlugin({ power = 1 }: MyPluginOptions = {}): UnitCriterion {
-  if (power !== 1 && power !== 2)
-    throw new PareError(`my-plugin: power is ${JSON.stringify(power)}; 1 or 2 was expected.`, { hint: 'leave it out for 1.' })
-  return {
+export const myPlugin = defineCriterion({
+  name: 'my-plugin',
+  about: 'Score of a unit = its share of the mean square of what is computed from it.',
+  options: { power: z.literal([1, 2]).default(1).describe('what the share of a unit is raised to') },
+  create: ({ power }): Omit<UnitCriterion, 'name'> => ({
     kind: 'units',
-    name: 'my-plugin',
     async score(groups, probe) {
       const scores: Float64Array[] = []
       // For each group in order, the weights that sum over its units, with what they meet on calibration data.
@@ -21,8 +16,8 @@ export function myPlugin({ power = 1 }: MyPluginOptions = {}): UnitCriterion {
       }
       return scores
     },
-  }
-}
+  }),
+})
 
 export default myPlugin
 

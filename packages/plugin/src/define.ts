@@ -1,0 +1,64 @@
+import { PareError } from '@pare/onnx/error'
+import { z } from 'zod'
+import { describeOptions, namesOf, type OptionDescription } from './describe.js'
+
+/** A plugin of any kind: what it is called, what it does, what can be set, and how it is made. */
+export interface PluginDefinition<Shape extends z.ZodRawShape, Made> {
+  /** What options, messages and reports call it. */
+  readonly name: string
+  /** What it does, with the formula and its source: a sentence or two. */
+  readonly about: string
+  /** By name: a zod type with a description, and a default unless it may be left out. Default: none */
+  readonly options?: Shape
+  /** Makes it of options that are checked and complete. What lies in how options go together is refused here, by a `PareError`. */
+  readonly create: (options: z.output<z.ZodObject<Shape>>, name: string) => Made
+}
+
+/** Makes a plugin from its options, and says what they are. */
+export interface PluginFactory<Shape extends z.ZodRawShape, Made> {
+  /** Throws PareError where an option is not known or not what is expected. */
+  (options?: z.input<z.ZodObject<Shape>>): Made
+  readonly about: string
+  /** In the order in which they are written. */
+  readonly options: readonly OptionDescription[]
+}
+
+/** What the options of a plugin may be. */
+export type OptionsOf<Factory> = Factory extends PluginFactory<infer Shape, infer _> ? z.input<z.ZodObject<Shape>> : never
+
+/** From here the types, checks, messages and descriptions of its options come. */
+export function definePlugin<Shape extends z.ZodRawShape, Made>(
+  definition: PluginDefinition<Shape, Made>,
+): PluginFactory<Shape, Made> {
+  const { name, about, create } = definition
+  const shape = z.object(definition.options ?? ({} as Shape))
+  const factory = (given: z.input<z.ZodObject<Shape>> = {} as never) => create(checked(given, { name, shape }), name)
+  let options: readonly OptionDescription[] | undefined
+  return Object.defineProperties(factory, {
+    name: { value: name },
+    about: { value: about },
+    options: { get: () => (options ??= describeOptions(shape)) },
+  }) as PluginFactory<Shape, Made>
+}
+
+/** The options with their defaults. */
+function checked<Shape extends z.ZodRawShape>(given: object, { name, shape }: { name: string; shape: z.ZodObject<Shape> }) {
+  const unknown = Object.keys(given).find((key) => !Object.hasOwn(shape.shape, key))
+  if (unknown !== undefined)
+    throw new PareError(`${name} has no option '${unknown}' (${text(Reflect.get(given, unknown))}).`, {
+      hint: `its options: ${namesOf(shape).join(', ') || 'none'}`,
+    })
+  const result = shape.safeParse(given)
+  if (result.success) return result.data
+  const [key = ''] = result.error.issues[0]!.path
+  const described = describeOptions(shape).find((option) => option.name === key)!
+  const { expected, standard, example } = described
+  const hint =
+    standard === undefined ? `${name}:${described.name}=${example}` : `${name}:${described.name}=${standard} is the default.`
+  throw new PareError(`${name}: ${described.name} is ${text(Reflect.get(given, key))}; ${expected} was expected.`, { hint })
+}
+
+/** As JSON, but for numbers that it has not. */
+function text(value: unknown): string {
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value))
+}
