@@ -22,7 +22,7 @@ const allowed = {
   retrain: ['wasm', 'onnx', 'autograd', 'evaluate'],
   sparse: ['wasm', 'onnx', 'onnxruntime'],
   gpu: ['core', 'sparse'],
-  metric: ['onnx', 'plugin', 'gate'],
+  metric: ['onnx', 'gate'],
   'metric-[^/]+': ['onnx', 'gate', 'metric'],
   evaluate: ['onnx', 'onnxruntime', 'gate', 'sparse', 'metric', 'metric-[^/]+'],
   report: ['gate'],

@@ -5,9 +5,21 @@ export type MetricOptions = Readonly<Record<string, unknown>>
 
 /** An option that is a whole number from 1. */
 export function countOption(options: MetricOptions, name: string, standard?: number): number {
+  return wholeOption(options, { name, standard, from: 1 })
+}
+
+/** An option that is a whole number from 0, such as a class. */
+export function indexOption(options: MetricOptions, name: string, standard?: number): number {
+  return wholeOption(options, { name, standard, from: 0 })
+}
+
+function wholeOption(
+  options: MetricOptions,
+  { name, standard, from }: { readonly name: string; readonly standard: number | undefined; readonly from: number },
+): number {
   const value = options[name] ?? standard
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value
-  throw new PareError(`${name} is ${value === undefined ? 'missing' : String(value)}, expected a whole number from 1.`, {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= from) return value
+  throw new PareError(`${name} is ${value === undefined ? 'missing' : String(value)}, expected a whole number from ${from}.`, {
     hint: `write it after the name: ${name}=5 for example.`,
   })
 }

@@ -1,4 +1,4 @@
-import { type ClassCounts, choiceOption, type MetricOptions, meanOf, ratio } from '@pare/metric'
+import { type ClassCounts, choiceOption, indexOption, type MetricOptions, meanOf, ratio } from '@pare/metric'
 
 /** How the values of classes become one, as scikit-learn names it. */
 export interface Average {
@@ -12,8 +12,7 @@ const NONE: ClassCounts = { hits: 0, wrong: 0, missed: 0 }
 /** `average`: macro (each class counts the same), micro (each answer does), weighted (by labels), binary (of class `positive` alone, 1). */
 export function averageOption(options: MetricOptions): Average {
   const kind = choiceOption(options, 'average', ['macro', 'micro', 'weighted', 'binary'])
-  const { positive = 1 } = options
-  return { kind, positive: Number(positive) }
+  return { kind, positive: indexOption(options, 'positive', 1) }
 }
 
 /** The value of all classes from that of one. */
