@@ -108,10 +108,28 @@ test('what is written is the likeliest token at each step, with a cache and with
     for (const size of [1, 3, 8]) expect(await writtenBy(model, { size, maxTokens: 9 })).toEqual(expected)
     expect(await writtenBy(model, { size: 8, maxTokens: 2 })).toEqual(PROMPTS.map((prompt) => greedy(prompt, 2)))
     // A text that stops is no part of the answer.
-    const cut = expected.map((answer) => answer.split('c')[0]!.trim())
+    const cut = expected.map((answer) => answer.split('c')[0]!)
     expect(await writtenBy(model, { size: 8, maxTokens: 9, stop: ['zz', 'c'] })).toEqual(cut)
   }
 }, 30_000)
+
+test('a command may judge answers: it is told what was asked, what was written and what was expected', async () => {
+  const model = await write('judged.onnx', cached)
+  const rows = [
+    { prompt: 'a', completion: greedy('a', 9) },
+    { prompt: 'b', completion: 'c c c' },
+  ]
+  const judge = put(
+    folder,
+    'judge.mjs',
+    `import { readFileSync } from 'node:fs'
+     const { prompt, answer, expected } = JSON.parse(readFileSync(0, 'utf8'))
+     process.exit('ab'.includes(prompt) && answer.trim() === expected[0] ? 0 : 1)`,
+  )
+  const metric = `accepted:sandbox=none,command=node ${judge}`
+  const { measurements } = await evaluate({ model, data: lines('judged.jsonl', rows), text: { tokenizer }, metrics: [metric] })
+  expect(measurements[0]).toMatchObject({ metric, value: 0.5, samples: { kind: 'proportion', correct: [1, 0] } })
+})
 
 test('answers are compared with what is expected, one way to write it or several', async () => {
   const model = await write('cached.onnx', cached)

@@ -32,10 +32,13 @@ function needsOf({ read, against, many, single }: MetricNeeds): string {
     .join(', ')
 }
 
+/** What metrics cannot be made without. */
+const WITH_OPTIONS: Readonly<Record<string, string>> = { accepted: 'accepted:command=python3 judge.py' }
+
 /** The table of metrics as the README shows it. */
 async function metricTable(): Promise<string> {
   const rows = METRIC_NAMES.map(async (name) => {
-    const { formula, needs, better } = await findMetric(name.endsWith('-k') ? `${name}:k=5` : name)
+    const { formula, needs, better } = await findMetric(WITH_OPTIONS[name] ?? (name.endsWith('-k') ? `${name}:k=5` : name))
     const example = name.endsWith('-k') ? `, \`${name.slice(0, -1)}5\` for example` : ''
     return `| \`${name}\`${example} | ${formula.replaceAll('|', '\\|')} | ${better} | ${needsOf(needs)} |`
   })

@@ -22,6 +22,8 @@ export interface Metric {
   /** What the sample contributes. NaN or an infinite number in it: the metric has no value. Undefined: the sample does not count. */
   of(sample: MetricSample): Contribution | undefined
   readonly combine: Combination
+  /** A command that it runs for each sample: only where the checkout is trusted. Default: none */
+  readonly runs?: string
   /** The best answer that ignores the input. Absent: there is none. */
   readonly blind?: (metric: Metric) => BlindTally
 }
@@ -108,7 +110,12 @@ export interface MetricSample {
 
 /** What a model wrote, and what would have been right: one or more ways to write it. */
 export interface SampleText {
+  /** Without spaces around it. */
   readonly answer: string
+  /** With them. Default: the answer */
+  readonly written?: string
+  /** What was asked, where it was. Of a conversation, the last that was said. */
+  readonly prompt?: string
   readonly expected: readonly string[]
 }
 

@@ -4,6 +4,7 @@ import type { MetricFactory } from '@pare/metric'
 
 /** The metrics that come with this package, each loaded when it is asked for. */
 export const METRICS: Readonly<Record<string, () => Promise<MetricFactory>>> = {
+  accepted: async () => (await import('@pare/metric-text/accepted')).accepted,
   accuracy: async () => (await import('@pare/metric-class/accuracy')).accuracy,
   agreement: async () => (await import('@pare/metric-reference/agreement')).agreement,
   auc: async () => (await import('@pare/metric-class/auc')).auc,

@@ -1,4 +1,5 @@
 import { type ReadableSample, sampleOf } from '@pare/metric'
+import { present } from '@pare/onnx'
 import { describe, isInteger, type NdArray, numbersOf } from '../data/ndarray.js'
 import type { NeededOutcome } from './outcome.js'
 import { isText, textsOf } from './texts.js'
@@ -22,8 +23,11 @@ function problemOf(what: string, array: NdArray, decode: unknown): string | unde
 export function readWritten(outcome: NeededOutcome): ReadableSample[] {
   const { batch, output } = outcome
   const [answers, expected] = [linesOf(output, outcome), linesOf(batch.label!, outcome)]
+  const prompts = batch.strings?.question?.data
   return Array.from({ length: batch.size }, (_, i) => {
-    const text = { answer: answers[i]!.join(' '), expected: expected[i]! }
+    const written = answers[i]!.join(' ')
+    const prompt = prompts?.[i]
+    const text = { answer: written.trim(), written, expected: expected[i]!, ...present({ prompt }) }
     const sample = sampleOf({ rows: [], places: 1, isSingle: true, text })
     return { read: ({ scale, isMany }) => (scale === 'logits' && !isMany ? sample : undefined) }
   })

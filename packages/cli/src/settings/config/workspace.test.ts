@@ -69,6 +69,15 @@ describe.skipIf(process.platform === 'win32')('of a checkout that is not trusted
     await expect(run({ cwd: place.workspace, trusted: false })).rejects.toMatchObject({ kind: 'untrusted' })
   })
 
+  it('no command of a config is run', async () => {
+    const metric = { name: 'accepted', command: 'touch ran', sandbox: 'none' }
+    await using place = await checkout('unused', model({ evaluate: { data: 'inner.npz', metric } }))
+    await expect(run({ cwd: place.workspace, trusted: false })).rejects.toMatchObject({
+      kind: 'untrusted',
+      message: expect.stringContaining('runs a command of the config, and this checkout is not trusted.') as string,
+    })
+  })
+
   it('a folder that is a link is no way out either', async () => {
     await using place = await checkout('unused', model({ evaluate: { data: 'up/val.npz' } }))
     await symlink('..', join(place.workspace, 'up'))

@@ -7,7 +7,7 @@ import type { ModelFolder } from '../../folder/model-folder.js'
 import type { EvaluateConfig } from '../../options/data.js'
 import type { GateConfig } from '../../options/gate.js'
 import { locateMetric } from '../../plugins/plugins.js'
-import { type Problem, usage } from '../../terminal/failure.js'
+import { type Problem, untrusted, usage } from '../../terminal/failure.js'
 import { formatValue } from '../../terminal/format.js'
 import { suggest } from '../../terminal/suggest.js'
 import { type Check, orProblem, placeIn } from '../check.js'
@@ -195,7 +195,12 @@ export async function metricSettings(
     const metric = await orProblem(
       async () => {
         Object.assign(modules, await modulesOf(written, check))
-        return findMetric(written, modules)
+        const found = await findMetric(written, modules)
+        if (found.runs === undefined || check.trusted) return found
+        throw untrusted(
+          `metric '${found.name}' runs a command of the config, and this checkout is not trusted.`,
+          'take a metric that compares texts, such as exact-match, or run on a trusted event',
+        )
       },
       place,
       check,

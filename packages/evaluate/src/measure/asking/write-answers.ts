@@ -31,7 +31,7 @@ export async function writeAnswers(
     const own = { ...place, choose }
     const run = cache === undefined ? uncachedRun(session, rows, own) : cachedRun(session, rows, { ...own, cache })
     for (const [at, ids] of (await written(run, rows.length, writing)).entries())
-      answers[group[at]!] = readAnswer(ids, writing).text.trim()
+      answers[group[at]!] = readAnswer(ids, writing).text
   }
   return textArray(answers)
 }

@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type MetricSample, sampleOf } from '@pare/metric'
+import { metricValue } from '@pare/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import { accepted } from './accepted.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'pare-accepted-test-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Runs what the model wrote behind the prompt, with the tests behind it, as HumanEval's judge does. */
+const judge = `python3 -c 'import json, sys; task = json.load(sys.stdin); exec(task["prompt"] + task["answer"] + chr(10) + task["expected"][0], {})'`
+const sample = (written: string, expected: string): MetricSample =>
+  sampleOf({
+    rows: [],
+    places: 1,
+    isSingle: true,
+    text: { answer: written.trim(), written, expected: [expected], prompt: 'def add(a, b):\n' },
+  })
+
+const SANDBOXES = ['none', 'bwrap'] as const
+const hasBwrap = spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']).status === 0
+
+describe.each(SANDBOXES)('in sandbox %s', (sandbox) => {
+  const inSandbox = test.skipIf(sandbox === 'bwrap' && !hasBwrap)
+  const of = (command: string, seconds = 10) => accepted({ command, sandbox, seconds })
+
+  inSandbox('answers count whose tests pass, with the spaces that the model wrote', () => {
+    const python = of(judge)
+    const right = sample('    return a + b', 'assert add(1, 2) == 3')
+    const wrong = sample('    return a - b', 'assert add(1, 2) == 3')
+    const broken = sample('return', 'assert add(1, 2) == 3')
+    expect(metricValue(python, [right, wrong, broken, right])).toBe(0.5)
+  })
+
+  inSandbox('what takes too long is ended, with what it started, and does not count', () => {
+    const left = join(folder, `left-${sandbox}`)
+    expect(metricValue(of('sleep 60', 0.3), [sample('', 'x')])).toBe(0)
+    if (sandbox === 'bwrap') {
+      expect(metricValue(of(`(sleep 1; touch ${left}) & sleep 60`, 0.3), [sample('', 'x')])).toBe(0)
+      expect(existsSync(left)).toBe(false)
+    }
+  })
+
+  inSandbox('its temporary folder is its own, and goes with it', () => {
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('pare-accepted-')).length
+    expect(metricValue(of('echo 1 > "$TMPDIR/mine" && test -s "$TMPDIR/mine"'), [sample('', 'x')])).toBe(1)
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('pare-accepted-')).length).toBe(before)
+  })
+
+  inSandbox('a command that is not there is no wrong answer', () => {
+    expect(() => metricValue(of('no-such-command'), [sample('', 'x')])).toThrow(
+      /metric 'accepted': 'no-such-command' cannot be run: .*not found\.$/,
+    )
+  })
+})
+
+test.skipIf(!hasBwrap)('in a sandbox nothing can be written elsewhere, and there is no network', () => {
+  const of = (command: string) => metricValue(accepted({ command }), [sample('', 'x')])
+  expect(of(`touch ${join(folder, 'written')}`)).toBe(0)
+  expect(of(`touch ${join(process.cwd(), 'written-by-a-model')}`)).toBe(0)
+  expect(existsSync(join(process.cwd(), 'written-by-a-model'))).toBe(false)
+  // The loopback alone.
+  expect(
+    of(
+      'test "$(ls /sys/class/net 2>/dev/null | grep -vc "^lo$")" -ge 0 && ! python3 -c "import socket; socket.create_connection((\'127.0.0.1\', 9), 1)"',
+    ),
+  ).toBe(1)
+})
+
+test('without a command, or with another sandbox, it is refused', () => {
+  expect(() => accepted()).toThrow('command is missing, expected what is run for each answer.')
+  expect(() => accepted({ command: 'true', sandbox: 'docker' })).toThrow('sandbox is docker, expected one of bwrap, none.')
+  expect(() => accepted({ command: 'true', seconds: 0 })).toThrow('seconds is 0')
+})
