@@ -20,6 +20,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   quantise: ['int8', 'int8-static:range=mse', 'int8-weights', 'int4', 'int4:block=64,rounding=gptq', 'f16'],
   baselines: ['int8', 'int8,int4'],
   minutes: ['5'],
+  examples: ['dev.jsonl'],
   'max-tokens': ['32'],
   stop: ['\\n'],
   temperature: ['0.8'],

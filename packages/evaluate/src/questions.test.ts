@@ -52,6 +52,21 @@ const ROWS = [
   { context: 'a d', choices: ['c', 'a'], gold: 0, subject: 'y', id: 'three' },
 ]
 
+test('questions behind an example are those with it in their context', async () => {
+  const model = await write('shots.onnx', decoder())
+  const metrics = ['choice-accuracy']
+  // At position p the scores after a are (½p, 1, 2 − ½p, 3): c is likelier than a at 0, and a from 3 on.
+  const rows = [{ context: 'a', choices: ['a', 'c'], gold: 0 }]
+  const examples = lines('dev.jsonl', [{ context: 'b b b', choices: ['c', 'd'], gold: 1 }])
+  const shots = await evaluate({ model, data: lines('plain.jsonl', rows), text: { tokenizer }, metrics, examples })
+  const written = rows.map((row) => ({ ...row, context: `b b b d\n\n${row.context}` }))
+  const by = await evaluate({ model, data: lines('written.jsonl', written), text: { tokenizer }, metrics })
+  const none = await evaluate({ model, data: lines('plain.jsonl', rows), text: { tokenizer }, metrics })
+  expect([none, shots, by].map(({ answers }) => answers?.predicted)).toEqual([[1], [0], [0]])
+  const perplexity = evaluate({ model, data: lines('plain.jsonl', rows), text: { tokenizer }, metrics: ['accuracy'], examples })
+  await expect(perplexity).rejects.toThrow('dev.jsonl: examples stand before what a language model is asked, and no metric asks')
+})
+
 test('log-probabilities of choices by hand, and what is made of them', async () => {
   const model = await write('decoder.onnx', decoder())
   const request = { model, data: lines('val.jsonl', ROWS), text: { tokenizer } }

@@ -83,7 +83,7 @@ function certaintyLoosened(before: Demand, after: Demand, { ours, theirs }: Side
 }
 
 /** Of other models, data or settings than in the lock file, those that say how a model is judged: the rest is what a pull request is for. */
-const JUDGING = ['evaluation data', 'tokenizer', 'settings of the tokenizer']
+const JUDGING = ['evaluation data', 'examples', 'tokenizer', 'settings of the tokenizer']
 
 function changed(old: LockEntry, now: LockEntry, { ours, theirs }: Sides): readonly string[] {
   const parts = changedParts(old.decisive, now.decisive).filter((part) => JUDGING.includes(part))

@@ -35,6 +35,7 @@ export async function decisiveOf(
     ),
     'training data': training?.data,
     'search data': search === evaluation?.request.data ? undefined : search,
+    examples: evaluation?.request.examples,
     ...tokenizers('tokenizer', evaluation?.request.text?.tokenizer),
     ...tokenizers("calibration's tokenizer", calibration?.run.text?.tokenizer),
     ...tokenizers("training's tokenizer", training?.text?.tokenizer),

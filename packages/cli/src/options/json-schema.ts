@@ -26,7 +26,11 @@ export function configJsonSchema(plugins: readonly DescribedPlugin[]): unknown {
       jsonSchema.description = `${sentence(help)}${fallback === undefined ? '' : ` Default: ${fallback}.`}${expected}`
     },
   })
-  return { ...schema, title: 'pare.config', definitions: { ...(schema.definitions as object | undefined), ...optionDefinitions(plugins) } }
+  return {
+    ...schema,
+    title: 'pare.config',
+    definitions: { ...(schema.definitions as object | undefined), ...optionDefinitions(plugins) },
+  }
 }
 
 /** A plugin that comes with Pare. */

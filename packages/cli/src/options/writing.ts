@@ -1,12 +1,18 @@
 import { z } from 'zod'
 import { field } from './row.js'
-import { count } from './schemas.js'
+import { count, path } from './schemas.js'
 import { unescaped } from './text.js'
 
 const ASKING = ['prune', 'run', 'evaluate']
 
-/** How a language model writes answers. */
+/** How a language model is asked, and how it writes answers. */
 export const writingFields = {
+  examples: field(path, {
+    expected: "a table such as 'dev.jsonl'",
+    help: 'a table whose rows stand before each question with their answers, of the same subject where rows have one (few shots)',
+    default: 'none',
+    flag: { argument: 'file', on: ASKING, input: true },
+  }),
   maxTokens: field(count, {
     expected: 'a whole number of tokens, such as 64',
     help: 'tokens of an answer that a language model writes, at most',

@@ -23,6 +23,8 @@ export interface DataOptions extends MatchOptions {
   readonly text?: TextOptions
   /** Reads rows as what a language model is asked, with a tokenizer. Default: as what a model is fed */
   readonly asking?: Asking
+  /** A table of rows that stand before each question with their answers. Default: none */
+  readonly examples?: string
   /** How long answers may become, for which prompts leave room. */
   readonly writing?: WritingOptions
   /** Files of which samples are mixed: the data are then the first of them. Default: the data alone */

@@ -12,6 +12,7 @@ import { besideFile, classFinder } from './labels/classes.js'
 import type { FindClasses } from './labels/labels.js'
 import { openModule } from './module.js'
 import { askedDataSet } from './questions/asked-data-set.js'
+import { openExamples } from './questions/examples.js'
 import type { Asking } from './questions/question.js'
 import { mixedDataSet } from './rows/mixed.js'
 import { type RowOptions, rowSource } from './rows/rows.js'
@@ -39,6 +40,7 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
   const { asking } = options
   if (asking !== undefined) return openQuestions(path, { ...options, asking, isFolder })
+  if (options.examples !== undefined) throw noPlaceForExamples(options.examples)
   if (isModule(path)) return openModule(path, options)
   const { trusted, models = [], classes } = options
   const folder = isFolder ? path : dirname(path)
@@ -63,7 +65,7 @@ async function openQuestions(
   path: string,
   { isFolder, ...options }: DataOptions & { readonly asking: Asking; readonly isFolder: boolean },
 ): Promise<DataSet> {
-  const { text, trusted, workspace } = options
+  const { text, trusted, workspace, examples } = options
   const name = basename(path)
   const extension = extname(path).toLowerCase()
   if (!isFolder && !Object.hasOwn(TABLE_FORMATS, extension)) {
@@ -77,7 +79,19 @@ async function openQuestions(
     })
   const table = isFolder ? await openFolder(path, async () => undefined) : await openTable(path, options)
   const root = workspace ?? (isFolder ? path : dirname(path))
-  return await askedDataSet(table, { ...options, text, boundary: { trusted, root } })
+  if (examples !== undefined && options.asking === 'pairs') throw noPlaceForExamples(examples)
+  const answered = examples === undefined ? undefined : await openExamples(await openTable(examples, options))
+  const { examples: _, ...own } = options
+  return await askedDataSet(table, { ...own, text, boundary: { trusted, root }, ...present({ examples: answered }) })
+}
+
+function noPlaceForExamples(path: string): PareError {
+  return new PareError(
+    `${basename(path)}: examples stand before what a language model is asked, and no metric asks it anything.`,
+    {
+      hint: 'measure choice-accuracy, or a metric of what it writes, such as exact-match; or leave the examples out.',
+    },
+  )
 }
 
 async function openArrays(path: string, options: DataOptions & { readonly findClasses: FindClasses }): Promise<DataSet> {

@@ -129,7 +129,7 @@ export function dataOptions(request: EvaluateRequest, model: Session, importModu
     ...present({ label: request.label, text: request.text, importModule }),
     ...present({ group: request.group, slices: request.slices, id: request.id, classes: request.classes }),
     ...present({ mixture: request.mixture }),
-    ...present({ image: request.image, workspace: request.workspace, writing: request.writing }),
+    ...present({ image: request.image, workspace: request.workspace, writing: request.writing, examples: request.examples }),
   }
 }
 

@@ -31,6 +31,8 @@ export interface EvaluateRequest extends Omit<ReadingOptions, 'names'> {
   readonly threads?: number
   /** Reads the data as text. */
   readonly text?: TextOptions
+  /** A table of rows that stand before each question with their answers, for metrics that ask; see `openExamples`. Default: none */
+  readonly examples?: string
   /** How a language model writes answers, where a metric reads text. */
   readonly writing?: WritingOptions
   /** Name of the array with the labels. Default: the first of 'label', 'labels', 'y', 'target'. */

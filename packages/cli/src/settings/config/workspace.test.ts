@@ -33,6 +33,7 @@ const NAMED: readonly (readonly [what: string, name: string, config: object])[] 
   ['a model that a glob finds', 'x.onnx', { models: [{ path: 'x*.onnx' }] }],
   ['evaluation data', 'x.csv', model({ evaluate: { data: 'x.csv' } })],
   ['a tokenizer', 'x.json', model({ evaluate: { data: 'val.npz', tokenizer: 'x.json' } })],
+  ['examples', 'x.jsonl', model({ evaluate: { data: 'val.npz', metric: 'accuracy', examples: 'x.jsonl' } })],
   ['what is beside a tokenizer', 'tokenizer_config.json', model({ evaluate: { data: 'val.npz', tokenizer: 'model.onnx' } })],
   ['calibration data', 'x.jsonl', model({ ...measured, calibrate: 'x.jsonl' })],
   ['training data', 'x.jsonl', model({ ...measured, train: 'x.jsonl', recover: 'retrain' })],

@@ -156,13 +156,13 @@ async function readClasses(path: string): Promise<readonly string[]> {
 }
 
 /** The absolute path of a file that the config or an override names, if either does. */
-async function readPath(
+export async function readPath(
   { own, override, place, what }: { own: string | undefined; override: string | undefined; place: string; what: string },
   { problems, cwd, folder, workspace }: Check,
 ): Promise<string | undefined> {
   const setting = override ?? own
   if (setting === undefined) {
-    if (what !== 'tokenizer' && what !== 'classes')
+    if (what.endsWith(' data'))
       problems.push({ place, message: `is missing: no ${what}.`, hint: "name a data file: data: 'val.npz'" })
     return undefined
   }

@@ -11,7 +11,7 @@ import { type Problem, untrusted, usage } from '../../terminal/failure.js'
 import { formatValue } from '../../terminal/format.js'
 import { suggest } from '../../terminal/suggest.js'
 import { type Check, orProblem, placeIn } from '../check.js'
-import { readDataFile, readReading, strayTextOptions, textOf } from './data-file.js'
+import { readDataFile, readPath, readReading, strayTextOptions, textOf } from './data-file.js'
 import { writtenGate, writtenMetric } from './metric-setting.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
@@ -51,6 +51,10 @@ export async function readEvaluation(
   const { timeout, memory, latency = false } = fields
   const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
   const text = textOf(tokenizer, fields)
+  const examples = await readPath(
+    { own: config?.examples, override: over?.examples, place: placeIn(place, 'examples'), what: 'examples' },
+    check,
+  )
   const { maxTokens, temperature, topP, stop } = fields
   const options = present({ maxTokens, temperature, topP, stop })
   const writing = Object.keys(options).length === 0 ? undefined : options
@@ -72,6 +76,7 @@ export async function readEvaluation(
         ignore,
         text,
         writing,
+        examples,
       }),
     },
     limits: present({

@@ -12,6 +12,7 @@ import type { TextOptions } from '../text/text-options.js'
 import { openTokenizer } from '../text/tokenizer.js'
 import { choiceEntry } from './choice-entries.js'
 import { promptEncoder } from './encode.js'
+import type { Examples } from './examples.js'
 import { pairEntries } from './pair-entries.js'
 import { promptEntries } from './prompt-entries.js'
 import type { AskedEntry, Asking, WritingOptions } from './question.js'
@@ -20,6 +21,8 @@ export interface AskedOptions extends MatchOptions {
   readonly asking: Asking
   readonly text: TextOptions
   readonly writing?: WritingOptions
+  /** What stands before each question. Default: nothing */
+  readonly examples?: Examples
   readonly boundary: Boundary
   /** What is larger is streamed. Default: 64 MiB */
   readonly smallBytes?: number
@@ -98,7 +101,7 @@ interface AskedReader {
 }
 
 async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): Promise<AskedReader> {
-  const { text, boundary, asking, label, writing } = options
+  const { text, boundary, asking, label, writing, examples } = options
   const opened = await openTokenizer(text.tokenizer, boundary)
   if (asking === 'pairs') {
     const most = mostTokens(tokens.shape[1], text.length)
@@ -106,8 +109,8 @@ async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): 
   }
   const encoder = promptEncoder(opened, { special: text.specialTokens ?? true })
   const length = mostTokens(tokens.shape[1], text.length)
-  if (asking === 'choices') return { entries: async (row) => [choiceEntry(row, { encoder, length, label })] }
-  return promptEntries(head, { opened, encoder, length, ...present({ label, writing, field: text.field }) })
+  if (asking === 'choices') return { entries: async (row) => [choiceEntry(row, { encoder, length, label, examples })] }
+  return promptEntries(head, { opened, encoder, length, ...present({ label, writing, examples, field: text.field }) })
 }
 
 /** Tokens that a model is given at most: as the user says, and as it is fixed. */

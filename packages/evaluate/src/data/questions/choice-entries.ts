@@ -1,7 +1,8 @@
 import { PareError } from '@pare/onnx'
 import type { Row } from '../tables/table.js'
-import { choiceRowOf } from './choice-forms.js'
+import { answeredOf, choiceRowOf } from './choice-forms.js'
 import type { PromptEncoder } from './encode.js'
+import type { Examples } from './examples.js'
 import type { AnswerChoice, AskedEntry } from './question.js'
 
 interface ChoiceEncoding {
@@ -10,11 +11,13 @@ interface ChoiceEncoding {
   readonly length: number
   /** The field of the answer, where the user names it. */
   readonly label: string | undefined
+  readonly examples: Examples | undefined
 }
 
 /** A row as a question with choices. What is longer than the model takes loses its beginning. */
-export function choiceEntry(row: Row, { encoder, length, label }: ChoiceEncoding): AskedEntry {
-  const { text, contexts, continuations, choices, answer } = choiceRowOf(row, label)
+export function choiceEntry(row: Row, { encoder, length, label, examples }: ChoiceEncoding): AskedEntry {
+  const before = examples?.for(row).map((example) => answeredOf(example, label))
+  const { text, contexts, continuations, choices, answer } = choiceRowOf(row, label, before)
   let [longest, isShortened] = [1, false]
   const encoded = choices.map((choice, i): AnswerChoice => {
     const { ids, from } = encoder.encodePair(contexts[i]!, continuations[i]!, row.where)

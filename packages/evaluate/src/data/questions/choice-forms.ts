@@ -1,4 +1,4 @@
-import { PareError } from '@pare/onnx'
+import { PareError, present } from '@pare/onnx'
 import type { Row } from '../tables/table.js'
 import { answerIn, letterOf } from './choice-answer.js'
 
@@ -27,6 +27,8 @@ interface ChoiceForm {
 }
 
 interface FormQuestion extends Omit<ChoiceRow, 'answer'> {
+  /** What is said before all questions. Default: nothing */
+  readonly preamble?: string
   /** What the data call the choices. Default: A, B, C, … */
   readonly labels?: readonly string[]
   /** The texts that an answer may be written as. Default: the choices */
@@ -131,8 +133,23 @@ export function isChoiceRow(values: Values): boolean {
   return FORMS.some((form) => form.fits(values))
 }
 
-/** A row as a question. `label` is the field of the answer, where the user names it. Throws PareError where the row has none of the forms that are known. */
-export function choiceRowOf({ where, values }: Row, label: string | undefined): ChoiceRow {
+/**
+ * A row as a question, behind others with their answers. `label` is the field of the answer, where the user names it. Throws PareError where the row has none of the
+ * forms that are known.
+ */
+export function choiceRowOf(row: Row, label: string | undefined, before: readonly string[] = []): ChoiceRow {
+  const { preamble, ...question } = questionOf(row, label)
+  const beginning = [...(preamble === undefined ? [] : [preamble]), ...before]
+  return { ...question, contexts: question.contexts.map((context) => [...beginning, context].join('\n\n')) }
+}
+
+/** A question with its answer, as an example for others. */
+export function answeredOf(row: Row, label: string | undefined): string {
+  const { contexts, continuations, answer } = questionOf(row, label)
+  return `${contexts[answer]}${continuations[answer]}`
+}
+
+function questionOf({ where, values }: Row, label: string | undefined): ChoiceRow & Pick<FormQuestion, 'preamble'> {
   const form = FORMS.find((each) => each.fits(values))
   if (form === undefined) {
     throw new PareError(`${where}: no question with choices; found ${Object.keys(values).join(', ') || 'nothing'}.`, {
@@ -165,11 +182,11 @@ function lettered(question: string, { subject, choices }: { readonly subject: un
   const listed = choices.map((choice, i) => `${letterOf(i)}. ${choice}`).join('\n')
   const about =
     isText(subject) && subject !== ''
-      ? `The following are multiple choice questions (with answers) about ${subject.replaceAll('_', ' ')}.\n\n`
-      : ''
-  const context = `${about}${question.trim()}\n${listed}\nAnswer:`
+      ? `The following are multiple choice questions (with answers) about ${subject.replaceAll('_', ' ')}.`
+      : undefined
+  const context = `${question.trim()}\n${listed}\nAnswer:`
   const letters = choices.map((_, i) => letterOf(i))
-  return { ...asked(context, { text: question, choices: letters }), written: choices }
+  return { ...asked(context, { text: question, choices: letters }), written: choices, ...present({ preamble: about }) }
 }
 
 function isLabelled(choices: unknown): boolean {

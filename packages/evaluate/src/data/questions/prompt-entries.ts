@@ -2,6 +2,7 @@ import { PareError } from '@pare/onnx'
 import type { Row } from '../tables/table.js'
 import type { OpenTokenizer } from '../text/tokenizer.js'
 import type { PromptEncoder } from './encode.js'
+import { type Examples, withExamples } from './examples.js'
 import { type PromptNames, type PromptRow, promptFormOf, promptRowsOf } from './prompt-forms.js'
 import { type AskedEntry, MAX_TOKENS, type WritingOptions } from './question.js'
 
@@ -11,10 +12,11 @@ interface PromptEncoding extends PromptNames {
   /** Tokens that a model is given at most, with the answer. */
   readonly length: number
   readonly writing?: WritingOptions
+  readonly examples?: Examples
 }
 
 /** Reads rows as prompts, as the first row is. What leaves no room for an answer loses its beginning. */
-export function promptEntries(head: Row, { opened, encoder, length, writing, ...names }: PromptEncoding) {
+export function promptEntries(head: Row, { opened, encoder, length, writing, examples, ...names }: PromptEncoding) {
   const form = promptFormOf(head, names)
   const { hasTemplate, tokenizer, render } = opened
   const { maxTokens = MAX_TOKENS } = writing ?? {}
@@ -24,23 +26,26 @@ export function promptEntries(head: Row, { opened, encoder, length, writing, ...
       hint: `make the answers shorter: --max-tokens ${Math.max(1, Math.floor(length / 2))}.`,
     })
   }
-  const encode = async ({ prompt }: PromptRow, where: string) =>
+  const answered = (row: Row) => examples?.for(row).flatMap((example) => promptRowsOf(example, form, { hasTemplate })) ?? []
+  const encode = async (prompt: PromptRow['prompt'], where: string) =>
     typeof prompt === 'string'
       ? encoder.encode(prompt)
       : tokenizer.encode(await render(prompt, where, { isAsking: true }), { add_special_tokens: false }).ids
   return {
     // Answers of one conversation belong together.
     ...(form.kind === 'messages' && { group: 'conversation' }),
-    entries: async (row: Row): Promise<readonly AskedEntry[]> =>
-      Promise.all(
+    entries: async (row: Row): Promise<readonly AskedEntry[]> => {
+      const before = answered(row)
+      return Promise.all(
         promptRowsOf(row, form, { hasTemplate }).map(async (asked) => {
-          const ids = await encode(asked, row.where)
+          const ids = await encode(withExamples(asked.prompt, before), row.where)
           if (ids.length === 0)
             throw new PareError(`${row.where}: the tokenizer makes no token of the prompt.`, { hint: 'leave the row out.' })
           const cut = Math.max(0, ids.length - room)
           const prompt = { ids: ids.slice(cut), expected: asked.expected }
           return { text: asked.text, asked: { prompt }, length: ids.length - cut + maxTokens, isShortened: cut > 0 }
         }),
-      ),
+      )
+    },
   }
 }
