@@ -1,17 +1,13 @@
-import { PareError, present } from '@pare/onnx'
-import { openData } from '../data/data.js'
+import { PareError } from '@pare/onnx'
 import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
 import { numbersOf } from '../data/ndarray.js'
 import { judgeBatch } from '../metrics/judged.js'
-import { startContext } from '../metrics/outcome.js'
-import { readersOf } from '../metrics/tokenizer.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
-import { askingOf } from './asking/asking.js'
-import { writingOf } from './asking/writing.js'
+import { chooseBatch } from './batch-size.js'
 import { runFor } from './judge.js'
-import { chooseBatch, chooseOutput, dataOptions, findMetrics, withTextLabel } from './measure.js'
+import { openMeasured, prepareRuns } from './measured.js'
 
 /** A model and its data, looked at before anything is done with them. */
 export interface LookRequest extends EvaluateRequest {
@@ -54,30 +50,17 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
   })
   const found: Seen = { read: 0, notes: [] }
   try {
-    const metrics = request.metrics.length === 0 ? [] : await findMetrics(request.metrics, request.modules)
-    const textLabels = metrics.some(({ needs }) => needs.read === 'text')
-    const boxLabels = metrics.some(({ needs }) => needs.read === 'boxes')
-    const output = request.metrics.length === 0 ? undefined : chooseOutput(model, request.output)
-    const asking = output === undefined ? undefined : askingOf(metrics, model, output)
-    const data = await openData(request.data, {
-      ...dataOptions(request, model, undefined),
-      textLabels,
-      boxLabels,
-      ...present({ asking }),
-    })
+    const measured = await openMeasured(model, request)
+    const { metrics, output, data } = measured
     Object.assign(found, { notes: data.notes }, data.samples !== undefined && { samples: data.samples })
     const batch = await chooseBatch(data, [{ path: request.model, inputs: model.inputs }], request.batch)
     Object.assign(found, { batch: batch.size }, output !== undefined && { output })
-    const names = (await data.findClasses?.())?.names
-    const readers = await readersOf(request.text?.tokenizer, { trusted }, metrics)
-    const context = startContext({ ...request, ...(names && { names }) }, readers)
-    const writing = asking === 'answers' ? await writingOf(request, context) : undefined
-    const running = { output: output ?? model.outputs[0]!.name, metrics, atOnce: batch, ...present({ writing }) }
+    const { context, running } = await prepareRuns(measured, { model, request, batch })
     let outcome: Awaited<ReturnType<typeof runFor>> | undefined
     const judge = async (read: Batch, { runs }: { readonly runs: boolean }) => {
       // Writing takes long: one answer shows whether it works, and about how long.
       const seen = read.prompts === undefined ? read : firstOf(read, 1)
-      const part = textLabels ? withTextLabel(seen, data.labelName) : seen
+      const part = measured.labelled(seen)
       if (runs) {
         const fed = batch.fixed ? padBatch(part, batch.size) : part
         const start = performance.now()

@@ -13,8 +13,9 @@ import type { BatchOutcome } from '../metrics/outcome.js'
 import type { BatchAxis } from '../process/batch-axis.js'
 import type { EvaluationProgress } from '../process/request.js'
 import { openSession, type Runtime, type Session } from '../process/runtime.js'
+import { chooseBatch } from './batch-size.js'
 import { type Distance, type DistanceKind, distanceFrom, distanceKindOf } from './distance.js'
-import { chooseBatch, chooseOutput } from './measure.js'
+import { chooseOutput } from './measured.js'
 import { openStoredArrays, type StoredArray, type StoredArrays } from './stored-arrays.js'
 
 /** A model that is loaded once and run over the same data again and again, each time with other values of some inputs. */
