@@ -5,7 +5,7 @@ import { type Model, openRegular, readRegular, writeWhole } from '@pare/onnx'
 import { isFile, showPath } from '../files/paths.js'
 import type { Publication } from '../files/publication.js'
 import { Failure, usage } from '../terminal/failure.js'
-import { type CardModel, hasSection, withSection } from './card.js'
+import { type CardModel, hasSection, valueText, withSection } from './card.js'
 import { changesOf, keptLayers } from './changes.js'
 import { type Conflict, editConfig, type Outcome } from './config-edits.js'
 import { CARD, type CopyPlace, copiedFiles } from './copy-place.js'
@@ -183,3 +183,16 @@ function uneven(folder: string, file: string, conflicts: readonly Conflict[]): F
     'cut as many of every layer: --uniform (in a config, uniform: true); or prune the ONNX file itself, without the folder',
   )
 }
+
+/** What a command says of a folder that it wrote, and what did not go along. */
+export function folderLines({ path, edits, left }: CopyFacts, cwd: string): readonly string[] {
+  const names = left.slice(0, MOST_LEFT).map(({ path: file, reason }) => `${file} (${reason})`)
+  const more = left.length > MOST_LEFT ? ` and ${left.length - MOST_LEFT} more` : ''
+  return [
+    `${showPath(path, cwd)}/`,
+    ...edits.map(({ file, key, before, after }) => `  ${file}: ${key} ${valueText(before)} → ${valueText(after)}`),
+    ...(left.length === 0 ? [] : [`  left behind: ${names.join(', ')}${more}`]),
+  ]
+}
+
+const MOST_LEFT = 6
