@@ -10,7 +10,7 @@ export function likeness(name: string, others: readonly string[]): number {
 const wordsOf = (name: string) => name.match(/[A-Za-z]+|\d+/g) ?? []
 const isNumber = (word: string) => /^\d/.test(word)
 
-/** Twice the words of the longest common subsequence, less those that only the other has, and three for each number that only the first has. */
+/** Twice the words of the longest common subsequence, less those that only the other has, and three for each number that only the first has: of several such sequences, by the one with most numbers. */
 function common(words: readonly string[], others: readonly string[]): number {
   let lengths: readonly number[] = new Array<number>(others.length + 1).fill(0)
   let numbers: readonly number[] = lengths
@@ -19,9 +19,13 @@ function common(words: readonly string[], others: readonly string[]): number {
     for (let i = 0; i < others.length; i++) {
       const isSame = others[i] === word
       const best = isSame ? lengths[i]! + 1 : Math.max(lengths[i + 1]!, nextLengths[i]!)
-      const from = lengths[i + 1]! >= nextLengths[i]! ? numbers[i + 1]! : nextNumbers[i]!
+      const from = [
+        ...(isSame ? [numbers[i]! + Number(isNumber(word))] : []),
+        ...(lengths[i + 1] === best ? [numbers[i + 1]!] : []),
+        ...(nextLengths[i] === best ? [nextNumbers[i]!] : []),
+      ]
       nextLengths.push(best)
-      nextNumbers.push(isSame ? numbers[i]! + Number(isNumber(word)) : from)
+      nextNumbers.push(Math.max(...from))
     }
     lengths = nextLengths
     numbers = nextNumbers

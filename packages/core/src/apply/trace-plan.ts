@@ -47,15 +47,30 @@ export async function tracePlan(model: Model, { seed, steps }: Pick<Plan, 'seed'
     }
     current = next
   }
-  const left = constantsRead(current)
+  const left = constantsLeft(slots, constantsRead(current))
   const added = [...left].filter(([key]) => !slots.has(key)).map(([, { name }]) => name)
   return { pruned: current, tensors: grouped(slots, left), added: [...new Set(added)] }
+}
+
+/** By the inputs that read them in the beginning: where a sum goes from a normalisation fused with it, the inputs behind it move up. */
+function constantsLeft(slots: ReadonlyMap<string, Slot>, read: ReadonlyMap<string, ReadConstant>) {
+  const left = new Map(read)
+  for (const [key, { node, name }] of slots) {
+    if (read.has(key)) continue
+    const [moved, constant] = [...read].find(([other, each]) => each.node === node && each.name === name && !slots.has(other)) ?? []
+    if (moved === undefined) continue
+    left.delete(moved)
+    left.set(key, constant!)
+  }
+  return left
 }
 
 /** A constant, as one input of one node reads it. */
 interface ReadConstant {
   readonly name: string
   readonly tensor: Tensor
+  /** What the node that reads it is called by in its graph, and its name. */
+  readonly node: string
   readonly reader: string
 }
 
@@ -68,7 +83,7 @@ function constantsRead(model: Model): ReadonlyMap<string, ReadConstant> {
     for (const [input, name] of node.inputs.entries()) {
       const tensor = constants.get(name)
       if (tensor !== undefined && isFloat(tensor.type) && elementCount(tensor.shape) > 1)
-        read.set(slotKey(keyOf(node), input), { name, tensor, reader: node.name })
+        read.set(slotKey(keyOf(node), input), { name, tensor, node: keyOf(node), reader: node.name })
     }
   }
   return read
