@@ -2,10 +2,10 @@ import type { TracedTensor } from '@pare/core'
 import { type DataType, elementCount, isFloat } from '@pare/onnx'
 import type { CheckpointTensor } from './checkpoint.js'
 import { likeness } from './likeness.js'
-import { holdsAt, type Matrix, type MatrixForms, stripsOf } from './strips.js'
+import { holdsAt, type MatrixForms, type MatrixStrips, stripsOf } from './strips.js'
 
 /** Numbers that a tensor of a checkpoint shares with a constant of the model: rows, columns, or all of it. */
-export interface Piece {
+export interface TensorPiece {
   readonly constant: TracedTensor
   /** The position of the first axis of the checkpoint's tensor that is meant. Undefined: all of it */
   readonly plane: number | undefined
@@ -22,16 +22,16 @@ export interface Piece {
 }
 
 /** A tensor of a checkpoint with what it is in the model. */
-export interface Match {
+export interface TensorMatch {
   readonly tensor: CheckpointTensor
   /** Together they are all of it. */
-  readonly pieces: readonly Piece[]
+  readonly pieces: readonly TensorPiece[]
   /** Constants with the same numbers that no other tensor stands for: copies of it in the model. */
-  readonly ties: Piece[]
+  readonly ties: TensorPiece[]
 }
 
 export interface Matching {
-  readonly matches: readonly Match[]
+  readonly matches: readonly TensorMatch[]
   /** Tensors whose numbers the model does not hold. */
   readonly others: readonly CheckpointTensor[]
   /** Constants whose numbers the checkpoint does not hold. */
@@ -51,7 +51,7 @@ export async function matchTensors(
 ): Promise<Matching> {
   const views = await viewsOf(constants, onTensor)
   const search = new Search(views, constants)
-  const found: Match[] = []
+  const found: TensorMatch[] = []
   const others: CheckpointTensor[] = []
   for (const tensor of tensors) {
     onTensor()
@@ -74,7 +74,7 @@ export async function matchTensors(
 interface View {
   readonly constant: TracedTensor
   readonly plane: number | undefined
-  readonly matrix: Matrix
+  readonly matrix: MatrixStrips
 }
 
 async function viewsOf(constants: readonly TracedTensor[], onTensor: () => void): Promise<readonly View[]> {
@@ -101,7 +101,7 @@ interface Sought {
   readonly name: string
   readonly plane: number | undefined
   /** By the type of the constants that it is compared with. */
-  readonly matrices: ReadonlyMap<DataType, Matrix>
+  readonly matrices: ReadonlyMap<DataType, MatrixStrips>
 }
 
 const AXES = [0, 1] as const
@@ -114,7 +114,7 @@ class Search {
   readonly #types: readonly DataType[]
   readonly #byKey = new Map<string, Side[]>()
   readonly #shared: ReadonlySet<string>
-  readonly #equals = new Map<TracedTensor, { tensor: CheckpointTensor; piece: Piece }[]>()
+  readonly #equals = new Map<TracedTensor, { tensor: CheckpointTensor; piece: TensorPiece }[]>()
 
   constructor(views: readonly View[], constants: readonly TracedTensor[]) {
     this.#sides = views.flatMap((view) => AXES.map((axis) => ({ view, axis })))
@@ -128,11 +128,11 @@ class Search {
   }
 
   /** The constants that a tensor is made of. Undefined: none. */
-  async piecesOf(tensor: CheckpointTensor): Promise<readonly Piece[] | undefined> {
+  async piecesOf(tensor: CheckpointTensor): Promise<readonly TensorPiece[] | undefined> {
     if (!isFloat(tensor.type) || elementCount(tensor.shape) < 2) return undefined
     const forms = new Map<DataType, MatrixForms>()
     for (const type of this.#types) forms.set(type, await stripsOf(tensor, type))
-    const sought = (of: (form: MatrixForms) => Matrix, plane?: number): Sought => ({
+    const sought = (of: (form: MatrixForms) => MatrixStrips, plane?: number): Sought => ({
       name: plane === undefined ? tensor.name : `${tensor.name}.${plane}`,
       plane,
       matrices: new Map([...forms].map(([type, form]) => [type, of(form)])),
@@ -153,14 +153,14 @@ class Search {
   }
 
   /** The tensor with the numbers of a constant whose name is nearest. */
-  tieOf(constant: TracedTensor): { readonly tensor: CheckpointTensor; readonly piece: Piece } | undefined {
+  tieOf(constant: TracedTensor): { readonly tensor: CheckpointTensor; readonly piece: TensorPiece } | undefined {
     const equals = this.#equals.get(constant) ?? []
     const names = this.#namesOf(constant)
     return equals.toSorted((a, b) => likeness(b.tensor.name, names) - likeness(a.tensor.name, names))[0]
   }
 
   /** Constants with all numbers of a tensor and no others. */
-  #whole(sought: Sought): Piece[] {
+  #whole(sought: Sought): TensorPiece[] {
     return [...sought.matrices].flatMap(([type, matrix]) => {
       const sides = this.#byKey.get(keyOf(matrix, 0, type)) ?? []
       const equal = sides.filter(({ view, axis }) => holdsAt(view.matrix[axis], matrix[0], 0))
@@ -169,7 +169,7 @@ class Search {
   }
 
   /** A part of one constant, or several in a row. */
-  #parts(sought: Sought): readonly Piece[] | undefined {
+  #parts(sought: Sought): readonly TensorPiece[] | undefined {
     const inside = this.#choose(sought.name, this.#inside(sought))
     if (inside !== undefined) return [inside]
     for (const axis of AXES) {
@@ -179,8 +179,8 @@ class Search {
     return undefined
   }
 
-  #inside(sought: Sought): Piece[] {
-    const pieces: Piece[] = []
+  #inside(sought: Sought): TensorPiece[] {
+    const pieces: TensorPiece[] = []
     for (const [type, matrix] of sought.matrices) {
       // A vector of one number only, such as zeros, is found anywhere.
       if (matrix[0].length === 1 && new Set(matrix[0].hashes).size === 1) continue
@@ -202,8 +202,8 @@ class Search {
     return pieces
   }
 
-  #row(sought: Sought, axis: 0 | 1): readonly Piece[] | undefined {
-    const pieces: Piece[] = []
+  #row(sought: Sought, axis: 0 | 1): readonly TensorPiece[] | undefined {
+    const pieces: TensorPiece[] = []
     const count = [...sought.matrices.values()][0]![axis].hashes.length
     for (let start = 0; start < count; ) {
       const next = this.#choose(
@@ -225,13 +225,13 @@ class Search {
     { plane }: Sought,
     axis: 0 | 1,
     { view, axis: constantAxis }: Side,
-    place: Pick<Piece, 'start' | 'constantStart' | 'count'>,
-  ): Piece {
+    place: Pick<TensorPiece, 'start' | 'constantStart' | 'count'>,
+  ): TensorPiece {
     return { constant: view.constant, plane, constantPlane: view.plane, isTurned: constantAxis !== axis, axis, ...place }
   }
 
   /** The one whose name is nearest. Several that are as near, and of which the plan makes different things, are a problem. */
-  #choose(name: string, pieces: readonly Piece[]): Piece | undefined {
+  #choose(name: string, pieces: readonly TensorPiece[]): TensorPiece | undefined {
     if (pieces.length < 2) return pieces[0]
     const scores = pieces.map(({ constant }) => likeness(name, this.#namesOf(constant)))
     const most = Math.max(...scores)
@@ -251,17 +251,17 @@ class Search {
 
 const typeOf = ({ view }: Side): DataType => view.constant.before.type
 
-function keyOf(matrix: Matrix, axis: 0 | 1, type: DataType): string {
+function keyOf(matrix: MatrixStrips, axis: 0 | 1, type: DataType): string {
   const { hashes, length } = matrix[axis]
   const count = hashes.length
   return [type, count, length, hashes[0], hashes[count >> 1], hashes[count - 1]].join()
 }
 
 /** Whether the plan makes the same of both, whichever is meant. */
-function isSameEffect(one: Piece, other: Piece): boolean {
-  const isChanged = ({ constant: { isCut, isRewritten } }: Piece) => isCut || isRewritten
+function isSameEffect(one: TensorPiece, other: TensorPiece): boolean {
+  const isChanged = ({ constant: { isCut, isRewritten } }: TensorPiece) => isCut || isRewritten
   if (!isChanged(one) && !isChanged(other)) return true
-  const effect = ({ constant, plane, constantPlane, ...place }: Piece) =>
+  const effect = ({ constant, plane, constantPlane, ...place }: TensorPiece) =>
     JSON.stringify([
       place,
       constantPlane,
@@ -273,6 +273,6 @@ function isSameEffect(one: Piece, other: Piece): boolean {
 }
 
 /** 'h.0.attn.c_attn.weight', or a part of it. */
-export function shownPiece({ constant, constantPlane, isTurned }: Piece): string {
+export function shownPiece({ constant, constantPlane, isTurned }: TensorPiece): string {
   return `'${constant.id}'${constantPlane === undefined ? '' : `[${constantPlane}]`}${isTurned ? ' turned over' : ''}`
 }

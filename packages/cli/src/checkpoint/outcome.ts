@@ -1,6 +1,6 @@
 import type { TracedTensor } from '@pare/core'
 import type { CheckpointTensor } from './checkpoint.js'
-import { type Match, type Piece, shownPiece } from './match.js'
+import { shownPiece, type TensorMatch, type TensorPiece } from './match.js'
 import { squeezed } from './strips.js'
 
 /** What a plan makes of a tensor of a checkpoint. */
@@ -31,7 +31,7 @@ export interface RewrittenPiece {
 }
 
 /** What becomes of a tensor. 'gone': it went with what reads it. A text: why it cannot be said. */
-export function outcomeOf({ tensor, pieces, ties }: Match): TensorOutcome | 'gone' | string {
+export function outcomeOf({ tensor, pieces, ties }: TensorMatch): TensorOutcome | 'gone' | string {
   if (pieces.every(isGone))
     return ties.every(isGone) ? 'gone' : tieProblem(tensor.name, pieces[0]!, ties.find((tie) => !isGone(tie))!)
   const placed = placedIn(tensor, pieces)
@@ -49,7 +49,7 @@ export function outcomeOf({ tensor, pieces, ties }: Match): TensorOutcome | 'gon
   return { tensor, kept: placed.kept, isCut, rewritten: matters ? placed.rewritten : [], ties: matters ? made : [] }
 }
 
-function tieProblem(name: string, piece: Piece, tie: Piece): string {
+function tieProblem(name: string, piece: TensorPiece, tie: TensorPiece): string {
   return `'${name}' stands for ${shownPiece(piece)} and for ${shownPiece(tie)}, of which the plan makes different things`
 }
 
@@ -67,9 +67,9 @@ interface PlacedMatrix {
   readonly axis: 0 | 1
 }
 
-function placedIn(tensor: CheckpointTensor, pieces: readonly Piece[]): Placed | string {
+function placedIn(tensor: CheckpointTensor, pieces: readonly TensorPiece[]): Placed | string {
   const { name, shape } = tensor
-  const planes = new Map<number | undefined, Piece[]>()
+  const planes = new Map<number | undefined, TensorPiece[]>()
   for (const piece of pieces) planes.set(piece.plane, [...(planes.get(piece.plane) ?? []), piece])
   const placed: PlacedMatrix[] = []
   const keptPlanes: number[] = []
@@ -101,7 +101,7 @@ function placedIn(tensor: CheckpointTensor, pieces: readonly Piece[]): Placed | 
   return { kept, rewritten }
 }
 
-function matrixOf(name: string, pieces: readonly Piece[]): PlacedMatrix | string {
+function matrixOf(name: string, pieces: readonly TensorPiece[]): PlacedMatrix | string {
   const axis = pieces[0]!.axis
   const along: number[] = []
   let across: Int32Array | undefined
@@ -166,7 +166,7 @@ function keptInTail(columns: Int32Array, sizes: readonly number[]): Int32Array[]
   return whole.join() === columns.join() ? kept : undefined
 }
 
-function isGone({ constant, constantPlane }: Piece): boolean {
+function isGone({ constant, constantPlane }: TensorPiece): boolean {
   if (constant.after === undefined) return true
   if (constantPlane === undefined) return false
   const planes = constant.kept[constant.before.shape.findIndex((size) => size !== 1)]!

@@ -9,13 +9,13 @@ export interface Strips {
 }
 
 /** A matrix as its rows and its columns: a matrix that is turned over has them the other way round. */
-export type Matrix = readonly [rows: Strips, columns: Strips]
+export type MatrixStrips = readonly [rows: Strips, columns: Strips]
 
 /** A tensor, with the axes of size 1 left out: a vector is a matrix of one column, more axes than two are rows of all that lies behind the first. */
 export interface MatrixForms {
-  readonly whole: Matrix
+  readonly whole: MatrixStrips
   /** Of a tensor of three axes: each position of the first. Else none. */
-  readonly planes: readonly Matrix[]
+  readonly planes: readonly MatrixStrips[]
 }
 
 export interface StripSource {
@@ -110,7 +110,7 @@ class StripHashes {
     }
   }
 
-  matrix(): Matrix {
+  matrix(): MatrixStrips {
     const [rows, columns] = [hashesOf(this.#rows), hashesOf(this.#columns)]
     return [
       { hashes: rows, length: columns.length },

@@ -57,7 +57,8 @@ function constantsLeft(slots: ReadonlyMap<string, Slot>, read: ReadonlyMap<strin
   const left = new Map(read)
   for (const [key, { node, name }] of slots) {
     if (read.has(key)) continue
-    const [moved, constant] = [...read].find(([other, each]) => each.node === node && each.name === name && !slots.has(other)) ?? []
+    const [moved, constant] =
+      [...read].find(([other, each]) => each.node === node && each.name === name && !slots.has(other)) ?? []
     if (moved === undefined) continue
     left.delete(moved)
     left.set(key, constant!)
