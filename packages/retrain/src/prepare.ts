@@ -98,7 +98,7 @@ export async function prepare(
   const opened = await openWeights(model, trainable, { graphs, areas, masks })
   const weights = adapted === undefined ? opened : merged(opened, adapted.weights)
   const removed = Math.max(weights.zeros() / Math.max(1, weights.elements), request.removed ?? 0)
-  const recipe = recipeOf(request, { ...facts, removed, normalized: graphs.statistics.length > 0 })
+  const recipe = recipeOf(request, { ...facts, removed, normalized: graphs.statistics.length > 0, isLora: lora !== undefined })
   return {
     model,
     added,

@@ -71,7 +71,7 @@ export const retrainFields = {
   learningRate: field(above, {
     expected: 'a number above 0, such as 0.001',
     help: 'the learning rate of retraining, at its largest',
-    default: '3e-4, 1e-3, 2e-3; with BatchNormalization 1e-3, 2.5e-3, 5e-3, by how much is gone',
+    default: '3e-4, 1e-3, 2e-3; with BatchNormalization 1e-3, 2.5e-3, 5e-3, by how much is gone; with lora four times as much',
     flag: { argument: 'rate', on: PRUNING },
   }),
   distill: field(distill, {
