@@ -219,6 +219,38 @@ test('one table for two weights of the model: zeros in both or in none', async (
   expect((await place.read('pare-out/tiny/model.safetensors')).tables).toEqual(layout(await place.weights('onnx/model.onnx')))
 })
 
+test('what the model does not hold is copied and named, with a warning where it may be too wide now; a file alone has no config', async () => {
+  await using place = await workplace()
+  const others = {
+    'rotary.inv_freq': { shape: [3], values: [1, 0.5, 0.25] },
+    'pooler.weight': { shape: [2, 8], values: Array.from(noise(16, 8)) },
+  }
+  await place.write('tiny/model.safetensors', safetensors({ ...linear(await place.weights('model.onnx')), ...others }))
+  await place.write(
+    'tiny/config.json',
+    (await place.text('tiny/config.json')).replace('"model_type": "llama"', '"model_type": "bert"'),
+  )
+  await place.run('plan', 'model.onnx', ...cuts.width, '--out', 'onnx')
+  const replay = async (checkpoint: string, ...argv: string[]) =>
+    place.run('replay', 'onnx/model.plan.json', checkpoint, '--model', 'model.onnx', '--no-prove', ...argv)
+  const session = await replay('tiny', '--json')
+  expect(session.json()).toMatchObject({
+    checkpoint: { path: 'tiny', tensors: { matched: 19, copied: Object.keys(others), gone: [] } },
+    output: { path: 'pare-out/tiny', files: [{ name: 'model.safetensors' }] },
+    warnings: [
+      expect.stringContaining(
+        "'pooler.weight' [2,8] is not in the ONNX model and is copied as it is, though the plan cuts axes of",
+      ),
+      expect.stringContaining("what loads 'bert' may not read that"),
+    ],
+  })
+  expect((await place.read('pare-out/tiny/model.safetensors')).tables).toMatchObject(others)
+  const alone = await replay('tiny/model.safetensors', '--out', 'alone')
+  expect(alone.stderr).toContain('warning: tiny/model.safetensors came alone')
+  expect(await place.read('alone/model.safetensors')).toEqual(await place.read('pare-out/tiny/model.safetensors'))
+  expect((await replay('tiny', '--out', 'tiny')).stderr).toContain('is the input itself, and inputs are never overwritten')
+})
+
 describe('refused before anything is written, with what to do:', () => {
   const shard = (name: string) => JSON.stringify({ weight_map: { 'model.embed.weight': name } })
   test.each<[string, Readonly<Record<string, string | ((all: Tables) => Buffer)>>, string]>([

@@ -4,6 +4,7 @@ import { formatBytes } from '@pare/gate'
 import { openModel, PareError, present } from '@pare/onnx'
 import { openPlanned } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
+import { hashFile } from '../files/hash.js'
 import { filesOf } from '../files/hash-model.js'
 import { outputFolder, refuseInput } from '../files/output.js'
 import { missingFile, showPath } from '../files/paths.js'
@@ -68,7 +69,7 @@ export async function replayCheckpoint(
     owned: [...weights.map((name) => join(folder, name)), ...(place === undefined ? [] : copiedFiles(place))],
   })
   await publication.protect([...checkpoint.sources, ...sources, resolve(io.cwd, planPath)])
-  const copy = place && new FolderCopy(place)
+  const copy = place && new FolderCopy(place, { isCheckpoint: true })
   const [name] = place?.folder.models ?? []
   await copy?.note(name!, { model: opened.model, pruned: traced.pruned, steps })
   const written = await writeCheckpoint(checkpoint, pruned, { folder, publication }, { progress, signal: io.signal })
@@ -77,10 +78,24 @@ export async function replayCheckpoint(
     number,
   ]
   const source = { path: showPath(sources[0] ?? located.path, io.cwd), bytes: located.pair?.bytes ?? bytesOf(file), ...hashes }
-  const facts = { name: name!, planPath, source: { ...source, bytes: before }, facts: { bytes: after }, proofs }
+  await using hashing = hashFile(checkpoint.sources[0]!)
+  const facts = {
+    name: name!,
+    planPath,
+    source: { bytes: before, sha256: await hashing.digest() },
+    facts: { bytes: after },
+    proofs,
+  }
   copy?.describe(...replayedCard(facts))
   const copied = await copy?.stage(publication)
-  const warnings = [...pruned.warnings, ...(copied?.warnings ?? [])]
+  const isAlone = copy === undefined && steps.some(({ kind }) => kind === 'cut')
+  const warnings = [
+    ...pruned.warnings,
+    ...(copied?.warnings ?? []),
+    ...(isAlone
+      ? [`${shown} came alone: a config that lies beside it says what it had before. Name the folder to have both.`]
+      : []),
+  ]
   for (const warning of warnings) progress.note(`warning: ${warning}`)
   io.signal.throwIfAborted()
   await publishAll(publication, context)

@@ -50,6 +50,7 @@ export async function refuseForeign(place: CopyPlace): Promise<void> {
  */
 export class FolderCopy {
   readonly place: CopyPlace
+  readonly #isCheckpoint: boolean
   readonly #outcomes = new Map<string, Outcome>()
   readonly #cards = new Map<string, CardModel>()
   /** Absolute paths. */
@@ -57,8 +58,10 @@ export class FolderCopy {
   readonly #rewritten = new Map<string, RewrittenFile>()
   readonly #stale = new Map<string, LeftFile>()
 
-  constructor(place: CopyPlace) {
+  /** `isCheckpoint`: the folder is of weights that are loaded by its config, and holds no graph. */
+  constructor(place: CopyPlace, { isCheckpoint = false }: { readonly isCheckpoint?: boolean } = {}) {
     this.place = place
+    this.#isCheckpoint = isCheckpoint
   }
 
   /**
@@ -136,6 +139,7 @@ export class FolderCopy {
       changes: outcomes.flatMap(({ changes }) => changes),
       layers: outcomes.flatMap(({ layers }) => layers),
       caches: outcomes.flatMap(({ caches }) => caches),
+      isCheckpoint: this.#isCheckpoint,
     }
     const bytes = await readRegular(join(this.place.folder.path, name), { what: name, maxBytes: MOST_TEXT })
     const text = bytes.toString('utf8')
