@@ -86,6 +86,7 @@ describe('a plan goes to a checkpoint as it goes to the model:', () => {
     ['heads, of queries, keys and values in one tensor', fused, cuts.heads],
     ['zeros, of queries, keys and values in one tensor', fused, cuts.zeros],
     ['the width, of a tensor with a matrix for each layer', inPlanes, cuts.width],
+    ['other neurons of each, of a tensor with a matrix for each layer', inPlanes, cuts.neurons],
     ['zeros, of a tensor with a matrix for each layer', inPlanes, cuts.zeros],
   ])('%s', async (_, layout, argv) => {
     await using place = await workplace()

@@ -8,11 +8,20 @@ export interface TensorOutcome {
   readonly tensor: CheckpointTensor
   /** i32[left] for each axis: the positions that stay, in their new order. */
   readonly kept: readonly Int32Array[]
+  /** Of a tensor with a matrix for each position of its first axis, which lose different rows or columns, as many each. Undefined: `kept` is of all */
+  readonly planes?: readonly KeptPlane[]
   readonly isCut: boolean
   /** Stretches whose numbers are others now. */
   readonly rewritten: readonly RewrittenPiece[]
   /** The same numbers in other constants of the model: they have to become what this becomes. */
   readonly ties: readonly { readonly shown: string; readonly rewritten: readonly RewrittenPiece[] }[]
+}
+
+/** What stays of one matrix of several in a tensor. */
+export interface KeptPlane {
+  /** Position of the first axis. */
+  readonly plane: number
+  readonly kept: readonly [rows: Int32Array, columns: Int32Array]
 }
 
 /** Where the elements of a constant stand in a tensor, both as they are afterwards. */
@@ -46,15 +55,15 @@ export function outcomeOf({ tensor, pieces, ties }: TensorMatch): TensorOutcome 
   }
   const isCut = placed.kept.some((kept, axis) => !isWhole(kept, tensor.shape[axis]!))
   const matters = [...pieces, ...ties].some(({ constant }) => constant.isRewritten)
-  return { tensor, kept: placed.kept, isCut, rewritten: matters ? placed.rewritten : [], ties: matters ? made : [] }
+  const { rewritten, ...left } = placed
+  return { tensor, ...left, isCut, rewritten: matters ? rewritten : [], ties: matters ? made : [] }
 }
 
 function tieProblem(name: string, piece: TensorPiece, tie: TensorPiece): string {
   return `'${name}' stands for ${shownPiece(piece)} and for ${shownPiece(tie)}, of which the plan makes different things`
 }
 
-interface Placed {
-  readonly kept: readonly Int32Array[]
+interface Placed extends Pick<TensorOutcome, 'kept' | 'planes'> {
   readonly rewritten: readonly RewrittenPiece[]
 }
 
@@ -69,11 +78,11 @@ interface PlacedMatrix {
 
 function placedIn(tensor: CheckpointTensor, pieces: readonly TensorPiece[]): Placed | string {
   const { name, shape } = tensor
-  const planes = new Map<number | undefined, TensorPiece[]>()
-  for (const piece of pieces) planes.set(piece.plane, [...(planes.get(piece.plane) ?? []), piece])
+  const byPlane = new Map<number | undefined, TensorPiece[]>()
+  for (const piece of pieces) byPlane.set(piece.plane, [...(byPlane.get(piece.plane) ?? []), piece])
   const placed: PlacedMatrix[] = []
   const keptPlanes: number[] = []
-  for (const [plane, own] of planes) {
+  for (const [plane, own] of byPlane) {
     if (own.every(isGone)) continue
     const matrix = matrixOf(name, own)
     if (typeof matrix === 'string') return matrix
@@ -82,8 +91,10 @@ function placedIn(tensor: CheckpointTensor, pieces: readonly TensorPiece[]): Pla
   }
   const [first] = placed as [PlacedMatrix]
   const [rows, columns] = first.kept
-  if (placed.some(({ kept }) => kept[0].join() !== rows.join() || kept[1].join() !== columns.join()))
-    return `'${name}' would lose other rows or columns in some of its parts than in others`
+  const other = placed.find(({ kept }) => kept[0].length !== rows.length || kept[1].length !== columns.length)
+  if (other !== undefined)
+    return `'${name}' would keep [${rows.length},${columns.length}] of one of its matrices and [${other.kept.map(({ length }) => length)}] of another (--uniform takes as much of each)`
+  const isSame = placed.every(({ kept }) => kept[0].join() === rows.join() && kept[1].join() === columns.join())
   const sizes = squeezed(shape)
   const tail = keptPlanes.length > 0 ? undefined : keptInTail(columns, sizes.slice(1))
   if (keptPlanes.length === 0 && tail === undefined)
@@ -98,7 +109,8 @@ function placedIn(tensor: CheckpointTensor, pieces: readonly TensorPiece[]): Pla
       return { ...piece, target: { offset: plane * elements + begin, columns: columns.length, along: matrix.axis } }
     }),
   )
-  return { kept, rewritten }
+  const planes = keptPlanes.map((plane, i) => ({ plane, kept: placed[i]!.kept }))
+  return { kept, rewritten, ...(!isSame && { planes }) }
 }
 
 function matrixOf(name: string, pieces: readonly TensorPiece[]): PlacedMatrix | string {

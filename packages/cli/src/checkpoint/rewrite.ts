@@ -1,13 +1,25 @@
 import { slicedPayload } from '@pare/axes'
-import { byteLength, bytesOf, chunks, type DataType, makePayload, PareError, type Payload, readAll, valuesOf } from '@pare/onnx'
-import type { RewrittenPiece, TensorOutcome } from './outcome.js'
+import {
+  byteLength,
+  bytesOf,
+  chunks,
+  type DataType,
+  elementCount,
+  makePayload,
+  PareError,
+  type Payload,
+  readAll,
+  valuesOf,
+} from '@pare/onnx'
+import type { KeptPlane, RewrittenPiece, TensorOutcome } from './outcome.js'
+import { squeezed } from './strips.js'
 
 /**
  * The bytes of a tensor as it is afterwards, as floats of its own type: an element that the plan left alone keeps its bits, others are rounded to nearest even. A
  * tensor that only loses rows or columns is read piece by piece; one with other numbers is in memory once. Throws PareError where copies of it would differ.
  */
-export async function rewrittenPayload({ tensor, kept, isCut, rewritten, ties }: TensorOutcome): Promise<Payload> {
-  const left = isCut ? slicedPayload(tensor, kept) : tensor.data
+export async function rewrittenPayload({ tensor, kept, planes, isCut, rewritten, ties }: TensorOutcome): Promise<Payload> {
+  const left = planes !== undefined ? slicedPlanes(tensor, planes) : isCut ? slicedPayload(tensor, kept) : tensor.data
   if (rewritten.length === 0) return left
   const bytes = await withPieces(left, tensor.type, rewritten)
   for (const tie of ties) {
@@ -21,6 +33,27 @@ export async function rewrittenPayload({ tensor, kept, isCut, rewritten, ties }:
       )
   }
   return makePayload(bytes)
+}
+
+/** Matrices of which different rows or columns stay, one after another. */
+function slicedPlanes({ type, shape, data }: TensorOutcome['tensor'], planes: readonly KeptPlane[]): Payload {
+  const sizes = squeezed(shape).slice(1)
+  const bytes = byteLength(type, elementCount(sizes))
+  const parts = planes.map(({ plane, kept }) =>
+    slicedPayload({ type, shape: sizes, data: windowOf(data, plane * bytes, bytes) }, kept),
+  )
+  const each = parts[0]!.byteLength
+  return {
+    byteLength: each * parts.length,
+    async read(target, offset) {
+      for (let done = 0; done < target.length; ) {
+        const [part, from] = [Math.floor((offset + done) / each), (offset + done) % each]
+        const count = Math.min(each - from, target.length - done)
+        await parts[part]!.read(target.subarray(done, done + count), from)
+        done += count
+      }
+    },
+  }
 }
 
 async function withPieces(left: Payload, type: DataType, pieces: readonly RewrittenPiece[]): Promise<Uint8Array<ArrayBuffer>> {
