@@ -6,6 +6,7 @@ import type { STATISTICS } from './choices.js'
 import { checkDeclared } from './data/feed.js'
 import { fixedBatchOf, openTrainingData, type TrainingData, type TrainingDataOptions } from './data/training-data.js'
 import type { BuildGraphs, Graphs } from './graphs.js'
+import { type LoraFacts, type LoraOptions, merged, withLora } from './lora.js'
 import { type BlockLoss, type ChosenLoss, chooseLoss, type DistillWeights, TARGET, targetOf } from './losses.js'
 import type { MovementOptions } from './optimizer/movement.js'
 import { areasOf } from './optimizer/optimizer.js'
@@ -26,6 +27,7 @@ export interface RetrainRequest extends RecipeOptions, TrainableOptions, Trainin
   readonly block?: BlockLoss
   readonly masks?: ReadonlyMap<string, Uint8Array>
   readonly movement?: MovementOptions
+  readonly lora?: LoraOptions
   readonly statistics?: (typeof STATISTICS)[number]
   readonly removed?: number
   readonly threads?: number
@@ -43,6 +45,8 @@ export interface TrainingPlan extends SeparatedModel {
   readonly graphs: Graphs
   readonly weights: Weights
   readonly recipe: Recipe
+  /** What is trained instead of weights, where that is wanted. */
+  readonly lora?: LoraFacts
   /** Whether the model takes batches of one size only. */
   readonly fixed: boolean
 }
@@ -60,12 +64,15 @@ export async function prepare(
   { build, channelBlock }: GraphSettings,
 ): Promise<TrainingPlan> {
   const { loss: setting, distill, block, movement } = request
-  const { model, added } = separateVectors(whole)
+  const separate = separateVectors(whole)
+  const { lora } = request
+  const adapted = lora && (await withLora(separate.model, { ...request, lora }))
+  const { model, added } = { ...separate, ...adapted }
   const data = await openTrainingData(model, request)
   const { samples, source, output, isText } = data
   const loss = chooseLoss({ setting, output, sample: samples.pick([0]), distill, block })
   checkDeclared(model, { loss, data })
-  const trainable = await trainableTensors(model, request)
+  const trainable = adapted?.trainable ?? (await trainableTensors(model, request))
   const fixedBatch = fixedBatchOf(data.inputs)
   const shapesFor = (size: number) => shapesOf(data, loss, size)
   const most =
@@ -78,13 +85,31 @@ export async function prepare(
   const memory = bytes === undefined ? {} : { memory: { bytes, inputs: shapesFor(batch) } }
   const graphs = await build(model, {
     ...{ losses: loss.parts, output: block?.hidden[1] ?? output, weights: trainable.map(({ id }) => id) },
-    ...{ batchStatistics: request.statistics !== 'keep', batch, channelBlock, ...memory },
+    ...{
+      batchStatistics: (request.statistics ?? (lora === undefined ? 'follow' : 'keep')) !== 'keep',
+      batch,
+      channelBlock,
+      ...memory,
+    },
   })
   const areas = areasOf(optimizerOf(request), { accumulates: accumulate > 1, movement: movement !== undefined })
-  const weights = await openWeights(model, trainable, { graphs, areas, masks: request.masks })
+  // What begins at zero beside a weight is not masked.
+  const masks = adapted === undefined ? request.masks : new Map()
+  const opened = await openWeights(model, trainable, { graphs, areas, masks })
+  const weights = adapted === undefined ? opened : merged(opened, adapted.weights)
   const removed = Math.max(weights.zeros() / Math.max(1, weights.elements), request.removed ?? 0)
-  const recipe = recipeOf(request, { ...facts, removed, normalized: graphs.statistics.length > 0 })
-  return { model, added, data, loss, graphs, weights, recipe, fixed: fixedBatch !== undefined }
+  const recipe = recipeOf(request, { ...facts, removed, normalized: graphs.statistics.length > 0, isLora: lora !== undefined })
+  return {
+    model,
+    added,
+    data,
+    loss,
+    graphs,
+    weights,
+    recipe,
+    fixed: fixedBatch !== undefined,
+    ...present({ lora: adapted?.facts }),
+  }
 }
 
 /** Without what the loss adds. */

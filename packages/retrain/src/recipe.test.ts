@@ -49,6 +49,7 @@ describe('without a word', () => {
       ...[1e-3, 1e-3, 2.5e-3, 2.5e-3, 3.5e-3, 5e-3, 5e-3],
     ])
     expect(defaultLearningRate('sgd', { removed: 0.5, normalized: false })).toBeCloseTo(0.03, 12)
+    expect(defaultLearningRate('adamw', { removed: 0.5, normalized: false, isLora: true })).toBeCloseTo(0.004, 12)
   })
 })
 

@@ -42,6 +42,8 @@ export interface RecipeFacts {
   readonly removed: number
   /** Whether it has BatchNormalization whose statistics follow. */
   readonly normalized: boolean
+  /** Whether thin matrices are trained instead of weights. Default: false */
+  readonly isLora?: boolean
 }
 
 const DEFAULT_EPOCHS = 3
@@ -70,7 +72,7 @@ export function optimizerOf({ optimizer = 'adamw' }: RecipeOptions): OptimizerOp
 /** Samples that run at once, and how often that is one step. Throws PareError where the model's own number is another one. */
 export function batchesOf(
   { batch, accumulate = 1 }: RecipeOptions,
-  { samples, isText, fixedBatch, most }: Omit<RecipeFacts, 'removed' | 'normalized'>,
+  { samples, isText, fixedBatch, most }: Omit<RecipeFacts, 'removed' | 'normalized' | 'isLora'>,
 ): { batch: number; accumulate: number } {
   if (fixedBatch !== undefined && batch !== undefined && batch !== fixedBatch) {
     throw new PareError(`retrain: a batch of ${batch}, and the model's is fixed to ${fixedBatch}.`, {
@@ -90,15 +92,15 @@ export function batchesOf(
 
 /**
  * AdamW: 3e-4 where less than half of the weights are gone, 1e-3 up to 0.7, and from there on rising to 2e-3 at 0.9: the more is gone, the further what is left has to go, and on a model that is nearly whole a large
- * rate does harm. With BatchNormalization 1e-3, 2.5e-3 and 5e-3, since normalised layers bear more. SGD with momentum: thirty times as much. bench/README.md has the measurements.
+ * rate does harm. With BatchNormalization 1e-3, 2.5e-3 and 5e-3, since normalised layers bear more. SGD with momentum: thirty times as much. With LoRA four times as much, since the one matrix begins at zero. bench/README.md has the measurements.
  */
 export function defaultLearningRate(
   optimizer: OptimizerOptions['name'],
-  { removed, normalized }: Pick<RecipeFacts, 'removed' | 'normalized'>,
+  { removed, normalized, isLora = false }: Pick<RecipeFacts, 'removed' | 'normalized' | 'isLora'>,
 ): number {
   const [few, half] = normalized ? [1e-3, 2.5e-3] : [3e-4, 1e-3]
   const rate = removed < 0.5 ? few : half * 2 ** Math.min(1, Math.max(0, (removed - 0.7) / 0.2))
-  return Number((optimizer === 'adamw' ? rate : 30 * rate).toPrecision(2))
+  return Number((rate * (optimizer === 'adamw' ? 1 : 30) * (isLora ? 4 : 1)).toPrecision(2))
 }
 
 /** Throws PareError with everything that is out of range. */

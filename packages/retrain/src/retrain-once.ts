@@ -5,6 +5,7 @@ import { type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
 import { elementCount, type Model, makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { STATISTICS } from './choices.js'
 import type { HeldOut } from './data/held-out.js'
+import type { LoraFacts, LoraOptions } from './lora.js'
 import type { BlockLoss, DistillWeights } from './losses.js'
 import type { MovementOptions } from './optimizer/movement.js'
 import type { RetrainRequest } from './prepare.js'
@@ -33,6 +34,8 @@ export interface RetrainOptions extends RecipeOptions, TrainableOptions {
    * Default: in tensors with two axes or more, what is not zero
    */
   readonly masks?: ReadonlyMap<string, Uint8Array>
+  /** Trains two thin matrices beside each weight that is multiplied, and adds their product to it at the end. Default: the weights themselves are trained */
+  readonly lora?: LoraOptions
   /** Movement pruning while it trains. Default: masks stay as they are */
   readonly movement?: MovementOptions
   /** 'follow': BatchNormalization is trained with the statistics of each batch, and its stored ones follow. 'keep': it uses those it has. Default: 'follow' */
@@ -81,6 +84,8 @@ export interface RetrainResult {
   readonly zeros: { readonly before: number; readonly after: number; readonly elements: number }
   /** Step from which it went on, where a state was found. */
   readonly resumedAt?: number
+  /** What was trained instead of the weights, where that was wanted: `tensors` are the weights all the same. */
+  readonly lora?: LoraFacts
   readonly peakMemoryBytes: number
 }
 

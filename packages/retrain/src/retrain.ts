@@ -1,4 +1,5 @@
 import { type Model, PareError } from '@pare/onnx'
+import { checkLora } from './lora.js'
 import { type DistillWeights, noTeacher } from './losses.js'
 import { checkRecipe } from './recipe.js'
 import { retrainBlocks } from './retrain-blocks.js'
@@ -18,6 +19,7 @@ export async function retrain(model: Model, options: RetrainOptions, child: Retr
 export function checkRetraining(options: Omit<RetrainOptions, 'data' | 'distill'> & { readonly distill?: DistillWeights }): void {
   const { distill, loss } = options
   checkRecipe(options)
+  if (options.lora !== undefined) checkLora(options.lora, options.movement !== undefined)
   if (loss === 'kl' && distill === undefined) throw noTeacher(loss)
   if (distill?.blocks !== true || (distill.hidden ?? []).length > 0) return
   throw new PareError('retrain: block by block, and no hidden values say where blocks end.', {

@@ -8,6 +8,7 @@ import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkLabels, openFeed } from './data/feed.js'
 import { openTeacher, type Teacher } from './data/teacher.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
+import type { LoraFacts } from './lora.js'
 import type { ChosenLoss } from './losses.js'
 import type { Arena } from './optimizer/arena.js'
 import { type MovementOptions, openMovement } from './optimizer/movement.js'
@@ -44,6 +45,7 @@ export interface RunReply {
   readonly samples: { readonly trained: number; readonly heldOut: number }
   readonly zeros: { readonly before: number; readonly after: number; readonly elements: number }
   readonly resumedAt?: number
+  readonly lora?: LoraFacts
 }
 
 export interface Talking {
@@ -94,7 +96,10 @@ export async function runTraining(runtime: Runtime, request: RetrainRequest, tal
   }
 }
 
-function replyOf({ added, data, loss, graphs, weights, recipe }: TrainingPlan, trained: TrainResult): Omit<RunReply, 'zeros'> {
+function replyOf(
+  { added, data, loss, graphs, weights, recipe, lora }: TrainingPlan,
+  trained: TrainResult,
+): Omit<RunReply, 'zeros'> {
   const { ended, reason, standing } = trained
   const { step, best, curve, times } = standing
   return {
@@ -103,6 +108,7 @@ function replyOf({ added, data, loss, graphs, weights, recipe }: TrainingPlan, t
     ...{ recipe, ended, ...present({ reason }), step, best, curve, msPerStep: median(times) },
     frozen: [...graphs.frozen],
     samples: { trained: data.source.count, heldOut: data.source.held },
+    ...present({ lora }),
   }
 }
 

@@ -146,14 +146,15 @@ function noStatistic(name: string, tensor: Tensor | undefined): PareError {
 }
 
 /** Bits of what is not zero; none where nothing is. */
-function maskOf(values: Float32Array): Uint8Array | undefined {
+export function maskOf(values: Float32Array): Uint8Array | undefined {
   if (zerosOf(values) === 0) return undefined
   const bits = new Uint8Array(Math.ceil(values.length / 8))
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) bits[i >>> 3]! |= 1 << (i & 7)
   return bits
 }
 
-function hasBit(bits: Uint8Array, element: number): boolean {
+/** Whether a bit of a mask is set. */
+export function hasBit(bits: Uint8Array, element: number): boolean {
   return ((bits[element >>> 3]! >> (element & 7)) & 1) === 1
 }
 

@@ -15,7 +15,7 @@ import {
  * The elements of a tensor at the kept positions of each axis, read when they are asked for. Only the rows (positions of axis 0) that a stretch
  * touches are read; memory is one row and its index.
  */
-export function slicedPayload(tensor: Tensor, kept: readonly Int32Array[]): Payload {
+export function slicedPayload(tensor: Pick<Tensor, 'type' | 'shape' | 'data'>, kept: readonly Int32Array[]): Payload {
   const elements = elementCount(tensor.shape)
   if (elements === 0) return makePayload(new Uint8Array(0))
   if (bitsOf(tensor.type) < 8) return repackedPayload(tensor, kept)
@@ -40,7 +40,7 @@ export function slicedPayload(tensor: Tensor, kept: readonly Int32Array[]): Payl
 }
 
 /** The same of elements that share bytes: all are read, at the first read. */
-function repackedPayload({ type, shape, data }: Tensor, kept: readonly Int32Array[]): Payload {
+function repackedPayload({ type, shape, data }: Pick<Tensor, 'type' | 'shape' | 'data'>, kept: readonly Int32Array[]): Payload {
   const places = flatten(shape, kept)
   return lazyPayload(byteLength(type, places.length), async () => {
     const values = valuesOf(type, await readAll(data))

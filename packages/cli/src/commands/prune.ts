@@ -7,8 +7,7 @@ import { companionsOf, outputFiles, trialsFolder } from '../files/output.js'
 import { showPath } from '../files/paths.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import { valueText } from '../folder/card.js'
-import { type CopyFacts, FolderCopy, refuseForeign } from '../folder/folder-copy.js'
+import { type CopyFacts, FolderCopy, folderLines, refuseForeign } from '../folder/folder-copy.js'
 import { type OptionValues, ownOf } from '../options/overrides.js'
 import { cardOf } from '../pipeline/facts/course.js'
 import { changed, removedUnits } from '../pipeline/facts/removed-units.js'
@@ -122,18 +121,6 @@ function folderDocument({ path, edits, left, warnings }: CopyFacts, all: readonl
     ...(all.length === 1 && more.length > 0 && { warnings: more }),
     ...(all.length > 1 && warnings.length > 0 && { warnings }),
   }
-}
-
-const MOST_LEFT = 6
-
-function folderLines({ path, edits, left }: CopyFacts, cwd: string): readonly string[] {
-  const names = left.slice(0, MOST_LEFT).map(({ path: file, reason }) => `${file} (${reason})`)
-  const more = left.length > MOST_LEFT ? ` and ${left.length - MOST_LEFT} more` : ''
-  return [
-    `${showPath(path, cwd)}/`,
-    ...edits.map(({ file, key, before, after }) => `  ${file}: ${key} ${valueText(before)} → ${valueText(after)}`),
-    ...(left.length === 0 ? [] : [`  left behind: ${names.join(', ')}${more}`]),
-  ]
 }
 
 /** What --json prints of a pruned model. */

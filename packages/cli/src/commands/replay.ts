@@ -1,28 +1,29 @@
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { applyPlan, type Plan, type PlanStep, transferSteps } from '@pare/core'
 import { formatBytes } from '@pare/gate'
 import { type Model, openModel, present } from '@pare/onnx'
+import { isCheckpoint } from '../checkpoint/checkpoint.js'
+import { replayCheckpoint } from '../checkpoint/replay-checkpoint.js'
 import { type FoldingWork, openPlanned } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
-import { filesOf, hashFiles, type ModelHashes } from '../files/hash-model.js'
+import { filesOf } from '../files/hash-model.js'
 import { modelFiles, outputFiles } from '../files/output.js'
 import { showPath } from '../files/paths.js'
-import { readPlan } from '../files/plan-files.js'
+import { differenceOf, hashesOf, readPlan, refuseOther } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import type { CardModel } from '../folder/card.js'
 import { copiedFiles } from '../folder/copy-place.js'
 import { FolderCopy, refuseForeign } from '../folder/folder-copy.js'
 import { modelFileOf } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
+import { replayedCard } from '../pipeline/facts/course.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
 import { fileIn } from '../pipeline/model.js'
 import { writeResult } from '../pipeline/result-files.js'
 import { makeMasks, openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
-import { describeProof, type Proof, prove } from '../proof/prove.js'
+import { describeProof, prove } from '../proof/prove.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
-import { usage } from '../terminal/failure.js'
 
 /** `pare replay PLAN MODEL`: the same bytes as when the plan was made; with --like, the same zeros and cuts in another model of the same topology. */
 export async function replay(
@@ -33,7 +34,9 @@ export async function replay(
   const { io, progress } = context
   const start = io.now()
   const { prove: proves = true, provider = 'cpu' } = overridesOf('replay', values)
-  const { out, like, masks: masksFile } = ownOf('replay', values)
+  const { out, like, masks: masksFile, model: exported } = ownOf('replay', values)
+  if (exported !== undefined || (await isCheckpoint(resolve(io.cwd, model))))
+    return replayCheckpoint(context, { planPath, checkpoint: model }, values)
   const plan = await readPlan(resolve(io.cwd, planPath), planPath)
   const isMeant = async (file: string) => (await hashesOf([file])).sha256 === plan.model.sha256
   await using located = await modelFileOf(resolve(io.cwd, model), isMeant)
@@ -107,22 +110,6 @@ export async function replay(
   return EXIT.pass
 }
 
-/** What the card of a folder says of a model that a plan made. */
-function replayedCard({ name: file, planPath, source, facts, proofs }: Replayed): readonly [file: string, card: CardModel] {
-  const bytes = { before: source.bytes, after: facts.bytes }
-  const steps = proofs.map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`)
-  return [file, { file, sha256: source.sha256, bytes, steps, removed: `by the plan ${basename(planPath)}`, measured: [] }]
-}
-
-interface Replayed {
-  /** Of the model in its folder. */
-  readonly name: string
-  readonly planPath: string
-  readonly source: { readonly bytes: number; readonly sha256: string }
-  readonly facts: { readonly bytes: number }
-  readonly proofs: readonly Proof[]
-}
-
 interface PlanSource {
   readonly plan: Plan
   readonly planPath: string
@@ -148,31 +135,3 @@ async function stepsLike(
     activity.end()
   }
 }
-
-async function hashesOf(files: readonly string[]): Promise<ModelHashes> {
-  await using hashing = hashFiles(files)
-  return await hashing.digest()
-}
-
-/** The first file whose hash is not that of the plan: 0 is the model's own. Undefined where all are. */
-function differenceOf(plan: Plan, hashes: ModelHashes): number | undefined {
-  const [expected, actual] = [plan.model, hashes].map(allHashes)
-  return Array.from({ length: Math.max(expected!.length, actual!.length) }, (_, i) => i).find((i) => expected![i] !== actual![i])
-}
-
-function refuseOther(plan: Plan, hashes: ModelHashes, shown: { model: string; planPath: string }): void {
-  const at = differenceOf(plan, hashes)
-  if (at === undefined) return
-  const [expected, actual] = [plan.model, hashes].map((each) => short(allHashes(each)[at]))
-  const what = at === 0 ? shown.model : `${hashes.external?.[at - 1]?.name ?? 'the external data'} of ${shown.model}`
-  throw usage(
-    `pare replay: ${shown.planPath} was made for ${plan.model.path} with SHA-256 ${expected}, and ${what} has ${actual}.`,
-    `give the model that the plan was made for, or make a new plan: pare plan ${shown.model}; for the same zeros in a model with other numbers, such as one that was trained on: pare replay PLAN MODEL --like ORIGINAL`,
-  )
-}
-
-function allHashes({ sha256, external = [] }: ModelHashes): readonly string[] {
-  return [sha256, ...external.map((data) => data.sha256)]
-}
-
-const short = (hash: string | undefined) => (hash === undefined ? 'none' : `${hash.slice(0, 12)}…`)

@@ -48,6 +48,10 @@ export const GLOSSARY: readonly GlossaryTerm[] = [
     text: 'calibration: running calibration data through a model to measure statistics',
   },
   {
+    words: ['checkpoint', 'shard', 'piece', 'tie'],
+    text: 'checkpoint: weights in .safetensors files, as they are trained and published; shard (of a checkpoint): one of its files; piece (of a tensor): rows or columns that it shares with a weight of the ONNX model; tie: a weight that shares a tensor with another',
+  },
+  {
     words: ['shard'],
     text: 'shard: what one of several machines does: a part of calibration data, made of whole chunks, measured apart and merged; or the pieces of a run that fall to it',
   },

@@ -1,6 +1,7 @@
 import { formatPlan, type Plan, parsePlan, planPayloads } from '@pare/core'
 import { chunks, makePayload, type Payload, readRegular, systemCode, writeWhole } from '@pare/onnx'
 import { usage } from '../terminal/failure.js'
+import { hashFiles, type ModelHashes } from './hash-model.js'
 
 /** The file beside a plan with the numbers that were computed for it: 'resnet.plan.json' → 'resnet.plan.bin'. */
 export function payloadPath(plan: string): string {
@@ -37,3 +38,33 @@ export async function readPlan(path: string, shown: string): Promise<Plan> {
   })
   return parsePlan(text.toString('utf8'), shown, payloads && makePayload(payloads))
 }
+
+/** Hashes of the files of a model, its own first. */
+export async function hashesOf(files: readonly string[]): Promise<ModelHashes> {
+  await using hashing = hashFiles(files)
+  return await hashing.digest()
+}
+
+/** The first file whose hash is not that of the plan: 0 is the model's own. Undefined where all are. */
+export function differenceOf(plan: Plan, hashes: ModelHashes): number | undefined {
+  const [expected, actual] = [plan.model, hashes].map(allHashes)
+  return Array.from({ length: Math.max(expected!.length, actual!.length) }, (_, i) => i).find((i) => expected![i] !== actual![i])
+}
+
+/** Throws a Failure where a model is not the one that a plan was made for. */
+export function refuseOther(plan: Plan, hashes: ModelHashes, shown: { model: string; planPath: string }): void {
+  const at = differenceOf(plan, hashes)
+  if (at === undefined) return
+  const [expected, actual] = [plan.model, hashes].map((each) => short(allHashes(each)[at]))
+  const what = at === 0 ? shown.model : `${hashes.external?.[at - 1]?.name ?? 'the external data'} of ${shown.model}`
+  throw usage(
+    `pare replay: ${shown.planPath} was made for ${plan.model.path} with SHA-256 ${expected}, and ${what} has ${actual}.`,
+    `give the model that the plan was made for, or make a new plan: pare plan ${shown.model}; for the same zeros in a model with other numbers, such as one that was trained on: pare replay PLAN MODEL --like ORIGINAL`,
+  )
+}
+
+function allHashes({ sha256, external = [] }: ModelHashes): readonly string[] {
+  return [sha256, ...external.map((data) => data.sha256)]
+}
+
+const short = (hash: string | undefined) => (hash === undefined ? 'none' : `${hash.slice(0, 12)}…`)

@@ -9,6 +9,8 @@ export interface Outcome {
   readonly changes: readonly SizeChange[]
   readonly layers: readonly KeptLayers[]
   readonly caches: readonly AttentionCache[]
+  /** Whether what reads the file makes the model by it, and does not find it in a graph. Default: false */
+  readonly isCheckpoint?: boolean
 }
 
 /** A number or list that was changed in a file beside a model. */
@@ -165,7 +167,12 @@ function writeHeadDim(
   const key = SIZE_NAMES.headDim[0]!
   edits.push({ path: [...path, key], value: headDim, before: object[key], ...(key in object ? {} : { behind }) })
   const type = object.model_type
-  if (outcome.caches.length > 0 && !(typeof type === 'string' && READS_HEAD_DIM.has(type)))
+  if (typeof type === 'string' && READS_HEAD_DIM.has(type)) return
+  if (outcome.isCheckpoint === true)
+    warnings.push(
+      `${name} says now that head_dim is ${headDim}, and what loads '${String(type)}' may not read that: where the width of the model ÷ the heads is taken for it, tensors of attention have other shapes than are expected. Try it, or cut neurons or layers instead.`,
+    )
+  else if (outcome.caches.length > 0)
     warnings.push(
       `${name} says now that head_dim is ${headDim}, and run times may not read that of '${String(type)}': those that take the width of the model ÷ the heads for it make caches of another size than the model has. Try it, or cut neurons or layers instead.`,
     )

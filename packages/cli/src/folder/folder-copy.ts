@@ -5,7 +5,7 @@ import { type Model, openRegular, readRegular, writeWhole } from '@pare/onnx'
 import { isFile, showPath } from '../files/paths.js'
 import type { Publication } from '../files/publication.js'
 import { Failure, usage } from '../terminal/failure.js'
-import { type CardModel, hasSection, withSection } from './card.js'
+import { type CardModel, hasSection, valueText, withSection } from './card.js'
 import { changesOf, keptLayers } from './changes.js'
 import { type Conflict, editConfig, type Outcome } from './config-edits.js'
 import { CARD, type CopyPlace, copiedFiles } from './copy-place.js'
@@ -50,6 +50,7 @@ export async function refuseForeign(place: CopyPlace): Promise<void> {
  */
 export class FolderCopy {
   readonly place: CopyPlace
+  readonly #isCheckpoint: boolean
   readonly #outcomes = new Map<string, Outcome>()
   readonly #cards = new Map<string, CardModel>()
   /** Absolute paths. */
@@ -57,8 +58,10 @@ export class FolderCopy {
   readonly #rewritten = new Map<string, RewrittenFile>()
   readonly #stale = new Map<string, LeftFile>()
 
-  constructor(place: CopyPlace) {
+  /** `isCheckpoint`: the folder is of weights that are loaded by its config, and holds no graph. */
+  constructor(place: CopyPlace, { isCheckpoint = false }: { readonly isCheckpoint?: boolean } = {}) {
     this.place = place
+    this.#isCheckpoint = isCheckpoint
   }
 
   /**
@@ -136,6 +139,7 @@ export class FolderCopy {
       changes: outcomes.flatMap(({ changes }) => changes),
       layers: outcomes.flatMap(({ layers }) => layers),
       caches: outcomes.flatMap(({ caches }) => caches),
+      isCheckpoint: this.#isCheckpoint,
     }
     const bytes = await readRegular(join(this.place.folder.path, name), { what: name, maxBytes: MOST_TEXT })
     const text = bytes.toString('utf8')
@@ -183,3 +187,16 @@ function uneven(folder: string, file: string, conflicts: readonly Conflict[]): F
     'cut as many of every layer: --uniform (in a config, uniform: true); or prune the ONNX file itself, without the folder',
   )
 }
+
+/** What a command says of a folder that it wrote, and what did not go along. */
+export function folderLines({ path, edits, left }: CopyFacts, cwd: string): readonly string[] {
+  const names = left.slice(0, MOST_LEFT).map(({ path: file, reason }) => `${file} (${reason})`)
+  const more = left.length > MOST_LEFT ? ` and ${left.length - MOST_LEFT} more` : ''
+  return [
+    `${showPath(path, cwd)}/`,
+    ...edits.map(({ file, key, before, after }) => `  ${file}: ${key} ${valueText(before)} → ${valueText(after)}`),
+    ...(left.length === 0 ? [] : [`  left behind: ${names.join(', ')}${more}`]),
+  ]
+}
+
+const MOST_LEFT = 6

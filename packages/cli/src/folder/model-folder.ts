@@ -54,14 +54,12 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
   const kept = new Set(own)
   const parts = onnx.filter((file) => !kept.has(file) && isPart(file, { models, onnx, genai }))
   const companions: string[] = []
-  for (const { path: file, bytes } of files) {
-    if (kept.has(file) || own.some((model) => isDataOf(file, model))) continue
-    if (parts.includes(file) || parts.some((part) => isDataOf(file, part))) companions.push(file)
-    else if (isWeights(file))
-      left.push({ path: file, reason: file.includes('.onnx') ? VARIANT_LEFT : 'weights of another run time' })
-    else if (DATA.test(file)) left.push({ path: file, reason: 'data, or a config of pare' })
-    else if (bytes > MOST_BYTES) left.push({ path: file, reason: 'too large to be a config or a tokenizer' })
-    else companions.push(file)
+  for (const file of files) {
+    if (kept.has(file.path) || own.some((model) => isDataOf(file.path, model))) continue
+    const isOwnPart = parts.includes(file.path) || parts.some((part) => isDataOf(file.path, part))
+    const reason = isOwnPart ? undefined : reasonToLeave(file)
+    if (reason === undefined) companions.push(file.path)
+    else left.push({ path: file.path, reason })
   }
   left.sort((a, b) => (a.path < b.path ? -1 : 1))
   const others = left.filter(({ reason }) => reason === VARIANT_LEFT).map(({ path: file }) => file)
@@ -71,6 +69,26 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
     isLanguageModel: genai || (config && (await predictsText(path))),
     choice: `${models.map((model) => (paired.includes(model) ? `${model} with ${nextDecoder(model)}` : model)).join(' and ')} of ${name}${genai ? ', as genai_config.json says' : ''}${others.filter((file) => file.endsWith('.onnx')).length > 0 ? ` (not ${others.filter((file) => file.endsWith('.onnx')).join(', ')})` : ''}`,
   }
+}
+
+function reasonToLeave({ path, bytes }: Listing['files'][number]): string | undefined {
+  if (isWeights(path)) return path.includes('.onnx') ? VARIANT_LEFT : 'weights of another run time'
+  if (DATA.test(path)) return 'data, or a config of pare'
+  return bytes > MOST_BYTES ? 'too large to be a config or a tokenizer' : undefined
+}
+
+/** A folder of a checkpoint, whose weights are in these files: everything else in it that is small goes along. */
+export async function checkpointFolder(path: string, weights: readonly string[]): Promise<ModelFolder> {
+  const name = basename(path)
+  const { files, left } = await filesBelow(path)
+  const companions: string[] = []
+  for (const file of files.filter((each) => !weights.includes(each.path))) {
+    const reason = reasonToLeave(file)
+    if (reason === undefined) companions.push(file.path)
+    else left.push({ path: file.path, reason })
+  }
+  const [model = name] = weights
+  return { path, name, kind: 'hugging-face', models: [model], paired: [], companions, left, isLanguageModel: true, choice: name }
 }
 
 /** A model file, with the folder that was named for it. */

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
-import { elementCount, type OpenedFile, openRegular, PareError, readRegular } from '@pare/onnx'
+import { chunks, elementCount, filePayload, openRegular, PareError, readRegular } from '@pare/onnx'
 import { MASK_ELEMENTS, ZeroBits } from './mask-elements.js'
-import { headerLength, LENGTH_BYTES, parseHeader, type SafeTensor } from './safetensors.js'
+import { readHeader } from './safetensors.js'
 
 /** A mask of one tensor. */
 export interface TensorMask {
@@ -41,30 +41,15 @@ const MOST_BYTES = 2 ** 31
 async function readSafetensors(path: string, shown: string): Promise<Map<string, TensorMask>> {
   const file = await openRegular(path, WHAT)
   await using _ = file.handle
-  const facts = { size: file.size, shown }
-  const length = headerLength(await stretch(file, 0, Math.min(LENGTH_BYTES, file.size), shown), facts)
+  const { tensors } = await readHeader(file, { path, shown, content: 'masks' })
   const masks = new Map<string, TensorMask>()
-  for (const tensor of parseHeader(await stretch(file, LENGTH_BYTES, length, shown), facts))
-    masks.set(tensor.name, { shape: tensor.shape, zeros: await zerosIn(file, tensor, shown) })
+  for (const { name, type, shape, offset, bytes } of tensors) {
+    const zeros = new ZeroBits(elementCount(shape))
+    for await (const piece of chunks(filePayload(file.handle, { path: shown, offset }, bytes)))
+      refuseNaN(zeros.add(piece.bytes, MASK_ELEMENTS[type]), name, shown)
+    masks.set(name, { shape, zeros: zeros.bits })
+  }
   return masks
-}
-
-async function zerosIn(file: OpenedFile, { name, type, shape, offset, bytes }: SafeTensor, shown: string): Promise<Uint8Array> {
-  const zeros = new ZeroBits(elementCount(shape))
-  for (let at = 0; at < bytes; at += PIECE)
-    refuseNaN(zeros.add(await stretch(file, offset + at, Math.min(PIECE, bytes - at), shown), MASK_ELEMENTS[type]), name, shown)
-  return zeros.bits
-}
-
-const PIECE = 2 ** 20
-
-async function stretch({ handle }: OpenedFile, offset: number, length: number, shown: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length)
-  const { bytesRead } = await handle.read(bytes, 0, length, offset)
-  if (bytesRead === length) return bytes
-  throw new PareError(`${shown} ends at byte ${offset + bytesRead}, while it is read.`, {
-    hint: 'run again when nothing replaces it.',
-  })
 }
 
 function refuseNaN(at: number | undefined, name: string, shown: string): void {

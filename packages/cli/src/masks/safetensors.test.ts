@@ -68,8 +68,8 @@ it('an element that is 0 goes, whatever it is stored as', async () => {
 it('what is written begins as the format says', () => {
   const header = safetensorsHeader(
     [
-      { name: 'w', shape: [2, 3] },
-      { name: 'v', shape: [4] },
+      { name: 'w', type: 'bool', shape: [2, 3] },
+      { name: 'v', type: 'bool', shape: [4] },
     ],
     { mask: 'm' },
   )

@@ -37,7 +37,7 @@ export async function writeMasks(path: string, { model, steps, folded }: MaskedM
 type MaskArray = ReturnType<typeof arrayOf> & { readonly from: readonly string[] | undefined }
 
 function arrayOf({ id, tensor }: Weight) {
-  return { name: id, shape: tensor.shape, elements: () => keptIn(tensor) }
+  return { name: id, type: 'bool' as const, shape: tensor.shape, elements: () => keptIn(tensor) }
 }
 
 async function npz(masks: readonly MaskArray[]): Promise<AsyncIterable<Uint8Array>> {

@@ -46,13 +46,20 @@ export const COMMANDS = {
   },
   replay: {
     arguments: '<plan> <model>',
-    help: 'Apply a plan that was written before: the same bytes on every machine.',
+    help: 'Apply a plan that was written before: the same bytes on every machine. Also to the checkpoint in safetensors that the ONNX model was exported from.',
     examples: [
       'pare replay pare-out/model/model.plan.json model.onnx',
+      'pare replay pare-out/model/model.plan.json ./checkpoint --model model.onnx',
       'pare replay pare-out/model/model.plan.json trained-on.onnx --like model.onnx',
     ],
     own: {
       out: folder('./pare-out/<model name>'),
+      model: own(
+        path,
+        'the plan goes to a checkpoint (a folder with .safetensors files, their index, or one such file), and this is the ONNX model that was exported from it and that the plan was made for',
+        { argument: 'exported' },
+        'the path that the plan names',
+      ),
       masks: masks(),
       like: own(
         path,

@@ -46,6 +46,15 @@ const movement = z.strictObject({
   include: globs.exactOptional(),
 })
 
+const lora = z.union([
+  count,
+  z.strictObject({
+    rank: count,
+    alpha: above.describe('a number above 0, such as 16: the product is multiplied with alpha ÷ rank').exactOptional(),
+    targets: globs.exactOptional(),
+  }),
+])
+
 /** How what is left is trained. */
 export const retrainFields = {
   epochs: field(above, {
@@ -62,7 +71,7 @@ export const retrainFields = {
   learningRate: field(above, {
     expected: 'a number above 0, such as 0.001',
     help: 'the learning rate of retraining, at its largest',
-    default: '3e-4, 1e-3, 2e-3; with BatchNormalization 1e-3, 2.5e-3, 5e-3, by how much is gone',
+    default: '3e-4, 1e-3, 2e-3; with BatchNormalization 1e-3, 2.5e-3, 5e-3, by how much is gone; with lora four times as much',
     flag: { argument: 'rate', on: PRUNING },
   }),
   distill: field(distill, {
@@ -118,6 +127,12 @@ export const retrainFields = {
   }),
   include: field(globs, { help: 'only tensors, or what nodes read, of such a name are trained', default: 'all parameters' }),
   exclude: field(globs, { help: 'tensors, or what nodes read, of such a name are not trained' }),
+  lora: field(lora, {
+    expected: 'a rank, such as 8, or { rank: 8, alpha: 16, targets: [] }: globs of weights, or nodes that read them',
+    help: 'retrain two thin matrices of this rank beside each weight that is multiplied, and add their product to what is left of it: less memory, and everything else stays as it is',
+    default: 'the weights themselves are trained',
+    flag: { argument: 'rank', schema: count, on: PRUNING },
+  }),
   movement: field(movement, {
     expected: 'movement pruning while it trains, such as { sparsity: 0.9 }',
     help: 'movement pruning while it trains: what moves away from zero is kept',

@@ -1,5 +1,5 @@
 import { present } from '@pare/onnx'
-import type { DistillWeights, Loss } from '@pare/retrain'
+import type { DistillWeights, LoraOptions, Loss } from '@pare/retrain'
 import type { BlocksConfig, RecoverConfig, RetrainConfig } from '../options/recover.js'
 import { type Problem, reportOf } from '../terminal/failure.js'
 
@@ -87,10 +87,10 @@ export async function recoverProblems(
 /** What contradicts itself, or is out of range, in how a model is retrained. */
 async function trainingProblems(retrain: RetrainConfig, loss: Loss | undefined, place: string): Promise<Problem[]> {
   const { checkRetraining } = await import('@pare/retrain')
-  const { distill: _, ...recipe } = retrain
-  const distill = distillWeights(retrain)
+  const { distill: _, lora: __, ...recipe } = retrain
+  const [distill, lora] = [distillWeights(retrain), loraOf(retrain)]
   try {
-    checkRetraining({ ...recipe, ...present({ distill }), ...(loss && { loss }) })
+    checkRetraining({ ...recipe, ...present({ distill, lora }), ...(loss && { loss }) })
     return []
   } catch (error) {
     const { message, hint } = reportOf(error)
@@ -102,4 +102,9 @@ async function trainingProblems(retrain: RetrainConfig, loss: Loss | undefined, 
 export function distillWeights({ distill = false }: RetrainConfig): DistillWeights | undefined {
   if (distill === false) return undefined
   return distill === true ? {} : distill
+}
+
+/** Undefined: the weights themselves are trained. */
+export function loraOf({ lora }: RetrainConfig): LoraOptions | undefined {
+  return typeof lora === 'number' ? { rank: lora } : lora
 }

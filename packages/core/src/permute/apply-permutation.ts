@@ -5,7 +5,13 @@ import { ANOTHER } from '../apply/removed-units.js'
 import type { PermuteStep } from './step.js'
 
 /** The model with units in the orders of the step. Throws PareError where it has other groups. */
-export async function applyPermutation(model: Model, { groups }: PermuteStep): Promise<Model> {
+export async function applyPermutation(model: Model, step: PermuteStep): Promise<Model> {
+  const { dependencies, orders } = await ordersOf(model, step)
+  return permute(model, dependencies, orders)
+}
+
+/** The orders of a step in terms of the graph. Throws PareError where the model has other groups. */
+export async function ordersOf(model: Model, { groups }: PermuteStep) {
   const { dependencies, atoms } = await findCoupling(model)
   const held = heldInPlace(model, dependencies)
   const orders = new Map<Axis, Int32Array>()
@@ -21,7 +27,7 @@ export async function applyPermutation(model: Model, { groups }: PermuteStep): P
       throw new PareError(`the plan's order of '${id}' does not name each of its ${units} units once.`, ANOTHER)
     orders.set(atom, Int32Array.from(order))
   }
-  return permute(model, dependencies, orders)
+  return { dependencies, orders }
 }
 
 function isPermutation(order: readonly number[], units: number): boolean {

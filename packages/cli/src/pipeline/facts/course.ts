@@ -1,6 +1,7 @@
+import { basename } from 'node:path'
 import { describeFolded } from '../../engine/folded-weights.js'
 import type { CardModel } from '../../folder/card.js'
-import { describeProof } from '../../proof/prove.js'
+import { describeProof, type Proof } from '../../proof/prove.js'
 import { describeStep } from '../../settings/prune-step.js'
 import type { Task } from '../../settings/tasks.js'
 import { fileIn, type PrunedModel } from '../model.js'
@@ -36,4 +37,26 @@ export function cardOf(task: Task, pruned: PrunedModel, measured: readonly strin
   const file = fileIn(task)
   const bytes = { before: model.bytes, after: output.bytes }
   return [file, { file, sha256: model.sha256, bytes, steps: courseOf(task, pruned), removed: removed.join(', '), measured }]
+}
+
+/** What the card of a folder says of a model that a plan made: its name there, and the text. */
+export function replayedCard({
+  name: file,
+  planPath,
+  source,
+  facts,
+  proofs,
+}: Replayed): readonly [file: string, card: CardModel] {
+  const bytes = { before: source.bytes, after: facts.bytes }
+  const steps = proofs.map((proof) => `proved ${proof.structure}: ${describeProof(proof)}`)
+  return [file, { file, sha256: source.sha256, bytes, steps, removed: `by the plan ${basename(planPath)}`, measured: [] }]
+}
+
+interface Replayed {
+  /** Of the model in its folder. */
+  readonly name: string
+  readonly planPath: string
+  readonly source: { readonly bytes: number; readonly sha256: string }
+  readonly facts: { readonly bytes: number }
+  readonly proofs: readonly Proof[]
 }

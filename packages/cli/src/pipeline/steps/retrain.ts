@@ -21,7 +21,7 @@ import { loaderFor, trainerOf, type Work } from '../../engine/work.js'
 import type { RetrainConfig } from '../../options/recover.js'
 import { widen } from '../../proof/widen.js'
 import type { TrainingSource } from '../../settings/data/training.js'
-import { distillWeights } from '../../settings/recover.js'
+import { distillWeights, loraOf } from '../../settings/recover.js'
 
 /** How one training went. */
 export interface TrainingFacts {
@@ -68,8 +68,8 @@ export async function retrainModel(
   { signal, progress, label, engine }: Work,
 ): Promise<{ steps: readonly PlanStep[]; facts: TrainingFacts }> {
   const { reference, pruned, training, seed, removed, state } = job
-  const { distill: _, ...recipe } = job.retrain
-  const distill = distillWeights(job.retrain)
+  const { distill: _, lora: __, ...recipe } = job.retrain
+  const [distill, lora] = [distillWeights(job.retrain), loraOf(job.retrain)]
   for (const { id, quantised } of weightsOf(pruned))
     if (quantised !== undefined) throw needsFloats(`retraining cannot change '${id}'`, quantised)
   const { retrain } = await import('@pare/retrain')
@@ -79,7 +79,7 @@ export async function retrainModel(
     const trained = await retrain(
       widen(await asRun(pruned, [training.data])),
       {
-        ...{ ...training, ...recipe, seed, removed, state },
+        ...{ ...training, ...recipe, ...present({ lora }), seed, removed, state },
         ...(distill && { distill: { ...distill, teacher: widen(await asRun(reference, [training.data])) } }),
       },
       {
@@ -120,9 +120,17 @@ function factsOfTraining(trained: RetrainResult, distilled: boolean): TrainingFa
   }
 }
 
-function notesOf({ ended, reason, best, frozen, steps, start, resumedAt }: RetrainResult, { steps: total }: Recipe): string[] {
+function notesOf(
+  { ended, reason, best, frozen, steps, start, resumedAt, lora }: RetrainResult,
+  { steps: total }: Recipe,
+): string[] {
   const [first] = frozen
   return [
+    ...(lora === undefined
+      ? []
+      : [
+          `LoRA of rank ${lora.rank} (alpha ${lora.alpha}) on ${lora.weights} weights: ${formatCount(lora.trained)} numbers were trained instead of ${formatCount(lora.elements)}`,
+        ]),
     ...(resumedAt === undefined || resumedAt === steps ? [] : [`retraining went on from step ${resumedAt}`]),
     ...(ended === 'diverged'
       ? [`retraining ended at step ${steps} of ${total}: ${reason}. The best weights before that are kept`]
