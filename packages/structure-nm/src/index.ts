@@ -14,7 +14,10 @@ export const nm = defineStructure({
     n: z.int().min(1).max(63).default(2).describe('kept of each m'),
     m: z.int().min(2).max(64).default(4).describe('input channels that follow one another'),
     permute: z
-      .union([z.boolean(), z.strictObject({ operations: z.number().gt(0).exactOptional(), seconds: z.number().gt(0).exactOptional() })])
+      .union([
+        z.boolean(),
+        z.strictObject({ operations: z.number().gt(0).exactOptional(), seconds: z.number().gt(0).exactOptional() }),
+      ])
       .default(false)
       .describe(
         'input channels are put into an order first in which the pattern keeps more saliency; whatever makes them follows, so the model computes the same; takes some seconds for each group of channels',

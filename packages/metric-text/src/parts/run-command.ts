@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { PareError } from '@pare/onnx'
+import { makeTemporaryFolder, PareError } from '@pare/onnx'
 
 export interface CommandOptions {
   /** For the shell of the system. */
@@ -18,7 +17,7 @@ export interface CommandOptions {
  * it cannot be run at all.
  */
 export function runCommand(input: unknown, { command, sandbox, seconds }: CommandOptions): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'pare-accepted-'))
+  const folder = makeTemporaryFolder('accepted')
   // Into a file: a process that is left behind would hold a pipe open.
   const complaints = openSync(join(folder, 'stderr'), 'w')
   try {
