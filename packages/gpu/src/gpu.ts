@@ -30,7 +30,7 @@ export interface Gpu extends AsyncDisposable {
   /** A buffer that shaders read and write, zero at first. */
   buffer(bytes: number): GPUBuffer
   /** A buffer with these contents. */
-  upload(data: Uint32Array | Float32Array | Uint16Array): GPUBuffer
+  upload(data: Uint32Array | Float32Array | Uint16Array | Int8Array): GPUBuffer
   /** The first bytes of a buffer, once all that was submitted before is done. */
   read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer>
   /** Waits for all that was submitted. */
@@ -117,12 +117,13 @@ class OpenGpu implements Gpu {
     return this.device.createBuffer({ size, usage: BUFFER.storage | BUFFER.copySource | BUFFER.copyTarget })
   }
 
-  upload(data: Uint32Array | Float32Array | Uint16Array): GPUBuffer {
+  upload(data: Uint32Array | Float32Array | Uint16Array | Int8Array): GPUBuffer {
     const buffer = this.buffer(data.byteLength)
     // Writes come in whole words.
-    const even = data.byteLength % 4 === 0 ? data : new Uint16Array(data.length + 1)
-    if (even !== data) even.set(data)
-    this.device.queue.writeBuffer(buffer, 0, even.buffer, even.byteOffset, even.byteLength)
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    const even = bytes.length % 4 === 0 ? bytes : new Uint8Array(4 * Math.ceil(bytes.length / 4))
+    if (even !== bytes) even.set(bytes)
+    this.device.queue.writeBuffer(buffer, 0, even.buffer as ArrayBuffer, even.byteOffset, even.byteLength)
     return buffer
   }
 

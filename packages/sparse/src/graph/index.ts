@@ -1,0 +1,8 @@
+// How sparse products are found in a graph and packed, without anything of Node or WebAssembly: `@pare/sparse/graph` runs in browsers too.
+
+export type { Activation } from '../kernels/activations.js'
+export { asCodes, asHalves, packGroups, tileSizeOf } from '../pack.js'
+export { type FoundNorm, normAt } from './norms.js'
+export { modelOfStep, type OwnNodes, type SessionStep, stepsOf } from './segments.js'
+export { type ProductSite, sparseSites } from './sites.js'
+export { type WidenedUses, widenedUsesOf } from './uses.js'
