@@ -35,6 +35,8 @@ export interface Gpu extends AsyncDisposable {
   read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer>
   /** Waits for all that was submitted. */
   idle(): Promise<void>
+  /** What was asked of the device, or GpuLost where it is gone. */
+  until<T>(promise: Promise<T>): Promise<T>
   /** Throws GpuLost if the device is gone, and Error if it was used wrongly. */
   check(): void
 }
@@ -106,7 +108,7 @@ class OpenGpu implements Gpu {
       pipeline = this.device.createComputePipelineAsync({ layout: layout ?? 'auto', compute: { module, entryPoint: 'main' } })
       this.#pipelines.set(code, pipeline)
     }
-    return this.#orLost(pipeline)
+    return this.until(pipeline)
   }
 
   buffer(bytes: number): GPUBuffer {
@@ -136,7 +138,7 @@ class OpenGpu implements Gpu {
     const encoder = this.device.createCommandEncoder()
     encoder.copyBufferToBuffer(buffer, 0, staging, 0, 4 * Math.ceil(bytes / 4))
     this.device.queue.submit([encoder.finish()])
-    await this.#orLost(staging.mapAsync(MAP_READ, 0, 4 * Math.ceil(bytes / 4)))
+    await this.until(staging.mapAsync(MAP_READ, 0, 4 * Math.ceil(bytes / 4)))
     const copy = staging.getMappedRange(0, 4 * Math.ceil(bytes / 4)).slice(0, bytes)
     staging.unmap()
     this.#staging.set(size, [...(this.#staging.get(size) ?? []), staging])
@@ -144,15 +146,14 @@ class OpenGpu implements Gpu {
   }
 
   async idle(): Promise<void> {
-    await this.#orLost(this.device.queue.onSubmittedWorkDone())
+    await this.until(this.device.queue.onSubmittedWorkDone())
   }
 
   check(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** What was asked for; or why it cannot be had, where the device is gone. */
-  async #orLost<T>(promise: Promise<T>): Promise<T> {
+  async until<T>(promise: Promise<T>): Promise<T> {
     try {
       const answer = await promise
       this.check()

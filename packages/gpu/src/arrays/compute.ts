@@ -1,7 +1,7 @@
 import {
+  type DeviceType,
   type Element,
   type ElementOp,
-  type ElementType,
   isOnHost,
   type LazyArray,
   rowMajor,
@@ -25,7 +25,7 @@ const THREADS = 64
 /** An operation on arrays, element by element, with numpy's broadcasting. Recorded only where the expression becomes too large for one kernel. */
 export function map(
   recording: Recording,
-  { op, type }: { op: ElementOp; type: ElementType },
+  { op, type }: { op: ElementOp; type: DeviceType },
   arrays: readonly LazyArray[],
 ): LazyArray {
   const dims = commonDims(arrays.map((array) => array.dims))
@@ -37,7 +37,7 @@ export function map(
 }
 
 /** The same where the operands are few and simple. */
-function combined({ op, type }: { op: ElementOp; type: ElementType }, arrays: readonly LazyArray[]): LazyArray {
+function combined({ op, type }: { op: ElementOp; type: DeviceType }, arrays: readonly LazyArray[]): LazyArray {
   const dims = commonDims(arrays.map((array) => array.dims))
   return { type, dims, element: { kind: 'call', op, type, of: arrays.map((array) => broadcast(array, dims).element) } }
 }
@@ -130,7 +130,7 @@ export function concatenate(recording: Recording, arrays: readonly LazyArray[], 
   return joined
 }
 
-export const numberArray = (type: ElementType, value: number): LazyArray => arrayOf(type, [], { kind: 'host', values: [value] })
+export const numberArray = (type: DeviceType, value: number): LazyArray => arrayOf(type, [], { kind: 'host', values: [value] })
 
 /** Slices of `array` along an axis, as many as `indices` has elements, in the place of that axis. */
 export function gather(

@@ -3,7 +3,7 @@ import { erf } from '@pare/sparse/functions'
 // An array on the device that need not be computed yet: what each of its elements is, as an expression of elements that lie somewhere. Transposing, slicing,
 // repeating and most reshaping change only where an expression reads, and arithmetic makes a larger expression, so that a kernel computes several nodes at once.
 
-export type ElementType = 'f32' | 'i32' | 'bool'
+export type DeviceType = 'f32' | 'i32' | 'bool'
 
 /** What can be read: numbers of this process, or a buffer of the device with one word for each element. */
 export type Store = HostStore | DeviceStore
@@ -28,7 +28,7 @@ export interface View {
 
 export type Element =
   /** An element of a store. */
-  | ({ readonly kind: 'read'; readonly type: ElementType; readonly store: Store } & View)
+  | ({ readonly kind: 'read'; readonly type: DeviceType; readonly store: Store } & View)
   /** i32: the number that a view gives for the coordinates, itself. */
   | ({ readonly kind: 'position' } & View)
   /** The element that a view gives, and `index` · `stride` further; an index below 0 counts from `size`. */
@@ -39,10 +39,10 @@ export type Element =
       readonly stride: number
       readonly size: number
     }
-  | { readonly kind: 'call'; readonly type: ElementType; readonly op: ElementOp; readonly of: readonly Element[] }
+  | { readonly kind: 'call'; readonly type: DeviceType; readonly op: ElementOp; readonly of: readonly Element[] }
 
 export interface LazyArray {
-  readonly type: ElementType
+  readonly type: DeviceType
   readonly dims: readonly number[]
   readonly element: Element
 }
@@ -112,7 +112,7 @@ export const OPERATIONS = {
 
 export type ElementOp = keyof typeof OPERATIONS
 
-export const typeOf = (element: Element): ElementType =>
+export const typeOf = (element: Element): DeviceType =>
   element.kind === 'position' ? 'i32' : element.kind === 'gathered' ? element.from.type : element.type
 
 /** The same expression with other views. */

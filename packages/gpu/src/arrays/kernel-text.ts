@@ -1,13 +1,13 @@
-import { type Element, type ElementType, OPERATIONS, type Store, type View, viewsIn, withViews } from './element.js'
+import { type DeviceType, type Element, OPERATIONS, type Store, type View, viewsIn, withViews } from './element.js'
 import { functionsFor } from './functions.js'
 
 /** A store that a kernel binds, from binding 2 on; the result has binding 1 and parameters 0. */
 export interface Bound {
   readonly store: Store
-  readonly type: ElementType
+  readonly type: DeviceType
 }
 
-const STORED = { f32: 'f32', i32: 'i32', bool: 'u32' } as const satisfies Record<ElementType, string>
+const STORED = { f32: 'f32', i32: 'i32', bool: 'u32' } as const satisfies Record<DeviceType, string>
 
 /**
  * A kernel as it is written: sizes, strides and single numbers are parameters, so that one text serves all of them, and a pipeline is compiled once for an
@@ -57,7 +57,7 @@ export class KernelText {
     return `(${[this.word(offset), ...terms].join(' + ')})`
   }
 
-  #number(type: ElementType, value: number): string {
+  #number(type: DeviceType, value: number): string {
     if (type === 'f32') return this.real(value)
     const word = this.word(wordOf(value))
     return type === 'i32' ? word : `(${word} != 0)`
@@ -71,7 +71,7 @@ export class KernelText {
   }
 
   /** The whole text. `body` sees `group`, `groups` and `thread`. */
-  text({ result, threads, before = '' }: { result: ElementType; threads: number; before?: string }, body: string): string {
+  text({ result, threads, before = '' }: { result: DeviceType; threads: number; before?: string }, body: string): string {
     const stores = this.bound.map(
       ({ type }, i) => `@group(0) @binding(${i + 2}) var<storage, read> s${i}: array<${STORED[type]}>;`,
     )
@@ -92,7 +92,7 @@ fn main(
 }
 
 /** WGSL of how an element is stored. */
-export const toStored = (type: ElementType, value: string) => (type === 'bool' ? `select(0u, 1u, ${value})` : value)
+export const toStored = (type: DeviceType, value: string) => (type === 'bool' ? `select(0u, 1u, ${value})` : value)
 
 /** Throws where a number is none of 32 bits. */
 export function wordOf(value: number): number {

@@ -1,6 +1,6 @@
 import { type Dispatch, type PreparedDispatches, prepareDispatches } from '../dispatch.js'
 import type { Gpu } from '../gpu.js'
-import { type DeviceStore, type ElementType, type HostStore, type LazyArray, type Store, storesIn } from './element.js'
+import { type DeviceStore, type DeviceType, type HostStore, type LazyArray, type Store, storesIn } from './element.js'
 import { wordOf } from './kernel-text.js'
 
 /** Buffers of a device that recordings share, since no two of them run at a time, and constants that all of them read. */
@@ -21,7 +21,7 @@ export class DeviceMemory implements Disposable {
     if (!this.#constants.has(store)) this.#constants.set(store, undefined)
   }
 
-  constant(store: HostStore, type: ElementType): DeviceStore | undefined {
+  constant(store: HostStore, type: DeviceType): DeviceStore | undefined {
     if (!this.#constants.has(store)) return undefined
     let there = this.#constants.get(store)
     if (there === undefined) {
@@ -73,7 +73,7 @@ export class Recording {
   }
 
   /** The store on the device. */
-  resident(store: Store, type: ElementType): DeviceStore {
+  resident(store: Store, type: DeviceType): DeviceStore {
     if (store.kind === 'device') return store
     const constant = this.memory.constant(store, type) ?? this.#uploads.get(store)
     if (constant !== undefined) return constant
@@ -107,11 +107,21 @@ export class Recording {
     }
   }
 
+  /** Gives everything back: nothing will run. */
+  abandon(): void {
+    this.#giveBackAll()
+    for (const { buffer } of this.#uploads.values()) buffer.destroy()
+  }
+
+  #giveBackAll(): void {
+    for (const store of this.#taken.keys()) this.memory.giveBack(store)
+    this.#taken.clear()
+  }
+
   /** Compiles what was recorded. Buffers that it writes may be shared with other recordings from now on. */
   async finish(): Promise<PreparedDispatches> {
     const { gpu } = this.memory
-    for (const store of this.#taken.keys()) this.memory.giveBack(store)
-    this.#taken.clear()
+    this.#giveBackAll()
     const prepared = await prepareDispatches(gpu, this.dispatches)
     const uploads = [...this.#uploads.values()]
     return {
@@ -125,7 +135,7 @@ export class Recording {
 }
 
 /** Numbers as they lie on the device. Throws where an integer has more than 32 bits. */
-export function stored(values: ArrayLike<number>, type: ElementType): Float32Array | Uint32Array {
+export function stored(values: ArrayLike<number>, type: DeviceType): Float32Array | Uint32Array {
   if (type === 'f32') return values instanceof Float32Array ? values : Float32Array.from(values)
   return Uint32Array.from(values, (value) => wordOf(value))
 }

@@ -1,5 +1,5 @@
 import { dispatch, movedLast } from './compute.js'
-import { type ElementType, type LazyArray, sizeOf } from './element.js'
+import { type DeviceType, type LazyArray, sizeOf } from './element.js'
 import { coordinates, GROUP, groupsFor, KernelText, mergedAxes, toStored } from './kernel-text.js'
 import type { Recording } from './recording.js'
 import { arrayOf, broadcast, transposed } from './views.js'
@@ -74,7 +74,7 @@ export function normalise(
   })
 }
 
-const SHARED = (type: ElementType) => `var<workgroup> shared_${type}: array<${type}, ${THREADS}>;`
+const SHARED = (type: DeviceType) => `var<workgroup> shared_${type}: array<${type}, ${THREADS}>;`
 
 const JOIN = {
   add: (a: string, b: string) => `${a} + ${b}`,
@@ -91,7 +91,7 @@ const REDUCTIONS = {
   minimum: { start: '3.4e38f', join: 'min', step: (x: string) => `min(sum, ${x})` },
 } as const
 
-function numberOf(rows: Rows, { kind, type }: { kind: Exclude<Reduction, 'argmax'>; type: ElementType }): string {
+function numberOf(rows: Rows, { kind, type }: { kind: Exclude<Reduction, 'argmax'>; type: DeviceType }): string {
   const { start, join, step } = REDUCTIONS[kind]
   const first = type === 'f32' ? start : kind === 'maximum' ? '-2147483647' : kind === 'minimum' ? '2147483647' : start
   const number = `${type}(${first})`
@@ -117,7 +117,7 @@ interface Folding {
   /** WGSL of `sum` with one more element. */
   readonly step: (x: string) => string
   readonly join: keyof typeof JOIN
-  readonly type?: ElementType
+  readonly type?: DeviceType
 }
 
 /** WGSL of what goes through a row. */

@@ -1,14 +1,14 @@
-import { type Element, type ElementType, type LazyArray, rowMajor, type Store, sizeOf, type View, withViews } from './element.js'
+import { type DeviceType, type Element, type LazyArray, rowMajor, type Store, sizeOf, type View, withViews } from './element.js'
 
 /** All of a store, one element after another. */
-export const arrayOf = (type: ElementType, dims: readonly number[], store: Store): LazyArray => ({
+export const arrayOf = (type: DeviceType, dims: readonly number[], store: Store): LazyArray => ({
   type,
   dims,
   element: { kind: 'read', type, store, strides: rowMajor(dims), offset: 0 },
 })
 
 /** Numbers of this process. */
-export const hostArray = (type: ElementType, dims: readonly number[], values: ArrayLike<number>): LazyArray =>
+export const hostArray = (type: DeviceType, dims: readonly number[], values: ArrayLike<number>): LazyArray =>
   arrayOf(type, dims, { kind: 'host', values })
 
 /** i32[dims]: the position along one axis. */
@@ -28,14 +28,14 @@ export function transposed(array: LazyArray, order: readonly number[]): LazyArra
   return viewed(array, pick(array.dims), ({ strides, offset }) => ({ strides: pick(strides), offset }))
 }
 
-export interface Stretch {
+export interface AxisStretch {
   readonly axis: number
   readonly start: number
   readonly step: number
   readonly count: number
 }
 
-export function sliced(array: LazyArray, { axis, start, step, count }: Stretch): LazyArray {
+export function sliced(array: LazyArray, { axis, start, step, count }: AxisStretch): LazyArray {
   const dims = array.dims.with(axis, count)
   return viewed(array, dims, ({ strides, offset }) => ({
     strides: strides.with(axis, strides[axis]! * step),

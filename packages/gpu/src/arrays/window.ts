@@ -5,7 +5,7 @@ import type { Recording } from './recording.js'
 import { arrayOf } from './views.js'
 
 /** A window that moves over the axes behind batch and channels, one number for each of them. */
-export interface Window {
+export interface MovingWindow {
   readonly size: readonly number[]
   readonly strides: readonly number[]
   readonly dilations: readonly number[]
@@ -16,21 +16,21 @@ export interface Window {
 
 const THREADS = 64
 
-const sizesOver = (dims: readonly number[], { size, strides, dilations, before, after }: Window) =>
+const sizesOver = (dims: readonly number[], { size, strides, dilations, before, after }: MovingWindow) =>
   dims.map((length, i) => Math.floor((length + before[i]! + after[i]! - dilations[i]! * (size[i]! - 1) - 1) / strides[i]!) + 1)
 
 /** f32[batch, out, …places] = x[batch, in, …] convolved with w[out, in ÷ groups, …size]: one thread for each element of the result. */
 export function convolve(
   recording: Recording,
   x: LazyArray,
-  { weight, bias, window, groups }: { weight: LazyArray; bias: LazyArray | undefined; window: Window; groups: number },
+  { weight, bias, window, groups }: { weight: LazyArray; bias: LazyArray | undefined; window: MovingWindow; groups: number },
 ): LazyArray {
   const [input, w] = [asRead(recording, x), asRead(recording, weight)]
   const [batch, , ...places] = input.dims as [number, number, ...number[]]
   const [out, perGroup] = w.dims as [number, number]
   const dims = [batch, out, ...sizesOver(places, window)]
   return written(recording, { dims, input, window }, (kernel, at, loop) => {
-    const channel = `(${at[1]} / ${kernel.word(out / groups)}) * ${kernel.word(perGroup)} + c`
+    const channel = `((${at[1]} / ${kernel.word(out / groups)}) * ${kernel.word(perGroup)} + c)`
     const read = kernel.of(input.element, [at[0]!, channel, ...loop.inside])
     const by = kernel.of(w.element, [at[1]!, 'c', ...loop.within])
     const start = bias === undefined ? '0.0' : kernel.of(bias.element, [at[1]!])
@@ -44,7 +44,7 @@ export function convolve(
 export function pool(
   recording: Recording,
   x: LazyArray,
-  { kind, window, padded = false }: { kind: 'maximum' | 'mean'; window: Window; padded?: boolean },
+  { kind, window, padded = false }: { kind: 'maximum' | 'mean'; window: MovingWindow; padded?: boolean },
 ): LazyArray {
   const input = asRead(recording, x)
   const [batch, channels, ...places] = input.dims as [number, number, ...number[]]
@@ -66,7 +66,7 @@ interface Loop {
 
 function written(
   recording: Recording,
-  { dims, input, window }: { dims: readonly number[]; input: LazyArray; window: Window },
+  { dims, input, window }: { dims: readonly number[]; input: LazyArray; window: MovingWindow },
   body: (kernel: KernelText, at: readonly string[], loop: Loop) => string,
 ): LazyArray {
   const count = sizeOf(dims)

@@ -28,14 +28,14 @@ for (var j = 0u; j < 4u; j++) {
 }`
 
 /** What is done with each sum: it is multiplied with the scale of its output, its bias is added, and a function is applied. */
-export interface Finish {
+export interface SumFinish {
   readonly scales: boolean
   readonly bias: boolean
   readonly activation?: Activation
 }
 
 /** WGSL of `finish(sum, row)`, with its bindings from `binding` on. */
-function finishText({ scales, bias, activation }: Finish, binding: number): string {
+function finishText({ scales, bias, activation }: SumFinish, binding: number): string {
   const names = [...(scales ? ['scales'] : []), ...(bias ? ['bias'] : [])]
   const declared = names.map((name, i) => `@group(0) @binding(${binding + i}) var<storage, read> ${name}: array<f32>;`)
   const value = `sum${scales ? ' * scales[row]' : ''}${bias ? ' + bias[row]' : ''}`
@@ -69,7 +69,7 @@ export interface FewRows {
   readonly subgroup: number | undefined
   /** Of a workgroup. */
   readonly threads: number
-  readonly finish: Finish
+  readonly finish: SumFinish
 }
 
 /** Few rows of x: the threads of a row of W share its entries. One subgroup has a row where all have the same size, else shared memory does. */
@@ -114,7 +114,7 @@ const shared = (lanes: number) => `sums[thread] = sum;
   sum = sums[thread];`
 
 /** Many rows of x: a thread has four of them, and its neighbours the next four, so that they read x together. `across`: threads side by side. */
-export function manyShader(entries: Entries, { across, finish }: { across: number; finish: Finish }): string {
+export function manyShader(entries: Entries, { across, finish }: { across: number; finish: SumFinish }): string {
   return `${PRODUCT}
 ${FOURS}
 ${entries.declarations}
@@ -176,7 +176,7 @@ export const SMALL_TILES: DenseTiles = { size: 64, each: 4, depth: 32 }
 /** Dense, many rows of x: tiles of x and W pass through shared memory, sums stay in registers. */
 export function denseShader(
   { in: inputs, values }: Pick<DenseMatrix, 'in' | 'values'>,
-  { tiles, finish }: { tiles: DenseTiles; finish: Finish },
+  { tiles, finish }: { tiles: DenseTiles; finish: SumFinish },
 ): string {
   const { size, each, depth } = tiles
   const side = size / each

@@ -6,12 +6,12 @@ import { bandsOf } from './bands.js'
 import { type DeviceMatrix, type Entries, entriesOf } from './entries.js'
 import {
   denseShader,
-  type Finish,
   fewShader,
   LARGE_TILES,
   lanesOf,
   manyShader,
   SMALL_TILES,
+  type SumFinish,
   THREADS,
   transposeShader,
   WIDE,
@@ -163,7 +163,7 @@ function shapeOf({ kind }: DeviceMatrix, m: number): 'few' | 'many' | 'dense' {
 interface KernelRequest {
   readonly matrix: DeviceMatrix
   readonly entries: Entries
-  readonly finish: Finish
+  readonly finish: SumFinish
   readonly threads: number
   readonly subgroup: number | undefined
   readonly m: number

@@ -3,6 +3,6 @@
 export type { Activation } from '../kernels/activations.js'
 export { asCodes, asHalves, packGroups, tileSizeOf } from '../pack.js'
 export { type FoundNorm, normAt } from './norms.js'
-export { modelOfStep, type OwnNodes, type SessionStep, stepsOf } from './segments.js'
+export { type DenseStep, modelOfStep, type OwnNodes, type SessionStep, stepsOf } from './segments.js'
 export { type ProductSite, sparseSites } from './sites.js'
 export { type WidenedUses, widenedUsesOf } from './uses.js'

@@ -1,0 +1,259 @@
+import { type Model, modelBytes, openModel, PareError, readModel } from '@pare/onnx'
+import type { OnnxRuntime } from '@pare/onnxruntime'
+import type * as Ort from 'onnxruntime-common'
+import { type Gpu, openGpu } from '../gpu.js'
+import { DeviceModel } from './device-model.js'
+import type { GpuSessionOptions } from './options.js'
+import { findParts } from './parts.js'
+import type { DeviceCosts, DevicePlan } from './plan.js'
+import type { SegmentRuntime } from './stages.js'
+import type { DeviceFeeds, DeviceResults } from './tensors.js'
+import { isDeviceTensor } from './tensors.js'
+import { type Tuning, tuningOf } from './tuning.js'
+
+/** What a session consists of. */
+interface Opened {
+  readonly gpu: Gpu
+  readonly tuning: Tuning
+  readonly model: Model
+  readonly device: DeviceModel
+  readonly dense?: DenseSession
+  readonly close: () => Promise<void>
+}
+
+/** The whole model in ONNX Runtime on the CPU, and how to tell which of two ways is faster. */
+interface DenseSession {
+  readonly session: Ort.InferenceSession
+  readonly inTurn: typeof import('@pare/sparse/sessions').inTurn
+  readonly pays: typeof import('@pare/sparse/sessions').pays
+  readonly effort: import('@pare/sparse/sessions').Effort
+}
+
+type Choice = Pick<DevicePlan, 'kind' | 'reason' | 'denseMs' | 'deviceMs'>
+
+/**
+ * A model that runs on a WebGPU device: its weights stay there, sparse ones packed, and a stretch of nodes is one submission with one answer, whatever lies between.
+ * Nodes without a kernel run in ONNX Runtime on the CPU. It has the shape of ONNX Runtime's `InferenceSession`. Results differ from its by rounding: values and sums
+ * are f32 on the device, integers have 32 bits, and a zero weight that is not stored times an infinite or NaN input is 0.
+ */
+export class GpuSession implements AsyncDisposable {
+  readonly inputNames: readonly string[]
+  readonly outputNames: readonly string[]
+  readonly #opened: Opened
+  readonly #keep: ReadonlySet<string>
+  readonly #choices = new Map<string, Choice>()
+  #choice: Choice
+
+  private constructor(opened: Opened, { keep = [] }: GpuSessionOptions) {
+    const { graph } = opened.model
+    const constants = new Set(graph.initializers.map(({ name }) => name))
+    this.#opened = opened
+    this.#keep = new Set(keep)
+    this.inputNames = graph.inputs.map(({ name }) => name).filter((name) => !constants.has(name))
+    this.outputNames = graph.outputs.map(({ name }) => name)
+    this.#choice = { kind: 'device', reason: opened.dense === undefined ? 'it was asked for.' : 'nothing was run yet.' }
+    const unknown = keep.filter((name) => !this.outputNames.includes(name))
+    if (unknown.length > 0)
+      throw new PareError(`gpu: keep names '${unknown.join("', '")}', which the model does not give.`, {
+        hint: `its outputs are ${this.outputNames.join(', ')}.`,
+      })
+  }
+
+  /**
+   * A model from its path, with external data beside it, or from its bytes. Throws PareError for what is no model, where there is no adapter, and where nodes have
+   * no kernel and there is no ONNX Runtime.
+   */
+  static async create(model: string | Uint8Array, options: GpuSessionOptions = {}): Promise<GpuSession> {
+    const closers: (() => Promise<unknown>)[] = []
+    const close = async () => {
+      for (const each of closers.splice(0).reverse()) await each()
+    }
+    try {
+      return new GpuSession({ ...(await open(model, options, closers)), close }, options)
+    } catch (error) {
+      await close()
+      throw error
+    }
+  }
+
+  /** What is done with inputs like those of the last run, and why. */
+  get plan(): DevicePlan {
+    const { gpu, tuning, device } = this.#opened
+    const { parts, steps, weights } = device
+    return {
+      ...this.#choice,
+      adapter: gpu.adapter.name,
+      software: gpu.adapter.software,
+      deviceNodes: parts.parts.reduce((sum, { nodes }) => sum + nodes.length, 0),
+      elsewhere: parts.elsewhere,
+      stages: steps.filter(({ kind }) => kind === 'device').length,
+      segments: steps.filter(({ kind }) => kind === 'dense').length,
+      products: weights,
+      floorMs: tuning.floorMs,
+    }
+  }
+
+  /** Of the last run on the device. */
+  get costs(): DeviceCosts {
+    return this.#opened.device.costs
+  }
+
+  /** How kernels are cut on this adapter: give it to the next session, and nothing is measured. */
+  get tuning(): Tuning {
+    return this.#opened.tuning
+  }
+
+  /** All outputs, or those named. One run at a time: another waits. */
+  async run(feeds: DeviceFeeds, fetches?: readonly string[]): Promise<DeviceResults> {
+    const turn = this.#turn.then(() => this.#run(feeds, fetches))
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+  #turn: Promise<unknown> = Promise.resolve()
+
+  async #run(feeds: DeviceFeeds, fetches: readonly string[] = this.outputNames): Promise<DeviceResults> {
+    const missing = this.inputNames.filter((name) => feeds[name] === undefined)
+    const unknown = [
+      ...Object.keys(feeds).filter((name) => !this.inputNames.includes(name)),
+      ...fetches.filter((name) => !this.outputNames.includes(name)),
+    ]
+    if (missing.length + unknown.length > 0)
+      throw new PareError(
+        missing.length > 0 ? `gpu: input '${missing[0]}' is missing.` : `gpu: the model has no '${unknown[0]}'.`,
+        {
+          hint: `its inputs are ${this.inputNames.join(', ')}, its outputs ${this.outputNames.join(', ')}.`,
+        },
+      )
+    const choice = await this.#choiceFor(feeds)
+    const results =
+      choice.kind === 'device'
+        ? await this.#opened.device.run(feeds)
+        : await this.#opened.dense!.session.run(feeds as Readonly<Record<string, Ort.Tensor>>)
+    for (const [name, value] of Object.entries(results)) if (!fetches.includes(name) && isDeviceTensor(value)) value.dispose()
+    return Object.fromEntries(fetches.map((name) => [name, results[name]!]))
+  }
+
+  async release(): Promise<void> {
+    await this.#turn
+    await this.#opened.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+
+  /** Values that stay on the device can be read only there. */
+  async #choiceFor(feeds: DeviceFeeds): Promise<Choice> {
+    const { dense } = this.#opened
+    if (dense === undefined || this.#keep.size > 0 || Object.values(feeds).some(isDeviceTensor)) return this.#choice
+    const shapes = Object.keys(feeds)
+      .sort()
+      .map((name) => `${name} ${feeds[name]!.dims}`)
+      .join()
+    const choice = this.#choices.get(shapes) ?? (await this.#measure(dense, feeds as Readonly<Record<string, Ort.Tensor>>))
+    this.#choices.set(shapes, choice)
+    this.#choice = choice
+    return choice
+  }
+
+  async #measure({ session, inTurn, pays, effort }: DenseSession, feeds: Readonly<Record<string, Ort.Tensor>>): Promise<Choice> {
+    const { device, tuning } = this.#opened
+    const { floorMs } = tuning
+    const alone = await inTurn(
+      () => session.run(feeds),
+      () => {},
+      { ...effort, fewest: 3, most: 3 },
+    )
+    const [denseMs] = alone.fastest
+    if (denseMs < floorMs)
+      return {
+        kind: 'dense',
+        denseMs,
+        reason: `a run takes ${text(denseMs)} ms on the CPU, and one submission to '${tuning.adapter}' with its answer ${text(floorMs)} ms.`,
+      }
+    const both = await inTurn(
+      () => session.run(feeds),
+      () => device.run(feeds),
+      effort,
+    )
+    const times = { denseMs: both.first, deviceMs: both.second }
+    const reason = `${both.ratio.toFixed(2)}× as fast as ONNX Runtime on the CPU, and faster in ${Math.round(100 * both.wins)} % of the runs.`
+    return { kind: pays(both) ? 'device' : 'dense', reason, ...times }
+  }
+}
+
+const text = (milliseconds: number) => milliseconds.toPrecision(3)
+
+async function open(
+  source: string | Uint8Array,
+  options: GpuSessionOptions,
+  closers: (() => Promise<unknown>)[],
+): Promise<Omit<Opened, 'close'>> {
+  const model = await readWhole(source, options, closers)
+  const gpu = options.gpu ?? (await openGpu(options.adapter))
+  if (options.gpu === undefined) closers.push(async () => gpu[Symbol.asyncDispose]())
+  const tuning = options.tuning?.adapter === gpu.adapter.name ? options.tuning : await tuningOf(gpu)
+  const runtime = await runtimeOf(source, { model, options, closers })
+  const { keep = [], leastSparsity = 0.5 } = options
+  const found = await findParts(model)
+  const device = await DeviceModel.open({
+    gpu,
+    model,
+    found,
+    leastSparsity,
+    threads: tuning.threads,
+    keep: new Set(keep),
+    ...(runtime && { runtime }),
+  })
+  closers.push(async () => device[Symbol.asyncDispose]())
+  return { gpu, tuning, model, device, ...(runtime?.dense && { dense: runtime.dense }) }
+}
+
+async function readWhole(
+  source: string | Uint8Array,
+  { trusted = false }: GpuSessionOptions,
+  closers: (() => Promise<unknown>)[],
+): Promise<Model> {
+  if (typeof source !== 'string') return readModel(source)
+  const file = await openModel(source, { allowHardLinks: trusted })
+  closers.push(() => file[Symbol.asyncDispose]())
+  return file.model
+}
+
+interface RuntimeRequest {
+  readonly model: Model
+  readonly options: GpuSessionOptions
+  readonly closers: (() => Promise<unknown>)[]
+}
+
+/** ONNX Runtime, where there is one or it can be provided. What only Node has is loaded only there. */
+async function runtimeOf(
+  source: string | Uint8Array,
+  { model, options, closers }: RuntimeRequest,
+): Promise<(SegmentRuntime & { readonly dense?: DenseSession }) | undefined> {
+  const ort = options.ort === undefined ? await providedRuntime() : options.ort
+  if (ort === null) return undefined
+  if (!isNode) {
+    const createSession: SegmentRuntime['createSession'] = async (part) => ort.InferenceSession.create(await modelBytes(part))
+    return { createSession, infoOf: async () => (name) => model.graph.values.find((value) => value.name === name) }
+  }
+  const { createDense, inferValues, inTurn, OF_SESSION, pays, sessionSettings, sessionsOf } = await import(
+    '@pare/sparse/sessions'
+  )
+  const { availableParallelism } = await import('node:os')
+  const settings = sessionSettings(options.threads ?? availableParallelism(), undefined)
+  const createSession = sessionsOf(ort as OnnxRuntime, source, settings)
+  const segments = { createSession, infoOf: (names: readonly string[]) => inferValues(createSession, model, names) }
+  if (options.plan === 'device') return segments
+  const session = await createDense(ort as OnnxRuntime, source, settings)
+  closers.push(async () => session.release())
+  return { ...segments, dense: { session, inTurn, pays, effort: OF_SESSION } }
+}
+
+const isNode = typeof process === 'object' && process.versions?.node !== undefined
+
+async function providedRuntime(): Promise<OnnxRuntime | null> {
+  if (!isNode) return null
+  const { loadOnnxRuntime, provideOnnxRuntime } = await import('@pare/onnxruntime')
+  return loadOnnxRuntime(await provideOnnxRuntime())
+}
