@@ -1,12 +1,12 @@
-import { type Model, modelBytes, openModel, PareError, readModel } from '@pare/onnx'
-import type { OnnxRuntime } from '@pare/onnxruntime'
+import { type Model, openModel, PareError, readModel } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-common'
+import { openRuntime } from '#runtime'
 import { type Gpu, openGpu } from '../gpu.js'
 import { DeviceModel } from './device-model.js'
 import type { GpuSessionOptions } from './options.js'
 import { findParts } from './parts.js'
 import type { DeviceCosts, DevicePlan } from './plan.js'
-import type { SegmentRuntime } from './stages.js'
+import type { DenseSession } from './runtime-request.js'
 import type { DeviceFeeds, DeviceResults } from './tensors.js'
 import { isDeviceTensor } from './tensors.js'
 import { type Tuning, tuningOf } from './tuning.js'
@@ -19,14 +19,6 @@ interface Opened {
   readonly device: DeviceModel
   readonly dense?: DenseSession
   readonly close: () => Promise<void>
-}
-
-/** The whole model in ONNX Runtime on the CPU, and how to tell which of two ways is faster. */
-interface DenseSession {
-  readonly session: Ort.InferenceSession
-  readonly inTurn: typeof import('@pare/sparse/sessions').inTurn
-  readonly pays: typeof import('@pare/sparse/sessions').pays
-  readonly effort: import('@pare/sparse/sessions').Effort
 }
 
 type Choice = Pick<DevicePlan, 'kind' | 'reason' | 'denseMs' | 'deviceMs'>
@@ -74,6 +66,12 @@ export class GpuSession implements AsyncDisposable {
       await close()
       throw error
     }
+  }
+
+  /** Inputs, in the form that ONNX Runtime states them in. */
+  get inputMetadata(): readonly { readonly name: string; readonly type: string; readonly shape: readonly (number | string)[] }[] {
+    const inputs = this.#opened.model.graph.inputs.filter(({ name }) => this.inputNames.includes(name))
+    return inputs.map(({ name, type = 'undefined', shape = [] }) => ({ name, type, shape: shape.map((size) => size ?? '') }))
   }
 
   /** What is done with inputs like those of the last run, and why. */
@@ -193,7 +191,7 @@ async function open(
   const gpu = options.gpu ?? (await openGpu(options.adapter))
   if (options.gpu === undefined) closers.push(async () => gpu[Symbol.asyncDispose]())
   const tuning = options.tuning?.adapter === gpu.adapter.name ? options.tuning : await tuningOf(gpu)
-  const runtime = await runtimeOf(source, { model, options, closers })
+  const runtime = await openRuntime(source, { model, options, closers })
   const { keep = [], leastSparsity = 0.5 } = options
   const found = await findParts(model)
   const device = await DeviceModel.open({
@@ -218,42 +216,4 @@ async function readWhole(
   const file = await openModel(source, { allowHardLinks: trusted })
   closers.push(() => file[Symbol.asyncDispose]())
   return file.model
-}
-
-interface RuntimeRequest {
-  readonly model: Model
-  readonly options: GpuSessionOptions
-  readonly closers: (() => Promise<unknown>)[]
-}
-
-/** ONNX Runtime, where there is one or it can be provided. What only Node has is loaded only there. */
-async function runtimeOf(
-  source: string | Uint8Array,
-  { model, options, closers }: RuntimeRequest,
-): Promise<(SegmentRuntime & { readonly dense?: DenseSession }) | undefined> {
-  const ort = options.ort === undefined ? await providedRuntime() : options.ort
-  if (ort === null) return undefined
-  if (!isNode) {
-    const createSession: SegmentRuntime['createSession'] = async (part) => ort.InferenceSession.create(await modelBytes(part))
-    return { createSession, infoOf: async () => (name) => model.graph.values.find((value) => value.name === name) }
-  }
-  const { createDense, inferValues, inTurn, OF_SESSION, pays, sessionSettings, sessionsOf } = await import(
-    '@pare/sparse/sessions'
-  )
-  const { availableParallelism } = await import('node:os')
-  const settings = sessionSettings(options.threads ?? availableParallelism(), undefined)
-  const createSession = sessionsOf(ort as OnnxRuntime, source, settings)
-  const segments = { createSession, infoOf: (names: readonly string[]) => inferValues(createSession, model, names) }
-  if (options.plan === 'device') return segments
-  const session = await createDense(ort as OnnxRuntime, source, settings)
-  closers.push(async () => session.release())
-  return { ...segments, dense: { session, inTurn, pays, effort: OF_SESSION } }
-}
-
-const isNode = typeof process === 'object' && process.versions?.node !== undefined
-
-async function providedRuntime(): Promise<OnnxRuntime | null> {
-  if (!isNode) return null
-  const { loadOnnxRuntime, provideOnnxRuntime } = await import('@pare/onnxruntime')
-  return loadOnnxRuntime(await provideOnnxRuntime())
 }
