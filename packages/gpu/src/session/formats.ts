@@ -1,3 +1,4 @@
+import { float16ToFloat32 } from '@pare/onnx'
 import { type ProductSite, packGroups } from '@pare/sparse/graph'
 import { bitmapOf } from '../products/bitmap.js'
 import type { DenseMatrix, DeviceMatrix } from '../products/entries.js'
@@ -16,8 +17,9 @@ export function deviceMatrix({ matrix, sparsity }: ProductSite, leastSparsity: n
   if (matrix.kind === 'tiles') return matrix
   if (isTwoOfFour(matrix) && !(matrix.values instanceof Int8Array)) {
     const { values, out, in: inputs } = denseOf(matrix)
-    if (values instanceof Float32Array)
-      return packGroups({ data: values, out, in: inputs, transposed: false }, { keep: 2, of: 4 })
+    const halves = values instanceof Uint16Array
+    const data = halves ? float16ToFloat32(values) : (values as Float32Array)
+    return packGroups({ data, out, in: inputs, transposed: false }, { keep: 2, of: 4 }, halves ? 'f16' : 'f32')
   }
   return sparsity >= FEW_LEFT ? matrix : bitmapOf(matrix)
 }

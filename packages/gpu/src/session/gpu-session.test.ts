@@ -224,6 +224,7 @@ describe.skipIf(ADAPTER === undefined)('a session on a device', () => {
       'rows f32': (o, i) => (oneIn(9)(o, i) ? Math.sin(o * 37 + i) : 0),
       'tiles 4×1 f32': (o, i) => (oneIn(4)(o >> 2, i) ? Math.sin(o * 37 + i) : 0),
       'tiles 1×4 f32': (o, i) => (oneIn(4)(o, i >> 2) ? Math.sin(o * 37 + i) : 0),
+      '2:4 f16': (o, i) => ((i + o) % 4 < 2 ? 0.5 + ((o + i) % 8) : 0),
       '2:4 f32': (o, i) => ((i + o) % 4 < 2 ? Math.sin(o * 37 + i) : 0),
     }
     const names = Object.keys(weights)
