@@ -89,6 +89,9 @@ interface Written {
 
 /** Records a kernel with the stores that its text binds. */
 export function dispatch(recording: Recording, kernel: KernelText, { text, groups, result }: Written): void {
+  const most = recording.memory.gpu.adapter.limits.maxComputeWorkgroupsPerDimension
+  if (groups.some((count) => count > most))
+    throw new RangeError(`${groups.join(' × ')} groups of threads are more than ${most} along one side`)
   const all = [result, ...kernel.bound.map(({ store, type }) => recording.resident(store, type))]
   recording.dispatches.push({ code: text, groups, words: kernel.words, buffers: all.map((store) => deviceBuffer(store)) })
 }

@@ -25,6 +25,7 @@ export class DeviceMemory implements Disposable {
     if (!this.#constants.has(store)) return undefined
     let there = this.#constants.get(store)
     if (there === undefined) {
+      this.#fitting(4 * store.values.length)
       there = { kind: 'device', buffer: this.gpu.upload(stored(store.values, type)) }
       this.bytes.constants += there.buffer.size
       this.#all.push(there.buffer)
@@ -38,10 +39,18 @@ export class DeviceMemory implements Disposable {
     const size = 2 ** Math.ceil(Math.log2(Math.max(4 * count, 64)))
     const earlier = this.#free.get(size)?.pop()
     if (earlier !== undefined) return earlier
-    const buffer = this.gpu.buffer(Math.min(size, this.gpu.adapter.limits.maxStorageBufferBindingSize))
+    const buffer = this.gpu.buffer(Math.min(size, this.#fitting(4 * count)))
     this.bytes.values += buffer.size
     this.#all.push(buffer)
     return { kind: 'device', buffer }
+  }
+
+  /** The most bytes that a kernel can bind. Throws RangeError where these are more. */
+  #fitting(bytes: number): number {
+    const { maxStorageBufferBindingSize: most } = this.gpu.adapter.limits
+    if (bytes > most)
+      throw new RangeError(`a value of ${bytes} bytes is more than the ${most} that '${this.gpu.adapter.name}' can bind`)
+    return most
   }
 
   giveBack(store: DeviceStore): void {

@@ -1,4 +1,4 @@
-import { modelBytes, openModel, parseText } from '@pare/onnx'
+import { float16ToFloat32, float32ToFloat16, modelBytes, openModel, parseText } from '@pare/onnx'
 import { tinyModels } from '@pare/testing'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -251,5 +251,41 @@ describe.skipIf(ADAPTER === undefined)('a session on a device', () => {
     const feeds = { x: floats([3, size]) }
     expect(differenceOf(await expectedOf(model, feeds), await session.run(feeds))).toBeLessThan(4e-6)
     expect(session.plan.products.map(({ format }) => format)).toEqual([...names, 'rows i8'])
+  })
+
+  test('a model of halves computes in f32 and gives halves', async () => {
+    const size = 24
+    const weight = Float32Array.from({ length: size * size }, (_, i) =>
+      oneIn(3)(i % size, Math.floor(i / size)) ? ((i % 9) - 4) / 8 : 0,
+    )
+    const model = parseText(
+      `<ir_version: 8, opset_import: ["" : 17]>
+      g (float16[N, ${size}] x) => (float16[N, ${size}] y) <float16[${size}, ${size}] w, float16[${size}] b> { p = MatMul(x, w) s = Add(p, b) y = Sigmoid(s) }`,
+      { w: weight, b: weight.slice(0, size) },
+    )
+    await using session = await openOn(gpu, model, { ort: null })
+    const halves = float32ToFloat16((floats([2, size]).data as Float32Array).map((value) => Math.round(64 * value) / 64))
+    const results = await session.run({ x: new ort.Tensor('float16', halves, [2, size]) })
+    const expected = await expectedOf(model, { x: new ort.Tensor('float16', halves, [2, size]) })
+    const widened = (tensor: ort.Tensor) =>
+      new ort.Tensor('float32', float16ToFloat32(tensor.data as unknown as Uint16Array), tensor.dims)
+    expect(results.y!.type).toBe('float16')
+    // Half of the last bit of a half near 1.
+    expect(differenceOf({ y: widened(expected.y!) }, { y: widened(results.y as ort.Tensor) })).toBeLessThanOrEqual(2 ** -11)
+    expect(session.plan.products.map(({ format }) => format)).toEqual(['bitmap f16'])
+  })
+
+  test('where the device is lost, ONNX Runtime goes on, and the plan says so', async () => {
+    const own = await openDevice()
+    const bytes = await modelBytes(mixed('y = Tanh(h)'))
+    await using session = await GpuSession.create(bytes, { gpu: own, ort, tuning: { ...tuningFor(own), floorMs: 0 } })
+    own.device.destroy()
+    await own.device.lost
+    expect(await compare(bytes, session, { x: floats([2, 8]) })).toBe(0)
+    expect(session.plan).toMatchObject({
+      kind: 'dense',
+      reason: expect.stringMatching(/^the device is gone: gpu: the device was lost/),
+    })
+    await own[Symbol.asyncDispose]()
   })
 })

@@ -1,10 +1,11 @@
 import { type Model, openModel, PareError, readModel } from '@pare/onnx'
+import { integersInFloats } from '@pare/sparse/graph'
 import type * as Ort from 'onnxruntime-common'
 import { openRuntime } from '#runtime'
-import { type Gpu, openGpu } from '../gpu.js'
+import { type Gpu, GpuLost, openGpu } from '../gpu.js'
 import { DeviceModel } from './device-model.js'
 import type { GpuSessionOptions } from './options.js'
-import { findParts } from './parts.js'
+import { findParts, inDeviceFloats } from './parts.js'
 import type { DeviceCosts, DevicePlan } from './plan.js'
 import type { DenseSession } from './runtime-request.js'
 import type { DeviceFeeds, DeviceResults } from './tensors.js'
@@ -122,14 +123,26 @@ export class GpuSession implements AsyncDisposable {
           hint: `its inputs are ${this.inputNames.join(', ')}, its outputs ${this.outputNames.join(', ')}.`,
         },
       )
-    const choice = await this.#choiceFor(feeds)
-    const results =
-      choice.kind === 'device'
-        ? await this.#opened.device.run(feeds)
-        : await this.#opened.dense!.session.run(feeds as Readonly<Record<string, Ort.Tensor>>)
+    const results = await this.#resultsOf(feeds)
     for (const [name, value] of Object.entries(results)) if (!fetches.includes(name) && isDeviceTensor(value)) value.dispose()
     return Object.fromEntries(fetches.map((name) => [name, results[name]!]))
   }
+
+  /** Where the device is lost, or has no memory left, ONNX Runtime goes on with values that this process has. */
+  async #resultsOf(feeds: DeviceFeeds): Promise<DeviceResults> {
+    const { device, dense } = this.#opened
+    const onHost = (session: DenseSession) => session.session.run(feeds as Readonly<Record<string, Ort.Tensor>>)
+    try {
+      const choice = this.#lost ?? (await this.#choiceFor(feeds))
+      return choice.kind === 'dense' ? await onHost(dense!) : await device.run(feeds)
+    } catch (error) {
+      if (!(error instanceof GpuLost) || dense === undefined || Object.values(feeds).some(isDeviceTensor)) throw error
+      this.#lost = { kind: 'dense', reason: `the device is gone: ${error.message}.` }
+      this.#choice = this.#lost
+      return await onHost(dense)
+    }
+  }
+  #lost: Choice | undefined
 
   async release(): Promise<void> {
     await this.#turn
@@ -187,16 +200,20 @@ async function open(
   options: GpuSessionOptions,
   closers: (() => Promise<unknown>)[],
 ): Promise<Omit<Opened, 'close'>> {
-  const model = await readWhole(source, options, closers)
+  const { keep = [], leastSparsity = 0.5 } = options
+  const { model: whole, confirm } = await readWhole(source, options, closers)
+  const model = await integersInFloats(whole, { leastSparsity, fewestElements: 1 })
   const gpu = options.gpu ?? (await openGpu(options.adapter))
   if (options.gpu === undefined) closers.push(async () => gpu[Symbol.asyncDispose]())
   const tuning = options.tuning?.adapter === gpu.adapter.name ? options.tuning : await tuningOf(gpu)
   const runtime = await openRuntime(source, { model, options, closers })
-  const { keep = [], leastSparsity = 0.5 } = options
-  const found = await findParts(model)
+  await confirm()
+  const inFloats = inDeviceFloats(model)
+  const found = await findParts(inFloats)
   const device = await DeviceModel.open({
     gpu,
     model,
+    inFloats,
     found,
     leastSparsity,
     threads: tuning.threads,
@@ -207,13 +224,14 @@ async function open(
   return { gpu, tuning, model, device, ...(runtime?.dense && { dense: runtime.dense }) }
 }
 
+/** `confirm`: throws where the files are not those any more that were checked, once ONNX Runtime has opened them too. */
 async function readWhole(
   source: string | Uint8Array,
   { trusted = false }: GpuSessionOptions,
   closers: (() => Promise<unknown>)[],
-): Promise<Model> {
-  if (typeof source !== 'string') return readModel(source)
+): Promise<{ readonly model: Model; readonly confirm: () => Promise<void> }> {
+  if (typeof source !== 'string') return { model: await readModel(source), confirm: async () => {} }
   const file = await openModel(source, { allowHardLinks: trusted })
   closers.push(() => file[Symbol.asyncDispose]())
-  return file.model
+  return { model: file.model, confirm: () => file.confirmFiles() }
 }

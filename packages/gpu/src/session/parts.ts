@@ -1,4 +1,16 @@
-import { inferShapes, keyOf, type Model, type Node, operatorName, readAll, readBy, type Tensor, valuesOf } from '@pare/onnx'
+import {
+  editGraph,
+  editModel,
+  inferShapes,
+  keyOf,
+  type Model,
+  type Node,
+  operatorName,
+  readAll,
+  readBy,
+  type Tensor,
+  valuesOf,
+} from '@pare/onnx'
 import {
   type FoundNorm,
   normAt,
@@ -6,6 +18,7 @@ import {
   type ProductSite,
   sparseSites,
   type WidenedUses,
+  widenedTensor,
   widenedUsesOf,
 } from '@pare/sparse/graph'
 import type { LazyArray } from '../arrays/element.js'
@@ -37,6 +50,14 @@ export interface ModelParts {
 export interface FoundParts {
   readonly sites: readonly ProductSite[]
   readonly norms: readonly FoundNorm[]
+}
+
+/** The model with its halves as f32, which they are on the device: nodes are the same, and segments of ONNX Runtime are made of the model itself. */
+export function inDeviceFloats(model: Model): Model {
+  const initializers = model.graph.initializers.map((tensor) =>
+    /^b?float16$/.test(tensor.type) ? widenedTensor(tensor) : tensor,
+  )
+  return editModel(model, { graph: editGraph(model.graph, { initializers }) })
 }
 
 export async function findParts(model: Model): Promise<FoundParts> {

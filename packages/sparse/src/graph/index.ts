@@ -2,7 +2,9 @@
 
 export type { Activation } from '../kernels/activations.js'
 export { asCodes, asHalves, packGroups, tileSizeOf } from '../pack.js'
+export { integersInFloats } from './integers.js'
 export { type FoundNorm, normAt } from './norms.js'
 export { type DenseStep, modelOfStep, type OwnNodes, type SessionStep, stepsOf } from './segments.js'
 export { type ProductSite, sparseSites } from './sites.js'
 export { type WidenedUses, widenedUsesOf } from './uses.js'
+export { widenedTensor } from './widened-tensor.js'
