@@ -25,6 +25,20 @@ const FUNCTIONS = {
   let size = pow(abs(x), y);
   return select(size, -size, x < 0.0 && y - 2.0 * floor(y / 2.0) == 1.0);
 }`,
+  sineOf: 'fn sineOf(x: f32) -> f32 { return turned(x, 0); }',
+  cosineOf: 'fn cosineOf(x: f32) -> f32 { return turned(x, 1); }',
+  // Less a multiple of π/2 in three parts, of which products are exact for |x| up to 8,192, and polynomials (Moshier, Cephes, sinf and cosf). WGSL's own may be 2⁻¹¹ off,
+  // and further beyond π, where rotary embeddings are.
+  turned: `fn turned(x: f32, quarters: i32) -> f32 {
+  let k = round(x * 0.6366197723675814f);
+  let r = ((x - k * 1.5703125f) - k * 4.837512969970703e-4f) - k * 7.549789948768648e-8f;
+  let s = r * r;
+  let sine = r + r * s * ((-1.9515295891e-4f * s + 8.3321608736e-3f) * s - 1.6666654611e-1f);
+  let cosine = 1.0 - 0.5 * s + s * s * ((2.443315711809948e-5f * s - 1.388731625493765e-3f) * s + 4.166664568298827e-2f);
+  let quarter = (i32(k) + quarters) & 3;
+  let value = select(sine, cosine, (quarter & 1) == 1);
+  return select(value, -value, quarter > 1);
+}`,
   tanhOf: rational('tanhOf', TANH),
   erfOf: rational('erfOf', ERF),
 } as const

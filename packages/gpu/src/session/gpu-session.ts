@@ -159,7 +159,7 @@ export class GpuSession implements AsyncDisposable {
     if (dense === undefined || this.#keep.size > 0 || Object.values(feeds).some(isDeviceTensor)) return this.#choice
     const shapes = Object.keys(feeds)
       .sort()
-      .map((name) => `${name} ${feeds[name]!.dims}`)
+      .map((name) => `${name} ${feeds[name]!.dims.map(roundedUp)}`)
       .join()
     const choice = this.#choices.get(shapes) ?? (await this.#measure(dense, feeds as Readonly<Record<string, Ort.Tensor>>))
     this.#choices.set(shapes, choice)
@@ -192,6 +192,9 @@ export class GpuSession implements AsyncDisposable {
     return { kind: pays(both) ? 'device' : 'dense', reason, ...times }
   }
 }
+
+/** A sequence that grows is not measured for each length. */
+const roundedUp = (size: number) => (size <= 1 ? size : 2 ** Math.ceil(Math.log2(size)))
 
 const text = (milliseconds: number) => milliseconds.toPrecision(3)
 

@@ -42,6 +42,7 @@ const CASES: readonly (readonly [operator: string, text: string])[] = [
     'Identity',
     'Dropout',
   ].map((op) => [op, `z = ${op}(x)`] as const),
+  ...['Sin', 'Cos'].map((op) => [op, `t = Mul(x, large) z = ${op}(t)`] as const),
   ['Log', 'z = Log(p)'],
   ['Sqrt', 'z = Sqrt(p)'],
   ['PRelu', 'z = PRelu(x, y)'],
@@ -145,7 +146,7 @@ function modelFor(text: string, opset: number) {
   const model = parseText(
     `<ir_version: 8, opset_import: ["" : ${opset}, "com.microsoft" : 1]>
     g (${inputs.join(', ')}) => (${outputs.map(([name, type]) => `${type} ${name}`).join(', ')})
-    <int64 zero = {0}, int64 one = {1}, int64[1] axes1 = {1}, int64 two = {2}, float three = {3}, float low = {-0.5}, float high = {0.25}, float[4] four = {1, 2, 0.5, 3},
+    <int64 zero = {0}, int64 one = {1}, int64[1] axes1 = {1}, int64 two = {2}, float three = {3}, float large = {4000}, float low = {-0.5}, float high = {0.25}, float[4] four = {1, 2, 0.5, 3},
      float[4] moved = {0.5, 1, 2, 1}, int64[2] shape = {6, -1}, int64[2] axes = {0, -1}, int64[3] wide = {2, 3, 5}, int64[4] wide4 = {2, 4, 3, 5}, int64[2] starts = {-1, 1},
      int64[2] ends = {-100, 9223372036854775807}, int64[2] sliceAxes = {2, -1}, int64[2] steps = {-2, 2}, int64[2] parts = {1, 3}, int64[3] parts3 = {2, 1, 3},
      int64[8] pads = {0, 0, 1, 0, 0, 1, 2, 1}, int64[2] rows = {60, 4}, float[1] ten = {10}, float[3, 4] table = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
