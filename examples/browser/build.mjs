@@ -6,9 +6,16 @@ import { rolldown } from 'rolldown'
 
 const here = fileURLToPath(new URL('./', import.meta.url))
 const target = resolve(process.argv[2] ?? join(here, 'dist'))
+/** Modules of Node, with which @pare/onnx reads files: a page has bytes, and calls none of it. */
+const withoutNode = {
+  name: 'without-node',
+  resolveId: (id) => (id.startsWith('node:') ? `\0${id}` : null),
+  load: (id) => (id.startsWith('\0node:') ? 'module.exports = {}' : null),
+}
 const bundle = await rolldown({
   input: join(here, 'page.js'),
   platform: 'browser',
+  plugins: [withoutNode],
   logLevel: 'warn',
 })
 await bundle.write({ dir: target, format: 'esm', minify: true, entryFileNames: 'page.js' })
