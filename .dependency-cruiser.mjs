@@ -1,4 +1,4 @@
-// The direction of imports: wasm, onnx <- plugin | linear-algebra | axes | quantise | vocabulary <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- evaluate; gpu <- cli.
+// The direction of imports: wasm, onnx <- plugin | linear-algebra | axes | quantise | vocabulary <- core <- criterion-* | structure-* <- preset-* <- cli <- action; gate <- metric <- metric-* <- evaluate; evaluate, gate, report <- cli; onnx <- autograd <- retrain <- cli; onnx <- sparse <- gpu <- evaluate; gpu <- cli.
 const src = (name) => `^packages/${name}/src`
 const TESTS = '\\.test(\\.support)?\\.ts$'
 
@@ -21,10 +21,10 @@ const allowed = {
   autograd: ['onnx'],
   retrain: ['wasm', 'onnx', 'autograd', 'evaluate'],
   sparse: ['wasm', 'onnx', 'onnxruntime'],
-  gpu: ['core', 'sparse'],
+  gpu: ['core', 'onnx', 'onnxruntime', 'sparse'],
   metric: ['onnx', 'gate'],
   'metric-[^/]+': ['onnx', 'gate', 'metric'],
-  evaluate: ['onnx', 'onnxruntime', 'gate', 'sparse', 'metric', 'metric-[^/]+'],
+  evaluate: ['onnx', 'onnxruntime', 'gate', 'gpu', 'sparse', 'metric', 'metric-[^/]+'],
   report: ['gate'],
   testing: ['core', 'onnx', 'onnxruntime', 'gate', 'metric'],
   cli: [

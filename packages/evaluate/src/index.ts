@@ -45,6 +45,7 @@ export type { TextOptions } from './data/text/text-options.js'
 export { mostSamples, type ShapesFor } from './measure/batch-size.js'
 export type { CompareRequest, Difference } from './measure/compare.js'
 export type { ConstantPlace, ConstantPlaces, ConstantsRequest } from './measure/constants.js'
+export type { NoDeviceRun } from './measure/device-run.js'
 export {
   benchModels,
   compareModels,
@@ -57,7 +58,15 @@ export {
   lookAtData,
 } from './measure/evaluate.js'
 export type { ForwardPart, ForwardRequest, ForwardResult, Shard } from './measure/forward.js'
-export type { Latency, LatencyCase, LatencyRequest, SparseLatency, SparseTimes, Speed } from './measure/latency/latency.js'
+export type {
+  DeviceLatency,
+  Latency,
+  LatencyCase,
+  LatencyRequest,
+  SparseLatency,
+  SparseTimes,
+  Speed,
+} from './measure/latency/latency.js'
 export type { Estimate, SpeedVerdict } from './measure/latency/latency-statistics.js'
 export { type FirstLook, type LookRequest, sharedSamples } from './measure/look.js'
 export { openTrials, type TrialProcess } from './measure/open-trials.js'

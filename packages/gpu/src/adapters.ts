@@ -76,7 +76,8 @@ export function factsOf(adapter: GPUAdapter): AdapterFacts {
   return {
     vendor,
     architecture,
-    name: description || device || vendor,
+    // Browsers tell no more than these two.
+    name: description || device || `${vendor} ${architecture}`.trim(),
     software:
       info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`),
     ...(features.has('subgroups') && min !== undefined && max !== undefined && { subgroups: { min, max } }),

@@ -1,6 +1,6 @@
 import { type Expression, randomStream, reference } from '@pare/core/backends'
-import type { DeviceMatrix } from './entries.js'
 import { gpuBackend, openGpu, openProduct } from './index.js'
+import type { DeviceMatrix } from './products/entries.js'
 
 // These run in a page of a browser.
 

@@ -11,6 +11,7 @@ const PACKAGES = fileURLToPath(new URL('../../', import.meta.url))
 const IMPORTS = {
   '@pare/core/backends': '/core/dist/backend/backends.js',
   '@pare/onnx/error': '/onnx/dist/error.js',
+  '@pare/sparse/functions': '/sparse/dist/kernels/rationals.js',
   '@pare/wasm': '/wasm/dist/index.js',
 }
 const PAGE = `<!doctype html><script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>`

@@ -30,11 +30,13 @@ export interface Gpu extends AsyncDisposable {
   /** A buffer that shaders read and write, zero at first. */
   buffer(bytes: number): GPUBuffer
   /** A buffer with these contents. */
-  upload(data: Uint32Array | Float32Array | Uint16Array): GPUBuffer
+  upload(data: Uint32Array | Float32Array | Uint16Array | Int8Array): GPUBuffer
   /** The first bytes of a buffer, once all that was submitted before is done. */
   read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer>
   /** Waits for all that was submitted. */
   idle(): Promise<void>
+  /** What was asked of the device, or GpuLost where it is gone. */
+  until<T>(promise: Promise<T>): Promise<T>
   /** Throws GpuLost if the device is gone, and Error if it was used wrongly. */
   check(): void
 }
@@ -106,7 +108,7 @@ class OpenGpu implements Gpu {
       pipeline = this.device.createComputePipelineAsync({ layout: layout ?? 'auto', compute: { module, entryPoint: 'main' } })
       this.#pipelines.set(code, pipeline)
     }
-    return this.#orLost(pipeline)
+    return this.until(pipeline)
   }
 
   buffer(bytes: number): GPUBuffer {
@@ -117,12 +119,13 @@ class OpenGpu implements Gpu {
     return this.device.createBuffer({ size, usage: BUFFER.storage | BUFFER.copySource | BUFFER.copyTarget })
   }
 
-  upload(data: Uint32Array | Float32Array | Uint16Array): GPUBuffer {
+  upload(data: Uint32Array | Float32Array | Uint16Array | Int8Array): GPUBuffer {
     const buffer = this.buffer(data.byteLength)
     // Writes come in whole words.
-    const even = data.byteLength % 4 === 0 ? data : new Uint16Array(data.length + 1)
-    if (even !== data) even.set(data)
-    this.device.queue.writeBuffer(buffer, 0, even.buffer, even.byteOffset, even.byteLength)
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    const even = bytes.length % 4 === 0 ? bytes : new Uint8Array(4 * Math.ceil(bytes.length / 4))
+    if (even !== bytes) even.set(bytes)
+    this.device.queue.writeBuffer(buffer, 0, even.buffer as ArrayBuffer, even.byteOffset, even.byteLength)
     return buffer
   }
 
@@ -135,7 +138,7 @@ class OpenGpu implements Gpu {
     const encoder = this.device.createCommandEncoder()
     encoder.copyBufferToBuffer(buffer, 0, staging, 0, 4 * Math.ceil(bytes / 4))
     this.device.queue.submit([encoder.finish()])
-    await this.#orLost(staging.mapAsync(MAP_READ, 0, 4 * Math.ceil(bytes / 4)))
+    await this.until(staging.mapAsync(MAP_READ, 0, 4 * Math.ceil(bytes / 4)))
     const copy = staging.getMappedRange(0, 4 * Math.ceil(bytes / 4)).slice(0, bytes)
     staging.unmap()
     this.#staging.set(size, [...(this.#staging.get(size) ?? []), staging])
@@ -143,15 +146,14 @@ class OpenGpu implements Gpu {
   }
 
   async idle(): Promise<void> {
-    await this.#orLost(this.device.queue.onSubmittedWorkDone())
+    await this.until(this.device.queue.onSubmittedWorkDone())
   }
 
   check(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** What was asked for; or why it cannot be had, where the device is gone. */
-  async #orLost<T>(promise: Promise<T>): Promise<T> {
+  async until<T>(promise: Promise<T>): Promise<T> {
     try {
       const answer = await promise
       this.check()

@@ -1,5 +1,5 @@
 export { type AdapterFacts, adaptersOf, factsOf, openEntry } from './adapters.js'
 export { type GpuBackendOptions, gpuBackend } from './backend.js'
-export type { DenseMatrix, DeviceMatrix } from './entries.js'
 export { type Gpu, GpuLost, type GpuOptions, openGpu } from './gpu.js'
-export { type DeviceProduct, openProduct, type ProductOptions, type ProductRun } from './product.js'
+export type { DenseMatrix, DeviceMatrix } from './products/entries.js'
+export { type DeviceProduct, openProduct, type ProductOptions, type ProductRun } from './products/product.js'

@@ -14,6 +14,7 @@ import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
 import { renderTable } from '../terminal/table.js'
+import { renderDevice } from '../views/bench-device.js'
 import { renderSparse } from '../views/bench-sparse.js'
 import { describeSpeed, formatMs, ratio } from '../views/speed.js'
 
@@ -173,26 +174,29 @@ function render(result: BenchPair, columns: number): string {
     '',
     ...(identical ? ['Both files are the same, byte for byte: any difference is the noise of this machine.'] : []),
     `Medians of a run on ONNX Runtime ${onnxruntime}, ${executionProvider}.${describeSizes(cases)}`,
-    ...[renderSparse(cases, columns)].flatMap((text) => (text === undefined ? [] : ['', text])),
+    ...[renderSparse(cases, columns), renderDevice(cases, columns)].flatMap((text) => (text === undefined ? [] : ['', text])),
   ].join('\n')
 }
 
 function renderCases(cases: readonly LatencyCase[], columns: number): string {
-  const sparse = cases.some((each) => each.sparse?.timed != null)
-  const head = sparse
-    ? ['threads', 'batch', 'reference', 'pruned', 'sparse', 'pruned to reference', 'sparse to reference (95 % interval)']
+  const thirdOf = ({ sparse, device }: LatencyCase) =>
+    sparse?.timed ?? (device !== null && 'timed' in device ? device.timed : undefined)
+  const hasThird = cases.some((each) => thirdOf(each) !== undefined)
+  const name = cases.some(({ sparse }) => sparse?.timed != null) ? 'sparse' : 'own kernels'
+  const head = hasThird
+    ? ['threads', 'batch', 'reference', 'pruned', name, 'pruned to reference', `${name} to reference (95 % interval)`]
     : ['threads', 'batch', 'reference', 'pruned', '95 % interval in brackets']
   const rows = cases.map((each) => {
-    const timed = each.sparse?.timed
-    const more = timed == null ? ['dense', 'as dense'] : [formatMs(timed.ms), describeSpeed(timed.overReference)]
+    const timed = thirdOf(each)
+    const more = timed === undefined ? ['dense', 'as dense'] : [formatMs(timed.ms), describeSpeed(timed.overReference)]
     return [
       String(each.threads),
       String(each.batch),
       formatMs(each.referenceMs),
       formatMs(each.prunedMs),
-      ...(sparse ? [more[0]!] : []),
+      ...(hasThird ? [more[0]!] : []),
       describeSpeed(each),
-      ...(sparse ? [more[1]!] : []),
+      ...(hasThird ? [more[1]!] : []),
     ]
   })
   return renderTable(head, rows, { columns })

@@ -139,7 +139,11 @@ export const COMMANDS = {
         argument: 'count',
       }),
       seconds: own(positive, 'time for each case, without --runs', { argument: 'time' }, '2'),
-      sparse: own(z.boolean(), 'do not try sparse weights on sparse kernels', { negative: true }),
+      sparse: own(
+        z.boolean(),
+        'do not try the pruned model on kernels for sparse weights, of the CPU or with --provider webgpu of the GPU',
+        { negative: true },
+      ),
       baselines: own(
         z
           .array(z.enum(QUANTISERS))

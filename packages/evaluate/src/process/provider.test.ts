@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { array, npzBytes, put, temporaryFolder } from '../fixture.test.files.js'
 import { benchModels, compareModels, evaluate, forwardModel } from '../measure/evaluate.js'
 import type { ForwardPart } from '../measure/forward.js'
+import type { Latency } from '../measure/latency/latency.js'
 import { openTrials } from '../measure/open-trials.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
 
@@ -90,6 +91,19 @@ describe('all that runs a model runs on the provider', () => {
       const [part] = (await jobs.forward!('webgpu')) as ForwardPart[]
       expect(part!.outputs.y).toEqual(Float32Array.of(7, 10, 13, 20))
       expect(await jobs.trials!('webgpu')).toEqual([expect.closeTo(0.25, 5)])
+    })
+
+    test('a model is timed on kernels of ours too, with what a run moves', async () => {
+      const { cases } = (await jobs.latency!('webgpu')) as Latency
+      // One product: two numbers go there, two come back.
+      expect(cases[0]).toMatchObject({
+        sparse: null,
+        device: {
+          plan: { kind: 'device', software: true, elsewhere: [], products: [{ format: 'dense f16', in: 2, out: 2 }] },
+          costs: { submissions: 1, dispatches: 1, uploaded: 8, readBack: 8 },
+          timed: { ms: expect.any(Number) },
+        },
+      })
     })
   })
 })

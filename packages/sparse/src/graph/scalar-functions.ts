@@ -1,5 +1,6 @@
 import { attributesOf, madeBy, type Node, readAll, type Uses, valuesOf } from '@pare/onnx'
 import type { Activation } from '../kernels/activations.js'
+import { erf } from '../kernels/rationals.js'
 
 /** Nodes that together are one function of each number of a value, and what comes out. */
 export interface ActivationNodes {
@@ -70,17 +71,6 @@ export const FUNCTIONS: Readonly<Record<Activation, (x: number) => number>> = {
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const geluTanh = (x: number) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
-
-/** By its Maclaurin series; from |x| = 4.5 on it is ±1 within 2e-10 (Abramowitz and Stegun 7.1.6). */
-export function erf(x: number): number {
-  if (Math.abs(x) > 4.5) return Math.sign(x)
-  let [sum, term] = [x, x]
-  for (let n = 1; n < 120; n++) {
-    term *= (2 * x * x) / (2 * n + 1)
-    sum += term
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
-}
 
 type Numbers = readonly number[]
 

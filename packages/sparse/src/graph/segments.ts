@@ -4,16 +4,35 @@ import type { ProductSite } from './sites.js'
 import { widenedUsesOf } from './uses.js'
 
 /** What runs one after another. */
-export type SessionStep = OwnStep | DenseStep
+export type SessionStep<Own extends OwnNodes = OwnStep> = Own | DenseStep
+
+/** Nodes that are computed by us. */
+export interface OwnNodes {
+  readonly nodes: readonly Node[]
+  /** Values that the nodes read from others, but for constants. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+}
 
 /** Ours: a sparse product, or what lies between two. */
-export type OwnStep =
-  | { readonly kind: 'sparse'; readonly site: ProductSite }
-  | { readonly kind: 'between'; readonly between: Between }
+export type OwnStep = OwnNodes &
+  ({ readonly kind: 'sparse'; readonly site: ProductSite } | { readonly kind: 'between'; readonly between: Between })
 
-export const inputsOf = (step: OwnStep): readonly string[] => (step.kind === 'sparse' ? [step.site.input] : step.between.inputs)
-export const outputOf = (step: OwnStep): string => (step.kind === 'sparse' ? step.site.output : step.between.output)
-const nodesOf = (step: OwnStep): readonly Node[] => (step.kind === 'sparse' ? step.site.nodes : step.between.nodes)
+export const productStep = (site: ProductSite): OwnStep => ({
+  kind: 'sparse',
+  site,
+  nodes: site.nodes,
+  inputs: [site.input],
+  outputs: [site.output],
+})
+
+export const betweenStep = (between: Between): OwnStep => ({
+  kind: 'between',
+  between,
+  nodes: between.nodes,
+  inputs: between.inputs,
+  outputs: [between.output],
+})
 
 /** Nodes that ONNX Runtime runs as one session. */
 export interface DenseStep {
@@ -29,14 +48,14 @@ export interface DenseStep {
  * A model as sparse products and as few dense stretches as their order allows: stretch k has the nodes that k crossings lead to, counted along the way with
  * most, so nothing waits for a stretch it could run beside. Nodes of constants alone stand in every stretch that reads them. Linear in nodes and edges.
  */
-export function stepsOf(model: Model, own: readonly OwnStep[]): SessionStep[] {
+export function stepsOf<Own extends OwnNodes>(model: Model, own: readonly Own[]): SessionStep<Own>[] {
   const { graph } = model
   const uses = widenedUsesOf(graph)
-  const owners = new Map(own.flatMap((step) => nodesOf(step).map((node) => [node, step] as const)))
+  const owners = new Map(own.flatMap((step) => step.nodes.map((node) => [node, step] as const)))
   const levels = levelsOf(graph.nodes, { uses, owners })
   const inOrder = [...levels.own.keys()]
   const last = Math.max(-1, ...levels.dense.values(), ...levels.own.values())
-  const steps: SessionStep[] = []
+  const steps: SessionStep<Own>[] = []
   for (let level = 0; level <= last; level++) {
     const nodes = withFree(
       graph.nodes.filter((node) => levels.dense.get(node) === level),
@@ -48,17 +67,20 @@ export function stepsOf(model: Model, own: readonly OwnStep[]): SessionStep[] {
   return steps
 }
 
-interface Levels {
+interface Levels<Own> {
   readonly dense: ReadonlyMap<Node, number>
   /** In the order in which the graph has their results. */
-  readonly own: ReadonlyMap<OwnStep, number>
+  readonly own: ReadonlyMap<Own, number>
   /** Nodes that depend on constants alone. */
   readonly free: ReadonlySet<Node>
 }
 
-function levelsOf(nodes: readonly Node[], { uses, owners }: { uses: Uses; owners: ReadonlyMap<Node, OwnStep> }): Levels {
+function levelsOf<Own extends OwnNodes>(
+  nodes: readonly Node[],
+  { uses, owners }: { uses: Uses; owners: ReadonlyMap<Node, Own> },
+): Levels<Own> {
   const dense = new Map<Node, number>()
-  const own = new Map<OwnStep, number>()
+  const own = new Map<Own, number>()
   const free = new Set<Node>()
   /** The stretch in or after which a value is there: ours can go on in the same, ONNX Runtime in the next. */
   const readyFor = (name: string, reader: 'ours' | 'dense'): number => {
@@ -70,9 +92,9 @@ function levelsOf(nodes: readonly Node[], { uses, owners }: { uses: Uses; owners
   for (const node of nodes) {
     const owner = owners.get(node)
     if (owner !== undefined) {
-      // Where the node stands that makes the result, all that the step reads is there.
-      if (node.outputs.includes(outputOf(owner)))
-        own.set(owner, Math.max(...inputsOf(owner).map((name) => readyFor(name, 'ours'))))
+      // Where the node stands that makes the last result, all that the step reads is there.
+      if (node.outputs.includes(owner.outputs.at(-1)!))
+        own.set(owner, Math.max(0, ...owner.inputs.map((name) => readyFor(name, 'ours'))))
       continue
     }
     const reads = readBy(node).filter((name) => !uses.constants.has(name))
@@ -101,7 +123,7 @@ function withFree(nodes: readonly Node[], { uses, free }: { uses: Uses; free: Re
 
 function denseStep(
   nodes: readonly Node[],
-  { owners, uses, levels }: { owners: ReadonlyMap<Node, OwnStep>; uses: Uses; levels: Levels },
+  { owners, uses, levels }: { owners: ReadonlyMap<Node, OwnNodes>; uses: Uses; levels: Levels<OwnNodes> },
 ): DenseStep {
   const own = new Set(nodes)
   const results = new Set(nodes.flatMap(madeBy))
@@ -109,7 +131,7 @@ function denseStep(
   const readElsewhere = (name: string) =>
     (uses.consumers.get(name) ?? []).some((node) => {
       const owner = owners.get(node)
-      return owner === undefined ? !own.has(node) && !levels.free.has(node) : inputsOf(owner).includes(name)
+      return owner === undefined ? !own.has(node) && !levels.free.has(node) : owner.inputs.includes(name)
     })
   const outputs = [...results].filter((name) => {
     const producer = uses.producers.get(name)!

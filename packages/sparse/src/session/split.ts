@@ -1,7 +1,15 @@
 import type { ValueInfo } from '@pare/onnx'
 import type * as Ort from 'onnxruntime-common'
 import { betweenOurs } from '../graph/between.js'
-import { type DenseStep, inputsOf, modelOfStep, type OwnStep, outputOf, type SessionStep, stepsOf } from '../graph/segments.js'
+import {
+  betweenStep,
+  type DenseStep,
+  modelOfStep,
+  type OwnStep,
+  productStep,
+  type SessionStep,
+  stepsOf,
+} from '../graph/segments.js'
 import type { ProductSite } from '../graph/sites.js'
 import { countOf, prepare, type StoredValue } from './own-steps.js'
 import type { Feeds, Results, RunParts } from './parts.js'
@@ -23,10 +31,7 @@ type Run = (inputs: readonly StoredValue[], same: boolean) => StoredValue
 export async function openSplit(parts: RunParts, sites: readonly ProductSite[]): Promise<Split> {
   const { model, uses, candidates, createSession } = parts
   const between = betweenOurs(await candidates(), sites, uses)
-  const own: OwnStep[] = [
-    ...sites.map((site) => ({ kind: 'sparse' as const, site })),
-    ...between.map((each) => ({ kind: 'between' as const, between: each })),
-  ]
+  const own: OwnStep[] = [...sites.map(productStep), ...between.map(betweenStep)]
   const steps = stepsOf(model, own)
   const info = await infoOfCrossing(parts, steps)
   let onProduct: (site: ProductSite, samples: number) => void = () => {}
@@ -69,7 +74,7 @@ async function infoOfCrossing({ infoOf }: RunParts, steps: readonly SessionStep[
 function lastUsesOf(steps: readonly SessionStep[]): readonly (readonly string[])[] {
   const last = new Map<string, number>()
   for (const [i, step] of steps.entries()) {
-    const names = step.kind === 'dense' ? [...step.inputs, ...step.outputs] : [...inputsOf(step), outputOf(step)]
+    const names = [...step.inputs, ...step.outputs]
     for (const name of names) last.set(name, i)
   }
   const lists = steps.map((): string[] => [])
@@ -102,9 +107,9 @@ async function runAll({ parts, runnables, lastUses, outputs }: Plan, feeds: Feed
         const results = await session.run(inputs)
         for (const name of step.outputs) stepValues.set(name, { tensor: results[name]! })
       } else {
-        const names = inputsOf(runnable.step)
+        const names = runnable.step.inputs
         const values = names.map((name) => ownValue(parts, stepValues.get(name)!))
-        stepValues.set(outputOf(runnable.step), { own: runnable.run(values, packed === names[0]) })
+        stepValues.set(runnable.step.outputs[0]!, { own: runnable.run(values, packed === names[0]) })
         // What lies between may have written over the value that was packed.
         packed = runnable.step.kind === 'sparse' ? names[0] : undefined
       }

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
+import type { DeviceCosts, DevicePlan } from '@pare/gpu/session'
 import { openModel, PareError, symbolsOf } from '@pare/onnx'
 import type { SessionPlan } from '@pare/sparse'
 import type { Provider } from '../../process/provider.js'
 import type { EvaluationProgress } from '../../process/request.js'
 import { openSession, type Runtime, type Session } from '../../process/runtime.js'
 import { integersOf } from '../counted.js'
+import { type DeviceRun, type NoDeviceRun, openOnDevice } from '../device-run.js'
 import { sameFiles } from '../same-files.js'
 import { openSparse, type Runnable, type SparseRun } from '../sparse-run.js'
 import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type OpenSizes, sizesFor } from './latency-inputs.js'
@@ -36,7 +38,7 @@ export interface LatencyRequest {
   readonly seed?: number
   /**
    * 'measured': where the pruned model has sparse weights and the provider is the CPU, it is run in a SparseSession too, which tries what is faster and, where
-   * dense is, how many zeros would pay.
+   * dense is, how many zeros would pay; where the provider is 'webgpu', in a GpuSession.
    * Default: 'measured'
    */
   readonly sparse?: 'measured' | 'never'
@@ -68,6 +70,16 @@ export interface LatencyCase extends Speed {
   readonly prunedMs: number
   /** The pruned model in a SparseSession. Null where that was not asked for, or the provider is not the CPU. */
   readonly sparse: SparseLatency | null
+  /** The pruned model in a GpuSession. Null where that was not asked for, or the provider is not 'webgpu'. */
+  readonly device: DeviceLatency | NoDeviceRun | null
+}
+
+/** The pruned model on a WebGPU device, with kernels of our own. */
+export interface DeviceLatency {
+  readonly plan: DevicePlan
+  /** Of one run. */
+  readonly costs: DeviceCosts
+  readonly timed: SparseTimes
 }
 
 /** The pruned model with sparse weights on kernels of our own. */
@@ -124,15 +136,16 @@ export async function measureLatency(
     await using first = await open(false)
     const openMs = await reopeningMs(open, performance.now() - start)
     checkSameInputs(first.reference, first.pruned)
-    const trySparse = request.sparse !== 'never' && runtime.provider === 'cpu'
-    await using sparse = trySparse
-      ? await openSparse(runtime, request.pruned, { threads: count, inputs: first.pruned.inputs })
-      : undefined
+    const opening = { threads: count, inputs: first.pruned.inputs }
+    const tries = (provider: Provider) => request.sparse !== 'never' && runtime.provider === provider
+    await using sparse = tries('cpu') ? await openSparse(runtime, request.pruned, opening) : undefined
+    const onDevice = tries('webgpu') ? await openOnDevice(runtime, request.pruned, opening) : undefined
+    await using _ = onDevice !== undefined && 'runAll' in onDevice ? onDevice : undefined
     const batches = batchesFor(first.reference, request.batches)
     for (const [i, batch] of batches.entries()) {
       const share = (done: number) =>
         onProgress({ done: turn * batches.length + i + done, total: threads.length * batches.length })
-      const models = { first, open, openMs, sparse }
+      const models = { first, open, openMs, sparse, onDevice }
       cases.push({ threads: count, batch, ...(await timeAll(models, { batch, request, facts, share })) })
     }
   }
@@ -205,9 +218,10 @@ interface Models {
   /** How long that takes. */
   readonly openMs: number
   readonly sparse: SparseRun | undefined
+  readonly onDevice: DeviceRun | NoDeviceRun | undefined
 }
 
-async function timeAll({ first, open, openMs, sparse }: Models, { batch, request, facts, share }: Timing) {
+async function timeAll({ first, open, openMs, sparse, onDevice }: Models, { batch, request, facts, share }: Timing) {
   const { dims = {}, runs, seconds = SECONDS, seed = 1 } = request
   const { reference } = first
   const sizes = sizesFor({ name: reference.name, inputs: reference.inputs, symbols: facts.symbols }, batch, dims)
@@ -220,7 +234,9 @@ async function timeAll({ first, open, openMs, sparse }: Models, { batch, request
   // Its first run makes the plan.
   await sparse?.runAll(inputsOf(sparse, sizes, facts))
   const plan = sparse?.plan()
-  const more = sparse !== undefined && plan?.kind === 'sparse' ? [toRun(sparse)] : []
+  const device = onDevice !== undefined && 'runAll' in onDevice ? onDevice : undefined
+  const third = plan?.kind === 'sparse' ? sparse : device
+  const more = third === undefined ? [] : [toRun(third)]
   await warmUp(more)
   const calls = Math.max(1, Math.ceil(SHORTEST_MS / callMs))
   const least = Math.max(runs ?? FEWEST_TIMED, FEWEST_RUNS)
@@ -246,7 +262,11 @@ async function timeAll({ first, open, openMs, sparse }: Models, { batch, request
     rounds.push(times)
   }
   const all = (which: number) => rounds.flatMap((round) => round[which] ?? [])
-  const ofSparse = all(2)
+  const ofThird = all(2)
+  const times =
+    ofThird.length === 0
+      ? null
+      : { ms: medianOf(ofThird), overReference: speedOf(rounds, 0, 2), overPruned: speedOf(rounds, 1, 2) }
   return {
     sizes,
     runs: all(0).length,
@@ -255,16 +275,11 @@ async function timeAll({ first, open, openMs, sparse }: Models, { batch, request
     referenceMs: medianOf(all(0)),
     prunedMs: medianOf(all(1)),
     ...speedOf(rounds, 0, 1),
-    sparse:
-      plan === undefined
-        ? null
-        : {
-            plan,
-            timed:
-              ofSparse.length === 0
-                ? null
-                : { ms: medianOf(ofSparse), overReference: speedOf(rounds, 0, 2), overPruned: speedOf(rounds, 1, 2) },
-          },
+    sparse: plan === undefined ? null : { plan, timed: times },
+    device:
+      device === undefined
+        ? ((onDevice as NoDeviceRun | undefined) ?? null)
+        : { plan: device.plan(), costs: device.costs(), timed: times! },
   }
 }
 

@@ -1,4 +1,5 @@
-import type { FloatValues, PackedGroups, PackedRows, PackedTiles, SparseMatrix } from '@pare/sparse'
+import type { PackedGroups, PackedRows, PackedTiles, SparseMatrix, StoredValues } from '@pare/sparse'
+import type { BitmapMatrix } from './bitmap.js'
 
 /** A weight W[out, in], any zeros or none. */
 export interface DenseMatrix {
@@ -6,15 +7,17 @@ export interface DenseMatrix {
   readonly out: number
   readonly in: number
   /** [out, in] */
-  readonly values: FloatValues
+  readonly values: StoredValues
+  /** f32[out]: what the codes of each output are multiplied with, where values are codes. */
+  readonly scales?: Float32Array
 }
 
-export type DeviceMatrix = DenseMatrix | SparseMatrix<FloatValues>
+export type DeviceMatrix = DenseMatrix | SparseMatrix | BitmapMatrix
 
 /** How a kernel finds the entries of a row. */
 export interface Entries {
   /** What is read, from binding 3 on. */
-  readonly data: readonly (Uint32Array | Uint16Array | Float32Array)[]
+  readonly data: readonly (Uint32Array | StoredValues)[]
   /** WGSL: the bindings, and functions that read them. */
   readonly declarations: string
   /** WGSL: `body` for each entry of the row named `row`, but only every `step`-th, from the `first`-th on. Both are WGSL. */
@@ -36,6 +39,8 @@ export function entriesOf(matrix: DeviceMatrix): Entries {
       return entriesOfTiles(matrix)
     case 'groups':
       return entriesOfGroups(matrix)
+    case 'bitmap':
+      return entriesOfBitmap(matrix)
     default:
       return matrix satisfies never
   }
@@ -55,7 +60,7 @@ for (var column = ${width}u * (${first}); column < ${columns}u; column += ${widt
   }
 }
 
-function entriesOfRows({ in: inputs, starts, columns, values }: PackedRows<FloatValues>): Entries {
+function entriesOfRows({ in: inputs, starts, columns, values }: PackedRows): Entries {
   return {
     data: [starts, columns, values],
     declarations: `${declare(3, 'starts')}\n${columnsAt(4, columns)}\n${valuesAt(5, values, false)}`,
@@ -69,7 +74,7 @@ for (var entry = starts[row] + ${first}; entry < end; entry += ${step}) {
   }
 }
 
-function entriesOfTiles({ in: inputs, tileRows, tileColumns, starts, columns, values }: PackedTiles<FloatValues>): Entries {
+function entriesOfTiles({ in: inputs, tileRows, tileColumns, starts, columns, values }: PackedTiles): Entries {
   const quads = tileColumns % 4 === 0
   return {
     data: [starts, columns, values],
@@ -101,6 +106,36 @@ for (var i = ${first}; i < ${groups * keep}u; i += ${step}) {
   }
 }
 
+function entriesOfBitmap({ in: inputs, words, values }: BitmapMatrix): Entries {
+  const perRow = Math.ceil(inputs / 32)
+  return {
+    data: [words, values],
+    declarations: `${declare(3, 'words', 'vec2u')}\n${valuesAt(4, values, false)}`,
+    // Threads that share a row have neighbouring columns, so that they read x and the values of a word together; one that has all of a row goes from bit to bit.
+    loop: ({ first, step }, body) =>
+      step === '1u'
+        ? `
+for (var w = 0u; w < ${perRow}u; w++) {
+  let word = words[row * ${perRow}u + w];
+  var bits = word.x;
+  for (var entry = word.y; bits != 0u; entry++) {
+    let column = 32u * w + countTrailingZeros(bits);
+    bits &= bits - 1u;
+    ${body('column', 'valueAt(entry)')}
+  }
+}`
+        : `
+for (var column = ${first}; column < ${inputs}u; column += ${step}) {
+  let word = words[row * ${perRow}u + column / 32u];
+  let bit = 1u << (column % 32u);
+  if ((word.x & bit) != 0u) {
+    ${body('column', 'valueAt(word.y + countOneBits(word.x & (bit - 1u)))')}
+  }
+}`,
+    columns: inputs,
+  }
+}
+
 interface Stretch {
   readonly quads: boolean
   readonly width: number
@@ -127,7 +162,11 @@ function columnsAt(binding: number, columns: Uint16Array | Uint32Array): string 
 }
 
 /** WGSL: `valueAt(i)`, or `quadAt(i)` of four values from a multiple of four on. Halves are widened by a function that every device has. */
-export function valuesAt(binding: number, values: FloatValues, quads: boolean): string {
+export function valuesAt(binding: number, values: StoredValues, quads: boolean): string {
+  if (values instanceof Int8Array)
+    return `${declare(binding, 'values')}
+fn codeAt(i: u32) -> f32 { return f32(bitcast<i32>(values[i / 4u] << (24u - 8u * (i % 4u))) >> 24u); }
+${quads ? 'fn quadAt(i: u32) -> vec4f { return vec4f(codeAt(i), codeAt(i + 1u), codeAt(i + 2u), codeAt(i + 3u)); }' : 'fn valueAt(i: u32) -> f32 { return codeAt(i); }'}`
   const halves = values instanceof Uint16Array
   if (quads && halves)
     return `${declare(binding, 'values', 'vec2u')}

@@ -1,3 +1,5 @@
+import type { Activation } from '@pare/sparse/graph'
+import { functionsFor } from '../arrays/functions.js'
 import { type DenseMatrix, type Entries, valuesAt } from './entries.js'
 
 // y[M, out] = x[M, in] · Wᵀ. Where M is more than 1, sparse kernels read x transposed, with four rows side by side: quads[columns, ⌈M ÷ 4⌉].
@@ -22,33 +24,75 @@ const FOURS = '@group(0) @binding(1) var<storage, read> x: array<vec4f>;'
 const WRITE_FOUR = (four: string, sum: string) => `
 for (var j = 0u; j < 4u; j++) {
   let m = 4u * ${four} + j;
-  if (m < product.m) { y[m * product.out + product.first + row] = ${sum}[j]; }
+  if (m < product.m) { y[m * product.out + product.first + row] = finish(${sum}[j], row); }
 }`
 
-/** Threads of a workgroup. */
+/** What is done with each sum: it is multiplied with the scale of its output, its bias is added, and a function is applied. */
+export interface SumFinish {
+  readonly scales: boolean
+  readonly bias: boolean
+  readonly activation?: Activation
+}
+
+/** WGSL of `finish(sum, row)`, with its bindings from `binding` on. */
+function finishText({ scales, bias, activation }: SumFinish, binding: number): string {
+  const names = [...(scales ? ['scales'] : []), ...(bias ? ['bias'] : [])]
+  const declared = names.map((name, i) => `@group(0) @binding(${binding + i}) var<storage, read> ${name}: array<f32>;`)
+  const value = `sum${scales ? ' * scales[row]' : ''}${bias ? ' + bias[row]' : ''}`
+  const result = activation === undefined ? 'x' : ACTIVATIONS[activation]
+  return `${declared.join('\n')}
+${functionsFor(result)}
+fn finish(sum: f32, row: u32) -> f32 { let x = ${value}; return ${result}; }`
+}
+
+const ACTIVATIONS: Readonly<Record<Activation, string>> = {
+  relu: 'max(x, 0.0)',
+  sigmoid: 'sigmoidOf(x)',
+  tanh: 'tanhOf(x)',
+  silu: 'x * sigmoidOf(x)',
+  gelu: 'gelu(x)',
+  'gelu-tanh': 'geluTanh(x)',
+  'quick-gelu': 'x * sigmoidOf(1.702 * x)',
+}
+
+/** Threads of a workgroup, where nothing was measured. */
 export const THREADS = 128
 
 /** Threads that work on one row of W, where they share its entries. */
-export const lanesOf = (subgroup: number | undefined) => (subgroup !== undefined && subgroup <= THREADS ? subgroup : 32)
+export const lanesOf = (subgroup: number | undefined) => (subgroup !== undefined && subgroup <= 64 ? subgroup : 32)
+
+export interface FewRows {
+  /** Columns of x, of which a tile at the edge may name more. */
+  readonly inputs: number
+  /** Whether x has one row, which is read where it lies. */
+  readonly single: boolean
+  readonly subgroup: number | undefined
+  /** Of a workgroup. */
+  readonly threads: number
+  readonly finish: SumFinish
+}
 
 /** Few rows of x: the threads of a row of W share its entries. One subgroup has a row where all have the same size, else shared memory does. */
-export function fewShader(entries: Entries, { single, subgroup }: { single: boolean; subgroup: number | undefined }): string {
+export function fewShader(entries: Entries, { inputs, single, subgroup, threads, finish }: FewRows): string {
   const lanes = lanesOf(subgroup)
   const type = single ? 'f32' : 'vec4f'
-  const at = (column: string) => (single ? `x[${column}]` : `x[(${column}) * product.fours + group.y]`)
+  const alone = (column: string) =>
+    entries.columns > inputs ? `select(0.0, x[${column}], ${column} < ${inputs}u)` : `x[${column}]`
+  const at = (column: string) => (single ? alone(column) : `x[(${column}) * product.fours + group.y]`)
   const together = subgroup === lanes
   return `${together ? 'enable subgroups;' : ''}
 ${PRODUCT}
 ${single ? SINGLE : FOURS}
 ${entries.declarations}
-${together ? '' : `var<workgroup> sums: array<${type}, ${THREADS}>;`}
-@compute @workgroup_size(${THREADS})
+${finishText(finish, 3 + entries.data.length)}
+${together ? '' : `var<workgroup> sums: array<${type}, ${threads}>;`}
+@compute @workgroup_size(${threads})
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let row = (group.x + group.z * groups.x) * ${THREADS / lanes}u + thread / ${lanes}u;
+  let row = (group.x + group.z * groups.x) * ${threads / lanes}u + thread / ${lanes}u;
   let lane = thread % ${lanes}u;
   var sum = ${type}();
   if (row < product.rows) {
@@ -56,7 +100,7 @@ fn main(
   }
   ${together ? 'sum = subgroupAdd(sum);' : shared(lanes)}
   if (lane == 0u && row < product.rows) {
-    ${single ? 'y[product.first + row] = sum;' : WRITE_FOUR('group.y', 'sum')}
+    ${single ? 'y[product.first + row] = finish(sum, row);' : WRITE_FOUR('group.y', 'sum')}
   }
 }`
 }
@@ -70,10 +114,11 @@ const shared = (lanes: number) => `sums[thread] = sum;
   sum = sums[thread];`
 
 /** Many rows of x: a thread has four of them, and its neighbours the next four, so that they read x together. `across`: threads side by side. */
-export function manyShader(entries: Entries, across: number): string {
+export function manyShader(entries: Entries, { across, finish }: { across: number; finish: SumFinish }): string {
   return `${PRODUCT}
 ${FOURS}
 ${entries.declarations}
+${finishText(finish, 3 + entries.data.length)}
 @compute @workgroup_size(${THREADS})
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -129,7 +174,10 @@ export const LARGE_TILES: DenseTiles = { size: 128, each: 8, depth: 16 }
 export const SMALL_TILES: DenseTiles = { size: 64, each: 4, depth: 32 }
 
 /** Dense, many rows of x: tiles of x and W pass through shared memory, sums stay in registers. */
-export function denseShader({ in: inputs, values }: Pick<DenseMatrix, 'in' | 'values'>, tiles: DenseTiles): string {
+export function denseShader(
+  { in: inputs, values }: Pick<DenseMatrix, 'in' | 'values'>,
+  { tiles, finish }: { tiles: DenseTiles; finish: SumFinish },
+): string {
   const { size, each, depth } = tiles
   const side = size / each
   const quads = inputs % 4 === 0
@@ -140,6 +188,7 @@ export function denseShader({ in: inputs, values }: Pick<DenseMatrix, 'in' | 'va
   return `${PRODUCT}
 ${quads ? FOURS : SINGLE}
 ${valuesAt(3, values, quads)}
+${finishText(finish, 4)}
 fn fourOfX(m: u32, k: u32) -> vec4f {
   if (m >= product.m) { return vec4f(); }
   ${readFour(quads, inputs, quads ? `x[(m * ${inputs}u + k) / 4u]` : `x[m * ${inputs}u + k + j]`)}
@@ -151,7 +200,7 @@ fn fourOfW(n: u32, k: u32) -> vec4f {
 fn write(m: u32, n: u32, sums: vec4f) {
   if (m >= product.m) { return; }
   for (var j = 0u; j < 4u; j++) {
-    if (n + j < product.rows) { y[m * product.out + product.first + n + j] = sums[j]; }
+    if (n + j < product.rows) { y[m * product.out + product.first + n + j] = finish(sums[j], n + j); }
   }
 }
 // quads[depth, size ÷ 4]: a column of the tile of x, and of W, is side by side.

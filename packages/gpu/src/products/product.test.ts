@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { ADAPTERS, onEachAdapter, openSoftware } from './adapters.test.support.js'
+import { ADAPTERS, onEachAdapter, openSoftware } from '../adapters.test.support.js'
+import type { Gpu } from '../gpu.js'
+import { bitmapOf } from './bitmap.js'
 import type { DeviceMatrix } from './entries.js'
-import type { Gpu } from './gpu.js'
 import { dense, groups, multiplied, randomDense, rows, tiles } from './matrices.test.support.js'
 import { openProduct } from './product.js'
 
@@ -19,6 +20,7 @@ const FORMATS: Record<string, (weight: Float32Array, shape: { out: number; in: n
   '2:4': (weight, shape) => groups(weight, shape, { keep: 2, of: 4 }),
   '1:16': (weight, shape) => groups(weight, shape, { keep: 1, of: 16 }),
   '3:5': (weight, shape) => groups(weight, shape, { keep: 3, of: 5 }),
+  bitmap: (weight, shape) => bitmapOf(rows(weight, shape)),
 }
 
 onEachAdapter((gpu) => {
@@ -64,6 +66,37 @@ onEachAdapter((gpu) => {
         }
       }
     })
+  })
+
+  test.each([
+    ['dense', dense],
+    ['rows', rows],
+    ['bitmap', (weight: Float32Array, shape: { out: number; in: number }) => bitmapOf(rows(weight, shape))],
+    ['tiles', (weight: Float32Array, shape: { out: number; in: number }) => tiles(weight, shape, [4, 1])],
+  ] as const)('codes of 8 bits have a scale for each output, and sums a bias and a function: %s, in bands too', async (_, pack) => {
+    const shape = { out: 67, in: 52 }
+    const codes = randomDense(shape.out, shape.in, 0.3).map((value) => 8 * value)
+    const scales = Float32Array.from({ length: shape.out }, (_, i) => 2 ** ((i % 3) - 3))
+    const bias = Float32Array.from({ length: shape.out }, (_, i) => (i % 5) - 2)
+    const floats = pack(codes, shape)
+    const matrix = { ...floats, values: Int8Array.from(floats.values), scales } as DeviceMatrix
+    for (const most of [1 << 20, 800]) {
+      using product = openProduct(gpu(), matrix, { bias, activation: 'relu', most })
+      for (const m of floats.kind === 'dense' ? [1, 5] : [1, 5, 12]) {
+        const x = randomDense(m, shape.in, 0.9)
+        const sums = multiplied(x, codes, { ...shape, m })
+        const expected = sums.map((sum, i) => Math.max(0, sum * scales[i % shape.out]! + bias[i % shape.out]!))
+        expect(unsigned(await product.multiply(x, m))).toEqual(unsigned(expected))
+      }
+    }
+  })
+
+  test.each([32, 64, 256])('with %i threads of a group it is the same', async (threads) => {
+    const shape = { out: 37, in: 90 }
+    const weight = randomDense(shape.out, shape.in, 0.3)
+    using product = openProduct(gpu(), rows(weight, shape), { threads })
+    const x = randomDense(1, shape.in, 0.9)
+    expect(unsigned(await product.multiply(x, 1))).toEqual(unsigned(multiplied(x, weight, { ...shape, m: 1 })))
   })
 
   test.each(['large', 'small'] as const)('%s tiles of the dense product, more than one each way', async (tiles) => {

@@ -1,7 +1,9 @@
 import { PareError } from '@pare/core/backends'
+import type { Activation } from '@pare/sparse/graph'
+import { type Dispatch, prepareDispatches } from '../dispatch.js'
+import type { Gpu } from '../gpu.js'
 import { bandsOf } from './bands.js'
 import { type DeviceMatrix, type Entries, entriesOf } from './entries.js'
-import type { Gpu } from './gpu.js'
 import {
   denseShader,
   fewShader,
@@ -9,11 +11,11 @@ import {
   lanesOf,
   manyShader,
   SMALL_TILES,
+  type SumFinish,
   THREADS,
   transposeShader,
   WIDE,
 } from './product-shaders.js'
-import { BUFFER } from './usage.js'
 
 /** A weight on the device, dense or sparse. */
 export interface DeviceProduct extends Disposable {
@@ -25,6 +27,10 @@ export interface DeviceProduct extends Disposable {
   multiply(x: Float32Array, m: number): Promise<Float32Array>
   /** The same for values that stay on the device. Valid until it is asked for another m. */
   prepare(m: number): Promise<ProductRun>
+  /** Its kernels for m rows that lie elsewhere: x f32[m, in], y f32[m, out], and room for `scratchWords(m)`. Throws PareError for more rows than a device binds. */
+  dispatches(m: number, at: { readonly x: GPUBuffer; readonly y: GPUBuffer; readonly scratch: GPUBuffer }): readonly Dispatch[]
+  /** f32 that kernels for m rows need room for beside x and y. */
+  scratchWords(m: number): number
 }
 
 /** A product of m rows. */
@@ -36,33 +42,52 @@ export interface ProductRun {
 }
 
 export interface ProductOptions {
+  /** f32[out], added to the sums. Default: none */
+  readonly bias?: Float32Array
+  /** Applied to the sums. Default: none */
+  readonly activation?: Activation
   /** Most bytes of an array of the weight; larger weights are cut into bands of rows. Default: what the device can bind */
   readonly most?: number
   /** How dense products of many rows are cut. Default: large where that keeps a large device busy */
   readonly tiles?: 'large' | 'small'
+  /** Threads of a workgroup that multiplies up to eight rows. Default: 128 */
+  readonly threads?: number
 }
 
 /** Puts a weight on the device. Throws GpuLost where it does not fit. */
 export function openProduct(gpu: Gpu, matrix: DeviceMatrix, options: ProductOptions = {}): DeviceProduct {
   const { out, in: inputs } = matrix
+  const { bias, threads = THREADS, tiles } = options
   const limit = gpu.adapter.limits.maxStorageBufferBindingSize
   const bands = bandsOf(matrix, options.most ?? limit).map(({ first, matrix }) => {
     const entries = entriesOf(matrix)
-    const buffers = entries.data.map((data) => gpu.upload(data))
-    return { first, matrix, entries, buffers }
+    const scales = 'scales' in matrix && matrix.scales !== undefined ? [matrix.scales] : []
+    const biases = bias === undefined ? [] : [bias.subarray(first, first + matrix.out)]
+    const finish = {
+      scales: scales.length > 0,
+      bias: biases.length > 0,
+      ...(options.activation && { activation: options.activation }),
+    }
+    const data = [...entries.data, ...scales, ...biases]
+    return { first, matrix, entries, finish, data, buffers: data.map((each) => gpu.upload(each)) }
   })
   const columns = bands[0]?.entries.columns ?? inputs
-  let last: (ProductRun & { readonly m: number; readonly own: readonly GPUBuffer[] }) | undefined
+  let last: (ProductRun & { readonly m: number } & Disposable) | undefined
   // Of x and y, which are not cut by columns.
   const mostRows = Math.max(1, Math.floor(limit / (4 * Math.max(columns, out, 1))) - 3)
+  const isTransposed = (m: number) => m > 1 && bands.some(({ matrix }) => shapeOf(matrix, m) !== 'dense')
+  const scratchWords = (m: number) => (isTransposed(m) ? 4 * columns * Math.ceil(m / 4) : 0)
   return {
     out,
     in: inputs,
-    bytes: bands.reduce((sum, { entries }) => sum + entries.data.reduce((bytes, { byteLength }) => bytes + byteLength, 0), 0),
+    bytes: bands.reduce((sum, { data }) => sum + data.reduce((bytes, { byteLength }) => bytes + byteLength, 0), 0),
     multiply,
     prepare,
+    dispatches,
+    scratchWords,
     [Symbol.dispose]() {
-      for (const buffer of [...bands.flatMap(({ buffers }) => buffers), ...(last?.own ?? [])]) buffer.destroy()
+      for (const buffer of bands.flatMap(({ buffers }) => buffers)) buffer.destroy()
+      last?.[Symbol.dispose]()
     },
   }
 
@@ -88,68 +113,43 @@ export function openProduct(gpu: Gpu, matrix: DeviceMatrix, options: ProductOpti
 
   async function prepare(m: number): Promise<ProductRun> {
     if (last?.m === m) return last
+    last?.[Symbol.dispose]()
+    last = undefined
+    const own = [m * inputs, m * out, scratchWords(m)].map((words) => gpu.buffer(4 * words))
+    const [x, y, scratch] = own as [GPUBuffer, GPUBuffer, GPUBuffer]
+    const kernels = await prepareDispatches(gpu, dispatches(m, { x, y, scratch }))
+    last = {
+      m,
+      x,
+      y,
+      encode: (pass) => kernels.encode(pass),
+      [Symbol.dispose]() {
+        kernels[Symbol.dispose]()
+        for (const buffer of own) buffer.destroy()
+      },
+    }
+    return last
+  }
+
+  function dispatches(m: number, { x, y, scratch }: { x: GPUBuffer; y: GPUBuffer; scratch: GPUBuffer }): Dispatch[] {
     if (m > mostRows)
       throw new PareError(`gpu: ${m} rows of x are more than the ${mostRows} that '${gpu.adapter.name}' can bind at a time.`, {
         hint: 'multiply fewer rows at a time.',
       })
-    for (const buffer of last?.own ?? []) buffer.destroy()
-    last = undefined
     const fours = Math.ceil(m / 4)
-    const x = gpu.buffer(4 * m * Math.max(columns, inputs))
-    const y = gpu.buffer(4 * m * out)
-    const isTransposed = bands.some(({ matrix }) => shapeOf(matrix, m) !== 'dense') && m > 1
-    const transposed = isTransposed ? gpu.buffer(16 * columns * fours) : x
-    const steps: Step[] = []
-    const uniforms: GPUBuffer[] = []
-    const step = async (code: string, { groups, buffers, words }: Omit<Step, 'pipeline' | 'bindings'> & Binding) => {
-      const uniform = uniformOf(gpu, words)
-      uniforms.push(uniform)
-      const pipeline = await gpu.pipeline(code)
-      const entries = [uniform, ...buffers].map((buffer, binding) => ({ binding, resource: { buffer } }))
-      steps.push({ pipeline, groups, bindings: gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }) })
-    }
-    if (isTransposed) {
+    const steps: Dispatch[] = []
+    if (isTransposed(m)) {
       const groups = [Math.ceil(columns / 32), Math.ceil(m / 32), 1] as const
-      await step(transposeShader(inputs, columns), { groups, buffers: [x, transposed], words: [m, fours, out, 0, 0] })
+      steps.push({ code: transposeShader(inputs, columns), groups, buffers: [x, scratch], words: [m, fours, out, 0, 0] })
     }
-    for (const { first, matrix, entries, buffers } of bands) {
+    for (const { first, matrix, entries, finish, buffers } of bands) {
       const shape = shapeOf(matrix, m)
-      const { code, groups } = kernelFor(gpu, { matrix, entries, m, shape, tiles: options.tiles })
-      const from = shape === 'dense' ? x : transposed
-      await step(code, { groups, buffers: [from, y, ...buffers], words: [m, fours, out, first, matrix.out] })
+      const kernel = kernelFor({ matrix, entries, finish, m, shape, tiles, threads, subgroup: gpu.subgroup })
+      const from = shape === 'dense' || m === 1 ? x : scratch
+      steps.push({ ...kernel, buffers: [from, y, ...buffers], words: [m, fours, out, first, matrix.out] })
     }
-    const encode = (pass: GPUComputePassEncoder) => {
-      for (const each of steps) encodeStep(pass, each)
-    }
-    const own = [x, y, ...(isTransposed ? [transposed] : []), ...uniforms]
-    last = { m, x, y, own, encode }
-    return last
+    return steps
   }
-}
-
-type Groups = readonly [number, number, number]
-
-interface Step {
-  readonly pipeline: GPUComputePipeline
-  readonly bindings: GPUBindGroup
-  readonly groups: Groups
-}
-
-interface Binding {
-  readonly buffers: readonly GPUBuffer[]
-  readonly words: readonly number[]
-}
-
-function encodeStep(pass: GPUComputePassEncoder, { pipeline, bindings, groups }: Step): void {
-  pass.setPipeline(pipeline)
-  pass.setBindGroup(0, bindings)
-  pass.dispatchWorkgroups(...groups)
-}
-
-function uniformOf(gpu: Gpu, words: readonly number[]): GPUBuffer {
-  const buffer = gpu.device.createBuffer({ size: 32, usage: BUFFER.uniform | BUFFER.copyTarget })
-  gpu.device.queue.writeBuffer(buffer, 0, Uint32Array.from(words))
-  return buffer
 }
 
 /** Up to so many rows of x, threads share the entries of a row of W; beyond, rows of x lie side by side. */
@@ -163,29 +163,32 @@ function shapeOf({ kind }: DeviceMatrix, m: number): 'few' | 'many' | 'dense' {
 interface KernelRequest {
   readonly matrix: DeviceMatrix
   readonly entries: Entries
+  readonly finish: SumFinish
+  readonly threads: number
+  readonly subgroup: number | undefined
   readonly m: number
   readonly shape: ReturnType<typeof shapeOf>
   readonly tiles: ProductOptions['tiles']
 }
 
-function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: size }: KernelRequest): { code: string; groups: Groups } {
-  const { subgroup } = gpu
+function kernelFor(request: KernelRequest): Pick<Dispatch, 'code' | 'groups'> {
+  const { matrix, entries, finish, m, shape, tiles: size, threads, subgroup } = request
   const fours = Math.ceil(m / 4)
   switch (shape) {
     case 'few':
       return {
-        code: fewShader(entries, { single: m === 1, subgroup }),
-        groups: spread(matrix.out / (THREADS / lanesOf(subgroup)), m === 1 ? 1 : fours),
+        code: fewShader(entries, { inputs: matrix.in, single: m === 1, subgroup, threads, finish }),
+        groups: spread(matrix.out / (threads / lanesOf(subgroup)), m === 1 ? 1 : fours),
       }
     case 'many': {
       const across = Math.min(32, 2 ** Math.ceil(Math.log2(fours)))
-      return { code: manyShader(entries, across), groups: spread(matrix.out / (THREADS / across), fours / across) }
+      return { code: manyShader(entries, { across, finish }), groups: spread(matrix.out / (THREADS / across), fours / across) }
     }
     case 'dense': {
       if (matrix.kind !== 'dense') throw new Error(`'${matrix.kind}' is not dense`)
       const enough = (matrix.out / LARGE_TILES.size) * (m / LARGE_TILES.size) >= ENOUGH_GROUPS
       const tiles = (size ?? (enough ? 'large' : 'small')) === 'large' ? LARGE_TILES : SMALL_TILES
-      return { code: denseShader(matrix, tiles), groups: spread(matrix.out / tiles.size, m / tiles.size) }
+      return { code: denseShader(matrix, { tiles, finish }), groups: spread(matrix.out / tiles.size, m / tiles.size) }
     }
     default:
       return shape satisfies never
@@ -196,7 +199,7 @@ function kernelFor(gpu: Gpu, { matrix, entries, m, shape, tiles: size }: KernelR
 const ENOUGH_GROUPS = 192
 
 /** Groups by x and z together, and y. */
-function spread(across: number, down: number): Groups {
+function spread(across: number, down: number): Dispatch['groups'] {
   const count = Math.ceil(across)
   return [Math.min(count, WIDE), Math.ceil(down), Math.ceil(count / WIDE)]
 }

@@ -1,0 +1,6 @@
+export { GpuSession } from './gpu-session.js'
+export { DEVICE_OPERATORS } from './operators/operators.js'
+export type { GpuSessionOptions } from './options.js'
+export type { DeviceCosts, DevicePlan, DeviceWeight, NodeElsewhere } from './plan.js'
+export { type DeviceFeeds, type DeviceResults, DeviceTensor } from './tensors.js'
+export type { Tuning } from './tuning.js'
