@@ -1,7 +1,7 @@
-import { elementCount, type Model, type Node, operatorName, type Tensor, type Use, type Uses, usesOf } from '@pare/onnx'
+import { elementCount, type Model, operatorName, type Tensor, type Use, type Uses, usesOf } from '@pare/onnx'
 import type { QuantisedForm, Quantiser } from './choices.js'
 import { HALF_TYPES, isHalf } from './halves.js'
-import { isProduct, unitAxis } from './place.js'
+import { isProduct, nameOf, unitAxis } from './place.js'
 import { isStaticWeight } from './static/integer-graph.js'
 import type { QuantisedWeight, UnquantisedWeight } from './step.js'
 
@@ -84,8 +84,4 @@ function formAt(place: Use, { tensor, opset }: Candidate, method: Quantiser): Qu
     return 'blocks'
   }
   return unitAxis(place, tensor) === undefined ? undefined : 'stored'
-}
-
-function nameOf(node: Node): string {
-  return node.name || node.outputs.find((name) => name !== '') || node.op
 }

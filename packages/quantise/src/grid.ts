@@ -1,8 +1,8 @@
 import { type Model, PareError, readAll, type Tensor, usesOf } from '@pare/onnx'
-import type { BlockSize, Quantiser } from './choices.js'
+import type { BlockSize, QuantisedForm, Quantiser } from './choices.js'
 import { findWeights } from './find.js'
 import { unitAxis } from './place.js'
-import { floats, MOST_CODE } from './scales.js'
+import { floats, MOST_CODE, MOST_OF_TWO } from './scales.js'
 
 /** What the elements of a weight as a matrix f32[rows × columns] can be rounded to: whole codes times a scale, 0 among them. */
 export interface RoundingGrid {
@@ -24,10 +24,24 @@ export function gridsOf(
     findWeights(model, method).weights.flatMap(({ id, form }) => {
       // Of a weight that is read along both axes there would be two.
       const axes = new Set(uses.of(id).map((use) => unitAxis(use, uses.constants.get(id)!)))
-      if (axes.size !== 1 || (form !== 'integers' && form !== 'blocks')) return []
-      return [[id, form === 'integers' ? GRID_OF_UNITS : gridOfBlocks(method === 'int4' ? 4 : 8, block)]]
+      const grid = form === 'static' ? undefined : gridOf(form, method, block)
+      return axes.size !== 1 || grid === undefined ? [] : [[id, grid]]
     }),
   )
+}
+
+/** Of a weight that is multiplied in few bits. Undefined: it is stored so, and multiplied as floats. */
+export function gridOf(form: QuantisedForm, method: Quantiser, block: number): RoundingGrid | undefined {
+  switch (form) {
+    case 'integers':
+      return GRID_OF_UNITS
+    case 'static':
+      return { least: -MOST_OF_TWO, most: MOST_OF_TWO, outermost: MOST_OF_TWO }
+    case 'blocks':
+      return gridOfBlocks(method === 'int4' ? 4 : 8, block)
+    default:
+      return undefined
+  }
 }
 
 export const GRID_OF_UNITS: RoundingGrid = { least: -MOST_CODE, most: MOST_CODE, outermost: MOST_CODE }

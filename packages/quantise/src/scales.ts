@@ -3,6 +3,12 @@ import { chunks, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx
 /** Largest code of 8 bits: −127 … 127, so that both signs reach equally far and 0 is 0. */
 export const MOST_CODE = 127
 
+/**
+ * Of codes whose products are summed two by two in 16 bits on CPUs without VNNI: 2 · 64 · 255 fits, and sums are exact everywhere. A convolution of each channel for itself
+ * multiplies one by one, and has all codes.
+ */
+export const MOST_OF_TWO = 64
+
 /** f32[units]: the largest size of a unit's elements ÷ 127. Of a unit that is all zeros 1. Reads the weight once, in pieces. */
 export async function unitScales(tensor: Tensor, axis: number): Promise<Float32Array> {
   return (await unitLargest(tensor, axis)).map((most) => (most > 0 ? most / MOST_CODE : 1))

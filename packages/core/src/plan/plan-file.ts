@@ -27,6 +27,7 @@ const LISTS = {
   cut: 'groups',
   update: 'tensors',
   permute: 'groups',
+  smooth: 'values',
   quantise: 'weights',
   vocabulary: 'groups',
 } as const

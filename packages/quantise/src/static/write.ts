@@ -16,7 +16,7 @@ import {
   withoutDead,
 } from '@pare/onnx'
 import { NewTensors } from '../new-tensors.js'
-import { floats, MOST_CODE, unitCodes, unitLargest } from '../scales.js'
+import { floats, MOST_CODE, MOST_OF_TWO, unitCodes, unitLargest } from '../scales.js'
 import { type ActivationRange, type ActivationScale, scaleOfRange } from './activation.js'
 import { type IntegerGraph, type IntegerProduct, integerGraph } from './integer-graph.js'
 import { constantBehind } from './normalization.js'
@@ -119,12 +119,6 @@ async function writeWeights(
     return writer.node('DequantizeLinear', [codes, scale], { axis: 0n })
   }
 }
-
-/**
- * Of codes whose products are summed two by two in 16 bits on CPUs without VNNI: 2 · 64 · 255 fits, and sums are exact everywhere. A convolution of each channel for itself
- * multiplies one by one, and has all codes.
- */
-const MOST_OF_TWO = 64
 
 function mostCode({ node, units }: IntegerProduct, { shape }: Tensor): number {
   const isDepthwise = operatorName(node) === 'Conv' && shape[1] === 1 && attributesOf(node).int('group', 1) === units

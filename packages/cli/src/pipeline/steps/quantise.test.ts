@@ -42,6 +42,8 @@ describe('pare prune --quantise', () => {
     ['int8-static:range=mse', 'int8-static: '],
     ['int4:block=64,rounding=gptq', 'int4 in blocks of 64 rounded by gptq: '],
     ['int8:rounding=gptq', 'int8 rounded by gptq: '],
+    ['int8-static:smooth=0.5', 'int8-static: 3 weights; 2 smoothed by 0.5, 1 not'],
+    ['int4:rounding=gptq,smooth=search', 'int4 in blocks of 32 rounded by gptq: 3 weights; '],
   ])('%s looks at calibration data, says so, and is replayed without them', async (how, said) => {
     await using folder = await fixture()
     await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
@@ -63,11 +65,11 @@ describe('pare prune --quantise', () => {
     expect((scores.json() as { metrics: { accuracy: number } }).metrics.accuracy).toBeGreaterThan(0.96)
   })
 
-  it.each(['int8-static', 'int4:rounding=gptq'])('%s needs calibration data', async (how) => {
+  it.each(['int8-static', 'int4:rounding=gptq', 'int8:smooth=0.5'])('%s needs calibration data', async (how) => {
     await using folder = await fixture()
     const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
     expect(exitCode).toBe(2)
-    const who = how === 'int8-static' ? how : 'int4 rounded by gptq'
+    const who = { 'int4:rounding=gptq': 'int4 rounded by gptq', 'int8:smooth=0.5': 'int8 with smoothing' }[how] ?? how
     expect(stderr).toContain(`quantise: ${who} needs calibration data, and there are none.`)
     expect(stderr).toContain('--calibrate data.npz')
   })
@@ -116,7 +118,7 @@ describe('pare prune --quantise', () => {
       const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
       expect(exitCode).toBe(2)
       expect(stderr).toContain(
-        `--quantise is '${how}'; expected int8, int8-static, int8-weights, int4, f16 or bf16, or with options int4:block=64,rounding=gptq, int8-static:range=mse or int8:error=0.02`,
+        `--quantise is '${how}'; expected int8, int8-static, int8-weights, int4, f16 or bf16, or with options int4:block=64,rounding=gptq, int8-static:range=mse,smooth=search or int8:error=0.02`,
       )
     }
   })
