@@ -24,7 +24,9 @@ export function gridsOf(
     findWeights(model, method).weights.flatMap(({ id, form }) => {
       // Of a weight that is read along both axes there would be two.
       const axes = new Set(uses.of(id).map((use) => unitAxis(use, uses.constants.get(id)!)))
-      const grid = form === 'static' ? undefined : gridOf(form, method, block)
+      // Halves hold no codes times scales.
+      const isFloat = uses.constants.get(id)!.type === 'float32'
+      const grid = form === 'static' || !isFloat ? undefined : gridOf(form, method, block)
       return axes.size !== 1 || grid === undefined ? [] : [[id, grid]]
     }),
   )

@@ -1,4 +1,5 @@
 import { chunks, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { scaleAs, type WeightType } from './halves/stored-halves.js'
 
 /** Largest code of 8 bits: −127 … 127, so that both signs reach equally far and 0 is 0. */
 export const MOST_CODE = 127
@@ -9,9 +10,9 @@ export const MOST_CODE = 127
  */
 export const MOST_OF_TWO = 64
 
-/** f32[units]: the largest size of a unit's elements ÷ 127. Of a unit that is all zeros 1. Reads the weight once, in pieces. */
-export async function unitScales(tensor: Tensor, axis: number): Promise<Float32Array> {
-  return (await unitLargest(tensor, axis)).map((most) => (most > 0 ? most / MOST_CODE : 1))
+/** f32[units]: the largest size of a unit's elements ÷ 127, as a tensor of `type` holds it. Of a unit that is all zeros 1. Reads the weight once, in pieces. */
+export async function unitScales(tensor: Tensor, axis: number, type: WeightType = 'float32'): Promise<Float32Array> {
+  return (await unitLargest(tensor, axis)).map((most) => (most > 0 ? scaleAs(type, most / MOST_CODE) : 1))
 }
 
 /** f32[units]: the largest size of a unit's elements. Reads the weight once, in pieces. */

@@ -10,6 +10,7 @@ import {
   usesOf,
   withTensors,
 } from '@pare/onnx'
+import { withFloats } from '../halves/stored-halves.js'
 import { NewTensors } from '../new-tensors.js'
 import { scaledAlong } from '../scaled.js'
 import { constantBehind } from '../static/normalization.js'
@@ -21,7 +22,8 @@ import type { SmoothStep } from './step.js'
  *
  * @throws PareError where the model has no such value.
  */
-export async function applySmoothing(model: Model, { values }: Pick<SmoothStep, 'values'>): Promise<Model> {
+export async function applySmoothing(stored: Model, { values }: Pick<SmoothStep, 'values'>): Promise<Model> {
+  const model = withFloats(stored, new Set(values.flatMap(({ weights }) => weights)))
   const { sites } = await findSites(model)
   const byValue = new Map(sites.map((site) => [site.value, site]))
   return withFactors(

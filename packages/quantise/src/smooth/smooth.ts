@@ -2,6 +2,7 @@ import { type Model, usesOf } from '@pare/onnx'
 import type { BlockSize, QuantisedForm, Quantiser } from '../choices.js'
 import { findWeights } from '../find.js'
 import { gridOf, type RoundingGrid } from '../grid.js'
+import { widened, withFloats } from '../halves/stored-halves.js'
 import { unitLargest } from '../scales.js'
 import { applySmoothing, factorsAsText, type SiteFactors, withFactors } from './apply.js'
 import { factorsOf } from './factors.js'
@@ -28,7 +29,8 @@ export interface SmoothedModel {
  * Makes weights and values easier to round: columns of a value are divided by factors, in the norm, product or constant that makes it, and rows of the weights that read it are multiplied by the same. Outputs
  * are what they were, but for rounding of floats, and zeros stay zeros. From the last value to the first, so that weights are as they will be when their own inputs are looked at.
  */
-export async function smooth(model: Model, options: SmoothOptions): Promise<SmoothedModel> {
+export async function smooth(stored: Model, options: SmoothOptions): Promise<SmoothedModel> {
+  const model = withFloats(stored)
   const { method, block = 32, exponent } = options
   const rounded = new Map(
     findWeights(model, method).weights.flatMap(({ id, form }) => {
@@ -37,7 +39,7 @@ export async function smooth(model: Model, options: SmoothOptions): Promise<Smoo
     }),
   )
   const { sites, left } = await findSites(model, (id) => rounded.has(id))
-  if (sites.length === 0) return { model, step: { kind: 'smooth', values: [], left } }
+  if (sites.length === 0) return { model: stored, step: { kind: 'smooth', values: [], left } }
   const statistics = await measureColumns(model, sites, options)
   const scalings: SiteFactors[] = []
   const values: SmoothedValue[] = []
@@ -54,7 +56,7 @@ export async function smooth(model: Model, options: SmoothOptions): Promise<Smoo
     values.unshift({ id: site.value, weights, exponent: chosen.exponent, factors: factorsAsText(chosen.factors) })
   }
   const step: SmoothStep = { kind: 'smooth', values, left: [...left, ...unchanged] }
-  return { model: await applySmoothing(model, step), step }
+  return { model: await applySmoothing(stored, step), step }
 }
 
 const NO_GAIN = 'with no exponent its products come nearer to what they are in floats'
@@ -79,7 +81,7 @@ async function chooseFactors(
   const { constants } = usesOf(model.graph)
   const own = weights.flatMap(({ id, axis }) => {
     const how = rounded.get(id)
-    return how === undefined ? [] : [{ tensor: constants.get(id)!, axis, ...how }]
+    return how === undefined ? [] : [{ tensor: widened(constants.get(id)!), axis, ...how }]
   })
   const largest = new Float64Array(columns)
   for (const { tensor, axis } of own)

@@ -1,6 +1,6 @@
 import { applyPlan, type CalibrationFacts, type Forward, type PlanStep, planRounding, type UpdateStep } from '@pare/core'
 import { percent, plural } from '@pare/gate'
-import { type Model, present } from '@pare/onnx'
+import { type Model, present, usesOf } from '@pare/onnx'
 import {
   gridsOf,
   type OutputError,
@@ -87,9 +87,12 @@ export async function quantiseModel(
       ...present({ rounding: update?.by, outputError, smoothing: smoothing && smoothingFacts(smoothing, settings.smooth!) }),
     },
     warnings: [
-      ...(isNothing ? [`nothing is quantised: ${whyNothing(step)}`] : []),
-      ...(smoothing === undefined || smoothing.values.length > 0 ? [] : [`nothing is smoothed: ${whyNothing(smoothing)}`]),
+      ...(isNothing ? [`nothing is quantised: ${whyNothing(step, 'the model has no large weights')}`] : []),
+      ...(smoothing === undefined || smoothing.values.length > 0
+        ? []
+        : [`nothing is smoothed: ${whyNothing(smoothing, 'no weight of a product is rounded')}`]),
       ...(rounding?.notes ?? []),
+      ...(settings.rounding === 'gptq' ? halvesWarnings(base, step) : []),
       ...(outputError === undefined ? [] : errorWarnings(step.method, outputError)),
     ],
     ...present({ calibration: data }),
@@ -168,9 +171,19 @@ function errorWarnings(method: Quantiser, { allowed, after }: OutputError): stri
   ]
 }
 
-function whyNothing({ left }: Pick<QuantiseStep | SmoothStep, 'left'>): string {
-  const [first] = left
-  return first === undefined ? 'the model has no large weights' : `of '${first.id}', ${first.reason}`
+/** Codes times scales are not told apart once they are rounded to halves. */
+function halvesWarnings({ graph }: Model, { weights }: QuantiseStep): string[] {
+  const { constants } = usesOf(graph)
+  const count = weights.filter(({ id, form }) => MULTIPLIED.has(form) && constants.get(id)?.type !== 'float32').length
+  return count === 0
+    ? []
+    : [`gptq rounds float32 alone: ${plural(count, 'weight')} of halves ${count === 1 ? 'is' : 'are'} rounded to the nearest`]
+}
+
+const MULTIPLIED: ReadonlySet<string> = new Set(['integers', 'static', 'blocks'])
+
+function whyNothing({ left: [first] }: Pick<QuantiseStep | SmoothStep, 'left'>, otherwise: string): string {
+  return first === undefined ? otherwise : `of '${first.id}', ${first.reason}`
 }
 
 /** 'int4 in blocks of 32: 43 weights; 2 left as they are' */
