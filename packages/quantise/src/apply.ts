@@ -5,6 +5,8 @@ import {
   GraphWriter,
   keyOf,
   type Model,
+  madeAtOnce,
+  NewTensors,
   type Node,
   PareError,
   type Tensor,
@@ -16,9 +18,8 @@ import type { QuantisedForm } from './choices.js'
 import { unitScalesOnGrid } from './grid.js'
 import { HALF_TYPES, type HalfMethod, halvesOf, isHalf } from './halves/halves.js'
 import { isRoundable, type WeightType, widened, withFloats } from './halves/stored-halves.js'
-import { NewTensors } from './new-tensors.js'
 import { unitAxis } from './place.js'
-import { madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import { turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
 import { withoutNormalization } from './static/normalization.js'
 import { withIntegers } from './static/write.js'
 import type { QuantisedWeight, QuantiseStep } from './step.js'

@@ -1,4 +1,4 @@
-import { chunks, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { chunks, madeAtOnce, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
 import { scaleAs, type WeightType } from './halves/stored-halves.js'
 
 /** Largest code of 8 bits: −127 … 127, so that both signs reach equally far and 0 is 0. */
@@ -76,20 +76,6 @@ export function turnedCodes(tensor: Tensor, { scales, type }: UnitCodes): Payloa
       for (let j = 0; j < columns; j++) codes[j * rows + i] = MIDDLE[type] + code(values[i * columns + j]! / scales[i]!)
     return codes
   })
-}
-
-/** Made when its first byte is read, and let go of with its last: a model is written tensor by tensor. */
-export function madeAtOnce(byteLength: number, make: () => Promise<Uint8Array>): Payload {
-  let made: Promise<Uint8Array> | undefined
-  return {
-    byteLength,
-    async read(target, offset) {
-      made ??= make()
-      const bytes = await made
-      target.set(bytes.subarray(offset, offset + target.byteLength))
-      if (offset + target.byteLength === byteLength) made = undefined
-    },
-  }
 }
 
 export function floats(bytes: Uint8Array): Float32Array {

@@ -226,6 +226,10 @@ export const modelResult = z.object({
     })
     .optional()
     .describe('weights that were given fewer bits after pruning'),
+  stored: z
+    .object({ storage: z.literal('sparse'), weights: count, elements: count, others: count.describe('elements that are stored') })
+    .optional()
+    .describe('weights with many zeros that are stored as a bitmap and the other elements'),
   baselines: z
     .array(
       z.object({

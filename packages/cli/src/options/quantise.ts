@@ -31,6 +31,12 @@ const quantise = z.union([
   z.strictObject({ method: z.enum(['f16', 'bf16'] satisfies readonly Quantiser[]) }),
 ])
 
+export const storageField = field(oneOf(['dense', 'sparse']), {
+  help: 'how weights with many zeros are written: sparse stores a bit for each element and the others, in standard operators that ONNX Runtime puts together when it loads the model; pare prune MODEL --sparsity 0 makes it dense again',
+  default: 'dense',
+  flag: { argument: 'how', hint: 'a smaller file without zip: --storage sparse', on: PRUNING, input: true },
+})
+
 export const quantiseField = field(quantise, {
   expected: `${listed(QUANTISERS.map((name) => `'${name}'`))}, { method: 'int4', block: 64, rounding: 'gptq' }, { method: 'int8-static', range: 'mse', smooth: 'search' } or { method: 'int8', error: 0.02 }`,
   help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-static (convolutions too, with ranges from calibration data; int8-static:range=mse), int8-weights, int4 (blocks of 32 inputs; int4:block=64,rounding=gptq rounds with calibration data), f16 or bf16; int8-static:smooth=0.5 (int8 and int4, too) first scales columns of values against rows of weights so that both are rounded better, on calibration data, smooth=search by as much as is best for each; int8:error=0.02 keeps those weights in more bits that put the outputs off by more than 2 % on calibration data',

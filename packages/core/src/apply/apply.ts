@@ -1,5 +1,5 @@
 import { cut, cutBlocks } from '@pare/axes'
-import { editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
+import { applyStorage, editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
 import { applyQuantisation, applySmoothing } from '@pare/quantise'
 import { applyVocabulary } from '@pare/vocabulary'
 import { weightsOf } from '../analyse/analyse.js'
@@ -41,6 +41,8 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
       return applyQuantisation(model, step)
     case 'vocabulary':
       return applyVocabulary(model, step)
+    case 'store':
+      return applyStorage(model, step)
     default:
       return step satisfies never
   }

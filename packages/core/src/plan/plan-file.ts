@@ -30,6 +30,7 @@ const LISTS = {
   smooth: 'values',
   quantise: 'weights',
   vocabulary: 'groups',
+  store: 'weights',
 } as const
 
 function formatStep(step: StoredPlan['steps'][number]): string {

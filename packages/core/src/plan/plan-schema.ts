@@ -123,6 +123,12 @@ const vocabularyStep = z.strictObject({
   kept: z.base64(),
 })
 
+const storageStep = z.strictObject({
+  kind: z.literal('store'),
+  storage: z.literal('sparse'),
+  weights: z.array(z.strictObject({ id: z.string(), elements: count, others: count })),
+})
+
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
 export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
   schemaVersion: z.literal(1),
@@ -148,6 +154,15 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
     })
     .exactOptional(),
   steps: z.array(
-    z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep, smoothStep, quantiseStep, vocabularyStep]),
+    z.discriminatedUnion('kind', [
+      maskStep,
+      cutStep,
+      updateStep,
+      permuteStep,
+      smoothStep,
+      quantiseStep,
+      vocabularyStep,
+      storageStep,
+    ]),
   ),
 })

@@ -5,13 +5,13 @@ import {
   editTensor,
   keyOf,
   type Model,
+  NewTensors,
   PareError,
   type Tensor,
   usesOf,
   withTensors,
 } from '@pare/onnx'
 import { withFloats } from '../halves/stored-halves.js'
-import { NewTensors } from '../new-tensors.js'
 import { scaledAlong } from '../scaled.js'
 import { constantBehind } from '../static/normalization.js'
 import { findSites, type SmoothSite } from './find.js'

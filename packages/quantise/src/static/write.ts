@@ -6,6 +6,7 @@ import {
   GraphWriter,
   keyOf,
   type Model,
+  NewTensors,
   type Node,
   operatorName,
   PareError,
@@ -15,7 +16,6 @@ import {
   usesOf,
   withoutDead,
 } from '@pare/onnx'
-import { NewTensors } from '../new-tensors.js'
 import { floats, MOST_CODE, MOST_OF_TWO, unitCodes, unitLargest } from '../scales.js'
 import { type ActivationRange, type ActivationScale, scaleOfRange } from './activation.js'
 import { type IntegerGraph, type IntegerProduct, integerGraph } from './integer-graph.js'
