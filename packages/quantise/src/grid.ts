@@ -3,6 +3,7 @@ import type { BlockSize, QuantisedForm, Quantiser } from './choices.js'
 import { findWeights } from './find.js'
 import { unitAxis } from './place.js'
 import { floats, MOST_CODE, MOST_OF_TWO } from './scales.js'
+import type { QuantisedWeight } from './step.js'
 
 /** What the elements of a weight as a matrix f32[rows × columns] can be rounded to: whole codes times a scale, 0 among them. */
 export interface RoundingGrid {
@@ -14,19 +15,24 @@ export interface RoundingGrid {
   readonly outermost: number
 }
 
+export interface GridOptions {
+  readonly method: Quantiser
+  /** Default: 32 */
+  readonly block?: BlockSize
+  /** Those that are rounded, as a step has them. Default: all that the method finds */
+  readonly weights?: readonly QuantisedWeight[]
+}
+
 /** The grids of those weights of MatMul and Gemm that a method multiplies in few bits, by name: whoever rounds them better than to the nearest keeps to these. */
-export function gridsOf(
-  model: Model,
-  { method, block = 32 }: { readonly method: Quantiser; readonly block?: BlockSize },
-): ReadonlyMap<string, RoundingGrid> {
+export function gridsOf(model: Model, { method, block = 32, weights }: GridOptions): ReadonlyMap<string, RoundingGrid> {
   const uses = usesOf(model.graph)
   return new Map(
-    findWeights(model, method).weights.flatMap(({ id, form }) => {
+    (weights ?? findWeights(model, method).weights).flatMap(({ id, form, bits }) => {
       // Of a weight that is read along both axes there would be two.
       const axes = new Set(uses.of(id).map((use) => unitAxis(use, uses.constants.get(id)!)))
       // Halves hold no codes times scales.
       const isFloat = uses.constants.get(id)!.type === 'float32'
-      const grid = form === 'static' || !isFloat ? undefined : gridOf(form, method, block)
+      const grid = form === 'static' || !isFloat ? undefined : gridOf(form, bits === 8 ? 'int8-weights' : method, block)
       return axes.size !== 1 || grid === undefined ? [] : [[id, grid]]
     }),
   )

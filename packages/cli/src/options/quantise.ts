@@ -22,11 +22,8 @@ const quantise = z.union([
   }),
   z.strictObject({
     method: z.enum(['int8', 'int8-weights', 'int4'] satisfies readonly Quantiser[]),
-    ...{ block: block.exactOptional(), rounding: rounding.exactOptional(), smooth: smooth.exactOptional() },
-  }),
-  z.strictObject({
-    method: z.enum(['int8', 'int8-weights', 'int4'] satisfies readonly Quantiser[]),
-    ...{ block: block.exactOptional(), smooth: smooth.exactOptional(), error },
+    ...{ block: block.exactOptional(), rounding: rounding.exactOptional() },
+    ...{ smooth: smooth.exactOptional(), error: error.exactOptional() },
   }),
   z.strictObject({ method: z.enum(['f16', 'bf16'] satisfies readonly Quantiser[]) }),
 ])

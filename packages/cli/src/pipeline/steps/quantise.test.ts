@@ -94,6 +94,28 @@ describe('pare prune --quantise', () => {
     expect(without.stderr).toContain('int8 with an error that is allowed needs calibration data')
   })
 
+  it('rounds by gptq what is not sensitive, and tells the error that is left', async () => {
+    await using folder = await fixture()
+    await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
+    const errors = await Promise.all(
+      ['int4:error=0.03', 'int4:error=0.03,rounding=gptq'].map(async (how, i) => {
+        const data = ['--calibrate', 'calibrate.npz', '--samples', '200', '--json', '--out', `out${i}`]
+        const { json } = await pare(['prune', 'model.onnx', '--sparsity', '0.5', '--quantise', how, ...data], {
+          cwd: folder.path,
+        })
+        return (json() as { quantised: { outputError: { after: number; weights: { isKept: boolean }[] } } }).quantised.outputError
+      }),
+    )
+    const [nearest, gptq] = errors
+    expect(nearest!.weights.some(({ isKept }) => isKept)).toBe(true)
+    expect(gptq!.weights).toEqual(nearest!.weights)
+    expect(gptq!.after).toBeLessThan(nearest!.after)
+    const replayed = await pare(['replay', 'out1/model.plan.json', 'model.onnx', '--out', 'again'], { cwd: folder.path })
+    expect(replayed).toMatchObject({ exitCode: 0 })
+    const [written, again] = await Promise.all(['out1', 'again'].map((name) => readFile(join(folder.path, name, 'model.onnx'))))
+    expect(again!.equals(written!)).toBe(true)
+  })
+
   it('says why nothing is', async () => {
     await using folder = await fixture()
     const text = 'small (float[N, 4] x) => (float[N, 4] y) <float[4, 4] w> { y = MatMul(x, w) }'
@@ -112,7 +134,7 @@ describe('pare prune --quantise', () => {
       'int8:range=mse',
       'int8-static:rounding=gptq',
       'f16:block=32',
-      'int4:rounding=gptq,error=0.1',
+      'int4:range=mse',
       'int8:error=2',
     ]) {
       const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })

@@ -2,8 +2,11 @@ import { applyPlan, type CalibrationFacts, type Forward, type PlanStep, planRoun
 import { percent, plural } from '@pare/gate'
 import { type Model, present, usesOf } from '@pare/onnx'
 import {
+  applyQuantisation,
   gridsOf,
+  measureError,
   type OutputError,
+  type QuantisedModel,
   type Quantiser,
   type QuantiseStep,
   quantise,
@@ -65,13 +68,15 @@ export async function quantiseModel(
   const settings = quantiserOf(setting)
   const smoothed = await smoothedBy(settings, { model, forward }, work)
   const { model: base = model, step: smoothing } = smoothed ?? {}
-  const rounding =
-    settings.rounding === 'gptq' ? await roundedBy(settings, { model: base, forward: forward!, seed }, work) : undefined
+  const nearest = await quantise(base, { ...settings, signal, ...present({ run: forward }) })
+  const isRounded = settings.rounding === 'gptq' && nearest.step.weights.length > 0
+  const {
+    model: quantised,
+    step,
+    outputError,
+    rounding,
+  } = isRounded ? await roundedBy(nearest, { model: base, forward: forward!, seed }, work) : { ...nearest, rounding: undefined }
   const update = rounding?.tensors.length === 0 ? undefined : rounding
-  const rounded = update === undefined ? base : await applyPlan(base, { seed, steps: [update] })
-  const onGrid = new Set(update?.tensors.map(({ id }) => id))
-  const options = { ...settings, onGrid, signal, ...present({ run: forward }) }
-  const { model: quantised, step, outputError } = await quantise(rounded, options)
   signal.throwIfAborted()
   const { provider: executionProvider = 'cpu' } = work.engine
   const data = hashing && {
@@ -123,14 +128,26 @@ interface RoundingJob {
   readonly seed: number
 }
 
-/** Weights rounded to the grids of a form, so that what follows makes up for it. */
-async function roundedBy(settings: QuantiserSettings, { model, forward, seed }: RoundingJob, work: Work): Promise<UpdateStep> {
+/** The same with weights rounded to the grids of their forms so that what follows makes up for it; which are sensitive was found with each to the nearest. */
+async function roundedBy(
+  { step: nearest, outputError, ...others }: QuantisedModel,
+  { model, forward, seed }: RoundingJob,
+  work: Work,
+): Promise<QuantisedModel & { readonly rounding: UpdateStep }> {
   const { gptq } = await import('@pare/criterion-sparsegpt')
+  const { signal } = work
   const activity = work.progress.begin(`${work.label}: rounding weights`)
   try {
     const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
-    const options = { seed, forward, signal: work.signal, onProgress }
-    return await planRounding(model, { solver: gptq(), grids: gridsOf(model, settings) }, options)
+    const request = { solver: gptq(), grids: gridsOf(model, nearest) }
+    const rounding = await planRounding(model, request, { seed, forward, signal, onProgress })
+    if (rounding.tensors.length === 0) return { ...others, step: nearest, rounding, ...present({ outputError }) }
+    const onGrid = new Set(rounding.tensors.map(({ id }) => id))
+    const weights = nearest.weights.map((weight) => (onGrid.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
+    const step = { ...nearest, weights }
+    const rounded = await applyQuantisation(await applyPlan(model, { seed, steps: [rounding] }), step)
+    const error = outputError && { ...outputError, after: await measureError(model, rounded, { run: forward, signal }) }
+    return { model: rounded, step, rounding, ...present({ outputError: error }) }
   } finally {
     activity.end()
   }
