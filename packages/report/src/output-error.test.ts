@@ -32,7 +32,7 @@ test('each weight that was tried alone has a row with the error of outputs, and 
 test('the page has the same, with names escaped', () => {
   const { source: page } = modelSection(model, 0, [model])
   expect(page).toContain('What fewer bits of 2 weights do to the outputs')
-  expect(page).toContain('&lt;up&gt;')
+  expect(page).toContain('&#60;up&#62;')
 })
 
 test('there is none where all weights keep the error', () => {
