@@ -34,8 +34,10 @@ export async function applyQuantisation(model: Model, step: AppliedStep): Promis
   const floats = isHalf(method) ? model : withFloats(model, new Set(weights.map(({ id }) => id)))
   checkWeights(floats, weights)
   const isStatic = ({ form }: QuantisedWeight) => form === 'static'
-  const ids = new Set(weights.filter(isStatic).map(({ id }) => id))
-  const base = method === 'int8-static' ? await withIntegers(await withoutNormalization(floats), ids, activations) : floats
+  const base =
+    method === 'int8-static'
+      ? await withIntegers(await withoutNormalization(floats), weights.filter(isStatic), activations)
+      : floats
   const rewriting = new Rewriting(base, step)
   for (const weight of weights) if (weight.form !== 'static') await rewriting.store({ ...weight, form: weight.form })
   return rewriting.finish()

@@ -18,7 +18,12 @@ const quantise = z.union([
   method,
   z.strictObject({
     method: z.literal('int8-static'),
-    ...{ range: range.exactOptional(), error: error.exactOptional(), smooth: smooth.exactOptional() },
+    ...{
+      range: range.exactOptional(),
+      error: error.exactOptional(),
+      smooth: smooth.exactOptional(),
+      rounding: rounding.exactOptional(),
+    },
   }),
   z.strictObject({
     method: z.enum(['int8', 'int8-weights', 'int4'] satisfies readonly Quantiser[]),

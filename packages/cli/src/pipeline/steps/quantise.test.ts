@@ -42,6 +42,7 @@ describe('pare prune --quantise', () => {
     ['int8-static:range=mse', 'int8-static: '],
     ['int4:block=64,rounding=gptq', 'int4 in blocks of 64 rounded by gptq: '],
     ['int8:rounding=gptq', 'int8 rounded by gptq: '],
+    ['int8-static:rounding=gptq', 'int8-static rounded by gptq: 3 weights'],
     ['int8-static:smooth=0.5', 'int8-static: 3 weights; 2 smoothed by 0.5, 1 not'],
     ['int4:rounding=gptq,smooth=search', 'int4 in blocks of 32 rounded by gptq: 3 weights; '],
   ])('%s looks at calibration data, says so, and is replayed without them', async (how, said) => {
@@ -132,7 +133,6 @@ describe('pare prune --quantise', () => {
       'int4:block=48',
       'int4:blocks=32',
       'int8:range=mse',
-      'int8-static:rounding=gptq',
       'f16:block=32',
       'int4:range=mse',
       'int8:error=2',
