@@ -10,7 +10,7 @@ const runtime = createRequire(new URL('../packages/evaluate/dist/index.js', impo
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = `${root}bench/out/quantise`
 const products = ['int4', 'int4:rounding=gptq', 'int8', 'int8-weights', 'int8:rounding=gptq']
-const transformer = [...products, 'int8-static']
+const transformer = [...products, 'int8-static', 'int8-static:smooth=search', 'int8:smooth=0.5', 'int4:smooth=search']
 const blocks = ['int4:block=128', 'int4:block=128,rounding=gptq']
 const pruned = (how) => ['--sparsity', '0.5', ...(how === 'lamp' ? ['--normalize', 'lamp'] : ['--criterion', how])]
 const models = {
@@ -100,7 +100,7 @@ function feedOf({ name, type, shape }, dims) {
 function prune(file, { data, samples }, options, place) {
   const out = `${folder}/${place}`
   rmSync(out, { recursive: true, force: true })
-  const looks = /sparsegpt|wanda|alps|gptq|static/.test(options.join())
+  const looks = /sparsegpt|wanda|alps|gptq|static|smooth/.test(options.join())
   const calibrated = looks ? ['--calibrate', dataOf(data, 'calibrate'), '--samples', String(samples)] : []
   pare(['prune', file, ...options, ...calibrated, '--out', out])
   return `${out}/${file.split('/').at(-1)}`

@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url'
 import { analyseUnits, findGroups, formatPlan, formatStatistics, makePlan, parsePlan, parseStatistics } from '@pare/core'
 import { magnitude } from '@pare/criterion-magnitude'
 import {
+  applyStorage,
+  expandStorage,
   globMatcher,
   inferShapes,
   modelBytes,
   parseJson,
   parseText,
+  planStorage,
   readAll,
   readModel,
   visitNodes,
@@ -125,9 +128,16 @@ const STACKED = `<ir_version: 9, opset_import: ["" : 17]>
 const filled = (sizes) =>
   Object.fromEntries(Object.entries(sizes).map(([name, n]) => [name, Float32Array.from({ length: n }, (_, i) => (i % 7) - 3)]))
 
+const SPARSE = `<ir_version: 9, opset_import: ["" : 17]> m (float[N, 30] x) => (float[N, 21] y) <float[30, 21] w> { y = MatMul(x, w) }`
+
+const sparse = async (model) => applyStorage(model, await planStorage(model))
+
 const models = async () => [
   Buffer.from(await modelBytes(parseText(MODEL_TEXT))),
   Buffer.from(await modelBytes(parseText(CONVOLUTIONS, filled({ w1: 216, b1: 8, w2: 288, w3: 48 })))),
+  Buffer.from(
+    await modelBytes(await sparse(parseText(SPARSE, { w: filled({ w: 630 }).w.map((value, i) => (i % 4 === 0 ? value : 0)) }))),
+  ),
   Buffer.from(await modelBytes(parseText(STACKED, filled({ qkv: 192, out: 64, g: 8, b: 8 })))),
 ]
 
@@ -143,6 +153,8 @@ async function readAndWrite(bytes) {
   const outcomes = await Promise.allSettled(payloads)
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   await inferShapes(model)
+  const { graph } = await expandStorage(model)
+  for (const { data } of graph.initializers) await readAll(data)
   if (!Buffer.from(await modelBytes(model)).equals(Buffer.from(bytes))) throw new Error('what was written is not what was read')
   return `${model.graph.nodes.length}`
 }

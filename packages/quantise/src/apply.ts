@@ -1,9 +1,12 @@
 import {
   editGraph,
   editModel,
+  elementCount,
   GraphWriter,
   keyOf,
   type Model,
+  madeAtOnce,
+  NewTensors,
   type Node,
   PareError,
   type Tensor,
@@ -13,10 +16,10 @@ import {
 import { blockCount, blocksOf } from './blocks.js'
 import type { QuantisedForm } from './choices.js'
 import { unitScalesOnGrid } from './grid.js'
-import { HALF_TYPES, type HalfMethod, halvesOf } from './halves.js'
-import { NewTensors } from './new-tensors.js'
+import { HALF_TYPES, type HalfMethod, halvesOf, isHalf } from './halves/halves.js'
+import { isRoundable, type WeightType, widened, withFloats } from './halves/stored-halves.js'
 import { unitAxis } from './place.js'
-import { madeAtOnce, turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
+import { turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
 import { withoutNormalization } from './static/normalization.js'
 import { withIntegers } from './static/write.js'
 import type { QuantisedWeight, QuantiseStep } from './step.js'
@@ -28,10 +31,13 @@ import type { QuantisedWeight, QuantiseStep } from './step.js'
  */
 export async function applyQuantisation(model: Model, step: AppliedStep): Promise<Model> {
   const { method, weights, activations = [] } = step
-  checkWeights(model, weights)
+  const floats = isHalf(method) ? model : withFloats(model, new Set(weights.map(({ id }) => id)))
+  checkWeights(floats, weights)
   const isStatic = ({ form }: QuantisedWeight) => form === 'static'
-  const ids = new Set(weights.filter(isStatic).map(({ id }) => id))
-  const base = method === 'int8-static' ? await withIntegers(await withoutNormalization(model), ids, activations) : model
+  const base =
+    method === 'int8-static'
+      ? await withIntegers(await withoutNormalization(floats), weights.filter(isStatic), activations)
+      : floats
   const rewriting = new Rewriting(base, step)
   for (const weight of weights) if (weight.form !== 'static') await rewriting.store({ ...weight, form: weight.form })
   return rewriting.finish()
@@ -43,7 +49,7 @@ function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
   const { constants } = usesOf(model.graph)
   for (const { id, elements } of weights) {
     const tensor = constants.get(id)
-    if (tensor?.type === 'float32' && tensor.data.byteLength === 4 * elements) continue
+    if (tensor !== undefined && isRoundable(tensor.type) && elementCount(tensor.shape) === elements) continue
     const has = tensor === undefined ? 'has no such constant' : `has it as ${tensor.type}[${tensor.shape}]`
     throw new PareError(`the plan quantises '${id}' with ${elements} elements, and this model ${has}.`, {
       hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',
@@ -54,9 +60,17 @@ function checkWeights(model: Model, weights: readonly QuantisedWeight[]): void {
 type Stored = Pick<QuantisedWeight, 'id' | 'onGrid' | 'bits'> & { readonly form: Exclude<QuantisedForm, 'static'> }
 
 interface StoredHow {
+  /** Of the weight, and of what it is multiplied with. */
+  readonly type: WeightType
   readonly isOnGrid: boolean
   /** Default: as the method says */
   readonly bits: 8 | undefined
+}
+
+interface WithBias {
+  readonly bias: string
+  readonly outputs: readonly string[]
+  readonly attributes?: Readonly<Record<string, bigint>>
 }
 
 /** A graph whose weights are exchanged one by one. */
@@ -80,7 +94,8 @@ class Rewriting {
   }
 
   async store({ id, form, onGrid, bits }: Stored): Promise<void> {
-    await this.#storeAs[form](id, this.#uses.constants.get(id)!, { isOnGrid: onGrid === true, bits })
+    const tensor = this.#uses.constants.get(id)!
+    await this.#storeAs[form](id, widened(tensor), { type: tensor.type as WeightType, isOnGrid: onGrid === true, bits })
     this.#gone.add(id)
   }
 
@@ -92,27 +107,27 @@ class Rewriting {
       this.#writer.write('Cast', [name], [id], { to: FLOAT })
     },
 
-    stored: async (id: string, tensor: Tensor): Promise<void> => {
+    stored: async (id: string, tensor: Tensor, { type }: StoredHow): Promise<void> => {
       const axis = unitAxis(this.#uses.of(id)[0]!, tensor)!
-      const scales = await unitScales(tensor, axis)
+      const scales = await unitScales(tensor, axis, type)
       const codes = this.#codes(`${id}_int8`, tensor, { axis, scales, type: 'int8' })
       const shape = tensor.shape.map((size, i) => (i === axis ? size : 1))
-      const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape, values: scales })
-      this.#writer.write('Mul', [this.#writer.node('Cast', [codes], { to: FLOAT }), scale], [id])
+      const scale = this.#tensor(`${id}_scale`, { type, shape, values: scales })
+      this.#writer.write('Mul', [this.#writer.node('Cast', [codes], { to: CODES[type] }), scale], [id])
     },
 
-    rows: async (id: string, tensor: Tensor): Promise<void> => {
-      const scales = await unitScales(tensor, 0)
+    rows: async (id: string, tensor: Tensor, { type }: StoredHow): Promise<void> => {
+      const scales = await unitScales(tensor, 0, type)
       const codes = this.#codes(`${id}_int8`, tensor, { axis: 0, scales, type: 'int8' })
       const shape = tensor.shape.map((size, i) => (i === 0 ? size : 1))
-      const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape, values: scales })
+      const scale = this.#tensor(`${id}_scale`, { type, shape, values: scales })
       this.#replace(id, ({ inputs, outputs }) => {
         const [rows, factors] = [codes, scale].map((table) => this.#writer.node('Gather', [table, inputs[1]!], { axis: 0n }))
-        this.#writer.write('Mul', [this.#writer.node('Cast', [rows!], { to: FLOAT }), factors!], outputs)
+        this.#writer.write('Mul', [this.#writer.node('Cast', [rows!], { to: CODES[type] }), factors!], outputs)
       })
     },
 
-    integers: async (id: string, tensor: Tensor, { isOnGrid }: StoredHow): Promise<void> => {
+    integers: async (id: string, tensor: Tensor, { type, isOnGrid }: StoredHow): Promise<void> => {
       const scalesAlong = new Map<number, Float32Array>()
       for (const use of this.#uses.of(id)) {
         const axis = unitAxis(use, tensor)!
@@ -131,14 +146,23 @@ class Rewriting {
       this.#replace(id, (node) => {
         const { codes, scale } = storedFor(unitAxis({ node, input: 1 }, tensor)!)
         const [x, bias] = [node.inputs[0]!, node.inputs[2] ?? '']
-        const [rounded, factor, zero] = this.#writer.outputs('DynamicQuantizeLinear', [x], {}, { outputs: 3 })
+        // Rounding and scales are of floats alone.
+        const read = type === 'float32' ? x : this.#writer.node('Cast', [x], { to: FLOAT })
+        const [rounded, factor, zero] = this.#writer.outputs('DynamicQuantizeLinear', [read], {}, { outputs: 3 })
         const sums = this.#writer.own('MatMulInteger', [rounded!, codes, zero!, this.#middle()])
         const wide = this.#writer.own('Cast', [sums], { to: FLOAT })
-        this.#withBias('Mul', [wide, this.#writer.node('Mul', [factor!, scale])], { bias, outputs: node.outputs })
+        const factors = [wide, this.#writer.node('Mul', [factor!, scale])]
+        if (type === 'float32') this.#withBias('Mul', factors, { bias, outputs: node.outputs })
+        else
+          this.#withBias('Cast', [this.#writer.own('Mul', factors)], {
+            bias,
+            outputs: node.outputs,
+            attributes: { to: CODES[type] },
+          })
       })
     },
 
-    blocks: async (id: string, tensor: Tensor, { isOnGrid, bits: own }: StoredHow): Promise<void> => {
+    blocks: async (id: string, tensor: Tensor, { type, isOnGrid, bits: own }: StoredHow): Promise<void> => {
       const bits = own ?? (this.step.method === 'int4' ? 4 : 8)
       const { block } = this.step
       this.#usesMicrosoft = true
@@ -146,7 +170,7 @@ class Rewriting {
         const isTurned = unitAxis(use, tensor) === 0
         const [first, second] = tensor.shape as [number, number]
         const [inputs, units] = isTurned ? [second, first] : [first, second]
-        const shape = { inputs, units, bits, block, isTurned, isOnGrid } as const
+        const shape = { inputs, units, bits, block, type, isTurned, isOnGrid } as const
         const count = blockCount(shape)
         const { scales } = await blocksOf(tensor, shape)
         const codes = this.#tensor(`${id}_int${bits}`, {
@@ -154,7 +178,7 @@ class Rewriting {
           shape: [units, count, (block * bits) / 8],
           data: madeAtOnce((units * count * block * bits) / 8, async () => (await blocksOf(tensor, shape)).codes),
         })
-        const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape: [units * count], values: scales })
+        const scale = this.#tensor(`${id}_scale`, { type, shape: [units * count], values: scales })
         const attributes = { K: BigInt(inputs), N: BigInt(units), bits: BigInt(bits), block_size: BigInt(block), ...ACCURACY }
         this.#replacements.set(keyOf(use.node), ({ inputs: [x = '', , bias = ''], outputs }) => {
           const product = bias === '' ? outputs : [this.#writer.name()]
@@ -170,13 +194,9 @@ class Rewriting {
     for (const { node } of this.#uses.of(id)) this.#replacements.set(keyOf(node), write)
   }
 
-  #withBias(
-    op: string,
-    inputs: readonly string[],
-    { bias, outputs }: { readonly bias: string; readonly outputs: readonly string[] },
-  ): void {
-    if (bias === '') this.#writer.write(op, inputs, outputs)
-    else this.#writer.write('Add', [this.#writer.own(op, inputs), bias], outputs)
+  #withBias(op: string, inputs: readonly string[], { bias, outputs, attributes }: WithBias): void {
+    if (bias === '') this.#writer.write(op, inputs, outputs, attributes)
+    else this.#writer.write('Add', [this.#writer.own(op, inputs, attributes), bias], outputs)
   }
 
   #codes(name: string, tensor: Tensor, { isTurned = false, ...codes }: UnitCodes & { readonly isTurned?: boolean }): string {
@@ -217,6 +237,8 @@ class Rewriting {
 }
 
 const FLOAT = 1n
+/** What codes are made for a product with something of this type. */
+const CODES: Readonly<Record<WeightType, bigint>> = { float32: FLOAT, float16: 10n }
 const MICROSOFT = 'com.microsoft'
 /** Inputs are rounded to 8 bits, block by block, for the product: several times as fast on a CPU. */
 const ACCURACY = { accuracy_level: 4n }

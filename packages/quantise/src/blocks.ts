@@ -1,5 +1,6 @@
 import { readAll, type Tensor } from '@pare/onnx'
 import { gridOfBlocks, scaleOnGrid } from './grid.js'
+import { scaleAs, type WeightType } from './halves/stored-halves.js'
 import { floats } from './scales.js'
 
 /** How a matrix stands in MatMulNBits. */
@@ -10,6 +11,8 @@ export interface BlockShape {
   readonly units: number
   readonly bits: 4 | 8
   readonly block: number
+  /** Of the scales. */
+  readonly type: WeightType
   /** Whether the weight is [units, inputs] and not [inputs, units]. */
   readonly isTurned: boolean
   /** Whether its elements are codes times scales already. Default: each becomes the nearest */
@@ -32,7 +35,7 @@ export function blockCount({ inputs, block }: Pick<BlockShape, 'inputs' | 'block
  * size in a block is given the code 0, which lies one further from the middle than the last, so that no element is clipped and no code unused.
  */
 export async function blocksOf(tensor: Tensor, shape: BlockShape): Promise<Blocks> {
-  const { inputs, units, bits, block, isTurned, isOnGrid = false } = shape
+  const { inputs, units, bits, block, type, isTurned, isOnGrid = false } = shape
   const values = floats(await readAll(tensor.data))
   const count = blockCount(shape)
   const middle = 2 ** (bits - 1)
@@ -47,7 +50,7 @@ export async function blocksOf(tensor: Tensor, shape: BlockShape): Promise<Block
       const [from, to] = [b * block, Math.min(inputs, (b + 1) * block)]
       for (let k = from; k < to; k++) own[k - from] = values[at(unit, k)]!
       const elements = own.subarray(0, to - from)
-      const scale = isOnGrid ? scaleOnGrid(elements, grid, tensor.name) : nearestScale(elements, middle)
+      const scale = isOnGrid ? scaleOnGrid(elements, grid, tensor.name) : scaleAs(type, nearestScale(elements, middle))
       scales[unit * count + b] = scale
       for (let k = from; k < to; k++) {
         const code = Math.max(0, Math.min(2 * middle - 1, Math.round(own[k - from]! / scale) + middle))
@@ -66,5 +69,5 @@ export async function blocksOf(tensor: Tensor, shape: BlockShape): Promise<Block
 function nearestScale(elements: Float32Array, middle: number): number {
   let largest = 0
   for (const value of elements) if (Math.abs(value) > Math.abs(largest)) largest = value
-  return Math.fround(largest === 0 ? 1 : largest / -middle)
+  return largest === 0 ? 1 : largest / -middle
 }

@@ -1,7 +1,8 @@
-import { elementCount, type Model, type Node, operatorName, type Tensor, type Use, type Uses, usesOf } from '@pare/onnx'
+import { elementCount, type Model, operatorName, type Tensor, type Use, type Uses, usesOf } from '@pare/onnx'
 import type { QuantisedForm, Quantiser } from './choices.js'
-import { HALF_TYPES, isHalf } from './halves.js'
-import { isProduct, unitAxis } from './place.js'
+import { HALF_TYPES, isHalf } from './halves/halves.js'
+import { isRoundable } from './halves/stored-halves.js'
+import { isProduct, nameOf, unitAxis } from './place.js'
 import { isStaticWeight } from './static/integer-graph.js'
 import type { QuantisedWeight, UnquantisedWeight } from './step.js'
 
@@ -52,13 +53,16 @@ function formOf(candidate: Candidate, method: Quantiser): Choice {
   const places = uses.of(id)
   const [first] = places
   if (isHalf(method) && tensor.type === HALF_TYPES[method]) return { reason: 'it is stored as halves already' }
-  if (tensor.type !== 'float32') return { reason: `it is stored as ${tensor.type}; only float32 is quantised` }
+  if (isHalf(method) ? tensor.type !== 'float32' : !isRoundable(tensor.type))
+    return { reason: `it is ${tensor.type}; ${isHalf(method) ? 'only float32 is' : 'float32 and float16 are'} given fewer bits` }
   if (uses.outputs.has(id)) return { reason: 'it is an output of the model' }
   if (first === undefined || (uses.consumers.get(id) ?? []).some((node) => !node.inputs.includes(id)))
     return { reason: first === undefined ? 'nothing in the main graph reads it' : 'a nested graph reads it' }
   if (method === 'bf16' && opset < CAST_OF_BFLOAT16)
     return { reason: `the model has opset ${opset}, and Cast reads bfloat16 from opset ${CAST_OF_BFLOAT16} on` }
   if (isHalf(method)) return 'halves'
+  if (method === 'int8-static' && tensor.type === 'float16' && places.some((place) => isMultiplied(place, tensor)))
+    return { reason: 'it is float16, and between products ONNX Runtime rounds float32 alone; int8 rounds it' }
   const forms = new Set(places.map((place) => formAt(place, candidate, method)))
   const [form] = forms
   if (forms.size === 1 && form !== undefined) return form
@@ -74,6 +78,10 @@ function formOf(candidate: Candidate, method: Quantiser): Choice {
     : { reason: `of ${reader.node.op} '${nameOf(reader.node)}', input ${reader.input}, it is not known where its units are` }
 }
 
+function isMultiplied(place: Use, tensor: Tensor): boolean {
+  return isProduct(place, tensor) || operatorName(place.node) === 'Conv'
+}
+
 /** How a weight that is read in this place alone is stored. Undefined: in no way. */
 function formAt(place: Use, { tensor, opset }: Candidate, method: Quantiser): QuantisedForm | undefined {
   const { node, input } = place
@@ -84,8 +92,4 @@ function formAt(place: Use, { tensor, opset }: Candidate, method: Quantiser): Qu
     return 'blocks'
   }
   return unitAxis(place, tensor) === undefined ? undefined : 'stored'
-}
-
-function nameOf(node: Node): string {
-  return node.name || node.outputs.find((name) => name !== '') || node.op
 }

@@ -1,8 +1,9 @@
 import { type Model, PareError, readAll, type Tensor, usesOf } from '@pare/onnx'
-import type { BlockSize, Quantiser } from './choices.js'
+import type { BlockSize, QuantisedForm, Quantiser } from './choices.js'
 import { findWeights } from './find.js'
 import { unitAxis } from './place.js'
-import { floats, MOST_CODE } from './scales.js'
+import { floats, MOST_CODE, MOST_OF_TWO } from './scales.js'
+import type { QuantisedWeight } from './step.js'
 
 /** What the elements of a weight as a matrix f32[rows × columns] can be rounded to: whole codes times a scale, 0 among them. */
 export interface RoundingGrid {
@@ -14,20 +15,47 @@ export interface RoundingGrid {
   readonly outermost: number
 }
 
-/** The grids of those weights of MatMul and Gemm that a method multiplies in few bits, by name: whoever rounds them better than to the nearest keeps to these. */
-export function gridsOf(
-  model: Model,
-  { method, block = 32 }: { readonly method: Quantiser; readonly block?: BlockSize },
-): ReadonlyMap<string, RoundingGrid> {
+export interface GridOptions {
+  readonly method: Quantiser
+  /** Default: 32 */
+  readonly block?: BlockSize
+  /** Those that are rounded, as a step has them. Default: all that the method finds */
+  readonly weights?: readonly QuantisedWeight[]
+}
+
+/** The grids of those weights of MatMul and Gemm, and with `int8-static` of Conv, that a method multiplies in few bits, by name: whoever rounds them better than to the nearest keeps to these. */
+export function gridsOf(model: Model, { method, block = 32, weights }: GridOptions): ReadonlyMap<string, RoundingGrid> {
   const uses = usesOf(model.graph)
   return new Map(
-    findWeights(model, method).weights.flatMap(({ id, form }) => {
+    (weights ?? findWeights(model, method).weights).flatMap(({ id, form, bits }) => {
       // Of a weight that is read along both axes there would be two.
       const axes = new Set(uses.of(id).map((use) => unitAxis(use, uses.constants.get(id)!)))
-      if (axes.size !== 1 || (form !== 'integers' && form !== 'blocks')) return []
-      return [[id, form === 'integers' ? GRID_OF_UNITS : gridOfBlocks(method === 'int4' ? 4 : 8, block)]]
+      // Halves hold no codes times scales.
+      const { type, shape } = uses.constants.get(id)!
+      const grid =
+        type !== 'float32' || isOfEachChannel(shape) ? undefined : gridOf(form, bits === 8 ? 'int8-weights' : method, block)
+      return axes.size !== 1 || grid === undefined ? [] : [[id, grid]]
     }),
   )
+}
+
+/** Of a convolution of each channel for itself, whose inputs are few. */
+function isOfEachChannel(shape: readonly number[]): boolean {
+  return shape.length > 2 && shape[1] === 1
+}
+
+/** Of a weight that is multiplied in few bits. Undefined: it is stored so, and multiplied as floats. */
+export function gridOf(form: QuantisedForm, method: Quantiser, block: number): RoundingGrid | undefined {
+  switch (form) {
+    case 'integers':
+      return GRID_OF_UNITS
+    case 'static':
+      return { least: -MOST_OF_TWO, most: MOST_OF_TWO, outermost: MOST_OF_TWO }
+    case 'blocks':
+      return gridOfBlocks(method === 'int4' ? 4 : 8, block)
+    default:
+      return undefined
+  }
 }
 
 export const GRID_OF_UNITS: RoundingGrid = { least: -MOST_CODE, most: MOST_CODE, outermost: MOST_CODE }
@@ -66,14 +94,15 @@ function isOn(ratio: number, least: number, most: number): boolean {
   return Math.abs(ratio - code) < NEARLY && code >= least && code <= most
 }
 
-/** f32[units]: scales of a matrix whose elements are codes times those already. */
-export async function unitScalesOnGrid(tensor: Tensor, axis: number): Promise<Float32Array> {
+/** f32[units]: scales of a matrix, or a weight whose units come first, whose elements are codes times those already. Default of the grid: that of `int8` */
+export async function unitScalesOnGrid(tensor: Tensor, axis: number, grid: RoundingGrid = GRID_OF_UNITS): Promise<Float32Array> {
   const values = floats(await readAll(tensor.data))
-  const [rows, columns] = tensor.shape as [number, number]
+  const rows = tensor.shape[0]!
+  const columns = values.length / rows
   const [units, inputs] = axis === 0 ? [rows, columns] : [columns, rows]
   const own = new Float32Array(inputs)
   return Float32Array.from({ length: units }, (_, unit) => {
     for (let k = 0; k < inputs; k++) own[k] = values[axis === 0 ? unit * columns + k : k * columns + unit]!
-    return scaleOnGrid(own, GRID_OF_UNITS, tensor.name)
+    return scaleOnGrid(own, grid, tensor.name)
   })
 }

@@ -78,6 +78,16 @@ export async function keepSensitive(
   return { step: { ...kept, left }, outputError: { allowed, before, after, weights } }
 }
 
+/** By how much outputs of one model are off those of another on calibration data: as `OutputError` counts. One pass over (some of) the data for each. */
+export async function measureError(
+  model: Model,
+  changed: Model,
+  { run, signal }: Omit<AllowedError, 'allowed'>,
+): Promise<number> {
+  const options = { sums: new Set<string>(), ...(signal && { signal }) }
+  return apart(await outputsOf(run(model, options)), await outputsOf(run(changed, options)))
+}
+
 const SENSITIVE = 'it is sensitive'
 
 function short(value: number): string {

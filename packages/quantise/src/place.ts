@@ -43,3 +43,8 @@ export function unitAxis({ node, input }: Use, { shape }: Tensor): number | unde
       return undefined
   }
 }
+
+/** What a reader finds a node by. */
+export function nameOf(node: Node): string {
+  return node.name || node.outputs.find((name) => name !== '') || node.op
+}

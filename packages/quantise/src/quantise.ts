@@ -2,13 +2,14 @@ import { type Model, PareError } from '@pare/onnx'
 import { applyQuantisation } from './apply.js'
 import type { BlockSize, Quantiser, RangeRule } from './choices.js'
 import { findWeights } from './find.js'
-import { isHalf } from './halves.js'
+import { isHalf } from './halves/halves.js'
+import { withFloats } from './halves/stored-halves.js'
+import { withinHalves } from './halves/within-halves.js'
 import { keepSensitive, type OutputError } from './output-error.js'
 import { type IntegerGraph, integerGraph } from './static/integer-graph.js'
 import { withoutNormalization } from './static/normalization.js'
 import { measureRanges, type RunData } from './static/ranges.js'
 import type { QuantiseStep } from './step.js'
-import { withinHalves } from './within-halves.js'
 
 export interface QuantiseOptions {
   readonly method: Quantiser
@@ -45,7 +46,8 @@ export async function quantise(
   model: Model,
   { method, block = 32, onGrid, range = 'minmax', error: allowed, run, signal }: QuantiseOptions,
 ): Promise<QuantisedModel> {
-  const base = method === 'int8-static' ? await staticBase(model, run) : model
+  const floats = isHalf(method) ? model : withFloats(model)
+  const base = method === 'int8-static' ? await staticBase(floats, run) : floats
   const found = findWeights(base, method)
   const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, found, method) : found
   const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))

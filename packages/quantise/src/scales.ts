@@ -1,11 +1,18 @@
-import { chunks, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { chunks, madeAtOnce, type Payload, readAll, type Tensor, valuesOf } from '@pare/onnx'
+import { scaleAs, type WeightType } from './halves/stored-halves.js'
 
 /** Largest code of 8 bits: −127 … 127, so that both signs reach equally far and 0 is 0. */
 export const MOST_CODE = 127
 
-/** f32[units]: the largest size of a unit's elements ÷ 127. Of a unit that is all zeros 1. Reads the weight once, in pieces. */
-export async function unitScales(tensor: Tensor, axis: number): Promise<Float32Array> {
-  return (await unitLargest(tensor, axis)).map((most) => (most > 0 ? most / MOST_CODE : 1))
+/**
+ * Of codes whose products are summed two by two in 16 bits on CPUs without VNNI: 2 · 64 · 255 fits, and sums are exact everywhere. A convolution of each channel for itself
+ * multiplies one by one, and has all codes.
+ */
+export const MOST_OF_TWO = 64
+
+/** f32[units]: the largest size of a unit's elements ÷ 127, as a tensor of `type` holds it. Of a unit that is all zeros 1. Reads the weight once, in pieces. */
+export async function unitScales(tensor: Tensor, axis: number, type: WeightType = 'float32'): Promise<Float32Array> {
+  return (await unitLargest(tensor, axis)).map((most) => (most > 0 ? scaleAs(type, most / MOST_CODE) : 1))
 }
 
 /** f32[units]: the largest size of a unit's elements. Reads the weight once, in pieces. */
@@ -69,20 +76,6 @@ export function turnedCodes(tensor: Tensor, { scales, type }: UnitCodes): Payloa
       for (let j = 0; j < columns; j++) codes[j * rows + i] = MIDDLE[type] + code(values[i * columns + j]! / scales[i]!)
     return codes
   })
-}
-
-/** Made when its first byte is read, and let go of with its last: a model is written tensor by tensor. */
-export function madeAtOnce(byteLength: number, make: () => Promise<Uint8Array>): Payload {
-  let made: Promise<Uint8Array> | undefined
-  return {
-    byteLength,
-    async read(target, offset) {
-      made ??= make()
-      const bytes = await made
-      target.set(bytes.subarray(offset, offset + target.byteLength))
-      if (offset + target.byteLength === byteLength) made = undefined
-    },
-  }
 }
 
 export function floats(bytes: Uint8Array): Float32Array {

@@ -6,6 +6,7 @@ import { demandMarkdown } from './demands.js'
 import { isHarmlessAddress, mdCode, mdText } from './escape.js'
 import { amount, atSizes, change, duration, figure, formatCount, plural, share, size } from './figures.js'
 import { lineChart, removalChart, sparsityChart } from './mermaid.js'
+import { outputErrorRows } from './output-error.js'
 import { fromTo, proofText, prunedText, removalsOf, removalText } from './pruning.js'
 import type { ModelResult, RunResults } from './results.js'
 import { smallestMarkdown } from './smallest.js'
@@ -234,6 +235,11 @@ function details(model: ModelResult): DocumentPart[] {
   if (layers.length > 0) {
     const text = folded(`${plural(layers.length, 'layer')} of ${mdCode(model.path)}`, layerTable(layers))
     lists.push({ text, rank: model.verdict === 'pass' ? 11 : 10, what: 'layer table' })
+  }
+  const errors = outputErrorRows(model, mdCode)
+  if (errors !== undefined) {
+    const text = folded(errors.title, errors.head + capped(errors.rows, errors.rows.length))
+    lists.push({ text, rank: 11, what: 'table of sensitive weights' })
   }
   if (declined.length > 0) {
     const lines = declined.map(({ id, structure, reason }) => `- ${mdCode(id)} (${mdText(structure)}): ${mdText(reason)}\n`)

@@ -11,6 +11,7 @@ import { removalFigure, sparsityFigure } from './drawings/share-figure.js'
 import { trainingFigure } from './drawings/training-figure.js'
 import { html, type Markup } from './escape.js'
 import { duration, formatCount, plural, share } from './figures.js'
+import { outputErrorTable } from './output-error.js'
 import { icon } from './page/icon.js'
 import { type TableColumn, table } from './page/table.js'
 import { proofText } from './pruning.js'
@@ -46,6 +47,7 @@ ${removalFigure(model)}
 ${groups(model)}
 ${sparsityFigure(model)}
 ${layers(model)}
+${outputErrorTable(model)}
 ${declined(model)}
 ${record(model)}
 </article>

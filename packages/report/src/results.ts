@@ -195,6 +195,14 @@ export const modelResult = z.object({
       method: z.string().describe('int8, int8-static, int8-weights, int4, f16 or bf16'),
       block: count.optional().describe('inputs that share a scale, of weights in blocks'),
       rounding: z.string().optional().describe('gptq: on calibration data; to the nearest where it is absent'),
+      smoothing: z
+        .object({
+          exponent: z.union([number, z.literal('search')]).describe('how far what is hard to round moved from values to weights'),
+          weights: count,
+          left: z.array(z.object({ id: z.string(), reason: z.string() })).describe('weights that are as they were'),
+        })
+        .optional()
+        .describe('columns of values scaled against rows of weights before anything was rounded'),
       weights: count,
       elements: count,
       left: z
@@ -218,6 +226,10 @@ export const modelResult = z.object({
     })
     .optional()
     .describe('weights that were given fewer bits after pruning'),
+  stored: z
+    .object({ storage: z.literal('sparse'), weights: count, elements: count, others: count.describe('elements that are stored') })
+    .optional()
+    .describe('weights with many zeros that are stored as a bitmap and the other elements'),
   baselines: z
     .array(
       z.object({

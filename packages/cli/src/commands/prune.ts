@@ -19,6 +19,7 @@ import { openMasksPlace, shownMasks } from '../pipeline/steps/masks.js'
 import { describeQuantisation } from '../pipeline/steps/quantise.js'
 import { describeRepair } from '../pipeline/steps/repair.js'
 import { describeTraining } from '../pipeline/steps/retrain.js'
+import { describeStorage } from '../pipeline/steps/storage.js'
 import { describeProof } from '../proof/prove.js'
 import { readFolderTasks } from '../settings/tasks.js'
 import { chosenTask, findSmallest, type SmallestSearchFacts } from '../smallest/find-smallest.js'
@@ -145,7 +146,7 @@ function documentOf({ pruned, smallest }: Made, cwd: string) {
     ...(folded.length > 0 && { folded }),
     ...(proofs.length > 0 && { proofs }),
     ...(pruned.searches.length > 0 && { searches: pruned.searches }),
-    ...present({ repair: pruned.repair, quantised: pruned.quantised }),
+    ...present({ repair: pruned.repair, quantised: pruned.quantised, stored: pruned.stored }),
     ...(pruned.blocks.length > 0 && { blocks: pruned.blocks }),
     ...(pruned.trainings.length > 0 && { trainings: pruned.trainings }),
     ...(warnings.length > 0 && { warnings }),
@@ -171,6 +172,7 @@ function summary(pruned: PrunedModel, cwd: string): string {
     ...pruned.blocks.map((blocks) => `  blocks      ${describeBlocks(blocks)}`),
     ...pruned.trainings.map((training) => `  retrained   ${describeTraining(training)}`),
     ...(pruned.quantised === undefined ? [] : [`  quantised   ${describeQuantisation(pruned.quantised)}`]),
+    ...(pruned.stored === undefined ? [] : [`  stored      ${describeStorage(pruned.stored)}`]),
     ...(pruned.calibration === undefined ? [] : [`  calibrated  ${describeCalibration(pruned.calibration)}`]),
     `  plan        ${showPath(plan.path, cwd)}`,
     ...(pruned.masks === undefined ? [] : [`  masks       ${showPath(pruned.masks.path, cwd)}`]),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type ComputeConstants, type FoldedModel, type Folding, type FoldOptions, foldWeights } from '@pare/core'
 import {
   type DataType,
+  expandStorage,
   filePayload,
   inlineFunctions,
   type Model,
@@ -36,7 +37,7 @@ export interface OpeningOptions extends FoldOptions {
 }
 
 /**
- * Opens a model, puts its functions in place of their calls, and stores what its operators read as weights and the graph computes from constants: ONNX Runtime
+ * Opens a model, makes plain weights of those that are stored sparsely, puts its functions in place of their calls, and stores what its operators read as weights and the graph computes from constants: ONNX Runtime
  * computes it, where there is something.
  */
 export async function openFolded(
@@ -51,9 +52,10 @@ export async function openFolded(
     await file[Symbol.asyncDispose]()
   }
   try {
-    const whole = inline ? inlineFunctions(file.model) : file.model
+    const plain = await expandStorage(file.model)
+    const whole = inline ? inlineFunctions(plain) : plain
     const { model, ...folded } = await foldWeights(whole, computing.compute, options)
-    const inlined = whole !== file.model
+    const inlined = whole !== plain
     const folding = once(() => foldingOf(model, folded.weights, { ...options, inlined }))
     return { file, model, folded, folding, [Symbol.asyncDispose]: close }
   } catch (error) {

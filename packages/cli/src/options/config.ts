@@ -14,7 +14,7 @@ import {
 import { DEVICES } from './devices.js'
 import { demandFields, gate, gateFields, limits } from './gate.js'
 import { MASK_FORMATS, PRUNING, pruneFields, step, steps } from './prune.js'
-import { baselinesField, quantiseField } from './quantise.js'
+import { baselinesField, quantiseField, storageField } from './quantise.js'
 import { recoverField, retrain, retrainFields, scheduleField } from './recover.js'
 import { type Field, type Fields, field, shapeOf } from './row.js'
 import { axisSizes, oneOf, path } from './schemas.js'
@@ -29,6 +29,7 @@ export const oneLevel = {
   loss: lossField,
   schedule: scheduleField,
   quantise: quantiseField,
+  storage: storageField,
   baselines: baselinesField,
   prove: field(z.boolean(), {
     expected: 'false: what is cut is not proved, for models that ONNX Runtime cannot run',

@@ -35,6 +35,7 @@ import { type QuantisationFacts, quantiseModel } from './steps/quantise.js'
 import type { RepairFacts } from './steps/repair.js'
 import type { TrainingFacts } from './steps/retrain.js'
 import { sideCarWarnings } from './steps/side-cars.js'
+import { type StorageFacts, storeModel } from './steps/storage.js'
 
 /** Where what is made of a model goes. */
 export interface OutputPlace {
@@ -73,6 +74,8 @@ export interface PlannedModel extends PlanFacts {
   readonly training?: { readonly path: string; readonly sha256: string }
   /** Where weights were given fewer bits. */
   readonly quantised?: QuantisationFacts
+  /** Where weights with many zeros are stored sparsely. */
+  readonly stored?: StorageFacts
   /** The file of masks, where one was wanted and something is masked. */
   readonly masks?: MasksFile
   /** What the user should look at. */
@@ -132,7 +135,7 @@ function foldingOf({ mergeAdapters = false }: Task): { readonly mergeAdapters: b
 interface PlannedAndPruned {
   readonly planned: PlannedModel & { readonly cuts: readonly PlanStep[] }
   readonly pruned: Model
-  /** Before its weights were given fewer bits, where they were. */
+  /** Before its weights were given fewer bits or stored otherwise, where they were. */
   readonly unquantised: Model
 }
 
@@ -158,7 +161,8 @@ async function planOpened(
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
   await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
   const quantised = await quantiseModel(pruned, task, work)
-  const steps = [...staged.steps, ...quantised.steps]
+  const stored = await storeModel(quantised.model, task)
+  const steps = [...staged.steps, ...quantised.steps, ...stored.steps]
   const { calibration = quantised.calibration, repair, blocks, trainings } = staged
   const facts = await factsOf({ model, pruned, planned, retrained: trainings.length > 0, ...present({ sizes: dims }) })
   const source = { path: sources[0] ?? path, bytes: file.bytes, ...(await inputHash.digest()) }
@@ -176,7 +180,7 @@ async function planOpened(
     declined: planned.declined,
     folded: folded.weights,
     ...{ proofs: staged.proofs, blocks, trainings, searches: staged.searches },
-    ...present({ repair, masks: masks.file, quantised: quantised.facts }),
+    ...present({ repair, masks: masks.file, quantised: quantised.facts, stored: stored.facts }),
     warnings: warn(
       [
         ...nothingRemoved(facts.cut),
@@ -186,13 +190,14 @@ async function planOpened(
         ...(await tiedWarnings(model, steps)),
         ...staged.warnings,
         ...quantised.warnings,
+        ...stored.warnings,
         ...trainings.flatMap(({ notes }) => notes),
       ],
       work,
     ),
     cuts: planned.steps,
   }
-  return { planned: plannedFacts, pruned: quantised.model, unquantised: pruned }
+  return { planned: plannedFacts, pruned: stored.model, unquantised: pruned }
 }
 
 /** Files that a task reads besides the model. */

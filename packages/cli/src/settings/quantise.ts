@@ -9,6 +9,8 @@ export interface QuantiserSettings {
   readonly block?: BlockSize
   readonly range?: RangeRule
   readonly rounding?: Rounding
+  /** How far what is hard to round moves from values to weights before anything is rounded. */
+  readonly smooth?: number | 'search'
   /** That outputs may be off by on calibration data, as a part of their size. */
   readonly error?: number
 }
@@ -47,8 +49,9 @@ export function quantiseProblems(
 
 /** Who needs calibration data; undefined: nobody. */
 export function whoMeasures(setting: QuantiseConfig): string | undefined {
-  const { method, rounding, error } = quantiserOf(setting)
+  const { method, rounding, error, smooth } = quantiserOf(setting)
   if (method === 'int8-static') return method
   if (error !== undefined) return `${method} with an error that is allowed`
+  if (smooth !== undefined) return `${method} with smoothing`
   return rounding === 'gptq' ? `${method} rounded by gptq` : undefined
 }

@@ -1,6 +1,6 @@
 import { cut, cutBlocks } from '@pare/axes'
-import { editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
-import { applyQuantisation } from '@pare/quantise'
+import { applyStorage, editTensor, type Model, PareError, type Payload, type Tensor, withTensors } from '@pare/onnx'
+import { applyQuantisation, applySmoothing } from '@pare/quantise'
 import { applyVocabulary } from '@pare/vocabulary'
 import { weightsOf } from '../analyse/analyse.js'
 import type { Backend } from '../backend/backend.js'
@@ -35,10 +35,14 @@ export async function applyStep(model: Model, step: PlanStep, options: { seed: n
       return applyUpdate(model, step)
     case 'permute':
       return applyPermutation(model, step)
+    case 'smooth':
+      return applySmoothing(model, step)
     case 'quantise':
       return applyQuantisation(model, step)
     case 'vocabulary':
       return applyVocabulary(model, step)
+    case 'store':
+      return applyStorage(model, step)
     default:
       return step satisfies never
   }

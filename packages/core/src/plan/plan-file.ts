@@ -27,8 +27,10 @@ const LISTS = {
   cut: 'groups',
   update: 'tensors',
   permute: 'groups',
+  smooth: 'values',
   quantise: 'weights',
   vocabulary: 'groups',
+  store: 'weights',
 } as const
 
 function formatStep(step: StoredPlan['steps'][number]): string {

@@ -111,11 +111,23 @@ const quantiseStep = z.strictObject({
     .exactOptional(),
 })
 
+const smoothStep = z.strictObject({
+  kind: z.literal('smooth'),
+  left: z.array(z.strictObject({ id: z.string(), reason: z.string() })),
+  values: z.array(z.strictObject({ id: z.string(), weights: z.array(z.string()), exponent: share, factors: z.base64() })),
+})
+
 const vocabularyStep = z.strictObject({
   kind: z.literal('vocabulary'),
   groups: z.array(z.string()).min(1),
   units: count,
   kept: z.base64(),
+})
+
+const storageStep = z.strictObject({
+  kind: z.literal('store'),
+  storage: z.literal('sparse'),
+  weights: z.array(z.strictObject({ id: z.string(), elements: count, others: count })),
 })
 
 /** What a plan file may hold. A plan may come from a stranger, and its expressions are compiled. */
@@ -142,5 +154,16 @@ export const planSchema: z.ZodType<StoredPlan> = z.strictObject({
       weights: z.array(z.strictObject({ id: z.string(), value: z.string(), sha256 })),
     })
     .exactOptional(),
-  steps: z.array(z.discriminatedUnion('kind', [maskStep, cutStep, updateStep, permuteStep, quantiseStep, vocabularyStep])),
+  steps: z.array(
+    z.discriminatedUnion('kind', [
+      maskStep,
+      cutStep,
+      updateStep,
+      permuteStep,
+      smoothStep,
+      quantiseStep,
+      vocabularyStep,
+      storageStep,
+    ]),
+  ),
 })

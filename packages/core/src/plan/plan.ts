@@ -1,5 +1,5 @@
-import type { Model } from '@pare/onnx'
-import type { QuantiseStep } from '@pare/quantise'
+import type { Model, StorageStep } from '@pare/onnx'
+import type { QuantiseStep, SmoothStep } from '@pare/quantise'
 import type { VocabularyStep } from '@pare/vocabulary'
 import type { AnalyseOptions } from '../analyse/analyse.js'
 import type { AxisSizes } from '../analyse/open-sizes.js'
@@ -70,7 +70,7 @@ export interface SourceFacts {
   readonly external?: readonly { readonly name: string; readonly sha256: string }[]
 }
 
-export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep | QuantiseStep | VocabularyStep
+export type PlanStep = MaskStep | CutStep | UpdateStep | PermuteStep | SmoothStep | QuantiseStep | VocabularyStep | StorageStep
 
 /** Units of some groups are removed. */
 export interface CutStep {

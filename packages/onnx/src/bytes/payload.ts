@@ -45,6 +45,20 @@ export function lazyPayload(length: number, make: () => Promise<Uint8Array>): Pa
   }
 }
 
+/** Made when its first byte is read, and let go of with its last: a model is written tensor by tensor. */
+export function madeAtOnce(byteLength: number, make: () => Promise<Uint8Array>): Payload {
+  let made: Promise<Uint8Array> | undefined
+  return {
+    byteLength,
+    async read(target, offset) {
+      made ??= make()
+      const bytes = await made
+      target.set(bytes.subarray(offset, offset + target.byteLength))
+      if (offset + target.byteLength === byteLength) made = undefined
+    },
+  }
+}
+
 /** All bytes of a payload, in an array of their own whose offset is 0: any typed array can view it. */
 export async function readAll(payload: Payload): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(payload.byteLength)

@@ -7,7 +7,6 @@ import {
   keyOf,
   type Model,
   madeBy,
-  makePayload,
   makeTensor,
   type Node,
   operatorName,
@@ -15,9 +14,9 @@ import {
   type Tensor,
   type Uses,
   usesOf,
-  valuesOf,
   withoutDead,
 } from '@pare/onnx'
+import { scaledAlong } from '../scaled.js'
 import { floats } from '../scales.js'
 
 /**
@@ -34,7 +33,7 @@ export async function withoutNormalization(model: Model): Promise<Model> {
   for (const { conv, normalization, weight, factors } of folds) {
     const name = conv.inputs[1]!
     const { factor, shift } = await factors()
-    tensors.push(await scaled(name, weight, factor))
+    tensors.push(editTensor(scaledAlong(weight, 0, factor), { name }))
     const bias = freeName(`${normalization.outputs[0]}_bias`, uses)
     const old = conv.inputs[2] ? floats(await readAll(constantBehind(conv.inputs[2], uses)!.data)) : undefined
     const values = shift.map((own, unit) => own + (old?.[unit] ?? 0) * factor[unit]!)
@@ -111,13 +110,6 @@ export function constantBehind(
   const producer = producers.get(name)
   const isSame = producer !== undefined && operatorName(producer) === 'Identity'
   return constants.get(name) ?? (isSame ? constantBehind(producer.inputs[0]!, { constants, producers }) : undefined)
-}
-
-async function scaled(name: string, weight: Tensor, factors: Float64Array): Promise<Tensor> {
-  const values = valuesOf('float32', await readAll(weight.data)) as Float32Array
-  const inner = values.length / factors.length
-  const result = values.map((value, i) => value * factors[Math.floor(i / inner)]!)
-  return editTensor(weight, { name, data: makePayload(new Uint8Array(result.buffer, result.byteOffset, result.byteLength)) })
 }
 
 function freeName(wanted: string, { constants, producers, inputs }: Uses): string {

@@ -82,7 +82,8 @@ function sampling(model: Model, values: readonly RoundedValue[]): Model {
 /** Half as many are taken of one value and batch, at most. */
 const SAMPLED = 8192
 
-function measuringModel(model: Model, writer: GraphWriter, outputs: readonly string[]): Model {
+/** The model with what was written, and these values as its only new outputs. */
+export function measuringModel(model: Model, writer: GraphWriter, outputs: readonly string[]): Model {
   const graph = writer.addedTo(model.graph, { outputs: outputs.map((name) => makeValueInfo({ name })) })
   return withoutDead(model, editModel(model, { graph }))
 }

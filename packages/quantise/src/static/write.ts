@@ -6,6 +6,7 @@ import {
   GraphWriter,
   keyOf,
   type Model,
+  NewTensors,
   type Node,
   operatorName,
   PareError,
@@ -15,8 +16,9 @@ import {
   usesOf,
   withoutDead,
 } from '@pare/onnx'
-import { NewTensors } from '../new-tensors.js'
-import { floats, MOST_CODE, unitCodes, unitLargest } from '../scales.js'
+import { unitScalesOnGrid } from '../grid.js'
+import { floats, MOST_CODE, MOST_OF_TWO, unitCodes, unitLargest } from '../scales.js'
+import type { QuantisedWeight } from '../step.js'
 import { type ActivationRange, type ActivationScale, scaleOfRange } from './activation.js'
 import { type IntegerGraph, type IntegerProduct, integerGraph } from './integer-graph.js'
 import { constantBehind } from './normalization.js'
@@ -27,11 +29,12 @@ import { constantBehind } from './normalization.js'
  */
 export async function withIntegers(
   model: Model,
-  weights: ReadonlySet<string>,
+  weights: readonly Pick<QuantisedWeight, 'id' | 'onGrid'>[],
   activations: readonly ActivationRange[],
 ): Promise<Model> {
   const { graph } = model
-  const integers = await integerGraph(model, weights)
+  const integers = await integerGraph(model, new Set(weights.map(({ id }) => id)))
+  const onGrid = new Set(weights.flatMap((weight) => (weight.onGrid ? [weight.id] : [])))
   const ranges = new Map(activations.map((range) => [range.id, range]))
   const scales = new Map(
     [...integers.values].map(([id, { like }]) => {
@@ -42,7 +45,7 @@ export async function withIntegers(
   )
   const writer = new GraphWriter(graph, 'static')
   const tensors = new NewTensors(graph)
-  const products = await writeWeights(model, { integers, scales }, { writer, tensors })
+  const products = await writeWeights(model, { integers, scales, onGrid }, { writer, tensors })
   const values = roundedValues({ integers, scales }, { writer, tensors })
   const outputs = new Set(graph.outputs.map(({ name }) => name))
   const written: Node[] = [...writer.nodes.splice(0)]
@@ -75,7 +78,7 @@ interface Writers {
 /** Products that read rounded weights and biases, by key. What makes floats of them is written. */
 async function writeWeights(
   { graph }: Model,
-  { integers, scales }: Integers,
+  { integers, scales, onGrid }: Integers & { readonly onGrid: ReadonlySet<string> },
   { writer, tensors }: Writers,
 ): Promise<Map<string, Node>> {
   const all = usesOf(graph)
@@ -89,10 +92,11 @@ async function writeWeights(
     const [{ axis, units }] = uses as [IntegerProduct]
     const biases = await Promise.all(uses.map(({ node }) => biasOf(node, all)))
     const inputs = uses.map(({ node }) => scales.get(node.inputs[0]!)!.scale)
-    const own = scalesWithRoom(await unitLargest(weight, axis), biases, {
-      inputs,
-      mostCode: Math.min(...uses.map((use) => mostCode(use, weight))),
-    })
+    const most = Math.min(...uses.map((use) => mostCode(use, weight)))
+    const largest = await unitLargest(weight, axis)
+    const grid = onGrid.has(id) ? await unitScalesOnGrid(weight, axis, { least: -most, most, outermost: most }) : undefined
+    const reached = grid === undefined ? largest : largest.map((size, unit) => (size > 0 ? grid[unit]! * most : 0))
+    const own = scalesWithRoom(reached, biases, { inputs, mostCode: most })
     const codes = tensors.add(`${id}_int8`, {
       ...{ type: 'int8', shape: weight.shape },
       data: unitCodes(weight, { axis, scales: own, type: 'int8' }),
@@ -119,12 +123,6 @@ async function writeWeights(
     return writer.node('DequantizeLinear', [codes, scale], { axis: 0n })
   }
 }
-
-/**
- * Of codes whose products are summed two by two in 16 bits on CPUs without VNNI: 2 · 64 · 255 fits, and sums are exact everywhere. A convolution of each channel for itself
- * multiplies one by one, and has all codes.
- */
-const MOST_OF_TWO = 64
 
 function mostCode({ node, units }: IntegerProduct, { shape }: Tensor): number {
   const isDepthwise = operatorName(node) === 'Conv' && shape[1] === 1 && attributesOf(node).int('group', 1) === units

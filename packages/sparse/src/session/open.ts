@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { type Model, makePayload, openModel, present, readModel, sha256 } from '@pare/onnx'
+import { expandStorage, type Model, makePayload, openModel, present, readModel, sha256 } from '@pare/onnx'
 import { loadOnnxRuntime, type OnnxRuntime, provideOnnxRuntime } from '@pare/onnxruntime'
 import type * as Ort from 'onnxruntime-common'
 import { type KernelEngine, openEngine } from '../engine/engine.js'
@@ -86,10 +86,10 @@ async function readWhole(
   { trusted = false }: SparseSessionOptions,
   closers: (() => Promise<unknown>)[],
 ): Promise<{ readonly model: Model; readonly confirm: () => Promise<void> }> {
-  if (typeof source !== 'string') return { model: await readModel(source), confirm: async () => {} }
+  if (typeof source !== 'string') return { model: await expandStorage(await readModel(source)), confirm: async () => {} }
   const file = await openModel(source, { allowHardLinks: trusted })
   closers.push(() => file[Symbol.asyncDispose]())
-  return { model: file.model, confirm: () => file.confirmFiles() }
+  return { model: await expandStorage(file.model), confirm: () => file.confirmFiles() }
 }
 
 /** Found when first asked for, and once. */

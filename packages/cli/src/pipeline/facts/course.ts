@@ -9,6 +9,7 @@ import { describeBlocks } from '../steps/blocks.js'
 import { describeQuantisation } from '../steps/quantise.js'
 import { describeRepair } from '../steps/repair.js'
 import { describeTraining } from '../steps/retrain.js'
+import { describeStorage } from '../steps/storage.js'
 import { changed, removedUnits } from './removed-units.js'
 import { describeSearch } from './search.js'
 
@@ -23,6 +24,7 @@ export function courseOf({ steps }: Pick<Task, 'steps'>, pruned: PrunedModel | u
     ...(pruned?.blocks ?? []).map((blocks) => `trained block by block: ${describeBlocks(blocks)}`),
     ...(pruned?.trainings ?? []).map((training) => `retrained: ${describeTraining(training)}`),
     ...(pruned?.quantised === undefined ? [] : [`quantised: ${describeQuantisation(pruned.quantised)}`]),
+    ...(pruned?.stored === undefined ? [] : [`stored: ${describeStorage(pruned.stored)}`]),
   ]
 }
 

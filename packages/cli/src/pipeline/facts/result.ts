@@ -218,6 +218,7 @@ function pruningOf(pruned: PrunedModel, cwd: string): Partial<ModelResult> {
     ...(pruned.blocks.length > 0 && { blocks: structuredClone(pruned.blocks) as NonNullable<ModelResult['blocks']> }),
     ...(pruned.trainings.length > 0 && { trainings: structuredClone(pruned.trainings) as NonNullable<ModelResult['trainings']> }),
     ...(pruned.training !== undefined && { training: { ...pruned.training, path: showPath(pruned.training.path, cwd) } }),
+    ...present({ stored: pruned.stored && { ...pruned.stored } }),
     ...(pruned.quantised !== undefined && {
       quantised: structuredClone(pruned.quantised) as NonNullable<ModelResult['quantised']>,
     }),

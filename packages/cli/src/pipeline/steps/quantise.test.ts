@@ -42,6 +42,9 @@ describe('pare prune --quantise', () => {
     ['int8-static:range=mse', 'int8-static: '],
     ['int4:block=64,rounding=gptq', 'int4 in blocks of 64 rounded by gptq: '],
     ['int8:rounding=gptq', 'int8 rounded by gptq: '],
+    ['int8-static:rounding=gptq', 'int8-static rounded by gptq: 3 weights'],
+    ['int8-static:smooth=0.5', 'int8-static: 3 weights; 2 smoothed by 0.5, 1 not'],
+    ['int4:rounding=gptq,smooth=search', 'int4 in blocks of 32 rounded by gptq: 3 weights; '],
   ])('%s looks at calibration data, says so, and is replayed without them', async (how, said) => {
     await using folder = await fixture()
     await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
@@ -63,11 +66,11 @@ describe('pare prune --quantise', () => {
     expect((scores.json() as { metrics: { accuracy: number } }).metrics.accuracy).toBeGreaterThan(0.96)
   })
 
-  it.each(['int8-static', 'int4:rounding=gptq'])('%s needs calibration data', async (how) => {
+  it.each(['int8-static', 'int4:rounding=gptq', 'int8:smooth=0.5'])('%s needs calibration data', async (how) => {
     await using folder = await fixture()
     const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
     expect(exitCode).toBe(2)
-    const who = how === 'int8-static' ? how : 'int4 rounded by gptq'
+    const who = { 'int4:rounding=gptq': 'int4 rounded by gptq', 'int8:smooth=0.5': 'int8 with smoothing' }[how] ?? how
     expect(stderr).toContain(`quantise: ${who} needs calibration data, and there are none.`)
     expect(stderr).toContain('--calibrate data.npz')
   })
@@ -92,6 +95,28 @@ describe('pare prune --quantise', () => {
     expect(without.stderr).toContain('int8 with an error that is allowed needs calibration data')
   })
 
+  it('rounds by gptq what is not sensitive, and tells the error that is left', async () => {
+    await using folder = await fixture()
+    await copyFile(join(TEST_MODELS, 'data/digits-calibrate.npz'), join(folder.path, 'calibrate.npz'))
+    const errors = await Promise.all(
+      ['int4:error=0.03', 'int4:error=0.03,rounding=gptq'].map(async (how, i) => {
+        const data = ['--calibrate', 'calibrate.npz', '--samples', '200', '--json', '--out', `out${i}`]
+        const { json } = await pare(['prune', 'model.onnx', '--sparsity', '0.5', '--quantise', how, ...data], {
+          cwd: folder.path,
+        })
+        return (json() as { quantised: { outputError: { after: number; weights: { isKept: boolean }[] } } }).quantised.outputError
+      }),
+    )
+    const [nearest, gptq] = errors
+    expect(nearest!.weights.some(({ isKept }) => isKept)).toBe(true)
+    expect(gptq!.weights).toEqual(nearest!.weights)
+    expect(gptq!.after).toBeLessThan(nearest!.after)
+    const replayed = await pare(['replay', 'out1/model.plan.json', 'model.onnx', '--out', 'again'], { cwd: folder.path })
+    expect(replayed).toMatchObject({ exitCode: 0 })
+    const [written, again] = await Promise.all(['out1', 'again'].map((name) => readFile(join(folder.path, name, 'model.onnx'))))
+    expect(again!.equals(written!)).toBe(true)
+  })
+
   it('says why nothing is', async () => {
     await using folder = await fixture()
     const text = 'small (float[N, 4] x) => (float[N, 4] y) <float[4, 4] w> { y = MatMul(x, w) }'
@@ -108,15 +133,14 @@ describe('pare prune --quantise', () => {
       'int4:block=48',
       'int4:blocks=32',
       'int8:range=mse',
-      'int8-static:rounding=gptq',
       'f16:block=32',
-      'int4:rounding=gptq,error=0.1',
+      'int4:range=mse',
       'int8:error=2',
     ]) {
       const { exitCode, stderr } = await pare(['prune', 'model.onnx', '--quantise', how], { cwd: folder.path })
       expect(exitCode).toBe(2)
       expect(stderr).toContain(
-        `--quantise is '${how}'; expected int8, int8-static, int8-weights, int4, f16 or bf16, or with options int4:block=64,rounding=gptq, int8-static:range=mse or int8:error=0.02`,
+        `--quantise is '${how}'; expected int8, int8-static, int8-weights, int4, f16 or bf16, or with options int4:block=64,rounding=gptq, int8-static:range=mse,smooth=search or int8:error=0.02`,
       )
     }
   })

@@ -1,7 +1,19 @@
 import { applyPlan, type CalibrationFacts, type Forward, type PlanStep, planRounding, type UpdateStep } from '@pare/core'
 import { percent, plural } from '@pare/gate'
-import { type Model, present } from '@pare/onnx'
-import { gridsOf, type OutputError, type Quantiser, type QuantiseStep, quantise } from '@pare/quantise'
+import { type Model, present, usesOf } from '@pare/onnx'
+import {
+  applyQuantisation,
+  gridsOf,
+  measureError,
+  type OutputError,
+  type QuantisedModel,
+  type Quantiser,
+  type QuantiseStep,
+  quantise,
+  type SmoothedModel,
+  type SmoothStep,
+  smooth,
+} from '@pare/quantise'
 import { forwardOver } from '../../engine/forward.js'
 import type { Work } from '../../engine/work.js'
 import { hashCalibration } from '../../files/hash.js'
@@ -17,11 +29,20 @@ export interface QuantisationFacts {
   readonly block?: number
   /** Who rounded weights on calibration data. Absent: each element became the nearest. */
   readonly rounding?: string
+  /** Where weights were smoothed first. */
+  readonly smoothing?: SmoothingFacts
   readonly weights: number
   readonly elements: number
   readonly left: QuantiseStep['left']
   /** Where an error of the outputs is allowed. */
   readonly outputError?: OutputError
+}
+
+export interface SmoothingFacts {
+  readonly exponent: number | 'search'
+  readonly weights: number
+  /** Weights that are as they were, and why. */
+  readonly left: SmoothStep['left']
 }
 
 export interface QuantisedOutcome {
@@ -45,12 +66,17 @@ export async function quantiseModel(
   const forward = forwardFor(setting, calibration, work, ({ samples }) => Object.assign(counts, { samples }))
   await using hashing = forward && hashCalibration(calibration!.run)
   const settings = quantiserOf(setting)
-  const rounding = settings.rounding === 'gptq' ? await roundedBy(settings, { model, forward: forward!, seed }, work) : undefined
+  const smoothed = await smoothedBy(settings, { model, forward }, work)
+  const { model: base = model, step: smoothing } = smoothed ?? {}
+  const nearest = await quantise(base, { ...settings, signal, ...present({ run: forward }) })
+  const isRounded = settings.rounding === 'gptq' && nearest.step.weights.length > 0
+  const {
+    model: quantised,
+    step,
+    outputError,
+    rounding,
+  } = isRounded ? await roundedBy(nearest, { model: base, forward: forward!, seed }, work) : { ...nearest, rounding: undefined }
   const update = rounding?.tensors.length === 0 ? undefined : rounding
-  const rounded = update === undefined ? model : await applyPlan(model, { seed, steps: [update] })
-  const onGrid = new Set(update?.tensors.map(({ id }) => id))
-  const options = { ...settings, onGrid, signal, ...present({ run: forward }) }
-  const { model: quantised, step, outputError } = await quantise(rounded, options)
   signal.throwIfAborted()
   const { provider: executionProvider = 'cpu' } = work.engine
   const data = hashing && {
@@ -60,15 +86,40 @@ export async function quantiseModel(
   const isNothing = step.weights.length === 0
   return {
     model: quantised,
-    steps: isNothing ? [] : [...(update === undefined ? [] : [update]), step],
-    facts: { ...factsOf(step), ...present({ rounding: update?.by, outputError }) },
+    steps: isNothing ? [] : ([smoothing, update, step].filter((each) => each !== undefined && !isIdle(each)) as PlanStep[]),
+    facts: {
+      ...factsOf(step),
+      ...present({ rounding: update?.by, outputError, smoothing: smoothing && smoothingFacts(smoothing, settings.smooth!) }),
+    },
     warnings: [
-      ...(isNothing ? [`nothing is quantised: ${whyNothing(step)}`] : []),
+      ...(isNothing ? [`nothing is quantised: ${whyNothing(step, 'the model has no large weights')}`] : []),
+      ...(smoothing === undefined || smoothing.values.length > 0
+        ? []
+        : [`nothing is smoothed: ${whyNothing(smoothing, 'no weight of a product is rounded')}`]),
       ...(rounding?.notes ?? []),
+      ...(settings.rounding === 'gptq' ? halvesWarnings(base, step) : []),
       ...(outputError === undefined ? [] : errorWarnings(step.method, outputError)),
     ],
     ...present({ calibration: data }),
   }
+}
+
+/** Weights and what stands before them scaled so that both are easier to round. Undefined where that is not wanted. */
+async function smoothedBy(
+  { smooth: exponent, method, block }: QuantiserSettings,
+  { model, forward }: { readonly model: Model; readonly forward: Forward | undefined },
+  { signal }: Work,
+): Promise<SmoothedModel | undefined> {
+  if (exponent === undefined) return undefined
+  return await smooth(model, { method, exponent, run: forward!, signal, ...present({ block }) })
+}
+
+function isIdle(step: PlanStep): boolean {
+  return step.kind === 'smooth' && step.values.length === 0
+}
+
+function smoothingFacts({ values, left }: SmoothStep, exponent: SmoothingFacts['exponent']): SmoothingFacts {
+  return { exponent, weights: values.reduce((sum, { weights }) => sum + weights.length, 0), left }
 }
 
 interface RoundingJob {
@@ -77,14 +128,26 @@ interface RoundingJob {
   readonly seed: number
 }
 
-/** Weights rounded to the grids of a form, so that what follows makes up for it. */
-async function roundedBy(settings: QuantiserSettings, { model, forward, seed }: RoundingJob, work: Work): Promise<UpdateStep> {
+/** The same with weights rounded to the grids of their forms so that what follows makes up for it; which are sensitive was found with each to the nearest. */
+async function roundedBy(
+  { step: nearest, outputError, ...others }: QuantisedModel,
+  { model, forward, seed }: RoundingJob,
+  work: Work,
+): Promise<QuantisedModel & { readonly rounding: UpdateStep }> {
   const { gptq } = await import('@pare/criterion-sparsegpt')
+  const { signal } = work
   const activity = work.progress.begin(`${work.label}: rounding weights`)
   try {
     const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
-    const options = { seed, forward, signal: work.signal, onProgress }
-    return await planRounding(model, { solver: gptq(), grids: gridsOf(model, settings) }, options)
+    const request = { solver: gptq(), grids: gridsOf(model, nearest) }
+    const rounding = await planRounding(model, request, { seed, forward, signal, onProgress })
+    if (rounding.tensors.length === 0) return { ...others, step: nearest, rounding, ...present({ outputError }) }
+    const onGrid = new Set(rounding.tensors.map(({ id }) => id))
+    const weights = nearest.weights.map((weight) => (onGrid.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
+    const step = { ...nearest, weights }
+    const rounded = await applyQuantisation(await applyPlan(model, { seed, steps: [rounding] }), step)
+    const error = outputError && { ...outputError, after: await measureError(model, rounded, { run: forward, signal }) }
+    return { model: rounded, step, rounding, ...present({ outputError: error }) }
   } finally {
     activity.end()
   }
@@ -125,17 +188,41 @@ function errorWarnings(method: Quantiser, { allowed, after }: OutputError): stri
   ]
 }
 
-function whyNothing({ left }: QuantiseStep): string {
-  const [first] = left
-  return first === undefined ? 'the model has no large weights' : `of '${first.id}', ${first.reason}`
+/** Codes times scales are not told apart once they are rounded to halves. */
+function halvesWarnings({ graph }: Model, { weights }: QuantiseStep): string[] {
+  const { constants } = usesOf(graph)
+  const count = weights.filter(({ id, form }) => MULTIPLIED.has(form) && constants.get(id)?.type !== 'float32').length
+  return count === 0
+    ? []
+    : [`gptq rounds float32 alone: ${plural(count, 'weight')} of halves ${count === 1 ? 'is' : 'are'} rounded to the nearest`]
+}
+
+const MULTIPLIED: ReadonlySet<string> = new Set(['integers', 'static', 'blocks'])
+
+function whyNothing({ left: [first] }: Pick<QuantiseStep | SmoothStep, 'left'>, otherwise: string): string {
+  return first === undefined ? otherwise : `of '${first.id}', ${first.reason}`
 }
 
 /** 'int4 in blocks of 32: 43 weights; 2 left as they are' */
-export function describeQuantisation({ method, block, rounding, weights, left, outputError }: QuantisationFacts): string {
+export function describeQuantisation({
+  method,
+  block,
+  rounding,
+  smoothing,
+  weights,
+  left,
+  outputError,
+}: QuantisationFacts): string {
   const blocks = block === undefined ? '' : ` in blocks of ${block}`
   const others = left.length === 0 ? '' : `; ${left.length} left as ${left.length === 1 ? 'it is' : 'they are'}`
   const rounded = rounding === undefined ? '' : ` rounded by ${rounding}`
-  return `${method}${blocks}${rounded}: ${weights} weight${weights === 1 ? '' : 's'}${others}${outputError === undefined ? '' : describeError(outputError)}`
+  return `${method}${blocks}${rounded}: ${plural(weights, 'weight')}${others}${smoothing === undefined ? '' : describeSmoothing(smoothing)}${outputError === undefined ? '' : describeError(outputError)}`
+}
+
+/** '; 36 smoothed by 0.5, 6 not' */
+function describeSmoothing({ exponent, weights, left }: SmoothingFacts): string {
+  const by = exponent === 'search' ? 'what is best for each' : exponent
+  return `; ${weights} smoothed by ${by}${left.length === 0 ? '' : `, ${left.length} not`}`
 }
 
 /** '; outputs are off by 1.8 %, allowed are 2 %, with all of them so 3.4 %: 2 have more bits' */

@@ -1,4 +1,5 @@
-import { type Graph, makeTensor, type Tensor } from '@pare/onnx'
+import type { Graph, Tensor } from '../model.js'
+import { makeTensor } from './make.js'
 
 /** Constants that are to be added to a graph, under names that it does not have. */
 export class NewTensors {

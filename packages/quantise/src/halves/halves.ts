@@ -1,6 +1,6 @@
 import { float32ToBfloat16, float32ToFloat16, type Payload, type Tensor } from '@pare/onnx'
-import type { Quantiser } from './choices.js'
-import { floats } from './scales.js'
+import type { Quantiser } from '../choices.js'
+import { floats } from '../scales.js'
 
 /** Methods that store 16-bit floats, and of which type. */
 export const HALF_TYPES = { f16: 'float16', bf16: 'bfloat16' } as const

@@ -1,8 +1,8 @@
 import { type Model, usesOf } from '@pare/onnx'
-import type { FoundWeights } from './find.js'
+import type { FoundWeights } from '../find.js'
+import { largest } from '../scales.js'
+import type { QuantisedWeight, UnquantisedWeight } from '../step.js'
 import { HALF_TYPES, type HalfMethod, MOST_HALF } from './halves.js'
-import { largest } from './scales.js'
-import type { QuantisedWeight, UnquantisedWeight } from './step.js'
 
 /** Weights with an element that no half holds stay as they are. */
 export async function withinHalves(model: Model, { weights, left }: FoundWeights, method: HalfMethod): Promise<FoundWeights> {
