@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { baselineMarkdown, baselineSentence, baselineTable } from './baselines.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 
 interface Baseline {
   readonly drop: number

@@ -2,7 +2,7 @@ import { tradeOffFigure } from './drawings/trade-off-figure.js'
 import { html, type Markup, mdText } from './escape.js'
 import { figure, size } from './figures.js'
 import { type TableColumn, table } from './page/table.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 
 /** A model that a user might take: as it was, in fewer bits, or pruned. */
 interface Choice {

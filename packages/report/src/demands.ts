@@ -2,7 +2,7 @@ import { html, type Markup, mdText } from './escape.js'
 import { figure, formatCount, plural, rough } from './figures.js'
 import { icon } from './page/icon.js'
 import { type TableColumn, table } from './page/table.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 import { limitTexts, STATE } from './statement.js'
 
 type DemandResult = NonNullable<ModelResult['demands']>[number]

@@ -7,7 +7,7 @@ import { pageScript } from './page/page-script.js'
 import { pageStyle } from './page/page-style.js'
 import { type TableColumn, table } from './page/table.js'
 import { prunedShare, prunedText } from './pruning.js'
-import type { ModelResult, RunResults } from './results.js'
+import type { ModelResult, RunResults } from './results/results.js'
 import { byUrgency, demands, dropText, explanation, headline, intervalText, STATE } from './statement.js'
 
 /** Models whose reasons stand at the top of the page. */

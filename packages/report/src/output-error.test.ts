@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { modelSection } from './model-section.js'
 import { outputErrorRows, outputErrorTable } from './output-error.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 
 const model: ModelResult = {
   ...{ path: 'a.onnx', verdict: 'pass', reasons: [], reference: { path: 'a.onnx', bytes: 1, metrics: {} } },

@@ -1,7 +1,7 @@
 import { html, type Markup } from './escape.js'
 import { percent, plural } from './figures.js'
 import { type TableColumn, table } from './page/table.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 
 type OutputError = NonNullable<NonNullable<ModelResult['quantised']>['outputError']>
 

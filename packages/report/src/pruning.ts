@@ -1,5 +1,5 @@
 import { amount, change, formatCount, plural, share } from './figures.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 
 /** What was cut of one structure. */
 export interface Removal {

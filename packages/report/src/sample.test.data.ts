@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type ModelResult, type RunResults, runResults } from './results.js'
+import { type ModelResult, type RunResults, runResults } from './results/results.js'
 
 /** A results file of the examples folder. */
 export function example(name: 'cut' | 'failing' | 'incomplete' | 'lost-class' | 'passing' | 'several-models'): RunResults {

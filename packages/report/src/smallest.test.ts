@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { candidateName } from './candidate-name.js'
 import { renderHtml } from './html.js'
-import { renderSummary } from './markdown.js'
-import type { ModelResult } from './results.js'
+import { renderSummary } from './markdown/markdown.js'
+import type { ModelResult } from './results/results.js'
+import type { SmallestSearchResult } from './results/smallest-fields.js'
 import { example, HOSTILE } from './sample.test.data.js'
 import { candidateCells, smallestFigure, smallestMarkdown, smallestSentences, tellingCandidates } from './smallest.js'
-import type { SmallestSearchResult } from './smallest-fields.js'
 
 type Tried = SmallestSearchResult['tried'][number]
 

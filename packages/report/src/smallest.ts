@@ -3,8 +3,8 @@ import { candidateFigure } from './drawings/candidate-figure.js'
 import { html, type Markup, mdText } from './escape.js'
 import { figure, formatCount, percent, share, size } from './figures.js'
 import { type TableColumn, table } from './page/table.js'
-import type { ModelResult } from './results.js'
-import type { SmallestSearchResult } from './smallest-fields.js'
+import type { ModelResult } from './results/results.js'
+import type { SmallestSearchResult } from './results/smallest-fields.js'
 
 type Tried = SmallestSearchResult['tried'][number]
 

@@ -1,5 +1,5 @@
 import { figure, formatCount, percent, plural, rough } from './figures.js'
-import type { ModelResult, RunResults } from './results.js'
+import type { ModelResult, RunResults } from './results/results.js'
 
 type Verdict = RunResults['verdict']
 

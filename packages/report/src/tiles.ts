@@ -1,7 +1,7 @@
 import { html, type Markup } from './escape.js'
 import { amount, atSizes, change, figure, share, size } from './figures.js'
 import { equationOf, proofText, type Removal, removalsOf, removalText } from './pruning.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 import { demands, dropText } from './statement.js'
 import { boughtText } from './training.js'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { renderHtml } from './html.js'
-import { renderSummary } from './markdown.js'
-import type { ModelResult, RunResults } from './results.js'
+import { renderSummary } from './markdown/markdown.js'
+import type { ModelResult, RunResults } from './results/results.js'
 import { HOSTILE, withLayers } from './sample.test.data.js'
 import { boughtText, looksOf, type Training, trainingText } from './training.js'
 

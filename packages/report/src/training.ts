@@ -1,5 +1,5 @@
 import { figure, formatCount, plural } from './figures.js'
-import type { ModelResult } from './results.js'
+import type { ModelResult } from './results/results.js'
 
 export type Training = NonNullable<ModelResult['trainings']>[number]
 

@@ -1,5 +1,5 @@
 import { html, type Markup, mdCode, mdText } from '../escape.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { type Advice, adviceFor } from './advice.js'
 
 /** Of a command in markdown, in characters. */

@@ -1,7 +1,7 @@
 import { figure, formatCount, share } from '@pare/gate'
 import { isLost } from '../breakdown/findings.js'
 import { removalsOf } from '../pruning.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { allowedDrop } from '../statement.js'
 import { shellWord } from './shell.js'
 

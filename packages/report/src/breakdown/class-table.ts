@@ -1,7 +1,7 @@
 import { html, type Markup } from '../escape.js'
 import { formatCount, share } from '../figures.js'
 import { type TableColumn, table } from '../page/table.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import type { ClassResult } from './fields.js'
 import { changedClasses, isLost } from './findings.js'
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
+import { count } from '../results/numbers.js'
 
 // What the metric of a whole data set hides: classes, slices and single samples.
 
-const count = z.number().int().nonnegative()
 const fraction = z.number()
 const beforeAfter = z.object({ before: count, after: count })
 

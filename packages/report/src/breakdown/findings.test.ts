@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { renderHtml } from '../html.js'
-import { commentMarker, renderComment, renderSummary } from '../markdown.js'
+import { commentMarker, renderComment, renderSummary } from '../markdown/markdown.js'
 import { example } from '../sample.test.data.js'
 import type { ClassResult } from './fields.js'
 import { changedClasses, classFindings, fellBeyondChance } from './findings.js'

@@ -1,6 +1,6 @@
 import { mdCode, mdText } from '../escape.js'
 import { figure, formatCount, plural, share } from '../figures.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { changedClasses } from './findings.js'
 
 /** Rows of each table; the HTML report has more. */

@@ -1,7 +1,7 @@
 import { html, type Markup } from '../escape.js'
 import { formatCount, share } from '../figures.js'
 import { type TableColumn, table } from '../page/table.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import type { ReliabilityResult } from './fields.js'
 
 const [SIZE, LEFT, RIGHT, BOTTOM] = [260, 62, 24, 40]

@@ -1,7 +1,7 @@
 import { html, type Markup } from '../escape.js'
 import { figure, formatCount, plural } from '../figures.js'
 import { type TableColumn, table } from '../page/table.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import type { ChangedSample } from './fields.js'
 
 /** Samples that the page shows; `results.json` has more. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { ModelResult, RunResults } from '../results.js'
+import type { ModelResult, RunResults } from '../results/results.js'
 import { badgeOf } from './badge.js'
 
 const model: ModelResult = {

@@ -1,5 +1,5 @@
 import { figure, size } from '../figures.js'
-import type { ModelResult, RunResults } from '../results.js'
+import type { ModelResult, RunResults } from '../results/results.js'
 
 /** What shields.io draws a badge of, as its endpoint badges take it: https://shields.io/badges/endpoint-badge */
 export interface Badge {

@@ -1,7 +1,7 @@
 import { candidateName, isSame } from '../candidate-name.js'
 import { html, type Markup } from '../escape.js'
 import { figure, size } from '../figures.js'
-import type { SmallestSearchResult } from '../smallest-fields.js'
+import type { SmallestSearchResult } from '../results/smallest-fields.js'
 import { dropScale, frontOf } from './drop-scale.js'
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 220, 52, 24]

@@ -1,6 +1,6 @@
 import { html, type Markup } from '../escape.js'
 import { figure, percent } from '../figures.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { allowedDrop, dropText, intervalText, mcnemarText } from '../statement.js'
 import { at, scaleOver, ticks } from './scale.js'
 

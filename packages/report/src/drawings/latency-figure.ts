@@ -1,6 +1,6 @@
 import { html, type Markup } from '../escape.js'
 import { figure, plural } from '../figures.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { allowedLine, zones } from './interval-figure.js'
 import { at, scaleOver, ticks } from './scale.js'
 

@@ -1,6 +1,6 @@
 import { html, type Markup } from '../escape.js'
 import { formatCount, share } from '../figures.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 
 /** Fewer bars than this do not fill the width: they would be slabs. */
 const FEWEST_SLOTS = 16

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { baselineTable } from '../baselines.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { example } from '../sample.test.data.js'
 import { type TradeOffPoint, tradeOffFigure } from './trade-off-figure.js'
 

@@ -1,6 +1,6 @@
 import { html, type Markup } from '../escape.js'
 import { figure, formatCount } from '../figures.js'
-import type { ModelResult } from '../results.js'
+import type { ModelResult } from '../results/results.js'
 import { type Look, looksOf, metricName, trainingText } from '../training.js'
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 150, 46, 22]

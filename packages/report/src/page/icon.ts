@@ -1,5 +1,5 @@
 import { html, Markup } from '../escape.js'
-import type { RunResults } from '../results.js'
+import type { RunResults } from '../results/results.js'
 
 type Verdict = RunResults['verdict']
 

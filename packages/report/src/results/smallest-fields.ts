@@ -1,7 +1,5 @@
 import { z } from 'zod'
-
-const number = z.number()
-const count = z.number().int().nonnegative()
+import { count, number } from './numbers.js'
 
 const size = z.object({
   bytes: count,

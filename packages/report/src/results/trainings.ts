@@ -1,7 +1,6 @@
 import { z } from 'zod'
+import { count, number } from './numbers.js'
 
-const number = z.number()
-const count = z.number().int().nonnegative()
 const bytes = count.describe('bytes')
 
 const heldOut = z

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-
-const count = z.number().int().nonnegative()
+import { count } from './numbers.js'
 
 /** How the shares of weights were searched. */
 export const search = z.object({

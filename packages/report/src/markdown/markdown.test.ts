@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { example, HOSTILE, hostile, withLayers } from '../sample.test.data.js'
 import { commentMarker, renderComment, renderSummary } from './markdown.js'
-import { example, HOSTILE, hostile, withLayers } from './sample.test.data.js'
 
 const plain = (text: string) => text.replaceAll('\u00a0', ' ')
 

@@ -1,4 +1,4 @@
-import type { ModelResult } from './results.js'
+import type { ModelResult } from '../results/results.js'
 
 /** More bars than this are narrower than a pixel or two on GitHub: neighbours are averaged. */
 const MOST_BARS = 120

@@ -1,16 +1,12 @@
 import { z } from 'zod'
-import { advice } from './advice/fields.js'
-import { breakdownFields } from './breakdown/fields.js'
+import { advice } from '../advice/fields.js'
+import { breakdownFields } from '../breakdown/fields.js'
+import { bytes, count, number } from './numbers.js'
 import { search } from './searches.js'
 import { smallestSearch } from './smallest-fields.js'
 import { BLOCKS, blocks, mixedParts, training } from './trainings.js'
+import { demand, drop, limits, metricName, resolution, verdict } from './verdict-fields.js'
 
-const number = z.number()
-const count = z.number().int().nonnegative()
-const bytes = count.describe('bytes')
-const verdict = z.enum(['pass', 'fail', 'incomplete'])
-/** Values are looked up by it: no name that every object has. */
-const metricName = z.string().refine((name) => !(name in {}), 'no name that every object has')
 const metrics = z.record(z.string(), number).describe('value by metric name; a metric that could not be measured is absent')
 const file = z.object({ path: z.string(), bytes, zippedBytes: bytes.optional(), sha256: z.string().optional() })
 
@@ -48,73 +44,6 @@ const proof = z.union([
     sizesDiffer: z.boolean().describe('whether these had different sizes; else the model fixes all sizes'),
   }),
 ])
-
-const drop = z.object({
-  metric: metricName,
-  value: number.describe('positive is worse, whichever way the metric points'),
-  relative: number.optional().describe("value ÷ the reference's metric"),
-  interval: z.tuple([number, number]).describe('two-sided 95 % confidence interval of value, paired over samples'),
-  method: z.string().describe('how the interval was made: exact or bootstrap'),
-  mcnemar: z
-    .object({ lost: count, gained: count, p: number, groups: z.object({ lost: count, gained: count }).optional() })
-    .optional()
-    .describe(
-      'samples only the reference got right, samples only the pruned model got right, exact two-sided p; groups: of which p is',
-    ),
-  groups: z.object({ by: z.string(), count }).optional().describe('over which groups of samples the interval was made'),
-})
-
-const resolution = z.object({
-  resolves: z.boolean().describe('whether the data set can tell a drop of maxDrop from none'),
-  smallest: number.optional().describe('the smallest drop that it can'),
-  samples: count.optional().describe('about how many samples could'),
-  groups: count.optional().describe('about how many groups could, where samples belong together'),
-  message: z.string(),
-})
-
-const limits = z
-  .object({
-    maxDrop: z.union([number, z.object({ relative: number })]),
-    maxRegression: z.union([number, z.object({ relative: number })]),
-    min: number,
-    max: number,
-    maxLatency: number,
-    maxSize: number,
-    maxMacs: number,
-    certainty: number,
-    allowWorthlessReference: z.boolean(),
-  })
-  .partial()
-
-const part = z
-  .object({
-    name: z.string(),
-    samples: count,
-    verdict: z.enum(['pass', 'fail', 'unclear']).describe('unclear: too few samples to tell'),
-    reference: number.optional(),
-    pruned: number.optional(),
-    drop: drop.pick({ value: true, interval: true, groups: true }).optional(),
-    allowed: number.optional().describe("the largest drop allowed, in the metric's own units"),
-    p: number.optional().describe('of such a drop where the true one is at its limit, by Holm for all parts of the gate'),
-    message: z.string(),
-  })
-  .describe('one slice or class')
-
-const demand = z
-  .object({
-    about: z.string().describe('accuracy where language = de'),
-    verdict,
-    summary: z.string(),
-    reasons: z.array(z.string()),
-    limits,
-    breaches: z.array(
-      z.object({ limit: z.string(), metric: metricName, allowed: number, measured: number, message: z.string() }),
-    ),
-    drop: drop.optional(),
-    resolution: resolution.optional(),
-    parts: z.array(part).optional().describe('of a demand on every value of a column, or on every class'),
-  })
-  .describe('one of several demands')
 
 /** One model of a run. */
 export const modelResult = z.object({

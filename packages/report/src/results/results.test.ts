@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { example } from '../sample.test.data.js'
 import { resultsJsonSchema, runResults } from './results.js'
-import { example } from './sample.test.data.js'
 
 test('the published JSON Schema is current; if not: npm run schema -w @pare/report', () => {
-  const published = readFileSync(new URL('../schema/results.schema.json', import.meta.url), 'utf8')
+  const published = readFileSync(new URL('../../schema/results.schema.json', import.meta.url), 'utf8')
   expect(JSON.parse(published)).toEqual(resultsJsonSchema())
 })
 
