@@ -1,6 +1,6 @@
 import type { RelayQuestion } from './measure/relay/open-relay.js'
 import type { SegmentRequest } from './measure/relay/relay.js'
-import type { Round } from './measure/trials.js'
+import type { Round } from './measure/trials/trials.js'
 import { answerJob, type Talk } from './process/answer.js'
 import type { Job, Setup } from './process/process.js'
 import type { EvaluationProgress } from './process/request.js'
@@ -43,7 +43,7 @@ async function work(job: Job & Setup, talk: Talk): Promise<unknown> {
       })
     }
     case 'trials': {
-      const { runTrials } = await import('./measure/trials.js')
+      const { runTrials } = await import('./measure/trials/trials.js')
       return runTrials(runtime, job.request, { ask: (losses) => ask<Round>(talk, losses), onProgress: progressOf(talk) })
     }
     case 'latency':

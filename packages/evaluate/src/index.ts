@@ -69,12 +69,12 @@ export type {
 } from './measure/latency/latency.js'
 export type { Estimate, SpeedVerdict } from './measure/latency/latency-statistics.js'
 export { type FirstLook, type LookRequest, sharedSamples } from './measure/look.js'
-export { openTrials, type TrialProcess } from './measure/open-trials.js'
 export { openRelay, type RelayOptions, type RelayProcess } from './measure/relay/open-relay.js'
 export type { RelayRequest, RelayState, SegmentRequest, ShapesOfFew } from './measure/relay/relay.js'
 export type { RenamedComparison, RenamedRequest } from './measure/renamed.js'
-export type { StoredArray } from './measure/stored-arrays.js'
-export type { Round, TrialRequest, TrialSetting } from './measure/trials.js'
+export { openTrials, type TrialProcess } from './measure/trials/open-trials.js'
+export type { StoredArray } from './measure/trials/stored-arrays.js'
+export type { Round, TrialRequest, TrialSetting } from './measure/trials/trials.js'
 export {
   findAggregates,
   findMetric,

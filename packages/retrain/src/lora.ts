@@ -13,8 +13,8 @@ import {
   usesOf,
 } from '@pare/onnx'
 import { randomBelow, streamOf } from './data/random.js'
-import { type Trainable, type TrainableOptions, trainableTensors } from './trainable.js'
-import { hasBit, joined, maskOf, type StoredTensor, type Weights } from './weights.js'
+import { type Trainable, type TrainableOptions, trainableTensors } from './graph/trainable.js'
+import { hasBit, joined, maskOf, type StoredTensor, type Weights } from './graph/weights.js'
 
 /** Trains two thin matrices beside each weight instead of the weight (LoRA: Hu et al. 2021, arXiv 2106.09685). */
 export interface LoraOptions {

@@ -1,8 +1,8 @@
 import { editTensor, leadingTo, type Model, makePayload, PareError, withTensors } from '@pare/onnx'
+import { separateVectors } from './graph/separate.js'
+import { trainableTensors } from './graph/trainable.js'
 import type { BlockLoss } from './losses.js'
 import type { RetrainOptions, RetrainResult, TrainedTensor } from './retrain-once.js'
-import { separateVectors } from './separate.js'
-import { trainableTensors } from './trainable.js'
 
 type Once = (model: Model, options: RetrainOptions & { readonly block: BlockLoss }) => Promise<RetrainResult>
 

@@ -5,6 +5,7 @@ import { type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
 import { elementCount, type Model, makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { STATISTICS } from './choices.js'
 import type { HeldOut } from './data/held-out.js'
+import type { TrainableOptions } from './graph/trainable.js'
 import type { LoraFacts, LoraOptions } from './lora.js'
 import type { BlockLoss, DistillWeights } from './losses.js'
 import type { MovementOptions } from './optimizer/movement.js'
@@ -12,7 +13,6 @@ import type { RetrainRequest } from './prepare.js'
 import type { RecipeOptions } from './recipe.js'
 import type { RunReply } from './run.js'
 import type { CurvePoint, Recipe, StepProgress, TrainEnd } from './train.js'
-import type { TrainableOptions } from './trainable.js'
 
 export interface RetrainOptions extends RecipeOptions, TrainableOptions {
   /** Path of the training data, see `openData` of @pare/evaluate. Never evaluation data. */

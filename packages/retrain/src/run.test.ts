@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import type { BuildGraphs } from './graphs.js'
+import type { BuildGraphs } from './graph/graphs.js'
 import { jsonLines, loaded, temporaryFolder, testModel, trainHere, untrained, withNumbers } from './training.test.support.js'
 
 const folder = temporaryFolder()

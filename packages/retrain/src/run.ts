@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
 import type { Runtime } from '@pare/evaluate'
 import { type Model, madeBy, openModel, openRegular, PareError, present, writeModel, writeWhole } from '@pare/onnx'
-import { blockSize, hasConvolution } from './channel-blocks.js'
 import { checkLabels, openFeed } from './data/feed.js'
 import { openTeacher, type Teacher } from './data/teacher.js'
-import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graphs.js'
+import { blockSize, hasConvolution } from './graph/channel-blocks.js'
+import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graph/graphs.js'
+import { trainableTensors } from './graph/trainable.js'
+import { joined, type StoredTensor, type Weights } from './graph/weights.js'
 import type { LoraFacts } from './lora.js'
 import type { ChosenLoss } from './losses.js'
 import type { Arena } from './optimizer/arena.js'
@@ -26,8 +28,6 @@ import {
   type TrainResult,
   train,
 } from './train.js'
-import { trainableTensors } from './trainable.js'
-import { joined, type StoredTensor, type Weights } from './weights.js'
 
 /** What comes back. Numbers stand in the files 'trained' and 'scores' of the folder, one tensor after another. */
 export interface RunReply {

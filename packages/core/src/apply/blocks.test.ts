@@ -3,11 +3,11 @@ import { type Model, modelBytes } from '@pare/onnx'
 import type { Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { analyseUnits } from '../analyse/analyse-units.js'
-import { applyPlan } from '../apply/apply.js'
-import { gatePlan } from '../apply/gate-plan.js'
 import type { UnitGroup } from '../contract/contract.js'
 import type { CutStep } from '../plan/plan.js'
+import { applyPlan } from './apply.js'
 import { decomposed, fused, postNorm } from './decoders.test.data.js'
+import { gatePlan } from './gate-plan.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 

@@ -1,6 +1,6 @@
 import type { Backend } from './backend.js'
 import { javascript } from './javascript.js'
-import { compiles, webassembly } from './webassembly.js'
+import { compiles, webassembly } from './vector/webassembly.js'
 
 /** The fast backend without a GPU: WebAssembly vectors where the expression has a vector form, else fused JavaScript. */
 export const cpu: Backend = {

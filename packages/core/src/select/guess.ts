@@ -1,8 +1,8 @@
 import type { Floats, SaliencyRange } from '../backend/backend.js'
 import { kth } from '../backend/kth.js'
-import { STEP } from '../backend/loop-memory.js'
 import { firstOf, readStretches, type SaliencySample, sampleAll, sampleRange } from '../backend/sample.js'
 import type { WeightSource } from '../backend/stream.js'
+import { STEP } from '../backend/vector/loop-memory.js'
 import type { Scoring } from './scoring.js'
 
 /** Where the saliency of some rank lies, very probably, and how many saliencies lie there, about. */

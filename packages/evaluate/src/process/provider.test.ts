@@ -6,7 +6,7 @@ import { array, npzBytes, put, temporaryFolder } from '../fixture.test.files.js'
 import { benchModels, compareModels, evaluate, forwardModel } from '../measure/evaluate.js'
 import type { ForwardPart } from '../measure/forward.js'
 import type { Latency } from '../measure/latency/latency.js'
-import { openTrials } from '../measure/open-trials.js'
+import { openTrials } from '../measure/trials/open-trials.js'
 import { type Provider, providerHint, providerOptions } from './provider.js'
 
 const folder = temporaryFolder()

@@ -1,7 +1,7 @@
 import { type Code, f32x4, i32, i32x4, plus, repeat, v128, type Writer } from '@pare/wasm'
-import type { Expression } from '../contract/contract.js'
-import type { Arithmetic } from './arithmetic.js'
-import { evaluate } from './evaluate.js'
+import type { Expression } from '../../contract/contract.js'
+import type { Arithmetic } from '../arithmetic.js'
+import { evaluate } from '../evaluate.js'
 import { STEP, statisticsAt, WEIGHTS } from './loop-memory.js'
 
 // What the vector loops have in common: parameters, variables, the way through the weights, and the code of a saliency.

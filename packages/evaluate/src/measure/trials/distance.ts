@@ -1,8 +1,8 @@
 import { isDistribution } from '@pare/metric'
-import { type NdArray, numbersOf } from '../data/ndarray.js'
-import { type Layout, layoutOf } from '../metrics/layout.js'
-import { type BatchOutcome, type NeededOutcome, startContext } from '../metrics/outcome.js'
-import { countedPlaces } from '../metrics/places.js'
+import { type NdArray, numbersOf } from '../../data/ndarray.js'
+import { type Layout, layoutOf } from '../../metrics/layout.js'
+import { type BatchOutcome, type NeededOutcome, startContext } from '../../metrics/outcome.js'
+import { countedPlaces } from '../../metrics/places.js'
 
 /** How far outputs of a batch lie from those of the reference, summed over so many samples or places. The sum is NaN where an output holds NaN. */
 export type Distance = (output: NdArray) => { readonly sum: number; readonly count: number }

@@ -1,5 +1,5 @@
 import { PareError, readRegular } from '@pare/onnx'
-import { type NdArray, STORAGE, sizeOf } from '../data/ndarray.js'
+import { type NdArray, STORAGE, sizeOf } from '../../data/ndarray.js'
 
 /** An array that lies in a file: its elements one after another, little-endian. */
 export interface StoredArray extends Omit<NdArray, 'data'> {

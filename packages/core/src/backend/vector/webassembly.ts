@@ -1,10 +1,10 @@
-import type { Expression } from '../contract/contract.js'
-import { putTogether } from '../select/unit-layout.js'
-import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange, SaliencyTally } from './backend.js'
+import type { Expression } from '../../contract/contract.js'
+import { putTogether } from '../../select/unit-layout.js'
+import type { Bits, Candidates, Chunk, Floats, Kernel, SaliencyRange, SaliencyTally } from '../backend.js'
+import { BUCKETS } from '../keys.js'
+import { setMaskedBits } from '../masked-bits.js'
 import { QUICK_SPAN } from './collect-loops.js'
-import { BUCKETS } from './keys.js'
 import { CAPACITY, HEADER, PIECE, STEP } from './loop-memory.js'
-import { setMaskedBits } from './masked-bits.js'
 import { type Instance, instantiate } from './vector-loops.js'
 
 /** The f32 loops with four elements at a time, compiled for one expression. `compiles` says which expressions have a vector form. */

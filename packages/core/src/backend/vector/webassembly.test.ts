@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { Expression } from '../contract/contract.js'
-import type { Chunk, Kernel } from './backend.js'
-import { cpu } from './cpu.js'
+import type { Expression } from '../../contract/contract.js'
+import type { Chunk, Kernel } from '../backend.js'
+import { cpu } from '../cpu.js'
+import { randomStream } from '../random.js'
+import { reference } from '../reference.js'
 import { tracksWeight } from './loop-code.js'
-import { randomStream } from './random.js'
-import { reference } from './reference.js'
 
 const WEIGHT: Expression = { op: 'weight' }
 const MAGNITUDE: Expression = { op: 'abs', of: WEIGHT }

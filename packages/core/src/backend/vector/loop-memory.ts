@@ -1,4 +1,4 @@
-import { BUCKETS } from './keys.js'
+import { BUCKETS } from '../keys.js'
 
 // Memory of the vector loops: header · scratch · counts · weights that were copied · buffers that weights are read into · results · positions ·
 // listed steps · statistics, one after another.

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { modelBytes, parseText } from '@pare/onnx'
 import { describe, expect, test } from 'vitest'
-import { array, npzBytes, put, temporaryFolder, testModel } from '../fixture.test.files.js'
-import { evaluate } from './evaluate.js'
+import { array, npzBytes, put, temporaryFolder, testModel } from '../../fixture.test.files.js'
+import { evaluate } from '../evaluate.js'
 import { openTrials } from './open-trials.js'
 
 const folder = temporaryFolder()

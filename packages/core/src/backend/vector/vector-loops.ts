@@ -1,7 +1,7 @@
 import { type Code, define, f32x4, i32, i32x4, moduleOf, plus, v128 } from '@pare/wasm'
-import type { Expression } from '../contract/contract.js'
+import type { Expression } from '../../contract/contract.js'
+import { statisticsOf } from '../javascript.js'
 import { add, collectCode, quickCollectCode, raise, sumOf } from './collect-loops.js'
-import { statisticsOf } from './javascript.js'
 import {
   forEachStep,
   PARAMETERS,

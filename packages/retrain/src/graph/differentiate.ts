@@ -1,8 +1,8 @@
 import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
 import { type ImageOptions, type MixedFile, openData, type TextOptions } from '@pare/evaluate'
 import { constantsOf, editGraph, editModel, editTensor, type Model, present } from '@pare/onnx'
-import { inputsOf, outputOf } from './data/training-data.js'
-import { chooseLoss, IGNORED } from './losses.js'
+import { inputsOf, outputOf } from '../data/training-data.js'
+import { chooseLoss, IGNORED } from '../losses.js'
 
 export interface LossDataOptions {
   /** Path of the training data. */

@@ -1,7 +1,7 @@
 import { constantsOf, elementCount, type Model, PareError, present, readAll, type Tensor } from '@pare/onnx'
+import { AREAS, type Area, type Arena, type ArenaTensor, openArena } from '../optimizer/arena.js'
+import type { RunningStatistics } from '../passes.js'
 import type { Graphs } from './graphs.js'
-import { AREAS, type Area, type Arena, type ArenaTensor, openArena } from './optimizer/arena.js'
-import type { RunningStatistics } from './passes.js'
 import type { VectorCopy } from './separate.js'
 import type { Trainable } from './trainable.js'
 

@@ -1,8 +1,8 @@
 import { basename } from 'node:path'
 import { present } from '@pare/onnx'
-import { type ChildOptions, runChild } from '../process/process.js'
-import type { EvaluationProgress } from '../process/request.js'
-import { meeting } from './meeting.js'
+import { type ChildOptions, runChild } from '../../process/process.js'
+import type { EvaluationProgress } from '../../process/request.js'
+import { meeting } from '../meeting.js'
 import type { Round, TrialRequest } from './trials.js'
 
 /** A model that stays loaded in a child process. Disposing of it ends the child. */
