@@ -55,6 +55,7 @@ export async function decisiveOf(
     ...(await modelHashes(task.path)),
     ...Object.fromEntries(hashes),
     ...Object.fromEntries(pluginsOf(task).map((name) => [`plugin ${name}`, notHashed('it is code')])),
+    ...Object.fromEntries((evaluation?.commands ?? []).map((run) => [`command '${run}'`, notHashed('it may read anything')])),
     // With what files of settings say: curves of an allocation, names of classes.
     settings: settingsHash({
       said,

@@ -121,6 +121,10 @@ describe('pare run with a lock file', () => {
     expect(decidesTheSame(before, await named())).toBe(true)
     await writeFile(join(cwd, 'a.png'), 'two')
     expect(changedParts(before, await named())).toEqual(['evaluation data'])
+    // A command may read anything.
+    const judged = await decisive({ evaluate: { data: 'val.npz', metric: ['accuracy', 'accepted:command=./judge'] } })
+    expect(decidesTheSame(judged, judged)).toBe(false)
+    expect(judged).toHaveProperty("command './judge'", 'not hashed: it may read anything')
     const plain = await decisive({ evaluate: { data: 'val.npz', metric: 'accuracy' } })
     expect(decidesTheSame(plain, plain)).toBe(true)
   })

@@ -8,6 +8,7 @@ const evaluation: EvaluationSettings = {
   request: { data: '/val.npz', metrics: ['accuracy'], slices: ['source'] },
   limits: {},
   comparing: [],
+  commands: [],
   latency: false,
 }
 

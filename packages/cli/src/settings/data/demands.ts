@@ -17,7 +17,7 @@ export async function withDemands(
   )
   const found = await metricSettings(metrics, placeIn(place, 'metric'), check)
   if (found === undefined) return undefined
-  const { modules, comparing } = found
+  const { modules, comparing, commands } = found
   const slices = union(
     request.slices ?? [],
     demands.flatMap(({ where, by }) => where?.split('=')[0]?.trim() ?? by ?? []),
@@ -26,8 +26,7 @@ export async function withDemands(
   return {
     ...evaluation,
     request: { ...request, metrics, ...present({ modules }), ...(slices.length > 0 && { slices }) },
-    comparing,
-    latency,
+    ...{ comparing, commands, latency },
   }
 }
 

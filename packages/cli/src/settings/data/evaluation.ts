@@ -20,6 +20,8 @@ export interface EvaluationSettings {
   readonly limits: Pick<ChildOptions, 'timeoutMs' | 'memoryLimitBytes'>
   /** Metrics that compare with a reference model. */
   readonly comparing: readonly string[]
+  /** Commands that metrics run. */
+  readonly commands: readonly string[]
   /** Whether both models are timed, also where that is not limited. */
   readonly latency: boolean
 }
@@ -46,7 +48,7 @@ export async function readEvaluation(
     check,
   )
   if (data === undefined || found === undefined) return undefined
-  const { metrics, modules, comparing } = found
+  const { metrics, modules, comparing, commands } = found
   problems.push(...strayWriting(fields, { place, isWritten: found.readsText }))
   const { timeout, memory, latency = false } = fields
   const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
@@ -83,7 +85,7 @@ export async function readEvaluation(
       timeoutMs: timeout === undefined ? undefined : timeout * 1000,
       memoryLimitBytes: memory === undefined ? undefined : memory * 2 ** 20,
     }),
-    ...{ comparing, latency },
+    ...{ comparing, commands, latency },
   }
 }
 
@@ -168,6 +170,8 @@ export interface MetricSettings {
   /** Files of those that do not come with pare. */
   readonly modules: MetricModules | undefined
   readonly comparing: readonly string[]
+  /** Commands that they run. */
+  readonly commands: readonly string[]
   /** Whether one of them looks at text, which a language model writes. */
   readonly readsText: boolean
 }
@@ -195,6 +199,7 @@ export async function metricSettings(
   const { findMetric } = await import('@pare/evaluate')
   const modules: Record<string, string> = {}
   const comparing: string[] = []
+  const commands: string[] = []
   let [holds, readsText] = [true, false]
   for (const written of metrics) {
     const metric = await orProblem(
@@ -213,8 +218,10 @@ export async function metricSettings(
     if (metric === undefined) holds = false
     else if (metric.needs.against === 'reference') comparing.push(written)
     readsText ||= metric?.needs.read === 'text'
+    if (metric?.runs !== undefined) commands.push(metric.runs)
   }
-  return holds ? { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing, readsText } : undefined
+  if (!holds) return undefined
+  return { metrics, modules: Object.keys(modules).length > 0 ? modules : undefined, comparing, commands, readsText }
 }
 
 /** The file of the metric, by its name, where it does not come with pare. */
