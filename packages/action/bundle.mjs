@@ -58,7 +58,8 @@ export async function bundle(folder) {
       input,
       cwd: here,
       platform: 'node',
-      external: /^onnxruntime-/,
+      // Of ONNX Runtime only the class of its tensors is inside, for what is made without it.
+      external: /^onnxruntime-(?!common$)/,
       plugins: [keepApart, inlineVersions, inlineWasm, resolveInside],
       onLog: (level, log, handle) => log.code === 'EVAL' || log.code === 'INVALID_ANNOTATION' || handle(level, log),
     })
