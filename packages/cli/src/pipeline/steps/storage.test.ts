@@ -17,7 +17,7 @@ describe('pare prune --storage sparse', () => {
     const at = (...path: string[]) => join(folder.path, ...path)
     await prune(folder, 'model.onnx', ['--sparsity', '0.9', '--out', 'dense'])
     const { stdout } = await prune(folder, 'model.onnx', ['--sparsity', '0.9', '--storage', 'sparse', '--out', 'sparse'])
-    expect(stdout).toMatch(/stored {6}sparse: \d weights, \d+ % of their elements and a bit for each/)
+    expect(stdout).toMatch(/stored {6}sparse: \d weights, [\d.]+ % of their elements and a bit for each/)
     const [dense, sparse] = await Promise.all(['dense', 'sparse'].map(async (name) => (await stat(at(name, 'model.onnx'))).size))
     // A tenth of the elements, and a bit of 32 for each: 0.13, and nodes.
     expect(sparse! / dense!).toBeLessThan(0.25)

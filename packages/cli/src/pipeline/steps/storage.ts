@@ -1,5 +1,5 @@
 import type { PlanStep } from '@pare/core'
-import { plural } from '@pare/gate'
+import { plural, share } from '@pare/gate'
 import { applyStorage, type Model, planStorage } from '@pare/onnx'
 import type { Task } from '../../settings/tasks.js'
 
@@ -37,5 +37,5 @@ export async function storeModel(model: Model, { storage = 'dense' }: Pick<Task,
 
 /** 'sparse: 43 weights, 20 % of their elements' */
 export function describeStorage({ storage, weights, elements, others }: StorageFacts): string {
-  return `${storage}: ${plural(weights, 'weight')}, ${((100 * others) / elements).toFixed(0)} % of their elements and a bit for each`
+  return `${storage}: ${plural(weights, 'weight')}, ${share(others / elements)} of their elements and a bit for each`
 }

@@ -3,7 +3,7 @@ import type { LazyArray } from '../../arrays/element.js'
 import { matmul } from '../../arrays/matmul.js'
 import { softmax } from '../../arrays/rows.js'
 import { broadcast, positions, sliced, transposed } from '../../arrays/views.js'
-import { Arithmetic } from './elementwise.js'
+import { LazyArithmetic } from './elementwise.js'
 import { input, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
 
 interface Rotation {
@@ -18,7 +18,7 @@ interface Rotation {
 /** f32[batch, heads, seq, headDim]: pairs of numbers turned by an angle that the position tells (RoFormer, 2021, arXiv 2104.09864). Numbers behind the last pair stay. */
 function rotated(call: RecordedCall, x: LazyArray, { cos, sin, at, interleaved }: Rotation): LazyArray {
   const { recording } = call
-  const it = new Arithmetic(call)
+  const it = new LazyArithmetic(call)
   const half = cos.dims[1]!
   const width = x.dims[3]!
   const part = (start: number) =>
@@ -75,7 +75,7 @@ const groupQueryAttention: Operator = (call) => {
     : [query, input(call, 1), input(call, 2)]
   const [past, pastValue] = [inputs[3], inputs[4]]
   const before = past?.dims[2] ?? 0
-  const it = new Arithmetic(call)
+  const it = new LazyArithmetic(call)
   const turn = (x: LazyArray) => {
     if (attributes.int('do_rotary', 0) === 0) return x
     const at = map(recording, { op: 'addI', type: 'i32' }, [positions([1, seq], 1), numberArray('i32', before)])

@@ -5,7 +5,7 @@ import type { Recording } from '../../arrays/recording.js'
 import { input, numbersIn, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
 
 /** How expressions of arrays are written here: numbers stand for arrays of one element. */
-export class Arithmetic {
+export class LazyArithmetic {
   readonly #recording: Recording
 
   constructor({ recording }: { readonly recording: Recording }) {
@@ -38,7 +38,7 @@ export class Arithmetic {
   swish = (x: LazyArray, alpha: number) => this.multiply(x, this.sigmoid(alpha === 1 ? x : this.multiply(x, alpha)))
 }
 
-type Unary = (x: LazyArray, arithmetic: Arithmetic, call: RecordedCall) => LazyArray
+type Unary = (x: LazyArray, arithmetic: LazyArithmetic, call: RecordedCall) => LazyArray
 
 const simple =
   (op: ElementOp): Unary =>
@@ -51,7 +51,7 @@ const unary =
   (call) => {
     const x = input(call, 0)
     if (x.type !== 'f32') throw new Unsupported(`${call.node.op} of ${x.type}`)
-    return compute(x, new Arithmetic(call), call)
+    return compute(x, new LazyArithmetic(call), call)
   }
 
 /** Of two arrays of one type, from the left where there are more. */
@@ -163,7 +163,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   ),
   HardSwish: unary((x, it) => it.multiply(x, it.minimum(it.maximum(it.add(it.multiply(x, 1 / 6), 0.5), 0), 1))),
   PRelu(call) {
-    const [it, x] = [new Arithmetic(call), input(call, 0)]
+    const [it, x] = [new LazyArithmetic(call), input(call, 0)]
     return it.where(it.of('less', 'bool', x, 0), it.multiply(x, input(call, 1)), x)
   },
   Clip: (call) => {

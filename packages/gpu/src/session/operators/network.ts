@@ -4,7 +4,7 @@ import { matmul } from '../../arrays/matmul.js'
 import { reduce } from '../../arrays/rows.js'
 import { reshaped, transposed } from '../../arrays/views.js'
 import { convolve, type MovingWindow, pool } from '../../arrays/window.js'
-import { Arithmetic } from './elementwise.js'
+import { LazyArithmetic } from './elementwise.js'
 import { input, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
 
 function windowOf({ attributes, node }: RecordedCall, places: readonly number[], size: readonly number[]): MovingWindow {
@@ -47,7 +47,7 @@ export const NETWORK: Readonly<Record<string, Operator>> = {
   MatMul: (call) => matmul(call.recording, input(call, 0), input(call, 1)),
   Gemm(call) {
     const { attributes, inputs, recording } = call
-    const it = new Arithmetic(call)
+    const it = new LazyArithmetic(call)
     const turned = (index: number, name: string) =>
       attributes.int(name, 0) === 0 ? input(call, index) : transposed(input(call, index), [1, 0])
     const product = matmul(recording, turned(0, 'transA'), turned(1, 'transB'))
@@ -72,7 +72,7 @@ export const NETWORK: Readonly<Record<string, Operator>> = {
     ])
   },
   BatchNormalization(call) {
-    const it = new Arithmetic(call)
+    const it = new LazyArithmetic(call)
     const x = input(call, 0)
     const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => input(call, i)) as [LazyArray, LazyArray, LazyArray, LazyArray]
     // γ · (x − μ) / √(σ² + ε) + β

@@ -2,16 +2,16 @@ import { map, numberArray, reshape } from '../../arrays/compute.js'
 import type { LazyArray } from '../../arrays/element.js'
 import { normalise, type Reduction, reduce, softmax } from '../../arrays/rows.js'
 import { broadcast, positions, reshaped, transposed } from '../../arrays/views.js'
-import { Arithmetic } from './elementwise.js'
+import { LazyArithmetic } from './elementwise.js'
 import { axisOf, input, numbersAt, numbersIn, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
 
-type Change = (x: LazyArray, arithmetic: Arithmetic) => LazyArray
+type Change = (x: LazyArray, arithmetic: LazyArithmetic) => LazyArray
 
 /** Of all axes where none are named. `before` and `after` are computed with each element, and with each result. */
 const reduction =
   (kind: Reduction, { before = (x) => x, after = (x) => x }: { before?: Change; after?: Change } = {}): Operator =>
   (call) => {
-    const it = new Arithmetic(call)
+    const it = new LazyArithmetic(call)
     const x = input(call, 0)
     const named = numbersAt(call, 1, 'axes')
     if (named?.length === 0 && call.attributes.int('noop_with_empty_axes', 0) === 1) return x
@@ -62,7 +62,7 @@ function normalisation(kind: 'layer' | 'rms'): Operator {
 /** The sum of two values and perhaps a bias, and its normalisation. Outputs 1 and 2 are of training; 3 is the sum. */
 function skipNormalisation(kind: 'layer' | 'rms'): Operator {
   return (call) => {
-    const it = new Arithmetic(call)
+    const it = new LazyArithmetic(call)
     const [beta, added] = kind === 'layer' ? [call.inputs[3], call.inputs[4]] : [undefined, call.inputs[3]]
     if (call.node.outputs.slice(1, 3).some((name) => name !== '')) throw new Unsupported(`${call.node.op} that gives its mean`)
     const sum = [input(call, 1), ...(added ? [added] : [])].reduce((a, b) => it.add(a, b), input(call, 0))
