@@ -3,7 +3,7 @@ import { openModel, parseText } from '@pare/onnx'
 import { expect, test } from 'vitest'
 import { trainableTensors } from './trainable.js'
 
-const testModel = (name: string) => fileURLToPath(new URL(`../../../test-models/${name}`, import.meta.url))
+const testModel = (name: string) => fileURLToPath(new URL(`../../../../test-models/${name}`, import.meta.url))
 const trained = async (name: string) => {
   await using file = await openModel(testModel(name))
   const tensors = await trainableTensors(file.model)

@@ -11,7 +11,7 @@ import { sameFiles } from '../same-files.js'
 import { openSparse, type Runnable, type SparseRun } from '../sparse-run.js'
 import { checkSameInputs, fixedBatch, type InputFacts, inputsOf, type OpenSizes, sizesFor } from './latency-inputs.js'
 import { type Estimate, medianOf, type SpeedVerdict, speedupOf, type TimingRound, verdictOf } from './latency-statistics.js'
-import { type SessionPair, timed, timeRounds } from './rounds.js'
+import { type SessionPair, timed, timeRounds, warmUp } from './rounds.js'
 
 /** Two models that take the same inputs, and how to time them. */
 export interface LatencyRequest {
@@ -209,13 +209,14 @@ async function timeAll({ first, open, openMs, sparse, onDevice }: Models, { batc
     return () => timed(model, inputs, sizes)
   }
   const runsOf = (pair: SessionPair) => [pair.reference, pair.pruned].map(toRun)
+  const callMs = Math.min(...(await warmUp(runsOf(first))))
   // Its first run makes the plan.
   await sparse?.runAll(inputsOf(sparse, sizes, facts))
   const plan = sparse?.plan()
   const device = onDevice !== undefined && 'runAll' in onDevice ? onDevice : undefined
   const third = plan?.kind === 'sparse' ? sparse : device
   const more = third === undefined ? [] : [toRun(third)]
-  const timing = await timeRounds({ first, open, openMs, runsOf, more, runs, seconds, seed, share })
+  const timing = await timeRounds({ first, open, openMs, runsOf, callMs, more, runs, seconds, seed, share })
   const { rounds } = timing
   const all = (which: number) => rounds.flatMap((round) => round[which] ?? [])
   const ofThird = all(2)

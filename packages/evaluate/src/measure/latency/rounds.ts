@@ -29,6 +29,8 @@ interface Racing {
   readonly openMs: number
   /** Runs of both models of a pair. */
   readonly runsOf: (pair: SessionPair) => readonly TimedRun[]
+  /** Milliseconds of a run of the faster one, once both are warm. */
+  readonly callMs: number
   /** Of models that stay open. */
   readonly more: readonly TimedRun[]
   /** Runs of each model. Default: as many as the time allows */
@@ -40,8 +42,7 @@ interface Racing {
 }
 
 /** Milliseconds of all runs: a round for each time that the pair was opened, and in it a list for each model. */
-export async function timeRounds({ first, open, openMs, runsOf, more, runs, seconds, seed, share }: Racing) {
-  const callMs = Math.min(...(await warmUp(runsOf(first))))
+export async function timeRounds({ first, open, openMs, runsOf, callMs, more, runs, seconds, seed, share }: Racing) {
   await warmUp(more)
   const calls = Math.max(1, Math.ceil(SHORTEST_MS / callMs))
   const least = Math.max(runs ?? FEWEST_TIMED, FEWEST_RUNS)
@@ -76,7 +77,7 @@ function openingsFor(timingMs: number, openMs: number, runs: number): number {
 }
 
 /** Milliseconds of a run of each. */
-async function warmUp(run: readonly TimedRun[]): Promise<number[]> {
+export async function warmUp(run: readonly TimedRun[]): Promise<number[]> {
   const times = run.map((): number[] => [])
   for (let i = 0; i < WARM_UP_RUNS; i++) for (const [which, once] of run.entries()) times[which]!.push(await once())
   return times.map(medianOf)
