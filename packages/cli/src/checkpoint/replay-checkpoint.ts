@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
-import { type Plan, tracePlan } from '@pare/core'
+import { type Plan, type TracedPlan, tracePlan } from '@pare/core'
 import { formatBytes } from '@pare/gate'
-import { openModel, PareError, present } from '@pare/onnx'
+import { type Model, openModel, PareError, present } from '@pare/onnx'
 import { openPlanned } from '../engine/folding.js'
 import { engineOf } from '../engine/work.js'
 import { hashFile } from '../files/hash.js'
@@ -11,18 +11,18 @@ import { missingFile, showPath } from '../files/paths.js'
 import { hashesOf, readPlan, refuseOther } from '../files/plan-files.js'
 import { Publication } from '../files/publication.js'
 import { publishAll } from '../files/publish.js'
-import { copiedFiles } from '../folder/copy-place.js'
+import { type CopyPlace, copiedFiles } from '../folder/copy-place.js'
 import { FolderCopy, folderLines, refuseForeign } from '../folder/folder-copy.js'
 import { modelFileOf, outside } from '../folder/model-folder.js'
 import { type OptionValues, overridesOf, ownOf } from '../options/overrides.js'
 import { replayedCard } from '../pipeline/facts/course.js'
 import { bytesOf } from '../pipeline/facts/facts.js'
-import { describeProof, prove } from '../proof/prove.js'
+import { describeProof, type Proof, prove } from '../proof/prove.js'
 import { answer, type Context, say } from '../terminal/context.js'
 import { EXIT } from '../terminal/exit.js'
 import { usage } from '../terminal/failure.js'
-import { openCheckpoint } from './checkpoint.js'
-import { pruneCheckpoint } from './prune-checkpoint.js'
+import { type Checkpoint, openCheckpoint } from './checkpoint.js'
+import { type PrunedCheckpoint, pruneCheckpoint } from './prune-checkpoint.js'
 import { writeCheckpoint } from './write-checkpoint.js'
 
 /** `pare replay PLAN CHECKPOINT --model MODEL`: what the plan does to the model is done to the checkpoint that the model was exported from. */
@@ -60,75 +60,105 @@ export async function replayCheckpoint(
   const pruned = await pruneCheckpoint(checkpoint, traced, { progress, signal: io.signal })
   const { seed, steps } = plan
   const proofs = proves ? await prove({ model: opened.model, steps, seed }, work) : []
+  const inputs = [...checkpoint.sources, ...sources, resolve(io.cwd, planPath)]
+  const replayed = { checkpoint, shown, planPath, steps, model: opened.model, traced, pruned, proofs }
+  const published = await publishCheckpoint(replayed, { folder, place, inputs }, context)
+  const source = { path: showPath(sources[0] ?? located.path, io.cwd), bytes: located.pair?.bytes ?? bytesOf(file), ...hashes }
+  tell(context, replayed, { ...published, source, folder, provider, durationMs: io.now() - start })
+  return EXIT.pass
+}
 
-  const weights = [
-    ...checkpoint.files.map(({ name }) => name),
-    ...(checkpoint.index === undefined ? [] : [checkpoint.index.name]),
-  ]
+/** What a plan made of a checkpoint. */
+interface ReplayedCheckpoint {
+  readonly checkpoint: Checkpoint
+  /** As the user named it. */
+  readonly shown: string
+  readonly planPath: string
+  readonly steps: Plan['steps']
+  readonly model: Model
+  readonly traced: TracedPlan
+  readonly pruned: PrunedCheckpoint
+  readonly proofs: readonly Proof[]
+}
+
+interface CheckpointPlace {
+  readonly folder: string
+  /** Of the configs and whatever else lies beside the tensors. Undefined: a file alone */
+  readonly place: CopyPlace | undefined
+  /** Files that must stay as they are. */
+  readonly inputs: readonly string[]
+}
+
+/** Writes the tensors, and copies and edits what lies beside them: all of it, or nothing. */
+async function publishCheckpoint(
+  { checkpoint, shown, planPath, steps, model, traced, pruned, proofs }: ReplayedCheckpoint,
+  { folder, place, inputs }: CheckpointPlace,
+  context: Context,
+) {
+  const { io, progress } = context
+  const { files, index } = checkpoint
+  const weights = [...files.map(({ name }) => name), ...(index === undefined ? [] : [index.name])]
   await using publication = await Publication.open(folder, {
     owned: [...weights.map((name) => join(folder, name)), ...(place === undefined ? [] : copiedFiles(place))],
   })
-  await publication.protect([...checkpoint.sources, ...sources, resolve(io.cwd, planPath)])
+  await publication.protect(inputs)
   const copy = place && new FolderCopy(place, { isCheckpoint: true })
-  const [name] = place?.folder.models ?? []
-  await copy?.note(name!, { model: opened.model, pruned: traced.pruned, steps })
+  const name = place?.folder.models[0]
+  if (name !== undefined) await copy?.note(name, { model, pruned: traced.pruned, steps })
   const written = await writeCheckpoint(checkpoint, pruned, { folder, publication }, { progress, signal: io.signal })
-  const [before, after] = [checkpoint.files, written].map((files) => files.reduce((sum, { bytes }) => sum + bytes, 0)) as [
-    number,
-    number,
-  ]
-  const source = { path: showPath(sources[0] ?? located.path, io.cwd), bytes: located.pair?.bytes ?? bytesOf(file), ...hashes }
+  const bytes = { before: sumOf(files), after: sumOf(written) }
   await using hashing = hashFile(checkpoint.sources[0]!)
-  const facts = {
-    name: name!,
-    planPath,
-    source: { bytes: before, sha256: await hashing.digest() },
-    facts: { bytes: after },
-    proofs,
-  }
-  copy?.describe(...replayedCard(facts))
+  const source = { bytes: bytes.before, sha256: await hashing.digest() }
+  if (name !== undefined) copy?.describe(...replayedCard({ name, planPath, source, facts: { bytes: bytes.after }, proofs }))
   const copied = await copy?.stage(publication)
   const isAlone = copy === undefined && steps.some(({ kind }) => kind === 'cut')
-  const warnings = [
-    ...pruned.warnings,
-    ...(copied?.warnings ?? []),
-    ...(isAlone
-      ? [`${shown} came alone: a config that lies beside it says what it had before. Name the folder to have both.`]
-      : []),
-  ]
+  const alone = `${shown} came alone: a config that lies beside it says what it had before. Name the folder to have both.`
+  const warnings = [...pruned.warnings, ...(copied?.warnings ?? []), ...(isAlone ? [alone] : [])]
   for (const warning of warnings) progress.note(`warning: ${warning}`)
   io.signal.throwIfAborted()
   await publishAll(publication, context)
+  return { written, bytes, copied, warnings }
+}
 
-  const result = {
-    path: showPath(folder, io.cwd),
-    bytes: after,
-    files: written,
-    ...present({ edits: copied?.edits, left: copied?.left }),
-  }
-  const tensors = { matched: pruned.matched, copied: pruned.copied, gone: pruned.gone }
+const sumOf = (files: readonly { readonly bytes: number }[]) => files.reduce((sum, { bytes }) => sum + bytes, 0)
+
+interface PublishedCheckpoint extends Awaited<ReturnType<typeof publishCheckpoint>> {
+  /** The model that the checkpoint was exported to. */
+  readonly source: object
+  readonly folder: string
+  readonly provider: string
+  readonly durationMs: number
+}
+
+function tell(
+  context: Context,
+  { shown, planPath, pruned, proofs }: ReplayedCheckpoint,
+  { written, bytes, copied, warnings, source, folder, provider, durationMs }: PublishedCheckpoint,
+): void {
+  const { cwd } = context.io
+  const { matched, copied: kept, gone } = pruned
+  const path = showPath(folder, cwd)
   answer(context, {
     schemaVersion: 1,
     command: 'replay',
     model: source,
     plan: { path: planPath },
-    checkpoint: { path: shown, bytes: before, tensors },
-    output: result,
+    checkpoint: { path: shown, bytes: bytes.before, tensors: { matched, copied: kept, gone } },
+    output: { path, bytes: bytes.after, files: written, ...present({ edits: copied?.edits, left: copied?.left }) },
     ...(proofs.length > 0 && { proofs }),
     ...(warnings.length > 0 && { warnings }),
     executionProvider: provider,
-    durationMs: io.now() - start,
+    durationMs,
   })
-  say(context, { result, tensors, proofs }, (shown) =>
+  say(context, { path, written, kept, gone, proofs }, (shown) =>
     [
-      ...(copied === undefined ? [shown.result.path] : folderLines(copied, io.cwd)),
-      ...shown.result.files.map((each) => `  ${each.name}  (${formatBytes(each.bytes)})\n    sha256 ${each.sha256}`),
-      `  ${shown.tensors.matched} tensors have the numbers of the model${shown.tensors.gone.length > 0 ? `, ${shown.tensors.gone.length} went` : ''}; ${formatBytes(before)} → ${formatBytes(after)}`,
-      ...(shown.tensors.copied.length > 0 ? [`  copied, since the model does not hold them: ${some(shown.tensors.copied)}`] : []),
+      ...(copied === undefined ? [shown.path] : folderLines(copied, cwd)),
+      ...shown.written.map((each) => `  ${each.name}  (${formatBytes(each.bytes)})\n    sha256 ${each.sha256}`),
+      `  ${matched} tensors have the numbers of the model${shown.gone.length > 0 ? `, ${shown.gone.length} went` : ''}; ${formatBytes(bytes.before)} → ${formatBytes(bytes.after)}`,
+      ...(shown.kept.length > 0 ? [`  copied, since the model does not hold them: ${some(shown.kept)}`] : []),
       ...shown.proofs.map((proof) => `  proof  ${describeProof(proof)}`),
     ].join('\n'),
   )
-  return EXIT.pass
 }
 
 const MOST_NAMES = 6
