@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { events } from './testing/events.js'
 import { skipReason } from './testing/node24.js'
 import { runStep, type Services, startServices, startStep } from './testing/runner.js'
-import { checkOut, type Machine, makeMachine } from './testing/workspace.js'
+import { checkOut, type Machine, makeMachine, sharedToolCache } from './testing/workspace.js'
 
 const skipped = skipReason()
 const digits = {
@@ -22,9 +22,10 @@ describe.skipIf(skipped !== undefined)(
   () => {
     let services: Services
     let machine: Machine
+    const toolCache = sharedToolCache()
     beforeEach(async () => {
       services = await startServices()
-      machine = makeMachine()
+      machine = makeMachine(toolCache)
       checkOut(machine, digits)
     })
     afterEach(async () => {
@@ -114,10 +115,12 @@ describe.skipIf(skipped !== undefined)(
 
     it('a download with the wrong hash: exit 3, and nothing is unpacked', async () => {
       services.registry.instead.set('onnxruntime-node', Buffer.from('not what was published'))
-      const step = await runStep(machine, services, { event: events.push, with: green })
+      using fresh = makeMachine()
+      checkOut(fresh, digits)
+      const step = await runStep(fresh, services, { event: events.push, with: green })
       expect([step.exitCode, step.outputs.conclusion], step.log).toEqual([3, 'error'])
       expect(step.annotations[0]?.message).toMatch(/onnxruntime-node 1\.30\.0 has the integrity\n.*expected/s)
-      expect(readdirSync(join(machine.toolCache, 'pare-onnxruntime', '1.30.0'))).toEqual([])
+      expect(readdirSync(join(fresh.toolCache, 'pare-onnxruntime', '1.30.0'))).toEqual([])
     })
 
     it('a Git LFS pointer instead of a model: says so, with the cure', async () => {
@@ -146,12 +149,14 @@ describe.skipIf(skipped !== undefined)(
       '%s while it downloads: exit 130, nothing left',
       async (signal) => {
         services.registry.instead.set('onnxruntime-node', 'stall')
-        const step = startStep(machine, services, { event: events.push, with: green })
+        using fresh = makeMachine()
+        checkOut(fresh, digits)
+        const step = startStep(fresh, services, { event: events.push, with: green })
         await until(() => services.registry.requests.includes('onnxruntime-node'))
         step.process.kill(signal)
         const { exitCode, outputs, log } = await step.result
         expect([exitCode, outputs], log).toEqual([130, { conclusion: 'cancelled' }])
-        expect(readdirSync(join(machine.toolCache, 'pare-onnxruntime', '1.30.0'))).toEqual([])
+        expect(readdirSync(join(fresh.toolCache, 'pare-onnxruntime', '1.30.0'))).toEqual([])
       },
     )
 

@@ -1,18 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { repository } from './testing/action-yml.js'
 import { events } from './testing/events.js'
 import { skipReason } from './testing/node24.js'
 import { runStep, type StepResult, startServices } from './testing/runner.js'
-import { checkOut, makeMachine } from './testing/workspace.js'
+import { checkOut, makeMachine, sharedToolCache } from './testing/workspace.js'
 
 // A ResNet-20 with accuracy 0.9840 on 2,000 digits. One tool cache for all: the first step fills it, as on a machine that is kept.
 const skipped = skipReason()
-const toolCache = mkdtempSync(join(tmpdir(), 'pare-toolcache-'))
-afterAll(() => rmSync(toolCache, { recursive: true, force: true }))
+const toolCache = sharedToolCache()
 
 async function run(inputs: Readonly<Record<string, string>>): Promise<StepResult> {
   await using services = await startServices()

@@ -1,6 +1,7 @@
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { afterAll } from 'vitest'
 import { repository } from './action-yml.js'
 
 /** A machine's folders as a hosted runner has them, outside of this repository: no `node_modules` above or below. */
@@ -38,6 +39,13 @@ export function makeMachine(toolCache?: string): Machine {
     commandFiles,
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
   }
+}
+
+/** A tool cache that the first step of a file of tests fills, for the steps after it. */
+export function sharedToolCache(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'pare-toolcache-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 /** Writes files into the workspace: text by path, or a copy of a file in test-models. */
