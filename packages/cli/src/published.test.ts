@@ -7,7 +7,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { cleanClone, ROOT } from './testing/clone.js'
+import { cleanClone, linkInstalled, ROOT } from './testing/clone.js'
 import { TEST_MODELS } from './testing/folder.js'
 
 interface Manifest {
@@ -38,6 +38,7 @@ beforeAll(async () => {
   user = join(folder, 'user')
   for (const each of [tarballs, user]) await mkdir(each)
   await cleanClone(clone)
+  await linkInstalled(clone)
   manifests = await publicManifests(clone)
   // What turbo has built of the same sources is not built again.
   const env = { TURBO_CACHE_DIR: join(ROOT, '.turbo/cache') }

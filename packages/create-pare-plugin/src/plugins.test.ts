@@ -106,6 +106,7 @@ it('plugins of every kind, and those of the pages, pass their own tests', async 
     workshop.path,
     '--dir',
     workshop.path,
+    '--no-isolate',
     '--reporter',
     'json',
     ...FOLDERS,
