@@ -110,6 +110,18 @@ function scaleOf(values: readonly number[], { least, most, outermost }: Rounding
   return errors.reduce((a, b) => (b.error < a.error ? b : a)).scale
 }
 
+function damped({ columns, stats }: WeightProblem, damping: number): Float64Array {
+  const gram = stats.gram!
+  const mean = Array.from({ length: columns }, (_, i) => gram[i * columns + i]!).reduce((a, b) => a + b) / columns
+  return gram.map((value, i) => (i % (columns + 1) === 0 ? value + damping * mean : value))
+}
+
+/** The scale of a block of 16 elements that lie on a grid: the smallest difference of two. */
+function stepOf(weight: Float32Array, from: number): number {
+  const sorted = [...new Set(weight.subarray(from, from + 16))].sort((a, b) => a - b)
+  return Math.min(...sorted.slice(1).map((value, i) => value - sorted[i]!))
+}
+
 const solver = gptq({ threads: 1 })
 
 describe('it rounds', () => {
@@ -119,7 +131,7 @@ describe('it rounds', () => {
     ['units of 8 bits', UNITS, false],
   ])('%s as its definition in f64', async (_, grid, zero) => {
     const problem = { ...problemOf({ zero, seed: 5 }), grid }
-    const { weight } = await solver.solve(problem)
+    const { weight } = await gptq({ threads: 1, passes: 0 }).solve(problem)
     const expected = restated(problem, 0.01, grid)
     for (const [i, value] of weight.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5)
   })
@@ -130,6 +142,39 @@ describe('it rounds', () => {
       const problem = problemOf({ seed, zero, rows: 16, columns: 64 })
       const { weight } = await solver.solve(problem)
       expect(loss(problem, weight)).toBeLessThan(0.75 * loss(problem, nearest(problem, FOUR)))
+    }
+  })
+
+  test.each([
+    1, 2, 3,
+  ])('so that no single code is better, and with no more loss than before codes were looked at again (%d)', async (seed) => {
+    const problem = problemOf({ seed, zero: seed > 1, rows: 4, columns: 48 })
+    const swept = await gptq({ threads: 1, passes: 0 }).solve(problem)
+    const { weight } = await gptq({ threads: 1, passes: 100 }).solve(problem)
+    const gram = damped(problem, 0.01)
+    const lossOf = (rounded: Float32Array) => loss({ ...problem, stats: { gram } }, rounded)
+    const best = lossOf(weight)
+    expect(best).toBeLessThan(seed === 1 ? lossOf(swept.weight) : lossOf(swept.weight) + 1e-9)
+    for (let i = 0; i < weight.length; i++) {
+      if (problem.weight[i] === 0) continue
+      const step = stepOf(swept.weight, i - (i % 16))
+      for (const side of [1, -1]) {
+        const other = weight.slice()
+        other[i]! += side * step
+        expect(Math.round(Math.abs(other[i]!) / step) > 7 || lossOf(other) > best - 1e-6).toBe(true)
+      }
+    }
+  })
+
+  test('what was masked so that outputs are those before, better than masking alone', async () => {
+    for (const seed of [1, 2, 3]) {
+      const before = problemOf({ seed, rows: 16, columns: 64 })
+      const weight = before.weight.map((value, i) => (i % 2 === 0 ? 0 : value))
+      const rounded = await solver.solve({ ...before, weight, target: before.weight })
+      for (const [i, value] of weight.entries()) if (value === 0) expect(rounded.weight[i]).toBe(0)
+      expect(loss(before, rounded.weight)).toBeLessThan(0.7 * loss(before, weight))
+      const faithful = await solver.solve({ ...before, weight })
+      expect(loss(before, rounded.weight)).toBeLessThan(0.7 * loss(before, faithful.weight))
     }
   })
 

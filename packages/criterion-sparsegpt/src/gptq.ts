@@ -9,8 +9,10 @@ import {
   type Solver,
   threadsOption,
   type WeightProblem,
+  z,
 } from '@pare/core'
 import { type ColumnBlock, closeBlock, loadRows, openBlock, type Stripe } from './block.js'
+import { descend, onGrid } from './descent.js'
 import { type Factor, factorOfInverse, openRoom, rowsAtATime } from './inverse.js'
 import type { SparseGptSettings } from './settings.js'
 
@@ -20,19 +22,24 @@ export type GptqOptions = OptionsOf<typeof gptq>
  * GPTQ (Frantar et al. 2022, arXiv 2210.17323, algorithm 1): column by column, each element becomes the nearest of its grid, and what rounding is off by is made up for by the
  * columns that follow, in the least-squares sense of the calibration data. Scales of blocks of columns are chosen for the weights as they are when the sweep reaches them: of the one that reaches the largest, and
  * some smaller ones, that with the least squared error (as the authors' code does). Zeros stay
- * zeros: what columns before would have added to them goes on to the next ones. Costs what SparseGPT does.
+ * zeros: what columns before would have added to them goes on to the next ones. Of a weight that is only masked, with the one before
+ * that as its target, masking and rounding are made up for in one sweep. Then single codes are changed as long as that is better. Costs twice what SparseGPT does.
  */
 export const gptq = defineCriterion({
   name: 'gptq',
   about:
     'Column by column, each element becomes the nearest of its grid, and the columns that follow make up for what rounding is off by (Frantar et al. 2022, arXiv 2210.17323, algorithm 1).',
-  options: { damping: dampingOption(0.01), threads: threadsOption },
-  create: ({ damping, threads }): Omit<Solver, 'name'> => ({
+  options: {
+    damping: dampingOption(0.01),
+    passes: z.int().min(0).default(8).describe('how often each code is looked at again, at most, once all are chosen'),
+    threads: threadsOption,
+  },
+  create: ({ damping, passes, threads }): Omit<Solver, 'name'> => ({
     kind: 'solver',
     needs: { gram: { at: 'input', reduce: 'gram' } },
     scope: 'tensor',
     rounds: true,
-    solve: (problem) => solve(problem, { damping, block: BLOCK, threads, elements: GIBIBYTE, fallback: ROUNDED }),
+    solve: (problem) => solve(problem, { damping, passes, block: BLOCK, threads, elements: GIBIBYTE, fallback: ROUNDED }),
   }),
 })
 
@@ -43,7 +50,11 @@ const BLOCK = 16
 /** In elements of f64. */
 const GIBIBYTE = 2 ** 27
 
-async function solve(problem: WeightProblem, settings: SparseGptSettings): Promise<Solution> {
+interface GptqSettings extends SparseGptSettings {
+  readonly passes: number
+}
+
+async function solve(problem: WeightProblem, settings: GptqSettings): Promise<Solution> {
   const { id, grid } = problem
   if (grid === undefined)
     throw new PareError(`gptq rounds weights and removes none: '${id}' has no grid.`, {
@@ -60,7 +71,7 @@ async function solve(problem: WeightProblem, settings: SparseGptSettings): Promi
 
 interface Rounding {
   readonly factor: Factor
-  readonly settings: SparseGptSettings
+  readonly settings: GptqSettings
 }
 
 /** f32[rows × columns] on the grid. Undefined where that is not finite in f32. */
@@ -69,43 +80,62 @@ async function rounded(
   grid: RoundingGrid,
   { factor, settings }: Rounding,
 ): Promise<Float32Array | undefined> {
-  const { rows, columns, signal } = problem
+  const { rows, columns, weight, target = weight, signal } = problem
+  const { damping, passes } = settings
   const result = new Float32Array(rows * columns)
   const most = rowsAtATime(problem, settings)
   const width = grid.block ?? columns
-  const scales = new Float32Array(Math.min(rows, most))
+  const blocks = Math.ceil(columns / width)
+  const scales = new Float32Array(rows * blocks)
+  // What is only masked has not been made up for yet; what a solver has left is nearer to the best there is than a sweep.
+  const start = isMasked(weight, target) ? target : weight
   for (let from = 0; from < rows; from += most) {
     const stripe = { from, to: Math.min(rows, from + most) }
-    loadRows(problem, factor, stripe)
+    loadRows({ ...problem, weight: start }, factor, stripe)
     for (let at = 0; at < columns; at += BLOCK) {
-      if (at % width === 0) scalesOf(problem, factor, { ...stripe, at, end: Math.min(columns, at + width), grid, scales })
+      const own = { scales, first: Math.floor(at / width), blocks }
+      if (at % width === 0) scalesOf(problem, factor, { ...stripe, at, end: Math.min(columns, at + width), grid, ...own })
       const block = openBlock(problem, factor, stripe, at, Math.min(BLOCK, columns - at))
-      sweep(block, grid, scales)
+      sweep(block, grid, own)
       if (!closeBlock(block, factor, result, columns)) return undefined
       await new Promise((resolve) => setImmediate(resolve))
       signal?.throwIfAborted()
     }
+    if (passes > 0) descend(problem, factor, { ...stripe, codes: result, target, scales, grid, damping, passes })
   }
   return result
 }
 
-interface ScalesRequest extends Stripe {
+/** Whether nothing but zeros tells a weight from what it was. */
+function isMasked(weight: Float32Array, target: Float32Array): boolean {
+  return weight.every((value, i) => value === 0 || value === target[i])
+}
+
+/** Scales of one block of columns. */
+interface BlockScales {
+  /** f32[rows × blocks] of the whole weight. */
+  readonly scales: Float32Array
+  /** Of the block, in a row. */
+  readonly first: number
+  /** Of a row. */
+  readonly blocks: number
+}
+
+interface ScalesRequest extends Stripe, BlockScales {
   readonly at: number
   readonly end: number
   readonly grid: RoundingGrid
-  /** f32[rows], written. */
-  readonly scales: Float32Array
 }
 
-/** Of columns as they are now. Zeros have no say: columns before would only have moved them. */
+/** Writes them, of columns as they are now. Zeros have no say: columns before would only have moved them. */
 function scalesOf({ weight, columns }: WeightProblem, { rows }: Factor, request: ScalesRequest): void {
-  const { from, to, at, end, grid, scales } = request
+  const { from, to, at, end, grid, scales, first, blocks } = request
   const values = new Float64Array(end - at)
   for (let row = from; row < to; row++) {
     let count = 0
     const start = (row - from) * rows.stride
     for (let j = at; j < end; j++) if (weight[row * columns + j] !== 0) values[count++] = rows.data[start + j]!
-    scales[row - from] = bestScale(values.subarray(0, count), grid)
+    scales[row * blocks + first] = bestScale(values.subarray(0, count), grid)
   }
 }
 
@@ -122,7 +152,7 @@ function bestScale(values: Float64Array, grid: RoundingGrid): number {
       const scale = Math.fround(whole * share * side)
       let error = 0
       for (const value of values) {
-        const off = value - codeOf(value / scale, grid) * scale
+        const off = value - onGrid(value / scale, scale, grid)
         error += off * off
       }
       if (error < best.error) Object.assign(best, { scale, error })
@@ -134,25 +164,24 @@ function bestScale(values: Float64Array, grid: RoundingGrid): number {
 /** What is tried: rounding of many gets finer than clipping of few gets worse. */
 const SHARES = [1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7]
 
-function codeOf(ratio: number, { least, most }: RoundingGrid): number {
-  return Math.max(least, Math.min(most, Math.round(ratio)))
-}
-
 function scaleOf(largest: number, { outermost }: RoundingGrid): number {
   if (largest === 0) return 1
   return outermost < 0 ? largest / outermost : Math.abs(largest) / outermost
 }
 
 /** Rounds the columns of a block one after another. rows · size² operations at most. */
-function sweep({ rows, size, values, zeroFlags, errors, triangle }: ColumnBlock, grid: RoundingGrid, scales: Float32Array): void {
+function sweep(
+  { from, rows, size, values, zeroFlags, errors, triangle }: ColumnBlock,
+  grid: RoundingGrid,
+  { scales, first, blocks }: BlockScales,
+): void {
   for (let row = 0; row < rows; row++) {
     const start = row * size
-    const scale = scales[row]!
+    const scale = scales[(from + row) * blocks + first]!
     for (let i = 0; i < size; i++) {
       const line = i * size
       const value = values[start + i]!
-      const code = zeroFlags[start + i] === 1 ? 0 : codeOf(value / scale, grid)
-      const kept = code === 0 ? 0 : code * scale
+      const kept = zeroFlags[start + i] === 1 ? 0 : onGrid(value / scale, scale, grid)
       const error = (value - kept) / triangle[line + i]!
       errors[start + i] = error
       values[start + i] = kept
@@ -177,8 +206,7 @@ export function nearest({ weight, rows, columns }: WeightProblem, grid: Rounding
         ),
       )
       for (let j = 0; j < own.length; j++) {
-        const code = codeOf(own[j]! / scale, grid)
-        result[row * columns + at + j] = code === 0 ? 0 : code * scale
+        result[row * columns + at + j] = onGrid(own[j]! / scale, scale, grid)
       }
     }
   return result

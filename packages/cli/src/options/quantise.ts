@@ -41,7 +41,7 @@ export const storageField = field(oneOf(['dense', 'sparse']), {
 
 export const quantiseField = field(quantise, {
   expected: `${listed(QUANTISERS.map((name) => `'${name}'`))}, { method: 'int4', block: 64, rounding: 'gptq' }, { method: 'int8-static', range: 'mse', smooth: 'search' } or { method: 'int8', error: 0.02 }`,
-  help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-static (convolutions too, with ranges from calibration data; int8-static:range=mse), int8-weights, int4 (blocks of 32 inputs; int4:block=64,rounding=gptq rounds with calibration data), f16 or bf16; int8-static:smooth=0.5 (int8 and int4, too) first scales columns of values against rows of weights so that both are rounded better, on calibration data, smooth=search by as much as is best for each; int8:error=0.02 keeps those weights in more bits that put the outputs off by more than 2 % on calibration data',
+  help: 'store what is left in fewer bits, zeros staying zeros: int8 (products of integers), int8-static (convolutions too, with ranges from calibration data; int8-static:range=mse), int8-weights, int4 (blocks of 32 inputs; int4:block=64,rounding=gptq rounds with calibration data, and makes up for zeros, too), f16 or bf16; int8-static:smooth=0.5 (int8 and int4, too) first scales columns of values against rows of weights so that both are rounded better, on calibration data, smooth=search by as much as is best for each; int8:error=0.02 keeps those weights in more bits that put the outputs off by more than 2 % on calibration data',
   default: 'floats as they were',
   flag: {
     argument: 'how',

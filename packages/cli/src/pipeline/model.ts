@@ -31,7 +31,7 @@ import { type FileFacts, type ResultFiles, writeResult } from './result-files.js
 import { pruneInStages, type Staging } from './stage.js'
 import type { BlocksFacts } from './steps/blocks.js'
 import { type MasksFile, type MasksPlace, makeMasks } from './steps/masks.js'
-import { type QuantisationFacts, quantiseModel } from './steps/quantise.js'
+import { type QuantisationFacts, quantiseModel, wholeOf } from './steps/quantise.js'
 import type { RepairFacts } from './steps/repair.js'
 import type { TrainingFacts } from './steps/retrain.js'
 import { sideCarWarnings } from './steps/side-cars.js'
@@ -160,7 +160,7 @@ async function planOpened(
   const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned }) }
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
   await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
-  const quantised = await quantiseModel(pruned, task, work)
+  const quantised = await quantiseModel({ model: pruned, whole: wholeOf(model, staged) }, task, work)
   const stored = await storeModel(quantised.model, task)
   const steps = [...staged.steps, ...quantised.steps, ...stored.steps]
   const { calibration = quantised.calibration, repair, blocks, trainings } = staged

@@ -1,13 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openModel, writeModel } from '@pare/onnx'
+import { type Model, openModel, writeModel } from '@pare/onnx'
 import type { OpenedModel } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
 import type { ModelHashes } from '../files/hash-model.js'
 import { bytesOf, factsOf, type PlanFacts } from '../pipeline/facts/facts.js'
 import { zippedSize } from '../pipeline/facts/zipped.js'
 import { pruneInStages } from '../pipeline/stage.js'
-import { quantiseModel } from '../pipeline/steps/quantise.js'
+import { quantiseModel, wholeOf } from '../pipeline/steps/quantise.js'
 import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
 import { isPareError } from '../terminal/failure.js'
@@ -54,7 +54,7 @@ export function makeCandidates(making: Making, work: Work): (candidate: ModelCan
     if ('reason' in pruned) return pruned
     const file = bits === 'none' ? pruned.file : join(making.temporary, 'candidate.onnx')
     if (bits !== 'none') {
-      const reason = await quantiseFile(pruned.file, file, { bits, task: making.task }, work)
+      const reason = await quantiseFile(pruned, file, { bits, task: making.task }, work)
       if (reason !== undefined) return { reason }
     }
     const { parameters, macs } = pruned.facts
@@ -70,6 +70,8 @@ export function makeCandidates(making: Making, work: Work): (candidate: ModelCan
 interface PrunedFile {
   readonly file: string
   readonly facts: Pick<PlanFacts, 'parameters' | 'macs'>
+  /** The model that rounding is to be faithful to. Default: itself */
+  readonly whole: Model | undefined
 }
 
 /** Of what is pruned, whatever becomes of its bits. */
@@ -88,13 +90,13 @@ async function pruneAt(candidate: ModelCandidate, making: Making, work: Work): P
     // What is chosen is proved when it is made for good.
     const { pruned, states, ...staged } =
       steps.length === 0
-        ? { pruned: opened.model, planned, trainings: [], states: [] }
+        ? { pruned: opened.model, planned, steps: [], blocks: [], trainings: [], states: [] }
         : await pruneInStages(opened.model, { ...task, steps, prove: false }, staging, work)
     const change = { model: opened.model, pruned, planned: staged.planned, retrained: staged.trainings.length > 0 }
     const facts = await factsOf({ ...change, ...(task.dims && { sizes: task.dims }) })
     await writeModel(pruned, file, { signal: work.signal })
     for (const state of states) await rm(state, { recursive: true, force: true })
-    return { file, facts }
+    return { file, facts, whole: wholeOf(opened.model, staged) }
   } catch (error) {
     work.signal.throwIfAborted()
     // A ratio that some structure, criterion or target refuses is one that cannot be had; the message is told.
@@ -110,10 +112,15 @@ interface Bits {
 }
 
 /** Writes a model with its weights in fewer bits. Returns why it is none, if so. */
-async function quantiseFile(from: string, to: string, { bits, task }: Bits, work: Work): Promise<string | undefined> {
+async function quantiseFile(
+  { file: from, whole }: PrunedFile,
+  to: string,
+  { bits, task }: Bits,
+  work: Work,
+): Promise<string | undefined> {
   await using file = await openModel(from)
   const setting = typeof task.quantise === 'object' && task.quantise.method === bits ? task.quantise : bits
-  const { model, steps, warnings } = await quantiseModel(file.model, { ...task, quantise: setting }, work)
+  const { model, steps, warnings } = await quantiseModel({ model: file.model, whole }, { ...task, quantise: setting }, work)
   if (steps.length === 0) return warnings[0] ?? 'nothing is quantised'
   await writeModel(model, to, { signal: work.signal })
   return undefined

@@ -100,6 +100,8 @@ export interface WeightProblem {
   readonly zeros: number
   /** What elements are to be rounded to; zeros stay zeros. Only for solvers that round. */
   readonly grid?: RoundingGrid
+  /** f32[rows × columns]: the weight before zeros were made in it, whose outputs are to be met. Only for solvers that round. Default: `weight` */
+  readonly target?: Float32Array
   readonly scope: Scope
   readonly signal?: AbortSignal
 }

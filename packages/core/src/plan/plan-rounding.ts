@@ -11,6 +11,8 @@ export interface RoundingRequest {
   readonly solver: Solver
   /** By name of the weight: what it is rounded to. Others stay as they are. */
   readonly grids: ReadonlyMap<string, RoundingGrid>
+  /** The model before elements of its weights were masked, where nothing else has changed them but solvers: its weights' outputs are to be met, so that rounding makes up for pruning, too. Default: the model's own */
+  readonly whole?: Model
   /** Whether blocks of the model meet what the blocks before let through once they are rounded. Default: true */
   readonly sequential?: boolean
 }
@@ -18,7 +20,7 @@ export interface RoundingRequest {
 /** Has a solver round weights, block by block: their numbers lie on grids then, zeros are zeros, and what is not measured is left as it is, with a note. */
 export async function planRounding(
   model: Model,
-  { solver, grids, sequential = true }: RoundingRequest,
+  { solver, grids, whole, sequential = true }: RoundingRequest,
   options: PlanOptions,
 ): Promise<UpdateStep> {
   if (solver.rounds !== true)
@@ -31,6 +33,7 @@ export async function planRounding(
     return reason === undefined
   })
   if (weights.length === 0) return { kind: 'update', by: solver.name, tensors: [], notes }
+  const wholes = new Map((whole === undefined ? [] : weightsOf(whole)).map((weight) => [weight.id, weight]))
   const [, update] = await solveStages(
     {
       ...{ step: { ...UNSTRUCTURED, sequential }, weights, pattern: { kind: 'free' }, model, solver, scope: 'tensor' },
@@ -45,6 +48,10 @@ export async function planRounding(
       },
       zerosOf: () => 0,
       gridOf: ({ id }) => grids.get(id)!,
+      targetOf: ({ id, tensor: { shape } }) => {
+        const before = wholes.get(id)
+        return before?.tensor.shape.join() === shape.join() ? before : undefined
+      },
     },
     options,
   )

@@ -67,6 +67,8 @@ export interface StagesRequest extends Omit<SolveRequest, 'step'> {
   maskedOf?(weight: Weight): Weight
   /** What its elements are rounded to, where they are. */
   gridOf?(weight: Weight): RoundingGrid
+  /** A weight whose outputs are to be met instead of its own. */
+  targetOf?(weight: Weight): Weight | undefined
 }
 
 /** Solves stage after stage, each on what the ones before leave. */
@@ -110,6 +112,8 @@ async function solveOne(weight: Weight, { request, stats, signal }: SolveInputs)
   const groups = groupsOf(id, { criterion: solver, stats, columns: rows.before * rows.after })
   const before = await readMatrices(tensor, rows, groups)
   const decided = request.maskedOf && (await readMatrices(request.maskedOf(weight).tensor, rows, groups))
+  const whole = request.targetOf?.(weight)
+  const wanted = whole && (await readMatrices(whole.tensor, rows, groups))
   const zeros = request.zerosOf(weight)
   const elements = elementCount(tensor.shape)
   const existing = before.parts.reduce((sum, part) => sum + part.reduce((n, w) => n + Number(w === 0), 0), 0)
@@ -121,7 +125,8 @@ async function solveOne(weight: Weight, { request, stats, signal }: SolveInputs)
     const shape = { id, weight: values, rows: before.rows, columns: before.columns }
     const problem = { ...shape, pattern, zeros: own, scope: request.scope, stats: partOf(stats, g, groups) }
     const grid = request.gridOf?.(weight)
-    solutions.push(await solver.solve({ ...problem, ...present({ signal, felt, kept, grid }) }))
+    const target = wanted?.parts[g]
+    solutions.push(await solver.solve({ ...problem, ...present({ signal, felt, kept, grid, target }) }))
   }
   const { floats, data } = matricesPayload(tensor, rows, { ...before, parts: solutions.map(({ weight }) => weight) })
   const bits = noBits(elements)

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { fixture, TEST_MODELS } from '../../testing/folder.js'
 import { pare } from '../../testing/terminal.js'
 import { chosenBaselines } from '../facts/baselines.js'
+import { wholeOf } from './quantise.js'
 
 async function kjv() {
   const folder = await fixture()
@@ -13,6 +14,41 @@ async function kjv() {
   await copyFile(join(TEST_MODELS, 'data/kjv-evaluate.npz'), join(folder.path, 'val.npz'))
   return folder
 }
+
+describe('what rounding on data is faithful to', () => {
+  const model = parseText('g (float[1] x) => (float[1] y) { y = Relu(x) }')
+  const mask = {
+    kind: 'mask',
+    structure: 'element',
+    criterion: 'wanda',
+    scope: 'row',
+    saliency: { op: 'weight' },
+    precision: 'f32',
+    weights: [],
+  } as const
+  const update = { kind: 'update', by: 'sparsegpt', tensors: [], notes: [] } as const
+  const cut = {
+    kind: 'cut',
+    structure: 'neuron',
+    criterion: 'magnitude',
+    scope: 'group',
+    target: { ratio: 0.5 },
+    groups: [],
+  } as const
+  const unrecovered = { blocks: [], trainings: [] }
+
+  it('is the model before it was masked, also where a solver made up for that', () => {
+    expect(wholeOf(model, { steps: [mask, update], ...unrecovered })).toBe(model)
+  })
+
+  it('is not where units were cut, or where what is left was repaired or trained', () => {
+    expect(wholeOf(model, { steps: [cut], ...unrecovered })).toBeUndefined()
+    const repair = {} as NonNullable<Parameters<typeof wholeOf>[1]['repair']>
+    expect(wholeOf(model, { steps: [mask, update], ...unrecovered, repair })).toBeUndefined()
+    const training = {} as Parameters<typeof wholeOf>[1]['trainings'][number]
+    expect(wholeOf(model, { steps: [mask, update], blocks: [], trainings: [training] })).toBeUndefined()
+  })
+})
 
 describe('pare prune --quantise', () => {
   it.each([

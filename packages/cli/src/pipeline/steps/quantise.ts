@@ -21,6 +21,7 @@ import type { QuantiseConfig } from '../../options/quantise.js'
 import { describeFiles } from '../../settings/data/calibration.js'
 import { type QuantiserSettings, quantiserOf, whoMeasures } from '../../settings/quantise.js'
 import type { Task } from '../../settings/tasks.js'
+import type { StagedModel } from '../stage.js'
 
 /** What was done to weights, and what was not. */
 export interface QuantisationFacts {
@@ -54,9 +55,26 @@ export interface QuantisedOutcome {
   readonly warnings: readonly string[]
 }
 
+/** A model, and the one before elements of its weights were masked, whose outputs rounding on data is to meet. Default of the latter: its own */
+export interface QuantisedSource {
+  readonly model: Model
+  readonly whole?: Model | undefined
+}
+
+/**
+ * The model that rounding is to be faithful to: the one that was pruned, where nothing but masks, and solvers that made up for them, changed weights. Undefined: what was repaired, trained or cut
+ * has outputs of its own.
+ */
+export function wholeOf(model: Model, { steps, repair, blocks, trainings }: Recovered): Model | undefined {
+  const isRecovered = repair !== undefined || blocks.length > 0 || trainings.length > 0
+  return !isRecovered && steps.every(({ kind }) => kind === 'mask' || kind === 'update') ? model : undefined
+}
+
+type Recovered = Pick<StagedModel, 'steps' | 'repair' | 'blocks' | 'trainings'>
+
 /** The model in fewer bits, where that is wanted. */
 export async function quantiseModel(
-  model: Model,
+  { model, whole }: QuantisedSource,
   { quantise: setting, calibration, seed }: Pick<Task, 'quantise' | 'calibration' | 'seed'>,
   work: Work,
 ): Promise<QuantisedOutcome> {
@@ -70,12 +88,17 @@ export async function quantiseModel(
   const { model: base = model, step: smoothing } = smoothed ?? {}
   const nearest = await quantise(base, { ...settings, signal, ...present({ run: forward }) })
   const isRounded = settings.rounding === 'gptq' && nearest.step.weights.length > 0
+  // An error that is allowed is one against the pruned model.
+  const faithful = settings.error === undefined ? whole : undefined
+  const target = faithful && smoothing ? await applyPlan(faithful, { seed, steps: [smoothing] }) : faithful
   const {
     model: quantised,
     step,
     outputError,
     rounding,
-  } = isRounded ? await roundedBy(nearest, { model: base, forward: forward!, seed }, work) : { ...nearest, rounding: undefined }
+  } = isRounded
+    ? await roundedBy(nearest, { model: base, whole: target, forward: forward!, seed }, work)
+    : { ...nearest, rounding: undefined }
   const update = rounding?.tensors.length === 0 ? undefined : rounding
   signal.throwIfAborted()
   const { provider: executionProvider = 'cpu' } = work.engine
@@ -122,8 +145,7 @@ function smoothingFacts({ values, left }: SmoothStep, exponent: SmoothingFacts['
   return { exponent, weights: values.reduce((sum, { weights }) => sum + weights.length, 0), left }
 }
 
-interface RoundingJob {
-  readonly model: Model
+interface RoundingJob extends QuantisedSource {
   readonly forward: Forward
   readonly seed: number
 }
@@ -131,7 +153,7 @@ interface RoundingJob {
 /** The same with weights rounded to the grids of their forms so that what follows makes up for it; which are sensitive was found with each to the nearest. */
 async function roundedBy(
   { step: nearest, outputError, ...others }: QuantisedModel,
-  { model, forward, seed }: RoundingJob,
+  { model, whole, forward, seed }: RoundingJob,
   work: Work,
 ): Promise<QuantisedModel & { readonly rounding: UpdateStep }> {
   const { gptq } = await import('@pare/criterion-sparsegpt')
@@ -139,7 +161,7 @@ async function roundedBy(
   const activity = work.progress.begin(`${work.label}: rounding weights`)
   try {
     const onProgress = ({ done, total }: { done: number; total: number }) => activity.update(done, total)
-    const request = { solver: gptq(), grids: gridsOf(model, nearest) }
+    const request = { solver: gptq(), grids: gridsOf(model, nearest), ...present({ whole }) }
     const rounding = await planRounding(model, request, { seed, forward, signal, onProgress })
     if (rounding.tensors.length === 0) return { ...others, step: nearest, rounding, ...present({ outputError }) }
     const onGrid = new Set(rounding.tensors.map(({ id }) => id))
