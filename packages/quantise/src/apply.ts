@@ -8,6 +8,7 @@ import {
   madeAtOnce,
   NewTensors,
   type Node,
+  operatorName,
   PareError,
   type Tensor,
   usesOf,
@@ -18,7 +19,8 @@ import type { QuantisedForm } from './choices.js'
 import { unitScalesOnGrid } from './grid.js'
 import { HALF_TYPES, type HalfMethod, halvesOf, isHalf } from './halves/halves.js'
 import { isRoundable, type WeightType, widened, withFloats } from './halves/stored-halves.js'
-import { unitAxis } from './place.js'
+import { type Place, placesOf, unitAxis } from './place.js'
+import { CODES, type CodedWeight, FLOAT, MICROSOFT, MIDDLE, Products } from './products.js'
 import { turnedCodes, type UnitCodes, unitCodes, unitScales } from './scales.js'
 import { withoutNormalization } from './static/normalization.js'
 import { withIntegers } from './static/write.js'
@@ -67,10 +69,11 @@ interface StoredHow {
   readonly bits: 8 | undefined
 }
 
-interface WithBias {
-  readonly bias: string
-  readonly outputs: readonly string[]
-  readonly attributes?: Readonly<Record<string, bigint>>
+interface InBlocks extends StoredHow {
+  /** Products, along the same axis. */
+  readonly places: readonly Place[]
+  /** Where rows are taken. Default: nowhere */
+  readonly rows?: readonly Place[]
 }
 
 /** A graph whose weights are exchanged one by one. */
@@ -78,6 +81,7 @@ class Rewriting {
   readonly #uses
   readonly #writer: GraphWriter
   readonly #tensors: NewTensors
+  readonly #products: Products
   /** What takes the place of a node, by its key: written where the node stood. */
   readonly #replacements = new Map<string, (node: Node) => void>()
   readonly #gone = new Set<string>()
@@ -91,6 +95,7 @@ class Rewriting {
     this.#uses = usesOf(graph)
     this.#writer = new GraphWriter(graph, 'quantised')
     this.#tensors = new NewTensors(graph)
+    this.#products = new Products(this.#writer, this.#tensors)
   }
 
   async store({ id, form, onGrid, bits }: Stored): Promise<void> {
@@ -108,7 +113,7 @@ class Rewriting {
     },
 
     stored: async (id: string, tensor: Tensor, { type }: StoredHow): Promise<void> => {
-      const axis = unitAxis(this.#uses.of(id)[0]!, tensor)!
+      const axis = unitAxis(placesOf(id, this.#uses)[0]!, tensor)!
       const scales = await unitScales(tensor, axis, type)
       const codes = this.#codes(`${id}_int8`, tensor, { axis, scales, type: 'int8' })
       const shape = tensor.shape.map((size, i) => (i === axis ? size : 1))
@@ -128,75 +133,89 @@ class Rewriting {
     },
 
     integers: async (id: string, tensor: Tensor, { type, isOnGrid }: StoredHow): Promise<void> => {
-      const scalesAlong = new Map<number, Float32Array>()
-      for (const use of this.#uses.of(id)) {
-        const axis = unitAxis(use, tensor)!
-        if (!scalesAlong.has(axis)) scalesAlong.set(axis, await (isOnGrid ? unitScalesOnGrid : unitScales)(tensor, axis))
-      }
-      const stored = new Map<number, { readonly codes: string; readonly scale: string }>()
-      const storedFor = (axis: number) => {
+      const stored = new Map<number, CodedWeight>()
+      for (const place of placesOf(id, this.#uses)) {
+        const axis = unitAxis(place, tensor)!
         const own = stored.get(axis)
-        if (own !== undefined) return own
-        const scales = scalesAlong.get(axis)!
-        const codes = this.#codes(`${id}_uint8`, tensor, { axis, scales, type: 'uint8', isTurned: axis === 0 })
-        const made = { codes, scale: this.#tensor(`${id}_scale`, { type: 'float32', shape: [scales.length], values: scales }) }
-        stored.set(axis, made)
-        return made
+        if (own === undefined) {
+          const scales = await (isOnGrid ? unitScalesOnGrid : unitScales)(tensor, axis)
+          const codes = this.#codes(`${id}_uint8`, tensor, { axis, scales, type: 'uint8', isTurned: axis === 0 })
+          const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape: [scales.length], values: scales })
+          stored.set(axis, { codes, scale })
+        }
+        const coded = stored.get(axis)!
+        this.#replacements.set(keyOf(place.node), (node) => this.#products.ofIntegers(node, coded, type))
       }
-      this.#replace(id, (node) => {
-        const { codes, scale } = storedFor(unitAxis({ node, input: 1 }, tensor)!)
-        const [x, bias] = [node.inputs[0]!, node.inputs[2] ?? '']
-        // Rounding and scales are of floats alone.
-        const read = type === 'float32' ? x : this.#writer.node('Cast', [x], { to: FLOAT })
-        const [rounded, factor, zero] = this.#writer.outputs('DynamicQuantizeLinear', [read], {}, { outputs: 3 })
-        const sums = this.#writer.own('MatMulInteger', [rounded!, codes, zero!, this.#middle()])
-        const wide = this.#writer.own('Cast', [sums], { to: FLOAT })
-        const factors = [wide, this.#writer.node('Mul', [factor!, scale])]
-        if (type === 'float32') this.#withBias('Mul', factors, { bias, outputs: node.outputs })
-        else
-          this.#withBias('Cast', [this.#writer.own('Mul', factors)], {
-            bias,
-            outputs: node.outputs,
-            attributes: { to: CODES[type] },
-          })
-      })
     },
 
-    blocks: async (id: string, tensor: Tensor, { type, isOnGrid, bits: own }: StoredHow): Promise<void> => {
-      const bits = own ?? (this.step.method === 'int4' ? 4 : 8)
-      const { block } = this.step
-      this.#usesMicrosoft = true
-      for (const use of this.#uses.of(id)) {
-        const isTurned = unitAxis(use, tensor) === 0
-        const [first, second] = tensor.shape as [number, number]
-        const [inputs, units] = isTurned ? [second, first] : [first, second]
-        const shape = { inputs, units, bits, block, type, isTurned, isOnGrid } as const
-        const count = blockCount(shape)
-        const { scales } = await blocksOf(tensor, shape)
-        const codes = this.#tensor(`${id}_int${bits}`, {
-          type: 'uint8',
-          shape: [units, count, (block * bits) / 8],
-          data: madeAtOnce((units * count * block * bits) / 8, async () => (await blocksOf(tensor, shape)).codes),
-        })
-        const scale = this.#tensor(`${id}_scale`, { type, shape: [units * count], values: scales })
-        const attributes = { K: BigInt(inputs), N: BigInt(units), bits: BigInt(bits), block_size: BigInt(block), ...ACCURACY }
-        this.#replacements.set(keyOf(use.node), ({ inputs: [x = '', , bias = ''], outputs }) => {
-          const product = bias === '' ? outputs : [this.#writer.name()]
-          this.#writer.write('MatMulNBits', [x, codes, scale], product, attributes, MICROSOFT)
-          if (bias !== '') this.#writer.write('Add', [product[0]!, bias], outputs)
-        })
+    blocks: async (id: string, tensor: Tensor, how: StoredHow): Promise<void> => {
+      for (const place of placesOf(id, this.#uses)) await this.#inBlocks(id, tensor, { ...how, places: [place] })
+    },
+
+    tied: async (id: string, tensor: Tensor, how: StoredHow): Promise<void> => {
+      const { type } = how
+      const isTaken = ({ node }: Place) => operatorName(node) === 'Gather'
+      const places = placesOf(id, this.#uses)
+      const [rows, products] = [places.filter(isTaken), places.filter((place) => !isTaken(place))]
+      if (this.step.method !== 'int8' && this.step.method !== 'int8-static') {
+        await this.#inBlocks(id, tensor, { ...how, places: products, rows })
+        return
       }
+      const scales = await unitScales(tensor, 0)
+      const codes = this.#codes(`${id}_uint8`, tensor, { axis: 0, scales, type: 'uint8' })
+      const scale = this.#tensor(`${id}_scale`, { type: 'float32', shape: [scales.length, 1], values: scales })
+      const zero = this.#tensor(`${id}_zero`, { type, shape: [], values: [MIDDLE] })
+      for (const { node } of rows)
+        this.#replacements.set(keyOf(node), ({ inputs: [, ids = ''], outputs }) => {
+          const [taken, factors] = [codes, scale].map((table) => this.#writer.node('Gather', [table, ids], { axis: 0n })) as [
+            string,
+            string,
+          ]
+          const centred = this.#writer.node('Sub', [this.#writer.node('Cast', [taken], { to: CODES[type] }), zero])
+          const typed = type === 'float32' ? factors : this.#writer.node('Cast', [factors], { to: CODES[type] })
+          this.#writer.write('Mul', [centred, typed], outputs)
+        })
+      for (const { node } of products)
+        this.#replacements.set(keyOf(node), (each) => {
+          const turned = this.#writer.node('Transpose', [codes], { perm: [1n, 0n] })
+          const flat = this.#writer.node('Reshape', [scale, this.#writer.ints([-1])])
+          this.#products.ofIntegers(each, { codes: turned, scale: flat }, type)
+        })
     },
   } satisfies Record<Stored['form'], (id: string, tensor: Tensor, how: StoredHow) => Promise<void>>
+
+  /** Products in blocks; and rows that are taken of the same codes, whose reshaping ONNX Runtime does once, when it loads the model. */
+  async #inBlocks(id: string, tensor: Tensor, { type, isOnGrid, bits: own, places, rows = [] }: InBlocks): Promise<void> {
+    const bits = own ?? (this.step.method === 'int4' ? 4 : 8)
+    const { block } = this.step
+    this.#usesMicrosoft = true
+    const isTurned = unitAxis(places[0]!, tensor) === 0
+    const [first, second] = tensor.shape as [number, number]
+    const [inputs, units] = isTurned ? [second, first] : [first, second]
+    const shape = { inputs, units, bits, block, type, isTurned, isOnGrid } as const
+    const count = blockCount(shape)
+    const { scales } = await blocksOf(tensor, shape)
+    const bytes = (block * bits) / 8
+    const codes = this.#tensor(`${id}_int${bits}`, {
+      type: 'uint8',
+      shape: [units, count, bytes],
+      data: madeAtOnce(units * count * bytes, async () => (await blocksOf(tensor, shape)).codes),
+    })
+    const scale = this.#tensor(`${id}_scale`, { type, shape: [units * count], values: scales })
+    for (const { node } of places)
+      this.#replacements.set(keyOf(node), (each) => this.#products.ofBlocks(each, { codes, scale }, shape))
+    for (const { node } of rows)
+      this.#replacements.set(keyOf(node), ({ inputs: [, ids = ''], outputs }) => {
+        const table = this.#writer.node('Reshape', [codes, this.#writer.ints([units, count * bytes])])
+        const factors = this.#writer.node('Reshape', [scale, this.#writer.ints([units, count])])
+        const attributes = { gather_axis: 0n, quantize_axis: 1n, bits: BigInt(bits), block_size: BigInt(block) }
+        this.#writer.write('GatherBlockQuantized', [table, ids, factors], outputs, attributes, MICROSOFT)
+      })
+  }
 
   /** The node that reads the weight gives way, wherever it does. */
   #replace(id: string, write: (node: Node) => void): void {
     for (const { node } of this.#uses.of(id)) this.#replacements.set(keyOf(node), write)
-  }
-
-  #withBias(op: string, inputs: readonly string[], { bias, outputs, attributes }: WithBias): void {
-    if (bias === '') this.#writer.write(op, inputs, outputs, attributes)
-    else this.#writer.write('Add', [this.#writer.own(op, inputs, attributes), bias], outputs)
   }
 
   #codes(name: string, tensor: Tensor, { isTurned = false, ...codes }: UnitCodes & { readonly isTurned?: boolean }): string {
@@ -204,13 +223,6 @@ class Rewriting {
     const data = isTurned ? turnedCodes(tensor, codes) : unitCodes(tensor, codes)
     return this.#tensor(name, { type: codes.type, shape, data })
   }
-
-  /** The code of 0 in uint8. */
-  #middle(): string {
-    this.#middleName ??= this.#tensor('quantised_zero', { type: 'uint8', shape: [], values: [128] })
-    return this.#middleName
-  }
-  #middleName: string | undefined
 
   #tensor(wanted: string, fields: Parameters<NewTensors['add']>[1]): string {
     return this.#tensors.add(wanted, fields)
@@ -235,10 +247,3 @@ class Rewriting {
     )
   }
 }
-
-const FLOAT = 1n
-/** What codes are made for a product with something of this type. */
-const CODES: Readonly<Record<WeightType, bigint>> = { float32: FLOAT, float16: 10n }
-const MICROSOFT = 'com.microsoft'
-/** Inputs are rounded to 8 bits, block by block, for the product: several times as fast on a CPU. */
-const ACCURACY = { accuracy_level: 4n }

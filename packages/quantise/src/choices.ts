@@ -7,10 +7,11 @@ export type Quantiser = (typeof QUANTISERS)[number]
  * How a weight is stored. 'integers': uint8 around 128 for each output unit, multiplied as integers
  * with inputs that are rounded as they come. 'static': int8 for each output unit, multiplied as integers, also by convolutions,
  * with inputs that are rounded to ranges that are known beforehand. 'blocks': 4 or 8 bits, a scale
- * for each output unit and block of inputs (MatMulNBits). 'rows': 8 bits, a scale for each row of a table, of which rows are taken. 'stored': 8 bits for each output
+ * for each output unit and block of inputs (MatMulNBits). 'rows': 8 bits, a scale for each row of a table, of which rows are taken. 'tied': a table of which rows are taken and which is multiplied with, too: the same
+ * codes for both, in blocks of 4 or 8 bits (GatherBlockQuantized and MatMulNBits) or of 8 bits for each row. 'stored': 8 bits for each output
  * unit, made floats again when a model is loaded. 'halves': 16-bit floats (float16 or, of bf16, bfloat16), made floats again when a model is loaded.
  */
-export const QUANTISED_FORMS = ['integers', 'static', 'blocks', 'rows', 'stored', 'halves'] as const
+export const QUANTISED_FORMS = ['integers', 'static', 'blocks', 'rows', 'tied', 'stored', 'halves'] as const
 
 export type QuantisedForm = (typeof QUANTISED_FORMS)[number]
 

@@ -1,8 +1,8 @@
-import { elementCount, type Model, operatorName, type Tensor, type Use, type Uses, usesOf } from '@pare/onnx'
+import { elementCount, type Model, operatorName, type Tensor, type Uses, usesOf } from '@pare/onnx'
 import type { QuantisedForm, Quantiser } from './choices.js'
 import { HALF_TYPES, isHalf } from './halves/halves.js'
 import { isRoundable } from './halves/stored-halves.js'
-import { isProduct, nameOf, unitAxis } from './place.js'
+import { isProduct, nameOf, type Place, placesOf, unitAxis } from './place.js'
 import { isStaticWeight } from './static/integer-graph.js'
 import type { QuantisedWeight, UnquantisedWeight } from './step.js'
 
@@ -14,8 +14,8 @@ export interface FoundWeights {
   readonly left: readonly UnquantisedWeight[]
 }
 
-/** What a method does with each large constant of the main graph, in the order of the graph. */
-export function findWeights(model: Model, method: Quantiser): FoundWeights {
+/** What a method does with each large constant of the main graph, in the order of the graph. `block`: inputs that share a scale, where they do in blocks. */
+export function findWeights(model: Model, method: Quantiser, block: number): FoundWeights {
   const uses = usesOf(model.graph)
   const weights: QuantisedWeight[] = []
   const left: UnquantisedWeight[] = []
@@ -27,7 +27,7 @@ export function findWeights(model: Model, method: Quantiser): FoundWeights {
       continue
     }
     if (elements < LEAST_ELEMENTS || !FLOATS.includes(tensor.type) || (tensor.shape.length < 2 && !isHalf(method))) continue
-    const form = formOf({ id, tensor, uses, opset: model.opsets.get('') ?? 1 }, method)
+    const form = formOf({ id, tensor, uses, block, opset: model.opsets.get('') ?? 1 }, method)
     if (typeof form === 'string') weights.push({ id, form, elements })
     else left.push({ id, elements, reason: form.reason })
   }
@@ -44,13 +44,14 @@ interface Candidate {
   readonly tensor: Tensor
   readonly uses: Uses
   readonly opset: number
+  readonly block: number
 }
 
 type Choice = QuantisedForm | { readonly reason: string }
 
 function formOf(candidate: Candidate, method: Quantiser): Choice {
   const { id, tensor, uses, opset } = candidate
-  const places = uses.of(id)
+  const places = placesOf(id, uses)
   const [first] = places
   if (isHalf(method) && tensor.type === HALF_TYPES[method]) return { reason: 'it is stored as halves already' }
   if (isHalf(method) ? tensor.type !== 'float32' : !isRoundable(tensor.type))
@@ -66,6 +67,7 @@ function formOf(candidate: Candidate, method: Quantiser): Choice {
   const forms = new Set(places.map((place) => formAt(place, candidate, method)))
   const [form] = forms
   if (forms.size === 1 && form !== undefined) return form
+  if (isTied(forms, candidate) && places.every((place) => unitAxis(place, tensor) === 0)) return 'tied'
   // Read in several ways, it is made floats again for all of them, if they agree on where its units are.
   const axes = new Set(places.map((place) => unitAxis(place, tensor)))
   const [axis] = axes
@@ -78,12 +80,18 @@ function formOf(candidate: Candidate, method: Quantiser): Choice {
     : { reason: `of ${reader.node.op} '${nameOf(reader.node)}', input ${reader.input}, it is not known where its units are` }
 }
 
-function isMultiplied(place: Use, tensor: Tensor): boolean {
+/** Whether rows are taken of what is multiplied with, and one table of codes does for both: rows must be whole blocks. */
+function isTied(forms: ReadonlySet<QuantisedForm | undefined>, { tensor, block }: Candidate): boolean {
+  if (forms.size !== 2 || !forms.has('rows')) return false
+  return forms.has('integers') || (forms.has('blocks') && tensor.shape[1]! % block === 0)
+}
+
+function isMultiplied(place: Place, tensor: Tensor): boolean {
   return isProduct(place, tensor) || operatorName(place.node) === 'Conv'
 }
 
 /** How a weight that is read in this place alone is stored. Undefined: in no way. */
-function formAt(place: Use, { tensor, opset }: Candidate, method: Quantiser): QuantisedForm | undefined {
+function formAt(place: Place, { tensor, opset }: Candidate, method: Quantiser): QuantisedForm | undefined {
   const { node, input } = place
   const op = operatorName(node)
   if (op === 'Gather' && input === 0 && unitAxis(place, tensor) === 0) return 'rows'

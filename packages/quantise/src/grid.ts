@@ -1,7 +1,7 @@
 import { type Model, PareError, readAll, type Tensor, usesOf } from '@pare/onnx'
 import type { BlockSize, QuantisedForm, Quantiser } from './choices.js'
 import { findWeights } from './find.js'
-import { unitAxis } from './place.js'
+import { placesOf, unitAxis } from './place.js'
 import { floats, MOST_CODE, MOST_OF_TWO } from './scales.js'
 import type { QuantisedWeight } from './step.js'
 
@@ -27,9 +27,9 @@ export interface GridOptions {
 export function gridsOf(model: Model, { method, block = 32, weights }: GridOptions): ReadonlyMap<string, RoundingGrid> {
   const uses = usesOf(model.graph)
   return new Map(
-    (weights ?? findWeights(model, method).weights).flatMap(({ id, form, bits }) => {
+    (weights ?? findWeights(model, method, block).weights).flatMap(({ id, form, bits }) => {
       // Of a weight that is read along both axes there would be two.
-      const axes = new Set(uses.of(id).map((use) => unitAxis(use, uses.constants.get(id)!)))
+      const axes = new Set(placesOf(id, uses).map((place) => unitAxis(place, uses.constants.get(id)!)))
       // Halves hold no codes times scales.
       const { type, shape } = uses.constants.get(id)!
       const grid =

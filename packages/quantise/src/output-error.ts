@@ -96,7 +96,7 @@ function short(value: number): string {
 
 /** Of int4 tables of rows and what is only stored have 8 bits already. */
 function canKeep({ form }: QuantisedWeight, { method }: QuantiseStep): boolean {
-  return method !== 'int4' || form === 'blocks'
+  return method !== 'int4' || form === 'blocks' || form === 'tied'
 }
 
 /** The step with some weights in 8 bits, or left as they are. Of ranges those stay that are still needed. */

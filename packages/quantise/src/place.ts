@@ -1,4 +1,24 @@
-import { attributesOf, type Node, operatorName, type Tensor, type Use } from '@pare/onnx'
+import { attributesOf, type Node, operatorName, type Tensor, type Use, type Uses } from '@pare/onnx'
+
+/** Where a weight is read, as it is or turned over. */
+export interface Place extends Use {
+  /** Whether a Transpose of the weight alone stands between. Default: false */
+  readonly isTurned?: boolean
+}
+
+/** Where a weight is read: by products behind a Transpose of it, too, as heads that share the table of tokens do. */
+export function placesOf(id: string, uses: Uses): readonly Place[] {
+  return uses.of(id).flatMap((use): readonly Place[] => {
+    const value = use.node.outputs[0] ?? ''
+    const readers = operatorName(use.node) === 'Transpose' && !uses.outputs.has(value) ? uses.of(value) : []
+    const isSeen = readers.length > 0 && readers.length === uses.consumers.get(value)?.length && readers.every(isRight)
+    return isSeen ? readers.map((reader) => ({ ...reader, isTurned: true })) : [use]
+  })
+}
+
+function isRight({ node, input }: Use): boolean {
+  return input === 1 && operatorName(node) === 'MatMul'
+}
 
 /** Whether it is the right side of a product whose inputs are summed over one axis of it. */
 export function isProduct({ node, input }: Use, { shape }: Tensor): boolean {
@@ -20,7 +40,9 @@ export function gemmOf(node: Node): { alpha: number; beta: number; transA: numbe
 }
 
 /** The axis of a weight along which its output units lie: each gets a scale of its own. Undefined: not known. */
-export function unitAxis({ node, input }: Use, { shape }: Tensor): number | undefined {
+export function unitAxis({ node, input, isTurned = false }: Place, { shape }: Tensor): number | undefined {
+  // A matrix, whose axes a Transpose exchanges.
+  if (isTurned) return shape.length === 2 ? 0 : undefined
   switch (operatorName(node)) {
     case 'MatMul':
       return input === 1 ? shape.length - 1 : shape.length - 2

@@ -148,7 +148,7 @@ describe('a weight', () => {
       `<ir_version: 8, opset_import: ["" : 17]>
        left (float[N, 16] x) => (float[N, 16] y, float[16, 16] w)
        <float[16, 16] table, float[16, 16] w, float[16, 16] large, float[16, 16] twice>
-       { a = Add(x, table)  b = MatMul(a, w)  c = MatMul(b, large)  d = MatMul(c, twice)  e = Transpose(twice)  y = MatMul(d, e) }`,
+       { a = Add(x, table)  b = MatMul(a, w)  c = MatMul(b, large)  d = MatMul(c, twice)  e = Transpose(twice)  f = Relu(e)  y = MatMul(d, f) }`,
       Object.fromEntries(
         ['table', 'w', 'large', 'twice'].map((name, i) => [
           name,

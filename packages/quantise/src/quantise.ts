@@ -40,7 +40,7 @@ export interface QuantisedModel {
  * int8: weights of MatMul and Gemm have 8 bits with a scale for each output unit, and are multiplied as integers with inputs that are rounded to 8 bits as they come
  * (they are uint8 around 128: ONNX Runtime 1.30 clips sums of products with int8 on CPUs without VNNI, to half of the right number at worst);
  * tables of rows and weights of other operators are stored as int8 and computed with as floats. int8-weights: all are stored so, or in blocks (MatMulNBits).
- * int4: weights of MatMul and Gemm have 4 bits in blocks, the others 8. f16 and bf16: all are stored as halves and computed with as floats.
+ * int4: weights of MatMul and Gemm have 4 bits in blocks, tables of tokens too where heads multiply with them, the others 8. f16 and bf16: all are stored as halves and computed with as floats.
  */
 export async function quantise(
   model: Model,
@@ -48,7 +48,7 @@ export async function quantise(
 ): Promise<QuantisedModel> {
   const floats = isHalf(method) ? model : withFloats(model)
   const base = method === 'int8-static' ? await staticBase(floats, run) : floats
-  const found = findWeights(base, method)
+  const found = findWeights(base, method, block)
   const { weights: nearest, left } = isHalf(method) ? await withinHalves(model, found, method) : found
   const weights = nearest.map((weight) => (onGrid?.has(weight.id) ? { ...weight, onGrid: true as const } : weight))
   const ids = weights.filter(({ form }) => form === 'static').map(({ id }) => id)

@@ -33,7 +33,7 @@ export async function smooth(stored: Model, options: SmoothOptions): Promise<Smo
   const model = withFloats(stored)
   const { method, block = 32, exponent } = options
   const rounded = new Map(
-    findWeights(model, method).weights.flatMap(({ id, form }) => {
+    findWeights(model, method, block).weights.flatMap(({ id, form }) => {
       const grid = gridOf(form, method, block)
       return grid === undefined ? [] : [[id, { form, grid }] as const]
     }),
