@@ -23,7 +23,7 @@ export type GptqOptions = OptionsOf<typeof gptq>
  * columns that follow, in the least-squares sense of the calibration data. Scales of blocks of columns are chosen for the weights as they are when the sweep reaches them: of the one that reaches the largest, and
  * some smaller ones, that with the least squared error (as the authors' code does). Zeros stay
  * zeros: what columns before would have added to them goes on to the next ones. Of a weight that is only masked, with the one before
- * that as its target, masking and rounding are made up for in one sweep. Then single codes are changed as long as that is better. Costs twice what SparseGPT does.
+ * that as its target, masking and rounding are made up for in one sweep. Then single codes are changed as long as that is better. Costs up to four times what SparseGPT does.
  */
 export const gptq = defineCriterion({
   name: 'gptq',
@@ -31,7 +31,7 @@ export const gptq = defineCriterion({
     'Column by column, each element becomes the nearest of its grid, and the columns that follow make up for what rounding is off by (Frantar et al. 2022, arXiv 2210.17323, algorithm 1).',
   options: {
     damping: dampingOption(0.01),
-    passes: z.int().min(0).default(8).describe('how often each code is looked at again, at most, once all are chosen'),
+    passes: z.int().min(0).default(4).describe('how often each code is looked at again, at most, once all are chosen'),
     threads: threadsOption,
   },
   create: ({ damping, passes, threads }): Omit<Solver, 'name'> => ({
