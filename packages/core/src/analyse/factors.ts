@@ -1,4 +1,4 @@
-import type { Declined, Group, Role } from '../contract/contract.js'
+import type { DeclinedPart, Group, Role } from '../contract/contract.js'
 
 /**
  * Groups that are factors of one axis, as the groups of a convolution and the channels within each are, multiply: half of both leaves a quarter. One of them
@@ -8,11 +8,11 @@ import type { Declined, Group, Role } from '../contract/contract.js'
 export function withoutFactors(
   groups: readonly Group[],
   structure: string,
-): { groups: readonly Group[]; declined: readonly Declined[] } {
+): { groups: readonly Group[]; declined: readonly DeclinedPart[] } {
   const partners = factorsOf(groups)
   if (partners.size === 0) return { groups, declined: [] }
   const chosen = new Set<Group>()
-  const declined: Declined[] = []
+  const declined: DeclinedPart[] = []
   for (const group of [...groups].sort((a, b) => outerness(a) - outerness(b))) {
     const partner = [...(partners.get(group) ?? [])].find((other) => chosen.has(other))
     if (partner === undefined) chosen.add(group)

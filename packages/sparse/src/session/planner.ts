@@ -6,7 +6,7 @@ import { type Both, gainUs, inTurn, OF_LAYER, OF_SESSION, pays } from './measure
 import { outlookOf } from './outlook.js'
 import type { Feeds, RunParts } from './parts.js'
 import type { LayerPlan, SessionPlan } from './plan.js'
-import type { Split } from './split.js'
+import type { SplitModel } from './split.js'
 
 export interface Planning {
   readonly parts: RunParts
@@ -15,7 +15,7 @@ export interface Planning {
   readonly sites: readonly ProductSite[]
   readonly dense: Ort.InferenceSession
   /** The split for these sites, made once for each set. */
-  readonly splitFor: (ids: readonly string[]) => Promise<Split>
+  readonly splitFor: (ids: readonly string[]) => Promise<SplitModel>
 }
 
 /**
