@@ -103,13 +103,13 @@ function weightsIn(arena: Arena, statistics: readonly RunningStatistics[]): Weig
         ...arena.tensors.map(({ first, elements }) => best.weights.subarray(first, first + elements)),
         ...best.statistics,
       ]
-      return joined(parts)
+      return joinWeights(parts)
     },
   }
 }
 
 /** Numbers of several arrays, one after another. */
-export function joined(parts: readonly Float32Array[]): Uint8Array {
+export function joinWeights(parts: readonly Float32Array[]): Uint8Array {
   const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {

@@ -89,8 +89,7 @@ async function fastestPlan({ parts, sites, dense, splitFor }: Planning, feeds: F
 const timesOf = ({ ratio, wins }: Both) =>
   `${ratio.toFixed(2)}× as fast as dense, and faster in ${Math.round(100 * wins)} % of the runs.`
 
-export const formatOf = ({ matrix }: ProductSite) =>
-  matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`
+const formatOf = ({ matrix }: ProductSite) => (matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`)
 
 type Times = Pick<LayerPlan, 'denseUs' | 'sparseUs'>
 

@@ -25,7 +25,7 @@ export interface ChunkTotals {
 export type Reductions = ReadonlyMap<string, Statistic['reduce']>
 
 /** Blocks in order, neighbours put together where they make a larger one. */
-export function joined(blocks: readonly ChunkTotals[], reductions: Reductions): ChunkTotals[] {
+export function joinTotals(blocks: readonly ChunkTotals[], reductions: Reductions): ChunkTotals[] {
   const stack: ChunkTotals[] = []
   for (const block of [...blocks].sort((a, b) => startOf(a) - startOf(b))) {
     stack.push(block)
@@ -53,7 +53,7 @@ function areSiblings(left: ChunkTotals | undefined, right: ChunkTotals | undefin
 
 /** Everything put together. */
 export function totalOf(blocks: readonly ChunkTotals[], reductions: Reductions): ReadonlyMap<string, Totals> {
-  return joined(blocks, reductions)
+  return joinTotals(blocks, reductions)
     .map(({ totals }) => totals)
     .reduce((left, right) => both(left, right, reductions))
 }
