@@ -158,7 +158,7 @@ export function hasBit(bits: Uint8Array, element: number): boolean {
   return ((bits[element >>> 3]! >> (element & 7)) & 1) === 1
 }
 
-function zerosOf(values: Float32Array): number {
+export function zerosOf(values: Float32Array): number {
   let zeros = 0
   for (let i = 0; i < values.length; i++) if (values[i] === 0) zeros++
   return zeros
