@@ -33,7 +33,7 @@ const OUTER: readonly Role[] = ['group', 'repeat']
 
 const outerness = (group: Group) => (group.kind === 'coupled' && OUTER.some((role) => group.roles.has(role)) ? 1 : 0)
 
-/** Of each group those that slice the same positions of some axis. Groups that share none with another are left out. */
+/** Finds, for each group, the others that slice the same positions of some axis. Groups that share none with another are left out. */
 export function factorsOf<G extends Group>(groups: readonly G[]): ReadonlyMap<G, ReadonlySet<G>> {
   const partners = new Map<G, Set<G>>()
   for (const along of groupsByAxis(groups).values()) {

@@ -10,7 +10,7 @@ export interface FoundGroups {
   readonly declined: readonly DeclinedPart[]
 }
 
-/** Asks a structure. Nothing that could be pruned is passed over without a reason in `declined`. */
+/** Asks a structure for its groups. Nothing that could be pruned is passed over without a reason in `declined`. */
 export function findGroups({ name, kind, find }: Structure, analysis: Analysis): FoundGroups {
   const { groups, declined } = find(analysis)
   if (kind !== 'cut') {

@@ -11,7 +11,7 @@ export interface RowThresholds {
   readonly until: readonly number[]
 }
 
-/** How many rows a weight has: output units, once for each batch or group. */
+/** Counts the rows of a weight: output units, once for each batch or group. */
 export function rowCount(rows: Rows): number {
   return rows.batch * rows.out
 }

@@ -3,7 +3,7 @@ import { type AllocatedLayer, type Allocation, curveCounts, erkCounts, owlCounts
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
 
-/** How many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
+/** Shares a sparsity out, as how many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
 export async function sharesOf(
   sources: readonly WeightSource[],
   { sparsity, allocation = 'uniform' }: { sparsity: number; allocation?: Allocation | undefined },

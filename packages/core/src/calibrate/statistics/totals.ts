@@ -51,7 +51,7 @@ function areSiblings(left: ChunkTotals | undefined, right: ChunkTotals | undefin
   )
 }
 
-/** Everything put together. */
+/** Puts the totals of all blocks together. */
 export function totalOf(blocks: readonly ChunkTotals[], reductions: Reductions): ReadonlyMap<string, Totals> {
   return joinTotals(blocks, reductions)
     .map(({ totals }) => totals)
@@ -68,7 +68,7 @@ function both(left: ChunkTotals['totals'], right: ChunkTotals['totals'], reducti
   )
 }
 
-/** Of two sets of rows together. Variances by Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm, 1979. */
+/** Puts the totals of two sets of rows together. Variances by Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm, 1979. */
 export function combined(reduce: Statistic['reduce'], a: Totals, b: Totals): Totals {
   if (a.rows === 0) return b
   if (b.rows === 0) return a
