@@ -1,5 +1,5 @@
 import { attributesOf, editAttributes, editNode, type Node, operatorName } from '@pare/onnx'
-import { keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
+import { changes, keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
 import { type Axis, factorsOf, isAtom, rootOf } from '../dependency/axis.js'
 import { RULE_SIZES } from './resize-rules.js'
 import type { NewSize, ResizeSite, Resizing, Share } from './resizing.js'
@@ -294,10 +294,6 @@ function keptBefore(axis: Axis, bound: number, removals: Removals): number {
   if (mask.every((kept) => kept === 1)) return bound
   const position = Math.min(bound < 0 ? bound + axis.size : bound, axis.size)
   return mask.subarray(0, position).reduce((total, kept) => total + kept, 0)
-}
-
-function changes(axes: readonly Axis[], removals: Removals): boolean {
-  return axes.some((axis) => sizeAfter(axis, removals) !== axis.size)
 }
 
 const axisOf = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis)
