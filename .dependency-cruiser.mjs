@@ -65,6 +65,7 @@ const FOLDERS = [
   'views',
   'init',
   'commands',
+  'command-line',
 ]
 const folder = (name) => `^packages/cli/src/${name}/`
 

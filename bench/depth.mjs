@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeModel } from '../packages/onnx/dist/index.js'
-import { transformer } from './transformer.mjs'
+import { transformer } from './models/transformer.mjs'
 
 const { values: options } = parseArgs({
   options: {

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, copyFileSync, fsyncSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { benchModel } from './models.mjs'
+import { benchModel } from './models/chain.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

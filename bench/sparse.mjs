@@ -11,8 +11,8 @@ import { editGraph, editModel, editTensor, makePayload, makeTensor, modelBytes, 
 import { SparseSession } from '@pare/sparse'
 import { openEngine } from '../packages/sparse/dist/engine/engine.js'
 import { asCodes, packRows, packTiles } from '../packages/sparse/dist/pack.js'
-import { correct, huge } from './sparse-correct.mjs'
-import { transformer } from './transformer.mjs'
+import { transformer } from './models/transformer.mjs'
+import { correct, huge } from './sparse/correct.mjs'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node')
 const [command = 'kernels', ...args] = process.argv.slice(2)

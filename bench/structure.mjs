@@ -7,7 +7,7 @@ import { editModel, writeModel } from '@pare/onnx'
 import channel from '@pare/structure-channel'
 import expert from '@pare/structure-expert'
 import neuron from '@pare/structure-neuron'
-import { deepMixture, deepResidual, deepTransformer, densenet121, resnet50, vgg16 } from './architectures.mjs'
+import { deepMixture, deepResidual, deepTransformer, densenet121, resnet50, vgg16 } from './models/architectures.mjs'
 
 const RUNS = 5
 const NODES = [1000, 2000, 5000, 10_000, 20_000, 100_000]

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeModel } from '@pare/onnx'
-import { transformer } from './transformer.mjs'
+import { transformer } from './models/transformer.mjs'
 
 const { values } = parseArgs({ options: { layers: { type: 'string', default: '12' } } })
 const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))

@@ -46,5 +46,5 @@ export async function planRun({ shards, ...options }: RunOptions & { readonly sh
 
 /** Runs a command as `pare` would, and returns its exit code. Touches nothing of the process but `io` and files. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
-  return (await import('./commands/command-line.js')).main(argv, io)
+  return (await import('./command-line/command-line.js')).main(argv, io)
 }

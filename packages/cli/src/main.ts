@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { main } from './commands/command-line.js'
+import { main } from './command-line/command-line.js'
 
 /** Time to tidy up after an interrupt. */
 const TIDY_MS = 10_000

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TEMPLATE_NAMES, type TemplateName } from './kinds.js'
-import { type Finished, openWorkshop, type Workshop } from './testing/workshop.js'
+import { type CommandResult, openWorkshop, type Workshop } from './testing/workshop.js'
 
 const DOCS = fileURLToPath(new URL('../../../docs/write-a-plugin/', import.meta.url))
 
@@ -34,7 +34,7 @@ describe.each(PAGES)('docs/write-a-plugin/%s', (page) => {
     const blocks = blocksOf(await readFile(join(DOCS, page), 'utf8'))
     expect(blocks.length).toBeGreaterThan(0)
     let folder = workshop.path
-    let last: Finished = { exitCode: 0, stdout: '', stderr: '' }
+    let last: CommandResult = { exitCode: 0, stdout: '', stderr: '' }
     for (const { language, rest, text } of blocks) {
       if (language === 'text') expect(`${last.stdout}${last.stderr}`).toContain(text.trim())
       else if (language !== 'sh') await write(join(folder, rest), text)
@@ -62,10 +62,10 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(path, text)
 }
 
-const DONE: Finished = { exitCode: 0, stdout: '', stderr: '' }
+const DONE: CommandResult = { exitCode: 0, stdout: '', stderr: '' }
 
 /** What a line of a shell does, with npm's commands done without a network. */
-async function execute(line: string, folder: string): Promise<{ readonly folder: string; readonly last: Finished }> {
+async function execute(line: string, folder: string): Promise<{ readonly folder: string; readonly last: CommandResult }> {
   const [first = '', second = '', ...words] = line.split(' ')
   const command = `${first} ${second}`
   if (first === 'cd') return { folder: join(folder, second), last: DONE }

@@ -14,7 +14,7 @@ export interface Grouping {
 }
 
 /** Fewer groups say too little of how much groups differ. */
-export const FEWEST_GROUPS = 8
+const FEWEST_GROUPS = 8
 
 /** Undefined where nothing belongs together: without a column, and where each sample is a group of its own. */
 export function groupingOf(group: Categories | undefined): Grouping | undefined {
@@ -64,6 +64,6 @@ export function setText(samples: number, grouping: Pick<Grouping, 'by' | 'sizes'
 }
 
 /** '40 groups (document)'. */
-export function groupText(count: number, by: string): string {
+function groupText(count: number, by: string): string {
   return `${formatCount(count)} group${count === 1 ? '' : 's'} (${by})`
 }

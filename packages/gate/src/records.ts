@@ -82,7 +82,7 @@ export function influence({ before, aggregate, sign }: RecordPair, members: Memb
 const SWAPS = 99
 
 /** How many resamples are drawn of n records, each of which costs two aggregates. */
-export function recordResamples(n: number): number {
+function recordResamples(n: number): number {
   return Math.max(199, Math.min(999, Math.floor(2e6 / n)))
 }
 

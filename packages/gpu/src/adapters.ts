@@ -1,11 +1,5 @@
 import { PareError } from '@pare/core/backends'
 
-/** An adapter, and what keeps it alive. */
-export interface HeldAdapter {
-  readonly entry: GPU
-  readonly adapter: GPUAdapter
-}
-
 /** What is known of an adapter. */
 export interface AdapterFacts {
   readonly vendor: string

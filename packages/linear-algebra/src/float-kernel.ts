@@ -1,4 +1,5 @@
 import { type Code, type Definition, define, f32x4, i32, type Local, moduleOf, plus, repeat, v128, type Writer } from '@pare/wasm'
+import { advance, countDown } from './product-kernel.js'
 
 /** Rows that the kernel takes at a time. Rows are counted in multiples of it. */
 export const FLOAT_ROWS = 4
@@ -71,7 +72,4 @@ function tile({ local, locals }: Writer, { left, b, depth, target, stride }: Til
 
 /** Terms of the sums in one turn of the loop. */
 const UNROLLED = 8
-
-const advance = (local: Local, bytes: Code | number): Code => local.set(plus(local.get, bytes))
 /** One less, and whether it is above 0 still. */
-const countDown = (local: Local): Code => local.tee(i32.sub(local.get, i32.const(1)))

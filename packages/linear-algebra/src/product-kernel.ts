@@ -89,6 +89,6 @@ function step({ left, right, halves, splat, sums }: Registers, offset: number): 
   return [load, rows]
 }
 
-const advance = (local: Local, bytes: Code | number): Code => local.set(plus(local.get, bytes))
+export const advance = (local: Local, bytes: Code | number): Code => local.set(plus(local.get, bytes))
 /** One less, and whether it is above 0 still. */
-const countDown = (local: Local): Code => local.tee(i32.sub(local.get, i32.const(1)))
+export const countDown = (local: Local): Code => local.tee(i32.sub(local.get, i32.const(1)))

@@ -29,7 +29,7 @@ export function isProduct({ node, input }: Use, { shape }: Tensor): boolean {
   return op === 'Gemm' && alpha === 1 && (beta === 1 || (node.inputs[2] ?? '') === '') && transA === 0
 }
 
-export function gemmOf(node: Node): { alpha: number; beta: number; transA: number; transB: number } {
+function gemmOf(node: Node): { alpha: number; beta: number; transA: number; transB: number } {
   const attributes = attributesOf(node)
   return {
     alpha: attributes.float('alpha', 1),

@@ -67,6 +67,6 @@ export function proofText({ proof }: ModelResult): string | undefined {
 }
 
 /** 3.04e-7 is '3e-7'; 0 is '0'. */
-export function scientific(value: number): string {
+function scientific(value: number): string {
   return value === 0 ? '0' : value.toExponential(0)
 }

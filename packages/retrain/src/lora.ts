@@ -14,7 +14,7 @@ import {
 } from '@pare/onnx'
 import { randomBelow, streamOf } from './data/random.js'
 import { type Trainable, type TrainableOptions, trainableTensors } from './graph/trainable.js'
-import { hasBit, joined, maskOf, type StoredTensor, type Weights } from './graph/weights.js'
+import { hasBit, joinWeights, maskOf, type StoredTensor, type Weights } from './graph/weights.js'
 
 /** Trains two thin matrices beside each weight instead of the weight (LoRA: Hu et al. 2021, arXiv 2106.09685). */
 export interface LoraOptions {
@@ -199,7 +199,7 @@ export function merged(trained: Weights, weights: readonly AdaptedWeight[]): Wei
         matrices.set(name, all.subarray(at, at + elements))
         at += elements
       }
-      return joined([...weights.map((weight) => mergedValues(weight, matrices)), all.subarray(at)])
+      return joinWeights([...weights.map((weight) => mergedValues(weight, matrices)), all.subarray(at)])
     },
   }
 }

@@ -74,7 +74,7 @@ function together(runs: readonly RetrainResult[], tensors: readonly TrainedTenso
 }
 
 /** Names of the parameters by which `value` depends on what is before it: those of nodes that lead to it and do not lead to one of `before`. */
-export async function weightsBehind(model: Model, value: string, before: readonly string[]): Promise<string[]> {
+async function weightsBehind(model: Model, value: string, before: readonly string[]): Promise<string[]> {
   const earlier = leadingTo(model.graph, before)
   const own = leadingTo(model.graph, [value])
   return (await trainableTensors(model)).map(({ id }) => id).filter((id) => own.has(id) && !earlier.has(id))

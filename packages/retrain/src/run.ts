@@ -9,7 +9,7 @@ import { openTeacher, type Teacher } from './data/teacher.js'
 import { blockSize, hasConvolution } from './graph/channel-blocks.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graph/graphs.js'
 import { trainableTensors } from './graph/trainable.js'
-import { joined, type StoredTensor, type Weights } from './graph/weights.js'
+import { joinWeights, type StoredTensor, type Weights } from './graph/weights.js'
 import type { LoraFacts } from './lora.js'
 import type { ChosenLoss } from './losses.js'
 import type { Arena } from './optimizer/arena.js'
@@ -86,7 +86,7 @@ export async function runTraining(runtime: Runtime, request: RetrainRequest, tal
   )
   if (trained.ended === 'diverged' && standing.best.step === 0) throw ruined(trained.reason!, recipe)
   await writeWhole(join(folder, 'trained'), [weights.kept()])
-  if (moving) await writeWhole(join(folder, 'scores'), [joined(moving.map((tensor) => arena.view(tensor, 'scores')))])
+  if (moving) await writeWhole(join(folder, 'scores'), [joinWeights(moving.map((tensor) => arena.view(tensor, 'scores')))])
   const scored = moving && { scores: moving.map(({ name, shape }) => ({ id: name, shape })) }
   return {
     ...replyOf(prepared, trained),

@@ -22,6 +22,11 @@ export function keptPositions(axis: Axis, removals: Removals): Int32Array {
   return Int32Array.from([...mask.keys()].filter((i) => mask[i] === 1))
 }
 
+/** Whether any of these axes loses positions. */
+export function changes(axes: readonly Axis[], removals: Removals): boolean {
+  return axes.some((axis) => sizeAfter(axis, removals) !== axis.size)
+}
+
 /** How many positions stay. */
 export function sizeAfter(axis: Axis, removals: Removals): number {
   return keptMask(axis, removals).reduce((total, kept) => total + kept, 0)

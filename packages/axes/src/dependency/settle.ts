@@ -1,11 +1,11 @@
 import { bitsOf, keyOf, type Node, operatorName, type Tensor } from '@pare/onnx'
 import { unwritable } from '../sizes/resize.js'
-import type { Unresized } from '../sizes/resizing.js'
+import type { ResizeSite } from '../sizes/resizing.js'
 import type { SizesRead } from '../sizes/sizes-read.js'
 import { type Axis, pin } from './axis.js'
 
 /** Pins the axes at nodes that could not be given their new sizes: what is offered can be cut. */
-export function settle(sites: readonly Unresized[], { held }: SizesRead): void {
+export function settle(sites: readonly ResizeSite[], { held }: SizesRead): void {
   for (const site of sites) {
     const reason = `${named(site.node)} has sizes that are known only at run time`
     for (const axis of unwritable(site)) pin(axis, reason)

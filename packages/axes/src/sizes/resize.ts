@@ -1,8 +1,8 @@
 import { attributesOf, editAttributes, editNode, type Node, operatorName } from '@pare/onnx'
-import { keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
+import { changes, keptMask, type Removals, sizeAfter } from '../cut/remaining.js'
 import { type Axis, factorsOf, isAtom, rootOf } from '../dependency/axis.js'
 import { RULE_SIZES } from './resize-rules.js'
-import type { NewSize, Resizing, Share, Unresized } from './resizing.js'
+import type { NewSize, ResizeSite, Resizing, Share } from './resizing.js'
 
 /** Operators that hold sizes of their own, in attributes or constants, and how these change. All others follow from the shapes of their inputs. */
 export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map<string, (site: Resizing) => Node>([
@@ -21,7 +21,7 @@ export const RESIZE: ReadonlyMap<string, (site: Resizing) => Node> = new Map<str
 ])
 
 /** Axes of a node that must keep their sizes, since it could not be told others: settle.ts pins them, so that a cut never meets them. */
-export function unwritable(site: Unresized): readonly Axis[] {
+export function unwritable(site: ResizeSite): readonly Axis[] {
   const read = [site.sizesRead(1), site.sizesRead(2)].flat(2)
   const all = [site.input(0), site.output(0)].flatMap((axes) => axes ?? []).concat(read)
   switch (operatorName(site.node)) {
@@ -41,7 +41,7 @@ export function unwritable(site: Unresized): readonly Axis[] {
 }
 
 /** Where some sizes stay as they were computed: the axes that they are of, and those they were computed from. */
-function unmasked(site: Unresized, input: number, target: readonly NewSize[] | undefined): readonly Axis[] | undefined {
+function unmasked(site: ResizeSite, input: number, target: readonly NewSize[] | undefined): readonly Axis[] | undefined {
   if (target === undefined) return undefined
   const read = site.sizesRead(input)
   // A target may be shorter than what an Expand makes: its last entry is the last axis.
@@ -54,14 +54,14 @@ function unmasked(site: Unresized, input: number, target: readonly NewSize[] | u
 }
 
 /** Parts of an axis that is not cut stay as they are computed: what they are computed from keeps its size. */
-function unsplit(site: Unresized): readonly Axis[] | undefined {
+function unsplit(site: ResizeSite): readonly Axis[] | undefined {
   const at = splitAxis(site)
   if (at === undefined) return undefined
   return site.node.outputs.every((_, i) => site.isFixed(i, at)) ? [] : site.sizesRead(1).flat()
 }
 
 /** Axes whose bounds are not known before the model runs, and those that these bounds are computed from. */
-function unboundedAxes(site: Unresized): readonly Axis[] {
+function unboundedAxes(site: ResizeSite): readonly Axis[] {
   const [x, axes, bounds] = [site.input(0) ?? [], slicedAxes(site), sliceBounds(site)]
   const read = [site.sizesRead(1), site.sizesRead(2)] as const
   if (axes === undefined || bounds === undefined) return [...x, ...read.flat(2)]
@@ -94,7 +94,7 @@ function reshape(site: Resizing): Node {
  * New sizes where they are fixed; 0 (as before) or one −1 (whatever is left) where they are not; where several are left over, a share of what is computed as
  * batch · heads, and undefined for those that stay as they are computed. None where the target is an attribute, as before opset 5.
  */
-function reshapeTarget(site: Unresized, removals: Removals): readonly NewSize[] | undefined {
+function reshapeTarget(site: ResizeSite, removals: Removals): readonly NewSize[] | undefined {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined || site.opset < 5) return undefined
   const target = out.map((axis, i) => {
@@ -125,7 +125,7 @@ function constantOfShape(site: Resizing): Node {
 }
 
 /** Undefined for sizes that stay as they are computed. */
-function madeTarget(site: Unresized, removals: Removals): readonly (number | undefined)[] | undefined {
+function madeTarget(site: ResizeSite, removals: Removals): readonly (number | undefined)[] | undefined {
   return site.output(0)?.map((axis, i) => (site.isFixed(0, i) ? sizeAfter(axis, removals) : undefined))
 }
 
@@ -136,7 +136,7 @@ function expand(site: Resizing): Node {
 }
 
 /** 1 leaves an axis as it is; undefined for sizes that stay as they are computed. */
-function expandTarget(site: Unresized, removals: Removals): readonly (number | undefined)[] | undefined {
+function expandTarget(site: ResizeSite, removals: Removals): readonly (number | undefined)[] | undefined {
   const [x, out] = [site.input(0), site.output(0)]
   if (x === undefined || out === undefined) return undefined
   return out.map((axis, i) => {
@@ -172,7 +172,7 @@ function splitOneByOne(site: Resizing, at: number): Node {
 }
 
 /** Undefined where an output is left out, whose size nothing tells. */
-function splitAxis({ node, input, output }: Unresized): number | undefined {
+function splitAxis({ node, input, output }: ResizeSite): number | undefined {
   const x = input(0)
   if (x === undefined || node.outputs.some((_, i) => output(i) === undefined)) return undefined
   return axisOf(attributesOf(node).int('axis', 0), x.length)
@@ -204,7 +204,7 @@ function slice(site: Resizing): Node {
 /** An end that no axis is long enough to reach from behind. */
 const BEFORE_FIRST = -(2 ** 31)
 
-const hasSteps = ({ node }: Unresized) => (node.inputs[4] ?? '') !== ''
+const hasSteps = ({ node }: ResizeSite) => (node.inputs[4] ?? '') !== ''
 
 /** They have the type of the bounds, which are written anew. */
 function axesAndSteps(site: Resizing, axes: readonly number[]): readonly string[] {
@@ -265,14 +265,14 @@ interface Bounds {
 }
 
 /** Undefined where nothing of them is known before the model runs. */
-function sliceBounds(site: Unresized): Bounds | undefined {
+function sliceBounds(site: ResizeSite): Bounds | undefined {
   const { ints } = attributesOf(site.node)
   const [starts, ends] = [ints('starts') ?? site.elements(1), ints('ends') ?? site.elements(2)]
   return starts === undefined || ends === undefined || slicedAxes(site) === undefined ? undefined : { starts, ends }
 }
 
 /** All from the first on where none are given. */
-function slicedAxes(site: Unresized): readonly number[] | undefined {
+function slicedAxes(site: ResizeSite): readonly number[] | undefined {
   const x = site.input(0)
   const hasAxes = site.input(3) !== undefined
   const axes = attributesOf(site.node).ints('axes') ?? (hasAxes ? site.value(3) : x?.map((_, i) => i))
@@ -294,10 +294,6 @@ function keptBefore(axis: Axis, bound: number, removals: Removals): number {
   if (mask.every((kept) => kept === 1)) return bound
   const position = Math.min(bound < 0 ? bound + axis.size : bound, axis.size)
   return mask.subarray(0, position).reduce((total, kept) => total + kept, 0)
-}
-
-function changes(axes: readonly Axis[], removals: Removals): boolean {
-  return axes.some((axis) => sizeAfter(axis, removals) !== axis.size)
 }
 
 const axisOf = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis)

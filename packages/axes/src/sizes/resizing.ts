@@ -39,4 +39,4 @@ export interface Resizing {
 }
 
 /** What is known of a node before anything is removed. */
-export type Unresized = Omit<Resizing, 'removals' | 'constant' | 'positions' | 'typeOf' | 'sizes'>
+export type ResizeSite = Omit<Resizing, 'removals' | 'constant' | 'positions' | 'typeOf' | 'sizes'>

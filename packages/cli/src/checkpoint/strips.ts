@@ -54,7 +54,7 @@ export async function stripsOf(tensor: StripSource, type: DataType): Promise<Mat
 }
 
 /** Numbers as f32, rounded to nearest even where `to` has fewer bits. */
-export function roundedTo(to: DataType, from: DataType, bytes: Uint8Array): Float32Array {
+function roundedTo(to: DataType, from: DataType, bytes: Uint8Array): Float32Array {
   const values = valuesOf(from, bytes)
   const isCoarser = isFloat(to) && to !== from && to !== 'float32' && to !== 'float64'
   const rounded = isCoarser ? valuesOf(to, bytesOf(to, values as Float32Array)) : values

@@ -54,7 +54,7 @@ function describe({ name, for: whom, does, takes, measured }: ModelRecipe): stri
 }
 
 /** 'kjv-bert: accuracy 0.8325 → 0.8358, 4.03 MB → 516 kB zipped, 7.8 times smaller, 34 s of a CPU' */
-export function describeMeasurement({ model, metric, before, after, zipped, cpuSeconds, note }: RecipeMeasurement): string {
+function describeMeasurement({ model, metric, before, after, zipped, cpuSeconds, note }: RecipeMeasurement): string {
   const [from, to] = zipped
   const facts = [
     `${metric} ${figure(before)} → ${figure(after)}`,

@@ -105,7 +105,7 @@ export function describeParts(parts: CalibrationFacts['parts']): string {
 }
 
 /** Throws where statistics are of other files than those of the model. */
-export function refuseOtherModel(of: ModelHashes, actual: ModelHashes, { shown, model }: { shown: string; model: string }): void {
+function refuseOtherModel(of: ModelHashes, actual: ModelHashes, { shown, model }: { shown: string; model: string }): void {
   const all = ({ sha256, external = [] }: ModelHashes) => [sha256, ...external.map((data) => data.sha256)].join()
   if (all(of) === all(actual)) return
   throw usage(

@@ -1,14 +1,7 @@
 // Written by `npm run generate -w @pare/cli` from docs/glossary.md; do not edit it.
 
-/** A row of the glossary. */
-export interface GlossaryTerm {
-  readonly words: readonly string[]
-  readonly text: string
-  /** What others call it. */
-  readonly elsewhere?: string
-}
-
-export const GLOSSARY: readonly GlossaryTerm[] = [
+/** The rows of the glossary, with what others call a thing. */
+export const GLOSSARY: readonly { readonly words: readonly string[]; readonly text: string; readonly elsewhere?: string }[] = [
   {
     words: ['unit'],
     text: 'unit: the smallest thing kept or removed by one decision: element, channel, neuron, head, expert, block',

@@ -3,4 +3,4 @@
 export { flagsOf, helpOf, hyphened, type Option, optionsOf, withChoices } from './options.js'
 export { type OptionValues, overridesOf, ownOf } from './overrides.js'
 export { markdown, withTables } from './tables.js'
-export { type Expected, type Meaning, numberOf, readText } from './text.js'
+export { type Expectation, type Meaning, numberOf, readText } from './text.js'

@@ -6,7 +6,7 @@ import { count, fromZero, listed, oneOf, path, positive } from './schemas.js'
 import { numberOf, parts } from './text.js'
 
 /** Commands that look for the smallest model that passes. */
-export const SEARCHING = ['prune', 'run']
+const SEARCHING = ['prune', 'run']
 
 /** What may be made small. */
 export const SMALLEST = ['bytes', 'macs', 'parameters'] as const

@@ -8,10 +8,10 @@ export interface TextReading {
   readonly read?: ((text: string) => unknown) | undefined
 }
 
-export type Meaning = { readonly value: unknown } | Expected
+export type Meaning = { readonly value: unknown } | Expectation
 
 /** What was expected in the place of the text, and what to do about it where that is known. */
-export interface Expected {
+export interface Expectation {
   readonly expected: string
   readonly hint?: string
 }

@@ -10,7 +10,7 @@ export interface Recover {
   readonly retrain?: RetrainConfig
 }
 
-export const NO_RECOVERY: Recover = { repair: false }
+const NO_RECOVERY: Recover = { repair: false }
 
 /** What is wanted: what was said, else 'repair' with a preset that has data to repair with, else nothing. Overrides win over the config's. */
 export function recoverOf(setting: RecoverConfig | undefined, { isPreset, data, overrides }: Recovering): Recover {

@@ -4,7 +4,7 @@ import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
 import { describe, expect, it } from 'vitest'
 import { partOf } from '../pipeline/stage.js'
-import { describeSchedule, stagesOf } from './schedule.js'
+import { stagesOf } from './schedule.js'
 
 const masked: PruneStep = { structure: element(), criterion: magnitude(), target: { sparsity: 0.8 } }
 const cut: PruneStep = { structure: channel(), criterion: magnitude(), target: { ratio: 0.75 } }
@@ -46,9 +46,4 @@ describe('the stages of a schedule', () => {
     expect([0, 1].map((index) => partOf({}, { index, count: 2 }))).toEqual([{ epochs: 1.5 }, { epochs: 1.5 }])
     expect(partOf({ epochs: 2 }, { index: 0, count: 1 })).toEqual({ epochs: 2 })
   })
-})
-
-it('is described as a curve and a number of steps', () => {
-  expect(describeSchedule(cubic)).toBe('cubic in 4 steps')
-  expect(describeSchedule('one-shot')).toBeUndefined()
 })

@@ -81,10 +81,3 @@ export function shareOf(steps: number, { stage, count }: { readonly stage: numbe
   const others = Math.floor((steps - last) / (count - 1))
   return Math.max(1, stage === count - 1 ? steps - others * (count - 1) : others)
 }
-
-/** 'cubic in 5 steps'. */
-export function describeSchedule(config: ScheduleConfig | undefined): string | undefined {
-  if (config === undefined || config === 'one-shot') return undefined
-  const { steps = DEFAULT_STAGES, curve = 'cubic' } = config
-  return `${curve} in ${steps} steps`
-}

@@ -5,6 +5,7 @@ import type { PresetConfig, PruneConfig } from '../options/prune.js'
 import type { QuantiseConfig } from '../options/quantise.js'
 import type { SearchConfig, SMALLEST } from '../options/smallest.js'
 import type { CandidateBits, ModelCandidate } from '../smallest/candidate.js'
+import type { Problem } from '../terminal/failure.js'
 import { type Check, placeIn } from './check.js'
 import { readDataFile } from './data/data-file.js'
 import type { EvaluationSettings } from './data/evaluation.js'
@@ -68,60 +69,31 @@ interface SmallestContext {
 export const SPLIT = 0.5
 
 /** Undefined where no target is a drop, or after a problem that is noted. */
-export async function readSmallest(
-  { prune, steps, search: own, evaluation, quantise, seed, command, placeOf, presetAt }: SmallestContext,
-  check: Check,
-): Promise<SmallestSettings | undefined> {
+export async function readSmallest(context: SmallestContext, check: Check): Promise<SmallestSettings | undefined> {
+  const { prune, steps, search: own, evaluation, quantise, seed, command, placeOf } = context
   const { problems, overrides } = check
   const maxDrop = dropOf(prune)
-  const search = { ...own, ...overrides.search }
-  const said = Object.keys(overrides.search ?? {})
   if (maxDrop === undefined) {
-    for (const option of said)
-      problems.push({
-        place: placeIn(placeOf('search'), option),
-        message: 'is of a search for the smallest model, and nothing is searched for.',
-        hint: 'say what may be lost: --target max-drop=0.01',
-      })
-    if (command === 'prune' && evaluation !== undefined)
-      problems.push({
-        place: placeOf('evaluate'),
-        message: 'there are evaluation data, and pare prune measures nothing unless it searches.',
-        hint: 'measure and judge with pare run, or search for the smallest model: --target max-drop=0.01',
-      })
+    problems.push(...needlessOptions(context, check))
     return undefined
   }
-  const problem = (place: string, message: string, hint: string) => void problems.push({ place, message, hint })
-  if (command !== 'run' && command !== 'prune') {
-    problem(
-      placeOf('prune'),
-      `a largest drop is met by trying models, which pare ${command} does not.`,
-      'use pare prune or pare run',
-    )
+  const obstacle = noSearch(context)
+  if (obstacle !== undefined) {
+    problems.push(obstacle)
     return undefined
   }
-  for (const { structure, criterion } of freeSteps(prune, steps)) {
-    if (criterion.kind === 'mask' || structure.sparsity !== undefined) {
-      const what = criterion.kind === 'mask' ? criterion.name : `structure '${structure.name}'`
-      problem(
-        placeOf('prune'),
-        `${what} says how much goes, so there is nothing to search for.`,
-        'give that step no largest drop',
-      )
-      return undefined
-    }
-  }
+  const search = { ...own, ...overrides.search }
   const section = { own: own ?? {}, over: overrides.search, place: placeOf('search'), what: 'search data' }
   const dataPlace = placeIn(placeOf('search'), 'data')
   const { data } = search.data === undefined ? {} : await readDataFile({ ...section, dataPlace }, check)
   if (evaluation === undefined) {
     // Where they are named and wrong, that is said already.
     if (problems.length === 0)
-      problem(
-        placeOf('evaluate'),
-        'a largest drop is met by measuring models, and there are no evaluation data.',
-        "name some with --data, or evaluate: { data: 'val.npz', metric: 'accuracy' } in the config",
-      )
+      problems.push({
+        place: placeOf('evaluate'),
+        message: 'a largest drop is met by measuring models, and there are no evaluation data.',
+        hint: "name some with --data, or evaluate: { data: 'val.npz', metric: 'accuracy' } in the config",
+      })
     return undefined
   }
   const { smallest = 'bytes', certainty, minutes, trials } = search
@@ -137,16 +109,52 @@ export async function readSmallest(
     evaluation: { ...evaluation, request: { ...evaluation.request, ...part, ...present({ data }) } },
     isSplit,
     free: freeSteps(prune, steps).length,
-    stepsAt: async ({ ratio, ratios }) => {
-      const free = freeSteps(prune, steps)
-      const ratioOf = (step: PruneStep) => ratios?.[free.indexOf(step)] ?? ratio
-      if ('preset' in prune) return presetStepsAt((own) => presetAt({ ...withoutDrop(prune), ratio: own }), free.map(ratioOf))
-      return steps.flatMap((step) => {
-        if (!free.includes(step)) return [step]
-        const own = ratioOf(step)
-        return own === 0 ? [] : [{ ...step, target: targetAt(own, step) } as PruneStep]
-      })
-    },
+    stepsAt: candidateSteps(context),
+  }
+}
+
+/** What is said of a search where nothing is searched for. */
+function needlessOptions({ command, evaluation, placeOf }: SmallestContext, { overrides }: Check): readonly Problem[] {
+  const problems: Problem[] = Object.keys(overrides.search ?? {}).map((option) => ({
+    place: placeIn(placeOf('search'), option),
+    message: 'is of a search for the smallest model, and nothing is searched for.',
+    hint: 'say what may be lost: --target max-drop=0.01',
+  }))
+  if (command === 'prune' && evaluation !== undefined)
+    problems.push({
+      place: placeOf('evaluate'),
+      message: 'there are evaluation data, and pare prune measures nothing unless it searches.',
+      hint: 'measure and judge with pare run, or search for the smallest model: --target max-drop=0.01',
+    })
+  return problems
+}
+
+/** Why a largest drop cannot be searched for. */
+function noSearch({ prune, steps, command, placeOf }: SmallestContext): Problem | undefined {
+  const place = placeOf('prune')
+  if (command !== 'run' && command !== 'prune') {
+    const message = `a largest drop is met by trying models, which pare ${command} does not.`
+    return { place, message, hint: 'use pare prune or pare run' }
+  }
+  const step = freeSteps(prune, steps).find(
+    ({ structure, criterion }) => criterion.kind === 'mask' || structure.sparsity !== undefined,
+  )
+  if (step === undefined) return undefined
+  const what = step.criterion.kind === 'mask' ? step.criterion.name : `structure '${step.structure.name}'`
+  const message = `${what} says how much goes, so there is nothing to search for.`
+  return { place, message, hint: 'give that step no largest drop' }
+}
+
+function candidateSteps({ prune, steps, presetAt }: SmallestContext): SmallestSettings['stepsAt'] {
+  const free = freeSteps(prune, steps)
+  return async ({ ratio, ratios }) => {
+    const ratioOf = (step: PruneStep) => ratios?.[free.indexOf(step)] ?? ratio
+    if ('preset' in prune) return presetStepsAt((own) => presetAt({ ...withoutDrop(prune), ratio: own }), free.map(ratioOf))
+    return steps.flatMap((step) => {
+      if (!free.includes(step)) return [step]
+      const own = ratioOf(step)
+      return own === 0 ? [] : [{ ...step, target: targetAt(own, step) } as PruneStep]
+    })
   }
 }
 

@@ -4,7 +4,7 @@ import { countParameters, macCount, totalMacs } from '@pare/core'
 import { figure, formatBytes } from '@pare/gate'
 import { makeTemporaryFolder } from '@pare/onnx'
 import { candidateName } from '@pare/report'
-import { openFolded } from '../engine/folding.js'
+import { type OpenedModel, openFolded } from '../engine/folding.js'
 import type { Work } from '../engine/work.js'
 import { hashData } from '../files/hash.js'
 import { hashModel, type ModelHashes } from '../files/hash-model.js'
@@ -13,7 +13,7 @@ import { zippedSize } from '../pipeline/facts/zipped.js'
 import { lookAt } from '../pipeline/first-look.js'
 import type { SmallestSettings } from '../settings/smallest.js'
 import type { Task } from '../settings/tasks.js'
-import { silence } from '../terminal/progress.js'
+import { type Activity, silence } from '../terminal/progress.js'
 import { packageVersion } from '../terminal/version.js'
 import { type CandidateSize, candidateKey, type ModelCandidate, type TriedCandidate } from './candidate.js'
 import { makeCandidates } from './make.js'
@@ -57,11 +57,7 @@ export async function findSmallest(
     await using opened = await openFolded(task.path, quiet, { mergeAdapters: task.mergeAdapters ?? false })
     await using hashing = hashModel(opened.file)
     const hashes = () => hashing.digest()
-    const { elements, zeros } = await countParameters(opened.model)
-    const reference: CandidateSize = {
-      ...{ bytes: bytesOf(opened.file), zippedBytes: await zippedSize(task.path, work.signal) },
-      ...{ parameters: elements - zeros.before, macs: totalMacs(await macCount(opened.model, task.dims)) },
-    }
+    const reference = await sizeOf(opened, task, work.signal)
     const gateSamples = await samplesOfGate(task, smallest, quiet)
     const sequences = sequencesOf(smallest)
     const files = await openTrialFiles(
@@ -82,8 +78,7 @@ export async function findSmallest(
       if (!isSmaller(size, than)) return { ...candidate, outcome: 'larger', size }
       return { ...candidate, size, ...(await measuring.judge(file, size)) }
     }
-    const count = { tried: 0, known: 0 }
-    const seen = new Set<string>()
+    const log = trialLog(work, { activity, expected: smallest.trials ?? 9 * smallest.bits.length })
     const attempt = remembering(files, { isSmaller, tryAnew })
     const found = await searchSmallest({
       ...{ bits: smallest.bits, free: smallest.free, seed: task.seed, trials: smallest.trials },
@@ -93,14 +88,7 @@ export async function findSmallest(
       isLate: () => smallest.minutes !== undefined && now() - start >= smallest.minutes * 60_000,
       attempt: async (candidate, than) => {
         work.signal.throwIfAborted()
-        const { tried, isKnown } = await attempt(candidate, than)
-        count.tried++
-        // What this run has tried is no other run's.
-        if (isKnown && !seen.has(candidateKey(candidate))) count.known++
-        seen.add(candidateKey(candidate))
-        activity.update(count.tried, smallest.trials ?? 9 * smallest.bits.length, candidateName(tried))
-        work.progress.note(`${work.label}: trial ${count.tried}: ${describeTried(tried)}${isKnown ? ' (known)' : ''}`)
-        return tried
+        return log.add(await attempt(candidate, than))
       },
     })
     const { evaluation, isSplit, maxDrop } = smallest
@@ -109,7 +97,7 @@ export async function findSmallest(
       ...{ smallest: smallest.smallest, maxDrop, metric: measuring.metric, certainty: measuring.certainty },
       reference: { ...reference, value: measuring.value },
       data: { path: evaluation.request.data, samples: measuring.samples, isSplit },
-      ...{ known: count.known, seconds: (now() - start) / 1000 },
+      ...{ known: log.known, seconds: (now() - start) / 1000 },
     }
   } catch (error) {
     if (work.signal.aborted)
@@ -119,6 +107,48 @@ export async function findSmallest(
     activity.end()
     await rm(temporary, { recursive: true, force: true })
   }
+}
+
+/** What the reference takes. */
+async function sizeOf({ file, model }: OpenedModel, { path, dims }: Task, signal: AbortSignal): Promise<CandidateSize> {
+  const { elements, zeros } = await countParameters(model)
+  return {
+    ...{ bytes: bytesOf(file), zippedBytes: await zippedSize(path, signal) },
+    ...{ parameters: elements - zeros.before, macs: totalMacs(await macCount(model, dims)) },
+  }
+}
+
+interface TrialLogOptions {
+  readonly activity: Activity
+  /** Trials that are likely to be made. */
+  readonly expected: number
+}
+
+/** Says how each trial came out. */
+function trialLog({ label, progress }: Work, { activity, expected }: TrialLogOptions) {
+  const seen = new Set<string>()
+  const count = { tried: 0, known: 0 }
+  return {
+    add({ tried, isKnown }: Attempt): TriedCandidate {
+      count.tried++
+      // What this run has tried is no other run's.
+      if (isKnown && !seen.has(candidateKey(tried))) count.known++
+      seen.add(candidateKey(tried))
+      activity.update(count.tried, expected, candidateName(tried))
+      progress.note(`${label}: trial ${count.tried}: ${describeTried(tried)}${isKnown ? ' (known)' : ''}`)
+      return tried
+    },
+    /** Candidates that earlier runs tried. */
+    get known(): number {
+      return count.known
+    },
+  }
+}
+
+interface Attempt {
+  readonly tried: TriedCandidate
+  /** Whether it was tried before. */
+  readonly isKnown: boolean
 }
 
 interface Attempting {
@@ -137,12 +167,12 @@ export async function chosenTask(task: Task, smallest: SmallestSettings, candida
 
 /** What came of a candidate before, where it was tried; else it is tried, and kept as soon as it has finished. */
 export function remembering(files: TrialFiles, { isSmaller, tryAnew }: Attempting) {
-  return async (candidate: ModelCandidate, than: TriedCandidate | undefined) => {
+  return async (candidate: ModelCandidate, than: TriedCandidate | undefined): Promise<Attempt> => {
     const before = await files.find(candidate)
     // What was too large to be measured then may be small enough now.
     if (before !== undefined && !(before.outcome === 'larger' && isSmaller(before.size, than))) {
       const isLarger = before.outcome === 'pass' && !isSmaller(before.size, than)
-      return { tried: isLarger ? { ...before, outcome: 'larger' as const } : before, isKnown: true }
+      return { tried: isLarger ? { ...before, outcome: 'larger' } : before, isKnown: true }
     }
     const tried = await tryAnew(candidate, than)
     await files.keep(tried)

@@ -1,6 +1,7 @@
-import type { Scores } from '@pare/evaluate'
 import type { Demand, Foresight, Verdict } from '@pare/gate'
+import { present } from '@pare/onnx'
 import type { Work } from '../engine/work.js'
+import type { PairScores } from '../pipeline/facts/pair-scores.js'
 import { lookAt } from '../pipeline/first-look.js'
 import { measure, measurePair, type ReferenceScores, referenceKey } from '../pipeline/measure.js'
 import type { EvaluationSettings } from '../settings/data/evaluation.js'
@@ -44,48 +45,76 @@ export async function measureCandidates(
   { reference, smallest, demands: gate, gateSamples, sequences, seed }: CandidateDemands,
   work: Work,
 ): Promise<CandidateMeasuring> {
-  const { findAggregates } = await import('@pare/evaluate')
-  const { judgeDemands } = await import('@pare/gate')
-  const { maxDrop, free } = smallest
-  const { metrics, modules } = smallest.evaluation.request
+  const { maxDrop, free, certainty = USUAL_CERTAINTY, isSplit } = smallest
   const demands = searchDemands(gate, smallest)
-  const metric = demands[0]!.metric ?? metrics[0]!
-  const aggregates = await findAggregates(metrics, modules)
+  const metric = demands[0]!.metric ?? smallest.evaluation.request.metrics[0]!
   const references: ReferenceScores = new Map()
+  const referenceOn = (part: EvaluationSettings) => measureReference(part, { path: reference.path, metric, references }, work)
   const evaluation = free > 1 ? await withDivergence(smallest.evaluation, reference.path, work) : smallest.evaluation
-  const whole = await referenceOn(evaluation)
-  const { certainty = USUAL_CERTAINTY, isSplit } = smallest
-  const allowed = typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(whole.value)
-  const judging = isSplit ? (whole.samples * (1 - SPLIT)) / SPLIT : gateSamples
-  const few = whole.samples >= MANY ? firstPartOf(evaluation, seed) : undefined
+  const { value, samples } = await referenceOn(evaluation)
+  const few = samples >= MANY ? firstPartOf(evaluation, seed) : undefined
   if (few !== undefined) await referenceOn(few)
+  const allowed = typeof maxDrop === 'number' ? maxDrop : maxDrop.relative * Math.abs(value)
+  const judging = isSplit ? (samples * (1 - SPLIT)) / SPLIT : gateSamples
+  const foresightOf = (samples: number): Foresight => ({
+    share: judging === undefined ? 0 : samples / judging,
+    certainty: sequenceCertainty(certainty, sequences),
+  })
+  const judgeOn = await pairJudge(smallest.evaluation, { reference, demands, references, foresightOf }, work)
   return {
-    metric,
-    ...{ allowed, certainty, value: whole.value, samples: whole.samples },
+    ...{ metric, allowed, certainty, value, samples },
     async judge(file, size) {
       if (few !== undefined) {
-        const { verdict, samples, pruned } = await judged(file, size, few)
-        if (isTooMuch(verdict)) return { outcome: 'fail', ...outcomeOf(verdict, pruned), samples, isEarly: true }
+        const first = await judgeOn(few, file, size)
+        if (isTooMuch(first.verdict, allowed)) return { ...outcomeOf(first, { metric, free }), isEarly: true }
       }
-      const { verdict, samples, pruned } = await judged(file, size, evaluation)
-      if (verdict.verdict === 'incomplete') throw unjudged(verdict)
-      return { outcome: verdict.verdict, ...outcomeOf(verdict, pruned), samples }
+      const judged = await judgeOn(evaluation, file, size)
+      if (judged.verdict.verdict === 'incomplete') throw unjudged(judged.verdict)
+      return outcomeOf(judged, { metric, free })
     },
   }
+}
 
-  async function referenceOn(part: EvaluationSettings): Promise<{ readonly value: number; readonly samples: number }> {
-    const request = { ...part.request, model: reference.path, ...(part.comparing.length > 0 && { reference: reference.path }) }
-    const scores = await measure(request, part.limits, work)
-    references.set(referenceKey(reference.path, part), scores)
-    const value = scores.metrics[metric]
-    if (value === undefined) {
-      const why = scores.unmeasured.find((one) => one.metric === metric)?.reason ?? 'it was not measured'
-      throw new Failure('infrastructure', `pare: ${metric} of the reference has no value on the search data: ${why}.`)
-    }
-    return { value, samples: scores.samples }
+interface ReferenceMeasuring {
+  readonly path: string
+  readonly metric: string
+  /** Collects. */
+  readonly references: ReferenceScores
+}
+
+/** The metric of the reference on some of the search data. Throws a Failure where it has no value. */
+async function measureReference(part: EvaluationSettings, { path, metric, references }: ReferenceMeasuring, work: Work) {
+  const request = { ...part.request, model: path, ...(part.comparing.length > 0 && { reference: path }) }
+  const scores = await measure(request, part.limits, work)
+  references.set(referenceKey(path, part), scores)
+  const value = scores.metrics[metric]
+  if (value === undefined) {
+    const why = scores.unmeasured.find((one) => one.metric === metric)?.reason ?? 'it was not measured'
+    throw new Failure('infrastructure', `pare: ${metric} of the reference has no value on the search data: ${why}.`)
   }
+  return { value, samples: scores.samples }
+}
 
-  async function judged(file: string, size: CandidateSize, part: EvaluationSettings) {
+interface JudgeOptions extends Pick<CandidateDemands, 'reference' | 'demands'> {
+  readonly references: ReferenceScores
+  readonly foresightOf: (samples: number) => Foresight
+}
+
+interface JudgedCandidate {
+  readonly verdict: Verdict
+  readonly scores: PairScores['pruned']
+}
+
+/** Judges candidates beside the reference, each over some of the search data. */
+async function pairJudge(
+  { request: { metrics, modules } }: EvaluationSettings,
+  { reference, demands, references, foresightOf }: JudgeOptions,
+  work: Work,
+): Promise<(part: EvaluationSettings, file: string, size: CandidateSize) => Promise<JudgedCandidate>> {
+  const { findAggregates } = await import('@pare/evaluate')
+  const { judgeDemands } = await import('@pare/gate')
+  const aggregates = await findAggregates(metrics, modules)
+  return async (part, file, size) => {
     const pair = await measurePair({ reference: reference.path, pruned: file, evaluation: part }, references, work)
     const verdict = judgeDemands({
       reference: pair.reference.measurements,
@@ -98,30 +127,33 @@ export async function measureCandidates(
       macs: reference.macs === null || size.macs === null ? undefined : { before: reference.macs, after: size.macs },
       foresight: foresightOf(pair.pruned.samples),
     })
-    return { verdict, samples: pair.pruned.samples, pruned: pair.pruned }
+    return { verdict, scores: pair.pruned }
   }
+}
 
-  /**
-   * Candidates of one form are tried from the ratio that loses less on, in the order of what they lose: of such a sequence the first that is no pass ends it, and
-   * none needs a correction (fixed-sequence testing). Of several sequences each has its part of the uncertainty (Bonferroni).
-   */
-  function foresightOf(samples: number): Foresight {
-    return { share: judging === undefined ? 0 : samples / judging, certainty: 1 - (1 - certainty) / sequences }
-  }
+/**
+ * Candidates of one form are tried from the ratio that loses less on, in the order of what they lose: of such a sequence the first that is no pass ends it, and
+ * none needs a correction (fixed-sequence testing). Of several sequences each has its part of the uncertainty (Bonferroni).
+ */
+function sequenceCertainty(certainty: number, sequences: number): number {
+  return 1 - (1 - certainty) / sequences
+}
 
-  /** Where the 95 % interval of the drop lies above the limit. */
-  function isTooMuch({ drop, verdict }: Verdict): boolean {
-    return verdict === 'fail' && drop !== undefined && drop.interval[0] > allowed
-  }
+/** Where the 95 % interval of the drop lies above the limit. */
+function isTooMuch({ drop, verdict }: Verdict, allowed: number): boolean {
+  return verdict === 'fail' && drop !== undefined && drop.interval[0] > allowed
+}
 
-  function outcomeOf({ drop, verdict, reasons }: Verdict, { metrics: own }: Scores): Partial<TriedCandidate> {
-    const [reason] = verdict === 'pass' ? [] : reasons
-    return {
-      ...(own[metric] !== undefined && { value: own[metric] }),
-      ...(drop && { drop: { value: drop.value, interval: drop.interval } }),
-      ...(free > 1 && own[DIVERGENCE] !== undefined && { kl: own[DIVERGENCE] }),
-      ...(reason !== undefined && { reason }),
-    }
+function outcomeOf(
+  { verdict: { drop, verdict, reasons }, scores: { metrics: own, samples } }: JudgedCandidate,
+  { metric, free }: { readonly metric: string; readonly free: number },
+) {
+  const [reason] = verdict === 'pass' ? [] : reasons
+  return {
+    outcome: verdict === 'pass' ? verdict : ('fail' as const),
+    ...present({ value: own[metric], drop: drop && { value: drop.value, interval: drop.interval } }),
+    ...present({ kl: free > 1 ? own[DIVERGENCE] : undefined, reason }),
+    samples,
   }
 }
 

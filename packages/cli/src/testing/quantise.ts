@@ -48,7 +48,7 @@ export async function quantise(model: Model, form: Form): Promise<Model> {
   async function write(node: Node, weight: Tensor): Promise<void> {
     const values = valuesOf('float32', await readAll(weight.data)) as Float32Array
     const [x, name] = [node.inputs[0]!, `${node.inputs[1]}_q`]
-    if (form === 'blocks') return writeBlocks(node, { x, name, weight, values })
+    if (form === 'blocks') return void stored.push(writeBlocks(node, { x, name, weight, values }, writer))
     const axis = node.op === 'MatMul' ? 1 : 0
     const { scales, codes, zero } = coded(values, weight.shape, form === 'qdq per tensor' ? undefined : axis, form)
     const scale = form === 'qdq per tensor' ? writer.floats([], scales) : writer.floats([scales.length], scales)
@@ -85,31 +85,32 @@ export async function quantise(model: Model, form: Form): Promise<Model> {
       stored.push(makeTensor({ name: zero, type: 'uint8', shape: [], values: [128] }))
     return writer.node('DequantizeLinear', [writer.node('QuantizeLinear', [x, scale, zero]), scale, zero])
   }
+}
 
-  function writeBlocks(
-    node: Node,
-    { x, name, weight, values }: { x: string; name: string; weight: Tensor; values: Float32Array },
-  ): void {
-    const [k, n] = weight.shape as [number, number]
-    const blocks = k / 16
-    const scales = new Float32Array(n * blocks)
-    const bytes = new Uint8Array((n * k) / 2)
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < k; j++) {
-        const at = i * blocks + Math.floor(j / 16)
-        scales[at] = Math.max(scales[at]!, Math.abs(values[j * n + i]!) / 7)
-      }
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j < k; j++) {
-        const scale = scales[i * blocks + Math.floor(j / 16)]! || 1
-        const code = Math.round(values[j * n + i]! / scale) + 8
-        bytes[(i * k + j) >> 1]! |= code << (4 * (j % 2))
-      }
-    stored.push(makeTensor({ name, type: 'uint8', shape: [n, blocks, 8], values: bytes }))
-    const sizes = { K: BigInt(k), N: BigInt(n), bits: 4n, block_size: 16n }
-    const scale = writer.floats([n * blocks], scales)
-    writer.write('MatMulNBits', [x, name, scale], node.outputs, sizes, 'com.microsoft')
-  }
+/** MatMulNBits in the place of a product: uint4 around 8, a scale for each 16 of a column. */
+function writeBlocks(
+  node: Node,
+  { x, name, weight, values }: { x: string; name: string; weight: Tensor; values: Float32Array },
+  writer: GraphWriter,
+): Tensor {
+  const [k, n] = weight.shape as [number, number]
+  const blocks = k / 16
+  const scales = new Float32Array(n * blocks)
+  const bytes = new Uint8Array((n * k) / 2)
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < k; j++) {
+      const at = i * blocks + Math.floor(j / 16)
+      scales[at] = Math.max(scales[at]!, Math.abs(values[j * n + i]!) / 7)
+    }
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < k; j++) {
+      const scale = scales[i * blocks + Math.floor(j / 16)]! || 1
+      const code = Math.round(values[j * n + i]! / scale) + 8
+      bytes[(i * k + j) >> 1]! |= code << (4 * (j % 2))
+    }
+  const sizes = { K: BigInt(k), N: BigInt(n), bits: 4n, block_size: 16n }
+  writer.write('MatMulNBits', [x, name, writer.floats([n * blocks], scales)], node.outputs, sizes, 'com.microsoft')
+  return makeTensor({ name, type: 'uint8', shape: [n, blocks, 8], values: bytes })
 }
 
 const FORMS: Readonly<Record<Form, readonly string[]>> = {

@@ -1,4 +1,4 @@
-import { main } from '../commands/command-line.js'
+import { main } from '../command-line/command-line.js'
 import type { Io } from '../terminal/io.js'
 
 export interface Session {

@@ -1,4 +1,4 @@
-import type { Declined, Group, Role } from '../contract/contract.js'
+import type { DeclinedPart, Group, Role } from '../contract/contract.js'
 
 /**
  * Groups that are factors of one axis, as the groups of a convolution and the channels within each are, multiply: half of both leaves a quarter. One of them
@@ -8,11 +8,11 @@ import type { Declined, Group, Role } from '../contract/contract.js'
 export function withoutFactors(
   groups: readonly Group[],
   structure: string,
-): { groups: readonly Group[]; declined: readonly Declined[] } {
+): { groups: readonly Group[]; declined: readonly DeclinedPart[] } {
   const partners = factorsOf(groups)
   if (partners.size === 0) return { groups, declined: [] }
   const chosen = new Set<Group>()
-  const declined: Declined[] = []
+  const declined: DeclinedPart[] = []
   for (const group of [...groups].sort((a, b) => outerness(a) - outerness(b))) {
     const partner = [...(partners.get(group) ?? [])].find((other) => chosen.has(other))
     if (partner === undefined) chosen.add(group)
@@ -33,7 +33,7 @@ const OUTER: readonly Role[] = ['group', 'repeat']
 
 const outerness = (group: Group) => (group.kind === 'coupled' && OUTER.some((role) => group.roles.has(role)) ? 1 : 0)
 
-/** Of each group those that slice the same positions of some axis. Groups that share none with another are left out. */
+/** Finds, for each group, the others that slice the same positions of some axis. Groups that share none with another are left out. */
 export function factorsOf<G extends Group>(groups: readonly G[]): ReadonlyMap<G, ReadonlySet<G>> {
   const partners = new Map<G, Set<G>>()
   for (const along of groupsByAxis(groups).values()) {

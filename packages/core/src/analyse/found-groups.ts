@@ -1,4 +1,4 @@
-import type { Analysis, Declined, Group, Structure } from '../contract/contract.js'
+import type { Analysis, DeclinedPart, Group, Structure } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { withoutFactors } from './factors.js'
 import { kindOfUnits } from './unit-kinds.js'
@@ -7,10 +7,10 @@ import { kindOfUnits } from './unit-kinds.js'
 export interface FoundGroups {
   readonly groups: readonly Group[]
   /** What the structure declines; for structures that mask, the weights that are not eligible too; for structures that cut, what may have hidden some of their kind. */
-  readonly declined: readonly Declined[]
+  readonly declined: readonly DeclinedPart[]
 }
 
-/** Asks a structure. Nothing that could be pruned is passed over without a reason in `declined`. */
+/** Asks a structure for its groups. Nothing that could be pruned is passed over without a reason in `declined`. */
 export function findGroups({ name, kind, find }: Structure, analysis: Analysis): FoundGroups {
   const { groups, declined } = find(analysis)
   if (kind !== 'cut') {
@@ -32,7 +32,7 @@ interface Reason {
   readonly reason: string
 }
 
-function entries(list: readonly Reason[], structure: string): readonly Declined[] {
+function entries(list: readonly Reason[], structure: string): readonly DeclinedPart[] {
   return list.map(({ id, reason }) => ({ id, structure, reason }))
 }
 

@@ -21,7 +21,7 @@ export async function countMacs(model: Model, sizes: AxisSizes = {}): Promise<nu
   return totalMacs(await macCount(model, sizes))
 }
 
-/** Of all weights together; null where they cannot be counted. */
+/** Adds up the MACs of all weights; null where they cannot be counted. */
 export function totalMacs({ weights }: Pick<MacCount, 'weights'>): number | null {
   return weights && [...weights.values()].reduce((a, b) => a + b, 0)
 }

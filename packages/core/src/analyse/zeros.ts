@@ -36,7 +36,7 @@ export async function countParameters(model: Model, steps: readonly PlanStep[] =
   return { elements, zeros: { before, after } }
 }
 
-/** How many parameters a model has. Reads none of them. */
+/** Counts the parameters of a model, and reads none of them. */
 export function countElements(model: Model): number {
   return [...parameterTensors(model)].reduce((elements, { shape }) => elements + elementCount(shape), 0)
 }

@@ -11,7 +11,7 @@ export interface ChosenUnits {
   readonly renumbered: ReadonlySet<string>
 }
 
-/** Of a step that cuts. Linear in the values of the model. */
+/** The units that a step cuts. The time is linear in the values of the model. */
 export async function chosenUnits(model: Model, step: CutStep): Promise<ChosenUnits> {
   const { dependencies, removals } = await removedUnits(model, step)
   const isCut = (value: string) => {

@@ -9,7 +9,7 @@ export const DIGITS = { f32: 2, f64: 4 } as const satisfies Record<Precision, nu
 /** The bucket of −Infinity, which holds the elements that are zero already, and of nothing else that is allowed. */
 export const ZEROS = { f32: 0x007f, f64: 0x000f } as const satisfies Record<Precision, number>
 
-/** How many elements of a histogram over buckets have a saliency that is NaN or +Infinity. */
+/** Counts the elements of a histogram over buckets that have a saliency that is NaN or +Infinity. */
 export function notFinite(counts: Uint32Array, precision: Precision): number {
   const edge = ZEROS[precision]
   let total = counts[BUCKETS - 1 - edge]!

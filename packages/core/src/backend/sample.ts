@@ -76,7 +76,7 @@ export async function sampleAll(stretches: readonly SampledChunk[], { kernel }: 
   return { saliency, parts }
 }
 
-/** Saliencies in the range. Undefined where they are more than `most`, or one is not finite. */
+/** Collects the saliencies that lie in the range. Undefined where they are more than `most`, or one is not finite. */
 export async function sampleRange(
   stretches: readonly SampledChunk[],
   { most, ...range }: SaliencyRange & { readonly most: number },

@@ -8,7 +8,7 @@ import type { Statistic } from '../contract/contract.js'
 import type { Forward, ForwardOutput } from './forward.js'
 import { type MeasuredStatistics, measure, statisticsOf } from './measure.js'
 import { spread } from './spread.js'
-import { CHUNK_SAMPLES, joined, totalOf } from './statistics/totals.js'
+import { CHUNK_SAMPLES, joinTotals, totalOf } from './statistics/totals.js'
 
 const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
 
@@ -161,7 +161,7 @@ test('shards give what one run gives, bit for bit', async () => {
       [256, 768],
     ].map(([from, to]) => measure(model, weights, NEEDS, { forward: forwardOf({ x }, 32, from, to) })),
   )
-  const merged = joined(
+  const merged = joinTotals(
     shards.flatMap(({ blocks }) => blocks),
     whole.reductions,
   )

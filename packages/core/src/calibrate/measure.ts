@@ -12,7 +12,7 @@ import {
   combined,
   endOf,
   finished,
-  joined,
+  joinTotals,
   type Reductions,
   type Totals,
   totalOf,
@@ -173,7 +173,7 @@ async function measureOnce(
   const sums = new Set(probes.flatMap((probe) => (isLarge(probe) ? [probe.rows, probe.result] : [])))
   let isPadded = false
   const from = Math.max(0, ...start.map(endOf))
-  let done = joined(start, reductions)
+  let done = joinTotals(start, reductions)
   let open: ChunkTotals | undefined
   for await (const { chunk, outputs } of forward(instrumented.model, { sums, ...(from > 0 && { from }), ...how })) {
     const totals = new Map(probes.flatMap((probe) => readTotals(probe, outputs)))
@@ -182,7 +182,7 @@ async function measureOnce(
     if (open?.index === chunk) open = { ...open, totals: withBatch(open.totals, totals, reductions) }
     else {
       if (open !== undefined) {
-        done = joined([...done, open], reductions)
+        done = joinTotals([...done, open], reductions)
         await onChunk?.(done)
       }
       open = { level: 0, index: chunk, totals }
@@ -191,7 +191,7 @@ async function measureOnce(
   if (isPadded) onPadding?.(unmasked!.values)
   if (open === undefined && done.length === 0)
     throw new PareError('there are no calibration data.', { hint: 'give at least one sample.' })
-  return open === undefined ? done : joined([...done, open], reductions)
+  return open === undefined ? done : joinTotals([...done, open], reductions)
 }
 
 /** The model that measures, and what runs it. All requests are of one kind. */

@@ -39,10 +39,14 @@ export async function measureOutputsAndInputs(
 }
 
 /** f64[rows] by id of a weight: the mean over samples of the sum over positions of (∂loss ÷ ∂y)². */
-export type Felt = ReadonlyMap<string, Float64Array>
+export type OutputSensitivities = ReadonlyMap<string, Float64Array>
 
 /** What the loss feels of the outputs of weights, in one forward and backward pass over training data. Undefined where one of them is not measured. */
-export async function measureFelt(model: Model, weights: readonly Weight[], run: GradientRun): Promise<Felt | undefined> {
+export async function measureSensitivities(
+  model: Model,
+  weights: readonly Weight[],
+  run: GradientRun,
+): Promise<OutputSensitivities | undefined> {
   const sites = weights.map((weight) => ({ id: weight.id, outputs: weight.uses.map(outputSite) }))
   if (sites.some(({ outputs }) => outputs.some((site) => typeof site === 'string'))) return undefined
   const requestOf = (site: StatisticSite | string): Request => ({ site: site as StatisticSite, statistic: SQUARE })

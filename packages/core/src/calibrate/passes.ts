@@ -85,7 +85,7 @@ function besideEachOther(totals: readonly Totals[], requests: readonly Request[]
   return whole
 }
 
-/** The same of all chunks. */
+/** Takes the panels out of the totals of every chunk. */
 export function blocksWithoutPanels(blocks: readonly ChunkTotals[], requests: readonly Request[]): ChunkTotals[] {
   return blocks.map((block) => ({ ...block, totals: withoutPanels(block.totals, requests) }))
 }

@@ -137,7 +137,7 @@ export interface Permuting {
 
 export interface Findings {
   readonly groups: readonly Group[]
-  readonly declined: readonly Declined[]
+  readonly declined: readonly DeclinedPart[]
 }
 
 /** What is kept or removed unit by unit. */
@@ -162,7 +162,7 @@ export type Pattern =
   | { readonly kind: 'tile'; readonly rows: number; readonly columns: number }
 
 /** Something that looks prunable and is not, with the reason. */
-export interface Declined {
+export interface DeclinedPart {
   /** Of a group or weight, a node, or `WHOLE_MODEL`. */
   readonly id: string
   readonly structure: string

@@ -23,7 +23,7 @@ export interface Candidate extends Border {
 }
 
 /**
- * Undefined where all may go without more than `budget` elements becoming zero. Narrows down by digits of the score, 16 bits a pass, until what is left
+ * Finds where the lowest scores end; undefined where all may go without more than `budget` elements becoming zero. Narrows down by digits of the score, 16 bits a pass, until what is left
  * fits into memory or is all equal.
  */
 export async function findBorder(streams: readonly ScoredStream[], budget: number): Promise<Border | undefined> {
@@ -80,7 +80,7 @@ async function gather(streams: readonly ScoredStream[], { low, high }: Range): P
   return all
 }
 
-/** Sorts the candidates. */
+/** Finds the border among the candidates, which it sorts. */
 export function borderAmong(candidates: Candidate[], budget: number): Border | undefined {
   let left = Math.max(budget, 0)
   candidates.sort((a, b) => a.score - b.score || a.weight - b.weight || a.tile - b.tile)

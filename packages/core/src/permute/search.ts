@@ -87,21 +87,81 @@ interface State {
   total(): number
 }
 
+/** The units in their first order, with the exchanges that change it. */
+function startOf(columns: Columns, { n, m }: PermutationSearchOptions): State {
+  const { units } = columns
+  const order = Int32Array.from({ length: units }, (_, i) => i)
+  const sizes = Int32Array.from({ length: Math.ceil(units / m) }, (_, b) => Math.min(m, units - b * m))
+  const { kept, refresh, keptWith } = yieldsOf(columns, { n, m, order, sizes })
+  const total = () => kept.reduce((sum, each) => sum + each, 0)
+  return { order, blocks: sizes.length, size: (block) => sizes[block]!, improve, exchange, restore, total }
+
+  function improve(a: number, b: number): boolean {
+    const before = kept[a]! + kept[b]!
+    let best = before + Math.abs(before) * 1e-9
+    let at: readonly [number, number] | undefined
+    for (let i = a * m; i < a * m + sizes[a]!; i++) {
+      for (let j = b * m; j < b * m + sizes[b]!; j++) {
+        const after = keptWith(order[i]!, order[j]!) + keptWith(order[j]!, order[i]!)
+        if (after > best) {
+          best = after
+          at = [i, j]
+        }
+      }
+    }
+    if (at === undefined) return false
+    exchange(...at)
+    return true
+  }
+
+  function exchange(i: number, j: number): void {
+    const unit = order[i]!
+    order[i] = order[j]!
+    order[j] = unit
+    refresh(Math.floor(i / m))
+    refresh(Math.floor(j / m))
+  }
+
+  function restore(to: Int32Array): void {
+    for (let b = 0; b < sizes.length; b++) {
+      const same = to.subarray(b * m, b * m + sizes[b]!).every((unit, i) => unit === order[b * m + i])
+      if (same) continue
+      order.set(to.subarray(b * m, b * m + sizes[b]!), b * m)
+      refresh(b)
+    }
+  }
+}
+
+/** What blocks keep of their units' saliency. */
+interface Yields {
+  /** Of each block, as the order was when it was last refreshed. */
+  readonly kept: Float64Array
+  /** Reckons a block anew after its units have changed. */
+  refresh(block: number): void
+  /** What the block of unit `left` keeps once `newcomer` stands in its place. */
+  keptWith(left: number, newcomer: number): number
+}
+
+interface Blocks {
+  readonly n: number
+  readonly m: number
+  /** Block b holds units order[b · m] and on. */
+  readonly order: Int32Array
+  /** Units of each block. */
+  readonly sizes: Int32Array
+}
+
 /**
  * What a block keeps of a row once unit i left it and x came is base + max(threshold, x): the sum of the n − 1 largest of those that stayed, and the
  * n-th. So bases are summed over rows once, thresholds are kept for each unit, and trying an exchange is one pass over two columns each way.
  */
-function startOf({ values, units, rows }: Columns, { n, m }: PermutationSearchOptions): State {
-  const blocks = Math.ceil(units / m)
-  const order = Int32Array.from({ length: units }, (_, i) => i)
+function yieldsOf({ values, units, rows }: Columns, { n, m, order, sizes }: Blocks): Yields {
   const bases = new Float64Array(units)
   const thresholds = new Float32Array(units * rows)
-  const kept = new Float64Array(blocks)
+  const kept = new Float64Array(sizes.length)
   const sorted = new Float64Array(m)
-  const sizes = Int32Array.from({ length: blocks }, (_, b) => Math.min(m, units - b * m))
-  const size = (block: number) => sizes[block]!
-  for (let b = 0; b < blocks; b++) refresh(b)
-  return { order, blocks, size, improve, exchange, restore, total: () => kept.reduce((sum, each) => sum + each, 0) }
+  for (let b = 0; b < sizes.length; b++) refresh(b)
+  return { kept, refresh, keptWith }
 
   /**
    * Bases and thresholds of the units of a block, and what it keeps. Of a row with the n largest x₁ ≥ … ≥ xₙ, one of these leaves the sum of the others
@@ -129,25 +189,6 @@ function startOf({ values, units, rows }: Columns, { n, m }: PermutationSearchOp
     }
   }
 
-  function improve(a: number, b: number): boolean {
-    const before = kept[a]! + kept[b]!
-    let best = before + Math.abs(before) * 1e-9
-    let at: readonly [number, number] | undefined
-    for (let i = a * m; i < a * m + sizes[a]!; i++) {
-      for (let j = b * m; j < b * m + sizes[b]!; j++) {
-        const after = keptWith(order[i]!, order[j]!) + keptWith(order[j]!, order[i]!)
-        if (after > best) {
-          best = after
-          at = [i, j]
-        }
-      }
-    }
-    if (at === undefined) return false
-    exchange(...at)
-    return true
-  }
-
-  /** What the block of unit `left` keeps once `came` stands in its place. */
   function keptWith(left: number, newcomer: number): number {
     let sum = bases[left]!
     const [t, x] = [left * rows, newcomer * rows]
@@ -157,23 +198,6 @@ function startOf({ values, units, rows }: Columns, { n, m }: PermutationSearchOp
       sum += value > threshold ? value : threshold
     }
     return sum
-  }
-
-  function exchange(i: number, j: number): void {
-    const unit = order[i]!
-    order[i] = order[j]!
-    order[j] = unit
-    refresh(Math.floor(i / m))
-    refresh(Math.floor(j / m))
-  }
-
-  function restore(to: Int32Array): void {
-    for (let b = 0; b < blocks; b++) {
-      const same = to.subarray(b * m, b * m + sizes[b]!).every((unit, i) => unit === order[b * m + i])
-      if (same) continue
-      order.set(to.subarray(b * m, b * m + sizes[b]!), b * m)
-      refresh(b)
-    }
   }
 }
 

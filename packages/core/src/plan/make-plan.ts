@@ -3,7 +3,7 @@ import { analyse } from '../analyse/analyse.js'
 import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
-import type { Declined, Group, MaskGroup, Pattern } from '../contract/contract.js'
+import type { DeclinedPart, Group, MaskGroup, Pattern } from '../contract/contract.js'
 import { WHOLE_MODEL } from '../contract/whole-model.js'
 import { planByMask } from '../masks/plan-by-mask.js'
 import { planPermutation } from '../permute/plan-permute.js'
@@ -18,7 +18,7 @@ import { planRefit, planSolve, type RefitRequest } from './plan-solve.js'
 
 /** Decides what goes, step by step, each on the model that the steps before leave. Reads weights, changes nothing. */
 export async function makePlan(model: Model, steps: readonly PruneStep[], options: PlanOptions): Promise<PlanOutcome> {
-  const planned = { steps: [] as PlanStep[], groups: [] as PlanOutcome['groups'][number][], declined: [] as Declined[] }
+  const planned = { steps: [] as PlanStep[], groups: [] as PlanOutcome['groups'][number][], declined: [] as DeclinedPart[] }
   let current = model
   for (const step of steps) checkStep(step)
   for (const step of steps) {
@@ -116,7 +116,7 @@ function patternOf({ structure }: PruneStep, groups: readonly MaskGroup[]): Patt
 
 const SHOWN = 5
 
-function nothingToPrune({ structure, include, exclude }: PruneStep, declined: readonly Declined[]): PareError {
+function nothingToPrune({ structure, include, exclude }: PruneStep, declined: readonly DeclinedPart[]): PareError {
   const limits = [
     ...(include ?? []).map((glob) => `--include '${glob}'`),
     ...(exclude ?? []).map((glob) => `--exclude '${glob}'`),

@@ -12,7 +12,7 @@ import { maskedIn, stripesFor } from '../patterns/masked-in.js'
 import { readStripes } from '../patterns/stripes.js'
 import { saliencyOf } from '../select/saliency.js'
 import type { Scoring } from '../select/scoring.js'
-import { type Selected, select } from '../select/select.js'
+import { type SaliencySelection, select } from '../select/select.js'
 import { elementScope } from './check-step.js'
 import type { ElementTarget, MaskedWeight, MaskStep, PlanOptions, PruneStep } from './plan.js'
 
@@ -75,7 +75,7 @@ interface Measuring {
 /** What a rule over statistics masks: another machine would measure them a little differently. */
 async function asBits(
   weight: Weight,
-  rule: Selected['rule'],
+  rule: SaliencySelection['rule'],
   { head, precision, statistics, options }: Measuring,
 ): Promise<MaskBits> {
   const source = sourceOf(weight, options.seed, statistics.of(weight))
@@ -85,7 +85,7 @@ async function asBits(
   return packBits(await maskOf(source, rule, { kernel, precision, buffers: buffersOf(kernel, backend), progress }))
 }
 
-async function maskOf(source: WeightSource, rule: Selected['rule'], scoring: Scoring): Promise<Uint8Array> {
+async function maskOf(source: WeightSource, rule: SaliencySelection['rule'], scoring: Scoring): Promise<Uint8Array> {
   const mask = noBits(source.elements)
   for await (const chunk of readStripes(source, stripesFor(rule, source.weight), scoring)) {
     const goes = maskedIn(rule, { saliency: await saliencyOf(scoring.kernel, chunk), start: chunk.start }, source.weight)

@@ -10,7 +10,7 @@ import type { Forward } from '../calibrate/forward.js'
 import type { Differentiation } from '../calibrate/gradients.js'
 import type { MeasuredStatistics } from '../calibrate/measure.js'
 import type { BUDGETS, NORMALIZATIONS, NORMS } from '../choices.js'
-import type { AnyCriterion, Criterion, Declined, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
+import type { AnyCriterion, Criterion, DeclinedPart, Expression, Group, Scope, Solver, Structure } from '../contract/contract.js'
 import type { NmRule } from '../patterns/nm.js'
 import type { TileRule } from '../patterns/tiles.js'
 import type { PermuteStep } from '../permute/step.js'
@@ -206,7 +206,7 @@ export interface PlanProgress {
 export interface PlanOutcome {
   readonly steps: readonly PlanStep[]
   readonly groups: readonly (Group & { readonly structure: string })[]
-  readonly declined: readonly Declined[]
+  readonly declined: readonly DeclinedPart[]
 }
 
 /** What the steps that mask say of weights, in order. */

@@ -4,7 +4,7 @@ import { analyseUnits } from '../analyse/analyse-units.js'
 import { findGroups } from '../analyse/found-groups.js'
 import { applyStep } from '../apply/apply.js'
 import { measure } from '../calibrate/measure.js'
-import type { Declined, Group, MaskGroup, UnitGroup } from '../contract/contract.js'
+import type { DeclinedPart, Group, MaskGroup, UnitGroup } from '../contract/contract.js'
 import { planStepsOf } from '../plan/make-plan.js'
 import type { PlanOptions, PruneStep } from '../plan/plan.js'
 import { gateOf, withGates } from './gates.js'
@@ -27,7 +27,7 @@ export interface Curves {
   readonly groups: readonly GroupCurve[]
   /** What the whole model has: the metric, or the loss. */
   readonly reference: number
-  readonly declined: readonly Declined[]
+  readonly declined: readonly DeclinedPart[]
 }
 
 /** What pruning this alone costs, from nothing on: the loss above that of the whole model. Below 0 where it helps. */

@@ -3,7 +3,7 @@ import { weightsOf } from '../analyse/analyse.js'
 import { readMatrices } from '../backend/matrix.js'
 import { requestId } from '../calibrate/instrument.js'
 import { requestsFor } from '../calibrate/measure.js'
-import { type Felt, measureFelt } from '../calibrate/outputs-and-inputs.js'
+import { measureSensitivities, type OutputSensitivities } from '../calibrate/outputs-and-inputs.js'
 import { inputSite } from '../calibrate/site.js'
 import { statisticsFor, type WeightStatistics } from '../calibrate/statistics/statistics.js'
 import type { Slice, Statistic, UnitGroup, UnitReader, Weight } from '../contract/contract.js'
@@ -76,13 +76,17 @@ function isMeasured(weight: Weight): boolean {
 }
 
 /** Undefined where there are no training data, or the gradient of an output is not measured: then no weight's errors are compared with another's. */
-async function feltBy(readings: readonly Reading[], model: Model, options: PlanOptions): Promise<Felt | undefined> {
+async function feltBy(
+  readings: readonly Reading[],
+  model: Model,
+  options: PlanOptions,
+): Promise<OutputSensitivities | undefined> {
   const { gradients, signal } = options
   if (gradients === undefined) return undefined
   const progress =
     options.onProgress && (({ done, total = done }: { done: number; total?: number }) => options.onProgress?.({ done, total }))
   const weights = [...new Set(readings.map(({ weight }) => weight))]
-  return measureFelt(model, weights, { gradients, ...present({ signal, onProgress: progress }) })
+  return measureSensitivities(model, weights, { gradients, ...present({ signal, onProgress: progress }) })
 }
 
 /** Ids of weights behind which a bias, or a normalisation with stored statistics, takes up what their inputs are on average. */
@@ -111,7 +115,7 @@ function batchesOf(readings: readonly (readonly Reading[])[]): (readonly (readon
 
 interface ReaderStatistics {
   readonly statistics: WeightStatistics
-  readonly felt: Felt | undefined
+  readonly felt: OutputSensitivities | undefined
   readonly centred: ReadonlySet<string>
 }
 

@@ -4,7 +4,7 @@ import { type Matrices, matricesPayload, readMatrices } from '../backend/matrix.
 import { scalesTo } from './match.js'
 import { refit } from './refit.js'
 import type { RepairableLayer } from './repairable.js'
-import type { Done, Fit, Match, Measurements } from './treatment.js'
+import type { Fit, LayerRepair, Match, Measurements } from './treatment.js'
 import { readFloats, updatedVector } from './updates.js'
 
 /** λ as a fraction of the mean variance of the inputs. From 0.0001 to 0.01 it makes no difference on our models; 0.1 is worse (bench/README.md). */
@@ -21,7 +21,7 @@ export async function matchLayer(
   { of: layer, output, target }: Match,
   measurements: Measurements,
   context: LayerContext,
-): Promise<Done> {
+): Promise<LayerRepair> {
   const [now, then] = [measurements.moments(output), measurements.moments(target)]
   const scales = scalesTo(then, now)
   const before = await readMatrices(layer.weight.tensor, layer.weight.rows, 1)
@@ -39,7 +39,7 @@ export async function fitLayer(
   { of: layer, ...requests }: Fit,
   measurements: Measurements,
   context: LayerContext,
-): Promise<Done> {
+): Promise<LayerRepair> {
   const { id, weight, input, bias, normalized } = layer
   const groups = input.patches?.groups ?? 1
   const before = await readMatrices(weight.tensor, weight.rows, groups)

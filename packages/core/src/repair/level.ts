@@ -9,7 +9,7 @@ import { type MergedModel, merge, withPositions } from './merge.js'
 import { renewNormalization } from './normalization.js'
 import type { Origins } from './origins.js'
 import type { Repairable, RepairableLayer } from './repairable.js'
-import { type Done, type Measurements, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
+import { type LayerRepair, type Measurements, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
 
 /** What repairing any layer needs. */
 export interface Repairing {
@@ -28,10 +28,10 @@ export interface Repairing {
 }
 
 /** Repairs layers that do not feed one another by what one pass over the data measures. */
-export async function repairLevel(level: readonly Repairable[], pruned: Model, context: Repairing): Promise<Done[]> {
+export async function repairLevel(level: readonly Repairable[], pruned: Model, context: Repairing): Promise<LayerRepair[]> {
   const merged = merge(context.reference, pruned)
   let { model } = merged
-  const done: Done[] = []
+  const done: LayerRepair[] = []
   const treatments: Treatment[] = []
   const aliases = new Map<string, string>()
   for (const one of level) {
@@ -54,7 +54,7 @@ export async function repairLevel(level: readonly Repairable[], pruned: Model, c
   return done
 }
 
-function treat(treatment: Treatment, measurements: Measurements, context: Repairing): Promise<Done> {
+function treat(treatment: Treatment, measurements: Measurements, context: Repairing): Promise<LayerRepair> {
   switch (treatment.how) {
     case 'normalization':
       return renewNormalization(treatment, measurements, context)
@@ -77,7 +77,7 @@ interface Goal {
   readonly positions: Int32Array | undefined
 }
 
-function treatmentOf(layer: RepairableLayer, merged: MergedModel, { masked, weights, origins }: Repairing): Goal | Done {
+function treatmentOf(layer: RepairableLayer, merged: MergedModel, { masked, weights, origins }: Repairing): Goal | LayerRepair {
   const { id, weight, input, output, normalized } = layer
   const isMasked = masked.has(weight.id)
   // What it is given and what it holds are as in the reference.
@@ -131,4 +131,4 @@ const VARIANCE: Statistic = { at: 'output', reduce: 'variance' }
 const MEAN: Statistic = { at: 'input', reduce: 'mean' }
 const GRAM: Statistic = { at: 'input', reduce: 'gram' }
 
-const nothing = (...notes: readonly string[]): Done => ({ how: 'nothing', tensors: [], notes })
+const nothing = (...notes: readonly string[]): LayerRepair => ({ how: 'nothing', tensors: [], notes })

@@ -9,7 +9,7 @@ import { cannotMerge, merge } from './merge.js'
 import { originsOf } from './origins.js'
 import { findRepairable, type Repairable } from './repairable.js'
 import { fittedLayers, replaceBlocks } from './replacement.js'
-import type { Done } from './treatment.js'
+import type { LayerRepair } from './treatment.js'
 import { countReaders } from './updates.js'
 
 export interface RepairOptions {
@@ -53,7 +53,7 @@ export async function repair(reference: Model, pruned: Model, options: RepairOpt
   const { repairables: all, notes } = findRepairable(pruned, (value) => nameOf(value) !== value)
   const repairables = all.filter(({ id }) => !fitted.has(id))
   const levels = levelsOf(repairables)
-  const done: Done[] = [...replaced]
+  const done: LayerRepair[] = [...replaced]
   if (levels.length === 0) return repaired({ done, notes })
   let current = applyUpdate(pruned, stepOf(replaced))
   // Values keep their names, and axes their meaning, whatever is repaired from here on.
@@ -91,8 +91,8 @@ function levelOf(level: readonly Repairable[], nameOf: (value: string) => string
   return { reads, changes: level.map(({ id }) => id) }
 }
 
-function repaired({ done = [], notes }: { done?: readonly Done[]; notes: readonly string[] }): RepairResult {
-  const count = (how: Done['how']) => done.filter((each) => each.how === how).length
+function repaired({ done = [], notes }: { done?: readonly LayerRepair[]; notes: readonly string[] }): RepairResult {
+  const count = (how: LayerRepair['how']) => done.filter((each) => each.how === how).length
   const step = stepOf(done)
   return {
     step: { ...step, notes: [...notes, ...step.notes] },

@@ -10,7 +10,7 @@ import type { PlanStep } from '../plan/plan.js'
 import { fitLayer } from './layer.js'
 import { merge } from './merge.js'
 import { findRepairable, type RepairableLayer } from './repairable.js'
-import { type Done, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
+import { type LayerRepair, measurementsOf, sizedRequests, type Treatment } from './treatment.js'
 import { countReaders } from './updates.js'
 
 export interface ReplacingOptions {
@@ -29,8 +29,8 @@ export interface ReplacingOptions {
  * its weight, R what else is in the sum, and L what the reference has behind the blocks, min over W of ‖Wx + R − L‖² + λ‖W − W₀‖². ReplaceMe (Shopkhoev et al. 2025,
  * arXiv 2505.02819) fits T of W = T·W₀, whose minimum is no lower. No parameter is added. One pass over the data for each stretch of blocks.
  */
-export async function replaceBlocks(reference: Model, pruned: Model, options: ReplacingOptions): Promise<readonly Done[]> {
-  const done: Done[] = []
+export async function replaceBlocks(reference: Model, pruned: Model, options: ReplacingOptions): Promise<readonly LayerRepair[]> {
+  const done: LayerRepair[] = []
   let current = pruned
   for (const run of await removedRuns(reference, options)) {
     options.signal?.throwIfAborted()
@@ -42,7 +42,7 @@ export async function replaceBlocks(reference: Model, pruned: Model, options: Re
 }
 
 /** The layers that were fitted to take the place of blocks. */
-export function fittedLayers(done: readonly Done[]): ReadonlySet<string> {
+export function fittedLayers(done: readonly LayerRepair[]): ReadonlySet<string> {
   return new Set(done.flatMap(({ layer }) => layer ?? []))
 }
 
@@ -89,7 +89,7 @@ interface Models {
   readonly current: Model
 }
 
-async function replaceRun(run: RemovedRun, { reference, current }: Models, options: ReplacingOptions): Promise<Done> {
+async function replaceRun(run: RemovedRun, { reference, current }: Models, options: ReplacingOptions): Promise<LayerRepair> {
   const { forward, onPadding, masked, signal } = options
   const layer = layerBefore(current, run)
   if (typeof layer === 'string') return left(run, layer)
@@ -171,7 +171,7 @@ const SUMS: ReadonlySet<string> = new Set([
   'com.microsoft.SkipSimplifiedLayerNormalization',
 ])
 
-const left = ({ from }: RemovedRun, why: string): Done => ({
+const left = ({ from }: RemovedRun, why: string): LayerRepair => ({
   how: 'nothing',
   tensors: [] as readonly UpdatedTensor[],
   notes: [`nothing takes the place of the blocks that were removed behind '${from}': ${why}`],

@@ -39,7 +39,7 @@ export interface Fit {
 }
 
 /** What was done about a layer. */
-export interface Done {
+export interface LayerRepair {
   readonly how: Treatment['how'] | 'nothing'
   /** The layer that took the place of removed blocks: first output of its node. */
   readonly layer?: string

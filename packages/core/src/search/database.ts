@@ -111,7 +111,7 @@ async function storedAt(stage: readonly MaskGroup[], id: string, zeros: number, 
 }
 
 /** What is kept of a weight with so many zeros is called so. */
-export function levelName(id: string, zeros: number): string {
+function levelName(id: string, zeros: number): string {
   return `${id} ${zeros}`
 }
 

@@ -105,7 +105,7 @@ async function histogramOf(weight: Weight, { squares }: OutputsAndInputs, varian
   return { elements: elementCount(tensor.shape), counts }
 }
 
-/** Of each layer the elements below one threshold, within bounds: whole numbers that add up to round(sparsity × all elements). */
+/** Counts in each layer the elements below one threshold, within bounds: whole numbers that add up to round(sparsity × all elements). */
 export function sharesBelow(layers: readonly ScoredLayer[], sparsity: number): readonly number[] {
   const all = layers.reduce((sum, { elements }) => sum + elements, 0)
   const zeros = Math.round(sparsity * all)

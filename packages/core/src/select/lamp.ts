@@ -1,7 +1,7 @@
 import type { Floats } from '../backend/backend.js'
-import { readChunks, type WeightSource } from '../backend/stream.js'
+import type { WeightSource } from '../backend/stream.js'
 import { type Border, findBorder, type ScoredStream, type ScoreRun } from '../patterns/border.js'
-import type { Scoring } from './scoring.js'
+import { type Scoring, saliencies } from './scoring.js'
 import { selectLowest } from './threshold.js'
 
 /**
@@ -57,12 +57,4 @@ export function lampScores(saliency: Floats): Float64Array {
     end = start
   }
   return scores
-}
-
-async function saliencies(source: WeightSource, scoring: Scoring): Promise<Floats> {
-  const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
-  for await (const chunk of readChunks(source, scoring)) {
-    await scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
-  }
-  return all
 }

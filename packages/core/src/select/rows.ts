@@ -1,7 +1,7 @@
 import { kth } from '../backend/kth.js'
-import { readChunks, type WeightSource } from '../backend/stream.js'
+import type { WeightSource } from '../backend/stream.js'
 import type { Rows } from '../contract/contract.js'
-import type { Scoring } from './scoring.js'
+import { type Scoring, saliencies } from './scoring.js'
 import { selectLowest } from './threshold.js'
 
 /** One threshold for each row of a weight. `until` counts elements of the weight, not of the row. */
@@ -11,7 +11,7 @@ export interface RowThresholds {
   readonly until: readonly number[]
 }
 
-/** How many rows a weight has: output units, once for each batch or group. */
+/** Counts the rows of a weight: output units, once for each batch or group. */
 export function rowCount(rows: Rows): number {
   return rows.batch * rows.out
 }
@@ -51,14 +51,6 @@ export async function selectInRows(source: WeightSource, count: number, scoring:
     masked += border.masked
   }
   return { zeros, masked, rule: { below, until } satisfies RowThresholds }
-}
-
-async function saliencies(source: WeightSource, scoring: Scoring) {
-  const all = scoring.precision === 'f32' ? new Float32Array(source.elements) : new Float64Array(source.elements)
-  for await (const chunk of readChunks(source, scoring)) {
-    await scoring.kernel.saliency(chunk, all.subarray(chunk.start, chunk.start + chunk.weights.length))
-  }
-  return all
 }
 
 /** The threshold under which `share` elements of the row go, and the last tie that goes with them, or −1. */

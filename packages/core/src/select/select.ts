@@ -34,7 +34,7 @@ export interface SelectRequest {
   readonly normalize?: (typeof NORMALIZATIONS)[number]
 }
 
-export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
+export type SaliencySelection = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
 
 /**
  * Decides for each weight which elements are masked. With a sparsity, exactly round(sparsity × elements of all weights) are zero afterwards; with tiles
@@ -43,7 +43,7 @@ export type Selected = Omit<Selection, 'rule'> & { readonly rule: SaliencyRule }
 export async function select(
   { weights, pattern = { kind: 'free' }, saliency, criterion, statistics, ...ranking }: SelectRequest,
   options: PlanOptions & { readonly backend: Backend },
-): Promise<{ precision: Precision; selections: Selected[] }> {
+): Promise<{ precision: Precision; selections: SaliencySelection[] }> {
   checkElementTarget(ranking.target)
   const precision = precisionOf(weights, statistics && weights.map(statistics.of))
   const sources = weights.map((weight) => sourceOf(weight, options.seed, statistics?.of(weight)))
@@ -63,7 +63,7 @@ async function selectBy(
   sources: readonly WeightSource[],
   { scope, target, allocation, normalize }: Pick<SelectRequest, 'scope' | 'target' | 'allocation' | 'normalize'>,
   scoring: Scoring,
-): Promise<Selected[]> {
+): Promise<SaliencySelection[]> {
   if (pattern.kind === 'nm') return selectNm(sources, pattern, scoring)
   if ('threshold' in target) {
     const below = target.threshold
@@ -91,11 +91,11 @@ async function selectShare(
     normalize,
   }: { scope: Scope; shares: readonly number[]; normalize: (typeof NORMALIZATIONS)[number] | undefined },
   scoring: Scoring,
-): Promise<Selected[]> {
+): Promise<SaliencySelection[]> {
   const all = own.reduce((a, b) => a + b, 0)
   if (scope === 'global' && normalize === undefined) return selectLowest(sources, all, scoring)
   const shares = scope === 'global' ? await lampCounts(sources, all, scoring) : own
-  const selections: Selected[] = []
+  const selections: SaliencySelection[] = []
   for (const [i, source] of sources.entries()) {
     if (scope === 'row') selections.push(await selectInRows(source, shares[i]!, scoring))
     else selections.push(...(await selectLowest([source], shares[i]!, scoring)))
@@ -104,10 +104,10 @@ async function selectShare(
 }
 
 /** Masks whatever lies below `below`. */
-async function selectBelow(sources: readonly WeightSource[], below: number, scoring: Scoring): Promise<Selected[]> {
+async function selectBelow(sources: readonly WeightSource[], below: number, scoring: Scoring): Promise<SaliencySelection[]> {
   const untouched = await selectLowest(sources, 0, scoring)
   const nothing = { saliency: new Float64Array(0), index: new Float64Array(0), length: 0 }
-  const selections: Selected[] = []
+  const selections: SaliencySelection[] = []
   for (const [i, source] of sources.entries()) {
     let masked = 0
     for await (const chunk of readChunks(source, scoring)) {

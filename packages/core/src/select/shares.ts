@@ -3,7 +3,7 @@ import { type AllocatedLayer, type Allocation, curveCounts, erkCounts, owlCounts
 import { saliencyOf } from './saliency.js'
 import type { Scoring } from './scoring.js'
 
-/** How many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
+/** Shares a sparsity out, as how many elements of each weight go: whole numbers that add up to round(sparsity × all elements). */
 export async function sharesOf(
   sources: readonly WeightSource[],
   { sparsity, allocation = 'uniform' }: { sparsity: number; allocation?: Allocation | undefined },
@@ -47,7 +47,7 @@ function uniformCounts(layers: readonly AllocatedLayer[], sparsity: number): num
 }
 
 /** Saliencies of a weight that are more than `outlier` times their mean ÷ all. Elements that are zero count as saliency 0. Two passes. */
-export async function outlierShare(source: WeightSource, outlier: number, scoring: Scoring): Promise<number> {
+async function outlierShare(source: WeightSource, outlier: number, scoring: Scoring): Promise<number> {
   let sum = 0
   for await (const chunk of readChunks(source, scoring)) {
     const saliency = await saliencyOf(scoring.kernel, chunk)

@@ -13,12 +13,12 @@ export interface Workshop extends AsyncDisposable {
   /** Starts a plugin as `npm create pare-plugin` does, and links it as if it were installed. Returns its folder. */
   create(name: string, kind: string): Promise<string>
   /** Compiles the plugins in it as one program, which is quicker than one by one: everything strict, and declarations of libraries looked at too. */
-  build(): Promise<Finished>
+  build(): Promise<CommandResult>
   /** Runs one of the commands that npm would find, in a folder. Never throws for an exit code. */
-  run(command: 'pare' | 'tsc' | 'vitest', args: readonly string[], folder?: string): Promise<Finished>
+  run(command: 'pare' | 'tsc' | 'vitest', args: readonly string[], folder?: string): Promise<CommandResult>
 }
 
-export interface Finished {
+export interface CommandResult {
   readonly exitCode: number
   readonly stdout: string
   readonly stderr: string
@@ -60,7 +60,7 @@ export async function openWorkshop(): Promise<Workshop> {
 }
 
 /** `create-pare-plugin …argv` in a folder, without a terminal. */
-export async function createIn(cwd: string, argv: readonly string[]): Promise<Finished> {
+export async function createIn(cwd: string, argv: readonly string[]): Promise<CommandResult> {
   const [out, err]: [string[], string[]] = [[], []]
   const exitCode = await main(argv, {
     stdin: {},
@@ -89,7 +89,7 @@ async function link(from: string, to: string): Promise<void> {
   await symlink(await realpath(from), to, 'junction')
 }
 
-function execute(args: readonly string[], cwd: string): Promise<Finished> {
+function execute(args: readonly string[], cwd: string): Promise<CommandResult> {
   // What this process is told by its own test runner is not meant for another.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_OPTIONS|NODE_ENV|TEST)/.test(name)),

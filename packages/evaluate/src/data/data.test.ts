@@ -3,6 +3,7 @@ import { array, input, npyBytes, npzBytes, put, temporaryFolder, testModel } fro
 import { type DataOptions, openData, UntrustedError } from './data.js'
 import { inputsFor, padBatch } from './dataset.js'
 import { inMemory } from './entries.js'
+import { ARRAY_FORMATS, TABLE_FORMATS } from './formats.js'
 
 const folder = temporaryFolder()
 const x = input('x', 'float32', ['batch', 2])
@@ -193,7 +194,7 @@ describe('with a tokenizer', () => {
     await expect(refused).rejects.toThrow(`data of kind '.${name.slice(2)}' are not read.`)
     await expect(refused).rejects.toHaveProperty(
       'hint',
-      'expected arrays (.npz, .npy), tables (.csv, .tsv, .jsonl, .parquet, .arrow, .feather), a folder of images, text with a tokenizer (.txt, .md), or a module (.js, .mjs, .ts).',
+      `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (.txt, .md), or a module (.js, .mjs, .ts).`,
     )
   })
 

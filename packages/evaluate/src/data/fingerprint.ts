@@ -3,7 +3,7 @@ import type { Batch } from './dataset.js'
 import type { NdArray } from './ndarray.js'
 
 /** Bytes of a fingerprint: two samples of a million share one by chance once in 10⁷ data sets. */
-export const FINGERPRINT_BYTES = 8
+const FINGERPRINT_BYTES = 8
 
 /**
  * What tells the samples of a batch apart by what a model is fed, whatever file they came from: the first bytes of the SHA-1 of each, one after another. Labels

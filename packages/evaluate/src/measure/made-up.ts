@@ -74,7 +74,7 @@ export function hasFreeSizes(inputs: readonly ModelValue[]): boolean {
 }
 
 /** Values for one input of known size. Integers are `value`, or stay below `below`. Default: 2. */
-export function makeUpValue(
+function makeUpValue(
   { name, type, shape }: Shaped,
   {
     run,

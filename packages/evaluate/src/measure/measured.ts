@@ -12,7 +12,7 @@ import { writingOf } from './asking/writing.js'
 import type { BatchSize } from './batch-size.js'
 
 /** What is measured: metrics, one output of the model, and data as these want them. */
-export type Measured = Awaited<ReturnType<typeof openMeasured>>
+export type MeasuredSubject = Awaited<ReturnType<typeof openMeasured>>
 
 /** Finds the metrics and the output, and opens the data. Without metrics, data as the model is fed with them. */
 export async function openMeasured(model: Session, request: EvaluateRequest, importModule?: DataOptions['importModule']) {
@@ -31,7 +31,7 @@ export async function openMeasured(model: Session, request: EvaluateRequest, imp
 
 /** How batches of these are run, and what metrics may know of them. */
 export async function prepareRuns(
-  { metrics, output, asking, data }: Measured,
+  { metrics, output, asking, data }: MeasuredSubject,
   { model, request, batch }: { readonly model: Session; readonly request: EvaluateRequest; readonly batch: BatchSize },
 ) {
   const names = (await data.findClasses?.())?.names

@@ -24,7 +24,7 @@ function byUrgency(demands: readonly DemandVerdict[]): DemandVerdict[] {
 }
 
 /** How many times what is allowed was measured. */
-export function excessOf({ limit, allowed, measured }: DemandVerdict['breaches'][number]): number {
+function excessOf({ limit, allowed, measured }: DemandVerdict['breaches'][number]): number {
   const times = limit === 'min' ? allowed / measured : measured / allowed
   return Number.isFinite(times) ? times : 1e9
 }

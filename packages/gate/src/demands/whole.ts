@@ -84,7 +84,7 @@ export function aboutOf(demand: Demand, metric: string): string {
   return demand.where === undefined ? metric : `${metric} where ${demand.where.replace('=', ' = ')}`
 }
 
-export const OVERRIDE =
+const OVERRIDE =
   'To judge by it all the same, set allow-worthless-reference (in a config, gate: { allowWorthlessReference: true }).'
 
 function passed(limits: Limits, comparison: Comparison | undefined, { size, macs, base }: ModelFigures): string {

@@ -2,7 +2,7 @@ import { type DeviceType, type Element, OPERATIONS, type Store, type View, views
 import { functionsFor } from './functions.js'
 
 /** A store that a kernel binds, from binding 2 on; the result has binding 1 and parameters 0. */
-export interface Bound {
+export interface BoundStore {
   readonly store: Store
   readonly type: DeviceType
 }
@@ -15,7 +15,7 @@ const STORED = { f32: 'f32', i32: 'i32', bool: 'u32' } as const satisfies Record
  */
 export class KernelText {
   readonly words: number[] = []
-  readonly bound: Bound[] = []
+  readonly bound: BoundStore[] = []
 
   /** WGSL of an i32 parameter. */
   word(value: number): string {
@@ -116,14 +116,14 @@ export function coordinates(
   return { code: [`var ${name}Rest = i32(${index});`, ...lines.reverse()].join('\n  '), names }
 }
 
-export interface Merged {
+export interface MergedAxes {
   readonly dims: readonly number[]
   change(element: Element): Element
   view(view: View): View
 }
 
 /** Axes that all views go through as if they were one become one, and those of size 1 go: kernels have fewer coordinates to compute. */
-export function mergedAxes(dims: readonly number[], elements: readonly Element[], others: readonly View[] = []): Merged {
+export function mergedAxes(dims: readonly number[], elements: readonly Element[], others: readonly View[] = []): MergedAxes {
   const views = [...elements.flatMap(viewsIn), ...others]
   const groups: { last: number; size: number }[] = []
   for (const [axis, size] of dims.entries()) {

@@ -2,7 +2,7 @@ import { PareError } from '@pare/core/backends'
 import type { Activation } from '@pare/sparse/graph'
 import { type Dispatch, prepareDispatches } from '../dispatch.js'
 import type { Gpu } from '../gpu.js'
-import { bandsOf } from './bands.js'
+import { type Band, bandsOf } from './bands.js'
 import { type DeviceMatrix, type Entries, entriesOf } from './entries.js'
 import {
   denseShader,
@@ -57,30 +57,13 @@ export interface ProductOptions {
 /** Puts a weight on the device. Throws GpuLost where it does not fit. */
 export function openProduct(gpu: Gpu, matrix: DeviceMatrix, options: ProductOptions = {}): DeviceProduct {
   const { out, in: inputs } = matrix
-  const { bias, threads = THREADS, tiles } = options
-  const limit = gpu.adapter.limits.maxStorageBufferBindingSize
-  const bands = bandsOf(matrix, options.most ?? limit).map(({ first, matrix }) => {
-    const entries = entriesOf(matrix)
-    const scales = 'scales' in matrix && matrix.scales !== undefined ? [matrix.scales] : []
-    const biases = bias === undefined ? [] : [bias.subarray(first, first + matrix.out)]
-    const finish = {
-      scales: scales.length > 0,
-      bias: biases.length > 0,
-      ...(options.activation && { activation: options.activation }),
-    }
-    const data = [...entries.data, ...scales, ...biases]
-    return { first, matrix, entries, finish, data, buffers: data.map((each) => gpu.upload(each)) }
-  })
-  const columns = bands[0]?.entries.columns ?? inputs
+  const bands = uploadBands(gpu, matrix, options)
+  const { mostRows, dispatches, scratchWords } = kernelsOf(gpu, matrix, { bands, ...options })
   let last: (ProductRun & { readonly m: number } & Disposable) | undefined
-  // Of x and y, which are not cut by columns.
-  const mostRows = Math.max(1, Math.floor(limit / (4 * Math.max(columns, out, 1))) - 3)
-  const isTransposed = (m: number) => m > 1 && bands.some(({ matrix }) => shapeOf(matrix, m) !== 'dense')
-  const scratchWords = (m: number) => (isTransposed(m) ? 4 * columns * Math.ceil(m / 4) : 0)
   return {
     out,
     in: inputs,
-    bytes: bands.reduce((sum, { data }) => sum + data.reduce((bytes, { byteLength }) => bytes + byteLength, 0), 0),
+    bytes: bands.reduce((sum, { bytes }) => sum + bytes, 0),
     multiply,
     prepare,
     dispatches,
@@ -130,8 +113,49 @@ export function openProduct(gpu: Gpu, matrix: DeviceMatrix, options: ProductOpti
     }
     return last
   }
+}
 
-  function dispatches(m: number, { x, y, scratch }: { x: GPUBuffer; y: GPUBuffer; scratch: GPUBuffer }): Dispatch[] {
+/** A band of a weight in buffers of the device. */
+interface DeviceBand extends Band {
+  readonly entries: Entries
+  readonly finish: SumFinish
+  /** The entries, then scales and biases where there are any. */
+  readonly buffers: readonly GPUBuffer[]
+  /** Of the buffers together. */
+  readonly bytes: number
+}
+
+function uploadBands(gpu: Gpu, matrix: DeviceMatrix, { bias, activation, most }: ProductOptions): readonly DeviceBand[] {
+  return bandsOf(matrix, most ?? gpu.adapter.limits.maxStorageBufferBindingSize).map(({ first, matrix }) => {
+    const entries = entriesOf(matrix)
+    const scales = 'scales' in matrix && matrix.scales !== undefined ? [matrix.scales] : []
+    const biases = bias === undefined ? [] : [bias.subarray(first, first + matrix.out)]
+    const finish = { scales: scales.length > 0, bias: biases.length > 0, ...(activation && { activation }) }
+    const data = [...entries.data, ...scales, ...biases]
+    const bytes = data.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    return { first, matrix, entries, finish, buffers: data.map((each) => gpu.upload(each)), bytes }
+  })
+}
+
+interface ProductKernels extends Pick<DeviceProduct, 'dispatches' | 'scratchWords'> {
+  /** The most rows of x that the device binds at a time. */
+  readonly mostRows: number
+}
+
+function kernelsOf(
+  gpu: Gpu,
+  { out, in: inputs }: DeviceMatrix,
+  { bands, threads = THREADS, tiles }: ProductOptions & { readonly bands: readonly DeviceBand[] },
+): ProductKernels {
+  const columns = bands[0]?.entries.columns ?? inputs
+  // Of x and y, which are not cut by columns.
+  const bindable = gpu.adapter.limits.maxStorageBufferBindingSize / (4 * Math.max(columns, out, 1))
+  const mostRows = Math.max(1, Math.floor(bindable) - 3)
+  const isTransposed = (m: number) => m > 1 && bands.some(({ matrix }) => shapeOf(matrix, m) !== 'dense')
+  const scratchWords = (m: number) => (isTransposed(m) ? 4 * columns * Math.ceil(m / 4) : 0)
+  return { mostRows, scratchWords, dispatches }
+
+  function dispatches(...[m, { x, y, scratch }]: Parameters<DeviceProduct['dispatches']>): readonly Dispatch[] {
     if (m > mostRows)
       throw new PareError(`gpu: ${m} rows of x are more than the ${mostRows} that '${gpu.adapter.name}' can bind at a time.`, {
         hint: 'multiply fewer rows at a time.',

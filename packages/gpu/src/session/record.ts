@@ -7,7 +7,7 @@ import { arrayOf, hostArray, isPlain, transposed } from '../arrays/views.js'
 import type { PreparedDispatches } from '../dispatch.js'
 import type { DeviceProduct } from '../products/product.js'
 import { operatorOf } from './operators/operators.js'
-import { Unsupported } from './operators/recorded-call.js'
+import { UnsupportedCall } from './operators/recorded-call.js'
 import type { DevicePart, ModelParts } from './parts.js'
 
 /** Parts that run on the device one after another. */
@@ -163,7 +163,8 @@ function recordPart(recorder: Recorder, { recording, part, values }: Recorded): 
         return part satisfies never
     }
   } catch (error) {
-    const reason = error instanceof Unsupported ? error : error instanceof RangeError ? new Unsupported(error.message) : undefined
+    const reason =
+      error instanceof UnsupportedCall ? error : error instanceof RangeError ? new UnsupportedCall(error.message) : undefined
     if (reason === undefined) throw new Error(`gpu: ${keyOf(part.nodes[0]!)}: ${(error as Error).message}`, { cause: error })
     throw new PartFailure(part.nodes[0]!, { message: reason.message, needs: reason.needs })
   }

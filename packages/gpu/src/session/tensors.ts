@@ -4,7 +4,7 @@ import type { DeviceType } from '../arrays/element.js'
 import { stored } from '../arrays/recording.js'
 import type { Gpu } from '../gpu.js'
 import { elementTypeOf } from './operators/elementwise.js'
-import { Unsupported } from './operators/recorded-call.js'
+import { UnsupportedCall } from './operators/recorded-call.js'
 
 /** A value that stays on the device from one run to another, as a cache of keys does. Give it back with `using` or `dispose`. */
 export class DeviceTensor implements Disposable {
@@ -41,10 +41,10 @@ export type DeviceResults = Record<string, Tensor | DeviceTensor>
 
 export const isDeviceTensor = (value: Tensor | DeviceTensor): value is DeviceTensor => value instanceof DeviceTensor
 
-/** How a tensor lies on the device. Throws Unsupported for texts and the like. */
+/** How a tensor lies on the device. Throws UnsupportedCall for texts and the like. */
 export function typeOnDevice(type: string): DeviceType {
   const found = elementTypeOf(type)
-  if (found === undefined) throw new Unsupported(`values of ${type}`)
+  if (found === undefined) throw new UnsupportedCall(`values of ${type}`)
   return found
 }
 
@@ -78,6 +78,6 @@ export function tensorOf(type: string, dims: readonly number[], words: ArrayBuff
     case 'uint8':
       return new Tensor('uint8', Uint8Array.from(integers), shape)
     default:
-      throw new Unsupported(`results of ${type}`)
+      throw new UnsupportedCall(`results of ${type}`)
   }
 }

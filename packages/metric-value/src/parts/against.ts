@@ -36,7 +36,7 @@ export function valueNeeds(options: MetricOptions): MetricNeeds {
 }
 
 /** `pairs`: how a vector is made of what the model gives for each of two texts. Undefined: a sample is one thing. */
-export function pairsOption(options: MetricOptions): Pooling | undefined {
+function pairsOption(options: MetricOptions): Pooling | undefined {
   if (options.pairs === undefined) return undefined
   return choiceOption<Pooling>(options, 'pairs', ['mean', 'cls', 'max', 'last', 'output'])
 }

@@ -28,7 +28,7 @@ export function decodeModel(proto: ModelProto, decoding: Decoding): Model {
   }
 }
 
-export function decodeGraph(proto: GraphProto, decoding: Decoding): Graph {
+function decodeGraph(proto: GraphProto, decoding: Decoding): Graph {
   for (const each of proto.sparseInitializer) decodeSparse(each, decoding)
   refuseCircles(proto.node, decoding)
   return {

@@ -15,7 +15,7 @@ export interface Image {
 }
 
 /** Parts of at least this many bytes are left in the file. */
-export const LARGE_PART = 4096
+const LARGE_PART = 4096
 
 /** An image wholly in memory. `path`: the file the bytes are those of, if any. */
 export function memoryImage(bytes: Bytes & { readonly whole: Uint8Array }): Image {

@@ -28,7 +28,7 @@ export function rememberOrigin(proto: ModelProto, origin: Origin): void {
   origins.set(proto, origin)
 }
 
-/** Undefined for a model that was made or edited: `editModel` makes a new message. */
+/** The bytes that a model was read from; undefined for a model that was made or edited: `editModel` makes a new message. */
 export function originOf(proto: ModelProto): Origin | undefined {
   return origins.get(proto)
 }

@@ -37,7 +37,7 @@ export function splice(image: Image, index: Index, replacement: (part: PartSpan)
   }
 }
 
-/** Total length of pieces. */
+/** Adds up the lengths of pieces, in bytes. */
 export function lengthOf(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
 }

@@ -90,7 +90,7 @@ export class Cursor {
   }
 }
 
-/** Bytes a varint takes. */
+/** Counts the bytes that a number takes as a varint. */
 export function varintSize(value: number): number {
   let size = 1
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++

@@ -74,7 +74,7 @@ async function writeTargets(model: Model, targets: readonly Target[], options: W
   return targets.map((each) => ({ path: each.path, bytes: each.bytes }))
 }
 
-/** How many bytes `writeModel` writes, external data included. Reads no tensor. */
+/** Counts the bytes that `writeModel` writes, external data included, and reads no tensor. */
 export function writtenBytes(model: Model): number {
   const { model: own, data } = layOut(model, (location) => location ?? 'model.onnx.data')
   return [own, ...data.values()].reduce((sum, pieces) => sum + lengthOf(pieces), 0)

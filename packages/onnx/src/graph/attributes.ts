@@ -5,11 +5,11 @@ import type { AttributeValue } from './make.js'
 export interface Attributes {
   has(name: string): boolean
   /** 64-bit integers are rounded to doubles. */
-  readonly int: Read<number>
-  readonly ints: Read<readonly number[]>
-  readonly float: Read<number>
-  readonly floats: Read<readonly number[]>
-  readonly string: Read<string>
+  readonly int: AttributeReader<number>
+  readonly ints: AttributeReader<readonly number[]>
+  readonly float: AttributeReader<number>
+  readonly floats: AttributeReader<readonly number[]>
+  readonly string: AttributeReader<string>
   tensor(name: string): Tensor | undefined
   graph(name: string): Graph | undefined
   /** Numbers, texts and lists of numbers as they are, to make a node with. Default: of all names */
@@ -17,7 +17,7 @@ export interface Attributes {
 }
 
 /** The value of an attribute; where it is not there, `otherwise`. */
-export interface Read<T> {
+export interface AttributeReader<T> {
   (name: string): T | undefined
   (name: string, otherwise: T): T
 }
@@ -34,19 +34,19 @@ export class NodeAttributes implements Attributes {
     this.#attributes = attributes
   }
 
-  get int(): Read<number> {
+  get int(): AttributeReader<number> {
     return this.#reading('int', Number)
   }
-  get ints(): Read<readonly number[]> {
+  get ints(): AttributeReader<readonly number[]> {
     return this.#reading('ints', (values): readonly number[] => values.map(Number))
   }
-  get float(): Read<number> {
+  get float(): AttributeReader<number> {
     return this.#reading('float', same)
   }
-  get floats(): Read<readonly number[]> {
+  get floats(): AttributeReader<readonly number[]> {
     return this.#reading('floats', same)
   }
-  get string(): Read<string> {
+  get string(): AttributeReader<string> {
     return this.#reading('string', same)
   }
 
@@ -72,12 +72,12 @@ export class NodeAttributes implements Attributes {
     }
   }
 
-  #reading<K extends Kind, T>(kind: K, from: (value: Value<K>) => T): Read<T> {
+  #reading<K extends Kind, T>(kind: K, from: (value: Value<K>) => T): AttributeReader<T> {
     const attributes = this.#attributes
     return ((name: string, otherwise?: T) => {
       const attribute = attributes.get(name)
       return attribute?.kind === kind ? from(attribute.value as Value<K>) : otherwise
-    }) as Read<T>
+    }) as AttributeReader<T>
   }
 }
 

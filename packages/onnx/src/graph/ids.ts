@@ -14,12 +14,12 @@ export function attributeTensorId(path: string, node: Node, attribute: string): 
   return isConstant ? nodeId(path, node) : `${nodeId(path, node)}.${attribute}`
 }
 
-/** In front of the names of a nested graph: the node and its attribute, as in `y.then_branch/`. */
+/** Makes what stands in front of the names of a nested graph: the node and its attribute, as in `y.then_branch/`. */
 export function graphPath(path: string, node: Node, attribute: string): string {
   return `${nodeId(path, node)}.${attribute}/`
 }
 
-/** In front of the names inside a function: the same for all its calls. */
+/** Makes what stands in front of the names inside a function: the same for all its calls. */
 export function functionPath(callee: LocalFunction): string {
   return `${callee.domain}.${callee.name}/`
 }

@@ -140,7 +140,7 @@ const KINDS: readonly (readonly [kind: OperatorKind, names: string])[] = [
 
 const kinds = byOperator(KINDS)
 
-/** Undefined: of no kind that tables tell apart. */
+/** Says of what kind an operator is. Undefined: of no kind that tables tell apart. */
 export function kindOf(operator: string): OperatorKind | undefined {
   return kinds.get(operator)
 }

@@ -1,4 +1,4 @@
-import { NodeAttributes, type Read } from '../graph/attributes.js'
+import { type AttributeReader, NodeAttributes } from '../graph/attributes.js'
 import type { Graph, Node, Tensor } from '../model.js'
 import type { Branch, Fact, Facts, InferenceFacts, OperatorCall } from './rules/rule.js'
 
@@ -36,19 +36,19 @@ export class NodeCall implements OperatorCall {
   get count(): number | undefined {
     return this.#place.count
   }
-  get int(): Read<number> {
+  get int(): AttributeReader<number> {
     return this.#attributes.int
   }
-  get ints(): Read<readonly number[]> {
+  get ints(): AttributeReader<readonly number[]> {
     return this.#attributes.ints
   }
-  get float(): Read<number> {
+  get float(): AttributeReader<number> {
     return this.#attributes.float
   }
-  get floats(): Read<readonly number[]> {
+  get floats(): AttributeReader<readonly number[]> {
     return this.#attributes.floats
   }
-  get string(): Read<string> {
+  get string(): AttributeReader<string> {
     return this.#attributes.string
   }
 

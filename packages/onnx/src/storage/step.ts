@@ -2,10 +2,10 @@
 export interface StorageStep {
   readonly kind: 'store'
   readonly storage: 'sparse'
-  readonly weights: readonly SparselyStored[]
+  readonly weights: readonly SparseTensorFacts[]
 }
 
-export interface SparselyStored {
+export interface SparseTensorFacts {
   /** Name of the initializer. */
   readonly id: string
   readonly elements: number

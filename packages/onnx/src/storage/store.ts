@@ -6,7 +6,7 @@ import { NewTensors } from '../graph/new-tensors.js'
 import { GraphWriter } from '../graph/writer.js'
 import type { Model, Payload, Tensor } from '../model.js'
 import { commonElement, elementSize, isCommon } from './common-element.js'
-import type { SparselyStored, StorageStep } from './step.js'
+import type { SparseTensorFacts, StorageStep } from './step.js'
 
 /** Smaller ones are not worth eight nodes. */
 const LEAST_ELEMENTS = 256
@@ -19,7 +19,7 @@ const LEAST_OPSET = 11
 export async function planStorage(model: Model): Promise<StorageStep> {
   const { graph, opsets } = model
   const fixed = new Set([...graph.inputs, ...graph.outputs].map(({ name }) => name))
-  const weights: SparselyStored[] = []
+  const weights: SparseTensorFacts[] = []
   if ((opsets.get('') ?? 1) >= LEAST_OPSET)
     for (const tensor of graph.initializers) {
       const size = elementSize(tensor)
@@ -107,7 +107,7 @@ function othersOf(tensor: Tensor, common: Uint8Array, others: number): Payload {
   })
 }
 
-function noInitializer({ id, elements }: SparselyStored, tensor: Tensor | undefined): PareError {
+function noInitializer({ id, elements }: SparseTensorFacts, tensor: Tensor | undefined): PareError {
   const has = tensor === undefined ? 'has no such initializer' : `has it as ${tensor.type}[${tensor.shape}]`
   return new PareError(`the plan stores '${id}' with ${elements} elements sparsely, and this model ${has}.`, {
     hint: 'replay a plan on the model it was made for; its path and hash stand at the top of the plan.',

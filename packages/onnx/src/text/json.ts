@@ -9,7 +9,7 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text)
 }
 
-/** For values that another parser made. Throws PareError where they are nested too deep. */
+/** Looks at a value that another parser made, and throws PareError where it is nested too deep. */
 export function refuseDeep(value: unknown): void {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {

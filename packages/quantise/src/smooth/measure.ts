@@ -1,5 +1,5 @@
 import { GraphWriter, type Model, PareError } from '@pare/onnx'
-import { measuringModel, type RunData } from '../static/ranges.js'
+import { measuringModel, notFinite, type RunData } from '../static/ranges.js'
 import type { SmoothSite } from './find.js'
 
 /** f64[columns] each, 0 included. */
@@ -119,9 +119,3 @@ class SpreadRows {
 
 /** As many are kept at least, where there are as many. */
 const ROWS = 128
-
-function notFinite(value: string): PareError {
-  return new PareError(`'${value}' is not finite on the calibration data.`, {
-    hint: 'check the data for NaN and huge values, and the model with pare evaluate: it must run on them.',
-  })
-}

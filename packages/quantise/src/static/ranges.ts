@@ -88,7 +88,8 @@ export function measuringModel(model: Model, writer: GraphWriter, outputs: reado
   return withoutDead(model, editModel(model, { graph }))
 }
 
-function notFinite(value: string): PareError {
+/** The error where a value is NaN or infinite on some sample. */
+export function notFinite(value: string): PareError {
   return new PareError(`'${value}' is not finite on the calibration data.`, {
     hint: 'check the data for NaN and huge values, and the model with pare evaluate: it must run on them.',
   })

@@ -4,7 +4,7 @@ import { type Model, PareError, present, type ValueInfo } from '@pare/onnx'
 import { type ChosenLoss, checkClasses, TARGET, targetOf } from '../losses.js'
 import type { Passes } from '../passes.js'
 import type { JudgedBatch } from './held-out.js'
-import type { Drawn, SampleSource } from './samples.js'
+import type { DrawnBatch, SampleSource } from './samples.js'
 import { remembering, type Teacher } from './teacher.js'
 import type { TrainingData } from './training-data.js'
 
@@ -26,7 +26,7 @@ export interface FeedOptions {
 
 export function openFeed({ source, batch: size, fixed, loss, teacher }: FeedOptions): Feed {
   const remembered = teacher && (source.isFixed ? remembering(teacher) : teacher)
-  const fed = async ({ batch, numbers }: Drawn): Promise<JudgedBatch> => {
+  const fed = async ({ batch, numbers }: DrawnBatch): Promise<JudgedBatch> => {
     const { target, count } = targetOf(loss.kind, batch)
     const taught = remembered === undefined ? {} : await remembered.ask(batch, numbers)
     const counted = loss.parts[0]!.kind === 'kl' ? batch.size : count

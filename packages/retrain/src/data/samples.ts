@@ -9,13 +9,13 @@ export interface SampleSource {
   /** Whether a number stands for the same sample in each epoch. */
   readonly isFixed: boolean
   /** `size` samples from `position` on, of the endless row of epochs. The numbers are those of samples in the data, of text those of windows. */
-  at(position: number, size: number): Drawn
+  at(position: number, size: number): DrawnBatch
   /** What is not trained on, in batches of at most `size`. */
-  heldOut(size: number): Drawn[]
+  heldOut(size: number): DrawnBatch[]
   readonly held: number
 }
 
-export interface Drawn {
+export interface DrawnBatch {
   readonly batch: Batch
   readonly numbers: Uint32Array
 }

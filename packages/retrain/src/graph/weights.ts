@@ -103,13 +103,13 @@ function weightsIn(arena: Arena, statistics: readonly RunningStatistics[]): Weig
         ...arena.tensors.map(({ first, elements }) => best.weights.subarray(first, first + elements)),
         ...best.statistics,
       ]
-      return joined(parts)
+      return joinWeights(parts)
     },
   }
 }
 
 /** Numbers of several arrays, one after another. */
-export function joined(parts: readonly Float32Array[]): Uint8Array {
+export function joinWeights(parts: readonly Float32Array[]): Uint8Array {
   const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const part of parts) {
@@ -158,7 +158,7 @@ export function hasBit(bits: Uint8Array, element: number): boolean {
   return ((bits[element >>> 3]! >> (element & 7)) & 1) === 1
 }
 
-function zerosOf(values: Float32Array): number {
+export function zerosOf(values: Float32Array): number {
   let zeros = 0
   for (let i = 0; i < values.length; i++) if (values[i] === 0) zeros++
   return zeros

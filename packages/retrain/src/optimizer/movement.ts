@@ -1,4 +1,5 @@
 import type { Curve } from '../curves.js'
+import { zerosOf } from '../graph/weights.js'
 import { keyOf, lowestOf } from '../rank.js'
 import type { Arena, PlacedTensor } from './arena.js'
 import { sparsityAt } from './schedule.js'
@@ -95,10 +96,4 @@ function mask(
     if (!goes) hidden[i] = 0
   }
   return left
-}
-
-function zerosOf(values: Float32Array): number {
-  let zeros = 0
-  for (let i = 0; i < values.length; i++) if (values[i] === 0) zeros++
-  return zeros
 }

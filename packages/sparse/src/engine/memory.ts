@@ -13,7 +13,7 @@ export interface Memory {
 }
 
 /** Kernels touch up to this many bytes beyond what they are given. */
-export const SLACK = 128
+const SLACK = 128
 const PAGE = 65536
 const LINE = 64
 /** 4 GiB, what 32-bit addresses reach. */

@@ -1,5 +1,6 @@
 import { attributesOf, madeBy, type Node, present, readAll, type Tensor, type Uses, valuesOf } from '@pare/onnx'
 import type { RowNorm } from '../engine/rows.js'
+import { BINARY } from './scalar-functions.js'
 
 /** Nodes that together normalise the rows of a value. */
 export interface FoundNorm {
@@ -143,14 +144,6 @@ function normalised(row: Row, kind: RowNorm['kind'], epsilon: number): Row {
 
 const average = (row: Row) => row.reduce((sum, x) => sum + x, 0) / row.length
 
-const PAIRS: Readonly<Record<string, (a: number, b: number) => number>> = {
-  Add: (a, b) => a + b,
-  Sub: (a, b) => a - b,
-  Mul: (a, b) => a * b,
-  Div: (a, b) => a / b,
-  Pow: (a, b) => a ** b,
-}
-
 const SINGLES: Readonly<Record<string, (x: number) => number>> = { Sqrt: Math.sqrt, Reciprocal: (x) => 1 / x }
 
 interface Trial {
@@ -176,7 +169,7 @@ async function computed(node: Node, { rowsOf, width, uses, epsilons }: Trial): P
   const [a, b] = operands
   const single = SINGLES[node.op]
   if (a !== undefined && b === undefined && single !== undefined) return a.map((row) => row.map(single))
-  const pair = PAIRS[node.op]
+  const pair = BINARY[node.op]
   if (a === undefined || b === undefined || pair === undefined) return undefined
   return a.map((row, r) => {
     const other = b[r]!

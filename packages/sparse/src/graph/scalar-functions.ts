@@ -74,7 +74,8 @@ const geluTanh = (x: number) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) 
 
 type Numbers = readonly number[]
 
-const BINARY: Readonly<Record<string, (a: number, b: number) => number>> = {
+/** Operators of ai.onnx over two numbers. */
+export const BINARY: Readonly<Record<string, (a: number, b: number) => number>> = {
   Add: (a, b) => a + b,
   Sub: (a, b) => a - b,
   Mul: (a, b) => a * b,

@@ -14,7 +14,7 @@ export function madd({ relaxed }: Variant, a: Code, b: Code, c: Code): Code {
 /** How values are stored: as f32, halves, or codes of 8 bits. */
 export type ValueKind = 'f32' | 'f16' | 'i8'
 
-export const VALUE_BYTES: Readonly<Record<ValueKind, number>> = { f32: 4, f16: 2, i8: 1 }
+const VALUE_BYTES: Readonly<Record<ValueKind, number>> = { f32: 4, f16: 2, i8: 1 }
 
 /** How a kernel reads values as floats. */
 export interface KernelValues {

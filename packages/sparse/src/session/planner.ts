@@ -6,7 +6,7 @@ import { type Both, gainUs, inTurn, OF_LAYER, OF_SESSION, pays } from './measure
 import { outlookOf } from './outlook.js'
 import type { Feeds, RunParts } from './parts.js'
 import type { LayerPlan, SessionPlan } from './plan.js'
-import type { Split } from './split.js'
+import type { SplitModel } from './split.js'
 
 export interface Planning {
   readonly parts: RunParts
@@ -15,7 +15,7 @@ export interface Planning {
   readonly sites: readonly ProductSite[]
   readonly dense: Ort.InferenceSession
   /** The split for these sites, made once for each set. */
-  readonly splitFor: (ids: readonly string[]) => Promise<Split>
+  readonly splitFor: (ids: readonly string[]) => Promise<SplitModel>
 }
 
 /**
@@ -89,8 +89,7 @@ async function fastestPlan({ parts, sites, dense, splitFor }: Planning, feeds: F
 const timesOf = ({ ratio, wins }: Both) =>
   `${ratio.toFixed(2)}× as fast as dense, and faster in ${Math.round(100 * wins)} % of the runs.`
 
-export const formatOf = ({ matrix }: ProductSite) =>
-  matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`
+const formatOf = ({ matrix }: ProductSite) => (matrix.kind === 'rows' ? 'rows' : `tiles ${matrix.tileRows}×${matrix.tileColumns}`)
 
 type Times = Pick<LayerPlan, 'denseUs' | 'sparseUs'>
 

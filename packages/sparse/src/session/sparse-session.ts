@@ -4,7 +4,7 @@ import type { SparseSessionOptions } from './options.js'
 import type { Feeds, Results } from './parts.js'
 import { NOTHING, type SessionPlan } from './plan.js'
 import { makePlan } from './planner.js'
-import { openSplit, type Split } from './split.js'
+import { openSplit, type SplitModel } from './split.js'
 
 /**
  * A model that runs its sparse weights on kernels of ours where that is faster, and else on ONNX Runtime. It has the shape of ONNX Runtime's
@@ -24,7 +24,7 @@ export class SparseSession implements AsyncDisposable {
 
   readonly #parts: SessionParts
   readonly #plans = new Map<string, SessionPlan>()
-  readonly #splits = new Map<string, Promise<Split>>()
+  readonly #splits = new Map<string, Promise<SplitModel>>()
   #plan: SessionPlan
 
   private constructor(parts: SessionParts) {
@@ -104,7 +104,7 @@ export class SparseSession implements AsyncDisposable {
     }
   }
 
-  #splitFor(ids: readonly string[]): Promise<Split> {
+  #splitFor(ids: readonly string[]): Promise<SplitModel> {
     const key = ids.join('\n')
     const { parts, sites } = this.#parts
     const earlier = this.#splits.get(key)

@@ -15,7 +15,7 @@ import { countOf, prepare, type StoredValue } from './own-steps.js'
 import type { Feeds, Results, RunParts } from './parts.js'
 
 /** A model in parts: sparse products on our kernels, the rest in sessions of ONNX Runtime. */
-export interface Split extends AsyncDisposable {
+export interface SplitModel extends AsyncDisposable {
   /** How many sessions of ONNX Runtime. */
   readonly segments: number
   readonly sites: readonly ProductSite[]
@@ -28,7 +28,7 @@ type Runnable =
   | { readonly step: OwnStep; readonly run: Run }
 type Run = (inputs: readonly StoredValue[], same: boolean) => StoredValue
 
-export async function openSplit(parts: RunParts, sites: readonly ProductSite[]): Promise<Split> {
+export async function openSplit(parts: RunParts, sites: readonly ProductSite[]): Promise<SplitModel> {
   const { model, uses, candidates, createSession } = parts
   const between = betweenOurs(await candidates(), sites, uses)
   const own: OwnStep[] = [...sites.map(productStep), ...between.map(betweenStep)]

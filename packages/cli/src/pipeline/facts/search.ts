@@ -9,6 +9,7 @@ export function describeSearch({ around, levels, trials, seconds, best }: Search
   return `${spent} around ${around === 'uniform' ? 'equal shares' : around} in ${Math.round(seconds)} s: ${gained}`
 }
 
-function short(value: number): string {
+/** Three digits of a number. */
+export function short(value: number): string {
   return String(Number(value.toPrecision(3)))
 }

@@ -22,6 +22,7 @@ import type { RetrainConfig } from '../../options/recover.js'
 import { widen } from '../../proof/widen.js'
 import type { TrainingSource } from '../../settings/data/training.js'
 import { distillWeights, loraOf } from '../../settings/recover.js'
+import { short } from '../facts/search.js'
 
 /** How one training went. */
 export interface TrainingFacts {
@@ -104,10 +105,6 @@ export async function retrainModel(
   } finally {
     activity.end()
   }
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)))
 }
 
 function factsOfTraining(trained: RetrainResult, distilled: boolean): TrainingFacts {

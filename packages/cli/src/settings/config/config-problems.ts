@@ -66,7 +66,7 @@ function clipped(key: string): string {
 }
 
 /** 'pare.config.yml:12:5' */
-export function formatSource({ file, line, column }: SourcePlace): string {
+function formatSource({ file, line, column }: SourcePlace): string {
   return `${visible(file)}:${line}:${column}`
 }
 

@@ -5,7 +5,7 @@ import type { CST, Document, LineCounter } from 'yaml'
  * What no config has. The library looks at all keys of a map for each of them, and walks through what is nested by calling itself, until the process ends without
  * an error to catch.
  */
-export const YAML_LIMITS = { depth: 64, keys: 1000, marks: 100 } as const
+const YAML_LIMITS = { depth: 64, keys: 1000, marks: 100 } as const
 
 /** A YAML text as a document, whatever is wrong with it, and its lines. Throws PareError where it goes beyond `YAML_LIMITS`. */
 export async function documentOf(text: string): Promise<{ readonly document: Document; readonly lines: LineCounter }> {

@@ -157,7 +157,7 @@ async function readStatistics(
 }
 
 /** The statistics that a file holds; undefined where it holds something else. */
-export async function statisticsIn(path: string, shown: string): Promise<StatisticsFile | undefined> {
+async function statisticsIn(path: string, shown: string): Promise<StatisticsFile | undefined> {
   if (await isFolder(path)) return undefined
   const first = new Uint8Array(8)
   const { handle } = await openRegular(path, 'calibration data')
@@ -188,7 +188,7 @@ export function needsOf({
 }
 
 /** Whether a step cannot do without gradients of a loss over training data, to judge or to spread its target. */
-export function needsGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
+function needsGradients(step: Pick<PruneStep, 'criterion' | 'allocation'>): boolean {
   return step.allocation === 'fisher' || judgesByGradients(step)
 }
 

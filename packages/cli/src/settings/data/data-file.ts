@@ -48,7 +48,7 @@ export async function readDataFile(
 }
 
 /** The tokenizer of the folder that the model came in, for data that may be text. */
-export function ownTokenizer(folder: ModelFolder | undefined, data: string | undefined): string | undefined {
+function ownTokenizer(folder: ModelFolder | undefined, data: string | undefined): string | undefined {
   const isThere = folder?.companions.includes(TOKENIZER) === true
   return isThere && data !== undefined && mayBeText(data) ? join(folder.path, TOKENIZER) : undefined
 }

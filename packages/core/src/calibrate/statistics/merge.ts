@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import type { StatisticsFile } from './stored-statistics.js'
-import { CHUNK_SAMPLES, type ChunkTotals, endOf, joined, startOf } from './totals.js'
+import { CHUNK_SAMPLES, type ChunkTotals, endOf, joinTotals, startOf } from './totals.js'
 
 /** A statistics file, and what errors call it. */
 export interface NamedStatistics {
@@ -15,7 +15,7 @@ export function mergeStatistics(shards: readonly NamedStatistics[]): StatisticsF
   for (const other of others) refuseOther(first, other)
   refuseOverlap(shards)
   const { measured, ...facts } = first.file
-  const blocks = joined(
+  const blocks = joinTotals(
     shards.flatMap(({ file }) => file.measured.blocks),
     measured.reductions,
   )

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { mergeStatistics } from './merge.js'
 import { formatStatistics, parseStatistics } from './statistics-file.js'
 import type { StatisticsFile } from './stored-statistics.js'
-import { type ChunkTotals, joined, type Totals } from './totals.js'
+import { type ChunkTotals, joinTotals, type Totals } from './totals.js'
 
 const HASH = 'a'.repeat(64)
 
@@ -27,7 +27,7 @@ function fileOf(from: number, to: number, facts: Partial<StatisticsFile> = {}): 
   return {
     ...{ schemaVersion: 1, kind: 'statistics', pare: '0.1.0', executionProvider: 'cpu', model: { sha256: HASH } },
     data: { sha256: HASH, samples: 7 * 256 - 5 },
-    measured: { reductions, blocks: joined(blocks, reductions) },
+    measured: { reductions, blocks: joinTotals(blocks, reductions) },
     ...facts,
   }
 }

@@ -25,7 +25,7 @@ export interface ChunkTotals {
 export type Reductions = ReadonlyMap<string, Statistic['reduce']>
 
 /** Blocks in order, neighbours put together where they make a larger one. */
-export function joined(blocks: readonly ChunkTotals[], reductions: Reductions): ChunkTotals[] {
+export function joinTotals(blocks: readonly ChunkTotals[], reductions: Reductions): ChunkTotals[] {
   const stack: ChunkTotals[] = []
   for (const block of [...blocks].sort((a, b) => startOf(a) - startOf(b))) {
     stack.push(block)
@@ -51,9 +51,9 @@ function areSiblings(left: ChunkTotals | undefined, right: ChunkTotals | undefin
   )
 }
 
-/** Everything put together. */
+/** Puts the totals of all blocks together. */
 export function totalOf(blocks: readonly ChunkTotals[], reductions: Reductions): ReadonlyMap<string, Totals> {
-  return joined(blocks, reductions)
+  return joinTotals(blocks, reductions)
     .map(({ totals }) => totals)
     .reduce((left, right) => both(left, right, reductions))
 }
@@ -68,7 +68,7 @@ function both(left: ChunkTotals['totals'], right: ChunkTotals['totals'], reducti
   )
 }
 
-/** Of two sets of rows together. Variances by Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm, 1979. */
+/** Puts the totals of two sets of rows together. Variances by Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm, 1979. */
 export function combined(reduce: Statistic['reduce'], a: Totals, b: Totals): Totals {
   if (a.rows === 0) return b
   if (b.rows === 0) return a

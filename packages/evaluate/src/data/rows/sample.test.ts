@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest'
 import { array } from '../../fixture.test.files.js'
-import { stackSamples } from './sample.js'
+import { arraysOf, type Sample, stackArrays } from './sample.js'
+
+function stackSamples(samples: readonly Sample[], source: string, first = 0) {
+  return stackArrays(
+    samples.map((sample, i) => arraysOf(sample, `${source}: sample ${first + i}`)),
+    source,
+    { first },
+  )
+}
 
 test('samples are stacked along a new first axis', () => {
   const stacked = stackSamples(

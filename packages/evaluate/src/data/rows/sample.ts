@@ -29,18 +29,12 @@ export type SampleValue =
   | ArrayBufferView
   | { readonly data: ArrayBufferView; readonly shape: readonly number[] }
 
-/** The samples as arrays [samples, …], by name. `first` is the index of the first, for messages. Throws where they differ in names or shapes. */
-export function stackSamples(samples: readonly Sample[], source: string, first = 0): Map<string, DataArray> {
-  const arrays = samples.map((sample, i) => arraysOf(sample, `${source}: sample ${first + i}`))
-  return stackArrays(arrays, source, { first })
-}
-
 /** The arrays of a sample. `where` is for messages. */
 export function arraysOf(sample: Sample, where: string): SampleArrays {
   return new Map(Object.entries(sample).map(([name, value]) => [name, toArray(value, `${where}, '${name}'`)]))
 }
 
-/** The same of arrays; those of different lengths are filled up where the padding says how. */
+/** The arrays of samples as arrays [samples, …], by name. `first` is the index of the first, for messages. Throws where they differ in names or shapes; those of different lengths are filled up where the padding says how. */
 export function stackArrays(
   samples: readonly SampleArrays[],
   source: string,

@@ -5,7 +5,7 @@ import { readStruct, type ThriftStruct } from './thrift.js'
 export type ReadBytes = (start: number, length: number) => Promise<DataView>
 
 /** What one column of a group of rows may hold: a few bytes may say that a value is repeated as often as they like. */
-export const PARQUET_LIMITS = {
+const PARQUET_LIMITS = {
   footerBytes: 2 ** 26,
   /** Of one group of rows, in all its columns. */
   values: 2 ** 27,

@@ -99,7 +99,7 @@ export interface Speed {
 
 const SECONDS = 2
 /** Less of a difference is told to nobody as one. */
-export const RESOLUTION = 0.02
+const RESOLUTION = 0.02
 
 /**
  * Times the models run by run, each round in an order drawn by lot, so that what slows the machine down meets both alike. In this process;

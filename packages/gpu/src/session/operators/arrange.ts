@@ -2,7 +2,7 @@ import { valuesOf } from '@pare/onnx'
 import { concatenate, gather, map, numberArray, reshape, settled } from '../../arrays/compute.js'
 import { type LazyArray, sizeOf } from '../../arrays/element.js'
 import { broadcast, commonDims, hostArray, positions, sliced, transposed } from '../../arrays/views.js'
-import { axisOf, input, numbersAt, numbersIn, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
+import { axisOf, input, numbersAt, numbersIn, type Operator, type RecordedCall, UnsupportedCall } from './recorded-call.js'
 
 const vector = (values: readonly number[]) => hostArray('i32', [values.length], values)
 
@@ -26,7 +26,7 @@ function newDims(dims: readonly number[], asked: readonly number[], allowZero: b
 function slice(call: RecordedCall): LazyArray {
   const x = input(call, 0)
   const [starts, ends] = [numbersAt(call, 1, 'starts'), numbersAt(call, 2, 'ends')]
-  if (starts === undefined || ends === undefined) throw new Unsupported('Slice without ends')
+  if (starts === undefined || ends === undefined) throw new UnsupportedCall('Slice without ends')
   const axes = numbersAt(call, 3, 'axes') ?? starts.map((_, i) => i)
   const steps = numbersAt(call, 4) ?? starts.map(() => 1)
   return starts.reduce((array, start, i) => {
@@ -63,12 +63,12 @@ function pad(call: RecordedCall): LazyArray {
   const pads = numbersAt(call, 1, 'pads')
   const { length: rank } = x.dims
   if (pads === undefined || call.attributes.string('mode', 'constant') !== 'constant')
-    throw new Unsupported('Pad that is not constant')
+    throw new UnsupportedCall('Pad that is not constant')
   const axes = (numbersAt(call, 3) ?? x.dims.map((_, axis) => axis)).map((axis) => axisOf(axis, rank))
   const value = call.inputs[2] === undefined ? call.attributes.float('value', 0) : numbersIn(call.inputs[2])[0]!
   return axes.reduce((array, axis, i) => {
     const [before, after] = [pads[i]!, pads[i + axes.length]!]
-    if (before < 0 || after < 0) throw new Unsupported('Pad that takes away')
+    if (before < 0 || after < 0) throw new UnsupportedCall('Pad that takes away')
     const filled = (size: number) => broadcast(numberArray(x.type, value), array.dims.with(axis, size))
     return concatenate(call.recording, [filled(before), array, filled(after)], axis)
   }, x)
@@ -160,7 +160,7 @@ export const ARRANGE: Readonly<Record<string, Operator>> = {
     const tensor = call.attributes.tensor('value')
     const bytes = tensor?.data.bytes
     if (tensor !== undefined && (bytes === undefined || !/^(float32|int64|int32|bool)$/.test(tensor.type)))
-      throw new Unsupported(`ConstantOfShape of ${tensor.type}`)
+      throw new UnsupportedCall(`ConstantOfShape of ${tensor.type}`)
     const value = bytes === undefined ? 0 : Number(valuesOf(tensor!.type, bytes)[0])
     const type = tensor === undefined || tensor.type === 'float32' ? 'f32' : tensor.type === 'bool' ? 'bool' : 'i32'
     return settled(broadcast(numberArray(type, value), numbersIn(input(call, 0))))
@@ -173,7 +173,7 @@ export const ARRANGE: Readonly<Record<string, Operator>> = {
     if (float !== undefined) return hostArray('f32', [], [float])
     if (integers !== undefined) return vector(integers)
     if (floats !== undefined) return hostArray('f32', [floats.length], floats)
-    throw new Unsupported('a Constant of texts')
+    throw new UnsupportedCall('a Constant of texts')
   },
   Pad: pad,
   Tile: tile,

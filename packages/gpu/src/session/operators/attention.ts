@@ -4,7 +4,7 @@ import { matmul } from '../../arrays/matmul.js'
 import { softmax } from '../../arrays/rows.js'
 import { broadcast, positions, sliced, transposed } from '../../arrays/views.js'
 import { LazyArithmetic } from './elementwise.js'
-import { input, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
+import { input, type Operator, type RecordedCall, UnsupportedCall } from './recorded-call.js'
 
 interface Rotation {
   /** f32[places, half]: of each position. */
@@ -48,7 +48,8 @@ const rotaryEmbedding: Operator = (call) => {
   const [x, ids, cos, sin] = [0, 1, 2, 3].map((i) => input(call, i)) as [LazyArray, LazyArray, LazyArray, LazyArray]
   const width = attributes.int('rotary_embedding_dim', 0)
   const heads = attributes.int('num_heads', 0)
-  if (x.dims.length === 3 && heads === 0 && width > 0) throw new Unsupported('RotaryEmbedding that does not say how many heads')
+  if (x.dims.length === 3 && heads === 0 && width > 0)
+    throw new UnsupportedCall('RotaryEmbedding that does not say how many heads')
   const four = x.dims.length === 4 ? x : apart(call, x, heads || x.dims[2]! / (2 * cos.dims[1]!))
   const seq = four.dims[2]!
   const whole = ids.dims.length === 2
@@ -64,9 +65,9 @@ const groupQueryAttention: Operator = (call) => {
   const [heads, kept] = [attributes.int('num_heads', 1), attributes.int('kv_num_heads', 1)]
   const query = input(call, 0)
   const [batch, seq, all] = query.dims as [number, number, number]
-  if (batch !== 1) throw new Unsupported('GroupQueryAttention of several samples, whose lengths only the device knows')
+  if (batch !== 1) throw new UnsupportedCall('GroupQueryAttention of several samples, whose lengths only the device knows')
   if (attributes.int('local_window_size', -1) !== -1 || attributes.float('softcap', 0) !== 0 || inputs.slice(9).some(Boolean))
-    throw new Unsupported('GroupQueryAttention with a window, a cap or a mask')
+    throw new UnsupportedCall('GroupQueryAttention with a window, a cap or a mask')
   const packed = inputs[1] === undefined
   const width = packed ? all / (heads + 2 * kept) : all / heads
   const part = (first: number, count: number) => sliced(query, { axis: 2, start: first * width, step: 1, count: count * width })

@@ -2,7 +2,7 @@ import { dataTypeOf } from '@pare/onnx'
 import { map, numberArray, settled } from '../../arrays/compute.js'
 import type { DeviceType, ElementOp, LazyArray } from '../../arrays/element.js'
 import type { Recording } from '../../arrays/recording.js'
-import { input, numbersIn, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
+import { input, numbersIn, type Operator, type RecordedCall, UnsupportedCall } from './recorded-call.js'
 
 /** How expressions of arrays are written here: numbers stand for arrays of one element. */
 export class LazyArithmetic {
@@ -50,7 +50,7 @@ const unary =
   (compute: Unary): Operator =>
   (call) => {
     const x = input(call, 0)
-    if (x.type !== 'f32') throw new Unsupported(`${call.node.op} of ${x.type}`)
+    if (x.type !== 'f32') throw new UnsupportedCall(`${call.node.op} of ${x.type}`)
     return compute(x, new LazyArithmetic(call), call)
   }
 
@@ -62,7 +62,7 @@ const arithmetic =
       .map((_, i) => input(call, i))
       .reduce((a, b) => {
         const op = a.type === 'f32' ? f32 : a.type === 'i32' ? i32 : undefined
-        if (op === undefined || a.type !== b.type) throw new Unsupported(`${call.node.op} of ${a.type} and ${b.type}`)
+        if (op === undefined || a.type !== b.type) throw new UnsupportedCall(`${call.node.op} of ${a.type} and ${b.type}`)
         return map(call.recording, { op, type: a.type }, [a, b])
       })
 
@@ -76,7 +76,7 @@ const comparison =
 const logical =
   (op: ElementOp): Operator =>
   (call) => {
-    if (call.inputs.some((array) => array?.type !== 'bool')) throw new Unsupported(`${call.node.op} of numbers`)
+    if (call.inputs.some((array) => array?.type !== 'bool')) throw new UnsupportedCall(`${call.node.op} of numbers`)
     return map(call.recording, { op, type: 'bool' }, call.inputs as LazyArray[])
   }
 
@@ -109,7 +109,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Sum: arithmetic('add', 'addI'),
   Pow(call) {
     const [x, y] = [input(call, 0), cast(call, input(call, 1), 'f32')]
-    if (x.type !== 'f32') throw new Unsupported(`Pow of ${x.type}`)
+    if (x.type !== 'f32') throw new UnsupportedCall(`Pow of ${x.type}`)
     return map(call.recording, { op: 'power', type: 'f32' }, [x, y])
   },
   Less: comparison('less'),
@@ -122,14 +122,14 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Not: logical('not'),
   Where(call) {
     const [condition, a, b] = [input(call, 0), input(call, 1), input(call, 2)]
-    if (a.type !== b.type) throw new Unsupported(`Where of ${a.type} and ${b.type}`)
+    if (a.type !== b.type) throw new UnsupportedCall(`Where of ${a.type} and ${b.type}`)
     return map(call.recording, { op: 'where', type: a.type }, [condition, a, b])
   },
   Cast(call) {
     const name = dataTypeOf(call.attributes.int('to', 1))
     const [type, x] = [elementTypeOf(name), input(call, 0)]
     // Other integers would wrap round.
-    if (type === undefined || /int(8|16)/.test(name ?? '')) throw new Unsupported(`Cast to ${name}`)
+    if (type === undefined || /int(8|16)/.test(name ?? '')) throw new UnsupportedCall(`Cast to ${name}`)
     return cast(call, x, type)
   },
   Neg: (call) => map(call.recording, { op: 'negate', type: input(call, 0).type }, [input(call, 0)]),

@@ -5,13 +5,13 @@ import { reduce } from '../../arrays/rows.js'
 import { reshaped, transposed } from '../../arrays/views.js'
 import { convolve, type MovingWindow, pool } from '../../arrays/window.js'
 import { LazyArithmetic } from './elementwise.js'
-import { input, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
+import { input, type Operator, type RecordedCall, UnsupportedCall } from './recorded-call.js'
 
 function windowOf({ attributes, node }: RecordedCall, places: readonly number[], size: readonly number[]): MovingWindow {
   const ones = size.map(() => 1)
   const [strides, dilations] = [attributes.ints('strides') ?? ones, attributes.ints('dilations') ?? ones]
   const automatic = attributes.string('auto_pad', 'NOTSET')
-  if (attributes.int('ceil_mode', 0) !== 0) throw new Unsupported(`${node.op} that rounds its size up`)
+  if (attributes.int('ceil_mode', 0) !== 0) throw new UnsupportedCall(`${node.op} that rounds its size up`)
   if (automatic.startsWith('SAME')) {
     const total = places.map((length, i) =>
       Math.max(0, (Math.ceil(length / strides[i]!) - 1) * strides[i]! + dilations[i]! * (size[i]! - 1) + 1 - length),
@@ -34,7 +34,7 @@ const pooling =
   (kind: 'maximum' | 'mean'): Operator =>
   (call) => {
     const x = input(call, 0)
-    if (call.node.outputs.length > 1) throw new Unsupported(`${call.node.op} that gives places`)
+    if (call.node.outputs.length > 1) throw new UnsupportedCall(`${call.node.op} that gives places`)
     const window = windowOf(call, x.dims.slice(2), call.attributes.ints('kernel_shape', []))
     return pool(call.recording, x, { kind, window, padded: call.attributes.int('count_include_pad', 0) === 1 })
   }

@@ -13,30 +13,30 @@ export interface RecordedCall {
   readonly inputs: readonly (LazyArray | undefined)[]
 }
 
-/** Records what a node computes. Throws Unsupported where it cannot. */
+/** Records what a node computes. Throws UnsupportedCall where it cannot. */
 export type Operator = (call: RecordedCall) => LazyArray | readonly LazyArray[]
 
 /** Something that kernels of ours do not do; the node runs elsewhere. */
-export class Unsupported extends Error {
+export class UnsupportedCall extends Error {
   /** What would have to be known to this process, where that is the reason. */
   readonly needs: LazyArray | undefined
 
   constructor(reason: string, needs?: LazyArray) {
     super(reason)
-    this.name = 'Unsupported'
+    this.name = 'UnsupportedCall'
     this.needs = needs
   }
 }
 
 export function input({ inputs, node }: RecordedCall, index: number): LazyArray {
   const array = inputs[index]
-  if (array === undefined) throw new Unsupported(`${node.op} leaves out its input ${index}`)
+  if (array === undefined) throw new UnsupportedCall(`${node.op} leaves out its input ${index}`)
   return array
 }
 
 /** Numbers that decide a shape: they must be known before anything runs. */
 export function numbersIn(array: LazyArray): number[] {
-  if (!isOnHost(array.element)) throw new Unsupported('a shape depends on values that only the device knows', array)
+  if (!isOnHost(array.element)) throw new UnsupportedCall('a shape depends on values that only the device knows', array)
   return Array.from(numbersOf(array))
 }
 
@@ -48,6 +48,6 @@ export function numbersAt(call: RecordedCall, index: number, attribute?: string)
 }
 
 export function axisOf(axis: number, rank: number): number {
-  if (axis < -rank || axis >= Math.max(rank, 1)) throw new Unsupported(`axis ${axis} of ${rank}`)
+  if (axis < -rank || axis >= Math.max(rank, 1)) throw new UnsupportedCall(`axis ${axis} of ${rank}`)
   return axis < 0 ? axis + rank : axis
 }

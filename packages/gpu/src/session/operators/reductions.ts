@@ -3,7 +3,7 @@ import type { LazyArray } from '../../arrays/element.js'
 import { normalise, type Reduction, reduce, softmax } from '../../arrays/rows.js'
 import { broadcast, positions, reshaped, transposed } from '../../arrays/views.js'
 import { LazyArithmetic } from './elementwise.js'
-import { axisOf, input, numbersAt, numbersIn, type Operator, type RecordedCall, Unsupported } from './recorded-call.js'
+import { axisOf, input, numbersAt, numbersIn, type Operator, type RecordedCall, UnsupportedCall } from './recorded-call.js'
 
 type Change = (x: LazyArray, arithmetic: LazyArithmetic) => LazyArray
 
@@ -45,7 +45,7 @@ const softmaxOf =
 function normalisation(kind: 'layer' | 'rms'): Operator {
   return (call) => {
     const x = input(call, 0)
-    if (call.node.outputs.slice(1).some((name) => name !== '')) throw new Unsupported(`${call.node.op} that gives its mean`)
+    if (call.node.outputs.slice(1).some((name) => name !== '')) throw new UnsupportedCall(`${call.node.op} that gives its mean`)
     const axis = axisOf(call.attributes.int('axis', -1), x.dims.length)
     const axes = x.dims.map((_, i) => i).slice(axis)
     const bias = call.inputs[2]
@@ -64,7 +64,8 @@ function skipNormalisation(kind: 'layer' | 'rms'): Operator {
   return (call) => {
     const it = new LazyArithmetic(call)
     const [beta, added] = kind === 'layer' ? [call.inputs[3], call.inputs[4]] : [undefined, call.inputs[3]]
-    if (call.node.outputs.slice(1, 3).some((name) => name !== '')) throw new Unsupported(`${call.node.op} that gives its mean`)
+    if (call.node.outputs.slice(1, 3).some((name) => name !== ''))
+      throw new UnsupportedCall(`${call.node.op} that gives its mean`)
     const sum = [input(call, 1), ...(added ? [added] : [])].reduce((a, b) => it.add(a, b), input(call, 0))
     const normal = normalise(call.recording, sum, {
       kind,
@@ -81,7 +82,7 @@ function skipNormalisation(kind: 'layer' | 'rms'): Operator {
 function cumulated(call: RecordedCall): LazyArray {
   const { recording, attributes } = call
   const x = input(call, 0)
-  if (attributes.int('reverse', 0) !== 0) throw new Unsupported('CumSum from behind')
+  if (attributes.int('reverse', 0) !== 0) throw new UnsupportedCall('CumSum from behind')
   const axis = axisOf(numbersIn(input(call, 1))[0]!, x.dims.length)
   const { length: rank } = x.dims
   const dims = [...x.dims, x.dims[axis]!]
@@ -107,7 +108,7 @@ export const REDUCTIONS: Readonly<Record<string, Operator>> = {
   ReduceL1: reduction('sum', { before: (x, it) => it.of('absolute', x.type, x) }),
   ArgMax(call) {
     const x = input(call, 0)
-    if (call.attributes.int('select_last_index', 0) === 1) throw new Unsupported('ArgMax of the last')
+    if (call.attributes.int('select_last_index', 0) === 1) throw new UnsupportedCall('ArgMax of the last')
     const axes = [axisOf(call.attributes.int('axis', 0), x.dims.length)]
     return kept(call, { x, axes, y: reduce(call.recording, x, { kind: 'argmax', axes }) })
   },

@@ -1,6 +1,6 @@
 import { type Fact, type InferenceFacts, MOST_ELEMENTS, product } from './rule.js'
 
-/** For each axis, how far apart in row-major order its positions are. */
+/** Says for each axis how far apart in row-major order its positions are. */
 export function stridesOf(shape: readonly number[]): number[] {
   const strides = Array<number>(shape.length).fill(1)
   for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!

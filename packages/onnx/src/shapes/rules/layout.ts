@@ -100,7 +100,7 @@ function transpose(call: OperatorCall): Facts {
   ]
 }
 
-/** Of these inputs, one after another along an axis. */
+/** The shape of what these inputs make one after another along an axis. */
 export function concatenated(call: OperatorCall, inputs: readonly number[]): readonly number[] | undefined {
   const shapes = inputs.map((i) => call.shape(i))
   const first = shapes[0]

@@ -51,7 +51,7 @@ export function shaped(shape: readonly number[] | undefined): Facts {
   return shape?.every((size) => Number.isSafeInteger(size) && size >= 0) ? [{ shape }] : []
 }
 
-/** The same rule under several names. */
+/** Enters one rule under several names. */
 export function each(names: string, rule: ShapeRule): ShapeRules {
   return Object.fromEntries(names.split(/\s+/).map((name) => [name, rule]))
 }

@@ -1,11 +1,11 @@
-// node bench/optimizer.mjs [million]: one AdamW step over so many weights (default 5.4, as lm-llama): in WebAssembly in place, in plain JavaScript in place, and as a graph that
+// node bench/training/optimizer.mjs [million]: one AdamW step over so many weights (default 5.4, as lm-llama): in WebAssembly in place, in plain JavaScript in place, and as a graph that
 // ONNX Runtime runs, with the new weights and moments as its outputs.
 import { createRequire } from 'node:module'
 import { modelBytes, parseText } from '@pare/onnx'
-import { openArena } from '../packages/retrain/dist/optimizer/arena.js'
-import { areasOf, openOptimizer } from '../packages/retrain/dist/optimizer/optimizer.js'
+import { openArena } from '../../packages/retrain/dist/optimizer/arena.js'
+import { areasOf, openOptimizer } from '../../packages/retrain/dist/optimizer/optimizer.js'
 
-const ort = createRequire(new URL('../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
+const ort = createRequire(new URL('../../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
 const elements = Math.round(Number(process.argv[2] ?? 5.4) * 1e6)
 const options = { name: 'adamw' }
 const arena = openArena([{ name: 'w', shape: [elements], decays: true }], areasOf(options, { accumulates: false }))

@@ -1,7 +1,7 @@
-// node bench/closed-form.mjs [--draws 3] [--only alps,wanda]: perplexity of lm-llama pruned without training by criteria that look at data, beside each other in
+// node bench/quality/closed-form.mjs [--draws 3] [--only alps,wanda]: perplexity of lm-llama pruned without training by criteria that look at data, beside each other in
 // one run, with processor seconds (starting processes, calibration and evaluation of nothing included; those of 70 %, or of 2:4). A draw is 128 rows of the
 // calibration data: the first, the last, every second. With one draw a cell is a number, with more the mean and the range.
-// node bench/closed-form.mjs --units [--only wanda,osscar] [--rows heads]: half of the units of the test models by each criterion, repaired with the first 512
+// node bench/quality/closed-form.mjs --units [--only wanda,osscar] [--rows heads]: half of the units of the test models by each criterion, repaired with the first 512
 // samples of their calibration data (lm-llama: 128), with processor seconds of everything, repair, training block by block where it follows, and proof included.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const { values: options } = parseArgs({
     rows: { type: 'string', default: '' },
   },
 })
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const out = `${root}bench/out/closed-form`
 const models = [`${root}../shared/models/`, `${root}test-models/`].find((folder) => existsSync(`${folder}lm-llama.onnx`))
 const model = `${models}lm-llama.onnx`

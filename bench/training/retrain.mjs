@@ -1,4 +1,4 @@
-// node bench/retrain.mjs [--threads N] [text …]: quality of test models pruned, and retrained, beside what PyTorch code gave with as many steps; only rows whose label holds a text that is given. Needs the models and
+// node bench/training/retrain.mjs [--threads N] [text …]: quality of test models pruned, and retrained, beside what PyTorch code gave with as many steps; only rows whose label holds a text that is given. Needs the models and
 // data of ../shared/models, or takes test-models (lm-llama then trains on its 256 calibration windows).
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
@@ -11,9 +11,9 @@ import { openModel, writeModel } from '@pare/onnx'
 import { sparsities } from '@pare/retrain'
 import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
-import { retrainModel } from '../packages/cli/dist/pipeline/steps/retrain.js'
+import { retrainModel } from '../../packages/cli/dist/pipeline/steps/retrain.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`
 const out = `${root}bench/out/retrain`
 const seed = 1
@@ -78,7 +78,7 @@ async function measure(label, { model, step, target, how, peer, stages }) {
         retrain: shareOf(how, i, stages),
         removed: step === cut ? 1 - (1 - goal) ** 2 : goal,
       },
-      { signal: new AbortController().signal, progress: told(label), label },
+      { signal: new AbortController().signal, progress: told(label), label, engine: {} },
     )
     current = await applyPlan(current, { seed, steps: trained.steps })
     trainings.push(trained.facts)

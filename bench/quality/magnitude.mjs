@@ -1,10 +1,10 @@
-// node bench/quality.mjs: perplexity of test-models/lm-llama.onnx pruned by magnitude, beside the same measured with PyTorch (1.13, L1, same tensors).
+// node bench/quality/magnitude.mjs: perplexity of test-models/lm-llama.onnx pruned by magnitude, beside the same measured with PyTorch (1.13, L1, same tensors).
 // The projections of the blocks are pruned, embedding and head are not; perplexity over all 739 windows of lm-evaluate.
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const out = `${root}bench/out/quality`
 const published = {
   global: { 0.5: 27.695, 0.6: 31.062, 0.7: 39.222, 0.8: 66.881 },

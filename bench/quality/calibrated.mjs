@@ -1,10 +1,10 @@
-// node bench/calibrated.mjs: perplexity of lm-llama pruned by what its weights meet in calibration data, beside what PyTorch code gave for the same model,
+// node bench/quality/calibrated.mjs: perplexity of lm-llama pruned by what its weights meet in calibration data, beside what PyTorch code gave for the same model,
 // data and tensors; then the best recipe. Calibration: the first 128 rows of lm-calibrate (128 × 128 tokens), the recipe all 256.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const out = `${root}bench/out/calibrated`
 const shared = `${root}../shared/models/`
 const models = existsSync(shared) ? shared : `${root}test-models/`

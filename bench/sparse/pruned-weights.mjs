@@ -1,4 +1,4 @@
-// Weights of products, and pruning them by magnitude in each format: for bench/sparse-correct.mjs, where quality does not matter.
+// Weights of products, and pruning them by magnitude in each format: for bench/sparse/correct.mjs, where quality does not matter.
 import { editGraph, editModel, editTensor, makeNode, makePayload, makeTensor, readAll, valuesOf } from '@pare/onnx'
 
 /** Formats, and which share of zeros each has. N:M has its own: 1:10 are 90 %, and 1:16, the last that there is, 93.75 %. */

@@ -1,4 +1,4 @@
-// node bench/step-times.mjs [--threads 2] [--steps 12] [model …]: milliseconds of a training step (forward, backward, optimiser) and peak memory of the process, beside PyTorch on this machine where
+// node bench/training/step-times.mjs [--threads 2] [--steps 12] [model …]: milliseconds of a training step (forward, backward, optimiser) and peak memory of the process, beside PyTorch on this machine where
 // /usr/bin/python3 has torch and ../shared/peers is there (OMP_NUM_THREADS as --threads; take the OpenMP build of OpenBLAS, or the comparison is unfair). Numbers of samples are made up: only shapes count.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { openModel } from '@pare/onnx'
 import { retrain } from '@pare/retrain'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`
 const peers = `${root}../shared/peers`
 const out = `${root}bench/out/step-times`

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { editGraph, editModel, editTensor, parseText, writeModel } from '@pare/onnx'
 
-const folder = fileURLToPath(new URL('out/', import.meta.url))
+const folder = fileURLToPath(new URL('../out/', import.meta.url))
 
 /** [name, out, in] of each weight. */
 const shapes = {

@@ -1,5 +1,5 @@
 // A transformer with random weights, a share of them zero: learned positions left out, post-attention and feed-forward layers as in GPT-2.
-import { parseText } from '../packages/onnx/dist/index.js'
+import { parseText } from '../../packages/onnx/dist/index.js'
 
 /** A model with the input `input` i64[batch, seq] and output `y` f32[batch, seq, width]. */
 export function transformer({

@@ -8,7 +8,7 @@ import { openData } from '@pare/evaluate'
 import { openGpu, openProduct } from '@pare/gpu'
 import { float16ToFloat32, float32ToFloat16, modelBytes, openModel } from '@pare/onnx'
 import { packGroups, packRows, packTiles, SparseSession } from '@pare/sparse'
-import { openEngine } from '../packages/sparse/dist/engine/engine.js'
+import { openEngine } from '../../packages/sparse/dist/engine/engine.js'
 import { FORMATS, pruned, weightsOf, withWeights } from './pruned-weights.mjs'
 
 const ort = createRequire(import.meta.url)('onnxruntime-node')
@@ -102,8 +102,8 @@ async function openDevice() {
 }
 
 async function modelPaths() {
-  const shared = fileURLToPath(new URL('../../shared/models/', import.meta.url))
-  const root = existsSync(shared) ? shared : fileURLToPath(new URL('../test-models/', import.meta.url))
+  const shared = fileURLToPath(new URL('../../../shared/models/', import.meta.url))
+  const root = existsSync(shared) ? shared : fileURLToPath(new URL('../../test-models/', import.meta.url))
   const list = async (under) =>
     (await readdir(join(root, under))).filter((file) => file.endsWith('.onnx')).map((file) => join(root, under, file))
   return [...(await list('')), ...(await list('untrained'))]

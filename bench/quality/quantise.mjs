@@ -1,13 +1,13 @@
-// node bench/quantise.mjs [name[/criterion] …]: models in fewer bits, unpruned and pruned to half: bytes, bytes zipped, the metric, and how many times as fast as the original a run of
+// node bench/quality/quantise.mjs [name[/criterion] …]: models in fewer bits, unpruned and pruned to half: bytes, bytes zipped, the metric, and how many times as fast as the original a run of
 // eight samples is on one thread, in processor time: the fastest of ten stretches of each, in turn. Zeros are in dense files: what they save shows zipped.
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { zippedSize } from '../packages/cli/dist/pipeline/facts/zipped.js'
+import { zippedSize } from '../../packages/cli/dist/pipeline/facts/zipped.js'
 
-const runtime = createRequire(new URL('../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
-const root = fileURLToPath(new URL('..', import.meta.url))
+const runtime = createRequire(new URL('../../packages/evaluate/dist/index.js', import.meta.url))('onnxruntime-node')
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = `${root}bench/out/quantise`
 const products = ['int4', 'int4:rounding=gptq', 'int8', 'int8-weights', 'int8:rounding=gptq']
 const transformer = [...products, 'int8-static', 'int8-static:smooth=search', 'int8:smooth=0.5', 'int4:smooth=search']

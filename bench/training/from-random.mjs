@@ -1,4 +1,4 @@
-// node bench/from-random.mjs [--epochs 12] [--threads N] [model …]: accuracy of models trained from random weights with @pare/retrain alone, beside what they were published with. Needs the models and data of ../shared/models, or takes test-models.
+// node bench/training/from-random.mjs [--epochs 12] [--threads N] [model …]: accuracy of models trained from random weights with @pare/retrain alone, beside what they were published with. Needs the models and data of ../shared/models, or takes test-models.
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util'
 import { applyPlan } from '@pare/core'
 import { evaluate } from '@pare/evaluate'
 import { bytesOf, editTensor, makePayload, openModel, withTensors, writeModel } from '@pare/onnx'
-import { retrainModel } from '../packages/cli/dist/pipeline/steps/retrain.js'
+import { retrainModel } from '../../packages/cli/dist/pipeline/steps/retrain.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`
 const out = `${root}bench/out/from-random`
 const { values, positionals: wanted } = parseArgs({
@@ -32,7 +32,12 @@ for (const [name, data, published, how] of rows) {
     training: { data: `${folder}/data/${data}-calibrate.npz`, ...(values.threads && { threads: Number(values.threads) }) },
     retrain: { ...how, ...(values.epochs && { epochs: Number(values.epochs) }) },
   }
-  const { steps, facts } = await retrainModel(job, { signal: new AbortController().signal, progress: silent, label: name })
+  const { steps, facts } = await retrainModel(job, {
+    signal: new AbortController().signal,
+    progress: silent,
+    label: name,
+    engine: {},
+  })
   const end = await applyPlan(start, { seed: 1, steps })
   const accuracy = [await accuracyOf(start, data), await accuracyOf(end, data)]
   const numbers = [...accuracy.map((each) => each.toFixed(4)), published, facts.steps, facts.msPerStep.toFixed(1)]

@@ -1,10 +1,10 @@
-// node bench/smallest.mjs [name …] [--seeds 1,2] [--minutes 10]: the smallest model that passes, where several steps share one ratio and where each has its own, found by one search on half of the evaluation data, and judged
+// node bench/quality/smallest.mjs [name …] [--seeds 1,2] [--minutes 10]: the smallest model that passes, where several steps share one ratio and where each has its own, found by one search on half of the evaluation data, and judged
 // once on the other half. Zipped bytes; `even` is the smallest that passes on the search data with the same ratio in all steps.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = `${root}bench/out/smallest`
 const maxDrop = { target: { maxDrop: 0.01 } }
 const step = (structure, others = {}) => ({ structure, ...maxDrop, ...others })

@@ -1,4 +1,4 @@
-// node bench/repair.mjs [name …]: quality of test models pruned, and repaired with 512 samples of their calibration data, beside what was asked for.
+// node bench/quality/repair.mjs [name …]: quality of test models pruned, and repaired with 512 samples of their calibration data, beside what was asked for.
 // Needs the models and data of ../shared/models, or takes test-models.
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
@@ -11,9 +11,9 @@ import { channel } from '@pare/structure-channel'
 import { element } from '@pare/structure-element'
 import { head } from '@pare/structure-head'
 import { neuron } from '@pare/structure-neuron'
-import { forwardOver } from '../packages/cli/dist/engine/forward.js'
+import { forwardOver } from '../../packages/cli/dist/engine/forward.js'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = existsSync(`${root}../shared/models`) ? `${root}../shared/models` : `${root}test-models`
 const out = `${root}bench/out/repair`
 const seed = 1
