@@ -191,7 +191,7 @@ async function planOpened(
         ...staged.warnings,
         ...quantised.warnings,
         ...stored.warnings,
-        ...trainings.flatMap(({ notes }) => notes),
+        ...new Set(trainings.flatMap(({ notes }) => notes)),
       ],
       work,
     ),
