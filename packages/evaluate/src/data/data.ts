@@ -7,6 +7,7 @@ import { entryDataSet, matchNumbered } from './entries.js'
 import { readWhole } from './file.js'
 import { canFill } from './fill.js'
 import { ARRAY_FORMATS, isModule, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
+import { timmConfig } from './images/timm.js'
 import { joinBoxes } from './labels/box-labels.js'
 import { besideFile, classFinder } from './labels/classes.js'
 import type { FindClasses } from './labels/labels.js'
@@ -55,7 +56,13 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const rows: RowOptions = {
     ...own,
     boundary,
-    findPreprocessor: () => besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary),
+    async findPreprocessor() {
+      const own = await besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary)
+      if (own !== undefined) return own
+      const config = await besideFile<Record<string, unknown>>(folders, 'config.json', boundary)
+      const content = config && timmConfig(config.content)
+      return content && { path: config.path, content }
+    },
   }
   return { ...(await entryDataSet(await rowSource(table, rows), { ...options, findClasses })), findClasses }
 }
