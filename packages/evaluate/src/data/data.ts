@@ -162,6 +162,12 @@ function isText(extension: string): boolean {
 }
 
 function unread(path: string): PareError {
+  const [, inside] = /(\.[a-z]+)\.gz$/i.exec(path) ?? []
+  if (inside !== undefined && Object.hasOwn(TABLE_FORMATS, inside.toLowerCase())) {
+    return new PareError(`${path}: data that are compressed as a whole are not read.`, {
+      hint: `unpack them first: gunzip -k ${basename(path)}`,
+    })
+  }
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
     hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
   })

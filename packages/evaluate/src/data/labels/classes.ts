@@ -17,10 +17,11 @@ export interface ClassSources {
 /** Names of classes: as they are said, else those of a config.json beside model or data (id2label, label2id, or timm's label_names), else those that the model itself names. */
 export function classFinder(sources: ClassSources): FindClasses {
   let found: Promise<ClassNames | undefined> | undefined
-  return () => {
+  const finder = () => {
     found ??= find(sources)
     return found
   }
+  return Object.assign(finder, { said: sources.classes })
 }
 
 async function find({ classes, models, folders, boundary }: ClassSources): Promise<ClassNames | undefined> {
