@@ -45,6 +45,7 @@ it('says what to do about labels that count from 1', async () => {
     'They seem to count from 1: if the first output of the model is class 1, say --classes 1,2,3.',
   )
   expect((await seen([1, 2, 3, 0])).problem?.message).not.toContain('count from 1')
+  expect((await seen([0.5, 1, 2, 1])).problem?.message).toContain('Labels that are fractions are targets: measure r2')
   const data = join(folder, 'd.csv')
   const look = { model: join(folder, 'm.onnx'), data, metrics: ['accuracy'], batch: 2 }
   await seen([1, 2, 3, 1])

@@ -40,9 +40,11 @@ export function labelProblems(layout: Layout, outcome: NeededOutcome): string[] 
   const written = isText(label) ? `'${textsOf(label)[wrong]}'` : values[wrong]
   const counted = values.filter((one) => !isIgnored(one))
   const isFromOne = values[wrong] === layout.classes && counted.every((one) => one >= 1 && one <= layout.classes)
-  const cure = isFromOne
-    ? ` They seem to count from 1: if the first output of the model is class 1, say --classes ${Array.from({ length: Math.min(3, layout.classes) }, (_, i) => i + 1).join(',')}${layout.classes > 3 ? ',…' : ''}.`
-    : ''
+  const cure = !Number.isInteger(values[wrong])
+    ? ' Labels that are fractions are targets: measure r2, mae, mse or spearman.'
+    : isFromOne
+      ? ` They seem to count from 1: if the first output of the model is class 1, say --classes ${Array.from({ length: Math.min(3, layout.classes) }, (_, i) => i + 1).join(',')}${layout.classes > 3 ? ',…' : ''}.`
+      : ''
   return [
     `label ${written} of sample ${sampleOf(wrong)} is not one of the model's ${layout.classes} classes, 0 to ${layout.classes - 1}.${cure}`,
   ]

@@ -1,5 +1,5 @@
+import type { Size } from './image-steps.js'
 import { type Raster, type Resample, resize } from './resize.js'
-import type { Size } from './steps.js'
 
 /** A part of an image, of a size; what lies outside of the image is 0. */
 export function windowOf(

@@ -4,9 +4,10 @@ import { type DataArray, describe, type Elements, type ElementType, isInteger, S
 import { decodeImage, type Pixels } from './decode.js'
 import { filledAround, mirrored, shrunk, turnedFor, windowOf } from './frame.js'
 import type { ImageOptions } from './image-options.js'
+import type { ImageSteps, Size } from './image-steps.js'
 import { roundedToEven } from './processors.js'
 import { type Raster, resize } from './resize.js'
-import { type ImageSteps, resizedSize, type Size } from './steps.js'
+import { resizedSize } from './steps.js'
 
 /** Makes the input of a model of the bytes of an image. */
 export type ReadImage = (bytes: Uint8Array, where: string) => Promise<ImageArrays>

@@ -1,5 +1,5 @@
 import { PareError } from '@pare/onnx'
-import type { PreprocessorConfig, Resize, Size } from './steps.js'
+import type { MultipleResize, PreprocessorConfig, Resize, Size } from './image-steps.js'
 
 /** Processors of transformers that do steps in another order, or others, than the fields of their files say. */
 const UNREAD =
@@ -28,11 +28,6 @@ export function multipleOf(config: PreprocessorConfig, size: () => Size): Resize
 }
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1
-
-/** Whether the size of an image follows from a multiple. */
-export type MultipleResize =
-  | { readonly divisor: number }
-  | { readonly near: Size; readonly multiple: number; readonly keepsRatio: boolean }
 
 export function multipleSize({ height, width }: Size, resize: MultipleResize): Size {
   if ('divisor' in resize) {

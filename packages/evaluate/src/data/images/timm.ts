@@ -1,6 +1,6 @@
 import { PareError } from '@pare/onnx'
 import { RESAMPLES } from './image-options.js'
-import type { ImageSteps, PreprocessorConfig } from './steps.js'
+import type { ImageSteps, PreprocessorConfig } from './image-steps.js'
 
 /** What the file says of pixels in a config.json of timm. Undefined: it is none. */
 export function timmConfig({ pretrained_cfg: config }: PreprocessorConfig): PreprocessorConfig | undefined {

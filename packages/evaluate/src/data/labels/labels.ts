@@ -22,7 +22,7 @@ export async function numbered(label: DataArray, where: string, findClasses: Fin
   if (classes === undefined) throw noClasses(label, where)
   const numbers = new Map(classes.names.map((name, i) => [name, i]))
   const data = BigInt64Array.from(label.data, (name) => {
-    const number = numbers.get(name) ?? asNumber(name, classes.names.length)
+    const number = numbers.get(name) ?? (name === IGNORED ? Number(IGNORED) : asNumber(name, classes.names.length))
     if (number !== undefined) return BigInt(number)
     throw new PareError(
       `${where}: ${JSON.stringify(name)} is not among the classes ${listed(classes.names)} (${classes.from}).`,
@@ -33,6 +33,9 @@ export async function numbered(label: DataArray, where: string, findClasses: Fin
   })
   return { type: 'int64', shape: label.shape, data }
 }
+
+/** A place that does not count, among names. */
+const IGNORED = '-100'
 
 /** Labels that are whole numbers, where the classes that are said are, too: those that count from 1, or leave numbers out. */
 function renumbered(label: NdArray, where: string, said: readonly string[] | undefined): NdArray {
@@ -57,7 +60,7 @@ function asNumber(name: string, count: number): number | undefined {
 }
 
 function noClasses({ data }: StringArray, where: string): PareError {
-  const names = [...new Set(data)].sort()
+  const names = [...new Set(data)].filter((name) => name !== IGNORED).sort()
   return new PareError(`${where} are names, and which class of the model each is, is not known: ${listed(names)}.`, {
     hint: `say them in the order of the model's outputs: --classes ${names.slice(0, 3).join(',')}${names.length > 3 ? ',…' : ''} (in a config, evaluate: { classes: [...] }), or put a config.json with id2label beside the model.`,
   })
