@@ -1,4 +1,4 @@
-// node bench/gate.mjs [--quick] [--trials 400] [--most 5000 samples] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
+// node bench/gate.mjs [--quick] [--trials 400] [--most 5000 samples] [--change 0.05,0.02] [--shape 2000,50,0.5: samples, size, icc] [family …] (after a build): how often the 95 % interval of the gate holds the true drop, and how often
 // a drop that equals its limit passes with 95 % certainty, over samples that stand alone and that belong together. `refused`: the gate says
 // that there are too few groups. Families: proportion, mean, skewed, ratio, perplexity, f1, auc; and family-wise, the gate over ten slices; latency, a model beside
 // itself [--busy: while a core is burnt] [--seconds 2] [--threads 1] [--model FILE].
@@ -14,6 +14,8 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean' },
     most: { type: 'string' },
+    change: { type: 'string' },
+    shape: { type: 'string' },
     trials: { type: 'string' },
     busy: { type: 'boolean' },
     seconds: { type: 'string' },
@@ -57,8 +59,10 @@ for (const name of wanted) {
     await latency(values.trials === undefined ? 20 : trials, { ...values, seconds: Number(values.seconds ?? 2) })
     continue
   }
-  const fitting = shapes.filter(([n]) => n <= Number(values.most ?? 5000))
-  for (const change of FAMILIES[name].changes)
+  const fitting = shapes.filter(
+    (shape) => shape[0] <= Number(values.most ?? 5000) && String(shape) === (values.shape ?? String(shape)),
+  )
+  for (const change of FAMILIES[name].changes.filter((one) => String(one) === (values.change ?? String(one))))
     for (const [n, size, icc] of fitting) console.log(line(cell(FAMILIES[name], { name, change, n, size, icc })))
 }
 

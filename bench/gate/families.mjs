@@ -1,8 +1,9 @@
 import { valueFrom } from '@pare/gate'
-import { auc } from './auc.mjs'
+import { auc } from '@pare/metric-class/auc'
 import { effects, normal, random, rates } from './groups.mjs'
 
 const exact = (truth) => truth()
+const areaOf = auc().combine
 const measured = (metric, samples, { better = 'higher', bounded = true, aggregate } = {}) => ({
   metric,
   better,
@@ -131,21 +132,22 @@ const f1 = {
 function scores(change, { icc, group, next }) {
   const label = group.map(() => Number(next() < 0.3))
   const [own, harm] = [effects({ icc, group, next }), effects({ icc, group, next })]
-  const before = label.map((one, i) => [1.5 * one + own[i], one])
-  return { before, after: before.map(([score, one], i) => [score + change * harm[i], one]) }
+  // Records as the metric makes them: the label, and a score for each of two classes.
+  const before = label.map((one, i) => [one, 0, 1.5 * one + own[i]])
+  return { before, after: before.map(([one, , score], i) => [one, 0, score + change * harm[i]]) }
 }
 
 const ofScores = {
   changes: [0.1, 0.5],
-  aggregate: auc,
+  aggregate: areaOf,
   draw({ change, icc, group, next }) {
     const { before, after } = scores(change, { icc, group, next })
-    const side = (records) => measured('auc', { kind: 'records', records }, { aggregate: auc })
+    const side = (records) => measured('auc', { kind: 'records', records }, { aggregate: areaOf })
     const alone = Array.from({ length: 40_000 }, (_, i) => i)
     const truth = () =>
       trueDrop(`auc ${change}`, (next) => {
         const large = scores(change, { icc: 0, group: alone, next })
-        return auc(large.before) - auc(large.after)
+        return areaOf(large.before) - areaOf(large.after)
       })
     return { reference: side(before), pruned: side(after), truth, limits: exact }
   },

@@ -144,6 +144,13 @@ test('a text that is too long loses its end, and keeps what stands behind every 
   expect(found.notes.join()).toContain('a text of 1 row is longer')
 })
 
+test('prompts stand before texts of their columns, in small letters where that is said', async () => {
+  const data = lines('prompted.jsonl', [{ query: 'C', passage: 'd' }])
+  const text = { tokenizer, prompts: { query: 'A b ', '': 'c c ' }, lowerCase: true }
+  const found = await evaluate({ ...request, data, metrics: ['cosine:pairs=mean'], text })
+  expect(found.metrics['cosine:pairs=mean']).toBeCloseTo(cosine(mean('a b c'), mean('c c d')), 6)
+})
+
 test('what does not fit is refused, with what to do', async () => {
   const data = lines('sts.jsonl', ROWS)
   const say = (more: object) => evaluate({ ...request, data, ...more } as never).then(String, (error: Error) => error.message)

@@ -1,5 +1,5 @@
 import { classShares, type Metric } from '@pare/metric'
-import { overRankings, type RankingStep, rankingRecord } from './parts/ranking.js'
+import { overRankings, type RankingSteps, rankingRecord } from './parts/ranking.js'
 
 export function auc(): Metric {
   return {
@@ -15,14 +15,14 @@ export function auc(): Metric {
 }
 
 /** Pairs of a sample of the class and another that are in order, ties being half: Mann and Whitney's U. */
-function areaOf(steps: readonly RankingStep[]): number {
+function areaOf({ positives, negatives }: RankingSteps): number {
   let above = 0
   let pairs = 0
-  let negatives = 0
-  for (const step of steps) {
-    pairs += step.negatives * (above + step.positives / 2)
-    above += step.positives
-    negatives += step.negatives
+  let below = 0
+  for (let step = 0; step < positives.length; step++) {
+    pairs += negatives[step]! * (above + positives[step]! / 2)
+    above += positives[step]!
+    below += negatives[step]!
   }
-  return pairs / (above * negatives)
+  return pairs / (above * below)
 }

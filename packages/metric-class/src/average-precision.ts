@@ -1,5 +1,5 @@
 import { classShares, type Metric } from '@pare/metric'
-import { overRankings, type RankingStep, rankingRecord } from './parts/ranking.js'
+import { overRankings, type RankingSteps, rankingRecord } from './parts/ranking.js'
 
 export function averagePrecision(): Metric {
   return {
@@ -14,14 +14,14 @@ export function averagePrecision(): Metric {
   }
 }
 
-function precisionOf(steps: readonly RankingStep[]): number {
+function precisionOf({ positives, negatives }: RankingSteps): number {
   let above = 0
   let all = 0
   let sum = 0
-  for (const { positives, negatives } of steps) {
-    above += positives
-    all += positives + negatives
-    sum += positives * (above / all)
+  for (let step = 0; step < positives.length; step++) {
+    above += positives[step]!
+    all += positives[step]! + negatives[step]!
+    sum += positives[step]! * (above / all)
   }
   return sum / above
 }

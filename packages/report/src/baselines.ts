@@ -4,10 +4,10 @@ import { figure, size } from './figures.js'
 import { type TableColumn, table } from './page/table.js'
 import type { ModelResult } from './results/results.js'
 
-/** A model that a user might take: as it was, in fewer bits, or pruned. */
+/** A model that a user might take: as it was, in fewer bits, as a stage of the schedule left it, or pruned. */
 interface Choice {
   readonly name: string
-  readonly isPruned: boolean
+  readonly kind: 'original' | 'baseline' | 'stage' | 'pruned'
   readonly value: number | undefined
   /** How much worse than the reference. */
   readonly drop: number | undefined
@@ -18,13 +18,11 @@ interface Choice {
   readonly latency: { readonly relative: number; readonly interval: readonly [number, number] } | undefined
 }
 
-const ORIGINAL = 'as it was'
-
 /** In one sentence which of them a user should take; undefined where there is nothing to compare. Sizes are those of zipped files, since that is what zeros save. */
 export function baselineSentence(model: ModelResult): string | undefined {
   const all = choices(model)
-  const pruned = all.find(({ isPruned }) => isPruned)
-  const others = all.slice(1).filter((one) => one !== pruned && one.drop !== undefined && one.zippedBytes !== undefined)
+  const pruned = all.find(({ kind }) => kind === 'pruned')
+  const others = all.filter((one) => one.kind === 'baseline' && one.drop !== undefined && one.zippedBytes !== undefined)
   if (pruned?.drop === undefined || pruned.zippedBytes === undefined || others.length === 0) return undefined
   const own = { drop: pruned.drop, zipped: pruned.zippedBytes }
   const better = others.filter(({ drop, zippedBytes }) => drop! <= own.drop && zippedBytes! <= own.zipped).sort(bySize)
@@ -44,7 +42,7 @@ export function baselineSentence(model: ModelResult): string | undefined {
 /** The page's table of what a user might take instead. */
 export function baselineTable(model: ModelResult): Markup | undefined {
   const rows = choices(model)
-  if ((model.baselines ?? []).length === 0) return undefined
+  if (!isCompared(rows)) return undefined
   const columns: TableColumn<Choice>[] = [
     { title: 'Model', cell: ({ name }) => capital(name), heading: true },
     { title: model.metric ?? 'Metric', number: ({ value }) => value, cell: ({ value }) => textOf(value) },
@@ -58,9 +56,9 @@ export function baselineTable(model: ModelResult): Markup | undefined {
     { title: TIME, number: ({ latency }) => latency?.relative, cell: timeOf },
   ]
   const sentence = baselineSentence(model)
-  return html`<figure><h3>Beside the unpruned model in fewer bits</h3>${sentence !== undefined && html`<p>${sentence}</p>`}
+  return html`<figure><h3>${titleOf(rows)}</h3>${sentence !== undefined && html`<p>${sentence}</p>`}
 ${tradeOff(model, rows)}
-${table({ label: 'Beside the unpruned model in fewer bits', columns, rows })}</figure>`
+${table({ label: titleOf(rows), columns, rows })}</figure>`
 }
 
 /** What each takes and costs, as a drawing. */
@@ -68,10 +66,10 @@ function tradeOff(
   { metric = 'the metric', limits, reference, verdict }: ModelResult,
   all: readonly Choice[],
 ): Markup | undefined {
-  const points = all.flatMap(({ name, isPruned, drop, interval, zippedBytes }) =>
+  const points = all.flatMap(({ name, kind, drop, interval, zippedBytes }) =>
     drop === undefined || zippedBytes === undefined
       ? []
-      : [{ name, bytes: zippedBytes, drop, interval, ...(isPruned && { verdict }) }],
+      : [{ name, bytes: zippedBytes, drop, interval, ...(kind === 'pruned' && { verdict }) }],
   )
   const most = limits?.maxDrop
   const relativeTo = Math.abs(reference.metrics[metric] ?? Number.NaN)
@@ -81,9 +79,10 @@ function tradeOff(
 
 /** The same for a job summary. */
 export function baselineMarkdown(model: ModelResult): string {
-  if ((model.baselines ?? []).length === 0) return ''
+  const all = choices(model)
+  if (!isCompared(all)) return ''
   const head = `| Model | ${mdText(model.metric ?? 'Metric')} | Drop (95 % interval) | Size | Zipped | ${TIME} |\n| --- | --- | --- | --- | --- | --- |\n`
-  const rows = choices(model).map((one) => {
+  const rows = all.map((one) => {
     const zipped = one.zippedBytes === undefined ? '–' : size(one.zippedBytes)
     return `| ${mdText(capital(one.name))} | ${textOf(one.value)} | ${dropOf(one)} | ${size(one.bytes)} | ${zipped} | ${timeOf(one)} |\n`
   })
@@ -91,23 +90,46 @@ export function baselineMarkdown(model: ModelResult): string {
   return `${head}${rows.join('')}${sentence === undefined ? '' : `\n${mdText(sentence)}\n`}`
 }
 
-function choices({ metric, reference, pruned, baselines = [], drop, quantised, latency }: ModelResult): readonly Choice[] {
+/** Whether there is more than the model as it was and as it was pruned. */
+function isCompared(all: readonly Choice[]): boolean {
+  return all.some(({ kind }) => kind === 'baseline' || kind === 'stage')
+}
+
+function titleOf(all: readonly Choice[]): string {
+  return all.some(({ kind }) => kind === 'baseline') ? 'Beside the unpruned model in fewer bits' : 'What each stage took and cost'
+}
+
+function choices({
+  metric,
+  reference,
+  pruned,
+  baselines = [],
+  stages = [],
+  drop,
+  quantised,
+  latency,
+}: ModelResult): readonly Choice[] {
   const measured = (metrics: Readonly<Record<string, number>>) => (metric === undefined ? undefined : metrics[metric])
   const original = {
-    ...{ name: ORIGINAL, isPruned: false, value: measured(reference.metrics), drop: 0, interval: undefined },
+    ...{ name: 'as it was', kind: 'original' as const, value: measured(reference.metrics), drop: 0, interval: undefined },
     ...{ bytes: reference.bytes, zippedBytes: reference.zippedBytes, latency: { relative: 1, interval: [1, 1] as const } },
   }
   const quantisedOnes = baselines.map((one) => ({
-    ...{ name: `unpruned in ${one.method}`, isPruned: false, value: measured(one.metrics) },
+    ...{ name: `unpruned in ${one.method}`, kind: 'baseline' as const, value: measured(one.metrics) },
     ...{ drop: one.drop?.value, interval: one.drop?.interval, bytes: one.bytes, zippedBytes: one.zippedBytes },
     latency: one.latency,
   }))
   const own = pruned && {
-    ...{ name: quantised === undefined ? 'pruned' : `pruned, in ${quantised.method}`, isPruned: true },
+    ...{ name: quantised === undefined ? 'pruned' : `pruned, in ${quantised.method}`, kind: 'pruned' as const },
     ...{ value: measured(pruned.metrics), drop: drop?.value, interval: drop?.interval },
     ...{ bytes: pruned.bytes, zippedBytes: pruned.zippedBytes, latency },
   }
-  return [original, ...quantisedOnes, ...(own === undefined ? [] : [own])]
+  const before = stages.map((stage, i) => ({
+    ...{ name: `after stage ${i + 1} of ${stages.length + 1}`, kind: 'stage' as const, value: measured(stage.metrics) },
+    ...{ drop: stage.drop?.value, interval: stage.drop?.interval, bytes: stage.bytes, zippedBytes: stage.zippedBytes },
+    latency: undefined,
+  }))
+  return [original, ...quantisedOnes, ...before, ...(own === undefined ? [] : [own])]
 }
 
 function dropOf({ drop, interval }: Choice): string {
@@ -118,9 +140,9 @@ function dropOf({ drop, interval }: Choice): string {
 const TIME = "Time ÷ the reference's"
 
 /** '0.621 (0.598 to 0.653)' */
-function timeOf({ latency, name }: Choice): string {
+function timeOf({ latency, kind }: Choice): string {
   if (latency === undefined) return '–'
-  if (name === ORIGINAL) return '1'
+  if (kind === 'original') return '1'
   const [low, high] = latency.interval
   return `${figure(latency.relative, 3)} (${figure(low, 3)} to ${figure(high, 3)})`
 }

@@ -6,6 +6,7 @@ import type { STATISTICS } from './choices.js'
 import { checkDeclared } from './data/feed.js'
 import { fixedBatchOf, openTrainingData, type TrainingData, type TrainingDataOptions } from './data/training-data.js'
 import type { BuildGraphs, Graphs } from './graph/graphs.js'
+import { samplesFirst } from './graph/samples-first.js'
 import { type SeparatedModel, separateVectors } from './graph/separate.js'
 import { type TrainableOptions, trainableTensors } from './graph/trainable.js'
 import { openWeights, type Weights } from './graph/weights.js'
@@ -49,6 +50,8 @@ export interface TrainingPlan extends SeparatedModel {
   readonly lora?: LoraFacts
   /** Whether the model takes batches of one size only. */
   readonly fixed: boolean
+  /** Whether what the teacher gives has its samples on the first axis: values inside a model have not, where the model itself has them elsewhere. */
+  readonly splits: boolean
 }
 
 export interface GraphSettings {
@@ -67,7 +70,8 @@ export async function prepare(
   const separate = separateVectors(whole)
   const { lora } = request
   const adapted = lora && (await withLora(separate.model, { ...request, lora }))
-  const { model, added } = { ...separate, ...adapted }
+  const { model: own, added } = { ...separate, ...adapted }
+  const model = samplesFirst(own, request.batchAxis)
   const data = await openTrainingData(model, request)
   const { samples, source, output, isText } = data
   const loss = chooseLoss({ setting, output, sample: samples.pick([0]), distill, block })
@@ -108,6 +112,7 @@ export async function prepare(
     weights,
     recipe,
     fixed: fixedBatch !== undefined,
+    splits: model === own || [...loss.teacher.keys()].every((name) => name === output),
     ...present({ lora: adapted?.facts }),
   }
 }

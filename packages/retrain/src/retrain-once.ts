@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Loss } from '@pare/autograd'
-import { type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
+import { type BatchAxis, type ChildOptions, runChild, type TextOptions } from '@pare/evaluate'
 import { elementCount, type Model, makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { STATISTICS } from './choices.js'
 import type { HeldOut } from './data/held-out.js'
@@ -23,6 +23,8 @@ export interface RetrainOptions extends RecipeOptions, TrainableOptions {
   readonly label?: string
   /** Name of the output that is judged. Default: 'logits', else the first */
   readonly output?: string
+  /** The axis of samples of inputs and outputs. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   /** Whether a data module may be run. Default: false */
   readonly trusted?: boolean
   /** What is minimised. Default: what model and data suggest, see `chooseLoss`; the result says what it was, and why */

@@ -8,6 +8,7 @@ import { checkLabels, openFeed } from './data/feed.js'
 import { openTeacher, type Teacher } from './data/teacher.js'
 import { blockSize, hasConvolution } from './graph/channel-blocks.js'
 import { type BuildGraphs, buildGraphs, type Graphs, onlyFor } from './graph/graphs.js'
+import { samplesFirst } from './graph/samples-first.js'
 import { trainableTensors } from './graph/trainable.js'
 import { joinWeights, type StoredTensor, type Weights } from './graph/weights.js'
 import type { LoraFacts } from './lora.js'
@@ -136,7 +137,7 @@ async function teacherFor(
     })
   }
   const path = join(folder, 'teacher.onnx')
-  await writeModel(onlyFor(file.model, [...outputs.keys()]), path)
+  await writeModel(onlyFor(samplesFirst(file.model, request.batchAxis), [...outputs.keys()]), path)
   const teacher: Teacher = await openTeacher(runtime, path, { outputs, threads })
   return { teacher, [Symbol.asyncDispose]: () => teacher[Symbol.asyncDispose]() }
 }

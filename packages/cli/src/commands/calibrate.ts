@@ -103,9 +103,12 @@ async function measureKept(
   if (before !== undefined) progress.note(`${label}: goes on behind ${count(before)} of ${name}`)
   const keeper = new Keeper(out, facts, io.now)
   let samples = 0
-  const forward = forwardOver(run, engine, ({ all }) => {
+  const onEnd = ({ all }: { readonly all: number }) => {
     samples = all
-  })
+  }
+  const forward = forwardOver(run, engine, onEnd)
+  // A model with a loss has its samples on the first axis.
+  const { batchAxis: _, ...first } = run
   using phases = phasesOf(progress, label)
   const onProgress = (state: { done: number; total?: number }) => phases.at('running calibration data', state)
   onProgress({ done: 0 })
@@ -115,7 +118,10 @@ async function measureKept(
     const options = {
       ...{ forward, signal: io.signal, onProgress, onChunk, onPadding: padded.add, ...present({ before }) },
       ...(criteria.some(ofGradients) && {
-        gradients: { forward, differentiate: (await (await import('@pare/retrain')).lossOver(model, run)).differentiate },
+        gradients: {
+          forward: forwardOver(first, engine, onEnd),
+          differentiate: (await (await import('@pare/retrain')).lossOver(model, run)).differentiate,
+        },
       }),
     }
     const all = await measureAll(model, criteria, options)

@@ -139,7 +139,7 @@ function render({ used, tasks, shown, opened, warnings }: Rendered, columns: num
     ...without.map((name) => `${name}: no evaluation data, so its verdict will be incomplete.`),
     opened.length === tasks.length
       ? `No data are named, so ${tasks.length === 1 ? 'the model was opened' : 'the models were opened'} and not run: name some with --data.`
-      : `${tasks.length === 1 ? 'The model' : `All ${tasks.length} models`} and their data can be used. Pruning itself and recovery take their own time.`,
+      : `${tasks.length === 1 ? 'The model and its' : `All ${tasks.length} models and their`} data can be used. Pruning itself and recovery take their own time.`,
   ].join('\n')
 }
 

@@ -92,6 +92,11 @@ const batchAxis = field(z.union([z.number().int().min(0), z.record(z.string().mi
   default: 'that which the model names batch or N, else the first',
 })
 
+const batchAxisOfOthers = field(batchAxis.schema, {
+  help: batchAxis.help,
+  default: 'that of evaluate, else what the model names batch or N, else the first',
+})
+
 /** What a model is measured with, before and after. */
 export const evaluateFields = {
   data: field(path, {
@@ -152,7 +157,9 @@ export const evaluateFields = {
   }),
   batchAxis: {
     ...batchAxis,
-    flags: [{ argument: 'axis', read: axesOf, on: [...JUDGING, 'plan', 'calibrate'], also: ['calibrate.batchAxis'] }],
+    flags: [
+      { argument: 'axis', read: axesOf, on: [...JUDGING, 'plan', 'calibrate'], also: ['calibrate.batchAxis', 'train.batchAxis'] },
+    ],
   },
   firstClass: field(z.number().int().min(0), {
     expected: 'how many numbers stand before the first class on its axis, such as 4 for a box',
@@ -239,10 +246,7 @@ export const calibrateFields = {
     flag: { argument: 'count', on: [...PRUNING, 'calibrate'] },
   }),
   batch: field(samplesAtOnce, { help: evaluateFields.batch.help, default: evaluateFields.batch.default! }),
-  batchAxis: field(batchAxis.schema, {
-    help: batchAxis.help,
-    default: 'that of evaluate, else what the model names batch or N, else the first',
-  }),
+  batchAxis: batchAxisOfOthers,
   ...{ threads, tokenizer, length, stride, field: textField, image },
 }
 
@@ -260,6 +264,7 @@ export const trainFields = {
     help: 'the output that is judged',
     default: "that of evaluate, else 'logits', else the first",
   }),
+  batchAxis: batchAxisOfOthers,
   ...{ threads, tokenizer, length, field: textField, image },
 }
 

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Scores } from '@pare/evaluate'
 import type { BaseModel } from '@pare/gate'
-import { makeTemporaryFolder, present } from '@pare/onnx'
+import { makeTemporaryFolder, present, writeModel } from '@pare/onnx'
 import type { RunResults } from '@pare/report'
 import type { Work } from '../engine/work.js'
 import { trialsFolder } from '../files/output.js'
@@ -12,14 +12,15 @@ import type { EvaluationSettings } from '../settings/data/evaluation.js'
 import type { Task } from '../settings/tasks.js'
 import { chosenTask, findSmallest } from '../smallest/find-smallest.js'
 import { reportOf } from '../terminal/failure.js'
-import { briefLatency, chosenBaselines, measureBaselines } from './facts/baselines.js'
+import { briefLatency, chosenBaselines, dropOf, measureBaselines, type StageScores } from './facts/baselines.js'
 import { cardOf } from './facts/course.js'
 import type { PairScores } from './facts/pair-scores.js'
 import { type ModelOutcome, measuredOf, mixedUp, resultOf, type StageCost } from './facts/result.js'
-import { zippedSizes } from './facts/zipped.js'
+import { zippedSize, zippedSizes } from './facts/zipped.js'
 import { judgeModel, measure, type ReferenceScores, type Sharing } from './measure.js'
 import { type OutputPlace, pruneModel } from './model.js'
 import { modelFilesOf } from './result-files.js'
+import type { Staging } from './stage.js'
 
 /** A model of a run, once it has ended. */
 export interface ModelRun {
@@ -114,7 +115,9 @@ export async function examine(
   const { path, evaluation } = task
   await using folder = await temporaryFolder()
   const unrecovered = join(folder.path, 'unrecovered.onnx')
-  const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }) }, work)
+  const stages: StageScores[] = []
+  const onStage = evaluation && measureStages(evaluation, { folder: folder.path, work, onMeasured: (one) => stages.push(one) })
+  const pruned = await pruneModel(task, { ...place, ...(evaluation && { unrecovered }), ...present({ onStage }) }, work)
   outcome.pruned = pruned
   const prunedMs = performance.now() - start
   const zipping = Promise.all([modelFilesOf(task), pruned.stagedFiles].map((files) => zippedSizes(files, work.signal)))
@@ -134,11 +137,15 @@ export async function examine(
     outcome.cost = { prune: prunedMs / 1000, measure: (performance.now() - start - prunedMs) / 1000 }
     const metric = firstMetric(evaluation, task.demands)
     const { reference } = outcome.comparison!
+    const unpruned = { evaluation, metric, reference }
+    outcome.stages = await Promise.all(
+      stages.map(async (one) => ({ ...one, ...present({ drop: await dropOf(one.scores, unpruned) }) })),
+    )
     const { durationMs, reference: both } = outcome.comparison!.pruned
     const evaluationMs = both === undefined ? durationMs : durationMs / 2
     const spentMs = performance.now() - start
     const baselines = chosenBaselines(task.baselines, { isUsual: usualBaselines, spentMs, evaluationMs })
-    outcome.baselines = await measureBaselines(task, { baselines, evaluation, metric, reference }, { folder: folder.path, work })
+    outcome.baselines = await measureBaselines(task, { baselines, ...unpruned }, { folder: folder.path, work })
     // In a table beside others, and no limit is on it.
     if (baselines.length > 0) outcome.latency ??= await briefLatency(path, pruned.staged, work)
   }
@@ -154,6 +161,25 @@ export async function examine(
 export async function metricBefore(model: string, { request, limits }: EvaluationSettings, work: Work): Promise<Scores> {
   const metrics = request.metrics.slice(0, 1)
   return await measure({ ...request, metrics, model }, limits, { ...work, label: `${work.label}, before recovery` })
+}
+
+/** Measures what each stage but the last one left: what more stages cost. Each is written over the one before. */
+function measureStages(
+  { request, limits }: EvaluationSettings,
+  {
+    folder,
+    work,
+    onMeasured,
+  }: { readonly folder: string; readonly work: Work; readonly onMeasured: (stage: StageScores) => void },
+): NonNullable<Staging['onStage']> {
+  const path = join(folder, 'stage.onnx')
+  return async (model, { number, count }) => {
+    const files = await writeModel(model, path, { signal: work.signal })
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    const label = `${work.label}, after stage ${number} of ${count}`
+    const scores = await measure({ ...request, metrics: request.metrics.slice(0, 1), model: path }, limits, { ...work, label })
+    onMeasured({ bytes, zippedBytes: await zippedSize(path, work.signal), scores })
+  }
 }
 
 export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {

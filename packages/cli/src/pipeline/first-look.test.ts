@@ -20,7 +20,7 @@ describe('before anything is pruned', () => {
       const { exitCode, stderr } = await pare([command, ...argv], { cwd: folder.path })
       expect(exitCode).toBe(2)
       expect(stderr).toContain('pare: 2 problems with the data')
-      expect(stderr).toContain('model.onnx, evaluation data: wrong.csv: 2 columns for input')
+      expect(stderr).toContain('model.onnx, evaluation data: wrong.csv: 2 columns (')
       expect(stderr).toContain('model.onnx, calibration data: wrong.csv')
     }
     expect((await folder.files()).filter((file) => file.startsWith('pare-out'))).toEqual([])

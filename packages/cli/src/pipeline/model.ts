@@ -44,6 +44,8 @@ export interface OutputPlace {
   readonly publication: Publication
   /** Where the model is written before it is recovered, so that it can be measured. Default: it is not */
   readonly unrecovered?: string
+  /** Looks at what each stage but the last one left. Default: nobody does */
+  readonly onStage?: Staging['onStage']
   /** Where the masks of masked weights are written. Default: they are not */
   readonly masks?: MasksPlace
   /** Of the folder that the model came in: is told what became of it. Default: it came alone */
@@ -142,7 +144,7 @@ interface PlannedAndPruned {
 async function planOpened(
   { file, model, folded, folding }: OpenedModel,
   task: Task,
-  { output, publication, masks: masksPlace, copy, onPruned }: OutputPlace & Pick<Staging, 'onPruned'>,
+  { output, publication, masks: masksPlace, copy, onPruned, onStage }: OutputPlace & Pick<Staging, 'onPruned'>,
   work: Work,
 ): Promise<PlannedAndPruned> {
   const { path, seed, training, recover, dims } = task
@@ -157,7 +159,7 @@ async function planOpened(
     string,
     string,
   ]
-  const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned }) }
+  const staging = { hashes: () => inputHash.digest(), state, searches, ...present({ onPruned, onStage }) }
   const { pruned, planned, states, ...staged } = await pruneInStages(model, task, staging, work)
   await copy?.note(fileIn(task), { model, pruned, steps: staged.steps })
   const quantised = await quantiseModel({ model: pruned, whole: wholeOf(model, staged) }, task, work)
@@ -191,7 +193,7 @@ async function planOpened(
         ...staged.warnings,
         ...quantised.warnings,
         ...stored.warnings,
-        ...trainings.flatMap(({ notes }) => notes),
+        ...new Set(trainings.flatMap(({ notes }) => notes)),
       ],
       work,
     ),

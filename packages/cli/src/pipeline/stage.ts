@@ -32,6 +32,8 @@ export interface Staging {
   readonly searches: string
   /** Called with a model once it is pruned and not recovered yet, where there is one stage only. Default: nobody looks at it */
   readonly onPruned?: (pruned: Model, steps: readonly PlanStep[]) => Promise<void>
+  /** Called with what each stage but the last one left. Default: nobody looks at it */
+  readonly onStage?: (model: Model, stage: { readonly number: number; readonly count: number }) => Promise<void>
 }
 
 /** A model that was pruned, in one stage or several, and recovered in each. */
@@ -69,6 +71,7 @@ export async function pruneInStages(reference: Model, task: Task, staging: Stagi
     const stage = await pruneStage(current, { ...task, steps }, place, work)
     current = stage.pruned
     stages.push(stage)
+    if (index < all.length - 1) await staging.onStage?.(current, { number: index + 1, count: all.length })
     if (task.recover.retrain !== undefined) states.push(state)
     if (steps.some(({ allocation }) => searchOf(allocation) !== undefined)) states.push(searches)
   }

@@ -7,6 +7,7 @@ import { entryDataSet, matchNumbered } from './entries.js'
 import { readWhole } from './file.js'
 import { canFill } from './fill.js'
 import { ARRAY_FORMATS, isModule, TABLE_FORMATS, TEXT_FORMATS } from './formats.js'
+import { timmConfig } from './images/timm.js'
 import { joinBoxes } from './labels/box-labels.js'
 import { besideFile, classFinder } from './labels/classes.js'
 import type { FindClasses } from './labels/labels.js'
@@ -55,7 +56,13 @@ export async function openData(path: string, options: DataOptions): Promise<Data
   const rows: RowOptions = {
     ...own,
     boundary,
-    findPreprocessor: () => besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary),
+    async findPreprocessor() {
+      const own = await besideFile<Record<string, unknown>>(folders, 'preprocessor_config.json', boundary)
+      if (own !== undefined) return own
+      const config = await besideFile<Record<string, unknown>>(folders, 'config.json', boundary)
+      const content = config && timmConfig(config.content)
+      return content && { path: config.path, content }
+    },
   }
   return { ...(await entryDataSet(await rowSource(table, rows), { ...options, findClasses })), findClasses }
 }
@@ -155,6 +162,12 @@ function isText(extension: string): boolean {
 }
 
 function unread(path: string): PareError {
+  const [, inside] = /(\.[a-z]+)\.gz$/i.exec(path) ?? []
+  if (inside !== undefined && Object.hasOwn(TABLE_FORMATS, inside.toLowerCase())) {
+    return new PareError(`${path}: data that are compressed as a whole are not read.`, {
+      hint: `unpack them first: gunzip -k ${basename(path)}`,
+    })
+  }
   return new PareError(`${path}: data of kind '${extname(path)}' are not read.`, {
     hint: `expected arrays (${Object.keys(ARRAY_FORMATS).join(', ')}), tables (${Object.keys(TABLE_FORMATS).join(', ')}), a folder of images, text with a tokenizer (${TEXT_FORMATS.join(', ')}), or a module (.js, .mjs, .ts).`,
   })

@@ -182,7 +182,11 @@ export async function matchNumbered(
 ): Promise<DataMatch> {
   const name = labelNameOf([...arrays.keys()], options)
   const label = name === undefined ? undefined : arrays.get(name)
-  if (name === undefined || label === undefined || !isStrings(label)) return matchArrays(arrays, where, options, extra)
+  if (name === undefined || label === undefined) return matchArrays(arrays, where, options, extra)
+  if (!isStrings(label)) {
+    const numbers = await numbered(label, `${where}: labels '${name}'`, options.findClasses)
+    return matchArrays(numbers === label ? arrays : new Map([...arrays, [name, numbers]]), where, options, extra)
+  }
   if (options.textLabels === true && label.shape.length === 1) {
     const rest = new Map([...arrays].filter(([key]) => key !== name))
     const { label: _, ...others } = options

@@ -56,7 +56,7 @@ export function padded(samples: readonly SampleArrays[], padding: SamplePadding)
   const length = targets.get(padding.masked)?.[0]
   return samples.map((sample) => {
     const own = new Map(sample)
-    for (const [name, shape] of targets) own.set(name, fill(sample.get(name) as NdArray, shape, padding.values.get(name)!))
+    for (const [name, shape] of targets) own.set(name, filled(sample.get(name)!, shape, padding.values.get(name)!))
     const masked = sample.get(padding.masked)
     if (length !== undefined && masked !== undefined && !sample.has(MASK)) {
       const data = new Uint8Array(length).fill(1, 0, masked.shape[0])
@@ -67,17 +67,28 @@ export function padded(samples: readonly SampleArrays[], padding: SamplePadding)
 }
 
 /** The largest shape; undefined where nothing is to be filled up, or cannot be. */
-function targetOf(name: string, samples: readonly SampleArrays[], { lengths }: SamplePadding): readonly number[] | undefined {
+function targetOf(
+  name: string,
+  samples: readonly SampleArrays[],
+  { lengths, values }: SamplePadding,
+): readonly number[] | undefined {
   const arrays = samples.map((sample) => sample.get(name))
   const [head] = arrays
   if (head === undefined || head.shape.length === 0) return undefined
   const fits = (array: DataArray | undefined) =>
-    array !== undefined && !isStrings(array) && array.shape.length === head.shape.length
-  if (!arrays.every(fits)) return undefined
+    array !== undefined && isStrings(array) === isStrings(head) && array.shape.length === head.shape.length
+  if (!arrays.every(fits) || (isStrings(head) && (head.shape.length > 1 || values.get(name) !== IGNORED_LABEL))) return undefined
   const shape = head.shape.map((_, axis) => arrays.reduce((most, array) => Math.max(most, array!.shape[axis]!), 0))
   const fixed = lengths.get(name)
   if (fixed !== undefined && shape[0]! <= fixed) shape[0] = fixed
   return arrays.every((array) => String(array!.shape) === String(shape)) ? undefined : shape
+}
+
+function filled(array: DataArray, target: readonly number[], value: number): DataArray {
+  if (!isStrings(array)) return fill(array, target, value)
+  // Names of one axis, as labels of words are.
+  const more = Array.from({ length: sizeOf(target) - array.data.length }, () => String(value))
+  return { ...array, shape: target, data: [...array.data, ...more] }
 }
 
 function fill({ type, shape, data }: NdArray, target: readonly number[], value: number): NdArray {

@@ -128,7 +128,9 @@ describe('a model that puts out its input', () => {
       /label 3 of sample 1 is not one of the model's 3 classes, 0 to 2.*\n.*compares with a reference.*\n.*no input for token ids/,
     )
     const unlabelled = put(folder, 'bare.npz', npzBytes({ x: four.x }))
-    await expect(evaluate({ ...request, data: unlabelled })).rejects.toThrow("metric 'accuracy': the data have no labels.")
+    await expect(evaluate({ ...request, data: unlabelled })).rejects.toThrow(
+      "metric 'accuracy': the data have no labels: name their column, or array, with --label",
+    )
     await expect(evaluate({ ...request, metrics: [] })).rejects.toThrow('no metric is named')
     await expect(evaluate({ ...request, output: 'z' })).rejects.toMatchObject({
       message: "identity.onnx: no output 'z'.",

@@ -40,6 +40,45 @@ it('finds a label that is no class wherever it stands', async () => {
   expect(look.problem?.message).toContain('label 7 of sample 3 is not one of')
 })
 
+it('says what to do about labels that count from 1', async () => {
+  expect((await seen([1, 2, 3, 1])).problem?.message).toContain(
+    'They seem to count from 1: if the first output of the model is class 1, say --classes 1,2,3.',
+  )
+  expect((await seen([1, 2, 3, 0])).problem?.message).not.toContain('count from 1')
+  expect((await seen([0.5, 1, 2, 1])).problem?.message).toContain('Labels that are fractions are targets: measure r2')
+  const data = join(folder, 'd.csv')
+  const look = { model: join(folder, 'm.onnx'), data, metrics: ['accuracy'], batch: 2 }
+  await seen([1, 2, 3, 1])
+  expect(await lookAtData({ ...look, classes: ['1', '2', '3'] })).toMatchObject({
+    labels: [
+      [0, 2],
+      [1, 1],
+      [2, 1],
+    ],
+  })
+  expect((await lookAtData({ ...look, classes: ['1', '2', '4'] })).problem?.message).toContain(
+    "labels 'label': 3 is not among the classes 1, 2, 4 (as they are said).",
+  )
+})
+
+it('finds NaN in the output, and says where the output is the same whatever the input', async () => {
+  await seen(Array.from({ length: 20 }, () => 0))
+  const write = async (text: string) => {
+    const model = join(folder, 'odd.onnx')
+    await writeFile(
+      model,
+      await modelBytes(parseText(`g (float[N, 2] x) => (float[N, 3] y) <float[2, 3] w = {1, 0, 1, 0, 1, 1}> { ${text} }`)),
+    )
+    return await lookAtData({ model, data: join(folder, 'd.csv'), metrics: ['accuracy'], batch: 16 })
+  }
+  // Sample i is (i, −i), which gives (i, −i, 0): no root of −1 is a number.
+  const look = await write('h = MatMul(x, w) y = Sqrt(h)')
+  expect(look.problem?.message).toBe("output 'y' holds NaN for sample 1.")
+  const same = await write('h = MatMul(x, w) z = Sub(h, h) y = Cos(z)')
+  expect(same.problem).toBeUndefined()
+  expect(same.notes).toEqual([expect.stringContaining("output 'y' is the same for 16 samples, whatever the input")])
+})
+
 it('finds metrics that do not fit, and data that are not there', async () => {
   expect((await seen([0, 1], ['perplexity'])).problem?.message).toContain("metric 'perplexity'")
   const look = await lookAtData({ model: join(folder, 'm.onnx'), data: join(folder, 'none.csv'), metrics: ['accuracy'] })

@@ -1,7 +1,7 @@
 import { PareError } from '@pare/onnx'
 import { type Batch, type DataSet, firstOf, padBatch } from '../data/dataset.js'
 import { fingerprints, shared } from '../data/fingerprint.js'
-import { numbersOf } from '../data/ndarray.js'
+import { type DataArray, type ElementType, firstNaN, isInteger, isStrings, numbersOf } from '../data/ndarray.js'
 import { judgeBatch } from '../metrics/judged.js'
 import type { EvaluateRequest } from '../process/request.js'
 import { openSession, type Runtime } from '../process/runtime.js'
@@ -67,6 +67,12 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
         outcome = await runFor(model, fed, running)
         found.msPerSample = (performance.now() - start) / (part.prompts === undefined ? fed.size : 1)
       }
+      if (runs && outcome !== undefined && output !== undefined) {
+        refuseNaN(outcome.output, output, part)
+        // The last batch says no more than the first.
+        const note = found.read === 0 ? sameNote(outcome.output, output, part) : undefined
+        if (note !== undefined) found.notes = [...found.notes, note]
+      }
       if (outcome === undefined || output === undefined) return
       // What was asked is read as a whole already.
       if ((part.questions ?? part.prompts ?? part.pairs) !== undefined && !runs) return
@@ -90,6 +96,29 @@ export async function look(runtime: Runtime, { readingMs = 10_000, ...request }:
       problem: { message, untrusted: 'kind' in error && error.kind === 'untrusted', ...(hint !== undefined && { hint }) },
     }
   }
+}
+
+/** Nothing that is measured from NaN has a value. */
+function refuseNaN(output: DataArray, name: string, { first, size }: Batch): void {
+  const at = isStrings(output) ? -1 : firstNaN(output)
+  const sample = Math.floor((at * (output.shape[0] ?? 1)) / output.data.length)
+  if (at < 0 || sample >= size) return
+  throw new PareError(`output '${name}' holds NaN for sample ${first + sample}.`, {
+    hint: 'check that this is the trained model, that inputs are scaled as in training, and which output is measured: --output NAME.',
+  })
+}
+
+/** As many samples with the same numbers tell that something is wrong, where they are fractions. */
+const FEWEST_SAME = 8
+
+/** What is said of an output that does not depend on the input. */
+function sameNote(output: DataArray, name: string, { size }: Batch): string | undefined {
+  if (isStrings(output) || isInteger(output.type as ElementType) || size < FEWEST_SAME || output.shape[0] !== size)
+    return undefined
+  const each = output.data.length / size
+  const first = output.data.subarray(0, each)
+  for (let at = each; at < output.data.length; at++) if (output.data[at] !== first[at % each]) return undefined
+  return `output '${name}' is the same for ${size} samples, whatever the input: nothing that is measured from it shows what pruning costs. Check that this is the trained model, that inputs are scaled as in training, and which output is measured`
 }
 
 /** How many of the samples that a first look read another one read, too. Both must have noted them. */

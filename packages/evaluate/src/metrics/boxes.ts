@@ -1,6 +1,7 @@
 import { type Numbers, type ReadableSample, type SampleBoxes, sampleOf } from '@pare/metric'
 import { BOX_WIDTH } from '../data/labels/box-labels.js'
 import { describe, type NdArray, numbersOf } from '../data/ndarray.js'
+import { NO_LABELS } from './labels.js'
 import type { NeededOutcome } from './outcome.js'
 
 /** Numbers of a detected box in one output: x1, y1, x2, y2, score, class. Of an expected one: x1, y1, x2, y2, class, and whether it is a crowd, and its area, where the data say so. */
@@ -17,7 +18,7 @@ export function boxProblems(outcome: NeededOutcome): string[] {
     )
   }
   const { label } = batch
-  if (label === undefined) problems.push('the data have no labels.')
+  if (label === undefined) problems.push(NO_LABELS)
   else if (label.shape.length !== 3 || !EXPECTED.includes(label.shape[2]!)) {
     problems.push(
       `labels are ${describe(label.type, label.shape)}, expected [samples, boxes, 5]: x1, y1, x2, y2, class, filled up with a class of −1; or arrays boxes [samples, boxes, 4] and labels [samples, boxes].`,

@@ -3,7 +3,7 @@ import { PareError } from '@pare/onnx'
 import { describe } from '../data/ndarray.js'
 import { problemsError } from '../data/problems.js'
 import { boxProblems, readBoxes } from './boxes.js'
-import { labelProblems } from './labels.js'
+import { labelProblems, NO_LABELS } from './labels.js'
 import { type Layout, layoutOf } from './layout.js'
 import { choiceProblems, readChoices } from './likeliest.js'
 import { readWritten, textProblems } from './model-text.js'
@@ -66,7 +66,7 @@ function readerFor(outcome: NeededOutcome): Reader {
 function placesReader(outcome: NeededOutcome): Reader {
   const { needs, output, reference, name, batch } = outcome
   const isLabelled = needs.against === 'class'
-  if (isLabelled && batch.label === undefined) return ['the data have no labels.']
+  if (isLabelled && batch.label === undefined) return [NO_LABELS]
   const layout = layoutOf(outcome)
   if ('problem' in layout) return [layout.problem]
   if (!isLabelled && String(reference!.shape) !== String(output.shape)) {

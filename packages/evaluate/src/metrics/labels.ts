@@ -25,7 +25,7 @@ export function ignoredBy({ classes, rank }: Layout, { context }: Pick<NeededOut
 export function labelProblems(layout: Layout, outcome: NeededOutcome): string[] {
   const { batch, needs, output, context } = outcome
   const { label } = batch
-  if (label === undefined) return ['the data have no labels.']
+  if (label === undefined) return [NO_LABELS]
   if (isText(label) && !isText(output) && context.names === undefined) {
     return [
       `labels are names ('${textsOf(label)[0]}'), and the model answers with numbers: list its classes in order, classes: [cat, dog].`,
@@ -38,10 +38,21 @@ export function labelProblems(layout: Layout, outcome: NeededOutcome): string[] 
   const wrong = values.findIndex((one) => !(Number.isInteger(one) && one >= 0 && one < layout.classes) && !isIgnored(one))
   if (wrong < 0 || layout.kind === 'classes') return []
   const written = isText(label) ? `'${textsOf(label)[wrong]}'` : values[wrong]
+  const counted = values.filter((one) => !isIgnored(one))
+  const isFromOne = values[wrong] === layout.classes && counted.every((one) => one >= 1 && one <= layout.classes)
+  const cure = !Number.isInteger(values[wrong])
+    ? ' Labels that are fractions are targets: measure r2, mae, mse or spearman.'
+    : isFromOne
+      ? ` They seem to count from 1: if the first output of the model is class 1, say --classes ${Array.from({ length: Math.min(3, layout.classes) }, (_, i) => i + 1).join(',')}${layout.classes > 3 ? ',…' : ''}.`
+      : ''
   return [
-    `label ${written} of sample ${sampleOf(wrong)} is not one of the model's ${layout.classes} classes, 0 to ${layout.classes - 1}.`,
+    `label ${written} of sample ${sampleOf(wrong)} is not one of the model's ${layout.classes} classes, 0 to ${layout.classes - 1}.${cure}`,
   ]
 }
+
+/** What is said of data without labels, with what to do. */
+export const NO_LABELS =
+  "the data have no labels: name their column, or array, with --label, which is 'label', 'labels', 'y' or 'target' otherwise."
 
 function indicatorProblems(
   values: Numbers,

@@ -1,6 +1,6 @@
 import { type MetricSample, type Numbers, type ReadableSample, sampleOf } from '@pare/metric'
 import { describe, type NdArray, numbersOf, sizeOf } from '../data/ndarray.js'
-import { labelNumbers } from './labels.js'
+import { labelNumbers, NO_LABELS } from './labels.js'
 import type { NeededOutcome } from './outcome.js'
 import { isText } from './texts.js'
 
@@ -69,7 +69,7 @@ function targetProblems({ batch, name, output, reference, needs }: NeededOutcome
     if (String(reference!.shape) === String(output.shape)) return []
     return [`output '${name}' is ${own}, the reference's ${describe(reference!.type, reference!.shape)}.`]
   }
-  if (!batch.label) return ['the data have no labels.']
+  if (!batch.label) return [NO_LABELS]
   const width = needs.against === 'group' ? 1 : sizeOf(output.shape.slice(1))
   if (!(isText(batch.label) && needs.against === 'values') && batch.label.data.length === batch.size * width) return []
   const labels = `labels are ${describe(batch.label.type, batch.label.shape)}, output '${name}' is ${own}`

@@ -24,7 +24,7 @@ export function batchAxisOf({ name, shape }: Pick<ModelValue, 'name' | 'shape'>,
 /** The value with its samples on the first axis. */
 export function samplesFirst(value: ModelValue, said?: BatchAxis): ModelValue {
   const axis = batchAxisOf(value, said)
-  return axis === 0 ? value : { ...value, shape: moved(value.shape, axis, 0) }
+  return axis === 0 ? value : { ...value, shape: movedAxis(value.shape, axis, 0) }
 }
 
 /** Throws PareError for names that are neither input nor output. */
@@ -40,7 +40,7 @@ export function checkBatchAxis(said: BatchAxis | undefined, values: readonly Mod
 /** The array with one of its axes in another place. */
 export function moveAxis<Own extends DataArray>(array: Own, from: number, to: number): Own {
   if (from === to || array.shape.length <= Math.max(from, to)) return array
-  const order = moved([...array.shape.keys()], from, to)
+  const order = movedAxis([...array.shape.keys()], from, to)
   const shape = order.map((axis) => array.shape[axis]!)
   const steps = order.map((axis) => sizeOf(array.shape.slice(axis + 1)))
   const data: unknown[] | NonNullable<object> = isStrings(array) ? new Array(array.data.length) : array.data.slice()
@@ -57,7 +57,8 @@ export function moveAxis<Own extends DataArray>(array: Own, from: number, to: nu
   return { ...array, shape, data } as Own
 }
 
-function moved<Item>(items: readonly Item[], from: number, to: number): Item[] {
+/** A list with one of its items in another place. */
+export function movedAxis<Item>(items: readonly Item[], from: number, to: number): Item[] {
   const rest = items.filter((_, i) => i !== from)
   return [...rest.slice(0, to), items[from]!, ...rest.slice(to)]
 }

@@ -1,5 +1,5 @@
 import { type SkewedRatio, skewedLimits } from './skewness.js'
-import { normalQuantile, studentQuantile } from './student.js'
+import { freedomOf, normalQuantile, studentQuantile } from './student.js'
 
 /** Confidence limits of a statistic at a two-sided level between 0 and 1. */
 export type Bounds = (level: number) => [low: number, high: number]
@@ -35,9 +35,10 @@ export function groupedRatioBounds(differences: Float64Array, weights: Float64Ar
   const resampled = studentisedBounds(own, weights, 1)
   const stretch = Math.sqrt(without / alone) * ((n - 1) / n)
   const error = Math.sqrt((without * (n - 1)) / n) / whole
+  const freedom = freedomOf(residuals, effective - 1)
   return (level) => {
     const [low, high] = resampled(level)
-    const reach = studentQuantile((1 - level) / 2, effective - 1) * error
+    const reach = studentQuantile((1 - level) / 2, freedom) * error
     const wide: Limits = [ratio - Math.max((ratio - low) * stretch, reach), ratio + Math.max((high - ratio) * stretch, reach)]
     return outer(wide, skewedLimits({ ratio, residuals, error, effective }, level))
   }

@@ -66,7 +66,9 @@ function sideOf(counts: Float64Array, weights: Float64Array, leastDesign: number
   const rate = sum(counts) / samples
   const residuals = counts.map((count, g) => count - rate * weights[g]!)
   const squares = sum(residuals.map((residual) => residual * residual))
-  const seen = sum(counts.map((count) => Number(count > 0)))
+  // As many groups of equal counts would tell as much: one that lost much beside many that lost hardly anything is one.
+  const countSquares = sum(counts.map((count) => count * count))
+  const seen = countSquares > 0 ? sum(counts) ** 2 / countSquares : 0
   const alone = samples * rate * (1 - rate)
   const measured = alone > 0 ? (squares * groups) / (groups - 1) / alone : 1
   // Where all samples of a group are alike, a group tells as much as one sample: the effect is the size of the group that a sample finds itself in.

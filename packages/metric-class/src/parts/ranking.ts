@@ -1,13 +1,13 @@
 import type { Aggregate, SampleRecord } from '@pare/gate'
 import { chancesOf, type MetricSample, meanOf, probabilitiesOf } from '@pare/metric'
 
-/** How well scores put what belongs to a class before what does not: samples with their scores, highest first. */
-export type RankingValue = (steps: readonly RankingStep[]) => number
+/** How well scores put what belongs to a class before what does not. */
+export type RankingValue = (steps: RankingSteps) => number
 
-/** Samples with the same score. */
-export interface RankingStep {
-  readonly positives: number
-  readonly negatives: number
+/** What weighs of each score, highest first: samples that have it and belong to the class, and others that have it. */
+export interface RankingSteps {
+  readonly positives: Float64Array
+  readonly negatives: Float64Array
 }
 
 /** Marks a record with several labels at once: their 0 and 1, then as many chances. Others have the label, then a probability for each class. */
@@ -19,39 +19,69 @@ export function rankingRecord(sample: MetricSample): number[] {
   return [label[0]!, ...probabilitiesOf(rows[0]!, scale)]
 }
 
-/** Of two classes the value for the second; of more the mean over classes, each against the rest; of several labels the mean over those that occur. */
+/** What is kept of rankings for the next weights of the same records: as many samples times classes, five bytes each. */
+const MOST_KEPT = 2 ** 24
+
+/**
+ * Of two classes the value for the second; of more the mean over classes, each against the rest; of several labels the mean over those that occur. Resamples weigh the same records
+ * again and again: those are sorted once, as long as it takes little memory.
+ */
 export function overRankings(value: RankingValue): Aggregate {
+  const kept = new WeakMap<readonly SampleRecord[], readonly Ranking[]>()
   return (records, weights) => {
     const [first] = records.filter(({ length }) => length > 0)
     if (first === undefined) return Number.NaN
     const isMany = first[0] === MANY
     const classes = isMany ? (first.length - 1) / 2 : first.length - 1
-    const ranking = (one: number) => stepsOf(records, weights, one, { isMany, classes })
-    if (classes === 2 && !isMany) return value(ranking(1))
-    const values = Array.from({ length: classes }, (_, one) => value(ranking(one)))
+    const counted = classes === 2 && !isMany ? [1] : Array.from({ length: classes }, (_, one) => one)
+    const ranking = (one: number) => rankingOf(records, one, { isMany, classes })
+    const isSmall = counted.length * records.length <= MOST_KEPT
+    if (isSmall && !kept.has(records)) kept.set(records, counted.map(ranking))
+    const values = counted.map((one, at) => value(stepsOf(kept.get(records)?.[at] ?? ranking(one), weights)))
     // A class without a label, or with nothing else, has no ranking.
-    return meanOf(values.filter((own) => !Number.isNaN(own)))
+    return values.length === 1 ? values[0]! : meanOf(values.filter((own) => !Number.isNaN(own)))
   }
 }
 
-function stepsOf(
+/** Records by their score for a class, highest first. */
+interface Ranking {
+  /** Of the records. */
+  readonly order: Uint32Array
+  /** By place in the order: 1 where the record belongs to the class. */
+  readonly positive: Uint8Array
+  /** By place in the order: 1 where a score begins that is not the one before. */
+  readonly begins: Uint8Array
+}
+
+function rankingOf(
   records: readonly SampleRecord[],
-  weights: ArrayLike<number> | undefined,
   one: number,
   { isMany, classes }: { readonly isMany: boolean; readonly classes: number },
-): RankingStep[] {
+): Ranking {
   const scoreAt = isMany ? 1 + classes + one : 1 + one
-  const order = Array.from(records.keys()).filter((i) => records[i]!.length > 0 && weights?.[i] !== 0)
-  order.sort((a, b) => records[b]![scoreAt]! - records[a]![scoreAt]!)
-  const steps: { positives: number; negatives: number }[] = []
-  let last = Number.NaN
-  for (const i of order) {
-    const record = records[i]!
-    const score = record[scoreAt]!
-    if (score !== last) steps.push({ positives: 0, negatives: 0 })
-    last = score
-    const isPositive = isMany ? record[1 + one] === 1 : record[0] === one
-    steps.at(-1)![isPositive ? 'positives' : 'negatives'] += weights?.[i] ?? 1
+  const scoreOf = (i: number) => records[i]![scoreAt]!
+  const counted = Array.from(records.keys()).filter((i) => records[i]!.length > 0)
+  const order = Uint32Array.from(counted).sort((a, b) => scoreOf(b) - scoreOf(a))
+  return {
+    order,
+    positive: Uint8Array.from(order, (i) => Number(isMany ? records[i]![1 + one] === 1 : records[i]![0] === one)),
+    begins: Uint8Array.from(order, (i, at) => Number(at === 0 || scoreOf(i) !== scoreOf(order[at - 1]!))),
   }
-  return steps
+}
+
+/** Scores of which nothing weighs have no step. */
+function stepsOf({ order, positive, begins }: Ranking, weights: ArrayLike<number> | undefined): RankingSteps {
+  const [positives, negatives] = [new Float64Array(order.length), new Float64Array(order.length)]
+  let last = -1
+  let isOpen = false
+  for (let at = 0; at < order.length; at++) {
+    if (begins[at] === 1) isOpen = false
+    const weight = weights === undefined ? 1 : weights[order[at]!]!
+    if (weight === 0) continue
+    if (!isOpen) last++
+    isOpen = true
+    if (positive[at] === 1) positives[last]! += weight
+    else negatives[last]! += weight
+  }
+  return { positives: positives.subarray(0, last + 1), negatives: negatives.subarray(0, last + 1) }
 }

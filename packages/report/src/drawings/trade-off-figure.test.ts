@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { baselineTable } from '../baselines.js'
+import { baselineMarkdown, baselineSentence, baselineTable } from '../baselines.js'
 import type { ModelResult } from '../results/results.js'
 import { example } from '../sample.test.data.js'
 import { type TradeOffPoint, tradeOffFigure } from './trade-off-figure.js'
@@ -77,4 +77,16 @@ it('the page shows it beside what a user might take instead', () => {
   const sized = { ...passing, baselines, reference: { ...passing.reference, zippedBytes: 2e5 } }
   expect(baselineTable(sized)!.source).toContain('class="trade"')
   expect(baselineTable(passing)).toBeUndefined()
+  // Stages of a schedule lie between, without baselines too; what to take is not said of them.
+  const stages: ModelResult['stages'] = [
+    { bytes: 1.5e5, zippedBytes: 1.2e5, metrics: { accuracy: 0.89 }, drop: { value: 0.002, interval: [0, 0.004] } },
+  ]
+  const pruned = { ...passing.pruned!, zippedBytes: 1e5 }
+  const staged = { ...sized, pruned, baselines: [], stages }
+  const text = baselineTable(staged)!.source
+  expect(text).toContain('What each stage took and cost')
+  expect(text).toContain('After stage 1 of 2')
+  expect(numbers(text, /<circle class="point"/g)).toHaveLength(3)
+  expect(baselineSentence(staged)).toBeUndefined()
+  expect(baselineMarkdown(staged)).toContain('| After stage 1 of 2 | 0.89 | 0.002 (0 to 0.004) |')
 })

@@ -22,8 +22,8 @@ interface TradeOff {
 
 /** Pixels: the width follows the page, so that letters keep their size. */
 const [TOP, HEIGHT, BOTTOM] = [12, 180, 30]
-/** Share of the width that two labels beside one another need. */
-const BESIDE = 0.03
+/** Share of the width that two labels beside one another need, on a narrow page too. */
+const BESIDE = 0.07
 /** Share of the width from which on a label stands to the left of its point. */
 const LAST = 0.9
 

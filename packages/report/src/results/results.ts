@@ -179,6 +179,10 @@ export const modelResult = z.object({
     .object({ metrics })
     .optional()
     .describe('the pruned model before it was repaired and retrained; absent where it was pruned in several stages'),
+  stages: z
+    .array(z.object({ bytes, zippedBytes: bytes, metrics, drop: drop.pick({ value: true, interval: true }).optional() }))
+    .optional()
+    .describe('what each stage of the schedule but the last one left, measured on the same data, in 32-bit floats'),
   advice: advice.optional(),
   declined: z.array(z.object({ id: z.string(), structure: z.string(), reason: z.string() })).optional(),
   steps: z.array(z.string()).optional().describe('what was done, one line a step: magnitude on element, global, sparsity 0.5'),

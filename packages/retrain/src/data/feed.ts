@@ -22,10 +22,12 @@ export interface FeedOptions {
   readonly fixed: boolean
   readonly loss: ChosenLoss
   readonly teacher: Teacher | undefined
+  /** Whether a teacher's answers can be told apart by sample, and so be remembered. */
+  readonly splits: boolean
 }
 
-export function openFeed({ source, batch: size, fixed, loss, teacher }: FeedOptions): Feed {
-  const remembered = teacher && (source.isFixed ? remembering(teacher) : teacher)
+export function openFeed({ source, batch: size, fixed, loss, teacher, splits }: FeedOptions): Feed {
+  const remembered = teacher && (source.isFixed && splits ? remembering(teacher) : teacher)
   const fed = async ({ batch, numbers }: DrawnBatch): Promise<JudgedBatch> => {
     const { target, count } = targetOf(loss.kind, batch)
     const taught = remembered === undefined ? {} : await remembered.ask(batch, numbers)

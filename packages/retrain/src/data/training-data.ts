@@ -1,5 +1,5 @@
 import {
-  batchAxisOf,
+  type BatchAxis,
   firstNaN,
   type ImageOptions,
   inMemory,
@@ -8,7 +8,7 @@ import {
   type Samples,
   type TextOptions,
 } from '@pare/evaluate'
-import { type Model, PareError, present } from '@pare/onnx'
+import { type Model, PareError, present, type ValueInfo } from '@pare/onnx'
 import { openSource, type SampleSource } from './samples.js'
 
 export interface TrainingDataOptions {
@@ -27,6 +27,8 @@ export interface TrainingDataOptions {
   readonly label?: string
   /** Name of the output that is judged. Default: 'logits', else the first */
   readonly output?: string
+  /** The axis of samples of inputs and outputs. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   readonly trusted?: boolean
   readonly seed: number
   readonly holdOut: number
@@ -41,12 +43,11 @@ export interface TrainingData {
   readonly isText: boolean
 }
 
-/** The data of a training, all of it in memory, mixed and with some of it held out. */
+/** The data of a training, all of it in memory, mixed and with some of it held out. The model has its samples on the first axis. */
 export async function openTrainingData(model: Model, options: TrainingDataOptions): Promise<TrainingData> {
   const { text, label, image, classes, original, workspace, trusted = false } = options
   const inputs = inputsOf(model)
   const output = outputOf(model, options.output)
-  refuseTurned(model, inputs)
   const opened = await openData(options.data, {
     ...{ inputs, trusted, models: original === undefined ? [] : [original] },
     ...present({ text, label, image, classes, workspace }),
@@ -54,19 +55,6 @@ export async function openTrainingData(model: Model, options: TrainingDataOption
   const samples = await inMemory(opened, inputs)
   refuseMissing(samples)
   return { samples, inputs, output, source: openSource(samples, options), isText: samples.tokens !== undefined }
-}
-
-/** Losses compare samples along the first axis. */
-function refuseTurned({ graph }: Model, inputs: readonly ModelValue[]): void {
-  const outputs = graph.outputs.map(({ name, type = '', shape = [] }) => ({ name, type, shape: shape.map((dim) => dim ?? '') }))
-  const turned = [...inputs, ...outputs].find((value) => batchAxisOf(value) > 0)
-  if (turned === undefined) return
-  throw new PareError(
-    `retrain: '${turned.name}' has its samples on axis ${batchAxisOf(turned)}, and training takes them on the first.`,
-    {
-      hint: 'export the model with the batch first, or prune without --train.',
-    },
-  )
 }
 
 /** A target that is not there would make the loss NaN. */
@@ -85,8 +73,13 @@ const READ_AT_ONCE = 1024
 
 export function inputsOf({ graph }: Model): ModelValue[] {
   const initializers = new Set(graph.initializers.map(({ name }) => name))
-  return graph.inputs.flatMap(({ name, type, shape = [] }) =>
-    type === undefined || initializers.has(name) ? [] : [{ name, type, shape: shape.map((dim) => dim ?? '') }],
+  return valuesOf(graph.inputs).filter(({ name }) => !initializers.has(name))
+}
+
+/** Tensors, as a session lists them. */
+export function valuesOf(values: readonly ValueInfo[]): ModelValue[] {
+  return values.flatMap(({ name, type, shape = [] }) =>
+    type === undefined ? [] : [{ name, type, shape: shape.map((dim) => dim ?? '') }],
   )
 }
 

@@ -1,8 +1,10 @@
 import { gradient, type Loss, type LossOptions, withLoss } from '@pare/autograd'
-import { type ImageOptions, type MixedFile, openData, type TextOptions } from '@pare/evaluate'
-import { constantsOf, editGraph, editModel, editTensor, type Model, present } from '@pare/onnx'
+import { type BatchAxis, type ImageOptions, type MixedFile, openData, type TextOptions } from '@pare/evaluate'
+import { type Model, present } from '@pare/onnx'
 import { inputsOf, outputOf } from '../data/training-data.js'
 import { chooseLoss, IGNORED } from '../losses.js'
+import { withConstants } from './graphs.js'
+import { samplesFirst } from './samples-first.js'
 
 export interface LossDataOptions {
   /** Path of the training data. */
@@ -23,6 +25,8 @@ export interface LossDataOptions {
   readonly output?: string
   /** Default: what model and data suggest, see `chooseLoss` */
   readonly loss?: Loss
+  /** The axis of samples of inputs and outputs. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   readonly trusted?: boolean
 }
 
@@ -31,7 +35,7 @@ export interface DataLoss {
   readonly kind: Loss
   /** For people: 'the labels are whole numbers'. */
   readonly why: string
-  /** Appends it, and its gradients with respect to constants: names of the gradients by theirs. Constants stay constants. */
+  /** The model with its samples on the first axis, the loss, and its gradients with respect to constants: names of the gradients by theirs. Constants stay constants. */
   differentiate(model: Model, tensors: readonly string[]): Promise<{ model: Model; gradients: ReadonlyMap<string, string> }>
 }
 
@@ -39,7 +43,8 @@ export interface DataLoss {
 export async function lossOver(model: Model, options: LossDataOptions): Promise<DataLoss> {
   const { text, label, image, classes, original, workspace, mixture, trusted = false, loss: setting } = options
   const output = outputOf(model, options.output)
-  const inputs = inputsOf(model)
+  const { batchAxis } = options
+  const inputs = inputsOf(samplesFirst(model, batchAxis))
   const data = await openData(options.data, {
     ...{ inputs, trusted, models: original === undefined ? [] : [original] },
     ...present({ text, label, image, classes, workspace, mixture }),
@@ -56,24 +61,9 @@ export async function lossOver(model: Model, options: LossDataOptions): Promise<
     kind,
     why,
     async differentiate(model, tensors) {
-      const { model: judged, loss } = withLoss(model, [part])
+      const { model: judged, loss } = withLoss(samplesFirst(model, batchAxis), [part])
       const graph = await gradient(judged, { of: loss, wrt: tensors })
       return { model: withConstants(graph.model, judged), gradients: graph.gradients }
     },
   }
-}
-
-/** What gradients made inputs, as the constants they were. */
-function withConstants(derived: Model, { graph }: Model): Model {
-  const inputs = new Set(derived.graph.inputs.map(({ name }) => name))
-  const back = [...constantsOf(graph)].flatMap(([name, tensor]) =>
-    inputs.has(name) ? [tensor.name === name ? tensor : editTensor(tensor, { name })] : [],
-  )
-  const names = new Set(back.map(({ name }) => name))
-  return editModel(derived, {
-    graph: editGraph(derived.graph, {
-      inputs: derived.graph.inputs.filter(({ name }) => !names.has(name)),
-      initializers: [...derived.graph.initializers.filter(({ name }) => !names.has(name)), ...back],
-    }),
-  })
 }

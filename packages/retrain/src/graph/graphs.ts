@@ -1,7 +1,9 @@
 import { type BatchStatistics, gradient, inBlocks, type LossOptions, withLoss } from '@pare/autograd'
 import {
+  constantsOf,
   editGraph,
   editModel,
+  editTensor,
   editValueInfo,
   leadingTo,
   type Model,
@@ -61,7 +63,7 @@ export const buildGraphs: BuildGraphs = async (model, request) => {
     ...statistics.flatMap(({ batchMean, batchVariance }) => [batchMean, batchVariance]),
   ]
   return {
-    ...{ training: withOnly(rest.model, outputs), judging: await inBlocks(judging, channelBlock) },
+    ...{ training: withConstants(withOnly(rest.model, outputs), judged, frozen), judging: await inBlocks(judging, channelBlock) },
     ...{ loss, parts, gradients, statistics, frozen },
   }
 }
@@ -104,6 +106,21 @@ export function withInputs(model: Model, names: ReadonlySet<string>): Model {
       inputs: [...graph.inputs, ...inputs],
       initializers: graph.initializers.filter(({ name }) => !names.has(name)),
       nodes: graph.nodes.filter((node) => !nodes.has(node)),
+    }),
+  })
+}
+
+/** The model with inputs that gradients made of constants as the constants they were in another model. `names`: of these alone. Default: of all */
+export function withConstants(derived: Model, { graph }: Model, names?: Pick<ReadonlySet<string>, 'has'>): Model {
+  const inputs = new Set(derived.graph.inputs.map(({ name }) => name).filter((name) => names?.has(name) ?? true))
+  const back = [...constantsOf(graph)].flatMap(([name, tensor]) =>
+    inputs.has(name) ? [tensor.name === name ? tensor : editTensor(tensor, { name })] : [],
+  )
+  const own = new Set(back.map(({ name }) => name))
+  return editModel(derived, {
+    graph: editGraph(derived.graph, {
+      inputs: derived.graph.inputs.filter(({ name }) => !own.has(name)),
+      initializers: [...derived.graph.initializers.filter(({ name }) => !own.has(name)), ...back],
     }),
   })
 }

@@ -73,26 +73,45 @@ export async function measureBaselines(
     const zippedBytes = await zippedSize(file, work.signal)
     const { relative, interval } = await briefLatency(path, file, { ...work, label })
     const latency = { relative, interval }
-    measured.push({ method, bytes, zippedBytes, scores, latency, ...present({ drop: await dropOf(scores) }) })
+    measured.push({
+      method,
+      bytes,
+      zippedBytes,
+      scores,
+      latency,
+      ...present({ drop: await dropOf(scores, { evaluation, metric, reference }) }),
+    })
   }
   return measured
-
-  async function dropOf(scores: Evaluation): Promise<Baseline['drop'] | undefined> {
-    const [before, after] = [reference, scores].map(({ measurements }) => measurements.find((one) => one.metric === metric))
-    if (before === undefined || after === undefined) return undefined
-    const { drop } = await import('@pare/gate')
-    const { findAggregates } = await import('@pare/evaluate')
-    const aggregates = await findAggregates([metric], evaluation.request.modules)
-    const { value, interval } = drop(before, after, { facts: scores.facts, aggregate: aggregates.get(metric) })
-    return { value, interval }
-  }
 }
 
 /** How the unpruned model was measured. */
-interface BaselineMeasuring {
+interface BaselineMeasuring extends Unpruned {
   readonly baselines: readonly Quantiser[]
+}
+
+interface Unpruned {
   readonly evaluation: EvaluationSettings
   /** The one that the gate looks at. */
   readonly metric: string
   readonly reference: Scores
+}
+
+/** How much worse a model is than the unpruned one; undefined where one of them has no value. */
+export async function dropOf(
+  scores: Evaluation,
+  { evaluation, metric, reference }: Unpruned,
+): Promise<Baseline['drop'] | undefined> {
+  const [before, after] = [reference, scores].map(({ measurements }) => measurements.find((one) => one.metric === metric))
+  if (before === undefined || after === undefined) return undefined
+  const { drop } = await import('@pare/gate')
+  const { findAggregates } = await import('@pare/evaluate')
+  const aggregates = await findAggregates([metric], evaluation.request.modules)
+  const { value, interval } = drop(before, after, { facts: scores.facts, aggregate: aggregates.get(metric) })
+  return { value, interval }
+}
+
+/** What a stage of a schedule left. */
+export interface StageScores extends Pick<Baseline, 'bytes' | 'zippedBytes' | 'drop'> {
+  readonly scores: Evaluation
 }

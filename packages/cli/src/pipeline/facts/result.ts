@@ -14,7 +14,7 @@ import type { FailureReport } from '../../terminal/failure.js'
 import type { PrunedModel } from '../model.js'
 import { describeNothing, describeSmallest, disagreement, smallestResult } from '../smallest.js'
 import { shownMasks } from '../steps/masks.js'
-import type { Baseline } from './baselines.js'
+import type { Baseline, StageScores } from './baselines.js'
 import { courseOf } from './course.js'
 import { bytesOf } from './facts.js'
 import type { PairScores } from './pair-scores.js'
@@ -34,6 +34,8 @@ export interface ModelOutcome {
   comparison?: PairScores
   /** Of the pruned model before it was recovered. */
   unrecovered?: Scores
+  /** What each stage of a schedule but the last one left. */
+  stages?: readonly StageScores[]
   dataHash?: string
   /** Hash of the calibration data, also where they were measured before. */
   calibratedOn?: string | undefined
@@ -230,14 +232,19 @@ function pruningOf(pruned: PrunedModel, cwd: string): Partial<ModelResult> {
   }
 }
 
-function baselinesOf({ baselines = [] }: ModelOutcome): Pick<ModelResult, 'baselines'> {
-  if (baselines.length === 0) return {}
-  const asResult = ({ scores, drop, latency, ...facts }: Baseline) => ({
-    ...{ ...facts, metrics: { ...scores.metrics } },
-    latency: { relative: latency.relative, interval: [...latency.interval] as [number, number] },
+function baselinesOf({ baselines = [], stages = [] }: ModelOutcome): Pick<ModelResult, 'baselines' | 'stages'> {
+  const asResult = ({ bytes, zippedBytes, scores, drop }: Pick<Baseline, 'bytes' | 'zippedBytes' | 'scores' | 'drop'>) => ({
+    ...{ bytes, zippedBytes, metrics: { ...scores.metrics } },
     ...(drop && { drop: { value: drop.value, interval: [...drop.interval] as [number, number] } }),
   })
-  return { baselines: baselines.map(asResult) }
+  const timed = ({ method, latency, ...one }: Baseline) => ({
+    ...{ method, ...asResult(one) },
+    latency: { relative: latency.relative, interval: [...latency.interval] as [number, number] },
+  })
+  return {
+    ...(baselines.length > 0 && { baselines: baselines.map(timed) }),
+    ...(stages.length > 0 && { stages: stages.map(asResult) }),
+  }
 }
 
 /** Why the gate's metric has no value. */

@@ -56,8 +56,11 @@ function ownTokenizer(folder: ModelFolder | undefined, data: string | undefined)
 const TOKENIZER = 'tokenizer.json'
 
 /** How a file is read as text; undefined without a tokenizer. */
-export function textOf(tokenizer: string | undefined, { length, stride, field }: TextConfig): TextOptions | undefined {
-  return tokenizer === undefined ? undefined : { tokenizer, ...present({ length, stride, field }) }
+export function textOf(
+  tokenizer: string | undefined,
+  { length, stride, field, prompts, lowerCase }: TextConfig & Pick<TextOptions, 'prompts' | 'lowerCase'>,
+): TextOptions | undefined {
+  return tokenizer === undefined ? undefined : { tokenizer, ...present({ length, stride, field, prompts, lowerCase }) }
 }
 
 /** Options of text without a tokenizer would do nothing. */

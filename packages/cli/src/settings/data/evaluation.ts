@@ -12,7 +12,7 @@ import { formatValue } from '../../terminal/format.js'
 import { suggest } from '../../terminal/suggest.js'
 import { type Check, orProblem, placeIn } from '../check.js'
 import { readDataFile, readPath, readReading, strayTextOptions, textOf } from './data-file.js'
-import { writtenGate, writtenMetric } from './metric-setting.js'
+import { textOfFolder, writtenGate, writtenMetric } from './metric-setting.js'
 
 /** How a model is measured. The paths are absolute; the gate looks at the first metric. */
 export interface EvaluationSettings {
@@ -52,7 +52,8 @@ export async function readEvaluation(
   problems.push(...strayWriting(fields, { place, isWritten: found.readsText }))
   const { timeout, memory, latency = false } = fields
   const { batch, threads, label, output, group, slices, id, classAxis, batchAxis, firstClass, ignore } = fields
-  const text = textOf(tokenizer, fields)
+  const own = tokenizer === undefined ? {} : await textOfFolder(fields.metric, model)
+  const text = textOf(tokenizer, { ...own, ...fields })
   const examples = await readPath(
     { own: config?.examples, override: over?.examples, place: placeIn(place, 'examples'), what: 'examples' },
     check,

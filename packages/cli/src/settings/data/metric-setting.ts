@@ -4,7 +4,7 @@ import type { GateConfig, MetricConfig } from '../../options/gate.js'
 import type { Problem } from '../../terminal/failure.js'
 import { type Check, orProblem, placeIn } from '../check.js'
 import { refuseOutside } from '../config/workspace.js'
-import { poolingFile, readPooling } from './pooling.js'
+import { type FolderPooling, poolingFile, readPooling } from './pooling.js'
 
 /** Where a metric is named, and what it is to measure. */
 interface MetricPlace {
@@ -24,16 +24,46 @@ export async function writtenMetric(
 ): Promise<string | undefined> {
   const { writeMetric } = await import('@pare/evaluate')
   const written = typeof setting === 'string' ? setting : await orProblem(() => writeMetric(setting), place, check)
-  if (written === undefined || !AUTO.test(written)) return written
+  const pairs = written === undefined ? undefined : PAIRS.exec(written)?.[2]
+  // A model that gives one vector for a text has its pooling inside.
+  if (written === undefined || pairs === undefined || pairs === 'output') return written
   const file = poolingFile(model)
   if (file !== undefined) await refuseOutside(file, `what says how vectors are pooled`, check.workspace)
+  if (pairs !== 'auto') {
+    // What is said stands where the folder cannot be read.
+    const said = await orProblem(() => readPooling(model), place, { problems: [] })
+    if (said !== undefined && said.pooling !== pairs) check.problems.push(otherPooling(written, { pairs, place, said }))
+    return written
+  }
   const found = await orProblem(() => readPooling(model), place, check)
-  if (found !== undefined) return written.replace(AUTO, `$1${found.pooling}`)
+  if (found !== undefined) return written.replace(PAIRS, `$1${found.pooling}`)
   if (file === undefined) check.problems.push(noPooling(written, place))
   return undefined
 }
 
-const AUTO = /([:,]\s*pairs\s*=\s*)auto(?=\s*(,|$))/
+const PAIRS = /([:,]\s*pairs\s*=\s*)(\w+)(?=\s*(,|$))/
+
+/** What the folder of the model says of texts, where one of the metrics leaves their vectors to it. */
+export async function textOfFolder(
+  metrics: MetricConfig | readonly MetricConfig[] | undefined,
+  model: string,
+): Promise<FolderPooling['text']> {
+  const isAuto = (one: MetricConfig) => (typeof one === 'string' ? PAIRS.exec(one)?.[2] === 'auto' : one.pairs === 'auto')
+  if (metrics === undefined || !(Array.isArray(metrics) ? metrics : [metrics]).some(isAuto)) return {}
+  // What is wrong with it is told with the metric.
+  return (await orProblem(() => readPooling(model), '', { problems: [] }))?.text ?? {}
+}
+
+function otherPooling(
+  written: string,
+  { pairs, place, said }: { readonly pairs: string; readonly place: string; readonly said: FolderPooling },
+): Problem {
+  return {
+    place,
+    message: `metric '${written}' makes the vector of a text by ${pairs}, and ${said.source} of the model by ${said.pooling}.`,
+    hint: `write pairs=auto, or correct ${said.source} where the model was trained otherwise.`,
+  }
+}
 
 function noPooling(written: string, place: string): Problem {
   return {

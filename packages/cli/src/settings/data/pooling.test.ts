@@ -85,6 +85,49 @@ describe('pairs=auto', () => {
     ])
   })
 
+  it('takes length and prompts from the folder, and what is said before them', async () => {
+    await using folder = await encoder({ pooling_mode: 'cls' })
+    const put = (name: string, content: object) => writeFile(join(folder.path, name), JSON.stringify(content))
+    await put('sentence_bert_config.json', { max_seq_length: 64, do_lower_case: true })
+    await put('config_sentence_transformers.json', {
+      prompts: { query: 'query: ', passage: 'passage: ', plain: 'text: ' },
+      default_prompt_name: 'plain',
+    })
+    const prompts = {
+      ...{ query: 'query: ', question: 'query: ', passage: 'passage: ', answer: 'passage: ', positive: 'passage: ' },
+      '': 'text: ',
+    }
+    const { text } = (await readPooling(join(folder.path, 'onnx/model.onnx')))!
+    expect(text).toEqual({ length: 64, lowerCase: true, prompts })
+    await put('tokenizer.json', {})
+    await writeFile(join(folder.path, 'val.csv'), 'query,passage\n')
+    const textOf = async (metric: string, more: object = {}) => {
+      const evaluate = { data: 'val.csv', tokenizer: 'tokenizer.json', metric, ...more }
+      await writeFile(join(folder.path, 'pare.config.json'), JSON.stringify({ ...settings(metric), evaluate }))
+      const { tasks } = await readTasks({ cwd: folder.path, overrides: {}, trusted: true })
+      return tasks[0]!.evaluation!.request.text
+    }
+    expect(await textOf('spearman:pairs=auto')).toMatchObject({ length: 64, lowerCase: true, prompts })
+    expect(await textOf('spearman:pairs=auto', { length: 32 })).toMatchObject({ length: 32, prompts })
+    expect(await textOf('spearman:pairs=cls')).not.toHaveProperty('prompts')
+    await put('config_sentence_transformers.json', { prompts: {}, default_prompt_name: null })
+    expect((await readPooling(join(folder.path, 'model.onnx')))!.text).toEqual({ length: 64, lowerCase: true })
+  })
+
+  it('leaves prompts out of no mean', async () => {
+    await using folder = await encoder({ pooling_mode: 'mean', include_prompt: false })
+    await writeFile(join(folder.path, 'config_sentence_transformers.json'), JSON.stringify({ prompts: { query: 'q: ' } }))
+    await expect(readPooling(join(folder.path, 'model.onnx'))).rejects.toThrow('leaves prompts out of the mean')
+  })
+
+  it('contradicted by what is said is an error; one vector for a text is not', async () => {
+    await using folder = await encoder({ pooling_mode: 'cls' })
+    await expect(tasks(folder, 'spearman:pairs=mean')).rejects.toThrow(
+      "metric 'spearman:pairs=mean' makes the vector of a text by mean, and 1_Pooling/config.json of the model by cls.",
+    )
+    expect(await tasks(folder, 'spearman:pairs=output')).toHaveLength(1)
+  })
+
   it('is an error where no folder says anything', async () => {
     await using folder = await fixture()
     await expect(tasks(folder, 'spearman:pairs=auto')).rejects.toThrow('there is none in the folder of the model or above it')

@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Pooling } from '@pare/evaluate'
-import { PareError, parseJson, readRegular } from '@pare/onnx'
+import type { Pooling, TextOptions } from '@pare/evaluate'
+import { PareError, parseJson, present, readRegular } from '@pare/onnx'
 
 /** How the folder of sentence-transformers that a model lies in makes one vector of a text. */
 export interface FolderPooling {
   readonly pooling: Pooling
   /** The file that says so, as messages call it. */
   readonly source: string
+  /** What it says of texts besides. */
+  readonly text: Pick<TextOptions, 'length' | 'prompts' | 'lowerCase'>
 }
 
 /** In the folder of the model, and in the one above: exports lie in a folder `onnx`. */
@@ -31,7 +33,40 @@ export async function readPooling(model: string): Promise<FolderPooling | undefi
   if (path === undefined) return undefined
   const root = dirname(dirname(path))
   refuseLayers(await readJson(join(root, 'modules.json')))
-  return { pooling: poolingIn((await readJson(path)) ?? {}), source: FILE }
+  const config: Partial<Record<string, unknown>> = { ...(await readJson(path)) }
+  const pooling = poolingIn(config)
+  const text = await textIn(root)
+  if (text.prompts !== undefined && config.include_prompt === false && pooling === 'mean') {
+    throw new PareError(`pairs=auto: ${FILE} leaves prompts out of the mean (include_prompt), which Pare does not compute.`, {
+      hint: 'write pairs=mean to measure without prompts.',
+    })
+  }
+  return { pooling, source: FILE, text }
+}
+
+/** Columns that hold what is looked for, and in what. */
+const QUERIES = ['query', 'question'] as const
+const DOCUMENTS = ['passage', 'answer', 'positive'] as const
+
+/** How long texts may be and what stands before them, by sentence_bert_config.json and config_sentence_transformers.json. */
+async function textIn(root: string): Promise<FolderPooling['text']> {
+  const read = async (name: string): Promise<Partial<Record<string, unknown>>> => ({ ...(await readJson(join(root, name))) })
+  const { max_seq_length: length, do_lower_case: lowers } = await read('sentence_bert_config.json')
+  const { prompts: named, default_prompt_name: usual } = await read('config_sentence_transformers.json')
+  const all = new Map(Object.entries(named ?? {}).flatMap(([name, text]) => (typeof text === 'string' ? [[name, text]] : [])))
+  const one = (...names: readonly unknown[]) => names.flatMap((name) => all.get(String(name)) ?? [])[0]
+  const [query, passage, other] = [one('query'), one('document', 'passage', 'corpus'), one(usual)]
+  const of = (columns: readonly string[], prompt: string | undefined) => columns.map((name) => [name, prompt ?? other ?? ''])
+  const prompts: Record<string, string> = Object.fromEntries([
+    ...of(QUERIES, query),
+    ...of(DOCUMENTS, passage),
+    ['', other ?? ''],
+  ])
+  return present({
+    length: Number.isInteger(length) && (length as number) > 1 ? (length as number) : undefined,
+    prompts: Object.values(prompts).some((prompt) => prompt !== '') ? prompts : undefined,
+    lowerCase: lowers === true ? true : undefined,
+  })
 }
 
 /** Modules of sentence-transformers that change nothing in the cosine of two vectors, or are the model and its pooling. */

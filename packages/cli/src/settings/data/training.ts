@@ -1,4 +1,4 @@
-import type { TextOptions } from '@pare/evaluate'
+import type { BatchAxis, TextOptions } from '@pare/evaluate'
 import { mayBeText } from '@pare/evaluate/choices'
 import { present } from '@pare/onnx'
 import type { Loss } from '@pare/retrain'
@@ -19,6 +19,8 @@ export interface TrainingSource extends DataReading {
   readonly label?: string
   readonly output?: string
   readonly threads?: number
+  /** The axis of samples, where the model does not tell. Default: that which is named batch or N, else the first */
+  readonly batchAxis?: BatchAxis
   /** Default: what model and labels suggest. */
   readonly loss?: Loss
 }
@@ -59,13 +61,23 @@ export async function readTraining(
       hint: 'train on other samples',
     })
   }
-  const { label = evaluation?.request.label, output = evaluation?.request.output, threads, ...fields } = { ...own, ...over }
+  const { request } = evaluation ?? {}
+  const {
+    label = request?.label,
+    output = request?.output,
+    batchAxis = request?.batchAxis,
+    threads,
+    ...fields
+  } = {
+    ...own,
+    ...over,
+  }
   problems.push(...strayTokenizer(section, { data, isMeasured: evaluation !== undefined }, check))
-  const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? evaluation?.request.text) : undefined
+  const text = mayBeText(data) ? (textOf(tokenizer, fields) ?? request?.text) : undefined
   if (text === undefined && tokenizer === undefined) problems.push(...strayTextOptions(own, place))
   const reading = await readReading({ ...section, model }, check)
-  const { image = evaluation?.request.image, classes = evaluation?.request.classes } = reading
-  return { data, trusted, ...reading, ...present({ image, classes, text, label, output, threads, loss }) }
+  const { image = request?.image, classes = request?.classes } = reading
+  return { data, trusted, ...reading, ...present({ image, classes, text, label, output, batchAxis, threads, loss }) }
 }
 
 /** What is said of labels, where there are no data with any. */

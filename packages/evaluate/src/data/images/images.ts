@@ -2,9 +2,12 @@ import { PareError } from '@pare/onnx'
 import type { ModelValue } from '../model-value.js'
 import { type DataArray, describe, type Elements, type ElementType, isInteger, STORAGE } from '../ndarray.js'
 import { decodeImage, type Pixels } from './decode.js'
+import { filledAround, mirrored, shrunk, turnedFor, windowOf } from './frame.js'
 import type { ImageOptions } from './image-options.js'
+import type { ImageSteps, Size } from './image-steps.js'
+import { roundedToEven } from './processors.js'
 import { type Raster, resize } from './resize.js'
-import { type ImageSteps, resizedSize, type Size } from './steps.js'
+import { resizedSize } from './steps.js'
 
 /** Makes the input of a model of the bytes of an image. */
 export type ReadImage = (bytes: Uint8Array, where: string) => Promise<ImageArrays>
@@ -100,22 +103,18 @@ function rasterOf({ data, width, height }: Pixels, channels: number): Raster {
 }
 
 function toSize(image: Raster, steps: ImageSteps | undefined): Raster {
-  const sized = steps?.resize === undefined ? image : resize(image, resizedSize(image, steps.resize), steps.resample)
-  return steps?.crop === undefined ? sized : centerCrop(sized, steps.crop)
+  if (steps === undefined) return image
+  const { thumbnail, mirror, crop, resample } = steps
+  const upright = thumbnail?.turns ? turnedFor(image, thumbnail.within) : image
+  const resized = steps.resize === undefined ? upright : resize(upright, resizedSize(upright, steps.resize), resample)
+  const fitted = thumbnail?.shrinks ? shrunk(resized, thumbnail.within, resample) : resized
+  const sized = thumbnail?.fills ? filledAround(fitted, thumbnail.within) : fitted
+  const cut = crop === undefined ? sized : centerCrop(sized, crop, steps.roundsCrop === true ? roundedToEven : Math.floor)
+  return mirror === undefined ? cut : mirrored(cut, mirror)
 }
 
-/** The middle; what lies outside of the image is 0. */
-function centerCrop({ data, width, height, channels }: Raster, size: Size): Raster {
-  const top = Math.floor((height - size.height) / 2)
-  const left = Math.floor((width - size.width) / 2)
-  const result = new Uint8ClampedArray(size.width * size.height * channels)
-  for (let y = Math.max(0, -top); y < size.height && y + top < height; y++) {
-    const from = Math.max(0, left)
-    const until = Math.min(width, left + size.width)
-    const row = data.subarray(((y + top) * width + from) * channels, ((y + top) * width + until) * channels)
-    result.set(row, (y * size.width + from - left) * channels)
-  }
-  return { width: size.width, height: size.height, channels, data: result }
+function centerCrop(image: Raster, size: Size, half: (side: number) => number): Raster {
+  return windowOf(image, { size, top: half((image.height - size.height) / 2), left: half((image.width - size.width) / 2) })
 }
 
 const MOST_PIXELS = 2 ** 26

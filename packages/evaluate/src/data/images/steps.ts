@@ -1,36 +1,9 @@
 import { PareError, present } from '@pare/onnx'
 import type { ImageOptions } from './image-options.js'
+import type { ImageSteps, PreprocessorConfig, Resize, Size, Thumbnail } from './image-steps.js'
+import { multipleOf, multipleSize, normalisationOf, processorOf, refuseUnread, roundedToEven } from './processors.js'
 import type { Resample } from './resize.js'
-
-/** A preprocessor_config.json of Hugging Face transformers. */
-export type PreprocessorConfig = Readonly<Record<string, unknown>>
-
-export interface Size {
-  readonly height: number
-  readonly width: number
-}
-
-/** The size of an image after resizing: the same for all; by the shorter side, or the longer; the largest that fits into a frame. */
-export type Resize =
-  | Size
-  | { readonly shortest: number; readonly longest?: number }
-  | { readonly longest: number }
-  | { readonly within: Size }
-
-/** What is done with each image, all of it decided. */
-export interface ImageSteps {
-  readonly resize?: Resize
-  readonly resample: Resample
-  readonly crop?: Size
-  /** Filled up with 0 to the right and below, after the rest: to a size, or to that of the model where it has one. */
-  readonly pad?: Size | 'model'
-  readonly rescale: number
-  readonly mean?: readonly number[]
-  readonly std?: readonly number[]
-  readonly isBgr: boolean
-  /** Where they are from, for people. */
-  readonly from: string
-}
+import { stepsOfTimm } from './timm.js'
 
 /** As Pillow numbers them. */
 const RESAMPLES: readonly Resample[] = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming']
@@ -62,15 +35,18 @@ export function stepsOf(
 }
 
 function stepsOfConfig(config: PreprocessorConfig, path: string): ImageSteps {
+  if (Array.isArray(config.input_size)) return stepsOfTimm(config, path)
   const isOn = (step: string, otherwise: boolean) => (typeof config[step] === 'boolean' ? config[step] : otherwise)
-  for (const step of ['do_thumbnail', 'do_align_long_axis']) if (isOn(step, false)) throw unread(path, step, true)
+  refuseUnread(config, path)
   const isCropped = isOn('do_center_crop', false)
   const crop = isCropped ? exactSize(config.crop_size, { path, key: 'crop_size' }) : undefined
-  const isResized = isOn('do_resize', config.size !== undefined)
+  const isResized = isOn('do_resize', config.size !== undefined || processorOf(config) === 'GLPN')
   const mean = isOn('do_normalize', config.image_mean !== undefined)
     ? numbers(config.image_mean, { path, key: 'image_mean' })
     : undefined
   const std = mean && numbers(config.image_std, { path, key: 'image_std' })
+  const thumbnail = thumbnailOf(config, path)
+  const mirror = processorOf(config) === 'Swin2SR' && isOn('do_pad', true) ? mirrorOf(config, path) : undefined
   const factor = typeof config.rescale_factor === 'number' ? config.rescale_factor : 1 / 255
   return {
     resample: resampleOf(config.resample, path),
@@ -79,8 +55,14 @@ function stepsOfConfig(config: PreprocessorConfig, path: string): ImageSteps {
     isBgr: isOn('do_flip_channel_order', false),
     from: path,
     // Older files of detectors do not say that they fill up, and always do.
-    ...(isOn('do_pad', isFilling(config)) && { pad: padOf(config, path) }),
-    ...present({ crop, mean, std, resize: isResized ? resizeOf(config, { isCropped, path }) : undefined }),
+    ...(thumbnail === undefined && mirror === undefined && isOn('do_pad', isFilling(config)) && { pad: padOf(config, path) }),
+    ...present({
+      crop,
+      thumbnail,
+      mirror,
+      ...normalisationOf(config, { mean, std, scale: factor, path }),
+      resize: isResized ? resizeOf(config, { isCropped, path }) : undefined,
+    }),
     ...(typeof config.crop_pct === 'number' && croppedSize(config, path)),
   }
 }
@@ -91,19 +73,47 @@ function padOf({ pad_size: size }: PreprocessorConfig, path: string): Size | 'mo
   return size === undefined || size === null ? 'model' : exactSize(size, { path, key: 'pad_size' })
 }
 
+/** Donut's: sizes of older files are [width, height]. Undefined: the file has no such thing. */
+function thumbnailOf(config: PreprocessorConfig, path: string): Thumbnail | undefined {
+  const [shrinks, turns] = [config.do_thumbnail === true, config.do_align_long_axis === true]
+  if (!shrinks && !turns) return undefined
+  return { within: frameSize(config, path), turns, shrinks, fills: config.do_pad !== false }
+}
+
+function frameSize({ size }: PreprocessorConfig, path: string): Size {
+  if (Array.isArray(size) && size.length === 2 && size.every((side) => typeof side === 'number'))
+    return { height: size[1]!, width: size[0]! }
+  return exactSize(size, { path, key: 'size' })
+}
+
+function mirrorOf({ size_divisor: divisor, pad_size: older }: PreprocessorConfig, path: string): number {
+  const value = divisor ?? older ?? 8
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1024) return value
+  throw unread(path, 'size_divisor', value)
+}
+
 /** ConvNeXT's: below 384, resized to size ÷ crop_pct and cut to the size; else to the size, square. */
 function croppedSize(config: PreprocessorConfig, path: string): Pick<ImageSteps, 'resize' | 'crop'> {
   const shortest = (config.size as { shortest_edge?: unknown } | undefined)?.shortest_edge ?? config.size
   if (typeof shortest !== 'number') throw unread(path, 'size', config.size)
+  const larger = { shortest: Math.trunc(shortest / (config.crop_pct as number)) }
+  // PoolFormer's says itself whether and to what it is cut.
+  if (processorOf(config) === 'PoolFormer') return { resize: larger }
   if (shortest >= 384) return { resize: sizeFrom(shortest) }
-  return { resize: { shortest: Math.trunc(shortest / (config.crop_pct as number)) }, crop: sizeFrom(shortest) }
+  return { resize: larger, crop: sizeFrom(shortest) }
 }
 
 function resizeOf(config: PreprocessorConfig, { isCropped, path }: { isCropped: boolean; path: string }): ImageSteps['resize'] {
   const { size, max_size: most } = config
-  for (const key of ['size_divisor', 'ensure_multiple_of'])
-    if (typeof config[key] === 'number' && config[key] !== 1) throw unread(path, key, config[key])
-  if (config.keep_aspect_ratio === true) throw unread(path, 'keep_aspect_ratio', true)
+  const multiple = multipleOf(config, () => exactSize(size, { path, key: 'size' }))
+  if (multiple !== undefined) return multiple
+  if (typeof config.size_divisor === 'number' && config.size_divisor !== 1 && config.do_pad !== false)
+    throw unread(path, 'size_divisor', config.size_divisor)
+  // What Donut's shrinks afterwards is resized by the shorter side of the frame.
+  if (config.do_thumbnail === true || config.do_align_long_axis === true) {
+    const { height, width } = frameSize(config, path)
+    return { shortest: Math.min(height, width) }
+  }
   // DETR's of before: the shorter side, and the most that the longer may have.
   if (typeof size === 'number' && typeof most === 'number') return { shortest: size, longest: most }
   // A plain number is the shorter side where the image is cut afterwards, else both sides.
@@ -114,6 +124,8 @@ function resizeOf(config: PreprocessorConfig, { isCropped, path }: { isCropped: 
     max_height: high,
     max_width: wide,
   } = (size ?? {}) as Record<string, unknown>
+  // LeViT's is what is cut out, of which the image is 8 ÷ 7 times as large.
+  if (typeof shortest === 'number' && processorOf(config) === 'Levit') return { shortest: Math.trunc((256 / 224) * shortest) }
   if (typeof shortest === 'number') return { shortest, ...(typeof longest === 'number' && { longest }) }
   if (typeof longest === 'number') return { longest }
   if (typeof high === 'number' && typeof wide === 'number') return { within: { height: high, width: wide } }
@@ -152,6 +164,7 @@ function unread(path: string, key: string, value: unknown): PareError {
 /** The size of an image after resizing, as transformers round it: those of detectors where there is a longest side. */
 export function resizedSize({ height, width }: Size, resize: Resize): Size {
   if ('height' in resize) return resize
+  if ('divisor' in resize || 'near' in resize) return multipleSize({ height, width }, resize)
   if ('within' in resize) {
     const scale = Math.min(resize.within.height / height, resize.within.width / width)
     return { height: Math.trunc(height * scale), width: Math.trunc(width * scale) }
@@ -167,11 +180,4 @@ export function resizedSize({ height, width }: Size, resize: Resize): Size {
   const isSame = short === shortest
   const other = isSame ? long : Math.trunc((exact * long) / short)
   return height < width ? { height: shortest, width: other } : { height: other, width: shortest }
-}
-
-/** As Python rounds: halves to the even neighbour. */
-function roundedToEven(value: number): number {
-  const below = Math.floor(value)
-  if (value - below !== 0.5) return Math.round(value)
-  return below % 2 === 0 ? below : below + 1
 }

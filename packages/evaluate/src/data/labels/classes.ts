@@ -14,22 +14,29 @@ export interface ClassSources {
   readonly boundary: Boundary
 }
 
-/** Names of classes: as they are said, else those of a config.json beside model or data (id2label, or label2id), else those that the model itself names. */
+/** Names of classes: as they are said, else those of a config.json beside model or data (id2label, label2id, or timm's label_names), else those that the model itself names. */
 export function classFinder(sources: ClassSources): FindClasses {
   let found: Promise<ClassNames | undefined> | undefined
-  return () => {
+  const finder = () => {
     found ??= find(sources)
     return found
   }
+  return Object.assign(finder, { said: sources.classes })
 }
 
 async function find({ classes, models, folders, boundary }: ClassSources): Promise<ClassNames | undefined> {
   if (classes !== undefined) return { names: classes, from: 'as they are said' }
-  const config = await besideFile<{ id2label?: unknown; label2id?: unknown }>(folders, 'config.json', boundary)
+  const config = await besideFile<{ id2label?: unknown; label2id?: unknown; label_names?: unknown }>(
+    folders,
+    'config.json',
+    boundary,
+  )
   const names = config && orderedNames(config.content.id2label)
   if (config && names) return { names, from: `id2label of ${config.path}` }
   const numbered = config && orderedNames(turned(config.content.label2id))
   if (config && numbered) return { names: numbered, from: `label2id of ${config.path}` }
+  const listed = config && orderedNames(config.content.label_names)
+  if (config && listed) return { names: listed, from: `label_names of ${config.path}` }
   for (const model of models) {
     const own = await namesInModel(model)
     if (own !== undefined) return { names: own, from: 'as the model names them' }

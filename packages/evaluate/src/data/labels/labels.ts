@@ -9,16 +9,20 @@ export interface ClassNames {
 }
 
 /** Finds the names of classes when they are first needed. */
-export type FindClasses = () => Promise<ClassNames | undefined>
+export interface FindClasses {
+  (): Promise<ClassNames | undefined>
+  /** As the user says them. */
+  readonly said?: readonly string[] | undefined
+}
 
 /** Labels as numbers: text becomes the number of its class. `where` is for messages: 'labels of d.npz'. */
 export async function numbered(label: DataArray, where: string, findClasses: FindClasses): Promise<NdArray> {
-  if (!isStrings(label)) return label
+  if (!isStrings(label)) return renumbered(label, where, findClasses.said)
   const classes = await findClasses()
   if (classes === undefined) throw noClasses(label, where)
   const numbers = new Map(classes.names.map((name, i) => [name, i]))
   const data = BigInt64Array.from(label.data, (name) => {
-    const number = numbers.get(name) ?? asNumber(name, classes.names.length)
+    const number = numbers.get(name) ?? (name === IGNORED ? Number(IGNORED) : asNumber(name, classes.names.length))
     if (number !== undefined) return BigInt(number)
     throw new PareError(
       `${where}: ${JSON.stringify(name)} is not among the classes ${listed(classes.names)} (${classes.from}).`,
@@ -30,6 +34,25 @@ export async function numbered(label: DataArray, where: string, findClasses: Fin
   return { type: 'int64', shape: label.shape, data }
 }
 
+/** A place that does not count, among names. */
+const IGNORED = '-100'
+
+/** Labels that are whole numbers, where the classes that are said are, too: those that count from 1, or leave numbers out. */
+function renumbered(label: NdArray, where: string, said: readonly string[] | undefined): NdArray {
+  if (said === undefined || !said.every((name) => /^-?\d+$/.test(name))) return label
+  const numbers = new Map(said.map((name, i) => [Number(name), i]))
+  const data = BigInt64Array.from(label.data as ArrayLike<number | bigint>, (value) => {
+    const number = numbers.get(Number(value))
+    if (number !== undefined) return BigInt(number)
+    // A place that does not count stays one.
+    if (Number(value) === -100) return -100n
+    throw new PareError(`${where}: ${value} is not among the classes ${listed(said)} (as they are said).`, {
+      hint: 'correct the label, or say all classes in the order of the outputs of the model: --classes 1,2,3.',
+    })
+  })
+  return { type: 'int64', shape: label.shape, data }
+}
+
 /** A class that is written as its number among others that are named. */
 function asNumber(name: string, count: number): number | undefined {
   const number = /^\d+$/.test(name) ? Number(name) : Number.NaN
@@ -37,7 +60,7 @@ function asNumber(name: string, count: number): number | undefined {
 }
 
 function noClasses({ data }: StringArray, where: string): PareError {
-  const names = [...new Set(data)].sort()
+  const names = [...new Set(data)].filter((name) => name !== IGNORED).sort()
   return new PareError(`${where} are names, and which class of the model each is, is not known: ${listed(names)}.`, {
     hint: `say them in the order of the model's outputs: --classes ${names.slice(0, 3).join(',')}${names.length > 3 ? ',…' : ''} (in a config, evaluate: { classes: [...] }), or put a config.json with id2label beside the model.`,
   })

@@ -105,7 +105,7 @@ async function readerFor(head: Row, tokens: ModelValue, options: AskedOptions): 
   const opened = await openTokenizer(text.tokenizer, boundary)
   if (asking === 'pairs') {
     const most = mostTokens(tokens.shape[1], text.length)
-    return pairEntries(head, { opened, length: Math.min(most, text.length ?? USUAL_LENGTH), ...present({ label }) })
+    return pairEntries(head, { opened, length: Math.min(most, text.length ?? USUAL_LENGTH), text, ...present({ label }) })
   }
   const encoder = promptEncoder(opened, { special: text.specialTokens ?? true })
   const length = mostTokens(tokens.shape[1], text.length)

@@ -1,5 +1,6 @@
 import { PareError, present } from '@pare/onnx'
 import type { Row } from '../tables/table.js'
+import type { TextOptions } from '../text/text-options.js'
 import type { OpenTokenizer } from '../text/tokenizer.js'
 import { ENCODED, pairColumns } from './pair-columns.js'
 import type { AskedEntry } from './question.js'
@@ -10,10 +11,11 @@ interface PairEncoding {
   readonly length: number
   /** The column that says how alike they are. */
   readonly label?: string
+  readonly text: Pick<TextOptions, 'prompts' | 'lowerCase'>
 }
 
 /** Reads rows as two texts, as the first row is. Of a text that is too long the end is left out; what the tokenizer puts behind a text stays behind it. */
-export function pairEntries(head: Row, { opened, length, label }: PairEncoding) {
+export function pairEntries(head: Row, { opened, length, label, text: { prompts = {}, lowerCase = false } }: PairEncoding) {
   const columns = pairColumns({
     text: (name) => typeof head.values[name] === 'string',
     value: (name) => head.values[name] !== undefined,
@@ -26,10 +28,15 @@ export function pairEntries(head: Row, { opened, length, label }: PairEncoding) 
   const { texts: fields } = columns
   const score = label ?? columns.score
   const encoder = textEncoder(opened, length)
+  const promptOf = (name: string) => (Object.hasOwn(prompts, name) ? prompts[name] : prompts['']) ?? ''
   return {
     entries: async (row: Row): Promise<readonly AskedEntry[]> => {
       const texts = fields.map((name) => textIn(row, name))
-      const [first, second] = texts.map((text) => encoder(text, row.where)) as [Encoded, Encoded]
+      const read = (text: string, i: number) => {
+        const whole = `${promptOf(fields[i]!)}${text}`
+        return encoder(lowerCase ? whole.toLowerCase() : whole, row.where)
+      }
+      const [first, second] = texts.map(read) as [Encoded, Encoded]
       const asked = {
         pair: [first.ids, second.ids] as const,
         ...present({ label: score === undefined ? undefined : scoreIn(row, score) }),

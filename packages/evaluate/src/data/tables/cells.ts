@@ -1,4 +1,5 @@
 import { PareError } from '@pare/onnx'
+import { listed } from '../labels/labels.js'
 import type { ModelValue } from '../model-value.js'
 import { type DataArray, describe, fromNumbers, isElementType, isInteger } from '../ndarray.js'
 import type { Row, Table } from './table.js'
@@ -25,7 +26,17 @@ export function cellReader(
   const arrays = inputs.flatMap((input) => {
     const indices = columns.get(input.name)
     if (indices === undefined) return []
-    return [{ input, indices, shape: sampleShape(input, indices.length, { name: table.name, label }) }]
+    return [
+      {
+        input,
+        indices,
+        shape: sampleShape(
+          input,
+          indices.map((i) => header[i]!),
+          { name: table.name, label },
+        ),
+      },
+    ]
   })
   const labels = columns.get(label)
   const used = arrays.flatMap(({ indices }) => indices.map((i) => header[i]!))
@@ -73,29 +84,31 @@ function groupColumns(header: readonly string[], { inputs, label, kept }: CellOp
 /** The shape of one sample: the input's own, where a single free axis takes what is left. */
 function sampleShape(
   input: ModelValue,
-  columns: number,
+  columns: readonly string[],
   { name, label }: { readonly name: string; readonly label: string },
 ): number[] {
   const dims = input.shape.slice(1)
   const fixed = dims.reduce<number>((product, dim) => (typeof dim === 'number' ? product * dim : product), 1)
   const free = dims.filter((dim) => typeof dim === 'string').length
-  if (input.shape.length === 0) return columns === 1 ? [] : [columns]
-  if (free > 1 || columns % fixed !== 0 || (free === 0 && columns !== fixed)) {
+  if (input.shape.length === 0) return columns.length === 1 ? [] : [columns.length]
+  if (free > 1 || columns.length % fixed !== 0 || (free === 0 && columns.length !== fixed)) {
     throw new PareError(
-      `${name}: ${columns} columns for input '${input.name}' ${describe(input.type, input.shape)}, whose samples have ${free > 0 ? `a multiple of ${fixed}` : fixed} elements.`,
+      `${name}: ${columns.length} column${columns.length === 1 ? '' : 's'} (${listed(columns)}) for input '${input.name}' ${describe(input.type, input.shape)}, whose samples have ${free > 0 ? `a multiple of ${fixed}` : fixed} elements.`,
       {
-        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). Columns of several inputs are named after them: pixels[0], pixels[1], …`,
+        hint: `the labels are in the column '${label}': where they have another name, say --label NAME (in a config, evaluate: { label: 'NAME' }). A column that is no input is left out where it is named as --group or --slice, or in a config as id. Columns of several inputs are named after them: pixels[0], pixels[1], …`,
       },
     )
   }
-  return dims.map((dim) => (typeof dim === 'number' ? dim : columns / fixed))
+  return dims.map((dim) => (typeof dim === 'number' ? dim : columns.length / fixed))
 }
 
 function toNumber(cell: string, where: string): number {
   const value = cell === '' ? Number.NaN : Number(cell)
   if (Number.isNaN(value)) {
     throw new PareError(`${where}: ${JSON.stringify(cell)} is not a number.`, {
-      hint: 'fill empty cells and turn names into numbers.',
+      hint: /^-?\d+,\d+$/.test(cell)
+        ? 'write a point before fractions: 0.5, not 0,5.'
+        : 'fill empty cells and turn names into numbers.',
     })
   }
   return value

@@ -34,13 +34,22 @@ test('quotes, blanks and a byte order mark are read over', async () => {
   )
 })
 
+test('semicolons and tabs are taken where the header has no comma, and a comma before fractions is named', async () => {
+  const read = array('float64', [1, 1, 2, 2], [1, 2, 3, 4])
+  expect((await parse('a;b;c;d\n1;2;3;4\n')).get('image')).toEqual(read)
+  expect((await parse('a\tb\tc\td\n1\t2\t3\t4\n')).get('image')).toEqual(read)
+  const refused = parse('a;b;c;d\n0,5;2;3;4\n')
+  await expect(refused).rejects.toThrow('"0,5" is not a number')
+  await expect(refused).rejects.toHaveProperty('hint', 'write a point before fractions: 0.5, not 0,5.')
+})
+
 test('a free axis takes the columns that are left', async () => {
   expect((await parse('a,b,c,d\n1,2,3,4\n', [input('x', 'float32', ['n', 't', 2])])).get('x')?.shape).toEqual([1, 2, 2])
 })
 
 test('a wrong number of columns is refused with both', async () => {
   await expect(parse('a,b,c,label\n1,2,3,0\n')).rejects.toThrow(
-    "d.csv: 3 columns for input 'image' float32[batch, 1, 2, 2], whose samples have 4 elements.",
+    "d.csv: 3 columns (a, b, c) for input 'image' float32[batch, 1, 2, 2], whose samples have 4 elements.",
   )
 })
 

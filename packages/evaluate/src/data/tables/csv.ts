@@ -6,10 +6,14 @@ import type { Row, Table, TableFile } from './table.js'
 /** No row is longer: a quotation mark that is never closed would take all of the file for one. */
 const MOST_ROW_BYTES = 2 ** 26
 
-/** A table of text, comma-separated or with another delimiter, with a header row. It is streamed. */
-export async function openCsv(file: TableFile, delimiter: ',' | '\t'): Promise<Table> {
+/**
+ * A table of text, comma-separated or with another delimiter, with a header row. It is streamed. A file that should have commas, and whose header has none, is read with the semicolons or
+ * tabs that it has.
+ */
+export async function openCsv(file: TableFile, usual: ',' | '\t'): Promise<Table> {
   await using opened = await openFile(file.path)
   const { size: bytes } = await opened.handle.stat()
+  const delimiter = await delimiterOf(file, usual)
   const rows = rowsOf(file, delimiter)
   const first = await rows.next()
   // The file is closed: a table is read from its beginning.
@@ -33,6 +37,15 @@ export async function openCsv(file: TableFile, delimiter: ',' | '\t'): Promise<T
   }
 }
 
+async function delimiterOf(file: TableFile, usual: ',' | '\t'): Promise<string> {
+  const rows = rowsOf(file, usual)
+  const first = await rows.next()
+  await rows.return(undefined)
+  if (first.done || first.value.length > 1) return usual
+  const [line] = first.value
+  return [',', ';', '\t'].find((other) => other !== usual && line!.includes(other)) ?? usual
+}
+
 function rowOf(header: readonly string[], cells: readonly string[], where: string): Row {
   return { where, cells, values: Object.fromEntries(header.map((name, i) => [name, cells[i]!])) }
 }
@@ -48,7 +61,7 @@ async function* rowsOf({ path, name }: TableFile, delimiter: string): AsyncGener
   } catch (cause) {
     if (cause instanceof PareError) throw cause
     throw new PareError(`${name}: not readable as CSV (${(cause as Error).message}).`, {
-      hint: `expected ${delimiter === '\t' ? 'tab' : 'comma'}-separated values.`,
+      hint: `expected as many values in each row as in the first, with ${delimiter === '\t' ? 'tabs' : `'${delimiter}'`} between them, and quotation marks around a value that holds one or a line break.`,
       cause,
     })
   } finally {

@@ -3,6 +3,7 @@ import { isChoiceRow } from '../questions/choice-forms.js'
 import { isPromptRow } from '../questions/prompt-row.js'
 import type { Row } from '../tables/table.js'
 import type { Message } from './tokenizer.js'
+import { wordsIn } from './words.js'
 
 /** Pairs of texts as public data sets call them: the tokenizer joins them. */
 export const PAIRS: readonly (readonly [string, string])[] = [
@@ -22,6 +23,7 @@ export type TextFields =
   | { readonly kind: 'messages' }
   | { readonly kind: 'completion' }
   | { readonly kind: 'instruction' }
+  | { readonly kind: 'words'; readonly field: string }
 
 const MESSAGES = 'messages'
 
@@ -36,6 +38,8 @@ export function fieldsOf({ where, values }: Row, field: string | undefined): Tex
   if (isCompletion(values)) return { kind: 'completion' }
   if (isInstruction(values)) return { kind: 'instruction' }
   if (typeof values.text === 'string') return { kind: 'text', field: 'text' }
+  const words = wordsIn(values)
+  if (words !== undefined) return { kind: 'words', field: words }
   if (isChoiceRow(values)) throw choicesAsText(where)
   if (isPromptRow(values)) throw promptAsText(where)
   throw noText(where, 'text', values)

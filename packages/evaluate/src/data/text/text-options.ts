@@ -10,4 +10,8 @@ export interface TextOptions {
   readonly specialTokens?: boolean
   /** Field, or column, that holds the text. Default: 'messages', a pair such as 'premise' and 'hypothesis', 'prompt' and 'completion', 'instruction' and 'output', or 'text'. */
   readonly field?: string
+  /** What stands before texts that an embedding model encodes each on its own, by the name of their column; by '' for columns that are not named. Default: nothing */
+  readonly prompts?: Readonly<Record<string, string>>
+  /** Whether such texts are written in small letters first. Default: false */
+  readonly lowerCase?: boolean
 }

@@ -21,9 +21,10 @@ import {
 import type { TextOptions } from './text-options.js'
 import { openTokenizer } from './tokenizer.js'
 import { cutWindows, type Window, windowSize } from './windows.js'
+import { type LabelledWords, wordEncoder, wordsIn } from './words.js'
 
 /** Rows that are what a model is given as it is used: the tokenizer adds its special tokens. */
-const SPECIAL: ReadonlySet<string> = new Set(['pair', 'completion', 'instruction'])
+const SPECIAL: ReadonlySet<string> = new Set(['pair', 'completion', 'instruction', 'words'])
 
 /** Rows whose windows are those of one conversation. */
 const CONVERSATIONS: ReadonlySet<string> = new Set(['messages', 'completion', 'instruction'])
@@ -58,7 +59,7 @@ export function isTextRow(
   if (ids !== undefined && values[ids] !== undefined) return false
   // Cells of CSV are all written in letters.
   if (cells !== undefined) return isTextNames((name) => typeof values[name] === 'string')
-  if ('text' in values) return true
+  if ('text' in values || wordsIn(values) !== undefined) return true
   return Object.entries(values).some(([name, value]) => name !== label && (typeof value === 'string' || isMessages(value)))
 }
 
@@ -74,11 +75,16 @@ export async function textReader(
   const isLabelled = first.values[label] !== undefined
   const specialTokens = options.specialTokens ?? (isLabelled || SPECIAL.has(fields.kind))
   const { length, stride } = windowSize({ ...options, fixedLength: input.fixedLength })
-  const isCut = !isLabelled && fields.kind !== 'pair'
+  const isWords = fields.kind === 'words'
+  const isCut = !isLabelled && fields.kind !== 'pair' && !isWords
+  const wordsOf = isWords ? wordEncoder(opened, { special: specialTokens }) : undefined
   const group = CONVERSATIONS.has(fields.kind) ? 'conversation' : 'document'
   const takesTypes = inputs.some(({ name }) => name === 'token_type_ids')
-  const encode = async (row: Row): Promise<CountedTokens & { readonly types?: readonly number[] | undefined }> => {
+  const encode = async (
+    row: Row,
+  ): Promise<CountedTokens & LabelledWords & { readonly types?: readonly number[] | undefined }> => {
     const { where, values } = row
+    if (fields.kind === 'words') return wordsOf!(row, { field: fields.field, label, length })
     const special = { add_special_tokens: specialTokens }
     const conversation = conversationIn(row, fields)
     if (conversation !== undefined) return conversationTokens(conversation, opened, where)
@@ -115,7 +121,7 @@ export async function textReader(
       group,
     },
     async entries(row, index) {
-      const { ids, types, counts } = await encode(row)
+      const { ids, types, counts, label: ofWords } = await encode(row)
       if (!isCut && ids.length === 0)
         throw new PareError(`${row.where}: the tokenizer makes no token of the text.`, { hint: 'leave empty rows out.' })
       const windows = isCut ? cutWindows(ids, length, stride) : [{ ids: ids.slice(0, length), start: 0, from: 1 }]
@@ -126,7 +132,8 @@ export async function textReader(
         .map((window) => {
           const arrays = new Map<string, DataArray>(arraysOfWindow(window, input.name, counts))
           if (takesTypes && types !== undefined) arrays.set('token_type_ids', integers(types.slice(0, length)))
-          if (isLabelled) arrays.set(label, labelOf(row, { label, tokens: window.ids.length }))
+          if (ofWords !== undefined) arrays.set(label, ofWords)
+          else if (isLabelled) arrays.set(label, labelOf(row, { label, tokens: window.ids.length }))
           return { arrays, columns }
         })
     },

@@ -28,6 +28,7 @@ beforeAll(async () => {
     first:
       'g (float[N, 2] x) => (float[N, 2] h, float[2] sum) <int64[1] axes = {0}> { h = Add(x, x) sum = ReduceSum<keepdims = 0>(h, axes) }',
     second: 'g (float[N, 2] h, float[N, 2] x) => (float[N, 2] y) { y = Add(h, x) }',
+    turned: 'g (float[2, N] x) => (float[2, N] y) { y = Add(x, x) }',
     broken: 'g (float[N, 2] h) => (float[N, 3] y) <int64[2] three = {-1, 3}> { y = Reshape(h, three) }',
   }
   for (const [name, text] of Object.entries(texts))
@@ -85,6 +86,19 @@ test('how many samples the whole model takes follows from shapes of one and of t
   await using relay = await openRelay(open, { mostSamples: most })
   expect(asked).toEqual([[{ x: [1, 2] }, { x: [2, 2] }]])
   expect(relay.forwarded.batch).toBe(2)
+})
+
+test('a segment meets samples on the axis on which the model has them', async () => {
+  const asked: unknown[] = []
+  const most = async (shapes: unknown) => {
+    asked.push(shapes)
+    return 8
+  }
+  const { batch: _, ...open } = request
+  await using relay = await openRelay({ ...open, inputs: [input('x', 'float32', [2, 'N'])], batchAxis: 1 }, { mostSamples: most })
+  expect(asked).toEqual([[{ x: [2, 1] }, { x: [2, 2] }]])
+  // Samples 0 to 3: their first numbers, and then their second.
+  expect((await partsOf(relay, 'turned'))[0]).toEqual([0, { y: [0, 2, 4, 6, 2, 2, 2, 2] }])
 })
 
 test('only so many samples, and those that do not fill a fixed batch are left out', async () => {

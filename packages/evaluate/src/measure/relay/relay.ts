@@ -4,7 +4,7 @@ import { makeTemporaryFolder, PareError, present } from '@pare/onnx'
 import { openData } from '../../data/data.js'
 import { allInputsFor, firstOf } from '../../data/dataset.js'
 import type { ModelValue } from '../../data/model-value.js'
-import { batchAxisOf } from '../../process/batch-axis.js'
+import { batchAxisOf, moveAxis, movedAxis, samplesFirst } from '../../process/batch-axis.js'
 import type { EvaluationProgress } from '../../process/request.js'
 import { createSession, type Runtime, toArray, toTensor } from '../../process/runtime.js'
 import { shapesOfSamples } from '../batch-size.js'
@@ -91,19 +91,21 @@ async function readSamples(
   request: RelayRequest,
   { runtime, store, talk }: Reading,
 ): Promise<{ batches: readonly StoredBatch[]; forwarded: ForwardResult }> {
-  const { inputs, chunk, trusted = false, to = Number.POSITIVE_INFINITY } = request
-  const turned = inputs.find((input) => batchAxisOf(input, request.batchAxis) > 0)
-  if (turned !== undefined) {
-    throw new PareError(
-      `calibration: '${turned.name}' has its samples on axis ${batchAxisOf(turned, request.batchAxis)}, and weights that are solved block by block take them on the first.`,
-      { hint: 'take a criterion that masks, such as wanda, or export the model with the batch first.' },
-    )
-  }
+  const { chunk, trusted = false, to = Number.POSITIVE_INFINITY } = request
+  const axisOf = new Map(request.inputs.map((input) => [input.name, batchAxisOf(input, request.batchAxis)]))
+  const inputs = request.inputs.map((input) => samplesFirst(input, request.batchAxis))
   const data = await openData(request.data, {
     ...{ inputs, trusted, models: request.original === undefined ? [] : [request.original] },
     ...present({ text: request.text, image: request.image, workspace: request.workspace, mixture: request.mixture }),
   })
-  const few = [1, 2].map((samples) => shapesOfSamples(inputs, data, samples))
+  const few = [1, 2].map((samples) =>
+    Object.fromEntries(
+      Object.entries(shapesOfSamples(inputs, data, samples)).map(([name, shape]) => [
+        name,
+        movedAxis(shape, 0, axisOf.get(name)!),
+      ]),
+    ),
+  )
   const batch = await batchOf(data, inputs, { ...request, mostSamples: () => talk.mostSamples(few as never) })
   const batches: StoredBatch[] = []
   let [samples, leftOut] = [0, 0]
@@ -114,7 +116,8 @@ async function readSamples(
       leftOut += part.size
       continue
     }
-    for (const [name, array] of Object.entries(allInputsFor(inputs, part))) store.set(name, batches.length, array)
+    for (const [name, array] of Object.entries(allInputsFor(inputs, part)))
+      store.set(name, batches.length, moveAxis(array, 0, axisOf.get(name)!))
     batches.push({ size: part.size, chunk: Math.floor(part.first / chunk) })
     samples += part.size
   }
