@@ -113,7 +113,7 @@ async function inferOften(model: Model, { unnamed, hasCounts }: Required<FactOpt
       sizesOf(model, symbols, { sizes: primes.map((prime) => scale * prime), unnamed, ...options })
     try {
       const [first, second] = PRIMES.map((primes, i) =>
-        infer({ ...sizes(primes), ...present({ branch: options.branch, count: hasCounts ? COUNTS[i] : undefined }) }),
+        infer({ ...sizes(primes), ...present({ branch: options.branch, counts: hasCounts ? () => COUNTS[i] : undefined }) }),
       )
       pairs.push({ scale, first: first!, second: second!, branch: options.branch !== undefined })
     } catch (error) {
