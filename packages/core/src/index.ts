@@ -14,7 +14,7 @@ export { type AxisSizes, openAxesOf, requireOpen } from './analyse/open-sizes.js
 export { type TiedCopy, tiedCopies } from './analyse/tied-copies.js'
 export { countParameters, countZeros, parameterTensors } from './analyse/zeros.js'
 export { applyPlan } from './apply/apply.js'
-export { type ChosenUnits, chosenUnits } from './apply/chosen-units.js'
+export { type ChosenUnits, chosenUnits, type KeptAxis } from './apply/chosen-units.js'
 export { gatePlan } from './apply/gate-plan.js'
 export { hasBit, noBits, packBits, setBit } from './apply/mask-bits.js'
 export { type TracedPlan, type TracedTensor, tracePlan } from './apply/trace-plan.js'

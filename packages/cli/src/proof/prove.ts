@@ -35,7 +35,7 @@ interface StepWork extends ProofWork {
   readonly chosen?: ChosenUnits
 }
 
-const NONE_CHOSEN: ChosenUnits = { areChosen: false, renumbered: new Set() }
+const NONE_CHOSEN: ChosenUnits = { areChosen: false, renumbered: new Set(), kept: () => [] }
 /** Inputs on which experts are compared: few tokens are not sent to all. */
 const MANY_RUNS = 6
 
@@ -95,7 +95,7 @@ async function comparedWithin(
   work: StepWork,
 ): Promise<Difference & { readonly tolerance: number }> {
   const compareTo = async ([expected, actual]: readonly [Model, Model]) => {
-    const tolerance = toleranceOf(actual)
+    const tolerance = toleranceOf(actual, work.step)
     return { ...(await compared(expected, actual, tolerance, work)), tolerance }
   }
   const [expected, actual] = [await unrounded(models[0]), await unrounded(models[1])]
@@ -132,12 +132,13 @@ export async function compared(
     const difference = await compareModels({ ...models, ...runs }, options)
     // Numbers of experts that are counted anew say something else in the other model.
     const both = difference.relative <= tolerance ? [] : decisionsOfBoth(one, two)
-    const decisions = both.filter(({ name }) => !chosen.renumbered.has(name))
+    // Of what changed places the steps have, too.
+    const decisions = both.filter(({ name, rounded }) => !chosen.renumbered.has(name) && !(rounded && step === 'permute'))
     if (decisions.length === 0) return difference
     const names = decisions.map(({ name }) => name)
     const counted = decisions.filter((each) => each.counted).map(({ name }) => name)
     const model = await pathOf('given', givenDecisions(two, decisions))
-    const reference = await pathOf('expected', withDecisions(one, decisions))
+    const reference = await pathOf('expected', withDecisions(one, decisions, chosen.kept))
     const other = await pathOf('found', withDecisions(two, decisions))
     return await compareModels({ reference, other, decisions: { model, names, counted }, ...runs }, options)
   }

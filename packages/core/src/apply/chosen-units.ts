@@ -1,4 +1,4 @@
-import { rootOf } from '@pare/axes'
+import { keptPositions, rootOf } from '@pare/axes'
 import type { Model } from '@pare/onnx'
 import type { CutStep } from '../plan/plan.js'
 import { removedUnits } from './removed-units.js'
@@ -9,6 +9,14 @@ export interface ChosenUnits {
   readonly areChosen: boolean
   /** Values whose numbers are positions of units of which some go: in the cut model they count others. */
   readonly renumbered: ReadonlySet<string>
+  /** Along the axes of a value that lose positions, those that stay: i32[kept]. */
+  kept(value: string): readonly KeptAxis[]
+}
+
+/** An axis of a value, counted from 0, and its positions that stay. */
+export interface KeptAxis {
+  readonly axis: number
+  readonly positions: Int32Array
 }
 
 /** Of a step that cuts. Linear in the values of the model. */
@@ -21,5 +29,11 @@ export async function chosenUnits(model: Model, step: CutStep): Promise<ChosenUn
   return {
     areChosen: [...removals.keys()].some((axis) => axis.roles.has('expert')),
     renumbered: new Set([...dependencies.values.keys()].filter(isCut)),
+    kept(value) {
+      const axes = dependencies.values.get(value) ?? []
+      return axes
+        .map((along, axis) => ({ axis, positions: keptPositions(along, removals), size: along.size }))
+        .filter(({ positions, size }) => positions.length < size)
+    },
   }
 }
