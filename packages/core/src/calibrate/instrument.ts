@@ -105,8 +105,8 @@ export async function instrument(
   return { model: measuring, probes, ...(unmasked.size > 0 && { unmasked: { values: [...unmasked], padded } }) }
 
   /** How padding lies in the rows of a site. */
-  function paddingOf({ value, axis, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
-    const layout = padding?.layoutOf(value, axis) ?? 'none'
+  function paddingOf({ value, axes, patches }: StatisticSite): MaskLayout | 'none' | 'unmasked' {
+    const layout = padding?.layoutOf(value, axes) ?? 'none'
     // Windows of a kernel are no positions of the input.
     return layout !== 'none' && (patches !== undefined || opset < LEAVES_ROWS_OUT) ? 'unmasked' : layout
   }
@@ -146,7 +146,7 @@ export class StatisticWriter {
     const memo = this.#rows.get(key)
     if (memo !== undefined) return memo
     const value = this.writer.node('Cast', [site.value], { to: 1n })
-    const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axis, rank)
+    const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axes, rank)
     const result = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
     this.#rows.set(key, result)
     return result
@@ -197,12 +197,14 @@ export class StatisticWriter {
     }
   }
 
-  /** [rows, positions]: the axis last, all others one. */
-  #flat(value: string, axis: number, rank: number): string {
-    const at = axis < 0 ? axis + rank : axis
-    const others = Array.from({ length: rank }, (_, i) => i).filter((i) => i !== at)
-    const last = at === rank - 1 ? value : this.writer.node('Transpose', [value], { perm: [...others, at].map(BigInt) })
-    return this.writer.node('Flatten', [last], { axis: BigInt(rank - 1) })
+  /** [rows, positions]: these axes last, as one, all others as another. */
+  #flat(value: string, axes: readonly number[], rank: number): string {
+    const last = axes.map((axis) => (axis < 0 ? axis + rank : axis))
+    const perm = [...Array.from({ length: rank }, (_, i) => i).filter((i) => !last.includes(i)), ...last]
+    const turned = perm.every((axis, i) => axis === i)
+      ? value
+      : this.writer.node('Transpose', [value], { perm: perm.map(BigInt) })
+    return this.writer.node('Flatten', [turned], { axis: BigInt(rank - last.length) })
   }
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */

@@ -104,6 +104,12 @@ describe('statistics are those of the formulas', () => {
   test.each([
     ['MatMul', '<float[4, 5] w> { y = MatMul(x, w) }'],
     ['MatMul through a Transpose', '<float[5, 4] w> { t = Transpose<perm = [1, 0]>(w) y = MatMul(x, t) }'],
+    ['Einsum', '<float[4, 5] w> { y = Einsum<equation = "nrd,de->nre">(x, w) }'],
+    [
+      'Einsum that sums over two axes',
+      '<float[2, 2, 5] w, int64[4] s = {0, 3, 2, 2}> { t = Reshape(x, s) y = Einsum<equation = "nrab,abe->nre">(t, w) }',
+    ],
+    ['Einsum with an ellipsis, its weight first', '<float[5, 4] w> { y = Einsum<equation = "ed,...d->e...">(w, x) }'],
     ['MatMul with the weight first', '<float[5, 4] w> { t = Transpose<perm = [0, 2, 1]>(x) y = MatMul(w, t) }'],
   ])('%s', async (_, body) => {
     const model = parseText(`g (float[N, 3, 4] x) => (float[N, U, V] y) ${body}`, { w: wave(20, 5) })

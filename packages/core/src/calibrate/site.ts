@@ -1,3 +1,4 @@
+import { einsumProduct } from '@pare/axes'
 import { attributesOf, type Node, operatorName } from '@pare/onnx'
 import type { Statistic, Weight, WeightUse } from '../contract/contract.js'
 
@@ -5,8 +6,8 @@ import type { Statistic, Weight, WeightUse } from '../contract/contract.js'
 export interface StatisticSite {
   /** The value that is measured. */
   readonly value: string
-  /** The axis whose positions are told apart, counted from the end where it is negative. */
-  readonly axis: number
+  /** The axes whose positions are told apart together, the outermost first, counted from the end where they are negative. */
+  readonly axes: readonly number[]
   /** Set for a convolution: each position of the kernel is told apart too. */
   readonly patches?: Patches
 }
@@ -25,19 +26,24 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
   const isSecond = input === 1
   switch (operatorName(node)) {
     case 'MatMul':
-      if (shape.length !== 2) return 'a stack of matrices has inputs of its own for each'
-      return isSecond ? { value: first, axis: -1 } : { value: second, axis: -2 }
+      if (shape.length !== 2) return STACK
+      return isSecond ? { value: first, axes: [-1] } : { value: second, axes: [-2] }
     case 'Gemm':
     case 'com.microsoft.FusedGemm':
       return isSecond
-        ? { value: first, axis: flag(node, 'transA') ? -2 : -1 }
-        : { value: second, axis: flag(node, 'transB') ? -1 : -2 }
+        ? { value: first, axes: [flag(node, 'transA') ? -2 : -1] }
+        : { value: second, axes: [flag(node, 'transB') ? -1 : -2] }
     case 'com.microsoft.Attention':
     case 'com.microsoft.DynamicQuantizeMatMul':
     case 'com.microsoft.MatMulNBits':
-      return { value: first, axis: -1 }
+      return { value: first, axes: [-1] }
+    case 'Einsum': {
+      const product = einsumProduct(node, input)
+      if (product === undefined || product.isStack) return STACK
+      return { value: node.inputs[product.other]!, axes: product.inner }
+    }
     case 'ConvTranspose':
-      return { value: first, axis: 1 }
+      return { value: first, axes: [1] }
     case 'Conv':
     case 'com.microsoft.FusedConv':
       return windows(first, { node, shape })
@@ -49,16 +55,18 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
     case 'com.microsoft.MatMulIntegerToFloat':
     case 'com.microsoft.QGemm':
       if (floats === undefined || input === 0 || attributesOf(node).int('transA', 0) === 1) return ofIntegers(node)
-      return { value: floats, axis: -1 }
+      return { value: floats, axes: [-1] }
     case 'LSTM':
     case 'GRU':
     case 'RNN':
       // Of two directions and two inputs it could not be told which the two numbers are of.
-      return input === 1 && !(shape[0] === 2 && shape[2] === 2) ? { value: first, axis: -1 } : multiplied(node)
+      return input === 1 && !(shape[0] === 2 && shape[2] === 2) ? { value: first, axes: [-1] } : multiplied(node)
     default:
       return multiplied(node)
   }
 }
+
+const STACK = 'a stack of matrices has inputs of its own for each'
 
 const multiplied = (node: Node) => `what ${operatorName(node)} multiplies it with is not measured`
 
@@ -80,7 +88,7 @@ function windows(value: string, { node, shape }: { readonly node: Node; readonly
   const [, ...kernel] = shape
   const groups = attributesOf(node).int('group', 1)
   const isPoint = kernel.slice(1).every((size) => size === 1) && all(node, 'strides', 1) && all(node, 'pads', 0)
-  return isPoint && groups === 1 ? { value, axis: 1 } : { value, axis: 1, patches: { kernel, groups, node } }
+  return isPoint && groups === 1 ? { value, axes: [1] } : { value, axes: [1], patches: { kernel, groups, node } }
 }
 
 /** What comes out where the weight is used, or why that is not measured. */
@@ -90,21 +98,25 @@ export function outputSite({ node, input }: WeightUse): StatisticSite | string {
     case 'MatMul':
     case 'Gemm':
     case 'com.microsoft.FusedGemm':
-      return { value, axis: input === 1 ? -1 : -2 }
+      return { value, axes: [input === 1 ? -1 : -2] }
     case 'com.microsoft.DynamicQuantizeMatMul':
     case 'com.microsoft.MatMulNBits':
-      return { value, axis: -1 }
+      return { value, axes: [-1] }
+    case 'Einsum': {
+      const product = einsumProduct(node, input)
+      return product === undefined || product.isStack ? STACK : { value, axes: product.outer }
+    }
     case 'Conv':
     case 'ConvTranspose':
-      return { value, axis: 1 }
+      return { value, axes: [1] }
     default:
       return `what ${operatorName(node)} makes of it is not measured`
   }
 }
 
 /** Sites that are the same are measured once: the key tells them apart. */
-export function siteKey({ value, axis, patches }: StatisticSite): string {
-  if (patches === undefined) return `${value} ${axis}`
+export function siteKey({ value, axes, patches }: StatisticSite): string {
+  if (patches === undefined) return `${value} ${axes.join()}`
   const { ints, string } = attributesOf(patches.node)
   const geometry = GEOMETRY.map((name) => ints(name)?.join() ?? string(name, ''))
   return [value, patches.kernel, patches.groups, ...geometry].join(' ')
