@@ -8,13 +8,13 @@ export interface EinsumProduct {
   readonly inner: readonly number[]
   /** Axes of the output that the weight makes, in its order. */
   readonly outer: readonly number[]
-  /** Whether there is a matrix for each position of an axis of the other input, as heads have. */
-  readonly isStack: boolean
+  /** Where there is a matrix for each position of axes of the other input, as heads have: these axes, and those of the output that they become. */
+  readonly shared?: { readonly met: readonly number[]; readonly made: readonly number[] }
 }
 
 /**
- * Where one of two inputs is a weight whose letters are summed over, or make axes of the output, or both have; and where those that are summed stand side by side, with
- * none in front of the others that both have. Undefined for any other Einsum.
+ * Where one of two inputs is a weight whose letters are summed over, or make axes of the output, or stand in both; and where those that are summed stand side by side,
+ * behind those that stand in both. Undefined for any other Einsum.
  */
 export function einsumProduct(node: Node, input: number): EinsumProduct | undefined {
   const { inputs, output } = einsumTerms(attributesOf(node).string('equation') ?? '')
@@ -30,10 +30,15 @@ export function einsumProduct(node: Node, input: number): EinsumProduct | undefi
   const kinds = letters.map((letter) =>
     !made.includes(letter) ? (met.includes(letter) ? 'i' : '?') : met.includes(letter) ? 's' : 'o',
   )
-  if (!/^[so]*i+o*$/.test(kinds.join(''))) return undefined
+  if (!/^(?:o*i+o*|s+i+o+|s+oi+|si+)$/.test(kinds.join(''))) return undefined
   const axesIn = ({ before, after, isOpen }: typeof output, kind: string) =>
     letters
       .filter((_, i) => kinds[i] === kind)
       .map((letter) => (before.includes(letter) || !isOpen ? before.indexOf(letter) : after.indexOf(letter) - after.length))
-  return { other: 1 - input, inner: axesIn(value, 'i'), outer: axesIn(output, 'o'), isStack: kinds.includes('s') }
+  return {
+    other: 1 - input,
+    inner: axesIn(value, 'i'),
+    outer: axesIn(output, 'o'),
+    ...(kinds.includes('s') && { shared: { met: axesIn(value, 's'), made: axesIn(output, 's') } }),
+  }
 }

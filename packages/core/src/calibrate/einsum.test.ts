@@ -14,7 +14,7 @@ function einsum(equation: string, x: string, shape: readonly number[]) {
   const { weights, notEligible } = analyse(model)
   const [weight] = weights
   if (weight === undefined) return notEligible[0]!.reason
-  return { input: inputSite(weight, weight.uses[0]!), output: outputSite(weight.uses[0]!), rows: weight.rows }
+  return { input: inputSite(weight, weight.uses[0]!), output: outputSite(weight, weight.uses[0]!), rows: weight.rows }
 }
 
 const x = (axes: number[]) => ({ value: 'x', axes })
@@ -48,10 +48,9 @@ describe('a weight of Einsum', () => {
   })
 
   it('is a stack of matrices where it shares a letter with input and output: each has inputs of its own', () => {
-    const own = 'a stack of matrices has inputs of its own for each'
     expect(einsum('bhld,hde->bhle', 'N, 2, S, 4', [2, 4, 6])).toEqual({
-      input: own,
-      output: own,
+      input: { value: 'x', axes: [1, 3], stack: [2] },
+      output: y([1, 3]),
       rows: { batch: 2, before: 4, out: 6, after: 1 },
     })
   })

@@ -10,10 +10,11 @@ import {
 } from '@pare/onnx'
 import { traceStatistic } from '../backend/trace.js'
 import type { Expression, Statistic } from '../contract/contract.js'
+import { flatRows } from './flat-rows.js'
 import { addedMasks, LEAVES_ROWS_OUT, type MaskedRows, maskedRows } from './masked-rows.js'
 import { findPadding, type Mask, type MaskLayout, type Padding } from './padding.js'
 import { isOfProducts, SCALES_ROWS, scaledBack, scaleOf } from './scaled-rows.js'
-import { GEOMETRY, type Patches, type StatisticSite, siteKey } from './site.js'
+import { GEOMETRY, groupsOf, type Patches, type StatisticSite, siteKey } from './site.js'
 import { unknownShape } from './unknown-shape.js'
 
 /** One thing to measure: a statistic of a site. */
@@ -146,7 +147,7 @@ export class StatisticWriter {
     const memo = this.#rows.get(key)
     if (memo !== undefined) return memo
     const value = this.writer.node('Cast', [site.value], { to: 1n })
-    const rows = this.#flat(site.patches === undefined ? value : this.#patches(value, site.patches), site.axes, rank)
+    const rows = flatRows(this.writer, site.patches === undefined ? value : this.#patches(value, site.patches), { ...site, rank })
     const result = layout === undefined ? rows : this.writer.node('Compress', [rows, this.#masked.kept(layout)], { axis: 0n })
     this.#rows.set(key, result)
     return result
@@ -191,20 +192,10 @@ export class StatisticWriter {
       case 'variance':
         return { rows: shape, ...this.#moments(rows, shape) }
       case 'gram':
-        return { rows: shape, result: this.#gram(rows, this.#panel(other, panel), site.patches?.groups ?? 1) }
+        return { rows: shape, result: this.#gram(rows, this.#panel(other, panel), groupsOf(site)) }
       default:
         return statistic.reduce satisfies never
     }
-  }
-
-  /** [rows, positions]: these axes last, as one, all others as another. */
-  #flat(value: string, axes: readonly number[], rank: number): string {
-    const last = axes.map((axis) => (axis < 0 ? axis + rank : axis))
-    const perm = [...Array.from({ length: rank }, (_, i) => i).filter((i) => !last.includes(i)), ...last]
-    const turned = perm.every((axis, i) => axis === i)
-      ? value
-      : this.writer.node('Transpose', [value], { perm: perm.map(BigInt) })
-    return this.writer.node('Flatten', [turned], { axis: BigInt(rank - last.length) })
   }
 
   /** What each position of the kernel sees, channel by channel: a convolution whose kernels are 1 at one position and 0 elsewhere. */

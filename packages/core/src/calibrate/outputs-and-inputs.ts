@@ -43,7 +43,7 @@ export type Felt = ReadonlyMap<string, Float64Array>
 
 /** What the loss feels of the outputs of weights, in one forward and backward pass over training data. Undefined where one of them is not measured. */
 export async function measureFelt(model: Model, weights: readonly Weight[], run: GradientRun): Promise<Felt | undefined> {
-  const sites = weights.map((weight) => ({ id: weight.id, outputs: weight.uses.map(outputSite) }))
+  const sites = weights.map((weight) => ({ id: weight.id, outputs: weight.uses.map((use) => outputSite(weight, use)) }))
   if (sites.some(({ outputs }) => outputs.some((site) => typeof site === 'string'))) return undefined
   const requestOf = (site: StatisticSite | string): Request => ({ site: site as StatisticSite, statistic: SQUARE })
   const { totals, samples } = await summed(
@@ -95,7 +95,7 @@ const keyOf = ({ site, statistic }: Request) => `${statistic.at} ${requestId({ s
 
 function sitesOf(weight: Weight): readonly Use[] {
   return weight.uses.map((use) => {
-    const [input, output] = [inputSite(weight, use), outputSite(use)]
+    const [input, output] = [inputSite(weight, use), outputSite(weight, use)]
     for (const site of [input, output]) {
       if (typeof site !== 'string') continue
       throw new PareError(`'${weight.id}' cannot be judged by what the loss feels of it: ${site}.`, {

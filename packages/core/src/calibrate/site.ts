@@ -1,5 +1,5 @@
 import { einsumProduct } from '@pare/axes'
-import { attributesOf, type Node, operatorName } from '@pare/onnx'
+import { attributesOf, elementCount, type Node, operatorName } from '@pare/onnx'
 import type { Statistic, Weight, WeightUse } from '../contract/contract.js'
 
 /** Where the numbers that one weight meets stand in the graph. */
@@ -10,6 +10,13 @@ export interface StatisticSite {
   readonly axes: readonly number[]
   /** Set for a convolution: each position of the kernel is told apart too. */
   readonly patches?: Patches
+  /** Set for a stack of matrices: how many there are along each of the first of `axes`. What all of them meet alike is met by each. */
+  readonly stack?: readonly number[]
+}
+
+/** How many matrices share the positions of a site evenly, in order, each with sums of its own. */
+export function groupsOf({ patches, stack }: StatisticSite): number {
+  return patches?.groups ?? elementCount(stack ?? [])
 }
 
 /** How a convolution looks at its input. */
@@ -26,10 +33,11 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
   const isSecond = input === 1
   switch (operatorName(node)) {
     case 'MatMul':
-      if (shape.length !== 2) return STACK
-      return isSecond ? { value: first, axes: [-1] } : { value: second, axes: [-2] }
-    case 'Gemm':
+      return isSecond ? stacked(first, shape, -1) : stacked(second, shape, -2)
+    case 'com.microsoft.FusedMatMul':
     case 'com.microsoft.FusedGemm':
+    case 'Gemm':
+      if (shape.length > 2 || flag(node, 'transBatchA') || flag(node, 'transBatchB')) return multiplied(node)
       return isSecond
         ? { value: first, axes: [flag(node, 'transA') ? -2 : -1] }
         : { value: second, axes: [flag(node, 'transB') ? -1 : -2] }
@@ -39,8 +47,9 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
       return { value: first, axes: [-1] }
     case 'Einsum': {
       const product = einsumProduct(node, input)
-      if (product === undefined || product.isStack) return STACK
-      return { value: node.inputs[product.other]!, axes: product.inner }
+      if (product === undefined) return multiplied(node)
+      const stack = product.shared === undefined ? {} : { stack: shape.slice(0, product.shared.met.length) }
+      return { value: node.inputs[product.other]!, axes: [...(product.shared?.met ?? []), ...product.inner], ...stack }
     }
     case 'ConvTranspose':
       return { value: first, axes: [1] }
@@ -66,14 +75,20 @@ export function inputSite({ tensor: { shape } }: Weight, { node, input, floats }
   }
 }
 
-const STACK = 'a stack of matrices has inputs of its own for each'
+/** What matrices meet along an axis of a value, the last axes but two telling them apart. */
+function stacked(value: string, shape: readonly number[], axis: number): StatisticSite {
+  const stack = shape.slice(0, -2)
+  return stack.length === 0 ? { value, axes: [axis] } : { value, axes: [...stackAxes(shape), axis], stack }
+}
+
+const stackAxes = (shape: readonly number[]) => shape.slice(0, -2).map((_, i) => i - shape.length)
 
 const multiplied = (node: Node) => `what ${operatorName(node)} multiplies it with is not measured`
 
 /** Whether a weight meets what nobody outside sees: the states of a recurrent layer, what a router sends to an expert. */
 export function isWithinLayer(weight: Weight, needs: Readonly<Record<string, Statistic>>): boolean {
   const isUnseen = (use: WeightUse, { at }: Statistic) =>
-    typeof (at === 'input' ? inputSite(weight, use) : outputSite(use)) === 'string'
+    typeof (at === 'input' ? inputSite(weight, use) : outputSite(weight, use)) === 'string'
   return weight.uses.every(
     (use) => CLOSED.has(operatorName(use.node)) && Object.values(needs).some((statistic) => isUnseen(use, statistic)),
   )
@@ -92,19 +107,23 @@ function windows(value: string, { node, shape }: { readonly node: Node; readonly
 }
 
 /** What comes out where the weight is used, or why that is not measured. */
-export function outputSite({ node, input }: WeightUse): StatisticSite | string {
+export function outputSite({ tensor: { shape } }: Weight, { node, input }: WeightUse): StatisticSite | string {
   const value = node.outputs[0]!
   switch (operatorName(node)) {
     case 'MatMul':
-    case 'Gemm':
+      return { value, axes: [...stackAxes(shape), input === 1 ? -1 : -2] }
+    case 'com.microsoft.FusedMatMul':
     case 'com.microsoft.FusedGemm':
+    case 'Gemm':
       return { value, axes: [input === 1 ? -1 : -2] }
     case 'com.microsoft.DynamicQuantizeMatMul':
     case 'com.microsoft.MatMulNBits':
       return { value, axes: [-1] }
     case 'Einsum': {
       const product = einsumProduct(node, input)
-      return product === undefined || product.isStack ? STACK : { value, axes: product.outer }
+      return product === undefined
+        ? `what Einsum makes of it is not measured`
+        : { value, axes: [...(product.shared?.made ?? []), ...product.outer] }
     }
     case 'Conv':
     case 'ConvTranspose':
@@ -115,8 +134,8 @@ export function outputSite({ node, input }: WeightUse): StatisticSite | string {
 }
 
 /** Sites that are the same are measured once: the key tells them apart. */
-export function siteKey({ value, axes, patches }: StatisticSite): string {
-  if (patches === undefined) return `${value} ${axes.join()}`
+export function siteKey({ value, axes, patches, stack }: StatisticSite): string {
+  if (patches === undefined) return `${value} ${axes.join()}${stack === undefined ? '' : ` of ${stack.join()}`}`
   const { ints, string } = attributesOf(patches.node)
   const geometry = GEOMETRY.map((name) => ints(name)?.join() ?? string(name, ''))
   return [value, patches.kernel, patches.groups, ...geometry].join(' ')

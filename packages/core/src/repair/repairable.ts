@@ -107,9 +107,10 @@ function layerOf(node: Node, { scope, level, weight, uses }: Place): RepairableL
   if (use.input !== 1) return `${id}: its weight comes first`
   if (name === 'Gemm' && ['alpha', 'beta'].some((key) => attributesOf(node).float(key, 1) !== 1))
     return `${id}: its sums are scaled`
-  const [input, output] = [inputSite(weight, use), outputSite(use)]
+  const [input, output] = [inputSite(weight, use), outputSite(weight, use)]
   if (typeof input === 'string') return `${id}: ${input}`
   if (typeof output === 'string') return `${id}: ${output}`
+  if (input.stack !== undefined) return `${id}: its weight is a stack of matrices`
   if (output.axes.length > 1) return `${id}: its outputs are several axes`
   // An output of the model has a reader that is nothing in particular.
   const next = uses.outputs.has(id) ? [] : (uses.consumers.get(id) ?? [])
