@@ -47,7 +47,7 @@ const HELD_PARTS: readonly (readonly [part: string, names: string])[] = [
   ['letters twice in a term and stretched axes are held', 'Einsum'],
   ['transposed batches are held', 'com.microsoft.FusedMatMul com.microsoft.TransposeMatMul'],
   ['stretches, and every k-th position; steps backwards hold the axis', 'Slice'],
-  ['stretches, every k-th position, copies and shuffles that are constant; any other indices hold the axis', 'Gather'],
+  ['any constant positions, some perhaps again or not at all; positions that are computed hold the axis', 'Gather'],
   [
     'of an axis with scales for blocks whole blocks may go',
     `QuantizeLinear DequantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear`,
