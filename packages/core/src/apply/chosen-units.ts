@@ -1,4 +1,4 @@
-import { keptPositions, rootOf } from '@pare/axes'
+import { atomsOf, keptPositions } from '@pare/axes'
 import type { Model } from '@pare/onnx'
 import type { CutStep } from '../plan/plan.js'
 import { removedUnits } from './removed-units.js'
@@ -24,7 +24,7 @@ export async function chosenUnits(model: Model, step: CutStep): Promise<ChosenUn
   const { dependencies, removals } = await removedUnits(model, step)
   const isCut = (value: string) => {
     const axis = dependencies.positions(value)
-    return axis !== undefined && removals.has(rootOf(axis))
+    return axis !== undefined && [...atomsOf(axis)].some((atom) => removals.has(atom))
   }
   return {
     areChosen: [...removals.keys()].some((axis) => axis.roles.has('expert')),
