@@ -89,3 +89,19 @@ describe('steps that floats are rounded to', () => {
     expect((await compared(gated, cut, 1e-4, keeping([0, 1]))).relative).toBeGreaterThan(0.1)
   })
 })
+
+it('a detector that finds nothing is compared by what it decided by', async () => {
+  const work = { label: 'm', progress: silence, engine: {}, step: 'cut', signal: new AbortController().signal } as const
+  /** Scores of 8 places are below 9 for good; those above it are given. */
+  const finding = (weight: string) =>
+    parseText(
+      `<ir_version: 8, opset_import: ["" : 17]> g (float[N, 4] x) => (float[n] y)
+      <float[4, 8] w, float limit = {900000.0}, int64[1] flat = {-1}>
+      { s = MatMul(x, w) f = Reshape(s, flat) g = Greater(f, limit) i = NonZero(g) j = Reshape(i, flat) y = Gather(f, j) }`,
+      {
+        w: Float32Array.from({ length: 32 }, (_, i) => Math.sin(i + 1) + (weight === 'other' && i === 5 ? 0.5 : 0)),
+      },
+    )
+  expect((await compared(finding('same'), finding('same'), 1e-4, work)).relative).toBe(0)
+  expect((await compared(finding('same'), finding('other'), 1e-4, work)).relative).toBeGreaterThan(0.01)
+})

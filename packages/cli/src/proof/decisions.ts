@@ -6,11 +6,14 @@ import {
   editGraph,
   editModel,
   editNode,
+  type Graph,
   GraphWriter,
   type Model,
   makeValueInfo,
   type Node,
   operatorName,
+  reachedFrom,
+  readBy,
 } from '@pare/onnx'
 
 /** A value inside a model that jumps where floats differ by rounding: which is the largest, which is above a limit, which step it is rounded to. */
@@ -28,14 +31,25 @@ export interface Decision {
 /** The decisions that a model makes outside of nested graphs, in the order of its nodes. */
 export function decisionsOf({ graph }: Model): readonly Decision[] {
   const constants = new Map(graph.initializers.map((tensor) => [tensor.name, tensor.type]))
+  const ofData = valuesOfData(graph)
   return graph.nodes.flatMap((node) =>
     decidedBy(node, constants).flatMap(({ output, inputs, type, counted = false, rounded = false }) => {
       const name = node.outputs[output]
-      if (!name) return []
+      if (!name || !ofData.has(name)) return []
       const sources = node.inputs.slice(0, inputs).filter((input) => input !== '' && !constants.has(input))
       return [{ name, type, sources, counted, rounded }]
     }),
   )
+}
+
+/** Values that follow from numbers of the inputs, and not only from their sizes: what sizes decide is the same in both models. */
+function valuesOfData({ nodes, inputs, initializers }: Graph): ReadonlySet<string> {
+  const stored = new Set(initializers.map(({ name }) => name))
+  const values = new Set(inputs.map(({ name }) => name).filter((name) => !stored.has(name)))
+  for (const node of nodes)
+    if (node.op !== 'Shape' && node.op !== 'Size' && readBy(node).some((name) => values.has(name)))
+      for (const name of node.outputs) values.add(name)
+  return values
 }
 
 interface NodeDecision {
@@ -93,17 +107,55 @@ export function withDecisions(
   decisions: readonly Decision[],
   kept: (value: string) => readonly KeptAxis[] = () => [],
 ): Model {
+  const values = decisions.flatMap(({ name, sources }) => [name, ...sources])
+  return withOutputs(model, values, kept)
+}
+
+/**
+ * The model with what its decisions between floats are made of among its outputs: what is left to compare of a detector that finds nothing. The model itself where there is none.
+ */
+export function withGrounds(
+  model: Model,
+  decisions: readonly Decision[],
+  kept: (value: string) => readonly KeptAxis[] = () => [],
+): Model {
+  const makers = new Map(model.graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node.op] as const)))
+  const names = new Set(decisions.map(({ name }) => name))
+  const compared = model.graph.nodes.filter(({ op, outputs }) => RANKS.has(op) && outputs.some((name) => names.has(name)))
+  const sources = new Set(decisions.flatMap((each) => each.sources))
+  // Behind a count that a last bit changes, shapes differ.
+  const counted = new Set(decisions.filter((each) => each.counted).map(({ name }) => name))
+  const counts = model.graph.nodes.filter(
+    ({ op, outputs }) => /^(If|Loop)$/.test(op) || outputs.some((name) => counted.has(name)),
+  )
+  const behind = reachedFrom(
+    model.graph,
+    counts.flatMap(({ outputs }) => outputs),
+  )
+  const isGround = (name: string) => sources.has(name) && !WHOLE.has(makers.get(name) ?? '') && !behind.has(name)
+  const grounds = compared.flatMap(({ inputs }) => inputs.filter(isGround))
+  return grounds.length === 0 ? model : withOutputs(model, grounds, kept)
+}
+
+/** Operators that compare floats. */
+const RANKS: ReadonlySet<string> = new Set([
+  ...['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'TopK', 'ArgMax', 'ArgMin', 'NonMaxSuppression'],
+])
+/** Operators that make whole numbers of floats, or of nothing but sizes. */
+const WHOLE: ReadonlySet<string> = new Set([
+  ...['Cast', 'Floor', 'Ceil', 'Round', 'Shape', 'Size', 'NonZero', 'CumSum', 'ArgMax', 'ArgMin', 'Range'],
+])
+
+function withOutputs(model: Model, names: readonly string[], kept: (value: string) => readonly KeptAxis[]): Model {
   const there = new Set([...model.graph.outputs, ...model.graph.inputs].map(({ name }) => name))
-  const values = new Set(decisions.flatMap(({ name, sources }) => [name, ...sources]))
+  const values = new Set(names)
   const smaller = new Map(
     [...values].flatMap((name) => (there.has(name) || kept(name).length === 0 ? [] : [[name, kept(name)] as const])),
   )
   const { graph } = choosing(model, smaller)
   const outputs = new Map(graph.outputs.map((output) => [output.name, output]))
   const inputs = new Set(graph.inputs.map(({ name }) => name))
-  for (const { name, sources } of decisions)
-    for (const each of [name, ...sources])
-      if (!outputs.has(each) && !inputs.has(each)) outputs.set(each, makeValueInfo({ name: each }))
+  for (const each of values) if (!outputs.has(each) && !inputs.has(each)) outputs.set(each, makeValueInfo({ name: each }))
   return editModel(model, { graph: editGraph(graph, { outputs: [...outputs.values()] }) })
 }
 

@@ -6,7 +6,7 @@ import { type Model, makeTemporaryFolder, writeModel } from '@pare/onnx'
 import { childOf, type Work } from '../engine/work.js'
 import { Failure, isPareError } from '../terminal/failure.js'
 import { withComparedOutputs } from './compared-outputs.js'
-import { type Decision, decisionsOf, givenDecisions, withDecisions } from './decisions.js'
+import { type Decision, decisionsOf, givenDecisions, withDecisions, withGrounds } from './decisions.js'
 import { withoutSaturation } from './saturation.js'
 import { toleranceOf } from './tolerance.js'
 import { unrounded } from './unrounded.js'
@@ -146,10 +146,23 @@ export async function compared(
     const [one, two] = [expected, actual].map((model) => withComparedOutputs(widen(model))) as [Model, Model]
     const slower = async (model: Model) => withComparedOutputs(await withoutSaturation(widen(model)))
     // Slower functions let numbers grow, in some models beyond all limits.
-    return await compareOnce([await slower(expected), await slower(actual)]).catch((error) => {
+    const plainly = (error: unknown) => {
       if (!isPareError(error)) throw error
       return compareOnce([one, two])
-    })
+    }
+    // A detector that finds nothing in made-up images has nothing to compare but what it decided by.
+    const byGrounds = async (error: unknown) => {
+      const decisions = decisionsOfBoth(one, two).filter(({ name }) => !chosen.renumbered.has(name))
+      const grounds = [withGrounds(one, decisions, chosen.kept), withGrounds(two, decisions)] as const
+      if (!isPareError(error) || grounds[1] === two || step === 'permute') throw error
+      const difference = await compareOnce(grounds)
+      // Other shapes say only that the models found other things.
+      if (difference.failure === undefined && !Number.isFinite(difference.relative)) throw error
+      return difference
+    }
+    return await compareOnce([await slower(expected), await slower(actual)])
+      .catch(plainly)
+      .catch(byGrounds)
   } catch (error) {
     signal.throwIfAborted()
     throw isPareError(error) ? unproved(label, step, error) : error
